@@ -1,0 +1,254 @@
+"""The words a spec is written in, and the recipes for its arrays.
+
+A spec is a tuple SPEC of rows. Every row names a case and the arguments it is about, `given(...)`:
+
+    Agree     both backends give the reference's value and vector-Jacobian product
+    Anchor    literal input, literal answer, its source, and the near misses that must be refused
+    Law       what holds for every input; its sides are closed forms over `f`, the implementation under test seen through NumPy
+    Model     two networks with the same parameters: outputs, every gradient, a trajectory of optimizer steps
+    Rejects   bad input, and the argument that the error must blame
+
+Rows are data. `shared_specs.check` gives them their meaning.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+# ---------------------------------------------------------------------------------------------------- arrays
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An array to be drawn: the same array for the same topic, case and argument on every machine."""
+
+    draw: Callable[[np.random.Generator], np.ndarray]
+
+
+def normal(*shape, mean=0.0, scale=1.0):
+    """Independent N(mean, scale^2) entries."""
+    return Recipe(lambda rng: mean + scale * rng.standard_normal(shape))
+
+
+def uniform(*shape, low=0.0, high=1.0):
+    """Independent entries, uniform on (low, high)."""
+    return Recipe(lambda rng: rng.uniform(low, high, shape))
+
+
+def log_simplex(*shape, scale=1.0):
+    """Rows of log-probabilities: the log-softmax of N(0, scale^2) logits over the last axis."""
+
+    def draw(rng):
+        logits = scale * rng.standard_normal(shape)
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+    return Recipe(draw)
+
+
+def integers(*shape, low=0, high):
+    """Independent integers, uniform on low..high-1 (labels, tokens, timesteps)."""
+    return Recipe(lambda rng: rng.integers(low, high, shape))
+
+
+def bits(*shape, probability=0.5):
+    """Independent 0.0 / 1.0 entries (binary images, masks)."""
+    return Recipe(lambda rng: (rng.uniform(size=shape) < probability).astype(np.float64))
+
+
+def linspace(start, stop, count):
+    """Evenly spaced values, both ends included."""
+    return Recipe(lambda rng: np.linspace(start, stop, count))
+
+
+def full(*shape, value):
+    """A constant array."""
+    return Recipe(lambda rng: np.full(shape, float(value)))
+
+
+def zeros(*shape):
+    """An array of zeros."""
+    return full(*shape, value=0.0)
+
+
+def scalar(value):
+    """An array without axes. (A bare Python number is a hyper-parameter.)"""
+    return Recipe(lambda rng: np.array(value))
+
+
+def log_of(probabilities):
+    """log of a literal table, with log 0 = -inf and no warning."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(probabilities, dtype=np.float64))
+
+
+def concatenate(*parts, axis=0):
+    """Recipes and literal arrays joined along an axis: an edge beside a regular draw."""
+    return Recipe(lambda rng: np.concatenate([_draw(part, rng) for part in parts], axis=axis))
+
+
+def _draw(value, rng):
+    if isinstance(value, Recipe):
+        return value.draw(rng)
+    if isinstance(value, list | np.ndarray):
+        return np.asarray(value)
+    if isinstance(value, tuple):
+        return tuple(_draw(part, rng) for part in value)
+    return value
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of one case, by name, in the function's order.
+
+    A Recipe, list or NumPy array is an array argument; a tuple of them is a tuple of arrays; everything else (numbers, strings,
+    None, callables written with operators only) is handed over as it is.
+    """
+
+    arguments: dict[str, Any]
+
+    def draw(self, seed_text):
+        """The arguments with every recipe drawn; seed_text and the argument's name are the seed."""
+        return {
+            name: _draw(value, np.random.default_rng(crc32(f"{seed_text}/{name}".encode())))
+            for name, value in self.arguments.items()
+        }
+
+
+def given(**arguments):
+    """The arguments of one case."""
+    return Given(arguments)
+
+
+# ---------------------------------------------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True)
+class Cancels:
+    """Says that the formula's intermediates, of this magnitude, cancel: 16 u magnitude is added to the tolerance."""
+
+    magnitude: float
+    because: str
+
+
+@dataclass(frozen=True)
+class Agree:
+    """Value and vector-Jacobian product equal the reference's.
+
+    differentiate: names of the arguments to differentiate (default: every floating-point array).
+    no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one.
+    """
+
+    function: str
+    case: str
+    given: Given
+    differentiate: tuple[str, ...] | None = None
+    no_gradient: str = ""
+    cancels: Cancels | None = None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A literal answer. gives: an array-like, or a tuple of them where the function returns several.
+
+    near_misses: what typical mistakes would give, by the mistake's name; each differs from `gives` by more than the tolerance,
+    in float64 and in float32, or the row itself is at fault.
+    """
+
+    function: str
+    case: str
+    given: Given
+    gives: Any
+    source: str
+    near_misses: dict[str, Any] = field(default_factory=dict)
+    cancels: Cancels | None = None
+
+
+@dataclass(frozen=True)
+class Law:
+    """A relation over the implementation `f`, written in NumPy.
+
+    Its callables take f and then the given arguments by position. `f.name(...)` calls the implementation with NumPy arrays and
+    returns NumPy arrays; `f.gradient("name", ..., wrt=0)` is the gradient of the sum of its results with respect to the
+    positional argument wrt, and `f.jacobian("name", ..., wrt=0)` its Jacobian, [outputs..., inputs...].
+    """
+
+    relation: str
+    case: str
+    given: Given
+    left: Callable
+    right: Callable | float
+    at: tuple[float, ...] = ()
+    order: float = 0.0
+    draws: int = 0
+    detects: float = 0.0
+    cancels: Cancels | None = None
+
+    @classmethod
+    def equal(cls, case, given, *, left, right, cancels=None):
+        """left = right: an identity, an invariance, a tight case, a sum that is 1."""
+        return cls("equal", case, given, left, right, cancels=cancels)
+
+    @classmethod
+    def at_least(cls, case, given, *, left, right, cancels=None):
+        """left >= right, up to the tolerance."""
+        return cls("at_least", case, given, left, right, cancels=cancels)
+
+    @classmethod
+    def normalized(cls, case, given, *, total, cancels=None):
+        """total = 1: probabilities sum to one, a density integrates to one."""
+        return cls("equal", case, given, total, 1.0, cancels=cancels)
+
+    @classmethod
+    def inverse(cls, case, given, *, round_trip, start, cancels=None):
+        """round_trip(f, ...) returns to start(f, ...)."""
+        return cls("equal", case, given, round_trip, start, cancels=cancels)
+
+    @classmethod
+    def log_determinant(cls, case, given, *, log_determinant, jacobian, cancels=None):
+        """log_determinant equals log |det| of the square Jacobian(s) `jacobian`, [..., D, D], taken by autodiff."""
+        return cls(
+            "equal", case, given, log_determinant, lambda *given: np.linalg.slogdet(jacobian(*given))[1], cancels=cancels
+        )
+
+    @classmethod
+    def limit(cls, case, given, *, value, at, limit, order):
+        """value(f, h, ...) -> limit as h -> 0, with an error of O(h^order): measured at the three or more h of `at`."""
+        return cls("order", case, given, value, limit, at=tuple(at), order=order)
+
+    @classmethod
+    def unbiased(cls, case, given, *, samples, expected, draws, detects):
+        """The mean of samples(f, rng, draws, ...), [draws, ...], is expected, within 5 standard errors at a fixed seed.
+
+        A correct estimator is refused with probability below 6e-7 per number compared; a bias of `detects` is refused with
+        probability at least 0.999, or the row asks for more draws.
+        """
+        return cls("unbiased", case, given, samples, expected, draws=draws, detects=detects)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Two networks of this class name, one a wing, with the same parameters.
+
+    sizes: the constructor's keyword arguments. given: the network's inputs. Outputs and the gradient of every parameter are
+    compared, then `steps` steps of Adam (learning rate 1e-3, 0.9, 0.999, epsilon 1e-8) on the squared error to a drawn target.
+    """
+
+    network: str
+    case: str
+    given: Given
+    sizes: dict[str, Any]
+    steps: int = 50
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """A ValueError whose message names the argument `blames`."""
+
+    function: str
+    case: str
+    given: Given
+    blames: str
