@@ -1,0 +1,216 @@
+"""What each kind of step compares, and what it refuses to compare.
+
+A kind takes the step and what its body returned, and gives the residual (None: there is no number to give) and the words for
+the case that the residual is too large.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections import Counter
+
+import numpy as np
+
+FEWEST_SAMPLES = 1000  # below, a standard error is itself too uncertain to count five of them
+STANDARD_ERRORS = 5.0  # a true claim fails once in 1.7 million seeds
+
+
+class Refused(Exception):
+    """The step compares nothing, or not what its kind says."""
+
+
+def require(condition, message):
+    """Refuse the step unless the condition holds."""
+    if not condition:
+        raise Refused(message)
+
+
+def _symbolic(step, returned):
+    import sympy
+
+    left, right = _sides(step, returned, ("left", "right"))
+    lefts, rights = _expressions(left, "left"), _expressions(right, "right")
+    require(len(lefts) == len(rights), f"left has {len(lefts)} expressions and right has {len(rights)}")
+    require(
+        any(isinstance(side, sympy.Basic | sympy.MatrixBase | list | tuple) for side in (left, right)),
+        "neither side is a SymPy expression",
+    )
+    # SymPy brings much into one form as it builds it, so equal forms alone are no evidence of comparing a thing with itself;
+    # equal forms that were not written as two expressions are
+    require(
+        lefts != rights or _written_apart(step.body) or not any(side.free_symbols for side in lefts),
+        "both sides are the same expression",
+    )
+    for a, b in zip(lefts, rights, strict=True):
+        difference = a - b
+        for reduce in (sympy.expand, sympy.simplify, lambda e: sympy.simplify(sympy.expand_log(sympy.expand(e), force=False))):
+            difference = reduce(difference)
+            if difference == 0:
+                break
+        else:
+            return None, f"the difference simplifies to {difference}, not to zero"
+    return 0.0, ""
+
+
+def _expressions(side, name):
+    import sympy
+
+    parts = list(side) if isinstance(side, list | tuple | sympy.MatrixBase) else [side]
+    require(parts and not any(part is None for part in parts), f"{name} is empty")
+    parts = [sympy.sympify(part) for part in parts]
+    require(all(isinstance(part, sympy.Expr) for part in parts), f"{name} is not an expression but {side!r}")
+    require(not any(part.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo) for part in parts), f"{name} is not finite: {side}")
+    return parts
+
+
+def _equality(step, returned):
+    left, right = _sides(step, returned, ("left", "right"))
+    return _distance(left, right, names=("left", "right"), infinities=step.kind == "exact")
+
+
+def _bound(step, returned):
+    require(
+        isinstance(returned, tuple) and len(returned) == 3 and isinstance(returned[2], tuple) and len(returned[2]) == 2,
+        "a bound returns smaller, larger, (left, right): the pair that are equal where the bound is tight is missing",
+    )
+    smaller, larger, tight = _sides(step, returned, ("smaller", "larger", "tight"))
+    smaller, larger = _array(smaller, "smaller"), _array(larger, "larger")
+    _require_alike(smaller, larger, ("smaller", "larger"), infinities=False)
+    require(not np.iscomplexobj(smaller) and not np.iscomplexobj(larger), "complex numbers have no order")
+    require(np.any(smaller != larger), "smaller and larger are equal everywhere: that is an identity, not a bound")
+    excess = (smaller - larger) / np.maximum(1.0, np.maximum(np.abs(smaller), np.abs(larger)))
+    violation = max(0.0, float(excess.max()))
+    if violation > step.tolerance:
+        at = np.unravel_index(excess.argmax(), excess.shape)
+        low, high = (np.broadcast_to(side, excess.shape)[at] for side in (smaller, larger))
+        return violation, f"the bound does not hold{_at(at)}: {low!s} > {high!s}"
+    distance, what = _distance(*tight, names=("left of the tight pair", "right of the tight pair"), infinities=False)
+    return max(violation, distance), f"the bound is not tight where it should be: {what}"
+
+
+def _monte_carlo(step, returned):
+    samples, expected = _sides(step, returned, ("samples", "expected"))
+    samples, expected = _array(samples, "samples"), _array(expected, "expected")
+    count = samples.shape[0] if samples.ndim else 0
+    require(count >= FEWEST_SAMPLES, f"samples has {count} draws along its first axis; it needs at least {FEWEST_SAMPLES}")
+    _require_alike(samples[0], expected, ("one draw", "expected"), infinities=False)
+    require(np.all(np.isfinite(samples)), "samples is not finite")
+    error = samples.std(axis=0, ddof=1) / np.sqrt(count)
+    require(np.all(error > 0), "samples has zero variance: nothing is random here, make it a numeric step")
+    mean = samples.mean(axis=0)
+    require(np.any(mean != expected), "expected is the samples' own mean, to the last bit")
+    scores = np.abs(mean - expected) / error
+    at = np.unravel_index(scores.argmax(), scores.shape)
+    center = np.broadcast_to(expected, scores.shape)[at]
+    return float(scores.max()), f"the mean{_at(at)} is {mean[at]!s} +- {error[at]:.2g}, expected {center!s}"
+
+
+KINDS = {
+    "symbolic": _symbolic,
+    "numeric": _equality,
+    "exact": _equality,
+    "autodiff": _equality,
+    "bound": _bound,
+    "monte_carlo": _monte_carlo,
+}
+
+# ---------------------------------------------------------------------------------------------------- comparison
+
+
+def _sides(step, returned, names):
+    """The sides that the body returned: as many as its kind compares, and not the same thing twice."""
+    count = len(returned) if isinstance(returned, tuple) else 0
+    require(count == len(names), f"it returned {type(returned).__name__} of {count}; {step.kind} needs {', '.join(names)}")
+    for a, b in _pairs(returned):
+        # a bare Python number may be shared by chance, an array is not
+        require(a is not b or not (hasattr(a, "dtype") or np.ndim(a)), "both sides are the same object")
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+            require(not np.shares_memory(a, b), "both sides are views of the same memory")
+    require(_written_apart(step.body) is not False, "both sides are written as the same expression")
+    return returned
+
+
+def _pairs(returned):
+    yield returned[:2]
+    if len(returned) == 3:
+        yield returned[2]
+
+
+def _array(side, name):
+    require(side is not None, f"{name} is None: there is nothing to compare")
+    array = np.asarray(side)
+    require(array.size > 0, f"{name} is empty: there is nothing to compare")
+    require(array.dtype.kind != "b", f"{name} is a truth value, which hides the residual: return the numbers compared")
+    require(array.dtype.kind in "iufc", f"{name} is not numbers but {array.dtype}")
+    require(
+        array.dtype.kind in "iu" or array.dtype in (np.float64, np.complex128),
+        f"{name} is {array.dtype}: the derivation is computed in float64",
+    )
+    return array if np.iscomplexobj(array) else array.astype(np.float64)
+
+
+def _require_alike(left, right, names, *, infinities):
+    require(
+        left.shape == right.shape or left.ndim == 0 or right.ndim == 0,
+        f"{names[0]} has shape {list(left.shape)} and {names[1]} {list(right.shape)}: only a scalar is spread over an array",
+    )
+    both_infinite = (left == right) & np.isinf(left) & np.isinf(right) if infinities else False
+    for side, name in zip((left, right), names, strict=True):
+        require(np.all(np.isfinite(side) | both_infinite), f"{name} is not finite")
+
+
+def _distance(left, right, *, names, infinities):
+    """The largest |left - right| relative to max(1, |left|, |right|), element by element, and where it is."""
+    left, right = _array(left, names[0]), _array(right, names[1])
+    _require_alike(left, right, names, infinities=infinities)
+    left, right = np.broadcast_arrays(left, right)
+    finite = np.isfinite(left)
+    a, b = np.where(finite, left, 0), np.where(finite, right, 0)
+    error = np.abs(a - b) / np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
+    at = np.unravel_index(error.argmax(), error.shape)
+    return float(error.max()), f"{names[0]}{_at(at)} is {left[at]!s}, {names[1]} is {right[at]!s}"
+
+
+def _at(index):
+    return f" at {[int(i) for i in index]}" if index else ""
+
+
+def _written_apart(body):
+    """Whether the compared sides are written as different expressions; None if the source cannot tell.
+
+    Local names that are assigned once are read as what they stand for, so `right = left` is seen through.
+    """
+    try:
+        function = ast.parse(textwrap.dedent(inspect.getsource(body))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return None  # typed at a prompt, or not a def
+    returns = [node.value for node in _own_nodes(function) if isinstance(node, ast.Return)]
+    if len(returns) != 1 or not isinstance(returns[0], ast.Tuple) or len(returns[0].elts) < 2:
+        return None
+    stores = Counter(n.id for n in _own_nodes(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    meanings = {
+        node.targets[0].id: node.value
+        for node in _own_nodes(function)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and stores[node.targets[0].id] == 1
+    }
+
+    class Unfold(ast.NodeTransformer):
+        def visit_Name(self, node):
+            return self.visit(meanings[node.id]) if node.id in meanings else node
+
+    def form(node):
+        return ast.dump(Unfold().visit(ast.parse(ast.unparse(node), mode="eval").body))
+
+    elements = returns[0].elts
+    pairs = [elements[:2]] + [e.elts for e in elements[2:] if isinstance(e, ast.Tuple) and len(e.elts) == 2]
+    return all(form(a) != form(b) for a, b in pairs)
+
+
+def _own_nodes(function):
+    """The nodes of a function, those of functions inside it left out."""
+    waiting = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
