@@ -1,0 +1,52 @@
+"""What the engine asks of an experiment.
+
+An experiment is a `torch.nn.Module` with
+
+    phases                         the order of play: a tuple of `Phase`
+    forward(batch, phase)          phase is the phase's name; returns (loss, logs): a scalar and a dict of detached scalars
+    evaluate(data) -> dict         name -> float, on held-out data; contains the recipe's metric
+    preview(data) -> dict          name -> artifact (`practice_torch.engine.artifacts`), drawn during training
+    sample(count) -> dict          name -> artifact, drawn from the trained model alone
+    generator                      every draw comes from it; the engine sets it, seeds it and saves its state
+
+and is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained model can be
+sampled without its data. Whatever has to survive an interruption is a parameter or a buffer.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One player's turn in every step: its loss is `forward(batch, name)`, and its own optimizer moves only `moves`.
+
+    Each turn gets a fresh batch; `times` turns are taken in a row. While a phase plays, all other parameters are frozen
+    (gradients still flow through them). With nothing to move, `forward` runs without gradients: a model that counts
+    updates its buffers there.
+    """
+
+    name: str
+    moves: tuple[str, ...] = ()
+    times: int = 1
+    learning_rate: float | None = None  # where a player's step size differs from the recipe's
+
+    def __post_init__(self):
+        if not isinstance(self.moves, tuple):
+            raise ValueError(f"moves of phase {self.name} is {self.moves!r}; it must be a tuple of attribute names")
+        if self.times < 1:
+            raise ValueError(f"times of phase {self.name} is {self.times}; it must be at least 1")
+
+
+def phase_parameters(experiment, phase):
+    """The phase's parameters as (dotted name, parameter), in the experiment's own order; shared parameters once."""
+    for attribute in phase.moves:
+        if not hasattr(experiment, attribute):
+            raise ValueError(f"phase {phase.name} moves {attribute!r}, which the experiment does not have")
+    found = [
+        (name, parameter)
+        for name, parameter in experiment.named_parameters()
+        if any(name == attribute or name.startswith(attribute + ".") for attribute in phase.moves)
+    ]
+    if phase.moves and not found:
+        raise ValueError(f"phase {phase.name} moves {', '.join(phase.moves)}, but no parameter is there")
+    return found

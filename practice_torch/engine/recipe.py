@@ -1,0 +1,78 @@
+"""A recipe: everything that decides a run, as one frozen dataclass. Its fields are the command line's flags."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+
+# Said by the topic, not by the command line: hidden from the flags.
+Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
+
+    modality: ClassVar[Literal["images", "text", "points"]] = "images"  # which module of practice_torch/data loads `data`
+
+    data: str = "digits"
+    """Where the data come from: an embedded set's name, or the path of your own file or folder."""
+    steps: int = 1000
+    """Updates of every phase, from the first to the last."""
+    batch_size: int = 64
+    """Examples in a batch; a smaller data set is one batch."""
+    learning_rate: float = 1e-3
+    """Step size of Adam."""
+    beta1: float = 0.9
+    """Decay of Adam's first moment."""
+    beta2: float = 0.999
+    """Decay of Adam's second moment."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW); 0 is plain Adam."""
+    clip_norm: float = 0.0
+    """Largest global norm of a phase's gradient; 0 does not clip."""
+    seed: int = 0
+    """Seeds the split, the first weights, the order of the examples and every draw."""
+    held_out: float = 0.1
+    """Fraction of the data that is kept for evaluation."""
+    log_every: int = 50
+    """Steps whose losses are averaged into one row of metrics.csv."""
+    evaluate_every: int = 1000
+    """Steps between evaluations on the held-out data (and previews)."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the network; bfloat16 keeps float32 weights."""
+    target: float | None = None
+    """What the metric should reach; none for data that nobody has measured."""
+    metric: Fixed = "loss"
+    """Name of the metric that `evaluate` is judged by."""
+    direction: Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Suppress] = "lower"
+    """Whether a lower or a higher metric is better."""
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")
+        for name in ("beta1", "beta2"):
+            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
+        for name in ("weight_decay", "clip_norm"):
+            self._require(name, 0 <= getattr(self, name) < float("inf"), "0 or positive, and finite")
+        self._require("seed", 0 <= self.seed < 2**63, "between 0 and 2^63 - 1")
+        self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
+        self._require("target", self.target is None or self.target == self.target, "a number or None")
+
+    def _require(self, name, holds, allowed):
+        if not holds:
+            raise ValueError(f"{name} is {getattr(self, name)}; it must be {allowed}")
+
+    def reached(self, value):
+        """Whether `value` meets the target; None where there is no target."""
+        if self.target is None:
+            return None
+        return value <= self.target if self.direction == "lower" else value >= self.target
+
+    def fields(self):
+        """The fields as JSON can hold them."""
+        return dataclasses.asdict(self)
