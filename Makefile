@@ -1,0 +1,57 @@
+# Every target sets itself up: the stamp files remember what was installed, so that a second run reinstalls nothing and a changed
+# requirements.txt, constraints.txt or pyproject.toml reinstalls at once.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+# the first Python on the path that is new enough; say `make demo PYTHON=/path/to/python` for another
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+IN_VENV := $(VENV)/bin/python
+PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint readme bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
+		printf '  make %-8s %s\n' "$$target" "$$does"; done
+
+demo: $(VENV)/.installed  ## run every derivation, check every contract, train a VAE; writes runs/demo/index.html
+	@$(IN_VENV) -m demo
+
+test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist worksteal $(PYTEST)
+
+lint: $(VENV)/.installed-test  ## check the style of the source
+	@$(IN_VENV) -m ruff check .
+
+readme: $(VENV)/.installed  ## renew the tables of README.md from the syllabus
+	@$(IN_VENV) -m shared_specs.readme
+
+bench: $(VENV)/.installed-bench  ## run the comparisons with peers; installs them
+	@for script in benchmarks/*.py; do echo "== $$script"; $(IN_VENV) "$$script" || exit 1; done
+
+clean:  ## remove .venv and the caches; leaves runs/ alone
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "error: Diptych needs Python 3.11 or newer; found $$("$(or $(PYTHON),python3)" --version 2>&1 || true)." \
+		     "Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: requirements.txt constraints.txt $(VENV)/.created
+	$(PIP_INSTALL) --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
