@@ -1,0 +1,150 @@
+"""Checkpoints: tensors as safetensors beside a manifest with checksums; written aside, synced, renamed. Nothing is unpickled.
+
+    checkpoints/step-00000400/state.safetensors     every tensor of the run's state
+                              manifest.json         step, whose run it is, small facts; size and SHA-256 of the tensors' file
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import safetensors.torch
+
+from practice_torch.engine.errors import RunError
+
+FORMAT, VERSION = "diptych checkpoint", 1
+KEEP = 2  # the newest, and one before it, should the newest turn out damaged
+STATE, MANIFEST = "state.safetensors", "manifest.json"
+PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save's archive, and bare pickles
+
+
+def save(folder, step, tensors, facts):
+    """Write one checkpoint, whole or not at all, and drop all but the newest two. The path of the new one."""
+    folder = Path(folder)
+    state = safetensors.torch.save(_unshared(tensors))
+    manifest = {"format": FORMAT, "version": VERSION, "step": step, "facts": facts}
+    manifest["files"] = {STATE: {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}}
+    manifest["sha256"] = _digest(manifest)
+    final, aside, old = (folder / f"{prefix}{step:08d}" for prefix in ("step-", ".writing-", ".replaced-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        _write(aside / STATE, state)
+        _write(aside / MANIFEST, json.dumps(manifest, indent=1).encode())
+        _sync(aside)
+        if final.exists():  # a damaged one, from which this run could not go on
+            final.rename(old)
+        aside.rename(final)
+        _sync(folder)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise RunError(f"cannot write the checkpoint {final}: {error.strerror}; earlier checkpoints are untouched") from error
+    _drop_all_but(folder, final)
+    return final
+
+
+def load(path):
+    """(tensors, facts) of one checkpoint. RunError says what is wrong with it, in one line."""
+    path = Path(path)
+    manifest = _manifest(path)
+    expected = manifest["files"][STATE]
+    state = _read(path / STATE)
+    _refuse_pickle(path / STATE, state)
+    if len(state) != expected["bytes"]:
+        raise RunError(f"{path / STATE} has {len(state)} bytes, the manifest says {expected['bytes']}: the file is truncated or replaced")
+    if hashlib.sha256(state).hexdigest() != expected["sha256"]:
+        raise RunError(f"{path / STATE} does not match its SHA-256: the file is corrupt")
+    return safetensors.torch.load(state), manifest["facts"] | {"step": manifest["step"]}
+
+
+def newest(folder, say):
+    """(tensors, facts) of the newest sound checkpoint; `say` is told of every damaged one that had to be passed over."""
+    paths = sorted(Path(folder).glob("step-*"), reverse=True)
+    if not paths:
+        raise RunError(f"{folder} holds no checkpoint")
+    damage = []
+    for path in paths:
+        try:
+            found = load(path)
+        except RunError as error:
+            damage.append(str(error))
+            continue
+        for line in damage:
+            say(f"{line}; going back to {path.name}")
+        return found
+    raise RunError(damage[0] if len(damage) == 1 else f"{damage[0]} (and none of the {len(damage) - 1} older ones is sound)")
+
+
+def _manifest(path):
+    if path.is_file():
+        _refuse_pickle(path, path.read_bytes()[:4])
+        raise RunError(f"{path} is a file; a checkpoint is a folder with {MANIFEST} and {STATE}")
+    text = _read(path / MANIFEST)
+    _refuse_pickle(path / MANIFEST, text)
+    try:
+        manifest = json.loads(text)
+    except ValueError:
+        raise RunError(f"{path / MANIFEST} is not JSON: the file is corrupt") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise RunError(f"{path / MANIFEST} was not written by this engine (its format is not {FORMAT!r})")
+    if manifest.get("version") != VERSION:
+        raise RunError(f"{path / MANIFEST} has version {manifest.get('version')}; this engine reads version {VERSION}")
+    if manifest.get("sha256") != _digest(manifest):
+        raise RunError(f"{path / MANIFEST} does not match its own SHA-256: the file is corrupt")
+    return manifest
+
+
+def _read(file):
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror}; this is no whole checkpoint") from None
+
+
+def _refuse_pickle(file, content):
+    if content.startswith(PICKLES):
+        raise RunError(f"{file} is a pickle, which could run any code when read; only safetensors are read here")
+
+
+def _digest(manifest):
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _unshared(tensors):
+    """Contiguous, on the CPU, and no two in the same memory (tied weights are stored twice; safetensors has no aliases)."""
+    seen, result = set(), {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        address = tensor.untyped_storage().data_ptr()
+        result[name] = tensor.clone() if address in seen else tensor
+        seen.add(address)
+    return result
+
+
+def _write(file, content):
+    with open(file, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(folder):
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _drop_all_but(folder, newest):
+    """Checkpoints with a higher step than the newest are the damaged ones it was made to replace."""
+    with contextlib.suppress(OSError):
+        kept = sorted(path for path in folder.glob("step-*") if path.name <= newest.name)[-KEEP:]
+        for path in [*folder.glob("step-*"), *folder.glob(".writing-*"), *folder.glob(".replaced-*")]:
+            if path not in kept:
+                shutil.rmtree(path)
