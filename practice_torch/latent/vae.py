@@ -3,8 +3,8 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
@@ -29,7 +29,7 @@ def bernoulli_log_likelihood(x, logits):
     # |l| is spelled with where, because the derivative of abs is 0 at 0 and a decoder may start at logits of exactly 0.
     positive = logits > 0
     magnitude = torch.where(positive, logits, -logits)
-    return ((x - positive.to(x.dtype)) * logits + F.logsigmoid(magnitude)).sum(dim=-1)
+    return ((x - positive.to(x.dtype)) * logits + functional.logsigmoid(magnitude)).sum(dim=-1)
 
 
 def gaussian_log_likelihood(x, mean, log_var):
@@ -122,7 +122,7 @@ class VariationalAutoencoder(nn.Module):
     def encode(self, x):
         """Mean and log-variance of q(z | x): [B, D] -> [B, L], [B, L]."""
         for layer in self.encoder:
-            x = F.silu(layer(x))
+            x = functional.silu(layer(x))
         # Bounded by tanh, not by clamp: outside its range a clamp has no gradient, so a log-variance that once overshoots would
         # never be called back, by the KL or by anything else. The tanh has slope 1 at 0 and always some slope.
         return self.mean(x), _LOG_VAR_LIMIT * torch.tanh(self.log_var(x) / _LOG_VAR_LIMIT)
@@ -130,7 +130,7 @@ class VariationalAutoencoder(nn.Module):
     def decode(self, z):
         """Logits of the pixels of p(x | z): [B, L] -> [B, D]."""
         for layer in self.decoder:
-            z = F.silu(layer(z))
+            z = functional.silu(layer(z))
         return self.logits(z)
 
     def forward(self, x, noise):
