@@ -1,0 +1,227 @@
+"""Reads images from a folder, an .npz file or a .parquet file, and says in one line what is wrong with them."""
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from practice_torch.data.decoding import SUFFIXES, decode
+from practice_torch.data.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a source holds: pixels [N, C, H, W] (bytes, or float32 in 0..1), the value that is white, labels and their names."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor | None
+    classes: tuple[str, ...]
+    white: int
+
+    def take(self, indices):
+        """The images at the indices."""
+        return replace(self, pixels=self.pixels[indices], labels=None if self.labels is None else self.labels[indices])
+
+
+def read(path):
+    """The images at a path that exists."""
+    readers = {".npz": _read_npz, ".parquet": _read_parquet}
+    suffix = path.suffix.lower()
+    try:
+        if path.is_dir():
+            return _read_folder(path)
+        if suffix not in readers:
+            mend = f"give its folder, {path.parent}" if suffix in SUFFIXES else "convert it to one of these"
+            raise DataError(f"{path} is neither a folder of images, an .npz nor a .parquet file: {mend}")
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty (0 bytes): write it again")
+        return readers[suffix](path)
+    except PermissionError as error:
+        raise DataError(f"{error.filename or path} cannot be read: permission denied") from None
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit into memory ({error}): use fewer or smaller images") from None
+
+
+def _read_folder(root):
+    files = _image_files(root)
+    inner = [file.relative_to(root).parts[:-1] for file in files]
+    if not any(inner):
+        names, labels = (), None
+    elif all(inner):
+        names = tuple(sorted({parts[0] for parts in inner}, key=_natural))
+        number = {name: index for index, name in enumerate(names)}
+        labels = torch.tensor([number[parts[0]] for parts in inner])
+    else:
+        loose, sorted_in = files[inner.index(())], next(file for file, parts in zip(files, inner, strict=True) if parts)
+        raise DataError(
+            f"{root} holds images both in itself ({loose.name}) and in sub-folders ({sorted_in.relative_to(root)}), so their "
+            "labels are unclear: give every image a sub-folder, or none"
+        )
+    return Content(decode([(str(file), file) for file in files]), labels, names, white=255)
+
+
+def _image_files(root):
+    files, others, seen = [], [], set()
+    for directory, inner, names in os.walk(root, followlinks=True):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        real = os.path.realpath(directory)
+        if real in seen:  # a link to a folder above would never end
+            inner.clear()
+            continue
+        seen.add(real)
+        for name in names:
+            if not name.startswith("."):
+                (files if Path(name).suffix.lower() in SUFFIXES else others).append(Path(directory, name))
+    if not files:
+        found = f"{len(others)} other files, e.g. {min(others).name}" if others else "it is empty"
+        raise DataError(f"{root} holds no images ({found}); allowed are {' '.join(SUFFIXES)}, in it or in one sub-folder per label")
+    return sorted(files)
+
+
+def _natural(name):
+    """Folders named 0, 1, ..., 10 keep their number as label; sorting by letters would put 10 before 2."""
+    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
+            found = ", ".join(archive.files) or "nothing"
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, TypeError, AttributeError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        if "allow_pickle" in str(error) or "pickled" in str(error):
+            raise DataError(f"{path} holds pickled objects, which could run code; save plain numeric arrays: np.savez(f, images=...)") from None
+        raise DataError(f"{path} is no .npz archive, or is damaged ({_one_line(error)}): write it again with np.savez") from None
+    if "images" not in arrays:
+        raise DataError(f"{path} has no array 'images' (found: {found}): save it as np.savez(file, images=..., labels=...)")
+    pixels, white = _npz_pixels(path, arrays["images"])
+    names = arrays.get("classes")
+    names = None if names is None else tuple(str(name) for name in np.atleast_1d(names))
+    labels = None
+    if "labels" in arrays:
+        labels, names = _labels(path, arrays["labels"], len(pixels), names)
+    return Content(pixels, labels, names or (), white)
+
+
+def _npz_pixels(path, images):
+    shape = list(images.shape)
+    if images.ndim not in (3, 4):
+        raise DataError(f"{path}: images has shape {shape}; it must be [N, H, W], [N, H, W, C] or [N, C, H, W]")
+    if 0 in shape:
+        raise DataError(f"{path}: images has shape {shape}, so there is nothing in it: give at least 2 images")
+    if images.ndim == 3:
+        images = images[:, None]
+    elif (shape[1] in (1, 3)) == (shape[3] in (1, 3)):
+        why = "either axis 1 or axis 3 could be the channels" if shape[1] in (1, 3) else "neither axis 1 nor axis 3 is 1 (gray) or 3 (RGB)"
+        raise DataError(f"{path}: images has shape {shape}, and {why}: save [N, H, W] for gray, [N, 3, H, W] for color")
+    elif shape[3] in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    if images.dtype == bool:
+        return torch.from_numpy(np.ascontiguousarray(images).view(np.uint8)), 1
+    if images.dtype == np.uint8:
+        if images.max() <= 1:
+            raise DataError(f"{path}: images is uint8 with values 0 and 1 only, where 255 is white: multiply by 255, or save it as bool")
+        return torch.from_numpy(np.ascontiguousarray(images)), 255
+    if not np.issubdtype(images.dtype, np.floating):
+        raise DataError(f"{path}: images has dtype {images.dtype}; it must be uint8 (0..255), a float in 0..1, or bool: convert it")
+    low, high = images.min(), images.max()
+    if not (low >= 0 and high <= 1):  # not the other way round: every comparison with NaN is false
+        index = tuple(int(axis[0]) for axis in np.nonzero(~((images >= 0) & (images <= 1))))
+        mend = "divide by 255" if 1 < high <= 255 and low >= 0 else "map it to 0..1 and remove what is not finite"
+        raise DataError(f"{path}: image {index[0]} holds {images[index]} at channel, row, column {list(index[1:])}; floats must lie in 0..1: {mend}")
+    return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)), 1
+
+
+def _read_parquet(path):
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise DataError(f"{path}: reading parquet needs pyarrow ({error}): pip install pyarrow") from None
+    try:
+        table = parquet.ParquetFile(path)
+        schema = table.schema_arrow
+        image = _image_column(path, schema)
+        label = next((name for name in ("label", "labels") if name in schema.names), None)
+        content = table.read(columns=[name for name in (image, label) if name])
+    except (arrow.ArrowException, OSError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise DataError(f"{path} is no parquet file, or is damaged ({_one_line(error)}): write or download it again") from None
+    encoded = content.column(image).combine_chunks()
+    if arrow.types.is_struct(encoded.type):
+        encoded = encoded.field("bytes")
+    if encoded.null_count:
+        row = encoded.is_null().to_numpy(zero_copy_only=False).argmax()
+        raise DataError(f"{path}, row {row}: column '{image}' holds no bytes; the encoded image itself must stand in the file")
+    if len(encoded) == 0:
+        raise DataError(f"{path} has no rows: give at least 2 images")
+    names, labels = None, None
+    if label:
+        labels, names = _labels(path, *_label_column(path, content.column(label), schema, label))
+    pixels = decode([(f"{path}, row {row}", value.as_buffer()) for row, value in enumerate(encoded)])
+    return Content(pixels, labels, names or (), white=255)
+
+
+def _image_column(path, schema):
+    import pyarrow as arrow
+
+    def holds_bytes(kind):
+        if arrow.types.is_struct(kind):
+            return kind.get_field_index("bytes") >= 0 and holds_bytes(kind.field("bytes").type)
+        return arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind)
+
+    columns = [field.name for field in schema if holds_bytes(field.type)]
+    if "image" in columns or len(columns) == 1:
+        return "image" if "image" in columns else columns[0]
+    found = ", ".join(f"{field.name}: {field.type}" for field in schema)
+    raise DataError(f"{path} has no column 'image' of bytes or of {{bytes, path}} (found {found:.300}): rename or convert the column")
+
+
+def _label_column(path, column, schema, label):
+    """(labels as integers, how many, their names): names as the file's metadata or its strings give them."""
+    column = column.combine_chunks()
+    if column.null_count:
+        row = column.is_null().to_numpy(zero_copy_only=False).argmax()
+        raise DataError(f"{path}, row {row}: column '{label}' is empty there; every row needs a label, or the file no such column")
+    values = column.to_numpy(zero_copy_only=False)
+    if values.dtype == object and all(isinstance(value, str) for value in values):
+        names, labels = np.unique(values.astype(str), return_inverse=True)
+        return labels, len(values), tuple(str(name) for name in names)
+    return values, len(values), _published_names(schema, label)
+
+
+def _published_names(schema, label):
+    """The class names that the `datasets` library writes into a file's metadata, or None."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in features[label]["names"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _labels(path, labels, count, names):
+    """Labels as int64 [N] with the names of their classes, after every check."""
+    if labels.shape != (count,):
+        raise DataError(f"{path}: labels has shape {list(labels.shape)}; with {count} images it must be [{count}], one label each")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{path}: labels has dtype {labels.dtype}; it must hold integers 0, 1, 2, ...: convert it")
+    classes = count if names is None else len(names)  # more classes than images is a mistake, such as 255 for -1
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        row = int(wrong.argmax())
+        bound = "there are no more images than that" if names is None else "there are no more names of classes"
+        raise DataError(f"{path}: label {labels[row]} at row {row}; allowed are 0..{classes - 1} ({bound}): number the classes from 0")
+    if names is None:
+        names = tuple(str(label) for label in range(int(labels.max()) + 1))
+    return torch.from_numpy(labels.astype(np.int64)), names
+
+
+def _one_line(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,133 @@
+"""Images: the embedded digits, torchvision's data sets, or the user's own folder, .npz or .parquet file.
+
+Pixels stay as they were stored (bytes where possible) and become floats in 0..1 batch by batch, all at once.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from practice_torch.data import image_files
+from practice_torch.data.errors import DataError
+from practice_torch.data.splits import existing_path, fingerprint, random_split
+
+TORCHVISION = {
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
+NAMES = ("digits", *TORCHVISION)
+KINDS = "a folder of images, an .npz file or a .parquet file"
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A set of images of one size: pixels [N, C, H, W] where the value `white` means 1, and labels [N] or None."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor | None
+    white: int
+    description: dict
+
+    def __len__(self):
+        return self.pixels.shape[0]
+
+    def batch(self, indices=None):
+        """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; all of them, without a copy, where indices is None.
+
+        There is no "label" where the data has none.
+        """
+        pixels, labels = self.pixels, self.labels
+        if indices is not None:
+            indices = indices.to(pixels.device)
+            pixels = pixels.index_select(0, indices)
+            labels = None if labels is None else labels.index_select(0, indices)
+        image = pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)
+        return {"image": image} if labels is None else {"image": image, "label": labels}
+
+    def to(self, device):
+        """The same set with its tensors on the device, so that batches are gathered there."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return replace(self, pixels=self.pixels.to(device), labels=labels)
+
+
+def load(source, *, held_out=0.2, seed=0, classes=None, folder=None):
+    """(train, held-out) images from a built-in name or a path.
+
+    Names: digits (1797 of 8x8, 17 gray levels) and torchvision's mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep
+    their published two parts (held_out is not used) and are downloaded into `folder` (default ~/.cache/diptych, or the
+    environment's DIPTYCH_CACHE). Paths: a folder of images (sub-folders are labels), an .npz (arrays images, and labels if
+    there are any), a .parquet file (columns image and label). With `classes`, labels must lie in 0..classes-1.
+
+    Raises DataError, one line, where the data cannot be used.
+    """
+    name = str(source)
+    if name in TORCHVISION:
+        contents = parts = _from_torchvision(name, Path(folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")).expanduser())
+    else:
+        whole = _digits() if name == "digits" else image_files.read(existing_path(source, NAMES, KINDS))
+        contents = (whole,)
+        parts = [whole.take(indices) for indices in random_split(len(whole.pixels), held_out, seed, f"images in {name}")]
+    if classes is not None:
+        for whole in contents:
+            _require_classes(name, whole.labels, classes)
+    digest = fingerprint(*(array for whole in contents for array in (whole.pixels, whole.labels)))
+    return tuple(_describe(name, part, split, digest) for part, split in zip(parts, ("train", "held-out"), strict=True))
+
+
+def _describe(name, content, split, digest):
+    description = {
+        "name": name,
+        "split": split,
+        "count": content.pixels.shape[0],
+        "shape": list(content.pixels.shape[1:]),
+        "classes": None if content.labels is None else list(content.classes),
+        "sha256": digest,
+    }
+    return Images(content.pixels, content.labels, content.white, description)
+
+
+def _require_classes(name, labels, classes):
+    if labels is None:
+        raise DataError(f"{name} has no labels; {classes} classes are needed: put images of a class into a sub-folder, or add labels")
+    if int(labels.max()) >= classes:
+        raise DataError(f"{name}: label {int(labels.max())} found; allowed are 0..{classes - 1}: choose the recipe's classes to match")
+
+
+def _digits():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    pixels = torch.from_numpy(digits.images.astype("uint8"))[:, None]
+    names = tuple(str(name) for name in digits.target_names)
+    return image_files.Content(pixels, torch.from_numpy(digits.target).long(), names, white=16)
+
+
+def _from_torchvision(name, folder):
+    """torchvision's train and test parts. It compares the files with their published checksums before it opens them."""
+    try:
+        from torchvision import datasets  # slow to import (seconds), and only wanted here
+    except ImportError as error:
+        raise DataError(f"{name} comes from torchvision, which is not usable here ({error}): pip install torchvision, or give a path") from None
+    parts = []
+    for train in (True, False):
+        try:
+            part = getattr(datasets, TORCHVISION[name])(folder, train=train, download=True)
+        except Exception as error:  # torchvision raises URLError, RuntimeError, OSError, ... for one and the same trouble
+            raise DataError(
+                f"{name} could not be downloaded into {folder} ({_one_line(error)}): check the network and the folder, "
+                f"or give a path ({KINDS})"
+            ) from None
+        pixels = torch.as_tensor(part.data)
+        pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+        names = tuple(part.classes)
+        parts.append(image_files.Content(pixels, torch.as_tensor(part.targets).long(), names, white=255))
+    return tuple(parts)
+
+
+def _one_line(error):
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,153 @@
+"""Points: distributions in one and two dimensions drawn from a seed, or the user's own .npz or .csv of points."""
+
+import math
+import zipfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from practice_torch.data.errors import DataError
+from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
+
+KINDS = "an .npz or .csv file of points"
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Isotropic Gaussians: component k has weight weights[k], center means[k] and standard deviation stds[k] on every axis."""
+
+    weights: tuple[float, ...]
+    means: tuple[tuple[float, ...], ...]
+    stds: tuple[float, ...]
+
+    def draw(self, count, generator):
+        """[count, D] points."""
+        chosen = torch.multinomial(torch.tensor(self.weights), count, replacement=True, generator=generator)
+        means, stds = torch.tensor(self.means)[chosen], torch.tensor(self.stds)[chosen]
+        return means + stds[:, None] * torch.randn(means.shape, generator=generator)
+
+
+EIGHT_GAUSSIANS = Mixture(
+    weights=(1 / 8,) * 8,
+    means=tuple((2 * math.cos(math.pi * k / 4), 2 * math.sin(math.pi * k / 4)) for k in range(8)),
+    stds=(0.02,) * 8,
+)
+# Lopsided on purpose: a fit that covers both modes and one that picks the heavier must differ, and left must differ from right.
+BIMODAL = Mixture(weights=(0.3, 0.7), means=((-2.0,), (1.5,)), stds=(0.5, 0.8))
+
+MOONS_NOISE = 0.05
+# The moons' own mean and variance, from integrals over the two half circles: standardizing by them draws no second sample.
+MOONS_MEAN = (0.5, 0.25)
+MOONS_VARIANCE = (0.75 + MOONS_NOISE**2, 9 / 16 - 1 / math.pi + MOONS_NOISE**2)
+
+
+def _draw_moons(count, generator):
+    """Two interleaved half circles of radius 1 with Gaussian noise, standardized to mean 0 and variance 1 on both axes."""
+    angle = math.pi * torch.rand(count, generator=generator)
+    lower = torch.rand(count, generator=generator) < 0.5
+    x = torch.where(lower, 1 - angle.cos(), angle.cos())
+    y = torch.where(lower, 0.5 - angle.sin(), angle.sin())
+    points = torch.stack((x, y), dim=1) + MOONS_NOISE * torch.randn((count, 2), generator=generator)
+    return (points - torch.tensor(MOONS_MEAN)) / torch.tensor(MOONS_VARIANCE).sqrt()
+
+
+TOYS = {"eight_gaussians": EIGHT_GAUSSIANS.draw, "two_moons": _draw_moons, "bimodal": BIMODAL.draw}
+MIXTURES = {"eight_gaussians": EIGHT_GAUSSIANS, "bimodal": BIMODAL}
+NAMES = tuple(TOYS)
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A set of points [N, D], float32."""
+
+    points: torch.Tensor
+    description: dict
+
+    def __len__(self):
+        return self.points.shape[0]
+
+    def batch(self, indices=None):
+        """{"point": float32 [B, D]}; all of them, without a copy, where indices is None."""
+        return {"point": self.points if indices is None else self.points.index_select(0, indices.to(self.points.device))}
+
+    def to(self, device):
+        """The same set on the device, so that batches are gathered there."""
+        return replace(self, points=self.points.to(device))
+
+
+def load(source, *, count=4096, held_out=0.2, seed=0):
+    """(train, held-out) points: `count` draws from a toy (eight_gaussians, two_moons, bimodal), or all of a file's.
+
+    Files: .npz (array points, [N, D] or [N]) or .csv (a row per point; a first line of names is skipped).
+
+    Raises DataError, one line, where the points cannot be used.
+    """
+    name = str(source)
+    if name in TOYS:
+        held_out_count(count, held_out, f"points of {name}")
+        points = TOYS[name](count, torch.Generator().manual_seed(seed))
+    else:
+        points = _read(existing_path(source, NAMES, KINDS))
+    description = {"name": name, "shape": list(points.shape[1:]), "classes": None, "sha256": fingerprint(points)}
+    if name in MIXTURES:
+        description["mixture"] = asdict(MIXTURES[name])
+    parts = random_split(len(points), held_out, seed, f"points in {name}")
+    return tuple(
+        Points(points[indices], description | {"split": split, "count": len(indices)})
+        for indices, split in zip(parts, ("train", "held-out"), strict=True)
+    )
+
+
+def _read(path):
+    readers = {".npz": _read_npz, ".csv": _read_csv}
+    if path.is_dir() or path.suffix.lower() not in readers:
+        raise DataError(f"{path} is neither an .npz nor a .csv file of points: convert it")
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty (0 bytes): write it again")
+        points = readers[path.suffix.lower()](path)
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: permission denied") from None
+    points = points[:, None] if points.ndim == 1 else points
+    if points.ndim != 2 or 0 in points.shape:
+        raise DataError(f"{path}: points has shape {list(points.shape)}; it must be [N, D], a row per point")
+    with np.errstate(over="ignore"):
+        points = points.astype(np.float32)
+    if not np.isfinite(points).all():
+        row, axis = np.argwhere(~np.isfinite(points))[0]
+        raise DataError(f"{path}: point {row} holds {points[row, axis]} on axis {axis}; points must be finite in float32: remove the row")
+    return torch.from_numpy(points)
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = ", ".join(archive.files) or "nothing"
+            points = archive["points"] if "points" in archive.files else None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, TypeError, AttributeError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise DataError(f"{path} is no .npz archive of plain numbers, or is damaged ({error}): write it with np.savez(f, points=...)") from None
+    if points is None:
+        raise DataError(f"{path} has no array 'points' (found: {found}): save it as np.savez(file, points=...)")
+    if not (np.issubdtype(points.dtype, np.floating) or np.issubdtype(points.dtype, np.integer)):
+        raise DataError(f"{path}: points has dtype {points.dtype}; it must hold real numbers: convert it")
+    return points
+
+
+def _read_csv(path):
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+        return np.loadtxt(lines, delimiter=",", skiprows=0 if _is_numeric(lines[0]) else 1, ndmin=2)
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{path} is no table of numbers ({' '.join(str(error).split())[:160]}): every line needs the same numbers") from None
+
+
+def _is_numeric(line):
+    try:
+        [float(cell) for cell in line.split(",")]
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""Text: the embedded help pages of Python, or the user's own UTF-8 file, as windows of characters or of bytes."""
+
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from practice_torch.data.errors import DataError
+from practice_torch.data.splits import existing_path, fingerprint, held_out_count
+
+NAMES = ("pydoc",)
+KINDS = "a UTF-8 text file"
+UNKNOWN = "\ufffd"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Symbols and their numbers: the 256 bytes where characters is None, otherwise the characters and, last, the unknown one.
+
+    The unknown symbol stands for every character that the training text does not have: no training window holds it, so a
+    model gives it whatever its smoothing gives.
+    """
+
+    characters: str | None
+
+    @property
+    def size(self):
+        """The number of symbols."""
+        return 256 if self.characters is None else len(self.characters) + 1
+
+    def encode(self, text):
+        """The numbers of the text's symbols, [N]."""
+        if self.characters is None:
+            return torch.from_numpy(np.frombuffer(text.encode(), np.uint8).astype(np.int64))
+        known, codes = _code_points(self.characters), _code_points(text)
+        position = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
+        found = known[position] == codes if len(known) else np.zeros(len(codes), bool)
+        return torch.from_numpy(np.where(found, position, len(known)).astype(np.int64))
+
+    def decode(self, tokens):
+        """The text of the numbers, [N]; bytes that are no UTF-8 become the replacement character."""
+        tokens = torch.as_tensor(tokens).tolist()
+        if self.characters is None:
+            return bytes(tokens).decode(errors="replace")
+        symbols = self.characters + UNKNOWN
+        return "".join(symbols[token] for token in tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A stream of tokens [N], seen through windows of context + 1: the context's tokens and, one on, those that follow.
+
+    In the training part a window begins at every position; in the held-out part at every context-th, so that all of them
+    together ask for each token after the first exactly once (but for a rest shorter than a window).
+    """
+
+    stream: torch.Tensor
+    context: int
+    stride: int
+    vocabulary: Vocabulary
+    description: dict
+
+    def __len__(self):
+        return (self.stream.shape[0] - self.context - 1) // self.stride + 1
+
+    def batch(self, indices=None):
+        """{"tokens": int64 [B, context + 1]}; every window where indices is None."""
+        windows = self.stream.unfold(0, self.context + 1, self.stride)  # a view: nothing is copied
+        if indices is not None:
+            windows = windows.index_select(0, indices.to(self.stream.device))
+        return {"tokens": windows.long()}
+
+    def to(self, device):
+        """The same text with its stream on the device, so that batches are gathered there."""
+        return replace(self, stream=self.stream.to(device))
+
+
+def load(source, *, held_out=0.1, seed=0, context=64, level="character"):
+    """(train, held-out) text from "pydoc" or the path of a UTF-8 file, split by position: the end is held out.
+
+    level is "character" (the vocabulary is the training text's characters, sorted, and one for the unknown) or "byte".
+    Line ends become newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
+
+    Raises DataError, one line, where the text cannot be used.
+    """
+    if level not in ("character", "byte"):
+        raise DataError(f"level is {level!r}; it must be 'character' or 'byte'")
+    if context < 1:
+        raise DataError(f"context is {context}; it must be at least 1")
+    text = _pydoc() if str(source) == "pydoc" else _read(existing_path(source, NAMES, KINDS))
+    name, raw = str(source), text.encode()
+    symbols = text if level == "character" else raw
+    hidden = held_out_count(len(symbols), held_out, f"{level}s in {name}")
+    if min(hidden, len(symbols) - hidden) < context + 1:
+        raise DataError(
+            f"{name} has {len(symbols)} {level}s, {len(symbols) - hidden} to train on and {hidden} held out; each part needs at "
+            f"least {context + 1} (the context of {context} and one more): give a longer text or a shorter context"
+        )
+    training, rest = symbols[:-hidden], symbols[-hidden:]
+    vocabulary = Vocabulary("".join(sorted(set(training))) if level == "character" else None)
+    description = {
+        "name": name,
+        "shape": [context + 1],
+        "level": level,
+        "vocabulary": vocabulary.size,
+        "classes": None,
+        "sha256": fingerprint(raw),
+    }
+    if name == "pydoc":
+        description["python"] = platform.python_version()  # the pages, and with them every figure, differ between versions
+    return _part(training, 1, vocabulary, context, description, "train"), _part(rest, context, vocabulary, context, description, "held-out")
+
+
+def _part(symbols, stride, vocabulary, context, description, split):
+    if vocabulary.characters is None:
+        stream = torch.from_numpy(np.frombuffer(symbols, np.uint8).copy())
+    else:
+        stream = vocabulary.encode(symbols).to(torch.uint8 if vocabulary.size <= 256 else torch.int32)
+    part = Text(stream, context, stride, vocabulary, {})
+    details = {"split": split, "count": len(part), "tokens": len(symbols)}
+    if vocabulary.characters is not None:
+        details["unknown"] = int((stream == vocabulary.size - 1).sum())
+    return replace(part, description=description | details)
+
+
+def _pydoc():
+    from pydoc_data.topics import topics
+
+    return "\n".join(topics.values())
+
+
+def _read(path):
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
+    try:
+        raw = Path(path).read_bytes()
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: permission denied") from None
+    if not raw:
+        raise DataError(f"{path} is empty (0 bytes): give a text")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{raw[error.start]:02x} at offset {error.start}"
+        raise DataError(f"{path} is not UTF-8 ({found}): convert it, e.g. with iconv -f LATIN1 -t UTF-8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _code_points(text):
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
