@@ -1,0 +1,133 @@
+"""Claims for a terminal: LaTeX as readable Unicode.
+
+pylatexenc parses and knows the symbols; here are the habits of a mathematician at a typewriter that it lacks: raised and lowered
+characters where Unicode has them, parentheses where a fraction needs them, air around relations.
+"""
+
+import re
+from functools import cache
+
+from pylatexenc import latex2text, latexwalker
+from pylatexenc.macrospec import MacroSpec, MacroStandardArgsParser, SpecialsSpec
+
+PLAIN_RAISED = "0123456789+-=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVW*αβγδεθ"
+RAISED_TEXT = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂ*ᵅᵝᵞᵟᵋᶿ"
+RAISED = dict(zip(PLAIN_RAISED, RAISED_TEXT, strict=True)) | {"⊤": "ᵀ", "′": "′", "∗": "*"}
+LOWERED = dict(zip("0123456789+-=()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
+
+# private marks that stand in the text until its spacing is known
+LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
+RATIO, END = "\ue001", "\ue002"  # around a fraction; END also behind an index that could not be lowered
+JOIN = "\ue003"  # no space here
+FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
+ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
+PLAIN = {
+    "|": "‖", "Vert": "‖", "lVert": "‖" + JOIN, "rVert": "‖", "lvert": "|" + JOIN, "rvert": "|", "mid": " | ",
+    ",": " ", ";": " ", "!": "",
+    "quad": "  ", "qquad": "    ", "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
+    "big": "", "Big": "", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "left": "", "right": "", "displaystyle": "",
+    "textstyle": "", "limits": "", "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
+}  # fmt: skip
+
+
+def to_unicode(claim):
+    """The claim in one line of Unicode text."""
+    text = _converter().latex_to_text("$" + claim + "$")
+    # log of a fraction and of nothing more
+    text = re.sub(rf"{FUNCTION}\s*{RATIO}([^{RATIO}{END}]*){END}(?=\s*(?:$|[=≤≥<>≈⇒→+\-−,;.)\]}}]))", r"(\1)", text)
+    text = re.sub(rf"{JOIN}\s*", "", re.sub(rf"(?<=[\w)\]}}]){LEAD}", " ", text).replace(LEAD, "").replace(RATIO, ""))
+    text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[{{^_|‖/,.)\]=⁰-₟ᵃ-ᶿ¹²³′″{END}]|$)", "", text)
+    text = re.sub(rf"[{FUNCTION}{END}]\s*", " ", text)
+    text = text.replace("”", "″").replace("’", "′")
+    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↦∈≪≫⪰⪯×])\s*", r" \1 ", text)
+    text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
+    text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
+    return re.sub(r"\s+", " ", text).strip()
+
+
+@cache
+def _converter():
+    grammar = latexwalker.get_default_latex_context_db()
+    grammar.add_context_category(
+        "claims",
+        macros=[MacroSpec(name, "{{") for name in ("frac", "tfrac", "dfrac")]
+        + [MacroSpec(name, "{{") for name in ("binom", "tbinom")]
+        + [MacroSpec("operatorname", "*{"), MacroSpec("sqrt", "[{")]
+        + [MacroSpec(name, "{") for name in (*ACCENT, "mathbb")]
+        + [MacroSpec(name, "") for name in (*PLAIN, *FUNCTIONS)],
+        specials=[SpecialsSpec(mark, MacroStandardArgsParser("{")) for mark in "^_"],
+        prepend=True,
+    )
+    words = latex2text.get_default_latex_context_db()
+    words.add_context_category(
+        "claims",
+        macros=[latex2text.MacroTextSpec(name, _fraction) for name in ("frac", "tfrac", "dfrac")]
+        + [latex2text.MacroTextSpec(name, _binomial) for name in ("binom", "tbinom")]
+        + [latex2text.MacroTextSpec("operatorname", _operator), latex2text.MacroTextSpec("mathbb", _blackboard)]
+        + [latex2text.MacroTextSpec("sqrt", _root)]
+        + [latex2text.MacroTextSpec(name, _accent) for name in ACCENT]
+        + [latex2text.MacroTextSpec(name, text) for name, text in PLAIN.items()]
+        + [latex2text.MacroTextSpec(name, LEAD + name + FUNCTION) for name in FUNCTIONS],
+        specials=[latex2text.SpecialsTextSpec("^", _raised), latex2text.SpecialsTextSpec("_", _lowered)],
+        prepend=True,
+    )
+
+    class Converter(latex2text.LatexNodes2Text):
+        def latex_to_text(self, latex):
+            return self.nodelist_to_text(latexwalker.LatexWalker(latex, latex_context=grammar).get_latex_nodes()[0])
+
+    return Converter(latex_context=words, math_mode="text", keep_braced_groups=False)
+
+
+def _argument(node, converter, index):
+    argument = node.nodeargd.argnlist[index]
+    return converter.nodelist_to_text([argument]).strip(" " + LEAD + FUNCTION + RATIO + END) if argument is not None else ""
+
+
+def _grouped(text):
+    """The text, in parentheses unless it is one factor: a word, a number, or a call."""
+    one_factor = re.fullmatch(r"[^\s+\-−/=|,]*(\([^()]*\)|\[[^\[\]]*\])?[²³ᵀ]?", text)
+    return text if one_factor else f"({text})"
+
+
+def _fraction(node, l2tobj):
+    return f"{RATIO}{_grouped(_argument(node, l2tobj, 0))}/{_grouped(_argument(node, l2tobj, 1))}{END}"
+
+
+def _binomial(node, l2tobj):
+    return f"C({_argument(node, l2tobj, 0)}, {_argument(node, l2tobj, 1)})"
+
+
+def _operator(node, l2tobj):
+    return LEAD + _argument(node, l2tobj, 1) + FUNCTION
+
+
+def _blackboard(node, l2tobj):
+    text = _argument(node, l2tobj, 0)
+    return "".join({"1": "𝟙", "E": "𝔼", "P": "ℙ", "R": "ℝ", "N": "ℕ", "Z": "ℤ", "C": "ℂ", "Q": "ℚ"}.get(c, c) for c in text)
+
+
+def _root(node, l2tobj):
+    text = _argument(node, l2tobj, 1)
+    return "√" + (text if len(text) == 1 else f"({text})")
+
+
+def _accent(node, l2tobj):
+    text = _argument(node, l2tobj, 0)
+    return "".join(c + ACCENT[node.macroname] for c in text) if len(text) < 3 else text + ACCENT[node.macroname]
+
+
+def _raised(node, l2tobj):
+    return _script("^", RAISED, _argument(node, l2tobj, 0))
+
+
+def _lowered(node, l2tobj):
+    return _script("_", LOWERED, _argument(node, l2tobj, 0))
+
+
+def _script(mark, table, text):
+    squeezed = text.replace(" ", "").replace("−", "-")
+    if all(c in table for c in squeezed):
+        return "".join(table[c] for c in squeezed)
+    return mark + (squeezed if re.fullmatch(r"\w+|[^\w\s]", squeezed) else f"({text})") + END
