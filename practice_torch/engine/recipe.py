@@ -63,6 +63,10 @@ class Recipe:
         self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
+    def loading(self):
+        """What the loader of this modality is told beside data, held_out and seed, such as a text's context."""
+        return {}
+
     def _require(self, name, holds, allowed):
         if not holds:
             raise ValueError(f"{name} is {getattr(self, name)}; it must be {allowed}")

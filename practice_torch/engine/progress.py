@@ -1,0 +1,61 @@
+"""How far a run is: a bar in a terminal, a line every few seconds where there is none."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+IN_TERMINAL, IN_LOG = 0.5, 5.0  # seconds between updates
+
+
+class Bar:
+    """Steps done, steps per second, time left and loss. `due` is cheap: it is asked in every step."""
+
+    def __init__(self, title, total, done, console=None):
+        self.title, self.total, self.first = title, total, done
+        self.console = console or Console(stderr=True)
+        self.live = self.console.is_terminal
+        self.started = self.shown = time.perf_counter()
+        self.rest = IN_TERMINAL if self.live else IN_LOG
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+            console=self.console, auto_refresh=False, disable=not self.live,
+        )  # fmt: skip  (a refreshing thread would compete with the training for the interpreter)
+        self.task = self.progress.add_task(title, total=total, completed=done, rate="")
+
+    def __enter__(self):
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_):
+        self.progress.stop()
+
+    def due(self):
+        """Whether it is time to show something."""
+        return time.perf_counter() - self.shown >= self.rest
+
+    def show(self, step, loss):
+        """Step and loss of now."""
+        self.shown = time.perf_counter()
+        rate = (step - self.first) / max(self.shown - self.started, 1e-9)
+        left = (self.total - step) / rate if rate else 0.0
+        words = f"{rate:.3g} steps/s  {_clock(left)} left  loss {loss:.5g}"
+        if self.live:
+            self.progress.update(self.task, completed=step, rate=words)
+            self.progress.refresh()
+        else:
+            print(f"{self.title}  step {step}/{self.total}  {words}", file=sys.stderr, flush=True)
+
+    def say(self, line):
+        """A line above the bar."""
+        if self.live:
+            self.progress.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
