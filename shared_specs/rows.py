@@ -140,6 +140,7 @@ class Agree:
 
     differentiate: names of the arguments to differentiate (default: every floating-point array).
     no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one.
+    frozen: arguments in which the result jumps (a threshold, say): they stay where they are while the tolerance is measured.
     """
 
     function: str
@@ -147,6 +148,7 @@ class Agree:
     given: Given
     differentiate: tuple[str, ...] | None = None
     no_gradient: str = ""
+    frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
 
 
@@ -164,6 +166,7 @@ class Anchor:
     gives: Any
     source: str
     near_misses: dict[str, Any] = field(default_factory=dict)
+    frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
 
 
@@ -185,17 +188,18 @@ class Law:
     order: float = 0.0
     draws: int = 0
     detects: float = 0.0
+    frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
 
     @classmethod
-    def equal(cls, case, given, *, left, right, cancels=None):
+    def equal(cls, case, given, *, left, right, frozen=(), cancels=None):
         """left = right: an identity, an invariance, a tight case, a sum that is 1."""
-        return cls("equal", case, given, left, right, cancels=cancels)
+        return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels)
 
     @classmethod
-    def at_least(cls, case, given, *, left, right, cancels=None):
+    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None):
         """left >= right, up to the tolerance."""
-        return cls("at_least", case, given, left, right, cancels=cancels)
+        return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels)
 
     @classmethod
     def normalized(cls, case, given, *, total, cancels=None):

@@ -1,0 +1,46 @@
+"""JAX on the CPU in true float64: x64 on, exact matrix products, a persistent compilation cache."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_default_matmul_precision", "highest")
+_cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
+jax.config.update("jax_compilation_cache_dir", str(_cache))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+name = "jax"
+has_gradients = True
+
+
+def owns(value):
+    return isinstance(value, jax.Array)
+
+
+def to_native(array, precision):
+    array = np.asarray(array)
+    return jax.numpy.asarray(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
+
+
+def to_numpy(value):
+    return np.asarray(value)
+
+
+def value_and_vjp(function, arguments, cotangents):
+    """function(*arguments) -> tuple of arrays. Its results, and the gradients of sum <cotangent, result>."""
+    results, pull_back = jax.vjp(function, *arguments)
+    return results, pull_back(tuple(c.astype(r.dtype) for c, r in zip(cotangents, results, strict=True)))
+
+
+def jacobian(function, argument):
+    """The Jacobian of one array-valued function of one array, [outputs..., inputs...]."""
+    return jax.jacrev(function)(argument)
+
+
+def working_precision(precision):
+    """The precision of a result made from integers alone follows x64, which stays on: nothing to set."""
+    return contextlib.nullcontext()

@@ -1,0 +1,51 @@
+"""PyTorch on the CPU."""
+
+import contextlib
+
+import numpy as np
+import torch
+
+name = "torch"
+has_gradients = True
+
+
+def owns(value):
+    return isinstance(value, torch.Tensor)
+
+
+def to_native(array, precision):
+    array = np.asarray(array)
+    # copy: a tensor that shares the spec's memory could be changed in place by what it is handed to
+    return torch.tensor(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
+
+
+def to_numpy(value):
+    return value.detach().numpy()
+
+
+def value_and_vjp(function, arguments, cotangents):
+    """function(*arguments) -> tuple of tensors. Its results, and the gradients of sum <cotangent, result>."""
+    leaves = [argument.clone().requires_grad_() for argument in arguments]
+    results = function(*leaves)
+    pairs = [(r, c.to(r.dtype)) for r, c in zip(results, cotangents, strict=True) if r.requires_grad]
+    if not pairs:
+        return results, tuple(torch.zeros_like(leaf) for leaf in leaves)
+    outputs, grad_outputs = zip(*pairs, strict=True)
+    gradients = torch.autograd.grad(outputs, leaves, grad_outputs, allow_unused=True)
+    return results, tuple(torch.zeros_like(a) if g is None else g for a, g in zip(leaves, gradients, strict=True))
+
+
+def jacobian(function, argument):
+    """The Jacobian of one array-valued function of one array, [outputs..., inputs...]."""
+    return torch.autograd.functional.jacobian(function, argument)
+
+
+@contextlib.contextmanager
+def working_precision(precision):
+    """The default dtype, which a result made from integers alone takes, for the length of the block."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, precision))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -1,0 +1,355 @@
+"""What the rows mean: each row run against an implementation, one Result for each thing compared."""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import import_module
+from math import erfc, sqrt
+from zlib import crc32
+
+import numpy as np
+
+from shared_specs.implementation import Fault, Implementation, NoGradients, Seen, arrays_in, with_arrays
+from shared_specs.reference import Compiled
+from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
+from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
+
+STANDARD_ERRORS = 5.0
+# A correct estimator strays further than 5 standard errors with this probability; a bias of 5 + 3.09 of them is caught in 0.999.
+FALSE_ALARM = erfc(STANDARD_ERRORS / sqrt(2))
+DETECTION = STANDARD_ERRORS + 3.09
+
+
+@dataclass(frozen=True)
+class Result:
+    """One comparison: ratio is error over tolerance, 0 or infinity where there is only yes or no."""
+
+    topic: str
+    word: str
+    function: str
+    case: str
+    backend: str
+    precision: str
+    quantity: str
+    ratio: float
+    passed: bool
+    message: str = ""
+    loose: bool = False
+
+    def as_dict(self):
+        """For JSON, which has no infinity."""
+        return asdict(self) | {"ratio": self.ratio if np.isfinite(self.ratio) else None}
+
+
+def spec_of(topic):
+    """The rows of a topic.  Raises Fault if it has none: a spec without rows is an error, not a pass."""
+    rows = import_module(f"shared_specs.{topic.replace('/', '.')}").SPEC
+    if not rows:
+        raise Fault(f"the spec of {topic} has no rows")
+    return rows
+
+
+def check_topic(topic, implementation: Implementation, rows=None):
+    """Every row of a topic against one implementation, in its precision: a list of Results, never empty."""
+    return Checker(topic, implementation).run(spec_of(topic) if rows is None else rows)
+
+
+class Checker:
+    """The rows of one topic against one implementation; the compiled reference is kept from row to row."""
+
+    def __init__(self, topic, implementation):
+        self.topic = topic
+        self.implementation = implementation
+        self.reference = _reference(topic)
+        self.precision = implementation.precision
+
+    def run(self, rows):
+        return [result for row in rows for result in self._row(row)]
+
+    def _row(self, row):
+        meaning = {Agree: self._agree, Anchor: self._anchor, Law: self._law, Model: self._model, Rejects: self._rejects}
+        try:
+            with np.errstate(all="ignore"):
+                return [self._result(row, *outcome) for outcome in meaning[type(row)](row)]
+        except Fault as fault:
+            return [self._result(row, "call", np.inf, str(fault))]
+        except RowFault:
+            raise
+        except Exception as error:
+            return [self._result(row, "call", np.inf, f"raised {type(error).__name__}: {error}".splitlines()[0])]
+
+    def _result(self, row, quantity, worst, message="", loose=False):
+        passed = bool(worst <= 1.0)
+        return Result(
+            self.topic, type(row).__name__, _subject(row), row.case, self.implementation.backend.name, self.precision,
+            quantity, float(worst), passed, message, loose,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------ Agree
+
+    def _agree(self, row):
+        arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
+        keys = _differentiated(row, arguments)
+        if keys:
+            yield from self._agree_with_gradients(row, arguments, keys)
+            return
+        wanted = self.reference.call(row.function, arguments)
+        limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
+        yield self._value(row, arguments, wanted, limits)
+
+    def _value(self, row, arguments, wanted, limits):
+        implementation = self.implementation.eager if self.precision == "float64" else self.implementation
+        got = implementation.call(row.function, arguments)
+        self._same_form(got, wanted, any(arrays_in(arguments)))
+        worst, message = self._worst(got, wanted, limits)
+        return "value", worst, message, self._is_loose(worst, wanted, limits)
+
+    def _agree_with_gradients(self, row, arguments, keys):
+        """Values and gradients come from one compiled function of the reference, and so do their tolerances."""
+        cotangents = self._cotangents(row, arguments)
+        wanted, gradients = self.reference.value_and_vjp(row.function, arguments, keys, cotangents)
+
+        def evaluate(moved, _):
+            results, pulled = self.reference.value_and_vjp(row.function, moved, keys, cotangents)
+            return results + pulled
+
+        limits = self._tolerances(row, evaluate, arguments, wanted + gradients)
+        yield self._value(row, arguments, wanted, limits[: len(wanted)])
+        if not self.implementation.has_gradients:
+            return
+        got = self.implementation.value_and_vjp(row.function, arguments, keys, cotangents)[1]
+        for key, g, w, limit in zip(keys, got, gradients, limits[len(wanted) :], strict=True):
+            name = key if isinstance(key, str) else f"{key[0]}[{key[1]}]"
+            if g.shape != w.shape:
+                yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
+                return
+            worst, message = self._worst((g,), (w,), (limit,))
+            yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
+        if self.precision == "float64":
+            yield "central differences", *self._central_differences(row, arguments, keys, cotangents, got)
+
+    def _cotangents(self, row, arguments):
+        """Normal draws of the results' shapes; zero for results that are integers."""
+        rng = np.random.default_rng(crc32(f"cotangent/{self.topic}/{row.function}/{row.case}".encode()))
+        shapes = self.reference.result_shapes(row.function, arguments)
+        return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
+
+    def _tolerances(self, row, evaluate, arguments, wanted):
+        """The rule, measured once a row and precision however many backends are checked."""
+        key = (self.topic, id(row), self.precision)
+        if key not in _measured:
+            _measured[key] = tolerances(evaluate, arguments, wanted, self.precision, row.frozen, row.cancels)
+        return _measured[key]
+
+    def _central_differences(self, row, arguments, keys, cotangents, gradients):
+        """The gradient under test along two random directions, against central differences of the reference.
+
+        The tolerance is computed too: the differences at steps h and 2h tell the truncation error, and the rounding errors of
+        the values and of the inputs, divided by the step, the rest.
+        """
+        originals = dict(arrays_in(arguments))
+        u = unit_roundoff("float64")
+        step = np.cbrt(u)
+        worst, message = 0.0, ""
+        for seed in range(2):
+            rng = np.random.default_rng(seed)
+            direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in keys}
+
+            def along(h, direction=direction):
+                moved = with_arrays(arguments, {key: originals[key] + h * d for key, d in direction.items()})
+                results = self.reference.value_and_vjp(row.function, moved, keys, cotangents)[0]
+                return [np.where(c == 0, 0.0, c * r) for c, r in zip(cotangents, results, strict=True)]
+
+            size = sum(float(np.sum(np.abs(part))) for part in along(0.0))
+            slopes = [
+                sum(float(np.sum(a - b)) for a, b in zip(along(h), along(-h), strict=True)) / (2 * h) for h in (step, 2 * step)
+            ]
+            claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, keys, strict=True))
+            inputs = sum(
+                float(np.sum(np.abs(g) * np.where(np.isfinite(originals[key]), np.abs(originals[key]), 0.0)))
+                for g, key in zip(gradients, keys, strict=True)
+            )
+            rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / step
+            limit = 4 * abs(slopes[0] - slopes[1]) + rounding + 16 * u * abs(slopes[0])
+            error = abs(claimed - slopes[0])
+            here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf
+            if not here <= worst:
+                worst = here if np.isfinite(here) else np.inf
+                message = "" if here <= 1 else f"the gradient gives a slope of {claimed:.9g}; central differences {slopes[0]:.9g}"
+        return worst, message
+
+    # ------------------------------------------------------------------------------------------------ Anchor
+
+    def _anchor(self, row):
+        arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
+        wanted = tuple(np.asarray(w, dtype=np.float64) for w in (row.gives if isinstance(row.gives, tuple) else (row.gives,)))
+        limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
+        for mistake, answer in row.near_misses.items():
+            answers = answer if isinstance(answer, tuple) else (answer,)
+            if self._worst(tuple(np.asarray(a, dtype=np.float64) for a in answers), wanted, limits)[0] <= 1:
+                raise RowFault(f"{self.topic}: {row.function}, {row.case}: the tolerance lets the near miss {mistake!r} pass")
+        got = self.implementation.call(row.function, arguments)
+        self._same_form(got, wanted, any(arrays_in(arguments)), dtypes=False)
+        worst, message = self._worst(got, wanted, limits)
+        for mistake, answer in row.near_misses.items() if worst > 1 else ():
+            answers = answer if isinstance(answer, tuple) else (answer,)
+            if self._worst(got, tuple(np.asarray(a, dtype=np.float64) for a in answers), limits)[0] <= 1:
+                message = f"{mistake}: {message}"
+        yield "anchor", worst, message, self._is_loose(worst, wanted, limits)
+
+    # ------------------------------------------------------------------------------------------------ Law
+
+    def _law(self, row):
+        if row.relation == "order" and self.precision != "float64":
+            return
+        arguments = row.given.draw(f"{self.topic}/law/{row.case}")
+        relations = {"equal": self._equal, "at_least": self._at_least, "order": self._order, "unbiased": self._unbiased}
+        try:
+            yield relations[row.relation](row, arguments)
+        except NoGradients:
+            return
+
+    def _sides(self, row, arguments):
+        f = Seen(self.implementation)
+        sides = [np.asarray(_side(side, f, arguments), dtype=np.float64) for side in (row.left, row.right)]
+        left, right = np.broadcast_arrays(*sides)
+        if left.size == 0:
+            raise RowFault(f"{self.topic}: law {row.case!r} compares nothing")
+
+        def both(moved, f):
+            return tuple(np.asarray(_side(side, f, moved), dtype=np.float64) for side in (row.left, row.right))
+
+        def disturbed(moved, seed):
+            rng = np.random.default_rng((seed, 1))
+            return both(moved, Seen(self.reference, lambda result: nudge(result, self.precision, rng)))
+
+        limits = self._tolerances(row, disturbed, arguments, both(arguments, Seen(self.reference)))
+        return left, right, sum(np.broadcast_to(limit, left.shape) for limit in limits)
+
+    def _equal(self, row, arguments):
+        left, right, limit = self._sides(row, arguments)
+        worst, message = self._worst((left,), (right,), (limit,))
+        return "law", worst, message, self._is_loose(worst, (right,), (limit,))
+
+    def _at_least(self, row, arguments):
+        left, right, limit = self._sides(row, arguments)
+        shortfall = np.where(left >= right, 0.0, right - left)
+        relative = np.nan_to_num(np.where(shortfall == 0, 0.0, shortfall / limit), nan=np.inf)
+        at = np.unravel_index(int(relative.argmax()), relative.shape)
+        worst = float(relative[at])
+        return "law", worst, "" if worst <= 1 else f"{left[at]:.9g} is below {right[at]:.9g}{_place(at)}"
+
+    def _order(self, row, arguments):
+        f = Seen(self.implementation)
+        limit = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
+        errors = [float(np.max(np.abs(np.asarray(row.left(f, h, *arguments.values())) - limit))) for h in row.at]
+        slope = float(np.log(errors[-2] / errors[-1]) / np.log(row.at[-2] / row.at[-1])) if min(errors) > 0 else np.inf
+        # Orders are integers or half integers: a quarter of one separates them.
+        off = abs(slope - row.order) / 0.25
+        return "law", off, "" if off <= 1 else f"the error falls as h^{slope:.2f}, not h^{row.order:g} (errors {errors})"
+
+    def _unbiased(self, row, arguments):
+        f = Seen(self.implementation)
+        rng = np.random.default_rng(crc32(f"{self.topic}/{row.case}".encode()))
+        samples = np.asarray(row.left(f, rng, row.draws, *arguments.values()), dtype=np.float64)
+        expected = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
+        standard_error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+        if np.any(DETECTION * standard_error > row.detects):
+            raise RowFault(
+                f"{self.topic}: law {row.case!r} promises to see a bias of {row.detects:g}; "
+                f"with {row.draws} draws it sees {float(DETECTION * standard_error.max()):.3g}"
+            )
+        limit = STANDARD_ERRORS * standard_error + 16 * unit_roundoff(self.precision) * np.abs(expected)
+        worst, message = self._worst((samples.mean(axis=0),), (expected,), (limit,))
+        return "law", worst, message
+
+    # ------------------------------------------------------------------------------------------------ the other two
+
+    def _model(self, row):
+        from shared_specs.models import compare_networks
+
+        if self.implementation.backend.name == "torch":
+            yield from compare_networks(self.topic, row, self.precision)
+
+    def _rejects(self, row):
+        if self.precision != "float64":
+            return
+        arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
+        try:
+            self.implementation.eager.call(row.function, arguments)
+        except ValueError as error:
+            blamed = row.blames in str(error)
+            yield "rejects", 0.0 if blamed else np.inf, "" if blamed else f"the error does not name {row.blames}: {error}"
+        except Fault:
+            raise
+        except Exception as error:
+            yield "rejects", np.inf, f"raised {type(error).__name__} instead of ValueError: {error}".splitlines()[0]
+        else:
+            yield "rejects", np.inf, f"accepted bad input ({row.case})"
+
+    # ------------------------------------------------------------------------------------------------ comparing
+
+    def _same_form(self, got, wanted, floating_input, dtypes=True):
+        if len(got) != len(wanted):
+            raise Fault(f"returned {len(got)} arrays; expected {len(wanted)}")
+        for g, w in zip(got, wanted, strict=True):
+            if g.shape != w.shape:
+                raise Fault(f"returned shape {list(g.shape)}; expected {list(w.shape)}")
+            if dtypes and floating_input and np.issubdtype(w.dtype, np.floating) and g.dtype != self.precision:
+                raise Fault(f"returned {g.dtype} for {self.precision} input")
+
+    def _worst(self, got, wanted, limits):
+        worst, message = 0.0, ""
+        for g, w, limit in zip(got, wanted, limits, strict=True):
+            here = ratio(g, w, limit, self.precision)
+            if here > worst:
+                worst = here
+                message = "" if here <= 1 else _difference(g, w, limit, self.precision)
+        return worst, message
+
+    def _is_loose(self, worst, wanted, limits):
+        """Whether less than 1% is used of a tolerance that is far above the rounding of the answer itself."""
+        floor = 16 * unit_roundoff(self.precision)
+        wide = any(np.any(limit > 16 * floor * np.maximum(np.abs(w), 1e-300)) for w, limit in zip(wanted, limits, strict=True))
+        return bool(worst < 0.01 and wide)
+
+
+class RowFault(Exception):
+    """A row that cannot refuse what it says it refuses: the spec is at fault, not the implementation."""
+
+
+# Tolerances by topic, row and precision; rows live as long as their spec's module, so their ids do too.
+_measured = {}
+
+
+@cache
+def _reference(topic):
+    """One compiled reference a topic and process."""
+    return Compiled(topic)
+
+
+def _subject(row):
+    return getattr(row, "function", None) or getattr(row, "network", None) or ""
+
+
+def _side(side, f, arguments):
+    return side(f, *arguments.values()) if callable(side) else side
+
+
+def _differentiated(row, arguments):
+    if row.no_gradient:
+        return ()
+    return tuple(
+        key for key, _ in arrays_in(arguments)
+        if row.differentiate is None or (key if isinstance(key, str) else key[0]) in row.differentiate
+    )  # fmt: skip
+
+
+def _difference(got, wanted, limit, precision):
+    limit = np.broadcast_to(limit, np.shape(wanted))
+    ratios = np.array([ratio(g, w, t, precision) for g, w, t in zip(got.flat, wanted.flat, limit.flat, strict=True)])
+    at = np.unravel_index(int(ratios.argmax()), wanted.shape)
+    return f"got {got[at]:.9g}, expected {wanted[at]:.9g} within {limit[at]:.2g}{_place(at)}"
+
+
+def _place(at):
+    return f" at {[int(i) for i in at]}" if at else ""

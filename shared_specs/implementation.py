@@ -1,0 +1,162 @@
+"""An implementation under test, seen through NumPy: whatever its backend, arrays go in and come out as NumPy arrays."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from shared_specs.backends import NAMES, backend
+
+
+class Fault(Exception):
+    """What is wrong with an implementation's answer, in one line."""
+
+
+class NoGradients(Exception):
+    """A gradient was asked of a backend that has none: what needs it is left out, and counted as left out."""
+
+
+def is_floating(value):
+    return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating)
+
+
+def arrays_in(arguments):
+    """The floating arrays among the arguments, as (key, array): key is a name, or (name, position) inside a tuple of arrays."""
+    for name, value in arguments.items():
+        if is_floating(value):
+            yield name, value
+        elif isinstance(value, tuple):
+            yield from (((name, i), part) for i, part in enumerate(value) if is_floating(part))
+
+
+def with_arrays(arguments, replacements):
+    """The arguments with the arrays under the given keys replaced."""
+
+    def replaced(name, value):
+        if isinstance(value, tuple):
+            return tuple(replacements.get((name, i), part) for i, part in enumerate(value))
+        return replacements.get(name, value)
+
+    return {name: replaced(name, value) for name, value in arguments.items()}
+
+
+def flatten(value, native, what):
+    """The arrays of a result that is an array or a (nested) tuple of arrays, in order."""
+    if isinstance(value, tuple):
+        return tuple(array for part in value for array in flatten(part, native, what))
+    if native.owns(value):
+        return (value,)
+    raise Fault(f"{what} returned {_described(value)}; expected an array of {native.name}, or a tuple of them")
+
+
+def _described(value):
+    return "None" if value is None else f"a {type(value).__module__}.{type(value).__name__}".replace("builtins.", "")
+
+
+class Implementation:
+    """Functions by catalogue name, in one backend and one precision."""
+
+    def __init__(self, find: Callable[[str], Callable], backend_name: str, precision: str):
+        self._find = find
+        self.backend = backend(backend_name)
+        self.precision = precision
+
+    @property
+    def has_gradients(self):
+        return self.backend.has_gradients
+
+    @property
+    def eager(self):
+        """The implementation as a user's plain call runs it: here, itself."""
+        return self
+
+    def call(self, name: str, arguments: dict[str, Any], positional=()):
+        """The results as a tuple of NumPy arrays."""
+        with self.backend.working_precision(self.precision):
+            value = self._find(name)(*map(self._native, positional), **{k: self._native(v) for k, v in arguments.items()})
+            return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
+
+    def value_and_vjp(self, name, arguments, keys, cotangents):
+        """The results, and for each key the gradient of sum <cotangent, result>; integer results have no part in it."""
+        function = self._find(name)
+
+        def of_arrays(*arrays):
+            changed = with_arrays({k: self._native(v) for k, v in arguments.items()}, dict(zip(keys, arrays, strict=True)))
+            return flatten(function(**changed), self.backend, name)
+
+        originals = dict(arrays_in(arguments))
+        natives = [self._native(originals[key]) for key in keys]
+        with self.backend.working_precision(self.precision):
+            results, gradients = self.backend.value_and_vjp(of_arrays, natives, [self._native(c) for c in cotangents])
+        return tuple(tuple(np.array(self.backend.to_numpy(a)) for a in arrays) for arrays in (results, gradients))
+
+    def jacobian(self, name, positional, keywords, wrt):
+        """The Jacobian of the function's first result with respect to the positional argument wrt."""
+        if not self.has_gradients:
+            raise NoGradients(name)
+        function = self._find(name)
+        natives = [self._native(value) for value in positional]
+
+        def of_one(array):
+            changed = [*natives[:wrt], array, *natives[wrt + 1 :]]
+            return flatten(function(*changed, **{k: self._native(v) for k, v in keywords.items()}), self.backend, name)[0]
+
+        with self.backend.working_precision(self.precision):
+            return np.array(self.backend.to_numpy(self.backend.jacobian(of_one, natives[wrt])))
+
+    def _native(self, value):
+        if isinstance(value, np.ndarray | np.floating):
+            return self.backend.to_native(value, self.precision)
+        if isinstance(value, tuple):
+            return tuple(self._native(part) for part in value)
+        return value
+
+
+class Seen:
+    """`f` in a law: the implementation's functions as methods, from NumPy to NumPy.
+
+    disturb: what happens to every result on its way back; the tolerance rule moves each by one unit roundoff.
+    """
+
+    def __init__(self, implementation, disturb=lambda result: result):
+        self._implementation = implementation
+        self._disturb = disturb
+
+    def __getattr__(self, name):
+        def function(*positional, **keywords):
+            results = tuple(map(self._disturb, self._implementation.call(name, keywords, positional)))
+            return results[0] if len(results) == 1 else results
+
+        return function
+
+    def gradient(self, name, *positional, wrt=0, **keywords):
+        """The gradient of the sum of the first result with respect to the positional argument wrt."""
+        jacobian = self._implementation.jacobian(name, positional, keywords, wrt)
+        return self._disturb(jacobian.sum(axis=tuple(range(jacobian.ndim - np.ndim(positional[wrt])))))
+
+    def jacobian(self, name, *positional, wrt=0, **keywords):
+        """The Jacobian of the first result with respect to the positional argument wrt, [outputs..., inputs...]."""
+        return self._disturb(self._implementation.jacobian(name, positional, keywords, wrt))
+
+
+def detect_backend(function, arguments):
+    """The backend a function is written in, by what it returns.
+
+    NumPy arrays are offered first (NumPy and JAX functions take them), then tensors. A function of operators alone works on
+    both and counts as NumPy: its values are judged, its gradients are not.
+    """
+    reasons = []
+    for offered in ("numpy", "torch"):
+        try:
+            implementation = Implementation(lambda _: function, offered, "float64")
+            value = function(**{name: implementation._native(value) for name, value in arguments.items()})
+        except Exception as error:
+            reasons.append(f"{type(error).__name__}: {error}".splitlines()[0])
+            continue
+        while isinstance(value, tuple) and value:
+            value = value[0]
+        for name in NAMES:
+            if backend(name).owns(value):
+                return name
+        reasons.append(f"returned {_described(value)}")
+    raise Fault("; ".join(dict.fromkeys(reasons)))
