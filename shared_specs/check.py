@@ -8,11 +8,12 @@ from zlib import crc32
 
 import numpy as np
 
-from shared_specs.implementation import Fault, Implementation, NoGradients, Seen, arrays_in, with_arrays
+from shared_specs.implementation import Fault, Implementation, MissingFunction, NoGradients, Seen, arrays_in, with_arrays
 from shared_specs.reference import Compiled
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
 
+MISSING = "missing"
 STANDARD_ERRORS = 5.0
 # A correct estimator strays further than 5 standard errors with this probability; a bias of 5 + 3.09 of them is caught in 0.999.
 FALSE_ALARM = erfc(STANDARD_ERRORS / sqrt(2))
@@ -70,6 +71,8 @@ class Checker:
         try:
             with np.errstate(all="ignore"):
                 return [self._result(row, *outcome) for outcome in meaning[type(row)](row)]
+        except MissingFunction as missing:
+            return [self._result(row, MISSING, np.inf, str(missing))]
         except Fault as fault:
             return [self._result(row, "call", np.inf, str(fault))]
         except RowFault:

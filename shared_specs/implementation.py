@@ -12,6 +12,13 @@ class Fault(Exception):
     """What is wrong with an implementation's answer, in one line."""
 
 
+class MissingFunction(Fault):
+    """The implementation does not define a function that a row needs."""
+
+    def __init__(self, name):
+        super().__init__(f"there is no function {name}")
+
+
 class NoGradients(Exception):
     """A gradient was asked of a backend that has none: what needs it is left out, and counted as left out."""
 
