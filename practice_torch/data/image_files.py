@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 
 from practice_torch.data.decoding import SUFFIXES, decode
 from practice_torch.data.errors import DataError
+from practice_torch.data.npz import read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,8 @@ def _image_files(root):
                 (files if Path(name).suffix.lower() in SUFFIXES else others).append(Path(directory, name))
     if not files:
         found = f"{len(others)} other files, e.g. {min(others).name}" if others else "it is empty"
-        raise DataError(f"{root} holds no images ({found}); allowed are {' '.join(SUFFIXES)}, in it or in one sub-folder per label")
+        allowed = f"{' '.join(SUFFIXES)}, in it or in one sub-folder per label"
+        raise DataError(f"{root} holds no images ({found}); allowed are {allowed}: add some")
     return sorted(files)
 
 
@@ -88,18 +89,7 @@ def _natural(name):
 
 
 def _read_npz(path):
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
-            found = ", ".join(archive.files) or "nothing"
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, TypeError, AttributeError) as error:
-        if isinstance(error, PermissionError):
-            raise
-        if "allow_pickle" in str(error) or "pickled" in str(error):
-            raise DataError(f"{path} holds pickled objects, which could run code; save plain numeric arrays: np.savez(f, images=...)") from None
-        raise DataError(f"{path} is no .npz archive, or is damaged ({_one_line(error)}): write it again with np.savez") from None
-    if "images" not in arrays:
-        raise DataError(f"{path} has no array 'images' (found: {found}): save it as np.savez(file, images=..., labels=...)")
+    arrays = read_npz(path, "images", "labels", "classes")
     pixels, white = _npz_pixels(path, arrays["images"])
     names = arrays.get("classes")
     names = None if names is None else tuple(str(name) for name in np.atleast_1d(names))
@@ -118,7 +108,8 @@ def _npz_pixels(path, images):
     if images.ndim == 3:
         images = images[:, None]
     elif (shape[1] in (1, 3)) == (shape[3] in (1, 3)):
-        why = "either axis 1 or axis 3 could be the channels" if shape[1] in (1, 3) else "neither axis 1 nor axis 3 is 1 (gray) or 3 (RGB)"
+        both = "axis 1 and axis 3 could both be the channels"
+        why = both if shape[1] in (1, 3) else "neither axis 1 nor axis 3 is 1 (gray) or 3 (RGB)"
         raise DataError(f"{path}: images has shape {shape}, and {why}: save [N, H, W] for gray, [N, 3, H, W] for color")
     elif shape[3] in (1, 3):
         images = images.transpose(0, 3, 1, 2)
@@ -126,15 +117,17 @@ def _npz_pixels(path, images):
         return torch.from_numpy(np.ascontiguousarray(images).view(np.uint8)), 1
     if images.dtype == np.uint8:
         if images.max() <= 1:
-            raise DataError(f"{path}: images is uint8 with values 0 and 1 only, where 255 is white: multiply by 255, or save it as bool")
+            found = "all of it 0" if not images.any() else "0 and 1 only"
+            raise DataError(f"{path}: images is uint8 and {found}, but 255 is white: multiply by 255, or save it as bool")
         return torch.from_numpy(np.ascontiguousarray(images)), 255
     if not np.issubdtype(images.dtype, np.floating):
-        raise DataError(f"{path}: images has dtype {images.dtype}; it must be uint8 (0..255), a float in 0..1, or bool: convert it")
+        raise DataError(f"{path}: images has dtype {images.dtype}; it must be uint8, floats in 0..1, or bool: convert it")
     low, high = images.min(), images.max()
     if not (low >= 0 and high <= 1):  # not the other way round: every comparison with NaN is false
         index = tuple(int(axis[0]) for axis in np.nonzero(~((images >= 0) & (images <= 1))))
         mend = "divide by 255" if 1 < high <= 255 and low >= 0 else "map it to 0..1 and remove what is not finite"
-        raise DataError(f"{path}: image {index[0]} holds {images[index]} at channel, row, column {list(index[1:])}; floats must lie in 0..1: {mend}")
+        where = f"channel, row, column {list(index[1:])}"
+        raise DataError(f"{path}: image {index[0]} holds {images[index]} at {where}; floats must lie in 0..1: {mend}")
     return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)), 1
 
 
@@ -181,7 +174,7 @@ def _image_column(path, schema):
     if "image" in columns or len(columns) == 1:
         return "image" if "image" in columns else columns[0]
     found = ", ".join(f"{field.name}: {field.type}" for field in schema)
-    raise DataError(f"{path} has no column 'image' of bytes or of {{bytes, path}} (found {found:.300}): rename or convert the column")
+    raise DataError(f"{path} has no column 'image' of bytes or {{bytes, path}} (found {found:.300}): rename or convert one")
 
 
 def _label_column(path, column, schema, label):
@@ -189,7 +182,7 @@ def _label_column(path, column, schema, label):
     column = column.combine_chunks()
     if column.null_count:
         row = column.is_null().to_numpy(zero_copy_only=False).argmax()
-        raise DataError(f"{path}, row {row}: column '{label}' is empty there; every row needs a label, or the file no such column")
+        raise DataError(f"{path}, row {row}: column '{label}' is empty; either every row has a label, or the file no such column")
     values = column.to_numpy(zero_copy_only=False)
     if values.dtype == object and all(isinstance(value, str) for value in values):
         names, labels = np.unique(values.astype(str), return_inverse=True)
@@ -209,15 +202,17 @@ def _published_names(schema, label):
 def _labels(path, labels, count, names):
     """Labels as int64 [N] with the names of their classes, after every check."""
     if labels.shape != (count,):
-        raise DataError(f"{path}: labels has shape {list(labels.shape)}; with {count} images it must be [{count}], one label each")
+        shape = list(labels.shape)
+        raise DataError(f"{path}: labels has shape {shape}; with {count} images it must be [{count}]: give each image one label")
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{path}: labels has dtype {labels.dtype}; it must hold integers 0, 1, 2, ...: convert it")
     classes = count if names is None else len(names)  # more classes than images is a mistake, such as 255 for -1
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(wrong.argmax())
-        bound = "there are no more images than that" if names is None else "there are no more names of classes"
-        raise DataError(f"{path}: label {labels[row]} at row {row}; allowed are 0..{classes - 1} ({bound}): number the classes from 0")
+        bound = f"{count} images" if names is None else f"{classes} named classes"
+        allowed = f"0..{classes - 1}, for {bound}"
+        raise DataError(f"{path}: label {labels[row]} at row {row}; allowed are {allowed}: number the classes from 0")
     if names is None:
         names = tuple(str(label) for label in range(int(labels.max()) + 1))
     return torch.from_numpy(labels.astype(np.int64)), names

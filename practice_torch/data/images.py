@@ -67,7 +67,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None):
     """
     name = str(source)
     if name in TORCHVISION:
-        contents = parts = _from_torchvision(name, Path(folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")).expanduser())
+        cache = folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")
+        contents = parts = _from_torchvision(name, Path(cache).expanduser())
     else:
         whole = _digits() if name == "digits" else image_files.read(existing_path(source, NAMES, KINDS))
         contents = (whole,)
@@ -93,9 +94,10 @@ def _describe(name, content, split, digest):
 
 def _require_classes(name, labels, classes):
     if labels is None:
-        raise DataError(f"{name} has no labels; {classes} classes are needed: put images of a class into a sub-folder, or add labels")
+        raise DataError(f"{name} has no labels; {classes} classes are needed: give each class its sub-folder, or add labels")
     if int(labels.max()) >= classes:
-        raise DataError(f"{name}: label {int(labels.max())} found; allowed are 0..{classes - 1}: choose the recipe's classes to match")
+        found = int(labels.max())
+        raise DataError(f"{name}: label {found} found; allowed are 0..{classes - 1}: raise the recipe's number of classes")
 
 
 def _digits():
@@ -112,7 +114,9 @@ def _from_torchvision(name, folder):
     try:
         from torchvision import datasets  # slow to import (seconds), and only wanted here
     except ImportError as error:
-        raise DataError(f"{name} comes from torchvision, which is not usable here ({error}): pip install torchvision, or give a path") from None
+        raise DataError(
+            f"{name} comes from torchvision, which does not import ({error}): pip install torchvision, or give a path ({KINDS})"
+        ) from None
     parts = []
     for train in (True, False):
         try:

@@ -1,7 +1,6 @@
 """Points: distributions in one and two dimensions drawn from a seed, or the user's own .npz or .csv of points."""
 
 import math
-import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 KINDS = "an .npz or .csv file of points"
@@ -110,6 +110,8 @@ def _read(path):
         points = readers[path.suffix.lower()](path)
     except PermissionError:
         raise DataError(f"{path} cannot be read: permission denied") from None
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit into memory ({error}): use fewer points") from None
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or 0 in points.shape:
         raise DataError(f"{path}: points has shape {list(points.shape)}; it must be [N, D], a row per point")
@@ -117,21 +119,13 @@ def _read(path):
         points = points.astype(np.float32)
     if not np.isfinite(points).all():
         row, axis = np.argwhere(~np.isfinite(points))[0]
-        raise DataError(f"{path}: point {row} holds {points[row, axis]} on axis {axis}; points must be finite in float32: remove the row")
+        found = f"point {row} holds {points[row, axis]} on axis {axis}"
+        raise DataError(f"{path}: {found}; points must be finite in float32: remove or mend the row")
     return torch.from_numpy(points)
 
 
 def _read_npz(path):
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = ", ".join(archive.files) or "nothing"
-            points = archive["points"] if "points" in archive.files else None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, TypeError, AttributeError) as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise DataError(f"{path} is no .npz archive of plain numbers, or is damaged ({error}): write it with np.savez(f, points=...)") from None
-    if points is None:
-        raise DataError(f"{path} has no array 'points' (found: {found}): save it as np.savez(file, points=...)")
+    points = read_npz(path, "points")["points"]
     if not (np.issubdtype(points.dtype, np.floating) or np.issubdtype(points.dtype, np.integer)):
         raise DataError(f"{path}: points has dtype {points.dtype}; it must hold real numbers: convert it")
     return points
@@ -139,10 +133,14 @@ def _read_npz(path):
 
 def _read_csv(path):
     try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-        return np.loadtxt(lines, delimiter=",", skiprows=0 if _is_numeric(lines[0]) else 1, ndmin=2)
-    except (ValueError, IndexError) as error:
-        raise DataError(f"{path} is no table of numbers ({' '.join(str(error).split())[:160]}): every line needs the same numbers") from None
+        lines = [line for line in Path(path).read_text("utf-8-sig").splitlines() if line.strip()]
+        lines = lines if not lines or _is_numeric(lines[0]) else lines[1:]
+        if not lines:
+            raise ValueError("no numbers in it")
+        return np.loadtxt(lines, delimiter=",", ndmin=2)
+    except ValueError as error:
+        why = " ".join(str(error).split())[:160]
+        raise DataError(f"{path} is no table of numbers ({why}): give every line equally many numbers, with commas") from None
 
 
 def _is_numeric(line):

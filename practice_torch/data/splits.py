@@ -14,8 +14,9 @@ def existing_path(source, names, kinds):
     path = Path(source).expanduser()
     try:
         found = path.exists()
-    except (OSError, ValueError) as error:  # a name too long, a null byte
-        raise DataError(f"data {str(source)!r:.80} is no usable path ({error}); it must be one of {', '.join(names)}, or {kinds}") from None
+    except OSError as error:  # a name too long, a folder that may not be entered
+        allowed = f"one of {', '.join(names)}, or {kinds}"
+        raise DataError(f"data {str(source)!r:.80} is no usable path ({error.strerror}); it must be {allowed}") from None
     if found:
         return path
     near = difflib.get_close_matches(str(source).lower(), names, n=1)

@@ -110,16 +110,17 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character"):
     }
     if name == "pydoc":
         description["python"] = platform.python_version()  # the pages, and with them every figure, differ between versions
-    return _part(training, 1, vocabulary, context, description, "train"), _part(rest, context, vocabulary, context, description, "held-out")
+    train = _part(training, context, 1, vocabulary, description | {"split": "train"})
+    return train, _part(rest, context, context, vocabulary, description | {"split": "held-out"})
 
 
-def _part(symbols, stride, vocabulary, context, description, split):
+def _part(symbols, context, stride, vocabulary, description):
     if vocabulary.characters is None:
         stream = torch.from_numpy(np.frombuffer(symbols, np.uint8).copy())
     else:
         stream = vocabulary.encode(symbols).to(torch.uint8 if vocabulary.size <= 256 else torch.int32)
     part = Text(stream, context, stride, vocabulary, {})
-    details = {"split": split, "count": len(part), "tokens": len(symbols)}
+    details = {"count": len(part), "tokens": len(symbols)}
     if vocabulary.characters is not None:
         details["unknown"] = int((stream == vocabulary.size - 1).sum())
     return replace(part, description=description | details)
