@@ -106,7 +106,9 @@ def _difference(a, b):
 def _rise(base, step):
     """e^(base + step) - e^base, neither cancelling nor overflowing before its result does."""
     up = step > 0
-    return torch.where(up, -torch.exp(base + step) * torch.expm1(-step.clamp(min=0)), torch.exp(base) * torch.expm1(step.clamp(max=0)))
+    return torch.where(
+        up, -torch.exp(base + step) * torch.expm1(-step.clamp(min=0)), torch.exp(base) * torch.expm1(step.clamp(max=0))
+    )
 
 
 def _log_twice_sigmoid(x):
@@ -142,14 +144,14 @@ def _alpha_cell(alpha):
         log_ratio = log_p - log_q
         near = log_ratio.abs() <= near_one
         small = log_ratio.where(near, 0.0)
-        # Taylor's remainder, f(u) = int_1^u (u - s) s^(alpha-2) ds, along s = e^(x l): l int_0^1 e^(alpha x l) (e^((1-x) l) - 1) dx,
-        # an integrand of one sign, by Gauss-Legendre.
-        integral = sum(w * torch.exp(alpha * x * small) * torch.expm1((1 - x) * small) for x, w in zip(nodes, weights, strict=True))
+        # Near u = 1, Taylor's remainder f(u) = int_1^u (u - s) s^(alpha-2) ds: along s = e^(x l) it is
+        # l int_0^1 e^(alpha x l) (e^((1-x) l) - 1) dx, an integrand of one sign, by Gauss-Legendre.
+        integrand = (w * torch.exp(alpha * x * small) * torch.expm1((1 - x) * small) for x, w in zip(nodes, weights, strict=True))
         # p^alpha q^(1-alpha) less q stays exact as alpha -> 0, less p as alpha -> 1; its scale goes into the exponent, where it
         # keeps the power from overflowing.
         base, exponent, other = (log_q, alpha, alpha - 1) if alpha < 0.5 else (log_p, alpha - 1, alpha)
         power = sign * _rise(base - log_scale, exponent * log_ratio)
-        return torch.where(near, log_q.exp() * small * integral, power - _difference(log_p, log_q) / other)
+        return torch.where(near, log_q.exp() * small * sum(integrand), power - _difference(log_p, log_q) / other)
 
     return _Cell(
         cell,
@@ -161,13 +163,19 @@ def _alpha_cell(alpha):
 
 _CELLS = {
     "total_variation": _Cell(
-        lambda log_p, log_q: _difference(log_p, log_q).abs() / 2, lambda log_u: torch.sign(log_u) / 2, at_zero=0.5, slope_at_infinity=0.5
+        lambda log_p, log_q: _difference(log_p, log_q).abs() / 2,
+        lambda log_u: torch.sign(log_u) / 2,
+        at_zero=0.5,
+        slope_at_infinity=0.5,
     ),
     "kl": _Cell(
         lambda log_p, log_q: log_p.exp() * (log_p - log_q), lambda log_u: 1 + log_u, at_zero=0.0, slope_at_infinity=math.inf
     ),
     "reverse_kl": _Cell(
-        lambda log_p, log_q: log_q.exp() * (log_q - log_p), lambda log_u: -torch.exp(-log_u), at_zero=math.inf, slope_at_infinity=0.0
+        lambda log_p, log_q: log_q.exp() * (log_q - log_p),
+        lambda log_u: -torch.exp(-log_u),
+        at_zero=math.inf,
+        slope_at_infinity=0.0,
     ),
     "pearson_chi_squared": _Cell(
         lambda log_p, log_q: _difference(log_p, log_q) * torch.expm1(log_p - log_q),

@@ -73,7 +73,7 @@ def discrete_legendre_transform(slopes, points, values):
     require_rank(1, slopes=slopes, points=points, values=values)
     require(len(points) > 0, "points has length 0; it must have at least one point")
     require(len(values) == len(points), f"values has length {len(values)}; it must have one for each of the {len(points)} points")
-    # Only the maximizing point passes a gradient on (the envelope theorem), so the [B, N] table is not kept for the backward pass.
+    # Only the maximizing point passes a gradient on (envelope theorem): the [B, N] table is not kept for the backward pass.
     best = torch.addcmul(-values.detach(), slopes.detach()[:, None], points.detach()).argmax(-1)
     return slopes * points[best] - values[best]
 
@@ -136,12 +136,17 @@ def _jeffreys(t):
     return torch.expm1(log_u) + log_u
 
 
+def _jensen_shannon(t):
+    """-log(2 - e^2t)/2, about t = 0, where it vanishes, and about e^2t = 0, where its slope does."""
+    low = t < -0.5
+    near = -torch.log1p(-torch.expm1(2 * t.masked_fill(low, 0.0)))
+    return torch.where(low, -math.log(2) - torch.log1p(-torch.exp(2 * t.where(low, -1.0)) / 2), near) / 2
+
+
 def _minus_log_one_minus_exp(t):
     """-log(1 - e^t) for t < 0 (Maechler 2012): whichever of 1 - e^t and e^t is small is the one kept whole."""
     near = t > -math.log(2)
-    return torch.where(
-        near, -torch.log(-torch.expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0)))
-    )
+    return torch.where(near, -torch.log(-torch.expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0))))
 
 
 def _alpha(alpha):
@@ -169,7 +174,11 @@ def _alpha(alpha):
 
 _CONJUGATES = {
     "total_variation": _Conjugate(
-        lambda t: t.clamp(min=-0.5), lambda t: (t >= -0.5).to(t.dtype), lambda v: torch.tanh(v) / 2, at_edge=0.5, maximizer_at_edge=1.0
+        lambda t: t.clamp(min=-0.5),
+        lambda t: (t >= -0.5).to(t.dtype),
+        lambda v: torch.tanh(v) / 2,
+        at_edge=0.5,
+        maximizer_at_edge=1.0,
     ),
     "kl": _Conjugate(lambda t: torch.exp(t - 1), lambda t: torch.exp(t - 1), lambda v: v),
     "reverse_kl": _Conjugate(lambda t: -torch.log(-t) - 1, lambda t: -t.reciprocal(), lambda v: -torch.exp(-v)),
@@ -183,12 +192,10 @@ _CONJUGATES = {
         lambda v: -torch.expm1(-v),
         at_edge=2.0,
     ),
-    "squared_hellinger": _Conjugate(
-        lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -torch.expm1(-v)
-    ),
+    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -torch.expm1(-v)),
     "jeffreys": _Conjugate(_jeffreys, lambda t: _LogRatio.apply(t).exp(), lambda v: v),
     "jensen_shannon": _Conjugate(
-        lambda t: -torch.log1p(-torch.expm1(2 * t)) / 2,
+        _jensen_shannon,
         lambda t: torch.exp(2 * t) / (1 - torch.expm1(2 * t)),
         lambda v: _log_twice_sigmoid(v) / 2,
     ),

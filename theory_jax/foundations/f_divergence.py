@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from math import inf, isfinite, log
 from numbers import Real
 
+import jax
 import jax.numpy as jnp
 from jax.nn import softplus
 
@@ -104,13 +105,22 @@ class _Generator:
     adjoint: str | None = None  # the divergence whose generator is u f(1/u); None: itself
 
 
+@jax.custom_jvp
+def _expm1(x):
+    """e^x - 1 with the derivative e^x; that of jnp.expm1 is (e^x - 1) + 1, in which rounding drowns a small e^x."""
+    return jnp.expm1(x)
+
+
+_expm1.defjvps(lambda tangent, value, x: tangent * jnp.exp(x))
+
+
 def _jensen_shannon(log_ratio):
     # With m = |l|: f = max(u, 1) [(1 - e^-m) log(2 sigmoid(m)) / 2 - e^-m log cosh(m/2)], in which neither the two logarithms
     # near u = 1 nor their linear growth far from it cancel. Not jnp.abs: its second derivative at 0 is not that of f.
     below = log_ratio < 0
     m = jnp.where(below, -log_ratio, log_ratio)
     log_cosh = jnp.log1p(2 * jnp.sinh(jnp.minimum(m, 80.0) / 4) ** 2)  # beyond 80 its factor e^-m makes it nothing
-    value = -jnp.expm1(-m) * _log_twice_sigmoid(m) / 2 - jnp.exp(-m) * log_cosh
+    value = -_expm1(-m) * _log_twice_sigmoid(m) / 2 - jnp.exp(-m) * log_cosh
     return jnp.where(below, 1.0, jnp.exp(log_ratio)) * value
 
 
@@ -138,14 +148,14 @@ def _alpha_generator(alpha):
         large = jnp.where(near, 1.0, log_ratio)
         # (u^a - 1)/a stays exact as a -> 0, and u (u^(a-1) - 1)/(a-1) as a -> 1: each half of the line takes its own.
         if alpha < 0.5:
-            closed = _power(large, alpha, alpha * (alpha - 1)) - jnp.expm1(large) / (alpha - 1)
+            closed = _power(large, alpha, alpha * (alpha - 1)) - _expm1(large) / (alpha - 1)
         else:
-            closed = jnp.exp(large) * _power(large, alpha - 1, alpha * (alpha - 1)) - jnp.expm1(large) / alpha
+            closed = jnp.exp(large) * _power(large, alpha - 1, alpha * (alpha - 1)) - _expm1(large) / alpha
         return jnp.where(near, small**2 * series, closed)
 
     return _Generator(
         generator,
-        lambda log_u: jnp.expm1((alpha - 1) * log_u) / (alpha - 1),
+        lambda log_u: _expm1((alpha - 1) * log_u) / (alpha - 1),
         at_zero=1 / alpha if alpha > 0 else inf,
         slope_at_infinity=1 / (1 - alpha) if alpha < 1 else inf,
         adjoint="alpha",
@@ -154,41 +164,48 @@ def _alpha_generator(alpha):
 
 def _power(log_ratio, exponent, divisor):
     """(u^exponent - 1) / divisor, divided before the second half of the power can overflow."""
-    root = jnp.expm1(exponent * log_ratio / 2)
+    root = _expm1(exponent * log_ratio / 2)
     return (root / divisor) * (root + 2)
 
 
 _GENERATORS = {
     "total_variation": _Generator(
-        lambda log_u: jnp.abs(jnp.expm1(log_u)) / 2, lambda log_u: jnp.sign(log_u) / 2, at_zero=0.5, slope_at_infinity=0.5
+        lambda log_u: jnp.abs(_expm1(log_u)) / 2, lambda log_u: jnp.sign(log_u) / 2, at_zero=0.5, slope_at_infinity=0.5
     ),
-    "kl": _Generator(lambda log_u: jnp.exp(log_u) * log_u, lambda log_u: 1 + log_u, at_zero=0.0, slope_at_infinity=inf, adjoint="reverse_kl"),
-    "reverse_kl": _Generator(lambda log_u: -log_u, lambda log_u: -jnp.exp(-log_u), at_zero=inf, slope_at_infinity=0.0, adjoint="kl"),
+    "kl": _Generator(
+        lambda log_u: jnp.exp(log_u) * log_u, lambda log_u: 1 + log_u, at_zero=0.0, slope_at_infinity=inf, adjoint="reverse_kl"
+    ),
+    "reverse_kl": _Generator(
+        lambda log_u: -log_u, lambda log_u: -jnp.exp(-log_u), at_zero=inf, slope_at_infinity=0.0, adjoint="kl"
+    ),
     "pearson_chi_squared": _Generator(
-        lambda log_u: jnp.expm1(log_u) ** 2,
-        lambda log_u: 2 * jnp.expm1(log_u),
+        lambda log_u: _expm1(log_u) ** 2,
+        lambda log_u: 2 * _expm1(log_u),
         at_zero=1.0,
         slope_at_infinity=inf,
         adjoint="neyman_chi_squared",
     ),
     "neyman_chi_squared": _Generator(
-        lambda log_u: (jnp.expm1(log_u / 2) * (1 + jnp.exp(-log_u / 2))) ** 2,  # (sqrt(u) - 1/sqrt(u))^2
-        lambda log_u: -jnp.expm1(-2 * log_u),
+        lambda log_u: (_expm1(log_u / 2) * (1 + jnp.exp(-log_u / 2))) ** 2,  # (sqrt(u) - 1/sqrt(u))^2
+        lambda log_u: -_expm1(-2 * log_u),
         at_zero=inf,
         slope_at_infinity=1.0,
         adjoint="pearson_chi_squared",
     ),
     "squared_hellinger": _Generator(
-        lambda log_u: jnp.expm1(log_u / 2) ** 2, lambda log_u: -jnp.expm1(-log_u / 2), at_zero=1.0, slope_at_infinity=1.0
+        lambda log_u: _expm1(log_u / 2) ** 2, lambda log_u: -_expm1(-log_u / 2), at_zero=1.0, slope_at_infinity=1.0
     ),
     "jeffreys": _Generator(
-        lambda log_u: jnp.expm1(log_u) * log_u, lambda log_u: log_u - jnp.expm1(-log_u), at_zero=inf, slope_at_infinity=inf
+        lambda log_u: _expm1(log_u) * log_u, lambda log_u: log_u - _expm1(-log_u), at_zero=inf, slope_at_infinity=inf
     ),
     "jensen_shannon": _Generator(
         _jensen_shannon, lambda log_u: _log_twice_sigmoid(log_u) / 2, at_zero=log(2) / 2, slope_at_infinity=log(2) / 2
     ),
     "gan": _Generator(
-        lambda log_u: -jnp.exp(log_u) * softplus(-log_u) - softplus(log_u), lambda log_u: -softplus(-log_u), at_zero=0.0, slope_at_infinity=0.0
+        lambda log_u: -jnp.exp(log_u) * softplus(-log_u) - softplus(log_u),
+        lambda log_u: -softplus(-log_u),
+        at_zero=0.0,
+        slope_at_infinity=0.0,
     ),
     "alpha": _alpha_generator,
 }

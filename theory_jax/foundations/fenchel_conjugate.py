@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank
-from theory_jax.foundations.f_divergence import _GENERATORS, _log_twice_sigmoid, _row_of
+from theory_jax.foundations.f_divergence import _GENERATORS, _expm1, _log_twice_sigmoid, _row_of
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):
@@ -133,11 +133,11 @@ def _log1p(y):
 
 def _jeffreys_conjugate(t):
     log_u = -_log_omega(-t)  # f'(u) = log u + 1 - 1/u = t
-    return jnp.expm1(log_u) + log_u
+    return _expm1(log_u) + log_u
 
 
 def _gan_maximizer(t):
-    return jnp.exp(t) / -jnp.expm1(t)
+    return jnp.exp(t) / -_expm1(t)
 
 
 def _alpha_conjugate(alpha):
@@ -148,7 +148,7 @@ def _alpha_conjugate(alpha):
 
     def conjugate(t):
         log_u, rises = log_maximizer(t)
-        return jnp.where(rises, jnp.expm1(alpha * log_u), -1.0) / alpha
+        return jnp.where(rises, _expm1(alpha * log_u), -1.0) / alpha
 
     def maximizer(t):
         log_u, rises = log_maximizer(t)
@@ -178,13 +178,13 @@ _CONJUGATES = {
     "neyman_chi_squared": _Conjugate(
         lambda t: 2 * t / (1 + jnp.sqrt(1 - t)),  # 2 - 2 sqrt(1-t) without its cancellation at 0
         lambda t: 1 / jnp.sqrt(1 - t),
-        lambda v: -jnp.expm1(-v),
+        lambda v: -_expm1(-v),
         at_edge=2.0,
     ),
-    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: 1 / (1 - t) ** 2, lambda v: -jnp.expm1(-v)),
+    "squared_hellinger": _Conjugate(lambda t: _expm1(-_log1p(-t)), lambda t: 1 / (1 - t) ** 2, lambda v: -_expm1(-v)),
     "jeffreys": _Conjugate(_jeffreys_conjugate, lambda t: jnp.exp(-_log_omega(-t)), lambda v: v),
     "jensen_shannon": _Conjugate(
-        lambda t: -_log1p(-jnp.expm1(2 * t)) / 2,
+        lambda t: -_log1p(-_expm1(2 * t)) / 2,
         lambda t: _gan_maximizer(2 * t - log(2)),
         lambda v: _log_twice_sigmoid(v) / 2,
     ),
