@@ -55,7 +55,8 @@ def load(path):
     state = _read(path / STATE)
     _refuse_pickle(path / STATE, state)
     if len(state) != expected["bytes"]:
-        raise RunError(f"{path / STATE} has {len(state)} bytes, the manifest says {expected['bytes']}: the file is truncated or replaced")
+        sizes = f"{len(state)} bytes instead of {expected['bytes']}"
+        raise RunError(f"{path / STATE} has {sizes}: the file is truncated or replaced")
     if hashlib.sha256(state).hexdigest() != expected["sha256"]:
         raise RunError(f"{path / STATE} does not match its SHA-256: the file is corrupt")
     return safetensors.torch.load(state), manifest["facts"] | {"step": manifest["step"]}

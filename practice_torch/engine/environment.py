@@ -21,7 +21,7 @@ def environment(device, seconds):
         "versions": {"python": platform.python_version()} | {name: version(name) for name in ("torch", "accelerate", "numpy")},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
-        "command": shlex.join(["python", "-m", "practice_torch", *sys.argv[1:]]) if _is_ours(sys.argv[0]) else shlex.join(sys.argv),
+        "command": _command(),
         "commit": commit(),
         "seconds": round(seconds, 3),
         **memory,
@@ -30,23 +30,27 @@ def environment(device, seconds):
 
 def commit():
     """The checked-out commit of this code, with + if files differ from it; None outside a checkout."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
+    def git(*words):
+        words = ["git", "-C", str(Path(__file__).parent), *words]
+        return subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
     try:
-        name = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "--", "."], capture_output=True, text=True, timeout=10, check=True).stdout
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "..") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-    return name + ("+" if changed else "")
 
 
-def _is_ours(program):
-    return os.path.basename(os.path.dirname(program)) == "practice_torch"
+def _command():
+    program, *words = sys.argv
+    if Path(program).name == "__main__.py":  # python -m package
+        return shlex.join(["python", "-m", Path(program).parent.name, *words])
+    return shlex.join(["python", program, *words])
 
 
 def _processor():
     try:
-        names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")]
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        names = []
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()} ({os.cpu_count()} logical cores)"

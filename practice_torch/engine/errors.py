@@ -2,4 +2,4 @@
 
 
 class RunError(ValueError):
-    """A run folder or what is in it is at fault, or the run itself; the command line prints the message alone and exits with 3."""
+    """A run or its folder is at fault; the command line prints the message alone and exits with 3."""

@@ -16,6 +16,7 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.run import Rows
+from practice_torch.engine.state import difference, load_weights, set_torch_states, torch_states, verdict
 
 
 class Interrupted(Exception):
@@ -186,7 +187,7 @@ class Training:
 
     def _apart(self, purpose, look):
         """look() without gradients, in evaluation mode, with draws of its own: looking never changes the training."""
-        states = _torch_states(self.device)
+        states = torch_states(self.device)
         self.experiment.generator = torch.Generator(self.device).manual_seed(seed_of(self.recipe.seed, purpose))
         torch.manual_seed(seed_of(self.recipe.seed, purpose, "torch"))
         self.experiment.eval()
@@ -196,7 +197,7 @@ class Training:
         finally:
             self.experiment.train()
             self.experiment.generator = self.generator
-            _set_torch_states(states)
+            set_torch_states(states)
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
@@ -227,7 +228,8 @@ class Training:
         tensors = {f"experiment/{name}": tensor for name, tensor in self.experiment.state_dict().items()}
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                raise RunError(f"{name.removeprefix('experiment/')} is not finite after step {self.step}; this state is not saved")
+                bare = name.removeprefix("experiment/")
+                raise RunError(f"{bare} is not finite after step {self.step}; this state is not saved")
         for player in self.players:
             for name, parameter in player.parameters.items():
                 for slot, tensor in player.optimizer.state[parameter].items():
@@ -235,7 +237,7 @@ class Training:
         for (phase, name), values in self.pending.items():
             tensors[f"pending/{phase}/{name}"] = torch.stack(values)
         tensors["generator/experiment"] = self.generator.get_state()
-        tensors |= {f"generator/{name}": state for name, state in _torch_states(self.device).items()}
+        tensors |= {f"generator/{name}": state for name, state in torch_states(self.device).items()}
         facts = {"run": self._identity(), "seconds": self.seconds}
         facts |= {"metrics_bytes": self.metrics.sync(), "times_bytes": self.times.sync()}
         checkpoint.save(self.run.checkpoints, self.step, tensors, facts)
@@ -243,13 +245,15 @@ class Training:
     def _identity(self):
         """Whose state it is: as JSON would give it back."""
         asked = self.run.asked
-        return json.loads(json.dumps({key: asked[key] for key in ("topic", "recipe", "fields")} | {"data": asked["data"]["sha256"]}))
+        whose = {key: asked[key] for key in ("topic", "recipe", "fields")} | {"data": asked["data"]["sha256"]}
+        return json.loads(json.dumps(whose))
 
     def restore(self, say=print):
         """Go on from the newest sound checkpoint."""
         tensors, facts = checkpoint.newest(self.run.checkpoints, say)
         if facts["run"] != self._identity():
-            raise RunError(f"the checkpoints in {self.run.checkpoints} belong to another run: {_difference(facts['run'], self._identity())}")
+            other = difference(facts["run"], self._identity())
+            raise RunError(f"the checkpoints in {self.run.checkpoints} belong to another run: {other}")
         groups = {"experiment": {}, "optimizer": {}, "pending": {}, "generator": {}}
         for key, tensor in tensors.items():
             group, name = key.split("/", 1)
@@ -263,60 +267,6 @@ class Training:
         self.pending = {tuple(name.split("/", 1)): list(values.to(self.device)) for name, values in groups["pending"].items()}
         # clone: torch crashes the process when it is handed a view of another tensor as a generator's state
         self.generator.set_state(groups["generator"].pop("experiment").clone())
-        _set_torch_states({name: state.clone() for name, state in groups["generator"].items()})
+        set_torch_states({name: state.clone() for name, state in groups["generator"].items()})
         self.step, self.seconds = facts["step"], facts["seconds"]
         self._open_rows(facts["metrics_bytes"], facts["times_bytes"])
-
-
-def load_weights(experiment, weights, where):
-    """Fill the experiment's parameters and buffers, all of them and no others."""
-    own = {name: list(tensor.shape) for name, tensor in experiment.state_dict().items()}
-    given = {name: list(tensor.shape) for name, tensor in weights.items()}
-    if own != given:
-        raise RunError(f"the checkpoint in {where} is of another model: {_difference(given, own)}")
-    experiment.load_state_dict(weights)
-
-
-def weights_of(run, say):
-    """(weights, step) of a run's newest sound checkpoint, for those who only look at the model."""
-    tensors, facts = checkpoint.newest(run.checkpoints, say)
-    return {k.removeprefix("experiment/"): t for k, t in tensors.items() if k.startswith("experiment/")}, facts["step"]
-
-
-def verdict(recipe, metrics, step):
-    """The content of evaluation.json."""
-    if recipe.metric not in metrics:
-        raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
-    value = float(metrics[recipe.metric])
-    return {
-        "metric": recipe.metric,
-        "value": value,
-        "target": recipe.target,
-        "direction": recipe.direction,
-        "passed": recipe.reached(value),
-        "step": step,
-        "metrics": {name: float(value) for name, value in metrics.items()},
-    }
-
-
-def _difference(theirs, ours):
-    """The first key in which two dicts differ, in words."""
-    for key in (*ours, *theirs):
-        a, b = theirs.get(key), ours.get(key)
-        if a != b:
-            return _difference(a, b) if isinstance(a, dict) and isinstance(b, dict) else f"{key} is {a}, here {b}"
-    return "nothing"
-
-
-def _torch_states(device):
-    """The states of torch's own generators, from which dropout draws."""
-    states = {"torch": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _set_torch_states(states):
-    torch.set_rng_state(states["torch"])
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"])

@@ -11,7 +11,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.experiment import Phase
-from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.elbo import importance_weighted_bound
 from practice_torch.latent.reparameterization import reparameterize
@@ -166,7 +166,7 @@ class VaeRecipe(Recipe):
     """Pixels above it are 1, where pixels are thresholded."""
     samples: int = 1000
     """Draws of z per image in the importance-weighted likelihood of an evaluation."""
-    metric: str = "negative_elbo"
+    metric: Fixed = "negative_elbo"
 
     def __post_init__(self):
         super().__post_init__()
@@ -214,7 +214,7 @@ class VaeExperiment(nn.Module):
             sums += torch.stack([part.double().sum().cpu() for part in parts])
             means.append(mean)
         nll, kl, bound = (sums / len(data)).tolist()
-        active = int((_activity(torch.cat(means)) > _ACTIVE).sum())
+        active = int((torch.cat(means).var(0, correction=0) > _ACTIVE).sum())
         return {"negative_elbo": nll + kl, "reconstruction": nll, "kl": kl, "importance_weighted": bound, "active_units": active}
 
     def preview(self, data):
@@ -229,7 +229,7 @@ class VaeExperiment(nn.Module):
         path = torch.lerp(mean[:half, None], mean[half : 2 * half, None], fractions)
         return {
             "reconstructions": ImageGrid(self._images(pairs), 8, "Held-out images, each beside its reconstruction"),
-            "interpolations": ImageGrid(self._images(self._shown(path.flatten(0, 1))), 10, "Straight paths between posterior means"),
+            "interpolations": ImageGrid(self._images(self._shown(path.flatten(0, 1))), 10, "Straight paths between images"),
             "latent_map": _latent_map(mean.cpu(), batch.get("label")),
             **self.sample(64),
         }
@@ -260,22 +260,20 @@ class VaeExperiment(nn.Module):
         return x.unflatten(1, self.shape)
 
 
-def _activity(mean):
-    return mean.var(0, correction=0)
-
-
 def _latent_map(mean, labels):
-    """The two most active units against each other."""
-    most_active = _activity(mean).topk(min(2, mean.shape[1])).indices.tolist()
-    first, second = most_active[0], most_active[-1]
+    """Posterior means on the plane in which they vary most."""
+    centered = mean - mean.mean(0)
+    plane = torch.linalg.svd(centered, full_matrices=False).Vh[:2].T
+    x, y = (centered @ plane)[:, [0, -1]].T
 
     def draw(axes):
-        dots = axes.scatter(mean[:, first], mean[:, second], c=labels, cmap="tab10", s=8)
-        axes.set(xlabel=f"unit {first}", ylabel=f"unit {second}", aspect="equal")
+        dots = axes.scatter(x, y, c=labels, cmap=None if labels is None else "tab10", s=8)
+        axes.set(xlabel="first principal component", ylabel="second", aspect="equal")
         if labels is not None:
+            dots.set_clim(-0.5, int(labels.max()) + 0.5)
             axes.figure.colorbar(dots, label="label")
 
-    return Figure(draw, "Posterior means of held-out images, the two most active units")
+    return Figure(draw, "Posterior means of held-out images on their first two principal axes, colored by label")
 
 
 RECIPES = {

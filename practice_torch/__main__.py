@@ -1,0 +1,298 @@
+"""python -m practice_torch list | train | sample | evaluate | report : models, trained and looked at.
+
+Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
+(with everything saved). Errors are one line; --debug shows where they came from.
+"""
+
+import ast
+import dataclasses
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from practice_torch.command_line import PROGRAM, UsageError, nearest, parse, tyro_line
+from practice_torch.data.errors import DataError
+from practice_torch.engine.errors import RunError
+from shared_specs.syllabus import load, resolve
+
+HERE = Path(__file__).parent
+
+
+def main(arguments=None):
+    """Returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in arguments
+    try:
+        command, fields = parse(arguments, __doc__)
+        return globals()[f"_{type(command).__name__.lower()}"](command, *fields)
+    except (UsageError, DataError, RunError) as error:
+        if debug:
+            raise
+        return _fail(error, 2 if isinstance(error, UsageError) else 3)
+    except KeyboardInterrupt:
+        return _fail("interrupted before the first step", 130)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(f"unforeseen {type(error).__name__}: {error} (a bug of ours, probably; --debug shows where)", 1)
+
+
+def _fail(message, code):
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    return code
+
+
+# ---------------------------------------------------------------------------------------------------- topics and recipes
+
+
+def _topic(text):
+    try:
+        topics = resolve(text)
+    except LookupError as error:
+        raise UsageError(error.args[0]) from None
+    there = [topic for topic in topics if _recipe_names(topic.path)]
+    if len(there) == 1:
+        return there[0].path
+    names = ", ".join(topic.path for topic in there or topics)
+    if there:
+        raise UsageError(f"{text!r} means {names}: name one of them")
+    trained = ", ".join(path for path in load().topics if _recipe_names(path))
+    state = "trains nothing" if (HERE / f"{topics[0].path}.py").is_file() else "is planned, not built yet"
+    raise UsageError(f"{names} {state}; topics that train: {trained}")
+
+
+def _recipe_names(path):
+    """The keys of a topic's RECIPES, read from its source: listing needs no torch."""
+    file = HERE / f"{path}.py"
+    if not file.is_file():
+        return []
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "RECIPES":
+            if isinstance(node.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.value.keys):
+                return [key.value for key in node.value.keys]
+            return list(_module(path).RECIPES)
+    return []
+
+
+def _module(path):
+    return importlib.import_module("practice_torch." + path.replace("/", "."))
+
+
+# ---------------------------------------------------------------------------------------------------- list
+
+
+def _list(command):
+    rows = [
+        {"topic": topic.path, "recipes": names, "title": topic.title}
+        for topic in load().topics.values()
+        if (names := _recipe_names(topic.path))
+    ]
+    if command.json:
+        print(json.dumps({"topics": rows}, indent=2))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("topic", "recipes", "title"):
+        table.add_column(column, no_wrap=column == "topic")
+    for row in rows:
+        table.add_row(row["topic"], ", ".join(row["recipes"]), row["title"])
+    Console().print(table)
+    print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------- train
+
+
+def _train(command, words, fields):
+    if command.resume:
+        return _resume(command, words, fields)
+    if len(words) != 2:
+        given = " ".join(words) or "neither"
+        raise UsageError(f"train takes TOPIC and RECIPE, then fields (given: {given}); `list` shows what there is")
+    path, name = _topic(words[0]), words[1]
+    names = _recipe_names(path)
+    if name not in names:
+        raise UsageError(f"{path} has no recipe {name!r}; {nearest(name, names)}")
+    recipe = _recipe(path, name, fields)
+    module = _module(path)
+
+    import torch
+
+    from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.run import Run
+
+    data = load_data(recipe)
+    torch.manual_seed(recipe.seed)
+    experiment = module.build(recipe, data[0])
+    run = Run.create(command.run, path, name, recipe, data[0].description)
+    try:
+        return _to_the_end(run, recipe, experiment, data, command)
+    except BaseException:
+        if not list(run.checkpoints.glob("step-*")):
+            run.remove()
+        raise
+
+
+def _recipe(path, recipe_name, fields):
+    """The recipe with the fields that were given on the command line."""
+    recipe = _module(path).RECIPES[recipe_name]
+    names = [field.name for field in dataclasses.fields(recipe) if field.name not in ("metric", "direction")]
+    known = {f"--{name.replace('_', '-')}" for name in names}
+    for word in fields:
+        flag = word.split("=")[0].replace("_", "-")
+        if word.startswith("--") and flag not in known and word != "--help":
+            raise UsageError(f"unknown field {word.split('=')[0]} of {path} {recipe_name}; {nearest(flag, sorted(known))}")
+    program = f"{PROGRAM} train {path} {recipe_name}"
+    changed, unknown = tyro_line(type(recipe), fields, program, default=recipe, return_unknown_args=True)
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} belongs to no field of {path} {recipe_name}")
+    if changed.data != recipe.data and not any(word.startswith("--target") for word in fields):
+        changed = dataclasses.replace(changed, target=None)  # the recipe's target was measured on the recipe's data
+    return changed
+
+
+def _resume(command, words, fields):
+    if given := [*words, *fields, *filter(None, [command.run])]:
+        raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
+    from practice_torch.engine.run import Run
+
+    run = Run.open(command.resume)
+    module, recipe = _restored(run)
+    data = _same_data(run, recipe)
+    return _to_the_end(run, recipe, module.build(recipe, data[0]), data, command)
+
+
+def _restored(run):
+    """The topic's module and the recipe of a run folder."""
+    path, name = run.asked["topic"], run.asked["recipe"]
+    if name not in _recipe_names(str(path)):
+        raise RunError(f"{run.folder} is a run of {path} {name}, which does not exist here")
+    module = _module(path)
+    return module, run.restored_recipe(type(module.RECIPES[name]))
+
+
+def _same_data(run, recipe):
+    from practice_torch.engine.datasets import load_data
+
+    data = load_data(recipe)
+    here, then = data[0].description, run.asked["data"]
+    if here["sha256"] != then["sha256"]:
+        raise RunError(
+            f"{recipe.data} has changed since {run.folder} was trained: {here['count']} examples of shape {here['shape']}, "
+            f"sha256 {here['sha256'][:12]}; then {then['count']} of {then['shape']}, {then['sha256'][:12]}"
+        )
+    return data
+
+
+def _to_the_end(run, recipe, experiment, data, command):
+    from practice_torch.engine.loop import Interrupted, Training
+    from practice_torch.engine.report import write_report
+
+    training = Training(run, recipe, experiment, *data, cpu=command.cpu)
+    if command.resume:
+        training.restore(say=lambda line: print(f"warning: {line}", file=sys.stderr))
+        print(f"going on after step {training.step} of {recipe.steps}", file=sys.stderr)
+    try:
+        training.train()
+    except Interrupted as stop:
+        print(f"{stop}; go on with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
+        return 128 + stop.signal_number
+    write_report(run.folder)
+    _show(run)
+    print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
+    return 0
+
+
+def _show(run):
+    """The evaluation as a table, and whether the target is met."""
+    from rich.console import Console
+    from rich.table import Table
+
+    evaluation = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
+    table = Table(title=f"{run.asked['topic']} {run.asked['recipe']}, step {evaluation['step']}", box=None, padding=(0, 2, 0, 0))
+    table.add_column("on held-out data")
+    table.add_column("", justify="right")
+    for name, value in evaluation["metrics"].items():
+        table.add_row(name, f"{value:.5g}")
+    Console().print(table)
+    if evaluation["passed"] is None:
+        print(f"{evaluation['metric']}: no target was set for this data")
+    else:
+        sign = "<=" if evaluation["direction"] == "lower" else ">="
+        word = "reached" if evaluation["passed"] else "MISSED"
+        print(f"{evaluation['metric']} {evaluation['value']:.5g}: target {sign} {evaluation['target']:g} {word}")
+    return evaluation["passed"]
+
+
+# ---------------------------------------------------------------------------------------------------- looking at a run
+
+
+def _sample(command):
+    if command.count < 1:
+        raise UsageError(f"count is {command.count}; it must be at least 1")
+    if command.seed is not None and not 0 <= command.seed < 2**63:
+        raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
+    import torch
+
+    from practice_torch.engine.datasets import Described
+    from practice_torch.engine.draws import seed_of
+    from practice_torch.engine.run import Run, save_artifacts
+    from practice_torch.engine.state import load_weights, weights_of
+
+    run = Run.open(command.run)
+    module, recipe = _restored(run)
+    experiment = module.build(recipe, Described(run.asked["data"]))
+    weights, _ = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    load_weights(experiment, weights, run.checkpoints)
+    seed = recipe.seed if command.seed is None else command.seed
+    experiment.generator = torch.Generator().manual_seed(seed_of(seed, "sample"))
+    torch.manual_seed(seed_of(seed, "sample", "torch"))
+    experiment.eval()
+    with torch.no_grad():
+        artifacts = experiment.sample(command.count)
+    folder = Path(command.out) if command.out else run.folder / "samples"
+    try:
+        for path in save_artifacts(artifacts, folder, prefix=f"seed{seed}-"):
+            print(path)
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}") from None
+    return 0
+
+
+def _evaluate(command):
+    from practice_torch.engine.loop import Training
+    from practice_torch.engine.run import Run
+    from practice_torch.engine.state import load_weights, verdict, weights_of
+
+    run = Run.open(command.run)
+    module, recipe = _restored(run)
+    data = _same_data(run, recipe)
+    experiment = module.build(recipe, data[0])
+    weights, step = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    load_weights(experiment, weights, run.checkpoints)
+    metrics = Training(run, recipe, experiment, *data).evaluate()
+    try:
+        run.write_json("evaluation.json", verdict(recipe, metrics, step))
+    except OSError as error:
+        raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
+    return 1 if _show(run) is False else 0
+
+
+def _report(command):
+    from practice_torch.engine.report import write_report
+    from practice_torch.engine.run import Run
+
+    run = Run.open(command.run)
+    try:
+        print(write_report(run.folder))
+    except OSError as error:
+        raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

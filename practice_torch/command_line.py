@@ -1,0 +1,148 @@
+"""The command line of practice_torch: commands, their options, and complaints of one line."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+PROGRAM = "python -m practice_torch"
+
+
+class UsageError(Exception):
+    """One line for the person at the keyboard."""
+
+
+@dataclass(frozen=True)
+class List:
+    """Show what can be trained: topics and their recipes."""
+
+    json: bool = False
+    """Print JSON instead of a table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a recipe of a topic: train TOPIC RECIPE [--field value ...], or go on with a stopped run: train --resume RUN.
+
+    TOPIC is family/topic, a unique part of it, or a lecture number; `list` shows the topics that train, and their recipes.
+    `train TOPIC RECIPE --help` lists the recipe's fields; --data, --steps, --seed and --checkpoint-every are among them.
+    """
+
+    run: str | None = None
+    """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
+    resume: str | None = None
+    """A run folder to go on with, from its newest checkpoint."""
+    cpu: bool = False
+    """Train on the CPU even where there is an accelerator."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw from a trained model, into RUN/samples."""
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    """A run folder."""
+    count: int = 64
+    """How many to draw."""
+    seed: int | None = None
+    """The same seed draws the same (default: the run's)."""
+    out: str | None = None
+    """Another folder to write to."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained model on its held-out data again, and write RUN/evaluation.json."""
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    """A run folder."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write RUN/report.html: curves, samples, and the metric against its target."""
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    """A run folder."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+COMMANDS = {"list": List, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report}
+
+
+def parse(arguments, description):
+    """The command; for train also TOPIC and RECIPE, as far as they are given, and the arguments that belong to the recipe."""
+    if not arguments:
+        raise UsageError(f"which command? {', '.join(COMMANDS)}; --help says what they do")
+    name = arguments[0]
+    if name not in COMMANDS and not name.startswith("-"):
+        raise UsageError(f"unknown command {name!r}; {nearest(name, COMMANDS)}")
+    if name.startswith("-"):
+        tyro_line(_all_commands(), ["--help"] if name == "-h" else [name], PROGRAM, description=description)
+    words = _leading_words(arguments[1:]) if name == "train" else []
+    rest = arguments[1 + len(words) :]
+    wants_fields = len(words) == 2 and {"-h", "--help"} & set(rest)
+    if wants_fields:
+        rest = [word for word in rest if word not in ("-h", "--help")]
+    program = f"{PROGRAM} {name}{' TOPIC RECIPE' if name == 'train' else ''}"
+    command, unknown = tyro_line(COMMANDS[name], rest, program, return_unknown_args=True)
+    if name == "train":
+        return command, (words, [*unknown, "--help"] if wants_fields else unknown)
+    if unknown:
+        flags = [f"--{field.name}" for field in dataclasses.fields(command)]
+        raise UsageError(f"unknown argument {unknown[0]!r} of {name}; {nearest(unknown[0], flags)}")
+    return command, ()
+
+
+def _all_commands():
+    union = None
+    for name, kind in COMMANDS.items():
+        one = Annotated[kind, tyro.conf.subcommand(name)]
+        union = one if union is None else union | one
+    return union
+
+
+def _leading_words(arguments):
+    words = []
+    for word in arguments:
+        if word.startswith("-"):
+            break
+        words.append(word)
+    return words
+
+
+def tyro_line(kind, arguments, program, **options):
+    """tyro, with its boxed complaint reduced to one line."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, prog=program, args=arguments, config=(tyro.conf.FlagCreatePairsOff,), **options)
+    except SystemExit as exit:
+        if not exit.code:
+            raise
+    lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()]
+    words = []
+    for line in lines[1:]:
+        if line.startswith("──"):
+            break
+        words.append(line)
+    message = " ".join(" ".join(words).split()).removeprefix("Error parsing ")
+    raise UsageError(message.removeprefix(f"{kind.__name__}: ") if isinstance(kind, type) else message)
+
+
+def nearest(word, allowed):
+    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"it must be one of {', '.join(allowed)}"

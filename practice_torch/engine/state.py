@@ -1,0 +1,60 @@
+"""What a checkpoint's tensors mean: weights, torch's own generators; and the verdict on a trained model."""
+
+import torch
+
+from practice_torch.engine import checkpoint
+from practice_torch.engine.errors import RunError
+
+
+def load_weights(experiment, weights, where):
+    """Fill the experiment's parameters and buffers, all of them and no others."""
+    own = {name: list(tensor.shape) for name, tensor in experiment.state_dict().items()}
+    given = {name: list(tensor.shape) for name, tensor in weights.items()}
+    if own != given:
+        raise RunError(f"the checkpoint in {where} is of another model: {difference(given, own)}")
+    experiment.load_state_dict(weights)
+
+
+def weights_of(run, say):
+    """(weights, step) of a run's newest sound checkpoint, for those who only look at the model."""
+    tensors, facts = checkpoint.newest(run.checkpoints, say)
+    return {k.removeprefix("experiment/"): t for k, t in tensors.items() if k.startswith("experiment/")}, facts["step"]
+
+
+def verdict(recipe, metrics, step):
+    """The content of evaluation.json."""
+    if recipe.metric not in metrics:
+        raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
+    value = float(metrics[recipe.metric])
+    return {
+        "metric": recipe.metric,
+        "value": value,
+        "target": recipe.target,
+        "direction": recipe.direction,
+        "passed": recipe.reached(value),
+        "step": step,
+        "metrics": {name: float(value) for name, value in metrics.items()},
+    }
+
+
+def difference(theirs, ours):
+    """The first key in which two dicts differ, in words."""
+    for key in (*ours, *theirs):
+        a, b = theirs.get(key), ours.get(key)
+        if a != b:
+            return difference(a, b) if isinstance(a, dict) and isinstance(b, dict) else f"{key} is {a}, here {b}"
+    return "nothing"
+
+
+def torch_states(device):
+    """The states of torch's own generators, from which dropout draws."""
+    states = {"torch": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_torch_states(states):
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])
