@@ -1,0 +1,44 @@
+"""Planted implementations: wrong ones, which the public rows must refuse, and other right ones, which they must accept."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from shared_specs.implementation import Implementation
+from shared_specs.reference import wing_function
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """wrong takes the place of one function of the practice wing: same arguments, tensors in and out.
+
+    name says what is wrong with it (or, among EQUIVALENT, how else it computes the same). Its values or gradients must be
+    refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone.
+    """
+
+    function: str
+    name: str
+    wrong: Callable
+    only_checks: bool = False
+
+
+def planted(kind):
+    """(topic, Mistake) for everything in the tuples named `kind` of tests/<family>/mistakes_<topic>.py."""
+    found = []
+    for path in sorted(HERE.glob("*/mistakes_*.py")):
+        spec = importlib.util.spec_from_file_location(f"tests.{path.parent.name}.{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        topic = f"{path.parent.name}/{path.stem.removeprefix('mistakes_')}"
+        found += [(topic, mistake) for mistake in getattr(module, kind, ())]
+    return found
+
+
+def with_mistake(topic, mistake, precision="float64"):
+    """The practice wing with one function replaced."""
+    original = partial(wing_function, "torch", topic)
+    return Implementation(lambda name: mistake.wrong if name == mistake.function else original(name), "torch", precision)

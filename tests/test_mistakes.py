@@ -1,0 +1,57 @@
+"""A check is trusted once it has been seen to fail: every planted mistake is refused by the topic's public rows alone."""
+
+import pytest
+
+from shared_specs.check import Checker, check_topic, spec_of
+from shared_specs.rows import Law, Rejects
+from shared_specs.syllabus import load
+from tests.mistakes import planted, with_mistake
+
+MISTAKES = planted("MISTAKES")
+EQUIVALENT = planted("EQUIVALENT")
+
+
+def _rows_for(topic, function):
+    """The rows that call the function: named in the row, or in the source of a law's sides."""
+    return [row for row in spec_of(topic) if getattr(row, "function", None) == function or isinstance(row, Law)]
+
+
+@pytest.mark.parametrize(
+    ("topic", "mistake"),
+    [pytest.param(t, m, marks=pytest.mark.xdist_group(t), id=f"{t}-{m.function}-{m.name}") for t, m in MISTAKES],
+)
+def test_a_planted_mistake_is_refused(topic, mistake):
+    """Wrong in value, gradient or manners: some row of the topic must fail, and say something."""
+    checker = Checker(topic, with_mistake(topic, mistake))
+    for row in _rows_for(topic, mistake.function):
+        if isinstance(row, Rejects) and not mistake.only_checks:
+            continue
+        failed = [result for result in checker.run([row]) if not result.passed]
+        if failed:
+            assert all(result.message or result.ratio > 1 for result in failed)
+            return
+    pytest.fail(f"{topic}: no row refuses {mistake.function} with the mistake {mistake.name!r}")
+
+
+@pytest.mark.parametrize(
+    ("topic", "form"),
+    [pytest.param(t, m, marks=pytest.mark.xdist_group(t), id=f"{t}-{m.function}-{m.name}") for t, m in EQUIVALENT],
+)
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_another_right_form_is_accepted(topic, form, precision):
+    """The rows hold to the mathematics, not to one way of writing it."""
+    results = check_topic(topic, with_mistake(topic, form, precision), _rows_for(topic, form.function))
+    assert [r for r in results if not r.passed] == []
+
+
+def test_every_built_topic_plants_mistakes():
+    """A topic whose rows were never seen to refuse anything is not to be trusted."""
+    with_mistakes = {topic for topic, _ in MISTAKES}
+    assert [topic.path for topic in load().built if topic.path not in with_mistakes] == []
+
+
+def test_every_function_of_a_built_topic_has_a_planted_mistake():
+    """Function by function, not only topic by topic."""
+    planted_in = {(topic, mistake.function) for topic, mistake in MISTAKES}
+    functions = {(t.path, row.function) for t in load().built for row in spec_of(t.path) if hasattr(row, "function")}
+    assert sorted(functions - planted_in) == []
