@@ -279,8 +279,8 @@ def the_decoder_receives_pixel_minus_probability():
 
 @derivation.numeric(
     r"x l - \mathrm{softplus}(l) = x \log p + (1 - x)\log(1 - p), \qquad p = \sigma(l)",
-    because="log sigma(-l) = -softplus(l) and log sigma(l) = l - softplus(l). Both sides are the same function, but the right one "
-    "rounds p to 1 from l = 37 on (l = 17 in float32) and answers -inf: train on logits, never on probabilities.",
+    because="log sigma(-l) = -softplus(l) and log sigma(l) = l - softplus(l). Both sides are the same function, but the right "
+    "one rounds p to 1 from l = 37 on (l = 17 in float32) and answers -inf: train on logits, never on probabilities.",
 )
 def the_stable_form_is_the_naive_one():
     p = jax.nn.sigmoid(_logits)
@@ -289,8 +289,8 @@ def the_stable_form_is_the_naive_one():
 
 @derivation.bound(
     r"-\mathrm{ELBO}(x) = \mathrm{KL}(q(z|x)\,\|\,p(z)) - \mathbb{E}_q \log p(x|z) \;\ge\; -\log p(x)",
-    because="Jensen's inequality under q: log p(x) = log E_q[p(x, z) / q(z)] >= E_q log[p(x, z) / q(z)]. The bound is tight where "
-    "q is the posterior: a decoder that ignores z has the prior as its posterior, and q = p(z) attains log p(x).",
+    because="Jensen's inequality under q: log p(x) = log E_q[p(x, z) / q(z)] >= E_q log[p(x, z) / q(z)]. The bound is tight "
+    "where q is the posterior: a decoder that ignores z has the prior as its posterior, and q = p(z) attains log p(x).",
 )
 def the_loss_is_above_the_surprise():
     loss, log_joint, _, grid = _gap_and_grid()
@@ -316,9 +316,9 @@ def the_gap_is_the_divergence_from_the_posterior():
 @derivation.numeric(
     r"\|x - m\|^2 + \beta\,\mathrm{KL} = \beta\left[\mathrm{KL} - \log\mathcal{N}(x; m, s I)\right]"
     r" - \tfrac{\beta D}{2}\log 2\pi s, \qquad s = \tfrac{\beta}{2}",
-    because="-log N(x; m, s I) = ||x - m||^2 / (2s) + (D/2) log(2 pi s); multiply by beta = 2s. A squared-error loss with a weight "
-    "on the KL is a Gaussian VAE with that much noise: choosing beta is choosing how precise the decoder claims to be. Averaging "
-    "the error over D pixels divides it by D, and so multiplies beta by D without saying so.",
+    because="-log N(x; m, s I) = ||x - m||^2 / (2s) + (D/2) log(2 pi s); multiply by beta = 2s. A squared-error loss with a "
+    "weight on the KL is a Gaussian VAE with that much noise: choosing beta is choosing how precise the decoder claims to be. "
+    "Averaging the error over D pixels divides it by D, and so multiplies beta by D without saying so.",
 )
 def the_weight_of_a_squared_error_is_a_noise_variance():
     beta = 0.37
@@ -332,8 +332,8 @@ def the_weight_of_a_squared_error_is_a_noise_variance():
 @derivation.autodiff(
     r"\frac{\partial}{\partial \log s}\left[-\log\mathcal{N}(x; m, s I)\right] = 0"
     r" \quad\text{at}\quad s^* = \tfrac1D\|x - m\|^2",
-    because="The derivative in log s is (D - ||x - m||^2 / s) / 2. It vanishes at the mean squared error, and rises through zero: "
-    "the best noise variance is the error that the decoder really makes, and need not be tuned.",
+    because="The derivative in log s is (D - ||x - m||^2 / s) / 2. It vanishes at the mean squared error, and rises through "
+    "zero: the best noise variance is the error that the decoder really makes, and need not be tuned.",
 )
 def the_best_variance_is_the_mean_squared_error():
     def loss(log_s):
