@@ -18,17 +18,18 @@ LOWERED = dict(zip("0123456789+-=()aehijklmnoprstuvxβγρφχ", "₀₁₂₃�
 # private marks that stand in the text until its spacing is known
 LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
 RATIO, END = "\ue001", "\ue002"  # around a fraction; END also behind an index that could not be lowered
-JOIN = "\ue003"  # no space here
+JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
 PLAIN = {
     "|": "‖", "Vert": "‖", "lVert": "‖" + JOIN, "rVert": "‖", "lvert": "|" + JOIN, "rvert": "|", "mid": " | ",
     ",": " ", ";": " ", "!": "",
-    "quad": "  ", "qquad": "    ", "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
-    "big": "", "Big": "", "bigl": "", "bigr": "", "Bigl": "", "Bigr": "", "left": "", "right": "", "displaystyle": "",
-    "textstyle": "", "limits": "", "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
-    "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
-}  # fmt: skip
+    "quad": GAP, "qquad": GAP, "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
+    "displaystyle": "", "textstyle": "", "limits": "", "mathstrut": "", "boldsymbol": "", "bm": "", "mathop": "", "substack": "",
+    "left": "", "right": "", "middle": "", "neg": "¬", "bot": "⊥", "colon": ":", "coloneqq": " := ",
+    "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "ne": "≠", "neq": "≠", "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
+} | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
 
 
 def to_unicode(claim):
@@ -43,7 +44,7 @@ def to_unicode(claim):
     text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↦∈≪≫⪰⪯×])\s*", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(r"\s+", " ", text)).strip()
 
 
 @cache
@@ -72,6 +73,8 @@ def _converter():
         specials=[latex2text.SpecialsTextSpec("^", _raised), latex2text.SpecialsTextSpec("_", _lowered)],
         prepend=True,
     )
+    # what nobody taught it is shown by name: a symbol that vanished would change the claim
+    words.set_unknown_macro_spec(latex2text.MacroTextSpec("", lambda node: node.macroname))
 
     class Converter(latex2text.LatexNodes2Text):
         def latex_to_text(self, latex):
