@@ -213,7 +213,8 @@ def _show(run):
     from rich.table import Table
 
     evaluation = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
-    table = Table(title=f"{run.asked['topic']} {run.asked['recipe']}, step {evaluation['step']}", box=None, padding=(0, 2, 0, 0))
+    print(f"{run.asked['topic']} {run.asked['recipe']}, step {evaluation['step']}")
+    table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("on held-out data")
     table.add_column("", justify="right")
     for name, value in evaluation["metrics"].items():

@@ -105,6 +105,7 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character"):
         "shape": [context + 1],
         "level": level,
         "vocabulary": vocabulary.size,
+        "characters": vocabulary.characters,
         "classes": None,
         "sha256": fingerprint(raw),
     }
