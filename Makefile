@@ -22,7 +22,7 @@ demo: $(VENV)/.installed  ## run every derivation, check every contract, train a
 	@$(IN_VENV) -m demo
 
 test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist worksteal $(PYTEST)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST)
 
 lint: $(VENV)/.installed-test  ## check the style of the source
 	@$(IN_VENV) -m ruff check .

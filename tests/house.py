@@ -1,0 +1,280 @@
+"""The rules of the house, read from the source: each a function of the tree's root that lists what breaks it."""
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+
+from shared_specs.readme import is_step, renewed
+from shared_specs.shapes import parse as parse_shapes
+from shared_specs.syllabus import load
+
+WINGS = ("theory_jax", "practice_torch")
+THREE = ("shared_specs", *WINGS)
+# the parts of a wing that are no family: what may not know a topic
+PARTS = {"shared_specs": {"backends"}, "theory_jax": set(), "practice_torch": {"networks", "data", "engine"}}
+# what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
+LANGUAGE = {
+    "shared_specs": {"numpy"},
+    "theory_jax": {"jax", "flax", "optax", "sympy", "numpy", "scipy"},
+    "practice_torch": {"torch", "sympy", "numpy"},
+}
+EXPERIMENT = {"build", "preview"}  # the doors to a topic's experiment and figures: nothing to derive
+BACKENDS = {"jax", "flax", "optax", "torch", "torchvision", "torchaudio", "accelerate"}
+FOREIGN = {"theory_jax": {"torch", "torchvision", "torchaudio", "accelerate"}, "practice_torch": {"jax", "flax", "optax"}}
+
+# ---------------------------------------------------------------------------------------------------- reading
+
+
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def families(root):
+    return [family for floor in load(root / "shared_specs" / "syllabus.toml").floors for family in floor]
+
+
+def files(root, wing):
+    """Every source file of a wing, as a path below the wing."""
+    return sorted(path.relative_to(root / wing) for path in (root / wing).rglob("*.py"))
+
+
+def topics(root, wing):
+    """The topics that have a file in the wing: family/topic."""
+    known = families(root)
+    return [path.with_suffix("").as_posix() for path in files(root, wing) if len(path.parts) == 2 and path.parts[0] in known]
+
+
+def imports(tree):
+    """Every module that is imported anywhere in the file, by a statement or by a literal import_module, and the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.JoinedStr) and isinstance(name.values[0], ast.Constant):
+                name = name.values[0]
+            elif isinstance(name, ast.BinOp):
+                name = name.left
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value, node.lineno
+
+
+def functions(tree):
+    """The public functions that a topic defines, by name; the steps of its derivation are not among them."""
+    return {
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not is_step(node)
+    }
+
+
+def classes(tree):
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"}
+
+
+def imported(tree):
+    return {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+def pairs(root):
+    """(topic, theory's tree, practice's tree) of every topic that stands in both wings."""
+    for topic in topics(root, "theory_jax"):
+        if (root / "practice_torch" / f"{topic}.py").is_file():
+            yield topic, *(parsed(root / wing / f"{topic}.py") for wing in WINGS)
+
+
+# ---------------------------------------------------------------------------------------------------- who may import whom
+
+
+def wrong_imports(root):
+    """Rules 1 to 4 of the house."""
+    for wing in THREE:
+        for path in files(root, wing):
+            if path.name == "__main__.py":
+                continue
+            is_topic = len(path.parts) == 2 and path.parts[0] in families(root)
+            for module, line in imports(parsed(root / wing / path)):
+                if reason := _refused(root, wing, path, is_topic, module):
+                    yield f"{wing}/{path}:{line} imports {module}: {reason}"
+
+
+def _refused(root, wing, path, is_topic, module):
+    """Why a file may not import a module; empty if it may."""
+    if module.startswith("."):
+        return "write the whole path"
+    top, *below = module.split(".")
+    if top in ("tests", "demo", "benchmarks"):
+        return "nothing depends on tests, demo or benchmarks"
+    if wing in WINGS and top in WINGS and top != wing:
+        return "the wings never see each other"
+    if wing in WINGS and top in FOREIGN[wing]:
+        return "that is the other wing's language"
+    if wing == "shared_specs":
+        if is_topic:
+            return "" if module == "shared_specs.rows" or top == "numpy" else "a spec imports shared_specs.rows and numpy only"
+        lazily = path.parts[0] == "backends" or path.name == "reference.py"
+        return "backends are imported in shared_specs/backends only" if top in BACKENDS | set(WINGS) and not lazily else ""
+    if top == "shared_specs":
+        return (
+            "" if _holds_constants(root, module) else "a wing takes constants and configurations from shared_specs, nothing else"
+        )
+    if top == wing and below and below[0] in families(root):
+        return _refused_topic(root, path, is_topic, below[0])
+    if is_topic and top != wing and top not in LANGUAGE[wing] | sys.stdlib_module_names:
+        return f"a topic here is written in {', '.join(sorted(LANGUAGE[wing]))}"
+    return ""
+
+
+def _refused_topic(root, path, is_topic, family):
+    if not is_topic:
+        return "only topics, __main__ files and tests see topics"
+    syllabus = load(root / "shared_specs" / "syllabus.toml")
+    if family != path.parts[0] and syllabus.floor(family) >= syllabus.floor(path.parts[0]):
+        return f"{family} does not stand on a lower floor than {path.parts[0]}"
+    return ""
+
+
+def _holds_constants(root, module):
+    """Whether a module of shared_specs is nothing but assignments and classes: constants and configurations."""
+    path = root.joinpath(*module.split(".")).with_suffix(".py")
+    allowed = ast.Expr | ast.ImportFrom | ast.Assign | ast.AnnAssign | ast.ClassDef
+    return path.is_file() and all(isinstance(node, allowed) for node in parsed(path).body)
+
+
+# ---------------------------------------------------------------------------------------------------- the mirror
+
+
+def missing_mirrors(root):
+    """Every built topic stands in all three wings; every file there is a built topic of the syllabus."""
+    syllabus = load(root / "shared_specs" / "syllabus.toml")
+    for wing in THREE:
+        there = set(topics(root, wing))
+        for topic in syllabus.built:
+            if topic.path not in there:
+                yield f"{topic.path} is marked built, but {wing}/{topic.path}.py is missing"
+        for path in sorted(there - {topic.path for topic in syllabus.built}):
+            state = "is planned" if path in syllabus.topics else "is not a topic"
+            yield f"{wing}/{path}.py stands there, but {path} {state} in the syllabus"
+        for folder in sorted({path.parts[0] for path in files(root, wing) if len(path.parts) > 1}):
+            if folder not in PARTS[wing] and folder not in families(root):
+                yield f"{wing}/{folder} is neither a family of the syllabus nor a part of the house"
+
+
+def unequal_signatures(root):
+    """A function has the same name, arguments and defaults in both wings; a network of the theory is one of the practice."""
+    for topic, theory, practice in pairs(root):
+        ours, theirs = functions(theory), functions(practice)
+        for name in EXPERIMENT:
+            theirs.pop(name, None)
+        for name in sorted(ours.keys() | theirs.keys()):
+            if name in ours and name in theirs:
+                if (left := _signature(ours[name])) != (right := _signature(theirs[name])):
+                    yield f"{topic}: {name}({left}) in theory_jax, {name}({right}) in practice_torch"
+            elif name not in imported(practice if name in ours else theory):
+                yield f"{topic}: {name} is missing in {'practice_torch' if name in ours else 'theory_jax'}"
+        for name in sorted(classes(theory).keys() - classes(practice).keys() - imported(practice)):
+            yield f"{topic}: the class {name} is missing in practice_torch"
+
+
+def _signature(function):
+    """Names, order and defaults of the arguments; keyword-only ones in alphabetical order, since their order means nothing."""
+    arguments = function.args
+    positional = arguments.posonlyargs + arguments.args
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + arguments.defaults
+    words = [_argument(*pair) for pair in zip(positional, defaults, strict=True)]
+    keywords = sorted(_argument(*pair) for pair in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    return ", ".join([*words, *(["*"] if keywords else []), *keywords])
+
+
+def _argument(argument, default):
+    return argument.arg if default is None else f"{argument.arg}={ast.unparse(default)}"
+
+
+def unspecified(root):
+    """Every function of both wings is the subject of an Agree or an Anchor, and every network of a Model."""
+    for topic, theory, practice in pairs(root):
+        spec = root / "shared_specs" / f"{topic}.py"
+        subjects = _subjects(parsed(spec)) if spec.is_file() else set()
+        public = functions(theory).keys() | (functions(practice).keys() - EXPERIMENT)
+        networks = classes(theory).keys() & classes(practice).keys()
+        for name in sorted((public | networks) - subjects):
+            yield f"{topic}: no row of shared_specs/{topic}.py is about {name}"
+
+
+def _subjects(tree):
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args]
+    rows = [call for call in calls if call.func.id in ("Agree", "Anchor", "Model")]
+    return {row.args[0].value for row in rows if isinstance(row.args[0], ast.Constant)}
+
+
+# ---------------------------------------------------------------------------------------------------- what a file must hold
+
+
+def unreadable_docstrings(root):
+    """A public function's docstring ends with its shapes, the same in both wings."""
+    for topic, theory, practice in pairs(root):
+        endings = {}
+        for wing, tree in zip(WINGS, (theory, practice), strict=True):
+            for name, function in functions(tree).items():
+                if name in EXPERIMENT:
+                    continue
+                try:
+                    shapes = parse_shapes(ast.get_docstring(function))
+                except ValueError as error:
+                    yield f"{wing}/{topic}.py: {name}: {error}"
+                    continue
+                other = endings.setdefault(name, shapes)
+                if (len(other.arguments), len(other.results)) != (len(shapes.arguments), len(shapes.results)):
+                    yield f"{topic}: the shapes of {name} differ from wing to wing"
+
+
+def empty_shells(root):
+    """No file without content, no function without a body, no derivation without steps, no spec without rows."""
+    for wing in THREE:
+        for path in files(root, wing):
+            tree, name = parsed(root / wing / path), f"{wing}/{path}"
+            documented_package = path.name == "__init__.py" and ast.get_docstring(tree)
+            if not documented_package and all(map(_is_words, tree.body)):
+                yield f"{name} holds nothing"
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_hollow(node):
+                    yield f"{name}: {node.name} has no body"
+    for topic in topics(root, "theory_jax"):
+        tree = parsed(root / "theory_jax" / f"{topic}.py")
+        if "derivation" not in _assigned(tree) or not any(map(is_step, tree.body)):
+            yield f"theory_jax/{topic}.py derives nothing"
+        if not (functions(tree) or classes(tree)):
+            yield f"theory_jax/{topic}.py defines nothing"
+    for topic in topics(root, "practice_torch"):
+        tree = parsed(root / "practice_torch" / f"{topic}.py")
+        if not (functions(tree) or classes(tree)):
+            yield f"practice_torch/{topic}.py defines nothing"
+    for topic in topics(root, "shared_specs"):
+        if not _subjects(parsed(root / "shared_specs" / f"{topic}.py")):
+            yield f"shared_specs/{topic}.py has no rows"
+
+
+def _is_words(node):
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _is_hollow(node):
+    """A body of nothing, or of a refusal to have one. An exception class needs no body but its docstring."""
+    rest = [line for line in node.body if not _is_words(line)]
+    if isinstance(node, ast.ClassDef):
+        return not rest and not node.bases
+    return not rest or (isinstance(rest[0], ast.Raise) and "NotImplemented" in ast.unparse(rest[0]))
+
+
+def _assigned(tree):
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def stale_readme(root):
+    """The README's table says what the syllabus and the derivations say."""
+    text = Path(root, "README.md").read_text(encoding="utf-8")
+    if renewed(text, root, load(root / "shared_specs" / "syllabus.toml")) != text:
+        yield "README.md: the table differs from the syllabus; run `make readme`"

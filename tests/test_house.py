@@ -1,0 +1,265 @@
+"""The house stands as its plan says, and every rule has been seen to refuse a tree that breaks it."""
+
+from pathlib import Path
+
+import pytest
+
+from shared_specs.readme import BEGIN, END, renewed
+from shared_specs.syllabus import load
+from tests import house
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES = (
+    house.wrong_imports,
+    house.missing_mirrors,
+    house.unequal_signatures,
+    house.unspecified,
+    house.unreadable_docstrings,
+    house.empty_shells,
+    house.stale_readme,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_this_house_breaks_no_rule(rule):
+    assert list(rule(ROOT)) == []
+
+
+# ---------------------------------------------------------------------------------------------------- a small sound house
+
+SYLLABUS = """
+floors = [["ground"], ["first"]]
+[[modules]]
+number = 1
+title = "Start"
+lectures = [{ number = 1, title = "Coins" }]
+[topics."ground/coin"]
+title = "Coins"
+lectures = [1]
+built = true
+[topics."first/urn"]
+title = "Urns"
+asked_for_by = "guide"
+built = false
+"""
+FUNCTION = '''
+def heads(x, *, scale=1.0):
+    """scale x.
+
+    [B, D] -> [B]
+    """
+    return scale * x.sum(-1)
+'''
+THEORY = f"""
+import jax.numpy as jnp
+from theory_jax.derivation import Derivation
+{FUNCTION}
+derivation = Derivation(title="Heads are counted")
+
+@derivation.exact("a = a", because="so")
+def counted():
+    return heads(jnp.ones((1, 2))), 2.0
+"""
+HOUSE = {
+    "shared_specs/syllabus.toml": SYLLABUS,
+    "shared_specs/rows.py": "Agree = tuple",
+    "shared_specs/ground/coin.py": 'from shared_specs.rows import Agree\nSPEC = (Agree("heads", "regular"),)',
+    "theory_jax/derivation.py": "import jax\nDerivation = jax",
+    "theory_jax/ground/coin.py": THEORY,
+    "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
+    "practice_torch/engine/loop.py": "import accelerate\nLOOP = accelerate",
+}
+
+
+def build_house(root, changes=()):
+    """The small sound house and its README; then some files replaced, added, or (None) taken away."""
+    for name, text in HOUSE.items():
+        _write(root / name, text)
+    syllabus = load.__wrapped__(root / "shared_specs/syllabus.toml")  # not remembered: it may be about to change
+    _write(root / "README.md", renewed(f"# House\n{BEGIN}\n{END}\n", root, syllabus))
+    for name, text in dict(changes).items():
+        if text is None:
+            (root / name).unlink()
+        else:
+            _write(root / name, text)
+    return root
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_small_house_breaks_no_rule(rule, tmp_path):
+    assert list(rule(build_house(tmp_path))) == []
+
+
+# ---------------------------------------------------------------------------------------------------- and every way to break one
+
+COIN_SPEC = HOUSE["shared_specs/ground/coin.py"]
+URN = {
+    "shared_specs/syllabus.toml": SYLLABUS.replace("built = false", "built = true"),
+    "shared_specs/first/urn.py": COIN_SPEC,
+    "theory_jax/first/urn.py": THEORY,
+    "practice_torch/first/urn.py": FUNCTION,
+}
+
+
+def planted(rule, name, changes, blames):
+    return pytest.param(rule, changes, blames, id=f"{rule.__name__}: {name}")
+
+
+def plus(path, line):
+    """A file of the small house with one more line at its end."""
+    return {path: f"{HOUSE[path]}\n{line}\n"}
+
+
+PLANTED = (
+    planted(house.wrong_imports, "a spec with a backend", plus("shared_specs/ground/coin.py", "import jax"), "numpy only"),
+    planted(house.wrong_imports, "a spec with logic", plus("shared_specs/ground/coin.py", "import math"), "numpy only"),
+    planted(
+        house.wrong_imports,
+        "a backend in the hinge, inside a function",
+        {"shared_specs/check.py": "def f():\n    import torch\n    return torch"},
+        "backends only",
+    ),
+    planted(
+        house.wrong_imports, "torch in the theory", plus("theory_jax/ground/coin.py", "import torch"), "other wing's language"
+    ),
+    planted(
+        house.wrong_imports,
+        "the practice in the theory, by import_module",
+        plus("theory_jax/derivation.py", "from importlib import import_module\nB = import_module('practice_torch.ground.coin')"),
+        "never see each other",
+    ),
+    planted(
+        house.wrong_imports,
+        "the theory in the practice, by an f-string",
+        plus("practice_torch/engine/loop.py", "import importlib\nT = importlib.import_module(f'theory_jax.{LOOP}')"),
+        "never see each other",
+    ),
+    planted(
+        house.wrong_imports, "jax in the practice", plus("practice_torch/engine/loop.py", "import jax.numpy"), "other wing's"
+    ),
+    planted(
+        house.wrong_imports,
+        "a topic in the engine",
+        plus("practice_torch/engine/loop.py", "from practice_torch.ground import coin"),
+        "see topics",
+    ),
+    planted(house.wrong_imports, "a peer in a topic", plus("practice_torch/ground/coin.py", "import sklearn"), "is written in"),
+    planted(
+        house.wrong_imports,
+        "the checker in a topic",
+        plus("practice_torch/ground/coin.py", "from shared_specs.check import run")
+        | {"shared_specs/check.py": "def run(): return 1"},
+        "constants",
+    ),
+    planted(house.wrong_imports, "a relative import", plus("practice_torch/engine/loop.py", "from . import x"), "whole path"),
+    planted(
+        house.wrong_imports,
+        "a higher floor",
+        URN | plus("theory_jax/ground/coin.py", "from theory_jax.first.urn import heads as h"),
+        "lower floor",
+    ),
+    planted(
+        house.missing_mirrors, "built, without a spec", {"shared_specs/ground/coin.py": None}, "shared_specs/ground/coin.py is"
+    ),
+    planted(house.missing_mirrors, "built, without theory", {"theory_jax/ground/coin.py": None}, "theory_jax/ground/coin.py is"),
+    planted(house.missing_mirrors, "built, without practice", {"practice_torch/ground/coin.py": None}, "practice_torch/ground/"),
+    planted(house.missing_mirrors, "planned, yet there", {"theory_jax/first/urn.py": THEORY}, "first/urn is planned"),
+    planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
+    planted(house.missing_mirrors, "a family nobody knows", {"theory_jax/attic/coin.py": THEORY}, "theory_jax/attic is neither"),
+    planted(
+        house.unequal_signatures,
+        "another name",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("(x,", "(y,")},
+        "heads(y, *, scale",
+    ),
+    planted(
+        house.unequal_signatures,
+        "another default",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("=1.0", "=2.0")},
+        "scale=2.0",
+    ),
+    planted(
+        house.unequal_signatures,
+        "positional",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("*, ", "")},
+        "heads(x, scale=1.0)",
+    ),
+    planted(
+        house.unequal_signatures,
+        "one wing only",
+        plus("practice_torch/ground/coin.py", "def tails(x):\n    return -x"),
+        "tails is missing in theory_jax",
+    ),
+    planted(
+        house.unequal_signatures,
+        "a network of one wing",
+        plus("theory_jax/ground/coin.py", "class Net:\n    size = 1"),
+        "class Net is missing",
+    ),
+    planted(house.unspecified, "no row", {"shared_specs/ground/coin.py": COIN_SPEC.replace('"heads"', '"tails"')}, "about heads"),
+    planted(
+        house.unspecified,
+        "rejected only",
+        {"shared_specs/ground/coin.py": COIN_SPEC.replace("(Agree(", "(Rejects(")},
+        "about heads",
+    ),
+    planted(
+        house.unreadable_docstrings,
+        "no shapes",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("[B, D] -> [B]", "")},
+        "practice_torch/ground/coin.py: heads",
+    ),
+    planted(
+        house.unreadable_docstrings,
+        "shapes nobody can read",
+        {"theory_jax/ground/coin.py": THEORY.replace("[B, D] ->", "B x D ->")},
+        "cannot read",
+    ),
+    planted(
+        house.unreadable_docstrings,
+        "an argument more",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("[B, D] ->", "[B], [D] ->")},
+        "differ from wing to wing",
+    ),
+    planted(house.empty_shells, "an empty file", {"practice_torch/engine/loop.py": ""}, "loop.py holds nothing"),
+    planted(house.empty_shells, "words only", {"theory_jax/ground/coin.py": '"""Soon."""'}, "coin.py holds nothing"),
+    planted(
+        house.empty_shells,
+        "a stub",
+        plus("practice_torch/ground/coin.py", "def tails(x):\n    raise NotImplementedError"),
+        "tails has no",
+    ),
+    planted(house.empty_shells, "an ellipsis", plus("practice_torch/engine/loop.py", "class Loop:\n    ..."), "Loop has no body"),
+    planted(
+        house.empty_shells,
+        "no step",
+        {"theory_jax/ground/coin.py": THEORY.replace("@derivation.exact", "@other.exact")},
+        "derives nothing",
+    ),
+    planted(
+        house.empty_shells,
+        "no derivation",
+        {"theory_jax/ground/coin.py": THEORY.replace("derivation = ", "d = ")},
+        "derives nothing",
+    ),
+    planted(
+        house.empty_shells, "no function", {"practice_torch/ground/coin.py": "import torch\nX = torch.ones(1)"}, "defines nothing"
+    ),
+    planted(house.empty_shells, "no rows", {"shared_specs/ground/coin.py": "SPEC = ()"}, "has no rows"),
+    planted(house.stale_readme, "another title", {"README.md": f"{BEGIN}\n\n{END}\n"}, "make readme"),
+)
+
+
+@pytest.mark.parametrize(("rule", "changes", "blames"), PLANTED)
+def test_a_broken_house_is_refused(rule, changes, blames, tmp_path):
+    found = list(rule(build_house(tmp_path, changes)))
+    assert any(blames in line for line in found), found
+
+
+def test_every_rule_was_seen_to_refuse():
+    assert {case.values[0] for case in PLANTED} == set(RULES)
