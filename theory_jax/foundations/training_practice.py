@@ -7,8 +7,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import sympy
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 
 
 def scale_to_range(x, *, minimum, maximum, low=-1.0, high=1.0):
@@ -116,3 +120,171 @@ def _euclidean_norm(vector):
 def _one_minus_power(beta, step):
     """1 - beta^step, without subtracting two nearly equal numbers. (-expm1 of a logarithm, and log 0 is -inf.)"""
     return -jnp.expm1(step * (math.log(beta) if beta > 0 else -math.inf))
+
+
+derivation = Derivation(
+    title="The formulas inside a training loop",
+    sources=(
+        "Kingma & Ba 2015, Adam, algorithm 1 and section 3",
+        "Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks",
+        "Loshchilov & Hutter 2017, SGDR",
+    ),
+)
+
+
+def _normal(seed, *shape):
+    return jnp.array(np.random.default_rng(seed).normal(size=shape))
+
+
+_gradients = _normal(1, 4, 3), _normal(2, 5), _normal(3, 2, 3, 2)
+
+
+@derivation.numeric(
+    r"s_{[a,b]\to[c,d]}^{-1} = s_{[c,d]\to[a,b]}",
+    because="The map is affine with slope (d - c)/(b - a) > 0, so it has an inverse, and the inverse is the same map with the "
+    "two ranges exchanged. Samples of a model are shown by going back; clipping instead would not come back.",
+)
+def scaling_is_undone_by_scaling_back():
+    pixels = 100.0 + 80.0 * _normal(4, 6, 3)
+    scaled = scale_to_range(pixels, minimum=0.0, maximum=255.0, low=-1.0, high=0.5)
+    return scale_to_range(scaled, minimum=-1.0, maximum=0.5, low=0.0, high=255.0), pixels
+
+
+@derivation.numeric(
+    r"\log p_Y(s(x)) = \log p_X(x) - D \log\frac{\text{high}-\text{low}}{\text{max}-\text{min}}",
+    because="Change of variables: each of the D dimensions is stretched by the same factor, so the log-density falls by its "
+    "logarithm D times. Two likelihoods can be compared only if their data were scaled alike, or this constant is put back.",
+)
+def densities_change_by_the_log_of_the_slope():
+    x, mean, log_var = (_normal(seed, 4, 3) for seed in (5, 6, 7))
+    scaling = {"minimum": 0.0, "maximum": 15.0, "low": -1.0, "high": 2.0}
+    log_slope = math.log(3.0 / 15.0)
+    of_y = -gaussian_negative_log_likelihood(
+        scale_to_range(x, **scaling), scale_to_range(mean, **scaling), log_var + 2 * log_slope
+    )
+    return of_y, -gaussian_negative_log_likelihood(x, mean, log_var) - 3 * log_slope
+
+
+@derivation.bound(
+    r"\|g - \mathrm{clip}(g)\| \le \|g - h\| \quad\text{for every}\quad \|h\| \le c",
+    because="The nearest point of a ball lies on the ray to its center: clipping by the global norm is the Euclidean projection "
+    "onto the ball of radius c, the least change that bounds the step. A gradient inside the ball is its own projection.",
+)
+def clipping_is_the_projection_onto_the_ball():
+    radius = 1.5
+    flat = _flatten(_gradients)
+    directions = _normal(8, 500, flat.size)
+    lengths = radius * jnp.linspace(0.0, 1.0, 500)[:, None]
+    ball = lengths * directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
+    clipped, _ = clip_by_global_norm(_gradients, max_norm=radius)
+    untouched, _ = clip_by_global_norm(_gradients, max_norm=100.0)
+    nearest = jnp.full(500, jnp.linalg.norm(flat - _flatten(clipped)))
+    return nearest, jnp.linalg.norm(flat - ball, axis=1), (_flatten(untouched), flat)
+
+
+@derivation.numeric(
+    r"\frac{\mathrm{clip}(g)}{\|\mathrm{clip}(g)\|} = \frac{g}{\|g\|}, \qquad \|\mathrm{clip}(g)\| = c",
+    because="One factor multiplies all arrays of the gradient, so its direction is kept and only its length changes. Clipping "
+    "each array to its own norm would turn the gradient towards the arrays that were not clipped.",
+)
+def clipping_keeps_the_direction():
+    clipped, norm = clip_by_global_norm(_gradients, max_norm=1.5)
+    return _flatten(clipped) / 1.5, _flatten(_gradients) / norm
+
+
+@derivation.numeric(
+    r"g_1 = \dots = g_t = g \ \Rightarrow\ \hat m_t = g,\ \hat v_t = g^2,\quad"
+    r" \Delta_t = -\eta\, \frac{g}{|g| + \epsilon}",
+    because="m_t = (1 - beta^t) g when the gradient is constant: the average starts at zero and has so far collected a weight of "
+    "1 - beta^t. Dividing by just that makes the estimate exact at every t; without it the first steps would be wrong by "
+    "(1 - beta1)/sqrt(1 - beta2), a factor of 3 for the usual constants.",
+)
+def bias_correction_is_exact():
+    gradient = jnp.array([0.3, -2.0, 1e-4, 50.0])
+    settings = {"learning_rate": 0.1, "epsilon": 1e-3}
+    (first_moment, second_moment), updates = _adam_path(jnp.tile(gradient, (29, 1)), **settings)
+    corrected = jnp.stack([first_moment / (1 - 0.9**29), second_moment / (1 - 0.999**29)])
+    update = -0.1 * gradient / (jnp.abs(gradient) + 1e-3)
+    expected = [gradient[None], gradient[None] ** 2, jnp.tile(update, (29, 1))]
+    return jnp.concatenate([corrected, updates]), jnp.concatenate(expected)
+
+
+@derivation.numeric(
+    r"\epsilon = 0:\quad \Delta_t(c\,g_1, \dots, c\,g_t) = \Delta_t(g_1, \dots, g_t), \qquad c > 0",
+    because="m is of degree one in the gradients and the root of v is too: their ratio has no unit. The size of Adam's step is "
+    "the learning rate, not the gradient's, and only epsilon knows the scale of the loss.",
+)
+def adam_does_not_see_the_scale_of_the_loss():
+    gradients = _normal(9, 20, 4)
+    settings = {"learning_rate": 0.1, "epsilon": 0.0}
+    return _adam_path(37.0 * gradients, **settings)[1], _adam_path(gradients, **settings)[1]
+
+
+@derivation.symbolic(
+    r"(1-d)\,d^k = d^k - d^{k+1} \ \Rightarrow\ \sum_{k<n} (1-d)\,d^k + d^n = 1; \qquad"
+    r" v = d^2 v + (1-d)^2 \iff v = \frac{1-d}{1+d}",
+    because="The weights telescope: with the start's weight d^n they always sum to one, so an average of weights is a weighted "
+    "mean of real weights, and the start fades like d^n. For independent values of variance 1 the stationary variance solves "
+    "v = d^2 v + (1 - d)^2: averaging at decay d is worth (1 + d)/(1 - d) independent values.",
+)
+def the_weights_of_the_average():
+    d, k, v = sympy.symbols("d k v", positive=True)
+    stationary = sympy.solve(sympy.Eq(v, d**2 * v + (1 - d) ** 2), v)[0]
+    return [(1 - d) * d**k, stationary], [d**k - d ** (k + 1), (1 - d) / (1 + d)]
+
+
+@derivation.numeric(
+    r"a_n = d^n a_0 + \sum_{k<n} (1-d)\, d^k\, x_{n-k}",
+    because="Unroll a <- d a + (1 - d) x: each step multiplies everything older by d once more.",
+)
+def the_average_unrolled():
+    decay, values = 0.8, _normal(10, 12, 3)
+    average = start = jnp.array([5.0, -1.0, 2.0])
+    for value in values:
+        average = ema_update(average, value, decay=decay)
+    weights = (1 - decay) * decay ** jnp.arange(12)
+    return average, decay**12 * start + weights @ values[::-1]
+
+
+@derivation.numeric(
+    r"\eta_{w-1} = \eta_w = \text{peak}, \qquad \eta_s = \text{floor}\ \ (s \ge T), \qquad"
+    r" \eta_{(w+T)/2} = \tfrac12(\text{peak} + \text{floor})",
+    because="The line reaches the peak with the last step of the warm-up and the cosine starts there, so the peak is taken twice "
+    "and never exceeded; half a period later the cosine has reached the floor, where it stays.",
+)
+def the_schedule_meets_its_marks():
+    rate = warmup_cosine_learning_rate(jnp.arange(40), peak=0.3, warmup_steps=6, total_steps=30, floor=0.02)
+    marks = jnp.concatenate([rate[jnp.array([5, 6, 18])], rate[30:], jnp.max(rate)[None]])
+    return marks, jnp.array([0.3, 0.3, 0.16] + [0.02] * 10 + [0.3])
+
+
+@derivation.bound(
+    r"\eta_s - \eta_{s+1} \ \ge\ \frac{\text{peak}-\text{floor}}{(T-w)^2} \ >\ 0, \qquad w \le s < T",
+    because="A half cosine is flattest at its ends, where its first drop is sin^2(pi / (2 (T - w))). Jordan's inequality "
+    "sin x >= 2x/pi bounds it: the decay is strict, with equality when the whole of it is one step.",
+)
+def the_decay_is_strict():
+    settings = {"peak": 0.3, "warmup_steps": 6, "floor": 0.02}
+    drops = -jnp.diff(warmup_cosine_learning_rate(jnp.arange(6, 31), total_steps=30, **settings))
+    at_once = warmup_cosine_learning_rate(jnp.arange(6, 8), total_steps=7, **settings)
+    return jnp.full(24, 0.28 / 24**2), drops, (at_once[0] - at_once[1], jnp.array(0.28))
+
+
+def _flatten(arrays):
+    return jnp.concatenate([array.ravel() for array in arrays])
+
+
+def _adam_path(gradients, **settings):
+    """The moments after all gradients, and every update on the way."""
+
+    def advance(moments, step_and_gradient):
+        step, gradient = step_and_gradient
+        update, *moments = adam_update(gradient, *moments, step=step, **settings)
+        return tuple(moments), update
+
+    start = (jnp.zeros_like(gradients[0]),) * 2
+    return jax.lax.scan(advance, start, (jnp.arange(1, len(gradients) + 1), gradients))
+
+
+if __name__ == "__main__":
+    derivation.main()
