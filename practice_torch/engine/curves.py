@@ -1,0 +1,156 @@
+"""Curves as inline SVG: small, sharp on paper, and in the colors of the page around them."""
+
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 320, 176
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 24
+LONGEST_LINE = 300  # points: more than a panel has pixels across
+LOGARITHMIC_FROM = 50  # ratio of the largest to the smallest value, all positive
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: its name, its CSS class, and its (step, value) points in order; values that are not finite are gaps."""
+
+    name: str
+    style: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A horizontal line to compare with, such as a target."""
+
+    name: str
+    value: float
+
+
+def panel(title, series, last_step, marks=()):
+    """One panel: every series over the steps 0..last_step, the marks across; a logarithmic axis where the values ask for it."""
+    heights = [y for line in series for _, y in line.points if math.isfinite(y)]
+    if not heights:
+        return Markup("")
+    heights += [mark.value for mark in marks]
+    low, high = min(heights), max(heights)
+    logarithmic = low > 0 and high / low >= LOGARITHMIC_FROM
+    y_of = _axis(low, high, (HEIGHT - BOTTOM, TOP), logarithmic)
+    x_of = _axis(0, last_step, (LEFT, WIDTH - RIGHT))
+    parts = [f'<svg class="curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_spoken(title, series, marks)}">']
+    for tick in _ticks(low, high, logarithmic):
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y_of(tick):.1f}" y2="{y_of(tick):.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y_of(tick) + 3:.1f}" text-anchor="end">{short(tick)}</text>')
+    for tick in [tick for tick in _ticks(0, last_step, wanted=3) if tick == round(tick)]:
+        anchor = "end" if x_of(tick) > WIDTH - RIGHT - 14 else "middle"
+        parts.append(f'<text x="{x_of(tick):.1f}" y="{HEIGHT - 7}" text-anchor="{anchor}">{short(tick)}</text>')
+    for mark in marks:
+        y = y_of(mark.value)
+        above = y - 4 if y > TOP + 12 else y + 11
+        parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="mark" x="{WIDTH - RIGHT}" y="{above:.1f}" text-anchor="end">{escape(mark.name)}</text>')
+    for line in series:
+        parts.extend(_line(line, x_of, y_of))
+    parts.append("</svg>")
+    return Markup("".join(parts))
+
+
+def gauge(value, marks, direction):
+    """A number line from the worst of the numbers to the best, best to the right, with the value and the marks upon it."""
+    every = [value, *(mark.value for mark in marks)]
+    worst, best = (max(every), min(every)) if direction == "lower" else (min(every), max(every))
+    margin = 0.08 * (best - worst)
+    place = _axis(worst - margin, best + margin, (8, 632))
+    parts = ['<svg class="gauge" viewBox="0 0 640 62" role="img" aria-label="the value beside what it is compared with">']
+    parts.append('<line class="track" x1="8" x2="632" y1="30" y2="30"/>')
+    parts.append(f'<line class="filled" x1="8" x2="{place(value):.1f}" y1="30" y2="30"/>')
+    for mark in marks:
+        x = place(mark.value)
+        parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="40"/>')
+        parts.append(f'<text x="{x:.1f}" y="56" text-anchor="{_anchor(x)}">{escape(mark.name)} {short(mark.value)}</text>')
+    x = place(value)
+    parts.append(f'<circle cx="{x:.1f}" cy="30" r="7"/><text class="value" x="{x:.1f}" y="14" text-anchor="{_anchor(x)}">')
+    parts.append(f"this run {short(value)}</text></svg>")
+    return Markup("".join(parts))
+
+
+def short(value):
+    """A number in few characters: 18.1, 0.0126, 12k, 3e-05."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 10_000 and value == round(value, -2):
+        return f"{value / 1000:g}k" if abs(value) < 1e6 else f"{value / 1e6:g}M"
+    return f"{value:.4g}"
+
+
+def _anchor(x):
+    return "start" if x < 70 else "end" if x > 570 else "middle"
+
+
+def _axis(low, high, ends, logarithmic=False):
+    """The map from low..high onto the two ends; a single value lands in the middle."""
+    warp = math.log if logarithmic else float
+    start, span = warp(low), warp(high) - warp(low)
+    if span == 0:
+        return lambda value: (ends[0] + ends[1]) / 2
+    return lambda value: ends[0] + (warp(value) - start) / span * (ends[1] - ends[0])
+
+
+def _line(line, x_of, y_of):
+    """SVG of one series: its pieces between gaps, the band between smallest and largest where points were merged, its end."""
+    for piece in _pieces(line.points):
+        merged = _merge(piece)
+        if len(merged) < len(piece):
+            edge = [(x, top) for x, _, _, top in merged] + [(x, bottom) for x, _, bottom, _ in reversed(merged)]
+            yield f'<polygon class="band {line.style}" points="{_coordinates(edge, x_of, y_of)}"/>'
+        middle = [(x, y) for x, y, _, _ in merged]
+        if len(middle) > 1:
+            yield f'<polyline class="line {line.style}" points="{_coordinates(middle, x_of, y_of)}"/>'
+    dots = [(x, y) for x, y in line.points if math.isfinite(y)]
+    for x, y in dots if len(dots) <= 12 else dots[-1:]:
+        yield f'<circle class="dot {line.style}" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="2.4"/>'
+
+
+def _pieces(points):
+    pieces = [[]]
+    for x, y in points:
+        if math.isfinite(y):
+            pieces[-1].append((x, y))
+        elif pieces[-1]:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
+
+
+def _merge(points):
+    """(step, mean, smallest, largest) of neighbours, so that a long line has no more points than the eye can tell apart."""
+    size = -(-len(points) // LONGEST_LINE)
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    merged = []
+    for group in groups:
+        steps, values = zip(*group, strict=True)
+        merged.append((sum(steps) / len(group), sum(values) / len(group), min(values), max(values)))
+    return merged
+
+
+def _coordinates(points, x_of, y_of):
+    return " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
+
+
+def _ticks(low, high, logarithmic=False, wanted=4):
+    """Round values between low and high: 1, 2 or 5 times a power of ten apart, or powers of ten."""
+    if low == high:
+        return [low]
+    if logarithmic:
+        powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+        return [10.0**power for power in powers[:: max(1, len(powers) // 4)]]
+    rough = (high - low) / wanted
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [index * step for index in range(first, last + 1)]
+
+
+def _spoken(title, series, marks):
+    ends = [f"{line.name} ends at {short(line.points[-1][1])}" for line in series if line.points]
+    return escape("; ".join([title, *ends, *(f"{mark.name} {short(mark.value)}" for mark in marks)]))
