@@ -146,7 +146,7 @@ class VariationalAutoencoder(nn.Module):
     def forward(self, x, noise):
         """Logits at z = mean + e^(log_var / 2) noise, and q's parameters: [B, D], [B, L] -> [B, D], [B, L], [B, L]."""
         mean, log_var = self.encode(x)
-        return self.decode(mean + torch.exp(log_var / 2) * noise), mean, log_var
+        return self.decode(reparameterize(noise, mean, log_var)), mean, log_var
 
 
 # The experiment

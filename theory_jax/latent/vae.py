@@ -15,6 +15,7 @@ from jax.scipy.special import logsumexp
 from theory_jax.arguments import require, require_rank, require_same_shape, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
+from theory_jax.latent.reparameterization import reparameterize
 
 # The encoder's log-variance stays within (-10, 10).
 _LOG_VAR_LIMIT = 10.0
@@ -161,8 +162,7 @@ class VariationalAutoencoder(nnx.Module):
     def __call__(self, x, noise):
         """Logits at z = mean + e^(log_var / 2) noise, and q's parameters: [B, D], [B, L] -> [B, D], [B, L], [B, L]."""
         mean, log_var = self.encode(x)
-        z = mean + noise * jnp.exp(0.5 * log_var)
-        return self.decode(z), mean, log_var
+        return self.decode(reparameterize(noise, mean, log_var)), mean, log_var
 
 
 derivation = Derivation(
