@@ -11,7 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from practice_torch.engine.curves import Mark, Series, gauge, panel, short
+from practice_torch.engine import curves
+from practice_torch.engine.curves import Mark, Series, panel, short
 from practice_torch.engine.run import Run
 
 HERE = Path(__file__).parent
@@ -57,16 +58,15 @@ def write_report(run_dir, *, defaults=None):
     run = Run.open(run_dir)
     folder, missing = run.folder, []
     evaluation, environment = _evaluation(folder / "evaluation.json", missing), _json(folder / "environment.json", missing)
-    rows = _metrics(folder / "metrics.csv", missing)
-    marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
+    gauge, panels, last_step = figures(folder, evaluation, missing)
     html = _template().render(
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         asked=run.asked,
         changed=_changed(run.asked["fields"], defaults),
         evaluation=evaluation,
-        gauge=_gauge(evaluation, marks),
+        gauge=gauge,
         environment=environment,
-        panels=_panels(rows, evaluation.get("metric"), last_step, marks),
+        panels=panels,
         last_step=last_step,
         stories=_stories(folder / "previews", missing),
         missing=missing,
@@ -79,6 +79,13 @@ def write_report(run_dir, *, defaults=None):
         aside.unlink(missing_ok=True)  # a full disk: the earlier report stays as it was
         raise
     return path
+
+
+def figures(folder, evaluation, missing):
+    """What of a run can be drawn: the gauge of its metric, a panel for every logged name, and the last step logged."""
+    rows = _metrics(folder / "metrics.csv", missing)
+    marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
+    return _gauge(evaluation, marks), _panels(rows, evaluation.get("metric"), last_step, marks), last_step
 
 
 def _template():
@@ -182,7 +189,7 @@ def _marks(evaluation):
 def _gauge(evaluation, marks):
     if not marks or not _is_number(evaluation.get("value")):
         return None
-    return gauge(evaluation["value"], marks, evaluation.get("direction"))
+    return curves.gauge(evaluation["value"], marks, evaluation.get("direction"))
 
 
 def _is_number(thing):

@@ -1,0 +1,85 @@
+"""python -m demo : the main job. Runs every derivation, checks every contract, trains a model, and writes runs/demo/index.html.
+
+Each part is one of the project's own commands, run as a user would run it. Exit codes: 0 everything holds, 1 something failed
+(the page is written all the same and says what).
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+
+from rich.console import Console
+
+from demo import page
+from demo.folder import replaced_folder
+
+FOLDER = "runs/demo"
+MODEL = f"{FOLDER}/vae"
+# title, command, and whether it answers in JSON on stdout (its progress then comes on stderr)
+PARTS = (
+    ("derivations", ("theory_jax", "run", "--all", "--json"), True),
+    ("contracts", ("shared_specs", "check", "--json"), True),
+    ("training", ("practice_torch", "train", "latent/vae", "digits", "--run", MODEL), False),
+    ("evaluation", ("practice_torch", "evaluate", MODEL), False),
+    ("samples", ("practice_torch", "sample", MODEL), False),
+    ("report", ("practice_torch", "report", MODEL), False),
+)
+
+
+def main():
+    """Returns the exit code."""
+    console = Console(stderr=True, highlight=False)
+    began = time.perf_counter()
+    with replaced_folder(FOLDER) as notes:
+        answers = {}
+        commands = [_run(console, number, *part, answers) for number, part in enumerate(PARTS, start=1)]
+        made = page.write(
+            FOLDER, answers.get("derivations"), answers.get("contracts"), MODEL, commands, time.perf_counter() - began
+        )
+    for note in notes:
+        console.print(note)
+    console.print()
+    for verdict in made.verdicts:
+        console.print(f"[green]✓[/] {verdict.words}" if verdict.passed else f"[bold red]✗ {verdict.words}[/]")
+    minutes, seconds = divmod(round(time.perf_counter() - began), 60)
+    console.print(f"\n[bold]{made.path}[/] written after {minutes} min {seconds} s: open it in a browser", soft_wrap=True)
+    return 0 if all(verdict.passed for verdict in made.verdicts) else 1
+
+
+def _run(console, number, title, words, answers_in_json, answers):
+    """Run one command, its progress on this terminal; what became of it."""
+    console.print(f"\n[bold]{number}/{len(PARTS)} {title}[/]  [dim]python -m {' '.join(words)}[/]", soft_wrap=True)
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if answers_in_json else None,
+        encoding="utf-8",
+    )
+    try:
+        text = process.stdout.read() if answers_in_json else ""
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    with contextlib.suppress(ValueError):
+        answers[title] = json.loads(text)
+    # peak memory comes in kilobytes, on macOS in bytes
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    command = page.Command(title, "python -m " + " ".join(words), time.perf_counter() - began, peak, process.returncode)
+    if command.exit_code != 0:
+        console.print(f"[bold red]{title}: exit code {command.exit_code}[/]")
+    return command
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"error: {error.filename or FOLDER}: {error.strerror}")

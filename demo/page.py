@@ -1,0 +1,232 @@
+"""The demo's page: what the commands answered, in one file that needs no other and no network."""
+
+import base64
+import json
+import platform
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from practice_torch.engine import report
+from shared_specs.syllabus import load
+
+HERE = Path(__file__).parent
+FIRST = ("reconstructions", "prior_samples", "latent_map")
+FUNCTIONS = "log|exp|max|min|sup|inf|det|tanh"
+VERSIONS = ("jax", "flax", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that was run: peak is its largest resident memory, in bytes."""
+
+    title: str
+    words: str
+    seconds: float
+    peak: int
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the outcome, and whether it is good."""
+
+    words: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    path: Path
+    verdicts: list[Verdict]
+
+
+def write(folder, derivations, contracts, model_folder, commands, seconds):
+    """Write folder/index.html. derivations and contracts: the commands' JSON, None where a command gave none."""
+    model = read_model(Path(model_folder))
+    verdicts = {
+        "derivations": _derivations_verdict(derivations),
+        "contracts": _contracts_verdict(contracts),
+        "evaluation": _model_verdict(model),
+    }
+    for command in commands:
+        # a failure that its own verdict tells already is not told twice
+        if command.exit_code != 0 and (command.title not in verdicts or verdicts[command.title].passed):
+            verdicts[command.words] = Verdict(f"{command.words} ended with exit code {command.exit_code}", False)
+    verdicts = list(verdicts.values())
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"math": to_mathml, "number": number, "ratio": ratio, "breakable": breakable, "picture": picture}
+    environment.filters |= {"words": report.words, "short": report.short}
+    text = environment.get_template("page.jinja").render(
+        style=Markup("".join((folder / "page.css").read_text(encoding="utf-8") for folder in (report.HERE, HERE))),
+        verdicts=verdicts,
+        derivations=derivations["derivations"] if derivations else None,
+        contracts=contracts,
+        titles={topic.path: topic.title for topic in load().topics.values()},
+        tables=_tables(contracts["results"]) if contracts else {},
+        model=model,
+        commands=commands,
+        seconds=seconds,
+        system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        versions={name: version(name) for name in VERSIONS},
+    )
+    path = Path(folder) / "index.html"
+    path.write_text(text, encoding="utf-8")
+    return Made(path, verdicts)
+
+
+# ---------------------------------------------------------------------------------------------------- verdicts
+
+
+def _derivations_verdict(derivations):
+    if not derivations or not derivations["derivations"]:
+        return Verdict("no derivation was run", False)
+    records = derivations["derivations"]
+    steps = [step for record in records for step in record["steps"]]
+    failed = sum(not step["passed"] for step in steps)
+    words = f"{len(records)} derivations, {len(steps)} steps executed: " + (f"{failed} FAILED" if failed else "all hold")
+    if broken := [record["topic"] for record in records if not record["passed"] and not record["steps"]]:
+        words += f"; {', '.join(broken)} did not run"
+    return Verdict(words, all(record["passed"] for record in records))
+
+
+def _contracts_verdict(contracts):
+    if not contracts or not contracts["results"]:
+        return Verdict("no contract was checked", False)
+    results = contracts["results"]
+    failed = sum(not result["passed"] for result in results)
+    backends = " and ".join(dict.fromkeys(result["backend"] for result in results))
+    precisions = " and ".join(dict.fromkeys(result["precision"] for result in results))
+    rows = sum(topic["rows"] for topic in contracts["topics"])
+    words = f"{rows} contracts, {len(results)} comparisons ({backends}; {precisions}): "
+    return Verdict(words + (f"{failed} FAILED" if failed else "all within tolerance"), bool(contracts["passed"]))
+
+
+def _model_verdict(model):
+    if model is None:
+        return Verdict("no model was trained", False)
+    judged = model["evaluation"]
+    if not judged:
+        return Verdict(f"{model['title']} was not evaluated", False)
+    relation = "at most" if judged["direction"] == "lower" else "at least"
+    words = f"{model['title']}: {judged['metric']} {judged['value']:.4g} on held-out data"
+    if judged["target"] is not None:
+        words += f" (target: {relation} {judged['target']:g})"
+    return Verdict(words, judged["passed"] is not False)
+
+
+# ---------------------------------------------------------------------------------------------------- contracts
+
+
+def _tables(results):
+    """topic -> (columns, lines): one line per row and quantity, with a cell for every backend and precision."""
+    columns = list(dict.fromkeys((result["backend"], result["precision"]) for result in results))
+    columns.sort(key=lambda column: (column[1] != "float64", column[0]))
+    lines = defaultdict(dict)
+    for result in results:
+        key = result["word"], result["function"], result["case"], result["quantity"]
+        lines[result["topic"]].setdefault(key, {})[result["backend"], result["precision"]] = result
+    return {
+        topic: (columns, [(*key, [cells.get(column) for column in columns]) for key, cells in table.items()])
+        for topic, table in lines.items()
+    }
+
+
+def ratio(value):
+    """Error over tolerance, for a cell."""
+    if value is None:
+        return "∞"
+    if value == 0:
+        return "0"
+    return f"{value:.2g}" if 0.01 <= value < 100 else "<0.01" if value < 0.01 else ">100"
+
+
+def breakable(name):
+    """A long identifier may break behind an underscore."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))
+
+
+def number(value):
+    """A residual or a tolerance: 1.3·10⁻¹⁶."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if mantissa == "1.0" else f"{mantissa}·10{raised}"
+
+
+# ---------------------------------------------------------------------------------------------------- mathematics
+
+
+def to_mathml(claim):
+    """The LaTeX claim as MathML, which browsers show by themselves; as Unicode text if the converter does not know a command."""
+    from latex2mathml.converter import convert
+
+    known = re.sub(r"\\arg(?![a-z])", r"\\operatorname{arg}", claim)
+    try:
+        mathml = convert(known, display="block")
+    except Exception:  # the converter has no base class of its errors
+        mathml = ""
+    if not mathml or "\\" in re.sub(r"<[^>]*>", "", mathml):
+        from theory_jax.latex import to_unicode
+
+        return to_unicode(claim)
+    # air between a function's name and its argument, which the converter leaves to the browser, and the browser to no one
+    return Markup(re.sub(rf"(<mi>(?:{FUNCTIONS})</mi>)(?=<m[^o])", r'\1<mspace width="0.17em"/>', mathml))
+
+
+# ---------------------------------------------------------------------------------------------------- the model
+
+
+def read_model(folder):
+    """What the page shows of a run folder; None if there is none."""
+    asked = _json(folder / "recipe.json")
+    if asked is None:
+        return None
+    evaluation = _json(folder / "evaluation.json") or {}
+    gauge, panels, _ = report.figures(folder, evaluation, [])
+    return {
+        "title": asked["topic"],
+        "recipe": asked["recipe"],
+        "data": asked["data"],
+        "folder": folder.name,
+        "evaluation": evaluation,
+        "environment": _json(folder / "environment.json"),
+        "gauge": gauge,
+        "panels": panels,
+        "pictures": _pictures(folder),
+    }
+
+
+def _json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _pictures(folder):
+    """The newest preview of every name, and every sample that has no preview, as (name, caption, path)."""
+    found = {}
+    for place in ("samples", "previews"):
+        captions = _json(folder / place / "captions.json") or {}
+        for path in sorted((folder / place).glob("*.png")):
+            found[re.sub(r"^(seed)?\d+-", "", path.stem)] = (captions.get(path.name, ""), path)
+    first = [name for name in FIRST if name in found]
+    return [(name, *found[name]) for name in dict.fromkeys((*first, *found))]
+
+
+@cache
+def picture(path):
+    """A PNG as a data address."""
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
