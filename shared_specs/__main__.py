@@ -7,17 +7,13 @@ import json
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from shared_specs.syllabus import load, resolve
-
-PRECISIONS = ("float64", "float32")
 
 
 class UsageError(Exception):
@@ -45,6 +41,8 @@ class Check:
     """Only this wing."""
     against: Path | None = None
     """A Python file of yours: its functions of catalogue names, in NumPy, JAX or PyTorch, take the wings' place."""
+    strict: bool = False
+    """With --against: bad input that your functions accept counts as a failure, and is not only mentioned."""
     json: bool = False
     """Print JSON instead of a table (progress goes to stderr)."""
     verbose: bool = False
@@ -55,7 +53,55 @@ class Check:
     """Show the traceback of an error."""
 
 
-Command = Annotated[List, tyro.conf.subcommand("list")] | Annotated[Check, tyro.conf.subcommand("check")]
+@dataclass(frozen=True)
+class Exercise:
+    """Write a stub of a topic's functions for you to fill in."""
+
+    topic: Annotated[str, tyro.conf.Positional]
+    """family/topic, or a unique part of it."""
+    output: Path | None = None
+    """The file to write (default: <topic>_exercise.py here). An existing file is never overwritten."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Mark a filled-in exercise, in a separate process with limits on time, memory and output."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The Python file with your functions."""
+    topic: str | None = None
+    """The topic to mark it for (default: the TOPIC that the file names)."""
+    seconds: float = 20.0
+    """Time for one call."""
+    memory_mib: int = 2048
+    """Memory for your functions, beyond what NumPy or the framework takes."""
+    json: bool = False
+    """Print JSON instead of a table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write inputs, float64 answers, gradients and tolerances as safetensors and JSON, for any language."""
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """A new or empty folder."""
+    topics: tuple[str, ...] = ()
+    """Only these topics (default: everything that is built)."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Exercise, tyro.conf.subcommand("exercise")]
+    | Annotated[Grade, tyro.conf.subcommand("grade")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+)
 
 
 def main(arguments=None):
@@ -70,7 +116,7 @@ def main(arguments=None):
     from shared_specs.implementation import Fault
 
     try:
-        return _list(command) if isinstance(command, List) else _check(command)
+        return {List: _list, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}[type(command)](command)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -108,6 +154,8 @@ def _state(topic):
 
 
 def _check(command):
+    from shared_specs.wings import check_in_processes
+
     if command.jobs < 0:
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
     if command.against and command.backend:
@@ -115,10 +163,10 @@ def _check(command):
     topics = asked(command.topics)
     began = time.perf_counter()
     if command.against:
-        results, topics = _against(command.against, topics, named=bool(command.topics))
+        results, topics = _against(command, topics)
     else:
         backends = (command.backend,) if command.backend else ("torch", "jax")
-        results = _in_processes([(topic, backends) for topic in topics], command.jobs)
+        results = check_in_processes(topics, backends, command.jobs)
     return _report(command, topics, results, time.perf_counter() - began)
 
 
@@ -141,62 +189,16 @@ def asked(texts):
     return [path for path, built in paths.items() if built]
 
 
-def check_wings(task):
-    """Every row of one topic on the asked wings, in both precisions: what one process does."""
-    from shared_specs.check import check_topic
-    from shared_specs.reference import wing
+def _against(command, topics):
+    from shared_specs.against import check_file, examples
 
-    topic, backends = task
-    return [r for name in backends for precision in PRECISIONS for r in check_topic(topic, wing(name, topic, precision))]
-
-
-def _in_processes(tasks, jobs):
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    workers = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    results = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("checking", total=len(tasks))
-        if workers == 1:
-            for task in tasks:
-                progress.update(bar, description=task[0])
-                results += check_wings(task)
-                progress.advance(bar)
-            return results
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            for task, found in zip(tasks, pool.map(check_wings, tasks), strict=True):
-                results += found
-                progress.update(bar, advance=1, description=task[0])
-    return results
-
-
-def _one_thread():
-    """A process a core, each on one thread: they would only stand in each other's way."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-
-
-def _against(path, topics, named):
-    from shared_specs.against import defined_in, functions_of, implementation_of, load_module
-    from shared_specs.check import MISSING, check_topic
-
-    module = load_module(path)
-    touched = [topic for topic in topics if defined_in(module, topic)]
+    results, touched, remarks = check_file(command.against, topics, strict=command.strict)
     if not touched:
-        example = ", ".join(list(functions_of(topics[0]))[:3])
-        where = topics[0] if named else "any built topic"
-        raise UsageError(f"{path} defines no function of {where} (looked for, among others: {example})")
-    results = []
-    for topic in touched:
-        for precision in PRECISIONS:
-            results += check_topic(topic, implementation_of(module, topic, precision))
-        lacking = [name for name in functions_of(topic) if name not in defined_in(module, topic)]
-        if lacking:
-            print(f"{topic}: not in {path}, so not checked: {', '.join(lacking)}", file=sys.stderr)
-    if results and results[0].backend == "numpy":
-        print("NumPy has no gradients: values are checked, gradients are not", file=sys.stderr)
-    return [result for result in results if result.quantity != MISSING], touched
+        where = ", ".join(topics) if command.topics else "any built topic"
+        raise UsageError(f"{command.against} defines no function of {where} (such as {examples(topics[0])})")
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return results, touched
 
 
 def _report(command, topics, results, seconds):
@@ -214,7 +216,8 @@ def _report(command, topics, results, seconds):
     if command.verbose:
         for r in results:
             mark = "ok  " if r.passed else "FAIL"
-            console.print(f"{mark} {r.ratio:8.4f}  {r.topic}  {r.word} {r.function} ({r.case})  {r.backend} {r.precision}  {r.quantity}", markup=False, soft_wrap=True)
+            what = f"{r.topic}  {r.word} {r.function} ({r.case})  {r.backend} {r.precision}  {r.quantity}"
+            console.print(f"{mark} {r.ratio:8.4f}  {what}", markup=False, soft_wrap=True)
         for note in notes(specs, results):
             console.print(f"note: {note}", markup=False, soft_wrap=True)
     console.print(table([summary(topic, specs[topic], [r for r in results if r.topic == topic]) for topic in topics]))
@@ -223,6 +226,70 @@ def _report(command, topics, results, seconds):
     failed = sum(not r.passed for r in results)
     console.print(f"{len(results)} comparisons in {seconds:.1f} s: {f'{failed} FAILED' if failed else 'all hold'}", markup=False)
     return 0 if data["passed"] else 1
+
+
+def _one_topic(text):
+    """The one built topic that is meant."""
+    paths = asked((text,))
+    if len(paths) > 1:
+        raise UsageError(f"{text} has several topics: name one of {', '.join(paths)}")
+    return paths[0]
+
+
+def _exercise(command):
+    from shared_specs.against import functions_of
+    from shared_specs.exercise import stub
+
+    topic = _one_topic(command.topic)
+    output = command.output or Path(f"{topic.split('/')[1]}_exercise.py")
+    names = list(functions_of(topic))
+    text = stub(topic, load().topics[topic].title, names, output)
+    try:
+        with open(output, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{output} exists already and is not overwritten; give another name with --output") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+    print(f"wrote {output}: {len(names)} functions to fill in; then run: python -m shared_specs grade {output}")
+    return 0
+
+
+def _grade(command):
+    from shared_specs.against import functions_of
+    from shared_specs.exercise import topic_of
+    from shared_specs.grade import Limits, grade
+    from shared_specs.implementation import Fault
+    from shared_specs.report import print_marks
+
+    if command.seconds <= 0 or command.memory_mib <= 0:
+        raise UsageError("--seconds and --memory-mib must be positive")
+    if not command.file.is_file():
+        raise Fault(f"{command.file} is not a file")
+    try:
+        text = command.topic or topic_of(command.file)
+    except SyntaxError as error:
+        raise Fault(f"{command.file}, line {error.lineno}: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise Fault(f"{command.file} is not text in UTF-8") from None
+    if not isinstance(text, str):
+        raise UsageError(f'{command.file} has no line TOPIC = "family/topic"; name the topic with --topic')
+    topic = _one_topic(text)
+    began = time.perf_counter()
+    results = grade(command.file, topic, Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20))
+    if command.json:
+        return _report(command, [topic], results, time.perf_counter() - began)
+    print_marks(topic, list(functions_of(topic)), results)
+    return int(any(not r.passed for r in results))
+
+
+def _export(command):
+    from shared_specs.export import export
+
+    topics = asked(command.topics)
+    manifest = export(topics, command.directory, lambda topic: print(topic, file=sys.stderr))
+    print(f"wrote {command.directory}: {len(topics)} topics, {len(manifest['files'])} files and manifest.json")
+    return 0
 
 
 if __name__ == "__main__":

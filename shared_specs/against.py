@@ -5,7 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from shared_specs.check import spec_of
+from shared_specs.check import MISSING, check_topic, spec_of
 from shared_specs.implementation import Fault, Implementation, MissingFunction, detect_backend
 from shared_specs.rows import Agree
 
@@ -33,7 +33,11 @@ def load_module(path):
 
 def functions_of(topic):
     """The names that a topic's rows are about, in the order of the spec, each with the row that shows a first call."""
-    return {row.function: row for row in reversed(spec_of(topic)) if isinstance(row, Agree)}
+    first = {}
+    for row in spec_of(topic):
+        if isinstance(row, Agree):
+            first.setdefault(row.function, row)
+    return first
 
 
 def defined_in(module, topic):
@@ -61,3 +65,33 @@ def implementation_of(module, topic, precision):
         return getattr(module, name)
 
     return Implementation(find, frameworks.pop() if frameworks else "numpy", precision)
+
+
+def examples(topic):
+    """A few of the names that were looked for."""
+    return ", ".join(list(functions_of(topic))[:3])
+
+
+def check_file(path, topics, *, strict):
+    """(results, topics touched, remarks) of a user's file, in float64 and float32.
+
+    Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.
+    """
+    module = load_module(path)
+    touched = [topic for topic in topics if defined_in(module, topic)]
+    results, remarks = [], []
+    for topic in touched:
+        for precision in ("float64", "float32"):
+            results += check_topic(topic, implementation_of(module, topic, precision))
+        lacking = [name for name in functions_of(topic) if name not in defined_in(module, topic)]
+        if lacking:
+            remarks.append(f"{topic}: not in {path}, so not checked: {', '.join(lacking)}")
+    results = [result for result in results if result.quantity != MISSING]
+    if any(result.backend == "numpy" for result in results):
+        remarks.append("NumPy has no gradients: values are checked, gradients are not")
+    if not strict:
+        accepted = dict.fromkeys(f"{r.function} ({r.case})" for r in results if r.word == "Rejects" and not r.passed)
+        results = [r for r in results if r.word != "Rejects" or r.passed]
+        if accepted:
+            remarks.append(f"does not refuse bad input as the wings do (--strict counts it): {', '.join(accepted)}")
+    return results, touched, remarks

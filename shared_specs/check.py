@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.implementation import Fault, Implementation, MissingFunction, NoGradients, Seen, arrays_in, with_arrays
-from shared_specs.reference import Compiled
+from shared_specs.reference import wing
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
 
@@ -41,6 +41,19 @@ class Result:
         return asdict(self) | {"ratio": self.ratio if np.isfinite(self.ratio) else None}
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One Agree row in numbers. keys name the differentiated arrays; gradients are of sum <cotangent, result>."""
+
+    arguments: dict
+    wanted: tuple
+    limits: list
+    keys: tuple = ()
+    cotangents: list = ()
+    gradients: tuple = ()
+    gradient_limits: list = ()
+
+
 def spec_of(topic):
     """The rows of a topic.  Raises Fault if it has none: a spec without rows is an error, not a pass."""
     rows = import_module(f"shared_specs.{topic.replace('/', '.')}").SPEC
@@ -55,12 +68,12 @@ def check_topic(topic, implementation: Implementation, rows=None):
 
 
 class Checker:
-    """The rows of one topic against one implementation; the compiled reference is kept from row to row."""
+    """The rows of one topic against one implementation, by the theory wing's reference unless another is given."""
 
-    def __init__(self, topic, implementation):
+    def __init__(self, topic, implementation, reference=None):
         self.topic = topic
         self.implementation = implementation
-        self.reference = _reference(topic)
+        self.reference = reference or _reference(topic)
         self.precision = implementation.precision
 
     def run(self, rows):
@@ -89,25 +102,15 @@ class Checker:
 
     # ------------------------------------------------------------------------------------------------ Agree
 
-    def _agree(self, row):
+    def measure(self, row):
+        """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
         arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
         keys = _differentiated(row, arguments)
-        if keys:
-            yield from self._agree_with_gradients(row, arguments, keys)
-            return
-        wanted = self.reference.call(row.function, arguments)
-        limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
-        yield self._value(row, arguments, wanted, limits)
-
-    def _value(self, row, arguments, wanted, limits):
-        implementation = self.implementation.eager if self.precision == "float64" else self.implementation
-        got = implementation.call(row.function, arguments)
-        self._same_form(got, wanted, any(arrays_in(arguments)))
-        worst, message = self._worst(got, wanted, limits)
-        return "value", worst, message, self._is_loose(worst, wanted, limits)
-
-    def _agree_with_gradients(self, row, arguments, keys):
-        """Values and gradients come from one compiled function of the reference, and so do their tolerances."""
+        if not keys:
+            wanted = self.reference.call(row.function, arguments)
+            limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
+            return Measured(arguments, wanted, limits)
+        # Values and gradients come from one compiled function of the reference, and so do their tolerances.
         cotangents = self._cotangents(row, arguments)
         wanted, gradients = self.reference.value_and_vjp(row.function, arguments, keys, cotangents)
 
@@ -116,11 +119,19 @@ class Checker:
             return results + pulled
 
         limits = self._tolerances(row, evaluate, arguments, wanted + gradients)
-        yield self._value(row, arguments, wanted, limits[: len(wanted)])
-        if not self.implementation.has_gradients:
+        return Measured(arguments, wanted, limits[: len(wanted)], keys, cotangents, gradients, limits[len(wanted) :])
+
+    def _agree(self, row):
+        asked = self.measure(row)
+        implementation = self.implementation.eager if self.precision == "float64" else self.implementation
+        got = implementation.call(row.function, asked.arguments)
+        self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
+        worst, message = self._worst(got, asked.wanted, asked.limits)
+        yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
+        if not asked.keys or not self.implementation.has_gradients:
             return
-        got = self.implementation.value_and_vjp(row.function, arguments, keys, cotangents)[1]
-        for key, g, w, limit in zip(keys, got, gradients, limits[len(wanted) :], strict=True):
+        got = self.implementation.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
+        for key, g, w, limit in zip(asked.keys, got, asked.gradients, asked.gradient_limits, strict=True):
             name = key if isinstance(key, str) else f"{key[0]}[{key[1]}]"
             if g.shape != w.shape:
                 yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
@@ -128,7 +139,7 @@ class Checker:
             worst, message = self._worst((g,), (w,), (limit,))
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
         if self.precision == "float64":
-            yield "central differences", *self._central_differences(row, arguments, keys, cotangents, got)
+            yield "central differences", *self._central_differences(row, asked.arguments, asked.keys, asked.cotangents, got)
 
     def _cotangents(self, row, arguments):
         """Normal draws of the results' shapes; zero for results that are integers."""
@@ -327,7 +338,7 @@ _measured = {}
 @cache
 def _reference(topic):
     """One compiled reference a topic and process."""
-    return Compiled(topic)
+    return wing("jax", topic, "float64")
 
 
 def _subject(row):

@@ -19,22 +19,22 @@ def wing_function(backend_name, topic, name):
 def wing(backend_name, topic, precision):
     """A wing of the house as an implementation under test."""
     if backend_name == "jax":
-        return Compiled(topic, precision)
+        return Compiled(partial(wing_function, "jax", topic), precision)
     return Implementation(partial(wing_function, backend_name, topic), backend_name, precision)
 
 
 class Compiled(Implementation):
-    """The theory wing under jit, as it is run in earnest; in float64 it is the reference, evaluated dozens of times a row."""
+    """JAX functions under jit, as they are run in earnest; the theory wing so in float64 is the reference."""
 
-    def __init__(self, topic, precision="float64"):
-        super().__init__(cache(lambda name: _compiled(wing_function("jax", topic, name))), "jax", precision)
-        self._topic = topic
+    def __init__(self, find, precision="float64"):
+        super().__init__(cache(lambda name: _compiled(find(name))), "jax", precision)
+        self._plain = find
         self._pull_backs = {}
 
     @property
     def eager(self):
         """The same functions without jit: only there do their checks of values run."""
-        return Implementation(partial(wing_function, "jax", self._topic), "jax", self.precision)
+        return Implementation(self._plain, "jax", self.precision)
 
     def value_and_vjp(self, name, arguments, keys, cotangents):
         import jax

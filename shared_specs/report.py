@@ -1,5 +1,7 @@
 """What `check` prints: a table with a line a topic, what failed below it; and the same as data."""
 
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from shared_specs.check import FALSE_ALARM
@@ -22,7 +24,8 @@ def as_data(topics, results, seconds):
 def summary(topic, rows, results):
     """One line of the table: rows of the spec, distinct cases compared, the worst ratio in each precision, the verdict."""
     worst = {
-        precision: max((r.ratio for r in results if r.precision == precision), default=0.0) for precision in ("float64", "float32")
+        precision: max((r.ratio for r in results if r.precision == precision), default=0.0)
+        for precision in ("float64", "float32")
     }
     return {
         "topic": topic,
@@ -36,8 +39,10 @@ def summary(topic, rows, results):
 def table(summaries):
     """The summaries as a table: worst error as a share of the tolerance, in both precisions."""
     grid = Table(box=None, padding=(0, 2, 0, 0), caption="error / tolerance: the worst of all cases; above 1 fails")
-    for title, justify in (("topic", "left"), ("rows", "right"), ("cases", "right"), ("float64", "right"), ("float32", "right"), ("", "left")):
-        grid.add_column(title, justify=justify, no_wrap=True)
+    grid.add_column("topic", no_wrap=True)
+    for title in ("rows", "cases", "float64", "float32"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     for line in summaries:
         verdict = "[green]holds[/]" if line["passed"] else "[red]FAILS[/]"
         ratios = ("inf" if line[key] is None else f"{line[key]:.3f}" for key in ("worst_float64", "worst_float32"))
@@ -46,24 +51,52 @@ def table(summaries):
 
 
 def failures(results):
-    """A line for everything that failed."""
+    """An entry for every comparison that failed, once for all precisions and backends it failed in."""
+    groups = {}
     for r in results:
         if not r.passed:
-            where = f"{r.topic}  {r.function or 'law'}  ({r.case})"
-            yield f"{where}\n    {r.backend} {r.precision}, {r.quantity}: {r.message or f'error is {r.ratio:.3g} tolerances'}"
+            groups.setdefault((r.topic, r.function, r.case, r.quantity), []).append(r)
+    for (topic, function, case, quantity), group in groups.items():
+        where = ", ".join(f"{r.backend} {r.precision}" for r in group)
+        message = group[0].message or f"the error is {group[0].ratio:.3g} tolerances"
+        yield f"{topic}  {function or 'law'} ({case})\n    {quantity} ({where}): {message}"
 
 
 def notes(topics, results):
     """What a reader should know though it failed nothing: rows that asked for more room, and tolerances nobody uses."""
     for topic, rows in topics.items():
         for row in rows:
-            if getattr(row, "cancels", None):
-                yield f"{topic}  {getattr(row, 'function', 'law')} ({row.case}): tolerance + 16 u {row.cancels.magnitude:g}, as {row.cancels.because}"
+            if cancels := getattr(row, "cancels", None):
+                where = f"{topic}  {getattr(row, 'function', 'law')} ({row.case})"
+                yield f"{where}: tolerance + 16 u {cancels.magnitude:g}, as {cancels.because}"
             if isinstance(row, Law) and row.relation == "unbiased":
-                yield f"{topic}  law ({row.case}): {row.draws} draws; false alarm {FALSE_ALARM:.1g}, a bias of {row.detects:g} missed with 1e-3"
+                rates = f"false alarm {FALSE_ALARM:.1g}, a bias of {row.detects:g} missed with 1e-3"
+                yield f"{topic}  law ({row.case}): {row.draws} draws; {rates}"
     groups = {}
     for r in results:
         groups.setdefault((r.topic, r.word, r.function, r.case, r.quantity), []).append(r)
     loose = [key for key, group in groups.items() if all(r.loose for r in group)]
     for topic, _, function, case, quantity in loose:
         yield f"{topic}  {function or 'law'} ({case}), {quantity}: no run used 1% of the tolerance"
+
+
+def print_marks(topic, functions, results):
+    """A line for each function: its mark, and the first thing that is wrong with it; the laws last."""
+    marks = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("function", "comparisons", "mark", "first fault"):
+        marks.add_column(title, no_wrap=title != "first fault")
+    held = 0
+    for name in [*functions, ""]:
+        mine = [r for r in results if r.function == name]
+        wrong = [r for r in mine if not r.passed]
+        held += bool(name and mine and not wrong)
+        fault = ""
+        if wrong:
+            first = wrong[0]
+            fault = escape(f"{first.case}, {first.quantity}: {first.message or f'{first.ratio:.3g} tolerances off'}")
+        if mine:
+            mark = "[red]fails[/]" if wrong else "[green]holds[/]"
+            marks.add_row(name or "laws", f"{len(mine) - len(wrong)} of {len(mine)}", mark, fault)
+    console = Console(highlight=False)
+    console.print(marks)
+    console.print(f"{topic}: {held} of {len(functions)} functions hold")

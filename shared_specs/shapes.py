@@ -50,7 +50,8 @@ def mismatch(shapes, argument_shapes, result_shapes):
         for position, (dimensions, shape) in enumerate(zip(said, seen, strict=True)):
             if not _matches(dimensions, shape, sizes):
                 wanted = "a tuple of arrays" if dimensions is None else f"[{', '.join(dimensions)}]"
-                return f"{title} {position} has shape {list(shape) if shape is not None else 'tuple'}, the docstring says {wanted}"
+                found = "is a tuple of arrays" if shape is None else f"has shape {list(shape)}"
+                return f"{title} {position} {found}; the docstring says {wanted}"
     return ""
 
 

@@ -40,8 +40,9 @@ def nudge(array, precision, rng):
 def tolerances(evaluate, arguments, reference, precision, frozen=(), cancels=None):
     """One array of tolerances for each array of the reference, by the rule above.
 
-    evaluate: (arguments, seed) -> tuple of float64 arrays; seed is for what else moves on the way. A neighbor where the reference leaves its domain (becomes infinite) is
-    left out. Below the smallest normal number a precision has no relative accuracy, so that number is added too.
+    evaluate: (arguments, seed) -> tuple of float64 arrays; seed is for what else moves on the way. A neighbor where the
+    reference leaves its domain (becomes infinite) is left out. Below its smallest normal number a precision has no relative
+    accuracy, so that number is added too.
     """
     u = unit_roundoff(precision)
     largest = [np.zeros(np.shape(r)) for r in reference]

@@ -50,9 +50,15 @@ SPEC = (
         left=lambda f, labels, logits: f.gradient("categorical_negative_log_likelihood", labels, logits, wrt=1),
         right=lambda f, labels, logits: np.exp(logits) / np.exp(logits).sum(1, keepdims=True) - np.eye(4)[labels],
     ),
-    Rejects("categorical_negative_log_likelihood", "a label above K-1", given(labels=[0, 3], logits=zeros(2, 3)), blames="labels"),
-    Rejects("categorical_negative_log_likelihood", "a negative label", given(labels=[0, -1], logits=zeros(2, 3)), blames="labels"),
-    Rejects("categorical_negative_log_likelihood", "batch sizes differ", given(labels=[0, 1, 1], logits=zeros(2, 3)), blames="labels"),
+    Rejects(
+        "categorical_negative_log_likelihood", "a label above K-1", given(labels=[0, 3], logits=zeros(2, 3)), blames="labels",
+    ),
+    Rejects(
+        "categorical_negative_log_likelihood", "a negative label", given(labels=[0, -1], logits=zeros(2, 3)), blames="labels",
+    ),
+    Rejects(
+        "categorical_negative_log_likelihood", "batch sizes differ", given(labels=[0, 1, 1], logits=zeros(2, 3)), blames="labels",
+    ),
     # Entropy and cross entropy.
     Agree("entropy", "regular", given(log_probs=log_simplex(5, 3))),
     Agree("entropy", "exact zeros", given(log_probs=HALF_ZEROS)),
@@ -84,10 +90,12 @@ SPEC = (
         near_misses={"arguments swapped": [np.inf, np.inf], "bits": [2.0, 1.5], "the divergence": [LOG_2, 0.5 * LOG_2]},
     ),
     Rejects(
-        "cross_entropy", "shapes differ", given(log_probs_p=log_simplex(5, 3), log_probs_q=log_simplex(5, 2)), blames="log_probs_q"
+        "cross_entropy", "shapes differ",
+        given(log_probs_p=log_simplex(5, 3), log_probs_q=log_simplex(5, 2)), blames="log_probs_q"
     ),
     Rejects(
-        "cross_entropy", "q does not sum to one", given(log_probs_p=log_simplex(5, 3), log_probs_q=zeros(5, 3)), blames="log_probs_q"
+        "cross_entropy", "q does not sum to one",
+        given(log_probs_p=log_simplex(5, 3), log_probs_q=zeros(5, 3)), blames="log_probs_q"
     ),
     # The Kullback-Leibler divergence.
     Agree("kl_divergence", "regular", given(log_probs_p=log_simplex(5, 3), log_probs_q=log_simplex(5, 3))),
@@ -96,7 +104,10 @@ SPEC = (
         "kl_divergence", "q has zeros", given(log_probs_p=HALF_ZEROS, log_probs_q=OTHER_ZEROS),
         no_gradient="the value is infinite in a row where q = 0 < p",
     ),
-    Agree("kl_divergence", "probabilities down to e^-700", given(log_probs_p=log_simplex(4, 3, scale=300.0), log_probs_q=log_simplex(4, 3))),
+    Agree(
+        "kl_divergence", "probabilities down to e^-700", given(log_probs_p=log_simplex(4, 3, scale=300.0),
+        log_probs_q=log_simplex(4, 3)),
+    ),
     Anchor(
         "kl_divergence", "coins", given(log_probs_p=FAIR, log_probs_q=BIASED),
         gives=[LOG_2, 0.5 * LOG_2], source="by hand",
@@ -104,7 +115,8 @@ SPEC = (
                      "the cross entropy": [2 * LOG_2, 1.5 * LOG_2], "NaN at p = 0": [np.nan, np.nan]},
     ),
     Anchor(
-        "kl_divergence", "biased coins, both ways finite", given(log_probs_p=log_of([[0.75, 0.25]]), log_probs_q=log_of([[0.5, 0.5]])),
+        "kl_divergence", "biased coins, both ways finite",
+        given(log_probs_p=log_of([[0.75, 0.25]]), log_probs_q=log_of([[0.5, 0.5]])),
         gives=[0.13081203594113694], source="3/4 log 3/2 + 1/4 log 1/2",
         near_misses={"arguments swapped": [0.14384103622589045], "bits": [0.18872187554086717]},
     ),
@@ -128,9 +140,13 @@ SPEC = (
         right=lambda f, log_probs_p, log_probs_q: f.kl_divergence(log_probs_p, log_probs_q),
     ),
     Rejects(
-        "kl_divergence", "shapes differ", given(log_probs_p=log_simplex(5, 3), log_probs_q=log_simplex(5, 2)), blames="log_probs_q"
+        "kl_divergence", "shapes differ",
+        given(log_probs_p=log_simplex(5, 3), log_probs_q=log_simplex(5, 2)), blames="log_probs_q"
     ),
-    Rejects("kl_divergence", "p does not sum to one", given(log_probs_p=zeros(5, 3), log_probs_q=log_simplex(5, 3)), blames="log_probs_p"),
+    Rejects(
+        "kl_divergence", "p does not sum to one", given(log_probs_p=zeros(5, 3),
+        log_probs_q=log_simplex(5, 3)), blames="log_probs_p",
+    ),
     # Gaussians.
     Agree("gaussian_negative_log_likelihood", "regular", given(x=normal(5, 3), mean=normal(5, 3), log_var=normal(5, 3))),
     Agree(
@@ -138,14 +154,16 @@ SPEC = (
         given(x=normal(2, 3), mean=normal(2, 3), log_var=[[-20.0, 10.0, 0.0], [10.0, -20.0, -20.0]]),
     ),
     Anchor(
-        "gaussian_negative_log_likelihood", "variance 4", given(x=[[1.0, 0.0], [0.0, 3.0]], mean=zeros(2, 2), log_var=full(2, 2, value=2 * LOG_2)),
+        "gaussian_negative_log_likelihood", "variance 4",
+        given(x=[[1.0, 0.0], [0.0, 3.0]], mean=zeros(2, 2), log_var=full(2, 2, value=2 * LOG_2)),
         gives=[3.3491714275292358, 4.3491714275292358], source="log 2 pi + 2 log 2 + (x/2)^2 / 2, by hand",
         near_misses={"log_var read as log standard deviation": [4.6415905886491810, 5.1415905886491810],
                      "mean over dimensions": [1.6745857137646179, 2.1745857137646179],
                      "forgets log 2 pi": [1.5112943611198906, 2.5112943611198906]},
     ),
     Rejects(
-        "gaussian_negative_log_likelihood", "shapes differ", given(x=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(5, 2)), blames="log_var"
+        "gaussian_negative_log_likelihood", "shapes differ",
+        given(x=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(5, 2)), blames="log_var"
     ),
     Agree("gaussian_maximum_likelihood", "regular", given(x=normal(7, 3, mean=2.0, scale=3.0))),
     Agree("gaussian_maximum_likelihood", "two points", given(x=normal(2, 3))),

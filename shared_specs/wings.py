@@ -1,0 +1,43 @@
+"""Checking the house's own wings: a topic a process, with progress."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PRECISIONS = ("float64", "float32")
+
+
+def check_in_processes(topics, backends, jobs=0):
+    """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core)."""
+    workers = min(jobs or len(os.sched_getaffinity(0)), len(topics))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    results = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("checking", total=len(topics))
+        if workers == 1:
+            for topic in topics:
+                progress.update(bar, description=topic)
+                results += check_wings(topic, backends)
+                progress.advance(bar)
+            return results
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+            for topic, found in zip(topics, pool.map(check_wings, topics, [backends] * len(topics)), strict=True):
+                results += found
+                progress.update(bar, advance=1, description=topic)
+    return results
+
+
+def check_wings(topic, backends):
+    """What one process does: all rows of one topic."""
+    from shared_specs.check import check_topic
+    from shared_specs.reference import wing
+
+    return [r for name in backends for precision in PRECISIONS for r in check_topic(topic, wing(name, topic, precision))]
+
+
+def _one_thread():
+    """A process a core, each on one thread: more would only stand in each other's way."""
+    os.environ["OMP_NUM_THREADS"] = "1"
