@@ -10,10 +10,25 @@ from math import inf, log
 
 import jax
 import jax.numpy as jnp
+import sympy
 from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank
-from theory_jax.foundations.f_divergence import _GENERATORS, _expm1, _log_twice_sigmoid, _row_of
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.f_divergence import (
+    _ALL,
+    _FORMULAS,
+    _GENERATORS,
+    _SMOOTH,
+    _alpha,
+    _expm1,
+    _log_twice_sigmoid,
+    _of_each,
+    _row_of,
+    _u,
+    f_generator,
+    f_generator_derivative,
+)
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):
@@ -192,3 +207,255 @@ _CONJUGATES = {
     "gan": _Conjugate(lambda t: jnp.log1p(_gan_maximizer(t)), _gan_maximizer, lambda v: -softplus(-v)),
     "alpha": _alpha_conjugate,
 }
+
+
+# ------------------------------------------------------------------------------------------- the argument
+
+derivation = Derivation(
+    title="The conjugate of a generator: a critic in place of a density ratio",
+    lectures=(2, 3),
+    sources=(
+        "Hiriart-Urruty & Lemarechal 2001, Fundamentals of Convex Analysis, part E",
+        "Nowozin, Cseke & Tomioka 2016, f-GAN, tables 2 and 5",
+        "Corless, Gonnet, Hare, Jeffrey & Knuth 1996, On the Lambert W function",
+    ),
+)
+
+_log_u = jnp.array([-2.8, -1.2, -0.3, 0.2, 0.7, 1.9])
+_t = sympy.symbols("t", real=True)
+_CLOSED_FORMS = {
+    "kl": sympy.exp(_t - 1),
+    "reverse_kl": -1 - sympy.log(-_t),
+    "pearson_chi_squared": _t**2 / 4 + _t,
+    "neyman_chi_squared": 2 - 2 * sympy.sqrt(1 - _t),
+    "squared_hellinger": _t / (1 - _t),
+    "jensen_shannon": -sympy.log(2 - sympy.exp(2 * _t)) / 2,
+    "gan": -sympy.log(1 - sympy.exp(_t)),
+    "alpha": ((1 + (_alpha - 1) * _t) ** (_alpha / (_alpha - 1)) - 1) / _alpha,
+}
+_BOUNDED = [row for row in _ALL if _row_of(_GENERATORS, *row).slope_at_infinity < inf]
+
+
+def _edges():
+    """The upper ends of the domains that have one."""
+    return jnp.array([_row_of(_GENERATORS, *row).slope_at_infinity for row in _BOUNDED])[:, None]
+
+
+def _slopes():
+    """t = f'(u) at u = e^_log_u, a row for every smooth divergence."""
+    return _of_each(f_generator_derivative, _SMOOTH, _log_u)
+
+
+def _at_each(function, slopes, rows=_SMOOTH):
+    """The function of each divergence at its own slopes."""
+    return jnp.stack([function(t, divergence=name, alpha=alpha) for t, (name, alpha) in zip(slopes, rows, strict=True)])
+
+
+@derivation.symbolic(
+    r"f^*(f'(u)) = u f'(u) - f(u)",
+    because="u t - f(u) is concave in u: where its derivative t - f'(u) vanishes, it is largest. Put t = f'(u) into each closed "
+    "form of the table (Jeffreys' follows below, with Wright's function) and compare with u t - f(u).",
+)
+def the_closed_forms_solve_the_stationary_equation():
+    left, right = [], []
+    for name, conjugate in _CLOSED_FORMS.items():
+        slope = sympy.simplify(sympy.diff(_FORMULAS[name], _u))
+        left.append(sympy.simplify(conjugate.subs(_t, slope)))
+        right.append(sympy.simplify(_u * slope - _FORMULAS[name]))
+    return [sympy.expand_log(sympy.factor(side), force=True) for side in left], [sympy.expand_log(side) for side in right]
+
+
+@derivation.numeric(
+    r"f^*(t) = u\,t - f(u),\quad u^*(t) = u \quad\text{at}\quad t = f'(u)",
+    because="The same statement about the code, for every row: what it returns at t = f'(u) is the value at the stationary u, "
+    "and its maximizer is that u.",
+)
+def the_code_returns_the_value_at_the_maximizer():
+    slopes, u = _slopes(), jnp.exp(_log_u)
+    value = u * slopes - _of_each(f_generator, _SMOOTH, _log_u)
+    left = jnp.stack([_at_each(fenchel_conjugate, slopes), _at_each(fenchel_conjugate_derivative, slopes)])
+    return left, jnp.stack([value, jnp.broadcast_to(u, value.shape)])
+
+
+@derivation.numeric(
+    r"f^*(t) = \max\left(-f(0),\ \max_{u > 0}\, u t - f(u)\right)",
+    because="The supremum over u >= 0, taken by brute force: two hundred thousand ratios from e^-12 to e^12, and the boundary "
+    "u = 0. Slopes far below f'(0) are among those tried.",
+    tolerance=1e-7,
+    since="the ratios of the grid are 1.2e-4 apart in their logarithm; a maximum is missed by the square of that",
+)
+def brute_force_finds_the_same_maximum():
+    log_u = jnp.linspace(-12.0, 12.0, 200_001)
+    slopes = jnp.array([-4.0, -2.5, -1.5, -0.7, -0.4, -0.05])
+
+    def brute(t, *, divergence, alpha):
+        inside = discrete_legendre_transform(t, jnp.exp(log_u), f_generator(log_u, divergence=divergence, alpha=alpha))
+        return jnp.maximum(inside, -_row_of(_GENERATORS, divergence, alpha).at_zero)
+
+    return _of_each(fenchel_conjugate, _ALL, slopes), _of_each(brute, _ALL, slopes)
+
+
+@derivation.bound(
+    r"u\,t \le f(u) + f^*(t) \quad\text{with equality iff}\quad t = f'(u)",
+    because="f*(t) is the largest of all u t - f(u), so no single one exceeds it (Fenchel and Young). Equality holds where u is "
+    "the maximizer. Every critic value t gives a lower bound on f(u): this is what lecture 3 builds on.",
+)
+def fenchel_and_young():
+    tried = jnp.linspace(-3.0, 3.0, 7)
+    inside = jnp.isfinite(_of_each(fenchel_conjugate, _ALL, tried))
+    slopes = jnp.where(inside, tried, -1.0)  # outside the domain the bound reads u t <= infinity
+    products = jnp.exp(_log_u)[:, None, None] * slopes
+    generators = _of_each(f_generator, _ALL, _log_u).T[:, :, None]
+    tight = _slopes()
+    equal = _of_each(f_generator, _SMOOTH, _log_u) + _at_each(fenchel_conjugate, tight)
+    return products, generators + _at_each(fenchel_conjugate, slopes, _ALL), (jnp.exp(_log_u) * tight, equal)
+
+
+@derivation.autodiff(
+    r"(f^*)' = (f')^{-1}",
+    because="Differentiate f*(t) = u*(t) t - f(u*(t)): the terms with du*/dt cancel, because t = f'(u*). What remains is u*. "
+    "The slope of the conjugate at the critic's value is the density ratio.",
+)
+def the_slope_of_the_conjugate_is_the_density_ratio():
+    def slope(t, *, divergence, alpha):
+        return jax.jit(jax.grad(lambda t: fenchel_conjugate(t, divergence=divergence, alpha=alpha).sum()))(t)
+
+    slopes = _slopes()
+    return _at_each(slope, slopes), jnp.broadcast_to(jnp.exp(_log_u), slopes.shape)
+
+
+@derivation.numeric(
+    r"\frac{f^*(t + h) - f^*(t - h)}{2h} \approx u \quad\text{at}\quad t = f'(u)",
+    because="The same slope by central differences, which know nothing of how the conjugate is written.",
+    tolerance=1e-8,
+    since="central differences have an error of order h^2, with h = 1e-6 of the distance to the end of the domain",
+)
+def central_differences_see_the_density_ratio():
+    slopes = _slopes()
+    edges = jnp.array([_row_of(_GENERATORS, *row).slope_at_infinity for row in _SMOOTH])[:, None]
+    h = 1e-6 * jnp.minimum(1.0, edges - slopes)
+    quotient = (_at_each(fenchel_conjugate, slopes + h) - _at_each(fenchel_conjugate, slopes - h)) / (2 * h)
+    return quotient, jnp.broadcast_to(jnp.exp(_log_u), slopes.shape)
+
+
+@derivation.numeric(
+    r"f^{**} = f",
+    because="A closed convex function is the upper envelope of its tangents, and f** is that envelope: the largest t u - f*(t) "
+    "at u is the tangent at u itself. Nothing is lost in passing to the conjugate.",
+)
+def transforming_twice_returns_a_convex_function():
+    u, values = jnp.exp(_log_u), _of_each(f_generator, _SMOOTH, _log_u)
+    pairs = zip(_slopes(), values, strict=True)
+    twice = [discrete_legendre_transform(u, t, discrete_legendre_transform(t, u, f)) for t, f in pairs]
+    return jnp.stack(twice), values
+
+
+@derivation.numeric(
+    r"f^{**} = \mathrm{conv}\, f",
+    because="For a function that is not convex, the envelope of the tangents from below is its convex hull: (x^2 - 1)^2 loses "
+    "its hump between -1 and 1, where the hull is flat.",
+)
+def transforming_twice_makes_the_convex_hull():
+    x = jnp.linspace(-2.0, 2.0, 81)
+    outside = jnp.abs(x) >= 1
+    values = (x**2 - 1) ** 2
+    slopes = jnp.where(outside, 4 * x * (x**2 - 1), 0.0)
+    once = discrete_legendre_transform(slopes, x, values)
+    return discrete_legendre_transform(x, slopes, once), jnp.where(outside, values, 0.0)
+
+
+@derivation.numeric(
+    r"f^*(t) = -f(0) \quad\text{for}\quad t \le f'(0)",
+    because="Below the slope at u = 0, u t - f(u) falls from the start: the best ratio is u = 0. Tables that drop the constraint "
+    "u >= 0 let Pearson's parabola rise again there. Checked at f'(0), which is -2 for Pearson and -1/2 for total variation and "
+    "alpha = 3, and to either side of it.",
+    tolerance=1e-8,
+    since="the points lie 1e-9 to either side",
+)
+def below_the_first_slope_the_conjugate_is_flat():
+    rows = [("pearson_chi_squared", None, -2.0), ("total_variation", None, -0.5), ("alpha", 3.0, -0.5)]
+    around = jnp.array([-1.0, -1e-9, 0.0, 1e-9])
+    values = [fenchel_conjugate(first + around, divergence=name, alpha=alpha) for name, alpha, first in rows]
+    floors = [-_row_of(_GENERATORS, name, alpha).at_zero for name, alpha, _ in rows]
+    return jnp.stack(values), jnp.tile(jnp.array(floors)[:, None], (1, 4))
+
+
+@derivation.numeric(
+    r"\sup\,\mathrm{dom}\, f^* = f'(\infty) = \lim_{u \to \infty} f(u)/u",
+    because="u t - f(u) stays bounded as u grows only if t does not exceed the slope with which f finally grows. Measured at "
+    "u = e^700, for the divergences where that slope is finite.",
+)
+def the_domain_ends_at_the_last_slope():
+    return _of_each(f_generator_derivative, _BOUNDED, jnp.array([700.0])), _edges()
+
+
+@derivation.exact(
+    r"f^*(t) = \infty \quad\text{for}\quad t > f'(\infty)",
+    because="One billionth above the edge the supremum is infinite; one billionth below, it is not. A critic must not leave the "
+    "domain: there its bound says nothing.",
+)
+def beyond_the_domain_the_conjugate_is_infinite():
+    values = _at_each(fenchel_conjugate, _edges() + jnp.array([-1e-9, 1e-9]), _BOUNDED)
+    return jnp.where(jnp.isfinite(values), 0.0, values), jnp.tile(jnp.array([0.0, inf]), (len(_BOUNDED), 1))
+
+
+@derivation.numeric(
+    r"\omega + \log\omega = 1 - t,\ u = 1/\omega \ \Rightarrow\ f'(u) = t \quad(\text{Jeffreys})",
+    because="With omega = 1/u the equation log u + 1 - 1/u = t reads omega + log omega = 1 - t: its solution is Wright's omega "
+    "function at 1 - t, which is W(e^{1-t}) without the overflow.",
+)
+def jeffreys_is_solved_by_wrights_function():
+    x = jnp.linspace(-5.0, 20.0, 26)
+    omega = wright_omega(x)
+    slope = f_generator_derivative(-jnp.log(omega), divergence="jeffreys")
+    return jnp.stack([omega + jnp.log(omega), slope]), jnp.stack([x, 1 - x])
+
+
+@derivation.numeric(
+    r"\omega'(x) = \frac{\omega}{1 + \omega}",
+    because="Differentiate omega + log omega = x: omega' (1 + 1/omega) = 1. The code returns this instead of differentiating its "
+    "iteration; central differences of its values agree.",
+    tolerance=1e-8,
+    since="central differences with h = 1e-5 have an error of order h^2 = 1e-10, and rounding adds u/h = 1e-11 times omega",
+)
+def wrights_function_has_a_simple_slope():
+    x, h = jnp.linspace(-5.0, 20.0, 26), 1e-5
+    omega = wright_omega(x)
+    return (wright_omega(x + h) - wright_omega(x - h)) / (2 * h), omega / (1 + omega)
+
+
+@derivation.symbolic(
+    r"f^*(t) = \omega + \tfrac1\omega + t - 2 = u t - f(u) \quad(\text{Jeffreys})",
+    because="Insert u = 1/omega and t = 1 - omega - log omega: the products u omega = 1 and the logarithms cancel.",
+)
+def the_conjugate_of_jeffreys():
+    omega = 1 / _u
+    t = 1 - omega - sympy.log(omega)
+    return sympy.expand_log(omega + 1 / omega + t - 2), sympy.expand(sympy.expand_log(_u * t - _FORMULAS["jeffreys"]))
+
+
+@derivation.bound(
+    r"g_f(v) \in \mathrm{dom}\, f^*",
+    because="Each output map ends where the domain ends: squashed below f'(infinity) by e^-v or softplus(-v), or the identity "
+    "where every t is allowed. It comes as close to the edge as one likes, so nothing of the domain is lost.",
+)
+def every_output_is_in_the_domain():
+    outputs = _of_each(output_activation, _BOUNDED, jnp.linspace(-15.0, 15.0, 61))
+    far = _of_each(output_activation, _BOUNDED, jnp.array([40.0]))
+    return outputs, jnp.tile(_edges(), (1, 61)), (far, _edges())
+
+
+@derivation.bound(
+    r"v \le w \ \Rightarrow\ g_f(v) \le g_f(w)",
+    because="Each map is a composition of increasing functions: a larger output of the network always means a larger ratio. "
+    "Only the pair v = w gives equal outputs.",
+)
+def output_maps_do_not_decrease():
+    v = jnp.linspace(-15.0, 15.0, 61)
+    outputs = _of_each(output_activation, _ALL, v)
+    again = _of_each(output_activation, _ALL, v[::-1])[:, ::-1]
+    return outputs[:, :-1], outputs[:, 1:], (outputs, again)
+
+
+if __name__ == "__main__":
+    derivation.main()
