@@ -2,10 +2,13 @@
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from shared_specs.check import Checker, spec_of
-from shared_specs.reference import wing
+from shared_specs.reference import wing, wing_function
+from shared_specs.rows import Agree
+from shared_specs.shapes import mismatch, parse
 from shared_specs.syllabus import load
 
 
@@ -29,6 +32,27 @@ def test_row(topic, row, backend):
     results = [r for precision in ("float64", "float32") for r in _checker(topic, backend, precision).run([row])]
     failed = [f"{r.precision} {r.quantity}: {r.message or r.ratio}" for r in results if not r.passed]
     assert failed == []
+
+
+def _functions():
+    for topic in load().built:
+        seen = {row.function: row for row in reversed(spec_of(topic.path)) if isinstance(row, Agree)}
+        for name, row in seen.items():
+            for backend in ("torch", "jax"):
+                yield pytest.param(topic.path, row, backend, id=f"{topic.path}-{name}-{backend}", marks=pytest.mark.xdist_group(topic.path))
+
+
+@pytest.mark.parametrize(("topic", "row", "backend"), list(_functions()))
+def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, backend):
+    """The last line of the docstring, held against the arrays of a row."""
+    arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
+    passed = [None if isinstance(a, tuple) else a.shape for a in arguments.values() if isinstance(a, np.ndarray | tuple)]
+    given = [np.shape(result) for result in _checker(topic, backend, "float64").reference.call(row.function, arguments)]
+    said = parse(wing_function(backend, topic, row.function).__doc__)
+    if None in said.results:  # a tuple of arrays stands for as many results as it holds
+        at = said.results.index(None)
+        given[at : at + 1 + len(given) - len(said.results)] = [None]
+    assert mismatch(said, passed, given) == ""
 
 
 def test_rows_have_names_of_their_own():

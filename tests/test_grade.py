@@ -1,0 +1,190 @@
+"""grade: a right file passes; a wrong, broken or cheating one does not, and is told why in one line."""
+
+import textwrap
+
+import numpy as np
+import pytest
+
+from shared_specs import __main__ as command
+from shared_specs.grade import Limits, grade
+from shared_specs.implementation import Fault
+
+TOPIC = "latent/reparameterization"
+LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=512 * 2**20, output=2**20)
+pytestmark = pytest.mark.xdist_group("grade")
+
+RIGHT = '''
+TOPIC = "latent/reparameterization"
+import numpy as np
+from math import lgamma
+
+def _same(**arrays):
+    first = next(iter(arrays.values()))
+    for name, a in arrays.items():
+        if np.ndim(a) != 2 or np.shape(a) != np.shape(first):
+            raise ValueError(f"{name} has shape {np.shape(a)}; {', '.join(arrays)} must agree and have 2 axes")
+
+def _in_unit(uniforms):
+    if not np.all((uniforms > 0) & (uniforms < 1)):
+        raise ValueError("uniforms must lie strictly between 0 and 1")
+
+def _positive(temperature):
+    if not temperature > 0:
+        raise ValueError("temperature must be positive")
+
+def reparameterize(noise, mean, log_var):
+    _same(mean=mean, noise=noise, log_var=log_var)
+    return mean + np.exp(log_var / 2) * noise
+
+def gaussian_score(z, mean, log_var):
+    _same(mean=mean, z=z, log_var=log_var)
+    r = (z - mean) * np.exp(-log_var / 2)
+    return r * np.exp(-log_var / 2), (r * r - 1) / 2
+
+def leave_one_out_advantage(values):
+    if np.ndim(values) != 2 or values.shape[1] < 2:
+        raise ValueError("values needs at least two samples a row")
+    S = values.shape[1]
+    return np.stack([values[:, s] - np.delete(values, s, axis=1).mean(1) for s in range(S)], axis=1)
+
+def gumbel_from_uniform(uniforms):
+    if np.ndim(uniforms) != 2:
+        raise ValueError("uniforms must have 2 axes")
+    _in_unit(uniforms)
+    near_one = uniforms > 0.5
+    return -np.log(np.where(near_one, -np.log1p(np.where(near_one, uniforms - 1, 0)), -np.log(uniforms)))
+
+def gumbel_softmax(uniforms, logits, *, temperature):
+    _same(logits=logits, uniforms=uniforms)
+    _positive(temperature)
+    a = (logits + gumbel_from_uniform(uniforms)) / temperature
+    e = np.exp(a - a.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+def concrete_log_density(log_y, logits, *, temperature):
+    _same(logits=logits, log_y=log_y)
+    _positive(temperature)
+    if np.any(np.abs(np.log(np.exp(log_y).sum(1))) > 1e-5):
+        raise ValueError("log_y must be normalized")
+    K = logits.shape[1]
+    a = logits - temperature * log_y
+    top = a.max(1)
+    lse = top + np.log(np.exp(a - top[:, None]).sum(1))
+    return lgamma(K) + (K - 1) * np.log(temperature) + (logits - (temperature + 1) * log_y).sum(1) - K * lse
+'''
+
+
+def _file(tmp_path, source):
+    path = tmp_path / "submission.py"
+    path.write_text(textwrap.dedent(source))
+    return path
+
+
+def _with(body):
+    """The right file with one function replaced."""
+    return RIGHT + "\n" + textwrap.dedent(body)
+
+
+def test_a_right_file_passes(tmp_path, capfd):
+    """In NumPy, all functions, both precisions."""
+    assert command.main(["grade", str(_file(tmp_path, RIGHT))]) == 0
+    assert "6 of 6 functions hold" in capfd.readouterr().out
+
+
+CHEATS = {
+    "None returned": ("def reparameterize(noise, mean, log_var): return None", "returned None"),
+    "a list returned": ("def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var / 2) * noise).tolist()", "a list"),
+    "wrong signature": ("def reparameterize(eps, mu, logvar): return mu + np.exp(logvar / 2) * eps", "unexpected keyword"),
+    "missing function": ("del reparameterize", "no function reparameterize"),
+    "endless loop": ("def reparameterize(noise, mean, log_var):\n    while True: pass", "took more than"),
+    "recursion": ("def reparameterize(noise, mean, log_var): return reparameterize(noise, mean, log_var)", "RecursionError"),
+    "huge allocation": ("def reparameterize(noise, mean, log_var): return np.ones((2**31, 8)) + mean", "MemoryError"),
+    "allocates until it is stopped": (
+        "def reparameterize(noise, mean, log_var):\n    hoard = []\n    while True: hoard.append(np.ones(2**22))", "MemoryError"),
+    "gigabyte of output": (
+        "def reparameterize(noise, mean, log_var):\n    for _ in range(2**10): print('x' * 2**20)\n"
+        "    return mean + np.exp(log_var / 2) * noise", "printed more than"),
+    "sys.exit(0)": ("import sys\ndef reparameterize(noise, mean, log_var): sys.exit(0)", "SystemExit"),
+    "os._exit(0)": ("import os\ndef reparameterize(noise, mean, log_var): os._exit(0)", "exit status 0"),
+    "an answer too large": ("def reparameterize(noise, mean, log_var): return np.zeros((2**24, 2))", "array"),
+    "patched numpy": (
+        "np.allclose = np.array_equal = lambda *a, **k: True\nnp.abs = lambda a: 0 * a\nnp.max = lambda *a, **k: 0.0\n"
+        "np.testing.assert_allclose = lambda *a, **k: None\n"
+        "def reparameterize(noise, mean, log_var): return mean + np.exp(log_var) * noise", "got"),
+    "always equal": (
+        "class Yes(np.ndarray):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n"
+        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var) * noise).view(Yes)", "got"),
+    "writes to every open file": (
+        "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n        try: os.write(fd, b'x' * 64)\n"
+        "        except OSError: pass\n    return mean", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_does_not_pass_and_the_rest_is_still_marked(tmp_path, name):
+    """The function at fault fails, with the reason; the others keep their marks (or the whole file fails)."""
+    body, reason = CHEATS[name]
+    results = grade(_file(tmp_path, _with(body)), TOPIC, LIMITS)
+    mine = [r for r in results if r.function == "reparameterize"]
+    assert mine and not all(r.passed for r in mine)
+    assert any(reason in r.message for r in mine if not r.passed), [r.message for r in mine]
+    others = [r for r in results if r.function == "leave_one_out_advantage"]
+    assert others and all(r.passed for r in others), [r.message for r in others if not r.passed]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("TOPIC = 'latent/reparameterization'\nimport sys\nsys.exit(0)", "SystemExit"),
+        ("TOPIC = 'latent/reparameterization'\nimport os\nos._exit(0)", "exit status 0"),
+        ("TOPIC = 'latent/reparameterization'\nimport theory_jax.latent.reparameterization", "cannot be imported"),
+        ("TOPIC = 'latent/reparameterization'\nfrom shared_specs.latent.reparameterization import SPEC", "cannot be imported"),
+        ("TOPIC = 'latent/reparameterization'\nraise RuntimeError('no')", "RuntimeError: no"),
+    ],
+)
+def test_a_file_that_does_not_load_is_refused(tmp_path, source, reason):
+    """Bad data, in one line."""
+    with pytest.raises(Fault, match=reason):
+        grade(_file(tmp_path, source), TOPIC, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        ("TOPIC = 'latent/reparameterization'\ndef reparameterize(:", 3, "line 2"),
+        ("x = 1\n", 2, "--topic"),
+        ("TOPIC = 'latent/nothing_like_it'\n", 2, "no topic"),
+        (None, 3, "not a file"),
+    ],
+)
+def test_usage(tmp_path, capfd, source, code, said):
+    """One line on stderr and the right exit code."""
+    path = tmp_path / "absent.py" if source is None else _file(tmp_path, source)
+    assert command.main(["grade", str(path)]) == code
+    error = capfd.readouterr().err
+    assert error.startswith("error: ") and said in error and "Traceback" not in error
+
+
+def test_expected_values_never_enter_the_worker(tmp_path):
+    """A file that keeps everything it is handed sees inputs, cotangents and the spec's closed forms, and no answer."""
+    seen = tmp_path / "seen.npy"
+    body = f"""
+    _kept = []
+    def leave_one_out_advantage(values):
+        _kept.append(np.asarray(values).ravel().copy())
+        np.save({str(seen)!r}, np.concatenate(_kept))
+        return values
+    """
+    grade(_file(tmp_path, _with(body)), TOPIC, LIMITS)
+    kept = np.load(seen)
+    from shared_specs.check import spec_of
+    from shared_specs.rows import Anchor
+
+    answers = [row.gives for row in spec_of(TOPIC) if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"]
+    answers = np.concatenate([np.ravel(a) for a in answers])
+    given = np.concatenate([
+        np.ravel(row.given.draw("")["values"]) for row in spec_of(TOPIC)
+        if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"
+    ])
+    novel = answers[~np.isin(answers, given)]
+    assert novel.size and not np.isin(novel, kept).any()

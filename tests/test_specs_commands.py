@@ -1,0 +1,177 @@
+"""python -m shared_specs: list, check, exercise, export, as a person meets them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared_specs import __main__ as command
+from shared_specs.syllabus import load
+
+ROOT = Path(__file__).parent.parent
+TOPIC = "foundations/maximum_likelihood"
+pytestmark = pytest.mark.xdist_group("specs commands")
+
+
+def run(capfd, *arguments):
+    """(exit code, stdout, stderr) of a command in this process."""
+    code = command.main(list(arguments))
+    out, err = capfd.readouterr()
+    assert "Traceback" not in err
+    return code, out, err
+
+
+@pytest.mark.parametrize("verb", ["list", "check", "exercise", "grade", "export"])
+def test_help(verb):
+    """Every command explains itself, and quickly."""
+    done = subprocess.run([sys.executable, "-m", "shared_specs", verb, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and verb in done.stdout and "torch" not in done.stderr
+
+
+def test_importing_the_hinge_imports_no_backend():
+    """A spec can be read where neither framework is installed."""
+    code = (
+        "import sys, shared_specs.check, shared_specs.rows, shared_specs.syllabus, shared_specs.foundations.maximum_likelihood\n"
+        "print([m for m in ('torch', 'jax', 'flax', 'theory_jax', 'practice_torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_list_shows_what_is_built_and_what_is_planned(capfd):
+    """All lectures; nothing pretends."""
+    code, out, _ = run(capfd, "list", "--json")
+    topics = {row["topic"]: row for row in json.loads(out)["topics"]}
+    assert code == 0 and topics[TOPIC]["state"] == "built" and topics["diffusion/ddim"]["state"] == "planned"
+    assert {n for row in topics.values() for n in row["lectures"]} == set(range(1, 57))
+
+
+def test_check_as_json(capfd):
+    """Both precisions, every comparison, the verdict."""
+    code, out, _ = run(capfd, "check", "maximum_likelihood", "--backend", "torch", "--json", "--jobs", "1")
+    report = json.loads(out)
+    assert code == 0 and report["passed"] and report["schema"] == 1
+    assert {r["precision"] for r in report["results"]} == {"float64", "float32"}
+    assert report["topics"][0]["rows"] >= 40 and report["topics"][0]["worst_float64"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "maximum_likelyhood"), "did you mean foundations/maximum_likelihood"),
+        (("check", "99"), "lectures 1..56"),
+        (("check", "diffusion/ddim"), "planned"),
+        (("check", "--jobs", "-1"), "--jobs -1"),
+        (("check", "--against", "x.py", "--backend", "jax"), "--against"),
+        (("exercise", "1x"), "no topic"),
+        (("export", "somewhere", "--topics", "nothing_at_all"), "no topic"),
+    ],
+)
+def test_usage_errors(capfd, arguments, said):
+    """One line, exit code 2."""
+    code, _, err = run(capfd, *arguments)
+    assert code == 2 and err.startswith("error: ") and said in err and err.count("\n") == 1
+
+
+RIGHT = """
+import torch
+def kl_divergence(log_probs_p, log_probs_q):
+    p = log_probs_p.exp()
+    return torch.where(p > 0, p * (torch.where(p > 0, log_probs_p, 0.0) - torch.where(p > 0, log_probs_q, 0.0)), 0.0).sum(-1)
+"""
+
+
+def _against(tmp_path, capfd, source, *more):
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    return run(capfd, "check", "maximum_likelihood", "--against", str(path), *more)
+
+
+def test_against_a_right_file(tmp_path, capfd):
+    """One function of many: it holds; what it lacks and what it does not refuse is said."""
+    code, out, err = _against(tmp_path, capfd, RIGHT)
+    assert code == 0 and "holds" in out and "not checked: empirical_distribution" in err and "does not refuse" in err
+    assert _against(tmp_path, capfd, RIGHT, "--strict")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        (RIGHT.replace("p * (", "(p / 0.6931471805599453) * ("), 1, "bits"),
+        (RIGHT.replace(".sum(-1)", ".sum(-1, keepdim=True)"), 1, "shape [5, 1]; expected [5]"),
+        (RIGHT.replace(".sum(-1)", ".sum(-1).half()"), 1, "float16"),
+        (RIGHT.replace("return torch", "return None and torch"), 3, "returned None"),
+        ("def kl_divergence(:", 3, "line 1"),
+        ("import nothing_of_this_name", 3, "does not load"),
+        ("def something_else(): pass", 2, "defines no function"),
+    ],
+)
+def test_against_a_file_that_fails(tmp_path, capfd, source, code, said):
+    """Wrong answers exit 1, files that cannot be used 2 or 3, each with its reason."""
+    got, out, err = _against(tmp_path, capfd, source)
+    assert got == code and said in out + err
+
+
+def test_against_a_missing_file(tmp_path, capfd):
+    """Bad data."""
+    code, _, err = run(capfd, "check", "--against", str(tmp_path / "none.py"))
+    assert code == 3 and "not a file" in err
+
+
+def test_exercise_writes_a_stub_and_never_overwrites(tmp_path, capfd):
+    """Signatures and docstrings of every function, and a topic that grade finds."""
+    path = tmp_path / "mine.py"
+    assert run(capfd, "exercise", "maximum_likelihood", "--output", str(path))[0] == 0
+    text = path.read_text()
+    names = re.findall(r"^def (\w+)", text, re.M)
+    assert len(names) == 8 and text.count("raise NotImplementedError") == 8 and f'TOPIC = "{TOPIC}"' in text
+    compile(text, str(path), "exec")
+    code, _, err = run(capfd, "exercise", "maximum_likelihood", "--output", str(path))
+    assert code == 2 and "not overwritten" in err and path.read_text() == text
+    assert run(capfd, "exercise", "maximum_likelihood", "--output", str(tmp_path / "no" / "x.py"))[0] == 2
+
+
+def test_export_is_read_by_the_reader_in_the_documentation(tmp_path, capfd):
+    """The 20 lines of docs/export.md, run on what export wrote, against the practice wing."""
+    import torch
+
+    from practice_torch.foundations import maximum_likelihood as practice
+
+    assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
+    reader = {}
+    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.S)[1], reader)
+    cases, arrays = reader["read"](tmp_path / "out", TOPIC)
+    compared = 0
+    for case in cases:
+        if case["kind"] == "agree" and case["function"] == "kl_divergence":
+            arguments = {name: torch.tensor(arrays[entry["array"]]) for name, entry in case["arguments"].items()}
+            (result,), (limit,) = case["results"], case["tolerances"]["float64"]
+            got, wanted = practice.kl_divergence(**arguments).numpy(), arrays[result]
+            finite = np.isfinite(wanted)
+            assert np.array_equal(got[~finite], wanted[~finite])
+            assert np.all(np.abs(got[finite] - wanted[finite]) <= arrays[limit][finite])
+            compared += 1
+    assert compared >= 3 and {case["kind"] for case in cases} == {"agree", "anchor"}
+    damaged = tmp_path / "out" / f"{TOPIC}.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(ValueError, match="checksum"):
+        reader["read"](tmp_path / "out", TOPIC)
+
+
+def test_export_refuses_a_folder_in_use(tmp_path, capfd):
+    """Nothing of the reader's is overwritten, and nothing is left half-written."""
+    (tmp_path / "kept.txt").write_text("mine")
+    code, _, err = run(capfd, "export", str(tmp_path), "--topics", TOPIC)
+    assert code == 3 and "not an empty folder" in err
+    code, _, err = run(capfd, "export", str(tmp_path / "kept.txt" / "below"), "--topics", TOPIC)
+    assert code == 3 and [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_every_built_topic_can_be_found_by_its_lectures():
+    """A lecture number leads to its rooms."""
+    for topic in load().built:
+        assert topic.lectures or topic.asked_for_by
