@@ -57,7 +57,7 @@ def pack(value, arrays):
 
 def unpack(packed, arrays):
     """The inverse of pack. Callables are the spec's own closed forms: code without closure or globals."""
-    (kind, content), = packed.items()
+    ((kind, content),) = packed.items()
     if kind == "array":
         return arrays[content]
     if kind == "tuple":

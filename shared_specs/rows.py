@@ -214,9 +214,7 @@ class Law:
     @classmethod
     def log_determinant(cls, case, given, *, log_determinant, jacobian, cancels=None):
         """log_determinant equals log |det| of the square Jacobian(s) `jacobian`, [..., D, D], taken by autodiff."""
-        return cls(
-            "equal", case, given, log_determinant, lambda *given: np.linalg.slogdet(jacobian(*given))[1], cancels=cancels
-        )
+        return cls("equal", case, given, log_determinant, lambda *given: np.linalg.slogdet(jacobian(*given))[1], cancels=cancels)
 
     @classmethod
     def limit(cls, case, given, *, value, at, limit, order):

@@ -90,7 +90,9 @@ def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():
         return jax.lax.stop_gradient(jnp.log(jnp.mean(jnp.exp(x), -1))) + jnp.mean(x - jax.lax.stop_gradient(x), -1)
 
     reference = Compiled(lambda _: both_wrong)
-    implementation = Implementation(lambda _: lambda x: x.exp().mean(-1).log().detach() + (x - x.detach()).mean(-1), "torch", "float64")
+    implementation = Implementation(
+        lambda _: lambda x: x.exp().mean(-1).log().detach() + (x - x.detach()).mean(-1), "torch", "float64"
+    )
     failed = [r.quantity for r in Checker("toy/topic", implementation, reference).run([AGREE]) if not r.passed]
     assert failed == ["central differences"]
 
@@ -104,10 +106,20 @@ def test_anchor():
 
 def test_an_anchor_whose_near_miss_would_pass_is_at_fault_itself():
     """The tolerance in use must refuse every near miss."""
-    row = Anchor("soft_maximum", "lax", given(x=[[2.0, 2.0]]), gives=[2.0], source="", near_misses={"nothing wrong": [2.0 + 1e-16]})
+    row = Anchor(
+        "soft_maximum", "lax", given(x=[[2.0, 2.0]]), gives=[2.0], source="", near_misses={"nothing wrong": [2.0 + 1e-16]}
+    )
     with pytest.raises(RowFault, match="nothing wrong"):
         failures(row)
-    lax = Anchor("soft_maximum", "lax", given(x=[[2.0, 2.0]]), gives=[2.0], source="", near_misses={"off": [2.1]}, cancels=Cancels(1e16, ""))
+    lax = Anchor(
+        "soft_maximum",
+        "lax",
+        given(x=[[2.0, 2.0]]),
+        gives=[2.0],
+        source="",
+        near_misses={"off": [2.1]},
+        cancels=Cancels(1e16, ""),
+    )
     with pytest.raises(RowFault, match="off"):
         failures(lax)
 
@@ -140,7 +152,8 @@ LAWS = {
         dict(affine=lambda x, *, scale: (scale * x, torch.full((len(x),), float(np.log(scale)), dtype=x.dtype))),
     ),
     "limit": (
-        Law.limit("near a constant", given(x=[[0.3, -0.2, 0.1]]), value=lambda f, h, x: f.soft_maximum(h * x) / h, at=(0.1, 0.03, 0.01),
+        Law.limit("near a constant", given(x=[[0.3, -0.2, 0.1]]), value=lambda f, h, x: f.soft_maximum(h * x) / h,
+                  at=(0.1, 0.03, 0.01),
                   limit=lambda f, x: x.mean(-1), order=1),
         dict(soft_maximum=lambda x: 1.1 * x.exp().mean(-1).log()),
     ),
@@ -247,7 +260,9 @@ def test_the_backend_is_detected_from_what_is_returned(function, name):
     assert detect_backend(function, {"x": np.ones((2, 3))}) == name
 
 
-@pytest.mark.parametrize(("function", "reason"), [(lambda x: None, "None"), (lambda x: [1.0], "list"), (lambda x: 1 / 0, "ZeroDivision")])
+@pytest.mark.parametrize(
+    ("function", "reason"), [(lambda x: None, "None"), (lambda x: [1.0], "list"), (lambda x: 1 / 0, "ZeroDivision")]
+)
 def test_what_is_no_array_has_no_backend(function, reason):
     """Said in one line."""
     with pytest.raises(Fault, match=reason):

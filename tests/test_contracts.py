@@ -39,7 +39,9 @@ def _functions():
         seen = {row.function: row for row in reversed(spec_of(topic.path)) if isinstance(row, Agree)}
         for name, row in seen.items():
             for backend in ("torch", "jax"):
-                yield pytest.param(topic.path, row, backend, id=f"{topic.path}-{name}-{backend}", marks=pytest.mark.xdist_group(topic.path))
+                yield pytest.param(
+                    topic.path, row, backend, id=f"{topic.path}-{name}-{backend}", marks=pytest.mark.xdist_group(topic.path)
+                )
 
 
 @pytest.mark.parametrize(("topic", "row", "backend"), list(_functions()))

@@ -13,7 +13,7 @@ TOPIC = "latent/reparameterization"
 LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=512 * 2**20, output=2**20)
 pytestmark = pytest.mark.xdist_group("grade")
 
-RIGHT = '''
+RIGHT = """
 TOPIC = "latent/reparameterization"
 import numpy as np
 from math import lgamma
@@ -71,7 +71,7 @@ def concrete_log_density(log_y, logits, *, temperature):
     top = a.max(1)
     lse = top + np.log(np.exp(a - top[:, None]).sum(1))
     return lgamma(K) + (K - 1) * np.log(temperature) + (logits - (temperature + 1) * log_y).sum(1) - K * lse
-'''
+"""
 
 
 def _file(tmp_path, source):
@@ -93,7 +93,8 @@ def test_a_right_file_passes(tmp_path, capfd):
 
 CHEATS = {
     "None returned": ("def reparameterize(noise, mean, log_var): return None", "returned None"),
-    "a list returned": ("def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var / 2) * noise).tolist()", "a list"),
+    "a list returned": (
+        "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var / 2) * noise).tolist()", "a list"),
     "wrong signature": ("def reparameterize(eps, mu, logvar): return mu + np.exp(logvar / 2) * eps", "unexpected keyword"),
     "missing function": ("del reparameterize", "no function reparameterize"),
     "endless loop": ("def reparameterize(noise, mean, log_var):\n    while True: pass", "took more than"),
@@ -115,7 +116,8 @@ CHEATS = {
         "class Yes(np.ndarray):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n"
         "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var) * noise).view(Yes)", "got"),
     "writes to every open file": (
-        "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n        try: os.write(fd, b'x' * 64)\n"
+        "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n"
+        "        try: os.write(fd, b'x' * 64)\n"
         "        except OSError: pass\n    return mean", ""),
 }  # fmt: skip
 
@@ -182,9 +184,12 @@ def test_expected_values_never_enter_the_worker(tmp_path):
 
     answers = [row.gives for row in spec_of(TOPIC) if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"]
     answers = np.concatenate([np.ravel(a) for a in answers])
-    given = np.concatenate([
-        np.ravel(row.given.draw("")["values"]) for row in spec_of(TOPIC)
-        if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"
-    ])
+    given = np.concatenate(
+        [
+            np.ravel(row.given.draw("")["values"])
+            for row in spec_of(TOPIC)
+            if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"
+        ]
+    )
     novel = answers[~np.isin(answers, given)]
     assert novel.size and not np.isin(novel, kept).any()
