@@ -1,6 +1,7 @@
 """Jensen's inequality (lecture 5) on batches: gaps, their bounds, and what the logarithm of a Monte-Carlo mean costs."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
@@ -104,35 +105,36 @@ def _require_weighted(**arrays):
 # ---------------------------------------------------------------------------------------------------- demonstration
 
 
-def log_mean_bias(log_weights, *, sizes):
-    r"""E[log of a mean of S weights] - log E[weight] for each S of sizes, estimated from many independent log-weights.
+@dataclass(frozen=True)
+class LogMeanBias:
+    """What the logarithm of a Monte-Carlo mean of S log-normal weights is short of, against S.
 
-    The N log-weights are cut into N // S groups; the mean over all of them stands for the expectation. Negative by Jensen's
-    inequality, and close to -Var(w) / (2 S (E w)^2) once S is large.
-
-    Raises ValueError if a size is not within 1..N.
-    [N] -> [len(sizes)]
+    E log((1/S) sum_s w_s) - log E w is negative by Jensen's inequality, and close to -Var w / (2 S (E w)^2) once S is large: the
+    bias of every estimate of log p(x) by importance sampling.
     """
-    require_rank(1, log_weights=log_weights)
-    count = log_weights.shape[0]
-    require(all(1 <= size <= count for size in sizes), f"sizes is {sizes}; every size must be within 1..{count}")
-    log_mean = log_mean_exp(log_weights[None])[0]
-    groups = (log_weights[: count // size * size].reshape(-1, size) for size in sizes)
-    return torch.stack([log_mean_exp(group).mean() for group in groups]) - log_mean
 
+    sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    spread: float = 1.0  # the standard deviation of log w
+    draws: int = 1 << 20
 
-def preview(generator):
-    """Figures of the topic: the bias of the logarithm of a Monte-Carlo mean against the number of samples."""
-    sizes, spread, count = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), 1.0, 1 << 20
-    log_weights = spread * torch.randn(count, generator=generator, dtype=torch.float64)
-    measured = log_mean_bias(log_weights, sizes=sizes)
-    relative_variance = math.expm1(spread**2)  # of a log-normal weight
+    def measured(self, generator):
+        """One bias for each size, [len(sizes)], each from all the draws, cut into groups of that size."""
+        log_weights = self.spread * torch.randn(self.draws, generator=generator, dtype=torch.float64)
+        groups = (log_weights[: self.draws // size * size].reshape(-1, size) for size in self.sizes)
+        return torch.stack([log_mean_exp(group).mean() for group in groups]) - self.spread**2 / 2
 
-    def draw(axes):
-        axes.loglog(sizes, -measured, "o-", label="measured")
-        axes.loglog(sizes, [relative_variance / (2 * size) for size in sizes], "--", label="half the relative variance, over S")
-        axes.set(xlabel="samples S", ylabel="log E w  -  E log mean of S  (nats)", title="What the logarithm of a mean costs")
-        axes.legend()
+    def predicted(self):
+        """The second-order bias for each size, [len(sizes)]."""
+        return -math.expm1(self.spread**2) / (2 * torch.tensor(self.sizes, dtype=torch.float64))
 
-    caption = "Log-normal weights: the log of a Monte-Carlo mean is too low, by a bias that falls as 1/S."
-    return {"log_mean_bias": Figure(draw, caption)}
+    def figure(self, generator):
+        """Both, drawn."""
+        measured, predicted = self.measured(generator), self.predicted()
+
+        def draw(axes):
+            axes.loglog(self.sizes, -measured, "o-", label="measured")
+            axes.loglog(self.sizes, -predicted, "--", label="half the relative variance, over S")
+            axes.set(xlabel="samples S", ylabel="log E w  -  E log mean of S  (nats)", title="What the logarithm of a mean costs")
+            axes.legend()
+
+        return Figure(draw, "Log-normal weights: the log of a Monte-Carlo mean is too low, by a bias that falls as 1/S.")
