@@ -79,6 +79,12 @@ class _Fused:
     conjugate: Callable
 
 
+def _expm1(x):
+    """e^x - 1 whose derivative stays e^x: autograd's, (e^x - 1) + 1, is rounded to nothing where e^x is small."""
+    low = x < -1
+    return torch.where(low, torch.exp(x.where(low, -1.0)) - 1, torch.expm1(x.where(~low, -1.0)))
+
+
 def _alpha_fused(alpha):
     if alpha > 1:
         return _Fused(partial(fenchel_conjugate, divergence="alpha", alpha=alpha))
@@ -90,25 +96,25 @@ def _alpha_fused(alpha):
         log_softplus = torch.where(
             far, -v - torch.exp(-v.where(far, 18.0)) / 2, torch.log(-functional.logsigmoid(v.where(~far, 18.0)))
         )
-        return torch.expm1((log_softplus + math.log1p(-alpha)) * (alpha / (alpha - 1))) / alpha
+        return _expm1((log_softplus + math.log1p(-alpha)) * (alpha / (alpha - 1))) / alpha
 
     return _Fused(conjugate)
 
 
 def _jensen_shannon(v):
-    # log((1 + e^v) / 2) / 2, expanded about 0 from the side on which v lies: it vanishes at v = 0 and keeps its digits there
+    # log((1 + e^v) / 2) / 2, expanded about 0 from the side on which v lies: it keeps its digits where it vanishes
     positive = v > 0
-    toward_zero = torch.log1p(torch.expm1(torch.where(positive, -v, v)) / 2)
+    toward_zero = torch.log1p(_expm1(torch.where(positive, -v, v)) / 2)
     return torch.where(positive, v + toward_zero, toward_zero) / 2
 
 
 _FUSED = {
-    "total_variation": _Fused(lambda v: torch.tanh(v) / 2),
+    "total_variation": _Fused(partial(output_activation, divergence="total_variation")),
     "kl": _Fused(partial(fenchel_conjugate, divergence="kl")),
     "reverse_kl": _Fused(lambda v: v - 1),
     "pearson_chi_squared": _Fused(partial(fenchel_conjugate, divergence="pearson_chi_squared")),
-    "neyman_chi_squared": _Fused(lambda v: -2 * torch.expm1(-v / 2)),
-    "squared_hellinger": _Fused(torch.expm1),
+    "neyman_chi_squared": _Fused(lambda v: -2 * _expm1(-v / 2)),
+    "squared_hellinger": _Fused(_expm1),
     "jeffreys": _Fused(partial(fenchel_conjugate, divergence="jeffreys")),
     "jensen_shannon": _Fused(_jensen_shannon),
     "gan": _Fused(lambda v: -functional.logsigmoid(-v)),

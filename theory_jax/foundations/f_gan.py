@@ -17,7 +17,7 @@ from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
-from theory_jax.foundations.f_divergence import _row_of, f_divergence, f_generator_derivative
+from theory_jax.foundations.f_divergence import _expm1, _row_of, f_divergence, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import fenchel_conjugate, fenchel_conjugate_derivative, output_activation
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.foundations.variational_divergence import _CASES
@@ -96,8 +96,9 @@ def _log_softplus(x):
 
 
 def _log_half_one_plus_exp(v):
-    """log((1 + e^v) / 2), to full relative accuracy at v = 0, where it vanishes."""
-    return jnp.maximum(v, 0) + jnp.log1p(jnp.expm1(-jnp.abs(v)) / 2)
+    """log((1 + e^v) / 2), to full relative accuracy at v = 0, where it vanishes, and on the left, where its slope does."""
+    left = v < 0
+    return jnp.where(left, 0.0, v) + jnp.log1p(_expm1(jnp.where(left, v, -v)) / 2)
 
 
 def _alpha_composed(alpha):
@@ -105,16 +106,16 @@ def _alpha_composed(alpha):
         return _Composed(partial(fenchel_conjugate, divergence="alpha", alpha=alpha))
     # (s^(alpha/(alpha-1)) - 1)/alpha, where s = 1 + (alpha-1) g_f(v) comes down to (1-alpha) softplus(-v)
     power = alpha / (alpha - 1)
-    return _Composed(lambda v: jnp.expm1(power * (math.log(1 - alpha) + _log_softplus(-v))) / alpha)
+    return _Composed(lambda v: _expm1(power * (math.log(1 - alpha) + _log_softplus(-v))) / alpha)
 
 
 _COMPOSED = {
-    "total_variation": _Composed(lambda v: jnp.tanh(v) / 2),  # g_f >= -1/2: never on the flat part of f*
+    "total_variation": _Composed(partial(output_activation, divergence="total_variation")),  # f*(t) = t where t >= -1/2
     "kl": _Composed(partial(fenchel_conjugate, divergence="kl")),  # here and below, g_f is the identity
     "reverse_kl": _Composed(lambda v: v - 1),
     "pearson_chi_squared": _Composed(partial(fenchel_conjugate, divergence="pearson_chi_squared")),
-    "neyman_chi_squared": _Composed(lambda v: -2 * jnp.expm1(-v / 2)),
-    "squared_hellinger": _Composed(jnp.expm1),
+    "neyman_chi_squared": _Composed(lambda v: -2 * _expm1(-v / 2)),
+    "squared_hellinger": _Composed(_expm1),
     "jeffreys": _Composed(partial(fenchel_conjugate, divergence="jeffreys")),
     "jensen_shannon": _Composed(lambda v: _log_half_one_plus_exp(v) / 2),
     "gan": _Composed(softplus),
