@@ -205,7 +205,7 @@ def _report(command, topics, results, seconds):
     from rich.console import Console
 
     from shared_specs.check import spec_of
-    from shared_specs.report import as_data, failures, notes, summary, table
+    from shared_specs.report import as_data, failures, summary, table, unused
 
     specs = {topic: spec_of(topic) for topic in topics}
     data = as_data(specs, results, seconds)
@@ -218,11 +218,13 @@ def _report(command, topics, results, seconds):
             mark = "ok  " if r.passed else "FAIL"
             what = f"{r.topic}  {r.word} {r.function} ({r.case})  {r.backend} {r.precision}  {r.quantity}"
             console.print(f"{mark} {r.ratio:8.4f}  {what}", markup=False, soft_wrap=True)
-        for note in notes(specs, results):
+        for note in data["notes"]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
     console.print(table([summary(topic, specs[topic], [r for r in results if r.topic == topic]) for topic in topics]))
     for line in failures(results):
         console.print(line, markup=False, soft_wrap=True)
+    if loose := len(unused(results)):
+        console.print(f"{loose} tolerances are so wide that no run used 1% of them (--verbose lists them)")
     failed = sum(not r.passed for r in results)
     console.print(f"{len(results)} comparisons in {seconds:.1f} s: {f'{failed} FAILED' if failed else 'all hold'}", markup=False)
     return 0 if data["passed"] else 1

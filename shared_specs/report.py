@@ -17,6 +17,7 @@ def as_data(topics, results, seconds):
         "passed": all(result.passed for result in results),
         "seconds": seconds,
         "topics": [summary(topic, rows, [r for r in results if r.topic == topic]) for topic, rows in topics.items()],
+        "notes": list(notes(topics, results)),
         "results": [result.as_dict() for result in results],
     }
 
@@ -72,12 +73,16 @@ def notes(topics, results):
             if isinstance(row, Law) and row.relation == "unbiased":
                 rates = f"false alarm {FALSE_ALARM:.1g}, a bias of {row.detects:g} missed with 1e-3"
                 yield f"{topic}  law ({row.case}): {row.draws} draws; {rates}"
+    for topic, function, case, quantity in unused(results):
+        yield f"{topic}  {function or 'law'} ({case}), {quantity}: no run used 1% of the tolerance"
+
+
+def unused(results):
+    """(topic, function, case, quantity) of every tolerance that no backend and precision used 1% of."""
     groups = {}
     for r in results:
-        groups.setdefault((r.topic, r.word, r.function, r.case, r.quantity), []).append(r)
-    loose = [key for key, group in groups.items() if all(r.loose for r in group)]
-    for topic, _, function, case, quantity in loose:
-        yield f"{topic}  {function or 'law'} ({case}), {quantity}: no run used 1% of the tolerance"
+        groups.setdefault((r.topic, r.function, r.case, r.quantity), []).append(r)
+    return [key for key, group in groups.items() if all(r.loose for r in group)]
 
 
 def print_marks(topic, functions, results):

@@ -1,9 +1,9 @@
 """A handful of verbs, the same in each module, so that one check serves NumPy, JAX and PyTorch.
 
-owns(value)                     whether value is this backend's array
-to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)
-to_numpy(value)                 back, in its own dtype
-value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
+    owns(value)                     whether value is this backend's array
+    to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)
+    to_numpy(value)                 back, in its own dtype
+    value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
 """
 
 from importlib import import_module
