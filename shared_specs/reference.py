@@ -16,8 +16,9 @@ def wing_function(backend_name, topic, name):
     return getattr(import_module(f"{WINGS[backend_name]}.{topic.replace('/', '.')}"), name)
 
 
+@cache
 def wing(backend_name, topic, precision):
-    """A wing of the house as an implementation under test."""
+    """A wing of the house as an implementation under test; what it compiles is kept for the next who asks."""
     if backend_name == "jax":
         return Compiled(partial(wing_function, "jax", topic), precision)
     return Implementation(partial(wing_function, backend_name, topic), backend_name, precision)
