@@ -122,7 +122,7 @@ def value(thing):
 def duration(seconds):
     """Seconds as 8.3 s, 2 min 5 s, 3 h 20 min."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -201,7 +201,9 @@ def _changed(fields, defaults):
 
 
 def _panels(rows, metric, last_step, marks):
-    """A panel per logged name: the metric first, then in the order in which they were first logged."""
+    """A panel per logged name: the metric first, then in the order in which they were first logged. One step has no curve."""
+    if len({step for step, *_ in rows}) < 2:
+        return []
     lines, phases = {}, []
     for step, phase, name, number in rows:
         lines.setdefault(name, {}).setdefault(phase, []).append((step, number))
