@@ -21,7 +21,7 @@ def importance_weighted_bound(log_joint, log_q):
     Raises ValueError if the shapes differ or S = 0.  Source: Burda et al. 2016, section 3.
     [B, S], [B, S] -> [B]
     """
-    return log_mean_exp(_log_weights(log_joint, log_q))
+    return _log_mean_exp(_log_weights(log_joint, log_q))
 
 
 def renyi_bound(log_joint, log_q, *, order):
@@ -43,7 +43,7 @@ def renyi_bound(log_joint, log_q, *, order):
     small = (deviation.abs() <= 1.0).all(dim=-1)
     inside = deviation.masked_fill(~small.unsqueeze(-1), 0.0)
     close = lower.squeeze(-1) + torch.expm1(inside).mean(dim=-1).log1p() / (1 - order)
-    return torch.where(small, close, log_mean_exp((1 - order) * log_w) / (1 - order))
+    return torch.where(small, close, _log_mean_exp((1 - order) * log_w) / (1 - order))
 
 
 def normalized_importance_weights(log_joint, log_q):
@@ -82,6 +82,14 @@ def _log_weights(log_joint, log_q):
     """log w_s = log p(x, z_s) - log q(z_s|x)."""
     _require_pair(log_joint, log_q)
     return log_joint - log_q
+
+
+def _log_mean_exp(log_w):
+    """log_mean_exp around the largest entry: torch's derivative is e^(x - result), which at log weights of -700 has lost three
+    digits to the size of x."""
+    top = log_w.detach().amax(dim=-1, keepdim=True)
+    top = torch.where(top.isfinite(), top, 0.0)
+    return log_mean_exp(log_w - top) + top.squeeze(-1)
 
 
 def _require_pair(log_joint, log_q):
