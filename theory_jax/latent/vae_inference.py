@@ -70,8 +70,8 @@ def spherical_interpolation(start, end, fractions):
     angle = 2 * jnp.arctan2(chord, jnp.sqrt(supplement_squared))
 
     def along(t):
-        share_of_start = jnp.where(straight, 1 - t, jnp.sin((1 - t) * angle) / jnp.sin(angle))
-        share_of_end = jnp.where(straight, t, jnp.sin(t * angle) / jnp.sin(angle))
+        share_of_start = jnp.where(straight, 1 - t, _share(1 - t, angle, chord_squared))
+        share_of_end = jnp.where(straight, t, _share(t, angle, chord_squared))
         return share_of_start[:, None] * start + share_of_end[:, None] * end
 
     return jax.vmap(along, out_axes=1)(fractions)
@@ -135,6 +135,21 @@ def masked_bernoulli_log_likelihood(x, logits, mask):
     require_values("x", x, lambda x: (x >= 0) & (x <= 1), "within [0, 1] where the mask is 1")
     one_pixel = jax.vmap(lambda x, logits: bernoulli_log_likelihood(x[:, None], logits[:, None]), in_axes=1, out_axes=1)
     return jnp.sum(one_pixel(x, logits), axis=1, where=visible)
+
+
+def _share(t, angle, chord_squared):
+    """sin(t w) / sin w, which is t 2F1(1 - t, 1 + t; 3/2; sin^2(w/2)): for small angles the series is summed.
+
+    The plain quotient is accurate there, but its derivative is of size w and comes out as a difference of terms of size 1/w.
+    """
+    near = jnp.maximum(t**2, 1) * chord_squared < 0.25
+    z = jnp.where(near, chord_squared, 0) / 4
+    term = total = jnp.ones_like(z)
+    for k in range(1, 13):  # each term is below 1/16 of the one before
+        term = term * z * (k**2 - t**2) / (k * (k + 0.5))
+        total = total + term
+    wide = jnp.where(near, 1, angle)
+    return jnp.where(near, t * total, jnp.sin(t * wide) / jnp.sin(wide))
 
 
 def _require_path(start, end, fractions):
