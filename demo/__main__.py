@@ -70,7 +70,8 @@ def _run(console, number, title, words, answers_in_json, answers):
         answers[title] = json.loads(text)
     # peak memory comes in kilobytes, on macOS in bytes
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    command = page.Command(title, "python -m " + " ".join(words), time.perf_counter() - began, peak, process.returncode)
+    busy = usage.ru_utime + usage.ru_stime
+    command = page.Command(title, "python -m " + " ".join(words), time.perf_counter() - began, busy, peak, process.returncode)
     if command.exit_code != 0:
         console.print(f"[bold red]{title}: exit code {command.exit_code}[/]")
     return command

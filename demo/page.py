@@ -29,6 +29,7 @@ class Command:
     title: str
     words: str
     seconds: float
+    processor_seconds: float
     peak: int
     exit_code: int
 

@@ -1,0 +1,60 @@
+"""Stands in for the commands of the demo: `python -m tests.demo_answers NAME [EXIT_CODE]` answers as that command would."""
+
+import json
+import sys
+
+STEP = {
+    "name": "a_step",
+    "kind": "exact",
+    "claim": r"\mathrm{KL}(p \,\|\, q) \ge \log \tfrac12 < 3",
+    "because": "It is so, for p < q & r.",
+    "residual": 1.5e-16,
+    "tolerance": 1e-12,
+    "since": "",
+    "passed": True,
+    "error": "",
+}
+DERIVATION = {
+    "topic": "foundations/jensen",
+    "title": "Jensen's inequality",
+    "lectures": [5],
+    "sources": ["Jensen 1906"],
+    "passed": True,
+    "seconds": 0.5,
+    "error": "",
+    "steps": [STEP, STEP | {"claim": r"\notacommand{x} = y", "kind": "symbolic", "residual": 0.0, "tolerance": 0.0}],
+}
+DERIVATIONS = {"derivations": [DERIVATION]}
+RESULT = {
+    "topic": "foundations/jensen",
+    "word": "Agree",
+    "function": "jensen_gap",
+    "case": "regular",
+    "backend": "jax",
+    "precision": "float64",
+    "quantity": "value",
+    "ratio": 0.25,
+    "passed": True,
+    "message": "",
+}
+CONTRACTS = {
+    "schema": 1,
+    "passed": True,
+    "seconds": 1.0,
+    "topics": [
+        {"topic": "foundations/jensen", "rows": 1, "cases": 1, "worst_float64": 0.25, "worst_float32": 0.5, "passed": True}
+    ],
+    "results": [
+        RESULT,
+        RESULT | {"backend": "torch"},
+        RESULT | {"precision": "float32", "ratio": 0.5},
+        RESULT | {"word": "Rejects", "case": "shapes differ", "ratio": 0.0},
+    ],
+}
+
+if __name__ == "__main__":
+    name, *exit_code = sys.argv[1:]
+    print(f"progress of {name}", file=sys.stderr)
+    answer = {"derivations": DERIVATIONS, "contracts": CONTRACTS}.get(name)
+    print(json.dumps(answer) if answer else f"no answer for {name}")
+    sys.exit(int(exit_code[0]) if exit_code else 0)

@@ -1,0 +1,182 @@
+"""The demo: its page needs nothing else and hides no failure, and its folder is replaced at nobody's cost."""
+
+import copy
+import json
+import re
+
+import pytest
+from PIL import Image
+
+import demo.__main__ as main_job
+from demo import page
+from demo.folder import replaced_folder
+from tests.demo_answers import CONTRACTS, DERIVATIONS
+
+COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A run folder, small but whole."""
+    folder = tmp_path / "vae"
+    (folder / "previews").mkdir(parents=True)
+    evaluation = {"metric": "negative_elbo", "value": 17.5, "target": 18.5, "direction": "lower", "passed": True, "step": 2}
+    files = {
+        "recipe.json": {"topic": "latent/vae", "recipe": "digits", "fields": {}, "data": {"name": "digits", "count": 1438}},
+        "evaluation.json": evaluation | {"metrics": {"negative_elbo": 17.5, "kl": 7.0}},
+        "environment.json": {"seconds": 20.0, "device": "a processor"},
+        "previews/captions.json": {"00000002-latent_map.png": "Colored by label"},
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))
+    (folder / "metrics.csv").write_text(
+        "step,phase,name,value\n1,train,loss,30.0\n2,train,loss,20.0\n2,evaluate,negative_elbo,17.5\n"
+    )
+    for name, color in (("00000001-latent_map", "red"), ("00000002-latent_map", "blue")):
+        Image.new("RGB", (4, 3), color).save(folder / "previews" / f"{name}.png")
+    return folder
+
+
+def write(tmp_path, derivations=DERIVATIONS, contracts=CONTRACTS, model_folder="nowhere", commands=COMMANDS):
+    made = page.write(tmp_path, derivations, contracts, model_folder, commands, 3.0)
+    return made.path.read_text(encoding="utf-8"), made.verdicts
+
+
+def test_the_page_needs_no_other_file_and_no_network(tmp_path, model):
+    text, _ = write(tmp_path, model_folder=model)
+    sources = re.findall(r"""(?:src|srcset|data|action)=["']([^"']*)""", text)
+    assert sources and all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "<script" not in text and "@import" not in text and "url(" not in text
+    links = set(re.findall(r'href="([^"]*)"', text))
+    assert links == {"#derivations", "#contracts", "#model", "#made", "data:,", "vae/report.html"}
+
+
+def test_the_page_says_what_was_found(tmp_path, model):
+    text, verdicts = write(tmp_path, model_folder=model)
+    assert all(verdict.passed for verdict in verdicts)
+    words = " / ".join(verdict.words for verdict in verdicts)
+    assert "1 derivations, 2 steps" in words and "1 contracts, 4 comparisons" in words and "17.5" in words and "18.5" in words
+    assert "It is so, for p &lt; q &amp; r." in text  # escaped, so that no word of a reason is markup
+    assert "1.5·10⁻¹⁶ ≤ 10⁻¹²" in text and "jensen_<wbr>gap" in text and "Colored by label"[1:] in text
+    assert text.count("data:image/png") == 1  # the newest preview of a name, not all of them
+    assert 'class="curves"' in text and "FAILED" not in text
+
+
+def test_claims_become_mathematics():
+    mathml = page.to_mathml(r"\arg\min_q \mathrm{KL}(q\,\|\,p) = \log x")
+    assert mathml.startswith("<math") and "\\" not in mathml
+    assert "log</mi><mspace" in mathml
+
+
+def test_a_claim_that_the_converter_does_not_know_stays_readable():
+    text = page.to_mathml(r"\notacommand{x} = y")
+    assert "<math" not in text and "x" in text and "= y" in text
+
+
+@pytest.mark.parametrize("break_it", ["step", "row", "target", "no derivations", "no contracts", "no model", "nothing compared"])
+def test_no_failure_is_hidden(tmp_path, model, break_it):
+    derivations, contracts, folder = copy.deepcopy(DERIVATIONS), copy.deepcopy(CONTRACTS), model
+    if break_it == "step":
+        record = derivations["derivations"][0]
+        record["passed"] = record["steps"][0]["passed"] = False
+        record["steps"][0] |= {"residual": 0.5, "error": "left is 1, right is 2"}
+    elif break_it == "row":
+        contracts["passed"] = contracts["topics"][0]["passed"] = contracts["results"][0]["passed"] = False
+        contracts["results"][0] |= {"ratio": None, "message": "the shape is [2], expected [3]"}
+    elif break_it == "target":
+        evaluation = json.loads((model / "evaluation.json").read_text()) | {"value": 19.0, "passed": False}
+        (model / "evaluation.json").write_text(json.dumps(evaluation))
+    elif break_it == "nothing compared":
+        contracts["results"] = []
+    derivations = None if break_it == "no derivations" else derivations
+    contracts = None if break_it == "no contracts" else contracts
+    folder = tmp_path / "none" if break_it == "no model" else folder
+    text, verdicts = write(tmp_path, derivations, contracts, folder)
+    assert sum(not verdict.passed for verdict in verdicts) == 1
+    told = {"step": "left is 1, right is 2", "row": "the shape is [2], expected [3]", "target": "missed"}
+    assert told.get(break_it, 'li class="failed"') in text
+
+
+def test_a_command_that_failed_is_told_once(tmp_path, model):
+    failed = [page.Command("samples", "python -m practice_torch sample", 1.0, 0.9, 10**8, 3)]
+    assert [v.words for v in write(tmp_path, model_folder=model, commands=failed)[1] if not v.passed] == [
+        "python -m practice_torch sample ended with exit code 3"
+    ]
+    explained = [page.Command("contracts", "python -m shared_specs check", 1.0, 0.9, 10**8, 1)]
+    verdicts = write(tmp_path, contracts=None, model_folder=model, commands=explained)[1]
+    assert sum(not verdict.passed for verdict in verdicts) == 1
+
+
+@pytest.mark.parametrize(("exit_code", "expected"), [("0", 0), ("1", 1)])
+def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected):
+    folder = tmp_path / "runs" / "demo"
+    monkeypatch.setattr(main_job, "FOLDER", str(folder))
+    monkeypatch.setattr(main_job, "MODEL", str(model))
+    parts = (
+        ("derivations", ("tests.demo_answers", "derivations"), True),
+        ("contracts", ("tests.demo_answers", "contracts"), True),
+        ("samples", ("tests.demo_answers", "samples", exit_code), False),
+    )
+    monkeypatch.setattr(main_job, "PARTS", parts)
+    assert main_job.main() == expected
+    assert (folder / "index.html").is_file()
+    shown = capfd.readouterr()
+    assert "progress of contracts" in shown.err and "3/3 samples" in shown.err
+    assert ("exit code 1" in shown.err) == (expected == 1)
+
+
+# ---------------------------------------------------------------------------------------------------- the folder
+
+
+def fill(folder, **files):
+    with replaced_folder(folder) as notes:
+        for name, text in files.items():
+            (folder / name).write_text(text)
+    return notes
+
+
+def test_a_folder_is_replaced(tmp_path):
+    folder = tmp_path / "runs" / "demo"
+    assert fill(folder, page="old", only_once="x") == []
+    assert fill(folder, page="new") == []
+    assert (folder / "page").read_text() == "new" and not (folder / "only_once").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["demo"]
+
+
+def test_what_someone_else_put_there_is_kept(tmp_path):
+    folder = tmp_path / "demo"
+    fill(folder, page="old")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("dear")
+    (note,) = fill(folder, page="new")
+    assert "notes/mine.txt" in note and str(tmp_path / "demo-1") in note
+    assert (tmp_path / "demo-1" / "notes" / "mine.txt").read_text() == "dear"
+    assert (folder / "page").read_text() == "new"
+
+
+@pytest.mark.parametrize("foreign", ["a folder the demo never saw", "a file in its place", "a link to elsewhere"])
+def test_nothing_foreign_is_deleted(tmp_path, foreign):
+    folder, elsewhere = tmp_path / "demo", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("dear")
+    if foreign.startswith("a folder"):
+        elsewhere.rename(folder)
+    elif foreign.startswith("a file"):
+        folder.write_text("dear")
+    else:
+        folder.symlink_to(elsewhere)
+    assert len(fill(folder, page="new")) == 1
+    kept = tmp_path / "demo-1"
+    assert (kept if foreign.startswith("a file") else kept / "mine.txt").read_text() == "dear"
+    assert (folder / "page").read_text() == "new"
+
+
+def test_an_interrupted_run_leaves_the_former_page(tmp_path):
+    folder = tmp_path / "demo"
+    fill(folder, page="old")
+    with pytest.raises(KeyboardInterrupt), replaced_folder(folder):
+        (folder / "page").write_text("half")
+        raise KeyboardInterrupt
+    assert (folder / "page").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert fill(folder, page="new") == []
