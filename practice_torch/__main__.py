@@ -190,7 +190,6 @@ def _same_data(run, recipe):
 
 def _to_the_end(run, recipe, experiment, data, command):
     from practice_torch.engine.loop import Interrupted, Training
-    from practice_torch.engine.report import write_report
 
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     if command.resume:
@@ -201,7 +200,7 @@ def _to_the_end(run, recipe, experiment, data, command):
     except Interrupted as stop:
         print(f"{stop}; go on with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
         return 128 + stop.signal_number
-    write_report(run.folder)
+    _write_report(run)
     _show(run)
     print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
     return 0
@@ -284,15 +283,20 @@ def _evaluate(command):
 
 
 def _report(command):
-    from practice_torch.engine.report import write_report
     from practice_torch.engine.run import Run
 
-    run = Run.open(command.run)
+    print(_write_report(Run.open(command.run)))
+    return 0
+
+
+def _write_report(run):
+    from practice_torch.engine.report import write_report
+
+    module, _ = _restored(run)
     try:
-        print(write_report(run.folder))
+        return write_report(run.folder, defaults=module.RECIPES[run.asked["recipe"]].fields())
     except OSError as error:
         raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,26 +12,44 @@ def seed_of(seed, *words):
 
 
 class Batches:
-    """Which examples form batch number 0, 1, 2, ...: nothing but (seed, number) decides, so a resumed run needs no position.
+    """Batch number 0, 1, 2, ... of a data set: nothing but (seed, number) decides what is in it, so a resumed run needs no position.
 
     The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
     size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch.
     """
 
-    def __init__(self, count, batch_size, seed):
-        self.count, self.size, self.seed = count, min(batch_size, count), seed
-        self._orders = {}
+    AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
 
-    def indices(self, number):
-        """The examples of one batch."""
-        epoch, first = divmod(number * self.size, self.count)
-        chosen = self._order(epoch)[first : first + self.size]
-        missing = self.size - len(chosen)
-        return torch.cat([chosen, self._order(epoch + 1)[:missing]]) if missing else chosen
+    def __init__(self, data, batch_size, seed):
+        self.data, self.size, self.seed = data, min(batch_size, len(data)), seed
+        self._orders, self._ready, self._first, self._together = {}, [], 0, 1
+
+    def __getitem__(self, number):
+        if not 0 <= number - self._first < len(self._ready):
+            self._gather(number)
+        return self._ready[number - self._first]
+
+    def indices(self, number, count=1):
+        """The examples of `count` batches in a row."""
+        epoch, first = divmod(number * self.size, len(self.data))
+        missing = count * self.size
+        parts = []
+        while missing:
+            parts.append(self._order(epoch)[first : first + missing])
+            missing -= len(parts[-1])
+            epoch, first = epoch + 1, 0
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _gather(self, number):
+        several = self.data.batch(self.indices(number, self._together))
+        parts = zip(*(tensor.split(self.size) for tensor in several.values()), strict=True)
+        self._ready, self._first = [dict(zip(several, part, strict=True)) for part in parts], number
+        one = sum(tensor.nbytes for tensor in self._ready[0].values())
+        self._together = max(1, min(64, self.AHEAD // one))
 
     def _order(self, epoch):
         if epoch not in self._orders:
             generator = torch.Generator().manual_seed(seed_of(self.seed, "order", epoch))
             self._orders = {old: order for old, order in self._orders.items() if old == epoch - 1}
-            self._orders[epoch] = torch.randperm(self.count, generator=generator)
+            self._orders[epoch] = torch.randperm(len(self.data), generator=generator)
         return self._orders[epoch]

@@ -56,7 +56,7 @@ class Training:
         experiment.generator = self.generator
         self.players = [self._player(phase) for phase in experiment.phases]
         self.turns = sum(player.phase.times for player in self.players)
-        self.batches = Batches(len(train_data), recipe.batch_size, recipe.seed)
+        self.batches = Batches(self.train_data, recipe.batch_size, recipe.seed)
         self.step, self.seconds, self.pending, self.stop = 0, 0.0, {}, None
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
@@ -103,7 +103,7 @@ class Training:
             if len(self.players) > 1:
                 self._let_move(player)
             for _ in range(player.phase.times):
-                self._turn(player, self.train_data.batch(self.batches.indices(number)))
+                self._turn(player, self.batches[number])
                 number += 1
         self.step += 1
 
