@@ -98,6 +98,12 @@ class _Cell:
     slope_at_infinity: float  # f'(infinity)
 
 
+def _expm1(x):
+    """e^x - 1. The derivative of torch.expm1 is (e^x - 1) + 1, which rounds a small e^x away: below -1, e^x itself is taken."""
+    low = x < -1
+    return torch.where(low, torch.exp(x.where(low, -1.0)) - 1, torch.expm1(x.masked_fill(low, 0.0)))
+
+
 def _difference(a, b):
     """e^a - e^b without cancellation."""
     return _rise(b, a - b)
@@ -106,9 +112,7 @@ def _difference(a, b):
 def _rise(base, step):
     """e^(base + step) - e^base, neither cancelling nor overflowing before its result does."""
     up = step > 0
-    return torch.where(
-        up, -torch.exp(base + step) * torch.expm1(-step.clamp(min=0)), torch.exp(base) * torch.expm1(step.clamp(max=0))
-    )
+    return torch.where(up, -torch.exp(base + step) * _expm1(-step.clamp(min=0)), torch.exp(base) * _expm1(step.clamp(max=0)))
 
 
 def _log_twice_sigmoid(x):
@@ -146,7 +150,7 @@ def _alpha_cell(alpha):
         small = log_ratio.where(near, 0.0)
         # Near u = 1, Taylor's remainder f(u) = int_1^u (u - s) s^(alpha-2) ds: along s = e^(x l) it is
         # l int_0^1 e^(alpha x l) (e^((1-x) l) - 1) dx, an integrand of one sign, by Gauss-Legendre.
-        integrand = (w * torch.exp(alpha * x * small) * torch.expm1((1 - x) * small) for x, w in zip(nodes, weights, strict=True))
+        integrand = (w * torch.exp(alpha * x * small) * _expm1((1 - x) * small) for x, w in zip(nodes, weights, strict=True))
         # p^alpha q^(1-alpha) less q stays exact as alpha -> 0, less p as alpha -> 1; its scale goes into the exponent, where it
         # keeps the power from overflowing.
         base, exponent, other = (log_q, alpha, alpha - 1) if alpha < 0.5 else (log_p, alpha - 1, alpha)
@@ -155,7 +159,7 @@ def _alpha_cell(alpha):
 
     return _Cell(
         cell,
-        lambda log_u: torch.expm1((alpha - 1) * log_u) / (alpha - 1),
+        lambda log_u: _expm1((alpha - 1) * log_u) / (alpha - 1),
         at_zero=1 / alpha if alpha > 0 else math.inf,
         slope_at_infinity=1 / (1 - alpha) if alpha < 1 else math.inf,
     )
@@ -178,26 +182,26 @@ _CELLS = {
         slope_at_infinity=0.0,
     ),
     "pearson_chi_squared": _Cell(
-        lambda log_p, log_q: _difference(log_p, log_q) * torch.expm1(log_p - log_q),
-        lambda log_u: 2 * torch.expm1(log_u),
+        lambda log_p, log_q: _difference(log_p, log_q) * _expm1(log_p - log_q),
+        lambda log_u: 2 * _expm1(log_u),
         at_zero=1.0,
         slope_at_infinity=math.inf,
     ),
     "neyman_chi_squared": _Cell(
-        lambda log_p, log_q: _difference(log_q, log_p) * torch.expm1(log_q - log_p),
-        lambda log_u: -torch.expm1(-2 * log_u),
+        lambda log_p, log_q: _difference(log_q, log_p) * _expm1(log_q - log_p),
+        lambda log_u: -_expm1(-2 * log_u),
         at_zero=math.inf,
         slope_at_infinity=1.0,
     ),
     "squared_hellinger": _Cell(
         lambda log_p, log_q: _difference(log_p / 2, log_q / 2).square(),
-        lambda log_u: -torch.expm1(-log_u / 2),
+        lambda log_u: -_expm1(-log_u / 2),
         at_zero=1.0,
         slope_at_infinity=1.0,
     ),
     "jeffreys": _Cell(
         lambda log_p, log_q: _difference(log_p, log_q) * (log_p - log_q),
-        lambda log_u: log_u - torch.expm1(-log_u),
+        lambda log_u: log_u - _expm1(-log_u),
         at_zero=math.inf,
         slope_at_infinity=math.inf,
     ),

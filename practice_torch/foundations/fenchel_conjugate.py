@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from practice_torch.arguments import require, require_rank
-from practice_torch.foundations.f_divergence import _CELLS, _log_twice_sigmoid, _row_of
+from practice_torch.foundations.f_divergence import _CELLS, _expm1, _log_twice_sigmoid, _row_of
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):
@@ -133,20 +133,13 @@ class _LogRatio(torch.autograd.Function):
 
 def _jeffreys(t):
     log_u = _LogRatio.apply(t)
-    return torch.expm1(log_u) + log_u
-
-
-def _jensen_shannon(t):
-    """-log(2 - e^2t)/2, about t = 0, where it vanishes, and about e^2t = 0, where its slope does."""
-    low = t < -0.5
-    near = -torch.log1p(-torch.expm1(2 * t.masked_fill(low, 0.0)))
-    return torch.where(low, -math.log(2) - torch.log1p(-torch.exp(2 * t.where(low, -1.0)) / 2), near) / 2
+    return _expm1(log_u) + log_u
 
 
 def _minus_log_one_minus_exp(t):
     """-log(1 - e^t) for t < 0 (Maechler 2012): whichever of 1 - e^t and e^t is small is the one kept whole."""
     near = t > -math.log(2)
-    return torch.where(near, -torch.log(-torch.expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0))))
+    return torch.where(near, -torch.log(-_expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0))))
 
 
 def _alpha(alpha):
@@ -157,7 +150,7 @@ def _alpha(alpha):
 
     def conjugate(t):
         log_s, positive = s(t)
-        return torch.expm1(alpha / (alpha - 1) * log_s).where(positive, -1.0) / alpha
+        return _expm1(alpha / (alpha - 1) * log_s).where(positive, -1.0) / alpha
 
     def maximizer(t):
         log_s, positive = s(t)
@@ -187,18 +180,18 @@ _CONJUGATES = {
     ),
     "neyman_chi_squared": _Conjugate(
         # 2 - 2 r = -2 (r - 1), r = sqrt(1-t), by way of log r so that nothing cancels at t = 0
-        lambda t: -2 * torch.expm1(torch.log1p(-t) / 2),
+        lambda t: -2 * _expm1(torch.log1p(-t) / 2),
         lambda t: torch.rsqrt(1 - t),
-        lambda v: -torch.expm1(-v),
+        lambda v: -_expm1(-v),
         at_edge=2.0,
     ),
-    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -torch.expm1(-v)),
+    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -_expm1(-v)),
     "jeffreys": _Conjugate(_jeffreys, lambda t: _LogRatio.apply(t).exp(), lambda v: v),
     "jensen_shannon": _Conjugate(
-        _jensen_shannon,
-        lambda t: torch.exp(2 * t) / (1 - torch.expm1(2 * t)),
+        lambda t: -torch.log1p(-_expm1(2 * t)) / 2,
+        lambda t: torch.exp(2 * t) / (1 - _expm1(2 * t)),
         lambda v: _log_twice_sigmoid(v) / 2,
     ),
-    "gan": _Conjugate(_minus_log_one_minus_exp, lambda t: torch.exp(t) / -torch.expm1(t), logsigmoid),
+    "gan": _Conjugate(_minus_log_one_minus_exp, lambda t: torch.exp(t) / -_expm1(t), logsigmoid),
     "alpha": _alpha,
 }
