@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from html import escape
 from pathlib import Path
 
 from shared_specs.syllabus import load
@@ -38,7 +39,7 @@ def _folded(title, extent, rows):
     state = " open" if any("theory_jax/" in row for row in rows) else ""
     head = "| lecture | topic | what is proven |\n|---|---|---|"
     table = "\n".join([head, *rows])
-    return f"<details{state}>\n<summary><b>{title}</b> ({extent})</summary>\n\n{table}\n\n</details>"
+    return f"<details{state}>\n<summary><b>{escape(title)}</b> ({extent})</summary>\n\n{table}\n\n</details>"
 
 
 def _lecture_rows(root, lecture, syllabus):

@@ -1,0 +1,76 @@
+"""What the README says is so: its commands exist, its example fails and holds as it says, its derivation is the printed one."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+COMMANDS = [line.split("#")[0].split() for line in SHELL.splitlines() if line.startswith("python -m")]
+
+
+def block_after(marker):
+    """The fenced block that follows a comment."""
+    return re.search(rf"<!-- {re.escape(marker)} -->\n```\w*\n(.*?)```", README, re.DOTALL)[1]
+
+
+def python_m(*words, cwd=ROOT):
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=300, cwd=cwd, check=False)
+
+
+def test_the_readme_shows_commands():
+    assert len(COMMANDS) >= 10 and {command[2] for command in COMMANDS} == {"theory_jax", "shared_specs", "practice_torch"}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_of_the_readme_exists(command):
+    """The sub-command answers to --help, which knows every flag that the README gives it."""
+    package, subcommand, *words = command[2:]
+    names = [word for word in words if not word.startswith("-")][:2] if subcommand == "train" else []
+    flags = [word for word in words if word.startswith("--")]
+    answer = python_m(package, subcommand, *(["--help"] if flags[:1] == ["--resume"] else [*names, "--help"]))
+    own = python_m(package, subcommand, "--help").stdout
+    assert answer.returncode == 0
+    assert all(flag in answer.stdout + own for flag in flags)
+
+
+def test_the_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?m)(?:`|^)make (\w+)", README))
+    assert {"demo", "test", "help"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_local_link_of_the_readme_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code"), [(("", ""), 1), (("np.sum", "np.mean"), 0)], ids=["as printed", "with the mean"]
+)
+def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
+    (tmp_path / "my_module.py").write_text(block_after("my_module.py").replace(*change))
+    answer = python_m("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
+    assert answer.returncode == exit_code, answer.stdout + answer.stderr
+    told = " ".join(answer.stdout.split())
+    for line in block_after("its verdict").splitlines():
+        assert (" ".join(line.split()) in told) == (exit_code == 1)
+
+
+def test_the_derivation_is_the_printed_one():
+    from theory_jax.latent.elbo import derivation
+    from theory_jax.latex import to_unicode
+
+    shown = " ".join(block_after("derivation of latent/elbo").split())
+    assert derivation.title in shown and f"of {['ten', 'eleven', 'twelve', 'thirteen'][len(derivation.steps) - 10]}" in README
+    for step in derivation.steps[:3]:
+        assert " ".join(to_unicode(step.claim).split()) in shown
+        assert " ".join(step.because.split()) in shown
+        assert f"✓ {step.kind}" in shown
