@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("grade")
 RIGHT = """
 TOPIC = "latent/reparameterization"
 import numpy as np
-from math import lgamma
+from math import lgamma, log
 
 def _same(**arrays):
     first = next(iter(arrays.values()))
@@ -64,13 +64,13 @@ def gumbel_softmax(uniforms, logits, *, temperature):
 def concrete_log_density(log_y, logits, *, temperature):
     _same(logits=logits, log_y=log_y)
     _positive(temperature)
-    if np.any(np.abs(np.log(np.exp(log_y).sum(1))) > 1e-5):
-        raise ValueError("log_y must be normalized")
+    if np.any(np.isinf(log_y)) or np.any(np.abs(np.log(np.exp(log_y).sum(1))) > 1e-5):
+        raise ValueError("log_y must be normalized, and inside the simplex")
     K = logits.shape[1]
     a = logits - temperature * log_y
     top = a.max(1)
     lse = top + np.log(np.exp(a - top[:, None]).sum(1))
-    return lgamma(K) + (K - 1) * np.log(temperature) + (logits - (temperature + 1) * log_y).sum(1) - K * lse
+    return lgamma(K) + (K - 1) * log(temperature) + (logits - (temperature + 1) * log_y).sum(1) - K * lse
 """
 
 
