@@ -106,13 +106,14 @@ def _expm1(x):
 
 def _difference(a, b):
     """e^a - e^b without cancellation."""
-    return _rise(b, a - b)
+    return _rise(b, a - b, a)
 
 
-def _rise(base, step):
-    """e^(base + step) - e^base, neither cancelling nor overflowing before its result does."""
+def _rise(bottom, step, top):
+    """e^top - e^bottom for top = bottom + step, neither cancelling nor overflowing before its result does."""
+    # top is not recomputed: where e^bottom is negligible, its small gradient would drown in the rounding of e^top.
     up = step > 0
-    return torch.where(up, -torch.exp(base + step) * _expm1(-step.clamp(min=0)), torch.exp(base) * _expm1(step.clamp(max=0)))
+    return torch.where(up, -torch.exp(top) * _expm1(-step.clamp(min=0)), torch.exp(bottom) * _expm1(step.clamp(max=0)))
 
 
 def _log_twice_sigmoid(x):
@@ -154,7 +155,8 @@ def _alpha_cell(alpha):
         # p^alpha q^(1-alpha) less q stays exact as alpha -> 0, less p as alpha -> 1; its scale goes into the exponent, where it
         # keeps the power from overflowing.
         base, exponent, other = (log_q, alpha, alpha - 1) if alpha < 0.5 else (log_p, alpha - 1, alpha)
-        power = sign * _rise(base - log_scale, exponent * log_ratio)
+        mixture = alpha * log_p + (1 - alpha) * log_q
+        power = sign * _rise(base - log_scale, exponent * log_ratio, mixture - log_scale)
         return torch.where(near, log_q.exp() * small * sum(integrand), power - _difference(log_p, log_q) / other)
 
     return _Cell(
