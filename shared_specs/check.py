@@ -8,7 +8,16 @@ from zlib import crc32
 
 import numpy as np
 
-from shared_specs.implementation import Fault, Implementation, MissingFunction, NoGradients, Seen, arrays_in, with_arrays
+from shared_specs.implementation import (
+    Fault,
+    Implementation,
+    MissingFunction,
+    NoGradients,
+    Seen,
+    arrays_in,
+    dotted,
+    with_arrays,
+)
 from shared_specs.reference import wing
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
@@ -105,17 +114,18 @@ class Checker:
     def measure(self, row):
         """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
         arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
+        reference = self._reference(row)
         keys = _differentiated(row, arguments)
         if not keys:
-            wanted = self.reference.call(row.function, arguments)
-            limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
+            wanted = reference.call(row.function, arguments)
+            limits = self._tolerances(row, lambda moved, _: reference.call(row.function, moved), arguments, wanted)
             return Measured(arguments, wanted, limits)
         # Values and gradients come from one compiled function of the reference, and so do their tolerances.
         cotangents = self._cotangents(row, arguments)
-        wanted, gradients = self.reference.value_and_vjp(row.function, arguments, keys, cotangents)
+        wanted, gradients = reference.value_and_vjp(row.function, arguments, keys, cotangents)
 
         def evaluate(moved, _):
-            results, pulled = self.reference.value_and_vjp(row.function, moved, keys, cotangents)
+            results, pulled = reference.value_and_vjp(row.function, moved, keys, cotangents)
             return results + pulled
 
         limits = self._tolerances(row, evaluate, arguments, wanted + gradients)
@@ -123,16 +133,16 @@ class Checker:
 
     def _agree(self, row):
         asked = self.measure(row)
-        implementation = self.implementation.eager if self.precision == "float64" else self.implementation
-        got = implementation.call(row.function, asked.arguments)
+        # In float64 values come from a plain call, as a user makes it: only there do the checks of values run.
+        got = self._under_test(row, plain=self.precision == "float64").call(row.function, asked.arguments)
         self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
         if not asked.keys or not self.implementation.has_gradients:
             return
-        got = self.implementation.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
+        got = self._under_test(row).value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
         for key, g, w, limit in zip(asked.keys, got, asked.gradients, asked.gradient_limits, strict=True):
-            name = key if isinstance(key, str) else f"{key[0]}[{key[1]}]"
+            name = dotted(key)
             if g.shape != w.shape:
                 yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
                 return
@@ -141,10 +151,16 @@ class Checker:
         if self.precision == "float64":
             yield "central differences", *self._central_differences(row, asked.arguments, asked.keys, asked.cotangents, got)
 
+    def _reference(self, row):
+        return self.reference if row.traced else self.reference.eager
+
+    def _under_test(self, row, plain=False):
+        return self.implementation.eager if plain or not row.traced else self.implementation
+
     def _cotangents(self, row, arguments):
         """Normal draws of the results' shapes; zero for results that are integers."""
         rng = np.random.default_rng(crc32(f"cotangent/{self.topic}/{row.function}/{row.case}".encode()))
-        shapes = self.reference.result_shapes(row.function, arguments)
+        shapes = self._reference(row).result_shapes(row.function, arguments)
         return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
 
     def _tolerances(self, row, evaluate, arguments, wanted):
@@ -170,7 +186,7 @@ class Checker:
 
             def along(h, direction=direction):
                 moved = with_arrays(arguments, {key: originals[key] + h * d for key, d in direction.items()})
-                results = self.reference.value_and_vjp(row.function, moved, keys, cotangents)[0]
+                results = self._reference(row).value_and_vjp(row.function, moved, keys, cotangents)[0]
                 return [np.where(c == 0, 0.0, c * r) for c, r in zip(cotangents, results, strict=True)]
 
             size = sum(float(np.sum(np.abs(part))) for part in along(0.0))
@@ -196,12 +212,13 @@ class Checker:
     def _anchor(self, row):
         arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
         wanted = tuple(np.asarray(w, dtype=np.float64) for w in (row.gives if isinstance(row.gives, tuple) else (row.gives,)))
-        limits = self._tolerances(row, lambda moved, _: self.reference.call(row.function, moved), arguments, wanted)
+        reference = self._reference(row)
+        limits = self._tolerances(row, lambda moved, _: reference.call(row.function, moved), arguments, wanted)
         for mistake, answer in row.near_misses.items():
             answers = answer if isinstance(answer, tuple) else (answer,)
             if self._worst(tuple(np.asarray(a, dtype=np.float64) for a in answers), wanted, limits)[0] <= 1:
                 raise RowFault(f"{self.topic}: {row.function}, {row.case}: the tolerance lets the near miss {mistake!r} pass")
-        got = self.implementation.call(row.function, arguments)
+        got = self._under_test(row).call(row.function, arguments)
         self._same_form(got, wanted, any(arrays_in(arguments)), dtypes=False)
         worst, message = self._worst(got, wanted, limits)
         for mistake, answer in row.near_misses.items() if worst > 1 else ():
@@ -223,7 +240,7 @@ class Checker:
             return
 
     def _sides(self, row, arguments):
-        f = Seen(self.implementation)
+        f = Seen(self._under_test(row))
         sides = [np.asarray(_side(side, f, arguments), dtype=np.float64) for side in (row.left, row.right)]
         left, right = np.broadcast_arrays(*sides)
         if left.size == 0:
@@ -234,9 +251,9 @@ class Checker:
 
         def disturbed(moved, seed):
             rng = np.random.default_rng((seed, 1))
-            return both(moved, Seen(self.reference, lambda result: nudge(result, self.precision, rng)))
+            return both(moved, Seen(self._reference(row), lambda result: nudge(result, self.precision, rng)))
 
-        limits = self._tolerances(row, disturbed, arguments, both(arguments, Seen(self.reference)))
+        limits = self._tolerances(row, disturbed, arguments, both(arguments, Seen(self._reference(row))))
         return left, right, sum(np.broadcast_to(limit, left.shape) for limit in limits)
 
     def _equal(self, row, arguments):
@@ -253,7 +270,7 @@ class Checker:
         return "law", worst, "" if worst <= 1 else f"{left[at]:.9g} is below {right[at]:.9g}{_place(at)}"
 
     def _order(self, row, arguments):
-        f = Seen(self.implementation)
+        f = Seen(self._under_test(row))
         limit = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
         errors = [float(np.max(np.abs(np.asarray(row.left(f, h, *arguments.values())) - limit))) for h in row.at]
         slope = float(np.log(errors[-2] / errors[-1]) / np.log(row.at[-2] / row.at[-1])) if min(errors) > 0 else np.inf
@@ -262,7 +279,7 @@ class Checker:
         return "law", off, "" if off <= 1 else f"the error falls as h^{slope:.2f}, not h^{row.order:g} (errors {errors})"
 
     def _unbiased(self, row, arguments):
-        f = Seen(self.implementation)
+        f = Seen(self._under_test(row))
         rng = np.random.default_rng(crc32(f"{self.topic}/{row.case}".encode()))
         samples = np.asarray(row.left(f, rng, row.draws, *arguments.values()), dtype=np.float64)
         expected = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
@@ -354,7 +371,7 @@ def _differentiated(row, arguments):
         return ()
     return tuple(
         key for key, _ in arrays_in(arguments)
-        if row.differentiate is None or (key if isinstance(key, str) else key[0]) in row.differentiate
+        if row.differentiate is None or key[0] in row.differentiate
     )  # fmt: skip
 
 

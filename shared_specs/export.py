@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from shared_specs.check import Checker, spec_of
-from shared_specs.implementation import Fault
+from shared_specs.implementation import Fault, dotted
 from shared_specs.reference import wing
 from shared_specs.rows import Agree, Anchor
 
@@ -79,7 +79,7 @@ def _agree(row, checkers, keep):
     truth = asked["float64"]
 
     def by_key(name, keys, values):
-        return {_dotted(key): keep(f"{name}.{_dotted(key)}", value) for key, value in zip(keys, values, strict=True)}
+        return {dotted(key): keep(f"{name}.{dotted(key)}", value) for key, value in zip(keys, values, strict=True)}
 
     return {
         "kind": "agree",
@@ -123,13 +123,11 @@ def _keeper(arrays, number):
 
 
 def _argument(keep, name, value):
-    """An array's key, a tuple's keys, or the plain value."""
+    """An array's key, a tuple or a dictionary of such, or the plain value."""
     if isinstance(value, np.ndarray):
         return {"array": keep(f"argument.{name}", value)}
     if isinstance(value, tuple):
-        return {"arrays": [keep(f"argument.{name}.{i}", part) for i, part in enumerate(value)]}
+        return {"tuple": [_argument(keep, f"{name}.{i}", part) for i, part in enumerate(value)]}
+    if isinstance(value, dict):
+        return {"dict": {key: _argument(keep, f"{name}.{key}", part) for key, part in value.items()}}
     return {"value": value}
-
-
-def _dotted(key):
-    return key if isinstance(key, str) else f"{key[0]}.{key[1]}"

@@ -148,9 +148,9 @@ class Graded:
         """The results as a tuple of NumPy arrays."""
         return tuple(self._ask("call", name, arguments, positional)[1])
 
-    def value_and_vjp(self, name, arguments, keys, cotangents):
-        """The results, and for each key the gradient of sum <cotangent, result>."""
-        header, arrays = self._ask("vjp", name, arguments, keys=list(keys), cotangents=cotangents)
+    def value_and_vjp(self, name, arguments, paths, cotangents):
+        """The results, and for each path the gradient of sum <cotangent, result>."""
+        header, arrays = self._ask("vjp", name, arguments, paths=list(paths), cotangents=cotangents)
         return tuple(arrays[: header["results"]]), tuple(arrays[header["results"] :])
 
     def jacobian(self, name, positional, keywords, wrt):

@@ -27,33 +27,47 @@ def is_floating(value):
     return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating)
 
 
+def leaves(value, path=()):
+    """(path, leaf) of everything in nested tuples and dictionaries; a path is ('weights', 0) or ('parameters', 'bias')."""
+    if isinstance(value, tuple | dict):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in items:
+            yield from leaves(part, (*path, key))
+    else:
+        yield path, value
+
+
+def mapped(value, function, path=()):
+    """The value with function(path, leaf) in the place of each leaf."""
+    if isinstance(value, dict):
+        return {key: mapped(part, function, (*path, key)) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(mapped(part, function, (*path, i)) for i, part in enumerate(value))
+    return function(path, value)
+
+
 def arrays_in(arguments):
-    """The floating arrays among the arguments, as (key, array): key is a name, or (name, position) inside a tuple of arrays."""
-    for name, value in arguments.items():
-        if is_floating(value):
-            yield name, value
-        elif isinstance(value, tuple):
-            yield from (((name, i), part) for i, part in enumerate(value) if is_floating(part))
+    """(path, array) of the floating arrays among the arguments; a path begins with the argument's name."""
+    return ((path, leaf) for path, leaf in leaves(arguments) if is_floating(leaf))
 
 
 def with_arrays(arguments, replacements):
-    """The arguments with the arrays under the given keys replaced."""
+    """The arguments with the arrays at the given paths replaced."""
+    return mapped(arguments, lambda path, leaf: replacements.get(path, leaf))
 
-    def replaced(name, value):
-        if isinstance(value, tuple):
-            return tuple(replacements.get((name, i), part) for i, part in enumerate(value))
-        return replacements.get(name, value)
 
-    return {name: replaced(name, value) for name, value in arguments.items()}
+def dotted(path):
+    """A path as a name: weights.0."""
+    return ".".join(map(str, path))
 
 
 def flatten(value, native, what):
-    """The arrays of a result that is an array or a (nested) tuple of arrays, in order."""
-    if isinstance(value, tuple):
-        return tuple(array for part in value for array in flatten(part, native, what))
-    if native.owns(value):
-        return (value,)
-    raise Fault(f"{what} returned {_described(value)}; expected an array of {native.name}, or a tuple of them")
+    """The arrays of a result that is an array, or a (nested) tuple or dictionary of arrays, in order."""
+    arrays = [leaf for _, leaf in leaves(value)]
+    for leaf in arrays:
+        if not native.owns(leaf):
+            raise Fault(f"{what} returned {_described(leaf)}; expected an array of {native.name}, or a tuple of them")
+    return tuple(arrays)
 
 
 def _described(value):
@@ -80,19 +94,23 @@ class Implementation:
     def call(self, name: str, arguments: dict[str, Any], positional=()):
         """The results as a tuple of NumPy arrays."""
         with self.backend.working_precision(self.precision):
-            value = self._find(name)(*map(self._native, positional), **{k: self._native(v) for k, v in arguments.items()})
+            value = self._find(name)(*map(self._native, positional), **self._native(arguments))
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
 
-    def value_and_vjp(self, name, arguments, keys, cotangents):
-        """The results, and for each key the gradient of sum <cotangent, result>; integer results have no part in it."""
+    def result_shapes(self, name, arguments):
+        """(shape, whether it is floating) of every result."""
+        return [(result.shape, is_floating(result)) for result in self.call(name, arguments)]
+
+    def value_and_vjp(self, name, arguments, paths, cotangents):
+        """The results, and for each path the gradient of sum <cotangent, result>; integer results have no part in it."""
         function = self._find(name)
 
         def of_arrays(*arrays):
-            changed = with_arrays({k: self._native(v) for k, v in arguments.items()}, dict(zip(keys, arrays, strict=True)))
+            changed = with_arrays(self._native(arguments), dict(zip(paths, arrays, strict=True)))
             return flatten(function(**changed), self.backend, name)
 
         originals = dict(arrays_in(arguments))
-        natives = [self._native(originals[key]) for key in keys]
+        natives = [self._native(originals[path]) for path in paths]
         with self.backend.working_precision(self.precision):
             results, gradients = self.backend.value_and_vjp(of_arrays, natives, [self._native(c) for c in cotangents])
         return tuple(tuple(np.array(self.backend.to_numpy(a)) for a in arrays) for arrays in (results, gradients))
@@ -106,17 +124,16 @@ class Implementation:
 
         def of_one(array):
             changed = [*natives[:wrt], array, *natives[wrt + 1 :]]
-            return flatten(function(*changed, **{k: self._native(v) for k, v in keywords.items()}), self.backend, name)[0]
+            return flatten(function(*changed, **self._native(keywords)), self.backend, name)[0]
 
         with self.backend.working_precision(self.precision):
             return np.array(self.backend.to_numpy(self.backend.jacobian(of_one, natives[wrt])))
 
     def _native(self, value):
-        if isinstance(value, np.ndarray | np.floating):
-            return self.backend.to_native(value, self.precision)
-        if isinstance(value, tuple):
-            return tuple(self._native(part) for part in value)
-        return value
+        def native(_, leaf):
+            return self.backend.to_native(leaf, self.precision) if isinstance(leaf, np.ndarray | np.floating) else leaf
+
+        return mapped(value, native)
 
 
 class Seen:
@@ -156,7 +173,7 @@ def detect_backend(function, arguments):
     for offered in ("numpy", "torch"):
         try:
             implementation = Implementation(lambda _: function, offered, "float64")
-            value = function(**{name: implementation._native(value) for name, value in arguments.items()})
+            value = function(**implementation._native(arguments))
         except Exception as error:
             reasons.append(f"{type(error).__name__}: {error}".splitlines()[0])
             continue

@@ -41,12 +41,14 @@ def receive(read):
 
 
 def pack(value, arrays):
-    """A value as JSON, its arrays appended to the list: numbers, strings, None, arrays, tuples of them, plain callables."""
+    """A value as JSON, its arrays appended to the list: plain values, tuples, dictionaries, closed-form callables."""
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.asarray(value))
         return {"array": len(arrays) - 1}
     if isinstance(value, tuple):
         return {"tuple": [pack(part, arrays) for part in value]}
+    if isinstance(value, dict):
+        return {"dict": {name: pack(part, arrays) for name, part in value.items()}}
     if callable(value):
         import base64
         import marshal
@@ -62,6 +64,8 @@ def unpack(packed, arrays):
         return arrays[content]
     if kind == "tuple":
         return tuple(unpack(part, arrays) for part in content)
+    if kind == "dict":
+        return {name: unpack(part, arrays) for name, part in content.items()}
     if kind == "code":
         import base64
         import marshal

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from shared_specs.implementation import Implementation, flatten, with_arrays
+from shared_specs.implementation import Implementation, flatten, leaves, with_arrays
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
 
@@ -37,52 +37,42 @@ class Compiled(Implementation):
         """The same functions without jit: only there do their checks of values run."""
         return Implementation(self._plain, "jax", self.precision)
 
-    def value_and_vjp(self, name, arguments, keys, cotangents):
+    def value_and_vjp(self, name, arguments, paths, cotangents):
+        """As any implementation's, in one compiled function a case."""
         import jax
 
-        traced = {key: value for key, value in arguments.items() if _is_array(value)}
-        static = {key: value for key, value in arguments.items() if key not in traced}
-        identity = (name, tuple(keys), tuple(sorted(static.items(), key=lambda item: item[0])))
+        traced, static = _split(arguments)
+        identity = (name, tuple(paths), tuple(sorted(static.items(), key=lambda item: item[0])))
         if identity not in self._pull_backs:
             function = self._find(name)
 
             @jax.jit
             def pull_back(traced, cotangents):
                 def of_arrays(*arrays):
-                    changed = with_arrays(traced, dict(zip(keys, arrays, strict=True)))
+                    changed = with_arrays(traced, dict(zip(paths, arrays, strict=True)))
                     return flatten(function(**changed, **static), self.backend, name)
 
-                originals = {key: array for key, array in _keyed(traced)}
-                results, gradients = jax.vjp(of_arrays, *(originals[key] for key in keys))
+                originals = dict(leaves(traced))
+                results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))
                 return results, gradients(tuple(cotangents))
 
             self._pull_backs[identity] = pull_back
-        results, gradients = self._pull_backs[identity](
-            {key: self._native(value) for key, value in traced.items()}, tuple(map(self._native, cotangents))
-        )
-        return tuple(tuple(np.asarray(array) for array in arrays) for arrays in (results, gradients))
+        found = self._pull_backs[identity](self._native(traced), tuple(map(self._native, cotangents)))
+        return tuple(tuple(np.asarray(array) for array in arrays) for arrays in found)
 
     def result_shapes(self, name, arguments):
-        """(shape, whether it is floating) of every result, without computing any."""
+        """As any implementation's, without computing anything."""
         import jax
 
-        traced = {key: self._native(value) for key, value in arguments.items() if _is_array(value)}
-        static = {key: value for key, value in arguments.items() if key not in traced}
-        value = jax.eval_shape(lambda traced: self._find(name)(**traced, **static), traced)
-        return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for leaf in jax.tree.leaves(value)]
+        traced, static = _split(arguments)
+        value = jax.eval_shape(lambda traced: self._find(name)(**traced, **static), self._native(traced))
+        return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
 
 
-def _keyed(arguments):
-    """Every array with its key, also under trace, where arrays_in cannot look at dtypes of NumPy."""
-    for name, value in arguments.items():
-        if isinstance(value, tuple):
-            yield from (((name, i), part) for i, part in enumerate(value))
-        else:
-            yield name, value
-
-
-def _is_array(value):
-    return isinstance(value, np.ndarray) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], np.ndarray))
+def _split(arguments):
+    """The arguments that are arrays or hold them, and the others, which a compiled function takes as constants."""
+    traced = {name: value for name, value in arguments.items() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(value))}
+    return traced, {name: value for name, value in arguments.items() if name not in traced}
 
 
 def _compiled(function):
@@ -94,9 +84,7 @@ def _compiled(function):
 
     def call(*positional, **keywords):
         arguments = signature.bind(*positional, **keywords).arguments
-        return compiled(tuple(name for name, value in arguments.items() if not _is_traceable(value)))(**arguments)
-
-    def _is_traceable(value):
-        return isinstance(value, jax.Array) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], jax.Array))
+        static = (name for name, value in arguments.items() if not any(isinstance(leaf, jax.Array) for _, leaf in leaves(value)))
+        return compiled(tuple(static))(**arguments)
 
     return call

@@ -97,6 +97,8 @@ def _draw(value, rng):
         return np.asarray(value)
     if isinstance(value, tuple):
         return tuple(_draw(part, rng) for part in value)
+    if isinstance(value, dict):
+        return {name: _draw(part, rng) for name, part in value.items()}
     return value
 
 
@@ -104,8 +106,8 @@ def _draw(value, rng):
 class Given:
     """The arguments of one case, by name, in the function's order.
 
-    A Recipe, list or NumPy array is an array argument; a tuple of them is a tuple of arrays; everything else (numbers, strings,
-    None, callables written with operators only) is handed over as it is.
+    A Recipe, list or NumPy array is an array argument; tuples and dictionaries of them may be nested; everything else
+    (numbers, strings, None, callables written with operators only) is handed over as it is.
     """
 
     arguments: dict[str, Any]
@@ -141,6 +143,7 @@ class Agree:
     differentiate: names of the arguments to differentiate (default: every floating-point array).
     no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one.
     frozen: arguments in which the result jumps (a threshold, say): they stay where they are while the tolerance is measured.
+    traced: False where the function cannot be compiled, because the shape of its result depends on values.
     """
 
     function: str
@@ -150,6 +153,7 @@ class Agree:
     no_gradient: str = ""
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
+    traced: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ class Anchor:
     near_misses: dict[str, Any] = field(default_factory=dict)
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
+    traced: bool = True
 
 
 @dataclass(frozen=True)
@@ -190,16 +195,17 @@ class Law:
     detects: float = 0.0
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
+    traced: bool = True
 
     @classmethod
-    def equal(cls, case, given, *, left, right, frozen=(), cancels=None):
+    def equal(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True):
         """left = right: an identity, an invariance, a tight case, a sum that is 1."""
-        return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels)
+        return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced)
 
     @classmethod
-    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None):
+    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True):
         """left >= right, up to the tolerance."""
-        return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels)
+        return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced)
 
     @classmethod
     def normalized(cls, case, given, *, total, cancels=None):

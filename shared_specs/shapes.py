@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-_ITEM = re.compile(r"\(\[\.\.\.\]\)|\[[^\[\]]*\]")
+_ITEM = re.compile(r"\(\[\.\.\.\]\)|\{\[\.\.\.\]\}|\[[^\[\]]*\]")
 _TERM = re.compile(r"^(?:\d+|[A-Za-z]\w*'?)$")
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """The arguments' and the results' shapes, each a tuple of dimensions, or None for a tuple of arrays of any shape."""
+    """The arguments' and the results' shapes, each a tuple of dimensions, or None for a tuple or dictionary of arrays."""
 
     arguments: tuple[tuple[str, ...] | None, ...]
     results: tuple[tuple[str, ...] | None, ...]
@@ -29,8 +29,9 @@ def _items(text, line):
     text = text.strip()
     found = _ITEM.findall(text)
     if re.sub(r"\s", "", ",".join(found)) != re.sub(r"\s", "", text):
-        raise ValueError(f"cannot read {text!r} in the shapes {line!r}; write [B, D], [], or ([...]) for a tuple of arrays")
-    return tuple(None if item.startswith("(") else _dimensions(item, line) for item in found)
+        forms = "[B, D], [], ([...]) for a tuple of arrays, {[...]} for a dictionary"
+        raise ValueError(f"cannot read {text!r} in the shapes {line!r}; write {forms}")
+    return tuple(None if item[0] in "({" else _dimensions(item, line) for item in found)
 
 
 def _dimensions(item, line):

@@ -23,9 +23,9 @@ def nudged(arguments, precision, seed, frozen=()):
     """The arguments with every finite, non-zero floating entry moved to one of its two neighbors in the precision."""
     rng = np.random.default_rng(seed)
     moved = {
-        key: nudge(array, precision, rng)
-        for key, array in arrays_in(arguments)
-        if (key if isinstance(key, str) else key[0]) not in frozen
+        path: nudge(array, precision, rng)
+        for path, array in arrays_in(arguments)
+        if path[0] not in frozen
     }
     return with_arrays(arguments, moved)
 

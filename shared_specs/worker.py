@@ -95,9 +95,9 @@ def answer(namespace, header, arrays):
     if header["ask"] == "call":
         return {}, implementation.call(header["function"], arguments, positional)
     if header["ask"] == "vjp":
-        keys = [tuple(key) if isinstance(key, list) else key for key in header["keys"]]
+        paths = [tuple(path) for path in header["paths"]]
         cotangents = [arrays[i] for i in header["cotangents"]]
-        results, gradients = implementation.value_and_vjp(header["function"], arguments, keys, cotangents)
+        results, gradients = implementation.value_and_vjp(header["function"], arguments, paths, cotangents)
         return {"results": len(results)}, results + gradients
     return {}, (implementation.jacobian(header["function"], positional, arguments, header["wrt"]),)
 
