@@ -183,7 +183,9 @@ def _written_apart(body):
     try:
         function = ast.parse(textwrap.dedent(inspect.getsource(body))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
-        return None  # typed at a prompt, or not a def
+        return None  # typed at a prompt
+    if not isinstance(function, ast.FunctionDef):
+        return None  # a lambda
     returns = [node.value for node in _own_nodes(function) if isinstance(node, ast.Return)]
     if len(returns) != 1 or not isinstance(returns[0], ast.Tuple) or len(returns[0].elts) < 2:
         return None

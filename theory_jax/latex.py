@@ -12,12 +12,16 @@ from pylatexenc.macrospec import MacroSpec, MacroStandardArgsParser, SpecialsSpe
 
 PLAIN_RAISED = "0123456789+-=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVW*αβγδεθ"
 RAISED_TEXT = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂ*ᵅᵝᵞᵟᵋᶿ"
-RAISED = dict(zip(PLAIN_RAISED, RAISED_TEXT, strict=True)) | {"⊤": "ᵀ", "′": "′", "∗": "*"}
+RAISED = dict(zip(PLAIN_RAISED, RAISED_TEXT, strict=True)) | {"⊤": "ᵀ", "′": "′", "∗": "*", "∘": "°", "⋄": "⋄"}
 LOWERED = dict(zip("0123456789+-=()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
+SCRIPTS = "⁰-₟ᴬ-ᶿⱼⱽ¹²³°⋄"
+
+OTHER_ATOMS = r"[∂‖][^\s+\-−/=]*|\([^()]*\)[²³ᵀ]?"
 
 # private marks that stand in the text until its spacing is known
 LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
-RATIO, END = "\ue001", "\ue002"  # around a fraction; END also behind an index that could not be lowered
+RATIO, RATIO_END = "\ue001", "\ue006"  # around a fraction
+END = "\ue002"  # behind a fraction or an index: what follows stands apart
 JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
@@ -26,8 +30,8 @@ PLAIN = {
     ",": " ", ";": " ", "!": "",
     "quad": GAP, "qquad": GAP, "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
     "displaystyle": "", "textstyle": "", "limits": "", "mathstrut": "", "boldsymbol": "", "bm": "", "mathop": "", "substack": "",
-    "left": "", "right": "", "middle": "", "neg": "¬", "bot": "⊥", "colon": ":", "coloneqq": " := ",
-    "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "left": "", "right": "", "middle": "", "partial": "∂" + JOIN, "bmod": " mod ", "neg": "¬", "bot": "⊥", "colon": ":",
+    "coloneqq": " := ", "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
     "ne": "≠", "neq": "≠", "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
 } | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
 
@@ -36,13 +40,14 @@ def to_unicode(claim):
     """The claim in one line of Unicode text."""
     text = _converter().latex_to_text("$" + claim + "$")
     # log of a fraction and of nothing more
-    text = re.sub(rf"{FUNCTION}\s*{RATIO}([^{RATIO}{END}]*){END}(?=\s*(?:$|[=≤≥<>≈⇒→+\-−,;.)\]}}]))", r"(\1)", text)
-    text = re.sub(rf"{JOIN}\s*", "", re.sub(rf"(?<=[\w)\]}}]){LEAD}", " ", text).replace(LEAD, "").replace(RATIO, ""))
-    text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[{{^_|‖/,.)\]=⁰-₟ᵃ-ᶿ¹²³′″{END}]|$)", "", text)
+    text = re.sub(rf"{FUNCTION}\s*{RATIO}([^{RATIO}]*){RATIO_END}{END}(?=\s*(?:$|[=≤≥<>≈⇒→+\-−,;.)\]}}]))", r"(\1)", text)
+    text = re.sub(rf"{JOIN}\s*", "", re.sub(rf"(?<=[\w)\]}}]){LEAD}", " ", text))
+    text = re.sub(f"[{LEAD}{RATIO}{RATIO_END}]", "", text)
+    text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[{{^_|‖/,;:.)\]}}=+\-−*′″{SCRIPTS}{END}]|$)", "", text)
     text = re.sub(rf"[{FUNCTION}{END}]\s*", " ", text)
-    text = text.replace("”", "″").replace("’", "′")
-    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↦∈≪≫⪰⪯×])\s*", r" \1 ", text)
+    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′"))
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
+    text = re.sub(r"(?<=[^\s(\[{,])([+\-−]) ", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
     return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(r"\s+", " ", text)).strip()
 
@@ -85,17 +90,20 @@ def _converter():
 
 def _argument(node, converter, index):
     argument = node.nodeargd.argnlist[index]
-    return converter.nodelist_to_text([argument]).strip(" " + LEAD + FUNCTION + RATIO + END) if argument is not None else ""
-
-
-def _grouped(text):
-    """The text, in parentheses unless it is one factor: a word, a number, or a call."""
-    one_factor = re.fullmatch(r"[^\s+\-−/=|,]*(\([^()]*\)|\[[^\[\]]*\])?[²³ᵀ]?", text)
-    return text if one_factor else f"({text})"
+    if argument is None:
+        return ""
+    text = re.sub(rf"{JOIN}\s*|[{RATIO}{RATIO_END}]", "", converter.nodelist_to_text([argument]))
+    return text.strip(" " + LEAD + FUNCTION + END)
 
 
 def _fraction(node, l2tobj):
-    return f"{RATIO}{_grouped(_argument(node, l2tobj, 0))}/{_grouped(_argument(node, l2tobj, 1))}{END}"
+    above, below = _argument(node, l2tobj, 0), _argument(node, l2tobj, 1)
+    if not re.fullmatch(r"[^\s+\-−/=|,]*(\([^()]*\)|\[[^\[\]]*\])?[²³ᵀ]?", above):
+        above = f"({above})"
+    # a number, a symbol, or a call: what looks like a product would read as if only its first factor were below
+    if not re.fullmatch(rf"\d+|[^\W\d]?[^\W\d][^\s+\-−/=|,()\[\]]*(\([^()+\-−]*\))?[²³ᵀ]?|{OTHER_ATOMS}", below):
+        below = f"({below})"
+    return f"{RATIO}{above}/{below}{RATIO_END}{END}"
 
 
 def _binomial(node, l2tobj):
@@ -132,5 +140,5 @@ def _lowered(node, l2tobj):
 def _script(mark, table, text):
     squeezed = text.replace(" ", "").replace("−", "-")
     if all(c in table for c in squeezed):
-        return "".join(table[c] for c in squeezed)
-    return mark + (squeezed if re.fullmatch(r"\w+|[^\w\s]", squeezed) else f"({text})") + END
+        return "".join(table[c] for c in squeezed) + END
+    return mark + (text if re.fullmatch(r"[^\W_₀-₟ᴬ-ᶿⱼⱽ]+|[^\w\s]", text) else f"({text})") + END

@@ -1,0 +1,58 @@
+"""Claims in LaTeX as a terminal shows them."""
+
+import importlib
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from shared_specs.syllabus import load
+from theory_jax.latex import _converter, to_unicode
+
+READ_AS = {
+    r"\mathrm{KL}(p\,\|\,q) = \sum_x p(x)\log\frac{p(x)}{q(x)} \ge 0": "KL(p ‖ q) = ∑ₓ p(x) log(p(x)/q(x)) ≥ 0",
+    r"\nabla_\theta \mathbb{E}_{q}[f]": "∇_θ 𝔼_q[f]",
+    r"\hat p_n": "p̂ₙ",
+    r"e^{-v/2}": "e^(-v/2)",
+    r"\frac{1}{2}": "1/2",
+    r"\frac{a+b}{2u(u+1)}": "(a+b)/(2u(u+1))",
+    r"\tfrac{m}{2}\operatorname{Var}_w(x) \le \mathrm{gap}": "m/2 Var_w(x) ≤ gap",
+    r"\log\tfrac{1}{K}\sum_{k=1}^{K} x_k": "log 1/K ∑ₖ₌₁ᴷ xₖ",
+    r"\operatorname*{arg\,min}_q \mathrm{softmax}(l)": "arg min_q softmax(l)",
+    r"\sqrt{2\pi\sigma^2}": "√(2πσ²)",
+    r"x_{t-1}^{(k)}": "xₜ₋₁⁽ᵏ⁾",
+    r"f^{*}(t) = \sup_{u\ge 0}\{ut-f(u)\}": "f*(t) = sup_(u ≥ 0){ut-f(u)}",
+    r"\lVert x\rVert_2^2 < \infty": "‖x‖₂² < ∞",
+    r"f''(u) = \frac{1}{u^2}": "f″(u) = 1/u²",
+    r"\sum_{i \ne j} x_i": "∑_(i ≠ j) xᵢ",
+    r"W W^\top + s I": "W Wᵀ + s I",
+    r"\frac{\partial f}{\partial x}(x) \quad\text{at}\quad x = 0": "∂f/∂x(x)  at  x = 0",
+    r"\Bigl(\frac{w_{<n}}{1 - w_n}\Bigr)": "(w_(<n)/(1 - wₙ))",
+    r"p(z \mid x)\,dz": "p(z | x) dz",
+    r"e^{x_k}": "e^(xₖ)",
+    r"a \unheardof b": "a unheardof b",
+}
+
+
+@pytest.mark.parametrize("claim", READ_AS)
+def test_a_claim_reads_well(claim):
+    assert to_unicode(claim) == READ_AS[claim]
+
+
+def test_no_private_mark_survives():
+    for claim in READ_AS:
+        assert not re.search("[\ue000-\uf8ff]", to_unicode(claim + r" \log"))
+
+
+@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
+def test_every_claim_of_the_course_is_readable(topic):
+    """Every macro is one that the converter knows, and nothing of LaTeX is left over."""
+    known = _converter().latex_context
+    derivation = importlib.import_module("theory_jax." + topic.replace("/", ".")).derivation
+    for step in derivation.steps:
+        names = set(re.findall(r"\\([A-Za-z]+)", step.claim)) - {"begin", "end"}
+        assert {name for name in names if known.get_macro_spec(name) is known.get_macro_spec("unheardof")} == set(), step.name
+        text = to_unicode(step.claim)
+        assert text
+        assert not re.search("[\\\\$\ue000-\uf8ff]", text), text
+        assert cell_len(text) <= len(step.claim) + 8, text
