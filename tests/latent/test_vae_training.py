@@ -1,0 +1,77 @@
+"""What scikit-learn says of the linear VAE, and SciPy of the divergence."""
+
+import math
+
+import numpy as np
+import scipy.integrate
+import scipy.stats
+import torch
+from sklearn.decomposition import PCA
+
+from practice_torch.latent import vae_training as practice
+
+rng = np.random.default_rng(0)
+DATA = rng.normal(size=(60, 5)) @ rng.normal(size=(5, 5)) + 1.0
+
+
+def _fitted(latents):
+    """scikit-learn's probabilistic PCA as the parameters of a linear VAE with its exact posterior."""
+    pca = PCA(latents).fit(DATA)
+    weight = pca.components_.T * np.sqrt(pca.explained_variance_ - pca.noise_variance_)
+    m = (weight**2).sum(0) + pca.noise_variance_
+    parameters = weight, pca.mean_, np.log(pca.noise_variance_), weight.T / m[:, None], np.log(pca.noise_variance_ / m)
+    return pca, [torch.tensor(parameter) for parameter in parameters]
+
+
+def test_the_linear_vae_reaches_the_likelihood_of_probabilistic_pca():
+    """score_samples is log p(x) of every row."""
+    for latents in (1, 2, 3):
+        pca, parameters = _fitted(latents)
+        loss = practice.linear_vae_negative_elbo(torch.tensor(DATA), *parameters)
+        np.testing.assert_allclose(-loss, pca.score_samples(DATA), rtol=1e-12)
+
+
+def test_gradient_descent_from_anywhere_does_not_beat_probabilistic_pca():
+    """The maximum-likelihood model (variances divided by N, not N - 1) has the best loss that L-BFGS finds."""
+    _, (weight, mean, log_var, encoder, v) = _fitted(2)
+    rescale = (len(DATA) - 1) / len(DATA)
+    best = [weight * math.sqrt(rescale), mean, log_var + math.log(rescale), encoder / math.sqrt(rescale), v]
+    x = torch.tensor(DATA)
+    floor = practice.linear_vae_negative_elbo(x, *best).mean().item()
+    generator = torch.Generator().manual_seed(0)
+    parameters = [torch.randn(p.shape, generator=generator, dtype=p.dtype).mul(0.5).requires_grad_() for p in best]
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=500, line_search_fn="strong_wolfe", tolerance_grad=1e-9, tolerance_change=0
+    )
+
+    def closure():
+        optimizer.zero_grad()
+        loss = practice.linear_vae_negative_elbo(x, *parameters).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    reached = closure().item()
+    assert floor - 1e-9 <= reached <= floor + 1e-3
+
+
+def test_divergence_of_one_latent_agrees_with_quadrature():
+    """SciPy's adaptive integral of q (log q - log p)."""
+    for mean, log_var in ((0.3, -1.0), (-2.0, 0.7)):
+        q, p = scipy.stats.norm(mean, math.exp(log_var / 2)), scipy.stats.norm()
+        wanted, _ = scipy.integrate.quad(lambda z, q=q, p=p: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), -30, 30, epsabs=1e-12)
+        got = practice.kl_per_dimension(*(torch.tensor([[a]], dtype=torch.float64) for a in (mean, log_var)))
+        np.testing.assert_allclose(got.item(), wanted, rtol=1e-9)
+
+
+def test_weights_are_floats_of_the_default_type():
+    """Steps are integers; their weights multiply losses."""
+    steps = torch.arange(4)
+    for weights in (practice.linear_kl_weight(steps, warmup_steps=3), practice.cyclical_kl_weight(steps, cycle_length=3)):
+        assert weights.dtype == torch.get_default_dtype()
+
+
+def test_free_bits_let_nan_through():
+    """A floor must not hide a divergence that has become NaN."""
+    kl = torch.tensor([[0.1, math.nan], [0.1, 0.9]])
+    assert practice.free_bits_kl(kl, minimum=0.5).isnan().tolist() == [True, False]
