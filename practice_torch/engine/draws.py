@@ -12,7 +12,7 @@ def seed_of(seed, *words):
 
 
 class Batches:
-    """Batch number 0, 1, 2, ... of a data set: nothing but (seed, number) decides what is in it, so a resumed run needs no position.
+    """Batch number 0, 1, 2, ... of a data set: (seed, number) alone decides what is in it, so a resumed run needs no position.
 
     The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
     size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch.

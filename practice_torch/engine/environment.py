@@ -6,6 +6,7 @@ import resource
 import shlex
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def environment(device, seconds):
     }
 
 
+@cache
 def commit():
     """The checked-out commit of this code, with + if files differ from it; None outside a checkout."""
     def git(*words):

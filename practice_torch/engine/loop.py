@@ -54,6 +54,7 @@ class Training:
         self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed_of(recipe.seed, "train"))
         experiment.generator = self.generator
+        torch.manual_seed(seed_of(recipe.seed, "train", "torch"))  # dropout can draw from nothing but torch's own generator
         self.players = [self._player(phase) for phase in experiment.phases]
         self.turns = sum(player.phase.times for player in self.players)
         self.batches = Batches(self.train_data, recipe.batch_size, recipe.seed)
@@ -154,7 +155,7 @@ class Training:
             self._advance()
             step, last = self.step, self.step == recipe.steps
             if bar.due():
-                bar.show(step, next(iter(self.pending.values()))[-1].item())
+                bar.show(step, self.pending[self.players[0].phase.name, "loss"][-1].item())
             if last or step % recipe.log_every == 0:
                 self.seconds = time.perf_counter() - begun
                 self._log()
@@ -169,7 +170,8 @@ class Training:
 
     def _log(self):
         """Write the means since the last row, in float64: fetched from the device once per tensor, not once per step."""
-        for (phase, name), values in self.pending.items():
+        # sorted: a resumed run got its pending values back in another order, and must write the same bytes
+        for (phase, name), values in sorted(self.pending.items()):
             mean = torch.stack(values).double().mean().item()
             if name == "loss" and not math.isfinite(mean):
                 raise self._not_finite(phase, torch.tensor(mean), {})

@@ -1,0 +1,122 @@
+"""Small experiments and data for the tests of the engine: seconds become milliseconds, and every kind of state is there."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.loop import Training
+from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """37 points in 3 dimensions."""
+
+    points: torch.Tensor
+
+    @classmethod
+    def drawn(cls, count=37):
+        return cls(torch.randn(count, 3, generator=torch.Generator().manual_seed(5)))
+
+    @property
+    def description(self):
+        return {"shape": [3], "sha256": "of the points", "count": len(self.points)}
+
+    def __len__(self):
+        return len(self.points)
+
+    def batch(self, indices=None):
+        return {"point": self.points if indices is None else self.points[indices]}
+
+    def to(self, device):
+        return self
+
+
+class Noisy(nn.Module):
+    """Every kind of state: weights, a buffer that counts, draws from the engine's generator, and dropout from torch's."""
+
+    phases = (Phase("train", moves=("network",)),)
+
+    def __init__(self, at=None):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Tanh(), nn.Linear(5, 3))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.generator, self.at = None, at or {}
+
+    def forward(self, batch, phase):
+        x = batch["point"]
+        self.seen += len(x) if self.training else 0  # a buffer that an evaluation must leave alone
+        noisy = x + torch.randn(x.shape, generator=self.generator)
+        error = (self.network(noisy) - x).square().sum(1)
+        loss = error.mean() * (1 + 1 / self.seen)
+        if self.training and int(self.seen) // len(x) in self.at:
+            loss = self.at[int(self.seen) // len(x)](self, loss)
+        return loss, {"largest": error.detach().max()}
+
+    def evaluate(self, data):
+        return {"loss": float(self(data.batch(), "train")[0])}
+
+    def preview(self, data):
+        return {"words": Text("seen", "what was seen")}
+
+    def sample(self, count):
+        return self.preview(None)
+
+
+class Players(nn.Module):
+    """Two players who pull one number to and fro; the second plays twice a step."""
+
+    phases = (Phase("first", moves=("left",)), Phase("second", moves=("right", "scale"), times=2, learning_rate=0.5))
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Linear(3, 1), nn.Linear(3, 1)
+        self.scale = nn.Parameter(torch.ones(()))
+        self.generator, self.played, self.batches, self.frozen = None, [], [], []
+
+    def forward(self, batch, phase):
+        if self.training:
+            self.played.append(phase)
+            self.batches.append(batch["point"].clone())
+            self.frozen.append([name for name, parameter in self.named_parameters() if not parameter.requires_grad])
+        difference = (self.left(batch["point"]) - self.scale * self.right(batch["point"])).square().mean()
+        return (difference if phase == "first" else -difference), {}
+
+    def evaluate(self, data):
+        return {"loss": 0.0}
+
+    def preview(self, data):
+        return {}
+
+
+RECIPE = Recipe(
+    steps=14, batch_size=8, learning_rate=0.1, weight_decay=0.01, log_every=5, evaluate_every=7, checkpoint_every=4, seed=3
+)
+
+
+def begin(folder, at=None, *, make=Noisy, recipe=RECIPE):
+    """A new run, about to train; `at` says what befalls a noisy experiment at which step."""
+    torch.manual_seed(recipe.seed)
+    experiment = make(at) if at else make()
+    data = Points.drawn()
+    run = Run.create(folder, "toys/noisy", "toy", recipe, data.description)
+    return Training(run, recipe, experiment, data, data, cpu=True)
+
+
+def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print):
+    """The run of a folder, restored."""
+    torch.manual_seed(99)  # whatever the new process starts with must not matter
+    data = Points.drawn()
+    training = Training(Run.open(folder), recipe, make(at) if at else make(), data, data, cpu=True)
+    training.restore(say)
+    return training
+
+
+def remains(folder):
+    """The bytes that an interruption must not change: the last state, and the metrics."""
+    last = max((folder / "checkpoints").glob("step-*"))
+    return last.name, (last / "state.safetensors").read_bytes(), (folder / "metrics.csv").read_bytes()
