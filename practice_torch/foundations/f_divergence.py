@@ -117,9 +117,9 @@ def _rise(bottom, step, top):
 
 
 def _log_twice_sigmoid(x):
-    """log(2 / (1 + e^-x)) = log(1 + tanh(x/2)), accurate where it vanishes, at x = 0."""
-    low = x < -1
-    return torch.where(low, math.log(2) + logsigmoid(x), torch.log1p(torch.tanh(x.masked_fill(low, 0.0) / 2)))
+    """log(2 / (1 + e^-x)): as log(1 + tanh(x/2)) where it is small, with logsigmoid where its gradient may be."""
+    near = x.abs() < 1
+    return torch.where(near, torch.log1p(torch.tanh(x.where(near, 0.0) / 2)), math.log(2) + logsigmoid(x))
 
 
 def _jensen_shannon(log_p, log_q):

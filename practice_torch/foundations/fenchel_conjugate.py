@@ -131,6 +131,13 @@ class _LogRatio(torch.autograd.Function):
         return tangent * torch.sigmoid(s)
 
 
+def _half_tanh(v):
+    """tanh(v)/2 from e = e^-2|v|, so that its slope 2e/(1+e)^2 is small without cancelling."""
+    size = torch.where(v < 0, -v, v)
+    half = 0.5 * -_expm1(-2 * size) / (1 + torch.exp(-2 * size))
+    return torch.where(v < 0, -half, half)
+
+
 def _jeffreys(t):
     log_u = _LogRatio.apply(t)
     return _expm1(log_u) + log_u
@@ -169,7 +176,7 @@ _CONJUGATES = {
     "total_variation": _Conjugate(
         lambda t: t.clamp(min=-0.5),
         lambda t: (t >= -0.5).to(t.dtype),
-        lambda v: torch.tanh(v) / 2,
+        _half_tanh,
         at_edge=0.5,
         maximizer_at_edge=1.0,
     ),

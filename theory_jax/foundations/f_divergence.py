@@ -128,9 +128,11 @@ def _jensen_shannon(log_ratio):
 
 
 def _log_twice_sigmoid(x):
-    """log(2 / (1 + e^-x)), accurate where it vanishes, at x = 0."""
-    m = jnp.where(x < 0, -x, x)
-    return jnp.where(x < 0, x, 0.0) + jnp.log1p(jnp.tanh(m / 2))
+    """log(2 / (1 + e^-x)), accurate where it vanishes, at x = 0, and with the gradient where that does."""
+    near = jnp.abs(x) < 1
+    small = jnp.where(near, x, 0.0)
+    m = jnp.where(small < 0, -small, small)
+    return jnp.where(near, jnp.where(small < 0, small, 0.0) + jnp.log1p(jnp.tanh(m / 2)), log(2) - softplus(-x))
 
 
 def _alpha_generator(alpha):

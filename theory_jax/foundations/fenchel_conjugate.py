@@ -146,6 +146,12 @@ def _log1p(y):
     return jnp.where(negative, -magnitude, magnitude)
 
 
+def _half_tanh(v):
+    """tanh(v)/2; the derivative of jnp.tanh is 1 - tanh^2, in which small slopes cancel."""
+    m = jnp.where(v < 0, -v, v)
+    return jnp.where(v < 0, 0.5, -0.5) * _expm1(-2 * m) / (1 + jnp.exp(-2 * m))
+
+
 def _jeffreys_conjugate(t):
     log_u = -_log_omega(-t)  # f'(u) = log u + 1 - 1/u = t
     return _expm1(log_u) + log_u
@@ -181,7 +187,7 @@ _CONJUGATES = {
     "total_variation": _Conjugate(
         lambda t: jnp.where(t < -0.5, -0.5, t),
         lambda t: jnp.where(t < -0.5, 0.0, jnp.ones_like(t)),
-        lambda v: jnp.tanh(v) / 2,
+        _half_tanh,
         at_edge=0.5,
         maximizer_at_edge=1.0,
     ),
