@@ -185,7 +185,7 @@ class Checker:
             direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in keys}
 
             def along(h, direction=direction):
-                moved = with_arrays(arguments, {key: originals[key] + h * d for key, d in direction.items()})
+                moved = with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()})
                 results = self._reference(row).value_and_vjp(row.function, moved, keys, cotangents)[0]
                 return [np.where(c == 0, 0.0, c * r) for c, r in zip(cotangents, results, strict=True)]
 

@@ -31,7 +31,7 @@ def compare_networks(topic, row, precision, practice=None):
     def reference(inputs, parameters):
         native = twin.from_torch(parameters)
         gradients = twin.gradients(native, inputs, targets)
-        return twin.outputs(native, inputs) + tuple(_in_torch_layout(twin, gradients).values())
+        return twin.outputs(native, inputs) + tuple(_in_torch_layout(twin, gradients)[name] for name in start)
 
     def moved(arguments, seed):
         draw = np.random.default_rng((seed, 2))
@@ -42,8 +42,8 @@ def compare_networks(topic, row, precision, practice=None):
     outputs, gradients = torch.outputs_and_gradients(network, inputs, targets, precision)
     for i, (got, want, limit) in enumerate(zip(outputs, wanted, limits, strict=False)):
         yield _outcome(f"output {i}", got, want, limit, precision)
-    for (name, got), want, limit in zip(gradients.items(), wanted[len(outputs) :], limits[len(outputs) :], strict=True):
-        yield _outcome(f"gradient {name}", got, want, limit, precision)
+    for name, want, limit in zip(start, wanted[len(outputs) :], limits[len(outputs) :], strict=True):
+        yield _outcome(f"gradient {name}", gradients[name], want, limit, precision)
     if precision == "float64" and row.steps:
         yield from _trajectory(topic, row, twin, torch, network, start, inputs, targets)
 

@@ -13,7 +13,7 @@ from shared_specs.bridge import to_flax_layout, torch_name
 
 def build(constructor, sizes):
     """The network, its initial parameters drawn from seed 0 where it takes rngs."""
-    seeded = {"rngs": nnx.Rngs(0)} if "rngs" in inspect.signature(constructor).parameters else {}
+    seeded = {"rngs": nnx.Rngs(0)} if "rngs" in inspect.signature(constructor.__init__).parameters else {}
     return constructor(**sizes, **seeded)
 
 
