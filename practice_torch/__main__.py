@@ -95,10 +95,10 @@ def _list(command):
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("topic", "recipes", "title"):
-        table.add_column(column, no_wrap=column == "topic")
+    for column in ("topic", "recipes"):
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(row["topic"], ", ".join(row["recipes"]), row["title"])
+        table.add_row(f"{row['topic']}\n[dim]{row['title']}[/]", "\n".join(row["recipes"]))
     Console().print(table)
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
     return 0
