@@ -3,19 +3,26 @@
 A step claims something (LaTeX), says why it follows, and returns what its kind compares. The engine refuses a step that would
 pass whatever the mathematics says: one that compares nothing, or a thing with itself, or in too coarse a way to notice.
 
-Importing this module switches JAX to float64, before any step runs.
+Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import jax
 
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
 
 jax.config.update("jax_enable_x64", True)
+if jax.config.jax_compilation_cache_dir is None:
+    # a step is hundreds of small programs, each compiled on its first run on a machine and then kept
+    _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
+    jax.config.update("jax_compilation_cache_dir", str(_cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason
 
