@@ -14,7 +14,7 @@ from practice_torch.arguments import require, require_rank, require_same_shape
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Recipe
-from practice_torch.foundations.f_divergence import _row_of
+from practice_torch.foundations.f_divergence import _expm1, _row_of
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
 from practice_torch.networks.perceptron import perceptron
 
@@ -83,12 +83,6 @@ class _Fused:
     """f*(g_f(v)) as one function of v, without the detour over g_f(v), whose rounding f* would magnify."""
 
     conjugate: Callable
-
-
-def _expm1(x):
-    """e^x - 1 whose derivative stays e^x: autograd's, (e^x - 1) + 1, is rounded to nothing where e^x is small."""
-    low = x < -1
-    return torch.where(low, torch.exp(x.where(low, -1.0)) - 1, torch.expm1(x.where(~low, -1.0)))
 
 
 def _alpha_fused(alpha):

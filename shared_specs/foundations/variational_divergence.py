@@ -5,24 +5,24 @@ import numpy as np
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, log_of, log_simplex, normal, uniform, zeros
 
 LOG_2 = 0.6931471805599453
-# divergence, alpha; f and f' as functions of l = log u; critics inside the domain of f* (low, high); f'(2) and f'(1/2), by hand
+# divergence, alpha; f and f' as functions of r = log u; critics inside the domain of f* (low, high); f'(2) and f'(1/2), by hand
 GENERATORS = (
-    ("total_variation", None, lambda l: abs(np.expm1(l)) / 2, lambda l: np.sign(l) / 2, -0.45, 0.45, None),
-    ("kl", None, lambda l: np.exp(l) * l, lambda l: 1 + l, -2.0, 3.0, [1 + LOG_2, 1 - LOG_2]),
-    ("reverse_kl", None, lambda l: -l, lambda l: -np.exp(-l), -3.0, -0.2, [-0.5, -2.0]),
-    ("pearson_chi_squared", None, lambda l: np.expm1(l) ** 2, lambda l: 2 * np.expm1(l), -3.0, 3.0, [2.0, -1.0]),
-    ("neyman_chi_squared", None, lambda l: np.expm1(l) * -np.expm1(-l), lambda l: -np.expm1(-2 * l), -3.0, 0.9, [0.75, -3.0]),
-    ("squared_hellinger", None, lambda l: np.expm1(l / 2) ** 2, lambda l: -np.expm1(-l / 2), -3.0, 0.8,
+    ("total_variation", None, lambda r: abs(np.expm1(r)) / 2, lambda r: np.sign(r) / 2, -0.45, 0.45, None),
+    ("kl", None, lambda r: np.exp(r) * r, lambda r: 1 + r, -2.0, 3.0, [1 + LOG_2, 1 - LOG_2]),
+    ("reverse_kl", None, lambda r: -r, lambda r: -np.exp(-r), -3.0, -0.2, [-0.5, -2.0]),
+    ("pearson_chi_squared", None, lambda r: np.expm1(r) ** 2, lambda r: 2 * np.expm1(r), -3.0, 3.0, [2.0, -1.0]),
+    ("neyman_chi_squared", None, lambda r: np.expm1(r) * -np.expm1(-r), lambda r: -np.expm1(-2 * r), -3.0, 0.9, [0.75, -3.0]),
+    ("squared_hellinger", None, lambda r: np.expm1(r / 2) ** 2, lambda r: -np.expm1(-r / 2), -3.0, 0.8,
      [0.29289321881345248, -0.41421356237309505]),
-    ("jeffreys", None, lambda l: np.expm1(l) * l, lambda l: l - np.expm1(-l), -4.0, 4.0, [LOG_2 + 0.5, -LOG_2 - 1]),
-    ("jensen_shannon", None, lambda l: (np.exp(l) * l - (np.exp(l) + 1) * (np.logaddexp(0, l) - LOG_2)) / 2,
-     lambda l: -np.log1p(np.expm1(-l) / 2) / 2, -2.0, 0.3, [0.14384103622589046, -0.20273255405408219]),
-    ("gan", None, lambda l: np.exp(l) * l - (np.exp(l) + 1) * np.logaddexp(0, l), lambda l: -np.logaddexp(0, -l), -3.0, -0.1,
+    ("jeffreys", None, lambda r: np.expm1(r) * r, lambda r: r - np.expm1(-r), -4.0, 4.0, [LOG_2 + 0.5, -LOG_2 - 1]),
+    ("jensen_shannon", None, lambda r: (np.exp(r) * r - (np.exp(r) + 1) * (np.logaddexp(0, r) - LOG_2)) / 2,
+     lambda r: -np.log1p(np.expm1(-r) / 2) / 2, -2.0, 0.3, [0.14384103622589046, -0.20273255405408219]),
+    ("gan", None, lambda r: np.exp(r) * r - (np.exp(r) + 1) * np.logaddexp(0, r), lambda r: -np.logaddexp(0, -r), -3.0, -0.1,
      [-0.40546510810816438, -1.0986122886681098]),
-    ("alpha", -1.0, lambda l: np.expm1(l) * -np.expm1(-l) / 2, lambda l: -np.expm1(-2 * l) / 2, -3.0, 0.4, [0.375, -1.5]),
-    ("alpha", 0.5, lambda l: 2 * np.expm1(l / 2) ** 2, lambda l: -2 * np.expm1(-l / 2), -3.0, 1.7,
+    ("alpha", -1.0, lambda r: np.expm1(r) * -np.expm1(-r) / 2, lambda r: -np.expm1(-2 * r) / 2, -3.0, 0.4, [0.375, -1.5]),
+    ("alpha", 0.5, lambda r: 2 * np.expm1(r / 2) ** 2, lambda r: -2 * np.expm1(-r / 2), -3.0, 1.7,
      [0.58578643762690495, -0.82842712474619010]),
-    ("alpha", 3.0, lambda l: np.expm1(l) ** 2 * (np.exp(l) + 2) / 6, lambda l: np.expm1(2 * l) / 2, -1.0, 3.0, [1.5, -0.375]),
+    ("alpha", 3.0, lambda r: np.expm1(r) ** 2 * (np.exp(r) + 2) / 6, lambda r: np.expm1(2 * r) / 2, -1.0, 3.0, [1.5, -0.375]),
 )  # fmt: skip
 TANGENT = Cancels(4.0, "a Bregman divergence subtracts a tangent from f*: near the best critic, terms of order 1 leave nothing")
 P_ZERO, Q_ZERO = log_of([[0.0, 0.4, 0.6], [0.5, 0.5, 0.0]]), log_of([[0.3, 0.7, 0.0], [0.2, 0.2, 0.6]])
@@ -39,7 +39,10 @@ def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
         return np.sum(np.exp(log_q) * generator(log_p - log_q), axis=-1)
 
     rows = (
-        Agree("variational_lower_bound", name, given(critic_p=uniform(7, low=low, high=high), critic_q=uniform(4, low=low, high=high), **row)),
+        Agree(
+            "variational_lower_bound", name,
+            given(critic_p=uniform(7, low=low, high=high), critic_q=uniform(4, low=low, high=high), **row),
+        ),
         Agree("exact_variational_bound", name, given(**pair, critic=critic, **row)),
         Agree("variational_gap", name, given(**pair, critic=critic, **row), cancels=TANGENT),
         Law.equal(
@@ -61,7 +64,8 @@ def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
             cancels=TANGENT,
         ),
         Law.equal(
-            f"the best critic leaves no gap, {name}", given(log_p=log_simplex(5, 3, scale=0.5), log_q=log_simplex(5, 3, scale=0.5)),
+            f"the best critic leaves no gap, {name}",
+            given(log_p=log_simplex(5, 3, scale=0.5), log_q=log_simplex(5, 3, scale=0.5)),
             left=lambda f, log_p, log_q: f.variational_gap(log_p, log_q, slope(log_p - log_q), **row), right=0.0,
             cancels=TANGENT,
         ),
@@ -73,7 +77,8 @@ def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
         *rows,
         Agree("log_ratio_from_critic", name, given(critic=uniform(9, low=low, high=high), **row)),
         Anchor(
-            "log_ratio_from_critic", name, given(critic=slopes, **row), gives=[LOG_2, -LOG_2], source="T = f'(2) and f'(1/2), by hand",
+            "log_ratio_from_critic", name, given(critic=slopes, **row),
+            gives=[LOG_2, -LOG_2], source="T = f'(2) and f'(1/2), by hand",
             near_misses={"the ratio, not its logarithm": [2.0, 0.5], "log q/p": [-LOG_2, LOG_2], "bits": [1.0, -1.0],
                          "the critic itself": slopes},
         ),
@@ -98,10 +103,19 @@ def _refuses_games(function):
     good = {"log_probs_p": log_simplex(5, 3), "log_probs_q": log_simplex(5, 3), "critic": zeros(5, 3)}
     return (
         *_refusals(function, good),
-        Rejects(function, "q has another shape", given(**good | {"log_probs_q": log_simplex(5, 2)}, divergence="kl"), blames="log_probs_q"),
-        Rejects(function, "the critic has another shape", given(**good | {"critic": zeros(5, 2)}, divergence="kl"), blames="critic"),
-        Rejects(function, "p does not sum to one", given(**good | {"log_probs_p": zeros(5, 3)}, divergence="kl"), blames="log_probs_p"),
-        Rejects(function, "q does not sum to one", given(**good | {"log_probs_q": zeros(5, 3)}, divergence="kl"), blames="log_probs_q"),
+        Rejects(
+            function, "q has another shape", given(**good | {"log_probs_q": log_simplex(5, 2)}, divergence="kl"),
+            blames="log_probs_q",
+        ),
+        Rejects(
+            function, "the critic has another shape", given(**good | {"critic": zeros(5, 2)}, divergence="kl"), blames="critic"
+        ),
+        Rejects(
+            function, "p does not sum to one", given(**good | {"log_probs_p": zeros(5, 3)}, divergence="kl"), blames="log_probs_p"
+        ),
+        Rejects(
+            function, "q does not sum to one", given(**good | {"log_probs_q": zeros(5, 3)}, divergence="kl"), blames="log_probs_q"
+        ),
     )
 
 
@@ -134,10 +148,10 @@ SPEC = (
         near_misses={"clipped into the domain": -5.3, "NaN": np.nan, "that sample left out": -0.15342640972002735},
     ),
     Law.equal(
-        "shifting the critic of total variation changes nothing inside the domain", given(critic_p=uniform(7, low=-0.2, high=0.2),
-                                                                                          critic_q=uniform(4, low=-0.2, high=0.2)),
-        left=lambda f, critic_p, critic_q: f.variational_lower_bound(critic_p + 0.25, critic_q + 0.25, divergence="total_variation"),
-        right=lambda f, critic_p, critic_q: f.variational_lower_bound(critic_p, critic_q, divergence="total_variation"),
+        "shifting the critic of total variation changes nothing inside the domain",
+        given(critic_p=uniform(7, low=-0.2, high=0.2), critic_q=uniform(4, low=-0.2, high=0.2)),
+        left=lambda f, *critics: f.variational_lower_bound(*(critic + 0.25 for critic in critics), divergence="total_variation"),
+        right=lambda f, *critics: f.variational_lower_bound(*critics, divergence="total_variation"),
     ),
     Law.unbiased(
         "the bound from samples is unbiased", given(log_p=log_of([0.2, 0.5, 0.3]), log_q=log_of([0.6, 0.1, 0.3]),
@@ -150,7 +164,7 @@ SPEC = (
                 for _ in range(draws)
             ]
         ),
-        expected=lambda f, log_p, log_q, critic: f.exact_variational_bound(log_p[None], log_q[None], critic[None], divergence="kl")[0],
+        expected=lambda f, *game: f.exact_variational_bound(*(array[None] for array in game), divergence="kl")[0],
         draws=1000, detects=0.2,
     ),
     *_refuses_samples("variational_lower_bound", divergence="kl"),
@@ -161,7 +175,8 @@ SPEC = (
         given(log_probs_p=P_ZERO, log_probs_q=Q_ZERO, critic=uniform(2, 3, low=-1.0, high=0.3), divergence="jensen_shannon"),
     ),
     Anchor(
-        "exact_variational_bound", "kl", given(log_probs_p=HALF, log_probs_q=SKEW, critic=[[1.0, 0.0], [2.0, -1.0], [1.0, 1.0]], divergence="kl"),
+        "exact_variational_bound", "kl",
+        given(log_probs_p=HALF, log_probs_q=SKEW, critic=[[1.0, 0.0], [2.0, -1.0], [1.0, 1.0]], divergence="kl"),
         gives=[-0.025909580878581741, -0.92680855584782896, 0.0], source="sum p T - sum q e^(T-1), by hand",
         near_misses={"e^T for e^(T-1)": [-0.92957045711476124, -3.3784677700510463, -1.7182818284590453],
                      "p and q swapped": [-0.43393972058572116, -0.92680855584782896, 0.0],
@@ -176,7 +191,8 @@ SPEC = (
     *_refuses_games("exact_variational_bound"),
     Agree(
         "variational_gap", "p and q have zeros, the divergence is finite",
-        given(log_probs_p=P_ZERO, log_probs_q=Q_ZERO, critic=uniform(2, 3, low=-1.0, high=0.3), divergence="jensen_shannon"), cancels=TANGENT,
+        given(log_probs_p=P_ZERO, log_probs_q=Q_ZERO, critic=uniform(2, 3, low=-1.0, high=0.3), divergence="jensen_shannon"),
+        cancels=TANGENT,
     ),
     Agree(
         "variational_gap", "q = 0 < p and the divergence is infinite",
@@ -184,16 +200,20 @@ SPEC = (
         no_gradient="the value is infinite in a row",
     ),
     Anchor(
-        "variational_gap", "kl with the critic 1", given(log_probs_p=HALF, log_probs_q=SKEW, critic=full(3, 2, value=1.0), divergence="kl"),
+        "variational_gap", "kl with the critic 1",
+        given(log_probs_p=HALF, log_probs_q=SKEW, critic=full(3, 2, value=1.0), divergence="kl"),
         gives=[0.14384103622589045, 0.0, 1.1457255029306631], source="the critic 1 is worth 0: the gap is KL(p || q), by hand",
-        near_misses={"sign": [-0.14384103622589045, 0.0, -1.1457255029306631], "p and q swapped": [0.13081203594113694, 0.0, 1.3627377539886138]},
+        near_misses={"sign": [-0.14384103622589045, 0.0, -1.1457255029306631],
+                     "p and q swapped": [0.13081203594113694, 0.0, 1.3627377539886138]},
         cancels=TANGENT,
     ),
     *_refuses_games("variational_gap"),
     # Donsker and Varadhan.
     Agree("donsker_varadhan_bound", "regular", given(critic_p=normal(7), critic_q=normal(4, scale=2.0))),
     Agree("donsker_varadhan_bound", "single samples", given(critic_p=[0.7], critic_q=[-1.3])),
-    Agree("donsker_varadhan_bound", "critics of 300", given(critic_p=[300.0, -300.0, 299.0], critic_q=[300.0, -300.0, 298.5, 0.0])),
+    Agree(
+        "donsker_varadhan_bound", "critics of 300", given(critic_p=[300.0, -300.0, 299.0], critic_q=[300.0, -300.0, 298.5, 0.0])
+    ),
     Anchor(
         "donsker_varadhan_bound", "by hand", given(critic_p=[1.0, 2.0], critic_q=[0.0, 1.0986122886681098, 1.6094379124341003]),
         gives=0.40138771133189031, source="3/2 - log((1 + 3 + 5) / 3)",
@@ -207,7 +227,8 @@ SPEC = (
         cancels=Cancels(250.0, "the shift is added before and taken off after"),
     ),
     Law.at_least(
-        "no shift brings NWJ above Donsker-Varadhan", given(critic_p=normal(7), critic_q=normal(4), shift=np.linspace(-2.0, 3.0, 9)),
+        "no shift brings NWJ above Donsker-Varadhan",
+        given(critic_p=normal(7), critic_q=normal(4), shift=np.linspace(-2.0, 3.0, 9)),
         left=lambda f, critic_p, critic_q, shift: f.donsker_varadhan_bound(critic_p, critic_q),
         right=lambda f, critic_p, critic_q, shift: np.array(
             [f.variational_lower_bound(critic_p + c, critic_q + c, divergence="kl") for c in shift]
@@ -240,11 +261,13 @@ SPEC = (
     Law.equal(
         "the gradient is finite outside the slopes of f", given(critic=[0.5, -3.0, -1.5]),
         left=lambda f, critic: np.isfinite(
-            [f.gradient("log_ratio_from_critic", critic, divergence=name) for name in ("reverse_kl", "pearson_chi_squared", "gan")]
+            [f.gradient("log_ratio_from_critic", critic, divergence=d) for d in ("reverse_kl", "pearson_chi_squared", "gan")]
         ),
         right=1.0,
     ),
-    Rejects("log_ratio_from_critic", "total variation", given(critic=zeros(3), divergence="total_variation"), blames="total_variation"),
+    Rejects(
+        "log_ratio_from_critic", "total variation", given(critic=zeros(3), divergence="total_variation"), blames="total_variation"
+    ),
     Rejects("log_ratio_from_critic", "two axes", given(critic=zeros(3, 2), divergence="kl"), blames="critic"),
     *_refusals("log_ratio_from_critic", {"critic": full(3, value=-0.5)}),
 )  # fmt: skip
