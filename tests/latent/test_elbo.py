@@ -61,3 +61,35 @@ def test_functions_run_compiled_and_under_vmap():
     """torch.func transforms see each row alone; the result is that of the batch."""
     per_row = torch.vmap(lambda a, b: practice.renyi_bound(a[None], b[None], order=0.5)[0])(*PAIR)
     torch.testing.assert_close(per_row, practice.renyi_bound(*PAIR, order=0.5))
+
+
+@pytest.mark.parametrize("order", [0.0, 1.0])
+def test_the_experiment_trains_on_the_bound_of_its_order(order):
+    """The loss is minus the bound of the same draws, averaged over the batch."""
+    recipe = practice.BoundRecipe(order=order, samples=3, hidden_dims=(6,), latent_dim=2, evaluation_samples=200)
+    torch.manual_seed(0)
+    experiment = practice.BoundExperiment(recipe, (1, 2, 3))
+    image = torch.rand(5, 1, 2, 3, generator=torch.Generator().manual_seed(1))
+    experiment.generator = torch.Generator().manual_seed(2)
+    loss, _ = experiment({"image": image}, "train")
+    experiment.generator = torch.Generator().manual_seed(2)
+    pair = experiment._log_densities((image.flatten(1) > 0.5).float(), 3)
+    bound = practice.elbo(*pair) if order == 1 else practice.importance_weighted_bound(*pair)
+    torch.testing.assert_close(loss, -bound.mean())
+
+
+def test_the_experiments_bound_tends_to_the_log_likelihood_of_its_decoder():
+    """A one-dimensional z: log p(x) by the trapezoid rule over z, against L_S with many samples."""
+    recipe = practice.BoundRecipe(samples=3, hidden_dims=(6,), latent_dim=1, evaluation_samples=20_000)
+    torch.manual_seed(0)
+    experiment = practice.BoundExperiment(recipe, (1, 2, 3)).double()
+    experiment.generator = torch.Generator().manual_seed(0)
+    x = torch.tensor([[1.0, 0.0, 1.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
+    z = torch.linspace(-9.0, 9.0, 4001, dtype=torch.float64)[:, None]
+    logits = experiment.decoder(z).detach()
+    log_likelihood = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum(1)
+    log_joint = log_likelihood + torch.distributions.Normal(0.0, 1.0).log_prob(z[:, 0])
+    wanted = torch.trapezoid(log_joint.exp(), z[:, 0]).log()
+    log_w = torch.sub(*experiment._log_densities(x, 20_000)).detach()
+    estimate, spread = log_w.exp().mean(), log_w.exp().std() / 20_000**0.5
+    assert abs(estimate - wanted.exp()) <= 5 * spread

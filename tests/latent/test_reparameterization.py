@@ -70,3 +70,34 @@ def test_a_batch_is_its_rows_under_vmap():
     """torch.func transforms see each row alone."""
     per_row = torch.vmap(lambda u, logit: practice.gumbel_softmax(u[None], logit[None], temperature=0.5)[0])(UNIFORMS, LOGITS)
     torch.testing.assert_close(per_row, practice.gumbel_softmax(UNIFORMS, LOGITS, temperature=0.5))
+
+
+@pytest.mark.parametrize("estimator", ["score", "leave_one_out"])
+def test_the_experiments_estimators_are_unbiased(estimator):
+    """Two codes of three values: the gradient in the logits, averaged over draws, is that of the sum over all nine codes."""
+    recipe = practice.CategoricalRecipe(codes=2, categories=3, hidden_dim=5, samples=2, estimator=estimator)
+    torch.manual_seed(0)
+    experiment = practice.CategoricalExperiment(recipe, (1, 2, 2)).double()
+    experiment.generator = torch.Generator().manual_seed(0)
+    x = torch.tensor([[1.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
+    logits = experiment._code_logits(x).detach().requires_grad_()
+    states = torch.cartesian_prod(torch.arange(3), torch.arange(3))
+    codes = torch.nn.functional.one_hot(states, 3).double()[None]
+    probabilities = logits.softmax(-1)[0, [0, 1], states].prod(dim=1)
+    (want,) = torch.autograd.grad(probabilities @ experiment._log_likelihood(x, codes)[0], logits)
+    many = logits.detach().repeat(50_000, 1, 1).requires_grad_()
+    estimate = experiment._estimate(x.repeat(50_000, 1), many, estimator, 1.0)
+    (got,) = torch.autograd.grad(estimate.sum(), many)
+    standard_error = got.std(dim=0) / 50_000**0.5
+    assert torch.all((got.mean(dim=0) - want[0]).abs() <= 5 * standard_error)
+
+
+def test_the_temperature_falls_from_first_to_last():
+    """Geometrically, by the number of steps taken; and not beyond the last."""
+    recipe = practice.CategoricalRecipe(steps=100, first_temperature=1.0, last_temperature=0.25)
+    experiment = practice.CategoricalExperiment(recipe, (1, 2, 2))
+    seen = []
+    for step in (0, 50, 100, 200):
+        experiment.step.fill_(step)
+        seen.append(experiment._temperature())
+    assert seen == pytest.approx([1.0, 0.5, 0.25, 0.25])
