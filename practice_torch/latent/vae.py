@@ -72,12 +72,12 @@ def kl_to_standard_normal(mean, log_var):
 def _exp_above_tangent(v):
     """e^v - 1 - v >= 0, by how much the exponential exceeds its tangent at 0, to full relative accuracy."""
     near = v.abs() < 0.5
-    # v^2/2 (1 + v/3 (1 + v/4 (1 + ...))): 13 terms leave 0.5^13 2/15! < 2e-16 relative. Both branches see a harmless v where
-    # they are not used, or an infinity there would turn the gradient of `where` into NaN.
+    # v^2/2 (1 + v/3 (1 + v/4 (1 + ...))): what 13 factors leave out is below 2e-16 relative, in float32 7 leave less than 1e-7.
+    # Both branches see a harmless v where they are not used, or an infinity there would turn the gradient of `where` into NaN.
     small = torch.where(near, v, 0.0)
-    series = torch.ones_like(small)
-    for k in range(15, 2, -1):
-        series = 1 + small / k * series
+    one = series = torch.ones_like(small)
+    for k in range(15 if v.dtype == torch.float64 else 9, 2, -1):
+        series = torch.addcmul(one, small, series, value=1 / k)
     large = torch.where(near, 1.0, v)
     return torch.where(near, small.square() / 2 * series, torch.expm1(large) - large)
 
