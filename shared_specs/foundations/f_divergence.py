@@ -450,7 +450,7 @@ SPEC = (
         "no gradient is NaN where an output cannot be reached",
         given(
             log_probs=log_of([[0.5, 0.5, 0.0], [0.3, 0.7, 0.0]]),
-            log_channel=log_of([[0.5, 0.5], [1.0, 0.0], [0.2, 0.8]])[:, ::-1],
+            log_channel=log_of([[0.0, 1.0, 0.0, 0.0], [0.0, 0.25, 0.75, 0.0], [0.8, 0.2, 0.0, 0.0]]),
         ),
         left=lambda f, log_probs, log_channel: np.isfinite(f.gradient("push_through_channel", log_probs, log_channel)),
         right=1.0,
