@@ -75,3 +75,21 @@ def test_free_bits_let_nan_through():
     """A floor must not hide a divergence that has become NaN."""
     kl = torch.tensor([[0.1, math.nan], [0.1, 0.9]])
     assert practice.free_bits_kl(kl, minimum=0.5).isnan().tolist() == [True, False]
+
+
+def test_training_weighs_the_divergence_by_its_schedule_and_floor():
+    """The loss of each step is surprise + weight * floored KL; the logs say what they were, and the step survives in a buffer."""
+    recipe = practice.VaeTrainingRecipe(schedule="linear", warmup_steps=4, free_nats=0.5, hidden_dims=(5,), latent_dim=3)
+    experiment = practice.VaeTrainingExperiment(recipe, (1, 2, 3)).double()
+    batch = {"image": torch.tensor(rng.uniform(size=(7, 1, 2, 3)))}
+    x = (batch["image"].flatten(1) > 0.5).double()
+    for step in range(6):
+        experiment.generator = torch.Generator().manual_seed(step)
+        noise = torch.randn(7, 3, generator=torch.Generator().manual_seed(step))
+        logits, mean, log_var = experiment.network(x, noise)
+        surprise = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1).mean()
+        kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var).mean(0)
+        loss, logs = experiment(batch, "train")
+        torch.testing.assert_close(loss, surprise + min(step / 4, 1) * kl.clamp(min=0.5).sum())
+        torch.testing.assert_close(logs["kl"], kl.sum().detach())
+    assert experiment.state_dict()["step"].item() == 6
