@@ -20,7 +20,7 @@ FOLDER = "runs/demo"
 MODEL = f"{FOLDER}/vae"
 # title, command, and whether it answers in JSON on stdout (its progress then comes on stderr)
 PARTS = (
-    ("derivations", ("theory_jax", "run", "--all", "--json"), True),
+    ("derivations", ("theory_jax", "run", "--all", "--json", "--jobs", "0"), True),
     ("contracts", ("shared_specs", "check", "--json"), True),
     ("training", ("practice_torch", "train", "latent/vae", "digits", "--run", MODEL), False),
     ("evaluation", ("practice_torch", "evaluate", MODEL), False),

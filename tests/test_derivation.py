@@ -466,3 +466,17 @@ def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
 def test_x64_is_on_before_a_step_runs():
     program = "import theory_jax.derivation, jax.numpy as jnp; print(jnp.ones(1).dtype)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "float64"
+
+
+def test_several_processes_give_the_same_records(capsys):
+    assert main(["run", "jensen", "maximum_likelihood", "--json", "--jobs", "2"]) == 0
+    said = capsys.readouterr()
+    records = json.loads(said.out)["derivations"]
+    assert [record["topic"] for record in records] == ["foundations/jensen", "foundations/maximum_likelihood"]
+    assert all(record["passed"] and len(record["steps"]) > 5 for record in records)
+    assert "[2/2]" in said.err
+
+
+def test_a_negative_number_of_processes_is_refused(capsys):
+    assert main(["run", "jensen", "--json", "--jobs", "-1"]) == 2
+    assert capsys.readouterr().err == "error: jobs is -1; it must be 0 (one for each core) or more\n"

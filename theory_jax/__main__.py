@@ -3,13 +3,9 @@
 Exit codes: 0 every step holds, 1 a step failed, 2 usage.
 """
 
-import contextlib
-import importlib
 import json
-import math
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +13,7 @@ from typing import Annotated
 import tyro
 
 from shared_specs.syllabus import load, resolve
+from theory_jax.records import records_in_order, records_in_processes
 
 HERE = Path(__file__).parent
 
@@ -43,6 +40,8 @@ class Run:
     """Every derivation that is built."""
     json: bool = False
     """Print JSON instead of pages (progress goes to stderr)."""
+    jobs: int = 1
+    """With --json: processes to use, a derivation each; 0 means one for each core."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -104,6 +103,8 @@ def _list(command):
 
 
 def _run(command):
+    if command.jobs < 0:
+        raise UsageError(f"jobs is {command.jobs}; it must be 0 (one for each core) or more")
     asked = _asked(command)
     # a topic that is being written has its file before the syllabus calls it built: whoever names it may run it
     there = [topic for topic in asked if topic.built or _is_written(topic)]
@@ -113,11 +114,10 @@ def _run(command):
         raise UsageError(f"nothing to run: {names} is {'built yet' if command.all else 'planned, not built yet'}")
     for path in planned:
         print(f"{path}: planned, not built yet", file=sys.stderr)
-    records = []
-    for number, topic in enumerate(there, start=1):
-        if len(there) > 1 or command.json:
-            print(f"[{number}/{len(there)}] {topic.path}", file=sys.stderr, flush=True)
-        records.append(_record(topic, command))
+    if command.json and command.jobs != 1:
+        records = records_in_processes(there, jobs=command.jobs, debug=command.debug)
+    else:
+        records = records_in_order(there, pages=not command.json, debug=command.debug)
     if command.json:
         print(json.dumps({"derivations": records, "planned": planned}, indent=2, ensure_ascii=False, allow_nan=False))
     elif len(records) > 1:
@@ -149,51 +149,6 @@ def _is_written(topic):
 
 def _is_built(topic):
     return topic.built and _is_written(topic)
-
-
-def _record(topic, command):
-    """Run one derivation, print its page, and return what the JSON says of it."""
-    began = time.perf_counter()
-    record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
-    try:
-        # what a step prints belongs to the reader, not into the JSON
-        with contextlib.redirect_stdout(sys.stderr):
-            derivation = importlib.import_module("theory_jax." + topic.path.replace("/", ".")).derivation
-            results = derivation.run(debug=command.debug)
-    except Exception as error:
-        if command.debug:
-            raise
-        words = f"{type(error).__name__}: {error}"
-        print(f"error: {topic.path} does not run: {words}", file=sys.stderr)
-        return record | {"passed": False, "seconds": time.perf_counter() - began, "error": words, "steps": []}
-    record |= {"title": derivation.title, "lectures": list(derivation.lectures), "sources": list(derivation.sources)}
-    record |= {
-        "passed": all(result.passed for result in results),
-        "seconds": time.perf_counter() - began,
-        "error": "",
-        "steps": [_step(result) for result in results],
-    }
-    if not command.json:
-        from theory_jax.page import print_page
-
-        print_page(derivation, results, topic=topic.path)
-    return record
-
-
-def _step(result):
-    step = result.step
-    residual = result.residual
-    return {
-        "name": step.name,
-        "kind": step.kind,
-        "claim": step.claim,
-        "because": step.because,
-        "residual": residual if residual is not None and math.isfinite(residual) else None,
-        "tolerance": step.tolerance,
-        "since": step.since,
-        "passed": result.passed,
-        "error": result.error,
-    }
 
 
 if __name__ == "__main__":

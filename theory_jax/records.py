@@ -1,0 +1,80 @@
+"""Running the derivations of topics: what the JSON says of each, one after the other or several at a time."""
+
+import contextlib
+import importlib
+import math
+import os
+import sys
+import time
+
+
+def records_in_order(topics, *, pages, debug=False):
+    """Run one derivation after the other, and print each page as soon as its steps are done."""
+    records = []
+    for number, topic in enumerate(topics, start=1):
+        if len(topics) > 1 or not pages:
+            _progress(number, topics, topic)
+        records.append(_record(topic, pages, debug))
+    return records
+
+
+def records_in_processes(topics, *, jobs, debug=False):
+    """The same records from several processes (jobs = 0: one for each core), without pages."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    workers = min(jobs or os.cpu_count() or 1, len(topics))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_record, topic, False, debug): topic for topic in topics}
+        for number, done in enumerate(as_completed(running), start=1):
+            _progress(number, topics, running[done])
+        return [future.result() for future in running]
+
+
+def _progress(number, topics, topic):
+    print(f"[{number}/{len(topics)}] {topic.path}", file=sys.stderr, flush=True)
+
+
+def _record(topic, pages, debug):
+    """Run one derivation, print its page if asked to, and return what the JSON says of it."""
+    began = time.perf_counter()
+    record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
+    try:
+        # what a step prints belongs to the reader, not into the JSON
+        with contextlib.redirect_stdout(sys.stderr):
+            derivation = importlib.import_module("theory_jax." + topic.path.replace("/", ".")).derivation
+            results = derivation.run(debug=debug)
+    except Exception as error:
+        if debug:
+            raise
+        words = f"{type(error).__name__}: {error}"
+        print(f"error: {topic.path} does not run: {words}", file=sys.stderr)
+        return record | {"passed": False, "seconds": time.perf_counter() - began, "error": words, "steps": []}
+    record |= {"title": derivation.title, "lectures": list(derivation.lectures), "sources": list(derivation.sources)}
+    record |= {
+        "passed": all(result.passed for result in results),
+        "seconds": time.perf_counter() - began,
+        "error": "",
+        "steps": [_step(result) for result in results],
+    }
+    if pages:
+        from theory_jax.page import print_page
+
+        print_page(derivation, results, topic=topic.path)
+    return record
+
+
+def _step(result):
+    step = result.step
+    residual = result.residual
+    return {
+        "name": step.name,
+        "kind": step.kind,
+        "claim": step.claim,
+        "because": step.because,
+        "residual": residual if residual is not None and math.isfinite(residual) else None,
+        "tolerance": step.tolerance,
+        "since": step.since,
+        "passed": result.passed,
+        "error": result.error,
+    }
