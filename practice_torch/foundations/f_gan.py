@@ -224,15 +224,19 @@ def _scatter(fakes, real, axes):
     axes.set_aspect("equal", "datalim")
 
 
-_GAME = {"beta1": 0.5, "clip_norm": 1.0, "batch_size": 256, "learning_rate": 1e-3, "held_out": 0.2, "evaluate_every": 2000}
-_MODES = {"data": "eight_gaussians", "steps": 6000, "metric": "modes", "direction": "higher", "target": 6.0} | _GAME
+_GAME = {"beta1": 0.5, "clip_norm": 1.0, "batch_size": 256, "held_out": 0.2, "steps": 6000, "evaluate_every": 2000}
+_MODES = {"data": "eight_gaussians", "metric": "modes", "direction": "higher", "target": 6.0} | _GAME
 RECIPES = {
     "eight_gaussians": FGanRecipe(**_MODES),
     "eight_gaussians_kl": FGanRecipe(divergence="kl", **_MODES),
-    "eight_gaussians_reverse_kl": FGanRecipe(divergence="reverse_kl", **_MODES),
+    # Here the roles are reversed: -g_f(v) = e^-v explodes on samples that the critic refuses, -f*(g_f(v)) = 1 - v is a line.
+    "eight_gaussians_reverse_kl": FGanRecipe(divergence="reverse_kl", generator_loss="consistent", **_MODES),
     "eight_gaussians_squared_hellinger": FGanRecipe(divergence="squared_hellinger", **_MODES),
     "eight_gaussians_jensen_shannon": FGanRecipe(divergence="jensen_shannon", **_MODES),
-    "two_moons": FGanRecipe(data="two_moons", steps=6000, metric="distance", **_GAME),
+    "two_moons": FGanRecipe(data="two_moons", metric="distance", target=0.08, **_GAME),
+    "two_moons_full": FGanRecipe(
+        data="two_moons", metric="distance", hidden=256, points=262_144, **_GAME | {"batch_size": 8192, "steps": 50_000}
+    ),
 }
 
 
