@@ -15,9 +15,11 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase, phase_parameters
 from practice_torch.engine.loop import Interrupted
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.run import Run
+from practice_torch.engine.state import weights_of
 from tests.engine_toys import RECIPE, Noisy, Players, Points, begin, go_on, remains
 
-CPU_ONLY = pytest.mark.skipif(torch.cuda.is_available(), reason="bit-exactness is claimed for the CPU")
+AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 
 
 def terminate(_experiment, loss):
@@ -77,38 +79,38 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight):
 @pytest.mark.parametrize(
     "dropped",
     [
-        "experiment/network.0.weight", "experiment/seen", "generator/experiment", "generator/torch", "pending/train/loss",
-        "pending/train/largest", "optimizer/train/network.0.weight/exp_avg", "optimizer/train/network.3.bias/exp_avg_sq",
-        "optimizer/train/network.0.bias/step",
+        "experiment/network.0.weight", "experiment/seen", "average/network.3.weight", "generator/experiment", "generator/torch",
+        "pending/train/loss", "pending/train/largest", "optimizer/train/network.0.weight/exp_avg",
+        "optimizer/train/network.3.bias/exp_avg_sq", "optimizer/train/network.0.bias/step",
     ],
 )  # fmt: skip
-def test_no_item_of_the_state_is_there_for_nothing(tmp_path, straight, monkeypatch, dropped):
+def test_no_item_of_the_state_is_there_for_nothing(tmp_path, monkeypatch, dropped):
     """The exactness test would notice if any one item were not saved."""
+    begin(tmp_path / "straight", recipe=AVERAGED).train()
     with pytest.raises(Interrupted):
-        begin(tmp_path / "run", {7: terminate}).train()
+        begin(tmp_path / "run", {7: terminate}, recipe=AVERAGED).train()
+    fresh = begin(tmp_path / "fresh", recipe=AVERAGED).experiment.state_dict()
     newest = checkpoint.newest
 
     def forgetful(*arguments):
         tensors, facts = newest(*arguments)
-        assert dropped in tensors
-        fresh = begin(tmp_path / "fresh") if not (tmp_path / "fresh").exists() else None
-        if dropped.startswith("experiment/"):  # load_state_dict wants every name: give the value of a fresh run
-            tensors[dropped] = fresh.experiment.state_dict()[dropped.removeprefix("experiment/")]
-        elif dropped.startswith("generator/"):
-            tensors[dropped] = torch.Generator().manual_seed(0).get_state()
-        elif dropped.endswith("/step"):
-            tensors[dropped] = torch.zeros(())
-        elif dropped.startswith("optimizer/"):
-            tensors[dropped] = torch.zeros_like(tensors[dropped])
-        else:
+        group, name = dropped.split("/", 1)
+        if group == "pending":
             del tensors[dropped]
+        elif group == "generator":
+            tensors[dropped] = torch.Generator().manual_seed(0).get_state()
+        elif group == "optimizer":
+            tensors[dropped] = torch.zeros_like(tensors[dropped])
+        else:  # weights and buffers as a new run would have them
+            assert not torch.equal(tensors[dropped], fresh[name])
+            tensors[dropped] = fresh[name]
         return tensors, facts
 
     monkeypatch.setattr(checkpoint, "newest", forgetful)
-    training = go_on(tmp_path / "run")
+    training = go_on(tmp_path / "run", recipe=AVERAGED)
     monkeypatch.undo()
     training.train()
-    assert remains(tmp_path / "run") != straight
+    assert remains(tmp_path / "run") != remains(tmp_path / "straight")
 
 
 def test_looking_at_the_model_does_not_change_its_training(tmp_path, straight):
@@ -219,6 +221,45 @@ def test_the_optimizer_is_adamw_with_the_recipes_numbers(tmp_path):
     training.train()
     for ours, theirs in zip(training.experiment.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_of_the_weights_is_their_moving_average(tmp_path):
+    training = begin(tmp_path / "run", recipe=AVERAGED)
+    expected = {name: parameter.detach().clone() for name, parameter in training.experiment.named_parameters()}
+    assert training.average.keys() == expected.keys()
+    for step in range(1, 31):
+        training._advance()
+        decay = min(0.7, step / (step + 9))
+        for name, parameter in training.experiment.named_parameters():
+            expected[name] = decay * expected[name] + (1 - decay) * parameter.detach()
+    for name, average in training.average.items():
+        torch.testing.assert_close(average, expected[name])
+
+
+def test_evaluation_and_samples_use_the_average_and_training_does_not(tmp_path):
+    seen = []
+
+    class Watched(Noisy):
+        def evaluate(self, data):
+            seen.append(self.network[0].weight.clone())
+            return super().evaluate(data)
+
+    training = begin(tmp_path / "run", make=Watched, recipe=AVERAGED)
+    training.train()
+    weight, average = training.experiment.network[0].weight, training.average["network.0.weight"]
+    assert torch.equal(seen[-1], average) and not torch.equal(seen[-1], weight)
+    assert torch.equal(weights_of(training.run, print)[0]["network.0.weight"], average)
+    begin(tmp_path / "plain").train()
+    plain, _ = weights_of(Run.open(tmp_path / "plain"), print)
+    assert torch.equal(plain["network.0.weight"], weight.detach())  # the averaging left the training alone
+
+
+def test_the_average_resumes_exactly(tmp_path):
+    begin(tmp_path / "straight", recipe=AVERAGED).train()
+    with pytest.raises(Interrupted):
+        begin(tmp_path / "run", {9: terminate}, recipe=AVERAGED).train()
+    go_on(tmp_path / "run", recipe=AVERAGED).train()
+    assert remains(tmp_path / "run") == remains(tmp_path / "straight")
 
 
 # ---------------------------------------------------------------------------------------------------- the guard

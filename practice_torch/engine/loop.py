@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from practice_torch.engine import checkpoint
 from practice_torch.engine.draws import Batches, seed_of
@@ -56,6 +57,9 @@ class Training:
         experiment.generator = self.generator
         torch.manual_seed(seed_of(recipe.seed, "train", "torch"))  # dropout can draw from nothing but torch's own generator
         self.players = [self._player(phase) for phase in experiment.phases]
+        moved = {name: parameter for player in self.players for name, parameter in player.parameters.items()}
+        self.moved = moved if recipe.average_decay else {}
+        self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
         self.turns = sum(player.phase.times for player in self.players)
         self.batches = Batches(self.train_data, recipe.batch_size, recipe.seed)
         self.step, self.seconds, self.pending, self.stop = 0, 0.0, {}, None
@@ -107,6 +111,10 @@ class Training:
                 self._turn(player, self.batches[number])
                 number += 1
         self.step += 1
+        if self.average:
+            # the average starts short, so that it forgets the first weights even in a run of few steps
+            decay = min(self.recipe.average_decay, self.step / (self.step + 9))
+            get_ema_multi_avg_fn(decay)(list(self.average.values()), list(self.moved.values()), None)
 
     def _let_move(self, player):
         for other in self.players:
@@ -188,18 +196,24 @@ class Training:
         return self._apart("evaluate", lambda: self.experiment.evaluate(self.held_out_data))
 
     def _apart(self, purpose, look):
-        """look() without gradients, in evaluation mode, with draws of its own: looking never changes the training."""
+        """look() without gradients, at the average where there is one, with draws of its own: it never changes the training."""
         states = torch_states(self.device)
         self.experiment.generator = torch.Generator(self.device).manual_seed(seed_of(self.recipe.seed, purpose))
         torch.manual_seed(seed_of(self.recipe.seed, purpose, "torch"))
         self.experiment.eval()
+        self._swap_average()
         try:
             with torch.no_grad(), self.accelerator.autocast():
                 return look()
         finally:
+            self._swap_average()
             self.experiment.train()
             self.experiment.generator = self.generator
             set_torch_states(states)
+
+    def _swap_average(self):
+        for name, parameter in self.moved.items():
+            parameter.data, self.average[name] = self.average[name], parameter.data
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
@@ -236,6 +250,7 @@ class Training:
             for name, parameter in player.parameters.items():
                 for slot, tensor in player.optimizer.state[parameter].items():
                     tensors[f"optimizer/{player.phase.name}/{name}/{slot}"] = tensor
+        tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
         for (phase, name), values in self.pending.items():
             tensors[f"pending/{phase}/{name}"] = torch.stack(values)
         tensors["generator/experiment"] = self.generator.get_state()
@@ -256,11 +271,12 @@ class Training:
         if facts["run"] != self._identity():
             other = difference(facts["run"], self._identity())
             raise RunError(f"the checkpoints in {self.run.checkpoints} belong to another run: {other}")
-        groups = {"experiment": {}, "optimizer": {}, "pending": {}, "generator": {}}
+        groups = {"experiment": {}, "average": {}, "optimizer": {}, "pending": {}, "generator": {}}
         for key, tensor in tensors.items():
             group, name = key.split("/", 1)
             groups[group][name] = tensor
         load_weights(self.experiment, groups["experiment"], self.run.checkpoints)
+        self.average = {name: groups["average"][name].to(self.device) for name in self.moved}
         for player in self.players:
             for name, parameter in player.parameters.items():
                 prefix = f"{player.phase.name}/{name}/"

@@ -32,6 +32,8 @@ class Recipe:
     """Decoupled weight decay (AdamW); 0 is plain Adam."""
     clip_norm: float = 0.0
     """Largest global norm of a phase's gradient; 0 does not clip."""
+    average_decay: float = 0.0
+    """Decay of the running average of the weights, which evaluations and samples then use; 0 uses the weights themselves."""
     seed: int = 0
     """Seeds the split, the first weights, the order of the examples and every draw."""
     held_out: float = 0.1
@@ -55,7 +57,7 @@ class Recipe:
         for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")
-        for name in ("beta1", "beta2"):
+        for name in ("beta1", "beta2", "average_decay"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
         for name in ("weight_decay", "clip_norm"):
             self._require(name, 0 <= getattr(self, name) < float("inf"), "0 or positive, and finite")

@@ -139,7 +139,9 @@ def save_artifacts(artifacts, folder, prefix=""):
         artifact.save(path)
         captions[path.name] = artifact.caption
         paths.append(path)
-    captions_file.write_text(json.dumps(captions, indent=1) + "\n", encoding="utf-8")
+    aside = folder / ".captions.json"
+    aside.write_text(json.dumps(captions, indent=1) + "\n", encoding="utf-8")
+    aside.replace(captions_file)
     return paths
 
 

@@ -16,9 +16,12 @@ def load_weights(experiment, weights, where):
 
 
 def weights_of(run, say):
-    """(weights, step) of a run's newest sound checkpoint, for those who only look at the model."""
+    """(weights, step) of a run's newest sound checkpoint, for those who only look at the model: the average, if there is one."""
     tensors, facts = checkpoint.newest(run.checkpoints, say)
-    return {k.removeprefix("experiment/"): t for k, t in tensors.items() if k.startswith("experiment/")}, facts["step"]
+    weights = {}
+    for group in ("experiment/", "average/"):
+        weights |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
+    return weights, facts["step"]
 
 
 def verdict(recipe, metrics, step):
