@@ -79,7 +79,10 @@ def gumbel_softmax(uniforms, logits, *, temperature):
     [B, K], [B, K] -> [B, K]
     """
     require_same_shape(uniforms=uniforms, logits=logits)
-    require(temperature > 0, f"temperature is {temperature}; it must be positive")
+    if isinstance(temperature, torch.Tensor):  # annealed on the device: looking at it would stop the queue
+        require_values("temperature", temperature, lambda t: t > 0, "positive")
+    else:
+        require(temperature > 0, f"temperature is {temperature}; it must be positive")
     return logits.add(gumbel_from_uniform(uniforms)).div(temperature).softmax(dim=-1)
 
 
@@ -223,7 +226,7 @@ class CategoricalExperiment(nn.Module):
         return variances
 
     def _temperature(self):
-        progress = min(self.step.item() / self.recipe.steps, 1.0)
+        progress = (self.step / self.recipe.steps).clamp(max=1.0)
         return self.recipe.first_temperature * (self.recipe.last_temperature / self.recipe.first_temperature) ** progress
 
     def _code_logits(self, x):

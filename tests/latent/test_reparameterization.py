@@ -99,5 +99,5 @@ def test_the_temperature_falls_from_first_to_last():
     seen = []
     for step in (0, 50, 100, 200):
         experiment.step.fill_(step)
-        seen.append(experiment._temperature())
+        seen.append(float(experiment._temperature()))
     assert seen == pytest.approx([1.0, 0.5, 0.25, 0.25])
