@@ -14,9 +14,9 @@ HALVES = full(5, 3, value=0.5)
 CENTERED = Cancels(2.0, "the map is linear: its derivative centers the cotangents, whatever the values are")
 
 
-def _saturating(temperature):
-    """The uniforms below lie in (0.2, 0.8), where the noise has slopes up to 6."""
-    return Cancels(6.0 / temperature, "softmax is differentiated as p (c - sum p c): where p nears 1 both are near c")
+def _saturating(temperature, *, noise_slope=1.0):
+    why = "softmax is differentiated as p (c - sum p c): where p nears 1 both are near c"
+    return Cancels(noise_slope / temperature, why)
 
 
 def _concrete_log_mass(f, logits, temperature):
@@ -163,14 +163,17 @@ SPEC = (
     # The relaxed choice.
     *(
         Agree("gumbel_softmax", f"temperature {t:g}",
-              given(uniforms=uniform(5, 3, low=0.2, high=0.8), logits=normal(5, 3), temperature=t), cancels=_saturating(t))
+              given(uniforms=uniform(5, 3), logits=normal(5, 3), temperature=t), differentiate=("logits",), cancels=_saturating(t))
         for t in (0.1, 1.0, 20.0)
     ),
+    Agree("gumbel_softmax", "through the noise, whose slopes are up to 6 here",
+          given(uniforms=uniform(5, 3, low=0.2, high=0.8), logits=normal(5, 3), temperature=0.7),
+          differentiate=("uniforms",), cancels=_saturating(0.7, noise_slope=6.0)),
     Agree("gumbel_softmax", "uniforms near both ends", given(uniforms=ENDS, logits=normal(2, 3), temperature=0.7),
           differentiate=("logits",), cancels=_saturating(0.7)),
     Agree("gumbel_softmax", "logits of 300",
-          given(uniforms=uniform(2, 3, low=0.2, high=0.8), logits=[[300.0, -300.0, 0.0], [0.0, 301.0, 300.0]], temperature=0.7),
-          cancels=_saturating(0.7)),
+          given(uniforms=uniform(2, 3), logits=[[300.0, -300.0, 0.0], [0.0, 301.0, 300.0]], temperature=0.7),
+          differentiate=("logits",), cancels=_saturating(0.7)),
     Anchor(
         "gumbel_softmax", "temperature 1/2", given(uniforms=UNIFORMS, logits=LOGITS, temperature=0.5),
         gives=[[0.059078528621367301, 0.00026654207200279123, 0.94065492930662991],
