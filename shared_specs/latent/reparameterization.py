@@ -163,7 +163,8 @@ SPEC = (
     # The relaxed choice.
     *(
         Agree("gumbel_softmax", f"temperature {t:g}",
-              given(uniforms=uniform(5, 3), logits=normal(5, 3), temperature=t), differentiate=("logits",), cancels=_saturating(t))
+              given(uniforms=uniform(5, 3), logits=normal(5, 3), temperature=t),
+              differentiate=("logits",), cancels=_saturating(t))
         for t in (0.1, 1.0, 20.0)
     ),
     Agree("gumbel_softmax", "through the noise, whose slopes are up to 6 here",
