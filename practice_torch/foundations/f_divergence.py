@@ -291,6 +291,7 @@ class GaussianFits(nn.Module):
         values = self._divergences(self.mean, self.log_std) - self.least_possible
         return values.log().sum(), {_title(*row).replace(" ", "_"): v for row, v in zip(_ROWS, values.detach(), strict=True)}
 
+    @torch.no_grad()
     def evaluate(self, data):
         """How far each fit stays above the least divergence that any Gaussian has, relative to that; and nats per point."""
         least = self._least()
@@ -329,7 +330,6 @@ class GaussianFits(nn.Module):
         values = [f_divergence(log_p, q, divergence=d, alpha=a) for q, (d, a) in zip(log_q, _ROWS, strict=True)]
         return torch.stack(values).reshape(mean.shape)
 
-    @torch.no_grad()
     def _least(self):
         """The least divergence of each row, by a search over means and standard deviations that zooms in six times."""
         rows, steps = len(_ROWS), torch.linspace(-1.0, 1.0, 33, dtype=torch.float64, device=self.mean.device)
@@ -358,9 +358,9 @@ class GaussianFits(nn.Module):
         def draw(axes):
             axes.fill_between(x, p / width, color="0.85", label="p")
             for place, (name, curve, _) in enumerate(curves):
-                axes.plot(x, curve / curve.sum() / width, color=_color(place), label=name)
+                axes.plot(x, curve / curve.sum() / width, color=_color(place), linestyle=_dash(place), label=name)
             axes.set(xlabel="x", ylabel="density", xlim=(-6, 6), title="The best Gaussian of each divergence")
-            axes.legend(fontsize="small")
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
         return Figure(draw, "From the widest fit, which covers both modes, to the narrowest, which picks one.", size=(8.0, 5.0))
 
@@ -388,7 +388,7 @@ def _draw_generators():
             values = f_generator(log_u, divergence=name, alpha=alpha)
             axes.plot(log_u.exp(), values, color=_color(place), linestyle=_dash(place), label=_title(name, alpha))
         axes.set(xlabel="u = p/q", ylabel="f(u)", ylim=(-2.5, 4), title="Generators")
-        axes.legend(fontsize="small", ncols=2)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
     return Figure(draw, "Each divergence is the mean under q of one of these functions of the density ratio.", size=(8.0, 5.0))
 
@@ -405,7 +405,7 @@ def _draw_conjugates():
             values = products.amax(1).clamp(min=-row.at_zero)  # u = 0 is allowed too
             axes.plot(inside, values, color=_color(place), linestyle=_dash(place), label=_title(name, alpha))
         axes.set(xlabel="t", ylabel="f*(t)", ylim=(-2.5, 4), title="Conjugates: the largest u t - f(u)")
-        axes.legend(fontsize="small", ncols=2)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
     return Figure(draw, "Each conjugate up to the end of its domain, by its definition.", size=(8.0, 5.0))
 
