@@ -109,7 +109,8 @@ def calibrated_gaussian_negative_log_likelihood(x, mean):
     require_same_shape(x=x, mean=mean)
     residual = x - mean
     scale = residual.detach().abs().amax(dim=-1)
-    require_values("mean", scale, lambda scale: scale > 0, "different from x somewhere in every row (the best variance is 0)")
+    differs = "different from x somewhere in the row (shown is the largest residual): the best variance would be 0"
+    require_values("mean", scale, lambda scale: scale > 0, differs)
     # Squares are taken of residuals in units of the largest: a residual of 1e-25 must not underflow in float32. The unit cancels,
     # hence it carries no gradient.
     log_mse = (residual / scale.unsqueeze(-1)).square().mean(dim=-1).log() + 2 * scale.log()

@@ -152,4 +152,17 @@ def _two_terms(start, end, fractions):
     return (1 - fractions)[:, None] * start[:, None] + fractions[:, None] * end[:, None]
 
 
-EQUIVALENT = (Mistake("linear_interpolation", "two terms", _two_terms),)
+def _times_the_mask(x, logits, mask):
+    """Selected before the formula, multiplied after it."""
+    right.require_rank(2, x=x)
+    right.require_same_shape(x=x, logits=logits, mask=mask)
+    right.require_values("mask", mask, lambda mask: (mask == 0) | (mask == 1), "0 or 1")
+    shown = torch.where(mask == 1, x, 0.5)
+    right.require_values("x", shown, lambda x: (x >= 0) & (x <= 1), "within [0, 1]")
+    return (_terms(shown, logits) * mask).sum(-1)
+
+
+EQUIVALENT = (
+    Mistake("linear_interpolation", "two terms", _two_terms),
+    Mistake("masked_bernoulli_log_likelihood", "multiplied by the mask after x is replaced", _times_the_mask),
+)
