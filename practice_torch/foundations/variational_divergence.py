@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import torch
-import tyro
 from torch import nn
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
@@ -145,7 +144,7 @@ class GaussianPairRecipe(Recipe):
 
     modality: ClassVar[str] = "points"
     data: Fixed = "bimodal"
-    held_out: Annotated[float, tyro.conf.Fixed, tyro.conf.Suppress] = 0.5
+    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
     bound: Literal["nwj", "donsker_varadhan"] = "nwj"
     """What the critic climbs: E_p T - E_q e^(T-1), unbiased, or E_p T - log E_q e^T, tighter for the same critic."""
     dimension: int = 10

@@ -85,6 +85,18 @@ def _dead_tail(v_fake, **row):
     return right.f_gan_generator_loss(v_fake, **row)
 
 
+def _overflow_behind_where(name):
+    """A term that is not selected far out, but overflows there: 0 times inf comes back through the gradient."""
+
+    def generator_loss(v_fake, **row):
+        loss = right.f_gan_generator_loss(v_fake, **row)
+        if row["divergence"] == name:
+            return torch.where(v_fake > 50, loss, loss + 0 * v_fake.exp().pow(12))
+        return loss
+
+    return generator_loss
+
+
 def _accepts_any_alpha(v_fake, *, divergence, alpha=None):
     return right.f_gan_generator_loss(v_fake, divergence=divergence, alpha=alpha if divergence == "alpha" else None)
 
@@ -119,6 +131,8 @@ MISTAKES = (
     Mistake("f_gan_generator_loss", "an inconsistent pair for Jensen-Shannon", _inconsistent_jensen_shannon),
     Mistake("f_gan_generator_loss", "softplus that becomes the identity", _softplus_with_threshold),
     Mistake("f_gan_generator_loss", "a gradient that dies in the tail", _dead_tail),
+    Mistake("f_gan_generator_loss", "Jensen-Shannon overflows behind a where", _overflow_behind_where("jensen_shannon")),
+    Mistake("f_gan_generator_loss", "alpha overflows behind a where", _overflow_behind_where("alpha")),
     Mistake("f_gan_generator_loss", "accepts an alpha it does not take", _accepts_any_alpha, only_checks=True),
     Mistake("f_gan_alternative_generator_loss", "the consistent loss", lambda v_fake, **row: right.f_gan_generator_loss(
         v_fake, **row)),

@@ -123,7 +123,7 @@ MISTAKES = (
     Mistake("exact_variational_bound", "mean over the outcomes", lambda log_probs_p, log_probs_q, critic, **row:
             right.exact_variational_bound(log_probs_p, log_probs_q, critic, **row) / critic.shape[-1]),
     Mistake("exact_variational_bound", "above the divergence", lambda log_probs_p, log_probs_q, critic, **row:
-            right.exact_variational_bound(log_probs_p, log_probs_q, critic, **row) + 1e-3),
+            right.f_divergence(log_probs_p, log_probs_q, **row) + 1e-3),
     Mistake("variational_gap", "sign", lambda *game, **row: -right.variational_gap(*game, **row)),
     Mistake("variational_gap", "no tangent", _gap_without_slope),
     Mistake("variational_gap", "divergence the other way around", lambda log_probs_p, log_probs_q, critic, **row:
