@@ -245,7 +245,7 @@ class VaeExperiment(nn.Module):
     def _pixels(self, image):
         x = image.flatten(1)
         if self.recipe.pixels == "threshold":
-            return (x > self.recipe.threshold).to(x.dtype)
+            return torch.gt(x, self.recipe.threshold, out=torch.empty_like(x))  # x > threshold, at once as floats
         return torch.bernoulli(x, generator=self.generator) if self.recipe.pixels == "stochastic" else x
 
     def _noise(self, count):
