@@ -26,8 +26,13 @@ def require_same_shape(**arrays):
 
 
 def values_are_free(array):
-    """Whether the values can be read without stopping an accelerator, a compiler or a vmap."""
-    return array.device.type == "cpu" and not torch.compiler.is_compiling() and not torch._C._functorch.is_batchedtensor(array)
+    """Whether the values can be read without stopping an accelerator, a compiler or a vmap (also one around a grad)."""
+    if array.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    functorch = torch._C._functorch
+    while functorch.is_gradtrackingtensor(array):
+        array = functorch.get_unwrapped(array)
+    return not functorch.is_batchedtensor(array)
 
 
 def require_values(name, array, holds, allowed):

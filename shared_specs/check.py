@@ -1,5 +1,6 @@
 """What the rows mean: each row run against an implementation, one Result for each thing compared."""
 
+import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
@@ -133,15 +134,19 @@ class Checker:
 
     def _agree(self, row):
         asked = self.measure(row)
+        with_gradients = bool(asked.keys) and self.implementation.has_gradients
+        if with_gradients:
+            under_test = self._under_test(row)
+            got, gradients = under_test.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)
         # In float64 values come from a plain call, as a user makes it: only there do the checks of values run.
-        got = self._under_test(row, plain=self.precision == "float64").call(row.function, asked.arguments)
+        if self.precision == "float64" or not with_gradients:
+            got = self._under_test(row, plain=self.precision == "float64").call(row.function, asked.arguments)
         self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
-        if not asked.keys or not self.implementation.has_gradients:
+        if not with_gradients:
             return
-        got = self._under_test(row).value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
-        for key, g, w, limit in zip(asked.keys, got, asked.gradients, asked.gradient_limits, strict=True):
+        for key, g, w, limit in zip(asked.keys, gradients, asked.gradients, asked.gradient_limits, strict=True):
             name = dotted(key)
             if g.shape != w.shape:
                 yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
@@ -149,7 +154,7 @@ class Checker:
             worst, message = self._worst((g,), (w,), (limit,))
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
         if self.precision == "float64":
-            yield "central differences", *self._central_differences(row, asked.arguments, asked.keys, asked.cotangents, got)
+            yield "central differences", *self._central_differences(row, asked.arguments, asked.keys, asked.cotangents, gradients)
 
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
@@ -356,6 +361,15 @@ _measured = {}
 def _reference(topic):
     """One compiled reference a topic and process."""
     return wing("jax", topic, "float64")
+
+
+def forget():
+    """Drops everything that was compiled and measured so far."""
+    _measured.clear()
+    _reference.cache_clear()
+    wing.cache_clear()
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def _subject(row):

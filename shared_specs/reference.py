@@ -31,6 +31,7 @@ class Compiled(Implementation):
         super().__init__(cache(lambda name: _compiled(find(name))), "jax", precision)
         self._plain = find
         self._pull_backs = {}
+        self._jacobians = {}
 
     @property
     def eager(self):
@@ -44,7 +45,7 @@ class Compiled(Implementation):
         traced, static = _split(arguments)
         identity = (name, tuple(paths), tuple(sorted(static.items(), key=lambda item: item[0])))
         if identity not in self._pull_backs:
-            function = self._find(name)
+            function = self._plain(name)
 
             @jax.jit
             def pull_back(traced, cotangents):
@@ -60,12 +61,33 @@ class Compiled(Implementation):
         found = self._pull_backs[identity](self._native(traced), tuple(map(self._native, cotangents)))
         return tuple(tuple(np.asarray(array) for array in arrays) for arrays in found)
 
+    def jacobian(self, name, positional, keywords, wrt):
+        """As any implementation's, in one compiled function a shape."""
+        import jax
+
+        traced, static = _split(keywords)
+        arrays, fixed = _split(dict(enumerate(positional)))
+        identity = (name, wrt, tuple(fixed.items()), tuple(sorted(static.items(), key=lambda item: item[0])))
+        if identity not in self._jacobians:
+            function = self._plain(name)
+
+            @jax.jit
+            def of_all(arrays, traced):
+                def of_one(array):
+                    places = fixed | arrays | {wrt: array}
+                    return flatten(function(*(places[i] for i in range(len(places))), **traced, **static), self.backend, name)[0]
+
+                return jax.jacrev(of_one)(arrays[wrt])
+
+            self._jacobians[identity] = of_all
+        return np.array(self._jacobians[identity](self._native(arrays), self._native(traced)))
+
     def result_shapes(self, name, arguments):
         """As any implementation's, without computing anything."""
         import jax
 
         traced, static = _split(arguments)
-        value = jax.eval_shape(lambda traced: self._find(name)(**traced, **static), self._native(traced))
+        value = jax.eval_shape(lambda traced: self._plain(name)(**traced, **static), self._native(traced))
         return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
 
 

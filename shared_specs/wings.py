@@ -32,10 +32,12 @@ def check_in_processes(topics, backends, jobs=0):
 
 def check_wings(topic, backends):
     """What one process does: all rows of one topic."""
-    from shared_specs.check import check_topic
+    from shared_specs.check import check_topic, forget
     from shared_specs.reference import wing
 
-    return [r for name in backends for precision in PRECISIONS for r in check_topic(topic, wing(name, topic, precision))]
+    results = [r for name in backends for precision in PRECISIONS for r in check_topic(topic, wing(name, topic, precision))]
+    forget()  # what was compiled for one topic serves no other, and would fill the memory
+    return results
 
 
 def _one_thread():

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def require(condition, message):
@@ -30,11 +31,12 @@ def require_values(name, array, holds, allowed):
     """holds(array) is true everywhere; skipped for traced arrays, whose values do not exist yet."""
     if isinstance(array, jax.core.Tracer):
         return
-    ok = jnp.broadcast_to(holds(array), jnp.shape(array))
-    if not bool(jnp.all(ok)):
-        index = tuple(int(i) for i in jnp.argwhere(~ok)[0])
+    with jax.ensure_compile_time_eval():  # a constant that a jitted function closes over is read now, not traced
+        ok = np.broadcast_to(np.asarray(holds(array)), np.shape(array))
+    if not ok.all():
+        index = tuple(int(i) for i in np.argwhere(~ok)[0])
         where = f" at {list(index)}" if index else ""
-        raise ValueError(f"{name} is {jnp.asarray(array)[index]}{where}; it must be {allowed}")
+        raise ValueError(f"{name} is {np.asarray(array)[index]}{where}; it must be {allowed}")
 
 
 def require_log_probs(**arrays):
@@ -42,7 +44,8 @@ def require_log_probs(**arrays):
     for name, array in arrays.items():
         if isinstance(array, jax.core.Tracer):
             continue
-        total = jax.scipy.special.logsumexp(array, axis=-1)
-        if not bool(jnp.all(jnp.abs(total) <= 1e-5)):
-            worst = float(jnp.exp(total.ravel()[jnp.argmax(jnp.nan_to_num(jnp.abs(total.ravel()), nan=jnp.inf))]))
+        with jax.ensure_compile_time_eval():
+            total = np.asarray(jax.scipy.special.logsumexp(array, axis=-1)).ravel()
+        if not np.all(np.abs(total) <= 1e-5):
+            worst = np.exp(total[np.argmax(np.nan_to_num(np.abs(total), nan=np.inf))])
             raise ValueError(f"{name} has a row of probabilities that sums to {worst:.6g}; every row must sum to 1")
