@@ -1,0 +1,125 @@
+"""What nltk says of smoothing, and what the byte models promise."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from practice_torch.autoregressive import ngram as practice
+from practice_torch.data import text
+
+WORDS = torch.randint(0, 6, (1, 80), generator=torch.Generator().manual_seed(0))
+
+
+def _peer(kind, **options):
+    """An nltk model of pairs, fitted to WORDS."""
+    models = pytest.importorskip("nltk.lm")
+    words = [str(w) for w in WORDS[0].tolist()]
+    model = getattr(models, kind)(**options, order=2)
+    unigrams, pairs = [(w,) for w in words], list(zip(words[:-1], words[1:], strict=True))
+    model.fit([[*unigrams, *pairs]], vocabulary_text=words)
+    return model
+
+
+def test_additive_smoothing_agrees_with_nltk():
+    """nltk keeps one more word, the unknown: its row is over V + 1."""
+    counts = practice.ngram_counts(WORDS, order=2, vocabulary_size=7)
+    counts[6] = 0
+    ours = practice.additive_log_probs(counts[:6].double(), pseudo_count=1.0).exp()
+    peer = _peer("Laplace")
+    for u in range(6):
+        for w in range(6):
+            assert abs(peer.score(str(w), [str(u)]) - float(ours[u, w])) < 1e-12
+
+
+def test_kneser_ney_agrees_with_nltk_on_seen_contexts():
+    counts = practice.ngram_counts(WORDS, order=2, vocabulary_size=6).double()
+    assert bool((counts.sum(1) > 0).all())
+    ours = practice.kneser_ney_log_probs(counts, discount=0.6).exp()
+    peer = _peer("KneserNeyInterpolated", discount=0.6)
+    seen = [(u, w) for u in range(6) for w in range(6) if counts[u, w] > 0]
+    for u, w in seen:
+        assert abs(peer.score(str(w), [str(u)]) - float(ours[u, w])) < 1e-12
+
+
+def test_impossible_words_carry_no_gradient():
+    """-inf is a value, and NaN is no gradient."""
+    tables = tuple(t.log().requires_grad_() for t in (torch.tensor([0.5, 0.5, 0.0]), torch.tensor([[1.0, 0, 0]] * 3)))
+    weights = torch.tensor([0.5, 0.5]).log()
+    mixture = practice.interpolated_log_probs(tables, weights)
+    assert mixture[0, 2] == -torch.inf
+    for gradient in torch.autograd.grad(mixture[mixture > -torch.inf].sum(), tables):
+        assert bool(gradient.isfinite().all())
+    counts = torch.tensor([[2.0, 1.0, 0.0]] * 3, requires_grad=True)
+    table = practice.kneser_ney_log_probs(counts, discount=0.5)
+    (gradient,) = torch.autograd.grad(table[table > -torch.inf].sum(), counts)
+    assert bool(gradient.isfinite().all()) and bool((table[:, 2] == -torch.inf).all())
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "story.txt"
+    path.write_text("the cat sat on the mat and the dog sat on the log; caf\u00e9 \u2192 na\u00efve. " * 12 + "the end.\n" * 40)
+    return path
+
+
+def _trained(story, **fields):
+    recipe = practice.NgramRecipe(data=str(story), **fields)
+    train, held_out = text.load(story, held_out=0.2, **recipe.loading())
+    experiment = practice.build(recipe, train)
+    with torch.no_grad():
+        loss, _ = experiment(train.batch(torch.randperm(len(train))), "count")
+    return experiment, train, held_out, float(loss)
+
+
+@pytest.mark.parametrize("smoothing", ["em", "witten_bell"])
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_the_next_byte_has_a_distribution(story, order, smoothing):
+    """For contexts seen and unseen, the 256 probabilities sum to one, and none is zero."""
+    experiment, *_ = _trained(story, order=order, smoothing=smoothing)
+    contexts = torch.tensor([list(b"the"), list(b"zqx"), [255, 0, 1]])
+    windows = torch.cat([contexts.repeat_interleave(256, 0), torch.arange(256).repeat(3)[:, None]], 1)[:, -order:]
+    log_probs = experiment._log_probs(practice._packed(windows, 256)).view(3, 256)
+    torch.testing.assert_close(log_probs.exp().sum(1), torch.ones(3).double(), rtol=1e-9, atol=0)
+    assert bool(log_probs.isfinite().all())
+
+
+def test_a_model_that_was_saved_predicts_the_same(story):
+    """All that was learned is in the buffers."""
+    experiment, train, held_out, _ = _trained(story, order=4)
+    again = practice.build(experiment.recipe, train)
+    again.load_state_dict(experiment.state_dict())
+    assert again.evaluate(held_out) == experiment.evaluate(held_out)
+
+
+def test_longer_windows_and_fitted_weights_predict_better(story):
+    found = {order: _trained(story, order=order) for order in (1, 2, 4)}
+    bits = {order: e.evaluate(held_out)["bits_per_byte"] for order, (e, _, held_out, _) in found.items()}
+    assert 8 > bits[1] > bits[2] > bits[4]
+    experiment, train, *_, loss = found[4]
+    numbers = practice._packed(train.batch()["tokens"], 256)
+    assert loss > float(-experiment._log_probs(numbers).mean() / torch.log(torch.tensor(2.0)))  # left out: no self-praise
+
+
+def test_counts_are_those_of_the_contract(story):
+    """The sorted windows of the experiment say what ngram_counts says, order by order."""
+    experiment, train, *_ = _trained(story, order=3)
+    windows = train.batch()["tokens"]
+    dense = practice.ngram_counts(windows[:, 1:], order=2, vocabulary_size=256)
+    numbers, counts, contexts, totals, kinds = experiment._table(2)
+    assert torch.equal(dense.flatten()[numbers], counts) and int(counts.sum()) == int(dense.sum())
+    assert torch.equal(dense.sum(1)[contexts], totals) and torch.equal((dense > 0).sum(1)[contexts], kinds)
+
+
+def test_samples_come_from_the_generator(story):
+    experiment, *_ = _trained(story, order=3)
+    drawn = []
+    for seed in (1, 1, 2):
+        experiment.generator = torch.Generator().manual_seed(seed)
+        drawn.append(experiment.sample(2)["text"].text)
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_recipes_say_what_they_cannot():
+    with pytest.raises(ValueError, match="order is 8"):
+        dataclasses.replace(practice.RECIPES["5-gram"], order=8)
