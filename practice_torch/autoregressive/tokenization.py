@@ -5,7 +5,6 @@ import itertools
 import json
 import math
 import re
-from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from operator import add
@@ -188,14 +187,14 @@ class _Spellings(dict):
             if rank == math.inf:
                 break
             word = word.replace(self._pairs[rank], chr(256 + rank))
-        packed = array("i", map(ord, word)).tobytes()
+        packed = word.encode("utf-32-le", "surrogatepass")  # four bytes a token
         if len(self) < 2**20:  # enough for any text's frequent words; a bound on memory
             self[piece] = packed
         return packed
 
 
 def _encode(pieces, spellings):
-    return _as_tensor(b"".join(map(spellings.__getitem__, pieces)), np.intc)
+    return _as_tensor(b"".join(map(spellings.__getitem__, pieces)), "<i4")
 
 
 def _as_tensor(raw, dtype):
