@@ -17,6 +17,7 @@ from shared_specs.implementation import (
     Seen,
     arrays_in,
     dotted,
+    require_form,
     with_arrays,
 )
 from shared_specs.reference import wing
@@ -325,11 +326,8 @@ class Checker:
     # ------------------------------------------------------------------------------------------------ comparing
 
     def _same_form(self, got, wanted, floating_input, dtypes=True):
-        if len(got) != len(wanted):
-            raise Fault(f"returned {len(got)} arrays; expected {len(wanted)}")
+        require_form([g.shape for g in got], [w.shape for w in wanted])
         for g, w in zip(got, wanted, strict=True):
-            if g.shape != w.shape:
-                raise Fault(f"returned shape {list(g.shape)}; expected {list(w.shape)}")
             if dtypes and floating_input and np.issubdtype(w.dtype, np.floating) and g.dtype != self.precision:
                 raise Fault(f"returned {g.dtype} for {self.precision} input")
 

@@ -70,6 +70,15 @@ def flatten(value, native, what):
     return tuple(arrays)
 
 
+def require_form(got, wanted):
+    """Raises Fault unless the results have the expected number and shapes."""
+    if len(got) != len(wanted):
+        raise Fault(f"returned {len(got)} arrays; expected {len(wanted)}")
+    for g, w in zip(got, wanted, strict=True):
+        if g != w:
+            raise Fault(f"returned shape {list(g)}; expected {list(w)}")
+
+
 def _described(value):
     return "None" if value is None else f"a {type(value).__module__}.{type(value).__name__}".replace("builtins.", "")
 
@@ -107,7 +116,9 @@ class Implementation:
 
         def of_arrays(*arrays):
             changed = with_arrays(self._native(arguments), dict(zip(paths, arrays, strict=True)))
-            return flatten(function(**changed), self.backend, name)
+            results = flatten(function(**changed), self.backend, name)
+            require_form([tuple(r.shape) for r in results], [np.shape(c) for c in cotangents])
+            return results
 
         originals = dict(arrays_in(arguments))
         natives = [self._native(originals[path]) for path in paths]
