@@ -87,7 +87,8 @@ class Compiled(Implementation):
         import jax
 
         traced, static = _split(arguments)
-        value = jax.eval_shape(lambda traced: self._plain(name)(**traced, **static), self._native(traced))
+        function = self._plain(name)  # found out here: a module must not be imported while something is traced
+        value = jax.eval_shape(lambda traced: function(**traced, **static), self._native(traced))
         return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
 
 

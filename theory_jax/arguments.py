@@ -32,7 +32,10 @@ def require_values(name, array, holds, allowed):
     if isinstance(array, jax.core.Tracer):
         return
     with jax.ensure_compile_time_eval():  # a constant that a jitted function closes over is read now, not traced
-        ok = np.broadcast_to(np.asarray(holds(array)), np.shape(array))
+        ok = holds(array)
+    if isinstance(ok, jax.core.Tracer):  # it is held against something traced
+        return
+    ok = np.broadcast_to(np.asarray(ok), np.shape(array))
     if not ok.all():
         index = tuple(int(i) for i in np.argwhere(~ok)[0])
         where = f" at {list(index)}" if index else ""

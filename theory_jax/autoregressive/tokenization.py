@@ -258,7 +258,7 @@ def the_saving_is_at_most_the_count():
 
 
 @derivation.exact(
-    r"\texttt{a}^n:\qquad n_{aa} = n - 1, \qquad \text{saving} = \lfloor n / 2 \rfloor",
+    r"\mathrm{a}^n:\qquad n_{aa} = n - 1, \qquad \text{saving} = \lfloor n / 2 \rfloor",
     because="In aaa the pair aa occurs twice, but after the first replacement a single a is left. Greedy merging maximizes "
     "the immediate count, which overestimates self-pairs, and no step of it looks ahead: it is a heuristic for compression, "
     "not its optimum.",
