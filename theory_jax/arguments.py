@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import logsumexp
 
 
 def require(condition, message):
@@ -32,7 +33,7 @@ def require_values(name, array, holds, allowed):
     if isinstance(array, jax.core.Tracer):
         return
     with jax.ensure_compile_time_eval():  # a constant that a jitted function closes over is read now, not traced
-        ok = holds(array)
+        ok = holds(np.asarray(array))  # by NumPy, which has nothing to compile for each new shape
     if isinstance(ok, jax.core.Tracer):  # it is held against something traced
         return
     ok = np.broadcast_to(np.asarray(ok), np.shape(array))
@@ -47,8 +48,8 @@ def require_log_probs(**arrays):
     for name, array in arrays.items():
         if isinstance(array, jax.core.Tracer):
             continue
-        with jax.ensure_compile_time_eval():
-            total = np.asarray(jax.scipy.special.logsumexp(array, axis=-1)).ravel()
+        with np.errstate(all="ignore"):  # a row of -inf alone is reported below
+            total = np.ravel(logsumexp(np.asarray(array), axis=-1))
         if not np.all(np.abs(total) <= 1e-5):
             worst = np.exp(total[np.argmax(np.nan_to_num(np.abs(total), nan=np.inf))])
             raise ValueError(f"{name} has a row of probabilities that sums to {worst:.6g}; every row must sum to 1")

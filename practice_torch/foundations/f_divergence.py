@@ -146,9 +146,12 @@ def _gan(log_p, log_q):
     return log_p.exp() * logsigmoid(log_ratio) + log_q.exp() * logsigmoid(-log_ratio)
 
 
+# Gauss and Legendre's rule on [0, 1]: at import, since NumPy's solver inside a function would break a compiled graph in two.
+_NODES, _WEIGHTS = ((np.polynomial.legendre.leggauss(12) + np.array([[1.0], [0.0]])) / 2).tolist()
+
+
 def _alpha_cell(alpha):
     near_one = 1 / max(1.0, abs(alpha))
-    nodes, weights = ((np.polynomial.legendre.leggauss(12) + np.array([[1.0], [0.0]])) / 2).tolist()
     log_scale, sign = math.log(abs(alpha * (alpha - 1))), math.copysign(1.0, alpha * (alpha - 1))
 
     def cell(log_p, log_q):
@@ -157,7 +160,7 @@ def _alpha_cell(alpha):
         small = log_ratio.where(near, 0.0)
         # Near u = 1, Taylor's remainder f(u) = int_1^u (u - s) s^(alpha-2) ds: along s = e^(x l) it is
         # l int_0^1 e^(alpha x l) (e^((1-x) l) - 1) dx, an integrand of one sign, by Gauss-Legendre.
-        integrand = (w * torch.exp(alpha * x * small) * _expm1((1 - x) * small) for x, w in zip(nodes, weights, strict=True))
+        integrand = (w * torch.exp(alpha * x * small) * _expm1((1 - x) * small) for x, w in zip(_NODES, _WEIGHTS, strict=True))
         # p^alpha q^(1-alpha) less q stays exact as alpha -> 0, less p as alpha -> 1; its scale goes into the exponent, where it
         # keeps the power from overflowing.
         base, exponent, other = (log_q, alpha, alpha - 1) if alpha < 0.5 else (log_p, alpha - 1, alpha)

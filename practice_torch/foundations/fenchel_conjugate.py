@@ -118,17 +118,11 @@ class _LogRatio(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(output)
-        ctx.save_for_forward(output)
 
     @staticmethod
     def backward(ctx, gradient):
         (s,) = ctx.saved_tensors
         return gradient * torch.sigmoid(s)  # 1 / (1 + 1/u)
-
-    @staticmethod
-    def jvp(ctx, tangent):
-        (s,) = ctx.saved_tensors
-        return tangent * torch.sigmoid(s)
 
 
 def _half_tanh(v):

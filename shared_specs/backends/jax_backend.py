@@ -7,6 +7,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
+if jax.__version__.startswith("0.10."):  # XLA ends the process at a flag that it does not know
+    # Compiling is most of a check's time; XLA's older loop emitter compiles these small programs in half of it.
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {os.environ.get('XLA_FLAGS', '')}"
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_default_matmul_precision", "highest")
 _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"

@@ -75,7 +75,7 @@ def made_masks(input_order, hidden_degrees):
     size = input_order.shape[0]
     require(size > 0, "input_order is empty; it must be a permutation of 1..D")
     require_values(
-        "input_order", input_order, lambda a: jnp.sort(a) == jnp.arange(1, size + 1), f"(all of it) a permutation of 1..{size}"
+        "input_order", input_order, lambda a: np.sort(a) == np.arange(1, size + 1), f"(all of it) a permutation of 1..{size}"
     )
     highest = max(1, size - 1)
     for i, degrees in enumerate(hidden_degrees):
@@ -128,7 +128,7 @@ def ancestral_bernoulli(uniforms, logits_fn, *, order):
     size = uniforms.shape[1]
     entries = order.shape[0]
     require(entries == size, f"order has {entries} entries; it must have one for each of the {size} columns of uniforms")
-    require_values("order", order, lambda a: jnp.sort(a) == jnp.arange(1, size + 1), f"(all of it) a permutation of 1..{size}")
+    require_values("order", order, lambda a: np.sort(a) == np.arange(1, size + 1), f"(all of it) a permutation of 1..{size}")
     require_values("uniforms", uniforms, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
     sequence = jnp.argsort(order)
 

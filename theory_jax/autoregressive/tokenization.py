@@ -2,7 +2,7 @@
 
 The functions come first; the derivation below them executes the argument on these very functions. How many tokens come out
 depends on the data, so the work is done on arrays of the input's length, padded with -1, and only the last line of a function
-cuts them: all but that line runs under jit.
+cuts them: all but that line runs under jit, and that line cuts on the host, where a new length has nothing to compile.
 """
 
 from functools import partial
@@ -46,8 +46,8 @@ def merge_pair(tokens, chunk, *, pair, new_token):
     """
     _require_tokens(tokens, chunk)
     merged, chunks = _merge(tokens, chunk, *pair, new_token)
-    length = int(jnp.sum(merged >= 0))
-    return merged[:length], chunks[:length]
+    there = np.asarray(merged) >= 0
+    return _cut(merged, there), _cut(chunks, there)
 
 
 def train_byte_pairs(data, chunk, *, merges):
@@ -64,7 +64,7 @@ def train_byte_pairs(data, chunk, *, merges):
     if len(data) < 2:  # no pair anywhere
         return jnp.zeros((0, 2), int)
     pairs, counts = _train(data, chunk, merges)
-    return pairs[: int(jnp.sum(counts > 0))]
+    return _cut(pairs, np.asarray(counts) > 0)
 
 
 def encode_byte_pairs(data, chunk, merges):
@@ -78,7 +78,7 @@ def encode_byte_pairs(data, chunk, merges):
     require_same_shape(data=data, chunk=chunk)
     _require_merges(merges)
     tokens = _encode(data, chunk, merges)
-    return tokens[: int(jnp.sum(tokens >= 0))]
+    return _cut(tokens, np.asarray(tokens) >= 0)
 
 
 def decode_byte_pairs(tokens, merges):
@@ -100,6 +100,11 @@ def decode_byte_pairs(tokens, merges):
     return _expand(tokens, merges, sizes, int(jnp.sum(sizes[tokens])))
 
 
+def _cut(padded, there):
+    """What is there of an array that is padded at its end."""
+    return jnp.asarray(np.asarray(padded)[: np.count_nonzero(there)])
+
+
 def _pair_counts(tokens, chunk, vocabulary_size):
     """-1 is padding: no token, in no pair."""
     inside = (chunk[:-1] == chunk[1:]) & (tokens[:-1] >= 0) & (tokens[1:] >= 0)
@@ -107,6 +112,7 @@ def _pair_counts(tokens, chunk, vocabulary_size):
     return counts.at[tokens[:-1], tokens[1:]].add(jnp.asarray(inside, int))
 
 
+@jax.jit
 def _merge(tokens, chunk, first, second, new_token):
     """One merge on padded tokens: -1 behind the last."""
     nowhere = jnp.zeros(1, bool)
@@ -189,7 +195,7 @@ def _require_tokens(tokens, chunk):
 def _require_merges(merges):
     require_rank(2, merges=merges)
     require(merges.shape[1] == 2, f"merges has {merges.shape[1]} columns; it must have 2")
-    known = 256 + jnp.arange(merges.shape[0])[:, None]
+    known = 256 + np.arange(merges.shape[0])[:, None]
     allowed = "a token that exists before its row: row r makes token 256 + r of tokens 0..255 + r"
     require_values("merges", merges, lambda a: (a >= 0) & (a < known), allowed)
 
@@ -239,7 +245,7 @@ def a_merge_shortens_by_its_new_tokens():
     for r, pair in enumerate(_merges().tolist()):
         merged, chunk = merge_pair(tokens, chunk, pair=pair, new_token=256 + r)
         shorter.append(len(tokens) - len(merged))
-        made.append(int(jnp.sum(merged == 256 + r)))
+        made.append(np.count_nonzero(np.asarray(merged) == 256 + r))
         tokens = merged
     return jnp.array(shorter), jnp.array(made)
 
