@@ -31,7 +31,9 @@ def nudged(arguments, precision, seed, frozen=()):
 
 
 def nudge(array, precision, rng):
-    """Every finite, non-zero entry moved to one of its two neighbors in the precision."""
+    """Every finite, non-zero entry moved to one of its two neighbors in the precision; integers are exact and stay."""
+    if not np.issubdtype(np.asarray(array).dtype, np.floating):
+        return array
     direction = np.where(rng.uniform(size=np.shape(array)) < 0.5, -np.inf, np.inf).astype(precision)
     neighbor = np.nextafter(np.asarray(array).astype(precision), direction).astype(np.float64)
     return np.where(np.isfinite(array) & (np.asarray(array) != 0), neighbor, array)

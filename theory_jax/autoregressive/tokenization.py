@@ -42,7 +42,7 @@ def merge_pair(tokens, chunk, *, pair, new_token):
     r"""The tokens with each occurrence of the pair inside a chunk replaced by new_token, from left to right, not overlapping.
 
     Raises ValueError if the shapes differ or a token is negative.  Source: Sennrich et al. 2016, algorithm 1.
-    [N], [N], [2] -> [M], [M]
+    [N], [N] -> [M], [M]
     """
     _require_tokens(tokens, chunk)
     merged, chunks = _merge(tokens, chunk, *pair, new_token)
