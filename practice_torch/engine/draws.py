@@ -16,12 +16,15 @@ class Batches:
 
     The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
     size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch.
+
+    Of `count` processes each takes every count-th batch, so that together they see what one process would, in as many batches.
     """
 
     AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
 
-    def __init__(self, data, batch_size, seed):
+    def __init__(self, data, batch_size, seed, rank=0, count=1):
         self.data, self.size, self.seed = data, min(batch_size, len(data)), seed
+        self.rank, self.count = rank, count
         self._orders, self._ready, self._first, self._together = {}, [], 0, 1
 
     def __getitem__(self, number):
@@ -29,10 +32,10 @@ class Batches:
             self._gather(number)
         return self._ready[number - self._first]
 
-    def indices(self, number, count=1):
-        """The examples of `count` batches in a row."""
+    def indices(self, number):
+        """The examples of a batch, numbered over all processes."""
         epoch, first = divmod(number * self.size, len(self.data))
-        missing = count * self.size
+        missing = self.size
         parts = []
         while missing:
             parts.append(self._order(epoch)[first : first + missing])
@@ -41,7 +44,8 @@ class Batches:
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def _gather(self, number):
-        several = self.data.batch(self.indices(number, self._together))
+        numbers = ((number + i) * self.count + self.rank for i in range(self._together))
+        several = self.data.batch(torch.cat([self.indices(n) for n in numbers]))
         parts = zip(*(tensor.split(self.size) for tensor in several.values()), strict=True)
         self._ready, self._first = [dict(zip(several, part, strict=True)) for part in parts], number
         one = sum(tensor.nbytes for tensor in self._ready[0].values())

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 
-def environment(device, seconds):
+def environment(device, seconds, processes=1):
     """The content of environment.json."""
     memory = {"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)}
     if device.type == "cuda":
@@ -21,6 +21,7 @@ def environment(device, seconds):
     return {
         "versions": {"python": platform.python_version()} | {name: version(name) for name in ("torch", "accelerate", "numpy")},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "processes": processes,
         "threads": torch.get_num_threads(),
         "command": _command(),
         "commit": commit(),

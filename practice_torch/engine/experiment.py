@@ -9,6 +9,10 @@ An experiment is a `torch.nn.Module` with
     sample(count) -> dict          name -> artifact, drawn from the trained model alone
     generator                      every draw comes from it; the engine sets it, seeds it and saves its state
 
+and, where the loss is a mean over something else than the examples of the batch (the valid tokens, say),
+
+    count(batch, phase)            over how many: gradients of several batches or processes are weighted by it
+
 and is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained model can be
 sampled without its data. Whatever has to survive an interruption is a parameter or a buffer.
 """

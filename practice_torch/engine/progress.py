@@ -12,10 +12,10 @@ IN_TERMINAL, IN_LOG = 0.5, 5.0  # seconds between updates
 class Bar:
     """Steps done, steps per second, time left and loss. `due` is cheap: it is asked in every step."""
 
-    def __init__(self, title, total, done, console=None):
-        self.title, self.total, self.first = title, total, done
+    def __init__(self, title, total, done, console=None, quiet=False):
+        self.title, self.total, self.first, self.quiet = title, total, done, quiet
         self.console = console or Console(stderr=True)
-        self.live = self.console.is_terminal
+        self.live = self.console.is_terminal and not quiet
         self.started = self.shown = time.perf_counter()
         self.rest = IN_TERMINAL if self.live else IN_LOG
         self.progress = Progress(
@@ -33,7 +33,7 @@ class Bar:
 
     def due(self):
         """Whether it is time to show something."""
-        return time.perf_counter() - self.shown >= self.rest
+        return not self.quiet and time.perf_counter() - self.shown >= self.rest
 
     def show(self, step, loss):
         """Step and loss of now."""
@@ -49,6 +49,8 @@ class Bar:
 
     def say(self, line):
         """A line above the bar."""
+        if self.quiet:
+            return
         if self.live:
             self.progress.console.print(line, markup=False, highlight=False)
         else:

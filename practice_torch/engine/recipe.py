@@ -29,7 +29,15 @@ class Recipe:
     beta2: float = 0.999
     """Decay of Adam's second moment."""
     weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW); 0 is plain Adam."""
+    """Decoupled weight decay (AdamW) of matrices and kernels; biases and gains are never decayed. 0 is plain Adam."""
+    warmup_steps: int = 0
+    """Steps over which the step size rises from near zero."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """What the step size does after the warm-up."""
+    final_learning_rate: float = 0.0
+    """Where the cosine ends, as a fraction of the learning rate."""
+    accumulate: int = 1
+    """Batches whose gradients make one update, as if they were one batch of that many times the size."""
     clip_norm: float = 0.0
     """Largest global norm of a phase's gradient; 0 does not clip."""
     average_decay: float = 0.0
@@ -46,6 +54,8 @@ class Recipe:
     """Steps between checkpoints."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard, too, into RUN/tensorboard."""
     target: float | None = None
     """What the metric should reach; none for data that nobody has measured."""
     metric: Fixed = "loss"
@@ -54,13 +64,15 @@ class Recipe:
     """Whether a lower or a higher metric is better."""
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "accumulate", "log_every", "evaluate_every", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")
         for name in ("beta1", "beta2", "average_decay"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
         for name in ("weight_decay", "clip_norm"):
             self._require(name, 0 <= getattr(self, name) < float("inf"), "0 or positive, and finite")
+        self._require("warmup_steps", 0 <= self.warmup_steps < self.steps, f"0 or more, and less than steps ({self.steps})")
+        self._require("final_learning_rate", 0 <= self.final_learning_rate <= 1, "a fraction between 0 and 1")
         self._require("seed", 0 <= self.seed < 2**63, "between 0 and 2^63 - 1")
         self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
         self._require("target", self.target is None or self.target == self.target, "a number or None")

@@ -4,6 +4,7 @@
     environment.json   versions, device, command, commit; seconds and peak memory
     metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
     times.csv          step, seconds spent training (these do differ from run to run)
+    tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png or .txt, captions.json
     evaluation.json    the metrics on held-out data, beside the target
@@ -101,6 +102,53 @@ class Run:
             raise RunError(f"{self.folder / 'recipe.json'} does not fit the recipe of {self.asked['topic']}: {error}") from None
 
 
+class Records:
+    """What a run writes down as it goes: metrics.csv, times.csv and, if asked, TensorBoard's files. Without a folder: nothing.
+
+    lengths: how long the two files were when the checkpoint was made from which the run goes on. tensorboard: the step from
+    which on its files are written, None for no files.
+    """
+
+    def __init__(self, folder, lengths=None, tensorboard=None):
+        self._rows, self._board = (), None
+        if folder is None:
+            return
+        files = zip(("metrics.csv", "times.csv"), lengths or (None, None), strict=True)
+        self._rows = [Rows(folder / name, length) for name, length in files]
+        if tensorboard is not None:
+            self._board = _tensorboard(folder / "tensorboard", tensorboard)
+
+    def add(self, step, phase, name, value):
+        """One number of one phase at one step."""
+        if self._rows:
+            self._rows[0].add(step, phase, name, value)
+        if self._board:
+            self._board.add_scalar(f"{phase}/{name}", value, step)
+
+    def time(self, step, seconds):
+        """The seconds that training has taken until this step; all rows so far can be read by others from here on."""
+        if self._rows:
+            self._rows[1].add(step, round(seconds, 3))
+        for rows in self._rows:
+            rows.flush()
+
+    def sync(self):
+        """Everything on disk; how long the two files are."""
+        return [rows.sync() for rows in self._rows]
+
+    def close(self):
+        for file in (*self._rows, *filter(None, [self._board])):
+            file.close()
+
+
+def _tensorboard(folder, step):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise RunError("--tensorboard needs the package tensorboard: pip install tensorboard, or leave the flag out") from None
+    return SummaryWriter(folder, purge_step=step + 1)  # what an interrupted run wrote after its last checkpoint comes again
+
+
 class Rows:
     """A CSV file that grows row by row, and can be cut back to where a checkpoint saw it."""
 
@@ -136,7 +184,9 @@ def save_artifacts(artifacts, folder, prefix=""):
     paths = []
     for name, artifact in artifacts.items():
         path = folder / f"{prefix}{name}{artifact.suffix}"
-        artifact.save(path)
+        aside = folder / f".{path.name}"  # the same suffix: writers choose the format by it
+        artifact.save(aside)
+        aside.replace(path)
         captions[path.name] = artifact.caption
         paths.append(path)
     aside = folder / ".captions.json"

@@ -1,0 +1,83 @@
+"""The players of an experiment: what each one's optimizer moves, what one turn does, and when a turn has gone wrong."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import phase_parameters
+from practice_torch.engine.schedule import learning_rate_factor
+
+
+@dataclass(frozen=True)
+class Player:
+    """A phase, the parameters it moves (by name), and the optimizer that moves them (None: nothing to move)."""
+
+    phase: object
+    parameters: dict
+    optimizer: object
+    learning_rate: float
+
+    def set_learning_rate(self, step, recipe):
+        """The step size of step `step`."""
+        for group in self.optimizer.param_groups if self.optimizer else ():
+            group["lr"] = self.learning_rate * learning_rate_factor(step, recipe)
+
+
+def make_player(experiment, phase, recipe):
+    """A phase with the optimizer of its own that the recipe asks for."""
+    parameters = dict(phase_parameters(experiment, phase))
+    learning_rate = phase.learning_rate or recipe.learning_rate
+    if not parameters:
+        return Player(phase, parameters, None, learning_rate)
+    optimizer = torch.optim.AdamW(
+        _by_decay(parameters.values(), recipe.weight_decay), lr=learning_rate, betas=(recipe.beta1, recipe.beta2), eps=1e-8,
+        fused=True,
+    )  # fmt: skip
+    return Player(phase, parameters, optimizer, learning_rate)
+
+
+def _by_decay(parameters, decay):
+    """Only what multiplies inputs is decayed: a decayed bias or gain would pull the function, not its complexity."""
+    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+    others = [parameter for parameter in parameters if parameter.ndim < 2]
+    groups = ({"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
+
+
+def let_move(player, players):
+    """Freeze all parameters but the player's own; gradients still flow through the others."""
+    for other in players:
+        for parameter in other.parameters.values():
+            parameter.requires_grad_(False)
+    for parameter in player.parameters.values():
+        parameter.requires_grad_(True)
+
+
+def weights_of_batches(experiment, batches, phase, processes):
+    """By what the mean losses of the batches are multiplied, so that their gradients make that of one large batch.
+
+    sum_k n_k l_k / sum n, over the batches of all processes; times the number of processes, over which gradients are averaged.
+    """
+    if len(batches) == processes.count == 1:
+        return (1.0,)
+    count = getattr(experiment, "count", lambda batch, phase: len(next(iter(batch.values()))))
+    counts = torch.stack([torch.as_tensor(count(batch, phase), dtype=torch.float64) for batch in batches])
+    return processes.count * counts / processes.total(counts.sum().to(processes.device)).to(counts.device)
+
+
+def not_finite(what, phase, step, experiment, logs, recipe, checkpoints):
+    """The error for a loss or a gradient that is no number: which tensor was the first that the eye can reach."""
+    named = [(f"gradient of {name}", p.grad) for name, p in experiment.named_parameters() if p.grad is not None]
+    named += list(experiment.state_dict().items()) + [(f"log {name}", value) for name, value in logs.items()]
+    culprit = next((name for name, t in named if t.is_floating_point() and not bool(t.isfinite().all())), None)
+    first = f"{culprit} is not finite" if culprit else "all weights and gradients are still finite"
+    return RunError(
+        f"the {what} at step {step} in phase {phase} ({first}); lower --learning-rate (now {recipe.learning_rate:g}) or set "
+        f"--clip-norm; the last good checkpoint is kept in {checkpoints}"
+    )
+
+
+def is_finite(tensor):
+    return math.isfinite(tensor.item())

@@ -1,0 +1,55 @@
+"""Several processes that train one model: who is first, what all of them know, and when they wait for each other.
+
+accelerate's launcher starts them and says through the environment who they are; without it there is one process, and nothing here
+costs anything.
+"""
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object, reduce
+
+from practice_torch.engine.errors import RunError
+
+
+class Processes:
+    """The processes of a run. `rank` counts from 0; the first one writes, all of them train."""
+
+    def __init__(self, cpu=False):
+        state = PartialState(cpu=cpu)
+        self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
+        self._wait = state.wait_for_everyone
+
+    @property
+    def first(self):
+        return self.rank == 0
+
+    def of_the_first(self, make):
+        """What make() returns in the first process, in every process. Its RunError is raised in every process, too."""
+        if self.count == 1:
+            return make()
+        answer = [None, None]
+        if self.first:
+            try:
+                answer = [make(), None]
+            except RunError as error:
+                answer = [None, str(error)]
+        value, complaint = broadcast_object_list(answer)
+        if complaint is not None:
+            raise RunError(complaint)
+        return value
+
+    def from_all(self, value):
+        """The values of all processes in a list by rank, in every process."""
+        return [value] if self.count == 1 else gather_object([value])
+
+    def total(self, tensor):
+        """The sum over the processes."""
+        return tensor if self.count == 1 else reduce(tensor, "sum")
+
+    def mean(self, tensor):
+        """The mean over the processes."""
+        return tensor if self.count == 1 else reduce(tensor, "mean")
+
+    def wait(self):
+        """Until every process has come here."""
+        if self.count > 1:
+            self._wait()

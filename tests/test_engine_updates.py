@@ -1,0 +1,160 @@
+"""What one update is: large batches in parts, step sizes over time, decay, and norms that are no numbers."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.schedule import learning_rate_factor
+from tests.engine_toys import RECIPE, Noisy, Points, begin
+
+
+class Weighted(nn.Module):
+    """A mean over the valid coordinates of the batch, as a text's loss is one over its valid tokens; all in float64."""
+
+    phases = (Phase("train", moves=("linear",)),)
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3, dtype=torch.float64)
+        self.generator, self.gradients = None, []
+        self.linear.weight.register_post_accumulate_grad_hook(lambda p: self.gradients.append(p.grad.clone()))
+
+    def valid(self, batch):
+        return batch["point"] > 0.3  # many in one batch, few in another
+
+    def forward(self, batch, phase):
+        error = (self.linear(batch["point"].double()) - 1).square()
+        return (error * self.valid(batch)).sum() / self.valid(batch).sum().clamp(min=1), {}
+
+    def count(self, batch, phase):
+        return self.valid(batch).sum()
+
+    def evaluate(self, data):
+        return {"loss": float(self(data.batch(), "train")[0])}
+
+    def preview(self, data):
+        return {}
+
+
+class Miscounted(Weighted):
+    """Forgets that its batches are of different weight."""
+
+    count = property()
+
+
+def changed(**fields):
+    return Recipe(**(RECIPE.fields() | fields))
+
+
+def trained(folder, make=Weighted, **fields):
+    training = begin(folder, make=make, recipe=changed(**fields))
+    training.train()
+    return training.experiment
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path):
+    whole = trained(tmp_path / "whole", batch_size=24)
+    parts = trained(tmp_path / "parts", batch_size=6, accumulate=4)
+    for large, small in zip(whole.gradients, parts.gradients[3::4], strict=True):  # the fourth completes the sum
+        torch.testing.assert_close(large, small, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(whole.linear.weight, parts.linear.weight, rtol=1e-10, atol=0)
+
+
+def test_a_plain_mean_of_unequal_batches_is_another_gradient(tmp_path):
+    """Without `count` the engine weighs by examples: the test above can fail."""
+    whole = trained(tmp_path / "whole", batch_size=24)
+    parts = trained(tmp_path / "parts", make=Miscounted, batch_size=6, accumulate=4)
+    assert (whole.gradients[0] - parts.gradients[3]).abs().max() > 1e-3
+
+
+def test_logged_losses_of_accumulated_batches_are_those_of_the_large_batch(tmp_path):
+    rows = {}
+    for name, fields in {"whole": {"batch_size": 24}, "parts": {"batch_size": 6, "accumulate": 4}}.items():
+        trained(tmp_path / name, **fields)
+        lines = (tmp_path / name / "metrics.csv").read_text().splitlines()
+        rows[name] = [float(line.rsplit(",", 1)[1]) for line in lines if ",train,loss," in line]
+    assert len(rows["whole"]) == 3
+    assert rows["whole"] == pytest.approx(rows["parts"], rel=1e-10)
+
+
+def test_the_schedule_warms_up_and_falls_along_half_a_cosine():
+    recipe = changed(steps=110, warmup_steps=10, schedule="cosine", final_learning_rate=0.1)
+    assert [learning_rate_factor(step, recipe) for step in (1, 5, 10)] == [0.1, 0.5, 1.0]
+    assert learning_rate_factor(60, recipe) == pytest.approx(0.55, abs=1e-15)  # half-way between 1 and 0.1
+    assert learning_rate_factor(35, recipe) == pytest.approx(0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2, abs=1e-15)
+    assert learning_rate_factor(110, recipe) == pytest.approx(0.1, abs=1e-15)
+    constant = changed(steps=110, warmup_steps=10)
+    assert [learning_rate_factor(step, constant) for step in (2, 10, 110)] == [0.2, 1.0, 1.0]
+
+
+def test_the_optimizer_follows_the_schedule(tmp_path):
+    """A bias with a constant gradient moves by the step size: Adam divides the gradient by itself."""
+    seen = []
+
+    class Constant(Noisy):
+        def forward(self, batch, phase):
+            if self.training:
+                seen.append(self.network[3].bias.detach().clone())
+            return self.network[3].bias.sum(), {}
+
+    begin(tmp_path / "run", make=Constant, recipe=changed(steps=6, warmup_steps=3, schedule="cosine", learning_rate=0.25)).train()
+    moved = [float((before - after)[0]) for before, after in zip(seen, seen[1:], strict=False)]
+    factors = [1 / 3, 2 / 3, 1.0, 0.75, 0.25]
+    assert moved == pytest.approx([0.25 * factor for factor in factors], rel=1e-5)
+
+
+def test_only_matrices_are_decayed(tmp_path):
+    """With no gradient at all, what still moves is what is decayed: theta (1 - lr decay) a step."""
+
+    class Still(Noisy):
+        def forward(self, batch, phase):
+            return sum((p * 0).sum() for p in self.parameters()), {}
+
+    training = begin(tmp_path / "run", make=Still, recipe=changed(steps=3, weight_decay=0.5, learning_rate=0.1))
+    before = {name: p.detach().clone() for name, p in training.experiment.named_parameters()}
+    training.train()
+    for name, after in training.experiment.named_parameters():
+        torch.testing.assert_close(after, before[name] * (0.95**3 if after.ndim == 2 else 1.0), rtol=1e-6, atol=0)
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_before_the_step_where_it_is_clipped(tmp_path):
+    def poisoned(experiment, loss):
+        return loss + (experiment.network[0].bias * 0).sum().square().sqrt()
+
+    training = begin(tmp_path / "run", {10: poisoned}, recipe=changed(clip_norm=1.0))
+    with pytest.raises(RunError, match=r"gradient's norm is nan at step 10 .*gradient of network\.0\.bias is not finite"):
+        training.train()
+    assert all(bool(p.isfinite().all()) for p in training.experiment.parameters())
+
+
+def test_tensorboard_gets_the_same_numbers(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    begin(tmp_path / "run", recipe=changed(tensorboard=True)).train()
+    events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    rows = [line.split(",") for line in (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]]
+    written = [(int(step), float(value)) for step, phase, name, value in rows if (phase, name) == ("train", "loss")]
+    shown = [(event.step, event.value) for event in events.Scalars("train/loss")]
+    assert [step for step, _ in shown] == [step for step, _ in written] == [5, 10, 14]
+    assert [value for _, value in shown] == pytest.approx([value for _, value in written], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("accumulate", 0), ("warmup_steps", -1), ("warmup_steps", 14), ("final_learning_rate", 1.5)],
+)
+def test_what_a_schedule_cannot_be(field, value):
+    with pytest.raises(ValueError, match=f"{field} is {value}"):
+        changed(**{field: value})
+
+
+def test_points_make_batches_of_different_weight():
+    """The toy is what it says: otherwise the tests of weighting would prove nothing."""
+    points = Points.drawn().points
+    counts = {int((part > 0.3).sum()) for part in points[:36].split(6)}
+    assert len(counts) > 2
