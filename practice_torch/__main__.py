@@ -123,16 +123,18 @@ def _train(command, words, fields):
     import torch
 
     from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.processes import Processes
     from practice_torch.engine.run import Run
 
+    processes = Processes(command.cpu)
     data = load_data(recipe)
     torch.manual_seed(recipe.seed)
     experiment = module.build(recipe, data[0])
-    run = Run.create(command.run, path, name, recipe, data[0].description)
+    run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))
     try:
         return _to_the_end(run, recipe, experiment, data, command)
     except BaseException:
-        if not list(run.checkpoints.glob("step-*")):
+        if processes.first and not list(run.checkpoints.glob("step-*")):
             run.remove()
         raise
 
@@ -192,14 +194,19 @@ def _to_the_end(run, recipe, experiment, data, command):
     from practice_torch.engine.loop import Interrupted, Training
 
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
+    first = training.processes.first  # of several processes one speaks
     if command.resume:
-        training.restore(say=lambda line: print(f"warning: {line}", file=sys.stderr))
-        print(f"going on after step {training.step} of {recipe.steps}", file=sys.stderr)
+        training.restore(say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
+        if first:
+            print(f"going on after step {training.step} of {recipe.steps}", file=sys.stderr)
     try:
         training.train()
     except Interrupted as stop:
-        print(f"{stop}; go on with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
+        if first:
+            print(f"{stop}; go on with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
         return 128 + stop.signal_number
+    if not first:
+        return 0
     _write_report(run)
     _show(run)
     print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
