@@ -8,6 +8,7 @@ from torch import nn
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Training
+from practice_torch.engine.processes import Processes
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.run import Run
 
@@ -103,7 +104,7 @@ def begin(folder, at=None, *, make=Noisy, recipe=RECIPE):
     torch.manual_seed(recipe.seed)
     experiment = make(at) if at else make()
     data = Points.drawn()
-    run = Run.create(folder, "toys/noisy", "toy", recipe, data.description)
+    run = Processes(cpu=True).of_the_first(lambda: Run.create(folder, "toys/noisy", "toy", recipe, data.description))
     return Training(run, recipe, experiment, data, data, cpu=True)
 
 

@@ -58,7 +58,7 @@ def wright_omega(x):
     Source: Corless & Jeffrey 2002.
     [B] -> [B]
     """
-    log_omega = -_LogRatio.apply(1 - x)
+    log_omega = -_log_ratio(1 - x)
     # The root is known in its logarithm: exact for small omega; for large omega, x - log omega loses less than exp does.
     return torch.where(x > 1, x - log_omega, log_omega.clamp(max=1).exp())
 
@@ -125,6 +125,25 @@ class _LogRatio(torch.autograd.Function):
         return gradient * torch.sigmoid(s)  # 1 / (1 + 1/u)
 
 
+class _LogRatioBothWays(_LogRatio):
+    """The same with forward-mode derivatives."""
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        (s,) = ctx.saved_tensors
+        return tangent * torch.sigmoid(s)
+
+
+def _log_ratio(t):
+    """log u at t. torch.compile takes no function that has a jvp of its own, so a compiled step goes without."""
+    return (_LogRatio if torch.compiler.is_compiling() else _LogRatioBothWays).apply(t)
+
+
 def _half_tanh(v):
     """tanh(v)/2 from e = e^-2|v|, so that its slope 2e/(1+e)^2 is small without cancelling."""
     size = torch.where(v < 0, -v, v)
@@ -133,7 +152,7 @@ def _half_tanh(v):
 
 
 def _jeffreys(t):
-    log_u = _LogRatio.apply(t)
+    log_u = _log_ratio(t)
     return _expm1(log_u) + log_u
 
 
@@ -187,7 +206,7 @@ _CONJUGATES = {
         at_edge=2.0,
     ),
     "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -_expm1(-v)),
-    "jeffreys": _Conjugate(_jeffreys, lambda t: _LogRatio.apply(t).exp(), lambda v: v),
+    "jeffreys": _Conjugate(_jeffreys, lambda t: _log_ratio(t).exp(), lambda v: v),
     "jensen_shannon": _Conjugate(
         lambda t: -torch.log1p(-_expm1(2 * t)) / 2,
         lambda t: torch.exp(2 * t) / (1 - _expm1(2 * t)),

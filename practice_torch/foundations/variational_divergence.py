@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.f_divergence import _CELLS, _row_of, f_divergence
-from practice_torch.foundations.fenchel_conjugate import _LogRatio, fenchel_conjugate
+from practice_torch.foundations.fenchel_conjugate import _log_ratio, fenchel_conjugate
 from practice_torch.foundations.jensen import log_mean_exp
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
 from practice_torch.networks.perceptron import perceptron
@@ -123,7 +123,7 @@ _RATIOS = {
     "pearson_chi_squared": _Ratio(lambda t: torch.log1p(t / 2), lowest=-2.0),
     "neyman_chi_squared": _Ratio(lambda t: torch.log1p(-t) / -2),
     "squared_hellinger": _Ratio(lambda t: torch.log1p(-t) * -2),
-    "jeffreys": _Ratio(_LogRatio.apply),
+    "jeffreys": _Ratio(_log_ratio),
     # The gan row at 2t - log 2, written so that it vanishes with t: 2 - e^2t = 1 - (e^2t - 1).
     "jensen_shannon": _Ratio(lambda t: 2 * t - torch.log1p(-torch.expm1(2 * t))),
     "gan": _Ratio(lambda t: t - torch.log(-torch.expm1(t))),
