@@ -1,0 +1,48 @@
+"""A thousand kills: does every run that is killed, and goes on, end in the bytes of a run that was left in peace?
+
+    python -m benchmarks.resume [--kills 1000] [--processes 1] [--seed 1]
+
+Two toys with every kind of state (tests/engine_toys.py), each killed half as many times at random moments, and once before every
+call that a save makes. Result: benchmarks/results/resume.json.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from practice_torch.engine.environment import environment
+
+RESULT = Path(__file__).parent / "results" / "resume.json"
+
+
+def main():
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    if asked.kills < 2:
+        parser.error(f"--kills is {asked.kills}; it must be at least 2")
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        words = [folder, "--random", str(asked.kills // 2), "--seed", str(asked.seed), "--processes", str(asked.processes)]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.engine_kills", *words, *(["--save-points"] if asked.processes == 1 else [])],
+            stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+    answer = json.loads(done.stdout) | {"processes": asked.processes}
+    RESULT.write_text(json.dumps(answer | environment(torch.device("cpu"), time.perf_counter() - begun), indent=1) + "\n")
+    print(f"{answer['kills']} kills, {answer['killed_while_alive']} found the run alive; different: {answer['different'] or 'none'}")
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
