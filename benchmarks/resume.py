@@ -40,7 +40,8 @@ def main():
         )  # fmt: skip
     answer = json.loads(done.stdout) | {"processes": asked.processes}
     RESULT.write_text(json.dumps(answer | environment(torch.device("cpu"), time.perf_counter() - begun), indent=1) + "\n")
-    print(f"{answer['kills']} kills, {answer['killed_while_alive']} found the run alive; different: {answer['different'] or 'none'}")
+    different = answer["different"] or "none"
+    print(f"{answer['kills']} kills, {answer['killed_while_alive']} found the run alive; different: {different}")
     return done.returncode
 
 

@@ -1,6 +1,6 @@
 """The contracts as tests: one id a spec row and wing, in float64 and in float32."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def _rows():
                 yield pytest.param(topic.path, row, backend, id=name, marks=pytest.mark.xdist_group(topic.path))
 
 
-@cache
+@lru_cache(4)  # both wings and precisions of the topic at hand
 def _checker(topic, backend, precision):
     return Checker(topic, wing(backend, topic, precision))
 
