@@ -1,0 +1,135 @@
+"""WaveNet: mu-law codes, causal dilated convolutions with gates and skips, and their queues for generation one step at a time."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from practice_torch.arguments import require, require_rank, require_values
+
+
+def mu_law_compress(x, *, levels):
+    r"""f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) with mu = levels - 1: [-1, 1] onto [-1, 1], steep around zero.
+
+    Raises ValueError if x leaves [-1, 1] or levels is less than 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
+    [...] -> [...]
+    """
+    _require_levels(levels)
+    require_values("x", x, lambda x: x.abs() <= 1, "within [-1, 1]")
+    # sign(x) |x| has the slope 0 at x = 0 in torch, where f is steepest: each side is written out instead
+    negative = x < 0
+    magnitude = torch.log1p((levels - 1) * torch.where(negative, -x, x)) / math.log(levels)
+    return torch.where(negative, -magnitude, magnitude)
+
+
+def mu_law_encode(x, *, levels):
+    r"""floor((f(x) + 1) / 2 mu + 1/2): the nearest of `levels` codes 0..mu, evenly spaced in f; halves go up.
+
+    Raises ValueError as mu_law_compress does.  Source: van den Oord et al. 2016, section 2.2.
+    [...] -> [...]
+    """
+    half = (levels - 1) / 2
+    return (mu_law_compress(x, levels=levels) * half + (half + 0.5)).floor().long()
+
+
+def mu_law_decode(codes, *, levels):
+    r"""sign(y) ((1 + mu)^|y| - 1) / mu at y = 2 c / mu - 1: the inverse of f at the code's place.
+
+    Raises ValueError if a code is outside 0..levels - 1 or levels is less than 2.  Source: ITU-T G.711.
+    [...] -> [...]
+    """
+    _require_levels(levels)
+    mu = levels - 1
+    require_values("codes", codes, lambda codes: (codes >= 0) & (codes <= mu), f"a code, 0..{mu}")
+    steps = 2 * codes - mu  # y in units of 1/mu: exact
+    return steps.sign() * torch.expm1(steps.abs() * (math.log(levels) / mu)) / mu
+
+
+def causal_convolution(x, weight, bias, *, dilation):
+    r"""y_t = b + sum_j w_j x_(t - (k - 1 - j) d), x = 0 before its beginning: the last tap sees the present, none the future.
+
+    Raises ValueError if the shapes do not fit or dilation is less than 1.  Source: van den Oord et al. 2016, section 2.1.
+    [B, I, T], [O, I, K], [O] -> [B, O, T]
+    """
+    require_rank(3, x=x)
+    _require_dilation(dilation)
+    _require_convolution(x.shape[1], weight=weight, bias=bias)
+    past = (weight.shape[2] - 1) * dilation
+    return functional.conv1d(functional.pad(x, (past, 0)), weight, bias, dilation=dilation)
+
+
+def receptive_field(*, kernel_size, dilations):
+    r"""1 + (k - 1) sum_l d_l: how many steps of the input one output of the stacked causal convolutions depends on.
+
+    Raises ValueError if kernel_size or a dilation is less than 1.  Source: van den Oord et al. 2016, section 2.1.
+    -> []
+    """
+    require(kernel_size >= 1, f"kernel_size is {kernel_size}; it must be at least 1")
+    require(min(dilations, default=1) >= 1, f"dilations holds {min(dilations, default=1)}; each must be at least 1")
+    return 1 + sum((kernel_size - 1) * dilation for dilation in dilations)
+
+
+def residual_block(
+    x, filter_weight, filter_bias, gate_weight, gate_bias, residual_weight, residual_bias, skip_weight, skip_bias, *, dilation
+):
+    r"""z = tanh(W_f * x) sigma(W_g * x), causal and dilated; the next block gets x + W_r z, the output W_s z.
+
+    Raises ValueError if the shapes do not fit or dilation is less than 1.  Source: van den Oord et al. 2016, eq. 2 and figure 4.
+    [B, R, T], [G, R, K], [G], [G, R, K], [G], [R, G], [R], [S, G], [S] -> [B, R, T], [B, S, T]
+    """
+    require_rank(3, x=x)
+    channels, gates = x.shape[1], filter_weight.shape[0]
+    _require_convolution(channels, filter_weight=filter_weight, filter_bias=filter_bias)
+    _require_convolution(channels, gate_weight=gate_weight, gate_bias=gate_bias)
+    require(len(gate_weight) == gates, f"gate_weight has {len(gate_weight)} outputs; it must have those of filter_weight, {gates}")
+    _require_linear(channels, gates, residual_weight=residual_weight, residual_bias=residual_bias)
+    _require_linear(len(skip_weight), gates, skip_weight=skip_weight, skip_bias=skip_bias)
+    content = causal_convolution(x, filter_weight, filter_bias, dilation=dilation)
+    gate = causal_convolution(x, gate_weight, gate_bias, dilation=dilation)
+    z = content.tanh() * gate.sigmoid()
+    residual = residual_weight @ z + residual_bias.unsqueeze(1)
+    return x + residual, skip_weight @ z + skip_bias.unsqueeze(1)
+
+
+def convolution_step(x, queue, weight, bias, *, dilation):
+    r"""causal_convolution one step at a time: y from the newest input x and a queue of the (k - 1) d before it, oldest first.
+
+    Returns y and the queue for the next step: the oldest input leaves, x joins. The first queue is zeros.
+
+    Raises ValueError if the shapes do not fit or dilation is less than 1.  Source: Paine et al. 2016.
+    [B, I], [B, I, Q], [O, I, K], [O] -> [B, O], [B, I, Q]
+    """
+    require_rank(2, x=x)
+    _require_dilation(dilation)
+    _require_convolution(x.shape[1], weight=weight, bias=bias)
+    wanted = [*x.shape, (weight.shape[2] - 1) * dilation]
+    require(list(queue.shape) == wanted, f"queue has shape {list(queue.shape)}; it must have shape {wanted}")
+    seen = torch.cat([queue, x.unsqueeze(2)], dim=2)
+    taps = seen[:, :, ::dilation]  # the last of them is x
+    return functional.linear(taps.flatten(1), weight.flatten(1), bias), seen[:, :, 1:]
+
+
+def _require_levels(levels):
+    require(levels >= 2, f"levels is {levels}; it must be at least 2")
+
+
+def _require_dilation(dilation):
+    require(dilation >= 1, f"dilation is {dilation}; it must be at least 1")
+
+
+def _require_convolution(inputs, **parameters):
+    """A weight [O, inputs, K] with K >= 1 and its bias [O], by their names."""
+    (weight_name, weight), (bias_name, bias) = parameters.items()
+    require_rank(3, **{weight_name: weight})
+    outputs, given, taps = weight.shape
+    require(given == inputs, f"{weight_name} has {given} inputs (its second axis); it must have {inputs}, the channels of x")
+    require(taps >= 1, f"{weight_name} has no tap; it must have at least one")
+    require(bias.shape == (outputs,), f"{bias_name} has shape {list(bias.shape)}; it must have shape [{outputs}]")
+
+
+def _require_linear(outputs, inputs, **parameters):
+    """A weight [outputs, inputs] and its bias [outputs], by their names."""
+    (weight_name, weight), (bias_name, bias) = parameters.items()
+    wanted = [outputs, inputs]
+    require(list(weight.shape) == wanted, f"{weight_name} has shape {list(weight.shape)}; it must have shape {wanted}")
+    require(bias.shape == (outputs,), f"{bias_name} has shape {list(bias.shape)}; it must have shape [{outputs}]")
