@@ -55,3 +55,28 @@ def require_log_probs(**arrays):
         if not bool((total.abs() <= 1e-5).all()):
             worst = total.flatten()[total.abs().nan_to_num(nan=torch.inf).argmax()].exp().item()
             raise ValueError(f"{name} has a row of probabilities that sums to {worst:.6g}; every row must sum to 1")
+
+
+def require_schedule(alpha_bar):
+    """alpha_bar: [T+1] of a diffusion: alpha_bar[0] = 1 is the data itself, and what is left of it falls at every step."""
+    require_rank(1, alpha_bar=alpha_bar)
+    entries = len(alpha_bar)
+    require(entries >= 2, f"alpha_bar has {entries} entries; it must have T+1 of them, T >= 1, the first for the data itself")
+    require_values("alpha_bar", alpha_bar, lambda a: (a >= 0) & (a <= 1), "in [0, 1]")
+    require_values("alpha_bar", alpha_bar[:1], lambda a: a == 1, "1 at [0]: the data before any noise")
+    require_values("alpha_bar", alpha_bar, lambda a: torch.diff(a, prepend=a[:1] + 1) < 0, "below the entry before it")
+
+
+def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
+    """Every named tensor is [B], one integer in lowest..T for each example (of x, if given); alpha_bar is a schedule [T+1]."""
+    require_schedule(alpha_bar)
+    last = len(alpha_bar) - 1
+    for name, t in timesteps.items():
+        whole = not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)
+        require(whole, f"{name} has dtype {str(t.dtype).removeprefix('torch.')}; it must be integers")
+        require_rank(1, **{name: t})
+        if x is not None:
+            batch = list(x.shape[:1])
+            require(list(t.shape) == batch, f"{name} has shape {list(t.shape)}; it must have one entry for each of {batch}")
+        allowed = f"in {lowest}..{last} (alpha_bar has {last + 1} entries; index 0 is the data itself)"
+        require_values(name, t, lambda values: (values >= lowest) & (values <= last), allowed)

@@ -53,3 +53,27 @@ def require_log_probs(**arrays):
         if not np.all(np.abs(total) <= 1e-5):
             worst = np.exp(total[np.argmax(np.nan_to_num(np.abs(total), nan=np.inf))])
             raise ValueError(f"{name} has a row of probabilities that sums to {worst:.6g}; every row must sum to 1")
+
+
+def require_schedule(alpha_bar):
+    """alpha_bar: [T+1] of a diffusion: alpha_bar[0] = 1 is the data itself, and what is left of it falls at every step."""
+    require_rank(1, alpha_bar=alpha_bar)
+    entries = jnp.shape(alpha_bar)[0]
+    require(entries >= 2, f"alpha_bar has {entries} entries; it must have T+1 of them, T >= 1, the first for the data itself")
+    require_values("alpha_bar", alpha_bar, lambda a: (a >= 0) & (a <= 1), "in [0, 1]")
+    require_values("alpha_bar", alpha_bar, lambda a: (np.arange(len(a)) > 0) | (a == 1), "1 at [0]: the data before any noise")
+    require_values("alpha_bar", alpha_bar, lambda a: np.append(True, a[1:] < a[:-1]), "below the entry before it")
+
+
+def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
+    """Every named array is [B], one integer in lowest..T for each example (of x, if given); alpha_bar is a schedule [T+1]."""
+    require_schedule(alpha_bar)
+    last = jnp.shape(alpha_bar)[0] - 1
+    for name, t in timesteps.items():
+        require(jnp.issubdtype(jnp.result_type(t), jnp.integer), f"{name} has dtype {jnp.result_type(t)}; it must be integers")
+        require_rank(1, **{name: t})
+        if x is not None:
+            given, batch = list(jnp.shape(t)), list(jnp.shape(x)[:1])
+            require(given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
+        allowed = f"in {lowest}..{last} (alpha_bar has {last + 1} entries; index 0 is the data itself)"
+        require_values(name, t, lambda values: (values >= lowest) & (values <= last), allowed)

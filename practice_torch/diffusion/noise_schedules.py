@@ -1,0 +1,190 @@
+"""Noise schedules: how much of the data is left after t steps, as alpha_bar: [T+1] with alpha_bar[0] = 1.
+
+What is made from numbers alone is computed in float64 and returned in torch's default dtype.
+"""
+
+import math
+
+import torch
+from torch.nn.functional import logsigmoid
+
+from practice_torch.arguments import require, require_rank, require_schedule, require_values
+
+
+def alpha_bar_from_betas(betas):
+    r"""a_t = prod_(i<=t) (1 - beta_i), a_0 = 1: the share of the signal's variance left after t steps of noise beta_i.
+
+    Raises ValueError unless betas is [T], T >= 1, in [0, 1].  Source: Ho et al. 2020, section 2.
+    [T] -> [T+1]
+    """
+    require_rank(1, betas=betas)
+    require(len(betas) >= 1, "betas is empty; it must have one entry for each step")
+    require_values("betas", betas, lambda beta: (beta >= 0) & (beta <= 1), "in [0, 1]")
+    return _product(1 - betas)
+
+
+def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
+    r"""alpha_bar of betas that rise linearly from beta_start to beta_end, both included.
+
+    The defaults are meant for T = 1000; other T keep a_T only if the betas scale with 1000/T.
+    Raises ValueError unless num_steps >= 1 and both betas are in [0, 1].  Source: Ho et al. 2020, section 4.
+    -> [T+1]
+    """
+    _require_grid(num_steps, beta_start, beta_end)
+    return _rounded(_product(1 - _line(beta_start, beta_end, num_steps)))
+
+
+def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
+    r"""alpha_bar of betas whose square roots rise linearly from root(beta_start) to root(beta_end), both included.
+
+    Raises ValueError unless num_steps >= 1 and both betas are in [0, 1].  Source: Rombach et al. 2022.
+    -> [T+1]
+    """
+    _require_grid(num_steps, beta_start, beta_end)
+    return _rounded(_product(1 - _line(math.sqrt(beta_start), math.sqrt(beta_end), num_steps).square()))
+
+
+def cosine_alpha_bar(*, num_steps, offset=0.008, max_beta=0.999):
+    r"""alpha_bar of beta_t = min(1 - f(t)/f(t-1), max_beta) with f(t) = cos^2((t/T + s)/(1 + s) pi/2), s the offset.
+
+    As long as no beta is clipped, a_t = f(t)/f(0).
+    Raises ValueError unless num_steps >= 1, offset >= 0 and max_beta is in (0, 1].  Source: Nichol & Dhariwal 2021, eq. 17.
+    -> [T+1]
+    """
+    _require_steps(num_steps)
+    require(offset >= 0, f"offset is {offset}; it must be at least 0")
+    require(0 < max_beta <= 1, f"max_beta is {max_beta}; it must be in (0, 1]")
+    # The cosine of an angle that ends at pi/2 is the sine of one that ends at 0, which keeps its digits there.
+    left = torch.arange(num_steps, -1, -1, dtype=torch.float64) / num_steps
+    f = torch.sin(left * (math.pi / 2 / (1 + offset))).square()
+    return _rounded(_product((f[1:] / f[:-1]).clamp(min=1 - max_beta)))
+
+
+def rescale_zero_terminal_snr(alpha_bar):
+    r"""sqrt a'_t = (sqrt a_t - sqrt a_T) sqrt a_1 / (sqrt a_1 - sqrt a_T) for t >= 1, a'_0 = 1: keeps a_1, sends a_T to 0.
+
+    Raises ValueError unless alpha_bar is a schedule of at least two steps.  Source: Lin et al. 2023, algorithm 1.
+    [T+1] -> [T+1]
+    """
+    _require_two_steps(alpha_bar)
+    root = alpha_bar[1:].sqrt()
+    moved = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    return _after_one(moved.square())
+
+
+def log_linear_sigmas(*, num_steps, sigma_min, sigma_max):
+    r"""sigma_0 = 0 and, for t = 1..T, log sigma_t on a line from log sigma_min to log sigma_max, both included.
+
+    Raises ValueError unless num_steps >= 1 and 0 < sigma_min <= sigma_max.  Source: Song & Ermon 2019.
+    -> [T+1]
+    """
+    _require_steps(num_steps)
+    require(sigma_min > 0, f"sigma_min is {sigma_min}; it must be positive")
+    require(sigma_max >= sigma_min, f"sigma_max is {sigma_max}; it must not be below sigma_min, {sigma_min}")
+    sigmas = _line(math.log(sigma_min), math.log(sigma_max), num_steps).exp()
+    return _rounded(torch.cat([sigmas.new_zeros(1), sigmas]))
+
+
+def alpha_bar_from_sigmas(sigmas):
+    r"""a = 1/(1 + sigma^2): x_t = x_0 + sigma noise, divided by root(1 + sigma^2), keeps unit variance.
+
+    Raises ValueError for a negative sigma.  Source: Song, Meng & Ermon 2021, section 4.3.
+    [...] -> [...]
+    """
+    require_values("sigmas", sigmas, lambda sigma: sigma >= 0, "at least 0")
+    return 1 / (1 + sigmas.square())
+
+
+def log_snr(alpha_bar):
+    r"""lambda = log a - log(1 - a), the logarithm of the ratio of signal to noise: +inf at a = 1, -inf at a = 0.
+
+    Raises ValueError for an alpha_bar outside [0, 1].  Source: Kingma et al. 2021, section 3.1.
+    [...] -> [...]
+    """
+    _require_shares(alpha_bar)
+    return alpha_bar.log() - torch.log1p(-alpha_bar)
+
+
+def alpha_bar_from_log_snr(log_snr):
+    r"""a = 1/(1 + e^-lambda), the inverse of log_snr.
+
+    Source: Kingma et al. 2021, section 3.1.
+    [...] -> [...]
+    """
+    # through the logarithm, whose slope keeps its digits where the sigmoid itself has rounded to 1
+    return logsigmoid(log_snr).exp()
+
+
+def shift_log_snr(alpha_bar, *, base_resolution, resolution):
+    r"""The schedule with lambda' = lambda + 2 log(r0/r): at resolution r as noisy as alpha_bar at the base resolution r0.
+
+    Written for the odds, which e^(lambda' - lambda) = (r0/r)^2 multiplies: a' = a k/(1 - a + a k), finite at both ends.
+
+    Raises ValueError for an alpha_bar outside [0, 1] or a resolution that is not positive.
+    Source: Hoogeboom, Heek & Salimans 2023.
+    [...] -> [...]
+    """
+    _require_shares(alpha_bar)
+    factor = _odds_factor(base_resolution, resolution)
+    signal = alpha_bar * factor
+    return signal / ((1 - alpha_bar) + signal)
+
+
+def _odds_factor(base_resolution, resolution):
+    require(base_resolution > 0, f"base_resolution is {base_resolution}; it must be positive")
+    require(resolution > 0, f"resolution is {resolution}; it must be positive")
+    return (base_resolution / resolution) ** 2
+
+
+def _line(start, end, count):
+    return torch.linspace(start, end, count, dtype=torch.float64)
+
+
+def _product(kept):
+    return _after_one(kept.cumprod(0))
+
+
+def _after_one(entries):
+    return torch.cat([entries.new_ones(1), entries])
+
+
+def _rounded(schedule):
+    return schedule.to(torch.get_default_dtype())
+
+
+def _require_steps(num_steps):
+    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
+
+
+def _require_grid(num_steps, beta_start, beta_end):
+    _require_steps(num_steps)
+    for name, beta in (("beta_start", beta_start), ("beta_end", beta_end)):
+        require(0 <= beta <= 1, f"{name} is {beta}; it must be in [0, 1]")
+
+
+def _require_shares(alpha_bar):
+    require_values("alpha_bar", alpha_bar, lambda a: (a >= 0) & (a <= 1), "in [0, 1]")
+
+
+def _require_two_steps(alpha_bar):
+    require_schedule(alpha_bar)
+    require(len(alpha_bar) >= 3, "alpha_bar has one step; it must have two: with one, a_1 cannot both stay and become 0")
+
+
+# ---------------------------------------------------------------------------------------------------- read by the whole family
+
+
+def _level(t, alpha_bar):
+    """a_t of every example, [B]; in the schedule's dtype."""
+    return alpha_bar[t.long()]  # torch reads uint8 as a mask
+
+
+def _beta(t, alpha_bar):
+    """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
+    before = _level(t - 1, alpha_bar)
+    return (before - _level(t, alpha_bar)) / before
+
+
+def _spread(coefficient, x):
+    """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
+    return coefficient.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
