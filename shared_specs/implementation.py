@@ -104,6 +104,8 @@ class Implementation:
         """The results as a tuple of NumPy arrays."""
         with self.backend.working_precision(self.precision):
             value = self._find(name)(*map(self._native, positional), **self._native(arguments))
+            if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
+                return (np.array(value),)  # what is counted from numbers alone is a number
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
 
     def result_shapes(self, name, arguments):

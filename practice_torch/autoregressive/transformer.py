@@ -1,0 +1,267 @@
+"""The transformer decoder by its formulas, and a language model of it that trains on any text.
+
+The functions are the catalogue's; `DecoderTransformer` in networks/ is the same network on fused kernels, with the choices that
+the field makes (norm, activation, positions, groups), and the tests hold one to the other.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
+from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.networks.decoder_transformer import DecoderTransformer
+
+
+def gelu(x, *, approximate):
+    r"""x Phi(x), Phi the standard normal distribution function; approximate: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+
+    Source: Hendrycks & Gimpel 2016, section 2.
+    [...] -> [...]
+    """
+    if approximate:
+        # (1 + tanh(y)) / 2 = sigmoid(2y), which keeps its digits where tanh has come to -1.
+        return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))
+    return x * (torch.special.erfc(x * -math.sqrt(0.5)) / 2)  # ndtr loses the left tail beyond -8
+
+
+def silu(x):
+    r"""x sigma(x) = x / (1 + e^-x).
+
+    Source: Hendrycks & Gimpel 2016, section 4; Elfwing, Uchibe & Doya 2018.
+    [...] -> [...]
+    """
+    return x * torch.sigmoid(x)
+
+
+def feed_forward(x, up_weight, up_bias, down_weight, down_bias, *, approximate=True):
+    r"""W_d gelu(W_u x + b_u) + b_d, for every token by itself.
+
+    Raises ValueError if the matrices do not fit.  Source: Vaswani et al. 2017, eq. 2, with gelu for relu.
+    [B, T, E], [F, E], [F], [E, F], [E] -> [B, T, E]
+    """
+    require_rank(3, x=x)
+    width, inner = x.shape[-1], len(up_weight)
+    _require_shape("up_weight", up_weight, inner, width)
+    _require_shape("up_bias", up_bias, inner)
+    _require_shape("down_weight", down_weight, width, inner)
+    _require_shape("down_bias", down_bias, width)
+    hidden = gelu(functional.linear(x, up_weight, up_bias), approximate=approximate)
+    return functional.linear(hidden, down_weight, down_bias)
+
+
+def gated_feed_forward(x, gate_weight, up_weight, down_weight):
+    r"""W_d (silu(W_g x) * W_u x), for every token by itself: SwiGLU.
+
+    Raises ValueError if the matrices do not fit.  Source: Shazeer 2020, eq. 6.
+    [B, T, E], [F, E], [F, E], [E, F] -> [B, T, E]
+    """
+    require_rank(3, x=x)
+    width, inner = x.shape[-1], len(gate_weight)
+    _require_shape("gate_weight", gate_weight, inner, width)
+    _require_shape("up_weight", up_weight, inner, width)
+    _require_shape("down_weight", down_weight, width, inner)
+    return functional.linear(silu(functional.linear(x, gate_weight)) * functional.linear(x, up_weight), down_weight)
+
+
+def decoder_block(x, parameters, mask, *, heads, epsilon, norm_position):
+    r"""Attention, then feed-forward, each on a skip path: x + f(LN(x)) twice with 'pre', LN(x + f(x)) twice with 'post'.
+
+    Raises ValueError for another norm_position, a missing parameter, or a width that heads do not divide.
+    Source: Radford et al. 2019, section 2.3 ('pre'); Vaswani et al. 2017, section 3.1 ('post').
+    [B, T, E], {[...]}, [...] -> [B, T, E]
+    """
+    require(norm_position in ("pre", "post"), f"norm_position is {norm_position!r}; it must be 'pre' or 'post'")
+    require_rank(3, x=x)
+    require(x.shape[-1] % heads == 0, f"heads is {heads}; it must divide the width of x, {x.shape[-1]}")
+    residual = pre_norm_residual if norm_position == "pre" else post_norm_residual
+    attention = _entries(parameters, "query_weight", "key_weight", "value_weight", "output_weight")
+    perceptron = _entries(parameters, "up_weight", "up_bias", "down_weight", "down_bias")
+    norm = _entries(parameters, "attention_norm_weight", "attention_norm_bias")
+    x = residual(
+        x, *norm, lambda z: multi_head_attention(z, z, *attention, mask, heads=heads, key_value_heads=heads), epsilon=epsilon
+    )
+    norm = _entries(parameters, "feed_forward_norm_weight", "feed_forward_norm_bias")
+    return residual(x, *norm, lambda z: feed_forward(z, *perceptron), epsilon=epsilon)
+
+
+def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
+    r"""Logits of token t+1 given tokens 0..t, for every t in one pass: embeddings, pre-norm blocks, a last norm, the head.
+
+    The head is the token embedding itself unless the parameters have an output_weight.
+
+    Raises ValueError for a token that is not in the vocabulary, more tokens than positions, or a missing parameter.
+    Source: Radford et al. 2019, section 2.3; Press & Wolf 2017 for the tied head.
+    [B, T], {[...]} -> [B, T, V]
+    """
+    require_rank(2, tokens=tokens)
+    embedding, positions, blocks, *norm = _entries(
+        parameters, "token_embedding", "position_embedding", "blocks", "final_norm_weight", "final_norm_bias"
+    )
+    steps = tokens.shape[1]
+    require(steps <= len(positions), f"tokens has {steps} steps; there are {len(positions)} positions")
+    known = len(embedding)
+    require_values("tokens", tokens, lambda a: (a >= 0) & (a < known), f"a token of the vocabulary, 0..{known - 1}")
+    x = functional.embedding(tokens, embedding) + positions[:steps]
+    mask = causal_mask(query_length=steps, key_length=steps).to(x.device)
+    for block in blocks:
+        x = decoder_block(x, block, mask, heads=heads, epsilon=epsilon, norm_position="pre")
+    return functional.linear(layer_norm(x, *norm, epsilon=epsilon), parameters.get("output_weight", embedding))
+
+
+def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forward_width, tied):
+    r"""Numbers in the parameters of decoder_logits: (V + L + 2) E + N (4 E^2 + 2 E F + F + 5 E), and V E more if not tied.
+
+    Raises ValueError unless all sizes are positive.  Source: by counting.
+    -> []
+    """
+    sizes = {"vocabulary_size": vocabulary_size, "context_length": context_length, "width": width, "layers": layers}
+    _require_positive(**sizes, feed_forward_width=feed_forward_width)
+    embeddings = vocabulary_size * width * (1 if tied else 2) + context_length * width
+    attention, norms = 4 * width * width, 4 * width
+    perceptron = feed_forward_width * width + feed_forward_width + width * feed_forward_width + width
+    return embeddings + layers * (attention + norms + perceptron) + 2 * width
+
+
+def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_width):
+    r"""Additions and multiplications in the matrix products of one pass: N (8 E^2 + 4 E F + 4 T E) T + 2 V E T.
+
+    Attention is counted densely, T by T, as it is computed without skipping what the mask hides.
+
+    Raises ValueError unless all sizes are positive.  Source: Kaplan et al. 2020, section 2.1, with the head.
+    -> []
+    """
+    sizes = {"vocabulary_size": vocabulary_size, "length": length, "width": width, "layers": layers}
+    _require_positive(**sizes, feed_forward_width=feed_forward_width)
+    projections = 4 * 2 * length * width * width
+    attention = 2 * 2 * length * length * width
+    perceptron = 2 * 2 * length * width * feed_forward_width
+    return layers * (projections + attention + perceptron) + 2 * length * width * vocabulary_size
+
+
+def _entries(parameters, *names):
+    for name in names:
+        require(name in parameters, f"parameters lacks {name!r}; it has {', '.join(map(repr, parameters))}")
+    return [parameters[name] for name in names]
+
+
+def _require_shape(name, array, *wanted):
+    given = list(array.shape)
+    require(given == list(wanted), f"{name} has shape {given}; it must have shape {list(wanted)}")
+
+
+def _require_positive(**sizes):
+    for name, size in sizes.items():
+        require(size >= 1, f"{name} is {size}; it must be at least 1")
+
+
+# ------------------------------------------------------------------------------------------- the experiment
+
+
+@dataclass(frozen=True)
+class LanguageRecipe(Recipe):
+    """A decoder on the bytes of a text."""
+
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """Python's own help pages, or a text file."""
+    context: int = 128
+    """Bytes that the model sees at most."""
+    layers: int = 2
+    """Blocks."""
+    width: int = 96
+    """Width of the residual stream."""
+    heads: int = 4
+    """Attention heads."""
+    dropout: float = 0.0
+    """Dropout of attention weights and branches."""
+    metric: Fixed = "bits_per_byte"
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("context", "layers", "width", "heads"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
+
+    def loading(self):
+        """Windows of bytes, one more than the context: every byte of it has a successor."""
+        return {"context": self.context, "level": "byte"}
+
+
+class LanguageModel(nn.Module):
+    """Next-byte prediction: mean negative log-likelihood, nats a byte."""
+
+    phases = (Phase("train", ("network",)),)
+
+    def __init__(self, recipe):
+        super().__init__()
+        self.recipe, self.generator = recipe, None
+        self.network = DecoderTransformer(
+            vocabulary_size=256, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
+            dropout=recipe.dropout,
+        )  # fmt: skip
+
+    def forward(self, batch, phase):
+        """The windows' bytes but the last predict all but the first."""
+        tokens = batch["tokens"]
+        logits = self.network(tokens[:, :-1])
+        return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()), {}
+
+    def count(self, batch, phase):
+        """Bytes that are predicted."""
+        return batch["tokens"][:, 1:].numel()
+
+    def evaluate(self, data):
+        """Bits per byte over all windows. The first bytes of a window have little context: text as a whole would do better."""
+        nats, count = 0.0, 0
+        for indices in torch.arange(len(data)).split(64):
+            batch = data.batch(indices)
+            size = self.count(batch, "train")
+            nats, count = nats + self(batch, "train")[0].item() * size, count + size
+        return {"bits_per_byte": nats / count / math.log(2), "bytes": count}
+
+    def preview(self, data):
+        """What it writes, given nothing but a line's end."""
+        return self.sample(1)
+
+    def sample(self, count):
+        """`count` texts of four contexts each, drawn byte by byte from the model as it is."""
+        texts = self.write(torch.full((count, 1), ord("\n"), device=next(self.parameters()).device), 4 * self.recipe.context)
+        written = "\n\n".join(bytes(row).decode("utf-8", errors="replace") for row in texts.tolist())
+        return {"text": Text(written, f"{count} x {texts.shape[1]} bytes, drawn at temperature 1.")}
+
+    def write(self, tokens, count):
+        """`count` more bytes for each row, each drawn given the last `context` of them."""
+        for _ in range(count):
+            logits = self.network(tokens[:, -self.recipe.context :])[:, -1]
+            drawn = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)
+            tokens = torch.cat([tokens, drawn], dim=1)
+        return tokens
+
+
+def build(recipe, data):
+    """The experiment of a recipe."""
+    return LanguageModel(recipe)
+
+
+_TRAINING = dict(learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine")
+
+RECIPES = {
+    "pydoc": LanguageRecipe(
+        steps=1200, batch_size=16, evaluate_every=400, checkpoint_every=400, final_learning_rate=0.1, target=2.25, **_TRAINING
+    ),
+    "shakespeare": LanguageRecipe(
+        data="tinyshakespeare.txt", context=256, layers=6, width=384, heads=6, dropout=0.2, steps=5000, batch_size=64,
+        evaluate_every=250, checkpoint_every=500, precision="bfloat16", final_learning_rate=0.1,
+        **(_TRAINING | dict(learning_rate=1e-3, warmup_steps=100)),
+    ),
+}  # fmt: skip

@@ -1,0 +1,93 @@
+"""A decoder-only transformer on torch's fused kernels."""
+
+import math
+
+from torch import nn
+from torch.nn import functional
+
+EPSILON = 1e-5
+
+
+class DecoderTransformer(nn.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, GELU (tanh form), learned positions, tied head.
+
+    `parameters_by_name()` are those of autoregressive/transformer's decoder_logits, which computes the same, slowly.
+    """
+
+    def __init__(self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, dropout=0.0):
+        super().__init__()
+        for name, size in {"width": width, "layers": layers, "heads": heads, "context_length": context_length}.items():
+            if size < 1:
+                raise ValueError(f"{name} is {size}; it must be at least 1")
+        if width % heads:
+            raise ValueError(f"heads is {heads}; it must divide the width, {width}")
+        self.context_length = context_length
+        self.token_embedding = nn.Embedding(vocabulary_size, width)
+        self.position_embedding = nn.Embedding(context_length, width)
+        inner = feed_forward_width or 4 * width
+        self.blocks = nn.ModuleList(DecoderBlock(width, heads, inner, dropout) for _ in range(layers))
+        self.final_norm = nn.LayerNorm(width, eps=EPSILON)
+        self.dropout = nn.Dropout(dropout)
+        self._initialize(layers)
+
+    def _initialize(self, layers):
+        """GPT-2's: deviation 0.02, and the ends of the 2N branches smaller, so that the stream does not grow with depth."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                ends_a_branch = name.endswith(("output.weight", "down.weight"))
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if ends_a_branch else 0.02)
+
+    def forward(self, tokens):
+        """[B, T] -> [B, T, V]. Raises ValueError if T is more than the context length."""
+        length = tokens.shape[1]
+        if length > self.context_length:
+            raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")
+        x = self.dropout(self.token_embedding(tokens) + self.position_embedding.weight[:length])
+        for block in self.blocks:
+            x = block(x)
+        return functional.linear(self.final_norm(x), self.token_embedding.weight)
+
+    def parameters_by_name(self):
+        """The parameters as nested dictionaries, by the names of decoder_logits."""
+        return {
+            "token_embedding": self.token_embedding.weight,
+            "position_embedding": self.position_embedding.weight,
+            "blocks": tuple(block.parameters_by_name() for block in self.blocks),
+            "final_norm_weight": self.final_norm.weight,
+            "final_norm_bias": self.final_norm.bias,
+        }
+
+
+class DecoderBlock(nn.Module):
+    """x + attention(LN(x)), then x + feed-forward(LN(x))."""
+
+    def __init__(self, width, heads, inner, dropout):
+        super().__init__()
+        self.heads, self.attention_dropout = heads, dropout
+        self.attention_norm = nn.LayerNorm(width, eps=EPSILON)
+        self.query_key_value = nn.Linear(width, 3 * width, bias=False)  # one product instead of three
+        self.output = nn.Linear(width, width, bias=False)
+        self.feed_forward_norm = nn.LayerNorm(width, eps=EPSILON)
+        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        nn.init.zeros_(self.up.bias)
+        nn.init.zeros_(self.down.bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        """[B, T, E] -> [B, T, E]"""
+        query, key, value = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.attention_dropout if self.training else 0.0, is_causal=True
+        )
+        x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.down(functional.gelu(self.up(self.feed_forward_norm(x)), approximate="tanh")))
+
+    def parameters_by_name(self):
+        """The parameters by the names of decoder_block."""
+        query, key, value = self.query_key_value.weight.chunk(3)
+        return {
+            "attention_norm_weight": self.attention_norm.weight, "attention_norm_bias": self.attention_norm.bias,
+            "query_weight": query, "key_weight": key, "value_weight": value, "output_weight": self.output.weight,
+            "feed_forward_norm_weight": self.feed_forward_norm.weight, "feed_forward_norm_bias": self.feed_forward_norm.bias,
+            "up_weight": self.up.weight, "up_bias": self.up.bias, "down_weight": self.down.weight, "down_bias": self.down.bias,
+        }  # fmt: skip

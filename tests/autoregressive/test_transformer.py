@@ -1,0 +1,163 @@
+"""The decoder against torch's kernels and GPT-2; the fused network against the formulas; a model that trains and writes."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from practice_torch.autoregressive.transformer import RECIPES, LanguageModel, build, decoder_logits, gelu, parameter_count, silu
+from practice_torch.data import text
+from practice_torch.networks.decoder_transformer import DecoderTransformer
+
+SIZES = dict(vocabulary_size=11, context_length=7, width=12, layers=2)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def decoder(**changes):
+    """A network whose parameters are all far from their initial zeros and ones."""
+    network = DecoderTransformer(**SIZES | dict(heads=3) | changes).double()
+    for seed, parameter in enumerate(network.parameters()):
+        parameter.data = parameter.data + 0.3 * draw(*parameter.shape, seed=seed)
+    return network
+
+
+LINEAR = {"query_key_value": "attn.c_attn", "output": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
+TOKENS = torch.randint(11, (2, 7), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("approximate", "name"), [(False, "none"), (True, "tanh")])
+def test_gelu_is_torchs(approximate, name):
+    x = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    torch.testing.assert_close(gelu(x, approximate=approximate), functional.gelu(x, approximate=name), rtol=1e-12, atol=1e-13)
+
+
+def test_gelu_keeps_the_left_tail():
+    """torch's own has x (1 + erf(x / sqrt 2)) / 2, which is 0 from -9 on; -20 Phi(-20) is -5.507e-88 (mpmath)."""
+    value = gelu(torch.tensor([-20.0], dtype=torch.float64), approximate=False)
+    torch.testing.assert_close(value, torch.tensor([-5.5072482372124673e-88], dtype=torch.float64), rtol=1e-13, atol=0)
+
+
+def test_silu_is_torchs():
+    x = torch.linspace(-30, 30, 41, dtype=torch.float64)
+    torch.testing.assert_close(silu(x), functional.silu(x), rtol=1e-13, atol=0)
+
+
+def test_the_fused_network_computes_the_formulas():
+    """Logits and every gradient."""
+    network, upstream = decoder(), draw(2, 7, 11, seed=50)
+    leaves = list(network.parameters())
+    fused = network(TOKENS)
+    by_name = decoder_logits(TOKENS, network.parameters_by_name(), heads=3)
+    torch.testing.assert_close(fused, by_name, rtol=1e-11, atol=1e-12)
+    for ours, theirs in zip(
+        torch.autograd.grad(fused, leaves, upstream), torch.autograd.grad(by_name, leaves, upstream), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-11)
+
+
+def test_the_fused_network_has_as_many_parameters_as_counted():
+    assert sum(p.numel() for p in decoder().parameters()) == parameter_count(**SIZES, feed_forward_width=48, tied=True)
+
+
+def test_the_network_compiles_as_one_graph():
+    network = decoder()
+    compiled = torch.compile(network, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(TOKENS), network(TOKENS), rtol=1e-12, atol=1e-12)
+
+
+def test_the_decoder_is_gpt2():
+    """transformers' GPT-2 with its attention biases at 0; its Conv1D holds [in, out]."""
+    transformers = pytest.importorskip("transformers")
+    network = decoder()
+    gpt2 = transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(
+            vocab_size=11, n_positions=7, n_embd=12, n_layer=2, n_head=3, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0,
+            activation_function="gelu_new", attn_implementation="eager",
+        )
+    ).double().eval()  # fmt: skip
+    ours, state = network.state_dict(), {}
+    state["transformer.wte.weight"] = state["lm_head.weight"] = ours["token_embedding.weight"]
+    state["transformer.wpe.weight"] = ours["position_embedding.weight"]
+    for end in ("weight", "bias"):
+        state[f"transformer.ln_f.{end}"] = ours[f"final_norm.{end}"]
+    for i in range(2):
+        here, there = f"blocks.{i}.", f"transformer.h.{i}."
+        for end in ("weight", "bias"):
+            state[f"{there}ln_1.{end}"] = ours[f"{here}attention_norm.{end}"]
+            state[f"{there}ln_2.{end}"] = ours[f"{here}feed_forward_norm.{end}"]
+        for name, path in LINEAR.items():
+            weight = ours[f"{here}{name}.weight"]
+            state[f"{there}{path}.weight"] = weight.T.contiguous()
+            state[f"{there}{path}.bias"] = ours.get(f"{here}{name}.bias", torch.zeros(len(weight), dtype=torch.float64))
+    gpt2.load_state_dict(state)
+    torch.testing.assert_close(network(TOKENS), gpt2(TOKENS).logits, rtol=1e-10, atol=1e-10)
+
+
+def test_more_tokens_than_the_context_are_refused():
+    with pytest.raises(ValueError, match="tokens has 8 steps; the context length is 7"):
+        decoder()(torch.zeros(1, 8, dtype=torch.long))
+
+
+@pytest.mark.parametrize(("sizes", "message"), [(dict(heads=5), "heads is 5"), (dict(layers=0), "layers is 0")])
+def test_sizes_that_make_no_network_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        decoder(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [(dict(heads=5), "heads"), (dict(context=0), "context"), (dict(dropout=1.0), "dropout")]
+)
+def test_recipes_refuse_what_cannot_be(change, message):
+    with pytest.raises(ValueError, match=message):
+        type(RECIPES["pydoc"])(**change)
+
+
+def tiny(tmp_path):
+    recipe = type(RECIPES["pydoc"])(context=16, layers=1, width=16, heads=2)
+    path = tmp_path / "abc.txt"
+    path.write_text("abcdefgh" * 400)
+    train, test = text.load(str(path), held_out=0.1, seed=0, **recipe.loading())
+    torch.manual_seed(0)
+    model = build(recipe, train)
+    model.generator = torch.Generator().manual_seed(2)
+    return model, train, test
+
+
+def test_the_loss_is_the_mean_over_predicted_bytes(tmp_path):
+    model, train, _ = tiny(tmp_path)
+    batch = train.batch(torch.arange(4))
+    loss, _ = model(batch, "train")
+    log_probs = model.network(batch["tokens"][:, :-1]).log_softmax(-1)
+    chosen = log_probs.gather(-1, batch["tokens"][:, 1:, None])
+    torch.testing.assert_close(loss, -chosen.mean())
+    assert model.count(batch, "train") == chosen.numel() == 4 * 16
+
+
+def test_an_untrained_model_needs_about_eight_bits_and_a_trained_one_few(tmp_path):
+    model, train, test = tiny(tmp_path)
+    assert model.evaluate(test)["bits_per_byte"] == pytest.approx(8, abs=0.2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for step in range(60):
+        loss, _ = model(train.batch(torch.arange(8) + 8 * (step % 10)), "train")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert model.evaluate(test)["bits_per_byte"] < 0.5, "the alphabet repeats: only the first byte of a window is unknown"
+    with torch.no_grad():
+        written = bytes(model.write(torch.tensor([[ord("a"), ord("b")]]), 40)[0].tolist())
+    assert written.startswith(b"abcdefgh"), "beyond its context, too: it reads the last 16 bytes only"
+    assert math.isclose(sum(written[i + 1] == (written[i] - 97 + 1) % 8 + 97 for i in range(41)), 41, abs_tol=3)
+
+
+def test_samples_repeat_with_their_generator(tmp_path):
+    model, _, _ = tiny(tmp_path)
+    drawn = []
+    for _ in range(2):
+        model.generator = torch.Generator().manual_seed(7)
+        drawn.append(model.sample(2)["text"].text)
+    assert drawn[0] == drawn[1]
+    assert isinstance(model, LanguageModel)
