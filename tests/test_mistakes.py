@@ -29,6 +29,7 @@ def test_a_planted_mistake_is_refused(topic, mistake):
         failed = [result for result in checker.run([row]) if not result.passed]
         if failed:
             assert all(result.message or result.ratio > 1 for result in failed)
+            assert not [r for r in failed if "raised TypeError" in r.message], "refused for its signature, not for its mistake"
             return
     pytest.fail(f"{topic}: no row refuses {mistake.function} with the mistake {mistake.name!r}")
 

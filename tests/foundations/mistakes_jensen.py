@@ -57,7 +57,7 @@ def _right_bounds_times(lower, upper):
 
 MISTAKES = (
     Mistake("jensen_gap", "sign reversed", lambda x, log_weights, convex_fn: -right.jensen_gap(x, log_weights, convex_fn)),
-    Mistake("jensen_gap", "weights not exponentiated", _gap),
+    Mistake("jensen_gap", "weights not exponentiated", lambda x, log_weights, convex_fn: _gap(x, log_weights, convex_fn)),
     Mistake("jensen_gap", "weights ignored",
             lambda x, log_weights, convex_fn: _gap(x, torch.full_like(x, 1 / x.shape[-1]), convex_fn)),
     Mistake("jensen_gap", "unweighted mean inside",

@@ -63,7 +63,7 @@ MISTAKES = (
     Mistake("gaussian_maximum_likelihood", "unbiased variance", _unbiased),
     Mistake("gaussian_maximum_likelihood", "returns the variance, not its logarithm",
             lambda x: (x.mean(0), x.var(0, correction=0))),
-    Mistake("gaussian_kl_divergence", "mean over dimensions", lambda *gaussians: _gaussian_kl(*gaussians).mean(-1)),
+    Mistake("gaussian_kl_divergence", "mean over dimensions", lambda **gaussians: _gaussian_kl(**gaussians).mean(-1)),
     Mistake("gaussian_kl_divergence", "forgets the half", lambda **gaussians: 2 * _gaussian_kl(**gaussians).sum(-1)),
     Mistake("gaussian_kl_divergence", "arguments swapped", lambda mean_p, log_var_p, mean_q, log_var_q: _gaussian_kl(
         mean_q, log_var_q, mean_p, log_var_p).sum(-1)),
