@@ -42,7 +42,8 @@ def mu_law_decode(codes, *, levels):
     mu = levels - 1
     require_values("codes", codes, lambda codes: (codes >= 0) & (codes <= mu), f"a code, 0..{mu}")
     steps = 2 * codes - mu  # y in units of 1/mu: exact
-    return steps.sign() * torch.expm1(steps.abs() * (math.log(levels) / mu)) / mu
+    magnitude = torch.expm1(steps.abs() * (math.log(levels) / mu)) / mu
+    return steps.sign() * magnitude.clamp(max=1.0)  # without it the loudest code of some levels decodes to 1 + u
 
 
 def causal_convolution(x, weight, bias, *, dilation):
@@ -81,7 +82,7 @@ def residual_block(
     channels, gates = x.shape[1], filter_weight.shape[0]
     _require_convolution(channels, filter_weight=filter_weight, filter_bias=filter_bias)
     _require_convolution(channels, gate_weight=gate_weight, gate_bias=gate_bias)
-    require(len(gate_weight) == gates, f"gate_weight has {len(gate_weight)} outputs; it must have those of filter_weight, {gates}")
+    require(len(gate_weight) == gates, f"gate_weight has {len(gate_weight)} outputs; filter_weight has {gates}")
     _require_linear(channels, gates, residual_weight=residual_weight, residual_bias=residual_bias)
     _require_linear(len(skip_weight), gates, skip_weight=skip_weight, skip_bias=skip_bias)
     content = causal_convolution(x, filter_weight, filter_bias, dilation=dilation)

@@ -46,7 +46,8 @@ def mu_law_decode(codes, *, levels):
     mu = levels - 1
     require_values("codes", codes, lambda a: (a >= 0) & (a <= mu), f"a code, 0..{mu}")
     odd = 2 * codes - mu  # y mu, a whole number; dividing it first would round once more, before the exponential
-    return jnp.sign(odd) * jnp.expm1(jnp.abs(odd) * (math.log(levels) / mu)) / mu
+    size = jnp.expm1(jnp.abs(odd) * (math.log(levels) / mu)) / mu
+    return jnp.sign(odd) * jnp.minimum(size, 1.0)  # rounding may leave the interval that the encoder takes
 
 
 def causal_convolution(x, weight, bias, *, dilation):
