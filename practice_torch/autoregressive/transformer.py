@@ -19,6 +19,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.networks.generation import generate
 
 
 def gelu(x, *, approximate):
@@ -240,12 +241,12 @@ class LanguageModel(nn.Module):
         return {"text": Text(written, f"{count} x {texts.shape[1]} bytes, drawn at temperature 1.")}
 
     def write(self, tokens, count):
-        """`count` more bytes for each row, each drawn given the last `context` of them."""
-        for _ in range(count):
-            logits = self.network(tokens[:, -self.recipe.context :])[:, -1]
-            drawn = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)
-            tokens = torch.cat([tokens, drawn], dim=1)
-        return tokens
+        """`count` more bytes for each row, each drawn given half a context or more."""
+
+        def draw(logits, _):
+            return torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)[:, 0]
+
+        return generate(self.network, tokens, count, draw)
 
 
 def build(recipe, data):

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -47,6 +48,25 @@ class DecoderTransformer(nn.Module):
             x = block(x)
         return functional.linear(self.final_norm(x), self.token_embedding.weight)
 
+    def empty_cache(self, batch):
+        """Room for the keys and values of a whole context: [N, 2, B, H, L, D]."""
+        heads, weight = self.blocks[0].heads, self.token_embedding.weight
+        shape = (len(self.blocks), 2, batch, heads, self.context_length, weight.shape[1] // heads)
+        return torch.empty(shape, dtype=weight.dtype, device=weight.device)
+
+    def step(self, tokens, cache, position):
+        """The logits [B, V] of the token after tokens [B, S], which are at position .. position+S-1; the cache has their past.
+
+        Their keys and values are written into the cache, in place.  Raises ValueError if they reach beyond the context.
+        """
+        end = position + tokens.shape[1]
+        if end > self.context_length:
+            raise ValueError(f"position is {position} and {tokens.shape[1]} tokens follow; the context is {self.context_length}")
+        x = self.token_embedding(tokens) + self.position_embedding.weight[position:end]
+        for block, kept in zip(self.blocks, cache, strict=True):
+            x = block(x, kept, position)
+        return functional.linear(self.final_norm(x[:, -1]), self.token_embedding.weight)
+
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits."""
         return {
@@ -73,12 +93,20 @@ class DecoderBlock(nn.Module):
         nn.init.zeros_(self.down.bias)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x):
-        """[B, T, E] -> [B, T, E]"""
+    def forward(self, x, cache=None, position=0):
+        """[B, T, E] -> [B, T, E]; with a cache [2, B, H, L, D], whose rows before `position` are the past, T more are written."""
         query, key, value = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mask, steps = None, x.shape[1]
+        if cache is not None:
+            end = position + steps
+            cache[0, :, :, position:end], cache[1, :, :, position:end] = key, value
+            key, value = cache[:, :, :, :end]
+            if position and steps > 1:  # torch's is_causal lets queries and keys begin together
+                mask = torch.ones(steps, end, dtype=torch.bool, device=x.device).tril(position)
         mixed = functional.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.attention_dropout if self.training else 0.0, is_causal=True
-        )
+            query, key, value, attn_mask=mask, dropout_p=self.attention_dropout if self.training else 0.0,
+            is_causal=steps > 1 and mask is None,
+        )  # fmt: skip
         x = x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.down(functional.gelu(self.up(self.feed_forward_norm(x)), approximate="tanh")))
 

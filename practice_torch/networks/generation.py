@@ -1,0 +1,23 @@
+"""Writing on, token by token, with a cache of what has been read."""
+
+import torch
+
+
+@torch.inference_mode()
+def generate(network, tokens, count, choose):
+    """tokens [B, T] and `count` more for each row: choose(logits [B, V], tokens so far [B, t]) -> [B] picks each.
+
+    network has a context_length, empty_cache and step, as DecoderTransformer has. Its positions are absolute, so a cache cannot
+    slide: when the context is full, its later half is read again. Every token is given half a context of past or more.
+    """
+    batch, known = tokens.shape
+    written = torch.cat([tokens, tokens.new_empty(batch, count)], dim=1)
+    cache = network.empty_cache(batch)
+    start = read = 0  # the cache holds written[:, start:read]
+    for end in range(known, known + count):
+        if end - start > network.context_length:
+            start = read = end - max(network.context_length // 2, 1)
+        logits = network.step(written[:, read:end], cache, read - start)
+        read = end
+        written[:, end] = choose(logits, written[:, :end])
+    return written
