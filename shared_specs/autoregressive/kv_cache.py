@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, integers, normal, zeros
+from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, zeros
 
 N, B, H, L, S, D, E, F, V = 2, 3, 2, 5, 4, 3, 6, 7, 8  # layers, batch, heads, rows, tokens, head width, width, inner, vocabulary
 
