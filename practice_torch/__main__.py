@@ -128,6 +128,9 @@ def _train(command, words, fields):
 
     processes = Processes(command.cpu)
     data = load_data(recipe)
+    if processes.first:
+        for remark in data[0].description.get("remarks", ()):
+            print(f"note: {remark}", file=sys.stderr)
     torch.manual_seed(recipe.seed)
     experiment = module.build(recipe, data[0])
     run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))

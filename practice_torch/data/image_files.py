@@ -1,15 +1,14 @@
 """Reads images from a folder, an .npz file or a .parquet file, and says in one line what is wrong with them."""
 
 import json
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from practice_torch.data.decoding import SUFFIXES, decode
 from practice_torch.data.errors import DataError
+from practice_torch.data.folders import files_in, folder_labels
 from practice_torch.data.npz import read_npz
 
 
@@ -47,45 +46,9 @@ def read(path):
 
 
 def _read_folder(root):
-    files = _image_files(root)
-    inner = [file.relative_to(root).parts[:-1] for file in files]
-    if not any(inner):
-        names, labels = (), None
-    elif all(inner):
-        names = tuple(sorted({parts[0] for parts in inner}, key=_natural))
-        number = {name: index for index, name in enumerate(names)}
-        labels = torch.tensor([number[parts[0]] for parts in inner])
-    else:
-        loose, sorted_in = files[inner.index(())], next(file for file, parts in zip(files, inner, strict=True) if parts)
-        raise DataError(
-            f"{root} holds images both in itself ({loose.name}) and in sub-folders ({sorted_in.relative_to(root)}), so their "
-            "labels are unclear: give every image a sub-folder, or none"
-        )
+    files = files_in(root, SUFFIXES, "images")
+    labels, names = folder_labels(root, files, "images")
     return Content(decode([(str(file), file) for file in files]), labels, names, white=255)
-
-
-def _image_files(root):
-    files, others, seen = [], [], set()
-    for directory, inner, names in os.walk(root, followlinks=True):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        real = os.path.realpath(directory)
-        if real in seen:  # a link to a folder above would never end
-            inner.clear()
-            continue
-        seen.add(real)
-        for name in names:
-            if not name.startswith("."):
-                (files if Path(name).suffix.lower() in SUFFIXES else others).append(Path(directory, name))
-    if not files:
-        found = f"{len(others)} other files, e.g. {min(others).name}" if others else "it is empty"
-        allowed = f"{' '.join(SUFFIXES)}, in it or in one sub-folder per label"
-        raise DataError(f"{root} holds no images ({found}); allowed are {allowed}: add some")
-    return sorted(files)
-
-
-def _natural(name):
-    """Folders named 0, 1, ..., 10 keep their number as label; sorting by letters would put 10 before 2."""
-    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
 
 
 def _read_npz(path):

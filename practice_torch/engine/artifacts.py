@@ -1,4 +1,4 @@
-"""What a model shows of itself: grids of images, figures, text; and how each is written to a file."""
+"""What a model shows of itself: grids of images, figures, sounds, text; and how each is written to a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from practice_torch.engine import spectrogram
+
 SHORTEST_SIDE = 56  # pixels: a smaller image is enlarged by whole factors, so that an 8x8 digit can be seen
+PAUSE = 0.15  # seconds between two sounds
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,50 @@ class Text:
     def save(self, path):
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.text if self.text.endswith("\n") else self.text + "\n")
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A sound [T], or several [N, T] to be played one after another, in -1..1 at sample_rate Hz; a file of 16 bits.
+
+    What goes beyond full scale is scaled down as a whole, and what is not finite is silent: the caption then says so.
+    """
+
+    samples: torch.Tensor
+    sample_rate: int
+    caption: str = ""
+    suffix = ".wav"
+
+    def __post_init__(self):
+        if self.samples.ndim not in (1, 2) or 0 in self.samples.shape:
+            raise ValueError(f"samples has shape {list(self.samples.shape)}; it must be [T] or [N, T], with something in it")
+        caption = "; ".join(filter(None, (self.caption, *self._played()[1])))
+        object.__setattr__(self, "caption", caption)
+
+    def save(self, path):
+        import soundfile
+
+        # 16 bits are the multiples of 2^-15 from -1 up to, but not including, 1
+        steps = self._played()[0].mul(2**15).round().clamp(max=2**15 - 1).to(torch.int16)
+        soundfile.write(path, steps.numpy(), self.sample_rate, subtype="PCM_16")
+
+    @property
+    def picture(self):
+        """What is written beside the sound, under its name: its spectrogram."""
+        played, _ = self._played()
+        size = spectrogram.size(played, self.sample_rate)
+        return Figure(lambda axes: spectrogram.draw(axes, played, self.sample_rate), self.caption, size)
+
+    def _played(self):
+        """The sounds in one line [L], within full scale, and what had to be done for it."""
+        samples, remarks = torch.atleast_2d(self.samples.detach().to("cpu", torch.float32)), []
+        if wrong := int((~samples.isfinite()).sum()):
+            remarks.append(f"{wrong} of {samples.numel()} samples are not finite, and silent here")
+            samples = samples.nan_to_num(0.0, 0.0, 0.0)
+        peak = samples.abs().max().item()
+        if peak > 1:
+            remarks.append(f"scaled down from {peak:.3g} times full scale")
+            samples = (samples / peak).clamp(-1, 1)
+        pause = round(PAUSE * self.sample_rate)
+        line = torch.nn.functional.pad(samples, (0, pause)).flatten()
+        return line[: len(line) - pause], remarks

@@ -2,7 +2,7 @@
 
 import importlib
 
-MODALITIES = ("images", "text", "points")
+MODALITIES = ("images", "text", "audio", "points")
 
 
 class Described:

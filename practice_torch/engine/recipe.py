@@ -14,7 +14,8 @@ Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
 class Recipe:
     """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
 
-    modality: ClassVar[Literal["images", "text", "points"]] = "images"  # which module of practice_torch/data loads `data`
+    # which module of practice_torch/data loads `data`
+    modality: ClassVar[Literal["images", "text", "audio", "points"]] = "images"
 
     data: str = "digits"
     """Where the data come from: an embedded set's name, or the path of your own file or folder."""
@@ -94,3 +95,27 @@ class Recipe:
     def fields(self):
         """The fields as JSON can hold them."""
         return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class AudioRecipe(Recipe):
+    """What every run on sounds has: a topic that learns from them derives from this one."""
+
+    modality: ClassVar[str] = "audio"
+
+    data: str = "notes"
+    """Where the sounds come from: notes (synthesized), or your own folder of wav and flac files, with a sub-folder per label."""
+    sample_rate: int = 8000
+    """Samples in a second, in Hz; files of other rates are resampled."""
+    length: int = 1024
+    """Samples in an example: a longer sound is cut, a shorter one followed by silence."""
+    skip_unusable: bool = False
+    """Leave out files that are damaged, empty or not finite, and name them, instead of stopping at the first."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("sample_rate", "length"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+
+    def loading(self):
+        return {"sample_rate": self.sample_rate, "length": self.length, "skip_unusable": self.skip_unusable}

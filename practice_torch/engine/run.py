@@ -6,7 +6,7 @@
     times.csv          step, seconds spent training (these do differ from run to run)
     tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
     checkpoints/       see checkpoint.py
-    previews/          <step>-<name>.png or .txt, captions.json
+    previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
     evaluation.json    the metrics on held-out data, beside the target
 """
 
@@ -177,12 +177,13 @@ class Rows:
 
 
 def save_artifacts(artifacts, folder, prefix=""):
-    """Write every artifact as <prefix><name><suffix> and add its caption to captions.json. The paths."""
+    """Write every artifact as <prefix><name><suffix>, beside it its picture if it has one, and add captions. The paths."""
     folder.mkdir(parents=True, exist_ok=True)
     captions_file = folder / "captions.json"
     captions = json.loads(captions_file.read_text(encoding="utf-8")) if captions_file.exists() else {}
     paths = []
-    for name, artifact in artifacts.items():
+    pictures = [(name, artifact.picture) for name, artifact in artifacts.items() if hasattr(artifact, "picture")]
+    for name, artifact in (*artifacts.items(), *pictures):
         path = folder / f"{prefix}{name}{artifact.suffix}"
         aside = folder / f".{path.name}"  # the same suffix: writers choose the format by it
         artifact.save(aside)
