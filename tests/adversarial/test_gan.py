@@ -1,12 +1,17 @@
-"""What torch's cross-entropy and SciPy say of the adversarial game."""
+"""What torch's cross-entropy and SciPy say of the adversarial game, and how its experiment behaves."""
+
+import math
 
 import numpy as np
+import pytest
 import scipy.special
 import torch
 from scipy.spatial.distance import jensenshannon
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from practice_torch.adversarial import gan as practice
+from practice_torch.data import points
+from practice_torch.engine.players import let_move, make_player
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 
 GENERATOR = torch.Generator().manual_seed(6)
@@ -62,3 +67,101 @@ def test_no_search_finds_a_better_discriminator():
     close(logits.detach(), practice.optimal_discriminator_logit(log_p.flatten(), log_q.flatten()).view(4, 5), rtol=1e-9)
     value = practice.exact_value(log_p, log_q, logits.detach())
     close(value, 2 * practice.jensen_shannon_divergence(log_p, log_q) - np.log(4), rtol=1e-10)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def experiment(**fields):
+    """A small game on eight Gaussians, and its held-out points."""
+    torch.manual_seed(0)
+    recipe = practice.GanRecipe(**{"hidden": 16, "points": 400, "data": "eight_gaussians"} | fields)
+    _, data = points.load("eight_gaussians", count=recipe.points)
+    game = practice.build(recipe, data)
+    game.generator = torch.Generator().manual_seed(0)
+    return game, data
+
+
+def test_each_phase_moves_its_own_player():
+    """The discriminator's loss sends nothing to the generator; the generator's reaches it through the discriminator."""
+    game, data = experiment()
+    game(data.batch(), "discriminator")[0].backward()
+    assert all(p.grad is None for p in game.generator_network.parameters())
+    game(data.batch(), "generator")[0].backward()
+    assert all(p.grad.abs().max() > 0 for p in game.generator_network.parameters())
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "minimax"])
+def test_each_player_pulls_its_own_way(loss):
+    """A few steps of one player alone: D(real) rises above D(fake); then D(fake) rises. A wrong sign does neither."""
+    game, data = experiment(generator_loss=loss, learning_rate=3e-3)
+    players = {phase.name: make_player(game, phase, game.recipe) for phase in game.phases}
+
+    def play(name, turns=30):
+        let_move(players[name], players.values())
+        for _ in range(turns):
+            players[name].optimizer.zero_grad()
+            game(data.batch(), name)[0].backward()
+            players[name].optimizer.step()
+        with torch.no_grad():
+            return {key: float(value) for key, value in game.evaluate(data).items()}
+
+    before = play("discriminator")
+    assert before["real"] > before["fake"] + 0.2
+    after = play("generator")
+    assert after["real"] == before["real"] and after["fake"] > before["fake"] + 0.2
+
+
+def test_a_mode_is_covered_by_good_fakes_only():
+    """Two modes, one well fed and one missed; then both."""
+    game, _ = experiment(radius=0.3)
+    game.mixture = {"weights": (0.5, 0.5), "means": ((0.0, 0.0), (4.0, 0.0)), "stds": (0.1, 0.1)}
+    seen = game._modes(torch.tensor([[0.0, 0.29], [0.1, 0.0], [2.0, 0.0], [4.0, 0.31]]))
+    assert (seen["modes"], seen["high_quality"], seen["quality_times_coverage"]) == (1.0, 0.5, 0.25)
+    assert seen["spread"] == pytest.approx(math.sqrt((2.9**2 + 1) / 2 / 2))
+    seen = game._modes(torch.tensor([[0.0, 0.0], [4.0, 0.29]]))
+    assert (seen["modes"], seen["high_quality"], seen["quality_times_coverage"]) == (2.0, 1.0, 1.0)
+    assert game._modes(torch.full((3, 2), 9.0))["quality_times_coverage"] == 0.0
+
+
+@pytest.mark.parametrize("target", [1.0, 0.9])
+def test_the_watch_tells_a_game_from_a_rout(target):
+    """A discriminator as sure as its labels allow is reported while it lasts, and remembered afterwards."""
+    game, data = experiment(real_target=target)
+    assert "Neither" in game.watch.text().text
+    real = data.batch()["point"]
+    sure = 50.0 if target == 1 else math.log(target / (1 - target))
+
+    def turns(logit_real, logit_fake):
+        def opinion(x):
+            return torch.full((len(x),), logit_real if x is real else logit_fake)
+
+        for _ in range(400):
+            practice._turn("discriminator", opinion, real, torch.zeros_like(real), game.recipe, game.watch)
+
+    turns(sure, -50.0)
+    assert game.watch.metrics()["discriminator_loss"] < 0.1 and "OVERPOWERS" in game.watch.text().text
+    turns(0.0, 0.0)
+    assert game.watch.metrics()["lowest_discriminator_loss"] < 0.1 < game.watch.metrics()["discriminator_loss"]
+    assert "no longer" in game.watch.text().text
+
+
+def test_what_the_watch_saw_survives_an_interruption():
+    game, _ = experiment()
+    assert {"watch.loss", "watch.lowest"} <= set(game.state_dict())
+
+
+def test_looking_at_the_game_gives_files(tmp_path):
+    game, data = experiment()
+    with torch.no_grad():
+        artifacts = {**game.preview(data), **{f"sample {name}": artifact for name, artifact in game.sample(5).items()}}
+    for name, artifact in artifacts.items():
+        path = tmp_path / f"{name}{artifact.suffix}"
+        artifact.save(path)
+        assert path.stat().st_size > (1000 if artifact.suffix == ".png" else 50)
+
+
+@pytest.mark.parametrize("wrong", [{"real_target": 0.0}, {"discriminator_turns": 0}, {"hidden": 0}, {"radius": 0.0}])
+def test_a_recipe_refuses_what_cannot_be_played(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        practice.GanRecipe(**wrong)
