@@ -266,6 +266,10 @@ class BytePairTokenizer:
         """The number of tokens."""
         return len(self._bytes)
 
+    def lengths(self):
+        """Bytes that each token stands for, [V]; 0 for special tokens."""
+        return list(map(len, self._bytes))
+
     def special(self, name):
         """The number of a special token."""
         known = ", ".join(self.special_tokens) or "none"

@@ -15,6 +15,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
+from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -169,13 +170,15 @@ def _require_positive(**sizes):
 
 @dataclass(frozen=True)
 class LanguageRecipe(Recipe):
-    """A decoder on the bytes of a text."""
+    """A decoder on a text: on its bytes, or on tokens that are learned from it."""
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
     """Python's own help pages, or a text file."""
+    merges: int = 0
+    """Byte-pair merges, learned from the training part; 0: a token is a byte."""
     context: int = 128
-    """Bytes that the model sees at most."""
+    """Tokens that the model sees at most."""
     layers: int = 2
     """Blocks."""
     width: int = 96
@@ -190,58 +193,69 @@ class LanguageRecipe(Recipe):
         super().__post_init__()
         for name in ("context", "layers", "width", "heads"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("merges", self.merges >= 0, "at least 0")
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
         self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
 
     def loading(self):
-        """Windows of bytes, one more than the context: every byte of it has a successor."""
-        return {"context": self.context, "level": "byte"}
+        """Windows of tokens, one more than the context: every token of it has a successor."""
+        return {"context": self.context, "level": "token", "learn": lambda text: BytePairTokenizer.train(text, merges=self.merges)}
 
 
 class LanguageModel(nn.Module):
-    """Next-byte prediction: mean negative log-likelihood, nats a byte."""
+    """Next-token prediction: mean negative log-likelihood, nats a token."""
 
     phases = (Phase("train", ("network",)),)
 
-    def __init__(self, recipe):
+    def __init__(self, recipe, data):
         super().__init__()
         self.recipe, self.generator = recipe, None
+        size = data.description["vocabulary"]
         self.network = DecoderTransformer(
-            vocabulary_size=256, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
+            vocabulary_size=size, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
             dropout=recipe.dropout,
         )  # fmt: skip
+        # The tokenizer is part of the model, and of its checkpoint. A run that is opened again fills it in from there.
+        known = data.vocabulary.merges if hasattr(data, "vocabulary") else ((0, 0),) * (size - 256)
+        self.register_buffer("merges", torch.tensor(known, dtype=torch.int64).view(-1, 2))
 
     def forward(self, batch, phase):
-        """The windows' bytes but the last predict all but the first."""
+        """The windows' tokens but the last predict all but the first."""
         tokens = batch["tokens"]
-        logits = self.network(tokens[:, :-1])
-        return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()), {}
+        return self.network.loss(tokens[:, :-1], tokens[:, 1:]), {}
 
     def count(self, batch, phase):
-        """Bytes that are predicted."""
+        """Tokens that are predicted."""
         return batch["tokens"][:, 1:].numel()
 
+    def tokenizer(self):
+        """Of text to tokens, and back."""
+        return BytePairTokenizer(tuple((a, b) for a, b in self.merges.tolist()))
+
     def evaluate(self, data):
-        """Bits per byte over all windows. The first bytes of a window have little context: text as a whole would do better."""
-        nats, count = 0.0, 0
+        """Bits per byte, whatever a token is. The first tokens of a window have little context: a whole text would do better."""
+        lengths = torch.tensor(self.tokenizer().lengths(), device=self.merges.device)
+        nats, size = 0.0, 0
         for indices in torch.arange(len(data)).split(64):
             batch = data.batch(indices)
-            size = self.count(batch, "train")
-            nats, count = nats + self(batch, "train")[0].item() * size, count + size
-        return {"bits_per_byte": nats / count / math.log(2), "bytes": count}
+            nats += self(batch, "train")[0].item() * self.count(batch, "train")
+            size += lengths[batch["tokens"][:, 1:]].sum().item()
+        return {"bits_per_byte": nats / size / math.log(2), "bytes": size}
 
     def preview(self, data):
         """What it writes, given nothing but a line's end."""
         return self.sample(1)
 
     def sample(self, count):
-        """`count` texts of four contexts each, drawn byte by byte from the model as it is."""
-        texts = self.write(torch.full((count, 1), ord("\n"), device=next(self.parameters()).device), 4 * self.recipe.context)
-        written = "\n\n".join(bytes(row).decode("utf-8", errors="replace") for row in texts.tolist())
-        return {"text": Text(written, f"{count} x {texts.shape[1]} bytes, drawn at temperature 1.")}
+        """`count` texts of four contexts each, drawn token by token from the model as it is."""
+        tokenizer = self.tokenizer()
+        prompt = tokenizer.encode("\n").expand(count, -1).to(self.merges.device)
+        texts = self.write(prompt, 4 * self.recipe.context)
+        written = "\n\n".join(map(tokenizer.decode, texts))
+        return {"text": Text(written, f"{count} x {texts.shape[1]} tokens, drawn at temperature 1.")}
 
     def write(self, tokens, count):
-        """`count` more bytes for each row, each drawn given half a context or more."""
+        """`count` more tokens for each row, each drawn given half a context or more."""
 
         def draw(logits, _):
             return torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)[:, 0]
@@ -251,7 +265,7 @@ class LanguageModel(nn.Module):
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    return LanguageModel(recipe)
+    return LanguageModel(recipe, data)
 
 
 _TRAINING = dict(learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine")

@@ -1,4 +1,4 @@
-"""Text: the embedded help pages of Python, or the user's own UTF-8 file, as windows of characters or of bytes."""
+"""Text: the embedded help pages of Python, or the user's own UTF-8 file, as windows of characters, of bytes or of tokens."""
 
 import platform
 from dataclasses import dataclass, replace
@@ -31,9 +31,10 @@ class Vocabulary:
         return 256 if self.characters is None else len(self.characters) + 1
 
     def encode(self, text):
-        """The numbers of the text's symbols, [N]."""
+        """The numbers of the text's symbols, [N]; without characters, the text may also be bytes."""
         if self.characters is None:
-            return torch.from_numpy(np.frombuffer(text.encode(), np.uint8).astype(np.int64))
+            raw = text.encode() if isinstance(text, str) else text
+            return torch.from_numpy(np.frombuffer(raw, np.uint8).copy())
         known, codes = _code_points(self.characters), _code_points(text)
         position = np.searchsorted(known, codes).clip(max=max(len(known) - 1, 0))
         found = known[position] == codes if len(known) else np.zeros(len(codes), bool)
@@ -77,54 +78,55 @@ class Text:
         return replace(self, stream=self.stream.to(device))
 
 
-def load(source, *, held_out=0.1, seed=0, context=64, level="character"):
+def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=None):
     """(train, held-out) text from "pydoc" or the path of a UTF-8 file, split by position: the end is held out.
 
-    level is "character" (the vocabulary is the training text's characters, sorted, and one for the unknown) or "byte".
-    Line ends become newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
+    level is "character" (the vocabulary is the training text's characters, sorted, and one for the unknown), "byte", or "token":
+    learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode. Line ends become newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
 
     Raises DataError, one line, where the text cannot be used.
     """
-    if level not in ("character", "byte"):
-        raise DataError(f"level is {level!r}; it must be 'character' or 'byte'")
+    if level not in ("character", "byte", "token"):
+        raise DataError(f"level is {level!r}; it must be 'character', 'byte' or 'token'")
     if context < 1:
         raise DataError(f"context is {context}; it must be at least 1")
     text = _pydoc() if str(source) == "pydoc" else _read(existing_path(source, NAMES, KINDS))
     name, raw = str(source), text.encode()
-    symbols = text if level == "character" else raw
-    hidden = held_out_count(len(symbols), held_out, f"{level}s in {name}")
-    if min(hidden, len(symbols) - hidden) < context + 1:
-        raise DataError(
-            f"{name} has {len(symbols)} {level}s, {len(symbols) - hidden} to train on and {hidden} held out; each part needs at "
-            f"least {context + 1} (the context of {context} and one more): give a longer text or a shorter context"
-        )
+    symbols = text if level == "character" else raw  # tokens are split as bytes are: their figures are of the same text
+    unit = "characters" if level == "character" else "bytes"
+    hidden = held_out_count(len(symbols), held_out, f"{unit} in {name}")
     training, rest = symbols[:-hidden], symbols[-hidden:]
-    vocabulary = Vocabulary("".join(sorted(set(training))) if level == "character" else None)
+    if level == "token":
+        vocabulary = learn(training)
+        size, characters, unit = vocabulary.vocabulary_size, None, "tokens"
+    else:
+        vocabulary = Vocabulary("".join(sorted(set(training))) if level == "character" else None)
+        size, characters = vocabulary.size, vocabulary.characters
+    streams = [vocabulary.encode(part).to(torch.uint8 if size <= 256 else torch.int32) for part in (training, rest)]
+    if min(map(len, streams)) < context + 1:
+        raise DataError(
+            f"{name} has {sum(map(len, streams))} {unit}, {len(streams[0])} to train on and {len(streams[1])} held out; each part "
+            f"needs at least {context + 1} (the context of {context} and one more): give a longer text or a shorter context"
+        )
     description = {
         "name": name,
         "shape": [context + 1],
         "level": level,
-        "vocabulary": vocabulary.size,
-        "characters": vocabulary.characters,
+        "vocabulary": size,
+        "characters": characters,
         "classes": None,
         "sha256": fingerprint(raw),
     }
     if name == "pydoc":
         description["python"] = platform.python_version()  # the pages, and with them every figure, differ between versions
-    train = _part(training, context, 1, vocabulary, description | {"split": "train"})
-    return train, _part(rest, context, context, vocabulary, description | {"split": "held-out"})
-
-
-def _part(symbols, context, stride, vocabulary, description):
-    if vocabulary.characters is None:
-        stream = torch.from_numpy(np.frombuffer(symbols, np.uint8).copy())
-    else:
-        stream = vocabulary.encode(symbols).to(torch.uint8 if vocabulary.size <= 256 else torch.int32)
-    part = Text(stream, context, stride, vocabulary, {})
-    details = {"count": len(part), "tokens": len(symbols)}
-    if vocabulary.characters is not None:
-        details["unknown"] = int((stream == vocabulary.size - 1).sum())
-    return replace(part, description=description | details)
+    parts = []
+    for stream, stride, split in zip(streams, (1, context), ("train", "held-out"), strict=True):
+        part = Text(stream, context, stride, vocabulary, {})
+        details = {"split": split, "count": len(part), "tokens": len(stream)}
+        if characters is not None:
+            details["unknown"] = int((stream == size - 1).sum())
+        parts.append(replace(part, description=description | details))
+    return tuple(parts)
 
 
 def _pydoc():

@@ -6,7 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
+
 EPSILON = 1e-5
+LARGE = 4096  # tokens in a vocabulary: from here on a table of all logits is slower than blocks of them
 
 
 class DecoderTransformer(nn.Module):
@@ -40,13 +43,23 @@ class DecoderTransformer(nn.Module):
 
     def forward(self, tokens):
         """[B, T] -> [B, T, V]. Raises ValueError if T is more than the context length."""
+        return functional.linear(self.hidden(tokens), self.token_embedding.weight)
+
+    def loss(self, tokens, targets):
+        """Mean of -log p(target) over [B, T], nats; where the vocabulary is large, without a table of all logits."""
+        if len(self.token_embedding.weight) < LARGE:
+            return functional.cross_entropy(self(tokens).flatten(0, 1), targets.flatten())
+        return linear_cross_entropy(self.hidden(tokens).flatten(0, 1), self.token_embedding.weight, targets.flatten())
+
+    def hidden(self, tokens):
+        """What the head is applied to: [B, T] -> [B, T, E]."""
         length = tokens.shape[1]
         if length > self.context_length:
             raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")
         x = self.dropout(self.token_embedding(tokens) + self.position_embedding.weight[:length])
         for block in self.blocks:
             x = block(x)
-        return functional.linear(self.final_norm(x), self.token_embedding.weight)
+        return self.final_norm(x)
 
     def empty_cache(self, batch):
         """Room for the keys and values of a whole context: [N, 2, B, H, L, D]."""

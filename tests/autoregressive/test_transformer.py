@@ -137,6 +137,38 @@ def test_the_loss_is_the_mean_over_predicted_bytes(tmp_path):
     assert model.count(batch, "train") == chosen.numel() == 4 * 16
 
 
+def test_bits_are_per_byte_whatever_a_token_is(tmp_path):
+    """Of uniform logits: log2 V bits a token. Eight merges make " abcd" and " efgh" of five bytes; the text ends in a space."""
+    path = tmp_path / "spaced.txt"
+    path.write_text("abcd efgh " * 400)
+    recipe = type(RECIPES["pydoc"])(context=16, layers=1, width=16, heads=2, merges=8)
+    train, test = text.load(str(path), held_out=0.1, seed=0, **recipe.loading())
+    model = build(recipe, train)
+    torch.nn.init.zeros_(model.network.token_embedding.weight)
+    tokens = test.batch()["tokens"][:, 1:]
+    tokenizer = model.tokenizer()
+    assert tokenizer.decode(tokens[0]) in "abcd efgh " * 20, "the vocabulary is that of the text"
+    size = sum(len(tokenizer.decode_bytes(row)) for row in tokens)
+    assert size == 5 * (tokens.numel() - 1) + 1
+    metrics = model.evaluate(test)
+    assert metrics["bytes"] == size
+    assert metrics["bits_per_byte"] == pytest.approx(math.log2(264) * tokens.numel() / size, rel=1e-6)
+
+
+def test_a_large_vocabulary_goes_without_a_table_of_logits():
+    """The same loss and gradients on both sides of the limit."""
+    torch.manual_seed(0)
+    network = DecoderTransformer(vocabulary_size=4100, context_length=7, width=12, layers=1, heads=2).double()
+    tokens = torch.randint(4100, (2, 8))
+    losses = (
+        network.loss(tokens[:, :-1], tokens[:, 1:]),
+        functional.cross_entropy(network(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()),
+    )
+    for ours, theirs in zip(*(torch.autograd.grad(loss, list(network.parameters())) for loss in losses), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=0)
+
+
 def test_an_untrained_model_needs_about_eight_bits_and_a_trained_one_few(tmp_path):
     model, train, test = tiny(tmp_path)
     assert model.evaluate(test)["bits_per_byte"] == pytest.approx(8, abs=0.2)

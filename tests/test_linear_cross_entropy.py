@@ -1,0 +1,64 @@
+"""Cross-entropy without a table of logits, held to the one with it."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from practice_torch.networks.linear_cross_entropy import ROWS, linear_cross_entropy
+
+
+def given(tokens, dtype=torch.float64, vocabulary=37, scale=1.0):
+    generator = torch.Generator().manual_seed(0)
+    hidden = scale * torch.randn(tokens, 5, generator=generator, dtype=dtype)
+    weight = torch.randn(vocabulary, 5, generator=generator, dtype=dtype)
+    targets = torch.randint(vocabulary, (tokens,), generator=generator)
+    return hidden.requires_grad_(), weight.requires_grad_(), targets
+
+
+@pytest.mark.parametrize("tokens", [1, 7, ROWS, 2 * ROWS + 3])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_value_and_gradients_are_those_of_the_full_table(tokens, scale):
+    hidden, weight, targets = given(tokens, scale=scale)
+    full = functional.cross_entropy(hidden @ weight.T, targets)
+    ours = linear_cross_entropy(hidden, weight, targets)
+    torch.testing.assert_close(ours, full, rtol=1e-12, atol=1e-13)
+    for got, wanted in zip(
+        torch.autograd.grad(3 * ours, (hidden, weight)), torch.autograd.grad(3 * full, (hidden, weight)), strict=True
+    ):
+        torch.testing.assert_close(got, wanted, rtol=1e-10, atol=1e-11 * scale)
+
+
+def test_without_gradients_none_are_computed():
+    hidden, weight, targets = given(9)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            linear_cross_entropy(hidden, weight, targets), functional.cross_entropy(hidden @ weight.T, targets)
+        )
+
+
+def test_under_autocast_the_loss_is_float32_and_close():
+    hidden, weight, targets = given(300, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = linear_cross_entropy(hidden, weight, targets)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, functional.cross_entropy(hidden @ weight.T, targets), rtol=1e-2, atol=0)
+    ours.backward()
+    assert hidden.grad.dtype == weight.grad.dtype == torch.float32
+
+
+def test_it_never_holds_all_logits():
+    """The largest tensor made has ROWS rows of logits or fewer."""
+    hidden, weight, targets = given(4 * ROWS, vocabulary=1000)
+    largest = 0
+
+    class Sizes(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor):
+                largest = max(largest, out.numel())
+            return out
+
+    with Sizes():
+        linear_cross_entropy(hidden, weight, targets).backward()
+    assert largest == ROWS * 1000
