@@ -212,8 +212,8 @@ def eigenvalues_move_to_one():
 @derivation.bound(
     r"\mathrm{KL}\big(q(x_{t+1}) \,\|\, \mathcal{N}(0, I)\big) \;\le\; \mathrm{KL}\big(q(x_t) \,\|\, \mathcal{N}(0, I)\big)",
     because="A step maps the standard normal to itself and can only bring other distributions nearer to it: processing never "
-    "makes two distributions easier to tell apart. So every step destroys information, none brings any back; only the standard normal "
-    "itself has nothing to lose. Here the data are Gaussian, of variances 0.1, 0.5, 1 and 4 and mean 0 or 2.",
+    "makes two distributions easier to tell apart. So every step destroys information and none brings any back; only the "
+    "standard normal itself has nothing to lose. Here the data are Gaussian, of variances 0.1, 0.5, 1 and 4 and mean 0 or 2.",
 )
 def information_falls_at_every_step():
     alpha_bar = linear_alpha_bar(num_steps=30, beta_start=0.01, beta_end=0.4)
