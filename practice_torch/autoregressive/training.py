@@ -67,6 +67,7 @@ def corpus_cross_entropy(losses, mask):
     """
     require_rank(2, losses=losses)
     require_same_shape(losses=losses, mask=mask)
+    require(losses.numel() > 0, f"mask has shape {list(mask.shape)}: a mean over no token is not defined")
     valid = mask.bool()
     require_values("mask", valid, lambda m: m.any(), "True somewhere: a mean over no token is not defined")
     return losses.masked_fill(~valid, 0.0).sum() / valid.sum()

@@ -184,6 +184,7 @@ SPEC = (
         left=lambda f, targets: f.corpus_cross_entropy(f.token_cross_entropy(targets, np.full((3, 5, 4), 2.0), MASK), MASK),
         right=LOG_4,
     ),
+    Rejects("corpus_cross_entropy", "no steps", given(losses=zeros(2, 0), mask=np.ones((2, 0), dtype=bool)), blames="mask"),
     Rejects("corpus_cross_entropy", "an empty mask", given(losses=zeros(2, 3), mask=np.zeros((2, 3), dtype=bool)), blames="mask"),
     Rejects("corpus_cross_entropy", "a mask of lengths", given(losses=zeros(2, 3), mask=[3, 2]), blames="mask"),
     Rejects("corpus_cross_entropy", "no batch", given(losses=zeros(3), mask=np.ones(3, dtype=bool)), blames="losses"),

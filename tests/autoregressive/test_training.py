@@ -1,5 +1,8 @@
 """The language model's loss against torch's and optax's own."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import training as practice
+from practice_torch.autoregressive import transformer
 from theory_jax.autoregressive import training as theory
 
 rng = np.random.default_rng(0)
@@ -41,6 +45,16 @@ def test_the_whole_loss_is_torchs_mean_with_ignored_targets():
     ignored = tokens.masked_fill(~mask, -100)[:, 1:]
     wanted = functional.cross_entropy(logits.flatten(0, 1), ignored.flatten())
     torch.testing.assert_close(got, wanted, rtol=1e-13, atol=1e-13)
+
+
+def test_the_language_model_is_trained_with_this_loss():
+    """The experiment of autoregressive/transformer, all of whose tokens are valid."""
+    recipe = dataclasses.replace(transformer.RECIPES["pydoc"], context=8, width=12, layers=1, heads=2)
+    model = transformer.build(recipe, SimpleNamespace(description={"vocabulary": 256}))
+    tokens = torch.tensor(rng.integers(0, 256, (3, 9)))
+    inputs, targets, valid = practice.next_token_pairs(tokens, None)
+    wanted = practice.corpus_cross_entropy(practice.token_cross_entropy(targets, model.network(inputs), valid), valid)
+    torch.testing.assert_close(model({"tokens": tokens}, "train")[0], wanted)
 
 
 def test_nothing_of_the_vocabularys_size_is_kept_but_the_logits():

@@ -73,6 +73,7 @@ def corpus_cross_entropy(losses, mask):
     """
     require_rank(2, losses=losses)
     require_same_shape(losses=losses, mask=mask)
+    require(losses.size > 0, f"mask has shape {list(mask.shape)}: a mean over no token is not defined")
     valid = mask.astype(bool)
     require_values("mask", valid, lambda m: np.any(m), "True somewhere: a mean over no token is not defined")
     return jnp.mean(losses, where=valid)
