@@ -29,7 +29,7 @@ def forward_sample(x0, t, noise, alpha_bar):
     """
     require_same_shape(x0=x0, noise=noise)
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    kept = _kept(t, alpha_bar)
+    kept = _level(t, alpha_bar)
     return _mixed(x0, noise, kept, 1 - kept)
 
 
@@ -55,7 +55,7 @@ def forward_marginal(x0, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...], [B]
     """
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    kept = _kept(t, alpha_bar)
+    kept = _level(t, alpha_bar)
     return _spread(kept.sqrt(), x0) * x0, torch.log1p(-kept).to(x0.dtype)
 
 
@@ -79,11 +79,6 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
 
 def _mixed(x, noise, kept, lost):
     return _spread(kept.sqrt(), x) * x + _spread(lost.sqrt(), x) * noise
-
-
-def _kept(t, alpha_bar):
-    """a_t, and a constant 1 at t = 0: the slope of sqrt(1 - a) there would be infinite, that of a constant is zero."""
-    return _level(t, alpha_bar).where(t > 0, 1.0)
 
 
 def _jump(s, t, alpha_bar):

@@ -175,8 +175,9 @@ def _require_two_steps(alpha_bar):
 
 
 def _level(t, alpha_bar):
-    """a_t of every example, [B]; in the schedule's dtype."""
-    return alpha_bar[t.long()]  # torch reads uint8 as a mask
+    """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
+    slope, and gets none."""
+    return alpha_bar[t.long()].where(t > 0, 1.0)  # .long(), because torch reads uint8 as a mask
 
 
 def _beta(t, alpha_bar):

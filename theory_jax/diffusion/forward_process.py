@@ -39,7 +39,7 @@ def forward_sample(x0, t, noise, alpha_bar):
     """
     require_same_shape(x0=x0, noise=noise)
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    a = _level_or_one(t, alpha_bar)
+    a = _level(t, alpha_bar)
     return _spread(jnp.sqrt(a), x0) * x0 + _spread(jnp.sqrt(1 - a), noise) * noise
 
 
@@ -65,7 +65,7 @@ def forward_marginal(x0, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...], [B]
     """
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    a = _level_or_one(t, alpha_bar)
+    a = _level(t, alpha_bar)
     return _spread(jnp.sqrt(a), x0) * x0, _log_rest(a).astype(x0.dtype)
 
 
@@ -83,11 +83,6 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
     z = (x_t - _spread(jnp.sqrt(r), x_s) * x_s) / _spread(jnp.sqrt(rest), x_t)
     log_scale = _spread(jnp.log(rest), x_t) / 2
     return jnp.sum(-(z**2) / 2 - log_scale - math.log(2 * math.pi) / 2, axis=tuple(range(1, x_t.ndim)))
-
-
-def _level_or_one(t, alpha_bar):
-    """a_t, and a constant 1 at t = 0, where the slope of sqrt(1 - a) would be infinite."""
-    return jnp.where(t == 0, 1.0, _level(t, alpha_bar))
 
 
 def _ratio(s, t, alpha_bar):

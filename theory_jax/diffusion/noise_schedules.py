@@ -163,8 +163,9 @@ def _require_shares(alpha_bar):
 
 
 def _level(t, alpha_bar):
-    """a_t of every example, [B]; in the schedule's dtype."""
-    return jnp.take(alpha_bar, t, mode="clip")  # the checks of t refuse what would have to be clipped
+    """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
+    slope, and gets none."""
+    return jnp.where(t == 0, 1.0, jnp.take(alpha_bar, t, mode="clip"))  # the checks of t refuse what would have to be clipped
 
 
 def _beta(t, alpha_bar):
