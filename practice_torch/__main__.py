@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or
 """
 
 import ast
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -293,20 +294,35 @@ def _evaluate(command):
 
 
 def _report(command):
+    from practice_torch.engine.comparison import write_comparison
     from practice_torch.engine.run import Run
 
-    print(_write_report(Run.open(command.run)))
+    if not command.runs:
+        raise UsageError("report takes RUN, the folder of a run, or several to compare")
+    first = Run.open(command.runs[0])
+    if len(command.runs) == 1:
+        print(_write_report(first, command.out))
+        return 0
+    path = Path(command.out or first.folder.absolute().parent / "comparison.html")
+    with _writing(path):
+        print(write_comparison(command.runs, path))
     return 0
 
 
-def _write_report(run):
+def _write_report(run, path=None):
     from practice_torch.engine.report import write_report
 
     module, _ = _restored(run)
+    with _writing(path or run.folder):
+        return write_report(run.folder, defaults=module.RECIPES[run.asked["recipe"]].fields(), path=path)
+
+
+@contextlib.contextmanager
+def _writing(where):
     try:
-        return write_report(run.folder, defaults=module.RECIPES[run.asked["recipe"]].fields())
+        yield
     except OSError as error:
-        raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
+        raise RunError(f"cannot write into {where}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -72,10 +72,12 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Report:
-    """Write RUN/report.html: curves, samples, and the metric against its target."""
+    """Write RUN/report.html: curves, samples, and the metric against its target; or one page that compares several runs."""
 
-    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """A run folder."""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    """A run folder, or several to compare."""
+    out: str | None = None
+    """Another file to write to (default: RUN/report.html; for several runs comparison.html beside the first)."""
     debug: bool = False
     """Show the traceback of an error."""
 

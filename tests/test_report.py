@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from practice_torch.engine import report
-from practice_torch.engine.artifacts import ImageGrid, Text
+from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.curves import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Mark, Series, gauge, panel, short
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import Recipe
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.text, self.tags, self.addresses, self.images, self._silent = "", [], [], [], False
+        self.text, self.tags, self.addresses, self.images, self.sounds, self._silent = "", [], [], [], [], False
         self.source = path.read_text(encoding="utf-8")
         self.feed(self.source)
 
@@ -61,6 +61,9 @@ class Page(HTMLParser):
         self.addresses += [found[name] for name in ("src", "href", "srcset", "action", "data", "poster") if name in found]
         if tag == "img":
             self.images.append(found["src"])
+        if tag == "audio":
+            assert "controls" in found  # a browser shows nothing otherwise
+            self.sounds.append(found["src"])
 
     def handle_endtag(self, tag):
         self._silent = False
@@ -101,12 +104,42 @@ def test_the_page_needs_nothing_else(run):
     finish(run)
     log(run, [(s, "train", "loss", 1 / s) for s in range(1, 400)])
     run.save_artifacts({"a": ImageGrid(torch.rand(2, 3, 4, 4), columns=2), "b": Text(HOSTILE)}, 100)
-    (run.folder / "previews" / "00000100-note.wav").write_bytes(b"RIFF....WAVE")
+    run.save_artifacts({"note": Audio(torch.zeros(9), 8000)}, 100)
     page = written(run)
     assert page.addresses and all(address.startswith("data:") for address in page.addresses)
     assert not {"script", "iframe", "object", "embed"} & set(page.tags)
     assert not re.search(r"@import|url\(|https?://", page.source)
     assert "audio" in page.tags
+
+
+def test_a_sound_is_played_below_its_spectrogram(run):
+    for step in (100, 200):
+        notes = Audio(torch.linspace(-1, step / 100, 500), 8000, caption="All notes")
+        run.save_artifacts({"notes": notes, "words": Text("spoken"), "faces": ImageGrid(torch.rand(2, 1, 4, 4), 2)}, step)
+    page = written(run)
+    previews = run.folder / "previews"
+    for shown, kind, suffix in ((page.sounds, "audio/wav", "notes.wav"), (page.images, "image/png", "notes.png")):
+        stored = [base64.b64encode((previews / f"00000{step}-{suffix}").read_bytes()).decode() for step in (200, 100)]
+        assert [address.removeprefix(f"data:{kind};base64,") for address in shown if address.endswith(tuple(stored))] == stored
+    assert len(page.sounds) == 2 and len(page.images) == 4
+    assert page.source.index(page.sounds[0]) > page.source.index(page.images[page.images.index(last_picture(previews))])
+    assert page.words.count("notes") == 2  # its heading and a caption that both share: the pictures tell no story of their own
+    assert "Step 200: All notes; scaled down from 2 times full scale" in page.words
+
+
+def last_picture(previews):
+    return "data:image/png;base64," + base64.b64encode((previews / "00000200-notes.png").read_bytes()).decode()
+
+
+def test_sounds_without_their_pictures_and_pictures_without_their_sounds(run):
+    for step in (1, 2, 3):
+        run.save_artifacts({"notes": Audio(torch.zeros(9), 8000)}, step)
+    (run.folder / "previews" / "00000001-notes.png").unlink()
+    (run.folder / "previews" / "00000002-notes.wav").unlink()
+    (run.folder / "previews" / "00000003-notes.png").write_bytes(b"")
+    page = written(run)
+    assert len(page.sounds) == 2 and len(page.images) == 1
+    assert "00000003-notes.png cannot be read" in page.words
 
 
 def test_what_users_write_is_text(tmp_path):

@@ -1,0 +1,123 @@
+"""What lies in a run folder, read for a page. What cannot be read is left out, and told in the list `missing`."""
+
+import base64
+import csv
+import json
+import re
+from dataclasses import dataclass
+
+MIME = {".png": "image/png", ".wav": "audio/wav"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One artifact: `kind` is image, audio or text; content a data URI or the text itself; a sound may have a picture, too."""
+
+    step: int | None
+    kind: str
+    content: str
+    caption: str
+    picture: str | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """Previews of one name, oldest first, and how many more there are that are not shown."""
+
+    name: str
+    previews: tuple[Preview, ...]
+    left_out: int
+
+
+def read_json(path, missing):
+    """The dict in a JSON file; empty where there is none, with a remark where there is one that cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        content = None
+    if isinstance(content, dict):
+        return content
+    missing.append(f"{path.name} cannot be read, and is left out")
+    return {}
+
+
+def read_evaluation(path, missing):
+    """evaluation.json; empty where there is none yet."""
+    content = read_json(path, missing)
+    whole = {"metric", "value", "target", "direction", "passed", "metrics"} <= content.keys()
+    if content and not (whole and isinstance(content["metrics"], dict)):
+        missing.append(f"{path.name} was not written by this engine, and is left out")
+        return {}
+    return content
+
+
+def read_metrics(path, missing):
+    """[(step, phase, name, value)] in the order of the file. A line cut short, as by a killed run, is left out and told."""
+    rows, broken = [], 0
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    for row in csv.DictReader(text.splitlines()):
+        try:
+            rows.append((int(row["step"]), row["phase"], row["name"], float(row["value"])))
+        except (KeyError, TypeError, ValueError):
+            broken += 1
+    if broken:
+        missing.append(f"{broken} of {broken + len(rows)} lines of {path.name} cannot be read, and are left out")
+    return rows
+
+
+def read_stories(folder, missing, most):
+    """The previews by name, in the order of the training: at most so many of each, first and last included."""
+    captions = read_json(folder / "captions.json", missing)
+    paths = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in (*MIME, ".txt")} if folder.is_dir() else {}
+    pictures = {name for name in paths if name.endswith(".png") and name.replace(".png", ".wav") in paths}
+    stories = {}
+    for name, path in paths.items():
+        if name not in pictures:
+            parts = re.fullmatch(r"(\d+)-(.+)", path.stem)
+            step, title = (int(parts[1]), parts[2]) if parts else (None, path.stem)
+            stories.setdefault(title, []).append((step, path))
+    shown = []
+    for title, found in stories.items():
+        found.sort(key=lambda pair: -1 if pair[0] is None else pair[0])
+        kept = _spread(found, most)
+        previews = tuple(filter(None, (_preview(step, path, captions, missing) for step, path in kept)))
+        if previews:
+            shown.append(Story(title, previews, len(found) - len(kept)))
+    return shown
+
+
+def _spread(things, most):
+    """At most so many of the things, evenly spread, first and last included."""
+    if len(things) <= most:
+        return things
+    return [things[round(index * (len(things) - 1) / (most - 1))] for index in range(most)]
+
+
+def _preview(step, path, captions, missing):
+    caption = captions.get(path.name)
+    caption = caption if isinstance(caption, str) else ""
+    content = _content(path, missing)
+    if content is None or path.suffix != ".wav":
+        kind = {".txt": "text", ".png": "image", ".wav": "audio"}[path.suffix]
+        return None if content is None else Preview(step, kind, content, caption)
+    picture = path.with_suffix(".png")
+    return Preview(step, "audio", content, caption, _content(picture, missing) if picture.exists() else None)
+
+
+def _content(path, missing):
+    """The file as a page holds it: text as it is, anything else as a data URI; None where there is nothing to read."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raw = b""
+    if not raw:
+        missing.append(f"previews/{path.name} cannot be read, and is left out")
+        return None
+    if path.suffix == ".txt":
+        return raw.decode(errors="replace")
+    return f"data:{MIME[path.suffix]};base64,{base64.b64encode(raw).decode('ascii')}"
