@@ -7,7 +7,9 @@ from shared_specs.rows import Agree, Anchor, Law, Rejects, given, log_of, normal
 SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
 TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
 ONE = [1.0, 0.3]  # T = 1
-X, NOISE, TIMES = normal(5, 3), normal(5, 3), np.array([1, 6, 3, 2, 5])
+X, NOISE = normal(5, 3), normal(5, 3)
+# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
+TIMES, BEFORE, FROM_ONE = np.array([2, 6, 3, 2, 5]), np.array([1, 2, 1, 1, 4]), np.array([1, 4, 3, 2, 6])
 ENDS = np.array([0, 4, 2, 4, 0])  # the data itself and pure noise in one batch
 IMAGES, PIXELS, AUDIO, WAVES = normal(2, 3, 4, 5), normal(2, 3, 4, 5), normal(3, 2, 7), normal(3, 2, 7)
 # Roots without fractions: of the levels 0.8, 0.6, 0 (noise 0.6, 0.8, 1), and of the ratios of the steps 0.8, 0.6, 0.
@@ -50,8 +52,11 @@ def variances(function, *times):
 SPEC = (
     # One step.
     Agree("forward_step", "regular", given(x_prev=X, t=TIMES, noise=NOISE, alpha_bar=SCHEDULE)),
-    Agree("forward_step", "images", given(x_prev=IMAGES, t=[3, 1], noise=PIXELS, alpha_bar=SCHEDULE)),
-    Agree("forward_step", "one step, one example, one number", given(x_prev=normal(1), t=[1], noise=normal(1), alpha_bar=ONE)),
+    Agree("forward_step", "images", given(x_prev=IMAGES, t=[3, 2], noise=PIXELS, alpha_bar=SCHEDULE)),
+    Agree("forward_step", "one step, one example, one number", given(x_prev=normal(1), t=[1], noise=normal(1), alpha_bar=ONE),
+          differentiate=("x_prev", "noise")),
+    Agree("forward_step", "from the data", given(x_prev=X, t=FROM_ONE, noise=NOISE, alpha_bar=SCHEDULE),
+          differentiate=("x_prev", "noise")),
     Agree("forward_step", "the last step leaves noise", given(x_prev=X, t=[1, 4, 2, 4, 3], noise=NOISE, alpha_bar=TO_NOISE),
           differentiate=("x_prev", "noise")),
     Anchor(
@@ -65,7 +70,7 @@ SPEC = (
             "one step late": [[1.0, -2.0], [2.64, 1.3], [2.4, 0.2], [2.0, 1.6]],
         },
     ),
-    Law.equal("a step keeps unit variance", given(t=TIMES),
+    Law.equal("a step keeps unit variance", given(t=FROM_ONE),
               left=lambda f, t: sum(variances(f.forward_step, t)), right=1.0),
     Law.equal("two steps are a jump over two", given(x=X, t=[2, 6, 3, 2, 5]),
               left=lambda f, x, t: f.forward_step(f.forward_step(x, t - 1, 0 * x, SCHEDULE), t, 0 * x, SCHEDULE),
@@ -73,7 +78,7 @@ SPEC = (
     *rejects("forward_step", ("x_prev", "noise"), {"t": [1, 2]}, BAD_TIMES | {"no step leads to the data": [0, 2]}),
     # From the data.
     Agree("forward_sample", "regular", given(x0=X, t=TIMES, noise=NOISE, alpha_bar=SCHEDULE)),
-    Agree("forward_sample", "images", given(x0=IMAGES, t=[3, 1], noise=PIXELS, alpha_bar=SCHEDULE)),
+    Agree("forward_sample", "images", given(x0=IMAGES, t=[3, 2], noise=PIXELS, alpha_bar=SCHEDULE)),
     Agree("forward_sample", "audio, eight-bit times",
           given(x0=AUDIO, t=np.array([6, 1, 2], np.uint8), noise=WAVES, alpha_bar=SCHEDULE)),
     Agree("forward_sample", "as many numbers as examples",
@@ -101,7 +106,7 @@ SPEC = (
               left=lambda f, x, noise, y, t: f.forward_sample(2 * x + y, t, 2 * noise - y, SCHEDULE),
               right=lambda f, x, noise, y, t: 2 * f.forward_sample(x, t, noise, SCHEDULE)
               + f.forward_sample(y, t, -y, SCHEDULE)),
-    Law.equal("the slope in the data is sqrt(a_t)", given(x=X, noise=NOISE, t=TIMES),
+    Law.equal("the slope in the data is sqrt(a_t)", given(x=X, noise=NOISE, t=FROM_ONE),
               left=lambda f, x, noise, t: f.gradient("forward_sample", x, t, noise, SCHEDULE),
               right=lambda f, x, noise, t: np.sqrt(SCHEDULE)[t][:, None] * np.ones((5, 3))),
     Law.unbiased("the signal and the noise of x_t, by drawing", given(),
@@ -112,8 +117,10 @@ SPEC = (
                  expected=lambda f: np.array([4 * np.sqrt(0.4), 4 * 0.4 + 0.6]), draws=20_000, detects=0.3),
     *rejects("forward_sample", ("x0", "noise"), {"t": [0, 2]}),
     # From anywhere.
-    Agree("forward_from", "regular", given(x_s=X, s=[0, 2, 1, 1, 4], t=TIMES, noise=NOISE, alpha_bar=SCHEDULE)),
-    Agree("forward_from", "images", given(x_s=IMAGES, s=[1, 0], t=[3, 1], noise=PIXELS, alpha_bar=SCHEDULE)),
+    Agree("forward_from", "regular", given(x_s=X, s=BEFORE, t=TIMES, noise=NOISE, alpha_bar=SCHEDULE)),
+    Agree("forward_from", "images", given(x_s=IMAGES, s=[1, 1], t=[3, 2], noise=PIXELS, alpha_bar=SCHEDULE)),
+    Agree("forward_from", "from the data", given(x_s=X, s=[0, 0, 0, 1, 0], t=TIMES, noise=NOISE, alpha_bar=SCHEDULE),
+          differentiate=("x_s", "noise")),
     Agree("forward_from", "standing still, also where nothing is left",
           given(x_s=X, s=[0, 4, 2, 1, 3], t=[0, 4, 2, 3, 3], noise=NOISE, alpha_bar=TO_NOISE)),
     Agree("forward_from", "to noise alone", given(x_s=X, s=[0, 3, 2, 1, 3], t=[4, 4, 4, 4, 4], noise=NOISE, alpha_bar=TO_NOISE),
@@ -129,10 +136,10 @@ SPEC = (
             "the variance for the deviation": [[0.92, -0.56], [2.04, 1.12], [2.0, 1.0], [4.0, -1.0]],
         },
     ),
-    Law.equal("from the data it is forward_sample", given(x=X, noise=NOISE, t=TIMES),
+    Law.equal("from the data it is forward_sample", given(x=X, noise=NOISE, t=FROM_ONE),
               left=lambda f, x, noise, t: f.forward_from(x, 0 * t, t, noise, SCHEDULE),
               right=lambda f, x, noise, t: f.forward_sample(x, t, noise, SCHEDULE)),
-    Law.equal("over one step it is forward_step", given(x=X, noise=NOISE, t=TIMES),
+    Law.equal("over one step it is forward_step", given(x=X, noise=NOISE, t=FROM_ONE),
               left=lambda f, x, noise, t: f.forward_from(x, t - 1, t, noise, SCHEDULE),
               right=lambda f, x, noise, t: f.forward_step(x, t, noise, SCHEDULE)),
     Law.equal("where s = t nothing happens, to the last bit", given(x=X, noise=NOISE, t=ENDS),
@@ -148,7 +155,7 @@ SPEC = (
             given(x_s=zeros(2, 3), s=[1, -1], t=[1, 2], noise=zeros(2, 3), alpha_bar=SCHEDULE), blames="s is -1"),
     # The marginal.
     Agree("forward_marginal", "regular", given(x0=X, t=TIMES, alpha_bar=SCHEDULE)),
-    Agree("forward_marginal", "images", given(x0=IMAGES, t=[3, 1], alpha_bar=SCHEDULE)),
+    Agree("forward_marginal", "images", given(x0=IMAGES, t=[3, 2], alpha_bar=SCHEDULE)),
     Agree("forward_marginal", "the data itself, and noise alone", given(x0=X, t=ENDS, alpha_bar=TO_NOISE),
           no_gradient="the log-variance of the data itself is infinite"),
     Agree("forward_marginal", "nearly nothing is left", given(x0=X, t=TIMES, alpha_bar=[1.0, 0.9, 0.42, 0.36, 0.31, 1e-9, 1e-12]),
@@ -163,19 +170,21 @@ SPEC = (
             "the signal's": ([[1.0, -2.0], [2.4, 0.4], [1.2, 0.6], [0.0, 0.0]], log_of([1.0, 0.64, 0.36, 0.0])),
         },
     ),
-    Law.equal("the sample is mean and deviation", given(x=X, noise=NOISE, t=TIMES),
+    Law.equal("the sample is mean and deviation", given(x=X, noise=NOISE, t=FROM_ONE),
               left=lambda f, x, noise, t: f.forward_marginal(x, t, SCHEDULE)[0]
               + np.exp(f.forward_marginal(x, t, SCHEDULE)[1] / 2)[:, None] * noise,
               right=lambda f, x, noise, t: f.forward_sample(x, t, noise, SCHEDULE)),
     *rejects("forward_marginal", ("x0",), {"t": [0, 2]}),
     # The density.
-    Agree("forward_log_prob", "regular", given(x_t=X, x_s=normal(5, 3), s=[0, 2, 1, 1, 4], t=TIMES, alpha_bar=SCHEDULE)),
-    Agree("forward_log_prob", "images", given(x_t=IMAGES, x_s=PIXELS, s=[1, 0], t=[3, 1], alpha_bar=SCHEDULE)),
-    Agree("forward_log_prob", "numbers", given(x_t=normal(5), x_s=normal(5), s=[0, 2, 1, 1, 4], t=TIMES, alpha_bar=SCHEDULE)),
+    Agree("forward_log_prob", "regular", given(x_t=X, x_s=normal(5, 3), s=BEFORE, t=TIMES, alpha_bar=SCHEDULE)),
+    Agree("forward_log_prob", "images", given(x_t=IMAGES, x_s=PIXELS, s=[1, 1], t=[3, 2], alpha_bar=SCHEDULE)),
+    Agree("forward_log_prob", "from the data", given(x_t=X, x_s=normal(5, 3), s=[0, 0, 0, 1, 0], t=TIMES, alpha_bar=SCHEDULE),
+          differentiate=("x_t", "x_s")),
+    Agree("forward_log_prob", "numbers", given(x_t=normal(5), x_s=normal(5), s=BEFORE, t=TIMES, alpha_bar=SCHEDULE)),
     Agree("forward_log_prob", "to noise alone", given(x_t=X, x_s=normal(5, 3), s=[0, 3, 2, 1, 3], t=[4, 4, 4, 4, 4],
                                                      alpha_bar=TO_NOISE), differentiate=("x_t", "x_s")),
     Agree("forward_log_prob", "far out in the tails",
-          given(x_t=normal(5, 3, mean=60.0), x_s=normal(5, 3), s=[0, 2, 1, 1, 4], t=TIMES, alpha_bar=SCHEDULE)),
+          given(x_t=normal(5, 3, mean=60.0), x_s=normal(5, 3), s=BEFORE, t=TIMES, alpha_bar=SCHEDULE)),
     Anchor(
         "forward_log_prob", "ratios of 0.36 and 0.64",
         given(x_t=[[1.0, 2.0], [0.0, 1.0]], x_s=[[1.0, -1.0], [2.0, 1.0]], s=[1, 0], t=[2, 1], alpha_bar=RATIOS),
@@ -193,11 +202,11 @@ SPEC = (
     Law.normalized("the density integrates to one", given(),
                    total=lambda f: np.exp(f.forward_log_prob(np.linspace(-12, 12, 601), np.full(601, 0.7), np.full(601, 1),
                                                              np.full(601, 4), SCHEDULE)).sum() * 0.04),
-    Law.equal("its slope points back to sqrt(r) x_s", given(x=X, x_s=normal(5, 3), t=TIMES),
+    Law.equal("its slope points back to sqrt(r) x_s", given(x=X, x_s=normal(5, 3), t=FROM_ONE),
               left=lambda f, x, x_s, t: f.gradient("forward_log_prob", x, x_s, t - 1, t, SCHEDULE),
               right=lambda f, x, x_s, t: (f.forward_step(x_s, t, 0 * x, SCHEDULE) - x)
               / variances(f.forward_step, t)[1][:, None]),
-    Law.at_least("nowhere denser than at its mean", given(x=X, x_s=normal(5, 3), t=TIMES),
+    Law.at_least("nowhere denser than at its mean", given(x=X, x_s=normal(5, 3), t=FROM_ONE),
                  left=lambda f, x, x_s, t: f.forward_log_prob(f.forward_sample(x_s, t, 0 * x, SCHEDULE), x_s, 0 * t, t, SCHEDULE),
                  right=lambda f, x, x_s, t: f.forward_log_prob(x, x_s, 0 * t, t, SCHEDULE)),
     *rejects("forward_log_prob", ("x_t", "x_s"), {"s": [0, 1], "t": [1, 2]}),
