@@ -1,12 +1,15 @@
-"""WaveNet's parts against torchaudio, torch's own convolution and SciPy's filters."""
+"""WaveNet's parts against torchaudio, torch's own convolution and SciPy's filters; the network against its parts."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.signal import lfilter
+from torch import nn
 from torch.nn import functional
 
 from practice_torch.autoregressive import wavenet as practice
+from practice_torch.networks.wavenet import WaveNet
+from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory
 
 WINGS = pytest.mark.parametrize(("wing", "array"), [(practice, torch.tensor), (theory, np.asarray)], ids=["practice", "theory"])
@@ -61,3 +64,120 @@ def test_a_speech_like_signal_survives_eight_bits():
         noise = (heard - loudness * x).square().mean()
         assert 10 * torch.log10((loudness * x).square().mean() / noise) > 30
         assert heard.dtype == torch.float32
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+SIZES = {"levels": 16, "residual_channels": 5, "skip_channels": 7, "dilations": (1, 2, 4)}
+
+
+def network(**changes):
+    """A network whose conditions, zero at the start, are drawn as well."""
+    torch.manual_seed(0)
+    made = WaveNet(**{**SIZES, **changes}).double()
+    for block in made.blocks:
+        if block.condition is not None:
+            nn.init.normal_(block.condition.weight)
+    return made
+
+
+def codes_of(*shape, seed=0):
+    return torch.randint(16, shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("classes", "kernel_size"), [(0, 2), (3, 2), (3, 3), (0, 1)])
+def test_the_network_is_residual_blocks_end_to_end(classes, kernel_size):
+    """A label for all, so that its condition can be part of the blocks' biases."""
+    made, codes = network(classes=classes, kernel_size=kernel_size), codes_of(2, 11)
+    label = torch.tensor([1]) if classes else None
+    before = torch.cat([torch.full((2, 1), 8), codes[:, :-1]], dim=1)
+    x, skips = made.embedding(before).transpose(1, 2), 0
+    for dilation, parameters in zip(SIZES["dilations"], made.parameters_by_name(label), strict=True):
+        x, skip = practice.residual_block(x, **parameters, dilation=dilation)
+        skips = skips + skip
+    logits = made(codes, label.expand(2) if classes else None)
+    torch.testing.assert_close(logits, made.head(skips.transpose(1, 2)), rtol=1e-12, atol=1e-12)
+
+
+def test_the_blocks_queue_is_that_of_convolution_step():
+    """Its ring holds what the queue holds, and its gates see what convolution_step makes of it."""
+    block, x = network(kernel_size=3).blocks[1], draw(2, 5, 9)
+    (_, expected), weight = block(x.transpose(1, 2)), block.parameters_by_name()
+    ring, queues = block.queue(2), [torch.zeros(2, 5, 4, dtype=torch.float64)] * 2
+    for t in range(9):
+        gates = []
+        for i, name in enumerate(("filter", "gate")):
+            y, queues[i] = practice.convolution_step(
+                x[:, :, t], queues[i], weight[f"{name}_weight"], weight[f"{name}_bias"], dilation=2
+            )  # fmt: skip
+            gates.append(y)
+        z = gates[0].tanh() * gates[1].sigmoid()
+        _, skip = block.step(x[:, :, t], ring, t, 0)
+        torch.testing.assert_close(skip, z @ weight["skip_weight"].T + weight["skip_bias"], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(skip, expected[:, t], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(ring.roll(-(t + 1) % 4, 0).permute(1, 2, 0), queues[0], rtol=0, atol=0)
+
+
+def naively(made, uniforms, label):
+    """Codes drawn one after the other, every one with a pass over all that came before it."""
+    codes = torch.zeros(len(uniforms), 0, dtype=torch.long)
+    for uniform in uniforms.T:
+        longer = functional.pad(codes, (0, 1))  # what stands at the last place is not looked at
+        codes = torch.cat([codes, code_at(made(longer, label)[:, -1], uniform)[:, None]], dim=1)
+    return codes
+
+
+@pytest.mark.parametrize(("classes", "kernel_size"), [(0, 2), (3, 3)])
+def test_generation_from_queues_is_naive_generation(classes, kernel_size):
+    """Longer than the receptive field, which rings of every length go round several times."""
+    made, uniforms = network(classes=classes, kernel_size=kernel_size), draw(4, 40).sigmoid()
+    label = torch.tensor([0, 1, 2, 1]) if classes else None
+    generated = made.generate(uniforms, label)
+    with torch.no_grad():
+        assert torch.equal(generated, naively(made, uniforms, label))
+    assert generated.unique().numel() > 10
+
+
+def test_generated_codes_have_the_networks_distribution():
+    """Uniforms on a grid fall on each first code in proportion to its probability, and the next codes know the first."""
+    made, count = network(), 4000
+    uniforms = ((torch.arange(count) + 0.5) / count)[:, None].repeat(1, 2).double()
+    codes = made.generate(uniforms)
+    first = made(codes[:1])[0, 0].softmax(0)
+    assert (codes[:, 0].bincount(minlength=16) / count - first).abs().max() < 2 / count
+    following = made(codes)[:, 1].softmax(1).cumsum(1)
+    chosen = following.gather(1, codes[:, 1:])[:, 0]
+    assert bool((chosen > uniforms[:, 1] - 1e-6).all())
+
+
+def test_the_network_sees_the_past_and_the_class_alone():
+    made, codes = network(classes=3), codes_of(2, 30)
+    changed = codes.clone()
+    changed[:, 12] = (changed[:, 12] + 5) % 16
+    label = torch.tensor([0, 2])
+    differs = ((made(codes, label) - made(changed, label)).abs().amax(dim=(0, 2)) > 0).nonzero()[:, 0].tolist()
+    reach = practice.receptive_field(kernel_size=2, dilations=SIZES["dilations"])
+    assert differs == list(range(13, 13 + reach))  # not at 12 itself
+    assert bool(((made(codes, label) - made(codes, label.flip(0))).abs() > 0).all())
+
+
+def test_all_codes_of_a_short_sound_have_probability_one_together():
+    made = network(levels=3, residual_channels=4)
+    every = torch.cartesian_prod(*[torch.arange(3)] * 4)
+    log_probs = made(every).log_softmax(-1).gather(2, every[:, :, None]).sum(dim=(1, 2))
+    torch.testing.assert_close(log_probs.exp().sum(), torch.ones((), dtype=torch.float64))
+
+
+def test_a_class_that_is_missing_or_too_much_is_refused():
+    with pytest.raises(ValueError, match="label is missing"):
+        network(classes=3)(codes_of(1, 4))
+    with pytest.raises(ValueError, match="label is given"):
+        network()(codes_of(1, 4), torch.tensor([0]))
+    with pytest.raises(ValueError, match="^dilations is 0"):
+        network(dilations=(1, 0))
+
+
+def test_the_network_compiles_as_one_graph():
+    made, codes, label = network(classes=3), codes_of(2, 9), torch.tensor([0, 2])
+    compiled = torch.compile(made, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(codes, label), made(codes, label))

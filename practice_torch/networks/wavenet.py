@@ -1,0 +1,141 @@
+"""A WaveNet over codes of sound: every conditional in one pass, or one code at a time from queues."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class WaveNet(nn.Module):
+    """p(c_t | c_<t) over `levels` codes, as logits; with classes, given a class as well.
+
+    Dilated causal blocks with gates, whose skips add up to what a small perceptron turns into logits. Time comes before channels
+    here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. `parameters_by_name` has the weights of
+    every block as autoregressive/wavenet's residual_block takes them, which computes the same.
+    """
+
+    def __init__(self, *, levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0):
+        super().__init__()
+        sizes = {"levels": levels, "residual_channels": residual_channels, "skip_channels": skip_channels}
+        for name, size in {**sizes, "kernel_size": kernel_size, "dilations": min(dilations, default=0)}.items():
+            if size < 1:
+                raise ValueError(f"{name} is {size}; it must be at least 1" + (" everywhere" if name == "dilations" else ""))
+        self.levels, self.skip_channels = levels, skip_channels
+        self.embedding = nn.Embedding(levels, residual_channels)
+        self.embedding.weight = nn.Parameter(_waves(levels, residual_channels))
+        self.blocks = nn.ModuleList(
+            ResidualBlock(residual_channels, skip_channels, kernel_size, dilation, classes) for dilation in dilations
+        )
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, levels)
+        )  # fmt: skip
+
+    @property
+    def silence(self):
+        """The code that stands before the beginning."""
+        return self.levels // 2
+
+    def forward(self, codes, label=None):
+        """[B, T], [B] -> [B, T, V]: logits[:, t] scores codes[:, t], given the codes before it and none from t on."""
+        x = self.embedding(functional.pad(codes, (1, 0), value=self.silence)[:, :-1])
+        skips = 0
+        for block in self.blocks:
+            x, skip = block(x, label)
+            skips = skips + skip
+        return self.head(skips)
+
+    @torch.no_grad()
+    def generate(self, uniforms, label=None):
+        """Codes [B, T] by inverse CDF of the uniforms [B, T], each given those before it, at the same small cost every one."""
+        batch, length = uniforms.shape
+        codes = torch.full((batch, length + 1), self.silence, device=uniforms.device)
+        queues = [block.queue(batch) for block in self.blocks]
+        conditions = [block.conditioned(label) for block in self.blocks]
+        for t in range(length):
+            x, skips = self.embedding(codes[:, t]), 0
+            for block, queue, condition in zip(self.blocks, queues, conditions, strict=True):
+                x, skip = block.step(x, queue, t, condition)
+                skips = skips + skip
+            codes[:, t + 1] = draw(self.head(skips), uniforms[:, t])
+        return codes[:, 1:]
+
+    def parameters_by_name(self, label=None):
+        """The arguments of residual_block, block by block; the condition of one class (a tensor [1]) is part of the biases."""
+        return tuple(block.parameters_by_name(label) for block in self.blocks)
+
+
+class ResidualBlock(nn.Module):
+    """z = tanh(W_f * x + v_f) sigma(W_g * x + v_g), v of the class; x + W_r z and W_s z."""
+
+    def __init__(self, channels, skip_channels, taps, dilation, classes):
+        super().__init__()
+        self.channels, self.skip_channels, self.taps, self.dilation = channels, skip_channels, taps, dilation
+        self.gates = nn.Linear(taps * channels, 2 * channels)  # the oldest tap first
+        self.out = nn.Linear(channels, channels + skip_channels)
+        self.condition = nn.Embedding(classes, 2 * channels) if classes else None
+        if classes:
+            nn.init.zeros_(self.condition.weight)
+
+    def conditioned(self, label):
+        """What a class adds before the gates: [B] -> [B, 2 C]."""
+        if label is None and self.condition is not None:
+            raise ValueError(f"label is missing; it must be a class, 0..{self.condition.num_embeddings - 1}, for every sound")
+        if label is not None and self.condition is None:
+            raise ValueError("label is given; the network has no classes")
+        return 0 if label is None else self.condition(label)
+
+    def forward(self, x, label=None):
+        """[B, T, C], [B] -> [B, T, C], [B, T, S]"""
+        condition = self.conditioned(label)
+        condition = condition if label is None else condition[:, None]
+        past, length = (self.taps - 1) * self.dilation, x.shape[1]
+        padded = functional.pad(x, (0, 0, past, 0))
+        delayed = [padded[:, j * self.dilation : j * self.dilation + length] for j in range(self.taps)]
+        return self._mixed(x, torch.cat(delayed, dim=-1), condition)
+
+    def queue(self, batch):
+        """The past before the beginning, a ring: input t is at t modulo its length, and nothing ever moves."""
+        weight = self.gates.weight
+        return weight.new_zeros(max(1, (self.taps - 1) * self.dilation), batch, self.channels)
+
+    def step(self, x, queue, t, condition):
+        """forward at time t alone, from the queue, which x then joins: [B, C] -> [B, C], [B, S]"""
+        ring = len(queue)
+        # the oldest tap, one whole round ago, is where x goes next
+        delayed = [queue[(t - (self.taps - 1 - j) * self.dilation) % ring] for j in range(self.taps - 1)]
+        mixed = self._mixed(x, torch.cat([*delayed, x], dim=-1), condition)
+        queue[t % ring] = x
+        return mixed
+
+    def _mixed(self, x, taps, condition):
+        content, gate = (self.gates(taps) + condition).chunk(2, dim=-1)
+        residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
+        return x + residual, skip
+
+    def parameters_by_name(self, label=None):
+        """The parameters by the names of residual_block; a class's condition is part of its biases."""
+        channels = self.channels
+        # [2 C, k C], tap by tap, to [2 C, C, k]
+        filter_weight, gate_weight = self.gates.weight.unflatten(1, (self.taps, channels)).transpose(1, 2).chunk(2)
+        filter_bias, gate_bias = (self.gates.bias + self.conditioned(label)).flatten().chunk(2)
+        residual_weight, skip_weight = self.out.weight.split([channels, self.skip_channels])
+        residual_bias, skip_bias = self.out.bias.split([channels, self.skip_channels])
+        return {
+            "filter_weight": filter_weight, "filter_bias": filter_bias, "gate_weight": gate_weight, "gate_bias": gate_bias,
+            "residual_weight": residual_weight, "residual_bias": residual_bias,
+            "skip_weight": skip_weight, "skip_bias": skip_bias,
+        }  # fmt: skip
+
+
+def draw(logits, uniforms):
+    """The first code at which the cumulative probability exceeds the uniform: [B, V], [B] -> [B]"""
+    cumulative = logits.float().softmax(-1).cumsum(-1)
+    return (cumulative <= uniforms.unsqueeze(-1)).sum(-1).clamp(max=logits.shape[-1] - 1)  # rounding may end below 1
+
+
+def _waves(levels, channels):
+    """[V, C]: cosines of the code, slow ones first and largest. That neighbors sound alike has then not to be learned."""
+    place = (torch.arange(levels) + 0.5)[:, None] * (math.pi / levels)
+    order = torch.arange(channels)
+    return torch.cos(place * order) * 2 / (1 + order).sqrt()
