@@ -1,13 +1,19 @@
-"""WaveNet's parts against torchaudio, torch's own convolution and SciPy's filters; the network against its parts."""
+"""WaveNet's parts against torchaudio, torch and SciPy; the network against its parts; its experiment."""
+
+import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from scipy.signal import lfilter
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.autoregressive import wavenet as practice
+from practice_torch.engine.datasets import Described, load_data
+from practice_torch.engine.loop import Training
+from practice_torch.engine.run import Run
 from practice_torch.networks.wavenet import WaveNet
 from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory
@@ -181,3 +187,113 @@ def test_the_network_compiles_as_one_graph():
     made, codes, label = network(classes=3), codes_of(2, 9), torch.tensor([0, 2])
     compiled = torch.compile(made, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(codes, label), made(codes, label))
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+TINY = {"length": 96, "doublings": 4, "residual_channels": 6, "skip_channels": 8, "steps": 3, "evaluate_every": 3}
+
+
+def experiment_on(data, recipe="notes", **changes):
+    """(experiment, train, held out), with draws of its own."""
+    recipe = dataclasses.replace(practice.RECIPES[recipe], data=str(data), warmup_steps=0, **{**TINY, **changes})
+    train, held_out = load_data(recipe)
+    torch.manual_seed(0)
+    experiment = practice.build(recipe, Described(train.description))
+    experiment.generator = torch.Generator().manual_seed(0)
+    return experiment, train, held_out
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Six hums at 8 kHz, three of each of two words."""
+    folder = tmp_path_factory.mktemp("words")
+    for i in range(6):
+        (folder / ("yes", "no")[i % 2]).mkdir(exist_ok=True)
+        hum = 0.5 * np.sin(np.arange(300) * (0.1 + 0.1 * (i % 2))) * np.exp(-np.arange(300) / 200)
+        soundfile.write(folder / ("yes", "no")[i % 2] / f"{i}.wav", hum, 8000)
+    return folder
+
+
+def test_three_steps_in_the_engine(tmp_path):
+    """From recipe to run folder: metrics that a start has, previews that can be heard and seen, sounds of every class."""
+    experiment, train, held_out = experiment_on("notes")
+    run = Run.create(tmp_path / "run", "autoregressive/wavenet", "notes", experiment.recipe, train.description)
+    metrics = Training(run, experiment.recipe, experiment, train, held_out, cpu=True).train()
+    assert 6 < metrics["bits_per_sample"] < 9 and 6 < metrics["unigram_bits"] < 8 and 0 <= metrics["pitch_accuracy"] <= 1
+    previews = {path.name for path in (tmp_path / "run" / "previews").iterdir()}
+    assert {f"00000003-{name}.{suffix}" for name in ("held_out", "drawn") for suffix in ("wav", "png")} <= previews
+    sounds = experiment.sample(15)
+    assert len(sounds) == 13 and sounds["class_00"].samples.shape == (2, 96) and sounds["class_12"].samples.shape == (1, 96)
+    assert sounds["class_01"].caption == "Drawn when asked for A#3" and sounds["class_01"].sample_rate == 8000
+
+
+def test_bits_are_those_of_the_conditionals():
+    """Evaluated sound by sample by hand; and the loss that is trained, with the same sounds as they are, is the same in nats."""
+    experiment, _, held_out = experiment_on("notes", loudness=0.0)
+    batch, total = held_out.batch(), 0.0
+    codes = practice.mu_law_encode(batch["audio"][:, 0], levels=256)
+    with torch.no_grad():
+        for sound, label in zip(codes, batch["label"], strict=True):
+            log_probs = experiment.network(sound[None], label[None])[0].double().log_softmax(-1)
+            total -= sum(float(log_probs[t, code]) for t, code in enumerate(sound.tolist()))
+        bits = total / codes.numel() / np.log(2)
+        assert experiment.evaluate(held_out)["bits_per_sample"] == pytest.approx(bits, rel=1e-6)
+        loss, logs = experiment(batch, "train")
+    assert float(loss) == pytest.approx(bits * np.log(2), rel=1e-5)
+    assert float(logs["bits_per_sample"]) == pytest.approx(bits, rel=1e-5)
+
+
+def test_unigram_bits_are_the_entropy_of_the_codes():
+    experiment, _, held_out = experiment_on("notes", levels=4)
+    codes = practice.mu_law_encode(held_out.batch()["audio"], levels=4)
+    share = np.array([float((codes == code).double().mean()) for code in range(4)])
+    assert experiment.evaluate(held_out)["unigram_bits"] == pytest.approx(-(share * np.log2(share)).sum(), rel=1e-9)
+
+
+def test_a_real_note_has_its_pitch():
+    """The measure of generated notes, on real ones of the recipe's length: it can be trusted to say right and wrong."""
+    held_out = load_data(practice.RECIPES["notes"])[1]
+    sounds, labels = held_out.batch()["audio"][:, 0], held_out.labels
+    heard = practice._nearest_note(sounds, held_out.description["frequencies"], 8000)
+    assert torch.equal(heard, labels) and labels.unique().numel() > 8
+
+
+def test_another_take_is_the_same_sound_louder_or_turned_over():
+    experiment, train, _ = experiment_on("notes", length=1024)
+    sound = train.batch(torch.arange(64))["audio"][:, 0]
+    varied = experiment._varied(sound)
+    gain = (varied * sound).sum(1) / (sound * sound).sum(1)
+    torch.testing.assert_close(varied, gain[:, None] * sound, rtol=1e-4, atol=1e-6)
+    assert bool((varied.abs() <= 1).all()) and bool(((gain.abs() > 0.74) & (gain.abs() < 1.35)).all())
+    assert 16 < int((gain > 0).sum()) < 48 and float(gain.abs().std()) > 0.1
+    torch.testing.assert_close(experiment._varied(torch.zeros(2, 5)), torch.zeros(2, 5))
+
+
+def test_a_folder_of_recordings(recordings):
+    """The big recipe on a small folder: its classes are asked for by name."""
+    experiment, _, held_out = experiment_on(recordings, "spoken_digits", held_out=0.34, batch_size=4)
+    assert "pitch_accuracy" not in experiment.evaluate(held_out)
+    assert [sound.caption[-3:].strip() for sound in experiment.sample(2).values()] == ["no", "yes"]
+    assert experiment.preview(held_out)["drawn"].samples.shape[1] == 96
+
+
+def test_sounds_without_classes(recordings, tmp_path):
+    """One model of everything, if there are no classes or if they are not to be told."""
+    for path in recordings.glob("*/*.wav"):
+        (tmp_path / f"take {path.name}").write_bytes(path.read_bytes())
+    for data, changes in ((tmp_path, {}), (recordings, {"conditional": False})):
+        experiment, _, held_out = experiment_on(data, held_out=0.34, batch_size=4, **changes)
+        assert experiment.network.blocks[0].condition is None
+        assert experiment.evaluate(held_out).keys() == {"bits_per_sample", "unigram_bits"}
+        assert experiment.sample(2)["sounds"].samples.shape == (2, 96)
+        assert experiment.preview(held_out).keys() == {"held_out", "sounds"}
+
+
+def test_recipes_say_what_they_cannot():
+    with pytest.raises(ValueError, match="doublings is 0"):
+        dataclasses.replace(practice.RECIPES["notes"], doublings=0)
+    with pytest.raises(ValueError, match="levels is 1"):
+        dataclasses.replace(practice.RECIPES["notes"], levels=1)
+    with pytest.raises(ValueError, match="loudness is -1"):
+        dataclasses.replace(practice.RECIPES["notes"], loudness=-1.0)
