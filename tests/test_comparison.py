@@ -9,6 +9,7 @@ import torch
 
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.comparison import MOST_PREVIEWS, write_comparison
+from practice_torch.engine.curves import LEFT, RIGHT, WIDTH
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.run import Run
 from tests.test_practice_commands import call, refused
@@ -104,11 +105,22 @@ def test_one_metric_lies_in_one_panel(make):
 
 
 def test_the_longer_run_reaches_further(make):
-    runs = [make("short"), make("long")]
+    runs = [make("short"), make("long", steps=400)]
     log(runs[1], [(step, "train", "loss", 3.0 + step) for step in (100, 200, 400)])
     page = compared(*runs)
-    ends = {style: points[-1][0] for style, points in lines(page, "loss", "train").items()}
-    assert (ends["run0"] - 46) / (ends["run1"] - 46) == pytest.approx(1 / 4, abs=0.01)
+    ends = [lines(page, "loss", "train")[style][-1][0] for style in ("run0", "run1")]
+    assert ends == pytest.approx([LEFT + (WIDTH - RIGHT - LEFT) / 4, WIDTH - RIGHT], abs=0.06)
+    assert table(page, "How they ended")["steps"] == ["100", "400"]
+    assert "negative ELBO held-out" not in page.words  # logged by the first alone
+
+
+def test_one_point_is_no_curve(make):
+    runs = [make("first"), make("second")]
+    for run in runs:
+        log(run, [(1, "train", "loss", 3.0), (1, "train", "kl", 1.0)])
+    assert "How they learned" not in compared(*runs).words
+    log(runs[0], [(1, "train", "loss", 3.0), (2, "train", "loss", 2.0)])
+    assert "loss train" in compared(*runs).words and "KL train" not in compared(*runs).words
 
 
 def test_what_only_one_logged_is_named_and_losses_of_different_topics_are_not_mixed(make):
@@ -133,14 +145,16 @@ def test_numbers_that_are_not_finite_are_no_curve(make):
 
 def test_samples_over_the_training(make):
     runs = [make("first"), make("second")]
-    for run in runs:  # the same in both: each must be shown under its own name all the same
+    for run in runs:  # the sounds are the same in both: each must be shown under its own name all the same
         for step in range(20, 140, 20):
-            words, sound = Text(f"made at {step}.", "Same words"), Audio(torch.full((40,), step / 50), 8000, "Same sounds")
-            run.save_artifacts({"words": words, "sounds": sound}, step)
+            words = Text(f"{run.folder.name} at {step}.", "Same words")
+            sounds = Audio(torch.full((40,), step / 50), 8000, "Same sounds")
+            run.save_artifacts({"words": words, "sounds": sounds}, step)
     runs[1].save_artifacts({"faces": ImageGrid(torch.rand(2, 1, 4, 4), columns=2)}, 100)
     page = compared(*runs)
-    shown = [int(number) for number in re.findall(r"made at (\d+)\.", page.text)]
-    assert shown == [20, 60, 80, 120] * 2 and len(shown) == 2 * MOST_PREVIEWS
+    shown = re.findall(r"(first|second) at (\d+)\.", page.text)
+    assert shown == [(name, str(step)) for name in ("first", "second") for step in (20, 60, 80, 120)]
+    assert len(shown) == 2 * MOST_PREVIEWS
     assert len(page.sounds) == 2 * MOST_PREVIEWS and len(page.images) == 2 * MOST_PREVIEWS + 1
     told = re.findall(r'<p class="key (run\d)"><b>(\w+)</b> <span', page.source)
     assert told == [("run0", "first"), ("run1", "second")] * 2 + [("run1", "second")]
@@ -165,6 +179,7 @@ def test_what_differs_and_what_does_not(make):
         "": ["first", "second"], "versions": ["python 3.11, torch 2.14", "–"], "device": ["a CPU", "a GPU"],
         "commit": ["c0ffee+", "–"], "peak memory": ["512 MiB", "1 MiB"],
     }  # fmt: skip
+    assert table(compared(*runs), "The same in all") == {"seconds": ["2 min 5 s"]}
 
 
 def test_equal_runs(make):
@@ -175,6 +190,7 @@ def test_equal_runs(make):
 def test_the_page_needs_nothing_else_and_what_users_write_is_text(make):
     runs = [make("first", data=HOSTILE), make("second", topic=HOSTILE)]
     for run in runs:
+        run.save_artifacts({"words": Text(HOSTILE, "Earlier " + HOSTILE)}, 50)
         run.save_artifacts({"words": Text(HOSTILE, HOSTILE), "sounds": Audio(torch.zeros(9), 8000, HOSTILE)}, 100)
         run.write_json("environment.json", {"command": HOSTILE, "device": HOSTILE})
     page = compared(*runs)

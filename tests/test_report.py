@@ -139,7 +139,7 @@ def test_sounds_without_their_pictures_and_pictures_without_their_sounds(run):
     (run.folder / "previews" / "00000003-notes.png").write_bytes(b"")
     page = written(run)
     assert len(page.sounds) == 2 and len(page.images) == 1
-    assert "00000003-notes.png cannot be read" in page.words
+    assert "00000003-notes.png cannot be read" in page.words and "00000001-notes.png" not in page.words
 
 
 def test_what_users_write_is_text(tmp_path):
@@ -191,11 +191,12 @@ def test_damaged_pieces_are_left_out_and_told(run):
     (run.folder / "evaluation.json").write_text('{"metric": "negative_el')
     (run.folder / "environment.json").write_text("[1, 2]")
     (run.folder / "previews" / "00000100-words.png").write_bytes(b"")
+    (run.folder / "previews" / "00000100-nothing_else.png").write_bytes(b"")
     (run.folder / "previews" / "captions.json").write_text("{")
     page = written(run)
     for told in ("evaluation.json", "environment.json", "1 of 3 lines of metrics.csv", "00000100-words.png", "captions.json"):
         assert f"{told} cannot be read" in page.words, told
-    assert "sound" in page.words and "train 2" in page.words
+    assert "sound" in page.words and "train 2" in page.words and "nothing else" not in page.words
     (run.folder / "evaluation.json").write_text('{"metric": "negative_elbo"}')
     assert "evaluation.json was not written by this engine" in written(run).words
 
