@@ -276,7 +276,8 @@ def _distance_from_gaussian(beta, x_t, level):
 
 @derivation.bound(
     r"\beta' < \beta: \quad \mathrm{KL}_{\beta'} < \mathrm{KL}_\beta, \qquad"
-    r" \mathrm{KL}_\beta = \mathrm{KL}\big(q(x_{t-1} \mid x_t) \,\|\, \text{Gaussian}\big) \to \frac{\beta^3}{12} \Big( \frac{d^3 \log q(x_{t-1})}{d x_{t-1}^3} \Big)^2",
+    r" \mathrm{KL}_\beta = \mathrm{KL}\big(q(x_{t-1} \mid x_t) \,\|\, \text{Gaussian}\big) \to"
+    r" \frac{\beta^3}{12} \Big( \frac{d^3 \log q(x_{t-1})}{d x_{t-1}^3} \Big)^2",
     tolerance=1e-5,
     since="the limit is extrapolated from beta = 4e-4 and 2e-4, which leaves terms of order beta^2",
     because="Without x_0 the step back is q(x_{t-1}) times a Gaussian bump of variance beta. The smaller beta, the less log q "
