@@ -12,6 +12,8 @@ from practice_torch.data import audio, notes
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.recipe import AudioRecipe
 from tests.data_files import damaged, everything, refused, shared
+from tests.test_practice_commands import call
+from tests.test_practice_commands import refused as refused_line
 
 RNG = np.random.default_rng(0)
 
@@ -328,3 +330,41 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", refuse)
     refused(audio.load, tmp_path, "0.wav", "permission denied")
     refused(audio.load, tmp_path, "permission denied", skip_unusable=True)
+
+
+# ---------------------------------------------------------------------------------------------------- the command
+
+TINY = ("--steps", 1, "--warmup-steps", 0, "--length", 300, "--doublings", 2, "--residual-channels", 3, "--skip-channels", 4)
+
+
+def test_training_on_a_folder_with_one_damaged_file(tmp_path):
+    for index in range(12):
+        save(tmp_path / "data" / f"{index}.wav", RNG.uniform(-0.5, 0.5, 200))
+    (tmp_path / "data" / "7.wav").write_bytes(b"")
+    asked = ("train", "wavenet", "notes", "--data", tmp_path / "data", "--run", tmp_path / "run", *TINY)
+    assert f"{tmp_path / 'data' / '7.wav'} is empty" in refused_line(3, *asked)
+    assert not (tmp_path / "run").exists()
+    code, _, err = call(*asked, "--skip-unusable")
+    assert code == 0, err
+    notes_said = [line for line in err.splitlines() if line.startswith("note: ")]
+    assert notes_said[0].startswith("note: 11 of 11 sounds are shorter") and "7.wav is empty" in notes_said[1]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "7.wav is empty" in page and page.count("<audio controls") >= 1
+    assert list((tmp_path / "run" / "previews").glob("*.wav"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "because"),
+    [
+        (("--data", "nowhere"), "does not exist; it must be one of notes, or a folder of wav and flac files"),
+        (("--sample-rate", "800"), "notes reach 440 Hz"),
+    ],
+)
+def test_data_that_cannot_be_used(tmp_path, fields, because):
+    assert because in refused_line(3, "train", "wavenet", "notes", "--run", tmp_path / "run", *TINY, *fields)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fields_that_cannot_be(tmp_path):
+    assert "sample_rate is 0; it must be at least 1" in refused_line(2, "train", "wavenet", "notes", "--sample-rate", "0")
+    assert "length is -4; it must be at least 1" in refused_line(2, "train", "wavenet", "notes", "--length", "-4")
