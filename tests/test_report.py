@@ -296,6 +296,13 @@ def test_marks_widen_the_panel():
     assert "&lt;floor&gt;" in svg
 
 
+def test_the_name_of_a_mark_stands_where_the_line_is_not():
+    line = [Series("train", "phase0", ((0, 9.0), (5, 4.0), (9, 1.0)))]
+    svg = panel("loss", line, 9, marks=(Mark("target", 1.1), Mark("floor", 8.0)))
+    places = dict(re.findall(r'<text class="mark" x="[^"]*" y="[^"]*" text-anchor="(\w+)">(\w+)<', svg))
+    assert places == {"start": "target", "end": "floor"}
+
+
 @pytest.mark.parametrize(("direction", "value", "target"), [("lower", 18.0, 18.5), ("higher", 0.9, 0.8)])
 def test_better_is_right_on_the_gauge(direction, value, target):
     svg = gauge(value, (Mark("target", target),), direction)

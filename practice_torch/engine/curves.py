@@ -49,7 +49,8 @@ def panel(title, series, last_step, marks=()):
         y = y_of(mark.value)
         above = y - 4 if y > TOP + 12 else y + 11
         parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="mark" x="{WIDTH - RIGHT}" y="{above:.1f}" text-anchor="end">{escape(mark.name)}</text>')
+        x, anchor = (LEFT, "start") if _begins_away_from(mark.value, series) else (WIDTH - RIGHT, "end")
+        parts.append(f'<text class="mark" x="{x}" y="{above:.1f}" text-anchor="{anchor}">{escape(mark.name)}</text>')
     for line in series:
         parts.extend(_line(line, x_of, y_of))
     parts.append("</svg>")
@@ -110,6 +111,13 @@ def _line(line, x_of, y_of):
     dots = [(x, y) for x, y in line.points if math.isfinite(y)]
     for x, y in dots if len(dots) <= 12 else dots[-1:]:
         yield f'<circle class="dot {line.style}" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="2.4"/>'
+
+
+def _begins_away_from(value, series):
+    """Whether the lines come nearer to the value at their ends than at their beginnings: its name is then better on the left."""
+    lines = [[y for _, y in line.points if math.isfinite(y)] for line in series]
+    begin, end = (min(abs(heights[place] - value) for heights in lines if heights) for place in (0, -1))
+    return begin >= end
 
 
 def _pieces(points):
