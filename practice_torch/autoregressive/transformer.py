@@ -6,6 +6,7 @@ the field makes (norm, activation, positions, groups), and the tests hold one to
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -199,7 +200,8 @@ class LanguageRecipe(Recipe):
 
     def loading(self):
         """Windows of tokens, one more than the context: every token of it has a successor."""
-        return {"context": self.context, "level": "token", "learn": lambda text: BytePairTokenizer.train(text, merges=self.merges)}
+        learn = partial(BytePairTokenizer.train, merges=self.merges)
+        return {"context": self.context, "level": "token", "learn": learn}
 
 
 class LanguageModel(nn.Module):
@@ -233,7 +235,7 @@ class LanguageModel(nn.Module):
         return BytePairTokenizer(tuple((a, b) for a, b in self.merges.tolist()))
 
     def evaluate(self, data):
-        """Bits per byte, whatever a token is. The first tokens of a window have little context: a whole text would do better."""
+        """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
         lengths = torch.tensor(self.tokenizer().lengths(), device=self.merges.device)
         nats, size = 0.0, 0
         for indices in torch.arange(len(data)).split(64):

@@ -82,7 +82,8 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     """(train, held-out) text from "pydoc" or the path of a UTF-8 file, split by position: the end is held out.
 
     level is "character" (the vocabulary is the training text's characters, sorted, and one for the unknown), "byte", or "token":
-    learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode. Line ends become newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
+    learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode. Line ends become
+    newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
 
     Raises DataError, one line, where the text cannot be used.
     """
@@ -105,8 +106,8 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     streams = [vocabulary.encode(part).to(torch.uint8 if size <= 256 else torch.int32) for part in (training, rest)]
     if min(map(len, streams)) < context + 1:
         raise DataError(
-            f"{name} has {sum(map(len, streams))} {unit}, {len(streams[0])} to train on and {len(streams[1])} held out; each part "
-            f"needs at least {context + 1} (the context of {context} and one more): give a longer text or a shorter context"
+            f"{name} has {sum(map(len, streams))} {unit}, {len(streams[0])} to train on and {len(streams[1])} held out; each "
+            f"part needs at least {context + 1} (the context of {context} and one more): give a longer text or a shorter context"
         )
     description = {
         "name": name,

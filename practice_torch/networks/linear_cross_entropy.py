@@ -3,15 +3,15 @@
 import torch
 from torch.autograd.function import once_differentiable
 
-ROWS = 128  # logits of so many tokens at a time: 26 MB of float32 at 50 000 tokens, and still a full-sized matrix product
+LOGITS = 25_000_000  # at a time: 100 MB of float32. Fewer are slower, as the gradient of W is added up once a block.
 
 
 def linear_cross_entropy(hidden, weight, targets):
     r"""Mean of -log softmax(W h)_y over tokens, nats: hidden [N, E], weight [V, E], targets [N] -> [].
 
     What cross_entropy(hidden @ weight.T, targets) gives. The gradient p - e_y is at hand while the logits are, so both products
-    with it are taken then, block by block; no logits are kept for, or computed again in, the backward pass. Once
-    differentiable, and only in reverse.
+    with it are taken then, block by block; no logits are kept for, or computed again in, the backward pass. It can be
+    differentiated once, and only in reverse.
     """
     return _LinearCrossEntropy.apply(hidden, weight, targets)
 
@@ -19,28 +19,35 @@ def linear_cross_entropy(hidden, weight, targets):
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, targets):
-        wanted = any(ctx.needs_input_grad)
-        total = hidden.new_zeros((), dtype=torch.float32 if hidden.dtype != torch.float64 else torch.float64)
-        grad_hidden, grad_weight = (torch.empty_like(hidden), torch.zeros_like(weight)) if wanted else (None, None)
-        for begin in range(0, len(hidden), ROWS):
-            h, y = hidden[begin : begin + ROWS], targets[begin : begin + ROWS, None]
-            logits = (h @ weight.T).to(total.dtype)
-            normalizer = logits.logsumexp(-1, keepdim=True)
-            total += (normalizer - logits.gather(-1, y)).sum()
-            if wanted:
-                residual = logits.sub_(normalizer).exp_()
-                residual.scatter_add_(-1, y, residual.new_full(y.shape, -1.0))
-                residual = residual.to(weight.dtype)
-                grad_hidden[begin : begin + ROWS] = residual @ weight
-                grad_weight.addmm_(residual.T, h.to(weight.dtype))
-        if wanted:
-            ctx.save_for_backward(grad_hidden, grad_weight)
-        ctx.count = len(hidden)
+        gradients = (torch.empty_like(hidden), torch.zeros_like(weight)) if any(ctx.needs_input_grad) else None
+        rows, total = max(1, LOGITS // len(weight)), 0.0
+        for begin in range(0, len(hidden), rows):
+            block = slice(begin, begin + rows)
+            total = total + _block(hidden[block], weight, targets[block, None], gradients and (gradients[0][block], gradients[1]))
+        if gradients:
+            ctx.save_for_backward(*gradients)
+        ctx.count, ctx.handed_out = len(hidden), False
         return total / len(hidden)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        grad_hidden, grad_weight = ctx.saved_tensors
+        if ctx.handed_out:
+            raise RuntimeError("linear_cross_entropy can be differentiated once: its gradient is scaled where it lies")
+        ctx.handed_out = True
         scale = upstream / ctx.count
-        return grad_hidden * scale, grad_weight * scale, None
+        return *(gradient.mul_(scale) for gradient in ctx.saved_tensors), None
+
+
+def _block(hidden, weight, targets, gradients):
+    """The sum of a block's losses; its gradients are written into the first, and added to the second, of `gradients`."""
+    logits = hidden @ weight.T
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    chosen, highest = logits.gather(-1, targets), logits.amax(-1, keepdim=True)
+    shares = logits.sub_(highest).exp_()  # in place: this memory is what there is to save
+    normalizer = shares.sum(-1, keepdim=True)
+    if gradients:
+        residual = shares.div_(normalizer).scatter_add_(-1, targets, shares.new_full(targets.shape, -1.0)).to(weight.dtype)
+        gradients[0].copy_(residual @ weight)
+        gradients[1].addmm_(residual.T, hidden.to(weight.dtype))
+    return (highest + normalizer.log() - chosen).sum()

@@ -1,0 +1,82 @@
+"""Cross-entropy over 50 257 tokens: block by block with its gradient at once, against the table of all logits.
+
+    python -m benchmarks.cross_entropy [--repeats 7]
+
+Both compute the mean loss of 2048 tokens from hidden states of width 384 and the gradients of both factors, float32, one thread.
+Memory (on Linux) is the process's peak beyond what it held before, each side in a process of its own.
+Result: benchmarks/results/cross_entropy.json.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from benchmarks.measuring.turns import conclude, in_turns
+from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
+
+TOKENS, WIDTH, VOCABULARY = 2048, 384, 50257
+GOALS, EXTRA = {"all logits": 1.2}, 200e6  # bytes
+
+
+def sides():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(TOKENS, WIDTH, generator=generator).requires_grad_()
+    weight = (0.02 * torch.randn(VOCABULARY, WIDTH, generator=generator)).requires_grad_()
+    targets = torch.randint(VOCABULARY, (TOKENS,), generator=generator)
+
+    def gradients(loss):
+        return torch.autograd.grad(loss, (hidden, weight))
+
+    return {
+        "ours": lambda: gradients(linear_cross_entropy(hidden, weight, targets)),
+        "all logits": lambda: gradients(functional.cross_entropy(hidden @ weight.T, targets)),
+    }
+
+
+def peak(side):
+    """Bytes beyond the inputs that a side takes; in a process of its own."""
+    code = f"from benchmarks.cross_entropy import print_peak; print_peak({side!r})"
+    return json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak(side):
+    torch.set_num_threads(1)
+    call = sides()[side]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here; getrusage's would be the parent's
+    before = _kilobytes("VmRSS")
+    call()
+    print((_kilobytes("VmHWM") - before) * 1024)
+
+
+def _kilobytes(name):
+    return int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    began, calls = time.perf_counter(), sides()
+    for a, b in zip(*(call() for call in calls.values()), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-7)
+    extra = {side: peak(side) for side in calls}
+    seconds = in_turns(calls, repeats=arguments.repeats)
+    code = conclude(
+        "cross_entropy", f"loss and gradients of {TOKENS} tokens, width {WIDTH}, vocabulary {VOCABULARY}", seconds, ours="ours",
+        goals=GOALS, began=began, unit=(TOKENS, "tokens"), extra_bytes=extra, extra_bytes_goal=EXTRA,
+    )  # fmt: skip
+    taken = ", ".join(f"{side} {size / 1e6:.0f} MB" for side, size in extra.items())
+    print(f"  extra memory: {taken}; goal {EXTRA / 1e6:.0f} MB")
+    return code or int(extra["ours"] > EXTRA)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

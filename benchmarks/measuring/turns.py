@@ -1,0 +1,65 @@
+"""Ways of doing the same work, in turns: what each costs on a machine that has other things to do, too."""
+
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from practice_torch.engine.environment import environment
+
+CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def timed(call):
+    """Seconds of one call by each clock."""
+    began = {kind: clock() for kind, clock in CLOCKS.items()}
+    call()
+    return {kind: clock() - began[kind] for kind, clock in CLOCKS.items()}
+
+
+def in_turns(sides, *, repeats, warm_up=1):
+    """{side: {clock: [seconds of each turn]}}: A B C A B C ..., after `warm_up` turns that are not counted."""
+    turns = [{side: timed(call) for side, call in sides.items()} for _ in range(warm_up + repeats)][warm_up:]
+    return {side: {kind: [turn[side][kind] for turn in turns] for kind in CLOCKS} for side in sides}
+
+
+def ratio(seconds, theirs, ours, kind="cpu"):
+    """Median and quartiles over the turns of the other side's time divided by ours: above 1 we are faster."""
+    each = [b / a for a, b in zip(seconds[ours][kind], seconds[theirs][kind], strict=True)]
+    return {"median": statistics.median(each), "quartiles": statistics.quantiles(each, n=4)[::2]}
+
+
+def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
+    """Print the table, write results/<name>.json, return the exit code: 0 if every goal (side -> ratio) is reached.
+
+    unit: (amount, name), the work of one turn, for a column of amounts per second.
+    """
+    ratios = {side: {kind: ratio(seconds, side, ours, kind) for kind in CLOCKS} for side in seconds if side != ours}
+    met = {side: ratios[side]["cpu"]["median"] >= goal for side, goal in goals.items()}
+    medians = {side: {kind: statistics.median(values) for kind, values in kinds.items()} for side, kinds in seconds.items()}
+    result = {
+        "what": what + "; a ratio is the other side's time over ours, above 1 ours is faster",
+        **more,
+        "medians": medians,
+        "ratios": ratios,
+        "goals": goals,
+        "met": met,
+        "seconds": seconds,
+        "environment": environment(torch.device("cpu"), time.perf_counter() - began),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(what)
+    for side, median in medians.items():
+        rate = f"{unit[0] / median['cpu']:12.1f} {unit[1]}/s" if unit else ""
+        line = f"  {side:28s}{1e3 * median['cpu']:10.1f} ms CPU{1e3 * median['wall']:10.1f} ms wall{rate}"
+        if side in ratios:
+            low, high = ratios[side]["cpu"]["quartiles"]
+            line += f"   ours {ratios[side]['cpu']['median']:.2f}x as fast ({low:.2f}-{high:.2f})"
+        if side in goals:
+            line += f", goal {goals[side]}x {'reached' if met[side] else 'MISSED'}"
+        print(line)
+    return 0 if all(met.values()) else 1
