@@ -124,8 +124,8 @@ def length_normalized_score(log_prob, lengths, *, exponent):
 def _largest(x, count):
     """The indices of the `count` largest entries of each row, in descending order, the lower index first among equals.
 
-    topk leaves open which of two equals it takes, and sorting all candidates to settle that is several times as slow. So topk tells
-    the smallest value that is in, and the first entries of that value fill the places that the larger ones leave.
+    topk leaves open which of two equals it takes, and to settle that by sorting all candidates takes several times as long. So
+    topk tells the smallest value that is in, and the first entries of that value fill the places that the larger ones leave.
     """
     smallest = x.topk(count, dim=-1).values[:, -1:]
     above, equal = x > smallest, x == smallest
