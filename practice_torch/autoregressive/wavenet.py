@@ -282,10 +282,10 @@ def _nearest_note(sounds, frequencies, sample_rate):
 
 
 RECIPES = {
-    # measured: the best unigram model needs 7.3 bits
+    # measured: 3.04 bits, and 77% of the notes asked for; the best unigram model needs 7.34 bits
     "notes": WavenetRecipe(
-        data="notes", held_out=0.2, steps=2000, batch_size=4, learning_rate=6e-3, schedule="cosine", warmup_steps=50,
-        clip_norm=1.0, target=4.2, evaluate_every=500, checkpoint_every=500,
+        data="notes", held_out=0.2, steps=2000, batch_size=4, learning_rate=1e-2, schedule="cosine", warmup_steps=50,
+        clip_norm=1.0, target=3.5, evaluate_every=500, checkpoint_every=500,
     ),
     # a folder, given by --data: recordings of spoken digits at 8 kHz, a sub-folder for each; half a second of each
     "spoken_digits": WavenetRecipe(

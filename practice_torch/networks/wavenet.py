@@ -45,20 +45,20 @@ class WaveNet(nn.Module):
             skips = skips + skip
         return self.head(skips)
 
-    @torch.no_grad()
     def generate(self, uniforms, label=None):
         """Codes [B, T] by inverse CDF of the uniforms [B, T], each given those before it, at the same small cost every one."""
         batch, length = uniforms.shape
-        codes = torch.full((batch, length + 1), self.silence, device=uniforms.device)
-        queues = [block.queue(batch) for block in self.blocks]
-        conditions = [block.conditioned(label) for block in self.blocks]
-        for t in range(length):
-            x, skips = self.embedding(codes[:, t]), 0
-            for block, queue, condition in zip(self.blocks, queues, conditions, strict=True):
-                x, skip = block.step(x, queue, t, condition)
-                skips = skips + skip
-            codes[:, t + 1] = draw(self.head(skips), uniforms[:, t])
-        return codes[:, 1:]
+        with torch.inference_mode():
+            codes = torch.full((batch, length + 1), self.silence, device=uniforms.device)
+            queues = [block.queue(batch) for block in self.blocks]
+            conditions = [block.conditioned(label) for block in self.blocks]
+            for t in range(length):
+                x, skips = self.embedding(codes[:, t]), 0
+                for block, queue, condition in zip(self.blocks, queues, conditions, strict=True):
+                    x, skip = block.step(x, queue, t, condition)
+                    skips = skips + skip
+                codes[:, t + 1] = draw(self.head(skips), uniforms[:, t])
+        return codes[:, 1:].clone()  # made outside: a tensor that gradients of others may be taken through
 
     def parameters_by_name(self, label=None):
         """The arguments of residual_block, block by block; the condition of one class (a tensor [1]) is part of the biases."""
@@ -78,17 +78,17 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.condition.weight)
 
     def conditioned(self, label):
-        """What a class adds before the gates: [B] -> [B, 2 C]."""
+        """What a class adds before the gates: [B] -> [B, 2 C]; None if there are no classes."""
         if label is None and self.condition is not None:
             raise ValueError(f"label is missing; it must be a class, 0..{self.condition.num_embeddings - 1}, for every sound")
         if label is not None and self.condition is None:
             raise ValueError("label is given; the network has no classes")
-        return 0 if label is None else self.condition(label)
+        return None if label is None else self.condition(label)
 
     def forward(self, x, label=None):
         """[B, T, C], [B] -> [B, T, C], [B, T, S]"""
         condition = self.conditioned(label)
-        condition = condition if label is None else condition[:, None]
+        condition = condition if condition is None else condition[:, None]
         past, length = (self.taps - 1) * self.dilation, x.shape[1]
         padded = functional.pad(x, (0, 0, past, 0))
         delayed = [padded[:, j * self.dilation : j * self.dilation + length] for j in range(self.taps)]
@@ -109,7 +109,8 @@ class ResidualBlock(nn.Module):
         return mixed
 
     def _mixed(self, x, taps, condition):
-        content, gate = (self.gates(taps) + condition).chunk(2, dim=-1)
+        gates = self.gates(taps)
+        content, gate = (gates if condition is None else gates + condition).chunk(2, dim=-1)
         residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
         return x + residual, skip
 
@@ -118,7 +119,9 @@ class ResidualBlock(nn.Module):
         channels = self.channels
         # [2 C, k C], tap by tap, to [2 C, C, k]
         filter_weight, gate_weight = self.gates.weight.unflatten(1, (self.taps, channels)).transpose(1, 2).chunk(2)
-        filter_bias, gate_bias = (self.gates.bias + self.conditioned(label)).flatten().chunk(2)
+        condition = self.conditioned(label)
+        bias = self.gates.bias if condition is None else (self.gates.bias + condition).flatten()
+        filter_bias, gate_bias = bias.chunk(2)
         residual_weight, skip_weight = self.out.weight.split([channels, self.skip_channels])
         residual_bias, skip_bias = self.out.bias.split([channels, self.skip_channels])
         return {

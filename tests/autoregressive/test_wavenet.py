@@ -118,7 +118,7 @@ def test_the_blocks_queue_is_that_of_convolution_step():
             )  # fmt: skip
             gates.append(y)
         z = gates[0].tanh() * gates[1].sigmoid()
-        _, skip = block.step(x[:, :, t], ring, t, 0)
+        _, skip = block.step(x[:, :, t], ring, t, None)
         torch.testing.assert_close(skip, z @ weight["skip_weight"].T + weight["skip_bias"], rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(skip, expected[:, t], rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(ring.roll(-(t + 1) % 4, 0).permute(1, 2, 0), queues[0], rtol=0, atol=0)
