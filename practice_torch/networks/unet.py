@@ -132,11 +132,11 @@ class UNet2d(nn.Module):
 
     def _require_sizes(self, size, base_channels, multipliers, blocks, attention_at, compact):
         require(len(size) == self.axes, f"size is {size}; it must have {self.axes} axes")
+        require(len(multipliers) > compact, f"multipliers is {multipliers}; it must have a level, and two in a compact network")
         factor = 2 ** (len(multipliers) - 1)
         for length in size:
             fits = length >= factor and length % factor == 0
             require(fits, f"size is {_times(size)}; with {len(multipliers)} multipliers it must be a multiple of {factor}")
-        require(len(multipliers) > compact, f"multipliers is {multipliers}; a compact network needs at least two levels")
         require(base_channels >= 2 and base_channels % 2 == 0, f"base_channels is {base_channels}; it must be even")
         require(blocks >= 1, f"blocks is {blocks}; it must be at least 1")
         heights = [size[0] >> level for level in range(len(multipliers))]

@@ -7,6 +7,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from theory_jax.arguments import require, require_rank
@@ -165,8 +166,7 @@ class _Maker:
         self.zero_init, self.common = zero_init, dict(param_dtype=jnp.result_type(float), rngs=rngs)
 
     def _kernel(self, last):
-        zero = last and self.zero_init
-        return nnx.initializers.zeros if zero else nnx.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+        return nnx.initializers.zeros if last and self.zero_init else _glorot
 
     def linear(self, inputs, outputs, use_bias=True, last=False):
         return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=self._kernel(last), **self.common)
@@ -179,4 +179,20 @@ class _Maker:
         return nnx.GroupNorm(width, groups, epsilon=1e-5, use_fast_variance=False, **self.common)
 
     def table(self, rows):
-        return nnx.Embed(rows, self.embedding, embedding_init=nnx.initializers.normal(1.0), **self.common)
+        return nnx.Embed(rows, self.embedding, embedding_init=_standard_normal, **self.common)
+
+
+def _glorot(key, shape, dtype):
+    """Uniform draws of variance 2 / (fan in + fan out), for unit gain."""
+    window = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
+    return jnp.asarray(_generator(key).uniform(-limit, limit, shape), dtype)
+
+
+def _standard_normal(key, shape, dtype):
+    return jnp.asarray(_generator(key).standard_normal(shape), dtype)
+
+
+def _generator(key):
+    """NumPy's: JAX would compile one program for each of the network's many shapes, which takes ten seconds."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
