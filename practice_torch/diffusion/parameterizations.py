@@ -88,8 +88,9 @@ def convert_prediction(prediction, x_t, t, alpha_bar, *, source, target):
     if source != target:
         if "mean" in (source, target) or source == "noise":
             _require_data_left(t, alpha_bar)
-        (of_x_t, of_v), (to_x_t, to_v) = _in_the_plane(source, t, alpha_bar, x_t), _in_the_plane(target, t, alpha_bar, x_t)
-        prediction = to_x_t * x_t + to_v * ((prediction - of_x_t * x_t) / of_v)
+        (p, q), (of_x_t, of_v) = _in_the_plane(source, t, alpha_bar), _in_the_plane(target, t, alpha_bar)
+        slope = of_v / q
+        prediction = _spread(slope, x_t) * prediction + _spread(of_x_t - slope * p, x_t) * x_t
     return scale * prediction
 
 
@@ -129,20 +130,21 @@ def _angle(t, alpha_bar, **tensors):
     return _spread(kept.sqrt(), x), _spread((1 - kept).sqrt(), x)
 
 
-def _in_the_plane(kind, t, alpha_bar, x):
-    """The two numbers (p, q) with which the kind is p x_t + q v: x_t and v are at right angles, so no number is ever infinite."""
-    kept, before = _level(t, alpha_bar), _level(t - 1, alpha_bar)
+def _in_the_plane(kind, t, alpha_bar):
+    """The two numbers (p, q), [B] each, with which the kind is p x_t + q v. x_t and v are at right angles: none is ever infinite,
+    and at t = 1 the mean has, to the last bit, those of x_0."""
+    kept = _level(t, alpha_bar)
     cos, sin = kept.sqrt(), (1 - kept).sqrt()
     match kind:
         case "noise":
-            p, q = sin, cos
+            return sin, cos
         case "x0":
-            p, q = cos, -sin
+            return cos, -sin
         case "velocity":
-            p, q = torch.zeros_like(cos), torch.ones_like(cos)
+            return torch.zeros_like(cos), torch.ones_like(cos)
         case "mean":
-            p, q = (kept / before).sqrt(), -before.sqrt() * _beta(t, alpha_bar) / sin
-    return _spread(p, x), _spread(q, x)
+            before = _level(t - 1, alpha_bar)
+            return (kept / before).sqrt(), -sin * before.sqrt() * (_beta(t, alpha_bar) / (1 - kept))
 
 
 def _require_kind(**kinds):

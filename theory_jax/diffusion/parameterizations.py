@@ -372,8 +372,8 @@ def only_the_velocity_survives_pure_noise():
     r" \|x_0 - \hat{x}_0\|^2, \qquad \tilde\beta_t = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t} \beta_t",
     because="With the posterior's own variance the KL divergence of a step is a squared distance of means, and the means differ "
     "only in their x_0. Put together, the coefficients are the fall of the signal-to-noise ratio over the step. So all five "
-    "losses are the evidence lower bound up to weights over time, and a step of the bound costs as much as the ratio of signal to "
-    "noise falls over it.",
+    "losses are the evidence lower bound up to weights over time, and a step of the bound costs as much as the signal-to-noise "
+    "ratio falls over it.",
 )
 def the_bound_pays_for_the_fall_of_the_snr():
     a, b, error = sp.symbols("alpha_t alpha_s delta", positive=True)  # levels of t and of t - 1
