@@ -12,9 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from practice_torch.command_line import PROGRAM, UsageError, nearest, parse, tyro_line
+from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, parse, tyro_line
 from practice_torch.data.errors import DataError
-from practice_torch.engine.errors import RunError
+from practice_torch.engine.errors import OptionError, RunError
 from shared_specs.syllabus import load, resolve
 
 HERE = Path(__file__).parent
@@ -27,10 +27,10 @@ def main(arguments=None):
     try:
         command, fields = parse(arguments, __doc__)
         return globals()[f"_{type(command).__name__.lower()}"](command, *fields)
-    except (UsageError, DataError, RunError) as error:
+    except (UsageError, OptionError, DataError, RunError) as error:
         if debug:
             raise
-        return _fail(error, 2 if isinstance(error, UsageError) else 3)
+        return _fail(error, 2 if isinstance(error, (UsageError, OptionError)) else 3)
     except KeyboardInterrupt:
         return _fail("interrupted before the first step", 130)
     except Exception as error:
@@ -146,19 +146,10 @@ def _train(command, words, fields):
 def _recipe(path, recipe_name, fields):
     """The recipe with the fields that were given on the command line."""
     recipe = _module(path).RECIPES[recipe_name]
-    names = [field.name for field in dataclasses.fields(recipe) if field.name not in ("metric", "direction")]
-    known = {f"--{name.replace('_', '-')}" for name in names}
-    for word in fields:
-        flag = word.split("=")[0].replace("_", "-")
-        if word.startswith("--") and flag not in known and word != "--help":
-            raise UsageError(f"unknown field {word.split('=')[0]} of {path} {recipe_name}; {nearest(flag, sorted(known))}")
-    program = f"{PROGRAM} train {path} {recipe_name}"
-    changed, unknown = tyro_line(type(recipe), fields, program, default=recipe, return_unknown_args=True)
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} belongs to no field of {path} {recipe_name}")
-    if changed.data != recipe.data and not any(word.startswith("--target") for word in fields):
-        changed = dataclasses.replace(changed, target=None)  # the recipe's target was measured on the recipe's data
-    return changed
+    given = changed(recipe, fields, "field", f"{path} {recipe_name}", f"{PROGRAM} train {path} {recipe_name}")
+    if given.data != recipe.data and not any(word.startswith("--target") for word in fields):
+        given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
+    return given
 
 
 def _resume(command, words, fields):
@@ -242,7 +233,7 @@ def _show(run):
 # ---------------------------------------------------------------------------------------------------- looking at a run
 
 
-def _sample(command):
+def _sample(command, words):
     if command.count < 1:
         raise UsageError(f"count is {command.count}; it must be at least 1")
     if command.seed is not None and not 0 <= command.seed < 2**63:
@@ -257,6 +248,7 @@ def _sample(command):
     run = Run.open(command.run)
     module, recipe = _restored(run)
     experiment = module.build(recipe, Described(run.asked["data"]))
+    _set_sampling(experiment, command, words, run.asked["topic"])
     weights, _ = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     load_weights(experiment, weights, run.checkpoints)
     seed = recipe.seed if command.seed is None else command.seed
@@ -272,6 +264,18 @@ def _sample(command):
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}") from None
     return 0
+
+
+def _set_sampling(experiment, command, words, path):
+    """The experiment's sampling as the words of the command line want it."""
+    program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(command))
+    if hasattr(experiment, "sampling"):
+        about = f"{type(experiment.sampling).__doc__} Beside these options there are {own}."
+        experiment.sampling = changed(experiment.sampling, words, "option", f"{path} sampling", program, description=about)
+    elif words == ["--help"]:
+        tyro_line(type(command), words, program)
+    elif words:
+        raise UsageError(f"unknown argument {words[0]!r}: {path} has no options of its own; {nearest(words[0], flags(command))}")
 
 
 def _evaluate(command):

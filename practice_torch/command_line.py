@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 import io
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import tyro
 
@@ -46,7 +46,10 @@ class Train:
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw from a trained model, into RUN/samples."""
+    """Draw from a trained model, into RUN/samples: sample RUN [--option value ...].
+
+    `sample RUN --help` lists the options that the model itself has, such as the text to go on from.
+    """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
@@ -82,11 +85,15 @@ class Report:
     """Show the traceback of an error."""
 
 
+# Commands that take more than is said here, once they know of what: after so many words. `--help` then belongs to that, too.
+OPEN = {"train": 2, "sample": 1}
 COMMANDS = {"list": List, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report}
 
 
 def parse(arguments, description):
-    """The command; for train also TOPIC and RECIPE, as far as they are given, and the arguments that belong to the recipe."""
+    """The command and what else its function takes: the words that belong to a recipe or a model; for train, before them,
+    TOPIC and RECIPE, as far as they are given.
+    """
     if not arguments:
         raise UsageError(f"which command? {', '.join(COMMANDS)}; --help says what they do")
     name = arguments[0]
@@ -94,19 +101,44 @@ def parse(arguments, description):
         raise UsageError(f"unknown command {name!r}; {nearest(name, COMMANDS)}")
     if name.startswith("-"):
         tyro_line(_all_commands(), ["--help"] if name == "-h" else [name], PROGRAM, description=description)
-    words = _leading_words(arguments[1:]) if name == "train" else []
-    rest = arguments[1 + len(words) :]
-    wants_fields = len(words) == 2 and {"-h", "--help"} & set(rest)
-    if wants_fields:
+    words, rest = _leading_words(arguments[1:]), arguments[1:]
+    helping = {"-h", "--help"} & set(rest) and len(words) == OPEN.get(name)
+    if helping:
         rest = [word for word in rest if word not in ("-h", "--help")]
+    if name == "train":
+        rest = rest[len(words) :]
     program = f"{PROGRAM} {name}{' TOPIC RECIPE' if name == 'train' else ''}"
     command, unknown = tyro_line(COMMANDS[name], rest, program, return_unknown_args=True)
-    if name == "train":
-        return command, (words, [*unknown, "--help"] if wants_fields else unknown)
+    if name in OPEN:
+        unknown = [*unknown, "--help"] if helping else unknown
+        return command, (words, unknown) if name == "train" else (unknown,)
     if unknown:
-        flags = [f"--{field.name}" for field in dataclasses.fields(command)]
-        raise UsageError(f"unknown argument {unknown[0]!r} of {name}; {nearest(unknown[0], flags)}")
+        raise UsageError(f"unknown argument {unknown[0]!r} of {name}; {nearest(unknown[0], flags(command))}")
     return command, ()
+
+
+def flags(options):
+    """The flags of a dataclass, but for those that the command line does not show."""
+    hidden = {name for name, kind in get_type_hints(type(options), include_extras=True).items() if _is_hidden(kind)}
+    return [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(options) if field.name not in hidden]
+
+
+def _is_hidden(kind):
+    marks = getattr(kind, "__metadata__", ())
+    return tyro.conf.Suppress in marks or tyro.conf.Positional in marks
+
+
+def changed(options, words, kind, of, program, **presentation):
+    """A frozen dataclass with what the words say in place of its own values. kind: what a value of it is called, `of` what."""
+    known = flags(options)
+    for word in words:
+        flag = word.split("=")[0].replace("_", "-")
+        if word.startswith("--") and flag not in known and word != "--help":
+            raise UsageError(f"unknown {kind} {word.split('=')[0]} of {of}; {nearest(flag, sorted(known))}")
+    result, unknown = tyro_line(type(options), words, program, default=options, return_unknown_args=True, **presentation)
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} belongs to no {kind} of {of}")
+    return result
 
 
 def _all_commands():

@@ -161,7 +161,8 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
         ("sample", "RUN"),
         ("sample somewhere --count 0", "count is 0"),
         ("sample somewhere --seed -1", "seed is -1"),
-        ("sample somewhere --cuont 4", "unknown argument '--cuont' of sample; did you mean --count?"),
+        ("sample --prompt somewhere", "Missing value for argument 'run'"),
+        ("report --otu x", "unknown argument '--otu' of report; did you mean --out?"),
     ],
 )
 def test_usage_errors(line, because):
@@ -361,6 +362,13 @@ def test_the_same_seed_draws_the_same(trained, tmp_path):
     first = drawn("a", "--count", 5, "--seed", 7)
     assert drawn("b", "--count", 5, "--seed", 7) == first != drawn("c", "--count", 5, "--seed", 8)
     assert Image.open(io.BytesIO(drawn("d", "--count", 17))).height > Image.open(io.BytesIO(first)).height
+
+
+def test_a_model_without_options_of_sampling(trained):
+    message = refused(2, "sample", trained, "--cuont", 4)
+    assert "unknown argument '--cuont': latent/vae has no options of its own; did you mean --count?" in message
+    code, out, _ = call("sample", trained, "--help")
+    assert code == 0 and "How many to draw." in out
 
 
 def test_evaluating_again_finds_the_same(copy):

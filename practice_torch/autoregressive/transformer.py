@@ -181,11 +181,11 @@ class LanguageRecipe(Recipe):
     context: int = 128
     """Tokens that the model sees at most."""
     layers: int = 2
-    """Blocks."""
+    """Blocks of attention and feed-forward, one after another."""
     width: int = 96
     """Width of the residual stream."""
     heads: int = 4
-    """Attention heads."""
+    """Attention heads that share the width."""
     dropout: float = 0.0
     """Dropout of attention weights and branches."""
     metric: Fixed = "bits_per_byte"

@@ -13,8 +13,16 @@ and, where the loss is a mean over something else than the examples of the batch
 
     count(batch, phase)            over how many: gradients of several batches or processes are weighted by it
 
-and is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained model can be
-sampled without its data. Whatever has to survive an interruption is a parameter or a buffer.
+and, where `sample` can be told how,
+
+    sampling                       a frozen dataclass instance, the options and their defaults, a line of help under each;
+                                   `sample RUN --option value` sets a changed one before it calls sample(count)
+
+What an option alone makes impossible its dataclass refuses with a ValueError, what only this model does (a prompt longer than
+its context, say) `sample` refuses with an OptionError.
+
+An experiment is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained
+model can be sampled without its data. Whatever has to survive an interruption is a parameter or a buffer.
 """
 
 from dataclasses import dataclass
