@@ -21,7 +21,7 @@ class UNet2d(nn.Module):
 
     Level i has base_channels * multipliers[i] channels on images halved i times. Going down, every level has `blocks` residual
     blocks; two blocks in the middle; going up, blocks + 1, each of which is handed what the way down had at its place. `compact`
-    has the lowest level for its middle, and going up as many blocks as going down: a third of the parameters for small images.
+    has the lowest level for its middle, and going up as many blocks as going down: two fifths of the parameters for digits.
     attention_at: the heights at which every block attends to the whole image (the middle always does), in heads of head_width.
     num_classes: labels 0..num_classes-1, and the null class num_classes, which is also what leaving the label out means.
     scale_shift: time scales and shifts what the second norm gives, instead of being added before it.
@@ -55,6 +55,7 @@ class UNet2d(nn.Module):
 
         widths = [base_channels * multiplier for multiplier in multipliers]
         attends = [size[0] >> level in attention_at for level in range(len(widths))]
+        # What follows walks as `forward` does, with widths in place of images.
         width, skips = base_channels, [] if compact else [base_channels]
         self.input = convolution(channels, width)
         self.encoder, self.middle, self.decoder = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
