@@ -165,7 +165,7 @@ class WavenetRecipe(AudioRecipe):
     stacks: int = 1
     """Stacks on top of each other."""
     conditional: bool = True
-    """Tell the network the class of a sound; without classes in the data, or with no, one model of everything."""
+    """Tell the network the class of a sound, where the data has classes; otherwise it is one model of all sounds."""
     loudness: float = 0.3
     """Training sounds become louder or quieter by up to this factor's logarithm, and half are turned upside down; 0: neither."""
     metric: Fixed = "bits_per_sample"
