@@ -12,7 +12,7 @@ from shared_specs.syllabus import load
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
 # the parts of a wing that are no family: what may not know a topic
-PARTS = {"shared_specs": {"backends"}, "theory_jax": set(), "practice_torch": {"networks", "data", "engine"}}
+PARTS = {"shared_specs": {"backends"}, "theory_jax": {"networks"}, "practice_torch": {"networks", "data", "engine"}}
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
 LANGUAGE = {
     "shared_specs": {"numpy"},

@@ -33,6 +33,7 @@ class Functional:
         self._definition, self._state, self._rest = nnx.split(network, nnx.Param, ...)
         self._outputs = jax.jit(self.apply)
         self._gradients = jax.jit(jax.grad(self.loss))
+        self._adam = jax.jit(self._trajectory, static_argnames="steps")
 
     def from_torch(self, parameters):
         """Parameters in torch's layout, moved into flax's, in float64.  Raises KeyError for a name that only one side has."""
@@ -59,18 +60,17 @@ class Functional:
 
     def adam(self, parameters, inputs, targets, steps):
         """The parameters after the steps: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root."""
+        return self._adam(parameters, inputs, targets, steps=steps)
+
+    def _trajectory(self, parameters, inputs, targets, steps):
         optimizer = optax.adam(1e-3, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0)
 
-        @jax.jit
-        def run(parameters, inputs, targets):
-            def step(carry, _):
-                parameters, state = carry
-                updates, state = optimizer.update(jax.grad(self.loss)(parameters, inputs, targets), state)
-                return (optax.apply_updates(parameters, updates), state), None
+        def step(carry, _):
+            parameters, state = carry
+            updates, state = optimizer.update(jax.grad(self.loss)(parameters, inputs, targets), state)
+            return (optax.apply_updates(parameters, updates), state), None
 
-            return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=steps)[0][0]
-
-        return run(parameters, inputs, targets)
+        return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=steps)[0][0]
 
 
 native = jax_backend.to_native
