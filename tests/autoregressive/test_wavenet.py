@@ -78,9 +78,12 @@ SIZES = {"levels": 16, "residual_channels": 5, "skip_channels": 7, "dilations": 
 
 
 def network(**changes):
-    """A network whose conditions, zero at the start, are drawn as well."""
     torch.manual_seed(0)
-    made = WaveNet(**{**SIZES, **changes}).double()
+    return with_conditions(WaveNet(**{**SIZES, **changes}).double())
+
+
+def with_conditions(made):
+    """The network with its conditions drawn as well: at the start they are zero, and all classes alike."""
     for block in made.blocks:
         if block.condition is not None:
             nn.init.normal_(block.condition.weight)
@@ -200,6 +203,7 @@ def experiment_on(data, recipe="notes", **changes):
     train, held_out = load_data(recipe)
     torch.manual_seed(0)
     experiment = practice.build(recipe, Described(train.description))
+    with_conditions(experiment.network)
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment, train, held_out
 
@@ -242,6 +246,18 @@ def test_bits_are_those_of_the_conditionals():
         loss, logs = experiment(batch, "train")
     assert float(loss) == pytest.approx(bits * np.log(2), rel=1e-5)
     assert float(logs["bits_per_sample"]) == pytest.approx(bits, rel=1e-5)
+
+
+def test_sounds_are_drawn_for_the_class_that_is_asked_for():
+    """From the experiment's own generator; the class alone makes the difference."""
+    experiment, *_ = experiment_on("notes")
+    for labels in (torch.tensor([0, 5, 12]), torch.tensor([0, 0, 0])):
+        experiment.generator.manual_seed(7)
+        sounds = experiment._generate(3, labels)
+        uniforms = torch.rand(3, 96, generator=torch.Generator().manual_seed(7))
+        codes = experiment.network.generate(uniforms, labels)
+        assert torch.equal(sounds, practice.mu_law_decode(codes, levels=256))
+    assert not torch.equal(codes, experiment.network.generate(uniforms, torch.tensor([0, 5, 12])))
 
 
 def test_unigram_bits_are_the_entropy_of_the_codes():
