@@ -45,10 +45,16 @@ class Training:
         )
         self.processes = Processes(cpu)
         self.device = self.accelerator.device
+        self.sharded = None
+        if recipe.shard and self.processes.count > 1:
+            from practice_torch.engine.sharding import Sharded  # half a second, for those who ask for it
+
+            self.sharded = Sharded(experiment, self.processes)  # before the players: it gives the experiment other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
             raise RunError(f"{run.asked['topic']} counts instead of following gradients; it trains in one process")
-        self.model = self.accelerator.prepare_model(experiment)
+        self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
+        self.model = self.sharded or self.model
         self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
         mine = (self.processes.rank,) if self.processes.rank else ()  # every process draws noise of its own
         self.generator = torch.Generator(self.device).manual_seed(seed_of(recipe.seed, "train", *mine))
@@ -97,9 +103,11 @@ class Training:
     def _clip(self, player):
         parameters = list(player.parameters.values())
         norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm = norm.full_tensor() if self.sharded else norm
         if self.look_always and not is_finite(norm):  # before it is spread over all gradients
             raise self._not_finite(f"gradient's norm is {norm.item():g}", player.phase.name, {})
         clip_grads_with_norm_(parameters, self.recipe.clip_norm, norm)
+        self.pending.setdefault((player.phase.name, "gradient_norm"), []).append(norm)
 
     def _advance(self):
         """Every player's turns, each with batches of its own."""
@@ -197,7 +205,8 @@ class Training:
     def evaluate(self):
         """The experiment's metrics on the held-out data; always the same draws, none of them the training's.
 
-        Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another.
+        Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another
+        (of a sharded model each gathers all the weights first).
         """
         return self._apart("evaluate", lambda: self.experiment.evaluate(self.held_out_data))
 
@@ -209,7 +218,8 @@ class Training:
         self.experiment.eval()
         self._swap_average()
         try:
-            with torch.no_grad(), self.accelerator.autocast():
+            whole = self.sharded.gathered() if self.sharded else contextlib.nullcontext()
+            with whole, torch.no_grad(), self.accelerator.autocast():
                 return look()
         finally:
             self._swap_average()
@@ -217,9 +227,12 @@ class Training:
             self.experiment.generator = self.generator
             set_torch_states(states)
 
+    @torch.no_grad()
     def _swap_average(self):
-        for name, parameter in self.moved.items():
-            parameter.data, self.average[name] = self.average[name], parameter.data
+        for name, parameter in self.moved.items():  # in place: a sharded model knows its parameters by their memory
+            kept = parameter.clone()
+            parameter.copy_(self.average[name])
+            self.average[name].copy_(kept)
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
@@ -228,6 +241,8 @@ class Training:
         if self.processes.first:
             previews = self._apart("preview", lambda: self.experiment.preview(self.held_out_data))
             self.run.save_artifacts(previews, self.step)
+        elif self.sharded:
+            self._apart("preview", dict)  # nothing but to hand its weights to the first
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics
 
@@ -258,6 +273,7 @@ class Training:
                 for slot, tensor in player.optimizer.state[parameter].items():
                     tensors[f"optimizer/{player.phase.name}/{name}/{slot}"] = tensor
         tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
+        tensors = self.sharded.whole(tensors) if self.sharded else tensors
         self._share_pending()
         for (phase, name), values in self.pending.items():
             tensors[f"pending/{phase}/{name}"] = torch.stack(values)
@@ -288,13 +304,14 @@ class Training:
         for key, tensor in tensors.items():
             group, name = key.split("/", 1)
             groups[group][name] = tensor
-        load_weights(self.experiment, groups["experiment"], self.run.checkpoints)
-        self.average = {name: groups["average"][name].to(self.device) for name in self.moved}
+        place = self.sharded.part if self.sharded else lambda tensor, like: tensor.to(like.device)
+        load_weights(self.experiment, groups["experiment"], self.run.checkpoints, place)
+        self.average = {name: place(groups["average"][name], parameter) for name, parameter in self.moved.items()}
         for player in self.players:
             for name, parameter in player.parameters.items():
                 prefix = f"{player.phase.name}/{name}/"
                 state = {key.removeprefix(prefix): t for key, t in groups["optimizer"].items() if key.startswith(prefix)}
-                player.optimizer.state[parameter].update({slot: t.to(parameter.device) for slot, t in state.items()})
+                player.optimizer.state[parameter].update({slot: place(t, parameter) for slot, t in state.items()})
         self.pending = {tuple(name.split("/", 1)): list(values.to(self.device)) for name, values in groups["pending"].items()}
         mine = f"{self.processes.rank}/"
         # clone: torch crashes the process when it is handed a view of another tensor as a generator's state

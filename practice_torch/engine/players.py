@@ -69,10 +69,14 @@ def weights_of_batches(experiment, batches, phase, processes):
 
 def not_finite(what, phase, step, experiment, logs, recipe, checkpoints):
     """The error for a loss or a gradient that is no number: which tensor was the first that the eye can reach."""
+    state = experiment.state_dict()  # first: it brings a sharded model back to its parts, which have the gradients
     named = [(f"gradient of {name}", p.grad) for name, p in experiment.named_parameters() if p.grad is not None]
-    named += list(experiment.state_dict().items()) + [(f"log {name}", value) for name, value in logs.items()]
+    named += list(state.items()) + [(f"log {name}", value) for name, value in logs.items()]
+    # of a sharded tensor this process's part: the other processes may have no reason to come here and help
+    named = [(name, t.to_local() if hasattr(t, "to_local") else t) for name, t in named]
     culprit = next((name for name, t in named if t.is_floating_point() and not bool(t.isfinite().all())), None)
-    first = f"{culprit} is not finite" if culprit else "all weights and gradients are still finite"
+    whose = "this process's" if recipe.shard else "all"
+    first = f"{culprit} is not finite" if culprit else f"{whose} weights and gradients are still finite"
     return RunError(
         f"the {what} at step {step} in phase {phase} ({first}); lower --learning-rate (now {recipe.learning_rate:g}) or set "
         f"--clip-norm; the last good checkpoint is kept in {checkpoints}"

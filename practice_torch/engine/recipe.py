@@ -55,6 +55,8 @@ class Recipe:
     """Steps between checkpoints."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
+    shard: bool = False
+    """Split weights, gradients and optimizer state over the processes (FSDP2); one process has all of them."""
     tensorboard: bool = False
     """Write the metrics for TensorBoard, too, into RUN/tensorboard."""
     target: float | None = None

@@ -6,13 +6,14 @@ from practice_torch.engine import checkpoint
 from practice_torch.engine.errors import RunError
 
 
-def load_weights(experiment, weights, where):
-    """Fill the experiment's parameters and buffers, all of them and no others."""
-    own = {name: list(tensor.shape) for name, tensor in experiment.state_dict().items()}
+def load_weights(experiment, weights, where, place=lambda tensor, like: tensor):
+    """Fill the experiment's parameters and buffers, all of them and no others; place(tensor, like) is what goes into `like`."""
+    state = experiment.state_dict()
+    own = {name: list(tensor.shape) for name, tensor in state.items()}
     given = {name: list(tensor.shape) for name, tensor in weights.items()}
     if own != given:
         raise RunError(f"the checkpoint in {where} is of another model: {difference(given, own)}")
-    experiment.load_state_dict(weights)
+    experiment.load_state_dict({name: place(tensor, state[name]) for name, tensor in weights.items()})
 
 
 def weights_of(run, say):

@@ -1,0 +1,96 @@
+"""A model in parts: every process keeps its share of each weight, gradient and optimizer slot (FSDP2).
+
+Where DistributedDataParallel keeps the whole model in every process and averages the gradients, torch's fully_shard cuts each
+parameter along its first axis, gathers the weights of one block right before they are used, forgets them afterwards, and hands
+every process the mean of its share of the gradient alone. The update is the same, up to rounding; the memory is not.
+
+A network may say by an attribute `blocks`, an nn.ModuleList of modules that are called one after another, what to gather
+together; everything else is gathered once a step. accelerate's own plugin needs an accelerator; this is torch's composable
+function, which works on CPUs as well. Imported only where it is asked for: DTensor takes half a second.
+"""
+
+import contextlib
+
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from practice_torch.engine.errors import RunError
+
+
+class Sharded:
+    """An experiment of one phase in parts, as the loop calls it: what DistributedDataParallel is to a whole one.
+
+    The experiment's parameters are other objects afterwards, DTensors: whoever holds on to them asks for them anew.
+    """
+
+    def __init__(self, experiment, processes):
+        if len(experiment.phases) > 1:
+            names = ", ".join(phase.name for phase in experiment.phases)
+            raise RunError(f"shard is for experiments of one phase; this one has {names}: train it without --shard")
+        mesh = init_device_mesh(processes.device.type, (processes.count,))
+        self.experiment, self.first, self.blocks = experiment.to(processes.device), processes.first, blocks_of(experiment)
+        try:
+            for block in self.blocks:
+                fully_shard(block, mesh=mesh, reshard_after_forward=True)
+            fully_shard(experiment, mesh=mesh, reshard_after_forward=False)  # its backward pass begins with these weights
+        except ValueError as error:  # a parameter without axes, for one, cannot be cut
+            raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
+
+    def __call__(self, batch, phase):
+        """The experiment's loss and logs; its buffers are those of the first process, as with DistributedDataParallel."""
+        for buffer in self.experiment.buffers():
+            distributed.broadcast(buffer, src=0)
+        return self.experiment(batch, phase)
+
+    @contextlib.contextmanager
+    def no_sync(self):
+        """Gradients add up in every process, whole, until a backward pass outside of this brings them together."""
+        self.experiment.set_requires_gradient_sync(False)
+        try:
+            yield
+        finally:
+            self.experiment.set_requires_gradient_sync(True)
+
+    @contextlib.contextmanager
+    def gathered(self):
+        """All weights in every process, plain tensors, so that each may look at the model by itself, token by token too.
+
+        All processes enter and leave; the weights must not be changed inside.
+        """
+        modules = (*self.blocks, self.experiment)
+        for module in modules:
+            module.set_reshard_after_forward(False, recurse=False)
+            module.unshard()
+        try:
+            yield
+        finally:
+            for module in modules:
+                module.set_reshard_after_forward(module is not self.experiment, recurse=False)
+                module.reshard()
+
+    def whole(self, tensors):
+        """The tensors in one piece each, in the first process, on its CPU; the others help, tensor by tensor."""
+        found = {}
+        for name, tensor in tensors.items():
+            if isinstance(tensor, DTensor):
+                whole = tensor.full_tensor()
+                tensor = whole.cpu() if self.first else tensor
+            found[name] = tensor
+        return found
+
+    @staticmethod
+    def part(tensor, like):
+        """Of a whole tensor what this process holds of `like`, on its device; all of it where `like` has another shape."""
+        tensor = tensor.to(like.device)
+        if isinstance(like, DTensor) and like.shape == tensor.shape:  # every process has read the whole: none has to send
+            return distribute_tensor(tensor, like.device_mesh, like.placements, src_data_rank=None)
+        return tensor
+
+
+def blocks_of(experiment):
+    """What is gathered and forgotten together: the blocks of the networks that the experiment's phases move."""
+    moved = (getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
+    lists = (getattr(network, "blocks", None) for network in moved)
+    return [block for blocks in lists if isinstance(blocks, nn.ModuleList) for block in blocks]
