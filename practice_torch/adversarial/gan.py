@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import logsigmoid
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
+from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, Text
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Recipe
@@ -281,5 +282,11 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The two players that a recipe describes."""
+    """The two players that a recipe describes.
+
+    Raises DataError where the recipe is judged by modes and the data are no mixture.
+    """
+    if recipe.metric != "distance" and "mixture" not in data.description:
+        name = data.description["name"]
+        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
     return PointGan(recipe, data.description)

@@ -6,6 +6,8 @@ import math
 import torch
 from torch import nn
 
+from practice_torch.data.errors import DataError
+
 
 class Generator(nn.Module):
     """Noise to images in (-1, 1): a coarse grid of features, doubled in size until it has that of the images.
@@ -56,14 +58,14 @@ class Discriminator(nn.Module):
 def _pyramid(sides, width):
     """Channels from fine to coarse, doubled whenever the sides are halved, and the coarsest sides.
 
-    Raises ValueError if the sides cannot be halved down to 8 or less.
+    Raises DataError if the sides cannot be halved down to 8 or less.
     """
     coarse, widths = tuple(sides), [width]
     while all(side % 2 == 0 for side in coarse) and min(coarse) > 4:
         coarse, widths = tuple(side // 2 for side in coarse), [*widths, 2 * widths[-1]]
     if max(coarse) > 8:
         given, end = " x ".join(map(str, sides)), " x ".join(map(str, coarse))
-        raise ValueError(f"shape is {given} pixels, which can be halved down to {end}; it must come down to 8 or less")
+        raise DataError(f"images of {given} pixels can be halved down to {end}, and that must be 8 or less: crop or resize them")
     return widths, coarse
 
 

@@ -112,7 +112,7 @@ def test_fakes_have_the_shape_and_the_range_of_images(shape):
 
 
 def test_sides_that_cannot_be_halved_are_refused():
-    with pytest.raises(ValueError, match="30 x 30 pixels"):
+    with pytest.raises(DataError, match="30 x 30 pixels"):
         experiment((1, 30, 30))
 
 

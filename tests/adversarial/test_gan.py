@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from practice_torch.adversarial import gan as practice
 from practice_torch.data import points
+from practice_torch.data.errors import DataError
 from practice_torch.engine.players import let_move, make_player
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 
@@ -75,7 +76,7 @@ def test_no_search_finds_a_better_discriminator():
 def experiment(**fields):
     """A small game on eight Gaussians, and its held-out points."""
     torch.manual_seed(0)
-    recipe = practice.GanRecipe(**{"hidden": 16, "points": 400, "data": "eight_gaussians"} | fields)
+    recipe = practice.GanRecipe(**{"hidden": 16, "points": 400, "metric": "quality_times_coverage"} | fields)
     _, data = points.load("eight_gaussians", count=recipe.points)
     game = practice.build(recipe, data)
     game.generator = torch.Generator().manual_seed(0)
@@ -165,3 +166,10 @@ def test_looking_at_the_game_gives_files(tmp_path):
 def test_a_recipe_refuses_what_cannot_be_played(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         practice.GanRecipe(**wrong)
+
+
+def test_modes_are_counted_only_where_they_are_known():
+    _, moons = points.load("two_moons", count=20)
+    with pytest.raises(DataError, match="two_moons is no mixture"):
+        practice.build(practice.RECIPES["eight_gaussians"], moons)
+    assert practice.build(practice.RECIPES["two_moons"], moons).mixture is None
