@@ -6,7 +6,9 @@ Every filter takes and returns logits, with -inf for what is removed, so that th
     token = categorical_from_uniform(logits, torch.rand(len(logits), generator=generator))
 """
 
+import dataclasses
 import math
+from dataclasses import dataclass
 
 import torch
 
@@ -155,3 +157,68 @@ def _require_logits(logits):
     require(logits.shape[1] > 0, "logits has no column; it must have one for each token of the vocabulary")
     allowed = "a number, or -inf for a token that is removed, with at least one token left in its row"
     require_values("logits", logits, lambda logits: (logits < torch.inf) & logits.isfinite().any(-1, keepdim=True), allowed)
+
+
+# The choice of the next token, for experiments that write
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen; what is set applies in the order of this list."""
+
+    repetition_penalty: float = 1.0
+    """Above 1, what has been written becomes less likely, below 1 more likely."""
+    temperature: float = 1.0
+    """Below 1, what is likely becomes likelier; above 1, less likely."""
+    top_k: int = 0
+    """Draw from so many of the most likely tokens; 0: from all."""
+    top_p: float = 1.0
+    """The nucleus: draw from the most likely tokens that have this probability together; 1: from all."""
+    typical: float = 1.0
+    """Draw from the tokens of the most expected surprise that have this probability together; 1: from all."""
+    minimum_probability: float = 0.0
+    """Draw from the tokens that are at least so many times as likely as the most likely one; 0: from all."""
+    greedy: bool = False
+    """Draw nothing: take the most likely token."""
+
+    def __post_init__(self):
+        self._require("repetition_penalty", 0 < self.repetition_penalty < math.inf, "positive and finite")
+        lowest = 1e-6  # what is lower draws nothing else than the most likely token
+        allowed = f"positive ({lowest:g} or more) and finite; for the most likely token use --greedy"
+        self._require("temperature", lowest <= self.temperature < math.inf, allowed)
+        self._require("top_k", self.top_k >= 0, "1 or more, or 0 for all tokens")
+        for name in ("top_p", "typical"):
+            self._require(name, 0 < getattr(self, name) <= 1, "above 0, and at most 1")
+        self._require("minimum_probability", 0 <= self.minimum_probability <= 1, "at least 0, and at most 1")
+        if self.greedy:
+            self._require_no_part("greedy", set(self.set()) - {"greedy", "repetition_penalty"})
+
+    def set(self):
+        """The fields of this class that are not at their defaults, and their values."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(Decoding)}
+        return {field.name: values[field.name] for field in dataclasses.fields(Decoding) if values[field.name] != field.default}
+
+    def choose(self, logits, tokens, generator):
+        """The next token of every row [B], of its logits [B, V] and the tokens that were written before [B, t]."""
+        if self.repetition_penalty != 1:
+            logits = repetition_penalty(logits, tokens, penalty=self.repetition_penalty)
+        if self.greedy:
+            return logits.argmax(-1)
+        if self.temperature != 1:  # with the largest at 0, none overflows, however low the temperature
+            logits = apply_temperature(logits - logits.amax(-1, keepdim=True), temperature=self.temperature)
+        if self.top_k:
+            logits = top_k_filter(logits, k=self.top_k)
+        if self.top_p < 1:
+            logits = nucleus_filter(logits, mass=self.top_p)
+        if self.typical < 1:
+            logits = typical_filter(logits, mass=self.typical)
+        if self.minimum_probability:
+            logits = minimum_probability_filter(logits, fraction=self.minimum_probability)
+        return categorical_from_uniform(logits, torch.rand(len(logits), generator=generator, device=logits.device))
+
+    def _require(self, name, holds, allowed):
+        require(holds, f"{name} is {getattr(self, name)}; it must be {allowed}")
+
+    def _require_no_part(self, what, names):
+        for name in sorted(names):
+            raise ValueError(f"{name} is {getattr(self, name)}, and has no part in {what}: leave one of the two out")

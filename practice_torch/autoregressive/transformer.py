@@ -7,17 +7,21 @@ the field makes (norm, activation, positions, groups), and the tests hold one to
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+import tyro
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
+from practice_torch.autoregressive.decoding import Decoding
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
+from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.decoder_transformer import DecoderTransformer
@@ -204,6 +208,30 @@ class LanguageRecipe(Recipe):
         return {"context": self.context, "level": "token", "learn": learn}
 
 
+@dataclass(frozen=True)
+class Writing(Decoding):
+    """What is written, and how each next token is chosen."""
+
+    prompt: Annotated[str, tyro.conf.arg(help_behavior_hint="(default: a line's end)")] = "\n"
+    """The text to go on from."""
+    length: int = 512
+    """Tokens to write."""
+    beams: int = 0
+    """Draw nothing: search for the likeliest texts, with so many beginnings in view."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self.prompt != "", "prompt is empty; it must hold a character or more: leave it out for a text's beginning")
+        try:
+            self.prompt.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"prompt is {self.prompt!r}; it must be UTF-8") from None
+        self._require("length", self.length >= 1, "at least 1")
+        self._require("beams", self.beams >= 0, "1 or more, or 0 for no search")
+        if self.beams:
+            self._require_no_part("a search with beams", self.set())
+
+
 class LanguageModel(nn.Module):
     """Next-token prediction: mean negative log-likelihood, nats a token."""
 
@@ -212,6 +240,7 @@ class LanguageModel(nn.Module):
     def __init__(self, recipe, data):
         super().__init__()
         self.recipe, self.generator = recipe, None
+        self.sampling = Writing(length=4 * recipe.context)
         size = data.description["vocabulary"]
         self.network = DecoderTransformer(
             vocabulary_size=size, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
@@ -249,20 +278,40 @@ class LanguageModel(nn.Module):
         return self.sample(1)
 
     def sample(self, count):
-        """`count` texts of four contexts each, drawn token by token from the model as it is."""
-        tokenizer = self.tokenizer()
-        prompt = tokenizer.encode("\n").expand(count, -1).to(self.merges.device)
-        texts = self.write(prompt, 4 * self.recipe.context)
+        """`count` texts, as `sampling` says; of a search no more than it finds."""
+        tokenizer, how = self.tokenizer(), self.sampling
+        prompt = tokenizer.encode(how.prompt)
+        if len(prompt) > self.recipe.context:
+            raise OptionError(f"prompt has {len(prompt)} tokens; the model sees {self.recipe.context}: give a shorter one")
+        prompt = prompt[None].to(self.merges.device)
+        if how.beams:
+            found, scores = self.search(prompt, how.length, how.beams)
+            texts = torch.cat([prompt.expand(how.beams, -1), found[0]], dim=1)[:count]
+            log_p = ", ".join(f"{score:.1f}" for score in scores[0, :count].tolist())
+            told = f"the likeliest that {how.beams} beams found; log p {log_p}"
+        else:
+            texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
+            told = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.set().items())
+            told = "always the most likely token" if told == "greedy True" else f"drawn; {told or 'from the model as it is'}"
         written = "\n\n".join(map(tokenizer.decode, texts))
-        return {"text": Text(written, f"{count} x {texts.shape[1]} tokens, drawn at temperature 1.")}
+        return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {told}.")}
 
-    def write(self, tokens, count):
-        """`count` more tokens for each row, each drawn given half a context or more."""
+    def write(self, tokens, count, how):
+        """tokens [B, T] and `count` more for each row, each chosen given half a context or more."""
+        return generate(self.network, tokens, count, lambda logits, past: how.choose(logits.float(), past, self.generator))
 
-        def draw(logits, _):
-            return torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)[:, 0]
+    def search(self, tokens, count, width):
+        """The likeliest continuations of each row of tokens [B, T] that beams find, best first [B, K, count], and their log p.
 
-        return generate(self.network, tokens, count, draw)
+        Every step reads the whole context again: beams change places, and with them a cache would have to.
+        """
+
+        def log_probs(prefixes):
+            past = tokens.repeat_interleave(len(prefixes) // len(tokens), dim=0)
+            seen = torch.cat([past, prefixes], dim=1)[:, -self.recipe.context :]
+            return self.network(seen)[:, -1].float().log_softmax(-1)
+
+        return beam_search(log_probs(tokens[:, :0]), log_probs, width=width, length=count)
 
 
 def build(recipe, data):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from practice_torch.autoregressive.decoding import Decoding
 from practice_torch.autoregressive.transformer import RECIPES, LanguageModel, build, decoder_logits, gelu, parameter_count, silu
 from practice_torch.data import text
 from practice_torch.networks.decoder_transformer import DecoderTransformer
@@ -180,7 +181,7 @@ def test_an_untrained_model_needs_about_eight_bits_and_a_trained_one_few(tmp_pat
         optimizer.step()
     assert model.evaluate(test)["bits_per_byte"] < 0.5, "the alphabet repeats: only the first byte of a window is unknown"
     with torch.no_grad():
-        written = bytes(model.write(torch.tensor([[ord("a"), ord("b")]]), 40)[0].tolist())
+        written = bytes(model.write(torch.tensor([[ord("a"), ord("b")]]), 40, Decoding())[0].tolist())
     assert written.startswith(b"abcdefgh"), "beyond its context, too"
     assert math.isclose(sum(written[i + 1] == (written[i] - 97 + 1) % 8 + 97 for i in range(41)), 41, abs_tol=3)
 
