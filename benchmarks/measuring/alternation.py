@@ -1,10 +1,11 @@
-"""The training engine, and loops written by hand that take a step whenever the engine is about to compute a loss."""
+"""The training engine, and loops written by hand that take their turn whenever the engine has finished a block of steps."""
 
 import dataclasses
 import io
 import tempfile
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from benchmarks.measuring.turns import CLOCKS
@@ -15,8 +16,8 @@ from practice_torch.engine.run import Run
 WARM_UP = 4  # blocks of steps that are not counted
 
 
-def alternate(topic, name, recipe, experiment, data, others, *, block):
-    """{side: {clock: [seconds per block of steps]}} of "engine" and of the others, loops that yield after each step.
+def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True):
+    """{side: {clock: [seconds per block of steps]}} of "engine" and of the others, generators that yield after each step.
 
     Each side is charged for its own time only, so a busy neighbor disturbs all alike. The engine has all that it does from step
     to step: batches by number, the guard, rows of metrics, progress, signals; not evaluation, previews and checkpoints, which
@@ -25,36 +26,38 @@ def alternate(topic, name, recipe, experiment, data, others, *, block):
     recipe = dataclasses.replace(
         recipe, log_every=block, evaluate_every=recipe.steps, checkpoint_every=recipe.steps, target=None
     )  # fmt: skip
-    steps = {side: {kind: [] for kind in CLOCKS} for side in ("engine", *others)}
-    since = {}
+    seconds = {side: {kind: [] for kind in CLOCKS} for side in ("engine", *others)}
+    begun, steps = {}, 0
 
     def read():
+        if not cpu:
+            torch.cuda.synchronize()
         return {kind: clock() for kind, clock in CLOCKS.items()}
 
     def take_turns(*_):
-        now = read()
-        if since:
-            _charge(steps["engine"], since, now)
-        for side, loop in others.items():
-            before = read()
-            next(loop)
-            if since:
-                _charge(steps[side], before, read())
-        since.update(read())
+        """Before each of the engine's steps."""
+        nonlocal steps
+        if steps % block == 0:
+            if begun:
+                _charge(seconds["engine"], begun, read())
+            for side, loop in others.items():
+                before = read()
+                for _ in range(block):
+                    next(loop)
+                _charge(seconds[side], before, read())
+            begun.update(read())
+        steps += 1
 
     experiment.register_forward_pre_hook(take_turns)
     experiment.evaluate, experiment.preview = lambda data: {recipe.metric: 0.0}, lambda data: {}
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder) / "run", topic, name, recipe, data[0].description)
         bar = Bar("engine", recipe.steps, 0, Console(file=io.StringIO(), force_terminal=True))  # drawn, but not seen
-        Training(run, recipe, experiment, *data, cpu=True).train(bar=bar)
-    return {side: {kind: _blocks(times, block) for kind, times in kinds.items()} for side, kinds in steps.items()}
+        Training(run, recipe, experiment, *data, cpu=cpu).train(bar=bar)
+    counted = len(seconds["engine"]["cpu"])
+    return {side: {kind: times[WARM_UP:counted] for kind, times in kinds.items()} for side, kinds in seconds.items()}
 
 
 def _charge(kinds, before, after):
     for kind, times in kinds.items():
         times.append(after[kind] - before[kind])
-
-
-def _blocks(times, block):
-    return [sum(times[i : i + block]) for i in range(WARM_UP * block, len(times) - block + 1, block)]

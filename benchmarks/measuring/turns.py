@@ -60,6 +60,6 @@ def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
             low, high = ratios[side]["cpu"]["quartiles"]
             line += f"   ours {ratios[side]['cpu']['median']:.2f}x as fast ({low:.2f}-{high:.2f})"
         if side in goals:
-            line += f", goal {goals[side]}x {'reached' if met[side] else 'MISSED'}"
+            line += f", goal {goals[side]:.3g}x {'reached' if met[side] else 'MISSED'}"
         print(line)
     return 0 if all(met.values()) else 1

@@ -40,6 +40,8 @@ def make_player(experiment, phase, recipe):
 
 def _by_decay(parameters, decay):
     """Only what multiplies inputs is decayed: a decayed bias or gain would pull the function, not its complexity."""
+    if decay == 0:
+        return [{"params": list(parameters), "weight_decay": 0.0}]  # one group is one call of the fused kernel
     matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
     others = [parameter for parameter in parameters if parameter.ndim < 2]
     groups = ({"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0})
