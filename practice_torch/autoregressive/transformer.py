@@ -7,10 +7,9 @@ the field makes (norm, activation, positions, groups), and the tests hold one to
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
-import tyro
 from torch import nn
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.networks.generation import generate
 
@@ -212,7 +211,7 @@ class LanguageRecipe(Recipe):
 class Writing(Decoding):
     """What is written, and how each next token is chosen."""
 
-    prompt: Annotated[str, tyro.conf.arg(help_behavior_hint="(default: a line's end)")] = "\n"
+    prompt: shown(str, "a line's end") = "\n"
     """The text to go on from."""
     length: int = 512
     """Tokens to write."""

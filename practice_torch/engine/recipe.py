@@ -10,6 +10,11 @@ import tyro
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
 
 
+def shown(kind, default):
+    """The type of a field whose default is told in words."""
+    return Annotated[kind, tyro.conf.arg(help_behavior_hint=f"(default: {default})")]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
