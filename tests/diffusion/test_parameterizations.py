@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from practice_torch.data import images
 from practice_torch.diffusion.forward_process import forward_log_prob, forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from practice_torch.diffusion.parameterizations import (
+    RECIPES,
+    build,
     convert_prediction,
     loss_ratio,
     noise_from_velocity,
@@ -136,3 +139,30 @@ def test_both_wings_under_vmap_and_jit():
         torch.testing.assert_close(torch.vmap(ours, in_dims=(0, 0, 0, None))(x, y, t, schedule), wanted, rtol=1e-13, atol=1e-14)
         found = jax.jit(jax.vmap(theirs, in_axes=(0, 0, 0, None)))(*arrays)
         np.testing.assert_allclose(np.asarray(found), wanted.numpy(), rtol=1e-11, atol=1e-12)
+
+
+class Shrink(torch.nn.Module):
+    """A model without weights: it takes half of x_t for the data, and says so in the words of its kind."""
+
+    def __init__(self, kind, alpha_bar):
+        super().__init__()
+        self.kind, self.alpha_bar = kind, alpha_bar
+
+    def forward(self, x, t):
+        return convert_prediction(x / 2, x, t, self.alpha_bar, source="x0", target=self.kind)
+
+
+def test_the_recipes_measure_one_error_and_draw_one_image():
+    """One model in three wordings: the same loss, metrics and samples."""
+    train, held_out = images.load("digits", held_out=0.05)
+    batch, found = train.batch(torch.arange(64)), {}
+    for kind, recipe in RECIPES.items():
+        experiment = build(recipe, train)
+        experiment.network = Shrink(kind, experiment.alpha_bar)
+        experiment.generator = torch.Generator().manual_seed(0)
+        loss, _ = experiment(batch, "train")
+        metrics = experiment.evaluate(held_out)
+        assert metrics["weighted_error"] > recipe.target  # half of x_t is no model
+        found[kind] = loss, metrics, experiment.sample(4)["samples"].images
+    for kind in ("noise", "x0"):
+        torch.testing.assert_close(found[kind], found["velocity"], rtol=2e-3, atol=2e-3)

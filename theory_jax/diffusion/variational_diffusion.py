@@ -251,8 +251,8 @@ def the_loss_is_a_divergence():
     tolerance=1e-9,
     because="Over a short step e^lambda falls by e^lambda times the fall of lambda, and e^lambda turns the error of the data "
     "into that of the noise: the sum is a Riemann sum. Its error is a series in 1/T; five sums, each of twice the steps of the "
-    "last, combined so that the first four powers drop out, meet the integral. The denoiser believes in a variance of 0.3 where the "
-    "data have 0.7: nothing here needs it to be good.",
+    "last, combined so that the first four powers drop out, meet the integral. The denoiser believes in a variance of 0.3 where "
+    "the data have 0.7: nothing here needs it to be good.",
 )
 def the_sum_becomes_an_integral():
     def error(level):
