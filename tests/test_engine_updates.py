@@ -158,3 +158,20 @@ def test_points_make_batches_of_different_weight():
     points = Points.drawn().points
     counts = {int((part > 0.3).sum()) for part in points[:36].split(6)}
     assert len(counts) > 2
+
+
+def test_compiled_networks_take_the_same_steps(tmp_path, monkeypatch):
+    """Traced by torch.compile, but run as they are ("eager"): generating code takes minutes, and is torch's to test."""
+    compiled, weights = [], []
+
+    def compile_without_code(module):
+        compiled.append(module)
+        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager", fullgraph=True)
+
+    monkeypatch.setattr(nn.Module, "compile", compile_without_code)
+    for name, wanted in (("plain", False), ("compiled", True)):
+        training = begin(tmp_path / name, make=Weighted, recipe=changed(steps=3, compile=wanted))
+        training.train()
+        weights.append(training.experiment.linear.weight.detach().clone())
+    assert [type(module) for module in compiled] == [nn.Linear]
+    assert torch.equal(*weights)

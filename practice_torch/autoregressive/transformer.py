@@ -252,7 +252,7 @@ class LanguageModel(nn.Module):
     def forward(self, batch, phase):
         """The windows' tokens but the last predict all but the first."""
         tokens = batch["tokens"]
-        return self.network.loss(tokens[:, :-1], tokens[:, 1:]), {}
+        return self.network(tokens[:, :-1], tokens[:, 1:]), {}
 
     def count(self, batch, phase):
         """Tokens that are predicted."""

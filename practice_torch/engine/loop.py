@@ -55,6 +55,9 @@ class Training:
             raise RunError(f"{run.asked['topic']} counts instead of following gradients; it trains in one process")
         self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
         self.model = self.sharded or self.model
+        if recipe.compile:
+            for name in {name for phase in experiment.phases for name in phase.moves}:
+                getattr(experiment, name).compile()
         self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
         mine = (self.processes.rank,) if self.processes.rank else ()  # every process draws noise of its own
         self.generator = torch.Generator(self.device).manual_seed(seed_of(recipe.seed, "train", *mine))
@@ -238,11 +241,10 @@ class Training:
         metrics = self.evaluate()
         for name, value in metrics.items():
             self.records.add(self.step, "evaluate", name, float(value))
-        if self.processes.first:
+        if self.processes.first or self.sharded:  # whose processes have to make the same passes
             previews = self._apart("preview", lambda: self.experiment.preview(self.held_out_data))
-            self.run.save_artifacts(previews, self.step)
-        elif self.sharded:
-            self._apart("preview", dict)  # nothing but to hand its weights to the first
+            if self.processes.first:
+                self.run.save_artifacts(previews, self.step)
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics
 

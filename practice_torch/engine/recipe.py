@@ -62,6 +62,8 @@ class Recipe:
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
     shard: bool = False
     """Split weights, gradients and optimizer state over the processes (FSDP2); one process has all of them."""
+    compile: bool = False
+    """Compile the networks (torch.compile): a minute or more at the start, faster from then on, on a GPU above all."""
     tensorboard: bool = False
     """Write the metrics for TensorBoard, too, into RUN/tensorboard."""
     target: float | None = None

@@ -41,15 +41,17 @@ class DecoderTransformer(nn.Module):
                 ends_a_branch = name.endswith(("output.weight", "down.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if ends_a_branch else 0.02)
 
-    def forward(self, tokens):
-        """[B, T] -> [B, T, V]. Raises ValueError if T is more than the context length."""
-        return functional.linear(self.hidden(tokens), self.token_embedding.weight)
+    def forward(self, tokens, targets=None):
+        """Logits, [B, T] -> [B, T, V]; given targets [B, T], the mean of -log p(target) in nats instead.
 
-    def loss(self, tokens, targets):
-        """Mean of -log p(target) over [B, T], nats; where the vocabulary is large, without a table of all logits."""
-        if len(self.token_embedding.weight) < LARGE:
-            return functional.cross_entropy(self(tokens).flatten(0, 1), targets.flatten())
-        return linear_cross_entropy(self.hidden(tokens).flatten(0, 1), self.token_embedding.weight, targets.flatten())
+        A large vocabulary's loss goes without a table of all logits.  Raises ValueError if T is more than the context length.
+        """
+        hidden, head = self.hidden(tokens), self.token_embedding.weight
+        if targets is None:
+            return functional.linear(hidden, head)
+        if len(head) >= LARGE:
+            return linear_cross_entropy(hidden.flatten(0, 1), head, targets.flatten())
+        return functional.cross_entropy(functional.linear(hidden, head).flatten(0, 1), targets.flatten())
 
     def hidden(self, tokens):
         """What the head is applied to: [B, T] -> [B, T, E]."""

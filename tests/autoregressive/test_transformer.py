@@ -162,7 +162,7 @@ def test_a_large_vocabulary_goes_without_a_table_of_logits():
     network = DecoderTransformer(vocabulary_size=4100, context_length=7, width=12, layers=1, heads=2).double()
     tokens = torch.randint(4100, (2, 8))
     losses = (
-        network.loss(tokens[:, :-1], tokens[:, 1:]),
+        network(tokens[:, :-1], tokens[:, 1:]),
         functional.cross_entropy(network(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()),
     )
     for ours, theirs in zip(*(torch.autograd.grad(loss, list(network.parameters())) for loss in losses), strict=True):
