@@ -1,0 +1,148 @@
+"""Score prediction: from noise to score and to the data's mean, the loss that learns it, and mixtures whose score is exact."""
+
+import math
+
+import torch
+
+from practice_torch.arguments import (
+    require,
+    require_log_probs,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+)
+from practice_torch.diffusion.noise_schedules import _level, _spread
+
+
+def score_from_noise(noise, t, alpha_bar):
+    r"""-noise / sqrt(1 - a_t): the gradient of log q(x_t | x_0) for the noise of x_t, of log q(x_t) for its mean E(noise | x_t).
+
+    Raises ValueError if t is not an integer in 1..T for each example, or alpha_bar is no schedule.
+    Source: Ho et al. 2020, section 3.2; Luo 2022.
+    [B, ...], [B], [T+1] -> [B, ...]
+    """
+    require_timesteps(alpha_bar, noise, t=t)
+    return noise * _spread(-(1 - _level(t, alpha_bar)).rsqrt(), noise)
+
+
+def tweedie_mean(x_t, score, t, alpha_bar):
+    r"""E(x_0 | x_t) = (x_t + (1 - a_t) grad log q(x_t)) / sqrt(a_t): the data that the score points to.
+
+    Raises ValueError if the shapes differ, t is not an integer in 1..T, alpha_bar is no schedule, or a_t = 0: pure noise does not
+    tell the data.  Source: Efron 2011; Luo 2022.
+    [B, ...], [B, ...], [B], [T+1] -> [B, ...]
+    """
+    require_same_shape(x_t=x_t, score=score)
+    require_timesteps(alpha_bar, x_t, t=t)
+    kept = _level(t, alpha_bar)
+    require_values("alpha_bar[t]", kept, lambda a: a > 0, "positive: where no signal is left, the score does not tell the data")
+    return torch.addcmul(x_t, _spread(1 - kept, x_t), score) * _spread(kept.rsqrt(), x_t)
+
+
+def denoising_score_matching_loss(x0, noise, sigma, score_fn):
+    r"""1/2 ||sigma score_fn(x_0 + sigma noise, sigma) + noise||^2, summed over all axes but the first.
+
+    That is sigma^2 times the squared distance from the score of q(x | x_0) = N(x_0, sigma^2 I), -noise/sigma; score_fn(x, sigma)
+    -> score, sigma: [B].
+
+    Raises ValueError if the shapes differ, sigma is not positive, or score_fn returns another shape.
+    Source: Vincent 2011, section 4.2; Song & Ermon 2019, eq. 5 and 6.
+    [B, ...], [B, ...], [B] -> [B]
+    """
+    require_same_shape(x0=x0, noise=noise)
+    require_rank(1, sigma=sigma)
+    require(len(sigma) == len(x0), f"sigma has {len(sigma)} entries; it must have one for each of the {len(x0)} examples")
+    require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: without noise there is nothing to remove")
+    deviation = _spread(sigma, x0)
+    score = score_fn(torch.addcmul(x0, deviation, noise), sigma)
+    found, wanted = list(score.shape), list(x0.shape)
+    require(found == wanted, f"score_fn returned shape {found}; it must return that of x0, {wanted}")
+    return torch.addcmul(noise, deviation, score).square().reshape(len(x0), -1).sum(1) / 2
+
+
+def diffused_mixture(means, log_vars, t, alpha_bar):
+    r"""The mixture after t steps: means sqrt(a_t) m_k and log-variances log(a_t e^l_k + 1 - a_t); the weights stay.
+
+    At t = 0 it is what it was. A log-variance of -inf is a point of data.
+    Raises ValueError if the shapes do not fit, t is not an integer in 0..T, or alpha_bar is no schedule.
+    Source: Song & Ermon 2019; Luo 2022.
+    [K, D], [K], [B], [T+1] -> [B, K, D], [B, K]
+    """
+    require_rank(2, means=means)
+    _require_a_variance_each(means, log_vars)
+    require_timesteps(alpha_bar, lowest=0, t=t)
+    kept = _level(t, alpha_bar)[:, None]
+    log_noised = log_vars.where(t[:, None] == 0, _log_lerp_exp(log_vars, kept))
+    return kept.sqrt()[:, :, None].to(means.dtype) * means, log_noised.to(log_vars.dtype)
+
+
+def mixture_log_prob(x, means, log_vars, log_weights):
+    r"""log sum_k w_k N(x; m_k, e^l_k I), nats; one mixture for all x, or one for each.
+
+    Raises ValueError if the shapes do not fit, or the weights do not sum to one.  Source: Bishop 2006, section 2.3.9.
+    [B, D], [..., K, D], [..., K], [K] -> [B]
+    """
+    return _joint(x, means, log_vars, log_weights)[0].logsumexp(1)
+
+
+def mixture_score(x, means, log_vars, log_weights):
+    r"""grad_x log sum_k w_k N(x; m_k, e^l_k I) = sum_k p(k | x) (m_k - x) e^-l_k.
+
+    Raises ValueError if the shapes do not fit, or the weights do not sum to one.  Source: Song & Ermon 2019, section 3.2.
+    [B, D], [..., K, D], [..., K], [K] -> [B, D]
+    """
+    log_joint, scaled, deviations = _joint(x, means, log_vars, log_weights)
+    return torch.einsum("bk,bkd->bd", log_joint.softmax(1) / deviations, scaled)
+
+
+def empirical_denoiser(x_t, data, t, alpha_bar):
+    r"""sum_i w_i x_i, w = softmax_i(-||x_t - sqrt(a_t) x_i||^2 / (2 (1 - a_t))): E(x_0 | x_t) if the N data were all there is.
+
+    Raises ValueError if the shapes do not fit, there are no data, t is not an integer in 1..T, or alpha_bar is no schedule.
+    Source: Karras et al. 2022, appendix B.3.
+    [B, ...], [N, ...], [B], [T+1] -> [B, ...]
+    """
+    require_timesteps(alpha_bar, x_t, t=t)
+    fits = data.ndim == x_t.ndim and len(data) >= 1 and data.shape[1:] == x_t.shape[1:]
+    require(fits, f"data has shape {list(data.shape)}; it must be {['N', *x_t.shape[1:]]}, N >= 1")
+    kept = _level(t, alpha_bar)[:, None]
+    points = data.flatten(1) if data.ndim > 1 else data[:, None]
+    seen = x_t.reshape(len(x_t), -1)
+    signal, noise = kept.sqrt().to(x_t.dtype), (1 - kept).to(x_t.dtype)
+    # ||x - r y||^2 without its part that no y changes: one matrix product, no [B, N, D]; from the center, where little cancels
+    center = points.mean(0)
+    around, seen = points - center, seen - signal * center
+    logits = (signal * (seen @ around.mT) - signal.square() * around.square().sum(1) / 2) / noise
+    return (logits.softmax(1) @ points).reshape(x_t.shape)
+
+
+def _log_lerp_exp(log_var, kept):
+    """log(a e^l + 1 - a), to the last digit also near 0: for l near 0, and for a near 0."""
+    gentle = log_var.abs() < 0.5
+    # expm1's own slope, expm1 + 1, has no digits left where e^l is small
+    growth = log_var.where(gentle, 0.0).expm1().where(gentle, log_var.exp() - 1)
+    change = kept * growth
+    small = change.abs() < 0.5
+    return change.where(small, 0.0).log1p().where(small, (kept * log_var.exp() + (1 - kept)).where(~small, 1.0).log())
+
+
+def _joint(x, means, log_vars, log_weights):
+    """log w_k N(x; m_k, e^l_k I), [B, K]; (m_k - x) in deviations, [B, K, D]; and the deviations, [K] or [B, K]."""
+    require_rank(2, x=x)
+    batch, dimensions = x.shape
+    fits = means.ndim in (2, 3) and means.shape[-1] == dimensions and list(means.shape[:-2]) in ([], [batch])
+    require(fits, f"means has shape {list(means.shape)}; it must be [K, {dimensions}] or [{batch}, K, {dimensions}]")
+    _require_a_variance_each(means, log_vars)
+    given, count = list(log_weights.shape), means.shape[-2]
+    require(given == [count], f"log_weights has shape {given}; it must have one entry for each of the {count} components")
+    require_log_probs(log_weights=log_weights)
+    deviations = (log_vars / 2).exp()
+    scaled = (means - x[:, None]) / deviations[..., None]
+    log_density = -(scaled.square().sum(2) + dimensions * (log_vars + math.log(2 * math.pi))) / 2
+    return log_weights + log_density, scaled, deviations
+
+
+def _require_a_variance_each(means, log_vars):
+    given, wanted = list(log_vars.shape), list(means.shape[:-1])
+    require(given == wanted, f"log_vars has shape {given}; it must be {wanted}, one for each component")
