@@ -8,16 +8,13 @@ Result: benchmarks/results/cross_entropy.json.
 """
 
 import argparse
-import json
-import re
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import torch
 from torch.nn import functional
 
+from benchmarks.measuring.memory import peak
 from benchmarks.measuring.turns import conclude, in_turns
 from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
 
@@ -40,23 +37,10 @@ def sides():
     }
 
 
-def peak(side):
-    """Bytes beyond the inputs that a side takes; in a process of its own."""
-    code = f"from benchmarks.cross_entropy import print_peak; print_peak({side!r})"
-    return json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
-
-
-def print_peak(side):
+def side(name):
+    """One side, for a process of its own."""
     torch.set_num_threads(1)
-    call = sides()[side]
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here; getrusage's would be the parent's
-    before = _kilobytes("VmRSS")
-    call()
-    print((_kilobytes("VmHWM") - before) * 1024)
-
-
-def _kilobytes(name):
-    return int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+    return sides()[name]
 
 
 def main():
@@ -67,13 +51,13 @@ def main():
     began, calls = time.perf_counter(), sides()
     for a, b in zip(*(call() for call in calls.values()), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-7)
-    extra = {side: peak(side) for side in calls}
+    extra = {name: peak("benchmarks.cross_entropy", name) for name in calls}
     seconds = in_turns(calls, repeats=arguments.repeats)
     code = conclude(
         "cross_entropy", f"loss and gradients of {TOKENS} tokens, width {WIDTH}, vocabulary {VOCABULARY}", seconds, ours="ours",
         goals=GOALS, began=began, unit=(TOKENS, "tokens"), extra_bytes=extra, extra_bytes_goal=EXTRA,
     )  # fmt: skip
-    taken = ", ".join(f"{side} {size / 1e6:.0f} MB" for side, size in extra.items())
+    taken = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in extra.items())
     print(f"  extra memory: {taken}; goal {EXTRA / 1e6:.0f} MB")
     return code or int(extra["ours"] > EXTRA)
 

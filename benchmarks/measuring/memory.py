@@ -1,0 +1,25 @@
+"""What a call takes in memory, on Linux, in a process of its own."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def peak(module, name):
+    """Bytes beyond what the process held before, at the peak of the call that `module`.side(name) makes."""
+    code = f"from benchmarks.measuring.memory import print_peak; print_peak({module!r}, {name!r})"
+    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def print_peak(module, name):
+    call = importlib.import_module(module).side(name)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here; getrusage's would be the parent's
+    before = _kilobytes("VmRSS")
+    call()
+    print((_kilobytes("VmHWM") - before) * 1024)
+
+
+def _kilobytes(name):
+    return int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
