@@ -18,7 +18,7 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
 		printf '  make %-8s %s\n' "$$target" "$$does"; done
 
-demo: $(VENV)/.installed  ## run every derivation, check every contract, train a VAE; writes runs/demo/index.html
+demo: $(VENV)/.installed  ## run every derivation, check every contract, train a model each of images, text and sound; writes runs/demo/index.html
 	@$(IN_VENV) -m demo
 
 test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)

@@ -1,23 +1,22 @@
 """The demo's page: what the commands answered, in one file that needs no other and no network."""
 
-import base64
-import json
 import platform
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from practice_torch.engine import report
+from practice_torch.engine.reading import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import load
 
 HERE = Path(__file__).parent
 FIRST = ("reconstructions", "prior_samples", "latent_map")
+MOST_PREVIEWS = 4  # of one kind: the page of one model shows more
 FUNCTIONS = "log|exp|max|min|sup|inf|det|tanh"
 VERSIONS = ("jax", "flax", "torch", "numpy")
 
@@ -48,30 +47,32 @@ class Made:
     verdicts: list[Verdict]
 
 
-def write(folder, derivations, contracts, model_folder, commands, seconds):
-    """Write folder/index.html. derivations and contracts: the commands' JSON, None where a command gave none."""
-    model = read_model(Path(model_folder))
+def write(folder, derivations, contracts, models, commands, seconds):
+    """Write folder/index.html. derivations and contracts: the commands' JSON, None where a command gave none.
+
+    models: what each makes ("images", say) and where its run is.
+    """
+    models = [read_model(kind, Path(place)) for kind, place in models.items()]
     verdicts = {
         "derivations": _derivations_verdict(derivations),
         "contracts": _contracts_verdict(contracts),
-        "evaluation": _model_verdict(model),
+        **{model["kind"]: _model_verdict(model) for model in models},
     }
     for command in commands:
         # a failure that its own verdict tells already is not told twice
         if command.exit_code != 0 and (command.title not in verdicts or verdicts[command.title].passed):
             verdicts[command.words] = Verdict(f"{command.words} ended with exit code {command.exit_code}", False)
     verdicts = list(verdicts.values())
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"math": to_mathml, "number": number, "ratio": ratio, "breakable": breakable, "picture": picture}
-    environment.filters |= {"words": report.words, "short": report.short}
-    text = environment.get_template("page.jinja").render(
-        style=Markup("".join((folder / "page.css").read_text(encoding="utf-8") for folder in (report.HERE, HERE))),
+    environment = report.pages(HERE)
+    environment.filters |= {"math": to_mathml, "number": number, "ratio": ratio, "breakable": breakable}
+    text = environment.get_template("demo.jinja").render(
+        style=report.style(HERE / "demo.css"),
         verdicts=verdicts,
         derivations=derivations["derivations"] if derivations else None,
         contracts=contracts,
         titles={topic.path: topic.title for topic in load().topics.values()},
         tables=_tables(contracts["results"]) if contracts else {},
-        model=model,
+        models=models,
         commands=commands,
         seconds=seconds,
         system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -110,13 +111,13 @@ def _contracts_verdict(contracts):
 
 
 def _model_verdict(model):
-    if model is None:
-        return Verdict("no model was trained", False)
-    judged = model["evaluation"]
+    if "asked" not in model:
+        return Verdict(f"{model['kind']}: no model was trained", False)
+    name, judged = f"{model['kind']}: {model['asked']['topic']}", model["evaluation"]
     if not judged:
-        return Verdict(f"{model['title']} was not evaluated", False)
+        return Verdict(f"{name} was not evaluated", False)
     relation = "at most" if judged["direction"] == "lower" else "at least"
-    words = f"{model['title']}: {judged['metric']} {judged['value']:.4g} on held-out data"
+    words = f"{name}, {report.words(judged['metric'])} {judged['value']:.4g} on held-out data"
     if judged["target"] is not None:
         words += f" (target: {relation} {judged['target']:g})"
     return Verdict(words, judged["passed"] is not False)
@@ -186,48 +187,32 @@ def to_mathml(claim):
     return Markup(re.sub(rf"(<mi>(?:{FUNCTIONS})</mi>)(?=<m[^o])", r'\1<mspace width="0.17em"/>', mathml))
 
 
-# ---------------------------------------------------------------------------------------------------- the model
+# ---------------------------------------------------------------------------------------------------- the models
 
 
-def read_model(folder):
-    """What the page shows of a run folder; None if there is none."""
-    asked = _json(folder / "recipe.json")
-    if asked is None:
-        return None
-    evaluation = _json(folder / "evaluation.json") or {}
-    gauge, panels, _ = report.figures(folder, evaluation, [])
-    return {
-        "title": asked["topic"],
-        "recipe": asked["recipe"],
-        "data": asked["data"],
-        "folder": folder.name,
+def read_model(kind, folder):
+    """What the page shows of a run folder; only its kind and place if there is no run."""
+    model = {"kind": kind, "folder": folder.name}
+    missing = []
+    asked = read_json(folder / "recipe.json", missing)
+    if not asked:
+        return model
+    evaluation = read_evaluation(folder / "evaluation.json", missing)
+    gauge, panels, _ = report.figures(folder, evaluation, missing)
+    stories = read_stories(folder / "previews", missing, MOST_PREVIEWS)
+    stories += [
+        Story(re.sub(r"^seed\d+-", "more_", story.name), story.previews, story.left_out)
+        for story in read_stories(folder / "samples", missing, MOST_PREVIEWS)
+    ]
+    stories.sort(key=lambda story: FIRST.index(story.name) if story.name in FIRST else len(FIRST))
+    recipe = import_module("practice_torch." + asked["topic"].replace("/", ".")).RECIPES[asked["recipe"]]
+    return model | {
+        "asked": asked,
+        "changes": report.changes(asked["fields"], recipe.fields()),
         "evaluation": evaluation,
-        "environment": _json(folder / "environment.json"),
+        "environment": read_json(folder / "environment.json", missing),
         "gauge": gauge,
         "panels": panels,
-        "pictures": _pictures(folder),
+        "stories": stories,
+        "missing": missing,
     }
-
-
-def _json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _pictures(folder):
-    """The newest preview of every name, and every sample that has no preview, as (name, caption, path)."""
-    found = {}
-    for place in ("samples", "previews"):
-        captions = _json(folder / place / "captions.json") or {}
-        for path in sorted((folder / place).glob("*.png")):
-            found[re.sub(r"^(seed)?\d+-", "", path.stem)] = (captions.get(path.name, ""), path)
-    first = [name for name in FIRST if name in found]
-    return [(name, *found[name]) for name in dict.fromkeys((*first, *found))]
-
-
-@cache
-def picture(path):
-    """A PNG as a data address."""
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()

@@ -3,13 +3,17 @@
 import copy
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 import demo.__main__ as main_job
+import practice_torch.__main__ as practice
 from demo import page
 from demo.folder import replaced_folder
+from practice_torch.autoregressive.transformer import Writing
+from practice_torch.command_line import changed
 from tests.demo_answers import CONTRACTS, DERIVATIONS
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
@@ -22,11 +26,14 @@ def model(tmp_path):
     (folder / "previews").mkdir(parents=True)
     evaluation = {"metric": "negative_elbo", "value": 17.5, "target": 18.5, "direction": "lower", "passed": True, "step": 2}
     files = {
-        "recipe.json": {"topic": "latent/vae", "recipe": "digits", "fields": {}, "data": {"name": "digits", "count": 1438}},
+        "recipe.json": {
+            "topic": "latent/vae", "recipe": "digits", "fields": {"steps": 2, "seed": 0},
+            "data": {"name": "digits", "count": 1438},
+        },
         "evaluation.json": evaluation | {"metrics": {"negative_elbo": 17.5, "kl": 7.0}},
-        "environment.json": {"seconds": 20.0, "device": "a processor"},
-        "previews/captions.json": {"00000002-latent_map.png": "Colored by label"},
-    }
+        "environment.json": {"seconds": 20.0, "device": "a processor", "command": "python -m practice_torch train"},
+        "previews/captions.json": {"00000002-latent_map.png": "Colored by label", "00000002-notes.wav": "All notes"},
+    }  # fmt: skip
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     (folder / "metrics.csv").write_text(
@@ -34,21 +41,25 @@ def model(tmp_path):
     )
     for name, color in (("00000001-latent_map", "red"), ("00000002-latent_map", "blue")):
         Image.new("RGB", (4, 3), color).save(folder / "previews" / f"{name}.png")
+    Image.new("RGB", (4, 3), "black").save(folder / "previews" / "00000002-notes.png")
+    (folder / "previews" / "00000002-notes.wav").write_bytes(b"RIFF")
+    (folder / "samples").mkdir()
+    (folder / "samples" / "seed0-text.txt").write_text("Once, in <b>bold</b> type")
     return folder
 
 
 def write(tmp_path, derivations=DERIVATIONS, contracts=CONTRACTS, model_folder="nowhere", commands=COMMANDS):
-    made = page.write(tmp_path, derivations, contracts, model_folder, commands, 3.0)
+    made = page.write(tmp_path, derivations, contracts, {"images": model_folder}, commands, 3.0)
     return made.path.read_text(encoding="utf-8"), made.verdicts
 
 
 def test_the_page_needs_no_other_file_and_no_network(tmp_path, model):
     text, _ = write(tmp_path, model_folder=model)
     sources = re.findall(r"""(?:src|srcset|data|action)=["']([^"']*)""", text)
-    assert sources and all(source.startswith("data:image/png;base64,") for source in sources)
+    assert sources and all(source.startswith(("data:image/png;base64,", "data:audio/wav;base64,")) for source in sources)
     assert "<script" not in text and "@import" not in text and "url(" not in text
     links = set(re.findall(r'href="([^"]*)"', text))
-    assert links == {"#derivations", "#contracts", "#model", "#made", "data:,", "vae/report.html"}
+    assert links == {"#derivations", "#contracts", "#images", "#made", "data:,", "vae/report.html"}
 
 
 def test_the_page_says_what_was_found(tmp_path, model):
@@ -57,9 +68,36 @@ def test_the_page_says_what_was_found(tmp_path, model):
     words = " / ".join(verdict.words for verdict in verdicts)
     assert "1 derivations, 2 steps" in words and "1 contracts, 4 comparisons" in words and "17.5" in words and "18.5" in words
     assert "It is so, for p &lt; q &amp; r." in text  # escaped, so that no word of a reason is markup
-    assert "1.5·10⁻¹⁶ ≤ 10⁻¹²" in text and "jensen_<wbr>gap" in text and "Colored by label"[1:] in text
-    assert text.count("data:image/png") == 1  # the newest preview of a name, not all of them
+    assert "1.5·10⁻¹⁶ ≤ 10⁻¹²" in text and "jensen_<wbr>gap" in text
     assert 'class="curves"' in text and "FAILED" not in text
+
+
+def test_the_page_shows_what_a_model_makes(tmp_path, model):
+    """Over the training, with what it said when asked, and how it came about."""
+    text, _ = write(tmp_path, model_folder=model)
+    assert text.count("data:image/png") == 3 and text.index("Step 2: Colored by label") < text.index("step 1<")
+    assert text.count("<audio controls") == 1 and "Step 2: All notes" in text
+    assert "Once, in &lt;b&gt;bold" in text and "more text" in text
+    assert "steps 2 (the recipe says 5600)" in text and "seed 0 (" not in text
+    assert "a processor" in text and '<pre class="command">python -m practice_torch train</pre>' in text
+
+
+def test_a_damaged_preview_is_told(tmp_path, model):
+    (model / "previews" / "00000002-latent_map.png").write_bytes(b"")
+    assert "00000002-latent_map.png cannot be read" in write(tmp_path, model_folder=model)[0]
+
+
+def test_the_commands_of_the_demo_are_commands():
+    """Recipes exist, and their fields and the models' options are right: the demo should not find out after minutes."""
+    for model in main_job.MODELS:
+        recipe = practice._recipe(model.topic, model.recipe, list(model.changes))
+        if model.changes:
+            assert recipe.target is not None and recipe.steps < practice._recipe(model.topic, model.recipe, []).steps
+    titles = [title for title, _, _ in main_job.PARTS]
+    assert len(set(titles)) == len(titles) and {"derivations", "contracts", "training text", "sampling text"} <= set(titles)
+    assert [model.kind for model in main_job.MODELS] == ["images", "text", "sound"]
+    (text,) = (model for model in main_job.MODELS if model.kind == "text")
+    changed(Writing(), [w for w in text.sampling if w not in ("--count", "2")], "option", "text", "sample")
 
 
 def test_claims_become_mathematics():
@@ -111,7 +149,7 @@ def test_a_command_that_failed_is_told_once(tmp_path, model):
 def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected):
     folder = tmp_path / "runs" / "demo"
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
-    monkeypatch.setattr(main_job, "MODEL", str(model))
+    monkeypatch.setattr(main_job, "MODELS", [SimpleNamespace(kind="images", folder=str(model))])
     parts = (
         ("derivations", ("tests.demo_answers", "derivations"), True),
         ("contracts", ("tests.demo_answers", "contracts"), True),

@@ -24,6 +24,7 @@ HOSTILE = "</pre><script>alert('x')</script> & \"quoted\""
 @dataclass(frozen=True)
 class Small(Recipe):
     hidden: int = 8
+    sizes: tuple[int, ...] = (3, 5)  # a list in JSON, and no change for that
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def last_picture(previews):
 
 def test_sounds_without_their_pictures_and_pictures_without_their_sounds(run):
     for step in (1, 2, 3):
-        run.save_artifacts({"notes": Audio(torch.zeros(9), 8000)}, step)
+        run.save_artifacts({"notes": Audio(torch.full((9,), step / 4), 8000)}, step)
     (run.folder / "previews" / "00000001-notes.png").unlink()
     (run.folder / "previews" / "00000002-notes.wav").unlink()
     (run.folder / "previews" / "00000003-notes.png").write_bytes(b"")
@@ -217,6 +218,14 @@ def test_previews_come_in_order_with_first_and_last(run):
     assert len(shown) == report.MOST_PREVIEWS and shown[0] == 2000  # the newest is the large one, before the strip of the others
     assert shown[1] == 100 and shown[1:] == sorted(shown[1:])
     assert "7 of 20 shown" in page.words and page.words.count("Same caption") == 1
+
+
+def test_what_never_changes_is_shown_once(run):
+    for step in range(10):
+        run.save_artifacts({"real": Text("always the same"), "drawn": Text(f"made at {step}")}, step)
+    page = written(run)
+    assert page.text.count("always the same") == 1 and page.text.count("made at") == report.MOST_PREVIEWS
+    assert page.words.count("of 10 shown") == 1
 
 
 def test_a_folder_that_is_no_run(tmp_path):

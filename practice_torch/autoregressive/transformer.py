@@ -270,7 +270,7 @@ class LanguageModel(nn.Module):
             batch = data.batch(indices)
             nats += self(batch, "train")[0].item() * self.count(batch, "train")
             size += lengths[batch["tokens"][:, 1:]].sum().item()
-        return {"bits_per_byte": nats / size / math.log(2), "bytes": size}
+        return {"bits_per_byte": nats / size / math.log(2)}
 
     def preview(self, data):
         """What it writes, given nothing but a line's end."""

@@ -71,7 +71,9 @@ def read_metrics(path, missing):
 
 
 def read_stories(folder, missing, most):
-    """The previews by name, in the order of the training: at most so many of each, first and last included."""
+    """The previews by name, in the order of the training: at most so many of each, first and last included; what never changes
+    once.
+    """
     captions = read_json(folder / "captions.json", missing)
     paths = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in (*MIME, ".txt")} if folder.is_dir() else {}
     pictures = {name for name in paths if name.endswith(".png") and name.replace(".png", ".wav") in paths}
@@ -86,8 +88,11 @@ def read_stories(folder, missing, most):
         found.sort(key=lambda pair: -1 if pair[0] is None else pair[0])
         kept = _spread(found, most)
         previews = tuple(filter(None, (_preview(step, path, captions, missing) for step, path in kept)))
+        left_out = len(found) - len(kept)
+        if len({preview.content for preview in previews}) == 1:  # always the same: a real sound to compare with, say
+            previews, left_out = previews[-1:], 0
         if previews:
-            shown.append(Story(title, previews, len(found) - len(kept)))
+            shown.append(Story(title, previews, left_out))
     return shown
 
 

@@ -1,5 +1,6 @@
 """The report of a run: one HTML file, made of what lies in the run folder, that needs no other file and no network."""
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def write_report(run_dir, *, defaults=None, path=None):
         path or folder / "report.html",
         "report.html.jinja",
         asked=run.asked,
-        changed=_changed(run.asked["fields"], defaults),
+        changed=changes(run.asked["fields"], defaults),
         evaluation=evaluation,
         gauge=gauge,
         environment=environment,
@@ -54,12 +55,7 @@ def write_report(run_dir, *, defaults=None, path=None):
 
 def write_page(path, template, **content):
     """Fill a template of this folder, and replace the file at path as a whole; the path."""
-    page = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page.filters |= {"words": words, "short": short, "duration": duration, "size": size, "value": value}
-    style = Markup("".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "report.css")))
-    html = page.get_template(template).render(style=style, **content)
+    html = pages().get_template(template).render(style=style(), **content)
     path = Path(path)
     aside = path.with_name(f".{path.name}")
     try:
@@ -69,6 +65,25 @@ def write_page(path, template, **content):
         aside.unlink(missing_ok=True)  # a full disk: the earlier page stays as it was
         raise
     return path
+
+
+def pages(*folders):
+    """An environment for templates of these folders, and of this one."""
+    loader = FileSystemLoader([*folders, HERE])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"words": words, "short": short, "duration": duration, "size": size, "value": value}
+    return environment
+
+
+def style(*files):
+    """The style sheets of this folder, and then these."""
+    return Markup("".join(path.read_text(encoding="utf-8") for path in (HERE / "page.css", HERE / "report.css", *files)))
+
+
+def changes(fields, defaults):
+    """What the recipe says where a run's fields, as JSON holds them, differ; nothing without a recipe."""
+    defaults = json.loads(json.dumps(defaults or {}))
+    return {name: defaults[name] for name in fields if name in defaults and defaults[name] != fields[name]}
 
 
 def figures(folder, evaluation, missing):
@@ -138,8 +153,6 @@ def _is_number(thing):
     return isinstance(thing, (int, float)) and not isinstance(thing, bool) and math.isfinite(thing)
 
 
-def _changed(fields, defaults):
-    return {name: defaults[name] for name in fields if defaults and name in defaults and defaults[name] != fields[name]}
 
 
 def _panels(rows, metric, last_step, marks):
