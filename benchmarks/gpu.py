@@ -62,7 +62,8 @@ class RandomImages(RandomTokens):
 
     def __init__(self, count, device):
         self.windows = torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
-        self.description = {"name": "random", "sha256": "", "count": count, "shape": [3, 32, 32], "classes": []}
+        shape, classes = [3, 32, 32], list(map(str, range(10)))
+        self.description = {"name": "random", "sha256": "", "count": count, "shape": shape, "classes": classes}
 
     def batch(self, indices):
         return {"image": self.windows[indices.to(self.windows.device)]}
@@ -171,6 +172,7 @@ def images(device, steps, batch):
     recipe = dataclasses.replace(dcgan.RECIPES["mnist"], steps=steps, batch_size=batch, precision="bfloat16", target=None)
     data = RandomImages(8 * batch, device)
     experiment, bare = (dcgan.build(recipe, data) for _ in range(2))
+    experiment.phases = experiment.phases[:2]  # the game alone, without the classifier that judges it
     loops = {"bare loop": adversarial_loop(bare, recipe, data, device)}
     return alternate("adversarial/dcgan", "mnist", recipe, experiment, (data, data), loops, block=BLOCK, cpu=smoke), batch
 

@@ -27,7 +27,8 @@ def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True)
         recipe, log_every=block, evaluate_every=recipe.steps, checkpoint_every=recipe.steps, target=None
     )  # fmt: skip
     seconds = {side: {kind: [] for kind in CLOCKS} for side in ("engine", *others)}
-    begun, steps = {}, 0
+    begun, turns = {}, 0
+    per_block = block * sum(phase.times for phase in experiment.phases) * recipe.accumulate
 
     def read():
         if not cpu:
@@ -35,9 +36,9 @@ def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True)
         return {kind: clock() for kind, clock in CLOCKS.items()}
 
     def take_turns(*_):
-        """Before each of the engine's steps."""
-        nonlocal steps
-        if steps % block == 0:
+        """Before each loss that the engine computes."""
+        nonlocal turns
+        if turns % per_block == 0:
             if begun:
                 _charge(seconds["engine"], begun, read())
             for side, loop in others.items():
@@ -46,7 +47,7 @@ def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True)
                     next(loop)
                 _charge(seconds[side], before, read())
             begun.update(read())
-        steps += 1
+        turns += 1
 
     experiment.register_forward_pre_hook(take_turns)
     experiment.evaluate, experiment.preview = lambda data: {recipe.metric: 0.0}, lambda data: {}
