@@ -24,7 +24,7 @@ import torch._dynamo  # noqa: F401 - the first optimizer would import it: once h
 from tests.engine_toys import Noisy, Players, begin, go_on, remains
 
 CALLS = ((os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (shutil, "rmtree"))
-TOYS = {"noisy": Noisy, "players": Players}
+TOYS = {"noisy": {"make": Noisy}, "players": {"make": Players}}  # what begin and go_on are told
 
 
 def main():
@@ -38,10 +38,9 @@ def main():
     asked = parser.parse_args()
     rng, answer = random.Random(asked.seed), {"kills": 0, "killed_while_alive": 0, "runs": 0, "different": []}
     for toy in TOYS:
-        straight = asked.folder / f"{toy}-straight"
-        begun = time.perf_counter()
-        run(toy, straight, asked.processes)
-        seconds, wanted = time.perf_counter() - begun, remains(straight)
+        folders = [asked.folder / f"{toy}-{name}" for name in ("cold", "warm", "straight")]
+        # the quickest of three: the first pays for what is cold, and a kill that comes too late proves nothing
+        seconds, wanted = min(_timed(toy, folder, asked.processes) for folder in folders), remains(folders[-1])
 
         def compare(folder, words, toy=toy, wanted=wanted):
             run(toy, folder, asked.processes)
@@ -66,6 +65,12 @@ def main():
             compare(asked.folder / "run", f"kill before call {call}")
     print(json.dumps(answer))
     return 1 if answer["different"] else 0
+
+
+def _timed(toy, folder, processes):
+    begun = time.perf_counter()
+    run(toy, folder, processes)
+    return time.perf_counter() - begun
 
 
 def run(toy, folder, processes, kill_after=None, die_at=None):
@@ -114,11 +119,11 @@ def _fork(toy, folder, rank, processes, port, die_at):
 
 def _train(toy, folder, rank, die_at):
     if list((folder / "checkpoints").glob("step-*")):
-        training = go_on(folder, make=TOYS[toy])
+        training = go_on(folder, **TOYS[toy])
     else:
         if rank == 0:
             shutil.rmtree(folder, ignore_errors=True)
-        training = begin(folder, make=TOYS[toy])
+        training = begin(folder, **TOYS[toy])
     if die_at is not None and rank == 0:
         _die_at(die_at)
     training.train()

@@ -57,7 +57,8 @@ class Sharded:
     def gathered(self):
         """All weights in every process, plain tensors, so that each may look at the model by itself, token by token too.
 
-        All processes enter and leave; the weights must not be changed inside.
+        All processes enter, do the same, and leave: fully_shard plans its next gathering by the passes that it saw. The weights
+        must not be changed inside.
         """
         modules = (*self.blocks, self.experiment)
         for module in modules:

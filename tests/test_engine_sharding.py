@@ -1,0 +1,127 @@
+"""A model in parts: the same training as a whole one's, in half the memory, and the same checkpoints."""
+
+import csv
+import json
+import sys
+
+import pytest
+import torch
+
+from practice_torch.engine import checkpoint
+from practice_torch.engine.sharding import blocks_of
+from tests.engine_sharded import FIELDS, Noisy, Speaker
+from tests.engine_toys import begin, remains
+from tests.test_engine_processes import LAUNCH, run
+from tests.test_engine_updates import changed
+from tests.test_practice_commands import call, refused
+
+TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5}  # the first two in float64
+SIZES = ["--width", "16", "--layers", "2", "--heads", "2", "--context", "12", "--merges", "4", "--dropout", "0.1"]
+SHORT = ["--steps", "7", "--warmup-steps", "2", "--batch-size", "3", "--log-every", "3", "--evaluate-every", "4"]
+SPECIAL = ["--average-decay", "0.9", "--accumulate", "2", "--clip-norm", "0.5", "--cpu"]
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory):
+    """The folder of tests/engine_sharded.py: toys trained by two processes, whole and in parts."""
+    folder = tmp_path_factory.mktemp("toys")
+    done = run(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+               "-m", "tests.engine_sharded", str(folder))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory):
+    """A language model on a small text, trained by two processes, whole and in parts."""
+    folder = tmp_path_factory.mktemp("language")
+    (folder / "text.txt").write_text("".join(f"{n} and {n * n % 97} make {n + n * n % 97}.\n" for n in range(300)))
+    for name, more in {"whole": [], "parts": ["--shard"]}.items():
+        words = ["train", "autoregressive/transformer", "pydoc", "--data", str(folder / "text.txt"), "--run", str(folder / name)]
+        done = run(*LAUNCH, *words, *SIZES, *SHORT, *SPECIAL, *more)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def rows(folder):
+    """(step, phase, name) -> value of metrics.csv."""
+    with (folder / "metrics.csv").open() as file:
+        return {(row["step"], row["phase"], row["name"]): float(row["value"]) for row in csv.DictReader(file)}
+
+
+def assert_same_training(whole, parts, rounding):
+    """Metrics and every tensor of the last checkpoint, up to rounding; the two checkpoints hold the same names and shapes."""
+    assert rows(parts) == pytest.approx(rows(whole), rel=rounding)
+    (ours, facts), (theirs, _) = (checkpoint.newest(folder / "checkpoints", print) for folder in (parts, whole))
+    assert facts["run"]["processes"] == 2 and facts["run"]["fields"]["shard"]
+    assert {name: (t.shape, t.dtype) for name, t in ours.items()} == {name: (t.shape, t.dtype) for name, t in theirs.items()}
+    for name, tensor in theirs.items():
+        scale = float(tensor.double().abs().max())
+        torch.testing.assert_close(ours[name], tensor, rtol=0, atol=rounding * scale, msg=lambda text, n=name: f"{n}: {text}")
+
+
+@pytest.mark.parametrize("toy", list(TOYS))
+def test_parts_are_trained_as_the_whole_is(toys, toy):
+    """Unequal weights, accumulation, clipping, averages, dropout, noise, a buffer that must be the first process's."""
+    assert_same_training(toys / f"{toy}-whole", toys / f"{toy}-parts", TOYS[toy])
+
+
+def test_a_language_model_in_parts_is_trained_as_the_whole_is(language):
+    assert_same_training(language / "whole", language / "parts", 2e-5)
+    assert ("7", "train", "gradient_norm") in rows(language / "parts")
+    previews = [(language / name / "previews" / "00000004-text.txt").read_text() for name in ("whole", "parts")]
+    assert previews[0] and previews[0] == previews[1]
+
+
+def test_every_process_keeps_half(toys):
+    """Of weights, averages, gradients and the optimizer's slots, parameter by parameter; and in bytes of all its tensors."""
+    ranks = [json.loads((toys / f"speaker-parts-{rank}.json").read_text()) for rank in (0, 1)]
+    assert {name.split("/")[0] for name in ranks[0]["numbers"]} == {"weight", "average", "gradient", "exp_avg", "exp_avg_sq"}
+    for name, (first, total) in ranks[0]["numbers"].items():
+        second = ranks[1]["numbers"][name][0]
+        row = 1 if name.endswith("bias") or "norm" in name else 120 if ".down" in name else 30
+        assert first + second == total and 0 <= first - second <= row, name
+    for rank, parts in enumerate(ranks):
+        whole = json.loads((toys / f"speaker-whole-{rank}.json").read_text())
+        assert all(here == total for here, total in whole["numbers"].values())
+        assert 0.45 < parts["bytes"] / whole["bytes"] < 0.55
+
+
+def test_parts_that_are_killed_end_in_the_same_bytes(tmp_path):
+    done = run(sys.executable, "-m", "tests.engine_sharded", str(tmp_path), "--kills")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [{"killed": True, "step": step, "same": True} for step in (4, 8)]
+
+
+def test_one_process_opens_what_two_have_trained_in_parts(language, tmp_path):
+    """Sampling and evaluating need neither the processes nor the flag; going on needs the same number of processes."""
+    code, out, err = call("sample", language / "parts", "--count", "1", "--out", tmp_path)
+    assert code == 0, err
+    (text,) = [path for path in tmp_path.iterdir() if path.suffix == ".txt"]
+    call("sample", language / "whole", "--count", "1", "--out", tmp_path / "whole")
+    assert text.read_text() == (tmp_path / "whole" / text.name).read_text()
+    during = json.loads((language / "parts" / "evaluation.json").read_text())["value"]
+    code, out, err = call("evaluate", language / "parts")
+    assert code == 0 and "bits_per_byte" in out, err
+    after = json.loads((language / "parts" / "evaluation.json").read_text())["value"]
+    assert after == pytest.approx(during, rel=1e-6)
+    assert "processes is 2, here 1" in refused(3, "train", "--resume", language / "parts", "--cpu")
+
+
+def test_one_process_has_nothing_to_split(tmp_path):
+    begin(tmp_path / "run", make=Speaker, recipe=changed(**FIELDS)).train()
+    begin(tmp_path / "alone", make=Speaker, recipe=changed(**FIELDS, shard=True)).train()
+    assert remains(tmp_path / "alone") == remains(tmp_path / "run")
+
+
+def test_what_cannot_be_sharded_says_so(toys):
+    for rank in (0, 1):
+        told = json.loads((toys / f"refused-{rank}.json").read_text())
+        assert "this one has first, second: train it without --shard" in told["Players"]
+        assert "scalar parameters" in told["Scaled"] and told["Scaled"].endswith("train it without --shard")
+
+
+def test_a_network_says_what_is_gathered_together():
+    speaker = Speaker()
+    assert blocks_of(speaker) == list(speaker.network.blocks) and len(speaker.network.blocks) == 2
+    assert blocks_of(Noisy()) == []
