@@ -55,7 +55,8 @@ def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
     print(what)
     for side, median in medians.items():
         rate = f"{unit[0] / median['cpu']:12.1f} {unit[1]}/s" if unit else ""
-        line = f"  {side:28s}{1e3 * median['cpu']:10.1f} ms CPU{1e3 * median['wall']:10.1f} ms wall{rate}"
+        times = ", ".join(f"{_spoken(median[kind])} {kind}" for kind in CLOCKS)
+        line = f"  {side:28s}{times:30s}{rate}"
         if side in ratios:
             low, high = ratios[side]["cpu"]["quartiles"]
             line += f"   ours {ratios[side]['cpu']['median']:.2f}x as fast ({low:.2f}-{high:.2f})"
@@ -63,3 +64,8 @@ def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
             line += f", goal {goals[side]:.3g}x {'reached' if met[side] else 'MISSED'}"
         print(line)
     return 0 if all(met.values()) else 1
+
+
+def _spoken(seconds):
+    """A time with its unit."""
+    return f"{1e6 * seconds:8.1f} us" if seconds < 1e-3 else f"{1e3 * seconds:8.1f} ms"
