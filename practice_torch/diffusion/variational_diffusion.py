@@ -316,9 +316,10 @@ def _prior_kl(x0, log_snr):
 
 
 RECIPES = {
+    # measured: 1.84 bits per dimension, 1.92 half way; independent pixels have 2.43. The schedule moves to 7.3 and -5.4.
     "digits": VariationalDiffusionRecipe(
         data="digits", steps=1200, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.995, held_out=0.2,
-        clip_norm=1.0, evaluate_every=600, checkpoint_every=600,
+        clip_norm=1.0, target=1.90, evaluate_every=600, checkpoint_every=600,
     ),
     "cifar10": VariationalDiffusionRecipe(
         data="cifar10", steps=200_000, batch_size=128, learning_rate=2e-4, warmup_steps=1000, average_decay=0.9999, clip_norm=1.0,
