@@ -1,0 +1,233 @@
+"""Classifier guidance: the slope of a classifier of noised data, added to the score, draws samples toward a class.
+
+The functions come first; the derivation below them executes the argument on these very functions.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar
+from theory_jax.diffusion.score_prediction import (
+    _log_joint,
+    diffused_mixture,
+    mixture_log_prob,
+    mixture_score,
+    score_from_noise,
+)
+
+
+def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
+    r"""log q(k | x_t) = log-softmax_k of log w_k N(x_t; sqrt(a_t) m_k, (a_t e^l_k + 1 - a_t) I): a mixture's exact classifier.
+
+    Its classes are the components; where nothing of the data is left it knows their weights and no more.
+    Raises ValueError if the shapes do not fit, the weights do not sum to one, t is not an integer in 1..T, or alpha_bar is no
+    schedule.  Source: Bayes' rule; Dhariwal & Nichol 2021, section 4.
+    [B, D], [B], [K, D], [K], [K], [T+1] -> [B, K]
+    """
+    require_rank(2, x_t=x_t)
+    require_timesteps(alpha_bar, x_t, t=t)
+    joint, _ = _log_joint(x_t, *diffused_mixture(means, log_vars, t, alpha_bar), log_weights)
+    return jax.nn.log_softmax(joint, axis=1)
+
+
+def classifier_gradient(x_t, labels, log_probs_fn):
+    r"""grad_x log p(y | x) at x_t, y the label of each example; log_probs_fn(x) -> log-probabilities of the K classes, [B, K].
+
+    Each row of log_probs_fn must depend on its own example only, and be normalized: a logit has another slope.
+
+    Raises ValueError if labels are not integers in 0..K-1, one for each example, or log_probs_fn does not return [B, K].
+    Source: Dhariwal & Nichol 2021, algorithm 1; Sohl-Dickstein et al. 2015, section 2.5.
+    [B, ...], [B] -> [B, ...]
+    """
+    integer = jnp.issubdtype(jnp.result_type(labels), jnp.integer)
+    require(integer, f"labels has dtype {jnp.result_type(labels)}; it must be integers")
+    given, batch = list(jnp.shape(labels)), list(jnp.shape(x_t)[:1])
+    require(given == batch, f"labels has shape {given}; it must have one entry for each of {batch}")
+    log_probs, pull = jax.vjp(log_probs_fn, x_t)
+    found = list(jnp.shape(log_probs))
+    require(len(found) == 2 and found[:1] == batch, f"log_probs_fn returned shape {found}; it must return {[*batch, 'K']}")
+    require_values("labels", labels, lambda y: (y >= 0) & (y < found[1]), f"a class in 0..{found[1] - 1}")
+    (gradient,) = pull(jax.nn.one_hot(labels, found[1], dtype=log_probs.dtype))
+    return gradient
+
+
+def guided_mean(mean, log_var, gradient, *, scale):
+    r"""mean + scale e^log_var gradient: the mean of a reverse step, moved uphill in log p(y | x) in units of its variance.
+
+    Raises ValueError if gradient has another shape than mean, or log_var neither that shape nor one entry for each example.
+    Source: Dhariwal & Nichol 2021, algorithm 1.
+    [B, ...], [B, ...], [B, ...] -> [B, ...]
+    """
+    require_same_shape(mean=mean, gradient=gradient)
+    given, allowed = list(jnp.shape(log_var)), [list(jnp.shape(mean)[:1]), list(jnp.shape(mean))]
+    require(given in allowed, f"log_var has shape {given}; it must have shape {allowed[0]} or {allowed[1]}")
+    variance = jnp.exp(log_var)
+    return mean + scale * (_spread(variance, mean) if jnp.ndim(log_var) == 1 else variance) * gradient
+
+
+def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
+    r"""noise_pred - scale sqrt(1 - a_t) gradient: the noise whose score is the model's plus scale times the classifier's slope.
+
+    Raises ValueError if the shapes differ, t is not an integer in 1..T, or alpha_bar is no schedule.
+    Source: Dhariwal & Nichol 2021, eq. 14 and algorithm 2.
+    [B, ...], [B, ...], [B], [T+1] -> [B, ...]
+    """
+    require_same_shape(noise_pred=noise_pred, gradient=gradient)
+    require_timesteps(alpha_bar, noise_pred, t=t)
+    return noise_pred - scale * _spread(jnp.sqrt(1 - _level(t, alpha_bar)), noise_pred) * gradient
+
+
+# ---------------------------------------------------------------------------------------------------- the derivation
+
+derivation = Derivation(
+    title="Classifier guidance: Bayes' rule for scores",
+    lectures=(35, 41),
+    sources=(
+        "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis, section 4",
+        "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+    ),
+)
+
+_TIMES = np.array([1, 3, 6, 9, 11])
+_LABELS = np.array([0, 1, 2, 2, 1])
+# Three classes in two dimensions, of different weights and widths.
+_MEANS = jnp.array([[2.0, 0.5], [-1.0, 1.5], [0.3, -2.0]])
+_LOG_VARS = jnp.log(jnp.array([0.3, 0.8, 0.1]))
+_LOG_WEIGHTS = jnp.log(jnp.array([0.5, 0.2, 0.3]))
+_SCALE = 2.5
+
+
+def _schedule():
+    return cosine_alpha_bar(num_steps=12)
+
+
+def _points(seed=0):
+    return 1.5 * jax.random.normal(jax.random.key(seed), (len(_TIMES), 2), dtype=float)
+
+
+def _noised_mixture():
+    return *diffused_mixture(_MEANS, _LOG_VARS, _TIMES, _schedule()), _LOG_WEIGHTS
+
+
+def _classifier(x):
+    return class_log_probs(x, _TIMES, _MEANS, _LOG_VARS, _LOG_WEIGHTS, _schedule())
+
+
+def _class_score(x):
+    """grad log q_t(x | y): that of one Gaussian."""
+    means, log_vars, _ = _noised_mixture()
+    rows = np.arange(len(_TIMES))
+    return (means[rows, _LABELS] - x) / jnp.exp(log_vars[rows, _LABELS])[:, None]
+
+
+@derivation.autodiff(
+    r"\nabla_x \log q_t(x \mid y) = \nabla_x \log q_t(x) + \nabla_x \log q_t(y \mid x)",
+    because="In Bayes' rule q_t(x | y) = q_t(x) q_t(y | x)/q(y) the denominator does not depend on x, so it has no slope. An "
+    "unconditional model and a classifier of noised data together are a conditional model, and the classifier may come later: "
+    "the diffusion model need not be trained again. The left side is that of a single component.",
+)
+def bayes_rule_for_scores():
+    x = _points()
+    return mixture_score(x, *_noised_mixture()) + classifier_gradient(x, _LABELS, _classifier), _class_score(x)
+
+
+@derivation.autodiff(
+    r"\nabla_x \log \frac{q_t(x)\, q_t(y \mid x)^w}{Z} = \nabla_x \log q_t(x) + w\, \nabla_x \log q_t(y \mid x)",
+    because="A power of the classifier multiplies its slope. Its odds are raised to the power w, so for w > 1 the product keeps "
+    "to where the classifier is sure: samples more typical of their class, and less varied. The right side takes the slope of "
+    "the classifier as the difference of two scores known in closed form.",
+)
+def a_scale_is_a_power():
+    x = _points(1)
+    rows = np.arange(len(_TIMES))
+
+    def log_product(x):
+        return jnp.sum(mixture_log_prob(x, *_noised_mixture()) + _SCALE * _classifier(x)[rows, _LABELS])
+
+    score = mixture_score(x, *_noised_mixture())
+    return jax.grad(log_product)(x), score + _SCALE * (_class_score(x) - score)
+
+
+@derivation.numeric(
+    r"\hat\epsilon = -\sqrt{1 - \bar\alpha_t}\, \nabla \log q_t(x): \quad \hat\epsilon - w \sqrt{1 - \bar\alpha_t}\,"
+    r" \nabla_x \log q_t(y \mid x) \;\longleftrightarrow\; \nabla \log q_t(x) + w\, \nabla_x \log q_t(y \mid x)",
+    because="The noise is minus the deviation times the score, so what is added to the score is subtracted from the noise, in "
+    "the same unit. With the noise so changed every sampler that takes a noise prediction is guided, also one without "
+    "randomness, such as DDIM.",
+)
+def in_units_of_noise():
+    x, alpha_bar = _points(2), _schedule()
+    score = mixture_score(x, *_noised_mixture())
+    noise = -jnp.sqrt(1 - alpha_bar[_TIMES])[:, None] * score
+    gradient = classifier_gradient(x, _LABELS, _classifier)
+    guided = guided_noise(noise, gradient, _TIMES, alpha_bar, scale=_SCALE)
+    return score_from_noise(guided, _TIMES, alpha_bar), score + _SCALE * (_class_score(x) - score)
+
+
+_GRID = np.linspace(-15.0, 15.0, 3001)
+
+
+def _on_the_grid(log_density):
+    """Probabilities of the grid's points, [..., grid], from a log-density up to a constant."""
+    return jax.nn.softmax(log_density, axis=-1)
+
+
+@derivation.numeric(
+    r"p = \mathcal{N}(\mu, \sigma^2), \;\; \log p(y \mid x) = g x + c: \qquad \frac{p(x)\, p(y \mid x)^w}{Z} ="
+    r" \mathcal{N}(\mu + w \sigma^2 g,\; \sigma^2)",
+    tolerance=1e-9,
+    because="A straight line added to a parabola moves it and does not bend it: completing the square shifts the mean by the "
+    "variance times the slope. A reverse step is Gaussian and short, and over its width the classifier is nearly a line, so it "
+    "is guided by moving its mean. Here the product's moments are taken on a grid.",
+)
+def a_line_moves_a_gaussian():
+    mean, log_var, slope = jnp.array([0.3, -1.0, 2.0]), jnp.log(jnp.array([0.5, 1.2, 0.1])), jnp.array([0.7, -1.1, 2.0])
+    parabola = -((_GRID - mean[:, None]) ** 2) / (2 * jnp.exp(log_var)[:, None])
+    product = _on_the_grid(parabola + _SCALE * slope[:, None] * _GRID)
+    center = product @ _GRID
+    spread = jnp.sum(product * (_GRID - center[:, None]) ** 2, axis=1)
+    moved = guided_mean(mean, log_var, slope, scale=_SCALE)
+    return jnp.concatenate([center, spread]), jnp.concatenate([moved, jnp.exp(log_var)])
+
+
+def _tilts(scale, label=0):
+    """Two classes on a line, at a level in the middle: the sharpened data noised, and the noised data sharpened; densities."""
+    means, log_vars = jnp.array([[1.0], [-1.2]]), jnp.log(jnp.array([0.4, 0.9]))
+    log_weights, alpha_bar = jnp.log(jnp.array([0.4, 0.6])), jnp.array([1.0, 1 - 1e-9, 0.5])
+    x, step = jnp.asarray(_GRID)[:, None], _GRID[1] - _GRID[0]
+
+    def sharpened(t):
+        times = np.full(len(_GRID), t)
+        mixture = diffused_mixture(means, log_vars, times, alpha_bar)
+        classifier = class_log_probs(x, times, means, log_vars, log_weights, alpha_bar)[:, label]
+        return _on_the_grid(mixture_log_prob(x, *mixture, log_weights) + scale * classifier) / step
+
+    def noised(density):
+        """From nearly no noise, on by the ratio of the levels: an integral over where it came from."""
+        ratio = alpha_bar[2] / alpha_bar[1]
+        kernel = -((x - jnp.sqrt(ratio) * _GRID) ** 2) / (2 * (1 - ratio))
+        return jnp.exp(kernel) @ density * step / jnp.sqrt(2 * math.pi * (1 - ratio))
+
+    return noised(sharpened(1)), sharpened(2)
+
+
+@derivation.bound(
+    r"10^{-3} \le \max_x \Big| \int q_t(x \mid x_0)\, \tilde{q}_0(x_0)\, dx_0 - \tilde{q}_t(x) \Big| \text{ at } w = 3, \quad"
+    r" = 0 \text{ at } w = 1, \qquad \tilde{q}_t \propto q_t(x)\, q_t(y \mid x)^w",
+    tolerance=1e-9,
+    because="At w = 1 the product is q_t(x | y), and noising what belongs to a class gives the noised class. For any other w, "
+    "sharpening the noised data is not noising the sharpened data: the guided scores of the different t belong to no single "
+    "diffusion, and guided sampling does not draw from p(x) p(y | x)^w exactly. The scale is a knob, not a posterior.",
+)
+def sharpening_and_noising_do_not_commute():
+    noised, sharpened = _tilts(3.0)
+    return jnp.array([1e-3]), jnp.max(jnp.abs(noised - sharpened))[None], _tilts(1.0)
+
+
+if __name__ == "__main__":
+    derivation.main()
