@@ -21,6 +21,7 @@ from practice_torch.engine.state import weights_of
 from tests.engine_toys import RECIPE, Noisy, Players, Points, begin, go_on, remains
 
 AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
+CLIPPED = Recipe(**(AVERAGED.fields() | {"clip_norm": 0.5}))  # every kind of state at once
 
 
 def terminate(_experiment, loss):
@@ -67,6 +68,16 @@ def test_a_crashed_run_goes_on_from_its_last_checkpoint_to_the_same_bytes(tmp_pa
     assert remains(tmp_path / "run") == straight
 
 
+def test_a_run_with_averages_and_clipping_goes_on_to_the_same_bytes(tmp_path):
+    """The norms since the last row are state as well: step 7 lies between two rows."""
+    begin(tmp_path / "straight", recipe=CLIPPED).train()
+    with pytest.raises(Interrupted):
+        begin(tmp_path / "run", {7: terminate}, recipe=CLIPPED).train()
+    go_on(tmp_path / "run", recipe=CLIPPED).train()
+    assert remains(tmp_path / "run") == remains(tmp_path / "straight")
+    assert "gradient_norm" in (tmp_path / "run" / "metrics.csv").read_text()
+
+
 def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight):
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", {2: terminate}).train()
@@ -82,16 +93,16 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight):
     [
         "experiment/network.0.weight", "experiment/seen", "average/network.3.weight",
         "generator/0/experiment", "generator/0/torch",
-        "pending/train/loss", "pending/train/largest", "optimizer/train/network.0.weight/exp_avg",
+        "pending/train/loss", "pending/train/largest", "pending/train/gradient_norm", "optimizer/train/network.0.weight/exp_avg",
         "optimizer/train/network.3.bias/exp_avg_sq", "optimizer/train/network.0.bias/step",
     ],
 )  # fmt: skip
 def test_no_item_of_the_state_is_there_for_nothing(tmp_path, monkeypatch, dropped):
     """The exactness test would notice if any one item were not saved."""
-    begin(tmp_path / "straight", recipe=AVERAGED).train()
+    begin(tmp_path / "straight", recipe=CLIPPED).train()
     with pytest.raises(Interrupted):
-        begin(tmp_path / "run", {7: terminate}, recipe=AVERAGED).train()
-    fresh = begin(tmp_path / "fresh", recipe=AVERAGED).experiment.state_dict()
+        begin(tmp_path / "run", {7: terminate}, recipe=CLIPPED).train()
+    fresh = begin(tmp_path / "fresh", recipe=CLIPPED).experiment.state_dict()
     newest = checkpoint.newest
 
     def forgetful(*arguments):
@@ -109,7 +120,7 @@ def test_no_item_of_the_state_is_there_for_nothing(tmp_path, monkeypatch, droppe
         return tensors, facts
 
     monkeypatch.setattr(checkpoint, "newest", forgetful)
-    training = go_on(tmp_path / "run", recipe=AVERAGED)
+    training = go_on(tmp_path / "run", recipe=CLIPPED)
     monkeypatch.undo()
     training.train()
     assert remains(tmp_path / "run") != remains(tmp_path / "straight")

@@ -132,6 +132,21 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_step_where_it_is_
     assert all(bool(p.isfinite().all()) for p in training.experiment.parameters())
 
 
+def test_the_norm_of_the_gradient_is_logged_as_it_was_before_it_was_clipped(tmp_path):
+    training = begin(tmp_path / "run", make=Weighted, recipe=changed(clip_norm=1e-3, log_every=2, steps=4))
+    linear, biases = training.experiment.linear, []
+    linear.bias.register_post_accumulate_grad_hook(lambda p: biases.append(p.grad.clone()))
+    training.train()
+    pairs = zip(training.experiment.gradients, biases, strict=True)
+    norms = [math.sqrt(float(weight.square().sum() + bias.square().sum())) for weight, bias in pairs]
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    logged = [float(line.rsplit(",", 1)[1]) for line in lines if ",train,gradient_norm," in line]
+    assert min(norms) > 1e-3  # all of them are clipped
+    assert logged == pytest.approx([(norms[0] + norms[1]) / 2, (norms[2] + norms[3]) / 2], rel=1e-12)
+    begin(tmp_path / "free", make=Weighted).train()
+    assert "gradient_norm" not in (tmp_path / "free" / "metrics.csv").read_text()  # nobody has computed it
+
+
 def test_tensorboard_gets_the_same_numbers(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     begin(tmp_path / "run", recipe=changed(tensorboard=True)).train()
