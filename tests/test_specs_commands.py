@@ -46,7 +46,7 @@ def test_list_shows_what_is_built_and_what_is_planned(capfd):
     """All lectures; nothing pretends."""
     code, out, _ = run(capfd, "list", "--json")
     topics = {row["topic"]: row for row in json.loads(out)["topics"]}
-    assert code == 0 and topics[TOPIC]["state"] == "built" and topics["diffusion/ddim"]["state"] == "planned"
+    assert code == 0 and topics[TOPIC]["state"] == "built" and topics["preference/dpo"]["state"] == "planned"
     assert {n for row in topics.values() for n in row["lectures"]} == set(range(1, 57))
 
 
@@ -64,7 +64,7 @@ def test_check_as_json(capfd):
     [
         (("check", "maximum_likelyhood"), "did you mean foundations/maximum_likelihood"),
         (("check", "99"), "lectures 1..56"),
-        (("check", "diffusion/ddim"), "planned"),
+        (("check", "preference/dpo"), "planned"),
         (("check", "--jobs", "-1"), "--jobs -1"),
         (("check", "--against", "x.py", "--backend", "jax"), "--against"),
         (("exercise", "1x"), "no topic"),
