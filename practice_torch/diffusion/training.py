@@ -1,0 +1,413 @@
+"""Training a DDPM: which levels are drawn, what their losses weigh, how weights are averaged; and models of images and sounds.
+
+The experiment is class-conditional where the data have classes. Some labels are dropped, so that one network learns both the
+conditional and the unconditional prediction, which classifier-free guidance needs.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values, values_are_free
+from practice_torch.data.errors import DataError
+from practice_torch.diffusion.forward_process import forward_sample
+from practice_torch.diffusion.noise_schedules import _level, cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
+from practice_torch.diffusion.parameterizations import velocity
+from practice_torch.diffusion.simple_loss import squared_error
+from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.engine.datasets import load_data
+from practice_torch.engine.errors import OptionError
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.foundations.training_practice import ema_update
+from practice_torch.networks.diffusion_sampling import chain, draw, guided
+from practice_torch.networks.image_judge import Judge
+from practice_torch.networks.unet import UNet2d
+
+_KINDS = ("noise", "x0", "velocity")
+
+
+def timesteps_from_uniforms(u, *, num_steps):
+    r"""min(1 + floor(u T), T): a level in 1..T for every uniform u in [0, 1), each equally likely.
+
+    The minimum acts only where T is beyond the whole numbers of u's dtype (2^24 in float32) and u T is rounded to T.
+    Raises ValueError unless u is [B], in [0, 1), and num_steps >= 1.  Source: Ho et al. 2020, algorithm 1.
+    [B] -> [B]
+    """
+    require_rank(1, u=u)
+    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
+    require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
+    return (u * num_steps).long().clamp(max=num_steps - 1) + 1
+
+
+def exponential_moving_average(average, value, *, decay):
+    r"""decay average + (1 - decay) value: what the samples' weights are, after one more step of training.
+
+    Raises ValueError if the shapes differ or decay is outside [0, 1].  Source: Ho et al. 2020, appendix B.
+    [...], [...] -> [...]
+    """
+    require_same_shape(average=average, value=value)
+    return ema_update(average.reshape(-1), value.reshape(-1), decay=decay).reshape(average.shape)
+
+
+def warmup_decay(step, *, decay):
+    r"""min(decay, (1 + step)/(10 + step)): a moving average that forgets its first values soon, counted from step 0.
+
+    Raises ValueError if a step is negative or decay is outside [0, 1].
+    [...] -> [...]
+    """
+    require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
+    require_values("step", step, lambda step: step >= 0, "at least 0")
+    return ((1 + step) / (10 + step)).clamp(max=decay)
+
+
+def min_snr_weight(t, alpha_bar, *, gamma=5.0, prediction="noise"):
+    r"""min(SNR, gamma) over SNR ("noise"), 1 ("x0") or SNR + 1 ("velocity"), SNR = a_t/(1 - a_t); 1 for noise where a_t = 0.
+
+    Multiplied with the squared error of what the network predicts, it weighs every error of the data with min(SNR, gamma).
+    Raises ValueError if t is not an integer in 1..T, alpha_bar is no schedule, gamma is not positive, or prediction is another
+    word.  Source: Hang et al. 2023, section 3.4.
+    [B], [T+1] -> [B]
+    """
+    require_timesteps(alpha_bar, t=t)
+    require(gamma > 0, f"gamma is {gamma}; it must be positive")
+    require(prediction in _KINDS, f"prediction is {prediction!r}; it must be one of {', '.join(_KINDS)}")
+    signal = _level(t, alpha_bar)
+    limited = gamma * (1 - signal)  # what SNR (1 - a) = a is limited to
+    match prediction:
+        case "velocity":
+            return torch.minimum(signal, limited)
+        case "x0":
+            return torch.minimum(signal, limited) / (1 - signal)
+        case "noise":
+            above = signal > limited
+            return (limited / signal.where(above, 1.0)).where(above, 1.0)
+
+
+def loss_aware_probabilities(loss_history, *, uniform_probability=0.001):
+    r"""(1 - u) w_t/sum_s w_s + u/T, w_t = sqrt(mean_m L_tm^2): a level is drawn as often as its recent losses are large.
+
+    Raises ValueError unless loss_history is [T, M], finite and not all zero, and uniform_probability is in [0, 1].
+    Source: Nichol & Dhariwal 2021, eq. 18.
+    [T, M] -> [T]
+    """
+    require_rank(2, loss_history=loss_history)
+    require(loss_history.numel() > 0, f"loss_history has shape {list(loss_history.shape)}; it must hold at least one loss")
+    u = uniform_probability
+    require(0 <= u <= 1, f"uniform_probability is {u}; it must be in [0, 1]")
+    # in units of the largest loss, which cancels: no square overflows, and the unit needs no gradient
+    peak = loss_history.detach().abs().amax()
+    require_values("loss_history", peak, lambda peak: (peak > 0) & peak.isfinite(), "finite, and not 0 everywhere (the largest)")
+    weights = torch.linalg.vector_norm(loss_history / peak, dim=1)  # whose slope is 0 where a level lost nothing
+    return (1 - u) * weights / weights.sum() + u / len(loss_history)
+
+
+def importance_weighted_loss(losses, t, probabilities):
+    r"""L/(T p_t): losses at levels drawn with probabilities p count, on average, as if all levels were equally likely.
+
+    Raises ValueError if t is not an integer in 1..T for each loss, or probabilities is not [T], of sum 1 and positive where
+    they are needed.  Source: Nichol & Dhariwal 2021, eq. 18.
+    [B], [B], [T] -> [B]
+    """
+    require_rank(1, losses=losses, probabilities=probabilities)
+    count = len(probabilities)
+    whole = not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)
+    require(whole, f"t has dtype {str(t.dtype).removeprefix('torch.')}; it must be integers")
+    require(t.shape == losses.shape, f"t has shape {list(t.shape)}; it must be {list(losses.shape)}, a level for every loss")
+    require_values("t", t, lambda t: (t >= 1) & (t <= count), f"in 1..{count}")
+    require_values("probabilities", probabilities.sum(), lambda total: (total - 1).abs() <= 1e-5, "1 in sum (shown)")
+    drawn = probabilities[t.long() - 1]
+    if values_are_free(drawn):
+        require_values("probabilities[t]", drawn, lambda p: p > 0, "positive: what is never drawn cannot have been")
+    return losses / (count * drawn).to(losses.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+@dataclass(frozen=True)
+class DiffusionRecipe(Recipe):
+    """A denoising diffusion model: a U-Net learns to tell noise from image at every level, then makes images of noise."""
+
+    prediction: Literal[_KINDS] = "noise"
+    """What the network's output stands for."""
+    num_steps: int = 200
+    """Levels of noise between the data and pure noise."""
+    noise_schedule: Literal["cosine", "linear"] = "cosine"
+    """How the data fade: by a squared cosine, or with betas that rise linearly (scaled to the number of levels)."""
+    zero_terminal_snr: bool = False
+    """Rescale the schedule so that nothing of the data is left at the last level."""
+    snr_limit: float = 0.0
+    """Weigh errors of the data with min(SNR, this); 0: all levels' errors of the prediction weigh the same."""
+    drop_probability: float = 0.1
+    """How often an example is shown without its label, which teaches the null class that guidance needs."""
+    base_channels: int = 24
+    """Channels of the U-Net's first level."""
+    multipliers: tuple[int, ...] = (1, 2)
+    """Channels of each level, in units of base_channels; every further level halves the image."""
+    blocks: int = 2
+    """Residual blocks of each level, on the way down and on the way up."""
+    attention_at: tuple[int, ...] = ()
+    """Heights of the images at which every block attends to the whole image."""
+    dropout: float = 0.0
+    """Dropout inside of the residual blocks."""
+    compact: bool = True
+    """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
+    flip: bool = False
+    """Mirror half of the training images, left and right."""
+    channels_last: bool = False
+    """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
+    judged_samples: int = 1000
+    """Samples that an evaluation draws."""
+    judged_steps: int = 20
+    """Steps of the DDIM sampler that draws them."""
+    metric: Fixed = "frechet_distance"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("num_steps", self.num_steps >= 2, "at least 2")
+        self._require("snr_limit", self.snr_limit >= 0, "0 or positive")
+        self._require("drop_probability", 0 <= self.drop_probability <= 1, "in [0, 1]")
+        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
+        self._require("judged_samples", self.judged_samples >= 50, "at least 50, or there is no covariance to compare")
+        self._require("judged_steps", 1 <= self.judged_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
+        tells = not (self.zero_terminal_snr and self.prediction == "noise")
+        why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
+        self._require("zero_terminal_snr", tells, f"{why} (--prediction velocity does)")
+
+    def alpha_bar(self):
+        """The schedule, [T+1]."""
+        steps = self.num_steps
+        if self.noise_schedule == "cosine":
+            schedule = cosine_alpha_bar(num_steps=steps)
+        else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
+            schedule = linear_alpha_bar(num_steps=steps, beta_start=min(0.1 / steps, 0.5), beta_end=min(20 / steps, 0.999))
+        return rescale_zero_terminal_snr(schedule) if self.zero_terminal_snr else schedule
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How samples are drawn."""
+
+    sampler: Literal["ancestral", "ddim"] = "ancestral"
+    """Step by step with fresh noise, or along the path that the model implies."""
+    steps: int | None = None
+    """Calls of the network; all levels it was trained on if left out."""
+    variance: Literal["large", "small"] = "large"
+    """Noise of an ancestral step: as much as a step adds (large), or as if the data were known (small)."""
+    eta: float = 0.0
+    """Noise of a DDIM step: none, up to that of an ancestral step at 1."""
+    guidance: float = 1.0
+    """How strongly the label is insisted on: 1 draws from the model itself, more gives clearer and less various samples."""
+    clip: bool = True
+    """Keep the predicted data within the data's range."""
+    label: int | None = None
+    """The class to draw; all in turn if left out."""
+
+    def __post_init__(self):
+        require(self.steps is None or self.steps >= 1, f"steps is {self.steps}; it must be at least 1")
+        require(0 <= self.eta <= 1, f"eta is {self.eta}; it must be in [0, 1]")
+        ancestral = self.sampler == "ancestral"
+        require(not (ancestral and self.eta), f"eta is {self.eta}; it belongs to --sampler ddim: ancestral steps have their own")
+        mixed = not ancestral and self.variance != "large"
+        require(not mixed, f"variance is {self.variance}; it belongs to --sampler ancestral: DDIM steps have eta")
+        finite = abs(self.guidance) < float("inf")
+        require(finite, f"guidance is {self.guidance}; it must be finite")
+
+
+class DiffusionExperiment(nn.Module):
+    """Trains the network on levels drawn at random and shows what it makes of noise."""
+
+    phases = (Phase("train", moves=("network",)),)
+    limit: ClassVar[float] = 1.0  # of the data's range, in the network's units
+
+    def __init__(self, recipe, description):
+        super().__init__()
+        self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
+        self.sampling = Drawing()
+        self.classes = description["classes"] or []
+        try:
+            self.network = self._network()
+        except ValueError as error:
+            raise DataError(f"{description['name']} does not fit the network: {error}") from None
+        if recipe.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self.register_buffer("alpha_bar", recipe.alpha_bar())
+        self._judge = None
+
+    def _network(self):
+        recipe = self.recipe
+        return UNet2d(
+            channels=self.shape[0], size=self.shape[1:], base_channels=recipe.base_channels, multipliers=recipe.multipliers,
+            blocks=recipe.blocks, attention_at=recipe.attention_at, dropout=recipe.dropout, compact=recipe.compact,
+            num_classes=len(self.classes) or None,
+        )  # fmt: skip
+
+    def forward(self, batch, phase):
+        """The mean squared error of the prediction per dimension, at levels drawn at random."""
+        x0, label = self._data(batch)
+        of_level, of_label, of_flip = torch.rand(3, len(x0), generator=self.generator, device=x0.device)
+        t = timesteps_from_uniforms(of_level, num_steps=self.recipe.num_steps)
+        if label is not None:
+            label = label.where(of_label >= self.recipe.drop_probability, len(self.classes))
+        if self.recipe.flip:
+            x0 = torch.where((of_flip < 0.5).view(-1, 1, 1, 1), x0.flip(-1), x0)
+        noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
+        return self._losses(x0, t, noise, label).mean(), {}
+
+    def evaluate(self, data):
+        """The loss on held-out data, also by quarters of the levels; and what samples are worth, beside real data."""
+        by_level = self._loss_by_level(data)
+        metrics = {"loss": by_level.mean().item()}
+        for number, quarter in enumerate(by_level.tensor_split(4), start=1):
+            metrics[f"loss_quarter_{number}"] = quarter.mean().item()
+        label = self._labels(self.recipe.judged_samples)
+        return metrics | self._verdict(data, self._draw(label, self._judged()), label)
+
+    def preview(self, data):
+        """Samples by class, how they came about, and the loss at every level."""
+        by_level = self._loss_by_level(data).cpu()
+        samples = self._grid(self._draw(self._labels(80), self._judged()))
+        return {"samples": samples, **self._emergence(), "loss": _curve(by_level)}
+
+    def sample(self, count):
+        """Samples drawn as `sampling` says, class by class."""
+        how, known = self.sampling, len(self.classes)
+        if how.guidance != 1 and not known:
+            raise OptionError(f"guidance is {how.guidance}; this model knows no classes: leave it at 1")
+        if how.guidance != 1 and self.recipe.drop_probability == 0:
+            untrained = "this model's null class was never trained (drop_probability 0)"
+            raise OptionError(f"guidance is {how.guidance}; {untrained}: leave it at 1")
+        if how.label is not None and not 0 <= how.label < known:
+            raise OptionError(f"label is {how.label}; this model knows {f'0..{known - 1}' if known else 'no classes'}")
+        if how.steps is not None and how.steps > self.recipe.num_steps:
+            raise OptionError(f"steps is {how.steps}; this model was trained on {self.recipe.num_steps} levels: at most as many")
+        label = self._labels(count)
+        label = torch.full_like(label, how.label) if how.label is not None else label
+        return {"samples": self._grid(self._draw(label, how))}
+
+    # -------------------------------------------------------------------------------------------- training
+
+    def _data(self, batch):
+        return 2 * batch["image"] - 1, batch.get("label") if self.classes else None
+
+    def _losses(self, x0, t, noise, label):
+        """Squared errors per dimension, [B], weighed if the recipe says so."""
+        kind, limit = self.recipe.prediction, self.recipe.snr_limit
+        prediction = self._predict(forward_sample(x0, t, noise, self.alpha_bar), t, label)
+        target = {"noise": noise, "x0": x0}.get(kind)
+        target = velocity(x0, noise, t, self.alpha_bar) if target is None else target
+        losses = squared_error(prediction.float(), target) / x0[0].numel()
+        return min_snr_weight(t, self.alpha_bar, gamma=limit, prediction=kind) * losses if limit else losses
+
+    def _predict(self, x, t, label=None):
+        x = x.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else x
+        return self.network(x, t, label)
+
+    def _loss_by_level(self, data):
+        """Mean loss at every level, [T], on held-out data, always with the same noise."""
+        steps, device = self.recipe.num_steps, self.alpha_bar.device
+        count = 16 * steps
+        fixed = torch.Generator(device).manual_seed(0)
+        sums = torch.zeros(2, steps, device=device)
+        for indices in torch.arange(count).split(256):
+            x0, label = self._data(data.batch(indices % len(data)))
+            t = (indices % steps + 1).to(device)
+            losses = self._losses(x0, t, torch.randn(x0.shape, generator=fixed, device=device), label)
+            sums.index_add_(1, t - 1, torch.stack([losses, torch.ones_like(losses)]))
+        return sums[0] / sums[1]
+
+    # -------------------------------------------------------------------------------------------- sampling
+
+    def _judged(self):
+        return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
+
+    def _labels(self, count):
+        """`count` labels, the classes one after the other; zeros where there are no classes."""
+        return (torch.arange(count) % max(1, len(self.classes))).sort().values.to(self.alpha_bar.device)
+
+    def _draw(self, label, how, watch=lambda number, x, x0: None):
+        """Data in the network's units, one for each label [B]."""
+        steps = chain(
+            self.alpha_bar, steps=how.steps, prediction=self.recipe.prediction, sampler=how.sampler, variance=how.variance,
+            eta=how.eta,
+        )  # fmt: skip
+        limit, drawn = self.limit if how.clip else None, []
+        for some in label.split(500):
+            predict = self._predict
+            if self.classes:
+                predict = guided(self._predict, some, len(self.classes), how.guidance)
+            x = torch.randn(len(some), *self.shape, generator=self.generator, device=self.alpha_bar.device)
+            drawn.append(draw(predict, x, steps, limit=limit, generator=self.generator, watch=watch))
+        return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
+
+    def _verdict(self, data, samples, label):
+        if self._judge is None:
+            self._judge = _judge(self.recipe)
+        real = data.batch(torch.arange(min(len(data), 2000)))
+        images = self._images(samples)
+        verdict = {
+            "frechet_distance": self._judge.frechet_distance(images, real["image"]),
+            "nearest": self._judge.nearest(images),
+            "nearest_real": self._judge.nearest(real["image"]),
+        }
+        if self.classes:
+            called = self._judge.classify(images)
+            shares = torch.bincount(called, minlength=len(self.classes)) / len(called)
+            verdict["class_accuracy"] = (called == label.cpu()).double().mean().item()
+            verdict["class_accuracy_real"] = (self._judge.classify(real["image"]) == real["label"].cpu()).double().mean().item()
+            verdict["rarest_class"] = shares.min().item()
+        return verdict
+
+    def _images(self, x):
+        return ((x + 1) / 2).clamp(0, 1)
+
+    def _grid(self, samples):
+        columns = max(1, -(-len(samples) // max(1, len(self.classes)))) if 1 < len(self.classes) <= 20 else 10
+        caption = "Drawn from noise" + (", a row for each class" if 1 < len(self.classes) <= 20 else "")
+        return ImageGrid(self._images(samples), columns, caption)
+
+    def _emergence(self, rows=6, columns=12):
+        """How images come out of the noise, and what the network takes them for on the way."""
+        how = Drawing()
+        shown = set(torch.linspace(0, self.recipe.num_steps - 1, columns).round().long().tolist())
+        seen = []
+
+        def watch(number, x, x0):
+            if number in shown:
+                seen.append(torch.stack([x, x0], 1))
+
+        self._draw(self._labels(rows), how, watch)
+        strip = torch.stack(seen, 2).flatten(0, 2)  # two rows for each image, time to the right
+        caption = "From noise to data, step by step to the right; below each row the data that the network sees in it"
+        return {"emergence": ImageGrid(self._images(strip), len(shown), caption)}
+
+
+def _judge(recipe):
+    """Who knows the training data."""
+    train, _ = load_data(recipe)
+    batch = train.batch()
+    return Judge(batch["image"], batch.get("label"))
+
+
+def _curve(by_level):
+    def paint(axes):
+        axes.plot(torch.arange(1, len(by_level) + 1), by_level, linewidth=1)
+        axes.set(xlabel="level t", ylabel="squared error per dimension", yscale="log", xlim=(1, len(by_level)))
+
+    return Figure(paint, "Loss on held-out data at every level of noise, always with the same noise")
+
+
+RECIPES = {
+    "digits": DiffusionRecipe(
+        data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
+        clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The experiment of a recipe for data of this shape and these classes."""
+    return DiffusionExperiment(recipe, data.description)
