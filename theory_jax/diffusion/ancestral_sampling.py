@@ -57,7 +57,7 @@ def ddpm_sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=No
     _require_choices(variance, clip)
     levels = jnp.shape(alpha_bar)[0] - 1
     _require_noises(x_T, noises, levels, "levels")
-    _require_signal(alpha_bar)
+    _require_signal("alpha_bar", alpha_bar)
 
     def step(x, at):
         level, noise = at
@@ -159,9 +159,9 @@ def _require_noises(x_T, noises, count, of_what):
     require(given == wanted, f"noises has shape {given}; it must be {wanted}: one array like x_T for each of {count} {of_what}")
 
 
-def _require_signal(alpha_bar):
+def _require_signal(name, levels):
     """For samplers that follow a prediction of the noise: there is something to follow at every level."""
-    require_values("alpha_bar", alpha_bar, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_values(name, levels, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
