@@ -280,21 +280,27 @@ def _set_sampling(experiment, command, words, path):
 
 def _evaluate(command):
     from practice_torch.engine.loop import Training
-    from practice_torch.engine.run import Run
+    from practice_torch.engine.run import Run, save_artifacts
     from practice_torch.engine.state import load_weights, verdict, weights_of
 
     run = Run.open(command.run)
     module, recipe = _restored(run)
     data = _same_data(run, recipe)
     experiment = module.build(recipe, data[0])
+    if command.study and not hasattr(experiment, "study"):
+        raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     weights, step = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     load_weights(experiment, weights, run.checkpoints)
-    metrics = Training(run, recipe, experiment, *data).evaluate()
-    try:
-        run.write_json("evaluation.json", verdict(recipe, metrics, step))
-    except OSError as error:
-        raise RunError(f"cannot write into {run.folder}: {error.strerror}") from None
-    return 1 if _show(run) is False else 0
+    training = Training(run, recipe, experiment, *data)
+    with _writing(run.folder):
+        run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step))
+    reached = _show(run)
+    if command.study:
+        with _writing(run.folder):
+            paths = save_artifacts(training.study(), run.folder / "study")
+        for path in paths:
+            print(path.read_text(encoding="utf-8") if path.suffix == ".txt" else path)
+    return 1 if reached is False else 0
 
 
 def _report(command):

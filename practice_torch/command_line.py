@@ -69,6 +69,8 @@ class Evaluate:
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
+    study: bool = False
+    """Measure also what takes longer than an evaluation, if the model has such a study, and write it into RUN/study."""
     debug: bool = False
     """Show the traceback of an error."""
 

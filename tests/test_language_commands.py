@@ -1,12 +1,14 @@
 """A language model from the command line: what it is told about its text, and what is said where that cannot be."""
 
 import json
+import math
 import shutil
 
 import pytest
 import torch
+from PIL import Image
 
-from practice_torch.autoregressive.decoding import Decoding
+from practice_torch.autoregressive.decoding import STRATEGIES, Decoding, Written
 from practice_torch.autoregressive.search import greedy_search
 from practice_torch.autoregressive.transformer import RECIPES, Writing, build
 from practice_torch.engine.datasets import Described
@@ -144,6 +146,52 @@ def test_the_nucleus_is_that_of_the_changed_distribution(model):
         how, generator = Decoding(temperature=temperature, top_p=0.8), torch.Generator().manual_seed(0)
         drawn[temperature] = {how.choose(logits, None, generator).item() for _ in range(200)}
     assert drawn == {1.0: {0, 1}, 9.0: {0, 1, 2, 3}}
+
+
+# ---------------------------------------------------------------------------------------------------- the study
+
+
+def test_repetition_is_counted_within_a_text_and_distinctness_over_all():
+    """abab|abab has the pairs ab, ba, ab: one of three stood before; of all six, two differ. By hand."""
+    texts = Written(torch.tensor([[1, 2, 1, 2], [1, 2, 1, 2]]), 0.0)
+    assert texts.repetition(2) == pytest.approx(1 / 3) and texts.distinct(2) == pytest.approx(2 / 6)
+    assert texts.repetition(1) == pytest.approx(1 / 2) and texts.distinct(1) == pytest.approx(2 / 8)
+    other = Written(torch.tensor([[1, 2, 3, 4], [1, 1, 1, 1]]), 0.0)
+    assert other.repetition(3) == pytest.approx((0 + 1 / 2) / 2) and other.distinct(4) == 1
+
+
+def test_a_study_compares_strategies_with_the_data(trained, tmp_path):
+    copy = shutil.copytree(trained, tmp_path / "run")
+    code, out, err = call("evaluate", copy, "--study")
+    assert code == 0, err
+    head, *lines = (copy / "study" / "strategies.txt").read_text().rstrip("\n").split("\n")
+    columns = {line[:26].strip(): line[26:].split() for line in lines}
+    assert list(columns) == ["held-out text", *STRATEGIES, "4 beams"] and "repeated 4-grams" in head
+    greedy, drawn = columns["greedy"], columns["temperature 1"]
+    assert float(greedy[1]) < float(drawn[1]), "what is taken greedily is likelier"
+    assert columns["greedy"] != columns["nucleus 0.9"] and all(line in out for line in lines)
+    assert Image.open(copy / "study" / "repetition.png").width > 300
+    assert call("report", copy)[0] == 0
+    page = (copy / "report.html").read_text()
+    assert "What was studied" in page and "minimum probability 0.1" in page and "data:image/png" in page
+
+
+@torch.no_grad()
+def test_the_bits_of_a_study_are_those_of_its_texts(model):
+    """With windows of half a context of past: the same by a loop over positions."""
+    tokens = torch.randint(0, 256, (3, 24), generator=torch.Generator().manual_seed(1))
+    nats = 0.0
+    for end in range(8, 24):
+        first = end // 8 * 8 - 8
+        nats -= model.network(tokens[:, first:end])[:, -1].log_softmax(-1).gather(-1, tokens[:, end, None]).sum().item()
+    assert model._bits(tokens, 8) == pytest.approx(nats / math.log(2) / (3 * 16), rel=1e-5)
+
+
+def test_a_text_too_short_for_a_study(trained, text, tmp_path):
+    words = ("train", *MODEL, "--run", tmp_path / "run", "--data", text, *SMALL, "--steps", 60, "--cpu", "--held-out", "0.04")
+    assert call(*words)[0] == 0
+    code, _, err = call("evaluate", tmp_path / "run", "--study")
+    assert code == 2 and "the held-out text has 53 tokens; a study needs 72: give a longer text" in err
 
 
 # ---------------------------------------------------------------------------------------------------- refused: options

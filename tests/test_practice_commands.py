@@ -371,6 +371,10 @@ def test_a_model_without_options_of_sampling(trained):
     assert code == 0 and "How many to draw." in out
 
 
+def test_a_model_without_a_study(copy):
+    assert "latent/vae has no study: leave --study out" in refused(2, "evaluate", copy, "--study")
+
+
 def test_evaluating_again_finds_the_same(copy):
     before = json.loads((copy / "evaluation.json").read_text())
     (copy / "evaluation.json").unlink()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.engine.artifacts import Figure, Text
 
 
 def apply_temperature(logits, *, temperature):
@@ -222,3 +223,69 @@ class Decoding:
     def _require_no_part(self, what, names):
         for name in sorted(names):
             raise ValueError(f"{name} is {getattr(self, name)}, and has no part in {what}: leave one of the two out")
+
+
+# What the strategies make of a trained model
+
+STRATEGIES = {
+    "greedy": Decoding(greedy=True),
+    "temperature 0.7": Decoding(temperature=0.7),
+    "temperature 1": Decoding(),
+    "top 40": Decoding(top_k=40),
+    "nucleus 0.9": Decoding(top_p=0.9),
+    "typical 0.9": Decoding(typical=0.9),
+    "minimum probability 0.1": Decoding(minimum_probability=0.1),
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """Texts, the rows of tokens [N, T], and their bits per byte under the model that wrote them or might have."""
+
+    tokens: torch.Tensor
+    bits_per_byte: float
+
+    def distinct(self, n):
+        """Different n-grams of all the texts, as a share of all their n-grams: distinct-n.  Source: Li et al. 2016."""
+        grams = self.tokens.unfold(1, n, 1).flatten(0, 1)
+        return len(grams.unique(dim=0)) / len(grams)
+
+    def repetition(self, n):
+        """n-grams that stood before in the same text, as a share; the mean over the texts.  Source: Welleck et al. 2020."""
+        grams = self.tokens.unfold(1, n, 1)
+        return 1 - sum(len(text.unique(dim=0)) for text in grams) / grams[:, :, 0].numel()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What strategies wrote, by their names; the first is the data itself."""
+
+    written: dict[str, Written]
+
+    def artifacts(self, caption):
+        """A table, and a picture of its two columns that matter most."""
+        return {"strategies": Text(self.table(), caption), "repetition": Figure(self.draw, caption)}
+
+    def table(self):
+        """A line for each strategy."""
+        lines = [["", "texts", "bits/byte", *(f"distinct-{n}" for n in (1, 2, 4)), *(f"repeated {n}-grams" for n in (4, 16))]]
+        for name, texts in self.written.items():
+            shares = [texts.distinct(n) for n in (1, 2, 4)] + [texts.repetition(n) for n in (4, 16)]
+            lines.append([name, str(len(texts.tokens)), f"{texts.bits_per_byte:.3f}", *(f"{share:.1%}" for share in shares)])
+        widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]
+        return "\n".join(
+            line[0].ljust(widths[0]) + "".join(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+            for line in lines
+        )
+
+    def draw(self, axes):
+        """How likely the texts are against how often they repeat themselves: the data is where both should be."""
+        middle = sum(texts.bits_per_byte for texts in self.written.values()) / len(self.written)
+        by_bits = sorted(self.written.items(), key=lambda item: item[1].bits_per_byte)
+        for number, (name, texts) in enumerate(by_bits):
+            place = texts.bits_per_byte, 100 * texts.repetition(4)
+            is_data, left = name == next(iter(self.written)), texts.bits_per_byte > middle
+            axes.plot(*place, "*" if is_data else "o", color="C1" if is_data else "C0", markersize=15 if is_data else 7)
+            aside = (-8 if left else 8, -12 if number % 2 else 6)
+            axes.annotate(name, place, aside, textcoords="offset points", fontsize=9, ha="right" if left else "left")
+        axes.set(xlabel="bits per byte under the model", ylabel="4-grams that stood before, %", ylim=(0, 105))

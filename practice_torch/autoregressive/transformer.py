@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
-from practice_torch.autoregressive.decoding import Decoding
+from practice_torch.autoregressive.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
 from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
@@ -171,6 +171,8 @@ def _require_positive(**sizes):
 
 # ------------------------------------------------------------------------------------------- the experiment
 
+_STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
+
 
 @dataclass(frozen=True)
 class LanguageRecipe(Recipe):
@@ -264,12 +266,11 @@ class LanguageModel(nn.Module):
 
     def evaluate(self, data):
         """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
-        lengths = torch.tensor(self.tokenizer().lengths(), device=self.merges.device)
         nats, size = 0.0, 0
         for indices in torch.arange(len(data)).split(64):
             batch = data.batch(indices)
             nats += self(batch, "train")[0].item() * self.count(batch, "train")
-            size += lengths[batch["tokens"][:, 1:]].sum().item()
+            size += self._bytes(batch["tokens"][:, 1:])
         return {"bits_per_byte": nats / size / math.log(2)}
 
     def preview(self, data):
@@ -311,6 +312,33 @@ class LanguageModel(nn.Module):
             return self.network(seen)[:, -1].float().log_softmax(-1)
 
         return beam_search(log_probs(tokens[:, :0]), log_probs, width=width, length=count)
+
+    def study(self, data):
+        """What strategies make of the model: texts that go on from held-out beginnings, beside how those really go on."""
+        half = max(self.recipe.context // 2, 1)
+        length = 8 * half
+        size = len(data.stream)
+        if size < half + length:
+            raise OptionError(f"the held-out text has {size} tokens; a study needs {half + length}: give a longer text")
+        windows = data.stream.unfold(0, half + length, half + length).long()
+        real = windows[torch.linspace(0, len(windows) - 1, min(len(windows), _STUDIED)).round().long()]
+        begun = real[:, :half]
+        texts = {"held-out text": real} | {name: self.write(begun, length, how) for name, how in STRATEGIES.items()}
+        few = begun[:_SEARCHED]
+        texts["4 beams"] = torch.cat([few, self.search(few, length, 4)[0][:, 0]], dim=1)
+        caption = f"{length} tokens a text, after {half} held-out ones; bits per byte are the model's own, of what was written"
+        written = {name: Written(tokens[:, half:], self._bits(tokens, half)) for name, tokens in texts.items()}
+        return Comparison(written).artifacts(caption)
+
+    def _bits(self, tokens, past):
+        """Bits per byte under the model of each row's tokens from `past` on, each given that many tokens of past or more."""
+        windows = tokens.unfold(1, 2 * past, past).flatten(0, 1)
+        log_probs = self.network(windows[:, :-1])[:, past - 1 :].float().log_softmax(-1)
+        nats = -log_probs.gather(-1, windows[:, past:, None]).sum().item()
+        return nats / math.log(2) / self._bytes(windows[:, past:])
+
+    def _bytes(self, tokens):
+        return torch.tensor(self.tokenizer().lengths(), device=tokens.device)[tokens].sum().item()
 
 
 def build(recipe, data):

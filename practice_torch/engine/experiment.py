@@ -13,6 +13,10 @@ and, where the loss is a mean over something else than the examples of the batch
 
     count(batch, phase)            over how many: gradients of several batches or processes are weighted by it
 
+and, where there is more to know of a trained model than an evaluation has time for,
+
+    study(data) -> dict            name -> artifact, measured with the held-out data by `evaluate RUN --study`
+
 and, where `sample` can be told how,
 
     sampling                       a frozen dataclass instance, the options and their defaults, a line of help under each;

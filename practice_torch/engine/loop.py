@@ -213,6 +213,10 @@ class Training:
         """
         return self._apart("evaluate", lambda: self.experiment.evaluate(self.held_out_data))
 
+    def study(self):
+        """The artifacts of the experiment's study on the held-out data, drawn apart as an evaluation is."""
+        return self._apart("study", lambda: self.experiment.study(self.held_out_data))
+
     def _apart(self, purpose, look):
         """look() without gradients, at the average where there is one, with draws of its own: it never changes the training."""
         states = torch_states(self.device)

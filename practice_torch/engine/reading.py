@@ -121,7 +121,7 @@ def _content(path, missing):
     except OSError:
         raw = b""
     if not raw:
-        missing.append(f"previews/{path.name} cannot be read, and is left out")
+        missing.append(f"{path.parent.name}/{path.name} cannot be read, and is left out")
         return None
     if path.suffix == ".txt":
         return raw.decode(errors="replace")

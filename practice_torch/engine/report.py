@@ -49,6 +49,7 @@ def write_report(run_dir, *, defaults=None, path=None):
         panels=panels,
         last_step=last_step,
         stories=read_stories(folder / "previews", missing, MOST_PREVIEWS),
+        studies=read_stories(folder / "study", missing, MOST_PREVIEWS),
         missing=missing,
     )
 

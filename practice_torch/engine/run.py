@@ -8,6 +8,7 @@
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
     evaluation.json    the metrics on held-out data, beside the target
+    samples/, study/   what `sample` drew, and what `evaluate --study` found
 """
 
 import fcntl
