@@ -211,7 +211,7 @@ def the_same_noise_gives_the_same_sample():
 
 
 @derivation.numeric(
-    r"\epsilon_\theta(x, t) = \epsilon(t) \;\Rightarrow\; x_0 \xrightarrow{\text{invert}} x_T \xrightarrow{\text{sample}} x_0",
+    r"\epsilon_\theta(x, t) = \epsilon(t) \;\Rightarrow\; \text{sample}(\text{invert}(x_0)) = x_0",
     tolerance=1e-10,
     because="Downward from t the noise is predicted at x_t, upward to t at x_s, with the same level t: if the prediction does "
     "not depend on x the two steps undo each other exactly, whatever the strides.",
@@ -232,8 +232,8 @@ def inversion_is_exact_for_noise_that_does_not_depend_on_x():
     tolerance=1e-3,
     since="two orders, at S = 200, 400 and 800, are extrapolated, which leaves terms of order 1/S^2",
     because="In general the prediction changes between x_s and x_t by about as much as x does, one S-th of the way. Over S steps "
-    "these errors, each of order 1/S^2, sum up to one of order 1/S: reconstructions from 250 steps are ten times as true as "
-    "those from 25. Data that should stay what they are while they are edited need many steps, samples do not.",
+    "these errors, each of order 1/S^2, sum up to one of order 1/S: reconstructions from 250 steps are nearly ten times "
+    "as true as those from 25. Data that should stay what they are while they are edited need many steps, samples do not.",
 )
 def the_round_trip_is_of_first_order():
     c, x0, alpha_bar = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 0.8), _quarter_turn(800)
