@@ -39,7 +39,7 @@ SPEC = (
     Law.equal("at scale 0 the unconditional, to the last bit", given(c=X, u=Y),
               left=lambda f, c, u: f.guide(c, u, scale=0.0) == u, right=True),
     Law.equal("at scale 1 the conditional", given(c=X, u=Y), left=lambda f, c, u: f.guide(c, u, scale=1.0),
-              right=lambda f, c, u: c, cancels=THERE_AND_BACK),
+              right=lambda f, c, u: c),
     Law.equal("where the condition changes nothing, no scale does, to the last bit", given(c=X),
               left=lambda f, c: np.stack([f.guide(c, c, scale=s) == c for s in (-1.0, 0.3, 1.0, 7.5)]), right=True),
     Law.equal("guided twice: the scales' product", given(c=X, u=Y),
