@@ -192,12 +192,12 @@ class Decoding:
             self._require(name, 0 < getattr(self, name) <= 1, "above 0, and at most 1")
         self._require("minimum_probability", 0 <= self.minimum_probability <= 1, "at least 0, and at most 1")
         if self.greedy:
-            self._require_no_part("greedy", set(self.set()) - {"greedy", "repetition_penalty"})
+            self._require_no_part("greedy", self.given().keys() - {"greedy", "repetition_penalty"})
 
-    def set(self):
+    def given(self):
         """The fields of this class that are not at their defaults, and their values."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(Decoding)}
-        return {field.name: values[field.name] for field in dataclasses.fields(Decoding) if values[field.name] != field.default}
+        values = ((field, getattr(self, field.name)) for field in dataclasses.fields(Decoding))
+        return {field.name: value for field, value in values if value != field.default}
 
     def choose(self, logits, tokens, generator):
         """The next token of every row [B], of its logits [B, V] and the tokens that were written before [B, t]."""
@@ -221,8 +221,8 @@ class Decoding:
         require(holds, f"{name} is {getattr(self, name)}; it must be {allowed}")
 
     def _require_no_part(self, what, names):
-        for name in sorted(names):
-            raise ValueError(f"{name} is {getattr(self, name)}, and has no part in {what}: leave one of the two out")
+        for name in names:
+            require(False, f"{name} is {getattr(self, name)}, and has no part in {what}: leave one of the two out")
 
 
 # What the strategies make of a trained model

@@ -230,7 +230,7 @@ class Writing(Decoding):
         self._require("length", self.length >= 1, "at least 1")
         self._require("beams", self.beams >= 0, "1 or more, or 0 for no search")
         if self.beams:
-            self._require_no_part("a search with beams", self.set())
+            self._require_no_part("a search with beams", self.given())
 
 
 class LanguageModel(nn.Module):
@@ -291,7 +291,7 @@ class LanguageModel(nn.Module):
             told = f"the likeliest that {how.beams} beams found; log p {log_p}"
         else:
             texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
-            told = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.set().items())
+            told = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
             told = "always the most likely token" if told == "greedy True" else f"drawn; {told or 'from the model as it is'}"
         written = "\n\n".join(map(tokenizer.decode, texts))
         return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {told}.")}
