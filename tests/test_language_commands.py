@@ -166,7 +166,7 @@ def test_a_study_compares_strategies_with_the_data(trained, tmp_path):
     assert code == 0, err
     head, *lines = (copy / "study" / "strategies.txt").read_text().rstrip("\n").split("\n")
     columns = {line[:26].strip(): line[26:].split() for line in lines}
-    assert list(columns) == ["held-out text", *STRATEGIES, "4 beams"] and "repeated 4-grams" in head
+    assert list(columns) == ["held-out text", *STRATEGIES, "4 beams"] and "repeated-4" in head
     greedy, drawn = columns["greedy"], columns["temperature 1"]
     assert float(greedy[1]) < float(drawn[1]), "what is taken greedily is likelier"
     assert columns["greedy"] != columns["nucleus 0.9"] and all(line in out for line in lines)

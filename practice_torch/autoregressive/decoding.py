@@ -267,8 +267,8 @@ class Comparison:
         return {"strategies": Text(self.table(), caption), "repetition": Figure(self.draw, caption)}
 
     def table(self):
-        """A line for each strategy."""
-        lines = [["", "texts", "bits/byte", *(f"distinct-{n}" for n in (1, 2, 4)), *(f"repeated {n}-grams" for n in (4, 16))]]
+        """A line for each strategy: distinct and repeated n-grams in percent."""
+        lines = [["", "texts", "bits/byte", *(f"distinct-{n}" for n in (1, 2, 4)), *(f"repeated-{n}" for n in (4, 16))]]
         for name, texts in self.written.items():
             shares = [texts.distinct(n) for n in (1, 2, 4)] + [texts.repetition(n) for n in (4, 16)]
             lines.append([name, str(len(texts.tokens)), f"{texts.bits_per_byte:.3f}", *(f"{share:.1%}" for share in shares)])
@@ -280,12 +280,8 @@ class Comparison:
 
     def draw(self, axes):
         """How likely the texts are against how often they repeat themselves: the data is where both should be."""
-        middle = sum(texts.bits_per_byte for texts in self.written.values()) / len(self.written)
-        by_bits = sorted(self.written.items(), key=lambda item: item[1].bits_per_byte)
-        for number, (name, texts) in enumerate(by_bits):
-            place = texts.bits_per_byte, 100 * texts.repetition(4)
-            is_data, left = name == next(iter(self.written)), texts.bits_per_byte > middle
-            axes.plot(*place, "*" if is_data else "o", color="C1" if is_data else "C0", markersize=15 if is_data else 7)
-            aside = (-8 if left else 8, -12 if number % 2 else 6)
-            axes.annotate(name, place, aside, textcoords="offset points", fontsize=9, ha="right" if left else "left")
+        for name, texts in self.written.items():
+            mark = "*" if name == next(iter(self.written)) else "o"
+            axes.plot(texts.bits_per_byte, 100 * texts.repetition(4), mark, markersize=15 if mark == "*" else 8, label=name)
         axes.set(xlabel="bits per byte under the model", ylabel="4-grams that stood before, %", ylim=(0, 105))
+        axes.legend()
