@@ -184,7 +184,7 @@ class Decoding:
 
     def __post_init__(self):
         self._require("repetition_penalty", 0 < self.repetition_penalty < math.inf, "positive and finite")
-        lowest = 1e-6  # what is lower draws nothing else than the most likely token
+        lowest = 1e-6  # what is lower draws nothing but the most likely token, and would overflow in the end
         allowed = f"positive ({lowest:g} or more) and finite; for the most likely token use --greedy"
         self._require("temperature", lowest <= self.temperature < math.inf, allowed)
         self._require("top_k", self.top_k >= 0, "1 or more, or 0 for all tokens")
@@ -205,8 +205,8 @@ class Decoding:
             logits = repetition_penalty(logits, tokens, penalty=self.repetition_penalty)
         if self.greedy:
             return logits.argmax(-1)
-        if self.temperature != 1:  # with the largest at 0, none overflows, however low the temperature
-            logits = apply_temperature(logits - logits.amax(-1, keepdim=True), temperature=self.temperature)
+        if self.temperature != 1:
+            logits = apply_temperature(logits, temperature=self.temperature)
         if self.top_k:
             logits = top_k_filter(logits, k=self.top_k)
         if self.top_p < 1:
