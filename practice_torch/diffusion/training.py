@@ -5,7 +5,7 @@ conditional and the unconditional prediction, which classifier-free guidance nee
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,15 +16,15 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import _level, cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import velocity
 from practice_torch.diffusion.simple_loss import squared_error
-from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.engine.artifacts import Audio, Figure, ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
 from practice_torch.foundations.training_practice import ema_update
 from practice_torch.networks.diffusion_sampling import chain, draw, guided
 from practice_torch.networks.image_judge import Judge
-from practice_torch.networks.unet import UNet2d
+from practice_torch.networks.unet import UNet1d, UNet2d
 
 _KINDS = ("noise", "x0", "velocity")
 
@@ -128,8 +128,8 @@ def importance_weighted_loss(losses, t, probabilities):
 
 
 @dataclass(frozen=True)
-class DiffusionRecipe(Recipe):
-    """A denoising diffusion model: a U-Net learns to tell noise from image at every level, then makes images of noise."""
+class _Diffusing:
+    """What the recipes for images and for sounds have in common."""
 
     prediction: Literal[_KINDS] = "noise"
     """What the network's output stands for."""
@@ -146,24 +146,19 @@ class DiffusionRecipe(Recipe):
     base_channels: int = 24
     """Channels of the U-Net's first level."""
     multipliers: tuple[int, ...] = (1, 2)
-    """Channels of each level, in units of base_channels; every further level halves the image."""
+    """Channels of each level, in units of base_channels; every further level halves the data's size."""
     blocks: int = 2
     """Residual blocks of each level, on the way down and on the way up."""
     attention_at: tuple[int, ...] = ()
-    """Heights of the images at which every block attends to the whole image."""
+    """Sizes (of images, their heights) at which every block attends to the whole example."""
     dropout: float = 0.0
     """Dropout inside of the residual blocks."""
     compact: bool = True
     """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
-    flip: bool = False
-    """Mirror half of the training images, left and right."""
-    channels_last: bool = False
-    """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
     judged_samples: int = 1000
     """Samples that an evaluation draws."""
     judged_steps: int = 20
     """Steps of the DDIM sampler that draws them."""
-    metric: Fixed = "frechet_distance"
 
     def __post_init__(self):
         super().__post_init__()
@@ -185,6 +180,31 @@ class DiffusionRecipe(Recipe):
         else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
             schedule = linear_alpha_bar(num_steps=steps, beta_start=min(0.1 / steps, 0.5), beta_end=min(20 / steps, 0.999))
         return rescale_zero_terminal_snr(schedule) if self.zero_terminal_snr else schedule
+
+
+@dataclass(frozen=True)
+class DiffusionRecipe(_Diffusing, Recipe):
+    """A denoising diffusion model: a U-Net learns to tell noise from image at every level, then makes images of noise."""
+
+    flip: bool = False
+    """Mirror half of the training images, left and right."""
+    channels_last: bool = False
+    """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
+    metric: Fixed = "frechet_distance"
+
+
+@dataclass(frozen=True)
+class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
+    """The same for sounds: a U-Net along the waveform itself."""
+
+    gain: float = 4.0
+    """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
+    metric: Fixed = "class_accuracy"
+    direction: Fixed = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("gain", 0 < self.gain < float("inf"), "positive and finite")
 
 
 @dataclass(frozen=True)
@@ -221,7 +241,7 @@ class DiffusionExperiment(nn.Module):
     """Trains the network on levels drawn at random and shows what it makes of noise."""
 
     phases = (Phase("train", moves=("network",)),)
-    limit: ClassVar[float] = 1.0  # of the data's range, in the network's units
+    limit = 1.0  # of the data's range, in the network's units
 
     def __init__(self, recipe, description):
         super().__init__()
@@ -232,28 +252,26 @@ class DiffusionExperiment(nn.Module):
             self.network = self._network()
         except ValueError as error:
             raise DataError(f"{description['name']} does not fit the network: {error}") from None
-        if recipe.channels_last:
-            self.network.to(memory_format=torch.channels_last)
         self.register_buffer("alpha_bar", recipe.alpha_bar())
         self._judge = None
 
-    def _network(self):
+    def _network(self, kind=UNet2d):
         recipe = self.recipe
-        return UNet2d(
+        network = kind(
             channels=self.shape[0], size=self.shape[1:], base_channels=recipe.base_channels, multipliers=recipe.multipliers,
             blocks=recipe.blocks, attention_at=recipe.attention_at, dropout=recipe.dropout, compact=recipe.compact,
             num_classes=len(self.classes) or None,
         )  # fmt: skip
+        return network.to(memory_format=torch.channels_last) if getattr(recipe, "channels_last", False) else network
 
     def forward(self, batch, phase):
         """The mean squared error of the prediction per dimension, at levels drawn at random."""
         x0, label = self._data(batch)
-        of_level, of_label, of_flip = torch.rand(3, len(x0), generator=self.generator, device=x0.device)
+        of_level, of_label = torch.rand(2, len(x0), generator=self.generator, device=x0.device)
         t = timesteps_from_uniforms(of_level, num_steps=self.recipe.num_steps)
         if label is not None:
             label = label.where(of_label >= self.recipe.drop_probability, len(self.classes))
-        if self.recipe.flip:
-            x0 = torch.where((of_flip < 0.5).view(-1, 1, 1, 1), x0.flip(-1), x0)
+        x0 = self._varied(x0)
         noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
         return self._losses(x0, t, noise, label).mean(), {}
 
@@ -269,8 +287,8 @@ class DiffusionExperiment(nn.Module):
     def preview(self, data):
         """Samples by class, how they came about, and the loss at every level."""
         by_level = self._loss_by_level(data).cpu()
-        samples = self._grid(self._draw(self._labels(80), self._judged()))
-        return {"samples": samples, **self._emergence(), "loss": _curve(by_level)}
+        label = self._labels(80)
+        return {**self._shown(self._draw(label, self._judged()), label), **self._emergence(), "loss": _curve(by_level)}
 
     def sample(self, count):
         """Samples drawn as `sampling` says, class by class."""
@@ -286,12 +304,19 @@ class DiffusionExperiment(nn.Module):
             raise OptionError(f"steps is {how.steps}; this model was trained on {self.recipe.num_steps} levels: at most as many")
         label = self._labels(count)
         label = torch.full_like(label, how.label) if how.label is not None else label
-        return {"samples": self._grid(self._draw(label, how))}
+        return self._shown(self._draw(label, how), label)
 
     # -------------------------------------------------------------------------------------------- training
 
     def _data(self, batch):
+        """Examples in the network's units, and their labels where there are any."""
         return 2 * batch["image"] - 1, batch.get("label") if self.classes else None
+
+    def _varied(self, x0):
+        if not self.recipe.flip:
+            return x0
+        chance = torch.rand(len(x0), 1, 1, 1, generator=self.generator, device=x0.device)
+        return torch.where(chance < 0.5, x0.flip(-1), x0)
 
     def _losses(self, x0, t, noise, label):
         """Squared errors per dimension, [B], weighed if the recipe says so."""
@@ -303,7 +328,7 @@ class DiffusionExperiment(nn.Module):
         return min_snr_weight(t, self.alpha_bar, gamma=limit, prediction=kind) * losses if limit else losses
 
     def _predict(self, x, t, label=None):
-        x = x.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else x
+        x = x.contiguous(memory_format=torch.channels_last) if getattr(self.recipe, "channels_last", False) else x
         return self.network(x, t, label)
 
     def _loss_by_level(self, data):
@@ -344,34 +369,36 @@ class DiffusionExperiment(nn.Module):
         return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
 
     def _verdict(self, data, samples, label):
+        """What samples are worth, by someone who knows the training data."""
         if self._judge is None:
-            self._judge = _judge(self.recipe)
+            train = load_data(self.recipe)[0].batch()
+            self._judge = Judge(self._judged_as(self._data(train)[0]), train.get("label"))
         real = data.batch(torch.arange(min(len(data), 2000)))
-        images = self._images(samples)
+        drawn, held_out = self._judged_as(samples), self._judged_as(self._data(real)[0])
         verdict = {
-            "frechet_distance": self._judge.frechet_distance(images, real["image"]),
-            "nearest": self._judge.nearest(images),
-            "nearest_real": self._judge.nearest(real["image"]),
+            "frechet_distance": self._judge.frechet_distance(drawn, held_out),
+            "nearest": self._judge.nearest(drawn),
+            "nearest_real": self._judge.nearest(held_out),
         }
         if self.classes:
-            called = self._judge.classify(images)
-            shares = torch.bincount(called, minlength=len(self.classes)) / len(called)
+            called = self._judge.classify(drawn)
             verdict["class_accuracy"] = (called == label.cpu()).double().mean().item()
-            verdict["class_accuracy_real"] = (self._judge.classify(real["image"]) == real["label"].cpu()).double().mean().item()
-            verdict["rarest_class"] = shares.min().item()
+            verdict["class_accuracy_real"] = (self._judge.classify(held_out) == real["label"].cpu()).double().mean().item()
+            verdict["rarest_class"] = torch.bincount(called, minlength=len(self.classes)).min().item() / len(called)
         return verdict
 
-    def _images(self, x):
+    def _judged_as(self, x):
+        """Pixels in 0..1."""
         return ((x + 1) / 2).clamp(0, 1)
 
-    def _grid(self, samples):
-        columns = max(1, -(-len(samples) // max(1, len(self.classes)))) if 1 < len(self.classes) <= 20 else 10
-        caption = "Drawn from noise" + (", a row for each class" if 1 < len(self.classes) <= 20 else "")
-        return ImageGrid(self._images(samples), columns, caption)
+    def _shown(self, samples, label):
+        rows = 1 < len(self.classes) <= 20
+        columns = max(torch.bincount(label).tolist()) if rows else 10
+        caption = "Drawn from noise" + (", a row for each class" if rows else "")
+        return {"samples": ImageGrid(self._judged_as(samples), columns, caption)}
 
     def _emergence(self, rows=6, columns=12):
         """How images come out of the noise, and what the network takes them for on the way."""
-        how = Drawing()
         shown = set(torch.linspace(0, self.recipe.num_steps - 1, columns).round().long().tolist())
         seen = []
 
@@ -379,17 +406,57 @@ class DiffusionExperiment(nn.Module):
             if number in shown:
                 seen.append(torch.stack([x, x0], 1))
 
-        self._draw(self._labels(rows), how, watch)
+        self._draw(self._labels(rows), Drawing(), watch)
         strip = torch.stack(seen, 2).flatten(0, 2)  # two rows for each image, time to the right
         caption = "From noise to data, step by step to the right; below each row the data that the network sees in it"
-        return {"emergence": ImageGrid(self._images(strip), len(shown), caption)}
+        return {"emergence": ImageGrid(self._judged_as(strip), len(shown), caption)}
 
 
-def _judge(recipe):
-    """Who knows the training data."""
-    train, _ = load_data(recipe)
-    batch = train.batch()
-    return Judge(batch["image"], batch.get("label"))
+class SoundDiffusionExperiment(DiffusionExperiment):
+    """The same of sounds [1, T]."""
+
+    def __init__(self, recipe, description):
+        super().__init__(recipe, description)
+        self.limit = recipe.gain
+
+    def _network(self, kind=UNet1d):
+        return super()._network(kind)
+
+    def _data(self, batch):
+        return self.recipe.gain * batch["audio"], batch.get("label") if self.classes else None
+
+    def _varied(self, x0):
+        """Half of them upside down, which no ear can tell."""
+        chance = torch.rand(len(x0), 1, 1, generator=self.generator, device=x0.device)
+        return torch.where(chance < 0.5, -x0, x0)
+
+    def _judged_as(self, x):
+        """The logarithm of the spectrogram: phases, which differ from note to note, are left out."""
+        window = torch.hann_window(_WINDOW, device=x.device)
+        sounds = x[:, 0] / self.recipe.gain
+        return torch.log(torch.stft(sounds, _WINDOW, _WINDOW // 2, window=window, return_complex=True).abs() + 0.1)
+
+    def _shown(self, samples, label):
+        sounds, rate = samples[:, 0].cpu() / self.recipe.gain, self.recipe.sample_rate
+        if not self.classes:
+            return {"sounds": Audio(sounds, rate, "Drawn from noise")}
+        return {
+            f"class_{number:02d}": Audio(sounds[label.cpu() == number], rate, f"Drawn when asked for {self.classes[number]}")
+            for number in label.unique().tolist()
+        }
+
+    def preview(self, data):
+        """One sound of every class, and the loss at every level."""
+        label = torch.arange(max(1, len(self.classes)), device=self.alpha_bar.device)
+        sounds = self._draw(label, self._judged())[:, 0].cpu() / self.recipe.gain
+        caption = "Drawn from noise, one after another" + (f": {', '.join(self.classes)}" if self.classes else "")
+        return {
+            "drawn": Audio(sounds, self.recipe.sample_rate, caption),
+            "loss": _curve(self._loss_by_level(data).cpu()),
+        }
+
+
+_WINDOW = 512  # samples of a spectrum
 
 
 def _curve(by_level):
@@ -405,9 +472,34 @@ RECIPES = {
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
     ),
+    # sized for one H100 and not yet trained there; several processes share the batch (accelerate launch --num-processes 8)
+    "mnist": DiffusionRecipe(
+        data="mnist", num_steps=1000, base_channels=64, multipliers=(1, 2, 2), attention_at=(7,), dropout=0.1, compact=False,
+        steps=20_000, batch_size=256, learning_rate=4e-4, weight_decay=0.01, warmup_steps=500, schedule="cosine",
+        average_decay=0.999, clip_norm=1.0, judged_steps=50, precision="bfloat16", channels_last=True, evaluate_every=5000,
+        checkpoint_every=2500,
+    ),
+    "cifar10": DiffusionRecipe(
+        data="cifar10", num_steps=1000, base_channels=128, multipliers=(1, 2, 2, 2), attention_at=(16,), dropout=0.1,
+        compact=False, flip=True, steps=200_000, batch_size=256, learning_rate=2e-4, warmup_steps=5000, average_decay=0.9999,
+        clip_norm=1.0, judged_steps=50, precision="bfloat16", channels_last=True, evaluate_every=20_000, checkpoint_every=5000,
+    ),
+    "notes": SoundDiffusionRecipe(
+        data="notes", prediction="velocity", multipliers=(1, 2, 2, 4, 4), blocks=1, attention_at=(64,), steps=1000,
+        batch_size=16, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995, clip_norm=1.0,
+        held_out=0.2, judged_samples=104, evaluate_every=1000, checkpoint_every=500,
+    ),
+    # a folder, given by --data: recordings of spoken digits at 8 kHz, a sub-folder for each; half a second of each
+    "spoken_digits": SoundDiffusionRecipe(
+        data="spoken_digits", prediction="velocity", num_steps=1000, base_channels=64, multipliers=(1, 1, 2, 2, 4, 4, 4),
+        attention_at=(256, 128, 64), compact=False, dropout=0.1, length=4096, gain=16.0, steps=60_000, batch_size=64,
+        learning_rate=3e-4, weight_decay=0.01, warmup_steps=1000, schedule="cosine", average_decay=0.999, clip_norm=1.0,
+        judged_samples=500, judged_steps=50, precision="bfloat16", evaluate_every=10_000, checkpoint_every=5000,
+    ),
 }  # fmt: skip
 
 
 def build(recipe, data):
     """The experiment of a recipe for data of this shape and these classes."""
-    return DiffusionExperiment(recipe, data.description)
+    kind = SoundDiffusionExperiment if recipe.modality == "audio" else DiffusionExperiment
+    return kind(recipe, data.description)

@@ -17,16 +17,13 @@ class Judge:
 
     def __init__(self, examples, labels=None):
         some = torch.linspace(0, len(examples) - 1, min(len(examples), _REFERENCES)).round().long()
-        self.examples = _rows(examples[some])
-        self.mean = self.examples.mean(0)
-        _, _, axes = np.linalg.svd(self.examples - self.mean, full_matrices=False)
-        self.axes = axes[: max(_COMPONENTS, _SEEN)].T
-        self.classifier = None
-        if labels is not None:
-            from sklearn.svm import SVC
+        self.examples, self.classifier = _rows(examples[some]), None
+        from sklearn.decomposition import PCA
+        from sklearn.svm import SVC
 
-            self.classes = int(labels.max()) + 1
-            self.classifier = SVC(C=10.0).fit(self._seen(self.examples), labels[some].cpu().numpy())
+        self.axes = PCA(min(_SEEN, *self.examples.shape), random_state=0).fit(self.examples)
+        if labels is not None:
+            self.classifier = SVC(C=10.0).fit(self.axes.transform(self.examples), labels[some].cpu().numpy())
 
     def frechet_distance(self, samples, real):
         """|m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)) between samples and real data."""
@@ -43,13 +40,10 @@ class Judge:
 
     def classify(self, samples):
         """The class of each, [N]."""
-        return torch.from_numpy(self.classifier.predict(self._seen(_rows(samples))))
-
-    def _seen(self, rows):
-        return (rows - self.mean) @ self.axes[:, :_SEEN]
+        return torch.from_numpy(self.classifier.predict(self.axes.transform(_rows(samples))))
 
     def _moments(self, rows):
-        places = (rows - self.mean) @ self.axes[:, :_COMPONENTS]
+        places = self.axes.transform(rows)[:, :_COMPONENTS]
         return places.mean(0), np.cov(places, rowvar=False)
 
 

@@ -1,0 +1,301 @@
+"""The experiment of diffusion/training: its fast sampling loop against the topics' own steps, its options, its complaints."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from practice_torch.data import audio, images
+from practice_torch.data.errors import DataError
+from practice_torch.diffusion.ancestral_sampling import ddpm_sample, respaced_alpha_bar
+from practice_torch.diffusion.classifier_free_guidance import drop_condition, guide
+from practice_torch.diffusion.ddim import ddim_step
+from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, rescale_zero_terminal_snr
+from practice_torch.diffusion.parameterizations import convert_prediction
+from practice_torch.diffusion.simple_loss import simple_loss
+from practice_torch.diffusion.training import RECIPES, Drawing, build, min_snr_weight
+from practice_torch.engine.datasets import Described
+from practice_torch.engine.errors import OptionError
+from practice_torch.networks.diffusion_sampling import chain, draw, guided
+from practice_torch.networks.image_judge import Judge
+
+SCHEDULE = cosine_alpha_bar(num_steps=20)
+TINY = dict(base_channels=8, blocks=1, num_steps=20, judged_steps=4, judged_samples=60)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def noise_prediction(x, t):
+    return torch.sin(3 * x) / 2 + x * (t / 40)[:, None]
+
+
+def drawn_noises(x, steps):
+    """What the loop draws, in order, from a generator with seed 1."""
+    generator = seeded(1)
+    return [torch.randn(x.shape, generator=generator) for step in steps if step.noise_out]
+
+
+def digits(*, speaks=True, **changes):
+    """An untrained experiment and its data; a network that does not start with layers of zeros has something to say."""
+    train, held_out = images.load("digits", held_out=0.2, seed=0)
+    recipe = dataclasses.replace(RECIPES["digits"], **TINY | changes)
+    torch.manual_seed(0)
+    experiment = build(recipe, train)
+    experiment.generator = seeded()
+    if speaks:
+        for parameter in experiment.network.parameters():
+            if parameter.ndim > 1 and not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1)
+    return experiment, train, held_out
+
+
+# ---------------------------------------------------------------------------------------------------- the sampling loop
+
+
+@pytest.mark.parametrize("variance", ["large", "small"])
+@pytest.mark.parametrize("count", [20, 7, 1])
+@pytest.mark.parametrize("clip", [None, 0.8])
+def test_the_loop_is_the_chain_of_ancestral_steps(variance, count, clip):
+    x = torch.randn(5, 3, generator=seeded())
+    steps = chain(SCHEDULE, steps=count, variance=variance)
+    times = torch.tensor([step.t for step in steps]).flip(0)
+    noises = torch.stack([torch.zeros_like(x), *reversed(drawn_noises(x, steps))])
+    short = respaced_alpha_bar(SCHEDULE, times)
+    wanted = ddpm_sample(x, noises, lambda x, t: noise_prediction(x, times[t - 1]), short, variance=variance, clip=clip)
+    found = draw(noise_prediction, x, steps, limit=clip, generator=seeded(1))
+    torch.testing.assert_close(found, wanted, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("count", [20, 7, 1])
+def test_the_loop_is_the_chain_of_ddim_steps(eta, count):
+    x = torch.randn(5, 3, generator=seeded())
+    steps = chain(SCHEDULE, steps=count, sampler="ddim", eta=eta)
+    noises, wanted = iter(drawn_noises(x, steps)), x
+    for now, after in zip(steps, [*(step.t for step in steps[1:]), 0], strict=True):
+        t, s = torch.full((5,), now.t), torch.full((5,), after)
+        noise = next(noises) if now.noise_out else torch.zeros_like(x)
+        wanted = ddim_step(wanted, noise_prediction(wanted, t), noise, t, s, SCHEDULE, eta=eta, clip=0.8)
+    found = draw(noise_prediction, x, steps, limit=0.8, generator=seeded(1))
+    torch.testing.assert_close(found, wanted, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
+@pytest.mark.parametrize("kind", ["x0", "velocity"])
+def test_what_the_network_predicts_makes_no_difference(kind, sampler):
+    def other(x, t):
+        return convert_prediction(noise_prediction(x, t), x, t, SCHEDULE, source="noise", target=kind)
+
+    x = torch.randn(5, 3, generator=seeded())
+    found, wanted = (
+        draw(predict, x, chain(SCHEDULE, steps=9, prediction=word, sampler=sampler), limit=1.0, generator=seeded(1))
+        for predict, word in ((other, kind), (noise_prediction, "noise"))
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_pure_noise_is_no_obstacle_to_the_velocity():
+    schedule = rescale_zero_terminal_snr(SCHEDULE)
+    found = draw(lambda x, t: x / 2, torch.ones(2, 3), chain(schedule, prediction="velocity"), limit=1.0, generator=seeded())
+    assert found.isfinite().all()
+    with pytest.raises(ValueError, match="alpha_bar ends at 0"):
+        chain(schedule)
+
+
+def test_no_gradient_is_kept_and_every_step_is_seen():
+    seen = []
+    x = torch.randn(5, 3, generator=seeded(), requires_grad=True)
+    found = draw(noise_prediction, x, chain(SCHEDULE, steps=7), watch=lambda number, x, x0: seen.append(number))
+    assert seen == list(range(7))
+    assert not found.requires_grad
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0, 3.0])
+def test_guidance_is_that_of_its_topic(scale):
+    def network(x, t, label):
+        return x * (1 + label[:, None]) + t[:, None] / 7
+
+    x, t, label = torch.randn(4, 3, generator=seeded()), torch.tensor([3, 3, 3, 3]), torch.tensor([0, 2, 1, 2])
+    wanted = guide(network(x, t, label), network(x, t, torch.full_like(label, 5)), scale=scale)
+    torch.testing.assert_close(guided(network, label, 5, scale)(x, t), wanted)
+
+
+# ---------------------------------------------------------------------------------------------------- training
+
+
+@pytest.mark.parametrize("limit", [0.0, 2.0])
+def test_the_loss_is_the_simple_loss_per_pixel_weighed(limit):
+    experiment, train, _ = digits(snr_limit=limit)
+    x0, label = experiment._data(train.batch(torch.arange(6)))
+    t, noise = torch.arange(1, 19, 3), torch.randn(x0.shape, generator=seeded())
+    weight = min_snr_weight(t, experiment.alpha_bar, gamma=limit) if limit else 1.0
+    wanted = weight * simple_loss(x0, t, noise, lambda x, t: experiment.network(x, t, label), experiment.alpha_bar) / 64
+    torch.testing.assert_close(experiment._losses(x0, t, noise, label), wanted)
+
+
+def test_labels_are_dropped_example_by_example():
+    experiment, train, _ = digits(drop_probability=0.3)
+    asked = []
+    experiment._losses = lambda x0, t, noise, label: asked.append(label) or torch.zeros(1)
+    batch = train.batch(torch.arange(1000))
+    experiment(batch, "train")
+    uniforms = torch.rand(2, 1000, generator=seeded())[1]
+    wanted = drop_condition(batch["label"], torch.tensor(10), uniforms, probability=0.3)
+    assert torch.equal(asked[0], wanted)
+
+
+def test_images_are_mirrored_half_of_the_time():
+    experiment, train, _ = digits(flip=True)
+    x0, _ = experiment._data(train.batch(torch.arange(1000)))
+    varied = experiment._varied(x0)
+    same = (varied == x0).flatten(1).all(1)
+    assert torch.equal(varied[~same], x0[~same].flip(-1))
+    assert 0.4 < same.float().mean() < 0.6
+
+
+@pytest.mark.parametrize("prediction", ["noise", "x0", "velocity"])
+def test_a_few_steps_lower_the_loss(prediction):
+    experiment, train, _ = digits(speaks=False, prediction=prediction)
+    optimizer, losses = torch.optim.Adam(experiment.parameters(), 5e-3), []
+    for step in range(30):
+        loss, _ = experiment(train.batch(torch.arange(64) + 32 * step), "train")
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_an_evaluation_knows_noise_from_digits():
+    experiment, _, held_out = digits(speaks=False)
+    experiment.eval()
+    with torch.no_grad():
+        metrics = experiment.evaluate(held_out)
+        experiment.generator = seeded(5)
+        again = experiment._loss_by_level(held_out).mean().item()
+    assert metrics["frechet_distance"] > 1  # an untrained network
+    assert metrics["class_accuracy"] < 0.3
+    assert metrics["class_accuracy_real"] > 0.98
+    assert metrics["loss"] == pytest.approx(1, abs=0.1)
+    assert metrics["loss"] == again  # always the same noise
+    label = held_out.batch()["label"]
+    real = experiment._verdict(held_out, experiment._data(held_out.batch())[0], label)
+    assert real["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert real["class_accuracy"] == metrics["class_accuracy_real"]
+    assert real["nearest"] == real["nearest_real"] > 0.9
+
+
+def test_a_judges_distance_is_that_of_two_gaussians():
+    """One axis shifted by 1 and stretched from 1 to 3: 1^2 + (3 - 1)^2."""
+    base = torch.randn(20_000, 6, generator=seeded(), dtype=torch.float64) * torch.tensor([1.0, 0.5, 0.5, 0.5, 0.5, 0.5])
+    other = torch.randn(20_000, 6, generator=seeded(1), dtype=torch.float64) * torch.tensor([3.0, 0.5, 0.5, 0.5, 0.5, 0.5])
+    other[:, 0] += 1
+    assert Judge(base).frechet_distance(other, base) == pytest.approx(1 + 4, rel=0.05)
+    assert Judge(base[:4000]).nearest(base[:9]) == pytest.approx(0, abs=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------------- options and complaints
+
+
+def test_the_same_seed_draws_the_same():
+    experiment, _, _ = digits()
+    experiment.eval()
+
+    def drawn(seed, **how):
+        experiment.generator, experiment.sampling = seeded(seed), Drawing(steps=5, **how)
+        with torch.no_grad():
+            return experiment.sample(12)["samples"].images
+
+    assert torch.equal(drawn(3), drawn(3))
+    assert not torch.equal(drawn(3), drawn(4))
+    assert not torch.equal(drawn(3), drawn(3, guidance=2.0))
+    assert torch.equal(drawn(3, sampler="ddim", guidance=0.0, label=1), drawn(3, sampler="ddim", guidance=0.0, label=7))
+    assert not torch.equal(drawn(3, sampler="ddim", label=1), drawn(3, sampler="ddim", label=7))
+
+
+@pytest.mark.parametrize(
+    ("trained", "how", "complaint"),
+    [
+        ({}, {"steps": 21}, "steps is 21; this model was trained on 20 levels"),
+        ({}, {"label": 10}, "label is 10; this model knows 0..9"),
+        ({"drop_probability": 0.0}, {"guidance": 2.0}, "guidance is 2.0; this model's null class was never trained"),
+    ],
+)
+def test_what_a_model_cannot_do_is_said(trained, how, complaint):
+    experiment, _, _ = digits(**trained)
+    experiment.sampling = Drawing(**how)
+    with pytest.raises(OptionError, match=complaint):
+        experiment.sample(2)
+
+
+def test_without_classes_there_is_nothing_to_insist_on():
+    recipe = dataclasses.replace(RECIPES["digits"], **TINY)
+    experiment = build(recipe, Described({"name": "photos", "shape": [3, 8, 8], "classes": None}))
+    experiment.generator, experiment.sampling = seeded(), Drawing(guidance=2.0)
+    with pytest.raises(OptionError, match="knows no classes"):
+        experiment.sample(2)
+    experiment.sampling = Drawing(steps=2)
+    with torch.no_grad():
+        assert experiment.sample(3)["samples"].images.shape == (3, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"eta": 0.5}, "eta is 0.5; it belongs to --sampler ddim"),
+        ({"sampler": "ddim", "eta": 1.5}, "eta is 1.5"),
+        ({"sampler": "ddim", "variance": "small"}, "variance is small"),
+        ({"guidance": float("nan")}, "guidance is nan"),
+    ],
+)
+def test_impossible_options_are_refused(how, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Drawing(**how)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"zero_terminal_snr": True}, "zero_terminal_snr is True; it must be False where the noise is predicted"),
+        ({"num_steps": 1, "judged_steps": 1}, "num_steps is 1"),
+        ({"drop_probability": 1.5}, "drop_probability is 1.5"),
+        ({"judged_steps": 30}, "judged_steps is 30"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+    ],
+)
+def test_impossible_recipes_are_refused(fields, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        dataclasses.replace(RECIPES["digits"], **TINY | fields)
+
+
+def test_images_that_cannot_be_halved_are_refused():
+    recipe = dataclasses.replace(RECIPES["digits"], **TINY, multipliers=(1, 2, 2))
+    with pytest.raises(
+        DataError, match="odd does not fit the network: size is 10 x 10; with 3 multipliers it must be a multiple"
+    ):
+        build(recipe, Described({"name": "odd", "shape": [1, 10, 10], "classes": None}))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+@pytest.mark.parametrize("steps", [20, 200, 1000])
+def test_little_is_left_at_the_end_of_every_schedule(schedule, steps):
+    recipe = dataclasses.replace(RECIPES["digits"], noise_schedule=schedule, num_steps=steps)
+    assert 0 < recipe.alpha_bar()[-1] < 1e-4
+    zero = dataclasses.replace(recipe, zero_terminal_snr=True, prediction="velocity")
+    assert zero.alpha_bar()[-1] == 0
+
+
+def test_sounds_go_in_and_come_out_in_their_own_units():
+    train, held_out = audio.load("notes", held_out=0.2, seed=0, length=256)
+    recipe = dataclasses.replace(RECIPES["notes"], **TINY, multipliers=(1, 2), attention_at=(), length=256, compact=False)
+    experiment = build(recipe, train)
+    experiment.generator = seeded()
+    x0, label = experiment._data(train.batch(torch.arange(208)))
+    assert 0.5 < x0.square().mean() < 2
+    assert experiment(train.batch(torch.arange(8)), "train")[0].isfinite()
+    sounds = experiment._shown(x0, label)
+    assert len(sounds) == 13
+    torch.testing.assert_close(sounds["class_03"].samples, train.batch()["audio"][label == 3, 0])
