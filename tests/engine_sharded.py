@@ -108,7 +108,7 @@ def kept(training):
     for slot in ("exp_avg", "exp_avg_sq"):
         kinds[slot] = {name: player.optimizer.state[p][slot] for name, p in player.parameters.items()}
     found = {f"{kind}/{name}": [_here(t).numel(), t.numel()] for kind, tensors in kinds.items() for name, t in tensors.items()}
-    storages = [_here(t).untyped_storage() for t in gc.get_objects() if isinstance(t, torch.Tensor)]
+    storages = [_here(t).untyped_storage() for t in gc.get_objects() if issubclass(type(t), torch.Tensor)]
     return {"numbers": found, "bytes": sum({s.data_ptr(): s.nbytes() for s in storages}.values())}
 
 

@@ -258,6 +258,7 @@ class Training:
             self.run.write_json("environment.json", environment(self.device, self.seconds, self.processes.count))
         self.records.close()
         self.processes.wait()
+        self.processes.part_at_exit()
         return metrics
 
     # ------------------------------------------------------------------------------------------------ state

@@ -4,6 +4,8 @@ accelerate's launcher starts them and says through the environment who they are;
 costs anything.
 """
 
+import atexit
+
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object, reduce
 
@@ -16,7 +18,7 @@ class Processes:
     def __init__(self, cpu=False):
         state = PartialState(cpu=cpu)
         self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
-        self._wait = state.wait_for_everyone
+        self._wait, self._part = state.wait_for_everyone, state.destroy_process_group
 
     @property
     def first(self):
@@ -53,3 +55,8 @@ class Processes:
         """Until every process has come here."""
         if self.count > 1:
             self._wait()
+
+    def part_at_exit(self):
+        """Close the connections when the program ends: left to the interpreter, their threads abort it now and then."""
+        if self.count > 1:
+            atexit.register(self._part)  # which does nothing a second time
