@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape
+from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Recipe
@@ -241,5 +242,11 @@ RECIPES = {
 
 
 def build(recipe, data):
-    """The two players that a recipe describes."""
+    """The two players that a recipe describes.
+
+    Raises DataError where the recipe is judged by modes and the data are no mixture.
+    """
+    if recipe.metric != "distance" and "mixture" not in data.description:
+        name = data.description["name"]
+        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
     return FGan(recipe, data.description)

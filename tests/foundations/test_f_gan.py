@@ -5,6 +5,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from practice_torch.data import points
+from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
 from practice_torch.foundations import f_gan as practice
 from practice_torch.foundations.f_divergence import f_generator
@@ -60,7 +62,7 @@ def test_losses_stay_in_float32_and_under_vmap(row):
 class _Described:
     def __init__(self, points, mixture=None):
         self.points = points
-        self.description = {"shape": list(points.shape[1:])} | ({"mixture": mixture} if mixture else {})
+        self.description = {"name": "toy", "shape": list(points.shape[1:])} | ({"mixture": mixture} if mixture else {})
 
     def batch(self):
         return {"point": self.points}
@@ -68,7 +70,7 @@ class _Described:
 
 def _experiment(mixture=None):
     data = _Described(torch.randn(40, 2, generator=torch.Generator().manual_seed(1)), mixture)
-    experiment = practice.build(practice.FGanRecipe(hidden=8), data)
+    experiment = practice.build(practice.FGanRecipe(hidden=8, metric="modes" if mixture else "distance"), data)
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment, data
 
@@ -112,3 +114,10 @@ def test_a_recipe_refuses_what_the_losses_refuse():
         practice.FGanRecipe(divergence="gan", alpha=0.5)
     with pytest.raises(ValueError, match="hidden"):
         practice.FGanRecipe(hidden=0)
+
+
+def test_modes_are_counted_only_where_they_are_known():
+    _, moons = points.load("two_moons", count=20)
+    with pytest.raises(DataError, match="two_moons is no mixture"):
+        practice.build(practice.RECIPES["eight_gaussians_kl"], moons)
+    assert practice.build(practice.RECIPES["two_moons"], moons).mixture is None
