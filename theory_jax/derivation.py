@@ -15,12 +15,12 @@ from pathlib import Path
 
 import jax
 
+from shared_specs.backends.xla_flags import OLDER_EMITTER
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
 
 jax.config.update("jax_enable_x64", True)
-if jax.__version__.startswith("0.10."):  # XLA ends the process at a flag that it does not know
-    # Compiling is most of a derivation's time; XLA's older loop emitter compiles its small programs in half of it.
-    os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {os.environ.get('XLA_FLAGS', '')}"
+if OLDER_EMITTER not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{OLDER_EMITTER} {os.environ.get('XLA_FLAGS', '')}"
 if jax.config.jax_compilation_cache_dir is None:
     # a step is hundreds of small programs, each compiled on its first run on a machine and then kept
     _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"

@@ -7,6 +7,8 @@ import os
 import sys
 import time
 
+from shared_specs.backends.xla_flags import QUICK
+
 
 def records_in_order(topics, *, pages, debug=False):
     """Run one derivation after the other, and print each page as soon as its steps are done."""
@@ -38,6 +40,8 @@ def _progress(number, topics, topic):
 def _record(topic, pages, debug):
     """Run one derivation, print its page if asked to, and return what the JSON says of it."""
     began = time.perf_counter()
+    if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX begins; whoever only imports a topic gets fast code
+        os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
     record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
     try:
         # what a step prints belongs to the reader, not into the JSON

@@ -7,15 +7,15 @@ from pathlib import Path
 import jax
 import numpy as np
 
-if jax.__version__.startswith("0.10."):  # XLA ends the process at a flag that it does not know
-    # Compiling is most of a check's time; XLA's older loop emitter compiles these small programs in half of it.
-    os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {os.environ.get('XLA_FLAGS', '')}"
+from shared_specs.backends.xla_flags import QUICK
+
+if QUICK not in os.environ.get("XLA_FLAGS", ""):  # what the user sets comes last and wins
+    os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_default_matmul_precision", "highest")
 _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(_cache))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-# XLA's lower optimization level would compile in two thirds of the time. It also gave NaN for the gradient of a maximum.
 
 name = "jax"
 has_gradients = True

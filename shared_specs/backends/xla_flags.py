@@ -1,0 +1,19 @@
+"""How XLA compiles for the CPU where compiling is the work: in checks and derivations, hundreds of small programs run briefly.
+
+Only for versions and machines where it was measured: XLA ends the process at a flag that it does not know.
+"""
+
+from importlib.metadata import version
+from platform import machine
+
+# The older loop emitter compiles small programs in half the time.
+OLDER_EMITTER = "--xla_cpu_use_fusion_emitters=false" if version("jax").startswith("0.10.") else ""
+
+# Unoptimized machine code is made in less than half of the time that is left, and a draw of normals in a tenth. It needs a
+# processor model without fused multiply-add: fused at one place and not at another, a maximum is none of the values that it is
+# the maximum of, and its gradient 0/0. One part a module: a process has one core.
+QUICK = OLDER_EMITTER and OLDER_EMITTER + (
+    " --xla_backend_optimization_level=0 --xla_cpu_max_isa=AVX --xla_cpu_parallel_codegen_split_count=1"
+    if machine() in ("x86_64", "AMD64")
+    else ""
+)
