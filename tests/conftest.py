@@ -7,20 +7,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax  # noqa: E402
+import torch  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 
 
 def pytest_runtest_setup(item):
-    """Tests of one topic run in a row; with the next topic, what JAX compiled for the last one goes: it would fill the memory."""
+    """Tests of one topic, or file, run in a row; with the next, what was compiled for the last one goes: it fills the memory."""
     marker = item.get_closest_marker("xdist_group")
-    topic = marker.args[0] if marker else None
-    if topic is not None and topic != _last.get("topic"):
+    place = marker.args[0] if marker else item.path
+    if place != _last.get("place"):
         if _last:
             from shared_specs.check import forget
 
             forget()
-        _last["topic"] = topic
+            torch._dynamo.reset()
+        _last["place"] = place
 
 
 _last = {}

@@ -23,7 +23,8 @@ def _functions():
             if choice in seen or any(callable(value) for value in arguments.values()):
                 continue
             seen.add(choice)
-            yield pytest.param(topic.path, row.function, arguments, id=f"{topic.path}-{'-'.join(choice)}")
+            name, marks = f"{topic.path}-{'-'.join(choice)}", pytest.mark.xdist_group(topic.path)
+            yield pytest.param(topic.path, row.function, arguments, id=name, marks=marks)
 
 
 @pytest.mark.parametrize(("topic", "name", "arguments"), list(_functions()))

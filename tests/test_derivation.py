@@ -264,7 +264,7 @@ def test_steps_are_data_and_their_functions_stay_callable():
 # ---------------------------------------------------------------------------------------------------- the course
 
 
-@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
+@pytest.mark.parametrize("topic", [pytest.param(t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built])
 def test_every_step_of_the_course_holds(topic, capsys):
     assert main(["run", topic, "--json"]) == 0, [
         s for s in json.loads(capsys.readouterr().out)["derivations"][0]["steps"] if s["error"]
