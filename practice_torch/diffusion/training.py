@@ -159,6 +159,8 @@ class _Diffusing:
     """Samples that an evaluation draws."""
     judged_steps: int = 20
     """Steps of the DDIM sampler that draws them."""
+    compared_samples: int = 0
+    """Samples for every point of the figures that compare samplers and guidance scales; 0: no such figures."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -167,6 +169,7 @@ class _Diffusing:
         self._require("drop_probability", 0 <= self.drop_probability <= 1, "in [0, 1]")
         self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
         self._require("judged_samples", self.judged_samples >= 50, "at least 50, or there is no covariance to compare")
+        self._require("compared_samples", self.compared_samples == 0 or self.compared_samples >= 50, "0, or at least 50")
         self._require("judged_steps", 1 <= self.judged_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
         tells = not (self.zero_terminal_snr and self.prediction == "noise")
         why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
@@ -288,7 +291,8 @@ class DiffusionExperiment(nn.Module):
         """Samples by class, how they came about, and the loss at every level."""
         by_level = self._loss_by_level(data).cpu()
         label = self._labels(80)
-        return {**self._shown(self._draw(label, self._judged()), label), **self._emergence(), "loss": _curve(by_level)}
+        samples = self._shown(self._draw(label, self._judged()), label)
+        return {**samples, **self._emergence(), "loss": _curve(by_level), **self._comparisons(data)}
 
     def sample(self, count):
         """Samples drawn as `sampling` says, class by class."""
@@ -370,7 +374,7 @@ class DiffusionExperiment(nn.Module):
 
     def _verdict(self, data, samples, label):
         """What samples are worth, by someone who knows the training data."""
-        if self._judge is None:
+        if self._judge is None:  # made once, when it is first asked
             train = load_data(self.recipe)[0].batch()
             self._judge = Judge(self._judged_as(self._data(train)[0]), train.get("label"))
         real = data.batch(torch.arange(min(len(data), 2000)))
@@ -386,6 +390,30 @@ class DiffusionExperiment(nn.Module):
             verdict["class_accuracy_real"] = (self._judge.classify(held_out) == real["label"].cpu()).double().mean().item()
             verdict["rarest_class"] = torch.bincount(called, minlength=len(self.classes)).min().item() / len(called)
         return verdict
+
+    def _comparisons(self, data):
+        """Measured: the distance from held-out data against the steps of a sampler; and what guidance gives and takes."""
+        if not self.recipe.compared_samples:
+            return {}
+        label = self._labels(self.recipe.compared_samples)
+
+        def measure(**how):
+            samples = self._draw(label, Drawing(**how))
+            spread = _spread_within(self._judged_as(samples), label)
+            return self._verdict(data, samples, label) | {"spread": spread}
+
+        counts = [count for count in (2, 5, 10, 20, 50) if count <= self.recipe.num_steps]
+        distances = {
+            name: [measure(sampler=name, steps=count)["frechet_distance"] for count in counts] for name in ("ddim", "ancestral")
+        }
+        figures = {"steps": _of_steps(counts, distances)}
+        if self.classes and self.recipe.drop_probability:
+            real = data.batch(torch.arange(min(len(data), 2000)))
+            of_real = _spread_within(self._judged_as(self._data(real)[0]), real["label"])
+            scales = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+            measured = [measure(sampler="ddim", steps=self.recipe.judged_steps, guidance=scale) for scale in scales]
+            figures["guidance"] = _of_guidance(scales, measured, of_real)
+        return figures
 
     def _judged_as(self, x):
         """Pixels in 0..1."""
@@ -459,6 +487,40 @@ class SoundDiffusionExperiment(DiffusionExperiment):
 _WINDOW = 512  # samples of a spectrum
 
 
+def _spread_within(x, label):
+    """Mean distance between two examples of one class."""
+    distances = torch.cdist(x.flatten(1), x.flatten(1))
+    pairs = label[:, None] == label
+    return (distances[pairs].sum() / (pairs.sum() - len(label))).item()  # an example's distance from itself is 0
+
+
+def _of_steps(counts, distances):
+    def paint(axes):
+        for name, values in distances.items():
+            axes.plot(counts, values, marker="o", label=name)
+        axes.set(xlabel="calls of the network", ylabel="Frechet distance to held-out data", xscale="log", yscale="log")
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.set_xticks([], minor=True)
+        axes.legend()
+
+    return Figure(paint, "How near samples come to held-out data in few and in many steps (few samples: all distances too large)")
+
+
+def _of_guidance(scales, measured, spread_of_real):
+    def paint(axes):
+        for name, values in {
+            "class recognized as asked": [point["class_accuracy"] for point in measured],
+            "distance within a class, relative to real data": [point["spread"] / spread_of_real for point in measured],
+            "Frechet distance": [point["frechet_distance"] for point in measured],
+        }.items():
+            axes.plot(scales, values, marker="o", label=name)
+        axes.axvline(1, color="0.8", zorder=0)
+        axes.set(xlabel="guidance scale", ylim=(0, None))
+        axes.legend(fontsize="small")
+
+    return Figure(paint, "Guidance: clearer classes, bought with variety. At 1 the model itself draws")
+
+
 def _curve(by_level):
     def paint(axes):
         axes.plot(torch.arange(1, len(by_level) + 1), by_level, linewidth=1)
@@ -468,9 +530,12 @@ def _curve(by_level):
 
 
 RECIPES = {
+    # measured with seed 0: a distance of 0.086 (1,438 real training digits: 0.069), 98% of the samples recognized as the digit
+    # asked for (real ones: 99%), and as far from the training digits as held-out ones are (1.07 and 1.06): no copies
     "digits": DiffusionRecipe(
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
+        compared_samples=200,
     ),
     # sized for one H100 and not yet trained there; several processes share the batch (accelerate launch --num-processes 8)
     "mnist": DiffusionRecipe(
@@ -484,10 +549,13 @@ RECIPES = {
         compact=False, flip=True, steps=200_000, batch_size=256, learning_rate=2e-4, warmup_steps=5000, average_decay=0.9999,
         clip_norm=1.0, judged_steps=50, precision="bfloat16", channels_last=True, evaluate_every=20_000, checkpoint_every=5000,
     ),
+    # The waveform itself, not a mel spectrogram: nothing but the network stands between the samples and the ear, and notes are
+    # learned in minutes. Measured: 82% of the notes drawn are recognized as the one asked for (wavenet's: 77%), with a hiss of
+    # -40 dB; 84 to 88% with guidance 2.
     "notes": SoundDiffusionRecipe(
         data="notes", prediction="velocity", multipliers=(1, 2, 2, 4, 4), blocks=1, attention_at=(64,), steps=1000,
         batch_size=16, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995, clip_norm=1.0,
-        held_out=0.2, judged_samples=104, evaluate_every=1000, checkpoint_every=500,
+        held_out=0.2, target=0.7, judged_samples=104, evaluate_every=1000, checkpoint_every=500,
     ),
     # a folder, given by --data: recordings of spoken digits at 8 kHz, a sub-folder for each; half a second of each
     "spoken_digits": SoundDiffusionRecipe(

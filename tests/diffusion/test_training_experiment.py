@@ -1,10 +1,12 @@
 """The experiment of diffusion/training: its fast sampling loop against the topics' own steps, its options, its complaints."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
 
+from practice_torch.__main__ import main
 from practice_torch.data import audio, images
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.ancestral_sampling import ddpm_sample, respaced_alpha_bar
@@ -13,7 +15,7 @@ from practice_torch.diffusion.ddim import ddim_step
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.diffusion.simple_loss import simple_loss
-from practice_torch.diffusion.training import RECIPES, Drawing, build, min_snr_weight
+from practice_torch.diffusion.training import RECIPES, Drawing, _spread_within, build, min_snr_weight
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.networks.diffusion_sampling import chain, draw, guided
@@ -299,3 +301,69 @@ def test_sounds_go_in_and_come_out_in_their_own_units():
     sounds = experiment._shown(x0, label)
     assert len(sounds) == 13
     torch.testing.assert_close(sounds["class_03"].samples, train.batch()["audio"][label == 3, 0])
+
+
+def test_samplers_and_scales_are_compared_by_what_they_draw():
+    experiment, _, held_out = digits(compared_samples=50)
+    experiment.eval()
+    with torch.no_grad():
+        pictures = experiment.preview(held_out)
+    assert {"samples", "emergence", "loss", "steps", "guidance"} <= set(pictures)
+    assert pictures["emergence"].images.shape == (6 * 2 * 12, 1, 8, 8)
+    without, _, held_out = digits(drop_probability=0.0, compared_samples=50)
+    with torch.no_grad():
+        assert "guidance" not in without.preview(held_out)
+
+
+def test_the_distance_within_a_class_is_the_mean_over_its_pairs():
+    x, label = torch.tensor([[0.0], [1.0], [3.0], [10.0], [14.0]]), torch.tensor([0, 0, 0, 1, 1])
+    assert _spread_within(x, label) == pytest.approx((1 + 3 + 2 + 4) * 2 / (6 + 2))
+
+
+# ---------------------------------------------------------------------------------------------------- on the command line
+
+SMALL = "--steps 1 --batch-size 4 --num-steps 20 --base-channels 8 --blocks 1 --judged-samples 50 --judged-steps 2"
+COMMAND = ["train", "diffusion/training", "digits", *SMALL.split(), "--compared-samples", "0", "--cpu"]
+
+
+def complaint(capsys, *words):
+    """Exit code and the one line of the error."""
+    code = main(list(words))
+    lines = capsys.readouterr().err.strip().splitlines()
+    return code, [line for line in lines if line.startswith("error:")]
+
+
+def test_a_run_is_sampled_alike_and_refuses_another_architecture(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main([*COMMAND, "--run", str(run)]) == 0
+    for out in ("a", "b"):
+        words = ["--count", "12", "--sampler", "ddim", "--steps", "3", "--guidance", "2", "--seed", "7"]
+        assert main(["sample", str(run), *words, "--out", str(tmp_path / out)]) == 0
+    first, second = (next((tmp_path / out).glob("*.png")).read_bytes() for out in ("a", "b"))
+    assert first == second
+    capsys.readouterr()
+    code, lines = complaint(capsys, "sample", str(run), "--steps", "21")
+    assert code == 2
+    assert lines == ["error: steps is 21; this model was trained on 20 levels: at most as many"]
+    asked = json.loads((run / "recipe.json").read_text())
+    asked["fields"]["base_channels"] = 16
+    (run / "recipe.json").write_text(json.dumps(asked))
+    code, lines = complaint(capsys, "sample", str(run))
+    assert code == 3
+    assert "is of another model" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--zero-terminal-snr"], 2, "zero_terminal_snr is True; it must be False where the noise is predicted"),
+        (["--multipliers", "1", "2", "2", "2", "2"], 3, "digits does not fit the network: size is 8 x 8"),
+        (["--num-steps", "1"], 2, "num_steps is 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(words, code, said, tmp_path, capsys):
+    found, lines = complaint(capsys, *COMMAND, *words, "--run", str(tmp_path / "run"))
+    assert found == code
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (tmp_path / "run").exists()
