@@ -367,3 +367,29 @@ def test_what_cannot_be_trained_is_said_in_one_line(words, code, said, tmp_path,
     assert len(lines) == 1
     assert said in lines[0]
     assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------------- a study
+
+
+def test_the_way_to_noise_and_back():
+    """A silent network predicts no noise: DDIM only rescales, and comes back exactly. Rows: data, noise, data again."""
+    experiment, _, held_out = digits(speaks=False)
+    with torch.no_grad():
+        found = experiment.eval().study(held_out)
+    assert "off by 0.000" in found["inversion"].caption
+    there = found["inversion"].images.unflatten(0, (6, 3))
+    torch.testing.assert_close(there[:, 2], there[:, 0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(there[:, 0], held_out.batch(torch.arange(6))["image"])
+    assert not torch.allclose(there[:, 1], there[:, 0], atol=0.1)
+
+
+def test_paths_between_two_noises_begin_and_end_at_their_samples():
+    experiment, _, held_out = digits()
+    with torch.no_grad():
+        paths = experiment.eval().study(held_out)["interpolation"].images.unflatten(0, (6, 9))
+        ends = torch.randn(2, 6, 1, 8, 8, generator=seeded())
+        steps = chain(experiment.alpha_bar, steps=4, sampler="ddim")
+        for end, wanted in zip(ends, (paths[:, 0], paths[:, -1]), strict=True):
+            drawn = draw(lambda x, t: experiment.network(x, t, torch.arange(6)), end, steps, limit=1.0)
+            torch.testing.assert_close((drawn + 1) / 2, wanted, rtol=1e-4, atol=1e-4)
