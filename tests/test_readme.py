@@ -26,13 +26,26 @@ def test_the_readme_shows_commands():
     assert len(COMMANDS) >= 10 and {command[2] for command in COMMANDS} == {"theory_jax", "shared_specs", "practice_torch"}
 
 
+@pytest.fixture(scope="module")
+def gpt(tmp_path_factory):
+    """The language model that the README trains, of a size and age that cost nothing. Its run folder."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "text.txt").write_text("The with statement. " * 200)
+    tiny = {"steps": 1, "warmup-steps": 0, "width": 16, "layers": 1, "heads": 1, "context": 16, "merges": 4}
+    words = [word for name, size in tiny.items() for word in (f"--{name}", str(size))]
+    done = python_m("practice_torch", "train", "autoregressive/transformer", "pydoc", *words, "--cpu",
+                    "--data", str(folder / "text.txt"), "--run", str(folder / "gpt"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "gpt"
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_of_the_readme_exists(command):
+def test_a_command_of_the_readme_exists(command, gpt):
     """The sub-command answers to --help, which knows every flag that the README gives it."""
     package, subcommand, *words = command[2:]
-    names = [word for word in words if not word.startswith("-")][:2] if subcommand == "train" else []
+    asked = {"train": [word for word in words if not word.startswith("-")][:2], "sample": [str(gpt)]}.get(subcommand, [])
     flags = [word for word in words if word.startswith("--")]
-    answer = python_m(package, subcommand, *(["--help"] if flags[:1] == ["--resume"] else [*names, "--help"]))
+    answer = python_m(package, subcommand, *([] if flags[:1] == ["--resume"] else asked), "--help")
     own = python_m(package, subcommand, "--help").stdout
     assert answer.returncode == 0
     assert all(flag in answer.stdout + own for flag in flags)
