@@ -258,7 +258,6 @@ class Training:
             self.run.write_json("environment.json", environment(self.device, self.seconds, self.processes.count))
         self.records.close()
         self.processes.wait()
-        self.processes.part_at_exit()
         return metrics
 
     # ------------------------------------------------------------------------------------------------ state

@@ -5,6 +5,7 @@ costs anything.
 """
 
 import atexit
+import time
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object, reduce
@@ -18,7 +19,10 @@ class Processes:
     def __init__(self, cpu=False):
         state = PartialState(cpu=cpu)
         self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
-        self._wait, self._part = state.wait_for_everyone, state.destroy_process_group
+        self._wait = state.wait_for_everyone
+        if self.count > 1:
+            atexit.unregister(_part)
+            atexit.register(_part)
 
     @property
     def first(self):
@@ -56,7 +60,12 @@ class Processes:
         if self.count > 1:
             self._wait()
 
-    def part_at_exit(self):
-        """Close the connections when the program ends: left to the interpreter, their threads abort it now and then."""
-        if self.count > 1:
-            atexit.register(self._part)  # which does nothing a second time
+
+def _part():
+    """Close the connections, and give their threads time to let go of the last tensors, for which each needs the GIL.
+
+    Models that were wrapped keep the threads alive beyond this; one that asks for the GIL of an interpreter at its end aborts the
+    process ("terminate called without an active exception").
+    """
+    PartialState().destroy_process_group()
+    time.sleep(0.5)
