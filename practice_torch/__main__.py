@@ -134,6 +134,9 @@ def _train(command, words, fields):
             print(f"note: {remark}", file=sys.stderr)
     torch.manual_seed(recipe.seed)
     experiment = module.build(recipe, data[0])
+    if processes.first:
+        for remark in getattr(experiment, "remarks", ()):
+            print(f"warning: {remark}", file=sys.stderr)
     run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))
     try:
         return _to_the_end(run, recipe, experiment, data, command)

@@ -12,7 +12,7 @@ from shared_specs.syllabus import load
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
 # the parts of a wing that are no family: what may not know a topic
-PARTS = {"shared_specs": {"backends"}, "theory_jax": {"networks"}, "practice_torch": {"networks", "data", "engine"}}
+PARTS = {"shared_specs": {"backends"}, "theory_jax": {"networks"}, "practice_torch": {"networks", "data", "engine", "pictures"}}
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
 LANGUAGE = {
     "shared_specs": {"numpy"},
@@ -122,6 +122,8 @@ def _refused(root, wing, path, is_topic, module):
         )
     if top == wing and below and below[0] in families(root):
         return _refused_topic(root, path, is_topic, below[0])
+    if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:
+        return "" if module == "practice_torch.engine.artifacts" else "a picture is made of arrays and engine.artifacts alone"
     if is_topic and top != wing and top not in LANGUAGE[wing] | sys.stdlib_module_names:
         return f"a topic here is written in {', '.join(sorted(LANGUAGE[wing]))}"
     return ""

@@ -68,6 +68,8 @@ HOUSE = {
     "theory_jax/ground/coin.py": THEORY,
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "practice_torch/engine/loop.py": "import accelerate\nLOOP = accelerate",
+    "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
+    "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
 }
 
 
@@ -147,6 +149,18 @@ PLANTED = (
         "a topic in the engine",
         plus("practice_torch/engine/loop.py", "from practice_torch.ground import coin"),
         "see topics",
+    ),
+    planted(
+        house.wrong_imports,
+        "a topic in the pictures",
+        plus("practice_torch/pictures/coin.py", "from practice_torch.ground import coin"),
+        "see topics",
+    ),
+    planted(
+        house.wrong_imports,
+        "the engine's loop in the pictures",
+        plus("practice_torch/pictures/coin.py", "from practice_torch.engine import loop"),
+        "made of arrays",
     ),
     planted(house.wrong_imports, "a peer in a topic", plus("practice_torch/ground/coin.py", "import sklearn"), "is written in"),
     planted(

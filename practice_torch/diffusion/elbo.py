@@ -111,6 +111,19 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
     return torch.stack([*terms, prior_kl(x0, alpha_bar)], dim=1)
 
 
+def _bits_by_term(x0, denoiser, alpha_bar, generator, *, variance, num_levels):
+    """elbo_terms in bits per dimension, [N, T+1], each the mean of two at opposite noises. denoiser(rows) -> their denoise_fn."""
+    found = []
+    for rows in torch.arange(len(x0)).split(64):
+        x = x0[rows]
+        noises = torch.randn(len(alpha_bar) - 1, *x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        pair = [
+            elbo_terms(x, sign * noises, denoiser(rows), alpha_bar, variance=variance, num_levels=num_levels) for sign in (1, -1)
+        ]
+        found.append(sum(pair) / (2 * x[0].numel() * math.log(2)))
+    return torch.cat(found)
+
+
 def _rows(x):
     """[B, ...] as [B, D]."""
     return x.reshape(len(x), -1)

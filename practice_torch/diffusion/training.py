@@ -4,8 +4,9 @@ The experiment is class-conditional where the data have classes. Some labels are
 conditional and the unconditional prediction, which classifier-free guidance needs.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -13,21 +14,23 @@ from torch import nn
 from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values, values_are_free
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.ddim_inference import ddim_invert, ddim_sample, spherical_interpolation
+from practice_torch.diffusion.elbo import _bits_by_term, prior_kl
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import _level, cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import convert_prediction, velocity
 from practice_torch.diffusion.simple_loss import squared_error
-from practice_torch.engine.artifacts import Audio, Figure, ImageGrid
+from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.datasets import load_data
-from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
 from practice_torch.foundations.training_practice import ema_update
-from practice_torch.networks.diffusion_sampling import chain, draw, guided
-from practice_torch.networks.image_judge import Judge
-from practice_torch.networks.unet import UNet1d, UNet2d
+from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.networks.image_judge import Judge, spread_within
+from practice_torch.networks.unet import Sizes
+from practice_torch.pictures import diffusion as pictures
 
 _KINDS = ("noise", "x0", "velocity")
+_SCHEDULES = ("linear", "cosine")
 
 
 def timesteps_from_uniforms(u, *, num_steps):
@@ -129,7 +132,7 @@ def importance_weighted_loss(losses, t, probabilities):
 
 
 @dataclass(frozen=True)
-class _Diffusing:
+class _Diffusing(Sizes):
     """What the recipes for images and for sounds have in common."""
 
     prediction: Literal[_KINDS] = "noise"
@@ -137,25 +140,15 @@ class _Diffusing:
     num_steps: int = 200
     """Levels of noise between the data and pure noise."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
-    """How the data fade: by a squared cosine, or with betas that rise linearly (scaled to the number of levels)."""
+    """How the data fade: by a squared cosine, or with betas that rise linearly."""
+    beta_end: float = 0.0
+    """The linear schedule's last beta, 200 times its first; 0: 20/num_steps, which leaves nothing of the data."""
     zero_terminal_snr: bool = False
     """Rescale the schedule so that nothing of the data is left at the last level."""
     snr_limit: float = 0.0
     """Weigh errors of the data with min(SNR, this); 0: all levels' errors of the prediction weigh the same."""
     drop_probability: float = 0.1
     """How often an example is shown without its label, which teaches the null class that guidance needs."""
-    base_channels: int = 24
-    """Channels of the U-Net's first level."""
-    multipliers: tuple[int, ...] = (1, 2)
-    """Channels of each level, in units of base_channels; every further level halves the data's size."""
-    blocks: int = 2
-    """Residual blocks of each level, on the way down and on the way up."""
-    attention_at: tuple[int, ...] = ()
-    """Sizes (of images, their heights) at which every block attends to the whole example."""
-    dropout: float = 0.0
-    """Dropout inside of the residual blocks."""
-    compact: bool = True
-    """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
     judged_samples: int = 1000
     """Samples that an evaluation draws."""
     judged_steps: int = 20
@@ -169,6 +162,8 @@ class _Diffusing:
         self._require("snr_limit", self.snr_limit >= 0, "0 or positive")
         self._require("drop_probability", 0 <= self.drop_probability <= 1, "in [0, 1]")
         self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
+        self._require("beta_end", 0 <= self.beta_end < 1, "0, or less than 1")
+        self._require("beta_end", self.beta_end == 0 or self.noise_schedule == "linear", "0 unless noise_schedule is linear")
         self._require("judged_samples", self.judged_samples >= 50, "at least 50, or there is no covariance to compare")
         self._require("compared_samples", self.compared_samples == 0 or self.compared_samples >= 50, "0, or at least 50")
         self._require("judged_steps", 1 <= self.judged_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
@@ -182,7 +177,8 @@ class _Diffusing:
         if self.noise_schedule == "cosine":
             schedule = cosine_alpha_bar(num_steps=steps)
         else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
-            schedule = linear_alpha_bar(num_steps=steps, beta_start=min(0.1 / steps, 0.5), beta_end=min(20 / steps, 0.999))
+            last = self.beta_end or min(20 / steps, 0.999)
+            schedule = linear_alpha_bar(num_steps=steps, beta_start=last / 200, beta_end=last)
         return rescale_zero_terminal_snr(schedule) if self.zero_terminal_snr else schedule
 
 
@@ -194,12 +190,21 @@ class DiffusionRecipe(_Diffusing, Recipe):
     """Mirror half of the training images, left and right."""
     channels_last: bool = False
     """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
+    num_levels: int = 256
+    """Values of a pixel: what a study's bits per dimension are about."""
     metric: Fixed = "frechet_distance"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("num_levels", self.num_levels >= 2, "at least 2")
 
 
 @dataclass(frozen=True)
 class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
     """The same for sounds: a U-Net along the waveform itself."""
+
+    flip: ClassVar[bool] = True  # upside down
+    channels_last: ClassVar[bool] = False
 
     gain: float = 4.0
     """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
@@ -209,36 +214,6 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("gain", 0 < self.gain < float("inf"), "positive and finite")
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How samples are drawn."""
-
-    sampler: Literal["ancestral", "ddim"] = "ancestral"
-    """Step by step with fresh noise, or along the path that the model implies."""
-    steps: int | None = None
-    """Calls of the network; all levels it was trained on if left out."""
-    variance: Literal["large", "small"] = "large"
-    """Noise of an ancestral step: as much as a step adds (large), or as if the data were known (small)."""
-    eta: float = 0.0
-    """Noise of a DDIM step: none, up to that of an ancestral step at 1."""
-    guidance: float = 1.0
-    """How strongly the label is insisted on: 1 draws from the model itself, more gives clearer and less various samples."""
-    clip: bool = True
-    """Keep the predicted data within the data's range."""
-    label: int | None = None
-    """The class to draw; all in turn if left out."""
-
-    def __post_init__(self):
-        require(self.steps is None or self.steps >= 1, f"steps is {self.steps}; it must be at least 1")
-        require(0 <= self.eta <= 1, f"eta is {self.eta}; it must be in [0, 1]")
-        ancestral = self.sampler == "ancestral"
-        require(not (ancestral and self.eta), f"eta is {self.eta}; it belongs to --sampler ddim: ancestral steps have their own")
-        mixed = not ancestral and self.variance != "large"
-        require(not mixed, f"variance is {self.variance}; it belongs to --sampler ancestral: DDIM steps have eta")
-        finite = abs(self.guidance) < float("inf")
-        require(finite, f"guidance is {self.guidance}; it must be finite")
 
 
 class DiffusionExperiment(nn.Module):
@@ -253,20 +228,23 @@ class DiffusionExperiment(nn.Module):
         self.sampling = Drawing()
         self.classes = description["classes"] or []
         try:
-            self.network = self._network()
+            network = recipe.unet(self.shape, num_classes=len(self.classes) or None)
         except ValueError as error:
             raise DataError(f"{description['name']} does not fit the network: {error}") from None
+        # the kernels decide: whatever a convolution is handed, it answers in their layout
+        self.network = network.to(memory_format=torch.channels_last) if recipe.channels_last else network
         self.register_buffer("alpha_bar", recipe.alpha_bar())
         self._judge = None
 
-    def _network(self, kind=UNet2d):
-        recipe = self.recipe
-        network = kind(
-            channels=self.shape[0], size=self.shape[1:], base_channels=recipe.base_channels, multipliers=recipe.multipliers,
-            blocks=recipe.blocks, attention_at=recipe.attention_at, dropout=recipe.dropout, compact=recipe.compact,
-            num_classes=len(self.classes) or None,
-        )  # fmt: skip
-        return network.to(memory_format=torch.channels_last) if getattr(recipe, "channels_last", False) else network
+    @property
+    def remarks(self):
+        """What to know before the training begins: that the schedule ends too early."""
+        left = self.alpha_bar[-1].item()
+        bits = -math.log1p(-left) / math.log(4)  # prior_kl of a dimension at the end of its range
+        if bits < 0.01:
+            return ()
+        kept = f"level {self.recipe.num_steps} keeps {math.sqrt(left):.0%} of the data's scale ({bits:.2g} bits per dimension)"
+        return (f"{kept}, but samples begin with pure noise: take more num_steps or a larger beta_end",)
 
     def forward(self, batch, phase):
         """The mean squared error of the prediction per dimension, at levels drawn at random."""
@@ -276,15 +254,15 @@ class DiffusionExperiment(nn.Module):
         if label is not None:
             label = label.where(of_label >= self.recipe.drop_probability, len(self.classes))
         x0 = self._varied(x0)
-        noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
-        return self._losses(x0, t, noise, label).mean(), {}
+        return self._losses(x0, t, self._noise(len(x0)), label).mean(), {}
 
     def evaluate(self, data):
-        """The loss on held-out data, also by quarters of the levels; and what samples are worth, beside real data."""
+        """The loss on held-out data, also by quarters of the levels; what the last level tells of them; and samples' worth."""
         by_level = self._loss_by_level(data)
         metrics = {"loss": by_level.mean().item()}
         for number, quarter in enumerate(by_level.tensor_split(4), start=1):
             metrics[f"loss_quarter_{number}"] = quarter.mean().item()
+        metrics["prior_bits"] = self._prior_bits(data)
         label = self._labels(self.recipe.judged_samples)
         return metrics | self._verdict(data, self._draw(label, self._judged()), label)
 
@@ -293,66 +271,22 @@ class DiffusionExperiment(nn.Module):
         by_level = self._loss_by_level(data).cpu()
         label = self._labels(80)
         samples = self._shown(self._draw(label, self._judged()), label)
-        return {**samples, **self._emergence(), "loss": _curve(by_level), **self._comparisons(data)}
+        return {**samples, **self._emergence(), "loss": pictures.losses(by_level), **self._comparisons(data)}
 
     def sample(self, count):
         """Samples drawn as `sampling` says, class by class."""
-        how, known = self.sampling, len(self.classes)
-        if how.guidance != 1 and not known:
-            raise OptionError(f"guidance is {how.guidance}; this model knows no classes: leave it at 1")
-        if how.guidance != 1 and self.recipe.drop_probability == 0:
-            untrained = "this model's null class was never trained (drop_probability 0)"
-            raise OptionError(f"guidance is {how.guidance}; {untrained}: leave it at 1")
-        if how.label is not None and not 0 <= how.label < known:
-            raise OptionError(f"label is {how.label}; this model knows {f'0..{known - 1}' if known else 'no classes'}")
-        if how.steps is not None and how.steps > self.recipe.num_steps:
-            raise OptionError(f"steps is {how.steps}; this model was trained on {self.recipe.num_steps} levels: at most as many")
+        how, trained = self.sampling, self.recipe.drop_probability > 0
+        how.require_known(levels=self.recipe.num_steps, classes=len(self.classes), null_trained=trained)
         label = self._labels(count)
         label = torch.full_like(label, how.label) if how.label is not None else label
         return self._shown(self._draw(label, how), label)
 
     def study(self, data):
-        """DDIM as a map between noise and data: paths from one sample to another, and held-out data there and back."""
-        count, between = 6, 9
-        label = self._labels(count) if self.classes else None
-        ends = torch.randn(2, count, *self.shape, generator=self.generator, device=self.alpha_bar.device)
-        weights = torch.linspace(0, 1, between, device=self.alpha_bar.device).repeat(count)
-        arcs = spherical_interpolation(*(end.repeat_interleave(between, 0) for end in ends), weights)
-        how = Drawing(sampler="ddim", steps=self.recipe.judged_steps)
-        paths = self._walk(arcs, label if label is None else label.repeat_interleave(between), how)
-        x0, label = self._data(data.batch(torch.arange(count)))
-        # Not to the very top: where a thousandth of the data's variance is left, an error grows thirtyfold on the way back.
-        levels = (self.alpha_bar[1:] >= 1e-3).nonzero()[:, 0].flip(0) + 1
-        denoise_fn = self._noise_in(label)
-        noise = ddim_invert(x0, levels, denoise_fn, self.alpha_bar)
-        still = torch.zeros(len(levels), *noise.shape, device=noise.device)
-        back = ddim_sample(noise, still, levels, denoise_fn, self.alpha_bar)
-        error = (back - x0).square().mean().sqrt().item()
-        there = torch.stack([x0, noise, back], 1).flatten(0, 1)
+        """DDIM as a map between noise and data; what the schedule leaves of the data, and which levels carry their bits."""
         return {
-            "interpolation": self._in_rows(paths, between, "Along arcs between two noises, for one class a row"),
-            "inversion": self._in_rows(
-                there, 3, f"Held-out data, the noise that DDIM leads to, and back: off by {error:.3f} (root mean square)"
-            ),
-        }
-
-    def _noise_in(self, label):
-        """denoise_fn of the topics' functions: the noise in x, whatever the network predicts."""
-        kind = self.recipe.prediction
-
-        def denoise_fn(x, t):
-            prediction = self._predict(x, t, label)
-            return convert_prediction(prediction, x, t, self.alpha_bar, source=kind, target="noise")
-
-        return denoise_fn
-
-    def _walk(self, x, label, how):
-        """Along DDIM's path from noise x to data."""
-        steps = chain(self.alpha_bar, steps=how.steps, prediction=self.recipe.prediction, sampler=how.sampler)
-        return draw(lambda x, t: self._predict(x, t, label), x, steps, limit=self.limit)
-
-    def _in_rows(self, x, columns, caption):
-        return ImageGrid(self._judged_as(x), columns, caption)
+            "interpolation": self._paths(), "inversion": self._there_and_back(data), "schedule": self._schedule(data),
+            **self._bits(data),
+        }  # fmt: skip
 
     # -------------------------------------------------------------------------------------------- training
 
@@ -360,24 +294,29 @@ class DiffusionExperiment(nn.Module):
         """Examples in the network's units, and their labels where there are any."""
         return 2 * batch["image"] - 1, batch.get("label") if self.classes else None
 
+    def _some(self, data, count):
+        return data.batch(torch.arange(min(len(data), count)))
+
+    def _noise(self, count):
+        return torch.randn(count, *self.shape, generator=self.generator, device=self.alpha_bar.device)
+
     def _varied(self, x0):
+        """Half of them mirrored, where that makes an example that might have been."""
         if not self.recipe.flip:
             return x0
-        chance = torch.rand(len(x0), 1, 1, 1, generator=self.generator, device=x0.device)
-        return torch.where(chance < 0.5, x0.flip(-1), x0)
+        chance = torch.rand(len(x0), *[1] * len(self.shape), generator=self.generator, device=x0.device)
+        return torch.where(chance < 0.5, self._mirrored(x0), x0)
+
+    def _mirrored(self, x0):
+        return x0.flip(-1)
 
     def _losses(self, x0, t, noise, label):
         """Squared errors per dimension, [B], weighed if the recipe says so."""
         kind, limit = self.recipe.prediction, self.recipe.snr_limit
-        prediction = self._predict(forward_sample(x0, t, noise, self.alpha_bar), t, label)
-        target = {"noise": noise, "x0": x0}.get(kind)
-        target = velocity(x0, noise, t, self.alpha_bar) if target is None else target
+        prediction = self.network(forward_sample(x0, t, noise, self.alpha_bar), t, label)
+        target = velocity(x0, noise, t, self.alpha_bar) if kind == "velocity" else {"noise": noise, "x0": x0}[kind]
         losses = squared_error(prediction.float(), target) / x0[0].numel()
         return min_snr_weight(t, self.alpha_bar, gamma=limit, prediction=kind) * losses if limit else losses
-
-    def _predict(self, x, t, label=None):
-        x = x.contiguous(memory_format=torch.channels_last) if getattr(self.recipe, "channels_last", False) else x
-        return self.network(x, t, label)
 
     def _loss_by_level(self, data):
         """Mean loss at every level, [T], on held-out data, always with the same noise."""
@@ -401,18 +340,16 @@ class DiffusionExperiment(nn.Module):
         """`count` labels, the classes one after the other; zeros where there are no classes."""
         return (torch.arange(count) % max(1, len(self.classes))).sort().values.to(self.alpha_bar.device)
 
-    def _draw(self, label, how, watch=lambda number, x, x0: None):
-        """Data in the network's units, one for each label [B]."""
+    def _draw(self, label, how, noise=None, watch=lambda number, x, x0: None):
+        """Data in the network's units, one for each label [B], from noise [B, ...] if it is given."""
         steps = chain(
             self.alpha_bar, steps=how.steps, prediction=self.recipe.prediction, sampler=how.sampler, variance=how.variance,
             eta=how.eta,
         )  # fmt: skip
         limit, drawn = self.limit if how.clip else None, []
-        for some in label.split(500):
-            predict = self._predict
-            if self.classes:
-                predict = guided(self._predict, some, len(self.classes), how.guidance)
-            x = torch.randn(len(some), *self.shape, generator=self.generator, device=self.alpha_bar.device)
+        for rows in torch.arange(len(label)).split(500):
+            predict = guided(self.network, label[rows], len(self.classes), how.guidance) if self.classes else self.network
+            x = self._noise(len(rows)) if noise is None else noise[rows]
             drawn.append(draw(predict, x, steps, limit=limit, generator=self.generator, watch=watch))
         return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
 
@@ -421,19 +358,9 @@ class DiffusionExperiment(nn.Module):
         if self._judge is None:  # made once, when it is first asked
             train = load_data(self.recipe)[0].batch()
             self._judge = Judge(self._judged_as(self._data(train)[0]), train.get("label"))
-        real = data.batch(torch.arange(min(len(data), 2000)))
-        drawn, held_out = self._judged_as(samples), self._judged_as(self._data(real)[0])
-        verdict = {
-            "frechet_distance": self._judge.frechet_distance(drawn, held_out),
-            "nearest": self._judge.nearest(drawn),
-            "nearest_real": self._judge.nearest(held_out),
-        }
-        if self.classes:
-            called = self._judge.classify(drawn)
-            verdict["class_accuracy"] = (called == label.cpu()).double().mean().item()
-            verdict["class_accuracy_real"] = (self._judge.classify(held_out) == real["label"].cpu()).double().mean().item()
-            verdict["rarest_class"] = torch.bincount(called, minlength=len(self.classes)).min().item() / len(called)
-        return verdict
+        held_out, real_label = self._data(self._some(data, 2000))
+        drawn, held_out = self._judged_as(samples), self._judged_as(held_out)
+        return self._judge.verdict(drawn, held_out, label, real_label, len(self.classes))
 
     def _comparisons(self, data):
         """Measured: the distance from held-out data against the steps of a sampler; and what guidance gives and takes."""
@@ -443,20 +370,23 @@ class DiffusionExperiment(nn.Module):
 
         def measure(**how):
             samples = self._draw(label, Drawing(**how))
-            spread = _spread_within(self._judged_as(samples), label)
+            spread = spread_within(self._judged_as(samples), label)
             return self._verdict(data, samples, label) | {"spread": spread}
 
         counts = [count for count in (2, 5, 10, 20, 50) if count <= self.recipe.num_steps]
         distances = {
             name: [measure(sampler=name, steps=count)["frechet_distance"] for count in counts] for name in ("ddim", "ancestral")
         }
-        figures = {"steps": _of_steps(counts, distances)}
+        figures = {"steps": pictures.few_steps(counts, distances)}
         if self.classes and self.recipe.drop_probability:
-            real = data.batch(torch.arange(min(len(data), 2000)))
-            of_real = _spread_within(self._judged_as(self._data(real)[0]), real["label"])
+            real, real_label = self._data(self._some(data, 2000))
+            of_real = spread_within(self._judged_as(real), real_label)
             scales = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
-            measured = [measure(sampler="ddim", steps=self.recipe.judged_steps, guidance=scale) for scale in scales]
-            figures["guidance"] = _of_guidance(scales, measured, of_real)
+            found = [measure(sampler="ddim", steps=self.recipe.judged_steps, guidance=scale) for scale in scales]
+            accuracies, spreads, distances = (
+                [point[name] for point in found] for name in ("class_accuracy", "spread", "frechet_distance")
+            )
+            figures["guidance"] = pictures.guidance(scales, accuracies, [spread / of_real for spread in spreads], distances)
         return figures
 
     def _judged_as(self, x):
@@ -469,6 +399,9 @@ class DiffusionExperiment(nn.Module):
         caption = "Drawn from noise" + (", a row for each class" if rows else "")
         return {"samples": ImageGrid(self._judged_as(samples), columns, caption)}
 
+    def _in_rows(self, x, columns, caption):
+        return ImageGrid(self._judged_as(x), columns, caption)
+
     def _emergence(self, rows=6, columns=12):
         """How images come out of the noise, and what the network takes them for on the way."""
         shown = set(torch.linspace(0, self.recipe.num_steps - 1, columns).round().long().tolist())
@@ -478,10 +411,69 @@ class DiffusionExperiment(nn.Module):
             if number in shown:
                 seen.append(torch.stack([x, x0], 1))
 
-        self._draw(self._labels(rows), Drawing(), watch)
+        self._draw(self._labels(rows), Drawing(), watch=watch)
         strip = torch.stack(seen, 2).flatten(0, 2)  # two rows for each image, time to the right
         caption = "From noise to data, step by step to the right; below each row the data that the network sees in it"
         return {"emergence": ImageGrid(self._judged_as(strip), len(shown), caption)}
+
+    # -------------------------------------------------------------------------------------------- a study
+
+    def _noise_in(self, label, limit=None):
+        """denoise_fn of the topics' functions: the noise in x, whatever the network predicts; of data within -limit..limit."""
+        kind = self.recipe.prediction
+
+        def denoise_fn(x, t):
+            prediction = self.network(x, t, label).float()
+            if limit is None:
+                return convert_prediction(prediction, x, t, self.alpha_bar, source=kind, target="noise")
+            x0 = convert_prediction(prediction, x, t, self.alpha_bar, source=kind, target="x0").clamp(-limit, limit)
+            return convert_prediction(x0, x, t, self.alpha_bar, source="x0", target="noise")
+
+        return denoise_fn
+
+    def _paths(self, count=6, between=9):
+        """From one sample to another."""
+        noise, weights = self._noise(2 * count).split(count), torch.linspace(0, 1, between, device=self.alpha_bar.device)
+        arcs = spherical_interpolation(*(end.repeat_interleave(between, 0) for end in noise), weights.repeat(count))
+        paths = self._draw(self._labels(count).repeat_interleave(between), self._judged(), arcs)
+        return self._in_rows(paths, between, "Along arcs between two noises, for one class a row")
+
+    def _there_and_back(self, data):
+        """Held-out data, led to noise and back by DDIM."""
+        x0, label = self._data(self._some(data, 6))
+        # Not to the very top: where a thousandth of the data's variance is left, an error grows thirtyfold on the way back.
+        levels = (self.alpha_bar[1:] >= 1e-3).nonzero()[:, 0].flip(0) + 1
+        denoise_fn = self._noise_in(label)
+        noise = ddim_invert(x0, levels, denoise_fn, self.alpha_bar)
+        still = torch.zeros(len(levels), *noise.shape, device=noise.device)
+        back = ddim_sample(noise, still, levels, denoise_fn, self.alpha_bar)
+        error = (back - x0).square().mean().sqrt().item()
+        caption = f"Held-out data, the noise that DDIM leads to, and back: off by {error:.3f} (root mean square)"
+        return self._in_rows(torch.stack([x0, noise, back], 1).flatten(0, 1), 3, caption)
+
+    def _prior_bits(self, data):
+        """prior_kl in bits per dimension."""
+        x0, _ = self._data(self._some(data, 2000))
+        return prior_kl(x0, self.alpha_bar).double().mean().item() / (x0[0].numel() * math.log(2))
+
+    def _schedule(self, data):
+        """The run's schedule beside the two that a recipe can name."""
+        plain = {name: replace(self.recipe, noise_schedule=name, zero_terminal_snr=False, beta_end=0.0) for name in _SCHEDULES}
+        others = {name: recipe.alpha_bar().double().numpy() for name, recipe in plain.items()}
+        return pictures.schedules(self.alpha_bar.cpu().double().numpy(), others, prior_bits=self._prior_bits(data))
+
+    def _bits(self, data):
+        """Which levels carry the bits of images: the terms of the bound on -log2 p(image), given the class where there is one."""
+        if self.alpha_bar[-1] == 0:  # there the noise does not tell the data, and the terms are those of predicted noise
+            return {}
+        batch, last = self._some(data, 256), self.recipe.num_levels - 1
+        x0, label = self._data(batch | {"image": (batch["image"] * last).round() / last})
+
+        def denoiser(rows):
+            return self._noise_in(label if label is None else label[rows], self.limit)
+
+        terms = _bits_by_term(x0, denoiser, self.alpha_bar, self.generator, variance="small", num_levels=last + 1)
+        return {"bits": pictures.bits(terms.cpu().double().numpy(), given=" given its class" if self.classes else "")}
 
 
 class SoundDiffusionExperiment(DiffusionExperiment):
@@ -491,19 +483,12 @@ class SoundDiffusionExperiment(DiffusionExperiment):
         super().__init__(recipe, description)
         self.limit = recipe.gain
 
-    def _in_rows(self, x, columns, caption):
-        return Audio(x[:, 0].cpu() / self.recipe.gain, self.recipe.sample_rate, f"{caption} ({columns} sounds a row)")
-
-    def _network(self, kind=UNet1d):
-        return super()._network(kind)
-
     def _data(self, batch):
         return self.recipe.gain * batch["audio"], batch.get("label") if self.classes else None
 
-    def _varied(self, x0):
-        """Half of them upside down, which no ear can tell."""
-        chance = torch.rand(len(x0), 1, 1, generator=self.generator, device=x0.device)
-        return torch.where(chance < 0.5, -x0, x0)
+    def _mirrored(self, x0):
+        """Upside down, which no ear can tell."""
+        return -x0
 
     def _judged_as(self, x):
         """The logarithm of the spectrogram: phases, which differ from note to note, are left out."""
@@ -511,69 +496,35 @@ class SoundDiffusionExperiment(DiffusionExperiment):
         sounds = x[:, 0] / self.recipe.gain
         return torch.log(torch.stft(sounds, _WINDOW, _WINDOW // 2, window=window, return_complex=True).abs() + 0.1)
 
+    def _played(self, x, caption):
+        return Audio(x[:, 0].cpu() / self.recipe.gain, self.recipe.sample_rate, caption)
+
+    def _in_rows(self, x, columns, caption):
+        return self._played(x, f"{caption} ({columns} sounds a row)")
+
     def _shown(self, samples, label):
-        sounds, rate = samples[:, 0].cpu() / self.recipe.gain, self.recipe.sample_rate
         if not self.classes:
-            return {"sounds": Audio(sounds, rate, "Drawn from noise")}
+            return {"sounds": self._played(samples, "Drawn from noise")}
         return {
-            f"class_{number:02d}": Audio(sounds[label.cpu() == number], rate, f"Drawn when asked for {self.classes[number]}")
+            f"class_{number:02d}": self._played(samples[label == number], f"Drawn when asked for {self.classes[number]}")
             for number in label.unique().tolist()
         }
 
     def preview(self, data):
         """One sound of every class, and the loss at every level."""
-        label = torch.arange(max(1, len(self.classes)), device=self.alpha_bar.device)
-        sounds = self._draw(label, self._judged())[:, 0].cpu() / self.recipe.gain
+        label = self._labels(max(1, len(self.classes)))
         caption = "Drawn from noise, one after another" + (f": {', '.join(self.classes)}" if self.classes else "")
         return {
-            "drawn": Audio(sounds, self.recipe.sample_rate, caption),
-            "loss": _curve(self._loss_by_level(data).cpu()),
+            "drawn": self._played(self._draw(label, self._judged()), caption),
+            "loss": pictures.losses(self._loss_by_level(data).cpu()),
         }
+
+    def _bits(self, data):
+        """None: sounds have no grid of values whose probability is asked for."""
+        return {}
 
 
 _WINDOW = 512  # samples of a spectrum
-
-
-def _spread_within(x, label):
-    """Mean distance between two examples of one class."""
-    distances = torch.cdist(x.flatten(1), x.flatten(1))
-    pairs = label[:, None] == label
-    return (distances[pairs].sum() / (pairs.sum() - len(label))).item()  # an example's distance from itself is 0
-
-
-def _of_steps(counts, distances):
-    def paint(axes):
-        for name, values in distances.items():
-            axes.plot(counts, values, marker="o", label=name)
-        axes.set(xlabel="calls of the network", ylabel="Frechet distance to held-out data", xscale="log", yscale="log")
-        axes.set_xticks(counts, [str(count) for count in counts])
-        axes.set_xticks([], minor=True)
-        axes.legend()
-
-    return Figure(paint, "How near samples come to held-out data in few and in many steps (few samples: all distances too large)")
-
-
-def _of_guidance(scales, measured, spread_of_real):
-    def paint(axes):
-        for name, values in {
-            "class recognized as asked": [point["class_accuracy"] for point in measured],
-            "distance within a class, relative to real data": [point["spread"] / spread_of_real for point in measured],
-            "Frechet distance": [point["frechet_distance"] for point in measured],
-        }.items():
-            axes.plot(scales, values, marker="o", label=name)
-        axes.axvline(1, color="0.8", zorder=0)
-        axes.set(xlabel="guidance scale", ylim=(0, None))
-        axes.legend(fontsize="small")
-
-    return Figure(paint, "Guidance: clearer classes, bought with variety. At 1 the model itself draws")
-
-
-def _curve(by_level):
-    def paint(axes):
-        axes.plot(torch.arange(1, len(by_level) + 1), by_level, linewidth=1)
-        axes.set(xlabel="level t", ylabel="squared error per dimension", yscale="log", xlim=(1, len(by_level)))
-
-    return Figure(paint, "Loss on held-out data at every level of noise, always with the same noise")
 
 
 RECIPES = {
@@ -582,7 +533,7 @@ RECIPES = {
     "digits": DiffusionRecipe(
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
-        compared_samples=200,
+        compared_samples=200, num_levels=17,
     ),
     # sized for one H100 and not yet trained there; several processes share the batch (accelerate launch --num-processes 8)
     "mnist": DiffusionRecipe(

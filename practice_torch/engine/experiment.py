@@ -17,6 +17,10 @@ and, where there is more to know of a trained model than an evaluation has time 
 
     study(data) -> dict            name -> artifact, measured with the held-out data by `evaluate RUN --study`
 
+and, where a recipe allows what will not go well,
+
+    remarks                        lines of warning, said before the training begins
+
 and, where `sample` can be told how,
 
     sampling                       a frozen dataclass instance, the options and their defaults, a line of help under each;

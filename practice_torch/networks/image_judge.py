@@ -34,6 +34,20 @@ class Judge:
         cross = np.sqrt(np.linalg.eigvalsh(root @ other_s @ root).clip(0)).sum()
         return float(np.square(m - other_m).sum() + np.trace(s) + np.trace(other_s) - 2 * cross)
 
+    def verdict(self, samples, held_out, asked=None, labels=None, num_classes=0):
+        """Metrics of samples beside held-out examples; with classes, of samples that were asked for as `asked`."""
+        found = {
+            "frechet_distance": self.frechet_distance(samples, held_out),
+            "nearest": self.nearest(samples),
+            "nearest_real": self.nearest(held_out),
+        }
+        if num_classes:
+            called = self.classify(samples)
+            found["class_accuracy"] = (called == asked.cpu()).double().mean().item()
+            found["class_accuracy_real"] = (self.classify(held_out) == labels.cpu()).double().mean().item()
+            found["rarest_class"] = torch.bincount(called, minlength=num_classes).min().item() / len(called)
+        return found
+
     def nearest(self, samples):
         """Mean distance from a sample to the nearest training example."""
         return float(torch.cdist(torch.from_numpy(_rows(samples)), torch.from_numpy(self.examples)).amin(1).mean())
@@ -45,6 +59,13 @@ class Judge:
     def _moments(self, rows):
         places = self.axes.transform(rows)[:, :_COMPONENTS]
         return places.mean(0), np.cov(places, rowvar=False)
+
+
+def spread_within(x, label):
+    """Mean distance between two examples of one class."""
+    distances = torch.cdist(x.flatten(1), x.flatten(1))
+    pairs = label[:, None] == label
+    return (distances[pairs].sum() / (pairs.sum() - len(label))).item()  # an example's distance from itself is 0
 
 
 def _rows(x):

@@ -15,11 +15,11 @@ from practice_torch.diffusion.ddim import ddim_step
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.diffusion.simple_loss import simple_loss
-from practice_torch.diffusion.training import RECIPES, Drawing, _spread_within, build, min_snr_weight
+from practice_torch.diffusion.training import RECIPES, build, min_snr_weight
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
-from practice_torch.networks.diffusion_sampling import chain, draw, guided
-from practice_torch.networks.image_judge import Judge
+from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.networks.image_judge import Judge, spread_within
 
 SCHEDULE = cosine_alpha_bar(num_steps=20)
 TINY = dict(base_channels=8, blocks=1, num_steps=20, judged_steps=4, judged_samples=60)
@@ -317,7 +317,7 @@ def test_samplers_and_scales_are_compared_by_what_they_draw():
 
 def test_the_distance_within_a_class_is_the_mean_over_its_pairs():
     x, label = torch.tensor([[0.0], [1.0], [3.0], [10.0], [14.0]]), torch.tensor([0, 0, 0, 1, 1])
-    assert _spread_within(x, label) == pytest.approx((1 + 3 + 2 + 4) * 2 / (6 + 2))
+    assert spread_within(x, label) == pytest.approx((1 + 3 + 2 + 4) * 2 / (6 + 2))
 
 
 # ---------------------------------------------------------------------------------------------------- on the command line

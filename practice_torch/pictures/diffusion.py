@@ -1,0 +1,127 @@
+"""Pictures of diffusion models, painted from what was measured: arrays in, figures out."""
+
+import math
+
+import numpy as np
+
+from practice_torch.engine.artifacts import Figure
+
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # told apart by those who do not see red and green
+
+
+def losses(by_level):
+    """Mean losses of the levels 1..T."""
+
+    def paint(axes):
+        axes.plot(range(1, len(by_level) + 1), by_level, color=_BLUE, linewidth=1)
+        axes.set(xlabel="level t", ylabel="squared error per dimension", yscale="log", xlim=(1, len(by_level)))
+
+    return Figure(paint, "Loss on held-out data at every level of noise, always with the same noise")
+
+
+def few_steps(counts, distances):
+    """distances: for each sampler, the distance from held-out data after each of `counts` calls of the network."""
+
+    def paint(axes):
+        for name, values in distances.items():
+            axes.plot(counts, values, marker="o", label=name)
+        axes.set(xlabel="calls of the network", ylabel="Frechet distance to held-out data", xscale="log", yscale="log")
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.set_xticks([], minor=True)
+        axes.legend()
+
+    return Figure(paint, "How near samples come to held-out data in few and in many steps (few samples: all distances too large)")
+
+
+def guidance(scales, accuracies, spreads, distances):
+    """At every guidance scale: classes recognized, spread within a class (1: that of real data), Frechet distance."""
+
+    def paint(axes):
+        for name, values in {
+            "class recognized as asked": accuracies,
+            "distance within a class, relative to real data": spreads,
+            "Frechet distance": distances,
+        }.items():
+            axes.plot(scales, values, marker="o", label=name)
+        axes.axvline(1, color="0.8", zorder=0)
+        axes.set(xlabel="guidance scale", ylim=(0, None))
+        axes.legend(fontsize="small")
+
+    return Figure(paint, "Guidance: clearer classes, bought with variety. At 1 the model itself draws")
+
+
+def noise_errors(log_snrs, errors):
+    """Squared errors of the predicted noise, per dimension, over the log-SNR."""
+
+    def paint(axes):
+        axes.fill_between(log_snrs, errors, alpha=0.3)
+        axes.plot(log_snrs, errors)
+        axes.set(xlabel="log SNR", ylabel="squared error of the noise, per pixel", ylim=(0, None))
+
+    caption = "Error of the noise on held-out images; half the area under it is the diffusion loss, in nats per pixel"
+    return Figure(paint, caption)
+
+
+def schedules(alpha_bar, others, *, prior_bits):
+    """A schedule [T+1] beside two others of as many levels; and what its last level tells of the data, bits per dimension."""
+    told = f"the last level still tells {prior_bits:.2g} bits per dimension of them"
+    caption = f"What every level leaves of the data: their share of the variance, signal beside noise, and the ratio; {told}"
+
+    def paint(axes):
+        shares, amplitudes, ratios = _panels(axes, 3)
+        t = np.arange(len(alpha_bar))
+        styles = dict(zip(others, ((_ORANGE, (0, (4, 2))), (_GREEN, (0, (1, 1)))), strict=True))
+        for name, a in {"this run": alpha_bar, **others}.items():
+            color, line = styles.get(name, (_BLUE, "-"))
+            style = dict(color=color, linestyle=line, linewidth=1.5 if name in styles else 4, alpha=1 if name in styles else 0.45)
+            shares.plot(t, a, label=name, **style)
+            inside = (a > 0) & (a < 1)
+            ratios.plot(t[inside], np.log(a[inside]) - np.log1p(-a[inside]), **style)
+        amplitudes.plot(t, np.sqrt(alpha_bar), color=_BLUE, label="signal")
+        amplitudes.plot(t, np.sqrt(1 - alpha_bar), color="0.5", label="noise")
+        shares.set(ylabel="share of the data's variance, alpha_bar")
+        amplitudes.set(ylabel="scale in x_t, this run")
+        ratios.set(ylabel="log SNR, nats", ylim=(-16, None))
+        for panel in (shares, amplitudes, ratios):
+            panel.set(xlabel="level t", xlim=(0, t[-1]))
+        shares.legend(fontsize="small")
+        amplitudes.legend(fontsize="small")
+
+    return Figure(paint, caption, size=(10.0, 3.4))
+
+
+def bits(terms, given=""):
+    """The terms of the bound of every example, [N, T+1], in bits per dimension: the decoder's, those of t = 2..T, the prior's."""
+    totals = terms.sum(1)
+    error = totals.std(ddof=1) / math.sqrt(len(totals))
+    terms = terms.mean(0)
+    parts = f"{terms[0]:.3f} in the decoder, {terms[1:-1].sum():.3f} in the steps, {terms[-1]:.2g} in the prior"
+    caption = (
+        f"Which levels carry the bits of a held-out image{given}: each level's term of the bound on -log2 p, and the terms up to "
+        f"it. Together {totals.mean():.3f} +- {error:.3f} bits per dimension: {parts}"
+    )
+
+    def paint(axes):
+        each, together = _panels(axes, 2)
+        t = np.arange(1, len(terms))
+        each.plot(t[1:], terms[1:-1], color=_BLUE, label="steps t = 2..T")
+        each.plot(1, terms[0], "o", color=_ORANGE, label="decoder, t = 1")
+        each.plot(t[-1], max(terms[-1], 0), "s", color=_GREEN, label="prior, at t = T", clip_on=False)
+        positive = [term for term in terms.tolist() if term > 0]
+        floor = 10.0 ** max(math.floor(math.log10(min(positive))), -7)
+        each.set(ylabel="bits per dimension", xscale="log", yscale="log", ylim=(floor, None))
+        each.legend(fontsize="small")
+        together.fill_between(t, np.cumsum(terms[:-1]), step="mid", color=_BLUE, alpha=0.3)
+        together.axhline(terms.sum(), color="0.4", linewidth=1)
+        together.set(ylabel="bits per dimension, levels up to t", xscale="log", ylim=(0, None))
+        for panel in (each, together):
+            panel.set(xlabel="level t", xlim=(0.9, t[-1]))
+
+    return Figure(paint, caption, size=(9.0, 3.6))
+
+
+def _panels(axes, count):
+    """As many axes side by side in place of one."""
+    places = axes.get_subplotspec().subgridspec(1, count)
+    axes.remove()
+    return [axes.figure.add_subplot(place) for place in places]
