@@ -1,10 +1,17 @@
 """Attention by its formula, and the module that runs it on torch's fused kernels: one proves the other."""
 
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.pictures.attention import attention_map
 
 
 def attention_weights(query, key, mask, *, scale=None):
@@ -141,3 +148,171 @@ def _require_mask(mask, shape):
     fits = len(axes) <= len(shape) and all(a in (1, b) for a, b in zip(reversed(axes), reversed(shape), strict=False))
     require(fits, f"mask has shape {axes}; it must broadcast to {list(shape)}")
     require_values("mask", mask, lambda a: a.bool().any(-1, keepdim=True), "True for at least one key of every query")
+
+
+# The experiment: sequences copied or reversed, through cross-attention alone
+
+
+@dataclass(frozen=True)
+class TransductionRecipe(Recipe):
+    """A decoder that writes a sequence of symbols again, forward or backward, and sees it through cross-attention only."""
+
+    modality: ClassVar[str] = "symbols"
+    data: str = "random"
+    """Sequences of random symbols, or an .npz file of your own with an array 'symbols', [N, T]."""
+    task: Literal["copy", "reverse"] = "copy"
+    """In which order the symbols are to be written."""
+    length: int = 16
+    """Symbols in a random sequence."""
+    symbols: int = 16
+    """Different symbols that random sequences are made of."""
+    width: int = 64
+    """Width of the residual stream."""
+    heads: int = 1
+    """Attention heads that share the width."""
+    metric: Fixed = "exact_match"
+    direction: Fixed = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("length", "width", "heads"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("symbols", self.symbols >= 2, "at least 2")
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        return {"length": self.length, "symbols": self.symbols}
+
+
+class Transducer(nn.Module):
+    """Source [B, T] and the answer so far [B, S] -> logits [B, S+1, V] of every next symbol of the answer.
+
+    One block. The source is embedded and no more, so that all that the answer knows of it came through the cross-attention.
+    """
+
+    def __init__(self, *, symbols, length, width, heads):
+        super().__init__()
+        self.symbols = symbols
+        self.source, self.answer = nn.Embedding(symbols, width), nn.Embedding(symbols + 1, width)  # one more: the beginning
+        self.source_position, self.answer_position = nn.Embedding(length, width), nn.Embedding(length, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
+        self.self_attention = MultiHeadAttention(width=width, heads=heads)
+        self.cross_attention = MultiHeadAttention(width=width, heads=heads)
+        self.perceptron = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.head = nn.Linear(width, symbols)
+        for name, parameter in self.named_parameters():
+            if "source" in name or "answer" in name:
+                nn.init.normal_(parameter, std=0.5)  # unit deviations would make the first attention weights nearly 0 or 1
+
+    def forward(self, source, answer):
+        x, context = self._before_cross(source, answer)
+        x = x + self.cross_attention(self.norms[1](x), context)
+        x = x + self.perceptron(self.norms[2](x))
+        return self.head(self.norms[3](x))
+
+    def look(self, source, answer):
+        """Where every step looks: the weights of the cross-attention by their formula, [B, H, S+1, T]."""
+        x, context = self._before_cross(source, answer)
+        module = self.cross_attention
+        query, key = (
+            layer(given).unflatten(-1, (module.heads, -1)).transpose(1, 2)
+            for layer, given in ((module.query, self.norms[1](x)), (module.key, context))
+        )
+        return attention_weights(query, key, None)
+
+    def _before_cross(self, source, answer):
+        """The answer's stream, shifted by a first symbol that says nothing, and the embedded source."""
+        context = self.source(source) + self.source_position.weight[: source.shape[1]]
+        begun = functional.pad(answer, (1, 0), value=self.symbols)
+        x = self.answer(begun) + self.answer_position.weight[: begun.shape[1]]
+        return x + self.self_attention(self.norms[0](x), is_causal=True), context
+
+
+class TransductionExperiment(nn.Module):
+    """Learns to copy or to reverse, and shows where it looks."""
+
+    phases = (Phase("train", moves=("network",)),)
+
+    def __init__(self, recipe, description):
+        super().__init__()
+        self.recipe, self.generator = recipe, None
+        self.length, self.symbols = description["shape"][0], description["symbols"]
+        self.network = Transducer(symbols=self.symbols, length=self.length, width=recipe.width, heads=recipe.heads)
+
+    def forward(self, batch, phase):
+        """Nats per symbol of the right answer, each symbol given the right ones before it."""
+        source = batch["symbols"]
+        answer = self._answer(source)
+        logits = self.network(source, answer[:, :-1])
+        return functional.cross_entropy(logits.flatten(0, 1).float(), answer.flatten()), {}
+
+    def evaluate(self, data):
+        """How many held-out sequences are written without an error, and symbols; and the weight of the place to look at."""
+        right, looked = [], []
+        for some in torch.arange(len(data)).split(512):
+            source = data.batch(some)["symbols"]
+            right.append(self._written(source) == self._answer(source))
+            looked.append(self._answer(self._look(source).flatten(0, 1)).diagonal(dim1=1, dim2=2).flatten())
+        right = torch.cat(right)
+        return {
+            "exact_match": right.all(1).double().mean().item(),
+            "right_symbols": right.double().mean().item(),
+            "weight_on_the_right_place": torch.cat(looked).double().mean().item(),
+        }
+
+    def preview(self, data):
+        """The mean map of the attention, and a few answers."""
+        source = data.batch(torch.arange(min(len(data), 512)))["symbols"]
+        weights = self._look(source).float().mean((0, 1)).cpu()
+        diagonal = "the diagonal" if self.recipe.task == "copy" else "the other diagonal"
+        caption = f"Cross-attention, mean over held-out sequences and heads; who can {self.recipe.task} looks along {diagonal}"
+        return {"attention": attention_map(weights, caption), "answers": self._told(source[:8])}
+
+    def sample(self, count):
+        """What is written for `count` random sequences."""
+        shape = (count, self.length)
+        device = self.network.head.weight.device
+        return {"answers": self._told(torch.randint(self.symbols, shape, generator=self.generator, device=device))}
+
+    def _answer(self, source):
+        return source if self.recipe.task == "copy" else source.flip(-1)
+
+    def _look(self, source):
+        return self.network.look(source, self._answer(source)[:, :-1])
+
+    def _written(self, source):
+        """The likeliest symbol at every step, each given those that were written before: [B, T]."""
+        answer = source[:, :0]
+        for _ in range(self.length):
+            answer = torch.cat([answer, self.network(source, answer)[:, -1:].argmax(-1)], dim=1)
+        return answer
+
+    def _told(self, source):
+        written = self._written(source)
+        right = (written == self._answer(source)).all(1).tolist()
+        lines = (
+            f"{self._spelled(one)} -> {self._spelled(other)}{'' if good else '   wrong'}"
+            for one, other, good in zip(source.tolist(), written.tolist(), right, strict=True)
+        )
+        return Text("\n".join(lines), f"{self.recipe.task}: {sum(right)} of {len(right)} right")
+
+    def _spelled(self, sequence):
+        return "".join(chr(ord("a") + symbol) for symbol in sequence) if self.symbols <= 26 else " ".join(map(str, sequence))
+
+
+_TRANSDUCTION = dict(
+    steps=300, batch_size=64, learning_rate=2e-3, warmup_steps=50, schedule="cosine", clip_norm=1.0, target=1.0,
+    evaluate_every=150, checkpoint_every=150,
+)  # fmt: skip
+
+RECIPES = {
+    # measured: all of 819 held-out sequences right from step 100 at the latest (seeds 0, 1, 2), 0.98 of the weight on the right place;
+    # 10 CPU seconds
+    "copy": TransductionRecipe(task="copy", **_TRANSDUCTION),
+    "reverse": TransductionRecipe(task="reverse", **_TRANSDUCTION),
+}
+
+
+def build(recipe, data):
+    """The experiment of a recipe for sequences of the data's length and symbols."""
+    return TransductionExperiment(recipe, data.description)

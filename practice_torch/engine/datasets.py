@@ -2,7 +2,7 @@
 
 import importlib
 
-MODALITIES = ("images", "text", "audio", "points")
+MODALITIES = ("images", "text", "audio", "points", "symbols")
 
 
 class Described:

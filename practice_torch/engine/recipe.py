@@ -20,7 +20,7 @@ class Recipe:
     """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
 
     # which module of practice_torch/data loads `data`
-    modality: ClassVar[Literal["images", "text", "audio", "points"]] = "images"
+    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols"]] = "images"
 
     data: str = "digits"
     """Where the data come from: an embedded set's name, or the path of your own file or folder."""
