@@ -16,7 +16,7 @@ from practice_torch.diffusion.noise_schedules import _beta, _level, _spread, cos
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.networks.unet import UNet2d
+from practice_torch.networks.unet import Sizes
 
 _KINDS = ("noise", "x0", "velocity", "score", "mean")
 
@@ -175,7 +175,7 @@ def _require_data_left(t, alpha_bar):
 
 
 @dataclass(frozen=True)
-class PredictionRecipe(Recipe):
+class PredictionRecipe(Sizes, Recipe):
     """One U-Net that predicts the noise, the data or the velocity, judged by its error of the data at the weight min(SNR, limit).
 
     What differs between the recipes is the form in which the network gives its answer, and nothing else.
@@ -187,14 +187,6 @@ class PredictionRecipe(Recipe):
     """Steps from the data to noise, on the cosine schedule."""
     snr_limit: float = 5.0
     """Largest weight of a squared error of the data: without a limit the least noisy steps drown all others."""
-    base_channels: int = 24
-    """Channels of the U-Net's first level."""
-    multipliers: tuple[int, ...] = (1, 2)
-    """Channels of each level, in units of base_channels; every further level halves the image."""
-    blocks: int = 2
-    """Residual blocks of each level, on the way down and on the way up."""
-    compact: bool = True
-    """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
     sampling_steps: int = 20
     """Network calls for a sample."""
     metric: Fixed = "weighted_error"
@@ -214,10 +206,7 @@ class PredictionExperiment(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        self.network = UNet2d(
-            channels=shape[0], size=shape[1:], base_channels=recipe.base_channels, multipliers=recipe.multipliers,
-            blocks=recipe.blocks, compact=recipe.compact,
-        )  # fmt: skip
+        self.network = recipe.unet(self.shape)
         self.register_buffer("alpha_bar", cosine_alpha_bar(num_steps=recipe.num_steps))
 
     def forward(self, batch, phase):

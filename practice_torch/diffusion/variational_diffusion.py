@@ -10,10 +10,12 @@ from torch.nn.functional import logsigmoid, softplus
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values, values_are_free
 from practice_torch.diffusion.noise_schedules import _spread
-from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.networks.unet import UNet2d
+from practice_torch.networks.fourier_features import fourier_features
+from practice_torch.networks.unet import Sizes
+from practice_torch.pictures import diffusion as pictures
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):
@@ -160,7 +162,7 @@ def _require_one_each(x, **levels):
 
 
 @dataclass(frozen=True)
-class VariationalDiffusionRecipe(Recipe):
+class VariationalDiffusionRecipe(Sizes, Recipe):
     """A diffusion model trained on its bound in bits per dimension; the ends of its schedule are learned with it."""
 
     num_levels: int = 17
@@ -171,14 +173,6 @@ class VariationalDiffusionRecipe(Recipe):
     """Log-SNR of the noisiest level, to begin with."""
     frequencies: tuple[int, ...] = (3, 4)
     """The network also sees sin and cos of 2^k pi z for these k: differences between neighboring values, made large."""
-    base_channels: int = 24
-    """Channels of the U-Net's first level."""
-    multipliers: tuple[int, ...] = (1, 2)
-    """Channels of each level, in units of base_channels; every further level halves the image."""
-    blocks: int = 2
-    """Residual blocks of each level, on the way down and on the way up."""
-    compact: bool = True
-    """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
     sampling_steps: int = 50
     """Network calls for a sample."""
     metric: Fixed = "bits_per_dimension"
@@ -196,16 +190,12 @@ class NoisePredictor(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.frequencies = recipe.frequencies
-        self.network = UNet2d(
-            channels=shape[0] * (1 + 2 * len(recipe.frequencies)), out_channels=shape[0], size=shape[1:],
-            base_channels=recipe.base_channels, multipliers=recipe.multipliers, blocks=recipe.blocks, compact=recipe.compact,
-        )  # fmt: skip
+        channels = shape[0] * (1 + 2 * len(recipe.frequencies))
+        self.network = recipe.unet(shape, channels=channels, out_channels=shape[0])
 
     def forward(self, z, log_snr):
-        angles = [2**k * torch.pi * z for k in self.frequencies]
-        seen = torch.cat([z, *(wave for angle in angles for wave in (angle.sin(), angle.cos()))], 1)
         # The U-Net knows times of some hundreds. Where noise is nearly all, z is the noise: what is learned is the difference.
-        return z + self.network(seen, 10 * log_snr)
+        return z + self.network(fourier_features(z, self.frequencies), 10 * log_snr)
 
 
 class Ends(nn.Module):
@@ -254,14 +244,7 @@ class VariationalDiffusionExperiment(nn.Module):
         top, bottom = self.ends()
         levels = torch.linspace(bottom.item(), top.item(), 40, device=x0.device)
         errors = torch.stack([self._noise_error(x0, level.expand(len(x0))).mean() for level in levels]) / x0[0].numel()
-
-        def draw(axes):
-            axes.fill_between(levels.cpu(), errors.cpu(), alpha=0.3)
-            axes.plot(levels.cpu(), errors.cpu())
-            axes.set(xlabel="log SNR", ylabel="squared error of the noise, per pixel", ylim=(0, None))
-
-        caption = "Error of the noise on held-out images; half the area under it is the diffusion loss, in nats per pixel"
-        return {"errors": Figure(draw, caption), **self.sample(64)}
+        return {"errors": pictures.noise_errors(levels.cpu(), errors.cpu()), **self.sample(64)}
 
     def sample(self, count):
         """Images from pure noise: a step names the data and draws from the posterior; the last one takes the likeliest values."""
