@@ -79,7 +79,7 @@ def schedules(alpha_bar, others, *, prior_bits):
             ratios.plot(t[inside], np.log(a[inside]) - np.log1p(-a[inside]), **style)
         amplitudes.plot(t, np.sqrt(alpha_bar), color=_BLUE, label="signal")
         amplitudes.plot(t, np.sqrt(1 - alpha_bar), color="0.5", label="noise")
-        shares.set(ylabel="share of the data's variance, alpha_bar")
+        shares.set(ylabel=r"share of the data's variance, $\bar\alpha_t$")
         amplitudes.set(ylabel="scale in x_t, this run")
         ratios.set(ylabel="log SNR, nats", ylim=(-16, None))
         for panel in (shares, amplitudes, ratios):
@@ -103,25 +103,26 @@ def bits(terms, given=""):
 
     def paint(axes):
         each, together = _panels(axes, 2)
-        t = np.arange(1, len(terms))
+        t, reached = np.arange(1, len(terms)), np.cumsum(terms[:-1])
+        scale = "log" if reached[len(t) // 10] > reached[-1] / 2 else "linear"  # where most is paid early, that is spread out
         each.plot(t[1:], terms[1:-1], color=_BLUE, label="steps t = 2..T")
         each.plot(1, terms[0], "o", color=_ORANGE, label="decoder, t = 1")
         each.plot(t[-1], max(terms[-1], 0), "s", color=_GREEN, label="prior, at t = T", clip_on=False)
         positive = [term for term in terms.tolist() if term > 0]
         floor = 10.0 ** max(math.floor(math.log10(min(positive))), -7)
-        each.set(ylabel="bits per dimension", xscale="log", yscale="log", ylim=(floor, None))
+        each.set(ylabel="bits per dimension", yscale="log", ylim=(floor, None))
         each.legend(fontsize="small")
-        together.fill_between(t, np.cumsum(terms[:-1]), step="mid", color=_BLUE, alpha=0.3)
+        together.fill_between(t, reached, step="mid", color=_BLUE, alpha=0.3)
         together.axhline(terms.sum(), color="0.4", linewidth=1)
-        together.set(ylabel="bits per dimension, levels up to t", xscale="log", ylim=(0, None))
+        together.set(ylabel="bits per dimension, levels up to t", ylim=(0, None))
         for panel in (each, together):
-            panel.set(xlabel="level t", xlim=(0.9, t[-1]))
+            panel.set(xlabel="level t", xscale=scale, xlim=(0.9, t[-1]))
 
     return Figure(paint, caption, size=(9.0, 3.6))
 
 
 def _panels(axes, count):
     """As many axes side by side in place of one."""
-    places = axes.get_subplotspec().subgridspec(1, count)
+    figure, places = axes.figure, axes.get_subplotspec().subgridspec(1, count)
     axes.remove()
-    return [axes.figure.add_subplot(place) for place in places]
+    return [figure.add_subplot(place) for place in places]

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -266,6 +268,9 @@ def test_impossible_options_are_refused(how, complaint):
         ({"drop_probability": 1.5}, "drop_probability is 1.5"),
         ({"judged_steps": 30}, "judged_steps is 30"),
         ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"beta_end": 0.02}, "beta_end is 0.02; it must be 0 unless noise_schedule is linear"),
+        ({"beta_end": 1.0, "noise_schedule": "linear"}, "beta_end is 1.0; it must be 0, or less than 1"),
+        ({"num_levels": 1}, "num_levels is 1"),
     ],
 )
 def test_impossible_recipes_are_refused(fields, complaint):
@@ -288,6 +293,18 @@ def test_little_is_left_at_the_end_of_every_schedule(schedule, steps):
     assert 0 < recipe.alpha_bar()[-1] < 1e-4
     zero = dataclasses.replace(recipe, zero_terminal_snr=True, prediction="velocity")
     assert zero.alpha_bar()[-1] == 0
+
+
+def test_a_schedule_that_ends_too_early_is_warned_of_and_measured():
+    """Ho's betas, meant for 1000 levels, over 100: a_T = 0.363, and of fair coins the last level tells -log2(1 - a_T)/2 bits."""
+    experiment, _, _ = digits(noise_schedule="linear", num_steps=100, beta_end=0.02)
+    (line,) = experiment.remarks
+    assert "level 100 keeps 60% of the data's scale (0.33 bits per dimension)" in line
+    assert "take more num_steps or a larger beta_end" in line
+    coins = torch.randint(2, (30, 1, 8, 8), generator=seeded())
+    data = images.Images(coins.to(torch.uint8), None, 1, {})
+    assert experiment._prior_bits(data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
+    assert digits()[0].remarks == ()
 
 
 def test_sounds_go_in_and_come_out_in_their_own_units():
@@ -333,6 +350,14 @@ def complaint(capsys, *words):
     return code, [line for line in lines if line.startswith("error:")]
 
 
+def test_a_warning_comes_before_the_training(tmp_path, capsys):
+    words = ["--noise-schedule", "linear", "--beta-end", "0.02", "--run", str(tmp_path / "run")]
+    assert main([*COMMAND, *words]) == 0
+    err = capsys.readouterr().err.splitlines()
+    (place,) = (number for number, line in enumerate(err) if line.startswith("warning: level 20 keeps 90% of the data's scale"))
+    assert place < next(number for number, line in enumerate(err) if line.startswith("step 1: "))
+
+
 def test_a_run_is_sampled_alike_and_refuses_another_architecture(tmp_path, capsys):
     run = tmp_path / "run"
     assert main([*COMMAND, "--run", str(run)]) == 0
@@ -359,6 +384,7 @@ def test_a_run_is_sampled_alike_and_refuses_another_architecture(tmp_path, capsy
         (["--zero-terminal-snr"], 2, "zero_terminal_snr is True; it must be False where the noise is predicted"),
         (["--multipliers", "1", "2", "2", "2", "2"], 3, "digits does not fit the network: size is 8 x 8"),
         (["--num-steps", "1"], 2, "num_steps is 1"),
+        (["--beta-end", "0.02"], 2, "beta_end is 0.02"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(words, code, said, tmp_path, capsys):
@@ -393,3 +419,66 @@ def test_paths_between_two_noises_begin_and_end_at_their_samples():
         for end, wanted in zip(ends, (paths[:, 0], paths[:, -1]), strict=True):
             drawn = draw(lambda x, t: experiment.network(x, t, torch.arange(6)), end, steps, limit=1.0)
             torch.testing.assert_close((drawn + 1) / 2, wanted, rtol=1e-4, atol=1e-4)
+
+
+class Coins(torch.nn.Module):
+    """E(noise | x_t) for pixels that are -1 or 1 with probability 1/2 each."""
+
+    def __init__(self, alpha_bar):
+        super().__init__()
+        self.alpha_bar = alpha_bar
+
+    def forward(self, x, t, label=None):
+        a = self.alpha_bar[t].reshape(-1, 1, 1, 1)
+        return (x - a.sqrt() * torch.tanh(a.sqrt() / (1 - a) * x)) / (1 - a).sqrt()
+
+
+def counted(experiment, data):
+    """The terms that the picture is painted from, and its caption."""
+    figure = experiment._bits(data)["bits"]
+    terms = next(cell.cell_contents for cell in figure.draw.__closure__ if isinstance(cell.cell_contents, np.ndarray))
+    return terms, figure.caption
+
+
+@pytest.mark.parametrize("prediction", ["noise", "x0", "velocity"])
+def test_fair_coins_cost_a_bit_each_whatever_is_predicted(prediction):
+    """With the best denoiser the bound is little above 1 bit; a factor of 2, or nats for bits, is off by 0.3 or more."""
+    experiment, _, _ = digits(num_levels=2, num_steps=200, prediction=prediction)
+    best = Coins(experiment.alpha_bar)
+
+    def network(x, t, label=None):
+        return convert_prediction(best(x, t), x, t, experiment.alpha_bar, source="noise", target=prediction)
+
+    experiment.network.forward = network
+    coins = torch.randint(2, (40, 1, 8, 8), generator=seeded(1)).to(torch.uint8)
+    data = images.Images(coins, torch.zeros(40, dtype=torch.int64), 1, {})
+    with torch.no_grad():
+        terms, caption = counted(experiment, data)
+    assert terms.shape == (201,)
+    assert 0.98 < terms.sum() < 1.06
+    assert (terms > -1e-4).all()
+    assert f"Together {terms.sum():.3f} +- " in caption and "given its class" in caption
+
+
+def test_a_study_paints_its_schedule_and_its_bits(tmp_path):
+    experiment, _, held_out = digits()
+    with torch.no_grad():
+        found = experiment.eval().study(held_out)
+    assert list(found) == ["interpolation", "inversion", "schedule", "bits"]
+    for name in ("schedule", "bits"):
+        found[name].save(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 20_000
+    at_zero, _, held_out = digits(zero_terminal_snr=True, prediction="velocity")
+    with torch.no_grad():
+        assert "bits" not in at_zero.eval().study(held_out)  # whose noise does not tell the data
+
+
+def test_sounds_are_studied_without_bits():
+    train, held_out = audio.load("notes", held_out=0.2, seed=0, length=256)
+    recipe = dataclasses.replace(RECIPES["notes"], **TINY, multipliers=(1, 2), attention_at=(), length=256, compact=False)
+    experiment = build(recipe, train).eval()
+    experiment.generator = seeded()
+    with torch.no_grad():
+        found = experiment.study(held_out)
+    assert list(found) == ["interpolation", "inversion", "schedule"]
+    assert found["interpolation"].samples.shape == (54, 256)
