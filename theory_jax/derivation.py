@@ -8,6 +8,7 @@ Importing this module switches JAX to float64, before any step runs, and keeps w
 
 import os
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import jax
 
-from shared_specs.backends.xla_flags import OLDER_EMITTER
+from shared_specs.backends.xla_flags import OLDER_EMITTER, UNFINISHED
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
 
 jax.config.update("jax_enable_x64", True)
@@ -26,6 +27,7 @@ if jax.config.jax_compilation_cache_dir is None:
     _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(_cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    warnings.filterwarnings("ignore", UNFINISHED)
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason
 

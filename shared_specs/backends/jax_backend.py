@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import warnings
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from shared_specs.backends.xla_flags import QUICK
+from shared_specs.backends.xla_flags import QUICK, UNFINISHED
 
 if QUICK not in os.environ.get("XLA_FLAGS", ""):  # what the user sets comes last and wins
     os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
@@ -16,6 +17,7 @@ jax.config.update("jax_default_matmul_precision", "highest")
 _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(_cache))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+warnings.filterwarnings("ignore", UNFINISHED)
 
 name = "jax"
 has_gradients = True

@@ -17,3 +17,6 @@ QUICK = OLDER_EMITTER and OLDER_EMITTER + (
     if machine() in ("x86_64", "AMD64")
     else ""
 )
+
+# JAX's warning about a program in its cache that it could not read: another process is writing it just then. It is compiled here.
+UNFINISHED = "Error reading persistent compilation cache entry"
