@@ -462,7 +462,7 @@ class DiffusionExperiment(nn.Module):
         others = {name: recipe.alpha_bar().double().numpy() for name, recipe in plain.items()}
         return pictures.schedules(self.alpha_bar.cpu().double().numpy(), others, prior_bits=self._prior_bits(data))
 
-    def _bits(self, data):
+    def _bits(self, data, variance=Drawing.variance):
         """Which levels carry the bits of images: the terms of the bound on -log2 p(image), given the class where there is one."""
         if self.alpha_bar[-1] == 0:  # there the noise does not tell the data, and the terms are those of predicted noise
             return {}
@@ -472,7 +472,7 @@ class DiffusionExperiment(nn.Module):
         def denoiser(rows):
             return self._noise_in(label if label is None else label[rows], self.limit)
 
-        terms = _bits_by_term(x0, denoiser, self.alpha_bar, self.generator, variance="small", num_levels=last + 1)
+        terms = _bits_by_term(x0, denoiser, self.alpha_bar, self.generator, variance=variance, num_levels=last + 1)
         return {"bits": pictures.bits(terms.cpu().double().numpy(), given=" given its class" if self.classes else "")}
 
 

@@ -107,10 +107,9 @@ def bits(terms, given=""):
         scale = "log" if reached[len(t) // 10] > reached[-1] / 2 else "linear"  # where most is paid early, that is spread out
         each.plot(t[1:], terms[1:-1], color=_BLUE, label="steps t = 2..T")
         each.plot(1, terms[0], "o", color=_ORANGE, label="decoder, t = 1")
-        each.plot(t[-1], max(terms[-1], 0), "s", color=_GREEN, label="prior, at t = T", clip_on=False)
+        each.plot(t[-1], terms[-1], "s", color=_GREEN, label="prior, at t = T", clip_on=False)
         positive = [term for term in terms.tolist() if term > 0]
-        floor = 10.0 ** max(math.floor(math.log10(min(positive))), -7)
-        each.set(ylabel="bits per dimension", yscale="log", ylim=(floor, None))
+        each.set(ylabel="bits per dimension", yscale="log", ylim=(min(positive) / 3, None))
         each.legend(fontsize="small")
         together.fill_between(t, reached, step="mid", color=_BLUE, alpha=0.3)
         together.axhline(terms.sum(), color="0.4", linewidth=1)
