@@ -26,6 +26,7 @@ import tiktoken
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
+from benchmarks.measuring.turns import LEAST
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.environment import environment
 
@@ -54,7 +55,9 @@ def rust_training(text, merges):
     trainer = trainers.BpeTrainer(
         vocab_size=256 + merges, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    rust(models.BPE()).train_from_iterator([text], trainer)
+    tokenizer = rust(models.BPE())
+    tokenizer.train_from_iterator([text], trainer)
+    return tokenizer
 
 
 def rust_encoder(tokenizer):
@@ -111,6 +114,8 @@ def main():
     text = "\n".join(topics.values())
     size = len(text.encode())
     learned = BytePairTokenizer.train(text, merges=arguments.merges)
+    learned_there = rust_training(text, arguments.merges).get_vocab_size() - 256
+    assert len(learned.merges) == learned_there == arguments.merges, "not the same number of merges was learned"
     ids = learned.encode(text).tolist()
     assert ids == rust_encoder(learned).encode(text).ids == tiktoken_encoder(learned).encode_ordinary(text), "ids differ"
     turn(text, arguments.merges, learned)  # warms up
@@ -135,8 +140,11 @@ def main():
         "peers": {name: version(name) for name in ("tokenizers", "tiktoken")},
         "environment": environment(torch.device("cpu"), time.perf_counter() - began),
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.repeats >= LEAST:
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    else:
+        print(f"only {arguments.repeats} turns were measured, at least {LEAST} are needed: {RESULT.name} is left as it is")
     for name, kinds in seconds.items():
         cpu, wall = (statistics.median(kinds[kind]) for kind in ("cpu", "wall"))
         print(f"{name:24s} {1e3 * cpu:8.1f} ms CPU {size / cpu / 1e6:8.2f} MB/s  ({1e3 * wall:.1f} ms wall)")

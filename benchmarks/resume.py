@@ -38,8 +38,8 @@ def main():
             [sys.executable, "-m", "tests.engine_kills", *words, *(["--save-points"] if asked.processes == 1 else [])],
             stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
-    answer = json.loads(done.stdout) | {"processes": asked.processes}
-    RESULT.write_text(json.dumps(answer | environment(torch.device("cpu"), time.perf_counter() - begun), indent=1) + "\n")
+    answer = json.loads(done.stdout) | environment(torch.device("cpu"), time.perf_counter() - begun, asked.processes)
+    RESULT.write_text(json.dumps(answer, indent=1) + "\n")
     different = answer["different"] or "none"
     print(f"{answer['kills']} kills, {answer['killed_while_alive']} found the run alive; different: {different}")
     return done.returncode

@@ -1,6 +1,6 @@
 """Generation by a WaveNet of nine blocks: queues against passes over the past, for sounds of growing length.
 
-    python -m benchmarks.wavenet [--repeats 3]
+    python -m benchmarks.wavenet [--repeats 5]
 
 The network of the recipe `notes` without classes (receptive field 512), one sound, float32, one thread. "whole past" looks again
 at everything before each sample; "receptive field" at no more than the 512 samples that matter. All three draw by the same
@@ -34,7 +34,7 @@ def by_passes(network, uniforms, window):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     began, recipe = time.perf_counter(), RECIPES["notes"]

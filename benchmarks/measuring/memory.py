@@ -1,14 +1,22 @@
-"""What a call takes in memory, on Linux, in a process of its own."""
+"""What a call takes in memory, on Linux, in processes of its own."""
 
 import importlib
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 
-def peak(module, name):
-    """Bytes beyond what the process held before, at the peak of the call that `module`.side(name) makes."""
+def peak(module, name, runs=3):
+    """Bytes beyond what the process held before, at the peak of the call that `module`.side(name) makes: the median of `runs`.
+
+    The C library's heap makes one run differ from the next by a tenth.
+    """
+    return int(statistics.median(_peak(module, name) for _ in range(runs)))
+
+
+def _peak(module, name):
     code = f"from benchmarks.measuring.memory import print_peak; print_peak({module!r}, {name!r})"
     return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()[-1])
 

@@ -11,6 +11,8 @@ from practice_torch.engine.environment import environment
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 RESULTS = Path(__file__).parent.parent / "results"
+LEAST = 5  # turns
+_CPU = torch.device("cpu")
 
 
 def timed(call):
@@ -32,13 +34,14 @@ def ratio(seconds, theirs, ours, kind="cpu"):
     return {"median": statistics.median(each), "quartiles": statistics.quantiles(each, n=4)[::2]}
 
 
-def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
+def conclude(name, what, seconds, *, ours, goals, began, unit=None, clock="cpu", device=_CPU, keep=True, **more):
     """Print the table, write results/<name>.json, return the exit code: 0 if every goal (side -> ratio) is reached.
 
-    unit: (amount, name), the work of one turn, for a column of amounts per second.
+    unit: (amount, name), the work of one turn, for a column of amounts per second. clock: the one that goals are judged by.
+    keep=False only prints, and so does a run of less than LEAST turns, of which nothing can be claimed.
     """
     ratios = {side: {kind: ratio(seconds, side, ours, kind) for kind in CLOCKS} for side in seconds if side != ours}
-    met = {side: ratios[side]["cpu"]["median"] >= goal for side, goal in goals.items()}
+    met = {side: ratios[side][clock]["median"] >= goal for side, goal in goals.items()}
     medians = {side: {kind: statistics.median(values) for kind, values in kinds.items()} for side, kinds in seconds.items()}
     result = {
         "what": what + "; a ratio is the other side's time over ours, above 1 ours is faster",
@@ -48,18 +51,22 @@ def conclude(name, what, seconds, *, ours, goals, began, unit=None, **more):
         "goals": goals,
         "met": met,
         "seconds": seconds,
-        "environment": environment(torch.device("cpu"), time.perf_counter() - began),
+        "environment": environment(device, time.perf_counter() - began),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    turns = len(seconds[ours][clock])
+    if keep and turns >= LEAST:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    elif keep:
+        print(f"only {turns} turns were measured, at least {LEAST} are needed: results/{name}.json is left as it is")
     print(what)
     for side, median in medians.items():
-        rate = f"{unit[0] / median['cpu']:12.1f} {unit[1]}/s" if unit else ""
+        rate = f"{unit[0] / median[clock]:12.1f} {unit[1]}/s" if unit else ""
         times = ", ".join(f"{_spoken(median[kind])} {kind}" for kind in CLOCKS)
         line = f"  {side:28s}{times:30s}{rate}"
         if side in ratios:
-            low, high = ratios[side]["cpu"]["quartiles"]
-            line += f"   ours {ratios[side]['cpu']['median']:.2f}x as fast ({low:.2f}-{high:.2f})"
+            low, high = ratios[side][clock]["quartiles"]
+            line += f"   ours {ratios[side][clock]['median']:.2f}x as fast ({low:.2f}-{high:.2f})"
         if side in goals:
             line += f", goal {goals[side]:.3g}x {'reached' if met[side] else 'MISSED'}"
         print(line)
