@@ -1,0 +1,21 @@
+"""How well a model predicts, byte by byte, within and beyond the length that it was trained on."""
+
+from practice_torch.engine.artifacts import Figure
+
+# Okabe & Ito's colors, which the color-blind can tell apart, and a line for each beside them
+STYLES = (("#0072B2", "-"), ("#E69F00", "--"), ("#D55E00", "-"), ("#009E73", "-."), ("#CC79A7", ":"), ("#000000", "-"))
+
+
+def bits_by_place(curves, trained):
+    """curves: name -> (places, bits per byte there); trained: the length of the training windows."""
+
+    def paint(axes):
+        axes.axvspan(0, trained, color="0.93", zorder=0)
+        for (name, (places, bits)), (color, line) in zip(curves.items(), STYLES, strict=False):
+            axes.plot(places, bits, line, color=color, marker="o", markersize=3, label=name)
+        longest = max(float(places[-1]) for places, _ in curves.values())
+        axes.set(xlabel="bytes of past", ylabel="bits per byte", xlim=(0, 1.03 * longest))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small", frameon=False)
+
+    caption = f"Held-out text by how much of it came before; gray: the {trained} bytes that the models were trained on"
+    return Figure(paint, caption, (6.6, 4.6))
