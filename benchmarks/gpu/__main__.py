@@ -22,7 +22,9 @@ SUBJECTS = ("language", "adversarial", "diffusion", "sampling")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"one or more of {', '.join(SUBJECTS)}; all if left out")
     parser.add_argument("--steps", type=int, default=200, help="training steps of each side (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=7, help="turns of sampling (default: %(default)s)")
