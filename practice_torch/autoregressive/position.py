@@ -362,7 +362,7 @@ _TRAINING = dict(
 )  # fmt: skip
 
 RECIPES = {
-    # measured: bits per byte at 64, 128 and 256 bytes, mean past 31.5, 63.5 and 127.5; 40 CPU seconds a scheme
+    # measured: bits per byte at 64, 128 and 256 bytes, mean past 31.5, 63.5 and 127.5; 40 to 55 CPU seconds a scheme
     #   learned 2.24, cannot, cannot      rotary 2.08, 2.28, 2.86      adapted 2.22, 2.18, 2.17
     #   sinusoidal 2.45, 3.47, 3.95       and interpolated 3.33, 4.04  alibi 2.26, 2.24, 2.23
     # Alibi is within 2% of what it was trained for; interpolation without adapting is worse than none: a byte's neighbors matter

@@ -77,6 +77,21 @@ def test_interpolation_is_fewer_turns():
     assert not torch.allclose(positions.turn(x[:, :, :4]), near)
 
 
+def test_rotated_networks_know_distances_only(own_text):
+    """Whoever begins 100 positions later says the same."""
+
+    class Later(RotaryPositions):
+        def turn(self, x):
+            return super().turn(torch.nn.functional.pad(x, (0, 0, 100, 0)))[:, :, 100:]
+
+    network = untrained(own_text)[0].rotary.double()
+    for block in network.blocks:  # of the size that training gives them
+        block.query_key_value.weight.data *= 30
+    now = network(tokens(32))
+    network.positions = Later()
+    torch.testing.assert_close(network(tokens(32)), now, rtol=0, atol=5e-6)  # angles are float32
+
+
 def test_alibis_slopes_are_the_topics():
     assert torch.equal(AlibiPositions(6).bias(5), alibi_bias(heads=6, query_length=5, key_length=5))
 
