@@ -161,7 +161,6 @@ class _Diffusing(Sizes):
         self._require("num_steps", self.num_steps >= 2, "at least 2")
         self._require("snr_limit", self.snr_limit >= 0, "0 or positive")
         self._require("drop_probability", 0 <= self.drop_probability <= 1, "in [0, 1]")
-        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
         self._require("beta_end", 0 <= self.beta_end < 1, "0, or less than 1")
         self._require("beta_end", self.beta_end == 0 or self.noise_schedule == "linear", "0 unless noise_schedule is linear")
         self._require("judged_samples", self.judged_samples >= 50, "at least 50, or there is no covariance to compare")
@@ -205,6 +204,7 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
 
     flip: ClassVar[bool] = True  # upside down
     channels_last: ClassVar[bool] = False
+    num_levels: ClassVar[int] = 0  # no grid of values
 
     gain: float = 4.0
     """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
@@ -464,7 +464,8 @@ class DiffusionExperiment(nn.Module):
 
     def _bits(self, data, variance=Drawing.variance):
         """Which levels carry the bits of images: the terms of the bound on -log2 p(image), given the class where there is one."""
-        if self.alpha_bar[-1] == 0:  # there the noise does not tell the data, and the terms are those of predicted noise
+        # the terms are those of predicted noise, which does not tell the data where nothing is left of them
+        if self.alpha_bar[-1] == 0 or not self.recipe.num_levels:
             return {}
         batch, last = self._some(data, 256), self.recipe.num_levels - 1
         x0, label = self._data(batch | {"image": (batch["image"] * last).round() / last})
@@ -518,10 +519,6 @@ class SoundDiffusionExperiment(DiffusionExperiment):
             "drawn": self._played(self._draw(label, self._judged()), caption),
             "loss": pictures.losses(self._loss_by_level(data).cpu()),
         }
-
-    def _bits(self, data):
-        """None: sounds have no grid of values whose probability is asked for."""
-        return {}
 
 
 _WINDOW = 512  # samples of a spectrum

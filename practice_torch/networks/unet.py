@@ -19,7 +19,7 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Sizes:
-    """The fields of a recipe that trains a U-Net, and the network they ask for."""
+    """The fields of a recipe that trains a U-Net, and the network they ask for: class MyRecipe(Sizes, Recipe)."""
 
     base_channels: int = 24
     """Channels of the U-Net's first level."""
@@ -33,6 +33,10 @@ class Sizes:
     """Dropout inside of the residual blocks."""
     compact: bool = True
     """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
 
     def unet(self, shape, **more):
         """A network for examples of this shape, [C, T] or [C, H, W]."""

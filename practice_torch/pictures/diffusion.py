@@ -115,9 +115,22 @@ def bits(terms, given=""):
         together.axhline(terms.sum(), color="0.4", linewidth=1)
         together.set(ylabel="bits per dimension, levels up to t", ylim=(0, None))
         for panel in (each, together):
-            panel.set(xlabel="level t", xscale=scale, xlim=(0.9, t[-1]))
+            panel.set(xlabel="level t", xscale=scale, xlim=(0.9 if scale == "log" else 0, t[-1]))
 
     return Figure(paint, caption, size=(9.0, 3.6))
+
+
+def variances(bounds):
+    """For each variance of the steps ("learned", "small", "large") the bound's mean terms [T+1], bits per dimension."""
+    totals = ", ".join(f"{name} {terms.sum():.3f}" for name, terms in bounds.items())
+
+    def paint(axes):
+        for (name, terms), color, line in zip(bounds.items(), (_BLUE, _ORANGE, _GREEN), ("-", "--", ":"), strict=True):
+            axes.plot(np.arange(2, len(terms)), terms[1:-1], line, color=color, label=name)
+        axes.set(xlabel="level t", ylabel="bits per dimension", xlim=(0, len(terms) - 1), ylim=(0, None))
+        axes.legend(title="variance of a step")
+
+    return Figure(paint, f"What every step costs with the same means and three variances; together, bits per dimension: {totals}")
 
 
 def _panels(axes, count):

@@ -1,14 +1,19 @@
-"""The simple loss against torch's own squared error and the ELBO's terms; dtypes; and that it finds the best prediction."""
+"""The simple loss against torch's squared error and the ELBO's terms; dtypes; it finds the best prediction; its experiment."""
+
+import dataclasses
 
 import pytest
 import torch
 from torch.nn import functional
 
+from practice_torch.data import images
 from practice_torch.diffusion.elbo import elbo_terms, prior_kl
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
 from practice_torch.diffusion.reverse_process import reverse_log_variance
 from practice_torch.diffusion.simple_loss import (
+    RECIPES,
+    build,
     learned_variance_loss,
     simple_loss,
     squared_error,
@@ -87,3 +92,73 @@ def test_losses_keep_the_datas_dtype_under_a_finer_schedule(dtype):
     ]
     assert {loss.dtype for loss in losses} == {dtype}
     assert variational_weight(t, SCHEDULE).dtype == torch.float64
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def digits(**changes):
+    """An untrained experiment and its data."""
+    train, held_out = images.load("digits", held_out=0.2, seed=0)
+    torch.manual_seed(0)
+    recipe = dataclasses.replace(RECIPES["digits"], base_channels=8, blocks=1, num_steps=12, **changes)
+    experiment = build(recipe, train).eval()
+    experiment.generator = torch.Generator().manual_seed(0)
+    return experiment, train, held_out
+
+
+@pytest.mark.parametrize(("place", "name"), [(-1.0, "small"), (1.0, "large")])
+def test_a_learned_variance_at_an_end_has_the_bound_of_the_fixed_one(place, name):
+    experiment, _, held_out = digits()
+    experiment._answers = lambda x, t: (x / 2, torch.full_like(x, place))
+    with torch.no_grad():
+        bounds = experiment._bounds(held_out, 10)
+    assert bounds["learned"].shape == (10, 13)
+    torch.testing.assert_close(bounds["learned"], bounds[name], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(bounds["small"], bounds["large"], rtol=0.1)
+
+
+def test_the_fixed_bounds_are_the_elbos():
+    """Of a denoiser that needs no clipping: elbo_terms with the same noises, at both signs, in bits."""
+    experiment, _, held_out = digits()
+    alpha_bar = experiment.alpha_bar
+
+    def modest(x, t):
+        a = alpha_bar[t].reshape(-1, 1, 1, 1)
+        return (x - a.sqrt() * torch.tanh(x)) / (1 - a).sqrt()
+
+    experiment._answers = lambda x, t: (modest(x, t), torch.zeros_like(x))
+    with torch.no_grad():
+        bounds = experiment._bounds(held_out, 10)
+    x0 = 2 * held_out.batch(torch.arange(10))["image"] - 1
+    noises = torch.randn(12, *x0.shape, generator=torch.Generator().manual_seed(0))
+    steps = slice(1, None)  # all but the decoder, whose variance is the small one here
+    for name in ("small", "large"):
+        both = [elbo_terms(x0, sign * noises, modest, alpha_bar, variance=name, num_levels=17) for sign in (1, -1)]
+        wanted = sum(both) / (2 * 64 * torch.log(torch.tensor(2.0)))
+        torch.testing.assert_close(bounds[name][:, steps], wanted[:, steps], rtol=1e-4, atol=1e-5)
+        if name == "small":
+            torch.testing.assert_close(bounds[name], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_variance_learns_from_the_bound():
+    def slopes(share):
+        experiment, train, _ = digits(bound_share=share)
+        experiment(train.batch(torch.arange(32)), "train")[0].backward()
+        return experiment.network.output.weight.grad.split(1)
+
+    (noise, variance), (noise_too, far_more) = slopes(0.001), slopes(0.1)
+    torch.testing.assert_close(noise, noise_too)
+    torch.testing.assert_close(100 * variance, far_more)
+    assert variance.abs().max() > 0
+
+
+def test_samples_are_grays_of_the_data_and_a_share_of_nothing_is_refused():
+    experiment, _, _ = digits()
+    with torch.no_grad():
+        drawn = experiment.sample(5)["samples"].images
+    assert drawn.shape == (5, 1, 8, 8)
+    torch.testing.assert_close(drawn * 16, (drawn * 16).round(), rtol=0, atol=1e-5)
+    for share in (0.0, float("inf")):
+        with pytest.raises(ValueError, match="bound_share is"):
+            digits(bound_share=share)
