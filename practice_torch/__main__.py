@@ -245,6 +245,7 @@ def _sample(command, words):
 
     from practice_torch.engine.datasets import Described
     from practice_torch.engine.draws import seed_of
+    from practice_torch.engine.processes import Processes
     from practice_torch.engine.run import Run, save_artifacts
     from practice_torch.engine.state import load_weights, weights_of
 
@@ -252,13 +253,15 @@ def _sample(command, words):
     module, recipe = _restored(run)
     experiment = module.build(recipe, Described(run.asked["data"]))
     _set_sampling(experiment, command, words, run.asked["topic"])
+    device = Processes(command.cpu).device
     weights, _ = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     load_weights(experiment, weights, run.checkpoints)
     seed = recipe.seed if command.seed is None else command.seed
-    experiment.generator = torch.Generator().manual_seed(seed_of(seed, "sample"))
+    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
     torch.manual_seed(seed_of(seed, "sample", "torch"))
-    experiment.eval()
-    with torch.no_grad():
+    experiment.to(device).eval()
+    half = recipe.precision == "bfloat16" and device.type != "cpu"  # where it is faster
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
         artifacts = experiment.sample(command.count)
     folder = Path(command.out) if command.out else run.folder / "samples"
     try:
@@ -294,7 +297,7 @@ def _evaluate(command):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     weights, step = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     load_weights(experiment, weights, run.checkpoints)
-    training = Training(run, recipe, experiment, *data)
+    training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     with _writing(run.folder):
         run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step))
     reached = _show(run)

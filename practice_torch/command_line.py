@@ -56,9 +56,11 @@ class Sample:
     count: int = 64
     """How many to draw."""
     seed: int | None = None
-    """The same seed draws the same (default: the run's)."""
+    """The same seed draws the same on the same kind of device (default: the run's)."""
     out: str | None = None
     """Another folder to write to."""
+    cpu: bool = False
+    """Draw on the CPU even where there is an accelerator."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -71,6 +73,8 @@ class Evaluate:
     """A run folder."""
     study: bool = False
     """Measure also what takes longer than an evaluation, if the model has such a study, and write it into RUN/study."""
+    cpu: bool = False
+    """Measure on the CPU even where there is an accelerator."""
     debug: bool = False
     """Show the traceback of an error."""
 

@@ -23,7 +23,7 @@ def environment(device, seconds, processes=1):
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "processes": processes,
         "threads": torch.get_num_threads(),
-        "command": _command(),
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),  # of -m sys.argv has no trace
         "commit": commit(),
         "seconds": round(seconds, 3),
         **memory,
@@ -41,13 +41,6 @@ def commit():
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "..") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _command():
-    program, *words = sys.argv
-    if Path(program).name == "__main__.py":  # python -m package
-        return shlex.join(["python", "-m", Path(program).parent.name, *words])
-    return shlex.join(["python", program, *words])
 
 
 def _processor():
