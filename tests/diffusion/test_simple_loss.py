@@ -141,6 +141,25 @@ def test_the_fixed_bounds_are_the_elbos():
             torch.testing.assert_close(bounds[name], wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_the_bounds_share_is_that_of_the_steps_from_the_second_on():
+    """Three levels, so that many examples are at the first, which has no divergence."""
+    experiment, train, _ = digits()
+    batch = train.batch(torch.arange(300))
+    experiment.recipe = dataclasses.replace(experiment.recipe, num_steps=3)  # draws t in 1..3 of the twelve
+    _, logs = experiment(batch, "train")
+    generator = torch.Generator().manual_seed(0)
+    t = torch.randint(1, 4, (300,), generator=generator)
+    x0 = 2 * batch["image"] - 1
+    noise = torch.randn(x0.shape, generator=generator)
+    x_t = forward_sample(x0, t, noise, experiment.alpha_bar)
+    noise_pred, v = experiment._answers(x_t, t)
+    later = t > 1
+    arguments = (part[later] for part in (x0, x_t, t, noise_pred, v))
+    divergences = learned_variance_loss(*arguments, experiment.alpha_bar)
+    torch.testing.assert_close(logs["bound"], 3 * divergences.sum().detach() / (300 * 64))
+    torch.testing.assert_close(logs["simple"], (noise_pred - noise).square().mean().detach())
+
+
 def test_only_the_variance_learns_from_the_bound():
     def slopes(share):
         experiment, train, _ = digits(bound_share=share)
