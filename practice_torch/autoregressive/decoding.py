@@ -267,10 +267,12 @@ class Comparison:
         return {"strategies": Text(self.table(), caption), "repetition": Figure(self.draw, caption)}
 
     def table(self):
-        """A line for each strategy: distinct and repeated n-grams in percent."""
-        lines = [["", "texts", "bits/byte", *(f"distinct-{n}" for n in (1, 2, 4)), *(f"repeated-{n}" for n in (4, 16))]]
+        """A line for each strategy: distinct and repeated n-grams in percent, of every n that fits into the texts."""
+        length = min(texts.tokens.shape[1] for texts in self.written.values())
+        distinct, repeated = ([n for n in numbers if n <= length] for numbers in ((1, 2, 4), (4, 16)))
+        lines = [["", "texts", "bits/byte", *(f"distinct-{n}" for n in distinct), *(f"repeated-{n}" for n in repeated)]]
         for name, texts in self.written.items():
-            shares = [texts.distinct(n) for n in (1, 2, 4)] + [texts.repetition(n) for n in (4, 16)]
+            shares = [texts.distinct(n) for n in distinct] + [texts.repetition(n) for n in repeated]
             lines.append([name, str(len(texts.tokens)), f"{texts.bits_per_byte:.3f}", *(f"{share:.1%}" for share in shares)])
         widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]
         return "\n".join(

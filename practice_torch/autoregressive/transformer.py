@@ -172,6 +172,9 @@ def _require_positive(**sizes):
 # ------------------------------------------------------------------------------------------- the experiment
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
+# beams of a study. Measured on pydoc: what is likelier repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams stood
+# before, 16 beams 0.55 and 72%, held-out text 2.29 and 12%
+_WIDTHS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -328,7 +331,20 @@ class LanguageModel(nn.Module):
         texts["4 beams"] = torch.cat([few, self.search(few, length, 4)[0][:, 0]], dim=1)
         caption = f"{length} tokens a text, after {half} held-out ones; bits per byte are the model's own, of what was written"
         written = {name: Written(tokens[:, half:], self._bits(tokens, half)) for name, tokens in texts.items()}
-        return Comparison(written).artifacts(caption)
+        return Comparison(written).artifacts(caption) | self._by_width(real[:_SEARCHED, : 2 * half], half)
+
+    def _by_width(self, real, half):
+        """What more beams find, and what drawing finds: half a context that goes on from the other half, [N, 2 half]."""
+        begun = real[:, :half]
+        texts = {"held-out text": real}
+        for name in ("temperature 1", "nucleus 0.9"):
+            texts[name] = self.write(begun, half, STRATEGIES[name])
+        for width in _WIDTHS:
+            name = "1 beam (greedy)" if width == 1 else f"{width} beams"
+            texts[name] = torch.cat([begun, self.search(begun, half, width)[0][:, 0]], dim=1)
+        caption = f"{half} tokens a text, after {half} held-out ones; bits per byte are what the search makes as few as it can"
+        table = Comparison({name: Written(text[:, half:], self._bits(text, half)) for name, text in texts.items()}).table()
+        return {"search": Text(table, caption)}
 
     def _bits(self, tokens, past):
         """Bits per byte under the model of each row's tokens from `past` on, each given that many tokens of past or more."""
