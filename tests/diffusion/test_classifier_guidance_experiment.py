@@ -148,8 +148,10 @@ def test_an_evaluation_knows_noise_from_digits():
     experiment.eval()
     with torch.no_grad():
         metrics = experiment.evaluate(held_out)
-        experiment.generator = seeded(5)
-        assert experiment._held_out_loss(held_out) == metrics["loss"]  # always the same noise
+        _, before = experiment._accuracies(held_out)
+        experiment.generator = seeded(5)  # always the same noise
+        assert experiment._held_out_loss(held_out) == metrics["loss"]
+        assert all(torch.equal(again, before[name]) for name, again in experiment._accuracies(held_out)[1].items())
     assert metrics["class_accuracy"] < 0.4
     assert metrics["class_accuracy_unguided"] < 0.25
     assert metrics["class_accuracy_real"] > 0.98
@@ -160,6 +162,23 @@ def test_an_evaluation_knows_noise_from_digits():
     assert real["nearest"] == metrics["nearest_real"] > 0.9
     assert real["spread"] == pytest.approx(1)
     assert real["frechet_distance"] == pytest.approx(0, abs=1e-6)
+
+
+def test_guided_samples_are_held_against_unguided_ones():
+    """Real digits for samples: with guidance those asked for, without it the next class."""
+    experiment, train, held_out = digits()
+    whole = train.batch()
+
+    def draw(label, how, noise=None):
+        drawn = label if how.guidance is None else (label + 1) % 10
+        return torch.stack([2 * whole["image"][whole["label"] == k][i % 100] - 1 for i, k in enumerate(drawn)])
+
+    experiment._draw = draw
+    with torch.no_grad():
+        metrics = experiment.evaluate(held_out)
+    assert metrics["class_accuracy"] > 0.98
+    assert metrics["class_accuracy_unguided"] < 0.02
+    assert metrics["nearest"] == pytest.approx(0, abs=1e-6)
 
 
 def test_accuracies_are_told_level_by_level():
@@ -279,6 +298,13 @@ def test_options_do_what_they_say():
     assert torch.equal(drawn(guidance=0.0, label=1), drawn(guidance=0.0, label=7))
     for how in ({"guidance": 5.0}, {"label": 2}, {"steps": 9}, {"sampler": "ancestral"}, {"classifier": "clean"}):
         assert not torch.equal(drawn(), drawn(**how)), how
+
+
+def test_no_guidance_leaves_the_range_of_the_data():
+    experiment, _, _ = digits()
+    with torch.no_grad():
+        drawn = experiment._draw(torch.arange(10), Guiding(guidance=50.0))
+    assert drawn.abs().max() == 1
 
 
 @pytest.mark.parametrize(
