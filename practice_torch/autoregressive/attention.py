@@ -306,8 +306,8 @@ _TRANSDUCTION = dict(
 )  # fmt: skip
 
 RECIPES = {
-    # measured: all of 819 held-out sequences right from step 100 at the latest (seeds 0, 1, 2), with 0.98 of the weight on the
-    # right place; 10 CPU seconds
+    # measured: all of 819 held-out sequences right, with 0.98 of the weight on the right place; reversing from step 100 at the
+    # latest (seeds 0, 1, 2), copying at the end (seed 0); 10 CPU seconds
     "copy": TransductionRecipe(task="copy", **_TRANSDUCTION),
     "reverse": TransductionRecipe(task="reverse", **_TRANSDUCTION),
 }

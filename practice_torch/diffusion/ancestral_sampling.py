@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_timesteps,
     require_values,
 )
-from practice_torch.diffusion.noise_schedules import _level, _spread
+from practice_torch.levels import level_at, per_example
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):
@@ -27,7 +27,7 @@ def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=No
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred, noise=noise)
     require_timesteps(alpha_bar, x_t, t=t)
-    _require_signal("alpha_bar[t]", _level(t, alpha_bar))
+    _require_signal("alpha_bar[t]", level_at(t, alpha_bar))
     _require_choices(variance, clip)
     return _step(x_t, noise_pred, noise, t, alpha_bar, variance, clip)
 
@@ -83,7 +83,7 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     # a high quantile lies among the few largest entries: no others are put in order
     largest = magnitudes.topk(magnitudes.shape[1] - below, dim=1).values
     low, high = largest[:, -1], largest[:, -2:][:, 0]
-    scale = _spread(torch.lerp(low, high, place - below).clamp(min=minimum), x0_pred)
+    scale = per_example(torch.lerp(low, high, place - below).clamp(min=minimum), x0_pred)
     return x0_pred.clamp(-scale, scale) / scale
 
 
@@ -110,19 +110,19 @@ def gaussian_sampling_variance(variance_data, alpha_bar, *, variance="large"):
 
 def _step(x_t, noise_pred, noise, t, alpha_bar, variance, clip):
     """ddpm_step without its checks, for loops that have made them."""
-    before, after = _level(t - 1, alpha_bar), _level(t, alpha_bar)
-    x0 = (x_t - _spread((1 - after).sqrt(), x_t) * noise_pred) / _spread(after.sqrt(), x_t)
+    before, after = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
+    x0 = (x_t - per_example((1 - after).sqrt(), x_t) * noise_pred) / per_example(after.sqrt(), x_t)
     if clip is not None:
         x0 = x0.clamp(-clip, clip)
     of_data = (before - after) / (before.sqrt() * (1 - after))
     of_noisy = (after / before).sqrt() * (1 - before) / (1 - after)
     sigma = _deviation(t, alpha_bar, variance)
-    return _spread(of_data, x_t) * x0 + _spread(of_noisy, x_t) * x_t + _spread(sigma, x_t) * noise
+    return per_example(of_data, x_t) * x0 + per_example(of_noisy, x_t) * x_t + per_example(sigma, x_t) * noise
 
 
 def _deviation(t, alpha_bar, variance):
     """sigma_t: the root of beta_t or of beta~_t; the constant 0 at t = 1."""
-    before, after = _level(t - 1, alpha_bar), _level(t, alpha_bar)
+    before, after = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
     squared = (before - after) / before
     if variance == "small":
         squared = squared * (1 - before) / (1 - after)

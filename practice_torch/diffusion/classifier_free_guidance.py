@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
-from practice_torch.diffusion.noise_schedules import _spread
+from practice_torch.levels import per_example
 
 
 def guide(conditional, unconditional, *, scale):
@@ -51,7 +51,7 @@ def rescale(guided, conditional, *, mix=0.7):
     require(0 <= mix <= 1, f"mix is {mix}; it must be in [0, 1]")
     variance = wanted.var(1, correction=0)
     ratio = (variance.where(variance > 0, 1.0) / rows.var(1, correction=0)).sqrt().where(variance > 0, 0.0)
-    return guided * _spread(torch.lerp(torch.ones_like(ratio), ratio, mix), guided)
+    return guided * per_example(torch.lerp(torch.ones_like(ratio), ratio, mix), guided)
 
 
 def interval_scale(t, *, scale, low, high):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar
+from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.score_prediction import _joint, diffused_mixture, empirical_denoiser
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
@@ -23,6 +23,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.levels import level_at, per_example
 from practice_torch.networks.diffusion_sampling import chain, draw
 from practice_torch.networks.image_judge import Judge, spread_within
 from practice_torch.networks.level_classifier import LevelClassifier
@@ -80,7 +81,7 @@ def guided_mean(mean, log_var, gradient, *, scale):
     require(given in (each, all_of_them), f"log_var has shape {given}; it must have shape {each} or {all_of_them}")
     variance = log_var.exp()
     if given == each:
-        variance = _spread(variance, mean)
+        variance = per_example(variance, mean)
     return torch.addcmul(mean, variance, gradient, value=scale)
 
 
@@ -93,8 +94,8 @@ def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
     """
     require_same_shape(noise_pred=noise_pred, gradient=gradient)
     require_timesteps(alpha_bar, noise_pred, t=t)
-    deviation = (1 - _level(t, alpha_bar)).sqrt()
-    return torch.addcmul(noise_pred, _spread(deviation, gradient), gradient, value=-scale)
+    deviation = (1 - level_at(t, alpha_bar)).sqrt()
+    return torch.addcmul(noise_pred, per_example(deviation, gradient), gradient, value=-scale)
 
 
 # ---------------------------------------------------------------------------------------------------- the experiment

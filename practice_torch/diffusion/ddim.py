@@ -2,7 +2,7 @@
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values, values_are_free
 from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_signal
-from practice_torch.diffusion.noise_schedules import _level, _spread
+from practice_torch.levels import level_at, per_example
 
 
 def ddim_sigma(t, s, alpha_bar, *, eta):
@@ -26,9 +26,9 @@ def non_markovian_mean(x0, x_t, t, s, alpha_bar, *, eta):
     """
     require_same_shape(x0=x0, x_t=x_t)
     _require_jump(alpha_bar, x_t, t, s, eta)
-    kept, before = _level(t, alpha_bar), _level(s, alpha_bar)
+    kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
     scale = _deviations(t, s, alpha_bar, eta)[1] / (1 - kept).sqrt()  # how much of x_t stays
-    return _spread(before.sqrt() - scale * kept.sqrt(), x0) * x0 + _spread(scale, x_t) * x_t
+    return per_example(before.sqrt() - scale * kept.sqrt(), x0) * x0 + per_example(scale, x_t) * x_t
 
 
 def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
@@ -43,21 +43,21 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred, noise=noise)
     _require_jump(alpha_bar, x_t, t, s, eta)
-    _require_signal("alpha_bar[t]", _level(t, alpha_bar))
+    _require_signal("alpha_bar[t]", level_at(t, alpha_bar))
     _require_clip(clip)
     return _step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip)
 
 
 def _step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip):
     """ddim_step without its checks, for loops that have made them."""
-    kept, before = _level(t, alpha_bar), _level(s, alpha_bar)
-    signal, noisy = _spread(kept.sqrt(), x_t), _spread((1 - kept).sqrt(), x_t)
+    kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
+    signal, noisy = per_example(kept.sqrt(), x_t), per_example((1 - kept).sqrt(), x_t)
     x0 = (x_t - noisy * noise_pred) / signal
     if clip is not None:
         x0 = x0.clamp(-clip, clip)
         noise_pred = (x_t - signal * x0) / noisy
     fresh, rest = _deviations(t, s, alpha_bar, eta)
-    return _spread(before.sqrt(), x_t) * x0 + _spread(rest, x_t) * noise_pred + _spread(fresh, x_t) * noise
+    return per_example(before.sqrt(), x_t) * x0 + per_example(rest, x_t) * noise_pred + per_example(fresh, x_t) * noise
 
 
 def _deviations(t, s, alpha_bar, eta):
@@ -68,7 +68,7 @@ def _deviations(t, s, alpha_bar, eta):
 
 def _variances(t, s, alpha_bar, eta):
     """sigma^2 for eta = 1, and 1 - a_s - sigma^2 as a sum: the difference would cancel where little of x_t's noise stays."""
-    kept, before = _level(t, alpha_bar), _level(s, alpha_bar)
+    kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
     noisier = (1 - before) / (1 - kept)
     return noisier * (before - kept) / before, (1 - before) * ((1 - eta**2) + eta**2 * noisier * kept / before)
 

@@ -5,7 +5,7 @@ import torch
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
 from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
 from practice_torch.diffusion.ddim import _require_eta, _step
-from practice_torch.diffusion.noise_schedules import _level, _spread
+from practice_torch.levels import level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
 
@@ -69,10 +69,10 @@ def ddim_invert(x0, timesteps, denoise_fn, alpha_bar):
     x = x0
     for level, departure in zip(timesteps.flip(0), _shifted(timesteps).flip(0), strict=True):
         t, s = level.expand(len(x)), departure.expand(len(x))
-        after, before = _level(t, alpha_bar), _level(s, alpha_bar)
+        after, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
         kept = (after / before).sqrt()
         grown = (1 - after).sqrt() - kept * (1 - before).sqrt()  # noise of level t, less what x_s brings along
-        x = _spread(kept, x) * x + _spread(grown, x) * denoise_fn(x, t)
+        x = per_example(kept, x) * x + per_example(grown, x) * denoise_fn(x, t)
     return x
 
 
@@ -99,7 +99,7 @@ def spherical_interpolation(a, b, weight):
     angle = 2 * torch.atan2(across.where(curved, 1.0).sqrt(), along.where(curved, 1.0).sqrt())
     of_a = (torch.sin((1 - weight) * angle) / torch.sin(angle)).where(curved, 1 - weight)
     of_b = (torch.sin(weight * angle) / torch.sin(angle)).where(curved, weight)
-    return _spread(of_a, a) * a + _spread(of_b, b) * b
+    return per_example(of_a, a) * a + per_example(of_b, b) * b
 
 
 def _rounded_ratio(numerators, denominator):
@@ -116,4 +116,4 @@ def _require_path(timesteps, alpha_bar):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(len(timesteps) >= 1, "timesteps is empty; there is at least one step to the data")
     require_values("timesteps", timesteps, lambda t: torch.diff(t, prepend=t[:1] + 1) < 0, "below the one before it")
-    _require_signal("alpha_bar[timesteps]", _level(timesteps, alpha_bar))
+    _require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))

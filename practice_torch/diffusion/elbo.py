@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss, one_hot
 
 from practice_torch.arguments import require, require_same_shape, require_schedule, require_timesteps, require_values
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _spread, alpha_bar_from_sigmas, log_linear_sigmas
+from practice_torch.diffusion.noise_schedules import alpha_bar_from_sigmas, log_linear_sigmas
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
 from practice_torch.diffusion.reverse_process import (
     posterior_log_variance,
@@ -27,6 +27,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
+from practice_torch.levels import per_example
 from practice_torch.networks.diffusion_sampling import chain, draw
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.unet import Sizes
@@ -69,7 +70,7 @@ def denoising_kl(x0, x_t, t, noise_pred, alpha_bar, *, variance="large"):
     require_same_shape(x0=x0, x_t=x_t, noise_pred=noise_pred)
     require_timesteps(alpha_bar, x0, lowest=2, t=t)
     log_vars = posterior_log_variance(t, alpha_bar), reverse_log_variance(t, alpha_bar, variance=variance)
-    log_var_q, log_var_p = (_spread(log_var, x_t).expand_as(x_t) for log_var in log_vars)
+    log_var_q, log_var_p = (per_example(log_var, x_t).expand_as(x_t) for log_var in log_vars)
     mean_q, mean_p = posterior_mean(x0, x_t, t, alpha_bar), reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar)
     return gaussian_kl(mean_q, log_var_q, mean_p, log_var_p)
 
@@ -119,7 +120,7 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
             terms.append(denoising_kl(x0, x_t, t, noise_pred, alpha_bar, variance=variance))
         else:
             mean = reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar)
-            log_var = _spread(reverse_log_variance(t, alpha_bar, variance=variance), mean).expand_as(mean)
+            log_var = per_example(reverse_log_variance(t, alpha_bar, variance=variance), mean).expand_as(mean)
             terms.append(-discretized_gaussian_log_prob(x0, mean, log_var, num_levels=num_levels))
     return torch.stack([*terms, prior_kl(x0, alpha_bar)], dim=1)
 

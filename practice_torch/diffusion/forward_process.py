@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import require_same_shape, require_timesteps, require_values, values_are_free
-from practice_torch.diffusion.noise_schedules import _level, _spread
+from practice_torch.levels import level_at, per_example
 
 
 def forward_step(x_prev, t, noise, alpha_bar):
@@ -29,7 +29,7 @@ def forward_sample(x0, t, noise, alpha_bar):
     """
     require_same_shape(x0=x0, noise=noise)
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    kept = _level(t, alpha_bar)
+    kept = level_at(t, alpha_bar)
     return _mixed(x0, noise, kept, 1 - kept)
 
 
@@ -55,8 +55,8 @@ def forward_marginal(x0, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...], [B]
     """
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    kept = _level(t, alpha_bar)
-    return _spread(kept.sqrt(), x0) * x0, torch.log1p(-kept).to(x0.dtype)
+    kept = level_at(t, alpha_bar)
+    return per_example(kept.sqrt(), x0) * x0, torch.log1p(-kept).to(x0.dtype)
 
 
 def forward_log_prob(x_t, x_s, s, t, alpha_bar):
@@ -71,18 +71,18 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
     if values_are_free(t):
         require_values("s", s, lambda s: s < t, "below t: without a step there is no density")
     kept, lost = _jump(s, t, alpha_bar)
-    distance = (x_t - _spread(kept.sqrt(), x_s) * x_s).square().reshape(len(x_t), -1).sum(1)
+    distance = (x_t - per_example(kept.sqrt(), x_s) * x_s).square().reshape(len(x_t), -1).sum(1)
     lost = lost.to(x_t.dtype)
     dimensions = math.prod(x_t.shape[1:])
     return -(dimensions * torch.log(2 * math.pi * lost) + distance / lost) / 2
 
 
 def _mixed(x, noise, kept, lost):
-    return _spread(kept.sqrt(), x) * x + _spread(lost.sqrt(), x) * noise
+    return per_example(kept.sqrt(), x) * x + per_example(lost.sqrt(), x) * noise
 
 
 def _jump(s, t, alpha_bar):
     """r = a_t/a_s and 1 - r, [B]. Constants 1 and 0 where s = t: no slope, and no 0/0 at the end of a schedule that ends at 0."""
     moves = s != t
-    before, after = _level(s, alpha_bar).where(moves, 1.0), _level(t, alpha_bar).where(moves, 1.0)
+    before, after = level_at(s, alpha_bar).where(moves, 1.0), level_at(t, alpha_bar).where(moves, 1.0)
     return after / before, (before - after) / before

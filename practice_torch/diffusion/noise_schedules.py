@@ -169,23 +169,3 @@ def _require_shares(alpha_bar):
 def _require_two_steps(alpha_bar):
     require_schedule(alpha_bar)
     require(len(alpha_bar) >= 3, "alpha_bar has one step; it must have two: with one, a_1 cannot both stay and become 0")
-
-
-# ---------------------------------------------------------------------------------------------------- read by the whole family
-
-
-def _level(t, alpha_bar):
-    """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
-    slope, and gets none."""
-    return alpha_bar[t.long()].where(t > 0, 1.0)  # .long(), because torch reads uint8 as a mask
-
-
-def _beta(t, alpha_bar):
-    """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
-    before = _level(t - 1, alpha_bar)
-    return (before - _level(t, alpha_bar)) / before
-
-
-def _spread(coefficient, x):
-    """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
-    return coefficient.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))

@@ -12,10 +12,11 @@ from torch import nn
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values, values_are_free
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _beta, _level, _spread, cosine_alpha_bar
+from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.levels import beta_at, level_at, per_example
 from practice_torch.networks.unet import Sizes
 
 _KINDS = ("noise", "x0", "velocity", "score", "mean")
@@ -103,7 +104,7 @@ def convert_prediction(prediction, x_t, t, alpha_bar, *, source, target):
             _require_data_left(t, alpha_bar)
         (p, q), (of_x_t, of_v) = _in_the_plane(source, t, alpha_bar), _in_the_plane(target, t, alpha_bar)
         slope = of_v / q
-        prediction = _spread(slope, x_t) * prediction + _spread(of_x_t - slope * p, x_t) * x_t
+        prediction = per_example(slope, x_t) * prediction + per_example(of_x_t - slope * p, x_t) * x_t
     return scale * prediction
 
 
@@ -119,7 +120,7 @@ def loss_ratio(t, alpha_bar, *, target):
     """
     require_timesteps(alpha_bar, t=t)
     _require_kind(target=target)
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     match target:
         case "noise":
             return torch.ones_like(a)
@@ -131,7 +132,7 @@ def loss_ratio(t, alpha_bar, *, target):
             return 1 / (1 - a)
         case "mean":
             _require_data_left(t, alpha_bar)
-            return _beta(t, alpha_bar).square() * _level(t - 1, alpha_bar) / (a * (1 - a))
+            return beta_at(t, alpha_bar).square() * level_at(t - 1, alpha_bar) / (a * (1 - a))
 
 
 def _angle(t, alpha_bar, **tensors):
@@ -139,14 +140,14 @@ def _angle(t, alpha_bar, **tensors):
     require_same_shape(**tensors)
     x = next(iter(tensors.values()))
     require_timesteps(alpha_bar, x, t=t)
-    kept = _level(t, alpha_bar)
-    return _spread(kept.sqrt(), x), _spread((1 - kept).sqrt(), x)
+    kept = level_at(t, alpha_bar)
+    return per_example(kept.sqrt(), x), per_example((1 - kept).sqrt(), x)
 
 
 def _in_the_plane(kind, t, alpha_bar):
     """The two numbers (p, q), [B] each, with which the kind is p x_t + q v. x_t and v are at right angles: none is ever infinite,
     and at t = 1 the mean has, to the last bit, those of x_0."""
-    kept = _level(t, alpha_bar)
+    kept = level_at(t, alpha_bar)
     cos, sin = kept.sqrt(), (1 - kept).sqrt()
     match kind:
         case "noise":
@@ -156,8 +157,8 @@ def _in_the_plane(kind, t, alpha_bar):
         case "velocity":
             return torch.zeros_like(cos), torch.ones_like(cos)
         case "mean":
-            before = _level(t - 1, alpha_bar)
-            return (kept / before).sqrt(), -sin * before.sqrt() * (_beta(t, alpha_bar) / (1 - kept))
+            before = level_at(t - 1, alpha_bar)
+            return (kept / before).sqrt(), -sin * before.sqrt() * (beta_at(t, alpha_bar) / (1 - kept))
 
 
 def _require_kind(**kinds):

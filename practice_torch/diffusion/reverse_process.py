@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
-from practice_torch.diffusion.noise_schedules import _beta, _level, _spread
+from practice_torch.levels import beta_at, level_at, per_example
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):
@@ -15,10 +15,10 @@ def posterior_mean(x0, x_t, t, alpha_bar):
     """
     require_same_shape(x0=x0, x_t=x_t)
     require_timesteps(alpha_bar, x_t, t=t)
-    before, after, beta = _level(t - 1, alpha_bar), _level(t, alpha_bar), _beta(t, alpha_bar)
+    before, after, beta = level_at(t - 1, alpha_bar), level_at(t, alpha_bar), beta_at(t, alpha_bar)
     of_data = before.sqrt() * beta / (1 - after)
     of_noisy = (after / before).sqrt() * (1 - before) / (1 - after)
-    return _spread(of_data, x0) * x0 + _spread(of_noisy, x_t) * x_t
+    return per_example(of_data, x0) * x0 + per_example(of_noisy, x_t) * x_t
 
 
 def posterior_log_variance(t, alpha_bar):
@@ -42,7 +42,7 @@ def reverse_log_variance(t, alpha_bar, *, variance="large"):
     require_timesteps(alpha_bar, t=t)
     require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
     if variance == "large":
-        return _beta(t, alpha_bar).log()
+        return beta_at(t, alpha_bar).log()
     _require_two_steps(alpha_bar)
     return _log_posterior_variance(t.clamp(min=2), alpha_bar)
 
@@ -56,10 +56,10 @@ def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred)
     require_timesteps(alpha_bar, x_t, t=t)
-    before, after, beta = _level(t - 1, alpha_bar), _level(t, alpha_bar), _beta(t, alpha_bar)
+    before, after, beta = level_at(t - 1, alpha_bar), level_at(t, alpha_bar), beta_at(t, alpha_bar)
     require_values("alpha_bar[t]", after, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
-    whitened = _spread(beta / (1 - after).sqrt(), x_t) * noise_pred
-    return (x_t - whitened) * _spread((before / after).sqrt(), x_t)
+    whitened = per_example(beta / (1 - after).sqrt(), x_t) * noise_pred
+    return (x_t - whitened) * per_example((before / after).sqrt(), x_t)
 
 
 def interpolated_log_variance(v, t, alpha_bar):
@@ -72,14 +72,14 @@ def interpolated_log_variance(v, t, alpha_bar):
     """
     require_timesteps(alpha_bar, v, t=t)
     _require_two_steps(alpha_bar)
-    large, small = _beta(t, alpha_bar).log(), _log_posterior_variance(t.clamp(min=2), alpha_bar)
-    return torch.lerp(_spread(small, v), _spread(large, v), (v + 1) / 2)
+    large, small = beta_at(t, alpha_bar).log(), _log_posterior_variance(t.clamp(min=2), alpha_bar)
+    return torch.lerp(per_example(small, v), per_example(large, v), (v + 1) / 2)
 
 
 def _log_posterior_variance(t, alpha_bar):
     """log beta~_t for t >= 2. At t = 1, where beta~ is 0, something finite: no slope of log 0 gets into what is put there."""
-    noise_before = (1 - _level(t - 1, alpha_bar)).where(t > 1, 1.0)
-    return (_beta(t, alpha_bar) * noise_before / (1 - _level(t, alpha_bar))).log()
+    noise_before = (1 - level_at(t - 1, alpha_bar)).where(t > 1, 1.0)
+    return (beta_at(t, alpha_bar) * noise_before / (1 - level_at(t, alpha_bar))).log()
 
 
 def _require_two_steps(alpha_bar):

@@ -18,10 +18,11 @@ from practice_torch.arguments import (
 )
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar
+from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import noise_from_velocity
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.levels import level_at, per_example
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.networks.sampler_errors import SAMPLERS, gaussian_errors, sorted_radii
@@ -37,7 +38,7 @@ def score_from_noise(noise, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...]
     """
     require_timesteps(alpha_bar, noise, t=t)
-    return noise * _spread(-(1 - _level(t, alpha_bar)).rsqrt(), noise)
+    return noise * per_example(-(1 - level_at(t, alpha_bar)).rsqrt(), noise)
 
 
 def tweedie_mean(x_t, score, t, alpha_bar):
@@ -49,9 +50,9 @@ def tweedie_mean(x_t, score, t, alpha_bar):
     """
     require_same_shape(x_t=x_t, score=score)
     require_timesteps(alpha_bar, x_t, t=t)
-    kept = _level(t, alpha_bar)
+    kept = level_at(t, alpha_bar)
     require_values("alpha_bar[t]", kept, lambda a: a > 0, "positive: where no signal is left, the score does not tell the data")
-    return torch.addcmul(x_t, _spread(1 - kept, x_t), score) * _spread(kept.rsqrt(), x_t)
+    return torch.addcmul(x_t, per_example(1 - kept, x_t), score) * per_example(kept.rsqrt(), x_t)
 
 
 def denoising_score_matching_loss(x0, noise, sigma, score_fn):
@@ -68,7 +69,7 @@ def denoising_score_matching_loss(x0, noise, sigma, score_fn):
     require_rank(1, sigma=sigma)
     require(len(sigma) == len(x0), f"sigma has {len(sigma)} entries; it must have one for each of the {len(x0)} examples")
     require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: without noise there is nothing to remove")
-    deviation = _spread(sigma, x0)
+    deviation = per_example(sigma, x0)
     score = score_fn(torch.addcmul(x0, deviation, noise), sigma)
     found, wanted = list(score.shape), list(x0.shape)
     require(found == wanted, f"score_fn returned shape {found}; it must return that of x0, {wanted}")
@@ -86,7 +87,7 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
     require_rank(2, means=means)
     _require_a_variance_each(means, log_vars)
     require_timesteps(alpha_bar, lowest=0, t=t)
-    kept = _level(t, alpha_bar)[:, None]
+    kept = level_at(t, alpha_bar)[:, None]
     log_noised = log_vars.where(t[:, None] == 0, _log_lerp_exp(log_vars, kept))
     return kept.sqrt()[:, :, None].to(means.dtype) * means, log_noised.to(log_vars.dtype)
 
@@ -120,7 +121,7 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     require_timesteps(alpha_bar, x_t, t=t)
     fits = data.ndim == x_t.ndim and len(data) >= 1 and data.shape[1:] == x_t.shape[1:]
     require(fits, f"data has shape {list(data.shape)}; it must be {['N', *x_t.shape[1:]]}, N >= 1")
-    kept = _level(t, alpha_bar)[:, None]
+    kept = level_at(t, alpha_bar)[:, None]
     points = data.flatten(1) if data.ndim > 1 else data[:, None]
     seen = x_t.reshape(len(x_t), -1)
     signal, noise = kept.sqrt().to(x_t.dtype), (1 - kept).to(x_t.dtype)
@@ -225,12 +226,12 @@ class ScoreExperiment(nn.Module):
         """The mean denoising loss of points noised with sigma = sqrt((1 - a_t)/a_t), at levels drawn at random."""
         x0 = batch["point"]
         t = torch.randint(1, len(self.alpha_bar), x0.shape[:1], generator=self.generator, device=x0.device)
-        kept = _level(t, self.alpha_bar)
+        kept = level_at(t, self.alpha_bar)
         noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
 
         def score_fn(x, sigma):
             # x_0 + sigma noise is x_t without its shrinking by sqrt(a_t), which stretches every slope
-            shrink = _spread(kept.sqrt(), x)
+            shrink = per_example(kept.sqrt(), x)
             return shrink * self.learned_score(shrink * x, t)
 
         sigma = ((1 - kept) / kept).sqrt().to(x0.dtype)
@@ -320,7 +321,7 @@ class ScoreExperiment(nn.Module):
 
     def _noise(self, score, x, t):
         """The noise in x that a score amounts to."""
-        return -_spread((1 - _level(t, self.alpha_bar)).sqrt(), x) * score(x, t)
+        return -per_example((1 - level_at(t, self.alpha_bar)).sqrt(), x) * score(x, t)
 
     def _draw(self, score, count, how):
         """Points made of white noise by a score, [count, D]."""

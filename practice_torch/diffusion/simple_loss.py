@@ -15,7 +15,6 @@ from practice_torch.diffusion.elbo import (
     prior_kl,
 )
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _beta, _level, _spread
 from practice_torch.diffusion.reverse_process import (
     interpolated_log_variance,
     posterior_log_variance,
@@ -24,6 +23,7 @@ from practice_torch.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.levels import beta_at, level_at, per_example
 from practice_torch.pictures import diffusion as pictures
 
 
@@ -59,10 +59,10 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     """
     require_timesteps(alpha_bar, lowest=2, t=t)
     require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
-    before, after = _level(t - 1, alpha_bar), _level(t, alpha_bar)
+    before, after = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
     require_values("alpha_bar[t]", after, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
     noise_share = 1 - (after if variance == "large" else before)  # what is left of (1 - a_t) sigma_t^2 / beta_t
-    return _beta(t, alpha_bar) * before / (2 * after * noise_share)
+    return beta_at(t, alpha_bar) * before / (2 * after * noise_share)
 
 
 def variational_loss(x0, t, noise, denoise_fn, alpha_bar, *, variance="large"):
@@ -85,7 +85,7 @@ def learned_variance_loss(x0, x_t, t, noise_pred, v, alpha_bar):
     """
     require_same_shape(x0=x0, x_t=x_t, noise_pred=noise_pred, v=v)
     require_timesteps(alpha_bar, x0, lowest=2, t=t)
-    log_var_q = _spread(posterior_log_variance(t, alpha_bar), x_t).expand_as(x_t)
+    log_var_q = per_example(posterior_log_variance(t, alpha_bar), x_t).expand_as(x_t)
     mean_p = reverse_mean_from_noise(x_t, noise_pred.detach(), t, alpha_bar)
     return gaussian_kl(posterior_mean(x0, x_t, t, alpha_bar), log_var_q, mean_p, interpolated_log_variance(v, t, alpha_bar))
 
@@ -179,7 +179,7 @@ class HybridExperiment(BoundExperiment):
                 noise_pred, v = self._seen(x_t, t)
                 if level == 1:  # the decoder; its variance is none that was learned
                     mean = reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar)
-                    log_var = _spread(reverse_log_variance(t, alpha_bar, variance="small"), mean).expand_as(mean)
+                    log_var = per_example(reverse_log_variance(t, alpha_bar, variance="small"), mean).expand_as(mean)
                     nats = -discretized_gaussian_log_prob(x0, mean, log_var, num_levels=self.recipe.num_levels)
                     terms = dict.fromkeys(bounds, nats)
                 else:

@@ -16,7 +16,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.diffusion.ddim_inference import ddim_invert, ddim_sample, spherical_interpolation
 from practice_torch.diffusion.elbo import _bits_by_term, prior_kl
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _level, cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
+from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import convert_prediction, velocity
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.engine.artifacts import Audio, ImageGrid
@@ -24,6 +24,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
 from practice_torch.foundations.training_practice import ema_update
+from practice_torch.levels import level_at
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
 from practice_torch.networks.image_judge import Judge, spread_within
 from practice_torch.networks.unet import Sizes
@@ -78,7 +79,7 @@ def min_snr_weight(t, alpha_bar, *, gamma=5.0, prediction="noise"):
     require_timesteps(alpha_bar, t=t)
     require(gamma > 0, f"gamma is {gamma}; it must be positive")
     require(prediction in _KINDS, f"prediction is {prediction!r}; it must be one of {', '.join(_KINDS)}")
-    signal = _level(t, alpha_bar)
+    signal = level_at(t, alpha_bar)
     limited = gamma * (1 - signal)  # what SNR (1 - a) = a is limited to
     match prediction:
         case "velocity":

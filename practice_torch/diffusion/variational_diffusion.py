@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn.functional import logsigmoid, softplus
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values, values_are_free
-from practice_torch.diffusion.noise_schedules import _spread
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.levels import per_example
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import diffusion as pictures
@@ -40,7 +40,7 @@ def variance_preserving_sample(x0, noise, log_snr):
     """
     require_same_shape(x0=x0, noise=noise)
     _require_one_each(x0, log_snr=log_snr)
-    return _spread(_alpha(log_snr), x0) * x0 + _spread(_alpha(-log_snr), x0) * noise
+    return per_example(_alpha(log_snr), x0) * x0 + per_example(_alpha(-log_snr), x0) * noise
 
 
 def posterior(z_t, x0, log_snr_t, log_snr_s):
@@ -57,7 +57,7 @@ def posterior(z_t, x0, log_snr_t, log_snr_s):
     fall = _fall(z_t, log_snr_s, log_snr_t)
     # (1 - c) alpha_s/alpha_t in one exponential: far down, 1/alpha_t would overflow before 1 - c brings it back
     of_z = torch.exp((logsigmoid(log_snr_s) - logsigmoid(log_snr_t)) / 2 - fall)
-    mean = _spread(of_z, z_t) * z_t + _spread(_alpha(log_snr_s) * _share(fall), x0) * x0
+    mean = per_example(of_z, z_t) * z_t + per_example(_alpha(log_snr_s) * _share(fall), x0) * x0
     return mean, (logsigmoid(-log_snr_s) + _log_share(fall)).to(z_t.dtype)
 
 
@@ -104,9 +104,9 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     require(whole, f"x0_index has dtype {str(x0_index.dtype).removeprefix('torch.')}; it must be integers")
     require_values("x0_index", x0_index, lambda i: (i >= 0) & (i < len(values)), f"in 0..{len(values) - 1}")
     index = x0_index.long().unsqueeze(-1)
-    z, right = (z0 / _spread(_alpha(log_snr_0), z0)).unsqueeze(-1), values[index]
+    z, right = (z0 / per_example(_alpha(log_snr_0), z0)).unsqueeze(-1), values[index]
     # minus the log-odds of the right value against each: squares are taken of nothing, so nothing of e^lambda z^2 cancels
-    log_odds = (right - values) * (z - (right + values) / 2) * _spread(log_snr_0.exp(), z)
+    log_odds = (right - values) * (z - (right + values) / 2) * per_example(log_snr_0.exp(), z)
     rivals = (-log_odds).scatter(-1, index, -torch.inf).logsumexp(-1)
     return logsigmoid(-rivals).reshape(len(z0), -1).sum(1)
 
@@ -255,7 +255,7 @@ class VariationalDiffusionExperiment(nn.Module):
         for level_t, level_s in itertools.pairwise(levels):
             level_t, level_s = level_t.expand(count), level_s.expand(count)
             mean, log_var = posterior(z, self._data(z, level_t), level_t, level_s)
-            z = mean + _spread((log_var / 2).exp(), z) * self._noise(z.shape)
+            z = mean + per_example((log_var / 2).exp(), z) * self._noise(z.shape)
         nearest = (self._data(z, levels[-1].expand(count)).unsqueeze(-1) - self.values).abs().argmin(-1)
         caption = f"Drawn in {self.recipe.sampling_steps} steps from noise"
         return {"samples": ImageGrid(nearest / (self.recipe.num_levels - 1), 8, caption)}
@@ -282,7 +282,7 @@ class VariationalDiffusionExperiment(nn.Module):
 
     def _data(self, z, log_snr):
         """The data that the predicted noise leaves, within the values' range."""
-        x0 = (z - _spread(_alpha(-log_snr), z) * self.predictor(z, log_snr)) / _spread(_alpha(log_snr), z)
+        x0 = (z - per_example(_alpha(-log_snr), z) * self.predictor(z, log_snr)) / per_example(_alpha(log_snr), z)
         return x0.clamp(-1, 1)
 
     def _index(self, image):

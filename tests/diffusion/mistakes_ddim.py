@@ -5,6 +5,7 @@ import torch
 from practice_torch.diffusion import ddim as right
 from practice_torch.diffusion.ancestral_sampling import ddpm_step
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
+from practice_torch.levels import level_at
 from tests.mistakes import Mistake
 
 
@@ -63,7 +64,7 @@ def _by_variances(t, s, alpha_bar, *, eta):
 def _through_the_noise(x0, x_t, t, s, alpha_bar, *, eta):
     right.non_markovian_mean(x0, x_t, t, s, alpha_bar, eta=eta)
     sigma, rest = right._deviations(t, s, alpha_bar, eta)
-    before = right._level(s, alpha_bar)
+    before = level_at(s, alpha_bar)
     return _over(before.sqrt(), x0) * x0 + _over(rest, x0) * noise_from_x0(x_t, x0, t, alpha_bar)
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from practice_torch.diffusion import reverse_process as right
+from practice_torch.levels import beta_at, level_at
 from tests.mistakes import Mistake
 
 
@@ -58,7 +59,7 @@ def _interpolated(v, t, alpha_bar, *, logs=True, weight=lambda v: (v + 1) / 2, f
 def _by_precisions(x0, x_t, t, alpha_bar):
     """Two Gaussian pulls, each weighted by its precision; the first one is infinitely strong at t = 1."""
     right.posterior_mean(x0, x_t, t, alpha_bar)
-    before, after, beta = right._level(t - 1, alpha_bar), right._level(t, alpha_bar), right._beta(t, alpha_bar)
+    before, after, beta = level_at(t - 1, alpha_bar), level_at(t, alpha_bar), beta_at(t, alpha_bar)
     from_noisy = (after / before).sqrt() / beta * (1 - before)  # both precisions times 1 - a_(t-1)
     total = after / before / beta * (1 - before) + 1
     return _over(before.sqrt() / total, x0) * x0 + _over(from_noisy / total, x_t) * x_t

@@ -6,7 +6,7 @@ from torch.nn import functional
 from practice_torch.diffusion import simple_loss as right
 from practice_torch.diffusion.elbo import denoising_kl
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import _spread
+from practice_torch.levels import per_example
 from tests.mistakes import Mistake
 
 
@@ -21,7 +21,7 @@ def _error(prediction, target, *, root=False, mean=False, batch=False, absolute=
 
 def _simple(x0, t, noise, denoise_fn, alpha_bar, *, data=False, detach=False, level=0, time=0, powers=(0.5, 0.5), **how):
     right.simple_loss(x0, t, noise, denoise_fn, alpha_bar)
-    kept = _spread(alpha_bar[(t.long() - level).clamp(min=0)], x0)
+    kept = per_example(alpha_bar[(t.long() - level).clamp(min=0)], x0)
     x_t = kept ** powers[0] * x0 + (1 - kept) ** powers[1] * noise
     prediction = denoise_fn(x_t.detach() if detach else x_t, t - time)
     return _error(prediction, x0 if data else noise, **how)
@@ -48,7 +48,7 @@ def _weighted(x0, t, noise, denoise_fn, alpha_bar, *, variance="large", operatio
 
 def _learned(x0, x_t, t, noise_pred, v, alpha_bar, *, stop="noise_pred", v_of=lambda v: v, reverse=False, mean=False, logs=True):
     right.learned_variance_loss(x0, x_t, t, noise_pred, v, alpha_bar)
-    log_var_q = _spread(right.posterior_log_variance(t, alpha_bar), x_t).expand_as(x_t)
+    log_var_q = per_example(right.posterior_log_variance(t, alpha_bar), x_t).expand_as(x_t)
     noise_pred = noise_pred.detach() if stop == "noise_pred" else noise_pred
     mean_p = right.reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar)
     mean_p = mean_p.detach() if stop == "mean" else mean_p

@@ -105,4 +105,3 @@ def test_the_chain_compiles_as_a_whole_in_the_theory_wing():
     np.testing.assert_allclose(sample(x_T, noises, alpha_bar), eager, rtol=1e-12)
     jaxpr = str(jax.make_jaxpr(sample)(x_T, noises, alpha_bar))
     assert jaxpr.count("scan[") == 1 and len(jaxpr) < 20_000
-

@@ -12,7 +12,7 @@ import numpy as np
 from theory_jax.arguments import require, require_rank, require_same_shape, require_schedule, require_timesteps, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_from, forward_sample, forward_step
-from theory_jax.diffusion.noise_schedules import _beta, _spread, cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.diffusion.reverse_process import (
     _share_of_noise,
@@ -21,6 +21,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
+from theory_jax.levels import beta_at, per_example
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):
@@ -41,7 +42,7 @@ def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=No
     else:
         x0 = jnp.clip(x0_from_noise(x_t, noise_pred, t, alpha_bar), -clip, clip)
         mean = posterior_mean(x0, x_t, t, alpha_bar)
-    return mean + _spread(_deviation(t, alpha_bar, variance), noise) * noise
+    return mean + per_example(_deviation(t, alpha_bar, variance), noise) * noise
 
 
 def ddpm_sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=None):
@@ -98,7 +99,7 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     below = math.floor(place)
     above = min(below + 1, magnitudes.shape[1] - 1)
     scale = magnitudes[:, below] + (place - below) * (magnitudes[:, above] - magnitudes[:, below])
-    scale = _spread(jnp.maximum(scale, minimum), x0_pred)
+    scale = per_example(jnp.maximum(scale, minimum), x0_pred)
     return jnp.clip(x0_pred, -scale, scale) / scale
 
 
@@ -135,7 +136,7 @@ def _noised_variance(c, a):
 def _deviation(t, alpha_bar, variance):
     """sigma_t, [B]: the root of beta_t or of beta~_t, and 0 at t = 1, where it has no slope either."""
     first = t == 1
-    squared = _beta(t, alpha_bar)
+    squared = beta_at(t, alpha_bar)
     if variance == "small":
         squared = squared * _share_of_noise(t, alpha_bar)
     return jnp.where(first, 0.0, jnp.sqrt(jnp.where(first, 1.0, squared)))
@@ -190,7 +191,7 @@ def _best_noise(c, alpha_bar):
     """E(noise | x_t) for data N(0, c), c a number or one for each entry of the last axis; as a denoise_fn."""
 
     def denoise_fn(x, t):
-        a = _spread(alpha_bar[t], x)
+        a = per_example(alpha_bar[t], x)
         return jnp.sqrt(1 - a) / _noised_variance(c, a) * x
 
     return denoise_fn

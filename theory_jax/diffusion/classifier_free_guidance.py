@@ -10,9 +10,10 @@ import numpy as np
 from theory_jax.arguments import require, require_rank, require_same_shape, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_noise
-from theory_jax.diffusion.noise_schedules import _spread, cosine_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.parameterizations import convert_prediction
 from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score
+from theory_jax.levels import per_example
 
 
 def guide(conditional, unconditional, *, scale):
@@ -58,7 +59,7 @@ def rescale(guided, conditional, *, mix=0.7):
     require_values("max(guided) - min(guided)", width, lambda w: w > 0, "positive: a constant prediction has no spread to scale")
     require(0 <= mix <= 1, f"mix is {mix}; it must be in [0, 1]")
     ratio = _deviation(conditional) / _deviation(guided)
-    return guided * _spread(mix * ratio + (1 - mix), guided)
+    return guided * per_example(mix * ratio + (1 - mix), guided)
 
 
 def interval_scale(t, *, scale, low, high):

@@ -11,7 +11,7 @@ import numpy as np
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.score_prediction import (
     _log_joint,
     diffused_mixture,
@@ -19,6 +19,7 @@ from theory_jax.diffusion.score_prediction import (
     mixture_score,
     score_from_noise,
 )
+from theory_jax.levels import level_at, per_example
 
 
 def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
@@ -67,7 +68,7 @@ def guided_mean(mean, log_var, gradient, *, scale):
     given, allowed = list(jnp.shape(log_var)), [list(jnp.shape(mean)[:1]), list(jnp.shape(mean))]
     require(given in allowed, f"log_var has shape {given}; it must have shape {allowed[0]} or {allowed[1]}")
     variance = jnp.exp(log_var)
-    return mean + scale * (_spread(variance, mean) if jnp.ndim(log_var) == 1 else variance) * gradient
+    return mean + scale * (per_example(variance, mean) if jnp.ndim(log_var) == 1 else variance) * gradient
 
 
 def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
@@ -79,7 +80,7 @@ def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
     """
     require_same_shape(noise_pred=noise_pred, gradient=gradient)
     require_timesteps(alpha_bar, noise_pred, t=t)
-    return noise_pred - scale * _spread(jnp.sqrt(1 - _level(t, alpha_bar)), noise_pred) * gradient
+    return noise_pred - scale * per_example(jnp.sqrt(1 - level_at(t, alpha_bar)), noise_pred) * gradient
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

@@ -13,9 +13,10 @@ from theory_jax.arguments import require, require_same_shape, require_timesteps,
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.ancestral_sampling import _require_clip, ddpm_step
 from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar, log_snr
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean
+from theory_jax.levels import level_at, per_example
 
 
 def ddim_sigma(t, s, alpha_bar, *, eta):
@@ -39,10 +40,10 @@ def non_markovian_mean(x0, x_t, t, s, alpha_bar, *, eta):
     """
     require_same_shape(x0=x0, x_t=x_t)
     _require_jump(alpha_bar, x_t, t, s, eta)
-    a_t, a_s = _level(t, alpha_bar), _level(s, alpha_bar)
+    a_t, a_s = level_at(t, alpha_bar), level_at(s, alpha_bar)
     _, rest = _sigma_and_rest(t, s, alpha_bar, eta)
-    noise = (x_t - _spread(jnp.sqrt(a_t), x_t) * x0) / _spread(jnp.sqrt(1 - a_t), x_t)
-    return _spread(jnp.sqrt(a_s), x_t) * x0 + _spread(rest, x_t) * noise
+    noise = (x_t - per_example(jnp.sqrt(a_t), x_t) * x0) / per_example(jnp.sqrt(1 - a_t), x_t)
+    return per_example(jnp.sqrt(a_s), x_t) * x0 + per_example(rest, x_t) * noise
 
 
 def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
@@ -62,12 +63,12 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
     if clip is not None:
         x0 = jnp.clip(x0, -clip, clip)
     sigma, _ = _sigma_and_rest(t, s, alpha_bar, eta)
-    return non_markovian_mean(x0, x_t, t, s, alpha_bar, eta=eta) + _spread(sigma, noise) * noise
+    return non_markovian_mean(x0, x_t, t, s, alpha_bar, eta=eta) + per_example(sigma, noise) * noise
 
 
 def _sigma_and_rest(t, s, alpha_bar, eta):
     """sigma and sqrt(1 - a_s - sigma^2), [B]: the noise of level s, of variance 1 - a_s, divided into new and old."""
-    deviation = jnp.sqrt(1 - _level(s, alpha_bar))  # 0 at s = 0, without a slope
+    deviation = jnp.sqrt(1 - level_at(s, alpha_bar))  # 0 at s = 0, without a slope
     new, old = _shares(t, s, alpha_bar, eta)
     return eta * deviation * jnp.sqrt(new), deviation * jnp.sqrt(old)
 
@@ -75,7 +76,7 @@ def _sigma_and_rest(t, s, alpha_bar, eta):
 def _shares(t, s, alpha_bar, eta):
     """(1 - a_t/a_s)/(1 - a_t), which times eta^2 is the new noise's share; and the old noise's, as a sum without cancellation.
     At s = 0 there is no noise to share, and nothing here has a slope."""
-    a_t, a_s = _level(t, alpha_bar), _level(s, alpha_bar)
+    a_t, a_s = level_at(t, alpha_bar), level_at(s, alpha_bar)
     new = (a_s - a_t) / (a_s * (1 - a_t))
     old = (1 - eta**2) + eta**2 * a_t * (1 - a_s) / (a_s * (1 - a_t))
     return jnp.where(s == 0, 1.0, new), jnp.where(s == 0, 1.0, old)

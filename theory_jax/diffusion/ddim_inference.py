@@ -15,7 +15,8 @@ from theory_jax.arguments import require, require_same_shape, require_timesteps,
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
 from theory_jax.diffusion.ddim import _require_eta, ddim_step
-from theory_jax.diffusion.noise_schedules import _level, _spread, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
+from theory_jax.levels import level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
 
@@ -82,7 +83,7 @@ def ddim_invert(x0, timesteps, denoise_fn, alpha_bar):
 
     def step(x_s, levels):
         s, t = (jnp.full(x_s.shape[0], level) for level in levels)
-        a_s, a_t = (_spread(_level(level, alpha_bar), x_s) for level in (s, t))
+        a_s, a_t = (per_example(level_at(level, alpha_bar), x_s) for level in (s, t))
         noise = denoise_fn(x_s, t)
         x0_pred = (x_s - jnp.sqrt(1 - a_s) * noise) / jnp.sqrt(a_s)
         return jnp.sqrt(a_t) * x0_pred + jnp.sqrt(1 - a_t) * noise, None
@@ -108,21 +109,21 @@ def spherical_interpolation(a, b, weight):
     lengths = jnp.sqrt(jnp.where(some, squares, 1.0))
     straight = ~some | (jnp.abs(dot / lengths[0] / lengths[1]) > _PARALLEL)
     # The sine is the length of what b has beside a. The angle from both: an arc cosine alone is blunt near its ends.
-    unit_a, unit_b = (flat / _spread(length, flat) for flat, length in zip((flat_a, flat_b), lengths, strict=True))
+    unit_a, unit_b = (flat / per_example(length, flat) for flat, length in zip((flat_a, flat_b), lengths, strict=True))
     cosine = jnp.sum(unit_a * unit_b, axis=1)
     beside = jnp.sum((unit_b - cosine[:, None] * unit_a) ** 2, axis=1)
     sine = jnp.sqrt(jnp.where(straight, 1.0, beside))
     angle = jnp.arctan2(sine, jnp.where(straight, 0.0, cosine))
     of_a = jnp.where(straight, 1 - weight, jnp.sin((1 - weight) * angle) / sine)
     of_b = jnp.where(straight, weight, jnp.sin(weight * angle) / sine)
-    return _spread(of_a, a) * a + _spread(of_b, b) * b
+    return per_example(of_a, a) * a + per_example(of_b, b) * b
 
 
 def _require_path(timesteps, alpha_bar):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(jnp.shape(timesteps)[0] >= 1, "timesteps is empty; there is at least one step to the data")
     require_values("timesteps", timesteps, lambda t: np.append(True, t[1:] < t[:-1]), "below the one before it")
-    _require_signal("alpha_bar[timesteps]", _level(timesteps, alpha_bar))
+    _require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
@@ -147,7 +148,7 @@ def _best_noise(c, alpha_bar):
     """E(noise | x_t) for data N(0, c), c along the last axis."""
 
     def denoise_fn(x, t):
-        a = _spread(alpha_bar[t], x)
+        a = per_example(alpha_bar[t], x)
         return jnp.sqrt(1 - a) / ((1 - a) + a * c) * x
 
     return denoise_fn
@@ -222,7 +223,7 @@ def inversion_is_exact_for_noise_that_does_not_depend_on_x():
     x0 = jax.random.normal(jax.random.key(0), (4, 3), dtype=float)
 
     def by_level(x, t):
-        return 0 * x + _spread(jnp.sin(t / 100.0), x)
+        return 0 * x + per_example(jnp.sin(t / 100.0), x)
 
     return _down(ddim_invert(x0, levels, by_level, alpha_bar), levels, by_level, alpha_bar), x0
 

@@ -13,7 +13,7 @@ from jax.scipy.special import erfc
 from theory_jax.arguments import require, require_same_shape, require_schedule, require_timesteps, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_marginal, forward_sample
-from theory_jax.diffusion.noise_schedules import _log_rest, _spread, cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
     posterior_log_variance,
     posterior_mean,
@@ -21,6 +21,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
+from theory_jax.levels import log_rest, per_example
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -45,7 +46,7 @@ def prior_kl(x0, alpha_bar):
     """
     require_schedule(alpha_bar)
     a = alpha_bar[-1]
-    return _sum((a * x0**2 - a - _log_rest(a)).astype(x0.dtype)) / 2
+    return _sum((a * x0**2 - a - log_rest(a)).astype(x0.dtype)) / 2
 
 
 def denoising_kl(x0, x_t, t, noise_pred, alpha_bar, *, variance="large"):
@@ -126,7 +127,7 @@ def _sum(x):
 
 def _everywhere(coefficient, x):
     """A coefficient of every example, [B], in every entry of x."""
-    return jnp.broadcast_to(_spread(coefficient, x), x.shape)
+    return jnp.broadcast_to(per_example(coefficient, x), x.shape)
 
 
 def _on_grid(x, cells):
@@ -141,7 +142,7 @@ def _log_cell(z, r):
     def tails(z, r):
         """The far tail is at most e^-2 of the near one: a difference of logarithms."""
         near, far = _log_cdf(r - z), _log_cdf(-r - z)
-        return near + _log_rest(jnp.exp(far - near))
+        return near + log_rest(jnp.exp(far - near))
 
     def density(z, r):
         """The density in the middle, the width, and the mean of what the density does across: Gauss-Legendre."""
@@ -166,7 +167,7 @@ def _log_cdf(z):
     shares = jnp.sum(jnp.asarray(_SHARES, z.dtype) / (y_far[..., None] ** 2 + jnp.asarray(_MIDPOINTS, z.dtype) ** 2), axis=-1)
     tail = jnp.log(y_far * shares) - y_far**2
     near = jnp.log(erfc(jnp.where(far, 0.0, y)) / 2)
-    right = _log_rest(erfc(jnp.where(left, 0.0, -y)) / 2)
+    right = log_rest(erfc(jnp.where(left, 0.0, -y)) / 2)
     return jnp.where(far, tail, jnp.where(left, near, right))
 
 

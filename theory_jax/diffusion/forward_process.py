@@ -14,7 +14,8 @@ from scipy.integrate import simpson
 
 from theory_jax.arguments import require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.noise_schedules import _beta, _level, _log_rest, _spread, cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
+from theory_jax.levels import beta_at, level_at, log_rest, per_example
 
 
 def forward_step(x_prev, t, noise, alpha_bar):
@@ -26,8 +27,8 @@ def forward_step(x_prev, t, noise, alpha_bar):
     """
     require_same_shape(x_prev=x_prev, noise=noise)
     require_timesteps(alpha_bar, x_prev, t=t)
-    kept = _level(t, alpha_bar) / _level(t - 1, alpha_bar)
-    return _spread(jnp.sqrt(kept), x_prev) * x_prev + _spread(jnp.sqrt(_beta(t, alpha_bar)), noise) * noise
+    kept = level_at(t, alpha_bar) / level_at(t - 1, alpha_bar)
+    return per_example(jnp.sqrt(kept), x_prev) * x_prev + per_example(jnp.sqrt(beta_at(t, alpha_bar)), noise) * noise
 
 
 def forward_sample(x0, t, noise, alpha_bar):
@@ -39,8 +40,8 @@ def forward_sample(x0, t, noise, alpha_bar):
     """
     require_same_shape(x0=x0, noise=noise)
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    a = _level(t, alpha_bar)
-    return _spread(jnp.sqrt(a), x0) * x0 + _spread(jnp.sqrt(1 - a), noise) * noise
+    a = level_at(t, alpha_bar)
+    return per_example(jnp.sqrt(a), x0) * x0 + per_example(jnp.sqrt(1 - a), noise) * noise
 
 
 def forward_from(x_s, s, t, noise, alpha_bar):
@@ -54,7 +55,7 @@ def forward_from(x_s, s, t, noise, alpha_bar):
     require_timesteps(alpha_bar, x_s, lowest=0, s=s, t=t)
     require_values("s", s, lambda s: s <= t, "at most t: noise is not taken away")
     r, rest = _ratio(s, t, alpha_bar)
-    return _spread(jnp.sqrt(r), x_s) * x_s + _spread(jnp.sqrt(rest), noise) * noise
+    return per_example(jnp.sqrt(r), x_s) * x_s + per_example(jnp.sqrt(rest), noise) * noise
 
 
 def forward_marginal(x0, t, alpha_bar):
@@ -65,8 +66,8 @@ def forward_marginal(x0, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...], [B]
     """
     require_timesteps(alpha_bar, x0, lowest=0, t=t)
-    a = _level(t, alpha_bar)
-    return _spread(jnp.sqrt(a), x0) * x0, _log_rest(a).astype(x0.dtype)
+    a = level_at(t, alpha_bar)
+    return per_example(jnp.sqrt(a), x0) * x0, log_rest(a).astype(x0.dtype)
 
 
 def forward_log_prob(x_t, x_s, s, t, alpha_bar):
@@ -80,16 +81,16 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
     require_timesteps(alpha_bar, x_t, lowest=0, s=s, t=t)
     require_values("s", s, lambda s: s < t, "below t: without a step there is no density")
     r, rest = _ratio(s, t, alpha_bar)
-    z = (x_t - _spread(jnp.sqrt(r), x_s) * x_s) / _spread(jnp.sqrt(rest), x_t)
-    log_scale = _spread(jnp.log(rest), x_t) / 2
+    z = (x_t - per_example(jnp.sqrt(r), x_s) * x_s) / per_example(jnp.sqrt(rest), x_t)
+    log_scale = per_example(jnp.log(rest), x_t) / 2
     return jnp.sum(-(z**2) / 2 - log_scale - math.log(2 * math.pi) / 2, axis=tuple(range(1, x_t.ndim)))
 
 
 def _ratio(s, t, alpha_bar):
     """r = a_t/a_s and 1 - r; the constants 1 and 0 where s = t, also at the end of a schedule with a_T = 0."""
     still = s == t
-    a_s = jnp.where(still, 1.0, _level(s, alpha_bar))
-    a_t = jnp.where(still, 1.0, _level(t, alpha_bar))
+    a_s = jnp.where(still, 1.0, level_at(s, alpha_bar))
+    a_t = jnp.where(still, 1.0, level_at(t, alpha_bar))
     return a_t / a_s, (a_s - a_t) / a_s
 
 

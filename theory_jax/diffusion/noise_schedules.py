@@ -12,6 +12,7 @@ import sympy as sp
 
 from theory_jax.arguments import require, require_rank, require_schedule, require_values
 from theory_jax.derivation import Derivation
+from theory_jax.levels import log_rest
 
 
 def alpha_bar_from_betas(betas):
@@ -109,7 +110,7 @@ def log_snr(alpha_bar):
     [...] -> [...]
     """
     _require_shares(alpha_bar)
-    return jnp.log(alpha_bar) - _log_rest(alpha_bar)
+    return jnp.log(alpha_bar) - log_rest(alpha_bar)
 
 
 def alpha_bar_from_log_snr(log_snr):
@@ -139,13 +140,6 @@ def shift_log_snr(alpha_bar, *, base_resolution, resolution):
     return alpha_bar / (alpha_bar + noise)
 
 
-def _log_rest(share):
-    """log(1 - a), with a = 0 and 1 among its values. XLA's log1p on CPU is trustworthy for positive arguments only."""
-    small = share < 0.5
-    odds = jnp.where(small, share, 0.0) / (1 - jnp.where(small, share, 0.0))
-    return jnp.where(small, -jnp.log1p(odds), jnp.log(1 - jnp.where(small, 0.5, share)))
-
-
 def _require_steps(num_steps):
     require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
 
@@ -157,26 +151,6 @@ def _require_betas(**betas):
 
 def _require_shares(alpha_bar):
     require_values("alpha_bar", alpha_bar, lambda a: (a >= 0) & (a <= 1), "in [0, 1]")
-
-
-# ---------------------------------------------------------------------------------------------------- read by the whole family
-
-
-def _level(t, alpha_bar):
-    """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
-    slope, and gets none."""
-    return jnp.where(t == 0, 1.0, jnp.take(alpha_bar, t, mode="clip"))  # the checks of t refuse what would have to be clipped
-
-
-def _beta(t, alpha_bar):
-    """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
-    before = _level(t - 1, alpha_bar)
-    return (before - _level(t, alpha_bar)) / before
-
-
-def _spread(coefficient, x):
-    """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
-    return jnp.expand_dims(coefficient.astype(x.dtype), tuple(range(1, x.ndim)))
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

@@ -11,7 +11,8 @@ import sympy as sp
 from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import _beta, _level, _spread, cosine_alpha_bar, log_snr
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
+from theory_jax.levels import beta_at, level_at, per_example
 
 _PREDICTIONS = ("noise", "x0", "velocity", "score", "mean")
 
@@ -129,10 +130,10 @@ def loss_ratio(t, alpha_bar, *, target):
     """
     require_timesteps(alpha_bar, t=t)
     require(target in _PREDICTIONS, f"target is {target!r}; it must be one of {', '.join(_PREDICTIONS)}")
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     if target == "mean":
         _require_signal(t, alpha_bar)
-        return _beta(t, alpha_bar) ** 2 * _level(t - 1, alpha_bar) / ((1 - a) * a)
+        return beta_at(t, alpha_bar) ** 2 * level_at(t - 1, alpha_bar) / ((1 - a) * a)
     if target == "x0":
         return (1 - a) / a
     if target == "velocity":
@@ -142,15 +143,15 @@ def loss_ratio(t, alpha_bar, *, target):
 
 def _roots(t, alpha_bar, x):
     """sqrt(a_t) and sqrt(1 - a_t), the cosine and the sine of the angle at x_t, each ready to meet the batch of x."""
-    a = _level(t, alpha_bar)
-    return _spread(jnp.sqrt(a), x), _spread(jnp.sqrt(1 - a), x)
+    a = level_at(t, alpha_bar)
+    return per_example(jnp.sqrt(a), x), per_example(jnp.sqrt(1 - a), x)
 
 
 def _posterior(t, alpha_bar, x):
     """The coefficients of x_0 and of x_t in the mean of q(x_(t-1) | x_t, x_0)."""
-    before, now = _level(t - 1, alpha_bar), _level(t, alpha_bar)
-    of_x0 = jnp.sqrt(before) * _beta(t, alpha_bar) / (1 - now)
-    return _spread(of_x0, x), _spread(jnp.sqrt(now / before) * (1 - before) / (1 - now), x)
+    before, now = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
+    of_x0 = jnp.sqrt(before) * beta_at(t, alpha_bar) / (1 - now)
+    return per_example(of_x0, x), per_example(jnp.sqrt(now / before) * (1 - before) / (1 - now), x)
 
 
 def _data_and_noise(prediction, x_t, t, alpha_bar, source):

@@ -13,7 +13,8 @@ import sympy as sp
 from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample, forward_step
-from theory_jax.diffusion.noise_schedules import _beta, _level, _spread, cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
+from theory_jax.levels import beta_at, level_at, per_example
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):
@@ -25,10 +26,10 @@ def posterior_mean(x0, x_t, t, alpha_bar):
     """
     require_same_shape(x0=x0, x_t=x_t)
     require_timesteps(alpha_bar, x_t, t=t)
-    a_t, a_prev = _level(t, alpha_bar), _level(t - 1, alpha_bar)
+    a_t, a_prev = level_at(t, alpha_bar), level_at(t - 1, alpha_bar)
     share = _share_of_noise(t, alpha_bar)  # what of x_t's noise was there a step before; beta_t/(1 - a_t) is a step's own share
-    own = _beta(t, alpha_bar) / (1 - a_t)
-    return _spread(jnp.sqrt(a_prev) * own, x0) * x0 + _spread(jnp.sqrt(a_t / a_prev) * share, x_t) * x_t
+    own = beta_at(t, alpha_bar) / (1 - a_t)
+    return per_example(jnp.sqrt(a_prev) * own, x0) * x0 + per_example(jnp.sqrt(a_t / a_prev) * share, x_t) * x_t
 
 
 def posterior_log_variance(t, alpha_bar):
@@ -40,7 +41,7 @@ def posterior_log_variance(t, alpha_bar):
     require_timesteps(alpha_bar, t=t)
     first = t == 1
     share = jnp.where(first, 1.0, _share_of_noise(t, alpha_bar))  # no slope of log 0 gets into what stands at t = 1
-    return jnp.where(first, -jnp.inf, jnp.log(_beta(t, alpha_bar)) + jnp.log(share))
+    return jnp.where(first, -jnp.inf, jnp.log(beta_at(t, alpha_bar)) + jnp.log(share))
 
 
 def reverse_log_variance(t, alpha_bar, *, variance="large"):
@@ -54,7 +55,7 @@ def reverse_log_variance(t, alpha_bar, *, variance="large"):
     require_timesteps(alpha_bar, t=t)
     require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
     if variance == "large":
-        return jnp.log(_beta(t, alpha_bar))
+        return jnp.log(beta_at(t, alpha_bar))
     _require_two_steps(alpha_bar)
     return posterior_log_variance(jnp.maximum(t, 2), alpha_bar)
 
@@ -68,11 +69,11 @@ def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred)
     require_timesteps(alpha_bar, x_t, t=t)
-    a_t = _level(t, alpha_bar)
+    a_t = level_at(t, alpha_bar)
     require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
-    root_kept = jnp.sqrt(a_t / _level(t - 1, alpha_bar))
-    removed = _spread(_beta(t, alpha_bar) / jnp.sqrt(1 - a_t), noise_pred) * noise_pred
-    return (x_t - removed) / _spread(root_kept, x_t)
+    root_kept = jnp.sqrt(a_t / level_at(t - 1, alpha_bar))
+    removed = per_example(beta_at(t, alpha_bar) / jnp.sqrt(1 - a_t), noise_pred) * noise_pred
+    return (x_t - removed) / per_example(root_kept, x_t)
 
 
 def interpolated_log_variance(v, t, alpha_bar):
@@ -88,12 +89,12 @@ def interpolated_log_variance(v, t, alpha_bar):
     w = (v + 1) / 2
     large = reverse_log_variance(t, alpha_bar, variance="large")
     small = reverse_log_variance(t, alpha_bar, variance="small")
-    return w * _spread(large, v) + (1 - w) * _spread(small, v)
+    return w * per_example(large, v) + (1 - w) * per_example(small, v)
 
 
 def _share_of_noise(t, alpha_bar):
     """(1 - a_(t-1))/(1 - a_t), which is beta~_t/beta_t."""
-    return (1 - _level(t - 1, alpha_bar)) / (1 - _level(t, alpha_bar))
+    return (1 - level_at(t - 1, alpha_bar)) / (1 - level_at(t, alpha_bar))
 
 
 def _require_two_steps(alpha_bar):

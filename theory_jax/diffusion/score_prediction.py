@@ -14,7 +14,8 @@ from scipy import stats
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import _level, _spread, cosine_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
+from theory_jax.levels import level_at, per_example
 
 
 def score_from_noise(noise, t, alpha_bar):
@@ -25,7 +26,7 @@ def score_from_noise(noise, t, alpha_bar):
     [B, ...], [B], [T+1] -> [B, ...]
     """
     require_timesteps(alpha_bar, noise, t=t)
-    return -noise / _spread(jnp.sqrt(1 - _level(t, alpha_bar)), noise)
+    return -noise / per_example(jnp.sqrt(1 - level_at(t, alpha_bar)), noise)
 
 
 def tweedie_mean(x_t, score, t, alpha_bar):
@@ -37,9 +38,9 @@ def tweedie_mean(x_t, score, t, alpha_bar):
     """
     require_same_shape(x_t=x_t, score=score)
     require_timesteps(alpha_bar, x_t, t=t)
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     require_values("alpha_bar[t]", a, lambda a: a > 0, "positive: where no signal is left, the score does not tell the data")
-    return (x_t + _spread(1 - a, x_t) * score) / _spread(jnp.sqrt(a), x_t)
+    return (x_t + per_example(1 - a, x_t) * score) / per_example(jnp.sqrt(a), x_t)
 
 
 def denoising_score_matching_loss(x0, noise, sigma, score_fn):
@@ -57,7 +58,7 @@ def denoising_score_matching_loss(x0, noise, sigma, score_fn):
     given, batch = list(jnp.shape(sigma)), list(jnp.shape(x0)[:1])
     require(given == batch, f"sigma has shape {given}; it must have one entry for each of {batch}")
     require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: without noise there is nothing to remove")
-    wide = _spread(sigma, x0)
+    wide = per_example(sigma, x0)
     score = score_fn(x0 + wide * noise, sigma)
     found, wanted = list(jnp.shape(score)), list(jnp.shape(x0))
     require(found == wanted, f"score_fn returned shape {found}; it must return that of x0, {wanted}")
@@ -75,9 +76,9 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
     require_rank(2, means=means)
     _require_components(means, log_vars=log_vars)
     require_timesteps(alpha_bar, lowest=0, t=t)
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     noised = jnp.where((t == 0)[:, None], log_vars, _log_diffused(a[:, None], log_vars))
-    return _spread(jnp.sqrt(a), means[None]) * means, noised.astype(log_vars.dtype)
+    return per_example(jnp.sqrt(a), means[None]) * means, noised.astype(log_vars.dtype)
 
 
 def mixture_log_prob(x, means, log_vars, log_weights):
@@ -109,15 +110,15 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     """
     require_timesteps(alpha_bar, x_t, t=t)
     _require_data(x_t, data)
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     batch, count = x_t.shape[0], data.shape[0]
     seen, points = x_t.reshape(batch, 1, -1), data.reshape(1, count, -1)
-    root = _spread(jnp.sqrt(a), seen)
+    root = per_example(jnp.sqrt(a), seen)
     # -||x - r y||^2 / 2 = r <x - r/2 y, y> up to a constant; measured from the data's center, where the least cancels
     center = jnp.mean(points, axis=1, keepdims=True)
     around = points - center
     products = jnp.sum((seen - root * (center + around / 2)) * around, axis=2)
-    weights = jax.nn.softmax(root[..., 0] * products / _spread(1 - a, products), axis=1)
+    weights = jax.nn.softmax(root[..., 0] * products / per_example(1 - a, products), axis=1)
     return jnp.tensordot(weights, data, axes=1)
 
 

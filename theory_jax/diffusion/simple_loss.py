@@ -13,7 +13,7 @@ from theory_jax.arguments import require_same_shape, require_timesteps, require_
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.elbo import denoising_kl, gaussian_kl
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import _beta, _level, _spread, cosine_alpha_bar, linear_alpha_bar, log_snr
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, log_snr
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
     posterior_log_variance,
@@ -21,6 +21,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
+from theory_jax.levels import beta_at, level_at, per_example
 
 
 def squared_error(prediction, target):
@@ -56,10 +57,10 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, lowest=2, t=t)
-    a_t, beta = _level(t, alpha_bar), _beta(t, alpha_bar)
+    a_t, beta = level_at(t, alpha_bar), beta_at(t, alpha_bar)
     require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
     variances = jnp.exp(reverse_log_variance(t, alpha_bar, variance=variance))
-    kept = a_t / _level(t - 1, alpha_bar)  # 1 - beta_t, whose digits a difference would lose where little is kept
+    kept = a_t / level_at(t - 1, alpha_bar)  # 1 - beta_t, whose digits a difference would lose where little is kept
     return beta**2 / (2 * variances * kept * (1 - a_t))
 
 
@@ -86,7 +87,7 @@ def learned_variance_loss(x0, x_t, t, noise_pred, v, alpha_bar):
     require_timesteps(alpha_bar, x0, lowest=2, t=t)
     return gaussian_kl(
         posterior_mean(x0, x_t, t, alpha_bar),
-        jnp.broadcast_to(_spread(posterior_log_variance(t, alpha_bar), x_t), x_t.shape),
+        jnp.broadcast_to(per_example(posterior_log_variance(t, alpha_bar), x_t), x_t.shape),
         reverse_mean_from_noise(x_t, jax.lax.stop_gradient(noise_pred), t, alpha_bar),
         interpolated_log_variance(v, t, alpha_bar),
     )

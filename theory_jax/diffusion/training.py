@@ -11,9 +11,10 @@ import numpy as np
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.noise_schedules import _level, cosine_alpha_bar
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.parameterizations import loss_ratio
 from theory_jax.foundations.training_practice import ema_update
+from theory_jax.levels import level_at
 
 
 def timesteps_from_uniforms(u, *, num_steps):
@@ -62,7 +63,7 @@ def min_snr_weight(t, alpha_bar, *, gamma=5.0, prediction="noise"):
     require(gamma > 0, f"gamma is {gamma}; it must be positive")
     allowed = ("noise", "x0", "velocity")
     require(prediction in allowed, f"prediction is {prediction!r}; it must be one of {', '.join(allowed)}")
-    a = _level(t, alpha_bar)
+    a = level_at(t, alpha_bar)
     snr = a / (1 - a)
     if prediction == "noise":
         limited = snr > gamma

@@ -14,10 +14,11 @@ from theory_jax.arguments import require, require_rank, require_same_shape, requ
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.elbo import denoising_kl
 from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.diffusion.noise_schedules import _spread, cosine_alpha_bar, log_snr
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
 from theory_jax.diffusion.parameterizations import noise_from_x0
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean
 from theory_jax.foundations.f_divergence import _expm1
+from theory_jax.levels import per_example
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):
@@ -40,7 +41,7 @@ def variance_preserving_sample(x0, noise, log_snr):
     """
     require_same_shape(x0=x0, noise=noise)
     _require_levels(x0, log_snr=log_snr)
-    return _spread(_signal(log_snr), x0) * x0 + _spread(_signal(-log_snr), x0) * noise
+    return per_example(_signal(log_snr), x0) * x0 + per_example(_signal(-log_snr), x0) * noise
 
 
 def posterior(z_t, x0, log_snr_t, log_snr_s):
@@ -57,7 +58,7 @@ def posterior(z_t, x0, log_snr_t, log_snr_s):
     _require_order(z_t, log_snr_s, log_snr_t)
     step = log_snr_t - log_snr_s
     kept = jnp.exp(step + (jax.nn.log_sigmoid(log_snr_s) - jax.nn.log_sigmoid(log_snr_t)) / 2)  # (1 - c) alpha_s/alpha_t
-    mean = _spread(kept, z_t) * z_t - _spread(_signal(log_snr_s) * _expm1(step), x0) * x0
+    mean = per_example(kept, z_t) * z_t - per_example(_signal(log_snr_s) * _expm1(step), x0) * x0
     return mean, (jax.nn.log_sigmoid(-log_snr_s) + _log_lost(step)).astype(z_t.dtype)
 
 
@@ -107,8 +108,8 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     require_values("x0_index", x0_index, lambda index: (index >= 0) & (index < count), f"in 0..{count - 1}")
     # Of two values v and w the log-odds are e^lambda (w - v) (z/alpha - (v + w)/2): the squares of z cancel on paper, not here.
     chosen = jnp.take(values, x0_index, mode="clip")[..., None]
-    center = (z0 / _spread(_signal(log_snr_0), z0))[..., None] - (values + chosen) / 2
-    log_odds = _spread(jnp.exp(log_snr_0), z0)[..., None] * (values - chosen) * center
+    center = (z0 / per_example(_signal(log_snr_0), z0))[..., None] - (values + chosen) / 2
+    log_odds = per_example(jnp.exp(log_snr_0), z0)[..., None] * (values - chosen) * center
     others = jnp.arange(count) != jnp.asarray(x0_index)[..., None]
     against = jax.nn.logsumexp(jnp.where(others, log_odds, -jnp.inf), axis=-1)
     # log 1/(1 + sum of the others' odds), exact where the right value is all but certain

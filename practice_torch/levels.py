@@ -1,0 +1,18 @@
+"""What the functions of diffusion do with a level: look it up, and bring it to the batch. Practice wing."""
+
+
+def level_at(t, alpha_bar):
+    """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
+    slope, and gets none."""
+    return alpha_bar[t.long()].where(t > 0, 1.0)  # .long(), because torch reads uint8 as a mask
+
+
+def beta_at(t, alpha_bar):
+    """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
+    before = level_at(t - 1, alpha_bar)
+    return (before - level_at(t, alpha_bar)) / before
+
+
+def per_example(coefficient, x):
+    """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
+    return coefficient.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
