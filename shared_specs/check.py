@@ -126,8 +126,10 @@ class Checker:
         cotangents = self._cotangents(row, arguments)
         wanted, gradients = reference.value_and_vjp(row.function, arguments, keys, cotangents)
 
-        def evaluate(moved, _):
-            results, pulled = reference.value_and_vjp(row.function, moved, keys, cotangents)
+        def evaluate(moved, seed):
+            rng = np.random.default_rng((seed, 2))
+            nudged = [nudge(cotangent, self.precision, rng) for cotangent in cotangents]  # an input of gradients, as others are
+            results, pulled = reference.value_and_vjp(row.function, moved, keys, nudged)
             return results + pulled
 
         limits = self._tolerances(row, evaluate, arguments, wanted + gradients)
