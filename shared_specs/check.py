@@ -167,16 +167,25 @@ class Checker:
 
     def _cotangents(self, row, arguments):
         """Normal draws of the results' shapes; zero for results that are integers."""
-        rng = np.random.default_rng(crc32(f"cotangent/{self.topic}/{row.function}/{row.case}".encode()))
-        shapes = self._reference(row).result_shapes(row.function, arguments)
-        return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
+        def draw():
+            rng = np.random.default_rng(crc32(f"cotangent/{self.topic}/{row.function}/{row.case}".encode()))
+            shapes = self._reference(row).result_shapes(row.function, arguments)
+            return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
+
+        return self._once(row, "cotangents", draw)
 
     def _tolerances(self, row, evaluate, arguments, wanted):
-        """The rule, measured once a row and precision however many backends are checked."""
-        key = (self.topic, id(row), self.precision)
+        """The rule, measured once a row and precision."""
+        return self._once(
+            row, self.precision, lambda: tolerances(evaluate, arguments, wanted, self.precision, row.frozen, row.cancels)
+        )
+
+    def _once(self, row, what, compute):
+        """What the reference says of a row, however many backends and precisions ask for it."""
+        key = (self.topic, id(row), what)
         if key not in _measured:
-            _measured[key] = tolerances(evaluate, arguments, wanted, self.precision, row.frozen, row.cancels)
-        return _measured[key]
+            _measured[key] = row, compute()  # a row that is held here keeps its id to itself
+        return _measured[key][1]
 
     def _central_differences(self, row, arguments, keys, cotangents, gradients):
         """The gradient under test along two random directions, against central differences of the reference.
@@ -353,7 +362,7 @@ class RowFault(Exception):
     """A row that cannot refuse what it says it refuses: the spec is at fault, not the implementation."""
 
 
-# Tolerances by topic, row and precision; rows live as long as their spec's module, so their ids do too.
+# By topic, row and quantity.
 _measured = {}
 
 

@@ -29,7 +29,8 @@ def owns(value):
 
 def to_native(array, precision):
     array = np.asarray(array)
-    return jax.numpy.asarray(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
+    # device_put, because asarray compiles a program that does nothing for every new shape
+    return jax.device_put(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
 
 
 def to_numpy(value):
