@@ -1,8 +1,13 @@
-"""Shared set-up: JAX computes in float64 before any test imports a topic; one BLAS thread where tests share the cores."""
+"""Shared set-up: JAX computes in float64, and compiles as in a check, before any test imports a topic; one BLAS thread where
+tests share the cores.
+"""
 
 import os
 
+from shared_specs.backends.xla_flags import QUICK
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
