@@ -4,8 +4,8 @@ tolerance = 16 x (largest change of the reference when every input moves to a ne
           + 16 u |reference|
 
 with u the unit roundoff of the precision under test, and the reference always in float64; of a gradient the cotangents are inputs
-like the others. An implementation that rounds its
-inputs and each operation once or a few times stays inside; a formula that is wrong does not.
+like the others. An implementation that rounds its inputs and each operation once or a few times stays inside; a formula that is
+wrong does not.
 """
 
 import numpy as np
