@@ -125,7 +125,6 @@ class GuidanceRecipe(Sizes, Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("num_steps", self.num_steps >= 4, "at least 4: accuracies are told by quarters of the levels")
-        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
         self._require("layers", self.layers >= 1, "at least 1")
         self._require("width", self.width >= 2 and self.width % 2 == 0, "even and at least 2")
         self._require("guidance", 0 <= self.guidance < float("inf"), "0 or positive, and finite")

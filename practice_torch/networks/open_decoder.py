@@ -5,7 +5,7 @@ import math
 from torch import nn
 from torch.nn import functional
 
-EPSILON = 1e-5
+from practice_torch.networks.decoder_transformer import EPSILON, DecoderBlock
 
 
 class Positions(nn.Module):
@@ -88,12 +88,4 @@ class OpenBlock(nn.Module):
     def _feed_forward(self, x):
         return self.down(functional.gelu(self.up(x), approximate="tanh"))
 
-    def parameters_by_name(self):
-        """The parameters by the names of autoregressive/transformer's decoder_block."""
-        query, key, value = self.query_key_value.weight.chunk(3)
-        return {
-            "attention_norm_weight": self.attention_norm.weight, "attention_norm_bias": self.attention_norm.bias,
-            "query_weight": query, "key_weight": key, "value_weight": value, "output_weight": self.output.weight,
-            "feed_forward_norm_weight": self.feed_forward_norm.weight, "feed_forward_norm_bias": self.feed_forward_norm.bias,
-            "up_weight": self.up.weight, "up_bias": self.up.bias, "down_weight": self.down.weight, "down_bias": self.down.bias,
-        }  # fmt: skip
+    parameters_by_name = DecoderBlock.parameters_by_name  # the same layers under the same names

@@ -16,13 +16,6 @@ from practice_torch.data import text
 TINY = dict(context=8, width=16, heads=2, layers=3)
 
 
-@pytest.fixture(scope="module")
-def own_text(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "own.txt"
-    path.write_text("she sells sea shells by the sea shore, " * 60)
-    return path
-
-
 def untrained(own_text, **changes):
     recipe = dataclasses.replace(RECIPES["depth"], **TINY | dict(data=str(own_text)) | changes)
     train, held_out = text.load(own_text, **recipe.loading())
