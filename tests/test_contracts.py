@@ -65,3 +65,11 @@ def test_rows_have_names_of_their_own():
     for topic in load().built:
         names = [(type(row).__name__, getattr(row, "function", None), row.case) for row in spec_of(topic.path)]
         assert len(set(names)) == len(names), [name for name in names if names.count(name) > 1]
+
+
+@pytest.mark.xdist_group("guard")
+def test_the_tests_of_a_topic_keep_to_one_process(request):
+    """Else every process compiles every topic, silently: pytest-xdist 3.8 forgets its groups under pytest 9.2."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("only where pytest-xdist runs the suite in groups (make test)")
+    assert request.node.nodeid.endswith("@guard")
