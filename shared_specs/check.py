@@ -119,12 +119,14 @@ class Checker:
         reference = self._reference(row)
         keys = _differentiated(row, arguments)
         if not keys:
-            wanted = reference.call(row.function, arguments)
+            wanted = self._once(row, "values", lambda: reference.call(row.function, arguments))
             limits = self._tolerances(row, lambda moved, _: reference.call(row.function, moved), arguments, wanted)
             return Measured(arguments, wanted, limits)
         # Values and gradients come from one compiled function of the reference, and so do their tolerances.
         cotangents = self._cotangents(row, arguments)
-        wanted, gradients = reference.value_and_vjp(row.function, arguments, keys, cotangents)
+        wanted, gradients = self._once(
+            row, "values and gradients", lambda: reference.value_and_vjp(row.function, arguments, keys, cotangents)
+        )
 
         def evaluate(moved, seed):
             rng = np.random.default_rng((seed, 2))
@@ -157,7 +159,7 @@ class Checker:
             worst, message = self._worst((g,), (w,), (limit,))
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
         if self.precision == "float64":
-            yield "central differences", *self._central_differences(row, asked.arguments, asked.keys, asked.cotangents, gradients)
+            yield "central differences", *self._central_differences(row, asked, gradients)
 
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
@@ -181,41 +183,28 @@ class Checker:
         )
 
     def _once(self, row, what, compute):
-        """What the reference says of a row, however many backends and precisions ask for it."""
-        key = (self.topic, id(row), what)
+        """What a reference says of a row, however many backends and precisions ask for it."""
+        key = (self.topic, id(row), id(self.reference), what)
         if key not in _measured:
-            _measured[key] = row, compute()  # a row that is held here keeps its id to itself
+            _measured[key] = (row, self.reference), compute()  # what is held here keeps its id to itself
         return _measured[key][1]
 
-    def _central_differences(self, row, arguments, keys, cotangents, gradients):
+    def _central_differences(self, row, asked, gradients):
         """The gradient under test along two random directions, against central differences of the reference.
 
         The tolerance is computed too: the differences at steps h and 2h tell the truncation error, and the rounding errors of
         the values and of the inputs, divided by the step, the rest.
         """
-        originals = dict(arrays_in(arguments))
+        originals = dict(arrays_in(asked.arguments))
         u = unit_roundoff("float64")
-        step = np.cbrt(u)
         worst, message = 0.0, ""
-        for seed in range(2):
-            rng = np.random.default_rng(seed)
-            direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in keys}
-
-            def along(h, direction=direction):
-                moved = with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()})
-                results = self._reference(row).value_and_vjp(row.function, moved, keys, cotangents)[0]
-                return [np.where(c == 0, 0.0, c * r) for c, r in zip(cotangents, results, strict=True)]
-
-            size = sum(float(np.sum(np.abs(part))) for part in along(0.0))
-            slopes = [
-                sum(float(np.sum(a - b)) for a, b in zip(along(h), along(-h), strict=True)) / (2 * h) for h in (step, 2 * step)
-            ]
-            claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, keys, strict=True))
+        for direction, size, slopes in self._once(row, "slopes", lambda: list(self._slopes(row, asked, np.cbrt(u)))):
+            claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, asked.keys, strict=True))
             inputs = sum(
                 float(np.sum(np.abs(g) * np.where(np.isfinite(originals[key]), np.abs(originals[key]), 0.0)))
-                for g, key in zip(gradients, keys, strict=True)
+                for g, key in zip(gradients, asked.keys, strict=True)
             )
-            rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / step
+            rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / np.cbrt(u)
             limit = 4 * abs(slopes[0] - slopes[1]) + rounding + 16 * u * abs(slopes[0])
             error = abs(claimed - slopes[0])
             here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf
@@ -223,6 +212,24 @@ class Checker:
                 worst = here if np.isfinite(here) else np.inf
                 message = "" if here <= 1 else f"the gradient gives a slope of {claimed:.9g}; central differences {slopes[0]:.9g}"
         return worst, message
+
+    def _slopes(self, row, asked, step):
+        """Two random directions; of <cotangent, result> along each, the magnitude and the central differences at step, 2 step."""
+        originals = dict(arrays_in(asked.arguments))
+        for seed in range(2):
+            rng = np.random.default_rng(seed)
+            direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in asked.keys}
+
+            def along(h, direction=direction):
+                moved = with_arrays(asked.arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()})
+                results = self._reference(row).value_and_vjp(row.function, moved, asked.keys, asked.cotangents)[0]
+                return [np.where(c == 0, 0.0, c * r) for c, r in zip(asked.cotangents, results, strict=True)]
+
+            size = sum(float(np.sum(np.abs(part))) for part in along(0.0))
+            slopes = [
+                sum(float(np.sum(a - b)) for a, b in zip(along(h), along(-h), strict=True)) / (2 * h) for h in (step, 2 * step)
+            ]
+            yield direction, size, slopes
 
     # ------------------------------------------------------------------------------------------------ Anchor
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from shared_specs.implementation import Implementation, flatten, leaves, with_arrays
+from shared_specs.implementation import Implementation, flatten, leaves, mapped, with_arrays
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
 
@@ -37,6 +37,17 @@ class Compiled(Implementation):
     def eager(self):
         """The same functions without jit: only there do their checks of values run."""
         return Implementation(self._plain, "jax", self.precision)
+
+    def _native(self, value):
+        """NumPy arrays as they are, in the precision: a compiled function takes them in faster than device_put does."""
+
+        def native(_, leaf):
+            if not isinstance(leaf, np.ndarray | np.floating):
+                return leaf
+            array = np.asarray(leaf)
+            return array.astype(self.precision, copy=False) if np.issubdtype(array.dtype, np.floating) else array
+
+        return mapped(value, native)
 
     def value_and_vjp(self, name, arguments, paths, cotangents):
         """As any implementation's, in one compiled function a case."""
@@ -107,7 +118,7 @@ def _compiled(function):
 
     def call(*positional, **keywords):
         arguments = signature.bind(*positional, **keywords).arguments
-        static = (name for name, value in arguments.items() if not any(isinstance(leaf, jax.Array) for _, leaf in leaves(value)))
+        static = (name for name, value in arguments.items() if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(value)))
         return compiled(tuple(static))(**arguments)
 
     return call
