@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -12,7 +13,7 @@ PRECISIONS = ("float64", "float32")
 
 def check_in_processes(topics, backends, jobs=0):
     """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core)."""
-    workers = min(jobs or len(os.sched_getaffinity(0)), len(topics))
+    workers = min(jobs or cpu_count(), len(topics))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -25,7 +25,9 @@ def records_in_processes(topics, *, jobs, debug=False):
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
-    workers = min(jobs or os.cpu_count() or 1, len(topics))
+    from joblib import cpu_count
+
+    workers = min(jobs or cpu_count(), len(topics))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(_record, topic, False, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):
@@ -40,6 +42,8 @@ def _progress(number, topics, topic):
 def _record(topic, pages, debug):
     """Run one derivation, print its page if asked to, and return what the JSON says of it."""
     began = time.perf_counter()
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()  # the last topic's programs: JAX compiles the slower the more of them it holds
     if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX begins; whoever only imports a topic gets fast code
         os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
     record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
