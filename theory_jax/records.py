@@ -28,11 +28,16 @@ def records_in_processes(topics, *, jobs, debug=False):
     from joblib import cpu_count
 
     workers = min(jobs or cpu_count(), len(topics))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         running = {pool.submit(_record, topic, False, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):
             _progress(number, topics, running[done])
         return [future.result() for future in running]
+
+
+def _one_thread():
+    """A process a core, each with one thread for NumPy: threads that wait for work would take the cores from the others."""
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _progress(number, topics, topic):
