@@ -197,14 +197,15 @@ class Checker:
         """
         originals = dict(arrays_in(asked.arguments))
         u = unit_roundoff("float64")
+        step = np.cbrt(u)
         worst, message = 0.0, ""
-        for direction, size, slopes in self._once(row, "slopes", lambda: list(self._slopes(row, asked, np.cbrt(u)))):
+        for direction, size, slopes in self._once(row, "slopes", lambda: list(self._slopes(row, asked, step))):
             claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, asked.keys, strict=True))
             inputs = sum(
                 float(np.sum(np.abs(g) * np.where(np.isfinite(originals[key]), np.abs(originals[key]), 0.0)))
                 for g, key in zip(gradients, asked.keys, strict=True)
             )
-            rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / np.cbrt(u)
+            rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / step
             limit = 4 * abs(slopes[0] - slopes[1]) + rounding + 16 * u * abs(slopes[0])
             error = abs(claimed - slopes[0])
             here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf

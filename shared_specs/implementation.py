@@ -144,9 +144,12 @@ class Implementation:
 
     def _native(self, value):
         def native(_, leaf):
-            return self.backend.to_native(leaf, self.precision) if isinstance(leaf, np.ndarray | np.floating) else leaf
+            return self._taken(leaf) if isinstance(leaf, np.ndarray | np.floating) else leaf
 
         return mapped(value, native)
+
+    def _taken(self, array):
+        return self.backend.to_native(array, self.precision)
 
 
 class Seen:

@@ -6,7 +6,8 @@ from importlib import import_module
 
 import numpy as np
 
-from shared_specs.implementation import Implementation, flatten, leaves, mapped, with_arrays
+from shared_specs.backends import backend
+from shared_specs.implementation import Implementation, flatten, leaves, with_arrays
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
 
@@ -38,16 +39,9 @@ class Compiled(Implementation):
         """The same functions without jit: only there do their checks of values run."""
         return Implementation(self._plain, "jax", self.precision)
 
-    def _native(self, value):
-        """NumPy arrays as they are, in the precision: a compiled function takes them in faster than device_put does."""
-
-        def native(_, leaf):
-            if not isinstance(leaf, np.ndarray | np.floating):
-                return leaf
-            array = np.asarray(leaf)
-            return array.astype(self.precision, copy=False) if np.issubdtype(array.dtype, np.floating) else array
-
-        return mapped(value, native)
+    def _taken(self, array):
+        """A NumPy array: a compiled function takes it in faster than device_put does."""
+        return backend("numpy").to_native(np.asarray(array), self.precision)
 
     def value_and_vjp(self, name, arguments, paths, cotangents):
         """As any implementation's, in one compiled function a case."""
