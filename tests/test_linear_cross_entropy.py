@@ -12,7 +12,8 @@ ROWS = 16
 
 @pytest.fixture(autouse=True)
 def blocks_of_16_rows(monkeypatch):
-    monkeypatch.setattr(module, "LOGITS", ROWS * 37 + 5)
+    monkeypatch.setattr(module, "MULTIPLE", ROWS // 2)
+    monkeypatch.setattr(module, "LOGITS", (ROWS + 3) * 37)
 
 
 def given(tokens, dtype=torch.float64, vocabulary=37, scale=1.0):

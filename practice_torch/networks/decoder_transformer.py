@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.networks.linear import Linear
 from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
 
 EPSILON = 1e-5
@@ -100,10 +101,10 @@ class DecoderBlock(nn.Module):
         super().__init__()
         self.heads, self.attention_dropout = heads, dropout
         self.attention_norm = nn.LayerNorm(width, eps=EPSILON)
-        self.query_key_value = nn.Linear(width, 3 * width, bias=False)  # one product instead of three
-        self.output = nn.Linear(width, width, bias=False)
+        self.query_key_value = Linear(width, 3 * width, bias=False)  # one product instead of three
+        self.output = Linear(width, width, bias=False)
         self.feed_forward_norm = nn.LayerNorm(width, eps=EPSILON)
-        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.up, self.down = Linear(width, inner), Linear(inner, width)
         nn.init.zeros_(self.up.bias)
         nn.init.zeros_(self.down.bias)
         self.dropout = nn.Dropout(dropout)

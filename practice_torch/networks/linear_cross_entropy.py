@@ -3,7 +3,8 @@
 import torch
 from torch.autograd.function import once_differentiable
 
-LOGITS = 25_000_000  # at a time: 100 MB of float32. Fewer are slower, as the gradient of W is added up once a block.
+LOGITS = 26_000_000  # at a time: 104 MB of float32. Fewer are slower, as the gradient of W is added up once a block.
+MULTIPLE = 64  # tokens: a block is a whole multiple, as MKL's tiles are
 
 
 def linear_cross_entropy(hidden, weight, targets):
@@ -20,10 +21,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, targets):
         gradients = (torch.empty_like(hidden), torch.zeros_like(weight)) if any(ctx.needs_input_grad) else None
-        rows, total = max(1, LOGITS // len(weight)), 0.0
+        rows, total = max(1, LOGITS // (len(weight) * MULTIPLE)) * MULTIPLE, 0.0
         for begin in range(0, len(hidden), rows):
             block = slice(begin, begin + rows)
-            total = total + _block(hidden[block], weight, targets[block, None], gradients and (gradients[0][block], gradients[1]))
+            total = total + _block(hidden[block], weight, targets[None, block], gradients and (gradients[0][block], gradients[1]))
         if gradients:
             ctx.save_for_backward(*gradients)
         ctx.count, ctx.handed_out = len(hidden), False
@@ -40,14 +41,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _block(hidden, weight, targets, gradients):
-    """The sum of a block's losses; its gradients are written into the first, and added to the second, of `gradients`."""
-    logits = hidden @ weight.T
+    """The sum of a block's losses; its gradients are written into the first, and added to the second, of `gradients`.
+
+    A token is a column: weight @ hidden.T takes a quarter less time in MKL than hidden @ weight.T.
+    """
+    logits = weight @ hidden.T
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    chosen, highest = logits.gather(-1, targets), logits.amax(-1, keepdim=True)
+    chosen, highest = logits.gather(0, targets), logits.amax(0)
     shares = logits.sub_(highest).exp_()  # in place: this memory is what there is to save
-    normalizer = shares.sum(-1, keepdim=True)
+    normalizer = shares.sum(0)
     if gradients:
-        residual = shares.div_(normalizer).scatter_add_(-1, targets, shares.new_full(targets.shape, -1.0)).to(weight.dtype)
-        gradients[0].copy_(residual @ weight)
-        gradients[1].addmm_(residual.T, hidden.to(weight.dtype))
+        residual = shares.div_(normalizer).scatter_add_(0, targets, shares.new_full(targets.shape, -1.0)).to(weight.dtype)
+        gradients[0].copy_(residual.T @ weight)
+        gradients[1].addmm_(residual, hidden.to(weight.dtype))
     return (highest + normalizer.log() - chosen).sum()

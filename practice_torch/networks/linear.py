@@ -1,0 +1,25 @@
+"""An affine map that is as fast for the one row of a generated token as its weights can be read."""
+
+import torch
+from torch import nn
+
+FEW = 2  # rows; from about four on, one product of matrices is as fast
+BLOCK = 64  # outputs
+
+
+class Linear(nn.Linear):
+    """nn.Linear; one or two rows on a CPU are a batch of products with 64 rows of the weight each.
+
+    MKL reads a matrix of float32 at 20 GB/s in such a batch, but at 8 GB/s in a product with one row (one core of an AMD EPYC
+    that sums an array at 24 GB/s; measured with matrices of 384 x 384 to 1536 x 384).
+    """
+
+    def forward(self, x):
+        """[..., in] -> [..., out]."""
+        rows = x.shape[:-1].numel()
+        if rows > FEW or rows == 0 or self.out_features % BLOCK or x.device.type != "cpu":
+            return super().forward(x)
+        blocks = self.weight.unflatten(0, (-1, BLOCK))
+        columns = x.reshape(rows, self.in_features).T.expand(len(blocks), -1, -1)
+        y = torch.bmm(blocks, columns).flatten(0, 1).T.reshape(*x.shape[:-1], self.out_features)
+        return y if self.bias is None else y + self.bias
