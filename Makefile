@@ -30,9 +30,8 @@ lint: $(VENV)/.installed-test  ## check the style of the source
 readme: $(VENV)/.installed  ## renew the tables of README.md from the syllabus
 	@$(IN_VENV) -m shared_specs.readme
 
-bench: $(VENV)/.installed-bench  ## run the comparisons with peers; installs them
-	@for script in $(filter-out gpu,$(notdir $(basename $(wildcard benchmarks/*.py)))); do \
-		echo "== $$script"; $(IN_VENV) -m benchmarks.$$script || exit 1; done
+bench: $(VENV)/.installed-bench  ## run the comparisons with peers, and print them in one table; installs the peers
+	@$(IN_VENV) -m benchmarks
 
 clean:  ## remove .venv and the caches; leaves runs/ alone
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

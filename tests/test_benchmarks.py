@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: equal work on both sides, and nothing kept that too few turns cannot bear."""
 
+import io
 import json
 import subprocess
 import sys
@@ -81,3 +82,27 @@ def test_the_gpu_benchmark_runs_at_toy_size():
     done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "bare loop" in done.stdout and "of the product's rate" in done.stdout
+
+
+def test_the_table_shows_what_is_kept_and_says_what_was_missed(tmp_path, monkeypatch):
+    from rich.console import Console
+
+    from benchmarks import __main__ as benchmarks
+
+    for path in benchmarks.RESULTS.glob("*.json"):
+        (tmp_path / path.name).write_text(path.read_text())
+    kept = json.loads((tmp_path / "generation.json").read_text())
+    kept["ratios"]["transformers"]["cpu"] = {"median": 1.234, "quartiles": [1.1, 1.3]}
+    (tmp_path / "generation.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(benchmarks, "RESULTS", tmp_path)
+    console = Console(width=120, file=io.StringIO())
+    console.print(benchmarks.table())
+    lines = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+    assert "generation transformers 1.23x 1.10 to 1.30 1.3x MISSED" in lines
+    assert any(line.startswith("generation without cache") and line.endswith("5x reached") for line in lines)
+
+
+def test_an_unknown_benchmark_is_named():
+    asked = subprocess.run([sys.executable, "-m", "benchmarks", "typo"], capture_output=True, text=True, cwd=ROOT)
+    assert asked.returncode == 2
+    assert "typo: the benchmarks are byte_pairs" in asked.stderr

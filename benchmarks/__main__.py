@@ -1,0 +1,76 @@
+"""Every comparison on this machine's CPU, one after another, and then one table of all results that are kept.
+
+    python -m benchmarks [NAME ...] [--table]
+
+Each is a script with options of its own (python -m benchmarks.NAME --help); those of a GPU are python -m benchmarks.gpu, and the
+thousand kills of resume run when they are named. Exit code: 1 if a goal was missed, after all have run.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measuring.turns import RESULTS
+
+SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
+NOT_A_COMPARISON = {"resume"}
+
+
+def table():
+    """All kept results: how many times as fast as the other side we are, and what is no ratio below."""
+    kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    made = Table("benchmark", "against", "as fast", "quartiles", "goal", box=SIMPLE, caption="\n".join(notes(kept)))
+    for name, result in kept.items():
+        for side, ratio in result.get("ratios", {}).items():
+            judged = ratio[result["clock"]]
+            (low, high), median, goal = judged["quartiles"], judged["median"], result["goals"].get(side)
+            asked = "" if goal is None else f"{goal:.3g}x {said(median >= goal)}"
+            made.add_row(name, side, f"{median:.2f}x", f"{low:.2f} to {high:.2f}", asked)
+    return made
+
+
+def notes(kept):
+    """What is no ratio, a line each, and the hardware."""
+    loading = kept["data_loading"]
+    shares = [each["share"] for each in loading["measured"].values()]
+    yield f"getting batches takes {min(shares):.2%} to {max(shares):.2%} of training, goal below {loading['goal']:.0%}"
+    yield f"resumed after {kept['resume']['kills']} kills: {len(kept['resume']['different'])} runs ended in other bytes"
+    for name in ("sampler", "sampler_ddim"):
+        ours, limit = next(iter(kept[name]["medians"].values()))["cpu"], kept[name]["limit_seconds"]
+        yield f"{name}: {1e6 * ours:.0f} us a step, goal {1e6 * limit:.0f} {said(ours <= limit)}"
+    extra, limit = kept["cross_entropy"]["extra_bytes"]["ours"], kept["cross_entropy"]["extra_bytes_goal"]
+    yield f"cross_entropy: {extra / 1e6:.0f} MB, goal {limit / 1e6:.0f} {said(extra <= limit)}"
+    devices = {result.get("environment", result)["device"] for result in kept.values()}
+    yield f"measured on {', '.join(sorted(devices))}"
+
+
+def said(reached):
+    return "reached" if reached else "[bold red]MISSED[/]"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(SCRIPTS)}")
+    parser.add_argument("--table", action="store_true", help="run nothing, only show what is kept")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(SCRIPTS):
+        parser.error(f"{', '.join(sorted(unknown))}: the benchmarks are {', '.join(SCRIPTS)}")
+    chosen = arguments.names or [name for name in SCRIPTS if name not in NOT_A_COMPARISON]
+    codes = []
+    for name in () if arguments.table else chosen:
+        print(f"== {name}", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode)
+    Console().print(table())
+    return int(any(codes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
