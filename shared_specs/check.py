@@ -140,12 +140,13 @@ class Checker:
     def _agree(self, row):
         asked = self.measure(row)
         with_gradients = bool(asked.keys) and self.implementation.has_gradients
+        under_test, got = self._under_test(row), None
         if with_gradients:
-            under_test = self._under_test(row)
             got, gradients = under_test.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)
-        # In float64 values come from a plain call, as a user makes it: only there do the checks of values run.
-        if self.precision == "float64" or not with_gradients:
-            got = self._under_test(row, plain=self.precision == "float64").call(row.function, asked.arguments)
+        if self.precision == "float64":
+            got = under_test.plain_call(row.function, asked.arguments, got)
+        elif not with_gradients:
+            got = under_test.call(row.function, asked.arguments)
         self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
@@ -164,8 +165,8 @@ class Checker:
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
 
-    def _under_test(self, row, plain=False):
-        return self.implementation.eager if plain or not row.traced else self.implementation
+    def _under_test(self, row):
+        return self.implementation if row.traced else self.implementation.eager
 
     def _cotangents(self, row, arguments):
         """Normal draws of the results' shapes; zero for results that are integers."""

@@ -108,6 +108,10 @@ class Implementation:
                 return (np.array(value),)  # what is counted from numbers alone is a number
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
 
+    def plain_call(self, name, arguments, compiled=None):
+        """The results as a user's call gives them, who compiles nothing: only there do a function's checks of values run."""
+        return self.call(name, arguments)
+
     def result_shapes(self, name, arguments):
         """(shape, whether it is floating) of every result."""
         return [(result.shape, is_floating(result)) for result in self.call(name, arguments)]

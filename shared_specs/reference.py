@@ -43,6 +43,20 @@ class Compiled(Implementation):
         """A NumPy array: a compiled function takes it in faster than device_put does."""
         return backend("numpy").to_native(np.asarray(array), self.precision)
 
+    def plain_call(self, name, arguments, compiled=None):
+        """The results as compiled; what a plain call does besides, which is to check values, is seen to accept these.
+
+        The function closes over its arguments and is traced: it sees their values, and computes nothing from them. Run plainly,
+        operation by operation, each of which JAX compiles, it would give the same: nothing in this wing but a check may ask
+        whether it is traced (tests/house.py), and with NumPy it could not be compiled.
+        """
+        import jax
+
+        function = self._plain(name)
+        given = Implementation._native(self.eager, arguments)
+        jax.eval_shape(lambda: function(**given))
+        return self.call(name, arguments) if compiled is None else compiled
+
     def value_and_vjp(self, name, arguments, paths, cotangents):
         """As any implementation's, in one compiled function a case."""
         import jax

@@ -275,6 +275,36 @@ def _assigned(tree):
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
+def two_programs(root):
+    """A function of the theory is one program, traced or not: what asks whether it is traced only checks values.
+
+    The contracts rely on it: they compute with the traced one.
+    """
+    for topic in topics(root, "theory_jax"):
+        tree = parsed(root / "theory_jax" / f"{topic}.py")
+        asked = sum(isinstance(node, ast.Attribute | ast.Name) and _last_name(node) == "Tracer" for node in ast.walk(tree))
+        only_checking = sum(isinstance(node, ast.If) and _only_checks(node) for node in ast.walk(tree))
+        if asked > only_checking:
+            yield f"theory_jax/{topic}.py does not only check values where it asks for a Tracer"
+
+
+def _last_name(node):
+    return node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def _only_checks(node):
+    """if not isinstance(x, jax.core.Tracer): followed by nothing but words for a message and calls of require..."""
+    def checks(line):
+        is_call = isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
+        return (is_call and ast.unparse(line.value.func).startswith("require")) or _is_message(line)
+
+    return "Tracer" in ast.unparse(node.test) and not node.orelse and all(map(checks, node.body))
+
+
+def _is_message(line):
+    return isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+
+
 def stale_readme(root):
     """The README's table says what the syllabus and the derivations say."""
     text = Path(root, "README.md").read_text(encoding="utf-8")

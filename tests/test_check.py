@@ -10,6 +10,7 @@ from shared_specs.implementation import Fault, Implementation, detect_backend
 from shared_specs.reference import Compiled
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, bits, given, integers, linspace, log_simplex, normal, uniform
 from shared_specs.tolerance import ratio
+from theory_jax.arguments import require_values
 
 pytestmark = pytest.mark.xdist_group("check")
 
@@ -80,6 +81,17 @@ def test_agree(precision):
     ):
         (failure,) = failures(AGREE, precision, soft_maximum=wrong)
         assert reason in failure.message
+
+
+def test_a_check_that_refuses_good_values_is_seen_in_a_compiled_function():
+    """It runs only where there are values: not where the function is compiled, but where it closes over its arguments."""
+    def choosy(x):
+        require_values("x", x, lambda x: x < 1, "below 1")
+        return Right.soft_maximum(x)
+
+    (seen,) = Checker("toy/topic", Compiled(lambda _: choosy), REFERENCE).run([AGREE])
+    assert (seen.quantity, seen.passed) == ("call", False)
+    assert "it must be below 1" in seen.message
 
 
 def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():

@@ -16,6 +16,7 @@ RULES = (
     house.unspecified,
     house.unreadable_docstrings,
     house.empty_shells,
+    house.two_programs,
     house.stale_readme,
 )
 
@@ -265,6 +266,18 @@ PLANTED = (
         house.empty_shells, "no function", {"practice_torch/ground/coin.py": "import torch\nX = torch.ones(1)"}, "defines nothing"
     ),
     planted(house.empty_shells, "no rows", {"shared_specs/ground/coin.py": "SPEC = ()"}, "has no rows"),
+    planted(
+        house.two_programs,
+        "another value when traced",
+        plus("theory_jax/ground/coin.py", "def tails(x):\n    if isinstance(x, Tracer):\n        x = -x\n    return x"),
+        "does not only check",
+    ),
+    planted(
+        house.two_programs,
+        "a choice in an expression",
+        plus("theory_jax/ground/coin.py", "def tails(x):\n    return x if isinstance(x, jax.core.Tracer) else -x"),
+        "does not only check",
+    ),
     planted(house.stale_readme, "another title", {"README.md": f"{BEGIN}\n\n{END}\n"}, "make readme"),
 )
 
