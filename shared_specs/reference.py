@@ -33,6 +33,7 @@ class Compiled(Implementation):
         self._plain = find
         self._pull_backs = {}
         self._jacobians = {}
+        self._shapes = {}
 
     @property
     def eager(self):
@@ -46,15 +47,10 @@ class Compiled(Implementation):
     def plain_call(self, name, arguments, compiled=None):
         """The results as compiled; what a plain call does besides, which is to check values, is seen to accept these.
 
-        The function closes over its arguments and is traced: it sees their values, and computes nothing from them. Run plainly,
-        operation by operation, each of which JAX compiles, it would give the same: nothing in this wing but a check may ask
-        whether it is traced (tests/house.py), and with NumPy it could not be compiled.
+        Run plainly, operation by operation, each of which JAX compiles, it would give the same: nothing in this wing but a check
+        may ask whether it is traced (tests/house.py), and with NumPy it could not be compiled.
         """
-        import jax
-
-        function = self._plain(name)
-        given = Implementation._native(self.eager, arguments)
-        jax.eval_shape(lambda: function(**given))
+        self.result_shapes(name, arguments)
         return self.call(name, arguments) if compiled is None else compiled
 
     def value_and_vjp(self, name, arguments, paths, cotangents):
@@ -102,13 +98,22 @@ class Compiled(Implementation):
         return np.array(self._jacobians[identity](self._native(arrays), self._native(traced)))
 
     def result_shapes(self, name, arguments):
-        """As any implementation's, without computing anything."""
+        """As any implementation's, without computing anything.
+
+        The function closes over its arguments and is traced: what checks values sees them.
+        """
         import jax
 
-        traced, static = _split(arguments)
-        function = self._plain(name)  # found out here: a module must not be imported while something is traced
-        value = jax.eval_shape(lambda traced: function(**traced, **static), self._native(traced))
-        return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
+        given = tuple((path, _identity(leaf)) for path, leaf in leaves(arguments))
+        if (name, given) not in self._shapes:
+            function, closed_over = self._plain(name), self.eager._native(arguments)
+            value = jax.eval_shape(lambda: function(**closed_over))
+            self._shapes[name, given] = [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
+        return self._shapes[name, given]
+
+
+def _identity(leaf):
+    return (leaf.shape, leaf.dtype.str, leaf.tobytes()) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _split(arguments):
