@@ -12,9 +12,12 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from joblib import cpu_count
 from rich.console import Console
+from rich.markup import escape
 
 from demo import page
 from demo.folder import replaced_folder
@@ -38,10 +41,11 @@ class Model:
 
     @property
     def parts(self):
+        """(title, command): the training, and what is asked of the model afterwards."""
         train = ("practice_torch", "train", self.topic, self.recipe, "--run", self.folder, *self.changes)
-        yield f"training {self.kind}", train, False
+        yield f"training {self.kind}", train
         if self.sampling is not None:
-            yield f"sampling {self.kind}", ("practice_torch", "sample", self.folder, *self.sampling), False
+            yield f"sampling {self.kind}", ("practice_torch", "sample", self.folder, *self.sampling)
 
 
 # measured at these lengths: 2.35 bits (a table of letter triples needs 2.52), and 4.13 bits (counting levels alone: 7.34)
@@ -57,11 +61,10 @@ MODELS = (
         sampling=None,  # its previews already hold every note
     ),
 )  # fmt: skip
-# title, command, and whether it answers in JSON on stdout (its progress then comes on stderr)
-PARTS = (
-    ("derivations", ("theory_jax", "run", "--all", "--json", "--jobs", "0"), True),
-    ("contracts", ("shared_specs", "check", "--json"), True),
-    *(part for model in MODELS for part in model.parts),
+# title, and a command that answers in JSON on stdout and tells its progress on stderr
+CHECKS = (
+    ("derivations", ("theory_jax", "run", "--all", "--json", "--jobs", "0")),
+    ("contracts", ("shared_specs", "check", "--json")),
 )
 
 
@@ -70,8 +73,14 @@ def main():
     console = Console(stderr=True, highlight=False)
     began = time.perf_counter()
     with replaced_folder(FOLDER) as notes:
-        answers = {}
-        commands = [_run(console, number, *part, answers) for number, part in enumerate(PARTS, start=1)]
+        answers, commands = {}, []
+        for title, words in CHECKS:
+            console.print()
+            text, command = _run(console, title, words, lambda stream: stream.read())
+            commands.append(command)
+            with contextlib.suppress(ValueError):
+                answers[title] = json.loads(text)
+        commands += _train(console, MODELS)
         models = {model.kind: model.folder for model in MODELS}
         seconds = time.perf_counter() - began
         made = page.write(FOLDER, answers.get("derivations"), answers.get("contracts"), models, commands, seconds)
@@ -85,32 +94,60 @@ def main():
     return 0 if all(verdict.passed for verdict in made.verdicts) else 1
 
 
-def _run(console, number, title, words, answers_in_json, answers):
-    """Run one command, its progress on this terminal; what became of it."""
-    console.print(f"\n[bold]{number}/{len(PARTS)} {title}[/]  [dim]python -m {shlex.join(words)}[/]", soft_wrap=True)
+def _train(console, models):
+    """All models at once, what they tell line by line; the commands, model by model.
+
+    Each has its share of the cores: models this small gain little from a second one.
+    """
+    console.print()
+    threads = str(max(1, cpu_count() // len(models)))
+    quietly = {"stderr": subprocess.STDOUT, "env": os.environ | {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}}
+    running = []
+
+    def train(model):
+        def tell(stream):
+            for line in stream:
+                console.print(f"[dim]{model.kind:8s}[/]{escape(line.rstrip())}", soft_wrap=True)
+
+        commands = []
+        for part in model.parts:
+            commands.append(_run(console, *part, tell, running=running, **quietly)[1])
+            if commands[-1].exit_code:
+                break  # there is nothing to draw from
+        return commands
+
+    with ThreadPoolExecutor(len(models)) as pool:
+        try:
+            return [command for chain in list(pool.map(train, models)) for command in chain]
+        except BaseException:
+            for process in running:
+                process.kill()
+            raise
+
+
+def _run(console, title, words, listen, running=None, **how):
+    """Run one command; what `listen` made of its output, and what became of it."""
+    console.print(f"[bold]{title}[/]  [dim]python -m {escape(shlex.join(words))}[/]", soft_wrap=True)
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if answers_in_json else None,
-        encoding="utf-8",
+        [sys.executable, "-m", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", **how
     )
+    if running is not None:
+        running.append(process)
     try:
-        text = process.stdout.read() if answers_in_json else ""
+        heard = listen(process.stdout)
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
         process.kill()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
-    with contextlib.suppress(ValueError):
-        answers[title] = json.loads(text)
     # peak memory comes in kilobytes, on macOS in bytes
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     busy = usage.ru_utime + usage.ru_stime
     command = page.Command(title, "python -m " + shlex.join(words), time.perf_counter() - began, busy, peak, process.returncode)
     if command.exit_code != 0:
         console.print(f"[bold red]{title}: exit code {command.exit_code}[/]")
-    return command
+    return heard, command
 
 
 if __name__ == "__main__":

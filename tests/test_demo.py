@@ -93,8 +93,7 @@ def test_the_commands_of_the_demo_are_commands():
         recipe = practice._recipe(model.topic, model.recipe, list(model.changes))
         if model.changes:
             assert recipe.target is not None and recipe.steps < practice._recipe(model.topic, model.recipe, []).steps
-    titles = [title for title, _, _ in main_job.PARTS]
-    assert len(set(titles)) == len(titles) and {"derivations", "contracts", "training text", "sampling text"} <= set(titles)
+    assert [title for title, _ in main_job.CHECKS] == ["derivations", "contracts"]
     assert [model.kind for model in main_job.MODELS] == ["images", "text", "sound"]
     (text,) = (model for model in main_job.MODELS if model.kind == "text")
     changed(Writing(), [w for w in text.sampling if w not in ("--count", "2")], "option", "text", "sample")
@@ -149,18 +148,16 @@ def test_a_command_that_failed_is_told_once(tmp_path, model):
 def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected):
     folder = tmp_path / "runs" / "demo"
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
-    monkeypatch.setattr(main_job, "MODELS", [SimpleNamespace(kind="images", folder=str(model))])
-    parts = (
-        ("derivations", ("tests.demo_answers", "derivations"), True),
-        ("contracts", ("tests.demo_answers", "contracts"), True),
-        ("samples", ("tests.demo_answers", "samples", exit_code), False),
-    )
-    monkeypatch.setattr(main_job, "PARTS", parts)
+    checks = [(name, ("tests.demo_answers", name)) for name in ("derivations", "contracts")]
+    monkeypatch.setattr(main_job, "CHECKS", checks)
+    parts = [("training", ("tests.demo_answers", "training", exit_code)), ("sampling", ("tests.demo_answers", "sampling"))]
+    monkeypatch.setattr(main_job, "MODELS", [SimpleNamespace(kind="images", folder=str(model), parts=parts)])
     assert main_job.main() == expected
     assert (folder / "index.html").is_file()
     shown = capfd.readouterr()
-    assert "progress of contracts" in shown.err and "3/3 samples" in shown.err
+    assert "progress of contracts" in shown.err and "images  progress of training" in shown.err
     assert ("exit code 1" in shown.err) == (expected == 1)
+    assert ("images  progress of sampling" in shown.err) == (expected == 0)  # of a model that was not trained none are drawn
 
 
 # ---------------------------------------------------------------------------------------------------- the folder
