@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def main(arguments=None):
         return _fail(error, 2 if isinstance(error, (UsageError, OptionError)) else 3)
     except KeyboardInterrupt:
         return _fail("interrupted before the first step", 130)
+    except BrokenPipeError:  # the reader (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         if debug:
             raise
