@@ -25,7 +25,8 @@ NOT_A_COMPARISON = {"resume"}
 def table():
     """All kept results: how many times as fast as the other side we are, and what is no ratio below."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    made = Table(Column("benchmark", overflow="fold"), "against", "as fast", "quartiles", "goal", box=SIMPLE, caption="\n".join(notes(kept)))
+    columns = (Column("benchmark", overflow="fold"), "against", "as fast", "quartiles", "goal")
+    made = Table(*columns, box=SIMPLE, caption="\n".join(notes(kept)))
     for name, result in kept.items():
         for side, ratio in result.get("ratios", {}).items():
             judged = ratio[result["clock"]]
