@@ -107,7 +107,8 @@ def _train(console, models):
     def train(model):
         def tell(stream):
             for line in stream:
-                console.print(f"[dim]{model.kind:8s}[/]{escape(line.rstrip())}", soft_wrap=True)
+                said = line.rstrip().removeprefix(model.kind).lstrip()  # a progress bar begins with the run's name
+                console.print(f"[dim]{model.kind:8s}[/]{escape(said)}", soft_wrap=True)
 
         commands = []
         for part in model.parts:
