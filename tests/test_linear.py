@@ -8,7 +8,7 @@ from practice_torch.networks import linear as module
 from practice_torch.networks.linear import Linear
 
 
-@pytest.mark.parametrize("shape", [(5,), (1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (3, 5), (0, 5)])
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (1, 1, 5), (2, 1, 5), (1, 2, 5), (4, 5), (5, 5), (0, 5)])
 @pytest.mark.parametrize("outputs", [module.BLOCK, 3 * module.BLOCK, 70])
 @pytest.mark.parametrize("bias", [True, False])
 def test_values_and_gradients_are_torchs(shape, outputs, bias):
