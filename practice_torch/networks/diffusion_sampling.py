@@ -112,14 +112,13 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
     count = x.shape[:1]
     times = torch.tensor([step.t for step in steps], device=x.device)[:, None].expand(-1, *count).unbind()
     for number, (step, t) in enumerate(zip(steps, times, strict=True)):
-        prediction = predict(x, t)
-        x0 = torch.add(x * step.x_in, prediction, alpha=step.prediction_in)
+        x0 = (x * step.x_in).add_(predict(x, t), alpha=step.prediction_in)
         if limit is not None:
-            x0 = x0.clamp(-limit, limit)
-        x = torch.add(x0 * step.x0_out, x, alpha=step.x_out)
+            x0.clamp_(-limit, limit)
+        x = (x0 * step.x0_out).add_(x, alpha=step.x_out)
         if step.noise_out:
             noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-            x = torch.add(x, noise, alpha=step.noise_out)
+            x.add_(noise, alpha=step.noise_out)
         watch(number, x, x0)
     return x
 
