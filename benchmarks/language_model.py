@@ -8,7 +8,7 @@ too, and the attention that it chooses by itself. Step by step in turns (measuri
 Result: benchmarks/results/language_model.json.
 
 What we save is passes over memory, above all in GELU, which transformers composes of eight operations. The products of matrices
-are the same: where all else stays in the cache (--batch 2 --threads 1 --steps 100) they are nearly all of the time, and
+are the same: where all else stays in the cache (--batch 2 --threads 1 --steps 100) they are most of the time, and
 transformers is as fast but for a twentieth.
 """
 
