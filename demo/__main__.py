@@ -119,7 +119,7 @@ def _train(console, models):
 
     with ThreadPoolExecutor(len(models)) as pool:
         try:
-            return [command for chain in list(pool.map(train, models)) for command in chain]
+            return [command for chain in pool.map(train, models) for command in chain]
         except BaseException:
             for process in running:
                 process.kill()
