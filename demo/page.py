@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from demo.mathematics import to_mathml
 from practice_torch.engine import report
 from practice_torch.engine.reading import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import load
@@ -17,7 +18,6 @@ from shared_specs.syllabus import load
 HERE = Path(__file__).parent
 FIRST = ("reconstructions", "prior_samples", "latent_map")
 MOST_PREVIEWS = 4  # of one kind: the page of one model shows more
-FUNCTIONS = "log|exp|max|min|sup|inf|det|tanh"
 VERSIONS = ("jax", "flax", "torch", "numpy")
 
 
@@ -165,26 +165,6 @@ def number(value):
     mantissa, exponent = f"{value:.1e}".split("e")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"10{raised}" if mantissa == "1.0" else f"{mantissa}·10{raised}"
-
-
-# ---------------------------------------------------------------------------------------------------- mathematics
-
-
-def to_mathml(claim):
-    """The LaTeX claim as MathML, which browsers show by themselves; as Unicode text if the converter does not know a command."""
-    from latex2mathml.converter import convert
-
-    known = re.sub(r"\\arg(?![a-z])", r"\\operatorname{arg}", claim)
-    try:
-        mathml = convert(known, display="block")
-    except Exception:  # the converter has no base class of its errors
-        mathml = ""
-    if not mathml or "\\" in re.sub(r"<[^>]*>", "", mathml):
-        from theory_jax.latex import to_unicode
-
-        return to_unicode(claim)
-    # air between a function's name and its argument, which the converter leaves to the browser, and the browser to no one
-    return Markup(re.sub(rf"(<mi>(?:{FUNCTIONS})</mi>)(?=<m[^o])", r'\1<mspace width="0.17em"/>', mathml))
 
 
 # ---------------------------------------------------------------------------------------------------- the models

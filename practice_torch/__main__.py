@@ -303,7 +303,7 @@ def _evaluate(command):
     load_weights(experiment, weights, run.checkpoints)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     with _writing(run.folder):
-        run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step))
+        run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step, training.experiment.explains))
     reached = _show(run)
     if command.study:
         with _writing(run.folder):

@@ -25,6 +25,7 @@ from tests.test_engine_updates import Weighted, changed
 class Speaker(nn.Module):
     """A transformer on words of three tokens, some of them drawn anew by the engine's generator; dropout draws from torch's."""
 
+    explains = {}
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self):

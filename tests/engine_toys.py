@@ -40,6 +40,7 @@ class Points:
 class Noisy(nn.Module):
     """Every kind of state: weights, a buffer that counts, draws from the engine's generator, and dropout from torch's."""
 
+    explains = {}
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, at=None):
@@ -71,6 +72,7 @@ class Noisy(nn.Module):
 class Players(nn.Module):
     """Two players who pull one number to and fro; the second plays twice a step."""
 
+    explains = {}
     phases = (Phase("first", moves=("left",)), Phase("second", moves=("right", "scale"), times=2, learning_rate=0.5))
 
     def __init__(self):

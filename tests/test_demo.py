@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ import demo.__main__ as main_job
 import practice_torch.__main__ as practice
 from demo import page
 from demo.folder import replaced_folder
+from demo.mathematics import to_mathml
 from practice_torch.autoregressive.transformer import Writing
 from practice_torch.command_line import changed
 from tests.demo_answers import CONTRACTS, DERIVATIONS
@@ -100,13 +102,40 @@ def test_the_commands_of_the_demo_are_commands():
 
 
 def test_claims_become_mathematics():
-    mathml = page.to_mathml(r"\arg\min_q \mathrm{KL}(q\,\|\,p) = \log x")
+    mathml = to_mathml(r"\arg\min_q \mathrm{KL}(q\,\|\,p) = \log x")
     assert mathml.startswith("<math") and "\\" not in mathml
     assert "log</mi><mspace" in mathml
 
 
+@pytest.mark.parametrize(
+    ("claim", "pieces"),
+    [
+        (r"a = b", ["a", "=b"]),
+        (r"f(a + b) = (c = d)_k \le e", ["f(a+b)", "=(c=d)k", "≤e"]),  # not within parentheses, also where they bear an index
+        (r"a \iff b, \quad x > 0", ["a", "⟺b,", "x", ">0"]),
+        (r"-a - b", ["-a-b"]),
+        ("a_1 + " * 12 + "b = c", ["a1", *["+a1"] * 11, "+b", "=c"]),  # long: also at its signs
+        (r"a \text{ if and only if } b", ["a\u00a0if\u00a0and\u00a0only\u00a0if\u00a0b"]),
+    ],
+)
+def test_a_line_of_mathematics_may_break(claim, pieces):
+    """Between pieces, each an element of its own: browsers do not break inside one."""
+    found = [unescape(re.sub("<[^>]*>", "", piece)).replace("−", "-") for piece in to_mathml(claim).split("<wbr>")]
+    assert found == pieces
+
+
+def test_a_sign_at_the_beginning_of_a_piece_keeps_its_space():
+    second = to_mathml("a = b").split("<wbr>")[1]
+    assert '<mo form="infix">=</mo>' in second and second.startswith('<math displaystyle="true">')
+
+
+@pytest.mark.parametrize("claim", [r"\Big\| x \Big\|", r"\#\{i\} = \Big\{ i \Big\}", r"\Big\lfloor x \Big\rfloor"])
+def test_large_delimiters_are_characters(claim):
+    assert to_mathml(claim).startswith("<math") and "\\" not in to_mathml(claim)
+
+
 def test_a_claim_that_the_converter_does_not_know_stays_readable():
-    text = page.to_mathml(r"\notacommand{x} = y")
+    text = to_mathml(r"\notacommand{x} = y")
     assert "<math" not in text and "x" in text and "= y" in text
 
 

@@ -16,6 +16,7 @@ from tests.engine_toys import RECIPE, Noisy, Points, begin
 class Weighted(nn.Module):
     """A mean over the valid coordinates of the batch, as a text's loss is one over its valid tokens; all in float64."""
 
+    explains = {}
     phases = (Phase("train", moves=("linear",)),)
 
     def __init__(self):

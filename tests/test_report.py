@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -101,6 +102,34 @@ def test_a_finished_run(run):
     assert Image.open(io.BytesIO(stored)).size[0] > 0
 
 
+def test_metrics_are_explained_in_a_phrase_and_a_unit(run):
+    """What the experiment says of its metrics stands below each number; a run of an older version has no such words."""
+    finish(run, kl=6.5)
+    evaluation = json.loads((run.folder / "evaluation.json").read_text())
+    assert "nats" not in written(run).words
+    run.write_json("evaluation.json", evaluation | {"explains": {"kl": {"unit": "nats", "meaning": "from the prior, <b>"}}})
+    assert "6.5 nats from the prior, <b>" in written(run).words
+
+
+def test_what_never_changed_is_a_line_of_words(run):
+    rows = [(s, "train", name, number) for s in (50, 100) for name, number in (("loss", s), ("floor", 25.2))]
+    log(run, [*rows, (100, "evaluate", "negative_elbo", 18.25)])
+    page = written(run)
+    assert page.source.count('class="curves"') == 1
+    assert "Constant over the run, or logged once: floor: train 25.2; negative ELBO: held-out 18.25." in page.words
+
+
+def test_earlier_pictures_are_thumbnails_averaged_beforehand(run):
+    """A grid of single black and white pixels becomes gray: nothing is skipped."""
+    checkers = (torch.arange(1200)[:, None] + torch.arange(1200)).remainder(2).float()[None, None]
+    for step in (1, 2):
+        run.save_artifacts({"faces": ImageGrid(torch.cat([checkers, checkers * step / 2]), 1)}, step)
+    pictures = [Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) for address in written(run).images]
+    assert [picture.width for picture in pictures] == [1204, 400]
+    darkest, brightest = pictures[1].convert("L").crop((100, 100, 300, 300)).getextrema()
+    assert 100 < darkest <= brightest < 155
+
+
 def test_the_page_needs_nothing_else(run):
     finish(run)
     log(run, [(s, "train", "loss", 1 / s) for s in range(1, 400)])
@@ -119,8 +148,10 @@ def test_a_sound_is_played_below_its_spectrogram(run):
         run.save_artifacts({"notes": notes, "words": Text("spoken"), "faces": ImageGrid(torch.rand(2, 1, 4, 4), 2)}, step)
     page = written(run)
     previews = run.folder / "previews"
-    for shown, kind, suffix in ((page.sounds, "audio/wav", "notes.wav"), (page.images, "image/png", "notes.png")):
-        stored = [base64.b64encode((previews / f"00000{step}-{suffix}").read_bytes()).decode() for step in (200, 100)]
+    # of the earlier picture a thumbnail is shown
+    sounds, pictures = (page.sounds, "audio/wav", "notes.wav", (200, 100)), (page.images, "image/png", "notes.png", (200,))
+    for shown, kind, suffix, steps in (sounds, pictures):
+        stored = [base64.b64encode((previews / f"00000{step}-{suffix}").read_bytes()).decode() for step in steps]
         assert [address.removeprefix(f"data:{kind};base64,") for address in shown if address.endswith(tuple(stored))] == stored
     assert len(page.sounds) == 2 and len(page.images) == 4
     assert page.source.index(page.sounds[0]) > page.source.index(page.images[page.images.index(last_picture(previews))])
@@ -312,15 +343,26 @@ def test_the_name_of_a_mark_stands_where_the_line_is_not():
     assert places == {"start": "target", "end": "floor"}
 
 
-@pytest.mark.parametrize(("direction", "value", "target"), [("lower", 18.0, 18.5), ("higher", 0.9, 0.8)])
-def test_better_is_right_on_the_gauge(direction, value, target):
-    svg = gauge(value, (Mark("target", target),), direction)
-    place = float(re.search(r'<circle cx="([^"]*)"', svg)[1])
-    tick = float(re.search(r'<line class="tick" x1="([^"]*)"', svg)[1])
-    assert place > tick
-    worse = gauge(target, (Mark("target", value),), direction)
-    assert float(re.search(r'<circle cx="([^"]*)"', worse)[1]) < place
-    assert "nan" not in gauge(1.0, (Mark("target", 1.0),), direction)
+def _place(svg, mark):
+    return float(re.search(rf'<{mark}[^>]* (?:cx|x1)="([^"]*)"', svg)[1])
+
+
+@pytest.mark.parametrize(("value", "target"), [(18.0, 18.5), (0.9, 0.8), (-3.0, -2.0), (1.0, -1.0)])
+def test_the_gauge_shows_numbers_in_proportion(value, target):
+    """Places are linear in the values, with zero on the line: 18.0 and 18.5 stand 3% apart, not at opposite ends."""
+    svg = gauge(value, (Mark("target", target),), "lower", "nats")
+    left, right = re.findall(r'class="end" x="(?:8|632)"[^>]*>([^<]*)<', svg)
+    low, high = float(left), float(right)
+    assert low <= min(value, target, 0.0) and high >= max(value, target, 0.0)
+    for mark, number in (("circle", value), ('line class="tick"', target)):
+        assert _place(svg, mark) == pytest.approx(8 + 624 * (number - low) / (high - low), abs=0.06)
+
+
+@pytest.mark.parametrize(("direction", "says"), [("lower", "lower is better"), ("higher", "higher is better")])
+def test_the_gauge_says_its_unit_and_which_side_is_better(direction, says):
+    svg = gauge(1.0, (Mark("target", 1.0),), direction, "bits per <byte>")
+    assert f"bits per &lt;byte&gt; · {says}" in svg and "nan" not in svg
+    assert "nan" not in gauge(0.0, (Mark("target", 0.0),), direction)
 
 
 @pytest.mark.parametrize(

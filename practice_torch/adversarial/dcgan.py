@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import nn
 
-from practice_torch.adversarial.gan import _GENERATOR_LOSSES, _phases, _turn, _Watch
+from practice_torch.adversarial.gan import _GENERATOR_LOSSES, GAME, _phases, _turn, _Watch
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
@@ -149,6 +149,16 @@ class Dcgan(nn.Module):
 
     Images are in [0, 1] outside and in [-1, 1] inside, where the generator ends in a tanh.
     """
+
+    explains = {
+        "classes": Metric("classes", f"classes with recognized, plausible samples of at least {_PRESENT:.0%} of an equal share"),
+        "recognized": Metric("fraction", f"samples to which the classifier gives a class with probability {_SURE:g} or more"),
+        "plausible": Metric("fraction", f"samples as near to a held-out image as {_NEAR:.0%} of those are to each other"),
+        "recognized_real": Metric("fraction", "the same of held-out images instead of samples"),
+        "classifier_accuracy": Metric("fraction", "held-out images that the judging classifier labels correctly"),
+        "distance": Metric("pixel distance", "mean distance to the nearest neighbor, samples to images and back, halved"),
+        **GAME,
+    }
 
     def __init__(self, recipe, description):
         super().__init__()

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.networks.perceptron import perceptron
@@ -119,6 +119,13 @@ def _phases(recipe):
     return first, Phase("generator", ("generator_network",))
 
 
+# What _Watch measures, for those who train with one.
+GAME = {
+    "discriminator_loss": Metric("nats", "discriminator's loss above its least possible, over the last 100 updates"),
+    "lowest_discriminator_loss": Metric("nats", "the lowest that this loss has been; near 0 the generator stops learning"),
+}
+
+
 class _Watch(nn.Module):
     """Follows the discriminator's loss, above the least that its targets allow, over the last hundred updates or so."""
 
@@ -187,6 +194,17 @@ class GanRecipe(Recipe):
 
 class PointGan(nn.Module):
     """Generator and discriminator; the engine lets them take turns."""
+
+    explains = {
+        "distance": Metric("units of the data", "mean distance to the nearest neighbor, samples to data and back, halved"),
+        "real": Metric("probability", "the discriminator's mean output on real points; 0.5 at equilibrium"),
+        "fake": Metric("probability", "the discriminator's mean output on samples; 0.5 at equilibrium"),
+        "modes": Metric("modes", "modes of the mixture with at least a quarter of their share of good samples"),
+        "high_quality": Metric("fraction", "samples within the recipe's radius of a mode"),
+        "quality_times_coverage": Metric("fraction", "good samples times covered modes; 1 is best"),
+        "spread": Metric("ratio", "standard deviation of samples within a mode over that of the mode; 1 is right"),
+        **GAME,
+    }
 
     def __init__(self, recipe, description):
         super().__init__()

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.pictures.attention import attention_map
 
@@ -231,6 +231,11 @@ class Transducer(nn.Module):
 class TransductionExperiment(nn.Module):
     """Learns to copy or to reverse, and shows where it looks."""
 
+    explains = {
+        "exact_match": Metric("fraction", "held-out sequences written without an error"),
+        "right_symbols": Metric("fraction", "symbols written correctly"),
+        "weight_on_the_right_place": Metric("fraction", "attention weight on the source position to be copied"),
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, description):

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
 
@@ -212,6 +212,11 @@ class MadeRecipe(Recipe):
 class MadeExperiment(nn.Module):
     """Trains the network on images of any shape, pixel by pixel in each of its orders."""
 
+    explains = {
+        "nats_per_image": Metric("nats per image", "-log p(x) under the equal mixture of all orders"),
+        "first_order": Metric("nats per image", "-log p(x) in the first order alone"),
+        "bits_per_pixel": Metric("bits per pixel", "nats per image, divided by log 2 and the number of pixels"),
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, shape):

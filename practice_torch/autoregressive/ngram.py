@@ -9,7 +9,7 @@ from torch import nn
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_values
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
 
@@ -195,6 +195,10 @@ class NgramRecipe(Recipe):
 class NgramExperiment(nn.Module):
     """Counts windows, fits the interpolation, and predicts."""
 
+    explains = {
+        "bits_per_byte": Metric("bits per byte", "-log2 p of held-out text, per byte"),
+        "perplexity": Metric("bytes", "2 to the bits per byte: the number of equally likely next bytes"),
+    }
     phases = (Phase("count"),)
 
     def __init__(self, recipe, tokens):

@@ -11,7 +11,7 @@ from torch.nn import functional
 from practice_torch.arguments import require
 from practice_torch.autoregressive.position import LearnedPositions
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.open_decoder import OpenDecoder
 from practice_torch.pictures.depth import norms_by_block
@@ -149,6 +149,15 @@ class DepthRecipe(Recipe):
 class DepthStudy(nn.Module):
     """Trains both, each with an optimizer of its own, and weighs the gradients that their blocks get."""
 
+    explains = {
+        f"{place}_{name}": Metric(unit, f"{meaning}, {place}-norm")
+        for place in _PLACES
+        for name, unit, meaning in (
+            ("bits_per_byte", "bits per byte", "-log2 p of held-out text per byte"),
+            ("gradient_lowest", "norm", "gradient norm of the lowest block"),
+            ("gradient_highest", "norm", "gradient norm of the highest block"),
+        )
+    }
     phases = tuple(Phase(place, (place,)) for place in _PLACES)
 
     def __init__(self, recipe):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank
 from practice_torch.autoregressive.attention import causal_mask
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from practice_torch.pictures.extrapolation import bits_by_place
@@ -286,10 +286,19 @@ class Extrapolation(nn.Module):
             self.batches += 1
         return self._nats(phase, batch["tokens"], multiple, float(multiple)).mean(), {}
 
+    @property
+    def explains(self):
+        """Metrics by name: a scheme, and the multiple of the trained length at which it reads."""
+        return {
+            _metric(name, multiple): Metric("bits per byte", f"{name} positions at {multiple} times the trained length")
+            for multiple in _MULTIPLES
+            for name, _, _ in self._ways(multiple)
+        }
+
     def evaluate(self, data):
         """Bits per byte of every scheme at 1, 2 and 4 times the trained length, of the same bytes."""
         found = self._measured(data)
-        return {f"{name.replace(', ', '_')}_{multiple}x": bits.mean().item() for (name, multiple), bits in found.items()}
+        return {_metric(name, multiple): bits.mean().item() for (name, multiple), bits in found.items()}
 
     def preview(self, data):
         """The table of all lengths, how the longest goes from its first byte to its last, and what is written."""
@@ -348,6 +357,10 @@ class Extrapolation(nn.Module):
                 nats = torch.cat([self._nats(scheme, tokens, multiple, scale) for tokens in batches])
                 found[name, multiple] = nats.double().mean(0).cpu() / math.log(2)
         return found
+
+
+def _metric(name, multiple):
+    return f"{name.replace(', ', '_')}_{multiple}x"
 
 
 def _by_place(bits, size):

@@ -17,7 +17,7 @@ from torch import nn
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
 # The chunks of chunk_ids, as a pattern over bytes: whitespace and the word after it.
@@ -355,6 +355,10 @@ class BytePairRecipe(Recipe):
 class BytePairExperiment(nn.Module):
     """Learns the merges of a text."""
 
+    explains = {
+        "bytes_per_token": Metric("bytes per token", "compression of held-out text by the tokenizer"),
+        "uniform_bits_per_byte": Metric("bits per byte", "cost of held-out text if all tokens were equally likely"),
+    }
     phases = (Phase("count"),)
 
     def __init__(self, recipe):

@@ -21,7 +21,7 @@ from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.networks.generation import generate
@@ -239,6 +239,7 @@ class Writing(Decoding):
 class LanguageModel(nn.Module):
     """Next-token prediction: mean negative log-likelihood, nats a token."""
 
+    explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, whatever a token is")}
     phases = (Phase("train", ("network",)),)
 
     def __init__(self, recipe, data):

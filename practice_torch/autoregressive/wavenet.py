@@ -10,7 +10,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.engine.artifacts import Audio
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed
 from practice_torch.networks.wavenet import WaveNet
 
@@ -186,6 +186,11 @@ class WavenetRecipe(AudioRecipe):
 class WavenetExperiment(nn.Module):
     """Learns the codes of sounds and generates sounds of the same length."""
 
+    explains = {
+        "bits_per_sample": Metric("bits per sample", "-log2 p of held-out mu-law codes, per audio sample"),
+        "unigram_bits": Metric("bits per sample", "entropy of the held-out codes alone: the best that ignores the past"),
+        "pitch_accuracy": Metric("fraction", "generated notes whose nearest note is the one asked for"),
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, description):

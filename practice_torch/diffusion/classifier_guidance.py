@@ -21,11 +21,11 @@ from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.levels import level_at, per_example
 from practice_torch.networks.diffusion_sampling import chain, draw
-from practice_torch.networks.image_judge import Judge, spread_within
+from practice_torch.networks.image_judge import JUDGED, Judge, spread_within
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import guidance
@@ -160,6 +160,18 @@ class GuidanceExperiment(nn.Module):
     The third is there to be compared: a classifier as one finds it, whose slope means little where it never looked.
     """
 
+    explains = JUDGED | {
+        "loss": Metric("squared error", "mean squared error of the predicted noise"),
+        "spread": Metric("ratio", "mean distance between samples of one class over that between images of one class"),
+        "class_accuracy_unguided": Metric("fraction", "samples recognized as the class asked for, without guidance"),
+        "frechet_distance_unguided": Metric("squared distance", "Frechet distance to held-out images, without guidance"),
+        "spread_unguided": Metric("ratio", "spread within a class relative to the data, without guidance"),
+        **{
+            f"{name}_accuracy_quarter_{n}": Metric("fraction", f"accuracy of the {name} classifier in quarter {n} of the levels")
+            for name in ("noisy", "clean")
+            for n in range(1, 5)
+        },
+    }
     phases = (
         Phase("denoiser", moves=("denoiser",)),
         Phase("noisy", moves=("noisy",)),

@@ -24,7 +24,7 @@ from practice_torch.diffusion.reverse_process import (
 )
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.datasets import load_data
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
 from practice_torch.levels import per_example
@@ -202,6 +202,14 @@ class BoundRecipe(Sizes, Recipe):
         self._require("measured_images", self.measured_images >= 2, "at least 2, or there is no standard error")
 
 
+# What every experiment that measures a bound of the likelihood reports.
+BOUND = {
+    "bits_per_dimension": Metric("bits per dimension", "upper bound of -log2 p(x) per pixel and channel"),
+    "standard_error": Metric("bits per dimension", "standard error of the bound over held-out images"),
+    "independent_pixels": Metric("bits per dimension", "cost under a histogram of gray levels for every pixel by itself"),
+}
+
+
 class BoundExperiment(nn.Module):
     """Learns to predict the noise, all levels alike, and is asked for its bound on -log2 p(x).
 
@@ -209,6 +217,11 @@ class BoundExperiment(nn.Module):
     in every step's term (with the small variance, (e^h - 1)/2): what is called the simple loss elsewhere is the bound here.
     """
 
+    explains = BOUND | {
+        "decoder": Metric("bits per dimension", "the bound's reconstruction term, at the first level"),
+        "steps": Metric("bits per dimension", "the bound's sum of divergences over the steps between"),
+        "prior": Metric("bits per dimension", "the bound's divergence of the last level from the prior"),
+    }
     phases = (Phase("train", moves=("network",)),)
     answers = 1  # numbers that the network gives for each of the image
 

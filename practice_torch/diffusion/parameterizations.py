@@ -14,7 +14,7 @@ from practice_torch.arguments import require, require_same_shape, require_timest
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.levels import beta_at, level_at, per_example
 from practice_torch.networks.unet import Sizes
@@ -202,6 +202,12 @@ class PredictionRecipe(Sizes, Recipe):
 class PredictionExperiment(nn.Module):
     """Learns to see images through noise, and draws new ones by seeing less and less of it."""
 
+    explains = {
+        "weighted_error": Metric("squared error", "error of the data under the weighting of the loss, over all levels"),
+        "error_clean": Metric("squared error", "error of the data in the third of the levels with the least noise"),
+        "error_middle": Metric("squared error", "error of the data in the middle third of the levels"),
+        "error_noisy": Metric("squared error", "error of the data in the third of the levels with the most noise"),
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, shape):

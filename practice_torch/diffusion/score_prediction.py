@@ -20,7 +20,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import noise_from_velocity
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.levels import level_at, per_example
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw
@@ -210,6 +210,12 @@ class VelocityNetwork(nn.Module):
 class ScoreExperiment(nn.Module):
     """Learns grad log q(x_t) at every level from noised points, and draws points by it."""
 
+    explains = {
+        "relative_score_error": Metric("ratio", "norm of the learned score's error over the norm of the exact score, all levels"),
+        "loss": Metric("nats", "denoising loss; it cannot fall below that of the exact score"),
+        "excess_loss": Metric("nats", "the part of the loss that the exact score would not have"),
+        **{f"error_quarter_{n}": Metric("ratio", f"relative score error in quarter {n} of the levels") for n in range(1, 5)},
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, description):

@@ -7,6 +7,7 @@ import torch
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
 from practice_torch.diffusion.elbo import (
+    BOUND,
     BoundExperiment,
     BoundRecipe,
     denoising_kl,
@@ -23,6 +24,7 @@ from practice_torch.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.experiment import Metric
 from practice_torch.levels import beta_at, level_at, per_example
 from practice_torch.pictures import diffusion as pictures
 
@@ -110,6 +112,10 @@ class HybridRecipe(BoundRecipe):
 class HybridExperiment(BoundExperiment):
     """Predicts noise and log-variance; its bound is measured beside those of the two fixed variances, with the same means."""
 
+    explains = BOUND | {
+        "bits_small": Metric("bits per dimension", "the bound with the fixed variance beta tilde in place of the learned one"),
+        "bits_large": Metric("bits per dimension", "the bound with the fixed variance beta in place of the learned one"),
+    }
     answers = 2
 
     def forward(self, batch, phase):

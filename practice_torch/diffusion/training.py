@@ -21,12 +21,12 @@ from practice_torch.diffusion.parameterizations import convert_prediction, veloc
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.datasets import load_data
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
 from practice_torch.foundations.training_practice import ema_update
 from practice_torch.levels import level_at
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.networks.image_judge import Judge, spread_within
+from practice_torch.networks.image_judge import JUDGED, Judge, spread_within
 from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import diffusion as pictures
 
@@ -220,6 +220,11 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
 class DiffusionExperiment(nn.Module):
     """Trains the network on levels drawn at random and shows what it makes of noise."""
 
+    explains = JUDGED | {
+        "loss": Metric("squared error", "mean squared error of the prediction over all levels"),
+        **{f"loss_quarter_{n}": Metric("squared error", f"the loss in quarter {n} of the levels") for n in range(1, 5)},
+        "prior_bits": Metric("bits per dimension", "what the last level still tells of the data; 0 is best"),
+    }
     phases = (Phase("train", moves=("network",)),)
     limit = 1.0  # of the data's range, in the network's units
 

@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values, values_are_free
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.levels import per_example
 from practice_torch.networks.fourier_features import fourier_features
@@ -214,6 +214,14 @@ class Ends(nn.Module):
 class VariationalDiffusionExperiment(nn.Module):
     """Learns the bound on -log2 p(x) per pixel, and draws images from it step by step."""
 
+    explains = {
+        "bits_per_dimension": Metric("bits per dimension", "upper bound of -log2 p(x): prior, diffusion and reconstruction"),
+        "prior": Metric("bits per dimension", "divergence of the noisiest level from the prior"),
+        "diffusion": Metric("bits per dimension", "the diffusion loss, integrated over the levels"),
+        "reconstruction": Metric("bits per dimension", "cost of the data given the cleanest level"),
+        "log_snr_max": Metric("nats", "log signal-to-noise ratio where the learned schedule begins"),
+        "log_snr_min": Metric("nats", "log signal-to-noise ratio where the learned schedule ends"),
+    }
     phases = (Phase("train", moves=("predictor", "ends")),)
 
     def __init__(self, recipe, shape):

@@ -57,23 +57,41 @@ def panel(title, series, last_step, marks=()):
     return Markup("".join(parts))
 
 
-def gauge(value, marks, direction):
-    """A number line from the worst of the numbers to the best, best to the right, with the value and the marks upon it."""
-    every = [value, *(mark.value for mark in marks)]
-    worst, best = (max(every), min(every)) if direction == "lower" else (min(every), max(every))
-    margin = 0.08 * (best - worst)
-    place = _axis(worst - margin, best + margin, (8, 632))
-    parts = ['<svg class="gauge" viewBox="0 0 640 62" role="img" aria-label="the value beside what it is compared with">']
+def gauge(value, marks, direction, unit=""):
+    """A number line from zero, with the value and what it is compared with upon it, its ends and its unit.
+
+    It begins at zero, so that two close numbers look as close as they are; numbers of both signs have zero between them.
+    """
+    every = [0.0, value, *(mark.value for mark in marks)]
+    low, high = _round_ends(min(every), max(every))
+    place = _axis(low, high, (8, 632))
+    better = "lower is better" if direction == "lower" else "higher is better"
+    parts = [f'<svg class="gauge" viewBox="0 0 640 76" role="img" aria-label="{_spoken_gauge(value, marks, unit, better)}">']
     parts.append('<line class="track" x1="8" x2="632" y1="30" y2="30"/>')
-    parts.append(f'<line class="filled" x1="8" x2="{place(value):.1f}" y1="30" y2="30"/>')
+    parts.append(f'<line class="filled" x1="{place(0):.1f}" x2="{place(value):.1f}" y1="30" y2="30"/>')
     for mark in marks:
         x = place(mark.value)
         parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="40"/>')
-        parts.append(f'<text x="{x:.1f}" y="56" text-anchor="{_anchor(x)}">{escape(mark.name)} {short(mark.value)}</text>')
+        parts.append(f'<text x="{x:.1f}" y="53" text-anchor="{_anchor(x)}">{escape(mark.name)} {short(mark.value)}</text>')
     x = place(value)
     parts.append(f'<circle cx="{x:.1f}" cy="30" r="7"/><text class="value" x="{x:.1f}" y="14" text-anchor="{_anchor(x)}">')
-    parts.append(f"this run {short(value)}</text></svg>")
+    parts.append(f"this run {short(value)}</text>")
+    for x, end, anchor in ((8, low, "start"), (632, high, "end")):
+        parts.append(f'<text class="end" x="{x}" y="72" text-anchor="{anchor}">{short(end)}</text>')
+    middle = " · ".join(filter(None, [unit, better]))
+    parts.append(f'<text class="end" x="320" y="72" text-anchor="middle">{escape(middle)}</text></svg>')
     return Markup("".join(parts))
+
+
+def _round_ends(low, high):
+    """The ends of a number line that holds low..high: zero, or the next round number outside."""
+    unit = 10.0 ** math.floor(math.log10(max(-low, high, 1e-300))) / 2
+    return math.floor(low / unit) * unit, math.ceil(high / unit) * unit
+
+
+def _spoken_gauge(value, marks, unit, better):
+    said = [f"this run {short(value)} {unit}".strip(), *(f"{mark.name} {short(mark.value)}" for mark in marks), better]
+    return escape("; ".join(said))
 
 
 def short(value):

@@ -5,6 +5,7 @@ An experiment is a `torch.nn.Module` with
     phases                         the order of play: a tuple of `Phase`
     forward(batch, phase)          phase is the phase's name; returns (loss, logs): a scalar and a dict of detached scalars
     evaluate(data) -> dict         name -> float, on held-out data; contains the recipe's metric
+    explains                       name -> Metric(unit, meaning) of everything that evaluate can report
     preview(data) -> dict          name -> artifact (`practice_torch.engine.artifacts`), drawn during training
     sample(count) -> dict          name -> artifact, drawn from the trained model alone
     generator                      every draw comes from it; the engine sets it, seeds it and saves its state
@@ -34,6 +35,14 @@ model can be sampled without its data. Whatever has to survive an interruption i
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """What a reader of a report needs to know of a number: its unit, and a phrase that says what it measures."""
+
+    unit: str
+    meaning: str
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,7 @@ class Training:
 
     def _finish(self, metrics):
         if self.processes.first:
-            self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step))
+            self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
             self.run.write_json("environment.json", environment(self.device, self.seconds, self.processes.count))
         self.records.close()
         self.processes.wait()

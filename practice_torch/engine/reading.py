@@ -2,10 +2,12 @@
 
 import base64
 import csv
+import io
 import json
 import re
 from dataclasses import dataclass
 
+THUMBNAIL = 400  # pixels across: twice what the page gives an earlier preview, for screens that show two pixels a point
 MIME = {".png": "image/png", ".wav": "audio/wav"}
 
 
@@ -87,7 +89,9 @@ def read_stories(folder, missing, most):
     for title, found in stories.items():
         found.sort(key=lambda pair: -1 if pair[0] is None else pair[0])
         kept = _spread(found, most)
-        previews = tuple(filter(None, (_preview(step, path, captions, missing) for step, path in kept)))
+        last = kept[-1][1]
+        read = (_preview(step, path, captions, missing, small=path != last) for step, path in kept)
+        previews = tuple(filter(None, read))
         left_out = len(found) - len(kept)
         if len({preview.content for preview in previews}) == 1:  # always the same: a real sound to compare with, say
             previews, left_out = previews[-1:], 0
@@ -103,19 +107,20 @@ def _spread(things, most):
     return [things[round(index * (len(things) - 1) / (most - 1))] for index in range(most)]
 
 
-def _preview(step, path, captions, missing):
+def _preview(step, path, captions, missing, small):
     caption = captions.get(path.name)
     caption = caption if isinstance(caption, str) else ""
-    content = _content(path, missing)
+    content = _content(path, missing, small)
     if content is None or path.suffix != ".wav":
         kind = {".txt": "text", ".png": "image", ".wav": "audio"}[path.suffix]
         return None if content is None else Preview(step, kind, content, caption)
     picture = path.with_suffix(".png")
-    return Preview(step, "audio", content, caption, _content(picture, missing) if picture.exists() else None)
+    return Preview(step, "audio", content, caption, _content(picture, missing, small) if picture.exists() else None)
 
 
-def _content(path, missing):
-    """The file as a page holds it: text as it is, anything else as a data URI; None where there is nothing to read."""
+def _content(path, missing, small):
+    """The file as a page holds it: text as it is, anything else as a data URI, of an earlier picture its thumbnail; None where
+    there is nothing to read."""
     try:
         raw = path.read_bytes()
     except OSError:
@@ -125,4 +130,22 @@ def _content(path, missing):
         return None
     if path.suffix == ".txt":
         return raw.decode(errors="replace")
+    if small and path.suffix == ".png":
+        raw = _thumbnail(raw)
     return f"data:{MIME[path.suffix]};base64,{base64.b64encode(raw).decode('ascii')}"
+
+
+def _thumbnail(png):
+    """The picture no wider than a thumbnail is shown: averaged here, as browsers skip pixels when they shrink by much."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        picture = Image.open(io.BytesIO(png)).convert("RGB")
+    except (UnidentifiedImageError, OSError):
+        return png  # as the browser makes of it
+    if picture.width <= THUMBNAIL:
+        return png
+    picture.thumbnail((THUMBNAIL, picture.height), Image.Resampling.LANCZOS)
+    small = io.BytesIO()
+    picture.save(small, format="PNG")
+    return small.getvalue()

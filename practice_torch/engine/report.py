@@ -21,11 +21,12 @@ ABBREVIATIONS = {"auroc", "elbo", "fid", "gan", "kl", "mse", "nll", "psnr", "vae
 
 @dataclass(frozen=True)
 class Panel:
-    """One logged name: its curves and the last value of each."""
+    """One logged name: its curves and the last value of each. No drawing where nothing changed, or nothing is finite."""
 
     title: str
     svg: Markup
     ends: tuple[tuple[str, str, float], ...]
+    constant: bool = False
 
 
 def write_report(run_dir, *, defaults=None, path=None):
@@ -147,7 +148,8 @@ def _marks(evaluation):
 def _gauge(evaluation, marks):
     if not marks or not _is_number(evaluation.get("value")):
         return None
-    return curves.gauge(evaluation["value"], marks, evaluation.get("direction"))
+    unit = evaluation.get("explains", {}).get(evaluation["metric"], {}).get("unit", "")
+    return curves.gauge(evaluation["value"], marks, evaluation.get("direction"), unit)
 
 
 def _is_number(thing):
@@ -155,9 +157,11 @@ def _is_number(thing):
 
 
 
-
 def _panels(rows, metric, last_step, marks):
-    """A panel per logged name: the metric first, then in the order in which they were first logged. One step has no curve."""
+    """A panel per logged name: the metric first, then in the order in which they were first logged. One step has no curve.
+
+    What never changed is a line of words, not a drawing.
+    """
     if len({step for step, *_ in rows}) < 2:
         return []
     lines, phases = {}, []
@@ -168,8 +172,10 @@ def _panels(rows, metric, last_step, marks):
     panels = []
     for name in sorted(lines, key=lambda name: name != metric):
         series = [_series(phase, phases, tuple(points)) for phase, points in lines[name].items()]
-        svg = panel(words(name), series, last_step, marks if name == metric else ())
-        panels.append(Panel(words(name), svg, tuple((line.name, line.style, line.points[-1][1]) for line in series)))
+        ends = tuple((line.name, line.style, line.points[-1][1]) for line in series)
+        constant = all(len({number for _, number in line.points}) == 1 for line in series)
+        svg = Markup("") if constant else panel(words(name), series, last_step, marks if name == metric else ())
+        panels.append(Panel(words(name), svg, ends, constant))
     return panels
 
 

@@ -25,8 +25,8 @@ def weights_of(run, say):
     return weights, facts["step"]
 
 
-def verdict(recipe, metrics, step):
-    """The content of evaluation.json."""
+def verdict(recipe, metrics, step, explains):
+    """The content of evaluation.json; explains: name -> Metric of the experiment, of which what was measured is kept."""
     if recipe.metric not in metrics:
         raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
     value = float(metrics[recipe.metric])
@@ -38,6 +38,7 @@ def verdict(recipe, metrics, step):
         "passed": recipe.reached(value),
         "step": step,
         "metrics": {name: float(value) for name, value in metrics.items()},
+        "explains": {name: explains[name]._asdict() for name in metrics if name in explains},
     }
 
 

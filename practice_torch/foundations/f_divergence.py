@@ -20,7 +20,7 @@ from torch.nn.functional import logsigmoid
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
 
@@ -296,6 +296,20 @@ class GaussianFits(nn.Module):
         # Logarithms, because Neyman's chi-squared starts at 1e30 and squares of its gradient would overflow in Adam.
         values = self._divergences(self.mean, self.log_std) - self.least_possible
         return values.log().sum(), {_title(*row).replace(" ", "_"): v for row, v in zip(_ROWS, values.detach(), strict=True)}
+
+    @property
+    def explains(self):
+        """Metrics by name: the excess, and every fit's mean, deviation and cost."""
+        of_fits = {
+            f"{name}_{_title(*row).replace(' ', '_')}": Metric(unit, f"{meaning} fitted under {_title(*row)}")
+            for row in _ROWS
+            for name, unit, meaning in (
+                ("mean", "units of the data", "mean of the Gaussian"),
+                ("std", "units of the data", "standard deviation of the Gaussian"),
+                ("nats", "nats per point", "-log density of held-out points under the Gaussian"),
+            )
+        }
+        return of_fits | {"excess": Metric("ratio", "largest excess of a fit over the least divergence of any Gaussian")}
 
     @torch.no_grad()
     def evaluate(self, data):

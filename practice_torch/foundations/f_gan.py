@@ -13,7 +13,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_same_shape
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.foundations.f_divergence import _expm1, _row_of
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
@@ -159,6 +159,12 @@ class FGanRecipe(Recipe):
 
 class FGan(nn.Module):
     """Two perceptrons, generator and critic; the engine lets them take turns."""
+
+    explains = {
+        "distance": Metric("units of the data", "mean distance to the nearest neighbor, samples to data and back, halved"),
+        "modes": Metric("modes", "modes of the mixture with at least a quarter of their share of good samples"),
+        "high_quality": Metric("fraction", "samples within 3 standard deviations of a mode"),
+    }
 
     def __init__(self, recipe, description):
         super().__init__()

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import ImageGrid, Text
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
 
@@ -185,6 +185,10 @@ class PixelRecipe(_CountingRecipe):
 class CharacterTable(nn.Module):
     """Counts of (context, character); with order 0 all contexts share a row."""
 
+    explains = {
+        "nats_per_character": Metric("nats per character", "-log p of held-out text, per character"),
+        "perplexity": Metric("characters", "e to the nats per character: the number of equally likely characters"),
+    }
     phases = (Phase("count"),)
 
     def __init__(self, recipe, characters):
@@ -237,6 +241,7 @@ class CharacterTable(nn.Module):
 class PixelTable(nn.Module):
     """Counts of ones and zeros of every pixel."""
 
+    explains = {"nats_per_image": Metric("nats per image", "-log p(x) of held-out images")}
     phases = (Phase("count"),)
 
     def __init__(self, recipe, shape):

@@ -11,7 +11,7 @@ from torch import nn
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.f_divergence import _CELLS, _row_of, f_divergence
 from practice_torch.foundations.fenchel_conjugate import _log_ratio, fenchel_conjugate
@@ -175,6 +175,12 @@ class GaussianPairRecipe(Recipe):
 class CriticOfGaussians(nn.Module):
     """A perceptron that learns how much likelier p finds a point than q."""
 
+    explains = {
+        "relative_error": Metric("ratio", "error of the estimated divergence over the true one"),
+        "divergence": Metric("nats", "the true divergence, in closed form"),
+        "nwj": Metric("nats", "the lower bound of Nguyen, Wainwright and Jordan at the trained critic"),
+        "donsker_varadhan": Metric("nats", "the lower bound of Donsker and Varadhan at the trained critic"),
+    }
     phases = (Phase("critic", ("critic",)),)
 
     def __init__(self, recipe):

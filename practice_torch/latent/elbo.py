@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.jensen import log_mean_exp
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
@@ -144,6 +144,11 @@ class BoundRecipe(Recipe):
 class BoundExperiment(nn.Module):
     """q(z|x) and p(x|z) of perceptrons: what differs from a variational autoencoder is the line that computes the bound."""
 
+    explains = {
+        "negative_log_likelihood": Metric("nats per image", "estimate of -log p(x) by the bound with the most samples"),
+        "negative_elbo": Metric("nats per image", "upper bound of -log p(x) with one sample"),
+        "effective_fraction": Metric("fraction", "effective sample size of the importance weights over their number"),
+    }
     phases = (Phase("train", moves=("encoder", "decoder")),)
 
     def __init__(self, recipe, shape):

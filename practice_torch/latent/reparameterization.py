@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import entropy
 from practice_torch.networks.perceptron import perceptron
@@ -143,9 +143,21 @@ class CategoricalRecipe(Recipe):
             self._require(name, 0 < getattr(self, name) < math.inf, "positive and finite")
 
 
+GRADIENT_VARIANCES = {
+    f"{estimator}_gradient_variance": Metric("variance", f"variance of a logit's gradient, one draw of the {words} estimator")
+    for estimator, words in (("relaxed", "relaxed"), ("score", "score-function"), ("leave_one_out", "leave-one-out"))
+}
+
+
 class CategoricalExperiment(nn.Module):
     """Encoder and decoder of perceptrons; what differs between the estimators is the loss of the encoder."""
 
+    explains = {
+        "negative_elbo": Metric("nats per image", "upper bound of -log p(x) with hard codes: reconstruction plus KL"),
+        "reconstruction": Metric("nats per image", "-log p(x | z), averaged over hard codes"),
+        "kl": Metric("nats per image", "divergence of the codes' distribution from the uniform prior"),
+        **GRADIENT_VARIANCES,
+    }
     phases = (Phase("train", moves=("encoder", "decoder")),)
 
     def __init__(self, recipe, shape):

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.experiment import Phase
+from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.elbo import importance_weighted_bound
@@ -180,6 +180,13 @@ class VaeRecipe(Recipe):
 class VaeExperiment(nn.Module):
     """Trains the network on images of any shape and shows what it learned."""
 
+    explains = {
+        "negative_elbo": Metric("nats per image", "upper bound of -log p(x): reconstruction plus KL"),
+        "reconstruction": Metric("nats per image", "-log p(x | z), averaged over the posterior"),
+        "kl": Metric("nats per image", "divergence of the posterior from the prior"),
+        "active_units": Metric("units", f"latents whose posterior mean has a variance above {_ACTIVE:g} over the data"),
+        "importance_weighted": Metric("nats per image", "tighter upper bound of -log p(x), from importance-weighted samples"),
+    }
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, shape):

@@ -3,9 +3,22 @@
 import numpy as np
 import torch
 
+from practice_torch.engine.experiment import Metric
+
 _REFERENCES = 5000  # training examples that are looked at, at most: a support vector machine's time grows with their square
 _COMPONENTS = 20  # of the principal components in which means and covariances are compared
 _SEEN = 64  # of those that the classifier looks at: all the pixels of an 8x8 image
+
+
+# What Judge.verdict measures.
+JUDGED = {
+    "frechet_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to samples and to held-out data"),
+    "nearest": Metric("distance", "mean distance from a sample to the nearest training example; far below the next one: copies"),
+    "nearest_real": Metric("distance", "mean distance from a held-out example to the nearest training example"),
+    "class_accuracy": Metric("fraction", "samples recognized as the class that was asked for"),
+    "class_accuracy_real": Metric("fraction", "held-out examples whose class is recognized"),
+    "rarest_class": Metric("fraction", "share of the class that is drawn least often"),
+}
 
 
 class Judge:
