@@ -22,6 +22,8 @@ class UsageError(Exception):
 
 Topics = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TOPIC ...]")]
 
+Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+
 
 @dataclass(frozen=True)
 class List:
@@ -43,6 +45,16 @@ class Check:
     """A Python file of yours: its functions of catalogue names, in NumPy, JAX or PyTorch, take the wings' place."""
     strict: bool = False
     """With --against: bad input that your functions accept counts as a failure, and is not only mentioned."""
+    rename: Annotated[Repeated, tyro.conf.arg(metavar="OURS=YOURS")] = ()
+    """With --against: your name for a function or an argument (q=query). Can be repeated."""
+    precision: Literal["float64", "float32"] | None = None
+    """With --against: only this precision."""
+    values_only: bool = False
+    """With --against: values without gradients."""
+    without_gradient: Annotated[Repeated, tyro.conf.arg(metavar="ARGUMENT")] = ()
+    """With --against: an argument that is a constant and never differentiated (alpha_bar). Can be repeated."""
+    memory_mib: int | None = None
+    """With --against: memory for one call, beyond what the process uses already (Linux)."""
     json: bool = False
     """Print JSON instead of a table (progress goes to stderr)."""
     verbose: bool = False
@@ -113,6 +125,7 @@ def main(arguments=None):
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
     )
+    _libraries_before_the_working_directory()
     from shared_specs.implementation import Fault
 
     try:
@@ -128,6 +141,13 @@ def main(arguments=None):
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _libraries_before_the_working_directory():
+    """Moves the directory that `python -m` puts first on the path to its end: there, a user's torch.py does not hide PyTorch."""
+    here = Path.cwd()
+    if not (here / "shared_specs").is_dir():
+        sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != here] + [str(here)]
 
 
 def _list(command):
@@ -160,13 +180,15 @@ def _check(command):
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
     if command.against and command.backend:
         raise UsageError("--against takes the place of a backend: give one of --against and --backend")
+    if not command.against and (flag := _only_with_against(command)):
+        raise UsageError(f"{flag} needs --against FILE")
     topics = asked(command.topics)
     began = time.perf_counter()
     if command.against:
-        results, topics = _against(command, topics)
-    else:
-        backends = (command.backend,) if command.backend else ("torch", "jax")
-        results = check_in_processes(topics, backends, command.jobs)
+        judged = _against(command, topics)
+        return _report(command, judged.touched, judged.results, time.perf_counter() - began, judged.not_judged)
+    backends = (command.backend,) if command.backend else ("torch", "jax")
+    results = check_in_processes(topics, backends, command.jobs)
     return _report(command, topics, results, time.perf_counter() - began)
 
 
@@ -189,26 +211,59 @@ def asked(texts):
     return [path for path, built in paths.items() if built]
 
 
+def _only_with_against(command):
+    """The first option given that means something with --against only."""
+    names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
+    return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
+
+
 def _against(command, topics):
     from shared_specs.against import check_file, examples
 
-    results, touched, remarks = check_file(command.against, topics, strict=command.strict)
-    if not touched:
+    try:
+        judged = check_file(command.against, topics, strict=command.strict, terms=_terms(command))
+    except LookupError as error:
+        raise UsageError(error.args[0]) from None
+    if not judged.touched:
         where = ", ".join(topics) if command.topics else "any built topic"
         raise UsageError(f"{command.against} defines no function of {where} (such as {examples(topics[0])})")
-    for remark in remarks:
+    for remark in judged.remarks:
         print(remark, file=sys.stderr)
-    return results, touched
+    return judged
 
 
-def _report(command, topics, results, seconds):
+def _terms(command):
+    """What --against's options ask, as shared_specs.foreign.Terms."""
+    from shared_specs.foreign import Terms, can_limit_memory
+
+    renamed = {}
+    for text in command.rename:
+        ours, _, yours = text.partition("=")
+        if not (ours.isidentifier() and yours.isidentifier()):
+            raise UsageError(f"--rename {text}: give OURS=YOURS, two names, such as q=query")
+        if renamed.setdefault(ours, yours) != yours:
+            raise UsageError(f"--rename {text}: {ours} is renamed to {renamed[ours]} already")
+    if command.memory_mib is not None and command.memory_mib <= 0:
+        raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive")
+    if command.memory_mib is not None and not can_limit_memory():
+        raise UsageError("--memory-mib works on Linux only")
+    return Terms(
+        renamed=renamed,
+        precisions=(command.precision,) if command.precision else ("float64", "float32"),
+        values_only=command.values_only,
+        constant=command.without_gradient,
+        memory=None if command.memory_mib is None else command.memory_mib * 2**20,
+    )
+
+
+def _report(command, topics, results, seconds, not_judged=()):
     from rich.console import Console
 
     from shared_specs.check import spec_of
     from shared_specs.report import as_data, failures, summary, table, unused
 
     specs = {topic: spec_of(topic) for topic in topics}
-    data = as_data(specs, results, seconds)
+    data = as_data(specs, results, seconds) | {"not_judged": list(not_judged)}
     if command.json:
         print(json.dumps(data, indent=1, allow_nan=False))
         return 0 if data["passed"] else 1
@@ -226,7 +281,9 @@ def _report(command, topics, results, seconds):
     if loose := len(unused(results)):
         console.print(f"{loose} tolerances are so wide that no run used 1% of them (--verbose lists them)")
     failed = sum(not r.passed for r in results)
-    console.print(f"{len(results)} comparisons in {seconds:.1f} s: {f'{failed} FAILED' if failed else 'all hold'}", markup=False)
+    verdict = f"{failed} FAILED" if failed else "all hold" if results else "NOTHING WAS COMPARED"
+    left_out = "".join(f"; not judged: {phrase}" for phrase in ["; ".join(not_judged)] if phrase)
+    console.print(f"{len(results)} comparisons in {seconds:.1f} s: {verdict}{left_out}", markup=False, soft_wrap=True)
     return 0 if data["passed"] else 1
 
 

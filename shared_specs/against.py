@@ -1,70 +1,36 @@
-"""A user's file as an implementation under test: its functions by catalogue name, its backend by what they return."""
+"""A user's file held to the contracts: every row of what it offers, and an account of what was not judged."""
 
-import importlib.util
-import inspect
-import sys
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
-from shared_specs.check import MISSING, check_topic, spec_of
-from shared_specs.implementation import Fault, Implementation, MissingFunction, detect_backend
-from shared_specs.rows import Agree
+from shared_specs.check import MISSING, Checker, spec_of
+from shared_specs.foreign import Offered, Terms, signature
+from shared_specs.rows import Agree, Law
+from shared_specs.user_file import in_one_line, load_module
 
 
-def load_module(path):
-    """The module in a Python file.  Raises Fault, in one line, if there is none or it does not load."""
-    path = Path(path)
-    if not path.is_file():
-        raise Fault(f"{path} is not a file; give a Python file that defines functions by their catalogue names")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None:
-        raise Fault(f"{path} is not a Python file (its name must end in .py)")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise Fault(f"{path}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
-        raise Fault(f"{path} does not load: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-    return module
+@dataclass
+class Judged:
+    """What was compared, and what was not.
+
+    not_judged: short phrases for the verdict line. remarks: the same in full. touched: the topics that the file has part in.
+    """
+
+    results: list = field(default_factory=list)
+    touched: list = field(default_factory=list)
+    not_judged: list = field(default_factory=list)
+    remarks: list = field(default_factory=list)
 
 
 def functions_of(topic):
-    """The names that a topic's rows are about, in the order of the spec, each with the row that shows a first call."""
+    """The names that a topic's rows are about, in the order of the spec, each with a row that shows a call: Agree, if any."""
+    rows = [row for row in spec_of(topic) if getattr(row, "function", None)]
     first = {}
-    for row in spec_of(topic):
+    for row in rows:
+        first.setdefault(row.function, row)
+    for row in reversed(rows):
         if isinstance(row, Agree):
-            first.setdefault(row.function, row)
+            first[row.function] = row
     return first
-
-
-def defined_in(module, topic):
-    """Those of the topic's functions that the module defines."""
-    return [name for name in functions_of(topic) if inspect.isfunction(getattr(module, name, None))]
-
-
-def implementation_of(module, topic, precision):
-    """The module's functions as one implementation.  Raises Fault if it mixes JAX and PyTorch, or a first call fails."""
-    rows = functions_of(topic)
-    detected: dict[str, str] = {}
-    for name in defined_in(module, topic):
-        arguments = rows[name].given.draw(f"{topic}/{name}/{rows[name].case}")
-        try:
-            detected[name] = detect_backend(getattr(module, name), arguments)
-        except Fault as fault:
-            raise Fault(f"{name}: {fault}") from fault
-    frameworks = {backend for backend in detected.values() if backend != "numpy"}
-    if len(frameworks) > 1:
-        raise Fault(f"{module.__file__} mixes backends ({detected}); check one backend at a time")
-
-    def find(name):
-        if name not in detected:
-            raise MissingFunction(name)
-        return getattr(module, name)
-
-    return Implementation(find, frameworks.pop() if frameworks else "numpy", precision)
 
 
 def examples(topic):
@@ -72,26 +38,95 @@ def examples(topic):
     return ", ".join(list(functions_of(topic))[:3])
 
 
-def check_file(path, topics, *, strict):
-    """(results, topics touched, remarks) of a user's file, in float64 and float32.
+def check_file(path, topics, *, strict, terms=None):
+    """A user's file against the rows of the topics of which it offers a function or a network, as a Judged.
 
     Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.
+    Raises Fault if the file does not load, and LookupError if the terms name what neither side has.
     """
+    terms = terms or Terms()
     module = load_module(path)
-    touched = [topic for topic in topics if defined_in(module, topic)]
-    results, remarks = [], []
-    for topic in touched:
-        for precision in ("float64", "float32"):
-            results += check_topic(topic, implementation_of(module, topic, precision))
-        lacking = [name for name in functions_of(topic) if name not in defined_in(module, topic)]
-        if lacking:
-            remarks.append(f"{topic}: not in {path}, so not checked: {', '.join(lacking)}")
-    results = [result for result in results if result.quantity != MISSING]
-    if any(result.backend == "numpy" for result in results):
-        remarks.append("NumPy has no gradients: values are checked, gradients are not")
+    offers = [Offered(module, topic, [_with_constants(row, terms.constant) for row in spec_of(topic)], terms) for topic in topics]
+    offers = [offered for offered in offers if offered.functions or offered.networks]
+    judged = Judged(touched=[offered.topic for offered in offers])
+    if offers:
+        _require_known(path, offers, terms)
+    for offered in offers:
+        offered.detect()
+        results = [_check(offered, row, precision) for precision in terms.precisions for row in offered.rows]
+        judged.results += [result for found in results for result in found if result.quantity != MISSING]
+        _say_what_is_missing(judged, path, offered)
+        _say(judged, "laws that need gradients", _laws_left_out(offered, results), offered.topic)
+    if terms.values_only:
+        judged.not_judged.append("gradients (--values-only)")
+    elif terms.constant:
+        judged.not_judged.append(f"gradients of {', '.join(terms.constant)} (--without-gradient)")
+    if len(terms.precisions) == 1:
+        judged.not_judged.append("float32" if terms.precisions == ("float64",) else "float64, bad input included")
     if not strict:
-        accepted = dict.fromkeys(f"{r.function} ({r.case})" for r in results if r.word == "Rejects" and not r.passed)
-        results = [r for r in results if r.word != "Rejects" or r.passed]
-        if accepted:
-            remarks.append(f"does not refuse bad input as the wings do (--strict counts it): {', '.join(accepted)}")
-    return results, touched, remarks
+        _excuse_accepted_input(judged)
+    return judged
+
+
+def _with_constants(row, constant):
+    """The row without gradients of the arguments that are constants."""
+    if not isinstance(row, Agree) or not set(constant) & set(row.given.arguments):
+        return row
+    names = row.given.arguments if row.differentiate is None else row.differentiate
+    return replace(row, differentiate=tuple(name for name in names if name not in constant))
+
+
+def _require_known(path, offers, terms):
+    """Raises LookupError for a name that the terms give and that neither the topics nor the file know."""
+    functions = dict.fromkeys(name for offered in offers for name in (*offered.functions, *offered.lacking))
+    arguments = dict.fromkeys(a for one in offers for name in one.functions for a in signature(one.topic, name).parameters)
+    for name in terms.constant:
+        if name not in arguments:
+            raise LookupError(f"--without-gradient {name}: no such argument; there are {', '.join(arguments)}")
+    for ours, yours in terms.renamed.items():
+        if ours not in functions and ours not in arguments:
+            raise LookupError(f"--rename {ours}={yours}: {ours} is neither a function nor an argument of {offers[0].topic}")
+        if not any(ours in offered.functions or offered.takes(ours, yours) for offered in offers):
+            raise LookupError(f"--rename {ours}={yours}: {path} has no function {yours}, and none that takes {yours} for {ours}")
+
+
+def _check(offered, row, precision):
+    """One row's results. Whatever the file raises, SystemExit too, is a failed comparison."""
+    checker = Checker(offered.topic, offered.implementation(row, precision))
+    try:
+        return checker.run([row])
+    except (Exception, KeyboardInterrupt):  # a RowFault is the spec's, Ctrl-C the user's
+        raise
+    except BaseException as error:
+        return [checker.failed(row, f"raised {in_one_line(error)}")]
+
+
+def _laws_left_out(offered, results):
+    """The laws that asked for a gradient that there is not: left out in every precision, and no order (float64 alone)."""
+    laws = [(i, row) for i, row in enumerate(offered.rows) if isinstance(row, Law)]
+    return [row.case for i, row in laws if not any(results[i :: len(offered.rows)]) and row.relation != "order"]
+
+
+def _say_what_is_missing(judged, path, offered):
+    _say(judged, f"functions not in {path}", offered.lacking, offered.topic)
+    _say(judged, "cases that raise NotImplementedError", sorted(offered.not_offered), offered.topic)
+    with_gradient = {row.function for row in offered.rows if isinstance(row, Agree) and not row.no_gradient}
+    in_numpy = [name for name, found in offered.backends.items() if found == "numpy" and name in with_gradient]
+    _say(judged, "gradients of functions in NumPy", in_numpy, offered.topic)
+
+
+def _say(judged, what, names, topic):
+    """A phrase for the verdict line, with the first names, and a remark with all of them."""
+    if names:
+        more = f" and {len(names) - 2} more" if len(names) > 3 else ""
+        judged.not_judged.append(f"{what}: {', '.join(names[:2] if more else names)}{more}")
+        judged.remarks.append(f"{topic}: {what}: {', '.join(names)}")
+
+
+def _excuse_accepted_input(judged):
+    """Bad input that the file accepts fails nothing, and is said."""
+    accepted = dict.fromkeys(f"{r.function} ({r.case})" for r in judged.results if r.word == "Rejects" and not r.passed)
+    judged.results = [r for r in judged.results if r.word != "Rejects" or r.passed]
+    if accepted:
+        judged.not_judged.append(f"bad input that is accepted: {len(accepted)} cases (--strict)")
+        judged.remarks.append(f"does not refuse bad input as the wings do (--strict counts it): {', '.join(accepted)}")

@@ -104,6 +104,10 @@ class Checker:
         except Exception as error:
             return [self._result(row, "call", np.inf, f"raised {type(error).__name__}: {error}".splitlines()[0])]
 
+    def failed(self, row, message):
+        """The result of a row that could not be run."""
+        return self._result(row, "call", np.inf, message)
+
     def _result(self, row, quantity, worst, message="", loose=False):
         passed = bool(worst <= 1.0)
         return Result(
@@ -269,11 +273,14 @@ class Checker:
         f = Seen(self._under_test(row))
         sides = [np.asarray(_side(side, f, arguments), dtype=np.float64) for side in (row.left, row.right)]
         left, right = np.broadcast_arrays(*sides)
-        if left.size == 0:
-            raise RowFault(f"{self.topic}: law {row.case!r} compares nothing")
 
         def both(moved, f):
             return tuple(np.asarray(_side(side, f, moved), dtype=np.float64) for side in (row.left, row.right))
+
+        if left.size == 0:
+            if not all(side.size for side in both(arguments, Seen(self._reference(row)))):
+                raise RowFault(f"{self.topic}: law {row.case!r} compares nothing")
+            raise Fault("returned arrays so empty that the law compares nothing")
 
         def disturbed(moved, seed):
             rng = np.random.default_rng((seed, 1))
@@ -306,26 +313,33 @@ class Checker:
 
     def _unbiased(self, row, arguments):
         f = Seen(self._under_test(row))
-        rng = np.random.default_rng(crc32(f"{self.topic}/{row.case}".encode()))
-        samples = np.asarray(row.left(f, rng, row.draws, *arguments.values()), dtype=np.float64)
+        samples, standard_error = self._samples(row, f, arguments)
         expected = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
-        standard_error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
         if np.any(DETECTION * standard_error > row.detects):
-            raise RowFault(
-                f"{self.topic}: law {row.case!r} promises to see a bias of {row.detects:g}; "
-                f"with {row.draws} draws it sees {float(DETECTION * standard_error.max()):.3g}"
-            )
+            of_reference = self._samples(row, Seen(self._reference(row)), arguments)[1]
+            sees = f"with {row.draws} draws it sees {float(DETECTION * standard_error.max()):.3g}"
+            if np.any(DETECTION * of_reference > row.detects):
+                raise RowFault(f"{self.topic}: law {row.case!r} promises to see a bias of {row.detects:g}; {sees}")
+            times = float(standard_error.max() / of_reference.max()) if of_reference.max() > 0 else np.inf
+            raise Fault(f"varies {times:.3g} times as much as the reference: the law is to see a bias of {row.detects:g}; {sees}")
         limit = STANDARD_ERRORS * standard_error + 16 * unit_roundoff(self.precision) * np.abs(expected)
         worst, message = self._worst((samples.mean(axis=0),), (expected,), (limit,))
         return "law", worst, message
+
+    def _samples(self, row, f, arguments):
+        """The draws of an `unbiased` law, always from the same seed, and the standard error of their mean."""
+        rng = np.random.default_rng(crc32(f"{self.topic}/{row.case}".encode()))
+        samples = np.asarray(row.left(f, rng, row.draws, *arguments.values()), dtype=np.float64)
+        return samples, samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
 
     # ------------------------------------------------------------------------------------------------ the other two
 
     def _model(self, row):
         from shared_specs.models import compare_networks
 
-        if self.implementation.backend.name == "torch":
-            yield from compare_networks(self.topic, row, self.precision)
+        practice = self.implementation.network(row.network)
+        if practice is not None:
+            yield from compare_networks(self.topic, row, self.precision, practice)
 
     def _rejects(self, row):
         if self.precision != "float64":

@@ -144,6 +144,10 @@ class Graded:
         self._worker = worker
         self._failed = failed
 
+    def network(self, name):
+        """None: networks are not part of an exercise."""
+        return None
+
     def call(self, name, arguments, positional=()):
         """The results as a tuple of NumPy arrays."""
         return tuple(self._ask("call", name, arguments, positional)[1])

@@ -1,6 +1,9 @@
 """An implementation under test, seen through NumPy: whatever its backend, arrays go in and come out as NumPy arrays."""
 
+import contextlib
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -100,6 +103,10 @@ class Implementation:
         """The implementation as a user's plain call runs it: here, itself."""
         return self
 
+    def network(self, name):
+        """The constructor of a network, to be compared with the theory wing's; None where there is nothing to compare."""
+        return self._find(name) if self.backend.name == "torch" else None
+
     def call(self, name: str, arguments: dict[str, Any], positional=()):
         """The results as a tuple of NumPy arrays."""
         with self.backend.working_precision(self.precision):
@@ -183,24 +190,52 @@ class Seen:
         return self._disturb(self._implementation.jacobian(name, positional, keywords, wrt))
 
 
-def detect_backend(function, arguments):
+def detect_backend(function, arguments, positional=(), origin=None):
     """The backend a function is written in, by what it returns.
 
     NumPy arrays are offered first (NumPy and JAX functions take them), then tensors. A function of operators alone works on
-    both and counts as NumPy: its values are judged, its gradients are not.
+    all of them: it counts as the framework that its file imports, so that its gradients are judged, and as NumPy if it imports
+    none. origin: the function itself, where `function` wraps it.
     """
     reasons = []
     for offered in ("numpy", "torch"):
         try:
-            implementation = Implementation(lambda _: function, offered, "float64")
-            value = function(**implementation._native(arguments))
+            value = _first_result(function, arguments, positional, offered)
+        except NotImplementedError:
+            raise
         except Exception as error:
-            reasons.append(f"{type(error).__name__}: {error}".splitlines()[0])
+            reasons.append(f"raised {type(error).__name__}: {error}".splitlines()[0])
             continue
-        while isinstance(value, tuple) and value:
-            value = value[0]
+        if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
+            return "numpy"  # what is counted from numbers alone is a number
         for name in NAMES:
             if backend(name).owns(value):
-                return name
+                return _of_operators_alone(function, origin or function, arguments, positional) if name == "numpy" else name
         reasons.append(f"returned {_described(value)}")
     raise Fault("; ".join(dict.fromkeys(reasons)))
+
+
+def _first_result(function, arguments, positional, offered, prepared=lambda array: array):
+    implementation = Implementation(lambda _: function, offered, "float64")
+    given = mapped((arguments, tuple(positional)), lambda _, leaf: prepared(implementation._native(leaf)))
+    value = function(*given[1], **given[0])
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return value
+
+
+def _of_operators_alone(function, origin, arguments, positional):
+    """The framework that the function's file imports, if the function takes its arrays and gives back what has a gradient."""
+    imported = getattr(inspect.unwrap(origin), "__globals__", {}).values()
+    names = {value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or "" for value in imported}
+    roots = {str(name).split(".")[0] for name in names}
+
+    def with_gradient(leaf):  # NumPy's own functions take a tensor that has none, and give one back
+        return leaf.requires_grad_() if backend("torch").owns(leaf) and leaf.is_floating_point() else leaf
+
+    for name in [name for name in ("torch", "jax") if name in roots]:
+        with contextlib.suppress(Exception):
+            value = _first_result(function, arguments, positional, name, with_gradient if name == "torch" else lambda leaf: leaf)
+            if backend(name).owns(value) and getattr(value, "requires_grad", True):
+                return name
+    return "numpy"

@@ -14,7 +14,7 @@ def as_data(topics, results, seconds):
     """The report as JSON-ready data. topics: {path: rows}."""
     return {
         "schema": SCHEMA,
-        "passed": all(result.passed for result in results),
+        "passed": bool(results) and all(result.passed for result in results),
         "seconds": seconds,
         "topics": [summary(topic, rows, [r for r in results if r.topic == topic]) for topic, rows in topics.items()],
         "notes": list(notes(topics, results)),
@@ -52,13 +52,18 @@ def table(summaries):
 
 
 def failures(results):
-    """An entry for every comparison that failed, once for all precisions and backends it failed in."""
+    """An entry for every comparison that failed, once for all precisions and backends it failed in.
+
+    Calls that failed for one reason are one entry, however many cases they are.
+    """
     groups = {}
     for r in results:
         if not r.passed:
-            groups.setdefault((r.topic, r.function, r.case, r.quantity), []).append(r)
-    for (topic, function, case, quantity), group in groups.items():
-        where = ", ".join(f"{r.backend} {r.precision}" for r in group)
+            groups.setdefault((r.topic, r.function, r.message if r.quantity == "call" else r.case, r.quantity), []).append(r)
+    for (topic, function, _, quantity), group in groups.items():
+        where = ", ".join(dict.fromkeys(f"{r.backend} {r.precision}" for r in group))
+        cases = list(dict.fromkeys(r.case for r in group))
+        case = f"{cases[0]}, and {len(cases) - 1} more" if len(cases) > 1 else cases[0]
         message = group[0].message or f"the error is {group[0].ratio:.3g} tolerances"
         yield f"{topic}  {function or 'law'} ({case})\n    {quantity} ({where}): {message}"
 

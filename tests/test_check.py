@@ -263,12 +263,13 @@ def test_recipes_are_the_same_on_every_machine():
         (lambda x: np.exp(x), "numpy"),
         (lambda x: jnp.exp(x), "jax"),
         (lambda x: torch.exp(x), "torch"),
-        (lambda x: x * x, "numpy"),
+        (lambda x: x * x, "torch"),
+        (eval("lambda x: x * x", {}), "numpy"),
         (lambda x: (torch.exp(x), x), "torch"),
     ],
 )
 def test_the_backend_is_detected_from_what_is_returned(function, name):
-    """A function of operators alone counts as NumPy."""
+    """A function of operators alone counts as the framework of its file, and as NumPy if there is none."""
     assert detect_backend(function, {"x": np.ones((2, 3))}) == name
 
 
