@@ -12,7 +12,7 @@ from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator
@@ -135,7 +135,7 @@ class DcganRecipe(Recipe):
     fakes: int = 1000
     """Fakes that an evaluation draws."""
     metric: Fixed = "classes"
-    direction: Fixed = "higher"
+    direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()

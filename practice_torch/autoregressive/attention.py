@@ -10,7 +10,7 @@ from torch.nn import functional
 from practice_torch.arguments import require, require_rank, require_values
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.pictures.attention import attention_map
 
 
@@ -171,7 +171,7 @@ class TransductionRecipe(Recipe):
     heads: int = 1
     """Attention heads that share the width."""
     metric: Fixed = "exact_match"
-    direction: Fixed = "higher"
+    direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()

@@ -18,7 +18,7 @@ from torch import nn
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 
 # The chunks of chunk_ids, as a pattern over bytes: whitespace and the word after it.
 _CHUNK = re.compile(rb"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+")
@@ -339,7 +339,7 @@ class BytePairRecipe(Recipe):
     batch_size: int = 2**14
     """Windows that are counted, drawn from the whole text."""
     metric: Fixed = "bytes_per_token"
-    direction: Fixed = "higher"
+    direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()

@@ -22,7 +22,7 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.levels import level_at, per_example
 from practice_torch.networks.diffusion_sampling import chain, draw
 from practice_torch.networks.image_judge import JUDGED, Judge, spread_within
@@ -120,7 +120,7 @@ class GuidanceRecipe(Sizes, Recipe):
     compared_samples: int = 500
     """Samples for every scale that a study compares."""
     metric: Fixed = "class_accuracy"
-    direction: Fixed = "higher"
+    direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()

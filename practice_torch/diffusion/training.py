@@ -22,7 +22,7 @@ from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
+from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
 from practice_torch.foundations.training_practice import ema_update
 from practice_torch.levels import level_at
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
@@ -210,7 +210,7 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
     gain: float = 4.0
     """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
     metric: Fixed = "class_accuracy"
-    direction: Fixed = "higher"
+    direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()

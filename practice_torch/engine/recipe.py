@@ -2,12 +2,17 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import tyro
 
 # Said by the topic, not by the command line: hidden from the flags.
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
+Direction = Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Suppress]
+
+# The fields that a topic's recipe may declare again, with the same type: for another default, and its own words for the data.
+# All others mean the same in every run, because the engine alone reads them: a recipe gives them values.
+REDECLARABLE = ("data", "held_out", "steps", "batch_size", "learning_rate", "metric", "direction")
 
 
 def shown(kind, default):
@@ -70,8 +75,22 @@ class Recipe:
     """What the metric should reach; none for data that nobody has measured."""
     metric: Fixed = "loss"
     """Name of the metric that `evaluate` is judged by."""
-    direction: Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Suppress] = "lower"
+    direction: Direction = "lower"
     """Whether a lower or a higher metric is better."""
+
+    def __init_subclass__(cls, **keywords):
+        """Refuse a subclass that takes an engine field for something else: the engine would read its value all the same."""
+        super().__init_subclass__(**keywords)
+        fields, types = {field.name for field in dataclasses.fields(Recipe)}, get_type_hints(Recipe)
+        for source in cls.__mro__[: cls.__mro__.index(Recipe)]:  # a mixin stands before Recipe, and overrules it
+            annotations = vars(source).get("__annotations__", {})
+            for name in sorted(fields & (annotations.keys() | vars(source).keys())):
+                if name not in REDECLARABLE:
+                    mend = "give your field another name, or set the engine's in RECIPES"
+                    raise TypeError(f"{source.__name__} redeclares {name}, which the engine reads in every recipe alike: {mend}")
+                if name not in annotations or get_type_hints(source)[name] != types[name]:
+                    given = annotations.get(name, "a plain attribute")
+                    raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "accumulate", "log_every", "evaluate_every", "checkpoint_every"):
@@ -85,6 +104,7 @@ class Recipe:
         self._require("final_learning_rate", 0 <= self.final_learning_rate <= 1, "a fraction between 0 and 1")
         self._require("seed", 0 <= self.seed < 2**63, "between 0 and 2^63 - 1")
         self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
+        self._require("direction", self.direction in ("lower", "higher"), "lower or higher")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self):
