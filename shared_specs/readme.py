@@ -1,6 +1,7 @@
 """python -m shared_specs.readme : renew the README's table of lectures from the syllabus and the sources. Imports no backend."""
 
 import ast
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -9,6 +10,7 @@ from shared_specs.syllabus import load
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- syllabus: written by `make readme` -->", "<!-- end of the syllabus -->"
+COUNT_BEGIN, COUNT_END = "<!-- built -->", "<!-- end of built -->"
 
 
 def renewed(text, root=ROOT, syllabus=None):
@@ -17,7 +19,12 @@ def renewed(text, root=ROOT, syllabus=None):
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"README.md must hold the lines {BEGIN} and {END}")
-    return f"{before}{begin}\n\n{tables(root, syllabus or load())}\n\n{end}{after}"
+    syllabus = syllabus or load()
+    count = f"{COUNT_BEGIN}{len(syllabus.built)} of {len(syllabus.topics)}{COUNT_END}"
+    before, found = re.subn(f"{COUNT_BEGIN}[^<]*{COUNT_END}", count, before)
+    if found != 1:
+        raise ValueError(f"README.md must say once how many topics are built, between {COUNT_BEGIN} and {COUNT_END}")
+    return f"{before}{begin}\n\n{tables(root, syllabus)}\n\n{end}{after}"
 
 
 def tables(root, syllabus):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_specs.readme import BEGIN, END, renewed
+from shared_specs.readme import BEGIN, COUNT_BEGIN, COUNT_END, END, renewed
 from shared_specs.syllabus import load
 from tests import house
 
@@ -79,7 +79,7 @@ def build_house(root, changes=()):
     for name, text in HOUSE.items():
         _write(root / name, text)
     syllabus = load.__wrapped__(root / "shared_specs/syllabus.toml")  # not remembered: it may be about to change
-    _write(root / "README.md", renewed(f"# House\n{BEGIN}\n{END}\n", root, syllabus))
+    _write(root / "README.md", renewed(f"# House\n{COUNT_BEGIN}{COUNT_END}\n{BEGIN}\n{END}\n", root, syllabus))
     for name, text in dict(changes).items():
         if text is None:
             (root / name).unlink()
@@ -278,7 +278,7 @@ PLANTED = (
         plus("theory_jax/ground/coin.py", "def tails(x):\n    return x if isinstance(x, jax.core.Tracer) else -x"),
         "does not only check",
     ),
-    planted(house.stale_readme, "another title", {"README.md": f"{BEGIN}\n\n{END}\n"}, "make readme"),
+    planted(house.stale_readme, "another title", {"README.md": f"{COUNT_BEGIN}1 of 2{COUNT_END}{BEGIN}\n\n{END}\n"}, "make readme"),
 )
 
 

@@ -1,11 +1,16 @@
 """What the README says is so: its commands exist, its example fails and holds as it says, its derivation is the printed one."""
 
+import math
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import diptych
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,6 +80,40 @@ def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
     told = " ".join(answer.stdout.split())
     for line in block_after("its verdict").splitlines():
         assert (" ".join(line.split()) in told) == (exit_code == 1)
+
+
+def test_the_python_of_the_readme_runs(tmp_path):
+    (tmp_path / "example.py").write_text(block_after("from Python"))
+    answer = subprocess.run([sys.executable, "example.py"], capture_output=True, text=True, cwd=tmp_path, check=False,
+                            env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    gradient, divergence, holds = re.fullmatch(r"tensor\((.*?)\)\n\[(.*?)\]\n(True|False)\n", answer.stdout, re.DOTALL).groups()
+    assert re.findall(r"0\.\d+", gradient) == ["0.8591"] * 6  # (e - 1)/2
+    assert [float(number) for number in divergence.split()] == pytest.approx([1.5 * (math.e - 2)] * 2)
+    assert holds == "True"
+
+
+@pytest.mark.parametrize(
+    ("words", "package"),
+    [(["run", "--help"], "theory_jax"), (["check", "--help"], "shared_specs"), (["train", "--help"], "practice_torch")],
+)
+def test_the_command_hands_every_verb_to_its_package(words, package, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        diptych.main(words)
+    assert stopped.value.code == 0 and f"python -m {package} {words[0]}" in capsys.readouterr().out
+
+
+def test_the_command_knows_every_verb_and_refuses_others(capsys):
+    assert diptych.main(["recipes"]) == 0 and "latent/vae" in capsys.readouterr().out
+    assert diptych.main([]) == 0 and "check, exercise" in capsys.readouterr().out
+    assert diptych.main(["chek"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no command 'chek'; give one of run, list")
+
+
+def test_the_installed_package_has_the_command():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"] == {"diptych": "diptych:main"}
+    assert project["tool"]["setuptools"]["py-modules"] == ["diptych"]
 
 
 def test_the_derivation_is_the_printed_one():

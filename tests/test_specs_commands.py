@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from shared_specs import __main__ as command
@@ -135,31 +134,30 @@ def test_exercise_writes_a_stub_and_never_overwrites(tmp_path, capfd):
     assert run(capfd, "exercise", "maximum_likelihood", "--output", str(tmp_path / "no" / "x.py"))[0] == 2
 
 
-def test_export_is_read_by_the_reader_in_the_documentation(tmp_path, capfd):
-    """The 20 lines of docs/export.md, run on what export wrote, against the practice wing."""
+def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, capfd):
+    """The lines of docs/export.md, run on what export wrote: the practice wing holds in every case, a wrong function in none."""
     import torch
 
     from practice_torch.foundations import maximum_likelihood as practice
 
+    def divergence(log_probs_p, log_probs_q):
+        return practice.kl_divergence(torch.tensor(log_probs_p), torch.tensor(log_probs_q)).numpy()
+
     assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
-    reader = {}
-    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.S)[1], reader)
-    cases, arrays = reader["read"](tmp_path / "out", TOPIC)
-    compared = 0
-    for case in cases:
-        if case["kind"] == "agree" and case["function"] == "kl_divergence":
-            arguments = {name: torch.tensor(arrays[entry["array"]]) for name, entry in case["arguments"].items()}
-            (result,), (limit,) = case["results"], case["tolerances"]["float64"]
-            got, wanted = practice.kl_divergence(**arguments).numpy(), arrays[result]
-            finite = np.isfinite(wanted)
-            assert np.array_equal(got[~finite], wanted[~finite])
-            assert np.all(np.abs(got[finite] - wanted[finite]) <= arrays[limit][finite])
-            compared += 1
-    assert compared >= 3 and {case["kind"] for case in cases} == {"agree", "anchor"}
+    documented = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.S):
+        exec(block, documented)
+    cases, arrays = documented["read"](tmp_path / "out", TOPIC)
+    assert {case["kind"] for case in cases} == {"agree", "anchor"}
+    verdicts = [holds for *_, holds in documented["compare"]({"kl_divergence": divergence}, cases, arrays)]
+    assert len(verdicts) >= 3 and all(verdicts)
+    swapped = {"kl_divergence": lambda log_probs_p, log_probs_q: divergence(log_probs_q, log_probs_p)}
+    regular = {case: holds for _, case, holds in documented["compare"](swapped, cases, arrays)}
+    assert regular["regular"] is False
     damaged = tmp_path / "out" / f"{TOPIC}.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(ValueError, match="checksum"):
-        reader["read"](tmp_path / "out", TOPIC)
+        documented["read"](tmp_path / "out", TOPIC)
 
 
 def test_export_refuses_a_folder_in_use(tmp_path, capfd):

@@ -1,0 +1,35 @@
+"""diptych VERB ... : every command of the project under one name; `python -m PACKAGE VERB ...` does the same.
+
+    list                                   the course: lectures, topics, and what is built
+    run                                    execute derivations and print them (theory_jax)
+    check, exercise, grade, export         contracts, for the project and for your code (shared_specs)
+    recipes                                what can be trained (practice_torch list)
+    train, sample, evaluate, report        models (practice_torch)
+
+`diptych VERB --help` explains each.
+"""
+
+import sys
+from importlib import import_module
+
+PACKAGES = {
+    "theory_jax": ("run",),
+    "shared_specs": ("list", "check", "exercise", "grade", "export"),
+    "practice_torch": ("recipes", "train", "sample", "evaluate", "report"),
+}
+
+
+def main(arguments=None):
+    """Returns the exit code of the package that knows the verb."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    verb = words[0] if words else "--help"
+    if verb in ("--help", "-h"):
+        print(__doc__.strip())
+        return 0
+    package = next((name for name, verbs in PACKAGES.items() if verb in verbs), None)
+    if package is None:
+        verbs = ", ".join(verb for verbs in PACKAGES.values() for verb in verbs)
+        print(f"error: there is no command {verb!r}; give one of {verbs}", file=sys.stderr)
+        return 2
+    words[0] = "list" if verb == "recipes" else verb
+    return import_module(f"{package}.__main__").main(words)
