@@ -278,7 +278,7 @@ PLANTED = (
         plus("theory_jax/ground/coin.py", "def tails(x):\n    return x if isinstance(x, jax.core.Tracer) else -x"),
         "does not only check",
     ),
-    planted(house.stale_readme, "another title", {"README.md": f"{COUNT_BEGIN}1 of 2{COUNT_END}{BEGIN}\n\n{END}\n"}, "make readme"),
+    planted(house.stale_readme, "another title", {"README.md": f"{COUNT_BEGIN}1{COUNT_END}{BEGIN}\n\n{END}\n"}, "make readme"),
 )
 
 
