@@ -397,7 +397,10 @@ def _reference(topic):
 
 def forget():
     """Drops everything that was compiled and measured so far."""
+    from shared_specs.models import forget as forget_networks
+
     _measured.clear()
+    forget_networks()
     _reference.cache_clear()
     wing.cache_clear()
     if "jax" in sys.modules:

@@ -1,4 +1,8 @@
-"""Model rows: one set of parameters in two networks, followed through outputs, gradients and a trajectory of Adam."""
+"""Model rows: one set of parameters in two networks, followed through outputs, gradients, statistics and a trajectory of Adam.
+
+Two things are asked of the torch network alone: what holds in train mode, where dropout draws differently in every network
+(`shared_specs.training`), and how its parameters begin (`shared_specs.initial`).
+"""
 
 from importlib import import_module
 from zlib import crc32
@@ -6,49 +10,96 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.bridge import to_torch_layout
+from shared_specs.initial import initial_outcomes
 from shared_specs.reference import WINGS, wing_function
 from shared_specs.tolerance import DRAWS, nudge, ratio, tolerances
+from shared_specs.training import training_outcomes
 
 
 def compare_networks(topic, row, precision, practice=None):
     """Outcomes (quantity, ratio, message) of the practice network against the theory network in float64.
 
     practice: the torch constructor, when another than the practice wing's is under test.
-    Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps.
+    Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps. Train mode and the
+    initial parameters, where nothing is rounded twice, are looked at once, there.
     """
-    theory = import_module("shared_specs.backends.jax_network")
     torch = import_module("shared_specs.backends.torch_network")
-    network = torch.build(practice or wing_function("torch", topic, row.network), row.sizes)
-    twin = theory.Functional(theory.build(wing_function("jax", topic, row.network), row.sizes))
-    start = torch.parameters(network)
+    constructor = practice or wing_function("torch", topic, row.network)
+    network = torch.build(constructor, row.sizes)
+    arrays, constants = _split(row.given.draw(f"{topic}/{row.network}/{row.case}"))
+    twin = _twin(topic, row, constants)
+    start = generic(torch.parameters(network))
     if set(start) != set(twin.names):
         yield "parameter names", np.inf, f"{sorted(set(start) ^ set(twin.names))} are not in both of {', '.join(WINGS.values())}"
         return
-    inputs = tuple(row.given.draw(f"{topic}/{row.network}/{row.case}").values())
+    torch.load(network, start)
+    inputs = tuple(arrays.values())
     rng = np.random.default_rng(crc32(f"targets/{topic}/{row.case}".encode()))
-    targets = tuple(rng.standard_normal(o.shape) for o in twin.outputs(twin.from_torch(start), inputs))
+    targets = tuple(rng.standard_normal(o.shape) for o in twin.seen(twin.from_torch(start), inputs)["output"])
 
     def reference(inputs, parameters):
         native = twin.from_torch(parameters)
-        gradients = twin.gradients(native, inputs, targets)
-        return twin.outputs(native, inputs) + tuple(_in_torch_layout(twin, gradients)[name] for name in start)
+        gradients = _in_torch_layout(twin, twin.gradients(native, inputs, targets))
+        return twin.seen(native, inputs) | {"gradient": tuple(gradients[name] for name in start)}
 
     def moved(arguments, seed):
         draw = np.random.default_rng((seed, 2))
-        return reference(arguments["inputs"], {name: nudge(value, precision, draw) for name, value in start.items()})
+        return _flat(reference(arguments["inputs"], {name: nudge(value, precision, draw) for name, value in start.items()}))
 
     wanted = reference(inputs, start)
-    limits = tolerances(moved, {"inputs": inputs}, wanted, precision)
-    outputs, gradients = torch.outputs_and_gradients(network, inputs, targets, precision)
-    for i, (got, want, limit) in enumerate(zip(outputs, wanted, limits, strict=False)):
-        yield _outcome(f"output {i}", got, want, limit, precision)
-    for name, want, limit in zip(start, wanted[len(outputs) :], limits[len(outputs) :], strict=True):
-        yield _outcome(f"gradient {name}", gradients[name], want, limit, precision)
-    if precision == "float64" and row.steps:
-        yield from _trajectory(topic, row, twin, torch, network, start, inputs, targets)
+    limits = iter(tolerances(moved, {"inputs": inputs}, _flat(wanted), precision))
+    found = torch.seen(network, inputs, constants, targets, precision, twin.statistics)
+    labels = {"gradient": start, "statistic": twin.statistics}
+    for kind, values in wanted.items():
+        for label, got, want in zip(labels.get(kind, range(len(values))), found[kind], values, strict=True):
+            yield _outcome(f"{kind} {label}", got, want, next(limits), precision)
+    if precision == "float64":
+        if row.steps:
+            yield from _trajectory(row, twin, torch, network, start, inputs, constants, targets)
+        yield from training_outcomes(torch, constructor, row, start, arrays, constants)
+        yield from initial_outcomes(torch, constructor, row)
 
 
-def _trajectory(topic, row, twin, torch, network, start, inputs, targets):
+def generic(parameters):
+    """Parameters moved away from where they begin: behind a zero there is no gradient to compare, and a gain of one hides itself.
+
+    By normal draws: of deviation 0.3 in a vector, of unit gain in a matrix or kernel.
+    """
+    rng = np.random.default_rng(7)
+    return {
+        name: value + rng.standard_normal(value.shape) * (0.3 if value.ndim < 2 else value[0].size ** -0.5)
+        for name, value in parameters.items()
+    }
+
+
+def forget():
+    """Drops the compiled twins."""
+    _twins.clear()
+
+
+# by topic and row: both precisions are held against one compiled twin
+_twins = {}
+
+
+def _twin(topic, row, constants):
+    if (topic, id(row)) not in _twins:
+        theory = import_module("shared_specs.backends.jax_network")
+        network = theory.build(wing_function("jax", topic, row.network), row.sizes)
+        _twins[topic, id(row)] = row, theory.Functional(network, constants)  # the row is held, so that its id stays its own
+    return _twins[topic, id(row)][1]
+
+
+def _split(arguments):
+    """The network's inputs, and its keyword arguments, which are no arrays."""
+    arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in arguments.items() if name not in arrays}
+
+
+def _flat(seen):
+    return tuple(array for arrays in seen.values() for array in arrays)
+
+
+def _trajectory(row, twin, torch, network, start, inputs, constants, targets):
     def after(parameters):
         return _in_torch_layout(twin, twin.adam(twin.from_torch(parameters), inputs, targets, row.steps))
 
@@ -60,7 +111,7 @@ def _trajectory(topic, row, twin, torch, network, start, inputs, targets):
         for name, value in disturbed.items():
             np.maximum(change[name], np.abs(value - wanted[name]), out=change[name])
     u = np.finfo("float64").eps / 2
-    for name, got in torch.adam(network, inputs, targets, row.steps).items():
+    for name, got in torch.adam(network, inputs, constants, targets, row.steps).items():
         # Every step rounds every parameter once.
         limit = 16 * (change[name] + row.steps * u * np.abs(wanted[name])) + np.finfo("float64").tiny
         yield _outcome(f"{name} after {row.steps} steps of Adam", got, wanted[name], limit, "float64")

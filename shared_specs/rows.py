@@ -238,11 +238,50 @@ class Law:
 
 
 @dataclass(frozen=True)
+class Initial:
+    """How the entries of a parameter begin. shape: "constant" (at value), "normal" or "uniform" (about it).
+
+    scale: the standard deviation, given the inputs and the outputs of one entry of the layer's result.
+    """
+
+    shape: str
+    value: Any = 0.0
+    scale: Callable[[int, int], float] | None = None
+
+
+def begins_at(value):
+    """Every entry begins at this number, or at its own of this array."""
+    return Initial("constant", np.asarray(value, dtype=np.float64))
+
+
+def begins_normal(deviation, mean=0.0):
+    """Entries begin as draws from N(mean, deviation^2)."""
+    return Initial("normal", mean, lambda inputs, outputs: deviation)
+
+
+def begins_glorot():
+    """Entries begin as uniform draws of variance 2 / (inputs + outputs).  Source: Glorot & Bengio 2010."""
+    return Initial("uniform", scale=lambda inputs, outputs: (2 / (inputs + outputs)) ** 0.5)
+
+
+def begins_by_inputs():
+    """Entries of a layer's weight and bias begin as uniform draws from (-1/sqrt(inputs), 1/sqrt(inputs)): torch's own choice."""
+    return Initial("uniform", scale=lambda inputs, outputs: (3 * inputs) ** -0.5)
+
+
+@dataclass(frozen=True)
 class Model:
     """Two networks of this class name, one a wing, with the same parameters.
 
-    sizes: the constructor's keyword arguments. given: the network's inputs. Outputs and the gradient of every parameter are
-    compared, then `steps` steps of Adam (learning rate 1e-3, 0.9, 0.999, epsilon 1e-8) on the squared error to a drawn target.
+    sizes: the constructor's keyword arguments. given: the network's inputs; what is no array goes to both calls as a keyword.
+    Outputs and the gradient of every parameter are compared; of a network with statistics of its batches these, and the outputs
+    in evaluation, too; then `steps` steps of Adam (learning rate 1e-3, 0.9, 0.999, epsilon 1e-8) on the squared error to a drawn
+    target. All of them begin at parameters that are moved away from the initial ones.
+
+    The rest is about the torch network alone. initial: how its parameters begin, by patterns of their dotted names.
+    training: sizes with which it is looked at in train mode as well, dropout={a probability} above all.
+    sees: {input: lag}: output t depends on the input up to step t + lag, and on no later one, in train mode.
+    apart: no example's output depends on the others of its batch; False with batch normalization.
     """
 
     network: str
@@ -250,6 +289,10 @@ class Model:
     given: Given
     sizes: dict[str, Any]
     steps: int = 50
+    initial: dict[str, Initial] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    sees: dict[str, int] = field(default_factory=dict)
+    apart: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_normal,
+    full,
+    given,
+    normal,
+    uniform,
+    zeros,
+)
 
 X, SCALE, SHIFT = normal(5, 3, 4, 2), normal(3), normal(3)
 MEAN, VARIANCE = normal(3), uniform(3, low=0.2, high=3.0)
@@ -32,6 +46,7 @@ def overlap(f, geometry):
     length, kernel, stride = map(int, geometry)
     return f.kernel_overlap(length=length, kernel=kernel, stride=stride)
 
+DCGAN, GAIN = {"*.bias": begins_at(0), "*.weight": begins_normal(0.02)}, begins_normal(0.02, mean=1.0)
 
 SPEC = (
     # Statistics of the batch.
@@ -186,4 +201,9 @@ SPEC = (
     Rejects("kernel_overlap", "no input", given(length=0, kernel=3, stride=2), blames="length"),
     Rejects("kernel_overlap", "kernel 0", given(length=4, kernel=0, stride=2), blames="kernel"),
     Rejects("kernel_overlap", "stride 0", given(length=4, kernel=3, stride=0), blames="stride"),
+    # The networks. Gains begin as draws about 1, as in Radford et al.; a batch is normalized together.
+    Model("Generator", "two doublings", given(z=normal(5, 4)), sizes=dict(latent=4, shape=(2, 16, 12), width=2), steps=3,
+          initial={"layers.[036].weight": GAIN} | DCGAN, apart=False),
+    Model("Discriminator", "one halving", given(images=uniform(5, 3, 8, 8, low=-1.0)), sizes=dict(shape=(3, 8, 8), width=3),
+          steps=0, initial={"layers.3.weight": GAIN} | DCGAN, apart=False),
 )  # fmt: skip

@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_by_inputs,
+    begins_normal,
+    given,
+    integers,
+    normal,
+    zeros,
+)
 
 LOG_3, LOG_9 = 1.0986122886681098, 2.1972245773362196
 QUERY, KEY, VALUE = normal(2, 3, 4, 6), normal(2, 3, 5, 6), normal(2, 3, 5, 7)
@@ -172,4 +186,15 @@ SPEC = (
     Rejects("multi_head_attention", "an output matrix that is transposed",
             given(**NARROW, **(SMALL | dict(output_weight=zeros(4, 2))), mask=None, heads=2,
                   key_value_heads=2), blames="output_weight"),
+    # The networks.
+    Model("MultiHeadAttention", "the past alone", given(x=normal(3, 5, 12), is_causal=True), sizes=dict(width=12, heads=3),
+          initial={"*": begins_by_inputs()}, training=dict(dropout=0.5), sees={"x": 0}),
+    Model("MultiHeadAttention", "grouped heads that look at a context of another width",
+          given(x=normal(3, 5, 12), context=normal(3, 4, 7)), steps=0, training=dict(dropout=0.5),
+          sizes=dict(width=12, heads=4, key_value_heads=2, context_width=7), initial={"*": begins_by_inputs()}),
+    # a deviation of 1 would make the first attention weights nearly 0 or 1
+    Model("Transducer", "an answer half written", given(source=integers(3, 4, high=6), answer=integers(3, 3, high=6)), steps=0,
+          sizes=dict(symbols=6, length=4, width=8, heads=2), sees={"answer": -1},
+          initial={"source*": begins_normal(0.5), "answer*": begins_normal(0.5), "norms.*.weight": begins_at(1),
+                   "norms.*.bias": begins_at(0), "*": begins_by_inputs()}),
 )  # fmt: skip

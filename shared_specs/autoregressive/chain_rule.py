@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, bits, given, integers, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, begins_by_inputs, bits, given, integers, normal, uniform, zeros
 
 LOG_2, LOG_3 = 0.6931471805599453, 1.0986122886681098
 SOFTPLUS_1, SOFTPLUS_MINUS_1 = 1.3132616875182228, 0.31326168751822286  # mpmath, 17 digits
@@ -228,4 +228,7 @@ SPEC = (
             blames="order"),
     Rejects("ancestral_bernoulli", "a uniform of 1.5", given(uniforms=[[0.1, 1.5, 0.2]], logits_fn=chain, order=CHAIN_ORDER),
             blames="uniforms"),
+    # The network.
+    Model("MaskedAutoencoder", "two hidden layers", given(x=bits(6, 5)), sizes=dict(dimensions=5, hidden=(16, 13)), steps=0,
+          sees={"x": -1}, initial={"*": begins_by_inputs()}),
 )  # fmt: skip

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, integers, normal, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_normal,
+    given,
+    integers,
+    normal,
+    zeros,
+)
 
 E, F, V, L = 4, 6, 5, 6  # width, feed-forward width, vocabulary, positions
 TAIL, FAR_TAIL = (Cancels(x, "the usual kernels form 1 + erf and 1 + tanh, which lose the left tail") for x in (4.0, 30.0))
@@ -154,4 +167,10 @@ SPEC = (
            near_misses={"multiply-adds as one": 145_824_153_600, "without attention": 252_993_601_536,
                         "without the head": 212_600_881_152}),
     Rejects("forward_operations", "length 0", given(**SIZES, length=0), blames="length"),
+    # The network. GPT-2's deviations; the ends of the 2N = 4 branches are smaller by their root, which keeps the stream's size.
+    Model("DecoderTransformer", "two blocks", given(tokens=integers(3, 6, high=11)),
+          sizes=dict(vocabulary_size=11, context_length=7, width=12, layers=2, heads=3), training=dict(dropout=0.5), steps=10,
+          sees={"tokens": 0},
+          initial={"*norm.weight": begins_at(1), "*.bias": begins_at(0), "*.output.weight": begins_normal(0.01),
+                   "*.down.weight": begins_normal(0.01), "*.weight": begins_normal(0.02)}),
 )  # fmt: skip

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_by_inputs,
+    given,
+    integers,
+    normal,
+    uniform,
+    zeros,
+)
 
 SLOPE = 255 / 5.545177444479562  # of f at 0, 256 levels
 X, WEIGHT, BIAS = normal(2, 3, 7), normal(4, 3, 2), normal(4)
@@ -45,6 +58,9 @@ def impulse_response(f, dilations):
         y = f.causal_convolution(y, np.ones((1, 1, 3)), np.zeros(1), dilation=dilation)
     return y
 
+WAVES = {"embedding.weight": begins_at(
+    np.cos(np.pi * np.outer(np.arange(8) + 0.5, np.arange(4)) / 8) * 2 / np.sqrt(1 + np.arange(4))
+)}  # fmt: skip
 
 SPEC = (
     # Loudness to codes and back.
@@ -267,4 +283,11 @@ SPEC = (
             given(x=zeros(1, 3, 1), queue=zeros(1, 3, 2), weight=zeros(2, 3, 2), bias=zeros(2), dilation=2), blames="x"),
     Rejects("convolution_step", "dilation 0",
             given(x=zeros(1, 3), queue=zeros(1, 3, 0), weight=zeros(2, 3, 2), bias=zeros(2), dilation=0), blames="dilation"),
+    # The network. A class begins without a say, and the embedding as cosines of the code, the slow ones largest.
+    Model("WaveNet", "classes, two taps", given(codes=integers(3, 7, high=8), label=np.array([1, 0, 2])), sees={"codes": -1},
+          sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), classes=3), steps=10,
+          initial=WAVES | {"*condition.weight": begins_at(0), "*": begins_by_inputs()}),
+    Model("WaveNet", "no classes, three taps", given(codes=integers(3, 9, high=8)), sees={"codes": -1}, steps=0,
+          sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),
+          initial=WAVES | {"*": begins_by_inputs()}),
 )  # fmt: skip

@@ -17,21 +17,22 @@ def build(constructor, sizes):
     return constructor(**sizes, **seeded)
 
 
-def named_parameters(network):
-    """{torch's name: (flax path, torch-layout shape)} of every parameter."""
-    return {torch_name(path): path for path, _ in nnx.to_flat_state(nnx.state(network, nnx.Param))}
+def named(network, kind):
+    """{torch's name: flax path} of every variable of the kind."""
+    return {torch_name(path): path for path, _ in nnx.to_flat_state(nnx.state(network, kind))}
 
 
 class Functional:
-    """outputs(parameters, *inputs), gradients of the squared error to targets, and trajectories of Adam under it.
+    """What a network does, as functions of its parameters: outputs, statistics, gradients, trajectories of Adam.
 
-    Parameters are dictionaries by torch's names, in flax's layout: from_torch converts.
+    Parameters are dictionaries by torch's names, in flax's layout: from_torch converts. constants: the call's keyword arguments.
     """
 
-    def __init__(self, network):
-        self.names = named_parameters(network)
+    def __init__(self, network, constants):
+        self.names, self.statistics = named(network, nnx.Param), named(network, nnx.BatchStat)
+        self._constants = constants
         self._definition, self._state, self._rest = nnx.split(network, nnx.Param, ...)
-        self._outputs = jax.jit(self.apply)
+        self._seen = jax.jit(self._forward)
         self._gradients = jax.jit(jax.grad(self.loss))
         self._adam = jax.jit(self._trajectory, static_argnames="steps")
 
@@ -44,16 +45,31 @@ class Functional:
             for name, path in self.names.items()
         }
 
-    def apply(self, parameters, inputs):
+    def _forward(self, parameters, inputs):
+        network = self._merged(parameters)
+        found = {"output": self._outputs(network, inputs), "statistic": (), "evaluated output": ()}
+        if self.statistics:
+            state = dict(nnx.to_flat_state(nnx.state(network, nnx.BatchStat)))
+            found["statistic"] = tuple(state[path].get_value() for path in self.statistics.values())
+            network.eval()
+            found["evaluated output"] = self._outputs(network, inputs)
+        return found
+
+    def _merged(self, parameters):
         state = nnx.from_flat_state([(path, nnx.Param(parameters[name])) for name, path in self.names.items()])
-        outputs = nnx.merge(self._definition, state, self._rest)(*inputs)
+        return nnx.merge(self._definition, state, self._rest, copy=True)  # statistics move, but not those kept here
+
+    def _outputs(self, network, inputs):
+        outputs = network(*inputs, **self._constants)
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def loss(self, parameters, inputs, targets):
-        return sum(((o - t) ** 2).sum() / 2 for o, t in zip(self.apply(parameters, inputs), targets, strict=True))
+        outputs = self._outputs(self._merged(parameters), inputs)
+        return sum(((o - t) ** 2).sum() / 2 for o, t in zip(outputs, targets, strict=True))
 
-    def outputs(self, parameters, inputs):
-        return tuple(map(np.asarray, self._outputs(parameters, inputs)))
+    def seen(self, parameters, inputs):
+        """{kind: arrays}: outputs in train mode, the statistics after it and, if there are any, the outputs in evaluation."""
+        return {kind: tuple(map(np.asarray, arrays)) for kind, arrays in self._seen(parameters, inputs).items()}
 
     def gradients(self, parameters, inputs, targets):
         return self._gradients(parameters, inputs, targets)

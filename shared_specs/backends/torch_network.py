@@ -1,4 +1,4 @@
-"""A torch network under given parameters: outputs, gradients, trajectories of Adam."""
+"""A torch network under given parameters: outputs, statistics, gradients, trajectories of Adam."""
 
 import copy
 
@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 
-def build(constructor, sizes):
-    """The network in float64, its initial parameters drawn from seed 0; the caller's generator is left as it was."""
+def build(constructor, sizes, seed=0):
+    """The network in float64, its initial parameters drawn from the seed; the caller's generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return constructor(**sizes).double()
 
 
@@ -18,30 +18,47 @@ def parameters(network):
     return {name: value.detach().numpy().copy() for name, value in network.named_parameters()}
 
 
-def outputs_and_gradients(network, inputs, targets, precision):
-    """The outputs, and the gradient of half the squared error to the targets for every parameter, by name."""
-    network = copy.deepcopy(network).to(getattr(torch, precision))
-    outputs = _outputs(network, _tensors(inputs, precision))
-    loss = _loss(outputs, _tensors(targets, precision))
-    gradients = torch.autograd.grad(loss, list(network.parameters()))
-    names = [name for name, _ in network.named_parameters()]
-    return tuple(o.detach().numpy() for o in outputs), {n: g.numpy() for n, g in zip(names, gradients, strict=True)}
+def load(network, parameters):
+    """Gives the network these parameters, by name."""
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.copy_(torch.from_numpy(parameters[name]))
 
 
-def adam(network, inputs, targets, steps):
+def seen(network, inputs, constants, targets, precision, statistics):
+    """{kind: arrays}: outputs in train mode, the named statistics (buffers) after it, the outputs in evaluation if there are
+    any, and the gradient of half the squared error to the targets for every parameter."""
+    network, inputs = copy.deepcopy(network).to(getattr(torch, precision)), _tensors(inputs, precision)
+    outputs = _outputs(network, inputs, constants)
+    gradients = torch.autograd.grad(_loss(outputs, _tensors(targets, precision)), list(network.parameters()))
+    buffers = dict(network.named_buffers())
+    found = {"output": outputs, "statistic": [buffers[name] for name in statistics], "gradient": gradients}
+    found["evaluated output"] = _outputs(network.eval(), inputs, constants) if statistics else ()
+    return {kind: tuple(array.detach().numpy() for array in arrays) for kind, arrays in found.items()}
+
+
+def outputs(network, inputs, constants, seed, training):
+    """The outputs in float64 in either mode; what the network draws (dropout) comes from the seed."""
+    network = copy.deepcopy(network).train(training)  # a copy: statistics move in train mode
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        return tuple(o.numpy() for o in _outputs(network, _tensors(inputs, "float64"), constants))
+
+
+def adam(network, inputs, constants, targets, steps):
     """The parameters after the steps: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root."""
     network = copy.deepcopy(network)
     inputs, targets = _tensors(inputs, "float64"), _tensors(targets, "float64")
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
     for _ in range(steps):
         optimizer.zero_grad()
-        _loss(_outputs(network, inputs), targets).backward()
+        _loss(_outputs(network, inputs, constants), targets).backward()
         optimizer.step()
     return parameters(network)
 
 
-def _outputs(network, inputs):
-    outputs = network(*inputs)
+def _outputs(network, inputs, constants):
+    outputs = network(*inputs, **constants)
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 

@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, log_of, log_simplex, normal, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    full,
+    given,
+    log_of,
+    log_simplex,
+    normal,
+    uniform,
+    zeros,
+)
 
 SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
 TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
@@ -269,4 +284,7 @@ SPEC = (
     Rejects("guided_noise", "gradient has another shape",
             given(noise_pred=zeros(2, 3), gradient=zeros(2, 4), t=[1, 2], alpha_bar=SCHEDULE, scale=1.0), blames="gradient"),
     *rejects("guided_noise", noise_pred=zeros(2, 3), gradient=zeros(2, 3), scale=1.0),
+    # The network.
+    Model("LevelClassifier", "two layers", given(x=normal(4, 2, 3), t=uniform(4, high=20.0)), steps=0,
+          sizes=dict(size=6, classes=3, width=8, layers=2), initial={"*": begins_by_inputs()}),
 )  # fmt: skip

@@ -2,7 +2,23 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, log_of, log_simplex, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    full,
+    given,
+    integers,
+    log_of,
+    log_simplex,
+    normal,
+    uniform,
+    zeros,
+)
 
 SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
 TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
@@ -371,4 +387,7 @@ SPEC = (
     Rejects("empirical_denoiser", "no data", given(x_t=zeros(2, 3), data=zeros(0, 3), t=[1, 2], alpha_bar=SCHEDULE),
             blames="data"),
     *rejects("empirical_denoiser", BAD_TIMES | NO_STEP | A_TIME_EACH, x_t=zeros(2, 3), data=zeros(7, 3)),
+    # The network.
+    Model("VelocityNetwork", "points on the plane", given(x=normal(5, 2), t=integers(5, low=1, high=20)), steps=0,
+          sizes=dict(dimension=2, hidden=7, frequencies=3), initial={"*": begins_by_inputs()}),
 )  # fmt: skip

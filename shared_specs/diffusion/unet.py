@@ -2,7 +2,23 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Model, Rejects, concatenate, full, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_glorot,
+    begins_normal,
+    concatenate,
+    full,
+    given,
+    normal,
+    uniform,
+    zeros,
+)
 
 LOG_3 = 1.0986122886681098
 IMAGES, TIMES = normal(3, 6, 4, 5), uniform(5, low=0.0, high=200.0)
@@ -38,6 +54,8 @@ MATRICES = dict(
 SQUARES = dict(query_weight=zeros(4, 4), key_weight=zeros(4, 4), value_weight=zeros(4, 4), output_weight=zeros(4, 4))
 PER_CHANNEL = Cancels(4.0, "the gradient of a bias adds the cotangents of all pixels of a channel, positive and negative")
 ORDER = np.array([3, 0, 5, 1, 4, 2])
+VECTORS = {"*norm*.weight": begins_at(1), "*.bias": begins_at(0), "label.weight": begins_normal(1.0)}
+KERNELS = {"*.weight": begins_glorot()}
 
 
 def standardized(x, axes):
@@ -264,18 +282,21 @@ SPEC = (
                         "rows and columns exchanged": [[[[1.0, 1.0, 3.0, 3.0], [1.0, 1.0, 3.0, 3.0], [2.0, 2.0, 4.0, 4.0],
                                                          [2.0, 2.0, 4.0, 4.0]]]]}),
     Rejects("upsample_nearest", "three axes", given(x=zeros(2, 4, 6)), blames="x has shape"),
-    # The network. Nothing starts at zero here: behind a zero there is no gradient to compare.
+    # The network.
     Model(
         "UNet2d", "compact, with classes",
         given(x=normal(3, 2, 4, 4), t=uniform(3, low=0.0, high=20.0), label=np.array([0, 3, 2])),
         sizes=dict(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, head_width=4, groups=2,
-                   compact=True, zero_init=False),
+                   compact=True),
+        # the last layer of every branch and of the network is 0: blocks begin as the identity
+        initial=VECTORS | {"*conv2.weight": begins_at(0), "*output.weight": begins_at(0)} | KERNELS,
+        training=dict(dropout=0.5),
     ),
     Model(
         "UNet2d", "a skip from every layer, time that scales and shifts",
         given(x=normal(3, 2, 4, 4), t=uniform(3, low=0.0, high=20.0)),
         sizes=dict(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, attention_at=(2,), out_channels=3, groups=2,
                    scale_shift=True, zero_init=False),
-        steps=0,
+        steps=0, initial={k: v for k, v in VECTORS.items() if k != "label.weight"} | KERNELS, training=dict(dropout=0.5),
     ),
 )  # fmt: skip

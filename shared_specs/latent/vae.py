@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Model, Rejects, bits, concatenate, full, given, normal, uniform, zeros
+from shared_specs.rows import (
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    bits,
+    concatenate,
+    full,
+    given,
+    normal,
+    uniform,
+    zeros,
+)
 
 LOG_2 = 0.6931471805599453
 TERMS_CANCEL = "where a pixel agrees with its logit l, other stable forms take l from softplus(l)"
@@ -261,7 +276,7 @@ SPEC = (
     # The network.
     Model(
         "VariationalAutoencoder", "two hidden layers", given(x=uniform(7, 11), noise=normal(7, 3)),
-        sizes={"num_pixels": 11, "hidden_dims": (6, 5), "latent_dim": 3},
+        sizes={"num_pixels": 11, "hidden_dims": (6, 5), "latent_dim": 3}, initial={"*": begins_by_inputs()},
     ),
     Model(
         "VariationalAutoencoder", "log-variances at their limit", given(x=normal(4, 6, scale=40.0), noise=normal(4, 2)),

@@ -4,9 +4,13 @@ Local names: h is the normalized input, r = 1/sqrt(var + epsilon), g the slope t
 values that share a channel's statistics.
 """
 
+import itertools
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from theory_jax.arguments import require, require_rank, require_values
 from theory_jax.derivation import Derivation
@@ -109,6 +113,113 @@ def _require_shared(x):
 
 def _require_not_negative(variance):
     require_values("running_variance", variance, lambda v: v >= 0, "at least 0")
+
+
+# ---------------------------------------------------------------------------------------------------- the networks
+
+
+class Generator(nnx.Module):
+    """Noise [B, latent] -> images in (-1, 1), [B, C, H, W]: a coarse grid, doubled until it has the images' size."""
+
+    def __init__(self, *, latent, shape, width, rngs: nnx.Rngs):
+        channels, *sides = shape
+        halvings, self.coarse = _halvings(sides)
+        widths = [width << level for level in range(halvings, -1, -1)]
+        self.project = _Weights((latent, widths[0] * math.prod(self.coarse)), rngs)
+        layers = [_BatchNorm(widths[0], rngs), jax.nn.relu]
+        for pair in itertools.pairwise(widths):
+            layers += [_Doubling(*pair, rngs), _BatchNorm(pair[1], rngs), jax.nn.relu]
+        self.layers = nnx.List([*layers, _Convolution(width, channels, rngs)])
+
+    def __call__(self, z):
+        x = (z @ self.project.kernel[...]).reshape(len(z), -1, *self.coarse)
+        for layer in self.layers:
+            x = layer(x)
+        return jnp.tanh(x)
+
+
+class Discriminator(nnx.Module):
+    """Images [B, C, H, W] -> logits [B] of being real: the generator mirrored, with leaky rectifiers."""
+
+    def __init__(self, *, shape, width, rngs: nnx.Rngs):
+        channels, *sides = shape
+        halvings, coarse = _halvings(sides)
+        widths = [width << level for level in range(halvings + 1)]
+        layers = [_Convolution(channels, width, rngs), leaky_rectifier]
+        for pair in itertools.pairwise(widths):
+            layers += [_Convolution(*pair, rngs, halving=True), _BatchNorm(pair[1], rngs), leaky_rectifier]
+        self.layers = nnx.List([*layers, _flat, _Weights((widths[-1] * math.prod(coarse), 1), rngs, use_bias=True)])
+
+    def __call__(self, images):
+        *layers, last = self.layers
+        x = images
+        for layer in layers:
+            x = layer(x)
+        return (x @ last.kernel[...] + last.bias[...])[:, 0]
+
+
+class _Weights(nnx.Module):
+    """A kernel from N(0, 0.02^2), and a bias of 0 if one is used (Radford et al. 2016)."""
+
+    def __init__(self, shape, rngs, use_bias=False):
+        self.kernel = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape, dtype=float))
+        self.bias = nnx.Param(jnp.zeros(shape[-1], dtype=float)) if use_bias else nnx.data(None)
+
+
+class _Convolution(_Weights):
+    """Kernel 3 with a bias; halving: kernel 4, stride 2 and no bias, which the normalization behind it would subtract."""
+
+    def __init__(self, inputs, outputs, rngs, halving=False):
+        self.stride = 2 if halving else 1
+        super().__init__((4, 4, inputs, outputs) if halving else (3, 3, inputs, outputs), rngs, use_bias=not halving)
+
+    def __call__(self, x):
+        stride, padding = (self.stride, self.stride), [(1, 1), (1, 1)]
+        x = jax.lax.conv_general_dilated(x, self.kernel[...], stride, padding, dimension_numbers=_LAYOUT)
+        return x if self.bias is None else x + _column(self.bias[...])
+
+
+class _Doubling(_Weights):
+    """The adjoint of a halving convolution of the same kernel, [4, 4, outputs, inputs]."""
+
+    def __init__(self, inputs, outputs, rngs):
+        super().__init__((4, 4, outputs, inputs), rngs)
+
+    def __call__(self, x):
+        kernel, stride, padding = self.kernel[...], (2, 2), [(2, 2), (2, 2)]
+        return jax.lax.conv_transpose(x, kernel, stride, padding, dimension_numbers=_LAYOUT, transpose_kernel=True)
+
+
+class _BatchNorm(nnx.Module):
+    """batch_normalize, which updates the running statistics; in evaluation batch_normalize_inference, which reads them."""
+
+    def __init__(self, channels, rngs):
+        self.scale = nnx.Param(1 + 0.02 * jax.random.normal(rngs.params(), (channels,), dtype=float))
+        self.bias = nnx.Param(jnp.zeros(channels, dtype=float))
+        self.running_mean, self.running_var = (nnx.BatchStat(jnp.full(channels, value)) for value in (0.0, 1.0))
+        self.use_running_average = False
+
+    def __call__(self, x):
+        statistics = self.running_mean[...], self.running_var[...]
+        if self.use_running_average:
+            return batch_normalize_inference(x, *statistics, self.scale[...], self.bias[...])
+        self.running_mean[...], self.running_var[...] = update_running_statistics(x, *statistics)
+        return batch_normalize(x, self.scale[...], self.bias[...])
+
+
+_LAYOUT = ("NCHW", "HWIO", "NCHW")
+
+
+def _halvings(sides):
+    """How often the sides can be halved, none of them being odd or at most 4 before, and the coarsest sides."""
+    count, coarse = 0, tuple(sides)
+    while all(side % 2 == 0 and side > 4 for side in coarse):
+        count, coarse = count + 1, tuple(side // 2 for side in coarse)
+    return count, coarse
+
+
+def _flat(x):
+    return x.reshape(len(x), -1)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

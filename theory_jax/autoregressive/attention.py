@@ -6,8 +6,10 @@ The functions come first; the derivation below them executes the argument on the
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
 
 
@@ -130,6 +132,67 @@ def _require_weight(name, weight, heads, width):
     rows, columns = weight.shape
     require(rows % heads == 0, f"{name} has {rows} rows; it must have a multiple of its {heads} heads")
     require(columns == width, f"{name} has {columns} columns; it must have the width of its input, {width}")
+
+
+# ---------------------------------------------------------------------------------------------------- the networks
+
+
+class MultiHeadAttention(nnx.Module):
+    """multi_head_attention with parameters of its own; is_causal: a query sees the keys up to its own time."""
+
+    def __init__(self, *, width, heads, key_value_heads=None, context_width=None, rngs: nnx.Rngs):
+        self.heads, self.key_value_heads = heads, key_value_heads or heads
+        context_width, shared = context_width or width, width * self.key_value_heads // heads
+        self.query, self.output = _linear(width, width, rngs), _linear(width, width, rngs)
+        self.key, self.value = _linear(context_width, shared, rngs), _linear(context_width, shared, rngs)
+
+    def __call__(self, x, context=None, mask=None, *, is_causal=False):
+        context = x if context is None else context
+        mask = causal_mask(query_length=x.shape[1], key_length=context.shape[1]) if is_causal else mask
+        weights = (layer.kernel[...].T for layer in (self.query, self.key, self.value, self.output))
+        return multi_head_attention(x, context, *weights, mask, heads=self.heads, key_value_heads=self.key_value_heads)
+
+
+class Transducer(nnx.Module):
+    """Source [B, T] and the answer so far [B, S] -> logits [B, S+1, V]: x + self-attention, + cross-attention, + perceptron."""
+
+    def __init__(self, *, symbols, length, width, heads, rngs: nnx.Rngs):
+        def table(rows):
+            return nnx.Embed(rows, width, param_dtype=jnp.result_type(float), rngs=rngs)
+
+        self.source, self.source_position = table(symbols), table(length)
+        self.answer, self.answer_position = table(symbols + 1), table(length)  # the last symbol is the beginning
+        self.norms = nnx.List(nnx.LayerNorm(width, param_dtype=jnp.result_type(float), rngs=rngs) for _ in range(4))
+        self.self_attention = MultiHeadAttention(width=width, heads=heads, rngs=rngs)
+        self.cross_attention = MultiHeadAttention(width=width, heads=heads, rngs=rngs)
+        up, down = _linear(width, 4 * width, rngs, use_bias=True), _linear(4 * width, width, rngs, use_bias=True)
+        self.perceptron = nnx.List([up, _gelu, down])
+        self.head, self.beginning = _linear(width, symbols, rngs, use_bias=True), symbols
+
+    def __call__(self, source, answer):
+        begun = jnp.insert(answer, 0, self.beginning, axis=1)
+        context, x = (
+            tokens(given) + places.embedding[...][: given.shape[1]]
+            for tokens, places, given in (
+                (self.source, self.source_position, source), (self.answer, self.answer_position, begun)
+            )
+        )  # fmt: skip
+        x += self.self_attention(self._norm(0, x), is_causal=True)
+        x += self.cross_attention(self._norm(1, x), context)
+        up, bend, down = self.perceptron
+        x += down(bend(up(self._norm(2, x))))
+        return self.head(self._norm(3, x))
+
+    def _norm(self, number, x):
+        return layer_norm(x, self.norms[number].scale[...], self.norms[number].bias[...], epsilon=1e-5)
+
+
+def _linear(inputs, outputs, rngs, use_bias=False):
+    return nnx.Linear(inputs, outputs, use_bias=use_bias, param_dtype=jnp.result_type(float), rngs=rngs)
+
+
+def _gelu(x):
+    return x * jax.scipy.stats.norm.cdf(x)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

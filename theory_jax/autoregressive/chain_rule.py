@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
+from flax import nnx
 from jax.scipy.special import logsumexp
 from scipy.optimize import minimize
 
@@ -165,6 +166,19 @@ def _require_layers(x, weights, biases, masks):
         require_same_shape(**{f"masks[{i}]": mask, f"weights[{i}]": weight})
         rows = mask.shape[0]
         require(bias.shape == (rows,), f"biases[{i}] has shape {list(bias.shape)}; it must have {rows} entries, one a row")
+
+
+class MaskedAutoencoder(nnx.Module):
+    """made_logits with parameters of its own: the variables in their own order, degrees spread evenly over the hidden units."""
+
+    def __init__(self, dimensions, hidden=(500,), *, rngs: nnx.Rngs):
+        common, sizes = dict(param_dtype=jnp.result_type(float), rngs=rngs), (dimensions, *hidden, dimensions)
+        self.layers = nnx.List(nnx.Linear(*pair, **common) for pair in itertools.pairwise(sizes))
+
+    def __call__(self, x):
+        weights, biases = [layer.kernel[...].T for layer in self.layers], [layer.bias[...] for layer in self.layers]
+        degrees = tuple(1 + jnp.arange(len(bias)) % max(1, x.shape[1] - 1) for bias in biases[:-1])
+        return made_logits(x, weights, biases, made_masks(1 + jnp.arange(x.shape[1]), degrees))
 
 
 derivation = Derivation(

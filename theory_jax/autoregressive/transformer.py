@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
+from flax import nnx
 from jax.scipy.special import erf
 
 from theory_jax.arguments import require, require_rank, require_values
@@ -164,6 +165,52 @@ def _require_shapes(**pairs):
 def _require_positive(**sizes):
     for name, size in sizes.items():
         require(size >= 1, f"{name} is {size}; it must be at least 1")
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class DecoderTransformer(nnx.Module):
+    """decoder_logits with parameters of its own, whose layers only hold them."""
+
+    def __init__(
+        self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, rngs: nnx.Rngs
+    ):  # fmt: skip
+        common, self.heads = dict(param_dtype=jnp.result_type(float), rngs=rngs), heads
+        self.token_embedding = nnx.Embed(vocabulary_size, width, **common)
+        self.position_embedding = nnx.Embed(context_length, width, **common)
+        self.blocks = nnx.List(_Block(width, feed_forward_width or 4 * width, common) for _ in range(layers))
+        self.final_norm = nnx.LayerNorm(width, **common)
+
+    def __call__(self, tokens):
+        parameters = {
+            "token_embedding": self.token_embedding.embedding[...], "position_embedding": self.position_embedding.embedding[...],
+            "blocks": tuple(block.parameters() for block in self.blocks), **_norm("final_norm", self.final_norm),
+        }  # fmt: skip
+        return decoder_logits(tokens, parameters, heads=self.heads)
+
+
+class _Block(nnx.Module):
+    """The parameters of decoder_block; those of query, key and value are one matrix."""
+
+    def __init__(self, width, inner, common):
+        self.attention_norm, self.feed_forward_norm = nnx.LayerNorm(width, **common), nnx.LayerNorm(width, **common)
+        self.query_key_value = nnx.Linear(width, 3 * width, use_bias=False, **common)
+        self.output = nnx.Linear(width, width, use_bias=False, **common)
+        self.up, self.down = nnx.Linear(width, inner, **common), nnx.Linear(inner, width, **common)
+
+    def parameters(self):
+        query, key, value = jnp.split(self.query_key_value.kernel[...].T, 3)
+        return {
+            "query_weight": query, "key_weight": key, "value_weight": value, "output_weight": self.output.kernel[...].T,
+            "up_weight": self.up.kernel[...].T, "up_bias": self.up.bias[...],
+            "down_weight": self.down.kernel[...].T, "down_bias": self.down.bias[...],
+            **_norm("attention_norm", self.attention_norm), **_norm("feed_forward_norm", self.feed_forward_norm),
+        }  # fmt: skip
+
+
+def _norm(name, layer):
+    return {f"{name}_weight": layer.scale[...], f"{name}_bias": layer.bias[...]}
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
+from flax import nnx
 
 from theory_jax.arguments import require, require_rank, require_values
 from theory_jax.derivation import Derivation
@@ -146,6 +147,60 @@ def _require_matrix(outputs, inputs, **parameters):
 
 def _require_bias(name, bias, outputs):
     require(bias.shape == (outputs,), f"{name} has shape {list(bias.shape)}; it must have shape {[outputs]}")
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class WaveNet(nnx.Module):
+    """Codes [B, T], classes [B] -> logits [B, T, V] of every code given those before it: residual blocks, whose skips add up."""
+
+    def __init__(self, *, levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0, rngs: nnx.Rngs):
+        common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
+        self.silence = levels // 2
+        self.embedding = nnx.Embed(levels, residual_channels, **common)
+        self.blocks = nnx.List(
+            _Block(residual_channels, skip_channels, kernel_size, dilation, classes, common) for dilation in dilations
+        )
+        first, last = nnx.Linear(skip_channels, skip_channels, **common), nnx.Linear(skip_channels, levels, **common)
+        self.head = nnx.List([jax.nn.relu, first, jax.nn.relu, last])
+
+    def __call__(self, codes, label=None):
+        before = jnp.concatenate([jnp.full_like(codes[:, :1], self.silence), codes[:, :-1]], axis=1)
+        x, skips = jnp.swapaxes(self.embedding(before), 1, 2), 0.0
+        for block in self.blocks:
+            x, skip = block(x, label)
+            skips += skip
+        h = jnp.swapaxes(skips, 1, 2)
+        for layer in self.head:
+            h = layer(h)
+        return h
+
+
+class _Block(nnx.Module):
+    """residual_block with parameters of its own, whose gates' biases are an example's: its class adds to them."""
+
+    def __init__(self, channels, skip_channels, taps, dilation, classes, common):
+        self.taps, self.dilation = taps, dilation
+        self.gates = nnx.Linear(taps * channels, 2 * channels, **common)
+        self.out = nnx.Linear(channels, channels + skip_channels, **common)
+        self.condition = nnx.Embed(classes, 2 * channels, **common) if classes else nnx.data(None)
+
+    def __call__(self, x, label):
+        channels = x.shape[1]
+        kernel = self.gates.kernel[...].reshape(self.taps, channels, 2 * channels)
+        weights = jnp.split(jnp.moveaxis(kernel, (0, 2), (2, 0)), 2)
+        outward = jnp.split(self.out.kernel[...].T, [channels])
+        outward_bias = jnp.split(self.out.bias[...], [channels])
+        biases = jnp.broadcast_to(self.gates.bias[...], (len(x), 2 * channels))
+        biases = biases if self.condition is None else biases + self.condition(label)
+
+        def of_one(x, bias):
+            content, gate = jnp.split(bias, 2)
+            given = (weights[0], content, weights[1], gate, outward[0], outward_bias[0], outward[1], outward_bias[1])
+            return [part[0] for part in residual_block(x[None], *given, dilation=self.dilation)]
+
+        return jax.vmap(of_one)(x, biases)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

@@ -8,8 +8,10 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.score_prediction import (
@@ -20,6 +22,7 @@ from theory_jax.diffusion.score_prediction import (
     score_from_noise,
 )
 from theory_jax.levels import level_at, per_example
+from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 
 def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
@@ -81,6 +84,31 @@ def guided_noise(noise_pred, gradient, t, alpha_bar, *, scale):
     require_same_shape(noise_pred=noise_pred, gradient=gradient)
     require_timesteps(alpha_bar, noise_pred, t=t)
     return noise_pred - scale * per_example(jnp.sqrt(1 - level_at(t, alpha_bar)), noise_pred) * gradient
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class LevelClassifier(nnx.Module):
+    """Logits [B, K] of noisy examples [B, ...] at the levels t [B]: h + W silu((1 + scale_t) LN(h) + shift_t), layer by layer."""
+
+    def __init__(self, size, classes, *, width, layers, rngs: nnx.Rngs):
+        def linear(inputs, outputs):
+            return nnx.Linear(inputs, outputs, param_dtype=jnp.result_type(float), rngs=rngs)
+
+        self.input, self.output = linear(size, width), linear(width, classes)
+        self.hidden = nnx.List(linear(width, width) for _ in range(layers))
+        self.time = nnx.List([linear(width, width), jax.nn.silu, linear(width, 2 * layers * width)])
+
+    def __call__(self, x, t):
+        h, layers = self.input(x.reshape(len(x), -1)), len(self.hidden)
+        width = h.shape[1]
+        first, bend, second = self.time
+        time = second(bend(first(sinusoidal_time_embedding(t, dim=width)))).reshape(len(x), 2, layers, width)
+        for number, layer in enumerate(self.hidden):
+            plain = layer_norm(h, jnp.ones(width, h.dtype), jnp.zeros(width, h.dtype), epsilon=1e-5)
+            h += layer(jax.nn.silu((1 + time[:, 0, number]) * plain + time[:, 1, number]))
+        return self.output(jax.nn.silu(h))
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

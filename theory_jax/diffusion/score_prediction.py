@@ -8,6 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax.scipy.special import logsumexp
 from scipy import stats
 
@@ -16,6 +17,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.levels import level_at, per_example
+from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 
 def score_from_noise(noise, t, alpha_bar):
@@ -163,6 +165,25 @@ def _require_data(x, data):
     given, wanted = jnp.shape(data), jnp.shape(x)[1:]
     fits = len(given) >= 1 and given[0] >= 1 and given[1:] == wanted
     require(fits, f"data has shape {list(given)}; it must be {['N', *wanted]}, N >= 1")
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+class VelocityNetwork(nnx.Module):
+    """x_t [B, D], t [B] -> the velocity [B, D]: a perceptron of three hidden layers that sees sines and cosines of t."""
+
+    def __init__(self, dimension, hidden, frequencies, *, rngs: nnx.Rngs):
+        self.features = 2 * frequencies
+        sizes = (dimension + self.features, hidden, hidden, hidden, dimension)
+        layers = [nnx.Linear(a, b, param_dtype=jnp.result_type(float), rngs=rngs) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.body = nnx.List([part for layer in layers for part in (layer, jax.nn.silu)][:-1])
+
+    def __call__(self, x, t):
+        h = jnp.concatenate([x, sinusoidal_time_embedding(t.astype(x.dtype), dim=self.features)], axis=1)
+        for part in self.body:
+            h = part(h)
+        return h
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
