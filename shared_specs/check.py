@@ -22,6 +22,7 @@ from shared_specs.implementation import (
 )
 from shared_specs.reference import wing
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
+from shared_specs.simplex import projected, projected_limit, simplex_paths
 from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
 
 MISSING = "missing"
@@ -156,15 +157,28 @@ class Checker:
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
         if not with_gradients:
             return
+        simplex = self._simplex(row, asked)
         for key, g, w, limit in zip(asked.keys, gradients, asked.gradients, asked.gradient_limits, strict=True):
             name = dotted(key)
             if g.shape != w.shape:
                 yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
                 return
+            if key in simplex:
+                log_probs = dict(arrays_in(asked.arguments))[key]
+                limit = projected_limit(limit, w, log_probs, self.precision)
+                g, w = projected(g, log_probs), projected(w, log_probs)
             worst, message = self._worst((g,), (w,), (limit,))
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
         if self.precision == "float64":
             yield "central differences", *self._central_differences(row, asked, gradients)
+
+    def _simplex(self, row, asked):
+        """The arguments whose gradients are compared along the simplex alone.
+
+        The house's own wings are none of it: they write one formula, which has one gradient off the simplex, too, and are held
+        to all of it.
+        """
+        return simplex_paths(row.given, asked.arguments) if getattr(self.implementation, "along_simplex", False) else []
 
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
@@ -203,14 +217,19 @@ class Checker:
         originals = dict(arrays_in(asked.arguments))
         u = unit_roundoff("float64")
         step = np.cbrt(u)
+        simplex = self._simplex(row, asked)
         worst, message = 0.0, ""
-        for direction, size, slopes in self._once(row, "slopes", lambda: list(self._slopes(row, asked, step))):
+        measured = self._once(row, f"slopes {simplex}", lambda: list(self._slopes(row, asked, step, simplex)))
+        for direction, size, slopes in measured:
             claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, asked.keys, strict=True))
             inputs = sum(
                 float(np.sum(np.abs(g) * np.where(np.isfinite(originals[key]), np.abs(originals[key]), 0.0)))
                 for g, key in zip(gradients, asked.keys, strict=True)
             )
             rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / step
+            if simplex:  # a projected direction is rounded itself
+                pairs = zip(asked.keys, asked.gradients, strict=True)
+                rounding += 16 * u * sum(float(np.abs(w).sum()) for key, w in pairs if key in simplex)
             limit = 4 * abs(slopes[0] - slopes[1]) + rounding + 16 * u * abs(slopes[0])
             error = abs(claimed - slopes[0])
             here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf
@@ -219,12 +238,14 @@ class Checker:
                 message = "" if here <= 1 else f"the gradient gives a slope of {claimed:.9g}; central differences {slopes[0]:.9g}"
         return worst, message
 
-    def _slopes(self, row, asked, step):
-        """Two random directions; of <cotangent, result> along each, the magnitude and the central differences at step, 2 step."""
+    def _slopes(self, row, asked, step, simplex):
+        """Two random directions, along the simplex for its arguments; of <cotangent, result> the magnitude, and along each
+        the central differences at step and at 2 step."""
         originals = dict(arrays_in(asked.arguments))
         for seed in range(2):
             rng = np.random.default_rng(seed)
             direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in asked.keys}
+            direction |= {key: projected(direction[key], originals[key]) for key in simplex if key in direction}
 
             def along(h, direction=direction):
                 moved = with_arrays(asked.arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()})

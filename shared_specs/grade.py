@@ -135,6 +135,7 @@ class Graded:
     A function that once took too long or ended its process is not called again: it has failed.
     """
 
+    along_simplex = True  # as Foreign's
     eager = property(lambda self: self)
 
     def __init__(self, worker, backend_name, precision, failed):

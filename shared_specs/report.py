@@ -46,9 +46,13 @@ def table(summaries):
     grid.add_column("", no_wrap=True)
     for line in summaries:
         verdict = "[green]holds[/]" if line["passed"] else "[red]FAILS[/]"
-        ratios = ("inf" if line[key] is None else f"{line[key]:.3f}" for key in ("worst_float64", "worst_float32"))
+        ratios = (_ratio(line[key]) for key in ("worst_float64", "worst_float32"))
         grid.add_row(line["topic"], str(line["rows"]), str(line["cases"]), *ratios, verdict)
     return grid
+
+
+def _ratio(worst):
+    return "inf" if worst is None else f"{worst:.3f}" if worst < 1e4 else f"{worst:.1e}"
 
 
 def failures(results):

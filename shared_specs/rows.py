@@ -23,9 +23,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Recipe:
-    """An array to be drawn: the same array for the same topic, case and argument on every machine."""
+    """An array to be drawn: the same array for the same topic, case and argument on every machine.
+
+    simplex: whether it holds log-probabilities over its last axis.
+    """
 
     draw: Callable[[np.random.Generator], np.ndarray]
+    simplex: bool = False
+
+
+class LogTable(np.ndarray):
+    """A literal table of logarithms. Where its last axis sums to one, it holds log-probabilities."""
 
 
 def normal(*shape, mean=0.0, scale=1.0):
@@ -46,7 +54,7 @@ def log_simplex(*shape, scale=1.0):
         shifted = logits - logits.max(axis=-1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
-    return Recipe(draw)
+    return Recipe(draw, simplex=True)
 
 
 def integers(*shape, low=0, high):
@@ -82,12 +90,20 @@ def scalar(value):
 def log_of(probabilities):
     """log of a literal table, with log 0 = -inf and no warning."""
     with np.errstate(divide="ignore"):
-        return np.log(np.asarray(probabilities, dtype=np.float64))
+        return np.log(np.asarray(probabilities, dtype=np.float64)).view(LogTable)
 
 
 def concatenate(*parts, axis=0):
     """Recipes and literal arrays joined along an axis: an edge beside a regular draw."""
-    return Recipe(lambda rng: np.concatenate([_draw(part, rng) for part in parts], axis=axis))
+    marked = all(isinstance(part, LogTable) or getattr(part, "simplex", False) for part in parts)
+    return Recipe(lambda rng: np.concatenate([_draw(part, rng) for part in parts], axis=axis), simplex=marked)
+
+
+def on_simplex(value, drawn):
+    """Whether an argument is marked as log-probabilities and, as drawn, sums to one over its last axis."""
+    if not (isinstance(value, LogTable) or getattr(value, "simplex", False)):
+        return False
+    return bool(np.all(np.abs(np.exp(drawn).sum(axis=-1) - 1.0) < 1e-12))
 
 
 def _draw(value, rng):

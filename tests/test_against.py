@@ -117,6 +117,31 @@ def test_operators_alone_count_as_the_framework_of_their_file(against, framework
     assert ("gradient values" in {r["quantity"] for r in results}) == (framework != "numpy")
 
 
+NORMALIZED = """
+import torch
+from practice_torch.foundations import maximum_likelihood
+from practice_torch.autoregressive import ngram
+def entropy(log_probs):
+    return maximum_likelihood.entropy(log_probs.log_softmax(-1))
+def kl_divergence(log_probs_p, log_probs_q):
+    return maximum_likelihood.kl_divergence(log_probs_p.log_softmax(-1), log_probs_q.log_softmax(-1))
+def interpolated_log_probs(log_probs, log_weights):
+    return ngram.interpolated_log_probs(tuple(table.log_softmax(-1) for table in log_probs), log_weights.log_softmax(-1))
+"""
+
+
+def test_gradients_in_log_probabilities_are_compared_along_the_simplex(against):
+    """A function that normalizes inside is right: -inf and further axes included. One that is wrong along the simplex is not."""
+    code, out, _ = against("maximum_likelihood", NORMALIZED)
+    assert code == 0, out
+    code, out, _ = against("autoregressive/ngram", NORMALIZED)
+    assert code == 0, out
+    for old in ("(log_probs.log_softmax(-1))", "log_probs_q.log_softmax(-1)"):
+        assert old in NORMALIZED
+        code, out, _ = against("maximum_likelihood", NORMALIZED.replace(old, old.replace("log_softmax(-1)", "detach()")))
+        assert code == 1 and "gradient log_probs" in out and "value (" not in out, out
+
+
 def test_what_a_law_cannot_judge_is_a_failed_row(against):
     """A variance that hides the bias, or an empty answer: the file's fault, where the reference has neither."""
     source = """

@@ -57,7 +57,7 @@ SPEC = (
     # Interpolation.
     Agree("interpolated_log_probs", "regular",
           given(log_probs=(log_simplex(3), log_simplex(3, 3), log_simplex(3, 3, 3)), log_weights=log_of([0.2, 0.3, 0.5]))),
-    Agree("interpolated_log_probs", "one table", given(log_probs=(log_simplex(4),), log_weights=[0.0])),
+    Agree("interpolated_log_probs", "one table", given(log_probs=(log_simplex(4),), log_weights=log_simplex(1))),
     Agree("interpolated_log_probs", "zeros that another table covers",
           given(log_probs=(log_of([0.5, 0.25, 0.25]), log_of([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.2, 0.8, 0.0]])),
                 log_weights=WEIGHTS)),
@@ -96,7 +96,7 @@ SPEC = (
           no_gradient="the new weight is 0, its logarithm -inf"),
     Agree("interpolation_em_step", "probabilities of e^-800",
           given(token_log_probs=[[-800.0, -801.0], [-3.0, -850.0], [-790.0, -2.0]], log_weights=WEIGHTS)),
-    Agree("interpolation_em_step", "one component", given(token_log_probs=[[-1.0], [-2.0]], log_weights=[0.0])),
+    Agree("interpolation_em_step", "one component", given(token_log_probs=[[-1.0], [-2.0]], log_weights=log_simplex(1))),
     Anchor(
         "interpolation_em_step", "two tokens", given(token_log_probs=SCORES, log_weights=WEIGHTS),
         gives=log_of([31 / 130, 99 / 130]), source="by hand: responsibilities (2/5, 3/5) and (1/13, 12/13)",

@@ -110,7 +110,7 @@ SPEC = (
     Agree("class_log_probs", "without signal", given(x_t=X, t=[1, 4, 2, 4, 3], **MIXTURE, alpha_bar=TO_NOISE),
           differentiate=("x_t", "means", "log_vars", "log_weights"), cancels=END),
     Agree("class_log_probs", "one class, one step, one example",
-          given(x_t=normal(1, 3), t=[1], means=normal(1, 3), log_vars=normal(1), log_weights=zeros(1), alpha_bar=ONE)),
+          given(x_t=normal(1, 3), t=[1], means=normal(1, 3), log_vars=normal(1), log_weights=log_simplex(1), alpha_bar=ONE)),
     Anchor(
         "class_log_probs", "three classes in the plane, roots of 0.8, 0.6 and 0",
         given(x_t=[[0.0, 1.0], [1.0, -1.0], [2.0, 0.0], [1.0, 2.0]], t=[1, 2, 3, 2], means=[[1.0, 1.0], [-1.0, 0.0], [0.0, 2.0]],

@@ -75,7 +75,7 @@ def agrees_on_mixtures(function):
         "means": normal(4, 3, mean=60.0)}))
     yield Agree(function, "hardly any width", given(x=X, **MIXTURE | {"log_vars": normal(4, mean=-30.0)}))
     yield Agree(function, "wide and narrow", given(x=X, **MIXTURE | {"log_vars": [-30.0, 0.0, 1e-3, 12.0]}))
-    yield Agree(function, "one component", given(x=X, means=normal(1, 3), log_vars=normal(1), log_weights=zeros(1)))
+    yield Agree(function, "one component", given(x=X, means=normal(1, 3), log_vars=normal(1), log_weights=log_simplex(1)))
 
 
 def rejects_on_mixtures(function):

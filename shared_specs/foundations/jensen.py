@@ -99,7 +99,8 @@ SPEC = (
         "jensen_gap", "weights with zeros", given(x=normal(5, 3), log_weights=ZEROS, convex_fn=fourth_power), cancels=ONE_POINT
     ),
     Agree("jensen_gap", "one-hot weights", given(x=normal(5, 3), log_weights=ONE_HOT, convex_fn=fourth_power), cancels=ONE_POINT),
-    Agree("jensen_gap", "one point", given(x=normal(4, 1), log_weights=zeros(4, 1), convex_fn=fourth_power), cancels=ONE_POINT),
+    Agree("jensen_gap", "one point", given(x=normal(4, 1), log_weights=log_simplex(4, 1), convex_fn=fourth_power),
+          cancels=ONE_POINT),
     Agree(
         "jensen_gap", "a constant", given(x=full(5, 3, value=1.7), log_weights=log_simplex(5, 3), convex_fn=exponential),
         cancels=Cancels(5.5, "E f(X) and f(E X) are both e^1.7"),
@@ -229,7 +230,7 @@ SPEC = (
     Agree("log_jensen_gap", "regular", given(log_x=normal(5, 3), log_weights=log_simplex(5, 3))),
     Agree("log_jensen_gap", "weights with zeros", given(log_x=normal(5, 3), log_weights=ZEROS), cancels=ONE_LOGARITHM),
     Agree("log_jensen_gap", "one-hot weights", given(log_x=normal(5, 3), log_weights=ONE_HOT), cancels=ONE_LOGARITHM),
-    Agree("log_jensen_gap", "one point", given(log_x=normal(4, 1), log_weights=zeros(4, 1)), cancels=ONE_LOGARITHM),
+    Agree("log_jensen_gap", "one point", given(log_x=normal(4, 1), log_weights=log_simplex(4, 1)), cancels=ONE_LOGARITHM),
     Agree(
         "log_jensen_gap", "a constant", given(log_x=full(5, 3, value=0.9), log_weights=log_simplex(5, 3)), cancels=ONE_LOGARITHM
     ),
@@ -387,7 +388,7 @@ SPEC = (
     ),
     Agree(
         "jensen_gap_bounds", "one point",
-        given(x=normal(4, 1), log_weights=zeros(4, 1), curvature_lower=0.3, curvature_upper=2.7),
+        given(x=normal(4, 1), log_weights=log_simplex(4, 1), curvature_lower=0.3, curvature_upper=2.7),
     ),
     Agree(
         "jensen_gap_bounds", "a far shift",

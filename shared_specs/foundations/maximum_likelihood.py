@@ -62,7 +62,7 @@ SPEC = (
     # Entropy and cross entropy.
     Agree("entropy", "regular", given(log_probs=log_simplex(5, 3))),
     Agree("entropy", "exact zeros", given(log_probs=HALF_ZEROS)),
-    Agree("entropy", "one category", given(log_probs=zeros(2, 1))),
+    Agree("entropy", "one category", given(log_probs=log_simplex(2, 1))),
     Anchor(
         "entropy", "a fair coin among three", given(log_probs=log_of([[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]])),
         gives=[LOG_2, 1.5 * LOG_2], source="Cover & Thomas, example 2.1.2",

@@ -189,7 +189,7 @@ SPEC = (
     Agree("exact_elbo", "q with zeros", given(log_joint=normal(2, 3, mean=-3.0), log_q=WITH_ZEROS)),
     Agree("exact_elbo", "q and p with the same zeros",
           given(log_joint=log_of([[0.1, 0.2, 0.0], [0.2, 0.3, 0.1]]), log_q=WITH_ZEROS)),
-    Agree("exact_elbo", "one state", given(log_joint=normal(4, 1), log_q=zeros(4, 1))),
+    Agree("exact_elbo", "one state", given(log_joint=normal(4, 1), log_q=log_simplex(4, 1))),
     Agree("exact_elbo", "log joint near -700", given(log_joint=normal(4, 3, mean=-700.0), log_q=log_simplex(4, 3, scale=3.0))),
     Anchor(
         "exact_elbo", "two rows of three", given(log_joint=JOINT, log_q=WITH_ZEROS),
