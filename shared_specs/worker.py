@@ -1,40 +1,28 @@
 """The process in which grade runs a stranger's file: questions come in, arrays go out.
 
-python -m shared_specs.worker FILE QUESTIONS ANSWERS MEMORY   (two file descriptors, and bytes)
-
-It is given inputs only. The specs (which hold literal answers) and the wings cannot be imported here, memory is limited, and
-what is printed goes to a pipe that the grader empties and counts.
+It is given inputs only, and runs on copies of this file and of those it needs, in a temporary folder (shared_specs/process.py).
+What is printed goes to a pipe that the grader empties and counts.
 """
 
-import importlib.abc
 import os
-import resource
 import sys
 import traceback
+from functools import wraps
+from types import ModuleType
 
-FORBIDDEN = ("theory_jax", "practice_torch", "tests")
-ALLOWED = ("backends", "implementation", "messages", "worker")
+import numpy as np
 
+from shared_specs.backends import backend
+from shared_specs.confinement import keep_from_answers, limit_memory
+from shared_specs.implementation import Fault, Implementation, detect_backend, dotted, leaves
+from shared_specs.messages import Broken, receive, send
+from shared_specs.packing import Unpacker
 
-class NoAnswers(importlib.abc.MetaPathFinder):
-    """Refuses to import whatever holds answers."""
-
-    def find_spec(self, name, path=None, target=None):
-        parts = name.split(".")
-        if parts[0] in FORBIDDEN or (parts[0] == "shared_specs" and len(parts) > 1 and parts[1] not in ALLOWED):
-            raise ImportError(f"{name} cannot be imported by a file that is being graded")
-
-
-def limit_memory(extra):
-    """What the process has mapped now, and so many bytes more."""
-    with open("/proc/self/statm") as statm:
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + extra, mapped + extra))
+FRAMEWORKS = ("torch", "jax")
 
 
-def main(file, questions, answers, memory):
-    """Answers questions until the grader closes the pipe."""
-    from shared_specs.messages import Broken, receive, send
+def main(file, questions, answers, memory, repository, own):
+    """Answers questions until the grader closes the pipe. own: folders that stay open, the worker's own first."""
 
     def read(count):
         parts = []
@@ -54,59 +42,95 @@ def main(file, questions, answers, memory):
     with open(file, encoding="utf-8") as source:
         text = source.read()
     # The framework is loaded before memory is counted and before the file can lay hands on it.
-    from shared_specs.backends import backend
-
-    for name in ("torch", "jax"):
+    for name in FRAMEWORKS:
         if name in text:
             backend(name)
-    sys.meta_path.insert(0, NoAnswers())
+    send(write, {"ready": True})
+    sys.path.insert(0, os.path.dirname(file))
+    keep_from_answers(repository, own)
     if sys.platform == "linux":
         limit_memory(memory)
-    namespace = {"__name__": "graded", "__file__": file}
+    module = sys.modules["graded"] = ModuleType("graded")
+    module.__file__ = file
     try:
-        exec(compile(text, file, "exec"), namespace)
-        send(write, {"ready": True, "functions": sorted(n for n, v in namespace.items() if callable(v))})
+        exec(compile(text, file, "exec"), module.__dict__)
+        send(write, {"functions": sorted(name for name, value in vars(module).items() if callable(value))})
     except BaseException as error:
-        send(write, {"error": _in_one_line(error)})
+        send(write, described(error, file))
         return
     while True:
         try:
             header, arrays = receive(read)
         except Broken:
             return
-        try:
-            reply, results = answer(namespace, header, arrays)
-        except BaseException as error:
-            reply, results = {"error": _in_one_line(error), "type": type(error).__name__}, ()
-        send(write, reply, results)
+        send(write, *reply(vars(module), header, arrays, file))
+
+
+def reply(namespace, header, arrays, file=""):
+    """(header, arrays) of the answer, whatever happens on the way."""
+    try:
+        return answer(namespace, header, arrays)
+    except BaseException as error:
+        return described(error, file), ()
 
 
 def answer(namespace, header, arrays):
     """One question: detect the backend, call, differentiate."""
-    from shared_specs.implementation import Implementation, detect_backend
-    from shared_specs.messages import unpack
-
-    function = namespace[header["function"]]
-    arguments = {name: unpack(value, arrays) for name, value in header["arguments"].items()}
-    positional = tuple(unpack(value, arrays) for value in header["positional"])
+    packed = Unpacker(arrays, header["functions"])
+    name = header["function"]
+    function = unharming(namespace[name])
+    arguments = {key: packed.unpack(value) for key, value in header["arguments"].items()}
+    positional = tuple(map(packed.unpack, header["positional"]))
     if header["ask"] == "detect":
         return {"backend": detect_backend(function, arguments)}, ()
     implementation = Implementation(lambda _: function, header["backend"], header["precision"])
     if header["ask"] == "call":
-        return {}, implementation.call(header["function"], arguments, positional)
+        return {}, implementation.call(name, arguments, positional)
     if header["ask"] == "vjp":
         paths = [tuple(path) for path in header["paths"]]
-        cotangents = [arrays[i] for i in header["cotangents"]]
-        results, gradients = implementation.value_and_vjp(header["function"], arguments, paths, cotangents)
+        cotangents = [packed.unpack(cotangent) for cotangent in header["cotangents"]]
+        results, gradients = implementation.value_and_vjp(name, arguments, paths, cotangents)
         return {"results": len(results)}, results + gradients
-    return {}, (implementation.jacobian(header["function"], positional, arguments, header["wrt"]),)
+    return {}, (implementation.jacobian(name, positional, arguments, header["wrt"]),)
 
 
-def _in_one_line(error):
+def unharming(function):
+    """The function, with a Fault where it changes an argument in place. (JAX's arrays cannot be changed.)"""
+
+    @wraps(function)
+    def call(*positional, **keywords):
+        before = [(path, _bytes(leaf)) for path, leaf in leaves((positional, keywords))]
+        value = function(*positional, **keywords)
+        after = [(path, _bytes(leaf)) for path, leaf in leaves((positional, keywords))]
+        if after != before:
+            (kind, *path), _ = next((old for old, new in zip(before, after, strict=False) if old != new), before[-1])
+            raise Fault(f"changes its argument {dotted(path) if kind else f'number {dotted(path)}'} in place; change a copy")
+        return value
+
+    return call
+
+
+def _bytes(leaf):
+    """The content of an array that can be changed; None for everything else."""
+    if "torch" in sys.modules and backend("torch").owns(leaf):
+        leaf = leaf.detach().numpy()
+    return leaf.tobytes() if isinstance(leaf, np.ndarray) else None
+
+
+def described(error, file):
+    """An error as the header of a reply: its kind, the first line of what it says, and the line of the file where it arose.
+
+    The first line, because JAX appends advice about its own frames.
+    """
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:500]
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+        return {"error": f"SyntaxError: {error.msg}", "line": error.lineno}
+    try:
+        said = str(error).strip().splitlines()
+    except BaseException:  # a class of the file's own
+        said = []
+    kind = "refusal" if isinstance(error, ValueError) else "fault" if isinstance(error, Fault) else "error"
+    text = said[0][:500] if said else ""
+    if kind == "error":
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    here = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return {"error": text, "kind": kind, "line": here[-1] if here else None}

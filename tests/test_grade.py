@@ -10,7 +10,7 @@ from shared_specs.grade import Limits, grade
 from shared_specs.implementation import Fault
 
 TOPIC = "latent/reparameterization"
-LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=512 * 2**20, output=2**20)
+LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=256 * 2**20, output=2**20)
 pytestmark = pytest.mark.xdist_group("grade")
 
 RIGHT = """
