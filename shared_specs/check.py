@@ -1,5 +1,6 @@
 """What the rows mean: each row run against an implementation, one Result for each thing compared."""
 
+import re
 import sys
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -369,8 +370,9 @@ class Checker:
         try:
             self.implementation.eager.call(row.function, arguments)
         except ValueError as error:
-            blamed = row.blames in str(error)
-            yield "rejects", 0.0 if blamed else np.inf, "" if blamed else f"the error does not name {row.blames}: {error}"
+            blames = row.argument if self.implementation.names_only_argument else row.blames.strip()
+            blamed = re.search(rf"(?<!\w){re.escape(blames)}(?!\w)", str(error))
+            yield "rejects", 0.0 if blamed else np.inf, "" if blamed else f"the error does not name {blames}: {error}"
         except Fault:
             raise
         except Exception as error:

@@ -94,6 +94,7 @@ class Foreign:
     """
 
     along_simplex = True
+    names_only_argument = True
     eager = property(lambda self: self)
 
     def __init__(self, offered, row, precision):

@@ -25,7 +25,8 @@ class Graded:
 
     along_simplex = True  # as Foreign's
     eager = property(lambda self: self)
-    names_argument_alone = True
+    along_simplex = True
+    names_only_argument = True
 
     def __init__(self, worker, backend_name, precision, failed, only=None):
         self.backend = _Named(backend_name)
@@ -34,9 +35,6 @@ class Graded:
         self._worker = worker
         self._failed = failed
         self._only = only
-
-    def network(self, name):
-        """None: networks are not part of an exercise."""
 
     def network(self, name):
         """None: networks are not part of an exercise."""

@@ -89,6 +89,8 @@ def _described(value):
 class Implementation:
     """Functions by catalogue name, in one backend and one precision."""
 
+    names_only_argument = False  # whether an error need not say more than the argument's name, where a Rejects row blames more
+
     def __init__(self, find: Callable[[str], Callable], backend_name: str, precision: str):
         self._find = find
         self.backend = backend(backend_name)

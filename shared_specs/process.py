@@ -79,7 +79,7 @@ class Worker:
         }  # fmt: skip
         os.write(self._life, json.dumps(given).encode() + b"\n")  # not as arguments, which /proc would show
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-c", START, str(life_read)],
+            [os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", START, str(life_read)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             pass_fds=(question_read, answer_write, life_read), cwd=self._file.parent, env=self._environment(),
         )  # fmt: skip
@@ -212,7 +212,8 @@ def _importable():
     """Where the worker's imports are found: as here, but for folders that hold the repository's packages, unless as installed."""
     for entry in sys.path:
         path = Path(entry).resolve() if entry else REPOSITORY
-        if path.exists() and (path.name in ("site-packages", "dist-packages") or not any((path / name).is_dir() for name in NOT_COPIED[:2])):
+        installed = path.name in ("site-packages", "dist-packages")
+        if path.exists() and (installed or not any((path / wing).is_dir() for wing in NOT_COPIED[:2])):
             yield str(path)
 
 
@@ -233,7 +234,7 @@ def copy_with_siblings(file, folder):
             if name in NOT_COPIED or name in sys.stdlib_module_names:
                 continue
             module, package = file.parent / f"{name}.py", file.parent / name
-            found = [module] if module.is_file() else sorted(islice(package.rglob("*.py"), MOST_FILES)) if package.is_dir() else []
+            found = [module] if module.is_file() else sorted(islice(package.rglob("*.py"), MOST_FILES))
             if len(seen) + len(todo) + len(found) > MOST_FILES:
                 raise Fault(f"{file} imports {name} from beside it, and with it more than {MOST_FILES} files")
             todo += [(path, folder / path.relative_to(file.parent)) for path in found if not _is_ours(path)]

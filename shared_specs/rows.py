@@ -11,6 +11,7 @@ A spec is a tuple SPEC of rows. Every row names a case and the arguments it is a
 Rows are data. `shared_specs.check` gives them their meaning.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -313,9 +314,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Rejects:
-    """A ValueError whose message names the argument `blames`."""
+    """A ValueError whose message names what `blames` says: an argument, and for the wings perhaps its value (`t is 4`)."""
 
     function: str
     case: str
     given: Given
     blames: str
+
+    @property
+    def argument(self):
+        """The name alone, which is all that is asked of a graded file."""
+        return re.match(r"\w+", self.blames)[0]

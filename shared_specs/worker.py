@@ -7,7 +7,8 @@ What is printed goes to a pipe that the grader empties and counts.
 import os
 import sys
 import traceback
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -42,8 +43,9 @@ def main(file, questions, answers, memory, repository, own):
     with open(file, encoding="utf-8") as source:
         text = source.read()
     # The framework is loaded before memory is counted and before the file can lay hands on it.
+    beside = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(file).parent.rglob("*.py"))
     for name in FRAMEWORKS:
-        if name in text:
+        if name in beside:
             backend(name)
     send(write, {"ready": True})
     sys.path.insert(0, os.path.dirname(file))
@@ -63,27 +65,31 @@ def main(file, questions, answers, memory, repository, own):
             header, arrays = receive(read)
         except Broken:
             return
-        send(write, *reply(vars(module), header, arrays, file))
+        send(write, *reply(partial(implemented, vars(module)), header, arrays, file))
 
 
-def reply(namespace, header, arrays, file=""):
-    """(header, arrays) of the answer, whatever happens on the way."""
+def reply(implement, header, arrays, file=""):
+    """(header, arrays) of the answer, whatever happens on the way. implement(header): the implementation that is asked."""
     try:
-        return answer(namespace, header, arrays)
+        return answer(implement(header), header, arrays)
     except BaseException as error:
         return described(error, file), ()
 
 
-def answer(namespace, header, arrays):
+def implemented(namespace, header):
+    """The function that a question is about, as an implementation; to detect its backend, the function."""
+    function = unharming(namespace[header["function"]])
+    return function if header["ask"] == "detect" else Implementation(lambda _: function, header["backend"], header["precision"])
+
+
+def answer(implementation, header, arrays):
     """One question: detect the backend, call, differentiate."""
     packed = Unpacker(arrays, header["functions"])
     name = header["function"]
-    function = unharming(namespace[name])
     arguments = {key: packed.unpack(value) for key, value in header["arguments"].items()}
     positional = tuple(map(packed.unpack, header["positional"]))
     if header["ask"] == "detect":
-        return {"backend": detect_backend(function, arguments)}, ()
-    implementation = Implementation(lambda _: function, header["backend"], header["precision"])
+        return {"backend": detect_backend(implementation, arguments)}, ()
     if header["ask"] == "call":
         return {}, implementation.call(name, arguments, positional)
     if header["ask"] == "vjp":

@@ -1,16 +1,26 @@
 """grade: a right file passes; a wrong, broken or cheating one does not, and is told why in one line."""
 
+import io
+import json
 import textwrap
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shared_specs import __main__ as command
-from shared_specs.grade import Limits, grade
-from shared_specs.implementation import Fault
+from shared_specs.check import Checker, spec_of
+from shared_specs.grade import Graded, Limits, backend_of, grade
+from shared_specs.implementation import Fault, Implementation
+from shared_specs.messages import Broken, receive
+from shared_specs.packing import Packer, Unpacker
+from shared_specs.rows import Anchor, Rejects, given, zeros
 
 TOPIC = "latent/reparameterization"
 LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=256 * 2**20, output=2**20)
+ROOT = Path(__file__).resolve().parent.parent
+ANSWERS = ROOT / "theory_jax" / "latent" / "reparameterization.py"
 pytestmark = pytest.mark.xdist_group("grade")
 
 RIGHT = """
@@ -115,6 +125,19 @@ CHEATS = {
     "always equal": (
         "class Yes(np.ndarray):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n"
         "def reparameterize(noise, mean, log_var): return (mean + np.exp(log_var) * noise).view(Yes)", "got"),
+    "announces 2^60 bytes": (
+        "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n"
+        "        try: os.write(fd, (2**60).to_bytes(8, 'little'))\n"
+        "        except OSError: pass\n    return mean", "a header of 1152921504606846976 bytes"),
+    "changes its argument": (
+        "def reparameterize(noise, mean, log_var):\n    noise *= np.exp(log_var / 2)\n    noise += mean\n    return noise",
+        "changes its argument noise in place"),
+    "forks": ("import os\ndef reparameterize(noise, mean, log_var): return os.fork() and mean", "cannot start processes"),
+    "reads the answers": (
+        f"def reparameterize(noise, mean, log_var): return eval(open({str(ANSWERS)!r}).read())", "cannot read the repository"),
+    "climbs to the answers": (
+        "import glob, os\ndef reparameterize(noise, mean, log_var):\n"
+        f"    os.chdir({str(ROOT)!r})\n    return open('theory_jax/latent/vae.py').read()", "cannot read the repository"),
     "writes to every open file": (
         "import os\ndef reparameterize(noise, mean, log_var):\n    for fd in range(3, 64):\n"
         "        try: os.write(fd, b'x' * 64)\n"
@@ -179,9 +202,6 @@ def test_expected_values_never_enter_the_worker(tmp_path):
     """
     grade(_file(tmp_path, _with(body)), TOPIC, LIMITS)
     kept = np.load(seen)
-    from shared_specs.check import spec_of
-    from shared_specs.rows import Anchor
-
     answers = [row.gives for row in spec_of(TOPIC) if isinstance(row, Anchor) and row.function == "leave_one_out_advantage"]
     answers = np.concatenate([np.ravel(a) for a in answers])
     given = np.concatenate(
@@ -193,3 +213,147 @@ def test_expected_values_never_enter_the_worker(tmp_path):
     )
     novel = answers[~np.isin(answers, given)]
     assert novel.size and not np.isin(novel, kept).any()
+
+
+def test_nothing_the_worker_sees_leads_to_the_repository(tmp_path):
+    """Neither path, environment, finder nor file name; and what a file finds all the same cannot be imported or opened."""
+    seen = tmp_path / "seen.json"
+    source = f"""
+    import importlib.machinery, json, os, sys
+    places = [*sys.path, os.getcwd(), __file__, sys.argv[0], open("/proc/self/cmdline").read(), *os.environ.values()]
+    finders = [repr(finder) for finder in sys.meta_path]
+    def attempt(action):
+        try: return repr(action())
+        except Exception as error: return f"{{type(error).__name__}}: {{error}}"
+    found = [attempt(lambda: importlib.machinery.PathFinder.find_spec(name)) for name in ("theory_jax", "practice_torch")]
+    home = [attempt(lambda: os.listdir(f"/proc/{{os.getppid()}}/cwd")), attempt(lambda: os.listdir({str(ROOT)!r}))]
+    with open({str(seen)!r}, "w") as file:
+        json.dump(dict(places=places, finders=finders, found=found, home=home), file)
+    def leave_one_out_advantage(values): return values
+    """
+    grade(_file(tmp_path, source), TOPIC, LIMITS, only="leave_one_out_advantage")
+    seen = json.loads(seen.read_text())
+    inside = [place for place in seen["places"] if str(ROOT) in place and "site-packages" not in place]
+    folders = [Path(place) for place in seen["places"] if place and "\0" not in place]
+    assert inside == [] and not any((folder / "theory_jax").exists() for folder in folders)
+    assert seen["found"] == ["None", "None"] and not any("editable" in finder for finder in seen["finders"])
+    assert "theory_jax" not in seen["home"][0] and "PermissionError" in seen["home"][1]
+
+
+def test_no_process_outlives_the_grading(tmp_path):
+    """Children in the group, in sessions of their own, and orphans: all are killed when the worker is, or ends by itself."""
+    pids = tmp_path / "pids"
+    body = f"""
+    import ctypes, os, time
+    fork = ctypes.CDLL(None).fork  # os.fork is refused
+    def settle(depth):
+        with open({str(pids)!r}, "a") as file: file.write(f"{{os.getpid()}}\\n")
+        time.sleep(300)
+    def spread():
+        if not fork(): settle(0)
+        if not fork():
+            os.setsid()
+            if not fork(): settle(1)
+            os._exit(0)
+        time.sleep(0.3)
+    def reparameterize(noise, mean, log_var):
+        spread()
+        while True: pass
+    def gaussian_score(z, mean, log_var):
+        spread()
+        os._exit(3)
+    """
+    limits = Limits(call_seconds=1.5, total_seconds=60.0, memory=512 * 2**20)
+    results = grade(_file(tmp_path, _with(body)), TOPIC, limits)
+    said = {r.function: r.message for r in results if r.function in ("reparameterize", "gaussian_score")}
+    assert "took more than 1.5 s" in said["reparameterize"] and "exit status 3" in said["gaussian_score"]
+    started = [int(line) for line in pids.read_text().split()]
+    assert len(started) >= 4
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+
+
+def _bytes(header, tail=b""):
+    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(encoded).to_bytes(8, "little") + encoded + tail
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        (2**60).to_bytes(8, "little"),
+        _bytes(b"no JSON"),
+        _bytes(b"[" * 100_000),
+        _bytes(b"\xff\xfe"),
+        _bytes([]),
+        _bytes({}),
+        _bytes({"arrays": 3}),
+        _bytes({"arrays": [3]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [-1]}]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [2**62, 2**62]}]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [1e400]}]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [True]}]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [1] * 65}]}),
+        _bytes({"arrays": [{"dtype": "object", "shape": [1]}]}),
+        _bytes({"arrays": [{"dtype": ["float64"], "shape": [1]}]}),
+        _bytes({"arrays": [{"dtype": "float64", "shape": [2**22]}] * 3}),
+    ],
+    ids=range(16),
+)
+def test_what_is_no_message_is_refused_before_it_is_read(message):
+    """No allocation of an announced length, no other error than Broken."""
+    stream = io.BytesIO(message)
+    with pytest.raises(Broken):
+        receive(stream.read)
+    assert stream.tell() <= len(message)
+
+
+@pytest.mark.parametrize("reply", [{}, {"error": 3}, {"backend": "fortran"}, {"results": 7}, {"results": "x"}, {"error": ["x"]}])
+def test_a_reply_that_is_none_to_the_question_is_a_failed_row(reply):
+    """And no error of the grader's own."""
+
+    class Confused:
+        functions = {"leave_one_out_advantage"}
+
+        def ask(self, header, arrays):
+            return ({"backend": "torch"} if header["ask"] == "detect" and "backend" not in reply else reply), [np.zeros(1)]
+
+    rows = [row for row in spec_of(TOPIC) if getattr(row, "function", None) == "leave_one_out_advantage"]
+    backend = backend_of(Confused(), TOPIC, {})
+    results = Checker(TOPIC, Graded(Confused(), backend, "float64", {})).run(rows)
+    assert results and not any(r.passed for r in results)
+
+
+@pytest.mark.parametrize(("said", "passes"), [("x must be positive", 1), ("expected a box", 0), ("the x's", 1), ("x_t is", 0)])
+def test_the_argument_at_fault_is_named_by_a_word_of_its_own(said, passes):
+    """Not by chance, within another word."""
+
+    def refuse(x):
+        raise ValueError(said)
+
+    row = Rejects("refuse", "bad", given(x=zeros(2)), blames="x ")
+    (result,) = Checker(TOPIC, Implementation(lambda _: refuse, "numpy", "float64")).run([row])
+    assert result.passed == passes
+
+
+def test_a_spec_s_function_arrives_with_what_it_refers_to():
+    """Its globals, closure, defaults and itself; without the path of its file."""
+    third = 1 / 3
+
+    def total(n, *, scale=2.0):
+        return third * scale if n == 0 else scaled(total(n - 1), MORE)
+
+    packer = Packer()
+    header = json.loads(json.dumps(packer.pack({"function": total, "table": (1, [np.float64(2.0), np.eye(2)], None)})))
+    unpacked = Unpacker(packer.arrays, json.loads(json.dumps(packer.functions))).unpack(header)
+    assert unpacked["function"](2) == total(2) and unpacked["table"][:1] == (1,) and unpacked["table"][1][0] == 2.0
+    assert "tests" not in unpacked["function"].__code__.co_filename
+    with pytest.raises(TypeError, match="RLock"):
+        Packer().pack(lambda: LOCK)
+
+
+MORE = np.array([1.0, 3.0])
+LOCK = threading.RLock()
+
+
+def scaled(x, by):
+    return (x * by).sum()
