@@ -67,7 +67,7 @@ def generic(parameters):
     """
     rng = np.random.default_rng(7)
     return {
-        name: value + rng.standard_normal(value.shape) * (0.3 if value.ndim < 2 else value[0].size ** -0.5)
+        name: np.asarray(value + rng.standard_normal(value.shape) * (0.3 if value.ndim < 2 else value[0].size ** -0.5))
         for name, value in parameters.items()
     }
 

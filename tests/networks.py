@@ -1,0 +1,176 @@
+"""Networks without a twin in the theory wing: their formula, from functions that contracts hold, and the rest of a Model row."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from practice_torch.autoregressive.attention import causal_mask
+from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
+from practice_torch.autoregressive.position import (
+    AlibiPositions,
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+    alibi_bias,
+    apply_rotary,
+    rotary_angles,
+    sinusoidal_positions,
+)
+from practice_torch.autoregressive.transformer import feed_forward
+from practice_torch.diffusion.variational_diffusion import RECIPES as VARIATIONAL
+from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
+from practice_torch.networks.fourier_features import fourier_features
+from practice_torch.networks.open_decoder import OpenDecoder
+from practice_torch.networks.unet import UNet1d, UNet2d
+from shared_specs.diffusion.unet import KERNELS, VECTORS
+from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers, normal, uniform
+from tests import tiny
+
+HEADS, WIDTH, LENGTH = 2, 8, 6
+
+
+@dataclass(frozen=True)
+class Held:
+    """A network, built by constructor(**row.sizes); formula(network, inputs...) is what it must give in evaluation.
+
+    No formula: only its beginning is another than that of the same network elsewhere.
+    """
+
+    constructor: Callable
+    row: Model
+    formula: Callable
+
+
+# ---------------------------------------------------------------------------------------------------- decoders, by scheme
+
+_SCHEMES = {
+    "learned": lambda: LearnedPositions(LENGTH + 1, WIDTH),
+    "sinusoidal": SinusoidalPositions,
+    "rotary": RotaryPositions,
+    "alibi": lambda: AlibiPositions(HEADS),
+}
+
+
+def _decoder(scheme, norm_position):
+    return OpenDecoder(
+        vocabulary_size=11, width=WIDTH, layers=2, heads=HEADS, positions=_SCHEMES[scheme](), norm_position=norm_position
+    )
+
+
+def _decoder_logits(network, tokens, scheme, norm_position):
+    weight, length = network.token_embedding.weight, tokens.shape[1]
+    x, places = weight[tokens], torch.arange(length)
+    if scheme == "learned":
+        x = x + network.positions.table[:length]
+    if scheme == "sinusoidal":
+        x = math.sqrt(WIDTH) * x + sinusoidal_positions(places, width=WIDTH, layout="half")
+    around = {"pre": pre_norm_residual, "post": post_norm_residual}[norm_position]
+    for block in network.blocks:
+        p = block.parameters_by_name()
+        perceptron = [p[name] for name in ("up_weight", "up_bias", "down_weight", "down_bias")]
+        norms = [[p[f"{name}_norm_{end}"] for end in ("weight", "bias")] for name in ("attention", "feed_forward")]
+        x = around(x, *norms[0], partial(_attention, parameters=p, scheme=scheme), epsilon=1e-5)
+        x = around(x, *norms[1], lambda z, perceptron=perceptron: feed_forward(z, *perceptron), epsilon=1e-5)
+    if norm_position == "pre":
+        x = layer_norm(x, network.final_norm.weight, network.final_norm.bias, epsilon=1e-5)
+    return functional.linear(x, weight)
+
+
+def _attention(z, parameters, scheme):
+    length = z.shape[1]
+    query, key, value = (
+        functional.linear(z, parameters[f"{name}_weight"]).unflatten(-1, (HEADS, -1)).transpose(1, 2)
+        for name in ("query", "key", "value")
+    )
+    if scheme == "rotary":
+        angles = rotary_angles(torch.arange(length), head_width=WIDTH // HEADS)
+        query, key = (apply_rotary(part, angles, layout="half") for part in (query, key))
+    scores = query @ key.transpose(-2, -1) / math.sqrt(WIDTH // HEADS)
+    if scheme == "alibi":
+        scores = scores + alibi_bias(heads=HEADS, query_length=length, key_length=length)
+    scores = scores.masked_fill(~causal_mask(query_length=length, key_length=length), -torch.inf)
+    return functional.linear((scores.softmax(-1) @ value).transpose(1, 2).flatten(2), parameters["output_weight"])
+
+
+def _decoders():
+    # GPT-2's deviations: the ends of the 2N = 4 branches are smaller by their root
+    initial = {"*norm.weight": begins_at(1), "*.bias": begins_at(0), "*.output.weight": begins_normal(0.01)}
+    initial |= {"*.down.weight": begins_normal(0.01), "*.weight": begins_normal(0.02)}
+    for scheme in _SCHEMES:
+        for place in ("pre", "post"):
+            row = Model(
+                "OpenDecoder", f"{scheme}, {place}", given(tokens=integers(3, LENGTH, high=11)), sees={"tokens": 0},
+                sizes=dict(scheme=scheme, norm_position=place),
+                initial=initial | ({"positions.table": begins_normal(0.02)} if scheme == "learned" else {}),
+            )  # fmt: skip
+            yield Held(_decoder, row, partial(_decoder_logits, **row.sizes))
+
+
+def _of_the_depth_study(place):
+    """The network as the experiment trains it: with Xavier's weights in its blocks."""
+    recipe = tiny.small(tiny.module("autoregressive/normalization").RECIPES["depth"])
+    return getattr(tiny.built("autoregressive/normalization", recipe, seed=None)[0], place)
+
+
+# ---------------------------------------------------------------------------------------------------- diffusion
+
+
+def _of_equal_rows(network, x, t, label):
+    """A U-Net on images whose rows are all x, with kernels that read their middle row alone, treats every row as x."""
+    flat = UNet2d(**_UNET).double().eval()
+    with torch.no_grad():
+        for name, parameter in flat.named_parameters():
+            known = dict(network.named_parameters())[name]
+            parameter.zero_()
+            if parameter.ndim == 4:
+                parameter[:, :, parameter.shape[2] // 2] = known
+            else:
+                parameter.copy_(known)
+    return flat(x.unsqueeze(2).repeat(1, 1, x.shape[2], 1), t, label)[:, :, 3]
+
+
+def _noise(network, z, log_snr):
+    return z + network.network(fourier_features(z, (3, 4)), 10 * log_snr)
+
+
+_UNET = dict(
+    channels=2, size=8, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, attention_at=(4,), head_width=4, groups=2,
+    compact=True,
+)  # fmt: skip
+_ZERO_ENDS = {"*conv2.weight": begins_at(0), "*output.weight": begins_at(0)}
+_PREDICTOR = VECTORS | _ZERO_ENDS | KERNELS
+_PREDICTOR.pop("label.weight")
+
+HELD = (
+    *_decoders(),
+    Held(  # with norms after the branches it takes the same weights over
+        _of_the_depth_study,
+        Model("OpenDecoder", "of the depth study", given(tokens=integers(3, LENGTH, high=11)), sizes=dict(place="pre"),
+              initial={"*norm.weight": begins_at(1), "*.bias": begins_at(0), "blocks.*.weight": begins_glorot(),
+                       "token_embedding.weight": begins_normal(0.02), "positions.table": begins_normal(0.02)}),
+        None,
+    ),
+    Held(
+        UNet1d,
+        Model("UNet1d", "sequences", given(x=normal(3, 2, 8), t=uniform(3, high=20.0), label=np.array([0, 3, 2])), sizes=_UNET,
+              initial=VECTORS | _ZERO_ENDS | KERNELS, training=dict(dropout=0.5)),
+        _of_equal_rows,
+    ),
+    Held(
+        NoisePredictor,
+        Model("NoisePredictor", "small", given(z=normal(3, 1, 8, 8), log_snr=normal(3)), initial=_PREDICTOR,
+              sizes=dict(recipe=tiny.small(VARIATIONAL["digits"]), shape=(1, 8, 8))),
+        _noise,
+    ),
+    Held(
+        Ends,
+        Model("Ends", "from -5 to 8", given(), sizes=dict(log_snr_max=8.0, log_snr_min=-5.0), apart=False,
+              initial={"bottom": begins_at(-5.0), "rise": begins_at(math.log(math.expm1(13.0)))}),
+        lambda network: (network.bottom + functional.softplus(network.rise), network.bottom),
+    ),
+)  # fmt: skip

@@ -1,0 +1,245 @@
+"""Every mistake planted into a network of the practice wing is refused by its Model rows, in what it is wrong about."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from practice_torch.autoregressive import attention, chain_rule
+from practice_torch.diffusion import score_prediction
+from practice_torch.latent import vae
+from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
+from shared_specs.check import spec_of
+from shared_specs.models import compare_networks
+from shared_specs.rows import Model
+from shared_specs.syllabus import load
+
+FUSED = functional.scaled_dot_product_attention
+
+
+def no_mask_in_training(patch):
+    """The causal mask is left out whenever dropout trains."""
+
+    def mixed(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **others):
+        return FUSED(query, key, value, attn_mask, dropout_p, is_causal and dropout_p == 0, **others)
+
+    patch.setattr(functional, "scaled_dot_product_attention", mixed)
+
+
+def no_mask_at_all(patch):
+    unmasked = dict(is_causal=False)
+    patch.setattr(functional, "scaled_dot_product_attention", lambda *given, **others: FUSED(*given, **others | unmasked))
+
+
+def no_scale(patch):
+    patch.setattr(functional, "scaled_dot_product_attention", lambda *given, **others: FUSED(*given, **others | {"scale": 1.0}))
+
+
+def always_in_training(network):
+    """Dropout acts in evaluation, too."""
+    return lambda patch: patch.setattr(network, "train", lambda self, mode=True: nn.Module.train(self, True))
+
+
+def mean_of_the_batch(network):
+    """What an example gives depends on the others."""
+    plain = network.forward
+    return lambda patch: patch.setattr(network, "forward", lambda self, *given, **others: _mixed(plain(self, *given, **others)))
+
+
+def _mixed(output):
+    parts = output if isinstance(output, tuple) else (output,)
+    parts = tuple(part + part.mean(0, keepdim=True) for part in parts)
+    return parts if isinstance(output, tuple) else parts[0]
+
+
+def without_residual(block):
+    """A block gives its branches alone."""
+    plain = block.forward
+
+    def forward(self, x, *given):
+        found = plain(self, x, *given)
+        return (found[0] - x, *found[1:]) if isinstance(found, tuple) else found - x
+
+    return lambda patch: patch.setattr(block, "forward", forward)
+
+
+def other_epsilon(kind, epsilon):
+    """A norm of torch with another epsilon than the network asks for."""
+    plain = kind.__init__
+
+    def begin(self, *given, **others):
+        plain(self, *given, **others)
+        self.eps = epsilon
+
+    return lambda patch: patch.setattr(kind, "__init__", begin)
+
+
+def put(owner, name, value):
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+NORMAL = nn.init.normal_
+
+
+def twice_as_wide(tensor, mean=0.0, std=1.0):
+    return NORMAL(tensor, mean, 2 * std)
+
+
+def sees_the_present(patch):
+    """The code to be told is among those that are seen."""
+    pad = functional.pad
+
+    def unshifted(x, amounts, value=0.0):
+        return torch.cat([x, x[:, :1]], dim=1) if x.dtype == torch.int64 else pad(x, amounts, value=value)
+
+    patch.setattr(functional, "pad", unshifted)
+
+
+def output_sees_its_input(patch):
+    """>= where the output layer has >."""
+    masks = chain_rule.made_masks
+    patch.setattr(chain_rule, "made_masks", lambda order, degrees: (*masks(order, degrees)[:-1], order[:, None] >= degrees[-1]))
+
+
+def gates_exchanged(patch):
+    """tanh of the gate, sigmoid of the content."""
+
+    def mixed(self, x, taps, condition):
+        gates = self.gates(taps)
+        gate, content = (gates if condition is None else gates + condition).chunk(2, dim=-1)
+        residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
+        return x + residual, skip
+
+    patch.setattr(wavenet.ResidualBlock, "_mixed", mixed)
+
+
+def slower_statistics(patch):
+    """The running statistics take a hundredth of a batch instead of a tenth."""
+    patch.setattr(dcgan, "_batch_norm", lambda channels: nn.BatchNorm2d(channels, eps=1e-5, momentum=0.01))
+
+
+def cosines_first(t, *, dim):
+    angles = t[:, None] * torch.exp(-math.log(1e4) / (dim // 2 - 1) * torch.arange(dim // 2, dtype=t.dtype))
+    return torch.cat([angles.cos(), angles.sin()], -1)
+
+
+def no_dropout(patch):
+    """Neither of branches nor of attention weights, whatever the recipe asks for."""
+    plain = decoder_transformer.DecoderTransformer.__init__
+    patch.setattr(
+        decoder_transformer.DecoderTransformer, "__init__", lambda self, **sizes: plain(self, **sizes | {"dropout": 0.0})
+    )
+
+
+def all_ends_alike(self, layers):
+    """The ends of the branches begin with the deviation of all others."""
+    for parameter in self.parameters():
+        if parameter.ndim == 2:
+            nn.init.normal_(parameter, std=0.02)
+
+
+def biases_at_zero(patch):
+    plain = nn.Linear.reset_parameters
+
+    def reset(self):
+        plain(self)
+        nn.init.zeros_(self.bias)
+
+    patch.setattr(nn.Linear, "reset_parameters", reset)
+
+
+BEGINS, FUTURE, EVALUATED, OTHERS = "initial", "the future", "dropout in evaluation", "the rest of the batch"
+NEVER = "the initialization is never called"
+MISTAKES = {
+    ("adversarial/dcgan", "Generator"): {
+        NEVER: (put(dcgan, "_initialize", lambda module: None), BEGINS),
+        "another epsilon": (other_epsilon(nn.BatchNorm2d, 1e-3), "output"),
+        "another momentum": (slower_statistics, "statistic"),
+    },
+    ("adversarial/dcgan", "Discriminator"): {
+        NEVER: (put(dcgan, "_initialize", lambda module: None), BEGINS),
+        "plain rectifiers": (put(nn, "LeakyReLU", lambda slope: nn.ReLU()), "output"),
+    },
+    ("autoregressive/attention", "MultiHeadAttention"): {
+        "no mask while dropout trains": (no_mask_in_training, FUTURE),
+        "no scale": (no_scale, "output"),
+        "dropout in evaluation": (always_in_training(attention.MultiHeadAttention), EVALUATED),
+        "the batch mixes": (mean_of_the_batch(attention.MultiHeadAttention), OTHERS),
+    },
+    ("autoregressive/attention", "Transducer"): {
+        "embeddings twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
+        "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
+        "no mask": (no_mask_at_all, FUTURE),
+    },
+    ("autoregressive/transformer", "DecoderTransformer"): {
+        "no mask while dropout trains": (no_mask_in_training, FUTURE),
+        "no scale": (no_scale, "output"),
+        "dropout in evaluation": (always_in_training(decoder_transformer.DecoderTransformer), EVALUATED),
+        "no dropout": (no_dropout, "dropout in training"),
+        "no residual": (without_residual(decoder_transformer.DecoderBlock), "output"),
+        "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
+        NEVER: (put(decoder_transformer.DecoderTransformer, "_initialize", lambda self, layers: None), BEGINS),
+        "all deviations alike": (put(decoder_transformer.DecoderTransformer, "_initialize", all_ends_alike), BEGINS),
+    },
+    ("autoregressive/wavenet", "WaveNet"): {
+        "the present is seen": (sees_the_present, FUTURE),
+        "gates exchanged": (gates_exchanged, "output"),
+        "no residual": (without_residual(wavenet.ResidualBlock), "output"),
+        "a drawn embedding": (put(wavenet, "_waves", torch.randn), BEGINS),
+    },
+    ("autoregressive/chain_rule", "MaskedAutoencoder"): {
+        "an output sees its input": (output_sees_its_input, FUTURE),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("diffusion/classifier_guidance", "LevelClassifier"): {
+        "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
+        "cosines first": (put(level_classifier, "sinusoidal_time_embedding", cosines_first), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("diffusion/score_prediction", "VelocityNetwork"): {
+        "cosines first": (put(score_prediction, "sinusoidal_time_embedding", cosines_first), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("diffusion/unet", "UNet2d"): {
+        "dropout in evaluation": (always_in_training(unet.UNet2d), EVALUATED),
+        "no residual in attention": (without_residual(unet.Attention), "output"),
+        "another epsilon": (other_epsilon(nn.GroupNorm, 1e-6), "output"),
+        "torch's own weights": (put(unet.UNet2d, "_initialize", lambda self, zero_init: None), BEGINS),
+    },
+    ("latent/vae", "VariationalAutoencoder"): {
+        "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+}
+
+
+@cache
+def _row(topic, network):
+    """The network's first row without its trajectory, which would be compiled once more."""
+    return next(replace(row, steps=0) for row in spec_of(topic) if isinstance(row, Model) and row.network == network)
+
+
+@pytest.mark.parametrize(
+    ("topic", "network", "plant", "where"),
+    [
+        pytest.param(*place, *found, id=f"{'-'.join(place)}-{name}", marks=pytest.mark.xdist_group(place[0]))
+        for place, mistakes in MISTAKES.items()
+        for name, found in mistakes.items()
+    ],
+)
+def test_a_mistake_in_a_network_is_refused(topic, network, plant, where, monkeypatch):
+    """By the quantity that it is a mistake about."""
+    plant(monkeypatch)
+    with np.errstate(invalid="ignore"):  # as in a check
+        outcomes = list(compare_networks(topic, _row(topic, network), "float64"))
+    assert [quantity for quantity, worst, _ in outcomes if quantity.startswith(where) and not worst <= 1]
+
+
+def test_every_network_with_a_model_row_has_planted_mistakes():
+    networks = {(topic.path, row.network) for topic in load().built for row in spec_of(topic.path) if isinstance(row, Model)}
+    assert networks == set(MISTAKES)

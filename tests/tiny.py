@@ -1,0 +1,103 @@
+"""Every recipe in small: its networks' sizes cut down, and random data of its modality. It builds in milliseconds."""
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import import_module
+
+import torch
+
+from practice_torch.__main__ import _recipe_names
+from practice_torch.data.points import MIXTURES
+from shared_specs.syllabus import load
+
+# The most that a field may be. A field that is not here stays as the recipe has it.
+LIMITS = {
+    "base_channels": 8, "blocks": 1, "categories": 4, "classifier_hidden": 8, "codes": 3, "context": 8, "cycle_length": 8,
+    "doublings": 2, "fakes": 8, "frequencies": 4, "heads": 2, "hidden": 8, "hidden_dim": 8, "judged_steps": 3, "latent": 4,
+    "latent_dim": 3, "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12, "orders": 2, "points": 64,
+    "residual_channels": 4, "sampling_steps": 3, "shown_steps": 3, "skip_channels": 4, "stacks": 1, "steps": 20, "symbols": 5,
+    "warmup_steps": 2, "width": 16,
+}  # fmt: skip
+COUNT = 6
+CLASSES = ["a", "b", "c"]
+
+
+def recipes():
+    """(topic, name, small recipe) of every recipe of the practice wing."""
+    for topic in load().built:
+        for name in _recipe_names(topic.path) or ():
+            yield topic.path, name, small(module(topic.path).RECIPES[name])
+
+
+def module(topic):
+    return import_module(f"practice_torch.{topic.replace('/', '.')}")
+
+
+def small(recipe, **changes):
+    """The recipe with every size at most its limit; a U-Net keeps two levels, and attends at the lower."""
+    fields = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    cut = {name: min(value, LIMITS[name]) for name, value in fields.items() if type(value) is int and name in LIMITS}
+    if "hidden_dims" in fields:
+        cut["hidden_dims"] = (9, 8)[: len(fields["hidden_dims"])]
+    if "multipliers" in fields:
+        side = cut["length"] if recipe.modality == "audio" else 8
+        cut |= {"multipliers": (1, 2), "attention_at": (side // 2,) if fields["attention_at"] else ()}
+    return dataclasses.replace(recipe, **cut | changes)
+
+
+def built(topic, recipe, seed=0):
+    """The experiment for random data, in train mode, and a batch of these. seed None: torch's generator stays as it is."""
+    if seed is not None:
+        torch.manual_seed(seed)
+    data = Random(recipe)
+    experiment = module(topic).build(recipe, data)
+    experiment.generator = torch.Generator().manual_seed(seed or 0)
+    return experiment.train(), data.batch()
+
+
+@dataclass
+class Random:
+    """Stands for a data set of the recipe's modality: a few random examples, and what is said of them."""
+
+    recipe: object
+
+    @property
+    def description(self):
+        return {"name": self.recipe.data, "classes": CLASSES, "count": COUNT, "sha256": "0"} | self._of(self.recipe.modality)[0]
+
+    def __len__(self):
+        return COUNT
+
+    def batch(self, indices=slice(None)):
+        draws = torch.Generator().manual_seed(3)
+        return {name: draw(draws)[indices] for name, draw in self._of(self.recipe.modality)[1].items()}
+
+    def _of(self, modality):
+        recipe = self.recipe
+        labels = {"label": lambda draws: torch.arange(COUNT) % len(CLASSES)}
+        match modality:
+            case "images":
+                return {"shape": [1, 8, 8]}, {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws), **labels}
+            case "audio":
+                shape = [1, recipe.length]
+                description = {"shape": shape, "sample_rate": recipe.sample_rate, "frequencies": [220.0, 330.0, 440.0]}
+                return description, {"audio": lambda draws: 2 * torch.rand(COUNT, *shape, generator=draws) - 1, **labels}
+            case "points":
+                mixture = dataclasses.asdict(MIXTURES[recipe.data]) if recipe.data in MIXTURES else None
+                shape = [len(mixture["means"][0]) if mixture else 2]
+                description = {"shape": shape, "classes": None} | ({"mixture": mixture} if mixture else {})
+                return description, {"point": lambda draws: torch.randn(COUNT, *shape, generator=draws)}
+            case "symbols":
+                shape = [recipe.length]
+                return {"shape": shape, "symbols": recipe.symbols, "classes": None}, {
+                    "symbols": lambda draws: torch.randint(recipe.symbols, (COUNT, *shape), generator=draws)
+                }
+            case "text":
+                how = recipe.loading()
+                characters = "abcdefg" if how["level"] == "character" else None
+                vocabulary = len(characters) + 1 if characters else 256 + getattr(recipe, "merges", 0)
+                shape, tokens = [how["context"] + 1], COUNT * (how["context"] + 1)
+                description = {"shape": shape, "characters": characters, "vocabulary": vocabulary, "tokens": tokens}
+                return description | {"level": how["level"], "classes": None}, {
+                    "tokens": lambda draws: torch.randint(vocabulary, (COUNT, *shape), generator=draws)
+                }
