@@ -44,7 +44,7 @@ class Check:
     against: Path | None = None
     """A Python file of yours: its functions of catalogue names, in NumPy, JAX or PyTorch, take the wings' place."""
     strict: bool = False
-    """With --against: bad input that your functions accept counts as a failure, and is not only mentioned."""
+    """With --against: bad input that your functions accept, and rows at the edge of float32, count as failures."""
     rename: Annotated[Repeated, tyro.conf.arg(metavar="OURS=YOURS")] = ()
     """With --against: your name for a function or an argument (q=query). Can be repeated."""
     precision: Literal["float64", "float32"] | None = None
@@ -186,7 +186,8 @@ def _check(command):
     began = time.perf_counter()
     if command.against:
         judged = _against(command, topics)
-        return _report(command, judged.touched, judged.results, time.perf_counter() - began, judged.not_judged)
+        seconds = time.perf_counter() - began
+        return _report(command, judged.touched, judged.results, seconds, judged.not_judged, excuse_edges=not command.strict)
     backends = (command.backend,) if command.backend else ("torch", "jax")
     results = check_in_processes(topics, backends, command.jobs)
     return _report(command, topics, results, time.perf_counter() - began)
@@ -256,14 +257,14 @@ def _terms(command):
     )
 
 
-def _report(command, topics, results, seconds, not_judged=()):
+def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False):
     from rich.console import Console
 
     from shared_specs.check import spec_of
-    from shared_specs.report import as_data, failures, summary, table, unused
+    from shared_specs.report import as_data, failures, table, unused, verdict
 
     specs = {topic: spec_of(topic) for topic in topics}
-    data = as_data(specs, results, seconds) | {"not_judged": list(not_judged)}
+    data = as_data(specs, results, seconds, excuse_edges) | {"not_judged": list(not_judged)}
     if command.json:
         print(json.dumps(data, indent=1, allow_nan=False))
         return 0 if data["passed"] else 1
@@ -275,15 +276,12 @@ def _report(command, topics, results, seconds, not_judged=()):
             console.print(f"{mark} {r.ratio:8.4f}  {what}", markup=False, soft_wrap=True)
         for note in data["notes"]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(table([summary(topic, specs[topic], [r for r in results if r.topic == topic]) for topic in topics]))
+    console.print(table(data["topics"]))
     for line in failures(results):
         console.print(line, markup=False, soft_wrap=True)
     if loose := len(unused(results)):
         console.print(f"{loose} tolerances are so wide that no run used 1% of them (--verbose lists them)")
-    failed = sum(not r.passed for r in results)
-    verdict = f"{failed} FAILED" if failed else "all hold" if results else "NOTHING WAS COMPARED"
-    left_out = "".join(f"; not judged: {phrase}" for phrase in ["; ".join(not_judged)] if phrase)
-    console.print(f"{len(results)} comparisons in {seconds:.1f} s: {verdict}{left_out}", markup=False, soft_wrap=True)
+    console.print(verdict(results, data), markup=False, soft_wrap=True)
     return 0 if data["passed"] else 1
 
 

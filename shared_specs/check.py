@@ -48,6 +48,7 @@ class Result:
     passed: bool
     message: str = ""
     loose: bool = False
+    edge: str = ""  # the row's reason why sound code in float32 cannot follow
 
     def as_dict(self):
         """For JSON, which has no infinity."""
@@ -114,7 +115,7 @@ class Checker:
         passed = bool(worst <= 1.0)
         return Result(
             self.topic, type(row).__name__, _subject(row), row.case, self.implementation.backend.name, self.precision,
-            quantity, float(worst), passed, message, loose,
+            quantity, float(worst), passed, message, loose, getattr(row, "edge", ""),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------ Agree

@@ -8,6 +8,9 @@ A spec is a tuple SPEC of rows. Every row names a case and the arguments it is a
     Model     two networks with the same parameters: outputs, every gradient, a trajectory of optimizer steps
     Rejects   bad input, and the argument that the error must blame
 
+`edge` of a row says why sound code in float32, a well-known library's, cannot follow it; it is empty in the core. The house's own
+wings hold both. Of other people's code, the report counts them apart.
+
 Rows are data. `shared_specs.check` gives them their meaning.
 """
 
@@ -171,6 +174,7 @@ class Agree:
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
     traced: bool = True
+    edge: str = ""
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ class Anchor:
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
     traced: bool = True
+    edge: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,16 +218,17 @@ class Law:
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
     traced: bool = True
+    edge: str = ""
 
     @classmethod
-    def equal(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True):
+    def equal(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True, edge=""):
         """left = right: an identity, an invariance, a tight case, a sum that is 1."""
-        return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced)
+        return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 
     @classmethod
-    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True):
+    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True, edge=""):
         """left >= right, up to the tolerance."""
-        return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced)
+        return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 
     @classmethod
     def normalized(cls, case, given, *, total, cancels=None):

@@ -17,13 +17,15 @@ class Mistake:
     """wrong takes the place of one function of the practice wing: same arguments, tensors in and out.
 
     name says what is wrong with it (or, among EQUIVALENT, how else it computes the same). Its values or gradients must be
-    refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone.
+    refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone. A library's form
+    (core_alone) must be accepted by the rows of the core; it need not follow those marked `edge`, nor check its arguments.
     """
 
     function: str
     name: str
     wrong: Callable
     only_checks: bool = False
+    core_alone: bool = False
 
 
 def planted(kind):

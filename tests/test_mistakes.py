@@ -41,7 +41,8 @@ def test_a_planted_mistake_is_refused(topic, mistake):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_another_right_form_is_accepted(topic, form, precision):
     """The rows hold to the mathematics, not to one way of writing it."""
-    results = check_topic(topic, with_mistake(topic, form, precision), _rows_for(topic, form.function))
+    rows = [r for r in _rows_for(topic, form.function) if not (form.core_alone and (isinstance(r, Rejects) or r.edge))]
+    results = check_topic(topic, with_mistake(topic, form, precision), rows)
     assert [r for r in results if not r.passed] == []
 
 

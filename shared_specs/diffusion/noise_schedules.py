@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, linspace, log_of, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, linspace, log_of, normal, uniform, zeros
 
 INF = np.inf
 BETAS = uniform(7, low=0.01, high=0.6)
 SHARES = uniform(3, 5, low=0.02, high=0.98)
 EDGES = [1.0, 0.0, 1e-12, 1 - 2.0**-20, 0.5]
+SLOPE_LOST = "a sigmoid that has rounded to 1 has lost its slope a (1 - a)"
 NEAR = [3e-5, 1 - 2.0**-15, 0.3, 0.36, 0.42, 0.5]  # between 0.3 and 0.42 one library's log1p is off
 
 
@@ -176,8 +177,9 @@ SPEC = (
               left=lambda f, a: f.log_snr(1 - a), right=lambda f, a: -f.log_snr(a)),
     Rejects("log_snr", "more than everything", given(alpha_bar=[0.5, 1.5]), blames="alpha_bar"),
     Rejects("log_snr", "less than nothing", given(alpha_bar=[0.5, -0.1]), blames="alpha_bar"),
-    Agree("alpha_bar_from_log_snr", "regular", given(log_snr=normal(3, 5, scale=3.0))),
-    Agree("alpha_bar_from_log_snr", "far out", given(log_snr=[-40.0, -20.0, 0.0, 20.0, 40.0])),
+    Agree("alpha_bar_from_log_snr", "regular", given(log_snr=normal(3, 5, scale=3.0)),
+          cancels=Cancels(1.0, "the slope of a sigmoid is written a (1 - a), where 1 and a near 1 cancel")),
+    Agree("alpha_bar_from_log_snr", "far out", given(log_snr=[-40.0, -20.0, 0.0, 20.0, 40.0]), edge=SLOPE_LOST),
     Agree("alpha_bar_from_log_snr", "the two ends", given(log_snr=[-INF, -800.0, 800.0, INF])),
     Anchor(
         "alpha_bar_from_log_snr", "odds of 0, 1/9, 1, 4 and infinity", given(log_snr=log_of([0.0, 1 / 9, 1.0, 4.0, INF])),
@@ -186,7 +188,7 @@ SPEC = (
     ),
     Law.equal("the slope is a(1 - a), also where a has rounded to 1", given(log_snr=np.array([-30.0, -1.0, 0.5, 30.0])),
               left=lambda f, log_snr: f.gradient("alpha_bar_from_log_snr", log_snr),
-              right=lambda f, log_snr: f.alpha_bar_from_log_snr(log_snr) * f.alpha_bar_from_log_snr(-log_snr)),
+              right=lambda f, log_snr: f.alpha_bar_from_log_snr(log_snr) * f.alpha_bar_from_log_snr(-log_snr), edge=SLOPE_LOST),
     # Shift with the resolution.
     Agree("shift_log_snr", "regular", given(alpha_bar=SHARES, base_resolution=48, resolution=80)),
     Agree("shift_log_snr", "edges", given(alpha_bar=EDGES, base_resolution=64, resolution=16)),

@@ -19,6 +19,10 @@ def _saturating(temperature, *, noise_slope=1.0):
     return Cancels(noise_slope / temperature, why)
 
 
+def _weights_of_logs(temperature):
+    return Cancels(1 + temperature, "the slopes, 1 - K p in the logits and tau (K p - 1) - 1 in log y, are differences")
+
+
 def _concrete_log_mass(f, logits, temperature):
     """log of the density of K = 2 times dy/dt, on a grid of logits t of y_1 with steps of 1/20."""
     log_y = -np.logaddexp(0.0, np.stack([-GRID, GRID], axis=1))
@@ -211,12 +215,14 @@ SPEC = (
             given(uniforms=full(5, 3, value=1.0), logits=zeros(5, 3), temperature=1.0), blames="uniforms"),
     # The density of the relaxed choice.
     *(
-        Agree("concrete_log_density", f"temperature {t:g}", given(log_y=log_simplex(5, 3), logits=normal(5, 3), temperature=t))
+        Agree("concrete_log_density", f"temperature {t:g}", given(log_y=log_simplex(5, 3), logits=normal(5, 3), temperature=t),
+              cancels=_weights_of_logs(t))
         for t in (0.1, 1.0, 20.0)
     ),
     Agree(
         "concrete_log_density", "near a corner",
         given(log_y=log_of([[1e-12, 0.999, 0.001 - 1e-12], [0.5, 1e-300, 0.5]]), logits=normal(2, 3), temperature=0.7),
+        cancels=_weights_of_logs(0.7), edge="y = 1e-300 is 0 in float32",
     ),
     Agree("concrete_log_density", "one category", given(log_y=zeros(4, 1), logits=normal(4, 1), temperature=0.5)),
     Anchor(

@@ -100,7 +100,8 @@ SPEC = (
         "kl_per_dimension", "log-variances of -30, 5 and 1e-9",
         given(mean=normal(2, 3), log_var=[[-30.0, 5.0, 1e-9], [0.0, -1e-9, 5.0]]),
     ),
-    Agree("kl_per_dimension", "a hair from the prior", given(mean=zeros(2, 3), log_var=[[1e-9, -1e-9, 0.0], [1e-4, 0.0, -1e-4]])),
+    Agree("kl_per_dimension", "a hair from the prior", given(mean=zeros(2, 3), log_var=[[1e-9, -1e-9, 0.0], [1e-4, 0.0, -1e-4]]),
+          edge="a divergence below the rounding of the terms of order 1 that libraries subtract"),
     Agree("kl_per_dimension", "one latent", given(mean=normal(5, 1), log_var=normal(5, 1))),
     Anchor(
         "kl_per_dimension", "four latents", given(mean=[[1.0, 0.0], [2.0, 0.0]], log_var=[[2 * LOG_2, 0.0], [0.0, -2 * LOG_2]]),

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from practice_torch.diffusion import elbo as right
 from practice_torch.diffusion import reverse_process as reverse
@@ -138,7 +139,13 @@ MISTAKES = (
     Mistake("elbo_terms", "variance ignored", lambda *given, variance="large", **named: right.elbo_terms(*given, **named)),
 )  # fmt: skip
 
+def _of_distributions(mean_q, log_var_q, mean_p, log_var_p):
+    q, p = (Normal(m, v.exp().sqrt(), validate_args=False) for m, v in ((mean_q, log_var_q), (mean_p, log_var_p)))
+    return _rows(kl_divergence(q, p)).sum(1)
+
+
 EQUIVALENT = (
+    Mistake("gaussian_kl", "torch.distributions", _of_distributions, core_alone=True),
     Mistake("denoising_kl", "a weight times the squared error of the noise", _by_noise),
     Mistake("elbo_terms", "all levels as one batch", _all_levels_at_once),
 )  # fmt: skip

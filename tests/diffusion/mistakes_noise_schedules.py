@@ -136,5 +136,6 @@ EQUIVALENT = (
     Mistake("log_snr", "torch's logit", _after_checks("log_snr", lambda alpha_bar: torch.logit(alpha_bar))),
     Mistake("log_snr", "log(1 - a): the difference loses nothing near 1, and is nothing near 0", _after_checks(
         "log_snr", lambda alpha_bar: alpha_bar.log() - (1 - alpha_bar).log())),
+    Mistake("alpha_bar_from_log_snr", "torch's sigmoid", lambda log_snr: torch.sigmoid(log_snr), core_alone=True),
     Mistake("alpha_bar_from_sigmas", "a power", _after_checks("alpha_bar_from_sigmas", lambda sigmas: (1 + sigmas**2) ** -1)),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.distributions import RelaxedOneHotCategorical
 
 from practice_torch.latent import reparameterization as right
 from tests.mistakes import Mistake
@@ -84,7 +85,13 @@ MISTAKES = (
         log_y, logits, temperature), only_checks=True),
 )  # fmt: skip
 
+def _relaxed_one_hot(log_y, logits, *, temperature):
+    temperature = torch.as_tensor(temperature, dtype=logits.dtype)
+    return RelaxedOneHotCategorical(temperature, logits=logits, validate_args=False).log_prob(log_y.exp())
+
+
 EQUIVALENT = (
+    Mistake("concrete_log_density", "torch.distributions", _relaxed_one_hot, core_alone=True),
     Mistake("leave_one_out_advantage", "against the average of the others, literally", _baseline_by_sum),
     Mistake("gumbel_softmax", "as a power of exponential variables", lambda uniforms, logits, *, temperature: (
         right.require_same_shape(uniforms=uniforms, logits=logits)

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from practice_torch.latent import vae as right
@@ -114,6 +115,17 @@ def _squares_of_halves(mean, log_var):
     return 0.5 * (mean**2 + squares.sum(-1)).sum(-1)
 
 
+def _of_distributions(mean, log_var):
+    prior = Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    return kl_divergence(Normal(mean, log_var.exp().sqrt(), validate_args=False), prior).sum(-1)
+
+
+def _through_the_deviation(mean, log_var):
+    """distrax's: log deviations, and expm1 of twice their difference."""
+    log_deviation = log_var.exp().sqrt().log()
+    return (mean.square() / 2 + torch.expm1(2 * log_deviation) / 2 - log_deviation).sum(-1)
+
+
 def _binary_cross_entropy(x, logits):
     right.require_rank(2, x=x)
     right.require_same_shape(x=x, logits=logits)
@@ -125,4 +137,6 @@ EQUIVALENT = (
     Mistake("bernoulli_log_likelihood", "torch's own binary cross entropy", _binary_cross_entropy),
     Mistake("bernoulli_log_likelihood", "two log-sigmoids", _two_log_sigmoids),
     Mistake("kl_to_standard_normal", "a sum of squares", _squares_of_halves),
+    Mistake("kl_to_standard_normal", "through the deviation", _through_the_deviation, core_alone=True),
+    Mistake("kl_to_standard_normal", "torch.distributions", _of_distributions, core_alone=True),
 )
