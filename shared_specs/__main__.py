@@ -3,8 +3,10 @@
 Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
 """
 
+import contextlib
 import json
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -13,12 +15,10 @@ from typing import Annotated, Literal
 
 import tyro
 
+from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
 from shared_specs.syllabus import load, resolve
 
-
-class UsageError(Exception):
-    """One line for the person at the keyboard."""
-
+LONGEST, LARGEST = 86_400.0, 2**20  # seconds, MiB
 
 Topics = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TOPIC ...]")]
 
@@ -73,6 +73,8 @@ class Exercise:
     """family/topic, or a unique part of it."""
     output: Path | None = None
     """The file to write (default: <topic>_exercise.py here). An existing file is never overwritten."""
+    backend: Literal["numpy", "jax", "torch"] | None = None
+    """What to write it in (default: numpy, or jax where a function differentiates another, which NumPy cannot)."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -85,6 +87,12 @@ class Grade:
     """The Python file with your functions."""
     topic: str | None = None
     """The topic to mark it for (default: the TOPIC that the file names)."""
+    only: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION")] = None
+    """Mark this function alone, and the laws that need no other."""
+    strict: bool = False
+    """Bad input that your functions accept counts as a failure, and is not only marked."""
+    hints: bool = False
+    """Name what often goes wrong in the functions that fail."""
     seconds: float = 20.0
     """Time for one call."""
     memory_mib: int = 2048
@@ -118,13 +126,11 @@ Command = (
 
 def main(arguments=None):
     """Returns the exit code."""
-    command = tyro.cli(
-        Command,
-        prog="python -m shared_specs",
-        description=__doc__,
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-    )
+    try:
+        command = parse(Command, sys.argv[1:] if arguments is None else list(arguments), __doc__)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     _libraries_before_the_working_directory()
     from shared_specs.implementation import Fault
 
@@ -141,6 +147,9 @@ def main(arguments=None):
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _libraries_before_the_working_directory():
@@ -300,15 +309,18 @@ def _exercise(command):
     topic = _one_topic(command.topic)
     output = command.output or Path(f"{topic.split('/')[1]}_exercise.py")
     names = list(functions_of(topic))
-    text = stub(topic, load().topics[topic].title, names, output)
+    try:
+        text = stub(topic, load().topics[topic].title, names, output, command.backend)
+    except LookupError as error:
+        raise UsageError(error.args[0]) from None
     try:
         with open(output, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{output} exists already and is not overwritten; give another name with --output") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
-    print(f"wrote {output}: {len(names)} functions to fill in; then run: python -m shared_specs grade {output}")
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise UsageError(f"cannot write {str(output)!r}: {getattr(error, 'strerror', None) or error}") from None
+    print(f"wrote {output}: {len(names)} functions to fill in; then run: {PROGRAM} grade {shlex.quote(str(output))}")
     return 0
 
 
@@ -316,28 +328,38 @@ def _grade(command):
     from shared_specs.against import functions_of
     from shared_specs.exercise import topic_of
     from shared_specs.grade import Limits, grade
-    from shared_specs.implementation import Fault
-    from shared_specs.report import print_marks
+    from shared_specs.marks import as_data, passes, print_marks
 
-    if command.seconds <= 0 or command.memory_mib <= 0:
-        raise UsageError("--seconds and --memory-mib must be positive")
-    if not command.file.is_file():
-        raise Fault(f"{command.file} is not a file")
-    try:
-        text = command.topic or topic_of(command.file)
-    except SyntaxError as error:
-        raise Fault(f"{command.file}, line {error.lineno}: {error.msg}") from None
-    except UnicodeDecodeError:
-        raise Fault(f"{command.file} is not text in UTF-8") from None
+    if not 0 < command.seconds <= LONGEST:
+        raise UsageError(f"--seconds {command.seconds}: it must be positive, and at most {LONGEST:g} (a day)")
+    if not 0 < command.memory_mib <= LARGEST:
+        raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive, and at most {LARGEST} (a tebibyte)")
+    text = command.topic or topic_of(command.file)
     if not isinstance(text, str):
         raise UsageError(f'{command.file} has no line TOPIC = "family/topic"; name the topic with --topic')
     topic = _one_topic(text)
-    began = time.perf_counter()
-    results = grade(command.file, topic, Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20))
+    functions = list(functions_of(topic))
+    if command.only not in (None, *functions):
+        raise UsageError(f"--only {command.only}: {topic} has no such function; {nearest(command.only, functions)}")
+    limits = Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20)
+    with _progress(f"grading {topic}") as progress:
+        results = grade(command.file, topic, limits, command.only, progress)
     if command.json:
-        return _report(command, [topic], results, time.perf_counter() - began)
-    print_marks(topic, list(functions_of(topic)), results)
-    return int(any(not r.passed for r in results))
+        print(json.dumps(as_data(topic, functions, results, command.strict), indent=1, allow_nan=False))
+    else:
+        print_marks(topic, functions, results, command.strict, command.hints)
+    return int(not passes(results, command.strict))
+
+
+@contextlib.contextmanager
+def _progress(title):
+    """A bar on stderr, as a function of how much is done of how much."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _export(command):

@@ -237,7 +237,8 @@ class Checker:
             here = 0.0 if error == 0 else error / limit if limit > 0 else np.inf
             if not here <= worst:
                 worst = here if np.isfinite(here) else np.inf
-                message = "" if here <= 1 else f"the gradient gives a slope of {claimed:.9g}; central differences {slopes[0]:.9g}"
+                told = "the gradient gives a slope of {}; central differences {}".format(*_told_apart(claimed, slopes[0]))
+                message = "" if here <= 1 else told
         return worst, message
 
     def _slopes(self, row, asked, step, simplex):
@@ -323,7 +324,7 @@ class Checker:
         relative = np.nan_to_num(np.where(shortfall == 0, 0.0, shortfall / limit), nan=np.inf)
         at = np.unravel_index(int(relative.argmax()), relative.shape)
         worst = float(relative[at])
-        return "law", worst, "" if worst <= 1 else f"{left[at]:.9g} is below {right[at]:.9g}{_place(at)}"
+        return "law", worst, "" if worst <= 1 else "{} is below {}".format(*_told_apart(left[at], right[at])) + _place(at)
 
     def _order(self, row, arguments):
         f = Seen(self._under_test(row))
@@ -452,7 +453,14 @@ def _difference(got, wanted, limit, precision):
     limit = np.broadcast_to(limit, np.shape(wanted))
     ratios = np.array([ratio(g, w, t, precision) for g, w, t in zip(got.flat, wanted.flat, limit.flat, strict=True)])
     at = np.unravel_index(int(ratios.argmax()), wanted.shape)
-    return f"got {got[at]:.9g}, expected {wanted[at]:.9g} within {limit[at]:.2g}{_place(at)}"
+    g, w = _told_apart(got[at], wanted[at])
+    return f"got {g}, expected {w} within {limit[at]:.2g}{_place(at)}"
+
+
+def _told_apart(*numbers):
+    """Numbers as text, in nine digits, or in all where nine do not tell them apart."""
+    texts = [f"{number:.9g}" for number in numbers]
+    return texts if len(set(texts)) > 1 else [f"{number:.17g}" for number in numbers]
 
 
 def _place(at):

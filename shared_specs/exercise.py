@@ -1,46 +1,115 @@
 """Exercises: a stub for the functions of a topic, to be filled in and graded."""
 
 import ast
+import shlex
 from pathlib import Path
+
+from shared_specs.implementation import Fault
 
 THEORY = Path(__file__).resolve().parent.parent / "theory_jax"
 
+LARGEST = 2**20  # bytes of an exercise
+NUMPY, JAX, TORCH = "numpy", "jax", "torch"
+IMPORTS = {NUMPY: "import numpy as np", JAX: "import jax\nimport jax.numpy as jnp", TORCH: "import torch"}
+DERIVATIVES = {"grad", "value_and_grad", "jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize"}  # of jax
+
 HEADER = '''"""Exercise: {title} ({topic}).
 
-Fill in the functions, in NumPy, JAX or PyTorch (one of them throughout), and then have them marked:
+Fill in the functions, and then have them marked:
 
     python -m shared_specs grade {file}
 
-Where a docstring says that something raises ValueError, the message must name the argument at fault.
+They may be in NumPy, JAX or PyTorch, one of them throughout; in NumPy only values are marked, not gradients.{autodiff}
+Values decide. Input that contradicts the shapes in the last line of a docstring, or that the docstring says is refused, raises a
+ValueError whose message names the argument at fault: these checks are marked apart. Modules beside this file can be imported.
 """
+
+{imports}
 
 TOPIC = "{topic}"
 
 '''
 
 
-def stub(topic, title, names, file):
-    """The source of an exercise: signatures and docstrings of the named functions, without their bodies."""
-    source = (THEORY / f"{topic}.py").read_text(encoding="utf-8")
-    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-    return HEADER.format(title=title, topic=topic, file=file) + "\n".join(_empty(functions[name]) for name in names)
+def stub(topic, title, names, file, backend=None):
+    """The source of an exercise: signatures and docstrings of the named functions, without their bodies.
+
+    backend: what it is to be written in (default: NumPy where that can be).  Raises LookupError if it is NumPy where it cannot.
+    """
+    functions = {name: _definition(topic, name) for name in names}
+    differentiating = [name for name in names if _differentiates(*functions[name])]
+    if differentiating and backend == NUMPY:
+        raise LookupError(f"NumPy has no derivatives, which {', '.join(differentiating)} of {topic} must take: give jax or torch")
+    autodiff = f"\nNot in NumPy, as they take derivatives: {', '.join(differentiating)}." if differentiating else ""
+    header = HEADER.format(
+        title=title, topic=topic, file=_in_docstring(shlex.quote(str(file))), autodiff=autodiff,
+        imports=IMPORTS[backend or (JAX if differentiating else NUMPY)],
+    )  # fmt: skip
+    return header + "\n".join(_empty(name, functions[name][0]) for name in names)
 
 
-def _empty(function):
+def _in_docstring(text):
+    """The text as it must stand in a docstring: a file may have any name."""
+    return text.encode("unicode_escape").decode().replace('"', '\\"')
+
+
+def _definition(topic, name):
+    """A function's node and the module it stands in; a topic may import a function under this name."""
+    tree = ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node, tree
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _definition(node.module.removeprefix("theory_jax.").replace(".", "/"), alias.name)
+    raise LookupError(f"theory_jax/{topic}.py has no function {name}")
+
+
+def _differentiates(function, module):
+    """Whether a function takes another as an argument and asks jax for derivatives, itself or by a helper of its module."""
+    helpers = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    todo, seen = [function], set()
+    while todo:
+        node = todo.pop()
+        seen.add(node.name)
+        for part in ast.walk(node):
+            if isinstance(part, ast.Attribute) and part.attr in DERIVATIVES and ast.unparse(part.value) == "jax":
+                return True
+            if isinstance(part, ast.Name) and part.id in helpers and part.id not in seen:
+                todo.append(helpers[part.id])
+    return False
+
+
+def _empty(name, function):
     docstring = ast.get_docstring(function)
     indented = "\n".join(f"    {line}".rstrip() for line in docstring.splitlines())
     return (
-        f'\ndef {function.name}({ast.unparse(function.args)}):\n    r"""{indented.strip()}\n    """\n'
-        f'    raise NotImplementedError("{function.name}")\n'
+        f'\ndef {name}({ast.unparse(function.args)}):\n    r"""{indented.strip()}\n    """\n'
+        f'    raise NotImplementedError("{name}")\n'
     )
 
 
 def topic_of(path):
     """The topic that a filled-in exercise names in TOPIC, read without running it; None if it names none.
 
-    Raises SyntaxError if the file is not Python.
+    Raises Fault if the file cannot be read, or is not Python.
     """
-    for node in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+    try:
+        if not Path(path).is_file():
+            raise Fault(f"{str(path)!r} is not a file")
+        if Path(path).stat().st_size > LARGEST:
+            raise Fault(f"{path} is larger than {LARGEST} bytes")
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise Fault(f"{path}, line {error.lineno or 1}: {error.msg}") from None
+    except OSError as error:
+        raise Fault(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Fault(f"{path} is not text in UTF-8") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a null character; brackets without end
+        raise Fault(f"{path} is not Python: {error}") from None
+    for node in tree.body:
         if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["TOPIC"]:
             return node.value.value if isinstance(node.value, ast.Constant) else None
     return None

@@ -23,7 +23,6 @@ class Graded:
     A function that once took too long or ended its process is not called again: it has failed.
     """
 
-    along_simplex = True  # as Foreign's
     eager = property(lambda self: self)
     along_simplex = True
     names_only_argument = True

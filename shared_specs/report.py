@@ -1,7 +1,5 @@
 """What `check` prints: a table with a line a topic, what failed below it; and the same as data."""
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from shared_specs.check import FALSE_ALARM
@@ -110,25 +108,3 @@ def unused(results):
     for r in results:
         groups.setdefault((r.topic, r.function, r.case, r.quantity), []).append(r)
     return [key for key, group in groups.items() if all(r.loose for r in group)]
-
-
-def print_marks(topic, functions, results):
-    """A line for each function: its mark, and the first thing that is wrong with it; the laws last."""
-    marks = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("function", "comparisons", "mark", "first fault"):
-        marks.add_column(title, no_wrap=title != "first fault")
-    held = 0
-    for name in [*functions, ""]:
-        mine = [r for r in results if r.function == name]
-        wrong = [r for r in mine if not r.passed]
-        held += bool(name and mine and not wrong)
-        fault = ""
-        if wrong:
-            first = wrong[0]
-            fault = escape(f"{first.case}, {first.quantity}: {first.message or f'{first.ratio:.3g} tolerances off'}")
-        if mine:
-            mark = "[red]fails[/]" if wrong else "[green]holds[/]"
-            marks.add_row(name or "laws", f"{len(mine) - len(wrong)} of {len(mine)}", mark, fault)
-    console = Console(highlight=False)
-    console.print(marks)
-    console.print(f"{topic}: {held} of {len(functions)} functions hold")

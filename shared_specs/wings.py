@@ -1,12 +1,16 @@
 """Checking the house's own wings: a topic a process, with progress."""
 
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from shared_specs.implementation import Fault
 
 PRECISIONS = ("float64", "float32")
 
@@ -16,7 +20,7 @@ def check_in_processes(topics, backends, jobs=0):
     workers = min(jobs or cpu_count(), len(topics))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("checking", total=len(topics))
         if workers == 1:
             for topic in topics:
@@ -24,10 +28,14 @@ def check_in_processes(topics, backends, jobs=0):
                 results += check_wings(topic, backends)
                 progress.advance(bar)
             return results
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            for topic, found in zip(topics, pool.map(check_wings, topics, [backends] * len(topics)), strict=True):
-                results += found
-                progress.update(bar, advance=1, description=topic)
+        try:
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+                for topic, found in zip(topics, pool.map(check_wings, topics, [backends] * len(topics)), strict=True):
+                    results += found
+                    progress.update(bar, advance=1, description=topic)
+        except BrokenProcessPool:
+            said = f"a process of the check was killed, after {len(results)} comparisons (out of memory?)"
+            raise Fault(f"{said}; try fewer at a time: --jobs 1") from None
     return results
 
 

@@ -86,7 +86,7 @@ def concrete_log_density(log_y, logits, *, temperature):
 
 def _file(tmp_path, source):
     path = tmp_path / "submission.py"
-    path.write_text(textwrap.dedent(source))
+    path.write_text(textwrap.dedent(source), encoding="utf-8", errors="surrogatepass")
     return path
 
 
@@ -180,6 +180,10 @@ def test_a_file_that_does_not_load_is_refused(tmp_path, source, reason):
         ("x = 1\n", 2, "--topic"),
         ("TOPIC = 'latent/nothing_like_it'\n", 2, "no topic"),
         (None, 3, "not a file"),
+        ("TOPIC = 'latent/vae'\0", 3, "null"),
+        ("(" * 5000, 3, "line 1"),
+        ("#" * 2**21, 3, "larger than"),
+        ("\ud800", 3, "UTF-8"),
     ],
 )
 def test_usage(tmp_path, capfd, source, code, said):

@@ -1,7 +1,9 @@
 """python -m shared_specs: list, check, exercise, export, as a person meets them."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from shared_specs import __main__ as command
+from shared_specs import wings
+from shared_specs.against import functions_of
+from shared_specs.exercise import stub, topic_of
 from shared_specs.syllabus import load
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +72,19 @@ def test_check_as_json(capfd):
         (("check", "--jobs", "-1"), "--jobs -1"),
         (("check", "--against", "x.py", "--backend", "jax"), "--against"),
         (("exercise", "1x"), "no topic"),
+        ((), "which command?"),
+        (("lst",), "did you mean list"),
+        (("--jsn",), "--jsn"),
+        (("list", "--jsn"), "did you mean --json"),
+        (("grade",), "PATH"),
+        (("grade", "x.py", "y.py"), "'y.py'"),
+        (("grade", "x.py", "--seconds", "soon"), "--seconds"),
+        (("grade", "x.py", "--seconds", "nan"), "--seconds nan"),
+        (("grade", "x.py", "--seconds", "inf"), "--seconds inf"),
+        (("grade", "x.py", "--memory-mib", str(10**30)), "--memory-mib"),
+        (("check", "--backend", "fortran"), "fortran"),
+        (("exercise", "jensen", "--backend", "numpy"), "bregman_divergence"),
+        (("exercise", "jensen", "--output", "a\0b.py"), "cannot write"),
         (("export", "somewhere", "--topics", "nothing_at_all"), "no topic"),
     ],
 )
@@ -132,6 +150,43 @@ def test_exercise_writes_a_stub_and_never_overwrites(tmp_path, capfd):
     code, _, err = run(capfd, "exercise", "maximum_likelihood", "--output", str(path))
     assert code == 2 and "not overwritten" in err and path.read_text() == text
     assert run(capfd, "exercise", "maximum_likelihood", "--output", str(tmp_path / "no" / "x.py"))[0] == 2
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name.py', '"""\\N.py', "a\nline.py", "it's.py", "größe.py"])
+def test_an_exercise_may_have_any_name(tmp_path, capfd, name):
+    """What is written is Python, and says how to grade it."""
+    path = tmp_path / name
+    assert run(capfd, "exercise", "jensen", "--output", str(path))[0] == 0
+    compile(path.read_text(), "exercise", "exec")
+    assert topic_of(path) == "foundations/jensen"
+
+
+@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
+def test_every_topic_has_an_exercise(topic):
+    """In every backend that can solve it: NumPy is offered where nothing is differentiated."""
+    names = list(functions_of(topic))
+    for backend in ("jax", "torch", None):
+        text = stub(topic, "title", names, "x.py", backend)
+        compile(text, "x.py", "exec")
+        assert re.findall(r"^def (\w+)", text, re.M) == names and ("import torch" in text) == (backend == "torch")
+
+
+def test_numpy_is_not_offered_where_a_function_is_differentiated():
+    """By name, and in the default."""
+    text = stub("foundations/jensen", "title", list(functions_of("foundations/jensen")), "x.py")
+    assert "derivatives: bregman_divergence." in text and "import jax" in text
+    assert "import numpy" in stub("autoregressive/ngram", "title", ["ngram_counts"], "x.py")
+
+
+def test_a_killed_process_of_a_check_is_one_line(capfd, monkeypatch):
+    """As when memory runs out."""
+    monkeypatch.setattr(wings, "_one_thread", end_at_once)
+    code, _, err = run(capfd, "check", "maximum_likelihood", "jensen", "--jobs", "2")
+    assert code == 3 and "was killed" in err and err.count("\n") == 1
+
+
+def end_at_once():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, capfd):

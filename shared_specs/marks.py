@@ -1,0 +1,135 @@
+"""What `grade` prints: a line for each function, with its mark and the most telling thing that is wrong with it.
+
+Values (with gradients and laws) and refusals of bad input are marked apart; values decide.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shared_specs.check import MISSING, spec_of
+from shared_specs.implementation import leaves
+from shared_specs.rows import Agree, Anchor, Law
+
+TO_DO = "raised NotImplementedError"
+SHOWN = 8  # numbers: an input of more is not printed
+COLORS = {"holds": "green", "to do": "yellow", "fails": "red"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One function's comparisons that hold and all of them, apart for values and for input checks. The laws have no name."""
+
+    function: str
+    values: tuple[int, int]
+    checks: tuple[int, int]
+    mark: str
+    fault: str
+    hint: str
+
+
+def marks_of(topic, functions, results):
+    """A Mark for each function that anything was compared of, the laws last."""
+    rows = {(type(row).__name__, getattr(row, "function", ""), row.case): row for row in spec_of(topic)}
+    found = []
+    for name in [*functions, ""]:
+        mine = [r for r in results if r.function == name]
+        values, checks = ([r for r in mine if (r.word == "Rejects") == wanted] for wanted in (False, True))
+        if not mine:
+            continue
+        wrong = [r for r in values if not r.passed] or [r for r in checks if not r.passed]
+        ordered = sorted(wrong, key=lambda r: _telling(topic, rows[r.word, r.function, r.case], r))
+        unwritten = all(TO_DO in r.message or r.quantity == MISSING for r in wrong)
+        mark = "holds" if all(r.passed for r in values) else "to do" if unwritten else "fails"
+        fault = _fault(topic, rows, ordered[0]) if ordered and not unwritten else ""
+        counts = ((sum(r.passed for r in part), len(part)) for part in (values, checks))
+        found.append(Mark(name, *counts, mark, fault, _hint(rows.values(), name) if fault else ""))
+    return found
+
+
+def passes(results, strict=False):
+    """Whether every value holds; strict: and all bad input is refused."""
+    judged = [r for r in results if strict or r.word != "Rejects"]
+    return bool(judged) and all(r.passed for r in judged)
+
+
+def print_marks(topic, functions, results, strict=False, hints=False):
+    """The marks as a table, and the verdict."""
+    marks = marks_of(topic, functions, results)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("function", "values", "input checks", "mark", "first fault"):
+        table.add_column(title, no_wrap=title != "first fault")
+    for m in marks:
+        values, checks = (f"{held} of {count}" if count else "-" for held, count in (m.values, m.checks))
+        table.add_row(m.function or "laws", values, checks, f"[{COLORS[m.mark]}]{m.mark}[/]", escape(m.fault))
+    console = Console(highlight=False)
+    console.print(table)
+    shown = [m for m in marks if m.hint]
+    for m in shown if hints else ():
+        console.print(f"{m.function or 'laws'}: {m.hint}", markup=False, soft_wrap=True)
+    of_functions = [m for m in marks if m.function]
+    held = sum(m.mark == "holds" and (not strict or m.checks[0] == m.checks[1]) for m in of_functions)
+    console.print(f"{topic}: {held} of {len(of_functions)} functions hold", markup=False)
+    accepted = sum(m.checks[1] - m.checks[0] for m in marks if m.mark != "to do")
+    if accepted and not strict:
+        told = f"{accepted} cases of bad input are not refused as asked; they do not decide (with --strict they do)"
+        console.print(told, soft_wrap=True)
+    if shown and not hints:
+        console.print("--hints names what often goes wrong here; --only FUNCTION marks one function", soft_wrap=True)
+
+
+def as_data(topic, functions, results, strict=False):
+    """The marks and every comparison, for JSON."""
+    return {
+        "schema": 1,
+        "topic": topic,
+        "passed": passes(results, strict),
+        "marks": [asdict(mark) for mark in marks_of(topic, functions, results)],
+        "results": [result.as_dict() for result in results],
+    }
+
+
+def _telling(topic, row, result):
+    """A known mistake first, then what is wrong of small input: such a case can be followed by hand."""
+    mistakes = getattr(row, "near_misses", {})
+    known = any(result.message.startswith(f"{mistake}: ") for mistake in mistakes)
+    unwritten = TO_DO in result.message or result.quantity == MISSING
+    return not known, unwritten, _size(_drawn(topic, row)), result.precision != "float64"
+
+
+def _drawn(topic, row):
+    return row.given.draw(f"{topic}/{'law' if isinstance(row, Law) else row.function}/{row.case}")
+
+
+def _size(arguments):
+    return sum(leaf.size for _, leaf in leaves(arguments) if isinstance(leaf, np.ndarray))
+
+
+def _fault(topic, rows, result):
+    row = rows[result.word, result.function, result.case]
+    arguments = _drawn(topic, row)
+    message = result.message or f"off by {result.ratio:.3g} tolerances"
+    where = f"{result.case}, {result.quantity}" + (", float32" if result.precision == "float32" else "")
+    if isinstance(row, Law) or _size(arguments) > SHOWN or any(callable(leaf) for _, leaf in leaves(arguments)):
+        return f"{message} ({where})"
+    given = ", ".join(f"{name}={_plain(value)}" for name, value in arguments.items())
+    return f"{message} ({where}: {result.function}({given}))"
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray | np.generic):
+        return str(np.round(value, 6).tolist() if np.issubdtype(np.asarray(value).dtype, np.floating) else value.tolist())
+    return repr(value)
+
+
+def _hint(rows, name):
+    """The mistakes that the function's rows know, and where its anchors come from."""
+    anchors = [row for row in rows if isinstance(row, Anchor) and row.function == name]
+    mistakes = dict.fromkeys(mistake for row in anchors for mistake in row.near_misses)
+    sources = dict.fromkeys(row.source for row in anchors)
+    cases = dict.fromkeys(row.case for row in rows if isinstance(row, Agree) and row.function == name)
+    parts = [("often goes wrong", mistakes), ("answers are from", sources), ("cases", cases)]
+    return "; ".join(f"{title}: {', '.join(said)}" for title, said in parts if said)
