@@ -153,10 +153,18 @@ def _train(command, words, fields):
 def _recipe(path, recipe_name, fields):
     """The recipe with the fields that were given on the command line."""
     recipe = _module(path).RECIPES[recipe_name]
-    given = changed(recipe, fields, "field", f"{path} {recipe_name}", f"{PROGRAM} train {path} {recipe_name}")
+    program = f"{PROGRAM} train {path} {recipe_name}"
+    given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, description=_about(recipe, fields))
     if given.data != recipe.data and not any(word.startswith("--target") for word in fields):
         given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
     return given
+
+
+def _about(recipe, fields):
+    """What the help of a recipe begins with."""
+    from practice_torch.engine.datasets import data_help
+
+    return f"{type(recipe).__doc__}\n\n{data_help(recipe)}" if "--help" in fields else None
 
 
 def _resume(command, words, fields):

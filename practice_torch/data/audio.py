@@ -2,27 +2,43 @@
 
 import hashlib
 import io
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import read_bytes, reading
 from practice_torch.data.folders import files_in, folder_labels, numbered
+from practice_torch.data.memory import require_expansion, require_memory
 from practice_torch.data.notes import FREQUENCIES, PITCHES, synthesize
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 NAMES = ("notes",)
 SUFFIXES = (".wav", ".flac")
 KINDS = "a folder of wav and flac files"
+SMALLER = "use fewer or shorter sounds"
 NOTES = 260  # 20 of each pitch
+DRAWING = 64  # bytes a sample while notes are synthesized, in float64
 AUDIBLE = 0.01  # of a sound's peak (-40 dB): what comes before is cut first
 CLIPPED = 0.99  # of full scale: three equal neighbors up there are a peak that was cut off
 # Measured from 44.1 to 8 kHz: -0.1 dB up to 3.6 kHz, and -60 dB from 4 kHz on. torchaudio's own 6 and 0.99 lose 3 dB at 3.7 kHz
 # and fold 4.3 kHz back at -12 dB.
 FILTER = {"lowpass_filter_width": 32, "rolloff": 0.95}
+RATES = (1000, 768_000)  # Hz, of a file: from below telephones to beyond what any recorder offers; headers can say 2^31 - 1
+# Rates are brought to each other by the nearest ratio p/q with p q below this, so that the filter takes at most 100 MB. That of
+# 44.1 kHz to 8 kHz is 441/80 itself; where there is none so short, pitch is off by less than 1/1000, a sixtieth of a semitone.
+FINEST = 2**21
+BLOCK = 2**20  # values decoded at once
+WORKING = (40, 16)  # bytes for each stored value and each resampled one, until a sound has its form: measured up to 37 and 14
+FORMS = (
+    "notes (synthesized); or a folder of wav and flac files of any lengths, numbers of channels and rates from "
+    f"{RATES[0]} to {RATES[1]} Hz (sub-folders, or else the numbers that all file names begin with, are labels)."
+)
 UNKNOWN_SIZE = 0x7FFFF000  # what programs that cannot seek write for the size of a wav file, or more
 NUMBERED = re.compile(r"(\d+)[^\d.]")  # 7_jackson_32.wav is a seven, but 7.wav is only the seventh
 MOST_NAMED = 10
@@ -75,6 +91,7 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
     name = str(source)
     if name == "notes":
         held_out_count(NOTES, held_out, "sounds in notes")
+        require_memory(f"{NOTES} notes of {length} samples", DRAWING * NOTES * length, SMALLER)
         generator = torch.Generator().manual_seed(seed)
         sounds, labels = synthesize(NOTES, length=length, sample_rate=sample_rate, generator=generator)
         classes, remarks, digest = PITCHES, [], fingerprint(sounds, labels)
@@ -95,7 +112,7 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
     }
     if name == "notes":
         description["frequencies"] = list(FREQUENCIES)
-    parts = random_split(len(sounds), held_out, seed, f"sounds in {name}")
+    parts = random_split(len(sounds), held_out, seed, f"sounds in {name}", size=sounds.nbytes)
     return tuple(
         Sounds(
             sounds[indices],
@@ -107,18 +124,21 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
 
 
 def _read_folder(root, sample_rate, length, skip_unusable):
-    try:
+    if not RATES[0] <= sample_rate <= RATES[1]:
+        raise DataError(f"sample_rate is {sample_rate}; files can be brought to {RATES[0]} to {RATES[1]} Hz: choose among these")
+    with reading(root, SMALLER):
         files = files_in(root, SUFFIXES, "sounds")
         labels, classes = _labels(root, files)
+        require_memory(f"{len(files)} sounds of {length} samples", 8 * len(files) * length, SMALLER)
         sounds, digests, used, found, skipped = [], [], [], Counters(), []
         for index, path in enumerate(files):
-            raw = path.read_bytes()
             where = path.relative_to(root)
             try:
-                stored, rate = decode(path, raw)
+                raw = read_bytes(path, SMALLER)
+                stored, rate = decode(path, raw, sample_rate)
             except DataError as error:
                 if not skip_unusable:
-                    raise DataError(f"{error}: replace or remove it, or leave such files out with --skip-unusable") from None
+                    raise DataError(f"{error}; --skip-unusable leaves such files out") from None
                 skipped.append(f"left out: {error}")
                 continue
             sounds.append(_fit(_mono(stored, rate, sample_rate, where, found), length, where, found))
@@ -130,10 +150,6 @@ def _read_folder(root, sample_rate, length, skip_unusable):
         if len(skipped) > MOST_NAMED:
             remarks.append(f"left out: {len(skipped) - MOST_NAMED} more")
         return torch.stack(sounds), labels, classes, remarks, fingerprint(b"".join(digests), labels)
-    except PermissionError as error:
-        raise DataError(f"{error.filename or root} cannot be read: permission denied") from None
-    except MemoryError as error:
-        raise DataError(f"{root} does not fit into memory ({error}): use fewer or shorter sounds") from None
 
 
 def _labels(root, files):
@@ -147,28 +163,48 @@ def _labels(root, files):
 # ---------------------------------------------------------------------------------------------------- one file
 
 
-def decode(path, raw):
-    """(samples [T, C], float32, and their rate) of the file with these bytes. DataError if it is damaged, empty or not finite."""
+def decode(path, raw, sample_rate):
+    """(samples [T, C], float32, and their rate) of the file with these bytes, which is going to be brought to sample_rate.
+
+    DataError if it is damaged, not finite, of a rate outside RATES, or too long for the memory.
+    """
     import soundfile
 
-    if not raw:
-        raise DataError(f"{path} is empty (0 bytes)")
     # libsndfile reads on happily where a wav file was cut short: its header tells how long it was
     size = int.from_bytes(raw[4:8], "little") + 8
     if raw.startswith(b"RIFF") and len(raw) < size < UNKNOWN_SIZE:
-        raise DataError(f"{path} is damaged: its header says {size} bytes, it has {len(raw)}")
+        raise DataError(f"{path} is damaged: its header says {size} bytes, it has {len(raw)}: replace or remove it")
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            samples, rate = torch.from_numpy(file.read(dtype="float32", always_2d=True)), file.samplerate
+            rate = file.samplerate
+            if not RATES[0] <= rate <= RATES[1]:
+                raise DataError(
+                    f"{path} says it has {rate} Hz; allowed are {RATES[0]} to {RATES[1]}: mend its header or convert it"
+                )
+            samples = torch.from_numpy(_samples(path, len(raw), file, sample_rate))
     except soundfile.SoundFileError as error:
         why = str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
-        raise DataError(f"{path} is no sound that can be read, or is damaged ({why})") from None
+        raise DataError(f"{path} is no sound that can be read, or is damaged ({why}): replace or remove it") from None
     if samples.shape[0] == 0:
-        raise DataError(f"{path} has no samples")
+        raise DataError(f"{path} has no samples: replace or remove it")
     if not bool(samples.isfinite().all()):
         time, channel = (int(index) for index in (~samples.isfinite()).nonzero()[0])
-        raise DataError(f"{path} holds {samples[time, channel].item()} at sample {time} of channel {channel}")
+        raise DataError(
+            f"{path} holds {samples[time, channel].item()} at sample {time} of channel {channel}: replace or remove it"
+        )
     return samples, rate
+
+
+def _samples(path, stored, file, sample_rate):
+    """All samples [T, C] of an open sound, block by block: its header may claim, and a silent one hold, more than memory."""
+    blocks, frames, mend = [], 0, "cut it into shorter ones"
+    while len(block := file.read(max(1, BLOCK // file.channels), dtype="float32", always_2d=True)):
+        frames += len(block)
+        require_expansion(path, stored, 4 * frames * file.channels, mend)
+        needed = WORKING[0] * frames * file.channels + WORKING[1] * frames * sample_rate // file.samplerate
+        require_memory(path, needed, mend)
+        blocks.append(block)
+    return np.concatenate(blocks) if blocks else np.empty((0, file.channels), np.float32)
 
 
 class Counters:
@@ -231,9 +267,8 @@ def _resample(sound, rate, sample_rate):
         return sound
     from torchaudio.functional import resample
 
-    # The filter bank has a row for every sample of a common period, which rates without a common divisor make gigabytes long;
-    # the nearest ratio of small numbers is off by less than one in a million.
-    ratio = Fraction(rate, sample_rate).limit_denominator(1000)
+    # the filter bank has a row for every sample of a common period, which rates without a common divisor make gigabytes long
+    ratio = Fraction(rate, sample_rate).limit_denominator(math.isqrt(FINEST * sample_rate // rate))
     return resample(sound, ratio.numerator, ratio.denominator, **FILTER)
 
 

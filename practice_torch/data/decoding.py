@@ -5,9 +5,11 @@ photograph is turned upright as its camera noted, and of an animation the first 
 """
 
 import io
+import itertools
 import os
 import sys
 import warnings
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -16,10 +18,14 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import read_bytes
+from practice_torch.data.memory import available, require_memory
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 # Named, so that no file reaches a decoder that runs other programs (EPS), whatever its suffix says.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MOST_PIXELS = 2**26  # 8192 x 8192
+WORKING = 16  # bytes a pixel while an image is decoded: as it is stored, with its colors, and over white
 CHUNK = 64
 # Below this many pixels Python's own work on a file outweighs the decoder's, and threads only wait for each other: measured,
 # four threads take 1.3 times as long as one at 32x32, as long at 128x128, and 0.7 times as long at 256x256.
@@ -31,46 +37,73 @@ class _Colored(Exception):
     """A colored image in a set that began gray: decode once more, with three channels."""
 
 
-def decode(items):
-    """Bytes [N, C, H, W] of the images in items, pairs of (what to call it, a path or its bytes), which must agree in size."""
-    first = _open(*items[0])
-    try:
-        return _decode_all(items, first, colored=first.ndim == 3)
-    except _Colored:
-        return _decode_all(items, first, colored=True)
+def decode(items, count):
+    """Bytes [N, C, H, W] of count images, which must agree in size.
+
+    items() gives them from the first: pairs of (what to call it, a path or its bytes).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pillow only remarks on (odd camera notes), once for each of many thousand files
+        where, source = next(iter(items()))
+        first = _open(where, source)
+        try:
+            return _decode_all(items(), count, where, first.shape[:2], colored=first.ndim == 3)
+        except _Colored:
+            return _decode_all(items(), count, where, first.shape[:2], colored=True)
 
 
-def _decode_all(items, first, colored):
-    height, width = first.shape[:2]
-    pixels = np.empty((len(items), 3 if colored else 1, height, width), np.uint8)
+def _decode_all(items, count, first, size, colored):
+    height, width = size
+    channels = 3 if colored else 1
+    what = f"the set of {count} images of {width}x{height} (width x height) that begins with {first}"
+    require_memory(what, count * channels * height * width, "use fewer or smaller images")
+    pixels = np.empty((count, channels, height, width), np.uint8)
 
-    def decode_chunk(start):
-        for index in range(start, min(start + CHUNK, len(items))):
-            where, source = items[index]
+    def decode_chunk(start, chunk):
+        for index, (where, source) in enumerate(chunk, start):
             image = _open(where, source)
-            if image.shape[:2] != (height, width):
+            if image.shape[:2] != size:
                 raise DataError(
-                    f"{where} is {image.shape[1]}x{image.shape[0]} (width x height), but {items[0][0]} is {width}x{height}; "
+                    f"{where} is {image.shape[1]}x{image.shape[0]} (width x height), but {first} is {width}x{height}; "
                     "all must have one size: resize or crop them"
                 )
             if image.ndim == 3 and not colored:
                 raise _Colored
             pixels[index] = image.transpose(2, 0, 1) if image.ndim == 3 else image
-        return min(CHUNK, len(items) - start)
+        return len(chunk)
 
-    workers = min(8, os.cpu_count() or 1) if height * width >= THREADS_FROM else 1
-    # map yields in order, so the first wrong image is the one reported, whichever thread met another one earlier.
-    with warnings.catch_warnings(), _progress(len(items)) as advance, ThreadPoolExecutor(workers) as threads:
-        warnings.simplefilter("ignore")  # what pillow only remarks on (odd camera notes), once for each of many thousand files
-        for done in threads.map(decode_chunk, range(0, len(items), CHUNK)):
-            advance(done)
+    workers = _workers(height * width)
+    with _progress(count) as advance, ThreadPoolExecutor(workers) as threads:
+        waiting = deque()
+        for start, chunk in zip(itertools.count(0, CHUNK), _chunks(items), strict=False):
+            waiting.append(threads.submit(decode_chunk, start, chunk))
+            if len(waiting) > 2 * workers:  # the encoded images are read only so far ahead
+                advance(waiting.popleft().result())
+        for done in waiting:  # in order, so that the first wrong image is reported, whichever thread met another one earlier
+            advance(done.result())
     return torch.from_numpy(pixels)
+
+
+def _workers(pixels):
+    if pixels < THREADS_FROM:
+        return 1
+    return max(1, min(8, os.cpu_count() or 1, available() // (WORKING * pixels)))
+
+
+def _chunks(items):
+    items = iter(items)
+    while chunk := list(itertools.islice(items, CHUNK)):
+        yield chunk
 
 
 def _open(where, source):
     """One image as bytes [H, W] if it is gray, [H, W, 3] if it is colored."""
+    raw = read_bytes(source, "use smaller images") if isinstance(source, os.PathLike) else source
     try:
-        with Image.open(io.BytesIO(source) if not isinstance(source, os.PathLike) else source, formats=FORMATS) as image:
+        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError(f"it is {image.width}x{image.height}, width x height")
+            require_memory(where, WORKING * image.width * image.height, "use smaller images")
             if image.mode.startswith(("I", "F")):
                 raise DataError(
                     f"{where} has more than 8 bits a channel (mode {image.mode}); allowed are 8: convert it, or use a float .npz"
@@ -83,12 +116,16 @@ def _open(where, source):
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             mode = "L" if gray else "RGB"
             return np.asarray(image if image.mode == mode else image.convert(mode))
-    except (DataError, PermissionError):
+    except DataError:
         raise
     except UnidentifiedImageError:
         raise DataError(f"{where} is no image that can be read; allowed are {', '.join(FORMATS)}: replace or remove it") from None
+    except Image.DecompressionBombError as error:
+        why = str(error).split(" exceeds")[0]  # pillow has a limit of its own, and does not say width and height
+        raise DataError(f"{where} is too large ({why}); allowed are {MOST_PIXELS} pixels, as in 8192x8192: resize it") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ... for one and the same trouble
-        raise DataError(f"{where} is a damaged image ({' '.join(str(error).split())[:120]}): replace or remove it") from None
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise DataError(f"{where} is a damaged image ({why}): replace or remove it") from None
 
 
 @contextmanager

@@ -1,5 +1,19 @@
 """What goes wrong with data: one line that says where, what was found, what is allowed and the mend."""
 
+LONGEST = 480  # characters: a path alone may have 4096, and its end and the mend are what one needs
+
 
 class DataError(ValueError):
-    """The data, not the program, is at fault; the command line prints the message alone and exits with 3."""
+    """The data, not the program, is at fault; the command line prints the message alone and exits with 3.
+
+    The message is one printable line whatever names, or texts of other libraries, went into it.
+    """
+
+    def __init__(self, message):
+        super().__init__(one_line(message, LONGEST))
+
+
+def one_line(text, longest):
+    """The text as one line of at most `longest` characters: what cannot be printed is escaped, a long middle left out."""
+    line = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in str(text))
+    return line if len(line) <= longest else f"{line[: longest // 2 - 5]} [...] {line[-longest // 2 + 5 :]}"

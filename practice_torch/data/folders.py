@@ -6,26 +6,44 @@ from pathlib import Path
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import require_name
 
 
 def files_in(root, suffixes, things):
-    """The files below root with one of the suffixes, sorted. Hidden ones do not count; things is what to call them."""
-    files, others, seen = [], [], set()
-    for directory, inner, names in os.walk(root, followlinks=True):
+    """The files below root with one of the suffixes, sorted. Hidden ones do not count; things is what to call them.
+
+    Raises OSError where a folder cannot be listed: the label that it stands for would be missing.
+    """
+    files, others, owner, above = [], [], {}, {}
+    for directory, inner, names in os.walk(root, followlinks=True, onerror=_refuse):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        real = os.path.realpath(directory)
-        if real in seen:  # a link to a folder above would never end
+        real, parents = os.path.realpath(directory), above.get(os.path.dirname(directory), frozenset())
+        if real in parents:  # a link to a folder above would never end
             inner.clear()
             continue
-        seen.add(real)
+        if real in owner:
+            raise DataError(f"{directory} and {owner[real]} are one folder, so its {things} would count twice: remove the link")
+        owner[real], above[directory] = directory, parents | {real}
         for name in names:
-            if not name.startswith("."):
-                (files if Path(name).suffix.lower() in suffixes else others).append(Path(directory, name))
+            path = Path(directory, name)
+            if name.startswith("."):
+                continue
+            if path.is_symlink() and not path.exists():
+                raise DataError(f"{path} is a link to nothing, so its {things} would be missing: mend or remove it")
+            (files if path.suffix.lower() in suffixes else others).append(path)
+        for name in inner:
+            require_name(name, f"in {directory}, the folder")
     if not files:
         found = f"{len(others)} other files, e.g. {min(others).name}" if others else "it is empty"
         allowed = f"{' '.join(suffixes)}, in it or in one sub-folder per label"
         raise DataError(f"{root} holds no {things} ({found}); allowed are {allowed}: add some")
+    for file in files:
+        require_name(file.name, f"in {file.parent}, the file")
     return sorted(files)
+
+
+def _refuse(error):
+    raise error
 
 
 def folder_labels(root, files, things):

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from practice_torch.data import image_files
+from practice_torch.data.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.errors import DataError
 from practice_torch.data.splits import existing_path, fingerprint, random_split
 
@@ -22,6 +23,11 @@ TORCHVISION = {
 }
 NAMES = ("digits", *TORCHVISION)
 KINDS = "a folder of images, an .npz file or a .parquet file"
+FORMS = (
+    f"digits (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images of one size ({' '.join(SUFFIXES)}), where "
+    "sub-folders are labels; an .npz file with an array images, uint8 or floats in 0..1, and labels and classes if there are "
+    f"any; or a .parquet file with columns image and label. An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None):
     else:
         whole = _digits() if name == "digits" else image_files.read(existing_path(source, NAMES, KINDS))
         contents = (whole,)
-        parts = [whole.take(indices) for indices in random_split(len(whole.pixels), held_out, seed, f"images in {name}")]
+        split = random_split(len(whole.pixels), held_out, seed, f"images in {name}", size=whole.pixels.nbytes)
+        parts = [whole.take(indices) for indices in split]
     if classes is not None:
         for whole in contents:
             _require_classes(name, whole.labels, classes)

@@ -1,17 +1,22 @@
 """Points: distributions in one and two dimensions drawn from a seed, or the user's own .npz or .csv of points."""
 
+import itertools
 import math
+import warnings
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import reading, size_of
+from practice_torch.data.memory import require_memory
 from practice_torch.data.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 KINDS = "an .npz or .csv file of points"
+SMALLER = "use fewer points"
+DRAWING = 64  # bytes a point while it is drawn: float32, two axes, and what it is made of
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ def _draw_moons(count, generator):
 TOYS = {"eight_gaussians": EIGHT_GAUSSIANS.draw, "two_moons": _draw_moons, "bimodal": BIMODAL.draw}
 MIXTURES = {"eight_gaussians": EIGHT_GAUSSIANS, "bimodal": BIMODAL}
 NAMES = tuple(TOYS)
+FORMS = (
+    f"{', '.join(NAMES)} (drawn from the seed); an .npz file with an array points, [N, D] or [N]; or a .csv file with a point "
+    "on every line."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +96,14 @@ def load(source, *, count=4096, held_out=0.2, seed=0):
     name = str(source)
     if name in TOYS:
         held_out_count(count, held_out, f"points of {name}")
+        require_memory(f"{count} points of {name}", DRAWING * count, SMALLER)
         points = TOYS[name](count, torch.Generator().manual_seed(seed))
     else:
         points = _read(existing_path(source, NAMES, KINDS))
     description = {"name": name, "shape": list(points.shape[1:]), "classes": None, "sha256": fingerprint(points)}
     if name in MIXTURES:
         description["mixture"] = asdict(MIXTURES[name])
-    parts = random_split(len(points), held_out, seed, f"points in {name}")
+    parts = random_split(len(points), held_out, seed, f"points in {name}", size=points.nbytes)
     return tuple(
         Points(points[indices], description | {"split": split, "count": len(indices)})
         for indices, split in zip(parts, ("train", "held-out"), strict=True)
@@ -102,26 +112,24 @@ def load(source, *, count=4096, held_out=0.2, seed=0):
 
 def _read(path):
     readers = {".npz": _read_npz, ".csv": _read_csv}
-    if path.is_dir() or path.suffix.lower() not in readers:
-        raise DataError(f"{path} is neither an .npz nor a .csv file of points: convert it")
-    try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty (0 bytes): write it again")
+    with reading(path, SMALLER):
+        if not path.is_dir():
+            size_of(path)
+        if path.is_dir() or path.suffix.lower() not in readers:
+            raise DataError(f"{path} is neither an .npz nor a .csv file of points: convert it")
         points = readers[path.suffix.lower()](path)
-    except PermissionError:
-        raise DataError(f"{path} cannot be read: permission denied") from None
-    except MemoryError as error:
-        raise DataError(f"{path} does not fit into memory ({error}): use fewer points") from None
-    points = points[:, None] if points.ndim == 1 else points
-    if points.ndim != 2 or 0 in points.shape:
-        raise DataError(f"{path}: points has shape {list(points.shape)}; it must be [N, D], a row per point")
-    with np.errstate(over="ignore"):
-        points = points.astype(np.float32)
-    if not np.isfinite(points).all():
-        row, axis = np.argwhere(~np.isfinite(points))[0]
-        found = f"point {row} holds {points[row, axis]} on axis {axis}"
-        raise DataError(f"{path}: {found}; points must be finite in float32: remove or mend the row")
-    return torch.from_numpy(points)
+        points = points[:, None] if points.ndim == 1 else points
+        if points.ndim != 2 or 0 in points.shape:
+            raise DataError(f"{path}: points has shape {list(points.shape)}; it must be [N, D], a row per point")
+        require_memory(path, 4 * points.size, SMALLER)
+        with np.errstate(over="ignore"):
+            points = points.astype(np.float32)
+        if not np.isfinite(points).all():
+            row = int(np.isfinite(points).all(axis=1).argmin())
+            axis = int(np.isfinite(points[row]).argmin())
+            found = f"point {row} holds {points[row, axis]} on axis {axis}"
+            raise DataError(f"{path}: {found}; points must be finite in float32: remove or mend the row")
+        return torch.from_numpy(points)
 
 
 def _read_npz(path):
@@ -132,12 +140,17 @@ def _read_npz(path):
 
 
 def _read_csv(path):
+    # a number takes 8 bytes, and two in the file: a digit and a comma
+    require_memory(path, 4 * size_of(path), "save it as .npz, or use fewer points")
     try:
-        lines = [line for line in Path(path).read_text("utf-8-sig").splitlines() if line.strip()]
-        lines = lines if not lines or _is_numeric(lines[0]) else lines[1:]
-        if not lines:
-            raise ValueError("no numbers in it")
-        return np.loadtxt(lines, delimiter=",", ndmin=2)
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy remarks on a file of comments alone; that it holds nothing is said below
+            lines = filter(str.strip, file)
+            first = next(lines, "")
+            first = first if _is_numeric(first) else next(lines, "")
+            if not first:
+                raise ValueError("no numbers in it")
+            return np.loadtxt(itertools.chain([first], lines), delimiter=",", ndmin=2)
     except ValueError as error:
         why = " ".join(str(error).split())[:160]
         raise DataError(f"{path} is no table of numbers ({why}): give every line equally many numbers, with commas") from None

@@ -7,21 +7,29 @@ from pathlib import Path
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import require_name
+from practice_torch.data.memory import require_memory
 
 
 def existing_path(source, names, kinds):
     """The path that source names; names are the built-in sets (for the hint), kinds says what a path may be."""
-    path = Path(source).expanduser()
+    name = str(source)
+    allowed = f"it must be one of {', '.join(names)}, or {kinds}"
     try:
-        found = path.exists()
-    except OSError as error:  # a name too long, a folder that may not be entered
-        allowed = f"one of {', '.join(names)}, or {kinds}"
-        raise DataError(f"data {str(source)!r:.80} is no usable path ({error.strerror}); it must be {allowed}") from None
-    if found:
-        return path
-    near = difflib.get_close_matches(str(source).lower(), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise DataError(f"data {str(source)!r} does not exist; it must be one of {', '.join(names)}, or {kinds}{hint}")
+        path = Path(source).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        near = difflib.get_close_matches(name.lower(), names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"data {name!r:.200} does not exist; {allowed}{hint}") from None
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, links in a circle, a folder that may not be entered
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"data {name!r:.200} is no usable path ({why}); {allowed}") from None
+    if not name:  # which is the working folder to pathlib
+        raise DataError(f"data is empty; {allowed}")
+    for part in path.parts:
+        require_name(part, f"data {name!r:.200}:")
+    return path
 
 
 def held_out_count(count, held_out, unit):
@@ -33,9 +41,13 @@ def held_out_count(count, held_out, unit):
     return min(max(round(count * held_out), 1), count - 1)
 
 
-def random_split(count, held_out, seed, unit):
-    """Two disjoint index tensors, sorted, that cover 0..count-1: the same for the same count, fraction and seed."""
+def random_split(count, held_out, seed, unit, size=0):
+    """Two disjoint index tensors, sorted, that cover 0..count-1: the same for the same count, fraction and seed.
+
+    size: bytes of what the caller is going to copy by them.
+    """
     hidden = held_out_count(count, held_out, unit)
+    require_memory(f"splitting {unit}", size, "use fewer or smaller ones")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[hidden:].sort().values, order[:hidden].sort().values
 

@@ -6,11 +6,16 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.files import reading, size_of
+from practice_torch.data.memory import require_memory
 from practice_torch.data.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 NAMES = ("random",)
 KINDS = "an .npz file with an array 'symbols'"
+MOST_SYMBOLS = 2**20
+FORMS = f"random (drawn from the seed); or {KINDS}, [N, T], of integers from 0 to {MOST_SYMBOLS - 1}."
+SMALLER = "use fewer or shorter sequences"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +52,14 @@ def load(source, *, held_out=0.2, seed=0, count=4096, length=16, symbols=16):
         for what, value, least in (("length", length, 1), ("symbols", symbols, 2)):
             if value < least:
                 raise DataError(f"{what} is {value}; it must be at least {least}")
+        require_memory(f"{count} sequences of {length} symbols", 8 * count * length, SMALLER)
         sequences = torch.randint(symbols, (count, length), generator=torch.Generator().manual_seed(seed))
     else:
         sequences = _read(existing_path(source, NAMES, KINDS))
         symbols = int(sequences.max()) + 1
     length = sequences.shape[1]
     description = {"name": name, "shape": [length], "symbols": symbols, "classes": None, "sha256": fingerprint(sequences)}
-    parts = random_split(len(sequences), held_out, seed, f"sequences in {name}")
+    parts = random_split(len(sequences), held_out, seed, f"sequences in {name}", size=sequences.nbytes)
     return tuple(
         Sequences(sequences[indices], description | {"split": split, "count": len(indices)})
         for indices, split in zip(parts, ("train", "held-out"), strict=True)
@@ -61,16 +67,20 @@ def load(source, *, held_out=0.2, seed=0, count=4096, length=16, symbols=16):
 
 
 def _read(path):
-    if path.is_dir() or path.suffix.lower() != ".npz":
-        raise DataError(f"{path} is no .npz file of symbols: convert it")
-    try:
+    with reading(path, SMALLER):
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
+        size_of(path)
+        if path.suffix.lower() != ".npz":
+            raise DataError(f"{path} is no .npz file of symbols: convert it")
         found = read_npz(path, "symbols")["symbols"]
-    except PermissionError:
-        raise DataError(f"{path} cannot be read: permission denied") from None
-    if not np.issubdtype(found.dtype, np.integer):
-        raise DataError(f"{path}: symbols has dtype {found.dtype}; it must hold integers: number the symbols from 0 on")
-    if found.ndim != 2 or 0 in found.shape:
-        raise DataError(f"{path}: symbols has shape {list(found.shape)}; it must be [N, T], a row per sequence")
-    if found.min() < 0 or found.max() >= 2**20:
-        raise DataError(f"{path}: symbols has entries from {found.min()} to {found.max()}; allowed are 0 to {2**20 - 1}")
-    return torch.from_numpy(found.astype(np.int64))
+        if not np.issubdtype(found.dtype, np.integer):
+            raise DataError(f"{path}: symbols has dtype {found.dtype}; it must hold integers: number the symbols from 0 on")
+        if found.ndim != 2 or 0 in found.shape:
+            raise DataError(f"{path}: symbols has shape {list(found.shape)}; it must be [N, T], a row per sequence")
+        low, high = int(found.min()), int(found.max())
+        if low < 0 or high >= MOST_SYMBOLS:
+            allowed = f"0 to {MOST_SYMBOLS - 1}: number the symbols from 0 on"
+            raise DataError(f"{path}: symbols has entries from {low} to {high}; allowed are {allowed}")
+        require_memory(path, 8 * found.size, SMALLER)
+        return torch.from_numpy(found.astype(np.int64))

@@ -2,6 +2,8 @@
 
 import importlib
 
+from practice_torch.data.memory import LIMITS
+
 MODALITIES = ("images", "text", "audio", "points", "symbols")
 
 
@@ -14,7 +16,15 @@ class Described:
 
 def load_data(recipe):
     """(train, held-out) of a recipe. DataError if the data cannot be used."""
+    return _module(recipe).load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading())
+
+
+def data_help(recipe):
+    """What --data takes, and its limits, for the help of a recipe."""
+    return f"--data takes {_module(recipe).FORMS} {LIMITS}"
+
+
+def _module(recipe):
     if recipe.modality not in MODALITIES:
         raise ValueError(f"modality {recipe.modality!r} of {type(recipe).__name__} is none of {', '.join(MODALITIES)}")
-    module = importlib.import_module(f"practice_torch.data.{recipe.modality}")
-    return module.load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading())
+    return importlib.import_module(f"practice_torch.data.{recipe.modality}")

@@ -1,0 +1,58 @@
+"""Where the files of the user are opened: regular files alone, no larger than memory, with names that a report can print."""
+
+import stat
+from contextlib import contextmanager
+
+from practice_torch.data.errors import DataError
+from practice_torch.data.memory import require_memory
+
+LONGEST_NAME = 255  # bytes, as on most file systems: previews are named after labels
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+@contextmanager
+def reading(path, smaller):
+    """What the system has against reading below this path becomes a DataError; `smaller` is the mend where memory ends."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise DataError(f"{error.filename or path} cannot be read: {why}: make it readable, or leave it out") from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # which is how torch says it
+            raise
+        raise DataError(f"{path} does not fit into memory ({' '.join(str(error).split())[:120]}): {smaller}") from None
+
+
+def size_of(path):
+    """Bytes in a regular file that is not empty. Nothing else is ever opened: a pipe may wait, and a device give, for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+        raise DataError(f"{path} is {kind}; it must be a regular file: copy the content into one, and name that")
+    if status.st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes): write it again")
+    return status.st_size
+
+
+def read_bytes(path, smaller):
+    """The content of a regular file that is not empty. `smaller` is the mend where it does not fit into memory."""
+    require_memory(path, size_of(path), smaller)
+    return path.read_bytes()
+
+
+def require_name(name, what):
+    """DataError if a name that the run folder will hold is no UTF-8 or too long for one: before the training, not after it."""
+    name = str(name)
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise DataError(f"{what} {name!r:.200} is not UTF-8, so that no report could name it: rename it") from None
+    if size > LONGEST_NAME:
+        raise DataError(f"{what} {name!r:.80} has {size} bytes; allowed are {LONGEST_NAME}: shorten it")
