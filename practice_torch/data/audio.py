@@ -20,6 +20,7 @@ from practice_torch.data.splits import existing_path, fingerprint, held_out_coun
 
 NAMES = ("notes",)
 SUFFIXES = (".wav", ".flac")
+MAGIC = (b"RIFF", b"RIFX", b"RF64", b"fLaC")  # how a file begins
 KINDS = "a folder of wav and flac files"
 SMALLER = "use fewer or shorter sounds"
 NOTES = 260  # 20 of each pitch
@@ -32,7 +33,7 @@ FILTER = {"lowpass_filter_width": 32, "rolloff": 0.95}
 RATES = (1000, 768_000)  # Hz, of a file: from below telephones to beyond what any recorder offers; headers can say 2^31 - 1
 # Rates are brought to each other by the nearest ratio p/q with p q below this, so that the filter takes at most 100 MB. That of
 # 44.1 kHz to 8 kHz is 441/80 itself; where there is none so short, pitch is off by less than 1/1000, a sixtieth of a semitone.
-FINEST = 2**21
+FINEST = 2**20
 BLOCK = 2**20  # values decoded at once
 WORKING = (40, 16)  # bytes for each stored value and each resampled one, until a sound has its form: measured up to 37 and 14
 FORMS = (
@@ -170,6 +171,8 @@ def decode(path, raw, sample_rate):
     """
     import soundfile
 
+    if not raw.startswith(MAGIC):  # libsndfile would try a dozen other formats, some of whose decoders write to the terminal
+        raise DataError(f"{path} is no sound that can be read (neither wav nor flac): convert, replace or remove it")
     # libsndfile reads on happily where a wav file was cut short: its header tells how long it was
     size = int.from_bytes(raw[4:8], "little") + 8
     if raw.startswith(b"RIFF") and len(raw) < size < UNKNOWN_SIZE:

@@ -5,7 +5,6 @@ photograph is turned upright as its camera noted, and of an animation the first 
 """
 
 import io
-import itertools
 import os
 import sys
 import warnings
@@ -27,6 +26,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 2**26  # 8192 x 8192
 WORKING = 16  # bytes a pixel while an image is decoded: as it is stored, with its colors, and over white
 CHUNK = 64
+AHEAD = 2**26  # bytes of encoded images that wait to be decoded
 # Below this many pixels Python's own work on a file outweighs the decoder's, and threads only wait for each other: measured,
 # four threads take 1.3 times as long as one at 32x32, as long at 128x128, and 0.7 times as long at 256x256.
 THREADS_FROM = 160 * 160
@@ -75,11 +75,12 @@ def _decode_all(items, count, first, size, colored):
     workers = _workers(height * width)
     with _progress(count) as advance, ThreadPoolExecutor(workers) as threads:
         waiting = deque()
-        for start, chunk in zip(itertools.count(0, CHUNK), _chunks(items), strict=False):
-            waiting.append(threads.submit(decode_chunk, start, chunk))
-            if len(waiting) > 2 * workers:  # the encoded images are read only so far ahead
-                advance(waiting.popleft().result())
-        for done in waiting:  # in order, so that the first wrong image is reported, whichever thread met another one earlier
+        for start, chunk, encoded in _chunks(items):
+            # only so many encoded images are held; in order, so that the first wrong one is reported
+            while waiting and (len(waiting) > 2 * workers or encoded + sum(held for _, held in waiting) > AHEAD):
+                advance(waiting.popleft()[0].result())
+            waiting.append((threads.submit(decode_chunk, start, chunk), encoded))
+        for done, _ in waiting:
             advance(done.result())
     return torch.from_numpy(pixels)
 
@@ -91,9 +92,16 @@ def _workers(pixels):
 
 
 def _chunks(items):
-    items = iter(items)
-    while chunk := list(itertools.islice(items, CHUNK)):
-        yield chunk
+    """(the number of the first, at most CHUNK items, the bytes in them): what is to be read from a file has none yet."""
+    start, chunk, size = 0, [], 0
+    for item in items:
+        chunk.append(item)
+        size += 0 if isinstance(item[1], os.PathLike) else len(item[1])
+        if len(chunk) == CHUNK or size > AHEAD // 4:
+            yield start, chunk, size
+            start, chunk, size = start + len(chunk), [], 0
+    if chunk:
+        yield start, chunk, size
 
 
 def _open(where, source):
