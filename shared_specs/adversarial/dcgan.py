@@ -46,7 +46,7 @@ def overlap(f, geometry):
     length, kernel, stride = map(int, geometry)
     return f.kernel_overlap(length=length, kernel=kernel, stride=stride)
 
-DCGAN, GAIN = {"*.bias": begins_at(0), "*.weight": begins_normal(0.02)}, begins_normal(0.02, mean=1.0)
+DCGAN, NEAR_ONE = {"*.bias": begins_at(0), "*.weight": begins_normal(0.02)}, begins_normal(0.02, mean=1.0)
 
 SPEC = (
     # Statistics of the batch.
@@ -203,7 +203,7 @@ SPEC = (
     Rejects("kernel_overlap", "stride 0", given(length=4, kernel=3, stride=0), blames="stride"),
     # The networks. Gains begin as draws about 1, as in Radford et al.; a batch is normalized together.
     Model("Generator", "two doublings", given(z=normal(5, 4)), sizes=dict(latent=4, shape=(2, 16, 12), width=2), steps=3,
-          initial={"layers.[036].weight": GAIN} | DCGAN, apart=False),
+          initial={"layers.[036].weight": NEAR_ONE} | DCGAN, apart=False),
     Model("Discriminator", "one halving", given(images=uniform(5, 3, 8, 8, low=-1.0)), sizes=dict(shape=(3, 8, 8), width=3),
-          steps=0, initial={"layers.3.weight": GAIN} | DCGAN, apart=False),
+          steps=0, initial={"layers.3.weight": NEAR_ONE} | DCGAN, apart=False),
 )  # fmt: skip
