@@ -1,4 +1,4 @@
-"""python -m shared_specs list | check | exercise | grade | export : what must hold of both wings, and of your own code.
+"""python -m shared_specs list | show | check | exercise | grade | export : what must hold of both wings, and of your own code.
 
 Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
 """
@@ -31,6 +31,18 @@ class List:
 
     json: bool = False
     """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show a topic's functions: formulas, rows, and the near misses that must be refused."""
+
+    topic: Annotated[str, tyro.conf.Positional]
+    """family/topic, or a unique part of it."""
+    only: str | None = None
+    """One function alone."""
+    debug: bool = False
+    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,7 @@ class Export:
 
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Exercise, tyro.conf.subcommand("exercise")]
     | Annotated[Grade, tyro.conf.subcommand("grade")]
@@ -135,7 +148,8 @@ def main(arguments=None):
     from shared_specs.implementation import Fault
 
     try:
-        return {List: _list, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}[type(command)](command)
+        runs = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
+        return runs[type(command)](command)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -180,6 +194,18 @@ def _list(command):
 
 def _state(topic):
     return "built" if topic.built else "planned"
+
+
+def _show(command):
+    from shared_specs.against import functions_of
+    from shared_specs.show import lines
+
+    topic = _one_topic(command.topic)
+    names = list(functions_of(topic))
+    if command.only is not None and command.only not in names:
+        raise UsageError(f"--only {command.only}: {topic} has no such function; there are {', '.join(names)}")
+    print("\n".join(lines(topic, load().topics[topic].title, command.only)))
+    return 0
 
 
 def _check(command):

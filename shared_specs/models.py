@@ -11,7 +11,7 @@ import numpy as np
 
 from shared_specs.bridge import to_torch_layout
 from shared_specs.initial import initial_outcomes
-from shared_specs.reference import WINGS, wing_function
+from shared_specs.reference import wing_function
 from shared_specs.tolerance import DRAWS, nudge, ratio, tolerances
 from shared_specs.training import training_outcomes
 
@@ -30,7 +30,7 @@ def compare_networks(topic, row, precision, practice=None):
     twin = _twin(topic, row, constants)
     start = generic(torch.parameters(network))
     if set(start) != set(twin.names):
-        yield "parameter names", np.inf, f"{sorted(set(start) ^ set(twin.names))} are not in both of {', '.join(WINGS.values())}"
+        yield "parameter names", np.inf, f"{sorted(set(start) ^ set(twin.names))} are not in both networks"
         return
     torch.load(network, start)
     inputs = tuple(arrays.values())

@@ -192,6 +192,68 @@ def kl_to_standard_normal(mean, log_var):
     assert code == 1 and report["edge"] == {"comparisons": 9, "failed": 6, "excused": False}
 
 
+def test_a_network_is_held_to_the_model_rows(against):
+    """Outputs, gradients and parameter names; a file without one says so."""
+    source = "from practice_torch.autoregressive.chain_rule import MaskedAutoencoder"
+    code, out, _ = against("autoregressive/chain_rule", source)
+    assert code == 0 and "all hold" in out, out
+    wrong = """
+class MaskedAutoencoder(MaskedAutoencoder):
+    def forward(self, x):
+        return super().forward(x) * 1.001
+"""
+    code, out, _ = against("autoregressive/chain_rule", source + wrong)
+    assert code == 1 and "MaskedAutoencoder (two hidden layers)" in out and "output 0" in out, out
+    names = "class MaskedAutoencoder(torch.nn.Linear):\n    def __init__(self, **sizes): super().__init__(5, 5)"
+    code, out, _ = against("autoregressive/chain_rule", f"import torch\n{names}")
+    assert code == 1 and "parameter names" in out, out
+
+
+def test_terms_of_the_comparison(against):
+    """Names of the user's own, constants, values alone, one precision, a memory limit: each does what it says, and is said."""
+    marginal = """
+import torch
+def marginal(x0, t, levels):
+    a = ({levels})[t]
+    return a.sqrt().reshape(-1, *[1] * (x0.ndim - 1)) * x0, torch.log1p(-a)
+"""
+    names = ("--rename", "forward_marginal=marginal", "--rename", "alpha_bar=levels", "--json")
+    constant = marginal.format(levels="levels.detach()")
+
+    def found(source, *more):
+        code, out, _ = against("diffusion/forward_process", source, *names, *more)
+        report = json.loads(out)
+        return code, {r["quantity"] for r in report["results"]}, {r["precision"] for r in report["results"]}, report["not_judged"]
+
+    code, quantities, _, _ = found(constant)
+    assert code == 1 and "gradient alpha_bar" in quantities
+    code, quantities, _, said = found(constant, "--without-gradient", "alpha_bar")
+    assert code == 0 and "gradient x0" in quantities and "gradient alpha_bar" not in quantities
+    assert "gradients of alpha_bar (--without-gradient)" in said
+    code, quantities, _, said = found(constant, "--values-only")
+    assert code == 0 and "value" in quantities and "gradient x0" not in quantities and "gradients (--values-only)" in said
+    code, _, precisions, said = found(marginal.format(levels="levels"), "--precision", "float32")
+    assert code == 0 and precisions == {"float32"} and "float64, bad input included" in said
+    greedy = marginal.format(levels="levels + 0 * torch.ones(2**28).sum()")
+    code, out, _ = against("diffusion/forward_process", greedy, *names, "--memory-mib", "256")
+    assert code == 1 and "memory" in json.loads(out)["results"][0]["message"]
+    assert found(marginal.format(levels="levels"), "--memory-mib", "256")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--rename", "nothing=q"), "--rename nothing=q: nothing is neither a function nor an argument of"),
+        (("--rename", "log_probs=q"), "has no function q, and none that takes q for log_probs"),
+        (("--without-gradient", "q"), "--without-gradient q: no such argument; there are log_probs"),
+    ],
+)
+def test_terms_that_nobody_knows(against, option, said):
+    """One line, exit code 2."""
+    code, _, err = against("maximum_likelihood", ENTROPY, *option)
+    assert code == 2 and said in err and err.startswith("error: ") and err.count("\n") == 1
+
+
 def test_nothing_compared_is_no_pass(against):
     """A file that offers nothing of what it names."""
     code, out, _ = against("maximum_likelihood", "def entropy(log_probs): raise NotImplementedError")

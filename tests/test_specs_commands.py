@@ -29,7 +29,7 @@ def run(capfd, *arguments):
     return code, out, err
 
 
-@pytest.mark.parametrize("verb", ["list", "check", "exercise", "grade", "export"])
+@pytest.mark.parametrize("verb", ["list", "show", "check", "exercise", "grade", "export"])
 def test_help(verb):
     """Every command explains itself, and quickly."""
     done = subprocess.run([sys.executable, "-m", "shared_specs", verb, "--help"], cwd=ROOT, capture_output=True, text=True)
@@ -54,6 +54,16 @@ def test_list_shows_what_is_built_and_what_is_planned(capfd):
     assert {n for row in topics.values() for n in row["lectures"]} == set(range(1, 57))
 
 
+def test_show_prints_formulas_rows_and_near_misses(capfd):
+    """Of every function of a topic, its laws and its networks; of one function alone."""
+    code, out, _ = run(capfd, "show", "latent/vae")
+    assert code == 0 and "1/2 sum_l [ mean^2 + e^log_var - 1 - log_var ]" in out and "near miss: forgets the half" in out
+    assert "negative_elbo(x, logits, mean, log_var)" in out and "the prior costs exactly nothing" in out
+    assert "VariationalAutoencoder, two hidden layers" in out and "[edge: a divergence" in out
+    code, out, _ = run(capfd, "show", "latent/vae", "--only", "negative_elbo")
+    assert code == 0 and "near miss: the ELBO itself" in out and "kl_to_standard_normal(mean" not in out and "laws" not in out
+
+
 def test_check_as_json(capfd):
     """Both precisions, every comparison, the verdict."""
     code, out, _ = run(capfd, "check", "maximum_likelihood", "--backend", "torch", "--json", "--jobs", "1")
@@ -71,6 +81,14 @@ def test_check_as_json(capfd):
         (("check", "preference/dpo"), "planned"),
         (("check", "--jobs", "-1"), "--jobs -1"),
         (("check", "--against", "x.py", "--backend", "jax"), "--against"),
+        *((("check", *option), f"{option[0]} needs --against") for option in (
+            ("--strict",), ("--rename", "q=query"), ("--precision", "float32"), ("--values-only",),
+            ("--without-gradient", "x"), ("--memory-mib", "64"))),
+        (("check", "latent/vae", "--against", "x.py", "--rename", "q"), "--rename q: give OURS=YOURS"),
+        (("check", "latent/vae", "--against", "x.py", "--rename", "q=a", "--rename", "q=b"), "q is renamed to a already"),
+        (("check", "latent/vae", "--against", "x.py", "--memory-mib", "0"), "--memory-mib 0: it must be positive"),
+        (("show", "vay"), "no topic"),
+        (("show", "18", "--only", "kl"), "--only kl: latent/vae has no such function; there are"),
         (("exercise", "1x"), "no topic"),
         ((), "which command?"),
         (("lst",), "did you mean list"),
