@@ -1,0 +1,345 @@
+"""What each experiment is to minimize, by functions that contracts hold: a function a topic, (experiment, batch, phase) -> loss.
+
+Draws are taken from the experiment's generator in the order in which its own forward takes them.
+"""
+
+import math
+
+import torch
+
+from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
+from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob, sequence_log_prob
+from practice_torch.autoregressive.wavenet import mu_law_encode
+from practice_torch.diffusion.forward_process import forward_sample
+from practice_torch.diffusion.parameterizations import convert_prediction, noise_from_velocity, velocity
+from practice_torch.diffusion.score_prediction import denoising_score_matching_loss, score_from_noise
+from practice_torch.diffusion.simple_loss import learned_variance_loss, simple_loss, squared_error
+from practice_torch.diffusion.training import min_snr_weight, timesteps_from_uniforms
+from practice_torch.diffusion.variational_diffusion import (
+    continuous_diffusion_loss,
+    linear_log_snr,
+    low_discrepancy_times,
+    reconstruction_log_prob,
+    variance_preserving_sample,
+)
+from practice_torch.foundations.f_divergence import _ROWS, f_divergence
+from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
+from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
+from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
+from practice_torch.latent.elbo import renyi_bound
+from practice_torch.latent.reparameterization import gumbel_softmax, leave_one_out_advantage, reparameterize
+from practice_torch.latent.vae import (
+    bernoulli_log_likelihood,
+    calibrated_gaussian_negative_log_likelihood,
+    gaussian_log_likelihood,
+    kl_to_standard_normal,
+)
+from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl, kl_per_dimension, linear_kl_weight
+from practice_torch.networks.fourier_features import fourier_features
+
+
+def normal(e, *shape):
+    return torch.randn(shape, generator=e.generator)
+
+
+def uniform(e, *shape):
+    return torch.rand(shape, generator=e.generator)
+
+
+# ---------------------------------------------------------------------------------------------------- foundations, adversarial
+
+
+def divergences(e, batch, phase):
+    """The sum of log (D_f - its least) of every row, of the Gaussians and the density on the cells."""
+    log_p, cells, total = e.log_probs[None], e.cells[:, None], 0.0
+    for k, (divergence, alpha) in enumerate(_ROWS):
+        log_q = gaussian_log_likelihood(cells, e.mean[k].expand_as(cells), 2 * e.log_std[k].expand_as(cells))
+        row = f_divergence(log_p, log_q.log_softmax(0)[None], divergence=divergence, alpha=alpha)
+        at_one = f_divergence(log_p, log_p, divergence=divergence, alpha=alpha)
+        total = total + (row - at_one).log().sum()
+    return total
+
+
+def bound_of_critic(e, batch, phase):
+    size = e.recipe.batch_size, e.recipe.dimension
+    noise = normal(e, 2, *size)
+    points = reparameterize(noise[0], e.mean.expand(size), e.log_var.expand(size)), noise[1]
+    critic_p, critic_q = (e.critic(x)[:, 0] for x in points)
+    if e.recipe.bound == "nwj":
+        return -variational_lower_bound(critic_p, critic_q, divergence="kl")
+    if e.recipe.normalizer_decay == 0:
+        return -donsker_varadhan_bound(critic_p, critic_q)
+    # the gradient of log E e^T, divided by the mean of e^T as it is followed over the batches
+    kept = e.recipe.normalizer_decay
+    followed = kept * e.log_normalizer.exp() + (1 - kept) * critic_q.exp().mean()
+    return critic_q.exp().mean() / followed.detach() - critic_p.mean()
+
+
+def f_gan(e, batch, phase):
+    def value(x):
+        return e.critic(x)[:, 0]
+
+    real, how = batch["point"], dict(divergence=e.recipe.divergence, alpha=e.recipe.alpha)
+    fakes = e.generator_network(normal(e, len(real), e.recipe.noise))
+    if phase == "critic":
+        return f_gan_critic_loss(value(real), value(fakes.detach()), **how).mean()
+    if e.recipe.generator_loss == "consistent":
+        return f_gan_generator_loss(value(fakes), **how).mean()
+    return f_gan_alternative_generator_loss(value(fakes), **how).mean()
+
+
+def _game(e, real, fakes, logits, phase):
+    if phase == "discriminator":
+        return discriminator_loss(logits(real), logits(fakes.detach()), real_target=e.recipe.real_target).mean()
+    minimax = e.recipe.generator_loss == "minimax"
+    return (minimax_generator_loss if minimax else non_saturating_generator_loss)(logits(fakes)).mean()
+
+
+def gan(e, batch, phase):
+    fakes = e.generator_network(normal(e, len(batch["point"]), e.recipe.noise))
+    return _game(e, batch["point"], fakes, lambda x: e.discriminator(x)[:, 0], phase)
+
+
+def dcgan(e, batch, phase):
+    if phase == "classifier":
+        return categorical_negative_log_likelihood(batch["label"], e.classifier(batch["image"].flatten(1))).mean()
+    fakes = e.generator_network(normal(e, len(batch["image"]), e.recipe.latent))
+    return _game(e, 2 * batch["image"] - 1, fakes, e.discriminator, phase)
+
+
+# ---------------------------------------------------------------------------------------------------- latent
+
+
+def _pixels(e, batch):
+    x = batch["image"].flatten(1)
+    match getattr(e.recipe, "pixels", "threshold"):
+        case "threshold":
+            return (x > e.recipe.threshold).to(x.dtype)
+        case "stochastic":
+            return torch.bernoulli(x, generator=e.generator)
+        case "real":
+            return x
+
+
+def _vae(e, batch):
+    """(log p(x | z), mean, log-variance): binary pixels are Bernoulli, real ones Gaussian about sigma(logits)."""
+    x = _pixels(e, batch)
+    mean, log_var = e.network.encode(x)
+    logits = e.network.decode(reparameterize(normal(e, *mean.shape), mean, log_var))
+    if e.recipe.pixels == "real":
+        return -calibrated_gaussian_negative_log_likelihood(x, logits.sigmoid()), mean, log_var
+    return bernoulli_log_likelihood(x, logits), mean, log_var
+
+
+def vae(e, batch, phase):
+    log_likelihood, mean, log_var = _vae(e, batch)
+    return (kl_to_standard_normal(mean, log_var) - log_likelihood).mean()
+
+
+def vae_training(e, batch, phase):
+    """The KL above its floor, of every latent's mean over the batch, with the step's weight."""
+    log_likelihood, mean, log_var = _vae(e, batch)
+    weight, recipe = 1.0, e.recipe
+    if recipe.kl_schedule == "linear":
+        weight = linear_kl_weight(e.step, warmup_steps=recipe.kl_warmup_steps)
+    if recipe.kl_schedule == "cyclical":
+        weight = cyclical_kl_weight(e.step, cycle_length=recipe.cycle_length, ramp_fraction=recipe.ramp_fraction)
+    rate = free_bits_kl(kl_per_dimension(mean, log_var).mean(0)[None], minimum=recipe.free_nats)
+    return (weight * rate).sum() - log_likelihood.mean()
+
+
+def several_draws(e, batch, phase):
+    x, draws = _pixels(e, batch), e.recipe.samples
+    mean, log_var = e.encoder(x).chunk(2, dim=1)
+    several = [part.repeat_interleave(draws, 0) for part in (x, mean, 10 * torch.tanh(log_var / 10))]
+    z = reparameterize(normal(e, len(several[0]), e.recipe.latent_dim), *several[1:])
+    prior = gaussian_log_likelihood(z, torch.zeros_like(z), torch.zeros_like(z))
+    log_joint = prior + bernoulli_log_likelihood(several[0], e.decoder(z))
+    log_q = gaussian_log_likelihood(z, *several[1:])
+    return -renyi_bound(log_joint.view(-1, draws), log_q.view(-1, draws), order=e.recipe.order).mean()
+
+
+def categorical_code(e, batch, phase):
+    """The decoder learns from the mean over codes; the encoder by the relaxation, or by weighted gradients of log q."""
+    x, recipe = _pixels(e, batch), e.recipe
+    logits = e.encoder(x).unflatten(1, (recipe.codes, recipe.categories))
+    log_q = logits.log_softmax(-1)
+    rate = (log_q.exp() * (log_q + math.log(recipe.categories))).sum((1, 2))
+
+    def log_likelihood(codes):
+        each = [bernoulli_log_likelihood(x, e.decoder(codes[:, s].flatten(1))) for s in range(recipe.samples)]
+        return torch.stack(each, 1)
+
+    if recipe.estimator == "relaxed":
+        temperature = recipe.first_temperature * (recipe.last_temperature / recipe.first_temperature) ** (e.step / recipe.steps)
+        repeated = logits.repeat_interleave(recipe.samples, 0)
+        codes = gumbel_softmax(uniform(e, *repeated.flatten(0, 1).shape), repeated.flatten(0, 1), temperature=temperature)
+        return (rate - log_likelihood(codes.view(len(x), recipe.samples, *logits.shape[1:])).mean(1)).mean()
+    index = torch.multinomial(log_q.exp().flatten(0, 1), recipe.samples, replacement=True, generator=e.generator)
+    codes = torch.nn.functional.one_hot(index, recipe.categories).unflatten(0, logits.shape[:2]).transpose(1, 2).to(x.dtype)
+    values = log_likelihood(codes)
+    weight = values if recipe.estimator == "score" else leave_one_out_advantage(values)
+    surrogate = values + weight.detach() * (codes * log_q[:, None]).sum((2, 3))
+    return (rate - surrogate.mean(1)).mean()
+
+
+# ---------------------------------------------------------------------------------------------------- diffusion
+
+
+def _rounded(e, batch):
+    last = e.recipe.num_levels - 1
+    return 2 * (batch["image"] * last).round() / last - 1
+
+
+def _any_level(e, x0):
+    return torch.randint(1, e.recipe.num_steps + 1, (len(x0),), generator=e.generator)
+
+
+def bound(e, batch, phase):
+    x0 = _rounded(e, batch)
+    t = _any_level(e, x0)
+
+    def denoise(x, t):
+        return e.network(fourier_features(x, e.recipe.frequencies), t)
+
+    return simple_loss(x0, t, normal(e, *x0.shape), denoise, e.alpha_bar).mean() / x0[0].numel()
+
+
+def hybrid(e, batch, phase):
+    """The simple loss, and a share of the bound, which moves the variance alone; its decoder, t = 1, has no step's variance."""
+    x0 = _rounded(e, batch)
+    t, noise = _any_level(e, x0), normal(e, *x0.shape)
+    x_t = forward_sample(x0, t, noise, e.alpha_bar)
+    noise_pred, v = e.network(fourier_features(x_t, e.recipe.frequencies), t).chunk(2, dim=1)
+    losses = squared_error(noise_pred, noise)
+    steps = learned_variance_loss(x0, x_t, t.clamp(min=2), noise_pred, v, e.alpha_bar) * (t > 1)
+    return (losses + e.recipe.bound_share * e.recipe.num_steps * steps).mean() / x0[0].numel()
+
+
+def weighted_prediction(e, batch, phase):
+    """min(SNR, limit) times the squared error of the data that the prediction means."""
+    x0 = 2 * batch["image"] - 1
+    t = _any_level(e, x0)
+    x_t = forward_sample(x0, t, normal(e, *x0.shape), e.alpha_bar)
+    found = convert_prediction(e.network(x_t, t), x_t, t, e.alpha_bar, source=e.recipe.prediction, target="x0")
+    level = e.alpha_bar[t]
+    weight = (level / (1 - level)).clamp(max=e.recipe.snr_limit)
+    return (weight * squared_error(found, x0)).mean() / x0[0].numel()
+
+
+def diffusion(e, batch, phase):
+    recipe = e.recipe
+    image = recipe.gain * batch["audio"] if recipe.modality == "audio" else 2 * batch["image"] - 1
+    of_level, of_label = uniform(e, 2, len(image))
+    t = timesteps_from_uniforms(of_level, num_steps=recipe.num_steps)
+    label = torch.where(of_label < recipe.drop_probability, len(e.classes), batch["label"])
+    if recipe.flip:
+        turned = -image if recipe.modality == "audio" else image.flip(-1)
+        image = torch.where(uniform(e, len(image), *[1] * (image.ndim - 1)) < 0.5, turned, image)
+    noise = normal(e, *image.shape)
+    wanted = {"noise": noise, "x0": image, "velocity": velocity(image, noise, t, e.alpha_bar)}[recipe.prediction]
+    losses = squared_error(e.network(forward_sample(image, t, noise, e.alpha_bar), t, label), wanted) / image[0].numel()
+    if recipe.snr_limit:
+        losses = losses * min_snr_weight(t, e.alpha_bar, gamma=recipe.snr_limit, prediction=recipe.prediction)
+    return losses.mean()
+
+
+def continuous(e, batch, phase):
+    """The bound in bits per dimension: KL of the last level to the normal, half the slope times the error, log p of the grid."""
+    index = (batch["image"] * (e.recipe.num_levels - 1)).round().long()
+    x0, (top, bottom) = torch.linspace(-1, 1, e.recipe.num_levels)[index], e.ends()
+    size = len(x0)
+    time = low_discrepancy_times(uniform(e), batch_size=size)
+    level = linear_log_snr(time, log_snr_max=top, log_snr_min=bottom)
+    z0 = variance_preserving_sample(x0, normal(e, *x0.shape), top.expand(size))
+    kept = bottom.sigmoid()
+    prior = kl_to_standard_normal(kept.sqrt() * x0.flatten(1), (1 - kept).log().expand(size, x0[0].numel()))
+    noise = normal(e, *x0.shape)
+    found = e.predictor(variance_preserving_sample(x0, noise, level), level)
+    steps = continuous_diffusion_loss(found, noise, (bottom - top).expand(size))
+    decoder = reconstruction_log_prob(z0, index, torch.linspace(-1, 1, e.recipe.num_levels), top.expand(size))
+    return (prior + steps - decoder).mean() / (x0[0].numel() * math.log(2))
+
+
+def score(e, batch, phase):
+    """The denoising loss of the score that the velocity means, in coordinates x_0 + sigma noise."""
+    x0 = batch["point"]
+    t = torch.randint(1, e.recipe.num_steps + 1, (len(x0),), generator=e.generator)
+    level = e.alpha_bar[t]
+
+    def score_fn(x, sigma):
+        shrink = level.sqrt()[:, None]
+        noise = noise_from_velocity(shrink * x, e.network((shrink * x).float(), t).to(x.dtype), t, e.alpha_bar)
+        return shrink * score_from_noise(noise, t, e.alpha_bar)
+
+    return denoising_score_matching_loss(x0, normal(e, *x0.shape), ((1 - level) / level).sqrt(), score_fn).mean()
+
+
+def guidance(e, batch, phase):
+    x0, label = 2 * batch["image"] - 1, batch["label"]
+    t = timesteps_from_uniforms(uniform(e, len(x0)), num_steps=e.recipe.num_steps)
+    noise = normal(e, *x0.shape)
+    if phase == "denoiser":
+        return simple_loss(x0, t, noise, e.denoiser, e.alpha_bar).mean() / x0[0].numel()
+    if phase == "clean":
+        return categorical_negative_log_likelihood(label, e.clean(x0, torch.zeros_like(t))).mean()
+    return categorical_negative_log_likelihood(label, e.noisy(forward_sample(x0, t, noise, e.alpha_bar), t)).mean()
+
+
+# ---------------------------------------------------------------------------------------------------- autoregressive
+
+
+def made(e, batch, phase):
+    x, k = _pixels(e, batch), 0
+    if e.recipe.orders > 1:
+        k = int(torch.randint(e.recipe.orders, (), generator=e.generator))
+    return -autoregressive_bernoulli_log_prob(x, e.network(x, k)).mean()
+
+
+def wavenet(e, batch, phase):
+    sound = batch["audio"][:, 0]
+    if e.recipe.loudness:
+        draws = uniform(e, 2, len(sound), 1)
+        gain = torch.minimum(((2 * draws[0] - 1) * e.recipe.loudness).exp(), 1 / sound.abs().amax(1, keepdim=True))
+        sound = (sound * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
+    codes = mu_law_encode(sound, levels=e.recipe.levels)
+    return _nats_per_token(e.network(codes, batch["label"] if e.classes else None), codes)
+
+
+def transduction(e, batch, phase):
+    source = batch["symbols"]
+    answer = source if e.recipe.task == "copy" else source.flip(-1)
+    return _nats_per_token(e.network(source, answer[:, :-1]), answer)
+
+
+def language(e, batch, phase):
+    network = e.network if phase == "train" else getattr(e, phase)
+    return _nats_per_token(network(batch["tokens"][:, :-1]), batch["tokens"][:, 1:])
+
+
+def positions(e, batch, phase):
+    """Windows of the trained length; the adapted scheme ends on longer ones, at a quarter of the angles."""
+    network, tokens, multiple = getattr(e, phase), batch["tokens"], 1
+    if phase == "adapted":
+        multiple = 4 if int(e.batches) >= round((1 - e.recipe.adapting) * e.recipe.steps) else 1
+        network.positions.scale = float(multiple)
+    seen, asked = (part.unflatten(1, (-1, multiple * e.recipe.context)).flatten(0, 1) for part in (tokens[:, :-1], tokens[:, 1:]))
+    return _nats_per_token(network(seen), asked)
+
+
+def _nats_per_token(logits, tokens):
+    return -sequence_log_prob(tokens, logits, None).mean() / tokens.shape[1]
+
+
+# A topic that counts (its phases move nothing) minimizes nothing, and is not here.
+OBJECTIVES = {
+    "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
+    "adversarial/gan": gan, "adversarial/dcgan": dcgan,
+    "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
+    "latent/reparameterization": categorical_code,
+    "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
+    "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
+    "diffusion/classifier_guidance": guidance,
+    "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
+    "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
+}  # fmt: skip

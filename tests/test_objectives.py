@@ -1,0 +1,240 @@
+"""Every option of every recipe, taken once: it changes what is built or trained, and what is trained is the stated objective."""
+
+import dataclasses
+import typing
+
+import pytest
+import torch
+
+from practice_torch.__main__ import _recipe_names
+from practice_torch.adversarial import gan
+from practice_torch.autoregressive import attention
+from practice_torch.diffusion import parameterizations, training
+from practice_torch.engine.experiment import phase_parameters
+from practice_torch.engine.recipe import AudioRecipe, Recipe
+from practice_torch.foundations import f_gan
+from practice_torch.latent import elbo, vae, vae_training
+from shared_specs.syllabus import load
+from tests import tiny
+from tests.objectives import OBJECTIVES
+
+STEPS = 2
+ENGINE = {field.name for kind in (Recipe, AudioRecipe) for field in dataclasses.fields(kind)}
+TOPICS = [topic.path for topic in load().built if _recipe_names(topic.path)]
+# Options that no recipe has and that are refused alone.
+TOGETHER = {
+    "foundations/f_gan": [dict(divergence="alpha", alpha=0.5), dict(divergence="alpha", alpha=2.0)],
+    "diffusion/training": [
+        dict(noise_schedule="linear", beta_end=0.3), dict(prediction="velocity", zero_terminal_snr=True), dict(snr_limit=5.0),
+        dict(attention_at=()),
+    ],
+    "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
+    "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
+}  # fmt: skip
+# A loss whose gradient is the objective's, but not its value.
+SURROGATES = {"foundations/variational_divergence", "latent/reparameterization"}
+# Its network computes in float32, whatever the experiment does.
+IN_FLOAT32 = {"diffusion/score_prediction"}
+# Options that no step reads: they are about the data, evaluations, previews and samples.
+ELSEWHERE = {
+    "foundations/variational_divergence": {"evaluation_draws"},
+    "foundations/f_gan": {"points"},
+    "adversarial/gan": {"points", "radius"},
+    "adversarial/dcgan": {"fakes"},
+    "latent/elbo": {"evaluation_samples"},
+    "latent/vae": {"samples"},
+    "latent/vae_training": {"samples"},
+    "diffusion/elbo": {"measured_images", "variance"},
+    "diffusion/simple_loss": {"measured_images", "variance"},
+    "diffusion/parameterizations": {"sampling_steps"},
+    "diffusion/variational_diffusion": {"sampling_steps"},
+    "diffusion/training": {"judged_samples", "judged_steps", "compared_samples", "num_levels"},
+    "diffusion/score_prediction": {"points", "shown_steps"},
+    "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
+}
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """Experiments are built, and draw, in float64."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def recipes(topic):
+    """The topic's recipes in small, each once."""
+    found = [tiny.small(tiny.module(topic).RECIPES[name]) for name in _recipe_names(topic)]
+    return [recipe for k, recipe in enumerate(found) if _own(recipe) not in map(_own, found[:k])]
+
+
+def words(recipe):
+    """{option: all of its words} of the options that are a choice between words."""
+    hints = {name: hint for name, hint in typing.get_type_hints(type(recipe)).items() if name in recipe.fields()}
+    found = {name: (False, True) if hint is bool else typing.get_args(hint) for name, hint in hints.items() if _is_choice(hint)}
+    return {name: each for name, each in found.items() if name not in ENGINE}
+
+
+def _is_choice(hint):
+    return hint is bool or typing.get_origin(hint) is typing.Literal
+
+
+def others(recipe, topic):
+    """(option, recipe): the recipe with every other word, one other number or size, and what must be changed together."""
+    for name, value in _own(recipe).items():
+        if name in words(recipe):
+            values = [word for word in words(recipe)[name] if word != value]
+            yield from ((name, other) for word in values if (other := _possibly(recipe, **{name: word})))
+            continue
+        match value:
+            case tuple():
+                values = [value + value[-1:], value[1:] + value[:1]]
+            case int():
+                values = [2 * value, value + 1, value - 1]
+            case float():
+                values = [2 * value, value / 2, 0.9 * value, 0.5]
+            case _:
+                continue
+        possible = [other for each in values if each != value and (other := _possibly(recipe, **{name: each}))]
+        yield from ((name, other) for other in possible[:1])
+    for changes in TOGETHER.get(topic, ()):
+        if other := _possibly(recipe, **changes):
+            yield from ((name, other) for name in changes)
+
+
+def _possibly(recipe, **changes):
+    """The recipe with these changes; None where it refuses them."""
+    try:
+        return dataclasses.replace(recipe, **changes)
+    except (ValueError, TypeError):
+        return None
+
+
+def trained(topic, recipe):
+    """What some steps make of the recipe: loss, gradient and state, phase by phase; each held to the objective."""
+    experiment, batch = tiny.built(topic, recipe)
+    twin, _ = tiny.built(topic, recipe)
+    draws = torch.Generator().manual_seed(2)
+    with torch.no_grad():  # away from where they begin: behind a zero nothing is seen
+        for parameter in experiment.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=draws)
+    seen = [[(phase.name, phase.times) for phase in experiment.phases]]
+    for step in range(STEPS):
+        for phase in experiment.phases:
+            twin.load_state_dict(experiment.state_dict())
+            twin.generator.set_state(experiment.generator.get_state())
+            torch.manual_seed(step)  # for dropout
+            loss, _ = experiment(batch, phase.name)
+            gradient = _gradient(loss, experiment, phase)
+            assert loss.isfinite() and all(part.isfinite().all() for part in gradient), (recipe, phase)
+            if phase.moves:
+                torch.manual_seed(step)
+                wanted = OBJECTIVES[topic](twin, batch, phase.name)
+                if topic not in SURROGATES:
+                    _close(loss.detach(), wanted.detach(), recipe, phase)
+                both = gradient, _gradient(wanted, twin, phase)
+                _close(*(torch.cat([part.flatten() for part in parts]) for parts in both), recipe, phase)
+            seen.append([loss.detach(), *gradient])
+    return [*seen, list(experiment.state_dict().values())]
+
+
+def _close(got, wanted, recipe, phase):
+    # a thousand roundings of float32, which experiments cast what a network gives to
+    error, scale = (got - wanted).abs().max(), wanted.abs().max().clamp(min=1e-9)
+    assert error <= 1e-4 * scale, f"{phase.name} of {_own(recipe)} is off by {float(error):.3g}, of {float(scale):.3g}"
+
+
+def _gradient(loss, experiment, phase):
+    moved = [parameter for _, parameter in phase_parameters(experiment, phase)]
+    return torch.autograd.grad(loss, moved, allow_unused=True, materialize_grads=True) if moved else ()
+
+
+def _own(recipe):
+    return {name: value for name, value in recipe.fields().items() if name not in ENGINE}
+
+
+def _differ(these, those):
+    """Whether two trainings differ in their order of play, in a shape or in a value."""
+    if these[0] != those[0] or list(map(len, these)) != list(map(len, those)):
+        return True
+    pairs = zip((a for part in these[1:] for a in part), (b for part in those[1:] for b in part), strict=True)
+    return any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_option_trains_its_objective_and_changes_something(topic):
+    """Of every recipe and every other value of every option: the loss and its gradient are those of the stated objective."""
+    if topic in IN_FLOAT32:
+        torch.set_default_dtype(torch.float32)
+    asked, changed, taken, seen = set(), set(), set(), []
+    for recipe in recipes(topic):
+        before, chosen = trained(topic, recipe), {name: getattr(recipe, name) for name in words(recipe)}
+        asked |= {name for name, value in _own(recipe).items() if value is not None and value != ()}
+        taken |= set(chosen.items())
+        if (type(recipe), chosen) in seen:  # its other options were taken with another recipe
+            continue
+        seen.append((type(recipe), chosen))
+        results = {}
+        for name, other in others(recipe, topic):
+            taken.add((name, getattr(other, name)))
+            key = repr(other)
+            results[key] = results.get(key) or trained(topic, other)
+            if _differ(before, results[key]):
+                changed.add(name)
+    assert {(name, word) for recipe in recipes(topic) for name, each in words(recipe).items() for word in each} <= taken
+    assert asked - changed == ELSEWHERE.get(topic, set())
+
+
+def _bernoulli_whatever_the_pixels(self, x, logits):
+    return vae.bernoulli_log_likelihood(x, logits)
+
+
+# (topic, options, where, name, what stands there instead)
+MISTAKES = {
+    "real pixels, Bernoulli loss": (
+        "latent/vae", dict(pixels="real"), vae.VaeExperiment, "_log_likelihood", _bernoulli_whatever_the_pixels
+    ),
+    "pixels averaged": (
+        "latent/vae", {}, vae, "bernoulli_log_likelihood",
+        lambda x, logits: -torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(-1),
+    ),
+    "no weight of the KL": (
+        "latent/vae_training", dict(kl_schedule="linear"), vae_training, "linear_kl_weight",
+        lambda steps, *, warmup_steps: torch.ones(1),
+    ),
+    "minimax for non-saturating": (
+        "adversarial/gan", {}, gan, "_GENERATOR_LOSSES", dict.fromkeys(("non_saturating", "minimax"), gan.minimax_generator_loss)
+    ),
+    "labels not smoothed": (
+        "adversarial/dcgan", dict(real_target=0.9), gan, "discriminator_loss",
+        lambda real, fake, *, real_target: OBJECTIVE_OF_ONE(real, fake, real_target=1.0),
+    ),
+    "the consistent loss for the alternative": (
+        "foundations/f_gan", {}, f_gan, "f_gan_alternative_generator_loss", f_gan.f_gan_generator_loss
+    ),
+    "noise for velocity": (
+        "diffusion/parameterizations", dict(prediction="velocity"), parameterizations, "velocity",
+        lambda x0, noise, t, alpha_bar: noise,
+    ),
+    "no weight of the levels": (
+        "diffusion/training", dict(snr_limit=5.0), training, "min_snr_weight",
+        lambda t, alpha_bar, *, gamma, prediction: torch.ones(len(t)),
+    ),
+    "the order of the bound left out": (
+        "latent/elbo", dict(order=0.5), elbo, "renyi_bound", lambda *pair, order: elbo.importance_weighted_bound(*pair)
+    ),
+    "reversed as copied": (
+        "autoregressive/attention", dict(task="reverse"), attention.TransductionExperiment, "_answer", lambda self, source: source
+    ),
+}  # fmt: skip
+OBJECTIVE_OF_ONE = gan.discriminator_loss
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_in_what_is_trained_is_refused(name, monkeypatch):
+    topic, options, owner, place, wrong = MISTAKES[name]
+    recipe = dataclasses.replace(tiny.small(next(iter(tiny.module(topic).RECIPES.values()))), **options)
+    trained(topic, recipe)
+    monkeypatch.setattr(owner, place, wrong)
+    with pytest.raises(AssertionError, match=" is off by "):
+        trained(topic, recipe)
