@@ -19,7 +19,8 @@ def attention_weights(query, key, mask, *, scale=None):
 
     mask: True where query i may look at key j, broadcast to [B, H, Tq, Tk]; None for everywhere.
 
-    Raises ValueError if the shapes do not fit, or if a query may look at no key.  Source: Vaswani et al. 2017, eq. 1.
+    Raises ValueError if the shapes do not fit, also that of mask, or if it leaves a query no key to look at.
+    Source: Vaswani et al. 2017, eq. 1.
     [B, H, Q, D], [B, H, K, D], [...] -> [B, H, Q, K]
     """
     require_rank(4, query=query, key=key)

@@ -60,7 +60,7 @@ def made_masks(input_order, hidden_degrees):
     Unit k of a hidden layer has a degree m_k in 1..D-1, input d has its place in the order, m_d in 1..D.
     Hidden layers: M_kj = [m_k >= m_j]. Output layer: M_dk = [m_d > m_k].
 
-    Raises ValueError if input_order is no permutation of 1..D or a degree is outside 1..max(1, D-1).
+    Raises ValueError if input_order is no permutation of 1..D or one of hidden_degrees is outside 1..max(1, D-1).
     Source: Germain et al. 2015, section 3.
     [D], ([...]) -> ([...])
     """
@@ -84,7 +84,7 @@ def made_logits(x, weights, biases, masks):
 
     h_i = relu((W_i * M_i) h_{i-1} + b_i), and no ReLU after the last layer.
 
-    Raises ValueError if there are not as many biases and masks as weights, or a layer's shapes do not fit.
+    Raises ValueError if there are not as many biases and masks as weights, or x or a layer's shapes do not fit.
     Source: Germain et al. 2015, section 3.
     [B, D], ([...]), ([...]), ([...]) -> [B, D]
     """

@@ -18,7 +18,7 @@ def adamw_step(
 
     p - learning_rate (m_hat / (sqrt(v_hat) + epsilon) + weight_decay p), m_hat and v_hat as in foundations' adam_update
 
-    Raises ValueError if the parameter has another shape, weight_decay < 0, or as adam_update does.
+    Raises ValueError if the parameter has another shape, weight_decay < 0, and as adam_update does.
     Source: Loshchilov & Hutter 2019, algorithm 2, with the learning rate as the schedule's multiplier, as torch has it.
     [P], [P], [P], [P] -> [P], [P], [P]
     """

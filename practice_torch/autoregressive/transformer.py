@@ -104,7 +104,8 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
 
     The head is the token embedding itself unless the parameters have an output_weight.
 
-    Raises ValueError for a token that is not in the vocabulary, more tokens than positions, or a missing parameter.
+    Raises ValueError for a token that is not in the vocabulary, more tokens than positions, a missing one of the parameters
+    (named), or a width that is no multiple of heads.
     Source: Radford et al. 2019, section 2.3; Press & Wolf 2017 for the tied head.
     [B, T], {[...]} -> [B, T, V]
     """
@@ -126,7 +127,8 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
 def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forward_width, tied):
     r"""Numbers in the parameters of decoder_logits: (V + L + 2) E + N (4 E^2 + 2 E F + F + 5 E), and V E more if not tied.
 
-    Raises ValueError unless all sizes are positive.  Source: by counting.
+    Raises ValueError unless vocabulary_size, context_length, width, layers and feed_forward_width are positive.
+    Source: by counting.
     -> []
     """
     sizes = {"vocabulary_size": vocabulary_size, "context_length": context_length, "width": width, "layers": layers}
@@ -142,7 +144,8 @@ def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_w
 
     Attention is counted densely, T by T, as it is computed without skipping what the mask hides.
 
-    Raises ValueError unless all sizes are positive.  Source: Kaplan et al. 2020, section 2.1, with the head.
+    Raises ValueError unless vocabulary_size, length, width, layers and feed_forward_width are positive.
+    Source: Kaplan et al. 2020, section 2.1, with the head.
     -> []
     """
     sizes = {"vocabulary_size": vocabulary_size, "length": length, "width": width, "layers": layers}

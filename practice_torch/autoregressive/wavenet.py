@@ -56,7 +56,8 @@ def mu_law_decode(codes, *, levels):
 def causal_convolution(x, weight, bias, *, dilation):
     r"""y_t = b + sum_j w_j x_(t - (k - 1 - j) d), x = 0 before its beginning: the last tap sees the present, none the future.
 
-    Raises ValueError if the shapes do not fit or dilation is less than 1.  Source: van den Oord et al. 2016, section 2.1.
+    Raises ValueError if the shapes do not fit, weight has no tap, or dilation is less than 1.
+    Source: van den Oord et al. 2016, section 2.1.
     [B, I, T], [O, I, K], [O] -> [B, O, T]
     """
     require_rank(3, x=x)
@@ -104,7 +105,8 @@ def convolution_step(x, queue, weight, bias, *, dilation):
 
     Returns y and the queue for the next step: the oldest input leaves, x joins. The first queue is zeros.
 
-    Raises ValueError if the shapes do not fit or dilation is less than 1.  Source: Paine et al. 2016.
+    Raises ValueError if the shapes do not fit, queue is not (K - 1) dilation long, or dilation is less than 1.
+    Source: Paine et al. 2016.
     [B, I], [B, I, Q], [O, I, K], [O] -> [B, O], [B, I, Q]
     """
     require_rank(2, x=x)

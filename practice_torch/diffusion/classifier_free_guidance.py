@@ -21,8 +21,8 @@ def drop_condition(condition, null_condition, uniforms, *, probability):
     r"""The null condition where u < probability, the condition elsewhere: one decision for each example.
 
     A condition may be a label, a vector, or a sequence of them.
-    Raises ValueError if the shapes do not fit, a uniform is outside [0, 1), or probability outside [0, 1].
-    Source: Ho & Salimans 2022, algorithm 1.
+    Raises ValueError if null_condition has not the shape of one condition, the other shapes do not fit, a uniform is outside
+    [0, 1), or probability outside [0, 1].  Source: Ho & Salimans 2022, algorithm 1.
     [B, ...], [...], [B] -> [B, ...]
     """
     given, wanted = list(null_condition.shape), list(condition.shape[1:])
@@ -72,7 +72,7 @@ def interval_scale(t, *, scale, low, high):
 def compose(conditionals, unconditional, scales):
     r"""u + sum_m scale_m (c_m - u): several conditions at once, each with its own weight, which may be negative.
 
-    Raises ValueError if the shapes do not fit.  Source: Liu et al. 2022.
+    Raises ValueError if the shapes of unconditional and conditionals do not fit.  Source: Liu et al. 2022.
     [M, B, ...], [B, ...], [M] -> [B, ...]
     """
     given, wanted = list(conditionals.shape), list(unconditional.shape)

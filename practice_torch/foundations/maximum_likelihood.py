@@ -46,7 +46,7 @@ def categorical_negative_log_likelihood(labels, logits):
 def entropy(log_probs):
     r"""H(p) = -sum_k p_k log p_k, in nats, with 0 log 0 = 0.
 
-    Raises ValueError if a row does not sum to one.  Source: Cover & Thomas, eq. 2.1.
+    Raises ValueError if a row of log_probs does not sum to one.  Source: Cover & Thomas, eq. 2.1.
     [B, K] -> [B]
     """
     require_rank(2, log_probs=log_probs)
@@ -57,7 +57,8 @@ def entropy(log_probs):
 def cross_entropy(log_probs_p, log_probs_q):
     r"""CE(p, q) = -sum_k p_k log q_k, in nats; +inf where q_k = 0 < p_k.
 
-    Raises ValueError if the shapes differ or a row does not sum to one.  Source: Cover & Thomas, ch. 2.
+    Raises ValueError if the shapes differ or a row of log_probs_p or log_probs_q does not sum to one.
+    Source: Cover & Thomas, ch. 2.
     [B, K], [B, K] -> [B]
     """
     _require_pair(log_probs_p, log_probs_q)
@@ -67,7 +68,8 @@ def cross_entropy(log_probs_p, log_probs_q):
 def kl_divergence(log_probs_p, log_probs_q):
     r"""KL(p || q) = sum_k p_k (log p_k - log q_k), in nats; +inf where q_k = 0 < p_k.
 
-    Raises ValueError if the shapes differ or a row does not sum to one.  Source: Cover & Thomas, eq. 2.26.
+    Raises ValueError if the shapes differ or a row of log_probs_p or log_probs_q does not sum to one.
+    Source: Cover & Thomas, eq. 2.26.
     [B, K], [B, K] -> [B]
     """
     _require_pair(log_probs_p, log_probs_q)

@@ -101,7 +101,7 @@ def calibrated_gaussian_negative_log_likelihood(x, mean):
 
     D/2 (log 2 pi + log mse + 1),  mse = 1/D sum_d (x - mean)^2
 
-    Raises ValueError if the shapes differ or an example is reconstructed exactly (its density is unbounded).
+    Raises ValueError if the shapes differ or an example is equal to its mean, reconstructed exactly (its density is unbounded).
     Source: Rybkin, Daniilidis & Levine 2021 (sigma-VAE).
     [B, D], [B, D] -> [B]
     """

@@ -43,8 +43,8 @@ def spherical_interpolation(start, end, fractions):
 
     [ sin((1 - t) w) start + sin(t w) end ] / sin w, with w the angle between them; linear where cos w > 1 - 1e-6
 
-    Raises ValueError if the shapes do not fit, a vector is zero, or the two are opposite (cos w < -1 + 1e-6): every great circle
-    through one then leads to the other.  Source: White 2016.
+    Raises ValueError if the shapes do not fit, a vector of start or end is zero, or the two are opposite (cos w < -1 + 1e-6):
+    every great circle through one then leads to the other.  Source: White 2016.
     [B, L], [B, L], [T] -> [B, T, L]
     """
     _require_path(start, end, fractions)

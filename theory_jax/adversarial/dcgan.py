@@ -34,8 +34,8 @@ def batch_normalize(x, scale, shift, *, epsilon=1e-5):
 def batch_normalize_inference(x, running_mean, running_variance, scale, shift, *, epsilon=1e-5):
     r"""scale (x - running_mean) / sqrt(running_variance + epsilon) + shift: the same map for every example, whoever is beside it.
 
-    Raises ValueError if x does not have four axes, another argument does not have its channels, or a variance is negative.
-    Source: Ioffe & Szegedy 2015, algorithm 2.
+    Raises ValueError if x does not have four axes, another argument does not have its channels, or an entry of running_variance
+    is negative.  Source: Ioffe & Szegedy 2015, algorithm 2.
     [B, C, H, W], [C], [C], [C], [C] -> [B, C, H, W]
     """
     _require_channels(x, running_mean=running_mean, running_variance=running_variance, scale=scale, shift=shift)
@@ -46,8 +46,8 @@ def batch_normalize_inference(x, running_mean, running_variance, scale, shift, *
 def update_running_statistics(x, running_mean, running_variance, *, momentum=0.1):
     r"""(1 - momentum) old + momentum new, of the mean and of the variance with 1/(N - 1), over the N = B H W values of a channel.
 
-    Raises ValueError if x does not have four axes, a statistic does not have its channels, a channel has one value, a variance is
-    negative or momentum is outside [0, 1].  Source: Ioffe & Szegedy 2015, algorithm 2.
+    Raises ValueError if x does not have four axes, a statistic does not have its channels, a channel has one value, an entry of
+    running_variance is negative, or momentum is outside [0, 1].  Source: Ioffe & Szegedy 2015, algorithm 2.
     [B, C, H, W], [C], [C] -> [C], [C]
     """
     _require_channels(x, running_mean=running_mean, running_variance=running_variance)

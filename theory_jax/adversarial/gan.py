@@ -71,7 +71,8 @@ def exact_value(log_probs_p, log_probs_q, logits):
 
     An outcome of probability 0 adds nothing, whatever its logit.
 
-    Raises ValueError if the shapes differ or a row does not sum to one.  Source: Goodfellow et al. 2014, eq. 1.
+    Raises ValueError if the shapes differ or a row of log_probs_p or log_probs_q does not sum to one.
+    Source: Goodfellow et al. 2014, eq. 1.
     [B, K], [B, K], [B, K] -> [B]
     """
     require_rank(2, log_probs_p=log_probs_p)
@@ -83,7 +84,8 @@ def exact_value(log_probs_p, log_probs_q, logits):
 def jensen_shannon_divergence(log_probs_p, log_probs_q):
     r"""1/2 KL(p || m) + 1/2 KL(q || m) with m = (p + q)/2, in nats: between 0 and log 2.
 
-    Raises ValueError if the shapes differ or a row does not sum to one.  Source: Lin 1991; Goodfellow et al. 2014, theorem 1.
+    Raises ValueError if the shapes differ or a row of log_probs_p or log_probs_q does not sum to one.
+    Source: Lin 1991; Goodfellow et al. 2014, theorem 1.
     [B, K], [B, K] -> [B]
     """
     return f_divergence(log_probs_p, log_probs_q, divergence="jensen_shannon")

@@ -22,7 +22,8 @@ def append_cache(cache_key, cache_value, key, value, *, position):
 
     A traced position is not checked, and dynamic_update_slice clamps one that is too large: it writes elsewhere, silently.
 
-    Raises ValueError if the rows do not fit into the cache.  Source: Shazeer 2019, section 2.4 (incremental decoding).
+    Raises ValueError if the rows do not fit into the cache, or position is negative or so large that they reach beyond its end.
+    Source: Shazeer 2019, section 2.4 (incremental decoding).
     [B, H, L, D], [B, H, L, D], [B, H, S, D], [B, H, S, D] -> [B, H, L, D], [B, H, L, D]
     """
     _require_fit("key", cache_key, key, position)
@@ -51,8 +52,8 @@ def cached_attention(query, cache_key, cache_value, *, position):
 def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, position, epsilon=1e-5):
     r"""decoder_logits of S tokens at position .. position+S-1, whose past is in the caches; returns (logits, (keys, values)).
 
-    Raises ValueError for caches that do not fit the tokens or the blocks, a position beyond the caches or the position
-    embeddings, or a token that is not in the vocabulary.  Source: Pope et al. 2022, section 2.1 (prefill and decode).
+    Raises ValueError for cache_keys or cache_values that do not fit the tokens or the blocks, a position beyond the caches or the
+    position embeddings, or a token that is not in the vocabulary.  Source: Pope et al. 2022, section 2.1 (prefill and decode).
     [B, S], [N, B, H, L, D], [N, B, H, L, D], {[...]} -> [B, S, V], [N, B, H, L, D], [N, B, H, L, D]
     """
     require_rank(2, tokens=tokens)
@@ -92,7 +93,8 @@ def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, 
 def cache_bytes(*, batch, layers, key_value_heads, head_width, length, element_bytes):
     r"""2 B N H_k D L b: keys and values of every layer, bytes.
 
-    Raises ValueError unless all are positive.  Source: Pope et al. 2022, section 3.3.
+    Raises ValueError unless batch, layers, key_value_heads, head_width, length and element_bytes are positive.
+    Source: Pope et al. 2022, section 3.3.
     -> []
     """
     sizes = {

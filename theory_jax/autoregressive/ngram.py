@@ -48,8 +48,8 @@ def additive_log_probs(counts, *, pseudo_count):
 def interpolated_log_probs(log_probs, log_weights):
     r"""log sum_k lambda_k p_k(w | the last k - 1 tokens): the k-th table of log_probs has k axes of length V, k = 1..n.
 
-    Raises ValueError if there is not one weight a table, a shape does not fit, or a table or the weights do not sum to 1.
-    Source: Jelinek & Mercer 1980.
+    Raises ValueError if log_weights is not one weight a table, a shape does not fit, or a table of log_probs or the weights do
+    not sum to 1.  Source: Jelinek & Mercer 1980.
     ([...]), [n] -> [...]
     """
     require_rank(1, log_weights=log_weights)
@@ -75,8 +75,8 @@ def interpolation_em_step(token_log_probs, log_weights):
 
     The reduction over N is inherent.
 
-    Raises ValueError if the shapes do not fit, the weights do not sum to 1, or a token has probability 0 under the mixture.
-    Source: Jelinek & Mercer 1980.
+    Raises ValueError if the shapes do not fit, the weights of log_weights do not sum to 1, or token_log_probs has no token or one
+    of probability 0 under the mixture.  Source: Jelinek & Mercer 1980.
     [N, n], [n] -> [n]
     """
     require_rank(2, token_log_probs=token_log_probs)
@@ -122,7 +122,8 @@ def kneser_ney_log_probs(counts, *, discount):
 def ngram_sequence_log_prob(tokens, log_probs):
     r"""sum over t >= n - 1 (counted from 0) of log p(x_t | x_{t-n+1}, ..., x_{t-1}), in nats, for a table with n axes.
 
-    Raises ValueError if a token is outside 0..V-1 or the table has no axis or unequal ones.  Source: Shannon 1948, section 3.
+    Raises ValueError if a token is outside 0..V-1 or the table log_probs has no axis or unequal ones.
+    Source: Shannon 1948, section 3.
     [B, T], [...] -> [B]
     """
     order = log_probs.ndim

@@ -20,8 +20,8 @@ def beam_expansion(scores, log_probs, *, width):
     Among equals the lowest k V + v comes first. Where there are fewer candidates than the width, all of them are returned:
     W = min(width, K V). A candidate of score -inf stays at -inf.
 
-    Raises ValueError if the shapes do not fit, width is below 1, a score is NaN or +inf, or a log-probability is positive.
-    Source: Graves 2012, section 2.5 and algorithm 1.
+    Raises ValueError if the shapes do not fit, width is below 1, one of the scores is NaN or +inf, or one of log_probs is
+    positive.  Source: Graves 2012, section 2.5 and algorithm 1.
     [B, K], [B, K, V] -> [B, W], [B, W], [B, W]
     """
     require_rank(2, scores=scores)
@@ -47,8 +47,8 @@ def beam_search(initial_log_probs, step_fn, *, width, length, end_token=None):
     K = min(width, V^length). A beam of score -inf stands for no sequence; its tokens have no meaning. Scores have the dtype of
     initial_log_probs.
 
-    Raises ValueError if a shape does not fit, width or length is below 1, end_token is outside 0..V-1, or a log-probability is
-    positive.  Source: Graves 2012, section 2.5 and algorithm 1.
+    Raises ValueError if a shape does not fit, width or length is below 1, end_token is outside 0..V-1, or a log-probability of
+    initial_log_probs or step_fn is positive.  Source: Graves 2012, section 2.5 and algorithm 1.
     [B, V] -> [B, K, L], [B, K]
     """
     _require_start(initial_log_probs, length)
@@ -74,7 +74,8 @@ def greedy_search(initial_log_probs, step_fn, *, length):
 
     step_fn: prefixes [B, t] -> log-probabilities of their next tokens, [B, V].
 
-    Raises ValueError if a shape does not fit, length is below 1, or a log-probability is positive.
+    Raises ValueError if a shape does not fit, length is below 1, or a log-probability of initial_log_probs or step_fn is
+    positive.
     [B, V] -> [B, L], [B]
     """
     _require_start(initial_log_probs, length)
@@ -96,7 +97,7 @@ def viterbi(initial_log_probs, transition_log_probs, *, length):
 
     Among equals the lowest state, at the end and at every step back.
 
-    Raises ValueError if a shape does not fit, length is below 1, or a log-probability is positive.
+    Raises ValueError if a shape does not fit, length is below 1, or one of initial_log_probs or transition_log_probs is positive.
     Source: Viterbi 1967; Rabiner 1989, section III.B.
     [B, V], [V, V] -> [B, L], [B]
     """
@@ -116,7 +117,8 @@ def viterbi(initial_log_probs, transition_log_probs, *, length):
 def length_normalized_score(log_prob, lengths, *, exponent):
     r"""log p / ((5 + n) / 6)^alpha: log p itself with alpha = 0; with alpha = 1 and many tokens six times their mean.
 
-    Raises ValueError if the shapes differ, a log-probability is positive or a length negative.  Source: Wu et al. 2016, eq. 14.
+    Raises ValueError if the shapes differ, an entry of log_prob is positive or a length negative.
+    Source: Wu et al. 2016, eq. 14.
     [B], [B] -> [B]
     """
     require_rank(1, log_prob=log_prob, lengths=lengths)

@@ -67,7 +67,7 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
 def corpus_cross_entropy(losses, mask):
     r"""sum_bt m_bt l_bt / sum_bt m_bt: the mean over the valid tokens of a batch, in nats a token. The reduction is inherent.
 
-    Raises ValueError if the shapes differ or no token is valid (not seen when traced: then the mean is NaN).
+    Raises ValueError if the shapes differ or mask has no valid token (not seen when traced: then the mean is NaN).
     Source: by linearity of the log-likelihood.
     [B, T], [B, T] -> []
     """

@@ -98,7 +98,8 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
 
     The head is the token embedding itself unless the parameters have an output_weight.
 
-    Raises ValueError for a token that is not in the vocabulary, more tokens than positions, or a missing parameter.
+    Raises ValueError for a token that is not in the vocabulary, more tokens than positions, a missing one of the parameters
+    (named), or a width that is no multiple of heads.
     Source: Radford et al. 2019, section 2.3; Press & Wolf 2017 for the tied head.
     [B, T], {[...]} -> [B, T, V]
     """
@@ -119,7 +120,8 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
 def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forward_width, tied):
     r"""Numbers in the parameters of decoder_logits: (V + L + 2) E + N (4 E^2 + 2 E F + F + 5 E), and V E more if not tied.
 
-    Raises ValueError unless all sizes are positive.  Source: by counting.
+    Raises ValueError unless vocabulary_size, context_length, width, layers and feed_forward_width are positive.
+    Source: by counting.
     -> []
     """
     _require_positive(
@@ -135,7 +137,8 @@ def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_w
 
     Attention is counted densely, T by T, as it is computed without skipping what the mask hides.
 
-    Raises ValueError unless all sizes are positive.  Source: Kaplan et al. 2020, section 2.1, with the head.
+    Raises ValueError unless vocabulary_size, length, width, layers and feed_forward_width are positive.
+    Source: Kaplan et al. 2020, section 2.1, with the head.
     -> []
     """
     _require_positive(

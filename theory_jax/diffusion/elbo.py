@@ -72,7 +72,7 @@ def discretized_gaussian_log_prob(x0, mean, log_var, *, num_levels=256):
     A cell reaches h = 1/(num_levels - 1) to both sides of its value, Phi((x + h - m)/s) - Phi((x - h - m)/s); the two outer cells
     are open-ended, so that the values' probabilities sum to one wherever the mean is.
 
-    Raises ValueError if the shapes differ, num_levels < 2, or x_0 is off the grid by more than 1e-4 of a cell.
+    Raises ValueError if the shapes differ, num_levels < 2, or x0 is off the grid by more than 1e-4 of a cell.
     Source: Ho et al. 2020, eq. 13.
     [B, ...], [B, ...], [B, ...] -> [B]
     """
@@ -93,8 +93,8 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
     Column 0 is -log p(x_0 | x_1), by discretized_gaussian_log_prob; column t-1, for t = 2..T, denoising_kl at x_t; column T
     prior_kl. x_t is made with noises[t-1]. denoise_fn(x, t) -> predicted noise, t: [B].
 
-    Raises ValueError if noises is not [T, *shape of x_0], and as the functions of the single terms do.
-    Source: Ho et al. 2020, eq. 5 and 13.
+    Raises ValueError if noises is not [T, *shape of x0], x0 is off the grid, alpha_bar is no schedule or 0 before its end,
+    variance is another word, or num_levels < 2.  Source: Ho et al. 2020, eq. 5 and 13.
     [B, ...], [T, B, ...], [T+1] -> [B, T+1]
     """
     require_schedule(alpha_bar)

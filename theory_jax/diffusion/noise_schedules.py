@@ -31,7 +31,7 @@ def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
     r"""alpha_bar of betas that rise linearly from beta_start to beta_end, both included.
 
     The defaults are meant for T = 1000; other T keep a_T only if the betas scale with 1000/T.
-    Raises ValueError unless num_steps >= 1 and both betas are in [0, 1].  Source: Ho et al. 2020, section 4.
+    Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Ho et al. 2020, section 4.
     -> [T+1]
     """
     _require_steps(num_steps)
@@ -42,7 +42,7 @@ def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
 def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
     r"""alpha_bar of betas whose square roots rise linearly from root(beta_start) to root(beta_end), both included.
 
-    Raises ValueError unless num_steps >= 1 and both betas are in [0, 1].  Source: Rombach et al. 2022.
+    Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Rombach et al. 2022.
     -> [T+1]
     """
     _require_steps(num_steps)
@@ -128,7 +128,7 @@ def shift_log_snr(alpha_bar, *, base_resolution, resolution):
 
     Written for the odds, which e^(lambda' - lambda) = (r0/r)^2 multiplies: a' = a k/(1 - a + a k), finite at both ends.
 
-    Raises ValueError for an alpha_bar outside [0, 1] or a resolution that is not positive.
+    Raises ValueError for an alpha_bar outside [0, 1] or a resolution or base_resolution that is not positive.
     Source: Hoogeboom, Heek & Salimans 2023.
     [...] -> [...]
     """

@@ -86,7 +86,8 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
 def mixture_log_prob(x, means, log_vars, log_weights):
     r"""log sum_k w_k N(x; m_k, e^l_k I), nats; one mixture for all x, or one for each.
 
-    Raises ValueError if the shapes do not fit, or the weights do not sum to one.  Source: Bishop 2006, section 2.3.9.
+    Raises ValueError if the shapes do not fit, or the weights of log_weights do not sum to one.
+    Source: Bishop 2006, section 2.3.9.
     [B, D], [..., K, D], [..., K], [K] -> [B]
     """
     return logsumexp(_log_joint(x, means, log_vars, log_weights)[0], axis=1)
@@ -95,7 +96,8 @@ def mixture_log_prob(x, means, log_vars, log_weights):
 def mixture_score(x, means, log_vars, log_weights):
     r"""grad_x log sum_k w_k N(x; m_k, e^l_k I) = sum_k p(k | x) (m_k - x) e^-l_k.
 
-    Raises ValueError if the shapes do not fit, or the weights do not sum to one.  Source: Song & Ermon 2019, section 3.2.
+    Raises ValueError if the shapes do not fit, or the weights of log_weights do not sum to one.
+    Source: Song & Ermon 2019, section 3.2.
     [B, D], [..., K, D], [..., K], [K] -> [B, D]
     """
     log_joint, away = _log_joint(x, means, log_vars, log_weights)

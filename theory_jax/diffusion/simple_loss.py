@@ -67,7 +67,8 @@ def variational_weight(t, alpha_bar, *, variance="large"):
 def variational_loss(x0, t, noise, denoise_fn, alpha_bar, *, variance="large"):
     r"""variational_weight times simple_loss: what the network can still lower of the ELBO's term L_(t-1), t >= 2; nats.
 
-    Raises ValueError as the two do.  Source: Ho et al. 2020, eq. 8 and 12.
+    Raises ValueError if the shapes differ, t is not an integer in 2..T, alpha_bar is no schedule, a_t = 0, or variance is another
+    word.  Source: Ho et al. 2020, eq. 8 and 12.
     [B, ...], [B], [B, ...], [T+1] -> [B]
     """
     weight = variational_weight(t, alpha_bar, variance=variance)

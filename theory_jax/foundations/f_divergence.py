@@ -50,7 +50,7 @@ def f_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
     0 f(0/0) = 0;  p_k = 0 < q_k gives q_k f(0);  q_k = 0 < p_k gives p_k f'(infinity). Where that is infinite, the result is
     the constant +inf, and its gradient is 0.
 
-    Raises ValueError as f_generator does, if the shapes differ, or if a row does not sum to one.
+    Raises ValueError as f_generator does, if the shapes differ, or if a row of log_probs_p or log_probs_q does not sum to one.
     Source: Csiszar 1967; Ali & Silvey 1966.
     [B, K], [B, K] -> [B]
     """
@@ -77,8 +77,8 @@ def f_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
 def push_through_channel(log_probs, log_channel):
     r"""log (p C)_m = log sum_k p_k C_km: the distribution of the output when p is sent through the channel C.
 
-    Raises ValueError if the number of rows of the channel is not the number of probabilities, or if a row of either does not
-    sum to one.  Source: Csiszar 1967.
+    Raises ValueError if the number of rows of log_channel is not the number of probabilities, or if a row of log_probs or
+    log_channel does not sum to one.  Source: Csiszar 1967.
     [B, K], [K, M] -> [B, M]
     """
     require_rank(2, log_probs=log_probs, log_channel=log_channel)

@@ -22,7 +22,8 @@ def jensen_gap(x, log_weights, convex_fn):
 
     convex_fn acts on each element. Points of weight zero do not count, wherever they lie.
 
-    Raises ValueError if the shapes differ, a row is empty, or a row of weights does not sum to one.  Source: Jensen 1906.
+    Raises ValueError if the shapes differ, a row of x is empty, or a row of log_weights does not sum to one.
+    Source: Jensen 1906.
     [B, K], [B, K] -> [B]
     """
     x, weights, mean = _weighted_mean(x, log_weights)
@@ -32,7 +33,7 @@ def jensen_gap(x, log_weights, convex_fn):
 def log_mean_exp(x):
     r"""log of (1/K) sum_k e^x_k, without overflow; -inf if every entry is.
 
-    Raises ValueError if a row is empty.  Source: Burda, Grosse & Salakhutdinov 2016 (there of importance weights).
+    Raises ValueError if a row of x is empty.  Source: Burda, Grosse & Salakhutdinov 2016 (there of importance weights).
     [B, K] -> [B]
     """
     require_rank(2, x=x)
@@ -45,7 +46,7 @@ def log_jensen_gap(log_x, log_weights):
 
     The constant +inf where some points of positive weight, but not all, are 0; and 0, as for any constant, where all are.
 
-    Raises ValueError if the shapes differ, a row is empty, or a row of weights does not sum to one.
+    Raises ValueError if the shapes differ, a row of log_x is empty, or a row of log_weights does not sum to one.
     Source: Boyd & Vandenberghe, Convex Optimization, 3.1.
     [B, K], [B, K] -> [B]
     """
@@ -76,8 +77,8 @@ def jensen_gap_bounds(x, log_weights, *, curvature_lower, curvature_upper):
 
     m = curvature_lower, M = curvature_upper, Var_w(x) = sum_k w_k (x_k - sum_j w_j x_j)^2. Returns (lower, upper).
 
-    Raises ValueError if the shapes differ, a row is empty, a row of weights does not sum to one, or m > M.
-    Source: Liao & Berg 2019, Sharpening Jensen's inequality.
+    Raises ValueError if the shapes differ, a row of x is empty, a row of log_weights does not sum to one, or curvature_lower <=
+    curvature_upper does not hold (for NaN, say).  Source: Liao & Berg 2019, Sharpening Jensen's inequality.
     [B, K], [B, K] -> [B], [B]
     """
     require(

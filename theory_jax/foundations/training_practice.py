@@ -20,7 +20,7 @@ def scale_to_range(x, *, minimum, maximum, low=-1.0, high=1.0):
 
     low + (high - low) (x - minimum) / (maximum - minimum)
 
-    Raises ValueError if x does not hold floating-point numbers, or either range is empty.
+    Raises ValueError if x does not hold floating-point numbers, or unless minimum < maximum and low < high.
     [B, ...] -> [B, ...]
     """
     require(jnp.issubdtype(jnp.result_type(x), jnp.floating), f"x holds {jnp.result_type(x)}; it must be floating point")
@@ -52,8 +52,8 @@ def adam_update(gradient, first_moment, second_moment, *, step, learning_rate, b
     m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,
     update = -learning_rate m_hat / (sqrt(v_hat) + epsilon),  m_hat = m / (1 - beta1^step),  v_hat = v / (1 - beta2^step)
 
-    Raises ValueError if the shapes differ, step < 1, a beta is outside [0, 1), epsilon < 0 or a second moment is negative.
-    Source: Kingma & Ba 2015, algorithm 1.
+    Raises ValueError if the shapes differ, step < 1, beta1 or beta2 is outside [0, 1), epsilon < 0 or an entry of second_moment
+    is negative.  Source: Kingma & Ba 2015, algorithm 1.
     [D], [D], [D] -> [D], [D], [D]
     """
     require_rank(1, gradient=gradient)

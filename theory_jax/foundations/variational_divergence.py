@@ -30,7 +30,7 @@ def variational_lower_bound(critic_p, critic_q, *, divergence, alpha=None):
     r"""mean T(x_p) - mean f*(T(x_q)), from samples x_p of p and x_q of q; -inf where a T(x_q) lies outside the domain of f*.
 
     An unbiased estimate of E_p T - E_q f*(T) <= D_f(p || q): the reduction is inherent, and the sample sizes may differ.
-    Raises ValueError for an empty sample, an unknown divergence or an alpha it does not take.
+    Raises ValueError for an empty sample critic_p or critic_q, an unknown divergence or an alpha it does not take.
     Source: Nguyen, Wainwright & Jordan 2010; Nowozin, Cseke & Tomioka 2016, eq. 4.
     [N], [M] -> []
     """
@@ -41,8 +41,8 @@ def variational_lower_bound(critic_p, critic_q, *, divergence, alpha=None):
 def donsker_varadhan_bound(critic_p, critic_q):
     r"""mean T(x_p) - log mean e^T(x_q), from samples x_p of p and x_q of q: a lower bound on KL(p || q) in the limit, nats.
 
-    The logarithm of a mean: biased upwards at every finite sample of q.  Raises ValueError for an empty sample.
-    Source: Donsker & Varadhan 1983; Belghazi et al. 2018, eq. 10.
+    The logarithm of a mean: biased upwards at every finite sample of q.  Raises ValueError for an empty sample critic_p or
+    critic_q.  Source: Donsker & Varadhan 1983; Belghazi et al. 2018, eq. 10.
     [N], [M] -> []
     """
     _require_samples(critic_p, critic_q)
@@ -52,8 +52,8 @@ def donsker_varadhan_bound(critic_p, critic_q):
 def exact_variational_bound(log_probs_p, log_probs_q, critic, *, divergence, alpha=None):
     r"""sum_k p_k T_k - q_k f*(T_k): E_p T - E_q f*(T) <= D_f(p || q) over a finite space; -inf where T leaves the domain of f*.
 
-    Raises ValueError if the shapes differ, a row does not sum to one, for an unknown divergence or an alpha it does not take.
-    Source: Nowozin et al. 2016, eq. 4.
+    Raises ValueError if the shapes differ, a row of log_probs_p or log_probs_q does not sum to one, for an unknown divergence or
+    an alpha it does not take.  Source: Nowozin et al. 2016, eq. 4.
     [B, K], [B, K], [B, K] -> [B]
     """
     _require_game(log_probs_p, log_probs_q, critic)
@@ -70,7 +70,8 @@ def variational_gap(log_probs_p, log_probs_q, critic, *, divergence, alpha=None)
     What the critic leaves on the table: the Bregman divergence of f* from the best critic to this one, averaged under q. It is
     computed as the difference on the right (step 3 below is their equality), which needs no T_opt where u is 0 or infinite.
 
-    Raises ValueError if the shapes differ, a row does not sum to one, for an unknown divergence or an alpha it does not take.
+    Raises ValueError if the shapes differ, a row of log_probs_p or log_probs_q does not sum to one, for an unknown divergence or
+    an alpha it does not take.
     Source: Nguyen, Wainwright & Jordan 2010, section II; Banerjee et al. 2005 for Bregman divergences.
     [B, K], [B, K], [B, K] -> [B]
     """
