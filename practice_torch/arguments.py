@@ -25,6 +25,26 @@ def require_same_shape(**arrays):
         )
 
 
+def is_integer(tensor):
+    """Whether the tensor holds integers, of whatever width; a mask holds none."""
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+
+
+def as_int64(tensor):
+    """Integers in int64, in which they are counted, compared and used as indices; anything else as it is.
+
+    In uint8 255 + 1 is 0, a comparison with 256 is one with 0, and torch takes an index for a mask.
+    """
+    return tensor.long() if is_integer(tensor) else tensor
+
+
+def require_integers(**arrays):
+    """Every named tensor holds integers."""
+    for name, array in arrays.items():
+        dtype = str(array.dtype).removeprefix("torch.")
+        require(is_integer(array), f"{name} has dtype {dtype}; it must be integers")
+
+
 def values_are_free(array):
     """Whether the values can be read without stopping an accelerator, a compiler or a vmap (also one around a grad)."""
     if array.device.type != "cpu" or torch.compiler.is_compiling():
@@ -36,9 +56,10 @@ def values_are_free(array):
 
 
 def require_values(name, array, holds, allowed):
-    """holds(array) is true everywhere; skipped where reading values is not free."""
+    """holds(array) is true everywhere, of integers in int64; skipped where reading values is not free."""
     if not values_are_free(array):
         return
+    array = as_int64(array)
     ok = torch.as_tensor(holds(array)).expand(array.shape)
     if not bool(ok.all()):
         index = tuple(torch.nonzero(~ok)[0].tolist())
@@ -72,8 +93,7 @@ def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
     require_schedule(alpha_bar)
     last = len(alpha_bar) - 1
     for name, t in timesteps.items():
-        whole = not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)
-        require(whole, f"{name} has dtype {str(t.dtype).removeprefix('torch.')}; it must be integers")
+        require_integers(**{name: t})
         require_rank(1, **{name: t})
         if x is not None:
             batch = list(x.shape[:1])

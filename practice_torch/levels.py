@@ -1,15 +1,18 @@
 """What the functions of diffusion do with a level: look it up, and bring it to the batch. Practice wing."""
 
+from practice_torch.arguments import as_int64
+
 
 def level_at(t, alpha_bar):
     """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
     slope, and gets none."""
-    return alpha_bar[t.long()].where(t > 0, 1.0)  # .long(), because torch reads uint8 as a mask
+    t = as_int64(t)
+    return alpha_bar[t].where(t > 0, 1.0)
 
 
 def beta_at(t, alpha_bar):
     """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
-    before = level_at(t - 1, alpha_bar)
+    before = level_at(as_int64(t) - 1, alpha_bar)
     return (before - level_at(t, alpha_bar)) / before
 
 

@@ -25,6 +25,7 @@ from shared_specs.reference import wing
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 from shared_specs.simplex import projected, projected_limit, simplex_paths
 from shared_specs.tolerance import nudge, ratio, tolerances, unit_roundoff
+from shared_specs.widths import narrowed, reruns
 
 MISSING = "missing"
 STANDARD_ERRORS = 5.0
@@ -76,19 +77,23 @@ def spec_of(topic):
     return rows
 
 
-def check_topic(topic, implementation: Implementation, rows=None):
+def check_topic(topic, implementation: Implementation, rows=None, *, widths=False):
     """Every row of a topic against one implementation, in its precision: a list of Results, never empty."""
-    return Checker(topic, implementation).run(spec_of(topic) if rows is None else rows)
+    return Checker(topic, implementation, widths=widths).run(spec_of(topic) if rows is None else rows)
 
 
 class Checker:
-    """The rows of one topic against one implementation, by the theory wing's reference unless another is given."""
+    """The rows of one topic against one implementation, by the theory wing's reference unless another is given.
 
-    def __init__(self, topic, implementation, reference=None):
+    widths: whether rows with integers are run once more in uint8, int16 and int32, as the wings' own must be.
+    """
+
+    def __init__(self, topic, implementation, reference=None, *, widths=False):
         self.topic = topic
         self.implementation = implementation
         self.reference = reference or _reference(topic)
         self.precision = implementation.precision
+        self.widths = widths and self.precision == "float64"  # integers know no precision: once is enough
 
     def run(self, rows):
         return [result for row in rows for result in self._row(row)]
@@ -157,6 +162,7 @@ class Checker:
         self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
+        yield from self._in_narrow_integers(row, asked.arguments, got, asked.wanted, asked.limits)
         if not with_gradients:
             return
         simplex = self._simplex(row, asked)
@@ -181,6 +187,11 @@ class Checker:
         to all of it.
         """
         return simplex_paths(row.given, asked.arguments) if getattr(self.implementation, "along_simplex", False) else []
+
+    def _in_narrow_integers(self, row, arguments, got, wanted, limits):
+        if self.widths:
+            for width, results in reruns(self._under_test(row), row.function, arguments, got):
+                yield f"value in {width}", *self._worst(results, wanted, limits)
 
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
@@ -280,6 +291,7 @@ class Checker:
             if self._worst(got, tuple(np.asarray(a, dtype=np.float64) for a in answers), limits)[0] <= 1:
                 message = f"{mistake}: {message}"
         yield "anchor", worst, message, self._is_loose(worst, wanted, limits)
+        yield from self._in_narrow_integers(row, arguments, got, wanted, limits)
 
     # ------------------------------------------------------------------------------------------------ Law
 
@@ -369,18 +381,22 @@ class Checker:
         if self.precision != "float64":
             return
         arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
+        yield "rejects", *self._refusal(row, arguments)
+        for width, narrow in narrowed(arguments) if self.widths else ():
+            yield f"rejects in {width}", *self._refusal(row, narrow)
+
+    def _refusal(self, row, arguments):
         try:
             self.implementation.eager.call(row.function, arguments)
         except ValueError as error:
             blames = row.argument if self.implementation.names_only_argument else row.blames.strip()
             blamed = re.search(rf"(?<!\w){re.escape(blames)}(?!\w)", str(error))
-            yield "rejects", 0.0 if blamed else np.inf, "" if blamed else f"the error does not name {blames}: {error}"
+            return 0.0 if blamed else np.inf, "" if blamed else f"the error does not name {blames}: {error}"
         except Fault:
             raise
         except Exception as error:
-            yield "rejects", np.inf, f"raised {type(error).__name__} instead of ValueError: {error}".splitlines()[0]
-        else:
-            yield "rejects", np.inf, f"accepted bad input ({row.case})"
+            return np.inf, f"raised {type(error).__name__} instead of ValueError: {error}".splitlines()[0]
+        return np.inf, f"accepted bad input ({row.case})"
 
     # ------------------------------------------------------------------------------------------------ comparing
 

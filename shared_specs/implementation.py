@@ -121,6 +121,10 @@ class Implementation:
         """The results as a user's call gives them, who compiles nothing: only there do a function's checks of values run."""
         return self.call(name, arguments)
 
+    def narrow_call(self, name, narrow, arguments, got):
+        """The results for `narrow`, the arguments with narrower integers; `got` are those of the arguments as they were."""
+        return self.call(name, narrow)
+
     def result_shapes(self, name, arguments):
         """(shape, whether it is floating) of every result."""
         return [(result.shape, is_floating(result)) for result in self.call(name, arguments)]

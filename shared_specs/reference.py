@@ -34,6 +34,7 @@ class Compiled(Implementation):
         self._pull_backs = {}
         self._jacobians = {}
         self._shapes = {}
+        self._programs = {}
 
     @property
     def eager(self):
@@ -52,6 +53,16 @@ class Compiled(Implementation):
         """
         self.result_shapes(name, arguments)
         return self.call(name, arguments) if compiled is None else compiled
+
+    def narrow_call(self, name, narrow, arguments, got):
+        """As any implementation's; where the two programs differ in nothing but the first conversion, without compiling."""
+        from shared_specs.backends.jax_program import program
+
+        function, natives = self._plain(name), self.eager._native
+        wide = (name, _identities(arguments))
+        if wide not in self._programs:
+            self._programs[wide] = program(function, natives(arguments))
+        return got if program(function, natives(narrow)) == self._programs[wide] else self.call(name, narrow)
 
     def value_and_vjp(self, name, arguments, paths, cotangents):
         """As any implementation's, in one compiled function a case."""
@@ -104,12 +115,16 @@ class Compiled(Implementation):
         """
         import jax
 
-        given = tuple((path, _identity(leaf)) for path, leaf in leaves(arguments))
+        given = _identities(arguments)
         if (name, given) not in self._shapes:
             function, closed_over = self._plain(name), self.eager._native(arguments)
             value = jax.eval_shape(lambda: function(**closed_over))
             self._shapes[name, given] = [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
         return self._shapes[name, given]
+
+
+def _identities(arguments):
+    return tuple((path, _identity(leaf)) for path, leaf in leaves(arguments))
 
 
 def _identity(leaf):

@@ -24,7 +24,7 @@ def _rows():
 
 @lru_cache(4)  # both wings and precisions of the topic at hand
 def _checker(topic, backend, precision):
-    return Checker(topic, wing(backend, topic, precision))
+    return Checker(topic, wing(backend, topic, precision), widths=True)
 
 
 @pytest.mark.parametrize(("topic", "row", "backend"), list(_rows()))

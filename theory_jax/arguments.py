@@ -28,12 +28,25 @@ def require_same_shape(**arrays):
         )
 
 
+def widened(array):
+    """Integers in JAX's default integer type, where sums and comparisons with a count do not wrap; anything else as it is."""
+    return jnp.asarray(array, int) if jnp.issubdtype(jnp.result_type(array), jnp.integer) else array
+
+
+def require_integers(**arrays):
+    """Every named array holds integers, of whatever width."""
+    for name, array in arrays.items():
+        dtype = jnp.result_type(array)
+        require(jnp.issubdtype(dtype, jnp.integer), f"{name} has dtype {dtype}; it must be integers")
+
+
 def require_values(name, array, holds, allowed):
-    """holds(array) is true everywhere; skipped for traced arrays, whose values do not exist yet."""
+    """holds(array) is true everywhere, of integers in int64; skipped for traced arrays, whose values do not exist yet."""
     if isinstance(array, jax.core.Tracer):
         return
     with jax.ensure_compile_time_eval():  # a constant that a jitted function closes over is read now, not traced
-        ok = holds(np.asarray(array))  # by NumPy, which has nothing to compile for each new shape
+        values = np.asarray(array)  # by NumPy, which has nothing to compile for each new shape
+        ok = holds(values.astype(np.int64) if values.dtype.kind in "iu" else values)
     if isinstance(ok, jax.core.Tracer):  # it is held against something traced
         return
     ok = np.broadcast_to(np.asarray(ok), np.shape(array))
@@ -70,7 +83,7 @@ def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
     require_schedule(alpha_bar)
     last = jnp.shape(alpha_bar)[0] - 1
     for name, t in timesteps.items():
-        require(jnp.issubdtype(jnp.result_type(t), jnp.integer), f"{name} has dtype {jnp.result_type(t)}; it must be integers")
+        require_integers(**{name: t})
         require_rank(1, **{name: t})
         if x is not None:
             given, batch = list(jnp.shape(t)), list(jnp.shape(x)[:1])

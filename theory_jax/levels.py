@@ -2,16 +2,19 @@
 
 import jax.numpy as jnp
 
+from theory_jax.arguments import widened
+
 
 def level_at(t, alpha_bar):
     """a_t of every example, [B], in the schedule's dtype. a_0 = 1 is a constant: 1 - a_0 = 0 has a root and a logarithm without
     slope, and gets none."""
+    t = widened(t)
     return jnp.where(t == 0, 1.0, jnp.take(alpha_bar, t, mode="clip"))  # the checks of t refuse what would have to be clipped
 
 
 def beta_at(t, alpha_bar):
     """beta_t = 1 - a_t/a_(t-1) of every example, [B], as one exact difference: 1 less a rounded ratio loses the small betas."""
-    before = level_at(t - 1, alpha_bar)
+    before = level_at(widened(t) - 1, alpha_bar)
     return (before - level_at(t, alpha_bar)) / before
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -29,6 +29,7 @@ def sequence_log_prob(tokens, logits, mask):
         logits.shape[:2] == tokens.shape,
         f"logits has shape {list(logits.shape)}; it must begin with the shape of tokens, {list(tokens.shape)}",
     )
+    tokens = as_int64(tokens)
     if mask is not None:
         require_same_shape(tokens=tokens, mask=mask)
         hidden = ~mask.bool()

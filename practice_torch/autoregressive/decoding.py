@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Figure, Text
 
 
@@ -99,7 +99,7 @@ def repetition_penalty(logits, tokens, *, penalty):
     require(0 < penalty < math.inf, f"penalty is {penalty}; it must be positive and finite")
     require_values("tokens", tokens, lambda tokens: (tokens >= 0) & (tokens <= last), f"a token of the vocabulary, 0..{last}")
     # scattered, not gathered and written back: a token that occurs twice is not penalized twice
-    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, tokens, True)
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, as_int64(tokens), True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 

@@ -6,7 +6,7 @@ The functions return new caches. Where speed matters, `DecoderTransformer.step` 
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_values
 from practice_torch.autoregressive.attention import causal_mask, scaled_dot_product_attention
 from practice_torch.autoregressive.normalization import layer_norm
 from practice_torch.autoregressive.transformer import feed_forward
@@ -69,7 +69,7 @@ def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, 
     def by_heads(x):
         return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
-    x, keys, values = functional.embedding(tokens, embedding) + places[position : position + steps], [], []
+    x, keys, values = functional.embedding(as_int64(tokens), embedding) + places[position : position + steps], [], []
     for cache_key, cache_value, p in zip(cache_keys, cache_values, blocks, strict=True):
         z = layer_norm(x, p["attention_norm_weight"], p["attention_norm_bias"], epsilon=epsilon)
         query, key, value = (by_heads(functional.linear(z, p[f"{name}_weight"])) for name in ("query", "key", "value"))

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from practice_torch.arguments import require, require_log_probs, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_log_probs, require_rank, require_values
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -139,6 +139,7 @@ def ngram_sequence_log_prob(tokens, log_probs):
 
 def _packed(windows, size):
     """Windows [..., n] as one number each, the first token the most significant digit."""
+    windows = as_int64(windows)
     number = windows[..., 0]
     for k in range(1, windows.shape[-1]):
         number = number * size + windows[..., k]

@@ -6,7 +6,7 @@ against it.
 
 import math
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 from practice_torch.foundations.training_practice import adam_update
 
 
@@ -62,5 +62,6 @@ def warmup_inverse_square_root(step, *, width, warmup_steps):
     require(width > 0, f"width is {width}; it must be positive")
     require(warmup_steps > 0, f"warmup_steps is {warmup_steps}; it must be positive")
     require_values("step", step, lambda s: s >= 1, "at least 1: steps are counted from 1")
+    step = as_int64(step)
     # s^(-1/2) is s s^(-3/2): both branches are s times a power, of the step or of the warm-up, whichever is later.
     return step * step.clamp(min=warmup_steps).pow(-1.5) / math.sqrt(width)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank
+from practice_torch.arguments import as_int64, require, require_integers, require_rank
 from practice_torch.autoregressive.attention import causal_mask
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
@@ -107,9 +107,9 @@ def relative_position_bucket(distance, *, buckets, maximum_distance):
     require(buckets >= 2, f"buckets is {buckets}; it must be at least 2")
     exact = buckets // 2
     require(maximum_distance > exact, f"maximum_distance is {maximum_distance}; it must be above {exact}, half the buckets")
-    _require_integers("distance", distance)
+    require_integers(distance=distance)
     first = [*range(1, exact + 1), *_logarithmic_starts(exact, buckets - exact, maximum_distance)]
-    return torch.bucketize(distance, torch.tensor(first, device=distance.device), right=True)
+    return torch.bucketize(as_int64(distance), torch.tensor(first, device=distance.device), right=True)
 
 
 def add_learned_positions(x, table, *, offset=0):
@@ -132,7 +132,7 @@ def _clocks(name, positions, width, base):
     """[..., width/2] angles in float64."""
     require(width >= 2 and width % 2 == 0, f"{name} is {width}; it must be even and at least 2")
     require(base > 0, f"base is {base}; it must be positive")
-    _require_integers("positions", positions)
+    require_integers(positions=positions)
     exponents = torch.arange(0, width, 2, dtype=torch.float64, device=positions.device) / -width
     return positions.to(torch.float64)[..., None] * torch.pow(base, exponents)
 
@@ -156,11 +156,6 @@ def _logarithmic_starts(exact, count, maximum):
             d += 1
         starts.append(d)
     return starts
-
-
-def _require_integers(name, tensor):
-    integers = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool)
-    require(integers, f"{name} holds {tensor.dtype}; it must hold integers")
 
 
 # The experiment: what becomes of a model beyond the length that it was trained on

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
@@ -49,7 +49,7 @@ def pair_counts(tokens, chunk, *, vocabulary_size):
     """
     _require_tokens(tokens, vocabulary_size)
     require_same_shape(tokens=tokens, chunk=chunk)
-    inside = chunk[1:] == chunk[:-1]
+    tokens, inside = as_int64(tokens), chunk[1:] == chunk[:-1]
     pairs = tokens[:-1] * vocabulary_size + tokens[1:]
     # an index of its own for what is no pair: a mask would make the shape depend on values
     counts = torch.bincount(torch.where(inside, pairs, vocabulary_size**2), minlength=vocabulary_size**2 + 1)
@@ -64,6 +64,7 @@ def merge_pair(tokens, chunk, *, pair, new_token):
     """
     _require_tokens(tokens)
     require_same_shape(tokens=tokens, chunk=chunk)
+    tokens, chunk = as_int64(tokens), as_int64(chunk)
     first, second = map(int, pair)
     hit = (tokens[:-1] == first) & (tokens[1:] == second) & (chunk[:-1] == chunk[1:])
     # hits in a row overlap (a pair aa in aaaa): of each run, every other one counts, from its first

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 
 
 def next_token_pairs(tokens, mask):
@@ -17,6 +17,7 @@ def next_token_pairs(tokens, mask):
     require_rank(2, tokens=tokens)
     steps = tokens.shape[1]
     require(steps >= 2, f"tokens has {steps} steps; it must have at least 2, one to predict the other from")
+    tokens = as_int64(tokens)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     if mask is None:
         return inputs, targets, torch.ones_like(targets, dtype=torch.bool)
@@ -41,6 +42,7 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
         f"logits has shape {list(logits.shape)}; it must begin with the shape of targets, {list(targets.shape)}",
     )
     require(0 <= label_smoothing <= 1, f"label_smoothing is {label_smoothing}; it must be in [0, 1]")
+    targets = as_int64(targets)
     if mask is not None:
         require_same_shape(targets=targets, mask=mask)
         hidden = ~mask.bool()

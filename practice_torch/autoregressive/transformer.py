@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_values
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
 from practice_torch.autoregressive.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
@@ -117,7 +117,7 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
     require(steps <= len(positions), f"tokens has {steps} steps; there are {len(positions)} positions")
     known = len(embedding)
     require_values("tokens", tokens, lambda a: (a >= 0) & (a < known), f"a token of the vocabulary, 0..{known - 1}")
-    x = functional.embedding(tokens, embedding) + positions[:steps]
+    x = functional.embedding(as_int64(tokens), embedding) + positions[:steps]
     mask = causal_mask(query_length=steps, key_length=steps).to(x.device)
     for block in blocks:
         x = decoder_block(x, block, mask, heads=heads, epsilon=epsilon, norm_position="pre")

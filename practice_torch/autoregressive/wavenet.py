@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_values
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.engine.artifacts import Audio
 from practice_torch.engine.experiment import Metric, Phase
@@ -48,7 +48,7 @@ def mu_law_decode(codes, *, levels):
     _require_levels(levels)
     mu = levels - 1
     require_values("codes", codes, lambda codes: (codes >= 0) & (codes <= mu), f"a code, 0..{mu}")
-    steps = 2 * codes - mu  # y in units of 1/mu: exact
+    steps = 2 * as_int64(codes) - mu  # y in units of 1/mu: exact
     magnitude = torch.expm1(steps.abs() * (math.log(levels) / mu)) / mu
     return steps.sign() * magnitude.clamp(max=1.0)  # without it the loudest code of some levels decodes to 1 + u
 

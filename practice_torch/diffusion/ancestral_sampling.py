@@ -5,6 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import (
+    as_int64,
     require,
     require_rank,
     require_same_shape,
@@ -64,7 +65,7 @@ def respaced_alpha_bar(alpha_bar, timesteps):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(len(timesteps) >= 1, "timesteps is empty; a chain has at least one step")
     require_values("timesteps", timesteps, lambda t: torch.diff(t, prepend=t[:1] - 1) > 0, "above the one before it")
-    return alpha_bar[torch.nn.functional.pad(timesteps.long(), (1, 0))]
+    return alpha_bar[torch.nn.functional.pad(as_int64(timesteps), (1, 0))]
 
 
 def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):

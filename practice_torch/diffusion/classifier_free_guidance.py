@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_integers, require_rank, require_same_shape, require_values
 from practice_torch.levels import per_example
 
 
@@ -32,7 +32,7 @@ def drop_condition(condition, null_condition, uniforms, *, probability):
     require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
     require(0 <= probability <= 1, f"probability is {probability}; it must be in [0, 1]")
     dropped = (uniforms < probability).reshape(-1, *[1] * (condition.ndim - 1))
-    return torch.where(dropped, null_condition, condition)
+    return torch.where(dropped, as_int64(null_condition), as_int64(condition))
 
 
 def rescale(guided, conditional, *, mix=0.7):
@@ -60,11 +60,11 @@ def interval_scale(t, *, scale, low, high):
     Raises ValueError if t is not [B] of integers from 1 on, or low > high.  Source: Kynkäänniemi et al. 2024.
     [B] -> [B]
     """
-    whole = not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)
-    require(whole, f"t has dtype {str(t.dtype).removeprefix('torch.')}; it must be integers")
+    require_integers(t=t)
     require_rank(1, t=t)
     require_values("t", t, lambda t: t >= 1, "at least 1")
     require(low <= high, f"low is {low}; it must not be above high, {high}")
+    t = as_int64(t)
     ones = torch.ones(t.shape, device=t.device)
     return ones.masked_fill((t > low) & (t <= high), scale)
 

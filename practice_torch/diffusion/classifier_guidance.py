@@ -11,7 +11,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+)
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
@@ -54,8 +62,7 @@ def classifier_gradient(x_t, labels, log_probs_fn):
     Source: Dhariwal & Nichol 2021, algorithm 1; Sohl-Dickstein et al. 2015, section 2.5.
     [B, ...], [B] -> [B, ...]
     """
-    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    require(whole, f"labels has dtype {str(labels.dtype).removeprefix('torch.')}; it must be integers")
+    require_integers(labels=labels)
     batch, given = len(x_t), list(labels.shape)
     require(given == [batch], f"labels has shape {given}; it must have one entry for each of the {batch} examples")
 
@@ -64,7 +71,7 @@ def classifier_gradient(x_t, labels, log_probs_fn):
         found = list(log_probs.shape)
         require(len(found) == 2 and found[0] == batch, f"log_probs_fn returned shape {found}; it must return [{batch}, K]")
         require_values("labels", labels, lambda y: (y >= 0) & (y < found[1]), f"a class in 0..{found[1] - 1}")
-        return log_probs.gather(1, labels[:, None].long()).sum()
+        return log_probs.gather(1, as_int64(labels)[:, None]).sum()
 
     return torch.func.grad(of_the_labels)(x_t)  # also under no_grad and inference_mode, where samplers run
 

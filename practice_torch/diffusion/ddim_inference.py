@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
+from practice_torch.arguments import as_int64, require, require_same_shape, require_timesteps, require_values
 from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
 from practice_torch.diffusion.ddim import _require_eta, _step
 from practice_torch.levels import level_at, per_example
@@ -45,6 +45,7 @@ def ddim_sample(x_T, noises, timesteps, denoise_fn, alpha_bar, *, eta=0.0, clip=
     [B, ...], [S, B, ...], [S], [T+1] -> [B, ...]
     """
     _require_path(timesteps, alpha_bar)
+    timesteps = as_int64(timesteps)
     _require_noises(x_T, noises, len(timesteps), "timesteps")
     _require_clip(clip)
     _require_eta(timesteps, _shifted(timesteps), alpha_bar, eta)
@@ -65,6 +66,7 @@ def ddim_invert(x0, timesteps, denoise_fn, alpha_bar):
     [B, ...], [S], [T+1] -> [B, ...]
     """
     _require_path(timesteps, alpha_bar)
+    timesteps = as_int64(timesteps)
     require(x0.ndim >= 1, "x0 has no axes; the first one is the batch")
     x = x0
     for level, departure in zip(timesteps.flip(0), _shifted(timesteps).flip(0), strict=True):

@@ -169,7 +169,7 @@ def _require_kind(**kinds):
 def _require_data_left(t, alpha_bar):
     allowed = "a step that leaves some of the data: alpha_bar is 0 there, and noise alone does not tell them"
     if values_are_free(alpha_bar):
-        require_values("t", t, lambda t: alpha_bar[t.long()] > 0, allowed)
+        require_values("t", t, lambda t: alpha_bar[t] > 0, allowed)
 
 
 # The experiment

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
+from practice_torch.arguments import as_int64, require, require_same_shape, require_timesteps, require_values
 from practice_torch.diffusion.elbo import (
     BOUND,
     BoundExperiment,
@@ -48,6 +48,7 @@ def simple_loss(x0, t, noise, denoise_fn, alpha_bar):
     [B, ...], [B], [B, ...], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, x0, t=t)
+    t = as_int64(t)
     return squared_error(denoise_fn(forward_sample(x0, t, noise, alpha_bar), t), noise)
 
 

@@ -11,7 +11,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values, values_are_free
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+    values_are_free,
+)
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.ddim_inference import ddim_invert, ddim_sample, spherical_interpolation
 from practice_torch.diffusion.elbo import _bits_by_term, prior_kl
@@ -65,6 +74,7 @@ def warmup_decay(step, *, decay):
     """
     require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
     require_values("step", step, lambda step: step >= 0, "at least 0")
+    step = as_int64(step)
     return ((1 + step) / (10 + step)).clamp(max=decay)
 
 
@@ -118,12 +128,11 @@ def importance_weighted_loss(losses, t, probabilities):
     """
     require_rank(1, losses=losses, probabilities=probabilities)
     count = len(probabilities)
-    whole = not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)
-    require(whole, f"t has dtype {str(t.dtype).removeprefix('torch.')}; it must be integers")
+    require_integers(t=t)
     require(t.shape == losses.shape, f"t has shape {list(t.shape)}; it must be {list(losses.shape)}, a level for every loss")
     require_values("t", t, lambda t: (t >= 1) & (t <= count), f"in 1..{count}")
     require_values("probabilities", probabilities.sum(), lambda total: (total - 1).abs() <= 1e-5, "1 in sum (shown)")
-    drawn = probabilities[t.long() - 1]
+    drawn = probabilities[as_int64(t) - 1]
     if values_are_free(drawn):
         require_values("probabilities[t]", drawn, lambda p: p > 0, "positive: what is never drawn cannot have been")
     return losses / (count * drawn).to(losses.dtype)

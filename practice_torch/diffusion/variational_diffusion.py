@@ -8,7 +8,15 @@ import torch
 from torch import nn
 from torch.nn.functional import logsigmoid, softplus
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values, values_are_free
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_values,
+    values_are_free,
+)
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -100,10 +108,9 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     _require_one_each(z0, log_snr_0=log_snr_0)
     require_rank(1, values=values)
     require(len(values) >= 2, f"values has {len(values)} entries; it must have at least 2 to choose from")
-    whole = not (x0_index.is_floating_point() or x0_index.is_complex() or x0_index.dtype == torch.bool)
-    require(whole, f"x0_index has dtype {str(x0_index.dtype).removeprefix('torch.')}; it must be integers")
+    require_integers(x0_index=x0_index)
     require_values("x0_index", x0_index, lambda i: (i >= 0) & (i < len(values)), f"in 0..{len(values) - 1}")
-    index = x0_index.long().unsqueeze(-1)
+    index = as_int64(x0_index).unsqueeze(-1)
     z, right = (z0 / per_example(_alpha(log_snr_0), z0)).unsqueeze(-1), values[index]
     # minus the log-odds of the right value against each: squares are taken of nothing, so nothing of e^lambda z^2 cancels
     log_odds = (right - values) * (z - (right + values) / 2) * per_example(log_snr_0.exp(), z)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_log_probs, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import ImageGrid, Text
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -23,7 +23,7 @@ def empirical_distribution(labels, *, num_categories):
     require_rank(1, labels=labels)
     require(labels.numel() > 0, "labels is empty; an empirical distribution needs at least one label")
     _require_labels(labels, num_categories)
-    counts = torch.bincount(labels, minlength=num_categories)
+    counts = torch.bincount(as_int64(labels), minlength=num_categories)
     return counts.to(torch.get_default_dtype()) / labels.numel()
 
 
@@ -40,7 +40,7 @@ def categorical_negative_log_likelihood(labels, logits):
         f"labels has {labels.shape[0]} entries; it must have one for each of the {logits.shape[0]} rows of logits",
     )
     _require_labels(labels, logits.shape[1])
-    return functional.cross_entropy(logits, labels, reduction="none")
+    return functional.cross_entropy(logits, as_int64(labels), reduction="none")
 
 
 def entropy(log_probs):

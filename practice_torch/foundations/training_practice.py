@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 
 
 def scale_to_range(x, *, minimum, maximum, low=-1.0, high=1.0):
@@ -100,6 +100,7 @@ def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor
     require(total_steps > warmup_steps, f"total_steps is {total_steps}; it must exceed warmup_steps, which is {warmup_steps}")
     require(0 <= floor <= peak, f"floor is {floor}; it must be in [0, peak], and peak is {peak}")
     require_values("steps", steps, lambda s: s >= 0, "at least 0")
+    steps = as_int64(steps)
     down = ((steps - warmup_steps) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
     left = ((total_steps - steps) / (total_steps - warmup_steps)).clamp(0.0, 1.0)
     # The lower half of the cosine is written from the floor up: 1 + cos(pi r) loses its digits where it nears 0.

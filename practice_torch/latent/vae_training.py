@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
@@ -38,7 +38,7 @@ def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
     require(cycle_length >= 1, f"cycle_length is {cycle_length}; it must be at least 1")
     require(0 < ramp_fraction <= 1, f"ramp_fraction is {ramp_fraction}; it must be within (0, 1]")
     # The remainder is taken of the count itself, where it is exact; of step / cycle_length it would drift with the step.
-    position = torch.remainder(steps, cycle_length)
+    position = torch.remainder(as_int64(steps), cycle_length)
     return (position / (cycle_length * ramp_fraction)).clamp(max=1)
 
 

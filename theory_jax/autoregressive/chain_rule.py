@@ -14,7 +14,7 @@ from flax import nnx
 from jax.scipy.special import logsumexp
 from scipy.optimize import minimize
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -37,7 +37,7 @@ def sequence_log_prob(tokens, logits, mask):
     require_same_shape(tokens=tokens, mask=mask)
     mask = mask.astype(bool)
     vocabulary_size = logits.shape[2]
-    tokens = jnp.where(mask, tokens, 0)
+    tokens = jnp.where(mask, widened(tokens), 0)
     require_values(
         "tokens", tokens, lambda a: (a >= 0) & (a < vocabulary_size), f"a token of the vocabulary, 0..{vocabulary_size - 1}"
     )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import entropy, kl_divergence
 
@@ -96,7 +96,7 @@ def repetition_penalty(logits, tokens, *, penalty):
     require(tokens.shape[0] == rows, f"tokens has {tokens.shape[0]} rows; it must have one for each of the {rows} of logits")
     require(0 < penalty < math.inf, f"penalty is {penalty}; it must be positive and finite")
     require_values("tokens", tokens, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
-    seen = jnp.any(tokens[:, :, None] == jnp.arange(size), axis=1)
+    seen = jnp.any(widened(tokens)[:, :, None] == jnp.arange(size), axis=1)
     return jnp.where(seen, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import sympy
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_rank, require_values, widened
 from theory_jax.autoregressive.attention import causal_padding_mask, scaled_dot_product_attention
 from theory_jax.autoregressive.normalization import layer_norm, pre_norm_residual
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
@@ -67,7 +67,7 @@ def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, 
     _require_room(position, steps, len(places), "position embeddings")
     require_values("tokens", tokens, lambda a: (a >= 0) & (a < vocabulary), f"a token of the vocabulary, 0..{vocabulary - 1}")
 
-    x = embedding[tokens] + jax.lax.dynamic_slice_in_dim(places, position, steps)
+    x = embedding[widened(tokens)] + jax.lax.dynamic_slice_in_dim(places, position, steps)
     caches = []
     for layer, p in enumerate(blocks):
 

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from jax.scipy.special import logsumexp
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_values
+from theory_jax.arguments import require, require_log_probs, require_rank, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -24,7 +24,7 @@ def ngram_counts(tokens, *, order, vocabulary_size):
     _require_tokens(tokens, vocabulary_size)
     require(order >= 1, f"order is {order}; it must be at least 1")
     windows = max(tokens.shape[1] - order + 1, 0)
-    index = tuple(tokens[:, k : k + windows] for k in range(order))
+    index = tuple(widened(tokens)[:, k : k + windows] for k in range(order))
     return jnp.zeros((vocabulary_size,) * order, int).at[index].add(1)
 
 
@@ -132,7 +132,7 @@ def ngram_sequence_log_prob(tokens, log_probs):
     require(log_probs.shape == (size,) * order, f"log_probs has shape {list(log_probs.shape)}; its axes must be equally long")
     _require_tokens(tokens, size)
     windows = max(tokens.shape[1] - order + 1, 0)
-    return jnp.sum(log_probs[tuple(tokens[:, k : k + windows] for k in range(order))], axis=1)
+    return jnp.sum(log_probs[tuple(widened(tokens)[:, k : k + windows] for k in range(order))], axis=1)
 
 
 def _floating(counts):

@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.autoregressive.training import corpus_cross_entropy, token_cross_entropy
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.training_practice import adam_update
@@ -64,6 +64,7 @@ def warmup_inverse_square_root(step, *, width, warmup_steps):
     require(width > 0, f"width is {width}; it must be positive")
     require(warmup_steps > 0, f"warmup_steps is {warmup_steps}; it must be positive")
     require_values("step", step, lambda s: s >= 1, "at least 1: steps are counted from 1")
+    step = widened(step)
     return jnp.minimum(step**-0.5, step * float(warmup_steps) ** -1.5) / math.sqrt(width)
 
 

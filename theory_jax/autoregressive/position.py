@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.arguments import require, require_rank
+from theory_jax.arguments import require, require_integers, require_rank, widened
 from theory_jax.autoregressive.attention import attention_weights, causal_mask, scaled_dot_product_attention
 from theory_jax.derivation import Derivation
 
@@ -105,13 +105,14 @@ def relative_position_bucket(distance, *, buckets, maximum_distance):
     require(buckets >= 2, f"buckets is {buckets}; it must be at least 2")
     exact = buckets // 2
     require(maximum_distance > exact, f"maximum_distance is {maximum_distance}; it must be above {exact}, half the buckets")
-    _require_integers("distance", distance)
+    require_integers(distance=distance)
     logarithmic = buckets - exact
     # d/e >= (M/e)^(k/L) says d^L >= M^k e^(L-k), which integers decide exactly; a rounded logarithm misplaces whole powers.
     starts = [
         bisect_left(range(maximum_distance), maximum_distance**k * exact ** (logarithmic - k), key=lambda d: d**logarithmic)
         for k in range(1, logarithmic)
     ]
+    distance = widened(distance)
     near = jnp.clip(distance, 0, exact)
     return near + jnp.sum(jnp.expand_dims(distance, -1) >= jnp.array(starts, dtype=int), axis=-1)
 
@@ -136,14 +137,9 @@ def _clocks(name, positions, width, base):
     """[..., width/2] angles, in the default precision: their integers carry none."""
     require(width >= 2 and width % 2 == 0, f"{name} is {width}; it must be even and at least 2")
     require(base > 0, f"base is {base}; it must be positive")
-    _require_integers("positions", positions)
+    require_integers(positions=positions)
     frequencies = base ** (-np.arange(0, width, 2) / width)
-    return jnp.multiply(jnp.expand_dims(positions, -1), frequencies)
-
-
-def _require_integers(name, array):
-    dtype = jnp.result_type(array)
-    require(jnp.issubdtype(dtype, jnp.integer), f"{name} holds {dtype}; it must hold integers")
+    return jnp.multiply(jnp.expand_dims(widened(positions), -1), frequencies)
 
 
 def _require_layout(layout):

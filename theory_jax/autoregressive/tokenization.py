@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -35,7 +35,7 @@ def pair_counts(tokens, chunk, *, vocabulary_size):
     """
     _require_tokens(tokens, chunk)
     require_values("tokens", tokens, lambda a: a < vocabulary_size, f"a token of the vocabulary, 0..{vocabulary_size - 1}")
-    return _pair_counts(tokens, chunk, vocabulary_size)
+    return _pair_counts(widened(tokens), widened(chunk), vocabulary_size)
 
 
 def merge_pair(tokens, chunk, *, pair, new_token):
@@ -45,7 +45,7 @@ def merge_pair(tokens, chunk, *, pair, new_token):
     [N], [N] -> [M], [M]
     """
     _require_tokens(tokens, chunk)
-    merged, chunks = _merge(tokens, chunk, *pair, new_token)
+    merged, chunks = _merge(widened(tokens), widened(chunk), *pair, new_token)
     there = np.asarray(merged) >= 0
     return _cut(merged, there), _cut(chunks, there)
 
@@ -95,7 +95,8 @@ def decode_byte_pairs(tokens, merges):
     known = 256 + len(merges)
     require_values("tokens", tokens, lambda a: a < known, f"a token of the table, 0..{known - 1}")
     if len(merges) == 0:
-        return jnp.asarray(tokens, int)
+        return widened(tokens)
+    tokens, merges = widened(tokens), widened(merges)
     sizes = _sizes(merges)
     return _expand(tokens, merges, sizes, int(jnp.sum(sizes[tokens])))
 

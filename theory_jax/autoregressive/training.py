@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.autoregressive.chain_rule import sequence_log_prob
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import entropy, kl_divergence
@@ -29,7 +29,7 @@ def next_token_pairs(tokens, mask):
     if mask is None:
         mask = jnp.ones(tokens.shape, bool)
     require_same_shape(tokens=tokens, mask=mask)
-    valid = mask.astype(bool)
+    tokens, valid = widened(tokens), mask.astype(bool)
     return tokens[:, :-1], tokens[:, 1:], jnp.logical_and(valid[:, :-1], valid[:, 1:])
 
 
@@ -52,7 +52,7 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     require_same_shape(targets=targets, mask=mask)
     mask = mask.astype(bool)
     vocabulary_size = logits.shape[2]
-    targets = jnp.where(mask, targets, 0)
+    targets = jnp.where(mask, widened(targets), 0)
     require_values(
         "targets", targets, lambda a: (a >= 0) & (a < vocabulary_size), f"a token of the vocabulary, 0..{vocabulary_size - 1}"
     )

@@ -12,7 +12,7 @@ import sympy
 from flax import nnx
 from jax.scipy.special import erf
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_rank, require_values, widened
 from theory_jax.autoregressive.attention import causal_mask, multi_head_attention
 from theory_jax.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
 from theory_jax.derivation import Derivation
@@ -109,7 +109,7 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
     steps = tokens.shape[1]
     require(steps <= length, f"tokens has {steps} steps; there are {length} positions")
     require_values("tokens", tokens, lambda a: (a >= 0) & (a < vocabulary), f"a token of the vocabulary, 0..{vocabulary - 1}")
-    x = p["token_embedding"][tokens] + p["position_embedding"][:steps]
+    x = p["token_embedding"][widened(tokens)] + p["position_embedding"][:steps]
     mask = causal_mask(query_length=steps, key_length=steps)
     for block in p["blocks"]:
         x = decoder_block(x, block, mask, heads=heads, epsilon=epsilon, norm_position="pre")

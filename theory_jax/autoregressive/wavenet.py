@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_rank, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -46,7 +46,7 @@ def mu_law_decode(codes, *, levels):
     _require_levels(levels)
     mu = levels - 1
     require_values("codes", codes, lambda a: (a >= 0) & (a <= mu), f"a code, 0..{mu}")
-    odd = 2 * codes - mu  # y mu, a whole number; dividing it first would round once more, before the exponential
+    odd = 2 * widened(codes) - mu  # y mu, a whole number; dividing it first would round once more, before the exponential
     size = jnp.expm1(jnp.abs(odd) * (math.log(levels) / mu)) / mu
     return jnp.sign(odd) * jnp.minimum(size, 1.0)  # rounding may leave the interval that the encoder takes
 

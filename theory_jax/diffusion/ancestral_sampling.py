@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_schedule, require_timesteps, require_values
+from theory_jax.arguments import (
+    require,
+    require_rank,
+    require_same_shape,
+    require_schedule,
+    require_timesteps,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_from, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
@@ -80,7 +88,7 @@ def respaced_alpha_bar(alpha_bar, timesteps):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(jnp.shape(timesteps)[0] >= 1, "timesteps is empty; a chain has at least one step")
     require_values("timesteps", timesteps, lambda t: np.append(True, t[1:] > t[:-1]), "above the one before it")
-    return jnp.concatenate([alpha_bar[:1], jnp.take(alpha_bar, timesteps, mode="clip")])
+    return jnp.concatenate([alpha_bar[:1], jnp.take(alpha_bar, widened(timesteps), mode="clip")])
 
 
 def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
@@ -135,6 +143,7 @@ def _noised_variance(c, a):
 
 def _deviation(t, alpha_bar, variance):
     """sigma_t, [B]: the root of beta_t or of beta~_t, and 0 at t = 1, where it has no slope either."""
+    t = widened(t)
     first = t == 1
     squared = beta_at(t, alpha_bar)
     if variance == "small":

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_integers, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_noise
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
@@ -42,7 +42,7 @@ def drop_condition(condition, null_condition, uniforms, *, probability):
     require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
     require(0 <= probability <= 1, f"probability is {probability}; it must be in [0, 1]")
     dropped = jnp.expand_dims(uniforms < probability, tuple(range(1, jnp.ndim(condition))))
-    return jnp.where(dropped, null_condition, condition)
+    return jnp.where(dropped, widened(null_condition), widened(condition))
 
 
 def rescale(guided, conditional, *, mix=0.7):
@@ -68,10 +68,11 @@ def interval_scale(t, *, scale, low, high):
     Raises ValueError if t is not [B] of integers from 1 on, or low > high.  Source: Kynkäänniemi et al. 2024.
     [B] -> [B]
     """
-    require(jnp.issubdtype(jnp.result_type(t), jnp.integer), f"t has dtype {jnp.result_type(t)}; it must be integers")
+    require_integers(t=t)
     require_rank(1, t=t)
     require_values("t", t, lambda t: t >= 1, "at least 1")
     require(low <= high, f"low is {low}; it must not be above high, {high}")
+    t = widened(t)
     return jnp.where((t > low) & (t <= high), float(scale), 1.0)
 
 

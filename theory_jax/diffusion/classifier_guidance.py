@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import (
+    require,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+    widened,
+)
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
@@ -48,15 +56,14 @@ def classifier_gradient(x_t, labels, log_probs_fn):
     Source: Dhariwal & Nichol 2021, algorithm 1; Sohl-Dickstein et al. 2015, section 2.5.
     [B, ...], [B] -> [B, ...]
     """
-    integer = jnp.issubdtype(jnp.result_type(labels), jnp.integer)
-    require(integer, f"labels has dtype {jnp.result_type(labels)}; it must be integers")
+    require_integers(labels=labels)
     given, batch = list(jnp.shape(labels)), list(jnp.shape(x_t)[:1])
     require(given == batch, f"labels has shape {given}; it must have one entry for each of {batch}")
     log_probs, pull = jax.vjp(log_probs_fn, x_t)
     found = list(jnp.shape(log_probs))
     require(len(found) == 2 and found[:1] == batch, f"log_probs_fn returned shape {found}; it must return {[*batch, 'K']}")
     require_values("labels", labels, lambda y: (y >= 0) & (y < found[1]), f"a class in 0..{found[1] - 1}")
-    (gradient,) = pull(jax.nn.one_hot(labels, found[1], dtype=log_probs.dtype))
+    (gradient,) = pull(jax.nn.one_hot(widened(labels), found[1], dtype=log_probs.dtype))
     return gradient
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.ancestral_sampling import _require_clip, ddpm_step
 from theory_jax.diffusion.forward_process import forward_sample
@@ -76,6 +76,7 @@ def _sigma_and_rest(t, s, alpha_bar, eta):
 def _shares(t, s, alpha_bar, eta):
     """(1 - a_t/a_s)/(1 - a_t), which times eta^2 is the new noise's share; and the old noise's, as a sum without cancellation.
     At s = 0 there is no noise to share, and nothing here has a slope."""
+    t, s = widened(t), widened(s)
     a_t, a_s = level_at(t, alpha_bar), level_at(s, alpha_bar)
     new = (a_s - a_t) / (a_s * (1 - a_t))
     old = (1 - eta**2) + eta**2 * a_t * (1 - a_s) / (a_s * (1 - a_t))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import gammaln
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
 from theory_jax.diffusion.ddim import _require_eta, ddim_step
@@ -56,6 +56,7 @@ def ddim_sample(x_T, noises, timesteps, denoise_fn, alpha_bar, *, eta=0.0, clip=
     _require_path(timesteps, alpha_bar)
     _require_noises(x_T, noises, jnp.shape(timesteps)[0], "timesteps")
     _require_clip(clip)
+    timesteps = widened(timesteps)
     arrivals = jnp.append(timesteps[1:], 0)
     _require_eta(timesteps, arrivals, alpha_bar, eta)
 
@@ -78,7 +79,7 @@ def ddim_invert(x0, timesteps, denoise_fn, alpha_bar):
     """
     _require_path(timesteps, alpha_bar)
     require(jnp.ndim(x0) >= 1, "x0 has no axes; the first one is the batch")
-    upward = timesteps[::-1]
+    upward = widened(timesteps)[::-1]
     departures = jnp.append(0, upward[:-1])
 
     def step(x_s, levels):

@@ -12,7 +12,7 @@ import sympy as sp
 from scipy import stats
 from scipy.integrate import simpson
 
-from theory_jax.arguments import require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from theory_jax.levels import beta_at, level_at, log_rest, per_example
@@ -27,6 +27,7 @@ def forward_step(x_prev, t, noise, alpha_bar):
     """
     require_same_shape(x_prev=x_prev, noise=noise)
     require_timesteps(alpha_bar, x_prev, t=t)
+    t = widened(t)
     kept = level_at(t, alpha_bar) / level_at(t - 1, alpha_bar)
     return per_example(jnp.sqrt(kept), x_prev) * x_prev + per_example(jnp.sqrt(beta_at(t, alpha_bar)), noise) * noise
 
@@ -88,6 +89,7 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
 
 def _ratio(s, t, alpha_bar):
     """r = a_t/a_s and 1 - r; the constants 1 and 0 where s = t, also at the end of a schedule with a_T = 0."""
+    s, t = widened(s), widened(t)
     still = s == t
     a_s = jnp.where(still, 1.0, level_at(s, alpha_bar))
     a_t = jnp.where(still, 1.0, level_at(t, alpha_bar))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
@@ -130,6 +130,7 @@ def loss_ratio(t, alpha_bar, *, target):
     """
     require_timesteps(alpha_bar, t=t)
     require(target in _PREDICTIONS, f"target is {target!r}; it must be one of {', '.join(_PREDICTIONS)}")
+    t = widened(t)
     a = level_at(t, alpha_bar)
     if target == "mean":
         _require_signal(t, alpha_bar)
@@ -149,6 +150,7 @@ def _roots(t, alpha_bar, x):
 
 def _posterior(t, alpha_bar, x):
     """The coefficients of x_0 and of x_t in the mean of q(x_(t-1) | x_t, x_0)."""
+    t = widened(t)
     before, now = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
     of_x0 = jnp.sqrt(before) * beta_at(t, alpha_bar) / (1 - now)
     return per_example(of_x0, x), per_example(jnp.sqrt(now / before) * (1 - before) / (1 - now), x)

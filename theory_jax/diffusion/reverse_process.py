@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
@@ -26,6 +26,7 @@ def posterior_mean(x0, x_t, t, alpha_bar):
     """
     require_same_shape(x0=x0, x_t=x_t)
     require_timesteps(alpha_bar, x_t, t=t)
+    t = widened(t)
     a_t, a_prev = level_at(t, alpha_bar), level_at(t - 1, alpha_bar)
     share = _share_of_noise(t, alpha_bar)  # what of x_t's noise was there a step before; beta_t/(1 - a_t) is a step's own share
     own = beta_at(t, alpha_bar) / (1 - a_t)
@@ -39,6 +40,7 @@ def posterior_log_variance(t, alpha_bar):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
+    t = widened(t)
     first = t == 1
     share = jnp.where(first, 1.0, _share_of_noise(t, alpha_bar))  # no slope of log 0 gets into what stands at t = 1
     return jnp.where(first, -jnp.inf, jnp.log(beta_at(t, alpha_bar)) + jnp.log(share))
@@ -57,7 +59,7 @@ def reverse_log_variance(t, alpha_bar, *, variance="large"):
     if variance == "large":
         return jnp.log(beta_at(t, alpha_bar))
     _require_two_steps(alpha_bar)
-    return posterior_log_variance(jnp.maximum(t, 2), alpha_bar)
+    return posterior_log_variance(jnp.maximum(widened(t), 2), alpha_bar)
 
 
 def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
@@ -69,6 +71,7 @@ def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred)
     require_timesteps(alpha_bar, x_t, t=t)
+    t = widened(t)
     a_t = level_at(t, alpha_bar)
     require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
     root_kept = jnp.sqrt(a_t / level_at(t - 1, alpha_bar))

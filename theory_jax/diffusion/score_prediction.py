@@ -12,7 +12,15 @@ from flax import nnx
 from jax.scipy.special import logsumexp
 from scipy import stats
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import (
+    require,
+    require_log_probs,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
@@ -78,6 +86,7 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
     require_rank(2, means=means)
     _require_components(means, log_vars=log_vars)
     require_timesteps(alpha_bar, lowest=0, t=t)
+    t = widened(t)
     a = level_at(t, alpha_bar)
     noised = jnp.where((t == 0)[:, None], log_vars, _log_diffused(a[:, None], log_vars))
     return per_example(jnp.sqrt(a), means[None]) * means, noised.astype(log_vars.dtype)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.elbo import denoising_kl, gaussian_kl
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
@@ -44,6 +44,7 @@ def simple_loss(x0, t, noise, denoise_fn, alpha_bar):
     [B, ...], [B], [B, ...], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, x0, t=t)
+    t = widened(t)
     x_t = forward_sample(x0, t, noise, alpha_bar)
     return squared_error(denoise_fn(x_t, t), noise)
 
@@ -57,6 +58,7 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, lowest=2, t=t)
+    t = widened(t)
     a_t, beta = level_at(t, alpha_bar), beta_at(t, alpha_bar)
     require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
     variances = jnp.exp(reverse_log_variance(t, alpha_bar, variance=variance))

@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from theory_jax.arguments import (
+    require,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.parameterizations import loss_ratio
@@ -48,6 +56,7 @@ def warmup_decay(step, *, decay):
     """
     require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
     require_values("step", step, lambda step: step >= 0, "at least 0")
+    step = widened(step)
     return jnp.minimum((1 + step) / (10 + step), decay)
 
 
@@ -99,13 +108,13 @@ def importance_weighted_loss(losses, t, probabilities):
     [B], [B], [T] -> [B]
     """
     require_rank(1, losses=losses, probabilities=probabilities)
-    count, kind = jnp.shape(probabilities)[0], jnp.result_type(t)
-    require(jnp.issubdtype(kind, jnp.integer), f"t has dtype {kind}; it must be integers")
+    require_integers(t=t)
+    count = jnp.shape(probabilities)[0]
     given, wanted = list(jnp.shape(t)), list(jnp.shape(losses))
     require(given == wanted, f"t has shape {given}; it must be {wanted}, a level for every loss")
     require_values("t", t, lambda t: (t >= 1) & (t <= count), f"in 1..{count}")
     require_values("probabilities", jnp.sum(probabilities), lambda total: abs(total - 1) <= 1e-5, "1 in sum (shown)")
-    drawn = jnp.take(probabilities, t - 1, mode="clip")  # the check of t refuses what would have to be clipped
+    drawn = jnp.take(probabilities, widened(t) - 1, mode="clip")  # the check of t refuses what would have to be clipped
     require_values("probabilities[t]", drawn, lambda p: p > 0, "positive: what is never drawn cannot have been")
     return losses / (count * drawn).astype(losses.dtype)
 

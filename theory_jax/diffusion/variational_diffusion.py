@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_integers, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.elbo import denoising_kl
 from theory_jax.diffusion.forward_process import forward_sample
@@ -103,14 +103,14 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     require_rank(1, values=values)
     count = jnp.shape(values)[0]
     require(count >= 2, f"values has {count} entries; it must have at least 2 to choose from")
-    dtype = jnp.result_type(x0_index)
-    require(jnp.issubdtype(dtype, jnp.integer), f"x0_index has dtype {dtype}; it must be integers")
+    require_integers(x0_index=x0_index)
     require_values("x0_index", x0_index, lambda index: (index >= 0) & (index < count), f"in 0..{count - 1}")
     # Of two values v and w the log-odds are e^lambda (w - v) (z/alpha - (v + w)/2): the squares of z cancel on paper, not here.
+    x0_index = widened(x0_index)
     chosen = jnp.take(values, x0_index, mode="clip")[..., None]
     center = (z0 / per_example(_signal(log_snr_0), z0))[..., None] - (values + chosen) / 2
     log_odds = per_example(jnp.exp(log_snr_0), z0)[..., None] * (values - chosen) * center
-    others = jnp.arange(count) != jnp.asarray(x0_index)[..., None]
+    others = jnp.arange(count) != x0_index[..., None]
     against = jax.nn.logsumexp(jnp.where(others, log_odds, -jnp.inf), axis=-1)
     # log 1/(1 + sum of the others' odds), exact where the right value is all but certain
     return _sum(jax.nn.log_sigmoid(-against)).astype(z0.dtype)

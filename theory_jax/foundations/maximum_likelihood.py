@@ -13,7 +13,7 @@ import sympy
 from jax.scipy.special import logsumexp
 from scipy.optimize import minimize
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -26,7 +26,7 @@ def empirical_distribution(labels, *, num_categories):
     require_rank(1, labels=labels)
     require(labels.shape[0] > 0, "labels is empty; an empirical distribution needs at least one label")
     _require_labels(labels, num_categories)
-    return jax.nn.one_hot(labels, num_categories).mean(axis=0)
+    return jax.nn.one_hot(widened(labels), num_categories).mean(axis=0)
 
 
 def categorical_negative_log_likelihood(labels, logits):
@@ -42,7 +42,7 @@ def categorical_negative_log_likelihood(labels, logits):
         f"labels has {labels.shape[0]} entries; it must have one for each of the {logits.shape[0]} rows of logits",
     )
     _require_labels(labels, logits.shape[1])
-    chosen = jnp.take_along_axis(logits, labels[:, None], axis=-1)
+    chosen = jnp.take_along_axis(logits, widened(labels)[:, None], axis=-1)
     # The log-sum-exp of the differences: near 0 nothing large is subtracted from anything large.
     return logsumexp(logits - chosen, axis=-1)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 
@@ -101,6 +101,7 @@ def warmup_cosine_learning_rate(steps, *, peak, warmup_steps, total_steps, floor
     require(total_steps > warmup_steps, f"total_steps is {total_steps}; it must exceed warmup_steps, which is {warmup_steps}")
     require(0 <= floor <= peak, f"floor is {floor}; it must be in [0, peak], and peak is {peak}")
     require_values("steps", steps, lambda s: s >= 0, "at least 0")
+    steps = widened(steps)
     rising = peak * jnp.minimum((steps + 1) / max(warmup_steps, 1), 1.0)
     # (1 + cos(pi r)) / 2 = sin^2(pi (1 - r) / 2), which is exactly 1 at r = 0 and exactly 0 at r = 1.
     remaining = jnp.clip((total_steps - steps) / (total_steps - warmup_steps), 0.0, 1.0)
