@@ -205,6 +205,8 @@ SPEC = (
               left=lambda f, logits, tokens: f.repetition_penalty(
                   logits, np.concatenate([tokens[:, ::-1], tokens], axis=1), penalty=1.4),
               right=lambda f, logits, tokens: f.repetition_penalty(logits, tokens, penalty=1.4)),
+    Anchor("repetition_penalty", "256 tokens", given(logits=np.full((1, 256), 2.0), tokens=[[255, 0]], penalty=2.0),
+           gives=[[1.0] + [2.0] * 254 + [1.0]], source="by hand"),
     *(Rejects("repetition_penalty", f"penalty {penalty:g}", given(logits=zeros(2, 3), tokens=[[0], [1]], penalty=penalty),
               blames="penalty") for penalty in (0.0, -1.0, INF)),
     *(Rejects("repetition_penalty", case, given(logits=zeros(2, 3), tokens=[[0], [token]], penalty=1.2), blames="tokens")

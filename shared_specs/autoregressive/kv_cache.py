@@ -115,6 +115,9 @@ SPEC = (
     ),
     Law.equal("three tokens, then one, into garbage: as all at once", given(parameters=DECODER),
               left=lambda f, p: in_two(f, p, 9.9), right=at_once),
+    Agree("cached_decoder_step", "256 tokens",
+          given(tokens=[[255], [0], [7]], **CACHES, heads=H, position=2,
+                parameters=DECODER | dict(token_embedding=normal(256, E), output_weight=normal(V, E)))),
     Rejects("cached_decoder_step", "tokens beyond the caches",
             given(tokens=TOKENS[:, :2], **CACHES, parameters=DECODER, heads=H, position=4), blames="position"),
     Rejects("cached_decoder_step", "tokens beyond the position embeddings",
@@ -139,4 +142,6 @@ SPEC = (
            gives=[[0, 0, 0, 1, 2], [0, 1, 2, 3, 4]], source="by hand",
            near_misses={"from 1": [[0, 0, 1, 2, 3], [1, 2, 3, 4, 5]], "negative before": [[-1, -1, 0, 1, 2], [0, 1, 2, 3, 4]],
                         "padding counted": [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]}),
+    Anchor("left_padded_positions", "more tokens than eight bits count", given(token_mask=np.ones((1, 300), int)),
+           gives=[[*range(300)]], source="by hand"),
 )  # fmt: skip

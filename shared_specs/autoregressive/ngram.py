@@ -12,6 +12,16 @@ WEIGHTS = log_of([0.25, 0.75])
 SCORES = log_of([[0.5, 0.25], [0.125, 0.5]])
 INFINITE = "a word that is impossible has log-probability -inf"
 
+
+
+def counted(size, pairs):
+    """A table of how often each pair occurs."""
+    table = np.zeros((size, size), int)
+    for pair, count in pairs.items():
+        table[pair] = count
+    return table
+
+
 SPEC = (
     # Counts.
     Agree("ngram_counts", "regular", given(tokens=integers(3, 20, high=4), order=2, vocabulary_size=5)),
@@ -29,6 +39,8 @@ SPEC = (
         "there are T - n + 1 windows a row", given(tokens=integers(4, 11, high=3)),
         left=lambda f, tokens: f.ngram_counts(tokens, order=3, vocabulary_size=3).sum(), right=36.0,
     ),
+    Anchor("ngram_counts", "256 tokens", given(tokens=[[0, 255, 255], [255, 255, 1]], order=2, vocabulary_size=256),
+           gives=counted(256, {(0, 255): 1, (255, 255): 2, (255, 1): 1}), source="by hand"),
     Rejects("ngram_counts", "a token above V-1", given(tokens=[[0, 3]], order=2, vocabulary_size=3), blames="tokens"),
     Rejects("ngram_counts", "a negative token", given(tokens=[[0, -1]], order=2, vocabulary_size=3), blames="tokens"),
     Rejects("ngram_counts", "windows of nothing", given(tokens=[[0, 1]], order=0, vocabulary_size=3), blames="order"),
@@ -49,6 +61,9 @@ SPEC = (
     ),
     Law.normalized("smoothed rows sum to one", given(counts=uniform(2, 3, 4, high=9.0)),
                    total=lambda f, counts: np.exp(f.additive_log_probs(counts, pseudo_count=0.3)).sum(-1)),
+    Anchor("additive_log_probs", "counts whose sum eight bits do not hold",
+           given(counts=np.array([[255, 100, 0]]), pseudo_count=0.5),
+           gives=log_of([[255.5 / 356.5, 100.5 / 356.5, 0.5 / 356.5]]), source="by hand"),
     Rejects("additive_log_probs", "an empty row and nothing added", given(counts=[[0.0, 0.0], [1.0, 2.0]], pseudo_count=0.0),
             blames="counts"),
     Rejects("additive_log_probs", "a negative count", given(counts=[[-1.0, 3.0]], pseudo_count=0.5), blames="counts"),
@@ -142,6 +157,10 @@ SPEC = (
         left=lambda f, counts: counts.sum(1) / counts.sum() @ np.exp(f.kneser_ney_log_probs(counts, discount=0.6)),
         right=lambda f, counts: counts.sum(0) / counts.sum(),
     ),
+    Anchor("kneser_ney_log_probs", "counts whose sum eight bits do not hold",
+           given(counts=np.array([[255, 45], [0, 200]]), discount=0.5),
+           gives=log_of([[(254.5 + 1 / 3) / 300, (44.5 + 2 / 3) / 300], [0.5 / 3 / 200, (199.5 + 1 / 3) / 200]]),
+           source="by hand"),
     Rejects("kneser_ney_log_probs", "a discount of 1.5", given(counts=COUNTS, discount=1.5), blames="discount"),
     Rejects("kneser_ney_log_probs", "a negative discount", given(counts=COUNTS, discount=-0.1), blames="discount"),
     Rejects("kneser_ney_log_probs", "no counts", given(counts=zeros(3, 3), discount=0.5), blames="counts"),
@@ -169,6 +188,9 @@ SPEC = (
         left=lambda f, tokens, log_probs: f.ngram_sequence_log_prob(tokens, log_probs).sum(),
         right=lambda f, tokens, log_probs: (f.ngram_counts(tokens, order=2, vocabulary_size=4) * log_probs).sum(),
     ),
+    Anchor("ngram_sequence_log_prob", "256 tokens",
+           given(tokens=[[255, 255, 0], [0, 255, 254]], log_probs=log_of(np.where(np.eye(256) == 1, 0.5, 0.5 / 255))),
+           gives=[np.log(0.25 / 255), np.log(0.25 / 255**2)], source="by hand"),
     Rejects("ngram_sequence_log_prob", "a token above V-1", given(tokens=[[0, 3]], log_probs=log_simplex(3, 3)), blames="tokens"),
     Rejects("ngram_sequence_log_prob", "unequal axes", given(tokens=[[0, 1]], log_probs=log_simplex(2, 3)), blames="log_probs"),
 )  # fmt: skip

@@ -275,6 +275,8 @@ SPEC = (
               left=lambda f, log_prob, lengths: f.length_normalized_score(
                   f.length_normalized_score(log_prob, lengths, exponent=0.6), lengths, exponent=0.4),
               right=lambda f, log_prob, lengths: f.length_normalized_score(log_prob, lengths, exponent=1.0)),
+    Anchor("length_normalized_score", "255 tokens", given(log_prob=[-130.0], lengths=[255], exponent=1.0), gives=[-3.0],
+           source="by hand"),
     *(Rejects("length_normalized_score", case, given(log_prob=log_prob, lengths=lengths, exponent=0.6), blames=blames)
       for case, log_prob, lengths, blames in (
           ("a probability", [-1.0, 0.5], [1, 2], "log_prob"), ("a negative length", [-1.0, -1.0], [1, -2], "lengths"),

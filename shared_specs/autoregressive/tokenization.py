@@ -53,6 +53,8 @@ SPEC = (
         "there are as many pairs as places between tokens of a chunk", given(data=WORDS),
         left=lambda f, data: f.pair_counts(data, np.arange(60) // 8, vocabulary_size=101).sum(), right=52.0,
     ),
+    Anchor("pair_counts", "256 tokens", given(tokens=[255, 255, 0, 254], chunk=[0, 0, 0, 255], vocabulary_size=256),
+           gives=np.isin(np.arange(65536).reshape(256, 256), [65535, 65280]), source="255 x 256 + 255 and 255 x 256"),
     Rejects("pair_counts", "a token above V-1", given(tokens=[0, 3], chunk=[0, 0], vocabulary_size=3), blames="tokens"),
     Rejects("pair_counts", "a negative token", given(tokens=[0, -1], chunk=[0, 0], vocabulary_size=3), blames="tokens"),
     Rejects("pair_counts", "shapes differ", given(tokens=[0, 1], chunk=[0], vocabulary_size=3), blames="chunk"),
@@ -83,6 +85,9 @@ SPEC = (
                                == 256).sum(),
         traced=False,
     ),
+    Anchor("merge_pair", "256 after all bytes",
+           given(tokens=[255, 0, 255, 0], chunk=[0, 0, 255, 255], pair=(255, 0), new_token=256),
+           gives=([256, 256], [0, 255]), source="by hand", traced=False),
     Rejects("merge_pair", "shapes differ", given(tokens=[0, 1], chunk=[0], pair=(0, 1), new_token=2), blames="chunk"),
     Rejects("merge_pair", "a negative token", given(tokens=[0, -1], chunk=[0, 0], pair=(0, 1), new_token=2), blames="tokens"),
     # Training.
@@ -95,7 +100,7 @@ SPEC = (
     Agree("train_byte_pairs", "more merges than pairs", given(data=[97, 98, 97, 98, 99], chunk=[0, 0, 1, 1, 1], merges=9),
           no_gradient=COUNTED, traced=False),
     Agree("train_byte_pairs", "nothing", given(data=NOTHING, chunk=NOTHING, merges=3), no_gradient=COUNTED, traced=False),
-    Agree("train_byte_pairs", "one byte", given(data=[7], chunk=[0], merges=3), no_gradient=COUNTED, traced=False),
+    Agree("train_byte_pairs", "one byte", given(data=[255], chunk=[0], merges=3), no_gradient=COUNTED, traced=False),
     Agree("train_byte_pairs", "no merges", given(data=[7, 7], chunk=[0, 0], merges=0), no_gradient=COUNTED, traced=False),
     Anchor(
         "train_byte_pairs", "ties go to the smallest pair",

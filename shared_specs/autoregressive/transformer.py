@@ -146,6 +146,11 @@ SPEC = (
     Law.equal("a head of its own that equals the embedding is the tied head", given(p=DECODER),
               left=lambda f, p: f.decoder_logits(TOKENS, p | {"output_weight": p["token_embedding"]}, heads=2),
               right=lambda f, p: f.decoder_logits(TOKENS, p, heads=2)),
+    Anchor("decoder_logits", "256 tokens, of which the last is like token 2 above",
+           given(tokens=[[0, 255]], parameters=PLAIN | dict(
+               token_embedding=np.concatenate([[[1.0, 0.0]], np.zeros((254, 2)), [[2.0, 5.0]]]),
+               output_weight=[[1.0, 0.0], [0.0, 3.0], [2.0, 5.0]]), heads=1, epsilon=0.0),
+           gives=[[[-1.0, 7.5, 10.5], [1.0, -4.5, -5.5]]], source="as above"),
     Rejects("decoder_logits", "a token beyond the vocabulary", given(tokens=[[0, 3]], parameters=PLAIN, heads=1),
             blames="tokens"),
     Rejects("decoder_logits", "a negative token", given(tokens=[[0, -1]], parameters=PLAIN, heads=1), blames="tokens"),

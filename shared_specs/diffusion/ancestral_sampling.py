@@ -227,6 +227,8 @@ SPEC = (
     Law.equal("entries are entries: the slopes are 0 and 1", given(timesteps=np.array([2, 3, 6])),
               left=lambda f, timesteps: f.jacobian("respaced_alpha_bar", SCHEDULE, timesteps, wrt=0)[1:],
               right=lambda f, timesteps: np.eye(7)[timesteps]),
+    Anchor("respaced_alpha_bar", "three of 256 levels", given(alpha_bar=1 - np.arange(257) / 256, timesteps=[64, 192, 255]),
+           gives=[1.0, 0.75, 0.25, 1 / 256], source="by hand"),
     Rejects("respaced_alpha_bar", "falling", given(alpha_bar=SCHEDULE, timesteps=[6, 3]), blames="timesteps"),
     Rejects("respaced_alpha_bar", "a level twice", given(alpha_bar=SCHEDULE, timesteps=[3, 3, 6]), blames="timesteps"),
     Rejects("respaced_alpha_bar", "the data as a level", given(alpha_bar=SCHEDULE, timesteps=[0, 3, 6]), blames="timesteps"),

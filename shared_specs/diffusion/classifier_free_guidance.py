@@ -84,6 +84,9 @@ SPEC = (
               left=lambda f: np.array([f.drop_condition(np.zeros(20), np.ones(()), (np.arange(20) + 0.5) / 20, probability=k / 20)
                                        .mean() for k in range(21)]),
               right=lambda f: np.arange(21) / 20),
+    Anchor("drop_condition", "label 256 for none",
+           given(condition=[255, 0, 7], null_condition=np.array(256), uniforms=[0.9, 0.1, 0.2], probability=0.5),
+           gives=[255, 256, 256], source="by hand", frozen=("uniforms",)),
     *(Rejects("drop_condition", case, given(**{"condition": zeros(2, 3), "null_condition": zeros(3), "uniforms": zeros(2),
                                                "probability": 0.1} | {name: value}), blames=blames)
       for case, name, value, blames in (
@@ -155,6 +158,8 @@ SPEC = (
     Law.equal("intervals that meet share no step and leave none out", given(t=np.arange(1, 9)),
               left=lambda f, t: f.interval_scale(t, scale=2.5, low=0, high=3) + f.interval_scale(t, scale=2.5, low=3, high=8),
               right=3.5),
+    Anchor("interval_scale", "levels up to 256", given(t=[1, 100, 255], scale=3.0, low=100, high=256), gives=[1.0, 1.0, 3.0],
+           source="by hand"),
     Rejects("interval_scale", "times that are not integers", given(t=[1.0, 2.0], scale=2.5, low=3, high=7), blames="t "),
     Rejects("interval_scale", "a time without an axis", given(t=np.array(4), scale=2.5, low=3, high=7), blames="t "),
     Rejects("interval_scale", "at the data themselves", given(t=np.array([0, 2]), scale=2.5, low=3, high=7), blames="t is 0"),

@@ -91,6 +91,11 @@ def lines(x):
     return x + x[:, :1] * x[:, 1:] - x * x / 2
 
 
+def half_squares(x):
+    """[B, D] -> [B, D]: the slope of an entry is the entry itself."""
+    return x * x / 2
+
+
 def one_class(x):
     return -(x * x)[:, :1]
 
@@ -197,6 +202,9 @@ SPEC = (
               right=lambda f, x: np.concatenate([
                   f.classifier_gradient(np.stack([x[i], x[i] - 1]), np.stack([LABELS[i], 0]), four_classes)[:1]
                   for i in range(5)])),
+    Anchor("classifier_gradient", "256 classes",
+           given(x_t=[np.arange(256.0), np.arange(256.0)], labels=np.array([255, 3]), log_probs_fn=half_squares),
+           gives=np.arange(256.0) * (np.arange(256) == [[255], [3]]), source="by hand"),
     Rejects("classifier_gradient", "a class too many",
             given(x_t=zeros(2, 6), labels=np.array([1, 4]), log_probs_fn=four_classes), blames="labels is 4 at [1]"),
     Rejects("classifier_gradient", "a class before the first",

@@ -40,6 +40,11 @@ def line(x, t):
     return x / 2 + at(x, t) / 8
 
 
+def tripled(x, t):
+    """A network that predicts 3t: t is multiplied before it meets a floating-point number."""
+    return 0 * x + at(x, 3 * t)
+
+
 def bent(x, t):
     """A network that is no straight line."""
     return 0.9 * x / (1 + x * x / 10) - at(x, t) / 40
@@ -172,6 +177,9 @@ SPEC = (
               value=lambda f, h, x_T: f.ddim_sample(
                   x_T, np.zeros((round(1 / h), 2)), path(h, 640), turning, quadratic(640)),
               limit=lambda f, x_T: x_T * np.sqrt(0.5 / (1 - quadratic(640)[-1] / 2))),
+    Anchor("ddim_sample", "one of 256 levels, a network that multiplies it",
+           given(x_T=[[1.0]], noises=[[[0.0]]], timesteps=[255], denoise_fn=tripled, alpha_bar=1 - np.arange(257) / 257),
+           gives=[[(1 - 765 * (255 / 257) ** 0.5) / (2 / 257) ** 0.5]], source="by hand"),
     *(Rejects("ddim_sample", case, given(**DOWN | {"timesteps": np.array(levels)}, denoise_fn=line, alpha_bar=SCHEDULE),
               blames="timesteps") for case, levels in BAD_PATHS.items()),
     Rejects("ddim_sample", "no levels", given(**DOWN | {"timesteps": np.zeros(0, int), "noises": zeros(0, 2, 3)}, denoise_fn=line,
@@ -219,6 +227,9 @@ SPEC = (
               value=lambda f, h, x0: f.ddim_sample(f.ddim_invert(x0, path(h, 640), turning, quadratic(640)),
                                                    np.zeros((round(1 / h), 2)), path(h, 640), turning, quadratic(640)),
               limit=lambda f, x0: x0),
+    Anchor("ddim_invert", "one of 256 levels, a network that multiplies it",
+           given(x0=[[1.0]], timesteps=[255], denoise_fn=tripled, alpha_bar=1 - np.arange(257) / 257),
+           gives=[[(2 / 257) ** 0.5 + 765 * (255 / 257) ** 0.5]], source="by hand"),
     *(Rejects("ddim_invert", case, given(x0=zeros(2, 3), timesteps=np.array(levels), denoise_fn=line, alpha_bar=SCHEDULE),
               blames="timesteps") for case, levels in BAD_PATHS.items()),
     Rejects("ddim_invert", "no levels", given(x0=zeros(2, 3), timesteps=np.zeros(0, int), denoise_fn=line, alpha_bar=SCHEDULE),

@@ -32,6 +32,11 @@ def nothing(x, t):
     return x * 0
 
 
+def tripled(x, t):
+    """3t, whatever x is: t is multiplied before it meets a floating-point number."""
+    return x * 0 + 3 * t[:, None]
+
+
 def half(x, t):
     """The prediction of a noise that is 0.5 everywhere."""
     return x * 0 + 0.5
@@ -122,6 +127,9 @@ SPEC = (
               left=lambda f, x0, noise: f.simple_loss(x0, TIMES, noise, guess, SCHEDULE),
               right=lambda f, x0, noise: f.squared_error(guess(noisy(x0, noise, TIMES), TIMES), noise)),
     *rejects("simple_loss", ("x0", "noise"), denoise_fn=guess),
+    Anchor("simple_loss", "a network that multiplies level 255",
+           given(x0=[[0.0]], t=[255], noise=[[0.0]], denoise_fn=tripled, alpha_bar=1 - np.arange(257) / 257),
+           gives=[765.0**2], source="by hand"),
     Rejects("simple_loss", "a prediction of another shape",
             given(x0=zeros(2, 3), t=[1, 2], noise=zeros(2, 3), denoise_fn=too_few, alpha_bar=SCHEDULE), blames="prediction"),
     # What the ELBO weighs.

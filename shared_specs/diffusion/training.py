@@ -79,6 +79,7 @@ SPEC = (
                  left=lambda f, step: f.warmup_decay(step + 1, decay=0.9), right=lambda f, step: f.warmup_decay(step, decay=0.9)),
     Law.equal("ten steps forget the first value but for 1/92378", given(),
               left=lambda f: np.prod(f.warmup_decay(np.arange(10.0), decay=0.999)), right=1 / 92378),
+    Anchor("warmup_decay", "step 255", given(step=[0, 255], decay=0.999), gives=[0.1, 256 / 265], source="by hand"),
     Rejects("warmup_decay", "a step before the first", given(step=[0.0, -1.0], decay=0.9), blames="step"),
     Rejects("warmup_decay", "a decay above 1", given(step=zeros(2), decay=1.1), blames="decay"),
     Rejects("warmup_decay", "a negative decay", given(step=zeros(2), decay=-0.5), blames="decay"),
@@ -170,6 +171,8 @@ SPEC = (
               left=lambda f, losses: P @ f.importance_weighted_loss(losses, ALL, P), right=lambda f, losses: losses.mean()),
     Law.equal("even chances change nothing", given(losses=normal(6)),
               left=lambda f, losses: f.importance_weighted_loss(losses, ALL, np.full(6, 1 / 6)), right=lambda f, losses: losses),
+    Anchor("importance_weighted_loss", "256 levels", given(losses=[3.0, 1.0], t=[255, 1], probabilities=np.full(256, 1 / 256)),
+           gives=[3.0, 1.0], source="even chances change nothing"),
     *(Rejects("importance_weighted_loss", case, given(losses=zeros(2), t=np.array(t), probabilities=P), blames="t ")
       for case, t in BAD_TIMES.items()),
     Rejects("importance_weighted_loss", "a level too few", given(losses=zeros(2), t=[1], probabilities=P), blames="t "),

@@ -91,6 +91,8 @@ SPEC = (
               left=lambda f, t, s: (f.sinusoidal_time_embedding(t + 3.5, dim=8)
                                     * f.sinusoidal_time_embedding(s + 3.5, dim=8)).sum(-1),
               right=lambda f, t, s: (f.sinusoidal_time_embedding(t, dim=8) * f.sinusoidal_time_embedding(s, dim=8)).sum(-1)),
+    Anchor("sinusoidal_time_embedding", "time 255", given(t=np.array([255]), dim=2), gives=[[np.sin(255.0), np.cos(255.0)]],
+           source="NumPy"),
     Rejects("sinusoidal_time_embedding", "an odd dim", given(t=zeros(3), dim=5), blames="dim"),
     Rejects("sinusoidal_time_embedding", "no dim", given(t=zeros(3), dim=0), blames="dim"),
     Rejects("sinusoidal_time_embedding", "times of two axes", given(t=zeros(3, 2), dim=4), blames="t has shape"),

@@ -236,6 +236,9 @@ SPEC = (
     Law.equal("where nothing is left of the data, every value alike", given(z=X, index=integers(5, 3, high=4)),
               left=lambda f, z, index: f.reconstruction_log_prob(z, index, np.array(VALUES), np.full(5, -100.0)),
               right=-3 * np.log(4)),
+    Agree("reconstruction_log_prob", "256 values",
+          given(z0=normal(3, 2), x0_index=[[255, 0], [128, 254], [1, 255]], values=linspace(-1.0, 1.0, 256),
+                log_snr_0=[1.0, 0.0, -2.0])),
     *(Rejects("reconstruction_log_prob", case, given(**dict(z0=zeros(2, 3), x0_index=np.zeros((2, 3), int), values=VALUES,
                                                             log_snr_0=[1.0, 2.0]) | change), blames=blames)
       for case, change, blames in (

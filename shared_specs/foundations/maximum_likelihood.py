@@ -23,6 +23,8 @@ SPEC = (
         "the empirical distribution sums to one", given(labels=integers(17, high=5)),
         total=lambda f, labels: f.empirical_distribution(labels, num_categories=5).sum(),
     ),
+    Anchor("empirical_distribution", "256 categories", given(labels=[255, 0, 255, 1], num_categories=256),
+           gives=[0.25, 0.25] + [0.0] * 253 + [0.5], source="by hand"),
     Rejects("empirical_distribution", "a label above K-1", given(labels=[0, 4], num_categories=4), blames="labels"),
     Rejects("empirical_distribution", "a negative label", given(labels=[0, -1], num_categories=4), blames="labels"),
     Rejects("empirical_distribution", "no labels", given(labels=np.zeros(0, dtype=np.int64), num_categories=4), blames="labels"),
@@ -50,6 +52,9 @@ SPEC = (
         left=lambda f, labels, logits: f.gradient("categorical_negative_log_likelihood", labels, logits, wrt=1),
         right=lambda f, labels, logits: np.exp(logits) / np.exp(logits).sum(1, keepdims=True) - np.eye(4)[labels],
     ),
+    Anchor("categorical_negative_log_likelihood", "256 categories",
+           given(labels=[255, 0], logits=np.log([[*range(1, 257)], [*range(1, 257)]])),
+           gives=[np.log(257 / 2), np.log(257 * 128)], source="1 + 2 + .. + 256 = 257 x 128"),
     Rejects(
         "categorical_negative_log_likelihood", "a label above K-1", given(labels=[0, 3], logits=zeros(2, 3)), blames="labels",
     ),

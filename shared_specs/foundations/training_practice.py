@@ -213,6 +213,8 @@ SPEC = (
         left=lambda f, steps: f.warmup_cosine_learning_rate(steps, **SCHEDULE)[np.array([4, 5, 15, 59])],
         right=lambda f, steps: np.array([f.warmup_cosine_learning_rate(steps, **SCHEDULE).max(), 0.1, 0.01, 0.01]),
     ),
+    Anchor("warmup_cosine_learning_rate", "whole steps up to 255",
+           given(steps=[0, 255], peak=1.0, warmup_steps=512, total_steps=1000), gives=[1 / 512, 0.5], source="by hand"),
     Rejects("warmup_cosine_learning_rate", "total equal to warm-up",
             given(steps=STEPS, peak=0.1, warmup_steps=5, total_steps=5), blames="total_steps"),
     Rejects("warmup_cosine_learning_rate", "negative warm-up",

@@ -51,6 +51,8 @@ SPEC = (
         left=lambda f, steps: f.linear_kl_weight(steps + 1, warmup_steps=31),
         right=lambda f, steps: f.linear_kl_weight(steps, warmup_steps=31),
     ),
+    Anchor("linear_kl_weight", "step 255 of 510", given(steps=[0, 51, 255], warmup_steps=510), gives=[0.0, 0.1, 0.5],
+           source="by hand"),
     Rejects("linear_kl_weight", "no warm-up", given(steps=[0, 1], warmup_steps=0), blames="warmup_steps"),
     Rejects("linear_kl_weight", "a negative step", given(steps=[0, -1], warmup_steps=5), blames="steps"),
     Rejects("linear_kl_weight", "a step without an axis", given(steps=np.array(3), warmup_steps=5), blames="steps"),
@@ -87,6 +89,8 @@ SPEC = (
         left=lambda f, steps: f.cyclical_kl_weight(steps, cycle_length=24, ramp_fraction=0.75),
         right=lambda f, steps: f.linear_kl_weight(steps, warmup_steps=18),
     ),
+    Anchor("cyclical_kl_weight", "step 255 of 300", given(steps=[30, 255], cycle_length=300, ramp_fraction=1.0),
+           gives=[0.1, 0.85], source="by hand"),
     Rejects("cyclical_kl_weight", "no ramp", given(steps=[0, 1], cycle_length=5, ramp_fraction=0.0), blames="ramp_fraction"),
     Rejects(
         "cyclical_kl_weight", "a ramp beyond the cycle",
