@@ -375,7 +375,7 @@ class Checker:
 
         practice = self.implementation.network(row.network)
         if practice is not None:
-            yield from compare_networks(self.topic, row, self.precision, practice)
+            yield from compare_networks(self.topic, row, self.precision, practice, widths=self.widths)
 
     def _rejects(self, row):
         if self.precision != "float64":

@@ -14,12 +14,14 @@ from shared_specs.initial import initial_outcomes
 from shared_specs.reference import wing_function
 from shared_specs.tolerance import DRAWS, nudge, ratio, tolerances
 from shared_specs.training import training_outcomes
+from shared_specs.widths import narrowed
 
 
-def compare_networks(topic, row, precision, practice=None):
+def compare_networks(topic, row, precision, practice=None, *, widths=False):
     """Outcomes (quantity, ratio, message) of the practice network against the theory network in float64.
 
-    practice: the torch constructor, when another than the practice wing's is under test.
+    practice: the torch constructor, when another than the practice wing's is under test. widths: whether both networks are asked
+    for their outputs in narrower integers, too.
     Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps. Train mode and the
     initial parameters, where nothing is rounded twice, are looked at once, there.
     """
@@ -47,13 +49,16 @@ def compare_networks(topic, row, precision, practice=None):
         return _flat(reference(arguments["inputs"], {name: nudge(value, precision, draw) for name, value in start.items()}))
 
     wanted = reference(inputs, start)
-    limits = iter(tolerances(moved, {"inputs": inputs}, _flat(wanted), precision))
+    limits = tolerances(moved, {"inputs": inputs}, _flat(wanted), precision)
+    limits_in_order = iter(limits)
     found = torch.seen(network, inputs, constants, targets, precision, twin.statistics)
     labels = {"gradient": start, "statistic": twin.statistics}
     for kind, values in wanted.items():
         for label, got, want in zip(labels.get(kind, range(len(values))), found[kind], values, strict=True):
-            yield _outcome(f"{kind} {label}", got, want, next(limits), precision)
+            yield _outcome(f"{kind} {label}", got, want, next(limits_in_order), precision)
     if precision == "float64":
+        if widths:
+            yield from _in_narrow_integers(torch, network, twin, start, arrays, constants, wanted["output"], limits)
         if row.steps:
             yield from _trajectory(row, twin, torch, network, start, inputs, constants, targets)
         yield from training_outcomes(torch, constructor, row, start, arrays, constants)
@@ -115,6 +120,19 @@ def _trajectory(row, twin, torch, network, start, inputs, constants, targets):
         # Every step rounds every parameter once.
         limit = 16 * (change[name] + row.steps * u * np.abs(wanted[name])) + np.finfo("float64").tiny
         yield _outcome(f"{name} after {row.steps} steps of Adam", got, wanted[name], limit, "float64")
+
+
+def _in_narrow_integers(torch, network, twin, start, arrays, constants, wanted, limits):
+    """The outputs of both networks; of the theory's, only where the program is another than for int64."""
+    parameters = twin.from_torch(start)
+    for width, narrow in narrowed(arrays):
+        inputs = tuple(narrow.values())
+        found = {"practice": torch.outputs(network, inputs, constants, seed=0, training=True)}
+        if not twin.same_program(parameters, tuple(arrays.values()), inputs):
+            found["theory"] = twin.seen(parameters, inputs)["output"]
+        for wing, outputs in found.items():
+            for number, (got, want, limit) in enumerate(zip(outputs, wanted, limits, strict=False)):
+                yield _outcome(f"output {number} in {width}, {wing}", got, want, limit, "float64")
 
 
 def _in_torch_layout(twin, parameters):

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from practice_torch.networks.decoder_transformer import LARGE, DecoderTransformer
+from practice_torch.networks.generation import generate
+from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from shared_specs.backends.jax_program import program
 from shared_specs.check import Checker, spec_of
 from shared_specs.implementation import Implementation, leaves
@@ -144,3 +147,22 @@ def test_every_function_of_integers_is_tried_at_the_edge_of_eight_bits():
                 seen.setdefault(row.function, set()).update(int(a.max()) for a in arrays)
         missing += [(topic.path, name) for name, largest in seen.items() if largest - {0, 1} and 255 not in largest]
     assert missing == []
+
+
+@pytest.mark.parametrize("width", ["uint8", "int16", "int32"])
+def test_what_is_trained_on_narrow_tokens_is_what_is_trained_on_int64(width):
+    """Logits, losses with and without a table of all logits, and text that goes on in tokens beyond the width of its start."""
+    torch.manual_seed(0)
+    tokens = torch.tensor([[0, 255, 3], [254, 1, 255]])
+    narrow = tokens.to(getattr(torch, width))
+    for size in (300, LARGE):
+        network = DecoderTransformer(vocabulary_size=size, context_length=6, width=4, layers=1, heads=2).double()
+        assert torch.equal(network(narrow), network(tokens))
+        assert torch.equal(network(narrow, narrow), network(tokens, tokens))
+
+    def last(logits, tokens):
+        return torch.full((len(logits),), logits.shape[1] - 1)
+
+    assert generate(network, narrow, 2, last).tolist() == [[0, 255, 3, LARGE - 1, LARGE - 1], [254, 1, 255, LARGE - 1, LARGE - 1]]
+    open_decoder = OpenDecoder(vocabulary_size=256, width=4, layers=1, heads=2, positions=Positions()).double()
+    assert torch.equal(open_decoder(narrow), open_decoder(tokens))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_values
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
@@ -223,8 +223,8 @@ class Transducer(nn.Module):
 
     def _before_cross(self, source, answer):
         """The answer's stream, shifted by a first symbol that says nothing, and the embedded source."""
-        context = self.source(source) + self.source_position.weight[: source.shape[1]]
-        begun = functional.pad(answer, (1, 0), value=self.symbols)
+        context = self.source(as_int64(source)) + self.source_position.weight[: source.shape[1]]
+        begun = functional.pad(as_int64(answer), (1, 0), value=self.symbols)
         x = self.answer(begun) + self.answer_position.weight[: begun.shape[1]]
         return x + self.self_attention(self.norms[0](x), is_causal=True), context
 

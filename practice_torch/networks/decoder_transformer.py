@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.arguments import as_int64
 from practice_torch.networks.linear import Linear
 from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
 
@@ -50,6 +51,7 @@ class DecoderTransformer(nn.Module):
         hidden, head = self.hidden(tokens), self.token_embedding.weight
         if targets is None:
             return functional.linear(hidden, head)
+        targets = as_int64(targets)
         if len(head) >= LARGE:
             return linear_cross_entropy(hidden.flatten(0, 1), head, targets.flatten())
         return functional.cross_entropy(functional.linear(hidden, head).flatten(0, 1), targets.flatten())
@@ -59,7 +61,7 @@ class DecoderTransformer(nn.Module):
         length = tokens.shape[1]
         if length > self.context_length:
             raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")
-        x = self.dropout(self.token_embedding(tokens) + self.position_embedding.weight[:length])
+        x = self.dropout(self.token_embedding(as_int64(tokens)) + self.position_embedding.weight[:length])
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)
@@ -78,7 +80,7 @@ class DecoderTransformer(nn.Module):
         end = position + tokens.shape[1]
         if end > self.context_length:
             raise ValueError(f"position is {position} and {tokens.shape[1]} tokens follow; the context is {self.context_length}")
-        x = self.token_embedding(tokens) + self.position_embedding.weight[position:end]
+        x = self.token_embedding(as_int64(tokens)) + self.position_embedding.weight[position:end]
         for block, kept in zip(self.blocks, cache, strict=True):
             x = block(x, kept, position)
         return functional.linear(self.final_norm(x[:, -1]), self.token_embedding.weight)

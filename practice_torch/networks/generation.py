@@ -2,6 +2,8 @@
 
 import torch
 
+from practice_torch.arguments import as_int64
+
 
 @torch.inference_mode()
 def generate(network, tokens, count, choose):
@@ -10,6 +12,7 @@ def generate(network, tokens, count, choose):
     network has a context_length, empty_cache and step, as DecoderTransformer has. Its positions are absolute, so a cache cannot
     slide: when the context is full, its later half is read again. Every token is given half a context of past or more.
     """
+    tokens = as_int64(tokens)  # the tokens that follow may not fit into the width of these
     batch, known = tokens.shape
     written = torch.cat([tokens, tokens.new_empty(batch, count)], dim=1)
     cache = network.empty_cache(batch)

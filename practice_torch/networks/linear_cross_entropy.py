@@ -3,6 +3,8 @@
 import torch
 from torch.autograd.function import once_differentiable
 
+from practice_torch.arguments import as_int64
+
 LOGITS = 26_000_000  # at a time: 104 MB of float32. Fewer are slower, as the gradient of W is added up once a block.
 MULTIPLE = 64  # tokens: a block is a whole multiple, as MKL's tiles are
 
@@ -14,7 +16,7 @@ def linear_cross_entropy(hidden, weight, targets):
     with it are taken then, block by block; no logits are kept for, or computed again in, the backward pass. It can be
     differentiated once, and only in reverse.
     """
-    return _LinearCrossEntropy.apply(hidden, weight, targets)
+    return _LinearCrossEntropy.apply(hidden, weight, as_int64(targets))
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

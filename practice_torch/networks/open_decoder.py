@@ -5,6 +5,7 @@ import math
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.arguments import as_int64
 from practice_torch.networks.decoder_transformer import EPSILON, DecoderBlock
 
 
@@ -46,7 +47,7 @@ class OpenDecoder(nn.Module):
 
     def forward(self, tokens):
         """Logits, [B, T] -> [B, T, V]."""
-        x = self.positions.add(self.token_embedding(tokens))
+        x = self.positions.add(self.token_embedding(as_int64(tokens)))
         bias = self.positions.bias(tokens.shape[1])
         for block in self.blocks:
             x = block(x, self.positions, bias)

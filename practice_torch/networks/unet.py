@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_rank, require_values
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
 EPSILON = 1e-5
@@ -158,7 +158,7 @@ class UNet2d(nn.Module):
         embedding = second(functional.silu(first(embedding)))
         if self.label is not None:
             label = torch.full_like(t, self.num_classes, dtype=torch.int64) if label is None else label
-            embedding = embedding + self.label(label)
+            embedding = embedding + self.label(as_int64(label))
         return functional.silu(embedding)
 
     def _require_sizes(self, size, base_channels, multipliers, blocks, attention_at, compact):

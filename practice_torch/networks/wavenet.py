@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.arguments import as_int64
+
 
 class WaveNet(nn.Module):
     """p(c_t | c_<t) over `levels` codes, as logits; with classes, given a class as well.
@@ -38,7 +40,7 @@ class WaveNet(nn.Module):
 
     def forward(self, codes, label=None):
         """[B, T], [B] -> [B, T, V]: logits[:, t] scores codes[:, t], given the codes before it and none from t on."""
-        x = self.embedding(functional.pad(codes, (1, 0), value=self.silence)[:, :-1])
+        x = self.embedding(functional.pad(as_int64(codes), (1, 0), value=self.silence)[:, :-1])
         skips = 0
         for block in self.blocks:
             x, skip = block(x, label)
@@ -83,7 +85,7 @@ class ResidualBlock(nn.Module):
             raise ValueError(f"label is missing; it must be a class, 0..{self.condition.num_embeddings - 1}, for every sound")
         if label is not None and self.condition is None:
             raise ValueError("label is given; the network has no classes")
-        return None if label is None else self.condition(label)
+        return None if label is None else self.condition(as_int64(label))
 
     def forward(self, x, label=None):
         """[B, T, C], [B] -> [B, T, C], [B, T, S]"""

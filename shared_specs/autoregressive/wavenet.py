@@ -58,9 +58,12 @@ def impulse_response(f, dilations):
         y = f.causal_convolution(y, np.ones((1, 1, 3)), np.zeros(1), dilation=dilation)
     return y
 
-WAVES = {"embedding.weight": begins_at(
-    np.cos(np.pi * np.outer(np.arange(8) + 0.5, np.arange(4)) / 8) * 2 / np.sqrt(1 + np.arange(4))
-)}  # fmt: skip
+
+def waves(levels):
+    """How the embedding of WaveNet's codes begins, four channels wide."""
+    angles = np.pi * np.outer(np.arange(levels) + 0.5, np.arange(4)) / levels
+    return {"embedding.weight": begins_at(np.cos(angles) * 2 / np.sqrt(1 + np.arange(4)))}
+
 
 SPEC = (
     # Loudness to codes and back.
@@ -286,8 +289,9 @@ SPEC = (
     # The network. A class begins without a say, and the embedding as cosines of the code, the slow ones largest.
     Model("WaveNet", "classes, two taps", given(codes=integers(3, 7, high=8), label=np.array([1, 0, 2])), sees={"codes": -1},
           sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), classes=3), steps=10,
-          initial=WAVES | {"*condition.weight": begins_at(0), "*": begins_by_inputs()}),
-    Model("WaveNet", "no classes, three taps", given(codes=integers(3, 9, high=8)), sees={"codes": -1}, steps=0,
-          sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),
-          initial=WAVES | {"*": begins_by_inputs()}),
+          initial=waves(8) | {"*condition.weight": begins_at(0), "*": begins_by_inputs()}),
+    # silence is code 256, which eight bits do not hold
+    Model("WaveNet", "no classes, three taps, 512 levels", given(codes=integers(3, 9, high=256)), sees={"codes": -1}, steps=0,
+          sizes=dict(levels=512, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),
+          initial=waves(512) | {"*": begins_by_inputs()}),
 )  # fmt: skip

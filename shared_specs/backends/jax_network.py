@@ -8,6 +8,7 @@ import optax
 from flax import nnx
 
 from shared_specs.backends import jax_backend
+from shared_specs.backends.jax_program import program
 from shared_specs.bridge import to_flax_layout, torch_name
 
 
@@ -70,6 +71,14 @@ class Functional:
     def seen(self, parameters, inputs):
         """{kind: arrays}: outputs in train mode, the statistics after it and, if there are any, the outputs in evaluation."""
         return {kind: tuple(map(np.asarray, arrays)) for kind, arrays in self._seen(parameters, inputs).items()}
+
+    def same_program(self, parameters, inputs, others):
+        """Whether the network computes the same from other inputs, but for a conversion at the beginning: nothing is compiled."""
+        one, other = (
+            program(self._forward, {"parameters": parameters, "inputs": tuple(map(jax.numpy.asarray, arrays))})
+            for arrays in (inputs, others)
+        )
+        return one == other
 
     def gradients(self, parameters, inputs, targets):
         return self._gradients(parameters, inputs, targets)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_rank, require_values, widened
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
 
@@ -171,7 +171,7 @@ class Transducer(nnx.Module):
         self.head, self.beginning = _linear(width, symbols, rngs, use_bias=True), symbols
 
     def __call__(self, source, answer):
-        begun = jnp.insert(answer, 0, self.beginning, axis=1)
+        source, begun = widened(source), jnp.insert(widened(answer), 0, self.beginning, axis=1)
         context, x = (
             tokens(given) + places.embedding[...][: given.shape[1]]
             for tokens, places, given in (

@@ -168,6 +168,7 @@ class WaveNet(nnx.Module):
         self.head = nnx.List([jax.nn.relu, first, jax.nn.relu, last])
 
     def __call__(self, codes, label=None):
+        codes = widened(codes)
         before = jnp.concatenate([jnp.full_like(codes[:, :1], self.silence), codes[:, :-1]], axis=1)
         x, skips = jnp.swapaxes(self.embedding(before), 1, 2), 0.0
         for block in self.blocks:
@@ -195,7 +196,7 @@ class _Block(nnx.Module):
         outward = jnp.split(self.out.kernel[...].T, [channels])
         outward_bias = jnp.split(self.out.bias[...], [channels])
         biases = jnp.broadcast_to(self.gates.bias[...], (len(x), 2 * channels))
-        biases = biases if self.condition is None else biases + self.condition(label)
+        biases = biases if self.condition is None else biases + self.condition(widened(label))
 
         def of_one(x, bias):
             content, gate = jnp.split(bias, 2)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank
+from theory_jax.arguments import require, require_rank, widened
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 
@@ -106,7 +106,7 @@ class UNet2d(nnx.Module):
         first, second = self.time
         embedding = second(jax.nn.silu(first(sinusoidal_time_embedding(t.astype(x.dtype), dim=self.base_channels))))
         if self.label is not None:
-            embedding += self.label(jnp.full(t.shape, self.num_classes) if label is None else label)
+            embedding += self.label(jnp.full(t.shape, self.num_classes) if label is None else widened(label))
         return jax.nn.silu(embedding)
 
 
