@@ -17,8 +17,9 @@ class Mistake:
     """wrong takes the place of one function of the practice wing: same arguments, tensors in and out.
 
     name says what is wrong with it (or, among EQUIVALENT, how else it computes the same). Its values or gradients must be
-    refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone. A library's form
-    (core_alone) must be accepted by the rows of the core; it need not follow those marked `edge`, nor check its arguments.
+    refused; a mistake that is nothing but a missing check (only_checks) may be refused by Rejects rows alone, and one that is
+    right for int64 (narrow) must be refused for narrower integers alone. A library's form (core_alone) must be accepted by the
+    rows of the core; it need not follow those marked `edge`, nor check its arguments.
     """
 
     function: str
@@ -26,6 +27,7 @@ class Mistake:
     wrong: Callable
     only_checks: bool = False
     core_alone: bool = False
+    narrow: bool = False
 
 
 def planted(kind):

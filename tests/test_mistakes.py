@@ -1,5 +1,7 @@
 """A check is trusted once it has been seen to fail: every planted mistake is refused by the topic's public rows alone."""
 
+import re
+
 import pytest
 
 from shared_specs.check import Checker, check_topic, spec_of
@@ -22,7 +24,7 @@ def _rows_for(topic, function):
 )
 def test_a_planted_mistake_is_refused(topic, mistake):
     """Wrong in value, gradient or manners: some row of the topic must fail, and say something."""
-    checker = Checker(topic, with_mistake(topic, mistake))
+    checker = Checker(topic, with_mistake(topic, mistake), widths=mistake.narrow)
     for row in _rows_for(topic, mistake.function):
         if isinstance(row, Rejects) and not mistake.only_checks:
             continue
@@ -30,6 +32,8 @@ def test_a_planted_mistake_is_refused(topic, mistake):
         if failed:
             assert all(result.message or result.ratio > 1 for result in failed)
             assert not [r for r in failed if "raised TypeError" in r.message], "refused for its signature, not for its mistake"
+            if mistake.narrow:
+                assert all(re.search(r"\bin (uint8|int16|int32)\b", f"{r.quantity} {r.message}") for r in failed), failed
             return
     pytest.fail(f"{topic}: no row refuses {mistake.function} with the mistake {mistake.name!r}")
 

@@ -134,6 +134,9 @@ MISTAKES = (
             lambda tokens, chunk, *, vocabulary_size: _dense_counts(tokens, chunk, vocabulary_size), only_checks=True),
     Mistake("merge_pair", "overlapping replacement",
             lambda tokens, chunk, *, pair, new_token: _merged(tokens, chunk, pair, new_token, overlapping=True)),
+    Mistake("merge_pair", "in the width of the tokens", lambda tokens, chunk, *, pair, new_token: tuple(
+        part.to(given.dtype) for part, given in zip(
+            right.merge_pair(tokens, chunk, pair=pair, new_token=new_token), (tokens, chunk), strict=True)), narrow=True),
     Mistake("merge_pair", "right to left",
             lambda tokens, chunk, *, pair, new_token: _merged(tokens, chunk, pair, new_token, leftwards=True)),
     Mistake("merge_pair", "across chunks", _one_chunk(right.merge_pair)),

@@ -38,6 +38,14 @@ def _decode(codes, *, levels, mu=None, steps=None, minus=1.0, shift=0.0):
     return (y.sign() * ((1 + mu) ** y.abs() - minus) / mu).clamp(-1, 1)
 
 
+def _decode_in_their_width(codes, *, levels):
+    """2 c - mu in the codes' own dtype: in uint8 the lower half has no negative numbers to go to."""
+    right.mu_law_decode(codes, levels=levels)  # for its checks
+    steps = 2 * codes - (levels - 1)
+    magnitude = torch.expm1(steps.abs() * (math.log(levels) / (levels - 1))) / (levels - 1)
+    return steps.sign() * magnitude.clamp(max=1.0)
+
+
 def _convolve(x, weight, bias, *, dilation, pad=lambda reach: (reach, 0), flip=False):
     right.causal_convolution(x, weight, bias, dilation=dilation)  # for its checks
     reach = (weight.shape[2] - 1) * dilation
@@ -124,6 +132,7 @@ MISTAKES = (
     Mistake("mu_law_decode", "levels steps for levels - 1", lambda codes, *, levels: _decode(codes, levels=levels, steps=levels)),
     Mistake("mu_law_decode", "middles of levels cells",
             lambda codes, *, levels: _decode(codes, levels=levels, steps=levels, shift=0.5)),
+    Mistake("mu_law_decode", "in the width of the codes", _decode_in_their_width, narrow=True),
     Mistake("mu_law_decode", "mu = levels", lambda codes, *, levels: _decode(codes, levels=levels, mu=levels)),
     Mistake("mu_law_decode", "the 1 not subtracted", lambda codes, *, levels: _decode(codes, levels=levels, minus=0.0)),
     Mistake("mu_law_decode", "no check of codes",

@@ -40,6 +40,10 @@ MISTAKES = (
             lambda labels, logits: -logits.softmax(-1).log().gather(1, labels[:, None])[:, 0]),
     Mistake("categorical_negative_log_likelihood", "mean over the batch",
             lambda labels, logits: torch.nn.functional.cross_entropy(logits, labels)),
+    Mistake("categorical_negative_log_likelihood", "gathers with the labels as they come", lambda labels, logits: (
+        right._require_labels(labels, logits.shape[1])
+        or -logits.log_softmax(-1).gather(1, labels[:, None])[:, 0]
+    ), narrow=True),
     Mistake("categorical_negative_log_likelihood", "sign",
             lambda labels, logits: -right.categorical_negative_log_likelihood(labels, logits)),
     Mistake("entropy", "NaN at probability zero", lambda log_probs: -(log_probs.exp() * log_probs).sum(-1)),

@@ -41,6 +41,8 @@ MISTAKES = (
     Mistake("linear_kl_weight", "no warm-up accepted", lambda steps, *, warmup_steps: (steps / max(warmup_steps, 1)).clamp(max=1),
             only_checks=True),
     Mistake("cyclical_kl_weight", "position from the quotient drifts", _quotient_drifts),
+    Mistake("cyclical_kl_weight", "steps counted in their own width", lambda steps, *, cycle_length, ramp_fraction=0.5: (
+        right.cyclical_kl_weight(steps % cycle_length, cycle_length=cycle_length, ramp_fraction=ramp_fraction)), narrow=True),
     Mistake("cyclical_kl_weight", "position accumulated", _accumulated),
     Mistake("cyclical_kl_weight", "ramp over all of the cycle", lambda steps, *, cycle_length, ramp_fraction=0.5: (
         right.cyclical_kl_weight(steps, cycle_length=cycle_length, ramp_fraction=1.0))),
