@@ -68,6 +68,7 @@ def test_a_result_that_wraps_is_refused(row):
     ],
     ids=["an index that must be int64", "an index that is taken for a mask", "a result as narrow as the argument"],
 )
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")  # which is the point of one of them
 def test_a_call_that_fails_names_the_width(wrong, reason):
     """So that a reader sees at once that int64 passed."""
     ((quantity, message),) = failures(CODES, wrong)
