@@ -322,7 +322,15 @@ class Checker:
             rng = np.random.default_rng((seed, 1))
             return both(moved, Seen(self._reference(row), lambda result: nudge(result, self.precision, rng)))
 
-        limits = self._tolerances(row, disturbed, arguments, both(arguments, Seen(self._reference(row))))
+        inexact = list(arrays_in(arguments))
+
+        def noted(result):
+            inexact.extend(arrays_in({"": np.asarray(result)}))
+            return result
+
+        wanted = both(arguments, Seen(self._reference(row), noted))
+        evaluate = disturbed if inexact else lambda *_: wanted  # whole numbers have no neighbors to move to
+        limits = self._tolerances(row, evaluate, arguments, wanted)
         return left, right, sum(np.broadcast_to(limit, left.shape) for limit in limits)
 
     def _equal(self, row, arguments):

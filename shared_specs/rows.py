@@ -110,6 +110,11 @@ def on_simplex(value, drawn):
     return bool(np.all(np.abs(np.exp(drawn).sum(axis=-1) - 1.0) < 1e-12))
 
 
+def channels_last(images):
+    """The same array with its channels, axis 1, last in memory: strided, as images from libraries of [B, H, W, C] are."""
+    return Recipe(lambda rng: np.moveaxis(np.ascontiguousarray(np.moveaxis(_draw(images, rng), 1, -1)), -1, 1))
+
+
 def _draw(value, rng):
     if isinstance(value, Recipe):
         return value.draw(rng)

@@ -12,6 +12,12 @@ WEIGHTS = log_of([0.25, 0.75])
 SCORES = log_of([[0.5, 0.25], [0.125, 0.5]])
 INFINITE = "a word that is impossible has log-probability -inf"
 
+TEXT = np.array([[0, 1, 0, 1, 2, 0, 1, 1], [2, 1, 0, 1, 0, 0, 2, 1]])
+TRIPLES = np.array([
+    [[17 / 128, 33 / 128, 39 / 64], [291 / 512, 115 / 512, 53 / 256], [7 / 32, 23 / 32, 1 / 16]],
+    [[49 / 192, 43 / 64, 7 / 96], [33 / 64, 17 / 64, 7 / 32], [23 / 32, 7 / 32, 1 / 16]],
+    [[17 / 128, 97 / 128, 7 / 64], [97 / 128, 17 / 128, 7 / 64], [7 / 16, 7 / 16, 1 / 8]],
+])  # fmt: skip
 
 
 def counted(size, pairs):
@@ -20,6 +26,14 @@ def counted(size, pairs):
     for pair, count in pairs.items():
         table[pair] = count
     return table
+
+
+def kneser_ney_of_triples(f, tokens):
+    """Order 3: behind what the discount of 1/2 sets free is the pairs' law of N(. v w), the number of different words before."""
+    counts = f.ngram_counts(tokens, order=3, vocabulary_size=3)
+    behind = np.exp(f.kneser_ney_log_probs((counts > 0).sum(0).astype(float), discount=0.5))
+    total, followers = counts.sum(-1, keepdims=True), (counts > 0).sum(-1, keepdims=True)
+    return np.where(total > 0, (np.maximum(counts - 0.5, 0) + 0.5 * followers * behind) / np.maximum(total, 1), behind)
 
 
 SPEC = (
@@ -161,6 +175,8 @@ SPEC = (
            given(counts=np.array([[255, 45], [0, 200]]), discount=0.5),
            gives=log_of([[(254.5 + 1 / 3) / 300, (44.5 + 2 / 3) / 300], [0.5 / 3 / 200, (199.5 + 1 / 3) / 200]]),
            source="by hand"),
+    Law.equal("Kneser-Ney of order 3, in fractions (Chen & Goodman 1999, eq. 25)", given(tokens=TEXT),
+              left=kneser_ney_of_triples, right=lambda f, tokens: TRIPLES),
     Rejects("kneser_ney_log_probs", "a discount of 1.5", given(counts=COUNTS, discount=1.5), blames="discount"),
     Rejects("kneser_ney_log_probs", "a negative discount", given(counts=COUNTS, discount=-0.1), blames="discount"),
     Rejects("kneser_ney_log_probs", "no counts", given(counts=zeros(3, 3), discount=0.5), blames="counts"),

@@ -15,8 +15,8 @@ def owns(value):
 
 def to_native(array, precision):
     array = np.asarray(array)
-    # copy: a tensor that shares the spec's memory could be changed in place by what it is handed to
-    return torch.tensor(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
+    # copied, as a tensor that shares the spec's memory could be changed in place by what it is handed to; strided as the array is
+    return torch.from_numpy(np.array(array, dtype=precision if np.issubdtype(array.dtype, np.floating) else None, order="K"))
 
 
 def to_numpy(value):

@@ -12,6 +12,7 @@ from shared_specs.rows import (
     begins_at,
     begins_glorot,
     begins_normal,
+    channels_last,
     concatenate,
     full,
     given,
@@ -107,6 +108,9 @@ SPEC = (
     Agree("group_norm", "groups that are constant", given(x=CONSTANT, weight=normal(4), bias=normal(4), num_groups=2)),
     Agree("group_norm", "a mean far above the deviation",
           given(x=normal(3, 6, 4, 5, mean=100.0), weight=GAIN, bias=SHIFT, num_groups=3)),
+    *(Agree("group_norm", f"channels last in memory, a mean of {mean:g}",
+            given(x=channels_last(normal(3, 6, 4, 5, mean=mean)), weight=GAIN, bias=SHIFT, num_groups=3))
+      for mean in (100.0, 1000.0)),
     Agree("group_norm", "entries of 0.001, where epsilon counts",
           given(x=normal(3, 6, 4, 5, scale=1e-3), weight=GAIN, bias=SHIFT, num_groups=3),
           cancels=PER_CHANNEL),

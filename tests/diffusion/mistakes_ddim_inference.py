@@ -85,6 +85,14 @@ def _lerp(a, b, weight):
     return torch.lerp(a, b, _over(weight, a))
 
 
+def _by_strides(*, num_steps, num_train_steps, spacing="trailing"):
+    """A well-known library's: down from T in strides of T/S, as long as they are above 0."""
+    if spacing != "trailing":
+        return right.sampling_timesteps(num_steps=num_steps, num_train_steps=num_train_steps, spacing=spacing)
+    down = torch.arange(num_train_steps, 0, -num_train_steps / num_steps, dtype=torch.float64)
+    return down.round().long()
+
+
 def _in_decimals(*, num_steps, num_train_steps, spacing="trailing"):
     right.sampling_timesteps(num_steps=num_steps, num_train_steps=num_train_steps, spacing=spacing)
     return _levels(num_steps=num_steps, num_train_steps=num_train_steps, spacing=spacing)
@@ -111,6 +119,7 @@ def _wrong(function, **how):
 
 MISTAKES = (
     Mistake("sampling_timesteps", "cut off", _wrong(_levels, rounding=ROUND_DOWN)),
+    Mistake("sampling_timesteps", "strides added up, one level too many for some numbers of steps", _by_strides),
     Mistake("sampling_timesteps", "halves up", _wrong(_levels, rounding=ROUND_HALF_UP)),
     Mistake("sampling_timesteps", "counted from 0", _wrong(_levels, offset=-1)),
     Mistake("sampling_timesteps", "rising", _wrong(_levels, rising=True)),

@@ -108,6 +108,9 @@ MISTAKES = (
     Mistake("group_norm", "groups of every n-th channel", _wrong(_norm, slow=False)),
     Mistake("group_norm", "bias before the gain", _wrong(_norm, bias_first=True)),
     Mistake("group_norm", "mean of squares less square of mean", _wrong(_norm, two_passes=False)),
+    Mistake("group_norm", "mean of squares less square of mean, where the channels come last in memory",
+            lambda x, weight, bias, *, num_groups, epsilon=1e-5: _norm(
+                x, weight, bias, num_groups=num_groups, epsilon=epsilon, two_passes=x.is_contiguous())),
     Mistake("group_norm", "layer norm", lambda x, weight, bias, *, num_groups, epsilon=1e-5:
             right.group_norm(x, weight, bias, num_groups=1, epsilon=epsilon)),
     Mistake("group_norm", "instance norm", lambda x, weight, bias, *, num_groups, epsilon=1e-5:
@@ -167,7 +170,8 @@ def _with_checks(name, form):
 
 
 def _torchs_group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
-    return functional.group_norm(x, num_groups, weight, bias, epsilon)
+    # torch 2.x subtracts the square of the mean from the mean of squares where the channels come last in memory
+    return functional.group_norm(x.contiguous(), num_groups, weight, bias, epsilon)
 
 
 def _fused(x, query_weight, key_weight, value_weight, output_weight, *, num_heads):
