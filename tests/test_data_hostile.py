@@ -1,6 +1,7 @@
 """Data that would hang, take all memory, or be left out in silence: every loader refuses it in one line, at once."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -17,10 +18,11 @@ import pytest
 import soundfile
 import torch
 
-from practice_torch.data import audio, images, memory, points, symbols, text
+from practice_torch.data import audio, decoding, files, images, memory, points, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.engine.datasets import MODALITIES
 from tests.data_files import everything, gray, refused, save
+from tests.test_practice_commands import call
 from tests.test_practice_commands import refused as refused_line
 
 RNG = np.random.default_rng(0)
@@ -204,12 +206,12 @@ def test_names_that_are_not_utf8(form, tmp_path):
     """They are refused before the training: the report, which names them, could not be written after it."""
     load, source, file = written(form, tmp_path / "data")
     renamed = file.rename(file.with_name("caf\udce9" + file.suffix))
-    refused_soon(load, renamed if source == file else source, r"caf\udce9", "not UTF-8", "rename it")
+    refused_soon(load, renamed if source == file else source, r"caf\xe9", "not UTF-8", "rename it")
     if source != file:
         renamed.parent.rename(source / "\udcff")
-        refused_soon(load, source, r"\udcff", "not UTF-8", "rename it")
+        refused_soon(load, source, r"\xff", "not UTF-8", "rename it")
     load, source, _ = written(form, tmp_path / "\udcfe")
-    refused_soon(load, source, r"\udcfe", "not UTF-8")
+    refused_soon(load, source, r"\xfe", "not UTF-8")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -423,6 +425,38 @@ def test_the_command_says_it_in_one_line(kind, tmp_path):
     with bounded():
         refused_line(3, *asked, f"--data={'' if kind == 'an empty name' else source}")
     assert not (tmp_path / "run").exists()
+
+
+RECIPES = {
+    "images": "latent/vae digits",
+    "audio": "autoregressive/wavenet notes",
+    "text": "autoregressive/transformer pydoc",
+    "points": "adversarial/gan two_moons",
+    "symbols": "autoregressive/attention copy",
+}
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_the_help_of_a_recipe_says_what_data_takes(modality):
+    loader = importlib.import_module(f"practice_torch.data.{modality}")
+    code, out, _ = call("train", *RECIPES[modality].split(), "--help")
+    words = " ".join(out.split())
+    assert code == 0 and f"--data takes {loader.FORMS} {memory.LIMITS}" in words
+    assert all(name in loader.FORMS for name in loader.NAMES)
+    assert memory.amount(memory.ALWAYS_ALLOWED) in memory.LIMITS
+
+
+def test_the_page_about_data_has_the_limits_that_the_code_has():
+    page = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(): cells[2] for line in page.splitlines() if len(cells := line.split("|")) == 5}
+    assert f"{memory.amount(memory.ALWAYS_ALLOWED)}, or {memory.EXPANSION} times" in rows["a compressed file"]
+    assert f"{decoding.MOST_PIXELS} pixels" in rows["an image"]
+    assert f"{audio.RATES[0]} to {audio.RATES[1]} Hz" in rows["the rate of a sound"]
+    assert f"{files.LONGEST_NAME} bytes" in rows["a name"]
+    assert f"0 to {symbols.MOST_SYMBOLS - 1} " in page
+    assert f"{text.WORKING['character']} times the file's size" in page and f"{text.WORKING['byte']} times as bytes" in page
+    for loader in (audio, images, points, symbols, text):
+        assert all(f"`{name}`" in page for name in loader.NAMES), loader.__name__
 
 
 def test_descriptions_can_be_written_as_utf8(tmp_path):

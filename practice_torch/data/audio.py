@@ -34,6 +34,7 @@ RATES = (1000, 768_000)  # Hz, of a file: from below telephones to beyond what a
 # Rates are brought to each other by the nearest ratio p/q with p q below this, so that the filter takes at most 100 MB. That of
 # 44.1 kHz to 8 kHz is 441/80 itself; where there is none so short, pitch is off by less than 1/1000, a sixtieth of a semitone.
 FINEST = 2**20
+UNKNOWN_FRAMES = 2**62  # what libsndfile says, or more, where a flac file does not say how long it is
 BLOCK = 2**20  # values decoded at once
 WORKING = (40, 16)  # bytes for each stored value and each resampled one, until a sound has its form: measured up to 37 and 14
 FORMS = (
@@ -200,7 +201,9 @@ def decode(path, raw, sample_rate):
 
 def _samples(path, stored, file, sample_rate):
     """All samples [T, C] of an open sound, block by block: its header may claim, and a silent one hold, more than memory."""
-    blocks, frames, mend = [], 0, "cut it into shorter ones"
+    blocks, frames, mend = [], 0, "mend its header, or cut it into shorter ones"
+    if file.frames < UNKNOWN_FRAMES:
+        require_expansion(path, stored, 4 * file.frames * file.channels, mend)
     while len(block := file.read(max(1, BLOCK // file.channels), dtype="float32", always_2d=True)):
         frames += len(block)
         require_expansion(path, stored, 4 * frames * file.channels, mend)

@@ -110,7 +110,7 @@ def _open(where, source):
     try:
         with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise Image.DecompressionBombError(f"it is {image.width}x{image.height}, width x height")
+                raise Image.DecompressionBombError(f"{image.width}x{image.height}, width x height")
             require_memory(where, WORKING * image.width * image.height, "use smaller images")
             if image.mode.startswith(("I", "F")):
                 raise DataError(
@@ -129,7 +129,8 @@ def _open(where, source):
     except UnidentifiedImageError:
         raise DataError(f"{where} is no image that can be read; allowed are {', '.join(FORMATS)}: replace or remove it") from None
     except Image.DecompressionBombError as error:
-        why = str(error).split(" exceeds")[0]  # pillow has a limit of its own, and does not say width and height
+        # pillow has a limit of its own, and says "Image size (10000000000 pixels) exceeds limit of ..."
+        why = str(error).split(" exceeds")[0].removeprefix("Image size ").strip("()")
         raise DataError(f"{where} is too large ({why}); allowed are {MOST_PIXELS} pixels, as in 8192x8192: resize it") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ... for one and the same trouble
         why = " ".join(str(error).split())[:120] or type(error).__name__

@@ -15,5 +15,11 @@ class DataError(ValueError):
 
 def one_line(text, longest):
     """The text as one line of at most `longest` characters: what cannot be printed is escaped, a long middle left out."""
-    line = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in str(text))
+    line = "".join(mark if mark.isprintable() else _escaped(mark) for mark in str(text))
     return line if len(line) <= longest else f"{line[: longest // 2 - 5]} [...] {line[-longest // 2 + 5 :]}"
+
+
+def _escaped(mark):
+    """As a terminal may print it; a byte of a file name that is no UTF-8, which Python holds as U+DC80..U+DCFF, as that byte."""
+    number = ord(mark)
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else mark.encode("unicode_escape").decode()

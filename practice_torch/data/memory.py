@@ -9,11 +9,11 @@ from practice_torch.data.errors import DataError
 # A file of a few megabytes that holds gigabytes is damaged or hostile. Pictures and sounds compress 2 to 20 times, sparse ones up
 # to 100 times; a deflated block of zeros 1000 times, a silent flac file 100,000 times.
 EXPANSION = 100
-ALWAYS_ALLOWED = 2**30  # bytes that even the smallest file may hold
+ALWAYS_ALLOWED = 10**9  # bytes that even the smallest file may hold
 NOT_ASKED = 2**24  # bytes: it takes a millisecond to ask, which thousands of small files would feel
 LIMITS = (
     "Files are regular files with UTF-8 names; what they hold must fit into memory, and a compressed file may expand to "
-    f"{ALWAYS_ALLOWED // 2**30} GiB, or {EXPANSION} times its size."
+    f"{ALWAYS_ALLOWED // 10**9} GB, or {EXPANSION} times its size."
 )
 
 

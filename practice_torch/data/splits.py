@@ -28,7 +28,7 @@ def existing_path(source, names, kinds):
     if not name:  # which is the working folder to pathlib
         raise DataError(f"data is empty; {allowed}")
     for part in path.parts:
-        require_name(part, f"data {name!r:.200}:")
+        require_name(part, f"in data '{name:.200}', the name")
     return path
 
 
