@@ -330,6 +330,7 @@ def test_every_allowed_rate_is_resampled_in_little_memory(rate, sample_rate, tmp
     with bounded():
         assert sum(map(len, audio.load(tmp_path, sample_rate=sample_rate, length=100))) == 2
     refused(audio.load, tmp_path, "sample_rate is 999;", "1000 to 768000", sample_rate=999)
+    refused(audio.load, "notes", "sample_rate is 768001;", "at most 768000", sample_rate=768_001)
 
 
 def test_a_flac_file_of_silence_is_not_unpacked_without_end(tmp_path, monkeypatch):

@@ -90,6 +90,8 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
     for name, value in (("sample_rate", sample_rate), ("length", length)):
         if value < 1:
             raise DataError(f"{name} is {value}; it must be at least 1")
+    if sample_rate > RATES[1]:
+        raise DataError(f"sample_rate is {sample_rate}; it must be at most {RATES[1]}")
     name = str(source)
     if name == "notes":
         held_out_count(NOTES, held_out, "sounds in notes")
