@@ -240,7 +240,7 @@ class VaeExperiment(nn.Module):
         return {
             "reconstructions": ImageGrid(self._images(pairs), 8, "Held-out images, each beside its reconstruction"),
             "interpolations": ImageGrid(self._images(self._shown(path.flatten(0, 1))), 10, "Straight paths between images"),
-            "latent_map": _latent_map(mean.cpu(), batch.get("label")),
+            "latent_map": _latent_map(mean.cpu(), batch["label"].cpu() if "label" in batch else None),
             **self.sample(64),
         }
 
