@@ -5,7 +5,9 @@ from torch.autograd.function import once_differentiable
 
 from practice_torch.arguments import as_int64
 
-LOGITS = 26_000_000  # at a time: 104 MB of float32. Fewer are slower, as the gradient of W is added up once a block.
+# Logits at a time. Fewer are slower, as the gradient of W is added up once a block; more take more memory.
+LOGITS = {"cpu": 26_000_000}  # 104 MB of float32
+LOGITS_ELSEWHERE = 200_000_000  # 0.8 GB, a hundredth of a large GPU's memory: its products need blocks of thousands of tokens
 MULTIPLE = 64  # tokens: a block is a whole multiple, as MKL's tiles are
 
 
@@ -14,7 +16,8 @@ def linear_cross_entropy(hidden, weight, targets):
 
     What cross_entropy(hidden @ weight.T, targets) gives. The gradient p - e_y is at hand while the logits are, so both products
     with it are taken then, block by block; no logits are kept for, or computed again in, the backward pass. It can be
-    differentiated once, and only in reverse.
+    differentiated once, and only in reverse. Under autocast all three products are taken in its precision; the softmax, and the
+    sum over blocks that is the gradient of W, in float32.
     """
     return _LinearCrossEntropy.apply(hidden, weight, as_int64(targets))
 
@@ -23,10 +26,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, targets):
         gradients = (torch.empty_like(hidden), torch.zeros_like(weight)) if any(ctx.needs_input_grad) else None
-        rows, total = max(1, LOGITS // (len(weight) * MULTIPLE)) * MULTIPLE, 0.0
-        for begin in range(0, len(hidden), rows):
-            block = slice(begin, begin + rows)
-            total = total + _block(hidden[block], weight, targets[None, block], gradients and (gradients[0][block], gradients[1]))
+        device, total = weight.device.type, 0.0
+        if torch.is_autocast_enabled(device):  # cast once, not once a block
+            hidden, weight = (factor.to(torch.get_autocast_dtype(device)) for factor in (hidden, weight))
+        rows = max(1, LOGITS.get(device, LOGITS_ELSEWHERE) // (len(weight) * MULTIPLE)) * MULTIPLE
+        with torch.autocast(device, enabled=False):
+            for begin in range(0, len(hidden), rows):
+                block = slice(begin, begin + rows)
+                own = gradients and (gradients[0][block], gradients[1])
+                total = total + _block(hidden[block], weight, targets[None, block], own)
         if gradients:
             ctx.save_for_backward(*gradients)
         ctx.count, ctx.handed_out = len(hidden), False
@@ -55,5 +63,8 @@ def _block(hidden, weight, targets, gradients):
     if gradients:
         residual = shares.div_(normalizer).scatter_add_(0, targets, shares.new_full(targets.shape, -1.0)).to(weight.dtype)
         gradients[0].copy_(residual.T @ weight)
-        gradients[1].addmm_(residual, hidden.to(weight.dtype))
+        if gradients[1].dtype == residual.dtype:
+            gradients[1].addmm_(residual, hidden)
+        else:
+            gradients[1].add_(residual @ hidden)
     return (highest + normalizer.log() - chosen).sum()
