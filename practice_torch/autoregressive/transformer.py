@@ -273,11 +273,11 @@ class LanguageModel(nn.Module):
 
     def evaluate(self, data):
         """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
-        nats, size = 0.0, 0
+        nats, size, lengths = 0.0, 0, self._lengths()
         for indices in torch.arange(len(data)).split(64):
             batch = data.batch(indices)
             nats += self(batch, "train")[0].item() * self.count(batch, "train")
-            size += self._bytes(batch["tokens"][:, 1:])
+            size += lengths[batch["tokens"][:, 1:]].sum().item()
         return {"bits_per_byte": nats / size / math.log(2)}
 
     def preview(self, data):
@@ -355,10 +355,11 @@ class LanguageModel(nn.Module):
         windows = tokens.unfold(1, 2 * past, past).flatten(0, 1)
         log_probs = self.network(windows[:, :-1])[:, past - 1 :].float().log_softmax(-1)
         nats = -log_probs.gather(-1, windows[:, past:, None]).sum().item()
-        return nats / math.log(2) / self._bytes(windows[:, past:])
+        return nats / math.log(2) / self._lengths()[windows[:, past:]].sum().item()
 
-    def _bytes(self, tokens):
-        return torch.tensor(self.tokenizer().lengths(), device=tokens.device)[tokens].sum().item()
+    def _lengths(self):
+        """Bytes of every token, [V]."""
+        return torch.tensor(self.tokenizer().lengths(), device=self.merges.device)
 
 
 def build(recipe, data):

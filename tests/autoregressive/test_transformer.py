@@ -1,5 +1,6 @@
 """The decoder against torch's kernels and GPT-2; the fused network against the formulas; a model that trains and writes."""
 
+import dataclasses
 import math
 
 import pytest
@@ -152,6 +153,16 @@ def test_bits_are_per_byte_whatever_a_token_is(tmp_path):
     size = sum(len(tokenizer.decode_bytes(row)) for row in tokens)
     assert size == 5 * (tokens.numel() - 1) + 1
     assert model.evaluate(test)["bits_per_byte"] == pytest.approx(math.log2(264) * tokens.numel() / size, rel=1e-6)
+
+
+def test_an_evaluation_builds_its_tokenizer_once(tmp_path, monkeypatch):
+    model, _, test = tiny(tmp_path)
+    longer = dataclasses.replace(test, stream=test.stream.repeat(5))
+    assert len(longer) > 64, "more than one batch"
+    built, build_one = [], LanguageModel.tokenizer
+    monkeypatch.setattr(LanguageModel, "tokenizer", lambda self: built.append(1) or build_one(self))
+    model.evaluate(longer)
+    assert len(built) == 1
 
 
 def test_a_large_vocabulary_goes_without_a_table_of_logits():
