@@ -8,6 +8,7 @@ from torch import nn
 
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase
+from practice_torch.engine.players import weights_of_batches
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.schedule import learning_rate_factor
 from tests.engine_toys import RECIPE, Noisy, Points, begin
@@ -71,6 +72,24 @@ def test_a_plain_mean_of_unequal_batches_is_another_gradient(tmp_path):
     whole = trained(tmp_path / "whole", batch_size=24)
     parts = trained(tmp_path / "parts", make=Miscounted, batch_size=6, accumulate=4)
     assert (whole.gradients[0] - parts.gradients[3]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("of_device", [False, True])
+def test_batches_are_weighed_where_they_lie(of_device):
+    """On a device without memory that could be read: a weight that came from the host's side of a copy could not be made."""
+    class Counted(nn.Module):
+        def count(self, batch, phase):
+            return torch.empty((), dtype=torch.int64, device="meta") if of_device else 3
+
+    class Two:
+        count, device = 2, torch.device("meta")
+
+        def total(self, tensor):
+            assert tensor.device.type == "meta"
+            return tensor
+
+    weights = weights_of_batches(Counted(), [{}, {}, {}], "train", Two())
+    assert weights.device.type == "meta" and weights.shape == (3,)
 
 
 def test_logged_losses_of_accumulated_batches_are_those_of_the_large_batch(tmp_path):

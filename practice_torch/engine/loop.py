@@ -80,6 +80,8 @@ class Training:
         """One update for one player: from one batch, or from several as if they were one."""
         name, optimizer, total = player.phase.name, player.optimizer, 0.0
         weights = weights_of_batches(self.experiment, batches, name, self.processes)
+        if not self.look_always:  # nobody looks at the last gradients, of this player or another: their memory is for activations
+            self.experiment.zero_grad()
         for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), start=1):
             with contextlib.ExitStack() as around:
                 if optimizer is None:

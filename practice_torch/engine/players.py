@@ -65,8 +65,18 @@ def weights_of_batches(experiment, batches, phase, processes):
     if len(batches) == processes.count == 1:
         return (1.0,)
     count = getattr(experiment, "count", lambda batch, phase: len(next(iter(batch.values()))))
-    counts = torch.stack([torch.as_tensor(count(batch, phase), dtype=torch.float64) for batch in batches])
-    return processes.count * counts / processes.total(counts.sum().to(processes.device)).to(counts.device)
+    counts = [count(batch, phase) for batch in batches]
+    # Where they were counted, or where processes add up: nothing is copied from a device or to it, for which the host would wait.
+    tensors = [each for each in counts if isinstance(each, torch.Tensor)]
+    device = processes.device if processes.count > 1 else tensors[0].device if tensors else None
+    counts = torch.stack([_number(each, device) for each in counts])
+    return processes.count * counts / processes.total(counts.sum())
+
+
+def _number(value, device):
+    """A number or a tensor of one as float64, []; a number is filled in on the device."""
+    options = {"dtype": torch.float64, "device": device}
+    return value.detach().to(**options) if isinstance(value, torch.Tensor) else torch.full((), value, **options)
 
 
 def not_finite(what, phase, step, experiment, logs, recipe, checkpoints):
