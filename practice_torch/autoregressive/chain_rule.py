@@ -167,23 +167,28 @@ class MaskedAutoencoder(nn.Module):
         self.orders = orders
         draws = torch.Generator().manual_seed(0)  # the orders belong to the architecture, not to the run
         highest = max(1, dimensions - 1)
+        places, masks = [], []
         for k in range(orders):
             order = torch.arange(dimensions) if k == 0 else torch.randperm(dimensions, generator=draws)
             degrees = [
                 torch.arange(width) % highest if k == 0 else torch.randint(highest, (width,), generator=draws) for width in hidden
             ]
-            self.register_buffer(f"order_{k}", order + 1)
-            for i, mask in enumerate(made_masks(order + 1, tuple(d + 1 for d in degrees))):
-                self.register_buffer(f"mask_{k}_{i}", mask)
+            places.append(order + 1)
+            masks.append(made_masks(order + 1, tuple(d + 1 for d in degrees)))
+        self.register_buffer("places", torch.stack(places))
+        for i, of_layer in enumerate(zip(*masks, strict=True)):
+            self.register_buffer(f"masks_{i}", torch.stack(of_layer))
 
     def order(self, k=0):
         """The place of each variable in the k-th order, [D] in 1..D."""
-        return getattr(self, f"order_{k}")
+        return self.places[k]
 
     def forward(self, x, k=0):
-        """Logits in the k-th order: [B, D] -> [B, D]."""
+        """Logits in the k-th order: [B, D] -> [B, D]. k is a number, or a tensor of one, [1], which stays where it is."""
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.layers), strict=True)
-        return made_logits(x, weights, biases, tuple(getattr(self, f"mask_{k}_{i}") for i in range(len(self.layers))))
+        masks = [getattr(self, f"masks_{i}") for i in range(len(self.layers))]
+        chosen = (mask.index_select(0, k)[0] if isinstance(k, torch.Tensor) else mask[k] for mask in masks)
+        return made_logits(x, weights, biases, tuple(chosen))
 
 
 # The experiment
@@ -230,7 +235,7 @@ class MadeExperiment(nn.Module):
         x = self._binary(batch["image"])
         k = 0
         if self.network.orders > 1:
-            k = int(torch.randint(self.network.orders, (), generator=self.generator, device=x.device))
+            k = torch.randint(self.network.orders, (1,), generator=self.generator, device=x.device)
         return -autoregressive_bernoulli_log_prob(x, self.network(x, k)).mean(), {}
 
     def evaluate(self, data):

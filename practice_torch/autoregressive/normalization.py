@@ -175,13 +175,17 @@ class DepthStudy(nn.Module):
             self.add_module(place, network)
             self.register_buffer(f"{place}_first", torch.zeros(recipe.layers))  # gradients' norms before the first step
             self.register_buffer(f"{place}_steps", torch.zeros((), dtype=torch.int64))
+        self._begun = set()  # whose first step is known to be over: asking the buffer again would stop a GPU in every step
+        self.register_load_state_dict_post_hook(lambda study, _: study._begun.clear())
         self.post.load_state_dict(self.pre.state_dict(), strict=False)  # but for the last norm, both begin at the same weights
 
     def forward(self, batch, phase):
         """Nats per byte of the model that is the phase's name."""
         tokens, steps = batch["tokens"], getattr(self, f"{phase}_steps")
-        if steps == 0:
-            getattr(self, f"{phase}_first").copy_(self._gradient_norms(phase, tokens))
+        if phase not in self._begun:
+            if steps == 0:
+                getattr(self, f"{phase}_first").copy_(self._gradient_norms(phase, tokens))
+            self._begun.add(phase)
         steps += 1
         return self._loss(phase, tokens), {}
 

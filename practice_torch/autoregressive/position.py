@@ -237,10 +237,12 @@ class AlibiPositions(Positions):
     def __init__(self, heads):
         super().__init__()
         self.heads = heads
-        self.register_buffer("place", torch.empty(0), persistent=False)  # tells the device
+        self.register_buffer("longest", torch.empty(heads, 0, 0), persistent=False)  # bias so far: copied to the device once
 
     def bias(self, length):
-        return alibi_bias(heads=self.heads, query_length=length, key_length=length).to(self.place)
+        if length > self.longest.shape[-1]:
+            self.longest = alibi_bias(heads=self.heads, query_length=length, key_length=length).to(self.longest)
+        return self.longest[:, :length, :length]
 
 
 class Extrapolation(nn.Module):
@@ -251,6 +253,8 @@ class Extrapolation(nn.Module):
         self.recipe, self.generator = recipe, None
         self.phases = tuple(Phase(scheme, (scheme,)) for scheme in recipe.schemes)
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))  # that the adapted network has seen
+        self._seen = None  # the same number on the host, once known: asking the buffer would stop a GPU in every step
+        self.register_load_state_dict_post_hook(lambda model, _: setattr(model, "_seen", None))
         for scheme in recipe.schemes:
             network = OpenDecoder(
                 vocabulary_size=256, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
@@ -276,8 +280,10 @@ class Extrapolation(nn.Module):
         """Nats per byte of the scheme that is the phase's name."""
         multiple = 1
         if phase == "adapted":
-            late = self.batches >= round((1 - self.recipe.adapting) * self.recipe.steps) * self.recipe.accumulate
+            self._seen = int(self.batches) if self._seen is None else self._seen
+            late = self._seen >= round((1 - self.recipe.adapting) * self.recipe.steps) * self.recipe.accumulate
             multiple = _MULTIPLES[-1] if late else 1
+            self._seen += 1
             self.batches += 1
         return self._nats(phase, batch["tokens"], multiple, float(multiple)).mean(), {}
 

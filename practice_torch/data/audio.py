@@ -14,6 +14,7 @@ import torch
 from practice_torch.data.errors import DataError
 from practice_torch.data.files import read_bytes, reading
 from practice_torch.data.folders import files_in, folder_labels, numbered
+from practice_torch.data.indices import beside
 from practice_torch.data.memory import require_expansion, require_memory
 from practice_torch.data.notes import FREQUENCIES, PITCHES, synthesize
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
@@ -64,7 +65,7 @@ class Sounds:
         """
         sounds, labels = self.sounds, self.labels
         if indices is not None:
-            indices = indices.to(sounds.device)
+            indices = beside(sounds, indices)
             sounds = sounds.index_select(0, indices)
             labels = None if labels is None else labels.index_select(0, indices)
         return {"audio": sounds[:, None]} if labels is None else {"audio": sounds[:, None], "label": labels}

@@ -12,6 +12,7 @@ import torch
 from practice_torch.data import image_files
 from practice_torch.data.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.errors import DataError
+from practice_torch.data.indices import beside
 from practice_torch.data.splits import existing_path, fingerprint, random_split
 
 TORCHVISION = {
@@ -49,7 +50,7 @@ class Images:
         """
         pixels, labels = self.pixels, self.labels
         if indices is not None:
-            indices = indices.to(pixels.device)
+            indices = beside(pixels, indices)
             pixels = pixels.index_select(0, indices)
             labels = None if labels is None else labels.index_select(0, indices)
         image = pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)

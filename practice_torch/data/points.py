@@ -10,6 +10,7 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.files import reading, size_of
+from practice_torch.data.indices import beside
 from practice_torch.data.memory import require_memory
 from practice_torch.data.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
@@ -79,7 +80,7 @@ class Points:
 
     def batch(self, indices=None):
         """{"point": float32 [B, D]}; all of them, without a copy, where indices is None."""
-        return {"point": self.points if indices is None else self.points.index_select(0, indices.to(self.points.device))}
+        return {"point": self.points if indices is None else self.points.index_select(0, beside(self.points, indices))}
 
     def to(self, device):
         """The same set on the device, so that batches are gathered there."""

@@ -7,6 +7,7 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.files import reading, size_of
+from practice_torch.data.indices import beside
 from practice_torch.data.memory import require_memory
 from practice_torch.data.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
@@ -30,9 +31,8 @@ class Sequences:
 
     def batch(self, indices=None):
         """{"symbols": int64 [B, T]}; all of them, without a copy, where indices is None."""
-        return {
-            "symbols": self.sequences if indices is None else self.sequences.index_select(0, indices.to(self.sequences.device))
-        }
+        sequences = self.sequences
+        return {"symbols": sequences if indices is None else sequences.index_select(0, beside(sequences, indices))}
 
     def to(self, device):
         """The same set on the device, so that batches are gathered there."""

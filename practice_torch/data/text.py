@@ -8,6 +8,7 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.files import reading, size_of
+from practice_torch.data.indices import beside
 from practice_torch.data.memory import require_memory
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count
 
@@ -75,7 +76,7 @@ class Text:
         """{"tokens": int64 [B, context + 1]}; every window where indices is None."""
         windows = self.stream.unfold(0, self.context + 1, self.stride)  # a view: nothing is copied
         if indices is not None:
-            windows = windows.index_select(0, indices.to(self.stream.device))
+            windows = windows.index_select(0, beside(self.stream, indices))
         return {"tokens": windows.long()}
 
     def to(self, device):
