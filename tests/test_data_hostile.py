@@ -153,7 +153,7 @@ STAND_INS = {
     "a socket": (listening, "is a socket; it must be a regular file"),
     "a device": (lambda path: path.symlink_to("/dev/zero"), "is a character device; it must be a regular file"),
     "an empty file": (Path.touch, "is empty (0 bytes)"),
-    "more than memory": (huge, "needs "),
+    "more than memory": (huge, "would take "),
     "a link to nothing": (lambda path: path.symlink_to("nowhere"), ("is a link to nothing", "does not exist")),
     "a link to itself": (lambda path: path.symlink_to(path), ("is a link to nothing", "Too many levels")),
     "a folder": (Path.mkdir, ("is a folder", "holds no", "neither an .npz nor a .csv")),

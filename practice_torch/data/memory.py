@@ -20,7 +20,7 @@ LIMITS = (
 def require_memory(what, needed, mend):
     """DataError unless that many bytes, which are about to be allocated, are left."""
     if needed > NOT_ASKED and needed > (free := available()):
-        raise DataError(f"{what} needs {amount(needed)} of memory, and {amount(free)} is left: {mend}")
+        raise DataError(f"{what} would take {amount(needed)} of memory, and {amount(free)} is left: {mend}")
 
 
 def require_expansion(what, stored, expanded, mend):
@@ -32,8 +32,8 @@ def require_expansion(what, stored, expanded, mend):
 
 def amount(count):
     """Bytes in the unit that suits them: 6.4 GB."""
-    power = max(0, min(4, (len(str(int(count))) - 1) // 3))
-    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
+    power = max(0, min(6, (len(str(int(count))) - 1) // 3))
+    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"
 
 
 def available():
