@@ -102,7 +102,7 @@ class Grade:
     only: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION")] = None
     """Mark this function alone, and the laws that need no other."""
     strict: bool = False
-    """Bad input that your functions accept counts as a failure, and is not only marked."""
+    """Bad input that your functions accept, and rows at the edge of float32, count as failures."""
     hints: bool = False
     """Name what often goes wrong in the functions that fail."""
     seconds: float = 20.0

@@ -18,6 +18,7 @@ from shared_specs.implementation import (
     Seen,
     arrays_in,
     dotted,
+    leaves,
     require_form,
     with_arrays,
 )
@@ -159,7 +160,7 @@ class Checker:
             got = under_test.plain_call(row.function, asked.arguments, got)
         elif not with_gradients:
             got = under_test.call(row.function, asked.arguments)
-        self._same_form(got, asked.wanted, any(arrays_in(asked.arguments)))
+        self._same_form(got, asked.wanted, self._dtypes(asked.arguments))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
         yield from self._in_narrow_integers(row, asked.arguments, got, asked.wanted, asked.limits)
@@ -284,7 +285,7 @@ class Checker:
             if self._worst(tuple(np.asarray(a, dtype=np.float64) for a in answers), wanted, limits)[0] <= 1:
                 raise RowFault(f"{self.topic}: {row.function}, {row.case}: the tolerance lets the near miss {mistake!r} pass")
         got = self._under_test(row).call(row.function, arguments)
-        self._same_form(got, wanted, any(arrays_in(arguments)), dtypes=False)
+        self._same_form(got, wanted)
         worst, message = self._worst(got, wanted, limits)
         for mistake, answer in row.near_misses.items() if worst > 1 else ():
             answers = answer if isinstance(answer, tuple) else (answer,)
@@ -408,10 +409,17 @@ class Checker:
 
     # ------------------------------------------------------------------------------------------------ comparing
 
-    def _same_form(self, got, wanted, floating_input, dtypes=True):
+    def _dtypes(self, arguments):
+        """What a floating result may be: the arguments' precision. NumPy makes float64 of float32 beside integers, and may."""
+        if not any(arrays_in(arguments)):
+            return ()
+        integers = any(isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu" for _, leaf in leaves(arguments))
+        return (self.precision, "float64") if integers and self.implementation.backend.name == "numpy" else (self.precision,)
+
+    def _same_form(self, got, wanted, dtypes=()):
         require_form([g.shape for g in got], [w.shape for w in wanted])
         for g, w in zip(got, wanted, strict=True):
-            if dtypes and floating_input and np.issubdtype(w.dtype, np.floating) and g.dtype != self.precision:
+            if dtypes and np.issubdtype(w.dtype, np.floating) and g.dtype not in dtypes:
                 raise Fault(f"returned {g.dtype} for {self.precision} input")
 
     def _worst(self, got, wanted, limits):

@@ -162,7 +162,7 @@ SPEC = (
     Agree("forward_marginal", "the data itself, and noise alone", given(x0=X, t=ENDS, alpha_bar=TO_NOISE),
           no_gradient="the log-variance of the data itself is infinite"),
     Agree("forward_marginal", "nearly nothing is left", given(x0=X, t=TIMES, alpha_bar=[1.0, 0.9, 0.42, 0.36, 0.31, 1e-9, 1e-12]),
-          differentiate=("x0",)),
+          differentiate=("x0",), edge="log(1 - a_t) as it is written loses an a_t of 1e-12; it takes log1p"),
     Anchor(
         "forward_marginal", "roots of 1, 0.8, 0.6 and 0", given(x0=FOUR, t=[0, 1, 2, 3], alpha_bar=LEVELS),
         gives=([[1.0, -2.0], [2.4, 0.4], [1.2, 0.6], [0.0, 0.0]], log_of([0.0, 0.36, 0.64, 1.0])), source="by hand",

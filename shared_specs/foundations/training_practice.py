@@ -76,12 +76,13 @@ SPEC = (
     Agree(
         "clip_by_global_norm", "squares that overflow",
         given(gradients=(normal(4, 3, scale=1e30), normal(5)), max_norm=1.5),
-        differentiate=(), no_gradient="of size 1e-30: compared above",
+        differentiate=(), no_gradient="of size 1e-30: compared above", edge="squares of 1e30 overflow float32",
     ),
     Agree(
         "clip_by_global_norm", "squares that underflow",
         given(gradients=(normal(4, 3, scale=1e-30), normal(5, scale=1e-30)), max_norm=1.5),
         differentiate=(), no_gradient="a finite difference cannot step by less than 1e-30: compared above",
+        edge="squares of 1e-30 underflow float32",
     ),
     Anchor(
         "clip_by_global_norm", "3, 4 and 12 make 13",
