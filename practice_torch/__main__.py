@@ -15,7 +15,7 @@ from pathlib import Path
 
 from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, parse, tyro_line
 from practice_torch.data.errors import DataError
-from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.engine.errors import OptionError, RunError, too_large
 from shared_specs.syllabus import load, resolve
 
 HERE = Path(__file__).parent
@@ -40,7 +40,9 @@ def main(arguments=None):
     except Exception as error:
         if debug:
             raise
-        return _fail(f"unforeseen {type(error).__name__}: {error} (a bug of ours, probably; --debug shows where)", 1)
+        if complaint := too_large(error):
+            return _fail(complaint, 3)
+        return _fail(f"internal error {type(error).__name__}: {error}; please report it (--debug shows where)", 1)
 
 
 def _fail(message, code):
@@ -132,7 +134,7 @@ def _train(command, words, fields):
     from practice_torch.engine.run import Run
 
     processes = Processes(command.cpu)
-    data = load_data(recipe)
+    data = processes.in_turn(lambda: load_data(recipe))
     if processes.first:
         for remark in data[0].description.get("remarks", ()):
             print(f"note: {remark}", file=sys.stderr)
@@ -170,12 +172,21 @@ def _about(recipe, fields):
 def _resume(command, words, fields):
     if given := [*words, *fields, *filter(None, [command.run])]:
         raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
+    import torch
+
+    from practice_torch.engine.processes import Processes
     from practice_torch.engine.run import Run
 
     run = Run.open(command.resume)
-    module, recipe = _restored(run)
-    data = _same_data(run, recipe)
-    return _to_the_end(run, recipe, module.build(recipe, data[0]), data, command)
+    processes = Processes(command.cpu)
+    processes.of_the_first(run.lock.take)  # nothing is read that another process may be about to change
+    try:
+        module, recipe = _restored(run)
+        data = processes.in_turn(lambda: _same_data(run, recipe))
+        torch.manual_seed(recipe.seed)  # the first weights, where the run was stopped before its first checkpoint
+        return _to_the_end(run, recipe, module.build(recipe, data[0]), data, command)
+    finally:
+        run.lock.release()
 
 
 def _restored(run):
@@ -217,7 +228,11 @@ def _to_the_end(run, recipe, experiment, data, command):
         return 128 + stop.signal_number
     if not first:
         return 0
-    _write_report(run)
+    try:
+        _write_report(run)
+    except Exception as error:  # the training is done and saved; a page is no reason to end in an error
+        complaint = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        print(f"warning: no report ({complaint}); `{PROGRAM} report {run.folder}` writes it again", file=sys.stderr)
     _show(run)
     print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
     return 0
@@ -249,8 +264,8 @@ def _show(run):
 
 
 def _sample(command, words):
-    if command.count < 1:
-        raise UsageError(f"count is {command.count}; it must be at least 1")
+    if not 1 <= command.count < 2**63:
+        raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
     if command.seed is not None and not 0 <= command.seed < 2**63:
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
     import torch
@@ -259,15 +274,15 @@ def _sample(command, words):
     from practice_torch.engine.draws import seed_of
     from practice_torch.engine.processes import Processes
     from practice_torch.engine.run import Run, save_artifacts
-    from practice_torch.engine.state import load_weights, weights_of
+    from practice_torch.engine.state import weights_of
 
     run = Run.open(command.run)
     module, recipe = _restored(run)
     experiment = module.build(recipe, Described(run.asked["data"]))
     _set_sampling(experiment, command, words, run.asked["topic"])
     device = Processes(command.cpu).device
-    weights, _ = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-    load_weights(experiment, weights, run.checkpoints)
+    weights, _ = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    experiment.load_state_dict(weights)
     seed = recipe.seed if command.seed is None else command.seed
     experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
     torch.manual_seed(seed_of(seed, "sample", "torch"))
@@ -299,7 +314,7 @@ def _set_sampling(experiment, command, words, path):
 def _evaluate(command):
     from practice_torch.engine.loop import Training
     from practice_torch.engine.run import Run, save_artifacts
-    from practice_torch.engine.state import load_weights, verdict, weights_of
+    from practice_torch.engine.state import verdict, weights_of
 
     run = Run.open(command.run)
     module, recipe = _restored(run)
@@ -307,8 +322,8 @@ def _evaluate(command):
     experiment = module.build(recipe, data[0])
     if command.study and not hasattr(experiment, "study"):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
-    weights, step = weights_of(run, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-    load_weights(experiment, weights, run.checkpoints)
+    weights, step = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    experiment.load_state_dict(weights)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     with _writing(run.folder):
         run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step, training.experiment.explains))

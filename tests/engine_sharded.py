@@ -122,7 +122,7 @@ def killed(folder):
     engine_kills.TOYS["speaker"] = told("speaker", shard=True)
     engine_kills.run("speaker", folder / "straight", 2)
     found = []
-    for call in (23, 35):
+    for call in (36, 48):
         run = folder / f"call-{call}"
         alive = engine_kills.run("speaker", run, 2, die_at=call)
         step = checkpoint.newest(run / "checkpoints", print)[1]["step"]

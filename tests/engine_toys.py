@@ -112,9 +112,11 @@ def begin(folder, at=None, *, make=Noisy, recipe=RECIPE):
 
 def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print):
     """The run of a folder, restored."""
-    torch.manual_seed(99)  # whatever the new process starts with must not matter
+    run = Run.open(folder)
+    # whatever the new process starts with must not matter, unless there is nothing yet to take its place
+    torch.manual_seed(99 if run.has_begun() else recipe.seed)
     data = Points.drawn()
-    training = Training(Run.open(folder), recipe, make(at) if at else make(), data, data, cpu=True)
+    training = Training(run, recipe, make(at) if at else make(), data, data, cpu=True)
     training.restore(say)
     return training
 

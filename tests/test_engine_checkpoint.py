@@ -3,19 +3,24 @@
 import contextlib
 import json
 import pickle
+import re
 import resource
+import shutil
 import struct
 
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
 from practice_torch.engine import checkpoint
 from practice_torch.engine.checkpoint import MANIFEST, STATE
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.run import Run
-from tests.engine_toys import RECIPE, Players, begin, go_on
+from tests.engine_toys import RECIPE, Noisy, Players, begin, go_on, remains
 
+AVERAGED = Recipe(**(RECIPE.fields() | {"average_decay": 0.7}))
 TENSORS = {"experiment/weight": torch.arange(6.0).view(2, 3), "generator/torch": torch.tensor([1, 2], dtype=torch.uint8)}
 
 
@@ -262,3 +267,168 @@ def test_what_is_no_run_folder(tmp_path, content, because):
         (tmp_path / "recipe.json").write_text(content)
     with pytest.raises(RunError, match=because):
         Run.open(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- whole, but not sound
+
+
+def resign(path, change):
+    """Write a checkpoint again with changed content and valid checksums; change(tensors, facts) works in place."""
+    tensors, facts = checkpoint.load(path)
+    change(tensors, facts)
+    step = facts.pop("step")
+    shutil.rmtree(path)
+    checkpoint.save(path.parent, step, tensors, facts).rename(path)
+
+
+def put(key, make):
+    """A change of one tensor."""
+    return lambda tensors, facts: tensors.update({key: make(tensors[key])})
+
+
+def without(part):
+    """A change that leaves out all tensors with this in their names."""
+    return lambda tensors, facts: [tensors.pop(name) for name in list(tensors) if part in name]
+
+
+WEIGHT = "experiment/network.0.weight"
+MOMENT = "optimizer/train/network.3.weight/exp_avg"
+UNSOUND = {
+    "a weight is NaN": (put(WEIGHT, lambda t: t * float("nan")), "not finite, in network.0.weight"),
+    "a weight is float64": (put(WEIGHT, torch.Tensor.double), "network.0.weight is torch.float64, here torch.float32"),
+    "a weight is transposed": (put(WEIGHT, torch.Tensor.t), r"network.0.weight is \[3, 5\], here \[5, 3\]"),
+    "a buffer is missing": (without("experiment/seen"), "seen is None, here"),
+    "an average is infinite": (put("average/network.0.bias", lambda t: t / 0), "not finite, in average of network.0.bias"),
+    "the averages are missing": (without("average/"), "average of network.0.weight is None"),
+    "the optimizer's state is missing": (without("optimizer/"), "optimizer's train/network.0.weight/step is None"),
+    "a second moment is missing": (without("network.3.bias/exp_avg_sq"), "network.3.bias/exp_avg_sq is None"),
+    "a first moment is infinite": (put(MOMENT, lambda t: t + float("inf")), "not finite, in optimizer's train/network.3.weight"),
+    "a first moment is float16": (put(MOMENT, torch.Tensor.half), "is torch.float16, here torch.float32"),
+    "a generator is missing": (without("generator/0/torch"), "it lacks 0/torch"),
+    "a generator of another device": (lambda t, _: t.update({"generator/0/cuda": torch.zeros(16)}), "of others it has 0/cuda"),
+    "a generator's state is none": (put("generator/0/experiment", torch.zeros_like), "holds generator/0/experiment that is no"),
+    "a logged value of nobody": (lambda t, _: t.update({"pending/other/loss": torch.zeros(1)}), "no phase here has logged"),
+    "an unknown tensor": (lambda t, _: t.update({"else": torch.zeros(1)}), "holds else, which this engine does not write"),
+    "a step after the last": (lambda _, facts: facts.update(step=15), "is of step 15; the run has 14"),
+    "facts are missing": (lambda _, facts: facts.pop("lengths"), "lacks facts"),
+    "lengths are words": (lambda _, facts: facts.update(lengths=["a", "b"]), "must be their bytes"),
+    "lengths are too large": (lambda _, facts: facts.update(lengths=[10**9, 10**9]), "the file was cut"),
+    "another run": (lambda _, facts: facts.update(run={}), "belongs to another run: topic is None"),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run with averages; tests that damage it take a copy."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    begin(folder, recipe=AVERAGED).train()
+    return folder
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_a_whole_checkpoint_that_is_not_sound_is_said_and_passed_over(finished, tmp_path, name):
+    """Its checksums are right. The run goes on from the older one to the same bytes; without an older one it is refused."""
+    change, because = UNSOUND[name]
+    run = shutil.copytree(finished, tmp_path / "run")
+    newest, older = (run / "checkpoints" / f"step-{step:08d}" for step in (14, 12))
+    resign(newest, change)
+    said = []
+    training = go_on(run, recipe=AVERAGED, say=said.append)
+    assert training.step == 12 and len(said) == 1 and "\n" not in said[0]
+    assert re.search(f"step-00000014 .*{because}.*; going back to step-00000012", said[0]), said
+    training.train()
+    assert remains(run) == remains(finished)
+    resign(newest, change)
+    shutil.rmtree(older)
+    with pytest.raises(RunError, match=because):
+        go_on(run, recipe=AVERAGED)
+
+
+def test_a_manifest_that_is_nested_too_deeply_is_passed_over(finished, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    (run / "checkpoints" / "step-00000014" / MANIFEST).write_text("[" * 100_000)
+    said = []
+    assert go_on(run, recipe=AVERAGED, say=said.append).step == 12
+    assert len(said) == 1 and "manifest.json is not JSON: the file is corrupt" in said[0]
+    (run / "recipe.json").write_text('{"fields":' * 100_000)
+    with pytest.raises(RunError, match="recipe.json cannot be read: the file is corrupt"):
+        Run.open(run)
+
+
+@pytest.mark.parametrize("change", [{"files": {}}, {"files": 3}, {"step": -1}, {"step": "7"}, {"facts": []}])
+def test_a_manifest_with_a_valid_signature_and_nothing_in_it_is_refused(saved, change):
+    manifest = json.loads((saved / MANIFEST).read_text()) | change
+    (saved / MANIFEST).write_text(json.dumps(manifest | {"sha256": checkpoint._digest(manifest)}))
+    with pytest.raises(RunError, match="lacks its step, facts or file sizes"):
+        checkpoint.load(saved)
+
+
+def test_parameters_without_a_gradient_have_no_moments_and_resume(tmp_path):
+    """AdamW keeps nothing for them; the manifest names them, so that their absence is no damage."""
+
+    class Idle(Noisy):
+        def __init__(self):
+            super().__init__()
+            self.network.idle = nn.Identity()
+            self.network.idle.weight = nn.Parameter(torch.ones(2))
+
+    begin(tmp_path / "straight", make=Idle).train()
+    begin(tmp_path / "run", make=Idle).train()
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000014")
+    go_on(tmp_path / "run", make=Idle).train()
+    assert remains(tmp_path / "run") == remains(tmp_path / "straight")
+
+
+# ---------------------------------------------------------------------------------------------------- who may write
+
+
+def test_a_run_that_another_process_writes_is_left_untouched(tmp_path):
+    """Its metrics.csv has grown since the last checkpoint: nobody else may cut it back."""
+    writer = begin(tmp_path / "run")
+    writer.train()
+    writer.run.lock.take()
+    with open(tmp_path / "run" / "metrics.csv", "a") as file:
+        file.write("15,train,loss,0.5\n")
+    before = {path: path.read_bytes() for path in sorted((tmp_path / "run").rglob("*")) if path.is_file()}
+    with pytest.raises(RunError, match="run is being written by another process"):
+        go_on(tmp_path / "run")
+    with pytest.raises(RunError, match="run is not empty"):
+        begin(tmp_path / "run")
+    assert {path: path.read_bytes() for path in sorted((tmp_path / "run").rglob("*")) if path.is_file()} == before
+    writer.run.lock.release()
+    go_on(tmp_path / "run").train()
+
+
+def test_a_run_that_is_about_to_begin_belongs_to_its_process(tmp_path):
+    first = begin(tmp_path / "run")
+    for again in (begin, go_on):
+        with pytest.raises(RunError, match="run is being written by another process"):
+            again(tmp_path / "run")
+    first.train()
+
+
+def test_a_folder_that_nobody_may_write_into(tmp_path):
+    begin(tmp_path / "run").train()
+    (tmp_path / "run" / ".lock").unlink()
+    (tmp_path / "run" / ".lock").mkdir()  # root may write into read-only folders: this is as good
+    with pytest.raises(RunError, match="cannot write into .*run: Is a directory"):
+        go_on(tmp_path / "run")
+
+
+def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
+    first = begin(tmp_path / "run")
+    del first  # as if killed: its lock is gone, and there is no checkpoint
+    with pytest.raises(RunError, match="holds another run, which has not begun: steps is 14, here 15; give another --run"):
+        begin(tmp_path / "run", recipe=Recipe(**(RECIPE.fields() | {"steps": 15})))
+    (tmp_path / "run" / "checkpoints").mkdir()
+    (tmp_path / "run" / "checkpoints" / "model.pt").write_text("precious")
+    with pytest.raises(RunError, match="run is not empty"):
+        begin(tmp_path / "run")
+    (tmp_path / "run" / "checkpoints" / "model.pt").unlink()
+    begin(tmp_path / "run").train()
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / ".lock").touch()
+    with pytest.raises(RunError, match="early has no recipe.json yet: .* give its `train` command again"):
+        go_on(tmp_path / "early")
+    begin(tmp_path / "early").train()
+    assert remains(tmp_path / "early") == remains(tmp_path / "run")

@@ -13,7 +13,7 @@ from practice_torch.autoregressive.search import greedy_search
 from practice_torch.autoregressive.transformer import RECIPES, Writing, build
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.run import Run
-from practice_torch.engine.state import load_weights, weights_of
+from practice_torch.engine.state import weights_of
 from tests.test_practice_commands import call, refused
 
 MODEL = ("autoregressive/transformer", "pydoc")
@@ -111,7 +111,7 @@ def test_beams_write_what_they_find_best_first(trained):
 def model(trained):
     run = Run.open(trained)
     experiment = build(run.restored_recipe(type(RECIPES["pydoc"])), Described(run.asked["data"]))
-    load_weights(experiment, weights_of(run, say=print)[0], run.checkpoints)
+    experiment.load_state_dict(weights_of(run, experiment, say=print)[0])
     return experiment.eval()
 
 

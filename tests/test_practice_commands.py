@@ -23,6 +23,7 @@ from practice_torch.__main__ import main
 from practice_torch.engine.checkpoint import MANIFEST, STATE
 from practice_torch.engine.errors import RunError
 from tests.data_files import shared
+from tests.test_engine_checkpoint import resign
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("--steps", "3", "--samples", "2", "--log-every", "2")
@@ -45,7 +46,7 @@ def refused(code, *arguments):
     ended, out, err = call(*arguments)
     lines = err.strip().splitlines()
     assert ended == code, (ended, err)
-    assert len(lines) == 1 and lines[0].startswith("error: ") and "unforeseen" not in err, err
+    assert len(lines) == 1 and lines[0].startswith("error: ") and "internal error" not in err, err
     assert not out
     return lines[0]
 
@@ -313,6 +314,84 @@ def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_is_used(copy):
     code, out, err = call("sample", copy)
     assert code == 0 and "warning: " in err and "going back to step-00000000" in err
     assert Path(out.strip()).is_file()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+def test_a_checkpoint_that_was_signed_again_with_nan_is_said_and_passed_over(copy, command):
+    """Its checksums are right; samples of it would be noise, and its evaluation NaN."""
+    newest = copy / "checkpoints" / "step-00000003"
+    resign(newest, lambda tensors, facts: tensors["experiment/network.logits.bias"].fill_(float("nan")))
+    _, _, err = call(command, copy)
+    assert len(err.splitlines()) == 1
+    assert "not finite, in network.logits.bias; going back to step-00000000" in err
+    shutil.rmtree(copy / "checkpoints" / "step-00000000")
+    assert "not finite, in network.logits.bias" in refused(3, command, copy)
+
+
+def test_resuming_beside_a_writer_changes_nothing(copy):
+    from practice_torch.engine.run import Run
+
+    writer = Run.open(copy)
+    writer.lock.take()
+    with open(copy / "metrics.csv", "a") as file:
+        file.write("4,train,loss,0.5\n")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert "is being written by another process" in refused(3, "train", "--resume", copy)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    writer.lock.release()
+
+
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize("name", [LONG, f"{LONG}/run", "/".join(["folder"] * 800)], ids=["name", "parent", "path"])
+def test_names_that_no_file_system_holds(trained, tmp_path, name):
+    for words in (("train", *VAE, *QUICK, "--run"), ("train", "--resume"), ("sample",), ("evaluate",), ("report",)):
+        assert "File name too long" in refused(3, *words, tmp_path / name)
+    assert "File name too long" in refused(3, "sample", trained, "--out", tmp_path / name)
+    assert "File name too long" in refused(3, "report", trained, "--out", tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_written(copy):
+    (copy / ".lock").unlink()
+    (copy / ".lock").mkdir()  # root may write into read-only folders: this is as good
+    assert "cannot write into" in refused(3, "train", "--resume", copy)
+
+
+@pytest.mark.parametrize(
+    "fields", [f"--hidden-dims {10**15}", f"--latent-dim {10**15}", f"--latent-dim {4 * 10**18}", f"--samples {10**15}"]
+)
+def test_sizes_that_no_memory_holds(tmp_path, fields):
+    words = ("train", *VAE, "--run", tmp_path / "run", "--steps", "1", *fields.split())
+    assert "does not fit into the memory: lower --batch-size" in refused(3, *words)
+
+
+def test_batches_that_no_memory_holds(tmp_path):
+    words = ("train", "variational_divergence", "gaussians", "--run", tmp_path / "run", "--batch-size", 10**15)
+    assert "does not fit into the memory: lower --batch-size" in refused(3, *words)
+
+
+@pytest.mark.parametrize("field", ["--steps", "--latent-dim", "--hidden-dims", "--log-every"])
+def test_sizes_that_no_tensor_has(field):
+    assert "must be less than 2^63" in refused(2, "train", *VAE, field, 10**30)
+
+
+def test_samples_that_no_memory_holds(trained):
+    assert "does not fit into the memory" in refused(3, "sample", trained, "--count", 10**15)
+    assert "less than 2^63" in refused(2, "sample", trained, "--count", 10**30)
+
+
+def test_a_report_that_fails_does_not_undo_the_training(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise TypeError("a curve of\nnothing")
+
+    monkeypatch.setattr("practice_torch.engine.report.write_report", broken)
+    code, out, err = call("train", *VAE, "--run", tmp_path / "run", *QUICK)
+    assert code == 0 and "negative_elbo" in out
+    (warning,) = (line for line in err.splitlines() if "warning" in line)
+    assert warning.startswith("warning: no report (TypeError: a curve of nothing); `")
+    assert f"report {tmp_path / 'run'}` writes it again" in warning
+    assert "internal error TypeError: a curve of nothing; please report it" in call("report", tmp_path / "run")[2]
 
 
 def test_a_recipe_json_that_does_not_fit(copy):

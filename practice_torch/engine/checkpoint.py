@@ -59,24 +59,37 @@ def load(path):
         raise RunError(f"{path / STATE} has {sizes}: the file is truncated or replaced")
     if hashlib.sha256(state).hexdigest() != expected["sha256"]:
         raise RunError(f"{path / STATE} does not match its SHA-256: the file is corrupt")
-    return safetensors.torch.load(state), manifest["facts"] | {"step": manifest["step"]}
+    try:
+        tensors = safetensors.torch.load(state)
+    except safetensors.SafetensorError as error:
+        raise RunError(f"{path / STATE} is not safetensors ({error}): the file is corrupt") from None
+    return tensors, manifest["facts"] | {"step": manifest["step"]}
 
 
-def newest(folder, say):
-    """(tensors, facts) of the newest sound checkpoint; `say` is told of every damaged one that had to be passed over."""
+def newest(folder, say, require_sound=lambda tensors, facts: None):
+    """(tensors, facts) of the newest sound checkpoint; `say` is told of every other that had to be passed over.
+
+    A whole checkpoint can still hold what no run can go on from: require_sound(tensors, facts) raises a RunError that says so,
+    worded to follow the checkpoint's path.
+    """
     paths = sorted(Path(folder).glob("step-*"), reverse=True)
     if not paths:
-        raise RunError(f"{folder} holds no checkpoint")
+        raise RunError(f"{folder} holds no checkpoint yet")
     damage = []
     for path in paths:
         try:
-            found = load(path)
+            tensors, facts = load(path)
         except RunError as error:
             damage.append(str(error))
             continue
+        try:
+            require_sound(tensors, facts)
+        except RunError as error:
+            damage.append(f"{path} {error}")
+            continue
         for line in damage:
             say(f"{line}; going back to {path.name}")
-        return found
+        return tensors, facts
     raise RunError(damage[0] if len(damage) == 1 else f"{damage[0]} (and none of the {len(damage) - 1} older ones is sound)")
 
 
@@ -88,14 +101,20 @@ def _manifest(path):
     _refuse_pickle(path / MANIFEST, text)
     try:
         manifest = json.loads(text)
-    except ValueError:
+        digest = _digest(manifest) if isinstance(manifest, dict) else None
+    except (ValueError, RecursionError):  # no manifest is nested deeply enough for the second
         raise RunError(f"{path / MANIFEST} is not JSON: the file is corrupt") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise RunError(f"{path / MANIFEST} was not written by this engine (its format is not {FORMAT!r})")
     if manifest.get("version") != VERSION:
         raise RunError(f"{path / MANIFEST} has version {manifest.get('version')}; this engine reads version {VERSION}")
-    if manifest.get("sha256") != _digest(manifest):
+    if manifest.get("sha256") != digest:
         raise RunError(f"{path / MANIFEST} does not match its own SHA-256: the file is corrupt")
+    files = manifest.get("files")
+    file = files.get(STATE) if isinstance(files, dict) else None
+    whole = type(manifest.get("step")) is int and manifest["step"] >= 0 and isinstance(manifest.get("facts"), dict)
+    if not whole or not isinstance(file, dict) or not {"bytes", "sha256"} <= file.keys():
+        raise RunError(f"{path / MANIFEST} lacks its step, facts or file sizes: this is no whole checkpoint")
     return manifest
 
 

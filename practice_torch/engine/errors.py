@@ -1,5 +1,13 @@
 """What goes wrong with a run: its folder, its checkpoints, its numbers, what is asked of its model."""
 
+import re
+
+# How torch and Python say, in errors of no class of their own, that no memory has room for a size, or no integer holds it.
+_TOO_LARGE = re.compile(
+    "can't allocate memory|not enough memory|out of memory|overflowed with sizes|integer multiplication overflow|"
+    "index-sized integer|int too (big|large) to convert"
+)
+
 
 class RunError(ValueError):
     """A run or its folder is at fault; the command line prints the message alone and exits with 3."""
@@ -7,3 +15,11 @@ class RunError(ValueError):
 
 class OptionError(ValueError):
     """A sampling option that this model cannot meet; the command line prints the message alone and exits with 2."""
+
+
+def too_large(error):
+    """The line to say of an exception that sizes beyond the memory have caused; None of any other."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OverflowError)) and _TOO_LARGE.search(text):
+        return f"this does not fit into the memory: lower --batch-size, the model's sizes or how many are drawn ({text[:160]})"
+    return None

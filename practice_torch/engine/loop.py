@@ -1,6 +1,7 @@
 """The one training loop. It knows phases, not topics; a topic owns its update, the engine owns time."""
 
 import contextlib
+import functools
 import json
 import signal
 import time
@@ -10,7 +11,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from practice_torch.engine import checkpoint
+from practice_torch.engine import checkpoint, looking, snapshot
 from practice_torch.engine.draws import Batches, seed_of
 from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
@@ -18,7 +19,9 @@ from practice_torch.engine.players import is_finite, let_move, make_player, not_
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.run import Records
-from practice_torch.engine.state import difference, load_weights, set_torch_states, torch_states, verdict
+from practice_torch.engine.state import not_finite as first_not_finite
+from practice_torch.engine.state import verdict
+from practice_torch.engine.threads import take_threads
 
 
 class Interrupted(Exception):
@@ -45,6 +48,8 @@ class Training:
         )
         self.processes = Processes(cpu)
         self.device = self.accelerator.device
+        if self.device.type == "cpu" and self.processes.count == 1:
+            take_threads(experiment, train_data, recipe)
         self.sharded = None
         if recipe.shard and self.processes.count > 1:
             from practice_torch.engine.sharding import Sharded  # half a second, for those who ask for it
@@ -69,7 +74,7 @@ class Training:
         self.turns = sum(player.phase.times for player in self.players)
         self.batches = Batches(self.train_data, recipe.batch_size, recipe.seed, self.processes.rank, self.processes.count)
         self.schedules = recipe.warmup_steps > 0 or recipe.schedule != "constant"
-        self.step, self.seconds, self.pending, self.stop = 0, 0.0, {}, None
+        self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
@@ -141,12 +146,14 @@ class Training:
         """Train to the recipe's last step; the final metrics. Raises Interrupted after a SIGINT or SIGTERM, with all saved."""
         handlers = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            self.processes.of_the_first(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
-            with self.run.locked() if self.processes.first else contextlib.nullcontext(), bar:
+            with bar:
                 return self._train(bar)
         except OSError as error:
             raise RunError(f"cannot write into {self.run.folder}: {error.strerror}; earlier checkpoints are untouched") from error
         finally:
+            self.run.lock.release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -163,29 +170,35 @@ class Training:
 
     def _train(self, bar):
         recipe = self.recipe
-        self._open_records()
+        folder = self.run.folder if self.processes.first else None
+        self.records = Records(folder, self.lengths, self.step if recipe.tensorboard else None)
         if self.step == 0:
             self._save()  # something to go back to if the first steps go wrong; and a full disk shows now, not in an hour
         self.experiment.train()
-        metrics, begun = None, time.perf_counter() - self.seconds
+        begun = time.perf_counter() - self.seconds
+        # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
+        metrics = self._evaluate(bar) if self._evaluation_due() else None
         while self.step < recipe.steps:
             self._advance()
-            step, last = self.step, self.step == recipe.steps
+            step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due():
                 bar.show(step, self.pending[self.players[0].phase.name, "loss"][-1].item())
             if row_due:
                 self.seconds = time.perf_counter() - begun
                 self._log()
-            if last or step % recipe.evaluate_every == 0:
-                metrics = self._evaluate(bar)
             stop = self._asked_to_stop(row_due)
-            if last or step % recipe.checkpoint_every == 0 or stop:
+            if look or step % recipe.checkpoint_every == 0 or stop:
                 self.seconds = time.perf_counter() - begun
                 self._save()
             if stop and not last:
                 raise Interrupted(stop, step)
-        return self._finish(metrics or self.evaluate())
+            if look:
+                metrics = self._evaluate(bar)
+        return self._finish(metrics)
+
+    def _evaluation_due(self):
+        return self.step > 0 and (self.step == self.recipe.steps or self.step % self.recipe.evaluate_every == 0)
 
     def _log(self):
         """Write the means since the last row, in float64: fetched from the device once per tensor, not once per step."""
@@ -208,53 +221,24 @@ class Training:
     # ------------------------------------------------------------------------------------------------ looking at the model
 
     def evaluate(self):
-        """The experiment's metrics on the held-out data; always the same draws, none of them the training's.
-
-        Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another
-        (of a sharded model each gathers all the weights first).
-        """
-        return self._apart("evaluate", lambda: self.experiment.evaluate(self.held_out_data))
+        """The experiment's metrics on the held-out data."""
+        return looking.evaluate(self)
 
     def study(self):
-        """The artifacts of the experiment's study on the held-out data, drawn apart as an evaluation is."""
-        return self._apart("study", lambda: self.experiment.study(self.held_out_data))
-
-    def _apart(self, purpose, look):
-        """look() without gradients, at the average where there is one, with draws of its own: it never changes the training."""
-        states = torch_states(self.device)
-        self.experiment.generator = torch.Generator(self.device).manual_seed(seed_of(self.recipe.seed, purpose))
-        torch.manual_seed(seed_of(self.recipe.seed, purpose, "torch"))
-        self.experiment.eval()
-        self._swap_average()
-        try:
-            whole = self.sharded.gathered() if self.sharded else contextlib.nullcontext()
-            with whole, torch.no_grad(), self.accelerator.autocast():
-                return look()
-        finally:
-            self._swap_average()
-            self.experiment.train()
-            self.experiment.generator = self.generator
-            set_torch_states(states)
-
-    @torch.no_grad()
-    def _swap_average(self):
-        for name, parameter in self.moved.items():  # in place: a sharded model knows its parameters by their memory
-            kept = parameter.clone()
-            parameter.copy_(self.average[name])
-            self.average[name].copy_(kept)
+        """The artifacts of the experiment's study on the held-out data."""
+        return looking.apart(self, "study", lambda: self.experiment.study(self.held_out_data))
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
         for name, value in metrics.items():
             self.records.add(self.step, "evaluate", name, float(value))
         if self.processes.first or self.sharded:  # whose processes have to make the same passes
-            previews = self._apart("preview", lambda: self.experiment.preview(self.held_out_data))
-            if self.processes.first:
-                self.run.save_artifacts(previews, self.step)
+            looking.preview(self, bar.say)
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics
 
     def _finish(self, metrics):
+        self.records.sync()
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
             self.run.write_json("environment.json", environment(self.device, self.seconds, self.processes.count))
@@ -264,38 +248,26 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------ state
 
-    def _open_records(self, lengths=None):
-        if not hasattr(self, "records"):
-            folder = self.run.folder if self.processes.first else None
-            self.records = Records(folder, lengths, self.step if self.recipe.tensorboard else None)
-
     def _save(self):
         """Everything that decides what comes next. Never a state that is not finite."""
-        tensors = {f"experiment/{name}": tensor for name, tensor in self.experiment.state_dict().items()}
-        for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                bare = name.removeprefix("experiment/")
-                raise RunError(f"{bare} is not finite after step {self.step}; this state is not saved")
-        for player in self.players:
-            for name, parameter in player.parameters.items():
-                for slot, tensor in player.optimizer.state[parameter].items():
-                    tensors[f"optimizer/{player.phase.name}/{name}/{slot}"] = tensor
-        tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
-        tensors = self.sharded.whole(tensors) if self.sharded else tensors
         self._share_pending()
-        for (phase, name), values in self.pending.items():
-            tensors[f"pending/{phase}/{name}"] = torch.stack(values)
-        mine = {"experiment": self.generator.get_state()} | torch_states(self.device)
-        for rank, states in enumerate(self.processes.from_all(mine)):
-            tensors |= {f"generator/{rank}/{name}": state for name, state in states.items()}
+        if wrong := first_not_finite(snapshot.weights_and_moments(self)):
+            wrong = wrong.removeprefix("experiment/")
+            raise RunError(f"{wrong} is not finite after step {self.step}, and this state is not saved; {self.mend()}")
+        tensors, never_moved = snapshot.collect(self), snapshot.never_moved(self)
 
         def write():
-            facts = {"run": self._identity(), "seconds": self.seconds, "lengths": self.records.sync()}
+            facts = {"run": self.identity(), "seconds": self.seconds, "lengths": self.records.sync(), "never_moved": never_moved}
             checkpoint.save(self.run.checkpoints, self.step, tensors, facts)
 
         self.processes.of_the_first(write)
 
-    def _identity(self):
+    def mend(self):
+        """What helps against numbers that grow beyond all bounds."""
+        now = f"(now {self.recipe.learning_rate:g})"
+        return f"lower --learning-rate {now} or set --clip-norm; the last good checkpoint is kept in {self.run.checkpoints}"
+
+    def identity(self):
         """Whose state it is: as JSON would give it back."""
         asked = self.run.asked
         whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
@@ -303,28 +275,11 @@ class Training:
         return json.loads(json.dumps(whose))
 
     def restore(self, say=print):
-        """Go on from the newest sound checkpoint."""
-        tensors, facts = checkpoint.newest(self.run.checkpoints, say)
-        if facts["run"] != self._identity():
-            other = difference(facts["run"], self._identity())
-            raise RunError(f"the checkpoints in {self.run.checkpoints} belong to another run: {other}")
-        groups = {"experiment": {}, "average": {}, "optimizer": {}, "pending": {}, "generator": {}}
-        for key, tensor in tensors.items():
-            group, name = key.split("/", 1)
-            groups[group][name] = tensor
-        place = self.sharded.part if self.sharded else lambda tensor, like: tensor.to(like.device)
-        load_weights(self.experiment, groups["experiment"], self.run.checkpoints, place)
-        self.average = {name: place(groups["average"][name], parameter) for name, parameter in self.moved.items()}
-        for player in self.players:
-            for name, parameter in player.parameters.items():
-                prefix = f"{player.phase.name}/{name}/"
-                state = {key.removeprefix(prefix): t for key, t in groups["optimizer"].items() if key.startswith(prefix)}
-                player.optimizer.state[parameter].update({slot: place(t, parameter) for slot, t in state.items()})
-        self.pending = {tuple(name.split("/", 1)): list(values.to(self.device)) for name, values in groups["pending"].items()}
-        mine = f"{self.processes.rank}/"
-        # clone: torch crashes the process when it is handed a view of another tensor as a generator's state
-        states = {name.removeprefix(mine): t.clone() for name, t in groups["generator"].items() if name.startswith(mine)}
-        self.generator.set_state(states.pop("experiment"))
-        set_torch_states(states)
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self._open_records(facts["lengths"])
+        """Go on from the newest sound checkpoint; from the beginning where the run was stopped before its first."""
+        self.processes.of_the_first(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
+        if not self.run.has_begun():
+            return
+        tensors, facts = checkpoint.newest(self.run.checkpoints, say, functools.partial(snapshot.require_sound, self))
+        snapshot.put_back(self, tensors)
+        self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]
+

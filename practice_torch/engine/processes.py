@@ -19,6 +19,7 @@ class Processes:
     def __init__(self, cpu=False):
         state = PartialState(cpu=cpu)
         self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
+        self.first_here = state.local_process_index == 0
         self._wait = state.wait_for_everyone
         if self.count > 1:
             atexit.unregister(_part)
@@ -42,6 +43,22 @@ class Processes:
         if complaint is not None:
             raise RunError(complaint)
         return value
+
+    def in_turn(self, make):
+        """make() in every process: in the first one alone, then in the first of each other machine, then in the others.
+
+        What one downloads the next ones find. If it fails in one process, it fails in every process.
+        """
+        mine, made, error = 0 if self.first else 1 if self.first_here else 2, None, None
+        for turn in range(3 if self.count > 1 else 1):
+            if turn == mine:
+                try:
+                    made = make()
+                except Exception as raised:
+                    error = raised
+            if complaints := [complaint for complaint in self.from_all(error and str(error)) if complaint is not None]:
+                raise error or RunError(complaints[0])
+        return made
 
     def from_all(self, value):
         """The values of all processes in a list by rank, in every process."""

@@ -93,6 +93,10 @@ class Recipe:
                     raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            sizes = [size for size in (value if isinstance(value, tuple) else (value,)) if isinstance(size, int)]
+            self._require(field.name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
         for name in ("steps", "batch_size", "accumulate", "log_every", "evaluate_every", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")

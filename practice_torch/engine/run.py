@@ -11,78 +11,91 @@
     samples/, study/   what `sample` drew, and what `evaluate --study` found
 """
 
-import fcntl
+import contextlib
 import itertools
 import json
 import os
 import shutil
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.lock import Lock
 
 METRICS_HEADER = "step,phase,name,value\n"
-TIMES_HEADER = "step,seconds\n"
+TABLES = {"metrics.csv": METRICS_HEADER, "times.csv": "step,seconds\n"}  # and their first lines
+BEFORE_RECIPE = {".lock", ".recipe.json"}  # all that is there until recipe.json is
+BEFORE_FIRST_CHECKPOINT = BEFORE_RECIPE | {"recipe.json", "metrics.csv", "times.csv", "checkpoints", "tensorboard"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that exists. `asked` is the content of recipe.json."""
+    """A run folder that exists. `asked` is the content of recipe.json; whoever writes into the folder holds its lock."""
 
     folder: Path
     asked: dict
+    lock: Lock = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "lock", Lock(self.folder))
 
     @classmethod
     def create(cls, where, topic, name, recipe, description):
-        """A new folder: `where`, which must be missing or empty, or else runs/<topic>-<recipe>-<n> with the first free n."""
+        """A new run in `where`, or else in runs/<topic>-<recipe>-<n> with the first free n; the lock is held.
+
+        `where` is missing, or empty, or what the same command left that was stopped before its first checkpoint.
+        """
         asked = {"topic": topic, "recipe": name, "fields": recipe.fields(), "data": description}
-        folder = _claim(where, f"{topic.replace('/', '-')}-{name}")
-        run = cls(folder, asked)
+        run = cls(_claim(where, f"{topic.replace('/', '-')}-{name}"), asked)
+        _require_unbegun(run)  # before anything is written into a folder that may be another's
+        run.lock.take()
         try:
+            _require_unbegun(run)  # it may have begun meanwhile
             run.write_json("recipe.json", asked)
-            (folder / "metrics.csv").write_text(METRICS_HEADER)
-            (folder / "times.csv").write_text(TIMES_HEADER)
-            (folder / "previews").mkdir()
         except OSError as error:
             run.remove()
-            raise RunError(f"cannot write into {folder}: {error.strerror}") from error
+            raise RunError(f"cannot write into {run.folder}: {error.strerror}") from error
+        except BaseException:
+            run.lock.release()
+            raise
         return run
 
     @classmethod
     def open(cls, folder):
         """An existing run folder. RunError if it is none."""
         folder = Path(folder)
-        if not folder.is_dir():
-            kind = "is a file, not a run folder" if folder.exists() else "does not exist"
-            raise RunError(f"{folder} {kind}; runs are folders that `train` made, by default runs/<topic>-<recipe>-<n>")
         try:
-            asked = json.loads((folder / "recipe.json").read_bytes())
-        except FileNotFoundError:
-            raise RunError(f"{folder} is no run folder: it has no recipe.json") from None
-        except (OSError, ValueError):
-            raise RunError(f"{folder / 'recipe.json'} cannot be read: the file is corrupt") from None
-        if not isinstance(asked, dict) or not {"topic", "recipe", "fields", "data"} <= asked.keys():
-            raise RunError(f"{folder / 'recipe.json'} was not written by this engine")
-        return cls(folder, asked)
+            if not folder.is_dir():
+                kind = "is a file, not a run folder" if folder.exists() else "does not exist"
+                raise RunError(f"{folder} {kind}; runs are folders that `train` made, by default runs/<topic>-<recipe>-<n>")
+            names = set(os.listdir(folder))
+        except OSError as error:
+            raise RunError(f"{folder} cannot be read: {error.strerror}") from None
+        if names and names <= BEFORE_RECIPE:
+            raise RunError(f"{folder} has no recipe.json yet: its training was stopped before; give its `train` command again")
+        return cls(folder, _asked(folder))
 
     @property
     def checkpoints(self):
         return self.folder / "checkpoints"
 
-    @contextmanager
-    def locked(self):
-        """Held while training: two writers would destroy each other's files."""
-        with open(self.folder / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(f"{self.folder} is being written by another process") from None
-            yield
+    def has_begun(self):
+        """Whether there is a checkpoint, sound or not."""
+        return any(self.checkpoints.glob("step-*"))
+
+    def require_lengths(self, lengths):
+        """RunError, worded to follow a checkpoint's path, unless metrics.csv and times.csv are at least as long as then."""
+        if not isinstance(lengths, list) or len(lengths) != len(TABLES) or not all(type(length) is int for length in lengths):
+            raise RunError(f"says {lengths!r} of the lengths of {' and '.join(TABLES)}; it must be their bytes")
+        for name, length in zip(TABLES, lengths, strict=True):
+            size = (self.folder / name).stat().st_size if (self.folder / name).is_file() else 0
+            if not len(TABLES[name]) <= length <= size:
+                raise RunError(f"saw {length} bytes of {self.folder / name}, which has {size}: the file was cut")
 
     def remove(self):
         """For a run that never came to its first checkpoint: nothing half-written stays behind."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock.release()
 
     def write_json(self, name, content):
         """Replace a JSON file as a whole."""
@@ -106,16 +119,17 @@ class Run:
 class Records:
     """What a run writes down as it goes: metrics.csv, times.csv and, if asked, TensorBoard's files. Without a folder: nothing.
 
-    lengths: how long the two files were when the checkpoint was made from which the run goes on. tensorboard: the step from
-    which on its files are written, None for no files.
+    lengths: how long the two files were when the checkpoint was made from which the run goes on, None for new files.
+    tensorboard: the step from which on its files are written, None for no files.
     """
 
     def __init__(self, folder, lengths=None, tensorboard=None):
         self._rows, self._board = (), None
         if folder is None:
             return
-        files = zip(("metrics.csv", "times.csv"), lengths or (None, None), strict=True)
-        self._rows = [Rows(folder / name, length) for name, length in files]
+        for name, header in TABLES.items() if lengths is None else ():
+            (folder / name).write_text(header, encoding="utf-8")
+        self._rows = [Rows(folder / name, length) for name, length in zip(TABLES, lengths or (None, None), strict=True)]
         if tensorboard is not None:
             self._board = _tensorboard(folder / "tensorboard", tensorboard)
 
@@ -151,13 +165,11 @@ def _tensorboard(folder, step):
 
 
 class Rows:
-    """A CSV file that grows row by row, and can be cut back to where a checkpoint saw it."""
+    """A CSV file that grows row by row, cut back to the length that it had at a checkpoint."""
 
     def __init__(self, path, length=None):
         self._file = open(path, "r+", encoding="utf-8", newline="")  # noqa: SIM115 - open as long as the run
         if length is not None:
-            if path.stat().st_size < length:
-                raise RunError(f"{path} has {path.stat().st_size} bytes; the checkpoint saw {length}: the file was cut")
             self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
@@ -204,15 +216,52 @@ def _claim(where, name):
             parent = Path("runs")
             parent.mkdir(exist_ok=True)
             for number in itertools.count(1):
-                folder = parent / f"{name}-{number}"
-                if not folder.exists():
+                with contextlib.suppress(FileExistsError):
+                    folder = parent / f"{name}-{number}"
                     folder.mkdir()
                     return folder
         folder = Path(where)
         folder.mkdir(parents=True, exist_ok=True)
-        occupied = next(folder.iterdir(), None)
     except OSError as error:
         raise RunError(f"cannot make the run folder {where or 'runs/' + name}: {error.strerror}") from None
-    if occupied is not None:
-        raise RunError(f"{folder} is not empty ({occupied.name}); give another --run, or go on with `train --resume {folder}`")
     return folder
+
+
+def _require_unbegun(run):
+    """RunError unless the folder is empty, or holds what this very run left before its first checkpoint."""
+    folder = run.folder
+    try:
+        names = set(os.listdir(folder))
+        drafts = set(os.listdir(run.checkpoints)) if "checkpoints" in names else set()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror}") from None
+    ours = names <= (BEFORE_FIRST_CHECKPOINT if "recipe.json" in names else BEFORE_RECIPE)
+    if not ours or any(not draft.startswith(".writing-") for draft in drafts):
+        named = min(names - BEFORE_FIRST_CHECKPOINT, default="recipe.json" if "recipe.json" in names else min(names))
+        raise RunError(f"{folder} is not empty ({named}); give another --run, or go on with `train --resume {folder}`")
+    if "recipe.json" in names and (other := difference(_asked(folder), json.loads(json.dumps(run.asked)))):
+        raise RunError(f"{folder} holds another run, which has not begun: {other}; give another --run")
+
+
+def _asked(folder):
+    """The content of recipe.json. RunError if it is not one of this engine's."""
+    file = folder / "recipe.json"
+    try:
+        asked = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{folder} is no run folder: it has no recipe.json") from None
+    except (OSError, ValueError, RecursionError):
+        raise RunError(f"{file} cannot be read: the file is corrupt") from None
+    whole = isinstance(asked, dict) and {"topic", "recipe", "fields", "data"} <= asked.keys()
+    if not whole or not isinstance(asked["fields"], dict) or not isinstance(asked["data"], dict) or "sha256" not in asked["data"]:
+        raise RunError(f"{file} was not written by this engine")
+    return asked
+
+
+def difference(theirs, ours):
+    """The first key in which two dicts differ, in words; nothing where they are equal."""
+    for key in (*ours, *theirs):
+        a, b = theirs.get(key), ours.get(key)
+        if a != b:
+            return difference(a, b) if isinstance(a, dict) and isinstance(b, dict) else f"{key} is {a}, here {b}"
+    return ""

@@ -4,25 +4,39 @@ import torch
 
 from practice_torch.engine import checkpoint
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.run import difference
 
 
-def load_weights(experiment, weights, where, place=lambda tensor, like: tensor):
-    """Fill the experiment's parameters and buffers, all of them and no others; place(tensor, like) is what goes into `like`."""
-    state = experiment.state_dict()
-    own = {name: list(tensor.shape) for name, tensor in state.items()}
-    given = {name: list(tensor.shape) for name, tensor in weights.items()}
-    if own != given:
-        raise RunError(f"the checkpoint in {where} is of another model: {difference(given, own)}")
-    experiment.load_state_dict({name: place(tensor, state[name]) for name, tensor in weights.items()})
+def require_weights(wanted, given, kind=""):
+    """RunError, worded to follow a checkpoint's path, unless the tensors have the wanted names, shapes and types, all finite."""
+    for aspect in (lambda tensor: list(tensor.shape), lambda tensor: tensor.dtype):
+        ours, theirs = ({name: aspect(tensor) for name, tensor in tensors.items()} for tensors in (wanted, given))
+        if ours != theirs:
+            raise RunError(f"is of another model: {kind}{difference(theirs, ours)}")
+    if wrong := not_finite(given):
+        raise RunError(f"holds numbers that are not finite, in {kind}{wrong}")
 
 
-def weights_of(run, say):
-    """(weights, step) of a run's newest sound checkpoint, for those who only look at the model: the average, if there is one."""
-    tensors, facts = checkpoint.newest(run.checkpoints, say)
-    weights = {}
-    for group in ("experiment/", "average/"):
-        weights |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
-    return weights, facts["step"]
+def not_finite(tensors):
+    """The name of the first tensor with an entry that is not finite; None where all are finite."""
+    floating = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
+    return next((name for name, tensor in floating if not bool(tensor.isfinite().all())), None)
+
+
+def weights_of(run, experiment, say):
+    """(weights, step) of the newest sound checkpoint of this experiment, for those who only look at the model: parameters and
+    buffers, the parameters averaged where there is an average.
+    """
+
+    def weights(tensors):
+        found = {}
+        for group in ("experiment/", "average/"):
+            found |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
+        return found
+
+    wanted = experiment.state_dict()
+    tensors, facts = checkpoint.newest(run.checkpoints, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
+    return weights(tensors), facts["step"]
 
 
 def verdict(recipe, metrics, step, explains):
@@ -40,15 +54,6 @@ def verdict(recipe, metrics, step, explains):
         "metrics": {name: float(value) for name, value in metrics.items()},
         "explains": {name: explains[name]._asdict() for name in metrics if name in explains},
     }
-
-
-def difference(theirs, ours):
-    """The first key in which two dicts differ, in words."""
-    for key in (*ours, *theirs):
-        a, b = theirs.get(key), ours.get(key)
-        if a != b:
-            return difference(a, b) if isinstance(a, dict) and isinstance(b, dict) else f"{key} is {a}, here {b}"
-    return "nothing"
 
 
 def torch_states(device):
