@@ -128,6 +128,7 @@ def trained(topic, recipe):
             gradient = _gradient(loss, experiment, phase)
             assert loss.isfinite() and all(part.isfinite().all() for part in gradient), (recipe, phase)
             if phase.moves:
+                assert topic in OBJECTIVES, f"tests/objectives.py does not say what {topic} minimizes"
                 torch.manual_seed(step)
                 wanted = OBJECTIVES[topic](twin, batch, phase.name)
                 if topic not in SURROGATES:
