@@ -149,7 +149,9 @@ def main(arguments=None):
 
     try:
         runs = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
-        return runs[type(command)](command)
+        code = runs[type(command)](command)
+        sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
+        return code
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -159,11 +161,25 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 3
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 1
+    except OSError as error:
+        if getattr(command, "debug", False):
+            raise
+        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
+        return 3
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _forget_output():
+    """What is left in the buffer of stdout cannot be written, and goes nowhere when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _libraries_before_the_working_directory():
@@ -241,7 +257,7 @@ def asked(texts):
         paths |= {topic.path: topic.built or (Path(__file__).parent / f"{topic.path}.py").is_file() for topic in found}
     planned = [path for path, built in paths.items() if not built]
     if len(planned) == len(paths):
-        raise UsageError(f"nothing to check: {', '.join(planned)} is planned, not built yet")
+        raise UsageError(f"{', '.join(planned)} is planned, not built yet")
     for path in planned:
         print(f"{path}: planned, not built yet", file=sys.stderr)
     return [path for path, built in paths.items() if built]

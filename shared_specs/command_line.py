@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import io
+import re
 from typing import get_args, get_type_hints
 
 import tyro
@@ -50,4 +51,5 @@ def _in_one_line(kind, arguments, program, **options):
             raise
     lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()[1:]]
     rule = next((i for i, line in enumerate(lines) if line.startswith(("──", "╰"))), len(lines))
-    raise UsageError(" ".join(" ".join(lines[:rule]).split()).removeprefix("Error parsing "))
+    message = " ".join(" ".join(lines[:rule]).split()).removeprefix("Error parsing ")
+    raise UsageError(re.sub(r"'None', |, 'None'", "", message))  # an option's absence is no value to type

@@ -9,7 +9,8 @@ from math import prod
 
 import numpy as np
 
-DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
+DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8",
+          "bool", "complex64", "complex128")  # fmt: skip
 LARGEST = 64 * 2**20  # bytes of all arrays in one message: far above any answer, far below harm
 LARGEST_HEADER = 2**20
 MOST_AXES = 32

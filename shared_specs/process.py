@@ -93,7 +93,8 @@ class Worker:
             header, _ = self._timed(lambda: self._receive(self.limits.call_seconds))
             if "error" in header:
                 line = f"line {header['line']}: " if isinstance(header.get("line"), int) else ""
-                raise Fault(f"{line}{str(header['error'])[:500]}")
+                kind = "ValueError: " if header.get("kind") == "refusal" else ""
+                raise Fault(f"{line}{kind}{str(header['error'])[:500]}")
             if not isinstance(header.get("functions"), list):
                 raise Fault("it sent something else than the names of its functions")
         except Fault as fault:

@@ -203,6 +203,17 @@ def test_a_killed_process_of_a_check_is_one_line(capfd, monkeypatch):
     assert code == 3 and "was killed" in err and err.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_what_cannot_be_written_is_one_line(capfd):
+    """Output to a full disk; a folder of too long a name."""
+    with open("/dev/full", "w") as full:
+        command_line = [sys.executable, "-m", "shared_specs", "list"]
+        done = subprocess.run(command_line, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 3 and done.stderr.startswith("error: No space left") and done.stderr.count("\n") == 1
+    code, _, err = run(capfd, "export", "a" * 300, "--topics", TOPIC)
+    assert code == 3 and "too long" in err and err.count("\n") == 1
+
+
 def end_at_once():
     os.kill(os.getpid(), signal.SIGKILL)
 
