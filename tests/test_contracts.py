@@ -8,7 +8,7 @@ import pytest
 from shared_specs.check import Checker, spec_of
 from shared_specs.implementation import leaves
 from shared_specs.reference import wing, wing_function
-from shared_specs.rows import Agree
+from shared_specs.rows import Agree, Anchor
 from shared_specs.shapes import mismatch, parse
 from shared_specs.syllabus import load
 
@@ -58,6 +58,15 @@ def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, ba
         at = said.results.index(None)
         given[at : at + 1 + len(given) - len(said.results)] = [None]
     assert mismatch(said, passed, given) == ""
+
+
+def test_every_function_is_judged_in_the_core():
+    """The rows marked `edge` excuse other people's code: they are few, and no function is left to them."""
+    for topic in load().built:
+        rows = [row for row in spec_of(topic.path) if isinstance(row, Agree | Anchor)]
+        core = {row.function for row in rows if not row.edge}
+        assert core == {row.function for row in rows}, topic.path
+        assert sum(bool(row.edge) for row in rows) <= len(rows) / 4, topic.path
 
 
 def test_rows_have_names_of_their_own():

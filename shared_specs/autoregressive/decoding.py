@@ -5,6 +5,7 @@ import numpy as np
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, log_of, normal, uniform, zeros
 
 INF, AFTER = np.inf, 1 - 1e-16  # the last float64 before 1; in float32 it is 1
+ROUNDED_AWAY = "probabilities that float32 rounds to 0"
 LOGITS = normal(4, 6, scale=2.0)
 REMOVED = np.array([[-INF, 1.5, 0.3, -INF, -0.2, 2.0], [0.1, -INF, -INF, -INF, -INF, -INF], [0.0, 0.5, -1.0, 3.0, -INF, -INF],
                     [-INF, -INF, 0.7, 0.6, 0.5, 0.4]])  # fmt: skip
@@ -87,7 +88,8 @@ SPEC = (
     # The nucleus.
     Agree("nucleus_filter", "regular", given(logits=LOGITS, mass=0.8), no_gradient=GONE),
     Agree("nucleus_filter", "everything", given(logits=LOGITS, mass=1.0)),
-    Agree("nucleus_filter", "everything that is left, be it e^-1600", given(logits=EDGES, mass=1.0), no_gradient=GONE),
+    Agree("nucleus_filter", "everything that is left, be it e^-1600", given(logits=EDGES, mass=1.0), no_gradient=GONE,
+          edge=ROUNDED_AWAY),
     Agree("nucleus_filter", "the smallest mass keeps one", given(logits=EDGES, mass=1e-30), no_gradient=GONE),
     Agree("nucleus_filter", "far apart, equal, tied: the lower index first", given(logits=EDGES, mass=0.8), no_gradient=GONE),
     Agree("nucleus_filter", "removed tokens", given(logits=REMOVED, mass=0.8), no_gradient=GONE),
@@ -119,7 +121,8 @@ SPEC = (
     # Typical tokens.
     Agree("typical_filter", "regular", given(logits=LOGITS, mass=0.6), no_gradient=GONE),
     Agree("typical_filter", "everything", given(logits=LOGITS, mass=1.0)),
-    Agree("typical_filter", "everything that is left, be it e^-1600", given(logits=EDGES, mass=1.0), no_gradient=GONE),
+    Agree("typical_filter", "everything that is left, be it e^-1600", given(logits=EDGES, mass=1.0), no_gradient=GONE,
+          edge=ROUNDED_AWAY),
     Agree("typical_filter", "the smallest mass keeps one", given(logits=EDGES, mass=1e-30), no_gradient=GONE),
     Agree("typical_filter", "far apart, equal, tied: the lower index first", given(logits=EDGES, mass=0.6), no_gradient=GONE),
     Agree("typical_filter", "removed tokens", given(logits=REMOVED, mass=0.6), no_gradient=GONE),

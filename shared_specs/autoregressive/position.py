@@ -35,7 +35,8 @@ SPEC = (
     Agree("sinusoidal_positions", "regular", given(positions=PLACES, width=6)),
     Agree("sinusoidal_positions", "sines before cosines, another base",
           given(positions=PLACES, width=6, base=200.0, layout="half")),
-    Agree("sinusoidal_positions", "far away", given(positions=FAR, width=6)),
+    Agree("sinusoidal_positions", "far away", given(positions=FAR, width=6),
+          edge="an angle of many turns from a frequency rounded to float32"),
     Agree("sinusoidal_positions", "one pair", given(positions=PLACES, width=2)),
     Anchor(
         "sinusoidal_positions", "angles 1 and 1/100", given(positions=[0, 1], width=4),

@@ -4,6 +4,7 @@ import numpy as np
 
 from shared_specs.rows import Agree, Anchor, Law, Rejects, full, given, integers, normal, scalar, uniform, zeros
 
+SQUARES_LOST = "squares that float32 cannot hold"
 SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6; signal to noise 19, 4, 1.78, 0.67, 0.56, 0.11
 TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4; 9, 1, 0.25 and 0
 ONE = [1.0, 0.3]  # T = 1
@@ -119,9 +120,11 @@ SPEC = (
     Agree("loss_aware_probabilities", "a level without loss",
           given(loss_history=[[0.0] * 4, [1.0, 2.0, 0.5, 0.1], [3.0, 0.2, 0.0, 0.4], [0.0, 0.0, 5.0, 0.0], [1.0, 1.0, 1.0, 1.0],
                               [0.0] * 4]), no_gradient="the root of the mean square of nothing has a corner"),
-    Agree("loss_aware_probabilities", "huge losses", given(loss_history=uniform(6, 4, low=1e29, high=1e30))),
+    Agree("loss_aware_probabilities", "huge losses", given(loss_history=uniform(6, 4, low=1e29, high=1e30)),
+          edge=SQUARES_LOST),
     Agree("loss_aware_probabilities", "tiny losses", given(loss_history=uniform(6, 4, low=1e-30, high=1e-29)),
-          no_gradient="no step of a central difference is as small as slopes of 1e29 want it"),
+          no_gradient="no step of a central difference is as small as slopes of 1e29 want it",
+          edge=SQUARES_LOST),
     Agree("loss_aware_probabilities", "one level, one loss", given(loss_history=[[0.3]]),
           no_gradient="a single level is certain, whatever it lost: the slope is zero but for rounding"),
     Anchor("loss_aware_probabilities", "roots of mean squares 5, 1 and 4",

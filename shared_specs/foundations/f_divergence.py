@@ -105,6 +105,7 @@ SPEC = (
             function,
             f"{_name(d, a)}, near u = 1",
             given(log_ratio=[-0.9, -1e-2, -1e-5, -1e-7, 1e-6, 1e-3, 0.04, 0.7], divergence=d, alpha=a),
+            edge="u - 1 of a ratio u = e^x that has been rounded",
         )
         for function in ("f_generator", "f_generator_derivative")
         for d, a in (*ALL[1:], ("alpha", 1.001), ("alpha", 1e-3))  # total variation has its kink there
@@ -227,6 +228,7 @@ SPEC = (
                 divergence=d,
                 alpha=a,
             ),
+            edge="a divergence of 1e-12 between terms of order 1e-6",
         )
         for d, a in ALL
         if d != "total_variation"

@@ -4,6 +4,7 @@ import numpy as np
 
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, bits, full, given, integers, linspace, normal, uniform, zeros
 
+STRAIGHT = "near cosines of 1 and -1 libraries interpolate in a straight line"
 NAN = np.nan
 START, END = [[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]], [[0.5, 0.86602540378443865, 0.0], [0.0, 0.0, 1.0]]  # 60 and 90 degrees
 CHECKERED = np.array([[1, 0, 1], [0, 1, 0]])
@@ -135,12 +136,14 @@ SPEC = (
     Agree("spherical_interpolation", "almost the same direction", given(
         start=[[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]], end=[[3.0, 3e-3, 0.0], [1e-3, 1.0, 0.0]], fractions=[0.0, 0.25, 1.5])),
     Agree("spherical_interpolation", "just an arc, at cosines of 1 - 2e-6 and 1 - 1e-4", given(
-        start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[3.0, 6.006, -5.994], [1.5, 1.045, 2.985]], fractions=[0.0, 0.25, 1.5])),
+        start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[3.0, 6.006, -5.994], [1.5, 1.045, 2.985]], fractions=[0.0, 0.25, 1.5]),
+          edge=STRAIGHT),
     Agree("spherical_interpolation", "angles of 0.3 to 0.7, where a series may end", given(
         start=[[1.0, 2.0, -2.0]] * 4, end=[[1.6, 1.7, -2.0], [0.5, 1.7, -2.6], [2.0, 1.6, -2.0], [1.0, 3.0, -0.7]],
         fractions=[-2.0, 0.3, 1.9])),
     Agree("spherical_interpolation", "almost opposite", given(
-        start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[-3.0, -6.1, 5.8], [-1.6, -0.8, -3.1]], fractions=[0.0, 0.25, 0.5])),
+        start=[[1.0, 2.0, -2.0], [3.0, 2.0, 6.0]], end=[[-3.0, -6.1, 5.8], [-1.6, -0.8, -3.1]], fractions=[0.0, 0.25, 0.5]),
+          edge=STRAIGHT),
     Anchor(
         "spherical_interpolation", "60 and 90 degrees", given(start=START, end=END, fractions=[0.25, 1.5]),
         gives=[[[1.7824224072167943, 0.25881904510252076, 0.0], [-0.57735026918962576, 1.0, 0.0]],
