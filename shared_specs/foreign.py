@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 
-from shared_specs.backends import backend
+from shared_specs.backends import NAMES, backend
 from shared_specs.implementation import Fault, Implementation, MissingFunction, NoGradients, detect_backend
 from shared_specs.reference import wing_function
 from shared_specs.rows import Agree, Anchor, Model, Rejects
@@ -81,6 +81,9 @@ class Offered:
 
     def detect(self):
         """Finds the backend of every function on the first of its cases that it answers."""
+        if self.terms.memory is not None:
+            for name in NAMES:
+                backend(name)  # what a framework maps when it loads is not the file's memory
         for row in self.rows:
             if isinstance(row, Agree | Anchor) and row.function in self.functions and row.function not in self.backends:
                 with contextlib.suppress(Fault):
