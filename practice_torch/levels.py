@@ -1,4 +1,4 @@
-"""What the functions of diffusion do with a level: look it up, and bring it to the batch. Practice wing."""
+"""What the functions of diffusion do with a level: look it up, and bring it to the batch; and a batch as rows. Practice wing."""
 
 from practice_torch.arguments import as_int64
 
@@ -19,3 +19,8 @@ def beta_at(t, alpha_bar):
 def per_example(coefficient, x):
     """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
     return coefficient.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def as_rows(x):
+    """[B, ...] as [B, D], a row for every example; D is known from the other axes where B is 0."""
+    return x.unsqueeze(-1).flatten(1)

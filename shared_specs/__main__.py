@@ -56,7 +56,7 @@ class Check:
     against: Path | None = None
     """A Python file of yours: its functions of catalogue names, in NumPy, JAX or PyTorch, take the wings' place."""
     strict: bool = False
-    """With --against: bad input that your functions accept, and rows at the edge of float32, count as failures."""
+    """With --against: bad input that your functions accept, and rows at the edge, count as failures."""
     rename: Annotated[Repeated, tyro.conf.arg(metavar="OURS=YOURS")] = ()
     """With --against: your name for a function or an argument (q=query). Can be repeated."""
     precision: Literal["float64", "float32"] | None = None

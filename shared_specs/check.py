@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from shared_specs.batch_sizes import Batch, batch_axes, batches_of, measured
 from shared_specs.implementation import (
     Fault,
     Implementation,
@@ -86,21 +87,26 @@ def check_topic(topic, implementation: Implementation, rows=None, *, widths=Fals
 class Checker:
     """The rows of one topic against one implementation, by the theory wing's reference unless another is given.
 
+    spec: all rows of the topic, among which the first of each function is tried with small batches, too (default: the topic's).
     widths: whether rows with integers are run once more in uint8, int16 and int32, as the wings' own must be.
     """
 
-    def __init__(self, topic, implementation, reference=None, *, widths=False):
+    def __init__(self, topic, implementation, reference=None, *, spec=None, widths=False):
         self.topic = topic
         self.implementation = implementation
         self.reference = reference or _reference(topic)
         self.precision = implementation.precision
+        self._spec = spec_of(topic) if spec is None else spec
         self.widths = widths and self.precision == "float64"  # integers know no precision: once is enough
 
     def run(self, rows):
-        return [result for row in rows for result in self._row(row)]
+        return [result for row in rows for each in (row, *batches_of(row, self._spec)) for result in self._row(each)]
 
     def _row(self, row):
-        meaning = {Agree: self._agree, Anchor: self._anchor, Law: self._law, Model: self._model, Rejects: self._rejects}
+        meaning = {
+            Agree: self._agree, Batch: self._batch, Anchor: self._anchor, Law: self._law, Model: self._model,
+            Rejects: self._rejects,
+        }  # fmt: skip
         try:
             with np.errstate(all="ignore"):
                 return [self._result(row, *outcome) for outcome in meaning[type(row)](row)]
@@ -130,7 +136,7 @@ class Checker:
         """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
         arguments = row.given.draw(f"{self.topic}/{row.function}/{row.case}")
         reference = self._reference(row)
-        keys = _differentiated(row, arguments)
+        keys = () if row.no_gradient else _differentiated(row, arguments)
         if not keys:
             wanted = self._once(row, "values", lambda: reference.call(row.function, arguments))
             limits = self._tolerances(row, lambda moved, _: reference.call(row.function, moved), arguments, wanted)
@@ -160,26 +166,56 @@ class Checker:
             got = under_test.plain_call(row.function, asked.arguments, got)
         elif not with_gradients:
             got = under_test.call(row.function, asked.arguments)
+        yield from self._compared(row, asked, got, gradients if with_gradients else ())
+        yield from self._in_narrow_integers(row, asked.arguments, got, asked.wanted, asked.limits)
+        if self.precision == "float64" and with_gradients:
+            yield "central differences", *self._central_differences(row, asked, gradients)
+        elif self.precision == "float64" and self.implementation.has_gradients:
+            yield from self._without_nan(row, asked)
+
+    def _without_nan(self, row, asked):
+        """The gradients of a row that compares none; of other people's code, only those that are compared are asked for."""
+        keys = () if getattr(self.implementation, "along_simplex", False) else _differentiated(row, asked.arguments)
+        if not keys or not any(np.issubdtype(w.dtype, np.floating) for w in asked.wanted):
+            return
+        cotangents = self._cotangents(row, asked.arguments)
+        gradients = self._under_test(row).value_and_vjp(row.function, asked.arguments, keys, cotangents)[1]
+        found = [dotted(key) for key, gradient in zip(keys, gradients, strict=True) if np.isnan(gradient).any()]
+        message = f"the gradient of {', '.join(found)} has NaN; none is compared here, but NaN would spread" if found else ""
+        yield "gradients without NaN", np.inf if found else 0.0, message
+
+    def _compared(self, row, asked, got, gradients):
+        """Values, and as many gradients as there are of those asked for."""
         self._same_form(got, asked.wanted, self._dtypes(asked.arguments))
         worst, message = self._worst(got, asked.wanted, asked.limits)
         yield "value", worst, message, self._is_loose(worst, asked.wanted, asked.limits)
-        yield from self._in_narrow_integers(row, asked.arguments, got, asked.wanted, asked.limits)
-        if not with_gradients:
-            return
         simplex = self._simplex(row, asked)
-        for key, g, w, limit in zip(asked.keys, gradients, asked.gradients, asked.gradient_limits, strict=True):
+        for key, g, w, limit in zip(asked.keys, gradients, asked.gradients, asked.gradient_limits, strict=False):
             name = dotted(key)
             if g.shape != w.shape:
-                yield f"gradient {name}", np.inf, f"the gradient has shape {list(g.shape)}; expected {list(w.shape)}"
-                return
+                raise Fault(f"the gradient {name} has shape {list(g.shape)}; expected {list(w.shape)}")
             if key in simplex:
                 log_probs = dict(arrays_in(asked.arguments))[key]
                 limit = projected_limit(limit, w, log_probs, self.precision)
                 g, w = projected(g, log_probs), projected(w, log_probs)
             worst, message = self._worst((g,), (w,), (limit,))
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
-        if self.precision == "float64":
-            yield "central differences", *self._central_differences(row, asked, gradients)
+
+    def _batch(self, batch):
+        """Values and gradients of a small batch; of JAX the values only, as it would compile every gradient anew for this."""
+        row, under_test, gradients = batch.of, self._under_test(batch.of), ()
+        if self.precision != "float64":
+            return
+        whole = self.measure(row)
+        axes = batch_axes(self.reference.docstring(row.function), whole.arguments)
+        if axes is None:
+            return
+        asked = self._once(row, batch.case, lambda: measured(batch, whole, axes, self._reference(row)))
+        if isinstance(asked, Agree):
+            asked = self.measure(asked)
+        if asked.keys and self.implementation.has_gradients and self.implementation.backend.name != "jax":
+            gradients = under_test.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
+        yield from self._compared(row, asked, under_test.plain_call(row.function, asked.arguments), gradients)
 
     def _simplex(self, row, asked):
         """The arguments whose gradients are compared along the simplex alone.
@@ -308,8 +344,11 @@ class Checker:
 
     def _sides(self, row, arguments):
         f = Seen(self._under_test(row))
-        sides = [np.asarray(_side(side, f, arguments), dtype=np.float64) for side in (row.left, row.right)]
-        left, right = np.broadcast_arrays(*sides)
+        sides = [np.asarray(_side(side, f, arguments)) for side in (row.left, row.right)]
+        if truths := all(side.dtype == bool for side in sides):
+            rounded = with_arrays(arguments, {path: a.astype(self.precision).astype(a.dtype) for path, a in arrays_in(arguments)})
+            sides = [np.asarray(_side(side, f, rounded)) for side in (row.left, row.right)]
+        left, right = np.broadcast_arrays(*(side.astype(np.float64) for side in sides))
 
         def both(moved, f):
             return tuple(np.asarray(_side(side, f, moved), dtype=np.float64) for side in (row.left, row.right))
@@ -318,6 +357,8 @@ class Checker:
             if not all(side.size for side in both(arguments, Seen(self._reference(row)))):
                 raise RowFault(f"{self.topic}: law {row.case!r} compares nothing")
             raise Fault("returned arrays so empty that the law compares nothing")
+        if truths:  # "to the last bit": what is true of a result need not be true of its neighbor
+            return left, right, np.zeros(left.shape)
 
         def disturbed(moved, seed):
             rng = np.random.default_rng((seed, 1))
@@ -473,8 +514,6 @@ def _side(side, f, arguments):
 
 
 def _differentiated(row, arguments):
-    if row.no_gradient:
-        return ()
     return tuple(
         key for key, _ in arrays_in(arguments)
         if row.differentiate is None or key[0] in row.differentiate

@@ -111,8 +111,9 @@ class Implementation:
 
     def call(self, name: str, arguments: dict[str, Any], positional=()):
         """The results as a tuple of NumPy arrays."""
-        with self.backend.working_precision(self.precision):
-            value = self._find(name)(*map(self._native, positional), **self._native(arguments))
+        places, named = [self._native(value) for value in positional], self._native(arguments)
+        with self.backend.working_precision(self.precision), self._left_alone(name, dict(enumerate(places)) | named):
+            value = self._find(name)(*places, **named)
             if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
                 return (np.array(value),)  # what is counted from numbers alone is a number
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
@@ -135,7 +136,8 @@ class Implementation:
 
         def of_arrays(*arrays):
             changed = with_arrays(self._native(arguments), dict(zip(paths, arrays, strict=True)))
-            results = flatten(function(**changed), self.backend, name)
+            with self._left_alone(name, changed):
+                results = flatten(function(**changed), self.backend, name)
             require_form([tuple(r.shape) for r in results], [np.shape(c) for c in cotangents])
             return results
 
@@ -159,6 +161,16 @@ class Implementation:
         with self.backend.working_precision(self.precision):
             return np.array(self.backend.to_numpy(self.backend.jacobian(of_one, natives[wrt])))
 
+    @contextlib.contextmanager
+    def _left_alone(self, name, natives):
+        """Raises Fault if the block writes into an array that the function was given."""
+        arrays = [(path, leaf) for path, leaf in leaves(natives) if self.backend.owns(leaf)]
+        before = [self.backend.contents(array) for _, array in arrays]
+        yield
+        for (path, array), content in zip(arrays, before, strict=True):
+            if self.backend.contents(array) != content:
+                raise Fault(f"{name} writes into its argument {dotted(path)}; arguments must be left as they were")
+
     def _native(self, value):
         def native(_, leaf):
             return self._taken(leaf) if isinstance(leaf, np.ndarray | np.floating) else leaf
@@ -170,12 +182,13 @@ class Implementation:
 
 
 class Seen:
-    """`f` in a law: the implementation's functions as methods, from NumPy to NumPy.
+    """`f` in a law: the implementation's functions as methods, from NumPy to NumPy; f.precision is what it computes in.
 
     disturb: what happens to every result on its way back; the tolerance rule moves each by one unit roundoff.
     """
 
     def __init__(self, implementation, disturb=lambda result: result):
+        self.precision = implementation.precision
         self._implementation = implementation
         self._disturb = disturb
 

@@ -41,6 +41,10 @@ class Compiled(Implementation):
         """The same functions without jit: only there do their checks of values run."""
         return Implementation(self._plain, "jax", self.precision)
 
+    def docstring(self, name):
+        """What the function says of itself, its shapes last."""
+        return self._plain(name).__doc__
+
     def _taken(self, array):
         """A NumPy array: a compiled function takes it in faster than device_put does."""
         return backend("numpy").to_native(np.asarray(array), self.precision)

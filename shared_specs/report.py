@@ -60,7 +60,8 @@ def verdict(results, data):
     if not results:
         said = ["NOTHING WAS COMPARED"]
     if edge["comparisons"]:
-        said.append(f"{edge['comparisons']} of them at the edge of float32" + (f", where {excused} fail" if excused else ""))
+        failing = f", where {excused} fail" if excused else ""
+        said.append(f"{edge['comparisons']} of them at the edge (float32, empty batches){failing}")
     if data["not_judged"]:
         said.append(f"not judged: {'; '.join(data['not_judged'])}")
     return f"{len(results)} comparisons in {data['seconds']:.1f} s: {'; '.join(said)}"

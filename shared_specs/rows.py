@@ -8,8 +8,8 @@ A spec is a tuple SPEC of rows. Every row names a case and the arguments it is a
     Model     two networks with the same parameters: outputs, every gradient, a trajectory of optimizer steps
     Rejects   bad input, and the argument that the error must blame
 
-`edge` of a row says why sound code in float32, a well-known library's, cannot follow it; it is empty in the core. The house's own
-wings hold both. Of other people's code, the report counts them apart.
+`edge` of a row says why sound code in float32, a well-known library's, cannot follow it; it is empty in the core. Empty batches
+are at the edge, too. The house's own wings hold both. Of other people's code, the report counts them apart.
 
 Rows are data. `shared_specs.check` gives them their meaning.
 """
@@ -166,7 +166,9 @@ class Agree:
     """Value and vector-Jacobian product equal the reference's.
 
     differentiate: names of the arguments to differentiate (default: every floating-point array).
-    no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one.
+    no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one. The gradient of the
+        arguments to differentiate must still be free of NaN: a masked row of a batch would spread it.
+    smallest_batch: the smallest number of examples for which the function is defined (1 for a mean, 2 for a variance).
     frozen: arguments in which the result jumps (a threshold, say): they stay where they are while the tolerance is measured.
     traced: False where the function cannot be compiled, because the shape of its result depends on values.
     """
@@ -176,6 +178,7 @@ class Agree:
     given: Given
     differentiate: tuple[str, ...] | None = None
     no_gradient: str = ""
+    smallest_batch: int = 0
     frozen: tuple[str, ...] = ()
     cancels: Cancels | None = None
     traced: bool = True
@@ -208,7 +211,8 @@ class Law:
 
     Its callables take f and then the given arguments by position. `f.name(...)` calls the implementation with NumPy arrays and
     returns NumPy arrays; `f.gradient("name", ..., wrt=0)` is the gradient of the sum of its results with respect to the
-    positional argument wrt, and `f.jacobian("name", ..., wrt=0)` its Jacobian, [outputs..., inputs...].
+    positional argument wrt, and `f.jacobian("name", ..., wrt=0)` its Jacobian, [outputs..., inputs...]. `f.precision` is
+    "float64" or "float32".
     """
 
     relation: str

@@ -51,7 +51,7 @@ REFERENCE = Compiled(lambda name: getattr(Right, name))
 def failures(row, precision="float64", **wrong):
     """The failing results of one row on the torch topic, with some functions replaced."""
     implementation = Implementation(lambda name: wrong.get(name) or getattr(Torch, name), "torch", precision)
-    return [result for result in Checker("toy/topic", implementation, REFERENCE).run([row]) if not result.passed]
+    return [result for result in Checker("toy/topic", implementation, REFERENCE, spec=()).run([row]) if not result.passed]
 
 
 X = given(x=normal(5, 3))
@@ -89,7 +89,7 @@ def test_a_check_that_refuses_good_values_is_seen_in_a_compiled_function():
         require_values("x", x, lambda x: x < 1, "below 1")
         return Right.soft_maximum(x)
 
-    (seen,) = Checker("toy/topic", Compiled(lambda _: choosy), REFERENCE).run([AGREE])
+    (seen,) = Checker("toy/topic", Compiled(lambda _: choosy), REFERENCE, spec=()).run([AGREE])
     assert (seen.quantity, seen.passed) == ("call", False)
     assert "it must be below 1" in seen.message
 
@@ -105,7 +105,7 @@ def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():
     implementation = Implementation(
         lambda _: lambda x: x.exp().mean(-1).log().detach() + (x - x.detach()).mean(-1), "torch", "float64"
     )
-    failed = [r.quantity for r in Checker("toy/topic", implementation, reference).run([AGREE]) if not r.passed]
+    failed = [r.quantity for r in Checker("toy/topic", implementation, reference, spec=()).run([AGREE]) if not r.passed]
     assert failed == ["central differences"]
 
 
@@ -194,6 +194,14 @@ def test_every_law_word_is_seen_to_fail(word):
     """Each relation on an implementation that breaks it."""
     row, wrong = LAWS[word]
     assert [r.word for r in failures(row, **wrong)] == ["Law"]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_what_is_claimed_to_the_last_bit_has_no_tolerance(precision):
+    """A truth is not rounded: were results moved by a bit to measure a tolerance, every such law would hold."""
+    law = Law.equal("scale 1 changes nothing", X, left=lambda f, x: f.affine(x, scale=1.0)[0] == x, right=True)
+    assert failures(law, precision) == []
+    assert failures(law, precision, affine=lambda x, *, scale: (torch.nextafter(x, x + 1), x[:, 0])) != []
 
 
 def test_a_law_that_compares_nothing_is_at_fault():

@@ -42,7 +42,9 @@ def additive_log_probs(counts, *, pseudo_count):
     if pseudo_count == 0:
         allowed = "more than 0 in every row (sum), where pseudo_count is 0"
         require_values("counts", counts.sum(-1), lambda sums: sums > 0, allowed)
-    return torch.log((counts + pseudo_count) / (counts.sum(-1, keepdim=True) + pseudo_count * counts.shape[-1]))
+    probs = (counts + pseudo_count) / (counts.sum(-1, keepdim=True) + pseudo_count * counts.shape[-1])
+    # a constant -inf for what never occurs: the slope of log 0 would make NaN of every slope in its row
+    return probs.where(probs > 0, 1.0).log().where(probs > 0, -torch.inf)
 
 
 def interpolated_log_probs(log_probs, log_weights):

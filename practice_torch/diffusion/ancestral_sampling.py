@@ -13,7 +13,7 @@ from practice_torch.arguments import (
     require_timesteps,
     require_values,
 )
-from practice_torch.levels import level_at, per_example
+from practice_torch.levels import as_rows, level_at, per_example
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):
@@ -78,7 +78,7 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     """
     require(0 <= quantile <= 1, f"quantile is {quantile}; it must be in [0, 1]")
     require(minimum > 0, f"minimum is {minimum}; it must be positive")
-    magnitudes = x0_pred.abs().reshape(len(x0_pred), -1)
+    magnitudes = as_rows(x0_pred.abs())
     place = quantile * (magnitudes.shape[1] - 1)
     below = math.floor(place)
     # a high quantile lies among the few largest entries: no others are put in order

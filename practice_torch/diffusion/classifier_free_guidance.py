@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.arguments import as_int64, require, require_integers, require_rank, require_same_shape, require_values
-from practice_torch.levels import per_example
+from practice_torch.levels import as_rows, per_example
 
 
 def guide(conditional, unconditional, *, scale):
@@ -44,13 +44,13 @@ def rescale(guided, conditional, *, mix=0.7):
     [B, ...], [B, ...] -> [B, ...]
     """
     require_same_shape(guided=guided, conditional=conditional)
-    rows, wanted = (x.reshape(len(x), -1) for x in (guided, conditional))
+    rows, wanted = as_rows(guided), as_rows(conditional)
     lowest, highest = rows.detach().aminmax(dim=1)
     width = highest - lowest
     require_values("max(guided) - min(guided)", width, lambda w: w > 0, "positive: a constant prediction has no spread to scale")
     require(0 <= mix <= 1, f"mix is {mix}; it must be in [0, 1]")
-    variance = wanted.var(1, correction=0)
-    ratio = (variance.where(variance > 0, 1.0) / rows.var(1, correction=0)).sqrt().where(variance > 0, 0.0)
+    variance = _variance(wanted)
+    ratio = (variance.where(variance > 0, 1.0) / _variance(rows)).sqrt().where(variance > 0, 0.0)
     return guided * per_example(torch.lerp(torch.ones_like(ratio), ratio, mix), guided)
 
 
@@ -80,3 +80,8 @@ def compose(conditionals, unconditional, scales):
     found = list(scales.shape)
     require(found == given[:1], f"scales has shape {found}; it must have one entry for each of the {given[0]} conditionals")
     return unconditional + torch.einsum("m,m...->...", scales, conditionals - unconditional)
+
+
+def _variance(rows):
+    """Biased, of every row; torch.var warns where there is none."""
+    return (rows - rows.mean(1, keepdim=True)).square().mean(1)

@@ -5,7 +5,7 @@ import torch
 from practice_torch.arguments import as_int64, require, require_same_shape, require_timesteps, require_values
 from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
 from practice_torch.diffusion.ddim import _require_eta, _step
-from practice_torch.levels import level_at, per_example
+from practice_torch.levels import as_rows, level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
 
@@ -90,7 +90,7 @@ def spherical_interpolation(a, b, weight):
     batch = list(a.shape[:1])
     given = list(weight.shape)
     require(batch and given == batch, f"weight has shape {given}; it must have one entry for each of {batch}")
-    flat_a, flat_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    flat_a, flat_b = as_rows(a), as_rows(b)
     squared_a, squared_b = flat_a.square().sum(1), flat_b.square().sum(1)
     dot = (flat_a * flat_b).sum(1)
     # as a product, so that a zero counts as parallel to everything

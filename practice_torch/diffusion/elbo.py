@@ -27,7 +27,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
-from practice_torch.levels import per_example
+from practice_torch.levels import as_rows, per_example
 from practice_torch.networks.diffusion_sampling import chain, draw
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.unet import Sizes
@@ -45,7 +45,7 @@ def gaussian_kl(mean_q, log_var_q, mean_p, log_var_p):
     [B, ...], [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_same_shape(mean_q=mean_q, log_var_q=log_var_q, mean_p=mean_p, log_var_p=log_var_p)
-    return gaussian_kl_divergence(*(_rows(array) for array in (mean_q, log_var_q, mean_p, log_var_p)))
+    return gaussian_kl_divergence(*(as_rows(array) for array in (mean_q, log_var_q, mean_p, log_var_p)))
 
 
 def prior_kl(x0, alpha_bar):
@@ -57,7 +57,7 @@ def prior_kl(x0, alpha_bar):
     require_schedule(alpha_bar)
     last = alpha_bar[-1]
     alone = -(last + torch.log1p(-last)).to(x0.dtype)  # of a dimension with x_0 = 0
-    return (last.to(x0.dtype) * _rows(x0).square() + alone).sum(1) / 2
+    return (last.to(x0.dtype) * as_rows(x0).square() + alone).sum(1) / 2
 
 
 def denoising_kl(x0, x_t, t, noise_pred, alpha_bar, *, variance="large"):
@@ -94,7 +94,7 @@ def discretized_gaussian_log_prob(x0, mean, log_var, *, num_levels=256):
     reach, distance = half * precision, (x0 - mean) * precision
     outer = x0.abs() > 1 - half
     log_probs = _log_cell(distance.abs(), reach).where(~outer, _log_cdf(reach - x0.sign() * distance))
-    return _rows(log_probs).sum(1)
+    return as_rows(log_probs).sum(1)
 
 
 def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_levels=256):
@@ -136,11 +136,6 @@ def _bits_by_term(x0, denoiser, alpha_bar, generator, *, variance, num_levels):
         ]
         found.append(sum(pair) / (2 * x[0].numel() * math.log(2)))
     return torch.cat(found)
-
-
-def _rows(x):
-    """[B, ...] as [B, D]."""
-    return x.reshape(len(x), -1)
 
 
 def _on_grid(x, num_levels):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import require_same_shape, require_timesteps, require_values, values_are_free
-from practice_torch.levels import level_at, per_example
+from practice_torch.levels import as_rows, level_at, per_example
 
 
 def forward_step(x_prev, t, noise, alpha_bar):
@@ -71,7 +71,7 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
     if values_are_free(t):
         require_values("s", s, lambda s: s < t, "below t: without a step there is no density")
     kept, lost = _jump(s, t, alpha_bar)
-    distance = (x_t - per_example(kept.sqrt(), x_s) * x_s).square().reshape(len(x_t), -1).sum(1)
+    distance = as_rows(x_t - per_example(kept.sqrt(), x_s) * x_s).square().sum(1)
     lost = lost.to(x_t.dtype)
     dimensions = math.prod(x_t.shape[1:])
     return -(dimensions * torch.log(2 * math.pi * lost) + distance / lost) / 2

@@ -22,7 +22,7 @@ from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import noise_from_velocity
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.levels import level_at, per_example
+from practice_torch.levels import as_rows, level_at, per_example
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.networks.sampler_errors import SAMPLERS, gaussian_errors, sorted_radii
@@ -73,7 +73,7 @@ def denoising_score_matching_loss(x0, noise, sigma, score_fn):
     score = score_fn(torch.addcmul(x0, deviation, noise), sigma)
     found, wanted = list(score.shape), list(x0.shape)
     require(found == wanted, f"score_fn returned shape {found}; it must return that of x0, {wanted}")
-    return torch.addcmul(noise, deviation, score).square().reshape(len(x0), -1).sum(1) / 2
+    return as_rows(torch.addcmul(noise, deviation, score)).square().sum(1) / 2
 
 
 def diffused_mixture(means, log_vars, t, alpha_bar):
@@ -124,8 +124,7 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     fits = data.ndim == x_t.ndim and len(data) >= 1 and data.shape[1:] == x_t.shape[1:]
     require(fits, f"data has shape {list(data.shape)}; it must be {['N', *x_t.shape[1:]]}, N >= 1")
     kept = level_at(t, alpha_bar)[:, None]
-    points = data.flatten(1) if data.ndim > 1 else data[:, None]
-    seen = x_t.reshape(len(x_t), -1)
+    points, seen = as_rows(data), as_rows(x_t)
     signal, noise = kept.sqrt().to(x_t.dtype), (1 - kept).to(x_t.dtype)
     # ||x - r y||^2 without its part that no y changes: one matrix product, no [B, N, D]; from the center, where little cancels
     center = points.mean(0)

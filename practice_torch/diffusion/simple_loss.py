@@ -25,7 +25,7 @@ from practice_torch.diffusion.reverse_process import (
 )
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric
-from practice_torch.levels import beta_at, level_at, per_example
+from practice_torch.levels import as_rows, beta_at, level_at, per_example
 from practice_torch.pictures import diffusion as pictures
 
 
@@ -36,7 +36,7 @@ def squared_error(prediction, target):
     [B, ...], [B, ...] -> [B]
     """
     require_same_shape(target=target, prediction=prediction)
-    return (prediction - target).square().reshape(len(target), -1).sum(1)
+    return as_rows(prediction - target).square().sum(1)
 
 
 def simple_loss(x0, t, noise, denoise_fn, alpha_bar):

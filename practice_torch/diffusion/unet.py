@@ -22,8 +22,9 @@ def group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
     require(num_groups >= 1 and channels % num_groups == 0, f"num_groups is {num_groups}; it must divide the {channels} channels")
     _require_shapes(weight=(weight, [channels]), bias=(bias, [channels]))
     groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(1, (num_groups, -1)).flatten(2)
-    variance, mean = torch.var_mean(groups, dim=-1, keepdim=True, correction=0)
-    normed = ((groups - mean) * torch.rsqrt(variance + epsilon)).reshape(x.shape)
+    centered = groups - groups.mean(-1, keepdim=True)
+    variance = centered.square().mean(-1, keepdim=True)  # torch.var warns where there is no example
+    normed = (centered * torch.rsqrt(variance + epsilon)).reshape(x.shape)
     return (normed * _per_channel(weight, x) + _per_channel(bias, x)).to(x.dtype)
 
 

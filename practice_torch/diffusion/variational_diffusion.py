@@ -20,7 +20,7 @@ from practice_torch.arguments import (
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.levels import per_example
+from practice_torch.levels import as_rows, per_example
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import diffusion as pictures
@@ -115,7 +115,7 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     # minus the log-odds of the right value against each: squares are taken of nothing, so nothing of e^lambda z^2 cancels
     log_odds = (right - values) * (z - (right + values) / 2) * per_example(log_snr_0.exp(), z)
     rivals = (-log_odds).scatter(-1, index, -torch.inf).logsumexp(-1)
-    return logsigmoid(-rivals).reshape(len(z0), -1).sum(1)
+    return as_rows(logsigmoid(-rivals)).sum(1)
 
 
 def low_discrepancy_times(u, *, batch_size):
@@ -148,7 +148,7 @@ def _log_share(fall):
 
 
 def _distance(x, y):
-    return (x - y).square().reshape(len(x), -1).sum(1)
+    return as_rows(x - y).square().sum(1)
 
 
 def _fall(x, log_snr_s, log_snr_t):

@@ -57,7 +57,7 @@ def kl_per_dimension(mean, log_var):
 
 
 def free_bits_kl(kl_per_dimension, *, minimum):
-    r"""The KL with a floor under every latent, in nats: below the floor a latent is free, and gets no gradient.
+    r"""The KL with a floor under every latent, in nats: up to the floor a latent is free, and gets no gradient.
 
     sum_l max(KL_l, minimum)
 
@@ -68,7 +68,7 @@ def free_bits_kl(kl_per_dimension, *, minimum):
     """
     require_rank(2, kl_per_dimension=kl_per_dimension)
     require(minimum >= 0, f"minimum is {minimum}; it must be at least 0")
-    # threshold, not clamp: at KL_l = minimum the gradient of clamp is 1, and a latent at the floor must be free.
+    # threshold, because a latent at the floor must be free: maximum splits the gradient there, and clamp promises nothing.
     return functional.threshold(kl_per_dimension, minimum, minimum).sum(dim=-1)
 
 

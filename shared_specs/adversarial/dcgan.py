@@ -50,7 +50,7 @@ DCGAN, NEAR_ONE = {"*.bias": begins_at(0), "*.weight": begins_normal(0.02)}, beg
 
 SPEC = (
     # Statistics of the batch.
-    Agree("batch_normalize", "regular", given(x=X, scale=SCALE, shift=SHIFT)),
+    Agree("batch_normalize", "regular", given(x=X, scale=SCALE, shift=SHIFT), smallest_batch=1),
     Agree("batch_normalize", "another epsilon", given(x=X, scale=SCALE, shift=SHIFT, epsilon=0.3)),
     Agree("batch_normalize", "a mean of 100, a deviation of 0.01",
           given(x=normal(5, 3, 4, 2, mean=100.0, scale=1e-2), scale=SCALE, shift=SHIFT)),
@@ -92,6 +92,7 @@ SPEC = (
             blames="scale"),
     Rejects("batch_normalize", "a shift for every pixel", given(x=zeros(5, 3, 4, 2), scale=zeros(3), shift=zeros(3, 4, 2)),
             blames="shift"),
+    Rejects("batch_normalize", "no example", given(x=zeros(0, 3, 4, 2), scale=zeros(3), shift=zeros(3)), blames="x"),
     Rejects("batch_normalize", "one value per channel", given(x=zeros(1, 3, 1, 1), scale=zeros(3), shift=zeros(3)), blames="x"),
     # Statistics that are given.
     Agree("batch_normalize_inference", "regular",
@@ -130,7 +131,8 @@ SPEC = (
             given(x=zeros(5, 3, 4, 2), running_mean=zeros(3), running_variance=[0.1, -0.1, 0.2], scale=zeros(3), shift=zeros(3)),
             blames="running_variance"),
     # How the statistics are gathered.
-    Agree("update_running_statistics", "regular", given(x=X, running_mean=MEAN, running_variance=VARIANCE)),
+    Agree("update_running_statistics", "regular", given(x=X, running_mean=MEAN, running_variance=VARIANCE),
+          smallest_batch=1),
     Agree("update_running_statistics", "momentum 0", given(x=X, running_mean=MEAN, running_variance=VARIANCE, momentum=0.0)),
     Agree("update_running_statistics", "momentum 1", given(x=X, running_mean=MEAN, running_variance=VARIANCE, momentum=1.0)),
     Agree("update_running_statistics", "a mean of 100, a deviation of 0.01",
@@ -155,6 +157,8 @@ SPEC = (
             blames="x"),
     Rejects("update_running_statistics", "variances for another number of channels",
             given(x=zeros(5, 3, 4, 2), running_mean=zeros(3), running_variance=zeros(2)), blames="running_variance"),
+    Rejects("update_running_statistics", "no example",
+            given(x=zeros(0, 3, 4, 2), running_mean=zeros(3), running_variance=zeros(3)), blames="x"),
     Rejects("update_running_statistics", "one value per channel",
             given(x=zeros(1, 3, 1, 1), running_mean=zeros(3), running_variance=zeros(3)), blames="x"),
     Rejects("update_running_statistics", "a negative variance",

@@ -264,6 +264,9 @@ SPEC = (
                  samples=lambda f, rng, draws, logits: hot(
                      f.gumbel_argmax(np.tile(logits, (draws, 1)), rng.uniform(size=(draws, 6))), 6),
                  expected=lambda f, logits: softmax(logits)),
+    Law.equal("a uniform of 1 counts as the last number before it", given(logits=np.linspace(0, 40, 161)), frozen=("logits",),
+              left=lambda f, logits: f.gumbel_argmax(np.stack([0 * logits, logits], 1), np.tile([1.0, 0.5], (161, 1))),
+              right=lambda f, logits: logits - np.log(np.log(2.0)) > -np.log(-np.log1p(-float(np.finfo(f.precision).epsneg)))),
     *(Rejects("gumbel_argmax", f"uniform {u:g}", given(logits=zeros(2, 2), uniforms=[[0.5, 0.5], [u, 0.5]]), blames="uniforms")
       for u in (-0.1, 1.5, np.nan)),
     Rejects("gumbel_argmax", "one uniform a row", given(logits=zeros(2, 3), uniforms=zeros(2)), blames="uniforms"),

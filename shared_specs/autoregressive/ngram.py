@@ -117,7 +117,8 @@ SPEC = (
     Rejects("interpolated_log_probs", "a table that sums to 2", given(log_probs=(SINGLE, zeros(2, 2)), log_weights=WEIGHTS),
             blames="log_probs[1]"),
     # EM.
-    Agree("interpolation_em_step", "regular", given(token_log_probs=normal(7, 3, mean=-2.0), log_weights=log_simplex(3))),
+    Agree("interpolation_em_step", "regular", given(token_log_probs=normal(7, 3, mean=-2.0), log_weights=log_simplex(3)),
+          smallest_batch=1),
     Agree("interpolation_em_step", "impossible under one component",
           given(token_log_probs=log_of([[0.5, 0.0], [0.25, 0.5], [0.0, 0.125]]), log_weights=WEIGHTS)),
     Agree("interpolation_em_step", "a component that explains nothing, and a weight of zero",
@@ -186,6 +187,7 @@ SPEC = (
     Agree("ngram_sequence_log_prob", "regular", given(tokens=integers(3, 7, high=4), log_probs=log_simplex(4, 4))),
     Agree("ngram_sequence_log_prob", "order 3", given(tokens=integers(2, 7, high=3), log_probs=log_simplex(3, 3, 3))),
     Agree("ngram_sequence_log_prob", "order 1", given(tokens=integers(2, 7, high=3), log_probs=log_simplex(3))),
+    Agree("ngram_sequence_log_prob", "a single window", given(tokens=integers(5, 3, high=4), log_probs=log_simplex(4, 4, 4))),
     Agree("ngram_sequence_log_prob", "shorter than a window",
           given(tokens=integers(5, 2, high=3), log_probs=log_simplex(3, 3, 3))),
     Agree("ngram_sequence_log_prob", "an unseen pair",

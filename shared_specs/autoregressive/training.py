@@ -161,7 +161,7 @@ SPEC = (
     Rejects("token_cross_entropy", "smoothing in percent",
             given(targets=[[0, 1]], logits=zeros(1, 2, 4), mask=None, label_smoothing=10.0), blames="label_smoothing"),
     # The corpus.
-    Agree("corpus_cross_entropy", "regular", given(losses=normal(3, 5), mask=MASK)),
+    Agree("corpus_cross_entropy", "regular", given(losses=normal(3, 5), mask=MASK), smallest_batch=1),
     Agree("corpus_cross_entropy", "one token",
           given(losses=normal(3, 5), mask=np.arange(15).reshape(3, 5) == 7)),
     Agree("corpus_cross_entropy", "padding is not a number",
@@ -189,6 +189,7 @@ SPEC = (
         left=lambda f, targets: f.corpus_cross_entropy(f.token_cross_entropy(targets, np.full((3, 5, 4), 2.0), MASK), MASK),
         right=LOG_4,
     ),
+    Rejects("corpus_cross_entropy", "no example", given(losses=zeros(0, 3), mask=np.ones((0, 3), dtype=bool)), blames="mask"),
     Rejects("corpus_cross_entropy", "no steps", given(losses=zeros(2, 0), mask=np.ones((2, 0), dtype=bool)), blames="mask"),
     Rejects("corpus_cross_entropy", "an empty mask", given(losses=zeros(2, 3), mask=np.zeros((2, 3), dtype=bool)), blames="mask"),
     Rejects("corpus_cross_entropy", "a mask of lengths", given(losses=zeros(2, 3), mask=[3, 2]), blames="mask"),

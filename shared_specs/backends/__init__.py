@@ -3,6 +3,7 @@
     owns(value)                     whether value is this backend's array
     to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)
     to_numpy(value)                 back, in its own dtype
+    contents(value)                 its bytes, which a function may not change; None where it cannot
     value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
 """
 

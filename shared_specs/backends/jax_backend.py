@@ -37,6 +37,11 @@ def to_numpy(value):
     return np.asarray(value)
 
 
+def contents(value):
+    """JAX arrays are immutable."""
+    return None
+
+
 def value_and_vjp(function, arguments, cotangents):
     """function(*arguments) -> tuple of arrays. Its results, and the gradients of sum <cotangent, result>."""
     results, pull_back = jax.vjp(function, *arguments)

@@ -20,6 +20,10 @@ def to_numpy(value):
     return np.asarray(value)
 
 
+def contents(value):
+    return value.tobytes()
+
+
 def working_precision(precision):
     """NumPy has no default precision to set."""
     return contextlib.nullcontext()

@@ -23,6 +23,10 @@ def to_numpy(value):
     return value.detach().numpy()
 
 
+def contents(value):
+    return value.detach().numpy().tobytes()
+
+
 def value_and_vjp(function, arguments, cotangents):
     """function(*arguments) -> tuple of tensors. Its results, and the gradients of sum <cotangent, result>."""
     leaves = [argument.clone().requires_grad_() for argument in arguments]

@@ -159,8 +159,10 @@ SPEC = (
     # The marginal.
     Agree("forward_marginal", "regular", given(x0=X, t=TIMES, alpha_bar=SCHEDULE)),
     Agree("forward_marginal", "images", given(x0=IMAGES, t=[3, 2], alpha_bar=SCHEDULE)),
-    Agree("forward_marginal", "the data itself, and noise alone", given(x0=X, t=ENDS, alpha_bar=TO_NOISE),
+    Agree("forward_marginal", "the data itself", given(x0=X, t=[0, 4, 1, 0, 2], alpha_bar=SCHEDULE),
           no_gradient="the log-variance of the data itself is infinite"),
+    Agree("forward_marginal", "the data itself, and noise alone", given(x0=X, t=ENDS, alpha_bar=TO_NOISE),
+          no_gradient="the log-variance of the data itself is infinite", differentiate=("x0",)),
     Agree("forward_marginal", "nearly nothing is left", given(x0=X, t=TIMES, alpha_bar=[1.0, 0.9, 0.42, 0.36, 0.31, 1e-9, 1e-12]),
           differentiate=("x0",), edge="log(1 - a_t) as it is written loses an a_t of 1e-12; it takes log1p"),
     Anchor(

@@ -112,7 +112,7 @@ SPEC = (
     # Zero terminal signal-to-noise ratio.
     Agree("rescale_zero_terminal_snr", "regular", given(alpha_bar=[1.0, 0.95, 0.8, 0.55, 0.3, 0.07])),
     Agree("rescale_zero_terminal_snr", "nothing is left already", given(alpha_bar=[1.0, 0.9, 0.0]),
-          no_gradient="the root of zero has no slope"),
+          no_gradient="the root of zero has no slope", differentiate=()),
     Agree("rescale_zero_terminal_snr", "nearly nothing is left", given(alpha_bar=[1.0, 0.9, 0.4, 2e-9]),
           no_gradient="within a finite difference of zero, whose root has no slope"),
     Anchor(

@@ -11,7 +11,7 @@ FAIR, BIASED = log_of([[0.5, 0.5, 0.0]] * 2), log_of([[0.25, 0.25, 0.5], [0.5, 0
 
 SPEC = (
     # The empirical distribution.
-    Agree("empirical_distribution", "regular", given(labels=integers(50, high=4), num_categories=4)),
+    Agree("empirical_distribution", "regular", given(labels=integers(50, high=4), num_categories=4), smallest_batch=1),
     Agree("empirical_distribution", "labels at both ends only", given(labels=[0, 0, 5, 5, 5], num_categories=6)),
     Agree("empirical_distribution", "one category", given(labels=[0, 0, 0], num_categories=1)),
     Anchor(
@@ -170,7 +170,7 @@ SPEC = (
         "gaussian_negative_log_likelihood", "shapes differ",
         given(x=zeros(5, 3), mean=zeros(5, 3), log_var=zeros(5, 2)), blames="log_var"
     ),
-    Agree("gaussian_maximum_likelihood", "regular", given(x=normal(7, 3, mean=2.0, scale=3.0))),
+    Agree("gaussian_maximum_likelihood", "regular", given(x=normal(7, 3, mean=2.0, scale=3.0)), smallest_batch=2),
     Agree("gaussian_maximum_likelihood", "two points", given(x=normal(2, 3))),
     Anchor(
         "gaussian_maximum_likelihood", "biased variance", given(x=[[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]]),

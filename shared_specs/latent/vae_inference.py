@@ -213,7 +213,7 @@ SPEC = (
         given(start=normal(5, 3), end=normal(5, 3), fractions=np.array(0.5)), blames="fractions",
     ),
     # Attributes.
-    Agree("attribute_vector", "regular", given(latents=normal(7, 3), labels=[1, 0, 0, 1, 0, 1, 0])),
+    Agree("attribute_vector", "regular", given(latents=normal(7, 3), labels=[1, 0, 0, 1, 0, 1, 0]), smallest_batch=2),
     Agree("attribute_vector", "one of each", given(latents=normal(2, 3), labels=[0, 1])),
     Anchor(
         "attribute_vector", "two have it, three lack it",
@@ -235,6 +235,7 @@ SPEC = (
     ),
     Rejects("attribute_vector", "no 0", given(latents=zeros(3, 2), labels=[1, 1, 1]), blames="labels"),
     Rejects("attribute_vector", "no 1", given(latents=zeros(3, 2), labels=[0, 0, 0]), blames="labels"),
+    Rejects("attribute_vector", "one example", given(latents=zeros(1, 2), labels=[1]), blames="labels"),
     Rejects("attribute_vector", "a label of 2", given(latents=zeros(3, 2), labels=[0, 1, 2]), blames="labels"),
     Rejects("attribute_vector", "sizes differ", given(latents=zeros(3, 2), labels=[0, 1]), blames="labels"),
     Rejects("attribute_vector", "latents of one axis", given(latents=zeros(3), labels=[0, 1, 1]), blames="latents"),

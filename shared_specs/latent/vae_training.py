@@ -149,6 +149,10 @@ SPEC = (
         right=lambda f, mean, log_var: f.kl_per_dimension(mean, log_var).sum(1),
     ),
     Law.equal(
+        "a latent at the floor is free", given(kl_per_dimension=[[0.5, 0.5], [0.25, 1.0]]), frozen=("kl_per_dimension",),
+        left=lambda f, kl: f.gradient("free_bits_kl", kl, minimum=0.5), right=lambda f, kl: kl > 0.5,
+    ),
+    Law.equal(
         "a free latent gets no gradient, another gets all of it", given(kl_per_dimension=uniform(6, 3)),
         left=lambda f, kl: f.gradient("free_bits_kl", kl, minimum=0.4), right=lambda f, kl: kl > 0.4,
     ),
@@ -157,7 +161,7 @@ SPEC = (
         "free_bits_kl", "a divergence already summed", given(kl_per_dimension=zeros(5), minimum=0.1), blames="kl_per_dimension",
     ),
     # Activity.
-    Agree("latent_activity", "regular", given(mean=normal(7, 3))),
+    Agree("latent_activity", "regular", given(mean=normal(7, 3)), smallest_batch=1),
     Agree("latent_activity", "far from the origin", given(mean=normal(7, 3, mean=1e4))),
     Agree(
         "latent_activity", "one example", given(mean=normal(1, 3)), no_gradient="the variance of one number is 0, and stays so",

@@ -92,6 +92,12 @@ def _unclamped(logits, uniforms):
     return _gumbel(logits, -(-uniforms.log()).log())
 
 
+def _ends(logits, uniforms, below_one):
+    """Uniforms clamped as they should be below, and above to 1 less a part of machine epsilon."""
+    numbers = torch.finfo(uniforms.dtype)
+    return _gumbel(logits, -(-uniforms.clamp(numbers.tiny, 1 - numbers.eps * below_one).log()).log())
+
+
 def _no_checks(logits, *, temperature):
     return logits / temperature
 
@@ -188,6 +194,8 @@ MISTAKES = (
     Mistake("gumbel_argmax", "the same noise for all rows", lambda logits, uniforms: right.gumbel_argmax(
         logits, uniforms[:1].expand_as(uniforms))),
     Mistake("gumbel_argmax", "a uniform of 1 at a removed token", _unclamped),
+    Mistake("gumbel_argmax", "a uniform of 1 counts as the last number but one", lambda logits, uniforms: _ends(
+        logits, uniforms, below_one=1.0)),
 )  # fmt: skip
 
 

@@ -93,6 +93,8 @@ MISTAKES = (
             lambda counts, *, pseudo_count: _additive(counts, pseudo_count, size=1)),
     Mistake("additive_log_probs", "probabilities, not their logarithms",
             lambda counts, *, pseudo_count: right.additive_log_probs(counts, pseudo_count=pseudo_count).exp()),
+    Mistake("additive_log_probs", "NaN in every gradient of a row with a zero",
+            lambda counts, *, pseudo_count: _additive(counts, pseudo_count)),
     Mistake("additive_log_probs", "accepts empty rows with nothing added",
             lambda counts, *, pseudo_count: _additive(counts, pseudo_count), only_checks=True),
     Mistake("interpolated_log_probs", "a geometric mixture", _geometric),
@@ -128,6 +130,8 @@ MISTAKES = (
         tokens, log_probs) / max(1, tokens.shape[1] - log_probs.ndim + 1)),
     Mistake("ngram_sequence_log_prob", "the last step is missing",
             lambda tokens, log_probs: right.ngram_sequence_log_prob(tokens[:, :-1], log_probs)),
+    Mistake("ngram_sequence_log_prob", "a single window counts as none", lambda tokens, log_probs: right.ngram_sequence_log_prob(
+        tokens[:, :0] if tokens.shape[1] == log_probs.ndim else tokens, log_probs)),
     Mistake("ngram_sequence_log_prob", "accepts unequal axes", lambda tokens, log_probs: log_probs[
         tuple(tokens.unfold(1, log_probs.ndim, 1).clamp(max=min(log_probs.shape) - 1).unbind(-1))].sum(1), only_checks=True),
 )  # fmt: skip
@@ -135,7 +139,9 @@ MISTAKES = (
 
 def _log_of_ratio(counts, *, pseudo_count):
     right.additive_log_probs(counts, pseudo_count=pseudo_count)  # for its checks
-    return _additive(counts, pseudo_count)
+    counts = counts if counts.is_floating_point() else counts.to(torch.get_default_dtype())
+    share = (counts + pseudo_count) / (counts + pseudo_count).sum(-1, keepdim=True)
+    return share.clamp(min=torch.finfo(share.dtype).tiny).log().masked_fill(share == 0, -torch.inf)
 
 
 def _all_at_once(log_probs, log_weights):

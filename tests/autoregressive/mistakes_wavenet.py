@@ -31,6 +31,13 @@ def _looked_up(x, *, levels):
     return torch.bucketize(x, y.sign() * torch.expm1(y.abs() * math.log(levels)) / (levels - 1), right=True)
 
 
+def _unclamped(codes, *, levels):
+    """Some levels' loudest code comes out an ulp above 1, which mu_law_encode refuses."""
+    right.mu_law_decode(codes, levels=levels)  # for its checks
+    steps = 2 * codes - (levels - 1)
+    return steps.sign() * torch.expm1(steps.abs() * (math.log(levels) / (levels - 1))) / (levels - 1)
+
+
 def _decode(codes, *, levels, mu=None, steps=None, minus=1.0, shift=0.0):
     right.mu_law_decode(codes, levels=levels)  # for its checks
     mu = levels - 1 if mu is None else mu
@@ -135,6 +142,7 @@ MISTAKES = (
     Mistake("mu_law_decode", "in the width of the codes", _decode_in_their_width, narrow=True),
     Mistake("mu_law_decode", "mu = levels", lambda codes, *, levels: _decode(codes, levels=levels, mu=levels)),
     Mistake("mu_law_decode", "the 1 not subtracted", lambda codes, *, levels: _decode(codes, levels=levels, minus=0.0)),
+    Mistake("mu_law_decode", "not clamped", _unclamped),
     Mistake("mu_law_decode", "no check of codes",
             lambda codes, *, levels: _decode(codes.clamp(0, levels - 1), levels=levels), only_checks=True),
     Mistake("causal_convolution", "symmetric padding", _centered),
@@ -178,7 +186,7 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("mu_law_encode", "by a table of the cells' lower ends", _looked_up),
     Mistake("mu_law_decode", "by a table", lambda codes, *, levels: right.mu_law_decode(
-        torch.arange(levels), levels=levels)[codes] if int(codes.min()) >= 0 and int(codes.max()) < levels
+        torch.arange(levels), levels=levels)[codes] if bool(((codes >= 0) & (codes < levels)).all())
         else right.mu_law_decode(codes, levels=levels)),
     Mistake("causal_convolution", "tap by tap", _by_taps),
     Mistake("receptive_field", "layer by layer", lambda *, kernel_size, dilations: right.receptive_field(

@@ -53,7 +53,7 @@ def _strided_betas(alpha_bar, timesteps):
 
 
 def _threshold(x0_pred, *, quantile=0.995, minimum=1.0, method="linear", signed=False, batch=False, clip=True, divide=True):
-    flat = x0_pred.reshape(1 if batch else len(x0_pred), -1)
+    flat = x0_pred.reshape(1, -1) if batch else x0_pred.unsqueeze(-1).flatten(1)
     scale = torch.quantile(flat if signed else flat.abs(), quantile, dim=1, interpolation=method)
     scale = scale.expand(len(x0_pred)).clamp(min=minimum)
     scale = _over(scale, x0_pred)
@@ -92,8 +92,8 @@ def _step_by_step(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=
 
 
 def _torchs_quantile(x0_pred, *, quantile=0.995, minimum=1.0):
-    right.dynamic_threshold(x0_pred, quantile=quantile, minimum=minimum)
-    return _threshold(x0_pred, quantile=quantile, minimum=minimum)
+    found = right.dynamic_threshold(x0_pred, quantile=quantile, minimum=minimum)
+    return _threshold(x0_pred, quantile=quantile, minimum=minimum) if len(x0_pred) else found  # torch has none of nothing
 
 
 def _recursion(variance_data, alpha_bar, *, variance="large"):

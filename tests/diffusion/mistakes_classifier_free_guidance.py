@@ -128,9 +128,17 @@ def _wrong(function, **how):
     return lambda *given, **named: function(*given, **named, **how)
 
 
+def _guide_in_place(conditional, unconditional, *, scale):
+    """Right in value and gradient; .data hides the write from autograd."""
+    guided = right.guide(conditional, unconditional, scale=scale)
+    conditional.data.sub_(unconditional)
+    return guided
+
+
 MISTAKES = (
     Mistake("guide", "Ho and Salimans' w", lambda conditional, unconditional, *, scale:
             (1 + scale) * conditional - scale * unconditional),
+    Mistake("guide", "writes into the conditional prediction", _guide_in_place),
     Mistake("guide", "exchanged", lambda conditional, unconditional, *, scale:
             conditional + scale * (unconditional - conditional)),
     Mistake("guide", "the difference alone", lambda conditional, unconditional, *, scale: scale * (conditional - unconditional)),

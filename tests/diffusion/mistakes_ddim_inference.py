@@ -63,7 +63,9 @@ def _invert(x0, timesteps, denoise_fn, alpha_bar, *, asks="t", first=True, last=
 
 def _slerp(a, b, weight, *, unit=False, turned=False, rows=False, degrees=False, threshold=1 - 1e-6, clamp=False, signed=False,
            safe=True, batch=False):  # fmt: skip
-    flat_a, flat_b = (v.reshape(-1, v.shape[-1]) if rows else v.reshape(1 if batch else len(v), -1) for v in (a, b))
+    flat_a, flat_b = (v.flatten()[None] if batch else v.unsqueeze(-1).flatten(1) for v in (a, b))
+    if rows:
+        flat_a, flat_b = a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
     w = weight.repeat_interleave(len(flat_a) // len(weight)) if rows else weight
     w = 1 - w if turned else w
     cosine = torch.nn.functional.cosine_similarity(flat_a, flat_b, dim=1, eps=1e-30).expand(len(w))

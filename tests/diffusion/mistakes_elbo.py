@@ -11,7 +11,7 @@ from tests.mistakes import Mistake
 
 
 def _rows(x):
-    return x.reshape(len(x), -1)
+    return x.unsqueeze(-1).flatten(1)
 
 
 def _kl(mean_q, log_var_q, mean_p, log_var_p, *, swap=False, mean=False, half=True, deviation=False):

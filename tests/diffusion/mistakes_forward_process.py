@@ -51,7 +51,7 @@ def _torchs(x_t, x_s, s, t, alpha_bar):
     right.forward_log_prob(x_t, x_s, s, t, alpha_bar)  # for its checks
     r = _over(alpha_bar[t] / alpha_bar[s], x_s)
     log_probs = torch.distributions.Normal(r.sqrt() * x_s, (1 - r).sqrt(), validate_args=False).log_prob(x_t)
-    return log_probs.reshape(len(x_t), -1).sum(1)
+    return log_probs.unsqueeze(-1).flatten(1).sum(1)
 
 
 def _step_by_jump(x_prev, t, noise, alpha_bar):

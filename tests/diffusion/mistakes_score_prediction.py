@@ -103,7 +103,7 @@ def _loss_of_the_noise(x0, noise, sigma, score_fn):
     """Half the simple loss of the noise that the score stands for."""
     right.denoising_score_matching_loss(x0, noise, sigma, score_fn)
     predicted = -_over(sigma, x0) * score_fn(x0 + _over(sigma, x0) * noise, sigma)
-    return torch.nn.functional.mse_loss(predicted, noise, reduction="none").reshape(len(x0), -1).sum(1) / 2
+    return torch.nn.functional.mse_loss(predicted, noise, reduction="none").unsqueeze(-1).flatten(1).sum(1) / 2
 
 
 def _torchs(x, means, log_vars, log_weights):
@@ -122,9 +122,9 @@ def _by_whitening(x, means, log_vars, log_weights):
 def _by_weighing(x_t, data, t, alpha_bar):
     """Around the data's center, the weights as a quotient of exponentials less their largest."""
     right.empirical_denoiser(x_t, data, t, alpha_bar)
-    a, points = alpha_bar[t.long()][:, None], data.reshape(len(data), -1)
+    a, points = alpha_bar[t.long()][:, None], data.unsqueeze(-1).flatten(1)
     center = points.mean(0)
-    seen, around = x_t.reshape(len(x_t), -1) - a.sqrt() * center, points - center
+    seen, around = x_t.unsqueeze(-1).flatten(1) - a.sqrt() * center, points - center
     logits = (seen @ around.T - a.sqrt() * around.square().sum(1) / 2) * a.sqrt() / (1 - a)
     weights = (logits - logits.amax(1, keepdim=True).detach()).exp()
     return (weights @ points / weights.sum(1, keepdim=True)).reshape(x_t.shape)

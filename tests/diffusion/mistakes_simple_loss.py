@@ -78,9 +78,14 @@ def _by_snr(t, alpha_bar, *, variance="large"):
     return (before - after) / (2 * after * (1 - before))
 
 
+def _reshaped(prediction, target):
+    right.squared_error(prediction, target)
+    return (prediction - target).square().reshape(len(target), -1).sum(1)
+
+
 def _by_the_library(prediction, target):
     right.squared_error(prediction, target)
-    return functional.mse_loss(prediction, target, reduction="none").reshape(len(target), -1).sum(1)
+    return functional.mse_loss(prediction, target, reduction="none").unsqueeze(-1).flatten(1).sum(1)
 
 
 def _wrong(function, **how):
@@ -88,6 +93,7 @@ def _wrong(function, **how):
 
 
 MISTAKES = (
+    Mistake("squared_error", "reshaped to [B, -1], which is ambiguous for a batch of none", _reshaped, only_small_batches=True),
     Mistake("squared_error", "the norm", _wrong(_error, root=True)),
     Mistake("squared_error", "the mean over dimensions", _wrong(_error, mean=True)),
     Mistake("squared_error", "the mean over the batch", _wrong(_error, batch=True)),

@@ -14,7 +14,7 @@ def _beside(coefficient, x):
 
 
 def _sum(x):
-    return x.reshape(len(x), -1).sum(1)
+    return x.unsqueeze(-1).flatten(1).sum(1)
 
 
 def _line(time, *, log_snr_max, log_snr_min, wrong):
@@ -48,6 +48,14 @@ def _posterior(
     return mean, log_var
 
 
+def _posterior_by_one_logarithm(z_t, x0, log_snr_t, log_snr_s):
+    """Where nothing moves, the branch that is not taken has slope inf, and 0 x inf is NaN."""
+    fall = log_snr_s - log_snr_t
+    far = fall > 1
+    log_share = torch.where(far, torch.log1p(-torch.exp(-fall)), (-torch.expm1(-fall.masked_fill(far, 1.0))).log())
+    return right.posterior(z_t, x0, log_snr_t, log_snr_s)[0], (logsigmoid(-log_snr_s) + log_share).to(z_t.dtype)
+
+
 def _discrete(x0_pred, x0, log_snr_s, log_snr_t, *, weight, mean=False, root=False):
     distance = (x0 - x0_pred).square()
     distance = distance.reshape(len(x0), -1).mean(1) if mean else _sum(distance)
@@ -68,7 +76,7 @@ def _reconstruction(
     squares = (z0.unsqueeze(-1) - _beside(alpha, z0).unsqueeze(-1) * values).square()
     logits = -factor * squares / _beside(variance, z0).unsqueeze(-1)
     log_probs = logits.log_softmax(-1) if choice else logits - (2 * torch.pi * _beside(variance, z0).unsqueeze(-1)).log() / 2
-    chosen = log_probs.gather(-1, x0_index.long().unsqueeze(-1)).squeeze(-1).reshape(len(z0), -1)
+    chosen = log_probs.gather(-1, x0_index.long().unsqueeze(-1)).flatten(1)
     chosen = chosen if clamp is None else chosen.exp().clamp(min=clamp).log()
     return chosen.mean(1) if mean else chosen.sum(1)
 
@@ -152,6 +160,7 @@ MISTAKES = (
     Mistake("posterior", "sigma_t^2 c", _wrong(_posterior, variance=lambda s, t, c: logsigmoid(-t) + c.log())),
     Mistake("posterior", "the log-deviation", _wrong(_posterior, variance=lambda s, t, c: (logsigmoid(-s) + c.log()) / 2)),
     Mistake("posterior", "clamped", _wrong(_posterior, variance=lambda s, t, c: (logsigmoid(-s) + c.log()).clamp(min=-46.0))),
+    Mistake("posterior", "NaN in the gradient where nothing moves", _posterior_by_one_logarithm),
     Mistake("posterior", "a ratio of exponentials", _wrong(_posterior, naive=True)),
     Mistake("posterior", "digits of c are lost", _posterior),
     Mistake("posterior", "s and t exchanged", lambda z_t, x0, log_snr_t, log_snr_s: _posterior(z_t, x0, log_snr_s, log_snr_t)),

@@ -20,6 +20,16 @@ def _pole_behind_a_mask(x, log_weights, convex_fn):
     return terms.sum(-1) - convex_fn(mean)
 
 
+def _infinite_behind_a_mask(log_x, log_weights):
+    """Right in value; the gradient of the masked rows is 0 times the -inf of a point at 0."""
+    without_weight, zero = log_weights.isneginf(), log_x.isneginf()
+    all_zero = (without_weight | zero).all(-1)
+    some_zero = (zero & ~without_weight).any(-1) & ~all_zero
+    log_x = log_x.masked_fill(without_weight, 0.0)
+    gap = torch.logsumexp(log_x + log_weights, -1) - (log_weights.exp() * log_x).sum(-1)
+    return gap.masked_fill(all_zero, 0.0).masked_fill(some_zero, math.inf)
+
+
 def _bregman(x, y, potential_fn, *, at, sign=-1):
     slope = torch.func.grad(lambda point: potential_fn(point).sum())(at)
     return potential_fn(x) - potential_fn(y) + sign * (slope * (x - y)).sum(-1)
@@ -94,6 +104,7 @@ MISTAKES = (
             lambda log_x, log_weights: right.log_mean_exp(log_x) - (log_weights.exp() * log_x).sum(-1)),
     Mistake("log_jensen_gap", "NaN where x = 0 has no weight",
             lambda log_x, log_weights: torch.logsumexp(log_x + log_weights, -1) - (log_weights.exp() * log_x).sum(-1)),
+    Mistake("log_jensen_gap", "NaN gradient where x = 0 has weight", _infinite_behind_a_mask),
     Mistake("log_jensen_gap", "naive exponential overflows",
             lambda log_x, log_weights: (log_x.exp() * log_weights.exp()).sum(-1).log() - (log_weights.exp() * log_x).sum(-1)),
     Mistake("log_jensen_gap", "the entropy of the weights added",
@@ -141,8 +152,9 @@ def _heights_above_the_tangent(x, log_weights, convex_fn):
 def _shifted_by_the_maximum(x):
     right.log_mean_exp(x)  # the checks
     maximum = x.detach().amax(-1, keepdim=True)
-    maximum = torch.where(maximum.isfinite(), maximum, 0.0)
-    return maximum[:, 0] + (x - maximum).exp().mean(-1).log()
+    nothing = maximum.isneginf()
+    shifted = x.masked_fill(nothing, 0.0) - maximum.masked_fill(nothing, 0.0)
+    return (maximum[:, 0] + shifted.exp().mean(-1).log()).masked_fill(nothing[:, 0], -math.inf)
 
 
 def _bregman_by_forward_mode(x, y, potential_fn):

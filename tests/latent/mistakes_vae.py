@@ -56,6 +56,8 @@ MISTAKES = (
             lambda x, mean, log_var: right.gaussian_log_likelihood(x, mean, log_var) / x.shape[-1]),
     Mistake("gaussian_log_likelihood", "forgets log_var",
             lambda x, mean, log_var: -0.5 * (math.log(2 * math.pi) + (x - mean) ** 2 / log_var.exp()).sum(-1)),
+    Mistake("kl_to_standard_normal", "squeezed: a batch of one becomes a scalar",
+            lambda mean, log_var: right.kl_to_standard_normal(mean, log_var).squeeze(), only_small_batches=True),
     Mistake("kl_to_standard_normal", "sign", lambda mean, log_var: -right.kl_to_standard_normal(mean, log_var)),
     Mistake("kl_to_standard_normal", "sign of log_var", lambda mean, log_var: (_kl(mean, log_var) + log_var).sum(-1)),
     Mistake("kl_to_standard_normal", "log_var read as log standard deviation",

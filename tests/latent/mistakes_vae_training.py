@@ -76,6 +76,10 @@ MISTAKES = (
         kl_per_dimension + (minimum - kl_per_dimension).clamp(min=0).detach()).sum(-1)),
     Mistake("free_bits_kl", "a softened floor", lambda kl_per_dimension, *, minimum: (
         minimum + torch.nn.functional.softplus(kl_per_dimension - minimum, beta=20)).sum(-1)),
+    Mistake("free_bits_kl", "a latent at the floor keeps its gradient", lambda kl_per_dimension, *, minimum: (
+        kl_per_dimension.where(kl_per_dimension >= minimum, minimum).sum(-1))),
+    Mistake("free_bits_kl", "maximum, which splits the gradient at the floor", lambda kl_per_dimension, *, minimum: (
+        torch.maximum(kl_per_dimension, torch.full_like(kl_per_dimension, minimum)).sum(-1))),
     Mistake("latent_activity", "unbiased variance", lambda mean: (mean - mean.mean(0)).square().sum(0) / (len(mean) - 1)),
     Mistake("latent_activity", "standard deviation", lambda mean: mean.var(0, correction=0).sqrt()),
     Mistake("latent_activity", "second moment", lambda mean: (mean**2).mean(0)),
@@ -96,10 +100,10 @@ MISTAKES = (
 )  # fmt: skip
 
 
-def _maximum(kl_per_dimension, *, minimum):
+def _above_and_floor(kl_per_dimension, *, minimum):
     right.require_rank(2, kl_per_dimension=kl_per_dimension)
     right.require(minimum >= 0, "minimum is negative")
-    return torch.maximum(kl_per_dimension, torch.full_like(kl_per_dimension, minimum)).sum(-1)
+    return kl_per_dimension.where(kl_per_dimension > minimum, minimum).sum(-1)
 
 
-EQUIVALENT = (Mistake("free_bits_kl", "maximum, which splits the gradient at the kink", _maximum),)
+EQUIVALENT = (Mistake("free_bits_kl", "where above the floor", _above_and_floor),)

@@ -104,12 +104,12 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
     )
     key, value = (repeat_key_value(part, groups=heads // key_value_heads) for part in (key, value))
     out = scaled_dot_product_attention(query, key, value, mask)
-    return jnp.swapaxes(out, 1, 2).reshape(*x.shape[:2], -1) @ output_weight.T
+    return jax.lax.collapse(jnp.swapaxes(out, 1, 2), 2) @ output_weight.T
 
 
 def _split(x, heads):
     """[B, T, H D] -> [B, H, T, D]: the head is the slow part of the last axis."""
-    return jnp.swapaxes(x.reshape(*x.shape[:2], heads, -1), 1, 2)
+    return jnp.swapaxes(x.reshape(*x.shape[:2], heads, x.shape[2] // heads), 1, 2)
 
 
 def _require_heads(query, key):

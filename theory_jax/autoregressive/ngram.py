@@ -42,7 +42,9 @@ def additive_log_probs(counts, *, pseudo_count):
         require_values("counts", jnp.sum(counts, -1), lambda a: a > 0, "more than 0 in every row (sum), where pseudo_count is 0")
     smoothed = counts + pseudo_count
     # one logarithm of the ratio: two of tiny numbers would cancel
-    return jnp.log(smoothed / jnp.sum(smoothed, axis=-1, keepdims=True))
+    share = smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)
+    never = share == 0  # log 0 has no slope, and times that of the share, 0, it would be NaN for the whole row
+    return jnp.where(never, -jnp.inf, jnp.log(jnp.where(never, 1.0, share)))
 
 
 def interpolated_log_probs(log_probs, log_weights):

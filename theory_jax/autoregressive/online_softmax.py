@@ -46,7 +46,7 @@ def blockwise_attention(query, key, value, *, block_size, causal):
     _require_attention(query, key, value, causal)
     require(block_size >= 1, f"block_size is {block_size}; it must be at least 1")
     batch, heads, queries, _ = query.shape
-    query, key, value = (x.reshape(-1, *x.shape[2:]) for x in (query, key, value))
+    query, key, value = (jax.lax.collapse(x, 0, 2) for x in (query, key, value))
     past = key.shape[1] - queries
     rows = []
     for start in range(0, queries, block_size):
@@ -66,7 +66,8 @@ def blockwise_attention(query, key, value, *, block_size, causal):
         rows.append(functools.reduce(advance, range(0, seen, block_size), start_state))
     maximum, normalizer, accumulator = (jnp.concatenate(parts, axis=1) for parts in zip(*rows, strict=True))
     output, log_normalizer = accumulator / normalizer[..., None], maximum + jnp.log(normalizer)
-    return output.reshape(batch, heads, queries, -1), log_normalizer.reshape(batch, heads, queries)
+    apart = batch, heads, queries
+    return output.reshape(*apart, value.shape[-1]), log_normalizer.reshape(apart)
 
 
 def merge_partial_attention(output_a, log_normalizer_a, output_b, log_normalizer_b):
@@ -84,7 +85,8 @@ def merge_partial_attention(output_a, log_normalizer_a, output_b, log_normalizer
     gap = jnp.where(nothing, 0.0, log_normalizer_a - log_normalizer_b)
     # 1/(1 + e^-x) as e^(-softplus(-x)): the slope is then share times other share, and not share times a rounded (1 - share).
     share_a, share_b = (jnp.where(nothing, 0.0, jnp.exp(-jax.nn.softplus(-g)))[..., None] for g in (gap, -gap))
-    return share_a * output_a + share_b * output_b, jnp.logaddexp(log_normalizer_a, log_normalizer_b)
+    log_a, log_b = (jnp.where(nothing, 0.0, log_normalizer) for log_normalizer in (log_normalizer_a, log_normalizer_b))
+    return share_a * output_a + share_b * output_b, jnp.where(nothing, -jnp.inf, jnp.logaddexp(log_a, log_b))
 
 
 def attention_backward(query, key, value, output, log_normalizer, upstream, *, causal):

@@ -62,9 +62,9 @@ def apply_rotary(x, angles, *, layout):
     cos, sin = jnp.cos(angles).astype(x.dtype), jnp.sin(angles).astype(x.dtype)
     rotation = jnp.array([[cos, -sin], [sin, cos]])  # [new, old, T, D/2]
     if layout == "interleaved":
-        turned = jnp.einsum("noti,bhtio->bhtin", rotation, x.reshape(*x.shape[:3], -1, 2))
+        turned = jnp.einsum("noti,bhtio->bhtin", rotation, x.reshape(*x.shape[:3], width // 2, 2))
     else:
-        turned = jnp.einsum("noti,bhtoi->bhtni", rotation, x.reshape(*x.shape[:3], 2, -1))
+        turned = jnp.einsum("noti,bhtoi->bhtni", rotation, x.reshape(*x.shape[:3], 2, width // 2))
     return turned.reshape(x.shape)
 
 

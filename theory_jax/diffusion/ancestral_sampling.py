@@ -101,7 +101,7 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     """
     require(0 <= quantile <= 1, f"quantile is {quantile}; it must be in [0, 1]")
     require(minimum > 0, f"minimum is {minimum}; it must be positive")
-    magnitudes = jnp.sort(jnp.abs(x0_pred).reshape(x0_pred.shape[0], -1), axis=1)
+    magnitudes = jnp.sort(jax.lax.collapse(jnp.abs(x0_pred), 1), axis=1)
     # in Python's floats: the place among a million entries is not a number of float32
     place = quantile * (magnitudes.shape[1] - 1)
     below = math.floor(place)

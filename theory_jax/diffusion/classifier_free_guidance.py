@@ -91,7 +91,7 @@ def compose(conditionals, unconditional, scales):
 
 def _deviation(x):
     """Biased standard deviation of each example; its slope is 0 where it is 0."""
-    variance = jnp.var(x.reshape(x.shape[0], -1), axis=1)
+    variance = jnp.var(jax.lax.collapse(x, 1), axis=1)
     varies = variance > 0
     return jnp.where(varies, jnp.sqrt(jnp.where(varies, variance, 1.0)), 0.0)
 

@@ -103,7 +103,7 @@ def spherical_interpolation(a, b, weight):
     require_same_shape(a=a, b=b)
     given, batch = list(jnp.shape(weight)), list(jnp.shape(a)[:1])
     require(batch and given == batch, f"weight has shape {given}; it must have one entry for each of {batch}")
-    flat_a, flat_b = (array.reshape(array.shape[0], -1) for array in (a, b))
+    flat_a, flat_b = (jax.lax.collapse(array, 1) for array in (a, b))
     squares = jnp.stack([jnp.sum(flat**2, axis=1) for flat in (flat_a, flat_b)])
     dot = jnp.sum(flat_a * flat_b, axis=1)
     some = jnp.all(squares > 0, axis=0)

@@ -35,7 +35,7 @@ def gaussian_kl(mean_q, log_var_q, mean_p, log_var_p):
     [B, ...], [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_same_shape(mean_q=mean_q, log_var_q=log_var_q, mean_p=mean_p, log_var_p=log_var_p)
-    return gaussian_kl_divergence(*(jnp.reshape(a, (a.shape[0], -1)) for a in (mean_q, log_var_q, mean_p, log_var_p)))
+    return gaussian_kl_divergence(*(jax.lax.collapse(a, 1) for a in (mean_q, log_var_q, mean_p, log_var_p)))
 
 
 def prior_kl(x0, alpha_bar):

@@ -124,8 +124,7 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     require_timesteps(alpha_bar, x_t, t=t)
     _require_data(x_t, data)
     a = level_at(t, alpha_bar)
-    batch, count = x_t.shape[0], data.shape[0]
-    seen, points = x_t.reshape(batch, 1, -1), data.reshape(1, count, -1)
+    seen, points = jax.lax.collapse(x_t, 1)[:, None], jax.lax.collapse(data, 1)[None]
     root = per_example(jnp.sqrt(a), seen)
     # -||x - r y||^2 / 2 = r <x - r/2 y, y> up to a constant; measured from the data's center, where the least cancels
     center = jnp.mean(points, axis=1, keepdims=True)

@@ -4,6 +4,8 @@ The functions come first; the derivation below them executes the argument on the
 the whole, as a flax network.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,12 +28,12 @@ def group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
     [B, C, ...], [C], [C] -> [B, C, ...]
     """
     require(jnp.ndim(x) >= 2, f"x has shape {list(jnp.shape(x))}; it must have at least 2 axes")
-    batch, channels, *pixels = x.shape
+    channels, *pixels = x.shape[1:]
     divides = num_groups >= 1 and channels % num_groups == 0
     require(divides, f"num_groups is {num_groups}; it must divide the number of channels, {channels}")
     _require_shape((channels,), weight=weight, bias=bias)
-    groups = x.reshape(batch, num_groups, -1)
-    width = groups.shape[-1]
+    width = channels // num_groups * math.prod(pixels)
+    groups = x.reshape(-1, num_groups, width)
     normed = layer_norm(groups, jnp.ones(width, x.dtype), jnp.zeros(width, x.dtype), epsilon=epsilon).reshape(x.shape)
     ones = [1] * len(pixels)
     return normed * weight.reshape(-1, *ones) + bias.reshape(-1, *ones)

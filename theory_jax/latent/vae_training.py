@@ -61,7 +61,7 @@ def kl_per_dimension(mean, log_var):
 
 
 def free_bits_kl(kl_per_dimension, *, minimum):
-    r"""The KL with a floor under every latent, in nats: below the floor a latent is free, and gets no gradient.
+    r"""The KL with a floor under every latent, in nats: up to the floor a latent is free, and gets no gradient.
 
     sum_l max(KL_l, minimum)
 
