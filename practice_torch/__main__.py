@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or
 import ast
 import contextlib
 import dataclasses
+import functools
 import importlib
 import json
 import os
@@ -71,15 +72,24 @@ def _topic(text):
 
 def _recipe_names(path):
     """The keys of a topic's RECIPES, read from its source: listing needs no torch."""
-    file = HERE / f"{path}.py"
-    if not file.is_file():
-        return []
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in _source(path).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "RECIPES":
             if isinstance(node.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.value.keys):
                 return [key.value for key in node.value.keys]
             return list(_module(path).RECIPES)
     return []
+
+
+def _has_study(path):
+    """Whether an experiment of the topic has a study, also read from its source."""
+    return any(isinstance(node, ast.FunctionDef) and node.name == "study" for node in ast.walk(_source(path)))
+
+
+@functools.cache
+def _source(path):
+    """A topic's source, parsed; of a topic that is not built, an empty one."""
+    file = HERE / f"{path}.py"
+    return ast.parse(file.read_text(encoding="utf-8") if file.is_file() else "")
 
 
 def _module(path):
@@ -91,7 +101,7 @@ def _module(path):
 
 def _list(command):
     rows = [
-        {"topic": topic.path, "recipes": names, "title": topic.title}
+        {"topic": topic.path, "recipes": names, "title": topic.title, "study": _has_study(topic.path)}
         for topic in load().topics.values()
         if (names := _recipe_names(topic.path))
     ]
@@ -105,9 +115,11 @@ def _list(command):
     for column in ("topic", "recipes"):
         table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(f"{row['topic']}\n[dim]{row['title']}[/]", "\n".join(row["recipes"]))
+        lines = [row["topic"], f"[dim]{row['title']}[/]", *["[dim]has a study[/]"] * row["study"]]
+        table.add_row("\n".join(lines), "\n".join(row["recipes"]))
     Console().print(table)
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
+    print(f"{PROGRAM} evaluate RUN --study, where there is a study: measurements that take longer than an evaluation")
     return 0
 
 
@@ -206,7 +218,7 @@ def _same_data(run, recipe):
     if here["sha256"] != then["sha256"]:
         raise RunError(
             f"{recipe.data} has changed since {run.folder} was trained: {here['count']} examples of shape {here['shape']}, "
-            f"sha256 {here['sha256'][:12]}; then {then['count']} of {then['shape']}, {then['sha256'][:12]}"
+            f"sha256 {here['sha256'][:12]}; then {then.get('count')} of {then.get('shape')}, {then['sha256'][:12]}"
         )
     return data
 
@@ -278,7 +290,10 @@ def _sample(command, words):
 
     run = Run.open(command.run)
     module, recipe = _restored(run)
-    experiment = module.build(recipe, Described(run.asked["data"]))
+    try:
+        experiment = module.build(recipe, Described(run.asked["data"]))
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
+        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
     _set_sampling(experiment, command, words, run.asked["topic"])
     device = Processes(command.cpu).device
     weights, _ = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
@@ -294,9 +309,18 @@ def _sample(command, words):
     try:
         for path in save_artifacts(artifacts, folder, prefix=f"seed{seed}-"):
             print(path)
+            if path.suffix == ".txt":
+                print(_for_terminal(path), end="")
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}") from None
     return 0
+
+
+def _for_terminal(path):
+    """A text as a terminal can show it: a model of bytes may draw what would move the cursor, or what cannot be written there."""
+    text, encoding = path.read_text(encoding="utf-8"), sys.stdout.encoding or "utf-8"
+    text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _set_sampling(experiment, command, words, path):
@@ -332,7 +356,7 @@ def _evaluate(command):
         with _writing(run.folder):
             paths = save_artifacts(training.study(), run.folder / "study")
         for path in paths:
-            print(path.read_text(encoding="utf-8") if path.suffix == ".txt" else path)
+            print(_for_terminal(path) if path.suffix == ".txt" else path)
     return 1 if reached is False else 0
 
 

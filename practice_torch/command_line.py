@@ -18,7 +18,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class List:
-    """Show what can be trained: topics and their recipes."""
+    """Show what can be trained: topics, their recipes, and which have a study."""
 
     json: bool = False
     """Print JSON instead of a table."""
@@ -46,7 +46,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw from a trained model, into RUN/samples: sample RUN [--option value ...].
+    """Draw from a trained model, into RUN/samples; text is printed, too: sample RUN [--option value ...].
 
     `sample RUN --help` lists the options that the model itself has, such as the text to go on from.
     """

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,7 +42,8 @@ def written(folder, *options):
     """The text and the caption that `sample` leaves."""
     code, out, err = call("sample", folder, "--out", folder.parent / "samples", *options)
     assert code == 0, err
-    (path,) = [folder.parent / "samples" / name for name in out.split()]
+    path = Path(out.splitlines()[0])
+    assert path.parent == folder.parent / "samples"
     return path.read_text(), json.loads((path.parent / "captions.json").read_text())[path.name]
 
 
@@ -233,7 +235,7 @@ def test_options_that_cannot_be(trained, options, because):
 @pytest.mark.parametrize(
     ("content", "because"),
     [
-        (b"", "is empty (0 bytes): give a text"),
+        (b"", "is empty (0 bytes)"),
         (TEXT[:90].encode(), "each part needs at least 17 (the context of 16 and one more): give a longer text or a shorter"),
         ("Grüße ".encode("latin-1") * 100, "is not UTF-8 (byte 0xfc at offset 2): convert it"),
         (b"\xff\xfe\x00\x01" * 400, "is not UTF-8 (byte 0xff at offset 0)"),

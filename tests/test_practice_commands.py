@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from practice_torch.__main__ import main
+from practice_torch.engine import artifacts
 from practice_torch.engine.checkpoint import MANIFEST, STATE
 from practice_torch.engine.errors import RunError
 from tests.data_files import shared
@@ -99,7 +100,8 @@ def test_listing_and_helping_need_no_torch():
 
 def test_the_list_is_of_what_can_be_trained():
     code, out, _ = call("list", "--json")
-    topics = {row["topic"]: row["recipes"] for row in json.loads(out)["topics"]}
+    listed = json.loads(out)["topics"]
+    topics, studies = ({row["topic"]: row[key] for row in listed} for key in ("recipes", "study"))
     assert code == 0
     assert topics["latent/vae"] == ["digits", "mnist", "cifar10"]
     assert topics["foundations/maximum_likelihood"] == ["unigram", "bigram", "pixels"]
@@ -108,6 +110,23 @@ def test_the_list_is_of_what_can_be_trained():
         module = __import__(f"practice_torch.{path.replace('/', '.')}", fromlist=["RECIPES"])
         assert recipes == list(module.RECIPES)
         assert all(len(recipe.fields()) > 10 for recipe in module.RECIPES.values())
+        own = [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == module.__name__]
+        assert studies[path] is any(hasattr(thing, "study") for thing in own), path
+    assert studies["diffusion/training"] and not studies["latent/vae"]
+    said = call("list")[1]
+    assert said.count("has a study") == sum(studies.values()) and "evaluate RUN --study" in said
+
+
+def test_drawn_text_is_printed_as_a_terminal_can_show_it(tmp_path, monkeypatch):
+    code, _, err = call("train", "maximum_likelihood", "unigram", "--run", tmp_path / "run")
+    assert code == 0, err
+    code, out, err = call("sample", tmp_path / "run", "--count", "3")
+    path, *lines = out.splitlines()
+    assert code == 0 and Path(path).read_text().splitlines() == lines and len(lines) == 3, err
+    text = artifacts.Text("a\x1b[2Jb\x07\tc\nd")
+    monkeypatch.setattr("practice_torch.foundations.maximum_likelihood.CharacterTable.sample", lambda self, count: {"text": text})
+    printed = call("sample", tmp_path / "run")[1].splitlines()[1:]
+    assert printed == ["a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}\tc", "d"]
 
 
 def test_every_field_of_every_recipe_has_a_line_of_help():
@@ -407,6 +426,21 @@ def test_a_recipe_json_that_does_not_fit(copy):
         assert because in refused(3, "sample", copy), change
 
 
+@pytest.mark.parametrize("command", ["sample", "evaluate", "train --resume", "report"])
+def test_a_recipe_json_of_other_types(copy, command):
+    """As a hand may write it: every value that a command reads is one of another type once."""
+    asked = json.loads((copy / "recipe.json").read_text())
+    strange = (None, 3, [], [[]], {}, "x")
+    changes = [{key: value} for key in ("topic", "recipe", "fields", "data") for value in strange]
+    changes += [{"fields": asked["fields"] | {key: value}} for key in ("steps", "hidden_dims") for value in strange[3:]]
+    strange = (None, 3, [[]], {}, [10**9] * 3)
+    changes += [{"data": asked["data"] | {key: value}} for key in ("sha256", "shape") for value in strange]
+    for change in changes:
+        (copy / "recipe.json").write_text(json.dumps(asked | change))
+        code, _, err = call(*command.split(), copy)
+        assert code in (0, 1, 3) and "internal error" not in err, (change, err)
+
+
 def test_data_that_changed_since_are_refused(tmp_path):
     np.savez(tmp_path / "data.npz", images=np.random.default_rng(1).random((40, 6, 5), np.float32))
     assert call("train", *VAE, "--run", tmp_path / "run", "--data", tmp_path / "data.npz", *QUICK)[0] == 0
@@ -493,6 +527,11 @@ def test_the_character_tables_reach_what_counting_reaches(tmp_path, recipe):
     assert call("sample", tmp_path / "run", "--count", 3)[0] == 0
     lines = (tmp_path / "run" / "samples" / "seed0-text.txt").read_text().splitlines()
     assert [len(line) for line in lines] == [72, 72, 72]
+
+
+def test_a_model_without_hidden_layers(tmp_path):
+    code, _, err = call("train", *VAE, "--run", tmp_path / "run", *QUICK, "--hidden-dims")
+    assert code == 0, err
 
 
 def test_other_data_have_no_target(tmp_path):

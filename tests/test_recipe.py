@@ -57,7 +57,7 @@ def test_another_default_and_a_narrower_use_are_allowed():
         direction: Direction = "higher"
 
     assert (Counting().steps, Counting().metric, Counting().direction) == (1, "bits", "higher")
-    with pytest.raises(ValueError, match="direction is up; it must be lower or higher"):
+    with pytest.raises(ValueError, match=r"direction is up; it must be of type typing.Literal\[.lower., .higher.\]"):
         Counting(direction="up")
 
 
@@ -65,3 +65,28 @@ def test_another_default_and_a_narrower_use_are_allowed():
 def test_schedules_of_the_kl_leave_the_learning_rate_alone(name):
     recipe = RECIPES[name]
     assert {learning_rate_factor(step, recipe) for step in (1, 100, 2000, 5000, recipe.steps)} == {1.0}
+
+
+@dataclass(frozen=True)
+class Sized(Recipe):
+    widths: tuple[int, ...] = (4,)
+    limits: tuple[float, float] = (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"steps": 3.0}, {"steps": True}, {"steps": "3"}, {"steps": None}, {"learning_rate": "fast"}, {"learning_rate": True},
+        {"shard": 1}, {"precision": "half"}, {"precision": ["float32"]}, {"data": 3}, {"target": "low"}, {"widths": 4},
+        {"widths": (4, 0.5)}, {"widths": [4]}, {"limits": (0.0,)}, {"limits": (0.0, "1")}, {"metric": None},
+    ],
+)  # fmt: skip
+def test_a_field_of_another_type_is_refused(fields):
+    """As in a recipe.json that was written by hand."""
+    ((name, value),) = fields.items()
+    with pytest.raises(ValueError, match=f"^{name} is .*; it must be of type "):
+        Sized(**fields)
+
+
+def test_integers_are_floats_and_none_is_no_target():
+    assert Sized(learning_rate=1, limits=(0, 2), target=None, widths=()).learning_rate == 1

@@ -1,8 +1,9 @@
 """A recipe: everything that decides a run, as one frozen dataclass. Its fields are the command line's flags."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -93,10 +94,11 @@ class Recipe:
                     raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name, kind in _types(type(self)).items():
+            value = getattr(self, name)
+            self._require(name, _is_of(value, kind), f"of type {kind.__name__ if isinstance(kind, type) else kind}")
             sizes = [size for size in (value if isinstance(value, tuple) else (value,)) if isinstance(size, int)]
-            self._require(field.name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
+            self._require(name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
         for name in ("steps", "batch_size", "accumulate", "log_every", "evaluate_every", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")
@@ -108,7 +110,6 @@ class Recipe:
         self._require("final_learning_rate", 0 <= self.final_learning_rate <= 1, "a fraction between 0 and 1")
         self._require("seed", 0 <= self.seed < 2**63, "between 0 and 2^63 - 1")
         self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
-        self._require("direction", self.direction in ("lower", "higher"), "lower or higher")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self):
@@ -128,6 +129,26 @@ class Recipe:
     def fields(self):
         """The fields as JSON can hold them."""
         return dataclasses.asdict(self)
+
+
+@functools.cache
+def _types(recipe):
+    """name -> type of a recipe's fields."""
+    kinds = get_type_hints(recipe)
+    return {field.name: kinds[field.name] for field in dataclasses.fields(recipe)}
+
+
+def _is_of(value, kind):
+    """Whether a value is of a field's type; an integer is a float, too, and a bool is neither."""
+    parts = get_args(kind)
+    if get_origin(kind) is Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if get_origin(kind) is tuple:
+        kinds = parts[:1] * len(value) if isinstance(value, tuple) and parts[1:] == (...,) else parts
+        return isinstance(value, tuple) and len(kinds) == len(value) and all(map(_is_of, value, kinds))
+    if parts:
+        return any(_is_of(value, part) for part in parts)
+    return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
 
 
 @dataclass(frozen=True)

@@ -252,10 +252,20 @@ def _asked(folder):
         raise RunError(f"{folder} is no run folder: it has no recipe.json") from None
     except (OSError, ValueError, RecursionError):
         raise RunError(f"{file} cannot be read: the file is corrupt") from None
-    whole = isinstance(asked, dict) and {"topic", "recipe", "fields", "data"} <= asked.keys()
-    if not whole or not isinstance(asked["fields"], dict) or not isinstance(asked["data"], dict) or "sha256" not in asked["data"]:
+    if not _is_whole(asked):
         raise RunError(f"{file} was not written by this engine")
     return asked
+
+
+def _is_whole(asked):
+    """Whether there is everything that each command reads, of the type it was written with."""
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(key), str) for key in ("topic", "recipe")):
+        return False
+    fields, data = asked.get("fields"), asked.get("data")
+    if not isinstance(fields, dict) or type(fields.get("steps")) is not int or not isinstance(data, dict):
+        return False
+    shape = data.get("shape", [])
+    return isinstance(data.get("sha256"), str) and isinstance(shape, list) and all(type(size) is int for size in shape)
 
 
 def difference(theirs, ours):

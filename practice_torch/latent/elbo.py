@@ -167,7 +167,7 @@ class BoundExperiment(nn.Module):
     def evaluate(self, data):
         """Nats per held-out image: -L_S with many samples, as near as it comes to -log p(x), and -ELBO; the size that counts."""
         draws, sums = self.recipe.evaluation_samples, torch.zeros(3, dtype=torch.float64)
-        rows = max(1, 2**24 // (draws * max(math.prod(self.shape), *self.recipe.hidden_dims)))  # 64 MB of activations
+        rows = max(1, 2**24 // (draws * max((math.prod(self.shape), *self.recipe.hidden_dims))))  # 64 MB of activations
         for indices in torch.arange(len(data)).split(rows):
             pair = self._log_densities(self._pixels(data.batch(indices)["image"]), draws)
             values = (-importance_weighted_bound(*pair), -elbo(*pair), effective_sample_size(*pair) / draws)

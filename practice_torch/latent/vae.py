@@ -207,7 +207,7 @@ class VaeExperiment(nn.Module):
         """Nats per held-out image: the negative ELBO, its two parts, and the importance-weighted bound -L_S; active units."""
         sums, means = torch.zeros(3, dtype=torch.float64), []
         draws = self.recipe.samples
-        rows = max(1, 2**22 // (draws * max(math.prod(self.shape), *self.recipe.hidden_dims)))  # 16 MB of activations
+        rows = max(1, 2**22 // (draws * max((math.prod(self.shape), *self.recipe.hidden_dims))))  # 16 MB of activations
         for indices in torch.arange(len(data)).split(rows):
             x = self._pixels(data.batch(indices)["image"])
             mean, log_var = self.network.encode(x)
