@@ -124,6 +124,8 @@ def _fault(topic, rows, result):
     arguments = _drawn(topic, row)
     message = result.message or f"off by {result.ratio:.3g} tolerances"
     where = f"{result.case}, {result.quantity}" + (", float32" if result.precision == "float32" else "")
+    if "TypeError" in message and not isinstance(row, Law):
+        return f"{message} ({where}); the call is {result.function}({', '.join(f'{name}=...' for name in arguments)})"
     if isinstance(row, Law) or _size(arguments) > SHOWN or any(callable(leaf) for _, leaf in leaves(arguments)):
         return f"{message} ({where})"
     given = ", ".join(f"{name}={_plain(value)}" for name, value in arguments.items())

@@ -101,6 +101,7 @@ class Worker:
             self.close()
             raise Fault(f"{self.path} does not load: {fault}") from None
         self.functions = {name for name in header["functions"] if isinstance(name, str)}
+        self.frameworks = header.get("frameworks")
 
     def _environment(self):
         kept = {name: value for name, value in os.environ.items() if name.startswith(ENVIRONMENT)}

@@ -44,9 +44,9 @@ def main(file, questions, answers, memory, repository, own):
         text = source.read()
     # The framework is loaded before memory is counted and before the file can lay hands on it.
     beside = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(file).parent.rglob("*.py"))
-    for name in FRAMEWORKS:
-        if name in beside:
-            backend(name)
+    frameworks = [name for name in FRAMEWORKS if name in beside]
+    for name in frameworks:
+        backend(name)
     send(write, {"ready": True})
     sys.path.insert(0, os.path.dirname(file))
     keep_from_answers(repository, own)
@@ -56,7 +56,8 @@ def main(file, questions, answers, memory, repository, own):
     module.__file__ = file
     try:
         exec(compile(text, file, "exec"), module.__dict__)
-        send(write, {"functions": sorted(name for name, value in vars(module).items() if callable(value))})
+        functions = sorted(name for name, value in vars(module).items() if callable(value))
+        send(write, {"functions": functions, "frameworks": frameworks})
     except BaseException as error:
         send(write, described(error, file))
         return

@@ -317,6 +317,7 @@ def test_a_reply_that_is_none_to_the_question_is_a_failed_row(reply):
 
     class Confused:
         functions = {"leave_one_out_advantage"}
+        frameworks = ["jax", "torch"]
 
         def ask(self, header, arrays):
             return ({"backend": "torch"} if header["ask"] == "detect" and "backend" not in reply else reply), [np.zeros(1)]

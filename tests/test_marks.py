@@ -6,6 +6,7 @@ import pytest
 from shared_specs import __main__ as command
 from shared_specs.against import functions_of
 from shared_specs.check import Checker, spec_of
+from shared_specs.grade import grade
 from shared_specs.implementation import Implementation, MissingFunction
 from shared_specs.marks import as_data, marks_of, passes, print_marks
 from tests.test_grade import RIGHT, TOPIC
@@ -91,6 +92,16 @@ def test_an_error_is_told_by_its_first_line(tmp_path, capfd):
     assert command.main(["grade", str(path), "--only", "leave_one_out_advantage"]) == 1
     out = " ".join(capfd.readouterr().out.split())
     assert "TypeError" in out and "(line 4)" in out and "frames" not in out and "of 1 functions hold" in out
+
+
+def test_a_wrong_signature_is_told_the_call(tmp_path):
+    """By its names; and what mentions one framework alone is asked in that one, though nothing in it answers."""
+    path = tmp_path / "mine.py"
+    path.write_text("import torch\ndef leave_one_out_advantage(x): return torch.zeros_like(x)\n")
+    results = grade(path, TOPIC, only="leave_one_out_advantage")
+    fault = mark_of("leave_one_out_advantage", results).fault
+    assert "TypeError" in fault and "the call is leave_one_out_advantage(values=...)" in fault
+    assert {r.backend for r in results} == {"torch"}
 
 
 def test_numbers_that_differ_in_the_tenth_digit_are_told_apart():
