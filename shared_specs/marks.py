@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from shared_specs.batch_sizes import Batch, batches_of
 from shared_specs.check import MISSING, spec_of
 from shared_specs.implementation import leaves
 from shared_specs.rows import Agree, Anchor, Law
@@ -37,7 +38,9 @@ class Mark:
 
 def marks_of(topic, functions, results):
     """A Mark for each function that anything was compared of, the laws last."""
-    rows = {(type(row).__name__, getattr(row, "function", ""), row.case): row for row in spec_of(topic)}
+    spec = spec_of(topic)
+    every = [each for row in spec for each in (row, *batches_of(row, spec))]
+    rows = {(type(row).__name__, getattr(row, "function", ""), row.case): row for row in every}
     found = []
     for name in [*functions, ""]:
         mine = [r for r in results if r.function == name]
@@ -112,6 +115,7 @@ def _telling(topic, row, result):
 
 
 def _drawn(topic, row):
+    row = row.of if isinstance(row, Batch) else row
     return row.given.draw(f"{topic}/{'law' if isinstance(row, Law) else row.function}/{row.case}")
 
 
@@ -126,7 +130,7 @@ def _fault(topic, rows, result):
     where = f"{result.case}, {result.quantity}" + (", float32" if result.precision == "float32" else "")
     if "TypeError" in message and not isinstance(row, Law):
         return f"{message} ({where}); the call is {result.function}({', '.join(f'{name}=...' for name in arguments)})"
-    if isinstance(row, Law) or _size(arguments) > SHOWN or any(callable(leaf) for _, leaf in leaves(arguments)):
+    if isinstance(row, Law | Batch) or _size(arguments) > SHOWN or any(callable(leaf) for _, leaf in leaves(arguments)):
         return f"{message} ({where})"
     given = ", ".join(f"{name}={_plain(value)}" for name, value in arguments.items())
     return f"{message} ({where}: {result.function}({given}))"

@@ -65,7 +65,8 @@ def test_then_comes_the_smallest_input():
     """With the call itself, where it can be followed by hand."""
     results = results_of(RIGHT, "def leave_one_out_advantage(values): return 3.5 * values")
     rows = {row.case: row for row in spec_of(TOPIC) if getattr(row, "function", None) == "leave_one_out_advantage"}
-    wrong = {r.case for r in results if r.function == "leave_one_out_advantage" and not r.passed and r.word != "Rejects"}
+    mine = [r for r in results if r.function == "leave_one_out_advantage" and r.word in ("Agree", "Anchor")]
+    wrong = {r.case for r in mine if not r.passed}
     sizes = {case: rows[case].given.draw("")["values"].size for case in wrong}
     fault = mark_of("leave_one_out_advantage", results).fault
     (said,) = (case for case in wrong if f"({case}, " in fault)
