@@ -128,7 +128,8 @@ SPEC = (
     # Decoders.
     Agree("decoder_logits", "tied head", given(tokens=TOKENS, parameters=DECODER, heads=2)),
     Agree("decoder_logits", "a head of its own, one step",
-          given(tokens=TOKENS[:, :1], parameters=DECODER | dict(output_weight=normal(V, E)), heads=1, epsilon=0.1)),
+          given(tokens=TOKENS[:, :1], parameters=DECODER | dict(output_weight=normal(V, E)), heads=1, epsilon=0.1),
+          cancels=Cancels(1.0, "a softmax of one score has the slope 0, as a difference of equal cotangents")),
     Agree("decoder_logits", "as many tokens as positions", given(tokens=integers(2, L, high=V), parameters=DECODER, heads=4)),
     Anchor(
         "decoder_logits", "a silent block", given(tokens=[[0, 2]], parameters=PLAIN, heads=1, epsilon=0.0),
