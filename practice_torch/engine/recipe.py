@@ -63,7 +63,7 @@ class Recipe:
     evaluate_every: int = 1000
     """Steps between evaluations on the held-out data (and previews)."""
     checkpoint_every: int = 1000
-    """Steps between checkpoints."""
+    """Steps between checkpoints, at most: one is also made before every evaluation."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
     shard: bool = False
