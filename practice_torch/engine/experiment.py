@@ -6,7 +6,8 @@ An experiment is a `torch.nn.Module` with
     forward(batch, phase)          phase is the phase's name; returns (loss, logs): a scalar and a dict of detached scalars
     evaluate(data) -> dict         name -> float, on held-out data; contains the recipe's metric
     explains                       name -> Metric(unit, meaning) of everything that evaluate can report
-    preview(data) -> dict          name -> artifact (`practice_torch.engine.artifacts`), drawn during training; one that fails is reported and left out
+    preview(data) -> dict          name -> artifact (`practice_torch.engine.artifacts`), drawn during training
+                                   (what fails there is said, and training goes on)
     sample(count) -> dict          name -> artifact, drawn from the trained model alone
     generator                      every draw comes from it; the engine sets it, seeds it and saves its state
 
