@@ -42,7 +42,9 @@ TOO_HIGH = Rejects("spread", "a code too high", given(codes=[0, 3], levels=3), b
 
 def failures(row, wrong=right, **options):
     """(quantity, message) of what fails of a row on a torch function."""
-    checker = Checker("toy/topic", Implementation(lambda _: wrong, "torch", "float64"), Compiled(lambda _: spread), widths=True)
+    checker = Checker(
+        "toy/topic", Implementation(lambda _: wrong, "torch", "float64"), Compiled(lambda _: spread), spec=(), widths=True
+    )
     return [(result.quantity, result.message) for result in checker.run([row]) if not result.passed]
 
 
@@ -127,7 +129,7 @@ def test_jax_functions_are_held_to_the_same(function, quantities):
     """Where the programs differ they are compiled and compared by their values."""
     implementation = Compiled(lambda _: function)
     row = Agree("function", "up to 255", given(codes=np.array([0, 255]), table=np.arange(300.0)))
-    results = Checker("toy/topic", implementation, implementation, widths=True).run([row])
+    results = Checker("toy/topic", implementation, implementation, spec=(), widths=True).run([row])
     assert [result.quantity for result in results if not result.passed] == quantities
     assert {result.quantity for result in results} >= {"value in uint8", "value in int16", "value in int32"}
 
