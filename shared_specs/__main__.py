@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from shared_specs.against_options import only_with_against, terms
 from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
 from shared_specs.syllabus import load, resolve
 
@@ -231,7 +232,7 @@ def _check(command):
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
     if command.against and command.backend:
         raise UsageError("--against takes the place of a backend: give one of --against and --backend")
-    if not command.against and (flag := _only_with_against(command)):
+    if not command.against and (flag := only_with_against(command)):
         raise UsageError(f"{flag} needs --against FILE")
     topics = asked(command.topics)
     began = time.perf_counter()
@@ -263,49 +264,19 @@ def asked(texts):
     return [path for path, built in paths.items() if built]
 
 
-def _only_with_against(command):
-    """The first option given that means something with --against only."""
-    names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
-    return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
-
-
 def _against(command, topics):
-    from shared_specs.against import check_file, examples
+    from shared_specs.against import UnknownName, check_file, examples
 
     try:
-        judged = check_file(command.against, topics, strict=command.strict, terms=_terms(command))
-    except LookupError as error:
-        raise UsageError(error.args[0]) from None
+        judged = check_file(command.against, topics, strict=command.strict, terms=terms(command))
+    except UnknownName as error:
+        raise UsageError(str(error)) from None
     if not judged.touched:
         where = ", ".join(topics) if command.topics else "any built topic"
         raise UsageError(f"{command.against} defines no function of {where} (such as {examples(topics[0])})")
     for remark in judged.remarks:
         print(remark, file=sys.stderr)
     return judged
-
-
-def _terms(command):
-    """What --against's options ask, as shared_specs.foreign.Terms."""
-    from shared_specs.foreign import Terms, can_limit_memory
-
-    renamed = {}
-    for text in command.rename:
-        ours, _, yours = text.partition("=")
-        if not (ours.isidentifier() and yours.isidentifier()):
-            raise UsageError(f"--rename {text}: give OURS=YOURS, two names, such as q=query")
-        if renamed.setdefault(ours, yours) != yours:
-            raise UsageError(f"--rename {text}: {ours} is renamed to {renamed[ours]} already")
-    if command.memory_mib is not None and command.memory_mib <= 0:
-        raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive")
-    if command.memory_mib is not None and not can_limit_memory():
-        raise UsageError("--memory-mib works on Linux only")
-    return Terms(
-        renamed=renamed,
-        precisions=(command.precision,) if command.precision else ("float64", "float32"),
-        values_only=command.values_only,
-        constant=command.without_gradient,
-        memory=None if command.memory_mib is None else command.memory_mib * 2**20,
-    )
 
 
 def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False):

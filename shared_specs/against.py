@@ -8,6 +8,10 @@ from shared_specs.rows import Agree, Law
 from shared_specs.user_file import in_one_line, load_module
 
 
+class UnknownName(Exception):
+    """An option names what neither the topics nor the file know; one line."""
+
+
 @dataclass
 class Judged:
     """What was compared, and what was not.
@@ -42,7 +46,7 @@ def check_file(path, topics, *, strict, terms=None):
     """A user's file against the rows of the topics of which it offers a function or a network, as a Judged.
 
     Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.
-    Raises Fault if the file does not load, and LookupError if the terms name what neither side has.
+    Raises Fault if the file does not load, and UnknownName if the terms name what neither side has.
     """
     terms = terms or Terms()
     module = load_module(path)
@@ -77,17 +81,17 @@ def _with_constants(row, constant):
 
 
 def _require_known(path, offers, terms):
-    """Raises LookupError for a name that the terms give and that neither the topics nor the file know."""
+    """Raises UnknownName for a name that the terms give and that neither the topics nor the file know."""
     functions = dict.fromkeys(name for offered in offers for name in (*offered.functions, *offered.lacking))
     arguments = dict.fromkeys(a for one in offers for name in one.functions for a in signature(one.topic, name).parameters)
     for name in terms.constant:
         if name not in arguments:
-            raise LookupError(f"--without-gradient {name}: no such argument; there are {', '.join(arguments)}")
+            raise UnknownName(f"--without-gradient {name}: no such argument; there are {', '.join(arguments)}")
     for ours, yours in terms.renamed.items():
         if ours not in functions and ours not in arguments:
-            raise LookupError(f"--rename {ours}={yours}: {ours} is neither a function nor an argument of {offers[0].topic}")
+            raise UnknownName(f"--rename {ours}={yours}: {ours} is neither a function nor an argument of {offers[0].topic}")
         if not any(ours in offered.functions or offered.takes(ours, yours) for offered in offers):
-            raise LookupError(f"--rename {ours}={yours}: {path} has no function {yours}, and none that takes {yours} for {ours}")
+            raise UnknownName(f"--rename {ours}={yours}: {path} has no function {yours}, and none that takes {yours} for {ours}")
 
 
 def _check(offered, row, precision):

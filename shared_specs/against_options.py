@@ -1,0 +1,33 @@
+"""What the options of check --against ask, checked: shared_specs.foreign.Terms of the command line."""
+
+from shared_specs.command_line import UsageError
+
+
+def only_with_against(command):
+    """The first option given that means something with --against only."""
+    names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
+    return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
+
+
+def terms(command):
+    """The options as Terms.  Raises UsageError, in one line, for a value that is none."""
+    from shared_specs.foreign import Terms, can_limit_memory
+
+    renamed = {}
+    for text in command.rename:
+        ours, _, yours = text.partition("=")
+        if not (ours.isidentifier() and yours.isidentifier()):
+            raise UsageError(f"--rename {text}: give OURS=YOURS, two names, such as q=query")
+        if renamed.setdefault(ours, yours) != yours:
+            raise UsageError(f"--rename {text}: {ours} is renamed to {renamed[ours]} already")
+    if command.memory_mib is not None and command.memory_mib <= 0:
+        raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive")
+    if command.memory_mib is not None and not can_limit_memory():
+        raise UsageError("--memory-mib works on Linux only")
+    return Terms(
+        renamed=renamed,
+        precisions=(command.precision,) if command.precision else ("float64", "float32"),
+        values_only=command.values_only,
+        constant=command.without_gradient,
+        memory=None if command.memory_mib is None else command.memory_mib * 2**20,
+    )
