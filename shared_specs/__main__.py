@@ -68,6 +68,8 @@ class Check:
     """With --against: an argument that is a constant and never differentiated (alpha_bar). Can be repeated."""
     memory_mib: int | None = None
     """With --against: memory for one call, beyond what the process uses already (Linux)."""
+    compiled: bool = False
+    """Compile every row of the JAX wing with XLA, not only the first of every function; NumPy runs the others."""
     json: bool = False
     """Print JSON instead of a table (progress goes to stderr)."""
     verbose: bool = False
@@ -232,6 +234,8 @@ def _check(command):
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
     if command.against and command.backend:
         raise UsageError("--against takes the place of a backend: give one of --against and --backend")
+    if command.against and command.compiled:
+        raise UsageError("--compiled is about the JAX wing: leave it out with --against FILE")
     if not command.against and (flag := only_with_against(command)):
         raise UsageError(f"{flag} needs --against FILE")
     topics = asked(command.topics)
@@ -241,7 +245,7 @@ def _check(command):
         seconds = time.perf_counter() - began
         return _report(command, judged.touched, judged.results, seconds, judged.not_judged, excuse_edges=not command.strict)
     backends = (command.backend,) if command.backend else ("torch", "jax")
-    results = check_in_processes(topics, backends, command.jobs)
+    results = check_in_processes(topics, backends, command.jobs, command.compiled)
     return _report(command, topics, results, time.perf_counter() - began)
 
 

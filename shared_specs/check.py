@@ -38,7 +38,10 @@ DETECTION = STANDARD_ERRORS + 3.09
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison: ratio is error over tolerance, 0 or infinity where there is only yes or no."""
+    """One comparison: ratio is error over tolerance, 0 or infinity where there is only yes or no.
+
+    compiled: XLA ran it, and not NumPy from JAX's trace.
+    """
 
     topic: str
     word: str
@@ -52,6 +55,7 @@ class Result:
     message: str = ""
     loose: bool = False
     edge: str = ""  # the row's reason why sound code in float32 cannot follow
+    compiled: bool = False
 
     def as_dict(self):
         """For JSON, which has no infinity."""
@@ -79,20 +83,39 @@ def spec_of(topic):
     return rows
 
 
-def check_topic(topic, implementation: Implementation, rows=None, *, widths=False):
-    """Every row of a topic against one implementation, in its precision: a list of Results, never empty."""
-    return Checker(topic, implementation, widths=widths).run(spec_of(topic) if rows is None else rows)
+def check_topic(topic, implementation: Implementation, rows=None, *, widths=False, compiled=()):
+    """Every row of a topic against one implementation, in its precision: a list of Results, never empty.
+
+    widths: see Checker. compiled: the rows for which the implementation's functions are compiled; see rows_to_compile.
+    """
+    return Checker(topic, implementation, widths=widths, compiled=compiled).run(spec_of(topic) if rows is None else rows)
+
+
+def rows_to_compile(topic, *, everything=False):
+    """The rows that XLA is to run as users run it: of every function the first that shows values or an answer, or all rows.
+
+    The others are evaluated by NumPy, from the same trace (shared_specs/backends/jaxpr.py).
+    """
+    if everything:
+        return tuple(spec_of(topic))
+    first = {}
+    for row in sorted(spec_of(topic), key=lambda row: isinstance(row, Anchor)):
+        if isinstance(row, Agree | Anchor) and row.traced:
+            first.setdefault(row.function, row)
+    return tuple(first.values())
 
 
 class Checker:
     """The rows of one topic against one implementation, by the theory wing's reference unless another is given.
 
     spec: all rows of the topic, among which the first of each function is tried with small batches, too (default: the topic's).
-    widths: whether rows with integers are run once more in uint8, int16 and int32, as the wings' own must be.
+    widths: whether rows with integers are run once more in uint8, int16 and int32, as the wings' own must be. compiled: the rows
+    for which the implementation's functions are compiled.
     """
 
-    def __init__(self, topic, implementation, reference=None, *, spec=None, widths=False):
+    def __init__(self, topic, implementation, reference=None, *, spec=None, widths=False, compiled=()):
         self.topic = topic
+        self.compiled = {id(row) for row in compiled}
         self.implementation = implementation
         self.reference = reference or _reference(topic)
         self.precision = implementation.precision
@@ -124,10 +147,10 @@ class Checker:
         return self._result(row, "call", np.inf, message)
 
     def _result(self, row, quantity, worst, message="", loose=False):
-        passed = bool(worst <= 1.0)
+        passed, by_xla = bool(worst <= 1.0), self.implementation.backend.name == "jax" and id(row) in self.compiled
         return Result(
             self.topic, type(row).__name__, _subject(row), row.case, self.implementation.backend.name, self.precision,
-            quantity, float(worst), passed, message, loose, getattr(row, "edge", ""),
+            quantity, float(worst), passed, message, loose, getattr(row, "edge", ""), by_xla,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------ Agree
@@ -141,7 +164,7 @@ class Checker:
             wanted = self._once(row, "values", lambda: reference.call(row.function, arguments))
             limits = self._tolerances(row, lambda moved, _: reference.call(row.function, moved), arguments, wanted)
             return Measured(arguments, wanted, limits)
-        # Values and gradients come from one compiled function of the reference, and so do their tolerances.
+        # Values and gradients come from one program of the reference, and so do their tolerances.
         cotangents = self._cotangents(row, arguments)
         wanted, gradients = self._once(
             row, "values and gradients", lambda: reference.value_and_vjp(row.function, arguments, keys, cotangents)
@@ -202,8 +225,8 @@ class Checker:
             yield f"gradient {name}", worst, message, self._is_loose(worst, (w,), (limit,))
 
     def _batch(self, batch):
-        """Values and gradients of a small batch; of JAX the values only, as it would compile every gradient anew for this."""
-        row, under_test, gradients = batch.of, self._under_test(batch.of), ()
+        """Values and gradients of a small batch."""
+        row, under_test, gradients = batch.of, self._uncompiled(batch.of), ()
         if self.precision != "float64":
             return
         whole = self.measure(row)
@@ -213,7 +236,7 @@ class Checker:
         asked = self._once(row, batch.case, lambda: measured(batch, whole, axes, self._reference(row)))
         if isinstance(asked, Agree):
             asked = self.measure(asked)
-        if asked.keys and self.implementation.has_gradients and self.implementation.backend.name != "jax":
+        if asked.keys and self.implementation.has_gradients:
             gradients = under_test.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)[1]
         yield from self._compared(row, asked, under_test.plain_call(row.function, asked.arguments), gradients)
 
@@ -227,13 +250,17 @@ class Checker:
 
     def _in_narrow_integers(self, row, arguments, got, wanted, limits):
         if self.widths:
-            for width, results in reruns(self._under_test(row), row.function, arguments, got):
+            for width, results in reruns(self._uncompiled(row), row.function, arguments, got):
                 yield f"value in {width}", *self._worst(results, wanted, limits)
 
     def _reference(self, row):
         return self.reference if row.traced else self.reference.eager
 
     def _under_test(self, row):
+        return self.implementation.compiled if row.traced and id(row) in self.compiled else self._uncompiled(row)
+
+    def _uncompiled(self, row):
+        """For variations on a row: where XLA is to run it, it has run the row itself."""
         return self.implementation if row.traced else self.implementation.eager
 
     def _cotangents(self, row, arguments):
@@ -489,12 +516,12 @@ _measured = {}
 
 @cache
 def _reference(topic):
-    """One compiled reference a topic and process."""
+    """One reference a topic and process."""
     return wing("jax", topic, "float64")
 
 
 def forget():
-    """Drops everything that was compiled and measured so far."""
+    """Drops everything that was traced, compiled and measured so far."""
     from shared_specs.models import forget as forget_networks
 
     _measured.clear()

@@ -134,7 +134,7 @@ class Foreign:
         with self._guarded(name):
             return self._in_its_backend(name, arguments, positional).call(name, arguments, positional)
 
-    def plain_call(self, name, arguments, compiled=None):
+    def plain_call(self, name, arguments, computed=None):
         """The same: whoever compiles, compiles a user's function does so themselves."""
         return self.call(name, arguments)
 

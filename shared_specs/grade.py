@@ -43,7 +43,7 @@ class Graded:
         """The results as a tuple of NumPy arrays."""
         return tuple(self._ask("call", name, arguments, positional)[1])
 
-    def plain_call(self, name, arguments, compiled=None):
+    def plain_call(self, name, arguments, computed=None):
         """The same: nothing is compiled there."""
         return self.call(name, arguments)
 

@@ -105,6 +105,11 @@ class Implementation:
         """The implementation as a user's plain call runs it: here, itself."""
         return self
 
+    @property
+    def compiled(self):
+        """The implementation as its framework compiles it: here, where nothing is compiled, itself."""
+        return self
+
     def network(self, name):
         """The constructor of a network, to be compared with the theory wing's; None where there is nothing to compare."""
         return self._find(name) if self.backend.name == "torch" else None
@@ -118,13 +123,9 @@ class Implementation:
                 return (np.array(value),)  # what is counted from numbers alone is a number
             return tuple(np.array(self.backend.to_numpy(array)) for array in flatten(value, self.backend, name))
 
-    def plain_call(self, name, arguments, compiled=None):
+    def plain_call(self, name, arguments, computed=None):
         """The results as a user's call gives them, who compiles nothing: only there do a function's checks of values run."""
         return self.call(name, arguments)
-
-    def narrow_call(self, name, narrow, arguments, got):
-        """The results for `narrow`, the arguments with narrower integers; `got` are those of the arguments as they were."""
-        return self.call(name, narrow)
 
     def result_shapes(self, name, arguments):
         """(shape, whether it is floating) of every result."""

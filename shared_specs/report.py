@@ -59,6 +59,8 @@ def verdict(results, data):
     said = [f"{failed} FAILED" if failed else "all hold in the core" if excused else "all hold"]
     if not results:
         said = ["NOTHING WAS COMPARED"]
+    if compiled := sum(r.compiled for r in results):
+        said.append(f"{compiled} of them compiled by XLA, the other rows of that wing run by NumPy from JAX's trace")
     if edge["comparisons"]:
         failing = f", where {excused} fail" if excused else ""
         said.append(f"{edge['comparisons']} of them at the edge (float32, empty batches){failing}")

@@ -170,7 +170,7 @@ class Agree:
         arguments to differentiate must still be free of NaN: a masked row of a batch would spread it.
     smallest_batch: the smallest number of examples for which the function is defined (1 for a mean, 2 for a variance).
     frozen: arguments in which the result jumps (a threshold, say): they stay where they are while the tolerance is measured.
-    traced: False where the function cannot be compiled, because the shape of its result depends on values.
+    traced: False where the function cannot be traced, because the shape of its result depends on values.
     """
 
     function: str

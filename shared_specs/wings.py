@@ -4,6 +4,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context
 
 from joblib import cpu_count
@@ -15,8 +16,11 @@ from shared_specs.implementation import Fault
 PRECISIONS = ("float64", "float32")
 
 
-def check_in_processes(topics, backends, jobs=0):
-    """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core)."""
+def check_in_processes(topics, backends, jobs=0, compiled=False):
+    """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core).
+
+    compiled: every row of the JAX wing is compiled by XLA, not only the first of every function.
+    """
     workers = min(jobs or cpu_count(), len(topics))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
@@ -25,12 +29,13 @@ def check_in_processes(topics, backends, jobs=0):
         if workers == 1:
             for topic in topics:
                 progress.update(bar, description=topic)
-                results += check_wings(topic, backends)
+                results += check_wings(topic, backends, compiled)
                 progress.advance(bar)
             return results
+        check = partial(check_wings, backends=backends, compiled=compiled)
         try:
             with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-                for topic, found in zip(topics, pool.map(check_wings, topics, [backends] * len(topics)), strict=True):
+                for topic, found in zip(topics, pool.map(check, topics), strict=True):
                     results += found
                     progress.update(bar, advance=1, description=topic)
         except BrokenProcessPool:
@@ -39,13 +44,14 @@ def check_in_processes(topics, backends, jobs=0):
     return results
 
 
-def check_wings(topic, backends):
+def check_wings(topic, backends, compiled=False):
     """What one process does: all rows of one topic."""
-    from shared_specs.check import check_topic, forget
+    from shared_specs.check import check_topic, forget, rows_to_compile
     from shared_specs.reference import wing
 
+    by_xla = rows_to_compile(topic, everything=compiled)
     wings = [wing(name, topic, precision) for name in backends for precision in PRECISIONS]
-    results = [r for implementation in wings for r in check_topic(topic, implementation, widths=True)]
+    results = [result for each in wings for result in check_topic(topic, each, widths=True, compiled=by_xla)]
     forget()  # what was compiled for one topic serves no other, and would fill the memory
     return results
 

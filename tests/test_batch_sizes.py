@@ -9,7 +9,7 @@ import torch
 from shared_specs.batch_sizes import NAMES, batch_axes
 from shared_specs.check import Checker, spec_of
 from shared_specs.implementation import Fault, Implementation
-from shared_specs.reference import Compiled, wing_function
+from shared_specs.reference import Traced, wing_function
 from shared_specs.rows import Agree, Rejects, given, integers, normal, uniform
 from shared_specs.syllabus import load
 
@@ -90,7 +90,7 @@ class Torch:
         return x.where(x > 0, 1.0).sqrt() * (x > 0)
 
 
-REFERENCE = Compiled(lambda name: getattr(Right, name))
+REFERENCE = Traced(lambda name: getattr(Right, name))
 NORM = Agree("norm", "regular", given(x=normal(5, 3), weight=normal(3)))
 CENTERED = Agree("centered", "regular", given(x=normal(5, 3)), smallest_batch=1)
 ONE_HOT = Agree("one_hot", "regular", given(labels=integers(5, high=4)))

@@ -7,7 +7,7 @@ import torch
 
 from shared_specs.check import Checker, RowFault
 from shared_specs.implementation import Fault, Implementation, detect_backend
-from shared_specs.reference import Compiled
+from shared_specs.reference import Traced
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, bits, given, integers, linspace, log_simplex, normal, uniform
 from shared_specs.tolerance import ratio
 from theory_jax.arguments import require_values
@@ -45,7 +45,7 @@ class Torch:
         return (x > threshold).to(x.dtype)
 
 
-REFERENCE = Compiled(lambda name: getattr(Right, name))
+REFERENCE = Traced(lambda name: getattr(Right, name))
 
 
 def failures(row, precision="float64", **wrong):
@@ -83,13 +83,13 @@ def test_agree(precision):
         assert reason in failure.message
 
 
-def test_a_check_that_refuses_good_values_is_seen_in_a_compiled_function():
-    """It runs only where there are values: not where the function is compiled, but where it closes over its arguments."""
+def test_a_check_that_refuses_good_values_is_seen_in_a_traced_function():
+    """It runs only where there are values: not where arguments are traced, but where it closes over its arguments."""
     def choosy(x):
         require_values("x", x, lambda x: x < 1, "below 1")
         return Right.soft_maximum(x)
 
-    (seen,) = Checker("toy/topic", Compiled(lambda _: choosy), REFERENCE, spec=()).run([AGREE])
+    (seen,) = Checker("toy/topic", Traced(lambda _: choosy), REFERENCE, spec=()).run([AGREE])
     assert (seen.quantity, seen.passed) == ("call", False)
     assert "it must be below 1" in seen.message
 
@@ -101,7 +101,7 @@ def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():
     def both_wrong(x):
         return jax.lax.stop_gradient(jnp.log(jnp.mean(jnp.exp(x), -1))) + jnp.mean(x - jax.lax.stop_gradient(x), -1)
 
-    reference = Compiled(lambda _: both_wrong)
+    reference = Traced(lambda _: both_wrong)
     implementation = Implementation(
         lambda _: lambda x: x.exp().mean(-1).log().detach() + (x - x.detach()).mean(-1), "torch", "float64"
     )

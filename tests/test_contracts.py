@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from shared_specs.check import Checker, spec_of
+from shared_specs.check import Checker, rows_to_compile, spec_of
 from shared_specs.implementation import leaves
 from shared_specs.reference import wing, wing_function
 from shared_specs.rows import Agree, Anchor
@@ -24,7 +24,7 @@ def _rows():
 
 @lru_cache(4)  # both wings and precisions of the topic at hand
 def _checker(topic, backend, precision):
-    return Checker(topic, wing(backend, topic, precision), widths=True)
+    return Checker(topic, wing(backend, topic, precision), widths=True, compiled=rows_to_compile(topic))
 
 
 @pytest.mark.parametrize(("topic", "row", "backend"), list(_rows()))

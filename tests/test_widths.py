@@ -11,7 +11,7 @@ from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from shared_specs.backends.jax_program import program
 from shared_specs.check import Checker, spec_of
 from shared_specs.implementation import Implementation, leaves
-from shared_specs.reference import Compiled
+from shared_specs.reference import Traced
 from shared_specs.rows import Agree, Anchor, Rejects, given
 from shared_specs.syllabus import load
 from shared_specs.widths import narrowed
@@ -42,9 +42,8 @@ TOO_HIGH = Rejects("spread", "a code too high", given(codes=[0, 3], levels=3), b
 
 def failures(row, wrong=right, **options):
     """(quantity, message) of what fails of a row on a torch function."""
-    checker = Checker(
-        "toy/topic", Implementation(lambda _: wrong, "torch", "float64"), Compiled(lambda _: spread), spec=(), widths=True
-    )
+    tested = Implementation(lambda _: wrong, "torch", "float64")
+    checker = Checker("toy/topic", tested, Traced(lambda _: spread), spec=(), widths=True)
     return [(result.quantity, result.message) for result in checker.run([row]) if not result.passed]
 
 
@@ -118,7 +117,7 @@ def looked_up_after_numpy(codes, table):
 )
 @pytest.mark.parametrize("width", ["uint8", "int16", "int32"])
 def test_jax_programs_are_equal_if_all_that_differs_is_a_first_conversion(function, same, width):
-    """Then nothing is compiled. NumPy at tracing time leaves its results in the program: equal only if the values are."""
+    """Then no network is compiled again. NumPy at tracing time leaves its results in the program: equal only if values are."""
     codes, table = jnp.array([0, 255]), jnp.arange(300.0)
     programs = [program(function, {"codes": codes.astype(dtype), "table": table}) for dtype in (width, "int64")]
     assert (programs[0] == programs[1]) is (same or (function is looked_up_after_numpy and width != "uint8"))
@@ -126,8 +125,8 @@ def test_jax_programs_are_equal_if_all_that_differs_is_a_first_conversion(functi
 
 @pytest.mark.parametrize(("function", "quantities"), [(looked_up, []), (looked_up_after_a_step, ["value in uint8"])])
 def test_jax_functions_are_held_to_the_same(function, quantities):
-    """Where the programs differ they are compiled and compared by their values."""
-    implementation = Compiled(lambda _: function)
+    """Their values in every width are compared, too."""
+    implementation = Traced(lambda _: function)
     row = Agree("function", "up to 255", given(codes=np.array([0, 255]), table=np.arange(300.0)))
     results = Checker("toy/topic", implementation, implementation, spec=(), widths=True).run([row])
     assert [result.quantity for result in results if not result.passed] == quantities

@@ -308,7 +308,8 @@ SPEC = (
     Agree("bregman_divergence", "exponentials", given(x=normal(5, 3), y=normal(5, 3), potential_fn=exponentials)),
     Agree("bregman_divergence", "one dimension", given(x=normal(4, 1), y=normal(4, 1), potential_fn=coupled)),
     Agree("bregman_divergence", "far apart", given(x=normal(5, 3, scale=100.0), y=normal(5, 3), potential_fn=coupled)),
-    Agree("bregman_divergence", "the same point", given(x=SAME_POINT, y=SAME_POINT, potential_fn=coupled)),
+    Agree("bregman_divergence", "the same point", given(x=SAME_POINT, y=SAME_POINT, potential_fn=coupled),
+          cancels=Cancels(100.0, "both potentials are the same: 3^4 and the square of 2.75 in the second row")),
     Anchor(
         "bregman_divergence", "whole numbers",
         given(x=[[2.0, 1.0, 0.0], [1.0, 1.0, 2.0]], y=[[1.0, -1.0, 3.0], [0.0, 2.0, 1.0]], potential_fn=coupled),

@@ -1,0 +1,155 @@
+"""A JAX function run by NumPy: traced once for each form of its arguments, then evaluated equation by equation.
+
+A check asks a few numbers of thousands of small functions, and XLA takes far longer to compile one than NumPy takes to run it.
+What is evaluated is JAX's own trace, with its derivatives and its batching; only the arithmetic is NumPy's.
+"""
+
+import jax
+import numpy as np
+from jax.extend import core
+
+from shared_specs.backends.primitives import rule_of
+
+# Primitives that stand for a jaxpr of their own, and the parameter that holds it.
+CALLS = {
+    "jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "remat2": "jaxpr",
+    "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr",
+}  # fmt: skip
+
+
+def by_numpy(function):
+    """function(*arguments) of pytrees of NumPy arrays, with pytrees of NumPy arrays as its results.
+
+    Raises what tracing raises. Warnings of NumPy are left to the caller.
+    """
+    programs = {}
+
+    def call(*arguments):
+        arrays, form = jax.tree.flatten(arguments)
+        key = form, tuple((np.shape(array), np.result_type(array)) for array in arrays)
+        if key not in programs:
+            closed, results = jax.make_jaxpr(function, return_shape=True)(*arguments)
+            programs[key] = Program(closed), jax.tree.structure(results)
+        program, results = programs[key]
+        return jax.tree.unflatten(results, program(*arrays))
+
+    return call
+
+
+class Program:
+    """The equations of a jaxpr in a row, each with its NumPy function and the places of its operands and results.
+
+    What depends on constants alone is computed once, here.
+    """
+
+    def __init__(self, closed):
+        self._values, self._known, self._equations = [], set(), []
+        self._inputs = [self._place() for _ in closed.jaxpr.invars]
+        self._results = self._emit(closed, self._inputs)
+        self._dtypes = [atom.aval.dtype for atom in closed.jaxpr.outvars]
+
+    def __call__(self, *arrays):
+        """The results, a list of arrays of the dtypes that JAX gives them."""
+        values = self._values.copy()
+        for place, array in zip(self._inputs, arrays, strict=True):
+            values[place] = array
+        for run, operands, results in self._equations:
+            found = run(*[values[place] for place in operands])
+            if len(results) == 1 and not isinstance(found, list):
+                values[results[0]] = found
+            else:
+                for place, value in zip(results, found, strict=True):
+                    values[place] = value
+        return [np.asarray(values[place], dtype=dtype) for place, dtype in zip(self._results, self._dtypes, strict=True)]
+
+    def _place(self):
+        self._values.append(None)
+        return len(self._values) - 1
+
+    def _constant(self, value):
+        place = self._place()
+        self._values[place] = np.asarray(value)
+        self._known.add(place)
+        return place
+
+    def _emit(self, closed, operands):
+        """Adds the equations of a jaxpr whose operands are in these places; the places of its results."""
+        jaxpr = closed.jaxpr
+        places = dict(zip(jaxpr.invars, operands, strict=True))
+        places |= {variable: self._constant(value) for variable, value in zip(jaxpr.constvars, closed.consts, strict=True)}
+
+        def read(atom):
+            return self._constant(np.asarray(atom.val, dtype=atom.aval.dtype)) if isinstance(atom, core.Literal) else places[atom]
+
+        for equation in jaxpr.eqns:
+            given = [read(atom) for atom in equation.invars]
+            if equation.primitive.name in CALLS:
+                inner = equation.params[CALLS[equation.primitive.name]]
+                results = self._emit(inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), given)
+            else:
+                results = self._add(_function_of(equation), given, [variable.aval.dtype for variable in equation.outvars])
+            places |= dict(zip(equation.outvars, results, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _add(self, run, operands, dtypes):
+        if self._known.issuperset(operands):
+            found = run(*[self._values[place] for place in operands])
+            found = found if isinstance(found, list) else [found]
+            return [self._constant(np.asarray(value, dtype=dtype)) for value, dtype in zip(found, dtypes, strict=True)]
+        results = [self._place() for _ in dtypes]
+        self._equations.append((run, operands, results))
+        return results
+
+
+def _function_of(equation):
+    """The function of the equation's arrays: of control flow, of a primitive with a rule, or JAX's own."""
+    control = {"scan": _scan, "while": _while, "cond": _cond}.get(equation.primitive.name)
+    return control(equation.params) if control else rule_of(equation) or _by_jax(equation)
+
+
+def _scan(parameters):
+    body, length = Program(parameters["jaxpr"]), parameters["length"]
+    constants, carried = parameters["num_consts"], parameters["num_carry"]
+    stacked = [(length, *variable.aval.shape) for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
+    dtypes = [variable.aval.dtype for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
+
+    def scan(*arrays):
+        fixed, carry, over = arrays[:constants], arrays[constants : constants + carried], arrays[constants + carried :]
+        collected = [np.empty(shape, dtype) for shape, dtype in zip(stacked, dtypes, strict=True)]
+        for i in reversed(range(length)) if parameters["reverse"] else range(length):
+            results = body(*fixed, *carry, *(array[i] for array in over))
+            carry = results[:carried]
+            for whole, part in zip(collected, results[carried:], strict=True):
+                whole[i] = part
+        return [*carry, *collected]
+
+    return scan
+
+
+def _while(parameters):
+    test, body = Program(parameters["cond_jaxpr"]), Program(parameters["body_jaxpr"])
+    of_test, of_body = parameters["cond_nconsts"], parameters["body_nconsts"]
+
+    def loop(*arrays):
+        state = list(arrays[of_test + of_body :])
+        while test(*arrays[:of_test], *state)[0]:
+            state = body(*arrays[of_test : of_test + of_body], *state)
+        return state
+
+    return loop
+
+
+def _cond(parameters):
+    branches = [Program(branch) for branch in parameters["branches"]]
+    return lambda which, *arrays: branches[min(max(int(which), 0), len(branches) - 1)](*arrays)
+
+
+def _by_jax(equation):
+    """The primitive as JAX runs it, compiled for itself: right, and slow."""
+    primitive = equation.primitive
+
+    def run(*arrays):
+        results = primitive.bind(*map(jax.numpy.asarray, arrays), **equation.params)
+        return [np.asarray(result) for result in results] if primitive.multiple_results else np.asarray(results)
+
+    return run

@@ -1,0 +1,159 @@
+"""Every primitive that NumPy runs in JAX's place gives what JAX gives: alone and batched, in both precisions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from shared_specs.backends import (
+    jax_backend,  # noqa: F401 - true float64
+    jaxpr,
+)
+from shared_specs.backends.jaxpr import by_numpy
+from shared_specs.backends.primitives import ELEMENTWISE, RULES
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((3, 4))
+POSITIVE = np.exp(RNG.standard_normal((3, 4)))
+UNIT = RNG.uniform(-0.95, 0.95, (3, 4))
+INTEGERS = RNG.integers(-20, 20, (3, 4))
+BITS = RNG.uniform(size=(3, 4)) < 0.5
+EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-300, 2.5, -2.5, 3.5, 0.49999999999999994])
+TIES = np.array([[1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0], [np.nan, 1.0, np.inf, -np.inf]])
+PLACES = np.array([2, 0, 5, -1])  # the last two lie outside
+
+
+def _binary(name):
+    return getattr(lax, {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.get(name, name))
+
+
+CASES = {
+    **{name: [(getattr(lax, name), X), (getattr(lax, name), EDGES)] for name in (
+        "abs", "cbrt", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "floor", "is_finite", "logistic", "neg",
+        "sign", "sin", "sinh", "square", "tan", "tanh", "asinh", "atan",
+    )},
+    **{name: [(getattr(lax, name), POSITIVE)] for name in ("log", "log1p", "sqrt", "rsqrt", "lgamma")},
+    **{name: [(getattr(lax, name), UNIT)] for name in ("acos", "asin", "atanh", "erf_inv")},
+    "acosh": [(lax.acosh, 1 + POSITIVE)],
+    **{name: [(getattr(lax, name), X, POSITIVE), (getattr(lax, name), TIES, TIES[::-1].copy())] for name in (
+        "add", "atan2", "eq", "ge", "gt", "le", "lt", "max", "min", "mul", "ne", "nextafter", "rem", "sub",
+    )},
+    **{name: [(_binary(name), BITS, ~BITS), (_binary(name), INTEGERS, INTEGERS[::-1].copy())] for name in ("and", "or", "xor")},
+    "add_any": [(lambda x: jax.grad(lambda x: (x * x + jnp.sin(x) * x).sum())(x), X)],
+    "not": [(lax.bitwise_not, BITS), (lax.bitwise_not, INTEGERS)],
+    "clamp": [(lambda x: lax.clamp(np.asarray(-0.5, x.dtype), x, np.asarray(0.5, x.dtype)), X)],
+    "copy": [(jnp.copy, X)],
+    "stop_gradient": [(lax.stop_gradient, X)],
+    "div": [(lax.div, X, POSITIVE), (lax.div, INTEGERS, np.where(INTEGERS[::-1] == 0, 7, INTEGERS[::-1]))],
+    "pow": [(lax.pow, POSITIVE, X), (lambda x, n: lax.pow(x, n), X, np.array([[2, 0, -1, 3]] * 3))],
+    "integer_pow": [(lambda x: lax.integer_pow(x, 3), X), (lambda x: lax.integer_pow(x, -2), X),
+                    (lambda x: lax.integer_pow(x, 2), INTEGERS)],
+    "round": [(lambda x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN), EDGES),
+              (lambda x: lax.round(x, lax.RoundingMethod.AWAY_FROM_ZERO), EDGES)],
+    "convert_element_type": [(lambda x: x.astype(jnp.bfloat16).astype(x.dtype), X), (lambda x: x.astype(jnp.int32), 9 * X),
+                             (lambda x: x.astype(bool), INTEGERS), (lambda x: x.astype(jnp.uint8), 5 + INTEGERS % 7)],
+    "select_n": [(lambda b, x, y: lax.select_n(b, x, y), BITS, X, POSITIVE),
+                 (lambda i, x: lax.select_n(i, x, 2 * x, 3 * x), np.abs(INTEGERS % 3).astype(np.int32), X)],
+    "broadcast_in_dim": [(lambda x: lax.broadcast_in_dim(x, (2, 3, 5, 4), (1, 3)), X)],
+    "reshape": [(lambda x: lax.reshape(x, (2, 6)), X)],
+    "squeeze": [(lambda x: lax.squeeze(x, (0, 2)), X[None, :, None])],
+    "transpose": [(lambda x: lax.transpose(x, (2, 0, 1)), RNG.standard_normal((2, 3, 4)))],
+    "rev": [(lambda x: lax.rev(x, (1,)), X)],
+    "iota": [(lambda x: x + lax.broadcasted_iota(x.dtype, (3, 4), 1), X)],
+    "concatenate": [(lambda x, y: lax.concatenate([x, y, x], 1), X, POSITIVE)],
+    "stack": [(lambda x, y: jnp.stack([x, y], 1), X, POSITIVE)],
+    "unstack": [(lambda x: jnp.unstack(x, axis=1), X)],
+    "split": [(lambda x: lax.split(x, (1, 3), 1), X)],
+    "slice": [(lambda x: lax.slice(x, (1, 0), (3, 4), (1, 2)), X)],
+    "pad": [(lambda x: lax.pad(x, np.asarray(9, x.dtype), ((1, -2, 2), (-1, 3, 0))), X)],
+    "dynamic_slice": [(lambda x, i: lax.dynamic_slice(x, (i, i), (2, 3)), X, np.array(at)) for at in (0, 1, 9)],
+    "dynamic_update_slice": [(lambda x, i: lax.dynamic_update_slice(x, -x[:2, :2], (i, i)), X, np.array(at)) for at in (0, 1, 9)],
+    **{f"reduce_{name}": [(lambda x, reduce=reduce: reduce(x, axis=(0,)), array) for array in arrays]
+       for name, reduce, arrays in (
+           ("sum", jnp.sum, (X, INTEGERS)), ("prod", jnp.prod, (X,)), ("max", jnp.max, (X, TIES, INTEGERS)),
+           ("min", jnp.min, (X, TIES, INTEGERS)), ("and", jnp.all, (BITS, BITS[:0])), ("or", jnp.any, (BITS, BITS[:0])),
+       )},
+    **{name: [(lambda x, name=name, way=way: getattr(lax, name)(x, axis=1, reverse=way), X) for way in (False, True)]
+       for name in ("cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum")},
+    "argmax": [(lambda x: lax.argmax(x, 1, np.int32), TIES)],
+    "argmin": [(lambda x: lax.argmin(x, 1, np.int32), TIES)],
+    "sort": [(lambda x: lax.sort(x, dimension=1), TIES), (lambda x, y: lax.sort((x, y), dimension=1, num_keys=1), TIES, X),
+             (lambda x, y: lax.sort((x, y, x), dimension=0, num_keys=2), np.sign(X), POSITIVE)],
+    "top_k": [(lambda x: lax.top_k(x, 3), TIES)],
+    "dot_general": [
+        (jnp.matmul, X, POSITIVE.T.copy()),
+        (lambda x, y: jnp.einsum("bij,bkj->bik", x, y), RNG.standard_normal((2, 3, 4)), RNG.standard_normal((2, 5, 4))),
+        (lambda x, y: jnp.einsum("ibj,kjb->bik", x, y), RNG.standard_normal((3, 2, 4)), RNG.standard_normal((5, 4, 2))),
+        (jnp.matmul, INTEGERS, INTEGERS.T.copy()),
+    ],
+    "gather": [
+        (lambda x, i: x[i % 3], X, PLACES), (lambda x, i: x.at[i].get(mode="fill"), X, PLACES),
+        (lambda x, i: x.at[i].get(mode="clip"), X, PLACES), (lambda x, i: x.at[i].get(mode="fill"), INTEGERS, PLACES),
+        (lambda x, i: jnp.take_along_axis(x, i, 1), X, INTEGERS % 4), (lambda x, i: x[:, i % 4, None], X, PLACES),
+        (lambda x, i: x[i % 3, (i + 1) % 4], X, PLACES),
+    ],
+    "scatter": [(lambda x, i: x.at[i % 3].set(x[0]), X, PLACES[:2]), (lambda x, i: x.at[i].set(7, mode="drop"), X, PLACES)],
+    "scatter-add": [(lambda x, i: x.at[i % 3].add(x[1]), X, PLACES), (lambda x, i: x.at[i].add(1, mode="drop"), X, PLACES),
+                    (lambda x, i: jax.grad(lambda x: jnp.take_along_axis(x, i, 1).sum())(x), X, INTEGERS % 4)],
+    "scatter-mul": [(lambda x, i: x.at[i % 3, i % 4].multiply(x[1, 1]), X, PLACES)],
+    "scatter-max": [(lambda x, i: x.at[:, i % 4].max(0.1), X, PLACES)],
+    "scatter-min": [(lambda x, i: x.at[:, i % 4].min(0.1), X, PLACES)],
+    "scan": [(lambda x: lax.scan(lambda c, row: (c * 0.5 + row, (c, row.sum())), x[0], x), X),
+             (lambda x: lax.scan(lambda c, row: (c * 0.5 + row, c), x[0], x, reverse=True), X)],
+    "while": [(lambda x: lax.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, s[1] * 1.5), (0, x))[1], X)],
+    "cond": [(lambda i, x: lax.cond(i > 0, jnp.sin, jnp.cos, x), np.array(i), X) for i in (0, 1)],
+    "custom_jvp_call": [(jax.nn.relu, X)],
+    "custom_vjp_call": [(lambda x: _with_vjp(x), X)],
+    "remat2": [(lambda x: jax.checkpoint(jnp.sin)(x), X)],
+}  # fmt: skip
+
+
+@jax.custom_vjp
+def _with_vjp(x):
+    return jnp.sin(x)
+
+
+_with_vjp.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (g * jnp.cos(x),))
+
+
+def primitives(jaxpr):
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from primitives(inner)
+
+
+def same(got, wanted):
+    for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
+        w = np.asarray(w)
+        assert g.dtype == w.dtype and g.shape == w.shape
+        if w.dtype.kind == "f":
+            np.testing.assert_allclose(g, w, rtol=64 * np.finfo(w.dtype).eps, atol=64 * np.finfo(w.dtype).tiny)
+        else:
+            np.testing.assert_array_equal(g, w)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_primitive_gives_what_jax_gives(name, precision, monkeypatch):
+    monkeypatch.setattr(jaxpr, "_by_jax", lambda equation: pytest.fail(f"{equation.primitive} has no rule"))
+    for function, *arrays in CASES[name]:
+        arrays = [a.astype(precision) if a.dtype.kind == "f" else a for a in arrays]
+        assert name in set(primitives(jax.make_jaxpr(function)(*arrays).jaxpr))
+        same(by_numpy(function)(*arrays), jax.jit(function)(*arrays))
+        many = [np.stack([a, np.roll(a, 1), a]) for a in arrays]
+        same(by_numpy(jax.vmap(function))(*many), jax.jit(jax.vmap(function))(*many))
+
+
+def test_every_rule_has_a_case():
+    assert sorted((ELEMENTWISE.keys() | RULES.keys()) - CASES.keys()) == []
+
+
+def test_what_has_no_rule_is_run_by_jax():
+    matrix = X[:, :3] @ X[:, :3].T + 9 * np.eye(3)
+    same(by_numpy(jnp.linalg.cholesky)(matrix), jax.jit(jnp.linalg.cholesky)(matrix))
+    assert "cholesky" not in RULES.keys() | ELEMENTWISE.keys()
