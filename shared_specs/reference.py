@@ -7,7 +7,6 @@ from importlib import import_module
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.backends.jaxpr import by_numpy
 from shared_specs.implementation import Implementation, flatten, leaves, mapped, with_arrays
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
@@ -28,8 +27,6 @@ def wing(backend_name, topic, precision):
 
 class Traced(Implementation):
     """JAX functions, traced once for each form of their arguments and run by NumPy; in float64 the wing is the reference."""
-
-    run = staticmethod(by_numpy)
 
     def __init__(self, find, precision="float64"):
         super().__init__(find, "jax", precision)
@@ -116,6 +113,13 @@ class Traced(Implementation):
             value = jax.eval_shape(lambda: function(**closed_over))
             self._shapes[name, given] = [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
         return self._shapes[name, given]
+
+    @staticmethod
+    def run(function):
+        """The function of arrays as a program of NumPy's."""
+        from shared_specs.backends.jaxpr import by_numpy
+
+        return by_numpy(function)
 
     def _by_name(self, name, positional):
         return dict(zip(inspect.signature(self._find(name)).parameters, positional, strict=False))
