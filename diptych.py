@@ -2,7 +2,7 @@
 
     list                                   the course: lectures, topics, and what is built
     run                                    execute derivations and print them (theory_jax)
-    check, exercise, grade, export         contracts, for the project and for your code (shared_specs)
+    show, check, exercise, grade, export   contracts, for the project and for your code (shared_specs)
     recipes                                what can be trained (practice_torch list)
     train, sample, evaluate, report        models (practice_torch)
 
@@ -14,7 +14,7 @@ from importlib import import_module
 
 PACKAGES = {
     "theory_jax": ("run",),
-    "shared_specs": ("list", "check", "exercise", "grade", "export"),
+    "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
     "practice_torch": ("recipes", "train", "sample", "evaluate", "report"),
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import diptych
+from practice_torch import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -108,6 +109,15 @@ def test_the_command_knows_every_verb_and_refuses_others(capsys):
     assert diptych.main([]) == 0 and "check, exercise" in capsys.readouterr().out
     assert diptych.main(["chek"]) == 2
     assert capsys.readouterr().err.startswith("error: there is no command 'chek'; give one of run, list")
+
+
+def test_the_command_has_every_verb_of_the_packages():
+    """As their sources name them; `list` of the practice wing is `recipes` here, that of the theory wing the course's own."""
+    sources = {name: (ROOT / name / "__main__.py").read_text(encoding="utf-8") for name in ("theory_jax", "shared_specs")}
+    named = {name: set(re.findall(r'subcommand\("(\w+)"\)', source)) for name, source in sources.items()}
+    named["practice_torch"] = set(command_line.COMMANDS) - {"list"} | {"recipes"}
+    named["theory_jax"] -= {"list"}
+    assert {name: set(verbs) for name, verbs in diptych.PACKAGES.items()} == named
 
 
 def test_the_installed_package_has_the_command():
