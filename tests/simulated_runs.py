@@ -1,0 +1,125 @@
+"""The program that tests/test_simulated_gpu.py runs: recipes, small, through the project's own commands on a simulated GPU.
+
+    python -m tests.simulated_runs
+
+Each line of its input is a request, {"topic": ..., "name": ..., and whatever else `commands` takes}; each line of its output the
+answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ..., "seconds": ...} (of the CPU). torch is
+imported once; each request is run in a process forked from this one, where the GPU is installed.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import torch
+
+from practice_torch.__main__ import main as command
+from practice_torch.engine.draws import Batches
+from practice_torch.engine.loop import Training
+from tests import simulated_gpu, simulated_gpu_mistakes
+from tests.small_recipes import instead_of_loading, module_of, small
+
+ROOT = simulated_gpu.ROOT
+# what a run imports late: here once, instead of in each process
+LATE = (
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "practice_torch.engine.report", "sklearn.datasets", "torch._dynamo",
+    "torch.distributed.fsdp",
+)  # fmt: skip
+
+
+def commands(topic, name, mistake=None, fields=None, sampling=("--count", "3")):
+    """Trains up to the second step, resumes, samples, studies: which command failed how, and what the steps waited for."""
+    simulated_gpu.install()  # first: autograd asks only once which devices there are
+    module = module_of(topic)
+    recipe, data = small(topic, name, **fields or {})
+    module.RECIPES[name] = recipe
+    torch.manual_seed(0)
+    if mistake:
+        getattr(simulated_gpu_mistakes, mistake)(module)
+    waits, failed = {}, {}
+    _watch_the_steps(waits)
+    with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
+        run = f"{folder}/run"
+        studies = hasattr(module.build(recipe, data[0]), "study")
+        for words, code in (
+            (["train", topic, name, "--run", run], 128 + signal.SIGTERM if recipe.steps > 2 else 0),
+            (["train", "--resume", run], 0),
+            (["sample", run, *sampling], 0),
+            (["evaluate", run, "--study"], 0),
+        )[: 4 if studies else 3]:  # without a study it would only repeat what `train` evaluates
+            if complaint := _complaint(words, code):
+                failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
+    return {"failed": failed, "waits": waits, "steps": recipe.steps}
+
+
+def _watch_the_steps(waits):
+    """Records what a run's steps wait for, but for its first one, which may fill tables, and stops a run after its second."""
+    Batches.AHEAD = 0  # every step gathers its batch
+    advance, begun = Training._advance, set()
+
+    def watched(self):
+        with simulated_gpu.watched() if self in begun else contextlib.nullcontext({}) as seen:
+            advance(self)
+        waits.update(seen)
+        begun.add(self)
+        if self.step == 2:
+            self.stop = signal.SIGTERM
+
+    Training._advance = watched
+
+
+def _complaint(words, code):
+    """What is wrong with a command that should end with this code, in one line; "" if nothing is."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            got = command([*words, "--debug"])
+    except Exception as error:
+        lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(ROOT)]
+        ours = [frame for frame in lines if not frame.filename.startswith(str(ROOT / "tests"))] or lines
+        where = f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}"
+        return f"{type(error).__name__} at {where}: {' '.join(str(error).split())[:300]}"
+    missing = [line for line in said.getvalue().splitlines() if "warning: no " in line]  # a preview or a report that failed
+    if missing:
+        return missing[0][-300:]
+    return "" if got == code else f"exit code {got} instead of {code}: {' '.join(said.getvalue().split())[-300:]}"
+
+
+# ---------------------------------------------------------------------------------------------------- requests
+
+
+def answer(request):
+    """What a forked process answers, and the CPU seconds that it took."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        try:
+            reply = commands(**request)
+        except BaseException:
+            reply = {"failed": {"set-up": traceback.format_exc()[-2000:]}, "waits": {}}
+        with os.fdopen(send, "w") as pipe:
+            json.dump(reply, pipe)
+        os._exit(0)
+    os.close(send)
+    with os.fdopen(receive) as pipe:
+        reply = pipe.read()
+    _, status, usage = os.wait4(child, 0)
+    if not reply:
+        reply = json.dumps({"failed": {"process": f"ended with status {status}"}, "waits": {}})
+    return json.loads(reply) | {"seconds": usage.ru_utime + usage.ru_stime}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for module in LATE:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)

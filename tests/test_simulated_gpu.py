@@ -1,0 +1,132 @@
+"""Every recipe on a simulated GPU: it trains, resumes, is sampled and studied, and no training step waits for the device.
+
+What the simulation shows, and what it cannot, stands in tests/simulated_gpu.py.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from demo.__main__ import MODELS
+from tests import simulated_gpu
+from tests.small_recipes import module_of, names, small
+
+pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
+
+# What these count has a size that only the device knows; they count once, in their only step, and no queue is behind them.
+COUNTS = {"autoregressive/ngram", "autoregressive/tokenization", "foundations/maximum_likelihood"}
+
+
+def grouped(cases, *, by):
+    """One process of the suite runs the recipes of a family: each has its own server."""
+    return [pytest.param(*case, marks=pytest.mark.xdist_group(f"simulated GPU, {by(case)}")) for case in cases]
+
+
+@pytest.fixture(scope="session")
+def ask():
+    """Of a process of its own, in which torch is patched: ask(topic=..., name=...) -> its answer."""
+    words = [sys.executable, "-m", "tests.simulated_runs"]
+    settings = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes, env=settings, cwd=simulated_gpu.ROOT) as server:
+
+        def answer(**request):
+            print(json.dumps(request), file=server.stdin, flush=True)
+            line = server.stdout.readline()
+            assert line, "the process that simulates the GPU has ended"
+            return json.loads(line)
+
+        yield answer
+        server.stdin.close()
+
+
+@pytest.mark.parametrize(("topic", "name"), grouped(names(), by=lambda case: case[0].split("/")[0]))
+def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
+    found = ask(topic=topic, name=name)
+    assert found["failed"] == {}
+    assert found["waits"] == {}
+    assert found["steps"] == (1 if topic in COUNTS else 3)
+
+
+@pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_accumulated_batches_wait_for_nothing(topic, name, ask):
+    found = ask(topic=topic, name=name, fields={"accumulate": 2})
+    assert found["failed"] == found["waits"] == {}
+
+
+@pytest.mark.parametrize("model", [pytest.param(model, id=model.kind) for model in MODELS])
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_the_demos_models_train_on_a_gpu(model, ask):
+    """With the samples that the demo asks for."""
+    assert ask(topic=model.topic, name=model.recipe, sampling=model.sampling or ())["failed"] == {}
+
+
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_old_gradients_do_not_live_through_the_next_forward_pass(ask):
+    assert ask(topic="latent/vae", name="digits", mistake="gradients_that_outlive_their_step")["failed"] == {}
+
+
+# ---------------------------------------------------------------------------------------------------- mistakes are found
+
+HERE = "tests/simulated_gpu_mistakes.py"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "operation"),
+    [
+        ("item_in_a_step", "_local_scalar_dense"),
+        ("branch_in_a_step", "_local_scalar_dense"),
+        ("copy_to_the_host_in_a_step", "copy to the host"),
+        ("copy_to_the_device_in_a_step", "copy to the device"),
+        ("copy_that_only_looks_asynchronous", "copy to the device"),
+        ("constant_in_a_step", "copy to the device"),
+        ("mask_as_an_index_in_a_step", "mask as an index"),
+        ("index_on_the_host_in_a_step", "index on the host"),
+        ("nonzero_in_a_step", "nonzero"),
+    ],
+)
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_a_step_that_waits_is_named(mistake, operation, ask):
+    found = ask(topic="latent/vae", name="digits", mistake=mistake)
+    assert found["failed"] == {}
+    assert len(found["waits"]) == 1
+    (where,) = found["waits"]
+    assert where.startswith(operation) and HERE in where
+
+
+@pytest.mark.parametrize(
+    ("mistake", "command", "complaint"),
+    [
+        ("preview_without_cpu", "train --resume", "can't convert cuda:0 device type tensor to numpy"),
+        ("plot_without_cpu", "train --resume", "can't convert cuda:0 device type tensor to numpy"),
+        ("samples_on_the_host", "sample", "Expected all tensors to be on the same device"),
+        ("generator_of_the_host", "train --resume", "Expected a 'cuda' device type for generator but found 'cpu'"),
+        ("table_left_on_the_host", "train", "Expected all tensors to be on the same device"),
+    ],
+)
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_a_mistake_that_fails_on_a_gpu_is_named(mistake, command, complaint, ask):
+    found = ask(topic="latent/vae", name="digits", mistake=mistake)
+    assert complaint in found["failed"][command]
+
+
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_what_refuses_to_be_small_says_why():
+    """A size of 0 is refused at every size; the error is the recipe's own."""
+    with pytest.raises(ValueError, match="latent_dim is 0"):
+        small("latent/vae", "digits", latent_dim=0)
+
+
+@pytest.mark.xdist_group("simulated GPU, latent")
+def test_recipes_become_small_without_a_list_of_their_sizes():
+    large = module_of("diffusion/training").RECIPES["cifar10"]
+    recipe, (train, held_out) = small("diffusion/training", "cifar10")
+    assert recipe.base_channels < 16 < large.base_channels and recipe.num_steps < 16
+    assert dataclasses.replace(large, **recipe.fields()) == recipe, "of the same kind"
+    assert recipe.target is None and len(train) == len(held_out) == 12
+    assert module_of("diffusion/training").RECIPES["cifar10"] == large
