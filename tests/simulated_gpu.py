@@ -112,13 +112,17 @@ class OnGpu(torch.Tensor):
 def _operate(operation, args, kwargs):
     """The operation, computed on the CPU; on the simulated device if a tensor of it takes part, or if it is asked for."""
     tensors = [*_tensors(args), *_tensors(kwargs.values())]
-    ours = any(isinstance(tensor, OnGpu) for tensor in tensors)
+    strangers = [tensor for tensor in tensors if not isinstance(tensor, OnGpu)]
+    ours = len(strangers) < len(tensors)
     device = kwargs.get("device") and torch.device(kwargs["device"]).type
     if not ours and device != "cuda":
         return operation(*args, **kwargs)
-    name = operation.overloadpacket.__name__
-    if operation.namespace == "aten":
-        _require_one_device(operation, name, args, tensors)
+    name, gives_views = _facts(operation)
+    if name in INDEXING and isinstance(args[0], OnGpu):
+        _wait_for_indices([index for index in args[1] if index is not None], *args[2:3])
+        strangers = [value for value in args[2:3] if not isinstance(value, OnGpu)]  # indices may lie on the host
+    if ours and strangers:
+        _require_one_device(operation, name, strangers)
     if name in WAITING or (name in WAITING_UNLESS and not WAITING_UNLESS[name](*args, **kwargs)):
         _wait(name)
     to_host = name == "_to_copy" and device == "cpu"
@@ -133,21 +137,23 @@ def _operate(operation, args, kwargs):
     if to_host:
         return out
     out = _each(_outer, out)
-    return return_and_correct_aliasing(operation, args, kwargs, out) if ours and _gives_views(operation) else out
+    return return_and_correct_aliasing(operation, args, kwargs, out) if ours and gives_views else out
 
 
 def _tensors(values):
     """The tensors among an operation's arguments, which are at most lists of them."""
+    found = []
     for value in values:
         if isinstance(value, torch.Tensor):
-            yield value
+            found.append(value)
         elif isinstance(value, list | tuple):
-            yield from _tensors(value)
+            found += _tensors(value)
+    return found
 
 
 def _each(change, value):
     """change(value), or that of each one in a list; torch's own tree_map takes longer than the operations."""
-    return type(value)(_each(change, one) for one in value) if type(value) in (list, tuple) else change(value)
+    return type(value)([_each(change, one) for one in value]) if type(value) in (list, tuple) else change(value)
 
 
 def _inner(value):
@@ -159,18 +165,15 @@ def _outer(value):
 
 
 @cache
-def _gives_views(operation):
-    """Whether a result shares memory with an argument, or is one."""
-    return any(result.alias_info for result in operation._schema.returns) or operation._schema.is_mutable
+def _facts(operation):
+    """Its name, and whether a result of it shares memory with an argument, or is one."""
+    schema = operation._schema
+    return operation.overloadpacket.__name__, schema.is_mutable or any(result.alias_info for result in schema.returns)
 
 
-def _require_one_device(operation, name, args, tensors):
-    """Kernels read one device, and numbers of the host: 0-dimensional tensors where an operation works element by element."""
-    strangers = [tensor for tensor in tensors if not isinstance(tensor, OnGpu)]
-    if name in INDEXING and isinstance(args[0], OnGpu):
-        _wait_for_indices([index for index in args[1] if index is not None], *args[2:3])
-        strangers = [value for value in args[2:3] if not isinstance(value, OnGpu)]
-    if name not in ("_to_copy", "copy_") and len(strangers) < len(tensors) and any(tensor.ndim > 0 for tensor in strangers):
+def _require_one_device(operation, name, strangers):
+    """Kernels read one device, and numbers of the host, which may be tensors without axes."""
+    if operation.namespace == "aten" and name not in ("_to_copy", "copy_") and any(tensor.ndim > 0 for tensor in strangers):
         raise RuntimeError(f"Expected all tensors to be on the same device, but found cuda:0 and cpu in {operation}")
 
 
