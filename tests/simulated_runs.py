@@ -56,7 +56,10 @@ def commands(topic, name, mistake=None, fields=None, sampling=("--count", "3")):
         )[: 4 if studies else 3]:  # without a study it would only repeat what `train` evaluates
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
-    return {"failed": failed, "waits": waits, "steps": recipe.steps}
+        evaluation = Path(run, "evaluation.json")
+        found = json.loads(evaluation.read_text()) if evaluation.exists() else {"metrics": (), "explains": ()}
+    silent = [metric for metric in found["metrics"] if metric not in found["explains"]]
+    return {"failed": failed, "waits": waits, "steps": recipe.steps, "unexplained": silent}
 
 
 def _watch_the_steps(waits):

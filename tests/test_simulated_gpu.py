@@ -50,6 +50,7 @@ def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
+    assert found["unexplained"] == [], "metrics without a unit and a phrase in the experiment's `explains`"
 
 
 @pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])

@@ -225,7 +225,7 @@ def _by_pairs(scores, log_probs, *, width):
     for candidates in (scores[..., None] + log_probs).tolist():
         pairs = itertools.product(range(beams), range(size))
         rows.append(sorted(pairs, key=lambda at: candidates[at[0]][at[1]], reverse=True)[:width])
-    parents, tokens = torch.tensor(rows, dtype=torch.int64).reshape(len(rows), width, 2).unbind(-1)
+    parents, tokens = torch.tensor(rows, dtype=torch.int64).reshape(len(rows), min(width, beams * size), 2).unbind(-1)
     return scores.gather(1, parents) + log_probs.flatten(1).gather(1, parents * size + tokens), parents, tokens
 
 

@@ -141,7 +141,7 @@ def test_what_is_no_sequence_is_said_in_one_line(tmp_path, array, complaint):
         (["--length", "0"], 2, "length is 0; it must be at least 1"),
         (["--symbols", "1"], 2, "symbols is 1; it must be at least 2"),
         (["--data", "nowhere.npz"], 3, "does not exist"),
-        (["--data", "."], 3, "is no .npz file of symbols"),
+        (["--data", "."], 3, "must be an .npz file with an array 'symbols'"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(words, code, complaint, capsys):
