@@ -147,6 +147,9 @@ def main(arguments=None):
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `--help | head`
+        _forget_output()
+        return 1
     _libraries_before_the_working_directory()
     from shared_specs.implementation import Fault
 

@@ -53,14 +53,14 @@ def main(arguments=None):
     """Returns the exit code."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without these characters still gets its page
-    command = tyro.cli(
-        Command,
-        prog="python -m theory_jax",
-        description=__doc__,
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-    )
     try:
+        command = tyro.cli(
+            Command,
+            prog="python -m theory_jax",
+            description=__doc__,
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+        )
         return _list(command) if isinstance(command, List) else _run(command)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
