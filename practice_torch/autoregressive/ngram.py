@@ -213,7 +213,8 @@ class NgramExperiment(nn.Module):
         # one row of weights a class of contexts: how long a context was seen, and how often
         classes = (recipe.order + 1) * _COUNT_CLASSES
         components = recipe.order + 1
-        self.register_buffer("log_weights", torch.full((classes, components), -math.log(components), dtype=torch.float64))
+        # no logarithms: a weight may be exactly 0, where no long window is seen twice, and what is saved is finite
+        self.register_buffer("weights", torch.full((classes, components), 1 / components, dtype=torch.float64))
 
     def forward(self, batch, phase):
         """Counts a batch of windows and fits the weights; its mean bits per byte, each window left out of its own counts."""
@@ -257,25 +258,25 @@ class NgramExperiment(nn.Module):
         components, classes = self._components(windows, leave_out=True)
         components, classes = components.repeat_interleave(counts, 0), classes.repeat_interleave(counts)
         everywhere = self._em(components)
-        self.log_weights[:] = everywhere  # for classes that the text does not have
+        self.weights[:] = everywhere  # for classes that the text does not have
         for number in classes.unique().tolist():
             mine = components[classes == number]
             if len(mine) >= 20:
-                self.log_weights[number] = self._em(mine)
+                self.weights[number] = self._em(mine)
 
     def _em(self, components):
         log_weights = torch.full_like(components[0], -math.log(components.shape[1]))
         for _ in range(_EM_STEPS):
             log_weights = interpolation_em_step(components, log_weights)
             log_weights -= log_weights.logsumexp(0)  # thirty roundings do not add up
-        return log_weights
+        return log_weights.exp()
 
     def _log_probs(self, numbers, leave_out=False):
         """log p of the last byte of each window, nats."""
         if self.recipe.smoothing == "witten_bell":
             return self._witten_bell(numbers, leave_out)
         components, classes = self._components(numbers, leave_out)
-        return torch.logsumexp(components + self.log_weights[classes], dim=1)
+        return torch.logsumexp(components + self.weights[classes].log(), dim=1)
 
     def _components(self, numbers, leave_out):
         """log p of each order, uniform first, [M, order + 1]; an unseen context repeats the order below. And the class, [M]."""

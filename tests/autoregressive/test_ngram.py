@@ -1,6 +1,7 @@
 """What nltk says of smoothing, and what the byte models promise."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -90,6 +91,16 @@ def test_a_model_that_was_saved_predicts_the_same(story):
     again = practice.build(experiment.recipe, train)
     again.load_state_dict(experiment.state_dict())
     assert again.evaluate(held_out) == experiment.evaluate(held_out)
+
+
+def test_windows_that_no_text_repeats_have_weight_zero_and_a_finite_state(tmp_path):
+    """Left out of its own counts such a window is impossible: EM gives its order no weight, and the engine saves the model."""
+    path = tmp_path / "letters.txt"
+    path.write_text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    experiment, _, held_out, loss = _trained(path, order=4)
+    assert bool((experiment.weights[:, -1] == 0).any()) and bool(experiment.weights.isfinite().all())
+    torch.testing.assert_close(experiment.weights.sum(1), torch.ones(len(experiment.weights)).double())
+    assert math.isfinite(loss) and math.isfinite(experiment.evaluate(held_out)["bits_per_byte"])
 
 
 def test_longer_windows_and_fitted_weights_predict_better(story):
