@@ -1,7 +1,7 @@
 """grade can be passed: the project's own functions, asked as a graded file's are, hold every row of every topic.
 
 The questions and answers are packed and unpacked as they are between the processes, but in this process, beside the other
-tests of the topic: what the reference measured there is not measured again, and what JAX compiled there is not compiled again.
+tests of the topic: what the reference measured there is not measured again, and what JAX traced there is not traced again.
 """
 
 import io
