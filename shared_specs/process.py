@@ -20,8 +20,9 @@ from shared_specs.messages import Broken, receive, send
 
 SPECS = Path(__file__).resolve().parent
 REPOSITORY = SPECS.parent
-OWN = ("confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py", "backends/__init__.py",
-       "backends/numpy_backend.py", "backends/jax_backend.py", "backends/torch_backend.py", "backends/xla_flags.py")  # fmt: skip
+OWN = ("confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py",
+       "backends/__init__.py", "backends/numpy_backend.py", "backends/jax_backend.py", "backends/torch_backend.py",
+       "backends/jax_settings.py")  # fmt: skip
 # What is never copied beside a graded file, though it may stand there: the repository's own folders.
 NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "benchmarks")
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.

@@ -4,7 +4,7 @@ tests share the cores.
 
 import os
 
-from shared_specs.backends.xla_flags import QUICK
+from shared_specs.backends.jax_settings import QUICK
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is

@@ -12,21 +12,18 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import jax
 
-from shared_specs.backends.xla_flags import OLDER_EMITTER, UNFINISHED
+from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
 
 jax.config.update("jax_enable_x64", True)
 if OLDER_EMITTER not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{OLDER_EMITTER} {os.environ.get('XLA_FLAGS', '')}"
 if jax.config.jax_compilation_cache_dir is None:
-    # a step is hundreds of small programs, each compiled on its first run on a machine and then kept
-    _cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(_cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    for setting, value in CACHE.items():
+        jax.config.update(setting, value)
     warnings.filterwarnings("ignore", UNFINISHED)
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from shared_specs.backends.xla_flags import QUICK
+from shared_specs.backends.jax_settings import QUICK
 
 
 def records_in_order(topics, *, pages, debug=False):

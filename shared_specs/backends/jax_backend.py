@@ -3,20 +3,18 @@
 import contextlib
 import os
 import warnings
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from shared_specs.backends.xla_flags import QUICK, UNFINISHED
+from shared_specs.backends.jax_settings import CACHE, QUICK, UNFINISHED
 
 if QUICK not in os.environ.get("XLA_FLAGS", ""):  # what the user sets comes last and wins
     os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_default_matmul_precision", "highest")
-_cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"
-jax.config.update("jax_compilation_cache_dir", str(_cache))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+for setting, value in CACHE.items():
+    jax.config.update(setting, value)
 warnings.filterwarnings("ignore", UNFINISHED)
 
 name = "jax"

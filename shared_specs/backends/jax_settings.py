@@ -1,10 +1,14 @@
 """How XLA compiles for the CPU where compiling is the work: in checks and derivations, hundreds of small programs run briefly.
 
-Only for versions and machines where it was measured: XLA ends the process at a flag that it does not know.
+Constants only: whoever imports them passes them to JAX.
 """
 
 from importlib.metadata import version
+from os import environ
+from pathlib import Path
 from platform import machine
+
+# Flags only for versions and machines where they were measured: XLA ends the process at a flag that it does not know.
 
 # The older loop emitter compiles small programs in half the time.
 OLDER_EMITTER = "--xla_cpu_use_fusion_emitters=false" if version("jax").startswith("0.10.") else ""
@@ -17,6 +21,12 @@ QUICK = OLDER_EMITTER and OLDER_EMITTER + (
     if machine() in ("x86_64", "AMD64")
     else ""
 )
+
+# Every program is compiled on its first run on a machine, and then read from the user's cache folder.
+CACHE = {
+    "jax_compilation_cache_dir": str(Path(environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diptych" / "jax"),
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+}
 
 # JAX's warning about a program in its cache that it could not read: another process is writing it just then. It is compiled here.
 UNFINISHED = "Error reading persistent compilation cache entry"
