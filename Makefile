@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := $(VENV)/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint readme bench clean
+.PHONY: help demo test lint syllabus bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -27,8 +27,8 @@ test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds op
 lint: $(VENV)/.installed-test  ## check the style of the source
 	@$(IN_VENV) -m ruff check .
 
-readme: $(VENV)/.installed  ## renew the tables of README.md from the syllabus
-	@$(IN_VENV) -m shared_specs.readme
+syllabus: $(VENV)/.installed  ## write docs/syllabus.md, and its summary in README.md, from the syllabus and the sources
+	@$(IN_VENV) -m shared_specs.syllabus_page
 
 bench: $(VENV)/.installed-bench  ## run the comparisons with peers, and print them in one table; installs the peers
 	@$(IN_VENV) -m benchmarks

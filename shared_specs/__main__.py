@@ -262,7 +262,7 @@ def asked(texts):
             found = resolve(text)
         except LookupError as error:
             raise UsageError(error.args[0]) from None
-        paths |= {topic.path: topic.built or (Path(__file__).parent / f"{topic.path}.py").is_file() for topic in found}
+        paths |= {topic.path: topic.built for topic in found}
     planned = [path for path, built in paths.items() if not built]
     if len(planned) == len(paths):
         raise UsageError(f"{', '.join(planned)} is planned, not built yet")

@@ -11,7 +11,11 @@ SYLLABUS = Path(__file__).with_name("syllabus.toml")
 
 @dataclass(frozen=True)
 class Topic:
-    """One room of the house. requires: paths of the topics it builds on; asked_for_by: who wants it, where no lecture does."""
+    """One topic. requires: paths of the topics it builds on; asked_for_by: who wants it, where no lecture does.
+
+    built: whether its spec is there. In the repository the other files are then there too (tests/test_house.py); an installed
+    package has no tests.
+    """
 
     path: str
     title: str
@@ -45,7 +49,7 @@ class Syllabus:
 
     @property
     def built(self):
-        """The topics that stand in all three wings, in course order."""
+        """The topics that are built, in course order."""
         return [topic for topic in self.topics.values() if topic.built]
 
     def floor(self, family):
@@ -58,9 +62,9 @@ class Syllabus:
 
 @cache
 def load(path=SYLLABUS):
-    """The syllabus as it stands in the file. ValueError names what the file gets wrong."""
+    """The syllabus as it stands in the file; the specs lie in the same folder. ValueError names what the file gets wrong."""
     table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    topics = {name: _topic(name, entry) for name, entry in table["topics"].items()}
+    topics = {name: _topic(name, entry, Path(path).parent) for name, entry in table["topics"].items()}
     covered = {}
     for topic in topics.values():
         for number in topic.lectures:
@@ -77,19 +81,20 @@ def load(path=SYLLABUS):
     return syllabus
 
 
-def _topic(path, entry):
+def _topic(path, entry, specs):
     family, _, name = path.partition("/")
     if not (family and name):
         raise ValueError(f"syllabus: the topic {path!r} must be written family/topic")
-    fields = {"title", "built", "requires", "lectures", "asked_for_by"}
+    fields = {"title", "requires", "lectures", "asked_for_by"}
     if unknown := set(entry) - fields:
         raise ValueError(f"syllabus: {path} has {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(fields))}")
-    if missing := {"title", "built"} - set(entry):
-        raise ValueError(f"syllabus: {path} has no {', '.join(sorted(missing))}")
+    if "title" not in entry:
+        raise ValueError(f"syllabus: {path} has no title")
     if ("lectures" in entry) == ("asked_for_by" in entry):
         raise ValueError(f"syllabus: {path} must say either lectures or asked_for_by, and not both")
     requires = tuple(other if "/" in other else f"{family}/{other}" for other in entry.get("requires", ()))
-    return Topic(path, entry["title"], entry["built"], requires, tuple(entry.get("lectures", ())), entry.get("asked_for_by", ""))
+    built = (specs / f"{path}.py").is_file()
+    return Topic(path, entry["title"], built, requires, tuple(entry.get("lectures", ())), entry.get("asked_for_by", ""))
 
 
 def _check(syllabus):

@@ -5,9 +5,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from shared_specs.readme import is_step, renewed
 from shared_specs.shapes import parse as parse_shapes
 from shared_specs.syllabus import load
+from shared_specs.syllabus_page import PAGE, is_step, page, renewed
 
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
@@ -149,16 +149,20 @@ def _holds_constants(root, module):
 
 
 def missing_mirrors(root):
-    """Every built topic stands in all three wings; every file there is a built topic of the syllabus."""
+    """A topic of the syllabus has all of its files (it is built) or none (it is planned); no file belongs to another topic."""
     syllabus = load(root / "shared_specs" / "syllabus.toml")
+    for topic in syllabus.topics:
+        paths = [*(f"{wing}/{topic}.py" for wing in THREE), "tests/{}/mistakes_{}.py".format(*topic.split("/"))]
+        missing = [path for path in paths if not (root / path).is_file()]
+        if 0 < len(missing) < len(paths):
+            yield f"{topic} is half built: {', '.join(missing)} is missing"
+    written = {f"{wing}/{topic}.py": topic for wing in THREE for topic in topics(root, wing)}
+    mistakes = sorted((root / "tests").glob("*/mistakes_*.py"))
+    written |= {str(path.relative_to(root)): f"{path.parent.name}/{path.stem.removeprefix('mistakes_')}" for path in mistakes}
+    for path, topic in written.items():
+        if topic not in syllabus.topics:
+            yield f"{path} is there, but {topic} is not a topic of the syllabus"
     for wing in THREE:
-        there = set(topics(root, wing))
-        for topic in syllabus.built:
-            if topic.path not in there:
-                yield f"{topic.path} is marked built, but {wing}/{topic.path}.py is missing"
-        for path in sorted(there - {topic.path for topic in syllabus.built}):
-            state = "is planned" if path in syllabus.topics else "is not a topic"
-            yield f"{wing}/{path}.py stands there, but {path} {state} in the syllabus"
         for folder in sorted({path.parts[0] for path in files(root, wing) if len(path.parts) > 1}):
             if folder not in PARTS[wing] and folder not in families(root):
                 yield f"{wing}/{folder} is neither a family of the syllabus nor a part of the house"
@@ -305,8 +309,10 @@ def _is_message(line):
     return isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
 
 
-def stale_readme(root):
-    """The README's table says what the syllabus and the derivations say."""
-    text = Path(root, "README.md").read_text(encoding="utf-8")
-    if renewed(text, root, load(root / "shared_specs" / "syllabus.toml")) != text:
-        yield "README.md: the table differs from the syllabus; run `make readme`"
+def stale_syllabus_pages(root):
+    """The README's summary and the page of the syllabus say what the syllabus and the derivations say."""
+    syllabus = load(root / "shared_specs" / "syllabus.toml")
+    texts = {name: Path(root, name).read_text(encoding="utf-8") for name in ("README.md", PAGE)}
+    for name, new in (("README.md", renewed(texts["README.md"], root, syllabus)), (PAGE, page(root, syllabus))):
+        if texts[name] != new:
+            yield f"{name} differs from the syllabus or the derivations; run `make syllabus`"

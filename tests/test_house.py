@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_specs.readme import BEGIN, COUNT_BEGIN, COUNT_END, END, renewed
 from shared_specs.syllabus import load
+from shared_specs.syllabus_page import BEGIN, COUNT_BEGIN, COUNT_END, END, PAGE, page, renewed
 from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,7 +17,7 @@ RULES = (
     house.unreadable_docstrings,
     house.empty_shells,
     house.two_programs,
-    house.stale_readme,
+    house.stale_syllabus_pages,
 )
 
 
@@ -37,11 +37,9 @@ lectures = [{ number = 1, title = "Coins" }]
 [topics."ground/coin"]
 title = "Coins"
 lectures = [1]
-built = true
 [topics."first/urn"]
 title = "Urns"
 asked_for_by = "guide"
-built = false
 """
 FUNCTION = '''
 def heads(x, *, scale=1.0):
@@ -68,6 +66,7 @@ HOUSE = {
     "theory_jax/derivation.py": "import jax\nDerivation = jax",
     "theory_jax/ground/coin.py": THEORY,
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
+    "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
     "practice_torch/engine/loop.py": "import accelerate\nLOOP = accelerate",
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
@@ -75,11 +74,12 @@ HOUSE = {
 
 
 def build_house(root, changes=()):
-    """The small sound house and its README; then some files replaced, added, or (None) taken away."""
+    """The small sound house and its pages; then some files replaced, added, or (None) taken away."""
     for name, text in HOUSE.items():
         _write(root / name, text)
     syllabus = load.__wrapped__(root / "shared_specs/syllabus.toml")  # not remembered: it may be about to change
     _write(root / "README.md", renewed(f"# House\n{COUNT_BEGIN}{COUNT_END}\n{BEGIN}\n{END}\n", root, syllabus))
+    _write(root / PAGE, page(root, syllabus))
     for name, text in dict(changes).items():
         if text is None:
             (root / name).unlink()
@@ -102,7 +102,6 @@ def test_the_small_house_breaks_no_rule(rule, tmp_path):
 
 COIN_SPEC = HOUSE["shared_specs/ground/coin.py"]
 URN = {
-    "shared_specs/syllabus.toml": SYLLABUS.replace("built = false", "built = true"),
     "shared_specs/first/urn.py": COIN_SPEC,
     "theory_jax/first/urn.py": THEORY,
     "practice_torch/first/urn.py": FUNCTION,
@@ -178,13 +177,21 @@ PLANTED = (
         URN | plus("theory_jax/ground/coin.py", "from theory_jax.first.urn import heads as h"),
         "lower floor",
     ),
-    planted(
-        house.missing_mirrors, "built, without a spec", {"shared_specs/ground/coin.py": None}, "shared_specs/ground/coin.py is"
+    *(
+        planted(house.missing_mirrors, f"half built, without {path}", {path: None}, f"ground/coin is half built: {path} is")
+        for path in HOUSE
+        if "coin.py" in path and "pictures" not in path
     ),
-    planted(house.missing_mirrors, "built, without theory", {"theory_jax/ground/coin.py": None}, "theory_jax/ground/coin.py is"),
-    planted(house.missing_mirrors, "built, without practice", {"practice_torch/ground/coin.py": None}, "practice_torch/ground/"),
-    planted(house.missing_mirrors, "planned, yet there", {"theory_jax/first/urn.py": THEORY}, "first/urn is planned"),
+    planted(
+        house.missing_mirrors,
+        "half built, with a derivation alone",
+        {"theory_jax/first/urn.py": THEORY},
+        "first/urn is half built: shared_specs/first/urn.py, practice_torch/first/urn.py, tests/first/mistakes_urn.py is",
+    ),
     planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
+    planted(
+        house.missing_mirrors, "mistakes of nothing", {"tests/ground/mistakes_die.py": "MISTAKES = (1,)"}, "ground/die is not a"
+    ),
     planted(house.missing_mirrors, "a family nobody knows", {"theory_jax/attic/coin.py": THEORY}, "theory_jax/attic is neither"),
     planted(
         house.unequal_signatures,
@@ -278,7 +285,18 @@ PLANTED = (
         plus("theory_jax/ground/coin.py", "def tails(x):\n    return x if isinstance(x, jax.core.Tracer) else -x"),
         "does not only check",
     ),
-    planted(house.stale_readme, "another title", {"README.md": f"{COUNT_BEGIN}1{COUNT_END}{BEGIN}\n\n{END}\n"}, "make readme"),
+    planted(
+        house.stale_syllabus_pages,
+        "another summary",
+        {"README.md": f"{COUNT_BEGIN}1{COUNT_END}{BEGIN}\n\n{END}\n"},
+        "README.md differs",
+    ),
+    planted(
+        house.stale_syllabus_pages,
+        "another title in the source",
+        {"theory_jax/ground/coin.py": THEORY.replace("Heads are", "Tails are")},
+        "docs/syllabus.md differs",
+    ),
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import diptych
 from practice_torch import command_line
+from shared_specs.syllabus_page import PAGE, anchor
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,9 +67,12 @@ def test_the_make_targets_of_the_readme_exist():
 
 
 def test_every_local_link_of_the_readme_leads_somewhere():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert len(links) > 20
-    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+    links = [link.partition("#")[::2] for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+    assert len(links) > 15
+    assert [path for path, _ in links if not (ROOT / path).exists()] == []
+    headings = re.findall(r"(?m)^## (.*)$", (ROOT / PAGE).read_text(encoding="utf-8"))
+    sections = [(path, section) for path, section in links if section]
+    assert sections == [(PAGE, anchor(heading)) for heading in headings]
 
 
 @pytest.mark.parametrize(

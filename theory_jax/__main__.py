@@ -77,7 +77,7 @@ def _list(command):
     topics = load().topics.values()
     if command.json:
         rows = [
-            {"topic": t.path, "title": t.title, "lectures": list(t.lectures), "state": "built" if _is_built(t) else "planned"}
+            {"topic": t.path, "title": t.title, "lectures": list(t.lectures), "state": "built" if t.built else "planned"}
             for t in topics
         ]
         print(json.dumps({"topics": rows}, indent=2))
@@ -93,7 +93,7 @@ def _list(command):
     table.add_column("title")
     table.add_column("", no_wrap=True)
     for topic in topics:
-        state = Text("built", style="green") if _is_built(topic) else Text("planned", style="dim")
+        state = Text("built", style="green") if topic.built else Text("planned", style="dim")
         table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
     console_of_the_page().print(table)
     return 0
@@ -106,7 +106,7 @@ def _run(command):
     if command.jobs < 0:
         raise UsageError(f"jobs is {command.jobs}; it must be 0 (one for each core) or more")
     asked = _asked(command)
-    # a topic that is being written has its file before the syllabus calls it built: whoever names it may run it
+    # the derivation of a topic that is being written may be there before its spec
     there = [topic for topic in asked if topic.built or _is_written(topic)]
     planned = [topic.path for topic in asked if topic not in there]
     if not there:
@@ -145,10 +145,6 @@ def _asked(command):
 
 def _is_written(topic):
     return (HERE / f"{topic.path}.py").is_file()
-
-
-def _is_built(topic):
-    return topic.built and _is_written(topic)
 
 
 if __name__ == "__main__":
