@@ -22,6 +22,8 @@ from zlib import crc32
 
 import numpy as np
 
+LOG_2, LOG_3 = 0.6931471805599453, 1.0986122886681098  # what many answers by hand are made of
+
 # ---------------------------------------------------------------------------------------------------- arrays
 
 

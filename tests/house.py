@@ -41,9 +41,13 @@ def files(root, wing):
 
 
 def topics(root, wing):
-    """The topics that have a file in the wing: family/topic."""
-    known = families(root)
-    return [path.with_suffix("").as_posix() for path in files(root, wing) if len(path.parts) == 2 and path.parts[0] in known]
+    """The topics that have a file in the wing: family/topic. family/_name.py holds what the family's topics share."""
+    return [path.with_suffix("").as_posix() for path in files(root, wing) if in_family(root, path) and path.name[0] != "_"]
+
+
+def in_family(root, path):
+    """Whether a file, as a path below its wing, is a topic of a family or a private module of one."""
+    return len(path.parts) == 2 and path.parts[0] in families(root)
 
 
 def imports(tree):
@@ -94,7 +98,7 @@ def wrong_imports(root):
         for path in files(root, wing):
             if path.name == "__main__.py":
                 continue
-            is_topic = len(path.parts) == 2 and path.parts[0] in families(root)
+            is_topic = in_family(root, path)
             for module, line in imports(parsed(root / wing / path)):
                 if reason := _refused(root, wing, path, is_topic, module):
                     yield f"{wing}/{path}:{line} imports {module}: {reason}"
@@ -113,7 +117,8 @@ def _refused(root, wing, path, is_topic, module):
         return "that is the other wing's language"
     if wing == "shared_specs":
         if is_topic:
-            return "" if module == "shared_specs.rows" or top == "numpy" else "a spec imports shared_specs.rows and numpy only"
+            own = ("shared_specs.rows", f"shared_specs.{path.parts[0]}._cases")
+            return "" if module in own or top == "numpy" else "a spec imports shared_specs.rows, its _cases and numpy only"
         lazily = path.parts[0] == "backends" or path.name == "reference.py"
         return "backends are imported in shared_specs/backends only" if top in BACKENDS | set(WINGS) and not lazily else ""
     if top == "shared_specs":

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, log_of, log_simplex, normal, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, concatenate, given, log_of, log_simplex, normal, zeros
 
-LOG_2 = 0.6931471805599453
 SOME = normal(7)
 REAL, FAKE = [2.0, -1.0, 0.5], [-0.5, 3.0, 1.5]
 # At least one of the two is wrong, so that the loss is of size 1 or more: a right answer's e^-40 is no one's business, and the

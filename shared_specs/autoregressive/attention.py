@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from shared_specs.autoregressive._cases import COIN_KEY, COIN_QUERY, COIN_VALUE, KEY, QUERY, SOFTMAX, VALUE
 from shared_specs.rows import (
+    LOG_3,
     Agree,
     Anchor,
     Cancels,
@@ -18,17 +20,10 @@ from shared_specs.rows import (
     zeros,
 )
 
-LOG_3, LOG_9 = 1.0986122886681098, 2.1972245773362196
-QUERY, KEY, VALUE = normal(2, 3, 4, 6), normal(2, 3, 5, 6), normal(2, 3, 5, 7)
 # Two of the five keys are hidden from everyone, the last one from the first query alone.
 MASK = np.array([[1, 0, 1, 0, 0], [1, 0, 1, 0, 1], [1, 0, 1, 0, 1], [0, 0, 1, 0, 0]], dtype=bool)
 CAUSAL_23 = np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)
 TOKENS = np.array([[1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]], dtype=bool)
-# One query over four keys of width 4: raw scores log 9, 0, 0, log 9 become log 3, 0, 0, log 3 with the scale 1/2.
-COIN_QUERY = [[[[LOG_9, 0.0, 0.0, 0.0], [0.0, LOG_9, 0.0, 0.0]]]]
-COIN_KEY = [[[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]]]
-# With one or two keys left the weights hardly move, and their gradient is a difference of two cotangents of order one.
-SOFTMAX = Cancels(1.0, "the softmax's derivative subtracts from every cotangent the mean of all")
 HEADS = dict(
     query_weight=normal(12, 6, scale=0.6), key_weight=normal(12, 5, scale=0.6), value_weight=normal(12, 5, scale=0.6),
     output_weight=normal(6, 12, scale=0.6),
@@ -93,7 +88,7 @@ SPEC = (
     Agree("scaled_dot_product_attention", "regular", given(query=QUERY, key=KEY, value=VALUE, mask=None)),
     Anchor(
         "scaled_dot_product_attention", "3 to 1 to 1 over 10, 20, 40",
-        given(query=COIN_QUERY, key=COIN_KEY, value=[[[[10.0, 1.0], [20.0, 0.0], [40.0, 0.0]]]], mask=None),
+        given(query=COIN_QUERY, key=COIN_KEY, value=COIN_VALUE, mask=None),
         gives=[[[[18.0, 0.6], [22.0, 0.2]]]], source="0.6 and 0.2 by hand",
         near_misses={"not scaled": [[[[150 / 11, 9 / 11], [230 / 11, 1 / 11]]]],
                      "sum for average": [[[[90.0, 3.0], [110.0, 1.0]]]]},

@@ -2,9 +2,24 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, begins_by_inputs, bits, given, integers, normal, uniform, zeros
+from shared_specs.autoregressive._cases import PADDED
+from shared_specs.rows import (
+    LOG_2,
+    LOG_3,
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_by_inputs,
+    bits,
+    given,
+    integers,
+    normal,
+    uniform,
+    zeros,
+)
 
-LOG_2, LOG_3 = 0.6931471805599453, 1.0986122886681098
 SOFTPLUS_1, SOFTPLUS_MINUS_1 = 1.3132616875182228, 0.31326168751822286  # mpmath, 17 digits
 STATES = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], dtype=np.float64)
 ORDER, DEGREES = np.array([2, 4, 1, 3]), (np.array([1, 3, 2, 2, 3]), np.array([2, 1, 3, 1, 2, 3]))
@@ -21,7 +36,6 @@ WEIGHTS, BIASES = (normal(5, 4), normal(6, 5), normal(4, 6)), (normal(5), normal
 CHAIN_ORDER, BEFORE = np.array([2, 3, 1]), np.array([2, 0, 2])
 KEEP, FLIP = 0.88079707797788243, 0.11920292202211757
 STEP = "a draw is a step function of the uniforms"
-PADDED = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 0]], dtype=bool)
 
 
 def chain(x):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from shared_specs.autoregressive._cases import softmax
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, log_of, normal, uniform, zeros
 
 INF, AFTER = np.inf, 1 - 1e-16  # the last float64 before 1; in float32 it is 1
@@ -16,12 +17,6 @@ GONE, JUMPS = "removed entries are -inf; the gradient has a law", "a draw is a s
 LAW = [0.15, 0.5, 0.3, 0.05]
 ORDER = np.array([4, 0, 5, 2, 1, 3])
 FIRST, SECOND = [2.0, -1.0, 3.0, 0.5], [-2.0, 4.0, -INF, 1.0]
-
-
-def softmax(logits):
-    """Probabilities of the last axis."""
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def kept(logits):

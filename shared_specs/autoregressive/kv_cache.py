@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from shared_specs.autoregressive._cases import SOFTMAX
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, zeros
 
 N, B, H, L, S, D, E, F, V = 2, 3, 2, 5, 4, 3, 6, 7, 8  # layers, batch, heads, rows, tokens, head width, width, inner, vocabulary
@@ -15,7 +16,6 @@ def block():
     return square | gains | offsets | perceptron | dict(down_bias=normal(E, scale=0.2))
 
 
-SOFTMAX = Cancels(1.0, "the softmax's derivative subtracts from every cotangent the mean of all")
 DECODER = dict(
     token_embedding=normal(V, E), position_embedding=normal(7, E), blocks=(block(), block()),
     final_norm_weight=normal(E, mean=1.0, scale=0.2), final_norm_bias=normal(E, scale=0.2),

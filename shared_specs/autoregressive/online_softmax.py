@@ -2,27 +2,21 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, full, given, log_of, normal, uniform, zeros
+from shared_specs.autoregressive._cases import COIN_KEY, COIN_QUERY, COIN_VALUE, KEY, QUERY, VALUE
+from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, concatenate, full, given, log_of, normal, uniform, zeros
 
 INF = np.inf
-LOG_2, LOG_3, LOG_4, LOG_5 = 0.6931471805599453, 1.0986122886681098, 1.3862943611198906, 1.6094379124341003
-LOG_9 = 2 * LOG_3
+LOG_4, LOG_5 = 2 * LOG_2, 1.6094379124341003
 # A state after some blocks, and the block that comes next.
 STATE = dict(maximum=normal(2, 3), normalizer=uniform(2, 3, low=1.0, high=4.0), accumulator=normal(2, 3, 5))
 START = dict(maximum=full(2, 3, value=-INF), normalizer=zeros(2, 3), accumulator=zeros(2, 3, 5))
 BLOCK = dict(scores=normal(2, 3, 4, scale=2.0), values=normal(2, 4, 5))
 EMPTY = dict(scores=full(2, 3, 4, value=-INF), values=normal(2, 4, 5))
-QUERY, KEY, VALUE = normal(2, 3, 4, 6), normal(2, 3, 5, 6), normal(2, 3, 5, 7)
 ATTENTION = dict(query=QUERY, key=KEY, value=VALUE)
 OUTPUT = dict(output=normal(2, 3, 4, 7), log_normalizer=normal(2, 3, 4, mean=2.0), upstream=normal(2, 3, 4, 7))
 # Width 1 needs no scale: the first query scores 500 and then 900, the second -500 and then -900.
 RISING = dict(query=[[[[1.0], [-1.0]]]], key=[[[[500.0], [900.0]]]], value=[[[[1.0, 2.0], [3.0, -1.0]]]])
-# Two queries over three keys of width 4: raw scores log 9, 0, 0 and 0, log 9, 0 become log 3, 0, 0 and 0, log 3, 0.
-COIN = dict(
-    query=[[[[LOG_9, 0.0, 0.0, 0.0], [0.0, LOG_9, 0.0, 0.0]]]],
-    key=[[[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]]],
-    value=[[[[10.0, 1.0], [20.0, 0.0], [40.0, 0.0]]]],
-)
+COIN = dict(query=COIN_QUERY, key=COIN_KEY, value=COIN_VALUE)
 # One query, two keys of equal scores, values 1 and 3: P is 1/2 and 1/2, dP is 1 and 3, D is 2.
 EVEN = dict(
     query=[[[[2.0, 0.0, 0.0, 0.0]]]], key=[[[[0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]]], value=[[[[1.0], [3.0]]]],

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, log_of, normal, zeros
+from shared_specs.autoregressive._cases import PADDED, softmax
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, integers, log_of, normal, zeros
 
-LOG_4 = 1.3862943611198906
+LOG_4 = 2 * LOG_2
 INDICES = "tokens are moved, nothing is computed"
 TARGETS, LOGITS = integers(3, 5, high=4), normal(3, 5, 4, scale=2.0)
 # Padding at the end, a full row, padding in front, a hole.
 RAGGED = np.array([[1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1], [1, 1, 0, 1, 1, 0]], dtype=bool)
-MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 0]], dtype=bool)
 EVERY = np.tile(np.arange(4)[:, None], (1, 3))  # each token of four as the target of three steps
 # 3 : 1 : 1 : 1 and the like; the last step of the first row is masked.
 ODDS = log_of([[[3, 1, 1, 1], [1, 5, 2, 1], [1, 1, 1, 1]], [[2, 4, 2, 1], [1, 1, 1, 5], [1, 2, 1, 1]]])
@@ -20,11 +20,6 @@ HIDDEN = [[[1.0, 0.0, 2.0, -1.0], [0.0, 1.0, 0.0, 3.0], [2.0, 2.0, -1.0, 0.0]],
 EMBEDDING = [[1.0, 2.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [2.0, 0.0, 0.0, 1.0], [0.0, 0.0, 3.0, -1.0], [1.0, 1.0, 1.0, 1.0]]
 SCORES = np.array([[[1.0, 2.0, 1.0, 7.0, 2.0], [2.0, 1.0, 3.0, -3.0, 4.0], [6.0, 1.0, 4.0, -3.0, 3.0]],
                    [[0.0, 1.0, 1.0, 2.0, 2.0], [-1.0, -1.0, 4.0, -2.0, 2.0], [3.0, 0.0, 7.0, -1.0, 4.0]]])  # fmt: skip
-
-
-def softmax(logits):
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
 
 
 def smoothed(targets, share):
@@ -66,7 +61,7 @@ SPEC = (
     Rejects("next_token_pairs", "a mask of the pairs", given(tokens=[[1, 2, 3]], mask=np.ones((1, 2), dtype=bool)),
             blames="mask"),
     # Tokens.
-    Agree("token_cross_entropy", "regular", given(targets=TARGETS, logits=LOGITS, mask=MASK, label_smoothing=0.1)),
+    Agree("token_cross_entropy", "regular", given(targets=TARGETS, logits=LOGITS, mask=PADDED, label_smoothing=0.1)),
     Agree("token_cross_entropy", "no mask, no smoothing", given(targets=TARGETS, logits=LOGITS, mask=None)),
     Agree("token_cross_entropy", "nothing but smoothing",
           given(targets=TARGETS, logits=LOGITS, mask=None, label_smoothing=1.0)),
@@ -121,15 +116,15 @@ SPEC = (
     ),
     Law.equal(
         "the gradient is prediction minus target", given(targets=TARGETS, logits=LOGITS),
-        left=lambda f, targets, logits: f.gradient("token_cross_entropy", targets, logits, MASK, label_smoothing=0.3, wrt=1),
-        right=lambda f, targets, logits: MASK[..., None] * (softmax(logits) - smoothed(targets, 0.3)),
+        left=lambda f, targets, logits: f.gradient("token_cross_entropy", targets, logits, PADDED, label_smoothing=0.3, wrt=1),
+        right=lambda f, targets, logits: PADDED[..., None] * (softmax(logits) - smoothed(targets, 0.3)),
     ),
     Law.equal(
         "a constant added to a step's logits changes nothing",
         given(targets=TARGETS, logits=LOGITS, shift=normal(3, 5, scale=3.0)),
         left=lambda f, targets, logits, shift: f.token_cross_entropy(
-            targets, logits + shift[..., None], MASK, label_smoothing=0.3),
-        right=lambda f, targets, logits, shift: f.token_cross_entropy(targets, logits, MASK, label_smoothing=0.3),
+            targets, logits + shift[..., None], PADDED, label_smoothing=0.3),
+        right=lambda f, targets, logits, shift: f.token_cross_entropy(targets, logits, PADDED, label_smoothing=0.3),
     ),
     Law.normalized(
         "the targets' probabilities sum to one", given(logits=normal(3, 4)),
@@ -161,7 +156,7 @@ SPEC = (
     Rejects("token_cross_entropy", "smoothing in percent",
             given(targets=[[0, 1]], logits=zeros(1, 2, 4), mask=None, label_smoothing=10.0), blames="label_smoothing"),
     # The corpus.
-    Agree("corpus_cross_entropy", "regular", given(losses=normal(3, 5), mask=MASK), smallest_batch=1),
+    Agree("corpus_cross_entropy", "regular", given(losses=normal(3, 5), mask=PADDED), smallest_batch=1),
     Agree("corpus_cross_entropy", "one token",
           given(losses=normal(3, 5), mask=np.arange(15).reshape(3, 5) == 7)),
     Agree("corpus_cross_entropy", "padding is not a number",
@@ -181,12 +176,12 @@ SPEC = (
     ),
     Law.equal(
         "how tokens are spread over rows does not matter", given(losses=normal(3, 5)),
-        left=lambda f, losses: f.corpus_cross_entropy(losses, MASK),
-        right=lambda f, losses: f.corpus_cross_entropy(losses.reshape(5, 3), MASK.reshape(5, 3)),
+        left=lambda f, losses: f.corpus_cross_entropy(losses, PADDED),
+        right=lambda f, losses: f.corpus_cross_entropy(losses.reshape(5, 3), PADDED.reshape(5, 3)),
     ),
     Law.equal(
         "a uniform model has a loss of ln V", given(targets=TARGETS),
-        left=lambda f, targets: f.corpus_cross_entropy(f.token_cross_entropy(targets, np.full((3, 5, 4), 2.0), MASK), MASK),
+        left=lambda f, targets: f.corpus_cross_entropy(f.token_cross_entropy(targets, np.full((3, 5, 4), 2.0), PADDED), PADDED),
         right=LOG_4,
     ),
     Rejects("corpus_cross_entropy", "no example", given(losses=zeros(0, 3), mask=np.ones((0, 3), dtype=bool)), blames="mask"),

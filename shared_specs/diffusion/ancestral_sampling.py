@@ -2,48 +2,30 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    COSINE,
+    HO,
+    NO_PART,
+    ONE,
+    SCHEDULE,
+    TIMES,
+    TO_NOISE,
+    at,
+    bent,
+    column,
+    line,
+    rejects_schedules,
+)
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate, given, normal, uniform, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-COSINE = np.array([1.0, 0.84701216, 0.49384359, 0.1442721, 0.0001442721])  # T = 4, the last step clipped to 0.999
 RATIOS = [1.0, 0.64, 0.16]  # betas of 0.36 and 0.75; variances 1 - a of 0.36 and 0.84; beta~_2 is 9/28
-ONE = [1.0, 0.3]  # T = 1
-LONG = np.append(1.0, np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))[::20]  # 50 strides of 20 over Ho's thousand steps
 XT, PREDICTED, NOISE = normal(5, 3), normal(5, 3), normal(5, 3)
-# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
-TIMES, FROM_ONE, ALL = np.array([2, 6, 3, 2, 5]), np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
-NO_PART = "the first entry of the schedule is 1 by definition"
+LONG = HO[::20]  # 50 strides of 20
+FROM_ONE, ALL = np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
 DATA = ("x_t", "noise_pred", "noise")
 PAIR = {"x_t": zeros(2, 3), "noise_pred": zeros(2, 3), "noise": zeros(2, 3), "t": np.array([1, 2]), "alpha_bar": SCHEDULE}
 CHAIN = {"x_T": zeros(2, 3), "noises": zeros(6, 2, 3)}
 FAR = [[0.5, -4.0, 2.0, -1.0, 3.0], [0.25, -0.5, 0.75, -0.1, 0.2], [-8.0, 1.0, 2.0, -3.0, 0.5]]  # of magnitude 4, 0.75 and 8
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.9, 0.8, 0.5, 0.3, 0.2],
-    "signal comes back": [1.0, 0.5, 0.7, 0.4, 0.3, 0.2, 0.1],
-    "a schedule for each example": [[1.0, 0.5, 0.2], [1.0, 0.5, 0.2]],
-}
-
-
-def at(x, t):
-    """The level of every example with the dtype of x and its number of axes."""
-    return x * 0 + t.reshape((-1,) + (1,) * (x.ndim - 1))
-
-
-def line(x, t):
-    """A network that predicts x/2 + t/8."""
-    return x / 2 + at(x, t) / 8
-
-
-def bent(x, t):
-    """A network that is no straight line."""
-    return 0.9 * x / (1 + x * x / 10) - at(x, t) / 40
-
-
-def column(values):
-    """A number for each example, beside the entries of each."""
-    return values[:, None]
 
 
 def noised_variances(t, c):
@@ -146,8 +128,7 @@ SPEC = (
     Rejects("ddpm_step", "after the last step", given(**PAIR | {"t": np.array([1, 7])}), blames="t "),
     Rejects("ddpm_step", "times that are not integers", given(**PAIR | {"t": np.array([1.0, 2.0])}), blames="t "),
     Rejects("ddpm_step", "a time too few", given(**PAIR | {"t": np.array([1])}), blames="t "),
-    *(Rejects("ddpm_step", case, given(**PAIR | {"alpha_bar": schedule}), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("ddpm_step", PAIR),
     Rejects("ddpm_step", "no signal left", given(**PAIR | {"t": np.array([2, 4]), "alpha_bar": TO_NOISE}), blames="alpha_bar"),
     Rejects("ddpm_step", "no signal left, clipped",
             given(**PAIR | {"t": np.array([2, 4]), "alpha_bar": TO_NOISE}, clip=1.0), blames="alpha_bar"),
@@ -205,8 +186,7 @@ SPEC = (
                                                               alpha_bar=SCHEDULE), blames="noises"),
     Rejects("ddpm_sample", "batch first", given(**CHAIN | {"noises": zeros(2, 6, 3)}, denoise_fn=line, alpha_bar=SCHEDULE),
             blames="noises"),
-    *(Rejects("ddpm_sample", case, given(**CHAIN, denoise_fn=line, alpha_bar=schedule), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("ddpm_sample", CHAIN | {"denoise_fn": line}),
     Rejects("ddpm_sample", "no signal left",
             given(**CHAIN | {"noises": zeros(4, 2, 3)}, denoise_fn=line, alpha_bar=TO_NOISE), blames="alpha_bar"),
     Rejects("ddpm_sample", "a third variance", given(**CHAIN, denoise_fn=line, alpha_bar=SCHEDULE, variance="medium"),
@@ -235,8 +215,7 @@ SPEC = (
     Rejects("respaced_alpha_bar", "after the last level", given(alpha_bar=SCHEDULE, timesteps=[3, 7]), blames="timesteps"),
     Rejects("respaced_alpha_bar", "not integers", given(alpha_bar=SCHEDULE, timesteps=[3.0, 6.0]), blames="timesteps"),
     Rejects("respaced_alpha_bar", "no levels", given(alpha_bar=SCHEDULE, timesteps=np.zeros(0, int)), blames="timesteps"),
-    *(Rejects("respaced_alpha_bar", case, given(alpha_bar=schedule, timesteps=[1, 2]), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("respaced_alpha_bar", {"alpha_bar": SCHEDULE, "timesteps": [1, 2]}),
     # Predictions scaled back into their range.
     Agree("dynamic_threshold", "regular", given(x0_pred=normal(5, 3, scale=3.0), quantile=0.8, minimum=1.0)),
     Agree("dynamic_threshold", "images, as they come",
@@ -317,6 +296,5 @@ SPEC = (
             blames="variance_data"),
     Rejects("gaussian_sampling_variance", "a third variance",
             given(variance_data=[0.5, 0.1], alpha_bar=SCHEDULE, variance="medium"), blames="variance "),
-    *(Rejects("gaussian_sampling_variance", case, given(variance_data=[0.5, 0.1], alpha_bar=schedule), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("gaussian_sampling_variance", {"variance_data": [0.5, 0.1]}),
 )  # fmt: skip

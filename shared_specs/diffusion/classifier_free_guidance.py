@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import IMAGES, PIXELS, X, Y
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, integers, normal, uniform, zeros
 
-X, Y = normal(5, 3), normal(5, 3)
-IMAGES, PIXELS = normal(2, 3, 4, 5), normal(2, 3, 4, 5)
 C, U = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0]], [[0.5, 1.0], [-1.0, 2.0], [2.0, -1.0]]
 PARTS = [[[0.5, 1.0], [-1.0, 2.0]], [[2.0, 0.0], [3.0, 1.5]], [[1.0, -2.0], [0.0, 0.0]]]
 GUIDED, CONDITIONAL = [[1.0, 3.0, 5.0, 7.0], [2.0, -2.0, 2.0, -2.0]], [[0.0, 1.0, 2.0, 3.0], [5.0, -1.0, 5.0, -1.0]]

@@ -2,6 +2,24 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BAD_TIMES,
+    FOUR,
+    IMAGES,
+    LEVELS,
+    NO_STEP,
+    ONE,
+    OTHER,
+    PIXELS,
+    SCHEDULE,
+    TO_NOISE,
+    TOO_FEW,
+    X,
+    Y,
+    column,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import (
     Agree,
     Anchor,
@@ -19,47 +37,19 @@ from shared_specs.rows import (
     zeros,
 )
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-ONE = [1.0, 0.3]  # T = 1
-X, Y = normal(5, 3), normal(5, 3)
 TIMES = np.array([2, 6, 3, 1, 5])
-IMAGES, PIXELS = normal(2, 3, 4, 5), normal(2, 3, 4, 5)
-# Roots without fractions: the noise 0.6, 0.8, 1.
-LEVELS = [1.0, 0.64, 0.36, 0.0]
-FOUR, OTHER = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0], [4.0, -1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5], [-2.0, 3.0]]
 # Four classes in three dimensions.
 MIXTURE = {"means": normal(4, 3), "log_vars": normal(4, scale=0.5), "log_weights": log_simplex(4)}
 LABELS = np.array([0, 2, 1, 2, 3])
 END = Cancels(5.0, "without signal all classes have the same slope in x_t, of this size, and the softmax takes their difference")
 CERTAIN = Cancels(1.0, "of a class that is nearly certain: the logarithm of a sum that rounds to nearly this")
-BAD_TIMES = {
-    "after the last step": [1, 7],
-    "at the data themselves": [0, 2],
-    "times that are not integers": [1.0, 2.0],
-    "a time too few": [1],
-    "a time for every entry": [[1, 2, 3], [1, 2, 3]],
-}
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.5],
-    "less than nothing": [1.0, 0.5, -0.1],
-    "signal comes back": [1.0, 0.5, 0.7],
-    "one entry": [1.0],
-}
 
 
 def rejects(function, **arrays):
     """The refusals that both functions of time share: times that are none, schedules that are none."""
     good = arrays | {"t": np.array([1, 2]), "alpha_bar": SCHEDULE}
-    for case, t in BAD_TIMES.items():
-        yield Rejects(function, case, given(**good | {"t": np.array(t)}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
-
-
-def column(values, t):
-    return np.asarray(values)[t][:, None]
+    yield from rejects_times(function, good, BAD_TIMES | NO_STEP | TOO_FEW)
+    yield from rejects_schedules(function, good)
 
 
 def class_scores(x, means, log_vars, log_weights):
@@ -285,9 +275,9 @@ SPEC = (
               right=lambda f, noise, gradient: f.guided_noise(noise, gradient, TIMES, SCHEDULE, scale=2.25)),
     Law.equal("at scale 1 it makes the class's score of the mixture's", given(x=X, **MIXTURE),
               left=lambda f, x, means, log_vars, log_weights: -f.guided_noise(
-                  -np.sqrt(column(1 - SCHEDULE, TIMES)) * np.einsum("bk,bkd->bd", *class_scores(x, means, log_vars, log_weights)),
+                  -np.sqrt(column(1 - SCHEDULE[TIMES])) * np.einsum("bk,bkd->bd", *class_scores(x, means, log_vars, log_weights)),
                   f.jacobian("class_log_probs", x, TIMES, means, log_vars, log_weights, SCHEDULE)[
-                      np.arange(5), LABELS, np.arange(5)], TIMES, SCHEDULE, scale=1.0) / np.sqrt(column(1 - SCHEDULE, TIMES)),
+                      np.arange(5), LABELS, np.arange(5)], TIMES, SCHEDULE, scale=1.0) / np.sqrt(column(1 - SCHEDULE[TIMES])),
               right=lambda f, x, means, log_vars, log_weights: class_scores(
                   x, means, log_vars, log_weights)[1][np.arange(5), LABELS]),
     Rejects("guided_noise", "gradient has another shape",

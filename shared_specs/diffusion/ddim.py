@@ -2,13 +2,9 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import COSINE, ONE, SCHEDULE, SQUARES, TO_NOISE, column, rejects_schedules
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-COSINE = np.array([1.0, 0.84701216, 0.49384359, 0.1442721, 0.0001442721])  # T = 4, the last step clipped to 0.999
-SQUARES = [1.0, 0.64, 0.36, 0.04]  # roots 0.8, 0.6 and 0.2
-ONE = [1.0, 0.3]  # T = 1
 X0, XT, NOISE = normal(5, 3), normal(5, 3), normal(5, 3)
 T, S = np.array([2, 6, 3, 6, 5]), np.array([1, 2, 1, 5, 3])  # some of them strides
 TO_DATA = np.array([0, 2, 0, 5, 0])
@@ -37,20 +33,9 @@ def rejects(function, *arrays, **options):
     }
     for case, (name, value) in changes.items():
         yield Rejects(function, case, given(**good | {name: value}), blames=f"{name} ")
-    for case, schedule in {
-        "T entries: no 1 for the data": SCHEDULE[1:],
-        "more than everything": [1.0, 1.5, 0.9, 0.5, 0.2],
-        "signal comes back": [1.0, 0.5, 0.7, 0.4, 0.3],
-        "a schedule for each example": [[1.0, 0.5, 0.2], [1.0, 0.5, 0.2]],
-    }.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
+    yield from rejects_schedules(function, good)
     yield Rejects(function, "noise taken away", given(**good | {"eta": -0.5}), blames="eta")
     yield Rejects(function, "more noise than there is", given(**good | {"eta": 2.0}), blames="eta")
-
-
-def column(values):
-    """A number for each example, beside the entries of each."""
-    return values[:, None]
 
 
 def cosines(h):

@@ -2,13 +2,9 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import HO, ONE, SCHEDULE, SQUARES, TO_NOISE, at, bent, column, line, rejects_schedules, tripled
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate, given, normal, uniform, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-SQUARES = [1.0, 0.64, 0.36, 0.04]  # roots 0.8, 0.6 and 0.2
-ONE = [1.0, 0.3]  # T = 1
-HO = np.append(1.0, np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))
 STRIDES = np.arange(1000, 0, -20)  # 50 of Ho's levels
 PATH, ALL = np.array([6, 4, 3, 1]), np.arange(6, 0, -1)
 WEIGHT = uniform(5, low=0.0, high=1.0)
@@ -21,33 +17,7 @@ BAD_PATHS = {
     "levels that are not integers": [6.0, 4.0, 3.0, 1.0],
     "a path for each example": [[6, 4], [3, 1]],
 }
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.9, 0.8, 0.5, 0.3, 0.2],
-    "signal comes back": [1.0, 0.5, 0.7, 0.4, 0.3, 0.2, 0.1],
-    "a schedule for each example": [[1.0, 0.5, 0.2], [1.0, 0.5, 0.2]],
-}
 DOWN = {"x_T": zeros(2, 3), "noises": zeros(4, 2, 3), "timesteps": PATH}
-
-
-def at(x, t):
-    """The level of every example with the dtype of x and its number of axes."""
-    return x * 0 + t.reshape((-1,) + (1,) * (x.ndim - 1))
-
-
-def line(x, t):
-    """A network that predicts x/2 + t/8."""
-    return x / 2 + at(x, t) / 8
-
-
-def tripled(x, t):
-    """A network that predicts 3t: t is multiplied before it meets a floating-point number."""
-    return 0 * x + at(x, 3 * t)
-
-
-def bent(x, t):
-    """A network that is no straight line."""
-    return 0.9 * x / (1 + x * x / 10) - at(x, t) / 40
 
 
 def slow(x, t):
@@ -75,11 +45,6 @@ def quadratic(top):
 def path(h, top):
     """1/h levels, evenly spaced, from the top."""
     return np.arange(top, 0, -round(top * h))
-
-
-def column(values):
-    """A number for each example, beside the entries of each."""
-    return values[:, None]
 
 
 def length(x):
@@ -194,8 +159,7 @@ SPEC = (
                                                             alpha_bar=SCHEDULE), blames="noises"),
     Rejects("ddim_sample", "batch first", given(**DOWN | {"noises": zeros(2, 4, 3)}, denoise_fn=line, alpha_bar=SCHEDULE),
             blames="noises"),
-    *(Rejects("ddim_sample", case, given(**DOWN, denoise_fn=line, alpha_bar=schedule), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("ddim_sample", DOWN | {"denoise_fn": line}),
     Rejects("ddim_sample", "no signal left", given(**DOWN | {"timesteps": np.array([4, 3, 2, 1])}, denoise_fn=line,
                                                    alpha_bar=TO_NOISE), blames="alpha_bar"),
     Rejects("ddim_sample", "noise taken away", given(**DOWN, denoise_fn=line, alpha_bar=SCHEDULE, eta=-0.1), blames="eta"),
@@ -240,8 +204,7 @@ SPEC = (
               blames="timesteps") for case, levels in BAD_PATHS.items()),
     Rejects("ddim_invert", "no levels", given(x0=zeros(2, 3), timesteps=np.zeros(0, int), denoise_fn=line, alpha_bar=SCHEDULE),
             blames="timesteps"),
-    *(Rejects("ddim_invert", case, given(x0=zeros(2, 3), timesteps=PATH, denoise_fn=line, alpha_bar=schedule), blames="alpha_bar")
-      for case, schedule in BAD_SCHEDULES.items()),
+    *rejects_schedules("ddim_invert", {"x0": zeros(2, 3), "timesteps": PATH, "denoise_fn": line}),
     Rejects("ddim_invert", "to where no signal is left", given(x0=zeros(2, 3), timesteps=[4, 2], denoise_fn=line,
                                                                alpha_bar=TO_NOISE), blames="alpha_bar"),
     # Between two noises.

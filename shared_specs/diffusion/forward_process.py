@@ -2,45 +2,38 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BAD_TIMES,
+    FOUR,
+    IMAGES,
+    LEVELS,
+    NO_STEP,
+    ONE,
+    OTHER,
+    PIXELS,
+    SCHEDULE,
+    TIMES,
+    TO_NOISE,
+    TOO_FEW,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, log_of, normal, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-ONE = [1.0, 0.3]  # T = 1
 X, NOISE = normal(5, 3), normal(5, 3)
-# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
-TIMES, BEFORE, FROM_ONE = np.array([2, 6, 3, 2, 5]), np.array([1, 2, 1, 1, 4]), np.array([1, 4, 3, 2, 6])
+BEFORE, FROM_ONE = np.array([1, 2, 1, 1, 4]), np.array([1, 4, 3, 2, 6])
 ENDS = np.array([0, 4, 2, 4, 0])  # the data itself and pure noise in one batch
-IMAGES, PIXELS, AUDIO, WAVES = normal(2, 3, 4, 5), normal(2, 3, 4, 5), normal(3, 2, 7), normal(3, 2, 7)
-# Roots without fractions: of the levels 0.8, 0.6, 0 (noise 0.6, 0.8, 1), and of the ratios of the steps 0.8, 0.6, 0.
-LEVELS, RATIOS = [1.0, 0.64, 0.36, 0.0], [1.0, 0.64, 0.2304, 0.0]
-FOUR, DRAWN = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0], [4.0, -1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5], [-2.0, 3.0]]
-BAD_TIMES = {
-    "after the last step": [1, 7],
-    "before the data": [1, -1],
-    "times that are not integers": [1.0, 2.0],
-    "a time too few": [1],
-    "a time for every entry": [[1, 2, 3], [1, 2, 3]],
-}
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.5],
-    "less than nothing": [1.0, 0.5, -0.1],
-    "signal comes back": [1.0, 0.5, 0.7],
-    "one entry": [1.0],
-    "a schedule for each example": [[1.0, 0.5], [1.0, 0.5]],
-}
+AUDIO, WAVES = normal(3, 2, 7), normal(3, 2, 7)
+RATIOS = [1.0, 0.64, 0.2304, 0.0]  # roots of the ratios of the steps: 0.8, 0.6, 0
 
 
-def rejects(function, arrays, times, bad_times=BAD_TIMES):
+def rejects(function, arrays, times, bad_times=BAD_TIMES | TOO_FEW):
     """The refusals that all functions share: other shapes, times that are none, schedules that are none."""
     good = dict.fromkeys(arrays, zeros(2, 3)) | {name: np.array(t) for name, t in times.items()} | {"alpha_bar": SCHEDULE}
     for name in arrays[1:]:
         yield Rejects(function, f"{name} has another shape", given(**good | {name: zeros(2, 4)}), blames=name)
-    for case, t in bad_times.items():
-        yield Rejects(function, case, given(**good | {"t": np.array(t)}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
+    yield from rejects_times(function, good, bad_times)
+    yield from rejects_schedules(function, good)
 
 
 def variances(function, *times):
@@ -60,7 +53,7 @@ SPEC = (
     Agree("forward_step", "the last step leaves noise", given(x_prev=X, t=[1, 4, 2, 4, 3], noise=NOISE, alpha_bar=TO_NOISE),
           differentiate=("x_prev", "noise")),
     Anchor(
-        "forward_step", "roots of 0.8, 0.6 and 0", given(x_prev=FOUR, t=[1, 2, 3, 2], noise=DRAWN, alpha_bar=RATIOS),
+        "forward_step", "roots of 0.8, 0.6 and 0", given(x_prev=FOUR, t=[1, 2, 3, 2], noise=OTHER, alpha_bar=RATIOS),
         gives=[[1.1, -1.0], [1.0, 1.9], [1.5, -0.5], [0.8, 1.8]], source="by hand",
         near_misses={
             "a jump from the data": [[1.1, -1.0], [0.5627315120215476, 1.9945369759569047], [1.5, -0.5],
@@ -75,7 +68,7 @@ SPEC = (
     Law.equal("two steps are a jump over two", given(x=X, t=[2, 6, 3, 2, 5]),
               left=lambda f, x, t: f.forward_step(f.forward_step(x, t - 1, 0 * x, SCHEDULE), t, 0 * x, SCHEDULE),
               right=lambda f, x, t: f.forward_from(x, t - 2, t, 0 * x, SCHEDULE)),
-    *rejects("forward_step", ("x_prev", "noise"), {"t": [1, 2]}, BAD_TIMES | {"no step leads to the data": [0, 2]}),
+    *rejects("forward_step", ("x_prev", "noise"), {"t": [1, 2]}, BAD_TIMES | NO_STEP | TOO_FEW),
     # From the data.
     Agree("forward_sample", "regular", given(x0=X, t=TIMES, noise=NOISE, alpha_bar=SCHEDULE)),
     Agree("forward_sample", "images", given(x0=IMAGES, t=[3, 2], noise=PIXELS, alpha_bar=SCHEDULE)),
@@ -89,7 +82,7 @@ SPEC = (
     Agree("forward_sample", "the data itself asks nothing of the schedule",
           given(x0=X, t=[0, 6, 3, 0, 5], noise=NOISE, alpha_bar=SCHEDULE)),
     Anchor(
-        "forward_sample", "roots of 1, 0.8, 0.6 and 0", given(x0=FOUR, t=[0, 1, 2, 3], noise=DRAWN, alpha_bar=LEVELS),
+        "forward_sample", "roots of 1, 0.8, 0.6 and 0", given(x0=FOUR, t=[0, 1, 2, 3], noise=OTHER, alpha_bar=LEVELS),
         gives=[[1.0, -2.0], [1.8, 1.6], [2.4, 0.2], [-2.0, 3.0]], source="by hand",
         near_misses={
             "the level before": [[1.0, -2.0], [3.0, 0.5], [2.5, 0.5], [0.8, 1.8]],
@@ -130,7 +123,7 @@ SPEC = (
           differentiate=("x_s", "noise")),
     Anchor(
         "forward_from", "ratios of 0.36, 0.64 and 1",
-        given(x_s=FOUR, s=[1, 0, 2, 3], t=[2, 1, 2, 3], noise=DRAWN, alpha_bar=RATIOS),
+        given(x_s=FOUR, s=[1, 0, 2, 3], t=[2, 1, 2, 3], noise=OTHER, alpha_bar=RATIOS),
         gives=[[1.0, -0.4], [1.8, 1.6], [2.0, 1.0], [4.0, -1.0]], source="by hand",
         near_misses={
             "from the data": [[0.9186342439892261, -0.0827315120215476], [1.8, 1.6], [2.275902731967679, 0.0413657560107738],

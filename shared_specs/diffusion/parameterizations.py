@@ -2,34 +2,30 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BAD_TIMES,
+    EARLY,
+    FOUR,
+    IMAGES,
+    LEVELS,
+    NO_STEP,
+    ONE,
+    OTHER,
+    PIXELS,
+    SCHEDULE,
+    TIMES,
+    TO_NOISE,
+    TOO_FEW,
+    X,
+    Y,
+    column,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, uniform, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-EARLY = 1 - np.array([0, 1, 2, 3, 4, 5, 6]) / 8e4  # hardly any noise yet
-ONE = [1.0, 0.3]  # T = 1
 KINDS = ("noise", "x0", "velocity", "score", "mean")
-X, Y = normal(5, 3), normal(5, 3)
-# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
-TIMES, FROM_ONE, ENDS = np.array([2, 6, 3, 2, 5]), np.array([1, 4, 3, 2, 6]), np.array([1, 4, 2, 4, 3])
-IMAGES, PIXELS = normal(2, 3, 4, 5), normal(2, 3, 4, 5)
-# Roots without fractions: the signal 0.8, 0.6, 0 and the noise 0.6, 0.8, 1; and the ratios of the steps 0.8, 0.75.
-LEVELS = [1.0, 0.64, 0.36, 0.0]
-FOUR, OTHER = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0], [4.0, -1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5], [-2.0, 3.0]]
-BAD_TIMES = {
-    "after the last step": [1, 7],
-    "at the data themselves": [0, 2],
-    "times that are not integers": [1.0, 2.0],
-    "a time too few": [1],
-    "a time for every entry": [[1, 2, 3], [1, 2, 3]],
-}
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.5],
-    "less than nothing": [1.0, 0.5, -0.1],
-    "signal comes back": [1.0, 0.5, 0.7],
-    "one entry": [1.0],
-}
+FROM_ONE, ENDS = np.array([1, 4, 3, 2, 6]), np.array([1, 4, 2, 4, 3])
 
 
 def agrees(function, first, second):
@@ -40,16 +36,14 @@ def agrees(function, first, second):
                 given(**{first: normal(1), second: normal(1)}, t=[1], alpha_bar=ONE))
 
 
-def rejects(function, first=None, second=None, times=BAD_TIMES, **words):
+def rejects(function, first=None, second=None, times=BAD_TIMES | NO_STEP | TOO_FEW, **words):
     """The refusals that all functions share: other shapes, times that are none, schedules that are none."""
     arrays = {name: zeros(2, 3) for name in (first, second) if name}
     good = arrays | {"t": np.array([1, 2]), "alpha_bar": SCHEDULE} | words
     if second:
         yield Rejects(function, f"{second} has another shape", given(**good | {second: zeros(2, 4)}), blames=second)
-    for case, t in times.items():
-        yield Rejects(function, case, given(**good | {"t": np.array(t)}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
+    yield from rejects_times(function, good, times)
+    yield from rejects_schedules(function, good)
 
 
 def pair(source, target, **arrays):
@@ -57,13 +51,9 @@ def pair(source, target, **arrays):
     return given(**{"prediction": X, "x_t": Y, "t": TIMES, "alpha_bar": SCHEDULE} | arrays, source=source, target=target)
 
 
-def column(values, t):
-    return np.asarray(values)[t][:, None]
-
-
 def by_definition(x0, noise, t):
     """x_t and, stacked, the five kinds: formulas in data and noise alone, so that no conversion is involved."""
-    a, before = column(SCHEDULE, t), column(SCHEDULE, t - 1)
+    a, before = column(SCHEDULE[t]), column(SCHEDULE[t - 1])
     x_t = np.sqrt(a) * x0 + np.sqrt(1 - a) * noise
     beta = 1 - a / before
     kinds = [noise, x0, np.sqrt(a) * noise - np.sqrt(1 - a) * x0, -noise / np.sqrt(1 - a),
@@ -116,8 +106,8 @@ SPEC = (
         },
     ),
     Law.equal("noise re-derived from clipped data still explains x_t", given(x_t=X, x0=Y, t=FROM_ONE),
-              left=lambda f, x_t, x0, t: column(SCHEDULE, t) ** 0.5 * np.clip(x0, -0.5, 0.5)
-              + column(1 - SCHEDULE, t) ** 0.5 * f.noise_from_x0(x_t, np.clip(x0, -0.5, 0.5), t, SCHEDULE),
+              left=lambda f, x_t, x0, t: column(SCHEDULE[t]) ** 0.5 * np.clip(x0, -0.5, 0.5)
+              + column(1 - SCHEDULE[t]) ** 0.5 * f.noise_from_x0(x_t, np.clip(x0, -0.5, 0.5), t, SCHEDULE),
               right=lambda f, x_t, x0, t: x_t),
     *rejects("noise_from_x0", "x_t", "x0"),
     # The velocity.
@@ -140,11 +130,11 @@ SPEC = (
               value=lambda f, h, x0, noise, t: [
                   (np.cos(angle + h) - np.cos(angle - h)) / (2 * h) * x0
                   + (np.sin(angle + h) - np.sin(angle - h)) / (2 * h) * noise
-                  for angle in [np.arccos(np.sqrt(column(SCHEDULE, t)))]][0],
+                  for angle in [np.arccos(np.sqrt(column(SCHEDULE[t])))]][0],
               at=(0.2, 0.1, 0.05), limit=lambda f, x0, noise, t: f.velocity(x0, noise, t, SCHEDULE), order=2),
     Law.equal("a rotation keeps lengths", given(x0=X, noise=Y, t=FROM_ONE),
               left=lambda f, x0, noise, t: f.velocity(x0, noise, t, SCHEDULE) ** 2
-              + (column(SCHEDULE, t) ** 0.5 * x0 + column(1 - SCHEDULE, t) ** 0.5 * noise) ** 2,
+              + (column(SCHEDULE[t]) ** 0.5 * x0 + column(1 - SCHEDULE[t]) ** 0.5 * noise) ** 2,
               right=lambda f, x0, noise, t: x0**2 + noise**2),
     *rejects("velocity", "x0", "noise"),
     # Data and noise from the velocity.
@@ -267,8 +257,9 @@ SPEC = (
               * np.ones((5, 3))),
     Law.equal("the bound pays for the fall of the signal-to-noise ratio", given(x=X, y=Y, z=normal(5, 3), t=TIMES),
               left=lambda f, x, y, z, t: ((converted(f, "x0", x, z, t, ["mean"]) - converted(f, "x0", y, z, t, ["mean"])) ** 2)[0]
-              / (2 * column((1 - SCHEDULE[:-1]) / (1 - SCHEDULE[1:]) * (1 - SCHEDULE[1:] / SCHEDULE[:-1]), t - 1)),
-              right=lambda f, x, y, z, t: column(SCHEDULE[1:-1] / (1 - SCHEDULE[1:-1]) - SCHEDULE[2:] / (1 - SCHEDULE[2:]), t - 2)
+              / (2 * column(((1 - SCHEDULE[:-1]) / (1 - SCHEDULE[1:]) * (1 - SCHEDULE[1:] / SCHEDULE[:-1]))[t - 1])),
+              right=lambda f, x, y, z, t: column((
+                  SCHEDULE[1:-1] / (1 - SCHEDULE[1:-1]) - SCHEDULE[2:] / (1 - SCHEDULE[2:]))[t - 2])
               * (x - y) ** 2 / 2),
     *rejects("convert_prediction", "x_t", "prediction", source="noise", target="x0"),
     Rejects("convert_prediction", "no such source", pair("epsilon", "x0"), blames="source"),
@@ -313,7 +304,7 @@ SPEC = (
     Law.at_least("the velocity never counts for less than the data", given(levels=uniform(6), t=np.arange(1, 8)),
                  left=lambda f, levels, t: f.loss_ratio(t, np.concatenate([[1.0], -np.sort(-levels), [0.0]]), target="velocity"),
                  right=lambda f, levels, t: f.loss_ratio(t, np.concatenate([[1.0], -np.sort(-levels), [0.0]]), target="x0")),
-    *rejects("loss_ratio", target="x0", times={case: t for case, t in BAD_TIMES.items() if case != "a time too few"}),
+    *rejects("loss_ratio", target="x0", times=BAD_TIMES | NO_STEP),
     Rejects("loss_ratio", "no such target", given(t=[1, 2], alpha_bar=SCHEDULE, target="v"), blames="target"),
     Rejects("loss_ratio", "the mean of a step that leaves nothing", given(t=[1, 4], alpha_bar=TO_NOISE, target="mean"),
             blames="t is 4 at [1]"),

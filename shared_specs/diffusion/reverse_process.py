@@ -2,32 +2,27 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BAD_TIMES,
+    COSINE,
+    NO_PART,
+    NO_STEP,
+    ONE,
+    SCHEDULE,
+    TIMES,
+    TO_NOISE,
+    TOO_FEW,
+    column,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, log_of, normal, uniform, zeros
 
 NO_VARIANCE = "at t = 1 the variance is 0: libraries clamp its logarithm, which is -inf"
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-COSINE = np.array([1.0, 0.84701216, 0.49384359, 0.1442721, 0.0001442721])  # T = 4, the last step clipped to 0.999
 RATIOS = [1.0, 0.64, 0.16, 0.0]  # betas of 0.36, 0.75 and 1; variances 1 - a of 0.36, 0.84 and 1
-ONE = [1.0, 0.3]  # T = 1
 X0, XT, V = normal(5, 3), normal(5, 3), uniform(5, 3, low=-1.0, high=1.0)
-# Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
-TIMES, FROM_ONE, ALL = np.array([2, 6, 3, 2, 5]), np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
-NO_PART = "the first entry of the schedule is 1 by definition"
+FROM_ONE, ALL = np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
 CLEAN, NOISY = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5]]
-BAD_TIMES = {
-    "no step leads to the data": [2, 0],
-    "after the last step": [1, 7],
-    "times that are not integers": [1.0, 2.0],
-    "a time for every entry": [[1, 2, 3], [1, 2, 3]],
-}
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.5, 0.2],
-    "less than nothing": [1.0, 0.5, 0.2, -0.1],
-    "signal comes back": [1.0, 0.5, 0.7],
-    "a schedule for each example": [[1.0, 0.5, 0.2], [1.0, 0.5, 0.2]],
-}
 
 
 def rejects(function, *arrays):
@@ -35,15 +30,8 @@ def rejects(function, *arrays):
     good = dict.fromkeys(arrays, zeros(2, 3)) | {"t": np.array([1, 2]), "alpha_bar": SCHEDULE}
     for name in arrays[1:]:
         yield Rejects(function, f"{name} has another shape", given(**good | {name: zeros(2, 4)}), blames=name)
-    for case, t in (BAD_TIMES | ({"a time too few": [1]} if arrays else {})).items():
-        yield Rejects(function, case, given(**good | {"t": np.array(t)}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
-
-
-def column(values):
-    """A number for each example, beside the entries of each."""
-    return values[:, None]
+    yield from rejects_times(function, good, BAD_TIMES | NO_STEP | (TOO_FEW if arrays else {}))
+    yield from rejects_schedules(function, good)
 
 
 def gaussian_step(x_t, t, c):

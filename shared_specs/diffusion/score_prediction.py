@@ -2,6 +2,26 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BAD_TIMES,
+    EARLY,
+    FOUR,
+    IMAGES,
+    LEVELS,
+    NO_STEP,
+    ONE,
+    OTHER,
+    PIXELS,
+    SCHEDULE,
+    TO_NOISE,
+    TOO_FEW,
+    X,
+    Y,
+    at,
+    column,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import (
     Agree,
     Anchor,
@@ -20,16 +40,7 @@ from shared_specs.rows import (
     zeros,
 )
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-EARLY = 1 - np.array([0, 1, 2, 3, 4, 5, 6]) / 8e4  # hardly any noise yet
-ONE = [1.0, 0.3]  # T = 1
-X, Y = normal(5, 3), normal(5, 3)
 TIMES, ENDS, FROM_ZERO = np.array([2, 6, 3, 1, 5]), np.array([1, 4, 2, 4, 3]), np.array([0, 4, 2, 4, 0])
-IMAGES, PIXELS = normal(2, 3, 4, 5), normal(2, 3, 4, 5)
-# Roots without fractions: the signal 0.8, 0.6, 0 and the noise 0.6, 0.8, 1.
-LEVELS = [1.0, 0.64, 0.36, 0.0]
-FOUR, OTHER = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0], [4.0, -1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5], [-2.0, 3.0]]
 # Late enough for no datum to have all the weight.
 LATE = np.array([4, 6, 3, 5, 6])
 PEAKED = "where one datum has nearly all the weight, the slope is nothing but the rounding of a difference"
@@ -40,29 +51,13 @@ UNUSED = log_of([0.3, 0.0, 0.1, 0.6])
 # Two components in two dimensions, three points; answers by mpmath.
 TWO = given(x=[[0.0, 1.0], [1.0, -1.0], [2.0, 0.0]], means=[[1.0, 1.0], [-1.0, 0.0]], log_vars=log_of([0.25, 4.0]),
             log_weights=log_of([0.25, 0.75]))  # fmt: skip
-BAD_TIMES = {
-    "after the last step": [1, 7],
-    "before the data": [1, -1],
-    "times that are not integers": [1.0, 2.0],
-}
-NO_STEP = {"at the data themselves": [0, 2]}
-A_TIME_EACH = {"a time too few": [1], "a time for every entry": [[1, 2, 3], [1, 2, 3]]}
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "more than everything": [1.0, 1.5, 0.5],
-    "less than nothing": [1.0, 0.5, -0.1],
-    "signal comes back": [1.0, 0.5, 0.7],
-    "one entry": [1.0],
-}
 
 
 def rejects(function, times, **arrays):
     """The refusals that all functions of time share: times that are none, schedules that are none."""
     good = arrays | {"t": np.array([1, 2]), "alpha_bar": SCHEDULE}
-    for case, t in times.items():
-        yield Rejects(function, case, given(**good | {"t": np.array(t)}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**good | {"alpha_bar": schedule}), blames="alpha_bar")
+    yield from rejects_times(function, good, times)
+    yield from rejects_schedules(function, good)
 
 
 def agrees_on_mixtures(function):
@@ -94,23 +89,19 @@ def rejects_on_mixtures(function):
             yield Rejects(function, f"{name}: {case}", given(**good | {name: array}), blames=name)
 
 
-def column(values, t):
-    return np.asarray(values)[t][:, None]
-
-
 def a_network(x, sigma):
     """A score that knows its noise level, with operators only."""
-    level = x * 0 + sigma.reshape((-1,) + (1,) * (x.ndim - 1))
+    level = at(x, sigma)
     return level - x / (1 + level * level) - x * x * x / 10
 
 
 def simple(x, sigma):
-    return x * 0 + sigma.reshape((-1,) + (1,) * (x.ndim - 1)) - x
+    return at(x, sigma) - x
 
 
 def of_one_point(x, sigma):
     """The score of data that are all 0.7."""
-    level = x * 0 + sigma.reshape((-1,) + (1,) * (x.ndim - 1))
+    level = at(x, sigma)
     return (0.7 - x) / (level * level)
 
 
@@ -134,7 +125,7 @@ SPEC = (
             "times the deviation": [[-0.3, -0.6], [0.8, -1.6], [-1.5, 0.5], [1.6, -2.4]],
         },
     ),
-    *rejects("score_from_noise", BAD_TIMES | NO_STEP | A_TIME_EACH, noise=zeros(2, 3)),
+    *rejects("score_from_noise", BAD_TIMES | NO_STEP | TOO_FEW, noise=zeros(2, 3)),
     # Tweedie.
     Agree("tweedie_mean", "regular", given(x_t=X, score=Y, t=TIMES, alpha_bar=SCHEDULE)),
     Agree("tweedie_mean", "images", given(x_t=IMAGES, score=PIXELS, t=[3, 2], alpha_bar=SCHEDULE)),
@@ -154,20 +145,20 @@ SPEC = (
     ),
     Law.equal("the data, from the score of what they were noised to", given(x0=X, noise=Y, t=TIMES),
               left=lambda f, x0, noise, t: f.tweedie_mean(
-                  column(SCHEDULE, t) ** 0.5 * x0 + column(1 - SCHEDULE, t) ** 0.5 * noise,
+                  column(SCHEDULE[t]) ** 0.5 * x0 + column(1 - SCHEDULE[t]) ** 0.5 * noise,
                   f.score_from_noise(noise, t, SCHEDULE), t, SCHEDULE),
               right=lambda f, x0, noise, t: x0),
     Law.equal("of Gaussian data: between the prior's mean and what was seen",
               given(x=X, mean=normal(1, 3), t=TIMES),
               left=lambda f, x, mean, t: [f.tweedie_mean(x, f.mixture_score(x, m, v, np.zeros(1)), t, SCHEDULE) for m, v in [
                   f.diffused_mixture(mean, np.log([0.4]), t, SCHEDULE)]][0],
-              right=lambda f, x, mean, t: (mean / 0.4 + np.sqrt(column(SCHEDULE, t)) / column(1 - SCHEDULE, t) * x)
-              / (1 / 0.4 + column(SCHEDULE, t) / column(1 - SCHEDULE, t))),
+              right=lambda f, x, mean, t: (mean / 0.4 + np.sqrt(column(SCHEDULE[t])) / column(1 - SCHEDULE[t]) * x)
+              / (1 / 0.4 + column(SCHEDULE[t]) / column(1 - SCHEDULE[t]))),
     Rejects("tweedie_mean", "score has another shape", given(x_t=zeros(2, 3), score=zeros(2, 4), t=[1, 2], alpha_bar=SCHEDULE),
             blames="score"),
     Rejects("tweedie_mean", "noise alone does not tell the data",
             given(x_t=zeros(2, 3), score=zeros(2, 3), t=[1, 4], alpha_bar=TO_NOISE), blames="alpha_bar[t] is 0"),
-    *rejects("tweedie_mean", BAD_TIMES | NO_STEP | A_TIME_EACH, x_t=zeros(2, 3), score=zeros(2, 3)),
+    *rejects("tweedie_mean", BAD_TIMES | NO_STEP | TOO_FEW, x_t=zeros(2, 3), score=zeros(2, 3)),
     # The loss.
     Agree("denoising_score_matching_loss", "regular",
           given(x0=X, noise=Y, sigma=uniform(5, low=0.2, high=3.0), score_fn=a_network)),
@@ -374,7 +365,7 @@ SPEC = (
                      f.empirical_denoiser(3 * x, data, t, SCHEDULE)]][0],
                  right=0.0),
     Law.equal("moved with its data", given(x=X, data=normal(7, 3), c=normal(3), t=TIMES),
-              left=lambda f, x, data, c, t: f.empirical_denoiser(x + np.sqrt(column(SCHEDULE, t)) * c, data + c, t, SCHEDULE),
+              left=lambda f, x, data, c, t: f.empirical_denoiser(x + np.sqrt(column(SCHEDULE[t])) * c, data + c, t, SCHEDULE),
               right=lambda f, x, data, c, t: f.empirical_denoiser(x, data, t, SCHEDULE) + c),
     Law.equal("with hardly any noise it returns the datum that was noised", given(data=normal(7, 3), noise=normal(5, 3)),
               left=lambda f, data, noise: f.empirical_denoiser(
@@ -386,7 +377,7 @@ SPEC = (
             given(x_t=zeros(2, 3), data=zeros(7), t=[1, 2], alpha_bar=SCHEDULE), blames="data"),
     Rejects("empirical_denoiser", "no data", given(x_t=zeros(2, 3), data=zeros(0, 3), t=[1, 2], alpha_bar=SCHEDULE),
             blames="data"),
-    *rejects("empirical_denoiser", BAD_TIMES | NO_STEP | A_TIME_EACH, x_t=zeros(2, 3), data=zeros(7, 3)),
+    *rejects("empirical_denoiser", BAD_TIMES | NO_STEP | TOO_FEW, x_t=zeros(2, 3), data=zeros(7, 3)),
     # The network.
     Model("VelocityNetwork", "points on the plane", given(x=normal(5, 2), t=integers(5, low=1, high=20)), steps=0,
           sizes=dict(dimension=2, hidden=7, frequencies=3), initial={"*": begins_by_inputs()}),

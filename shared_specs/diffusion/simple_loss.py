@@ -2,46 +2,33 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import (
+    BY_FOUR,
+    COSINE,
+    ONE,
+    SCHEDULE,
+    TO_NOISE,
+    guess,
+    half,
+    noisy,
+    rejects_schedules,
+    rejects_times,
+    tripled,
+)
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, normal, uniform, zeros
 
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4: nothing of the data is left at the end
-COSINE = np.array([1.0, 0.84701216, 0.49384359, 0.1442721, 0.0001442721])  # T = 4, the last step clipped to 0.999
 # of terms of 500, the weight, and 2000, the loss
 CLIPPED = Cancels(2e4, "1 - beta_t is written as a difference of numbers near 1, and is 0.001: off by 1000 u")
-LEVELS = [1.0, 0.64, 0.16, 0.04]  # betas of 0.36 and twice 0.75
 ROOTS = [1.0, 0.64, 0.36]  # noise 0.6 and 0.8
-ONE = [1.0, 0.3]  # T = 1
 # Slopes in the schedule are asked for where its first entry, which is 1 by definition, has no part.
 TIMES, FROM_TWO = np.array([3, 6, 3, 4, 5]), np.array([2, 6, 3, 2, 5])
 X0, XT, NOISE, GUESS, V = normal(5, 3), normal(5, 3), normal(5, 3), normal(5, 3), uniform(5, 3, low=-1.0, high=1.0)
 CLEAN, DRAWN = [[1.0, -2.0], [3.0, 0.5]], [[0.5, 1.0], [-1.0, 2.0]]
-BAD_SCHEDULES = {
-    "T entries: no 1 for the data": SCHEDULE[1:],
-    "signal comes back": [1.0, 0.5, 0.2, 0.7],
-    "less than nothing": [1.0, 0.5, 0.2, -0.1],
-    "a schedule for each example": [[1.0, 0.5, 0.2], [1.0, 0.5, 0.2]],
-}
-
-
-def guess(x, t):
-    """Some prediction of the noise, which knows the time."""
-    return x / 4 + (x * 0 + t.reshape((-1,) + (1,) * (x.ndim - 1))) / 10
 
 
 def nothing(x, t):
     """The prediction of no noise."""
     return x * 0
-
-
-def tripled(x, t):
-    """3t, whatever x is: t is multiplied before it meets a floating-point number."""
-    return x * 0 + 3 * t[:, None]
-
-
-def half(x, t):
-    """The prediction of a noise that is 0.5 everywhere."""
-    return x * 0 + 0.5
 
 
 def too_few(x, t):
@@ -51,35 +38,23 @@ def too_few(x, t):
 
 def rejects(function, arrays, lowest=1, **others):
     """The refusals that all functions of a level share: other shapes, times that are none, schedules that are none."""
-    good = dict.fromkeys(arrays, zeros(2, 3)) | {"t": np.array([2, 3]), "alpha_bar": SCHEDULE} | others
-    order = [name for name in ("x0", "x_t", "t", "noise", "noise_pred", "v", "denoise_fn", "alpha_bar") if name in good]
+    sound = dict.fromkeys(arrays, zeros(2, 3)) | {"t": np.array([2, 3]), "alpha_bar": SCHEDULE} | others
+    order = ("x0", "x_t", "t", "noise", "noise_pred", "v", "denoise_fn", "alpha_bar")
+    good = {name: sound[name] for name in order if name in sound}
     bad_times = {
         f"a level below {lowest}": [2, lowest - 1], "after the last step": [3, 7], "times that are not integers": [2.0, 3.0],
         "a time for every entry": [[2, 3, 4], [2, 3, 4]],
     } | ({"a time too few": [2]} if arrays else {})  # fmt: skip
     for name in arrays[1:]:
-        yield Rejects(function, f"{name} has another shape", given(**{k: (good | {name: zeros(2, 4)})[k] for k in order}),
-                      blames=name)  # fmt: skip
-    for case, t in bad_times.items():
-        yield Rejects(function, case, given(**{k: (good | {"t": np.array(t)})[k] for k in order}), blames="t ")
-    for case, schedule in BAD_SCHEDULES.items():
-        yield Rejects(function, case, given(**{k: (good | {"alpha_bar": schedule})[k] for k in order}), blames="alpha_bar")
+        yield Rejects(function, f"{name} has another shape", given(**good | {name: zeros(2, 4)}), blames=name)
+    yield from rejects_times(function, good, bad_times)
+    yield from rejects_schedules(function, good)
 
 
 def weights(t):
     """Half the factor, less one, by which a step lowers the ratio of signal to noise."""
     ratio = SCHEDULE / (1 - np.where(SCHEDULE < 1, SCHEDULE, 0.0))
     return (ratio[t - 1] / ratio[t] - 1) / 2
-
-
-def column(values):
-    """A number for each example, beside the entries of each."""
-    return values[:, None]
-
-
-def noisy(x0, noise, t):
-    """x_t."""
-    return column(np.sqrt(SCHEDULE[t])) * x0 + column(np.sqrt(1 - SCHEDULE[t])) * noise
 
 
 SPEC = (
@@ -141,13 +116,13 @@ SPEC = (
     Agree("variational_weight", "small, cosine, with its clipped step",
           given(t=[4, 4, 3, 2, 3], alpha_bar=COSINE, variance="small"), cancels=CLIPPED),
     Agree("variational_weight", "all but the end of a schedule to noise", given(t=[3, 2, 3, 2, 2], alpha_bar=TO_NOISE)),
-    Anchor("variational_weight", "25/14 and 25/16", given(t=[2, 3], alpha_bar=LEVELS, variance="large"),
+    Anchor("variational_weight", "25/14 and 25/16", given(t=[2, 3], alpha_bar=BY_FOUR, variance="large"),
            gives=[25 / 14, 25 / 16], source="by hand: beta/(2 (1 - beta)(1 - a)), beta = 0.75",
            near_misses={"small": [25 / 6, 25 / 14], "a for 1 - beta": [2.7901785714285714, 9.765625],
                         "the half forgotten": [25 / 7, 25 / 8], "the deviation for the variance": [1.5464739353293547,
                                                                                                   1.3531646934131854],
                         "1 - a forgotten": [1.5, 1.5], "one step early": [0.78125, 25 / 14], "inverted": [14 / 25, 16 / 25]}),
-    Anchor("variational_weight", "25/6 and 25/14", given(t=[2, 3], alpha_bar=LEVELS, variance="small"), gives=[25 / 6, 25 / 14],
+    Anchor("variational_weight", "25/6 and 25/14", given(t=[2, 3], alpha_bar=BY_FOUR, variance="small"), gives=[25 / 6, 25 / 14],
            source="by hand: beta/(2 (1 - beta)(1 - a_(t-1)))",
            near_misses={"large": [25 / 14, 25 / 16], "the levels exchanged": [0.7653061224489796, 1.3671875]}),
     Law.equal("small: half the fall of the ratio of signal to noise, less one", given(t=FROM_TWO),
@@ -166,7 +141,7 @@ SPEC = (
     Agree("variational_loss", "cosine, with its clipped step",
           given(x0=X0, t=[4, 4, 3, 2, 3], noise=NOISE, denoise_fn=guess, alpha_bar=COSINE), cancels=CLIPPED),
     Anchor("variational_loss", "25/14 times the squared error",
-           given(x0=CLEAN, t=[2, 2], noise=DRAWN, denoise_fn=nothing, alpha_bar=LEVELS, variance="large"),
+           given(x0=CLEAN, t=[2, 2], noise=DRAWN, denoise_fn=nothing, alpha_bar=BY_FOUR, variance="large"),
            gives=[125 / 56, 125 / 14], source="by hand: noises of squares 1.25 and 5",
            near_misses={"unweighted": [1.25, 5.0], "small": [5.208333333333333, 20.833333333333332],
                         "divided by the weight": [0.7, 2.8], "the batch's mean": [5.580357142857143, 5.580357142857143]}),
@@ -190,7 +165,8 @@ SPEC = (
           cancels=CLIPPED),
     Anchor(
         "learned_variance_loss", "between 9/28 and 3/4, and beyond",
-        given(x0=CLEAN, x_t=DRAWN, t=[2, 3], noise_pred=[[-1.0, 1.0], [0.5, 0.0]], v=[[-1.0, 1.0], [0.0, 3.0]], alpha_bar=LEVELS),
+        given(x0=CLEAN, x_t=DRAWN, t=[2, 3], noise_pred=[[-1.0, 1.0], [0.5, 0.0]], v=[[-1.0, 1.0], [0.0, 3.0]],
+              alpha_bar=BY_FOUR),
         gives=[6.922768610949711, 12.758301925897538], source="mpmath, 40 digits",
         near_misses={
             "reversed": [9.24028225745535, 14.860091780371109],

@@ -2,12 +2,10 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import BAD_TIMES, NO_STEP, ONE, SCHEDULE, TO_NOISE, TOO_FEW, rejects_schedules, rejects_times
 from shared_specs.rows import Agree, Anchor, Law, Rejects, full, given, integers, normal, scalar, uniform, zeros
 
 SQUARES_LOST = "squares that float32 cannot hold"
-SCHEDULE = np.array([1.0, 0.95, 0.8, 0.64, 0.4, 0.36, 0.1])  # T = 6; signal to noise 19, 4, 1.78, 0.67, 0.56, 0.11
-TO_NOISE = np.array([1.0, 0.9, 0.5, 0.2, 0.0])  # T = 4; 9, 1, 0.25 and 0
-ONE = [1.0, 0.3]  # T = 1
 ALL = np.arange(1, 7)
 P = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
 TIMES = np.array([1, 6, 3, 1, 5])
@@ -15,12 +13,6 @@ HISTORY = uniform(6, 4, low=0.1, high=2.0)
 BELOW_ONE = 1 - 2.0**-24  # the last number before 1 in float32
 JUMPS = dict(no_gradient="the result is a whole number", frozen=("u",))
 KINDS = ("noise", "x0", "velocity")
-BAD_TIMES = {
-    "the data are no level": [1, 0],
-    "after the last level": [1, 7],
-    "levels that are not integers": [1.0, 2.0],
-    "a level for every entry": [[1, 2], [3, 4]],
-}
 
 
 def snr(t):
@@ -109,9 +101,8 @@ SPEC = (
     Law.equal("times what the errors are worth, they are the limited ratio", given(),
               left=lambda f: WORTH * np.stack([f.min_snr_weight(ALL, SCHEDULE, gamma=3.0, prediction=kind) for kind in KINDS]),
               right=np.minimum(snr(ALL), 3.0) * np.ones((3, 1))),
-    *(Rejects("min_snr_weight", case, given(t=np.array(t), alpha_bar=SCHEDULE), blames="t ") for case, t in BAD_TIMES.items()),
-    Rejects("min_snr_weight", "T entries: no 1 for the data", given(t=[1, 2], alpha_bar=SCHEDULE[1:]), blames="alpha_bar"),
-    Rejects("min_snr_weight", "signal comes back", given(t=[1, 2], alpha_bar=[1.0, 0.5, 0.7]), blames="alpha_bar"),
+    *rejects_times("min_snr_weight", {"t": ALL, "alpha_bar": SCHEDULE}, BAD_TIMES | NO_STEP),
+    *rejects_schedules("min_snr_weight", {"t": [1, 2], "alpha_bar": SCHEDULE}),
     Rejects("min_snr_weight", "no limit", given(t=[1, 2], alpha_bar=SCHEDULE, gamma=0.0), blames="gamma"),
     Rejects("min_snr_weight", "a score", given(t=[1, 2], alpha_bar=SCHEDULE, prediction="score"), blames="prediction"),
     # Probabilities.
@@ -176,9 +167,8 @@ SPEC = (
               left=lambda f, losses: f.importance_weighted_loss(losses, ALL, np.full(6, 1 / 6)), right=lambda f, losses: losses),
     Anchor("importance_weighted_loss", "256 levels", given(losses=[3.0, 1.0], t=[255, 1], probabilities=np.full(256, 1 / 256)),
            gives=[3.0, 1.0], source="even chances change nothing"),
-    *(Rejects("importance_weighted_loss", case, given(losses=zeros(2), t=np.array(t), probabilities=P), blames="t ")
-      for case, t in BAD_TIMES.items()),
-    Rejects("importance_weighted_loss", "a level too few", given(losses=zeros(2), t=[1], probabilities=P), blames="t "),
+    *rejects_times("importance_weighted_loss", {"losses": zeros(2), "t": [1, 2], "probabilities": P},
+                   BAD_TIMES | NO_STEP | TOO_FEW),
     Rejects("importance_weighted_loss", "a table of losses", given(losses=zeros(2, 3), t=[1, 2], probabilities=P),
             blames="losses"),
     Rejects("importance_weighted_loss", "weights, not probabilities", given(losses=zeros(2), t=[1, 2], probabilities=2 * P),

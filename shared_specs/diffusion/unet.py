@@ -3,6 +3,7 @@
 import numpy as np
 
 from shared_specs.rows import (
+    LOG_3,
     Agree,
     Anchor,
     Cancels,
@@ -21,7 +22,6 @@ from shared_specs.rows import (
     zeros,
 )
 
-LOG_3 = 1.0986122886681098
 IMAGES, TIMES = normal(3, 6, 4, 5), uniform(5, low=0.0, high=200.0)
 GAIN, SHIFT = normal(6), normal(6)
 CONSTANT = np.array([[[2.0, 2.0], [2.0, 2.0], [-1.0, -1.0], [-1.0, -1.0]], [[0.0, 0.0]] * 4, [[1.0, 3.0]] * 4])

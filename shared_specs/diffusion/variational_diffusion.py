@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from shared_specs.diffusion._cases import IMAGES, PIXELS, X, Y
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, integers, linspace, normal, scalar, zeros
 
-X, Y = normal(5, 3), normal(5, 3)
-IMAGES, PIXELS = normal(2, 3, 4, 5), normal(2, 3, 4, 5)
 NOISY, CLEAN = [-3.0, 0.4, 1.0, -0.7, 2.0], [1.5, 0.9, 4.0, -0.2, 2.3]
 EXTREME = [-40.0, 40.0, 0.0, -20.0, 17.0]
 EARLY, LATE = [40.0, 3.0, -39.999, 0.001, 20.0], [-40.0, 2.999, -40.0, 0.0, -5.0]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, linspace, log_of, log_simplex, zeros
+from shared_specs.foundations._cases import name_of, rejects_divergences
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, linspace, log_of, log_simplex, zeros
 
-LOG_2 = 0.6931471805599453
 FIRST, SECOND = log_of([[0.5, 0.25, 0.25], [0.125, 0.25, 0.625]]), log_of([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]])
 # In the first row p is zero where q is not, in the second q where p is not; the last column is zero in both.
 FIRST_ZEROS, SECOND_ZEROS = log_of([[0.5, 0.5, 0, 0], [0.25, 0.25, 0.5, 0]]), log_of([[0.25, 0.25, 0.5, 0], [0.5, 0.5, 0, 0]])
@@ -89,21 +89,17 @@ INFINITE_AT_ZEROS = {row for row, (_, _, _, at_zeros, _) in ANCHORS.items() if n
 LARGEST = {"total_variation": 1.0, "squared_hellinger": 2.0, "jensen_shannon": LOG_2, "gan": 0.0, "alpha": 4.0}
 
 
-def _name(divergence, alpha):
-    return divergence if alpha is None else f"{divergence} {alpha:g}"
-
-
 SPEC = (
     # The generators.
     *(
-        Agree(function, f"{_name(d, a)}, -3 to 3", given(log_ratio=linspace(-3.0, 3.0, 8), divergence=d, alpha=a))
+        Agree(function, f"{name_of(d, a)}, -3 to 3", given(log_ratio=linspace(-3.0, 3.0, 8), divergence=d, alpha=a))
         for function in ("f_generator", "f_generator_derivative")
         for d, a in ALL
     ),
     *(
         Agree(
             function,
-            f"{_name(d, a)}, near u = 1",
+            f"{name_of(d, a)}, near u = 1",
             given(log_ratio=[-0.9, -1e-2, -1e-5, -1e-7, 1e-6, 1e-3, 0.04, 0.7], divergence=d, alpha=a),
             edge="u - 1 of a ratio u = e^x that has been rounded",
         )
@@ -113,7 +109,7 @@ SPEC = (
     *(
         Agree(
             function,
-            f"{_name(d, a)}, ratios of e^30",
+            f"{name_of(d, a)}, ratios of e^30",
             given(log_ratio=[-30.0, -25.0, -12.0, -5.0, 0.0, 4.0, 11.0, 30.0], divergence=d, alpha=a),
             no_gradient="the results span 50 orders of magnitude; gradients are compared up to ratios of e^3",
         )
@@ -123,7 +119,7 @@ SPEC = (
     *(
         Anchor(
             "f_generator",
-            f"{_name(d, a)} at 1/4 and 2",
+            f"{name_of(d, a)} at 1/4 and 2",
             given(log_ratio=[-2 * LOG_2, LOG_2], divergence=d, alpha=a),
             gives=f,
             source="mpmath, from the definition in u",
@@ -140,7 +136,7 @@ SPEC = (
     *(
         Anchor(
             "f_generator_derivative",
-            f"{_name(d, a)} at 1/4 and 2",
+            f"{name_of(d, a)} at 1/4 and 2",
             given(log_ratio=[-2 * LOG_2, LOG_2], divergence=d, alpha=a),
             gives=slope,
             source="mpmath, differentiated numerically in u",
@@ -158,7 +154,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: the generator at u = 1",
+            f"{name_of(d, a)}: the generator at u = 1",
             given(log_ratio=[0.0, 0.0]),
             left=lambda f, log_ratio, d=d, a=a: f.f_generator(log_ratio, divergence=d, alpha=a),
             right=-2 * LOG_2 if d == "gan" else 0.0,
@@ -167,7 +163,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: the derivative in l is u f'(u)",
+            f"{name_of(d, a)}: the derivative in l is u f'(u)",
             given(log_ratio=linspace(-3.0, 3.0, 8)),
             left=lambda f, log_ratio, d=d, a=a: f.gradient("f_generator", log_ratio, divergence=d, alpha=a),
             right=lambda f, log_ratio, d=d, a=a: np.exp(log_ratio) * f.f_generator_derivative(log_ratio, divergence=d, alpha=a),
@@ -176,7 +172,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{_name(d, a)}: the generator lies above its tangents",
+            f"{name_of(d, a)}: the generator lies above its tangents",
             given(at=linspace(-2.9, 2.8, 8), touching=linspace(2.5, -2.6, 8)),
             left=lambda f, at, touching, d=d, a=a: f.f_generator(at, divergence=d, alpha=a),
             right=lambda f, at, touching, d=d, a=a: (
@@ -190,7 +186,7 @@ SPEC = (
     *(
         Agree(
             "f_divergence",
-            f"{_name(d, a)}, regular",
+            f"{name_of(d, a)}, regular",
             given(log_probs_p=log_simplex(3, 4), log_probs_q=log_simplex(3, 4), divergence=d, alpha=a),
         )
         for d, a in ALL
@@ -198,7 +194,7 @@ SPEC = (
     *(
         Agree(
             "f_divergence",
-            f"{_name(d, a)}, probabilities down to e^-40",
+            f"{name_of(d, a)}, probabilities down to e^-40",
             given(log_probs_p=log_simplex(3, 4, scale=12.0), log_probs_q=log_simplex(3, 4, scale=12.0), divergence=d, alpha=a),
             no_gradient="p tiny beside q: the gradient's terms cancel down to p/q of their size" if d == "jensen_shannon" else "",
         )
@@ -207,21 +203,21 @@ SPEC = (
     *(
         Agree(
             "f_divergence",
-            f"{_name(d, a)}, p zero, q zero, both zero",
+            f"{name_of(d, a)}, p zero, q zero, both zero",
             given(log_probs_p=FIRST_ZEROS, log_probs_q=SECOND_ZEROS, divergence=d, alpha=a),
             no_gradient="the value is infinite in a row" if (d, a) in INFINITE_AT_ZEROS else "",
         )
         for d, a in ALL
     ),
     *(
-        Agree("f_divergence", f"{_name(d, a)}, p = q", given(log_probs_p=FIRST, log_probs_q=FIRST, divergence=d, alpha=a))
+        Agree("f_divergence", f"{name_of(d, a)}, p = q", given(log_probs_p=FIRST, log_probs_q=FIRST, divergence=d, alpha=a))
         for d, a in ALL
         if d != "total_variation"  # whose kink is there
     ),
     *(
         Agree(
             "f_divergence",
-            f"{_name(d, a)}, a step of 1e-6 from p = q",
+            f"{name_of(d, a)}, a step of 1e-6 from p = q",
             given(
                 log_probs_p=log_of([[0.500001, 0.299999, 0.2]] * 2),
                 log_probs_q=log_of([[0.5, 0.3, 0.2], [0.5, 0.2, 0.3]]),
@@ -236,7 +232,7 @@ SPEC = (
     *(
         Anchor(
             "f_divergence",
-            f"{_name(d, a)} of two dice",
+            f"{name_of(d, a)} of two dice",
             given(log_probs_p=FIRST, log_probs_q=SECOND, divergence=d, alpha=a),
             gives=value,
             source="mpmath, from the definition",
@@ -252,7 +248,7 @@ SPEC = (
     *(
         Anchor(
             "f_divergence",
-            f"{_name(d, a)} of dice that miss a side",
+            f"{name_of(d, a)} of dice that miss a side",
             given(log_probs_p=FIRST_ZEROS, log_probs_q=SECOND_ZEROS, divergence=d, alpha=a),
             gives=value,
             source="mpmath, from the definition with f(0) and f'(infinity)",
@@ -263,9 +259,9 @@ SPEC = (
     *(
         Anchor(
             "f_divergence",
-            f"{_name(d, a)} of disjoint supports",
+            f"{name_of(d, a)} of disjoint supports",
             given(log_probs_p=DISJOINT_P, log_probs_q=DISJOINT_Q, divergence=d, alpha=a),
-            gives=[LARGEST.get(_name(d, a).replace(" 0.5", ""), np.inf)] * 2,
+            gives=[LARGEST.get(name_of(d, a).replace(" 0.5", ""), np.inf)] * 2,
             source="f(0) + f'(infinity)",
             near_misses={"cells with a zero dropped": [-1.0, -1.0], "not a number": [np.nan] * 2},
         )
@@ -273,7 +269,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: the divergence of p from itself is f(1)",
+            f"{name_of(d, a)}: the divergence of p from itself is f(1)",
             given(log_p=log_simplex(3, 4, scale=2.0)),
             left=lambda f, log_p, d=d, a=a: f.f_divergence(log_p, log_p, divergence=d, alpha=a),
             right=-2 * LOG_2 if d == "gan" else 0.0,
@@ -282,7 +278,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{_name(d, a)}: no divergence is less than f(1)",
+            f"{name_of(d, a)}: no divergence is less than f(1)",
             given(log_p=log_simplex(3, 4, scale=2.0), log_q=log_simplex(3, 4, scale=2.0)),
             left=lambda f, log_p, log_q, d=d, a=a: f.f_divergence(log_p, log_q, divergence=d, alpha=a),
             right=-2 * LOG_2 if d == "gan" else 0.0,
@@ -291,7 +287,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: a multiple of u - 1 changes nothing",
+            f"{name_of(d, a)}: a multiple of u - 1 changes nothing",
             given(log_p=log_simplex(3, 4), log_q=log_simplex(3, 4)),
             left=lambda f, log_p, log_q, d=d, a=a: np.sum(
                 np.exp(log_q) * f.f_generator((log_p - log_q).ravel(), divergence=d, alpha=a).reshape(log_q.shape)
@@ -304,7 +300,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: swapping the arguments gives the adjoint",
+            f"{name_of(d, a)}: swapping the arguments gives the adjoint",
             given(log_p=log_simplex(3, 4), log_q=log_simplex(3, 4)),
             left=lambda f, log_p, log_q, d=d, a=a: f.f_divergence(log_q, log_p, divergence=d, alpha=a),
             right=lambda f, log_p, log_q, d=adjoint, a=parameter: f.f_divergence(log_p, log_q, divergence=d, alpha=a),
@@ -313,7 +309,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{_name(d, a)}: a channel cannot increase it",
+            f"{name_of(d, a)}: a channel cannot increase it",
             given(log_p=log_simplex(3, 4, scale=2.0), log_q=log_simplex(3, 4, scale=2.0), log_channel=log_simplex(4, 5)),
             left=lambda f, log_p, log_q, log_channel, d=d, a=a: f.f_divergence(log_p, log_q, divergence=d, alpha=a),
             right=lambda f, log_p, log_q, log_channel, d=d, a=a: f.f_divergence(
@@ -324,7 +320,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: splitting a side in fixed shares changes nothing",
+            f"{name_of(d, a)}: splitting a side in fixed shares changes nothing",
             given(log_p=log_simplex(3, 2), log_q=log_simplex(3, 2)),
             left=lambda f, log_p, log_q, d=d, a=a: f.f_divergence(
                 *(np.concatenate([x + np.log(0.3), x + np.log(0.7)], axis=1) for x in (log_p, log_q)), divergence=d, alpha=a
@@ -337,7 +333,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: no gradient is NaN at probability zero",
+            f"{name_of(d, a)}: no gradient is NaN at probability zero",
             given(log_p=FIRST_ZEROS, log_q=SECOND_ZEROS),
             left=lambda f, log_p, log_q, d=d, a=a: np.isfinite(
                 [f.gradient("f_divergence", log_p, log_q, divergence=d, alpha=a, wrt=wrt) for wrt in (0, 1)]
@@ -378,22 +374,9 @@ SPEC = (
         left=lambda f, log_p, log_q: f.f_divergence(log_p, log_q, divergence="kl"),
         right=lambda f, log_p, log_q: 2 * f.f_divergence(log_p, log_q, divergence="total_variation") ** 2,
     ),
-    *(
-        Rejects(name, f"{case}", given(**arrays, **words), blames=blames)
-        for name, arrays in (
-            ("f_generator", {"log_ratio": zeros(4)}),
-            ("f_generator_derivative", {"log_ratio": zeros(4)}),
-            ("f_divergence", {"log_probs_p": FIRST, "log_probs_q": SECOND}),
-        )
-        for case, words, blames in (
-            ("an unknown divergence", {"divergence": "kullback"}, "divergence"),
-            ("alpha is missing", {"divergence": "alpha"}, "alpha"),
-            ("alpha is 0", {"divergence": "alpha", "alpha": 0.0}, "alpha"),
-            ("alpha is 1", {"divergence": "alpha", "alpha": 1}, "alpha"),
-            ("alpha is infinite", {"divergence": "alpha", "alpha": np.inf}, "alpha"),
-            ("alpha is not wanted", {"divergence": "kl", "alpha": 0.5}, "alpha"),
-        )
-    ),
+    *rejects_divergences("f_generator", {"log_ratio": zeros(4)}),
+    *rejects_divergences("f_generator_derivative", {"log_ratio": zeros(4)}),
+    *rejects_divergences("f_divergence", {"log_probs_p": FIRST, "log_probs_q": SECOND}),
     Rejects(
         "f_divergence",
         "shapes differ",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from shared_specs.foundations._cases import name_of, rejects_divergences
 from shared_specs.rows import Agree, Anchor, Law, Rejects, given, linspace, normal, scalar, uniform, zeros
 
 # divergence, alpha; then at v = -1.5, 0.5, 2: g_f(v) and f*(g_f(v)), from their definitions with 40 digits (mpmath); then the
@@ -36,12 +37,8 @@ MPMATH = "f* after g_f, from the definitions with 40 digits (mpmath)"
 BOUNDED = (("gan", None), ("jensen_shannon", None), ("alpha", -1.0), ("alpha", 0.5))
 
 
-def _named(divergence, alpha):
-    return divergence if alpha is None else f"{divergence} {alpha:g}"
-
-
 def _rows_of(divergence, alpha, activation, conjugate, ratio, matched):
-    name, row = _named(divergence, alpha), {"divergence": divergence, "alpha": alpha}
+    name, row = name_of(divergence, alpha), {"divergence": divergence, "alpha": alpha}
     g, f_star = np.array(activation), np.array(conjugate)
     at_one = 2 * np.log(2) if divergence == "gan" else 0.0  # -f(1)
     rows = [
@@ -96,7 +93,7 @@ def _rows_of(divergence, alpha, activation, conjugate, ratio, matched):
 
 
 def _far_out(divergence, alpha):
-    name, row = _named(divergence, alpha), {"divergence": divergence, "alpha": alpha}
+    name, row = name_of(divergence, alpha), {"divergence": divergence, "alpha": alpha}
     return (
         Agree("f_gan_critic_loss", f"{name} at 30", given(v_real=[-30.0, 30.0, 29.0], v_fake=[30.0, -30.0, 31.0], **row)),
         Agree("f_gan_generator_loss", f"{name} at 30", given(v_fake=[-30.0, 30.0, 31.0], **row)),
@@ -110,15 +107,6 @@ def _far_out(divergence, alpha):
             right=1.0,
         ),
     )  # fmt: skip
-
-
-def _refusals(function, sample):
-    return (
-        Rejects(function, "unknown divergence", given(**sample, divergence="hinge"), blames="divergence"),
-        Rejects(function, "alpha missing", given(**sample, divergence="alpha"), blames="alpha"),
-        Rejects(function, "alpha is 1", given(**sample, divergence="alpha", alpha=1.0), blames="alpha"),
-        Rejects(function, "alpha unwanted", given(**sample, divergence="gan", alpha=0.5), blames="alpha"),
-    )
 
 
 SPEC = (
@@ -135,9 +123,9 @@ SPEC = (
         left=lambda f, v_real, v_fake: f.f_gan_critic_loss(v_real, v_fake, divergence="gan"),
         right=lambda f, v_real, v_fake: np.logaddexp(0, -v_real) + np.logaddexp(0, v_fake),
     ),
-    *_refusals("f_gan_critic_loss", {"v_real": zeros(3), "v_fake": zeros(3)}),
-    *_refusals("f_gan_generator_loss", {"v_fake": zeros(3)}),
-    *_refusals("f_gan_alternative_generator_loss", {"v_fake": zeros(3)}),
+    *rejects_divergences("f_gan_critic_loss", {"v_real": zeros(3), "v_fake": zeros(3)}),
+    *rejects_divergences("f_gan_generator_loss", {"v_fake": zeros(3)}),
+    *rejects_divergences("f_gan_alternative_generator_loss", {"v_fake": zeros(3)}),
     Rejects("f_gan_critic_loss", "sizes differ", given(v_real=zeros(3), v_fake=zeros(2), divergence="kl"), blames="v_fake"),
     Rejects("f_gan_generator_loss", "two axes", given(v_fake=zeros(3, 2), divergence="kl"), blames="v_fake"),
     # The one-dimensional game.

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, linspace, normal, zeros
-
-LOG_2 = 0.6931471805599453
+from shared_specs.foundations._cases import name_of, rejects_divergences
+from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, given, linspace, normal, zeros
 
 # For each divergence: points t inside the domain, with f*(t) and its maximizer u*(t). Computed with mpmath at 40 digits.
 ANCHORS = {
@@ -64,10 +63,6 @@ GENERATORS = {
 }
 
 
-def _name(divergence, alpha):
-    return divergence if alpha is None else f"{divergence} {alpha:g}"
-
-
 def _inside(row):
     """Eight points of the domain, none on a kink: across t = 0, where many conjugates vanish, and near the edge."""
     edge, _ = EDGES.get(row, (3.0, None))
@@ -77,14 +72,14 @@ def _inside(row):
 SPEC = (
     # The conjugates and their maximizers.
     *(
-        Agree(function, f"{_name(d, a)}, inside the domain", given(t=_inside((d, a)), divergence=d, alpha=a))
+        Agree(function, f"{name_of(d, a)}, inside the domain", given(t=_inside((d, a)), divergence=d, alpha=a))
         for function in ("fenchel_conjugate", "fenchel_conjugate_derivative")
         for d, a in ALL
     ),
     *(
         Agree(
             function,
-            f"{_name(d, a)}, near t = 0",
+            f"{name_of(d, a)}, near t = 0",
             given(t=[-0.3, -1e-2, -1e-4, -1e-7, 1e-6, 1e-3, 0.02, 0.3], divergence=d, alpha=a),
         )
         for function in ("fenchel_conjugate", "fenchel_conjugate_derivative")
@@ -94,7 +89,7 @@ SPEC = (
     *(
         Agree(
             function,
-            f"{_name(d, a)}, at the edge and beyond",
+            f"{name_of(d, a)}, at the edge and beyond",
             given(
                 t=[edge, edge + 1e-3, edge + 30.0, edge + 1000.0, edge - 30.0, edge - 12.0, edge, edge - 300.0],
                 divergence=d,
@@ -108,7 +103,7 @@ SPEC = (
     *(
         Agree(
             function,
-            f"{_name(d, a)}, slopes of 30",
+            f"{name_of(d, a)}, slopes of 30",
             given(t=[-300.0, -100.0, -30.0, -20.0, -12.0, 11.0, 20.0, 30.0], divergence=d, alpha=a),
         )
         for function in ("fenchel_conjugate", "fenchel_conjugate_derivative")
@@ -117,7 +112,7 @@ SPEC = (
     *(
         Anchor(
             "fenchel_conjugate",
-            f"{_name(d, a)}",
+            f"{name_of(d, a)}",
             given(t=np.array(t, dtype=np.float64), divergence=d, alpha=a),
             gives=conjugate,
             source="mpmath, closed form",
@@ -133,7 +128,7 @@ SPEC = (
     *(
         Anchor(
             "fenchel_conjugate_derivative",
-            f"{_name(d, a)}",
+            f"{name_of(d, a)}",
             given(t=np.array(t, dtype=np.float64), divergence=d, alpha=a),
             gives=u,
             source="mpmath, closed form",
@@ -187,7 +182,7 @@ SPEC = (
     *(
         Anchor(
             "fenchel_conjugate",
-            f"{_name(d, a)} around the end of its domain",
+            f"{name_of(d, a)} around the end of its domain",
             given(t=[edge, edge + 0.25], divergence=d, alpha=a),
             gives=[value, np.inf],
             source="f*(f'(infinity)) by hand, and the definition beyond",
@@ -209,7 +204,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: the conjugate's slope is the maximizer",
+            f"{name_of(d, a)}: the conjugate's slope is the maximizer",
             given(t=_inside((d, a))),
             left=lambda f, t, d=d, a=a: f.gradient("fenchel_conjugate", t, divergence=d, alpha=a),
             right=lambda f, t, d=d, a=a: f.fenchel_conjugate_derivative(t, divergence=d, alpha=a),
@@ -218,7 +213,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{_name(d, a)}: u t <= f(u) + f*(t)",
+            f"{name_of(d, a)}: u t <= f(u) + f*(t)",
             given(t=_inside((d, a)), log_u=linspace(-2.5, 2.2, 7)),
             left=lambda f, t, log_u, d=d, a=a: (
                 GENERATORS[d, a](np.exp(log_u))[:, None] + f.fenchel_conjugate(t, divergence=d, alpha=a)
@@ -229,7 +224,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: u t = f(u) + f*(t) at the maximizer",
+            f"{name_of(d, a)}: u t = f(u) + f*(t) at the maximizer",
             given(t=_inside((d, a))[2:6]),
             left=lambda f, t, d=d, a=a: (
                 f.fenchel_conjugate_derivative(t, divergence=d, alpha=a) * t - f.fenchel_conjugate(t, divergence=d, alpha=a)
@@ -241,7 +236,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: f* = -f(0) at and below f'(0)",
+            f"{name_of(d, a)}: f* = -f(0) at and below f'(0)",
             given(t=first - np.array([0.0, 1e-3, 0.5, 4.0])),
             left=lambda f, t, d=d, a=a: f.fenchel_conjugate(t, divergence=d, alpha=a),
             right=floor,
@@ -250,7 +245,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: no gradient is NaN beyond the domain",
+            f"{name_of(d, a)}: no gradient is NaN beyond the domain",
             given(t=edge + np.array([-300.0, -1.0, 0.0, 1e-3, 0.5, 2.0, 30.0, 1000.0])),
             left=lambda f, t, d=d, a=a: np.isnan(f.gradient("fenchel_conjugate", t, divergence=d, alpha=a)),
             right=0.0,
@@ -262,7 +257,7 @@ SPEC = (
     *(
         Agree(
             "output_activation",
-            f"{_name(d, a)}, -20 to 20",
+            f"{name_of(d, a)}, -20 to 20",
             given(v=np.array([-20.0, -7.0, -1.5, -1e-3, 1e-4, 0.8, 6.0, 20.0]), divergence=d, alpha=a),
         )
         for d, a in ALL
@@ -270,7 +265,7 @@ SPEC = (
     *(
         Anchor(
             "output_activation",
-            f"{_name(d, a)} at -log 2, 0, log 3",
+            f"{name_of(d, a)} at -log 2, 0, log 3",
             given(v=[-LOG_2, 0.0, 1.0986122886681098], divergence=d, alpha=a),
             gives=gives,
             source="by hand; Nowozin et al. 2016, table 2",
@@ -318,7 +313,7 @@ SPEC = (
     ),
     *(
         Law.at_least(
-            f"{_name(d, a)}: the output map does not decrease",
+            f"{name_of(d, a)}: the output map does not decrease",
             given(v=linspace(-30.0, 30.0, 8)),
             left=lambda f, v, d=d, a=a: np.diff(f.output_activation(v, divergence=d, alpha=a)),
             right=0.0,
@@ -327,7 +322,7 @@ SPEC = (
     ),
     *(
         Law.equal(
-            f"{_name(d, a)}: the output map stays in the domain",
+            f"{name_of(d, a)}: the output map stays in the domain",
             given(v=linspace(-12.0, 9.0, 8)),
             left=lambda f, v, d=d, a=a: np.isfinite(
                 f.fenchel_conjugate(f.output_activation(v, divergence=d, alpha=a), divergence=d, alpha=a)
@@ -400,18 +395,9 @@ SPEC = (
         right=lambda f, slopes, others, points, values: 2 * f.discrete_legendre_transform((slopes + others) / 2, points, values),
     ),
     # What is refused.
-    *(
-        Rejects(name, case, given(**{argument: -np.ones(4)}, **words), blames=blames)
-        for name, argument in (("fenchel_conjugate", "t"), ("fenchel_conjugate_derivative", "t"), ("output_activation", "v"))
-        for case, words, blames in (
-            ("an unknown divergence", {"divergence": "hellinger"}, "divergence"),
-            ("alpha is missing", {"divergence": "alpha"}, "alpha"),
-            ("alpha is 0", {"divergence": "alpha", "alpha": 0}, "alpha"),
-            ("alpha is 1", {"divergence": "alpha", "alpha": 1.0}, "alpha"),
-            ("alpha is not a number", {"divergence": "alpha", "alpha": np.nan}, "alpha"),
-            ("alpha is not wanted", {"divergence": "gan", "alpha": 2.0}, "alpha"),
-        )
-    ),
+    *rejects_divergences("fenchel_conjugate", {"t": -np.ones(4)}),
+    *rejects_divergences("fenchel_conjugate_derivative", {"t": -np.ones(4)}),
+    *rejects_divergences("output_activation", {"v": -np.ones(4)}),
     Rejects(
         "discrete_legendre_transform",
         "slopes have two axes",

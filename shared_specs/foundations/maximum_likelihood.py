@@ -2,9 +2,22 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, full, given, integers, log_of, log_simplex, normal, zeros
+from shared_specs.rows import (
+    LOG_2,
+    Agree,
+    Anchor,
+    Law,
+    Rejects,
+    concatenate,
+    full,
+    given,
+    integers,
+    log_of,
+    log_simplex,
+    normal,
+    zeros,
+)
 
-LOG_2 = 0.6931471805599453
 HALF_ZEROS = log_of([[0.5, 0.5, 0.0], [0.0, 0.25, 0.75], [1.0, 0.0, 0.0], [0.2, 0.3, 0.5]])
 OTHER_ZEROS = log_of([[0.5, 0.25, 0.25], [0.0, 0.5, 0.5], [0.9, 0.1, 0.0], [0.1, 0.0, 0.9]])
 FAIR, BIASED = log_of([[0.5, 0.5, 0.0]] * 2), log_of([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]])

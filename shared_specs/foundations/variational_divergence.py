@@ -2,9 +2,23 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, log_of, log_simplex, normal, uniform, zeros
+from shared_specs.foundations._cases import name_of, rejects_divergences
+from shared_specs.rows import (
+    LOG_2,
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Rejects,
+    full,
+    given,
+    log_of,
+    log_simplex,
+    normal,
+    uniform,
+    zeros,
+)
 
-LOG_2 = 0.6931471805599453
 # divergence, alpha; f and f' as functions of r = log u; critics inside the domain of f* (low, high); f'(2) and f'(1/2), by hand
 GENERATORS = (
     ("total_variation", None, lambda r: abs(np.expm1(r)) / 2, lambda r: np.sign(r) / 2, -0.45, 0.45, None),
@@ -30,8 +44,7 @@ HALF, SKEW = log_of([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]]), log_of([[0.25, 0.75],
 
 
 def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
-    name = divergence if alpha is None else f"{divergence} {alpha:g}"
-    row = {"divergence": divergence, "alpha": alpha}
+    name, row = name_of(divergence, alpha), {"divergence": divergence, "alpha": alpha}
     pair = {"log_probs_p": log_simplex(5, 3), "log_probs_q": log_simplex(5, 3)}
     critic = uniform(5, 3, low=low, high=high)
 
@@ -91,19 +104,10 @@ def _rows_of(divergence, alpha, generator, slope, low, high, slopes):
     )  # fmt: skip
 
 
-def _refusals(function, sample):
-    return (
-        Rejects(function, "unknown divergence", given(**sample, divergence="wasserstein"), blames="divergence"),
-        Rejects(function, "alpha missing", given(**sample, divergence="alpha"), blames="alpha"),
-        Rejects(function, "alpha is 0", given(**sample, divergence="alpha", alpha=0.0), blames="alpha"),
-        Rejects(function, "alpha unwanted", given(**sample, divergence="kl", alpha=0.5), blames="alpha"),
-    )
-
-
 def _refuses_games(function):
     good = {"log_probs_p": log_simplex(5, 3), "log_probs_q": log_simplex(5, 3), "critic": zeros(5, 3)}
     return (
-        *_refusals(function, good),
+        *rejects_divergences(function, good),
         Rejects(
             function, "q has another shape", given(**good | {"log_probs_q": log_simplex(5, 2)}, divergence="kl"),
             blames="log_probs_q",
@@ -169,7 +173,7 @@ SPEC = (
         draws=1000, detects=0.2,
     ),
     *_refuses_samples("variational_lower_bound", divergence="kl"),
-    *_refusals("variational_lower_bound", {"critic_p": zeros(4), "critic_q": zeros(3)}),
+    *rejects_divergences("variational_lower_bound", {"critic_p": zeros(4), "critic_q": zeros(3)}),
     # The bound over a finite space, and its gap.
     Agree(
         "exact_variational_bound", "p and q have zeros",
@@ -270,5 +274,5 @@ SPEC = (
         "log_ratio_from_critic", "total variation", given(critic=zeros(3), divergence="total_variation"), blames="total_variation"
     ),
     Rejects("log_ratio_from_critic", "two axes", given(critic=zeros(3, 2), divergence="kl"), blames="critic"),
-    *_refusals("log_ratio_from_critic", {"critic": full(3, value=-0.5)}),
+    *rejects_divergences("log_ratio_from_critic", {"critic": full(3, value=-0.5)}),
 )  # fmt: skip

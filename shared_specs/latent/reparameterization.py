@@ -2,9 +2,23 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, log_of, log_simplex, normal, uniform, zeros
+from shared_specs.rows import (
+    LOG_2,
+    Agree,
+    Anchor,
+    Cancels,
+    Law,
+    Rejects,
+    full,
+    given,
+    log_of,
+    log_simplex,
+    normal,
+    uniform,
+    zeros,
+)
 
-LOG_4 = 1.3862943611198906
+LOG_4 = 2 * LOG_2
 UNIFORMS, LOGITS = [[0.5, 0.1, 0.9], [0.25, 0.75, 0.01]], [[0.5, -1.0, 0.0], [0.0, 2.0, 1.0]]
 ENDS = [[1e-12, 0.999999, 0.3], [0.5, 1e-12, 0.999999]]
 EDGE_LOG_VAR = [[-8.0, 8.0, 0.0], [8.0, -8.0, 1e-9]]

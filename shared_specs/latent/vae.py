@@ -3,6 +3,7 @@
 import numpy as np
 
 from shared_specs.rows import (
+    LOG_2,
     Agree,
     Anchor,
     Cancels,
@@ -19,7 +20,6 @@ from shared_specs.rows import (
     zeros,
 )
 
-LOG_2 = 0.6931471805599453
 TERMS_CANCEL = "where a pixel agrees with its logit l, other stable forms take l from softplus(l)"
 HALVES_CANCEL = "through the standard deviation the slope in log_var is e^log_var/2 - 1/2, whose halves cancel near the prior"
 NEAR_PRIOR = "a divergence below the rounding of the terms of order 1 that libraries subtract"

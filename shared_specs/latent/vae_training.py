@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, full, given, integers, normal, scalar, uniform, zeros
+from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, full, given, integers, normal, scalar, uniform, zeros
 
-LOG_2 = 0.6931471805599453
 COUNTS = "steps are counts"
 LINEAR = given(
     x=normal(4, 3), weight=normal(3, 2), decoder_mean=normal(3), decoder_log_var=scalar(-0.4),
