@@ -82,7 +82,7 @@ def test_a_recipes_help_shows_its_fields_with_their_meaning():
     assert code == 0
     for flag in ("--data", "--steps", "--seed", "--checkpoint-every", "--learning-rate", "--latent-dim"):
         assert re.search(rf"^\W+{flag[2:]} ", out, re.MULTILINE), flag
-    assert "Step size of Adam." in out and "(default: 5600)" in out
+    assert "Step size of Adam." in out and "(default: 5600; at least 1)" in out
     assert "--metric" not in out and "--direction" not in out
 
 
@@ -166,7 +166,7 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
         ("train latent/vae digits --learning-rate -1", "learning_rate is -1.0; it must be positive and finite"),
         ("train latent/vae digits --learning-rate nan", "learning_rate is nan"),
         ("train latent/vae digits --learning-rate inf", "learning_rate is inf"),
-        ("train latent/vae digits --held-out 1", "held_out is 1.0; it must be a fraction between 0 and 1"),
+        ("train latent/vae digits --held-out 1", "held_out is 1.0; it must be positive and less than 1"),
         ("train latent/vae digits --batch-size 0", "batch_size is 0"),
         ("train latent/vae digits --checkpoint-every 0", "checkpoint_every is 0"),
         ("train latent/vae digits --seed -1", "seed is -1"),

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_
 
 import tyro
 
+from practice_torch.engine.bounds import Above, AtLeast, Bounded
+
 # Said by the topic, not by the command line: hidden from the flags.
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
 Direction = Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Suppress]
@@ -22,7 +24,7 @@ def shown(kind, default):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Bounded):
     """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
 
     # which module of practice_torch/data loads `data`
@@ -30,39 +32,39 @@ class Recipe:
 
     data: str = "digits"
     """Where the data come from: an embedded set's name, or the path of your own file or folder."""
-    steps: int = 1000
+    steps: Annotated[int, AtLeast(1)] = 1000
     """Updates of every phase, from the first to the last."""
-    batch_size: int = 64
+    batch_size: Annotated[int, AtLeast(1)] = 64
     """Examples in a batch; a smaller data set is one batch."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Above(0)] = 1e-3
     """Step size of Adam."""
-    beta1: float = 0.9
+    beta1: Annotated[float, AtLeast(0, below=1)] = 0.9
     """Decay of Adam's first moment."""
-    beta2: float = 0.999
+    beta2: Annotated[float, AtLeast(0, below=1)] = 0.999
     """Decay of Adam's second moment."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, AtLeast(0)] = 0.0
     """Decoupled weight decay (AdamW) of matrices and kernels; biases and gains are never decayed. 0 is plain Adam."""
-    warmup_steps: int = 0
+    warmup_steps: Annotated[int, AtLeast(0)] = 0
     """Steps over which the step size rises from near zero."""
     schedule: Literal["constant", "cosine"] = "constant"
     """What the step size does after the warm-up."""
-    final_learning_rate: float = 0.0
+    final_learning_rate: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Where the cosine ends, as a fraction of the learning rate."""
-    accumulate: int = 1
+    accumulate: Annotated[int, AtLeast(1)] = 1
     """Batches whose gradients make one update, as if they were one batch of that many times the size."""
-    clip_norm: float = 0.0
+    clip_norm: Annotated[float, AtLeast(0)] = 0.0
     """Largest global norm of a phase's gradient; 0 does not clip."""
-    average_decay: float = 0.0
+    average_decay: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Decay of the running average of the weights, which evaluations and samples then use; 0 uses the weights themselves."""
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     """Seeds the split, the first weights, the order of the examples and every draw."""
-    held_out: float = 0.1
+    held_out: Annotated[float, Above(0, below=1)] = 0.1
     """Fraction of the data that is kept for evaluation."""
-    log_every: int = 50
+    log_every: Annotated[int, AtLeast(1)] = 50
     """Steps whose losses are averaged into one row of metrics.csv."""
-    evaluate_every: int = 1000
+    evaluate_every: Annotated[int, AtLeast(1)] = 1000
     """Steps between evaluations on the held-out data (and previews)."""
-    checkpoint_every: int = 1000
+    checkpoint_every: Annotated[int, AtLeast(1)] = 1000
     """Steps between checkpoints, at most: one is also made before every evaluation."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
@@ -99,26 +101,13 @@ class Recipe:
             self._require(name, _is_of(value, kind), f"of type {kind.__name__ if isinstance(kind, type) else kind}")
             sizes = [size for size in (value if isinstance(value, tuple) else (value,)) if isinstance(size, int)]
             self._require(name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
-        for name in ("steps", "batch_size", "accumulate", "log_every", "evaluate_every", "checkpoint_every"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("learning_rate", 0 < self.learning_rate < float("inf"), "positive and finite")
-        for name in ("beta1", "beta2", "average_decay"):
-            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1")
-        for name in ("weight_decay", "clip_norm"):
-            self._require(name, 0 <= getattr(self, name) < float("inf"), "0 or positive, and finite")
-        self._require("warmup_steps", 0 <= self.warmup_steps < self.steps, f"0 or more, and less than steps ({self.steps})")
-        self._require("final_learning_rate", 0 <= self.final_learning_rate <= 1, "a fraction between 0 and 1")
-        self._require("seed", 0 <= self.seed < 2**63, "between 0 and 2^63 - 1")
-        self._require("held_out", 0 < self.held_out < 1, "a fraction between 0 and 1")
+        super().__post_init__()
+        self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self):
         """What the loader of this modality is told beside data, held_out and seed, such as a text's context."""
         return {}
-
-    def _require(self, name, holds, allowed):
-        if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)}; it must be {allowed}")
 
     def reached(self, value):
         """Whether `value` meets the target; None where there is no target."""
@@ -159,17 +148,12 @@ class AudioRecipe(Recipe):
 
     data: str = "notes"
     """Where the sounds come from: notes (synthesized), or your own folder of wav and flac files, with a sub-folder per label."""
-    sample_rate: int = 8000
+    sample_rate: Annotated[int, AtLeast(1)] = 8000
     """Samples in a second, in Hz; files of other rates are resampled."""
-    length: int = 1024
+    length: Annotated[int, AtLeast(1)] = 1024
     """Samples in an example: a longer sound is cut, a shorter one followed by silence."""
     skip_unusable: bool = False
     """Leave out files that are damaged, empty or not finite, and name them, instead of stopping at the first."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("sample_rate", "length"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
 
     def loading(self):
         return {"sample_rate": self.sample_rate, "length": self.length, "skip_unusable": self.skip_unusable}
