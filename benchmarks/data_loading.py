@@ -50,7 +50,7 @@ class Timed:
 
 def measure(topic, name, steps, source=None):
     """Seconds of reading, of all steps, and of getting batches within them."""
-    module = importlib.import_module(f"practice_torch.{topic.replace('/', '.')}")
+    module = importlib.import_module(f"practice_torch.experiments.{topic.replace('/', '.')}")
     recipe = module.RECIPES[name]
     more = {"data": source} if source else {}
     changes = {"steps": steps, "warmup_steps": 0, "evaluate_every": steps, "checkpoint_every": steps, "precision": "float32"}

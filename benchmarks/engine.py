@@ -17,7 +17,8 @@ import torch
 from benchmarks.measuring.alternation import alternate
 from benchmarks.measuring.turns import conclude
 from practice_torch.engine.datasets import load_data
-from practice_torch.latent.vae import RECIPES, VariationalAutoencoder, build, negative_elbo
+from practice_torch.experiments.latent.vae import RECIPES, build
+from practice_torch.latent.vae import VariationalAutoencoder, negative_elbo
 
 GOALS = {"by hand": 1 / 1.05}  # the engine takes less than 5% more
 BLOCK = 50

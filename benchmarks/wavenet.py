@@ -15,7 +15,8 @@ import time
 import torch
 
 from benchmarks.measuring.turns import CLOCKS, conclude, in_turns, ratio
-from practice_torch.autoregressive.wavenet import RECIPES, receptive_field
+from practice_torch.autoregressive.wavenet import receptive_field
+from practice_torch.experiments.autoregressive.wavenet import RECIPES
 from practice_torch.networks.wavenet import WaveNet, draw
 
 LENGTHS = (128, 512, 2048)

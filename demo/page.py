@@ -185,7 +185,7 @@ def read_model(kind, folder):
         for story in read_stories(folder / "samples", missing, MOST_PREVIEWS)
     ]
     stories.sort(key=lambda story: FIRST.index(story.name) if story.name in FIRST else len(FIRST))
-    recipe = import_module("practice_torch." + asked["topic"].replace("/", ".")).RECIPES[asked["recipe"]]
+    recipe = import_module("practice_torch.experiments." + asked["topic"].replace("/", ".")).RECIPES[asked["recipe"]]
     return model | {
         "asked": asked,
         "changes": report.changes(asked["fields"], recipe.fields()),

@@ -87,13 +87,13 @@ def _has_study(path):
 
 @functools.cache
 def _source(path):
-    """A topic's source, parsed; of a topic that is not built, an empty one."""
-    file = HERE / f"{path}.py"
+    """The source of a topic's experiment, parsed; of a topic without one, an empty one."""
+    file = HERE / "experiments" / f"{path}.py"
     return ast.parse(file.read_text(encoding="utf-8") if file.is_file() else "")
 
 
 def _module(path):
-    return importlib.import_module("practice_torch." + path.replace("/", "."))
+    return importlib.import_module("practice_torch.experiments." + path.replace("/", "."))
 
 
 # ---------------------------------------------------------------------------------------------------- list
@@ -202,7 +202,7 @@ def _resume(command, words, fields):
 
 
 def _restored(run):
-    """The topic's module and the recipe of a run folder."""
+    """The experiment's module and the recipe of a run folder."""
     path, name = run.asked["topic"], run.asked["recipe"]
     if name not in _recipe_names(str(path)):
         raise RunError(f"{run.folder} is a run of {path} {name}, which does not exist here")

@@ -28,7 +28,7 @@ import torch._dynamo  # noqa: F401 - by the first optimizer
 
 import practice_torch.data.images
 import practice_torch.engine.report
-import practice_torch.foundations.maximum_likelihood  # noqa: F401
+import practice_torch.experiments.foundations.maximum_likelihood  # noqa: F401
 from practice_torch.__main__ import main as main_of_the_wing
 from tests.engine_toys import Noisy, Players, begin, go_on, remains
 

@@ -12,14 +12,18 @@ from shared_specs.syllabus_page import PAGE, is_step, page, renewed
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
 # the parts of a wing that are no family: what may not know a topic
-PARTS = {"shared_specs": {"backends"}, "theory_jax": {"networks"}, "practice_torch": {"networks", "data", "engine", "pictures"}}
+PARTS = {
+    "shared_specs": {"backends"},
+    "theory_jax": {"networks"},
+    "practice_torch": {"networks", "data", "engine", "pictures", "experiments"},
+}
+OF_EXPERIMENTS = {"engine", "data", "pictures"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
 LANGUAGE = {
     "shared_specs": {"numpy"},
     "theory_jax": {"jax", "flax", "optax", "sympy", "numpy", "scipy"},
     "practice_torch": {"torch", "sympy", "numpy"},
 }
-EXPERIMENT = {"build", "preview"}  # the doors to a topic's experiment and figures: nothing to derive
 BACKENDS = {"jax", "flax", "optax", "torch", "torchvision", "torchaudio", "accelerate"}
 FOREIGN = {"theory_jax": {"torch", "torchvision", "torchaudio", "accelerate"}, "practice_torch": {"jax", "flax", "optax"}}
 
@@ -48,6 +52,12 @@ def topics(root, wing):
 def in_family(root, path):
     """Whether a file, as a path below its wing, is a topic of a family or a private module of one."""
     return len(path.parts) == 2 and path.parts[0] in families(root)
+
+
+def experiments(root):
+    """The files of experiments, as paths below the practice wing; not the parts that they share."""
+    below = [path for path in files(root, "practice_torch") if path.parts[0] == "experiments" and path.name != "__init__.py"]
+    return [path for path in below if path.parts[1] != "parts"]
 
 
 def imports(tree):
@@ -126,7 +136,11 @@ def _refused(root, wing, path, is_topic, module):
             "" if _holds_constants(root, module) else "a wing takes constants and configurations from shared_specs, nothing else"
         )
     if top == wing and below and below[0] in families(root):
-        return _refused_topic(root, path, is_topic, below[0])
+        return "" if path.parts[0] == "experiments" else _refused_topic(root, path, is_topic, below[0])
+    if top == wing and below[:1] == ["experiments"] and path.parts[0] != "experiments":
+        return "only experiments, __main__ files, tests, demo and benchmarks see experiments"
+    if is_topic and top == wing and OF_EXPERIMENTS.intersection(below[:1]):
+        return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"
     if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:
         return "" if module == "practice_torch.engine.artifacts" else "a picture is made of arrays and engine.artifacts alone"
     if is_topic and top != wing and top not in LANGUAGE[wing] | sys.stdlib_module_names:
@@ -136,7 +150,7 @@ def _refused(root, wing, path, is_topic, module):
 
 def _refused_topic(root, path, is_topic, family):
     if not is_topic:
-        return "only topics, __main__ files and tests see topics"
+        return "only topics, experiments, __main__ files and tests see topics"
     syllabus = load(root / "shared_specs" / "syllabus.toml")
     if family != path.parts[0] and syllabus.floor(family) >= syllabus.floor(path.parts[0]):
         return f"{family} does not stand on a lower floor than {path.parts[0]}"
@@ -167,6 +181,10 @@ def missing_mirrors(root):
     for path, topic in written.items():
         if topic not in syllabus.topics:
             yield f"{path} is there, but {topic} is not a topic of the syllabus"
+    for path in experiments(root):
+        topic = path.relative_to("experiments").with_suffix("").as_posix()
+        if topic not in written.values():
+            yield f"practice_torch/{path} is there, but {topic} is not a topic that is built"
     for wing in THREE:
         for folder in sorted({path.parts[0] for path in files(root, wing) if len(path.parts) > 1}):
             if folder not in PARTS[wing] and folder not in families(root):
@@ -177,8 +195,6 @@ def unequal_signatures(root):
     """A function has the same name, arguments and defaults in both wings; a network of the theory is one of the practice."""
     for topic, theory, practice in pairs(root):
         ours, theirs = functions(theory), functions(practice)
-        for name in EXPERIMENT:
-            theirs.pop(name, None)
         for name in sorted(ours.keys() | theirs.keys()):
             if name in ours and name in theirs:
                 if (left := _signature(ours[name])) != (right := _signature(theirs[name])):
@@ -208,7 +224,7 @@ def unspecified(root):
     for topic, theory, practice in pairs(root):
         spec = root / "shared_specs" / f"{topic}.py"
         subjects = _subjects(parsed(spec)) if spec.is_file() else set()
-        public = functions(theory).keys() | (functions(practice).keys() - EXPERIMENT)
+        public = functions(theory).keys() | functions(practice).keys()
         networks = classes(theory).keys() & classes(practice).keys()
         for name in sorted((public | networks) - subjects):
             yield f"{topic}: no row of shared_specs/{topic}.py is about {name}"
@@ -229,8 +245,6 @@ def unreadable_docstrings(root):
         endings = {}
         for wing, tree in zip(WINGS, (theory, practice), strict=True):
             for name, function in functions(tree).items():
-                if name in EXPERIMENT:
-                    continue
                 try:
                     shapes = parse_shapes(ast.get_docstring(function))
                 except ValueError as error:

@@ -22,8 +22,8 @@ from practice_torch.autoregressive.position import (
     sinusoidal_positions,
 )
 from practice_torch.autoregressive.transformer import feed_forward
-from practice_torch.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
+from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.open_decoder import OpenDecoder
 from practice_torch.networks.unet import UNet1d, UNet2d

@@ -22,7 +22,8 @@ from practice_torch.diffusion.variational_diffusion import (
     reconstruction_log_prob,
     variance_preserving_sample,
 )
-from practice_torch.foundations.f_divergence import _ROWS, f_divergence
+from practice_torch.experiments.foundations.f_divergence import ROWS
+from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
@@ -52,7 +53,7 @@ def uniform(e, *shape):
 def divergences(e, batch, phase):
     """The sum of log (D_f - its least) of every row, of the Gaussians and the density on the cells."""
     log_p, cells, total = e.log_probs[None], e.cells[:, None], 0.0
-    for k, (divergence, alpha) in enumerate(_ROWS):
+    for k, (divergence, alpha) in enumerate(ROWS):
         log_q = gaussian_log_likelihood(cells, e.mean[k].expand_as(cells), 2 * e.log_std[k].expand_as(cells))
         row = f_divergence(log_p, log_q.log_softmax(0)[None], divergence=divergence, alpha=alpha)
         at_one = f_divergence(log_p, log_p, divergence=divergence, alpha=alpha)

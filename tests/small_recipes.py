@@ -36,7 +36,7 @@ def names():
 
 
 def module_of(path):
-    return importlib.import_module("practice_torch." + path.replace("/", "."))
+    return importlib.import_module("practice_torch.experiments." + path.replace("/", "."))
 
 
 def small(path, name, **changes):

@@ -14,8 +14,8 @@ import practice_torch.__main__ as practice
 from demo import page
 from demo.folder import replaced_folder
 from demo.mathematics import to_mathml
-from practice_torch.autoregressive.transformer import Writing
 from practice_torch.command_line import changed
+from practice_torch.experiments.autoregressive.transformer import Writing
 from tests.demo_answers import CONTRACTS, DERIVATIONS
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]

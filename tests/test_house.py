@@ -67,6 +67,11 @@ HOUSE = {
     "theory_jax/ground/coin.py": THEORY,
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
+    "practice_torch/experiments/ground/coin.py": (
+        "from practice_torch.engine import loop\nfrom practice_torch.experiments.parts import toss\n"
+        "from practice_torch.ground.coin import heads"
+    ),
+    "practice_torch/experiments/parts/toss.py": "import torch\nfrom practice_torch.ground import coin",
     "practice_torch/engine/loop.py": "import accelerate\nLOOP = accelerate",
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
@@ -162,6 +167,39 @@ PLANTED = (
         plus("practice_torch/pictures/coin.py", "from practice_torch.engine import loop"),
         "made of arrays",
     ),
+    *(
+        planted(
+            house.wrong_imports,
+            f"{part} in a topic",
+            plus("practice_torch/ground/coin.py", f"from practice_torch.{part} import coin as c"),
+            f"{part} is for its experiment",
+        )
+        for part in ("engine", "data", "pictures")
+    ),
+    *(
+        planted(
+            house.wrong_imports,
+            f"{module} in a topic",
+            plus("practice_torch/ground/coin.py", f"import {module}"),
+            f"imports {module}: a topic here is written in",
+        )
+        for module in ("tyro", "matplotlib.pyplot")
+    ),
+    *(
+        planted(
+            house.wrong_imports,
+            f"an experiment in {path}",
+            plus(path, "from practice_torch.experiments.ground import coin as c"),
+            f"{path}:",
+        )
+        for path in ("practice_torch/ground/coin.py", "practice_torch/engine/loop.py", "practice_torch/pictures/coin.py")
+    ),
+    planted(
+        house.wrong_imports,
+        "the theory in an experiment",
+        plus("practice_torch/experiments/ground/coin.py", "import theory_jax.ground.coin"),
+        "never see each other",
+    ),
     planted(house.wrong_imports, "a peer in a topic", plus("practice_torch/ground/coin.py", "import sklearn"), "is written in"),
     planted(
         house.wrong_imports,
@@ -180,7 +218,7 @@ PLANTED = (
     *(
         planted(house.missing_mirrors, f"half built, without {path}", {path: None}, f"ground/coin is half built: {path} is")
         for path in HOUSE
-        if "coin.py" in path and "pictures" not in path
+        if "coin.py" in path and "pictures" not in path and "experiments" not in path
     ),
     planted(
         house.missing_mirrors,
@@ -191,6 +229,18 @@ PLANTED = (
     planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
     planted(
         house.missing_mirrors, "mistakes of nothing", {"tests/ground/mistakes_die.py": "MISTAKES = (1,)"}, "ground/die is not a"
+    ),
+    planted(
+        house.missing_mirrors,
+        "an experiment of a topic that is not built",
+        {"practice_torch/experiments/first/urn.py": "X = 1"},
+        "experiments/first/urn.py is there, but first/urn is not a topic that is built",
+    ),
+    planted(
+        house.missing_mirrors,
+        "an experiment of nothing",
+        {"practice_torch/experiments/coin.py": "X = 1"},
+        "experiments/coin.py is there, but coin is not",
     ),
     planted(house.missing_mirrors, "a family nobody knows", {"theory_jax/attic/coin.py": THEORY}, "theory_jax/attic is neither"),
     planted(

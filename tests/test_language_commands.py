@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from practice_torch.autoregressive.decoding import STRATEGIES, Decoding, Written
 from practice_torch.autoregressive.search import greedy_search
-from practice_torch.autoregressive.transformer import RECIPES, Writing, build
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.run import Run
 from practice_torch.engine.state import weights_of
+from practice_torch.experiments.autoregressive.transformer import RECIPES, Writing, build
+from practice_torch.experiments.parts.decoding import STRATEGIES, Decoding, Written
 from tests.test_practice_commands import call, refused
 
 MODEL = ("autoregressive/transformer", "pydoc")

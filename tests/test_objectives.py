@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from practice_torch.__main__ import _recipe_names
-from practice_torch.adversarial import gan
-from practice_torch.autoregressive import attention
-from practice_torch.diffusion import parameterizations, training
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.engine.recipe import AudioRecipe, Recipe
-from practice_torch.foundations import f_gan
-from practice_torch.latent import elbo, vae, vae_training
+from practice_torch.experiments.autoregressive.attention import TransductionExperiment
+from practice_torch.experiments.diffusion import parameterizations, training
+from practice_torch.experiments.foundations import f_gan
+from practice_torch.experiments.latent import elbo, vae, vae_training
+from practice_torch.experiments.parts import adversarial_game
 from shared_specs.syllabus import load
 from tests import tiny
 from tests.objectives import OBJECTIVES
@@ -207,10 +207,11 @@ MISTAKES = {
         lambda steps, *, warmup_steps: torch.ones(1),
     ),
     "minimax for non-saturating": (
-        "adversarial/gan", {}, gan, "_GENERATOR_LOSSES", dict.fromkeys(("non_saturating", "minimax"), gan.minimax_generator_loss)
+        "adversarial/gan", {}, adversarial_game, "GENERATOR_LOSSES",
+        dict.fromkeys(("non_saturating", "minimax"), adversarial_game.minimax_generator_loss),
     ),
     "labels not smoothed": (
-        "adversarial/dcgan", dict(real_target=0.9), gan, "discriminator_loss",
+        "adversarial/dcgan", dict(real_target=0.9), adversarial_game, "discriminator_loss",
         lambda real, fake, *, real_target: OBJECTIVE_OF_ONE(real, fake, real_target=1.0),
     ),
     "the consistent loss for the alternative": (
@@ -228,10 +229,10 @@ MISTAKES = {
         "latent/elbo", dict(order=0.5), elbo, "renyi_bound", lambda *pair, order: elbo.importance_weighted_bound(*pair)
     ),
     "reversed as copied": (
-        "autoregressive/attention", dict(task="reverse"), attention.TransductionExperiment, "_answer", lambda self, source: source
+        "autoregressive/attention", dict(task="reverse"), TransductionExperiment, "_answer", lambda self, source: source
     ),
 }  # fmt: skip
-OBJECTIVE_OF_ONE = gan.discriminator_loss
+OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
 
 
 @pytest.mark.parametrize("name", MISTAKES)

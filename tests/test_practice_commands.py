@@ -107,7 +107,7 @@ def test_the_list_is_of_what_can_be_trained():
     assert topics["foundations/maximum_likelihood"] == ["unigram", "bigram", "pixels"]
     assert "foundations/jensen" not in topics
     for path, recipes in topics.items():
-        module = __import__(f"practice_torch.{path.replace('/', '.')}", fromlist=["RECIPES"])
+        module = __import__(f"practice_torch.experiments.{path.replace('/', '.')}", fromlist=["RECIPES"])
         assert recipes == list(module.RECIPES)
         assert all(len(recipe.fields()) > 10 for recipe in module.RECIPES.values())
         own = [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == module.__name__]
@@ -124,7 +124,8 @@ def test_drawn_text_is_printed_as_a_terminal_can_show_it(tmp_path, monkeypatch):
     path, *lines = out.splitlines()
     assert code == 0 and Path(path).read_text().splitlines() == lines and len(lines) == 3, err
     text = artifacts.Text("a\x1b[2Jb\x07\tc\nd")
-    monkeypatch.setattr("practice_torch.foundations.maximum_likelihood.CharacterTable.sample", lambda self, count: {"text": text})
+    table = "practice_torch.experiments.foundations.maximum_likelihood.CharacterTable"
+    monkeypatch.setattr(f"{table}.sample", lambda self, count: {"text": text})
     printed = call("sample", tmp_path / "run")[1].splitlines()[1:]
     assert printed == ["a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}\tc", "d"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from practice_torch.engine.recipe import REDECLARABLE, Direction, Fixed, Recipe
 from practice_torch.engine.schedule import learning_rate_factor
-from practice_torch.latent.vae_training import RECIPES
+from practice_torch.experiments.latent.vae_training import RECIPES
 
 
 def derived(annotations, bases=(Recipe,), **defaults):

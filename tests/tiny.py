@@ -30,7 +30,7 @@ def recipes():
 
 
 def module(topic):
-    return import_module(f"practice_torch.{topic.replace('/', '.')}")
+    return import_module(f"practice_torch.experiments.{topic.replace('/', '.')}")
 
 
 def small(recipe, **changes):

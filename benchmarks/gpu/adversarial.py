@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.comparison import compare
 from benchmarks.gpu.random_data import random_images
-from practice_torch.adversarial import dcgan
+from practice_torch.experiments.adversarial import dcgan
 
 GOALS = {"bare loop": 1.0}
 

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.comparison import compare
 from benchmarks.gpu.random_data import random_images
-from practice_torch.diffusion import training
+from practice_torch.experiments.diffusion.training import RECIPES, build
 from practice_torch.networks.unet import UNet2d
 
 GOALS = {"bare loop": 1.0, "diffusers": 1.05, "diffusers as it comes": 1.3}
@@ -94,7 +94,7 @@ def measure(card, steps):
     size = TOY if card.smoke else CIFAR
     sizes = {name: size[name] for name in ("base_channels", "multipliers", "attention_at")}
     recipe = dataclasses.replace(
-        training.RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
+        RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
     )
     data, dropout = random_images(8 * size["batch"], size["size"], card.device), recipe.dropout
     networks = {
@@ -106,7 +106,7 @@ def measure(card, steps):
     assert len(set(per_image.values())) == 1, f"the networks do not do the same work: {per_image}"
     return compare(
         card, "diffusion", f"a training step of {size['batch']} images, {size['size']} x {size['size']}, U-Net",
-        ("diffusion/training", "cifar10"), recipe, lambda: training.build(recipe, data), data,
+        ("diffusion/training", "cifar10"), recipe, lambda: build(recipe, data), data,
         {
             side: lambda side=side, make=make: loop(make(), recipe, data, card, as_it_comes=side.endswith("as it comes"))
             for side, make in networks.items()

@@ -14,6 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from benchmarks.gpu.comparison import compare
 from benchmarks.gpu.random_data import random_tokens
 from practice_torch.autoregressive import transformer
+from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 GOALS, MEMORY_GOALS = {"bare loop": 1.0, "transformers": 1.0}, {"bare loop": 0.7}
@@ -47,7 +48,7 @@ def measure(card, steps):
     size = TOY if card.smoke else GPT
     sizes = {name: size[name] for name in ("layers", "width", "heads", "context")}
     recipe = dataclasses.replace(
-        transformer.RECIPES["shakespeare"], dropout=0.0, batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
+        RECIPES["shakespeare"], dropout=0.0, batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
     )
     data = random_tokens(64 * size["batch"], size["context"], size["vocabulary"], card.device)
     config = GPT2Config(
@@ -71,7 +72,7 @@ def measure(card, steps):
     )  # fmt: skip
     return compare(
         card, "language", f"a training step of {size['batch']} x {size['context']} tokens, GPT",
-        ("autoregressive/transformer", "shakespeare"), recipe, lambda: transformer.build(recipe, data), data,
+        ("autoregressive/transformer", "shakespeare"), recipe, lambda: build(recipe, data), data,
         {side: lambda make=make: loop(make(), recipe, data, card) for side, make in networks.items()},
         steps=steps, amount=size["batch"] * size["context"], unit="tokens", operations=operations, goals=GOALS,
         memory_goals=MEMORY_GOALS, sizes=size, transformers=version("transformers"), attention=config._attn_implementation,

@@ -1,17 +1,10 @@
 """Attention by its formula, and the module that runs it on torch's fused kernels: one proves the other."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64, require, require_rank, require_values
-from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.pictures.attention import attention_map
 
 
 def attention_weights(query, key, mask, *, scale=None):
@@ -151,40 +144,6 @@ def _require_mask(mask, shape):
     require_values("mask", mask, lambda a: a.bool().any(-1, keepdim=True), "True for at least one key of every query")
 
 
-# The experiment: sequences copied or reversed, through cross-attention alone
-
-
-@dataclass(frozen=True)
-class TransductionRecipe(Recipe):
-    """A decoder that writes a sequence of symbols again, forward or backward, and sees it through cross-attention only."""
-
-    modality: ClassVar[str] = "symbols"
-    data: str = "random"
-    """Sequences of random symbols, or an .npz file of your own with an array 'symbols', [N, T]."""
-    task: Literal["copy", "reverse"] = "copy"
-    """In which order the symbols are to be written."""
-    length: int = 16
-    """Symbols in a random sequence."""
-    symbols: int = 16
-    """Different symbols that random sequences are made of."""
-    width: int = 64
-    """Width of the residual stream."""
-    heads: int = 1
-    """Attention heads that share the width."""
-    metric: Fixed = "exact_match"
-    direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("length", "width", "heads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("symbols", self.symbols >= 2, "at least 2")
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-
-    def loading(self):
-        return {"length": self.length, "symbols": self.symbols}
-
-
 class Transducer(nn.Module):
     """Source [B, T] and the answer so far [B, S] -> logits [B, S+1, V] of every next symbol of the answer.
 
@@ -227,98 +186,3 @@ class Transducer(nn.Module):
         begun = functional.pad(as_int64(answer), (1, 0), value=self.symbols)
         x = self.answer(begun) + self.answer_position.weight[: begun.shape[1]]
         return x + self.self_attention(self.norms[0](x), is_causal=True), context
-
-
-class TransductionExperiment(nn.Module):
-    """Learns to copy or to reverse, and shows where it looks."""
-
-    explains = {
-        "exact_match": Metric("fraction", "held-out sequences written without an error"),
-        "right_symbols": Metric("fraction", "symbols written correctly"),
-        "weight_on_the_right_place": Metric("fraction", "attention weight on the source position to be copied"),
-    }
-    phases = (Phase("train", moves=("network",)),)
-
-    def __init__(self, recipe, description):
-        super().__init__()
-        self.recipe, self.generator = recipe, None
-        self.length, self.symbols = description["shape"][0], description["symbols"]
-        self.network = Transducer(symbols=self.symbols, length=self.length, width=recipe.width, heads=recipe.heads)
-
-    def forward(self, batch, phase):
-        """Nats per symbol of the right answer, each symbol given the right ones before it."""
-        source = batch["symbols"]
-        answer = self._answer(source)
-        logits = self.network(source, answer[:, :-1])
-        return functional.cross_entropy(logits.flatten(0, 1).float(), answer.flatten()), {}
-
-    def evaluate(self, data):
-        """How many held-out sequences are written without an error, and symbols; and the weight of the place to look at."""
-        right, looked = [], []
-        for some in torch.arange(len(data)).split(512):
-            source = data.batch(some)["symbols"]
-            right.append(self._written(source) == self._answer(source))
-            looked.append(self._answer(self._look(source).flatten(0, 1)).diagonal(dim1=1, dim2=2).flatten())
-        right = torch.cat(right)
-        return {
-            "exact_match": right.all(1).double().mean().item(),
-            "right_symbols": right.double().mean().item(),
-            "weight_on_the_right_place": torch.cat(looked).double().mean().item(),
-        }
-
-    def preview(self, data):
-        """The mean map of the attention, and a few answers."""
-        source = data.batch(torch.arange(min(len(data), 512)))["symbols"]
-        weights = self._look(source).float().mean((0, 1)).cpu()
-        diagonal = "the diagonal" if self.recipe.task == "copy" else "the other diagonal"
-        caption = f"Cross-attention, mean over held-out sequences and heads; who can {self.recipe.task} looks along {diagonal}"
-        return {"attention": attention_map(weights, caption), "answers": self._told(source[:8])}
-
-    def sample(self, count):
-        """What is written for `count` random sequences."""
-        shape = (count, self.length)
-        device = self.network.head.weight.device
-        return {"answers": self._told(torch.randint(self.symbols, shape, generator=self.generator, device=device))}
-
-    def _answer(self, source):
-        return source if self.recipe.task == "copy" else source.flip(-1)
-
-    def _look(self, source):
-        return self.network.look(source, self._answer(source)[:, :-1])
-
-    def _written(self, source):
-        """The likeliest symbol at every step, each given those that were written before: [B, T]."""
-        answer = source[:, :0]
-        for _ in range(self.length):
-            answer = torch.cat([answer, self.network(source, answer)[:, -1:].argmax(-1)], dim=1)
-        return answer
-
-    def _told(self, source):
-        written = self._written(source)
-        right = (written == self._answer(source)).all(1).tolist()
-        lines = (
-            f"{self._spelled(one)} -> {self._spelled(other)}{'' if good else '   wrong'}"
-            for one, other, good in zip(source.tolist(), written.tolist(), right, strict=True)
-        )
-        return Text("\n".join(lines), f"{self.recipe.task}: {sum(right)} of {len(right)} right")
-
-    def _spelled(self, sequence):
-        return "".join(chr(ord("a") + symbol) for symbol in sequence) if self.symbols <= 26 else " ".join(map(str, sequence))
-
-
-_TRANSDUCTION = dict(
-    steps=300, batch_size=64, learning_rate=2e-3, warmup_steps=50, schedule="cosine", clip_norm=1.0, target=1.0,
-    evaluate_every=150, checkpoint_every=150,
-)  # fmt: skip
-
-RECIPES = {
-    # measured: all of 819 held-out sequences right, with 0.98 of the weight on the right place; reversing from step 100 at the
-    # latest (seeds 0, 1, 2), copying at the end (seed 0); 10 CPU seconds
-    "copy": TransductionRecipe(task="copy", **_TRANSDUCTION),
-    "reverse": TransductionRecipe(task="reverse", **_TRANSDUCTION),
-}
-
-
-def build(recipe, data):
-    """The experiment of a recipe for sequences of the data's length and symbols."""
-    return TransductionExperiment(recipe, data.description)

@@ -5,26 +5,23 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from operator import add
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
-from practice_torch.engine.artifacts import Text
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed, Recipe
 
 # The chunks of chunk_ids, as a pattern over bytes: whitespace and the word after it.
 _CHUNK = re.compile(rb"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+")
 _SCHEMA = "diptych/byte_pairs/1"
 _NEVER = itertools.repeat(math.inf)
-_LARGEST = 0x10FFFF  # a token is a character of a Python string in here: `replace` merges pairs, and strings sort as tokens do
+# A token is a character of a Python string in here: `replace` merges pairs, and strings sort as tokens do.
+LARGEST_TOKEN = sys.maxunicode
 
 
 def chunk_ids(data):
@@ -88,7 +85,7 @@ def train_byte_pairs(data, chunk, *, merges):
     """
     _require_bytes(data)
     require_same_shape(data=data, chunk=chunk)
-    require(0 <= merges <= _LARGEST - 256, f"merges is {merges}; it must be between 0 and {_LARGEST - 256}")
+    require(0 <= merges <= LARGEST_TOKEN - 256, f"merges is {merges}; it must be between 0 and {LARGEST_TOKEN - 256}")
     return torch.tensor(_learn(Counter(_pieces(data, chunk)), merges), dtype=torch.int64).view(-1, 2)
 
 
@@ -260,7 +257,17 @@ class BytePairTokenizer:
     @classmethod
     def train(cls, text, *, merges, special_tokens=()):
         """The tokenizer of a text, a string or bytes. Never give it the text that it will be judged by."""
-        return cls(tuple(_learn(Counter(_CHUNK.findall(_raw(text))), merges)), tuple(special_tokens))
+        return cls.of_counts(Counter(cls.chunks(text)), merges=merges, special_tokens=special_tokens)
+
+    @classmethod
+    def of_counts(cls, counts, *, merges, special_tokens=()):
+        """The tokenizer of a text whose distinct chunks occur so many times: counts is {bytes: int}."""
+        return cls(tuple(_learn(counts, merges)), tuple(special_tokens))
+
+    @staticmethod
+    def chunks(text):
+        """What no merge crosses, as bytes: each word of a string or of bytes, with the whitespace before it."""
+        return _CHUNK.findall(text.encode() if isinstance(text, str) else bytes(text))
 
     @property
     def vocabulary_size(self):
@@ -279,7 +286,7 @@ class BytePairTokenizer:
 
     def encode(self, text):
         """The tokens of a string or of bytes: -> int64 [L]."""
-        return _encode(_CHUNK.findall(_raw(text)), self._spellings)
+        return _encode(self.chunks(text), self._spellings)
 
     def decode_bytes(self, tokens):
         """The bytes of tokens [L]."""
@@ -303,7 +310,7 @@ class BytePairTokenizer:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             require(content["schema"] == _SCHEMA, f"its schema is {content['schema']!r}; it must be {_SCHEMA!r}")
             merges, special = content["merges"], content["special_tokens"]
-            whole = all(type(token) is int and 0 <= token <= _LARGEST for pair in merges for token in pair)
+            whole = all(type(token) is int and 0 <= token <= LARGEST_TOKEN for pair in merges for token in pair)
             require(whole and all(len(pair) == 2 for pair in merges), "merges must be pairs of tokens")
             require(all(isinstance(name, str) for name in special), "special_tokens must be strings")
             return cls(tuple(map(tuple, merges)), tuple(special))
@@ -317,105 +324,3 @@ class ByteTokenizer(BytePairTokenizer):
 
     def __init__(self, special_tokens=()):
         super().__init__((), tuple(special_tokens))
-
-
-def _raw(text):
-    return text.encode() if isinstance(text, str) else bytes(text)
-
-
-# The experiment: merges are counted, not descended to; one step looks at one large batch of windows.
-
-
-@dataclass(frozen=True)
-class BytePairRecipe(Recipe):
-    """Byte-pair tokens of a text. Held-out bytes per token say what they are worth."""
-
-    modality: ClassVar[str] = "text"
-    merges: int = 256
-    """Tokens beside the 256 bytes."""
-    window: int = 256
-    """Bytes that are looked at in a row; a word cut by a window's end is left out."""
-    steps: int = 1
-    """1: counting looks at its text once."""
-    batch_size: int = 2**14
-    """Windows that are counted, drawn from the whole text."""
-    metric: Fixed = "bytes_per_token"
-    direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting looks at its text once)")
-        self._require("merges", 1 <= self.merges <= _LARGEST - 256, f"between 1 and {_LARGEST - 256}")
-        self._require("window", self.window >= 2, "at least 2")
-
-    def loading(self):
-        """Windows of bytes."""
-        return {"context": self.window - 1, "level": "byte"}
-
-
-class BytePairExperiment(nn.Module):
-    """Learns the merges of a text."""
-
-    explains = {
-        "bytes_per_token": Metric("bytes per token", "compression of held-out text by the tokenizer"),
-        "uniform_bits_per_byte": Metric("bits per byte", "cost of held-out text if all tokens were equally likely"),
-    }
-    phases = (Phase("count"),)
-
-    def __init__(self, recipe):
-        super().__init__()
-        self.recipe, self.generator = recipe, None
-        self.register_buffer("merges", torch.full((recipe.merges, 2), -1))  # -1: a row that no pair was left for
-
-    def forward(self, batch, phase):
-        """Learns from windows; the loss is tokens per byte of the windows themselves."""
-        words = Counter()
-        for window in batch["tokens"].to(torch.uint8).cpu().numpy():
-            words.update(_CHUNK.findall(window.tobytes())[1:-1])
-        learned = _learn(words, self.recipe.merges)
-        self.merges[: len(learned)] = torch.tensor(learned, device=self.merges.device).view(-1, 2)
-        spellings = _Spellings(learned)
-        tokens = sum(times * len(spellings[word]) for word, times in words.items()) / 4  # packed in 4 bytes each
-        loss = torch.tensor(tokens / max(1, sum(times * len(word) for word, times in words.items())))
-        return loss, {"distinct_words": torch.tensor(float(len(words)))}
-
-    def evaluate(self, data):
-        """Bytes per token of held-out text, and the bits per byte of a uniform law over tokens."""
-        tokenizer, raw = self.tokenizer(), _held_out_bytes(data)
-        per_token = len(raw) / len(tokenizer.encode(raw))
-        return {"bytes_per_token": per_token, "uniform_bits_per_byte": math.log2(tokenizer.vocabulary_size) / per_token}
-
-    def preview(self, data):
-        """How held-out text is cut, beside the table."""
-        tokenizer = self.tokenizer()
-        pieces = [tokenizer.decode([token]) for token in tokenizer.encode(_held_out_bytes(data)[:1500]).tolist()]
-        return {"cut": Text("\u00b7".join(pieces), "Held-out text, cut into tokens"), **self.sample(64)}
-
-    def sample(self, count):
-        """The first tokens that were made, in order."""
-        tokenizer = self.tokenizer()
-        made = range(256, min(256 + count, tokenizer.vocabulary_size))
-        lines = (f"{token}  {tokenizer.decode([token])!r}" for token in made)
-        return {"tokens": Text("\n".join(lines), "The first merges and the bytes they stand for")}
-
-    def tokenizer(self):
-        """The learned tokenizer."""
-        return BytePairTokenizer(tuple((a, b) for a, b in self.merges.tolist() if a >= 0))
-
-
-def _held_out_bytes(data):
-    """The held-out text in one piece: its windows lie end to end, each beginning with the last byte of the one before."""
-    windows = data.batch()["tokens"].to(torch.uint8)
-    return torch.cat([windows[0, :1], windows[:, 1:].flatten()]).cpu().numpy().tobytes()
-
-
-RECIPES = {
-    # measured: 2.30 and 4.35 held-out bytes per token
-    "pydoc": BytePairRecipe(data="pydoc", merges=256, target=2.2),
-    "pydoc-4096": BytePairRecipe(data="pydoc", merges=4096 - 256, batch_size=2**15, target=4.2),
-}
-
-
-def build(recipe, data):
-    """The experiment of a recipe."""
-    return BytePairExperiment(recipe)

@@ -1,8 +1,6 @@
-"""Variational diffusion in continuous time: the bound on -log p(x) in terms of the log-SNR, and a model whose schedule learns."""
+"""Variational diffusion in continuous time: the bound on -log p(x) in terms of the log-SNR, and networks for it."""
 
-import itertools
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,13 +15,8 @@ from practice_torch.arguments import (
     require_values,
     values_are_free,
 )
-from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.levels import as_rows, per_example
 from practice_torch.networks.fourier_features import fourier_features
-from practice_torch.networks.unet import Sizes
-from practice_torch.pictures import diffusion as pictures
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):
@@ -165,32 +158,6 @@ def _require_one_each(x, **levels):
         require(given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
 
 
-# The experiment
-
-
-@dataclass(frozen=True)
-class VariationalDiffusionRecipe(Sizes, Recipe):
-    """A diffusion model trained on its bound in bits per dimension; the ends of its schedule are learned with it."""
-
-    num_levels: int = 17
-    """Values a pixel may have: 17 gray levels of the digits, 256 of most images."""
-    log_snr_max: float = 8.0
-    """Log-SNR of the least noisy level, to begin with."""
-    log_snr_min: float = -5.0
-    """Log-SNR of the noisiest level, to begin with."""
-    frequencies: tuple[int, ...] = (3, 4)
-    """The network also sees sin and cos of 2^k pi z for these k: differences between neighboring values, made large."""
-    sampling_steps: int = 50
-    """Network calls for a sample."""
-    metric: Fixed = "bits_per_dimension"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("num_levels", self.num_levels >= 2, "at least 2")
-        self._require("log_snr_max", self.log_snr_max > self.log_snr_min, f"above log_snr_min ({self.log_snr_min})")
-        self._require("sampling_steps", self.sampling_steps >= 1, "at least 1")
-
-
 class NoisePredictor(nn.Module):
     """A U-Net that sees z, its Fourier features and its log-SNR: [B, C, H, W], [B] -> the noise, [B, C, H, W]."""
 
@@ -216,117 +183,3 @@ class Ends(nn.Module):
     def forward(self):
         """log_snr_max, log_snr_min"""
         return self.bottom + softplus(self.rise), self.bottom
-
-
-class VariationalDiffusionExperiment(nn.Module):
-    """Learns the bound on -log2 p(x) per pixel, and draws images from it step by step."""
-
-    explains = {
-        "bits_per_dimension": Metric("bits per dimension", "upper bound of -log2 p(x): prior, diffusion and reconstruction"),
-        "prior": Metric("bits per dimension", "divergence of the noisiest level from the prior"),
-        "diffusion": Metric("bits per dimension", "the diffusion loss, integrated over the levels"),
-        "reconstruction": Metric("bits per dimension", "cost of the data given the cleanest level"),
-        "log_snr_max": Metric("nats", "log signal-to-noise ratio where the learned schedule begins"),
-        "log_snr_min": Metric("nats", "log signal-to-noise ratio where the learned schedule ends"),
-    }
-    phases = (Phase("train", moves=("predictor", "ends")),)
-
-    def __init__(self, recipe, shape):
-        super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        self.predictor = NoisePredictor(recipe, self.shape)
-        self.ends = Ends(recipe.log_snr_max, recipe.log_snr_min)
-        self.register_buffer("values", torch.linspace(-1, 1, recipe.num_levels))
-
-    def forward(self, batch, phase):
-        """The mean bound of a batch in bits per dimension, and its three parts."""
-        parts = {name: part.mean() for name, part in self._bound(self._index(batch["image"])).items()}
-        return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
-
-    def evaluate(self, data):
-        """Bits per held-out dimension: the bound, its parts, and where the schedule begins and ends."""
-        draws, sums = 8, {"prior": 0.0, "diffusion": 0.0, "reconstruction": 0.0}
-        for indices in torch.arange(len(data)).split(256):
-            index = self._index(data.batch(indices)["image"]).repeat(draws, 1, 1, 1)
-            for name, part in self._bound(index).items():
-                sums[name] += part.double().sum().item() / (draws * len(data))
-        top, bottom = (end.item() for end in self.ends())
-        return {"bits_per_dimension": sum(sums.values())} | sums | {"log_snr_max": top, "log_snr_min": bottom}
-
-    def preview(self, data):
-        """New images, and the error of the noise over the log-SNR, half of whose area is the diffusion loss."""
-        x0 = self.values[self._index(data.batch(torch.arange(min(len(data), 64)))["image"])]
-        top, bottom = self.ends()
-        levels = torch.linspace(bottom.item(), top.item(), 40, device=x0.device)
-        errors = torch.stack([self._noise_error(x0, level.expand(len(x0))).mean() for level in levels]) / x0[0].numel()
-        return {"errors": pictures.noise_errors(levels.cpu(), errors.cpu()), **self.sample(64)}
-
-    def sample(self, count):
-        """Images from pure noise: a step names the data and draws from the posterior; the last one takes the likeliest values."""
-        top, bottom = (end.item() for end in self.ends())
-        times = torch.linspace(1, 0, self.recipe.sampling_steps + 1, device=self.values.device)
-        levels = linear_log_snr(times, log_snr_max=top, log_snr_min=bottom)
-        z = self._noise((count, *self.shape))
-        for level_t, level_s in itertools.pairwise(levels):
-            level_t, level_s = level_t.expand(count), level_s.expand(count)
-            mean, log_var = posterior(z, self._data(z, level_t), level_t, level_s)
-            z = mean + per_example((log_var / 2).exp(), z) * self._noise(z.shape)
-        nearest = (self._data(z, levels[-1].expand(count)).unsqueeze(-1) - self.values).abs().argmin(-1)
-        caption = f"Drawn in {self.recipe.sampling_steps} steps from noise"
-        return {"samples": ImageGrid(nearest / (self.recipe.num_levels - 1), 8, caption)}
-
-    def _bound(self, index):
-        """The three parts of the bound on -log2 p(x), [B] each, in bits per dimension, at one time for each example."""
-        x0, (top, bottom) = self.values[index], self.ends()
-        times = low_discrepancy_times(torch.rand((), generator=self.generator, device=x0.device), batch_size=len(x0))
-        log_snr = linear_log_snr(times, log_snr_max=top, log_snr_min=bottom)
-        first, last, slope = (number.expand(len(x0)) for number in (top, bottom, bottom - top))
-        z0 = variance_preserving_sample(x0, self._noise(x0.shape), first)
-        nats = {
-            "prior": _prior_kl(x0, last),
-            "diffusion": self._noise_error(x0, log_snr, slope),
-            "reconstruction": -reconstruction_log_prob(z0, index, self.values, first),
-        }
-        return {name: part / (x0[0].numel() * math.log(2)) for name, part in nats.items()}
-
-    def _noise_error(self, x0, log_snr, slope=None):
-        """The continuous loss at the slope; at none, the squared error itself."""
-        noise = self._noise(x0.shape)
-        noise_pred = self.predictor(variance_preserving_sample(x0, noise, log_snr), log_snr)
-        return continuous_diffusion_loss(noise_pred, noise, torch.full_like(log_snr, -2.0) if slope is None else slope)
-
-    def _data(self, z, log_snr):
-        """The data that the predicted noise leaves, within the values' range."""
-        x0 = (z - per_example(_alpha(-log_snr), z) * self.predictor(z, log_snr)) / per_example(_alpha(log_snr), z)
-        return x0.clamp(-1, 1)
-
-    def _index(self, image):
-        return (image * (self.recipe.num_levels - 1)).round().long()
-
-    def _noise(self, shape):
-        return torch.randn(shape, generator=self.generator, device=self.values.device)
-
-
-def _prior_kl(x0, log_snr):
-    """KL(q(z_1 | x_0) || N(0, I)) = 1/2 sum [ alpha^2 x_0^2 - alpha^2 - log sigma^2 ], nats, [B]."""
-    kept = torch.sigmoid(log_snr)
-    return (kept * _distance(x0, torch.zeros_like(x0)) - x0[0].numel() * (kept + logsigmoid(-log_snr))) / 2
-
-
-RECIPES = {
-    # measured: 1.84 bits per dimension, 1.92 half way; independent pixels have 2.43. The schedule moves to 7.3 and -5.4.
-    "digits": VariationalDiffusionRecipe(
-        data="digits", steps=1200, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.995, held_out=0.2,
-        clip_norm=1.0, target=1.90, evaluate_every=600, checkpoint_every=600,
-    ),
-    "cifar10": VariationalDiffusionRecipe(
-        data="cifar10", steps=200_000, batch_size=128, learning_rate=2e-4, warmup_steps=1000, average_decay=0.9999, clip_norm=1.0,
-        num_levels=256, log_snr_max=13.3, frequencies=(7, 8), base_channels=128, multipliers=(1, 2), blocks=4, compact=False,
-        sampling_steps=250, evaluate_every=10_000, checkpoint_every=10_000,
-    ),
-}  # fmt: skip
-
-
-def build(recipe, data):
-    """The experiment of a recipe for images of the data's shape."""
-    return VariationalDiffusionExperiment(recipe, data.description["shape"])

@@ -1,12 +1,10 @@
-"""Jensen's inequality (lecture 5) on batches: gaps, their bounds, and what the logarithm of a Monte-Carlo mean costs."""
+"""Jensen's inequality (lecture 5) on batches: gaps, their bounds, and the logarithm of a Monte-Carlo mean."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
-from practice_torch.engine.artifacts import Figure
 
 
 def jensen_gap(x, log_weights, convex_fn):
@@ -101,41 +99,3 @@ def _require_weighted(**arrays):
     (name, x), (_, log_weights) = arrays.items()
     require(x.shape[1] > 0, f"{name} has rows of length 0; a mean needs at least one point")
     require_log_probs(log_weights=log_weights)
-
-
-# ---------------------------------------------------------------------------------------------------- demonstration
-
-
-@dataclass(frozen=True)
-class LogMeanBias:
-    """What the logarithm of a Monte-Carlo mean of S log-normal weights is short of, against S.
-
-    E log((1/S) sum_s w_s) - log E w is negative by Jensen's inequality, and close to -Var w / (2 S (E w)^2) once S is large: the
-    bias of every estimate of log p(x) by importance sampling.
-    """
-
-    sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-    spread: float = 1.0  # the standard deviation of log w
-    draws: int = 1 << 20
-
-    def measured(self, generator):
-        """One bias for each size, [len(sizes)], each from all the draws, cut into groups of that size."""
-        log_weights = self.spread * torch.randn(self.draws, generator=generator, dtype=torch.float64)
-        groups = (log_weights[: self.draws // size * size].reshape(-1, size) for size in self.sizes)
-        return torch.stack([log_mean_exp(group).mean() for group in groups]) - self.spread**2 / 2
-
-    def predicted(self):
-        """The second-order bias for each size, [len(sizes)]."""
-        return -math.expm1(self.spread**2) / (2 * torch.tensor(self.sizes, dtype=torch.float64))
-
-    def figure(self, generator):
-        """Both, drawn."""
-        measured, predicted = self.measured(generator), self.predicted()
-
-        def draw(axes):
-            axes.loglog(self.sizes, -measured, "o-", label="measured")
-            axes.loglog(self.sizes, -predicted, "--", label="half the relative variance, over S")
-            axes.set(xlabel="samples S", ylabel="log E w  -  E log mean of S  (nats)", title="What the logarithm of a mean costs")
-            axes.legend()
-
-        return Figure(draw, "Log-normal weights: the log of a Monte-Carlo mean is too low, by a bias that falls as 1/S.")

@@ -1,26 +1,17 @@
 """The variational autoencoder: two likelihoods, the KL to the prior, the negative evidence lower bound, and a network."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_values
-from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
-from practice_torch.latent.elbo import importance_weighted_bound
 from practice_torch.latent.reparameterization import reparameterize
 
 # An encoder's log-variance stays within (-10, 10): standard deviations between e^-5 and e^5.
 _LOG_VAR_LIMIT = 10.0
-
-# A unit whose posterior mean varies more than this over the data is in use (Burda et al. 2016).
-_ACTIVE = 0.01
 
 
 def bernoulli_log_likelihood(x, logits):
@@ -148,161 +139,3 @@ class VariationalAutoencoder(nn.Module):
         """Logits at z = mean + e^(log_var / 2) noise, and q's parameters: [B, D], [B, L] -> [B, D], [B, L], [B, L]."""
         mean, log_var = self.encode(x)
         return self.decode(reparameterize(noise, mean, log_var)), mean, log_var
-
-
-# The experiment
-
-
-@dataclass(frozen=True)
-class VaeRecipe(Recipe):
-    """A variational autoencoder of perceptrons. Everything is summed over pixels, never averaged: nats per image."""
-
-    hidden_dims: tuple[int, ...] = (128,)
-    """Widths of the encoder's hidden layers; the decoder has them in reverse."""
-    latent_dim: int = 8
-    """Units of z."""
-    pixels: Literal["threshold", "stochastic", "real"] = "threshold"
-    """What a pixel becomes: 1 above the threshold, 1 with its own probability, or itself (then the decoder is Gaussian)."""
-    threshold: float = 0.5
-    """Pixels above it are 1, where pixels are thresholded."""
-    samples: int = 1000
-    """Draws of z per image in the importance-weighted likelihood of an evaluation."""
-    metric: Fixed = "negative_elbo"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("hidden_dims", all(width >= 1 for width in self.hidden_dims), "widths of at least 1")
-        self._require("latent_dim", self.latent_dim >= 1, "at least 1")
-        self._require("threshold", 0 <= self.threshold < 1, "at least 0 and less than 1")
-        self._require("samples", self.samples >= 1, "at least 1")
-
-
-class VaeExperiment(nn.Module):
-    """Trains the network on images of any shape and shows what it learned."""
-
-    explains = {
-        "negative_elbo": Metric("nats per image", "upper bound of -log p(x): reconstruction plus KL"),
-        "reconstruction": Metric("nats per image", "-log p(x | z), averaged over the posterior"),
-        "kl": Metric("nats per image", "divergence of the posterior from the prior"),
-        "active_units": Metric("units", f"latents whose posterior mean has a variance above {_ACTIVE:g} over the data"),
-        "importance_weighted": Metric("nats per image", "tighter upper bound of -log p(x), from importance-weighted samples"),
-    }
-    phases = (Phase("train", moves=("network",)),)
-
-    def __init__(self, recipe, shape):
-        super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        self.network = VariationalAutoencoder(
-            num_pixels=math.prod(shape), hidden_dims=recipe.hidden_dims, latent_dim=recipe.latent_dim
-        )
-
-    def forward(self, batch, phase):
-        """The mean negative ELBO of a batch of images."""
-        x = self._pixels(batch["image"])
-        logits, mean, log_var = self.network(x, self._noise(len(x)))
-        kl = kl_to_standard_normal(mean, log_var)
-        return (kl - self._log_likelihood(x, logits)).mean(), {"kl": kl.detach().mean()}
-
-    def evaluate(self, data):
-        """Nats per held-out image: the negative ELBO, its two parts, and the importance-weighted bound -L_S; active units."""
-        sums, means = torch.zeros(3, dtype=torch.float64), []
-        draws = self.recipe.samples
-        rows = max(1, 2**22 // (draws * max((math.prod(self.shape), *self.recipe.hidden_dims))))  # 16 MB of activations
-        for indices in torch.arange(len(data)).split(rows):
-            x = self._pixels(data.batch(indices)["image"])
-            mean, log_var = self.network.encode(x)
-            noise = self._noise(len(x) * draws)
-            again = [row.repeat_interleave(draws, 0) for row in (x, mean, log_var)]
-            z = reparameterize(noise, *again[1:])
-            log_likelihood = self._log_likelihood(again[0], self.network.decode(z))
-            log_joint = log_likelihood + gaussian_log_likelihood(z, torch.zeros_like(z), torch.zeros_like(z))
-            log_q = gaussian_log_likelihood(z, *again[1:])
-            bound = importance_weighted_bound(log_joint.view(-1, draws), log_q.view(-1, draws))
-            parts = (-log_likelihood.view(-1, draws).mean(1), kl_to_standard_normal(mean, log_var), -bound)
-            sums += torch.stack([part.double().sum().cpu() for part in parts])
-            means.append(mean)
-        nll, kl, bound = (sums / len(data)).tolist()
-        active = int((torch.cat(means).var(0, correction=0) > _ACTIVE).sum())
-        metrics = {"negative_elbo": nll + kl, "reconstruction": nll, "kl": kl, "active_units": active}
-        # where every draw has the variance that suits it best, the weights are those of no single model
-        return metrics if self.recipe.pixels == "real" else metrics | {"importance_weighted": bound}
-
-    def preview(self, data):
-        """Reconstructions, samples, paths between images, and where the images lie in latent space."""
-        batch = data.batch(torch.arange(min(len(data), 1000)))
-        x = self._pixels(batch["image"])
-        mean, _ = self.network.encode(x)
-        some = min(16, len(x))
-        pairs = torch.stack([x[:some], self._shown(mean[:some])], 1).flatten(0, 1)
-        half = min(8, len(x) // 2)
-        fractions = torch.linspace(0, 1, 10, device=x.device)[:, None]
-        path = torch.lerp(mean[:half, None], mean[half : 2 * half, None], fractions)
-        return {
-            "reconstructions": ImageGrid(self._images(pairs), 8, "Held-out images, each beside its reconstruction"),
-            "interpolations": ImageGrid(self._images(self._shown(path.flatten(0, 1))), 10, "Straight paths between images"),
-            "latent_map": _latent_map(mean.cpu(), batch["label"].cpu() if "label" in batch else None),
-            **self.sample(64),
-        }
-
-    def sample(self, count):
-        """Images of z drawn from the prior: the decoder's mean, no noise on the pixels."""
-        images = self._images(self._shown(self._noise(count)))
-        return {"prior_samples": ImageGrid(images, 8, "Drawn from the prior: the decoder's mean at z ~ N(0, I)")}
-
-    def _pixels(self, image):
-        x = image.flatten(1)
-        if self.recipe.pixels == "threshold":
-            return torch.gt(x, self.recipe.threshold, out=torch.empty_like(x))  # x > threshold, at once as floats
-        return torch.bernoulli(x, generator=self.generator) if self.recipe.pixels == "stochastic" else x
-
-    def _noise(self, count):
-        return torch.randn(count, self.recipe.latent_dim, generator=self.generator, device=self.network.logits.weight.device)
-
-    def _log_likelihood(self, x, logits):
-        if self.recipe.pixels == "real":
-            return -calibrated_gaussian_negative_log_likelihood(x, torch.sigmoid(logits))
-        return bernoulli_log_likelihood(x, logits)
-
-    def _shown(self, z):
-        return torch.sigmoid(self.network.decode(z))
-
-    def _images(self, x):
-        return x.unflatten(1, self.shape)
-
-
-def _latent_map(mean, labels):
-    """Posterior means on the plane in which they vary most."""
-    centered = mean - mean.mean(0)
-    plane = torch.linalg.svd(centered, full_matrices=False).Vh[:2].T
-    x, y = (centered @ plane)[:, [0, -1]].T
-
-    def draw(axes):
-        dots = axes.scatter(x, y, c=labels, cmap=None if labels is None else "tab10", s=8)
-        axes.set(xlabel="first principal component", ylabel="second", aspect="equal")
-        if labels is not None:
-            dots.set_clim(-0.5, int(labels.max()) + 0.5)
-            axes.figure.colorbar(dots, label="label", ticks=range(int(labels.max()) + 1) if labels.max() < 20 else None)
-
-    return Figure(draw, "Posterior means of held-out images on their first two principal axes, colored by label")
-
-
-RECIPES = {
-    # measured: see the catalogue's 18.1 nats; an independent Bernoulli per pixel has 25.2, an untrained network about 44
-    "digits": VaeRecipe(
-        data="digits", steps=5600, batch_size=64, learning_rate=2e-3, held_out=0.2, threshold=7 / 16, target=18.5,
-        evaluate_every=1400, checkpoint_every=1400,
-    ),
-    "mnist": VaeRecipe(
-        data="mnist", steps=60_000, batch_size=128, hidden_dims=(400, 400), latent_dim=20, pixels="stochastic", samples=50,
-        target=105.0, evaluate_every=5000, checkpoint_every=5000,
-    ),
-    "cifar10": VaeRecipe(
-        data="cifar10", steps=60_000, batch_size=128, hidden_dims=(1024, 512), latent_dim=64, pixels="real", samples=10,
-        evaluate_every=5000, checkpoint_every=5000,
-    ),
-}  # fmt: skip
-
-
-def build(recipe, data):
-    """The experiment of a recipe for images of the data's shape."""
-    return VaeExperiment(recipe, data.description["shape"])

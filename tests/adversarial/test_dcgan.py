@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from practice_torch.adversarial import dcgan as practice
 from practice_torch.data.errors import DataError
+from practice_torch.experiments.adversarial.dcgan import DcganRecipe, build
 
 GENERATOR = torch.Generator().manual_seed(8)
 
@@ -75,9 +76,9 @@ def test_overlap_is_the_image_of_ones():
 def experiment(shape=(1, 8, 8), **fields):
     """A small game on random images of three classes."""
     torch.manual_seed(0)
-    recipe = practice.DcganRecipe(**{"latent": 5, "width": 4, "classifier_hidden": 6, "fakes": 40} | fields)
+    recipe = DcganRecipe(**{"latent": 5, "width": 4, "classifier_hidden": 6, "fakes": 40} | fields)
     data = RandomImages(shape)
-    game = practice.build(recipe, data)
+    game = build(recipe, data)
     game.generator = torch.Generator().manual_seed(0)
     return game, data
 
@@ -118,7 +119,7 @@ def test_sides_that_cannot_be_halved_are_refused():
 
 def test_data_without_labels_are_refused():
     with pytest.raises(DataError, match="random has no labels"):
-        practice.build(practice.DcganRecipe(), RandomImages((1, 8, 8), classes=None))
+        build(DcganRecipe(), RandomImages((1, 8, 8), classes=None))
 
 
 def test_each_phase_moves_its_own_player():

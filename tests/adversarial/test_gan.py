@@ -13,6 +13,8 @@ from practice_torch.adversarial import gan as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
 from practice_torch.engine.players import let_move, make_player
+from practice_torch.experiments.adversarial.gan import RECIPES, GanRecipe, build
+from practice_torch.experiments.parts.adversarial_game import turn
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 
 GENERATOR = torch.Generator().manual_seed(6)
@@ -76,9 +78,9 @@ def test_no_search_finds_a_better_discriminator():
 def experiment(**fields):
     """A small game on eight Gaussians, and its held-out points."""
     torch.manual_seed(0)
-    recipe = practice.GanRecipe(**{"hidden": 16, "points": 400, "metric": "quality_times_coverage"} | fields)
+    recipe = GanRecipe(**{"hidden": 16, "points": 400, "metric": "quality_times_coverage"} | fields)
     _, data = points.load("eight_gaussians", count=recipe.points)
-    game = practice.build(recipe, data)
+    game = build(recipe, data)
     game.generator = torch.Generator().manual_seed(0)
     return game, data
 
@@ -138,7 +140,7 @@ def test_the_watch_tells_a_game_from_a_rout(target):
             return torch.full((len(x),), logit_real if x is real else logit_fake)
 
         for _ in range(400):
-            practice._turn("discriminator", opinion, real, torch.zeros_like(real), game.recipe, game.watch)
+            turn("discriminator", opinion, real, torch.zeros_like(real), game.recipe, game.watch)
 
     turns(sure, -50.0)
     assert game.watch.metrics()["discriminator_loss"] < 0.1 and "OVERPOWERS" in game.watch.text().text
@@ -165,11 +167,11 @@ def test_looking_at_the_game_gives_files(tmp_path):
 @pytest.mark.parametrize("wrong", [{"real_target": 0.0}, {"discriminator_turns": 0}, {"hidden": 0}, {"radius": 0.0}])
 def test_a_recipe_refuses_what_cannot_be_played(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        practice.GanRecipe(**wrong)
+        GanRecipe(**wrong)
 
 
 def test_modes_are_counted_only_where_they_are_known():
     _, moons = points.load("two_moons", count=20)
     with pytest.raises(DataError, match="two_moons is no mixture"):
-        practice.build(practice.RECIPES["eight_gaussians"], moons)
-    assert practice.build(practice.RECIPES["two_moons"], moons).mixture is None
+        build(RECIPES["eight_gaussians"], moons)
+    assert build(RECIPES["two_moons"], moons).mixture is None

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from practice_torch.__main__ import main
-from practice_torch.autoregressive.attention import RECIPES, build
 from practice_torch.data import symbols
 from practice_torch.data.errors import DataError
+from practice_torch.experiments.autoregressive.attention import RECIPES, build
 
 
 def untrained(**changes):

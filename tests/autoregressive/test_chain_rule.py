@@ -9,6 +9,7 @@ import scipy.stats
 import torch
 
 from practice_torch.autoregressive import chain_rule as practice
+from practice_torch.experiments.autoregressive.chain_rule import RECIPES, MadeExperiment
 
 rng = np.random.default_rng(0)
 
@@ -59,8 +60,8 @@ def test_a_compiled_graph_would_hold_the_functions():
 
 def _experiment(**fields):
     torch.manual_seed(0)
-    recipe = dataclasses.replace(practice.RECIPES["digits"], hidden_dims=(20,), **fields)
-    experiment = practice.MadeExperiment(recipe, (1, 4, 5))
+    recipe = dataclasses.replace(RECIPES["digits"], hidden_dims=(20,), **fields)
+    experiment = MadeExperiment(recipe, (1, 4, 5))
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment
 

@@ -8,6 +8,7 @@ import torch
 
 from practice_torch.autoregressive import ngram as practice
 from practice_torch.data import text
+from practice_torch.experiments.autoregressive.ngram import RECIPES, NgramRecipe, build, window_numbers
 
 WORDS = torch.randint(0, 6, (1, 80), generator=torch.Generator().manual_seed(0))
 
@@ -65,9 +66,9 @@ def story(tmp_path_factory):
 
 
 def _trained(story, **fields):
-    recipe = practice.NgramRecipe(data=str(story), **fields)
+    recipe = NgramRecipe(data=str(story), **fields)
     train, held_out = text.load(story, held_out=0.2, **recipe.loading())
-    experiment = practice.build(recipe, train)
+    experiment = build(recipe, train)
     with torch.no_grad():
         loss, _ = experiment(train.batch(torch.randperm(len(train))), "count")
     return experiment, train, held_out, float(loss)
@@ -80,7 +81,7 @@ def test_the_next_byte_has_a_distribution(story, order, smoothing):
     experiment, *_ = _trained(story, order=order, smoothing=smoothing)
     contexts = torch.tensor([list(b"the"), list(b"zqx"), [255, 0, 1]])
     windows = torch.cat([contexts.repeat_interleave(256, 0), torch.arange(256).repeat(3)[:, None]], 1)[:, -order:]
-    log_probs = experiment._log_probs(practice._packed(windows, 256)).view(3, 256)
+    log_probs = experiment._log_probs(window_numbers(windows)).view(3, 256)
     torch.testing.assert_close(log_probs.exp().sum(1), torch.ones(3).double(), rtol=1e-9, atol=0)
     assert bool(log_probs.isfinite().all())
 
@@ -88,7 +89,7 @@ def test_the_next_byte_has_a_distribution(story, order, smoothing):
 def test_a_model_that_was_saved_predicts_the_same(story):
     """All that was learned is in the buffers."""
     experiment, train, held_out, _ = _trained(story, order=4)
-    again = practice.build(experiment.recipe, train)
+    again = build(experiment.recipe, train)
     again.load_state_dict(experiment.state_dict())
     assert again.evaluate(held_out) == experiment.evaluate(held_out)
 
@@ -108,7 +109,7 @@ def test_longer_windows_and_fitted_weights_predict_better(story):
     bits = {order: e.evaluate(held_out)["bits_per_byte"] for order, (e, _, held_out, _) in found.items()}
     assert 8 > bits[1] > bits[2] > bits[4]
     experiment, train, *_, loss = found[4]
-    numbers = practice._packed(train.batch()["tokens"], 256)
+    numbers = window_numbers(train.batch()["tokens"])
     assert loss > float(-experiment._log_probs(numbers).mean() / torch.log(torch.tensor(2.0)))  # left out: no self-praise
 
 
@@ -133,4 +134,4 @@ def test_samples_come_from_the_generator(story):
 
 def test_recipes_say_what_they_cannot():
     with pytest.raises(ValueError, match="order is 8"):
-        dataclasses.replace(practice.RECIPES["5-gram"], order=8)
+        dataclasses.replace(RECIPES["5-gram"], order=8)

@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from practice_torch.__main__ import main
 from practice_torch.autoregressive.attention import causal_mask
-from practice_torch.autoregressive.normalization import RECIPES, build, layer_norm
+from practice_torch.autoregressive.normalization import layer_norm
 from practice_torch.autoregressive.transformer import decoder_block
 from practice_torch.data import text
+from practice_torch.experiments.autoregressive.normalization import RECIPES, build
 
 TINY = dict(context=8, width=16, heads=2, layers=3)
 

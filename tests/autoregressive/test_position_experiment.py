@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from practice_torch.__main__ import main
-from practice_torch.autoregressive.position import RECIPES, AlibiPositions, RotaryPositions, alibi_bias, build
+from practice_torch.autoregressive.position import AlibiPositions, RotaryPositions, alibi_bias
 from practice_torch.autoregressive.transformer import decoder_logits
 from practice_torch.data import text
+from practice_torch.experiments.autoregressive.position import RECIPES, build
 
 TINY = dict(context=8, width=16, heads=2, layers=2)
 SCHEMES = RECIPES["extrapolation"].schemes

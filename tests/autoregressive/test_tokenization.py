@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from practice_torch.autoregressive import tokenization as practice
+from practice_torch.experiments.autoregressive.tokenization import BytePairExperiment, BytePairRecipe
 
 TEXT = "\n".join(topics.values())
 START = TEXT[:40_000]
@@ -94,7 +95,7 @@ def test_any_text_comes_back(text):
 def test_the_pattern_cuts_as_chunk_ids_does():
     raw = b" a  b\xff\n\n c\x0b\x0cd \xc2\xa0 e  " + START.encode()[:3000]
     data = torch.tensor(list(raw))
-    assert practice._CHUNK.findall(raw) == practice._pieces(data, practice.chunk_ids(data))
+    assert practice.BytePairTokenizer.chunks(raw) == practice._pieces(data, practice.chunk_ids(data))
 
 
 def test_special_tokens_stand_outside_the_bytes():
@@ -162,7 +163,7 @@ def test_the_experiment_learns_and_judges():
         def batch(self):
             return {"tokens": windows}
 
-    experiment = practice.BytePairExperiment(practice.BytePairRecipe(merges=50))
+    experiment = BytePairExperiment(BytePairRecipe(merges=50))
     loss, _ = experiment({"tokens": windows}, "count")
     metrics = experiment.evaluate(Windows())
     assert 0 < float(loss) < 0.8 and metrics["bytes_per_token"] > 1.25

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import training as practice
-from practice_torch.autoregressive import transformer
+from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from theory_jax.autoregressive import training as theory
 
 rng = np.random.default_rng(0)
@@ -49,8 +49,8 @@ def test_the_whole_loss_is_torchs_mean_with_ignored_targets():
 
 def test_the_language_model_is_trained_with_this_loss():
     """The experiment of autoregressive/transformer, all of whose tokens are valid."""
-    recipe = dataclasses.replace(transformer.RECIPES["pydoc"], context=8, width=12, layers=1, heads=2)
-    model = transformer.build(recipe, SimpleNamespace(description={"vocabulary": 256}))
+    recipe = dataclasses.replace(RECIPES["pydoc"], context=8, width=12, layers=1, heads=2)
+    model = build(recipe, SimpleNamespace(description={"vocabulary": 256}))
     tokens = torch.tensor(rng.integers(0, 256, (3, 9)))
     inputs, targets, valid = practice.next_token_pairs(tokens, None)
     wanted = practice.corpus_cross_entropy(practice.token_cross_entropy(targets, model.network(inputs), valid), valid)

@@ -14,6 +14,7 @@ from practice_torch.autoregressive import wavenet as practice
 from practice_torch.engine.datasets import Described, load_data
 from practice_torch.engine.loop import Training
 from practice_torch.engine.run import Run
+from practice_torch.experiments.autoregressive.wavenet import RECIPES, build, nearest_note
 from practice_torch.networks.wavenet import WaveNet
 from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory
@@ -199,10 +200,10 @@ TINY = {"length": 96, "doublings": 4, "residual_channels": 6, "skip_channels": 8
 
 def experiment_on(data, recipe="notes", **changes):
     """(experiment, train, held out), with draws of its own."""
-    recipe = dataclasses.replace(practice.RECIPES[recipe], data=str(data), warmup_steps=0, **{**TINY, **changes})
+    recipe = dataclasses.replace(RECIPES[recipe], data=str(data), warmup_steps=0, **{**TINY, **changes})
     train, held_out = load_data(recipe)
     torch.manual_seed(0)
-    experiment = practice.build(recipe, Described(train.description))
+    experiment = build(recipe, Described(train.description))
     with_conditions(experiment.network)
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment, train, held_out
@@ -269,9 +270,9 @@ def test_unigram_bits_are_the_entropy_of_the_codes():
 
 def test_a_real_note_has_its_pitch():
     """The measure of generated notes, on real ones of the recipe's length: it can be trusted to say right and wrong."""
-    held_out = load_data(practice.RECIPES["notes"])[1]
+    held_out = load_data(RECIPES["notes"])[1]
     sounds, labels = held_out.batch()["audio"][:, 0], held_out.labels
-    heard = practice._nearest_note(sounds, held_out.description["frequencies"], 8000)
+    heard = nearest_note(sounds, held_out.description["frequencies"], 8000)
     assert torch.equal(heard, labels) and labels.unique().numel() > 8
 
 
@@ -308,8 +309,8 @@ def test_sounds_without_classes(recordings, tmp_path):
 
 def test_recipes_say_what_they_cannot():
     with pytest.raises(ValueError, match="doublings is 0"):
-        dataclasses.replace(practice.RECIPES["notes"], doublings=0)
+        dataclasses.replace(RECIPES["notes"], doublings=0)
     with pytest.raises(ValueError, match="levels is 1"):
-        dataclasses.replace(practice.RECIPES["notes"], levels=1)
+        dataclasses.replace(RECIPES["notes"], levels=1)
     with pytest.raises(ValueError, match="loudness is -1"):
-        dataclasses.replace(practice.RECIPES["notes"], loudness=-1.0)
+        dataclasses.replace(RECIPES["notes"], loudness=-1.0)

@@ -9,9 +9,10 @@ import torch
 from scipy import special, stats
 
 from practice_torch.data import images
-from practice_torch.diffusion.elbo import RECIPES, build, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
+from practice_torch.diffusion.elbo import discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
 from practice_torch.diffusion.simple_loss import variational_weight
+from practice_torch.experiments.diffusion.elbo import RECIPES, build
 
 
 def draw(*shape, seed=0):

@@ -12,8 +12,6 @@ from practice_torch.data import images
 from practice_torch.diffusion.forward_process import forward_log_prob, forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from practice_torch.diffusion.parameterizations import (
-    RECIPES,
-    build,
     convert_prediction,
     loss_ratio,
     noise_from_velocity,
@@ -22,6 +20,7 @@ from practice_torch.diffusion.parameterizations import (
     x0_from_noise,
     x0_from_velocity,
 )
+from practice_torch.experiments.diffusion.parameterizations import RECIPES, build
 from theory_jax.diffusion import parameterizations as theory
 
 KINDS = ("noise", "x0", "velocity", "score", "mean")

@@ -12,14 +12,13 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
 from practice_torch.diffusion.reverse_process import reverse_log_variance
 from practice_torch.diffusion.simple_loss import (
-    RECIPES,
-    build,
     learned_variance_loss,
     simple_loss,
     squared_error,
     variational_loss,
     variational_weight,
 )
+from practice_torch.experiments.diffusion.simple_loss import RECIPES, build
 
 SCHEDULE = linear_alpha_bar(num_steps=20, beta_start=0.01, beta_end=0.3).double()
 

@@ -17,9 +17,10 @@ from practice_torch.diffusion.ddim import ddim_step
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.diffusion.simple_loss import simple_loss
-from practice_torch.diffusion.training import RECIPES, build, min_snr_weight
+from practice_torch.diffusion.training import min_snr_weight
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
+from practice_torch.experiments.diffusion.training import RECIPES, build
 from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
 from practice_torch.networks.image_judge import Judge, spread_within
 

@@ -15,6 +15,7 @@ from practice_torch.data import images
 from practice_torch.diffusion import variational_diffusion as practice
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar, log_snr
+from practice_torch.experiments.diffusion.variational_diffusion import RECIPES, build
 from theory_jax.diffusion import variational_diffusion as theory
 
 LATER, EARLIER = torch.tensor([-3.0, 0.4, 1.0]).double(), torch.tensor([1.5, 0.9, 4.0]).double()
@@ -156,8 +157,8 @@ def test_the_experiments_bound_is_one_bit_for_fair_coins():
     """
     train, _ = images.load("digits")
     for top, bottom in ((8.0, -7.0), (5.0, -6.0)):
-        recipe = dataclasses.replace(practice.RECIPES["digits"], num_levels=2, log_snr_max=top, log_snr_min=bottom)
-        experiment = practice.build(recipe, train).double()
+        recipe = dataclasses.replace(RECIPES["digits"], num_levels=2, log_snr_max=top, log_snr_min=bottom)
+        experiment = build(recipe, train).double()
         experiment.predictor, experiment.generator = Exact(), torch.Generator().manual_seed(0)
         coins = torch.randint(2, (2000, 1, 8, 8), generator=torch.Generator().manual_seed(1)).double()
         bits, parts = experiment({"image": coins}, "train")
@@ -168,8 +169,8 @@ def test_the_experiments_bound_is_one_bit_for_fair_coins():
 def test_the_ends_of_the_schedule_learn():
     """Their gradient is that of the whole bound: too early an end costs in the prior, and the descent lowers it."""
     train, _ = images.load("digits")
-    recipe = dataclasses.replace(practice.RECIPES["digits"], log_snr_max=8.0, log_snr_min=1.0)
-    experiment = practice.build(recipe, train)
+    recipe = dataclasses.replace(RECIPES["digits"], log_snr_max=8.0, log_snr_min=1.0)
+    experiment = build(recipe, train)
     experiment.generator = torch.Generator().manual_seed(0)
     loss, _ = experiment(train.batch(torch.arange(64)), "train")
     bottom, rise = torch.autograd.grad(loss, (experiment.ends.bottom, experiment.ends.rise))

@@ -10,6 +10,7 @@ import scipy.stats
 import torch
 
 from practice_torch.data.points import load
+from practice_torch.experiments.foundations.f_divergence import RECIPES, build
 from practice_torch.foundations import f_divergence as practice
 from theory_jax.foundations import f_divergence as theory
 
@@ -18,7 +19,7 @@ P, Q = (rng.dirichlet(np.ones(4), size=6) for _ in range(2))
 P[0, 1] = 0.0  # an outcome that p does not know
 P[0] /= P[0].sum()
 LOG_P, LOG_Q = (scipy.special.log_softmax(np.log(x, where=x > 0, out=np.full_like(x, -np.inf)), axis=1) for x in (P, Q))
-ROWS = [(name, None) for name in practice._CELLS if name != "alpha"] + [("alpha", alpha) for alpha in (-1.0, 0.5, 3.0)]
+ROWS = [(name, None) for name in practice.DIVERGENCES if name != "alpha"] + [("alpha", alpha) for alpha in (-1.0, 0.5, 3.0)]
 
 
 def both(log_p, log_q, divergence, alpha=None):
@@ -100,9 +101,9 @@ def test_only_concrete_values_are_checked():
 
 
 def _experiment():
-    recipe = practice.RECIPES["bimodal"]
+    recipe = RECIPES["bimodal"]
     train, held_out = load(recipe.data, held_out=recipe.held_out, seed=recipe.seed)
-    return recipe, practice.build(recipe, train), held_out
+    return recipe, build(recipe, train), held_out
 
 
 def test_the_target_is_missed_before_training_and_by_swapped_arguments():

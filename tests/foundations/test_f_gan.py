@@ -8,6 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
+from practice_torch.experiments.foundations.f_gan import RECIPES, FGanRecipe, build
 from practice_torch.foundations import f_gan as practice
 from practice_torch.foundations.f_divergence import f_generator
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
@@ -70,7 +71,7 @@ class _Described:
 
 def _experiment(mixture=None):
     data = _Described(torch.randn(40, 2, generator=torch.Generator().manual_seed(1)), mixture)
-    experiment = practice.build(practice.FGanRecipe(hidden=8, metric="modes" if mixture else "distance"), data)
+    experiment = build(FGanRecipe(hidden=8, metric="modes" if mixture else "distance"), data)
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment, data
 
@@ -109,15 +110,15 @@ def test_looking_at_the_model_gives_figures(tmp_path):
 def test_a_recipe_refuses_what_the_losses_refuse():
     """An alpha that is missing, or unwanted, is said before anything trains."""
     with pytest.raises(ValueError, match="alpha"):
-        practice.FGanRecipe(divergence="alpha")
+        FGanRecipe(divergence="alpha")
     with pytest.raises(ValueError, match="alpha"):
-        practice.FGanRecipe(divergence="gan", alpha=0.5)
+        FGanRecipe(divergence="gan", alpha=0.5)
     with pytest.raises(ValueError, match="hidden"):
-        practice.FGanRecipe(hidden=0)
+        FGanRecipe(hidden=0)
 
 
 def test_modes_are_counted_only_where_they_are_known():
     _, moons = points.load("two_moons", count=20)
     with pytest.raises(DataError, match="two_moons is no mixture"):
-        practice.build(practice.RECIPES["eight_gaussians_kl"], moons)
-    assert practice.build(practice.RECIPES["two_moons"], moons).mixture is None
+        build(RECIPES["eight_gaussians_kl"], moons)
+    assert build(RECIPES["two_moons"], moons).mixture is None

@@ -9,6 +9,7 @@ from jax.scipy.special import entr
 from scipy.optimize import brentq
 from scipy.special import logsumexp, rel_entr
 
+from practice_torch.experiments.foundations.jensen import LogMeanBias
 from practice_torch.foundations import jensen as practice
 from theory_jax.foundations import jensen as theory
 
@@ -93,7 +94,7 @@ def test_under_jit_and_vmap(name):
 
 
 def test_the_log_of_a_mean_is_too_low_by_half_the_relative_variance_over_its_size():
-    demo = practice.LogMeanBias(sizes=(1, 2, 8, 64, 256), spread=0.5, draws=1 << 18)
+    demo = LogMeanBias(sizes=(1, 2, 8, 64, 256), spread=0.5, draws=1 << 18)
     measured = demo.measured(torch.Generator().manual_seed(1))
     assert (measured < 0).all()
     assert (measured.diff() > 0).all()
@@ -105,7 +106,7 @@ def test_the_log_of_a_mean_is_too_low_by_half_the_relative_variance_over_its_siz
 
 
 def test_the_demonstration_draws_its_figure(tmp_path):
-    figure = practice.LogMeanBias(sizes=(1, 4), draws=1 << 10).figure(torch.Generator().manual_seed(0))
+    figure = LogMeanBias(sizes=(1, 4), draws=1 << 10).figure(torch.Generator().manual_seed(0))
     figure.save(tmp_path / "bias.png")
     assert (tmp_path / "bias.png").read_bytes().startswith(b"\x89PNG")
     assert "1/S" in figure.caption

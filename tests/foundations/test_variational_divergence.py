@@ -8,6 +8,7 @@ import scipy.stats
 import torch
 from scipy.integrate import quad
 
+from practice_torch.experiments.foundations.variational_divergence import RECIPES, build
 from practice_torch.foundations import variational_divergence as practice
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate
 
@@ -50,8 +51,8 @@ def test_the_critic_of_kl_gives_back_the_log_ratio():
 
 
 def _experiment(**fields):
-    recipe = dataclasses.replace(practice.RECIPES["gaussians"], dimension=3, hidden=8, evaluation_draws=200, **fields)
-    experiment = practice.build(recipe, None)
+    recipe = dataclasses.replace(RECIPES["gaussians"], dimension=3, hidden=8, evaluation_draws=200, **fields)
+    experiment = build(recipe, None)
     experiment.generator = torch.Generator().manual_seed(0)
     return experiment
 

@@ -8,6 +8,7 @@ import scipy.special
 import scipy.stats
 import torch
 
+from practice_torch.experiments.latent.elbo import BoundExperiment, BoundRecipe
 from practice_torch.latent import elbo as practice
 
 rng = np.random.default_rng(0)
@@ -66,9 +67,9 @@ def test_functions_run_compiled_and_under_vmap():
 @pytest.mark.parametrize("order", [0.0, 1.0])
 def test_the_experiment_trains_on_the_bound_of_its_order(order):
     """The loss is minus the bound of the same draws, averaged over the batch."""
-    recipe = practice.BoundRecipe(order=order, samples=3, hidden_dims=(6,), latent_dim=2, evaluation_samples=200)
+    recipe = BoundRecipe(order=order, samples=3, hidden_dims=(6,), latent_dim=2, evaluation_samples=200)
     torch.manual_seed(0)
-    experiment = practice.BoundExperiment(recipe, (1, 2, 3))
+    experiment = BoundExperiment(recipe, (1, 2, 3))
     image = torch.rand(5, 1, 2, 3, generator=torch.Generator().manual_seed(1))
     experiment.generator = torch.Generator().manual_seed(2)
     loss, _ = experiment({"image": image}, "train")
@@ -80,9 +81,9 @@ def test_the_experiment_trains_on_the_bound_of_its_order(order):
 
 def test_the_experiments_bound_tends_to_the_log_likelihood_of_its_decoder():
     """A one-dimensional z: log p(x) by the trapezoid rule over z, against L_S with many samples."""
-    recipe = practice.BoundRecipe(samples=3, hidden_dims=(6,), latent_dim=1, evaluation_samples=20_000)
+    recipe = BoundRecipe(samples=3, hidden_dims=(6,), latent_dim=1, evaluation_samples=20_000)
     torch.manual_seed(0)
-    experiment = practice.BoundExperiment(recipe, (1, 2, 3)).double()
+    experiment = BoundExperiment(recipe, (1, 2, 3)).double()
     experiment.generator = torch.Generator().manual_seed(0)
     x = torch.tensor([[1.0, 0.0, 1.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
     z = torch.linspace(-9.0, 9.0, 4001, dtype=torch.float64)[:, None]

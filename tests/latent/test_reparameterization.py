@@ -6,6 +6,7 @@ import scipy.stats
 import torch
 from torch.distributions import Categorical, Normal, RelaxedOneHotCategorical
 
+from practice_torch.experiments.latent.reparameterization import CategoricalExperiment, CategoricalRecipe
 from practice_torch.latent import reparameterization as practice
 
 rng = np.random.default_rng(0)
@@ -75,9 +76,9 @@ def test_a_batch_is_its_rows_under_vmap():
 @pytest.mark.parametrize("estimator", ["score", "leave_one_out"])
 def test_the_experiments_estimators_are_unbiased(estimator):
     """Two codes of three values: the gradient in the logits, averaged over draws, is that of the sum over all nine codes."""
-    recipe = practice.CategoricalRecipe(codes=2, categories=3, hidden_dim=5, samples=2, estimator=estimator)
+    recipe = CategoricalRecipe(codes=2, categories=3, hidden_dim=5, samples=2, estimator=estimator)
     torch.manual_seed(0)
-    experiment = practice.CategoricalExperiment(recipe, (1, 2, 2)).double()
+    experiment = CategoricalExperiment(recipe, (1, 2, 2)).double()
     experiment.generator = torch.Generator().manual_seed(0)
     x = torch.tensor([[1.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
     logits = experiment._code_logits(x).detach().requires_grad_()
@@ -94,8 +95,8 @@ def test_the_experiments_estimators_are_unbiased(estimator):
 
 def test_the_temperature_falls_from_first_to_last():
     """Geometrically, by the number of steps taken; and not beyond the last."""
-    recipe = practice.CategoricalRecipe(steps=100, first_temperature=1.0, last_temperature=0.25)
-    experiment = practice.CategoricalExperiment(recipe, (1, 2, 2))
+    recipe = CategoricalRecipe(steps=100, first_temperature=1.0, last_temperature=0.25)
+    experiment = CategoricalExperiment(recipe, (1, 2, 2))
     seen = []
     for step in (0, 50, 100, 200):
         experiment.step.fill_(step)

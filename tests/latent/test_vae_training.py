@@ -8,6 +8,7 @@ import scipy.stats
 import torch
 from sklearn.decomposition import PCA
 
+from practice_torch.experiments.latent.vae_training import VaeTrainingExperiment, VaeTrainingRecipe
 from practice_torch.latent import vae_training as practice
 
 rng = np.random.default_rng(0)
@@ -79,8 +80,8 @@ def test_free_bits_let_nan_through():
 
 def test_training_weighs_the_divergence_by_its_schedule_and_floor():
     """The loss of each step is surprise + weight * floored KL; the logs say what they were, and the step survives in a buffer."""
-    recipe = practice.VaeTrainingRecipe(kl_schedule="linear", kl_warmup_steps=4, free_nats=0.5, hidden_dims=(5,), latent_dim=3)
-    experiment = practice.VaeTrainingExperiment(recipe, (1, 2, 3)).double()
+    recipe = VaeTrainingRecipe(kl_schedule="linear", kl_warmup_steps=4, free_nats=0.5, hidden_dims=(5,), latent_dim=3)
+    experiment = VaeTrainingExperiment(recipe, (1, 2, 3)).double()
     batch = {"image": torch.tensor(rng.uniform(size=(7, 1, 2, 3)))}
     x = (batch["image"].flatten(1) > 0.5).double()
     for step in range(6):

@@ -1,0 +1,148 @@
+"""Two perceptrons, generator and critic, play the game of one f-divergence on points."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from practice_torch.data.errors import DataError
+from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.recipe import Recipe
+from practice_torch.foundations.f_divergence import DIVERGENCES, f_generator
+from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
+from practice_torch.networks.perceptron import perceptron
+
+
+@dataclass(frozen=True)
+class FGanRecipe(Recipe):
+    """A generator and a critic play the game of one f-divergence on points."""
+
+    modality: ClassVar[str] = "points"
+    divergence: Literal[DIVERGENCES] = "gan"
+    """Which f-divergence the critic bounds from below and the generator brings down."""
+    alpha: float | None = None
+    """The parameter of the divergence alpha; the others have none."""
+    generator_loss: Literal["alternative", "consistent"] = "alternative"
+    """The generator's loss: -g_f(v), which moves where the critic is sure, or -f*(g_f(v)), the game's own."""
+    points: int = 16384
+    """Points to draw from a toy (a file has a number of its own)."""
+    noise: int = 2
+    """Dimensions of the generator's noise."""
+    hidden: int = 64
+    """Width of the two hidden layers of both networks."""
+    critic_turns: int = 1
+    """Turns of the critic in every step."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        f_generator(torch.zeros(1), divergence=self.divergence, alpha=self.alpha)  # raises for an alpha that does not fit
+        for name in ("noise", "hidden", "critic_turns"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+
+    def loading(self):
+        """How many points to draw."""
+        return {"count": self.points}
+
+
+class FGan(nn.Module):
+    """Two perceptrons, generator and critic; the engine lets them take turns."""
+
+    explains = {
+        "distance": Metric("units of the data", "mean distance to the nearest neighbor, samples to data and back, halved"),
+        "modes": Metric("modes", "modes of the mixture with at least a quarter of their share of good samples"),
+        "high_quality": Metric("fraction", "samples within 3 standard deviations of a mode"),
+    }
+
+    def __init__(self, recipe, description):
+        super().__init__()
+        self.recipe, self.generator = recipe, None
+        self.mixture = description.get("mixture")
+        dimension, hidden = description["shape"][0], (recipe.hidden, recipe.hidden)
+        self.generator_network = perceptron(recipe.noise, *hidden, dimension)
+        self.critic = perceptron(dimension, *hidden, 1)
+        self.phases = (Phase("critic", ("critic",), times=recipe.critic_turns), Phase("generator", ("generator_network",)))
+        self.row = {"divergence": recipe.divergence, "alpha": recipe.alpha}
+
+    def forward(self, batch, phase):
+        """The mean loss of one player over a batch of real points and as many fakes."""
+        real = batch["point"]
+        if phase == "generator":
+            losses = {"alternative": f_gan_alternative_generator_loss, "consistent": f_gan_generator_loss}
+            return losses[self.recipe.generator_loss](self._value(self._fakes(len(real))), **self.row).mean(), {}
+        with torch.no_grad():
+            fakes = self._fakes(len(real))
+        loss = f_gan_critic_loss(self._value(real), self._value(fakes), **self.row).mean()
+        return loss, {"bound": -loss.detach()}
+
+    def evaluate(self, data):
+        """The distances from real points to the nearest fake and back, averaged; of mixtures, modes and quality too."""
+        real = data.batch()["point"]
+        fakes = self._fakes(len(real))
+        distances = torch.cdist(real, fakes)
+        metrics = {"distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2}
+        return metrics | (self._modes(fakes) if self.mixture else {})
+
+    def preview(self, data):
+        """Fakes over held-out points."""
+        real = data.batch()["point"][:2000]
+        return {
+            "points": Figure(partial(_scatter, self._fakes(2000).cpu(), real.cpu()), "Fakes (blue) over held-out points (gray)")
+        }
+
+    def sample(self, count):
+        """Fakes alone."""
+        return {"points": Figure(partial(_scatter, self._fakes(count).cpu(), None), f"{count} fakes")}
+
+    def _modes(self, fakes):
+        """Good samples lie within 3 standard deviations of a mode; a quarter of its share of good samples covers a mode."""
+        means, stds, weights = (torch.tensor(self.mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
+        distance, nearest = torch.cdist(fakes, means).min(dim=1)
+        good = distance <= 3 * stds[nearest]
+        shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
+        return {"modes": float((shares >= weights / 4).sum()), "high_quality": float(good.double().mean())}
+
+    def _value(self, points):
+        return self.critic(points)[:, 0]
+
+    def _fakes(self, count):
+        device = self.critic[0].weight.device
+        return self.generator_network(torch.randn((count, self.recipe.noise), generator=self.generator, device=device))
+
+
+def _scatter(fakes, real, axes):
+    """The first two dimensions; points on a line are spread by their rank."""
+    for points, color in ((real, "0.7"), (fakes, "tab:blue")):
+        if points is not None:
+            second = points[:, 1] if points.shape[1] > 1 else torch.linspace(0, 1, len(points))
+            axes.scatter(points[:, 0], second, s=3, color=color, linewidths=0)
+    axes.set_aspect("equal", "datalim")
+
+
+_GAME = {"beta1": 0.5, "clip_norm": 1.0, "batch_size": 256, "held_out": 0.2, "steps": 6000, "evaluate_every": 2000}
+_MODES = {"data": "eight_gaussians", "metric": "modes", "direction": "higher", "target": 6.0} | _GAME
+RECIPES = {
+    "eight_gaussians": FGanRecipe(**_MODES),
+    "eight_gaussians_kl": FGanRecipe(divergence="kl", **_MODES),
+    # Here the roles are reversed: -g_f(v) = e^-v explodes on samples that the critic refuses, -f*(g_f(v)) = 1 - v is a line.
+    "eight_gaussians_reverse_kl": FGanRecipe(divergence="reverse_kl", generator_loss="consistent", **_MODES),
+    "eight_gaussians_squared_hellinger": FGanRecipe(divergence="squared_hellinger", **_MODES),
+    "eight_gaussians_jensen_shannon": FGanRecipe(divergence="jensen_shannon", **_MODES),
+    "two_moons": FGanRecipe(data="two_moons", metric="distance", target=0.08, **_GAME),
+    "two_moons_full": FGanRecipe(
+        data="two_moons", metric="distance", hidden=256, points=262_144, **_GAME | {"batch_size": 8192, "steps": 50_000}
+    ),
+}
+
+
+def build(recipe, data):
+    """The two players that a recipe describes.
+
+    Raises DataError where the recipe is judged by modes and the data are no mixture.
+    """
+    if recipe.metric != "distance" and "mixture" not in data.description:
+        name = data.description["name"]
+        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
+    return FGan(recipe, data.description)
