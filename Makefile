@@ -18,8 +18,8 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
 		printf '  make %-8s %s\n' "$$target" "$$does"; done
 
-demo: $(VENV)/.installed  ## run every derivation, check every contract, train a model each of images, text and sound; writes runs/demo/index.html
-	@$(IN_VENV) -m demo
+demo: $(VENV)/.installed  ## derivations, contracts, and a small model each of images, text and sound; writes runs/demo/index.html (ALL=1: every contract)
+	@$(IN_VENV) -m demo $(if $(ALL),--all)
 
 test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST)

@@ -70,6 +70,7 @@ def write(folder, derivations, contracts, models, commands, seconds):
         verdicts=verdicts,
         derivations=derivations["derivations"] if derivations else None,
         contracts=contracts,
+        built=len(load().built),
         titles={topic.path: topic.title for topic in load().topics.values()},
         tables=_tables(contracts["results"]) if contracts else {},
         models=models,
@@ -92,7 +93,8 @@ def _derivations_verdict(derivations):
     records = derivations["derivations"]
     steps = [step for record in records for step in record["steps"]]
     failed = sum(not step["passed"] for step in steps)
-    words = f"{len(records)} derivations, {len(steps)} steps executed: " + (f"{failed} FAILED" if failed else "all hold")
+    words = f"{_of_the_built(records)} derivations, {len(steps)} steps executed: "
+    words += f"{failed} FAILED" if failed else "all hold"
     if broken := [record["topic"] for record in records if not record["passed"] and not record["steps"]]:
         words += f"; {', '.join(broken)} did not run"
     return Verdict(words, all(record["passed"] for record in records))
@@ -106,8 +108,15 @@ def _contracts_verdict(contracts):
     backends = " and ".join(dict.fromkeys(result["backend"] for result in results))
     precisions = " and ".join(dict.fromkeys(result["precision"] for result in results))
     rows = sum(topic["rows"] for topic in contracts["topics"])
-    words = f"{rows} contracts, {len(results)} comparisons ({backends}; {precisions}): "
-    return Verdict(words + (f"{failed} FAILED" if failed else "all within tolerance"), bool(contracts["passed"]))
+    words = f"contracts of {_of_the_built(contracts['topics'])} topics: {rows} rows, {len(results)} comparisons "
+    words += f"({backends}; {precisions}), " + (f"{failed} FAILED" if failed else "all within tolerance")
+    if len(contracts["topics"]) < len(load().built):
+        words += "; `python -m shared_specs check` checks every topic"
+    return Verdict(words, bool(contracts["passed"]))
+
+
+def _of_the_built(some):
+    return f"{len(some)} of {len(load().built)}"
 
 
 def _model_verdict(model):

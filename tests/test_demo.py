@@ -16,6 +16,7 @@ from demo.folder import replaced_folder
 from demo.mathematics import to_mathml
 from practice_torch.command_line import changed
 from practice_torch.experiments.autoregressive.transformer import Writing
+from shared_specs.syllabus import load
 from tests.demo_answers import CONTRACTS, DERIVATIONS
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
@@ -68,10 +69,28 @@ def test_the_page_says_what_was_found(tmp_path, model):
     text, verdicts = write(tmp_path, model_folder=model)
     assert all(verdict.passed for verdict in verdicts)
     words = " / ".join(verdict.words for verdict in verdicts)
-    assert "1 derivations, 2 steps" in words and "1 contracts, 4 comparisons" in words and "17.5" in words and "18.5" in words
+    built = len(load().built)
+    assert f"1 of {built} derivations, 2 steps" in words and "17.5" in words and "18.5" in words
+    assert f"contracts of 1 of {built} topics: 1 rows, 4 comparisons" in words
     assert "It is so, for p &lt; q &amp; r." in text  # escaped, so that no word of a reason is markup
     assert "1.5·10⁻¹⁶ ≤ 10⁻¹²" in text and "jensen_<wbr>gap" in text
     assert 'class="curves"' in text and "FAILED" not in text
+
+
+def test_the_page_says_what_was_not_checked_and_how_to_check_it(tmp_path):
+    some, (_, some_verdict, _) = write(tmp_path)
+    every, (_, every_verdict, _) = write(tmp_path, contracts=CONTRACTS | {"topics": CONTRACTS["topics"] * len(load().built)})
+    assert some_verdict.words.endswith("`python -m shared_specs check` checks every topic") and "make demo ALL=1" in some
+    assert f"Checked here: 1 of {len(load().built)} topics" in some
+    assert "checks every topic" not in every_verdict.words and "make demo ALL=1" not in every and "Checked here" not in every
+
+
+def test_contracts_are_those_of_the_first_topic_of_each_family_or_of_all():
+    topics = main_job.first_of_each_family()
+    first = {family: next(t.path for t in load().built if t.family == family) for family in {t.family for t in load().built}}
+    assert sorted(topics) == sorted(first.values()) and len(topics) > 3
+    assert dict(main_job.checks(everything=False))["contracts"] == ("shared_specs", "check", *topics, "--json")
+    assert dict(main_job.checks(everything=True))["contracts"] == ("shared_specs", "check", "--json")
 
 
 def test_the_page_shows_what_a_model_makes(tmp_path, model):
@@ -95,7 +114,7 @@ def test_the_commands_of_the_demo_are_commands():
         recipe = practice._recipe(model.topic, model.recipe, list(model.changes))
         if model.changes:
             assert recipe.target is not None and recipe.steps < practice._recipe(model.topic, model.recipe, []).steps
-    assert [title for title, _ in main_job.CHECKS] == ["derivations", "contracts"]
+    assert [title for title, _ in main_job.checks(everything=False)] == ["derivations", "contracts"]
     assert [model.kind for model in main_job.MODELS] == ["images", "text", "sound"]
     (text,) = (model for model in main_job.MODELS if model.kind == "text")
     changed(Writing(), [w for w in text.sampling if w not in ("--count", "2")], "option", "text", "sample")
@@ -173,15 +192,15 @@ def test_a_command_that_failed_is_told_once(tmp_path, model):
     assert sum(not verdict.passed for verdict in verdicts) == 1
 
 
-@pytest.mark.parametrize(("exit_code", "expected"), [("0", 0), ("1", 1)])
-def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected):
+@pytest.mark.parametrize(("exit_code", "expected", "words"), [("0", 0, []), ("1", 1, ["--all"])])
+def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected, words):
     folder = tmp_path / "runs" / "demo"
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
-    checks = [(name, ("tests.demo_answers", name)) for name in ("derivations", "contracts")]
-    monkeypatch.setattr(main_job, "CHECKS", checks)
+    checks, asked = [(name, ("tests.demo_answers", name)) for name in ("derivations", "contracts")], []
+    monkeypatch.setattr(main_job, "checks", lambda everything: asked.append(everything) or checks)
     parts = [("training", ("tests.demo_answers", "training", exit_code)), ("sampling", ("tests.demo_answers", "sampling"))]
     monkeypatch.setattr(main_job, "MODELS", [SimpleNamespace(kind="images", folder=str(model), parts=parts)])
-    assert main_job.main() == expected
+    assert main_job.main(words) == expected and asked == [bool(words)]
     assert (folder / "index.html").is_file()
     shown = capfd.readouterr()
     assert "progress of contracts" in shown.err and "images  progress of training" in shown.err

@@ -125,7 +125,7 @@ def test_earlier_pictures_are_thumbnails_averaged_beforehand(run):
     for step in (1, 2):
         run.save_artifacts({"faces": ImageGrid(torch.cat([checkers, checkers * step / 2]), 1)}, step)
     pictures = [Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) for address in written(run).images]
-    assert [picture.width for picture in pictures] == [1204, 400]
+    assert [picture.width for picture in pictures] == [1204, 480]
     darkest, brightest = pictures[1].convert("L").crop((100, 100, 300, 300)).getextrema()
     assert 100 < darkest <= brightest < 155
 

@@ -7,7 +7,9 @@ import json
 import re
 from dataclasses import dataclass
 
-THUMBNAIL = 400  # pixels across: twice what the page gives an earlier preview, for screens that show two pixels a point
+# pixels across: over twice what the page gives an earlier preview, for screens that show two pixels a point; a grid of eight
+# digits is no wider, and stays as it is: averaged, its few large pixels would have many colors and take five times the bytes
+THUMBNAIL = 480
 MIME = {".png": "image/png", ".wav": "audio/wav"}
 
 
@@ -147,5 +149,5 @@ def _thumbnail(png):
         return png
     picture.thumbnail((THUMBNAIL, picture.height), Image.Resampling.LANCZOS)
     small = io.BytesIO()
-    picture.save(small, format="PNG")
+    picture.quantize(256).save(small, format="PNG")
     return small.getvalue()
