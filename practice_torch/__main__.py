@@ -142,6 +142,7 @@ def _train(command, words, fields):
     import torch
 
     from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.experiment import HasRemarks
     from practice_torch.engine.processes import Processes
     from practice_torch.engine.run import Run
 
@@ -152,8 +153,8 @@ def _train(command, words, fields):
             print(f"note: {remark}", file=sys.stderr)
     torch.manual_seed(recipe.seed)
     experiment = module.build(recipe, data[0])
-    if processes.first:
-        for remark in getattr(experiment, "remarks", ()):
+    if processes.first and isinstance(experiment, HasRemarks):
+        for remark in experiment.remarks:
             print(f"warning: {remark}", file=sys.stderr)
     run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))
     try:
@@ -325,8 +326,10 @@ def _for_terminal(path):
 
 def _set_sampling(experiment, command, words, path):
     """The experiment's sampling as the words of the command line want it."""
+    from practice_torch.engine.experiment import HasSampling
+
     program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(command))
-    if hasattr(experiment, "sampling"):
+    if isinstance(experiment, HasSampling):
         about = f"{type(experiment.sampling).__doc__} Beside these options there are {own}."
         experiment.sampling = changed(experiment.sampling, words, "option", f"{path} sampling", program, description=about)
     elif words == ["--help"]:
@@ -336,6 +339,7 @@ def _set_sampling(experiment, command, words, path):
 
 
 def _evaluate(command):
+    from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
     from practice_torch.engine.run import Run, save_artifacts
     from practice_torch.engine.state import verdict, weights_of
@@ -344,7 +348,7 @@ def _evaluate(command):
     module, recipe = _restored(run)
     data = _same_data(run, recipe)
     experiment = module.build(recipe, data[0])
-    if command.study and not hasattr(experiment, "study"):
+    if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     weights, step = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
     experiment.load_state_dict(weights)

@@ -46,6 +46,9 @@ class Speaker(nn.Module):
     def preview(self, data):
         return {}
 
+    def sample(self, count):
+        return {}
+
 
 class Remembering(Noisy):
     """Its loss reads a buffer that every process would fill with something else: the mean of the points seen so far."""

@@ -95,6 +95,9 @@ class Players(nn.Module):
     def preview(self, data):
         return {}
 
+    def sample(self, count):
+        return {}
+
 
 RECIPE = Recipe(
     steps=14, batch_size=8, learning_rate=0.1, weight_decay=0.01, log_every=5, evaluate_every=7, checkpoint_every=4, seed=3

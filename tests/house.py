@@ -263,8 +263,9 @@ def empty_shells(root):
             documented_package = path.name == "__init__.py" and ast.get_docstring(tree)
             if not documented_package and all(map(_is_words, tree.body)):
                 yield f"{name} holds nothing"
+            described = _described_by_protocols(tree)
             for node in ast.walk(tree):
-                if isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_hollow(node):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and node not in described and _is_hollow(node):
                     yield f"{name}: {node.name} has no body"
     for topic in topics(root, "theory_jax"):
         tree = parsed(root / "theory_jax" / f"{topic}.py")
@@ -291,6 +292,13 @@ def _is_hollow(node):
     if isinstance(node, ast.ClassDef):
         return not rest and not node.bases
     return not rest or (isinstance(rest[0], ast.Raise) and "NotImplemented" in ast.unparse(rest[0]))
+
+
+def _described_by_protocols(tree):
+    """The methods of typing Protocols, whose docstring is all that they need."""
+    protocols = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases))
+    methods = (node for protocol in protocols for node in protocol.body if isinstance(node, ast.FunctionDef))
+    return {method for method in methods if ast.get_docstring(method)}
 
 
 def _assigned(tree):

@@ -14,8 +14,10 @@ from practice_torch.engine.schedule import learning_rate_factor
 from tests.engine_toys import RECIPE, Noisy, Points, begin
 
 
-class Weighted(nn.Module):
-    """A mean over the valid coordinates of the batch, as a text's loss is one over its valid tokens; all in float64."""
+class Miscounted(nn.Module):
+    """A mean over the valid coordinates of the batch, as a text's loss is one over its valid tokens, that does not count them;
+    all in float64.
+    """
 
     explains = {}
     phases = (Phase("train", moves=("linear",)),)
@@ -33,20 +35,21 @@ class Weighted(nn.Module):
         error = (self.linear(batch["point"].double()) - 1).square()
         return (error * self.valid(batch)).sum() / self.valid(batch).sum().clamp(min=1), {}
 
-    def count(self, batch, phase):
-        return self.valid(batch).sum()
-
     def evaluate(self, data):
         return {"loss": float(self(data.batch(), "train")[0])}
 
     def preview(self, data):
         return {}
 
+    def sample(self, count):
+        return {}
 
-class Miscounted(Weighted):
-    """Forgets that its batches are of different weight."""
 
-    count = property()
+class Weighted(Miscounted):
+    """Counts them: batches are of different weight."""
+
+    def count(self, batch, phase):
+        return self.valid(batch).sum()
 
 
 def changed(**fields):

@@ -309,6 +309,12 @@ PLANTED = (
     planted(house.empty_shells, "an ellipsis", plus("practice_torch/engine/loop.py", "class Loop:\n    ..."), "Loop has no body"),
     planted(
         house.empty_shells,
+        "an interface without words",
+        plus("practice_torch/engine/loop.py", "class Loop(Protocol):\n    def run(self): ..."),
+        "run has no body",
+    ),
+    planted(
+        house.empty_shells,
         "no step",
         {"theory_jax/ground/coin.py": THEORY.replace("@derivation.exact", "@other.exact")},
         "derives nothing",

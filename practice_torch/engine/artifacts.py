@@ -113,3 +113,6 @@ class Audio:
         pause = round(PAUSE * self.sample_rate)
         line = torch.nn.functional.pad(samples, (0, pause)).flatten()
         return line[: len(line) - pause], remarks
+
+
+Artifact = ImageGrid | Figure | Text | Audio

@@ -1,42 +1,14 @@
-"""What the engine asks of an experiment.
+"""The interface of an experiment: what the engine asks of every one (`Experiment`), and what one may offer (`HasStudy`, ...)."""
 
-An experiment is a `torch.nn.Module` with
-
-    phases                         the order of play: a tuple of `Phase`
-    forward(batch, phase)          phase is the phase's name; returns (loss, logs): a scalar and a dict of detached scalars
-    evaluate(data) -> dict         name -> float, on held-out data; contains the recipe's metric
-    explains                       name -> Metric(unit, meaning) of everything that evaluate can report
-    preview(data) -> dict          name -> artifact (`practice_torch.engine.artifacts`), drawn during training
-                                   (what fails there is said, and training goes on)
-    sample(count) -> dict          name -> artifact, drawn from the trained model alone
-    generator                      every draw comes from it; the engine sets it, seeds it and saves its state
-
-and, where the loss is a mean over something else than the examples of the batch (the valid tokens, say),
-
-    count(batch, phase)            over how many: gradients of several batches or processes are weighted by it
-
-and, where there is more to know of a trained model than an evaluation has time for,
-
-    study(data) -> dict            name -> artifact, measured with the held-out data by `evaluate RUN --study`
-
-and, where a recipe allows what will not go well,
-
-    remarks                        lines of warning, said before the training begins
-
-and, where `sample` can be told how,
-
-    sampling                       a frozen dataclass instance, the options and their defaults, a line of help under each;
-                                   `sample RUN --option value` sets a changed one before it calls sample(count)
-
-What an option alone makes impossible its dataclass refuses with a ValueError, what only this model does (a prompt longer than
-its context, say) `sample` refuses with an OptionError.
-
-An experiment is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained
-model can be sampled without its data. Whatever has to survive an interruption is a parameter or a buffer.
-"""
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from practice_torch.engine.artifacts import Artifact
+from practice_torch.engine.bounds import Bounded
 
 
 class Metric(NamedTuple):
@@ -65,6 +37,71 @@ class Phase:
             raise ValueError(f"moves of phase {self.name} is {self.moves!r}; it must be a tuple of attribute names")
         if self.times < 1:
             raise ValueError(f"times of phase {self.name} is {self.times}; it must be at least 1")
+
+
+class Experiment(Protocol):
+    """What the engine asks of every experiment: a `torch.nn.Module` with these members.
+
+    It is made by its topic's `build(recipe, data)`, which reads nothing of `data` but `data.description`: a trained model is
+    sampled without its data. What must survive an interruption is a parameter or a buffer.
+    """
+
+    phases: tuple[Phase, ...]  # the order of play within a step
+    explains: Mapping[str, Metric]  # name -> unit and meaning, of everything that `evaluate` can report
+    generator: torch.Generator | None  # every draw comes from it; the engine sets it, seeds it and saves its state
+
+    def forward(self, batch: Mapping[str, Tensor], phase: str) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss of the phase with this name, a scalar, and what to log: detached scalars."""
+
+    def evaluate(self, data) -> Mapping[str, float]:
+        """Metrics on held-out data, the recipe's own among them."""
+
+    def preview(self, data) -> Mapping[str, Artifact]:
+        """What to draw of the model during training. An error here is reported, and training goes on."""
+
+    def sample(self, count: int) -> Mapping[str, Artifact]:
+        """What is drawn from the trained model alone."""
+
+
+@runtime_checkable
+class HasCount(Protocol):
+    """An experiment whose loss is a mean over something else than the examples of a batch, such as its valid tokens."""
+
+    def count(self, batch: Mapping[str, Tensor], phase: str) -> int | Tensor:
+        """How many the mean is over. Gradients of several batches or processes are weighted by it."""
+
+
+@runtime_checkable
+class HasStudy(Protocol):
+    """An experiment of which more can be measured than an evaluation has time for."""
+
+    def study(self, data) -> Mapping[str, Artifact]:
+        """What `evaluate RUN --study` measures with the held-out data."""
+
+
+@runtime_checkable
+class HasRemarks(Protocol):
+    """An experiment whose recipe is valid but likely to train poorly."""
+
+    remarks: Sequence[str]  # warnings, a line each, printed before the training begins
+
+
+@runtime_checkable
+class HasSampling(Protocol):
+    """An experiment whose `sample` takes options: `sample RUN --option value` changes them before it calls `sample(count)`.
+
+    The dataclass rejects invalid option values with a ValueError (see engine/bounds.py); `sample` rejects those that this model
+    cannot meet, such as a prompt longer than its context, with an OptionError.
+    """
+
+    sampling: Bounded  # a frozen dataclass instance: the options with their defaults, and a line of help under each
+
+
+def require_experiment(experiment):
+    """TypeError that names the members of an experiment that are missing."""
+    members = {*Experiment.__annotations__, *(name for name in vars(Experiment) if not name.startswith("_"))}
+    if missing := sorted(name for name in members if not hasattr(experiment, name)):
+        raise TypeError(f"{type(experiment).__name__} has no {', '.join(missing)}; engine/experiment.py says what they are")
 
 
 def phase_parameters(experiment, phase):

@@ -15,6 +15,7 @@ from practice_torch.engine import checkpoint, looking, snapshot
 from practice_torch.engine.draws import Batches, seed_of
 from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import require_experiment
 from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
@@ -41,6 +42,7 @@ class Training:
     """
 
     def __init__(self, run, recipe, experiment, train_data, held_out_data, *, cpu=False):
+        require_experiment(experiment)
         self.run, self.recipe, self.experiment = run, recipe, experiment
         several = DistributedDataParallelKwargs(find_unused_parameters=len(experiment.phases) > 1)  # those who do not play now
         self.accelerator = Accelerator(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import phase_parameters
+from practice_torch.engine.experiment import HasCount, phase_parameters
 from practice_torch.engine.schedule import learning_rate_factor
 
 
@@ -64,8 +64,10 @@ def weights_of_batches(experiment, batches, phase, processes):
     """
     if len(batches) == processes.count == 1:
         return (1.0,)
-    count = getattr(experiment, "count", lambda batch, phase: len(next(iter(batch.values()))))
-    counts = [count(batch, phase) for batch in batches]
+    if isinstance(experiment, HasCount):
+        counts = [experiment.count(batch, phase) for batch in batches]
+    else:
+        counts = [len(next(iter(batch.values()))) for batch in batches]
     # Where they were counted, or where processes add up: nothing is copied from a device or to it, for which the host would wait.
     tensors = [each for each in counts if isinstance(each, torch.Tensor)]
     device = processes.device if processes.count > 1 else tensors[0].device if tensors else None
