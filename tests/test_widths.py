@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from practice_torch.experiments.parts.generation import generate
 from practice_torch.networks.decoder_transformer import LARGE, DecoderTransformer
-from practice_torch.networks.generation import generate
 from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from shared_specs.backends.jax_program import program
 from shared_specs.check import Checker, spec_of

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from practice_torch.autoregressive.kv_cache import cached_decoder_step, left_padded_positions
+from practice_torch.experiments.parts.generation import generate
 from practice_torch.networks.decoder_transformer import DecoderTransformer
-from practice_torch.networks.generation import generate
 
 BATCH, CONTEXT, VOCABULARY = 3, 8, 11
 TOKENS = torch.randint(VOCABULARY, (BATCH, CONTEXT), generator=torch.Generator().manual_seed(1))

@@ -21,8 +21,8 @@ from practice_torch.diffusion.training import min_snr_weight
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion.training import RECIPES, build
-from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.networks.image_judge import Judge, spread_within
+from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.experiments.parts.image_judge import Judge, spread_within
 
 SCHEDULE = cosine_alpha_bar(num_steps=20)
 TINY = dict(base_channels=8, blocks=1, num_steps=20, judged_steps=4, judged_samples=60)

@@ -16,8 +16,8 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Decoding, Written
+from practice_torch.experiments.parts.generation import generate
 from practice_torch.networks.decoder_transformer import DecoderTransformer
-from practice_torch.networks.generation import generate
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
 # beams of a study. Measured on pydoc: what is likelier repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams stood

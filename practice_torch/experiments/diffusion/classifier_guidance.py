@@ -21,10 +21,10 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.networks.diffusion_sampling import chain, draw
-from practice_torch.networks.image_judge import JUDGED, Judge, spread_within
+from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.image_judge import JUDGED, Judge, spread_within
+from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.networks.level_classifier import LevelClassifier
-from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import guidance
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn.functional import mse_loss, one_hot
 
-from practice_torch.diffusion.elbo import elbo_terms
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import alpha_bar_from_sigmas, log_linear_sigmas
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
@@ -16,23 +15,11 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.networks.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.likelihood_bound import BOUND, bits_by_term
+from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.networks.fourier_features import fourier_features
-from practice_torch.networks.unet import Sizes
 from practice_torch.pictures import diffusion as pictures
-
-
-def bits_by_term(x0, denoiser, alpha_bar, generator, *, variance, num_levels):
-    """elbo_terms in bits per dimension, [N, T+1], each the mean of two at opposite noises. denoiser(rows) -> their denoise_fn."""
-    found = []
-    for rows in torch.arange(len(x0)).split(64):
-        x = x0[rows]
-        noises = torch.randn(len(alpha_bar) - 1, *x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        pair = [
-            elbo_terms(x, sign * noises, denoiser(rows), alpha_bar, variance=variance, num_levels=num_levels) for sign in (1, -1)
-        ]
-        found.append(sum(pair) / (2 * x[0].numel() * math.log(2)))
-    return torch.cat(found)
 
 
 @dataclass(frozen=True)
@@ -61,14 +48,6 @@ class BoundRecipe(Sizes, Recipe):
         self._require("num_steps", self.num_steps >= 2, "at least 2")
         self._require("sigma_max", 0 < self.sigma_min < self.sigma_max < float("inf"), "finite and above sigma_min, above 0")
         self._require("measured_images", self.measured_images >= 2, "at least 2, or there is no standard error")
-
-
-# What every experiment that measures a bound of the likelihood reports.
-BOUND = {
-    "bits_per_dimension": Metric("bits per dimension", "upper bound of -log2 p(x) per pixel and channel"),
-    "standard_error": Metric("bits per dimension", "standard error of the bound over held-out images"),
-    "independent_pixels": Metric("bits per dimension", "cost under a histogram of gray levels for every pixel by itself"),
-}
 
 
 class BoundExperiment(nn.Module):

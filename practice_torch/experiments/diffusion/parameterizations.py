@@ -13,7 +13,7 @@ from practice_torch.diffusion.parameterizations import convert_prediction, loss_
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.networks.unet import Sizes
+from practice_torch.experiments.parts.unet_sizes import Sizes
 
 
 @dataclass(frozen=True)

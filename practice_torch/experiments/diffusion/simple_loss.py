@@ -11,7 +11,8 @@ from practice_torch.diffusion.reverse_process import interpolated_log_variance, 
 from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_error
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric
-from practice_torch.experiments.diffusion.elbo import BOUND, BoundExperiment, BoundRecipe
+from practice_torch.experiments.diffusion.elbo import BoundExperiment, BoundRecipe
+from practice_torch.experiments.parts.likelihood_bound import BOUND
 from practice_torch.levels import per_example
 from practice_torch.pictures import diffusion as pictures
 

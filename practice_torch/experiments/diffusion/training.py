@@ -23,10 +23,10 @@ from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
-from practice_torch.experiments.diffusion.elbo import bits_by_term
-from practice_torch.networks.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.networks.image_judge import JUDGED, Judge, spread_within
-from practice_torch.networks.unet import Sizes
+from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.experiments.parts.image_judge import JUDGED, Judge, spread_within
+from practice_torch.experiments.parts.likelihood_bound import bits_by_term
+from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.pictures import diffusion as pictures
 
 _SCHEDULES = ("linear", "cosine")

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from practice_torch.networks.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.diffusion_sampling import chain, draw
 
 # the words of `chain` for each
 SAMPLERS = {
