@@ -1,6 +1,7 @@
 """The rules of the house, read from the source: each a function of the tree's root that lists what breaks it."""
 
 import ast
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ LANGUAGE = {
     "theory_jax": {"jax", "flax", "optax", "sympy", "numpy", "scipy"},
     "practice_torch": {"torch", "sympy", "numpy"},
 }
+HEX = r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b"
+COLOR = {".py": rf"""["']({HEX}|tab:\w+)["']""", ".css": HEX, ".jinja": HEX}
 BACKENDS = {"jax", "flax", "optax", "torch", "torchvision", "torchaudio", "accelerate"}
 FOREIGN = {"theory_jax": {"torch", "torchvision", "torchaudio", "accelerate"}, "practice_torch": {"jax", "flax", "optax"}}
 
@@ -334,6 +337,17 @@ def _only_checks(node):
 
 def _is_message(line):
     return isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+
+
+def stray_colors(root):
+    """Colors of figures and pages are those of shared_specs/palette.py."""
+    for folder in (*THREE, "demo"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in COLOR or path == root / "shared_specs" / "palette.py":
+                continue
+            for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                for color in re.findall(COLOR[path.suffix], text):
+                    yield f"{path.relative_to(root)}:{line} has the color {color}: take one of shared_specs/palette.py"
 
 
 def stale_syllabus_pages(root):

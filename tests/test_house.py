@@ -17,6 +17,7 @@ RULES = (
     house.unreadable_docstrings,
     house.empty_shells,
     house.two_programs,
+    house.stray_colors,
     house.stale_syllabus_pages,
 )
 
@@ -341,6 +342,9 @@ PLANTED = (
         plus("theory_jax/ground/coin.py", "def tails(x):\n    return x if isinstance(x, jax.core.Tracer) else -x"),
         "does not only check",
     ),
+    planted(house.stray_colors, "in a picture", plus("practice_torch/pictures/coin.py", "C = '#0072b2'"), "coin.py:4 has the"),
+    planted(house.stray_colors, "of matplotlib", plus("practice_torch/pictures/coin.py", 'C = "tab:blue"'), "color tab:blue"),
+    planted(house.stray_colors, "in a style sheet", {"demo/demo.css": "p { color: #fff; }"}, "demo.css:1 has the color #fff"),
     planted(
         house.stale_syllabus_pages,
         "another summary",

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from practice_torch.engine import spectrogram
+from shared_specs.palette import IN_TURN
 
 SHORTEST_SIDE = 56  # pixels: a smaller image is enlarged by whole factors, so that an 8x8 digit can be seen
 PAUSE = 0.15  # seconds between two sounds
@@ -51,7 +52,9 @@ class Figure:
         from matplotlib.figure import Figure as Canvas
 
         canvas = Canvas(figsize=self.size, layout="constrained")
-        self.draw(canvas.subplots())
+        axes = canvas.subplots()
+        axes.set_prop_cycle(color=IN_TURN)
+        self.draw(axes)
         canvas.savefig(path, format="png", dpi=120)
 
 

@@ -12,6 +12,7 @@ from practice_torch.engine import curves
 from practice_torch.engine.curves import Mark, Series, panel, short
 from practice_torch.engine.reading import read_evaluation, read_json, read_metrics, read_stories
 from practice_torch.engine.run import Run
+from shared_specs.palette import STYLE
 
 HERE = Path(__file__).parent
 HELD_OUT = "evaluate"  # the phase under which the loop logs what it measured on held-out data
@@ -78,8 +79,9 @@ def pages(*folders):
 
 
 def style(*files):
-    """The style sheets of this folder, and then these."""
-    return Markup("".join(path.read_text(encoding="utf-8") for path in (HERE / "page.css", HERE / "report.css", *files)))
+    """The colors, the style sheets of this folder, and then these."""
+    sheets = (path.read_text(encoding="utf-8") for path in (HERE / "page.css", HERE / "report.css", *files))
+    return Markup("".join((STYLE, *sheets)))
 
 
 def changes(fields, defaults):

@@ -1,15 +1,14 @@
 """What happens from block to block of a deep network."""
 
 from practice_torch.engine.artifacts import Figure
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito's, which the color-blind can tell apart
+from shared_specs.palette import IN_TURN
 
 
 def norms_by_block(first, last, steps):
     """first, last: name -> the norm of every block's gradient, from the lowest block up; before training and after `steps`."""
 
     def paint(axes):
-        for (name, norms), color in zip(first.items(), COLORS, strict=False):
+        for (name, norms), color in zip(first.items(), IN_TURN, strict=False):
             blocks = range(1, len(norms) + 1)
             axes.plot(blocks, norms, "o-", color=color, markersize=4, label=f"{name}, before the first step")
             axes.plot(blocks, last[name], "s:", color=color, markersize=4, mfc="white", label=f"{name}, after {steps} steps")

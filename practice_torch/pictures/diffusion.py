@@ -5,15 +5,14 @@ import math
 import numpy as np
 
 from practice_torch.engine.artifacts import Figure
-
-_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"  # told apart by those who do not see red and green
+from shared_specs.palette import BLUE, GREEN, VERMILION
 
 
 def losses(by_level):
     """Mean losses of the levels 1..T."""
 
     def paint(axes):
-        axes.plot(range(1, len(by_level) + 1), by_level, color=_BLUE, linewidth=1)
+        axes.plot(range(1, len(by_level) + 1), by_level, color=BLUE, linewidth=1)
         axes.set(xlabel="level t", ylabel="squared error per dimension", yscale="log", xlim=(1, len(by_level)))
 
     return Figure(paint, "Loss on held-out data at every level of noise, always with the same noise")
@@ -70,14 +69,14 @@ def schedules(alpha_bar, others, *, prior_bits):
     def paint(axes):
         shares, amplitudes, ratios = _panels(axes, 3)
         t = np.arange(len(alpha_bar))
-        styles = dict(zip(others, ((_ORANGE, (0, (4, 2))), (_GREEN, (0, (1, 1)))), strict=True))
+        styles = dict(zip(others, ((VERMILION, (0, (4, 2))), (GREEN, (0, (1, 1)))), strict=True))
         for name, a in {"this run": alpha_bar, **others}.items():
-            color, line = styles.get(name, (_BLUE, "-"))
+            color, line = styles.get(name, (BLUE, "-"))
             style = dict(color=color, linestyle=line, linewidth=1.5 if name in styles else 4, alpha=1 if name in styles else 0.45)
             shares.plot(t, a, label=name, **style)
             inside = (a > 0) & (a < 1)
             ratios.plot(t[inside], np.log(a[inside]) - np.log1p(-a[inside]), **style)
-        amplitudes.plot(t, np.sqrt(alpha_bar), color=_BLUE, label="signal")
+        amplitudes.plot(t, np.sqrt(alpha_bar), color=BLUE, label="signal")
         amplitudes.plot(t, np.sqrt(1 - alpha_bar), color="0.5", label="noise")
         shares.set(ylabel=r"share of the data's variance, $\bar\alpha_t$")
         amplitudes.set(ylabel="scale in x_t, this run")
@@ -105,13 +104,13 @@ def bits(terms, given=""):
         each, together = _panels(axes, 2)
         t, reached = np.arange(1, len(terms)), np.cumsum(terms[:-1])
         scale = "log" if reached[len(t) // 10] > reached[-1] / 2 else "linear"  # where most is paid early, that is spread out
-        each.plot(t[1:], terms[1:-1], color=_BLUE, label="steps t = 2..T")
-        each.plot(1, terms[0], "o", color=_ORANGE, label="decoder, t = 1")
-        each.plot(t[-1], terms[-1], "s", color=_GREEN, label="prior, at t = T", clip_on=False)
+        each.plot(t[1:], terms[1:-1], color=BLUE, label="steps t = 2..T")
+        each.plot(1, terms[0], "o", color=VERMILION, label="decoder, t = 1")
+        each.plot(t[-1], terms[-1], "s", color=GREEN, label="prior, at t = T", clip_on=False)
         positive = [term for term in terms.tolist() if term > 0]
         each.set(ylabel="bits per dimension", yscale="log", ylim=(min(positive) / 3, None))
         each.legend(fontsize="small")
-        together.fill_between(t, reached, step="mid", color=_BLUE, alpha=0.3)
+        together.fill_between(t, reached, step="mid", color=BLUE, alpha=0.3)
         together.axhline(terms.sum(), color="0.4", linewidth=1)
         together.set(ylabel="bits per dimension, levels up to t", ylim=(0, None))
         for panel in (each, together):
@@ -125,7 +124,7 @@ def variances(bounds):
     totals = ", ".join(f"{name} {terms.sum():.3f}" for name, terms in bounds.items())
 
     def paint(axes):
-        for (name, terms), color, line in zip(bounds.items(), (_BLUE, _ORANGE, _GREEN), ("-", "--", ":"), strict=True):
+        for (name, terms), color, line in zip(bounds.items(), (BLUE, VERMILION, GREEN), ("-", "--", ":"), strict=True):
             axes.plot(np.arange(2, len(terms)), terms[1:-1], line, color=color, label=name)
         axes.set(xlabel="level t", ylabel="bits per dimension", xlim=(0, len(terms) - 1), ylim=(0, None))
         axes.legend(title="variance of a step")

@@ -1,9 +1,9 @@
 """How well a model predicts, byte by byte, within and beyond the length that it was trained on."""
 
 from practice_torch.engine.artifacts import Figure
+from shared_specs.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
-# Okabe & Ito's colors, which the color-blind can tell apart, and a line for each beside them
-STYLES = (("#0072B2", "-"), ("#E69F00", "--"), ("#D55E00", "-"), ("#009E73", "-."), ("#CC79A7", ":"), ("#000000", "-"))
+STYLES = ((BLUE, "-"), (ORANGE, "--"), (VERMILION, "-"), (GREEN, "-."), (PURPLE, ":"), (BLACK, "-"))
 
 
 def bits_by_place(curves, trained):

@@ -3,8 +3,9 @@
 import torch
 
 from practice_torch.engine.artifacts import Figure, ImageGrid, Text
+from shared_specs.palette import BLUE, VERMILION
 
-_STYLES = (("#0072B2", "-", "o"), ("#D55E00", "--", "s"))  # told apart by hue, by line and by mark
+_STYLES = ((BLUE, "-", "o"), (VERMILION, "--", "s"))
 _GAP = 96 / 255  # the gray between the images of a grid
 
 

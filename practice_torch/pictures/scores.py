@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from practice_torch.engine.artifacts import Figure
+from shared_specs.palette import BLUE, GREEN, SKY, VERMILION
 
-_BLUE, _EXACT, _LEARNED = "#0072B2", "0.6", "#D55E00"
-# Okabe & Ito's colors, which the color-blind can tell apart, and a mark for each beside them
-_STYLES = (("#0072B2", "o"), ("#56B4E9", "s"), ("#D55E00", "^"), ("#009E73", "v"))
+_EXACT, _LEARNED = "0.6", VERMILION
+_STYLES = ((BLUE, "o"), (SKY, "s"), (VERMILION, "^"), (GREEN, "v"))
 _LONGEST = 2.0  # of the arrows, in deviations of the noise
 
 
@@ -18,10 +18,10 @@ def beside(panels, modes, caption):
 
     def paint(axes):
         for square, (name, points) in zip(_row(axes, len(panels)), panels.items(), strict=True):
-            square.scatter(points[:, 0], points[:, 1], s=2, color=_BLUE, linewidths=0)
+            square.scatter(points[:, 0], points[:, 1], s=2, color=BLUE, linewidths=0)
             square.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
             glass = square.inset_axes([0.33, 0.33, 0.34, 0.34])
-            glass.scatter(modes[name][:, 0], modes[name][:, 1], s=1, color=_BLUE, linewidths=0)
+            glass.scatter(modes[name][:, 0], modes[name][:, 1], s=1, color=BLUE, linewidths=0)
             glass.set(aspect="equal", xlim=(-5, 5), ylim=(-5, 5), xticks=(-4, 0, 4), yticks=(-4, 0, 4))
             glass.tick_params(labelsize="x-small")
 

@@ -13,6 +13,7 @@ from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
 from practice_torch.networks.perceptron import perceptron
+from shared_specs.palette import BLUE
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _draw(real, fakes, field, axes):
     """The first two dimensions; points on a line are spread by their rank."""
     if field is not None:
         axes.pcolormesh(*field, cmap="RdYlGn", vmin=0, vmax=1, alpha=0.35, shading="nearest", linewidth=0, rasterized=True)
-    for points, color in ((real, "0.4"), (fakes, "tab:blue")):
+    for points, color in ((real, "0.4"), (fakes, BLUE)):
         if points is not None:
             second = points[:, 1] if points.shape[1] > 1 else torch.linspace(0, 1, len(points))
             axes.scatter(points[:, 0], second, s=3, color=color, linewidths=0)

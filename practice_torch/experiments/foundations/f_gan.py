@@ -14,6 +14,7 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.foundations.f_divergence import DIVERGENCES, f_generator
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.networks.perceptron import perceptron
+from shared_specs.palette import BLUE
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class FGan(nn.Module):
 
 def _scatter(fakes, real, axes):
     """The first two dimensions; points on a line are spread by their rank."""
-    for points, color in ((real, "0.7"), (fakes, "tab:blue")):
+    for points, color in ((real, "0.7"), (fakes, BLUE)):
         if points is not None:
             second = points[:, 1] if points.shape[1] > 1 else torch.linspace(0, 1, len(points))
             axes.scatter(points[:, 0], second, s=3, color=color, linewidths=0)
