@@ -55,7 +55,7 @@ def test_the_help_of_a_run_shows_its_models_options(trained):
     assert code == 0
     for flag in ("--prompt STR", "--length INT", "--temperature FLOAT", "--top-k", "--top-p", "--typical", "--greedy", "--beams"):
         assert flag in out, flag
-    assert "(default: 64)" in out, "four contexts"
+    assert "(default: 64; at least 1)" in out, "four contexts"
     assert "--count, --seed, --out, --cpu, --debug" in out and "The text to go on from." in out
 
 
@@ -206,15 +206,15 @@ def test_a_text_too_short_for_a_study(trained, text, tmp_path):
         ("--temperature -0.5", "temperature is -0.5; it must be positive"),
         ("--temperature nan", "temperature is nan; it must be positive"),
         ("--temperature inf", "temperature is inf; it must be positive"),
-        ("--top-p 0", "top_p is 0.0; it must be above 0, and at most 1"),
-        ("--top-p 1.5", "top_p is 1.5; it must be above 0, and at most 1"),
-        ("--typical 0", "typical is 0.0; it must be above 0"),
-        ("--top-k -1", "top_k is -1; it must be 1 or more, or 0 for all tokens"),
+        ("--top-p 0", "top_p is 0.0; it must be positive and at most 1"),
+        ("--top-p 1.5", "top_p is 1.5; it must be positive and at most 1"),
+        ("--typical 0", "typical is 0.0; it must be positive"),
+        ("--top-k -1", "top_k is -1; it must be at least 0"),
         ("--top-k 1.5", "--top-k: invalid literal"),
-        ("--minimum-probability 2", "minimum_probability is 2.0; it must be at least 0, and at most 1"),
+        ("--minimum-probability 2", "minimum_probability is 2.0; it must be at least 0 and at most 1"),
         ("--repetition-penalty 0", "repetition_penalty is 0.0; it must be positive and finite"),
         ("--length 0", "length is 0; it must be at least 1"),
-        ("--beams -2", "beams is -2; it must be 1 or more, or 0 for no search"),
+        ("--beams -2", "beams is -2; it must be at least 0"),
         ("--prompt=", "prompt is empty; it must hold a character or more: leave it out"),
         ("--prompt \udcff", "prompt is '\\udcff'; it must be UTF-8"),
         (f"--prompt {'tales-of-tables' * 3}", "tokens; the model sees 16: give a shorter one"),

@@ -253,7 +253,7 @@ def test_what_the_model_cannot_do_is_said(how, complaint):
     ("fields", "complaint"),
     [
         ({"num_steps": 3, "shown_steps": 2}, "num_steps is 3"),
-        ({"shown_steps": 1001}, "shown_steps is 1001; it must be between 1 and num_steps"),
+        ({"shown_steps": 1001}, "shown_steps is 1001; it must be at most num_steps"),
         ({"hidden": 0}, "hidden is 0"),
         ({"frequencies": 0}, "frequencies is 0"),
     ],

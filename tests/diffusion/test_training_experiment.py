@@ -270,7 +270,7 @@ def test_impossible_options_are_refused(how, complaint):
         ({"judged_steps": 30}, "judged_steps is 30"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"beta_end": 0.02}, "beta_end is 0.02; it must be 0 unless noise_schedule is linear"),
-        ({"beta_end": 1.0, "noise_schedule": "linear"}, "beta_end is 1.0; it must be 0, or less than 1"),
+        ({"beta_end": 1.0, "noise_schedule": "linear"}, "beta_end is 1.0; it must be at least 0 and less than 1"),
         ({"num_levels": 1}, "num_levels is 1"),
     ],
 )

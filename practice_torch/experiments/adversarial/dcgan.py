@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
@@ -26,28 +27,22 @@ _PRESENT = 0.2  # a class is present if recognized, plausible fakes of it make u
 class DcganRecipe(Recipe):
     """Two convolutional networks play the adversarial game on images; a third, a small classifier, says what the fakes show."""
 
-    latent: int = 64
+    latent: Annotated[int, AtLeast(1)] = 64
     """Dimensions of the generator's noise."""
-    width: int = 32
+    width: Annotated[int, AtLeast(1)] = 32
     """Channels of both networks at the images' own size; they double whenever the size is halved."""
     generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
     """What the generator minimizes: -log D, which moves where the discriminator is sure, or log(1 - D), the game's own."""
-    real_target: float = 1.0
+    real_target: Annotated[float, Above(0, at_most=1)] = 1.0
     """The discriminator's label of real examples; less than 1 bounds its confidence."""
-    discriminator_turns: int = 1
+    discriminator_turns: Annotated[int, AtLeast(1)] = 1
     """Turns of the discriminator in every step."""
-    classifier_hidden: int = 128
+    classifier_hidden: Annotated[int, AtLeast(1)] = 128
     """Units of the classifier's hidden layer."""
-    fakes: int = 1000
+    fakes: Annotated[int, AtLeast(1)] = 1000
     """Fakes that an evaluation draws."""
     metric: Fixed = "classes"
     direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("latent", "width", "discriminator_turns", "classifier_hidden", "fakes"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("real_target", 0 < self.real_target <= 1, "more than 0 and at most 1")
 
 
 class Dcgan(nn.Module):

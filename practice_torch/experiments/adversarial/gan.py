@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
@@ -23,25 +24,18 @@ class GanRecipe(Recipe):
     modality: ClassVar[str] = "points"
     generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
     """What the generator minimizes: -log D, which moves where the discriminator is sure, or log(1 - D), the game's own."""
-    real_target: float = 1.0
+    real_target: Annotated[float, Above(0, at_most=1)] = 1.0
     """The discriminator's label of real examples; less than 1 bounds its confidence."""
-    discriminator_turns: int = 1
+    discriminator_turns: Annotated[int, AtLeast(1)] = 1
     """Turns of the discriminator in every step."""
     points: int = 16384
     """Points to draw from a toy (a file has a number of its own)."""
-    noise: int = 2
+    noise: Annotated[int, AtLeast(1)] = 2
     """Dimensions of the generator's noise."""
-    hidden: int = 128
+    hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the two hidden layers of both networks."""
-    radius: float = 0.2
+    radius: Annotated[float, Above(0)] = 0.2
     """A fake no further than this from a mode's center is good (where the data are a mixture)."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("discriminator_turns", "noise", "hidden"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("real_target", 0 < self.real_target <= 1, "more than 0 and at most 1")
-        self._require("radius", self.radius > 0, "positive")
 
     def loading(self):
         """How many points to draw."""

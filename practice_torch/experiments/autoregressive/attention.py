@@ -1,7 +1,7 @@
 """A decoder copies or reverses sequences of symbols that it sees through cross-attention only."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from practice_torch.autoregressive.attention import Transducer
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.pictures.attention import attention_map
@@ -23,22 +24,19 @@ class TransductionRecipe(Recipe):
     """Sequences of random symbols, or an .npz file of your own with an array 'symbols', [N, T]."""
     task: Literal["copy", "reverse"] = "copy"
     """In which order the symbols are to be written."""
-    length: int = 16
+    length: Annotated[int, AtLeast(1)] = 16
     """Symbols in a random sequence."""
-    symbols: int = 16
+    symbols: Annotated[int, AtLeast(2)] = 16
     """Different symbols that random sequences are made of."""
-    width: int = 64
+    width: Annotated[int, AtLeast(1)] = 64
     """Width of the residual stream."""
-    heads: int = 1
+    heads: Annotated[int, AtLeast(1)] = 1
     """Attention heads that share the width."""
     metric: Fixed = "exact_match"
     direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("length", "width", "heads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("symbols", self.symbols >= 2, "at least 2")
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
 
     def loading(self):

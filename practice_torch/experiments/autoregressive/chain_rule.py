@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.autoregressive.chain_rule import MaskedAutoencoder, ancestral_bernoulli, autoregressive_bernoulli_log_prob
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
@@ -17,21 +18,15 @@ from practice_torch.engine.recipe import Fixed, Recipe
 class MadeRecipe(Recipe):
     """A masked autoencoder for distribution estimation (MADE): exact likelihoods of binary images."""
 
-    hidden_dims: tuple[int, ...] = (500,)
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (500,)
     """Widths of the hidden layers."""
-    orders: int = 1
+    orders: Annotated[int, AtLeast(1)] = 1
     """Orders that share the weights: a step trains one of them, an evaluation averages all of their likelihoods."""
     pixels: Literal["threshold", "stochastic"] = "threshold"
     """What a pixel becomes: 1 above the threshold, or 1 with its own probability."""
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Pixels above it are 1, where pixels are thresholded."""
     metric: Fixed = "nats_per_image"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("hidden_dims", all(width >= 1 for width in self.hidden_dims), "widths of at least 1")
-        self._require("orders", self.orders >= 1, "at least 1")
-        self._require("threshold", 0 <= self.threshold < 1, "at least 0 and less than 1")
 
 
 class MadeExperiment(nn.Module):

@@ -7,13 +7,14 @@ often they do; shorter windows are their ends.
 import math
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.autoregressive.ngram import interpolation_em_step
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
@@ -25,19 +26,18 @@ class NgramRecipe(Recipe):
     """A byte n-gram model: every order from none (uniform) to `order`, interpolated."""
 
     modality: ClassVar[str] = "text"
-    order: int = 5
+    order: Annotated[int, AtLeast(1, at_most=7)] = 5
     """Bytes in a window: the one to predict and those before it."""
     smoothing: Literal["em", "witten_bell"] = "em"
     """em: weights fitted to the counted text with each window left out in turn; witten_bell: weights from diversity."""
     steps: int = 1
     """1: counting looks at everything once."""
-    batch_size: int = 2**40
+    batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Windows that are counted: by default all of them."""
     metric: Fixed = "bits_per_byte"
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("order", 1 <= self.order <= 7, "between 1 and 7 (a window is a number of 64 bits)")
         self._require("steps", self.steps == 1, "1 (counting looks at everything once)")
 
     def loading(self):

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from practice_torch.autoregressive.position import LearnedPositions
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.open_decoder import OpenDecoder
@@ -25,20 +26,18 @@ class DepthRecipe(Recipe):
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
     """Python's own help pages, or a text file."""
-    context: int = 64
+    context: Annotated[int, AtLeast(1)] = 64
     """Bytes that the models see at most."""
-    layers: int = 12
+    layers: Annotated[int, AtLeast(1)] = 12
     """Blocks of attention and feed-forward, one after another."""
-    width: int = 64
+    width: Annotated[int, AtLeast(1)] = 64
     """Width of the residual stream."""
-    heads: int = 4
+    heads: Annotated[int, AtLeast(1)] = 4
     """Attention heads that share the width."""
     metric: Fixed = "pre_bits_per_byte"
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("context", "layers", "width", "heads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
 
     def loading(self):

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from practice_torch.autoregressive.position import AlibiPositions, LearnedPositions, RotaryPositions, SinusoidalPositions
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.networks.open_decoder import OpenDecoder
@@ -29,24 +30,21 @@ class ExtrapolationRecipe(Recipe):
     """Python's own help pages, or a text file."""
     schemes: tuple[Literal[_SCHEMES], ...] = _SCHEMES
     """How positions enter, a network for each; adapted: rotary, interpolated and trained on for a few steps of long windows."""
-    context: int = 64
+    context: Annotated[int, AtLeast(1)] = 64
     """Bytes in a training window."""
-    adapting: float = 0.2
+    adapting: Annotated[float, AtLeast(0, at_most=1)] = 0.2
     """Share of the steps, the last ones, in which the adapted network learns from windows four times as long."""
-    layers: int = 2
+    layers: Annotated[int, AtLeast(1)] = 2
     """Blocks of attention and feed-forward, one after another."""
-    width: int = 96
+    width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream."""
-    heads: int = 4
+    heads: Annotated[int, AtLeast(1)] = 4
     """Attention heads that share the width."""
     metric: Fixed = "alibi_4x"
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("context", "layers", "width", "heads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width / 2:g}")
-        self._require("adapting", 0 <= self.adapting <= 1, "a fraction between 0 and 1")
         self._require("schemes", 0 < len(self.schemes) == len(set(self.schemes)), "one scheme or more, each once")
         judged = self.metric.split("_")[0]
         self._require("schemes", judged in self.schemes, f"such that {judged} is among them, by which this recipe is judged")

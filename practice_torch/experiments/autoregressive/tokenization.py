@@ -3,13 +3,14 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 
 from practice_torch.autoregressive.tokenization import LARGEST_TOKEN, BytePairTokenizer
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 
@@ -19,13 +20,13 @@ class BytePairRecipe(Recipe):
     """Byte-pair tokens of a text. Held-out bytes per token say what they are worth."""
 
     modality: ClassVar[str] = "text"
-    merges: int = 256
+    merges: Annotated[int, AtLeast(1, at_most=LARGEST_TOKEN - 256)] = 256
     """Tokens beside the 256 bytes."""
-    window: int = 256
+    window: Annotated[int, AtLeast(2)] = 256
     """Bytes that are looked at in a row; a word cut by a window's end is left out."""
     steps: int = 1
     """1: counting looks at its text once."""
-    batch_size: int = 2**14
+    batch_size: Annotated[int, AtLeast(1)] = 2**14
     """Windows that are counted, drawn from the whole text."""
     metric: Fixed = "bytes_per_token"
     direction: Direction = "higher"
@@ -33,8 +34,6 @@ class BytePairRecipe(Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("steps", self.steps == 1, "1 (counting looks at its text once)")
-        self._require("merges", 1 <= self.merges <= LARGEST_TOKEN - 256, f"between 1 and {LARGEST_TOKEN - 256}")
-        self._require("window", self.window >= 2, "at least 2")
 
     def loading(self):
         """Windows of bytes."""

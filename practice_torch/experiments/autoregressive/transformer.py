@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from practice_torch.arguments import require
 from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe, shown
@@ -32,27 +33,23 @@ class LanguageRecipe(Recipe):
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
     """Python's own help pages, or a text file."""
-    merges: int = 0
+    merges: Annotated[int, AtLeast(0)] = 0
     """Byte-pair merges, learned from the training part; 0: a token is a byte."""
-    context: int = 128
+    context: Annotated[int, AtLeast(1)] = 128
     """Tokens that the model sees at most."""
-    layers: int = 2
+    layers: Annotated[int, AtLeast(1)] = 2
     """Blocks of attention and feed-forward, one after another."""
-    width: int = 96
+    width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream."""
-    heads: int = 4
+    heads: Annotated[int, AtLeast(1)] = 4
     """Attention heads that share the width."""
-    dropout: float = 0.0
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout of attention weights and branches."""
     metric: Fixed = "bits_per_byte"
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("context", "layers", "width", "heads"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("merges", self.merges >= 0, "at least 0")
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
 
     def loading(self):
         """Windows of tokens, one more than the context: every token of it has a successor."""
@@ -66,9 +63,9 @@ class Writing(Decoding):
 
     prompt: shown(str, "a line's end") = "\n"
     """The text to go on from."""
-    length: int = 512
+    length: Annotated[int, AtLeast(1)] = 512
     """Tokens to write."""
-    beams: int = 0
+    beams: Annotated[int, AtLeast(0)] = 0
     """Draw nothing: search for the likeliest texts, with so many beginnings in view."""
 
     def __post_init__(self):
@@ -78,8 +75,6 @@ class Writing(Decoding):
             self.prompt.encode()
         except UnicodeEncodeError:
             raise ValueError(f"prompt is {self.prompt!r}; it must be UTF-8") from None
-        self._require("length", self.length >= 1, "at least 1")
-        self._require("beams", self.beams >= 0, "1 or more, or 0 for no search")
         if self.beams:
             self._require_no_part("a search with beams", self.given())
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_decode, mu_law_encode
 from practice_torch.engine.artifacts import Audio
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed
 from practice_torch.networks.wavenet import WaveNet
@@ -22,28 +24,21 @@ _ASKED = 8  # sounds of every class, of which the pitch is judged
 class WavenetRecipe(AudioRecipe):
     """A WaveNet on mu-law codes, given the class of the sound where the data has classes."""
 
-    levels: int = 256
+    levels: Annotated[int, AtLeast(2)] = 256
     """Codes that a sample may have."""
-    residual_channels: int = 32
+    residual_channels: Annotated[int, AtLeast(1)] = 32
     """Channels of every block."""
-    skip_channels: int = 64
+    skip_channels: Annotated[int, AtLeast(1)] = 64
     """Channels in which the blocks' contributions add up."""
-    doublings: int = 9
+    doublings: Annotated[int, AtLeast(1)] = 9
     """Blocks in a stack, of dilations 1, 2, 4, ...: the stack hears 2^doublings samples."""
-    stacks: int = 1
+    stacks: Annotated[int, AtLeast(1)] = 1
     """Stacks on top of each other."""
     conditional: bool = True
     """Tell the network the class of a sound, where the data has classes; otherwise it is one model of all sounds."""
-    loudness: float = 0.3
+    loudness: Annotated[float, AtLeast(0)] = 0.3
     """Training sounds become louder or quieter by up to this factor's logarithm, and half are turned upside down; 0: neither."""
     metric: Fixed = "bits_per_sample"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("levels", self.levels >= 2, "at least 2")
-        for name in ("residual_channels", "skip_channels", "doublings", "stacks"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("loudness", 0 <= self.loudness < float("inf"), "0 or positive, and finite")
 
     @property
     def dilations(self):

@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.classifier_guidance import classifier_gradient, guided_noise
 from practice_torch.diffusion.forward_process import forward_sample
@@ -17,6 +16,7 @@ from practice_torch.diffusion.score_prediction import empirical_denoiser
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
@@ -32,43 +32,38 @@ from practice_torch.pictures import guidance
 class GuidanceRecipe(Sizes, Recipe):
     """A diffusion model that never sees a label, and a classifier of noisy images whose slope leads it to the class asked for."""
 
-    num_steps: int = 200
+    num_steps: Annotated[int, AtLeast(4)] = 200
     """Levels of noise between the data and pure noise."""
-    width: int = 128
+    width: Annotated[int, AtLeast(2)] = 128
     """Hidden units of the classifiers' layers."""
-    layers: int = 2
+    layers: Annotated[int, AtLeast(1)] = 2
     """Hidden layers of the classifiers."""
-    guidance: float = 2.5
+    guidance: Annotated[float, AtLeast(0)] = 2.5
     """Scale of the classifier's slope that evaluations draw with."""
-    judged_samples: int = 1000
+    judged_samples: Annotated[int, AtLeast(50)] = 1000
     """Samples that an evaluation draws."""
-    judged_steps: int = 20
+    judged_steps: Annotated[int, AtLeast(1)] = 20
     """Steps of the DDIM sampler that draws them."""
-    compared_samples: int = 500
+    compared_samples: Annotated[int, AtLeast(50)] = 500
     """Samples for every scale that a study compares."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_steps", self.num_steps >= 4, "at least 4: accuracies are told by quarters of the levels")
-        self._require("layers", self.layers >= 1, "at least 1")
-        self._require("width", self.width >= 2 and self.width % 2 == 0, "even and at least 2")
-        self._require("guidance", 0 <= self.guidance < float("inf"), "0 or positive, and finite")
-        for name in ("judged_samples", "compared_samples"):
-            self._require(name, getattr(self, name) >= 50, "at least 50, or there is no covariance to compare")
-        self._require("judged_steps", 1 <= self.judged_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
+        self._require("width", self.width % 2 == 0, "even")
+        self._require("judged_steps", self.judged_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
 
 
 @dataclass(frozen=True)
-class Guiding:
+class Guiding(Bounded):
     """How samples are drawn."""
 
     guidance: float | None = None
     """How strongly the classifier's slope pulls: 0 leaves the label out, 1 follows Bayes' rule; the recipe's if left out."""
     label: int | None = None
     """The class to draw; all in turn if left out."""
-    steps: int | None = None
+    steps: Annotated[int | None, AtLeast(1)] = None
     """Calls of the network; as many as evaluations make if left out."""
     sampler: Literal["ddim", "ancestral"] = "ddim"
     """Along the path that the model implies, or step by step with fresh noise."""
@@ -76,9 +71,8 @@ class Guiding:
     """Whose slope is followed: that of the classifier of noisy images, or of one that only ever saw clean ones."""
 
     def __post_init__(self):
-        require(self.steps is None or self.steps >= 1, f"steps is {self.steps}; it must be at least 1")
-        finite = self.guidance is None or abs(self.guidance) < float("inf")
-        require(finite, f"guidance is {self.guidance}; it must be finite")
+        super().__post_init__()
+        self._require("guidance", self.guidance is None or math.isfinite(self.guidance), "finite")
 
 
 class GuidanceExperiment(nn.Module):

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import alpha_bar_from_sigmas, log_linear_sigmas
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -26,28 +27,25 @@ from practice_torch.pictures import diffusion as pictures
 class BoundRecipe(Sizes, Recipe):
     """A diffusion model that is judged by its bound: the bits of a held-out image, term by term."""
 
-    num_levels: int = 17
+    num_levels: Annotated[int, AtLeast(2)] = 17
     """Values a pixel may have: 17 gray levels of the digits, 256 of most images."""
-    num_steps: int = 200
+    num_steps: Annotated[int, AtLeast(2)] = 200
     """Levels of noise between the data and pure noise."""
-    sigma_min: float = 0.02
+    sigma_min: Annotated[float, Above(0)] = 0.02
     """Noise of the first level, in units of the signal's."""
-    sigma_max: float = 30.0
+    sigma_max: Annotated[float, Above(0)] = 30.0
     """Noise of the last level; between the two the logarithm rises linearly."""
     variance: Literal["large", "small"] = "small"
     """Of a reverse step: as much as a step adds (large), or as if the data were known (small)."""
     frequencies: tuple[int, ...] = (3, 4)
     """The network also sees sin and cos of 2^k pi x for these k: differences between neighboring values, made large."""
-    measured_images: int = 256
+    measured_images: Annotated[int, AtLeast(2)] = 256
     """Held-out images whose bits are counted, each at all levels."""
     metric: Fixed = "bits_per_dimension"
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_levels", self.num_levels >= 2, "at least 2")
-        self._require("num_steps", self.num_steps >= 2, "at least 2")
-        self._require("sigma_max", 0 < self.sigma_min < self.sigma_max < float("inf"), "finite and above sigma_min, above 0")
-        self._require("measured_images", self.measured_images >= 2, "at least 2, or there is no standard error")
+        self._require("sigma_max", self.sigma_min < self.sigma_max, f"above sigma_min ({self.sigma_min})")
 
 
 class BoundExperiment(nn.Module):

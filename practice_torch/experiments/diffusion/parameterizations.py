@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import convert_prediction, loss_ratio, noise_from_x0, velocity
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.unet_sizes import Sizes
@@ -25,19 +26,17 @@ class PredictionRecipe(Sizes, Recipe):
 
     prediction: Literal["noise", "x0", "velocity"] = "velocity"
     """What the network's output stands for."""
-    num_steps: int = 200
+    num_steps: Annotated[int, AtLeast(3)] = 200
     """Steps from the data to noise, on the cosine schedule."""
-    snr_limit: float = 5.0
+    snr_limit: Annotated[float, Above(0)] = 5.0
     """Largest weight of a squared error of the data: without a limit the least noisy steps drown all others."""
-    sampling_steps: int = 20
+    sampling_steps: Annotated[int, AtLeast(1)] = 20
     """Network calls for a sample."""
     metric: Fixed = "weighted_error"
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_steps", self.num_steps >= 3, "at least 3")
-        self._require("snr_limit", self.snr_limit > 0, "positive")
-        self._require("sampling_steps", 1 <= self.sampling_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
+        self._require("sampling_steps", self.sampling_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
 
 
 class PredictionExperiment(nn.Module):

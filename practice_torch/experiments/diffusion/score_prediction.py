@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from practice_torch.diffusion.score_prediction import (
     mixture_score,
     score_from_noise,
 )
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw
@@ -34,22 +35,19 @@ class ScoreRecipe(Recipe):
     modality: ClassVar[str] = "points"
     points: int = 65_536
     """Points to draw from the mixture."""
-    num_steps: int = 1000
+    num_steps: Annotated[int, AtLeast(4)] = 1000
     """Levels of noise between the data and pure noise."""
-    hidden: int = 128
+    hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the three hidden layers."""
-    frequencies: int = 16
+    frequencies: Annotated[int, AtLeast(1)] = 16
     """Sines and cosines of t that the network sees."""
-    shown_steps: int = 200
+    shown_steps: Annotated[int, AtLeast(1)] = 200
     """Steps of the ancestral sampler in the previews."""
     metric: Fixed = "relative_score_error"
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("hidden", "frequencies"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("num_steps", self.num_steps >= 4, "at least 4, for which errors are told apart")
-        self._require("shown_steps", 1 <= self.shown_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
+        self._require("shown_steps", self.shown_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
 
     def loading(self):
         """How many points to draw."""

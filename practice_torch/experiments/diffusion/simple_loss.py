@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -10,6 +11,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.reverse_process import interpolated_log_variance, reverse_log_variance, reverse_mean_from_noise
 from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_error
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above
 from practice_torch.engine.experiment import Metric
 from practice_torch.experiments.diffusion.elbo import BoundExperiment, BoundRecipe
 from practice_torch.experiments.parts.likelihood_bound import BOUND
@@ -23,12 +25,8 @@ class HybridRecipe(BoundRecipe):
 
     num_steps: int = 25
     """Levels of noise between the data and pure noise: the fewer, the more the variance of a step matters."""
-    bound_share: float = 0.001
+    bound_share: Annotated[float, Above(0)] = 0.001
     """Weight of the bound, in nats per dimension, beside the simple loss; only the variance learns from it."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("bound_share", 0 < self.bound_share < float("inf"), "positive and finite")
 
 
 class HybridExperiment(BoundExperiment):

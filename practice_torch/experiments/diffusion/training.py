@@ -6,7 +6,7 @@ and the unconditional prediction, which classifier-free guidance needs.
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -20,6 +20,7 @@ from practice_torch.diffusion.parameterizations import convert_prediction, veloc
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import KINDS, min_snr_weight, timesteps_from_uniforms
 from practice_torch.engine.artifacts import Audio, ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
@@ -38,35 +39,30 @@ class _Diffusing(Sizes):
 
     prediction: Literal[KINDS] = "noise"
     """What the network's output stands for."""
-    num_steps: int = 200
+    num_steps: Annotated[int, AtLeast(2)] = 200
     """Levels of noise between the data and pure noise."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
     """How the data fade: by a squared cosine, or with betas that rise linearly."""
-    beta_end: float = 0.0
+    beta_end: Annotated[float, AtLeast(0, below=1)] = 0.0
     """The linear schedule's last beta, 200 times its first; 0: 20/num_steps, which leaves nothing of the data."""
     zero_terminal_snr: bool = False
     """Rescale the schedule so that nothing of the data is left at the last level."""
-    snr_limit: float = 0.0
+    snr_limit: Annotated[float, AtLeast(0)] = 0.0
     """Weigh errors of the data with min(SNR, this); 0: all levels' errors of the prediction weigh the same."""
-    drop_probability: float = 0.1
+    drop_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.1
     """How often an example is shown without its label, which teaches the null class that guidance needs."""
-    judged_samples: int = 1000
+    judged_samples: Annotated[int, AtLeast(50)] = 1000
     """Samples that an evaluation draws."""
-    judged_steps: int = 20
+    judged_steps: Annotated[int, AtLeast(1)] = 20
     """Steps of the DDIM sampler that draws them."""
-    compared_samples: int = 0
+    compared_samples: Annotated[int, AtLeast(0)] = 0
     """Samples for every point of the figures that compare samplers and guidance scales; 0: no such figures."""
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_steps", self.num_steps >= 2, "at least 2")
-        self._require("snr_limit", self.snr_limit >= 0, "0 or positive")
-        self._require("drop_probability", 0 <= self.drop_probability <= 1, "in [0, 1]")
-        self._require("beta_end", 0 <= self.beta_end < 1, "0, or less than 1")
         self._require("beta_end", self.beta_end == 0 or self.noise_schedule == "linear", "0 unless noise_schedule is linear")
-        self._require("judged_samples", self.judged_samples >= 50, "at least 50, or there is no covariance to compare")
         self._require("compared_samples", self.compared_samples == 0 or self.compared_samples >= 50, "0, or at least 50")
-        self._require("judged_steps", 1 <= self.judged_steps <= self.num_steps, f"between 1 and num_steps ({self.num_steps})")
+        self._require("judged_steps", self.judged_steps <= self.num_steps, f"at most num_steps ({self.num_steps})")
         tells = not (self.zero_terminal_snr and self.prediction == "noise")
         why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
         self._require("zero_terminal_snr", tells, f"{why} (--prediction velocity does)")
@@ -90,13 +86,9 @@ class DiffusionRecipe(_Diffusing, Recipe):
     """Mirror half of the training images, left and right."""
     channels_last: bool = False
     """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
-    num_levels: int = 256
+    num_levels: Annotated[int, AtLeast(2)] = 256
     """Values of a pixel: what a study's bits per dimension are about."""
     metric: Fixed = "frechet_distance"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("num_levels", self.num_levels >= 2, "at least 2")
 
 
 @dataclass(frozen=True)
@@ -107,14 +99,10 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
     channels_last: ClassVar[bool] = False
     num_levels: ClassVar[int] = 0  # no grid of values
 
-    gain: float = 4.0
+    gain: Annotated[float, Above(0)] = 4.0
     """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("gain", 0 < self.gain < float("inf"), "positive and finite")
 
 
 class DiffusionExperiment(nn.Module):

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.unet_sizes import Sizes
@@ -30,7 +32,7 @@ from practice_torch.pictures import diffusion as pictures
 class VariationalDiffusionRecipe(Sizes, Recipe):
     """A diffusion model trained on its bound in bits per dimension; the ends of its schedule are learned with it."""
 
-    num_levels: int = 17
+    num_levels: Annotated[int, AtLeast(2)] = 17
     """Values a pixel may have: 17 gray levels of the digits, 256 of most images."""
     log_snr_max: float = 8.0
     """Log-SNR of the least noisy level, to begin with."""
@@ -38,15 +40,13 @@ class VariationalDiffusionRecipe(Sizes, Recipe):
     """Log-SNR of the noisiest level, to begin with."""
     frequencies: tuple[int, ...] = (3, 4)
     """The network also sees sin and cos of 2^k pi z for these k: differences between neighboring values, made large."""
-    sampling_steps: int = 50
+    sampling_steps: Annotated[int, AtLeast(1)] = 50
     """Network calls for a sample."""
     metric: Fixed = "bits_per_dimension"
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_levels", self.num_levels >= 2, "at least 2")
         self._require("log_snr_max", self.log_snr_max > self.log_snr_min, f"above log_snr_min ({self.log_snr_min})")
-        self._require("sampling_steps", self.sampling_steps >= 1, "at least 1")
 
 
 class VariationalDiffusionExperiment(nn.Module):

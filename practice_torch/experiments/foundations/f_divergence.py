@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.f_divergence import DIVERGENCES, f_divergence, f_generator
@@ -25,19 +26,15 @@ class FitRecipe(Recipe):
     modality: ClassVar[str] = "points"
     data: str = "bimodal"
     """A mixture on the line whose density is known; the divergences need the density, not only points."""
-    steps: int = 400
+    steps: Annotated[int, AtLeast(1)] = 400
     """Updates of the Gaussians."""
-    batch_size: int = 1
+    batch_size: Annotated[int, AtLeast(1)] = 1
     """The fit integrates the density and looks at no example; held-out points are for evaluation."""
-    learning_rate: float = 0.02
+    learning_rate: Annotated[float, Above(0)] = 0.02
     """Step size of Adam, in units of the line."""
-    cells: int = 200
+    cells: Annotated[int, AtLeast(16)] = 200
     """Cells of the line between -8 and 8."""
     metric: Fixed = "excess"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("cells", self.cells >= 16, "at least 16")
 
 
 class GaussianFits(nn.Module):

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.foundations.f_divergence import DIVERGENCES, f_generator
@@ -30,18 +31,16 @@ class FGanRecipe(Recipe):
     """The generator's loss: -g_f(v), which moves where the critic is sure, or -f*(g_f(v)), the game's own."""
     points: int = 16384
     """Points to draw from a toy (a file has a number of its own)."""
-    noise: int = 2
+    noise: Annotated[int, AtLeast(1)] = 2
     """Dimensions of the generator's noise."""
-    hidden: int = 64
+    hidden: Annotated[int, AtLeast(1)] = 64
     """Width of the two hidden layers of both networks."""
-    critic_turns: int = 1
+    critic_turns: Annotated[int, AtLeast(1)] = 1
     """Turns of the critic in every step."""
 
     def __post_init__(self):
         super().__post_init__()
         f_generator(torch.zeros(1), divergence=self.divergence, alpha=self.alpha)  # raises for an alpha that does not fit
-        for name in ("noise", "hidden", "critic_turns"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
 
     def loading(self):
         """How many points to draw."""

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import ImageGrid, Text
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 
@@ -16,15 +17,14 @@ from practice_torch.engine.recipe import Fixed, Recipe
 class _CountingRecipe(Recipe):
     steps: int = 1
     """1: counting looks at everything once."""
-    batch_size: int = 2**40
+    batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Examples that are counted: by default all of them."""
-    smoothing: float = 0.5
+    smoothing: Annotated[float, AtLeast(0)] = 0.5
     """Added to every count; at 0 a symbol that was never seen costs infinitely many nats."""
 
     def __post_init__(self):
         super().__post_init__()
         self._require("steps", self.steps == 1, "1 (counting looks at everything once)")
-        self._require("smoothing", 0 <= self.smoothing < math.inf, "0 or positive, and finite")
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,9 @@ class CharacterRecipe(_CountingRecipe):
     """A table of how often characters follow a context of 0 characters (unigram) or 1 (bigram)."""
 
     modality: ClassVar[str] = "text"
-    order: int = 1
+    order: Annotated[int, AtLeast(0, at_most=1)] = 1
     """Characters of context: 0 or 1."""
     metric: Fixed = "nats_per_character"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("order", self.order in (0, 1), "0 or 1")
 
     def loading(self):
         """Windows of two characters, one at every position: each pair of neighbors exactly once."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.jensen import log_mean_exp
@@ -34,25 +35,19 @@ class GaussianPairRecipe(Recipe):
     held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
     bound: Literal["nwj", "donsker_varadhan"] = "nwj"
     """What the critic climbs: E_p T - E_q e^(T-1), unbiased, or E_p T - log E_q e^T, tighter for the same critic."""
-    dimension: int = 10
+    dimension: Annotated[int, AtLeast(1)] = 10
     """Dimensions of both Gaussians: q is the standard normal."""
     shift: float = 0.4
     """The mean of p on every axis."""
     spread: float = 0.7
     """The log-variance of p: plus this on the even axes, minus this on the odd ones."""
-    hidden: int = 128
+    hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the critic's two hidden layers."""
-    normalizer_decay: float = 0.99
+    normalizer_decay: Annotated[float, AtLeast(0, below=1)] = 0.99
     """Of donsker_varadhan: decay of the running mean of e^T, by which its gradient is divided instead of the batch's own mean."""
-    evaluation_draws: int = 100_000
+    evaluation_draws: Annotated[int, AtLeast(1)] = 100_000
     """Draws of each Gaussian for an evaluation."""
     metric: Fixed = "relative_error"
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("dimension", "hidden", "evaluation_draws"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("normalizer_decay", 0 <= self.normalizer_decay < 1, "at least 0 and less than 1")
 
     def loading(self):
         """As few points as can be split."""

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
@@ -19,27 +21,19 @@ from practice_torch.networks.perceptron import perceptron
 class BoundRecipe(Recipe):
     """An autoencoder of perceptrons on binary images, trained on a bound of several samples."""
 
-    order: float = 0.0
+    order: Annotated[float, AtLeast(0)] = 0.0
     """Order of the Renyi bound that is trained: 0 is the importance-weighted autoencoder, 1 the variational autoencoder."""
-    samples: int = 8
+    samples: Annotated[int, AtLeast(1)] = 8
     """Draws of z per image in that bound."""
-    hidden_dims: tuple[int, ...] = (128,)
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder has them in reverse."""
-    latent_dim: int = 16
+    latent_dim: Annotated[int, AtLeast(1)] = 16
     """Units of z."""
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Pixels above it are 1."""
-    evaluation_samples: int = 5000
+    evaluation_samples: Annotated[int, AtLeast(1)] = 5000
     """Draws of z per held-out image in the estimate of its log-likelihood."""
     metric: Fixed = "negative_log_likelihood"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("order", self.order >= 0, "at least 0")
-        for name in ("samples", "latent_dim", "evaluation_samples"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("hidden_dims", all(width >= 1 for width in self.hidden_dims), "widths of at least 1")
-        self._require("threshold", 0 <= self.threshold < 1, "at least 0 and less than 1")
 
 
 class BoundExperiment(nn.Module):

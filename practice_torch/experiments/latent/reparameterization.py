@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.maximum_likelihood import entropy
@@ -22,17 +23,17 @@ class CategoricalRecipe(Recipe):
 
     estimator: Literal["relaxed", "score", "leave_one_out"] = "relaxed"
     """How the encoder's gradient passes the draw."""
-    samples: int = 1
+    samples: Annotated[int, AtLeast(1)] = 1
     """Draws of the code per image in training; leave_one_out needs at least 2."""
-    codes: int = 10
+    codes: Annotated[int, AtLeast(1)] = 10
     """Categorical variables in a code."""
-    categories: int = 10
+    categories: Annotated[int, AtLeast(2)] = 10
     """Values of each."""
-    hidden_dim: int = 128
+    hidden_dim: Annotated[int, AtLeast(1)] = 128
     """Width of the hidden layer, both ways."""
-    first_temperature: float = 1.0
+    first_temperature: Annotated[float, Above(0)] = 1.0
     """Temperature of the relaxed draws at the first step."""
-    last_temperature: float = 0.3
+    last_temperature: Annotated[float, Above(0)] = 0.3
     """Temperature at the last step; on the way it falls by the same factor in every step."""
     threshold: float = 0.5
     """Pixels above it are 1."""
@@ -40,13 +41,8 @@ class CategoricalRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        least = 2 if self.estimator == "leave_one_out" else 1
-        self._require("samples", self.samples >= least, f"at least {least} for the estimator {self.estimator}")
-        for name in ("codes", "hidden_dim"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("categories", self.categories >= 2, "at least 2")
-        for name in ("first_temperature", "last_temperature"):
-            self._require(name, 0 < getattr(self, name) < math.inf, "positive and finite")
+        alone = self.estimator == "leave_one_out" and self.samples < 2
+        self._require("samples", not alone, "at least 2 for the estimator leave_one_out")
 
 
 GRADIENT_VARIANCES = {

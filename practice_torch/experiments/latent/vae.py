@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.latent.elbo import importance_weighted_bound
@@ -28,24 +29,17 @@ _ACTIVE = 0.01
 class VaeRecipe(Recipe):
     """A variational autoencoder of perceptrons. Everything is summed over pixels, never averaged: nats per image."""
 
-    hidden_dims: tuple[int, ...] = (128,)
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder has them in reverse."""
-    latent_dim: int = 8
+    latent_dim: Annotated[int, AtLeast(1)] = 8
     """Units of z."""
     pixels: Literal["threshold", "stochastic", "real"] = "threshold"
     """What a pixel becomes: 1 above the threshold, 1 with its own probability, or itself (then the decoder is Gaussian)."""
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Pixels above it are 1, where pixels are thresholded."""
-    samples: int = 1000
+    samples: Annotated[int, AtLeast(1)] = 1000
     """Draws of z per image in the importance-weighted likelihood of an evaluation."""
     metric: Fixed = "negative_elbo"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("hidden_dims", all(width >= 1 for width in self.hidden_dims), "widths of at least 1")
-        self._require("latent_dim", self.latent_dim >= 1, "at least 1")
-        self._require("threshold", 0 <= self.threshold < 1, "at least 0 and less than 1")
-        self._require("samples", self.samples >= 1, "at least 1")
 
 
 class VaeExperiment(nn.Module):

@@ -1,11 +1,12 @@
 """The autoencoder of latent/vae on images, trained with a schedule for the KL's weight or with free bits."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.latent.vae import VaeExperiment
 from practice_torch.latent.vae_training import (
@@ -23,34 +24,25 @@ class VaeTrainingRecipe(Recipe):
 
     kl_schedule: Literal["constant", "linear", "cyclical"] = "constant"
     """How the weight of the KL comes to 1: at once, by one ramp, or by a ramp in every cycle."""
-    kl_warmup_steps: int = 2000
+    kl_warmup_steps: Annotated[int, AtLeast(1)] = 2000
     """Steps of the linear ramp of the KL's weight."""
-    cycle_length: int = 1400
+    cycle_length: Annotated[int, AtLeast(1)] = 1400
     """Steps of a cycle of the KL's weight."""
-    ramp_fraction: float = 0.5
+    ramp_fraction: Annotated[float, Above(0, at_most=1)] = 0.5
     """The part of a cycle that is ramp."""
-    free_nats: float = 0.0
+    free_nats: Annotated[float, AtLeast(0)] = 0.0
     """The KL that every latent may have, averaged over the batch, before it counts."""
-    hidden_dims: tuple[int, ...] = (128,)
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder has them in reverse."""
-    latent_dim: int = 16
+    latent_dim: Annotated[int, AtLeast(1)] = 16
     """Units of z."""
     pixels: Literal["threshold", "stochastic", "real"] = "threshold"
     """What a pixel becomes: 1 above the threshold, 1 with its own probability, or itself (then the decoder is Gaussian)."""
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Pixels above it are 1, where pixels are thresholded."""
-    samples: int = 200
+    samples: Annotated[int, AtLeast(1)] = 200
     """Draws of z per image in the importance-weighted likelihood of an evaluation."""
     metric: Fixed = "negative_elbo"
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("kl_warmup_steps", "cycle_length", "latent_dim", "samples"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        self._require("ramp_fraction", 0 < self.ramp_fraction <= 1, "within (0, 1]")
-        self._require("free_nats", self.free_nats >= 0, "at least 0")
-        self._require("hidden_dims", all(width >= 1 for width in self.hidden_dims), "widths of at least 1")
-        self._require("threshold", 0 <= self.threshold < 1, "at least 0 and less than 1")
 
 
 class VaeTrainingExperiment(VaeExperiment):

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -17,36 +18,33 @@ from practice_torch.autoregressive.decoding import (
     typical_filter,
 )
 from practice_torch.engine.artifacts import Figure, Text
+from practice_torch.engine.bounds import Above, AtLeast, Bounded
 
 
 @dataclass(frozen=True)
-class Decoding:
+class Decoding(Bounded):
     """How the next token is chosen; what is set applies in the order of this list."""
 
-    repetition_penalty: float = 1.0
+    repetition_penalty: Annotated[float, Above(0)] = 1.0
     """Above 1, what has been written becomes less likely, below 1 more likely."""
     temperature: float = 1.0
     """Below 1, what is likely becomes likelier; above 1, less likely."""
-    top_k: int = 0
+    top_k: Annotated[int, AtLeast(0)] = 0
     """Draw from so many of the most likely tokens; 0: from all."""
-    top_p: float = 1.0
+    top_p: Annotated[float, Above(0, at_most=1)] = 1.0
     """The nucleus: draw from the most likely tokens that have this probability together; 1: from all."""
-    typical: float = 1.0
+    typical: Annotated[float, Above(0, at_most=1)] = 1.0
     """Draw from the tokens of the most expected surprise that have this probability together; 1: from all."""
-    minimum_probability: float = 0.0
+    minimum_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Draw from the tokens that are at least so many times as likely as the most likely one; 0: from all."""
     greedy: bool = False
     """Draw nothing: take the most likely token."""
 
     def __post_init__(self):
-        self._require("repetition_penalty", 0 < self.repetition_penalty < math.inf, "positive and finite")
+        super().__post_init__()
         lowest = 1e-6  # what is lower draws nothing but the most likely token, and would overflow in the end
         allowed = f"positive ({lowest:g} or more) and finite; for the most likely token use --greedy"
         self._require("temperature", lowest <= self.temperature < math.inf, allowed)
-        self._require("top_k", self.top_k >= 0, "1 or more, or 0 for all tokens")
-        for name in ("top_p", "typical"):
-            self._require(name, 0 < getattr(self, name) <= 1, "above 0, and at most 1")
-        self._require("minimum_probability", 0 <= self.minimum_probability <= 1, "at least 0, and at most 1")
         if self.greedy:
             self._require_no_part("greedy", self.given().keys() - {"greedy", "repetition_penalty"})
 
@@ -72,9 +70,6 @@ class Decoding:
         if self.minimum_probability:
             logits = minimum_probability_filter(logits, fraction=self.minimum_probability)
         return categorical_from_uniform(logits, torch.rand(len(logits), generator=generator, device=logits.device))
-
-    def _require(self, name, holds, allowed):
-        require(holds, f"{name} is {getattr(self, name)}; it must be {allowed}")
 
     def _require_no_part(self, what, names):
         for name in names:

@@ -6,25 +6,26 @@ The formulas are those of diffusion/ancestral_sampling and diffusion/ddim, which
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from practice_torch.arguments import require
+from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.errors import OptionError
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(Bounded):
     """How samples are drawn."""
 
     sampler: Literal["ancestral", "ddim"] = "ancestral"
     """Step by step with fresh noise, or along the path that the model implies."""
-    steps: int | None = None
+    steps: Annotated[int | None, AtLeast(1)] = None
     """Calls of the network; all levels it was trained on if left out."""
     variance: Literal["large", "small"] = "large"
     """Noise of an ancestral step: as much as a step adds (large), or as if the data were known (small)."""
-    eta: float = 0.0
+    eta: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Noise of a DDIM step: none, up to that of an ancestral step at 1."""
     guidance: float = 1.0
     """How strongly the label is insisted on: 1 draws from the model itself, more gives clearer and less various samples."""
@@ -34,14 +35,12 @@ class Drawing:
     """The class to draw; all in turn if left out."""
 
     def __post_init__(self):
-        require(self.steps is None or self.steps >= 1, f"steps is {self.steps}; it must be at least 1")
-        require(0 <= self.eta <= 1, f"eta is {self.eta}; it must be in [0, 1]")
+        super().__post_init__()
         ancestral = self.sampler == "ancestral"
         require(not (ancestral and self.eta), f"eta is {self.eta}; it belongs to --sampler ddim: ancestral steps have their own")
         mixed = not ancestral and self.variance != "large"
         require(not mixed, f"variance is {self.variance}; it belongs to --sampler ancestral: DDIM steps have eta")
-        finite = abs(self.guidance) < float("inf")
-        require(finite, f"guidance is {self.guidance}; it must be finite")
+        self._require("guidance", math.isfinite(self.guidance), "finite")
 
     def require_known(self, *, levels, classes, null_trained):
         """Raise OptionError for what a model of so many levels and classes cannot do."""

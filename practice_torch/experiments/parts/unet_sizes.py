@@ -1,12 +1,14 @@
 """The sizes of a U-Net as fields of a recipe."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.networks.unet import UNet1d, UNet2d
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Sizes(Bounded):
     """The fields of a recipe that trains a U-Net, and the network they ask for: class MyRecipe(Sizes, Recipe)."""
 
     base_channels: int = 24
@@ -17,14 +19,10 @@ class Sizes:
     """Residual blocks of each level, on the way down and on the way up."""
     attention_at: tuple[int, ...] = ()
     """Sizes (of images, their heights) at which every block attends to the whole example."""
-    dropout: float = 0.0
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout inside of the residual blocks."""
     compact: bool = True
     """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
 
     def unet(self, shape, **more):
         """A network for examples of this shape, [C, T] or [C, H, W]."""
