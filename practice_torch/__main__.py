@@ -17,6 +17,7 @@ from pathlib import Path
 from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, parse, tyro_line
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import OptionError, RunError, too_large
+from shared_specs.extras import remedy
 from shared_specs.syllabus import load, resolve
 
 HERE = Path(__file__).parent
@@ -41,6 +42,8 @@ def main(arguments=None):
     except Exception as error:
         if debug:
             raise
+        if line := remedy(error):
+            return _fail(line, 2)
         if complaint := too_large(error):
             return _fail(complaint, 3)
         return _fail(f"internal error {type(error).__name__}: {error}; please report it (--debug shows where)", 1)

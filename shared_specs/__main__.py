@@ -17,6 +17,7 @@ import tyro
 
 from shared_specs.against_options import only_with_against, terms
 from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
+from shared_specs.extras import remedy
 from shared_specs.syllabus import load, resolve
 
 LONGEST, LARGEST = 86_400.0, 2**20  # seconds, MiB
@@ -160,6 +161,11 @@ def main(arguments=None):
         return code
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if getattr(command, "debug", False) or not (line := remedy(error)):
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except Fault as error:
         if command.debug:

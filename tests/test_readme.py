@@ -12,6 +12,7 @@ import pytest
 
 import diptych
 from practice_torch import command_line
+from shared_specs.extras import MODULES
 from shared_specs.syllabus_page import PAGE, anchor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -128,6 +129,63 @@ def test_the_installed_package_has_the_command():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"diptych": "diptych:main"}
     assert project["tool"]["setuptools"]["py-modules"] == ["diptych"]
+
+
+def test_the_extras_hold_what_requirements_txt_does():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower().splitlines()
+    every = sorted(filter(None, (line.partition("#")[0].strip() for line in lines)))
+    assert sorted(project["dependencies"] + extras["jax"] + extras["torch"]) == every
+    assert extras["all"] == ["diptych[jax,torch]"] and "diptych[all]" in extras["test"] and "diptych[all]" in extras["bench"]
+    imported = {"pillow": "PIL", "scikit-learn": "sklearn"}
+    for extra in ("jax", "torch"):
+        names = [re.match(r"[\w-]+", requirement)[0] for requirement in extras[extra]]
+        assert {imported.get(name, name) for name in names} == set(MODULES[extra])
+
+
+COMMANDS_WITHOUT = """
+import sys
+from importlib import import_module
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+hidden, commands = eval(sys.argv[1])
+sys.meta_path.insert(0, Hidden())
+for package, *words in commands:
+    print("exit code", import_module(f"{package}.__main__").main(words), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "listed", "refused"),
+    [
+        (
+            "torch",
+            [["practice_torch", "list"], ["theory_jax", "list"], ["shared_specs", "list"]],
+            [["practice_torch", "train", "latent/vae", "digits"], ["shared_specs", "check", "jensen", "--jobs", "1"]],
+        ),
+        (
+            "jax",
+            [["theory_jax", "list"], ["shared_specs", "list"]],
+            [["theory_jax", "run", "jensen"], ["shared_specs", "check", "jensen", "--jobs", "1", "--backend", "jax"]],
+        ),
+    ],
+)
+def test_a_command_without_its_wing_names_the_extra(extra, listed, refused):
+    """In a process of its own, in which nothing has imported the wing's libraries; what needs none of them still works."""
+    words = repr((MODULES[extra], listed + refused))
+    done = subprocess.run([sys.executable, "-c", COMMANDS_WITHOUT, words], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.count("latent/vae") >= len(listed)
+    lines = done.stderr.splitlines()
+    assert lines[: len(listed)] == ["exit code 0"] * len(listed), done.stderr
+    assert lines[len(listed) + 1 :: 2] == ["exit code 2"] * len(refused), done.stderr
+    for line in lines[len(listed) :: 2]:
+        assert line.startswith("error: this command needs ")
+        assert line.endswith(f"pip install -e '.[{extra}]' in the clone of Diptych")
 
 
 def test_the_derivation_is_the_printed_one():

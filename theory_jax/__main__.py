@@ -12,6 +12,7 @@ from typing import Annotated
 
 import tyro
 
+from shared_specs.extras import remedy
 from shared_specs.syllabus import load, resolve
 from theory_jax.records import records_in_order, records_in_processes
 
@@ -64,6 +65,11 @@ def main(arguments=None):
         return _list(command) if isinstance(command, List) else _run(command)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if not (line := remedy(error)):
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,16 @@
+"""The extras that install a wing, and what a command says where a library of one is missing."""
+
+# extra -> the modules that it brings, by the names under which they are imported
+MODULES = {
+    "jax": ("flax", "jax", "optax"),
+    "torch": ("accelerate", "PIL", "pyarrow", "sklearn", "soundfile", "tensorboard", "torch", "torchaudio", "torchvision"),
+}
+
+
+def remedy(error):
+    """One line for a module that is missing and that an extra brings; empty for any other error."""
+    module = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    for extra, modules in MODULES.items():
+        if module in modules:
+            return f"this command needs {module}, which is not installed: run pip install -e '.[{extra}]' in the clone of Diptych"
+    return ""
