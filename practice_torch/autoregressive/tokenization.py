@@ -1,27 +1,20 @@
 """Byte-pair tokens: exact on any bytes, learned in seconds. A tokenizer of bytes, one of byte pairs, and their files."""
 
-import heapq
-import itertools
 import json
-import math
 import re
-import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
-from operator import add
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.autoregressive._byte_pairs import LARGEST_TOKEN, Spellings, learn
 
 # The chunks of chunk_ids, as a pattern over bytes: whitespace and the word after it.
 _CHUNK = re.compile(rb"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+")
 _SCHEMA = "diptych/byte_pairs/1"
-_NEVER = itertools.repeat(math.inf)
-# A token is a character of a Python string in here: `replace` merges pairs, and strings sort as tokens do.
-LARGEST_TOKEN = sys.maxunicode
 
 
 def chunk_ids(data):
@@ -86,7 +79,7 @@ def train_byte_pairs(data, chunk, *, merges):
     _require_bytes(data)
     require_same_shape(data=data, chunk=chunk)
     require(0 <= merges <= LARGEST_TOKEN - 256, f"merges is {merges}; it must be between 0 and {LARGEST_TOKEN - 256}")
-    return torch.tensor(_learn(Counter(_pieces(data, chunk)), merges), dtype=torch.int64).view(-1, 2)
+    return torch.tensor(learn(Counter(_pieces(data, chunk)), merges), dtype=torch.int64).view(-1, 2)
 
 
 def encode_byte_pairs(data, chunk, merges):
@@ -99,7 +92,7 @@ def encode_byte_pairs(data, chunk, merges):
     _require_bytes(data)
     require_same_shape(data=data, chunk=chunk)
     _require_merges(merges)
-    return _encode(_pieces(data, chunk), _Spellings(merges.tolist()))
+    return _encode(_pieces(data, chunk), Spellings(merges.tolist()))
 
 
 def decode_byte_pairs(tokens, merges):
@@ -113,82 +106,6 @@ def decode_byte_pairs(tokens, merges):
     _require_tokens(tokens, 256 + len(merges))
     table = _bytes_of(merges.tolist())
     return _as_tensor(b"".join(map(table.__getitem__, tokens.tolist())), np.uint8)
-
-
-def _learn(words, merges):
-    """The merges, [(a, b), ...], for distinct chunks and how often each occurs."""
-    spelled, often = [word.decode("latin-1") for word in words], list(words.values())
-    counts, places = defaultdict(int), defaultdict(list)
-    for number, (word, times) in enumerate(zip(spelled, often, strict=True)):
-        for pair in map("".join, itertools.pairwise(word)):
-            counts[pair] += times
-            places[pair].append(number)
-    heap = [(-count, pair) for pair, count in counts.items()]
-    heapq.heapify(heap)
-    learned = []
-    while heap and len(learned) < merges:
-        believed, pair = heapq.heappop(heap)
-        count = counts[pair]
-        if count != -believed:  # outdated: counts only fall after their pair was entered, so this one still comes in its turn
-            if count:
-                heapq.heappush(heap, (-count, pair))
-            continue
-        new = chr(256 + len(learned))
-        learned.append((ord(pair[0]), ord(pair[1])))
-        first, second = pair
-        changed = set()
-        for number in places.pop(pair):
-            word = spelled[number]
-            at = word.find(pair)
-            if at < 0:
-                continue
-            times = often[number]
-            while at >= 0:
-                # one replacement at a time, so that the counts are exact in runs (aaaa), too
-                counts[pair] -= times
-                if at:
-                    left = word[at - 1]
-                    counts[left + first] -= times
-                    made = left + new
-                    counts[made] += times
-                    places[made].append(number)
-                    changed.add(made)
-                if at + 2 < len(word):
-                    right = word[at + 2]
-                    counts[second + right] -= times
-                    made = new + right
-                    counts[made] += times
-                    places[made].append(number)
-                    changed.add(made)
-                word = word[:at] + new + word[at + 2 :]
-                at = word.find(pair, at + 1)
-            spelled[number] = word
-        for made in changed:
-            if counts[made]:
-                heapq.heappush(heap, (-counts[made], made))
-    return learned
-
-
-class _Spellings(dict):
-    """The packed tokens of a chunk, remembered: text repeats its words."""
-
-    def __init__(self, merges):
-        super().__init__()
-        self._pairs = [chr(a) + chr(b) for a, b in merges]
-        # of equal rows the first counts: it leaves nothing for the others
-        self._ranks = {pair: rank for rank, pair in reversed(list(enumerate(self._pairs)))}
-
-    def __missing__(self, piece):
-        word, rank_of = piece.decode("latin-1"), self._ranks.get
-        while len(word) > 1:
-            rank = min(map(rank_of, map(add, word, word[1:]), _NEVER))
-            if rank == math.inf:
-                break
-            word = word.replace(self._pairs[rank], chr(256 + rank))
-        packed = word.encode("utf-32-le", "surrogatepass")  # four bytes a token
-        if len(self) < 2**20:  # enough for any text's frequent words; a bound on memory
-            self[piece] = packed
-        return packed
 
 
 def _encode(pieces, spellings):
@@ -251,7 +168,7 @@ class BytePairTokenizer:
         _require_merges(torch.tensor(self.merges, dtype=torch.int64).view(-1, 2))
         distinct = len(set(self.special_tokens)) == len(self.special_tokens)
         require(distinct, f"special_tokens is {self.special_tokens}; each must occur once")
-        object.__setattr__(self, "_spellings", _Spellings(self.merges))
+        object.__setattr__(self, "_spellings", Spellings(self.merges))
         object.__setattr__(self, "_bytes", _bytes_of(self.merges) + [b""] * len(self.special_tokens))
 
     @classmethod
@@ -262,7 +179,7 @@ class BytePairTokenizer:
     @classmethod
     def of_counts(cls, counts, *, merges, special_tokens=()):
         """The tokenizer of a text whose distinct chunks occur so many times: counts is {bytes: int}."""
-        return cls(tuple(_learn(counts, merges)), tuple(special_tokens))
+        return cls(tuple(learn(counts, merges)), tuple(special_tokens))
 
     @staticmethod
     def chunks(text):

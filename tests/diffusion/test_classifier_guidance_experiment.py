@@ -18,6 +18,7 @@ from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.experiments.diffusion.classifier_guidance import RECIPES, SCALES, Guiding, build
+from practice_torch.experiments.parts.guidance_slopes import exact_slope, slopes
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.pictures import guidance
 
@@ -58,7 +59,7 @@ def test_exact_players_draw_the_class_that_was_asked_for(sampler):
 
     del experiment.denoiser
     experiment.denoiser = noise_in
-    experiment._log_probs = lambda x, t, name: class_log_probs(x.flatten(1), t, means, log_vars, log_weights, schedule)
+    experiment.log_probs = lambda x, t, name: class_log_probs(x.flatten(1), t, means, log_vars, log_weights, schedule)
     label = torch.arange(3).repeat_interleave(300)
     x = experiment._draw(label, Guiding(guidance=1.0, sampler=sampler)).flatten(1).unflatten(0, (3, 300))
     assert (x.mean(1) - means).abs().max() < 0.03
@@ -191,7 +192,7 @@ def test_accuracies_are_told_level_by_level():
         said = torch.where(t <= 10, label, (label + 1) % 10) if name == "noisy" else torch.full_like(label, 3)
         return functional.one_hot(said, 10).float()
 
-    experiment._log_probs = log_probs
+    experiment.log_probs = log_probs
     levels, found = experiment._accuracies(held_out)
     assert levels == list(range(1, 21))
     assert found["noisy"].tolist() == [1.0] * 10 + [0.0] * 10
@@ -226,7 +227,7 @@ def test_the_exact_slope_is_that_of_the_training_images():
     log_joint = -(x.flatten(1)[:, None] - x0).square().sum(2) / (2 * (1 - kept[:, None]))
     of_the_class = log_joint.where(whole["label"] == some["label"][:, None], -torch.inf).logsumexp(1)
     wanted = torch.autograd.grad((of_the_class - log_joint.logsumexp(1)).sum(), x)[0]
-    found = experiment._exact_slope(x.detach(), t, some["label"], whole)
+    found = exact_slope(x.detach(), t, some["label"], whole, experiment.alpha_bar)
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
@@ -242,8 +243,8 @@ def test_a_classifier_of_zero_slope_is_off_by_all_of_it():
         log_joint = -torch.cdist(x.flatten(1), kept.sqrt()[:1] * x0).square() / (2 * (1 - kept))
         return torch.stack([log_joint[:, ours].logsumexp(1) for ours in labels.T], 1).log_softmax(1)
 
-    experiment._log_probs = log_probs
-    lines = painted(experiment._slopes(held_out))
+    experiment.log_probs = log_probs
+    lines = painted(slopes(experiment, held_out.batch(), train.batch()))
     length = lines["length of the slope itself"].get_ydata()
     assert lines["error, trained on clean images"].get_ydata() == pytest.approx(length, rel=1e-5)
     assert max(lines["error, trained on noisy images"].get_ydata() / length) < 0.02

@@ -21,6 +21,7 @@ from practice_torch.diffusion.training import min_snr_weight
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion.training import RECIPES, build
+from practice_torch.experiments.parts import diffusion_studies as studies
 from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
 from practice_torch.experiments.parts.image_judge import Judge, spread_within
 
@@ -133,7 +134,7 @@ def test_guidance_is_that_of_its_topic(scale):
 @pytest.mark.parametrize("limit", [0.0, 2.0])
 def test_the_loss_is_the_simple_loss_per_pixel_weighed(limit):
     experiment, train, _ = digits(snr_limit=limit)
-    x0, label = experiment._data(train.batch(torch.arange(6)))
+    x0, label = experiment.examples(train.batch(torch.arange(6)))
     t, noise = torch.arange(1, 19, 3), torch.randn(x0.shape, generator=seeded())
     weight = min_snr_weight(t, experiment.alpha_bar, gamma=limit) if limit else 1.0
     wanted = weight * simple_loss(x0, t, noise, lambda x, t: experiment.network(x, t, label), experiment.alpha_bar) / 64
@@ -153,7 +154,7 @@ def test_labels_are_dropped_example_by_example():
 
 def test_images_are_mirrored_half_of_the_time():
     experiment, train, _ = digits(flip=True)
-    x0, _ = experiment._data(train.batch(torch.arange(1000)))
+    x0, _ = experiment.examples(train.batch(torch.arange(1000)))
     varied = experiment._varied(x0)
     same = (varied == x0).flatten(1).all(1)
     assert torch.equal(varied[~same], x0[~same].flip(-1))
@@ -186,7 +187,7 @@ def test_an_evaluation_knows_noise_from_digits():
     assert metrics["loss"] == pytest.approx(1, abs=0.1)
     assert metrics["loss"] == again  # always the same noise
     label = held_out.batch()["label"]
-    real = experiment._verdict(held_out, experiment._data(held_out.batch())[0], label)
+    real = experiment.verdict(held_out, experiment.examples(held_out.batch())[0], label)
     assert real["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert real["class_accuracy"] == metrics["class_accuracy_real"]
     assert real["nearest"] == real["nearest_real"] > 0.9
@@ -304,7 +305,7 @@ def test_a_schedule_that_ends_too_early_is_warned_of_and_measured():
     assert "take more num_steps or a larger beta_end" in line
     coins = torch.randint(2, (30, 1, 8, 8), generator=seeded())
     data = images.Images(coins.to(torch.uint8), None, 1, {})
-    assert experiment._prior_bits(data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
+    assert experiment.prior_bits(data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
     assert digits()[0].remarks == ()
 
 
@@ -313,10 +314,10 @@ def test_sounds_go_in_and_come_out_in_their_own_units():
     recipe = dataclasses.replace(RECIPES["notes"], **TINY, multipliers=(1, 2), attention_at=(), length=256, compact=False)
     experiment = build(recipe, train)
     experiment.generator = seeded()
-    x0, label = experiment._data(train.batch(torch.arange(208)))
+    x0, label = experiment.examples(train.batch(torch.arange(208)))
     assert 0.5 < x0.square().mean() < 2
     assert experiment(train.batch(torch.arange(8)), "train")[0].isfinite()
-    sounds = experiment._shown(x0, label)
+    sounds = experiment.medium.shown(x0, label, experiment.classes)
     assert len(sounds) == 13
     torch.testing.assert_close(sounds["class_03"].samples, train.batch()["audio"][label == 3, 0])
 
@@ -403,7 +404,7 @@ def test_the_way_to_noise_and_back():
     """A silent network predicts no noise: DDIM only rescales, and comes back exactly. Rows: data, noise, data again."""
     experiment, _, held_out = digits(speaks=False)
     with torch.no_grad():
-        found = experiment.eval()._there_and_back(held_out)
+        found = studies.inversion(experiment.eval(), held_out)
     assert "off by 0.000" in found.caption
     there = found.images.unflatten(0, (6, 3))
     torch.testing.assert_close(there[:, 2], there[:, 0], rtol=0, atol=1e-4)
@@ -414,7 +415,7 @@ def test_the_way_to_noise_and_back():
 def test_paths_between_two_noises_begin_and_end_at_their_samples():
     experiment, _, _ = digits()
     with torch.no_grad():
-        paths = experiment.eval()._paths().images.unflatten(0, (6, 9))
+        paths = studies.interpolation(experiment.eval()).images.unflatten(0, (6, 9))
         ends = torch.randn(2, 6, 1, 8, 8, generator=seeded())
         steps = chain(experiment.alpha_bar, steps=4, sampler="ddim")
         for end, wanted in zip(ends, (paths[:, 0], paths[:, -1]), strict=True):
@@ -436,7 +437,7 @@ class Coins(torch.nn.Module):
 
 def counted(experiment, data):
     """The terms that the picture is painted from, and its caption."""
-    figure = experiment._bits(data, variance="small")["bits"]
+    figure = studies.bits(experiment, data, variance="small")["bits"]
     terms = next(cell.cell_contents for cell in figure.draw.__closure__ if isinstance(cell.cell_contents, np.ndarray))
     return terms, figure.caption
 
@@ -471,7 +472,7 @@ def test_a_study_paints_its_schedule_and_its_bits(tmp_path):
         assert (tmp_path / f"{name}.png").stat().st_size > 20_000
     at_zero, _, held_out = digits(zero_terminal_snr=True, prediction="velocity")
     with torch.no_grad():
-        assert at_zero.eval()._bits(held_out) == {}  # whose noise does not tell the data
+        assert studies.bits(at_zero.eval(), held_out) == {}  # whose noise does not tell the data
 
 
 def test_sounds_are_studied_without_bits():

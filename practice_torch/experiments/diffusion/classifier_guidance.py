@@ -12,20 +12,23 @@ from practice_torch.data.errors import DataError
 from practice_torch.diffusion.classifier_guidance import classifier_gradient, guided_noise
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
-from practice_torch.diffusion.score_prediction import empirical_denoiser
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
-from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.guidance_slopes import slopes
 from practice_torch.experiments.parts.image_judge import JUDGED, Judge, spread_within
+from practice_torch.experiments.parts.media import Images
 from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.pictures import guidance
+
+_IMAGES = Images()
+SCALES = (0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0)  # of a study
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,13 @@ class GuidanceExperiment(nn.Module):
 
     def forward(self, batch, phase):
         """The denoiser's squared error per dimension, or a classifier's negative log-likelihood in nats."""
-        x0, label = _pixels(batch), batch["label"]
+        x0, label = _IMAGES.units(batch), batch["label"]
         uniforms = torch.rand(len(x0), generator=self.generator, device=x0.device)
         t, noise = timesteps_from_uniforms(uniforms, num_steps=self.recipe.num_steps), self._noise(len(x0))
         if phase == "denoiser":
             return self._losses(x0, t, noise).mean(), {}
         t = t if phase == "noisy" else torch.zeros_like(t)
-        log_probs = self._log_probs(forward_sample(x0, t, noise, self.alpha_bar), t, phase)
+        log_probs = self.log_probs(forward_sample(x0, t, noise, self.alpha_bar), t, phase)
         return functional.nll_loss(log_probs, label), {"accuracy": _accuracy(log_probs, label).detach()}
 
     def _noise(self, count):
@@ -131,7 +134,7 @@ class GuidanceExperiment(nn.Module):
     def _losses(self, x0, t, noise):
         return simple_loss(x0, t, noise, self.denoiser, self.alpha_bar) / x0[0].numel()
 
-    def _log_probs(self, x, t, classifier):
+    def log_probs(self, x, t, classifier):
         """log p(y | x_t) of all classes, by name of the classifier; the clean one knows of no level but 0."""
         t = t if classifier == "noisy" else torch.zeros_like(t)
         return getattr(self, classifier)(x, t).log_softmax(1)
@@ -160,7 +163,7 @@ class GuidanceExperiment(nn.Module):
             return self.denoiser
 
         def predict(x, t):
-            gradient = classifier_gradient(x, label, lambda x: self._log_probs(x, t, how.classifier))
+            gradient = classifier_gradient(x, label, lambda x: self.log_probs(x, t, how.classifier))
             return guided_noise(self.denoiser(x, t), gradient, t, self.alpha_bar, scale=scale)
 
         return predict
@@ -179,7 +182,7 @@ class GuidanceExperiment(nn.Module):
         several = label.unique().numel() > 1
         columns = max(torch.bincount(label).tolist()) if several else 10
         caption = "Drawn from noise, led by a classifier" + (": a row for each class asked for" if several else "")
-        return {"samples": ImageGrid(_seen(self._draw(label, how)), columns, caption)}
+        return {"samples": _IMAGES.in_rows(self._draw(label, how), columns, caption)}
 
     # -------------------------------------------------------------------------------------------- what came of it
 
@@ -213,7 +216,7 @@ class GuidanceExperiment(nn.Module):
             "scales": guidance.table(SCALES, measured, caption),
             "trade_off": guidance.trade_off(SCALES, measured),
             "classifiers": self._by_level(data),
-            "slopes": self._slopes(data),
+            "slopes": slopes(self, _some(data), _some(load_data(self.recipe)[0], 5000)),
             "classes": self._side_by_side((0.0, 1.0, self.recipe.guidance, SCALES[-1])),
         }
 
@@ -222,7 +225,7 @@ class GuidanceExperiment(nn.Module):
         label = self._labels(each * len(self.classes))
         noise = self._noise(len(label))
         drawn = [self._draw(label, Guiding(guidance=scale), noise) for scale in scales]
-        return guidance.side_by_side(scales, [_seen(images).unflatten(0, (-1, each)) for images in drawn])
+        return guidance.side_by_side(scales, [_IMAGES.judged_as(images).unflatten(0, (-1, each)) for images in drawn])
 
     def _by_level(self, data):
         levels, accuracies = self._accuracies(data)
@@ -230,48 +233,21 @@ class GuidanceExperiment(nn.Module):
 
     def _accuracies(self, data):
         """Levels, and the shares of held-out images, noised to them, that each classifier knows."""
-        levels, real = self._levels(), _some(data)
+        levels, real = self.levels(), _some(data)
         known = {"noisy": [], "clean": []}
-        for t, x in self._noised(real, levels):
+        for t, x in self.noised(real, levels):
             for name, accuracies in known.items():
-                accuracies.append(_accuracy(self._log_probs(x, t, name), real["label"]))
+                accuracies.append(_accuracy(self.log_probs(x, t, name), real["label"]))
         return levels, {name: torch.stack(accuracies).cpu() for name, accuracies in known.items()}
 
-    def _slopes(self, data):
-        """How long the slopes are that the training images imply, and how far each classifier's are from them.
-
-        Only where half of the variance is noise, or more: below, the training images alone do not tell what lies between them.
-        """
-        levels, real, train = self._levels(clearest=0.5), _some(data), _some(load_data(self.recipe)[0], 5000)
-        lengths, errors = [], {"noisy": [], "clean": []}
-        for t, x in self._noised(real, levels):
-            exact = self._exact_slope(x, t, real["label"], train)
-            lengths.append(_length(exact))
-            for name, missed in errors.items():
-                found = classifier_gradient(x, real["label"], lambda x, t=t, name=name: self._log_probs(x, t, name))
-                missed.append(_length(found - exact))
-        return guidance.slopes(levels, lengths, errors)
-
-    def _exact_slope(self, x, t, label, train):
-        """grad_x log q(y | x_t) if the training images were all there is.
-
-        By Tweedie's formula sqrt(a_t)/(1 - a_t) (E(x_0 | x_t, y) - E(x_0 | x_t)).
-        """
-        x0, kept = _pixels(train).to(x.device), self.alpha_bar[t].view(-1, 1, 1, 1)
-        of_the_class = torch.empty_like(x)
-        for k in label.unique():
-            ours = label == k
-            of_the_class[ours] = empirical_denoiser(x[ours], x0[train["label"] == k.item()], t[ours], self.alpha_bar)
-        return kept.sqrt() / (1 - kept) * (of_the_class - empirical_denoiser(x, x0, t, self.alpha_bar))
-
-    def _levels(self, clearest=1.0):
+    def levels(self, clearest=1.0):
         """Some 40 levels, lowest first, of which at most the share `clearest` is data."""
         first = 1 + int((self.alpha_bar[1:] > clearest).sum())
         return torch.linspace(first, self.recipe.num_steps, min(40, self.recipe.num_steps - first + 1)).round().long().tolist()
 
-    def _noised(self, real, levels):
+    def noised(self, real, levels):
         """t and x_t of the images at one level after another, always with the same noise."""
-        x0 = _pixels(real)
+        x0 = _IMAGES.units(real)
         fixed = torch.Generator(x0.device).manual_seed(0)
         for level in levels:
             t = torch.full_like(real["label"], level)
@@ -280,7 +256,7 @@ class GuidanceExperiment(nn.Module):
 
     def _held_out_loss(self, data):
         """The denoiser's loss, every image at four levels that lie even over all of them; always with the same noise."""
-        x0 = _pixels(_some(data)).repeat(4, 1, 1, 1)
+        x0 = _IMAGES.units(_some(data)).repeat(4, 1, 1, 1)
         t = timesteps_from_uniforms(torch.arange(len(x0), device=x0.device) / len(x0), num_steps=self.recipe.num_steps)
         noise = torch.randn(x0.shape, generator=torch.Generator(x0.device).manual_seed(0), device=x0.device)
         parts = zip(x0.split(500), t.split(500), noise.split(500), strict=True)
@@ -291,23 +267,10 @@ class GuidanceExperiment(nn.Module):
         if self._judge is None:  # made once, when it is first asked
             train = load_data(self.recipe)[0].batch()
             self._judge = Judge(train["image"], train["label"])
-        drawn, real = _seen(samples), _some(data)
+        drawn, real = _IMAGES.judged_as(samples), _some(data)
         spread = spread_within(drawn, label) / spread_within(real["image"], real["label"])
         verdict = self._judge.verdict(drawn, real["image"], label, real["label"], len(self.classes))
         return verdict | {"spread": spread}
-
-
-SCALES = (0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0)  # of a study
-
-
-def _pixels(batch):
-    """Images in the network's units, -1..1."""
-    return 2 * batch["image"] - 1
-
-
-def _seen(x):
-    """Pixels in 0..1."""
-    return ((x + 1) / 2).clamp(0, 1)
 
 
 def _some(data, most=2000):
@@ -317,11 +280,6 @@ def _some(data, most=2000):
 
 def _accuracy(log_probs, label):
     return (log_probs.argmax(1) == label).float().mean()
-
-
-def _length(slopes):
-    """Their root mean square length."""
-    return slopes.flatten(1).square().sum(1).mean().sqrt().item()
 
 
 RECIPES = {
