@@ -28,6 +28,39 @@ def require_same_shape(**arrays):
         )
 
 
+def require_shape(wanted, **arrays):
+    """Every named array has the wanted shape."""
+    for name, array in arrays.items():
+        given = jnp.shape(array)
+        require(given == tuple(wanted), f"{name} has shape {list(given)}; it must have shape {list(wanted)}")
+
+
+def require_one_each(x, **arrays):
+    """Every named array has the shape [B] of the batch x."""
+    batch = list(jnp.shape(x)[:1])
+    for name, array in arrays.items():
+        given = list(jnp.shape(array))
+        require(batch and given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
+
+
+def require_at_least(lowest, **numbers):
+    """Every named Python number is at least the lowest."""
+    for name, number in numbers.items():
+        require(number >= lowest, f"{name} is {number}; it must be at least {lowest}")
+
+
+def require_positive(**numbers):
+    """Every named Python number is positive."""
+    for name, number in numbers.items():
+        require(number > 0, f"{name} is {number}; it must be positive")
+
+
+def require_share(**numbers):
+    """Every named Python number is in [0, 1]."""
+    for name, number in numbers.items():
+        require(0 <= number <= 1, f"{name} is {number}; it must be in [0, 1]")
+
+
 def widened(array):
     """Integers in JAX's default integer type, where sums and comparisons with a count do not wrap; anything else as it is."""
     return jnp.asarray(array, int) if jnp.issubdtype(jnp.result_type(array), jnp.integer) else array
@@ -54,6 +87,18 @@ def require_values(name, array, holds, allowed):
         index = tuple(int(i) for i in np.argwhere(~ok)[0])
         where = f" at {list(index)}" if index else ""
         raise ValueError(f"{name} is {np.asarray(array)[index]}{where}; it must be {allowed}")
+
+
+def require_unit_interval(**arrays):
+    """Every entry of every named array is within [0, 1]."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+
+
+def require_tokens(size, **arrays):
+    """Every entry of every named array is a token of a vocabulary of this size."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
 
 
 def require_log_probs(**arrays):
@@ -86,7 +131,6 @@ def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
         require_integers(**{name: t})
         require_rank(1, **{name: t})
         if x is not None:
-            given, batch = list(jnp.shape(t)), list(jnp.shape(x)[:1])
-            require(given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
+            require_one_each(x, **{name: t})
         allowed = f"in {lowest}..{last} (alpha_bar has {last + 1} entries; index 0 is the data itself)"
         require_values(name, t, lambda values: (values >= lowest) & (values <= last), allowed)

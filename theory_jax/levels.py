@@ -1,4 +1,4 @@
-"""What the functions of diffusion do with a level: look it up, and bring it to the batch. Theory wing."""
+"""What the functions of diffusion do with levels and batches: look a level up, bring it to the batch, sum. Theory wing."""
 
 import jax.numpy as jnp
 
@@ -18,9 +18,19 @@ def beta_at(t, alpha_bar):
     return (before - level_at(t, alpha_bar)) / before
 
 
+def share_of_noise(t, alpha_bar):
+    """(1 - a_(t-1))/(1 - a_t), which is beta~_t/beta_t."""
+    return (1 - level_at(t - 1, alpha_bar)) / (1 - level_at(t, alpha_bar))
+
+
 def per_example(coefficient, x):
     """A coefficient of every example, [B], with the dtype of x and its number of axes: it meets the batch, not the last axis."""
     return jnp.expand_dims(coefficient.astype(x.dtype), tuple(range(1, x.ndim)))
+
+
+def sum_each(x):
+    """The sum of every example's entries, [B]."""
+    return jnp.sum(x, axis=tuple(range(1, jnp.ndim(x))))
 
 
 def log_rest(share):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_at_least, require_rank, require_share, require_values
 from theory_jax.derivation import Derivation
 
 _SHARED = (0, 2, 3)  # the axes over which a channel has one mean and one variance
@@ -53,7 +53,7 @@ def update_running_statistics(x, running_mean, running_variance, *, momentum=0.1
     _require_channels(x, running_mean=running_mean, running_variance=running_variance)
     _require_shared(x)
     _require_not_negative(running_variance)
-    require(0 <= momentum <= 1, f"momentum is {momentum}; it must be in [0, 1]")
+    require_share(momentum=momentum)
     mean, biased = _moments(x)
     count = x.size // x.shape[1]
     unbiased = biased * (count / (count - 1))
@@ -78,8 +78,7 @@ def kernel_overlap(*, length, kernel, stride):
     Raises ValueError if length, kernel or stride is less than 1.  Source: Odena, Dumoulin & Olah 2016.
     -> [n]
     """
-    for name, value in (("length", length), ("kernel", kernel), ("stride", stride)):
-        require(value >= 1, f"{name} is {value}; it must be at least 1")
+    require_at_least(1, length=length, kernel=kernel, stride=stride)
     reached = stride * np.arange(length)[:, None] + np.arange(kernel)
     return jnp.asarray(np.bincount(reached.ravel()))  # counted by NumPy: it is a constant, whatever is being traced
 

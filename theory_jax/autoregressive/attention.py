@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_values, widened
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values, widened
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def attention_weights(query, key, mask, *, scale=None):
@@ -74,7 +75,7 @@ def repeat_key_value(x, *, groups):
     [B, H, T, D] -> [B, G, T, D]
     """
     require_rank(4, x=x)
-    require(groups >= 1, f"groups is {groups}; it must be at least 1")
+    require_at_least(1, groups=groups)
     return jnp.repeat(x, groups, axis=1)
 
 
@@ -98,10 +99,7 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
             (x, query_weight, heads), (context, key_weight, key_value_heads), (context, value_weight, key_value_heads)
         )
     )  # fmt: skip
-    wanted = (x.shape[-1], heads * value.shape[-1])
-    require(
-        output_weight.shape == wanted, f"output_weight has shape {list(output_weight.shape)}; it must have shape {list(wanted)}"
-    )
+    require_shape((x.shape[-1], heads * value.shape[-1]), output_weight=output_weight)
     key, value = (repeat_key_value(part, groups=heads // key_value_heads) for part in (key, value))
     out = scaled_dot_product_attention(query, key, value, mask)
     return jax.lax.collapse(jnp.swapaxes(out, 1, 2), 2) @ output_weight.T
@@ -210,12 +208,8 @@ derivation = Derivation(
 )
 
 
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 def _query_key_value(queries=3, keys=5, seed=0):
-    return _draw(2, 2, queries, 4, seed=seed), _draw(2, 2, keys, 4, seed=seed + 1), _draw(2, 2, keys, 3, seed=seed + 2)
+    return draw(2, 2, queries, 4, seed=seed), draw(2, 2, keys, 4, seed=seed + 1), draw(2, 2, keys, 3, seed=seed + 2)
 
 
 @derivation.monte_carlo(
@@ -235,7 +229,7 @@ def scores_have_variance_d():
     "length has a variance above 1/2, and two equal logits with the rest at minus infinity attain it.",
 )
 def softmax_cannot_pass_on_more_than_half():
-    logits = _draw(20, 6, scale=2.0)
+    logits = draw(20, 6, scale=2.0)
     norms = jnp.linalg.norm(jax.vmap(jax.jacobian(jax.nn.softmax))(logits), ord=2, axis=(1, 2))
     tight = jnp.linalg.norm(jax.jacobian(jax.nn.softmax)(jnp.array([0.0, 0.0, -800.0])), ord=2)
     return norms, jnp.full(20, 0.5), (tight, jnp.array(0.5))
@@ -248,7 +242,7 @@ def softmax_cannot_pass_on_more_than_half():
     "nothing is learned through them.",
 )
 def a_saturated_softmax_passes_nothing_on():
-    logits = _draw(20, 6, scale=8.0)
+    logits = draw(20, 6, scale=8.0)
     norms = jnp.linalg.norm(jax.vmap(jax.jacobian(jax.nn.softmax))(logits), ord=2, axis=(1, 2))
     slack = 2 * (1 - jnp.max(jax.nn.softmax(logits), axis=-1))
     alone = jnp.linalg.norm(jax.jacobian(jax.nn.softmax)(jnp.array([0.0, -900.0])), ord=2)
@@ -281,7 +275,7 @@ def weights_maximize_score_plus_entropy():
     def value(p):
         return jnp.sum(p * scores - jax.scipy.special.xlogy(p, p), axis=-1)
 
-    rivals = jax.nn.softmax(_draw(300, *scores.shape, seed=9), axis=-1)
+    rivals = jax.nn.softmax(draw(300, *scores.shape, seed=9), axis=-1)
     return jax.vmap(value)(rivals), jnp.broadcast_to(best, (300, *best.shape)), (value(attention_weights(query, key, None)), best)
 
 
@@ -291,7 +285,7 @@ def weights_maximize_score_plus_entropy():
     "sees a bag of tokens: permuting them permutes the outputs, nothing more.",
 )
 def attention_is_permutation_equivariant():
-    x, weights = _draw(2, 5, 6), _weights()
+    x, weights = draw(2, 5, 6), _weights()
     order = jnp.array([3, 0, 4, 1, 2])
     y = x[:, order]
     left = multi_head_attention(y, y, *weights, None, heads=4, key_value_heads=4)
@@ -300,8 +294,8 @@ def attention_is_permutation_equivariant():
 
 def _weights(heads=4, key_value_heads=4, width=6, head_width=3):
     rows = [heads * head_width, key_value_heads * head_width, key_value_heads * head_width]
-    drawn = [_draw(count, width, seed=20 + i, scale=0.6) for i, count in enumerate(rows)]
-    return *drawn, _draw(width, heads * head_width, seed=23, scale=0.6)
+    drawn = [draw(count, width, seed=20 + i, scale=0.6) for i, count in enumerate(rows)]
+    return *drawn, draw(width, heads * head_width, seed=23, scale=0.6)
 
 
 @derivation.autodiff(
@@ -310,7 +304,7 @@ def _weights(heads=4, key_value_heads=4, width=6, head_width=3):
     "tokens is block lower triangular, which is what makes one pass score all conditionals of a sequence.",
 )
 def causal_attention_does_not_see_the_future():
-    x, weights, mask = _draw(1, 5, 6), _weights(), causal_mask(query_length=5, key_length=5)
+    x, weights, mask = draw(1, 5, 6), _weights(), causal_mask(query_length=5, key_length=5)
 
     def attend(x):
         return multi_head_attention(x, x, *weights, mask, heads=4, key_value_heads=4)[0]
@@ -344,7 +338,7 @@ def masking_is_deleting():
 )
 def backward_formulas():
     query, key, value = _query_key_value()
-    upstream = _draw(2, 2, 3, 3, seed=7)
+    upstream = draw(2, 2, 3, 3, seed=7)
     _, pull_back = jax.vjp(lambda q, k, v: scaled_dot_product_attention(q, k, v, None), query, key, value)
     p = attention_weights(query, key, None)
     dp = jnp.einsum("bhqv,bhkv->bhqk", upstream, value)
@@ -359,7 +353,7 @@ def backward_formulas():
     "heads never see each other, they write into the residual stream side by side.",
 )
 def heads_add():
-    x, (wq, wk, wv, wo) = _draw(2, 5, 6), _weights()
+    x, (wq, wk, wv, wo) = draw(2, 5, 6), _weights()
     whole = multi_head_attention(x, x, wq, wk, wv, wo, None, heads=4, key_value_heads=4)
     blocks = [slice(3 * h, 3 * h + 3) for h in range(4)]
     parts = [multi_head_attention(x, x, wq[b], wk[b], wv[b], wo[:, b], None, heads=1, key_value_heads=1) for b in blocks]
@@ -372,7 +366,7 @@ def heads_add():
     "block once for every head of its group: h -> floor(h / g). Tiling them (h -> h mod H_k) gives another model.",
 )
 def grouped_query_is_repeated_multi_head():
-    x, (wq, wk, wv, wo) = _draw(2, 5, 6), _weights(4, 2)
+    x, (wq, wk, wv, wo) = draw(2, 5, 6), _weights(4, 2)
     grouped = multi_head_attention(x, x, wq, wk, wv, wo, None, heads=4, key_value_heads=2)
 
     def expanded(order):

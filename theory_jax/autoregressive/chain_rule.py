@@ -14,7 +14,15 @@ from flax import nnx
 from jax.scipy.special import logsumexp
 from scipy.optimize import minimize
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_rank,
+    require_same_shape,
+    require_tokens,
+    require_unit_interval,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 
 
@@ -38,9 +46,7 @@ def sequence_log_prob(tokens, logits, mask):
     mask = mask.astype(bool)
     vocabulary_size = logits.shape[2]
     tokens = jnp.where(mask, widened(tokens), 0)
-    require_values(
-        "tokens", tokens, lambda a: (a >= 0) & (a < vocabulary_size), f"a token of the vocabulary, 0..{vocabulary_size - 1}"
-    )
+    require_tokens(vocabulary_size, tokens=tokens)
     # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
     logits = jnp.where(mask[..., None], logits, 0.0)
     chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)
@@ -130,7 +136,7 @@ def ancestral_bernoulli(uniforms, logits_fn, *, order):
     entries = order.shape[0]
     require(entries == size, f"order has {entries} entries; it must have one for each of the {size} columns of uniforms")
     require_values("order", order, lambda a: np.sort(a) == np.arange(1, size + 1), f"(all of it) a permutation of 1..{size}")
-    require_values("uniforms", uniforms, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+    require_unit_interval(uniforms=uniforms)
     sequence = jnp.argsort(order)
 
     def draw(k, x):

@@ -10,7 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_rank,
+    require_same_shape,
+    require_tokens,
+    require_unit_interval,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import entropy, kl_divergence
 
@@ -34,7 +43,7 @@ def top_k_filter(logits, *, k):
     [B, V] -> [B, V]
     """
     _require_logits(logits)
-    require(k >= 1, f"k is {k}; it must be at least 1")
+    require_at_least(1, k=k)
     smallest_kept = jax.lax.top_k(logits, min(k, logits.shape[1]))[0][:, -1:]
     return jnp.where(logits >= smallest_kept, logits, -jnp.inf)
 
@@ -95,7 +104,7 @@ def repetition_penalty(logits, tokens, *, penalty):
     rows, size = logits.shape
     require(tokens.shape[0] == rows, f"tokens has {tokens.shape[0]} rows; it must have one for each of the {rows} of logits")
     require(0 < penalty < math.inf, f"penalty is {penalty}; it must be positive and finite")
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
+    require_tokens(size, tokens=tokens)
     seen = jnp.any(widened(tokens)[:, :, None] == jnp.arange(size), axis=1)
     return jnp.where(seen, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
 
@@ -111,7 +120,7 @@ def categorical_from_uniform(logits, uniform):
     require_rank(1, uniform=uniform)
     rows = logits.shape[0]
     require(uniform.shape[0] == rows, f"uniform has {uniform.shape[0]} entries; it must have one for each of the {rows} rows")
-    require_values("uniform", uniform, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+    require_unit_interval(uniform=uniform)
     sums = jnp.cumsum(jax.nn.softmax(logits, axis=-1), axis=-1)
     # Rounding may leave the whole sum at or below u: then it is the first token that completes it, not an index V.
     return jnp.minimum(jnp.sum(sums <= uniform[:, None], axis=-1), jnp.argmax(sums, axis=-1))
@@ -128,7 +137,7 @@ def gumbel_argmax(logits, uniforms):
     """
     _require_logits(logits)
     require_same_shape(logits=logits, uniforms=uniforms)
-    require_values("uniforms", uniforms, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+    require_unit_interval(uniforms=uniforms)
     limits = jnp.finfo(uniforms.dtype)
     inside = jnp.clip(uniforms, limits.tiny, 1 - limits.epsneg)
     return jnp.argmax(logits - jnp.log(-jnp.log(inside)), axis=-1)

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import sympy
 
-from theory_jax.arguments import require, require_rank, require_values, widened
+from theory_jax.arguments import require, require_at_least, require_rank, require_tokens, require_values, widened
 from theory_jax.autoregressive.attention import causal_padding_mask, scaled_dot_product_attention
 from theory_jax.autoregressive.normalization import layer_norm, pre_norm_residual
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
 from theory_jax.autoregressive.transformer import decoder_block, decoder_logits, feed_forward, forward_operations
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def append_cache(cache_key, cache_value, key, value, *, position):
@@ -65,7 +66,7 @@ def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, 
         message = f"{name} has shape {list(cache.shape)}; with these tokens and blocks it must have shape {list(wanted)}"
         require(cache.shape == wanted, message)
     _require_room(position, steps, len(places), "position embeddings")
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < vocabulary), f"a token of the vocabulary, 0..{vocabulary - 1}")
+    require_tokens(vocabulary, tokens=tokens)
 
     x = embedding[widened(tokens)] + jax.lax.dynamic_slice_in_dim(places, position, steps)
     caches = []
@@ -101,8 +102,7 @@ def cache_bytes(*, batch, layers, key_value_heads, head_width, length, element_b
         "batch": batch, "layers": layers, "key_value_heads": key_value_heads, "head_width": head_width, "length": length,
         "element_bytes": element_bytes,
     }  # fmt: skip
-    for name, size in sizes.items():
-        require(size >= 1, f"{name} is {size}; it must be at least 1")
+    require_at_least(1, **sizes)
     return 2 * math.prod(sizes.values())
 
 
@@ -139,22 +139,18 @@ derivation = Derivation(
 _V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 3, 2, 5
 
 
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 def _block(seed):
     square = ("query_weight", "key_weight", "value_weight", "output_weight")
     vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
     shapes = dict.fromkeys(square, (_E, _E)) | dict.fromkeys(vectors, (_E,))
     shapes |= {"up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F)}
-    return {name: _draw(*shape, seed=seed + i, scale=0.6) for i, (name, shape) in enumerate(shapes.items())}
+    return {name: draw(*shape, seed=seed + i, scale=0.6) for i, (name, shape) in enumerate(shapes.items())}
 
 
 _PARAMETERS = {
-    "token_embedding": _draw(_V, _E, seed=1), "position_embedding": _draw(_L, _E, seed=2),
+    "token_embedding": draw(_V, _E, seed=1), "position_embedding": draw(_L, _E, seed=2),
     "blocks": tuple(_block(20 * (1 + layer)) for layer in range(_N)),
-    "final_norm_weight": _draw(_E, seed=3), "final_norm_bias": _draw(_E, seed=4),
+    "final_norm_weight": draw(_E, seed=3), "final_norm_bias": draw(_E, seed=4),
 }  # fmt: skip
 _TOKENS = jnp.array([[3, 1, 4, 1, 5], [2, 6, 0, 8, 7]])
 
@@ -251,7 +247,7 @@ def memory():
     "positions changes nothing, and no key is ever rotated again.",
 )
 def rotated_keys_can_be_kept():
-    query, key, value = (_draw(2, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
+    query, key, value = (draw(2, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
 
     def attend(offset):
         angles = rotary_angles(jnp.arange(_T) + offset, head_width=4)

@@ -11,7 +11,15 @@ import numpy as np
 import sympy
 from jax.scipy.special import logsumexp
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_log_probs,
+    require_rank,
+    require_tokens,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 
 
@@ -22,7 +30,7 @@ def ngram_counts(tokens, *, order, vocabulary_size):
     [B, T] -> [...]
     """
     _require_tokens(tokens, vocabulary_size)
-    require(order >= 1, f"order is {order}; it must be at least 1")
+    require_at_least(1, order=order)
     windows = max(tokens.shape[1] - order + 1, 0)
     index = tuple(widened(tokens)[:, k : k + windows] for k in range(order))
     return jnp.zeros((vocabulary_size,) * order, int).at[index].add(1)
@@ -156,7 +164,7 @@ def _log_sum(terms, axis):
 
 def _require_tokens(tokens, size):
     require_rank(2, tokens=tokens)
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
+    require_tokens(size, tokens=tokens)
 
 
 def _require_counts(counts):

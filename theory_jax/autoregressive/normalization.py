@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require
+from theory_jax.arguments import require, require_shape
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def layer_norm(x, weight, bias, *, epsilon):
@@ -98,10 +99,7 @@ def _inverse_root(x, epsilon):
 
 def _require_width(x, **parameters):
     require(jnp.ndim(x) >= 1, f"x has shape {list(jnp.shape(x))}; it must have at least one axis")
-    for name, parameter in parameters.items():
-        wanted = (x.shape[-1],)
-        given = jnp.shape(parameter)
-        require(given == wanted, f"{name} has shape {list(given)}; it must have shape {list(wanted)}")
+    require_shape(x.shape[-1:], **parameters)
 
 
 def _require_shape(x, upstream):
@@ -127,10 +125,6 @@ _WIDTH = 6
 _ONE, _ZERO = jnp.ones(_WIDTH), jnp.zeros(_WIDTH)
 
 
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 def _plain(x, epsilon=0.0):
     return layer_norm(x, _ONE, _ZERO, epsilon=epsilon)
 
@@ -145,7 +139,7 @@ def _plain_rms(x):
     "the length of P x divided by the root of E. A layer norm is thus a projection onto a sphere of radius root E in that plane.",
 )
 def layer_norm_projects_on_a_sphere():
-    x = _draw(20, _WIDTH)
+    x = draw(20, _WIDTH)
     projected = x @ (jnp.eye(_WIDTH) - jnp.ones((_WIDTH, _WIDTH)) / _WIDTH)
     return _plain(x), np.sqrt(_WIDTH) * projected / jnp.linalg.norm(projected, axis=-1, keepdims=True)
 
@@ -157,7 +151,7 @@ def layer_norm_projects_on_a_sphere():
     "forgets the scale alone.",
 )
 def norms_forget_shift_and_scale():
-    x = _draw(20, _WIDTH)
+    x = draw(20, _WIDTH)
     left = jnp.stack([_plain(3.0 * x + 5.0), _plain(-x), _plain_rms(0.2 * x)])
     return left, jnp.stack([_plain(x), -_plain(x), _plain_rms(x)])
 
@@ -169,7 +163,7 @@ def norms_forget_shift_and_scale():
     "division by sigma. The Jacobian is a projection of rank E - 2, scaled.",
 )
 def layer_norms_jacobian():
-    x = _draw(_WIDTH)
+    x = draw(_WIDTH)
     hat = _plain(x)
     formula = (jnp.eye(_WIDTH) - jnp.ones((_WIDTH, _WIDTH)) / _WIDTH - jnp.outer(hat, hat) / _WIDTH) / jnp.std(x)
     return jax.jacobian(_plain)(x), formula
@@ -180,7 +174,7 @@ def layer_norms_jacobian():
     because="The singular values are 1/sigma, E - 2 times, and 0 twice; and the two vectors of the kernel are 1 and x.",
 )
 def layer_norms_kernel():
-    x = _draw(_WIDTH)
+    x = draw(_WIDTH)
     jacobian = jax.jacobian(_plain)(x)
     values = jnp.linalg.svd(jacobian, compute_uv=False)
     left = jnp.concatenate([values, jacobian @ _ONE, jacobian @ x])
@@ -195,7 +189,7 @@ def layer_norms_kernel():
     "gradient, in exact inverse proportion, in either norm.",
 )
 def rms_norms_jacobian():
-    x = _draw(_WIDTH, scale=3.0)
+    x = draw(_WIDTH, scale=3.0)
     rms, hat = jnp.sqrt(jnp.mean(x * x)), _plain_rms(x)
     jacobian = jax.jacobian(_plain_rms)(x)
     formula = (jnp.eye(_WIDTH) - jnp.outer(hat, hat) / _WIDTH) / rms
@@ -210,7 +204,7 @@ def rms_norms_jacobian():
     "and bias are shared by all rows, so their gradients are sums over rows. RMSNorm drops the mean of g.",
 )
 def backward_formulas():
-    x, weight, bias, upstream = _draw(4, _WIDTH), _draw(_WIDTH, seed=1), _draw(_WIDTH, seed=2), _draw(4, _WIDTH, seed=3)
+    x, weight, bias, upstream = draw(4, _WIDTH), draw(_WIDTH, seed=1), draw(_WIDTH, seed=2), draw(4, _WIDTH, seed=3)
     _, pull_back = jax.vjp(lambda *given: layer_norm(*given, epsilon=0.1), x, weight, bias)
     _, pull_back_rms = jax.vjp(lambda *given: rms_norm(*given, epsilon=0.1), x, weight)
     automatic = (*pull_back(upstream), *pull_back_rms(upstream))
@@ -221,7 +215,7 @@ def backward_formulas():
 
 
 def _branches(layers=4, norm=0.3):
-    drawn = _draw(layers, _WIDTH, _WIDTH, seed=5)
+    drawn = draw(layers, _WIDTH, _WIDTH, seed=5)
     return norm * drawn / jnp.linalg.norm(drawn, ord=2, axis=(1, 2))[:, None, None]
 
 
@@ -326,7 +320,7 @@ def post_norm_shrinks_early_gradients():
     "under scaling has a gradient of degree -1. Weight decay on such a matrix changes no function: it sets the learning rate.",
 )
 def a_matrix_before_a_norm_has_no_scale():
-    matrix, x, target = _draw(_WIDTH, 4, seed=3), _draw(4, seed=4), _draw(_WIDTH, seed=6)
+    matrix, x, target = draw(_WIDTH, 4, seed=3), draw(4, seed=4), draw(_WIDTH, seed=6)
     gradient = jax.grad(lambda w: jnp.sum((_plain_rms(w @ x) - target) ** 2))
     left = jnp.append(gradient(2.5 * matrix).ravel(), jnp.vdot(matrix, gradient(matrix)))
     return left, jnp.append(gradient(matrix).ravel() / 2.5, 0.0)

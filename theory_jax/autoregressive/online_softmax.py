@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape
 from theory_jax.autoregressive.attention import causal_mask, scaled_dot_product_attention
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def online_softmax_update(maximum, normalizer, accumulator, scores, values):
@@ -25,10 +26,10 @@ def online_softmax_update(maximum, normalizer, accumulator, scores, values):
     require_rank(2, maximum=maximum)
     require_rank(3, scores=scores, values=values)
     (batch, queries), (keys, width) = maximum.shape, values.shape[1:]
-    _require_shape("normalizer", normalizer, batch, queries)
-    _require_shape("scores", scores, batch, queries, keys)
-    _require_shape("values", values, batch, keys, width)
-    _require_shape("accumulator", accumulator, batch, queries, width)
+    require_shape((batch, queries), normalizer=normalizer)
+    require_shape((batch, queries, keys), scores=scores)
+    require_shape((batch, keys, width), values=values)
+    require_shape((batch, queries, width), accumulator=accumulator)
     higher, fade, terms = _advance(maximum, scores)
     mixed = jnp.einsum("bqk,bkd->bqd", terms, values)
     return higher, fade * normalizer + jnp.sum(terms, axis=-1), fade[..., None] * accumulator + mixed
@@ -44,7 +45,7 @@ def blockwise_attention(query, key, value, *, block_size, causal):
     [B, H, Q, D], [B, H, K, D], [B, H, K, V] -> [B, H, Q, V], [B, H, Q]
     """
     _require_attention(query, key, value, causal)
-    require(block_size >= 1, f"block_size is {block_size}; it must be at least 1")
+    require_at_least(1, block_size=block_size)
     batch, heads, queries, _ = query.shape
     query, key, value = (jax.lax.collapse(x, 0, 2) for x in (query, key, value))
     past = key.shape[1] - queries
@@ -78,9 +79,9 @@ def merge_partial_attention(output_a, log_normalizer_a, output_b, log_normalizer
     Raises ValueError if the shapes differ.  Source: Rabe & Staats 2021; Dao et al. 2022, section 3.1.
     [..., D], [...], [..., D], [...] -> [..., D], [...]
     """
-    _require_shape("output_b", output_b, *jnp.shape(output_a))
-    _require_shape("log_normalizer_a", log_normalizer_a, *jnp.shape(output_a)[:-1])
-    _require_shape("log_normalizer_b", log_normalizer_b, *jnp.shape(output_a)[:-1])
+    require_shape(jnp.shape(output_a), output_b=output_b)
+    require_shape(jnp.shape(output_a)[:-1], log_normalizer_a=log_normalizer_a)
+    require_shape(jnp.shape(output_a)[:-1], log_normalizer_b=log_normalizer_b)
     nothing = jnp.isneginf(log_normalizer_a) & jnp.isneginf(log_normalizer_b)
     gap = jnp.where(nothing, 0.0, log_normalizer_a - log_normalizer_b)
     # 1/(1 + e^-x) as e^(-softplus(-x)): the slope is then share times other share, and not share times a rounded (1 - share).
@@ -99,8 +100,8 @@ def attention_backward(query, key, value, output, log_normalizer, upstream, *, c
     """
     _require_attention(query, key, value, causal)
     for name, array in {"output": output, "upstream": upstream}.items():
-        _require_shape(name, array, *query.shape[:3], value.shape[-1])
-    _require_shape("log_normalizer", log_normalizer, *query.shape[:3])
+        require_shape((*query.shape[:3], value.shape[-1]), **{name: array})
+    require_shape(query.shape[:3], log_normalizer=log_normalizer)
     scale = query.shape[-1] ** -0.5
     logs = jnp.einsum("bhqd,bhkd->bhqk", query, key) * scale - log_normalizer[..., None]
     if causal:
@@ -123,7 +124,7 @@ def streaming_logsumexp(x, *, block_size):
     [B, N] -> [B]
     """
     require_rank(2, x=x)
-    require(block_size >= 1, f"block_size is {block_size}; it must be at least 1")
+    require_at_least(1, block_size=block_size)
     batch, length = x.shape
     blocks = -(-length // block_size)
     padded = jnp.pad(x, ((0, 0), (0, blocks * block_size - length)), constant_values=-jnp.inf)
@@ -145,16 +146,11 @@ def _advance(maximum, scores):
     return higher, jnp.exp(maximum - reference), jnp.exp(scores - reference[..., None])
 
 
-def _require_shape(name, array, *wanted):
-    given = list(jnp.shape(array))
-    require(given == list(wanted), f"{name} has shape {given}; it must have shape {list(wanted)}")
-
-
 def _require_attention(query, key, value, causal):
     require_rank(4, query=query, key=key, value=value)
     (batch, heads, queries, width), keys = query.shape, key.shape[2]
-    _require_shape("key", key, batch, heads, keys, width)
-    _require_shape("value", value, batch, heads, keys, value.shape[-1])
+    require_shape((batch, heads, keys, width), key=key)
+    require_shape((batch, heads, keys, value.shape[-1]), value=value)
     require(not causal or queries <= keys, f"query has {queries} steps; causal attention to {keys} keys allows at most as many")
 
 
@@ -171,16 +167,12 @@ derivation = Derivation(
 )
 
 
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 def _query_key_value(queries=5, keys=7):
-    return _draw(2, 2, queries, 4, scale=2.0), _draw(2, 2, keys, 4, seed=1, scale=2.0), _draw(2, 2, keys, 3, seed=2)
+    return draw(2, 2, queries, 4, scale=2.0), draw(2, 2, keys, 4, seed=1, scale=2.0), draw(2, 2, keys, 3, seed=2)
 
 
 def _scores_values():
-    return _draw(2, 3, 8, scale=3.0), _draw(2, 8, 4, seed=1)
+    return draw(2, 3, 8, scale=3.0), draw(2, 8, 4, seed=1)
 
 
 def _states(scores, values, block_size):
@@ -282,7 +274,7 @@ def partial_results_form_a_monoid():
     "forward pass, is thus enough to have any weight back from its score, without maximum, sum or division.",
 )
 def the_gradient_of_the_log_normalizer_is_the_weight():
-    scores = _draw(4, 7, scale=3.0)
+    scores = draw(4, 7, scale=3.0)
     gradient = jax.grad(lambda s: jnp.sum(streaming_logsumexp(s, block_size=3)))(scores)
     weights = jnp.exp(scores - streaming_logsumexp(scores, block_size=2)[:, None])
     shares = jnp.sum(weights, axis=-1)
@@ -298,7 +290,7 @@ def the_gradient_of_the_log_normalizer_is_the_weight():
 def the_row_sum_comes_from_the_output():
     query, key, value = _query_key_value()
     output, log_normalizer = blockwise_attention(query, key, value, block_size=3, causal=False)
-    upstream = _draw(*output.shape, seed=5)
+    upstream = draw(*output.shape, seed=5)
     p = jnp.exp(jnp.einsum("bhqd,bhkd->bhqk", query, key) / 2.0 - log_normalizer[..., None])
     dp = jnp.einsum("bhqv,bhkv->bhqk", upstream, value)
     return jnp.sum(upstream * output, axis=-1), jnp.sum(p * dp, axis=-1)
@@ -311,7 +303,7 @@ def the_row_sum_comes_from_the_output():
 )
 def the_backward_pass_needs_no_stored_weights():
     query, key, value = _query_key_value()
-    upstream = _draw(2, 2, 5, 3, seed=5)
+    upstream = draw(2, 2, 5, 3, seed=5)
     left, right = [], []
     for causal in (False, True):
         mask = causal_mask(query_length=5, key_length=7) if causal else None

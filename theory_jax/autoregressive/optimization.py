@@ -8,9 +8,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_values, widened
 from theory_jax.autoregressive.training import corpus_cross_entropy, token_cross_entropy
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 from theory_jax.foundations.training_practice import adam_update
 
 
@@ -61,8 +62,7 @@ def warmup_inverse_square_root(step, *, width, warmup_steps):
     Raises ValueError if a step is below 1, or width or warmup_steps is not positive.  Source: Vaswani et al. 2017, eq. 3.
     [...] -> [...]
     """
-    require(width > 0, f"width is {width}; it must be positive")
-    require(warmup_steps > 0, f"warmup_steps is {warmup_steps}; it must be positive")
+    require_positive(width=width, warmup_steps=warmup_steps)
     require_values("step", step, lambda s: s >= 1, "at least 1: steps are counted from 1")
     step = widened(step)
     return jnp.minimum(step**-0.5, step * float(warmup_steps) ** -1.5) / math.sqrt(width)
@@ -84,10 +84,6 @@ _RATE, _GRADIENT, _PARAMETER = 0.1, jnp.array([0.3, -2.0, 1e-4, 50.0]), jnp.arra
 _NONE = jnp.zeros(4)
 
 
-def _draw(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 @derivation.numeric(
     r"g = \frac{\sum_k n_k g_k}{\sum_k n_k}, \qquad"
     r" \frac{1}{K} \sum_k g_k - g = -\frac{\mathrm{Cov}_k(n_k, g_k)}{\bar n}",
@@ -96,7 +92,7 @@ def _draw(*shape, seed=0):
     "the result would depend on how the batch happens to be cut, that is, on the memory of the machine.",
 )
 def micro_batches_add_up_to_the_batch():
-    inputs, weight = _draw(3, 2, 4, 5, seed=1), _draw(5, 6, seed=2)
+    inputs, weight = draw(3, 2, 4, 5, seed=1), draw(5, 6, seed=2)
     targets = jax.random.randint(jax.random.key(3), (3, 2, 4), 0, 6)
     mask = jnp.arange(4) < jnp.array([[4, 4], [1, 2], [3, 1]])[..., None]
 

@@ -10,9 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.arguments import require, require_integers, require_rank, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_integers,
+    require_positive,
+    require_rank,
+    require_shape,
+    widened,
+)
 from theory_jax.autoregressive.attention import attention_weights, causal_mask, scaled_dot_product_attention
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def sinusoidal_positions(positions, *, width, base=10000.0, layout="interleaved"):
@@ -41,7 +50,7 @@ def rotary_angles(positions, *, head_width, base=10000.0, scale=1.0):
     Source: Su et al. 2021, section 3.2.2; Chen et al. 2023 (scale).
     [...] -> [..., D/2]
     """
-    require(scale > 0, f"scale is {scale}; it must be positive")
+    require_positive(scale=scale)
     return _clocks("head_width", positions, head_width, base) / scale
 
 
@@ -57,8 +66,7 @@ def apply_rotary(x, angles, *, layout):
     _require_layout(layout)
     length, width = x.shape[2:]
     require(width % 2 == 0, f"x has {width} features; it must have an even number")
-    wanted = (length, width // 2)
-    require(jnp.shape(angles) == wanted, f"angles has shape {list(jnp.shape(angles))}; it must have shape {list(wanted)}")
+    require_shape((length, width // 2), angles=angles)
     cos, sin = jnp.cos(angles).astype(x.dtype), jnp.sin(angles).astype(x.dtype)
     rotation = jnp.array([[cos, -sin], [sin, cos]])  # [new, old, T, D/2]
     if layout == "interleaved":
@@ -74,7 +82,7 @@ def alibi_slopes(*, heads):
     Raises ValueError unless heads is at least 1.  Source: Press et al. 2022, section 3 and its published code.
     -> [H]
     """
-    require(heads >= 1, f"heads is {heads}; it must be at least 1")
+    require_at_least(1, heads=heads)
     lower = 2 ** (heads.bit_length() - 1)
     rest = range(1, 2 * (heads - lower), 2)  # of twice as many heads: the first, the third, ...
     exponents = [8 * h / lower for h in range(1, lower + 1)] + [4 * h / lower for h in rest]
@@ -102,7 +110,7 @@ def relative_position_bucket(distance, *, buckets, maximum_distance):
     Source: Raffel et al. 2020, section 2.1 and its published code.
     [...] -> [...]
     """
-    require(buckets >= 2, f"buckets is {buckets}; it must be at least 2")
+    require_at_least(2, buckets=buckets)
     exact = buckets // 2
     require(maximum_distance > exact, f"maximum_distance is {maximum_distance}; it must be above {exact}, half the buckets")
     require_integers(distance=distance)
@@ -136,7 +144,7 @@ def add_learned_positions(x, table, *, offset=0):
 def _clocks(name, positions, width, base):
     """[..., width/2] angles, in the default precision: their integers carry none."""
     require(width >= 2 and width % 2 == 0, f"{name} is {width}; it must be even and at least 2")
-    require(base > 0, f"base is {base}; it must be positive")
+    require_positive(base=base)
     require_integers(positions=positions)
     frequencies = base ** (-np.arange(0, width, 2) / width)
     return jnp.multiply(jnp.expand_dims(widened(positions), -1), frequencies)
@@ -162,10 +170,6 @@ derivation = Derivation(
 
 _WIDTH = 8
 _PLACES = jnp.array([0, 1, 2, 5, 11, 40])
-
-
-def _draw(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape, dtype=float)
 
 
 def _rotated(x, positions, layout):
@@ -226,7 +230,7 @@ def rotations_subtract():
     "their positions, and the head would see absolute ones again.",
 )
 def rotary_scores_know_the_distance_alone():
-    query, key, value = (_draw(1, 2, 6, _WIDTH, seed=seed) for seed in range(3))
+    query, key, value = (draw(1, 2, 6, _WIDTH, seed=seed) for seed in range(3))
 
     def attend(shift, layout, values=lambda v, places: v):
         turned = (_rotated(x, _PLACES + shift, layout) for x in (query, key))
@@ -257,7 +261,7 @@ def _flat(parts):
     "other, or weights loaded without the permutation, give other scores and no error message.",
 )
 def layouts_differ_by_a_permutation():
-    query, key = _draw(1, 2, 6, _WIDTH), _draw(1, 2, 6, _WIDTH, seed=1)
+    query, key = draw(1, 2, 6, _WIDTH), draw(1, 2, 6, _WIDTH, seed=1)
     order = jnp.arange(_WIDTH).reshape(2, -1).T.ravel()  # 0, 4, 1, 5, ...: where feature 2i or 2i+1 comes from
     interleaved = _scores(query[..., order], key[..., order], _PLACES, _PLACES, "interleaved")
     half = _scores(query, key, _PLACES, _PLACES, "half")
@@ -273,7 +277,7 @@ def layouts_differ_by_a_permutation():
     "Re(z_q conj(z_k)), and e^(ip) conj(e^(iq)) = e^(i(p - q)).",
 )
 def rotary_is_a_complex_phase():
-    query, key = _draw(1, 2, 6, _WIDTH), _draw(1, 2, 6, _WIDTH, seed=1)
+    query, key = draw(1, 2, 6, _WIDTH), draw(1, 2, 6, _WIDTH, seed=1)
     phase = jnp.exp(1j * rotary_angles(_PLACES, head_width=_WIDTH))
     z_q, z_k = ((x[..., 0::2] + 1j * x[..., 1::2]) * phase for x in (query, key))
     turned = jnp.stack([z_q.real, z_q.imag], axis=-1).reshape(query.shape)
@@ -295,7 +299,7 @@ def _partial_sums(distances, head_width):
 )
 def partial_sums_limit_the_score():
     distances = jnp.array([0, 1, 3, 10, 100])
-    h = _draw(5, _WIDTH // 2) + 1j * _draw(5, _WIDTH // 2, seed=1)
+    h = draw(5, _WIDTH // 2) + 1j * draw(5, _WIDTH // 2, seed=1)
     steepest = jnp.max(jnp.abs(jnp.diff(h, append=0)), axis=-1)
     scores = jnp.abs(jnp.sum(h * jnp.exp(1j * rotary_angles(distances, head_width=_WIDTH)), axis=-1))
     falling = jnp.arange(_WIDTH // 2, 0, -1.0)
@@ -327,7 +331,7 @@ def far_tokens_are_attenuated():
 def alibi_is_a_ramp_over_the_keys():
     heads, queries, keys = 8, 3, 5
     bias = alibi_bias(heads=heads, query_length=queries, key_length=keys)
-    scores = _draw(heads, queries, keys)
+    scores = draw(heads, queries, keys)
     ramp = 0.5 ** jnp.arange(1.0, heads + 1)[:, None, None] * jnp.arange(keys)
     # The weights of attention, with scores for queries and one-hot keys.
     one_hot = jnp.broadcast_to(jnp.eye(keys), (1, heads, keys, keys))

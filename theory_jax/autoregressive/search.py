@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_values
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values
 from theory_jax.derivation import Derivation
 
 
@@ -30,7 +30,7 @@ def beam_expansion(scores, log_probs, *, width):
     require(fits, f"log_probs has shape {list(log_probs.shape)}; it must begin with that of scores, {list(scores.shape)}")
     batch, beams, size = log_probs.shape
     require(beams * size > 0, f"log_probs has shape {list(log_probs.shape)}; there must be a beam and a token")
-    require(width >= 1, f"width is {width}; it must be at least 1")
+    require_at_least(1, width=width)
     require_values("scores", scores, lambda a: a < np.inf, "a number, or -inf")
     _require_log_probs("log_probs", log_probs)
     candidates = (scores[:, :, None] + log_probs).reshape(batch, beams * size)
@@ -103,8 +103,7 @@ def viterbi(initial_log_probs, transition_log_probs, *, length):
     """
     _require_start(initial_log_probs, length)
     size = initial_log_probs.shape[1]
-    shape = list(transition_log_probs.shape)
-    require(shape == [size, size], f"transition_log_probs has shape {shape}; it must have shape {[size, size]}")
+    require_shape((size, size), transition_log_probs=transition_log_probs)
     _require_log_probs("transition_log_probs", transition_log_probs)
 
     (best, _), before = jax.lax.scan(_arrive, (initial_log_probs, transition_log_probs), None, length=length - 1)
@@ -155,7 +154,7 @@ def _step(step_fn, prefixes, like):
 def _require_start(initial_log_probs, length):
     require_rank(2, initial_log_probs=initial_log_probs)
     require(initial_log_probs.shape[1] > 0, "initial_log_probs has no column; it must have one for each token")
-    require(length >= 1, f"length is {length}; it must be at least 1")
+    require_at_least(1, length=length)
     _require_log_probs("initial_log_probs", initial_log_probs)
 
 

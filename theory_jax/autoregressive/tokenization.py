@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import require, require_rank, require_same_shape, require_tokens, require_values, widened
 from theory_jax.derivation import Derivation
 
 
@@ -34,7 +34,7 @@ def pair_counts(tokens, chunk, *, vocabulary_size):
     [N], [N] -> [V, V]
     """
     _require_tokens(tokens, chunk)
-    require_values("tokens", tokens, lambda a: a < vocabulary_size, f"a token of the vocabulary, 0..{vocabulary_size - 1}")
+    require_tokens(vocabulary_size, tokens=tokens)
     return _pair_counts(widened(tokens), widened(chunk), vocabulary_size)
 
 

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import require, require_rank, require_same_shape, require_share, require_tokens, require_values, widened
 from theory_jax.autoregressive.chain_rule import sequence_log_prob
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 from theory_jax.foundations.maximum_likelihood import entropy, kl_divergence
 
 
@@ -46,16 +47,14 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
     require_rank(3, logits=logits)
     given, wanted = list(logits.shape[:2]), list(targets.shape)
     require(given == wanted, f"logits has shape {list(logits.shape)}; it must begin with the shape of targets, {wanted}")
-    require(0 <= label_smoothing <= 1, f"label_smoothing is {label_smoothing}; it must be in [0, 1]")
+    require_share(label_smoothing=label_smoothing)
     if mask is None:
         mask = jnp.ones(targets.shape, bool)
     require_same_shape(targets=targets, mask=mask)
     mask = mask.astype(bool)
     vocabulary_size = logits.shape[2]
     targets = jnp.where(mask, widened(targets), 0)
-    require_values(
-        "targets", targets, lambda a: (a >= 0) & (a < vocabulary_size), f"a token of the vocabulary, 0..{vocabulary_size - 1}"
-    )
+    require_tokens(vocabulary_size, targets=targets)
     # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
     log_probs = jax.nn.log_softmax(jnp.where(mask[..., None], logits, 0.0))
     one_hot = jax.nn.one_hot(targets, vocabulary_size, dtype=logits.dtype)
@@ -116,11 +115,7 @@ _TEXT = (
 _LETTERS = jnp.array([[" abcdefghijklmnopqrstuvwxyz".index(letter) for letter in _TEXT]])
 
 
-def _draw(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
-_EMBEDDING, _MIXING = _draw(_V, _E, seed=1), _draw(_E, _E, seed=2)
+_EMBEDDING, _MIXING = draw(_V, _E, seed=1), draw(_E, _E, seed=2)
 
 
 def _logits(inputs, embedding=_EMBEDDING, head=_EMBEDDING):
@@ -178,7 +173,7 @@ def copying_is_worse_than_chance_with_it():
     "factor beside it that vanishes where the model is sure and wrong. Masked positions have no gradient at all.",
 )
 def gradient_in_the_logits():
-    logits = _draw(3, 5, _V, seed=3)
+    logits = draw(3, 5, _V, seed=3)
     gradient = jax.grad(lambda z: jnp.sum(token_cross_entropy(_TARGETS, z, _VALID, label_smoothing=_SMOOTHING)))(logits)
     wanted = (1 - _SMOOTHING) * (_TARGETS[..., None] == jnp.arange(_V)) + _SMOOTHING / _V
     return gradient, jnp.where(_VALID[..., None], jax.nn.softmax(logits) - wanted, 0.0)
@@ -190,7 +185,7 @@ def gradient_in_the_logits():
     "Smoothing thus pulls every prediction towards uniform, and by the divergence that punishes most where p is small.",
 )
 def smoothing_is_a_pull_towards_uniform():
-    logits = _draw(3, 5, _V, seed=3)
+    logits = draw(3, 5, _V, seed=3)
     rows = jax.nn.log_softmax(logits).reshape(-1, _V)
     divergence = kl_divergence(jnp.full(rows.shape, -math.log(_V)), rows).reshape(3, 5)
     smoothed = token_cross_entropy(_TARGETS, logits, None, label_smoothing=_SMOOTHING)
@@ -224,13 +219,13 @@ def smoothing_bounds_the_logits():
     "only prediction it leaves alone is the data's own conditional, and its least value is the entropy of that conditional.",
 )
 def cross_entropy_is_proper():
-    log_q = jax.nn.log_softmax(_draw(_V, seed=4))
+    log_q = jax.nn.log_softmax(draw(_V, seed=4))
     every = jnp.arange(_V)[:, None]
 
     def expected(logits):
         return jnp.exp(log_q) @ token_cross_entropy(every, jnp.broadcast_to(logits, (_V, 1, _V)), None)[:, 0]
 
-    logits = _draw(_V, seed=5)
+    logits = draw(_V, seed=5)
     at_random, at_truth = jax.grad(expected)(logits), jax.grad(expected)(log_q + 3.0)
     left = jnp.concatenate([at_random, at_truth, expected(log_q + 3.0)[None]])
     return left, jnp.concatenate([jax.nn.softmax(logits) - jnp.exp(log_q), jnp.zeros(_V), entropy(log_q[None])])
@@ -262,7 +257,7 @@ def tying_adds_two_gradients():
     "likelihood of the corpus, and does not depend on which tokens share a row.",
 )
 def a_mean_of_means_is_another_number():
-    losses = token_cross_entropy(_TARGETS, _draw(3, 5, _V, seed=3), _VALID)
+    losses = token_cross_entropy(_TARGETS, draw(3, 5, _V, seed=3), _VALID)
     lengths = jnp.sum(_VALID, axis=1)
     means = jnp.sum(losses, axis=1) / lengths
     covariance = jnp.mean(lengths * means) - jnp.mean(lengths) * jnp.mean(means)

@@ -12,10 +12,11 @@ import sympy
 from flax import nnx
 from jax.scipy.special import erf
 
-from theory_jax.arguments import require, require_rank, require_values, widened
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_tokens, widened
 from theory_jax.autoregressive.attention import causal_mask, multi_head_attention
 from theory_jax.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def gelu(x, *, approximate):
@@ -47,10 +48,10 @@ def feed_forward(x, up_weight, up_bias, down_weight, down_bias, *, approximate=T
     """
     require_rank(3, x=x)
     width, inner = x.shape[-1], jnp.shape(up_weight)[0]
-    _require_shapes(
-        up_weight=(up_weight, (inner, width)), up_bias=(up_bias, (inner,)), down_weight=(down_weight, (width, inner)),
-        down_bias=(down_bias, (width,)),
-    )  # fmt: skip
+    require_shape((inner, width), up_weight=up_weight)
+    require_shape((inner,), up_bias=up_bias)
+    require_shape((width, inner), down_weight=down_weight)
+    require_shape((width,), down_bias=down_bias)
     return gelu(x @ up_weight.T + up_bias, approximate=approximate) @ down_weight.T + down_bias
 
 
@@ -62,10 +63,8 @@ def gated_feed_forward(x, gate_weight, up_weight, down_weight):
     """
     require_rank(3, x=x)
     width, inner = x.shape[-1], jnp.shape(gate_weight)[0]
-    _require_shapes(
-        gate_weight=(gate_weight, (inner, width)), up_weight=(up_weight, (inner, width)),
-        down_weight=(down_weight, (width, inner)),
-    )  # fmt: skip
+    require_shape((inner, width), gate_weight=gate_weight, up_weight=up_weight)
+    require_shape((width, inner), down_weight=down_weight)
     return (silu(x @ gate_weight.T) * (x @ up_weight.T)) @ down_weight.T
 
 
@@ -108,7 +107,7 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
     vocabulary, length = len(p["token_embedding"]), len(p["position_embedding"])
     steps = tokens.shape[1]
     require(steps <= length, f"tokens has {steps} steps; there are {length} positions")
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < vocabulary), f"a token of the vocabulary, 0..{vocabulary - 1}")
+    require_tokens(vocabulary, tokens=tokens)
     x = p["token_embedding"][widened(tokens)] + p["position_embedding"][:steps]
     mask = causal_mask(query_length=steps, key_length=steps)
     for block in p["blocks"]:
@@ -124,8 +123,8 @@ def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forw
     Source: by counting.
     -> []
     """
-    _require_positive(
-        vocabulary_size=vocabulary_size, context_length=context_length, width=width, layers=layers,
+    require_at_least(
+        1, vocabulary_size=vocabulary_size, context_length=context_length, width=width, layers=layers,
         feed_forward_width=feed_forward_width,
     )  # fmt: skip
     block = 4 * width**2 + 2 * width * feed_forward_width + feed_forward_width + 5 * width
@@ -141,8 +140,8 @@ def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_w
     Source: Kaplan et al. 2020, section 2.1, with the head.
     -> []
     """
-    _require_positive(
-        vocabulary_size=vocabulary_size, length=length, width=width, layers=layers, feed_forward_width=feed_forward_width
+    require_at_least(
+        1, vocabulary_size=vocabulary_size, length=length, width=width, layers=layers, feed_forward_width=feed_forward_width
     )
     block = 8 * width**2 + 4 * width * feed_forward_width + 4 * length * width
     return (layers * block + 2 * vocabulary_size * width) * length
@@ -157,17 +156,6 @@ class _Named:
     def __getitem__(self, key):
         require(key in self._entries, f"{self._name} lacks {key!r}; it has {', '.join(map(repr, self._entries))}")
         return self._entries[key]
-
-
-def _require_shapes(**pairs):
-    for name, (array, wanted) in pairs.items():
-        given = list(jnp.shape(array))
-        require(given == list(wanted), f"{name} has shape {given}; it must have shape {list(wanted)}")
-
-
-def _require_positive(**sizes):
-    for name, size in sizes.items():
-        require(size >= 1, f"{name} is {size}; it must be at least 1")
 
 
 # ---------------------------------------------------------------------------------------------------- the network
@@ -233,24 +221,20 @@ derivation = Derivation(
 _V, _L, _E, _F, _HEADS = 7, 6, 8, 12, 2
 
 
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
-
-
 def _block(seed):
     shapes = {
         "attention_norm_weight": (_E,), "attention_norm_bias": (_E,), "query_weight": (_E, _E), "key_weight": (_E, _E),
         "value_weight": (_E, _E), "output_weight": (_E, _E), "feed_forward_norm_weight": (_E,), "feed_forward_norm_bias": (_E,),
         "up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F), "down_bias": (_E,),
     }  # fmt: skip
-    return {name: _draw(*shape, seed=seed + i, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
+    return {name: draw(*shape, seed=seed + i, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
 
 
 def _parameters(layers=2, positions=1.0, seed=100):
     return {
-        "token_embedding": _draw(_V, _E, seed=seed), "position_embedding": positions * _draw(_L, _E, seed=seed + 1),
+        "token_embedding": draw(_V, _E, seed=seed), "position_embedding": positions * draw(_L, _E, seed=seed + 1),
         "blocks": tuple(_block(seed + 20 * (1 + i)) for i in range(layers)),
-        "final_norm_weight": 1 + 0.1 * _draw(_E, seed=seed + 2), "final_norm_bias": _draw(_E, seed=seed + 3),
+        "final_norm_weight": 1 + 0.1 * draw(_E, seed=seed + 2), "final_norm_bias": draw(_E, seed=seed + 3),
     }  # fmt: skip
 
 
@@ -333,8 +317,8 @@ def the_tanh_form_is_another_function():
     "branch would be linear in the other matrix instead.",
 )
 def swiglu_is_linear_in_its_up_branch():
-    x, gate, down = _draw(2, 3, _E), _draw(_F, _E, seed=1), _draw(_E, _F, seed=2)
-    one, other = _draw(_F, _E, seed=3), _draw(_F, _E, seed=4)
+    x, gate, down = draw(2, 3, _E), draw(_F, _E, seed=1), draw(_E, _F, seed=2)
+    one, other = draw(_F, _E, seed=3), draw(_F, _E, seed=4)
     left = gated_feed_forward(x, gate, 2.0 * one - 3.0 * other, down)
     return left, 2.0 * gated_feed_forward(x, gate, one, down) - 3.0 * gated_feed_forward(x, gate, other, down)
 

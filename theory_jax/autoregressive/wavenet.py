@@ -11,8 +11,9 @@ import numpy as np
 import sympy
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank, require_values, widened
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values, widened
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 
 
 def mu_law_compress(x, *, levels):
@@ -21,7 +22,7 @@ def mu_law_compress(x, *, levels):
     Raises ValueError if x leaves [-1, 1] or levels is less than 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    _require_levels(levels)
+    require_at_least(2, levels=levels)
     require_values("x", x, lambda a: np.abs(a) <= 1, "within [-1, 1]")
     # |x| with the slope 1 at zero, not 0: f has a slope there, the steepest of all
     sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
@@ -43,7 +44,7 @@ def mu_law_decode(codes, *, levels):
     Raises ValueError if a code is outside 0..levels - 1 or levels is less than 2.  Source: ITU-T G.711.
     [...] -> [...]
     """
-    _require_levels(levels)
+    require_at_least(2, levels=levels)
     mu = levels - 1
     require_values("codes", codes, lambda a: (a >= 0) & (a <= mu), f"a code, 0..{mu}")
     odd = 2 * widened(codes) - mu  # y mu, a whole number; dividing it first would round once more, before the exponential
@@ -59,7 +60,7 @@ def causal_convolution(x, weight, bias, *, dilation):
     [B, I, T], [O, I, K], [O] -> [B, O, T]
     """
     require_rank(3, x=x)
-    _require_dilation(dilation)
+    require_at_least(1, dilation=dilation)
     _require_kernel(x.shape[1], weight=weight, bias=bias)
     (_, _, length), taps = x.shape, weight.shape[2]
     padded = jnp.pad(x, ((0, 0), (0, 0), ((taps - 1) * dilation, 0)))
@@ -73,7 +74,7 @@ def receptive_field(*, kernel_size, dilations):
     Raises ValueError if kernel_size or a dilation is less than 1.  Source: van den Oord et al. 2016, section 2.1.
     -> []
     """
-    require(kernel_size >= 1, f"kernel_size is {kernel_size}; it must be at least 1")
+    require_at_least(1, kernel_size=kernel_size)
     require(all(d >= 1 for d in dilations), f"dilations is {tuple(dilations)}; each must be at least 1")
     return 1 + (kernel_size - 1) * sum(dilations)
 
@@ -113,20 +114,11 @@ def convolution_step(x, queue, weight, bias, *, dilation):
     [B, I], [B, I, Q], [O, I, K], [O] -> [B, O], [B, I, Q]
     """
     require_rank(2, x=x)
-    _require_dilation(dilation)
+    require_at_least(1, dilation=dilation)
     _require_kernel(x.shape[1], weight=weight, bias=bias)
-    wanted = (*x.shape, (weight.shape[2] - 1) * dilation)
-    require(queue.shape == wanted, f"queue has shape {list(queue.shape)}; it must have shape {list(wanted)}")
+    require_shape((*x.shape, (weight.shape[2] - 1) * dilation), queue=queue)
     seen = jnp.concatenate([queue, x[:, :, None]], axis=2)
     return jnp.einsum("bij,oij->bo", seen[:, :, ::dilation], weight) + bias, seen[:, :, 1:]
-
-
-def _require_levels(levels):
-    require(levels >= 2, f"levels is {levels}; it must be at least 2")
-
-
-def _require_dilation(dilation):
-    require(dilation >= 1, f"dilation is {dilation}; it must be at least 1")
 
 
 def _require_kernel(inputs, **parameters):
@@ -136,19 +128,14 @@ def _require_kernel(inputs, **parameters):
     shape = list(weight.shape)
     require(weight.shape[1] == inputs, f"{name} has shape {shape}; its second axis must be the {inputs} channels of x")
     require(weight.shape[2] >= 1, f"{name} has shape {shape}; it must have at least one tap")
-    _require_bias(bias_name, bias, weight.shape[0])
+    require_shape(weight.shape[:1], **{bias_name: bias})
 
 
 def _require_matrix(outputs, inputs, **parameters):
     """A weight [outputs, inputs] and its bias [outputs]."""
     (name, weight), (bias_name, bias) = parameters.items()
-    fits = weight.shape == (outputs, inputs)
-    require(fits, f"{name} has shape {list(weight.shape)}; it must have shape {[outputs, inputs]}")
-    _require_bias(bias_name, bias, outputs)
-
-
-def _require_bias(name, bias, outputs):
-    require(bias.shape == (outputs,), f"{name} has shape {list(bias.shape)}; it must have shape {[outputs]}")
+    require_shape((outputs, inputs), **{name: weight})
+    require_shape((outputs,), **{bias_name: bias})
 
 
 # ---------------------------------------------------------------------------------------------------- the network
@@ -221,10 +208,6 @@ derivation = Derivation(
 _LEVELS = 256
 _MU = _LEVELS - 1
 _DILATIONS = (1, 2, 4, 8)
-
-
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
 
 
 def _compress(x):
@@ -328,7 +311,7 @@ def doubling_dilations_double_the_past():
 def _block(channels=3, gates=2, skips=4, taps=2):
     convolution = (gates, channels, taps), (gates,)
     shapes = (*convolution, *convolution, (channels, gates), (channels,), (skips, gates), (skips,))
-    return [_draw(*shape, seed=i + 1) for i, shape in enumerate(shapes)]
+    return [draw(*shape, seed=i + 1) for i, shape in enumerate(shapes)]
 
 
 @derivation.autodiff(
@@ -339,7 +322,7 @@ def _block(channels=3, gates=2, skips=4, taps=2):
     "is that of any stack: with the input shifted by one step, a single pass scores every conditional p(x_t | x_<t).",
 )
 def a_block_keeps_causality():
-    x, parameters = _draw(1, 3, 7), _block()
+    x, parameters = draw(1, 3, 7), _block()
 
     def both(x):
         return jnp.concatenate(residual_block(x, *parameters, dilation=2), axis=1)[0]
@@ -355,7 +338,7 @@ def a_block_keeps_causality():
     "Three dilations, one of them longer than the sequence.",
 )
 def queues_reproduce_the_convolution():
-    x, weight, bias = _draw(2, 3, 9), _draw(4, 3, 3, seed=1), _draw(4, seed=2)
+    x, weight, bias = draw(2, 3, 9), draw(4, 3, 3, seed=1), draw(4, seed=2)
 
     def stepwise(dilation):
         def step(queue, x_t):

@@ -11,25 +11,29 @@ import numpy as np
 
 from theory_jax.arguments import (
     require,
+    require_positive,
     require_rank,
     require_same_shape,
     require_schedule,
+    require_share,
     require_timesteps,
     require_values,
     widened,
 )
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._arguments import require_clip, require_noises, require_signal, require_variance
+from theory_jax.diffusion._gaussian_data import best_noise, noised_variance
+from theory_jax.diffusion._schedules import STEPS, schedule
 from theory_jax.diffusion.forward_process import forward_from, forward_sample, forward_step
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.parameterizations import x0_from_noise
 from theory_jax.diffusion.reverse_process import (
-    _share_of_noise,
     posterior_log_variance,
     posterior_mean,
     reverse_log_variance,
     reverse_mean_from_noise,
 )
-from theory_jax.levels import beta_at, per_example
+from theory_jax.levels import beta_at, per_example, share_of_noise
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):
@@ -65,8 +69,8 @@ def ddpm_sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=No
     require_schedule(alpha_bar)
     _require_choices(variance, clip)
     levels = jnp.shape(alpha_bar)[0] - 1
-    _require_noises(x_T, noises, levels, "levels")
-    _require_signal("alpha_bar", alpha_bar)
+    require_noises(x_T, noises, levels, "levels")
+    require_signal("alpha_bar", alpha_bar)
 
     def step(x, at):
         level, noise = at
@@ -99,8 +103,8 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     Raises ValueError unless quantile is in [0, 1] and minimum is positive.  Source: Saharia et al. 2022, section 2.3.
     [B, ...] -> [B, ...]
     """
-    require(0 <= quantile <= 1, f"quantile is {quantile}; it must be in [0, 1]")
-    require(minimum > 0, f"minimum is {minimum}; it must be positive")
+    require_share(quantile=quantile)
+    require_positive(minimum=minimum)
     magnitudes = jnp.sort(jax.lax.collapse(jnp.abs(x0_pred), 1), axis=1)
     # in Python's floats: the place among a million entries is not a number of float32
     place = quantile * (magnitudes.shape[1] - 1)
@@ -129,16 +133,11 @@ def gaussian_sampling_variance(variance_data, alpha_bar, *, variance="large"):
 
     def step(v, at):
         a_t, a_prev, sigma_squared = at
-        slope_squared = a_t / a_prev * (_noised_variance(variance_data, a_prev) / _noised_variance(variance_data, a_t)) ** 2
+        slope_squared = a_t / a_prev * (noised_variance(variance_data, a_prev) / noised_variance(variance_data, a_t)) ** 2
         return (slope_squared * v + sigma_squared).astype(v.dtype), None
 
     start = jnp.ones_like(variance_data)
     return jax.lax.scan(step, start, (alpha_bar[1:], alpha_bar[:-1], added), reverse=True)[0]
-
-
-def _noised_variance(c, a):
-    """Var(x_t) for data of variance c, as a sum without cancellation."""
-    return (1 - a) + a * c
 
 
 def _deviation(t, alpha_bar, variance):
@@ -147,31 +146,13 @@ def _deviation(t, alpha_bar, variance):
     first = t == 1
     squared = beta_at(t, alpha_bar)
     if variance == "small":
-        squared = squared * _share_of_noise(t, alpha_bar)
+        squared = squared * share_of_noise(t, alpha_bar)
     return jnp.where(first, 0.0, jnp.sqrt(jnp.where(first, 1.0, squared)))
 
 
 def _require_choices(variance, clip):
-    require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
-    _require_clip(clip)
-
-
-# ---------------------------------------------------------------------------------------------------- read by other samplers
-
-
-def _require_clip(clip):
-    require(clip is None or clip > 0, f"clip is {clip}; it must be positive, or None for no clipping")
-
-
-def _require_noises(x_T, noises, count, of_what):
-    require(jnp.ndim(x_T) >= 1, "x_T has no axes; the first one is the batch")
-    given, wanted = list(jnp.shape(noises)), [count, *jnp.shape(x_T)]
-    require(given == wanted, f"noises has shape {given}; it must be {wanted}: one array like x_T for each of {count} {of_what}")
-
-
-def _require_signal(name, levels):
-    """For samplers that follow a prediction of the noise: there is something to follow at every level."""
-    require_values(name, levels, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_variance(variance)
+    require_clip(clip)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
@@ -187,23 +168,8 @@ derivation = Derivation(
     ),
 )
 
-_STEPS = 12
-_TIMES = np.arange(1, _STEPS + 1)
+_TIMES = np.arange(1, STEPS + 1)
 _BOTH = ("large", "small")
-
-
-def _schedule():
-    return cosine_alpha_bar(num_steps=_STEPS)
-
-
-def _best_noise(c, alpha_bar):
-    """E(noise | x_t) for data N(0, c), c a number or one for each entry of the last axis; as a denoise_fn."""
-
-    def denoise_fn(x, t):
-        a = per_example(alpha_bar[t], x)
-        return jnp.sqrt(1 - a) / _noised_variance(c, a) * x
-
-    return denoise_fn
 
 
 def _linear_schedule(steps):
@@ -220,7 +186,7 @@ def _linear_schedule(steps):
     "that the noise must be guessed.",
 )
 def known_data_keep_the_marginals():
-    alpha_bar, one, zero = _schedule(), jnp.ones(_STEPS), jnp.zeros(_STEPS)
+    alpha_bar, one, zero = schedule(), jnp.ones(STEPS), jnp.zeros(STEPS)
 
     def step(x0, old_noise, new_noise):
         x_t = forward_sample(x0, _TIMES, old_noise, alpha_bar)
@@ -240,9 +206,9 @@ def known_data_keep_the_marginals():
     "a wrong guess at a high noise level, divided by a small sqrt(a_t), would otherwise be far outside.",
 )
 def the_mean_without_clipping():
-    x_t, noise_pred = jax.random.normal(jax.random.key(0), (2, _STEPS, 3), dtype=float)
-    through_the_data = ddpm_step(x_t, noise_pred, 0 * x_t, _TIMES, _schedule(), clip=1e6)
-    return through_the_data, reverse_mean_from_noise(x_t, noise_pred, _TIMES, _schedule())
+    x_t, noise_pred = jax.random.normal(jax.random.key(0), (2, STEPS, 3), dtype=float)
+    through_the_data = ddpm_step(x_t, noise_pred, 0 * x_t, _TIMES, schedule(), clip=1e6)
+    return through_the_data, reverse_mean_from_noise(x_t, noise_pred, _TIMES, schedule())
 
 
 @derivation.bound(
@@ -253,11 +219,11 @@ def the_mean_without_clipping():
     "large one for data of variance one; for all in between both are wrong, one too small and one too large.",
 )
 def the_right_variance_lies_between():
-    alpha_bar, times = _schedule(), _TIMES[1:]
+    alpha_bar, times = schedule(), _TIMES[1:]
     small, large = jnp.exp(posterior_log_variance(times, alpha_bar)), jnp.exp(reverse_log_variance(times, alpha_bar))
 
     def true(c):
-        return 1 / (1 / _noised_variance(c, alpha_bar[times - 1]) + (1 - large) / large)
+        return 1 / (1 / noised_variance(c, alpha_bar[times - 1]) + (1 - large) / large)
 
     between = jnp.stack([true(c) for c in (0.0, 0.1, 0.4, 0.8, 1.0)])
     lower, upper = jnp.broadcast_to(small, between.shape), jnp.broadcast_to(large, between.shape)
@@ -273,14 +239,14 @@ def the_right_variance_lies_between():
     "number: the error of the whole sampler without training anything and without drawing anything.",
 )
 def the_variance_of_a_sample():
-    alpha_bar, c = _schedule(), jnp.array([0.0, 0.1, 0.5, 1.0, 3.0])
+    alpha_bar, c = schedule(), jnp.array([0.0, 0.1, 0.5, 1.0, 3.0])
     rows = []
     for variance in _BOTH:
 
         def sample(x_T, noises, variance=variance):
-            return ddpm_sample(x_T[None], noises[:, None], _best_noise(c, alpha_bar), alpha_bar, variance=variance)[0].sum()
+            return ddpm_sample(x_T[None], noises[:, None], best_noise(c, alpha_bar), alpha_bar, variance=variance)[0].sum()
 
-        zeros = jnp.zeros((_STEPS, 5))
+        zeros = jnp.zeros((STEPS, 5))
         of_start, of_noises = jax.grad(sample, argnums=(0, 1))(zeros[0], zeros)
         rows.append(of_start**2 + jnp.sum(of_noises**2, axis=0))
     return jnp.stack(rows), jnp.stack([gaussian_sampling_variance(c, alpha_bar, variance=variance) for variance in _BOTH])
@@ -309,9 +275,9 @@ def more_steps_make_the_variance_right():
     because="The same with the noises drawn. The distance of v_0 from the data's variance c is not the fault of the draws.",
 )
 def chains_are_as_variable_as_computed():
-    alpha_bar, c = _schedule(), jnp.array([0.1, 0.5, 3.0])
-    start, *noises = jax.random.normal(jax.random.key(7), (_STEPS + 1, 40_000, 3), dtype=float)
-    samples = ddpm_sample(start, jnp.stack(noises), _best_noise(c, alpha_bar), alpha_bar, variance="small")
+    alpha_bar, c = schedule(), jnp.array([0.1, 0.5, 3.0])
+    start, *noises = jax.random.normal(jax.random.key(7), (STEPS + 1, 40_000, 3), dtype=float)
+    samples = ddpm_sample(start, jnp.stack(noises), best_noise(c, alpha_bar), alpha_bar, variance="small")
     return samples**2, gaussian_sampling_variance(c, alpha_bar, variance="small")
 
 
@@ -322,7 +288,7 @@ def chains_are_as_variable_as_computed():
     "noise would be seen.",
 )
 def the_last_noise_is_missing():
-    schedules = (_schedule(), _linear_schedule(100), jnp.array([1.0, 0.3]))
+    schedules = (schedule(), _linear_schedule(100), jnp.array([1.0, 0.3]))
     found = [gaussian_sampling_variance(jnp.ones(1), schedule, variance="large")[0] for schedule in schedules]
     return jnp.stack(found), jnp.stack([schedule[1] for schedule in schedules])
 
@@ -335,7 +301,7 @@ def the_last_noise_is_missing():
     "for it; the long chain's betas, used for long strides, would not lead from level to level.",
 )
 def a_shorter_chain_with_the_same_marginals():
-    alpha_bar, levels = _schedule(), np.array([2, 3, 7, 12])
+    alpha_bar, levels = schedule(), np.array([2, 3, 7, 12])
     short, i = respaced_alpha_bar(alpha_bar, levels), np.arange(1, 5)
     x, noise = jax.random.normal(jax.random.key(1), (2, 4, 3), dtype=float)
     steps = [forward_step(x, i, noise, short), forward_sample(x, i, noise, short)]

@@ -7,12 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_integers, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_integers,
+    require_one_each,
+    require_rank,
+    require_same_shape,
+    require_share,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._schedules import schedule
+from theory_jax.diffusion._three_classes import LABELS, LOG_VARS, LOG_WEIGHTS, MEANS, SCALE, TIMES, noised_mixture, points
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_noise
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.parameterizations import convert_prediction
-from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score
+from theory_jax.diffusion.score_prediction import mixture_log_prob, mixture_score
 from theory_jax.levels import per_example
 
 
@@ -37,10 +47,9 @@ def drop_condition(condition, null_condition, uniforms, *, probability):
     """
     given, wanted = list(jnp.shape(null_condition)), list(jnp.shape(condition)[1:])
     require(given == wanted, f"null_condition has shape {given}; it must be that of one condition, {wanted}")
-    given, batch = list(jnp.shape(uniforms)), list(jnp.shape(condition)[:1])
-    require(len(batch) == 1 and given == batch, f"uniforms has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(condition, uniforms=uniforms)
     require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    require(0 <= probability <= 1, f"probability is {probability}; it must be in [0, 1]")
+    require_share(probability=probability)
     dropped = jnp.expand_dims(uniforms < probability, tuple(range(1, jnp.ndim(condition))))
     return jnp.where(dropped, widened(null_condition), widened(condition))
 
@@ -57,7 +66,7 @@ def rescale(guided, conditional, *, mix=0.7):
     axes = tuple(range(1, guided.ndim))
     width = jnp.max(guided, axis=axes) - jnp.min(guided, axis=axes)
     require_values("max(guided) - min(guided)", width, lambda w: w > 0, "positive: a constant prediction has no spread to scale")
-    require(0 <= mix <= 1, f"mix is {mix}; it must be in [0, 1]")
+    require_share(mix=mix)
     ratio = _deviation(conditional) / _deviation(guided)
     return guided * per_example(mix * ratio + (1 - mix), guided)
 
@@ -108,43 +117,24 @@ derivation = Derivation(
     ),
 )
 
-_TIMES = np.array([1, 3, 6, 9, 11])
-_LABELS = np.array([0, 1, 2, 2, 1])
-# Three classes in two dimensions, of different weights and widths.
-_MEANS = jnp.array([[2.0, 0.5], [-1.0, 1.5], [0.3, -2.0]])
-_LOG_VARS = jnp.log(jnp.array([0.3, 0.8, 0.1]))
-_LOG_WEIGHTS = jnp.log(jnp.array([0.5, 0.2, 0.3]))
-_SCALE = 2.5
-
-
-def _schedule():
-    return cosine_alpha_bar(num_steps=12)
-
-
-def _points(seed=0):
-    return 1.5 * jax.random.normal(jax.random.key(seed), (len(_TIMES), 2), dtype=float)
-
-
-def _noised_mixture():
-    return *diffused_mixture(_MEANS, _LOG_VARS, _TIMES, _schedule()), _LOG_WEIGHTS
 
 
 def _classifier(x):
-    return class_log_probs(x, _TIMES, _MEANS, _LOG_VARS, _LOG_WEIGHTS, _schedule())
+    return class_log_probs(x, TIMES, MEANS, LOG_VARS, LOG_WEIGHTS, schedule())
 
 
 def _score_of_class(x, label):
     """grad log q_t(x | y) of one class, or of one for each example."""
-    means, log_vars, _ = _noised_mixture()
-    rows = np.arange(len(_TIMES))
-    label = np.broadcast_to(label, len(_TIMES))
+    means, log_vars, _ = noised_mixture()
+    rows = np.arange(len(TIMES))
+    label = np.broadcast_to(label, len(TIMES))
     return mixture_score(x, means[rows, label][:, None], log_vars[rows, label][:, None], jnp.zeros(1))
 
 
 def _noises(x):
     """The best conditional and unconditional predictions of the noise."""
-    deviation = jnp.sqrt(1 - _schedule()[_TIMES])[:, None]
-    return -deviation * _score_of_class(x, _LABELS), -deviation * mixture_score(x, *_noised_mixture())
+    deviation = jnp.sqrt(1 - schedule()[TIMES])[:, None]
+    return -deviation * _score_of_class(x, LABELS), -deviation * mixture_score(x, *noised_mixture())
 
 
 @derivation.autodiff(
@@ -154,10 +144,10 @@ def _noises(x):
     "cannot disagree with the model whose samples it judges.",
 )
 def an_implicit_classifier():
-    x = _points()
-    rows = np.arange(len(_TIMES))
-    slope = jax.grad(lambda x: jnp.sum(_classifier(x)[rows, _LABELS]))(x)
-    return slope, _score_of_class(x, _LABELS) - mixture_score(x, *_noised_mixture())
+    x = points()
+    rows = np.arange(len(TIMES))
+    slope = jax.grad(lambda x: jnp.sum(_classifier(x)[rows, LABELS]))(x)
+    return slope, _score_of_class(x, LABELS) - mixture_score(x, *noised_mixture())
 
 
 @derivation.numeric(
@@ -167,11 +157,11 @@ def an_implicit_classifier():
     "of one network. The same scale w means the same thing in both; w = 1 is the conditional model itself.",
 )
 def guidance_without_a_classifier():
-    x = _points(1)
+    x = points(1)
     conditional, unconditional = _noises(x)
-    gradient = classifier_gradient(x, _LABELS, _classifier)
-    by_classifier = guided_noise(unconditional, gradient, _TIMES, _schedule(), scale=_SCALE)
-    return guide(conditional, unconditional, scale=_SCALE), by_classifier
+    gradient = classifier_gradient(x, LABELS, _classifier)
+    by_classifier = guided_noise(unconditional, gradient, TIMES, schedule(), scale=SCALE)
+    return guide(conditional, unconditional, scale=SCALE), by_classifier
 
 
 @derivation.autodiff(
@@ -181,10 +171,10 @@ def guidance_without_a_classifier():
     "the same least squares, from examples whose condition was dropped, at every t.",
 )
 def what_the_null_condition_learns():
-    x = _points(2)
+    x = points(2)
     shares = jnp.exp(_classifier(x))
     average = sum(shares[:, k, None] * _score_of_class(x, k) for k in range(3))
-    return jax.grad(lambda x: jnp.sum(mixture_log_prob(x, *_noised_mixture())))(x), average
+    return jax.grad(lambda x: jnp.sum(mixture_log_prob(x, *noised_mixture())))(x), average
 
 
 @derivation.numeric(
@@ -194,15 +184,15 @@ def what_the_null_condition_learns():
     "guiding.",
 )
 def guidance_commutes_with_the_parameterization():
-    x = _points(3)
+    x = points(3)
     conditional, unconditional = _noises(x)
 
     def told(noise, target):
-        return convert_prediction(noise, x, _TIMES, _schedule(), source="noise", target=target)
+        return convert_prediction(noise, x, TIMES, schedule(), source="noise", target=target)
 
     targets = ("x0", "velocity", "score", "mean")
-    left = [told(guide(conditional, unconditional, scale=_SCALE), target) for target in targets]
-    right = [guide(told(conditional, target), told(unconditional, target), scale=_SCALE) for target in targets]
+    left = [told(guide(conditional, unconditional, scale=SCALE), target) for target in targets]
+    right = [guide(told(conditional, target), told(unconditional, target), scale=SCALE) for target in targets]
     return jnp.stack(left), jnp.stack(right)
 
 
@@ -266,12 +256,12 @@ def the_spread_is_restored():
     "conditions add up, and a negative weight says what is not wanted. With one condition it is the formula above.",
 )
 def conditions_are_composed():
-    x, scales = _points(5), jnp.array([1.5, -0.5])
-    unconditional = mixture_score(x, *_noised_mixture())
+    x, scales = points(5), jnp.array([1.5, -0.5])
+    unconditional = mixture_score(x, *noised_mixture())
     conditionals = jnp.stack([_score_of_class(x, 0), _score_of_class(x, 2)])
     both = compose(conditionals, unconditional, scales)
     slopes = jax.grad(
-        lambda x: jnp.sum(mixture_log_prob(x, *_noised_mixture()) + _classifier(x)[:, jnp.array([0, 2])] @ scales)
+        lambda x: jnp.sum(mixture_log_prob(x, *noised_mixture()) + _classifier(x)[:, jnp.array([0, 2])] @ scales)
     )(x)  # fmt: skip
     one = compose(conditionals[:1], unconditional, scales[:1])
     return jnp.stack([both, one]), jnp.stack([slopes, guide(conditionals[0], unconditional, scale=1.5)])

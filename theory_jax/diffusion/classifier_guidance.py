@@ -13,6 +13,7 @@ from flax import nnx
 from theory_jax.arguments import (
     require,
     require_integers,
+    require_one_each,
     require_rank,
     require_same_shape,
     require_timesteps,
@@ -21,14 +22,10 @@ from theory_jax.arguments import (
 )
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
-from theory_jax.diffusion.score_prediction import (
-    _log_joint,
-    diffused_mixture,
-    mixture_log_prob,
-    mixture_score,
-    score_from_noise,
-)
+from theory_jax.diffusion._mixture import log_joint
+from theory_jax.diffusion._schedules import schedule
+from theory_jax.diffusion._three_classes import LABELS, LOG_VARS, LOG_WEIGHTS, MEANS, SCALE, TIMES, noised_mixture, points
+from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score, score_from_noise
 from theory_jax.levels import level_at, per_example
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
@@ -43,7 +40,7 @@ def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
     """
     require_rank(2, x_t=x_t)
     require_timesteps(alpha_bar, x_t, t=t)
-    joint, _ = _log_joint(x_t, *diffused_mixture(means, log_vars, t, alpha_bar), log_weights)
+    joint, _ = log_joint(x_t, *diffused_mixture(means, log_vars, t, alpha_bar), log_weights)
     return jax.nn.log_softmax(joint, axis=1)
 
 
@@ -57,8 +54,8 @@ def classifier_gradient(x_t, labels, log_probs_fn):
     [B, ...], [B] -> [B, ...]
     """
     require_integers(labels=labels)
-    given, batch = list(jnp.shape(labels)), list(jnp.shape(x_t)[:1])
-    require(given == batch, f"labels has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(x_t, labels=labels)
+    batch = list(jnp.shape(x_t)[:1])
     log_probs, pull = jax.vjp(log_probs_fn, x_t)
     found = list(jnp.shape(log_probs))
     require(len(found) == 2 and found[:1] == batch, f"log_probs_fn returned shape {found}; it must return {[*batch, 'K']}")
@@ -129,36 +126,17 @@ derivation = Derivation(
     ),
 )
 
-_TIMES = np.array([1, 3, 6, 9, 11])
-_LABELS = np.array([0, 1, 2, 2, 1])
-# Three classes in two dimensions, of different weights and widths.
-_MEANS = jnp.array([[2.0, 0.5], [-1.0, 1.5], [0.3, -2.0]])
-_LOG_VARS = jnp.log(jnp.array([0.3, 0.8, 0.1]))
-_LOG_WEIGHTS = jnp.log(jnp.array([0.5, 0.2, 0.3]))
-_SCALE = 2.5
-
-
-def _schedule():
-    return cosine_alpha_bar(num_steps=12)
-
-
-def _points(seed=0):
-    return 1.5 * jax.random.normal(jax.random.key(seed), (len(_TIMES), 2), dtype=float)
-
-
-def _noised_mixture():
-    return *diffused_mixture(_MEANS, _LOG_VARS, _TIMES, _schedule()), _LOG_WEIGHTS
 
 
 def _classifier(x):
-    return class_log_probs(x, _TIMES, _MEANS, _LOG_VARS, _LOG_WEIGHTS, _schedule())
+    return class_log_probs(x, TIMES, MEANS, LOG_VARS, LOG_WEIGHTS, schedule())
 
 
 def _class_score(x):
     """grad log q_t(x | y): that of one Gaussian."""
-    means, log_vars, _ = _noised_mixture()
-    rows = np.arange(len(_TIMES))
-    return (means[rows, _LABELS] - x) / jnp.exp(log_vars[rows, _LABELS])[:, None]
+    means, log_vars, _ = noised_mixture()
+    rows = np.arange(len(TIMES))
+    return (means[rows, LABELS] - x) / jnp.exp(log_vars[rows, LABELS])[:, None]
 
 
 @derivation.autodiff(
@@ -168,8 +146,8 @@ def _class_score(x):
     "the diffusion model need not be trained again. The left side is that of a single component.",
 )
 def bayes_rule_for_scores():
-    x = _points()
-    return mixture_score(x, *_noised_mixture()) + classifier_gradient(x, _LABELS, _classifier), _class_score(x)
+    x = points()
+    return mixture_score(x, *noised_mixture()) + classifier_gradient(x, LABELS, _classifier), _class_score(x)
 
 
 @derivation.autodiff(
@@ -179,14 +157,14 @@ def bayes_rule_for_scores():
     "the classifier as the difference of two scores known in closed form.",
 )
 def a_scale_is_a_power():
-    x = _points(1)
-    rows = np.arange(len(_TIMES))
+    x = points(1)
+    rows = np.arange(len(TIMES))
 
     def log_product(x):
-        return jnp.sum(mixture_log_prob(x, *_noised_mixture()) + _SCALE * _classifier(x)[rows, _LABELS])
+        return jnp.sum(mixture_log_prob(x, *noised_mixture()) + SCALE * _classifier(x)[rows, LABELS])
 
-    score = mixture_score(x, *_noised_mixture())
-    return jax.grad(log_product)(x), score + _SCALE * (_class_score(x) - score)
+    score = mixture_score(x, *noised_mixture())
+    return jax.grad(log_product)(x), score + SCALE * (_class_score(x) - score)
 
 
 @derivation.numeric(
@@ -197,12 +175,12 @@ def a_scale_is_a_power():
     "randomness, such as DDIM.",
 )
 def in_units_of_noise():
-    x, alpha_bar = _points(2), _schedule()
-    score = mixture_score(x, *_noised_mixture())
-    noise = -jnp.sqrt(1 - alpha_bar[_TIMES])[:, None] * score
-    gradient = classifier_gradient(x, _LABELS, _classifier)
-    guided = guided_noise(noise, gradient, _TIMES, alpha_bar, scale=_SCALE)
-    return score_from_noise(guided, _TIMES, alpha_bar), score + _SCALE * (_class_score(x) - score)
+    x, alpha_bar = points(2), schedule()
+    score = mixture_score(x, *noised_mixture())
+    noise = -jnp.sqrt(1 - alpha_bar[TIMES])[:, None] * score
+    gradient = classifier_gradient(x, LABELS, _classifier)
+    guided = guided_noise(noise, gradient, TIMES, alpha_bar, scale=SCALE)
+    return score_from_noise(guided, TIMES, alpha_bar), score + SCALE * (_class_score(x) - score)
 
 
 _GRID = np.linspace(-15.0, 15.0, 3001)
@@ -224,10 +202,10 @@ def _on_the_grid(log_density):
 def a_line_moves_a_gaussian():
     mean, log_var, slope = jnp.array([0.3, -1.0, 2.0]), jnp.log(jnp.array([0.5, 1.2, 0.1])), jnp.array([0.7, -1.1, 2.0])
     parabola = -((_GRID - mean[:, None]) ** 2) / (2 * jnp.exp(log_var)[:, None])
-    product = _on_the_grid(parabola + _SCALE * slope[:, None] * _GRID)
+    product = _on_the_grid(parabola + SCALE * slope[:, None] * _GRID)
     center = product @ _GRID
     spread = jnp.sum(product * (_GRID - center[:, None]) ** 2, axis=1)
-    moved = guided_mean(mean, log_var, slope, scale=_SCALE)
+    moved = guided_mean(mean, log_var, slope, scale=SCALE)
     return jnp.concatenate([center, spread]), jnp.concatenate([moved, jnp.exp(log_var)])
 
 

@@ -3,15 +3,17 @@
 The functions come first; the derivation below them executes the argument on these very functions.
 """
 
-import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
+from theory_jax.arguments import require_same_shape, require_timesteps, require_values
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.ancestral_sampling import _require_clip, ddpm_step
+from theory_jax.diffusion._arguments import require_clip
+from theory_jax.diffusion._jumps import require_eta, shares
+from theory_jax.diffusion._schedules import quarter_turn
+from theory_jax.diffusion.ancestral_sampling import ddpm_step
 from theory_jax.diffusion.forward_process import forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
 from theory_jax.diffusion.parameterizations import x0_from_noise
@@ -58,7 +60,7 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred, noise=noise)
     _require_jump(alpha_bar, x_t, t, s, eta)
-    _require_clip(clip)
+    require_clip(clip)
     x0 = x0_from_noise(x_t, noise_pred, t, alpha_bar)
     if clip is not None:
         x0 = jnp.clip(x0, -clip, clip)
@@ -69,18 +71,8 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
 def _sigma_and_rest(t, s, alpha_bar, eta):
     """sigma and sqrt(1 - a_s - sigma^2), [B]: the noise of level s, of variance 1 - a_s, divided into new and old."""
     deviation = jnp.sqrt(1 - level_at(s, alpha_bar))  # 0 at s = 0, without a slope
-    new, old = _shares(t, s, alpha_bar, eta)
+    new, old = shares(t, s, alpha_bar, eta)
     return eta * deviation * jnp.sqrt(new), deviation * jnp.sqrt(old)
-
-
-def _shares(t, s, alpha_bar, eta):
-    """(1 - a_t/a_s)/(1 - a_t), which times eta^2 is the new noise's share; and the old noise's, as a sum without cancellation.
-    At s = 0 there is no noise to share, and nothing here has a slope."""
-    t, s = widened(t), widened(s)
-    a_t, a_s = level_at(t, alpha_bar), level_at(s, alpha_bar)
-    new = (a_s - a_t) / (a_s * (1 - a_t))
-    old = (1 - eta**2) + eta**2 * a_t * (1 - a_s) / (a_s * (1 - a_t))
-    return jnp.where(s == 0, 1.0, new), jnp.where(s == 0, 1.0, old)
 
 
 def _require_jump(alpha_bar, x, t, s, eta):
@@ -88,14 +80,7 @@ def _require_jump(alpha_bar, x, t, s, eta):
     require_timesteps(alpha_bar, x, lowest=0, s=s)
     require_same_shape(t=t, s=s)
     require_values("s", s, lambda s: s < t, "below t: a step leads toward the data")
-    _require_eta(t, s, alpha_bar, eta)
-
-
-def _require_eta(t, s, alpha_bar, eta):
-    require(eta >= 0, f"eta is {eta}; it must be at least 0")
-    if eta > 1:  # up to 1 some of the old noise is always left
-        _, old = _shares(t, s, alpha_bar, eta)
-        require_values(f"the old noise's share at eta = {eta}", old, lambda share: share >= 0, "at least 0: choose a smaller eta")
+    require_eta(t, s, alpha_bar, eta)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
@@ -225,11 +210,6 @@ def _walk(x_T, alpha_bar, c):
     return jax.lax.scan(step, x_T, jnp.arange(1, alpha_bar.shape[0]), reverse=True)[0]
 
 
-def _quarter_turn(steps):
-    """Levels at equal angles from the data nearly to nothing: one curve, whatever the number of steps."""
-    return jnp.cos(jnp.arange(steps + 1) * (0.47 * math.pi / steps)) ** 2
-
-
 @derivation.numeric(
     r"x_0 \sim \mathcal{N}(0, c): \quad x_t / \sqrt{V_t} \text{ is constant along the flow}, \qquad"
     r" \log_2 \frac{|x_0^{(T)} - x_0|}{|x_0^{(2T)} - x_0|} \to 1",
@@ -243,7 +223,7 @@ def first_order_toward_the_flow():
     c, x_T = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 1.3)
     errors = []
     for steps in (128, 256, 512):
-        alpha_bar = _quarter_turn(steps)
+        alpha_bar = quarter_turn(steps)
         exact = jnp.sqrt(c / (1 - alpha_bar[-1] + alpha_bar[-1] * c)) * x_T
         errors.append((_walk(x_T, alpha_bar, c) - exact)[0])
     orders = [jnp.log2(coarse / fine) for coarse, fine in zip(errors[:-1], errors[1:], strict=True)]

@@ -11,10 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import gammaln
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_one_each,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
-from theory_jax.diffusion.ddim import _require_eta, ddim_step
+from theory_jax.diffusion._arguments import require_clip, require_noises, require_signal
+from theory_jax.diffusion._gaussian_data import best_noise
+from theory_jax.diffusion._jumps import require_eta
+from theory_jax.diffusion._schedules import quarter_turn
+from theory_jax.diffusion.ddim import ddim_step
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.levels import level_at, per_example
 
@@ -31,7 +42,7 @@ def sampling_timesteps(*, num_steps, num_train_steps, spacing="trailing"):
     -> [S]
     """
     steps, top = num_steps, num_train_steps
-    require(steps >= 1, f"num_steps is {steps}; it must be at least 1")
+    require_at_least(1, num_steps=steps)
     require(steps <= top, f"num_steps is {steps}; it must be at most num_train_steps, {top}: there are no more levels to visit")
     if spacing == "trailing":
         levels = [round(Fraction(top * i, steps)) for i in range(1, steps + 1)]  # in fractions a half is a half
@@ -54,11 +65,11 @@ def ddim_sample(x_T, noises, timesteps, denoise_fn, alpha_bar, *, eta=0.0, clip=
     [B, ...], [S, B, ...], [S], [T+1] -> [B, ...]
     """
     _require_path(timesteps, alpha_bar)
-    _require_noises(x_T, noises, jnp.shape(timesteps)[0], "timesteps")
-    _require_clip(clip)
+    require_noises(x_T, noises, jnp.shape(timesteps)[0], "timesteps")
+    require_clip(clip)
     timesteps = widened(timesteps)
     arrivals = jnp.append(timesteps[1:], 0)
-    _require_eta(timesteps, arrivals, alpha_bar, eta)
+    require_eta(timesteps, arrivals, alpha_bar, eta)
 
     def step(x, at):
         noise, *levels = at
@@ -101,8 +112,7 @@ def spherical_interpolation(a, b, weight):
     [B, ...], [B, ...], [B] -> [B, ...]
     """
     require_same_shape(a=a, b=b)
-    given, batch = list(jnp.shape(weight)), list(jnp.shape(a)[:1])
-    require(batch and given == batch, f"weight has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(a, weight=weight)
     flat_a, flat_b = (jax.lax.collapse(array, 1) for array in (a, b))
     squares = jnp.stack([jnp.sum(flat**2, axis=1) for flat in (flat_a, flat_b)])
     dot = jnp.sum(flat_a * flat_b, axis=1)
@@ -124,7 +134,7 @@ def _require_path(timesteps, alpha_bar):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(jnp.shape(timesteps)[0] >= 1, "timesteps is empty; there is at least one step to the data")
     require_values("timesteps", timesteps, lambda t: np.append(True, t[1:] < t[:-1]), "below the one before it")
-    _require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))
+    require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation
@@ -138,21 +148,6 @@ derivation = Derivation(
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
 )
-
-
-def _quarter_turn(steps):
-    """Levels at equal angles from the data nearly to nothing."""
-    return jnp.cos(jnp.arange(steps + 1) * (0.47 * math.pi / steps)) ** 2
-
-
-def _best_noise(c, alpha_bar):
-    """E(noise | x_t) for data N(0, c), c along the last axis."""
-
-    def denoise_fn(x, t):
-        a = per_example(alpha_bar[t], x)
-        return jnp.sqrt(1 - a) / ((1 - a) + a * c) * x
-
-    return denoise_fn
 
 
 def _down(x, levels, denoise_fn, alpha_bar):
@@ -202,9 +197,9 @@ def leading_starts_with_signal_that_is_not_there():
     "it cannot be for a sampler that draws on the way.",
 )
 def the_same_noise_gives_the_same_sample():
-    c, x_T, alpha_bar = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 1.3), _quarter_turn(800)
+    c, x_T, alpha_bar = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 1.3), quarter_turn(800)
     found = {
-        steps: _down(x_T, sampling_timesteps(num_steps=steps, num_train_steps=800), _best_noise(c, alpha_bar), alpha_bar)[0]
+        steps: _down(x_T, sampling_timesteps(num_steps=steps, num_train_steps=800), best_noise(c, alpha_bar), alpha_bar)[0]
         for steps in (10, 100, 400, 800)
     }
     flow = jnp.sqrt(c / ((1 - alpha_bar[-1]) + alpha_bar[-1] * c)) * 1.3
@@ -238,8 +233,8 @@ def inversion_is_exact_for_noise_that_does_not_depend_on_x():
     "as true as those from 25. Data that should stay what they are while they are edited need many steps, samples do not.",
 )
 def the_round_trip_is_of_first_order():
-    c, x0, alpha_bar = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 0.8), _quarter_turn(800)
-    denoise_fn, errors = _best_noise(c, alpha_bar), []
+    c, x0, alpha_bar = jnp.array([0.1, 0.5, 3.0]), jnp.full((1, 3), 0.8), quarter_turn(800)
+    denoise_fn, errors = best_noise(c, alpha_bar), []
     for steps in (200, 400, 800):
         levels = sampling_timesteps(num_steps=steps, num_train_steps=800)
         errors.append((_down(ddim_invert(x0, levels, denoise_fn, alpha_bar), levels, denoise_fn, alpha_bar) - x0)[0])
@@ -254,7 +249,7 @@ def the_round_trip_is_of_first_order():
 )
 def more_steps_bring_it_back_more_truly():
     alpha_bar, x0 = linear_alpha_bar(num_steps=1000), jnp.array([[0.8, -2.0, 0.3, 0.0]])
-    denoise_fn, errors = _best_noise(jnp.array([0.1, 0.5, 3.0, 1.0]), alpha_bar), []
+    denoise_fn, errors = best_noise(jnp.array([0.1, 0.5, 3.0, 1.0]), alpha_bar), []
     for steps in (25, 50, 100, 250):
         levels = sampling_timesteps(num_steps=steps, num_train_steps=1000)
         errors.append(jnp.abs(_down(ddim_invert(x0, levels, denoise_fn, alpha_bar), levels, denoise_fn, alpha_bar) - x0)[0])

@@ -10,8 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erfc
 
-from theory_jax.arguments import require, require_same_shape, require_schedule, require_timesteps, require_values
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_same_shape,
+    require_schedule,
+    require_timesteps,
+    require_values,
+)
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._arguments import require_signal
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_marginal, forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
@@ -21,7 +29,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
-from theory_jax.levels import log_rest, per_example
+from theory_jax.levels import log_rest, per_example, sum_each
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -46,7 +54,7 @@ def prior_kl(x0, alpha_bar):
     """
     require_schedule(alpha_bar)
     a = alpha_bar[-1]
-    return _sum((a * x0**2 - a - log_rest(a)).astype(x0.dtype)) / 2
+    return sum_each((a * x0**2 - a - log_rest(a)).astype(x0.dtype)) / 2
 
 
 def denoising_kl(x0, x_t, t, noise_pred, alpha_bar, *, variance="large"):
@@ -77,14 +85,14 @@ def discretized_gaussian_log_prob(x0, mean, log_var, *, num_levels=256):
     [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_same_shape(x0=x0, mean=mean, log_var=log_var)
-    require(num_levels >= 2, f"num_levels is {num_levels}; it must be at least 2")
+    require_at_least(2, num_levels=num_levels)
     cells = num_levels - 1
     require_values("x0", x0, lambda x: _on_grid(x, cells), f"one of the {num_levels} values from -1 to 1, 2/{cells} apart")
     s = jnp.exp(log_var / 2)
     z, r = (x0 - mean) / s, 1 / (cells * s)
     lowest, highest = x0 < 1 / cells - 1, x0 > 1 - 1 / cells
     outer = _log_cdf(jnp.where(lowest, r + z, r - z))
-    return _sum(jnp.where(lowest | highest, outer, _log_cell(jnp.abs(z), r)))
+    return sum_each(jnp.where(lowest | highest, outer, _log_cell(jnp.abs(z), r)))
 
 
 def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_levels=256):
@@ -102,7 +110,7 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
     wanted = [steps, *jnp.shape(x0)]
     require(given == wanted, f"noises has shape {given}; it must be {wanted}, a draw for every step")
     # the terms are mapped over t below, where nothing can be looked at
-    require_values("alpha_bar", alpha_bar, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_signal("alpha_bar", alpha_bar)
 
     def noisy(t, noise):
         t = jnp.full(x0.shape[:1], t)
@@ -119,10 +127,6 @@ def elbo_terms(x0, noises, denoise_fn, alpha_bar, *, variance="large", num_level
     decoder = -discretized_gaussian_log_prob(x0, mean, log_var, num_levels=num_levels)
     between = jax.vmap(divergence)(jnp.arange(2, steps + 1), noises[1:]) if steps > 1 else jnp.zeros((0, *decoder.shape))
     return jnp.concatenate([decoder[None], between.astype(decoder.dtype), prior_kl(x0, alpha_bar)[None]]).T
-
-
-def _sum(x):
-    return jnp.sum(x, axis=tuple(range(1, x.ndim)))
 
 
 def _everywhere(coefficient, x):

@@ -14,8 +14,9 @@ from scipy.integrate import simpson
 
 from theory_jax.arguments import require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
-from theory_jax.levels import beta_at, level_at, log_rest, per_example
+from theory_jax.diffusion._schedules import STEPS, schedule
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
+from theory_jax.levels import beta_at, level_at, log_rest, per_example, sum_each
 
 
 def forward_step(x_prev, t, noise, alpha_bar):
@@ -84,7 +85,7 @@ def forward_log_prob(x_t, x_s, s, t, alpha_bar):
     r, rest = _ratio(s, t, alpha_bar)
     z = (x_t - per_example(jnp.sqrt(r), x_s) * x_s) / per_example(jnp.sqrt(rest), x_t)
     log_scale = per_example(jnp.log(rest), x_t) / 2
-    return jnp.sum(-(z**2) / 2 - log_scale - math.log(2 * math.pi) / 2, axis=tuple(range(1, x_t.ndim)))
+    return sum_each(-(z**2) / 2 - log_scale - math.log(2 * math.pi) / 2)
 
 
 def _ratio(s, t, alpha_bar):
@@ -108,17 +109,12 @@ derivation = Derivation(
     ),
 )
 
-_STEPS = 12
-
-
-def _schedule():
-    return cosine_alpha_bar(num_steps=_STEPS)
 
 
 def _squared_coefficients(function, *times):
     """What a jump keeps and adds of variance: the squares of its images of x = 1 without noise, and of noise 1 without x."""
     one, zero = jnp.ones(len(times[0])), jnp.zeros(len(times[0]))
-    alpha_bar = _schedule()
+    alpha_bar = schedule()
     return function(one, *times, zero, alpha_bar) ** 2, function(zero, *times, one, alpha_bar) ** 2
 
 
@@ -142,14 +138,14 @@ def a_step_keeps_unit_variance():
     "step by step they arrive at the closed form: x_t can be drawn from x_0 in one jump, and training may pick any t at random.",
 )
 def twelve_steps_are_one_jump():
-    alpha_bar, start = _schedule(), jnp.array([[0.7, -2.0, 1.3]])
+    alpha_bar, start = schedule(), jnp.array([[0.7, -2.0, 1.3]])
     mean, variance, path = start, 0.0, []
-    for t in np.arange(1, _STEPS + 1)[:, None]:
+    for t in np.arange(1, STEPS + 1)[:, None]:
         mean = forward_step(mean, t, jnp.zeros_like(mean), alpha_bar)
         kept, added = _squared_coefficients(forward_step, t)
         variance = kept * variance + added
         path.append(jnp.append(mean, variance))
-    means, log_vars = forward_marginal(jnp.repeat(start, _STEPS, axis=0), np.arange(1, _STEPS + 1), alpha_bar)
+    means, log_vars = forward_marginal(jnp.repeat(start, STEPS, axis=0), np.arange(1, STEPS + 1), alpha_bar)
     return jnp.stack(path), jnp.concatenate([means, jnp.exp(log_vars)[:, None]], axis=1)
 
 
@@ -160,7 +156,7 @@ def twelve_steps_are_one_jump():
     "of times agrees with this is what makes the jumps one process and not a family of unrelated Gaussians.",
 )
 def chapman_kolmogorov():
-    alpha_bar, grid = _schedule(), jnp.linspace(-12.0, 12.0, 2401)
+    alpha_bar, grid = schedule(), jnp.linspace(-12.0, 12.0, 2401)
     targets, start, (s, t) = jnp.array([-1.5, 0.2, 0.9]), 0.8, (3, 8)
 
     def density(x_t, x_s, s, t):
@@ -195,7 +191,7 @@ def only_the_ratio_matters():
 def eigenvalues_move_to_one():
     factor = jax.random.normal(jax.random.key(1), (4, 4), dtype=float)  # its rows are four equally heavy data directions
     times = np.array([1, 4, 9, 12])
-    alpha_bar, covariance = _schedule(), factor.T @ factor
+    alpha_bar, covariance = schedule(), factor.T @ factor
 
     def spectrum(t):
         # the second moment of a linear map is the sum over a basis of its source: the data's directions, and the noise's

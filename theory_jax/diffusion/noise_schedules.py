@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 
-from theory_jax.arguments import require, require_rank, require_schedule, require_values
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_positive,
+    require_rank,
+    require_schedule,
+    require_share,
+    require_values,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.levels import log_rest
 
@@ -34,8 +42,8 @@ def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
     Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Ho et al. 2020, section 4.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    _require_betas(beta_start=beta_start, beta_end=beta_end)
+    require_at_least(1, num_steps=num_steps)
+    require_share(beta_start=beta_start, beta_end=beta_end)
     return alpha_bar_from_betas(jnp.linspace(beta_start, beta_end, num_steps))
 
 
@@ -45,8 +53,8 @@ def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
     Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Rombach et al. 2022.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    _require_betas(beta_start=beta_start, beta_end=beta_end)
+    require_at_least(1, num_steps=num_steps)
+    require_share(beta_start=beta_start, beta_end=beta_end)
     return alpha_bar_from_betas(jnp.linspace(math.sqrt(beta_start), math.sqrt(beta_end), num_steps) ** 2)
 
 
@@ -57,8 +65,8 @@ def cosine_alpha_bar(*, num_steps, offset=0.008, max_beta=0.999):
     Raises ValueError unless num_steps >= 1, offset >= 0 and max_beta is in (0, 1].  Source: Nichol & Dhariwal 2021, eq. 17.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    require(offset >= 0, f"offset is {offset}; it must be at least 0")
+    require_at_least(1, num_steps=num_steps)
+    require_at_least(0, offset=offset)
     require(0 < max_beta <= 1, f"max_beta is {max_beta}; it must be in (0, 1]")
     # cos(u) = sin(pi/2 - u), and pi/2 - u is an exact product: the cosine itself loses all its digits where u comes near pi/2
     to_go = jnp.arange(num_steps, -1, -1) / num_steps
@@ -87,8 +95,8 @@ def log_linear_sigmas(*, num_steps, sigma_min, sigma_max):
     Raises ValueError unless num_steps >= 1 and 0 < sigma_min <= sigma_max.  Source: Song & Ermon 2019.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    require(sigma_min > 0, f"sigma_min is {sigma_min}; it must be positive")
+    require_at_least(1, num_steps=num_steps)
+    require_positive(sigma_min=sigma_min)
     require(sigma_max >= sigma_min, f"sigma_max is {sigma_max}; it must not be below sigma_min, {sigma_min}")
     return jnp.append(0.0, jnp.exp(jnp.linspace(math.log(sigma_min), math.log(sigma_max), num_steps)))
 
@@ -133,20 +141,10 @@ def shift_log_snr(alpha_bar, *, base_resolution, resolution):
     [...] -> [...]
     """
     _require_shares(alpha_bar)
-    require(base_resolution > 0, f"base_resolution is {base_resolution}; it must be positive")
-    require(resolution > 0, f"resolution is {resolution}; it must be positive")
+    require_positive(base_resolution=base_resolution, resolution=resolution)
     # both numerator and denominator divided by k: the same odds, seen from the noise
     noise = (1 - alpha_bar) * (resolution / base_resolution) ** 2
     return alpha_bar / (alpha_bar + noise)
-
-
-def _require_steps(num_steps):
-    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
-
-
-def _require_betas(**betas):
-    for name, beta in betas.items():
-        require(0 <= beta <= 1, f"{name} is {beta}; it must be in [0, 1]")
 
 
 def _require_shares(alpha_bar):

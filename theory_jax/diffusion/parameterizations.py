@@ -10,8 +10,9 @@ import sympy as sp
 
 from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._schedules import schedule
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
+from theory_jax.diffusion.noise_schedules import log_snr
 from theory_jax.levels import beta_at, level_at, per_example
 
 _PREDICTIONS = ("noise", "x0", "velocity", "score", "mean")
@@ -192,23 +193,18 @@ derivation = Derivation(
     ),
 )
 
-_STEPS = 12
 _TIMES = np.array([1, 2, 5, 9, 12])
-
-
-def _schedule():
-    return cosine_alpha_bar(num_steps=_STEPS)
 
 
 def _noised(seed=0):
     """x_0, noise and the x_t that they make at five times, the first and the last among them."""
     x0, noise = jax.random.normal(jax.random.key(seed), (2, len(_TIMES), 3), dtype=float)
-    return x0, noise, forward_sample(x0, _TIMES, noise, _schedule())
+    return x0, noise, forward_sample(x0, _TIMES, noise, schedule())
 
 
 def _targets(x0, noise, x_t):
     """The five, each by its own definition: the mean by the product of the two Gaussians that x_(t-1) lies between."""
-    alpha_bar = _schedule()
+    alpha_bar = schedule()
     now, before = (alpha_bar[time][:, None] for time in (_TIMES, _TIMES - 1))
     kept = now / before
     # precision-weighted: x_(t-1) is N(sqrt(before) x_0, 1 - before), and x_t is N(sqrt(kept) x_(t-1), 1 - kept)
@@ -229,7 +225,7 @@ def _targets(x0, noise, x_t):
 def _errors_squared(target, x_t, noise, other_noise):
     """||difference||^2 of the target between two predictions of the noise, [B]."""
     both = [
-        convert_prediction(prediction, x_t, _TIMES, _schedule(), source="noise", target=target)
+        convert_prediction(prediction, x_t, _TIMES, schedule(), source="noise", target=target)
         for prediction in (noise, other_noise)
     ]
     return jnp.sum((both[0] - both[1]) ** 2, axis=1)
@@ -248,7 +244,7 @@ def all_conversions():
     x0, noise, x_t = _noised()
     targets = _targets(x0, noise, x_t)
     found = [
-        convert_prediction(targets[source], x_t, _TIMES, _schedule(), source=source, target=target)
+        convert_prediction(targets[source], x_t, _TIMES, schedule(), source=source, target=target)
         for source in _PREDICTIONS
         for target in _PREDICTIONS
     ]
@@ -262,7 +258,7 @@ def all_conversions():
     "and back unchanged, and the middle of two predictions to the middle of the two results.",
 )
 def there_and_back_and_straight():
-    (p, q), (_, _, x_t), alpha_bar = jax.random.normal(jax.random.key(3), (2, 5, 3), dtype=float), _noised(), _schedule()
+    (p, q), (_, _, x_t), alpha_bar = jax.random.normal(jax.random.key(3), (2, 5, 3), dtype=float), _noised(), schedule()
     left, right = [], []
     for a in _PREDICTIONS:
         for b in _PREDICTIONS:
@@ -288,7 +284,7 @@ def losses_differ_by_a_factor_of_time():
     _, noise, x_t = _noised()
     other = jax.random.normal(jax.random.key(1), noise.shape, dtype=float)
     errors = jnp.stack([_errors_squared(target, x_t, noise, other) for target in _PREDICTIONS])
-    ratios = jnp.stack([loss_ratio(_TIMES, _schedule(), target=target) for target in _PREDICTIONS])
+    ratios = jnp.stack([loss_ratio(_TIMES, schedule(), target=target) for target in _PREDICTIONS])
     return jnp.log(errors), jnp.log(ratios * jnp.sum((noise - other) ** 2, axis=1))
 
 
@@ -301,7 +297,7 @@ def losses_differ_by_a_factor_of_time():
 )
 def velocity_is_the_second_axis_of_a_rotation():
     x0, noise, x_t = _noised()
-    alpha_bar = _schedule()
+    alpha_bar = schedule()
     v = velocity(x0, noise, _TIMES, alpha_bar)
     angle = jnp.arccos(jnp.sqrt(alpha_bar[_TIMES]))
     turn = jnp.stack([jnp.stack([jnp.cos(angle), jnp.sin(angle)]), jnp.stack([-jnp.sin(angle), jnp.cos(angle)])])
@@ -317,7 +313,7 @@ def velocity_is_the_second_axis_of_a_rotation():
 )
 def velocity_is_the_slope_of_the_path():
     x0, noise, _ = _noised()
-    alpha_bar, steps = _schedule()[np.append(0, _TIMES)], np.arange(1, 1 + len(_TIMES))
+    alpha_bar, steps = schedule()[np.append(0, _TIMES)], np.arange(1, 1 + len(_TIMES))
     angles = jnp.arccos(jnp.sqrt(alpha_bar[1:]))
 
     def path(turned):
@@ -338,10 +334,10 @@ def weights_seen_from_the_data():
     other = jax.random.normal(jax.random.key(2), x0.shape, dtype=float)
 
     def error(target):
-        pair = [convert_prediction(data, x_t, _TIMES, _schedule(), source="x0", target=target) for data in (x0, other)]
+        pair = [convert_prediction(data, x_t, _TIMES, schedule(), source="x0", target=target) for data in (x0, other)]
         return jnp.sum((pair[0] - pair[1]) ** 2, axis=1)
 
-    snr = jnp.exp(log_snr(_schedule()[_TIMES]))
+    snr = jnp.exp(log_snr(schedule()[_TIMES]))
     of_data = jnp.sum((x0 - other) ** 2, axis=1)
     return jnp.log(jnp.stack([error("noise"), error("velocity")])), jnp.log(jnp.stack([snr * of_data, (snr + 1) * of_data]))
 
@@ -395,7 +391,7 @@ def the_bound_pays_for_the_fall_of_the_snr():
 def the_bound_of_a_noise_prediction():
     _, noise, x_t = _noised()
     other = jax.random.normal(jax.random.key(4), noise.shape, dtype=float)
-    alpha_bar, later = _schedule(), _TIMES[1:]
+    alpha_bar, later = schedule(), _TIMES[1:]
     before, now = alpha_bar[later - 1], alpha_bar[later]
     variance = (1 - before) / (1 - now) * (1 - now / before)
     left = _errors_squared("mean", x_t, noise, other)[1:] / (2 * variance)

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 
-from theory_jax.arguments import require, require_same_shape, require_timesteps, require_values, widened
+from theory_jax.arguments import require, require_same_shape, require_timesteps, widened
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._arguments import require_signal, require_variance
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
-from theory_jax.levels import beta_at, level_at, per_example
+from theory_jax.levels import beta_at, level_at, per_example, share_of_noise
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):
@@ -28,7 +29,7 @@ def posterior_mean(x0, x_t, t, alpha_bar):
     require_timesteps(alpha_bar, x_t, t=t)
     t = widened(t)
     a_t, a_prev = level_at(t, alpha_bar), level_at(t - 1, alpha_bar)
-    share = _share_of_noise(t, alpha_bar)  # what of x_t's noise was there a step before; beta_t/(1 - a_t) is a step's own share
+    share = share_of_noise(t, alpha_bar)  # what of x_t's noise was there a step before; beta_t/(1 - a_t) is a step's own share
     own = beta_at(t, alpha_bar) / (1 - a_t)
     return per_example(jnp.sqrt(a_prev) * own, x0) * x0 + per_example(jnp.sqrt(a_t / a_prev) * share, x_t) * x_t
 
@@ -42,7 +43,7 @@ def posterior_log_variance(t, alpha_bar):
     require_timesteps(alpha_bar, t=t)
     t = widened(t)
     first = t == 1
-    share = jnp.where(first, 1.0, _share_of_noise(t, alpha_bar))  # no slope of log 0 gets into what stands at t = 1
+    share = jnp.where(first, 1.0, share_of_noise(t, alpha_bar))  # no slope of log 0 gets into what stands at t = 1
     return jnp.where(first, -jnp.inf, jnp.log(beta_at(t, alpha_bar)) + jnp.log(share))
 
 
@@ -55,7 +56,7 @@ def reverse_log_variance(t, alpha_bar, *, variance="large"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
-    require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
+    require_variance(variance)
     if variance == "large":
         return jnp.log(beta_at(t, alpha_bar))
     _require_two_steps(alpha_bar)
@@ -73,7 +74,7 @@ def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
     require_timesteps(alpha_bar, x_t, t=t)
     t = widened(t)
     a_t = level_at(t, alpha_bar)
-    require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_signal("alpha_bar[t]", a_t)
     root_kept = jnp.sqrt(a_t / level_at(t - 1, alpha_bar))
     removed = per_example(beta_at(t, alpha_bar) / jnp.sqrt(1 - a_t), noise_pred) * noise_pred
     return (x_t - removed) / per_example(root_kept, x_t)
@@ -93,11 +94,6 @@ def interpolated_log_variance(v, t, alpha_bar):
     large = reverse_log_variance(t, alpha_bar, variance="large")
     small = reverse_log_variance(t, alpha_bar, variance="small")
     return w * per_example(large, v) + (1 - w) * per_example(small, v)
-
-
-def _share_of_noise(t, alpha_bar):
-    """(1 - a_(t-1))/(1 - a_t), which is beta~_t/beta_t."""
-    return (1 - level_at(t - 1, alpha_bar)) / (1 - level_at(t, alpha_bar))
 
 
 def _require_two_steps(alpha_bar):

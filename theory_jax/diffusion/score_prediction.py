@@ -14,7 +14,7 @@ from scipy import stats
 
 from theory_jax.arguments import (
     require,
-    require_log_probs,
+    require_one_each,
     require_rank,
     require_same_shape,
     require_timesteps,
@@ -22,9 +22,10 @@ from theory_jax.arguments import (
     widened,
 )
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._mixture import log_joint, require_components
+from theory_jax.diffusion._schedules import schedule
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
-from theory_jax.levels import level_at, per_example
+from theory_jax.levels import level_at, per_example, sum_each
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 
 
@@ -65,14 +66,13 @@ def denoising_score_matching_loss(x0, noise, sigma, score_fn):
     """
     require_same_shape(x0=x0, noise=noise)
     require_rank(1, sigma=sigma)
-    given, batch = list(jnp.shape(sigma)), list(jnp.shape(x0)[:1])
-    require(given == batch, f"sigma has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(x0, sigma=sigma)
     require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: without noise there is nothing to remove")
     wide = per_example(sigma, x0)
     score = score_fn(x0 + wide * noise, sigma)
     found, wanted = list(jnp.shape(score)), list(jnp.shape(x0))
     require(found == wanted, f"score_fn returned shape {found}; it must return that of x0, {wanted}")
-    return jnp.sum((wide * score + noise) ** 2, axis=tuple(range(1, x0.ndim))) / 2
+    return sum_each((wide * score + noise) ** 2) / 2
 
 
 def diffused_mixture(means, log_vars, t, alpha_bar):
@@ -84,7 +84,7 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
     [K, D], [K], [B], [T+1] -> [B, K, D], [B, K]
     """
     require_rank(2, means=means)
-    _require_components(means, log_vars=log_vars)
+    require_components(means, log_vars=log_vars)
     require_timesteps(alpha_bar, lowest=0, t=t)
     t = widened(t)
     a = level_at(t, alpha_bar)
@@ -99,7 +99,7 @@ def mixture_log_prob(x, means, log_vars, log_weights):
     Source: Bishop 2006, section 2.3.9.
     [B, D], [..., K, D], [..., K], [K] -> [B]
     """
-    return logsumexp(_log_joint(x, means, log_vars, log_weights)[0], axis=1)
+    return logsumexp(log_joint(x, means, log_vars, log_weights)[0], axis=1)
 
 
 def mixture_score(x, means, log_vars, log_weights):
@@ -109,8 +109,8 @@ def mixture_score(x, means, log_vars, log_weights):
     Source: Song & Ermon 2019, section 3.2.
     [B, D], [..., K, D], [..., K], [K] -> [B, D]
     """
-    log_joint, away = _log_joint(x, means, log_vars, log_weights)
-    pull = jax.nn.softmax(log_joint, axis=1) * jnp.exp(-log_vars)
+    joint, away = log_joint(x, means, log_vars, log_weights)
+    pull = jax.nn.softmax(joint, axis=1) * jnp.exp(-log_vars)
     return -jnp.sum(pull[..., None] * away, axis=1)
 
 
@@ -146,29 +146,6 @@ def _log_diffused(a, log_var):
         jnp.log1p(jnp.where(near, change, 0.0)),
         jnp.log(jnp.where(near, 1.0, a * jnp.exp(log_var) + (1 - a))),
     )
-
-
-def _log_joint(x, means, log_vars, log_weights):
-    """log w_k N(x; m_k, e^l_k I), [B, K], and x - m_k, [B, K, D]."""
-    require_rank(2, x=x)
-    shape, dimensions = jnp.shape(means), jnp.shape(x)[1]
-    allowed = [[dimensions], [jnp.shape(x)[0], dimensions]]
-    fits = len(shape) in (2, 3) and [*shape[:-2], shape[-1]] in allowed
-    require(fits, f"means has shape {list(shape)}; it must be [K, {dimensions}] or [{jnp.shape(x)[0]}, K, {dimensions}]")
-    _require_components(means, log_vars=log_vars)
-    given, count = list(jnp.shape(log_weights)), [shape[-2]]
-    require(given == count, f"log_weights has shape {given}; it must have one entry for each of the {count[0]} components")
-    require_log_probs(log_weights=log_weights)
-    away = x[:, None] - means
-    squares = jnp.sum(away**2, axis=2)
-    return log_weights - (squares * jnp.exp(-log_vars) + dimensions * (log_vars + math.log(2 * math.pi))) / 2, away
-
-
-def _require_components(means, **log_vars):
-    wanted = list(jnp.shape(means)[:-1])
-    for name, array in log_vars.items():
-        given = list(jnp.shape(array))
-        require(given == wanted, f"{name} has shape {given}; it must be {wanted}, one for each component")
 
 
 def _require_data(x, data):
@@ -210,7 +187,6 @@ derivation = Derivation(
     ),
 )
 
-_STEPS = 12
 _TIMES = np.array([1, 2, 5, 9, 12])
 # Three components in two dimensions, of different weights and widths.
 _MEANS = np.array([[2.0, 0.5], [-1.0, 1.5], [0.3, -2.0]])
@@ -218,13 +194,9 @@ _LOG_VARS = np.log([0.3, 0.8, 0.1])
 _WEIGHTS = np.array([0.5, 0.2, 0.3])
 
 
-def _schedule():
-    return cosine_alpha_bar(num_steps=_STEPS)
-
-
 def _noised_mixture():
     """The mixture at five times, a tuple as mixture_log_prob wants it."""
-    return *diffused_mixture(jnp.asarray(_MEANS), jnp.asarray(_LOG_VARS), _TIMES, _schedule()), jnp.log(_WEIGHTS)
+    return *diffused_mixture(jnp.asarray(_MEANS), jnp.asarray(_LOG_VARS), _TIMES, schedule()), jnp.log(_WEIGHTS)
 
 
 def _points(seed=0):
@@ -233,7 +205,7 @@ def _points(seed=0):
 
 def _bayes(x, time):
     """p(k | x), E(x_0 | x, k) and Var(x_0 | x, k) in each dimension, component by component: SciPy's normal, precisions added."""
-    a, variances = float(_schedule()[time]), np.exp(_LOG_VARS)
+    a, variances = float(schedule()[time]), np.exp(_LOG_VARS)
     evidence = [
         weight * stats.multivariate_normal.pdf(x, np.sqrt(a) * mean, a * variance + 1 - a)
         for weight, mean, variance in zip(_WEIGHTS, _MEANS, variances, strict=True)
@@ -263,7 +235,7 @@ def score_of_a_mixture():
 )
 def score_of_one_datum():
     x0, noise = jax.random.normal(jax.random.key(1), (2, len(_TIMES), 3), dtype=float)
-    alpha_bar = _schedule()
+    alpha_bar = schedule()
     x_t = forward_sample(x0, _TIMES, noise, alpha_bar)
     slope = jax.grad(lambda x: jnp.sum(forward_log_prob(x, x0, 0 * _TIMES, _TIMES, alpha_bar)))(x_t)
     return slope, score_from_noise(noise, _TIMES, alpha_bar)
@@ -282,7 +254,7 @@ def tweedie():
     for point, time in zip(np.asarray(x), _TIMES, strict=True):
         shares, means, _ = _bayes(point, time)
         posterior.append(shares @ means)
-    return tweedie_mean(x, mixture_score(x, *_noised_mixture()), _TIMES, _schedule()), np.stack(posterior)
+    return tweedie_mean(x, mixture_score(x, *_noised_mixture()), _TIMES, schedule()), np.stack(posterior)
 
 
 @derivation.autodiff(
@@ -294,7 +266,7 @@ def tweedie():
 )
 def second_order_tweedie():
     x, (means, log_vars, log_weights) = _points(2), _noised_mixture()
-    a = np.asarray(_schedule())[_TIMES][:, None, None]
+    a = np.asarray(schedule())[_TIMES][:, None, None]
     hessian = jax.vmap(
         jax.hessian(lambda x, m, v: mixture_log_prob(x[None], m, v, log_weights)[0]), in_axes=(0, 0, 0)
     )(x, means, log_vars)  # fmt: skip
@@ -367,7 +339,7 @@ def _its_noise(x_t, t, alpha_bar):
 )
 def simple_loss_is_denoising_score_matching():
     x0, noise = jax.random.normal(jax.random.key(2), (2, len(_TIMES), 3), dtype=float)
-    alpha_bar = _schedule()
+    alpha_bar = schedule()
     a = alpha_bar[_TIMES]
     matching = denoising_score_matching_loss(x0, noise, jnp.sqrt((1 - a) / a), _some_score)
     predicted = _its_noise(forward_sample(x0, _TIMES, noise, alpha_bar), _TIMES, alpha_bar)
@@ -381,7 +353,7 @@ def simple_loss_is_denoising_score_matching():
     "model is a score model. The mean of the noise comes here from that of the data, by Bayes' rule.",
 )
 def the_best_noise_prediction_is_the_score():
-    x, alpha_bar = _points(3), _schedule()
+    x, alpha_bar = _points(3), schedule()
     means = []
     for point, time in zip(np.asarray(x), _TIMES, strict=True):
         shares, centers, _ = _bayes(point, time)
@@ -402,7 +374,7 @@ def _training_set():
     "to it: the network that minimizes the training loss without any restriction is this weighted average of training data.",
 )
 def the_denoiser_of_a_training_set():
-    x, data, alpha_bar = _points(5), _training_set(), _schedule()
+    x, data, alpha_bar = _points(5), _training_set(), schedule()
     points = diffused_mixture(data, jnp.full(7, -jnp.inf), _TIMES, alpha_bar)
     score = mixture_score(x, *points, jnp.full(7, -math.log(7)))
     return empirical_denoiser(x, data, _TIMES, alpha_bar), tweedie_mean(x, score, _TIMES, alpha_bar)

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require_same_shape, require_timesteps, require_values, widened
+from theory_jax.arguments import require_same_shape, require_timesteps, widened
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._arguments import require_signal
 from theory_jax.diffusion.elbo import denoising_kl, gaussian_kl
 from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, log_snr
@@ -21,7 +22,7 @@ from theory_jax.diffusion.reverse_process import (
     reverse_log_variance,
     reverse_mean_from_noise,
 )
-from theory_jax.levels import beta_at, level_at, per_example
+from theory_jax.levels import beta_at, level_at, per_example, sum_each
 
 
 def squared_error(prediction, target):
@@ -32,7 +33,7 @@ def squared_error(prediction, target):
     """
     require_same_shape(target=target, prediction=prediction)
     error = prediction - target
-    return jnp.sum(error**2, axis=tuple(range(1, error.ndim)))
+    return sum_each(error**2)
 
 
 def simple_loss(x0, t, noise, denoise_fn, alpha_bar):
@@ -60,7 +61,7 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     require_timesteps(alpha_bar, lowest=2, t=t)
     t = widened(t)
     a_t, beta = level_at(t, alpha_bar), beta_at(t, alpha_bar)
-    require_values("alpha_bar[t]", a_t, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_signal("alpha_bar[t]", a_t)
     variances = jnp.exp(reverse_log_variance(t, alpha_bar, variance=variance))
     kept = a_t / level_at(t - 1, alpha_bar)  # 1 - beta_t, whose digits a difference would lose where little is kept
     return beta**2 / (2 * variances * kept * (1 - a_t))

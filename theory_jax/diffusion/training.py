@@ -11,9 +11,12 @@ import numpy as np
 
 from theory_jax.arguments import (
     require,
+    require_at_least,
     require_integers,
+    require_positive,
     require_rank,
     require_same_shape,
+    require_share,
     require_timesteps,
     require_values,
     widened,
@@ -33,7 +36,7 @@ def timesteps_from_uniforms(u, *, num_steps):
     [B] -> [B]
     """
     require_rank(1, u=u)
-    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
+    require_at_least(1, num_steps=num_steps)
     require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
     return jnp.minimum(1 + jnp.floor(u * num_steps).astype(int), num_steps)
 
@@ -54,7 +57,7 @@ def warmup_decay(step, *, decay):
     Raises ValueError if a step is negative or decay is outside [0, 1].
     [...] -> [...]
     """
-    require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
+    require_share(decay=decay)
     require_values("step", step, lambda step: step >= 0, "at least 0")
     step = widened(step)
     return jnp.minimum((1 + step) / (10 + step), decay)
@@ -69,7 +72,7 @@ def min_snr_weight(t, alpha_bar, *, gamma=5.0, prediction="noise"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
-    require(gamma > 0, f"gamma is {gamma}; it must be positive")
+    require_positive(gamma=gamma)
     allowed = ("noise", "x0", "velocity")
     require(prediction in allowed, f"prediction is {prediction!r}; it must be one of {', '.join(allowed)}")
     a = level_at(t, alpha_bar)
@@ -91,7 +94,7 @@ def loss_aware_probabilities(loss_history, *, uniform_probability=0.001):
     require_rank(2, loss_history=loss_history)
     levels, memory = jnp.shape(loss_history)
     require(levels * memory > 0, f"loss_history has shape {[levels, memory]}; it must hold at least one loss")
-    require(0 <= uniform_probability <= 1, f"uniform_probability is {uniform_probability}; it must be in [0, 1]")
+    require_share(uniform_probability=uniform_probability)
     largest = jnp.max(jnp.abs(jax.lax.stop_gradient(loss_history)))
     require_values("loss_history", largest, lambda x: (x > 0) & np.isfinite(x), "finite, and not 0 everywhere (the largest)")
     squares = jnp.mean((loss_history / largest) ** 2, axis=1)  # relative to the largest loss, or losses of 1e200 overflow

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_rank
+from theory_jax.arguments import require, require_rank, require_shape
 from theory_jax.autoregressive.attention import multi_head_attention
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 from theory_jax.networks.unet import UNet2d
 
@@ -31,7 +32,7 @@ def group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
     channels, *pixels = x.shape[1:]
     divides = num_groups >= 1 and channels % num_groups == 0
     require(divides, f"num_groups is {num_groups}; it must divide the number of channels, {channels}")
-    _require_shape((channels,), weight=weight, bias=bias)
+    require_shape((channels,), weight=weight, bias=bias)
     width = channels // num_groups * math.prod(pixels)
     groups = x.reshape(-1, num_groups, width)
     normed = layer_norm(groups, jnp.ones(width, x.dtype), jnp.zeros(width, x.dtype), epsilon=epsilon).reshape(x.shape)
@@ -46,7 +47,7 @@ def scale_shift_modulation(x, scale, shift):
     [B, C, ...], [B, C], [B, C] -> [B, C, ...]
     """
     require(jnp.ndim(x) >= 2, f"x has shape {list(jnp.shape(x))}; it must have at least 2 axes")
-    _require_shape(x.shape[:2], scale=scale, shift=shift)
+    require_shape(x.shape[:2], scale=scale, shift=shift)
     pixels = tuple(range(2, jnp.ndim(x)))
     scale, shift = jnp.expand_dims(scale, pixels), jnp.expand_dims(shift, pixels)
     return x + x * scale + shift
@@ -66,10 +67,10 @@ def residual_block(
     require_rank(4, x=x)
     require_rank(2, embedding=embedding)
     (batch, channels), width = x.shape[:2], embedding.shape[1]
-    _require_shape((batch, width), embedding=embedding)
-    _require_shape((channels, channels, 3, 3), conv1_weight=conv1_weight, conv2_weight=conv2_weight)
-    _require_shape((channels, width), embed_weight=embed_weight)
-    _require_shape(
+    require_shape((batch, width), embedding=embedding)
+    require_shape((channels, channels, 3, 3), conv1_weight=conv1_weight, conv2_weight=conv2_weight)
+    require_shape((channels, width), embed_weight=embed_weight)
+    require_shape(
         (channels,), norm1_weight=norm1_weight, norm1_bias=norm1_bias, conv1_bias=conv1_bias, embed_bias=embed_bias,
         norm2_weight=norm2_weight, norm2_bias=norm2_bias, conv2_bias=conv2_bias,
     )  # fmt: skip
@@ -100,7 +101,7 @@ def spatial_self_attention(x, query_weight, key_weight, value_weight, output_wei
     divides = num_heads >= 1 and channels % num_heads == 0
     require(divides, f"num_heads is {num_heads}; it must divide the number of channels, {channels}")
     weights = dict(query_weight=query_weight, key_weight=key_weight, value_weight=value_weight, output_weight=output_weight)
-    _require_shape((channels, channels), **weights)
+    require_shape((channels, channels), **weights)
     tokens = jnp.moveaxis(x, 1, -1).reshape(batch, height * width, channels)
     mixed = multi_head_attention(tokens, tokens, *weights.values(), None, heads=num_heads, key_value_heads=num_heads)
     return x + jnp.moveaxis(mixed.reshape(batch, height, width, channels), -1, 1)
@@ -129,12 +130,6 @@ def upsample_nearest(x):
     return jnp.repeat(jnp.repeat(x, 2, axis=2), 2, axis=3)
 
 
-def _require_shape(wanted, **arrays):
-    for name, array in arrays.items():
-        given = jnp.shape(array)
-        require(given == tuple(wanted), f"{name} has shape {list(given)}; it must have shape {list(wanted)}")
-
-
 # ---------------------------------------------------------------------------------------------------- the derivation
 
 derivation = Derivation(
@@ -148,10 +143,6 @@ derivation = Derivation(
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
 )
-
-
-def _draw(*shape, seed=0, scale=1.0):
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
 
 
 def _embed(t):
@@ -199,7 +190,7 @@ def a_step_in_time_is_a_rotation():
     "images, which have other noise levels.",
 )
 def group_norm_forgets_brightness_and_contrast():
-    x, weight, bias = _draw(2, 6, 4, 5), _draw(6, seed=1), _draw(6, seed=2)
+    x, weight, bias = draw(2, 6, 4, 5), draw(6, seed=1), draw(6, seed=2)
     changed = jnp.array([0.1, 30.0])[:, None, None, None] * x + 7.0
     left, right = (group_norm(images, weight, bias, num_groups=3, epsilon=0.0) for images in (changed, x))
     return left, right
@@ -211,7 +202,7 @@ def _block(channels=4, width=5, seed=10):
         (channels,), (channels,), (channels, channels, 3, 3), (channels,), (channels, width), (channels,), (channels,),
         (channels,), (channels, channels, 3, 3), (channels,),
     )  # fmt: skip
-    return [_draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
+    return [draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
 
 
 @derivation.numeric(
@@ -220,7 +211,7 @@ def _block(channels=4, width=5, seed=10):
     "has gain 1, forward and backward. Here ten blocks, and the slope of their output along a direction.",
 )
 def blocks_begin_as_the_identity():
-    x, direction, embedding = _draw(2, 4, 3, 6), _draw(2, 4, 3, 6, seed=1), _draw(2, 5, seed=2)
+    x, direction, embedding = draw(2, 4, 3, 6), draw(2, 4, 3, 6, seed=1), draw(2, 5, seed=2)
     *rest, last_weight, last_bias = _block()
 
     def stack(x):
@@ -239,8 +230,8 @@ def blocks_begin_as_the_identity():
     "bias of b in every channel, a gain of 0 and pixels away from the border, that slope is SiLU(b) times the sum of u.",
 )
 def a_silent_convolution_still_learns():
-    x, embedding, upstream = _draw(2, 4, 5, 6), _draw(2, 5, seed=2), jnp.zeros((2, 4, 5, 6)).at[:, :, 1:-1, 1:-1].set(
-        _draw(2, 4, 3, 4, seed=3)
+    x, embedding, upstream = draw(2, 4, 5, 6), draw(2, 5, seed=2), jnp.zeros((2, 4, 5, 6)).at[:, :, 1:-1, 1:-1].set(
+        draw(2, 4, 3, 4, seed=3)
     )  # fmt: skip
     parameters = _block()
     level = jnp.array([0.5, -1.0, 2.0, 0.25])
@@ -260,8 +251,8 @@ def a_silent_convolution_still_learns():
 )
 def the_untrained_network_predicts_zero():
     network = UNet2d(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, groups=2, compact=True, rngs=nnx.Rngs(0))
-    noise = _draw(3, 2, 4, 4)
-    prediction = network(_draw(3, 2, 4, 4, seed=1), jnp.array([1.0, 5.0, 9.0]))
+    noise = draw(3, 2, 4, 4)
+    prediction = network(draw(3, 2, 4, 4, seed=1), jnp.array([1.0, 5.0, 9.0]))
     return jnp.sum((noise - prediction) ** 2, axis=(1, 2, 3)), jnp.sum(noise * noise, axis=(1, 2, 3))
 
 
@@ -270,7 +261,7 @@ def the_untrained_network_predicts_zero():
     because="Attention averages over the set of pixels and has no positions here. It does not know which pixels are neighbors.",
 )
 def attention_knows_no_geometry():
-    x, weights = _draw(2, 4, 3, 2), [_draw(4, 4, seed=seed, scale=0.6) for seed in range(1, 5)]
+    x, weights = draw(2, 4, 3, 2), [draw(4, 4, seed=seed, scale=0.6) for seed in range(1, 5)]
     order = jnp.array([4, 0, 3, 5, 1, 2])
 
     def permuted(x):
@@ -288,7 +279,7 @@ def attention_knows_no_geometry():
     "adjacent pixels and two shuffles of all twelve change the output by a tenth at least.",
 )
 def convolutions_know_geometry():
-    x, embedding, parameters = _draw(1, 4, 3, 4), _draw(1, 5, seed=2), _block()
+    x, embedding, parameters = draw(1, 4, 3, 4), draw(1, 5, seed=2), _block()
     identity = np.arange(12)
     grid = identity.reshape(3, 4)
     pairs = [*zip(grid[:, :-1].ravel(), grid[:, 1:].ravel(), strict=True), *zip(grid[:-1].ravel(), grid[1:].ravel(), strict=True)]
@@ -317,7 +308,7 @@ def convolutions_know_geometry():
     "The other way round it cannot, since three quarters of the numbers are gone.",
 )
 def halving_undoes_doubling():
-    x = _draw(2, 3, 2, 5)
+    x = draw(2, 3, 2, 5)
     return downsample_average(upsample_nearest(x)), x
 
 
@@ -327,7 +318,7 @@ def halving_undoes_doubling():
     "So U is four times the adjoint of D, and what one does forward the other does to gradients on the way back.",
 )
 def halving_and_doubling_are_adjoint():
-    x, y = _draw(2, 3, 4, 6), _draw(2, 3, 2, 3, seed=1)
+    x, y = draw(2, 3, 4, 6), draw(2, 3, 2, 3, seed=1)
     return jnp.vdot(downsample_average(x), y), jnp.vdot(x, upsample_nearest(y)) / 4
 
 

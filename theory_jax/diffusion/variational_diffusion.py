@@ -10,15 +10,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_integers, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_integers,
+    require_one_each,
+    require_rank,
+    require_same_shape,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.elbo import denoising_kl
 from theory_jax.diffusion.forward_process import forward_sample
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
 from theory_jax.diffusion.parameterizations import noise_from_x0
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean
-from theory_jax.foundations.f_divergence import _expm1
-from theory_jax.levels import per_example
+from theory_jax.elementary import expm1
+from theory_jax.levels import per_example, sum_each
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):
@@ -40,7 +49,7 @@ def variance_preserving_sample(x0, noise, log_snr):
     [B, ...], [B, ...], [B] -> [B, ...]
     """
     require_same_shape(x0=x0, noise=noise)
-    _require_levels(x0, log_snr=log_snr)
+    require_one_each(x0, log_snr=log_snr)
     return per_example(_signal(log_snr), x0) * x0 + per_example(_signal(-log_snr), x0) * noise
 
 
@@ -58,7 +67,7 @@ def posterior(z_t, x0, log_snr_t, log_snr_s):
     _require_order(z_t, log_snr_s, log_snr_t)
     step = log_snr_t - log_snr_s
     kept = jnp.exp(step + (jax.nn.log_sigmoid(log_snr_s) - jax.nn.log_sigmoid(log_snr_t)) / 2)  # (1 - c) alpha_s/alpha_t
-    mean = per_example(kept, z_t) * z_t - per_example(_signal(log_snr_s) * _expm1(step), x0) * x0
+    mean = per_example(kept, z_t) * z_t - per_example(_signal(log_snr_s) * expm1(step), x0) * x0
     return mean, (jax.nn.log_sigmoid(-log_snr_s) + _log_lost(step)).astype(z_t.dtype)
 
 
@@ -71,7 +80,7 @@ def discrete_diffusion_loss(x0_pred, x0, log_snr_s, log_snr_t):
     """
     require_same_shape(x0=x0, x0_pred=x0_pred)
     _require_order(x0, log_snr_s, log_snr_t)
-    fall = -jnp.exp(log_snr_s) * _expm1(log_snr_t - log_snr_s)
+    fall = -jnp.exp(log_snr_s) * expm1(log_snr_t - log_snr_s)
     return fall.astype(x0.dtype) * _squared_distance(x0, x0_pred) / 2
 
 
@@ -83,7 +92,7 @@ def continuous_diffusion_loss(noise_pred, noise, log_snr_slope):
     [B, ...], [B, ...], [B] -> [B]
     """
     require_same_shape(noise=noise, noise_pred=noise_pred)
-    _require_levels(noise, log_snr_slope=log_snr_slope)
+    require_one_each(noise, log_snr_slope=log_snr_slope)
     require_values("log_snr_slope", log_snr_slope, lambda slope: slope <= 0, "at most 0: the log-SNR falls with time")
     return -log_snr_slope.astype(noise.dtype) * _squared_distance(noise, noise_pred) / 2
 
@@ -99,7 +108,7 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     [B, ...], [B, ...], [K], [B] -> [B]
     """
     require_same_shape(z0=z0, x0_index=x0_index)
-    _require_levels(z0, log_snr_0=log_snr_0)
+    require_one_each(z0, log_snr_0=log_snr_0)
     require_rank(1, values=values)
     count = jnp.shape(values)[0]
     require(count >= 2, f"values has {count} entries; it must have at least 2 to choose from")
@@ -113,7 +122,7 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     others = jnp.arange(count) != x0_index[..., None]
     against = jax.nn.logsumexp(jnp.where(others, log_odds, -jnp.inf), axis=-1)
     # log 1/(1 + sum of the others' odds), exact where the right value is all but certain
-    return _sum(jax.nn.log_sigmoid(-against)).astype(z0.dtype)
+    return sum_each(jax.nn.log_sigmoid(-against)).astype(z0.dtype)
 
 
 def low_discrepancy_times(u, *, batch_size):
@@ -124,7 +133,7 @@ def low_discrepancy_times(u, *, batch_size):
     """
     require_rank(0, u=u)
     require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    require(batch_size >= 1, f"batch_size is {batch_size}; it must be at least 1")
+    require_at_least(1, batch_size=batch_size)
     return jnp.mod(u + jnp.arange(batch_size) / batch_size, 1).astype(jnp.result_type(u))
 
 
@@ -136,26 +145,16 @@ def _signal(log_snr):
 def _log_lost(step):
     """log c = log(1 - e^step), step <= 0, with all digits at both ends. XLA's log1p on CPU is wrong on (-0.42, -0.3)."""
     near = step > -2
-    close = jnp.log(-_expm1(jnp.where(near, step, -2.0)))
+    close = jnp.log(-expm1(jnp.where(near, step, -2.0)))
     return jnp.where(near, close, jnp.log1p(-jnp.exp(jnp.where(near, -2.0, step))))
 
 
-def _sum(x):
-    return jnp.sum(x, axis=tuple(range(1, jnp.ndim(x))))
-
-
 def _squared_distance(x, y):
-    return _sum((x - y) ** 2)
-
-
-def _require_levels(x, **levels):
-    for name, level in levels.items():
-        given, batch = list(jnp.shape(level)), list(jnp.shape(x)[:1])
-        require(given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
+    return sum_each((x - y) ** 2)
 
 
 def _require_order(x, log_snr_s, log_snr_t):
-    _require_levels(x, log_snr_s=log_snr_s, log_snr_t=log_snr_t)
+    require_one_each(x, log_snr_s=log_snr_s, log_snr_t=log_snr_t)
     if not isinstance(log_snr_t, jax.core.Tracer):
         allowed = "at least log_snr_t: s is the less noisy of the two"
         require_values("log_snr_s", log_snr_s, lambda s: s >= np.asarray(log_snr_t), allowed)

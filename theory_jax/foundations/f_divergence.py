@@ -3,20 +3,16 @@
 Throughout, u = p/q is the ratio, l = log u its logarithm, f the generator and D_f(p || q) = sum_k q_k f(p_k / q_k).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from difflib import get_close_matches
-from math import inf, isfinite, log
-from numbers import Real
+from math import inf, log
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from jax.nn import softplus
 
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
+from theory_jax.foundations._generators import ALL, ALPHA, FORMULAS, GENERATORS, SMOOTH, U, of_each, row_of
 
 
 def f_generator(log_ratio, *, divergence, alpha=None):
@@ -30,7 +26,7 @@ def f_generator(log_ratio, *, divergence, alpha=None):
     Source: Liese & Vajda 2006; Nowozin, Cseke & Tomioka 2016, table 1 (there without the 1/2 of jensen_shannon).
     [B] -> [B]
     """
-    return _row_of(_GENERATORS, divergence, alpha).generator(jnp.asarray(log_ratio))
+    return row_of(GENERATORS, divergence, alpha).generator(jnp.asarray(log_ratio))
 
 
 def f_generator_derivative(log_ratio, *, divergence, alpha=None):
@@ -41,7 +37,7 @@ def f_generator_derivative(log_ratio, *, divergence, alpha=None):
     Raises ValueError as f_generator does.  Source: Nguyen, Wainwright & Jordan 2010; Nowozin, Cseke & Tomioka 2016, table 5.
     [B] -> [B]
     """
-    return _row_of(_GENERATORS, divergence, alpha).derivative(jnp.asarray(log_ratio))
+    return row_of(GENERATORS, divergence, alpha).derivative(jnp.asarray(log_ratio))
 
 
 def f_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
@@ -54,14 +50,14 @@ def f_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
     Source: Csiszar 1967; Ali & Silvey 1966.
     [B, K], [B, K] -> [B]
     """
-    row = _row_of(_GENERATORS, divergence, alpha)
+    row = row_of(GENERATORS, divergence, alpha)
     require_rank(2, log_probs_p=log_probs_p, log_probs_q=log_probs_q)
     require_same_shape(log_probs_p=log_probs_p, log_probs_q=log_probs_q)
     require_log_probs(log_probs_p=log_probs_p, log_probs_q=log_probs_q)
     log_probs_p, log_probs_q = jnp.asarray(log_probs_p), jnp.asarray(log_probs_q)
     # q f(p/q) = p f*(q/p) with the adjoint generator f*(u) = u f(1/u) (step 4 below): whichever of the two ratios is at most
     # one is used, so that a ratio of 1e60 never meets a probability of 1e-60.
-    adjoint = _row_of(_GENERATORS, *_adjoint_of(divergence, alpha))
+    adjoint = row_of(GENERATORS, *_adjoint_of(divergence, alpha))
     p_is_zero, q_is_zero = log_probs_p == -inf, log_probs_q == -inf
     inside = ~p_is_zero & ~q_is_zero
     log_p, log_q = jnp.where(inside, log_probs_p, 0.0), jnp.where(inside, log_probs_q, 0.0)
@@ -97,144 +93,11 @@ def push_through_channel(log_probs, log_channel):
 # ------------------------------------------------------------------------------------------- one divergence, one row
 
 
-@dataclass(frozen=True)
-class _Generator:
-    """A divergence on the side of its generator; functions of l = log u."""
-
-    generator: Callable  # f(e^l)
-    derivative: Callable  # f'(e^l)
-    at_zero: float  # f(0)
-    slope_at_infinity: float  # f'(infinity) = lim f(u)/u
-    adjoint: str | None = None  # the divergence whose generator is u f(1/u); None: itself
-
-
-@jax.custom_jvp
-def _expm1(x):
-    """e^x - 1 with the derivative e^x; that of jnp.expm1 is (e^x - 1) + 1, in which rounding drowns a small e^x."""
-    return jnp.expm1(x)
-
-
-_expm1.defjvps(lambda tangent, value, x: tangent * jnp.exp(x))
-
-
-def _jensen_shannon(log_ratio):
-    # With m = |l|: f = max(u, 1) [(1 - e^-m) log(2 sigmoid(m)) / 2 - e^-m log cosh(m/2)], in which neither the two logarithms
-    # near u = 1 nor their linear growth far from it cancel. Not jnp.abs: its second derivative at 0 is not that of f.
-    below = log_ratio < 0
-    m = jnp.where(below, -log_ratio, log_ratio)
-    log_cosh = jnp.log1p(2 * jnp.sinh(jnp.minimum(m, 80.0) / 4) ** 2)  # beyond 80 its factor e^-m makes it nothing
-    value = -_expm1(-m) * _log_twice_sigmoid(m) / 2 - jnp.exp(-m) * log_cosh
-    return jnp.where(below, 1.0, jnp.exp(log_ratio)) * value
-
-
-def _log_twice_sigmoid(x):
-    """log(2 / (1 + e^-x)), accurate where it vanishes, at x = 0, and with the gradient where that does."""
-    near = jnp.abs(x) < 1
-    small = jnp.where(near, x, 0.0)
-    m = jnp.where(small < 0, -small, small)
-    return jnp.where(near, jnp.where(small < 0, small, 0.0) + jnp.log1p(jnp.tanh(m / 2)), log(2) - softplus(-x))
-
-
-def _alpha_generator(alpha):
-    near_one = 1 / max(1.0, abs(alpha))
-    # f(e^l) = sum_{k >= 2} (1 + alpha + ... + alpha^(k-2)) l^k / k!: what remains of e^(alpha l) - 1 - alpha (e^l - 1) when the
-    # terms that cancel are cancelled by hand. Twenty terms reach 1e-17 where |l| and |alpha l| are at most 1.
-    coefficients, geometric, factorial = [], 1.0, 2.0
-    for k in range(2, 22):
-        coefficients.append(geometric / factorial)
-        geometric, factorial = 1 + alpha * geometric, factorial * (k + 1)
-
-    def generator(log_ratio):
-        near = jnp.abs(log_ratio) <= near_one
-        small = jnp.where(near, log_ratio, 0.0)
-        series = jnp.zeros_like(small)
-        for coefficient in reversed(coefficients):
-            series = series * small + coefficient
-        large = jnp.where(near, 1.0, log_ratio)
-        # (u^a - 1)/a stays exact as a -> 0, and u (u^(a-1) - 1)/(a-1) as a -> 1: each half of the line takes its own.
-        if alpha < 0.5:
-            closed = _power(large, alpha, alpha * (alpha - 1)) - _expm1(large) / (alpha - 1)
-        else:
-            closed = jnp.exp(large) * _power(large, alpha - 1, alpha * (alpha - 1)) - _expm1(large) / alpha
-        return jnp.where(near, small**2 * series, closed)
-
-    return _Generator(
-        generator,
-        lambda log_u: _expm1((alpha - 1) * log_u) / (alpha - 1),
-        at_zero=1 / alpha if alpha > 0 else inf,
-        slope_at_infinity=1 / (1 - alpha) if alpha < 1 else inf,
-        adjoint="alpha",
-    )
-
-
-def _power(log_ratio, exponent, divisor):
-    """(u^exponent - 1) / divisor, divided before the second half of the power can overflow."""
-    root = _expm1(exponent * log_ratio / 2)
-    return (root / divisor) * (root + 2)
-
-
-_GENERATORS = {
-    "total_variation": _Generator(
-        lambda log_u: jnp.abs(_expm1(log_u)) / 2, lambda log_u: jnp.sign(log_u) / 2, at_zero=0.5, slope_at_infinity=0.5
-    ),
-    "kl": _Generator(
-        lambda log_u: jnp.exp(log_u) * log_u, lambda log_u: 1 + log_u, at_zero=0.0, slope_at_infinity=inf, adjoint="reverse_kl"
-    ),
-    "reverse_kl": _Generator(
-        lambda log_u: -log_u, lambda log_u: -jnp.exp(-log_u), at_zero=inf, slope_at_infinity=0.0, adjoint="kl"
-    ),
-    "pearson_chi_squared": _Generator(
-        lambda log_u: _expm1(log_u) ** 2,
-        lambda log_u: 2 * _expm1(log_u),
-        at_zero=1.0,
-        slope_at_infinity=inf,
-        adjoint="neyman_chi_squared",
-    ),
-    "neyman_chi_squared": _Generator(
-        lambda log_u: (_expm1(log_u / 2) * (1 + jnp.exp(-log_u / 2))) ** 2,  # (sqrt(u) - 1/sqrt(u))^2
-        lambda log_u: -_expm1(-2 * log_u),
-        at_zero=inf,
-        slope_at_infinity=1.0,
-        adjoint="pearson_chi_squared",
-    ),
-    "squared_hellinger": _Generator(
-        lambda log_u: _expm1(log_u / 2) ** 2, lambda log_u: -_expm1(-log_u / 2), at_zero=1.0, slope_at_infinity=1.0
-    ),
-    "jeffreys": _Generator(
-        lambda log_u: _expm1(log_u) * log_u, lambda log_u: log_u - _expm1(-log_u), at_zero=inf, slope_at_infinity=inf
-    ),
-    "jensen_shannon": _Generator(
-        _jensen_shannon, lambda log_u: _log_twice_sigmoid(log_u) / 2, at_zero=log(2) / 2, slope_at_infinity=log(2) / 2
-    ),
-    "gan": _Generator(
-        lambda log_u: -jnp.exp(log_u) * softplus(-log_u) - softplus(log_u),
-        lambda log_u: -softplus(-log_u),
-        at_zero=0.0,
-        slope_at_infinity=0.0,
-    ),
-    "alpha": _alpha_generator,
-}
-
-
-def _row_of(table, divergence, alpha):
-    """The row of the named divergence; a table's entry that is a function is made into a row by its alpha."""
-    if not (isinstance(divergence, str) and divergence in table):
-        nearest = get_close_matches(str(divergence), table, n=1, cutoff=0.0)[0]
-        raise ValueError(f"divergence is {divergence!r}; did you mean {nearest!r}? It must be one of {', '.join(table)}")
-    entry = table[divergence]
-    if not callable(entry):
-        require(alpha is None, f"alpha is {alpha!r}; it must be left out: the divergence {divergence!r} has no parameter")
-        return entry
-    require(
-        isinstance(alpha, Real) and isfinite(alpha) and alpha not in (0, 1),
-        f"alpha is {alpha!r}; it must be a finite number other than 0 and 1 (their limits are 'reverse_kl' and 'kl')",
-    )
-    return entry(float(alpha))
 
 
 def _adjoint_of(divergence, alpha):
     """The name and the parameter of the divergence with its arguments swapped."""
-    row = _row_of(_GENERATORS, divergence, alpha)
+    row = row_of(GENERATORS, divergence, alpha)
     return row.adjoint or divergence, None if alpha is None else 1 - alpha
 
 
@@ -258,30 +121,9 @@ derivation = Derivation(
     ),
 )
 
-_SMOOTH = [(name, None) for name in _GENERATORS if name not in ("total_variation", "alpha")] + [
-    ("alpha", alpha) for alpha in (-1.0, 0.5, 3.0)
-]
-_ALL = [("total_variation", None), *_SMOOTH]
 _random = np.random.default_rng(2)
 _log_p, _log_q = (jax.nn.log_softmax(2 * jnp.array(_random.normal(size=(200, 5)))) for _ in range(2))
 
-_u, _alpha = sympy.symbols("u alpha", positive=True)
-_FORMULAS = {
-    "kl": _u * sympy.log(_u),
-    "reverse_kl": -sympy.log(_u),
-    "pearson_chi_squared": (_u - 1) ** 2,
-    "neyman_chi_squared": (1 - _u) ** 2 / _u,
-    "squared_hellinger": (sympy.sqrt(_u) - 1) ** 2,
-    "jeffreys": (_u - 1) * sympy.log(_u),
-    "jensen_shannon": (_u * sympy.log(_u) - (_u + 1) * sympy.log((_u + 1) / 2)) / 2,
-    "gan": _u * sympy.log(_u) - (_u + 1) * sympy.log(_u + 1),
-    "alpha": (_u**_alpha - 1 - _alpha * (_u - 1)) / (_alpha * (_alpha - 1)),
-}
-
-
-def _of_each(function, rows, *arrays):
-    """The function of the arrays for every (divergence, alpha), stacked."""
-    return jnp.stack([function(*arrays, divergence=divergence, alpha=alpha) for divergence, alpha in rows])
 
 
 @derivation.symbolic(
@@ -291,10 +133,10 @@ def _of_each(function, rows, *arrays):
     "is strictly convex; total variation, the larger of two lines, is convex with all its curvature in the kink at u = 1.",
 )
 def every_generator_is_convex():
-    u = _u
+    u = U
     curvatures = [1 / u, u**-2, 2, 2 / u**3, u ** sympy.Rational(-3, 2) / 2, 1 / u + u**-2, 1 / (2 * u * (u + 1))]
-    curvatures += [1 / (u * (u + 1)), u ** (_alpha - 2)]
-    return [sympy.diff(formula, u, 2) for formula in _FORMULAS.values()], curvatures
+    curvatures += [1 / (u * (u + 1)), u ** (ALPHA - 2)]
+    return [sympy.diff(formula, u, 2) for formula in FORMULAS.values()], curvatures
 
 
 @derivation.numeric(
@@ -304,9 +146,9 @@ def every_generator_is_convex():
 )
 def the_code_is_the_table():
     log_u = np.array([-3.0, -1.1, -0.4, 0.3, 0.9, 2.5])
-    formulas = [_FORMULAS[name].subs(_alpha, sympy.Float(alpha or 2)) for name, alpha in _SMOOTH]
-    table = [sympy.lambdify(_u, formula, "numpy")(np.exp(log_u)) for formula in formulas]
-    return _of_each(f_generator, _SMOOTH, log_u), np.stack(table)
+    formulas = [FORMULAS[name].subs(ALPHA, sympy.Float(alpha or 2)) for name, alpha in SMOOTH]
+    table = [sympy.lambdify(U, formula, "numpy")(np.exp(log_u)) for formula in formulas]
+    return of_each(f_generator, SMOOTH, log_u), np.stack(table)
 
 
 @derivation.autodiff(
@@ -315,8 +157,8 @@ def the_code_is_the_table():
 )
 def the_derivatives_belong_to_the_generators():
     log_u = jnp.linspace(-3.0, 3.0, 8)
-    slopes = [jax.vmap(jax.grad(lambda x, d=d, a=a: f_generator(x, divergence=d, alpha=a)))(log_u) for d, a in _ALL]
-    return jnp.stack(slopes), jnp.exp(log_u) * _of_each(f_generator_derivative, _ALL, log_u)
+    slopes = [jax.vmap(jax.grad(lambda x, d=d, a=a: f_generator(x, divergence=d, alpha=a)))(log_u) for d, a in ALL]
+    return jnp.stack(slopes), jnp.exp(log_u) * of_each(f_generator_derivative, ALL, log_u)
 
 
 @derivation.bound(
@@ -326,10 +168,10 @@ def the_derivatives_belong_to_the_generators():
     "that of the GAN, whose f(1) = -2 log 2 is the value of its game at equilibrium.",
 )
 def the_least_divergence_is_f_of_one():
-    at_one = _of_each(f_generator, _ALL, jnp.zeros(1))
-    divergences = _of_each(f_divergence, _ALL, _log_p, _log_q)
-    smallest = jnp.array([-2 * log(2) if name == "gan" else 0.0 for name, _ in _ALL])[:, None]
-    return at_one * jnp.ones_like(divergences), divergences, (_of_each(f_divergence, _ALL, _log_p, _log_p)[:, :1], smallest)
+    at_one = of_each(f_generator, ALL, jnp.zeros(1))
+    divergences = of_each(f_divergence, ALL, _log_p, _log_q)
+    smallest = jnp.array([-2 * log(2) if name == "gan" else 0.0 for name, _ in ALL])[:, None]
+    return at_one * jnp.ones_like(divergences), divergences, (of_each(f_divergence, ALL, _log_p, _log_p)[:, :1], smallest)
 
 
 @derivation.exact(
@@ -338,8 +180,8 @@ def the_least_divergence_is_f_of_one():
     "in the literature differ and still agree.",
 )
 def a_multiple_of_u_minus_one_changes_nothing():
-    shifted = _of_each(f_generator, _ALL, _log_p - _log_q) + 1.7 * jnp.expm1(_log_p - _log_q)
-    return jnp.sum(jnp.exp(_log_q) * shifted, axis=-1), _of_each(f_divergence, _ALL, _log_p, _log_q)
+    shifted = of_each(f_generator, ALL, _log_p - _log_q) + 1.7 * jnp.expm1(_log_p - _log_q)
+    return jnp.sum(jnp.exp(_log_q) * shifted, axis=-1), of_each(f_divergence, ALL, _log_p, _log_q)
 
 
 @derivation.symbolic(
@@ -350,11 +192,11 @@ def a_multiple_of_u_minus_one_changes_nothing():
 )
 def swapping_the_arguments_is_the_adjoint_generator():
     def partner(name):
-        formula = _FORMULAS[_GENERATORS[name].adjoint or name] if name != "alpha" else _FORMULAS[name]
-        return formula.subs(_alpha, 1 - _alpha)
+        formula = FORMULAS[GENERATORS[name].adjoint or name] if name != "alpha" else FORMULAS[name]
+        return formula.subs(ALPHA, 1 - ALPHA)
 
-    adjoints = [_u * formula.subs(_u, 1 / _u) for formula in _FORMULAS.values()]
-    return [sympy.expand(sympy.expand_log(a - partner(name))) for a, name in zip(adjoints, _FORMULAS, strict=True)], [0] * 9
+    adjoints = [U * formula.subs(U, 1 / U) for formula in FORMULAS.values()]
+    return [sympy.expand(sympy.expand_log(a - partner(name))) for a, name in zip(adjoints, FORMULAS, strict=True)], [0] * 9
 
 
 @derivation.exact(
@@ -363,8 +205,8 @@ def swapping_the_arguments_is_the_adjoint_generator():
     "where nothing overflows.",
 )
 def each_cell_may_be_computed_from_either_side():
-    cells = jnp.exp(_log_q) * _of_each(f_generator, _ALL, _log_p - _log_q)
-    return cells.sum(-1), _of_each(f_divergence, _ALL, _log_p, _log_q)
+    cells = jnp.exp(_log_q) * of_each(f_generator, ALL, _log_p - _log_q)
+    return cells.sum(-1), of_each(f_divergence, ALL, _log_p, _log_q)
 
 
 @derivation.symbolic(
@@ -374,10 +216,10 @@ def each_cell_may_be_computed_from_either_side():
     "alpha = -1, over reverse KL, Hellinger and KL, to Pearson's chi-squared at alpha = 2.",
 )
 def the_alpha_family_runs_through_the_table():
-    f = _FORMULAS
-    at = {a: f["alpha"].subs(_alpha, a) for a in (2, -1, sympy.Rational(1, 2))}
-    left = [sympy.limit(f["alpha"], _alpha, 1), sympy.limit(f["alpha"], _alpha, 0), *at.values()]
-    right = [f["kl"] - (_u - 1), f["reverse_kl"] + (_u - 1)]
+    f = FORMULAS
+    at = {a: f["alpha"].subs(ALPHA, a) for a in (2, -1, sympy.Rational(1, 2))}
+    left = [sympy.limit(f["alpha"], ALPHA, 1), sympy.limit(f["alpha"], ALPHA, 0), *at.values()]
+    right = [f["kl"] - (U - 1), f["reverse_kl"] + (U - 1)]
     return left, [*right, f["pearson_chi_squared"] / 2, f["neyman_chi_squared"] / 2, 2 * f["squared_hellinger"]]
 
 
@@ -431,7 +273,7 @@ def locally_all_divergences_agree():
     def curvature(name, alpha):
         return jax.jit(jax.hessian(lambda e: f_divergence(*_along(e)[:2], divergence=name, alpha=alpha)[0]))(0.0)
 
-    return jnp.stack([curvature(*row) for row in _SMOOTH]), jnp.array(_CURVATURES_AT_ONE) * _along(0.0)[2]
+    return jnp.stack([curvature(*row) for row in SMOOTH]), jnp.array(_CURVATURES_AT_ONE) * _along(0.0)[2]
 
 
 @derivation.numeric(
@@ -442,7 +284,7 @@ def locally_all_divergences_agree():
 )
 def a_small_step_sees_the_common_metric():
     log_p, log_q, metric = _along(1e-3)
-    rise = _of_each(f_divergence, _SMOOTH, log_p, log_q)[:, 0] - _of_each(f_generator, _SMOOTH, jnp.zeros(1))[:, 0]
+    rise = of_each(f_divergence, SMOOTH, log_p, log_q)[:, 0] - of_each(f_generator, SMOOTH, jnp.zeros(1))[:, 0]
     return rise / (1e-6 * metric), jnp.array(_CURVATURES_AT_ONE) / 2
 
 
@@ -454,9 +296,9 @@ def a_small_step_sees_the_common_metric():
 def processing_never_increases_a_divergence():
     channel = jax.nn.log_softmax(jnp.array(_random.normal(size=(5, 3))))
     rename = jnp.log(jnp.eye(5)[jnp.array([3, 0, 4, 1, 2])])
-    before = _of_each(f_divergence, _ALL, _log_p, _log_q)
+    before = of_each(f_divergence, ALL, _log_p, _log_q)
     after, renamed = (
-        _of_each(f_divergence, _ALL, push_through_channel(_log_p, c), push_through_channel(_log_q, c)) for c in (channel, rename)
+        of_each(f_divergence, ALL, push_through_channel(_log_p, c), push_through_channel(_log_q, c)) for c in (channel, rename)
     )
     return after, before, (renamed, before)
 
@@ -516,7 +358,7 @@ def _disjoint():
 def disjoint_supports_give_no_signal():
     rows = [(name, None) for name in ("jensen_shannon", "total_variation", "squared_hellinger", "kl", "reverse_kl")]
     values = jnp.array([log(2), 1.0, 2.0, inf, inf])
-    return _of_each(f_divergence, rows, *_disjoint()), jnp.repeat(values[:, None], 3, axis=1)
+    return of_each(f_divergence, rows, *_disjoint()), jnp.repeat(values[:, None], 3, axis=1)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
-from theory_jax.foundations.f_divergence import _expm1, _row_of, f_divergence, f_generator_derivative
+from theory_jax.elementary import expm1
+from theory_jax.foundations._generators import ALL, row_of
+from theory_jax.foundations.f_divergence import f_divergence, f_generator_derivative
 from theory_jax.foundations.fenchel_conjugate import fenchel_conjugate, fenchel_conjugate_derivative, output_activation
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
-from theory_jax.foundations.variational_divergence import _CASES
 
 
 def f_gan_critic_loss(v_real, v_fake, *, divergence, alpha=None):
@@ -33,7 +34,7 @@ def f_gan_critic_loss(v_real, v_fake, *, divergence, alpha=None):
     require_rank(1, v_real=v_real)
     require_same_shape(v_real=v_real, v_fake=v_fake)
     value_real = output_activation(v_real, divergence=divergence, alpha=alpha)
-    return _row_of(_COMPOSED, divergence, alpha).conjugate(v_fake) - value_real
+    return row_of(_COMPOSED, divergence, alpha).conjugate(v_fake) - value_real
 
 
 def f_gan_generator_loss(v_fake, *, divergence, alpha=None):
@@ -43,7 +44,7 @@ def f_gan_generator_loss(v_fake, *, divergence, alpha=None):
     [B] -> [B]
     """
     require_rank(1, v_fake=v_fake)
-    return -_row_of(_COMPOSED, divergence, alpha).conjugate(v_fake)
+    return -row_of(_COMPOSED, divergence, alpha).conjugate(v_fake)
 
 
 def f_gan_alternative_generator_loss(v_fake, *, divergence, alpha=None):
@@ -98,7 +99,7 @@ def _log_softplus(x):
 def _log_half_one_plus_exp(v):
     """log((1 + e^v) / 2), to full relative accuracy at v = 0, where it vanishes, and on the left, where its slope does."""
     left = v < 0
-    return jnp.where(left, 0.0, v) + jnp.log1p(_expm1(jnp.where(left, v, -v)) / 2)
+    return jnp.where(left, 0.0, v) + jnp.log1p(expm1(jnp.where(left, v, -v)) / 2)
 
 
 def _alpha_composed(alpha):
@@ -106,7 +107,7 @@ def _alpha_composed(alpha):
         return _Composed(partial(fenchel_conjugate, divergence="alpha", alpha=alpha))
     # (s^(alpha/(alpha-1)) - 1)/alpha, where s = 1 + (alpha-1) g_f(v) comes down to (1-alpha) softplus(-v)
     power = alpha / (alpha - 1)
-    return _Composed(lambda v: _expm1(power * (math.log(1 - alpha) + _log_softplus(-v))) / alpha)
+    return _Composed(lambda v: expm1(power * (math.log(1 - alpha) + _log_softplus(-v))) / alpha)
 
 
 _COMPOSED = {
@@ -114,8 +115,8 @@ _COMPOSED = {
     "kl": _Composed(partial(fenchel_conjugate, divergence="kl")),  # here and below, g_f is the identity
     "reverse_kl": _Composed(lambda v: v - 1),
     "pearson_chi_squared": _Composed(partial(fenchel_conjugate, divergence="pearson_chi_squared")),
-    "neyman_chi_squared": _Composed(lambda v: -2 * _expm1(-v / 2)),
-    "squared_hellinger": _Composed(_expm1),
+    "neyman_chi_squared": _Composed(lambda v: -2 * expm1(-v / 2)),
+    "squared_hellinger": _Composed(expm1),
     "jeffreys": _Composed(partial(fenchel_conjugate, divergence="jeffreys")),
     "jensen_shannon": _Composed(lambda v: _log_half_one_plus_exp(v) / 2),
     "gan": _Composed(softplus),
@@ -164,7 +165,7 @@ def _solve_activation(value, divergence, alpha=None):
 )
 def the_output_map_loses_nothing():
     values, divergences = [], []
-    for divergence, alpha in _CASES:
+    for divergence, alpha in ALL:
         best = f_generator_derivative(_log_p - _log_q, divergence=divergence, alpha=alpha)
         v = _solve_activation(best, divergence, alpha)
         values.append(_game_value(_log_p, _log_q, v, divergence, alpha))
@@ -276,7 +277,7 @@ def matching_parameters_are_a_stationary_point():
 def the_two_generator_losses_differ_by_the_estimated_ratio():
     v, h = jnp.linspace(-2.2, 2.0, 8), 1e-5
     left, right = [], []
-    for divergence, alpha in _CASES[1:]:
+    for divergence, alpha in ALL[1:]:
         row = {"divergence": divergence, "alpha": alpha}
         ratio = fenchel_conjugate_derivative(output_activation(v, **row), **row)
         left.append((f_gan_generator_loss(v + h, **row) - f_gan_generator_loss(v - h, **row)) / (2 * h))

@@ -15,20 +15,10 @@ from jax.nn import softplus
 
 from theory_jax.arguments import require, require_rank
 from theory_jax.derivation import Derivation
-from theory_jax.foundations.f_divergence import (
-    _ALL,
-    _FORMULAS,
-    _GENERATORS,
-    _SMOOTH,
-    _alpha,
-    _expm1,
-    _log_twice_sigmoid,
-    _of_each,
-    _row_of,
-    _u,
-    f_generator,
-    f_generator_derivative,
-)
+from theory_jax.elementary import expm1, log1p
+from theory_jax.foundations._generators import ALL, ALPHA, FORMULAS, GENERATORS, SMOOTH, U, log_twice_sigmoid, of_each, row_of
+from theory_jax.foundations._wright import log_omega
+from theory_jax.foundations.f_divergence import f_generator, f_generator_derivative
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):
@@ -72,7 +62,7 @@ def output_activation(v, *, divergence, alpha=None):
     Raises ValueError as fenchel_conjugate does.  Source: Nowozin, Cseke & Tomioka 2016, table 2.
     [B] -> [B]
     """
-    return _row_of(_CONJUGATES, divergence, alpha).activation(jnp.asarray(v))
+    return row_of(_CONJUGATES, divergence, alpha).activation(jnp.asarray(v))
 
 
 def wright_omega(x):
@@ -82,9 +72,9 @@ def wright_omega(x):
     [B] -> [B]
     """
     x = jnp.asarray(x)
-    log_omega = _log_omega(x - 1)
+    log_w = log_omega(x - 1)
     # Above 1, x - log omega has the smaller relative error; below, its terms would cancel.
-    return jnp.where(x > 1, x - log_omega, jnp.exp(log_omega))
+    return jnp.where(x > 1, x - log_w, jnp.exp(log_w))
 
 
 def discrete_legendre_transform(slopes, points, values):
@@ -116,60 +106,33 @@ class _Conjugate:
 
 
 def _conjugate_and_edge(divergence, alpha):
-    return _row_of(_CONJUGATES, divergence, alpha), _row_of(_GENERATORS, divergence, alpha).slope_at_infinity
-
-
-@jax.custom_jvp
-def _log_omega(excess):
-    """The y with y + e^y = 1 + excess, accurate also where it vanishes with the excess."""
-    # Newton on the increasing, convex y + expm1(y) - excess. Both starting points, excess/2 and log(1 + excess), are at or
-    # above the root, from where the steps descend to it: six reach double precision from everywhere.
-    positive = excess > 0
-    y = jnp.where(positive, jnp.minimum(excess / 2, jnp.log1p(jnp.where(positive, excess, 0.0))), excess / 2)
-    for _ in range(6):
-        rise = jnp.expm1(y)
-        y = y - (y + rise - excess) / (2 + rise)
-    return y
-
-
-@_log_omega.defjvp
-def _log_omega_jvp(primals, tangents):
-    (excess,), (tangent,) = primals, tangents
-    y = _log_omega(excess)
-    return y, tangent * jax.nn.sigmoid(-y)  # dy/dx = 1/(1 + omega)
-
-
-def _log1p(y):
-    """log(1 + y). XLA's own log1p on CPU is off by up to 240 roundoffs where -0.42 < y < -0.3, and exact for positive y."""
-    negative = y < 0
-    magnitude = jnp.log1p(jnp.where(negative, -y / (1 + jnp.where(negative, y, 0.0)), y))
-    return jnp.where(negative, -magnitude, magnitude)
+    return row_of(_CONJUGATES, divergence, alpha), row_of(GENERATORS, divergence, alpha).slope_at_infinity
 
 
 def _half_tanh(v):
     """tanh(v)/2; the derivative of jnp.tanh is 1 - tanh^2, in which small slopes cancel."""
     m = jnp.where(v < 0, -v, v)
-    return jnp.where(v < 0, 0.5, -0.5) * _expm1(-2 * m) / (1 + jnp.exp(-2 * m))
+    return jnp.where(v < 0, 0.5, -0.5) * expm1(-2 * m) / (1 + jnp.exp(-2 * m))
 
 
 def _jeffreys_conjugate(t):
-    log_u = -_log_omega(-t)  # f'(u) = log u + 1 - 1/u = t
-    return _expm1(log_u) + log_u
+    log_u = -log_omega(-t)  # f'(u) = log u + 1 - 1/u = t
+    return expm1(log_u) + log_u
 
 
 def _gan_maximizer(t):
-    return jnp.exp(t) / -_expm1(t)
+    return jnp.exp(t) / -expm1(t)
 
 
 def _alpha_conjugate(alpha):
     def log_maximizer(t):
         """log u*, and where there is one: for alpha > 1, s = 1 + (alpha-1) t falls to 0 at f'(0), below which u* = 0."""
         rises = (alpha - 1) * t > -1
-        return _log1p((alpha - 1) * jnp.where(rises, t, 0.0)) / (alpha - 1), rises
+        return log1p((alpha - 1) * jnp.where(rises, t, 0.0)) / (alpha - 1), rises
 
     def conjugate(t):
         log_u, rises = log_maximizer(t)
-        return jnp.where(rises, _expm1(alpha * log_u), -1.0) / alpha
+        return jnp.where(rises, expm1(alpha * log_u), -1.0) / alpha
 
     def maximizer(t):
         log_u, rises = log_maximizer(t)
@@ -199,15 +162,15 @@ _CONJUGATES = {
     "neyman_chi_squared": _Conjugate(
         lambda t: 2 * t / (1 + jnp.sqrt(1 - t)),  # 2 - 2 sqrt(1-t) without its cancellation at 0
         lambda t: 1 / jnp.sqrt(1 - t),
-        lambda v: -_expm1(-v),
+        lambda v: -expm1(-v),
         at_edge=2.0,
     ),
-    "squared_hellinger": _Conjugate(lambda t: _expm1(-_log1p(-t)), lambda t: 1 / (1 - t) ** 2, lambda v: -_expm1(-v)),
-    "jeffreys": _Conjugate(_jeffreys_conjugate, lambda t: jnp.exp(-_log_omega(-t)), lambda v: v),
+    "squared_hellinger": _Conjugate(lambda t: expm1(-log1p(-t)), lambda t: 1 / (1 - t) ** 2, lambda v: -expm1(-v)),
+    "jeffreys": _Conjugate(_jeffreys_conjugate, lambda t: jnp.exp(-log_omega(-t)), lambda v: v),
     "jensen_shannon": _Conjugate(
-        lambda t: -_log1p(-_expm1(2 * t)) / 2,
+        lambda t: -log1p(-expm1(2 * t)) / 2,
         lambda t: _gan_maximizer(2 * t - log(2)),
-        lambda v: _log_twice_sigmoid(v) / 2,
+        lambda v: log_twice_sigmoid(v) / 2,
     ),
     # log(1 + u*) is -log(1 - e^t), exact both where e^t is tiny and where it is nearly one.
     "gan": _Conjugate(lambda t: jnp.log1p(_gan_maximizer(t)), _gan_maximizer, lambda v: -softplus(-v)),
@@ -237,22 +200,22 @@ _CLOSED_FORMS = {
     "squared_hellinger": _t / (1 - _t),
     "jensen_shannon": -sympy.log(2 - sympy.exp(2 * _t)) / 2,
     "gan": -sympy.log(1 - sympy.exp(_t)),
-    "alpha": ((1 + (_alpha - 1) * _t) ** (_alpha / (_alpha - 1)) - 1) / _alpha,
+    "alpha": ((1 + (ALPHA - 1) * _t) ** (ALPHA / (ALPHA - 1)) - 1) / ALPHA,
 }
-_BOUNDED = [row for row in _ALL if _row_of(_GENERATORS, *row).slope_at_infinity < inf]
+_BOUNDED = [row for row in ALL if row_of(GENERATORS, *row).slope_at_infinity < inf]
 
 
 def _edges():
     """The upper ends of the domains that have one."""
-    return jnp.array([_row_of(_GENERATORS, *row).slope_at_infinity for row in _BOUNDED])[:, None]
+    return jnp.array([row_of(GENERATORS, *row).slope_at_infinity for row in _BOUNDED])[:, None]
 
 
 def _slopes():
     """t = f'(u) at u = e^_log_u, a row for every smooth divergence."""
-    return _of_each(f_generator_derivative, _SMOOTH, _log_u)
+    return of_each(f_generator_derivative, SMOOTH, _log_u)
 
 
-def _at_each(function, slopes, rows=_SMOOTH):
+def _at_each(function, slopes, rows=SMOOTH):
     """The function of each divergence at its own slopes."""
     return jnp.stack([function(t, divergence=name, alpha=alpha) for t, (name, alpha) in zip(slopes, rows, strict=True)])
 
@@ -265,9 +228,9 @@ def _at_each(function, slopes, rows=_SMOOTH):
 def the_closed_forms_solve_the_stationary_equation():
     left, right = [], []
     for name, conjugate in _CLOSED_FORMS.items():
-        slope = sympy.simplify(sympy.diff(_FORMULAS[name], _u))
+        slope = sympy.simplify(sympy.diff(FORMULAS[name], U))
         left.append(sympy.simplify(conjugate.subs(_t, slope)))
-        right.append(sympy.simplify(_u * slope - _FORMULAS[name]))
+        right.append(sympy.simplify(U * slope - FORMULAS[name]))
     return [sympy.expand_log(sympy.factor(side), force=True) for side in left], [sympy.expand_log(side) for side in right]
 
 
@@ -278,7 +241,7 @@ def the_closed_forms_solve_the_stationary_equation():
 )
 def the_code_returns_the_value_at_the_maximizer():
     slopes, u = _slopes(), jnp.exp(_log_u)
-    value = u * slopes - _of_each(f_generator, _SMOOTH, _log_u)
+    value = u * slopes - of_each(f_generator, SMOOTH, _log_u)
     left = jnp.stack([_at_each(fenchel_conjugate, slopes), _at_each(fenchel_conjugate_derivative, slopes)])
     return left, jnp.stack([value, jnp.broadcast_to(u, value.shape)])
 
@@ -296,9 +259,9 @@ def brute_force_finds_the_same_maximum():
 
     def brute(t, *, divergence, alpha):
         inside = discrete_legendre_transform(t, jnp.exp(log_u), f_generator(log_u, divergence=divergence, alpha=alpha))
-        return jnp.maximum(inside, -_row_of(_GENERATORS, divergence, alpha).at_zero)
+        return jnp.maximum(inside, -row_of(GENERATORS, divergence, alpha).at_zero)
 
-    return _of_each(fenchel_conjugate, _ALL, slopes), _of_each(brute, _ALL, slopes)
+    return of_each(fenchel_conjugate, ALL, slopes), of_each(brute, ALL, slopes)
 
 
 @derivation.bound(
@@ -308,13 +271,13 @@ def brute_force_finds_the_same_maximum():
 )
 def fenchel_and_young():
     tried = jnp.linspace(-3.0, 3.0, 7)
-    inside = jnp.isfinite(_of_each(fenchel_conjugate, _ALL, tried))
+    inside = jnp.isfinite(of_each(fenchel_conjugate, ALL, tried))
     slopes = jnp.where(inside, tried, -1.0)  # outside the domain the bound reads u t <= infinity
     products = jnp.exp(_log_u)[:, None, None] * slopes
-    generators = _of_each(f_generator, _ALL, _log_u).T[:, :, None]
+    generators = of_each(f_generator, ALL, _log_u).T[:, :, None]
     tight = _slopes()
-    equal = _of_each(f_generator, _SMOOTH, _log_u) + _at_each(fenchel_conjugate, tight)
-    return products, generators + _at_each(fenchel_conjugate, slopes, _ALL), (jnp.exp(_log_u) * tight, equal)
+    equal = of_each(f_generator, SMOOTH, _log_u) + _at_each(fenchel_conjugate, tight)
+    return products, generators + _at_each(fenchel_conjugate, slopes, ALL), (jnp.exp(_log_u) * tight, equal)
 
 
 @derivation.autodiff(
@@ -338,7 +301,7 @@ def the_slope_of_the_conjugate_is_the_density_ratio():
 )
 def central_differences_see_the_density_ratio():
     slopes = _slopes()
-    edges = jnp.array([_row_of(_GENERATORS, *row).slope_at_infinity for row in _SMOOTH])[:, None]
+    edges = jnp.array([row_of(GENERATORS, *row).slope_at_infinity for row in SMOOTH])[:, None]
     h = 1e-6 * jnp.minimum(1.0, edges - slopes)
     quotient = (_at_each(fenchel_conjugate, slopes + h) - _at_each(fenchel_conjugate, slopes - h)) / (2 * h)
     return quotient, jnp.broadcast_to(jnp.exp(_log_u), slopes.shape)
@@ -350,7 +313,7 @@ def central_differences_see_the_density_ratio():
     "at u is the tangent at u itself. Nothing is lost in passing to the conjugate.",
 )
 def transforming_twice_returns_a_convex_function():
-    u, values = jnp.exp(_log_u), _of_each(f_generator, _SMOOTH, _log_u)
+    u, values = jnp.exp(_log_u), of_each(f_generator, SMOOTH, _log_u)
     pairs = zip(_slopes(), values, strict=True)
     twice = [discrete_legendre_transform(u, t, discrete_legendre_transform(t, u, f)) for t, f in pairs]
     return jnp.stack(twice), values
@@ -382,7 +345,7 @@ def below_the_first_slope_the_conjugate_is_flat():
     rows = [("pearson_chi_squared", None, -2.0), ("total_variation", None, -0.5), ("alpha", 3.0, -0.5)]
     around = jnp.array([-1.0, -1e-9, 0.0, 1e-9])
     values = [fenchel_conjugate(first + around, divergence=name, alpha=alpha) for name, alpha, first in rows]
-    floors = [-_row_of(_GENERATORS, name, alpha).at_zero for name, alpha, _ in rows]
+    floors = [-row_of(GENERATORS, name, alpha).at_zero for name, alpha, _ in rows]
     return jnp.stack(values), jnp.tile(jnp.array(floors)[:, None], (1, 4))
 
 
@@ -392,7 +355,7 @@ def below_the_first_slope_the_conjugate_is_flat():
     "u = e^700, for the divergences where that slope is finite.",
 )
 def the_domain_ends_at_the_last_slope():
-    return _of_each(f_generator_derivative, _BOUNDED, jnp.array([700.0])), _edges()
+    return of_each(f_generator_derivative, _BOUNDED, jnp.array([700.0])), _edges()
 
 
 @derivation.exact(
@@ -435,9 +398,9 @@ def wrights_function_has_a_simple_slope():
     because="Insert u = 1/omega and t = 1 - omega - log omega: the products u omega = 1 and the logarithms cancel.",
 )
 def the_conjugate_of_jeffreys():
-    omega = 1 / _u
+    omega = 1 / U
     t = 1 - omega - sympy.log(omega)
-    return sympy.expand_log(omega + 1 / omega + t - 2), sympy.expand(sympy.expand_log(_u * t - _FORMULAS["jeffreys"]))
+    return sympy.expand_log(omega + 1 / omega + t - 2), sympy.expand(sympy.expand_log(U * t - FORMULAS["jeffreys"]))
 
 
 @derivation.bound(
@@ -446,8 +409,8 @@ def the_conjugate_of_jeffreys():
     "where every t is allowed. It comes as close to the edge as one likes, so nothing of the domain is lost.",
 )
 def every_output_is_in_the_domain():
-    outputs = _of_each(output_activation, _BOUNDED, jnp.linspace(-15.0, 15.0, 61))
-    far = _of_each(output_activation, _BOUNDED, jnp.array([40.0]))
+    outputs = of_each(output_activation, _BOUNDED, jnp.linspace(-15.0, 15.0, 61))
+    far = of_each(output_activation, _BOUNDED, jnp.array([40.0]))
     return outputs, jnp.tile(_edges(), (1, 61)), (far, _edges())
 
 
@@ -458,8 +421,8 @@ def every_output_is_in_the_domain():
 )
 def output_maps_do_not_decrease():
     v = jnp.linspace(-15.0, 15.0, 61)
-    outputs = _of_each(output_activation, _ALL, v)
-    again = _of_each(output_activation, _ALL, v[::-1])[:, ::-1]
+    outputs = of_each(output_activation, ALL, v)
+    again = of_each(output_activation, ALL, v[::-1])[:, ::-1]
     return outputs[:, :-1], outputs[:, 1:], (outputs, again)
 
 

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_share,
+    require_values,
+    widened,
+)
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 
@@ -38,7 +46,7 @@ def clip_by_global_norm(gradients, *, max_norm):
     ([...]) -> ([...]), []
     """
     require(len(gradients) > 0, "gradients is empty; it must be a tuple of at least one array")
-    require(max_norm > 0, f"max_norm is {max_norm}; it must be positive")
+    require_positive(max_norm=max_norm)
     norm = _euclidean_norm(jnp.concatenate([jnp.ravel(gradient) for gradient in gradients]))
     # The divisor is replaced where it is not used: at norm 0 its derivative would be infinite.
     exceeds = norm > max_norm
@@ -82,7 +90,7 @@ def ema_update(average, value, *, decay):
     """
     require_rank(1, average=average)
     require_same_shape(average=average, value=value)
-    require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
+    require_share(decay=decay)
     return decay * average + (1 - decay) * value
 
 

@@ -16,13 +16,10 @@ from scipy.optimize import minimize_scalar
 
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
-from theory_jax.foundations.f_divergence import _row_of, f_divergence, f_generator, f_generator_derivative
-from theory_jax.foundations.fenchel_conjugate import (
-    _log_omega,
-    fenchel_conjugate,
-    fenchel_conjugate_derivative,
-    output_activation,
-)
+from theory_jax.foundations._generators import ALL, of_each, row_of
+from theory_jax.foundations._wright import log_omega
+from theory_jax.foundations.f_divergence import f_divergence, f_generator, f_generator_derivative
+from theory_jax.foundations.fenchel_conjugate import fenchel_conjugate, fenchel_conjugate_derivative, output_activation
 from theory_jax.foundations.jensen import log_mean_exp
 
 
@@ -91,7 +88,7 @@ def log_ratio_from_critic(critic, *, divergence, alpha=None):
     """
     require_rank(1, critic=critic)
     require(divergence != "total_variation", "divergence is total_variation; its critic tells the sign of p - q, not their ratio")
-    row = _row_of(_SLOPES, divergence, alpha)
+    row = row_of(_SLOPES, divergence, alpha)
     below, above = critic <= row.lowest, critic >= row.highest
     # The excluded values are replaced before the formula sees them, so that its NaN does not come back through the gradient.
     inside = jnp.where(below | above, row.at_one, critic)
@@ -135,7 +132,7 @@ _SLOPES = {
     "pearson_chi_squared": _Slopes(lambda t: jnp.log1p(t / 2), lowest=-2.0),
     "neyman_chi_squared": _Slopes(lambda t: -jnp.log1p(-t) / 2, highest=1.0),
     "squared_hellinger": _Slopes(lambda t: -2 * jnp.log1p(-t), highest=1.0),
-    "jeffreys": _Slopes(lambda t: -_log_omega(-t)),
+    "jeffreys": _Slopes(lambda t: -log_omega(-t)),
     # e^2t / (2 - e^2t), with 2 - e^2t = 1 - (e^2t - 1) for the sake of t near 0, where the ratio is near 1.
     "jensen_shannon": _Slopes(lambda t: 2 * t - jnp.log1p(-jnp.expm1(2 * t)), highest=log(2) / 2),
     "gan": _Slopes(lambda t: t - jnp.log(-jnp.expm1(t)), at_one=-log(2), highest=0.0),
@@ -153,20 +150,6 @@ derivation = Derivation(
     ),
 )
 
-_CASES = (
-    ("total_variation", None),
-    ("kl", None),
-    ("reverse_kl", None),
-    ("pearson_chi_squared", None),
-    ("neyman_chi_squared", None),
-    ("squared_hellinger", None),
-    ("jeffreys", None),
-    ("jensen_shannon", None),
-    ("gan", None),
-    ("alpha", -1.0),
-    ("alpha", 0.5),
-    ("alpha", 3.0),
-)
 _random = np.random.default_rng(3)
 _log_p, _log_q = (jax.nn.log_softmax(jnp.array(_random.normal(size=(40, 5)))) for _ in range(2))
 _raw = jnp.array(_random.normal(size=(40, 5)))  # what a network puts out; the output map makes it an admissible critic
@@ -182,7 +165,7 @@ def _best_critic(log_p, log_q, divergence, alpha=None):
 
 def _over_generators(function):
     """function(divergence=..., alpha=...) for the twelve generators, stacked."""
-    return jnp.stack([function(divergence=divergence, alpha=alpha) for divergence, alpha in _CASES])
+    return of_each(function, ALL)
 
 
 @derivation.bound(
@@ -334,7 +317,7 @@ def three_bounds_in_order():
 def the_critic_is_a_density_ratio_estimator():
     left = [
         log_ratio_from_critic(_best_critic(_log_p, _log_q, divergence, alpha).ravel(), divergence=divergence, alpha=alpha)
-        for divergence, alpha in _CASES
+        for divergence, alpha in ALL
         if divergence != "total_variation"
     ]
     return jnp.stack(left), jnp.tile((_log_p - _log_q).ravel(), (11, 1))

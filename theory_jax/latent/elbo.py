@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
+from theory_jax.arguments import require, require_at_least, require_log_probs, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.jensen import log_mean_exp
 from theory_jax.foundations.maximum_likelihood import kl_divergence
@@ -43,7 +43,7 @@ def renyi_bound(log_joint, log_q, *, order):
     Raises ValueError if the shapes differ, S = 0 or order < 0.  Source: Li & Turner 2016, section 3.
     [B, S], [B, S] -> [B]
     """
-    require(order >= 0, f"order is {order}; it must be at least 0")
+    require_at_least(0, order=order)
     if order == 1:
         return elbo(log_joint, log_q)
     power = 1 - order

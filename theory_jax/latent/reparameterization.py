@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_log_probs, require_positive, require_rank, require_same_shape, require_values
 from theory_jax.derivation import Derivation
 
 
@@ -73,7 +73,7 @@ def gumbel_softmax(uniforms, logits, *, temperature):
     [B, K], [B, K] -> [B, K]
     """
     require_same_shape(uniforms=uniforms, logits=logits)
-    require(temperature > 0, f"temperature is {temperature}; it must be positive")
+    require_positive(temperature=temperature)
     return jax.nn.softmax((logits + gumbel_from_uniform(uniforms)) / temperature, axis=-1)
 
 
@@ -88,7 +88,7 @@ def concrete_log_density(log_y, logits, *, temperature):
     """
     require_rank(2, log_y=log_y)
     require_same_shape(log_y=log_y, logits=logits)
-    require(temperature > 0, f"temperature is {temperature}; it must be positive")
+    require_positive(temperature=temperature)
     require_values("log_y", log_y, jnp.isfinite, "finite: at y = 0 the density is 0 or infinite")
     require_log_probs(log_y=log_y)
     categories = log_y.shape[-1]

@@ -12,7 +12,7 @@ import sympy
 from flax import nnx
 from jax.scipy.special import logsumexp
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_rank, require_same_shape, require_unit_interval, require_values
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from theory_jax.latent.reparameterization import reparameterize
@@ -31,7 +31,7 @@ def bernoulli_log_likelihood(x, logits):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits)
-    require_values("x", x, lambda x: (x >= 0) & (x <= 1), "within [0, 1]")
+    require_unit_interval(x=x)
     # Success and failure may swap names, (x, l) -> (1 - x, -l). Name them so that no logit is positive: then x l - softplus(l)
     # subtracts nothing large from anything large, and a confident right answer is e^l away from 0, not 0.
     flip = logits > 0

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values, widened
+from theory_jax.arguments import require, require_at_least, require_rank, require_same_shape, require_values, widened
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from theory_jax.latent.vae import kl_to_standard_normal
@@ -24,7 +24,7 @@ def linear_kl_weight(steps, *, warmup_steps):
     """
     require_rank(1, steps=steps)
     require_values("steps", steps, lambda steps: steps >= 0, "at least 0")
-    require(warmup_steps >= 1, f"warmup_steps is {warmup_steps}; it must be at least 1")
+    require_at_least(1, warmup_steps=warmup_steps)
     steps = widened(steps)
     return jnp.where(steps < warmup_steps, steps / warmup_steps, 1)
 
@@ -39,7 +39,7 @@ def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
     """
     require_rank(1, steps=steps)
     require_values("steps", steps, lambda steps: steps >= 0, "at least 0")
-    require(cycle_length >= 1, f"cycle_length is {cycle_length}; it must be at least 1")
+    require_at_least(1, cycle_length=cycle_length)
     require(0 < ramp_fraction <= 1, f"ramp_fraction is {ramp_fraction}; it must be within (0, 1]")
     # The step is reduced before it is divided: the remainder of a count is exact, that of a quotient of a large count is not.
     return jnp.minimum(widened(steps) % cycle_length / cycle_length / ramp_fraction, 1)
@@ -71,7 +71,7 @@ def free_bits_kl(kl_per_dimension, *, minimum):
     [B, L] -> [B]
     """
     require_rank(2, kl_per_dimension=kl_per_dimension)
-    require(minimum >= 0, f"minimum is {minimum}; it must be at least 0")
+    require_at_least(0, minimum=minimum)
     # Not jnp.maximum: where the two are equal it would pass half of the gradient, and a latent at the floor is free.
     return jnp.sum(jnp.where(kl_per_dimension <= minimum, minimum, kl_per_dimension), axis=1)
 

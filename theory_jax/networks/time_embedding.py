@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_rank, widened
+from theory_jax.arguments import require, require_positive, require_rank, widened
 
 
 def sinusoidal_time_embedding(t, *, dim, max_period=10000.0):
@@ -18,7 +18,7 @@ def sinusoidal_time_embedding(t, *, dim, max_period=10000.0):
     """
     require_rank(1, t=t)
     require(dim > 0 and dim % 2 == 0, f"dim is {dim}; it must be even and at least 2, for pairs of a sine and a cosine")
-    require(max_period > 0, f"max_period is {max_period}; it must be positive")
+    require_positive(max_period=max_period)
     t = t if jnp.issubdtype(t.dtype, jnp.floating) else widened(t).astype(float)
     frequencies = np.geomspace(1.0, 1.0 / max_period, dim // 2)  # a ladder of equal ratios, in float64 whatever t is
     angles = jnp.outer(t, jnp.asarray(frequencies, dtype=t.dtype))
