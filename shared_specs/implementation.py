@@ -116,7 +116,7 @@ class Implementation:
 
     def call(self, name: str, arguments: dict[str, Any], positional=()):
         """The results as a tuple of NumPy arrays."""
-        places, named = [self._native(value) for value in positional], self._native(arguments)
+        places, named = [self.native(value) for value in positional], self.native(arguments)
         with self.backend.working_precision(self.precision), self._left_alone(name, dict(enumerate(places)) | named):
             value = self._find(name)(*places, **named)
             if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
@@ -136,16 +136,16 @@ class Implementation:
         function = self._find(name)
 
         def of_arrays(*arrays):
-            changed = with_arrays(self._native(arguments), dict(zip(paths, arrays, strict=True)))
+            changed = with_arrays(self.native(arguments), dict(zip(paths, arrays, strict=True)))
             with self._left_alone(name, changed):
                 results = flatten(function(**changed), self.backend, name)
             require_form([tuple(r.shape) for r in results], [np.shape(c) for c in cotangents])
             return results
 
         originals = dict(arrays_in(arguments))
-        natives = [self._native(originals[path]) for path in paths]
+        natives = [self.native(originals[path]) for path in paths]
         with self.backend.working_precision(self.precision):
-            results, gradients = self.backend.value_and_vjp(of_arrays, natives, [self._native(c) for c in cotangents])
+            results, gradients = self.backend.value_and_vjp(of_arrays, natives, [self.native(c) for c in cotangents])
         return tuple(tuple(np.array(self.backend.to_numpy(a)) for a in arrays) for arrays in (results, gradients))
 
     def jacobian(self, name, positional, keywords, wrt):
@@ -153,11 +153,11 @@ class Implementation:
         if not self.has_gradients:
             raise NoGradients(name)
         function = self._find(name)
-        natives = [self._native(value) for value in positional]
+        natives = [self.native(value) for value in positional]
 
         def of_one(array):
             changed = [*natives[:wrt], array, *natives[wrt + 1 :]]
-            return flatten(function(*changed, **self._native(keywords)), self.backend, name)[0]
+            return flatten(function(*changed, **self.native(keywords)), self.backend, name)[0]
 
         with self.backend.working_precision(self.precision):
             return np.array(self.backend.to_numpy(self.backend.jacobian(of_one, natives[wrt])))
@@ -172,11 +172,9 @@ class Implementation:
             if self.backend.contents(array) != content:
                 raise Fault(f"{name} writes into its argument {dotted(path)}; arguments must be left as they were")
 
-    def _native(self, value):
-        def native(_, leaf):
-            return self._taken(leaf) if isinstance(leaf, np.ndarray | np.floating) else leaf
-
-        return mapped(value, native)
+    def native(self, value):
+        """A value with its arrays as the backend's own, in this precision."""
+        return mapped(value, lambda _, leaf: self._taken(leaf) if isinstance(leaf, np.ndarray | np.floating) else leaf)
 
     def _taken(self, array):
         return self.backend.to_native(array, self.precision)
@@ -237,7 +235,7 @@ def detect_backend(function, arguments, positional=(), origin=None):
 
 def _first_result(function, arguments, positional, offered, prepared=lambda array: array):
     implementation = Implementation(lambda _: function, offered, "float64")
-    given = mapped((arguments, tuple(positional)), lambda _, leaf: prepared(implementation._native(leaf)))
+    given = mapped((arguments, tuple(positional)), lambda _, leaf: prepared(implementation.native(leaf)))
     value = function(*given[1], **given[0])
     while isinstance(value, tuple) and value:
         value = value[0]

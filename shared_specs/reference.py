@@ -82,7 +82,7 @@ class Traced(Implementation):
             results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))
             return results, gradients(cotangents)
 
-        cotangents = tuple(map(self._native, cotangents))
+        cotangents = tuple(map(self.native, cotangents))
         return self._program(("pull back", tuple(paths)), pull_back, name, arguments, cotangents)
 
     def jacobian(self, name, positional, keywords, wrt):
@@ -109,7 +109,7 @@ class Traced(Implementation):
 
         given = _identities(arguments)
         if (name, given) not in self._shapes:
-            function, closed_over = self._find(name), self.eager._native(arguments)
+            function, closed_over = self._find(name), self.eager.native(arguments)
             value = jax.eval_shape(lambda: function(**closed_over))
             self._shapes[name, given] = [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
         return self._shapes[name, given]
@@ -126,7 +126,7 @@ class Traced(Implementation):
 
     def _program(self, kind, function, name, arguments, *more):
         """function(traced arguments, static ones, *more) as a program, made once for every set of static arguments."""
-        traced, static = _split(self._native(arguments))
+        traced, static = _split(self.native(arguments))
         identity = kind, name, tuple(sorted(static.items(), key=lambda item: item[0]))
         if identity not in self._programs:
             self._programs[identity] = self.run(lambda traced, *more: function(traced, static, *more))
