@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := $(VENV)/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint syllabus bench clean
+.PHONY: help demo test topic lint syllabus bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -23,6 +23,9 @@ demo: $(VENV)/.installed  ## derivations, contracts, and a small model each of i
 
 test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST)
+
+topic: $(VENV)/.installed-test  ## run everything about one topic, every row compiled: make topic TOPIC=latent/vae
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest --topic="$(TOPIC)" --compiled $(PYTEST)
 
 lint: $(VENV)/.installed-test  ## check the style of the source
 	@$(IN_VENV) -m ruff check .

@@ -23,14 +23,15 @@ def _rows():
 
 
 @lru_cache(4)  # both wings and precisions of the topic at hand
-def _checker(topic, backend, precision):
-    return Checker(topic, wing(backend, topic, precision), widths=True, compiled=rows_to_compile(topic))
+def _checker(topic, backend, precision, compiled):
+    rows = rows_to_compile(topic, everything=compiled)
+    return Checker(topic, wing(backend, topic, precision), widths=True, compiled=rows)
 
 
 @pytest.mark.parametrize(("topic", "row", "backend"), list(_rows()))
-def test_row(topic, row, backend):
+def test_row(topic, row, backend, compiled):
     """Every comparison of the row passes on this wing."""
-    results = [r for precision in ("float64", "float32") for r in _checker(topic, backend, precision).run([row])]
+    results = [r for precision in ("float64", "float32") for r in _checker(topic, backend, precision, compiled).run([row])]
     failed = [f"{r.precision} {r.quantity}: {r.message or r.ratio}" for r in results if not r.passed]
     assert failed == []
 
@@ -46,12 +47,12 @@ def _functions():
 
 
 @pytest.mark.parametrize(("topic", "row", "backend"), list(_functions()))
-def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, backend):
+def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, backend, compiled):
     """The last line of the docstring, held against the arrays of a row."""
     arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
     arrays = [a for a in arguments.values() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))]
     passed = [a.shape if isinstance(a, np.ndarray) else None for a in arrays]
-    reference = _checker(topic, backend, "float64").reference
+    reference = _checker(topic, backend, "float64", compiled).reference
     given = [shape for shape, _ in (reference if row.traced else reference.eager).result_shapes(row.function, arguments)]
     said = parse(wing_function(backend, topic, row.function).__doc__)
     if None in said.results:  # a tuple of arrays stands for as many results as it holds
@@ -60,6 +61,7 @@ def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, ba
     assert mismatch(said, passed, given) == ""
 
 
+@pytest.mark.rule
 def test_every_function_is_judged_in_the_core():
     """The rows marked `edge` excuse other people's code: they are few, and no function is left to them."""
     for topic in load().built:
@@ -69,6 +71,7 @@ def test_every_function_is_judged_in_the_core():
         assert sum(bool(row.edge) for row in rows) <= len(rows) / 4, topic.path
 
 
+@pytest.mark.rule
 def test_rows_have_names_of_their_own():
     """Two rows of one name would draw the same numbers, and one id would hide the other."""
     for topic in load().built:

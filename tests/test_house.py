@@ -22,6 +22,7 @@ RULES = (
 )
 
 
+@pytest.mark.rule
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_this_house_breaks_no_rule(rule):
     assert list(rule(ROOT)) == []

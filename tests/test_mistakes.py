@@ -55,12 +55,14 @@ def test_another_right_form_is_accepted(topic, form, precision):
     assert [r for r in results if not r.passed and not (form.core_alone and r.edge)] == []
 
 
+@pytest.mark.rule
 def test_every_built_topic_plants_mistakes():
     """A topic whose rows were never seen to refuse anything is not to be trusted."""
     with_mistakes = {topic for topic, _ in MISTAKES}
     assert [topic.path for topic in load().built if topic.path not in with_mistakes] == []
 
 
+@pytest.mark.rule
 def test_every_function_of_a_built_topic_has_a_planted_mistake():
     """Function by function, not only topic by topic."""
     planted_in = {(topic, mistake.function) for topic, mistake in MISTAKES}
