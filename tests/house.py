@@ -309,6 +309,15 @@ def _assigned(tree):
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
+def undescribed_packages(root):
+    """Every folder of a wing has an __init__.py whose docstring says what is in it."""
+    for wing in WINGS:
+        for folder in sorted({(root / wing / path).parent for path in files(root, wing)}):
+            init = folder / "__init__.py"
+            if not (init.is_file() and ast.get_docstring(parsed(init))):
+                yield f"{init.relative_to(root)} is missing or has no docstring: say in one sentence what the folder holds"
+
+
 def two_programs(root):
     """A function of the theory is one program, traced or not: what asks whether it is traced only checks values.
 

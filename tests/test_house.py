@@ -16,6 +16,7 @@ RULES = (
     house.unspecified,
     house.unreadable_docstrings,
     house.empty_shells,
+    house.undescribed_packages,
     house.two_programs,
     house.stray_colors,
     house.stale_syllabus_pages,
@@ -78,6 +79,9 @@ HOUSE = {
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
 }
+PACKAGES = {*house.WINGS, "practice_torch/experiments"}
+PACKAGES |= {str(Path(name).parent) for name in HOUSE if name.startswith(house.WINGS)}
+HOUSE |= {f"{package}/__init__.py": '"""What is here."""' for package in PACKAGES}
 
 
 def build_house(root, changes=()):
@@ -331,6 +335,8 @@ PLANTED = (
         house.empty_shells, "no function", {"practice_torch/ground/coin.py": "import torch\nX = torch.ones(1)"}, "defines nothing"
     ),
     planted(house.empty_shells, "no rows", {"shared_specs/ground/coin.py": "SPEC = ()"}, "has no rows"),
+    planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
+    planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
     planted(
         house.two_programs,
         "another value when traced",

@@ -1,0 +1,1 @@
+"""Functions and networks, adversarial models: generator against discriminator, and convolutional GANs."""

@@ -1,0 +1,1 @@
+"""Functions and networks, autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""

@@ -1,0 +1,1 @@
+"""Functions and networks, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

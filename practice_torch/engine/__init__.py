@@ -1,0 +1,1 @@
+"""Training: recipes, the one training loop, checkpoints, run folders, artifacts and reports; it knows no topic."""

@@ -1,0 +1,1 @@
+"""Experiments, foundations: recipes, and what is trained with them."""

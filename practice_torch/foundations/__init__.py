@@ -1,0 +1,1 @@
+"""Functions and networks, foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""

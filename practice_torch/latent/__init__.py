@@ -1,0 +1,1 @@
+"""Functions and networks, latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""

@@ -1,0 +1,1 @@
+"""Networks that several topics share, and the layers they are made of; they know no topic."""

@@ -1,0 +1,1 @@
+"""Figures of measurements: arrays in, artifacts out; they know no topic."""

@@ -1,0 +1,1 @@
+"""Derivations, adversarial models: generator against discriminator, and convolutional GANs."""

@@ -1,0 +1,1 @@
+"""Derivations, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

@@ -1,0 +1,1 @@
+"""Networks that several topics share, in flax, and what they are made of."""
