@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/syllabus.md"
 BEGIN, END = "<!-- syllabus: written by `make syllabus` -->", "<!-- end of the syllabus -->"
 COUNT_BEGIN, COUNT_END = "<!-- built -->", "<!-- end of built -->"
-FILES = (("derivation", "theory_jax"), ("contracts", "shared_specs"), ("code", "practice_torch"))
+FILES = (
+    ("derivation", "theory_jax"), ("contracts", "shared_specs"), ("code", "practice_torch"),
+    ("experiment", "practice_torch/experiments"),
+)  # fmt: skip
 
 
 def renewed(text, root=ROOT, syllabus=None):
@@ -89,7 +92,8 @@ def _entry(root, topic):
     if not topic.built:
         return f"`{topic.path}` | {topic.title} (*planned*)"
     title, steps = _proof(root, topic)
-    links = " · ".join(f"[{word}](../{folder}/{topic.path}.py)" for word, folder in FILES)
+    there = [(word, f"{folder}/{topic.path}.py") for word, folder in FILES if (root / folder / f"{topic.path}.py").is_file()]
+    links = " · ".join(f"[{word}](../{file})" for word, file in there)
     return f"`{topic.path}`<br>{links} | {title} ({steps} steps)"
 
 

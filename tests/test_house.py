@@ -360,6 +360,12 @@ PLANTED = (
     ),
     planted(
         house.stale_syllabus_pages,
+        "an experiment taken away",
+        {"practice_torch/experiments/ground/coin.py": None},
+        "docs/syllabus.md differs",
+    ),
+    planted(
+        house.stale_syllabus_pages,
         "another title in the source",
         {"theory_jax/ground/coin.py": THEORY.replace("Heads are", "Tails are")},
         "docs/syllabus.md differs",

@@ -305,7 +305,7 @@ def test_a_schedule_that_ends_too_early_is_warned_of_and_measured():
     assert "take more num_steps or a larger beta_end" in line
     coins = torch.randint(2, (30, 1, 8, 8), generator=seeded())
     data = images.Images(coins.to(torch.uint8), None, 1, {})
-    assert experiment.prior_bits(data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
+    assert studies.prior_bits(experiment, data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
     assert digits()[0].remarks == ()
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Literal
 
 import torch
@@ -113,9 +114,12 @@ class GuidanceExperiment(nn.Module):
         size, classes = math.prod(self.shape), len(self.classes)
         self.noisy, self.clean = (LevelClassifier(size, classes, width=recipe.width, layers=recipe.layers) for _ in range(2))
         self.register_buffer("alpha_bar", cosine_alpha_bar(num_steps=recipe.num_steps))
-        self._judge = None
 
-    # -------------------------------------------------------------------------------------------- training
+    @cached_property
+    def _judge(self):
+        """Someone who knows the training data."""
+        train = load_data(self.recipe)[0].batch()
+        return Judge(train["image"], train["label"])
 
     def forward(self, batch, phase):
         """The denoiser's squared error per dimension, or a classifier's negative log-likelihood in nats."""
@@ -138,8 +142,6 @@ class GuidanceExperiment(nn.Module):
         """log p(y | x_t) of all classes, by name of the classifier; the clean one knows of no level but 0."""
         t = t if classifier == "noisy" else torch.zeros_like(t)
         return getattr(self, classifier)(x, t).log_softmax(1)
-
-    # -------------------------------------------------------------------------------------------- sampling
 
     def _labels(self, count):
         """`count` labels, the classes one after the other."""
@@ -183,8 +185,6 @@ class GuidanceExperiment(nn.Module):
         columns = max(torch.bincount(label).tolist()) if several else 10
         caption = "Drawn from noise, led by a classifier" + (": a row for each class asked for" if several else "")
         return {"samples": _IMAGES.in_rows(self._draw(label, how), columns, caption)}
-
-    # -------------------------------------------------------------------------------------------- what came of it
 
     def evaluate(self, data):
         """How often the class asked for is drawn, with guidance and without; what the classifiers know at every level."""
@@ -263,10 +263,7 @@ class GuidanceExperiment(nn.Module):
         return torch.cat([self._losses(*part) for part in parts]).mean().item()
 
     def _verdict(self, data, samples, label):
-        """What samples are worth beside held-out data, by someone who knows the training data."""
-        if self._judge is None:  # made once, when it is first asked
-            train = load_data(self.recipe)[0].batch()
-            self._judge = Judge(train["image"], train["label"])
+        """What samples are worth beside held-out data."""
         drawn, real = _IMAGES.judged_as(samples), _some(data)
         spread = spread_within(drawn, label) / spread_within(real["image"], real["label"])
         verdict = self._judge.verdict(drawn, real["image"], label, real["label"], len(self.classes))

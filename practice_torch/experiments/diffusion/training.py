@@ -6,13 +6,13 @@ and the unconditional prediction, which classifier-free guidance needs.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.data.errors import DataError
-from practice_torch.diffusion.elbo import prior_kl
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import velocity
@@ -132,7 +132,12 @@ class DiffusionExperiment(nn.Module):
         # the kernels decide: whatever a convolution is handed, it answers in their layout
         self.network = network.to(memory_format=torch.channels_last) if recipe.channels_last else network
         self.register_buffer("alpha_bar", recipe.alpha_bar())
-        self._judge = None
+
+    @cached_property
+    def _judge(self):
+        """Someone who knows the training data."""
+        train = load_data(self.recipe)[0].batch()
+        return Judge(self.medium.judged_as(self.examples(train)[0]), train.get("label"))
 
     @property
     def remarks(self):
@@ -160,7 +165,7 @@ class DiffusionExperiment(nn.Module):
         metrics = {"loss": by_level.mean().item()}
         for number, quarter in enumerate(by_level.tensor_split(4), start=1):
             metrics[f"loss_quarter_{number}"] = quarter.mean().item()
-        metrics["prior_bits"] = self.prior_bits(data)
+        metrics["prior_bits"] = studies.prior_bits(self, data)
         label = self.labels(self.recipe.judged_samples)
         return metrics | self.verdict(data, self.drawn(label, self.judged_sampling()), label)
 
@@ -186,8 +191,6 @@ class DiffusionExperiment(nn.Module):
             "interpolation": studies.interpolation(self), "inversion": studies.inversion(self, data),
             "schedule": studies.schedule(self, data), **studies.bits(self, data),
         }  # fmt: skip
-
-    # -------------------------------------------------------------------------------------------- training
 
     def examples(self, batch):
         """Examples in the network's units, and their labels where there are any."""
@@ -229,13 +232,6 @@ class DiffusionExperiment(nn.Module):
             sums.index_add_(1, t - 1, torch.stack([losses, torch.ones_like(losses)]))
         return sums[0] / sums[1]
 
-    def prior_bits(self, data):
-        """prior_kl in bits per dimension."""
-        x0, _ = self.examples(self.some(data, 2000))
-        return prior_kl(x0, self.alpha_bar).double().mean().item() / (x0[0].numel() * math.log(2))
-
-    # -------------------------------------------------------------------------------------------- sampling
-
     def judged_sampling(self):
         """How the samples are drawn that an evaluation judges."""
         return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
@@ -258,10 +254,7 @@ class DiffusionExperiment(nn.Module):
         return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
 
     def verdict(self, data, samples, label):
-        """What samples are worth, by someone who knows the training data."""
-        if self._judge is None:  # made once, when it is first asked
-            train = load_data(self.recipe)[0].batch()
-            self._judge = Judge(self.medium.judged_as(self.examples(train)[0]), train.get("label"))
+        """What samples are worth beside held-out data."""
         held_out, real_label = self.examples(self.some(data, 2000))
         drawn, held_out = self.medium.judged_as(samples), self.medium.judged_as(held_out)
         return self._judge.verdict(drawn, held_out, label, real_label, len(self.classes))

@@ -4,11 +4,13 @@ noise and data, the schedule beside others, and the levels that carry the bits o
 `model` is the experiment of diffusion/training; each function returns an artifact, or a dict of them.
 """
 
+import math
 from dataclasses import replace
 
 import torch
 
 from practice_torch.diffusion.ddim_inference import ddim_invert, ddim_sample, spherical_interpolation
+from practice_torch.diffusion.elbo import prior_kl
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.experiments.parts.diffusion_sampling import Drawing
 from practice_torch.experiments.parts.image_judge import spread_within
@@ -87,7 +89,13 @@ def schedule(model, data):
     """The run's schedule beside the two that a recipe can name."""
     plain = {name: replace(model.recipe, noise_schedule=name, zero_terminal_snr=False, beta_end=0.0) for name in _SCHEDULES}
     others = {name: recipe.alpha_bar().double().numpy() for name, recipe in plain.items()}
-    return pictures.schedules(model.alpha_bar.cpu().double().numpy(), others, prior_bits=model.prior_bits(data))
+    return pictures.schedules(model.alpha_bar.cpu().double().numpy(), others, prior_bits=prior_bits(model, data))
+
+
+def prior_bits(model, data):
+    """What the last level still tells of held-out data: prior_kl in bits per dimension."""
+    x0, _ = model.examples(model.some(data, 2000))
+    return prior_kl(x0, model.alpha_bar).double().mean().item() / (x0[0].numel() * math.log(2))
 
 
 def bits(model, data, variance=Drawing.variance):
