@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -280,10 +282,17 @@ WORDY = "A reason that is long enough to be wrapped into several lines, with [br
 def in_place_of_jensen(monkeypatch):
     """Let foundations/jensen have another derivation."""
 
-    def replace(derivation):
+    def put(derivation):
         monkeypatch.setattr("theory_jax.foundations.jensen.derivation", derivation)
 
-    return replace
+    return put
+
+
+@pytest.fixture
+def two_toys(in_place_of_jensen, monkeypatch):
+    """Let foundations/jensen and foundations/maximum_likelihood have short derivations that hold."""
+    in_place_of_jensen(derivation_with("numeric", "autodiff", bodies=TRUE))
+    monkeypatch.setattr("theory_jax.foundations.maximum_likelihood.derivation", derivation_with("numeric", bodies=TRUE))
 
 
 def derivation_with(*kinds, bodies):
@@ -322,26 +331,35 @@ def test_a_failing_page_says_so_loudly(in_place_of_jensen, capsys):
     assert "the difference simplifies to" in page
 
 
-def test_a_topics_own_module_prints_its_page():
-    run = subprocess.run(
-        [sys.executable, "-m", "theory_jax.foundations.jensen"], capture_output=True, text=True, encoding="utf-8"
-    )
-    assert run.returncode == 0, run.stderr
-    assert "✓ all 12 steps hold" in run.stdout
+@pytest.mark.parametrize(("body", "exit_code", "says"), [(TRUE, 0, "✓ all 1 steps hold"), (FALSE, 1, "✗ 1 of 1 steps FAILED")])
+def test_main_prints_the_page_and_exits(body, exit_code, says, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        derivation_with("numeric", bodies=body).main()
+    assert stopped.value.code == exit_code
+    assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("topic", load().built, ids=lambda topic: topic.path)
+def test_a_topics_own_module_runs_its_derivation(topic):
+    """For `python -m theory_jax.family.topic`."""
+    source = Path(f"theory_jax/{topic.path}.py").read_text(encoding="utf-8")
+    assert source.endswith('\n\n\nif __name__ == "__main__":\n    derivation.main()\n')
 
 
 # ---------------------------------------------------------------------------------------------------- the commands
 
 
-def test_json_says_everything(capsys):
+def test_json_says_everything(two_toys, capsys):
     assert main(["run", "foundations/jensen", "maximum_likelihood", "--json"]) == 0
     said = capsys.readouterr()
-    derivations = json.loads(said.out)["derivations"]
+    answer = json.loads(said.out)
+    derivations = answer["derivations"]
+    assert answer["computed_by"] == "NumPy"
     assert [d["topic"] for d in derivations] == ["foundations/jensen", "foundations/maximum_likelihood"]
     assert derivations[0].keys() >= {"topic", "title", "lectures", "sources", "passed", "seconds", "steps"}
     step = derivations[0]["steps"][0]
     assert step.keys() == {"name", "kind", "claim", "because", "residual", "tolerance", "since", "passed", "error"}
-    assert r"\mathrm{gap}" in step["claim"]
+    assert step["claim"].startswith(r"\nabla_\theta")
     assert "[1/2] foundations/jensen" in said.err
 
 
@@ -420,25 +438,42 @@ def test_help(arguments, capsys):
     assert "usage: python -m theory_jax" in capsys.readouterr().out
 
 
-def test_a_lecture_runs_its_topics_and_a_topic_named_twice_runs_once(capsys):
+def test_a_lecture_runs_its_topics_and_a_topic_named_twice_runs_once(two_toys, capsys):
     assert main(["run", "5", "jensen", "--json"]) == 0
     assert [d["topic"] for d in json.loads(capsys.readouterr().out)["derivations"]] == ["foundations/jensen"]
 
 
-def test_planned_topics_beside_built_ones_are_reported(capsys):
+def test_planned_topics_beside_built_ones_are_reported(two_toys, capsys):
     assert main(["run", "jensen", "preference/dpo", "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["planned"] == ["preference/dpo"]
     assert "preference/dpo: planned, not built yet" in said.err
 
 
-def test_several_topics_end_in_a_summary(in_place_of_jensen, capsys):
+def test_several_topics_end_in_a_summary(two_toys, in_place_of_jensen, capsys):
     in_place_of_jensen(derivation_with("numeric", bodies=FALSE))
     assert main(["run", "jensen", "maximum_likelihood"]) == 1
-    summary = capsys.readouterr().out.splitlines()[-3:]
+    summary = capsys.readouterr().out.splitlines()[-5:]
     assert "verdict" in summary[0]
     assert "foundations/jensen" in summary[1] and "✗ 1 FAILED" in summary[1]
     assert "foundations/maximum_likelihood" in summary[2] and "✓ proven" in summary[2]
+    assert summary[3:] == ["", "JAX's operations computed by NumPy"]
+
+
+@pytest.mark.parametrize("options", [[], ["--compiled"]])
+def test_numpy_computes_the_steps_and_xla_if_asked(options, in_place_of_jensen, capsys, caplog):
+    """With the same verdicts."""
+    derivation = derivation_with(*TRUE, bodies=TRUE)
+    derivation.steps += [replace(step, name=f"false_{step.kind}", body=FALSE[step.kind]) for step in derivation.steps]
+    in_place_of_jensen(derivation)
+    with jax.log_compiles():
+        assert main(["run", "jensen", "--json", *options]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["computed_by"] == ("XLA" if options else "NumPy")
+    assert any("Compiling" in record.getMessage() for record in caplog.records) == bool(options)
+    (record,) = answer["derivations"]
+    assert [step["passed"] for step in record["steps"]] == [True] * len(TRUE) + [False] * len(FALSE)
+    assert not any("raised" in step["error"] or "refused" in step["error"] for step in record["steps"])
 
 
 def test_list_shows_every_topic(capsys):
@@ -454,25 +489,22 @@ def test_list_shows_every_topic(capsys):
 
 
 def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
+    """And JAX computes in float64 as soon as derivations are there, before a step runs."""
     program = (
         "import sys; from theory_jax.__main__ import main; main(['list', '--json']); assert 'jax' not in sys.modules;"
-        "main(['run', 'jensen', '--json']); assert 'theory_jax.foundations.f_divergence' not in sys.modules;"
+        "import theory_jax.derivation, jax.numpy as jnp; assert jnp.ones(1).dtype == 'float64';"
+        "main(['run', 'latent/elbo', '--json']); assert 'theory_jax.foundations.f_divergence' not in sys.modules;"
         "assert 'torch' not in sys.modules"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
 
 
-def test_x64_is_on_before_a_step_runs():
-    program = "import theory_jax.derivation, jax.numpy as jnp; print(jnp.ones(1).dtype)"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "float64"
-
-
 def test_several_processes_give_the_same_records(capsys):
-    assert main(["run", "jensen", "maximum_likelihood", "--json", "--jobs", "2"]) == 0
+    assert main(["run", "training_practice", "latent/elbo", "--json", "--jobs", "2"]) == 0
     said = capsys.readouterr()
     records = json.loads(said.out)["derivations"]
-    assert [record["topic"] for record in records] == ["foundations/jensen", "foundations/maximum_likelihood"]
+    assert [record["topic"] for record in records] == ["foundations/training_practice", "latent/elbo"]
     assert all(record["passed"] and len(record["steps"]) > 5 for record in records)
     assert "[2/2]" in said.err
 

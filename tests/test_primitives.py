@@ -63,6 +63,7 @@ CASES = {
     "iota": [(lambda x: x + lax.broadcasted_iota(x.dtype, (3, 4), 1), X)],
     "concatenate": [(lambda x, y: lax.concatenate([x, y, x], 1), X, POSITIVE)],
     "stack": [(lambda x, y: jnp.stack([x, y], 1), X, POSITIVE)],
+    "tile": [(lambda x: jnp.tile(x, (2, 1, 3)), X)],
     "unstack": [(lambda x: jnp.unstack(x, axis=1), X)],
     "split": [(lambda x: lax.split(x, (1, 3), 1), X)],
     "slice": [(lambda x: lax.slice(x, (1, 0), (3, 4), (1, 2)), X)],

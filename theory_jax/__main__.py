@@ -3,6 +3,7 @@
 Exit codes: 0 every step holds, 1 a step failed, 2 usage.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -43,6 +44,8 @@ class Run:
     """Print JSON instead of pages (progress goes to stderr)."""
     jobs: int = 1
     """With --json: processes to use, a derivation each; 0 means one for each core."""
+    compiled: bool = False
+    """Let XLA compile every operation, as JAX does by itself: slower. Otherwise NumPy computes what JAX traced."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -120,17 +123,29 @@ def _run(command):
         raise UsageError(f"nothing to run: {names} is {'built yet' if command.all else 'planned, not built yet'}")
     for path in planned:
         print(f"{path}: planned, not built yet", file=sys.stderr)
+    how = {"arithmetic": _arithmetic(command.compiled), "debug": command.debug}
     if command.json and command.jobs != 1:
-        records = records_in_processes(there, jobs=command.jobs, debug=command.debug)
+        records = records_in_processes(there, jobs=command.jobs, **how)
     else:
-        records = records_in_order(there, pages=not command.json, debug=command.debug)
+        records = records_in_order(there, pages=not command.json, **how)
+    computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
-        print(json.dumps({"derivations": records, "planned": planned}, indent=2, ensure_ascii=False, allow_nan=False))
-    elif len(records) > 1:
+        answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
+        print(json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
         from theory_jax.page import print_summary
 
-        print_summary(records)
+        print_summary(records, computed_by)
     return 0 if all(record["passed"] for record in records) else 1
+
+
+def _arithmetic(compiled):
+    """The context in which steps are executed."""
+    if compiled:
+        return contextlib.nullcontext
+    from shared_specs.backends.jax_eager import by_numpy  # with JAX, which `list` does not need
+
+    return by_numpy
 
 
 def _asked(command):

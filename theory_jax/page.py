@@ -76,9 +76,15 @@ def verdict(result):
     return f"{kind}, {result.residual:.1e} {relation} {result.tolerance:.0e}"
 
 
-def print_summary(records, *, console=None):
-    """One line a topic: steps, time, verdict."""
+def print_summary(records, computed_by, *, console=None):
+    """Of several topics one line each: steps, time, verdict. Then what computed JAX's operations."""
     console = console or console_of_the_page()
+    if len(records) > 1:
+        _print_table(console, records)
+    console.print(Text(f"JAX's operations computed by {computed_by}", style="dim"))
+
+
+def _print_table(console, records):
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading, side in (("topic", "left"), ("steps", "right"), ("seconds", "right"), ("verdict", "left")):
         table.add_column(heading, justify=side)
@@ -89,3 +95,4 @@ def print_summary(records, *, console=None):
         table.add_row(record["topic"], str(len(record["steps"])), f"{record['seconds']:.1f}", Text(words, style=style))
     console.print()
     console.print(table)
+    console.print()

@@ -10,17 +10,20 @@ import time
 from shared_specs.backends.jax_settings import QUICK
 
 
-def records_in_order(topics, *, pages, debug=False):
-    """Run one derivation after the other, and print each page as soon as its steps are done."""
+def records_in_order(topics, *, arithmetic, pages, debug=False):
+    """Run one derivation after the other, and print each page as soon as its steps are done.
+
+    arithmetic() is the context in which the steps are executed: it decides what computes JAX's operations.
+    """
     records = []
     for number, topic in enumerate(topics, start=1):
         if len(topics) > 1 or not pages:
             _progress(number, topics, topic)
-        records.append(_record(topic, pages, debug))
+        records.append(_record(topic, arithmetic, pages, debug))
     return records
 
 
-def records_in_processes(topics, *, jobs, debug=False):
+def records_in_processes(topics, *, arithmetic, jobs, debug=False):
     """The same records from several processes (jobs = 0: one for each core), without pages."""
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
@@ -29,7 +32,7 @@ def records_in_processes(topics, *, jobs, debug=False):
 
     workers = min(jobs or cpu_count(), len(topics))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        running = {pool.submit(_record, topic, False, debug): topic for topic in topics}
+        running = {pool.submit(_record, topic, arithmetic, False, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):
             _progress(number, topics, running[done])
         return [future.result() for future in running]
@@ -44,7 +47,7 @@ def _progress(number, topics, topic):
     print(f"[{number}/{len(topics)}] {topic.path}", file=sys.stderr, flush=True)
 
 
-def _record(topic, pages, debug):
+def _record(topic, arithmetic, pages, debug):
     """Run one derivation, print its page if asked to, and return what the JSON says of it."""
     began = time.perf_counter()
     if "jax" in sys.modules:
@@ -56,7 +59,8 @@ def _record(topic, pages, debug):
         # what a step prints belongs to the reader, not into the JSON
         with contextlib.redirect_stdout(sys.stderr):
             derivation = importlib.import_module("theory_jax." + topic.path.replace("/", ".")).derivation
-            results = derivation.run(debug=debug)
+            with arithmetic():
+                results = derivation.run(debug=debug)
     except Exception as error:
         if debug or (isinstance(error, ModuleNotFoundError) and error.name == "jax"):  # without JAX no derivation runs
             raise

@@ -90,6 +90,9 @@ def _reshape(equation):
     return lambda x: np.reshape(x, shape)
 
 
+def _tile(equation):
+    return lambda x: np.tile(x, equation.params["reps"])
+
 
 def _transpose(equation):
     return lambda x: np.transpose(x, equation.params["permutation"])
@@ -364,5 +367,5 @@ RULES = {
     "reduce_or": _reduce_or, "reduce_prod": _reduce_prod, "reduce_sum": _reduce_sum, "reshape": _reshape, "rev": _rev,
     "round": _round, "scatter": _scatter, "scatter-add": _scatter_add, "scatter-max": _scatter_max, "scatter-min": _scatter_min,
     "scatter-mul": _scatter_mul, "select_n": _select_n, "slice": _slice, "sort": _sort, "split": _split, "squeeze": _reshape,
-    "stack": _stack, "top_k": _top_k, "transpose": _transpose, "unstack": _unstack,
+    "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose, "unstack": _unstack,
 }  # fmt: skip
