@@ -91,10 +91,12 @@ def test_division_by_zero_is_no_warning():
         assert (1 / jnp.zeros(2)).tolist() == [jnp.inf] * 2
 
 
-def test_side_effects_happen(capsys):
+def test_side_effects_happen_at_every_call(capsys):
+    shout = jax.jit(lambda x: jax.debug.print("here is {}", 3))
     with by_numpy():
-        jax.jit(lambda x: jax.debug.print("here is {}", x))(3)
-    assert capsys.readouterr().out == "here is 3\n"
+        shout(1)
+        shout(2)
+    assert capsys.readouterr().out == "here is 3\n" * 2
 
 
 def test_an_exception_leaves_jax_as_it_was(caplog):
