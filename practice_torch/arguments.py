@@ -25,6 +25,38 @@ def require_same_shape(**arrays):
         )
 
 
+def require_shape(wanted, **arrays):
+    """Every named tensor has the wanted shape."""
+    for name, array in arrays.items():
+        require(array.shape == tuple(wanted), f"{name} has shape {list(array.shape)}; it must have shape {list(wanted)}")
+
+
+def require_one_each(x, **arrays):
+    """Every named tensor has the shape [B] of the batch x."""
+    batch = x.shape[:1]
+    for name, array in arrays.items():
+        fits = len(batch) == 1 and array.shape == batch
+        require(fits, f"{name} has shape {list(array.shape)}; it must have one entry for each of {list(batch)}")
+
+
+def require_at_least(lowest, **numbers):
+    """Every named Python number is at least the lowest."""
+    for name, number in numbers.items():
+        require(number >= lowest, f"{name} is {number}; it must be at least {lowest}")
+
+
+def require_positive(**numbers):
+    """Every named Python number is positive."""
+    for name, number in numbers.items():
+        require(number > 0, f"{name} is {number}; it must be positive")
+
+
+def require_share(**numbers):
+    """Every named Python number is in [0, 1]."""
+    for name, number in numbers.items():
+        require(0 <= number <= 1, f"{name} is {number}; it must be in [0, 1]")
+
+
 def is_integer(tensor):
     """Whether the tensor holds integers, of whatever width; a mask holds none."""
     return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
@@ -67,6 +99,18 @@ def require_values(name, array, holds, allowed):
         raise ValueError(f"{name} is {array[index].item()}{where}; it must be {allowed}")
 
 
+def require_unit_interval(**arrays):
+    """Every entry of every named tensor is within [0, 1]."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+
+
+def require_tokens(size, **arrays):
+    """Every entry of every named tensor is a token of a vocabulary of this size."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
+
+
 def require_log_probs(**arrays):
     """The last axis of every named tensor holds log-probabilities: |logsumexp| <= 1e-5."""
     for name, array in arrays.items():
@@ -96,7 +140,6 @@ def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
         require_integers(**{name: t})
         require_rank(1, **{name: t})
         if x is not None:
-            batch = list(x.shape[:1])
-            require(list(t.shape) == batch, f"{name} has shape {list(t.shape)}; it must have one entry for each of {batch}")
+            require_one_each(x, **{name: t})
         allowed = f"in {lowest}..{last} (alpha_bar has {last + 1} entries; index 0 is the data itself)"
         require_values(name, t, lambda values: (values >= lowest) & (values <= last), allowed)

@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import require, require_at_least, require_rank, require_share, require_values
 from practice_torch.networks.dcgan import Discriminator as Discriminator
 from practice_torch.networks.dcgan import Generator as Generator
 
@@ -45,7 +45,7 @@ def update_running_statistics(x, running_mean, running_variance, *, momentum=0.1
     _require_channels(x, running_mean=running_mean, running_variance=running_variance)
     _require_values_per_channel(x)
     _require_variance(running_variance)
-    require(0 <= momentum <= 1, f"momentum is {momentum}; it must be in [0, 1]")
+    require_share(momentum=momentum)
     variance, mean = torch.var_mean(x, (0, 2, 3), correction=1)
     return (1 - momentum) * running_mean + momentum * mean, (1 - momentum) * running_variance + momentum * variance
 
@@ -68,8 +68,7 @@ def kernel_overlap(*, length, kernel, stride):
     Raises ValueError if length, kernel or stride is less than 1.  Source: Odena, Dumoulin & Olah 2016.
     -> [n]
     """
-    for name, value in (("length", length), ("kernel", kernel), ("stride", stride)):
-        require(value >= 1, f"{name} is {value}; it must be at least 1")
+    require_at_least(1, length=length, kernel=kernel, stride=stride)
     output = torch.arange((length - 1) * stride + kernel)
     last = torch.clamp(output // stride, max=length - 1)
     first = torch.clamp(-((kernel - 1 - output) // stride), min=0)  # the ceiling of (output - kernel + 1) / stride

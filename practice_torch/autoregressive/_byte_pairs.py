@@ -9,7 +9,7 @@ from operator import add
 
 # A token is a character of a Python string in here: `replace` merges pairs, and strings sort as tokens do.
 LARGEST_TOKEN = sys.maxunicode
-_NEVER = itertools.repeat(math.inf)
+NEVER = itertools.repeat(math.inf)
 
 
 def learn(words, merges):
@@ -78,7 +78,7 @@ class Spellings(dict):
     def __missing__(self, piece):
         word, rank_of = piece.decode("latin-1"), self._ranks.get
         while len(word) > 1:
-            rank = min(map(rank_of, map(add, word, word[1:]), _NEVER))
+            rank = min(map(rank_of, map(add, word, word[1:]), NEVER))
             if rank == math.inf:
                 break
             word = word.replace(self._pairs[rank], chr(256 + rank))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_values
 
 
 def attention_weights(query, key, mask, *, scale=None):
@@ -71,7 +71,7 @@ def repeat_key_value(x, *, groups):
     [B, H, T, D] -> [B, G, T, D]
     """
     require_rank(4, x=x)
-    require(groups >= 1, f"groups is {groups}; it must be at least 1")
+    require_at_least(1, groups=groups)
     return x[:, :, None].expand(-1, -1, groups, -1, -1).flatten(1, 2)
 
 
@@ -89,9 +89,7 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
     query = _project("query_weight", x, query_weight, heads)
     key = repeat_key_value(_project("key_weight", context, key_weight, key_value_heads), groups=heads // key_value_heads)
     value = repeat_key_value(_project("value_weight", context, value_weight, key_value_heads), groups=heads // key_value_heads)
-    wanted = [x.shape[-1], heads * value.shape[-1]]
-    given = list(output_weight.shape)
-    require(given == wanted, f"output_weight has shape {given}; it must have shape {wanted}")
+    require_shape((x.shape[-1], heads * value.shape[-1]), output_weight=output_weight)
     mixed = scaled_dot_product_attention(query, key, value, mask)
     return functional.linear(mixed.transpose(1, 2).flatten(2), output_weight)
 

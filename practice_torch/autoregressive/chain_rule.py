@@ -6,7 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_rank,
+    require_same_shape,
+    require_tokens,
+    require_unit_interval,
+    require_values,
+)
 
 
 def sequence_log_prob(tokens, logits, mask):
@@ -28,8 +36,7 @@ def sequence_log_prob(tokens, logits, mask):
         require_same_shape(tokens=tokens, mask=mask)
         hidden = ~mask.bool()
         tokens, logits = tokens.masked_fill(hidden, 0), logits.masked_fill(hidden.unsqueeze(-1), 0.0)
-    last = logits.shape[2] - 1
-    require_values("tokens", tokens, lambda tokens: (tokens >= 0) & (tokens <= last), f"a token of the vocabulary, 0..{last}")
+    require_tokens(logits.shape[2], tokens=tokens)
     log_probs = -functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
     return (log_probs if mask is None else log_probs.masked_fill(hidden, 0.0)).sum(dim=-1)
 
@@ -121,7 +128,7 @@ def ancestral_bernoulli(uniforms, logits_fn, *, order):
     size = uniforms.shape[1]
     require(len(order) == size, f"order has {len(order)} entries; it must have one for each of the {size} columns of uniforms")
     _require_permutation("order", order)
-    require_values("uniforms", uniforms, lambda uniforms: (uniforms >= 0) & (uniforms <= 1), "within [0, 1]")
+    require_unit_interval(uniforms=uniforms)
     x = torch.zeros_like(uniforms)
     for k in range(1, size + 1):
         drawn = (uniforms < torch.sigmoid(logits_fn(x))).to(x.dtype)

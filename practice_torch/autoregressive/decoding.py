@@ -10,7 +10,16 @@ import math
 
 import torch
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_rank,
+    require_same_shape,
+    require_tokens,
+    require_unit_interval,
+    require_values,
+)
 
 
 def apply_temperature(logits, *, temperature):
@@ -32,7 +41,7 @@ def top_k_filter(logits, *, k):
     [B, V] -> [B, V]
     """
     _require_logits(logits)
-    require(k >= 1, f"k is {k}; it must be at least 1")
+    require_at_least(1, k=k)
     largest = logits.topk(min(k, logits.shape[1]), dim=-1).values
     return logits.masked_fill(logits < largest[:, -1:], -torch.inf)
 
@@ -91,10 +100,10 @@ def repetition_penalty(logits, tokens, *, penalty):
     """
     _require_logits(logits)
     require_rank(2, tokens=tokens)
-    rows, last = logits.shape[0], logits.shape[1] - 1
+    rows, size = logits.shape
     require(tokens.shape[0] == rows, f"tokens has {tokens.shape[0]} rows; it must have one for each of the {rows} of logits")
     require(0 < penalty < math.inf, f"penalty is {penalty}; it must be positive and finite")
-    require_values("tokens", tokens, lambda tokens: (tokens >= 0) & (tokens <= last), f"a token of the vocabulary, 0..{last}")
+    require_tokens(size, tokens=tokens)
     # scattered, not gathered and written back: a token that occurs twice is not penalized twice
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, as_int64(tokens), True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
@@ -111,7 +120,7 @@ def categorical_from_uniform(logits, uniform):
     require_rank(1, uniform=uniform)
     rows = logits.shape[0]
     require(uniform.shape[0] == rows, f"uniform has {uniform.shape[0]} entries; it must have one for each of the {rows} rows")
-    require_values("uniform", uniform, lambda uniform: (uniform >= 0) & (uniform <= 1), "within [0, 1]")
+    require_unit_interval(uniform=uniform)
     sums = logits.softmax(dim=-1).cumsum(dim=-1)
     # Rounding may leave the whole sum at or below u: held below the sum, u finds the first token that completes it.
     total = sums[:, -1]
@@ -130,7 +139,7 @@ def gumbel_argmax(logits, uniforms):
     """
     _require_logits(logits)
     require_same_shape(logits=logits, uniforms=uniforms)
-    require_values("uniforms", uniforms, lambda uniforms: (uniforms >= 0) & (uniforms <= 1), "within [0, 1]")
+    require_unit_interval(uniforms=uniforms)
     numbers = torch.finfo(uniforms.dtype)
     exponential = -uniforms.clamp(numbers.tiny, 1 - numbers.eps / 2).log()
     return (logits - exponential.log()).argmax(dim=-1)

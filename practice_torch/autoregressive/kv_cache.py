@@ -6,7 +6,7 @@ The functions return new caches. Where speed matters, `DecoderTransformer.step` 
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_tokens
 from practice_torch.autoregressive.attention import causal_mask, scaled_dot_product_attention
 from practice_torch.autoregressive.normalization import layer_norm
 from practice_torch.autoregressive.transformer import feed_forward
@@ -63,8 +63,7 @@ def cached_decoder_step(tokens, cache_keys, cache_values, parameters, *, heads, 
         given = list(cache.shape)
         require(given == wanted, f"{name} has shape {given}; with these tokens and blocks it must have shape {wanted}")
     _require_room(position, steps, len(places), "position embeddings")
-    known = len(embedding)
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < known), f"a token of the vocabulary, 0..{known - 1}")
+    require_tokens(len(embedding), tokens=tokens)
 
     def by_heads(x):
         return x.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -92,12 +91,9 @@ def cache_bytes(*, batch, layers, key_value_heads, head_width, length, element_b
     Source: Pope et al. 2022, section 3.3.
     -> []
     """
-    sizes = {"batch": batch, "layers": layers, "key_value_heads": key_value_heads, "head_width": head_width}
-    total = 2
-    for name, size in {**sizes, "length": length, "element_bytes": element_bytes}.items():
-        require(size >= 1, f"{name} is {size}; it must be at least 1")
-        total *= size
-    return total
+    require_at_least(1, batch=batch, layers=layers, key_value_heads=key_value_heads, head_width=head_width)
+    require_at_least(1, length=length, element_bytes=element_bytes)
+    return 2 * batch * layers * key_value_heads * head_width * length * element_bytes
 
 
 def left_padded_positions(token_mask):

@@ -4,7 +4,15 @@ import math
 
 import torch
 
-from practice_torch.arguments import as_int64, require, require_log_probs, require_rank, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_log_probs,
+    require_rank,
+    require_tokens,
+    require_values,
+)
 
 
 def ngram_counts(tokens, *, order, vocabulary_size):
@@ -14,7 +22,7 @@ def ngram_counts(tokens, *, order, vocabulary_size):
     [B, T] -> [...]
     """
     _require_tokens(tokens, vocabulary_size)
-    require(order >= 1, f"order is {order}; it must be at least 1")
+    require_at_least(1, order=order)
     shape = (vocabulary_size,) * order
     if tokens.shape[1] < order:
         return torch.zeros(shape, dtype=torch.int64, device=tokens.device)
@@ -156,4 +164,4 @@ def _floating(counts):
 
 def _require_tokens(tokens, size):
     require_rank(2, tokens=tokens)
-    require_values("tokens", tokens, lambda tokens: (tokens >= 0) & (tokens < size), f"a token of the vocabulary, 0..{size - 1}")
+    require_tokens(size, tokens=tokens)

@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require
+from practice_torch.arguments import require, require_shape
 
 
 def layer_norm(x, weight, bias, *, epsilon):
@@ -92,9 +92,7 @@ def _over_rows(gradients):
 
 def _require_width(x, **parameters):
     require(x.ndim >= 1, f"x has shape {list(x.shape)}; it must have at least one axis")
-    wanted = [x.shape[-1]]
-    for name, parameter in parameters.items():
-        require(list(parameter.shape) == wanted, f"{name} has shape {list(parameter.shape)}; it must have shape {wanted}")
+    require_shape(x.shape[-1:], **parameters)
 
 
 def _require_shape(x, upstream):

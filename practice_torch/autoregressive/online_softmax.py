@@ -7,7 +7,7 @@ proof that linear memory needs no kernel.
 import torch
 from torch.nn.functional import logsigmoid, pad
 
-from practice_torch.arguments import require, require_rank
+from practice_torch.arguments import require, require_at_least, require_rank, require_shape
 
 BACKWARD_BLOCK = 128  # keys whose weights attention_backward holds at a time
 
@@ -23,10 +23,10 @@ def online_softmax_update(maximum, normalizer, accumulator, scores, values):
     require_rank(2, maximum=maximum)
     require_rank(3, scores=scores, values=values)
     (batch, queries), (keys, width) = maximum.shape, values.shape[1:]
-    _require_shape("normalizer", normalizer, [batch, queries])
-    _require_shape("scores", scores, [batch, queries, keys])
-    _require_shape("values", values, [batch, keys, width])
-    _require_shape("accumulator", accumulator, [batch, queries, width])
+    require_shape((batch, queries), normalizer=normalizer)
+    require_shape((batch, queries, keys), scores=scores)
+    require_shape((batch, keys, width), values=values)
+    require_shape((batch, queries, width), accumulator=accumulator)
     higher, fade, terms = _rescaled(maximum, scores)
     # In half precision only the product is: the sums are kept in what the state came in.
     mixed = (terms.to(values.dtype) @ values).to(accumulator.dtype)
@@ -44,7 +44,7 @@ def blockwise_attention(query, key, value, *, block_size, causal):
     [B, H, Q, D], [B, H, K, D], [B, H, K, V] -> [B, H, Q, V], [B, H, Q]
     """
     _require_attention(query, key, value, causal)
-    require(block_size >= 1, f"block_size is {block_size}; it must be at least 1")
+    require_at_least(1, block_size=block_size)
     heads = query.shape[:2]
     query, key, value = query.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1)
     dtype = torch.promote_types(query.dtype, torch.float32)
@@ -69,9 +69,9 @@ def merge_partial_attention(output_a, log_normalizer_a, output_b, log_normalizer
     [..., D], [...], [..., D], [...] -> [..., D], [...]
     """
     shape = list(output_a.shape)
-    _require_shape("output_b", output_b, shape)
-    _require_shape("log_normalizer_a", log_normalizer_a, shape[:-1])
-    _require_shape("log_normalizer_b", log_normalizer_b, shape[:-1])
+    require_shape(shape, output_b=output_b)
+    require_shape(shape[:-1], log_normalizer_a=log_normalizer_a)
+    require_shape(shape[:-1], log_normalizer_b=log_normalizer_b)
     nothing = (log_normalizer_a == -torch.inf) & (log_normalizer_b == -torch.inf)
     log_a, log_b = log_normalizer_a.masked_fill(nothing, 0), log_normalizer_b.masked_fill(nothing, 0)
     # By the logarithm of the sigmoid: the sigmoid's own slope, share times (1 - share), loses the digits of a small 1 - share.
@@ -90,9 +90,9 @@ def attention_backward(query, key, value, output, log_normalizer, upstream, *, c
     """
     _require_attention(query, key, value, causal)
     like = [*query.shape[:3], value.shape[-1]]
-    _require_shape("output", output, like)
-    _require_shape("upstream", upstream, like)
-    _require_shape("log_normalizer", log_normalizer, like[:3])
+    require_shape(like, output=output)
+    require_shape(like, upstream=upstream)
+    require_shape(like[:3], log_normalizer=log_normalizer)
     heads, scale = query.shape[:2], query.shape[-1] ** -0.5
     query, key, value, output, log_normalizer, upstream = (
         tensor.flatten(0, 1) for tensor in (query, key, value, output, log_normalizer, upstream)
@@ -119,7 +119,7 @@ def streaming_logsumexp(x, *, block_size):
     [B, N] -> [B]
     """
     require_rank(2, x=x)
-    require(block_size >= 1, f"block_size is {block_size}; it must be at least 1")
+    require_at_least(1, block_size=block_size)
     maximum, normalizer = torch.full_like(x[:, 0], -torch.inf), torch.zeros_like(x[:, 0])
     for block in x.split(block_size, 1):
         maximum, fade, terms = _rescaled(maximum, block)
@@ -170,14 +170,9 @@ def _scores(query, key, start, first, past, causal):
     return scores.masked_fill(torch.arange(start, start + key.shape[1], device=key.device) > query_time[:, None], -torch.inf)
 
 
-def _require_shape(name, tensor, wanted):
-    given = list(tensor.shape)
-    require(given == wanted, f"{name} has shape {given}; it must have shape {wanted}")
-
-
 def _require_attention(query, key, value, causal):
     require_rank(4, query=query, key=key, value=value)
     (batch, heads, queries, width), keys = query.shape, key.shape[2]
-    _require_shape("key", key, [batch, heads, keys, width])
-    _require_shape("value", value, [batch, heads, keys, value.shape[-1]])
+    require_shape((batch, heads, keys, width), key=key)
+    require_shape((batch, heads, keys, value.shape[-1]), value=value)
     require(not causal or queries <= keys, f"query has {queries} steps; causal attention to {keys} keys allows at most as many")

@@ -6,7 +6,7 @@ against it.
 
 import math
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_positive, require_rank, require_same_shape, require_values
 from practice_torch.foundations.training_practice import adam_update
 
 
@@ -59,8 +59,7 @@ def warmup_inverse_square_root(step, *, width, warmup_steps):
     Raises ValueError if a step is below 1, or width or warmup_steps is not positive.  Source: Vaswani et al. 2017, eq. 3.
     [...] -> [...]
     """
-    require(width > 0, f"width is {width}; it must be positive")
-    require(warmup_steps > 0, f"warmup_steps is {warmup_steps}; it must be positive")
+    require_positive(width=width, warmup_steps=warmup_steps)
     require_values("step", step, lambda s: s >= 1, "at least 1: steps are counted from 1")
     step = as_int64(step)
     # s^(-1/2) is s s^(-3/2): both branches are s times a power, of the step or of the warm-up, whichever is later.

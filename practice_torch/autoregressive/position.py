@@ -8,7 +8,15 @@ import math
 import torch
 from torch import nn
 
-from practice_torch.arguments import as_int64, require, require_integers, require_rank
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_integers,
+    require_positive,
+    require_rank,
+    require_shape,
+)
 from practice_torch.autoregressive.attention import causal_mask
 from practice_torch.networks.open_decoder import Positions
 
@@ -36,7 +44,7 @@ def rotary_angles(positions, *, head_width, base=10000.0, scale=1.0):
     Source: Su et al. 2021, section 3.2.2; Chen et al. 2023 (scale).
     [...] -> [..., D/2]
     """
-    require(scale > 0, f"scale is {scale}; it must be positive")
+    require_positive(scale=scale)
     return (_clocks("head_width", positions, head_width, base) / scale).to(torch.get_default_dtype())
 
 
@@ -51,8 +59,7 @@ def apply_rotary(x, angles, *, layout):
     require_rank(4, x=x)
     length, width = x.shape[2:]
     require(width % 2 == 0, f"x has {width} features; it must have an even number")
-    wanted = [length, width // 2]
-    require(list(angles.shape) == wanted, f"angles has shape {list(angles.shape)}; it must have shape {wanted}")
+    require_shape((length, width // 2), angles=angles)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = (x[..., 0::2], x[..., 1::2]) if layout == "interleaved" else x.chunk(2, -1)
     return _join(a * cos - b * sin, a * sin + b * cos, layout)
@@ -64,7 +71,7 @@ def alibi_slopes(*, heads):
     Raises ValueError unless heads is at least 1.  Source: Press et al. 2022, section 3 and its published code.
     -> [H]
     """
-    require(heads >= 1, f"heads is {heads}; it must be at least 1")
+    require_at_least(1, heads=heads)
 
     def geometric(count):
         return [2.0 ** (-8.0 * h / count) for h in range(1, count + 1)]
@@ -97,7 +104,7 @@ def relative_position_bucket(distance, *, buckets, maximum_distance):
     Source: Raffel et al. 2020, section 2.1 and its published code.
     [...] -> [...]
     """
-    require(buckets >= 2, f"buckets is {buckets}; it must be at least 2")
+    require_at_least(2, buckets=buckets)
     exact = buckets // 2
     require(maximum_distance > exact, f"maximum_distance is {maximum_distance}; it must be above {exact}, half the buckets")
     require_integers(distance=distance)
@@ -124,7 +131,7 @@ def add_learned_positions(x, table, *, offset=0):
 def _clocks(name, positions, width, base):
     """[..., width/2] angles in float64."""
     require(width >= 2 and width % 2 == 0, f"{name} is {width}; it must be even and at least 2")
-    require(base > 0, f"base is {base}; it must be positive")
+    require_positive(base=base)
     require_integers(positions=positions)
     exponents = torch.arange(0, width, 2, dtype=torch.float64, device=positions.device) / -width
     return positions.to(torch.float64)[..., None] * torch.pow(base, exponents)

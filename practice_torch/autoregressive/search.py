@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_values
+from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
 
 
 def beam_expansion(scores, log_probs, *, width):
@@ -20,7 +20,7 @@ def beam_expansion(scores, log_probs, *, width):
     given, wanted = list(log_probs.shape), list(scores.shape)
     require(given[:2] == wanted, f"log_probs has shape {given}; it must begin with that of scores, {wanted}")
     require(given[1] * given[2] > 0, f"log_probs has shape {given}; there must be a beam and a token")
-    require(width >= 1, f"width is {width}; it must be at least 1")
+    require_at_least(1, width=width)
     require_values("scores", scores, lambda scores: scores < torch.inf, "a number, or -inf")
     _require_log_probs("log_probs", log_probs)
     candidates = (scores.unsqueeze(-1) + log_probs).flatten(1)
@@ -93,8 +93,7 @@ def viterbi(initial_log_probs, transition_log_probs, *, length):
     [B, V], [V, V] -> [B, L], [B]
     """
     _require_start(initial_log_probs, length)
-    given, wanted = list(transition_log_probs.shape), [initial_log_probs.shape[1]] * 2
-    require(given == wanted, f"transition_log_probs has shape {given}; it must have shape {wanted}")
+    require_shape(initial_log_probs.shape[1:] * 2, transition_log_probs=transition_log_probs)
     _require_log_probs("transition_log_probs", transition_log_probs)
     best, pointers = initial_log_probs, []
     for _ in range(length - 1):
@@ -150,7 +149,7 @@ def _step(step_fn, prefixes, like):
 def _require_start(initial_log_probs, length):
     require_rank(2, initial_log_probs=initial_log_probs)
     require(initial_log_probs.shape[1] > 0, "initial_log_probs has no column; it must have one for each token")
-    require(length >= 1, f"length is {length}; it must be at least 1")
+    require_at_least(1, length=length)
     _require_log_probs("initial_log_probs", initial_log_probs)
 
 

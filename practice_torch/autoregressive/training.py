@@ -3,7 +3,15 @@
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_rank,
+    require_same_shape,
+    require_share,
+    require_tokens,
+    require_values,
+)
 
 
 def next_token_pairs(tokens, mask):
@@ -41,15 +49,14 @@ def token_cross_entropy(targets, logits, mask, *, label_smoothing=0.0):
         logits.shape[:2] == targets.shape,
         f"logits has shape {list(logits.shape)}; it must begin with the shape of targets, {list(targets.shape)}",
     )
-    require(0 <= label_smoothing <= 1, f"label_smoothing is {label_smoothing}; it must be in [0, 1]")
+    require_share(label_smoothing=label_smoothing)
     targets = as_int64(targets)
     if mask is not None:
         require_same_shape(targets=targets, mask=mask)
         hidden = ~mask.bool()
         # Before the logarithm, not after: padding may hold infinities, whose gradient would be NaN.
         targets, logits = targets.masked_fill(hidden, 0), logits.masked_fill(hidden.unsqueeze(-1), 0.0)
-    last = logits.shape[2] - 1
-    require_values("targets", targets, lambda y: (y >= 0) & (y <= last), f"a token of the vocabulary, 0..{last}")
+    require_tokens(logits.shape[2], targets=targets)
     # q sums to one, so log Z leaves the sum: the loss is log Z less the mean logit under q, and no log-probabilities are stored.
     # Without smoothing the mean over the vocabulary is not taken at all: 0 times a logit of -inf would be NaN.
     loss = logits.logsumexp(-1)

@@ -9,7 +9,7 @@ import math
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_tokens
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
 from practice_torch.networks.decoder_transformer import DecoderTransformer as DecoderTransformer
@@ -44,10 +44,10 @@ def feed_forward(x, up_weight, up_bias, down_weight, down_bias, *, approximate=T
     """
     require_rank(3, x=x)
     width, inner = x.shape[-1], len(up_weight)
-    _require_shape("up_weight", up_weight, inner, width)
-    _require_shape("up_bias", up_bias, inner)
-    _require_shape("down_weight", down_weight, width, inner)
-    _require_shape("down_bias", down_bias, width)
+    require_shape((inner, width), up_weight=up_weight)
+    require_shape((inner,), up_bias=up_bias)
+    require_shape((width, inner), down_weight=down_weight)
+    require_shape((width,), down_bias=down_bias)
     hidden = gelu(functional.linear(x, up_weight, up_bias), approximate=approximate)
     return functional.linear(hidden, down_weight, down_bias)
 
@@ -60,9 +60,8 @@ def gated_feed_forward(x, gate_weight, up_weight, down_weight):
     """
     require_rank(3, x=x)
     width, inner = x.shape[-1], len(gate_weight)
-    _require_shape("gate_weight", gate_weight, inner, width)
-    _require_shape("up_weight", up_weight, inner, width)
-    _require_shape("down_weight", down_weight, width, inner)
+    require_shape((inner, width), gate_weight=gate_weight, up_weight=up_weight)
+    require_shape((width, inner), down_weight=down_weight)
     return functional.linear(silu(functional.linear(x, gate_weight)) * functional.linear(x, up_weight), down_weight)
 
 
@@ -103,8 +102,7 @@ def decoder_logits(tokens, parameters, *, heads, epsilon=1e-5):
     )
     steps = tokens.shape[1]
     require(steps <= len(positions), f"tokens has {steps} steps; there are {len(positions)} positions")
-    known = len(embedding)
-    require_values("tokens", tokens, lambda a: (a >= 0) & (a < known), f"a token of the vocabulary, 0..{known - 1}")
+    require_tokens(len(embedding), tokens=tokens)
     x = functional.embedding(as_int64(tokens), embedding) + positions[:steps]
     mask = causal_mask(query_length=steps, key_length=steps).to(x.device)
     for block in blocks:
@@ -120,7 +118,7 @@ def parameter_count(*, vocabulary_size, context_length, width, layers, feed_forw
     -> []
     """
     sizes = {"vocabulary_size": vocabulary_size, "context_length": context_length, "width": width, "layers": layers}
-    _require_positive(**sizes, feed_forward_width=feed_forward_width)
+    require_at_least(1, **sizes, feed_forward_width=feed_forward_width)
     embeddings = vocabulary_size * width * (1 if tied else 2) + context_length * width
     attention, norms = 4 * width * width, 4 * width
     perceptron = feed_forward_width * width + feed_forward_width + width * feed_forward_width + width
@@ -137,7 +135,7 @@ def forward_operations(*, vocabulary_size, length, width, layers, feed_forward_w
     -> []
     """
     sizes = {"vocabulary_size": vocabulary_size, "length": length, "width": width, "layers": layers}
-    _require_positive(**sizes, feed_forward_width=feed_forward_width)
+    require_at_least(1, **sizes, feed_forward_width=feed_forward_width)
     projections = 4 * 2 * length * width * width
     attention = 2 * 2 * length * length * width
     perceptron = 2 * 2 * length * width * feed_forward_width
@@ -148,13 +146,3 @@ def _entries(parameters, *names):
     for name in names:
         require(name in parameters, f"parameters lacks {name!r}; it has {', '.join(map(repr, parameters))}")
     return [parameters[name] for name in names]
-
-
-def _require_shape(name, array, *wanted):
-    given = list(array.shape)
-    require(given == list(wanted), f"{name} has shape {given}; it must have shape {list(wanted)}")
-
-
-def _require_positive(**sizes):
-    for name, size in sizes.items():
-        require(size >= 1, f"{name} is {size}; it must be at least 1")

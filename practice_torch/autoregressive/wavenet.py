@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_values
 from practice_torch.networks.wavenet import WaveNet as WaveNet
 
 
@@ -15,7 +15,7 @@ def mu_law_compress(x, *, levels):
     Raises ValueError if x leaves [-1, 1] or levels is less than 2.  Source: ITU-T G.711; van den Oord et al. 2016, section 2.2.
     [...] -> [...]
     """
-    _require_levels(levels)
+    require_at_least(2, levels=levels)
     require_values("x", x, lambda x: x.abs() <= 1, "within [-1, 1]")
     # sign(x) |x| has the slope 0 at x = 0 in torch, where f is steepest: each side is written out instead
     negative = x < 0
@@ -39,7 +39,7 @@ def mu_law_decode(codes, *, levels):
     Raises ValueError if a code is outside 0..levels - 1 or levels is less than 2.  Source: ITU-T G.711.
     [...] -> [...]
     """
-    _require_levels(levels)
+    require_at_least(2, levels=levels)
     mu = levels - 1
     require_values("codes", codes, lambda codes: (codes >= 0) & (codes <= mu), f"a code, 0..{mu}")
     steps = 2 * as_int64(codes) - mu  # y in units of 1/mu: exact
@@ -55,7 +55,7 @@ def causal_convolution(x, weight, bias, *, dilation):
     [B, I, T], [O, I, K], [O] -> [B, O, T]
     """
     require_rank(3, x=x)
-    _require_dilation(dilation)
+    require_at_least(1, dilation=dilation)
     _require_convolution(x.shape[1], weight=weight, bias=bias)
     past = (weight.shape[2] - 1) * dilation
     return functional.conv1d(functional.pad(x, (past, 0)), weight, bias, dilation=dilation)
@@ -67,7 +67,7 @@ def receptive_field(*, kernel_size, dilations):
     Raises ValueError if kernel_size or a dilation is less than 1.  Source: van den Oord et al. 2016, section 2.1.
     -> []
     """
-    require(kernel_size >= 1, f"kernel_size is {kernel_size}; it must be at least 1")
+    require_at_least(1, kernel_size=kernel_size)
     require(min(dilations, default=1) >= 1, f"dilations holds {min(dilations, default=1)}; each must be at least 1")
     return 1 + sum((kernel_size - 1) * dilation for dilation in dilations)
 
@@ -104,21 +104,12 @@ def convolution_step(x, queue, weight, bias, *, dilation):
     [B, I], [B, I, Q], [O, I, K], [O] -> [B, O], [B, I, Q]
     """
     require_rank(2, x=x)
-    _require_dilation(dilation)
+    require_at_least(1, dilation=dilation)
     _require_convolution(x.shape[1], weight=weight, bias=bias)
-    wanted = [*x.shape, (weight.shape[2] - 1) * dilation]
-    require(list(queue.shape) == wanted, f"queue has shape {list(queue.shape)}; it must have shape {wanted}")
+    require_shape((*x.shape, (weight.shape[2] - 1) * dilation), queue=queue)
     seen = torch.cat([queue, x.unsqueeze(2)], dim=2)
     taps = seen[:, :, ::dilation]  # the last of them is x
     return functional.linear(taps.flatten(1), weight.flatten(1), bias), seen[:, :, 1:]
-
-
-def _require_levels(levels):
-    require(levels >= 2, f"levels is {levels}; it must be at least 2")
-
-
-def _require_dilation(dilation):
-    require(dilation >= 1, f"dilation is {dilation}; it must be at least 1")
 
 
 def _require_convolution(inputs, **parameters):
@@ -128,12 +119,11 @@ def _require_convolution(inputs, **parameters):
     outputs, given, taps = weight.shape
     require(given == inputs, f"{weight_name} has {given} inputs (its second axis); it must have {inputs}, the channels of x")
     require(taps >= 1, f"{weight_name} has no tap; it must have at least one")
-    require(bias.shape == (outputs,), f"{bias_name} has shape {list(bias.shape)}; it must have shape [{outputs}]")
+    require_shape((outputs,), **{bias_name: bias})
 
 
 def _require_linear(outputs, inputs, **parameters):
     """A weight [outputs, inputs] and its bias [outputs], by their names."""
     (weight_name, weight), (bias_name, bias) = parameters.items()
-    wanted = [outputs, inputs]
-    require(list(weight.shape) == wanted, f"{weight_name} has shape {list(weight.shape)}; it must have shape {wanted}")
-    require(bias.shape == (outputs,), f"{bias_name} has shape {list(bias.shape)}; it must have shape [{outputs}]")
+    require_shape((outputs, inputs), **{weight_name: weight})
+    require_shape((outputs,), **{bias_name: bias})

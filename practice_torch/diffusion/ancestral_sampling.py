@@ -7,12 +7,15 @@ import torch
 from practice_torch.arguments import (
     as_int64,
     require,
+    require_positive,
     require_rank,
     require_same_shape,
     require_schedule,
+    require_share,
     require_timesteps,
     require_values,
 )
+from practice_torch.diffusion._arguments import require_clip, require_noises, require_signal, require_variance
 from practice_torch.levels import as_rows, level_at, per_example
 
 
@@ -28,7 +31,7 @@ def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=No
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred, noise=noise)
     require_timesteps(alpha_bar, x_t, t=t)
-    _require_signal("alpha_bar[t]", level_at(t, alpha_bar))
+    require_signal("alpha_bar[t]", level_at(t, alpha_bar))
     _require_choices(variance, clip)
     return _step(x_t, noise_pred, noise, t, alpha_bar, variance, clip)
 
@@ -43,10 +46,10 @@ def ddpm_sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=No
     [B, ...], [T, B, ...], [T+1] -> [B, ...]
     """
     require_schedule(alpha_bar)
-    _require_signal("alpha_bar", alpha_bar)
+    require_signal("alpha_bar", alpha_bar)
     _require_choices(variance, clip)
     levels = len(alpha_bar) - 1
-    _require_noises(x_T, noises, levels, "levels")
+    require_noises(x_T, noises, levels, "levels")
     x = x_T
     for level in range(levels, 0, -1):
         t = torch.full(x.shape[:1], level, device=x.device)
@@ -76,8 +79,8 @@ def dynamic_threshold(x0_pred, *, quantile=0.995, minimum=1.0):
     Raises ValueError unless quantile is in [0, 1] and minimum is positive.  Source: Saharia et al. 2022, section 2.3.
     [B, ...] -> [B, ...]
     """
-    require(0 <= quantile <= 1, f"quantile is {quantile}; it must be in [0, 1]")
-    require(minimum > 0, f"minimum is {minimum}; it must be positive")
+    require_share(quantile=quantile)
+    require_positive(minimum=minimum)
     magnitudes = as_rows(x0_pred.abs())
     place = quantile * (magnitudes.shape[1] - 1)
     below = math.floor(place)
@@ -131,23 +134,5 @@ def _deviation(t, alpha_bar, variance):
 
 
 def _require_choices(variance, clip):
-    require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
-    _require_clip(clip)
-
-
-# ---------------------------------------------------------------------------------------------------- read by other samplers
-
-
-def _require_clip(clip):
-    require(clip is None or clip > 0, f"clip is {clip}; it must be positive, or None for no clipping")
-
-
-def _require_noises(x_T, noises, count, of_what):
-    require(x_T.ndim >= 1, "x_T has no axes; the first one is the batch")
-    given, wanted = list(noises.shape), [count, *x_T.shape]
-    require(given == wanted, f"noises has shape {given}; it must be {wanted}: one tensor like x_T for each of {count} {of_what}")
-
-
-def _require_signal(name, levels):
-    """For samplers that follow a prediction of the noise: there is something to follow at every level."""
-    require_values(name, levels, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_variance(variance)
+    require_clip(clip)

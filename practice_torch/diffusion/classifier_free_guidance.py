@@ -2,7 +2,16 @@
 
 import torch
 
-from practice_torch.arguments import as_int64, require, require_integers, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_integers,
+    require_one_each,
+    require_rank,
+    require_same_shape,
+    require_share,
+    require_values,
+)
 from practice_torch.levels import as_rows, per_example
 
 
@@ -27,10 +36,9 @@ def drop_condition(condition, null_condition, uniforms, *, probability):
     """
     given, wanted = list(null_condition.shape), list(condition.shape[1:])
     require(given == wanted, f"null_condition has shape {given}; it must be that of one condition, {wanted}")
-    given, batch = list(uniforms.shape), list(condition.shape[:1])
-    require(len(batch) == 1 and given == batch, f"uniforms has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(condition, uniforms=uniforms)
     require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    require(0 <= probability <= 1, f"probability is {probability}; it must be in [0, 1]")
+    require_share(probability=probability)
     dropped = (uniforms < probability).reshape(-1, *[1] * (condition.ndim - 1))
     return torch.where(dropped, as_int64(null_condition), as_int64(condition))
 
@@ -48,7 +56,7 @@ def rescale(guided, conditional, *, mix=0.7):
     lowest, highest = rows.detach().aminmax(dim=1)
     width = highest - lowest
     require_values("max(guided) - min(guided)", width, lambda w: w > 0, "positive: a constant prediction has no spread to scale")
-    require(0 <= mix <= 1, f"mix is {mix}; it must be in [0, 1]")
+    require_share(mix=mix)
     variance = _variance(wanted)
     ratio = (variance.where(variance > 0, 1.0) / _variance(rows)).sqrt().where(variance > 0, 0.0)
     return guided * per_example(torch.lerp(torch.ones_like(ratio), ratio, mix), guided)

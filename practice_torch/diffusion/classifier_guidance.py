@@ -11,7 +11,8 @@ from practice_torch.arguments import (
     require_timesteps,
     require_values,
 )
-from practice_torch.diffusion.score_prediction import _joint, diffused_mixture
+from practice_torch.diffusion._mixture import log_joint
+from practice_torch.diffusion.score_prediction import diffused_mixture
 from practice_torch.levels import level_at, per_example
 from practice_torch.networks.level_classifier import LevelClassifier as LevelClassifier
 
@@ -27,7 +28,7 @@ def class_log_probs(x_t, t, means, log_vars, log_weights, alpha_bar):
     require_rank(2, x_t=x_t)
     require_timesteps(alpha_bar, x_t, t=t)
     noised_means, noised_log_vars = diffused_mixture(means, log_vars, t, alpha_bar)
-    return _joint(x_t, noised_means, noised_log_vars, log_weights)[0].log_softmax(1)
+    return log_joint(x_t, noised_means, noised_log_vars, log_weights)[0].log_softmax(1)
 
 
 def classifier_gradient(x_t, labels, log_probs_fn):

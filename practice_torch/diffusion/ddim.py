@@ -1,7 +1,8 @@
 """Denoising diffusion implicit models: one trained network, a family of samplers, among them one without noise."""
 
-from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values, values_are_free
-from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_signal
+from practice_torch.arguments import require_same_shape, require_timesteps, require_values, values_are_free
+from practice_torch.diffusion._arguments import require_clip, require_signal
+from practice_torch.diffusion._jumps import deviations, require_eta, step
 from practice_torch.levels import level_at, per_example
 
 
@@ -14,7 +15,7 @@ def ddim_sigma(t, s, alpha_bar, *, eta):
     [B], [B], [T+1] -> [B]
     """
     _require_jump(alpha_bar, None, t, s, eta)
-    return _deviations(t, s, alpha_bar, eta)[0]
+    return deviations(t, s, alpha_bar, eta)[0]
 
 
 def non_markovian_mean(x0, x_t, t, s, alpha_bar, *, eta):
@@ -27,7 +28,7 @@ def non_markovian_mean(x0, x_t, t, s, alpha_bar, *, eta):
     require_same_shape(x0=x0, x_t=x_t)
     _require_jump(alpha_bar, x_t, t, s, eta)
     kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
-    scale = _deviations(t, s, alpha_bar, eta)[1] / (1 - kept).sqrt()  # how much of x_t stays
+    scale = deviations(t, s, alpha_bar, eta)[1] / (1 - kept).sqrt()  # how much of x_t stays
     return per_example(before.sqrt() - scale * kept.sqrt(), x0) * x0 + per_example(scale, x_t) * x_t
 
 
@@ -43,34 +44,9 @@ def ddim_step(x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None):
     """
     require_same_shape(x_t=x_t, noise_pred=noise_pred, noise=noise)
     _require_jump(alpha_bar, x_t, t, s, eta)
-    _require_signal("alpha_bar[t]", level_at(t, alpha_bar))
-    _require_clip(clip)
-    return _step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip)
-
-
-def _step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip):
-    """ddim_step without its checks, for loops that have made them."""
-    kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
-    signal, noisy = per_example(kept.sqrt(), x_t), per_example((1 - kept).sqrt(), x_t)
-    x0 = (x_t - noisy * noise_pred) / signal
-    if clip is not None:
-        x0 = x0.clamp(-clip, clip)
-        noise_pred = (x_t - signal * x0) / noisy
-    fresh, rest = _deviations(t, s, alpha_bar, eta)
-    return per_example(before.sqrt(), x_t) * x0 + per_example(rest, x_t) * noise_pred + per_example(fresh, x_t) * noise
-
-
-def _deviations(t, s, alpha_bar, eta):
-    """sigma, and sqrt(1 - a_s - sigma^2) for the noise that stays, [B]; both the constant 0 at s = 0, without slopes of roots."""
-    fresh, rest = (variance.where(s > 0, 1.0).sqrt().where(s > 0, 0.0) for variance in _variances(t, s, alpha_bar, eta))
-    return eta * fresh, rest
-
-
-def _variances(t, s, alpha_bar, eta):
-    """sigma^2 for eta = 1, and 1 - a_s - sigma^2 as a sum: the difference would cancel where little of x_t's noise stays."""
-    kept, before = level_at(t, alpha_bar), level_at(s, alpha_bar)
-    noisier = (1 - before) / (1 - kept)
-    return noisier * (before - kept) / before, (1 - before) * ((1 - eta**2) + eta**2 * noisier * kept / before)
+    require_signal("alpha_bar[t]", level_at(t, alpha_bar))
+    require_clip(clip)
+    return step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip)
 
 
 def _require_jump(alpha_bar, x, t, s, eta):
@@ -79,11 +55,4 @@ def _require_jump(alpha_bar, x, t, s, eta):
     require_same_shape(t=t, s=s)
     if values_are_free(t):
         require_values("s", s, lambda s: s < t, "below t: a step leads toward the data")
-    _require_eta(t, s, alpha_bar, eta)
-
-
-def _require_eta(t, s, alpha_bar, eta):
-    require(eta >= 0, f"eta is {eta}; it must be at least 0")
-    if eta > 1:  # up to 1 some of the old noise always stays
-        rest = _variances(t, s, alpha_bar, eta)[1]
-        require_values(f"1 - a_s - sigma^2 at eta = {eta}", rest, lambda rest: rest >= 0, "at least 0: choose a smaller eta")
+    require_eta(t, s, alpha_bar, eta)

@@ -2,9 +2,17 @@
 
 import torch
 
-from practice_torch.arguments import as_int64, require, require_same_shape, require_timesteps, require_values
-from practice_torch.diffusion.ancestral_sampling import _require_clip, _require_noises, _require_signal
-from practice_torch.diffusion.ddim import _require_eta, _step
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_one_each,
+    require_same_shape,
+    require_timesteps,
+    require_values,
+)
+from practice_torch.diffusion._arguments import require_clip, require_noises, require_signal
+from practice_torch.diffusion._jumps import require_eta, step
 from practice_torch.levels import as_rows, level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
@@ -19,7 +27,7 @@ def sampling_timesteps(*, num_steps, num_train_steps, spacing="trailing"):
     Source: Song, Meng & Ermon 2021, appendix D; Lin et al. 2023, section 3.3.
     -> [S]
     """
-    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
+    require_at_least(1, num_steps=num_steps)
     allowed = f"it must be at most num_train_steps, {num_train_steps}: there are no more levels to visit"
     require(num_steps <= num_train_steps, f"num_steps is {num_steps}; {allowed}")
     down = torch.arange(num_steps - 1, -1, -1)
@@ -46,13 +54,13 @@ def ddim_sample(x_T, noises, timesteps, denoise_fn, alpha_bar, *, eta=0.0, clip=
     """
     _require_path(timesteps, alpha_bar)
     timesteps = as_int64(timesteps)
-    _require_noises(x_T, noises, len(timesteps), "timesteps")
-    _require_clip(clip)
-    _require_eta(timesteps, _shifted(timesteps), alpha_bar, eta)
+    require_noises(x_T, noises, len(timesteps), "timesteps")
+    require_clip(clip)
+    require_eta(timesteps, _shifted(timesteps), alpha_bar, eta)
     x = x_T
     for level, arrival, noise in zip(timesteps, _shifted(timesteps), noises, strict=True):
         t, s = level.expand(len(x)), arrival.expand(len(x))
-        x = _step(x, denoise_fn(x, t), noise, t, s, alpha_bar, eta, clip)
+        x = step(x, denoise_fn(x, t), noise, t, s, alpha_bar, eta, clip)
     return x
 
 
@@ -87,9 +95,7 @@ def spherical_interpolation(a, b, weight):
     [B, ...], [B, ...], [B] -> [B, ...]
     """
     require_same_shape(a=a, b=b)
-    batch = list(a.shape[:1])
-    given = list(weight.shape)
-    require(batch and given == batch, f"weight has shape {given}; it must have one entry for each of {batch}")
+    require_one_each(a, weight=weight)
     flat_a, flat_b = as_rows(a), as_rows(b)
     squared_a, squared_b = flat_a.square().sum(1), flat_b.square().sum(1)
     dot = (flat_a * flat_b).sum(1)
@@ -118,4 +124,4 @@ def _require_path(timesteps, alpha_bar):
     require_timesteps(alpha_bar, timesteps=timesteps)
     require(len(timesteps) >= 1, "timesteps is empty; there is at least one step to the data")
     require_values("timesteps", timesteps, lambda t: torch.diff(t, prepend=t[:1] + 1) < 0, "below the one before it")
-    _require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))
+    require_signal("alpha_bar[timesteps]", level_at(timesteps, alpha_bar))

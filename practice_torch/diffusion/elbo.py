@@ -5,7 +5,14 @@ import math
 import numpy as np
 import torch
 
-from practice_torch.arguments import require, require_same_shape, require_schedule, require_timesteps, require_values
+from practice_torch.arguments import (
+    require,
+    require_at_least,
+    require_same_shape,
+    require_schedule,
+    require_timesteps,
+    require_values,
+)
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.reverse_process import (
     posterior_log_variance,
@@ -69,7 +76,7 @@ def discretized_gaussian_log_prob(x0, mean, log_var, *, num_levels=256):
     [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_same_shape(x0=x0, mean=mean, log_var=log_var)
-    require(num_levels >= 2, f"num_levels is {num_levels}; it must be at least 2")
+    require_at_least(2, num_levels=num_levels)
     allowed = f"one of the {num_levels} values from -1 to 1, 2/{num_levels - 1} apart"
     require_values("x0", x0, lambda x: _on_grid(x, num_levels), allowed)
     half = 1 / (num_levels - 1)

@@ -8,7 +8,15 @@ import math
 import torch
 from torch.nn.functional import logsigmoid
 
-from practice_torch.arguments import require, require_rank, require_schedule, require_values
+from practice_torch.arguments import (
+    require,
+    require_at_least,
+    require_positive,
+    require_rank,
+    require_schedule,
+    require_share,
+    require_values,
+)
 
 
 def alpha_bar_from_betas(betas):
@@ -30,7 +38,8 @@ def linear_alpha_bar(*, num_steps, beta_start=1e-4, beta_end=0.02):
     Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Ho et al. 2020, section 4.
     -> [T+1]
     """
-    _require_grid(num_steps, beta_start, beta_end)
+    require_at_least(1, num_steps=num_steps)
+    require_share(beta_start=beta_start, beta_end=beta_end)
     return _rounded(_product(1 - _line(beta_start, beta_end, num_steps)))
 
 
@@ -40,7 +49,8 @@ def scaled_linear_alpha_bar(*, num_steps, beta_start=0.00085, beta_end=0.012):
     Raises ValueError unless num_steps >= 1 and beta_start and beta_end are in [0, 1].  Source: Rombach et al. 2022.
     -> [T+1]
     """
-    _require_grid(num_steps, beta_start, beta_end)
+    require_at_least(1, num_steps=num_steps)
+    require_share(beta_start=beta_start, beta_end=beta_end)
     return _rounded(_product(1 - _line(math.sqrt(beta_start), math.sqrt(beta_end), num_steps).square()))
 
 
@@ -51,8 +61,8 @@ def cosine_alpha_bar(*, num_steps, offset=0.008, max_beta=0.999):
     Raises ValueError unless num_steps >= 1, offset >= 0 and max_beta is in (0, 1].  Source: Nichol & Dhariwal 2021, eq. 17.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    require(offset >= 0, f"offset is {offset}; it must be at least 0")
+    require_at_least(1, num_steps=num_steps)
+    require_at_least(0, offset=offset)
     require(0 < max_beta <= 1, f"max_beta is {max_beta}; it must be in (0, 1]")
     # The cosine of an angle that ends at pi/2 is the sine of one that ends at 0, which keeps its digits there.
     left = torch.arange(num_steps, -1, -1, dtype=torch.float64) / num_steps
@@ -78,8 +88,8 @@ def log_linear_sigmas(*, num_steps, sigma_min, sigma_max):
     Raises ValueError unless num_steps >= 1 and 0 < sigma_min <= sigma_max.  Source: Song & Ermon 2019.
     -> [T+1]
     """
-    _require_steps(num_steps)
-    require(sigma_min > 0, f"sigma_min is {sigma_min}; it must be positive")
+    require_at_least(1, num_steps=num_steps)
+    require_positive(sigma_min=sigma_min)
     require(sigma_max >= sigma_min, f"sigma_max is {sigma_max}; it must not be below sigma_min, {sigma_min}")
     sigmas = _line(math.log(sigma_min), math.log(sigma_max), num_steps).exp()
     return _rounded(torch.cat([sigmas.new_zeros(1), sigmas]))
@@ -131,8 +141,7 @@ def shift_log_snr(alpha_bar, *, base_resolution, resolution):
 
 
 def _odds_factor(base_resolution, resolution):
-    require(base_resolution > 0, f"base_resolution is {base_resolution}; it must be positive")
-    require(resolution > 0, f"resolution is {resolution}; it must be positive")
+    require_positive(base_resolution=base_resolution, resolution=resolution)
     return (base_resolution / resolution) ** 2
 
 
@@ -150,16 +159,6 @@ def _after_one(entries):
 
 def _rounded(schedule):
     return schedule.to(torch.get_default_dtype())
-
-
-def _require_steps(num_steps):
-    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
-
-
-def _require_grid(num_steps, beta_start, beta_end):
-    _require_steps(num_steps)
-    for name, beta in (("beta_start", beta_start), ("beta_end", beta_end)):
-        require(0 <= beta <= 1, f"{name} is {beta}; it must be in [0, 1]")
 
 
 def _require_shares(alpha_bar):

@@ -2,7 +2,8 @@
 
 import torch
 
-from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values
+from practice_torch.arguments import require, require_same_shape, require_timesteps
+from practice_torch.diffusion._arguments import require_signal, require_variance
 from practice_torch.levels import beta_at, level_at, per_example
 
 
@@ -40,7 +41,7 @@ def reverse_log_variance(t, alpha_bar, *, variance="large"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
-    require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
+    require_variance(variance)
     if variance == "large":
         return beta_at(t, alpha_bar).log()
     _require_two_steps(alpha_bar)
@@ -57,7 +58,7 @@ def reverse_mean_from_noise(x_t, noise_pred, t, alpha_bar):
     require_same_shape(x_t=x_t, noise_pred=noise_pred)
     require_timesteps(alpha_bar, x_t, t=t)
     before, after, beta = level_at(t - 1, alpha_bar), level_at(t, alpha_bar), beta_at(t, alpha_bar)
-    require_values("alpha_bar[t]", after, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_signal("alpha_bar[t]", after)
     whitened = per_example(beta / (1 - after).sqrt(), x_t) * noise_pred
     return (x_t - whitened) * per_example((before / after).sqrt(), x_t)
 

@@ -1,18 +1,10 @@
 """Score prediction: from noise to score and to the data's mean, the loss that learns it, and mixtures whose score is exact."""
 
-import math
-
 import torch
 from torch import nn
 
-from practice_torch.arguments import (
-    require,
-    require_log_probs,
-    require_rank,
-    require_same_shape,
-    require_timesteps,
-    require_values,
-)
+from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
+from practice_torch.diffusion._mixture import log_joint, require_components
 from practice_torch.levels import as_rows, level_at, per_example
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
@@ -73,7 +65,7 @@ def diffused_mixture(means, log_vars, t, alpha_bar):
     [K, D], [K], [B], [T+1] -> [B, K, D], [B, K]
     """
     require_rank(2, means=means)
-    _require_a_variance_each(means, log_vars)
+    require_components(means, log_vars)
     require_timesteps(alpha_bar, lowest=0, t=t)
     kept = level_at(t, alpha_bar)[:, None]
     log_noised = log_vars.where(t[:, None] == 0, _log_lerp_exp(log_vars, kept))
@@ -87,7 +79,7 @@ def mixture_log_prob(x, means, log_vars, log_weights):
     Source: Bishop 2006, section 2.3.9.
     [B, D], [..., K, D], [..., K], [K] -> [B]
     """
-    return _joint(x, means, log_vars, log_weights)[0].logsumexp(1)
+    return log_joint(x, means, log_vars, log_weights)[0].logsumexp(1)
 
 
 def mixture_score(x, means, log_vars, log_weights):
@@ -97,8 +89,8 @@ def mixture_score(x, means, log_vars, log_weights):
     Source: Song & Ermon 2019, section 3.2.
     [B, D], [..., K, D], [..., K], [K] -> [B, D]
     """
-    log_joint, scaled, deviations = _joint(x, means, log_vars, log_weights)
-    return torch.einsum("bk,bkd->bd", log_joint.softmax(1) / deviations, scaled)
+    joint, scaled, deviations = log_joint(x, means, log_vars, log_weights)
+    return torch.einsum("bk,bkd->bd", joint.softmax(1) / deviations, scaled)
 
 
 def empirical_denoiser(x_t, data, t, alpha_bar):
@@ -129,27 +121,6 @@ def _log_lerp_exp(log_var, kept):
     change = kept * growth
     small = change.abs() < 0.5
     return change.where(small, 0.0).log1p().where(small, (kept * log_var.exp() + (1 - kept)).where(~small, 1.0).log())
-
-
-def _joint(x, means, log_vars, log_weights):
-    """log w_k N(x; m_k, e^l_k I), [B, K]; (m_k - x) in deviations, [B, K, D]; and the deviations, [K] or [B, K]."""
-    require_rank(2, x=x)
-    batch, dimensions = x.shape
-    fits = means.ndim in (2, 3) and means.shape[-1] == dimensions and list(means.shape[:-2]) in ([], [batch])
-    require(fits, f"means has shape {list(means.shape)}; it must be [K, {dimensions}] or [{batch}, K, {dimensions}]")
-    _require_a_variance_each(means, log_vars)
-    given, count = list(log_weights.shape), means.shape[-2]
-    require(given == [count], f"log_weights has shape {given}; it must have one entry for each of the {count} components")
-    require_log_probs(log_weights=log_weights)
-    deviations = (log_vars / 2).exp()
-    scaled = (means - x[:, None]) / deviations[..., None]
-    log_density = -(scaled.square().sum(2) + dimensions * (log_vars + math.log(2 * math.pi))) / 2
-    return log_weights + log_density, scaled, deviations
-
-
-def _require_a_variance_each(means, log_vars):
-    given, wanted = list(log_vars.shape), list(means.shape[:-1])
-    require(given == wanted, f"log_vars has shape {given}; it must be {wanted}, one for each component")
 
 
 class VelocityNetwork(nn.Module):

@@ -1,6 +1,7 @@
 """What a DDPM is trained on: the squared error of the predicted noise, as it is, as the ELBO weighs it, and beside a variance."""
 
-from practice_torch.arguments import as_int64, require, require_same_shape, require_timesteps, require_values
+from practice_torch.arguments import as_int64, require_same_shape, require_timesteps
+from practice_torch.diffusion._arguments import require_signal, require_variance
 from practice_torch.diffusion.elbo import gaussian_kl
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.reverse_process import (
@@ -44,9 +45,9 @@ def variational_weight(t, alpha_bar, *, variance="large"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, lowest=2, t=t)
-    require(variance in ("large", "small"), f"variance is {variance!r}; it must be 'large' or 'small'")
+    require_variance(variance)
     before, after = level_at(t - 1, alpha_bar), level_at(t, alpha_bar)
-    require_values("alpha_bar[t]", after, lambda a: a > 0, "positive: where no signal is left, the noise does not tell the data")
+    require_signal("alpha_bar[t]", after)
     noise_share = 1 - (after if variance == "large" else before)  # what is left of (1 - a_t) sigma_t^2 / beta_t
     return beta_at(t, alpha_bar) * before / (2 * after * noise_share)
 

@@ -5,9 +5,12 @@ import torch
 from practice_torch.arguments import (
     as_int64,
     require,
+    require_at_least,
     require_integers,
+    require_positive,
     require_rank,
     require_same_shape,
+    require_share,
     require_timesteps,
     require_values,
     values_are_free,
@@ -26,7 +29,7 @@ def timesteps_from_uniforms(u, *, num_steps):
     [B] -> [B]
     """
     require_rank(1, u=u)
-    require(num_steps >= 1, f"num_steps is {num_steps}; it must be at least 1")
+    require_at_least(1, num_steps=num_steps)
     require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
     return (u * num_steps).long().clamp(max=num_steps - 1) + 1
 
@@ -47,7 +50,7 @@ def warmup_decay(step, *, decay):
     Raises ValueError if a step is negative or decay is outside [0, 1].
     [...] -> [...]
     """
-    require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
+    require_share(decay=decay)
     require_values("step", step, lambda step: step >= 0, "at least 0")
     step = as_int64(step)
     return ((1 + step) / (10 + step)).clamp(max=decay)
@@ -62,7 +65,7 @@ def min_snr_weight(t, alpha_bar, *, gamma=5.0, prediction="noise"):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
-    require(gamma > 0, f"gamma is {gamma}; it must be positive")
+    require_positive(gamma=gamma)
     require(prediction in KINDS, f"prediction is {prediction!r}; it must be one of {', '.join(KINDS)}")
     signal = level_at(t, alpha_bar)
     limited = gamma * (1 - signal)  # what SNR (1 - a) = a is limited to
@@ -86,7 +89,7 @@ def loss_aware_probabilities(loss_history, *, uniform_probability=0.001):
     require_rank(2, loss_history=loss_history)
     require(loss_history.numel() > 0, f"loss_history has shape {list(loss_history.shape)}; it must hold at least one loss")
     u = uniform_probability
-    require(0 <= u <= 1, f"uniform_probability is {u}; it must be in [0, 1]")
+    require_share(uniform_probability=u)
     # in units of the largest loss, which cancels: no square overflows, and the unit needs no gradient
     peak = loss_history.detach().abs().amax()
     require_values("loss_history", peak, lambda peak: (peak > 0) & peak.isfinite(), "finite, and not 0 everywhere (the largest)")

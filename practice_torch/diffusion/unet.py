@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank
+from practice_torch.arguments import require, require_rank, require_shape
 from practice_torch.autoregressive.attention import multi_head_attention
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding as sinusoidal_time_embedding
 from practice_torch.networks.unet import UNet2d as UNet2d
@@ -20,7 +20,7 @@ def group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):
     require(x.ndim >= 2, f"x has shape {list(x.shape)}; it must have at least 2 axes")
     channels = x.shape[1]
     require(num_groups >= 1 and channels % num_groups == 0, f"num_groups is {num_groups}; it must divide the {channels} channels")
-    _require_shapes(weight=(weight, [channels]), bias=(bias, [channels]))
+    require_shape((channels,), weight=weight, bias=bias)
     groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(1, (num_groups, -1)).flatten(2)
     centered = groups - groups.mean(-1, keepdim=True)
     variance = centered.square().mean(-1, keepdim=True)  # torch.var warns where there is no example
@@ -35,7 +35,7 @@ def scale_shift_modulation(x, scale, shift):
     [B, C, ...], [B, C], [B, C] -> [B, C, ...]
     """
     require(x.ndim >= 2, f"x has shape {list(x.shape)}; it must have at least 2 axes")
-    _require_shapes(scale=(scale, list(x.shape[:2])), shift=(shift, list(x.shape[:2])))
+    require_shape(x.shape[:2], scale=scale, shift=shift)
     return torch.addcmul(_per_channel(shift, x), x, 1 + _per_channel(scale, x))
 
 
@@ -53,13 +53,12 @@ def residual_block(
     require_rank(4, x=x)
     require_rank(2, embedding=embedding)
     (batch, channels), width = x.shape[:2], embedding.shape[1]
-    kernel = [channels, channels, 3, 3]
-    _require_shapes(
-        embedding=(embedding, [batch, width]), conv1_weight=(conv1_weight, kernel), conv1_bias=(conv1_bias, [channels]),
-        embed_weight=(embed_weight, [channels, width]), embed_bias=(embed_bias, [channels]),
-        conv2_weight=(conv2_weight, kernel), conv2_bias=(conv2_bias, [channels]),
-        norm1_weight=(norm1_weight, [channels]), norm1_bias=(norm1_bias, [channels]),
-        norm2_weight=(norm2_weight, [channels]), norm2_bias=(norm2_bias, [channels]),
+    require_shape((batch, width), embedding=embedding)
+    require_shape((channels, channels, 3, 3), conv1_weight=conv1_weight, conv2_weight=conv2_weight)
+    require_shape((channels, width), embed_weight=embed_weight)
+    require_shape(
+        (channels,), norm1_weight=norm1_weight, norm1_bias=norm1_bias, conv1_bias=conv1_bias, embed_bias=embed_bias,
+        norm2_weight=norm2_weight, norm2_bias=norm2_bias, conv2_bias=conv2_bias,
     )  # fmt: skip
     h = functional.silu(group_norm(x, norm1_weight, norm1_bias, num_groups=num_groups))
     h = functional.conv2d(h, conv1_weight, conv1_bias, padding=1)
@@ -78,11 +77,8 @@ def spatial_self_attention(x, query_weight, key_weight, value_weight, output_wei
     require_rank(4, x=x)
     channels = x.shape[1]
     require(num_heads >= 1 and channels % num_heads == 0, f"num_heads is {num_heads}; it must divide the {channels} channels")
-    square = [channels, channels]
-    _require_shapes(
-        query_weight=(query_weight, square), key_weight=(key_weight, square), value_weight=(value_weight, square),
-        output_weight=(output_weight, square),
-    )  # fmt: skip
+    weights = dict(query_weight=query_weight, key_weight=key_weight, value_weight=value_weight, output_weight=output_weight)
+    require_shape((channels, channels), **weights)
     tokens = x.flatten(2).transpose(1, 2)
     mixed = multi_head_attention(
         tokens, tokens, query_weight, key_weight, value_weight, output_weight, None, heads=num_heads, key_value_heads=num_heads
@@ -115,8 +111,3 @@ def upsample_nearest(x):
 def _per_channel(values, x):
     """[C] or [B, C] -> the same, to be broadcast over the pixels of x."""
     return values.unflatten(-1, (-1,) + (1,) * (x.ndim - 2))
-
-
-def _require_shapes(**given):
-    for name, (array, wanted) in given.items():
-        require(list(array.shape) == wanted, f"{name} has shape {list(array.shape)}; it must have shape {wanted}")

@@ -9,7 +9,9 @@ from torch.nn.functional import logsigmoid, softplus
 from practice_torch.arguments import (
     as_int64,
     require,
+    require_at_least,
     require_integers,
+    require_one_each,
     require_rank,
     require_same_shape,
     require_values,
@@ -40,7 +42,7 @@ def variance_preserving_sample(x0, noise, log_snr):
     [B, ...], [B, ...], [B] -> [B, ...]
     """
     require_same_shape(x0=x0, noise=noise)
-    _require_one_each(x0, log_snr=log_snr)
+    require_one_each(x0, log_snr=log_snr)
     return per_example(_alpha(log_snr), x0) * x0 + per_example(_alpha(-log_snr), x0) * noise
 
 
@@ -82,7 +84,7 @@ def continuous_diffusion_loss(noise_pred, noise, log_snr_slope):
     [B, ...], [B, ...], [B] -> [B]
     """
     require_same_shape(noise=noise, noise_pred=noise_pred)
-    _require_one_each(noise, log_snr_slope=log_snr_slope)
+    require_one_each(noise, log_snr_slope=log_snr_slope)
     require_values("log_snr_slope", log_snr_slope, lambda slope: slope <= 0, "at most 0: the log-SNR falls with time")
     return (-log_snr_slope / 2).to(noise.dtype) * _distance(noise, noise_pred)
 
@@ -98,7 +100,7 @@ def reconstruction_log_prob(z0, x0_index, values, log_snr_0):
     [B, ...], [B, ...], [K], [B] -> [B]
     """
     require_same_shape(z0=z0, x0_index=x0_index)
-    _require_one_each(z0, log_snr_0=log_snr_0)
+    require_one_each(z0, log_snr_0=log_snr_0)
     require_rank(1, values=values)
     require(len(values) >= 2, f"values has {len(values)} entries; it must have at least 2 to choose from")
     require_integers(x0_index=x0_index)
@@ -119,7 +121,7 @@ def low_discrepancy_times(u, *, batch_size):
     """
     require_rank(0, u=u)
     require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    require(batch_size >= 1, f"batch_size is {batch_size}; it must be at least 1")
+    require_at_least(1, batch_size=batch_size)
     return (u + torch.arange(batch_size, dtype=u.dtype, device=u.device) / batch_size).remainder(1)
 
 
@@ -146,16 +148,10 @@ def _distance(x, y):
 
 def _fall(x, log_snr_s, log_snr_t):
     """lambda_s - lambda_t >= 0 of every example."""
-    _require_one_each(x, log_snr_s=log_snr_s, log_snr_t=log_snr_t)
+    require_one_each(x, log_snr_s=log_snr_s, log_snr_t=log_snr_t)
     if values_are_free(log_snr_t):
         require_values("log_snr_s", log_snr_s, lambda s: s >= log_snr_t, "at least log_snr_t: s is the less noisy of the two")
     return log_snr_s - log_snr_t
-
-
-def _require_one_each(x, **levels):
-    for name, level in levels.items():
-        given, batch = list(level.shape), list(x.shape[:1])
-        require(given == batch, f"{name} has shape {given}; it must have one entry for each of {batch}")
 
 
 class NoisePredictor(nn.Module):

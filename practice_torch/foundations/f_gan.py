@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape
-from practice_torch.foundations.f_divergence import _expm1, _row_of
+from practice_torch.foundations._cells import row_of
+from practice_torch.foundations._elementary import expm1
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
 
 
@@ -22,7 +23,7 @@ def f_gan_critic_loss(v_real, v_fake, *, divergence, alpha=None):
     """
     require_rank(1, v_real=v_real)
     require_same_shape(v_real=v_real, v_fake=v_fake)
-    conjugate = _row_of(_FUSED, divergence, alpha).conjugate(v_fake)
+    conjugate = row_of(_FUSED, divergence, alpha).conjugate(v_fake)
     return conjugate - output_activation(v_real, divergence=divergence, alpha=alpha)
 
 
@@ -33,7 +34,7 @@ def f_gan_generator_loss(v_fake, *, divergence, alpha=None):
     [B] -> [B]
     """
     require_rank(1, v_fake=v_fake)
-    return _row_of(_FUSED, divergence, alpha).conjugate(v_fake).neg()
+    return row_of(_FUSED, divergence, alpha).conjugate(v_fake).neg()
 
 
 def f_gan_alternative_generator_loss(v_fake, *, divergence, alpha=None):
@@ -90,7 +91,7 @@ def _alpha_fused(alpha):
         log_softplus = torch.where(
             far, -v - torch.exp(-v.where(far, 18.0)) / 2, torch.log(-functional.logsigmoid(v.where(~far, 18.0)))
         )
-        return _expm1((log_softplus + math.log1p(-alpha)) * (alpha / (alpha - 1))) / alpha
+        return expm1((log_softplus + math.log1p(-alpha)) * (alpha / (alpha - 1))) / alpha
 
     return _Fused(conjugate)
 
@@ -98,7 +99,7 @@ def _alpha_fused(alpha):
 def _jensen_shannon(v):
     # log((1 + e^v) / 2) / 2, expanded about 0 from the side on which v lies: it keeps its digits where it vanishes
     positive = v > 0
-    toward_zero = torch.log1p(_expm1(torch.where(positive, -v, v)) / 2)
+    toward_zero = torch.log1p(expm1(torch.where(positive, -v, v)) / 2)
     return torch.where(positive, v + toward_zero, toward_zero) / 2
 
 
@@ -107,8 +108,8 @@ _FUSED = {
     "kl": _Fused(partial(fenchel_conjugate, divergence="kl")),
     "reverse_kl": _Fused(lambda v: v - 1),
     "pearson_chi_squared": _Fused(partial(fenchel_conjugate, divergence="pearson_chi_squared")),
-    "neyman_chi_squared": _Fused(lambda v: -2 * _expm1(-v / 2)),
-    "squared_hellinger": _Fused(_expm1),
+    "neyman_chi_squared": _Fused(lambda v: -2 * expm1(-v / 2)),
+    "squared_hellinger": _Fused(expm1),
     "jeffreys": _Fused(partial(fenchel_conjugate, divergence="jeffreys")),
     "jensen_shannon": _Fused(_jensen_shannon),
     "gan": _Fused(lambda v: -functional.logsigmoid(-v)),

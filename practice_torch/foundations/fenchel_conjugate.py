@@ -11,7 +11,9 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from practice_torch.arguments import require, require_rank
-from practice_torch.foundations.f_divergence import _CELLS, _expm1, _log_twice_sigmoid, _row_of
+from practice_torch.foundations._cells import CELLS, row_of
+from practice_torch.foundations._elementary import expm1, log_twice_sigmoid
+from practice_torch.foundations._wright import log_ratio
 
 
 def fenchel_conjugate(t, *, divergence, alpha=None):
@@ -23,7 +25,7 @@ def fenchel_conjugate(t, *, divergence, alpha=None):
     Source: Hiriart-Urruty & Lemarechal 2001, part E; Nowozin, Cseke & Tomioka 2016, table 5 (there without the flat parts).
     [B] -> [B]
     """
-    row, edge = _row_of(_CONJUGATES, divergence, alpha), _row_of(_CELLS, divergence, alpha).slope_at_infinity
+    row, edge = row_of(_CONJUGATES, divergence, alpha), row_of(CELLS, divergence, alpha).slope_at_infinity
     return _on_domain(row.conjugate, t, edge, row.at_edge)
 
 
@@ -35,7 +37,7 @@ def fenchel_conjugate_derivative(t, *, divergence, alpha=None):
     Raises ValueError as fenchel_conjugate does.  Source: Nowozin, Cseke & Tomioka 2016, section 2.2.
     [B] -> [B]
     """
-    row, edge = _row_of(_CONJUGATES, divergence, alpha), _row_of(_CELLS, divergence, alpha).slope_at_infinity
+    row, edge = row_of(_CONJUGATES, divergence, alpha), row_of(CELLS, divergence, alpha).slope_at_infinity
     return _on_domain(row.maximizer, t, edge, row.maximizer_at_edge)
 
 
@@ -49,7 +51,7 @@ def output_activation(v, *, divergence, alpha=None):
     Raises ValueError as fenchel_conjugate does.  Source: Nowozin, Cseke & Tomioka 2016, table 2.
     [B] -> [B]
     """
-    return _row_of(_CONJUGATES, divergence, alpha).activation(v)
+    return row_of(_CONJUGATES, divergence, alpha).activation(v)
 
 
 def wright_omega(x):
@@ -58,7 +60,7 @@ def wright_omega(x):
     Source: Corless & Jeffrey 2002.
     [B] -> [B]
     """
-    log_omega = -_log_ratio(1 - x)
+    log_omega = -log_ratio(1 - x)
     # The root is known in its logarithm: exact for small omega; for large omega, x - log omega loses less than exp does.
     return torch.where(x > 1, x - log_omega, log_omega.clamp(max=1).exp())
 
@@ -99,67 +101,22 @@ def _on_domain(function, t, edge, at_edge):
     return value.masked_fill(t == edge, at_edge)
 
 
-class _LogRatio(torch.autograd.Function):
-    """log u of the ratio u with log u + 1 - 1/u = t (f' of Jeffreys' divergence); -log of Wright's omega at 1 - t."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(t):
-        # Halley on s + 1 - e^-s - t: cubic, four steps from below -log(1-t) on the left, from t/2 and t-1 on the right.
-        left = -torch.log1p(-t.clamp(max=0))
-        s = torch.where(t < 0, torch.maximum(left, t / 2), torch.maximum(t / 2, t - 1))
-        for _ in range(5):
-            fall = torch.expm1(-s)
-            residual, slope, curvature = s - fall - t, 2 + fall, -(1 + fall)
-            s = s - 2 * residual * slope / (2 * slope * slope - residual * curvature)
-        return s
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(output)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (s,) = ctx.saved_tensors
-        return gradient * torch.sigmoid(s)  # 1 / (1 + 1/u)
-
-
-class _LogRatioBothWays(_LogRatio):
-    """The same with forward-mode derivatives."""
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(output)
-        ctx.save_for_forward(output)
-
-    @staticmethod
-    def jvp(ctx, tangent):
-        (s,) = ctx.saved_tensors
-        return tangent * torch.sigmoid(s)
-
-
-def _log_ratio(t):
-    """log u at t. torch.compile takes no function that has a jvp of its own, so a compiled step goes without."""
-    return (_LogRatio if torch.compiler.is_compiling() else _LogRatioBothWays).apply(t)
-
-
 def _half_tanh(v):
     """tanh(v)/2 from e = e^-2|v|, so that its slope 2e/(1+e)^2 is small without cancelling."""
     size = torch.where(v < 0, -v, v)
-    half = 0.5 * -_expm1(-2 * size) / (1 + torch.exp(-2 * size))
+    half = 0.5 * -expm1(-2 * size) / (1 + torch.exp(-2 * size))
     return torch.where(v < 0, -half, half)
 
 
 def _jeffreys(t):
-    log_u = _log_ratio(t)
-    return _expm1(log_u) + log_u
+    log_u = log_ratio(t)
+    return expm1(log_u) + log_u
 
 
 def _minus_log_one_minus_exp(t):
     """-log(1 - e^t) for t < 0 (Maechler 2012): whichever of 1 - e^t and e^t is small is the one kept whole."""
     near = t > -math.log(2)
-    return torch.where(near, -torch.log(-_expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0))))
+    return torch.where(near, -torch.log(-expm1(t.where(near, -1.0))), -torch.log1p(-torch.exp(t.where(~near, -1.0))))
 
 
 def _alpha(alpha):
@@ -170,7 +127,7 @@ def _alpha(alpha):
 
     def conjugate(t):
         log_s, positive = s(t)
-        return _expm1(alpha / (alpha - 1) * log_s).where(positive, -1.0) / alpha
+        return expm1(alpha / (alpha - 1) * log_s).where(positive, -1.0) / alpha
 
     def maximizer(t):
         log_s, positive = s(t)
@@ -200,18 +157,18 @@ _CONJUGATES = {
     ),
     "neyman_chi_squared": _Conjugate(
         # 2 - 2 r = -2 (r - 1), r = sqrt(1-t), by way of log r so that nothing cancels at t = 0
-        lambda t: -2 * _expm1(torch.log1p(-t) / 2),
+        lambda t: -2 * expm1(torch.log1p(-t) / 2),
         lambda t: torch.rsqrt(1 - t),
-        lambda v: -_expm1(-v),
+        lambda v: -expm1(-v),
         at_edge=2.0,
     ),
-    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -_expm1(-v)),
-    "jeffreys": _Conjugate(_jeffreys, lambda t: _log_ratio(t).exp(), lambda v: v),
+    "squared_hellinger": _Conjugate(lambda t: t / (1 - t), lambda t: (1 - t).reciprocal().square(), lambda v: -expm1(-v)),
+    "jeffreys": _Conjugate(_jeffreys, lambda t: log_ratio(t).exp(), lambda v: v),
     "jensen_shannon": _Conjugate(
-        lambda t: -torch.log1p(-_expm1(2 * t)) / 2,
-        lambda t: torch.exp(2 * t) / (1 - _expm1(2 * t)),
-        lambda v: _log_twice_sigmoid(v) / 2,
+        lambda t: -torch.log1p(-expm1(2 * t)) / 2,
+        lambda t: torch.exp(2 * t) / (1 - expm1(2 * t)),
+        lambda v: log_twice_sigmoid(v) / 2,
     ),
-    "gan": _Conjugate(_minus_log_one_minus_exp, lambda t: torch.exp(t) / -_expm1(t), logsigmoid),
+    "gan": _Conjugate(_minus_log_one_minus_exp, lambda t: torch.exp(t) / -expm1(t), logsigmoid),
     "alpha": _alpha,
 }

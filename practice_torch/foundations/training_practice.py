@@ -8,7 +8,15 @@ import math
 
 import torch
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_share,
+    require_values,
+)
 
 
 def scale_to_range(x, *, minimum, maximum, low=-1.0, high=1.0):
@@ -34,7 +42,7 @@ def clip_by_global_norm(gradients, *, max_norm):
     ([...]) -> ([...]), []
     """
     require(len(gradients) > 0, "gradients is empty; it must be a tuple of at least one array")
-    require(max_norm > 0, f"max_norm is {max_norm}; it must be positive")
+    require_positive(max_norm=max_norm)
     # In units of the largest entry no square overflows; the unit itself is not differentiated, since the norm does not depend
     # on it. vector_norm has derivative 0 at 0, as a factor of exactly 1 wants it.
     peaks = [gradient.detach().abs().max() for gradient in gradients if gradient.numel()]
@@ -80,7 +88,7 @@ def ema_update(average, value, *, decay):
     """
     require_rank(1, average=average)
     require_same_shape(average=average, value=value)
-    require(0 <= decay <= 1, f"decay is {decay}; it must be in [0, 1]")
+    require_share(decay=decay)
     # Not torch.lerp: in float32 it forms 1 - decay after rounding, which costs 4 digits at a decay of 0.9999.
     return (decay * average).add(value, alpha=1 - decay)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
-from practice_torch.foundations.f_divergence import _CELLS, _row_of, f_divergence
-from practice_torch.foundations.fenchel_conjugate import _log_ratio, fenchel_conjugate
+from practice_torch.foundations._cells import CELLS, row_of
+from practice_torch.foundations._wright import log_ratio
+from practice_torch.foundations.f_divergence import f_divergence
+from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate
 from practice_torch.foundations.jensen import log_mean_exp
 
 
@@ -75,7 +77,7 @@ def log_ratio_from_critic(critic, *, divergence, alpha=None):
     """
     require_rank(1, critic=critic)
     require(divergence != "total_variation", "divergence is total_variation; its critic tells the sign of p - q, not their ratio")
-    row, highest = _row_of(_RATIOS, divergence, alpha), _row_of(_CELLS, divergence, alpha).slope_at_infinity
+    row, highest = row_of(_RATIOS, divergence, alpha), row_of(CELLS, divergence, alpha).slope_at_infinity
     below, above = critic <= row.lowest, critic >= highest
     log_ratio = row.log_ratio(critic.masked_fill(below | above, row.inside))
     return log_ratio.masked_fill(below, -math.inf).masked_fill(above, math.inf)
@@ -116,7 +118,7 @@ _RATIOS = {
     "pearson_chi_squared": _Ratio(lambda t: torch.log1p(t / 2), lowest=-2.0),
     "neyman_chi_squared": _Ratio(lambda t: torch.log1p(-t) / -2),
     "squared_hellinger": _Ratio(lambda t: torch.log1p(-t) * -2),
-    "jeffreys": _Ratio(_log_ratio),
+    "jeffreys": _Ratio(log_ratio),
     # The gan row at 2t - log 2, written so that it vanishes with t: 2 - e^2t = 1 - (e^2t - 1).
     "jensen_shannon": _Ratio(lambda t: 2 * t - torch.log1p(-torch.expm1(2 * t))),
     "gan": _Ratio(lambda t: t - torch.log(-torch.expm1(t))),

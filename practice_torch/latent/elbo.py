@@ -2,7 +2,7 @@
 
 import torch
 
-from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape
+from practice_torch.arguments import require, require_at_least, require_log_probs, require_rank, require_same_shape
 from practice_torch.foundations.jensen import log_mean_exp
 
 
@@ -32,7 +32,7 @@ def renyi_bound(log_joint, log_q, *, order):
     Raises ValueError if the shapes differ, S = 0 or order < 0.  Source: Li & Turner 2016, section 3.
     [B, S], [B, S] -> [B]
     """
-    require(order >= 0, f"order is {order}; it must be at least 0")
+    require_at_least(0, order=order)
     log_w = _log_weights(log_joint, log_q)
     lower = log_w.mean(dim=-1, keepdim=True)
     if order == 1:

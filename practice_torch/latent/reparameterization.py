@@ -4,7 +4,14 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_log_probs, require_rank, require_same_shape, require_values
+from practice_torch.arguments import (
+    require,
+    require_log_probs,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_values,
+)
 
 
 def reparameterize(noise, mean, log_var):
@@ -70,7 +77,7 @@ def gumbel_softmax(uniforms, logits, *, temperature):
     if isinstance(temperature, torch.Tensor):  # annealed on the device: looking at it would stop the queue
         require_values("temperature", temperature, lambda t: t > 0, "positive")
     else:
-        require(temperature > 0, f"temperature is {temperature}; it must be positive")
+        require_positive(temperature=temperature)
     return logits.add(gumbel_from_uniform(uniforms)).div(temperature).softmax(dim=-1)
 
 
@@ -85,7 +92,7 @@ def concrete_log_density(log_y, logits, *, temperature):
     """
     require_rank(2, log_y=log_y)
     require_same_shape(log_y=log_y, logits=logits)
-    require(temperature > 0, f"temperature is {temperature}; it must be positive")
+    require_positive(temperature=temperature)
     require_values("log_y", log_y, torch.isfinite, "finite: at y = 0 the density is 0 or infinite")
     require_log_probs(log_y=log_y)
     categories = log_y.shape[-1]

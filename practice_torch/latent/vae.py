@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import require, require_rank, require_same_shape, require_unit_interval, require_values
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.reparameterization import reparameterize
 
@@ -24,7 +24,7 @@ def bernoulli_log_likelihood(x, logits):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits)
-    require_values("x", x, lambda x: (x >= 0) & (x <= 1), "within [0, 1]")
+    require_unit_interval(x=x)
     # log sigma(l) = min(l, 0) + log sigma(|l|) and the like for -l: the part that can be large is a product that is exactly
     # zero where x agrees with the logit's sign, so a confident right answer keeps its e^-|l| instead of rounding to zero.
     # |l| is spelled with where, because the derivative of abs is 0 at 0 and a decoder may start at logits of exactly 0.

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_same_shape, require_values
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.vae import kl_to_standard_normal
 
@@ -17,7 +17,7 @@ def linear_kl_weight(steps, *, warmup_steps):
     [N] -> [N]
     """
     _require_steps(steps)
-    require(warmup_steps >= 1, f"warmup_steps is {warmup_steps}; it must be at least 1")
+    require_at_least(1, warmup_steps=warmup_steps)
     return (steps / warmup_steps).clamp(max=1)
 
 
@@ -30,7 +30,7 @@ def cyclical_kl_weight(steps, *, cycle_length, ramp_fraction=0.5):
     [N] -> [N]
     """
     _require_steps(steps)
-    require(cycle_length >= 1, f"cycle_length is {cycle_length}; it must be at least 1")
+    require_at_least(1, cycle_length=cycle_length)
     require(0 < ramp_fraction <= 1, f"ramp_fraction is {ramp_fraction}; it must be within (0, 1]")
     # The remainder is taken of the count itself, where it is exact; of step / cycle_length it would drift with the step.
     position = torch.remainder(as_int64(steps), cycle_length)
@@ -62,7 +62,7 @@ def free_bits_kl(kl_per_dimension, *, minimum):
     [B, L] -> [B]
     """
     require_rank(2, kl_per_dimension=kl_per_dimension)
-    require(minimum >= 0, f"minimum is {minimum}; it must be at least 0")
+    require_at_least(0, minimum=minimum)
     # threshold, because a latent at the floor must be free: maximum splits the gradient there, and clamp promises nothing.
     return functional.threshold(kl_per_dimension, minimum, minimum).sum(dim=-1)
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_rank
+from practice_torch.arguments import require, require_positive, require_rank
 
 
 def sinusoidal_time_embedding(t, *, dim, max_period=10000.0):
@@ -19,7 +19,7 @@ def sinusoidal_time_embedding(t, *, dim, max_period=10000.0):
     """
     require_rank(1, t=t)
     require(dim >= 2 and dim % 2 == 0, f"dim is {dim}; it must be even and at least 2: a sine and a cosine for each frequency")
-    require(max_period > 0, f"max_period is {max_period}; it must be positive")
+    require_positive(max_period=max_period)
     t = t if t.is_floating_point() else t.to(torch.get_default_dtype())
     step = -math.log(max_period) / max(dim // 2 - 1, 1)
     angles = t[:, None] * torch.exp(step * torch.arange(dim // 2, dtype=t.dtype, device=t.device))

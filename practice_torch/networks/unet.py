@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_rank, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_values
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
 EPSILON = 1e-5
@@ -139,7 +139,7 @@ class UNet2d(nn.Module):
             fits = length >= factor and length % factor == 0
             require(fits, f"size is {_times(size)}; with {len(multipliers)} multipliers it must be a multiple of {factor}")
         require(base_channels >= 2 and base_channels % 2 == 0, f"base_channels is {base_channels}; it must be even")
-        require(blocks >= 1, f"blocks is {blocks}; it must be at least 1")
+        require_at_least(1, blocks=blocks)
         heights = [size[0] >> level for level in range(len(multipliers))]
         for height in attention_at:
             require(height in heights, f"attention_at has {height}; the levels have heights {', '.join(map(str, heights))}")

@@ -63,7 +63,7 @@ def _by_variances(t, s, alpha_bar, *, eta):
 
 def _through_the_noise(x0, x_t, t, s, alpha_bar, *, eta):
     right.non_markovian_mean(x0, x_t, t, s, alpha_bar, eta=eta)
-    sigma, rest = right._deviations(t, s, alpha_bar, eta)
+    sigma, rest = right.deviations(t, s, alpha_bar, eta)
     before = level_at(s, alpha_bar)
     return _over(before.sqrt(), x0) * x0 + _over(rest, x0) * noise_from_x0(x_t, x0, t, alpha_bar)
 
@@ -111,7 +111,7 @@ MISTAKES = (
     Mistake("ddim_step", "an ancestral step", lambda x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None: ddpm_step(
         x_t, noise_pred, noise, t, alpha_bar, variance="small", clip=clip)),
     Mistake("ddim_step", "no check of the signal", lambda x_t, noise_pred, noise, t, s, alpha_bar, *, eta=0.0, clip=None:
-            right._step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip), only_checks=True),
+            right.step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip), only_checks=True),
 )  # fmt: skip
 
 EQUIVALENT = (

@@ -10,9 +10,10 @@ import torch
 
 from practice_torch.foundations import f_divergence as generators
 from practice_torch.foundations import fenchel_conjugate as practice
+from practice_torch.foundations._cells import CELLS, row_of
 from theory_jax.foundations import fenchel_conjugate as theory
 
-ROWS = [(name, None) for name in generators._CELLS if name != "alpha"] + [("alpha", alpha) for alpha in (-1.0, 0.5, 3.0, -0.3)]
+ROWS = [(name, None) for name in CELLS if name != "alpha"] + [("alpha", alpha) for alpha in (-1.0, 0.5, 3.0, -0.3)]
 SMOOTH = [row for row in ROWS if row[0] != "total_variation"]
 
 
@@ -38,7 +39,7 @@ def test_wright_omega_agrees_with_lambert():
 def test_conjugates_agree_with_a_scalar_optimizer(divergence, alpha, t):
     """scipy.optimize searches for the largest u t - f(u) over log u."""
     row = {"divergence": divergence, "alpha": alpha}
-    edge = generators._row_of(generators._CELLS, divergence, alpha).slope_at_infinity
+    edge = row_of(CELLS, divergence, alpha).slope_at_infinity
     if t >= edge:
         assert practice.fenchel_conjugate(torch.tensor([t]), **row).isinf().all()
         return
@@ -56,7 +57,7 @@ def test_conjugates_agree_with_a_scalar_optimizer(divergence, alpha, t):
 def test_second_derivatives(divergence, alpha):
     """Gradient penalties differentiate twice: also through the iteration of Wright's omega."""
     row = {"divergence": divergence, "alpha": alpha}
-    edge = min(generators._row_of(generators._CELLS, divergence, alpha).slope_at_infinity, 2.0)
+    edge = min(row_of(CELLS, divergence, alpha).slope_at_infinity, 2.0)
     t = torch.linspace(-0.45, edge - 0.1, 6, dtype=torch.float64, requires_grad=True)
     if edge <= 0:
         t = torch.linspace(-3.0, -0.2, 6, dtype=torch.float64, requires_grad=True)
@@ -81,7 +82,7 @@ def test_wright_omega_under_every_transformation():
 def test_output_maps_stay_inside_in_float32(divergence, alpha):
     """At v = 30 a critic is still a number, and never beyond the edge of its domain."""
     row = {"divergence": divergence, "alpha": alpha}
-    edge = generators._row_of(generators._CELLS, divergence, alpha).slope_at_infinity
+    edge = row_of(CELLS, divergence, alpha).slope_at_infinity
     v = np.linspace(-30.0, 30.0, 13, dtype=np.float32)
     for outputs in (np.asarray(theory.output_activation(v, **row)), practice.output_activation(torch.tensor(v), **row).numpy()):
         assert outputs.dtype == np.float32

@@ -118,7 +118,6 @@ derivation = Derivation(
 )
 
 
-
 def _classifier(x):
     return class_log_probs(x, TIMES, MEANS, LOG_VARS, LOG_WEIGHTS, schedule())
 

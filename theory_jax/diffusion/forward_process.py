@@ -110,7 +110,6 @@ derivation = Derivation(
 )
 
 
-
 def _squared_coefficients(function, *times):
     """What a jump keeps and adds of variance: the squares of its images of x = 1 without noise, and of noise 1 without x."""
     one, zero = jnp.ones(len(times[0])), jnp.zeros(len(times[0]))

@@ -93,8 +93,6 @@ def push_through_channel(log_probs, log_channel):
 # ------------------------------------------------------------------------------------------- one divergence, one row
 
 
-
-
 def _adjoint_of(divergence, alpha):
     """The name and the parameter of the divergence with its arguments swapped."""
     row = row_of(GENERATORS, divergence, alpha)
@@ -123,7 +121,6 @@ derivation = Derivation(
 
 _random = np.random.default_rng(2)
 _log_p, _log_q = (jax.nn.log_softmax(2 * jnp.array(_random.normal(size=(200, 5)))) for _ in range(2))
-
 
 
 @derivation.symbolic(
