@@ -243,19 +243,31 @@ def _subjects(tree):
 
 
 def unreadable_docstrings(root):
-    """A public function's docstring ends with its shapes, the same in both wings."""
+    """A public function's docstring ends with its shapes; its last paragraph is the same in both wings."""
     for topic, theory, practice in pairs(root):
         endings = {}
         for wing, tree in zip(WINGS, (theory, practice), strict=True):
             for name, function in functions(tree).items():
+                text = ast.get_docstring(function)
                 try:
-                    shapes = parse_shapes(ast.get_docstring(function))
+                    parse_shapes(text)
                 except ValueError as error:
                     yield f"{wing}/{topic}.py: {name}: {error}"
                     continue
-                other = endings.setdefault(name, shapes)
-                if (len(other.arguments), len(other.results)) != (len(shapes.arguments), len(shapes.results)):
-                    yield f"{topic}: the shapes of {name} differ from wing to wing"
+                ending = text.split("\n\n")[-1]
+                if endings.setdefault(name, ending) != ending:
+                    yield f"{topic}: the last paragraph of the docstring of {name} differs from wing to wing"
+
+
+def wrong_lectures(root):
+    """A derivation names the lectures that the syllabus gives its topic."""
+    syllabus = load(root / "shared_specs" / "syllabus.toml")
+    for topic in topics(root, "theory_jax"):
+        for call in ast.walk(parsed(root / "theory_jax" / f"{topic}.py")):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "Derivation" and topic in syllabus.topics:
+                lectures = next((ast.literal_eval(word.value) for word in call.keywords if word.arg == "lectures"), ())
+                if lectures != (wanted := syllabus.topics[topic].lectures):
+                    yield f"theory_jax/{topic}.py names the lectures {lectures}; those of the syllabus are {wanted}"
 
 
 def empty_shells(root):
@@ -323,12 +335,12 @@ def two_programs(root):
 
     The contracts rely on it: they compute with the traced one.
     """
-    for topic in topics(root, "theory_jax"):
-        tree = parsed(root / "theory_jax" / f"{topic}.py")
+    for path in (path for path in files(root, "theory_jax") if in_family(root, path)):
+        tree = parsed(root / "theory_jax" / path)
         asked = sum(isinstance(node, ast.Attribute | ast.Name) and _last_name(node) == "Tracer" for node in ast.walk(tree))
         only_checking = sum(isinstance(node, ast.If) and _only_checks(node) for node in ast.walk(tree))
         if asked > only_checking:
-            yield f"theory_jax/{topic}.py does not only check values where it asks for a Tracer"
+            yield f"theory_jax/{path} does not only check values where it asks for a Tracer"
 
 
 def _last_name(node):

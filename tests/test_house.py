@@ -7,6 +7,7 @@ import pytest
 from shared_specs.syllabus import load
 from shared_specs.syllabus_page import BEGIN, COUNT_BEGIN, COUNT_END, END, PAGE, page, renewed
 from tests import house
+from tests.house_private import private_names
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = (
@@ -15,6 +16,8 @@ RULES = (
     house.unequal_signatures,
     house.unspecified,
     house.unreadable_docstrings,
+    house.wrong_lectures,
+    private_names,
     house.empty_shells,
     house.undescribed_packages,
     house.two_programs,
@@ -55,8 +58,9 @@ def heads(x, *, scale=1.0):
 THEORY = f"""
 import jax.numpy as jnp
 from theory_jax.derivation import Derivation
+from theory_jax.ground import _sides
 {FUNCTION}
-derivation = Derivation(title="Heads are counted")
+derivation = Derivation(title="Heads are counted", lectures=(1,))
 
 @derivation.exact("a = a", because="so")
 def counted():
@@ -65,9 +69,14 @@ def counted():
 HOUSE = {
     "shared_specs/syllabus.toml": SYLLABUS,
     "shared_specs/rows.py": "Agree = tuple",
-    "shared_specs/ground/coin.py": 'from shared_specs.rows import Agree\nSPEC = (Agree("heads", "regular"),)',
+    "shared_specs/ground/coin.py": (
+        "from shared_specs.ground._cases import FAIR\nfrom shared_specs.rows import Agree\n"
+        'SPEC = (Agree("heads", "regular", FAIR),)'
+    ),
+    "shared_specs/ground/_cases.py": "import numpy as np\nFAIR = np.array([0.5, 0.5])",
     "theory_jax/derivation.py": "import jax\nDerivation = jax",
     "theory_jax/ground/coin.py": THEORY,
+    "theory_jax/ground/_sides.py": "SIDES = 2",
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
     "practice_torch/experiments/ground/coin.py": (
@@ -130,6 +139,25 @@ def plus(path, line):
 
 PLANTED = (
     planted(house.wrong_imports, "a spec with a backend", plus("shared_specs/ground/coin.py", "import jax"), "numpy only"),
+    planted(
+        house.wrong_imports,
+        "a spec with another spec",
+        plus("shared_specs/ground/coin.py", "from shared_specs.first.urn import SPEC as URNS"),
+        "numpy only",
+    ),
+    planted(
+        house.wrong_imports,
+        "a spec with the cases of another family",
+        {"shared_specs/first/_cases.py": "RED = 1"}
+        | plus("shared_specs/ground/coin.py", "from shared_specs.first._cases import RED"),
+        "numpy only",
+    ),
+    planted(
+        house.wrong_imports,
+        "cases with a backend",
+        plus("shared_specs/ground/_cases.py", "import torch"),
+        "_cases.py:3 imports torch",
+    ),
     planted(house.wrong_imports, "a spec with logic", plus("shared_specs/ground/coin.py", "import math"), "numpy only"),
     planted(
         house.wrong_imports,
@@ -302,7 +330,67 @@ PLANTED = (
         house.unreadable_docstrings,
         "an argument more",
         {"practice_torch/ground/coin.py": FUNCTION.replace("[B, D] ->", "[B], [D] ->")},
-        "differ from wing to wing",
+        "differs from wing to wing",
+    ),
+    planted(
+        house.unreadable_docstrings,
+        "a source in one wing",
+        {"practice_torch/ground/coin.py": FUNCTION.replace("[B, D] ->", "Source: Kolmogorov 1933.\n    [B, D] ->")},
+        "the docstring of heads differs from wing to wing",
+    ),
+    planted(
+        house.wrong_lectures,
+        "of another topic",
+        {"theory_jax/ground/coin.py": THEORY.replace("(1,)", "(1, 2)")},
+        "those of the syllabus are (1,)",
+    ),
+    planted(
+        house.wrong_lectures,
+        "none",
+        {"theory_jax/ground/coin.py": THEORY.replace(", lectures=(1,)", "")},
+        "names the lectures ()",
+    ),
+    planted(
+        private_names,
+        "imported from another file",
+        plus("practice_torch/engine/loop.py", "from practice_torch.engine.artifacts import _draw"),
+        "practice_torch.engine.artifacts._draw, which is private to its file",
+    ),
+    planted(
+        private_names,
+        "reached for in another module",
+        plus("theory_jax/ground/coin.py", "from theory_jax import derivation\nrun = derivation._execute"),
+        "reaches for derivation._execute",
+    ),
+    planted(
+        private_names,
+        "reached for in another file's object",
+        plus("practice_torch/engine/loop.py", "def step(study):\n    return study._begun"),
+        "reaches for study._begun",
+    ),
+    planted(
+        private_names,
+        "a module of another family",
+        URN | {"theory_jax/first/urn.py": THEORY},
+        "_sides is for the files of theory_jax.ground only",
+    ),
+    planted(
+        private_names,
+        "a name out of a module of another family",
+        URN
+        | {"practice_torch/first/urn.py": f"from practice_torch.ground._sides import SIDES\n{FUNCTION}"}
+        | {"practice_torch/ground/_sides.py": "SIDES = 2"},
+        "_sides is for the files of practice_torch.ground only",
+    ),
+    planted(
+        private_names,
+        "a family's module in a part",
+        plus("practice_torch/engine/loop.py", "import practice_torch.ground._sides")
+        | {"practice_torch/ground/_sides.py": "S = 2"},
+        "_sides is for the files of practice_torch.ground only",
+    ),
+    planted(
+        private_names, "twice private", {"theory_jax/ground/_sides.py": "SIDES = 2\ndef _turn():\n    return 1"}, "defines _turn"
     ),
     planted(house.empty_shells, "an empty file", {"practice_torch/engine/loop.py": ""}, "loop.py holds nothing"),
     planted(house.empty_shells, "words only", {"theory_jax/ground/coin.py": '"""Soon."""'}, "coin.py holds nothing"),

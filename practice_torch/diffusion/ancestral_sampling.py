@@ -40,7 +40,7 @@ def ddpm_sample(x_T, noises, denoise_fn, alpha_bar, *, variance="large", clip=No
     r"""x_0 at the end of the chain x_T -> x_(T-1) -> ... -> x_0 of ddpm_steps, with noises[t-1] at level t.
 
     denoise_fn(x, t) predicts the noise in x: [B, ...] at the levels t: [B].  noises[0] has no part in the result.
-    Raises ValueError if noises is not one tensor like x_T for each level, alpha_bar is no schedule or ends at 0 (no noise tells
+    Raises ValueError if noises is not one array like x_T for each level, alpha_bar is no schedule or ends at 0 (no noise tells
     the data there), variance is another word, or clip is not positive.
     Source: Ho et al. 2020, algorithm 2.
     [B, ...], [T, B, ...], [T+1] -> [B, ...]

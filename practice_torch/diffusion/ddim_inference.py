@@ -47,7 +47,7 @@ def ddim_sample(x_T, noises, timesteps, denoise_fn, alpha_bar, *, eta=0.0, clip=
     r"""x_0 at the end of the ddim_steps from timesteps[0] to timesteps[1] .. to 0, with noises[i] in the step from timesteps[i].
 
     denoise_fn(x, t) predicts the noise in x: [B, ...] at the levels t: [B].
-    Raises ValueError if timesteps are not falling integers in 1..T, at least one, noises is not one tensor like x_T for each of
+    Raises ValueError if timesteps are not falling integers in 1..T, at least one, noises is not one array like x_T for each of
     them, alpha_bar is no schedule or 0 where it is visited, eta is negative or too large, or clip is not positive.
     Source: Song, Meng & Ermon 2021, eq. 12 and section 4.2.
     [B, ...], [S, B, ...], [S], [T+1] -> [B, ...]
