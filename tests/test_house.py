@@ -224,7 +224,7 @@ PLANTED = (
             house.wrong_imports,
             f"an experiment in {path}",
             plus(path, "from practice_torch.experiments.ground import coin as c"),
-            f"{path}:",
+            "see experiments",
         )
         for path in ("practice_torch/ground/coin.py", "practice_torch/engine/loop.py", "practice_torch/pictures/coin.py")
     ),

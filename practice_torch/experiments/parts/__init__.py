@@ -1,1 +1,1 @@
-"""What several experiments share and no function is: one turn of a game, sampling loops, the choice of tokens, judges, sizes."""
+"""What several experiments share and no function is: sampling loops, the choice of tokens, a turn of a game, judges, studies."""
