@@ -7,14 +7,13 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import nn
 
-from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.parts.points import distance, require_mixture, scatter
 from practice_torch.networks.perceptron import perceptron
-from shared_specs.palette import BLUE
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ class PointGan(nn.Module):
         """How far real points are from the nearest fake and back, on average; of mixtures, which modes the fakes cover."""
         real = data.batch()["point"]
         fakes = self._fakes(len(real))
-        distances = torch.cdist(real, fakes)
-        metrics = {"distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2}
+        metrics = {"distance": distance(real, fakes)}
         for name, points in (("real", real), ("fake", fakes)):
             metrics[name] = float(torch.sigmoid(self._logits(points)).mean())
         return metrics | (self._modes(fakes) if self.mixture else {}) | self.watch.metrics()
@@ -94,11 +92,11 @@ class PointGan(nn.Module):
     def _modes(self, fakes):
         """A mode is covered by a quarter of its share of good fakes; spread is their deviation in units of the mode's own."""
         means, stds, weights = (torch.tensor(self.mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
-        distance, nearest = torch.cdist(fakes, means).min(dim=1)
-        good = distance <= self.recipe.radius
+        away, nearest = torch.cdist(fakes, means).min(dim=1)
+        good = away <= self.recipe.radius
         shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
         covered, quality = float((shares >= weights / 4).double().mean()), float(good.double().mean())
-        spread = (distance[good] / stds[nearest[good]]).square().mean().div(means.shape[1]).sqrt()
+        spread = (away[good] / stds[nearest[good]]).square().mean().div(means.shape[1]).sqrt()
         return {
             "modes": covered * len(means),
             "high_quality": quality,
@@ -126,13 +124,10 @@ class PointGan(nn.Module):
 
 
 def _draw(real, fakes, field, axes):
-    """The first two dimensions; points on a line are spread by their rank."""
+    """Fakes over real points, over the discriminator's opinion of the plane."""
     if field is not None:
         axes.pcolormesh(*field, cmap="RdYlGn", vmin=0, vmax=1, alpha=0.35, shading="nearest", linewidth=0, rasterized=True)
-    for points, color in ((real, "0.4"), (fakes, BLUE)):
-        if points is not None:
-            second = points[:, 1] if points.shape[1] > 1 else torch.linspace(0, 1, len(points))
-            axes.scatter(points[:, 0], second, s=3, color=color, linewidths=0)
+    scatter(axes, real, fakes)
     axes.set_aspect("equal", "datalim" if field is None else "box")
 
 
@@ -154,7 +149,5 @@ def build(recipe, data):
 
     Raises DataError where the recipe is judged by modes and the data are no mixture.
     """
-    if recipe.metric != "distance" and "mixture" not in data.description:
-        name = data.description["name"]
-        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
+    require_mixture(recipe, data.description)
     return PointGan(recipe, data.description)

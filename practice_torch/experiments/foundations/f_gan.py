@@ -7,15 +7,14 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import nn
 
-from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
+from practice_torch.experiments.parts.points import distance, require_mixture, scatter
 from practice_torch.foundations.f_divergence import DIVERGENCES, f_generator
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.networks.perceptron import perceptron
-from shared_specs.palette import BLUE
 
 
 @dataclass(frozen=True)
@@ -81,26 +80,23 @@ class FGan(nn.Module):
         """The distances from real points to the nearest fake and back, averaged; of mixtures, modes and quality too."""
         real = data.batch()["point"]
         fakes = self._fakes(len(real))
-        distances = torch.cdist(real, fakes)
-        metrics = {"distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2}
+        metrics = {"distance": distance(real, fakes)}
         return metrics | (self._modes(fakes) if self.mixture else {})
 
     def preview(self, data):
         """Fakes over held-out points."""
         real = data.batch()["point"][:2000]
-        return {
-            "points": Figure(partial(_scatter, self._fakes(2000).cpu(), real.cpu()), "Fakes (blue) over held-out points (gray)")
-        }
+        return {"points": Figure(partial(_draw, real.cpu(), self._fakes(2000).cpu()), "Fakes (blue) over held-out points (gray)")}
 
     def sample(self, count):
         """Fakes alone."""
-        return {"points": Figure(partial(_scatter, self._fakes(count).cpu(), None), f"{count} fakes")}
+        return {"points": Figure(partial(_draw, None, self._fakes(count).cpu()), f"{count} fakes")}
 
     def _modes(self, fakes):
         """Good samples lie within 3 standard deviations of a mode; a quarter of its share of good samples covers a mode."""
         means, stds, weights = (torch.tensor(self.mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
-        distance, nearest = torch.cdist(fakes, means).min(dim=1)
-        good = distance <= 3 * stds[nearest]
+        away, nearest = torch.cdist(fakes, means).min(dim=1)
+        good = away <= 3 * stds[nearest]
         shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
         return {"modes": float((shares >= weights / 4).sum()), "high_quality": float(good.double().mean())}
 
@@ -112,12 +108,8 @@ class FGan(nn.Module):
         return self.generator_network(torch.randn((count, self.recipe.noise), generator=self.generator, device=device))
 
 
-def _scatter(fakes, real, axes):
-    """The first two dimensions; points on a line are spread by their rank."""
-    for points, color in ((real, "0.7"), (fakes, BLUE)):
-        if points is not None:
-            second = points[:, 1] if points.shape[1] > 1 else torch.linspace(0, 1, len(points))
-            axes.scatter(points[:, 0], second, s=3, color=color, linewidths=0)
+def _draw(real, fakes, axes):
+    scatter(axes, real, fakes)
     axes.set_aspect("equal", "datalim")
 
 
@@ -142,7 +134,5 @@ def build(recipe, data):
 
     Raises DataError where the recipe is judged by modes and the data are no mixture.
     """
-    if recipe.metric != "distance" and "mixture" not in data.description:
-        name = data.description["name"]
-        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
+    require_mixture(recipe, data.description)
     return FGan(recipe, data.description)
