@@ -37,7 +37,7 @@ class Train:
     run: str | None = None
     """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
     resume: str | None = None
-    """A run folder to go on with, from its newest checkpoint."""
+    """A stopped run to continue, from its newest checkpoint."""
     cpu: bool = False
     """Train on the CPU even where there is an accelerator."""
     debug: bool = False
@@ -54,13 +54,13 @@ class Sample:
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
     count: int = 64
-    """How many to draw."""
+    """Number of samples."""
     seed: int | None = None
-    """The same seed draws the same on the same kind of device (default: the run's)."""
+    """Seed of the samples, reproducible on the same kind of device; without it, the run's seed."""
     out: str | None = None
     """Another folder to write to."""
     cpu: bool = False
-    """Draw on the CPU even where there is an accelerator."""
+    """Sample on the CPU even where there is an accelerator."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -72,9 +72,9 @@ class Evaluate:
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
     study: bool = False
-    """Measure also what takes longer than an evaluation, if the model has such a study, and write it into RUN/study."""
+    """Also run the model's study, if it has one: measurements that take longer than an evaluation, written into RUN/study."""
     cpu: bool = False
-    """Measure on the CPU even where there is an accelerator."""
+    """Evaluate on the CPU even where there is an accelerator."""
     debug: bool = False
     """Show the traceback of an error."""
 

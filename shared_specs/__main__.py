@@ -37,46 +37,46 @@ class List:
 
 @dataclass(frozen=True)
 class Show:
-    """Show a topic's functions: formulas, rows, and the near misses that must be refused."""
+    """Show a topic's functions: formulas, rows, and near misses that must be rejected."""
 
     topic: Annotated[str, tyro.conf.Positional]
     """family/topic, or a unique part of it."""
     only: str | None = None
-    """One function alone."""
+    """Show this function only."""
     debug: bool = False
     """Show the traceback of an error."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Check the contracts on both backends, or on a file of yours."""
+    """Check the contracts of both wings, or of your own file."""
 
     topics: Topics = ()
-    """Each: family/topic, a unique part of it, or a lecture number. Without any: everything that is built."""
+    """Each: family/topic, a unique part of it, or a lecture number. Without any: every built topic."""
     backend: Literal["jax", "torch"] | None = None
-    """Only this wing."""
+    """Check this wing only."""
     against: Path | None = None
-    """A Python file of yours: its functions of catalogue names, in NumPy, JAX or PyTorch, take the wings' place."""
+    """Your own Python file; its functions, in NumPy, JAX or PyTorch, are checked by name in place of the wings'."""
     strict: bool = False
-    """With --against: bad input that your functions accept, and rows at the edge, count as failures."""
+    """With --against: accepted bad input and rows at the edge of float32 count as failures."""
     rename: Annotated[Repeated, tyro.conf.arg(metavar="OURS=YOURS")] = ()
     """With --against: your name for a function or an argument (q=query). Can be repeated."""
     precision: Literal["float64", "float32"] | None = None
-    """With --against: only this precision."""
+    """With --against: check this precision only."""
     values_only: bool = False
-    """With --against: values without gradients."""
+    """With --against: compare values, not gradients."""
     without_gradient: Annotated[Repeated, tyro.conf.arg(metavar="ARGUMENT")] = ()
-    """With --against: an argument that is a constant and never differentiated (alpha_bar). Can be repeated."""
+    """With --against: a constant argument, for which no gradient is compared (alpha_bar). Can be repeated."""
     memory_mib: int | None = None
-    """With --against: memory for one call, beyond what the process uses already (Linux)."""
+    """With --against: memory limit of one call, beyond what the process already uses (Linux)."""
     compiled: bool = False
-    """Compile every row of the JAX wing with XLA, not only the first of every function; NumPy runs the others."""
+    """Compile every row of the JAX wing with XLA, not only the first of every function."""
     json: bool = False
     """Print JSON instead of a table (progress goes to stderr)."""
     verbose: bool = False
-    """Also print every comparison, the rows that asked for a wider tolerance, and tolerances that nothing uses."""
+    """Also print every comparison, the rows with a wider tolerance, and tolerances that are wider than needed."""
     jobs: int = 0
-    """Processes to use; 0 means one for each core."""
+    """Number of processes; 0: one for each core."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -90,7 +90,7 @@ class Exercise:
     output: Path | None = None
     """The file to write (default: <topic>_exercise.py here). An existing file is never overwritten."""
     backend: Literal["numpy", "jax", "torch"] | None = None
-    """What to write it in (default: numpy, or jax where a function differentiates another, which NumPy cannot)."""
+    """Framework of the exercise; without it, numpy, or jax where a function takes derivatives."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -102,17 +102,17 @@ class Grade:
     file: Annotated[Path, tyro.conf.Positional]
     """The Python file with your functions."""
     topic: str | None = None
-    """The topic to mark it for (default: the TOPIC that the file names)."""
+    """The topic; without it, the TOPIC in the file."""
     only: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION")] = None
-    """Mark this function alone, and the laws that need no other."""
+    """Mark this function only, with the laws that need no other."""
     strict: bool = False
-    """Bad input that your functions accept, and rows at the edge of float32, count as failures."""
+    """Accepted bad input and rows at the edge of float32 count as failures."""
     hints: bool = False
-    """Name what often goes wrong in the functions that fail."""
+    """List frequent mistakes of the functions that fail."""
     seconds: float = 20.0
-    """Time for one call."""
+    """Time limit of one call, in seconds."""
     memory_mib: int = 2048
-    """Memory for your functions, beyond what NumPy or the framework takes."""
+    """Memory limit of your functions in MiB, beyond what NumPy or the framework uses."""
     json: bool = False
     """Print JSON instead of a table."""
     debug: bool = False
@@ -126,7 +126,7 @@ class Export:
     directory: Annotated[Path, tyro.conf.Positional]
     """A new or empty folder."""
     topics: tuple[str, ...] = ()
-    """Only these topics (default: everything that is built)."""
+    """Topics to export; without any, every built topic."""
     debug: bool = False
     """Show the traceback of an error."""
 

@@ -82,7 +82,7 @@ def test_a_recipes_help_shows_its_fields_with_their_meaning():
     assert code == 0
     for flag in ("--data", "--steps", "--seed", "--checkpoint-every", "--learning-rate", "--latent-dim"):
         assert re.search(rf"^\W+{flag[2:]} ", out, re.MULTILINE), flag
-    assert "Step size of Adam." in out and "(default: 5600; at least 1)" in out
+    assert "Step size of Adam." in out and "(default: 0.002; positive)" in out
     assert "--metric" not in out and "--direction" not in out
 
 
@@ -482,7 +482,7 @@ def test_a_model_without_options_of_sampling(trained):
     message = refused(2, "sample", trained, "--cuont", 4)
     assert "unknown argument '--cuont': latent/vae has no options of its own; did you mean --count?" in message
     code, out, _ = call("sample", trained, "--help")
-    assert code == 0 and "How many to draw." in out
+    assert code == 0 and "Number of samples." in out
 
 
 def test_a_model_without_a_study(copy):

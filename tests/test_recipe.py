@@ -52,7 +52,7 @@ def test_another_default_and_a_narrower_use_are_allowed():
     @dataclass(frozen=True)
     class Counting(Recipe):
         steps: int = 1
-        """1: counting looks at everything once."""
+        """1, because counting reads the data once."""
         metric: Fixed = "bits"
         direction: Direction = "higher"
 

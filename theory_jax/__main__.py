@@ -39,11 +39,11 @@ class Run:
     topics: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TOPIC ...]")] = ()
     """Each: family/topic, a unique part of it, or a lecture number."""
     all: bool = False
-    """Every derivation that is built."""
+    """Run every derivation."""
     json: bool = False
     """Print JSON instead of pages (progress goes to stderr)."""
     jobs: int = 1
-    """With --json: processes to use, a derivation each; 0 means one for each core."""
+    """With --json: number of processes; 0: one for each core."""
     compiled: bool = False
     """Let XLA compile every operation, as JAX does by itself: slower. Otherwise NumPy computes what JAX traced."""
     debug: bool = False

@@ -31,11 +31,11 @@ class Recipe(Bounded):
     modality: ClassVar[Literal["images", "text", "audio", "points", "symbols"]] = "images"
 
     data: str = "digits"
-    """Where the data come from: an embedded set's name, or the path of your own file or folder."""
+    """Name of an embedded data set, or path of your own file or folder."""
     steps: Annotated[int, AtLeast(1)] = 1000
-    """Updates of every phase, from the first to the last."""
+    """Number of updates of every phase."""
     batch_size: Annotated[int, AtLeast(1)] = 64
-    """Examples in a batch; a smaller data set is one batch."""
+    """Examples in a batch; a smaller data set is a single batch."""
     learning_rate: Annotated[float, Above(0)] = 1e-3
     """Step size of Adam."""
     beta1: Annotated[float, AtLeast(0, below=1)] = 0.9
@@ -45,39 +45,39 @@ class Recipe(Bounded):
     weight_decay: Annotated[float, AtLeast(0)] = 0.0
     """Decoupled weight decay (AdamW) of matrices and kernels; biases and gains are never decayed. 0 is plain Adam."""
     warmup_steps: Annotated[int, AtLeast(0)] = 0
-    """Steps over which the step size rises from near zero."""
+    """Steps in which the learning rate rises linearly from near zero."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """What the step size does after the warm-up."""
+    """Learning rate after the warm-up."""
     final_learning_rate: Annotated[float, AtLeast(0, at_most=1)] = 0.0
-    """Where the cosine ends, as a fraction of the learning rate."""
+    """Final value of the cosine schedule, as a fraction of the learning rate."""
     accumulate: Annotated[int, AtLeast(1)] = 1
-    """Batches whose gradients make one update, as if they were one batch of that many times the size."""
+    """Batches whose gradients are accumulated for one update."""
     clip_norm: Annotated[float, AtLeast(0)] = 0.0
-    """Largest global norm of a phase's gradient; 0 does not clip."""
+    """Maximum global norm of a phase's gradient; 0: no clipping."""
     average_decay: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Decay of the running average of the weights, which evaluations and samples then use; 0 uses the weights themselves."""
+    """Decay of the averaged weights, which evaluations and samples then use; 0: no averaging."""
     seed: Annotated[int, AtLeast(0)] = 0
-    """Seeds the split, the first weights, the order of the examples and every draw."""
+    """Seed of the split, the initial weights, the order of the examples and all random numbers."""
     held_out: Annotated[float, Above(0, below=1)] = 0.1
-    """Fraction of the data that is kept for evaluation."""
+    """Fraction of the data kept for evaluation."""
     log_every: Annotated[int, AtLeast(1)] = 50
-    """Steps whose losses are averaged into one row of metrics.csv."""
+    """Steps averaged into one row of metrics.csv."""
     evaluate_every: Annotated[int, AtLeast(1)] = 1000
-    """Steps between evaluations on the held-out data (and previews)."""
+    """Steps between evaluations on the held-out data and previews."""
     checkpoint_every: Annotated[int, AtLeast(1)] = 1000
-    """Steps between checkpoints, at most: one is also made before every evaluation."""
+    """Maximum number of steps between checkpoints; one is also written before every evaluation."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
     shard: bool = False
-    """Split weights, gradients and optimizer state over the processes (FSDP2); one process has all of them."""
+    """Shard weights, gradients and optimizer state over the processes (FSDP2)."""
     compile: bool = False
-    """Compile the networks (torch.compile): a minute or more at the start, faster from then on, on a GPU above all."""
+    """Compile the networks with torch.compile: starts a minute or more later, then runs faster, mostly on a GPU."""
     tensorboard: bool = False
-    """Write the metrics for TensorBoard, too, into RUN/tensorboard."""
+    """Also write the metrics to RUN/tensorboard."""
     target: float | None = None
-    """What the metric should reach; none for data that nobody has measured."""
+    """Value that the metric should reach; none for data without a measured reference."""
     metric: Fixed = "loss"
-    """Name of the metric that `evaluate` is judged by."""
+    """Metric that is compared with the target."""
     direction: Direction = "lower"
     """Whether a lower or a higher metric is better."""
 
@@ -147,13 +147,13 @@ class AudioRecipe(Recipe):
     modality: ClassVar[str] = "audio"
 
     data: str = "notes"
-    """Where the sounds come from: notes (synthesized), or your own folder of wav and flac files, with a sub-folder per label."""
+    """notes (synthesized), or the path of your own folder of wav and flac files, with a sub-folder for each label."""
     sample_rate: Annotated[int, AtLeast(1)] = 8000
-    """Samples in a second, in Hz; files of other rates are resampled."""
+    """Sample rate in Hz; files of other rates are resampled."""
     length: Annotated[int, AtLeast(1)] = 1024
-    """Samples in an example: a longer sound is cut, a shorter one followed by silence."""
+    """Samples in an example; a longer sound is cut, a shorter one is padded with silence."""
     skip_unusable: bool = False
-    """Leave out files that are damaged, empty or not finite, and name them, instead of stopping at the first."""
+    """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
 
     def loading(self):
         return {"sample_rate": self.sample_rate, "length": self.length, "skip_unusable": self.skip_unusable}

@@ -25,22 +25,22 @@ _PRESENT = 0.2  # a class is present if recognized, plausible fakes of it make u
 
 @dataclass(frozen=True)
 class DcganRecipe(Recipe):
-    """Two convolutional networks play the adversarial game on images; a third, a small classifier, says what the fakes show."""
+    """A convolutional GAN on images; a small classifier evaluates the generated ones."""
 
     latent: Annotated[int, AtLeast(1)] = 64
-    """Dimensions of the generator's noise."""
+    """Dimension of the generator's noise."""
     width: Annotated[int, AtLeast(1)] = 32
-    """Channels of both networks at the images' own size; they double whenever the size is halved."""
+    """Channels of both networks at full resolution; doubled whenever the size is halved."""
     generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
-    """What the generator minimizes: -log D, which moves where the discriminator is sure, or log(1 - D), the game's own."""
+    """Generator loss: -log D (non-saturating) or log(1 - D) (minimax)."""
     real_target: Annotated[float, Above(0, at_most=1)] = 1.0
-    """The discriminator's label of real examples; less than 1 bounds its confidence."""
+    """Label of real examples for the discriminator; less than 1 is one-sided label smoothing."""
     discriminator_turns: Annotated[int, AtLeast(1)] = 1
-    """Turns of the discriminator in every step."""
+    """Discriminator updates in every step."""
     classifier_hidden: Annotated[int, AtLeast(1)] = 128
-    """Units of the classifier's hidden layer."""
+    """Units of the evaluation classifier's hidden layer."""
     fakes: Annotated[int, AtLeast(1)] = 1000
-    """Fakes that an evaluation draws."""
+    """Generated samples in an evaluation."""
     metric: Fixed = "classes"
     direction: Direction = "higher"
 

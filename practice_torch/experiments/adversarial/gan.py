@@ -18,23 +18,23 @@ from practice_torch.networks.perceptron import perceptron
 
 @dataclass(frozen=True)
 class GanRecipe(Recipe):
-    """Two perceptrons play the adversarial game on points."""
+    """A GAN of two perceptrons on points."""
 
     modality: ClassVar[str] = "points"
     generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
-    """What the generator minimizes: -log D, which moves where the discriminator is sure, or log(1 - D), the game's own."""
+    """Generator loss: -log D (non-saturating) or log(1 - D) (minimax)."""
     real_target: Annotated[float, Above(0, at_most=1)] = 1.0
-    """The discriminator's label of real examples; less than 1 bounds its confidence."""
+    """Label of real examples for the discriminator; less than 1 is one-sided label smoothing."""
     discriminator_turns: Annotated[int, AtLeast(1)] = 1
-    """Turns of the discriminator in every step."""
+    """Discriminator updates in every step."""
     points: int = 16384
-    """Points to draw from a toy (a file has a number of its own)."""
+    """Number of points drawn from a toy distribution (a file has its own number)."""
     noise: Annotated[int, AtLeast(1)] = 2
-    """Dimensions of the generator's noise."""
+    """Dimension of the generator's noise."""
     hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the two hidden layers of both networks."""
     radius: Annotated[float, Above(0)] = 0.2
-    """A fake no further than this from a mode's center is good (where the data are a mixture)."""
+    """Distance from a mode's center within which a generated point counts as good (mixtures only)."""
 
     def loading(self):
         """How many points to draw."""

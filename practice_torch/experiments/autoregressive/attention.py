@@ -17,21 +17,21 @@ from practice_torch.pictures.attention import attention_map
 
 @dataclass(frozen=True)
 class TransductionRecipe(Recipe):
-    """A decoder that writes a sequence of symbols again, forward or backward, and sees it through cross-attention only."""
+    """A decoder that copies or reverses a sequence of symbols, which it sees through cross-attention only."""
 
     modality: ClassVar[str] = "symbols"
     data: str = "random"
-    """Sequences of random symbols, or an .npz file of your own with an array 'symbols', [N, T]."""
+    """random (random symbols), or the path of an .npz file with an array 'symbols', [N, T]."""
     task: Literal["copy", "reverse"] = "copy"
-    """In which order the symbols are to be written."""
+    """Order of the output: the input's order, or reversed."""
     length: Annotated[int, AtLeast(1)] = 16
-    """Symbols in a random sequence."""
+    """Length of a random sequence."""
     symbols: Annotated[int, AtLeast(2)] = 16
-    """Different symbols that random sequences are made of."""
+    """Number of different symbols in random sequences."""
     width: Annotated[int, AtLeast(1)] = 64
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 1
-    """Attention heads that share the width."""
+    """Number of attention heads; they divide the width."""
     metric: Fixed = "exact_match"
     direction: Direction = "higher"
 

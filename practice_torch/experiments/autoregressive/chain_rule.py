@@ -21,11 +21,11 @@ class MadeRecipe(Recipe):
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (500,)
     """Widths of the hidden layers."""
     orders: Annotated[int, AtLeast(1)] = 1
-    """Orders that share the weights: a step trains one of them, an evaluation averages all of their likelihoods."""
+    """Number of orders that share the weights: a step trains one, an evaluation averages the likelihoods of all."""
     pixels: Literal["threshold", "stochastic"] = "threshold"
-    """What a pixel becomes: 1 above the threshold, or 1 with its own probability."""
+    """Binarization of pixels: 1 above the threshold, or 1 with the pixel's value as probability."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
-    """Pixels above it are 1, where pixels are thresholded."""
+    """Threshold of the binarization."""
     metric: Fixed = "nats_per_image"
 
 

@@ -23,17 +23,17 @@ _BYTES, _COUNT_CLASSES, _EM_STEPS = 256, 16, 30
 
 @dataclass(frozen=True)
 class NgramRecipe(Recipe):
-    """A byte n-gram model: every order from none (uniform) to `order`, interpolated."""
+    """A byte n-gram model that interpolates all orders from 0 (uniform) to `order`."""
 
     modality: ClassVar[str] = "text"
     order: Annotated[int, AtLeast(1, at_most=7)] = 5
-    """Bytes in a window: the one to predict and those before it."""
+    """Length of a window in bytes: the predicted byte and those before it."""
     smoothing: Literal["em", "witten_bell"] = "em"
-    """em: weights fitted to the counted text with each window left out in turn; witten_bell: weights from diversity."""
+    """Interpolation weights. em: fitted by leave-one-out likelihood; witten_bell: from the number of distinct successors."""
     steps: int = 1
-    """1: counting looks at everything once."""
+    """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
-    """Windows that are counted: by default all of them."""
+    """Number of windows that are counted; without it, all."""
     metric: Fixed = "bits_per_byte"
 
     def __post_init__(self):

@@ -25,15 +25,15 @@ class DepthRecipe(Recipe):
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
-    """Python's own help pages, or a text file."""
+    """pydoc (the help pages of Python), or the path of a text file."""
     context: Annotated[int, AtLeast(1)] = 64
-    """Bytes that the models see at most."""
+    """Maximum number of bytes that the models see."""
     layers: Annotated[int, AtLeast(1)] = 12
-    """Blocks of attention and feed-forward, one after another."""
+    """Number of blocks (attention and feed-forward)."""
     width: Annotated[int, AtLeast(1)] = 64
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
-    """Attention heads that share the width."""
+    """Number of attention heads; they divide the width."""
     metric: Fixed = "pre_bits_per_byte"
 
     def __post_init__(self):

@@ -23,23 +23,23 @@ _SCHEMES = ("learned", "sinusoidal", "rotary", "adapted", "alibi")
 
 @dataclass(frozen=True)
 class ExtrapolationRecipe(Recipe):
-    """Decoders of bytes, alike but for their positions: trained on short windows, asked on windows up to four times as long."""
+    """Byte decoders that differ in their position encoding only, trained on short windows and evaluated on longer ones."""
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
-    """Python's own help pages, or a text file."""
+    """pydoc (the help pages of Python), or the path of a text file."""
     schemes: tuple[Literal[_SCHEMES], ...] = _SCHEMES
-    """How positions enter, a network for each; adapted: rotary, interpolated and trained on for a few steps of long windows."""
+    """Position encodings, a network for each; adapted: rotary, interpolated and finetuned on long windows."""
     context: Annotated[int, AtLeast(1)] = 64
-    """Bytes in a training window."""
+    """Length of a training window in bytes."""
     adapting: Annotated[float, AtLeast(0, at_most=1)] = 0.2
-    """Share of the steps, the last ones, in which the adapted network learns from windows four times as long."""
+    """Fraction of the steps, at the end, in which the adapted network trains on windows four times as long."""
     layers: Annotated[int, AtLeast(1)] = 2
-    """Blocks of attention and feed-forward, one after another."""
+    """Number of blocks (attention and feed-forward)."""
     width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
-    """Attention heads that share the width."""
+    """Number of attention heads; they divide the width."""
     metric: Fixed = "alibi_4x"
 
     def __post_init__(self):

@@ -17,17 +17,17 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 
 @dataclass(frozen=True)
 class BytePairRecipe(Recipe):
-    """Byte-pair tokens of a text. Held-out bytes per token say what they are worth."""
+    """Byte-pair encoding of a text, evaluated by held-out bytes per token."""
 
     modality: ClassVar[str] = "text"
     merges: Annotated[int, AtLeast(1, at_most=LARGEST_TOKEN - 256)] = 256
-    """Tokens beside the 256 bytes."""
+    """Number of tokens beyond the 256 bytes."""
     window: Annotated[int, AtLeast(2)] = 256
-    """Bytes that are looked at in a row; a word cut by a window's end is left out."""
+    """Length of a window in bytes; a word cut by the end of a window is skipped."""
     steps: int = 1
-    """1: counting looks at its text once."""
+    """1, because counting reads the text once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**14
-    """Windows that are counted, drawn from the whole text."""
+    """Number of windows that are counted, drawn from the whole text."""
     metric: Fixed = "bytes_per_token"
     direction: Direction = "higher"
 

@@ -28,23 +28,23 @@ _WIDTHS = (1, 2, 4, 8, 16)
 
 @dataclass(frozen=True)
 class LanguageRecipe(Recipe):
-    """A decoder on a text: on its bytes, or on tokens that are learned from it."""
+    """A language model: a transformer decoder on bytes, or on byte-pair tokens learned from the text."""
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
-    """Python's own help pages, or a text file."""
+    """pydoc (the help pages of Python), or the path of a text file."""
     merges: Annotated[int, AtLeast(0)] = 0
-    """Byte-pair merges, learned from the training part; 0: a token is a byte."""
+    """Number of byte-pair merges, learned from the training data; 0: tokens are bytes."""
     context: Annotated[int, AtLeast(1)] = 128
-    """Tokens that the model sees at most."""
+    """Maximum number of tokens that the model sees."""
     layers: Annotated[int, AtLeast(1)] = 2
-    """Blocks of attention and feed-forward, one after another."""
+    """Number of blocks (attention and feed-forward)."""
     width: Annotated[int, AtLeast(1)] = 96
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
-    """Attention heads that share the width."""
+    """Number of attention heads; they divide the width."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Dropout of attention weights and branches."""
+    """Dropout rate of attention weights and residual branches."""
     metric: Fixed = "bits_per_byte"
 
     def __post_init__(self):
@@ -59,14 +59,14 @@ class LanguageRecipe(Recipe):
 
 @dataclass(frozen=True)
 class Writing(Decoding):
-    """What is written, and how each next token is chosen."""
+    """Options of text generation."""
 
     prompt: shown(str, "a line's end") = "\n"
-    """The text to go on from."""
+    """Text to continue."""
     length: Annotated[int, AtLeast(1)] = 512
-    """Tokens to write."""
+    """Number of tokens to generate."""
     beams: Annotated[int, AtLeast(0)] = 0
-    """Draw nothing: search for the likeliest texts, with so many beginnings in view."""
+    """Beam search with this many beams instead of sampling."""
 
     def __post_init__(self):
         super().__post_init__()

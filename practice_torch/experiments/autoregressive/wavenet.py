@@ -22,22 +22,22 @@ _ASKED = 8  # sounds of every class, of which the pitch is judged
 
 @dataclass(frozen=True)
 class WavenetRecipe(AudioRecipe):
-    """A WaveNet on mu-law codes, given the class of the sound where the data has classes."""
+    """A WaveNet on mu-law codes, conditional on the class where the data has classes."""
 
     levels: Annotated[int, AtLeast(2)] = 256
-    """Codes that a sample may have."""
+    """Number of mu-law codes."""
     residual_channels: Annotated[int, AtLeast(1)] = 32
     """Channels of every block."""
     skip_channels: Annotated[int, AtLeast(1)] = 64
-    """Channels in which the blocks' contributions add up."""
+    """Channels of the skip connections."""
     doublings: Annotated[int, AtLeast(1)] = 9
-    """Blocks in a stack, of dilations 1, 2, 4, ...: the stack hears 2^doublings samples."""
+    """Blocks in a stack, with dilations 1, 2, 4, ...; the receptive field of a stack is 2^doublings samples."""
     stacks: Annotated[int, AtLeast(1)] = 1
-    """Stacks on top of each other."""
+    """Number of stacks."""
     conditional: bool = True
-    """Tell the network the class of a sound, where the data has classes; otherwise it is one model of all sounds."""
+    """Condition on the class of a sound, where the data has classes."""
     loudness: Annotated[float, AtLeast(0)] = 0.3
-    """Training sounds become louder or quieter by up to this factor's logarithm, and half are turned upside down; 0: neither."""
+    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
     metric: Fixed = "bits_per_sample"
 
     @property

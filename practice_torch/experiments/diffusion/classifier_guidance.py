@@ -34,22 +34,22 @@ SCALES = (0.0, 0.5, 1.0, 1.5, 2.5, 4.0, 8.0)  # of a study
 
 @dataclass(frozen=True)
 class GuidanceRecipe(Sizes, Recipe):
-    """A diffusion model that never sees a label, and a classifier of noisy images whose slope leads it to the class asked for."""
+    """An unconditional diffusion model, guided by the gradient of a classifier of noisy images."""
 
     num_steps: Annotated[int, AtLeast(4)] = 200
-    """Levels of noise between the data and pure noise."""
+    """Number of noise levels."""
     width: Annotated[int, AtLeast(2)] = 128
-    """Hidden units of the classifiers' layers."""
+    """Hidden units of the classifiers."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Hidden layers of the classifiers."""
     guidance: Annotated[float, AtLeast(0)] = 2.5
-    """Scale of the classifier's slope that evaluations draw with."""
+    """Guidance scale in evaluations."""
     judged_samples: Annotated[int, AtLeast(50)] = 1000
-    """Samples that an evaluation draws."""
+    """Number of samples in an evaluation."""
     judged_steps: Annotated[int, AtLeast(1)] = 20
-    """Steps of the DDIM sampler that draws them."""
+    """DDIM steps for the samples of an evaluation."""
     compared_samples: Annotated[int, AtLeast(50)] = 500
-    """Samples for every scale that a study compares."""
+    """Number of samples for each guidance scale of the study."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
 
@@ -61,18 +61,18 @@ class GuidanceRecipe(Sizes, Recipe):
 
 @dataclass(frozen=True)
 class Guiding(Bounded):
-    """How samples are drawn."""
+    """Options of sampling."""
 
     guidance: float | None = None
-    """How strongly the classifier's slope pulls: 0 leaves the label out, 1 follows Bayes' rule; the recipe's if left out."""
+    """Classifier guidance scale: 0 ignores the label, 1 is Bayes' rule; without it, the recipe's."""
     label: int | None = None
-    """The class to draw; all in turn if left out."""
+    """Class of the samples; without it, all classes in turn."""
     steps: Annotated[int | None, AtLeast(1)] = None
-    """Calls of the network; as many as evaluations make if left out."""
+    """Number of network evaluations; without it, as in evaluations."""
     sampler: Literal["ddim", "ancestral"] = "ddim"
-    """Along the path that the model implies, or step by step with fresh noise."""
+    """ddim: deterministic sampler; ancestral: adds fresh noise in every step."""
     classifier: Literal["noisy", "clean"] = "noisy"
-    """Whose slope is followed: that of the classifier of noisy images, or of one that only ever saw clean ones."""
+    """Classifier that guides: the one trained on noisy images, or one trained on clean images only."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -25,22 +25,22 @@ from practice_torch.pictures import diffusion as pictures
 
 @dataclass(frozen=True)
 class BoundRecipe(Sizes, Recipe):
-    """A diffusion model that is judged by its bound: the bits of a held-out image, term by term."""
+    """A diffusion model evaluated by its variational bound: bits of held-out images, term by term."""
 
     num_levels: Annotated[int, AtLeast(2)] = 17
-    """Values a pixel may have: 17 gray levels of the digits, 256 of most images."""
+    """Number of values of a pixel: 17 for the digits, 256 for most images."""
     num_steps: Annotated[int, AtLeast(2)] = 200
-    """Levels of noise between the data and pure noise."""
+    """Number of noise levels."""
     sigma_min: Annotated[float, Above(0)] = 0.02
-    """Noise of the first level, in units of the signal's."""
+    """Ratio of noise to signal at the first level."""
     sigma_max: Annotated[float, Above(0)] = 30.0
-    """Noise of the last level; between the two the logarithm rises linearly."""
+    """Ratio of noise to signal at the last level; its logarithm is linear in between."""
     variance: Literal["large", "small"] = "small"
-    """Of a reverse step: as much as a step adds (large), or as if the data were known (small)."""
+    """Variance of a reverse step: that of the forward step (large) or of the posterior given the data (small)."""
     frequencies: tuple[int, ...] = (3, 4)
-    """The network also sees sin and cos of 2^k pi x for these k: differences between neighboring values, made large."""
+    """Fourier features: the network also gets sin and cos of 2^k pi x for these k."""
     measured_images: Annotated[int, AtLeast(2)] = 256
-    """Held-out images whose bits are counted, each at all levels."""
+    """Number of held-out images in the bound, each at all levels."""
     metric: Fixed = "bits_per_dimension"
 
     def __post_init__(self):

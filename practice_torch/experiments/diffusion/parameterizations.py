@@ -25,13 +25,13 @@ class PredictionRecipe(Sizes, Recipe):
     """
 
     prediction: Literal["noise", "x0", "velocity"] = "velocity"
-    """What the network's output stands for."""
+    """What the network predicts."""
     num_steps: Annotated[int, AtLeast(3)] = 200
-    """Steps from the data to noise, on the cosine schedule."""
+    """Number of noise levels, on the cosine schedule."""
     snr_limit: Annotated[float, Above(0)] = 5.0
-    """Largest weight of a squared error of the data: without a limit the least noisy steps drown all others."""
+    """Maximum weight of a squared error of the data, min(SNR, limit)."""
     sampling_steps: Annotated[int, AtLeast(1)] = 20
-    """Network calls for a sample."""
+    """Network evaluations for a sample."""
     metric: Fixed = "weighted_error"
 
     def __post_init__(self):

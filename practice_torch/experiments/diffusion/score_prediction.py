@@ -30,19 +30,19 @@ from practice_torch.pictures import scores
 
 @dataclass(frozen=True)
 class ScoreRecipe(Recipe):
-    """A small network learns the score of a diffused mixture, whose exact score it is then held against."""
+    """A small network learns the score of a diffused mixture and is compared with the exact score."""
 
     modality: ClassVar[str] = "points"
     points: int = 65_536
-    """Points to draw from the mixture."""
+    """Number of points drawn from the mixture."""
     num_steps: Annotated[int, AtLeast(4)] = 1000
-    """Levels of noise between the data and pure noise."""
+    """Number of noise levels."""
     hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the three hidden layers."""
     frequencies: Annotated[int, AtLeast(1)] = 16
-    """Sines and cosines of t that the network sees."""
+    """Number of sine and cosine features of t."""
     shown_steps: Annotated[int, AtLeast(1)] = 200
-    """Steps of the ancestral sampler in the previews."""
+    """Steps of the ancestral sampler in previews."""
     metric: Fixed = "relative_score_error"
 
     def __post_init__(self):

@@ -21,12 +21,12 @@ from practice_torch.pictures import diffusion as pictures
 
 @dataclass(frozen=True)
 class HybridRecipe(BoundRecipe):
-    """A diffusion model of few levels that also learns how far its steps scatter: the simple loss plus a little of the bound."""
+    """A diffusion model with few levels and learned variances: the simple loss plus a small share of the bound."""
 
     num_steps: int = 25
-    """Levels of noise between the data and pure noise: the fewer, the more the variance of a step matters."""
+    """Number of noise levels; the variance of a step matters more if there are few."""
     bound_share: Annotated[float, Above(0)] = 0.001
-    """Weight of the bound, in nats per dimension, beside the simple loss; only the variance learns from it."""
+    """Weight of the bound, in nats per dimension; its gradient reaches the variances only."""
 
 
 class HybridExperiment(BoundExperiment):

@@ -35,25 +35,25 @@ class _Diffusing(Sizes):
     """What the recipes for images and for sounds have in common."""
 
     prediction: Literal[KINDS] = "noise"
-    """What the network's output stands for."""
+    """What the network predicts."""
     num_steps: Annotated[int, AtLeast(2)] = 200
-    """Levels of noise between the data and pure noise."""
+    """Number of noise levels."""
     noise_schedule: Literal["cosine", "linear"] = "cosine"
-    """How the data fade: by a squared cosine, or with betas that rise linearly."""
+    """Noise schedule: squared cosine, or linear betas."""
     beta_end: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """The linear schedule's last beta, 200 times its first; 0: 20/num_steps, which leaves nothing of the data."""
+    """Last beta of the linear schedule, 200 times the first; 0: 20/num_steps."""
     zero_terminal_snr: bool = False
-    """Rescale the schedule so that nothing of the data is left at the last level."""
+    """Rescale the schedule to a terminal SNR of zero."""
     snr_limit: Annotated[float, AtLeast(0)] = 0.0
-    """Weigh errors of the data with min(SNR, this); 0: all levels' errors of the prediction weigh the same."""
+    """Weight errors of the data by min(SNR, snr_limit); 0: constant weight of the prediction's error."""
     drop_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.1
-    """How often an example is shown without its label, which teaches the null class that guidance needs."""
+    """Probability of dropping the label, for classifier-free guidance."""
     judged_samples: Annotated[int, AtLeast(50)] = 1000
-    """Samples that an evaluation draws."""
+    """Number of samples in an evaluation."""
     judged_steps: Annotated[int, AtLeast(1)] = 20
-    """Steps of the DDIM sampler that draws them."""
+    """DDIM steps for the samples of an evaluation."""
     compared_samples: Annotated[int, AtLeast(0)] = 0
-    """Samples for every point of the figures that compare samplers and guidance scales; 0: no such figures."""
+    """Number of samples for each sampler and guidance scale in the comparison figures; 0: no such figures."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -77,14 +77,14 @@ class _Diffusing(Sizes):
 
 @dataclass(frozen=True)
 class DiffusionRecipe(_Diffusing, Recipe):
-    """A denoising diffusion model: a U-Net learns to tell noise from image at every level, then makes images of noise."""
+    """A denoising diffusion model of images, with a U-Net."""
 
     flip: bool = False
-    """Mirror half of the training images, left and right."""
+    """Augmentation: mirror half of the training images horizontally."""
     channels_last: bool = False
-    """Keep images with the channels innermost, which convolutions on a GPU are fastest with."""
+    """Channels-last memory format, the fastest for convolutions on a GPU."""
     num_levels: Annotated[int, AtLeast(2)] = 256
-    """Values of a pixel: what a study's bits per dimension are about."""
+    """Number of values of a pixel, for the study's bits per dimension."""
     metric: Fixed = "frechet_distance"
 
     def medium(self):
@@ -94,14 +94,14 @@ class DiffusionRecipe(_Diffusing, Recipe):
 
 @dataclass(frozen=True)
 class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
-    """The same for sounds: a U-Net along the waveform itself."""
+    """A denoising diffusion model of waveforms, with a one-dimensional U-Net."""
 
     flip: ClassVar[bool] = True  # upside down
     channels_last: ClassVar[bool] = False
     num_levels: ClassVar[int] = 0  # no grid of values
 
     gain: Annotated[float, Above(0)] = 4.0
-    """What sounds are multiplied by: a mean square near 1 is what the schedule's levels of noise are meant for."""
+    """Factor applied to sounds; the schedule is meant for a mean square near 1."""
     metric: Fixed = "class_accuracy"
     direction: Direction = "higher"
 

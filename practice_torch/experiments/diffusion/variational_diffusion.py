@@ -30,18 +30,18 @@ from practice_torch.pictures import diffusion as pictures
 
 @dataclass(frozen=True)
 class VariationalDiffusionRecipe(Sizes, Recipe):
-    """A diffusion model trained on its bound in bits per dimension; the ends of its schedule are learned with it."""
+    """A diffusion model trained on its bound in bits per dimension, with learned endpoints of the schedule."""
 
     num_levels: Annotated[int, AtLeast(2)] = 17
-    """Values a pixel may have: 17 gray levels of the digits, 256 of most images."""
+    """Number of values of a pixel: 17 for the digits, 256 for most images."""
     log_snr_max: float = 8.0
-    """Log-SNR of the least noisy level, to begin with."""
+    """Initial log-SNR of the least noisy level."""
     log_snr_min: float = -5.0
-    """Log-SNR of the noisiest level, to begin with."""
+    """Initial log-SNR of the noisiest level."""
     frequencies: tuple[int, ...] = (3, 4)
-    """The network also sees sin and cos of 2^k pi z for these k: differences between neighboring values, made large."""
+    """Fourier features: the network also gets sin and cos of 2^k pi z for these k."""
     sampling_steps: Annotated[int, AtLeast(1)] = 50
-    """Network calls for a sample."""
+    """Network evaluations for a sample."""
     metric: Fixed = "bits_per_dimension"
 
     def __post_init__(self):

@@ -21,19 +21,19 @@ ROWS = (*((name, None) for name in DIVERGENCES if name != "alpha"), ("alpha", -1
 
 @dataclass(frozen=True)
 class FitRecipe(Recipe):
-    """One Gaussian for each divergence, fitted to a density with two modes: who covers both, and who picks one?"""
+    """One Gaussian for each divergence, fitted to a density with two modes: some cover both, some pick one."""
 
     modality: ClassVar[str] = "points"
     data: str = "bimodal"
-    """A mixture on the line whose density is known; the divergences need the density, not only points."""
+    """A one-dimensional mixture of known density; the divergences need the density, not only points."""
     steps: Annotated[int, AtLeast(1)] = 400
-    """Updates of the Gaussians."""
+    """Number of updates of the Gaussians."""
     batch_size: Annotated[int, AtLeast(1)] = 1
-    """The fit integrates the density and looks at no example; held-out points are for evaluation."""
+    """Not used by the fit, which integrates the density; held-out points are used for evaluation."""
     learning_rate: Annotated[float, Above(0)] = 0.02
-    """Step size of Adam, in units of the line."""
+    """Step size of Adam."""
     cells: Annotated[int, AtLeast(16)] = 200
-    """Cells of the line between -8 and 8."""
+    """Number of cells of the integration grid between -8 and 8."""
     metric: Fixed = "excess"
 
 

@@ -19,23 +19,23 @@ from practice_torch.networks.perceptron import perceptron
 
 @dataclass(frozen=True)
 class FGanRecipe(Recipe):
-    """A generator and a critic play the game of one f-divergence on points."""
+    """An f-GAN on points."""
 
     modality: ClassVar[str] = "points"
     divergence: Literal[DIVERGENCES] = "gan"
-    """Which f-divergence the critic bounds from below and the generator brings down."""
+    """f-divergence that the critic bounds from below and the generator minimizes."""
     alpha: float | None = None
-    """The parameter of the divergence alpha; the others have none."""
+    """Parameter of the alpha divergence; the others have none."""
     generator_loss: Literal["alternative", "consistent"] = "alternative"
-    """The generator's loss: -g_f(v), which moves where the critic is sure, or -f*(g_f(v)), the game's own."""
+    """Generator loss: -g_f(v) (non-saturating) or -f*(g_f(v)) (minimax)."""
     points: int = 16384
-    """Points to draw from a toy (a file has a number of its own)."""
+    """Number of points drawn from a toy distribution (a file has its own number)."""
     noise: Annotated[int, AtLeast(1)] = 2
-    """Dimensions of the generator's noise."""
+    """Dimension of the generator's noise."""
     hidden: Annotated[int, AtLeast(1)] = 64
     """Width of the two hidden layers of both networks."""
     critic_turns: Annotated[int, AtLeast(1)] = 1
-    """Turns of the critic in every step."""
+    """Critic updates in every step."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -16,11 +16,11 @@ from practice_torch.engine.recipe import Fixed, Recipe
 @dataclass(frozen=True)
 class _CountingRecipe(Recipe):
     steps: int = 1
-    """1: counting looks at everything once."""
+    """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
-    """Examples that are counted: by default all of them."""
+    """Number of examples that are counted; without it, all."""
     smoothing: Annotated[float, AtLeast(0)] = 0.5
-    """Added to every count; at 0 a symbol that was never seen costs infinitely many nats."""
+    """Pseudo-count added to every count; with 0, an unseen symbol has an infinite loss."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -29,7 +29,7 @@ class _CountingRecipe(Recipe):
 
 @dataclass(frozen=True)
 class CharacterRecipe(_CountingRecipe):
-    """A table of how often characters follow a context of 0 characters (unigram) or 1 (bigram)."""
+    """A table of character frequencies: unigram (no context) or bigram (one character of context)."""
 
     modality: ClassVar[str] = "text"
     order: Annotated[int, AtLeast(0, at_most=1)] = 1
@@ -43,10 +43,10 @@ class CharacterRecipe(_CountingRecipe):
 
 @dataclass(frozen=True)
 class PixelRecipe(_CountingRecipe):
-    """Pixels that know nothing of each other: the floor that every model of images has to beat."""
+    """Independent pixels: the baseline for models of images."""
 
     threshold: float = 0.5
-    """Pixels above it are 1."""
+    """Threshold of the binarization."""
     metric: Fixed = "nats_per_image"
 
 

@@ -34,19 +34,19 @@ class GaussianPairRecipe(Recipe):
     data: Fixed = "bimodal"
     held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
     bound: Literal["nwj", "donsker_varadhan"] = "nwj"
-    """What the critic climbs: E_p T - E_q e^(T-1), unbiased, or E_p T - log E_q e^T, tighter for the same critic."""
+    """Objective of the critic: E_p T - E_q e^(T-1) (unbiased) or E_p T - log E_q e^T (tighter)."""
     dimension: Annotated[int, AtLeast(1)] = 10
-    """Dimensions of both Gaussians: q is the standard normal."""
+    """Dimension of both Gaussians; q is the standard normal."""
     shift: float = 0.4
-    """The mean of p on every axis."""
+    """Mean of p along every axis."""
     spread: float = 0.7
-    """The log-variance of p: plus this on the even axes, minus this on the odd ones."""
+    """Log-variance of p along even axes; its negative along odd axes."""
     hidden: Annotated[int, AtLeast(1)] = 128
-    """Width of the critic's two hidden layers."""
+    """Width of the two hidden layers of the critic."""
     normalizer_decay: Annotated[float, AtLeast(0, below=1)] = 0.99
     """Of donsker_varadhan: decay of the running mean of e^T, by which its gradient is divided instead of the batch's own mean."""
     evaluation_draws: Annotated[int, AtLeast(1)] = 100_000
-    """Draws of each Gaussian for an evaluation."""
+    """Number of samples of each Gaussian in an evaluation."""
     metric: Fixed = "relative_error"
 
     def loading(self):

@@ -19,20 +19,20 @@ from practice_torch.networks.perceptron import perceptron
 
 @dataclass(frozen=True)
 class BoundRecipe(Recipe):
-    """An autoencoder of perceptrons on binary images, trained on a bound of several samples."""
+    """A variational autoencoder of binary images, trained on a multi-sample bound."""
 
     order: Annotated[float, AtLeast(0)] = 0.0
-    """Order of the Renyi bound that is trained: 0 is the importance-weighted autoencoder, 1 the variational autoencoder."""
+    """Order of the Renyi bound: 0 is the importance-weighted autoencoder, 1 the variational autoencoder."""
     samples: Annotated[int, AtLeast(1)] = 8
-    """Draws of z per image in that bound."""
+    """Samples of z per image in the bound."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
-    """Widths of the encoder's hidden layers; the decoder has them in reverse."""
+    """Widths of the encoder's hidden layers; the decoder mirrors them."""
     latent_dim: Annotated[int, AtLeast(1)] = 16
-    """Units of z."""
+    """Dimension of z."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
-    """Pixels above it are 1."""
+    """Threshold of the binarization."""
     evaluation_samples: Annotated[int, AtLeast(1)] = 5000
-    """Draws of z per held-out image in the estimate of its log-likelihood."""
+    """Samples of z per held-out image in the estimate of the log-likelihood."""
     metric: Fixed = "negative_log_likelihood"
 
 

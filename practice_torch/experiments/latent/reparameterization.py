@@ -19,24 +19,24 @@ from practice_torch.networks.perceptron import perceptron
 
 @dataclass(frozen=True)
 class CategoricalRecipe(Recipe):
-    """An autoencoder of binary images whose code is a row of categorical variables."""
+    """A variational autoencoder of binary images with categorical latent variables."""
 
     estimator: Literal["relaxed", "score", "leave_one_out"] = "relaxed"
-    """How the encoder's gradient passes the draw."""
+    """Gradient estimator of the encoder."""
     samples: Annotated[int, AtLeast(1)] = 1
-    """Draws of the code per image in training; leave_one_out needs at least 2."""
+    """Samples of the code per image in training; leave_one_out needs at least 2."""
     codes: Annotated[int, AtLeast(1)] = 10
-    """Categorical variables in a code."""
+    """Number of categorical variables."""
     categories: Annotated[int, AtLeast(2)] = 10
-    """Values of each."""
+    """Number of categories of each variable."""
     hidden_dim: Annotated[int, AtLeast(1)] = 128
-    """Width of the hidden layer, both ways."""
+    """Width of the hidden layer of encoder and decoder."""
     first_temperature: Annotated[float, Above(0)] = 1.0
-    """Temperature of the relaxed draws at the first step."""
+    """Temperature of the relaxed samples at the first step."""
     last_temperature: Annotated[float, Above(0)] = 0.3
-    """Temperature at the last step; on the way it falls by the same factor in every step."""
+    """Temperature at the last step; it decays exponentially in between."""
     threshold: float = 0.5
-    """Pixels above it are 1."""
+    """Threshold of the binarization."""
     metric: Fixed = "negative_elbo"
 
     def __post_init__(self):

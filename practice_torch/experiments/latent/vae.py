@@ -27,18 +27,18 @@ _ACTIVE = 0.01
 
 @dataclass(frozen=True)
 class VaeRecipe(Recipe):
-    """A variational autoencoder of perceptrons. Everything is summed over pixels, never averaged: nats per image."""
+    """A variational autoencoder of perceptrons. Losses are sums over pixels, in nats per image."""
 
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
-    """Widths of the encoder's hidden layers; the decoder has them in reverse."""
+    """Widths of the encoder's hidden layers; the decoder mirrors them."""
     latent_dim: Annotated[int, AtLeast(1)] = 8
-    """Units of z."""
+    """Dimension of z."""
     pixels: Literal["threshold", "stochastic", "real"] = "threshold"
-    """What a pixel becomes: 1 above the threshold, 1 with its own probability, or itself (then the decoder is Gaussian)."""
+    """Pixels: 1 above the threshold, 1 with the pixel's value as probability, or unchanged (Gaussian decoder)."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
-    """Pixels above it are 1, where pixels are thresholded."""
+    """Threshold of the binarization."""
     samples: Annotated[int, AtLeast(1)] = 1000
-    """Draws of z per image in the importance-weighted likelihood of an evaluation."""
+    """Samples of z per image in the importance-weighted likelihood of an evaluation."""
     metric: Fixed = "negative_elbo"
 
 

@@ -20,28 +20,28 @@ from practice_torch.latent.vae_training import (
 
 @dataclass(frozen=True)
 class VaeTrainingRecipe(Recipe):
-    """The autoencoder of latent/vae with more latents than the data need, trained in ways that use fewer or more of them."""
+    """The autoencoder of latent/vae with more latents than necessary, trained with KL schedules and free nats."""
 
     kl_schedule: Literal["constant", "linear", "cyclical"] = "constant"
-    """How the weight of the KL comes to 1: at once, by one ramp, or by a ramp in every cycle."""
+    """Schedule of the KL weight: constant 1, one linear ramp, or a ramp in every cycle."""
     kl_warmup_steps: Annotated[int, AtLeast(1)] = 2000
-    """Steps of the linear ramp of the KL's weight."""
+    """Steps of the linear ramp of the KL weight."""
     cycle_length: Annotated[int, AtLeast(1)] = 1400
-    """Steps of a cycle of the KL's weight."""
+    """Steps of a cycle of the KL weight."""
     ramp_fraction: Annotated[float, Above(0, at_most=1)] = 0.5
-    """The part of a cycle that is ramp."""
+    """Fraction of a cycle that is a ramp."""
     free_nats: Annotated[float, AtLeast(0)] = 0.0
-    """The KL that every latent may have, averaged over the batch, before it counts."""
+    """Free nats: KL of each latent, averaged over the batch, below which it has no cost."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
-    """Widths of the encoder's hidden layers; the decoder has them in reverse."""
+    """Widths of the encoder's hidden layers; the decoder mirrors them."""
     latent_dim: Annotated[int, AtLeast(1)] = 16
-    """Units of z."""
+    """Dimension of z."""
     pixels: Literal["threshold", "stochastic", "real"] = "threshold"
-    """What a pixel becomes: 1 above the threshold, 1 with its own probability, or itself (then the decoder is Gaussian)."""
+    """Pixels: 1 above the threshold, 1 with the pixel's value as probability, or unchanged (Gaussian decoder)."""
     threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
-    """Pixels above it are 1, where pixels are thresholded."""
+    """Threshold of the binarization."""
     samples: Annotated[int, AtLeast(1)] = 200
-    """Draws of z per image in the importance-weighted likelihood of an evaluation."""
+    """Samples of z per image in the importance-weighted likelihood of an evaluation."""
     metric: Fixed = "negative_elbo"
 
 

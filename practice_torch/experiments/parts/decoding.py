@@ -23,22 +23,22 @@ from practice_torch.engine.bounds import Above, AtLeast, Bounded
 
 @dataclass(frozen=True)
 class Decoding(Bounded):
-    """How the next token is chosen; what is set applies in the order of this list."""
+    """Choice of the next token; options apply in this order."""
 
     repetition_penalty: Annotated[float, Above(0)] = 1.0
-    """Above 1, what has been written becomes less likely, below 1 more likely."""
+    """Repetition penalty: above 1, tokens that occurred become less likely, below 1 more likely."""
     temperature: float = 1.0
-    """Below 1, what is likely becomes likelier; above 1, less likely."""
+    """Sampling temperature: below 1 sharpens the distribution, above 1 flattens it."""
     top_k: Annotated[int, AtLeast(0)] = 0
-    """Draw from so many of the most likely tokens; 0: from all."""
+    """Top-k sampling: keep this many of the most likely tokens; 0: all."""
     top_p: Annotated[float, Above(0, at_most=1)] = 1.0
-    """The nucleus: draw from the most likely tokens that have this probability together; 1: from all."""
+    """Nucleus sampling: keep the most likely tokens with this total probability; 1: all."""
     typical: Annotated[float, Above(0, at_most=1)] = 1.0
-    """Draw from the tokens of the most expected surprise that have this probability together; 1: from all."""
+    """Locally typical sampling: keep the most typical tokens with this total probability; 1: all."""
     minimum_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.0
-    """Draw from the tokens that are at least so many times as likely as the most likely one; 0: from all."""
+    """Min-p sampling: keep tokens at least this many times as likely as the most likely one; 0: all."""
     greedy: bool = False
-    """Draw nothing: take the most likely token."""
+    """Greedy decoding: always take the most likely token."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -17,22 +17,22 @@ from practice_torch.engine.errors import OptionError
 
 @dataclass(frozen=True)
 class Drawing(Bounded):
-    """How samples are drawn."""
+    """Options of sampling."""
 
     sampler: Literal["ancestral", "ddim"] = "ancestral"
-    """Step by step with fresh noise, or along the path that the model implies."""
+    """ancestral: adds fresh noise in every step; ddim: deterministic for eta 0."""
     steps: Annotated[int | None, AtLeast(1)] = None
-    """Calls of the network; all levels it was trained on if left out."""
+    """Number of network evaluations; without it, all levels of the training."""
     variance: Literal["large", "small"] = "large"
-    """Noise of an ancestral step: as much as a step adds (large), or as if the data were known (small)."""
+    """Variance of an ancestral step: that of the forward step (large) or of the posterior given the data (small)."""
     eta: Annotated[float, AtLeast(0, at_most=1)] = 0.0
-    """Noise of a DDIM step: none, up to that of an ancestral step at 1."""
+    """Noise of a DDIM step: 0 is deterministic, 1 has the noise of an ancestral step."""
     guidance: float = 1.0
-    """How strongly the label is insisted on: 1 draws from the model itself, more gives clearer and less various samples."""
+    """Classifier-free guidance scale: 1 samples from the model itself; more gives clearer but less diverse samples."""
     clip: bool = True
-    """Keep the predicted data within the data's range."""
+    """Clip the predicted data to the range of the data."""
     label: int | None = None
-    """The class to draw; all in turn if left out."""
+    """Class of the samples; without it, all classes in turn."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -9,20 +9,20 @@ from practice_torch.networks.unet import UNet1d, UNet2d
 
 @dataclass(frozen=True)
 class Sizes(Bounded):
-    """The fields of a recipe that trains a U-Net, and the network they ask for: class MyRecipe(Sizes, Recipe)."""
+    """The sizes of a U-Net as fields of a recipe, and the network they define: class MyRecipe(Sizes, Recipe)."""
 
     base_channels: int = 24
-    """Channels of the U-Net's first level."""
+    """Channels of the first level of the U-Net."""
     multipliers: tuple[int, ...] = (1, 2)
-    """Channels of each level, in units of base_channels; every further level halves the data's size."""
+    """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
     blocks: int = 2
-    """Residual blocks of each level, on the way down and on the way up."""
+    """Residual blocks of each level, on the way down and up."""
     attention_at: tuple[int, ...] = ()
-    """Sizes (of images, their heights) at which every block attends to the whole example."""
+    """Resolutions (heights of images) at which every block has self-attention."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Dropout inside of the residual blocks."""
+    """Dropout rate in the residual blocks."""
     compact: bool = True
-    """Whether the lowest level is the middle of the U-Net, which is enough for small images."""
+    """Use the lowest level as the middle of the U-Net; sufficient for small images."""
 
     def unet(self, shape, **more):
         """A network for examples of this shape, [C, T] or [C, H, W]."""
