@@ -38,6 +38,12 @@ def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(tree):
+    """Every node of a file's tree, walked once for all rules."""
+    return tuple(ast.walk(tree))
+
+
 def families(root):
     return [family for floor in load(root / "shared_specs" / "syllabus.toml").floors for family in floor]
 
@@ -65,7 +71,7 @@ def experiments(root):
 
 def imports(tree):
     """Every module that is imported anywhere in the file, by a statement or by a literal import_module, and the line."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -234,7 +240,7 @@ def unspecified(root):
 
 
 def _subjects(tree):
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args]
+    calls = [node for node in nodes(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args]
     rows = [call for call in calls if call.func.id in ("Agree", "Anchor", "Model")]
     return {row.args[0].value for row in rows if isinstance(row.args[0], ast.Constant)}
 
@@ -263,7 +269,7 @@ def wrong_lectures(root):
     """A derivation names the lectures that the syllabus gives its topic."""
     syllabus = load(root / "shared_specs" / "syllabus.toml")
     for topic in topics(root, "theory_jax"):
-        for call in ast.walk(parsed(root / "theory_jax" / f"{topic}.py")):
+        for call in nodes(parsed(root / "theory_jax" / f"{topic}.py")):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Derivation" and topic in syllabus.topics:
                 lectures = next((ast.literal_eval(word.value) for word in call.keywords if word.arg == "lectures"), ())
                 if lectures != (wanted := syllabus.topics[topic].lectures):
@@ -279,7 +285,7 @@ def empty_shells(root):
             if not documented_package and all(map(_is_words, tree.body)):
                 yield f"{name} holds nothing"
             described = _described_by_protocols(tree)
-            for node in ast.walk(tree):
+            for node in nodes(tree):
                 if isinstance(node, ast.FunctionDef | ast.ClassDef) and node not in described and _is_hollow(node):
                     yield f"{name}: {node.name} has no body"
     for topic in topics(root, "theory_jax"):
@@ -311,7 +317,7 @@ def _is_hollow(node):
 
 def _described_by_protocols(tree):
     """The methods of typing Protocols, whose docstring is all that they need."""
-    protocols = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases))
+    protocols = (node for node in nodes(tree) if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases))
     methods = (node for protocol in protocols for node in protocol.body if isinstance(node, ast.FunctionDef))
     return {method for method in methods if ast.get_docstring(method)}
 
@@ -337,8 +343,8 @@ def two_programs(root):
     """
     for path in (path for path in files(root, "theory_jax") if in_family(root, path)):
         tree = parsed(root / "theory_jax" / path)
-        asked = sum(isinstance(node, ast.Attribute | ast.Name) and _last_name(node) == "Tracer" for node in ast.walk(tree))
-        only_checking = sum(isinstance(node, ast.If) and _only_checks(node) for node in ast.walk(tree))
+        asked = sum(isinstance(node, ast.Attribute | ast.Name) and _last_name(node) == "Tracer" for node in nodes(tree))
+        only_checking = sum(isinstance(node, ast.If) and _only_checks(node) for node in nodes(tree))
         if asked > only_checking:
             yield f"theory_jax/{path} does not only check values where it asks for a Tracer"
 

@@ -1,14 +1,14 @@
-"""What is private stays at home: a name with a leading underscore in its file, a module with one in its family."""
+"""A name with a leading underscore is used in its own file only, a module with one by its own family only."""
 
 import ast
 
-from tests.house import THREE, files, parsed
+from tests.house import THREE, files, nodes, parsed
 
 NAMEDTUPLES = {"_asdict", "_fields", "_make", "_replace"}  # public, whatever they are called
 
 
 def private_names(root):
-    """No private name of another file is imported or reached for; a private module serves its own folder and hides nothing."""
+    """No private name of another file is used; a private module is imported in its own folder only, and its names are public."""
     for wing in THREE:
         for path in files(root, wing):
             tree, name = parsed(root / wing / path), f"{wing}/{path}"
@@ -19,8 +19,8 @@ def private_names(root):
                     yield f"{name}:{line} imports {module}, which is private to its file; share it in a _module of the family"
                 elif folder != home:
                     yield f"{name}:{line} imports {module}: {last} is for the files of {folder} only"
-            for reached, line in _private_attributes(tree):
-                yield f"{name}:{line} reaches for {reached}, which another file keeps private"
+            for used, line in _private_attributes(tree):
+                yield f"{name}:{line} uses {used}, a private name of another file"
             if _is_private(path.stem):
                 for hidden in sorted(name for node in tree.body for name in _given_by(node) if _is_private(name)):
                     yield f"{name} defines {hidden}: the module is private, so its names need no underscore"
@@ -36,7 +36,7 @@ def _is_module(root, module):
 
 def _private_imports(root, tree):
     """The whole path of everything private that is imported from the house: a module or a name in one."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -52,7 +52,7 @@ def _private_imports(root, tree):
 def _private_attributes(tree):
     """Private attributes of objects: not of self, which may inherit them, nor of a library, nor such as the file itself gives."""
     own, libraries = set(_defined(tree)), set(_libraries(tree))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and _is_private(node.attr) and node.attr not in own | NAMEDTUPLES:
             of = ast.unparse(node.value)
             if of not in ("self", "cls", "super()") and of.split(".")[0] not in libraries:
@@ -60,7 +60,7 @@ def _private_attributes(tree):
 
 
 def _libraries(tree):
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (
                 (alias.asname or alias.name).split(".")[0] for alias in node.names if alias.name.split(".")[0] not in THREE
@@ -69,7 +69,7 @@ def _libraries(tree):
 
 def _defined(tree):
     """Every name that a tree gives: to functions, classes, variables, fields, and attributes of objects."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):

@@ -358,15 +358,15 @@ PLANTED = (
     ),
     planted(
         private_names,
-        "reached for in another module",
+        "used from another module",
         plus("theory_jax/ground/coin.py", "from theory_jax import derivation\nrun = derivation._execute"),
-        "reaches for derivation._execute",
+        "uses derivation._execute",
     ),
     planted(
         private_names,
-        "reached for in another file's object",
+        "used on another file's object",
         plus("practice_torch/engine/loop.py", "def step(study):\n    return study._begun"),
-        "reaches for study._begun",
+        "uses study._begun",
     ),
     planted(
         private_names,
