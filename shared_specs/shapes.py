@@ -62,7 +62,8 @@ def _matches(dimensions, shape, sizes):
     if "..." in dimensions:
         at = dimensions.index("...")
         tail = len(dimensions) - at - 1
-        if len(shape) < at + tail:
+        further = tuple(shape[at : len(shape) - tail])
+        if len(shape) < at + tail or sizes.setdefault("...", further) != further:
             return False
         dimensions = dimensions[:at] + dimensions[at + 1 :]
         shape = tuple(shape[:at]) + tuple(shape[len(shape) - tail :])

@@ -34,7 +34,11 @@ def test_it_notices_what_does_not_fit():
 
 
 def test_dots_stand_for_any_further_axes():
-    """Also for none."""
+    """Also for none; for the same ones throughout a line."""
     shapes = parse("[B, ..., D] -> [B]")
     assert mismatch(shapes, [(2, 7, 7, 3)], [(2,)]) == mismatch(shapes, [(2, 3)], [(2,)]) == ""
     assert mismatch(shapes, [(2,)], [(2,)]) != ""
+    together = parse("[M, B, ...], [B, ...] -> [...]")
+    assert mismatch(together, [(4, 2, 7, 3), (2, 7, 3)], [(7, 3)]) == ""
+    assert "argument 1" in mismatch(together, [(4, 2, 7, 3), (2, 7, 1)], [(7, 3)])
+    assert "result 0" in mismatch(together, [(4, 2, 7, 3), (2, 7, 3)], [(3,)])

@@ -80,11 +80,13 @@ def multi_head_attention(x, context, query_weight, key_weight, value_weight, out
 
     context = x is self-attention; one key_value_head is multi-query, fewer than heads is grouped-query attention.
 
-    Raises ValueError if the widths do not fit the heads, or if heads is no multiple of key_value_heads.
+    Raises ValueError if the batches differ, the widths do not fit the heads, or heads is no multiple of key_value_heads.
     Source: Vaswani et al. 2017, section 3.2.2; Shazeer 2019; Ainslie et al. 2023.
     [B, T, E], [B, S, C], [N, E], [M, C], [M, C], [E, N], [...] -> [B, T, E]
     """
     require_rank(3, x=x, context=context)
+    batch = x.shape[0]
+    require(context.shape[0] == batch, f"context has {context.shape[0]} examples; it must have one for each of the {batch} of x")
     require(heads % key_value_heads == 0, f"heads is {heads}; it must be a multiple of key_value_heads, {key_value_heads}")
     query = _project("query_weight", x, query_weight, heads)
     key = repeat_key_value(_project("key_weight", context, key_weight, key_value_heads), groups=heads // key_value_heads)

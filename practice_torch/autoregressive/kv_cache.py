@@ -6,7 +6,7 @@ The functions return new caches. Where speed matters, `DecoderTransformer.step` 
 import torch
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_tokens
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_same_shape, require_tokens
 from practice_torch.autoregressive.attention import causal_mask, scaled_dot_product_attention
 from practice_torch.autoregressive.normalization import layer_norm
 from practice_torch.autoregressive.transformer import feed_forward
@@ -15,20 +15,20 @@ from practice_torch.autoregressive.transformer import feed_forward
 def append_cache(cache_key, cache_value, key, value, *, position):
     r"""The caches with rows position .. position+S-1 replaced by those of the S new tokens; their length L stays.
 
-    Raises ValueError if the rows do not fit into the cache, or position is negative or so large that they reach beyond its end.
+    Raises ValueError if keys and values differ in shape, the rows do not fit into the cache, or position is negative or so large
+    that they reach beyond its end.
     Source: Shazeer 2019, section 2.4 (incremental decoding).
     [B, H, L, D], [B, H, L, D], [B, H, S, D], [B, H, S, D] -> [B, H, L, D], [B, H, L, D]
     """
-    updated = []
-    for name, cache, new in (("key", cache_key, key), ("value", cache_value, value)):
-        require_rank(4, **{f"cache_{name}": cache, name: new})
-        batch, heads, length, width = cache.shape
-        steps = new.shape[2]
-        fits = list(new.shape) == [batch, heads, steps, width]
-        require(fits, f"{name} has shape {list(new.shape)}; with this cache it must have shape [{batch}, {heads}, S, {width}]")
-        _require_room(position, steps, length)
-        updated.append(torch.cat([cache[:, :, :position], new, cache[:, :, position + steps :]], dim=2))
-    return tuple(updated)
+    _require_fit(key=key, cache_key=cache_key)
+    require_same_shape(key=key, value=value)
+    require_same_shape(cache_key=cache_key, cache_value=cache_value)
+    steps = key.shape[2]
+    _require_room(position, steps, cache_key.shape[2])
+    return tuple(
+        torch.cat([cache[:, :, :position], new, cache[:, :, position + steps :]], dim=2)
+        for cache, new in ((cache_key, key), (cache_value, value))
+    )
 
 
 def cached_attention(query, cache_key, cache_value, *, position):
@@ -36,10 +36,11 @@ def cached_attention(query, cache_key, cache_value, *, position):
 
     What is in the rows from position + S on has no influence, be it NaN.
 
-    Raises ValueError if the cache has fewer than position + S rows.  Source: Vaswani et al. 2017, eq. 1.
+    Raises ValueError if the shapes do not fit or the cache has fewer than position + S rows.  Source: Vaswani et al. 2017, eq. 1.
     [B, H, S, D], [B, H, L, D], [B, H, L, D] -> [B, H, S, D]
     """
-    require_rank(4, query=query, cache_key=cache_key, cache_value=cache_value)
+    _require_fit(cache_key=cache_key, query=query)
+    require_same_shape(cache_key=cache_key, cache_value=cache_value)
     steps = query.shape[2]
     _require_room(position, steps, cache_key.shape[2])
     end = position + steps
@@ -103,6 +104,15 @@ def left_padded_positions(token_mask):
     """
     require_rank(2, token_mask=token_mask)
     return (token_mask.long().cumsum(1) - 1).clamp(min=0)
+
+
+def _require_fit(**arrays):
+    """Both tensors have four axes, of equal lengths but for the third, that of time."""
+    require_rank(4, **arrays)
+    (name, array), (other, reference) = arrays.items()
+    fits = array.shape[:2] == reference.shape[:2] and array.shape[3] == reference.shape[3]
+    allowed = f"that of {other}, {list(reference.shape)}, but for its third axis"
+    require(fits, f"{name} has shape {list(array.shape)}; it must have {allowed}")
 
 
 def _require_room(position, steps, length, rows="rows of the cache"):

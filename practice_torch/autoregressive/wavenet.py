@@ -84,7 +84,7 @@ def residual_block(
     channels, gates = x.shape[1], filter_weight.shape[0]
     _require_convolution(channels, filter_weight=filter_weight, filter_bias=filter_bias)
     _require_convolution(channels, gate_weight=gate_weight, gate_bias=gate_bias)
-    require(len(gate_weight) == gates, f"gate_weight has {len(gate_weight)} outputs; filter_weight has {gates}")
+    require_shape(filter_weight.shape, gate_weight=gate_weight)
     _require_linear(channels, gates, residual_weight=residual_weight, residual_bias=residual_bias)
     _require_linear(len(skip_weight), gates, skip_weight=skip_weight, skip_bias=skip_bias)
     content = causal_convolution(x, filter_weight, filter_bias, dilation=dilation)

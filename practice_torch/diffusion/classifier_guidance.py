@@ -59,7 +59,7 @@ def guided_mean(mean, log_var, gradient, *, scale):
 
     Raises ValueError if gradient has another shape than mean, or log_var neither that shape nor one entry for each example.
     Source: Dhariwal & Nichol 2021, algorithm 1.
-    [B, ...], [B, ...], [B, ...] -> [B, ...]
+    [B, ...], [B], [B, ...] -> [B, ...]
     """
     require_same_shape(mean=mean, gradient=gradient)
     given, each, all_of_them = list(log_var.shape), list(mean.shape[:1]), list(mean.shape)

@@ -19,7 +19,7 @@ def f_generator(log_ratio, *, divergence, alpha=None):
 
     Raises ValueError for an unknown divergence, and for an alpha that is missing, 0, 1, not finite, or not wanted.
     Source: Liese & Vajda 2006; Nowozin, Cseke & Tomioka 2016, table 1 (there without the 1/2 of jensen_shannon).
-    [B] -> [B]
+    [...] -> [...]
     """
     return row_of(CELLS, divergence, alpha).cell(log_ratio, torch.zeros_like(log_ratio))
 
@@ -30,7 +30,7 @@ def f_generator_derivative(log_ratio, *, divergence, alpha=None):
     For total_variation it is sign(u-1)/2, with sign(0) = 0.
 
     Raises ValueError as f_generator does.  Source: Nguyen, Wainwright & Jordan 2010; Nowozin, Cseke & Tomioka 2016, table 5.
-    [B] -> [B]
+    [...] -> [...]
     """
     return row_of(CELLS, divergence, alpha).derivative(log_ratio)
 

@@ -178,6 +178,8 @@ SPEC = (
             given(**NARROW, **SMALL, mask=None, heads=3, key_value_heads=3), blames="query_weight"),
     Rejects("multi_head_attention", "a context of another width",
             given(x=zeros(1, 3, 2), context=zeros(1, 3, 5), **SMALL, mask=None, heads=2, key_value_heads=2), blames="key_weight"),
+    Rejects("multi_head_attention", "a context of another batch",
+            given(x=zeros(1, 3, 2), context=zeros(2, 3, 2), **SMALL, mask=None, heads=2, key_value_heads=2), blames="context"),
     Rejects("multi_head_attention", "an output matrix that is transposed",
             given(**NARROW, **(SMALL | dict(output_weight=zeros(4, 2))), mask=None, heads=2,
                   key_value_heads=2), blames="output_weight"),

@@ -64,6 +64,11 @@ SPEC = (
             given(**CACHE, key=zeros(B, H, 2, D + 1), value=zeros(B, H, 2, D), position=0), blames="key"),
     Rejects("append_cache", "values of another number of heads",
             given(**CACHE, key=zeros(B, H, 2, D), value=zeros(B, H + 1, 2, D), position=0), blames="value"),
+    Rejects("append_cache", "more keys than values",
+            given(**CACHE, key=zeros(B, H, 2, D), value=zeros(B, H, 1, D), position=0), blames="value"),
+    Rejects("append_cache", "caches of two lengths",
+            given(**(CACHE | dict(cache_value=zeros(B, H, L + 1, D))), key=zeros(B, H, 2, D), value=zeros(B, H, 2, D),
+                  position=0), blames="cache_value"),
     # Attention.
     Agree("cached_attention", "two queries with rows before and after", given(query=normal(B, H, 2, D), **CACHE, position=1)),
     Agree("cached_attention", "one query", given(query=normal(B, H, 1, D), **CACHE, position=3)),
@@ -83,6 +88,11 @@ SPEC = (
               right=lambda f, query, key, value: attended(f, query, key, value, 1)),
     Rejects("cached_attention", "a query beyond the cache", given(query=zeros(B, H, 2, D), **CACHE, position=4),
             blames="position"),
+    Rejects("cached_attention", "keys of another batch",
+            given(query=zeros(B, H, 2, D), **(CACHE | dict(cache_key=zeros(B + 1, H, L, D))), position=0), blames="cache_key"),
+    Rejects("cached_attention", "more values than keys",
+            given(query=zeros(B, H, 2, D), **(CACHE | dict(cache_value=zeros(B, H, L + 1, D))), position=0),
+            blames="cache_value"),
     # Decoders.
     Agree("cached_decoder_step", "two tokens onto a past of one",
           given(tokens=TOKENS[:, :2], **CACHES, parameters=DECODER, heads=H, position=1),

@@ -243,6 +243,8 @@ SPEC = (
             blames="filter_bias"),
     Rejects("residual_block", "fewer gates than filters",
             given(**(SMALL | dict(gate_weight=zeros(1, 3, 2), gate_bias=zeros(1))), dilation=1), blames="gate_weight"),
+    Rejects("residual_block", "a gate of other taps", given(**(SMALL | dict(gate_weight=zeros(2, 3, 1))), dilation=1),
+            blames="gate_weight"),
     Rejects("residual_block", "a gate bias too few", given(**(SMALL | dict(gate_bias=zeros(1))), dilation=1), blames="gate_bias"),
     Rejects("residual_block", "a residual matrix transposed", given(**(SMALL | dict(residual_weight=zeros(2, 3))), dilation=1),
             blames="residual_weight"),

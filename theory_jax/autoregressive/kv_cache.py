@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 import sympy
 
-from theory_jax.arguments import require, require_at_least, require_rank, require_tokens, require_values, widened
+from theory_jax.arguments import (
+    require,
+    require_at_least,
+    require_rank,
+    require_same_shape,
+    require_tokens,
+    require_values,
+    widened,
+)
 from theory_jax.autoregressive.attention import causal_padding_mask, scaled_dot_product_attention
 from theory_jax.autoregressive.normalization import layer_norm, pre_norm_residual
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
@@ -23,12 +31,15 @@ def append_cache(cache_key, cache_value, key, value, *, position):
 
     A traced position is not checked, and dynamic_update_slice clamps one that is too large: it writes elsewhere, silently.
 
-    Raises ValueError if the rows do not fit into the cache, or position is negative or so large that they reach beyond its end.
+    Raises ValueError if keys and values differ in shape, the rows do not fit into the cache, or position is negative or so large
+    that they reach beyond its end.
     Source: Shazeer 2019, section 2.4 (incremental decoding).
     [B, H, L, D], [B, H, L, D], [B, H, S, D], [B, H, S, D] -> [B, H, L, D], [B, H, L, D]
     """
-    _require_fit("key", cache_key, key, position)
-    _require_fit("value", cache_value, value, position)
+    _require_fit(key=key, cache_key=cache_key)
+    require_same_shape(key=key, value=value)
+    require_same_shape(cache_key=cache_key, cache_value=cache_value)
+    _require_room(position, key.shape[2], cache_key.shape[2])
     start = (0, 0, position, 0)
     return jax.lax.dynamic_update_slice(cache_key, key, start), jax.lax.dynamic_update_slice(cache_value, value, start)
 
@@ -38,10 +49,11 @@ def cached_attention(query, cache_key, cache_value, *, position):
 
     What is in the rows from position + S on has no influence, be it NaN.
 
-    Raises ValueError if the cache has fewer than position + S rows.  Source: Vaswani et al. 2017, eq. 1.
+    Raises ValueError if the shapes do not fit or the cache has fewer than position + S rows.  Source: Vaswani et al. 2017, eq. 1.
     [B, H, S, D], [B, H, L, D], [B, H, L, D] -> [B, H, S, D]
     """
-    require_rank(4, query=query, cache_key=cache_key, cache_value=cache_value)
+    _require_fit(cache_key=cache_key, query=query)
+    require_same_shape(cache_key=cache_key, cache_value=cache_value)
     steps, length = query.shape[2], cache_key.shape[2]
     _require_room(position, steps, length)
     row = jnp.arange(length)
@@ -115,12 +127,13 @@ def left_padded_positions(token_mask):
     return jnp.maximum(jnp.cumsum(token_mask.astype(int), axis=1) - 1, 0)
 
 
-def _require_fit(name, cache, new, position):
-    require_rank(4, **{f"cache_{name}": cache, name: new})
-    batch, heads, length, width = cache.shape
-    fits = (*new.shape[:2], new.shape[3]) == (batch, heads, width)
-    require(fits, f"{name} has shape {list(new.shape)}; with this cache it must have shape [{batch}, {heads}, S, {width}]")
-    _require_room(position, new.shape[2], length)
+def _require_fit(**arrays):
+    """Two arrays [B, H, ., D] with the same B, H and D."""
+    require_rank(4, **arrays)
+    (name, array), (other, reference) = arrays.items()
+    (batch, heads, _, width), given = reference.shape, array.shape
+    fits = given == (batch, heads, given[2], width)
+    require(fits, f"{name} has shape {list(given)}; beside {other} it must have shape [{batch}, {heads}, any, {width}]")
 
 
 def _require_room(position, steps, length, rows="rows of the cache"):

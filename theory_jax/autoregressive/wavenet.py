@@ -90,8 +90,8 @@ def residual_block(
     require_rank(3, x=x)
     _require_kernel(x.shape[1], filter_weight=filter_weight, filter_bias=filter_bias)
     _require_kernel(x.shape[1], gate_weight=gate_weight, gate_bias=gate_bias)
+    require_shape(filter_weight.shape, gate_weight=gate_weight)
     gates = filter_weight.shape[0]
-    require(gates == gate_weight.shape[0], f"gate_weight has {gate_weight.shape[0]} outputs; filter_weight has {gates}")
     _require_matrix(x.shape[1], gates, residual_weight=residual_weight, residual_bias=residual_bias)
     _require_matrix(skip_weight.shape[0], gates, skip_weight=skip_weight, skip_bias=skip_bias)
     content = causal_convolution(x, filter_weight, filter_bias, dilation=dilation)

@@ -69,7 +69,7 @@ def guided_mean(mean, log_var, gradient, *, scale):
 
     Raises ValueError if gradient has another shape than mean, or log_var neither that shape nor one entry for each example.
     Source: Dhariwal & Nichol 2021, algorithm 1.
-    [B, ...], [B, ...], [B, ...] -> [B, ...]
+    [B, ...], [B], [B, ...] -> [B, ...]
     """
     require_same_shape(mean=mean, gradient=gradient)
     given, allowed = list(jnp.shape(log_var)), [list(jnp.shape(mean)[:1]), list(jnp.shape(mean))]

@@ -28,7 +28,7 @@ def fenchel_conjugate(t, *, divergence, alpha=None):
 
     Raises ValueError for an unknown divergence, and for an alpha that is missing, 0, 1, not finite, or not wanted.
     Source: Hiriart-Urruty & Lemarechal 2001, part E; Nowozin, Cseke & Tomioka 2016, table 5 (there without the flat parts).
-    [B] -> [B]
+    [...] -> [...]
     """
     row, edge = _conjugate_and_edge(divergence, alpha)
     t = jnp.asarray(t)
@@ -43,7 +43,7 @@ def fenchel_conjugate_derivative(t, *, divergence, alpha=None):
     For total_variation every u of [0, 1] does at t = -1/2, every u >= 1 at t = 1/2: the answer is 1 at both.
 
     Raises ValueError as fenchel_conjugate does.  Source: Nowozin, Cseke & Tomioka 2016, section 2.2.
-    [B] -> [B]
+    [...] -> [...]
     """
     row, edge = _conjugate_and_edge(divergence, alpha)
     t = jnp.asarray(t)
@@ -60,7 +60,7 @@ def output_activation(v, *, divergence, alpha=None):
     alpha < 1: 1/(1-alpha) - softplus(-v).
 
     Raises ValueError as fenchel_conjugate does.  Source: Nowozin, Cseke & Tomioka 2016, table 2.
-    [B] -> [B]
+    [...] -> [...]
     """
     return row_of(_CONJUGATES, divergence, alpha).activation(jnp.asarray(v))
 
@@ -69,7 +69,7 @@ def wright_omega(x):
     r"""The omega > 0 with omega + log omega = x, that is W(e^x) with Lambert's W.
 
     Source: Corless & Jeffrey 2002.
-    [B] -> [B]
+    [...] -> [...]
     """
     x = jnp.asarray(x)
     log_w = log_omega(x - 1)
