@@ -1,8 +1,16 @@
 """Arrays for the steps of derivations: the same numbers at every run."""
 
 import jax
+import jax.numpy as jnp
 
 
 def draw(*shape, seed=0, scale=1.0):
     """Independent N(0, scale^2) entries."""
     return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
+
+
+def disjoint_distributions():
+    """Three pairs on four points whose supports do not meet, as log-probabilities."""
+    p = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.3, 0.0, 0.7, 0.0]])
+    q = jnp.array([[0.0, 0.0, 0.2, 0.8], [0.0, 0.0, 0.6, 0.4], [0.0, 0.5, 0.0, 0.5]])
+    return jnp.log(p), jnp.log(q)

@@ -3,7 +3,9 @@
 import numpy as np
 
 from shared_specs.diffusion._cases import (
+    ALL,
     COSINE,
+    FROM_ONE,
     HO,
     NO_PART,
     ONE,
@@ -21,7 +23,6 @@ from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate,
 RATIOS = [1.0, 0.64, 0.16]  # betas of 0.36 and 0.75; variances 1 - a of 0.36 and 0.84; beta~_2 is 9/28
 XT, PREDICTED, NOISE = normal(5, 3), normal(5, 3), normal(5, 3)
 LONG = HO[::20]  # 50 strides of 20
-FROM_ONE, ALL = np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
 DATA = ("x_t", "noise_pred", "noise")
 PAIR = {"x_t": zeros(2, 3), "noise_pred": zeros(2, 3), "noise": zeros(2, 3), "t": np.array([1, 2]), "alpha_bar": SCHEDULE}
 CHAIN = {"x_T": zeros(2, 3), "noises": zeros(6, 2, 3)}

@@ -3,8 +3,10 @@
 import numpy as np
 
 from shared_specs.diffusion._cases import (
+    ALL,
     BAD_TIMES,
     COSINE,
+    FROM_ONE,
     NO_PART,
     NO_STEP,
     ONE,
@@ -21,7 +23,6 @@ from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, given, log_o
 NO_VARIANCE = "at t = 1 the variance is 0: libraries clamp its logarithm, which is -inf"
 RATIOS = [1.0, 0.64, 0.16, 0.0]  # betas of 0.36, 0.75 and 1; variances 1 - a of 0.36, 0.84 and 1
 X0, XT, V = normal(5, 3), normal(5, 3), uniform(5, 3, low=-1.0, high=1.0)
-FROM_ONE, ALL = np.array([1, 6, 3, 1, 5]), np.arange(1, 7)
 CLEAN, NOISY = [[1.0, -2.0], [3.0, 0.5], [2.0, 1.0]], [[0.5, 1.0], [-1.0, 2.0], [1.5, -0.5]]
 
 

@@ -2,11 +2,20 @@
 
 import numpy as np
 
-from shared_specs.diffusion._cases import BAD_TIMES, NO_STEP, ONE, SCHEDULE, TO_NOISE, TOO_FEW, rejects_schedules, rejects_times
+from shared_specs.diffusion._cases import (
+    ALL,
+    BAD_TIMES,
+    NO_STEP,
+    ONE,
+    SCHEDULE,
+    TO_NOISE,
+    TOO_FEW,
+    rejects_schedules,
+    rejects_times,
+)
 from shared_specs.rows import Agree, Anchor, Law, Rejects, full, given, integers, normal, scalar, uniform, zeros
 
 SQUARES_LOST = "squares that float32 cannot hold"
-ALL = np.arange(1, 7)
 P = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
 TIMES = np.array([1, 6, 3, 1, 5])
 HISTORY = uniform(6, 4, low=0.1, high=2.0)

@@ -15,6 +15,7 @@ from jax.nn import softplus
 
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
+from theory_jax.draws import disjoint_distributions
 from theory_jax.foundations.f_divergence import f_divergence
 
 
@@ -156,13 +157,6 @@ def the_best_value_is_the_jensen_shannon_divergence():
     return exact_value(_log_p, _log_q, _best_logits(_log_p, _log_q)), 2 * jensen_shannon_divergence(_log_p, _log_q) - _LOG_4
 
 
-def _disjoint():
-    """Three pairs on four outcomes whose supports do not meet."""
-    p = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.3, 0.0, 0.7, 0.0]])
-    q = jnp.array([[0.0, 0.0, 0.2, 0.8], [0.0, 0.0, 0.6, 0.4], [0.0, 0.5, 0.0, 0.5]])
-    return jnp.log(p), jnp.log(q)
-
-
 @derivation.bound(
     r"0 \le \mathrm{JSD}(p, q) \le \log 2, \qquad \mathrm{JSD} = 0 \iff p = q",
     because="Both divergences from the mixture are at least 0, and are 0 only where p = m = q. Since p <= 2m, no ratio p/m "
@@ -170,7 +164,7 @@ def _disjoint():
 )
 def the_divergence_is_bounded():
     apart = jensen_shannon_divergence(_log_p, _log_q)
-    ends = jnp.concatenate([jensen_shannon_divergence(_log_p, _log_p), jensen_shannon_divergence(*_disjoint())])
+    ends = jnp.concatenate([jensen_shannon_divergence(_log_p, _log_p), jensen_shannon_divergence(*disjoint_distributions())])
     smaller = jnp.stack([jnp.zeros(4), apart])
     larger = jnp.stack([apart, jnp.full(4, math.log(2))])
     return smaller, larger, (ends, jnp.array([0.0] * 4 + [math.log(2)] * 3))

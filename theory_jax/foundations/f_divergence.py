@@ -12,6 +12,7 @@ import sympy
 
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
 from theory_jax.derivation import Derivation
+from theory_jax.draws import disjoint_distributions
 from theory_jax.foundations._generators import ALL, ALPHA, FORMULAS, GENERATORS, SMOOTH, U, of_each, row_of
 
 
@@ -248,7 +249,7 @@ def jensen_shannon_compares_both_with_their_mixture():
 def jensen_shannon_is_bounded():
     jsd = f_divergence(_log_p, _log_q, divergence="jensen_shannon")
     smaller, larger = jnp.stack([jnp.zeros(200), jsd]), jnp.stack([jsd, jnp.full(200, log(2))])
-    return smaller, larger, (f_divergence(*_disjoint(), divergence="jensen_shannon"), jnp.full(3, log(2)))
+    return smaller, larger, (f_divergence(*disjoint_distributions(), divergence="jensen_shannon"), jnp.full(3, log(2)))
 
 
 def _along(epsilon):
@@ -324,7 +325,7 @@ def hellinger_and_total_variation_bound_each_other():
         return jnp.stack([h2 / 2, distance]), jnp.stack([distance, jnp.sqrt(h2 * (1 - h2 / 4))])
 
     smaller, larger = sides(_log_p, _log_q)
-    return smaller, larger, sides(*_disjoint())
+    return smaller, larger, sides(*disjoint_distributions())
 
 
 @derivation.bound(
@@ -339,13 +340,6 @@ def the_chi_squared_divergence_bounds_kl():
     return kl, jnp.log1p(chi), (tight[0], jnp.log1p(tight[1]))
 
 
-def _disjoint():
-    """Three pairs on four points whose supports do not meet."""
-    p = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.3, 0.0, 0.7, 0.0]])
-    q = jnp.array([[0.0, 0.0, 0.2, 0.8], [0.0, 0.0, 0.6, 0.4], [0.0, 0.5, 0.0, 0.5]])
-    return jnp.log(p), jnp.log(q)
-
-
 @derivation.exact(
     r"p \perp q \ \Rightarrow\ \mathrm{JSD} = \log 2,\ \mathrm{TV} = 1,\ H^2 = 2,\ \mathrm{KL} = \infty",
     because="Every cell has p = 0 or q = 0, so D_f = f(0) + f'(infinity) whatever p and q are: however far the supports lie "
@@ -355,7 +349,7 @@ def _disjoint():
 def disjoint_supports_give_no_signal():
     rows = [(name, None) for name in ("jensen_shannon", "total_variation", "squared_hellinger", "kl", "reverse_kl")]
     values = jnp.array([log(2), 1.0, 2.0, inf, inf])
-    return of_each(f_divergence, rows, *_disjoint()), jnp.repeat(values[:, None], 3, axis=1)
+    return of_each(f_divergence, rows, *disjoint_distributions()), jnp.repeat(values[:, None], 3, axis=1)
 
 
 if __name__ == "__main__":
