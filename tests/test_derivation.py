@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ import sympy
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
-from theory_jax.__main__ import main
+from theory_jax.__main__ import HERE, main
 from theory_jax.derivation import Derivation
 
 U, V = sympy.symbols("u v", positive=True)
@@ -267,8 +266,8 @@ def test_steps_are_data_and_their_functions_stay_callable():
 
 
 @pytest.mark.parametrize("topic", [pytest.param(t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built])
-def test_every_step_of_the_course_holds(topic, capsys):
-    assert main(["run", topic, "--json"]) == 0, [
+def test_every_step_of_the_course_holds(topic, compiled, capsys):
+    assert main(["run", topic, "--json", *(["--compiled"] if compiled else [])]) == 0, [
         s for s in json.loads(capsys.readouterr().out)["derivations"][0]["steps"] if s["error"]
     ]
 
@@ -339,10 +338,10 @@ def test_main_prints_the_page_and_exits(body, exit_code, says, capsys):
     assert says in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("topic", load().built, ids=lambda topic: topic.path)
+@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
 def test_a_topics_own_module_runs_its_derivation(topic):
     """For `python -m theory_jax.family.topic`."""
-    source = Path(f"theory_jax/{topic.path}.py").read_text(encoding="utf-8")
+    source = (HERE / f"{topic}.py").read_text(encoding="utf-8")
     assert source.endswith('\n\n\nif __name__ == "__main__":\n    derivation.main()\n')
 
 

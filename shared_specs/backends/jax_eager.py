@@ -17,7 +17,7 @@ from jax._src.lax import lax
 from jax.extend import core
 
 from shared_specs.backends.jaxpr import Program
-from shared_specs.backends.primitives import ELEMENTWISE, RULES, rule_of
+from shared_specs.backends.primitives import ELEMENTWISE, RULES
 
 MOST = 100_000  # operations, about half a second of NumPy: longer loops are compiled
 
@@ -91,16 +91,14 @@ class _ByNumpy:
         closed = parameters["jaxpr"] if self.primitive.name == "jit" else jax.make_jaxpr(run)(*forms)
         equations = list(_equations(closed.jaxpr))
         operations = sum(times for _, times in equations)
-        if closed.effects or operations > MOST or any(_is_for_xla(equation) for equation, _ in equations):
+        if closed.effects or operations > MOST or any(_has_keys(equation) for equation, _ in equations):
             return None, ()
         with np.errstate(all="ignore"):
             return Program(closed), closed.out_avals
 
 
-def _is_for_xla(equation):
-    """Whether it is about random keys, or its primitive's rule does not cover it."""
-    atoms = *equation.invars, *equation.outvars
-    return any(_is_key(atom.aval) for atom in atoms) or (equation.primitive.name in RULES and rule_of(equation) is None)
+def _has_keys(equation):
+    return any(_is_key(atom.aval) for atom in (*equation.invars, *equation.outvars))
 
 
 def _is_key(aval):
