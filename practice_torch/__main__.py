@@ -235,12 +235,12 @@ def _to_the_end(run, recipe, experiment, data, command):
     if command.resume:
         training.restore(say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
         if first:
-            print(f"going on after step {training.step} of {recipe.steps}", file=sys.stderr)
+            print(f"continuing after step {training.step} of {recipe.steps}", file=sys.stderr)
     try:
         training.train()
     except Interrupted as stop:
         if first:
-            print(f"{stop}; go on with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
+            print(f"{stop}; continue with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
         return 128 + stop.signal_number
     if not first:
         return 0

@@ -242,9 +242,9 @@ def _check(command):
     if command.jobs < 0:
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
     if command.against and command.backend:
-        raise UsageError("--against takes the place of a backend: give one of --against and --backend")
+        raise UsageError("--against and --backend exclude each other: give one of them")
     if command.against and command.compiled:
-        raise UsageError("--compiled is about the JAX wing: leave it out with --against FILE")
+        raise UsageError("--compiled applies to the JAX wing: leave it out with --against FILE")
     if not command.against and (flag := only_with_against(command)):
         raise UsageError(f"{flag} needs --against FILE")
     topics = asked(command.topics)
@@ -315,7 +315,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
     for line in failures(results):
         console.print(line, markup=False, soft_wrap=True)
     if loose := len(unused(results)):
-        console.print(f"{loose} tolerances are so wide that no run used 1% of them (--verbose lists them)")
+        console.print(f"{loose} tolerances are more than 100 times wider than the largest error (--verbose lists them)")
     console.print(verdict(results, data), markup=False, soft_wrap=True)
     return 0 if data["passed"] else 1
 

@@ -133,4 +133,4 @@ def _excuse_accepted_input(judged):
     judged.results = [r for r in judged.results if r.word != "Rejects" or r.passed]
     if accepted:
         judged.not_judged.append(f"bad input that is accepted: {len(accepted)} cases (--strict)")
-        judged.remarks.append(f"does not refuse bad input as the wings do (--strict counts it): {', '.join(accepted)}")
+        judged.remarks.append(f"accepts bad input that the wings reject (--strict counts it): {', '.join(accepted)}")

@@ -346,7 +346,7 @@ class Checker:
         for mistake, answer in row.near_misses.items():
             answers = answer if isinstance(answer, tuple) else (answer,)
             if self._worst(tuple(np.asarray(a, dtype=np.float64) for a in answers), wanted, limits)[0] <= 1:
-                raise RowFault(f"{self.topic}: {row.function}, {row.case}: the tolerance lets the near miss {mistake!r} pass")
+                raise RowFault(f"{self.topic}: {row.function}, {row.case}: the tolerance accepts the near miss {mistake!r} pass")
         got = self._under_test(row).call(row.function, arguments)
         self._same_form(got, wanted)
         worst, message = self._worst(got, wanted, limits)

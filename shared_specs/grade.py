@@ -104,7 +104,7 @@ def _require_sense(ask, reply, results, gradients):
     else:
         sound = ask == "call" or len(results) == 1
     if not sound:
-        raise Fault("sent an answer that is none to the question")
+        raise Fault("sent an answer to another question")
 
 
 def _raise(reply):

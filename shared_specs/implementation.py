@@ -170,7 +170,7 @@ class Implementation:
         yield
         for (path, array), content in zip(arrays, before, strict=True):
             if self.backend.contents(array) != content:
-                raise Fault(f"{name} writes into its argument {dotted(path)}; arguments must be left as they were")
+                raise Fault(f"{name} writes into its argument {dotted(path)}; arguments must stay unchanged")
 
     def native(self, value):
         """A value with its arrays as the backend's own, in this precision."""

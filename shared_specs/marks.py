@@ -86,9 +86,9 @@ def print_marks(topic, functions, results, strict=False, hints=False):
     told = [f"{accepted} cases of bad input are not refused as asked"] if accepted else []
     told += [f"{lost} comparisons at the edge of a precision fail"] if lost else []
     if told and not strict:
-        console.print(f"{'; '.join(told)}: that does not decide (with --strict it does)", soft_wrap=True)
+        console.print(f"{'; '.join(told)}: not counted in the mark (--strict counts them)", soft_wrap=True)
     if shown and not hints:
-        console.print("--hints names what often goes wrong here; --only FUNCTION marks one function", soft_wrap=True)
+        console.print("--hints lists frequent mistakes; --only FUNCTION marks one function", soft_wrap=True)
 
 
 def as_data(topic, functions, results, strict=False):

@@ -39,7 +39,7 @@ class Packer:
             return {"module": value.__name__}
         if value is None or isinstance(value, bool | int | float | str):
             return {"value": value}
-        raise TypeError(f"a {type(value).__name__} cannot be handed to another process")
+        raise TypeError(f"a {type(value).__name__} cannot be sent to another process")
 
     def _function(self, function):
         if id(function) not in self._numbers:

@@ -97,7 +97,7 @@ class Worker:
                 kind = "ValueError: " if header.get("kind") == "refusal" else ""
                 raise Fault(f"{line}{kind}{str(header['error'])[:500]}")
             if not isinstance(header.get("functions"), list):
-                raise Fault("it sent something else than the names of its functions")
+                raise Fault("it did not send the names of its functions")
         except Fault as fault:
             self.close()
             raise Fault(f"{self.path} does not load: {fault}") from None
@@ -239,7 +239,7 @@ def copy_with_siblings(file, folder):
             module, package = file.parent / f"{name}.py", file.parent / name
             found = [module] if module.is_file() else sorted(islice(package.rglob("*.py"), MOST_FILES))
             if len(seen) + len(todo) + len(found) > MOST_FILES:
-                raise Fault(f"{file} imports {name} from beside it, and with it more than {MOST_FILES} files")
+                raise Fault(f"{file} imports {name} from its folder, and with it more than {MOST_FILES} files")
             todo += [(path, folder / path.relative_to(file.parent)) for path in found if not _is_ours(path)]
 
 

@@ -25,7 +25,7 @@ def renewed(text, root=ROOT, syllabus=None):
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"README.md must hold the lines {BEGIN} and {END}")
+        raise ValueError(f"README.md must contain the lines {BEGIN} and {END}")
     syllabus = syllabus or load()
     count = f"{COUNT_BEGIN}{len(syllabus.built)} of {len(syllabus.topics)}{COUNT_END}"
     before, found = re.subn(f"{COUNT_BEGIN}[^<]*{COUNT_END}", count, before)

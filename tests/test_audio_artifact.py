@@ -47,7 +47,7 @@ def test_beyond_full_scale_is_scaled_down_and_said(tmp_path):
 def test_what_is_not_finite_is_silent_and_said(tmp_path):
     for wrong in (float("nan"), float("inf")):
         artifact = Audio(torch.tensor([0.5, wrong, -wrong, 0.25]), 8000)
-        assert artifact.caption == "2 of 4 samples are not finite, and silent here"
+        assert artifact.caption == "2 of 4 samples are not finite and were set to 0"
         assert stored(tmp_path, artifact).tolist() == [16384, 0, 0, 8192]
 
 

@@ -164,8 +164,8 @@ def test_bad_points(tmp_path):
     (tmp_path / "a.csv").write_text("")
     refused(points.load, tmp_path / "a.csv", "empty")
     for content, parts in (
-        ("x,y\n1,2\n3\n", ("no table", "columns")),
-        ("1,2\n3,four\n", ("no table", "four")),
+        ("x,y\n1,2\n3\n", ("is not a table", "columns")),
+        ("1,2\n3,four\n", ("is not a table", "four")),
         ("1,2\nnan,3\n4,5\n", ("point 1", "nan", "axis 0")),
         ("1,2\n3,1e60\n", ("point 1", "inf", "axis 1")),
         ("x,y\n", ("a.csv",)),
@@ -175,7 +175,7 @@ def test_bad_points(tmp_path):
         (tmp_path / "a.csv").write_text(content)
         refused(points.load, tmp_path / "a.csv", *parts)
     (tmp_path / "a.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
-    refused(points.load, tmp_path / "a.csv", "no table")
+    refused(points.load, tmp_path / "a.csv", "is not a table")
     np.savez(tmp_path / "a.npz", points=np.zeros((3, 2, 2)))
     refused(points.load, tmp_path / "a.npz", "[3, 2, 2]", "[N, D]")
     np.savez(tmp_path / "a.npz", points=np.array(["a", "b"]))

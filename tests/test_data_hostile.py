@@ -154,8 +154,8 @@ STAND_INS = {
     "a device": (lambda path: path.symlink_to("/dev/zero"), "is a character device; it must be a regular file"),
     "an empty file": (Path.touch, "is empty (0 bytes)"),
     "more than memory": (huge, "would take "),
-    "a link to nothing": (lambda path: path.symlink_to("nowhere"), ("is a link to nothing", "does not exist")),
-    "a link to itself": (lambda path: path.symlink_to(path), ("is a link to nothing", "Too many levels")),
+    "a link to nothing": (lambda path: path.symlink_to("nowhere"), ("is a broken link", "does not exist")),
+    "a link to itself": (lambda path: path.symlink_to(path), ("is a broken link", "Too many levels")),
     "a folder": (Path.mkdir, ("is a folder", "holds no", "neither an .npz nor a .csv")),
 }
 
@@ -283,19 +283,19 @@ def test_labels_do_not_vanish_behind_links(tmp_path):
         for number in range(3):
             save(tmp_path / label / f"{number}.png", gray(number))
     (tmp_path / "c").symlink_to(tmp_path / "a")
-    refused(images.load, tmp_path, "are one folder", "count twice", "remove the link")
+    refused(images.load, tmp_path, "are the same folder", "count twice", "remove the link")
     (tmp_path / "c").unlink()
     (tmp_path / "a" / "again").symlink_to(tmp_path / "b")
-    refused(images.load, tmp_path, "are one folder")
+    refused(images.load, tmp_path, "are the same folder")
     (tmp_path / "a" / "again").unlink()
     (tmp_path / "c").symlink_to(tmp_path / "gone")
-    refused(images.load, tmp_path, f"{tmp_path / 'c'} is a link to nothing")
+    refused(images.load, tmp_path, f"{tmp_path / 'c'} is a broken link")
 
 
 def test_a_name_cannot_break_the_line(tmp_path):
     save(tmp_path / "a.png", gray(0))
     (tmp_path / "b\n\x1b[2J.png").write_bytes(b"no image")
-    refused(images.load, tmp_path, r"b\n\x1b[2J.png is no image")
+    refused(images.load, tmp_path, r"b\n\x1b[2J.png is not a readable image")
     deep = tmp_path.joinpath(*["folder" * 20] * 20)
     save(deep / "a.png", gray(0))
     refused(images.load, deep, "[...]", "1 found", "add more")
@@ -455,7 +455,7 @@ def test_the_page_about_data_has_the_limits_that_the_code_has():
     assert f"{audio.RATES[0]} to {audio.RATES[1]} Hz" in rows["the rate of a sound"]
     assert f"{files.LONGEST_NAME} bytes" in rows["a name"]
     assert f"0 to {symbols.MOST_SYMBOLS - 1} " in page
-    assert f"{text.WORKING['character']} times the file's size" in page and f"{text.WORKING['byte']} times as bytes" in page
+    assert f"{text.WORKING['character']} times the size of the file" in page and f"{text.WORKING['byte']} times as bytes" in page
     for loader in (audio, images, points, symbols, text):
         assert all(f"`{name}`" in page for name in loader.NAMES), loader.__name__
 

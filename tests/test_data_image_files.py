@@ -96,7 +96,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
         archive.write(tmp_path / "images.npy", "images.npy")
     refused(images.load, tmp_path / "bomb.npz", "pickled")
     (tmp_path / "bare.npz").write_bytes((tmp_path / "images.npy").read_bytes())
-    refused(images.load, tmp_path / "bare.npz", "no .npz archive")
+    refused(images.load, tmp_path / "bare.npz", "is not an .npz archive")
     assert not (tmp_path / "exploded").exists()
 
 
@@ -164,7 +164,7 @@ def bad_parquet():
         "two columns of bytes": ({"a": good, "b": good}, ("no column 'image'",)),
         "a missing image": ({"image": good[:2] + [None]}, ("row 2", "no bytes")),
         "a missing label": ({"image": good, "label": [0, 1, None, 1]}, ("row 2", "'label' is empty")),
-        "a row that is no image": ({"image": good[:2] + [b"nonsense"]}, ("row 2 is no image",)),
+        "a row that is no image": ({"image": good[:2] + [b"nonsense"]}, ("row 2 is not a readable image",)),
         "a truncated row": ({"image": good[:3] + [good[3][:-30]]}, ("row 3 is a damaged image",)),
         "mixed sizes": ({"image": good + [encoded(gray(0, 9, 9))]}, ("row 4 is 9x9", "row 0 is 5x6")),
         "negative label": ({"image": good, "label": [0, 1, -3, 1]}, ("label -3 at row 2",)),

@@ -158,7 +158,7 @@ def test_large_images_are_decoded_in_threads_in_order(tmp_path):
 def test_a_missing_path_suggests_the_nearest_name():
     refused(images.load, "digit", "does not exist", "did you mean 'digits'")
     refused(images.load, "/nowhere/at/all", "/nowhere/at/all", "does not exist", "mnist", ".npz")
-    refused(images.load, "x" * 5000, "no usable path")
+    refused(images.load, "x" * 5000, "is not a usable path")
 
 
 def test_an_empty_folder(tmp_path):
@@ -176,7 +176,7 @@ def test_the_first_image_of_another_size_is_named(tmp_path):
 def test_labels_half_given(tmp_path):
     save(tmp_path / "a.png", gray(0))
     save(tmp_path / "cats" / "b.png", gray(1))
-    refused(images.load, tmp_path, "a.png", "cats/b.png", "labels are unclear")
+    refused(images.load, tmp_path, "a.png", "cats/b.png", "labels are ambiguous")
 
 
 def test_a_truncated_image(tmp_path):
@@ -192,7 +192,7 @@ def test_a_truncated_image(tmp_path):
 def test_a_file_that_is_no_image(tmp_path, content):
     save(tmp_path / "a.png", gray(0))
     (tmp_path / "b.png").write_bytes(content)
-    refused(images.load, tmp_path, "b.png is no image", "PNG")
+    refused(images.load, tmp_path, "b.png is not a readable image", "PNG")
 
 
 def test_sixteen_bits_are_refused_not_clipped(tmp_path):

@@ -418,7 +418,7 @@ def test_a_folder_that_nobody_may_write_into(tmp_path):
 def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
     first = begin(tmp_path / "run")
     del first  # as if killed: its lock is gone, and there is no checkpoint
-    with pytest.raises(RunError, match="holds another run, which has not begun: steps is 14, here 15; give another --run"):
+    with pytest.raises(RunError, match="contains another run, which has not started: steps is 14, here 15; give another --run"):
         begin(tmp_path / "run", recipe=Recipe(**(RECIPE.fields() | {"steps": 15})))
     (tmp_path / "run" / "checkpoints").mkdir()
     (tmp_path / "run" / "checkpoints" / "model.pt").write_text("precious")
@@ -428,7 +428,7 @@ def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
     begin(tmp_path / "run").train()
     (tmp_path / "early").mkdir()
     (tmp_path / "early" / ".lock").touch()
-    with pytest.raises(RunError, match="early has no recipe.json yet: .* give its `train` command again"):
+    with pytest.raises(RunError, match="early has no recipe.json yet: .* repeat its `train` command"):
         go_on(tmp_path / "early")
     begin(tmp_path / "early").train()
     assert remains(tmp_path / "early") == remains(tmp_path / "run")

@@ -215,7 +215,7 @@ def test_a_text_too_short_for_a_study(trained, text, tmp_path):
         ("--repetition-penalty 0", "repetition_penalty is 0.0; it must be positive and finite"),
         ("--length 0", "length is 0; it must be at least 1"),
         ("--beams -2", "beams is -2; it must be at least 0"),
-        ("--prompt=", "prompt is empty; it must hold a character or more: leave it out"),
+        ("--prompt=", "prompt is empty; it must have at least one character: leave it out"),
         ("--prompt \udcff", "prompt is '\\udcff'; it must be UTF-8"),
         (f"--prompt {'tales-of-tables' * 3}", "tokens; the model sees 16: give a shorter one"),
         ("--greedy --temperature 0.5", "temperature is 0.5, and has no part in greedy: leave one of the two out"),

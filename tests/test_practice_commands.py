@@ -507,7 +507,7 @@ def test_the_report_is_written_again(copy):
 def test_a_finished_run_stays_as_it_is(copy):
     before = (copy / "metrics.csv").read_bytes()
     code, _, err = call("train", "--resume", copy)
-    assert code == 0 and "going on after step 3 of 3" in err
+    assert code == 0 and "continuing after step 3 of 3" in err
     assert (copy / "metrics.csv").read_bytes() == before
 
 

@@ -19,7 +19,7 @@ def derived(annotations, bases=(Recipe,), **defaults):
 def test_a_field_that_only_the_engine_reads_is_not_declared_again(name):
     kept = Recipe.__dataclass_fields__[name]
     for kind in (kept.type, complex):  # of the same type it would be the worse trap
-        with pytest.raises(TypeError, match=f"Derived redeclares {name}, which the engine reads in every recipe alike"):
+        with pytest.raises(TypeError, match=f"Derived redeclares {name}, which all recipes share"):
             derived({name: kind}, **{name: kept.default})
 
 

@@ -261,7 +261,7 @@ def test_what_never_changes_is_shown_once(run):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="is not a run folder"):
         write_report(tmp_path)
     assert not list(tmp_path.iterdir())
 

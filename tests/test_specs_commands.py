@@ -129,7 +129,7 @@ def _against(tmp_path, capfd, source, *more):
 def test_against_a_right_file(tmp_path, capfd):
     """One function of many: it holds; what it lacks and what it does not refuse is said."""
     code, out, err = _against(tmp_path, capfd, RIGHT)
-    assert code == 0 and "holds" in out and "mine.py: empirical_distribution" in err and "does not refuse" in err
+    assert code == 0 and "holds" in out and "mine.py: empirical_distribution" in err and "accepts bad input" in err
     assert _against(tmp_path, capfd, RIGHT, "--strict")[0] == 1
 
 

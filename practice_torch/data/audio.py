@@ -176,7 +176,7 @@ def decode(path, raw, sample_rate):
     import soundfile
 
     if not raw.startswith(MAGIC):  # libsndfile would try a dozen other formats, some of whose decoders write to the terminal
-        raise DataError(f"{path} is no sound that can be read (neither wav nor flac): convert, replace or remove it")
+        raise DataError(f"{path} is not a readable sound file (neither wav nor flac): convert, replace or remove it")
     # libsndfile reads on happily where a wav file was cut short: its header tells how long it was
     size = int.from_bytes(raw[4:8], "little") + 8
     if raw.startswith(b"RIFF") and len(raw) < size < UNKNOWN_SIZE:
@@ -186,12 +186,12 @@ def decode(path, raw, sample_rate):
             rate = file.samplerate
             if not RATES[0] <= rate <= RATES[1]:
                 raise DataError(
-                    f"{path} says it has {rate} Hz; allowed are {RATES[0]} to {RATES[1]}: mend its header or convert it"
+                    f"{path} says it has {rate} Hz; allowed are {RATES[0]} to {RATES[1]}: fix its header or convert it"
                 )
             samples = torch.from_numpy(_samples(path, len(raw), file, sample_rate))
     except soundfile.SoundFileError as error:
         why = str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
-        raise DataError(f"{path} is no sound that can be read, or is damaged ({why}): replace or remove it") from None
+        raise DataError(f"{path} is not a readable sound file, or is damaged ({why}): replace or remove it") from None
     if samples.shape[0] == 0:
         raise DataError(f"{path} has no samples: replace or remove it")
     if not bool(samples.isfinite().all()):

@@ -127,7 +127,7 @@ def _open(where, source):
     except DataError:
         raise
     except UnidentifiedImageError:
-        raise DataError(f"{where} is no image that can be read; allowed are {', '.join(FORMATS)}: replace or remove it") from None
+        raise DataError(f"{where} is not a readable image; allowed are {', '.join(FORMATS)}: replace or remove it") from None
     except Image.DecompressionBombError as error:
         # pillow has a limit of its own, and says "Image size (10000000000 pixels) exceeds limit of ..."
         why = str(error).split(" exceeds")[0].removeprefix("Image size ").strip("()")

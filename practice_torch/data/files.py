@@ -53,6 +53,6 @@ def require_name(name, what):
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        raise DataError(f"{what} '{name:.200}' is not UTF-8, so that no report could name it: rename it") from None
+        raise DataError(f"{what} '{name:.200}' is not UTF-8, so a report cannot print it: rename it") from None
     if size > LONGEST_NAME:
         raise DataError(f"{what} '{name:.80}...' has {size} bytes; allowed are {LONGEST_NAME}: shorten it")

@@ -22,14 +22,14 @@ def files_in(root, suffixes, things):
             inner.clear()
             continue
         if real in owner:
-            raise DataError(f"{directory} and {owner[real]} are one folder, so its {things} would count twice: remove the link")
+            raise DataError(f"{directory} and {owner[real]} are the same folder; its {things} would count twice: remove the link")
         owner[real], above[directory] = directory, parents | {real}
         for name in names:
             path = Path(directory, name)
             if name.startswith("."):
                 continue
             if path.is_symlink() and not path.exists():
-                raise DataError(f"{path} is a link to nothing, so its {things} would be missing: mend or remove it")
+                raise DataError(f"{path} is a broken link, so its {things} would be missing: fix or remove it")
             (files if path.suffix.lower() in suffixes else others).append(path)
         for name in inner:
             require_name(name, f"in {directory}, the folder")
@@ -56,7 +56,7 @@ def folder_labels(root, files, things):
     loose, sorted_in = files[inner.index(())], next(file for file, parts in zip(files, inner, strict=True) if parts)
     raise DataError(
         f"{root} holds {things} both in itself ({loose.name}) and in sub-folders ({sorted_in.relative_to(root)}), so their "
-        f"labels are unclear: give every one a sub-folder, or none"
+        f"labels are ambiguous: put all of them into sub-folders, or none"
     )
 
 

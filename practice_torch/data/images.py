@@ -102,7 +102,7 @@ def _describe(name, content, split, digest):
 
 def _require_classes(name, labels, classes):
     if labels is None:
-        raise DataError(f"{name} has no labels; {classes} classes are needed: give each class its sub-folder, or add labels")
+        raise DataError(f"{name} has no labels; {classes} classes are needed: give each class a sub-folder, or add labels")
     if int(labels.max()) >= classes:
         found = int(labels.max())
         raise DataError(f"{name}: label {found} found; allowed are 0..{classes - 1}: raise the recipe's number of classes")

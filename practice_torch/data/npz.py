@@ -28,7 +28,7 @@ def read_npz(path, required, *optional):
         raise
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for one and the same trouble
         why = " ".join(str(error).split())[:160]
-        raise DataError(f"{path} is no .npz archive, or is damaged ({why}): write it again with {example}") from None
+        raise DataError(f"{path} is not an .npz archive, or is damaged ({why}): write it again with {example}") from None
     if required not in arrays:
         others = ", ".join(found[:MOST_LISTED]) + (", ..." if len(found) > MOST_LISTED else "")
         raise DataError(f"{path} has no array '{required}' (found: {others or 'nothing'}): save it as {example}")

@@ -42,7 +42,7 @@ class Rows:
             encoded = column.field("bytes") if self.types.is_struct(column.type) else column
             if encoded.null_count:
                 found = f"{self._empty_row(start, encoded)}: column '{self.image}' holds no bytes"
-                raise DataError(f"{found}; the encoded image itself must stand in the file")
+                raise DataError(f"{found}; the encoded image itself must be in the file")
             for row, value in enumerate(encoded, start):
                 yield f"{self.path}, row {row}", value.as_buffer()
 
@@ -91,7 +91,7 @@ class Rows:
             raise
         except Exception as error:  # pyarrow raises OSError, ArrowInvalid, UnicodeDecodeError, ... for one and the same trouble
             why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DataError(f"{self.path} is no parquet file, or is damaged ({why}): write or download it again") from None
+            raise DataError(f"{self.path} is not a parquet file, or is damaged ({why}): write or download it again") from None
 
     def _image_column(self):
         def holds_bytes(kind):

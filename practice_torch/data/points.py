@@ -129,7 +129,7 @@ def _read(path):
             row = int(np.isfinite(points).all(axis=1).argmin())
             axis = int(np.isfinite(points[row]).argmin())
             found = f"point {row} holds {points[row, axis]} on axis {axis}"
-            raise DataError(f"{path}: {found}; points must be finite in float32: remove or mend the row")
+            raise DataError(f"{path}: {found}; points must be finite in float32: fix or remove the row")
         return torch.from_numpy(points)
 
 
@@ -154,7 +154,7 @@ def _read_csv(path):
             return np.loadtxt(itertools.chain([first], lines), delimiter=",", ndmin=2)
     except ValueError as error:
         why = " ".join(str(error).split())[:160]
-        raise DataError(f"{path} is no table of numbers ({why}): give every line equally many numbers, with commas") from None
+        raise DataError(f"{path} is not a table of numbers ({why}): give every line equally many numbers, with commas") from None
 
 
 def _is_numeric(line):

@@ -24,7 +24,7 @@ def existing_path(source, names, kinds):
         raise DataError(f"data {name!r:.200} does not exist; {allowed}{hint}") from None
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, links in a circle, a folder that may not be entered
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"data {name!r:.200} is no usable path ({why}); {allowed}") from None
+        raise DataError(f"data {name!r:.200} is not a usable path ({why}); {allowed}") from None
     if not name:  # which is the working folder to pathlib
         raise DataError(f"data is empty; {allowed}")
     for part in path.parts:

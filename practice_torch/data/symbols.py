@@ -72,7 +72,7 @@ def _read(path):
             raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
         size_of(path)
         if path.suffix.lower() != ".npz":
-            raise DataError(f"{path} is no .npz file of symbols: convert it")
+            raise DataError(f"{path} is not an .npz file of symbols: convert it")
         found = read_npz(path, "symbols")["symbols"]
         if not np.issubdtype(found.dtype, np.integer):
             raise DataError(f"{path}: symbols has dtype {found.dtype}; it must hold integers: number the symbols from 0 on")

@@ -107,7 +107,7 @@ class Audio:
         """The sounds in one line [L], within full scale, and what had to be done for it."""
         samples, remarks = torch.atleast_2d(self.samples.detach().to("cpu", torch.float32)), []
         if wrong := int((~samples.isfinite()).sum()):
-            remarks.append(f"{wrong} of {samples.numel()} samples are not finite, and silent here")
+            remarks.append(f"{wrong} of {samples.numel()} samples are not finite and were set to 0")
             samples = samples.nan_to_num(0.0, 0.0, 0.0)
         peak = samples.abs().max().item()
         if peak > 1:

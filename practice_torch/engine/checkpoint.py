@@ -90,7 +90,7 @@ def newest(folder, say, require_sound=lambda tensors, facts: None):
         for line in damage:
             say(f"{line}; going back to {path.name}")
         return tensors, facts
-    raise RunError(damage[0] if len(damage) == 1 else f"{damage[0]} (and none of the {len(damage) - 1} older ones is sound)")
+    raise RunError(damage[0] if len(damage) == 1 else f"{damage[0]} (and none of the {len(damage) - 1} older ones is valid)")
 
 
 def _manifest(path):
@@ -114,7 +114,7 @@ def _manifest(path):
     file = files.get(STATE) if isinstance(files, dict) else None
     whole = type(manifest.get("step")) is int and manifest["step"] >= 0 and isinstance(manifest.get("facts"), dict)
     if not whole or not isinstance(file, dict) or not {"bytes", "sha256"} <= file.keys():
-        raise RunError(f"{path / MANIFEST} lacks its step, facts or file sizes: this is no whole checkpoint")
+        raise RunError(f"{path / MANIFEST} lacks its step, facts or file sizes: the checkpoint is incomplete")
     return manifest
 
 
@@ -122,7 +122,7 @@ def _read(file):
     try:
         return file.read_bytes()
     except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}; this is no whole checkpoint") from None
+        raise RunError(f"{file} cannot be read: {error.strerror}; the checkpoint is incomplete") from None
 
 
 def _refuse_pickle(file, content):

@@ -22,7 +22,7 @@ def evaluate(training):
         sizes = {name: p.detach().abs().max().item() for name, p in training.experiment.named_parameters() if p.numel()}
         name = max(sizes, key=sizes.get)
         raise RunError(
-            f"the evaluation at step {training.step} meets a matrix that is not finite; the largest weight is "
+            f"the evaluation at step {training.step} computes with a matrix that is not finite; the largest weight is "
             f"{sizes[name]:.3g}, in {name}; {training.mend()}"
         ) from error
 

@@ -59,7 +59,7 @@ class Training:
             self.sharded = Sharded(experiment, self.processes)  # before the players: it gives the experiment other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
-            raise RunError(f"{run.asked['topic']} counts instead of following gradients; it trains in one process")
+            raise RunError(f"{run.asked['topic']} is fitted by counting, not by gradients; train it in one process")
         self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
         self.model = self.sharded or self.model
         if recipe.compile:

@@ -90,7 +90,7 @@ class Recipe(Bounded):
             for name in sorted(fields & (annotations.keys() | vars(source).keys())):
                 if name not in REDECLARABLE:
                     mend = "give your field another name, or set the engine's in RECIPES"
-                    raise TypeError(f"{source.__name__} redeclares {name}, which the engine reads in every recipe alike: {mend}")
+                    raise TypeError(f"{source.__name__} redeclares {name}, which all recipes share: {mend}")
                 if name not in annotations or get_type_hints(source)[name] != types[name]:
                     given = annotations.get(name, "a plain attribute")
                     raise TypeError(f"{source.__name__} redeclares {name} as {given}; it must stay a field of type {types[name]}")

@@ -72,7 +72,7 @@ class Run:
         except OSError as error:
             raise RunError(f"{folder} cannot be read: {error.strerror}") from None
         if names and names <= BEFORE_RECIPE:
-            raise RunError(f"{folder} has no recipe.json yet: its training was stopped before; give its `train` command again")
+            raise RunError(f"{folder} has no recipe.json yet, because its training stopped early: repeat its `train` command")
         return cls(folder, _asked(folder))
 
     @property
@@ -238,9 +238,9 @@ def _require_unbegun(run):
     ours = names <= (BEFORE_FIRST_CHECKPOINT if "recipe.json" in names else BEFORE_RECIPE)
     if not ours or any(not draft.startswith(".writing-") for draft in drafts):
         named = min(names - BEFORE_FIRST_CHECKPOINT, default="recipe.json" if "recipe.json" in names else min(names))
-        raise RunError(f"{folder} is not empty ({named}); give another --run, or go on with `train --resume {folder}`")
+        raise RunError(f"{folder} is not empty ({named}); give another --run, or continue with `train --resume {folder}`")
     if "recipe.json" in names and (other := difference(_asked(folder), json.loads(json.dumps(run.asked)))):
-        raise RunError(f"{folder} holds another run, which has not begun: {other}; give another --run")
+        raise RunError(f"{folder} contains another run, which has not started: {other}; give another --run")
 
 
 def _asked(folder):
@@ -249,7 +249,7 @@ def _asked(folder):
     try:
         asked = json.loads(file.read_bytes())
     except FileNotFoundError:
-        raise RunError(f"{folder} is no run folder: it has no recipe.json") from None
+        raise RunError(f"{folder} is not a run folder: it has no recipe.json") from None
     except (OSError, ValueError, RecursionError):
         raise RunError(f"{file} cannot be read: the file is corrupt") from None
     if not _is_whole(asked):

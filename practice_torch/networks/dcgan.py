@@ -65,7 +65,7 @@ def _pyramid(sides, width):
         coarse, widths = tuple(side // 2 for side in coarse), [*widths, 2 * widths[-1]]
     if max(coarse) > 8:
         given, end = " x ".join(map(str, sides)), " x ".join(map(str, coarse))
-        raise DataError(f"images of {given} pixels can be halved down to {end}, and that must be 8 or less: crop or resize them")
+        raise DataError(f"images of {given} pixels can be halved to {end}; the result must be 8 or less: crop or resize them")
     return widths, coarse
 
 

@@ -44,7 +44,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, upstream):
         if ctx.handed_out:
-            raise RuntimeError("linear_cross_entropy can be differentiated once: its gradient is scaled where it lies")
+            raise RuntimeError("linear_cross_entropy can be differentiated only once: its gradient is scaled in place")
         ctx.handed_out = True
         scale = upstream / ctx.count
         return *(gradient.mul_(scale) for gradient in ctx.saved_tensors), None

@@ -311,7 +311,10 @@ def test_no_guidance_leaves_the_range_of_the_data():
 
 @pytest.mark.parametrize(
     ("how", "complaint"),
-    [({"steps": 21}, "steps is 21; this model was trained on 20 levels"), ({"label": 10}, "label is 10; this model knows 0..9")],
+    [
+        ({"steps": 21}, "steps is 21; this model was trained on 20 levels"),
+        ({"label": 10}, "label is 10; this model has classes 0..9"),
+    ],
 )
 def test_what_a_model_cannot_do_is_said(how, complaint):
     experiment, _, _ = digits()
@@ -345,7 +348,7 @@ def test_impossible_recipes_are_refused(fields, complaint):
 @pytest.mark.parametrize(
     ("description", "complaint"),
     [
-        ({"shape": [1, 8, 8], "classes": None}, "odd has no labels, but a classifier must learn them"),
+        ({"shape": [1, 8, 8], "classes": None}, "odd has no labels, which the classifier needs"),
         ({"shape": [1, 9, 9], "classes": ["a", "b"]}, "odd does not fit the network: size is 9 x 9"),
     ],
 )
@@ -365,4 +368,4 @@ def test_a_run_is_trained_and_sampled_alike(tmp_path, capsys):
     assert first == second
     capsys.readouterr()
     assert main(["sample", str(run), "--label", "10"]) == 2
-    assert capsys.readouterr().err.strip() == "error: label is 10; this model knows 0..9"
+    assert capsys.readouterr().err.strip() == "error: label is 10; this model has classes 0..9"

@@ -238,8 +238,8 @@ def drawn(figure):
     ("how", "complaint"),
     [
         ({"steps": 21}, "steps is 21; this model was trained on 20 levels"),
-        ({"guidance": 2.0}, "guidance is 2.0; this model knows no classes"),
-        ({"label": 1}, "label is 1; this model knows no classes"),
+        ({"guidance": 2.0}, "guidance is 2.0; this model has no classes"),
+        ({"label": 1}, "label is 1; this model has no classes"),
     ],
 )
 def test_what_the_model_cannot_do_is_said(how, complaint):
@@ -266,7 +266,7 @@ def test_impossible_recipes_are_refused(fields, complaint):
 @pytest.mark.parametrize("name", ["two_moons", "bimodal"])
 def test_data_whose_score_nobody_knows_are_refused(name):
     train, _ = points.load(name, count=50)
-    with pytest.raises(DataError, match=f"{name} is no mixture of Gaussians in the plane"):
+    with pytest.raises(DataError, match=f"{name} is not a mixture of Gaussians in 2 dimensions"):
         build(RECIPES["eight_gaussians"], train)
 
 
@@ -283,5 +283,5 @@ def test_a_run_learns_is_sampled_alike_and_studied(tmp_path, capsys):
     assert main([*command[:3], "--data", "two_moons", "--cpu", "--run", str(tmp_path / "none")]) == 3
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(said) == 1
-    assert "two_moons is no mixture" in said[0]
+    assert "two_moons is not a mixture" in said[0]
     assert not (tmp_path / "none").exists()

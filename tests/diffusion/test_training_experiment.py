@@ -225,7 +225,7 @@ def test_the_same_seed_draws_the_same():
     ("trained", "how", "complaint"),
     [
         ({}, {"steps": 21}, "steps is 21; this model was trained on 20 levels"),
-        ({}, {"label": 10}, "label is 10; this model knows 0..9"),
+        ({}, {"label": 10}, "label is 10; this model has classes 0..9"),
         ({"drop_probability": 0.0}, {"guidance": 2.0}, "guidance is 2.0; this model's null class was never trained"),
     ],
 )
@@ -240,7 +240,7 @@ def test_without_classes_there_is_nothing_to_insist_on():
     recipe = dataclasses.replace(RECIPES["digits"], **TINY)
     experiment = build(recipe, Described({"name": "photos", "shape": [3, 8, 8], "classes": None}))
     experiment.generator, experiment.sampling = seeded(), Drawing(guidance=2.0)
-    with pytest.raises(OptionError, match="knows no classes"):
+    with pytest.raises(OptionError, match="has no classes"):
         experiment.sample(2)
     experiment.sampling = Drawing(steps=2)
     with torch.no_grad():
@@ -251,7 +251,7 @@ def test_without_classes_there_is_nothing_to_insist_on():
     ("how", "complaint"),
     [
         ({"steps": 0}, "steps is 0"),
-        ({"eta": 0.5}, "eta is 0.5; it belongs to --sampler ddim"),
+        ({"eta": 0.5}, "eta is 0.5; it applies to --sampler ddim"),
         ({"sampler": "ddim", "eta": 1.5}, "eta is 1.5"),
         ({"sampler": "ddim", "variance": "small"}, "variance is small"),
         ({"guidance": float("nan")}, "guidance is nan"),

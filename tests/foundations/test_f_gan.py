@@ -119,6 +119,6 @@ def test_a_recipe_refuses_what_the_losses_refuse():
 
 def test_modes_are_counted_only_where_they_are_known():
     _, moons = points.load("two_moons", count=20)
-    with pytest.raises(DataError, match="two_moons is no mixture"):
+    with pytest.raises(DataError, match="two_moons is not a mixture"):
         build(RECIPES["eight_gaussians_kl"], moons)
     assert build(RECIPES["two_moons"], moons).mixture is None

@@ -166,5 +166,5 @@ def build(recipe, data):
     """
     if data.description["classes"] is None:
         name = data.description["name"]
-        raise DataError(f"{name} has no labels, but a classifier must judge the fakes: give each class its sub-folder, or labels")
+        raise DataError(f"{name} has no labels, which the evaluation needs: give each class a sub-folder, or add labels")
     return Dcgan(recipe, data.description)

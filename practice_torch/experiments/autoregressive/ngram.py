@@ -38,7 +38,7 @@ class NgramRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting looks at everything once)")
+        self._require("steps", self.steps == 1, "1 (counting reads the data once)")
 
     def loading(self):
         """Windows of `order` bytes, one at every position."""

@@ -47,7 +47,7 @@ class ExtrapolationRecipe(Recipe):
         self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width / 2:g}")
         self._require("schemes", 0 < len(self.schemes) == len(set(self.schemes)), "one scheme or more, each once")
         judged = self.metric.split("_")[0]
-        self._require("schemes", judged in self.schemes, f"such that {judged} is among them, by which this recipe is judged")
+        self._require("schemes", judged in self.schemes, f"a tuple with {judged}, by which this recipe is evaluated")
 
     def loading(self):
         """Windows of the greatest length; a shorter one is a part of it."""

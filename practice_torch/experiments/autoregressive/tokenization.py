@@ -33,7 +33,7 @@ class BytePairRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting looks at its text once)")
+        self._require("steps", self.steps == 1, "1 (counting reads the text once)")
 
     def loading(self):
         """Windows of bytes."""

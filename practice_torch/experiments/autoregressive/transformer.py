@@ -70,7 +70,7 @@ class Writing(Decoding):
 
     def __post_init__(self):
         super().__post_init__()
-        require(self.prompt != "", "prompt is empty; it must hold a character or more: leave it out for a text's beginning")
+        require(self.prompt != "", "prompt is empty; it must have at least one character: leave it out to start a new text")
         try:
             self.prompt.encode()
         except UnicodeEncodeError:

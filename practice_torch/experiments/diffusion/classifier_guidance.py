@@ -174,7 +174,7 @@ class GuidanceExperiment(nn.Module):
         """Samples drawn as `sampling` says, a row for each class."""
         how, known = self.sampling, len(self.classes)
         if how.label is not None and not 0 <= how.label < known:
-            raise OptionError(f"label is {how.label}; this model knows 0..{known - 1}")
+            raise OptionError(f"label is {how.label}; this model has classes 0..{known - 1}")
         if how.steps is not None and how.steps > self.recipe.num_steps:
             raise OptionError(f"steps is {how.steps}; this model was trained on {self.recipe.num_steps} levels: at most as many")
         label = self._labels(count)
@@ -296,5 +296,5 @@ def build(recipe, data):
     """
     if data.description["classes"] is None:
         name = data.description["name"]
-        raise DataError(f"{name} has no labels, but a classifier must learn them: give each class its sub-folder, or labels")
+        raise DataError(f"{name} has no labels, which the classifier needs: give each class a sub-folder, or add labels")
     return GuidanceExperiment(recipe, data.description)

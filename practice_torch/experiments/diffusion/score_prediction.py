@@ -240,5 +240,5 @@ def build(recipe, data):
     """
     name, mixture = data.description["name"], data.description.get("mixture")
     if mixture is None or data.description["shape"] != [2]:
-        raise DataError(f"{name} is no mixture of Gaussians in the plane, whose score is known exactly: use eight_gaussians")
+        raise DataError(f"{name} is not a mixture of Gaussians in 2 dimensions with a known score: use eight_gaussians")
     return ScoreExperiment(recipe, data.description)

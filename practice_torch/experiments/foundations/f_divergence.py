@@ -47,7 +47,7 @@ class GaussianFits(nn.Module):
         mixture = description.get("mixture")
         if mixture is None or description["shape"] != [1]:
             raise DataError(
-                f"data is {description['name']!r}; it must be a mixture on the line, whose density is known: 'bimodal'"
+                f"data is {description['name']!r}; it must be a one-dimensional mixture of known density: 'bimodal'"
             )
         self.generator = None
         cells = torch.linspace(-8.0, 8.0, recipe.cells)

@@ -24,7 +24,7 @@ class _CountingRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting looks at everything once)")
+        self._require("steps", self.steps == 1, "1 (counting reads the data once)")
 
 
 @dataclass(frozen=True)

@@ -37,20 +37,20 @@ class Drawing(Bounded):
     def __post_init__(self):
         super().__post_init__()
         ancestral = self.sampler == "ancestral"
-        require(not (ancestral and self.eta), f"eta is {self.eta}; it belongs to --sampler ddim: ancestral steps have their own")
+        require(not (ancestral and self.eta), f"eta is {self.eta}; it applies to --sampler ddim only")
         mixed = not ancestral and self.variance != "large"
-        require(not mixed, f"variance is {self.variance}; it belongs to --sampler ancestral: DDIM steps have eta")
+        require(not mixed, f"variance is {self.variance}; it applies to --sampler ancestral only")
         self._require("guidance", math.isfinite(self.guidance), "finite")
 
     def require_known(self, *, levels, classes, null_trained):
         """Raise OptionError for what a model of so many levels and classes cannot do."""
         if self.guidance != 1 and not classes:
-            raise OptionError(f"guidance is {self.guidance}; this model knows no classes: leave it at 1")
+            raise OptionError(f"guidance is {self.guidance}; this model has no classes: leave it at 1")
         if self.guidance != 1 and not null_trained:
             untrained = "this model's null class was never trained (drop_probability 0)"
             raise OptionError(f"guidance is {self.guidance}; {untrained}: leave it at 1")
         if self.label is not None and not 0 <= self.label < classes:
-            raise OptionError(f"label is {self.label}; this model knows {f'0..{classes - 1}' if classes else 'no classes'}")
+            raise OptionError(f"label is {self.label}; this model has {f'classes 0..{classes - 1}' if classes else 'no classes'}")
         if self.steps is not None and self.steps > levels:
             raise OptionError(f"steps is {self.steps}; this model was trained on {levels} levels: at most as many")
 
@@ -80,7 +80,7 @@ def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", var
     steps = last if steps is None else steps
     require(1 <= steps <= last, f"steps is {steps}; this model was trained on {last} levels: between 1 and {last}")
     hopeless = prediction == "noise" and levels[-1] == 0
-    require(not hopeless, "alpha_bar ends at 0, where nothing of the data is left, and the noise does not tell them")
+    require(not hopeless, "alpha_bar ends at 0, where the data cannot be computed from the predicted noise")
     times = [round(last - i * last / steps) for i in range(steps)] + [0]
     return tuple(
         _step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times)

@@ -24,4 +24,4 @@ def require_mixture(recipe, description):
     """Raises DataError where the recipe is judged by modes and the data are no mixture."""
     if recipe.metric != "distance" and "mixture" not in description:
         name = description["name"]
-        raise DataError(f"{name} is no mixture whose modes are known, and this recipe counts modes: use the recipe two_moons")
+        raise DataError(f"{name} is not a mixture with known modes, and this recipe counts modes: use the recipe two_moons")
