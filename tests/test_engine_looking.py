@@ -79,7 +79,7 @@ def test_a_matrix_that_is_not_finite_names_the_largest_weight(tmp_path, library)
     begin(tmp_path / "run").train()
     training = go_on(tmp_path / "run", make=lambda: Failing(library.linalg.LinAlgError("svd did not converge")))
     training.experiment.network[3].bias.data[1] = -3e30
-    message = r"evaluation at step 14 computes with a matrix .* weight is 3e\+30, in network\.3\.bias; lower --learning-rate \(now 0.1\)"
+    message = r"step 14 computes with a matrix .* weight is 3e\+30, in network\.3\.bias; lower --learning-rate \(now 0.1\)"
     with pytest.raises(RunError, match=message):
         training.train()
 
