@@ -53,7 +53,7 @@ def test_metrics_stand_side_by_side_with_their_targets(make):
         make("second", loss=17.0, evaluation={"target": 18.5, "passed": True, "kl": 7.5, "active_units": 8}),
         make("third", loss=30.0, evaluation={"target": None, "passed": None}),
     )
-    rows = table(page, "How they ended")
+    rows = table(page, "Results")
     assert rows[""] == ["first", "second", "third"]
     assert rows["judged by"] == ["negative ELBO 21", "negative ELBO 18 the best", "negative ELBO 31"]
     assert rows["target"] == ["✗ ≤ 18.5", "✓ ≤ 18.5", "no target"]
@@ -65,7 +65,7 @@ def test_metrics_stand_side_by_side_with_their_targets(make):
 def test_higher_may_be_the_better(make):
     higher = {"target": 0.5, "direction": "higher", "passed": True}
     page = compared(make("low", loss=0.1, evaluation=higher), make("high", loss=0.3, evaluation=higher))
-    assert table(page, "How they ended")["judged by"][1].endswith("the best")
+    assert table(page, "Results")["judged by"][1].endswith("the best")
     assert "✓ ≥ 0.5" in page.words
     other = compared(make("lower", loss=0.1), make("higher", loss=0.3, evaluation=higher))
     assert "the best" not in other.words  # they are not judged alike
@@ -75,11 +75,11 @@ def test_an_unfinished_run_has_its_place(make):
     runs = [make("whole"), make("begun", steps=400)]
     for name in ("evaluation.json", "environment.json"):
         (runs[1].folder / name).unlink()
-    rows = table(compared(*runs), "How they ended")
+    rows = table(compared(*runs), "Results")
     assert rows["judged by"][1] == "not evaluated yet" and rows["target"][1] == "–" and rows["steps"] == ["100", "100 of 400"]
     (runs[1].folder / "metrics.csv").unlink()
     page = compared(*runs)
-    assert table(page, "How they ended")["steps"] == ["100", "none of 400"]
+    assert table(page, "Results")["steps"] == ["100", "none of 400"]
     assert "the command is written at the last step" in page.words
     assert compared(*reversed(runs)).words.count("not evaluated yet") == 1
 
@@ -110,7 +110,7 @@ def test_the_longer_run_reaches_further(make):
     page = compared(*runs)
     ends = [lines(page, "loss", "train")[style][-1][0] for style in ("run0", "run1")]
     assert ends == pytest.approx([LEFT + (WIDTH - RIGHT - LEFT) / 4, WIDTH - RIGHT], abs=0.06)
-    assert table(page, "How they ended")["steps"] == ["100", "400"]
+    assert table(page, "Results")["steps"] == ["100", "400"]
     assert "negative ELBO held-out" not in page.words  # logged by the first alone
 
 
@@ -118,7 +118,7 @@ def test_one_point_is_no_curve(make):
     runs = [make("first"), make("second")]
     for run in runs:
         log(run, [(1, "train", "loss", 3.0), (1, "train", "kl", 1.0)])
-    assert "How they learned" not in compared(*runs).words
+    assert "Learning curves" not in compared(*runs).words
     log(runs[0], [(1, "train", "loss", 3.0), (2, "train", "loss", 2.0)])
     assert "loss train" in compared(*runs).words and "KL train" not in compared(*runs).words
 
@@ -128,7 +128,7 @@ def test_what_only_one_logged_is_named_and_losses_of_different_topics_are_not_mi
     log(runs[0], [(step, phase, name, step) for step in (1, 2) for phase, name in (("train", "loss"), ("train", "kl"))])
     log(runs[1], [(step, "train", "loss", step) for step in (1, 2)])
     page = compared(*runs)
-    assert "How they learned" not in page.words
+    assert "Learning curves" not in page.words
     log(runs[1], [(step, phase, name, step) for step in (1, 2) for phase, name in (("train", "loss"), ("evaluate", "nll"))])
     log(runs[0], [(step, phase, name, step) for step in (1, 2) for phase, name in (("train", "kl"), ("evaluate", "nll"))])
     page = compared(*runs)
@@ -140,7 +140,7 @@ def test_numbers_that_are_not_finite_are_no_curve(make):
     runs = [make("first"), make("second")]
     for run in runs:
         log(run, [(step, "train", "loss", math.nan) for step in (1, 2)])
-    assert "How they learned" not in compared(*runs).words
+    assert "Learning curves" not in compared(*runs).words
 
 
 def test_samples_over_the_training(make):
@@ -165,26 +165,26 @@ def test_samples_over_the_training(make):
 def test_what_differs_and_what_does_not(make):
     runs = [make("first", learning_rate=0.1), make("second", learning_rate=0.2, hidden=9, sha256="cd" * 32)]
     page = compared(*runs)
-    assert table(page, "What was asked for") == {
+    assert table(page, "Recipe") == {
         "": ["first", "second"], "learning rate": ["0.1", "0.2"], "hidden": ["8", "9"],
     }  # fmt: skip
     assert table(page, "Data") == {"": ["first", "second"], "sha256": ["ab" * 32, "cd" * 32]}
     assert "may not be comparable" in page.words
-    same = table(page, "The same in all")
+    same = table(page, "Equal in all runs")
     assert same["versions"] == ["python 3.11, torch 2.14"] and same["device"] == ["a CPU"] and same["commit"] == ["c0ffee+"]
     assert page.words.count("python -m practice_torch train toy small") == 2
     runs[1].write_json("environment.json", {"device": "a GPU", "seconds": 125.4, "command": "x", "peak_memory_bytes": 2**20})
-    rows = table(compared(*runs), "Where they come from")
+    rows = table(compared(*runs), "Commands, versions and hardware")
     assert rows == {
         "": ["first", "second"], "versions": ["python 3.11, torch 2.14", "–"], "device": ["a CPU", "a GPU"],
         "commit": ["c0ffee+", "–"], "peak memory": ["512 MiB", "1 MiB"],
     }  # fmt: skip
-    assert table(compared(*runs), "The same in all") == {"seconds": ["2 min 5 s"]}
+    assert table(compared(*runs), "Equal in all runs") == {"seconds": ["2 min 5 s"]}
 
 
 def test_equal_runs(make):
     page = compared(make("first"), make("second"))
-    assert "The runs agree in every field" in page.words and page.words.count("the best") == 2
+    assert "All fields of the recipes are equal." in page.words and page.words.count("the best") == 2
 
 
 def test_the_page_needs_nothing_else_and_what_users_write_is_text(make):
@@ -211,7 +211,7 @@ def test_damaged_pieces_are_told_with_their_run(make):
 
 def test_runs_of_the_same_name_are_called_by_their_paths(make):
     runs = [make("a/run"), make("b/run"), make("c")]
-    assert table(compared(*runs), "How they ended")[""] == [str(run.folder) for run in runs]
+    assert table(compared(*runs), "Results")[""] == [str(run.folder) for run in runs]
 
 
 def test_more_runs_than_colors(make):

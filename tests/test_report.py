@@ -192,7 +192,7 @@ def test_what_users_write_is_text(tmp_path):
         ({}, "✓ reached: target ≤ 18.5"),
         ({"value": 19.0, "passed": False}, "✗ missed: target ≤ 18.5"),
         ({"value": 0.9, "target": 0.8, "direction": "higher"}, "✓ reached: target ≥ 0.8"),
-        ({"target": None, "passed": None}, "no target: nobody has measured this data yet"),
+        ({"target": None, "passed": None}, "no target for this data"),
     ],
 )
 def test_the_verdict(run, changes, says):
@@ -214,7 +214,7 @@ def test_a_run_that_has_just_begun(run):
         if content:
             (run.folder / "metrics.csv").write_text(content)
         assert "not evaluated yet" in written(run).words
-        assert "How it learned" not in written(run).words
+        assert "Learning curves" not in written(run).words
 
 
 def test_damaged_pieces_are_left_out_and_told(run):
