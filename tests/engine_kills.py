@@ -1,4 +1,4 @@
-"""Kills runs of the engine and lets them go on, again and again; says how many ended in other bytes than a run left in peace.
+"""Kills runs of the engine and lets them go on, again and again; says how many ended in other bytes than an uninterrupted run.
 
     python -m tests.engine_kills FOLDER [--random 30] [--save-points] [--commands] [--processes 1] [--seed 0]
 
@@ -15,27 +15,29 @@ import fcntl
 import io
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import sklearn.datasets  # noqa: F401 - what follows is imported once here, not in every child
 import torch._dynamo  # noqa: F401 - by the first optimizer
 
 import practice_torch.data.images
-import practice_torch.engine.report
 import practice_torch.experiments.foundations.maximum_likelihood  # noqa: F401
 from practice_torch.__main__ import main as main_of_the_wing
-from tests.engine_toys import Noisy, Players, begin, go_on, remains
+from practice_torch.engine import report, snapshot
+from tests.engine_toys import RECIPE, Noisy, Players, begin, go_on, remains
+from tests.forks import codes_of, fork, ranks_of
 
 CALLS = ((os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (shutil, "rmtree"), (fcntl, "flock"))
 CALLS += ((builtins, "open"), (io, "open"))  # the second is pathlib's
-TOYS = {"noisy": {"make": Noisy}, "players": {"make": Players}}  # what begin and go_on are told
-STRIDES = {"players": 3}  # of the calls before which a kill comes: its saves are those of the other toy
+SHORT = replace(RECIPE, steps=10)  # saves of every kind: the first, with nothing to remove, with an evaluation, plain, the last
+TOYS = {"noisy": {"make": Noisy, "recipe": SHORT}, "players": {"make": Players, "recipe": SHORT}}  # for begin and go_on
+STRIDES = {"players": 6}  # of the calls before which a kill comes: its saves are those of the other toy
 COMMAND = ("foundations/maximum_likelihood", "pixels")  # a step is all of its training
 
 
@@ -48,46 +50,60 @@ def main():
     parser.add_argument("--commands", action="store_true")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    rng, answer = random.Random(asked.seed), {"kills": 0, "killed_while_alive": 0, "runs": 0, "different": []}
-    for toy in ("command",) if asked.commands else TOYS:
-        folders = [asked.folder / f"{toy}-{name}" for name in ("cold", "warm", "straight")]
-        # the quickest of three: the first pays for what is cold, and a kill that comes too late proves nothing
-        seconds, wanted = min(_timed(toy, folder, asked.processes) for folder in folders), remains(folders[-1])
+    answer = kills(**vars(parser.parse_args()))
+    print(json.dumps(answer))
+    return 1 if answer["different"] else 0
 
-        def compare(folder, words, toy=toy, wanted=wanted):
-            twin = folder.with_name("again")
-            if folder.exists() and not begun(folder):
-                shutil.copytree(folder, twin)
-            for one, resume in ((folder, True), (twin, False)):
-                if one is folder or one.exists():
-                    run(toy, one, asked.processes, resume=resume)
+
+def kills(folder, *, random=0, save_points=False, commands=False, processes=1, seed=0):
+    """How many runs were killed, how many of them while they were alive, how many went on, and which ended in other bytes."""
+    folder, rng = Path(folder), Random(seed)
+    if commands:
+        report.write_report = lambda folder, **_: folder / "report.html"  # comes after everything that is killed here
+    answer = {"kills": 0, "killed_while_alive": 0, "runs": 0, "different": []}
+    for toy in ("command",) if commands else TOYS:
+        folders = [folder / f"{toy}-{name}" for name in ("cold", "warm", "straight")]
+        # the quickest of three: the first pays for what is cold, and a kill that comes too late proves nothing
+        seconds, wanted = min(_timed(toy, folder, processes) for folder in folders), remains(folders[-1])
+
+        def compare(killed, words, toy=toy, wanted=wanted):
+            twin = killed.with_name("again")
+            if killed.exists() and not begun(killed):
+                shutil.copytree(killed, twin)
+            for one, resume in ((killed, True), (twin, False)):
+                if one is killed or one.exists():
+                    run(toy, one, processes, resume=resume)
                     answer["runs"] += 1
                     if remains(one) != wanted:
                         answer["different"].append(f"{toy}: {words}, {'--resume' if resume else 'the same command again'}")
                     shutil.rmtree(one)
 
         alive = 0
-        while alive < asked.random:
+        while alive < random:
             after = rng.uniform(0.0, seconds)
-            found = run(toy, asked.folder / "run", asked.processes, kill_after=after)
+            found = run(toy, folder / "run", processes, kill_after=after)
             seconds = seconds if found else after  # too late: the machine is quicker now
             alive += found
             answer["kills"] += 1
             answer["killed_while_alive"] += found
-            compare(asked.folder / "run", f"random kill {answer['kills']} after {after:.4f} s")
+            compare(folder / "run", f"random kill {answer['kills']} after {after:.4f} s")
         call = 0
-        while (asked.save_points or asked.commands) and not answer["different"]:
+        while (save_points or commands) and not answer["different"]:
             call += STRIDES.get(toy, 1)
-            alive = run(toy, asked.folder / "run", asked.processes, die_at=call)
-            if not alive or asked.commands and begun(asked.folder / "run"):
-                shutil.rmtree(asked.folder / "run")
+            alive = run(toy, folder / "run", processes, die_at=call)
+            if not alive or commands and begun(folder / "run"):
+                shutil.rmtree(folder / "run")
                 break
             answer["kills"] += 1
             answer["killed_while_alive"] += 1
-            compare(asked.folder / "run", f"kill before call {call}")
-    print(json.dumps(answer))
-    return 1 if answer["different"] else 0
+            compare(folder / "run", f"kill before call {call}")
+    return answer
+
+
+def kills_without_generators(folder):
+    """A run that goes on without its generator ends in other bytes: what `kills` must say."""
+    snapshot.set_torch_states = lambda states: None
+    return kills(folder, save_points=True)
 
 
 def _timed(toy, folder, processes):
@@ -106,48 +122,26 @@ def run(toy, folder, processes, kill_after=None, die_at=None, resume=True):
 
     resume: whether a folder without a checkpoint is given to --resume, or to the same command again.
     """
-    port = _free_port() if processes > 1 else 0
-    children = [_fork(toy, folder, rank, processes, port, die_at, resume) for rank in range(processes)]
+    children = [
+        fork(lambda rank=rank: _trained(toy, folder, resume, die_at if rank == 0 else None), environment)
+        for rank, environment in ranks_of(processes).items()
+    ]
     if kill_after is not None:
         time.sleep(kill_after)
         for child in children:
             os.kill(child, signal.SIGKILL)
-    statuses, waiting = {}, set(children)
-    while waiting:
-        child, status = os.waitpid(-1, 0)
-        waiting.discard(child)
-        statuses[child] = status
-        if status:  # what a launcher does: if one process is gone, the others are stopped
-            for other in waiting:
-                os.kill(other, signal.SIGKILL)
-    killed = any(os.WIFSIGNALED(status) for status in statuses.values())
-    if not killed and any(statuses.values()):
-        raise SystemExit(f"a run of {toy} failed: {statuses}")
+    codes = codes_of(children)
+    killed = any(code < 0 for code in codes)
+    if not killed and any(codes):
+        raise SystemExit(f"a run of {toy} failed: {codes}")
     return killed
 
 
-def _fork(toy, folder, rank, processes, port, die_at, resume):
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        if processes > 1:
-            os.environ |= {
-                "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes),
-                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-            }  # fmt: skip
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
-        if die_at is not None and rank == 0:
-            _die_at(die_at, folder)
-        _train(toy, folder, resume)
-        code = 0
-    except BaseException:
-        import traceback
-
-        traceback.print_exc(file=sys.__stderr__)
-    finally:
-        os._exit(code)
+def _trained(toy, folder, resume, die_at):
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    if die_at is not None:
+        _die_at(die_at, folder)
+    _train(toy, folder, resume)
 
 
 def _train(toy, folder, resume):
@@ -181,12 +175,6 @@ def _die_at(number, folder):
 
     for module, name in CALLS:
         setattr(module, name, dying(getattr(module, name)))
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -1,12 +1,7 @@
-"""What the processes of tests/test_engine_sharding.py do: toys trained whole and in parts, and what is kept of them.
-
-    torchrun --nproc-per-node 2 -m tests.engine_sharded FOLDER      each of two processes
-    python -m tests.engine_sharded FOLDER --kills                   forks them by itself, and kills them
-"""
+"""What the processes of tests/test_engine_sharding.py do: toys trained whole and in parts, and what is kept of them."""
 
 import gc
 import json
-import sys
 from pathlib import Path
 
 import torch
@@ -87,6 +82,7 @@ def told(toy, shard):
 
 def main(folder):
     """Runs, named by toy and by whether it is sharded; beside each what this process kept of it."""
+    folder = Path(folder)
     rank = Processes(cpu=True).rank
     for toy in TOYS:
         for shard, name in ((False, f"{toy}-whole"), (True, f"{toy}-parts")):
@@ -121,7 +117,8 @@ def _here(tensor):
 
 
 def killed(folder):
-    """Of runs in parts that are killed inside a save: how far they had come, and whether they end as one left in peace."""
+    """Of runs in parts that are killed inside a save: how far they had come, and whether they end as an uninterrupted one."""
+    folder = Path(folder)
     engine_kills.TOYS["speaker"] = told("speaker", shard=True)
     engine_kills.run("speaker", folder / "straight", 2)
     found = []
@@ -133,9 +130,3 @@ def killed(folder):
         found.append({"killed": alive, "step": step, "same": remains(run) == remains(folder / "straight")})
     return found
 
-
-if __name__ == "__main__":
-    if "--kills" in sys.argv:
-        print(json.dumps(killed(Path(sys.argv[1]))))
-    else:
-        main(Path(sys.argv[1]))

@@ -1,12 +1,9 @@
 """What each of several processes does in tests/test_engine_processes.py.
 
-    torchrun --nproc-per-node 2 -m tests.engine_weighted FOLDER
-
 A toy is trained whose batches have different weights; and a recipe whose data are downloaded: who does so when is written down.
 """
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +11,12 @@ from practice_torch.__main__ import main
 from practice_torch.data import images
 from tests.engine_toys import begin
 from tests.test_engine_updates import Weighted, changed
+
+
+def train(folder):
+    """A toy with weights, and then the recipe."""
+    begin(Path(folder) / "toy", make=Weighted, recipe=changed(batch_size=6, accumulate=2)).train()
+    download(Path(folder))
 
 
 def download(folder):
@@ -30,7 +33,3 @@ def download(folder):
     images._from_torchvision = slowly
     assert main(["train", "latent/vae", "mnist", "--run", str(folder / "vae"), "--steps", "1", "--samples", "2", "--cpu"]) == 0
 
-
-if __name__ == "__main__":
-    begin(Path(sys.argv[1]) / "toy", make=Weighted, recipe=changed(batch_size=6, accumulate=2)).train()
-    download(Path(sys.argv[1]))

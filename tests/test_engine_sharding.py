@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import pytest
 import torch
@@ -11,10 +10,11 @@ from practice_torch.engine import checkpoint
 from practice_torch.engine.sharding import blocks_of
 from tests.engine_sharded import FIELDS, Noisy, Speaker
 from tests.engine_toys import begin, remains
-from tests.test_engine_processes import LAUNCH, run
+from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine_updates import changed
 from tests.test_practice_commands import call, refused
 
+pytestmark = pytest.mark.xdist_group("sharding")
 TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5}  # the first two in float64
 SIZES = ["--width", "16", "--layers", "2", "--heads", "2", "--context", "12", "--merges", "4", "--dropout", "0.1"]
 SHORT = ["--steps", "7", "--warmup-steps", "2", "--batch-size", "3", "--log-every", "3", "--evaluate-every", "4"]
@@ -22,24 +22,23 @@ SPECIAL = ["--average-decay", "0.9", "--accumulate", "2", "--clip-norm", "0.5", 
 
 
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory):
+def toys(tmp_path_factory, forked):  # noqa: F811
     """The folder of tests/engine_sharded.py: toys trained by two processes, whole and in parts."""
     folder = tmp_path_factory.mktemp("toys")
-    done = run(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-               "-m", "tests.engine_sharded", str(folder))  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = forked("tests.engine_sharded:main", folder, ranks=2)
+    assert [each.code for each in done] == [0, 0], done
     return folder
 
 
 @pytest.fixture(scope="module")
-def language(tmp_path_factory):
+def language(tmp_path_factory, forked):  # noqa: F811
     """A language model on a small text, trained by two processes, whole and in parts."""
     folder = tmp_path_factory.mktemp("language")
     (folder / "text.txt").write_text("".join(f"{n} and {n * n % 97} make {n + n * n % 97}.\n" for n in range(300)))
     for name, more in {"whole": [], "parts": ["--shard"]}.items():
         words = ["train", "autoregressive/transformer", "pydoc", "--data", str(folder / "text.txt"), "--run", str(folder / name)]
-        done = run(*LAUNCH, *words, *SIZES, *SHORT, *SPECIAL, *more)
-        assert done.returncode == 0, done.stderr
+        done = forked("practice_torch.__main__:main", [*words, *SIZES, *SHORT, *SPECIAL, *more], ranks=2)
+        assert [each.value for each in done] == [0, 0], done
     return folder
 
 
@@ -87,10 +86,10 @@ def test_every_process_keeps_half(toys):
         assert 0.45 < parts["bytes"] / whole["bytes"] < 0.55
 
 
-def test_parts_that_are_killed_end_in_the_same_bytes(tmp_path):
-    done = run(sys.executable, "-m", "tests.engine_sharded", str(tmp_path), "--kills")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [{"killed": True, "step": step, "same": True} for step in (4, 7)]
+def test_parts_that_are_killed_end_in_the_same_bytes(tmp_path, forked):  # noqa: F811
+    (done,) = forked("tests.engine_sharded:killed", tmp_path)
+    assert done.code == 0, done.err
+    assert done.value == [{"killed": True, "step": step, "same": True} for step in (4, 7)]
 
 
 def test_one_process_opens_what_two_have_trained_in_parts(language, tmp_path):
