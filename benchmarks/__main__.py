@@ -3,7 +3,7 @@
     python -m benchmarks [NAME ...] [--table]
 
 Each is a script with options of its own (python -m benchmarks.NAME --help); those of a GPU are python -m benchmarks.gpu, and the
-thousand kills of resume run when they are named. Exit code: 1 if a goal was missed, after all have run.
+thousand kills of resume and the whole suite run when they are named. Exit code: 1 if a goal was missed, after all have run.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from benchmarks.measuring.turns import RESULTS
 
 SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
-NOT_A_COMPARISON = {"resume"}
+NOT_A_COMPARISON = {"resume", "suite"}
 
 
 def table():
@@ -47,6 +47,8 @@ def notes(kept):
         yield f"{name}: {1e6 * ours:.0f} us a step, goal {1e6 * limit:.0f} {said(ours <= limit)}"
     extra, limit = kept["cross_entropy"]["extra_bytes"]["ours"], kept["cross_entropy"]["extra_bytes_goal"]
     yield f"cross_entropy: {extra / 1e6:.0f} MB, goal {limit / 1e6:.0f} {said(extra <= limit)}"
+    if suite := kept.get("suite"):
+        yield f"verifying everything: {suite['check']['seconds']:.0f} CPU s of check, {suite['suite']['seconds']:.0f} of suite"
     devices = {result.get("environment", result)["device"] for result in kept.values()}
     yield f"measured on {', '.join(sorted(devices))}"
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
+from benchmarks import suite
 from benchmarks.measuring import turns
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,8 +88,6 @@ def test_the_gpu_benchmark_runs_at_toy_size():
 
 
 def test_the_table_shows_what_is_kept_and_says_what_was_missed(tmp_path, monkeypatch):
-    from rich.console import Console
-
     from benchmarks import __main__ as benchmarks
 
     for path in benchmarks.RESULTS.glob("*.json"):
@@ -102,7 +103,74 @@ def test_the_table_shows_what_is_kept_and_says_what_was_missed(tmp_path, monkeyp
     assert any(line.startswith("generation without cache") and line.endswith("5x reached") for line in lines)
 
 
-def test_an_unknown_benchmark_is_named():
-    asked = subprocess.run([sys.executable, "-m", "benchmarks", "typo"], capture_output=True, text=True, cwd=ROOT)
-    assert asked.returncode == 2
-    assert "typo: the benchmarks are byte_pairs" in asked.stderr
+def test_an_unknown_benchmark_is_named(monkeypatch, capsys):
+    from benchmarks import __main__ as benchmarks
+
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "typo"])
+    with pytest.raises(SystemExit) as stopped:
+        benchmarks.main()
+    assert stopped.value.code == 2 and "typo: the benchmarks are byte_pairs" in capsys.readouterr().err
+
+
+
+BURNS = r"""
+import subprocess, sys, time
+import pytest
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass"
+
+@pytest.mark.parametrize("topic", ["latent/vae", "none/such"])
+def test_in_a_child(topic):
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+
+def test_here():
+    exec(BURN.replace("0.3", str(time.process_time() + 0.2)))
+"""
+
+
+def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
+    (tmp_path / "test_burns.py").write_text(BURNS)
+    (tmp_path / "pytest.ini").write_text("[pytest]")
+    words = ["-q", "-n", "1", "-p", "benchmarks.measuring.cpu_of_tests", "--cpu-to", "records.json"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = json.loads((tmp_path / "records.json").read_text())
+    assert len(records) == 9 and {record["file"] for record in records} == {"test_burns.py"}
+    calls = [record for record in records if record["phase"] == "call"]
+    assert [record["topics"] for record in calls] == [["latent/vae"], [], []]
+    assert [record["starts"] for record in calls] == [1, 1, 0]
+    assert all(record["seconds"] > 0.2 for record in calls[:2]) and calls[2]["seconds"] > 0.15
+    assert sum(record["seconds"] for record in records if record["phase"] != "call") < 0.15
+
+
+def test_the_suite_is_summed_by_part_file_and_topic(monkeypatch):
+    def record(path, seconds, *topics, phase="call", starts=0):
+        return {"file": path, "phase": phase, "topics": topics, "seconds": seconds, "starts": starts}
+
+    records = [
+        record("tests/test_contracts.py", 5.0, "latent/vae"),
+        record("tests/test_contracts.py", 1.0, "latent/vae", phase="setup"),
+        record("tests/latent/test_vae.py", 2.0, "latent/vae"),
+        record("tests/test_data.py", 4.0, "latent/vae", "latent/elbo", starts=3),
+        record("tests/test_data.py", 3.0),
+    ]
+    found = suite.summed(records, 20.0)
+    parts = {"contracts": 6.0, "topics' own tests": 2.0, "other tests": 7.0, "imports, collection, pytest": 5.0}
+    assert found["parts"] == parts and found["tests"] == 4 and found["processes"] == 3
+    assert found["files"]["tests/test_data.py"] == {"seconds": 7.0, "processes": 3}
+    assert found["topics"]["latent/vae"] == {"contracts": 6.0, "topics' own tests": 2.0, "other tests": 2.0}
+    checked = {"latent/vae": {"reference": 3.0, "torch": 0.5}, "latent/elbo": {"reference": 1.0, "torch": 0.5}}
+    assert suite.totals(checked, found)["latent/vae"] == {"check": 3.5, "suite": 10.0}
+    console = Console(width=100, file=io.StringIO(), force_terminal=True)
+    for table in suite.tables(checked, found):
+        console.print(table)
+    assert "\x1b[1;31m10.0" in console.file.getvalue() and "\x1b[1;31m3.5" not in console.file.getvalue()
+
+
+@pytest.mark.xdist_group("autoregressive/chain_rule")
+def test_a_check_is_measured_part_by_part():
+    found, failed = suite.check(["autoregressive/chain_rule"])
+    assert failed == 0 and set(found) == {"autoregressive/chain_rule"}
+    parts = found["autoregressive/chain_rule"]
+    assert list(parts) == ["reference", "torch", "jax, compiled rows", "jax, other rows"] and min(parts.values()) > 0

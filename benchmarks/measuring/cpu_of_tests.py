@@ -1,0 +1,64 @@
+"""A pytest plugin: the CPU seconds of every test, and the processes that it starts.
+
+    python -m pytest -p benchmarks.measuring.cpu_of_tests --cpu-to FILE ...
+
+Seconds are those of the test's process and of its children, user and system time, with set-up and tear-down; a child counts once
+it has ended and was waited for, together with the children it waited for. Processes are those that the test's own process starts
+or forks. Under pytest-xdist each worker measures its tests, and the controller writes the file: JSON, a record for each phase of
+each test.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.topics import topics_of
+
+STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}  # as sys.audit names them
+_last = {"seconds": 0.0, "starts": 0}
+_records = []
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cpu-to", metavar="FILE", type=Path, required=True)
+
+
+def pytest_configure():
+    sys.addaudithook(_count)
+
+
+def _count(event, arguments):
+    _last["starts"] += event in STARTS
+
+
+def _seconds():
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart():
+    _last.update(seconds=_seconds(), starts=0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    now = _seconds()
+    report.cost = {
+        "file": item.location[0], "phase": report.when, "outcome": report.outcome, "topics": sorted(topics_of(item)),
+        "seconds": now - _last["seconds"], "starts": _last["starts"],
+    }  # fmt: skip
+    _last.update(seconds=now, starts=0)
+    return report
+
+
+def pytest_runtest_logreport(report):
+    _records.append(report.cost)
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        session.config.getoption("--cpu-to").write_text(json.dumps(_records))
