@@ -1,5 +1,8 @@
 """What the README says is so: its commands exist, its example fails and holds as it says, its derivation is the printed one."""
 
+import contextlib
+import importlib
+import io
 import math
 import os
 import re
@@ -26,8 +29,15 @@ def block_after(marker):
     return re.search(rf"<!-- {re.escape(marker)} -->\n```\w*\n(.*?)```", README, re.DOTALL)[1]
 
 
-def python_m(*words, cwd=ROOT):
-    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=300, cwd=cwd, check=False)
+def called(package, *words):
+    """(exit code, stdout) of `python -m package`, in this process."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            code = importlib.import_module(f"{package}.__main__").main(list(words))
+        except SystemExit as stopped:  # --help
+            code = stopped.code
+    return code, out.getvalue()
 
 
 def test_the_readme_shows_commands():
@@ -41,22 +51,22 @@ def gpt(tmp_path_factory):
     (folder / "text.txt").write_text("The with statement. " * 200)
     tiny = {"steps": 1, "warmup-steps": 0, "width": 16, "layers": 1, "heads": 1, "context": 16, "merges": 4}
     words = [word for name, size in tiny.items() for word in (f"--{name}", str(size))]
-    done = python_m("practice_torch", "train", "autoregressive/transformer", "pydoc", *words, "--cpu",
-                    "--data", str(folder / "text.txt"), "--run", str(folder / "gpt"))  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    data = ["--data", str(folder / "text.txt"), "--run", str(folder / "gpt"), "--cpu"]
+    assert called("practice_torch", "train", "autoregressive/transformer", "pydoc", *words, *data)[0] == 0
     return folder / "gpt"
 
 
+@pytest.mark.xdist_group("readme")  # the language model is trained once
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_of_the_readme_exists(command, gpt):
     """The sub-command answers to --help, which knows every flag that the README gives it."""
     package, subcommand, *words = command[2:]
     asked = {"train": [word for word in words if not word.startswith("-")][:2], "sample": [str(gpt)]}.get(subcommand, [])
     flags = [word for word in words if word.startswith("--")]
-    answer = python_m(package, subcommand, *([] if flags[:1] == ["--resume"] else asked), "--help")
-    own = python_m(package, subcommand, "--help").stdout
-    assert answer.returncode == 0
-    assert all(flag in answer.stdout + own for flag in flags)
+    code, told = called(package, subcommand, *([] if flags[:1] == ["--resume"] else asked), "--help")
+    own = called(package, subcommand, "--help")[1]
+    assert code == 0
+    assert all(flag in told + own for flag in flags)
 
 
 def test_the_make_targets_of_the_readme_exist():
@@ -76,14 +86,16 @@ def test_every_local_link_of_the_readme_leads_somewhere():
     assert sections == [(PAGE, anchor(heading)) for heading in headings]
 
 
+@pytest.mark.xdist_group("latent/elbo")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, at the mean of an empty batch
 @pytest.mark.parametrize(
     ("change", "exit_code"), [(("", ""), 1), (("np.sum", "np.mean"), 0)], ids=["as printed", "with the mean"]
 )
 def test_the_example_is_judged_as_the_readme_says(tmp_path, change, exit_code):
     (tmp_path / "my_module.py").write_text(block_after("my_module.py").replace(*change))
-    answer = python_m("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
-    assert answer.returncode == exit_code, answer.stdout + answer.stderr
-    told = " ".join(answer.stdout.split())
+    code, told = called("shared_specs", "check", "latent/elbo", "--against", str(tmp_path / "my_module.py"))
+    assert code == exit_code, told
+    told = " ".join(told.split())
     for line in block_after("its verdict").splitlines():
         assert (" ".join(line.split()) in told) == (exit_code == 1)
 
