@@ -1,4 +1,4 @@
-"""python -m practice_torch list | train | sample | evaluate | report : models, trained and looked at.
+"""python -m practice_torch list | train | sample | evaluate | report : train models, sample from them, evaluate them.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
 (with everything saved). Errors are one line; --debug shows where they came from.

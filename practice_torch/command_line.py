@@ -1,4 +1,4 @@
-"""The command line of practice_torch: commands, their options, and complaints of one line."""
+"""The command line of practice_torch: commands, their options, and errors of one line."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""python -m shared_specs list | show | check | exercise | grade | export : what must hold of both wings, and of your own code.
+"""python -m shared_specs list | show | check | exercise | grade | export : contracts of both wings, and of your own code.
 
 Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
 """

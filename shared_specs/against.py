@@ -1,4 +1,4 @@
-"""A user's file held to the contracts: every row of what it offers, and an account of what was not judged."""
+"""Checks a user's file by the contracts: every row of the functions it defines, and a list of what was not checked."""
 
 from dataclasses import dataclass, field, replace
 

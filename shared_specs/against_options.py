@@ -1,4 +1,4 @@
-"""What the options of check --against ask, checked: shared_specs.foreign.Terms of the command line."""
+"""Validates the options of `check --against` and converts them to shared_specs.foreign.Terms."""
 
 from shared_specs.command_line import UsageError
 

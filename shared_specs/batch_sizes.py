@@ -1,4 +1,4 @@
-"""Batches of one and of none: derived from a row and the last line of the docstring, for every function that takes a batch.
+"""Batches of one and empty batches, derived from a row and the last line of the docstring, for every function that takes a batch.
 
 Where an array's shape has a letter B, that axis is the batch; where none has, the first of the axes that dots stand for; where
 there are no dots either, N, the examples of a sample. The first Agree row of a function is run again with its first example

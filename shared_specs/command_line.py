@@ -1,4 +1,4 @@
-"""The command line of shared_specs: what tyro makes of it, with complaints of one line."""
+"""The command line of shared_specs, parsed by tyro, with errors of one line."""
 
 import contextlib
 import difflib

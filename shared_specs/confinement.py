@@ -1,4 +1,4 @@
-"""What confines a graded file: no process outlives it, nothing that holds answers is opened or imported, memory is limited.
+"""Confines a graded file: no process outlives it, no file with answers can be opened or imported, memory is limited.
 
 Only the standard library, as this runs in the worker's process before anything else does.
 """

@@ -1,4 +1,4 @@
-"""A user's functions in the place of a wing: any callable, each in its own backend, called by the names the user gives."""
+"""A user's functions in place of a wing: any callable, each in its own backend, called by the user's names."""
 
 import contextlib
 import inspect

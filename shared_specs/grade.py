@@ -1,8 +1,8 @@
-"""Grading a stranger's file: the topic's rows, run here, on functions that run elsewhere.
+"""Grades an untrusted file: the rows run in this process, the functions in another.
 
 The file is never imported in this process. Its functions are called through a worker process (shared_specs/process.py) that gets
-inputs and returns arrays; expected values stay here. That contains accidents and shortcuts; it is no wall against an attacker:
-the file runs as the same user, who can read the disk.
+inputs and returns arrays; expected values stay here. This protects from accidents and shortcuts, not from an attacker: the file
+runs as the same user, who can read the disk.
 """
 
 from dataclasses import dataclass

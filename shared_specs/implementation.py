@@ -1,4 +1,4 @@
-"""An implementation under test, seen through NumPy: whatever its backend, arrays go in and come out as NumPy arrays."""
+"""An implementation under test: whatever its backend, its inputs and outputs are NumPy arrays."""
 
 import contextlib
 import inspect

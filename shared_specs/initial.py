@@ -1,4 +1,4 @@
-"""How a network's parameters begin: what a Model row states, held against the parameters of many networks."""
+"""Initial distributions: compares what a Model row states with the initial parameters of many networks."""
 
 from fnmatch import fnmatchcase
 from math import sqrt

@@ -1,6 +1,6 @@
-"""What `grade` prints: a line for each function, with its mark and the most telling thing that is wrong with it.
+"""What `grade` prints: a line for each function, with its mark and the most informative failure.
 
-Values (with gradients and laws) and refusals of bad input are marked apart; values decide.
+Values (with gradients and laws) and checks of bad input are marked separately; values decide.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Messages between grade and the process that runs a stranger's file: a JSON header, then raw arrays. Nothing is unpickled.
+"""Messages between `grade` and the process that runs an untrusted file: a JSON header, then raw arrays. Nothing is unpickled.
 
 What comes from that process is not trusted: every length is checked before anything of that length is read or allocated.
 """

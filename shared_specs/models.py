@@ -1,7 +1,7 @@
-"""Model rows: one set of parameters in two networks, followed through outputs, gradients, statistics and a trajectory of Adam.
+"""Model rows: one set of parameters in two networks, compared in outputs, gradients, statistics and a trajectory of Adam.
 
-Two things are asked of the torch network alone: what holds in train mode, where dropout draws differently in every network
-(`shared_specs.training`), and how its parameters begin (`shared_specs.initial`).
+Two properties are checked on the torch network only: train mode, where dropout differs from network to network
+(`shared_specs.training`), and the initial parameters (`shared_specs.initial`).
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The grader's end of the worker: a process in a temporary folder of its own, with limits on time, memory and output."""
+"""Starts and controls the worker of `grade`: a process in a temporary folder, with limits on time, memory and output."""
 
 import ast
 import contextlib

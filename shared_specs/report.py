@@ -1,4 +1,4 @@
-"""What `check` prints: a table with a line a topic, what failed below it; and the same as data."""
+"""What `check` prints: a table with a line for each topic, then the failures; and the same as data."""
 
 from rich.table import Table
 

@@ -1,17 +1,17 @@
-"""The words a spec is written in, and the recipes for its arrays.
+"""The kinds of rows in a spec, and the generators of its arrays.
 
 A spec is a tuple SPEC of rows. Every row names a case and the arguments it is about, `given(...)`:
 
     Agree     both backends give the reference's value and vector-Jacobian product
-    Anchor    literal input, literal answer, its source, and the near misses that must be refused
-    Law       what holds for every input; its sides are closed forms over `f`, the implementation under test seen through NumPy
+    Anchor    literal input, literal answer, its source, and the near misses that must be rejected
+    Law       what holds for every input; its sides are functions of `f`, the implementation under test, and NumPy arrays
     Model     two networks with the same parameters: outputs, every gradient, a trajectory of optimizer steps
     Rejects   bad input, and the argument that the error must blame
 
-`edge` of a row says why sound code in float32, a well-known library's, cannot follow it; it is empty in the core. Empty batches
-are at the edge, too. The house's own wings hold both. Of other people's code, the report counts them apart.
+`edge` of a row is the reason why correct float32 code of a well-known library cannot follow it; it is empty in the core. Empty
+batches are at the edge, too. Both wings must hold these rows; for other people's code the report counts them apart.
 
-Rows are data. `shared_specs.check` gives them their meaning.
+Rows are data; `shared_specs.check` runs them.
 """
 
 import re

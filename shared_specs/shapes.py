@@ -1,4 +1,4 @@
-"""The last line of a public function's docstring, `[B, D], [D] -> [B], []`: read, and held against real arrays."""
+"""The last line of a public function's docstring, `[B, D], [D] -> [B], []`: parsed, and compared with arrays."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What `show` prints of a topic: its functions with their formulas, their rows and the near misses, its laws and networks."""
+"""What `show` prints: the functions of a topic with formulas, rows and near misses, its laws and networks."""
 
 import inspect
 

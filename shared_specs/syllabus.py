@@ -1,4 +1,4 @@
-"""The syllabus: lectures, topics, and how a reader's words find a topic. Standard library only; syllabus.toml holds the list."""
+"""The syllabus: lectures, topics, and the search for a topic by name. Standard library only; syllabus.toml contains the list."""
 
 import difflib
 import tomllib

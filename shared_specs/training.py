@@ -1,4 +1,4 @@
-"""What holds of a network in train mode, dropout included, whatever it drew: exactly, since the draws are those of one seed."""
+"""Checks of a network in train mode, with dropout: exact, because both sides use the same seed."""
 
 import numpy as np
 

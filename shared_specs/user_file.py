@@ -1,4 +1,4 @@
-"""A user's Python file as a module: loaded beside its neighbors, and never in the place of a library."""
+"""Loads a user's Python file as a module; it can import files of its folder, which never replace a library."""
 
 import importlib.util
 import sys

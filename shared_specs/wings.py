@@ -1,4 +1,4 @@
-"""Checking the house's own wings: a topic a process, with progress."""
+"""Checks the two wings: one process for each topic, with progress."""
 
 import os
 import sys

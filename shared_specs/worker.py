@@ -1,7 +1,7 @@
-"""The process in which grade runs a stranger's file: questions come in, arrays go out.
+"""The process in which `grade` runs an untrusted file: calls come in, arrays go out.
 
-It is given inputs only, and runs on copies of this file and of those it needs, in a temporary folder (shared_specs/process.py).
-What is printed goes to a pipe that the grader empties and counts.
+It gets inputs only, and runs copies of this file and of those it needs, in a temporary folder (shared_specs/process.py). What the
+file prints goes to a pipe that the grader reads and limits.
 """
 
 import os

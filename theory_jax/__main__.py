@@ -1,4 +1,4 @@
-"""python -m theory_jax list | run TOPIC... : the derivations, shown and executed.
+"""python -m theory_jax list | run TOPIC... : print and execute derivations.
 
 Exit codes: 0 every step holds, 1 a step failed, 2 usage.
 """

@@ -1,7 +1,7 @@
-"""Many encoded images at once: into one array, with progress, and with one clear line for the one that is wrong.
+"""Decodes many images into one array, with a progress bar, and with a one-line error for a bad image.
 
-Gray images have one channel and colored ones three; a set with both becomes colored. Transparency is laid over white, a
-photograph is turned upright as its camera noted, and of an animation the first picture counts.
+Gray images have one channel and color images three; a set with both becomes color. Transparency is blended with white,
+photographs are rotated as their metadata says, and only the first frame of an animation is read.
 """
 
 import io

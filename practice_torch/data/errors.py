@@ -1,4 +1,4 @@
-"""What goes wrong with data: one line that says where, what was found, what is allowed and the mend."""
+"""Errors in data: one line that says where, what was found, what is allowed and what to do."""
 
 LONGEST = 480  # characters: a path alone may have 4096, and its end and the mend are what one needs
 

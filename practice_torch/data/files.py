@@ -1,4 +1,4 @@
-"""Where the files of the user are opened: regular files alone, no larger than memory, with names that a report can print."""
+"""Opens the user's files: regular files only, no larger than memory, with names that a report can print."""
 
 import stat
 from contextlib import contextmanager

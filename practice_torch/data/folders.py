@@ -1,4 +1,4 @@
-"""A folder as a data set: which of its files count, and the labels that sub-folders give them."""
+"""A folder as a data set: the files it contributes, and their labels from sub-folders."""
 
 import os
 from pathlib import Path

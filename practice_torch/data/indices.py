@@ -1,4 +1,4 @@
-"""Indices that go where the data lies."""
+"""Indices on the device of the data."""
 
 
 def beside(tensor, indices):

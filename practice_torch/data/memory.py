@@ -1,4 +1,4 @@
-"""What memory is left, asked before anything large is made of a file: a process that the system killed could not say why."""
+"""Checks the free memory before a large array is made from a file: a process killed by the system could not report the reason."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What every modality shares: how a source is named, parted into train and held-out, and identified by its bytes."""
+"""Shared by all modalities: names of sources, the split into training and held-out data, and checksums."""
 
 import difflib
 import hashlib

@@ -1,4 +1,4 @@
-"""What a model shows of itself: grids of images, figures, sounds, text; and how each is written to a file."""
+"""Artifacts of a model: grids of images, figures, sounds and text, and how each is written to a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: small, sharp on paper, and in the colors of the page around them."""
+"""Learning curves as inline SVG, in the colors of the page."""
 
 import math
 from dataclasses import dataclass

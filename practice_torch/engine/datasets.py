@@ -1,4 +1,4 @@
-"""From a recipe to its data: the one place where modalities are told apart."""
+"""Loads the data of a recipe: the only place that distinguishes modalities."""
 
 import importlib
 

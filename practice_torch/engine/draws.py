@@ -1,4 +1,4 @@
-"""Where randomness comes from: seeds as a function of words, and batches as a function of their number."""
+"""Sources of randomness: seeds as a function of words, and batches as a function of their number."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Where a result came from: versions, device, command, commit, time and memory."""
+"""The environment of a run: versions, device, command, commit, time and memory."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What goes wrong with a run: its folder, its checkpoints, its numbers, what is asked of its model."""
+"""Errors of a run: its folder, its checkpoints, its numbers, the options of its model."""
 
 import re
 

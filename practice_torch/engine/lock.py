@@ -1,4 +1,4 @@
-"""One writer at a time for a run folder: two would destroy each other's files."""
+"""A lock that admits one writer to a run folder: two would corrupt each other's files."""
 
 import fcntl
 

@@ -1,4 +1,4 @@
-"""Looking at a model while it trains: evaluations, previews and studies, with draws of their own. The training never notices."""
+"""Evaluations, previews and studies of a model in training; they have their own random numbers and do not change the training."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""The one training loop. It knows phases, not topics; a topic owns its update, the engine owns time."""
+"""The training loop. It knows phases, not topics: an experiment defines the loss, the engine defines when updates happen."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""The players of an experiment: what each one's optimizer moves, what one turn does, and when a turn has gone wrong."""
+"""The players of an experiment: the parameters of each optimizer, one turn of a player, and the detection of failed turns."""
 
 import math
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""Several processes that train one model: who is first, what all of them know, and when they wait for each other.
+"""Several processes that train one model: the rank of each, what they share, and when they wait for each other.
 
-accelerate's launcher starts them and says through the environment who they are; without it there is one process, and nothing here
-costs anything.
+accelerate's launcher starts them and passes their ranks in the environment. Without it there is one process, at no cost.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""How far a run is: a bar in a terminal, a line every few seconds where there is none."""
+"""Progress of a run: a bar in a terminal, otherwise a line every few seconds."""
 
 import sys
 import time

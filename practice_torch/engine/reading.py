@@ -1,4 +1,4 @@
-"""What lies in a run folder, read for a page. What cannot be read is left out, and told in the list `missing`."""
+"""Reads a run folder for a page. Files that cannot be read are skipped and reported in the list `missing`."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides a run, as one frozen dataclass. Its fields are the command line's flags."""
+"""Recipes: all settings of a run, as one frozen dataclass whose fields are the flags of the command line."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file, made of what lies in the run folder, that needs no other file and no network."""
+"""The report of a run: one HTML file, made from the run folder, that needs no other file and no network."""
 
 import json
 import math

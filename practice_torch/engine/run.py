@@ -1,4 +1,4 @@
-"""A run folder: what was asked for, what came of it, and everything that is needed to go on.
+"""A run folder: the recipe, the results, and everything needed to resume.
 
     recipe.json        topic, recipe, its fields, the data's description
     environment.json   versions, device, command, commit; seconds and peak memory
@@ -8,7 +8,7 @@
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
     evaluation.json    the metrics on held-out data, beside the target
-    samples/, study/   what `sample` drew, and what `evaluate --study` found
+    samples/, study/   results of `sample` and of `evaluate --study`
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The step size over time: warm-up, then constant or falling along half a cosine."""
+"""The learning rate schedule: warm-up, then constant or half a cosine."""
 
 import math
 

@@ -1,8 +1,8 @@
-"""A model in parts: every process keeps its share of each weight, gradient and optimizer slot (FSDP2).
+"""Sharded models: every process holds its part of each weight, gradient and optimizer state (FSDP2).
 
-Where DistributedDataParallel keeps the whole model in every process and averages the gradients, torch's fully_shard cuts each
-parameter along its first axis, gathers the weights of one block right before they are used, forgets them afterwards, and hands
-every process the mean of its share of the gradient alone. The update is the same, up to rounding; the memory is not.
+DistributedDataParallel keeps the whole model in every process and averages the gradients. torch's fully_shard splits each
+parameter along its first axis, gathers the weights of one block right before they are used, frees them afterwards, and gives
+every process the mean of its part of the gradient only. The update is the same up to rounding, with less memory.
 
 A network may say by an attribute `blocks`, an nn.ModuleList of modules that are called one after another, what to gather
 together; everything else is gathered once a step. accelerate's own plugin needs an accelerator; this is torch's composable

@@ -1,4 +1,4 @@
-"""The state of a training as tensors: what a checkpoint holds, what it must hold for a run to go on, and how it is put back.
+"""The state of a training run as tensors: what a checkpoint contains, what a resumed run requires of it, and how it is restored.
 
     experiment/<name>                    parameters and buffers
     average/<name>                       the running average of the parameters that move

@@ -1,4 +1,4 @@
-"""Spectrograms: how loud a sound is, over time and frequency, as a picture."""
+"""Spectrograms: the power of a sound over time and frequency, as a figure."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a checkpoint's tensors mean: weights, torch's own generators; and the verdict on a trained model."""
+"""The meaning of a checkpoint's tensors: weights and torch's generators; and the evaluation of a trained model."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""How many threads a CPU's training takes: as many as its steps keep busy, whatever the machine has."""
+"""The number of CPU threads of a training run: as many as its steps can use."""
 
 import copy
 import os

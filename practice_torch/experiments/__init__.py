@@ -1,1 +1,1 @@
-"""What is trained: recipe, experiment and `build` of every topic that trains something, under the topic's own path."""
+"""Experiments: recipes, experiment and `build` of every topic that trains something, under the topic's path."""

@@ -1,4 +1,4 @@
-"""What a network sees beside its input, so that it tells neighboring values apart."""
+"""Fourier features of the input, with which a network distinguishes neighboring values."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A classifier that is told how noisy its input is."""
+"""A classifier conditional on the noise level of its input."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""An affine map that is as fast for the one row of a generated token as its weights can be read."""
+"""An affine map that is fast for a single row, as in token-by-token generation."""
 
 import torch
 from torch import nn

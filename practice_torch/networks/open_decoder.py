@@ -1,4 +1,4 @@
-"""A decoder with two places left open: how it knows the order of its tokens, and where its norms sit."""
+"""A decoder with configurable position encoding and norm placement."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Time as a vector, for every network that is told how far the noise has come."""
+"""Embeddings of the noise level, for networks that are conditional on it."""
 
 import math
 

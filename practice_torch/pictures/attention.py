@@ -1,4 +1,4 @@
-"""What looks at what: attention as a map."""
+"""Attention weights as a map."""
 
 from practice_torch.engine.artifacts import Figure
 

@@ -1,4 +1,4 @@
-"""What happens from block to block of a deep network."""
+"""Gradient norms by block of a deep network."""
 
 from practice_torch.engine.artifacts import Figure
 from shared_specs.palette import IN_TURN

@@ -1,4 +1,4 @@
-"""Pictures of diffusion models, painted from what was measured: arrays in, figures out."""
+"""Figures of diffusion models from measurements: arrays in, figures out."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How well a model predicts, byte by byte, within and beyond the length that it was trained on."""
+"""Bits per byte by position, within and beyond the training length."""
 
 from practice_torch.engine.artifacts import Figure
 from shared_specs.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION

@@ -1,4 +1,4 @@
-"""What guidance by a classifier gives and takes, and how far into the noise a classifier sees."""
+"""Figures of classifier guidance: accuracy, gradients and diversity by noise level and guidance scale."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Scores over the plane, points drawn by them, and what samplers err in few and in many steps."""
+"""Figures of scores in 2 dimensions, samples drawn with them, and errors of samplers by number of steps."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A handful of verbs, the same in each module, so that one check serves NumPy, JAX and PyTorch.
+"""The operations that the checker needs of NumPy, JAX and PyTorch: each module defines the same functions.
 
     owns(value)                     whether value is this backend's array
     to_native(array, precision)     NumPy array -> this backend's array ("float64" or "float32"; integers stay integers)

@@ -1,1 +1,1 @@
-"""What several experiments share and no function is: sampling loops, the choice of tokens, a turn of a game, judges, studies."""
+"""Shared code of experiments: sampling loops, decoding, adversarial turns, evaluation of samples, studies."""

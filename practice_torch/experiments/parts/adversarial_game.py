@@ -1,4 +1,4 @@
-"""One turn of the adversarial game, whatever the two networks are, and what to watch of it."""
+"""One turn of the adversarial game for any two networks, and the quantities to log."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How an experiment that writes chooses its next token, and what the strategies make of a trained model."""
+"""Decoding options of text models, and a comparison of decoding strategies on a trained model."""
 
 import dataclasses
 import math

@@ -1,6 +1,6 @@
-"""From noise to data with a trained network: whole chains, their coefficients worked out once, a few operations a step.
+"""Sampling with a trained diffusion model: the coefficients of all steps are computed once.
 
-The formulas are those of diffusion/ancestral_sampling and diffusion/ddim, which the tests hold against this loop.
+The formulas are those of diffusion/ancestral_sampling and diffusion/ddim, which the tests compare with this loop.
 """
 
 import itertools

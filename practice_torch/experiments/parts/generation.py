@@ -1,4 +1,4 @@
-"""Writing on, token by token, with a cache of what has been read."""
+"""Text generation, token by token, with a key-value cache."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The slopes that classifiers of noisy images give, beside those that the training images imply."""
+"""Gradients of classifiers of noisy images, compared with the exact gradients for the training images."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What samples of a generative model are worth beside real data: by distances and a small classifier, nothing learned deeply."""
+"""Evaluation of image samples against real data: distances, and a small classifier."""
 
 import numpy as np
 import torch

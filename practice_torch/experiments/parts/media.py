@@ -1,4 +1,4 @@
-"""Images and sounds as a diffusion model sees them, in units of its noise, and as a reader of its samples does."""
+"""Images and sounds in the units of a diffusion model, and back."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Points from a generator beside real ones: their distance, a picture of both, and the data that recipes judged by modes need."""
+"""Generated points compared with real ones: distance, a figure, and the check of data for recipes that count modes."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What samplers err where the best prediction is known in closed form: all that is left is the error of the steps themselves."""
+"""Errors of samplers where the optimal prediction is known in closed form, so that only discretization errors remain."""
 
 import math
 
