@@ -316,6 +316,7 @@ def test_sounds_go_in_and_come_out_in_their_own_units():
     experiment.generator = seeded()
     x0, label = experiment.examples(train.batch(torch.arange(208)))
     assert 0.5 < x0.square().mean() < 2
+    assert experiment.medium.judged_as(x0).isfinite().all()  # shorter than the window of a spectrum
     assert experiment(train.batch(torch.arange(8)), "train")[0].isfinite()
     sounds = experiment.medium.shown(x0, label, experiment.classes)
     assert len(sounds) == 13

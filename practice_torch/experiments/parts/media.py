@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.engine.artifacts import Audio, ImageGrid
 
-_WINDOW = 512  # samples of a spectrum
+_WINDOW = 512  # samples of a spectrum, of sounds that have as many
 
 
 class Images:
@@ -64,9 +64,9 @@ class Sounds:
 
     def judged_as(self, x):
         """The logarithm of the spectrogram: phases, which differ from note to note, are left out."""
-        window = torch.hann_window(_WINDOW, device=x.device)
-        sounds = x[:, 0] / self.gain
-        return torch.log(torch.stft(sounds, _WINDOW, _WINDOW // 2, window=window, return_complex=True).abs() + 0.1)
+        size = min(_WINDOW, x.shape[-1])
+        window, sounds = torch.hann_window(size, device=x.device), x[:, 0] / self.gain
+        return torch.log(torch.stft(sounds, size, size // 2, window=window, return_complex=True).abs() + 0.1)
 
     def in_rows(self, x, columns, caption):
         """An artifact of all examples, one after another."""
