@@ -82,6 +82,11 @@ def require_form(got, wanted):
             raise Fault(f"returned shape {list(g)}; expected {list(w)}")
 
 
+def _stacked(found):
+    """Tuples of arrays as a tuple of arrays, which have one more axis in front."""
+    return tuple(np.stack(arrays) for arrays in zip(*found, strict=True))
+
+
 def _described(value):
     return "None" if value is None else f"a {type(value).__module__}.{type(value).__name__}".replace("builtins.", "")
 
@@ -126,6 +131,18 @@ class Implementation:
     def plain_call(self, name, arguments, computed=None):
         """The results as a user's call gives them, who compiles nothing: only there do a function's checks of values run."""
         return self.call(name, arguments)
+
+    def call_at(self, name, points):
+        """The results at many points (shared_specs.tolerance.Points), each with an axis for them in front."""
+        if not any(arrays_in(points.arguments)):  # whole numbers are the same at all
+            return tuple(np.broadcast_to(result, (points.count, *result.shape)) for result in self.call(name, points.arguments))
+        return _stacked([self.call(name, points.at(i)[0]) for i in range(points.count)])
+
+    def value_and_vjp_at(self, name, paths, points):
+        """The results and the gradients at many points."""
+        each = map(points.at, range(points.count))
+        found = [self.value_and_vjp(name, arguments, paths, cotangents) for arguments, cotangents in each]
+        return tuple(_stacked(arrays) for arrays in zip(*found, strict=True))
 
     def result_shapes(self, name, arguments):
         """(shape, whether it is floating) of every result."""

@@ -5,6 +5,8 @@ from math import sqrt
 
 import numpy as np
 
+from shared_specs.trial import Outcome
+
 NETWORKS = 64  # built from as many seeds
 STANDARD_ERRORS = 5.0
 KURTOSIS = {"normal": 3.0, "uniform": 1.8}
@@ -22,14 +24,14 @@ def initial_outcomes(torch, constructor, row):
     for name in networks[0]:
         stated = next((pattern for pattern in row.initial if fnmatchcase(name, pattern)), None)
         if stated is None:
-            yield f"initial {name}", np.inf, "the row states no initial distribution"
+            yield Outcome(f"initial {name}", np.inf, "the row states no initial distribution")
             continue
         unused.discard(stated)
         drawn = np.stack([network[name] for network in networks])
         weight = networks[0].get(f"{name.rpartition('.')[0]}.weight", networks[0][name])
-        yield f"initial {name}", *_held(drawn, row.initial[stated], _fans(weight))
+        yield Outcome(f"initial {name}", *_held(drawn, row.initial[stated], _fans(weight)))
     for pattern in sorted(unused):
-        yield f"initial {pattern}", np.inf, "no parameter is drawn as the row states"
+        yield Outcome(f"initial {pattern}", np.inf, "no parameter is drawn as the row states")
 
 
 def _fans(weight):

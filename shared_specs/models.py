@@ -12,13 +12,14 @@ import numpy as np
 from shared_specs.bridge import to_torch_layout
 from shared_specs.initial import initial_outcomes
 from shared_specs.reference import wing_function
-from shared_specs.tolerance import DRAWS, nudge, ratio, tolerances
+from shared_specs.tolerance import DRAWS, neighbors, nudge, ratio, tolerances
 from shared_specs.training import training_outcomes
+from shared_specs.trial import Outcome
 from shared_specs.widths import narrowed
 
 
 def compare_networks(topic, row, precision, practice=None, *, widths=False):
-    """Outcomes (quantity, ratio, message) of the practice network against the theory network in float64.
+    """Outcomes of the practice network against the theory network in float64.
 
     practice: the torch constructor, when another than the practice wing's is under test. widths: whether both networks are asked
     for their outputs in narrower integers, too.
@@ -32,7 +33,7 @@ def compare_networks(topic, row, precision, practice=None, *, widths=False):
     twin = _twin(topic, row, constants)
     start = generic(torch.parameters(network))
     if set(start) != set(twin.names):
-        yield "parameter names", np.inf, f"{sorted(set(start) ^ set(twin.names))} are not in both networks"
+        yield Outcome("parameter names", np.inf, f"{sorted(set(start) ^ set(twin.names))} are not in both networks")
         return
     torch.load(network, start)
     inputs = tuple(arrays.values())
@@ -44,12 +45,10 @@ def compare_networks(topic, row, precision, practice=None, *, widths=False):
         gradients = _in_torch_layout(twin, twin.gradients(native, inputs, targets))
         return twin.seen(native, inputs) | {"gradient": tuple(gradients[name] for name in start)}
 
-    def moved(arguments, seed):
-        draw = np.random.default_rng((seed, 2))
-        return _flat(reference(arguments["inputs"], {name: nudge(value, precision, draw) for name, value in start.items()}))
-
     wanted = reference(inputs, start)
-    limits = tolerances(moved, {"inputs": inputs}, _flat(wanted), precision)
+    near = neighbors({"inputs": inputs, "parameters": start}, precision)
+    moved = [_flat(reference(**near.at(draw)[0])) for draw in range(DRAWS)]
+    limits = tolerances([np.stack(arrays) for arrays in zip(*moved, strict=True)], _flat(wanted), precision)
     limits_in_order = iter(limits)
     found = torch.seen(network, inputs, constants, targets, precision, twin.statistics)
     labels = {"gradient": start, "statistic": twin.statistics}
@@ -141,6 +140,7 @@ def _in_torch_layout(twin, parameters):
 
 def _outcome(quantity, got, wanted, limit, precision):
     if got.shape != wanted.shape:
-        return quantity, np.inf, f"has shape {list(got.shape)} in torch and {list(wanted.shape)} in flax"
+        return Outcome(quantity, np.inf, f"has shape {list(got.shape)} in torch and {list(wanted.shape)} in flax")
     worst = ratio(got, wanted, limit, precision)
-    return quantity, worst, "" if worst <= 1 else f"differs by {np.abs(got - wanted).max():.3g}, {worst:.3g} tolerances"
+    said = "" if worst <= 1 else f"differs by {np.abs(got - wanted).max():.3g}, {worst:.3g} tolerances"
+    return Outcome(quantity, worst, said)

@@ -1,13 +1,14 @@
 """The two wings as implementations; the theory wing in float64, traced by JAX and run by NumPy, is the reference."""
 
 import inspect
+from collections.abc import Callable
 from functools import cache, cached_property, partial
 from importlib import import_module
 
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.implementation import Implementation, flatten, leaves, mapped, with_arrays
+from shared_specs.implementation import Implementation, arrays_in, flatten, leaves, mapped, with_arrays
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
 
@@ -28,9 +29,9 @@ def wing(backend_name, topic, precision):
 class Traced(Implementation):
     """JAX functions, traced once for each form of their arguments and run by NumPy; in float64 the wing is the reference."""
 
-    def __init__(self, find, precision="float64"):
+    def __init__(self, find: Callable[[str], Callable], precision: str = "float64"):
         super().__init__(find, "jax", precision)
-        self._programs, self._shapes = {}, {}
+        self._traces, self._programs, self._plain = {}, {}, {}
 
     @property
     def eager(self):
@@ -40,9 +41,9 @@ class Traced(Implementation):
     @cached_property
     def compiled(self):
         """The same functions compiled by XLA."""
-        return Compiled(self._find, self.precision)
+        return Compiled(self)
 
-    def docstring(self, name):
+    def docstring(self, name: str) -> str:
         """What the function says of itself, its shapes last."""
         return self._find(name).__doc__
 
@@ -50,40 +51,57 @@ class Traced(Implementation):
         return backend("numpy").to_native(np.asarray(array), self.precision)
 
     def plain_call(self, name, arguments, computed=None):
-        """The results as computed; what a plain call does besides, which is to check values, is seen to accept these.
+        """The results as a user's call gives them, traced with the arguments as constants, so that checks of values see them.
 
-        Run plainly, operation by operation, each of which JAX compiles, it would give the same: nothing in this wing but a check
-        may ask whether it is traced (tests/house.py), and with NumPy it could not be traced.
+        Nothing in this wing but a check may ask whether it is traced (tests/house.py): results that were computed are the same.
         """
-        self.result_shapes(name, arguments)
-        return self.call(name, arguments) if computed is None else computed
+        if not _has_arrays(arguments):
+            return self.call(name, arguments)
+        trace = self._with_constants(name, arguments)
+        return self._run_by_numpy(trace)() if computed is None else computed
+
+    def result_shapes(self, name, arguments):
+        """As any implementation's, without computing anything; what checks values sees them."""
+        results = leaves(self._with_constants(name, arguments).out_info)
+        return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in results]
+
+    def _with_constants(self, name, arguments):
+        """The trace of the function that closes over its arguments."""
+        import jax
+
+        given = name, _identities(arguments)
+        if given not in self._plain:
+            function, closed_over = self._find(name), self.eager.native(arguments)
+
+            def results():
+                value = function(**closed_over)
+                return value if isinstance(value, int) else flatten(value, self.backend, name)
+
+            self._plain[given] = jax.jit(results).trace()
+        return self._plain[given]
 
     def call(self, name, arguments, positional=()):
         """As any implementation's."""
         named = self._by_name(name, positional) | arguments
-        if not any(isinstance(leaf, np.ndarray) for _, leaf in leaves(named)):
+        if not _has_arrays(named):
             return self.eager.call(name, arguments, positional)  # nothing to trace: a number made of numbers
+        return self._result("call", self._values(name), name, named)
 
-        def values(traced, static):
-            return flatten(self._find(name)(**traced, **static), self.backend, name)
-
-        return self._program("call", values, name, named)
+    def call_at(self, name, points):
+        """As any implementation's, in one go."""
+        if not any(arrays_in(points.arguments)):
+            return super().call_at(name, points)
+        return self._result("call", self._values(name), name, *points.at(0)[:1], points=points)
 
     def value_and_vjp(self, name, arguments, paths, cotangents):
         """As any implementation's, in one program a case."""
-        import jax
+        return self._result(("pull back", tuple(paths)), self._pull_back(name, paths), name, arguments, tuple(cotangents))
 
-        def pull_back(traced, static, cotangents):
-            def of_arrays(*arrays):
-                changed = with_arrays(traced, dict(zip(paths, arrays, strict=True)))
-                return flatten(self._find(name)(**changed, **static), self.backend, name)
-
-            originals = dict(leaves(traced))
-            results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))
-            return results, gradients(cotangents)
-
-        cotangents = tuple(map(self.native, cotangents))
-        return self._program(("pull back", tuple(paths)), pull_back, name, arguments, cotangents)
+    def value_and_vjp_at(self, name, paths, points):
+        """As any implementation's, in one go."""
+        arguments, cotangents = points.at(0)
+        kind = "pull back", tuple(paths)
+        return self._result(kind, self._pull_back(name, paths), name, arguments, tuple(cotangents), points=points)
 
     def jacobian(self, name, positional, keywords, wrt):
         """As any implementation's, in one program a shape."""
@@ -98,50 +116,79 @@ class Traced(Implementation):
 
             return jax.jacrev(of_one)(traced[names[wrt]])
 
-        return self._program(("jacobian", wrt), of_all, name, self._by_name(name, positional) | keywords)
+        return self._result(("jacobian", wrt), of_all, name, self._by_name(name, positional) | keywords)
 
-    def result_shapes(self, name, arguments):
-        """As any implementation's, without computing anything.
+    def _values(self, name):
+        return lambda traced, static: flatten(self._find(name)(**traced, **static), self.backend, name)
 
-        The function closes over its arguments and is traced: what checks values sees them.
-        """
+    def _pull_back(self, name, paths):
         import jax
 
-        given = _identities(arguments)
-        if (name, given) not in self._shapes:
-            function, closed_over = self._find(name), self.eager.native(arguments)
-            value = jax.eval_shape(lambda: function(**closed_over))
-            self._shapes[name, given] = [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in leaves(value)]
-        return self._shapes[name, given]
+        def pull_back(traced, static, cotangents):
+            def of_arrays(*arrays):
+                changed = with_arrays(traced, dict(zip(paths, arrays, strict=True)))
+                return flatten(self._find(name)(**changed, **static), self.backend, name)
 
-    @staticmethod
-    def run(function):
-        """The function of arrays as a program of NumPy's."""
-        from shared_specs.backends.jaxpr import by_numpy
+            originals = dict(leaves(traced))
+            results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))
+            return results, gradients(cotangents)
 
-        return by_numpy(function)
+        return pull_back
 
     def _by_name(self, name, positional):
         return dict(zip(inspect.signature(self._find(name)).parameters, positional, strict=False))
 
-    def _program(self, kind, function, name, arguments, *more):
-        """function(traced arguments, static ones, *more) as a program, made once for every set of static arguments."""
+    def _result(self, kind, function, name, arguments, *more, points=None):
+        """function(traced arguments, static ones, *more), traced once for each form of them; at all of the points, if given."""
+        import jax
+
         traced, static = _split(self.native(arguments))
-        identity = kind, name, tuple(sorted(static.items(), key=lambda item: item[0]))
-        if identity not in self._programs:
-            self._programs[identity] = self.run(lambda traced, *more: function(traced, static, *more))
-        return mapped(self._programs[identity](traced, *more), lambda _, array: np.asarray(array))
+        given = traced, *self.native(more)
+        form = tuple((path, np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for path, leaf in leaves(given))
+        key = kind, name, _identities(static), form
+        if key not in self._traces:
+            self._traces[key] = jax.jit(lambda traced, *more: function(traced, static, *more)).trace(*given)
+        if key not in self._programs:
+            self._programs[key] = self._run(self._traces[key])
+        if points is None:
+            return mapped(self._programs[key](*given), lambda _, array: np.asarray(array))
+        stacked = self.native({name: points.arguments[name] for name in traced})
+        found = self._programs[key](stacked, *([points.cotangents] if more else []))
+        shapes = dict(leaves(self._traces[key].out_info))
+
+        def repeated(path, array):
+            """With an axis for the points, also where it is the same at all of them."""
+            return array if array.ndim > len(shapes[path].shape) else np.broadcast_to(array, (points.count, *array.shape))
+
+        return mapped(found, repeated)
+
+    def _run(self, trace):
+        return self._run_by_numpy(trace)
+
+    @staticmethod
+    def _run_by_numpy(trace):
+        from shared_specs.backends.jaxpr import evaluator
+
+        return evaluator(trace)
 
 
 class Compiled(Traced):
-    """The same under jit, as they are run in earnest."""
+    """The functions of a Traced, of the same traces, compiled by XLA: as they are run in earnest."""
 
-    @staticmethod
-    def run(function):
-        """The function compiled by XLA."""
-        import jax
+    def __init__(self, traced: Traced):
+        super().__init__(traced._find, traced.precision)
+        self._traces, self._plain = traced._traces, traced._plain
 
-        return jax.jit(function)
+    def plain_call(self, name, arguments, computed=None):
+        """As any implementation's: the results of the compiled function, where checks of values accept the arguments."""
+        return super().plain_call(name, arguments, self.call(name, arguments) if computed is None else computed)
+
+    def _run(self, trace):
+        return trace.lower().compile()
+
+
+def _has_arrays(arguments):
+    return any(isinstance(leaf, np.ndarray) for _, leaf in leaves(arguments))
 
 
 def _identities(arguments):
@@ -155,5 +202,5 @@ def _identity(leaf):
 
 def _split(arguments):
     """The arguments that are arrays or hold them, and the others, which a program has as constants."""
-    traced = {name: value for name, value in arguments.items() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(value))}
+    traced = {name: value for name, value in arguments.items() if _has_arrays(value)}
     return traced, {name: value for name, value in arguments.items() if name not in traced}

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from shared_specs.check import FALSE_ALARM
+from shared_specs.laws import FALSE_ALARM
 from shared_specs.rows import Law
 
 SCHEMA = 1

@@ -8,30 +8,70 @@ like the others. An implementation that rounds its inputs and each operation onc
 wrong does not.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 
-from shared_specs.implementation import arrays_in, with_arrays
+from shared_specs.implementation import is_floating, leaves, mapped
+from shared_specs.rows import Cancels
 
 DRAWS = 16
 FACTOR = 16.0
 
 
-def unit_roundoff(precision):
+def unit_roundoff(precision: str) -> float:
+    """Half the distance from 1 to the next number."""
     return float(np.finfo(precision).eps) / 2
 
 
-def nudged(arguments, precision, seed, frozen=()):
-    """The arguments with every finite, non-zero floating entry moved to one of its two neighbors in the precision."""
-    rng = np.random.default_rng(seed)
-    moved = {
-        path: nudge(array, precision, rng)
-        for path, array in arrays_in(arguments)
-        if path[0] not in frozen
-    }
-    return with_arrays(arguments, moved)
+@dataclass(frozen=True)
+class Points:
+    """Arguments and cotangents at many points: floating arrays have one more axis in front, along which the points lie."""
+
+    count: int
+    arguments: dict[str, Any]
+    cotangents: list[np.ndarray] = field(default_factory=list)
+
+    def at(self, point: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """The arguments and cotangents at one of the points."""
+        arguments = mapped(self.arguments, lambda _, leaf: leaf[point, ...] if is_floating(leaf) else leaf)
+        return arguments, [cotangent[point, ...] for cotangent in self.cotangents]
 
 
-def nudge(array, precision, rng):
+def one_point(arguments: dict[str, Any], cotangents: Sequence[np.ndarray] = ()) -> Points:
+    """The arguments and cotangents themselves."""
+    return Points(1, mapped(arguments, lambda _, leaf: leaf[None] if is_floating(leaf) else leaf), [c[None] for c in cotangents])
+
+
+def neighbors(
+    arguments: dict[str, Any], precision: str, frozen: Sequence[str] = (), cotangents: Sequence[np.ndarray] = ()
+) -> Points:
+    """The 16 draws: every floating entry moves to one of its two neighbors in the precision, but for frozen arguments."""
+    rng = np.random.default_rng(0)
+
+    def moved(path, leaf):
+        if not is_floating(leaf):
+            return leaf
+        repeated = np.broadcast_to(leaf, (DRAWS, *leaf.shape))
+        return repeated if path[0] in frozen else nudge(repeated, precision, rng)
+
+    nudged = [nudge(np.broadcast_to(c, (DRAWS, *c.shape)), precision, rng) for c in cotangents]
+    return Points(DRAWS, mapped(arguments, moved), nudged)
+
+
+def joined(*parts: Points) -> Points:
+    """Points of the same arguments, one part behind the other."""
+    found = [dict(leaves(part.arguments)) for part in parts]
+    arguments = mapped(
+        parts[0].arguments, lambda path, leaf: np.concatenate([each[path] for each in found]) if is_floating(leaf) else leaf
+    )
+    cotangents = [np.concatenate(each) for each in zip(*(part.cotangents for part in parts), strict=True)]
+    return Points(sum(part.count for part in parts), arguments, cotangents)
+
+
+def nudge(array: np.ndarray, precision: str, rng: np.random.Generator) -> np.ndarray:
     """Every finite, non-zero entry moved to one of its two neighbors in the precision; integers are exact and stay."""
     if not np.issubdtype(np.asarray(array).dtype, np.floating):
         return array
@@ -40,30 +80,34 @@ def nudge(array, precision, rng):
     return np.where(np.isfinite(array) & (np.asarray(array) != 0), neighbor, array)
 
 
-def tolerances(evaluate, arguments, reference, precision, frozen=(), cancels=None):
+def tolerances(
+    found: Sequence[np.ndarray], reference: Sequence[np.ndarray], precision: str, cancels: Cancels | None = None
+) -> list[np.ndarray]:
     """One array of tolerances for each array of the reference, by the rule above.
 
-    evaluate: (arguments, seed) -> tuple of float64 arrays; seed is for what else moves on the way. A neighbor where the
-    reference leaves its domain (becomes infinite) is left out. Below its smallest normal number a precision has no relative
-    accuracy, so that number is added too.
+    found: the reference at the neighbors, [draws, ...] each. A neighbor where it leaves its domain (becomes infinite) is left
+    out. Below its smallest normal number a precision has no relative accuracy, so that number is added too.
     """
     u = unit_roundoff(precision)
-    largest = [np.zeros(np.shape(r)) for r in reference]
-    for seed in range(DRAWS):
-        for change, r, other in zip(largest, reference, evaluate(nudged(arguments, precision, seed, frozen), seed), strict=True):
-            with np.errstate(invalid="ignore"):
-                difference = np.abs(np.asarray(other, dtype=np.float64) - r)
-            np.maximum(change, np.where(np.isfinite(difference), difference, 0.0), out=change)
     extra = FACTOR * u * cancels.magnitude if cancels else 0.0
     smallest = FACTOR * float(np.finfo(precision).tiny)
-    return [FACTOR * (c + u * _magnitude(r)) + extra + smallest for c, r in zip(largest, reference, strict=True)]
+    return [
+        FACTOR * (_largest_change(moved, r) + u * _magnitude(r)) + extra + smallest
+        for moved, r in zip(found, reference, strict=True)
+    ]
+
+
+def _largest_change(found, reference):
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(np.asarray(found, dtype=np.float64) - reference)
+    return np.where(np.isfinite(difference), difference, 0.0).max(axis=0)
 
 
 def _magnitude(array):
     return np.where(np.isfinite(array), np.abs(np.asarray(array, dtype=np.float64)), 0.0)
 
 
-def ratio(got, wanted, tolerance, precision):
+def ratio(got: np.ndarray, wanted: np.ndarray, tolerance: np.ndarray, precision: str) -> float:
     """The largest |got - wanted| / tolerance. Infinities must be met exactly, NaN never is; what overflows the precision must
     come out infinite."""
     got, wanted = (np.asarray(a, dtype=np.float64) for a in (got, wanted))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from shared_specs.trial import Outcome
+
 SEED = 5
 
 
@@ -19,17 +21,17 @@ def training_outcomes(torch, constructor, row, start, arrays, constants):
 
         suffix = "".join(f", {name} {value}" for name, value in row.training.items() if sizes is not row.sizes)
         for name, lag in row.sees.items():
-            yield f"the future of {name}{suffix}", *_future(outputs, arrays, name, lag)
+            yield Outcome(f"the future of {name}{suffix}", *_future(outputs, arrays, name, lag))
         if row.apart:
-            yield f"the rest of the batch{suffix}", *_rest(outputs, arrays)
+            yield Outcome(f"the rest of the batch{suffix}", *_rest(outputs, arrays))
         if sizes is not row.sizes:
             plain = torch.build(constructor, row.sizes)
             torch.load(plain, start)
-            yield "dropout in training", *_verdict(not _same(outputs(seed=1), outputs(seed=2)), "two seeds give one output")
+            differ = not _same(outputs(seed=1), outputs(seed=2))
+            yield Outcome("dropout in training", *_verdict(differ, "two seeds give one output"))
             wanted = torch.outputs(plain, tuple(arrays.values()), constants, SEED, False)
-            yield "dropout in evaluation", *_verdict(
-                _same(outputs(training=False), wanted), "the output is not that of the network without dropout"
-            )
+            same = _same(outputs(training=False), wanted)
+            yield Outcome("dropout in evaluation", *_verdict(same, "the output is not that of the network without dropout"))
 
 
 def _future(outputs, arrays, name, lag):

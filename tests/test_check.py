@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from shared_specs.check import Checker, RowFault
+from shared_specs.check import Checker
 from shared_specs.implementation import Fault, Implementation, detect_backend
 from shared_specs.reference import Traced
 from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, bits, given, integers, linspace, log_simplex, normal, uniform
 from shared_specs.tolerance import ratio
+from shared_specs.trial import RowFault
 from theory_jax.arguments import require_values
 
 pytestmark = pytest.mark.xdist_group("check")

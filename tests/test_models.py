@@ -56,7 +56,7 @@ class OtherNames(VariationalAutoencoder):
 
 def failed(practice, precision="float64"):
     """The quantities in which the practice network differs from its flax twin."""
-    return [quantity for quantity, worst, _ in compare_networks("latent/vae", ROW, precision, practice) if not worst <= 1]
+    return [each.quantity for each in compare_networks("latent/vae", ROW, precision, practice) if not each.worst <= 1]
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -67,7 +67,7 @@ def test_the_twins_agree(precision):
     parameters = len(list(VariationalAutoencoder(**ROW.sizes).parameters()))
     # in float64 also the trajectory's end and the beginning of every parameter, and that examples are apart
     assert len(outcomes) == 3 + (3 * parameters + 1 if precision == "float64" else parameters)
-    assert any(worst > 0 for _, worst, _ in outcomes)  # something was computed twice
+    assert any(outcome.worst > 0 for outcome in outcomes)  # something was computed twice
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_a_mistake_in_a_network_is_refused(topic, network, plant, where, monkeyp
     plant(monkeypatch)
     with np.errstate(invalid="ignore"):  # as in a check
         outcomes = list(_outcomes(topic, _row(topic, network), where))
-    assert [quantity for quantity, worst, _ in outcomes if quantity.startswith(where) and not worst <= 1]
+    assert [outcome.quantity for outcome in outcomes if outcome.quantity.startswith(where) and not outcome.worst <= 1]
 
 
 def test_every_network_with_a_model_row_has_planted_mistakes():

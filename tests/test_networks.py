@@ -29,7 +29,7 @@ def models():
 def failed(outcomes):
     found = list(outcomes)
     assert found
-    return [(quantity, message) for quantity, worst, message in found if not worst <= 1]
+    return [(outcome.quantity, outcome.message) for outcome in found if not outcome.worst <= 1]
 
 
 @pytest.mark.parametrize("held", HELD, ids=lambda held: f"{held.row.network}-{held.row.case}")

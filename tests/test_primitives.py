@@ -1,4 +1,6 @@
-"""Every primitive that NumPy runs in JAX's place gives what JAX gives: alone and batched, in both precisions."""
+"""Every primitive that NumPy runs in JAX's place gives what JAX gives: alone, batched and at many points, in both precisions."""
+
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from shared_specs.backends import (
     jax_backend,  # noqa: F401 - true float64
     jaxpr,
 )
-from shared_specs.backends.jaxpr import by_numpy
+from shared_specs.backends.jaxpr import evaluator
 from shared_specs.backends.primitives import ELEMENTWISE, RULES
 
 RNG = np.random.default_rng(0)
@@ -82,10 +84,10 @@ CASES = {
     "sort": [(lambda x: lax.sort(x, dimension=1), TIES), (lambda x, y: lax.sort((x, y), dimension=1, num_keys=1), TIES, X),
              (lambda x, y: lax.sort((x, y, x), dimension=0, num_keys=2), np.sign(X), POSITIVE)],
     "top_k": [(lambda x: lax.top_k(x, 3), TIES)],
-    "dot_general": [
-        (jnp.matmul, X, POSITIVE.T.copy()),
-        (lambda x, y: jnp.einsum("bij,bkj->bik", x, y), RNG.standard_normal((2, 3, 4)), RNG.standard_normal((2, 5, 4))),
-        (lambda x, y: jnp.einsum("ibj,kjb->bik", x, y), RNG.standard_normal((3, 2, 4)), RNG.standard_normal((5, 4, 2))),
+    "dot_general": [  # of positive numbers: sums that cancel differ by the order in which they are added
+        (jnp.matmul, POSITIVE, POSITIVE.T.copy()),
+        (lambda x, y: jnp.einsum("bij,bkj->bik", x, y), RNG.uniform(1, 2, (2, 3, 4)), RNG.uniform(1, 2, (2, 5, 4))),
+        (lambda x, y: jnp.einsum("ibj,kjb->bik", x, y), RNG.uniform(1, 2, (3, 2, 4)), RNG.uniform(1, 2, (5, 4, 2))),
         (jnp.matmul, INTEGERS, INTEGERS.T.copy()),
     ],
     "gather": [
@@ -137,6 +139,15 @@ def same(got, wanted):
             np.testing.assert_array_equal(g, w)
 
 
+def by_numpy(function):
+    return lambda *arrays: evaluator(jax.jit(function).trace(*arrays))(*arrays)
+
+
+def repeated(got, one):
+    """The results at three points, also of those that are the same at all."""
+    return jax.tree.map(lambda g, o: np.broadcast_to(g, (3, *o.shape)) if g.ndim == o.ndim else g, got, one)
+
+
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("name", list(CASES))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -145,9 +156,15 @@ def test_a_primitive_gives_what_jax_gives(name, precision, monkeypatch):
     for function, *arrays in CASES[name]:
         arrays = [a.astype(precision) if a.dtype.kind == "f" else a for a in arrays]
         assert name in set(primitives(jax.make_jaxpr(function)(*arrays).jaxpr))
-        same(by_numpy(function)(*arrays), jax.jit(function)(*arrays))
+        compiled = jax.jit(function)
+        same(by_numpy(function)(*arrays), compiled(*arrays))
         many = [np.stack([a, np.roll(a, 1), a]) for a in arrays]
         same(by_numpy(jax.vmap(function))(*many), jax.jit(jax.vmap(function))(*many))
+        at_points = evaluator(compiled.trace(*arrays))
+        for differing in product((False, True), repeat=len(arrays)):
+            wanted = [compiled(*(m[i] if d else a for m, a, d in zip(many, arrays, differing, strict=True))) for i in range(3)]
+            got = at_points(*(m if d else a for m, a, d in zip(many, arrays, differing, strict=True)))
+            same(repeated(got, wanted[0]), jax.tree.map(lambda *parts: np.stack(parts), *wanted))
 
 
 def test_every_rule_has_a_case():

@@ -207,7 +207,7 @@ def test_numpy_is_not_offered_where_a_function_is_differentiated():
 
 def test_a_killed_process_of_a_check_is_one_line(capfd, monkeypatch):
     """As when memory runs out."""
-    monkeypatch.setattr(wings, "_one_thread", end_at_once)
+    monkeypatch.setattr(wings, "_alone_on_a_core", end_at_once)
     code, _, err = run(capfd, "check", "maximum_likelihood", "jensen", "--jobs", "2")
     assert code == 3 and "was killed" in err and err.count("\n") == 1
 

@@ -1,13 +1,15 @@
-"""A JAX function run by NumPy: traced once for each form of its arguments, then evaluated equation by equation.
+"""A JAX function run by NumPy: what JAX traced, evaluated equation by equation.
 
 A check asks a few numbers of thousands of small functions, and XLA takes far longer to compile one than NumPy takes to run it.
-What is evaluated is JAX's own trace, with its derivatives and its batching; only the arithmetic is NumPy's.
+What is evaluated is JAX's own trace, with its derivatives and its batching; only the arithmetic is NumPy's. It is evaluated at
+one point, or at many at once: arrays that differ from point to point have one more axis in front.
 """
 
 import jax
 import numpy as np
 from jax.extend import core
 
+from shared_specs.backends.points import point_by_point, ranks, together
 from shared_specs.backends.primitives import rule_of
 
 # Primitives that stand for a jaxpr of their own, and the parameter that holds it.
@@ -17,23 +19,13 @@ CALLS = {
 }  # fmt: skip
 
 
-def by_numpy(function):
-    """function(*arguments) of pytrees of NumPy arrays, with pytrees of NumPy arrays as its results.
+def evaluator(trace):
+    """What jax.jit(function).trace(*arguments) found, as a function of such arguments, at one point or at many.
 
-    Raises what tracing raises. Warnings of NumPy are left to the caller.
+    A result that is the same at all points has no axis for them. Warnings of NumPy are left to the caller.
     """
-    programs = {}
-
-    def call(*arguments):
-        arrays, form = jax.tree.flatten(arguments)
-        key = form, tuple((np.shape(array), np.result_type(array)) for array in arrays)
-        if key not in programs:
-            closed, results = jax.make_jaxpr(function, return_shape=True)(*arguments)
-            programs[key] = Program(closed), jax.tree.structure(results)
-        program, results = programs[key]
-        return jax.tree.unflatten(results, program(*arrays))
-
-    return call
+    program, form = Program(trace.jaxpr), jax.tree.structure(trace.out_info)
+    return lambda *arguments: jax.tree.unflatten(form, program(*jax.tree.leaves(arguments)))
 
 
 class Program:
@@ -104,44 +96,62 @@ class Program:
 def _function_of(equation):
     """The function of the equation's arrays: of control flow, of a primitive with a rule, or JAX's own."""
     control = {"scan": _scan, "while": _while, "cond": _cond}.get(equation.primitive.name)
-    return control(equation.params) if control else rule_of(equation) or _by_jax(equation)
+    return control(equation) if control else rule_of(equation) or point_by_point(_by_jax(equation), ranks(equation))
 
 
-def _scan(parameters):
+def _scan(equation):
+    parameters, of = equation.params, ranks(equation)
     body, length = Program(parameters["jaxpr"]), parameters["length"]
     constants, carried = parameters["num_consts"], parameters["num_carry"]
-    stacked = [(length, *variable.aval.shape) for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
-    dtypes = [variable.aval.dtype for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
+    first, parts = constants + carried, [variable.aval for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
+    if not length:
+        return lambda *arrays: [*arrays[constants:first], *(np.empty((0, *p.shape), p.dtype) for p in parts)]
 
     def scan(*arrays):
-        fixed, carry, over = arrays[:constants], arrays[constants : constants + carried], arrays[constants + carried :]
-        collected = [np.empty(shape, dtype) for shape, dtype in zip(stacked, dtypes, strict=True)]
+        fixed, carry, over = arrays[:constants], arrays[constants:first], arrays[first:]
+        # the axis that is run over comes to the front, before that of the points
+        over = [array if array.ndim == rank else np.moveaxis(array, 1, 0) for array, rank in zip(over, of[first:], strict=True)]
+        collected = [None] * length
         for i in reversed(range(length)) if parameters["reverse"] else range(length):
             results = body(*fixed, *carry, *(array[i] for array in over))
-            carry = results[:carried]
-            for whole, part in zip(collected, results[carried:], strict=True):
-                whole[i] = part
-        return [*carry, *collected]
+            carry, collected[i] = results[:carried], results[carried:]
+        columns = zip(*collected, strict=True) if parts else ()
+        return [*carry, *(_stacked(column, part.ndim) for column, part in zip(columns, parts, strict=True))]
 
     return scan
 
 
-def _while(parameters):
+def _stacked(arrays, rank):
+    """The arrays one behind the other, along an axis behind that of the points."""
+    return np.stack(together(arrays, [rank] * len(arrays)), axis=-1 - rank)
+
+
+def _while(equation):
+    parameters = equation.params
     test, body = Program(parameters["cond_jaxpr"]), Program(parameters["body_jaxpr"])
     of_test, of_body = parameters["cond_nconsts"], parameters["body_nconsts"]
 
     def loop(*arrays):
         state = list(arrays[of_test + of_body :])
-        while test(*arrays[:of_test], *state)[0]:
+        while True:
+            (goes_on,) = test(*arrays[:of_test], *state)
+            if goes_on.ndim:  # at some points, and not at others
+                return one_at_a_time(*arrays)
+            if not goes_on:
+                return state
             state = body(*arrays[of_test : of_test + of_body], *state)
-        return state
 
+    one_at_a_time = point_by_point(loop, ranks(equation))
     return loop
 
 
-def _cond(parameters):
-    branches = [Program(branch) for branch in parameters["branches"]]
-    return lambda which, *arrays: branches[min(max(int(which), 0), len(branches) - 1)](*arrays)
+def _cond(equation):
+    branches = [Program(branch) for branch in equation.params["branches"]]
+
+    def choose(which, *arrays):
+        return branches[min(max(int(which), 0), len(branches) - 1)](*arrays)
+
+    return point_by_point(choose, ranks(equation), slice(1))
 
 
 def _by_jax(equation):

@@ -1,0 +1,147 @@
+"""Products, gathers and scatters: the rules of primitives.py that say which entries of an array meet which of another."""
+
+import numpy as np
+
+from shared_specs.backends.points import dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
+
+
+def lowest(dtype):
+    return False if dtype == np.bool_ else -np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).min
+
+
+def highest(dtype):
+    return True if dtype == np.bool_ else np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
+
+
+def _start(starts, shape, sizes):
+    """Where a window begins: moved inside, as XLA does."""
+    return [min(max(int(start), 0), n - size) for start, n, size in zip(starts, shape, sizes, strict=True)]
+
+
+def dynamic_slice(equation):
+    sizes, shape = equation.params["slice_sizes"], equation.invars[0].aval.shape
+
+    def run(x, *starts):
+        return x[..., *(slice(i, i + size) for i, size in zip(_start(starts, shape, sizes), sizes, strict=True))]
+
+    return point_by_point(run, ranks(equation), slice(1, None))
+
+
+def dynamic_update_slice(equation):
+    shape, sizes = (atom.aval.shape for atom in equation.invars[:2])
+
+    def run(x, update, *starts):
+        x, update = together((x, update), (len(shape), len(shape)))
+        changed = np.array(x)
+        changed[..., *(slice(i, i + size) for i, size in zip(_start(starts, shape, sizes), sizes, strict=True))] = update
+        return changed
+
+    return point_by_point(run, ranks(equation), slice(2, None))
+
+
+def dot_general(equation):
+    (left_sum, right_sum), (left_batch, right_batch) = equation.params["dimension_numbers"]
+    left, right = (operand.aval for operand in equation.invars)
+    left_free = [axis for axis in range(left.ndim) if axis not in (*left_sum, *left_batch)]
+    right_free = [axis for axis in range(right.ndim) if axis not in (*right_sum, *right_batch)]
+    batch = [left.shape[axis] for axis in left_batch]
+
+    def size(aval, axes):
+        return int(np.prod([aval.shape[axis] for axis in axes], dtype=int))
+
+    rows, summed, columns = size(left, left_free), size(left, left_sum), size(right, right_free)
+    shape, dtype = shape_of(equation), dtype_of(equation)
+
+    def run(x, y):
+        x = reshaped(moved(x, (*left_batch, *left_free, *left_sum)), left.ndim, (*batch, rows, summed))
+        y = reshaped(moved(y, (*right_batch, *right_sum, *right_free)), right.ndim, (*batch, summed, columns))
+        return reshaped(np.matmul(x, y, dtype=dtype), len(batch) + 2, shape)
+
+    return run
+
+
+def gather(equation):
+    numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
+    filled, fill, out = "FILL" in str(equation.params["mode"]), equation.params["fill_value"], equation.outvars[0].aval
+    if filled and fill is None:  # as JAX has it: NaN, the lowest of the signed, the highest of the unsigned
+        fill = {"f": np.nan, "i": lowest(out.dtype)}.get(out.dtype.kind, highest(out.dtype))
+    batch_axes = [axis for axis in range(out.ndim) if axis not in numbers.offset_dims]
+    into_place = np.argsort([*batch_axes, *numbers.offset_dims]).tolist()
+    shape = equation.invars[0].aval.shape
+    window = _Windows(
+        sizes, numbers.start_index_map, (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims),
+        dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)),
+    )  # fmt: skip
+
+    def run(x, indices):
+        places, inside = window.places(shape, indices)
+        found = x[..., *places]
+        if filled and not inside.all():
+            found = np.where(inside, found, np.asarray(fill, dtype=out.dtype))
+        return moved(found, into_place)
+
+    return point_by_point(run, ranks(equation), slice(1, None))
+
+
+def scattering(combine):
+    """combine: the ufunc that brings an update together with what is there; None puts it in its place."""
+
+    def rule(equation):
+        numbers = equation.params["dimension_numbers"]
+        operand, _, updates = (part.aval for part in equation.invars)
+        single = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
+        sizes = iter([updates.shape[axis] for axis in numbers.update_window_dims])
+        sizes = [1 if axis in single else next(sizes) for axis in range(operand.ndim)]
+        batch_axes = [axis for axis in range(updates.ndim) if axis not in numbers.update_window_dims]
+        dropped = "FILL" in str(equation.params["mode"])
+        window = _Windows(
+            sizes, numbers.scatter_dims_to_operand_dims, single,
+            dict(zip(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims, strict=True)),
+        )  # fmt: skip
+
+        def scatter(x, indices, given):
+            x, given = together((x, given), (operand.ndim, updates.ndim))
+            places, inside = window.places(operand.shape, indices)
+            given = moved(given, (*batch_axes, *numbers.update_window_dims))
+            shape = given.shape[given.ndim - updates.ndim :]
+            inside = np.broadcast_to(inside | (not dropped), shape)
+            places = (..., *(np.broadcast_to(place, shape)[inside] for place in places))
+            changed = np.array(x)
+            if combine is None:
+                changed[places] = given[..., inside]
+            else:
+                combine.at(changed, places, given[..., inside])
+            return changed
+
+        return point_by_point(scatter, ranks(equation), slice(1, 2))
+
+    return rule
+
+
+class _Windows:
+    """Which entries of an array the windows of a gather or a scatter are.
+
+    sizes: of a window along every axis; starts: the axis of each number of an index; single: axes that a window has no axis of
+    its own for; batching: axis of the array -> axis of the indices with which it runs.
+    """
+
+    def __init__(self, sizes, starts, single, batching):
+        self.sizes, self.starts, self.single, self.batching = sizes, starts, single, batching
+
+    def places(self, shape, indices):
+        """Index arrays [indices..., window...], one an axis, moved inside the array; and [indices..., 1...] who was inside."""
+        batch, inside = indices.shape[:-1], np.ones(indices.shape[:-1], dtype=bool)
+        free = [axis for axis in range(len(shape)) if axis not in self.single]
+        places = []
+        for axis, (n, size) in enumerate(zip(shape, self.sizes, strict=True)):
+            if axis in self.starts:
+                start = indices[..., self.starts.index(axis)].astype(np.int64)
+                inside &= (start >= 0) & (start <= n - size)
+                start = np.clip(start, 0, n - size)
+            else:
+                along = self.batching.get(axis)
+                start = np.zeros(batch, int) if along is None else np.indices(batch, sparse=True)[along]
+            start = np.reshape(np.broadcast_to(start, batch), batch + (1,) * len(free))
+            steps = np.reshape(np.arange(size), [-1 if axis == one else 1 for one in free]) if axis in free else 0
+            places.append(start + steps)
+        return tuple(places), np.reshape(inside, batch + (1,) * len(free))
