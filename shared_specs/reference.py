@@ -41,7 +41,7 @@ class Traced(Implementation):
     @cached_property
     def compiled(self):
         """The same functions compiled by XLA."""
-        return Compiled(self)
+        return Compiled(self._find, self)
 
     def docstring(self, name: str) -> str:
         """What the function says of itself, its shapes last."""
@@ -175,8 +175,8 @@ class Traced(Implementation):
 class Compiled(Traced):
     """The functions of a Traced, of the same traces, compiled by XLA: as they are run in earnest."""
 
-    def __init__(self, traced: Traced):
-        super().__init__(traced._find, traced.precision)
+    def __init__(self, find: Callable[[str], Callable], traced: Traced):
+        super().__init__(find, traced.precision)
         self._traces, self._plain = traced._traces, traced._plain
 
     def plain_call(self, name, arguments, computed=None):

@@ -23,6 +23,7 @@ INTEGERS = RNG.integers(-20, 20, (3, 4))
 BITS = RNG.uniform(size=(3, 4)) < 0.5
 EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-300, 2.5, -2.5, 3.5, 0.49999999999999994])
 TIES = np.array([[1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0], [np.nan, 1.0, np.inf, -np.inf]])
+SCALAR = np.array(0.5)  # JAX leaves it without axes beside an array that has some
 PLACES = np.array([2, 0, 5, -1])  # the last two lie outside
 
 
@@ -38,17 +39,20 @@ CASES = {
     **{name: [(getattr(lax, name), POSITIVE)] for name in ("log", "log1p", "sqrt", "rsqrt", "lgamma")},
     **{name: [(getattr(lax, name), UNIT)] for name in ("acos", "asin", "atanh", "erf_inv")},
     "acosh": [(lax.acosh, 1 + POSITIVE)],
-    **{name: [(getattr(lax, name), X, POSITIVE), (getattr(lax, name), TIES, TIES[::-1].copy())] for name in (
+    **{name: [(getattr(lax, name), X, POSITIVE), (getattr(lax, name), TIES, TIES[::-1].copy()), (getattr(lax, name), X, SCALAR),
+                (getattr(lax, name), SCALAR, X)] for name in (
         "add", "atan2", "eq", "ge", "gt", "le", "lt", "max", "min", "mul", "ne", "nextafter", "rem", "sub",
     )},
     **{name: [(_binary(name), BITS, ~BITS), (_binary(name), INTEGERS, INTEGERS[::-1].copy())] for name in ("and", "or", "xor")},
     "add_any": [(lambda x: jax.grad(lambda x: (x * x + jnp.sin(x) * x).sum())(x), X)],
     "not": [(lax.bitwise_not, BITS), (lax.bitwise_not, INTEGERS)],
-    "clamp": [(lambda x: lax.clamp(np.asarray(-0.5, x.dtype), x, np.asarray(0.5, x.dtype)), X)],
+    "clamp": [(lambda x, high: lax.clamp(-high, x, high), X, SCALAR)],
     "copy": [(jnp.copy, X)],
     "stop_gradient": [(lax.stop_gradient, X)],
-    "div": [(lax.div, X, POSITIVE), (lax.div, INTEGERS, np.where(INTEGERS[::-1] == 0, 7, INTEGERS[::-1]))],
-    "pow": [(lax.pow, POSITIVE, X), (lambda x, n: lax.pow(x, n), X, np.array([[2, 0, -1, 3]] * 3))],
+    "div": [(lax.div, X, POSITIVE), (lax.div, INTEGERS, np.where(INTEGERS[::-1] == 0, 7, INTEGERS[::-1])),
+            (lax.div, X, SCALAR), (lax.div, SCALAR, X), (lax.div, INTEGERS, np.array(7))],
+    "pow": [(lax.pow, POSITIVE, X), (lax.pow, POSITIVE, SCALAR), (lax.pow, SCALAR, X),
+            (lambda x, n: lax.pow(x, n), X, np.array([[2, 0, -1, 3]] * 3))],
     "integer_pow": [(lambda x: lax.integer_pow(x, 3), X), (lambda x: lax.integer_pow(x, -2), X),
                     (lambda x: lax.integer_pow(x, 2), INTEGERS)],
     "round": [(lambda x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN), EDGES),
@@ -56,6 +60,7 @@ CASES = {
     "convert_element_type": [(lambda x: x.astype(jnp.bfloat16).astype(x.dtype), X), (lambda x: x.astype(jnp.int32), 9 * X),
                              (lambda x: x.astype(bool), INTEGERS), (lambda x: x.astype(jnp.uint8), 5 + INTEGERS % 7)],
     "select_n": [(lambda b, x, y: lax.select_n(b, x, y), BITS, X, POSITIVE),
+                 (lambda s, x, y: lax.select_n(s > 0, x, y), SCALAR, X, POSITIVE),
                  (lambda i, x: lax.select_n(i, x, 2 * x, 3 * x), np.abs(INTEGERS % 3).astype(np.int32), X)],
     "broadcast_in_dim": [(lambda x: lax.broadcast_in_dim(x, (2, 3, 5, 4), (1, 3)), X)],
     "reshape": [(lambda x: lax.reshape(x, (2, 6)), X)],

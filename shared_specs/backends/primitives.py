@@ -41,13 +41,14 @@ def rule_of(equation):
 def _div(equation):
     if np.issubdtype(dtype_of(equation), np.integer):
         # toward zero, as C has it; by floor division, which is exact where the quotient of floats is not
-        return lambda x, y: np.where((x % y != 0) & ((x < 0) != (y < 0)), x // y + 1, x // y).astype(x.dtype)
-    return np.divide
+        toward_zero = lambda x, y: np.where((x % y != 0) & ((x < 0) != (y < 0)), x // y + 1, x // y).astype(x.dtype)  # noqa: E731
+        return aligned(toward_zero, equation)
+    return aligned(np.divide, equation)
 
 
 def _pow(equation):
     dtype = dtype_of(equation)
-    return lambda x, y: np.power(x, np.asarray(y, dtype))
+    return aligned(lambda x, y: np.power(x, np.asarray(y, dtype)), equation)
 
 
 def _integer_pow(equation):
