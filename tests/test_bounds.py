@@ -18,6 +18,7 @@ class Options(Bounded):
 
     count: Annotated[int, AtLeast(2)] = 2
     order: Annotated[int, AtLeast(1, at_most=7)] = 7
+    once: Annotated[int, AtLeast(1, at_most=1)] = 1
     scale: Annotated[float, AtLeast(0)] = 1.0
     rate: Annotated[float, Above(0)] = 1.0
     start: Annotated[float, Above(3)] = 4.0
@@ -34,6 +35,7 @@ SMALLEST, BELOW_1, ABOVE_1, ABOVE_3 = nextafter(0, 1), nextafter(1, 0), nextafte
 EDGES = {
     "count": ("at least 2", (2, 2**62), (1, -2)),
     "order": ("at least 1 and at most 7", (1, 7), (0, 8)),
+    "once": ("1", (1,), (0, 2)),
     "scale": ("at least 0", (0, 0.0, 1e300), (-SMALLEST, nan, inf, -inf)),
     "rate": ("positive", (SMALLEST, 1e300), (0.0, 0, -1.0, nan, inf)),
     "start": ("more than 3", (ABOVE_3,), (3.0, nan, inf)),

@@ -21,6 +21,8 @@ class Interval:
     below: float = inf
 
     def __str__(self):
+        if self.least == self.most:
+            return str(self.least)
         low = f"at least {self.least}" if self.above == -inf else f"more than {self.above}" if self.above else "positive"
         high = f"at most {self.most}" if self.most < inf else f"less than {self.below}"
         return low if self.most == self.below == inf else f"{low} and {high}"

@@ -30,15 +30,11 @@ class NgramRecipe(Recipe):
     """Length of a window in bytes: the predicted byte and those before it."""
     smoothing: Literal["em", "witten_bell"] = "em"
     """Interpolation weights. em: fitted by leave-one-out likelihood; witten_bell: from the number of distinct successors."""
-    steps: int = 1
+    steps: Annotated[int, AtLeast(1, at_most=1)] = 1
     """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Number of windows that are counted; without it, all."""
     metric: Fixed = "bits_per_byte"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting reads the data once)")
 
     def loading(self):
         """Windows of `order` bytes, one at every position."""

@@ -24,16 +24,12 @@ class BytePairRecipe(Recipe):
     """Number of tokens beyond the 256 bytes."""
     window: Annotated[int, AtLeast(2)] = 256
     """Length of a window in bytes; a word cut by the end of a window is skipped."""
-    steps: int = 1
+    steps: Annotated[int, AtLeast(1, at_most=1)] = 1
     """1, because counting reads the text once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**14
     """Number of windows that are counted, drawn from the whole text."""
     metric: Fixed = "bytes_per_token"
     direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting reads the text once)")
 
     def loading(self):
         """Windows of bytes."""

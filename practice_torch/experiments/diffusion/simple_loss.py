@@ -11,7 +11,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.reverse_process import interpolated_log_variance, reverse_log_variance, reverse_mean_from_noise
 from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_error
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.bounds import Above
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.experiments.diffusion.elbo import BoundExperiment, BoundRecipe
 from practice_torch.experiments.parts.likelihood_bound import BOUND
@@ -23,7 +23,7 @@ from practice_torch.pictures import diffusion as pictures
 class HybridRecipe(BoundRecipe):
     """A diffusion model with few levels and learned variances: the simple loss plus a small share of the bound."""
 
-    num_steps: int = 25
+    num_steps: Annotated[int, AtLeast(2)] = 25
     """Number of noise levels; the variance of a step matters more if there are few."""
     bound_share: Annotated[float, Above(0)] = 0.001
     """Weight of the bound, in nats per dimension; its gradient reaches the variances only."""

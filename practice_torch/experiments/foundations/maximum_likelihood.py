@@ -15,16 +15,12 @@ from practice_torch.engine.recipe import Fixed, Recipe
 
 @dataclass(frozen=True)
 class _CountingRecipe(Recipe):
-    steps: int = 1
+    steps: Annotated[int, AtLeast(1, at_most=1)] = 1
     """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Number of examples that are counted; without it, all."""
     smoothing: Annotated[float, AtLeast(0)] = 0.5
     """Pseudo-count added to every count; with 0, an unseen symbol has an infinite loss."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("steps", self.steps == 1, "1 (counting reads the data once)")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,201 @@
+"""What holds for every experiment, as checks of a `Case`: tests/test_experiments.py runs them on all recipes, and on mistakes."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from unittest.mock import MagicMock, NonCallableMagicMock
+
+import numpy as np
+import torch
+
+from practice_torch.engine import snapshot
+from practice_torch.engine.artifacts import Artifact, Figure
+from practice_torch.engine.bounds import Bounded
+from practice_torch.engine.datasets import Described
+from practice_torch.engine.experiment import (
+    HasRemarks,
+    HasSampling,
+    HasStudy,
+    Metric,
+    Phase,
+    phase_parameters,
+    require_experiment,
+)
+from practice_torch.engine.loop import Training
+from practice_torch.engine.recipe import Recipe
+
+COUNT = 3
+
+
+@dataclass
+class Case:
+    """An experiment in small: what builds it, its recipe, and (train, held-out) data; whether its samples are drawn at random."""
+
+    build: Callable
+    recipe: Recipe
+    data: tuple
+    draws: bool = True
+
+    @property
+    def described(self):
+        """What `build` knows of the data where they are not at hand: the description, read from a run folder."""
+        return Described(json.loads(json.dumps(self.data[0].description)))
+
+    def training(self, data, seed):
+        """A run that has not begun; the data are what `build` is given."""
+        torch.manual_seed(seed)
+        recipe = dataclasses.replace(self.recipe, precision="float32")  # a process has one precision
+        run = SimpleNamespace(checkpoints="", asked={})
+        return Training(run, recipe, self.build(recipe, data), *self.data, cpu=True)
+
+    @cached_property
+    def resumed(self):
+        """(the trained experiment, the state of its run at the last step, that of a run which resumes one step before).
+
+        The resumed run is of another process: it begins with other weights, and without the data.
+        """
+        straight, other = self.training(self.data[0], seed=0), self.training(self.described, seed=1)
+        while straight.step < self.recipe.steps - 1:
+            straight._advance()
+        saved, other.step = _cloned(snapshot.collect(straight)), straight.step
+        straight._advance()
+        ended = _cloned(snapshot.collect(straight))
+        snapshot.put_back(other, saved)
+        other._advance()
+        return straight.experiment, ended, snapshot.collect(other)
+
+    @property
+    def trained(self):
+        return self.resumed[0]
+
+    def look(self, what, *arguments, experiment=None, seed=0):
+        """What a method of the trained experiment (or of this one) gives in evaluation, with the draws of a seed."""
+        experiment = experiment or self.trained
+        experiment.generator = torch.Generator().manual_seed(seed)
+        experiment.eval()
+        with torch.no_grad():
+            return getattr(experiment, what)(*arguments)
+
+    @cached_property
+    def seen(self):
+        """method -> (state before, what it gives, state after) of every look at the trained experiment, in turn."""
+        looks = {"evaluate": self.data[1], "preview": self.data[1], "sample": COUNT}
+        looks |= {"study": self.data[1]} if isinstance(self.trained, HasStudy) else {}
+        state = self.trained.state_dict()
+        return {what: (_cloned(state), self.look(what, argument), _cloned(state)) for what, argument in looks.items()}
+
+
+def _cloned(tensors):
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def _different(these, those):
+    return [name for name in these if not torch.equal(these[name], those[name])]
+
+
+# ---------------------------------------------------------------------------------------------------- checks
+
+
+def is_built_from_the_description(case):
+    built = [case.training(data, seed=0).experiment.state_dict() for data in (case.data[0], case.described)]
+    facts = [{name: (tensor.shape, tensor.dtype) for name, tensor in state.items()} for state in built]
+    assert facts[0] == facts[1], "with data and from their description other parameters are built"
+
+
+def has_the_members_of_the_interface(case):
+    experiment = case.build(case.recipe, case.data[0])
+    require_experiment(experiment)
+    assert isinstance(experiment.phases, tuple) and all(isinstance(phase, Phase) for phase in experiment.phases), "phases"
+    names = [phase.name for phase in experiment.phases]
+    assert names and len(set(names)) == len(names), f"phases are called {names}"
+    for phase in experiment.phases:
+        phase_parameters(experiment, phase)
+    assert all(isinstance(metric, Metric) for metric in experiment.explains.values()), "explains holds no Metric"
+    remarks = experiment.remarks if isinstance(experiment, HasRemarks) else ()
+    assert not isinstance(remarks, str) and all(isinstance(remark, str) for remark in remarks), f"remarks are {remarks!r}"
+    if isinstance(experiment, HasSampling):
+        assert isinstance(experiment.sampling, Bounded), "sampling is no dataclass of bounded options"
+
+
+def has_scalar_losses_and_detached_logs(case):
+    training = case.training(case.data[0], seed=0)
+    experiment, batch = training.experiment.train(), training.batches[0]
+    for phase in experiment.phases:
+        loss, logs = experiment(batch, phase.name)
+        assert loss.shape == () and bool(loss.isfinite()), f"the loss of {phase.name} is {loss}; it must be a finite scalar"
+        assert loss.requires_grad or not phase.moves, f"the loss of {phase.name} has no gradient"
+        for name, value in logs.items():
+            assert isinstance(value, torch.Tensor) and value.shape == (), f"log {name} is {value}; it must be a scalar tensor"
+            assert not value.requires_grad, f"log {name} is not detached"
+
+
+def explains_its_metrics(case):
+    metrics = case.seen["evaluate"][1]
+    assert case.recipe.metric in metrics, f"the recipe's metric {case.recipe.metric} is not among {list(metrics)}"
+    unexplained = metrics.keys() - case.trained.explains.keys()
+    assert not unexplained, f"explains does not hold {sorted(unexplained)}"
+    assert all(isinstance(value, int | float) for value in metrics.values()), f"not all of {metrics} are numbers"
+
+
+def shows_artifacts(case):
+    for what in case.seen.keys() - {"evaluate"}:
+        for name, artifact in case.seen[what][1].items():
+            assert isinstance(artifact, Artifact), f"{name} of {what} is a {type(artifact).__name__}; it must be an artifact"
+
+
+def is_not_changed_by_looks(case):
+    for what, (before, _, after) in case.seen.items():
+        assert not (changed := _different(before, after)), f"{what} changes {changed}"
+
+
+def samples_by_its_generator(case):
+    """Whatever state torch's own generator is in."""
+    drawn = [content(case.seen["sample"][1])]
+    for seed in (0, 1):
+        torch.manual_seed(7)
+        drawn.append(content(case.look("sample", COUNT, seed=seed)))
+    assert drawn[0] == drawn[1], "the same seed draws other samples"
+    assert (drawn[0] != drawn[2]) == case.draws, "another seed draws the same samples"
+
+
+def resumes_to_the_same_state(case):
+    _, ended, resumed = case.resumed
+    assert ended.keys() == resumed.keys() and not _different(ended, resumed), f"{_different(ended, resumed)} differ"
+
+
+def is_saved_whole(case):
+    loaded = case.build(case.recipe, case.described)
+    loaded.load_state_dict(case.trained.state_dict())
+    metrics = case.seen["evaluate"][1], case.look("evaluate", case.data[1], experiment=loaded)
+    assert content(metrics[0]) == content(metrics[1]), f"evaluated after training {metrics[0]}, after loading {metrics[1]}"
+
+
+CHECKS = (
+    is_built_from_the_description, has_the_members_of_the_interface, has_scalar_losses_and_detached_logs, explains_its_metrics,
+    shows_artifacts, is_not_changed_by_looks, samples_by_its_generator, resumes_to_the_same_state, is_saved_whole,
+)  # fmt: skip
+
+
+def content(value):
+    """What a value consists of, to the last byte; of a figure, what it paints."""
+    match value:
+        case torch.Tensor():
+            return content(value.cpu().numpy())
+        case np.ndarray():
+            return value.shape, value.tobytes()
+        case Figure():
+            axes = MagicMock()
+            value.draw(axes)
+            return content([tuple(call) for call in axes.mock_calls])
+        case dict():
+            return [(name, content(part)) for name, part in value.items()]
+        case list() | tuple():
+            return [content(part) for part in value]
+        case NonCallableMagicMock():
+            return "drawn"
+        case _ if isinstance(value, Artifact):
+            return content(vars(value))
+    return repr(value)
