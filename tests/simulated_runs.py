@@ -2,12 +2,14 @@
 
     python -m tests.simulated_runs
 
-Each line of its input is a request, {"topic": ..., "name": ..., and whatever else `commands` takes}; each line of its output the
-answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ..., "seconds": ...} (of the CPU). torch is
-imported once; each request is run in a process forked from this one, where the GPU is installed.
+Each line of its input is a request, {"topic": ..., "name": ..., "recipe": its fields, in small, and what else `commands` takes};
+each line of its output the answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ...,
+"seconds": ...} (of the CPU). torch is imported once, and data are loaded once for recipes that share them; each request is run
+in a process forked from this one, where the GPU is installed.
 """
 
 import contextlib
+import dataclasses
 import importlib
 import io
 import json
@@ -22,9 +24,10 @@ import torch
 
 from practice_torch.__main__ import main as command
 from practice_torch.engine.draws import Batches
+from practice_torch.engine.experiment import HasStudy
 from practice_torch.engine.loop import Training
 from tests import simulated_gpu, simulated_gpu_mistakes
-from tests.small_recipes import instead_of_loading, module_of, small
+from tests.small_recipes import few, instead_of_loading, module_of
 
 ROOT = simulated_gpu.ROOT
 # what a run imports late: here once, instead of in each process
@@ -34,11 +37,10 @@ LATE = (
 )  # fmt: skip
 
 
-def commands(topic, name, mistake=None, fields=None, sampling=("--count", "3")):
+def commands(topic, name, recipe, data, mistake=None, sampling=("--count", "3")):
     """Trains up to the second step, resumes, samples, studies: which command failed how, and what the steps waited for."""
     simulated_gpu.install()  # first: autograd asks only once which devices there are
     module = module_of(topic)
-    recipe, data = small(topic, name, **fields or {})
     module.RECIPES[name] = recipe
     torch.manual_seed(0)
     if mistake:
@@ -47,7 +49,7 @@ def commands(topic, name, mistake=None, fields=None, sampling=("--count", "3")):
     _watch_the_steps(waits)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
-        studies = hasattr(module.build(recipe, data[0]), "study")
+        studies = isinstance(module.build(recipe, data[0]), HasStudy)
         for words, code in (
             (["train", topic, name, "--run", run], 128 + signal.SIGTERM if recipe.steps > 2 else 0),
             (["train", "--resume", run], 0),
@@ -56,10 +58,7 @@ def commands(topic, name, mistake=None, fields=None, sampling=("--count", "3")):
         )[: 4 if studies else 3]:  # without a study it would only repeat what `train` evaluates
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
-        evaluation = Path(run, "evaluation.json")
-        found = json.loads(evaluation.read_text()) if evaluation.exists() else {"metrics": (), "explains": ()}
-    silent = [metric for metric in found["metrics"] if metric not in found["explains"]]
-    return {"failed": failed, "waits": waits, "steps": recipe.steps, "unexplained": silent}
+    return {"failed": failed, "waits": waits, "steps": recipe.steps}
 
 
 def _watch_the_steps(waits):
@@ -100,6 +99,9 @@ def _complaint(words, code):
 
 def answer(request):
     """What a forked process answers, and the CPU seconds that it took."""
+    fields = {field: tuple(value) if isinstance(value, list) else value for field, value in request["recipe"].items()}
+    request["recipe"] = dataclasses.replace(module_of(request["topic"]).RECIPES[request["name"]], **fields)
+    request["data"] = few(request["recipe"])
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:

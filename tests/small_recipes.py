@@ -12,6 +12,7 @@ import importlib
 import sys
 from functools import cache
 
+import pytest
 import torch
 
 from practice_torch.__main__ import _recipe_names
@@ -35,10 +36,17 @@ def names():
     return [(path, name) for path in load().topics for name in _recipe_names(path)]
 
 
+def of_every_recipe(test):
+    """test(topic, name) of all of them; one process of the suite runs those of a family, and makes each small once."""
+    groups = {path: pytest.mark.xdist_group(f"recipes, {path.split('/')[0]}") for path in load().topics}
+    return pytest.mark.parametrize(("topic", "name"), [pytest.param(*case, marks=groups[case[0]]) for case in names()])(test)
+
+
 def module_of(path):
     return importlib.import_module("practice_torch.experiments." + path.replace("/", "."))
 
 
+@cache
 def small(path, name, **changes):
     """(recipe, (train, held-out)): the recipe with small sizes, three steps and no target, and a little of its data."""
     module = module_of(path)

@@ -13,17 +13,12 @@ import pytest
 
 from demo.__main__ import MODELS
 from tests import simulated_gpu
-from tests.small_recipes import module_of, names, small
+from tests.small_recipes import module_of, of_every_recipe, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
 # What these count has a size that only the device knows; they count once, in their only step, and no queue is behind them.
 COUNTS = {"autoregressive/ngram", "autoregressive/tokenization", "foundations/maximum_likelihood"}
-
-
-def grouped(cases, *, by):
-    """One process of the suite runs the recipes of a family: each has its own server."""
-    return [pytest.param(*case, marks=pytest.mark.xdist_group(f"simulated GPU, {by(case)}")) for case in cases]
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +29,9 @@ def ask():
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, **pipes, env=settings, cwd=simulated_gpu.ROOT) as server:
 
-        def answer(**request):
+        def answer(topic, name, fields=None, **request):
+            recipe, _ = small(topic, name, **fields or {})
+            request |= {"topic": topic, "name": name, "recipe": recipe.fields()}
             print(json.dumps(request), file=server.stdin, flush=True)
             line = server.stdout.readline()
             assert line, "the process that simulates the GPU has ended"
@@ -44,30 +41,29 @@ def ask():
         server.stdin.close()
 
 
-@pytest.mark.parametrize(("topic", "name"), grouped(names(), by=lambda case: case[0].split("/")[0]))
+@of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
     found = ask(topic=topic, name=name)
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
-    assert found["unexplained"] == [], "metrics without a unit and a phrase in the experiment's `explains`"
 
 
 @pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_accumulated_batches_wait_for_nothing(topic, name, ask):
     found = ask(topic=topic, name=name, fields={"accumulate": 2})
     assert found["failed"] == found["waits"] == {}
 
 
 @pytest.mark.parametrize("model", [pytest.param(model, id=model.kind) for model in MODELS])
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_the_demos_models_train_on_a_gpu(model, ask):
     """With the samples that the demo asks for."""
     assert ask(topic=model.topic, name=model.recipe, sampling=model.sampling or ())["failed"] == {}
 
 
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_old_gradients_do_not_live_through_the_next_forward_pass(ask):
     assert ask(topic="latent/vae", name="digits", mistake="gradients_that_outlive_their_step")["failed"] == {}
 
@@ -91,7 +87,7 @@ HERE = "tests/simulated_gpu_mistakes.py"
         ("nonzero_in_a_step", "nonzero"),
     ],
 )
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_a_step_that_waits_is_named(mistake, operation, ask):
     found = ask(topic="latent/vae", name="digits", mistake=mistake)
     assert found["failed"] == {}
@@ -110,20 +106,20 @@ def test_a_step_that_waits_is_named(mistake, operation, ask):
         ("table_left_on_the_host", "train", "Expected all tensors to be on the same device"),
     ],
 )
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_a_mistake_that_fails_on_a_gpu_is_named(mistake, command, complaint, ask):
     found = ask(topic="latent/vae", name="digits", mistake=mistake)
     assert complaint in found["failed"][command]
 
 
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_what_refuses_to_be_small_says_why():
     """A size of 0 is refused at every size; the error is the recipe's own."""
     with pytest.raises(ValueError, match="latent_dim is 0"):
         small("latent/vae", "digits", latent_dim=0)
 
 
-@pytest.mark.xdist_group("simulated GPU, latent")
+@pytest.mark.xdist_group("recipes, latent")
 def test_recipes_become_small_without_a_list_of_their_sizes():
     large = module_of("diffusion/training").RECIPES["cifar10"]
     recipe, (train, held_out) = small("diffusion/training", "cifar10")

@@ -149,21 +149,6 @@ def test_the_watch_tells_a_game_from_a_rout(target):
     assert "no longer" in game.watch.text().text
 
 
-def test_what_the_watch_saw_survives_an_interruption():
-    game, _ = experiment()
-    assert {"watch.loss", "watch.lowest"} <= set(game.state_dict())
-
-
-def test_looking_at_the_game_gives_files(tmp_path):
-    game, data = experiment()
-    with torch.no_grad():
-        artifacts = {**game.preview(data), **{f"sample {name}": artifact for name, artifact in game.sample(5).items()}}
-    for name, artifact in artifacts.items():
-        path = tmp_path / f"{name}{artifact.suffix}"
-        artifact.save(path)
-        assert path.stat().st_size > (1000 if artifact.suffix == ".png" else 50)
-
-
 @pytest.mark.parametrize("wrong", [{"real_target": 0.0}, {"discriminator_turns": 0}, {"hidden": 0}, {"radius": 0.0}])
 def test_a_recipe_refuses_what_cannot_be_played(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

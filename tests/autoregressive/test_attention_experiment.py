@@ -138,8 +138,6 @@ def test_what_is_no_sequence_is_said_in_one_line(tmp_path, array, complaint):
     ("words", "code", "complaint"),
     [
         (["--heads", "3"], 2, "heads is 3; it must be a divisor of the width, 64"),
-        (["--length", "0"], 2, "length is 0; it must be at least 1"),
-        (["--symbols", "1"], 2, "symbols is 1; it must be at least 2"),
         (["--data", "nowhere.npz"], 3, "does not exist"),
         (["--data", "."], 3, "must be an .npz file with an array 'symbols'"),
     ],

@@ -169,8 +169,6 @@ def test_it_trains_and_writes(own_text, tmp_path, capsys):
         (["--schemes", "rotary"], "schemes is ('rotary',); it must be such that alibi is among them"),
         (["--schemes", "alibi", "alibi"], "one scheme or more, each once"),
         (["--heads", "5"], "heads is 5; it must be a divisor of half the width, 48"),
-        (["--adapting", "1.5"], "adapting is 1.5; it must be at least 0 and at most 1"),
-        (["--context", "0"], "context is 0; it must be at least 1"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(words, complaint, capsys):

@@ -305,12 +305,3 @@ def test_sounds_without_classes(recordings, tmp_path):
         assert experiment.evaluate(held_out).keys() == {"bits_per_sample", "unigram_bits"}
         assert experiment.sample(2)["sounds"].samples.shape == (2, 96)
         assert experiment.preview(held_out).keys() == {"held_out", "sounds"}
-
-
-def test_recipes_say_what_they_cannot():
-    with pytest.raises(ValueError, match="doublings is 0"):
-        dataclasses.replace(RECIPES["notes"], doublings=0)
-    with pytest.raises(ValueError, match="levels is 1"):
-        dataclasses.replace(RECIPES["notes"], levels=1)
-    with pytest.raises(ValueError, match="loudness is -1"):
-        dataclasses.replace(RECIPES["notes"], loudness=-1.0)

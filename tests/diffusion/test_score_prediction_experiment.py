@@ -6,7 +6,6 @@ import math
 import pytest
 import torch
 
-from practice_torch.__main__ import main
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.ancestral_sampling import gaussian_sampling_variance, respaced_alpha_bar
@@ -206,15 +205,13 @@ def test_with_the_exact_score_learned_both_curves_agree(studied):
         assert exact[0] > 10 * exact[-1]
 
 
-def test_a_preview_shows_points_and_fields(tmp_path):
+def test_a_preview_shows_points_and_fields():
     experiment, data = experiment_on()
     with torch.no_grad():
         pictures = experiment.preview(data)
     assert set(pictures) == {"points", "fields"}
-    for name, picture in pictures.items():
+    for picture in pictures.values():
         assert len(drawn(picture).child_axes) == 3
-        picture.save(tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
 def test_long_arrows_are_cut_and_keep_their_direction():
@@ -252,10 +249,7 @@ def test_what_the_model_cannot_do_is_said(how, complaint):
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"num_steps": 3, "shown_steps": 2}, "num_steps is 3"),
         ({"shown_steps": 1001}, "shown_steps is 1001; it must be at most num_steps"),
-        ({"hidden": 0}, "hidden is 0"),
-        ({"frequencies": 0}, "frequencies is 0"),
     ],
 )
 def test_impossible_recipes_are_refused(fields, complaint):
@@ -268,20 +262,3 @@ def test_data_whose_score_nobody_knows_are_refused(name):
     train, _ = points.load(name, count=50)
     with pytest.raises(DataError, match=f"{name} is not a mixture of Gaussians in 2 dimensions"):
         build(RECIPES["eight_gaussians"], train)
-
-
-def test_a_run_learns_is_sampled_alike_and_studied(tmp_path, capsys):
-    run, small = tmp_path / "run", "--steps 60 --hidden 16 --num-steps 20 --shown-steps 5 --points 1000 --evaluate-every 60"
-    command = ["train", "diffusion/score_prediction", "eight_gaussians", *small.split(), "--cpu", "--run", str(run)]
-    assert main(command) == 0
-    for out in ("a", "b"):
-        words = ["--count", "12", "--sampler", "ddim", "--steps", "3", "--seed", "7", "--out", str(tmp_path / out)]
-        assert main(["sample", str(run), *words]) == 0
-    first, second = (next((tmp_path / out).glob("*.png")).read_bytes() for out in ("a", "b"))
-    assert first == second
-    capsys.readouterr()
-    assert main([*command[:3], "--data", "two_moons", "--cpu", "--run", str(tmp_path / "none")]) == 3
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
-    assert len(said) == 1
-    assert "two_moons is not a mixture" in said[0]
-    assert not (tmp_path / "none").exists()

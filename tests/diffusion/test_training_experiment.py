@@ -1,7 +1,6 @@
 """The experiment of diffusion/training: its fast sampling loop against the topics' own steps, its options, its complaints."""
 
 import dataclasses
-import json
 import math
 
 import numpy as np
@@ -205,20 +204,18 @@ def test_a_judges_distance_is_that_of_two_gaussians():
 # ---------------------------------------------------------------------------------------------------- options and complaints
 
 
-def test_the_same_seed_draws_the_same():
+def test_guidance_and_labels_change_what_is_drawn():
     experiment, _, _ = digits()
     experiment.eval()
 
-    def drawn(seed, **how):
-        experiment.generator, experiment.sampling = seeded(seed), Drawing(steps=5, **how)
+    def drawn(**how):
+        experiment.generator, experiment.sampling = seeded(3), Drawing(steps=5, **how)
         with torch.no_grad():
             return experiment.sample(12)["samples"].images
 
-    assert torch.equal(drawn(3), drawn(3))
-    assert not torch.equal(drawn(3), drawn(4))
-    assert not torch.equal(drawn(3), drawn(3, guidance=2.0))
-    assert torch.equal(drawn(3, sampler="ddim", guidance=0.0, label=1), drawn(3, sampler="ddim", guidance=0.0, label=7))
-    assert not torch.equal(drawn(3, sampler="ddim", label=1), drawn(3, sampler="ddim", label=7))
+    assert not torch.equal(drawn(), drawn(guidance=2.0))
+    assert torch.equal(drawn(sampler="ddim", guidance=0.0, label=1), drawn(sampler="ddim", guidance=0.0, label=7))
+    assert not torch.equal(drawn(sampler="ddim", label=1), drawn(sampler="ddim", label=7))
 
 
 @pytest.mark.parametrize(
@@ -266,13 +263,8 @@ def test_impossible_options_are_refused(how, complaint):
     ("fields", "complaint"),
     [
         ({"zero_terminal_snr": True}, "zero_terminal_snr is True; it must be False where the noise is predicted"),
-        ({"num_steps": 1, "judged_steps": 1}, "num_steps is 1"),
-        ({"drop_probability": 1.5}, "drop_probability is 1.5"),
         ({"judged_steps": 30}, "judged_steps is 30"),
-        ({"dropout": 1.0}, "dropout is 1.0"),
         ({"beta_end": 0.02}, "beta_end is 0.02; it must be 0 unless noise_schedule is linear"),
-        ({"beta_end": 1.0, "noise_schedule": "linear"}, "beta_end is 1.0; it must be at least 0 and less than 1"),
-        ({"num_levels": 1}, "num_levels is 1"),
     ],
 )
 def test_impossible_recipes_are_refused(fields, complaint):
@@ -361,32 +353,11 @@ def test_a_warning_comes_before_the_training(tmp_path, capsys):
     assert place < next(number for number, line in enumerate(err) if line.startswith("step 1: "))
 
 
-def test_a_run_is_sampled_alike_and_refuses_another_architecture(tmp_path, capsys):
-    run = tmp_path / "run"
-    assert main([*COMMAND, "--run", str(run)]) == 0
-    for out in ("a", "b"):
-        words = ["--count", "12", "--sampler", "ddim", "--steps", "3", "--guidance", "2", "--seed", "7"]
-        assert main(["sample", str(run), *words, "--out", str(tmp_path / out)]) == 0
-    first, second = (next((tmp_path / out).glob("*.png")).read_bytes() for out in ("a", "b"))
-    assert first == second
-    capsys.readouterr()
-    code, lines = complaint(capsys, "sample", str(run), "--steps", "21")
-    assert code == 2
-    assert lines == ["error: steps is 21; this model was trained on 20 levels: at most as many"]
-    asked = json.loads((run / "recipe.json").read_text())
-    asked["fields"]["base_channels"] = 16
-    (run / "recipe.json").write_text(json.dumps(asked))
-    code, lines = complaint(capsys, "sample", str(run))
-    assert code == 3
-    assert "is of another model" in lines[0]
-
-
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["--zero-terminal-snr"], 2, "zero_terminal_snr is True; it must be False where the noise is predicted"),
         (["--multipliers", "1", "2", "2", "2", "2"], 3, "digits does not fit the network: size is 8 x 8"),
-        (["--num-steps", "1"], 2, "num_steps is 1"),
         (["--beta-end", "0.02"], 2, "beta_end is 0.02"),
     ],
 )
@@ -463,14 +434,11 @@ def test_fair_coins_cost_a_bit_each_whatever_is_predicted(prediction):
     assert f"Together {terms.sum():.3f} +- " in caption and "given its class" in caption
 
 
-def test_a_study_paints_its_schedule_and_its_bits(tmp_path):
+def test_a_study_paints_its_schedule_and_its_bits():
     experiment, _, held_out = digits()
     with torch.no_grad():
         found = experiment.eval().study(held_out)
     assert list(found) == ["interpolation", "inversion", "schedule", "bits"]
-    for name in ("schedule", "bits"):
-        found[name].save(tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").stat().st_size > 20_000
     at_zero, _, held_out = digits(zero_terminal_snr=True, prediction="velocity")
     with torch.no_grad():
         assert studies.bits(at_zero.eval(), held_out) == {}  # whose noise does not tell the data

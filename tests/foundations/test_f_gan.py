@@ -7,7 +7,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
-from practice_torch.engine.artifacts import Figure
 from practice_torch.experiments.foundations.f_gan import RECIPES, FGanRecipe, build
 from practice_torch.foundations import f_gan as practice
 from practice_torch.foundations.f_divergence import f_generator
@@ -94,17 +93,6 @@ def test_a_mode_is_covered_by_good_samples_only():
     fakes = torch.tensor([[0.0, 0.29], [0.1, 0.0], [2.0, 0.0], [4.0, 0.31]])
     assert experiment._modes(fakes) == {"modes": 1.0, "high_quality": 0.5}
     assert experiment._modes(torch.tensor([[0.0, 0.0], [4.0, 0.29]])) == {"modes": 2.0, "high_quality": 1.0}
-
-
-def test_looking_at_the_model_gives_figures(tmp_path):
-    """Previews and samples are drawn from the experiment's generator and can be written."""
-    experiment, data = _experiment()
-    with torch.no_grad():
-        artifacts = {**experiment.preview(data), **{f"sample {k}": a for k, a in experiment.sample(5).items()}}
-    for name, artifact in artifacts.items():
-        assert isinstance(artifact, Figure)
-        artifact.save(tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 
 def test_a_recipe_refuses_what_the_losses_refuse():

@@ -27,7 +27,7 @@ class GanRecipe(Recipe):
     """Label of real examples for the discriminator; less than 1 is one-sided label smoothing."""
     discriminator_turns: Annotated[int, AtLeast(1)] = 1
     """Discriminator updates in every step."""
-    points: int = 16384
+    points: Annotated[int, AtLeast(2)] = 16384
     """Number of points drawn from a toy distribution (a file has its own number)."""
     noise: Annotated[int, AtLeast(1)] = 2
     """Dimension of the generator's noise."""

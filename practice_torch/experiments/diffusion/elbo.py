@@ -37,7 +37,7 @@ class BoundRecipe(Sizes, Recipe):
     """Ratio of noise to signal at the last level; its logarithm is linear in between."""
     variance: Literal["large", "small"] = "small"
     """Variance of a reverse step: that of the forward step (large) or of the posterior given the data (small)."""
-    frequencies: tuple[int, ...] = (3, 4)
+    frequencies: Annotated[tuple[int, ...], AtLeast(0)] = (3, 4)
     """Fourier features: the network also gets sin and cos of 2^k pi x for these k."""
     measured_images: Annotated[int, AtLeast(2)] = 256
     """Number of held-out images in the bound, each at all levels."""

@@ -33,7 +33,7 @@ class ScoreRecipe(Recipe):
     """A small network learns the score of a diffused mixture and is compared with the exact score."""
 
     modality: ClassVar[str] = "points"
-    points: int = 65_536
+    points: Annotated[int, AtLeast(2)] = 65_536
     """Number of points drawn from the mixture."""
     num_steps: Annotated[int, AtLeast(4)] = 1000
     """Number of noise levels."""

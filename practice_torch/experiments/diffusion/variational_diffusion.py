@@ -38,7 +38,7 @@ class VariationalDiffusionRecipe(Sizes, Recipe):
     """Initial log-SNR of the least noisy level."""
     log_snr_min: float = -5.0
     """Initial log-SNR of the noisiest level."""
-    frequencies: tuple[int, ...] = (3, 4)
+    frequencies: Annotated[tuple[int, ...], AtLeast(0)] = (3, 4)
     """Fourier features: the network also gets sin and cos of 2^k pi z for these k."""
     sampling_steps: Annotated[int, AtLeast(1)] = 50
     """Network evaluations for a sample."""

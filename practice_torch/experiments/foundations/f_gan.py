@@ -28,7 +28,7 @@ class FGanRecipe(Recipe):
     """Parameter of the alpha divergence; the others have none."""
     generator_loss: Literal["alternative", "consistent"] = "alternative"
     """Generator loss: -g_f(v) (non-saturating) or -f*(g_f(v)) (minimax)."""
-    points: int = 16384
+    points: Annotated[int, AtLeast(2)] = 16384
     """Number of points drawn from a toy distribution (a file has its own number)."""
     noise: Annotated[int, AtLeast(1)] = 2
     """Dimension of the generator's noise."""

@@ -41,7 +41,7 @@ class CharacterRecipe(_CountingRecipe):
 class PixelRecipe(_CountingRecipe):
     """Independent pixels: the baseline for models of images."""
 
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Threshold of the binarization."""
     metric: Fixed = "nats_per_image"
 

@@ -35,7 +35,7 @@ class CategoricalRecipe(Recipe):
     """Temperature of the relaxed samples at the first step."""
     last_temperature: Annotated[float, Above(0)] = 0.3
     """Temperature at the last step; it decays exponentially in between."""
-    threshold: float = 0.5
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
     """Threshold of the binarization."""
     metric: Fixed = "negative_elbo"
 

@@ -11,13 +11,13 @@ from practice_torch.networks.unet import UNet1d, UNet2d
 class Sizes(Bounded):
     """The sizes of a U-Net as fields of a recipe, and the network they define: class MyRecipe(Sizes, Recipe)."""
 
-    base_channels: int = 24
+    base_channels: Annotated[int, AtLeast(1)] = 24
     """Channels of the first level of the U-Net."""
-    multipliers: tuple[int, ...] = (1, 2)
+    multipliers: Annotated[tuple[int, ...], AtLeast(1)] = (1, 2)
     """Channels of each level, in units of base_channels; every level after the first halves the resolution."""
-    blocks: int = 2
+    blocks: Annotated[int, AtLeast(1)] = 2
     """Residual blocks of each level, on the way down and up."""
-    attention_at: tuple[int, ...] = ()
+    attention_at: Annotated[tuple[int, ...], AtLeast(1)] = ()
     """Resolutions (heights of images) at which every block has self-attention."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate in the residual blocks."""
