@@ -166,7 +166,7 @@ def test_it_trains_and_writes(own_text, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--schemes", "rotary"], "schemes is ('rotary',); it must be such that alibi is among them"),
+        (["--schemes", "rotary"], "schemes is ('rotary',); it must be a tuple with alibi"),
         (["--schemes", "alibi", "alibi"], "one scheme or more, each once"),
         (["--heads", "5"], "heads is 5; it must be a divisor of half the width, 48"),
     ],
