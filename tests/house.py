@@ -27,6 +27,7 @@ LANGUAGE = {
 }
 HEX = r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b"
 COLOR = {".py": rf"""["']({HEX}|tab:\w+)["']""", ".css": HEX, ".jinja": HEX}
+ANNOTATED = ("practice_torch/engine",)
 BACKENDS = {"jax", "flax", "optax", "torch", "torchvision", "torchaudio", "accelerate"}
 FOREIGN = {"theory_jax": {"torch", "torchvision", "torchaudio", "accelerate"}, "practice_torch": {"jax", "flax", "optax"}}
 
@@ -334,6 +335,23 @@ def undescribed_packages(root):
             init = folder / "__init__.py"
             if not (init.is_file() and ast.get_docstring(parsed(init))):
                 yield f"{init.relative_to(root)} is missing or has no docstring: say in one sentence what the folder holds"
+
+
+def unannotated(root):
+    """Arguments and results of public functions and methods have types in the parts that everything else is built on."""
+    for part in ANNOTATED:
+        for path in sorted((root / part).glob("*.py")):
+            tree = parsed(path)
+            public = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+            for function in (node for parent in (tree, *public) for node in parent.body if isinstance(node, ast.FunctionDef)):
+                missing = _without_type(function.args) + ["the result"] * (function.returns is None)
+                if missing and (function.name[0] != "_" or function.name in ("__init__", "__call__")):
+                    yield f"{path.relative_to(root)}:{function.lineno} {function.name}: no type for {', '.join(missing)}"
+
+
+def _without_type(arguments):
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
+    return [each.arg for each in every if each and each.annotation is None and each.arg not in ("self", "cls")]
 
 
 def two_programs(root):

@@ -428,7 +428,7 @@ def test_the_same_command_takes_up_only_what_it_left_itself(tmp_path):
     begin(tmp_path / "run").train()
     (tmp_path / "early").mkdir()
     (tmp_path / "early" / ".lock").touch()
-    with pytest.raises(RunError, match="early has no recipe.json yet: .* repeat its `train` command"):
+    with pytest.raises(RunError, match="early has no recipe.json yet, .* repeat its `train` command"):
         go_on(tmp_path / "early")
     begin(tmp_path / "early").train()
     assert remains(tmp_path / "early") == remains(tmp_path / "run")

@@ -19,6 +19,7 @@ RULES = (
     house.wrong_lectures,
     private_names,
     house.empty_shells,
+    house.unannotated,
     house.undescribed_packages,
     house.two_programs,
     house.stray_colors,
@@ -423,6 +424,18 @@ PLANTED = (
         house.empty_shells, "no function", {"practice_torch/ground/coin.py": "import torch\nX = torch.ones(1)"}, "defines nothing"
     ),
     planted(house.empty_shells, "no rows", {"shared_specs/ground/coin.py": "SPEC = ()"}, "has no rows"),
+    planted(
+        house.unannotated,
+        "an argument",
+        plus("practice_torch/engine/loop.py", "def run(steps: int, bar=None) -> int:\n    return steps"),
+        "run: no type for bar",
+    ),
+    planted(
+        house.unannotated,
+        "the result of a method",
+        plus("practice_torch/engine/loop.py", "class Loop:\n    def run(self, steps: int):\n        return steps"),
+        "run: no type for the result",
+    ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
     planted(

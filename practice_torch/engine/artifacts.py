@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ class ImageGrid:
     caption: str = ""
     suffix = ".png"
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         from PIL import Image
 
         images = self.images.detach().float().cpu().clamp(0, 1).mul(255).round().to(torch.uint8)
@@ -47,7 +48,7 @@ class Figure:
     size: tuple[float, float] = (6.0, 4.5)
     suffix = ".png"
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         # without pyplot: no global state, no display, no backend to choose
         from matplotlib.figure import Figure as Canvas
 
@@ -66,7 +67,7 @@ class Text:
     caption: str = ""
     suffix = ".txt"
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.text if self.text.endswith("\n") else self.text + "\n")
 
@@ -89,7 +90,7 @@ class Audio:
         caption = "; ".join(filter(None, (self.caption, *self._played()[1])))
         object.__setattr__(self, "caption", caption)
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         import soundfile
 
         # 16 bits are the multiples of 2^-15 from -1 up to, but not including, 1
@@ -97,7 +98,7 @@ class Audio:
         soundfile.write(path, steps.numpy(), self.sample_rate, subtype="PCM_16")
 
     @property
-    def picture(self):
+    def picture(self) -> Figure:
         """What is written beside the sound, under its name: its spectrogram."""
         played, _ = self._played()
         size = spectrogram.size(played, self.sample_rate)

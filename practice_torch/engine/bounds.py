@@ -8,7 +8,7 @@ import functools
 import inspect
 from dataclasses import dataclass
 from math import inf
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import tyro
 
@@ -27,21 +27,21 @@ class Interval:
         high = f"at most {self.most}" if self.most < inf else f"less than {self.below}"
         return low if self.most == self.below == inf else f"{low} and {high}"
 
-    def __call__(self, default):  # as tyro ends the help of a field
+    def __call__(self, default: object) -> str:  # as tyro ends the help of a field
         return f"(default: {default}; {self})"
 
-    def require(self, name, value):
+    def require(self, name: str, value: Any) -> None:
         for number in value if isinstance(value, tuple) else () if value is None else (value,):
             if not (self.least <= number <= self.most and self.above < number < self.below):
                 finite = " and finite" if isinstance(number, float) and self.most == self.below == inf else ""
                 raise ValueError(f"{name} is {value}; {'it' if number is value else 'each entry'} must be {self}{finite}")
 
 
-def AtLeast(least, *, at_most=inf, below=inf):
+def AtLeast(least: float, *, at_most: float = inf, below: float = inf) -> Any:
     return tyro.conf.arg(help_behavior_hint=Interval(least=least, most=at_most, below=below))
 
 
-def Above(above, *, at_most=inf, below=inf):
+def Above(above: float, *, at_most: float = inf, below: float = inf) -> Any:
     return tyro.conf.arg(help_behavior_hint=Interval(above=above, most=at_most, below=below))
 
 

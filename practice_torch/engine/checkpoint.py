@@ -9,9 +9,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
+from torch import Tensor
 
 from practice_torch.engine.errors import RunError
 
@@ -21,7 +24,7 @@ STATE, MANIFEST = "state.safetensors", "manifest.json"
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save's archive, and bare pickles
 
 
-def save(folder, step, tensors, facts):
+def save(folder: str | Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
     """Write one checkpoint, whole or not at all, and drop all but the newest two. The path of the new one."""
     folder = Path(folder)
     state = safetensors.torch.save(_unshared(tensors))
@@ -47,7 +50,7 @@ def save(folder, step, tensors, facts):
     return final
 
 
-def load(path):
+def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, facts) of one checkpoint. RunError says what is wrong with it, in one line."""
     path = Path(path)
     manifest = _manifest(path)
@@ -66,7 +69,9 @@ def load(path):
     return tensors, manifest["facts"] | {"step": manifest["step"]}
 
 
-def newest(folder, say, require_sound=lambda tensors, facts: None):
+def newest(
+    folder: str | Path, say: Callable[[str], None], require_sound: Callable[[dict, dict], None] = lambda tensors, facts: None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, facts) of the newest sound checkpoint; `say` is told of every other that had to be passed over.
 
     A whole checkpoint can still hold what no run can go on from: require_sound(tensors, facts) raises a RunError that says so,

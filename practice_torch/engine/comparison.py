@@ -1,6 +1,7 @@
 """Several runs on one page: their metrics side by side, their curves in one panel, their samples over the same training."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Overlay:
     ends: tuple[tuple[str, str, float], ...]
 
 
-def write_comparison(folders, path):
+def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
     """Write one page that compares the runs in these folders; its path. RunError where one is none, or comes twice."""
     runs, missing = _read(folders)
     metrics = _names(run.evaluation.get("metrics", {}) for run in runs)

@@ -1,6 +1,7 @@
 """Learning curves as inline SVG, in the colors of the page."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -28,7 +29,7 @@ class Mark:
     value: float
 
 
-def panel(title, series, last_step, marks=()):
+def panel(title: str, series: Sequence[Series], last_step: int, marks: Sequence[Mark] = ()) -> Markup:
     """One panel: every series over the steps 0..last_step, the marks across; a logarithmic axis where the values ask for it."""
     heights = [y for line in series for _, y in line.points if math.isfinite(y)]
     if not heights:
@@ -57,7 +58,7 @@ def panel(title, series, last_step, marks=()):
     return Markup("".join(parts))
 
 
-def gauge(value, marks, direction, unit=""):
+def gauge(value: float, marks: Sequence[Mark], direction: str, unit: str = "") -> Markup:
     """A number line from zero, with the value and what it is compared with upon it, its ends and its unit.
 
     It begins at zero, so that two close numbers look as close as they are; numbers of both signs have zero between them.
@@ -94,7 +95,7 @@ def _spoken_gauge(value, marks, unit, better):
     return escape("; ".join(said))
 
 
-def short(value):
+def short(value: float) -> str:
     """A number in few characters: 18.1, 0.0126, 12k, 3e-05."""
     if not math.isfinite(value):
         return str(value)

@@ -4,8 +4,10 @@ import hashlib
 
 import torch
 
+from practice_torch.engine.datasets import Data
 
-def seed_of(seed, *words):
+
+def seed_of(seed: int, *words: object) -> int:
     """A seed of its own for every use: the same words give the same draws, different words unrelated ones."""
     digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1  # torch takes seeds below 2^63
@@ -22,17 +24,17 @@ class Batches:
 
     AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
 
-    def __init__(self, data, batch_size, seed, rank=0, count=1):
+    def __init__(self, data: Data, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
         self.data, self.size, self.seed = data, min(batch_size, len(data)), seed
         self.rank, self.count = rank, count
         self._orders, self._ready, self._first, self._together = {}, [], 0, 1
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         if not 0 <= number - self._first < len(self._ready):
             self._gather(number)
         return self._ready[number - self._first]
 
-    def indices(self, number):
+    def indices(self, number: int) -> torch.Tensor:
         """The examples of a batch, numbered over all processes."""
         epoch, first = divmod(number * self.size, len(self.data))
         missing = self.size

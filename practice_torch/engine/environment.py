@@ -9,11 +9,12 @@ import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 
-def environment(device, seconds, processes=1):
+def environment(device: torch.device, seconds: float, processes: int = 1) -> dict[str, Any]:
     """The content of environment.json."""
     memory = {"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)}
     if device.type == "cuda":
@@ -31,7 +32,7 @@ def environment(device, seconds, processes=1):
 
 
 @cache
-def commit():
+def commit() -> str | None:
     """The checked-out commit of this code, with + if files differ from it; None outside a checkout."""
     def git(*words):
         words = ["git", "-C", str(Path(__file__).parent), *words]

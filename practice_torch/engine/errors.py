@@ -17,7 +17,7 @@ class OptionError(ValueError):
     """A sampling option that this model cannot meet; the command line prints the message alone and exits with 2."""
 
 
-def too_large(error):
+def too_large(error: BaseException) -> str | None:
     """The line to say of an exception that sizes beyond the memory have caused; None of any other."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OverflowError)) and _TOO_LARGE.search(text):

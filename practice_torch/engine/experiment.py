@@ -1,14 +1,15 @@
 """The interface of an experiment: what the engine asks of every one (`Experiment`), and what one may offer (`HasStudy`, ...)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.bounds import Bounded
+from practice_torch.engine.datasets import Data
 
 
 class Metric(NamedTuple):
@@ -53,10 +54,10 @@ class Experiment(Protocol):
     def forward(self, batch: Mapping[str, Tensor], phase: str) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The loss of the phase with this name, a scalar, and what to log: detached scalars."""
 
-    def evaluate(self, data) -> Mapping[str, float]:
+    def evaluate(self, data: Data) -> Mapping[str, float]:
         """Metrics on held-out data, the recipe's own among them."""
 
-    def preview(self, data) -> Mapping[str, Artifact]:
+    def preview(self, data: Data) -> Mapping[str, Artifact]:
         """What to draw of the model during training. An error here is reported, and training goes on."""
 
     def sample(self, count: int) -> Mapping[str, Artifact]:
@@ -75,7 +76,7 @@ class HasCount(Protocol):
 class HasStudy(Protocol):
     """An experiment of which more can be measured than an evaluation has time for."""
 
-    def study(self, data) -> Mapping[str, Artifact]:
+    def study(self, data: Data) -> Mapping[str, Artifact]:
         """What `evaluate RUN --study` measures with the held-out data."""
 
 
@@ -97,14 +98,14 @@ class HasSampling(Protocol):
     sampling: Bounded  # a frozen dataclass instance: the options with their defaults, and a line of help under each
 
 
-def require_experiment(experiment):
+def require_experiment(experiment: object) -> None:
     """TypeError that names the members of an experiment that are missing."""
     members = {*Experiment.__annotations__, *(name for name in vars(Experiment) if not name.startswith("_"))}
     if missing := sorted(name for name in members if not hasattr(experiment, name)):
         raise TypeError(f"{type(experiment).__name__} has no {', '.join(missing)}; engine/experiment.py says what they are")
 
 
-def phase_parameters(experiment, phase):
+def phase_parameters(experiment: Experiment, phase: Phase) -> Iterator[tuple[str, nn.Parameter]]:
     """The phase's parameters as (dotted name, parameter), in the experiment's own order; shared parameters once."""
     for attribute in phase.moves:
         if not hasattr(experiment, attribute):

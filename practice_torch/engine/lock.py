@@ -1,6 +1,7 @@
 """A lock that admits one writer to a run folder: two would corrupt each other's files."""
 
 import fcntl
+from pathlib import Path
 
 from practice_torch.engine.errors import RunError
 
@@ -8,14 +9,14 @@ from practice_torch.engine.errors import RunError
 class Lock:
     """The right to write into a run folder, from take() until release() or the end of the process, however it ends."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder, self._file = folder, None
 
     def __getstate__(self):
         """What another process is handed is not held."""
         return {"folder": self.folder, "_file": None}
 
-    def take(self):
+    def take(self) -> None:
         """RunError where another process has it, or where nothing can be written; taken again by its holder, nothing happens."""
         if self._file:
             return
@@ -32,7 +33,7 @@ class Lock:
             raise RunError(f"cannot lock {self.folder}: {error.strerror}") from None
         self._file = file
 
-    def release(self):
+    def release(self) -> None:
         if self._file:
             self._file.close()
             self._file = None

@@ -1,6 +1,8 @@
 """Evaluations, previews and studies of a model in training; they have their own random numbers and do not change the training."""
 
 import contextlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -9,8 +11,13 @@ from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.state import set_torch_states, torch_states
 
+if TYPE_CHECKING:
+    from practice_torch.engine.loop import Training
 
-def evaluate(training):
+T = TypeVar("T")
+
+
+def evaluate(training: "Training") -> Mapping[str, float]:
     """The experiment's metrics on the held-out data; always the same draws, none of them the training's.
 
     Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another
@@ -27,7 +34,7 @@ def evaluate(training):
         ) from error
 
 
-def preview(training, say):
+def preview(training: "Training", say: Callable[[str], None]) -> None:
     """Draw the previews; the first process writes them. One that fails is said, and no reason to stop the training."""
     try:
         artifacts = apart(training, "preview", lambda: training.experiment.preview(training.held_out_data))
@@ -40,7 +47,7 @@ def preview(training, say):
             say(f"warning: no preview {name!r} at step {training.step}: {_in_a_line(error)}")
 
 
-def apart(training, purpose, look):
+def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
     """look() without gradients, at the average where there is one, with draws of its own: it never changes the training."""
     experiment, seed = training.experiment, training.recipe.seed
     states = torch_states(training.device)

@@ -5,6 +5,8 @@ import functools
 import json
 import signal
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -12,14 +14,17 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from practice_torch.engine import checkpoint, looking, snapshot
+from practice_torch.engine.artifacts import Artifact
+from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import Batches, seed_of
 from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import require_experiment
+from practice_torch.engine.experiment import Experiment, require_experiment
 from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
-from practice_torch.engine.run import Records
+from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.run import Records, Run
 from practice_torch.engine.state import not_finite as first_not_finite
 from practice_torch.engine.state import verdict
 from practice_torch.engine.threads import take_threads
@@ -28,7 +33,7 @@ from practice_torch.engine.threads import take_threads
 class Interrupted(Exception):
     """A signal asked the run to stop; its state is saved."""
 
-    def __init__(self, signal_number, step):
+    def __init__(self, signal_number: int, step: int) -> None:
         self.signal_number, self.step = signal_number, step
         super().__init__(f"stopped by {signal.Signals(signal_number).name} after step {step}")
 
@@ -41,7 +46,9 @@ class Training:
     loss scaling is needed, since half precision is bfloat16).
     """
 
-    def __init__(self, run, recipe, experiment, train_data, held_out_data, *, cpu=False):
+    def __init__(
+        self, run: Run, recipe: Recipe, experiment: Experiment, train_data: Data, held_out_data: Data, *, cpu: bool = False
+    ) -> None:
         require_experiment(experiment)
         self.run, self.recipe, self.experiment = run, recipe, experiment
         several = DistributedDataParallelKwargs(find_unused_parameters=len(experiment.phases) > 1)  # those who do not play now
@@ -144,7 +151,7 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------ from step to step
 
-    def train(self, *, bar=None):
+    def train(self, *, bar: Bar | None = None) -> Mapping[str, float]:
         """Train to the recipe's last step; the final metrics. Raises Interrupted after a SIGINT or SIGTERM, with all saved."""
         handlers = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -222,11 +229,11 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------ looking at the model
 
-    def evaluate(self):
+    def evaluate(self) -> Mapping[str, float]:
         """The experiment's metrics on the held-out data."""
         return looking.evaluate(self)
 
-    def study(self):
+    def study(self) -> Mapping[str, Artifact]:
         """The artifacts of the experiment's study on the held-out data."""
         return looking.apart(self, "study", lambda: self.experiment.study(self.held_out_data))
 
@@ -264,19 +271,19 @@ class Training:
 
         self.processes.of_the_first(write)
 
-    def mend(self):
+    def mend(self) -> str:
         """What helps against numbers that grow beyond all bounds."""
         now = f"(now {self.recipe.learning_rate:g})"
         return f"lower --learning-rate {now} or set --clip-norm; the last good checkpoint is kept in {self.run.checkpoints}"
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """Whose state it is: as JSON would give it back."""
         asked = self.run.asked
         whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
         whose |= {"data": asked["data"]["sha256"], "processes": self.processes.count}
         return json.loads(json.dumps(whose))
 
-    def restore(self, say=print):
+    def restore(self, say: Callable[[str], None] = print) -> None:
         """Go on from the newest sound checkpoint; from the beginning where the run was stopped before its first."""
         self.processes.of_the_first(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
         if not self.run.has_begun():

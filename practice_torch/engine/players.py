@@ -1,12 +1,17 @@
 """The players of an experiment: the parameters of each optimizer, one turn of a player, and the detection of failed turns."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from torch import nn
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import HasCount, phase_parameters
+from practice_torch.engine.experiment import Experiment, HasCount, Phase, phase_parameters
+from practice_torch.engine.processes import Processes
+from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.schedule import learning_rate_factor
 
 
@@ -14,18 +19,18 @@ from practice_torch.engine.schedule import learning_rate_factor
 class Player:
     """A phase, the parameters it moves (by name), and the optimizer that moves them (None: nothing to move)."""
 
-    phase: object
-    parameters: dict
-    optimizer: object
+    phase: Phase
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer | None
     learning_rate: float
 
-    def set_learning_rate(self, step, recipe):
+    def set_learning_rate(self, step: int, recipe: Recipe) -> None:
         """The step size of step `step`."""
         for group in self.optimizer.param_groups if self.optimizer else ():
             group["lr"] = self.learning_rate * learning_rate_factor(step, recipe)
 
 
-def make_player(experiment, phase, recipe):
+def make_player(experiment: Experiment, phase: Phase, recipe: Recipe) -> Player:
     """A phase with the optimizer of its own that the recipe asks for."""
     parameters = dict(phase_parameters(experiment, phase))
     learning_rate = phase.learning_rate or recipe.learning_rate
@@ -48,7 +53,7 @@ def _by_decay(parameters, decay):
     return [group for group in groups if group["params"]]
 
 
-def let_move(player, players):
+def let_move(player: Player, players: Iterable[Player]) -> None:
     """Freeze all parameters but the player's own; gradients still flow through the others."""
     for other in players:
         for parameter in other.parameters.values():
@@ -57,7 +62,9 @@ def let_move(player, players):
         parameter.requires_grad_(True)
 
 
-def weights_of_batches(experiment, batches, phase, processes):
+def weights_of_batches(
+    experiment: Experiment, batches: Sequence[Mapping[str, torch.Tensor]], phase: str, processes: Processes
+) -> torch.Tensor | tuple[float]:
     """By what the mean losses of the batches are multiplied, so that their gradients make that of one large batch.
 
     sum_k n_k l_k / sum n, over the batches of all processes; times the number of processes, over which gradients are averaged.
@@ -81,7 +88,9 @@ def _number(value, device):
     return value.detach().to(**options) if isinstance(value, torch.Tensor) else torch.full((), value, **options)
 
 
-def not_finite(what, phase, step, experiment, logs, recipe, checkpoints):
+def not_finite(
+    what: str, phase: str, step: int, experiment: nn.Module, logs: Mapping[str, torch.Tensor], recipe: Recipe, checkpoints: Path
+) -> RunError:
     """The error for a loss or a gradient that is no number: which tensor was the first that the eye can reach."""
     state = experiment.state_dict()  # first: it brings a sharded model back to its parts, which have the gradients
     named = [(f"gradient of {name}", p.grad) for name, p in experiment.named_parameters() if p.grad is not None]
@@ -97,5 +106,5 @@ def not_finite(what, phase, step, experiment, logs, recipe, checkpoints):
     )
 
 
-def is_finite(tensor):
+def is_finite(tensor: torch.Tensor) -> bool:
     return math.isfinite(tensor.item())

@@ -5,17 +5,22 @@ accelerate's launcher starts them and passes their ranks in the environment. Wit
 
 import atexit
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object, reduce
+from torch import Tensor
 
 from practice_torch.engine.errors import RunError
+
+T = TypeVar("T")
 
 
 class Processes:
     """The processes of a run. `rank` counts from 0; the first one writes, all of them train."""
 
-    def __init__(self, cpu=False):
+    def __init__(self, cpu: bool = False) -> None:
         state = PartialState(cpu=cpu)
         self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
         self.first_here = state.local_process_index == 0
@@ -25,10 +30,10 @@ class Processes:
             atexit.register(_part)
 
     @property
-    def first(self):
+    def first(self) -> bool:
         return self.rank == 0
 
-    def of_the_first(self, make):
+    def of_the_first(self, make: Callable[[], T]) -> T:
         """What make() returns in the first process, in every process. Its RunError is raised in every process, too."""
         if self.count == 1:
             return make()
@@ -43,7 +48,7 @@ class Processes:
             raise RunError(complaint)
         return value
 
-    def in_turn(self, make):
+    def in_turn(self, make: Callable[[], T]) -> T:
         """make() in every process: in the first one alone, then in the first of each other machine, then in the others.
 
         What one downloads the next ones find. If it fails in one process, it fails in every process.
@@ -59,19 +64,19 @@ class Processes:
                 raise error or RunError(complaints[0])
         return made
 
-    def from_all(self, value):
+    def from_all(self, value: T) -> list[T]:
         """The values of all processes in a list by rank, in every process."""
         return [value] if self.count == 1 else gather_object([value])
 
-    def total(self, tensor):
+    def total(self, tensor: Tensor) -> Tensor:
         """The sum over the processes."""
         return tensor if self.count == 1 else reduce(tensor, "sum")
 
-    def mean(self, tensor):
+    def mean(self, tensor: Tensor) -> Tensor:
         """The mean over the processes."""
         return tensor if self.count == 1 else reduce(tensor, "mean")
 
-    def wait(self):
+    def wait(self) -> None:
         """Until every process has come here."""
         if self.count > 1:
             self._wait()

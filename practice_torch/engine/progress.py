@@ -12,7 +12,7 @@ IN_TERMINAL, IN_LOG = 0.5, 5.0  # seconds between updates
 class Bar:
     """Steps done, steps per second, time left and loss. `due` is cheap: it is asked in every step."""
 
-    def __init__(self, title, total, done, console=None, quiet=False):
+    def __init__(self, title: str, total: int, done: int, console: Console | None = None, quiet: bool = False) -> None:
         self.title, self.total, self.first, self.quiet = title, total, done, quiet
         self.console = console or Console(stderr=True)
         self.live = self.console.is_terminal and not quiet
@@ -31,11 +31,11 @@ class Bar:
     def __exit__(self, *_):
         self.progress.stop()
 
-    def due(self):
+    def due(self) -> bool:
         """Whether it is time to show something."""
         return not self.quiet and time.perf_counter() - self.shown >= self.rest
 
-    def show(self, step, loss):
+    def show(self, step: int, loss: float) -> None:
         """Step and loss of now."""
         self.shown = time.perf_counter()
         rate = (step - self.first) / max(self.shown - self.started, 1e-9)
@@ -47,7 +47,7 @@ class Bar:
         else:
             print(f"{self.title}  step {step}/{self.total}  {words}", file=sys.stderr, flush=True)
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """A line above the bar."""
         if self.quiet:
             return

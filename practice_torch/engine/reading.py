@@ -6,6 +6,8 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 # pixels across: over twice what the page gives an earlier preview, for screens that show two pixels a point; a grid of eight
 # digits is no wider, and stays as it is: averaged, its few large pixels would have many colors and take five times the bytes
@@ -33,7 +35,7 @@ class Story:
     left_out: int
 
 
-def read_json(path, missing):
+def read_json(path: Path, missing: list[str]) -> dict[str, Any]:
     """The dict in a JSON file; empty where there is none, with a remark where there is one that cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -47,7 +49,7 @@ def read_json(path, missing):
     return {}
 
 
-def read_evaluation(path, missing):
+def read_evaluation(path: Path, missing: list[str]) -> dict[str, Any]:
     """evaluation.json; empty where there is none yet."""
     content = read_json(path, missing)
     whole = {"metric", "value", "target", "direction", "passed", "metrics"} <= content.keys()
@@ -57,7 +59,7 @@ def read_evaluation(path, missing):
     return content
 
 
-def read_metrics(path, missing):
+def read_metrics(path: Path, missing: list[str]) -> list[tuple[int, str, str, float]]:
     """[(step, phase, name, value)] in the order of the file. A line cut short, as by a killed run, is left out and told."""
     rows, broken = [], 0
     try:
@@ -74,7 +76,7 @@ def read_metrics(path, missing):
     return rows
 
 
-def read_stories(folder, missing, most):
+def read_stories(folder: Path, missing: list[str], most: int) -> list[Story]:
     """The previews by name, in the order of the training: at most so many of each, first and last included; what never changes
     once.
     """

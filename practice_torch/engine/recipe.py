@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -18,7 +18,7 @@ Direction = Annotated[Literal["lower", "higher"], tyro.conf.Fixed, tyro.conf.Sup
 REDECLARABLE = ("data", "held_out", "steps", "batch_size", "learning_rate", "metric", "direction")
 
 
-def shown(kind, default):
+def shown(kind: Any, default: str) -> Any:
     """The type of a field whose default is told in words."""
     return Annotated[kind, tyro.conf.arg(help_behavior_hint=f"(default: {default})")]
 
@@ -105,17 +105,17 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
-    def loading(self):
+    def loading(self) -> dict[str, Any]:
         """What the loader of this modality is told beside data, held_out and seed, such as a text's context."""
         return {}
 
-    def reached(self, value):
+    def reached(self, value: float) -> bool | None:
         """Whether `value` meets the target; None where there is no target."""
         if self.target is None:
             return None
         return value <= self.target if self.direction == "lower" else value >= self.target
 
-    def fields(self):
+    def fields(self) -> dict[str, Any]:
         """The fields as JSON can hold them."""
         return dataclasses.asdict(self)
 
@@ -155,5 +155,5 @@ class AudioRecipe(Recipe):
     skip_unusable: bool = False
     """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
 
-    def loading(self):
+    def loading(self) -> dict[str, Any]:
         return {"sample_rate": self.sample_rate, "length": self.length, "skip_unusable": self.skip_unusable}

@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -30,7 +32,7 @@ class Panel:
     constant: bool = False
 
 
-def write_report(run_dir, *, defaults=None, path=None):
+def write_report(run_dir: str | Path, *, defaults: Mapping[str, Any] | None = None, path: str | Path | None = None) -> Path:
     """Write a run's page, from whatever lies in its folder yet, as report.html there or at `path`; its path.
 
     defaults: the fields of the recipe as its topic publishes it, to show what this run changed.
@@ -56,7 +58,7 @@ def write_report(run_dir, *, defaults=None, path=None):
     )
 
 
-def write_page(path, template, **content):
+def write_page(path: str | Path, template: str, **content: Any) -> Path:
     """Fill a template of this folder, and replace the file at path as a whole; the path."""
     html = pages().get_template(template).render(style=style(), **content)
     path = Path(path)
@@ -70,7 +72,7 @@ def write_page(path, template, **content):
     return path
 
 
-def pages(*folders):
+def pages(*folders: Path) -> Environment:
     """An environment for templates of these folders, and of this one."""
     loader = FileSystemLoader([*folders, HERE])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -78,19 +80,21 @@ def pages(*folders):
     return environment
 
 
-def style(*files):
+def style(*files: Path) -> Markup:
     """The colors, the style sheets of this folder, and then these."""
     sheets = (path.read_text(encoding="utf-8") for path in (HERE / "page.css", HERE / "report.css", *files))
     return Markup("".join((STYLE, *sheets)))
 
 
-def changes(fields, defaults):
+def changes(fields: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the recipe says where a run's fields, as JSON holds them, differ; nothing without a recipe."""
     defaults = json.loads(json.dumps(defaults or {}))
     return {name: defaults[name] for name in fields if name in defaults and defaults[name] != fields[name]}
 
 
-def figures(folder, evaluation, missing):
+def figures(
+    folder: Path, evaluation: Mapping[str, Any], missing: list[str]
+) -> tuple[Markup | None, list[Panel], int | None]:
     """What of a run can be drawn: the gauge of its metric, a panel for every logged name, and the last step logged."""
     rows = read_metrics(folder / "metrics.csv", missing)
     marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
@@ -100,12 +104,12 @@ def figures(folder, evaluation, missing):
 # How things are written
 
 
-def words(name):
+def words(name: str) -> str:
     """An identifier as words, with abbreviations as one says them."""
     return " ".join(word.upper() if word in ABBREVIATIONS else word for word in name.split("_"))
 
 
-def value(thing):
+def value(thing: Any) -> str:
     """A field's value as a person would write it."""
     if thing is None:
         return "none"
@@ -120,7 +124,7 @@ def value(thing):
     return str(thing)
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Seconds as 8.3 s, 2 min 5 s, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.3g} s"
@@ -128,7 +132,7 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def size(count):
+def size(count: float) -> str:
     """Bytes as 512 MiB, 1.3 GiB."""
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 

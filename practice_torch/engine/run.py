@@ -16,11 +16,17 @@ import itertools
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.lock import Lock
+from practice_torch.engine.recipe import Recipe
+
+if TYPE_CHECKING:  # torch, which reading a run folder does not need
+    from practice_torch.engine.artifacts import Artifact
 
 METRICS_HEADER = "step,phase,name,value\n"
 TABLES = {"metrics.csv": METRICS_HEADER, "times.csv": "step,seconds\n"}  # and their first lines
@@ -40,7 +46,9 @@ class Run:
         object.__setattr__(self, "lock", Lock(self.folder))
 
     @classmethod
-    def create(cls, where, topic, name, recipe, description):
+    def create(
+        cls, where: str | Path | None, topic: str, name: str, recipe: Recipe, description: Mapping[str, Any]
+    ) -> "Run":
         """A new run in `where`, or else in runs/<topic>-<recipe>-<n> with the first free n; the lock is held.
 
         `where` is missing, or empty, or what the same command left that was stopped before its first checkpoint.
@@ -61,7 +69,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder):
+    def open(cls, folder: str | Path) -> "Run":
         """An existing run folder. RunError if it is none."""
         folder = Path(folder)
         try:
@@ -76,14 +84,14 @@ class Run:
         return cls(folder, _asked(folder))
 
     @property
-    def checkpoints(self):
+    def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
-    def has_begun(self):
+    def has_begun(self) -> bool:
         """Whether there is a checkpoint, sound or not."""
         return any(self.checkpoints.glob("step-*"))
 
-    def require_lengths(self, lengths):
+    def require_lengths(self, lengths: object) -> None:
         """RunError, worded to follow a checkpoint's path, unless metrics.csv and times.csv are at least as long as then."""
         if not isinstance(lengths, list) or len(lengths) != len(TABLES) or not all(type(length) is int for length in lengths):
             raise RunError(f"says {lengths!r} of the lengths of {' and '.join(TABLES)}; it must be their bytes")
@@ -92,22 +100,22 @@ class Run:
             if not len(TABLES[name]) <= length <= size:
                 raise RunError(f"saw {length} bytes of {self.folder / name}, which has {size}: the file was cut")
 
-    def remove(self):
+    def remove(self) -> None:
         """For a run that never came to its first checkpoint: nothing half-written stays behind."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.lock.release()
 
-    def write_json(self, name, content):
+    def write_json(self, name: str, content: Any) -> None:
         """Replace a JSON file as a whole."""
         aside = self.folder / f".{name}"
         aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         aside.replace(self.folder / name)
 
-    def save_artifacts(self, artifacts, step):
+    def save_artifacts(self, artifacts: Mapping[str, "Artifact"], step: int) -> list[Path]:
         """Write artifacts as previews/<step>-<name>, with their captions beside them. The paths."""
         return save_artifacts(artifacts, self.folder / "previews", prefix=f"{step:08d}-")
 
-    def restored_recipe(self, recipe_class):
+    def restored_recipe(self, recipe_class: type[Recipe]) -> Recipe:
         """The recipe of recipe.json, checked by its class. JSON has no tuples: lists become tuples again."""
         fields = {key: tuple(value) if isinstance(value, list) else value for key, value in self.asked["fields"].items()}
         try:
@@ -123,7 +131,7 @@ class Records:
     tensorboard: the step from which on its files are written, None for no files.
     """
 
-    def __init__(self, folder, lengths=None, tensorboard=None):
+    def __init__(self, folder: Path | None, lengths: Sequence[int] | None = None, tensorboard: int | None = None) -> None:
         self._rows, self._board = (), None
         if folder is None:
             return
@@ -133,25 +141,25 @@ class Records:
         if tensorboard is not None:
             self._board = _tensorboard(folder / "tensorboard", tensorboard)
 
-    def add(self, step, phase, name, value):
+    def add(self, step: int, phase: str, name: str, value: float) -> None:
         """One number of one phase at one step."""
         if self._rows:
             self._rows[0].add(step, phase, name, value)
         if self._board:
             self._board.add_scalar(f"{phase}/{name}", value, step)
 
-    def time(self, step, seconds):
+    def time(self, step: int, seconds: float) -> None:
         """The seconds that training has taken until this step; all rows so far can be read by others from here on."""
         if self._rows:
             self._rows[1].add(step, round(seconds, 3))
         for rows in self._rows:
             rows.flush()
 
-    def sync(self):
+    def sync(self) -> list[int]:
         """Everything on disk; how long the two files are."""
         return [rows.sync() for rows in self._rows]
 
-    def close(self):
+    def close(self) -> None:
         for file in (*self._rows, *filter(None, [self._board])):
             file.close()
 
@@ -167,29 +175,29 @@ def _tensorboard(folder, step):
 class Rows:
     """A CSV file that grows row by row, cut back to the length that it had at a checkpoint."""
 
-    def __init__(self, path, length=None):
+    def __init__(self, path: Path, length: int | None = None) -> None:
         self._file = open(path, "r+", encoding="utf-8", newline="")  # noqa: SIM115 - open as long as the run
         if length is not None:
             self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
-    def add(self, *cells):
+    def add(self, *cells: object) -> None:
         self._file.write(",".join(repr(cell) if isinstance(cell, float) else str(cell) for cell in cells) + "\n")
 
-    def sync(self):
+    def sync(self) -> int:
         """On disk; the file's length."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
 
-    def flush(self):
+    def flush(self) -> None:
         self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
 
 
-def save_artifacts(artifacts, folder, prefix=""):
+def save_artifacts(artifacts: Mapping[str, "Artifact"], folder: str | Path, prefix: str = "") -> list[Path]:
     """Write every artifact as <prefix><name><suffix>, beside it its picture if it has one, and add captions. The paths."""
     folder.mkdir(parents=True, exist_ok=True)
     captions_file = folder / "captions.json"
@@ -268,7 +276,7 @@ def _is_whole(asked):
     return isinstance(data.get("sha256"), str) and isinstance(shape, list) and all(type(size) is int for size in shape)
 
 
-def difference(theirs, ours):
+def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """The first key in which two dicts differ, in words; nothing where they are equal."""
     for key in (*ours, *theirs):
         a, b = theirs.get(key), ours.get(key)

@@ -2,8 +2,10 @@
 
 import math
 
+from practice_torch.engine.recipe import Recipe
 
-def learning_rate_factor(step, recipe):
+
+def learning_rate_factor(step: int, recipe: Recipe) -> float:
     """By what the learning rate is multiplied in step `step` (from 1 to the recipe's last).
 
     Linear from 1/w to 1 in the w steps of warm-up; then 1, or with "cosine"

@@ -10,13 +10,16 @@ function, which works on CPUs as well. Imported only where it is asked for: DTen
 """
 
 import contextlib
+from collections.abc import Iterator, Mapping
 
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import Experiment
+from practice_torch.engine.processes import Processes
 
 
 class Sharded:
@@ -25,7 +28,7 @@ class Sharded:
     The experiment's parameters are other objects afterwards, DTensors: whoever holds on to them asks for them anew.
     """
 
-    def __init__(self, experiment, processes):
+    def __init__(self, experiment: nn.Module, processes: Processes) -> None:
         if len(experiment.phases) > 1:
             names = ", ".join(phase.name for phase in experiment.phases)
             raise RunError(f"shard is for experiments of one phase; this one has {names}: train it without --shard")
@@ -38,14 +41,14 @@ class Sharded:
         except ValueError as error:  # a parameter without axes, for one, cannot be cut
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
 
-    def __call__(self, batch, phase):
+    def __call__(self, batch: Mapping[str, Tensor], phase: str) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The experiment's loss and logs; its buffers are those of the first process, as with DistributedDataParallel."""
         for buffer in self.experiment.buffers():
             distributed.broadcast(buffer, src=0)
         return self.experiment(batch, phase)
 
     @contextlib.contextmanager
-    def no_sync(self):
+    def no_sync(self) -> Iterator[None]:
         """Gradients add up in every process, whole, until a backward pass outside of this brings them together."""
         self.experiment.set_requires_gradient_sync(False)
         try:
@@ -54,7 +57,7 @@ class Sharded:
             self.experiment.set_requires_gradient_sync(True)
 
     @contextlib.contextmanager
-    def gathered(self):
+    def gathered(self) -> Iterator[None]:
         """All weights in every process, plain tensors, so that each may look at the model by itself, token by token too.
 
         All processes enter, do the same, and leave: fully_shard plans its next gathering by the passes that it saw. The weights
@@ -71,7 +74,7 @@ class Sharded:
                 module.set_reshard_after_forward(module is not self.experiment, recurse=False)
                 module.reshard()
 
-    def whole(self, tensors):
+    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors in one piece each, in the first process, on its CPU; the others help, tensor by tensor."""
         found = {}
         for name, tensor in tensors.items():
@@ -82,7 +85,7 @@ class Sharded:
         return found
 
     @staticmethod
-    def part(tensor, like):
+    def part(tensor: Tensor, like: Tensor) -> Tensor:
         """Of a whole tensor what this process holds of `like`, on its device; all of it where `like` has another shape."""
         tensor = tensor.to(like.device)
         if isinstance(like, DTensor) and like.shape == tensor.shape:  # every process has read the whole: none has to send
@@ -90,7 +93,7 @@ class Sharded:
         return tensor
 
 
-def blocks_of(experiment):
+def blocks_of(experiment: Experiment) -> list[nn.Module]:
     """What is gathered and forgotten together: the blocks of the networks that the experiment's phases move."""
     moved = (getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
     lists = (getattr(network, "blocks", None) for network in moved)

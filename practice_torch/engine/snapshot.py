@@ -7,17 +7,23 @@
     generator/<rank>/<name>              the engine's generator, and torch's own, in every process
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import torch
 
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.run import difference
 from practice_torch.engine.state import require_weights, set_torch_states, torch_states
 
+if TYPE_CHECKING:
+    from practice_torch.engine.loop import Training
+
 GROUPS = ("experiment", "average", "optimizer", "pending", "generator")
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def weights_and_moments(training):
+def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
     """What training changes and no step may make infinite."""
     tensors = {f"experiment/{name}": tensor for name, tensor in training.experiment.state_dict().items()}
     for player in training.players:
@@ -27,7 +33,7 @@ def weights_and_moments(training):
     return tensors | {f"average/{name}": tensor for name, tensor in training.average.items()}
 
 
-def collect(training):
+def collect(training: "Training") -> dict[str, torch.Tensor]:
     """All tensors that decide what comes next, in every process."""
     tensors = weights_and_moments(training)
     tensors = training.sharded.whole(tensors) if training.sharded else tensors
@@ -39,14 +45,14 @@ def collect(training):
     return tensors
 
 
-def never_moved(training):
+def never_moved(training: "Training") -> list[str]:
     """The parameters, as phase/name, that have had no gradient yet: AdamW has no state for them."""
     players = [player for player in training.players if player.optimizer]
     named = ((player, name, parameter) for player in players for name, parameter in player.parameters.items())
     return [f"{player.phase.name}/{name}" for player, name, parameter in named if not player.optimizer.state[parameter]]
 
 
-def require_sound(training, tensors, facts):
+def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
     """RunError, worded to follow the path of a whole checkpoint, where it is not one that this training can go on from."""
     if not {"run", "seconds", "lengths", "never_moved"} <= facts.keys():
         raise RunError("lacks facts that this engine writes; it is not one of its checkpoints")
@@ -64,7 +70,7 @@ def require_sound(training, tensors, facts):
     _require_generators(training, groups["generator"])
 
 
-def put_back(training, tensors):
+def put_back(training: "Training", tensors: Mapping[str, torch.Tensor]) -> None:
     """Make a sound checkpoint's tensors the state of the training."""
     groups = _groups(tensors)
     place = training.sharded.part if training.sharded else lambda tensor, like: tensor.to(like.device)

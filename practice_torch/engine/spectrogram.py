@@ -1,8 +1,12 @@
 """Spectrograms: the power of a sound over time and frequency, as a figure."""
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WINDOW = 0.032  # seconds: two partials 60 Hz apart are told apart, and so are two onsets
 FLOOR = -80.0  # dB below the loudest: what is fainter is drawn black
@@ -10,7 +14,7 @@ MOST_COLUMNS = 2000
 PER_SECOND = 2.4  # inches of the picture
 
 
-def spectrogram(samples, sample_rate):
+def spectrogram(samples: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, float]:
     """(dB [F, S] below the loudest, down to FLOOR; seconds between two columns), of samples [T] in a Hann window.
 
     |sum_t w(t) x(s hop + t) e^(-2 pi i f t / n)|^2, with n samples in the window; silence is at the floor everywhere.
@@ -24,7 +28,7 @@ def spectrogram(samples, sample_rate):
     return 10 * torch.log10((power / loudest).clamp(min=10 ** (FLOOR / 10))), hop / sample_rate
 
 
-def draw(axes, samples, sample_rate):
+def draw(axes: "Axes", samples: torch.Tensor, sample_rate: int) -> None:
     """The spectrogram into one pair of axes, with its waveform's seconds and the frequencies in kHz."""
     decibels, step = spectrogram(samples, sample_rate)
     extent = (-step / 2, (decibels.shape[1] - 0.5) * step, 0, sample_rate / 2000)
@@ -34,6 +38,6 @@ def draw(axes, samples, sample_rate):
     axes.figure.colorbar(picture, ax=axes, label="dB", pad=0.01, ticks=[FLOOR, FLOOR / 2, 0])
 
 
-def size(samples, sample_rate):
+def size(samples: torch.Tensor, sample_rate: int) -> tuple[float, float]:
     """Inches: wide enough for the sound, within reason."""
     return min(max(6.0, 1.5 + PER_SECOND * samples.shape[0] / sample_rate), 14.0), 3.0

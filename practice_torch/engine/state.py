@@ -1,13 +1,19 @@
 """The meaning of a checkpoint's tensors: weights and torch's generators; and the evaluation of a trained model."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import torch
+from torch import nn
 
 from practice_torch.engine import checkpoint
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.run import difference
+from practice_torch.engine.experiment import Metric
+from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.run import Run, difference
 
 
-def require_weights(wanted, given, kind=""):
+def require_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], kind: str = "") -> None:
     """RunError, worded to follow a checkpoint's path, unless the tensors have the wanted names, shapes and types, all finite."""
     for aspect in (lambda tensor: list(tensor.shape), lambda tensor: tensor.dtype):
         ours, theirs = ({name: aspect(tensor) for name, tensor in tensors.items()} for tensors in (wanted, given))
@@ -17,13 +23,13 @@ def require_weights(wanted, given, kind=""):
         raise RunError(f"holds numbers that are not finite, in {kind}{wrong}")
 
 
-def not_finite(tensors):
+def not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
     """The name of the first tensor with an entry that is not finite; None where all are finite."""
     floating = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
     return next((name for name, tensor in floating if not bool(tensor.isfinite().all())), None)
 
 
-def weights_of(run, experiment, say):
+def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> tuple[dict[str, torch.Tensor], int]:
     """(weights, step) of the newest sound checkpoint of this experiment, for those who only look at the model: parameters and
     buffers, the parameters averaged where there is an average.
     """
@@ -39,7 +45,7 @@ def weights_of(run, experiment, say):
     return weights(tensors), facts["step"]
 
 
-def verdict(recipe, metrics, step, explains):
+def verdict(recipe: Recipe, metrics: Mapping[str, float], step: int, explains: Mapping[str, Metric]) -> dict[str, Any]:
     """The content of evaluation.json; explains: name -> Metric of the experiment, of which what was measured is kept."""
     if recipe.metric not in metrics:
         raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
@@ -56,7 +62,7 @@ def verdict(recipe, metrics, step, explains):
     }
 
 
-def torch_states(device):
+def torch_states(device: torch.device) -> dict[str, torch.Tensor]:
     """The states of torch's own generators, from which dropout draws."""
     states = {"torch": torch.get_rng_state()}
     if device.type == "cuda":
@@ -64,7 +70,7 @@ def torch_states(device):
     return states
 
 
-def set_torch_states(states):
+def set_torch_states(states: Mapping[str, torch.Tensor]) -> None:
     torch.set_rng_state(states["torch"])
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"])

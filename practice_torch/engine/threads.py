@@ -5,13 +5,17 @@ import os
 
 import torch
 
+from practice_torch.engine.datasets import Data
+from practice_torch.engine.experiment import Experiment
+from practice_torch.engine.recipe import Recipe
+
 # The work of a forward pass that keeps one thread busy. Measured on 2 cores, 14 recipes: below 300 million operations (8 of them)
 # a second thread made a step at most 1.34 times as fast, and four no faster; above, 1.2 to 1.8 times. Where other processes use
 # the cores, two threads make every step 4 to 50 times as slow as one, since each operation waits for a thread that does not run.
 WORK_OF_A_THREAD = 150e6
 
 
-def take_threads(experiment, data, recipe):
+def take_threads(experiment: Experiment, data: Data, recipe: Recipe) -> None:
     """Set torch's number of threads for this experiment; OMP_NUM_THREADS wins, if it is set.
 
     The number decides the order of sums, and with it the last bits of a result. Hence it follows from the recipe and the machine
@@ -23,7 +27,7 @@ def take_threads(experiment, data, recipe):
         torch.set_num_threads(max(1, min(torch.get_num_threads(), busy)))
 
 
-def work(experiment, data, recipe):
+def work(experiment: Experiment, data: Data, recipe: Recipe) -> int:
     """Multiplications and additions, counted apart, in a forward pass of every phase that follows gradients."""
     from torch.utils.flop_counter import FlopCounterMode
 
