@@ -30,6 +30,7 @@ import practice_torch.data.images
 import practice_torch.experiments.foundations.maximum_likelihood  # noqa: F401
 from practice_torch.__main__ import main as main_of_the_wing
 from practice_torch.engine import report, snapshot
+from practice_torch.engine.environment import commit
 from tests.engine_toys import RECIPE, Noisy, Players, begin, go_on, remains
 from tests.forks import codes_of, fork, ranks_of
 
@@ -58,6 +59,7 @@ def main():
 def kills(folder, *, random=0, save_points=False, commands=False, processes=1, seed=0):
     """How many runs were killed, how many of them while they were alive, how many went on, and which ended in other bytes."""
     folder, rng = Path(folder), Random(seed)
+    commit()  # asked of git once, and not by every run
     if commands:
         report.write_report = lambda folder, **_: folder / "report.html"  # comes after everything that is killed here
     answer = {"kills": 0, "killed_while_alive": 0, "runs": 0, "different": []}

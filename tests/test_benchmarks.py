@@ -125,6 +125,18 @@ def test_in_a_child(topic):
 
 def test_here():
     exec(BURN.replace("0.3", str(time.process_time() + 0.2)))
+
+@pytest.fixture(scope="session")
+def server():
+    with subprocess.Popen([sys.executable, "-c", BURN + "\nprint(flush=True)\ninput()"], stdin=-1, stdout=-1) as process:
+        yield process
+        process.stdin.close()
+
+def test_while_a_server_runs(server):
+    server.stdout.readline()
+
+def test_after_it_has_run(server):
+    pass
 """
 
 
@@ -136,12 +148,13 @@ def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
                           capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     records = json.loads((tmp_path / "records.json").read_text())
-    assert len(records) == 9 and {record["file"] for record in records} == {"test_burns.py"}
-    calls = [record for record in records if record["phase"] == "call"]
-    assert [record["topics"] for record in calls] == [["latent/vae"], [], []]
-    assert [record["starts"] for record in calls] == [1, 1, 0]
-    assert all(record["seconds"] > 0.2 for record in calls[:2]) and calls[2]["seconds"] > 0.15
-    assert sum(record["seconds"] for record in records if record["phase"] != "call") < 0.15
+    assert len(records) == 15 and {record["file"] for record in records} == {"test_burns.py"}
+    tests = [records[k : k + 3] for k in range(0, 15, 3)]  # set-up, call, tear-down
+    assert [test[1]["topics"] for test in tests] == [["latent/vae"], [], [], [], []]
+    assert [sum(record["starts"] for record in test) for test in tests] == [1, 1, 0, 1, 0]
+    seconds = [sum(record["seconds"] for record in test) for test in tests]
+    assert min(seconds[0], seconds[1], seconds[3]) > 0.25 and seconds[2] > 0.15
+    assert seconds[4] < 0.15  # though the server ends only now
 
 
 def test_the_suite_is_summed_by_part_file_and_topic(monkeypatch):
