@@ -150,7 +150,7 @@ def test_channels_are_averaged(tmp_path):
     assert sounds[0].numpy() == pytest.approx((first + 2 * second) / 3, abs=1e-6)
     assert float(sounds[1].abs().max()) == 0
     assert remarks == [
-        "2 of 2 sounds are of several channels, which are averaged: 0_a.wav, for one",
+        "2 of 2 sounds are of several channels and averaged: 0_a.wav, for one",
         "1 of 2 sounds is silent throughout: 1_b.wav",
     ]
 
@@ -166,8 +166,8 @@ def test_lengths(tmp_path):
     for row in sounds[2:]:  # cut to what comes after the silence
         assert row.numpy() == pytest.approx(tone, abs=1e-6)
     assert remarks == [
-        "2 of 4 sounds are longer than 800 samples (0.1 s), and cut: 2_x.wav, for one",
-        "1 of 4 sounds is shorter than 800 samples (0.1 s), and followed by silence: 1_x.wav",
+        "2 of 4 sounds are longer than 800 samples (0.1 s) and cut: 2_x.wav, for one",
+        "1 of 4 sounds is shorter than 800 samples (0.1 s) and padded with silence: 1_x.wav",
     ]
     late, _ = whole(tmp_path, length=1000)  # silence is cut only as far as there is too much
     assert late[2].numpy() == pytest.approx(quiet[100:], abs=1e-6)
@@ -183,7 +183,7 @@ def test_beyond_full_scale_and_clipped(tmp_path):
     sounds, remarks = whole(tmp_path, length=800)
     assert sounds[0].numpy() == pytest.approx(loud / np.abs(loud).max(), abs=1e-6)  # scaled, neither cut nor wrapped
     assert float(sounds.abs().max()) <= 1
-    assert remarks[0] == "1 of 3 sounds is beyond full scale, and scaled down to it: 0_loud.wav"
+    assert remarks[0] == "1 of 3 sounds is beyond full scale and scaled down: 0_loud.wav"
     assert remarks[1].startswith("1 of 3 sounds is clipped") and remarks[1].endswith("1_clipped.wav")
     again, remarks = whole(tmp_path, length=1600, sample_rate=16_000)  # the resampled corners of 1_clipped overshoot
     assert float(again.abs().max()) <= 1

@@ -97,7 +97,7 @@ def test_a_penalty_makes_greedy_text_repeat_less(trained):
 def test_beams_write_what_they_find_best_first(trained):
     asked = ("--beams", 3, "--prompt", "a tale", "--length", 6)
     text, caption = written(trained, *asked)
-    assert caption.startswith("3 x 6 tokens, the likeliest that 3 beams found; log p")
+    assert caption.startswith("3 x 6 tokens, beam search with 3 beams; log p")
     scores = [float(score) for score in caption.rstrip(".").split("log p ")[1].split(", ")]
     texts = text.rstrip("\n").split("\n\n")
     assert len(texts) == len(scores) == 3 and scores == sorted(scores, reverse=True)

@@ -230,11 +230,11 @@ class Counters:
         """What is worth knowing, a line each."""
         seconds = f"{length} samples ({length / sample_rate:.3g} s)"
         lines = {
-            "long": f"longer than {seconds}, and cut",
-            "short": f"shorter than {seconds}, and followed by silence",
-            "channels": "of several channels, which are averaged",
-            "loud": "beyond full scale, and scaled down to it",
-            "clipped": "clipped (peaks cut off flat), which a model learns as well",
+            "long": f"longer than {seconds} and cut",
+            "short": f"shorter than {seconds} and padded with silence",
+            "channels": "of several channels and averaged",
+            "loud": "beyond full scale and scaled down",
+            "clipped": "clipped (flat peaks), which a model will learn",
             "silent": "silent throughout",
         }
         found = [

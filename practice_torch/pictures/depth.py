@@ -16,4 +16,4 @@ def norms_by_block(first, last, steps):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize="small", frameon=False)
 
-    return Figure(paint, "How strongly the loss pulls at each block's weights", (6.6, 4.6))
+    return Figure(paint, "Gradient norm of the loss in each block", (6.6, 4.6))

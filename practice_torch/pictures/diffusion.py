@@ -15,7 +15,7 @@ def losses(by_level):
         axes.plot(range(1, len(by_level) + 1), by_level, color=BLUE, linewidth=1)
         axes.set(xlabel="level t", ylabel="squared error per dimension", yscale="log", xlim=(1, len(by_level)))
 
-    return Figure(paint, "Loss on held-out data at every level of noise, always with the same noise")
+    return Figure(paint, "Loss on held-out data by noise level, with the same noise in every evaluation")
 
 
 def few_steps(counts, distances):
@@ -29,7 +29,7 @@ def few_steps(counts, distances):
         axes.set_xticks([], minor=True)
         axes.legend()
 
-    return Figure(paint, "How near samples come to held-out data in few and in many steps (few samples: all distances too large)")
+    return Figure(paint, "Distance of samples from held-out data by number of steps (few samples: all distances too large)")
 
 
 def guidance(scales, accuracies, spreads, distances):
@@ -46,7 +46,7 @@ def guidance(scales, accuracies, spreads, distances):
         axes.set(xlabel="guidance scale", ylim=(0, None))
         axes.legend(fontsize="small")
 
-    return Figure(paint, "Guidance: clearer classes, bought with variety. At 1 the model itself draws")
+    return Figure(paint, "Guidance: clearer classes, less diversity. Scale 1 is the model itself")
 
 
 def noise_errors(log_snrs, errors):
@@ -63,8 +63,8 @@ def noise_errors(log_snrs, errors):
 
 def schedules(alpha_bar, others, *, prior_bits):
     """A schedule [T+1] beside two others of as many levels; and what its last level tells of the data, bits per dimension."""
-    told = f"the last level still tells {prior_bits:.2g} bits per dimension of them"
-    caption = f"What every level leaves of the data: their share of the variance, signal beside noise, and the ratio; {told}"
+    told = f"the last level keeps {prior_bits:.2g} bits per dimension"
+    caption = f"Signal by level: share of the variance, amplitudes of signal and noise, and their ratio; {told}"
 
     def paint(axes):
         shares, amplitudes, ratios = _panels(axes, 3)
@@ -96,8 +96,8 @@ def bits(terms, given=""):
     terms = terms.mean(0)
     parts = f"{terms[0]:.3f} in the decoder, {terms[1:-1].sum():.3f} in the steps, {terms[-1]:.2g} in the prior"
     caption = (
-        f"Which levels carry the bits of a held-out image{given}: each level's term of the bound on -log2 p, and the terms up to "
-        f"it. Together {totals.mean():.3f} +- {error:.3f} bits per dimension: {parts}"
+        f"Bits of a held-out image{given} by level: each level's term of the bound on -log2 p, and the terms up to it. "
+        f"Total {totals.mean():.3f} +- {error:.3f} bits per dimension: {parts}"
     )
 
     def paint(axes):
@@ -129,7 +129,7 @@ def variances(bounds):
         axes.set(xlabel="level t", ylabel="bits per dimension", xlim=(0, len(terms) - 1), ylim=(0, None))
         axes.legend(title="variance of a step")
 
-    return Figure(paint, f"What every step costs with the same means and three variances; together, bits per dimension: {totals}")
+    return Figure(paint, f"Terms of the bound by step, for equal means and three variances; totals, bits per dimension: {totals}")
 
 
 def _panels(axes, count):

@@ -17,5 +17,5 @@ def bits_by_place(curves, trained):
         axes.set(xlabel="bytes of past", ylabel="bits per byte", xlim=(0, 1.03 * longest))
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small", frameon=False)
 
-    caption = f"Held-out text by how much of it came before; gray: the {trained} bytes that the models were trained on"
+    caption = f"Bits of held-out text by length of the preceding context; gray: the training length of {trained} bytes"
     return Figure(paint, caption, (6.6, 4.6))

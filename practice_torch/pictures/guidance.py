@@ -19,7 +19,7 @@ def accuracy_by_level(levels, accuracies, chance):
         axes.set(xlabel="level of noise t", ylabel="held-out images recognized, %", xlim=(1, levels[-1]), ylim=(0, 102))
         axes.legend(frameon=False)
 
-    return Figure(paint, "What two classifiers recognize of held-out images that were noised to a level")
+    return Figure(paint, "Accuracy of two classifiers on held-out images by noise level")
 
 
 def slopes(levels, lengths, errors):
@@ -35,8 +35,8 @@ def slopes(levels, lengths, errors):
         axes.legend(frameon=False, loc="lower left")
 
     caption = (
-        "Slopes of log p(y | x), beside those that the training images imply: where the error is above the dotted line, "
-        "no slope at all would be nearer the truth"
+        "Gradients of log p(y | x), compared with those that the training images imply; above the dotted line, a gradient of "
+        "zero would have a smaller error"
     )
     return Figure(paint, caption)
 
@@ -59,8 +59,8 @@ def trade_off(scales, measured):
         axes.legend(frameon=False, fontsize="small")
 
     caption = (
-        "Filled: images recognized as the class asked for; hollow: the mean distance between two of them, relative to real "
-        "images of one class. A slope that leads lifts the filled marks, and pays with the hollow ones"
+        "Filled: images recognized as the requested class; hollow: the mean distance between two of them, relative to real "
+        "images of one class. Guidance raises the filled marks and lowers the hollow ones"
     )
     return Figure(paint, caption, (6.6, 4.8))
 

@@ -25,7 +25,7 @@ def beside(panels, modes, caption):
             glass.set(aspect="equal", xlim=(-5, 5), ylim=(-5, 5), xticks=(-4, 0, 4), yticks=(-4, 0, 4))
             glass.tick_params(labelsize="x-small")
 
-    inside = "inside: all modes laid over each other and enlarged, in standard deviations of a mode"
+    inside = "inset: all modes superimposed and enlarged, in standard deviations of a mode"
     return Figure(paint, f"{caption}; {inside}", (4.0 * len(panels), 4.0))
 
 
@@ -48,8 +48,8 @@ def score_fields(panels):
             square.set(title=name, aspect="equal")
 
     caption = (
-        "Scores in deviations of the noise, over the density (blue): gray the exact ones, orange the learned ones. They part "
-        "where noised data never are; arrows longer than 2 are cut to that"
+        "Scores in deviations of the noise, over the density (blue): exact (gray) and learned (orange). They differ "
+        "where noised data are unlikely; arrows are cut at length 2"
     )
     return Figure(paint, caption, (4.0 * len(panels), 4.0))
 

@@ -294,7 +294,7 @@ def test_a_schedule_that_ends_too_early_is_warned_of_and_measured():
     experiment, _, _ = digits(noise_schedule="linear", num_steps=100, beta_end=0.02)
     (line,) = experiment.remarks
     assert "level 100 keeps 60% of the data's scale (0.33 bits per dimension)" in line
-    assert "take more num_steps or a larger beta_end" in line
+    assert "increase num_steps or beta_end" in line
     coins = torch.randint(2, (30, 1, 8, 8), generator=seeded())
     data = images.Images(coins.to(torch.uint8), None, 1, {})
     assert studies.prior_bits(experiment, data) == pytest.approx(-math.log2(1 - experiment.alpha_bar[-1].item()) / 2)
@@ -377,7 +377,7 @@ def test_the_way_to_noise_and_back():
     experiment, _, held_out = digits(speaks=False)
     with torch.no_grad():
         found = studies.inversion(experiment.eval(), held_out)
-    assert "off by 0.000" in found.caption
+    assert "reconstruction: error 0.000" in found.caption
     there = found.images.unflatten(0, (6, 3))
     torch.testing.assert_close(there[:, 2], there[:, 0], rtol=0, atol=1e-4)
     torch.testing.assert_close(there[:, 0], held_out.batch(torch.arange(6))["image"])

@@ -53,10 +53,10 @@ class Dcgan(nn.Module):
 
     explains = {
         "classes": Metric("classes", f"classes with recognized, plausible samples of at least {_PRESENT:.0%} of an equal share"),
-        "recognized": Metric("fraction", f"samples to which the classifier gives a class with probability {_SURE:g} or more"),
-        "plausible": Metric("fraction", f"samples as near to a held-out image as {_NEAR:.0%} of those are to each other"),
-        "recognized_real": Metric("fraction", "the same of held-out images instead of samples"),
-        "classifier_accuracy": Metric("fraction", "held-out images that the judging classifier labels correctly"),
+        "recognized": Metric("fraction", f"samples whose class has a probability of {_SURE:g} or more"),
+        "plausible": Metric("fraction", f"samples as near to a held-out image as {_NEAR:.0%} of such images are to each other"),
+        "recognized_real": Metric("fraction", "the same for held-out images"),
+        "classifier_accuracy": Metric("fraction", "accuracy of the evaluation classifier on held-out images"),
         "distance": Metric("pixel distance", "mean distance to the nearest neighbor, samples to images and back, halved"),
         **GAME,
     }
@@ -106,7 +106,7 @@ class Dcgan(nn.Module):
 
     def sample(self, count):
         """Fakes of fresh noise."""
-        return {"fakes": ImageGrid(self._shown(count), 8, "Fakes: what the generator makes of standard normal noise")}
+        return {"fakes": ImageGrid(self._shown(count), 8, "Generated images from standard normal noise")}
 
     def _by_class(self, rows=6):
         """A column a class, filled with the first fakes that are recognized as it; gray where there are too few."""
@@ -116,7 +116,7 @@ class Dcgan(nn.Module):
         for k in range(count):
             found = fakes[recognized & (called == k)][:rows]
             grid[: len(found), k] = found
-        return ImageGrid(grid.flatten(0, 1), count, "A column a class: the first fakes that the classifier is sure of")
+        return ImageGrid(grid.flatten(0, 1), count, "A column for each class: the first generated images with a confident class")
 
     def _recognize(self, images):
         """Whether the classifier is sure of each image, and which class it calls it."""

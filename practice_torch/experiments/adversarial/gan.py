@@ -82,7 +82,7 @@ class PointGan(nn.Module):
     def preview(self, data):
         """Fakes over held-out points and over the discriminator's opinion of the plane; the state of the game."""
         real = data.batch()["point"][:2000]
-        caption = "Fakes (blue) over held-out points (gray); behind them D, from 0 (red) to 1 (green)"
+        caption = "Generated points (blue) over held-out points (gray); background: D, from 0 (red) to 1 (green)"
         return {"points": self._picture(real, self._fakes(2000), caption), "game": self.watch.text()}
 
     def sample(self, count):

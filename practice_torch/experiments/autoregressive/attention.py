@@ -47,8 +47,8 @@ class TransductionExperiment(nn.Module):
     """Learns to copy or to reverse, and shows where it looks."""
 
     explains = {
-        "exact_match": Metric("fraction", "held-out sequences written without an error"),
-        "right_symbols": Metric("fraction", "symbols written correctly"),
+        "exact_match": Metric("fraction", "held-out sequences reproduced without an error"),
+        "right_symbols": Metric("fraction", "symbols reproduced correctly"),
         "weight_on_the_right_place": Metric("fraction", "attention weight on the source position to be copied"),
     }
     phases = (Phase("train", moves=("network",)),)
@@ -85,7 +85,7 @@ class TransductionExperiment(nn.Module):
         source = data.batch(torch.arange(min(len(data), 512)))["symbols"]
         weights = self._look(source).float().mean((0, 1)).cpu()
         diagonal = "the diagonal" if self.recipe.task == "copy" else "the other diagonal"
-        caption = f"Cross-attention, mean over held-out sequences and heads; who can {self.recipe.task} looks along {diagonal}"
+        caption = f"Cross-attention, mean over held-out sequences and heads; for {self.recipe.task} it should follow {diagonal}"
         return {"attention": attention_map(weights, caption), "answers": self._told(source[:8])}
 
     def sample(self, count):

@@ -72,13 +72,13 @@ class MadeExperiment(nn.Module):
         # a uniform of 0 makes a pixel 1, and a uniform of 1 makes it 0, whatever its probability: what is seen stays
         uniforms = torch.where(seen, 1 - several, self._uniforms(len(several)))
         rows = torch.cat([x.unsqueeze(1), self._draw(uniforms).unflatten(0, (len(x), 7))], 1).flatten(0, 1)
-        caption = "Held-out images, each followed by seven ways to go on from its upper half"
+        caption = "Held-out images, each followed by seven completions of its upper half"
         return {"completions": ImageGrid(rows.unflatten(1, self.shape), 8, caption), **self.sample(64)}
 
     def sample(self, count):
         """Images drawn pixel by pixel, in the first order."""
         images = self._draw(self._uniforms(count)).unflatten(1, self.shape)
-        return {"samples": ImageGrid(images, 8, "Drawn pixel by pixel, row by row")}
+        return {"samples": ImageGrid(images, 8, "Samples, drawn pixel by pixel, row by row")}
 
     def _draw(self, uniforms):
         return ancestral_bernoulli(uniforms, self.network, order=self.network.order())

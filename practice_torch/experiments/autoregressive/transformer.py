@@ -82,7 +82,7 @@ class Writing(Decoding):
 class LanguageModel(nn.Module):
     """Next-token prediction: mean negative log-likelihood, nats a token."""
 
-    explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, whatever a token is")}
+    explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, for any tokenizer")}
     phases = (Phase("train", ("network",)),)
 
     def __init__(self, recipe, data):
@@ -135,7 +135,7 @@ class LanguageModel(nn.Module):
             found, scores = self.search(prompt, how.length, how.beams)
             texts = torch.cat([prompt.expand(how.beams, -1), found[0]], dim=1)[:count]
             log_p = ", ".join(f"{score:.1f}" for score in scores[0, :count].tolist())
-            told = f"the likeliest that {how.beams} beams found; log p {log_p}"
+            told = f"beam search with {how.beams} beams; log p {log_p}"
         else:
             texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
             told = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
@@ -173,7 +173,7 @@ class LanguageModel(nn.Module):
         texts = {"held-out text": real} | {name: self.write(begun, length, how) for name, how in STRATEGIES.items()}
         few = begun[:_SEARCHED]
         texts["4 beams"] = torch.cat([few, self.search(few, length, 4)[0][:, 0]], dim=1)
-        caption = f"{length} tokens a text, after {half} held-out ones; bits per byte are the model's own, of what was written"
+        caption = f"{length} tokens a text, after {half} held-out ones; bits per byte of the generated text under the model"
         written = {name: Written(tokens[:, half:], self._bits(tokens, half)) for name, tokens in texts.items()}
         return Comparison(written).artifacts(caption) | self._by_width(real[:_SEARCHED, : 2 * half], half)
 
@@ -186,7 +186,7 @@ class LanguageModel(nn.Module):
         for width in _WIDTHS:
             name = "1 beam (greedy)" if width == 1 else f"{width} beams"
             texts[name] = torch.cat([begun, self.search(begun, half, width)[0][:, 0]], dim=1)
-        caption = f"{half} tokens a text, after {half} held-out ones; bits per byte are what the search makes as few as it can"
+        caption = f"{half} tokens a text, after {half} held-out ones; the search minimizes the bits per byte"
         table = Comparison({name: Written(text[:, half:], self._bits(text, half)) for name, text in texts.items()}).table()
         return {"search": Text(table, caption)}
 

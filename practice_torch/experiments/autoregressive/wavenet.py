@@ -51,8 +51,8 @@ class WavenetExperiment(nn.Module):
 
     explains = {
         "bits_per_sample": Metric("bits per sample", "-log2 p of held-out mu-law codes, per audio sample"),
-        "unigram_bits": Metric("bits per sample", "entropy of the held-out codes alone: the best that ignores the past"),
-        "pitch_accuracy": Metric("fraction", "generated notes whose nearest note is the one asked for"),
+        "unigram_bits": Metric("bits per sample", "entropy of the held-out codes: the best model without context"),
+        "pitch_accuracy": Metric("fraction", "generated notes whose nearest note is the requested one"),
     }
     phases = (Phase("train", moves=("network",)),)
 

@@ -88,7 +88,7 @@ class GuidanceExperiment(nn.Module):
     explains = JUDGED | {
         "loss": Metric("squared error", "mean squared error of the predicted noise"),
         "spread": Metric("ratio", "mean distance between samples of one class over that between images of one class"),
-        "class_accuracy_unguided": Metric("fraction", "samples recognized as the class asked for, without guidance"),
+        "class_accuracy_unguided": Metric("fraction", "samples recognized as the requested class, without guidance"),
         "frechet_distance_unguided": Metric("squared distance", "Frechet distance to held-out images, without guidance"),
         "spread_unguided": Metric("ratio", "spread within a class relative to the data, without guidance"),
         **{
@@ -183,7 +183,7 @@ class GuidanceExperiment(nn.Module):
     def _samples(self, label, how):
         several = label.unique().numel() > 1
         columns = max(torch.bincount(label).tolist()) if several else 10
-        caption = "Drawn from noise, led by a classifier" + (": a row for each class asked for" if several else "")
+        caption = "Samples with classifier guidance" + (": a row for each class" if several else "")
         return {"samples": _IMAGES.in_rows(self._draw(label, how), columns, caption)}
 
     def evaluate(self, data):
@@ -211,7 +211,7 @@ class GuidanceExperiment(nn.Module):
         for classifier in ("noisy", "clean"):
             guided = (Guiding(guidance=scale, classifier=classifier) for scale in SCALES[1:])
             measured[classifier] = [unguided, *(self._verdict(data, self._draw(label, how, noise), label) for how in guided)]
-        caption = f"{len(label)} images for every scale, {self.recipe.judged_steps} DDIM steps, always of the same noise"
+        caption = f"{len(label)} images for every scale, {self.recipe.judged_steps} DDIM steps, with the same noise"
         return {
             "scales": guidance.table(SCALES, measured, caption),
             "trade_off": guidance.trade_off(SCALES, measured),

@@ -88,7 +88,7 @@ class PredictionExperiment(nn.Module):
         x_t = forward_sample(x0, t, self._noise(len(x0)), self.alpha_bar)
         seen = self._data(self.network(x_t, t), x_t, t)
         rows = torch.stack([x0, x_t, seen], 1).flatten(0, 1)
-        caption = "Held-out images, each beside its noised form and the data that the network sees in it: more noise to the right"
+        caption = "Held-out images, each with its noised version and the predicted data; noise increases to the right"
         return {"denoised": ImageGrid((rows + 1) / 2, 15, caption), **self.sample(64)}
 
     def sample(self, count):

@@ -60,7 +60,7 @@ class ScoreExperiment(nn.Module):
     explains = {
         "relative_score_error": Metric("ratio", "norm of the learned score's error over the norm of the exact score, all levels"),
         "loss": Metric("nats", "denoising loss; it cannot fall below that of the exact score"),
-        "excess_loss": Metric("nats", "the part of the loss that the exact score would not have"),
+        "excess_loss": Metric("nats", "excess of the loss over that of the exact score"),
         **{f"error_quarter_{n}": Metric("ratio", f"relative score error in quarter {n} of the levels") for n in range(1, 5)},
     }
     phases = (Phase("train", moves=("network",)),)

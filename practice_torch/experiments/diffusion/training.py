@@ -116,7 +116,7 @@ class DiffusionExperiment(nn.Module):
     explains = JUDGED | {
         "loss": Metric("squared error", "mean squared error of the prediction over all levels"),
         **{f"loss_quarter_{n}": Metric("squared error", f"the loss in quarter {n} of the levels") for n in range(1, 5)},
-        "prior_bits": Metric("bits per dimension", "what the last level still tells of the data; 0 is best"),
+        "prior_bits": Metric("bits per dimension", "information about the data at the last level; 0 is best"),
     }
     phases = (Phase("train", moves=("network",)),)
 
@@ -147,7 +147,7 @@ class DiffusionExperiment(nn.Module):
         if bits < 0.01:
             return ()
         kept = f"level {self.recipe.num_steps} keeps {math.sqrt(left):.0%} of the data's scale ({bits:.2g} bits per dimension)"
-        return (f"{kept}, but samples begin with pure noise: take more num_steps or a larger beta_end",)
+        return (f"{kept}, but samples begin with pure noise: increase num_steps or beta_end",)
 
     def forward(self, batch, phase):
         """The mean squared error of the prediction per dimension, at levels drawn at random."""

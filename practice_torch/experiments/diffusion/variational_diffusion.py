@@ -57,8 +57,8 @@ class VariationalDiffusionExperiment(nn.Module):
         "prior": Metric("bits per dimension", "divergence of the noisiest level from the prior"),
         "diffusion": Metric("bits per dimension", "the diffusion loss, integrated over the levels"),
         "reconstruction": Metric("bits per dimension", "cost of the data given the cleanest level"),
-        "log_snr_max": Metric("nats", "log signal-to-noise ratio where the learned schedule begins"),
-        "log_snr_min": Metric("nats", "log signal-to-noise ratio where the learned schedule ends"),
+        "log_snr_max": Metric("nats", "log signal-to-noise ratio at the start of the learned schedule"),
+        "log_snr_min": Metric("nats", "log signal-to-noise ratio at the end of the learned schedule"),
     }
     phases = (Phase("train", moves=("predictor", "ends")),)
 

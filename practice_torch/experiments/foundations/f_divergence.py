@@ -81,7 +81,7 @@ class GaussianFits(nn.Module):
                 ("nats", "nats per point", "-log density of held-out points under the Gaussian"),
             )
         }
-        return of_fits | {"excess": Metric("ratio", "largest excess of a fit over the least divergence of any Gaussian")}
+        return of_fits | {"excess": Metric("ratio", "largest excess of a fit over the minimal divergence of a Gaussian")}
 
     @torch.no_grad()
     def evaluate(self, data):

@@ -86,7 +86,8 @@ class FGan(nn.Module):
     def preview(self, data):
         """Fakes over held-out points."""
         real = data.batch()["point"][:2000]
-        return {"points": Figure(partial(_draw, real.cpu(), self._fakes(2000).cpu()), "Fakes (blue) over held-out points (gray)")}
+        caption = "Generated points (blue) over held-out points (gray)"
+        return {"points": Figure(partial(_draw, real.cpu(), self._fakes(2000).cpu()), caption)}
 
     def sample(self, count):
         """Fakes alone."""

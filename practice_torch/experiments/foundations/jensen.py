@@ -41,4 +41,4 @@ class LogMeanBias:
             axes.set(xlabel="samples S", ylabel="log E w  -  E log mean of S  (nats)", title="What the logarithm of a mean costs")
             axes.legend()
 
-        return Figure(draw, "Log-normal weights: the log of a Monte-Carlo mean is too low, by a bias that falls as 1/S.")
+        return Figure(draw, "Log-normal weights: the logarithm of a Monte Carlo mean is too low, with a bias that falls as 1/S.")

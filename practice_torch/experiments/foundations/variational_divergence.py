@@ -115,7 +115,7 @@ class CriticOfGaussians(nn.Module):
             learned = log_ratio_from_critic(critic, divergence="kl").cpu()
         else:  # right up to a shift, which the bound does not see
             learned = (critic - self.log_normalizer).cpu()
-        return {"log_ratio": Figure(partial(_draw_ratios, true, learned), "The critic's log p/q against the true one")}
+        return {"log_ratio": Figure(partial(_draw_ratios, true, learned), "The critic's log p/q and the true one")}
 
     def _follow(self, critic_q):
         decay = self.recipe.normalizer_decay

@@ -116,7 +116,7 @@ def _bounds_figure(counts, bounds):
         axes.semilogx(counts, bounds, marker="o", base=2)
         axes.set(xlabel="samples S", ylabel="L_S, nats per image")
 
-    return Figure(draw, "The bound against its number of samples: at 1 the ELBO, far right nearly log p(x)")
+    return Figure(draw, "The bound by its number of samples: 1 is the ELBO, many samples approach log p(x)")
 
 
 RECIPES = {

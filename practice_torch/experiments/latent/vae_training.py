@@ -89,7 +89,7 @@ def _latents_figure(kl, activity):
         axes.set_yscale("symlog", linthresh=0.01)
         axes.legend()
 
-    return Figure(draw, "How much each latent carries: one below 0.01 is not in use")
+    return Figure(draw, "KL and variance of each latent; a variance below 0.01 means that the latent is inactive")
 
 
 _DIGITS = {"data": "digits", "steps": 5600, "batch_size": 64, "learning_rate": 2e-3, "held_out": 0.2, "threshold": 7 / 16,

@@ -34,8 +34,8 @@ def phases(recipe):
 
 # What Watch measures, for those who train with one.
 GAME = {
-    "discriminator_loss": Metric("nats", "discriminator's loss above its least possible, over the last 100 updates"),
-    "lowest_discriminator_loss": Metric("nats", "the lowest that this loss has been; near 0 the generator stops learning"),
+    "discriminator_loss": Metric("nats", "excess of the discriminator's loss over its minimum, over the last 100 updates"),
+    "lowest_discriminator_loss": Metric("nats", "minimum of this loss so far; near 0 the generator stops learning"),
 }
 
 

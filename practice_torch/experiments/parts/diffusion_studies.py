@@ -59,7 +59,7 @@ def emergence(model, rows=6, columns=12):
 
     model.drawn(model.labels(rows), Drawing(), watch=watch)
     strip = torch.stack(seen, 2).flatten(0, 2)  # two rows for each example, time to the right
-    caption = "From noise to data, step by step to the right; below each row the data that the network sees in it"
+    caption = "From noise to data, in steps to the right; below each row the predicted data"
     return {"emergence": model.medium.in_rows(strip, len(shown), caption)}
 
 
@@ -81,7 +81,7 @@ def inversion(model, data):
     still = torch.zeros(len(levels), *noise.shape, device=noise.device)
     back = ddim_sample(noise, still, levels, denoise_fn, model.alpha_bar)
     error = (back - x0).square().mean().sqrt().item()
-    caption = f"Held-out data, the noise that DDIM leads to, and back: off by {error:.3f} (root mean square)"
+    caption = f"Held-out data, the noise by DDIM inversion, and the reconstruction: error {error:.3f} (root mean square)"
     return model.medium.in_rows(torch.stack([x0, noise, back], 1).flatten(0, 1), 3, caption)
 
 

@@ -13,11 +13,11 @@ _SEEN = 64  # of those that the classifier looks at: all the pixels of an 8x8 im
 # What Judge.verdict measures.
 JUDGED = {
     "frechet_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to samples and to held-out data"),
-    "nearest": Metric("distance", "mean distance from a sample to the nearest training example; far below the next one: copies"),
+    "nearest": Metric("distance", "mean distance from a sample to the nearest training example; copies if far below the next"),
     "nearest_real": Metric("distance", "mean distance from a held-out example to the nearest training example"),
-    "class_accuracy": Metric("fraction", "samples recognized as the class that was asked for"),
+    "class_accuracy": Metric("fraction", "samples recognized as the requested class"),
     "class_accuracy_real": Metric("fraction", "held-out examples whose class is recognized"),
-    "rarest_class": Metric("fraction", "share of the class that is drawn least often"),
+    "rarest_class": Metric("fraction", "share of the least frequent class among the samples"),
 }
 
 

@@ -10,7 +10,7 @@ from practice_torch.engine.experiment import Metric
 BOUND = {
     "bits_per_dimension": Metric("bits per dimension", "upper bound of -log2 p(x) per pixel and channel"),
     "standard_error": Metric("bits per dimension", "standard error of the bound over held-out images"),
-    "independent_pixels": Metric("bits per dimension", "cost under a histogram of gray levels for every pixel by itself"),
+    "independent_pixels": Metric("bits per dimension", "cost under independent histograms of gray levels for every pixel"),
 }
 
 
