@@ -175,7 +175,7 @@ def test_a_study_compares_strategies_with_the_data(trained, tmp_path):
     assert Image.open(copy / "study" / "repetition.png").width > 300
     assert call("report", copy)[0] == 0
     page = (copy / "report.html").read_text()
-    assert "What was studied" in page and "minimum probability 0.1" in page and "data:image/png" in page
+    assert "Study</h2>" in page and "minimum probability 0.1" in page and "data:image/png" in page
 
 
 @torch.no_grad()
