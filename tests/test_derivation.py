@@ -175,7 +175,7 @@ REFUSED = {
     "NaN on both sides": ("exact", lambda: (X * jnp.nan, jnp.full(3, jnp.nan)), "not finite"),
     "infinities in a numeric step": ("numeric", lambda: (jnp.inf, jnp.exp(1e4)), "not finite"),
     "opposite infinities": ("exact", lambda: (jnp.inf, -jnp.exp(1e4)), "not finite"),
-    "shapes that would broadcast": ("numeric", lambda: (X[:, None] * 0, X[None] * 0), "only a scalar is spread"),
+    "shapes that would broadcast": ("numeric", lambda: (X[:, None] * 0, X[None] * 0), "only scalars broadcast"),
     "float32": ("numeric", lambda: (X.astype(jnp.float32), X * 1), "left is float32"),
     "float32 on the right": ("autodiff", lambda: (X, np.float32(1)), "right is float32"),
     "truth values": ("exact", lambda: (X == X, jnp.full(3, True)), "truth value"),
@@ -184,7 +184,7 @@ REFUSED = {
     "a single number for samples": ("monte_carlo", lambda: (0.1, 0.0), "0 draws"),
     "no variance": ("monte_carlo", lambda: (np.ones(2000), 1.0), "zero variance"),
     "the samples' own mean": ("monte_carlo", lambda: (normal_draws(2000), normal_draws(2000).mean(0)), "own mean"),
-    "samples of another shape": ("monte_carlo", lambda: (normal_draws(2000), np.zeros(3)), "only a scalar is spread"),
+    "samples of another shape": ("monte_carlo", lambda: (normal_draws(2000), np.zeros(3)), "only scalars broadcast"),
     "infinite samples": ("monte_carlo", lambda: (normal_draws(2000) / 0.0, 0.0), "not finite"),
 }
 
@@ -397,7 +397,7 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
         (["run", ""], "an empty topic"),
         (["run", "foundations"], "not unique"),
         (["run"], "name topics"),
-        (["run", "jensen", "--all"], "--all already means every topic"),
+        (["run", "jensen", "--all"], "--all runs every topic"),
         (["run", "preference/dpo"], "preference/dpo is planned, not built yet"),
     ],
 )
@@ -510,4 +510,4 @@ def test_several_processes_give_the_same_records(capsys):
 
 def test_a_negative_number_of_processes_is_refused(capsys):
     assert main(["run", "jensen", "--json", "--jobs", "-1"]) == 2
-    assert capsys.readouterr().err == "error: jobs is -1; it must be 0 (one for each core) or more\n"
+    assert capsys.readouterr().err == "error: --jobs is -1; it must be 0 (one for each core) or more\n"

@@ -45,7 +45,7 @@ class Run:
     jobs: int = 1
     """With --json: number of processes; 0: one for each core."""
     compiled: bool = False
-    """Let XLA compile every operation, as JAX does by itself: slower. Otherwise NumPy computes what JAX traced."""
+    """Compile every operation with XLA (slower) instead of evaluating JAX's traces with NumPy."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -113,7 +113,7 @@ def _list(command):
 
 def _run(command):
     if command.jobs < 0:
-        raise UsageError(f"jobs is {command.jobs}; it must be 0 (one for each core) or more")
+        raise UsageError(f"--jobs is {command.jobs}; it must be 0 (one for each core) or more")
     asked = _asked(command)
     # the derivation of a topic that is being written may be there before its spec
     there = [topic for topic in asked if topic.built or _is_written(topic)]
@@ -150,9 +150,9 @@ def _arithmetic(compiled):
 
 def _asked(command):
     if command.all and command.topics:
-        raise UsageError("--all already means every topic: name none beside it")
+        raise UsageError("--all runs every topic: give no topics with it")
     if not (command.all or command.topics):
-        raise UsageError("run what? name topics (family/topic, a part of it, a lecture number) or say --all")
+        raise UsageError("no topic given: name topics (family/topic, a part of it, a lecture number) or use --all")
     if command.all:
         return load().built
     topics = {}

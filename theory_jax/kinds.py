@@ -96,7 +96,7 @@ def _monte_carlo(step, returned):
     _require_alike(samples[0], expected, ("one draw", "expected"), infinities=False)
     require(np.all(np.isfinite(samples)), "samples is not finite")
     error = samples.std(axis=0, ddof=1) / np.sqrt(count)
-    require(np.all(error > 0), "samples has zero variance: nothing is random here, make it a numeric step")
+    require(np.all(error > 0), "samples has zero variance: nothing is random, use a numeric step")
     mean = samples.mean(axis=0)
     require(np.any(mean != expected), "expected is the samples' own mean, to the last bit")
     scores = np.abs(mean - expected) / error
@@ -137,9 +137,9 @@ def _pairs(returned):
 
 
 def _array(side, name):
-    require(side is not None, f"{name} is None: there is nothing to compare")
+    require(side is not None, f"{name} is None: nothing to compare")
     array = np.asarray(side)
-    require(array.size > 0, f"{name} is empty: there is nothing to compare")
+    require(array.size > 0, f"{name} is empty: nothing to compare")
     require(array.dtype.kind != "b", f"{name} is a truth value, which hides the residual: return the numbers compared")
     require(array.dtype.kind in "iufc", f"{name} is not numbers but {array.dtype}")
     require(
@@ -152,7 +152,7 @@ def _array(side, name):
 def _require_alike(left, right, names, *, infinities):
     require(
         left.shape == right.shape or left.ndim == 0 or right.ndim == 0,
-        f"{names[0]} has shape {list(left.shape)} and {names[1]} {list(right.shape)}: only a scalar is spread over an array",
+        f"{names[0]} has shape {list(left.shape)} and {names[1]} {list(right.shape)}: only scalars broadcast",
     )
     both_infinite = (left == right) & np.isinf(left) & np.isinf(right) if infinities else False
     for side, name in zip((left, right), names, strict=True):

@@ -50,7 +50,7 @@ def _print_step(console, number, result):
     mark, style = ("✓", "green") if result.passed else ("✗", "bold red")
     _print_block(console, f"{mark} {verdict(result)}", style, indent=4)
     if result.step.since:
-        _print_block(console, f"the tolerance is this loose since {result.step.since}", "dim", indent=6)
+        _print_block(console, f"tolerance loosened because {result.step.since}", "dim", indent=6)
     if result.error:
         _print_block(console, result.error, "red", indent=6)
 
