@@ -50,7 +50,7 @@ def test_a_second_backward_pass_is_refused():
     hidden, weight, targets = given(9)
     loss = linear_cross_entropy(hidden, weight, targets)
     loss.backward(retain_graph=True)
-    with pytest.raises(RuntimeError, match="differentiated once"):
+    with pytest.raises(RuntimeError, match="differentiated only once"):
         loss.backward()
 
 
