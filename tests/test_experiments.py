@@ -26,8 +26,8 @@ from tests.experiments import (
     is_not_changed_by_looks,
     is_saved_whole,
     resumes_to_the_same_state,
+    samples_artifacts,
     samples_by_its_generator,
-    shows_artifacts,
 )
 from tests.small_recipes import instead_of_loading, module_of, names, of_every_recipe, small
 
@@ -71,9 +71,6 @@ class Toy(Noisy):
 
     def sample(self, count):
         return {"noise": Text(str(torch.randn(count, generator=self.generator).tolist()))}
-
-    def study(self, data):
-        return self.preview(data)
 
 
 def case_of(changes, build=None):
@@ -166,9 +163,7 @@ PLANTED = (
     planted(explains_its_metrics, "another metric", "metric loss is not among", evaluate=lambda self, data: {"error": 0.0}),
     planted(explains_its_metrics, "a metric without words", "does not hold", explains={}),
     planted(explains_its_metrics, "a tensor", "are numbers", evaluate=lambda self, data: {"loss": torch.zeros(())}),
-    planted(shows_artifacts, "a tensor to preview", "must be an artifact", preview=lambda self, data: {"x": self.seen}),
-    planted(shows_artifacts, "words to sample", "must be an artifact", sample=lambda self, count: {"x": "good"}),
-    planted(shows_artifacts, "words to study", "must be an artifact", study=lambda self, data: {"x": "good"}),
+    planted(samples_artifacts, "words", "must be an artifact", sample=lambda self, count: {"x": "good"}),
     planted(is_not_changed_by_looks, "counts in an evaluation", "evaluate changes", evaluate=evaluating_in_place),
     planted(samples_by_its_generator, "torch's own generator", "the same seed", sample=drawing(lambda self: torch.randn(3))),
     planted(samples_by_its_generator, "no generator", "another seed draws", sample=drawing(lambda self: self.seen)),
