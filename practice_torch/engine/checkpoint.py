@@ -25,7 +25,7 @@ PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  #
 
 
 def save(folder: str | Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-    """Write one checkpoint, whole or not at all, and drop all but the newest two. The path of the new one."""
+    """Write one checkpoint atomically, and delete all but the newest two. Returns its path."""
     folder = Path(folder)
     state = safetensors.torch.save(_unshared(tensors))
     manifest = {"format": FORMAT, "version": VERSION, "step": step, "facts": facts}
@@ -51,7 +51,7 @@ def save(folder: str | Path, step: int, tensors: Mapping[str, Tensor], facts: Ma
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, facts) of one checkpoint. RunError says what is wrong with it, in one line."""
+    """(tensors, facts) of one checkpoint. RunError describes a damaged one in one line."""
     path = Path(path)
     manifest = _manifest(path)
     expected = manifest["files"][STATE]
@@ -72,7 +72,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def newest(
     folder: str | Path, say: Callable[[str], None], require_sound: Callable[[dict, dict], None] = lambda tensors, facts: None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, facts) of the newest sound checkpoint; `say` is told of every other that had to be passed over.
+    """(tensors, facts) of the newest valid checkpoint; every newer one that is skipped is reported to `say`.
 
     A whole checkpoint can still hold what no run can go on from: require_sound(tensors, facts) raises a RunError that says so,
     worded to follow the checkpoint's path.

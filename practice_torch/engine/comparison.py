@@ -42,7 +42,7 @@ class Overlay:
 
 
 def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
-    """Write one page that compares the runs in these folders; its path. RunError where one is none, or comes twice."""
+    """Write one page that compares the runs in these folders; returns its path. RunError if one is no run or given twice."""
     runs, missing = _read(folders)
     metrics = _names(run.evaluation.get("metrics", {}) for run in runs)
     lines = _lines(runs)

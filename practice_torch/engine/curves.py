@@ -30,7 +30,7 @@ class Mark:
 
 
 def panel(title: str, series: Sequence[Series], last_step: int, marks: Sequence[Mark] = ()) -> Markup:
-    """One panel: every series over the steps 0..last_step, the marks across; a logarithmic axis where the values ask for it."""
+    """One panel: every series over the steps 0..last_step, marks as lines; logarithmic if the values span a wide range."""
     heights = [y for line in series for _, y in line.points if math.isfinite(y)]
     if not heights:
         return Markup("")
@@ -59,7 +59,7 @@ def panel(title: str, series: Sequence[Series], last_step: int, marks: Sequence[
 
 
 def gauge(value: float, marks: Sequence[Mark], direction: str, unit: str = "") -> Markup:
-    """A number line from zero, with the value and what it is compared with upon it, its ends and its unit.
+    """A number line from zero with the value, the marks it is compared with, its ends and its unit.
 
     It begins at zero, so that two close numbers look as close as they are; numbers of both signs have zero between them.
     """
@@ -96,7 +96,7 @@ def _spoken_gauge(value, marks, unit, better):
 
 
 def short(value: float) -> str:
-    """A number in few characters: 18.1, 0.0126, 12k, 3e-05."""
+    """A short form of a number: 18.1, 0.0126, 12k, 3e-05."""
     if not math.isfinite(value):
         return str(value)
     if abs(value) >= 10_000 and value == round(value, -2):

@@ -29,7 +29,7 @@ class Data(Protocol):
 
 
 class Described:
-    """Stands for data that is not at hand: enough for `build`, which reads nothing but the description."""
+    """A stand-in for data that is not loaded: `build` reads nothing but the description."""
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.description = description

@@ -8,7 +8,7 @@ from practice_torch.engine.datasets import Data
 
 
 def seed_of(seed: int, *words: object) -> int:
-    """A seed of its own for every use: the same words give the same draws, different words unrelated ones."""
+    """A seed derived from words: the same words give the same random numbers, different words independent ones."""
     digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1  # torch takes seeds below 2^63
 

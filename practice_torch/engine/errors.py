@@ -18,7 +18,7 @@ class OptionError(ValueError):
 
 
 def too_large(error: BaseException) -> str | None:
-    """The line to say of an exception that sizes beyond the memory have caused; None of any other."""
+    """The error line for an exception caused by sizes beyond the memory; None for any other."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OverflowError)) and _TOO_LARGE.search(text):
         return f"this does not fit into the memory: lower --batch-size, the model's sizes or how many are drawn ({text[:160]})"

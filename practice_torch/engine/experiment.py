@@ -99,7 +99,7 @@ class HasSampling(Protocol):
 
 
 def require_experiment(experiment: object) -> None:
-    """TypeError that names the members of an experiment that are missing."""
+    """Raise TypeError with the members that the experiment lacks."""
     members = {*Experiment.__annotations__, *(name for name in vars(Experiment) if not name.startswith("_"))}
     if missing := sorted(name for name in members if not hasattr(experiment, name)):
         raise TypeError(f"{type(experiment).__name__} has no {', '.join(missing)}; engine/experiment.py says what they are")

@@ -17,7 +17,7 @@ class Lock:
         return {"folder": self.folder, "_file": None}
 
     def take(self) -> None:
-        """RunError where another process has it, or where nothing can be written; taken again by its holder, nothing happens."""
+        """Take the lock. RunError if another process holds it or the folder is not writable; no effect for the holder."""
         if self._file:
             return
         try:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def evaluate(training: "Training") -> Mapping[str, float]:
-    """The experiment's metrics on the held-out data; always the same draws, none of them the training's.
+    """The experiment's metrics on the held-out data, with random numbers of their own that are always the same.
 
     Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another
     (of a sharded model each gathers all the weights first). RunError where the weights have grown too large to compute with.
@@ -35,7 +35,7 @@ def evaluate(training: "Training") -> Mapping[str, float]:
 
 
 def preview(training: "Training", say: Callable[[str], None]) -> None:
-    """Draw the previews; the first process writes them. One that fails is said, and no reason to stop the training."""
+    """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training."""
     try:
         artifacts = apart(training, "preview", lambda: training.experiment.preview(training.held_out_data))
     except Exception as error:
@@ -48,7 +48,7 @@ def preview(training: "Training", say: Callable[[str], None]) -> None:
 
 
 def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
-    """look() without gradients, at the average where there is one, with draws of its own: it never changes the training."""
+    """look() without gradients, with averaged weights if there are any, and with its own random numbers: it changes nothing."""
     experiment, seed = training.experiment, training.recipe.seed
     states = torch_states(training.device)
     experiment.generator = torch.Generator(training.device).manual_seed(seed_of(seed, purpose))

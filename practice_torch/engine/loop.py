@@ -39,10 +39,10 @@ class Interrupted(Exception):
 
 
 class Training:
-    """An experiment on its way from the first step to the last, in one process or in several at once.
+    """The training of an experiment, from the first step to the last, in one process or in several.
 
-    accelerate decides the device and the arithmetic, and wraps the experiment where several processes share it. Optimizer and
-    backward stay plain torch: accelerate's own versions cost 10 microseconds and a division a step, and do nothing here (no
+    accelerate sets the device and the precision, and wraps the experiment if there are several processes. Optimizer and
+    backward are plain torch: accelerate's own versions cost 10 microseconds and a division a step, and do nothing here (no
     loss scaling is needed, since half precision is bfloat16).
     """
 
@@ -152,7 +152,7 @@ class Training:
     # ------------------------------------------------------------------------------------------------ from step to step
 
     def train(self, *, bar: Bar | None = None) -> Mapping[str, float]:
-        """Train to the recipe's last step; the final metrics. Raises Interrupted after a SIGINT or SIGTERM, with all saved."""
+        """Train to the last step and return the final metrics. Raises Interrupted after SIGINT or SIGTERM, with all saved."""
         handlers = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self.processes.of_the_first(self.run.lock.take)
@@ -272,19 +272,19 @@ class Training:
         self.processes.of_the_first(write)
 
     def mend(self) -> str:
-        """What helps against numbers that grow beyond all bounds."""
+        """Advice against diverging training, for an error message."""
         now = f"(now {self.recipe.learning_rate:g})"
         return f"lower --learning-rate {now} or set --clip-norm; the last good checkpoint is kept in {self.run.checkpoints}"
 
     def identity(self) -> dict[str, Any]:
-        """Whose state it is: as JSON would give it back."""
+        """What identifies the run in its checkpoints, as JSON returns it."""
         asked = self.run.asked
         whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
         whose |= {"data": asked["data"]["sha256"], "processes": self.processes.count}
         return json.loads(json.dumps(whose))
 
     def restore(self, say: Callable[[str], None] = print) -> None:
-        """Go on from the newest sound checkpoint; from the beginning where the run was stopped before its first."""
+        """Resume from the newest valid checkpoint, or from the beginning if the run stopped before its first."""
         self.processes.of_the_first(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
         if not self.run.has_begun():
             return

@@ -31,7 +31,7 @@ class Player:
 
 
 def make_player(experiment: Experiment, phase: Phase, recipe: Recipe) -> Player:
-    """A phase with the optimizer of its own that the recipe asks for."""
+    """A phase with its own optimizer, as the recipe defines it."""
     parameters = dict(phase_parameters(experiment, phase))
     learning_rate = phase.learning_rate or recipe.learning_rate
     if not parameters:
@@ -54,7 +54,7 @@ def _by_decay(parameters, decay):
 
 
 def let_move(player: Player, players: Iterable[Player]) -> None:
-    """Freeze all parameters but the player's own; gradients still flow through the others."""
+    """Freeze all parameters except the player's own; gradients still flow through the others."""
     for other in players:
         for parameter in other.parameters.values():
             parameter.requires_grad_(False)
@@ -65,7 +65,7 @@ def let_move(player: Player, players: Iterable[Player]) -> None:
 def weights_of_batches(
     experiment: Experiment, batches: Sequence[Mapping[str, torch.Tensor]], phase: str, processes: Processes
 ) -> torch.Tensor | tuple[float]:
-    """By what the mean losses of the batches are multiplied, so that their gradients make that of one large batch.
+    """Weights of the batches' mean losses, so that their gradients add up to that of one large batch.
 
     sum_k n_k l_k / sum n, over the batches of all processes; times the number of processes, over which gradients are averaged.
     """
@@ -91,7 +91,7 @@ def _number(value, device):
 def not_finite(
     what: str, phase: str, step: int, experiment: nn.Module, logs: Mapping[str, torch.Tensor], recipe: Recipe, checkpoints: Path
 ) -> RunError:
-    """The error for a loss or a gradient that is no number: which tensor was the first that the eye can reach."""
+    """The error for a loss or a gradient that is not finite; it names the first tensor that is not finite."""
     state = experiment.state_dict()  # first: it brings a sharded model back to its parts, which have the gradients
     named = [(f"gradient of {name}", p.grad) for name, p in experiment.named_parameters() if p.grad is not None]
     named += list(state.items()) + [(f"log {name}", value) for name, value in logs.items()]

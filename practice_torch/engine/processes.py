@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Processes:
-    """The processes of a run. `rank` counts from 0; the first one writes, all of them train."""
+    """The processes of a run. Rank 0 writes; all processes train."""
 
     def __init__(self, cpu: bool = False) -> None:
         state = PartialState(cpu=cpu)
@@ -34,7 +34,7 @@ class Processes:
         return self.rank == 0
 
     def of_the_first(self, make: Callable[[], T]) -> T:
-        """What make() returns in the first process, in every process. Its RunError is raised in every process, too."""
+        """Call make() on rank 0 and return its result, or raise its RunError, in every process."""
         if self.count == 1:
             return make()
         answer = [None, None]
@@ -49,9 +49,9 @@ class Processes:
         return value
 
     def in_turn(self, make: Callable[[], T]) -> T:
-        """make() in every process: in the first one alone, then in the first of each other machine, then in the others.
+        """Call make() in every process: first on rank 0, then on the first process of every other machine, then on the others.
 
-        What one downloads the next ones find. If it fails in one process, it fails in every process.
+        Later processes find what earlier ones downloaded. A failure in one process is raised in every process.
         """
         mine, made, error = 0 if self.first else 1 if self.first_here else 2, None, None
         for turn in range(3 if self.count > 1 else 1):
@@ -65,7 +65,7 @@ class Processes:
         return made
 
     def from_all(self, value: T) -> list[T]:
-        """The values of all processes in a list by rank, in every process."""
+        """The values of all processes as a list by rank, in every process."""
         return [value] if self.count == 1 else gather_object([value])
 
     def total(self, tensor: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Processes:
         return tensor if self.count == 1 else reduce(tensor, "mean")
 
     def wait(self) -> None:
-        """Until every process has come here."""
+        """Wait until every process has called this."""
         if self.count > 1:
             self._wait()
 

@@ -32,11 +32,11 @@ class Bar:
         self.progress.stop()
 
     def due(self) -> bool:
-        """Whether it is time to show something."""
+        """Whether the display should be updated."""
         return not self.quiet and time.perf_counter() - self.shown >= self.rest
 
     def show(self, step: int, loss: float) -> None:
-        """Step and loss of now."""
+        """Show the current step and loss."""
         self.shown = time.perf_counter()
         rate = (step - self.first) / max(self.shown - self.started, 1e-9)
         left = (self.total - step) / rate if rate else 0.0
@@ -48,7 +48,7 @@ class Bar:
             print(f"{self.title}  step {step}/{self.total}  {words}", file=sys.stderr, flush=True)
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         if self.quiet:
             return
         if self.live:

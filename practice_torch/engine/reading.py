@@ -36,7 +36,7 @@ class Story:
 
 
 def read_json(path: Path, missing: list[str]) -> dict[str, Any]:
-    """The dict in a JSON file; empty where there is none, with a remark where there is one that cannot be read."""
+    """The dict in a JSON file; empty if there is none, or if it cannot be read, which is added to `missing`."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def read_json(path: Path, missing: list[str]) -> dict[str, Any]:
 
 
 def read_evaluation(path: Path, missing: list[str]) -> dict[str, Any]:
-    """evaluation.json; empty where there is none yet."""
+    """The content of evaluation.json; empty if there is none yet."""
     content = read_json(path, missing)
     whole = {"metric", "value", "target", "direction", "passed", "metrics"} <= content.keys()
     if content and not (whole and isinstance(content["metrics"], dict)):
@@ -60,7 +60,7 @@ def read_evaluation(path: Path, missing: list[str]) -> dict[str, Any]:
 
 
 def read_metrics(path: Path, missing: list[str]) -> list[tuple[int, str, str, float]]:
-    """[(step, phase, name, value)] in the order of the file. A line cut short, as by a killed run, is left out and told."""
+    """[(step, phase, name, value)] in the order of the file. Incomplete lines are skipped and counted in `missing`."""
     rows, broken = [], 0
     try:
         text = path.read_text(encoding="utf-8", errors="replace")

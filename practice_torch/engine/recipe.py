@@ -19,13 +19,13 @@ REDECLARABLE = ("data", "held_out", "steps", "batch_size", "learning_rate", "met
 
 
 def shown(kind: Any, default: str) -> Any:
-    """The type of a field whose default is told in words."""
+    """The type of a field whose default is described in words."""
     return Annotated[kind, tyro.conf.arg(help_behavior_hint=f"(default: {default})")]
 
 
 @dataclass(frozen=True)
 class Recipe(Bounded):
-    """What every run has. A topic derives its own, one deep, and adds the sizes of its model."""
+    """Fields of every recipe. An experiment derives its recipe directly from this class and adds the sizes of its model."""
 
     # which module of practice_torch/data loads `data`
     modality: ClassVar[Literal["images", "text", "audio", "points", "symbols"]] = "images"
@@ -106,17 +106,17 @@ class Recipe(Bounded):
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
-        """What the loader of this modality is told beside data, held_out and seed, such as a text's context."""
+        """Arguments of the loader beside data, held_out and seed, such as the context of a text."""
         return {}
 
     def reached(self, value: float) -> bool | None:
-        """Whether `value` meets the target; None where there is no target."""
+        """Whether `value` reaches the target; None if there is no target."""
         if self.target is None:
             return None
         return value <= self.target if self.direction == "lower" else value >= self.target
 
     def fields(self) -> dict[str, Any]:
-        """The fields as JSON can hold them."""
+        """The fields as a dict for JSON."""
         return dataclasses.asdict(self)
 
 
@@ -142,7 +142,7 @@ def _is_of(value, kind):
 
 @dataclass(frozen=True)
 class AudioRecipe(Recipe):
-    """What every run on sounds has: a topic that learns from them derives from this one."""
+    """Fields of every recipe for sounds."""
 
     modality: ClassVar[str] = "audio"
 

@@ -33,7 +33,7 @@ class Panel:
 
 
 def write_report(run_dir: str | Path, *, defaults: Mapping[str, Any] | None = None, path: str | Path | None = None) -> Path:
-    """Write a run's page, from whatever lies in its folder yet, as report.html there or at `path`; its path.
+    """Write the report of a run from the files that are there, to report.html in its folder or to `path`; returns the path.
 
     defaults: the fields of the recipe as its topic publishes it, to show what this run changed.
     """
@@ -59,7 +59,7 @@ def write_report(run_dir: str | Path, *, defaults: Mapping[str, Any] | None = No
 
 
 def write_page(path: str | Path, template: str, **content: Any) -> Path:
-    """Fill a template of this folder, and replace the file at path as a whole; the path."""
+    """Render a template of this folder and replace the file at path atomically; returns the path."""
     html = pages().get_template(template).render(style=style(), **content)
     path = Path(path)
     aside = path.with_name(f".{path.name}")
@@ -87,7 +87,7 @@ def style(*files: Path) -> Markup:
 
 
 def changes(fields: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the recipe says where a run's fields, as JSON holds them, differ; nothing without a recipe."""
+    """The recipe's values of the fields in which a run differs from it; empty without a recipe."""
     defaults = json.loads(json.dumps(defaults or {}))
     return {name: defaults[name] for name in fields if name in defaults and defaults[name] != fields[name]}
 
@@ -95,7 +95,7 @@ def changes(fields: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> di
 def figures(
     folder: Path, evaluation: Mapping[str, Any], missing: list[str]
 ) -> tuple[Markup | None, list[Panel], int | None]:
-    """What of a run can be drawn: the gauge of its metric, a panel for every logged name, and the last step logged."""
+    """The gauge of a run's metric, a panel for every logged name, and the last logged step."""
     rows = read_metrics(folder / "metrics.csv", missing)
     marks, last_step = _marks(evaluation), max((step for step, *_ in rows), default=None)
     return _gauge(evaluation, marks), _panels(rows, evaluation.get("metric"), last_step, marks), last_step
@@ -105,12 +105,12 @@ def figures(
 
 
 def words(name: str) -> str:
-    """An identifier as words, with abbreviations as one says them."""
+    """An identifier as words, with abbreviations in capitals."""
     return " ".join(word.upper() if word in ABBREVIATIONS else word for word in name.split("_"))
 
 
 def value(thing: Any) -> str:
-    """A field's value as a person would write it."""
+    """A readable form of a field's value."""
     if thing is None:
         return "none"
     if isinstance(thing, bool):

@@ -36,7 +36,7 @@ BEFORE_FIRST_CHECKPOINT = BEFORE_RECIPE | {"recipe.json", "metrics.csv", "times.
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that exists. `asked` is the content of recipe.json; whoever writes into the folder holds its lock."""
+    """An existing run folder. `asked` is the content of recipe.json; a process that writes into the folder must hold the lock."""
 
     folder: Path
     asked: dict
@@ -49,9 +49,9 @@ class Run:
     def create(
         cls, where: str | Path | None, topic: str, name: str, recipe: Recipe, description: Mapping[str, Any]
     ) -> "Run":
-        """A new run in `where`, or else in runs/<topic>-<recipe>-<n> with the first free n; the lock is held.
+        """Create a run in `where`, or in runs/<topic>-<recipe>-<n> with the first free n; its lock is held.
 
-        `where` is missing, or empty, or what the same command left that was stopped before its first checkpoint.
+        `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint.
         """
         asked = {"topic": topic, "recipe": name, "fields": recipe.fields(), "data": description}
         run = cls(_claim(where, f"{topic.replace('/', '-')}-{name}"), asked)
@@ -70,7 +70,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """An existing run folder. RunError if it is none."""
+        """Open an existing run folder. RunError if it is not one."""
         folder = Path(folder)
         try:
             if not folder.is_dir():
@@ -88,11 +88,11 @@ class Run:
         return self.folder / "checkpoints"
 
     def has_begun(self) -> bool:
-        """Whether there is a checkpoint, sound or not."""
+        """Whether there is a checkpoint, valid or not."""
         return any(self.checkpoints.glob("step-*"))
 
     def require_lengths(self, lengths: object) -> None:
-        """RunError, worded to follow a checkpoint's path, unless metrics.csv and times.csv are at least as long as then."""
+        """RunError, worded to follow a checkpoint's path, if metrics.csv or times.csv is shorter than at the checkpoint."""
         if not isinstance(lengths, list) or len(lengths) != len(TABLES) or not all(type(length) is int for length in lengths):
             raise RunError(f"says {lengths!r} of the lengths of {' and '.join(TABLES)}; it must be their bytes")
         for name, length in zip(TABLES, lengths, strict=True):
@@ -101,18 +101,18 @@ class Run:
                 raise RunError(f"saw {length} bytes of {self.folder / name}, which has {size}: the file was cut")
 
     def remove(self) -> None:
-        """For a run that never came to its first checkpoint: nothing half-written stays behind."""
+        """Delete a run that has no checkpoint yet."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.lock.release()
 
     def write_json(self, name: str, content: Any) -> None:
-        """Replace a JSON file as a whole."""
+        """Replace a JSON file atomically."""
         aside = self.folder / f".{name}"
         aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         aside.replace(self.folder / name)
 
     def save_artifacts(self, artifacts: Mapping[str, "Artifact"], step: int) -> list[Path]:
-        """Write artifacts as previews/<step>-<name>, with their captions beside them. The paths."""
+        """Write artifacts to previews/<step>-<name>, with their captions; returns the paths."""
         return save_artifacts(artifacts, self.folder / "previews", prefix=f"{step:08d}-")
 
     def restored_recipe(self, recipe_class: type[Recipe]) -> Recipe:
@@ -125,7 +125,7 @@ class Run:
 
 
 class Records:
-    """What a run writes down as it goes: metrics.csv, times.csv and, if asked, TensorBoard's files. Without a folder: nothing.
+    """Writes metrics.csv, times.csv and, if asked, TensorBoard's files. Without a folder, it writes nothing.
 
     lengths: how long the two files were when the checkpoint was made from which the run goes on, None for new files.
     tensorboard: the step from which on its files are written, None for no files.
@@ -142,21 +142,21 @@ class Records:
             self._board = _tensorboard(folder / "tensorboard", tensorboard)
 
     def add(self, step: int, phase: str, name: str, value: float) -> None:
-        """One number of one phase at one step."""
+        """Add one value of one phase at one step."""
         if self._rows:
             self._rows[0].add(step, phase, name, value)
         if self._board:
             self._board.add_scalar(f"{phase}/{name}", value, step)
 
     def time(self, step: int, seconds: float) -> None:
-        """The seconds that training has taken until this step; all rows so far can be read by others from here on."""
+        """Add the seconds of training until this step, and flush all rows."""
         if self._rows:
             self._rows[1].add(step, round(seconds, 3))
         for rows in self._rows:
             rows.flush()
 
     def sync(self) -> list[int]:
-        """Everything on disk; how long the two files are."""
+        """Sync to disk; returns the lengths of the two files."""
         return [rows.sync() for rows in self._rows]
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class Rows:
         self._file.write(",".join(repr(cell) if isinstance(cell, float) else str(cell) for cell in cells) + "\n")
 
     def sync(self) -> int:
-        """On disk; the file's length."""
+        """Sync to disk; returns the length of the file."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
@@ -198,7 +198,7 @@ class Rows:
 
 
 def save_artifacts(artifacts: Mapping[str, "Artifact"], folder: str | Path, prefix: str = "") -> list[Path]:
-    """Write every artifact as <prefix><name><suffix>, beside it its picture if it has one, and add captions. The paths."""
+    """Write every artifact to <prefix><name><suffix>, with its picture if it has one, and add captions; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     captions_file = folder / "captions.json"
     captions = json.loads(captions_file.read_text(encoding="utf-8")) if captions_file.exists() else {}
@@ -277,7 +277,7 @@ def _is_whole(asked):
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """The first key in which two dicts differ, in words; nothing where they are equal."""
+    """The first key in which two dicts differ, in words; empty if they are equal."""
     for key in (*ours, *theirs):
         a, b = theirs.get(key), ours.get(key)
         if a != b:

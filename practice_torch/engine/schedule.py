@@ -6,7 +6,7 @@ from practice_torch.engine.recipe import Recipe
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """By what the learning rate is multiplied in step `step` (from 1 to the recipe's last).
+    """Factor of the learning rate in step `step` (from 1 to the recipe's last).
 
     Linear from 1/w to 1 in the w steps of warm-up; then 1, or with "cosine"
     final + (1 - final) (1 + cos(pi s)) / 2, s going from 0 to 1 over the steps that are left.

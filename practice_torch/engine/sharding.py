@@ -23,9 +23,9 @@ from practice_torch.engine.processes import Processes
 
 
 class Sharded:
-    """An experiment of one phase in parts, as the loop calls it: what DistributedDataParallel is to a whole one.
+    """A sharded experiment of one phase, in place of DistributedDataParallel.
 
-    The experiment's parameters are other objects afterwards, DTensors: whoever holds on to them asks for them anew.
+    Afterwards the experiment's parameters are new objects (DTensors); references to the old ones are invalid.
     """
 
     def __init__(self, experiment: nn.Module, processes: Processes) -> None:
@@ -42,14 +42,14 @@ class Sharded:
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
 
     def __call__(self, batch: Mapping[str, Tensor], phase: str) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The experiment's loss and logs; its buffers are those of the first process, as with DistributedDataParallel."""
+        """The experiment's loss and logs, with the buffers of rank 0, as with DistributedDataParallel."""
         for buffer in self.experiment.buffers():
             distributed.broadcast(buffer, src=0)
         return self.experiment(batch, phase)
 
     @contextlib.contextmanager
     def no_sync(self) -> Iterator[None]:
-        """Gradients add up in every process, whole, until a backward pass outside of this brings them together."""
+        """Inside, every process accumulates full gradients, without communication."""
         self.experiment.set_requires_gradient_sync(False)
         try:
             yield
@@ -58,10 +58,10 @@ class Sharded:
 
     @contextlib.contextmanager
     def gathered(self) -> Iterator[None]:
-        """All weights in every process, plain tensors, so that each may look at the model by itself, token by token too.
+        """Inside, every process holds all weights as plain tensors and can run the model without communication.
 
-        All processes enter, do the same, and leave: fully_shard plans its next gathering by the passes that it saw. The weights
-        must not be changed inside.
+        All processes must enter, run the same passes, and leave: fully_shard plans its next gathering by them. The weights must
+        not be changed inside.
         """
         modules = (*self.blocks, self.experiment)
         for module in modules:
@@ -75,7 +75,7 @@ class Sharded:
                 module.reshard()
 
     def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors in one piece each, in the first process, on its CPU; the others help, tensor by tensor."""
+        """The full tensors, collected one by one on the CPU of rank 0."""
         found = {}
         for name, tensor in tensors.items():
             if isinstance(tensor, DTensor):
@@ -86,7 +86,7 @@ class Sharded:
 
     @staticmethod
     def part(tensor: Tensor, like: Tensor) -> Tensor:
-        """Of a whole tensor what this process holds of `like`, on its device; all of it where `like` has another shape."""
+        """The part of a full tensor that this process holds of `like`, on its device; all of it if `like` has another shape."""
         tensor = tensor.to(like.device)
         if isinstance(like, DTensor) and like.shape == tensor.shape:  # every process has read the whole: none has to send
             return distribute_tensor(tensor, like.device_mesh, like.placements, src_data_rank=None)
@@ -94,7 +94,7 @@ class Sharded:
 
 
 def blocks_of(experiment: Experiment) -> list[nn.Module]:
-    """What is gathered and forgotten together: the blocks of the networks that the experiment's phases move."""
+    """The modules that are gathered and freed as a unit: the blocks of the networks that the phases train."""
     moved = (getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
     lists = (getattr(network, "blocks", None) for network in moved)
     return [block for blocks in lists if isinstance(blocks, nn.ModuleList) for block in blocks]

@@ -24,7 +24,7 @@ SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
-    """What training changes and no step may make infinite."""
+    """All tensors that training changes and that must stay finite."""
     tensors = {f"experiment/{name}": tensor for name, tensor in training.experiment.state_dict().items()}
     for player in training.players:
         for name, parameter in player.parameters.items():
@@ -34,7 +34,7 @@ def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
 
 
 def collect(training: "Training") -> dict[str, torch.Tensor]:
-    """All tensors that decide what comes next, in every process."""
+    """The complete state of the training as tensors, in every process."""
     tensors = weights_and_moments(training)
     tensors = training.sharded.whole(tensors) if training.sharded else tensors
     for (phase, name), values in training.pending.items():
@@ -53,7 +53,7 @@ def never_moved(training: "Training") -> list[str]:
 
 
 def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
-    """RunError, worded to follow the path of a whole checkpoint, where it is not one that this training can go on from."""
+    """RunError, worded to follow the path of a checkpoint, if this training cannot be resumed from it."""
     if not {"run", "seconds", "lengths", "never_moved"} <= facts.keys():
         raise RunError("lacks facts that this engine writes; it is not one of its checkpoints")
     if facts["run"] != training.identity():
@@ -71,7 +71,7 @@ def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], fac
 
 
 def put_back(training: "Training", tensors: Mapping[str, torch.Tensor]) -> None:
-    """Make a sound checkpoint's tensors the state of the training."""
+    """Restore the state of the training from the tensors of a valid checkpoint."""
     groups = _groups(tensors)
     place = training.sharded.part if training.sharded else lambda tensor, like: tensor.to(like.device)
     state = training.experiment.state_dict()

@@ -29,7 +29,7 @@ def spectrogram(samples: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, 
 
 
 def draw(axes: "Axes", samples: torch.Tensor, sample_rate: int) -> None:
-    """The spectrogram into one pair of axes, with its waveform's seconds and the frequencies in kHz."""
+    """Draw the spectrogram into axes of seconds and kHz."""
     decibels, step = spectrogram(samples, sample_rate)
     extent = (-step / 2, (decibels.shape[1] - 0.5) * step, 0, sample_rate / 2000)
     picture = axes.imshow(decibels.numpy(), origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=FLOOR, vmax=0)
@@ -39,5 +39,5 @@ def draw(axes: "Axes", samples: torch.Tensor, sample_rate: int) -> None:
 
 
 def size(samples: torch.Tensor, sample_rate: int) -> tuple[float, float]:
-    """Inches: wide enough for the sound, within reason."""
+    """Size of the figure in inches, wider for longer sounds."""
     return min(max(6.0, 1.5 + PER_SECOND * samples.shape[0] / sample_rate), 14.0), 3.0

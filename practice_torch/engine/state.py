@@ -14,7 +14,7 @@ from practice_torch.engine.run import Run, difference
 
 
 def require_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], kind: str = "") -> None:
-    """RunError, worded to follow a checkpoint's path, unless the tensors have the wanted names, shapes and types, all finite."""
+    """RunError, worded to follow a checkpoint's path, unless names, shapes and types of the tensors are as expected, all finite."""
     for aspect in (lambda tensor: list(tensor.shape), lambda tensor: tensor.dtype):
         ours, theirs = ({name: aspect(tensor) for name, tensor in tensors.items()} for tensors in (wanted, given))
         if ours != theirs:
@@ -24,14 +24,14 @@ def require_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torc
 
 
 def not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
-    """The name of the first tensor with an entry that is not finite; None where all are finite."""
+    """The name of the first tensor with an entry that is not finite; None if all are finite."""
     floating = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
     return next((name for name, tensor in floating if not bool(tensor.isfinite().all())), None)
 
 
 def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> tuple[dict[str, torch.Tensor], int]:
-    """(weights, step) of the newest sound checkpoint of this experiment, for those who only look at the model: parameters and
-    buffers, the parameters averaged where there is an average.
+    """(weights, step) of the newest valid checkpoint of this experiment, for evaluation: parameters (averaged, if there is an
+    average) and buffers.
     """
 
     def weights(tensors):
@@ -46,7 +46,7 @@ def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> t
 
 
 def verdict(recipe: Recipe, metrics: Mapping[str, float], step: int, explains: Mapping[str, Metric]) -> dict[str, Any]:
-    """The content of evaluation.json; explains: name -> Metric of the experiment, of which what was measured is kept."""
+    """The content of evaluation.json; explains: name -> Metric of the experiment; those of the given metrics are kept."""
     if recipe.metric not in metrics:
         raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
     value = float(metrics[recipe.metric])
@@ -63,7 +63,7 @@ def verdict(recipe: Recipe, metrics: Mapping[str, float], step: int, explains: M
 
 
 def torch_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of torch's own generators, from which dropout draws."""
+    """The states of torch's global generators, which dropout uses."""
     states = {"torch": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)

@@ -16,7 +16,7 @@ WORK_OF_A_THREAD = 150e6
 
 
 def take_threads(experiment: Experiment, data: Data, recipe: Recipe) -> None:
-    """Set torch's number of threads for this experiment; OMP_NUM_THREADS wins, if it is set.
+    """Set torch's number of threads for this experiment, unless OMP_NUM_THREADS is set.
 
     The number decides the order of sums, and with it the last bits of a result. Hence it follows from the recipe and the machine
     alone, never from a clock. It only ever falls: torch begins with a thread per core, or with what somebody has asked for.
@@ -28,7 +28,7 @@ def take_threads(experiment: Experiment, data: Data, recipe: Recipe) -> None:
 
 
 def work(experiment: Experiment, data: Data, recipe: Recipe) -> int:
-    """Multiplications and additions, counted apart, in a forward pass of every phase that follows gradients."""
+    """Number of multiplications and additions in a forward pass of every phase that is trained by gradients."""
     from torch.utils.flop_counter import FlopCounterMode
 
     experiment = copy.deepcopy(experiment)
