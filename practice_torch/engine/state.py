@@ -14,7 +14,7 @@ from practice_torch.engine.run import Run, difference
 
 
 def require_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], kind: str = "") -> None:
-    """RunError, worded to follow a checkpoint's path, unless names, shapes and types of the tensors are as expected, all finite."""
+    """RunError, worded to follow a checkpoint's path, unless names, shapes and types are as expected and values finite."""
     for aspect in (lambda tensor: list(tensor.shape), lambda tensor: tensor.dtype):
         ours, theirs = ({name: aspect(tensor) for name, tensor in tensors.items()} for tensors in (wanted, given))
         if ours != theirs:
