@@ -13,7 +13,7 @@ PROGRAM = "python -m practice_torch"
 
 
 class UsageError(Exception):
-    """One line for the person at the keyboard."""
+    """A usage error, reported in one line."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from shared_specs.user_file import in_one_line, load_module
 
 
 class UnknownName(Exception):
-    """An option names what neither the topics nor the file know; one line."""
+    """An option has a name that neither the topics nor the file contain."""
 
 
 @dataclass
@@ -38,12 +38,12 @@ def functions_of(topic):
 
 
 def examples(topic):
-    """A few of the names that were looked for."""
+    """A few of the expected names."""
     return ", ".join(list(functions_of(topic))[:3])
 
 
 def check_file(path, topics, *, strict, terms=None):
-    """A user's file against the rows of the topics of which it offers a function or a network, as a Judged.
+    """Check a user's file by the rows of the topics of which it defines a function or a network.
 
     Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.
     Raises Fault if the file does not load, and UnknownName if the terms name what neither side has.

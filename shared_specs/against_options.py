@@ -4,7 +4,7 @@ from shared_specs.command_line import UsageError
 
 
 def only_with_against(command):
-    """The first option given that means something with --against only."""
+    """The first option given that is valid with --against only."""
     names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
     return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
 

@@ -13,7 +13,7 @@ CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes)
 
 
 class UsageError(Exception):
-    """One line for the person at the keyboard."""
+    """A usage error, reported in one line."""
 
 
 def parse(union, arguments, description):
@@ -35,7 +35,7 @@ def parse(union, arguments, description):
 
 
 def nearest(word, allowed):
-    """What was probably meant, or what there is."""
+    """The nearest allowed word, or all of them."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"it must be one of {', '.join(allowed)}"
 

@@ -15,7 +15,7 @@ from shared_specs.user_file import in_one_line
 
 @dataclass(frozen=True)
 class Terms:
-    """What is asked of a user's file.
+    """Options for checking a user's file.
 
     renamed: the user's name for a function or an argument of the catalogue. constant: arguments that are never differentiated.
     memory: bytes for one call, beyond what the process uses when it begins; None for no limit.
@@ -29,7 +29,7 @@ class Terms:
 
 
 class NotOffered(MissingFunction):
-    """The function raises NotImplementedError: the case is left out, and counted as left out."""
+    """The function raises NotImplementedError: the case is skipped and counted."""
 
     def __init__(self, name, error):
         Fault.__init__(self, f"{name} does not offer this case ({in_one_line(error)})")

@@ -18,7 +18,7 @@ from shared_specs.rows import Law
 
 
 class Graded:
-    """The file's functions as an implementation: shared_specs.implementation.Implementation's interface, from afar.
+    """The file's functions as an implementation, called through the worker.
 
     A function that once took too long or ended its process is not called again: it has failed.
     """

@@ -17,7 +17,7 @@ MOST_AXES = 32
 
 
 class Broken(Exception):
-    """The other process has ended, or what it sends is not a message."""
+    """The other process has ended, or sent something that is not a message."""
 
 
 def send(write, header, arrays=()):

@@ -25,7 +25,7 @@ class Packer:
         self._numbers = {}
 
     def pack(self, value):
-        """The value as JSON.  Raises TypeError for one that cannot be handed over."""
+        """The value as JSON.  Raises TypeError for one that cannot be sent."""
         if isinstance(value, np.ndarray | np.generic):
             self.arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(self.arrays) - 1}

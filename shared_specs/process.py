@@ -48,7 +48,7 @@ class Limits:
 
 
 class Worker:
-    """The process that runs the file; started again after it ends, unless the file does not even load."""
+    """The process that runs the file; restarted after it ends, unless the file cannot be loaded."""
 
     def __init__(self, path, limits):
         self.path, self.limits = Path(path), limits
@@ -118,7 +118,7 @@ class Worker:
                     self._stop()
 
     def ask(self, header, arrays):
-        """The worker's reply.  Raises Fault when it fails, takes too long, prints too much or goes away."""
+        """The worker's reply.  Raises Fault if it fails, takes too long, prints too much or ends."""
         if self._process is None:
             self._start()
         if self._spent > self.limits.total_seconds:

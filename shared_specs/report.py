@@ -92,7 +92,7 @@ def failures(results):
 
 
 def notes(topics, results):
-    """What a reader should know though it failed nothing: rows that asked for more room, and tolerances nobody uses."""
+    """Remarks on passing rows: wider tolerances and their reasons, and tolerances much wider than needed."""
     for topic, rows in topics.items():
         for row in rows:
             if cancels := getattr(row, "cancels", None):

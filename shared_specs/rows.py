@@ -305,7 +305,7 @@ def begins_by_inputs():
 
 @dataclass(frozen=True)
 class Model:
-    """Two networks of this class name, one a wing, with the same parameters.
+    """Two networks of this class name, one in each wing, with the same parameters.
 
     sizes: the constructor's keyword arguments. given: the network's inputs; what is no array goes to both calls as a keyword.
     Outputs and the gradient of every parameter are compared; of a network with statistics of its batches these, and the outputs

@@ -11,7 +11,7 @@ SYLLABUS = Path(__file__).with_name("syllabus.toml")
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. requires: paths of the topics it builds on; asked_for_by: who wants it, where no lecture does.
+    """One topic. requires: paths of the topics it builds on; asked_for_by: its source, if no lecture covers it.
 
     built: whether its spec is there. In the repository the other files are then there too (tests/test_house.py); an installed
     package has no tests.
@@ -53,7 +53,7 @@ class Syllabus:
         return [topic for topic in self.topics.values() if topic.built]
 
     def floor(self, family):
-        """How high a family stands: it may build on families of lower floors."""
+        """The floor of a family: it may build on families of lower floors."""
         for height, families in enumerate(self.floors):
             if family in families:
                 return height
@@ -62,7 +62,7 @@ class Syllabus:
 
 @cache
 def load(path=SYLLABUS):
-    """The syllabus as it stands in the file; the specs lie in the same folder. ValueError names what the file gets wrong."""
+    """Read the syllabus from the file; the specs are in the same folder. ValueError names an error in the file."""
     table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     topics = {name: _topic(name, entry, Path(path).parent) for name, entry in table["topics"].items()}
     covered = {}
@@ -129,7 +129,7 @@ def _check(syllabus):
 
 
 def resolve(text, syllabus=None):
-    """The topics that a reader means: `family/topic`, a unique part of it, or a lecture number.
+    """The topics for `family/topic`, a unique part of it, or a lecture number.
 
     An exact path or topic name wins over a part. LookupError says what is there, and what comes nearest.
     """

@@ -12,7 +12,7 @@ PACKAGE = "user_folder"
 
 
 def libraries_first(folder):
-    """Puts a folder last on the path: its own modules are found, but a torch.py or random.py in it hides no library."""
+    """Appends a folder to the path: its modules are found, but a torch.py or random.py in it does not hide a library."""
     folder = Path(folder).resolve()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != folder] + [str(folder)]
 

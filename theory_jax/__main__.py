@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 class UsageError(Exception):
-    """One line for the person at the keyboard."""
+    """A usage error, reported in one line."""
 
 
 @dataclass(frozen=True)

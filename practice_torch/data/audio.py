@@ -169,7 +169,7 @@ def _labels(root, files):
 
 
 def decode(path, raw, sample_rate):
-    """(samples [T, C], float32, and their rate) of the file with these bytes, which is going to be brought to sample_rate.
+    """(samples [T, C], float32, and their rate) of the file with these bytes, which will be resampled to sample_rate.
 
     DataError if it is damaged, not finite, of a rate outside RATES, or too long for the memory.
     """
@@ -217,7 +217,7 @@ def _samples(path, stored, file, sample_rate):
 
 
 class Counters:
-    """How often something was met with in a folder, and where first."""
+    """Counts of remarkable files in a folder, with the first of each kind."""
 
     def __init__(self):
         self.counts, self.first, self.rates = Counter(), {}, Counter()
@@ -227,7 +227,7 @@ class Counters:
         self.first.setdefault(what, where)
 
     def remarks(self, total, sample_rate, length):
-        """What is worth knowing, a line each."""
+        """Warnings, a line each."""
         seconds = f"{length} samples ({length / sample_rate:.3g} s)"
         lines = {
             "long": f"longer than {seconds} and cut",

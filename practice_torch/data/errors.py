@@ -4,7 +4,7 @@ LONGEST = 480  # characters: a path alone may have 4096, and its end and the men
 
 
 class DataError(ValueError):
-    """The data, not the program, is at fault; the command line prints the message alone and exits with 3.
+    """The data cannot be used; the command line prints only the message and exits with 3.
 
     The message is one printable line whatever names, or texts of other libraries, went into it.
     """
@@ -14,7 +14,7 @@ class DataError(ValueError):
 
 
 def one_line(text, longest):
-    """The text as one line of at most `longest` characters: what cannot be printed is escaped, a long middle left out."""
+    """The text as one line of at most `longest` characters: unprintable characters are escaped, a long middle is omitted."""
     line = "".join(mark if mark.isprintable() else _escaped(mark) for mark in str(text))
     return line if len(line) <= longest else f"{line[: longest // 2 - 5]} [...] {line[-longest // 2 + 5 :]}"
 

@@ -18,7 +18,7 @@ KINDS = {
 
 @contextmanager
 def reading(path, smaller):
-    """What the system has against reading below this path becomes a DataError; `smaller` is the mend where memory ends."""
+    """Turn errors of the system while reading below this path into a DataError; `smaller` is the advice if memory is short."""
     try:
         yield
     except OSError as error:
@@ -31,7 +31,7 @@ def reading(path, smaller):
 
 
 def size_of(path):
-    """Bytes in a regular file that is not empty. Nothing else is ever opened: a pipe may wait, and a device give, for ever."""
+    """Bytes in a regular file that is not empty. Nothing else is opened: reading a pipe or a device may never end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
@@ -42,13 +42,13 @@ def size_of(path):
 
 
 def read_bytes(path, smaller):
-    """The content of a regular file that is not empty. `smaller` is the mend where it does not fit into memory."""
+    """The content of a regular file that is not empty. `smaller` is the advice if it does not fit into memory."""
     require_memory(path, size_of(path), smaller)
     return path.read_bytes()
 
 
 def require_name(name, what):
-    """DataError if a name that the run folder will hold is no UTF-8 or too long for one: before the training, not after it."""
+    """DataError if a name that the run folder will contain is not UTF-8 or too long: before the training, not after it."""
     name = str(name)
     try:
         size = len(name.encode())

@@ -10,7 +10,7 @@ from practice_torch.data.files import require_name
 
 
 def files_in(root, suffixes, things):
-    """The files below root with one of the suffixes, sorted. Hidden ones do not count; things is what to call them.
+    """The files below root with one of the suffixes, sorted. Hidden files are skipped; `things` is their name in messages.
 
     Raises OSError where a folder cannot be listed: the label that it stands for would be missing.
     """

@@ -18,26 +18,26 @@ LIMITS = (
 
 
 def require_memory(what, needed, mend):
-    """DataError unless that many bytes, which are about to be allocated, are left."""
+    """DataError unless this many bytes, which will be allocated next, are free."""
     if needed > NOT_ASKED and needed > (free := available()):
         raise DataError(f"{what} would take {amount(needed)} of memory, and {amount(free)} is left: {mend}")
 
 
 def require_expansion(what, stored, expanded, mend):
-    """DataError if a file of `stored` bytes would become so many that it can hardly be meant."""
+    """DataError if a file of `stored` bytes expands suspiciously, as a compression bomb does."""
     if expanded > max(EXPANSION * stored, ALWAYS_ALLOWED):
         allowed = f"{amount(ALWAYS_ALLOWED)}, or {EXPANSION} times the file"
         raise DataError(f"{what} expands from {amount(stored)} to {amount(expanded)}; allowed are {allowed}: {mend}")
 
 
 def amount(count):
-    """Bytes in the unit that suits them: 6.4 GB."""
+    """Bytes in a suitable unit: 6.4 GB."""
     power = max(0, min(6, (len(str(int(count))) - 1) // 3))
     return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"
 
 
 def available():
-    """Bytes that this process can still take: what the machine has left, or what its limits leave it."""
+    """Bytes that this process can still allocate, by the machine's free memory and the limits of the process."""
     return max(0, min([_of_machine(), *_of_control_groups(), *_of_process()]))
 
 

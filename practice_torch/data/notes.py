@@ -14,7 +14,7 @@ ATTACK = 0.003  # seconds: a tone that began or ended at once would click
 
 
 def synthesize(count, *, length, sample_rate, generator):
-    """(sounds [count, length] in -1..1, labels [count]): notes whose pitches come in turn, each with a timbre of its own.
+    """(sounds [count, length] in -1..1, labels [count]): notes of all pitches in turn, each with its own timbre.
 
     x(t) = level g(t) g(end - t) sum_h h^(-slope) e^(-t sqrt(h) / decay) sin(2 pi h f t + phase_h),  g(t) = 1 - e^(-t / attack),
 

@@ -13,7 +13,7 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 
 def read_npz(path, required, *optional):
-    """The arrays of these names in the archive, as a dict; the first must be there."""
+    """The arrays of these names in the archive, as a dict; the first is required."""
     example = f"np.savez(file, {required}=array)"
     try:
         # Not np.load: given a broken archive, its destructor writes a second, unrelated complaint to the terminal.

@@ -37,7 +37,7 @@ class Rows:
             raise DataError(f"{path} has no rows: give at least 2 images")
 
     def images(self):
-        """Pairs of (what to call a row, the bytes of its image)."""
+        """Pairs of (name of a row in messages, bytes of its image)."""
         for start, column in self._columns(self.image):
             encoded = column.field("bytes") if self.types.is_struct(column.type) else column
             if encoded.null_count:

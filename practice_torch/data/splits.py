@@ -12,7 +12,7 @@ from practice_torch.data.memory import require_memory
 
 
 def existing_path(source, names, kinds):
-    """The path that source names; names are the built-in sets (for the hint), kinds says what a path may be."""
+    """The path of the source; names are the embedded sets (for a hint), kinds describes the allowed paths."""
     name = str(source)
     allowed = f"it must be one of {', '.join(names)}, or {kinds}"
     try:
@@ -33,7 +33,7 @@ def existing_path(source, names, kinds):
 
 
 def held_out_count(count, held_out, unit):
-    """How many of count examples are held out: the nearest to the fraction that leaves one on either side."""
+    """The number of held-out examples: nearest to the fraction, with at least one example on either side."""
     if not 0 < held_out < 1:
         raise DataError(f"held_out is {held_out}; it must be a fraction strictly between 0 and 1, such as 0.2")
     if count < 2:

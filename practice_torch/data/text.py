@@ -47,7 +47,7 @@ class Vocabulary:
         return torch.from_numpy(np.where(found, position, len(known)).astype(np.int64))
 
     def decode(self, tokens):
-        """The text of the numbers, [N]; bytes that are no UTF-8 become the replacement character."""
+        """The text of the numbers, [N]; invalid UTF-8 becomes the replacement character."""
         tokens = torch.as_tensor(tokens).tolist()
         if self.characters is None:
             return bytes(tokens).decode(errors="replace")
@@ -57,7 +57,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A stream of tokens [N], seen through windows of context + 1: the context's tokens and, one on, those that follow.
+    """A stream of tokens [N], in windows of context + 1 tokens: the inputs and, shifted by one, the targets.
 
     In the training part a window begins at every position; in the held-out part at every context-th, so that all of them
     together ask for each token after the first exactly once (but for a rest shorter than a window).
