@@ -235,9 +235,9 @@ MISTAKES = {
 OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_what_is_trained_is_refused(name, monkeypatch):
-    topic, options, owner, place, wrong = MISTAKES[name]
+@pytest.mark.parametrize(("topic", "name"), [(mistake[0], name) for name, mistake in MISTAKES.items()], ids=MISTAKES)
+def test_a_mistake_in_what_is_trained_is_refused(topic, name, monkeypatch):
+    _, options, owner, place, wrong = MISTAKES[name]
     recipe = dataclasses.replace(tiny.small(next(iter(tiny.module(topic).RECIPES.values()))), **options)
     trained(topic, recipe)
     monkeypatch.setattr(owner, place, wrong)
