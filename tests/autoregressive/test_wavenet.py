@@ -230,7 +230,7 @@ def test_three_steps_in_the_engine(tmp_path):
     assert {f"00000003-{name}.{suffix}" for name in ("held_out", "drawn") for suffix in ("wav", "png")} <= previews
     sounds = experiment.sample(15)
     assert len(sounds) == 13 and sounds["class_00"].samples.shape == (2, 96) and sounds["class_12"].samples.shape == (1, 96)
-    assert sounds["class_01"].caption == "Drawn when asked for A#3" and sounds["class_01"].sample_rate == 8000
+    assert sounds["class_01"].caption == "Generated for class A#3" and sounds["class_01"].sample_rate == 8000
 
 
 def test_bits_are_those_of_the_conditionals():

@@ -431,7 +431,7 @@ def test_fair_coins_cost_a_bit_each_whatever_is_predicted(prediction):
     assert terms.shape == (101,)
     assert 0.98 < terms.sum() < 1.09
     assert (terms > -1e-4).all()
-    assert f"Together {terms.sum():.3f} +- " in caption and "given its class" in caption
+    assert f"Total {terms.sum():.3f} +- " in caption and "given its class" in caption
 
 
 def test_a_study_paints_its_schedule_and_its_bits():

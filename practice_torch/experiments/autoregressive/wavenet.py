@@ -103,7 +103,7 @@ class WavenetExperiment(nn.Module):
         real = data.batch(torch.tensor([first[label] for label in shown]))["audio"][:, 0]
         return {
             "held_out": self._audio(real, f"Held-out sounds, one after another: {names}"),
-            "drawn": self._audio(self._generate(len(shown), torch.tensor(shown)), f"Drawn when asked for: {names}"),
+            "drawn": self._audio(self._generate(len(shown), torch.tensor(shown)), f"Generated for classes: {names}"),
         }
 
     def sample(self, count):
@@ -113,7 +113,7 @@ class WavenetExperiment(nn.Module):
         labels = torch.arange(count) % len(self.classes)
         sounds = self._generate(count, labels)
         return {
-            f"class_{label:02d}": self._audio(sounds[labels == label], f"Drawn when asked for {self.classes[label]}")
+            f"class_{label:02d}": self._audio(sounds[labels == label], f"Generated for class {self.classes[label]}")
             for label in labels.unique().tolist()
         }
 

@@ -77,7 +77,7 @@ class Sounds:
         if not classes:
             return {"sounds": self._played(samples, "Drawn from noise")}
         return {
-            f"class_{number:02d}": self._played(samples[label == number], f"Drawn when asked for {classes[number]}")
+            f"class_{number:02d}": self._played(samples[label == number], f"Generated for class {classes[number]}")
             for number in label.unique().tolist()
         }
 
