@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -141,7 +142,7 @@ Command = (
 )
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     try:
         command = parse(Command, sys.argv[1:] if arguments is None else list(arguments), __doc__)
@@ -258,7 +259,7 @@ def _check(command):
     return _report(command, topics, results, time.perf_counter() - began)
 
 
-def asked(texts):
+def asked(texts: Sequence[str]) -> list[str]:
     """The paths of the built topics that are meant.  Raises UsageError for one that is unknown, or planned only."""
     if not texts:
         return [topic.path for topic in load().built]

@@ -1,10 +1,12 @@
 """Checks a user's file by the contracts: every row of the functions it defines, and a list of what was not checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from shared_specs.check import MISSING, Checker, spec_of
 from shared_specs.foreign import Offered, Terms, signature
-from shared_specs.rows import Agree, Law
+from shared_specs.rows import Agree, Law, Row
 from shared_specs.user_file import in_one_line, load_module
 
 
@@ -25,7 +27,7 @@ class Judged:
     remarks: list = field(default_factory=list)
 
 
-def functions_of(topic):
+def functions_of(topic: str) -> dict[str, Row]:
     """The names that a topic's rows are about, in the order of the spec, each with a row that shows a call: Agree, if any."""
     rows = [row for row in spec_of(topic) if getattr(row, "function", None)]
     first = {}
@@ -37,12 +39,12 @@ def functions_of(topic):
     return first
 
 
-def examples(topic):
+def examples(topic: str) -> str:
     """A few of the expected names."""
     return ", ".join(list(functions_of(topic))[:3])
 
 
-def check_file(path, topics, *, strict, terms=None):
+def check_file(path: Path, topics: Sequence[str], *, strict: bool, terms: Terms | None = None) -> Judged:
     """Check a user's file by the rows of the topics of which it defines a function or a network.
 
     Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.

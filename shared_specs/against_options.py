@@ -1,15 +1,19 @@
 """Validates the options of `check --against` and converts them to shared_specs.foreign.Terms."""
 
+from typing import TYPE_CHECKING, Any
+
 from shared_specs.command_line import UsageError
 
+if TYPE_CHECKING:
+    from shared_specs.foreign import Terms
 
-def only_with_against(command):
+def only_with_against(command: Any) -> str | None:
     """The first option given that is valid with --against only."""
     names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
     return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
 
 
-def terms(command):
+def terms(command: Any) -> "Terms":
     """The options as Terms.  Raises UsageError, in one line, for a value that is none."""
     from shared_specs.foreign import Terms, can_limit_memory
 

@@ -1,14 +1,14 @@
 """What Agree rows mean, and their small batches: values and gradients as the reference's, and slopes as its differences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from shared_specs.batch_sizes import Batch, batch_axes, measured
 from shared_specs.comparing import compared, require_same_form, told_apart
-from shared_specs.implementation import Fault, arrays_in, dotted, leaves
+from shared_specs.implementation import Arguments, Arrays, Fault, arrays_in, dotted, leaves
 from shared_specs.measuring import STEP, Measured, cotangents, differentiated, measure, on_the_simplex, once
-from shared_specs.rows import Agree
+from shared_specs.rows import Agree, Anchor
 from shared_specs.simplex import projected, projected_limit
 from shared_specs.tolerance import unit_roundoff
 from shared_specs.trial import Outcome, Trial
@@ -51,7 +51,9 @@ def batch(trial: Trial, small: Batch) -> Iterator[Outcome]:
     yield from _compared(trial, row, asked, under_test.plain_call(row.function, asked.arguments, got), gradients)
 
 
-def in_narrow_integers(trial: Trial, row, arguments, got, wanted, limits) -> Iterator[Outcome]:
+def in_narrow_integers(
+    trial: Trial, row: Agree | Anchor, arguments: Arguments, got: Arrays, wanted: Arrays, limits: Sequence[np.ndarray]
+) -> Iterator[Outcome]:
     """The values once more, from integers of other widths."""
     if trial.widths:
         for width, results in reruns(trial.uncompiled(row), row.function, arguments, got):

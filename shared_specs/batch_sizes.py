@@ -12,14 +12,19 @@ alone, and with none:
 Where a mean over no example or a variance of one is not defined, smallest_batch of the row says so, and a Rejects row refuses it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared_specs.implementation import leaves
-from shared_specs.rows import Agree, Given
+from shared_specs.implementation import Arguments, Implementation, leaves
+from shared_specs.rows import Agree, Given, Row
 from shared_specs.shapes import parse
 from shared_specs.tolerance import ratio, unit_roundoff
+
+if TYPE_CHECKING:
+    from shared_specs.measuring import Measured
 
 NAMES = {1: "a batch of one", 0: "a batch of none"}
 BATCH, DOTS, SAMPLE = "B", "...", "N"
@@ -33,19 +38,19 @@ class Batch:
     size: int
 
     @property
-    def function(self):
+    def function(self) -> str:
         return self.of.function
 
     @property
-    def case(self):
+    def case(self) -> str:
         return f"{self.of.case}, {NAMES[self.size]}"
 
     @property
-    def edge(self):
+    def edge(self) -> str:
         return self.of.edge or ("" if self.size else "well-known libraries fail on an empty batch")
 
 
-def batches_of(row, spec):
+def batches_of(row: Row, spec: Sequence[Row]) -> list[Batch]:
     """The small batches of a row, if it is the first Agree row of its function in the spec."""
     first = next((r for r in spec if isinstance(r, Agree) and r.function == getattr(row, "function", None)), None)
     return [Batch(row, size) for size in NAMES if size >= row.smallest_batch] if row is first else []
@@ -58,11 +63,11 @@ class Axes:
     arguments: dict[str, int]
     results: tuple[int | None, ...]
 
-    def first(self, arguments, count):
+    def first(self, arguments: Arguments, count: int) -> Arguments:
         """The arguments with so many of their first examples."""
         return arguments | {name: np.take(arguments[name], range(count), axis=at) for name, at in self.arguments.items()}
 
-    def copies(self, arguments):
+    def copies(self, arguments: Arguments) -> Arguments:
         """The arguments with copies of the first example in the place of all others."""
         return arguments | {
             name: np.broadcast_to(np.take(arguments[name], [0], axis=at), arguments[name].shape).copy()
@@ -70,7 +75,7 @@ class Axes:
         }
 
 
-def batch_axes(docstring, arguments):
+def batch_axes(docstring: str | None, arguments: Arguments) -> Axes | None:
     """The Axes of a function's arguments and results by its docstring; None if it takes no batch."""
     said = parse(docstring)
     arrays = [name for name, value in arguments.items() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(value))]
@@ -100,7 +105,7 @@ def _axis(letter, dimensions, shape=None):
     return at - len(dimensions) if DOTS in dimensions[:at] else at
 
 
-def measured(batch, asked, axes, reference):
+def measured(batch: Batch, asked: "Measured", axes: Axes, reference: Implementation) -> "Measured | Agree":
     """What a small batch asks for, from what its row asks for; or an Agree row, where only the reference can tell.
 
     asked: the Measured of the row. It is told from the row where every result has the batch's axis and the first example gets

@@ -21,7 +21,7 @@ from shared_specs.implementation import Fault, Implementation, MissingFunction
 from shared_specs.laws import law
 from shared_specs.measuring import Measured
 from shared_specs.reference import Traced, wing
-from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
+from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, Row
 from shared_specs.trial import Outcome, RowFault, Trial
 from shared_specs.widths import narrowed
 
@@ -97,7 +97,7 @@ class Checker:
     def __init__(
         self, topic: str, implementation: Implementation, reference: Traced | None = None, *,
         spec: Sequence | None = None, widths: bool = False, compiled: Iterable = (),
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         self.reference = reference or _reference(topic)
         self.trial = Trial(
             topic, implementation, self.reference,
@@ -115,7 +115,7 @@ class Checker:
         with np.errstate(all="ignore"):
             return measuring.measure(self.trial, row)
 
-    def failed(self, row: Any, message: str) -> Result:
+    def failed(self, row: Row, message: str) -> Result:
         """The result of a row that could not be run."""
         return self._result(row, Outcome("call", np.inf, message))
 

@@ -4,7 +4,8 @@ import contextlib
 import difflib
 import io
 import re
-from typing import get_args, get_type_hints
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args, get_type_hints
 
 import tyro
 
@@ -16,7 +17,7 @@ class UsageError(Exception):
     """A usage error, reported in one line."""
 
 
-def parse(union, arguments, description):
+def parse(union: Any, arguments: Sequence[str], description: str) -> Any:
     """The command that the arguments ask for: one of a union of dataclasses, each annotated with its name."""
     commands = {get_args(kind)[1].name: get_args(kind)[0] for kind in get_args(union)}
     name, *rest = arguments or [""]
@@ -34,7 +35,7 @@ def parse(union, arguments, description):
     return command
 
 
-def nearest(word, allowed):
+def nearest(word: str, allowed: Iterable[str]) -> str:
     """The nearest allowed word, or all of them."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"it must be one of {', '.join(allowed)}"

@@ -12,6 +12,8 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 FORBIDDEN = ("theory_jax", "practice_torch", "shared_specs", "tests")
 ALLOWED = ("backends", "confinement", "implementation", "messages", "packing", "worker")
@@ -23,7 +25,7 @@ LARGEST_FILE = 64 * 2**20
 # ---------------------------------------------------------------------------------------------------- processes
 
 
-def supervise(grader):
+def supervise(grader: int) -> None:
     """Forks: the child returns and goes on as the worker; the parent waits, and ends with the worker's status.
 
     When the worker ends, or the grader's end of the pipe `grader` closes, every descendant is killed, wherever it hides: a child
@@ -120,13 +122,13 @@ def _descendants(ancestor):
 class NoAnswers(importlib.abc.MetaPathFinder):
     """Refuses to import whatever holds answers."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         top, *below = name.split(".")
         if top in FORBIDDEN and not (top == "shared_specs" and (not below or below[0] in ALLOWED)):
             raise ImportError(f"{name} cannot be imported by a file that is being graded")
 
 
-def keep_from_answers(repository, own):
+def keep_from_answers(repository: str, own: Sequence[str]) -> None:
     """Refuses imports from the repository, opening its files, and starting programs that could, from here on.
 
     repository: its folder. own: folders inside it, or of like names, that stay open: the worker's own files, site-packages.
@@ -151,7 +153,7 @@ def keep_from_answers(repository, own):
 # ---------------------------------------------------------------------------------------------------- memory
 
 
-def limit_memory(extra):
+def limit_memory(extra: int) -> None:
     """What the process has mapped now, and so many bytes more; no core dump; no large file."""
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()

@@ -2,6 +2,7 @@
 
 import ast
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared_specs.implementation import Fault
@@ -31,7 +32,7 @@ TOPIC = "{topic}"
 '''
 
 
-def stub(topic, title, names, file, backend=None):
+def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str | None = None) -> str:
     """The source of an exercise: signatures and docstrings of the named functions, without their bodies.
 
     backend: what it is to be written in (default: NumPy where that can be).  Raises LookupError if it is NumPy where it cannot.
@@ -90,7 +91,7 @@ def _empty(name, function):
     )
 
 
-def topic_of(path):
+def topic_of(path: Path) -> str | None:
     """The topic that a filled-in exercise names in TOPIC, read without running it; None if it names none.
 
     Raises Fault if the file cannot be read, or is not Python.

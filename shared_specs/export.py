@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from shared_specs.rows import Agree, Anchor
 SCHEMA = 1
 
 
-def export(topics, directory, progress=lambda topic: None):
+def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any] = lambda topic: None) -> dict[str, Any]:
     """Write the Agree and Anchor rows of the topics.  Raises Fault if the directory is in use or cannot be written.
 
     Everything is written beside the directory first, and renamed when it is whole.

@@ -7,7 +7,7 @@ MODULES = {
 }
 
 
-def remedy(error):
+def remedy(error: BaseException) -> str:
     """One line for a module that is missing and that an extra brings; empty for any other error."""
     module = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     for extra, modules in MODULES.items():

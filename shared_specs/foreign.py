@@ -3,13 +3,27 @@
 import contextlib
 import inspect
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from shared_specs.backends import NAMES, backend
-from shared_specs.implementation import Fault, Implementation, MissingFunction, NoGradients, detect_backend
+from shared_specs.implementation import (
+    Arguments,
+    Arrays,
+    Fault,
+    Implementation,
+    Key,
+    MissingFunction,
+    NoGradients,
+    detect_backend,
+)
 from shared_specs.reference import wing_function
-from shared_specs.rows import Agree, Anchor, Model, Rejects
+from shared_specs.rows import Agree, Anchor, Model, Rejects, Row
 from shared_specs.user_file import in_one_line
 
 
@@ -31,14 +45,14 @@ class Terms:
 class NotOffered(MissingFunction):
     """The function raises NotImplementedError: the case is skipped and counted."""
 
-    def __init__(self, name, error):
+    def __init__(self, name: str, error: BaseException) -> None:
         Fault.__init__(self, f"{name} does not offer this case ({in_one_line(error)})")
 
 
 class Offered:
     """What a module offers of one topic: functions and networks by catalogue name, each function with its backend."""
 
-    def __init__(self, module, topic, rows, terms):
+    def __init__(self, module: ModuleType, topic: str, rows: Sequence[Row], terms: Terms) -> None:
         self.topic, self.terms, self.rows = topic, terms, rows
         asked = dict.fromkeys(name for row in rows if (name := getattr(row, "function", None)))
         self.functions = {name: found for name in asked if callable(found := self._named(module, name))}
@@ -54,18 +68,18 @@ class Offered:
     def _named(self, module, name):
         return getattr(module, self.terms.renamed.get(name, name), None)
 
-    def takes(self, ours, yours):
+    def takes(self, ours: str, yours: str) -> bool:
         """Whether one of the functions has the catalogue's argument under the user's name."""
         return any(ours in signature(self.topic, name).parameters and yours in _parameters(function)
                    for name, function in self.functions.items())  # fmt: skip
 
-    def adapted(self, name):
+    def adapted(self, name: str) -> Callable:
         """The function as the catalogue calls it.  Raises MissingFunction."""
         if name not in self._adapted:
             raise MissingFunction(name)
         return self._adapted[name]
 
-    def backend_of(self, name, arguments, positional=()):
+    def backend_of(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> str:
         """The backend of a function by what it returns, once it has answered.  Raises Fault if it does not."""
         function = self.adapted(name)
         if name not in self.backends:
@@ -75,11 +89,11 @@ class Offered:
                 raise Fault(f"{fault}; wanted {wanted(self.topic, name)}") from fault
         return self.backends[name]
 
-    def implementation(self, row, precision):
+    def implementation(self, row: Row, precision: str) -> "Foreign":
         """The functions as the implementation that one row is about."""
         return Foreign(self, row, precision)
 
-    def detect(self):
+    def detect(self) -> None:
         """Finds the backend of every function on the first of its cases that it answers."""
         if self.terms.memory is not None:
             for name in NAMES:
@@ -100,50 +114,52 @@ class Foreign:
     names_only_argument = True
     eager = property(lambda self: self)
 
-    def __init__(self, offered, row, precision):
+    def __init__(self, offered: Offered, row: Row, precision: str) -> None:
         self._offered, self._row, self.precision = offered, row, precision
         self._name = getattr(row, "function", None)
 
     @property
-    def backend(self):
+    def backend(self) -> "_Named":
         """Of the row's function; of a law, what its functions may be in."""
         found = self._offered.backends
         names = sorted(set(found.values())) if self._name is None else [found.get(self._name, "unknown")]
         return _Named("+".join(names) or "unknown")
 
     @property
-    def has_gradients(self):
+    def has_gradients(self) -> bool:
         """Whether the row's function can be differentiated, and is to be."""
         name = self._offered.backends.get(self._name)
         return name is not None and backend(name).has_gradients and not self._offered.terms.values_only
 
-    def network(self, name):
+    def network(self, name: str) -> Callable:
         """The constructor of a network.  Raises MissingFunction if there is none."""
         if name not in self._offered.networks:
             raise MissingFunction(name)
         return self._offered.networks[name]
 
-    def first_call(self):
+    def first_call(self) -> None:
         """Calls the row's function once, which tells its backend."""
         arguments = self._row.given.draw(f"{self._offered.topic}/{self._name}/{self._row.case}")
         with self._guarded(self._name):
             self._offered.backend_of(self._name, arguments)
 
-    def call(self, name, arguments, positional=()):
+    def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
         """The results as a tuple of NumPy arrays."""
         with self._guarded(name):
             return self._in_its_backend(name, arguments, positional).call(name, arguments, positional)
 
-    def plain_call(self, name, arguments, computed=None):
+    def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """The same: whoever compiles, compiles a user's function does so themselves."""
         return self.call(name, arguments)
 
-    def value_and_vjp(self, name, arguments, paths, cotangents):
+    def value_and_vjp(
+        self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
+    ) -> tuple[Arrays, Arrays]:
         """The results, and for each path the gradient of sum <cotangent, result>."""
         with self._guarded(name):
             return self._in_its_backend(name, arguments).value_and_vjp(name, arguments, paths, cotangents)
 
-    def jacobian(self, name, positional, keywords, wrt):
+    def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
         """The Jacobian of the first result with respect to the positional argument wrt."""
         terms = self._offered.terms
         if terms.values_only or list(signature(self._offered.topic, name).parameters)[wrt] in terms.constant:
@@ -177,18 +193,18 @@ class _Named:
 
 
 @cache
-def signature(topic, name):
+def signature(topic: str, name: str) -> inspect.Signature:
     """The catalogue's signature of a function."""
     return inspect.signature(wing_function("jax", topic, name))
 
 
-def wanted(topic, name):
+def wanted(topic: str, name: str) -> str:
     """A function as the catalogue has it: its arguments, and their shapes."""
     shapes = inspect.getdoc(wing_function("jax", topic, name)).strip().splitlines()[-1]
     return f"{name}{signature(topic, name)}, shapes {shapes}"
 
 
-def adapted(function, house, renamed):
+def adapted(function: Callable, house: inspect.Signature, renamed: dict[str, str]) -> Callable:
     """The function as one that takes the catalogue's arguments: by the user's names, or by position where it knows no names."""
     theirs = _parameters(function)
     by_position = not theirs or any(p.kind is p.POSITIONAL_ONLY for p in theirs.values())
@@ -220,7 +236,7 @@ def _parameters(function):
 
 
 @contextlib.contextmanager
-def limited(extra):
+def limited(extra: int | None) -> Iterator[None]:
     """Lets the process map so many bytes more than it has mapped, for the length of the block. Linux only."""
     if extra is None:
         yield
@@ -237,6 +253,6 @@ def limited(extra):
         resource.setrlimit(resource.RLIMIT_AS, (before, hard))
 
 
-def can_limit_memory():
+def can_limit_memory() -> bool:
     """Whether `limited` works on this system."""
     return sys.platform == "linux"

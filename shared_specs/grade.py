@@ -5,13 +5,18 @@ inputs and returns arrays; expected values stay here. This protects from acciden
 runs as the same user, who can read the disk.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from shared_specs.against import functions_of
 from shared_specs.backends import NAMES
-from shared_specs.check import MISSING, Checker, spec_of
-from shared_specs.implementation import Fault, MissingFunction, NoGradients
+from shared_specs.check import MISSING, Checker, Result, spec_of
+from shared_specs.implementation import Arguments, Arrays, Fault, Key, MissingFunction, NoGradients
 from shared_specs.packing import Packer
 from shared_specs.process import Limits, Worker
 from shared_specs.rows import Law
@@ -27,7 +32,7 @@ class Graded:
     along_simplex = True
     names_only_argument = True
 
-    def __init__(self, worker, backend_name, precision, failed, only=None):
+    def __init__(self, worker: Worker, backend_name: str, precision: str, failed: dict[str, str], only: str | None = None) -> None:
         self.backend = _Named(backend_name)
         self.precision = precision
         self.has_gradients = backend_name != "numpy"
@@ -35,24 +40,26 @@ class Graded:
         self._failed = failed
         self._only = only
 
-    def network(self, name):
+    def network(self, name: str) -> None:
         """None: networks are not part of an exercise."""
         return None
 
-    def call(self, name, arguments, positional=()):
+    def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
         """The results as a tuple of NumPy arrays."""
         return tuple(self._ask("call", name, arguments, positional)[1])
 
-    def plain_call(self, name, arguments, computed=None):
+    def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """The same: nothing is compiled there."""
         return self.call(name, arguments)
 
-    def value_and_vjp(self, name, arguments, paths, cotangents):
+    def value_and_vjp(
+        self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
+    ) -> tuple[Arrays, Arrays]:
         """The results, and for each path the gradient of sum <cotangent, result>."""
         header, arrays = self._ask("vjp", name, arguments, paths=list(paths), cotangents=cotangents)
         return tuple(arrays[: header["results"]]), tuple(arrays[header["results"] :])
 
-    def jacobian(self, name, positional, keywords, wrt):
+    def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
         """The Jacobian of the first result with respect to the positional argument wrt."""
         if not self.has_gradients:
             raise NoGradients(name)
@@ -67,7 +74,10 @@ class Graded:
         )  # fmt: skip
 
 
-def question(worker, failed, ask, name, arguments, positional=(), cotangents=(), **more):
+def question(
+    worker: Worker, failed: dict[str, str], ask: str, name: str, arguments: Arguments, positional: Sequence[Any] = (),
+    cotangents: Sequence[np.ndarray] = (), **more: Any,
+) -> tuple[dict[str, Any], list[np.ndarray]]:  # fmt: skip
     """One call in the worker.  A ValueError there is a ValueError here; everything else that goes wrong is a Fault."""
     if name not in worker.functions:
         raise MissingFunction(name)
@@ -119,7 +129,10 @@ class _Named:
     name: str
 
 
-def grade(path, topic, limits=None, only=None, progress=lambda done, total: None):
+def grade(
+    path: Path, topic: str, limits: Limits | None = None, only: str | None = None,
+    progress: Callable[[int, int], Any] = lambda done, total: None,
+) -> list[Result]:  # fmt: skip
     """The topic's rows against the file, in float64 and float32: the Results.  Raises Fault if the file does not load.
 
     only: the one function to mark; laws are left out where they need another.
@@ -142,7 +155,7 @@ def grade(path, topic, limits=None, only=None, progress=lambda done, total: None
     return [result for result in results if only is None or result.quantity != MISSING or result.function == only]
 
 
-def backend_of(worker, topic, failed):
+def backend_of(worker: Worker, topic: str, failed: dict[str, str]) -> str:
     """The backend of the functions that answer at all, a framework before NumPy; if none does, the one that the file mentions."""
     found = set()
     for name, row in functions_of(topic).items():

@@ -1,10 +1,13 @@
 """Initial distributions: compares what a Model row states with the initial parameters of many networks."""
 
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from math import sqrt
+from types import ModuleType
 
 import numpy as np
 
+from shared_specs.rows import Model
 from shared_specs.trial import Outcome
 
 NETWORKS = 64  # built from as many seeds
@@ -12,7 +15,7 @@ STANDARD_ERRORS = 5.0
 KURTOSIS = {"normal": 3.0, "uniform": 1.8}
 
 
-def initial_outcomes(torch, constructor, row):
+def initial_outcomes(torch: ModuleType, constructor: Callable, row: Model) -> Iterator[Outcome]:
     """Outcomes (quantity, ratio, message), one a parameter; none for a row that states nothing.
 
     The first pattern that a parameter's dotted name matches is what is stated of it; a parameter without one fails.

@@ -3,7 +3,9 @@
 Values (with gradients and laws) and checks of bad input are marked separately; values decide.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -11,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shared_specs.batch_sizes import Batch, batches_of
-from shared_specs.check import MISSING, spec_of
+from shared_specs.check import MISSING, Result, spec_of
 from shared_specs.implementation import leaves
 from shared_specs.rows import Agree, Anchor, Law
 
@@ -36,7 +38,7 @@ class Mark:
     hint: str
 
 
-def marks_of(topic, functions, results):
+def marks_of(topic: str, functions: Sequence[str], results: Sequence[Result]) -> list[Mark]:
     """A Mark for each function that anything was compared of, the laws last."""
     spec = spec_of(topic)
     every = [each for row in spec for each in (row, *batches_of(row, spec))]
@@ -58,13 +60,15 @@ def marks_of(topic, functions, results):
     return found
 
 
-def passes(results, strict=False):
+def passes(results: Sequence[Result], strict: bool = False) -> bool:
     """Whether every value holds; strict: and what is at the edge of a precision, and all bad input is refused."""
     judged = [r for r in results if strict or r.word != "Rejects" and not r.edge]
     return bool(judged) and all(r.passed for r in judged)
 
 
-def print_marks(topic, functions, results, strict=False, hints=False):
+def print_marks(
+    topic: str, functions: Sequence[str], results: Sequence[Result], strict: bool = False, hints: bool = False
+) -> None:
     """The marks as a table, and the verdict."""
     marks = marks_of(topic, functions, results)
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -91,7 +95,7 @@ def print_marks(topic, functions, results, strict=False, hints=False):
         console.print("--hints lists frequent mistakes; --only FUNCTION marks one function", soft_wrap=True)
 
 
-def as_data(topic, functions, results, strict=False):
+def as_data(topic: str, functions: Sequence[str], results: Sequence[Result], strict: bool = False) -> dict[str, Any]:
     """The marks and every comparison, for JSON."""
     return {
         "schema": 1,

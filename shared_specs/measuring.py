@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.implementation import arrays_in, with_arrays
-from shared_specs.rows import Agree
+from shared_specs.rows import Agree, Row
 from shared_specs.simplex import projected, simplex_paths
 from shared_specs.tolerance import DRAWS, Points, joined, neighbors, one_point, tolerances, unit_roundoff
 from shared_specs.trial import Trial
@@ -121,7 +121,7 @@ def _slopes(directions, drawn, found, wanted):
         yield Slope(direction, size, (near, far))
 
 
-def tolerances_at(trial: Trial, row: Any, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:
+def tolerances_at(trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:
     """The rule for what is not measured with an Agree row, once a row and precision. evaluate: Points -> the reference there."""
 
     def compute():
@@ -135,7 +135,7 @@ def tolerances_at(trial: Trial, row: Any, evaluate: Callable[[Points], tuple], a
 _measured = {}
 
 
-def once(trial: Trial, row: Any, what: str, compute: Callable[[], Any]) -> Any:
+def once(trial: Trial, row: Row, what: str, compute: Callable[[], Any]) -> Any:
     """What a reference says of a row, however many backends and precisions ask for it."""
     key = (trial.topic, id(row), id(trial.reference), what)
     if key not in _measured:

@@ -5,7 +5,9 @@ What comes from that process is not trusted: every length is checked before anyt
 
 import json
 import struct
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ class Broken(Exception):
     """The other process has ended, or sent something that is not a message."""
 
 
-def send(write, header, arrays=()):
+def send(write: Callable[[bytes], Any], header: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> None:
     """write(bytes) gets the length of the header, the header, and the arrays' bytes."""
     arrays = [np.ascontiguousarray(array).reshape(np.shape(array)) for array in arrays]
     header = header | {"arrays": [{"dtype": str(a.dtype), "shape": list(a.shape)} for a in arrays]}
@@ -28,7 +30,7 @@ def send(write, header, arrays=()):
     write(struct.pack("<Q", len(encoded)) + encoded + b"".join(a.tobytes() for a in arrays))
 
 
-def receive(read):
+def receive(read: Callable[[int], bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
     """read(count) gives exactly count bytes or raises. Returns the header and the arrays.  Raises Broken for anything else."""
     (length,) = struct.unpack("<Q", read(8))
     if length > LARGEST_HEADER:

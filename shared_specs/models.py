@@ -4,6 +4,7 @@ Two properties are checked on the torch network only: train mode, where dropout 
 (`shared_specs.training`), and the initial parameters (`shared_specs.initial`).
 """
 
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from zlib import crc32
 
@@ -12,13 +13,16 @@ import numpy as np
 from shared_specs.bridge import to_torch_layout
 from shared_specs.initial import initial_outcomes
 from shared_specs.reference import wing_function
+from shared_specs.rows import Model
 from shared_specs.tolerance import DRAWS, neighbors, nudge, ratio, tolerances
 from shared_specs.training import training_outcomes
 from shared_specs.trial import Outcome
 from shared_specs.widths import narrowed
 
 
-def compare_networks(topic, row, precision, practice=None, *, widths=False):
+def compare_networks(
+    topic: str, row: Model, precision: str, practice: Callable | None = None, *, widths: bool = False
+) -> Iterator[Outcome]:
     """Outcomes of the practice network against the theory network in float64.
 
     practice: the torch constructor, when another than the practice wing's is under test. widths: whether both networks are asked
@@ -64,7 +68,7 @@ def compare_networks(topic, row, precision, practice=None, *, widths=False):
         yield from initial_outcomes(torch, constructor, row)
 
 
-def generic(parameters):
+def generic(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Parameters moved away from where they begin: behind a zero there is no gradient to compare, and a gain of one hides itself.
 
     By normal draws: of deviation 0.3 in a vector, of unit gain in a matrix or kernel.
@@ -76,7 +80,7 @@ def generic(parameters):
     }
 
 
-def forget():
+def forget() -> None:
     """Drops the compiled twins."""
     _twins.clear()
 

@@ -8,8 +8,10 @@ import base64
 import builtins
 import dis
 import marshal
+from collections.abc import Sequence
 from importlib import import_module
 from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +21,12 @@ MODULES = ("numpy", "math")
 class Packer:
     """Packs values; `arrays` and `functions` hold what they refer to by number, each function once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.arrays = []
         self.functions = []
         self._numbers = {}
 
-    def pack(self, value):
+    def pack(self, value: Any) -> dict[str, Any]:
         """The value as JSON.  Raises TypeError for one that cannot be sent."""
         if isinstance(value, np.ndarray | np.generic):
             self.arrays.append(np.asarray(value))
@@ -72,12 +74,12 @@ def _anonymous(code):
 class Unpacker:
     """The inverse of Packer."""
 
-    def __init__(self, arrays, functions):
+    def __init__(self, arrays: Sequence[np.ndarray], functions: Sequence[dict[str, Any]]) -> None:
         self._arrays = arrays
         self._functions = functions
         self._made = {}
 
-    def unpack(self, packed):
+    def unpack(self, packed: dict[str, Any]) -> Any:
         """The value that was packed."""
         ((kind, content),) = packed.items()
         if kind == "array":

@@ -11,16 +11,20 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from shared_specs.implementation import Fault
 from shared_specs.messages import Broken, receive, send
 
 SPECS = Path(__file__).resolve().parent
 REPOSITORY = SPECS.parent
-OWN = ("confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py",
+OWN = ("__init__.py", "confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py",
        "backends/__init__.py", "backends/numpy_backend.py", "backends/jax_backend.py", "backends/torch_backend.py",
        "backends/jax_settings.py")  # fmt: skip
 # What is never copied beside a graded file, though it may stand there: the repository's own folders.
@@ -50,7 +54,7 @@ class Limits:
 class Worker:
     """The process that runs the file; restarted after it ends, unless the file cannot be loaded."""
 
-    def __init__(self, path, limits):
+    def __init__(self, path: str | Path, limits: Limits) -> None:
         self.path, self.limits = Path(path), limits
         self._spent = 0.0
         self._process = None
@@ -117,7 +121,7 @@ class Worker:
                 if self._printed > self.limits.output:
                     self._stop()
 
-    def ask(self, header, arrays):
+    def ask(self, header: dict[str, Any], arrays: Sequence[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
         """The worker's reply.  Raises Fault if it fails, takes too long, prints too much or ends."""
         if self._process is None:
             self._start()
@@ -191,7 +195,7 @@ class Worker:
         if life is not None:
             os.close(life)
 
-    def close(self):
+    def close(self) -> None:
         """Ends the process and all that descend from it; the next question starts a new one."""
         if self._process is None:
             return
@@ -205,7 +209,7 @@ class Worker:
             os.close(descriptor)
         self._process = None
 
-    def end(self):
+    def end(self) -> None:
         """Ends the process and removes its folder."""
         self.close()
         self._folder.cleanup()
@@ -223,7 +227,7 @@ def _importable():
 # ---------------------------------------------------------------------------------------------------- the file and its helpers
 
 
-def copy_with_siblings(file, folder):
+def copy_with_siblings(file: Path, folder: Path) -> None:
     """Copies a Python file and, from beside it, the modules and packages that it imports, and those that these import."""
     todo, seen = [(file, folder / file.name)], set()
     while todo:

@@ -1,25 +1,29 @@
 """The two wings as implementations; the theory wing in float64, traced by JAX and run by NumPy, is the reference."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.implementation import Implementation, arrays_in, flatten, leaves, mapped, with_arrays
+from shared_specs.implementation import Arguments, Arrays, Implementation, Key, arrays_in, flatten, leaves, mapped, with_arrays
+
+if TYPE_CHECKING:
+    from shared_specs.tolerance import Points
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
 
 
-def wing_function(backend_name, topic, name):
+def wing_function(backend_name: str, topic: str, name: str) -> Callable:
     """The function of this name in the backend's wing.  Raises AttributeError if the wing lacks it."""
     return getattr(import_module(f"{WINGS[backend_name]}.{topic.replace('/', '.')}"), name)
 
 
 @cache
-def wing(backend_name, topic, precision):
+def wing(backend_name: str, topic: str, precision: str) -> Implementation:
     """A wing of the house as an implementation under test; what it traces is kept for the next who asks."""
     if backend_name == "jax":
         return Traced(partial(wing_function, "jax", topic), precision)
@@ -29,17 +33,17 @@ def wing(backend_name, topic, precision):
 class Traced(Implementation):
     """JAX functions, traced once for each form of their arguments and run by NumPy; in float64 the wing is the reference."""
 
-    def __init__(self, find: Callable[[str], Callable], precision: str = "float64"):
+    def __init__(self, find: Callable[[str], Callable], precision: str = "float64") -> None:
         super().__init__(find, "jax", precision)
         self._traces, self._programs, self._plain = {}, {}, {}
 
     @property
-    def eager(self):
+    def eager(self) -> Implementation:
         """The same functions as a user calls them: only there do their checks of values run."""
         return Implementation(self._find, "jax", self.precision)
 
     @cached_property
-    def compiled(self):
+    def compiled(self) -> "Compiled":
         """The same functions compiled by XLA."""
         return Compiled(self._find, self)
 
@@ -50,7 +54,7 @@ class Traced(Implementation):
     def _taken(self, array):
         return backend("numpy").to_native(np.asarray(array), self.precision)
 
-    def plain_call(self, name, arguments, computed=None):
+    def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """The results as a user's call gives them, traced with the arguments as constants, so that checks of values see them.
 
         Nothing in this wing but a check may ask whether it is traced (tests/house.py): results that were computed are the same.
@@ -60,7 +64,7 @@ class Traced(Implementation):
         trace = self._with_constants(name, arguments)
         return self._run_by_numpy(trace)() if computed is None else computed
 
-    def result_shapes(self, name, arguments):
+    def result_shapes(self, name: str, arguments: Arguments) -> list[tuple[tuple[int, ...], bool]]:
         """As any implementation's, without computing anything; what checks values sees them."""
         results = leaves(self._with_constants(name, arguments).out_info)
         return [(leaf.shape, np.issubdtype(leaf.dtype, np.floating)) for _, leaf in results]
@@ -80,30 +84,32 @@ class Traced(Implementation):
             self._plain[given] = jax.jit(results).trace()
         return self._plain[given]
 
-    def call(self, name, arguments, positional=()):
+    def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
         """As any implementation's."""
         named = self._by_name(name, positional) | arguments
         if not _has_arrays(named):
             return self.eager.call(name, arguments, positional)  # nothing to trace: a number made of numbers
         return self._result("call", self._values(name), name, named)
 
-    def call_at(self, name, points):
+    def call_at(self, name: str, points: "Points") -> Arrays:
         """As any implementation's, in one go."""
         if not any(arrays_in(points.arguments)):
             return super().call_at(name, points)
         return self._result("call", self._values(name), name, *points.at(0)[:1], points=points)
 
-    def value_and_vjp(self, name, arguments, paths, cotangents):
+    def value_and_vjp(
+        self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
+    ) -> tuple[Arrays, Arrays]:
         """As any implementation's, in one program a case."""
         return self._result(("pull back", tuple(paths)), self._pull_back(name, paths), name, arguments, tuple(cotangents))
 
-    def value_and_vjp_at(self, name, paths, points):
+    def value_and_vjp_at(self, name: str, paths: Sequence[Key], points: "Points") -> tuple[Arrays, Arrays]:
         """As any implementation's, in one go."""
         arguments, cotangents = points.at(0)
         kind = "pull back", tuple(paths)
         return self._result(kind, self._pull_back(name, paths), name, arguments, tuple(cotangents), points=points)
 
-    def jacobian(self, name, positional, keywords, wrt):
+    def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
         """As any implementation's, in one program a shape."""
         import jax
 
@@ -175,11 +181,11 @@ class Traced(Implementation):
 class Compiled(Traced):
     """The functions of a Traced, of the same traces, compiled by XLA: as they are run in earnest."""
 
-    def __init__(self, find: Callable[[str], Callable], traced: Traced):
+    def __init__(self, find: Callable[[str], Callable], traced: Traced) -> None:
         super().__init__(find, traced.precision)
         self._traces, self._plain = traced._traces, traced._plain
 
-    def plain_call(self, name, arguments, computed=None):
+    def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """As any implementation's: the results of the compiled function, where checks of values accept the arguments."""
         return super().plain_call(name, arguments, self.call(name, arguments) if computed is None else computed)
 

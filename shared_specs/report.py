@@ -1,14 +1,23 @@
 """What `check` prints: a table with a line for each topic, then the failures; and the same as data."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 from rich.table import Table
 
+from shared_specs.check import Result
 from shared_specs.laws import FALSE_ALARM
-from shared_specs.rows import Law
+from shared_specs.rows import Law, Row
+
+if TYPE_CHECKING:
+    from shared_specs.check import Result
 
 SCHEMA = 1
 
 
-def as_data(topics, results, seconds, excuse_edges=False):
+def as_data(
+    topics: Mapping[str, Sequence[Row]], results: Sequence[Result], seconds: float, excuse_edges: bool = False
+) -> dict[str, Any]:
     """The report as JSON-ready data. topics: {path: rows}. excuse_edges: rows marked `edge` are counted, and fail nothing."""
     decisive = [r for r in results if not (excuse_edges and r.edge)]
     edges = [r for r in results if r.edge]
@@ -23,7 +32,7 @@ def as_data(topics, results, seconds, excuse_edges=False):
     }
 
 
-def summary(topic, rows, results):
+def summary(topic: str, rows: Sequence[Row], results: Sequence[Result]) -> dict[str, Any]:
     """One line of the table: rows of the spec, distinct cases compared, the worst ratio in each precision, the verdict."""
     worst = {
         precision: max((r.ratio for r in results if r.precision == precision), default=0.0)
@@ -38,7 +47,7 @@ def summary(topic, rows, results):
     }
 
 
-def table(summaries):
+def table(summaries: Sequence[dict[str, Any]]) -> Table:
     """The summaries as a table: worst error as a share of the tolerance, in both precisions."""
     grid = Table(box=None, padding=(0, 2, 0, 0), caption="error / tolerance: the worst of all cases; above 1 fails")
     grid.add_column("topic", no_wrap=True)
@@ -52,7 +61,7 @@ def table(summaries):
     return grid
 
 
-def verdict(results, data):
+def verdict(results: Sequence[Result], data: dict[str, Any]) -> str:
     """The last line: how many comparisons, how many failed in the core and at the edge, and what was not judged."""
     edge, excused = data["edge"], data["edge"]["failed"] if data["edge"]["excused"] else 0
     failed = sum(not r.passed for r in results) - excused
@@ -73,7 +82,7 @@ def _ratio(worst):
     return "inf" if worst is None else f"{worst:.3f}" if worst < 1e4 else f"{worst:.1e}"
 
 
-def failures(results):
+def failures(results: Sequence[Result]) -> Iterator[str]:
     """An entry for every comparison that failed, once for all precisions and backends it failed in.
 
     Calls that failed for one reason are one entry, however many cases they are.
@@ -91,7 +100,7 @@ def failures(results):
         yield f"{topic}  {function or 'law'} ({case}){edge}\n    {quantity} ({where}): {message}"
 
 
-def notes(topics, results):
+def notes(topics: Mapping[str, Sequence[Row]], results: Sequence[Result]) -> Iterator[str]:
     """Remarks on passing rows: wider tolerances and their reasons, and tolerances much wider than needed."""
     for topic, rows in topics.items():
         for row in rows:
@@ -105,7 +114,7 @@ def notes(topics, results):
         yield f"{topic}  {function or 'law'} ({case}), {quantity}: no run used 1% of the tolerance"
 
 
-def unused(results):
+def unused(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
     """(topic, function, case, quantity) of every tolerance that no backend and precision used 1% of."""
     groups = {}
     for r in results:

@@ -15,7 +15,7 @@ Rows are data; `shared_specs.check` runs them.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -42,17 +42,17 @@ class LogTable(np.ndarray):
     """A literal table of logarithms. Where its last axis sums to one, it holds log-probabilities."""
 
 
-def normal(*shape, mean=0.0, scale=1.0):
+def normal(*shape: int, mean: float = 0.0, scale: float = 1.0) -> Recipe:
     """Independent N(mean, scale^2) entries."""
     return Recipe(lambda rng: mean + scale * rng.standard_normal(shape))
 
 
-def uniform(*shape, low=0.0, high=1.0):
+def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Recipe:
     """Independent entries, uniform on (low, high)."""
     return Recipe(lambda rng: rng.uniform(low, high, shape))
 
 
-def log_simplex(*shape, scale=1.0):
+def log_simplex(*shape: int, scale: float = 1.0) -> Recipe:
     """Rows of log-probabilities: the log-softmax of N(0, scale^2) logits over the last axis."""
 
     def draw(rng):
@@ -63,56 +63,56 @@ def log_simplex(*shape, scale=1.0):
     return Recipe(draw, simplex=True)
 
 
-def integers(*shape, low=0, high):
+def integers(*shape: int, low: int = 0, high: int) -> Recipe:
     """Independent integers, uniform on low..high-1 (labels, tokens, timesteps)."""
     return Recipe(lambda rng: rng.integers(low, high, shape))
 
 
-def bits(*shape, probability=0.5):
+def bits(*shape: int, probability: float = 0.5) -> Recipe:
     """Independent 0.0 / 1.0 entries (binary images, masks)."""
     return Recipe(lambda rng: (rng.uniform(size=shape) < probability).astype(np.float64))
 
 
-def linspace(start, stop, count):
+def linspace(start: float, stop: float, count: int) -> Recipe:
     """Evenly spaced values, both ends included."""
     return Recipe(lambda rng: np.linspace(start, stop, count))
 
 
-def full(*shape, value):
+def full(*shape: int, value: float) -> Recipe:
     """A constant array."""
     return Recipe(lambda rng: np.full(shape, float(value)))
 
 
-def zeros(*shape):
+def zeros(*shape: int) -> Recipe:
     """An array of zeros."""
     return full(*shape, value=0.0)
 
 
-def scalar(value):
+def scalar(value: float) -> Recipe:
     """An array without axes. (A bare Python number is a hyper-parameter.)"""
     return Recipe(lambda rng: np.array(value))
 
 
-def log_of(probabilities):
+def log_of(probabilities: Any) -> LogTable:
     """log of a literal table, with log 0 = -inf and no warning."""
     with np.errstate(divide="ignore"):
         return np.log(np.asarray(probabilities, dtype=np.float64)).view(LogTable)
 
 
-def concatenate(*parts, axis=0):
+def concatenate(*parts: Any, axis: int = 0) -> Recipe:
     """Recipes and literal arrays joined along an axis: an edge beside a regular draw."""
     marked = all(isinstance(part, LogTable) or getattr(part, "simplex", False) for part in parts)
     return Recipe(lambda rng: np.concatenate([_draw(part, rng) for part in parts], axis=axis), simplex=marked)
 
 
-def on_simplex(value, drawn):
+def on_simplex(value: Any, drawn: np.ndarray) -> bool:
     """Whether an argument is marked as log-probabilities and, as drawn, sums to one over its last axis."""
     if not (isinstance(value, LogTable) or getattr(value, "simplex", False)):
         return False
     return bool(np.all(np.abs(np.exp(drawn).sum(axis=-1) - 1.0) < 1e-12))
 
 
-def channels_last(images):
+def channels_last(images: Any) -> Recipe:
     """The same array with its channels, axis 1, last in memory: strided, as images from libraries of [B, H, W, C] are."""
     return Recipe(lambda rng: np.moveaxis(np.ascontiguousarray(np.moveaxis(_draw(images, rng), 1, -1)), -1, 1))
 
@@ -139,7 +139,7 @@ class Given:
 
     arguments: dict[str, Any]
 
-    def draw(self, seed_text):
+    def draw(self, seed_text: str) -> dict[str, Any]:
         """The arguments with every recipe drawn; seed_text and the argument's name are the seed."""
         return {
             name: _draw(value, np.random.default_rng(crc32(f"{seed_text}/{name}".encode())))
@@ -147,7 +147,7 @@ class Given:
         }
 
 
-def given(**arguments):
+def given(**arguments: Any) -> Given:
     """The arguments of one case."""
     return Given(arguments)
 
@@ -232,37 +232,47 @@ class Law:
     edge: str = ""
 
     @classmethod
-    def equal(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True, edge=""):
+    def equal(
+        cls, case: str, given: Given, *, left: Callable, right: Callable | float, frozen: tuple[str, ...] = (),
+        cancels: Cancels | None = None, traced: bool = True, edge: str = "",
+    ) -> "Law":  # fmt: skip
         """left = right: an identity, an invariance, a tight case, a sum that is 1."""
         return cls("equal", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 
     @classmethod
-    def at_least(cls, case, given, *, left, right, frozen=(), cancels=None, traced=True, edge=""):
+    def at_least(
+        cls, case: str, given: Given, *, left: Callable, right: Callable | float, frozen: tuple[str, ...] = (),
+        cancels: Cancels | None = None, traced: bool = True, edge: str = "",
+    ) -> "Law":  # fmt: skip
         """left >= right, up to the tolerance."""
         return cls("at_least", case, given, left, right, frozen=frozen, cancels=cancels, traced=traced, edge=edge)
 
     @classmethod
-    def normalized(cls, case, given, *, total, cancels=None):
+    def normalized(cls, case: str, given: Given, *, total: Callable, cancels: Cancels | None = None) -> "Law":
         """total = 1: probabilities sum to one, a density integrates to one."""
         return cls("equal", case, given, total, 1.0, cancels=cancels)
 
     @classmethod
-    def inverse(cls, case, given, *, round_trip, start, cancels=None):
+    def inverse(cls, case: str, given: Given, *, round_trip: Callable, start: Callable, cancels: Cancels | None = None) -> "Law":
         """round_trip(f, ...) returns to start(f, ...)."""
         return cls("equal", case, given, round_trip, start, cancels=cancels)
 
     @classmethod
-    def log_determinant(cls, case, given, *, log_determinant, jacobian, cancels=None):
+    def log_determinant(
+        cls, case: str, given: Given, *, log_determinant: Callable, jacobian: Callable, cancels: Cancels | None = None
+    ) -> "Law":
         """log_determinant equals log |det| of the square Jacobian(s) `jacobian`, [..., D, D], taken by autodiff."""
         return cls("equal", case, given, log_determinant, lambda *given: np.linalg.slogdet(jacobian(*given))[1], cancels=cancels)
 
     @classmethod
-    def limit(cls, case, given, *, value, at, limit, order):
+    def limit(
+        cls, case: str, given: Given, *, value: Callable, at: Sequence[float], limit: Callable | float, order: float
+    ) -> "Law":
         """value(f, h, ...) -> limit as h -> 0, with an error of O(h^order): measured at the three or more h of `at`."""
         return cls("order", case, given, value, limit, at=tuple(at), order=order)
 
     @classmethod
-    def unbiased(cls, case, given, *, samples, expected, draws, detects):
+    def unbiased(cls, case: str, given: Given, *, samples: Callable, expected: Callable, draws: int, detects: float) -> "Law":
         """The mean of samples(f, rng, draws, ...), [draws, ...], is expected, within 5 standard errors at a fixed seed.
 
         A correct estimator is refused with probability below 6e-7 per number compared; a bias of `detects` is refused with
@@ -283,22 +293,22 @@ class Initial:
     scale: Callable[[int, int], float] | None = None
 
 
-def begins_at(value):
+def begins_at(value: Any) -> Initial:
     """Every entry begins at this number, or at its own of this array."""
     return Initial("constant", np.asarray(value, dtype=np.float64))
 
 
-def begins_normal(deviation, mean=0.0):
+def begins_normal(deviation: float, mean: float = 0.0) -> Initial:
     """Entries begin as draws from N(mean, deviation^2)."""
     return Initial("normal", mean, lambda inputs, outputs: deviation)
 
 
-def begins_glorot():
+def begins_glorot() -> Initial:
     """Entries begin as uniform draws of variance 2 / (inputs + outputs).  Source: Glorot & Bengio 2010."""
     return Initial("uniform", scale=lambda inputs, outputs: (2 / (inputs + outputs)) ** 0.5)
 
 
-def begins_by_inputs():
+def begins_by_inputs() -> Initial:
     """Entries of a layer's weight and bias begin as uniform draws from (-1/sqrt(inputs), 1/sqrt(inputs)): torch's own choice."""
     return Initial("uniform", scale=lambda inputs, outputs: (3 * inputs) ** -0.5)
 
@@ -339,6 +349,9 @@ class Rejects:
     blames: str
 
     @property
-    def argument(self):
+    def argument(self) -> str:
         """The name alone, which is all that is asked of a graded file."""
         return re.match(r"\w+", self.blames)[0]
+
+
+Row = Agree | Anchor | Law | Model | Rejects

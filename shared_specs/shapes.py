@@ -1,6 +1,7 @@
 """The last line of a public function's docstring, `[B, D], [D] -> [B], []`: parsed, and compared with arrays."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ITEM = re.compile(r"\(\[\.\.\.\]\)|\{\[\.\.\.\]\}|\[[^\[\]]*\]")
@@ -15,7 +16,7 @@ class Shapes:
     results: tuple[tuple[str, ...] | None, ...]
 
 
-def parse(docstring):
+def parse(docstring: str | None) -> Shapes:
     """The shapes that a docstring ends with.  Raises ValueError if its last line is not `... -> ...`."""
     lines = (docstring or "").strip().splitlines()
     last = lines[-1].strip() if lines else ""
@@ -42,7 +43,9 @@ def _dimensions(item, line):
     return dimensions
 
 
-def mismatch(shapes, argument_shapes, result_shapes):
+def mismatch(
+    shapes: Shapes, argument_shapes: Sequence[tuple[int, ...] | None], result_shapes: Sequence[tuple[int, ...] | None]
+) -> str:
     """Why the given shapes (None for a tuple of arrays) contradict the docstring's; an empty string if they do not."""
     sizes = {}
     for title, said, seen in (("argument", shapes.arguments, argument_shapes), ("result", shapes.results, result_shapes)):

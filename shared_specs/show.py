@@ -1,6 +1,7 @@
 """What `show` prints: the functions of a topic with formulas, rows and near misses, its laws and networks."""
 
 import inspect
+from collections.abc import Iterator
 
 from shared_specs.against import functions_of
 from shared_specs.check import spec_of
@@ -8,7 +9,7 @@ from shared_specs.reference import wing_function
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 
 
-def lines(topic, title, only=None):
+def lines(topic: str, title: str, only: str | None = None) -> Iterator[str]:
     """The lines for one topic; only: of this function alone."""
     rows = spec_of(topic)
     yield f"{topic}: {title} ({len(rows)} rows)"

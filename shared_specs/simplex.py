@@ -7,18 +7,18 @@ f(l - logsumexp l), whose gradient is g - p sum g where that of f is g. Both hav
 
 import numpy as np
 
-from shared_specs.implementation import leaves
-from shared_specs.rows import on_simplex
+from shared_specs.implementation import Arguments, Key, leaves
+from shared_specs.rows import Given, on_simplex
 from shared_specs.tolerance import FACTOR, unit_roundoff
 
 
-def simplex_paths(given, arguments):
+def simplex_paths(given: Given, arguments: Arguments) -> list[Key]:
     """The paths of the arguments that hold log-probabilities: marked in the row, and summing to one over the last axis."""
     drawn = dict(leaves(arguments))
     return [path for path, value in leaves(given.arguments) if on_simplex(value, drawn[path])]
 
 
-def projected(vector, log_probs):
+def projected(vector: np.ndarray, log_probs: np.ndarray) -> np.ndarray:
     """The projection on the directions along which log-probabilities move; log 0 = -inf moves nowhere, and its entry stays."""
     p = np.exp(log_probs)
     possible = p > 0
@@ -26,7 +26,7 @@ def projected(vector, log_probs):
     return np.where(possible, vector - p * component, vector)
 
 
-def projected_limit(limit, gradient, log_probs, precision):
+def projected_limit(limit: np.ndarray, gradient: np.ndarray, log_probs: np.ndarray, precision: str) -> np.ndarray:
     """How far a projected gradient may be off: what the projection makes of the limit, and the rounding of p sum g."""
     p = np.exp(log_probs)
     limit = np.broadcast_to(limit, p.shape)

@@ -25,7 +25,7 @@ class Topic:
     asked_for_by: str = ""
 
     @property
-    def family(self):
+    def family(self) -> str:
         return self.path.split("/")[0]
 
 
@@ -48,11 +48,11 @@ class Syllabus:
     floors: tuple[tuple[str, ...], ...]
 
     @property
-    def built(self):
+    def built(self) -> tuple[Topic, ...]:
         """The topics that are built, in course order."""
         return [topic for topic in self.topics.values() if topic.built]
 
-    def floor(self, family):
+    def floor(self, family: str) -> int:
         """The floor of a family: it may build on families of lower floors."""
         for height, families in enumerate(self.floors):
             if family in families:
@@ -61,7 +61,7 @@ class Syllabus:
 
 
 @cache
-def load(path=SYLLABUS):
+def load(path: Path = SYLLABUS) -> Syllabus:
     """Read the syllabus from the file; the specs are in the same folder. ValueError names an error in the file."""
     table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     topics = {name: _topic(name, entry, Path(path).parent) for name, entry in table["topics"].items()}
@@ -128,7 +128,7 @@ def _check(syllabus):
         visit(name)
 
 
-def resolve(text, syllabus=None):
+def resolve(text: str | int, syllabus: Syllabus | None = None) -> list[Topic]:
     """The topics for `family/topic`, a unique part of it, or a lecture number.
 
     An exact path or topic name wins over a part. LookupError says what is there, and what comes nearest.

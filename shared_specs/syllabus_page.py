@@ -6,9 +6,10 @@ Imports no backend.
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from shared_specs.syllabus import load
+from shared_specs.syllabus import Lecture, Syllabus, Topic, load
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/syllabus.md"
@@ -20,7 +21,7 @@ FILES = (
 )  # fmt: skip
 
 
-def renewed(text, root=ROOT, syllabus=None):
+def renewed(text: str, root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
     """The README's text with the summary between the markers written anew. ValueError if a marker is missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -34,7 +35,7 @@ def renewed(text, root=ROOT, syllabus=None):
     return f"{before}{begin}\n\n{summary(root, syllabus)}\n\n{end}{after}"
 
 
-def summary(root, syllabus):
+def summary(root: Path, syllabus: Syllabus) -> str:
     """Markdown: how much is built, and a row for each module, linked to its table on the page."""
     rows = ["| module | lectures | topics built |", "|---|---|---|"]
     for title, lectures, topics in modules(syllabus):
@@ -44,7 +45,7 @@ def summary(root, syllabus):
     return f"{_count(root, syllabus)}\n\n" + "\n".join(rows)
 
 
-def page(root=ROOT, syllabus=None):
+def page(root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
     """The text of docs/syllabus.md: a table for each module, and one of what lies beyond the lectures."""
     syllabus = syllabus or load()
     parts = [
@@ -62,7 +63,7 @@ def page(root=ROOT, syllabus=None):
     return "\n\n".join(parts) + "\n"
 
 
-def modules(syllabus):
+def modules(syllabus: Syllabus) -> Iterator[tuple[str, list[Lecture], list[Topic]]]:
     """(title, lectures, topics) of each module, and of the topics that no lecture covers."""
     for title in dict.fromkeys(lecture.module for lecture in syllabus.lectures):
         lectures = [lecture for lecture in syllabus.lectures if lecture.module == title]
@@ -71,7 +72,7 @@ def modules(syllabus):
     yield "Beyond the lectures", [], [topic for topic in syllabus.topics.values() if not topic.lectures]
 
 
-def anchor(title):
+def anchor(title: str) -> str:
     """The name that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
@@ -107,7 +108,7 @@ def _proof(root, topic):
     raise ValueError(f"theory_jax/{topic.path}.py has no derivation = Derivation(title=...)")
 
 
-def is_step(node):
+def is_step(node: ast.AST) -> bool:
     """Whether a node is a step of a derivation: a function under a decorator of `derivation`."""
     return isinstance(node, ast.FunctionDef) and any(
         isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "derivation"
@@ -115,7 +116,7 @@ def is_step(node):
     )
 
 
-def main():
+def main() -> int:
     """Returns the exit code."""
     readme, table = ROOT / "README.md", ROOT / PAGE
     for file, new in ((readme, renewed(readme.read_text(encoding="utf-8"))), (table, page())):

@@ -1,13 +1,21 @@
 """Checks of a network in train mode, with dropout: exact, because both sides use the same seed."""
 
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
+from shared_specs.rows import Model
 from shared_specs.trial import Outcome
 
 SEED = 5
 
 
-def training_outcomes(torch, constructor, row, start, arrays, constants):
+def training_outcomes(
+    torch: ModuleType, constructor: Callable, row: Model, start: dict[str, np.ndarray], arrays: dict[str, np.ndarray],
+    constants: dict[str, Any],
+) -> Iterator[Outcome]:  # fmt: skip
     """Outcomes (quantity, ratio, message) of the laws that a Model row asks for: ratio 0 where one holds, infinite where not.
 
     torch: the module that builds and runs torch networks; start: the parameters, by name.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shared_specs.implementation import Implementation
+from shared_specs.rows import Row
 
 
 class Outcome(NamedTuple):
@@ -34,7 +35,7 @@ class Trial:
     topic: str
     implementation: Implementation
     reference: Implementation
-    spec: Sequence[Any] = ()
+    spec: Sequence[Row] = ()
     widths: bool = False
     compiled: Container[int] = frozenset()
 
@@ -52,18 +53,18 @@ class Trial:
         """
         return getattr(self.implementation, "along_simplex", False)
 
-    def reference_of(self, row: Any) -> Implementation:
+    def reference_of(self, row: Row) -> Implementation:
         """The reference, traced if the row's function can be."""
         return self.reference if row.traced else self.reference.eager
 
-    def under_test(self, row: Any) -> Implementation:
+    def under_test(self, row: Row) -> Implementation:
         """The implementation as the row asks for it."""
         return self.implementation.compiled if row.traced and id(row) in self.compiled else self.uncompiled(row)
 
-    def uncompiled(self, row: Any) -> Implementation:
+    def uncompiled(self, row: Row) -> Implementation:
         """For variations on a row: where XLA is to run it, it has run the row itself."""
         return self.implementation if row.traced else self.implementation.eager
 
-    def arguments(self, row: Any) -> dict[str, Any]:
+    def arguments(self, row: Row) -> dict[str, Any]:
         """The arguments of a row about one function."""
         return row.given.draw(f"{self.topic}/{row.function}/{row.case}")

@@ -11,13 +11,13 @@ from shared_specs.implementation import Fault
 PACKAGE = "user_folder"
 
 
-def libraries_first(folder):
+def libraries_first(folder: str | Path) -> None:
     """Appends a folder to the path: its modules are found, but a torch.py or random.py in it does not hide a library."""
     folder = Path(folder).resolve()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != folder] + [str(folder)]
 
 
-def load_module(path):
+def load_module(path: str | Path) -> ModuleType:
     """The module in a Python file.  Raises Fault, in one line, if there is none or it does not load.
 
     The folder stays on the path: a function may import its neighbors when it is called.
@@ -45,6 +45,6 @@ def load_module(path):
     return module
 
 
-def in_one_line(error):
+def in_one_line(error: BaseException) -> str:
     """TypeError: the first line of its message."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

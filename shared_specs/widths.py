@@ -4,14 +4,16 @@ Narrow integers fail in silence: in uint8 255 + 1 is 0, 0 - 1 is 255, and a comp
 computes in int64 whatever it computes from integers, and a result that is an integer is int64, whatever the width it came from.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from shared_specs.implementation import Fault, leaves, require_form, with_arrays
+from shared_specs.implementation import Arguments, Arrays, Fault, Implementation, leaves, require_form, with_arrays
 
 WIDTHS = ("uint8", "int16", "int32")
 
 
-def narrowed(arguments):
+def narrowed(arguments: Arguments) -> Iterator[tuple[str, Arguments]]:
     """(width, arguments) for each width that holds an integer array of the arguments; an array that it cannot hold stays."""
     integers = {path: leaf for path, leaf in leaves(arguments) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iu"}
     for width in WIDTHS:
@@ -20,7 +22,7 @@ def narrowed(arguments):
             yield width, with_arrays(arguments, held)
 
 
-def reruns(implementation, function, arguments, got):
+def reruns(implementation: Implementation, function: str, arguments: Arguments, got: Arrays) -> Iterator[tuple[str, Arrays]]:
     """(width, results) of the call in each width; `got` are its results in int64, whose shapes and dtypes they have."""
     for width, narrow in narrowed(arguments):
         try:

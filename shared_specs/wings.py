@@ -3,10 +3,12 @@
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 from joblib import cpu_count
 from rich.console import Console
@@ -14,10 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared_specs.implementation import Fault
 
+if TYPE_CHECKING:
+    from shared_specs.check import Result
+
 PRECISIONS = ("float64", "float32")
 
 
-def check_in_processes(topics, backends, jobs=0, compiled=False):
+def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int = 0, compiled: bool = False) -> "list[Result]":
     """Every row of the topics on the named backends, in both precisions, in so many processes (0: one a core).
 
     compiled: every row of the JAX wing is compiled by XLA, not only the first of every function.
@@ -46,7 +51,7 @@ def check_in_processes(topics, backends, jobs=0, compiled=False):
     return results
 
 
-def check_wings(topic, backends, compiled=False):
+def check_wings(topic: str, backends: Sequence[str], compiled: bool = False) -> "list[Result]":
     """What one process does: all rows of one topic."""
     from shared_specs.check import check_topic, forget, rows_to_compile
     from shared_specs.reference import wing

@@ -7,22 +7,24 @@ file prints goes to a pipe that the grader reads and limits.
 import os
 import sys
 import traceback
-from functools import partial, wraps
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from shared_specs.backends import backend
 from shared_specs.confinement import keep_from_answers, limit_memory
-from shared_specs.implementation import Fault, Implementation, detect_backend, dotted, leaves
+from shared_specs.implementation import Fault, Implementation, detect_backend
 from shared_specs.messages import Broken, receive, send
 from shared_specs.packing import Unpacker
 
 FRAMEWORKS = ("torch", "jax")
 
 
-def main(file, questions, answers, memory, repository, own):
+def main(file: str, questions: int, answers: int, memory: int, repository: str, own: Sequence[str]) -> None:
     """Answers questions until the grader closes the pipe. own: folders that stay open, the worker's own first."""
 
     def read(count):
@@ -69,7 +71,9 @@ def main(file, questions, answers, memory, repository, own):
         send(write, *reply(partial(implemented, vars(module)), header, arrays, file))
 
 
-def reply(implement, header, arrays, file=""):
+def reply(
+    implement: Callable[[dict[str, Any]], Any], header: dict[str, Any], arrays: Sequence[np.ndarray], file: str = ""
+) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
     """(header, arrays) of the answer, whatever happens on the way. implement(header): the implementation that is asked."""
     try:
         return answer(implement(header), header, arrays)
@@ -77,13 +81,15 @@ def reply(implement, header, arrays, file=""):
         return described(error, file), ()
 
 
-def implemented(namespace, header):
+def implemented(namespace: dict[str, Any], header: dict[str, Any]) -> Any:
     """The function that a question is about, as an implementation; to detect its backend, the function."""
-    function = unharming(namespace[header["function"]])
+    function = namespace[header["function"]]
     return function if header["ask"] == "detect" else Implementation(lambda _: function, header["backend"], header["precision"])
 
 
-def answer(implementation, header, arrays):
+def answer(
+    implementation: Implementation, header: dict[str, Any], arrays: Sequence[np.ndarray]
+) -> tuple[dict[str, Any], Sequence[np.ndarray]]:
     """One question: detect the backend, call, differentiate."""
     packed = Unpacker(arrays, header["functions"])
     name = header["function"]
@@ -101,30 +107,7 @@ def answer(implementation, header, arrays):
     return {}, (implementation.jacobian(name, positional, arguments, header["wrt"]),)
 
 
-def unharming(function):
-    """The function, with a Fault where it changes an argument in place. (JAX's arrays cannot be changed.)"""
-
-    @wraps(function)
-    def call(*positional, **keywords):
-        before = [(path, _bytes(leaf)) for path, leaf in leaves((positional, keywords))]
-        value = function(*positional, **keywords)
-        after = [(path, _bytes(leaf)) for path, leaf in leaves((positional, keywords))]
-        if after != before:
-            (kind, *path), _ = next((old for old, new in zip(before, after, strict=False) if old != new), before[-1])
-            raise Fault(f"changes its argument {dotted(path) if kind else f'number {dotted(path)}'} in place; change a copy")
-        return value
-
-    return call
-
-
-def _bytes(leaf):
-    """The content of an array that can be changed; None for everything else."""
-    if "torch" in sys.modules and backend("torch").owns(leaf):
-        leaf = leaf.detach().numpy()
-    return leaf.tobytes() if isinstance(leaf, np.ndarray) else None
-
-
-def described(error, file):
+def described(error: BaseException, file: str) -> dict[str, Any]:
     """An error as the header of a reply: its kind, the first line of what it says, and the line of the file where it arose.
 
     The first line, because JAX appends advice about its own frames.

@@ -27,7 +27,7 @@ LANGUAGE = {
 }
 HEX = r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b"
 COLOR = {".py": rf"""["']({HEX}|tab:\w+)["']""", ".css": HEX, ".jinja": HEX}
-ANNOTATED = ("practice_torch/engine",)
+ANNOTATED = ("practice_torch/engine", "shared_specs", "shared_specs/backends")
 BACKENDS = {"jax", "flax", "optax", "torch", "torchvision", "torchaudio", "accelerate"}
 FOREIGN = {"theory_jax": {"torch", "torchvision", "torchaudio", "accelerate"}, "practice_torch": {"jax", "flax", "optax"}}
 
@@ -330,7 +330,7 @@ def _assigned(tree):
 
 def undescribed_packages(root):
     """Every folder of a wing has an __init__.py whose docstring says what is in it."""
-    for wing in WINGS:
+    for wing in THREE:
         for folder in sorted({(root / wing / path).parent for path in files(root, wing)}):
             init = folder / "__init__.py"
             if not (init.is_file() and ast.get_docstring(parsed(init))):

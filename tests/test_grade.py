@@ -133,7 +133,7 @@ CHEATS = {
         "        except OSError: pass\n    return mean", "a header of 1152921504606846976 bytes"),
     "changes its argument": (
         "def reparameterize(noise, mean, log_var):\n    noise *= np.exp(log_var / 2)\n    noise += mean\n    return noise",
-        "changes its argument noise in place"),
+        "writes into its argument noise"),
     "forks": ("import os\ndef reparameterize(noise, mean, log_var): return os.fork() and mean", "cannot start processes"),
     "reads the answers": (
         f"def reparameterize(noise, mean, log_var): return eval(open({str(ANSWERS)!r}).read())", "cannot read the repository"),

@@ -90,7 +90,7 @@ HOUSE = {
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
 }
 PACKAGES = {*house.WINGS, "practice_torch/experiments"}
-PACKAGES |= {str(Path(name).parent) for name in HOUSE if name.startswith(house.WINGS)}
+PACKAGES |= {str(Path(name).parent) for name in HOUSE if name.startswith(house.THREE) and name.endswith(".py")}
 HOUSE |= {f"{package}/__init__.py": '"""What is here."""' for package in PACKAGES}
 
 
@@ -438,6 +438,8 @@ PLANTED = (
     ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
+    planted(house.undescribed_packages, "of specs", {"shared_specs/ground/__init__.py": "X = 1"}, "ground/__init__.py is"),
+    planted(house.unannotated, "of a spec", plus("shared_specs/rows.py", "def given(x) -> int: return x"), "given: no type for x"),
     planted(
         house.two_programs,
         "another value when traced",

@@ -8,10 +8,11 @@
 """
 
 from importlib import import_module
+from types import ModuleType
 
 NAMES = ("numpy", "jax", "torch")
 
 
-def backend(name):
+def backend(name: str) -> ModuleType:
     """The module of verbs; the framework behind it is imported here and not before."""
     return import_module(f"shared_specs.backends.{name}_backend")

@@ -1,15 +1,18 @@
 """Products, gathers and scatters: the rules of primitives.py that say which entries of an array meet which of another."""
 
+from collections.abc import Callable
+
 import numpy as np
+from jax.extend.core import JaxprEqn
 
 from shared_specs.backends.points import dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
 
 
-def lowest(dtype):
+def lowest(dtype: np.dtype) -> bool | int | float:
     return False if dtype == np.bool_ else -np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).min
 
 
-def highest(dtype):
+def highest(dtype: np.dtype) -> bool | int | float:
     return True if dtype == np.bool_ else np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
 
 
@@ -18,7 +21,7 @@ def _start(starts, shape, sizes):
     return [min(max(int(start), 0), n - size) for start, n, size in zip(starts, shape, sizes, strict=True)]
 
 
-def dynamic_slice(equation):
+def dynamic_slice(equation: JaxprEqn) -> Callable:
     sizes, shape = equation.params["slice_sizes"], equation.invars[0].aval.shape
 
     def run(x, *starts):
@@ -27,7 +30,7 @@ def dynamic_slice(equation):
     return point_by_point(run, ranks(equation), slice(1, None))
 
 
-def dynamic_update_slice(equation):
+def dynamic_update_slice(equation: JaxprEqn) -> Callable:
     shape, sizes = (atom.aval.shape for atom in equation.invars[:2])
 
     def run(x, update, *starts):
@@ -39,7 +42,7 @@ def dynamic_update_slice(equation):
     return point_by_point(run, ranks(equation), slice(2, None))
 
 
-def dot_general(equation):
+def dot_general(equation: JaxprEqn) -> Callable:
     (left_sum, right_sum), (left_batch, right_batch) = equation.params["dimension_numbers"]
     left, right = (operand.aval for operand in equation.invars)
     left_free = [axis for axis in range(left.ndim) if axis not in (*left_sum, *left_batch)]
@@ -60,7 +63,7 @@ def dot_general(equation):
     return run
 
 
-def gather(equation):
+def gather(equation: JaxprEqn) -> Callable:
     numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     filled, fill, out = "FILL" in str(equation.params["mode"]), equation.params["fill_value"], equation.outvars[0].aval
     if filled and fill is None:  # as JAX has it: NaN, the lowest of the signed, the highest of the unsigned
@@ -83,7 +86,7 @@ def gather(equation):
     return point_by_point(run, ranks(equation), slice(1, None))
 
 
-def scattering(combine):
+def scattering(combine: np.ufunc | None) -> Callable:
     """combine: the ufunc that brings an update together with what is there; None puts it in its place."""
 
     def rule(equation):
@@ -125,7 +128,7 @@ class _Windows:
     its own for; batching: axis of the array -> axis of the indices with which it runs.
     """
 
-    def __init__(self, sizes, starts, single, batching):
+    def __init__(self, sizes, starts, single, batching) -> None:
         self.sizes, self.starts, self.single, self.batching = sizes, starts, single, batching
 
     def places(self, shape, indices):

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,36 +23,38 @@ name = "jax"
 has_gradients = True
 
 
-def owns(value):
+def owns(value: Any) -> bool:
     return isinstance(value, jax.Array)
 
 
-def to_native(array, precision):
+def to_native(array: np.ndarray, precision: str) -> jax.Array:
     array = np.asarray(array)
     # device_put, because asarray compiles a program that does nothing for every new shape
     return jax.device_put(array.astype(precision) if np.issubdtype(array.dtype, np.floating) else array)
 
 
-def to_numpy(value):
+def to_numpy(value: jax.Array) -> np.ndarray:
     return np.asarray(value)
 
 
-def contents(value):
+def contents(value: jax.Array) -> None:
     """JAX arrays are immutable."""
     return None
 
 
-def value_and_vjp(function, arguments, cotangents):
+def value_and_vjp(
+    function: Callable, arguments: Sequence[jax.Array], cotangents: Sequence[jax.Array]
+) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """function(*arguments) -> tuple of arrays. Its results, and the gradients of sum <cotangent, result>."""
     results, pull_back = jax.vjp(function, *arguments)
     return results, pull_back(tuple(c.astype(r.dtype) for c, r in zip(cotangents, results, strict=True)))
 
 
-def jacobian(function, argument):
+def jacobian(function: Callable, argument: jax.Array) -> jax.Array:
     """The Jacobian of one array-valued function of one array, [outputs..., inputs...]."""
     return jax.jacrev(function)(argument)
 
 
-def working_precision(precision):
+def working_precision(precision: str) -> contextlib.AbstractContextManager:
     """The precision of a result made from integers alone follows x64, which stays on: nothing to set."""
     return contextlib.nullcontext()

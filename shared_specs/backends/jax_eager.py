@@ -8,6 +8,7 @@ What JAX does not document is used in this file alone; tests/test_jax_eager.py s
 """
 
 import contextlib
+from collections.abc import Iterator
 from functools import cache, partial
 
 import jax
@@ -49,7 +50,7 @@ _TRACE = _Trace()
 
 
 @contextlib.contextmanager
-def by_numpy():
+def by_numpy() -> Iterator[None]:
     """Within the context, JAX computes by NumPy, on the CPU. XLA still compiles random numbers, primitives without a rule, and
     programs with side effects or of more than MOST operations.
     """
@@ -67,7 +68,7 @@ def by_numpy():
 class _ByNumpy:
     """A primitive's implementation, with a program for each form of its arguments; compiled: the implementation it replaces."""
 
-    def __init__(self, primitive, compiled):
+    def __init__(self, primitive, compiled) -> None:
         self.primitive, self.compiled, self.programs = primitive, compiled, {}
 
     def __call__(self, *arguments, **parameters):

@@ -1,6 +1,8 @@
 """A flax network as a function of its parameters, under torch's names and layouts."""
 
 import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,15 +12,16 @@ from flax import nnx
 from shared_specs.backends import jax_backend
 from shared_specs.backends.jax_program import program
 from shared_specs.bridge import to_flax_layout, torch_name
+from shared_specs.implementation import Arrays
 
 
-def build(constructor, sizes):
+def build(constructor: Callable, sizes: dict[str, Any]) -> nnx.Module:
     """The network, its initial parameters drawn from seed 0 where it takes rngs."""
     seeded = {"rngs": nnx.Rngs(0)} if "rngs" in inspect.signature(constructor.__init__).parameters else {}
     return constructor(**sizes, **seeded)
 
 
-def named(network, kind):
+def named(network: nnx.Module, kind: type) -> dict[str, tuple]:
     """{torch's name: flax path} of every variable of the kind."""
     return {torch_name(path): path for path, _ in nnx.to_flat_state(nnx.state(network, kind))}
 
@@ -29,7 +32,7 @@ class Functional:
     Parameters are dictionaries by torch's names, in flax's layout: from_torch converts. constants: the call's keyword arguments.
     """
 
-    def __init__(self, network, constants):
+    def __init__(self, network: nnx.Module, constants: dict[str, Any]) -> None:
         self.names, self.statistics = named(network, nnx.Param), named(network, nnx.BatchStat)
         self._constants = constants
         self._definition, self._state, self._rest = nnx.split(network, nnx.Param, ...)
@@ -37,7 +40,7 @@ class Functional:
         self._gradients = jax.jit(jax.grad(self.loss))
         self._adam = jax.jit(self._trajectory, static_argnames="steps")
 
-    def from_torch(self, parameters):
+    def from_torch(self, parameters: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Parameters in torch's layout, moved into flax's, in float64.  Raises KeyError for a name that only one side has."""
         if set(parameters) != set(self.names):
             raise KeyError(f"parameters differ by name: {sorted(set(parameters) ^ set(self.names))}")
@@ -64,15 +67,15 @@ class Functional:
         outputs = network(*inputs, **self._constants)
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
-    def loss(self, parameters, inputs, targets):
+    def loss(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> jax.Array:
         outputs = self._outputs(self._merged(parameters), inputs)
         return sum(((o - t) ** 2).sum() / 2 for o, t in zip(outputs, targets, strict=True))
 
-    def seen(self, parameters, inputs):
+    def seen(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray]) -> dict[str, Arrays]:
         """{kind: arrays}: outputs in train mode, the statistics after it and, if there are any, the outputs in evaluation."""
         return {kind: tuple(map(np.asarray, arrays)) for kind, arrays in self._seen(parameters, inputs).items()}
 
-    def same_program(self, parameters, inputs, others):
+    def same_program(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
         """Whether the network computes the same from other inputs, but for a conversion at the beginning: nothing is compiled."""
         one, other = (
             program(self._forward, {"parameters": parameters, "inputs": tuple(map(jax.numpy.asarray, arrays))})
@@ -80,10 +83,14 @@ class Functional:
         )
         return one == other
 
-    def gradients(self, parameters, inputs, targets):
+    def gradients(
+        self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
+    ) -> dict[str, jax.Array]:
         return self._gradients(parameters, inputs, targets)
 
-    def adam(self, parameters, inputs, targets, steps):
+    def adam(
+        self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], steps: int
+    ) -> dict[str, jax.Array]:
         """The parameters after the steps: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root."""
         return self._adam(parameters, inputs, targets, steps=steps)
 

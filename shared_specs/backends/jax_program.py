@@ -1,13 +1,15 @@
 """What a JAX function does to given arrays, as data: two programs that are equal give equal results, and neither is compiled."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 
-def program(function, arguments):
+def program(function: Callable, arguments: dict[str, Any]) -> tuple[list, tuple]:
     """The steps of function(**arguments), traced with the arrays as constants, so that its checks of values run.
 
     An integer constant that is converted to another type counts as the converted one: nothing is computed in between.

@@ -5,6 +5,8 @@ What is evaluated is JAX's own trace, with its derivatives and its batching; onl
 one point, or at many at once: arrays that differ from point to point have one more axis in front.
 """
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 from jax.extend import core
@@ -19,7 +21,7 @@ CALLS = {
 }  # fmt: skip
 
 
-def evaluator(trace):
+def evaluator(trace: jax.stages.Traced) -> Callable:
     """What jax.jit(function).trace(*arguments) found, as a function of such arguments, at one point or at many.
 
     A result that is the same at all points has no axis for them. Warnings of NumPy are left to the caller.
@@ -34,13 +36,13 @@ class Program:
     What depends on constants alone is computed once, here.
     """
 
-    def __init__(self, closed):
+    def __init__(self, closed: core.ClosedJaxpr) -> None:
         self._values, self._known, self._equations = [], set(), []
         self._inputs = [self._place() for _ in closed.jaxpr.invars]
         self._results = self._emit(closed, self._inputs)
         self._dtypes = [atom.aval.dtype for atom in closed.jaxpr.outvars]
 
-    def __call__(self, *arrays):
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """The results, a list of arrays of the dtypes that JAX gives them."""
         values = self._values.copy()
         for place, array in zip(self._inputs, arrays, strict=True):

@@ -3,25 +3,28 @@
 An array without that axis is the same at all points. So rules count axes from the end.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+from jax.extend.core import JaxprEqn
 
 
-def shape_of(equation):
+def shape_of(equation: JaxprEqn) -> tuple[int, ...]:
     """The shape of the first result, at one point."""
     return tuple(equation.outvars[0].aval.shape)
 
 
-def dtype_of(equation):
+def dtype_of(equation: JaxprEqn) -> np.dtype:
     """The dtype of the first result."""
     return equation.outvars[0].aval.dtype
 
 
-def ranks(equation):
+def ranks(equation: JaxprEqn) -> list[int]:
     """How many axes each operand has at one point."""
     return [atom.aval.ndim for atom in equation.invars]
 
 
-def together(arrays, ranks):
+def together(arrays: Sequence[np.ndarray], ranks: Sequence[int]) -> Sequence[np.ndarray]:
     """The arrays, repeated for every point where some of them differ from point to point."""
     points = _points(arrays, ranks)
     return arrays if points is None else [
@@ -30,7 +33,7 @@ def together(arrays, ranks):
     ]  # fmt: skip
 
 
-def point_by_point(run, ranks, where=slice(None)):
+def point_by_point(run: Callable, ranks: Sequence[int], where: slice = slice(None)) -> Callable:
     """The function of arrays; one point at a time where operands among those of `where` differ from point to point."""
 
     def each(*arrays):
@@ -47,7 +50,7 @@ def _points(arrays, ranks):
     return next((len(array) for array, rank in zip(arrays, ranks, strict=True) if np.ndim(array) > rank), None)
 
 
-def aligned(function, equation):
+def aligned(function: Callable, equation: JaxprEqn) -> Callable:
     """The ufunc of operands of one shape and of scalars, which get axes of their own where they differ from point to point."""
     most = max(ranks(equation), default=0)
     if all(rank == most or hasattr(atom, "val") for rank, atom in zip(ranks(equation), equation.invars, strict=True)):
@@ -61,11 +64,11 @@ def aligned(function, equation):
     return in_line
 
 
-def moved(x, order):
+def moved(x: np.ndarray, order: Sequence[int]) -> np.ndarray:
     """The array with its last axes in this order."""
     return np.transpose(x, (*range(x.ndim - len(order)), *(axis - len(order) for axis in order)))
 
 
-def reshaped(x, rank, shape):
+def reshaped(x: np.ndarray, rank: int, shape: Sequence[int]) -> np.ndarray:
     """The array with its last axes, so many, in this shape."""
     return np.reshape(x, (*np.shape(x)[: np.ndim(x) - rank], *shape))

@@ -7,8 +7,11 @@ An array may have one more axis in front than the equation says, along which it 
 have it, too, and operands without it are the same at all points. So the rules count axes from the end.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.special
+from jax.extend.core import JaxprEqn
 
 from shared_specs.backends.indexing import dot_general, dynamic_slice, dynamic_update_slice, gather, highest, lowest, scattering
 from shared_specs.backends.points import aligned, dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
@@ -29,7 +32,7 @@ ELEMENTWISE = {
 }  # fmt: skip
 
 
-def rule_of(equation):
+def rule_of(equation: JaxprEqn) -> Callable | None:
     """The NumPy function of an equation's arrays, at one point or at many; None where there is no rule."""
     name = equation.primitive.name
     return aligned(ELEMENTWISE[name], equation) if name in ELEMENTWISE else RULES[name](equation) if name in RULES else None

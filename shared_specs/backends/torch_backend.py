@@ -1,6 +1,8 @@
 """PyTorch on the CPU."""
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,25 +11,27 @@ name = "torch"
 has_gradients = True
 
 
-def owns(value):
+def owns(value: Any) -> bool:
     return isinstance(value, torch.Tensor)
 
 
-def to_native(array, precision):
+def to_native(array: np.ndarray, precision: str) -> torch.Tensor:
     array = np.asarray(array)
     # copied, as a tensor that shares the spec's memory could be changed in place by what it is handed to; strided as the array is
     return torch.from_numpy(np.array(array, dtype=precision if np.issubdtype(array.dtype, np.floating) else None, order="K"))
 
 
-def to_numpy(value):
+def to_numpy(value: torch.Tensor) -> np.ndarray:
     return value.detach().numpy()
 
 
-def contents(value):
+def contents(value: torch.Tensor) -> bytes:
     return value.detach().numpy().tobytes()
 
 
-def value_and_vjp(function, arguments, cotangents):
+def value_and_vjp(
+    function: Callable, arguments: Sequence[torch.Tensor], cotangents: Sequence[torch.Tensor]
+) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
     """function(*arguments) -> tuple of tensors. Its results, and the gradients of sum <cotangent, result>."""
     leaves = [argument.clone().requires_grad_() for argument in arguments]
     results = function(*leaves)
@@ -39,13 +43,13 @@ def value_and_vjp(function, arguments, cotangents):
     return results, tuple(torch.zeros_like(a) if g is None else g for a, g in zip(leaves, gradients, strict=True))
 
 
-def jacobian(function, argument):
+def jacobian(function: Callable, argument: torch.Tensor) -> torch.Tensor:
     """The Jacobian of one array-valued function of one array, [outputs..., inputs...]."""
     return torch.autograd.functional.jacobian(function, argument)
 
 
 @contextlib.contextmanager
-def working_precision(precision):
+def working_precision(precision: str) -> Iterator[None]:
     """The default dtype, which a result made from integers alone takes, for the length of the block."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, precision))

@@ -1,31 +1,36 @@
 """A torch network under given parameters: outputs, statistics, gradients, trajectories of Adam."""
 
 import copy
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 
-def build(constructor, sizes, seed=0):
+def build(constructor: Callable, sizes: dict[str, Any], seed: int = 0) -> torch.nn.Module:
     """The network in float64, its initial parameters drawn from the seed; the caller's generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return constructor(**sizes).double()
 
 
-def parameters(network):
+def parameters(network: torch.nn.Module) -> dict[str, np.ndarray]:
     """{name: array} of every parameter."""
     return {name: value.detach().numpy().copy() for name, value in network.named_parameters()}
 
 
-def load(network, parameters):
+def load(network: torch.nn.Module, parameters: dict[str, np.ndarray]) -> None:
     """Gives the network these parameters, by name."""
     with torch.no_grad():
         for name, value in network.named_parameters():
             value.copy_(torch.from_numpy(parameters[name]))
 
 
-def seen(network, inputs, constants, targets, precision, statistics):
+def seen(
+    network: torch.nn.Module, inputs: Sequence[np.ndarray], constants: dict[str, Any], targets: Sequence[np.ndarray],
+    precision: str, statistics: Sequence[str],
+) -> dict[str, tuple[np.ndarray, ...]]:  # fmt: skip
     """{kind: arrays}: outputs in train mode, the named statistics (buffers) after it, the outputs in evaluation if there are
     any, and the gradient of half the squared error to the targets for every parameter."""
     network, inputs = copy.deepcopy(network).to(getattr(torch, precision)), _tensors(inputs, precision)
@@ -37,7 +42,9 @@ def seen(network, inputs, constants, targets, precision, statistics):
     return {kind: tuple(array.detach().numpy() for array in arrays) for kind, arrays in found.items()}
 
 
-def outputs(network, inputs, constants, seed, training):
+def outputs(
+    network: torch.nn.Module, inputs: Sequence[np.ndarray], constants: dict[str, Any], seed: int, training: bool
+) -> tuple[np.ndarray, ...]:
     """The outputs in float64 in either mode; what the network draws (dropout) comes from the seed."""
     network = copy.deepcopy(network).train(training)  # a copy: statistics move in train mode
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -45,7 +52,9 @@ def outputs(network, inputs, constants, seed, training):
         return tuple(o.numpy() for o in _outputs(network, _tensors(inputs, "float64"), constants))
 
 
-def adam(network, inputs, constants, targets, steps):
+def adam(
+    network: torch.nn.Module, inputs: Sequence[np.ndarray], constants: dict[str, Any], targets: Sequence[np.ndarray], steps: int
+) -> dict[str, np.ndarray]:
     """The parameters after the steps: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root."""
     network = copy.deepcopy(network)
     inputs, targets = _tensors(inputs, "float64"), _tensors(targets, "float64")

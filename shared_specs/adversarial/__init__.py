@@ -1,0 +1,1 @@
+"""Specs, adversarial models: generator against discriminator, and convolutional GANs."""

@@ -1,0 +1,1 @@
+"""Specs, autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""

@@ -1,0 +1,1 @@
+"""Specs, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

@@ -1,0 +1,1 @@
+"""Specs, foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""

@@ -1,0 +1,1 @@
+"""Specs, latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""
