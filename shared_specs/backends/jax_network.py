@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 
 from shared_specs.backends import jax_backend
-from shared_specs.backends.jax_program import program
+from shared_specs.backends.jaxpr import evaluator
 from shared_specs.bridge import to_flax_layout, torch_name
 from shared_specs.implementation import Arrays
 
@@ -75,13 +75,10 @@ class Functional:
         """{kind: arrays}: outputs in train mode, the statistics after it and, if there are any, the outputs in evaluation."""
         return {kind: tuple(map(np.asarray, arrays)) for kind, arrays in self._seen(parameters, inputs).items()}
 
-    def same_program(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
-        """Whether the network computes the same from other inputs, but for a conversion at the beginning: nothing is compiled."""
-        one, other = (
-            program(self._forward, {"parameters": parameters, "inputs": tuple(map(jax.numpy.asarray, arrays))})
-            for arrays in (inputs, others)
-        )
-        return one == other
+    def outputs_by_numpy(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray]) -> Arrays:
+        """The outputs in train mode for inputs of another width, for which nothing but a primitive without a rule is compiled."""
+        given = jax.tree.map(np.asarray, (parameters, tuple(inputs)))
+        return evaluator(jax.jit(self._forward).trace(*given))(*given)["output"]
 
     def gradients(
         self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
