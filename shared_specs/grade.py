@@ -32,7 +32,9 @@ class Graded:
     along_simplex = True
     names_only_argument = True
 
-    def __init__(self, worker: Worker, backend_name: str, precision: str, failed: dict[str, str], only: str | None = None) -> None:
+    def __init__(
+        self, worker: Worker, backend_name: str, precision: str, failed: dict[str, str], only: str | None = None
+    ) -> None:
         self.backend = _Named(backend_name)
         self.precision = precision
         self.has_gradients = backend_name != "numpy"

@@ -217,7 +217,9 @@ class Seen:
     disturb: what happens to every result on its way back; the tolerance rule moves each by one unit roundoff.
     """
 
-    def __init__(self, implementation: Implementation, disturb: Callable[[np.ndarray], np.ndarray] = lambda result: result) -> None:
+    def __init__(
+        self, implementation: Implementation, disturb: Callable[[np.ndarray], np.ndarray] = lambda result: result
+    ) -> None:
         self.precision = implementation.precision
         self._implementation = implementation
         self._disturb = disturb

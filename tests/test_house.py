@@ -439,7 +439,7 @@ PLANTED = (
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),
     planted(house.undescribed_packages, "of specs", {"shared_specs/ground/__init__.py": "X = 1"}, "ground/__init__.py is"),
-    planted(house.unannotated, "of a spec", plus("shared_specs/rows.py", "def given(x) -> int: return x"), "given: no type for x"),
+    planted(house.unannotated, "of the hinge", plus("shared_specs/rows.py", "def given(x) -> int: return x"), "no type for x"),
     planted(
         house.two_programs,
         "another value when traced",

@@ -128,7 +128,7 @@ class _Windows:
     its own for; batching: axis of the array -> axis of the indices with which it runs.
     """
 
-    def __init__(self, sizes, starts, single, batching) -> None:
+    def __init__(self, sizes, starts, single, batching):
         self.sizes, self.starts, self.single, self.batching = sizes, starts, single, batching
 
     def places(self, shape, indices):

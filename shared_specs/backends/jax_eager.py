@@ -68,7 +68,7 @@ def by_numpy() -> Iterator[None]:
 class _ByNumpy:
     """A primitive's implementation, with a program for each form of its arguments; compiled: the implementation it replaces."""
 
-    def __init__(self, primitive, compiled) -> None:
+    def __init__(self, primitive, compiled):
         self.primitive, self.compiled, self.programs = primitive, compiled, {}
 
     def __call__(self, *arguments, **parameters):
