@@ -4,8 +4,8 @@
 
 Each line of its input is a request, {"topic": ..., "name": ..., "recipe": its fields, in small, and what else `commands` takes};
 each line of its output the answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ...,
-"seconds": ...} (of the CPU). torch is imported once, and data are loaded once for recipes that share them; each request is run
-in a process forked from this one, where the GPU is installed.
+"seconds": ...} (of the CPU). torch is imported once; each request is run in a process forked from this one, where the GPU is
+installed. This one computes nothing: where tensors have been computed, torch's threads do not survive a fork.
 """
 
 import contextlib
@@ -37,11 +37,13 @@ LATE = (
 )  # fmt: skip
 
 
-def commands(topic, name, recipe, data, mistake=None, sampling=("--count", "3")):
+def commands(topic, name, recipe, mistake=None, sampling=("--count", "3")):
     """Trains up to the second step, resumes, samples, studies: which command failed how, and what the steps waited for."""
     simulated_gpu.install()  # first: autograd asks only once which devices there are
     module = module_of(topic)
-    module.RECIPES[name] = recipe
+    fields = {field: tuple(value) if isinstance(value, list) else value for field, value in recipe.items()}
+    module.RECIPES[name] = recipe = dataclasses.replace(module.RECIPES[name], **fields)
+    data = few(recipe)
     torch.manual_seed(0)
     if mistake:
         getattr(simulated_gpu_mistakes, mistake)(module)
@@ -99,9 +101,6 @@ def _complaint(words, code):
 
 def answer(request):
     """What a forked process answers, and the CPU seconds that it took."""
-    fields = {field: tuple(value) if isinstance(value, list) else value for field, value in request["recipe"].items()}
-    request["recipe"] = dataclasses.replace(module_of(request["topic"]).RECIPES[request["name"]], **fields)
-    request["data"] = few(request["recipe"])
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
