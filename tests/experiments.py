@@ -121,6 +121,7 @@ def has_the_members_of_the_interface(case):
 
 
 def has_scalar_losses_and_detached_logs(case):
+    torch.manual_seed(0)
     train, _ = case.data
     experiment, batch = case.build(case.recipe, train), train.batch(torch.arange(min(len(train), case.recipe.batch_size)))
     experiment.generator = torch.Generator().manual_seed(0)

@@ -46,6 +46,7 @@ def test_a_recipe_keeps_the_interface(topic, name):
             check(case)
 
 
+@pytest.mark.rule
 def test_every_number_of_a_recipe_has_a_bound_that_help_shows():
     """Also a field that is declared again for another default."""
     silent = set()
