@@ -14,6 +14,7 @@ from joblib import cpu_count
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shared_specs.backends import backend
 from shared_specs.implementation import Fault
 
 if TYPE_CHECKING:
@@ -33,15 +34,15 @@ def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("checking", total=len(topics))
         if workers == 1:
-            _spare_the_collector()
             for topic in topics:
                 progress.update(bar, description=topic)
                 results += check_wings(topic, backends, compiled)
                 progress.advance(bar)
             return results
         check = partial(check_wings, backends=backends, compiled=compiled)
+        context = get_context("spawn")
         try:
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_alone_on_a_core) as pool:
+            with ProcessPoolExecutor(workers, context, initializer=_alone_on_a_core, initargs=(backends,)) as pool:
                 for topic, found in zip(topics, pool.map(check, topics), strict=True):
                     results += found
                     progress.update(bar, advance=1, description=topic)
@@ -63,16 +64,13 @@ def check_wings(topic: str, backends: Sequence[str], compiled: bool = False) -> 
     return results
 
 
-def _alone_on_a_core():
-    """A process a core, each on one thread: more would only stand in each other's way."""
+def _alone_on_a_core(backends):
+    """A process a core, each on one thread: more would compete for it.
+
+    Garbage collection takes a tenth of a check: it skips what the frameworks have loaded, and runs once in 100,000 objects.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
-    _spare_the_collector()
-
-
-def _spare_the_collector():
-    """Loads both frameworks, and keeps the garbage collector from looking through them again: a tenth of the time."""
-    from shared_specs.backends import backend
-
-    for name in ("jax", "torch"):
+    for name in {"jax", *backends}:  # the reference is the JAX wing
         backend(name)
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)

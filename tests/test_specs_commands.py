@@ -223,7 +223,7 @@ def test_what_cannot_be_written_is_one_line(capfd):
     assert code == 3 and "too long" in err and err.count("\n") == 1
 
 
-def end_at_once():
+def end_at_once(backends):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
