@@ -459,6 +459,13 @@ def test_several_topics_end_in_a_summary(two_toys, in_place_of_jensen, capsys):
     assert summary[3:] == ["", "JAX's operations computed by NumPy"]
 
 
+def test_a_jax_without_what_numpy_needs_is_named_with_the_mend(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shared_specs.backends.jax_eager", None)
+    assert main(["run", "latent/elbo"]) == 2
+    error = capsys.readouterr().err
+    assert f"JAX {jax.__version__}" in error and "use --compiled" in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("options", [[], ["--compiled"]])
 def test_numpy_computes_the_steps_and_xla_if_asked(options, in_place_of_jensen, capsys, caplog):
     """With the same verdicts."""

@@ -143,8 +143,14 @@ def _arithmetic(compiled):
     """The context in which steps are executed."""
     if compiled:
         return contextlib.nullcontext
-    from shared_specs.backends.jax_eager import by_numpy  # with JAX, which `list` does not need
+    import jax  # which `list` does not need
 
+    try:
+        from shared_specs.backends.jax_eager import by_numpy
+    except (ImportError, AttributeError) as error:  # it uses more of JAX than is documented
+        raise UsageError(
+            f"NumPy cannot run the steps with JAX {jax.__version__} ({error}): use --compiled, or the JAX of constraints.txt"
+        ) from None
     return by_numpy
 
 
