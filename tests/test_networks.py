@@ -32,6 +32,7 @@ def failed(outcomes):
     return [(outcome.quantity, outcome.message) for outcome in found if not outcome.worst <= 1]
 
 
+@pytest.mark.rule  # these networks belong to no topic: several train them
 @pytest.mark.parametrize("held", HELD, ids=lambda held: f"{held.row.network}-{held.row.case}")
 def test_a_network_without_a_twin_is_held(held):
     """To its formula in evaluation; in train mode, dropout included, to what its row says; to its initial distribution."""
