@@ -37,8 +37,10 @@ LATE = (
 )  # fmt: skip
 
 
-def commands(topic, name, recipe, mistake=None, sampling=("--count", "3")):
-    """Trains up to the second step, resumes, samples, studies: which command failed how, and what the steps waited for."""
+def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True):
+    """Trains up to the second step and, of a whole run, resumes, samples, studies: which command failed how, and what the steps
+    waited for.
+    """
     simulated_gpu.install()  # first: autograd asks only once which devices there are
     module = module_of(topic)
     fields = {field: tuple(value) if isinstance(value, list) else value for field, value in recipe.items()}
@@ -57,7 +59,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3")):
             (["train", "--resume", run], 0),
             (["sample", run, *sampling], 0),
             (["evaluate", run, "--study"], 0),
-        )[: 4 if studies else 3]:  # without a study it would only repeat what `train` evaluates
+        )[: (4 if studies else 3) if whole else 1]:  # without a study the last would only repeat what `train` evaluates
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
     return {"failed": failed, "waits": waits, "steps": recipe.steps}

@@ -69,6 +69,26 @@ def small(path, name, **changes):
                 limits[field] *= 2
 
 
+@cache
+def first_alike(path, name):
+    """The first recipe of the topic that runs the same code: it differs in numbers alone, and in none that may switch a part off."""
+    return next(other for topic, other in names() if topic == path and _kind(path, other) == _kind(path, name))
+
+
+@cache
+def _kind(path, name):
+    recipe, (train, _) = small(path, name)
+    options = {field.name: _kind_of(getattr(recipe, field.name)) for field in dataclasses.fields(recipe) if field.name != "data"}
+    return type(recipe), type(train), tuple(options.items())
+
+
+def _kind_of(value):
+    """Words and switches as they are; of a number whether it is 0, a count of 1, or more."""
+    if isinstance(value, tuple):
+        return tuple(map(_kind_of, value))
+    return min(value, 2) if type(value) is int else value != 0 if type(value) is float else value
+
+
 def _short(recipe, changes):
     """Three steps of four examples, and a row, an evaluation and a checkpoint at the end; or the one step that looks at all."""
     steps = min(3, recipe.steps)

@@ -13,7 +13,7 @@ import pytest
 
 from demo.__main__ import MODELS
 from tests import simulated_gpu
-from tests.small_recipes import module_of, of_every_recipe, small
+from tests.small_recipes import first_alike, module_of, of_every_recipe, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
@@ -43,10 +43,18 @@ def ask():
 
 @of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
-    found = ask(topic=topic, name=name)
+    """Of recipes that run the same code, the first runs all commands, the others train."""
+    found = ask(topic=topic, name=name, whole=first_alike(topic, name) == name)
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
+
+
+@pytest.mark.xdist_group("recipes, autoregressive")
+def test_recipes_of_other_options_are_not_alike():
+    alike = {name: first_alike("autoregressive/ngram", name) for name in ("bigram", "trigram", "5-gram", "witten-bell", "unigram")}
+    assert alike["5-gram"] == alike["trigram"] != alike["witten-bell"]
+    assert alike["unigram"] != alike["bigram"]
 
 
 @pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])
