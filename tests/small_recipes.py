@@ -71,7 +71,7 @@ def small(path, name, **changes):
 
 @cache
 def first_alike(path, name):
-    """The first recipe of the topic that runs the same code: it differs in numbers alone, and in none that may switch a part off."""
+    """The first recipe of the topic that runs the same code: the two differ in numbers, none of which switches a part off."""
     return next(other for topic, other in names() if topic == path and _kind(path, other) == _kind(path, name))
 
 
