@@ -111,7 +111,7 @@ def _contracts_verdict(contracts):
     words = f"contracts of {_of_the_built(contracts['topics'])} topics: {rows} rows, {len(results)} comparisons "
     words += f"({backends}; {precisions}), " + (f"{failed} FAILED" if failed else "all within tolerance")
     if len(contracts["topics"]) < len(load().built):
-        words += "; `python -m shared_specs check` checks every topic"
+        words += "; for every topic: python -m shared_specs check"
     return Verdict(words, bool(contracts["passed"]))
 
 

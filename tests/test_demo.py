@@ -80,9 +80,9 @@ def test_the_page_says_what_was_found(tmp_path, model):
 def test_the_page_says_what_was_not_checked_and_how_to_check_it(tmp_path):
     some, (_, some_verdict, _) = write(tmp_path)
     every, (_, every_verdict, _) = write(tmp_path, contracts=CONTRACTS | {"topics": CONTRACTS["topics"] * len(load().built)})
-    assert some_verdict.words.endswith("`python -m shared_specs check` checks every topic") and "make demo ALL=1" in some
+    assert some_verdict.words.endswith("for every topic: python -m shared_specs check") and "make demo ALL=1" in some
     assert f"Checked here: 1 of {len(load().built)} topics" in some
-    assert "checks every topic" not in every_verdict.words and "make demo ALL=1" not in every and "Checked here" not in every
+    assert "for every topic" not in every_verdict.words and "make demo ALL=1" not in every and "Checked here" not in every
 
 
 def test_contracts_are_those_of_the_first_topic_of_each_family_or_of_all():
