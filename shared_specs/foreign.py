@@ -31,7 +31,7 @@ from shared_specs.user_file import in_one_line
 class Terms:
     """Options for checking a user's file.
 
-    renamed: the user's name for a function or an argument of the catalogue. constant: arguments that are never differentiated.
+    renamed: the user's name for a function or an argument of the contracts. constant: arguments that are never differentiated.
     memory: bytes for one call, beyond what the process uses when it begins; None for no limit.
     """
 
@@ -50,7 +50,7 @@ class NotOffered(MissingFunction):
 
 
 class Offered:
-    """What a module offers of one topic: functions and networks by catalogue name, each function with its backend."""
+    """What a module offers of one topic: functions and networks by the contracts' names, each function with its backend."""
 
     def __init__(self, module: ModuleType, topic: str, rows: Sequence[Row], terms: Terms) -> None:
         self.topic, self.terms, self.rows = topic, terms, rows
@@ -69,12 +69,12 @@ class Offered:
         return getattr(module, self.terms.renamed.get(name, name), None)
 
     def takes(self, ours: str, yours: str) -> bool:
-        """Whether one of the functions has the catalogue's argument under the user's name."""
+        """Whether one of the functions has the contracts' argument under the user's name."""
         return any(ours in signature(self.topic, name).parameters and yours in _parameters(function)
                    for name, function in self.functions.items())  # fmt: skip
 
     def adapted(self, name: str) -> Callable:
-        """The function as the catalogue calls it.  Raises MissingFunction."""
+        """The function as the contracts call it.  Raises MissingFunction."""
         if name not in self._adapted:
             raise MissingFunction(name)
         return self._adapted[name]
@@ -194,18 +194,18 @@ class _Named:
 
 @cache
 def signature(topic: str, name: str) -> inspect.Signature:
-    """The catalogue's signature of a function."""
+    """A function's signature in the contracts."""
     return inspect.signature(wing_function("jax", topic, name))
 
 
 def wanted(topic: str, name: str) -> str:
-    """A function as the catalogue has it: its arguments, and their shapes."""
+    """A function as the contracts have it: its arguments, and their shapes."""
     shapes = inspect.getdoc(wing_function("jax", topic, name)).strip().splitlines()[-1]
     return f"{name}{signature(topic, name)}, shapes {shapes}"
 
 
 def adapted(function: Callable, house: inspect.Signature, renamed: dict[str, str]) -> Callable:
-    """The function as one that takes the catalogue's arguments: by the user's names, or by position where it knows no names."""
+    """The function as one that takes the contracts' arguments: by the user's names, or by position where it knows no names."""
     theirs = _parameters(function)
     by_position = not theirs or any(p.kind is p.POSITIONAL_ONLY for p in theirs.values())
     anything = any(p.kind is p.VAR_KEYWORD for p in theirs.values())

@@ -100,7 +100,7 @@ def _described(value):
 
 
 class Implementation:
-    """Functions by catalogue name, in one backend and one precision."""
+    """Functions by the contracts' names, in one backend and one precision."""
 
     names_only_argument = False  # whether an error need not say more than the argument's name, where a Rejects row blames more
 

@@ -24,7 +24,7 @@ def load_module(path: str | Path) -> ModuleType:
     """
     path = Path(path)
     if not path.is_file():
-        raise Fault(f"{path} is not a file; give a Python file that defines functions by their catalogue names")
+        raise Fault(f"{path} is not a file; give a Python file that defines functions by the names of the contracts")
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
         del sys.modules[name]  # an earlier file's neighbors
     package = sys.modules[PACKAGE] = ModuleType(PACKAGE)

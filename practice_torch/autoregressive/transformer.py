@@ -1,7 +1,7 @@
 """The transformer decoder by its formulas.
 
-The functions are the catalogue's; `DecoderTransformer` in networks/ is the same network on fused kernels, with the choices that
-the field makes (norm, activation, positions, groups), and the tests hold one to the other.
+The functions are the formulas of the contracts. `DecoderTransformer` in networks/ is the same network on fused kernels, with the
+choices that the field makes (norm, activation, positions, groups); the tests compare the two.
 """
 
 import math

@@ -149,7 +149,7 @@ SPEC = (
         "total variation has slope 0 at its kink",
         given(log_ratio=[-1.0, 0.0, 1.0], divergence="total_variation"),
         gives=[-0.5, 0.0, 0.5],
-        source="the convention of the catalogue: sign(0) = 0",
+        source="by convention, sign(0) = 0",
         near_misses={"one-sided": [-0.5, 0.5, 0.5], "without the half": [-1.0, 0.0, 1.0]},
     ),
     *(
