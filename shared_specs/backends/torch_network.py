@@ -11,7 +11,7 @@ import torch
 def build(constructor: Callable, sizes: dict[str, Any], seed: int = 0) -> torch.nn.Module:
     """The network in float64, its initial parameters drawn from the seed; the caller's generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would queue a call, with its stack, for every accelerator
         return constructor(**sizes).double()
 
 
@@ -48,7 +48,7 @@ def outputs(
     """The outputs in float64 in either mode; what the network draws (dropout) comes from the seed."""
     network = copy.deepcopy(network).train(training)  # a copy: statistics move in train mode
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would queue a call, with its stack, for every accelerator
         return tuple(o.numpy() for o in _outputs(network, _tensors(inputs, "float64"), constants))
 
 
