@@ -54,12 +54,15 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
         studies = isinstance(module.build(recipe, data[0]), HasStudy)
-        for words, code in (
-            (["train", topic, name, "--run", run], 128 + signal.SIGTERM if recipe.steps > 2 else 0),
-            (["train", "--resume", run], 0),
-            (["sample", run, *sampling], 0),
-            (["evaluate", run, "--study"], 0),
-        )[: (4 if studies else 3) if whole else 1]:  # without a study the last would only repeat what `train` evaluates
+        stopped = recipe.steps > 2
+        sequence = [(["train", topic, name, "--run", run], 128 + signal.SIGTERM if stopped else 0)]
+        if whole and stopped:
+            sequence.append((["train", "--resume", run], 0))
+        if whole:
+            sequence.append((["sample", run, *sampling], 0))
+        if whole and studies:  # without a study it would only repeat what `train` evaluates
+            sequence.append((["evaluate", run, "--study"], 0))
+        for words, code in sequence:
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
     return {"failed": failed, "waits": waits, "steps": recipe.steps}
