@@ -158,15 +158,21 @@ def test_the_extras_hold_what_requirements_txt_does():
 
 COMMANDS_WITHOUT = """
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 
 class Hidden:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
+def version(name, installed=metadata.version):
+    if name in hidden:
+        raise metadata.PackageNotFoundError(name)
+    return installed(name)
+
 hidden, commands = eval(sys.argv[1])
 sys.meta_path.insert(0, Hidden())
+metadata.version = version
 for package, *words in commands:
     print("exit code", import_module(f"{package}.__main__").main(words), file=sys.stderr)
 """

@@ -7,8 +7,6 @@ import os
 import sys
 import time
 
-from shared_specs.backends.jax_settings import QUICK
-
 
 def records_in_order(topics, *, arithmetic, pages, debug=False):
     """Run one derivation after the other, and print each page as soon as its steps are done.
@@ -49,6 +47,8 @@ def _progress(number, topics, topic):
 
 def _record(topic, arithmetic, pages, debug):
     """Run one derivation, print its page if asked to, and return what the JSON says of it."""
+    from shared_specs.backends.jax_settings import QUICK  # asks for JAX's version; `list` needs no JAX
+
     began = time.perf_counter()
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()  # the last topic's programs: JAX compiles the slower the more of them it holds
