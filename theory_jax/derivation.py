@@ -1,7 +1,9 @@
-"""Derivations: a lecture's argument as a list of steps, each of which is executed.
+"""Derivations: a lecture as data, whose every line is executed.
 
-A step claims something (LaTeX), says why it follows, and returns what its kind compares. The engine refuses a step that would
-pass whatever the mathematics says: one that compares nothing, or a thing with itself, or in too coarse a way to notice.
+A derivation introduces its symbols (theory_jax/setting.py), and then has parts, in the order in which they are read: chains and
+lemmas of SymPy expressions (theory_jax/chains.py), steps that return what their kind compares (theory_jax/kinds.py), bridges to
+the module's own functions, a worked example, figures and exercises (theory_jax/parts.py). The engine refuses what would pass
+whatever the mathematics says.
 
 Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
@@ -14,26 +16,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
+import sympy
 
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
+from theory_jax.chains import Assumption, Chain, Valley, lemmas_in
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
+from theory_jax.parts import ROUNDING, STATES, Bridge, Example, Exercise, Figure, Say
+from theory_jax.setting import Setting
+from theory_jax.typeset import latex
 
 jax.config.update("jax_enable_x64", True)
 if OLDER_EMITTER not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{OLDER_EMITTER} {os.environ.get('XLA_FLAGS', '')}"
 if jax.config.jax_compilation_cache_dir is None:
-    for setting, value in CACHE.items():
-        jax.config.update(setting, value)
+    for setting, words in CACHE.items():
+        jax.config.update(setting, words)
     warnings.filterwarnings("ignore", UNFINISHED)
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason
+ROLES = ("definition", "lemma", "theorem", "remark", "appendix")
 
 # ---------------------------------------------------------------------------------------------------- data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One line of the argument. tolerance: relative, except monte_carlo (standard errors) and symbolic (none: 0)."""
+    """A claim in LaTeX and a function that returns what its kind compares.
+
+    tolerance: relative, except monte_carlo (standard errors) and symbolic (none: 0). scale: what a comparison with an exact zero,
+    or with rounding of a known size, is relative to. outcomes: how many an exact step enumerates.
+    """
 
     name: str
     kind: str
@@ -42,75 +54,211 @@ class Step:
     tolerance: float
     since: str
     body: Callable
+    role: str = "theorem"
+    uses: tuple = ()
+    outcomes: int = 0
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a step. residual is None where there is no number to give; error is empty if the step passed."""
+    """What came of one claim: of a step, or of one line of another part.
 
-    step: Step
-    residual: float | None
+    words: what was done, "derived for all ...". residual is None where there is no number to give; error is empty if it passed.
+    """
+
+    part: object
+    claim: str
+    words: str
     passed: bool
-    error: str
+    residual: float | None = None
+    error: str = ""
+
+    @property
+    def step(self):
+        """The part, for a step."""
+        return self.part
 
     @property
     def tolerance(self):
         """The step's tolerance."""
-        return self.step.tolerance
+        return self.part.tolerance
 
 
 @dataclass
-class Derivation:
-    """A title, the lectures it belongs to, its sources, and the steps in the order in which they were written."""
+class Derivation(Setting):
+    """A lecture: front matter, symbols, and parts.
+
+    question: what a student does not know yet. setting: the assumptions, a paragraph each. answer: the result, in words.
+    limits: what is not shown. sources: what it follows.
+    """
 
     title: str
     lectures: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
-    steps: list[Step] = field(default_factory=list)
+    question: str = ""
+    setting: tuple[str, ...] = ()
+    answer: str = ""
+    limits: tuple[str, ...] = ()
+    parts: list = field(default_factory=list, init=False)
+    central: Chain | Step | None = field(default=None, init=False)
 
-    def symbolic(self, claim, *, because):
+    @property
+    def steps(self):
+        """The steps among the parts."""
+        return [part for part in self.parts if isinstance(part, Step)]
+
+    # ------------------------------------------------------------------------------------------------ words for parts
+
+    def say(self, text):
+        """A paragraph between the parts, with mathematics between dollar signs."""
+        self.parts.append(Say(text))
+
+    def chain(self, title, start, *lines, central=False, **more):
+        """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
+        chain = self._add(Chain(title, _made(start), lines, **more))
+        self.central = chain if central else self.central
+        return chain
+
+    def valley(self, title, expression, t, touches, because, *, wrong, **more):
+        """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
+        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, **more))
+
+    def assume(self, title, expression, *about):
+        """An expression that is assumed to be never negative, for all of what it is about."""
+        return self._add(Assumption(title, _made(expression), about))
+
+    def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
+        """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
+        made = tuple(map(_made, inputs))
+        wrong = {mistake: _made(form) for mistake, form in wrong.items()}
+        return self._add(Bridge(title, _made(expression), code, made, tolerance, states, dict(sizes), wrong, uses))
+
+    def example(self, text):
+        """Decorates a body that yields (LaTeX or expression, what is computed, what is printed)."""
+        return self._decorate(lambda body: Example(text, body))
+
+    def figure(self, caption, *, panels=1):
+        """Decorates what draws on the axes that it is given."""
+        return self._decorate(lambda draw: Figure(caption, draw, panels))
+
+    def exercise(self, question, answer):
+        """Decorates a body that yields what is computed beside what the answer says."""
+        return self._decorate(lambda body: Exercise(question, answer, body))
+
+    # ------------------------------------------------------------------------------------------------ words for steps
+
+    def symbolic(self, claim, *, because, **more):
         """left, right: SymPy expressions (or equally long lists of them) whose difference simplifies to zero."""
-        return self._append("symbolic", claim, because, 0.0, "")
+        return self._step("symbolic", claim, because, 0.0, "", **more)
 
-    def numeric(self, claim, *, because, tolerance=1e-12, since=""):
+    def numeric(self, claim, *, because, tolerance=1e-12, since="", **more):
         """left, right: two float64 computations by different routes."""
-        return self._append("numeric", claim, because, tolerance, since)
+        return self._step("numeric", claim, because, tolerance, since, **more)
 
-    def exact(self, claim, *, because, tolerance=1e-12, since=""):
-        """left, right: both by enumeration of every outcome; equal infinities are allowed."""
-        return self._append("exact", claim, because, tolerance, since)
+    def exact(self, claim, *, because, tolerance=1e-12, since="", **more):
+        """left, right: both by enumeration of every outcome; equal infinities are allowed. outcomes: how many there are."""
+        return self._step("exact", claim, because, tolerance, since, **more)
 
-    def autodiff(self, claim, *, because, tolerance=1e-12, since=""):
+    def autodiff(self, claim, *, because, tolerance=1e-12, since="", **more):
         """gradient, formula: the first from automatic differentiation."""
-        return self._append("autodiff", claim, because, tolerance, since)
+        return self._step("autodiff", claim, because, tolerance, since, **more)
 
-    def bound(self, claim, *, because, tolerance=1e-12, since=""):
-        """smaller, larger, (left, right): an inequality, and the pair that are equal where it is tight."""
-        return self._append("bound", claim, because, tolerance, since)
+    def bound(self, claim, *, because, tolerance=1e-12, since="", **more):
+        """sides, points, tight: a function that returns smaller and larger, where it is evaluated, and where both are equal."""
+        return self._step("bound", claim, because, tolerance, since, **more)
 
-    def monte_carlo(self, claim, *, because):
+    def monte_carlo(self, claim, *, because, **more):
         """samples, expected: draws [N, ...] at a fixed seed, and their mean."""
-        return self._append("monte_carlo", claim, because, STANDARD_ERRORS, "")
+        return self._step("monte_carlo", claim, because, STANDARD_ERRORS, "", **more)
 
-    def _append(self, kind, claim, because, tolerance, since):
+    def _step(self, kind, claim, because, tolerance, since, *, central=False, **more):
         def decorate(body):
-            self.steps.append(Step(body.__name__, kind, claim, because, tolerance, since, body))
+            step = Step(body.__name__, kind, claim, because, tolerance, since, body, **more)
+            self.parts.append(step)
+            self.central = step if central else self.central
             return body
 
         return decorate
 
-    def run(self, *, debug=False):
-        """A Result for every step, in order. debug: let the exceptions of the steps' bodies through.
+    def _decorate(self, make):
+        def decorate(body):
+            self.parts.append(make(body))
+            return body
 
-        Raises ValueError if there is no step at all.
+        return decorate
+
+    def _add(self, part):
+        self.parts.append(part)
+        return part
+
+    # ------------------------------------------------------------------------------------------------ execution
+
+    def run(self, *, debug=False):
+        """A Result for every claim, in order. debug: let the exceptions of the parts' bodies through.
+
+        Raises ValueError if there is nothing to execute.
         """
-        if not self.steps:
+        if not any(hasattr(part, "execute") or isinstance(part, Step) for part in self.parts):
             raise ValueError(f"the derivation {self.title!r} has no steps; it must have at least one")
         names = Counter(step.name for step in self.steps)
-        return [_execute(step, names[step.name], debug) for step in self.steps]
+        results = list(self._form())
+        for part in self.parts:
+            results += _guarded(part, debug, lambda part=part: self._claims(part, names, debug))
+        return results
+
+    def _form(self):
+        """A failed Result for what the derivation as a whole lacks."""
+        if not self.question:  # TODO(form): every derivation, once all are written in this form
+            return
+        try:
+            self.check_setting()
+            for name in ("setting", "answer", "limits", "sources"):
+                require(getattr(self, name), f"the derivation has no {name}=")
+            require(self.central is not None, "no chain or step is the central one (central=True)")
+            kinds = Counter(type(part) for part in self.parts)
+            for kind, fewest in ((Bridge, 1), (Example, 1), (Figure, 1), (Exercise, 3)):
+                require(kinds[kind] >= fewest, f"the derivation has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}")
+        except Refused as refusal:
+            yield Result(self, self.title, "refused", False, error=f"refused: {refusal}")
+
+    def _claims(self, part, names, debug):
+        """A Result for every claim of one part."""
+        if hasattr(part, "expressions") and self.question:
+            self.require_introduced(part.expressions(), f"{type(part).__name__.lower()} {part.title!r}")
+        match part:
+            case Step():
+                if self.question:
+                    require(part.role in ROLES, f"role {part.role!r} is none of {', '.join(ROLES)}")
+                    self.require_letters_introduced(part.claim, f"the claim of {part.name}")
+                yield _execute(part, names[part.name], debug, strict=bool(self.question))
+            case Chain():
+                for line, verdict in zip(part.lines, part.execute(self.between), strict=True):
+                    claim = rf"{line.relation} {latex(line.expression)}"
+                    yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
+            case Valley():
+                for claim, verdict in zip(part.claims(), part.execute(self.between), strict=True):
+                    yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
+            case Bridge():
+                for verdict in part.execute(self.between):
+                    yield Result(part, latex(part.expression), *verdict, error="" if verdict.passed else verdict.words)
+            case Example():
+                for claim, verdict in part.execute():
+                    yield Result(part, claim, *verdict, error="" if verdict.passed else verdict.words)
+            case Exercise():
+                for verdict in part.execute():
+                    yield Result(part, part.question, *verdict, error="" if verdict.passed else verdict.words)
+            case Figure():
+                part.execute()
+                yield Result(part, part.caption, "drawn", True)
+
+    def rests_on(self, part):
+        """The parts and lemmas that a part names or uses an instance of."""
+        named = tuple(getattr(part, "uses", ()))
+        return tuple(dict.fromkeys(named + lemmas_in(part.expressions()) if hasattr(part, "expressions") else named))
 
     def main(self):
-        """Run every step, print the page, and exit with 1 if a step failed: for `python -m theory_jax.family.topic`."""
+        """Run everything, print the page, and exit with 1 if a claim failed: for `python -m theory_jax.family.topic`."""
         from theory_jax.page import print_page
 
         results = self.run()
@@ -118,10 +266,30 @@ class Derivation:
         sys.exit(0 if all(result.passed for result in results) else 1)
 
 
+def _made(expression):
+    return expression if isinstance(expression, sympy.Basic | sympy.MatrixBase) else sympy.sympify(expression)
+
+
 # ---------------------------------------------------------------------------------------------------- execution
 
 
-def _execute(step, namesakes, debug):
+def _guarded(part, debug, claims):
+    """The results, or one that says what was refused or raised."""
+    try:
+        return list(claims())
+    except Refused as refusal:
+        return [Result(part, _name(part), "refused", False, error=f"refused: {refusal}")]
+    except Exception as error:
+        if debug:
+            raise
+        return [Result(part, _name(part), "raised", False, error=f"raised {type(error).__name__}: {error}")]
+
+
+def _name(part):
+    return next(words for field in ("claim", "title", "caption", "question", "text") if (words := getattr(part, field, "")))
+
+
+def _execute(step, namesakes, debug, *, strict):
     residual = None
     try:
         require(namesakes == 1, f"{namesakes} steps are called {step.name}: the later hides the earlier")
@@ -132,12 +300,12 @@ def _execute(step, namesakes, debug):
                 f"a tolerance of {step.tolerance:g} is looser than {LOOSE:g} and gives no reason in since=",
             )
         returned = step.body()
-        residual, what = KINDS[step.kind](step, returned)
+        residual, words, what = KINDS[step.kind](step, returned, strict)
         passed = residual is not None and residual <= step.tolerance
-        return Result(step, residual, passed, "" if passed else what)
+        return Result(step, step.claim, words, passed, residual, "" if passed else what)
     except Refused as refusal:
-        return Result(step, residual, False, f"refused: {refusal}")
+        return Result(step, step.claim, "refused", False, residual, f"refused: {refusal}")
     except Exception as error:
         if debug:
             raise
-        return Result(step, residual, False, f"raised {type(error).__name__}: {error}")
+        return Result(step, step.claim, "raised", False, residual, f"raised {type(error).__name__}: {error}")

@@ -1,7 +1,10 @@
 """What each kind of step compares, and what it refuses to compare.
 
-A kind takes the step and what its body returned, and gives the residual (None: there is no number to give) and the words for
-the case that the residual is too large.
+A kind takes the step, what its body returned, and whether the derivation is in the strict form. It gives the residual (None:
+there is no number to give), what was done in words, and the words for the case that the residual is too large.
+
+The last thing that a body returns is a dictionary of wrong forms: by the mistake, what it would put in place of the second side
+(of a bound: a function of both sides). Every one must be refused.
 """
 
 import ast
@@ -25,10 +28,17 @@ def require(condition, message):
         raise Refused(message)
 
 
-def _symbolic(step, returned):
+def _symbolic(step, returned, strict):
+    (left, right), wrong = _sides(step, returned, ("left", "right"), strict)
+    residual, what = _reduced(step, left, right)
+    for mistake, form in wrong.items():
+        require(_reduced(step, left, form)[0] is None, f"it would hold, too, with this mistake: {mistake}")
+    return residual, "derived: the difference reduces to 0", what
+
+
+def _reduced(step, left, right):
     import sympy
 
-    left, right = _sides(step, returned, ("left", "right"))
     lefts, rights = _expressions(left, "left"), _expressions(right, "right")
     require(len(lefts) == len(rights), f"left has {len(lefts)} expressions and right has {len(rights)}")
     require(
@@ -63,33 +73,68 @@ def _expressions(side, name):
     return parts
 
 
-def _equality(step, returned):
-    left, right = _sides(step, returned, ("left", "right"))
-    return _distance(left, right, names=("left", "right"), infinities=step.kind == "exact")
+def _equality(step, returned, strict):
+    (left, right), wrong = _sides(step, returned, ("left", "right"), strict)
+    names, infinities = ("left", "right"), step.kind == "exact"
+    residual, what = _distance(left, right, names, infinities, step.scale, strict)
+    for mistake, form in wrong.items():
+        off, _ = _distance(left, form, names, infinities, step.scale, strict)
+        require(off > step.tolerance, f"it would hold, too, with this mistake: {mistake}")
+    count = np.broadcast(np.asarray(left), np.asarray(right)).size
+    relation = "<=" if residual <= step.tolerance else ">"
+    if step.kind == "exact":
+        done = f"enumerated, {step.outcomes} outcomes" if step.outcomes else "enumerated"
+    else:
+        done = f"{'differentiated and compared' if step.kind == 'autodiff' else 'checked'} at {count} point{'s' * (count != 1)}"
+    return residual, f"{done}, {residual:.1e} {relation} {step.tolerance:.0e}", what
 
 
-def _bound(step, returned):
-    require(
-        isinstance(returned, tuple) and len(returned) == 3 and isinstance(returned[2], tuple) and len(returned[2]) == 2,
-        "a bound returns smaller, larger, (left, right): the pair that are equal where the bound is tight is missing",
-    )
-    smaller, larger, tight = _sides(step, returned, ("smaller", "larger", "tight"))
+def _bound(step, returned, strict):
+    if not strict:
+        return _bound_between(step, *_sides(step, returned, ("smaller", "larger", "tight"), strict)[0])
+    (sides, points, tight), wrong = _sides(step, returned, ("sides", "points", "tight"), strict)
+    require(callable(sides), "a bound returns a function of both sides, where it is evaluated, and where both are equal")
+    residual, words, what = _bound_between(step, *sides(*points), sides(*tight))
+    at_rest = np.abs(_array(sides(*tight)[1], "the tight side"))
+    require(np.any(at_rest > 0), "the tight pair is 0 = 0, where a false constant is tight, too: give a place at which it is not zero")
+    for mistake, form in wrong.items():
+        try:
+            held = _bound_between(step, *form(*points), form(*tight))[0] <= step.tolerance
+        except Refused:
+            held = False
+        require(not held, f"it would hold, too, with this mistake: {mistake}")
+    return residual, words, what
+
+
+def _bound_between(step, smaller, larger, tight):
+    require(isinstance(tight, tuple) and len(tight) == 2, "the pair that are equal where the bound is tight is missing")
     smaller, larger = _array(smaller, "smaller"), _array(larger, "larger")
     _require_alike(smaller, larger, ("smaller", "larger"), infinities=False)
     require(not np.iscomplexobj(smaller) and not np.iscomplexobj(larger), "complex numbers have no order")
     require(np.any(smaller != larger), "smaller and larger are equal everywhere: that is an identity, not a bound")
     excess = (smaller - larger) / np.maximum(1.0, np.maximum(np.abs(smaller), np.abs(larger)))
     violation = max(0.0, float(excess.max()))
+    words = f"held at {excess.size} points, and tight where it is said to be"
     if violation > step.tolerance:
         at = np.unravel_index(excess.argmax(), excess.shape)
         low, high = (np.broadcast_to(side, excess.shape)[at] for side in (smaller, larger))
-        return violation, f"the bound does not hold{_at(at)}: {low!s} > {high!s}"
-    distance, what = _distance(*tight, names=("left of the tight pair", "right of the tight pair"), infinities=False)
-    return max(violation, distance), f"the bound is not tight where it should be: {what}"
+        return violation, "not held", f"the bound does not hold{_at(at)}: {low!s} > {high!s}"
+    names = ("left of the tight pair", "right of the tight pair")
+    distance, what = _distance(*tight, names, False, 1.0, False)
+    return max(violation, distance), words, f"the bound is not tight where it should be: {what}"
 
 
-def _monte_carlo(step, returned):
-    samples, expected = _sides(step, returned, ("samples", "expected"))
+def _monte_carlo(step, returned, strict):
+    (samples, expected), wrong = _sides(step, returned, ("samples", "expected"), strict)
+    residual, what = _standard_errors(samples, expected)
+    for mistake, form in wrong.items():
+        require(_standard_errors(samples, form)[0] > step.tolerance, f"it would hold, too, with this mistake: {mistake}")
+    relation = "<=" if residual <= step.tolerance else ">"
+    words = f"sampled, {len(samples)} draws, {residual:.2f} {relation} {step.tolerance:g} standard errors"
+    return residual, words, what
+
+
+def _standard_errors(samples, expected):
     samples, expected = _array(samples, "samples"), _array(expected, "expected")
     count = samples.shape[0] if samples.ndim else 0
     require(count >= FEWEST_SAMPLES, f"samples has {count} draws along its first axis; it needs at least {FEWEST_SAMPLES}")
@@ -117,22 +162,26 @@ KINDS = {
 # ---------------------------------------------------------------------------------------------------- comparison
 
 
-def _sides(step, returned, names):
-    """The sides that the body returned: as many as its kind compares, and not the same thing twice."""
+def _sides(step, returned, names, strict):
+    """The sides that the body returned, as many as its kind compares and not the same thing twice; and its wrong forms."""
+    wrong = {}
+    if isinstance(returned, tuple) and returned and isinstance(returned[-1], dict):
+        returned, wrong = returned[:-1], returned[-1]
     count = len(returned) if isinstance(returned, tuple) else 0
     require(count == len(names), f"it returned {type(returned).__name__} of {count}; {step.kind} needs {', '.join(names)}")
+    require(wrong or not strict, "it names no wrong form that it must refuse: return a dictionary of them last")
     for a, b in _pairs(returned):
         # a bare Python number may be shared by chance, an array is not
         require(a is not b or not (hasattr(a, "dtype") or np.ndim(a)), "both sides are the same object")
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
             require(not np.shares_memory(a, b), "both sides are views of the same memory")
     require(_written_apart(step.body) is not False, "both sides are written as the same expression")
-    return returned
+    return returned, wrong
 
 
 def _pairs(returned):
     yield returned[:2]
-    if len(returned) == 3:
+    if len(returned) == 3 and isinstance(returned[2], tuple) and len(returned[2]) == 2:
         yield returned[2]
 
 
@@ -159,14 +208,25 @@ def _require_alike(left, right, names, *, infinities):
         require(np.all(np.isfinite(side) | both_infinite), f"{name} is not finite")
 
 
-def _distance(left, right, *, names, infinities):
-    """The largest |left - right| relative to max(1, |left|, |right|), element by element, and where it is."""
+def _distance(left, right, names, infinities, scale, strict):
+    """The largest |left - right| relative to the larger of both, element by element, and where it is.
+
+    Where one side is exactly zero nothing is relative to it: such an element is compared relative to `scale`, without one to the
+    largest number of both sides.
+    """
     left, right = _array(left, names[0]), _array(right, names[1])
     _require_alike(left, right, names, infinities=infinities)
     left, right = np.broadcast_arrays(left, right)
     finite = np.isfinite(left)
     a, b = np.where(finite, left, 0), np.where(finite, right, 0)
-    error = np.abs(a - b) / np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
+    largest = np.maximum(np.abs(a), np.abs(b))
+    if strict or scale is not None:
+        ruler = np.where((a == 0) | (b == 0), max(largest.max(), scale or 0.0), np.maximum(largest, scale or 0.0))
+        require(np.any(ruler > 0) or infinities, "both sides are zero everywhere, which compares nothing; give a scale=")
+        ruler = np.where(ruler > 0, ruler, 1.0)
+    else:
+        ruler = np.maximum(1.0, largest)
+    error = np.abs(a - b) / ruler
     at = np.unravel_index(error.argmax(), error.shape)
     return float(error.max()), f"{names[0]}{_at(at)} is {left[at]!s}, {names[1]} is {right[at]!s}"
 

@@ -1,0 +1,256 @@
+"""Chains and lemmas: an argument line by line, from what is known to what was to be shown, each line checked against the one above.
+
+A line is an expression of the lecture's notation, printed as it is executed. An inequality names the term that it leaves out, and
+must show that this term is never negative: by its form (a square, a product of positive numbers) or by an instance of a lemma.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sympy
+
+from theory_jax.ground import Ground
+from theory_jax.kinds import require
+from theory_jax.notation import Entry, Family, Index, Nonnegative, Unspecified
+from theory_jax.typeset import latex
+
+RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
+
+
+class Verdict(NamedTuple):
+    """What the execution of one line gave."""
+
+    words: str  # "derived for all ...", "checked at 40 points", or why it failed
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chain: its relation to the line above, and why it follows.
+
+    difference: what an inequality leaves out, as the line above minus this one. points: the line is not derived but compared at
+    so many random points. wrong: what a mistake would write in place of the line, by the mistake; each must be refused.
+    """
+
+    relation: str
+    expression: sympy.Expr
+    because: str
+    difference: sympy.Expr = sympy.Integer(0)
+    points: int = 0
+    wrong: Mapping[str, sympy.Expr] = field(default_factory=dict)
+
+
+def equals(expression, because, *, points=0, wrong=()):
+    """= expression. points: only compared at so many random points, for what SymPy cannot reduce."""
+    return Line("=", _made(expression), because, points=points, wrong=_forms(wrong))
+
+
+def at_least(expression, because, *, dropping, points=0, wrong=()):
+    """>= expression: the line above without a term that is never negative."""
+    return Line(r"\ge", _made(expression), because, _made(dropping), points, _forms(wrong))
+
+
+def at_most(expression, because, *, adding, points=0, wrong=()):
+    """<= expression: the line above with a term that is never negative."""
+    return Line(r"\le", _made(expression), because, -_made(adding), points, _forms(wrong))
+
+
+def _made(expression):
+    return expression if isinstance(expression, sympy.Basic | sympy.MatrixBase) else sympy.sympify(expression)
+
+
+def _forms(wrong):
+    return {mistake: _made(form) for mistake, form in dict(wrong).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A title in words, the first expression, and the lines that follow from it.
+
+    about: the laws and numbers that the chain holds for all of, in place of which `at` puts others. uses: the parts it rests on.
+    states, sizes: how many states an index has (sizes: by index). so: what the chain means, after its last line.
+    """
+
+    title: str
+    start: sympy.Expr
+    lines: tuple[Line, ...]
+    role: str = "theorem"
+    so: str = ""
+    uses: tuple = ()
+    about: tuple = ()
+    states: int = 3
+    sizes: Mapping[Index, int] = field(default_factory=dict)
+
+    @property
+    def relation(self):
+        """How the first expression stands to the last."""
+        return next((line.relation for line in self.lines if line.relation != "="), "=")
+
+    @property
+    def result(self):
+        """The last expression."""
+        return self.lines[-1].expression
+
+    def at(self, *others):
+        """The first expression for other laws or numbers than those that the chain is `about`: this, too, is never negative."""
+        if self.relation != r"\ge" or self.result != 0:
+            raise ValueError(f"{self.title!r} does not end in >= 0, so none of its instances is known to be nonnegative")
+        return instance(self, self.start, self.about, others)
+
+    def expressions(self):
+        """Everything that is written in the chain."""
+        yield self.start
+        for line in self.lines:
+            yield from (line.expression, line.difference, *line.wrong.values())
+
+    def execute(self, between=()):
+        """A Verdict for every line.  Raises Refused if the chain could not fail."""
+        require(self.title.strip(), "a chain needs a title")
+        require(self.lines, "a chain needs a line after its first expression")
+        require(any(line.wrong for line in self.lines), "no line of the chain names a wrong form that it must refuse (wrong=)")
+        signs = {RELATIONS[line.relation] for line in self.lines} - {0}
+        require(len(signs) < 2, "a chain goes up or down, not both: split it")
+        above, verdicts = self.start, []
+        for line in self.lines:
+            ground = Ground(self.states, self.sizes, between)
+            require(line.because.strip(), f"the line {latex(line.expression)} gives no reason")
+            require(line.expression != above, f"the line {latex(line.expression)} repeats the line above it")
+            verdicts.append(_verdict(ground, above, line))
+            for mistake, form in line.wrong.items():
+                passes = not ground.differs(_minus(above, form, line.difference))
+                require(not passes, f"the line would hold, too, with this mistake: {mistake}, {latex(form)}")
+            above = line.expression
+        return verdicts
+
+
+def _minus(above, below, difference):
+    return above - below if difference == 0 else above - below - difference
+
+
+def _verdict(ground, above, line):
+    sign = RELATIONS[line.relation]
+    rest = _minus(above, line.expression, line.difference)
+    if sign and line.difference == 0:
+        return Verdict("an inequality must say what it leaves out", False)
+    if sign and not ground.never_negative(sign * line.difference):
+        return Verdict(f"nothing shows that ${latex(sign * line.difference)}$ is never negative", False)
+    if where := ground.differs(rest, **({"points": line.points} if line.points else {})):
+        return Verdict(f"false at {where}", False)
+    if line.points:
+        return Verdict(f"checked at {line.points} points", True)
+    if not ground.vanishes(rest):
+        return Verdict("true at random points, but SymPy does not reduce it to zero: write smaller moves, or say points=", False)
+    return Verdict(f"derived for {ground.spoken(above, line.expression)}", True)
+
+
+# ---------------------------------------------------------------------------------------------------- lemmas
+
+
+@dataclass(frozen=True, eq=False)
+class Valley:
+    """A function of one number that is zero at one place and positive elsewhere, since its slope changes sign there and only there.
+
+    factor: what is left of the slope without (t - touches), which must be nonnegative; found by division if it is not given.
+    """
+
+    title: str
+    expression: sympy.Expr
+    t: sympy.Symbol
+    touches: sympy.Expr
+    because: str
+    wrong: Mapping[str, sympy.Expr]
+    role: str = "lemma"
+    uses: tuple = ()
+
+    def at(self, other):
+        """The function at another number."""
+        return instance(self, self.expression, (self.t,), (other,))
+
+    def expressions(self):
+        """Everything that is written in the lemma."""
+        return (self.expression, self.touches, *self.wrong.values())
+
+    def claims(self):
+        """What is shown, as LaTeX: the value and the slope at the place, and the slope's sign elsewhere."""
+        place, t = latex(self.touches), latex(self.t)
+        yield rf"{latex(self.expression)} = 0 \quad\text{{at}}\quad {t} = {place}"
+        yield rf"\frac{{d}}{{d{t}}}\left({latex(self.expression)}\right) = ({latex(self.t - self.touches)})\,{latex(self.factor())}"
+
+    def factor(self, expression=None):
+        """The slope divided by (t - touches)."""
+        slope = sympy.diff(self.expression if expression is None else expression, self.t)
+        return sympy.factor(sympy.cancel(sympy.together(slope / (self.t - self.touches))))
+
+    def execute(self, between=()):
+        """A Verdict for the value at the place and one for the slope's sign.  Raises Refused if the lemma could not fail."""
+        require(self.title.strip() and self.because.strip(), "a lemma needs a title and a reason")
+        require(self.wrong, f"the lemma {self.title!r} names no wrong form that it must refuse (wrong=)")
+        for mistake, form in self.wrong.items():
+            held = all(verdict.passed for verdict in self._verdicts(form, between))
+            require(not held, f"the lemma would hold, too, with this mistake: {mistake}, {latex(form)}")
+        return list(self._verdicts(self.expression, between))
+
+    def _verdicts(self, expression, between):
+        ground = Ground(between=between)
+        zero = ground.vanishes(expression.subs(self.t, self.touches))
+        yield Verdict("derived" if zero else f"it is ${latex(expression.subs(self.t, self.touches))}$", zero)
+        factor = self.factor(expression)
+        signed = ground.never_negative(factor) and factor != 0
+        words = f"the factor is positive for {ground.spoken(expression)}: falling before, rising after"
+        yield Verdict(words if signed else f"nothing shows that ${latex(factor)}$ is never negative", signed)
+
+
+@dataclass(frozen=True, eq=False)
+class Assumption:
+    """What is assumed to be never negative: convexity, say. Not executed; the page says so."""
+
+    title: str
+    expression: sympy.Expr
+    about: tuple
+    role: str = "assumption"
+    uses: tuple = ()
+
+    def at(self, *others):
+        """The expression for other numbers."""
+        return instance(self, self.expression, self.about, others)
+
+    def expressions(self):
+        """What is written."""
+        return (self.expression,)
+
+
+def instance(lemma, expression, about, others):
+    """The expression with laws and numbers exchanged, as one that is never negative.
+
+    Raises ValueError if another takes the place of a law or of a positive number without being one.
+    """
+    exchanged, renamed = {}, {}
+    for old, new in zip(about, others, strict=True):
+        new = _made(new)
+        if isinstance(old, Entry):
+            if old.family.law and not (isinstance(new, Entry) and new.family.law):
+                raise ValueError(f"{latex(new)} is no law; the lemma is about laws")
+            exchanged[old.family] = new.family
+            renamed |= dict(zip(old.indices, new.indices, strict=False))
+        else:
+            if old.is_positive and not new.is_positive:
+                raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
+            exchanged[old] = new
+    return Nonnegative(expression.xreplace(exchanged).xreplace(renamed), lemma)
+
+
+def spoken_of(expressions):
+    """Every family, number and function in the expressions that a reader must know; indices are among them."""
+    found = set()
+    for expression in expressions:
+        symbols = expression.free_symbols if isinstance(expression, sympy.MatrixBase) else expression.atoms(sympy.Symbol)
+        found |= {part for part in symbols if not isinstance(part, Family) or part.name}
+        found |= {part.letter for part in expression.atoms(Unspecified)}
+    return found
+
+
+def lemmas_in(expressions):
+    """The lemmas whose instances stand in the expressions."""
+    nodes = set().union(*(expression.atoms(Nonnegative) for expression in expressions))
+    return tuple(dict.fromkeys(node.lemma for node in sorted(nodes, key=str)))

@@ -1,0 +1,243 @@
+"""The ground on which a chain is executed: entries become symbols, expectations finite sums, and a difference is reduced to zero.
+
+What SymPy reduces to zero holds for all values of the symbols. Before that, random points are tried: a false line differs there.
+"""
+
+import itertools
+
+import numpy as np
+import sympy
+
+from theory_jax.kinds import require
+from theory_jax.notation import Entry, Node, Unspecified, free_indices
+from theory_jax.typeset import latex
+
+STATES = 3  # of every index, unless a chain says otherwise
+POINTS = 8  # random points at which a line is tried before SymPy reduces it
+SEPARATED = 1e-9  # a relative difference that no rounding of 16 digits explains
+
+
+class Ground:
+    """How many states every index has, and the symbols that stand for the numbers that are not defined by others.
+
+    between: the open interval (low, high) of numbers that are bounded on both sides.
+    """
+
+    def __init__(self, states=STATES, sizes=(), between=()):
+        self._states, self._sizes, self.between = states, dict(sizes), dict(between)
+        self._symbols, self.laws, self._numbers = {}, {}, set()
+
+    def size(self, index):
+        """The number of states of an index."""
+        return self._sizes.get(index, self._states)
+
+    def state(self, index, at):
+        """The state of an index; a whole number is its own."""
+        return int(at[index]) if index in at else int(index.xreplace({k: sympy.Integer(v) for k, v in at.items()}))
+
+    def expand(self, expression, at=()):
+        """The expression as SymPy's own, over symbols."""
+        at = dict(at)
+        if isinstance(expression, Node):
+            return expression.expand_at(self, at)
+        if expression in at:
+            return sympy.Integer(at[expression])
+        if not expression.args:
+            return expression
+        return expression.func(*[self.expand(part, at) for part in expression.args])
+
+    def primitive(self, family, values):
+        """The symbol of an entry that is not defined by others. A law's last probability is one minus the others."""
+        if (family, *values) not in self._symbols:
+            symbol = sympy.Symbol(f"v{len(self._symbols)}", real=True, positive=True if family.positive else None)
+            self._symbols[(family, *values)] = symbol
+            if family.law:
+                group = [self.primitive(family, [k, *values[1:]]) for k in range(self.size(family.indices[0]))]
+                self.laws[group[-1]] = group
+        return self._symbols[(family, *values)]
+
+    def _range(self, symbol):
+        """The values of a number, as LaTeX."""
+        if symbol in self.between:
+            return rf" \in ({', '.join(map(latex, self.between[symbol]))})"
+        return " > 0" if symbol.is_positive else ""
+
+    def each(self, expression):
+        """The expansions for every state of the indices that are free in an expression, and of every entry of a matrix."""
+        for part in expression if isinstance(expression, sympy.MatrixBase) else [expression]:
+            free = sorted(free_indices(part), key=str)
+            for states in itertools.product(*(range(self.size(index)) for index in free)):
+                expanded = self.expand(part, dict(zip(free, states, strict=True))).doit()
+                self._numbers |= expanded.free_symbols - set(self._symbols.values())
+                yield expanded
+
+    # ------------------------------------------------------------------------------------------------ random points
+
+    def points(self, symbols, count=POINTS, seed=0):
+        """A random value for every symbol at each of `count` points; probabilities sum to one."""
+        drawn = np.random.default_rng(seed)
+        values = {}
+        for symbol in sorted(symbols, key=str):
+            low, high = self.between.get(symbol, (0.2, 2.0))
+            spread = drawn.uniform(float(low), float(high), count)
+            signed = symbol not in self.between and not symbol.is_positive and not symbol.is_nonnegative
+            values[symbol] = spread * drawn.choice((-1.0, 1.0), count) if signed else spread
+            if symbol.is_integer:
+                values[symbol] = drawn.integers(1, 6, count).astype(float)
+        for group in self.laws.values():
+            weights = drawn.uniform(0.2, 1.0, (len(group), count))
+            values |= dict(zip(group, weights / weights.sum(axis=0), strict=True))
+        return values
+
+    def differs(self, expression, points=POINTS):
+        """A point at which the expression is not zero, as text; empty if none of `points` is found."""
+        for expanded in self.each(expression):
+            if expanded == 0:
+                continue
+            values = self.points(expanded.free_symbols, points)
+            terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(expanded)])
+            inside = np.isfinite(terms).all(axis=0)
+            require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
+            total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
+            far = np.flatnonzero(inside & (total > SEPARATED * scale))
+            if far.size:
+                return f"{self._told(values, far[0])}: off by {terms[:, far[0]].sum():.3g}"
+        return ""
+
+    def _told(self, values, number):
+        names = {symbol: latex(Entry(family, *states)) for (family, *states), symbol in self._symbols.items()}
+        return ", ".join(f"${names.get(symbol, latex(symbol))} = {value[number]:.3g}$" for symbol, value in values.items())
+
+    # ------------------------------------------------------------------------------------------------ for all values
+
+    def vanishes(self, expression):
+        """Whether SymPy reduces the expression to zero, for all values of its symbols."""
+        return all(self._is_zero(expanded) for expanded in self.each(expression))
+
+    def _is_zero(self, expanded):
+        if expanded == 0:
+            return True
+        simplex = {last: 1 - sum(group[:-1]) for last, group in self.laws.items()}
+        # Logarithms are split while every probability is a positive symbol of its own: 1 - p_0 - p_1 could not be split.
+        split = _split_logarithms(expanded).subs(simplex)
+        if _is_zero_fraction(split):
+            return True
+        whole = expanded.subs(simplex)
+        return _is_zero_fraction(_split_logarithms(whole)) or sympy.simplify(whole) == 0
+
+    def never_negative(self, expression):
+        """Whether the expression is shown to be nonnegative: by a lemma, a square, or its factors' signs."""
+        if expression.is_nonnegative:
+            return True
+        return all(sympy.factor(sympy.together(self._free(expanded))).is_nonnegative for expanded in self.each(expression))
+
+    def _free(self, expanded):
+        """Over positive numbers without constraints: probabilities as normalized weights, bounded numbers as ratios."""
+        free = {}
+        for group in self.laws.values():
+            weights = [sympy.Dummy(positive=True) for _ in group]
+            free |= {symbol: weight / sum(weights) for symbol, weight in zip(group, weights, strict=True)}
+        for symbol, (low, high) in self.between.items():
+            weight = sympy.Dummy(positive=True)
+            free[symbol] = (low + high * weight) / (1 + weight)
+        return expanded.xreplace(free)
+
+    def spoken(self, *expressions):
+        """The numbers that were left arbitrary in the expressions, in words."""
+        for expression in expressions:
+            next(self.each(expression), None)
+        families = dict.fromkeys(family for family, *_ in self._symbols)
+        laws = [_named(family) for family in families if family.law]
+        others = [_named(family, " > 0" if family.positive else "") for family in families if not family.law]
+        others += sorted(f"${latex(s)}{self._range(s)}$" for s in self._numbers)
+        sizes = sorted({self.size(family.indices[0]) for family in families if family.law})
+        states = " or ".join(map(str, sizes))
+        words = [f"{', '.join(laws)} on {states} states"] if laws else []
+        return "all " + "; all ".join(words + ([", ".join(others)] if others else [])) if words or others else "all cases"
+
+
+def _named(family, rest=""):
+    return f"${latex(Entry(family, *family.indices))}{rest}$"
+
+
+def _split_logarithms(expression):
+    """Logarithms of products as sums of logarithms, each of a factored argument, so that equal ones look equal."""
+
+    def canonical(argument):
+        return sympy.expand_log(sympy.log(sympy.factor(sympy.together(argument))))
+
+    return sympy.expand_log(expression.replace(sympy.log, canonical))
+
+
+def _is_zero_fraction(expression):
+    """Whether the numerator over the common denominator is zero, with logarithms, exponentials and functions as symbols."""
+    powers = {}  # e^(c a) is the c-th power of one symbol for every a
+
+    def exponential(exponent):
+        factors = []
+        for term in sympy.Add.make_args(sympy.expand(exponent)):
+            coefficient, rest = term.as_coeff_Mul()
+            base = powers.setdefault(rest, sympy.Dummy(positive=True)) if rest != 1 else sympy.E
+            factors.append(base**coefficient)
+        return sympy.Mul(*factors)
+
+    def canonical(part):
+        return part.func(*[sympy.factor(sympy.together(a)) for a in part.args])
+
+    plain = expression.replace(lambda part: isinstance(part, Unspecified), canonical).replace(sympy.exp, exponential)
+    atoms = {part: sympy.Dummy() for part in plain.atoms(sympy.log, Unspecified)}
+    numerator, _ = sympy.fraction(sympy.together(plain.xreplace(atoms)))
+    return sympy.expand(numerator) == 0
+
+
+# ---------------------------------------------------------------------------------------------------- numbers
+
+OPERATIONS = {
+    sympy.log: np.log, sympy.exp: np.exp, sympy.Abs: np.abs, sympy.tanh: np.tanh, sympy.cosh: np.cosh, sympy.sinh: np.sinh,
+    sympy.sin: np.sin, sympy.cos: np.cos, sympy.sign: np.sign, sympy.floor: np.floor, sympy.atan: np.arctan,
+    sympy.Max: lambda *parts: np.maximum.reduce(np.broadcast_arrays(*parts)),
+    sympy.Min: lambda *parts: np.minimum.reduce(np.broadcast_arrays(*parts)),
+}  # fmt: skip
+
+
+def evaluate(expression, values):
+    """The expression in float64 at many points at once; NaN outside its domain."""
+    done = {}
+
+    def at(part):
+        if part not in done:
+            done[part] = _value(part)
+        return done[part]
+
+    def _value(part):
+        if part in values:
+            return values[part]
+        if part.is_Number or part.is_NumberSymbol:
+            return float(part)
+        if part.is_Add:
+            return sum(map(at, part.args))
+        if part.is_Mul:
+            return np.prod(np.broadcast_arrays(*map(at, part.args)), axis=0)
+        if part.is_Pow:
+            base, power = map(at, part.args)
+            return np.power(np.asarray(base, dtype=np.float64), power)
+        if isinstance(part, Unspecified):
+            return at(_some_function(part))
+        if part.func in OPERATIONS:
+            return OPERATIONS[part.func](*map(at, part.args))
+        symbols = sorted(part.free_symbols, key=str)
+        return sympy.lambdify(symbols, part, ["scipy", "numpy"])(*(values[symbol] for symbol in symbols))
+
+    with np.errstate(all="ignore"):
+        return at(sympy.sympify(expression))
+
+
+def _some_function(part):
+    """A smooth function in place of one of which nothing is said: the same for all its derivatives."""
+    seed = sum(map(ord, part.letter))
+    x = sympy.symbols(f"x:{len(part.args)}")
+    inside = sum(sympy.Rational(7 + 2 * k + seed % 5, 9) * variable for k, variable in enumerate(x))
+    body = sympy.sin(inside + sympy.Rational(seed % 7, 5)) + sympy.exp(inside / 3)
+    for variable, order in zip(x, part.orders, strict=True):
+        body = sympy.diff(body, variable, order) if order else body
+    return body.subs(dict(zip(x, part.args, strict=True)), simultaneous=True)

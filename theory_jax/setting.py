@@ -1,0 +1,142 @@
+"""The setting of a derivation: its symbols, each with its meaning and its name in the code, and its definitions.
+
+Every word introduces one symbol, and returns it for the expressions that follow. A part that uses another symbol is refused.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import sympy
+
+from theory_jax.ground import Ground
+from theory_jax.kinds import Refused, require
+from theory_jax.notation import Count, Entry, Family, Index, Total, function
+from theory_jax.typeset import latex
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """One symbol. written: its LaTeX. stands_for: its definition, None if it is arbitrary."""
+
+    written: str
+    meaning: str
+    code: str
+    key: object
+    expression: object = None
+    stands_for: object = None
+
+
+@dataclass
+class Setting:
+    """The words that introduce symbols, in the order in which they were written."""
+
+    symbols: list[Symbol] = field(default_factory=list, init=False)
+    between: dict = field(default_factory=dict, init=False)
+
+    def index(self, name, meaning, code=""):
+        """A variable with finitely many states: k."""
+        return self._introduce(Index(name), meaning, code)
+
+    def count(self, index, name, meaning, code=""):
+        """The number of states of an index: K."""
+        count = Count(index, name)
+        self.symbols.append(Symbol(name, meaning, code, count, count))
+        return count
+
+    def number(self, name, meaning, code="", *, between=None, **assumptions):
+        """A real number. between: its open interval. assumptions: SymPy's (positive=True, integer=True)."""
+        if between and between[0] >= 0:
+            assumptions["positive"] = True
+        number = sympy.Symbol(name, **(assumptions or {"real": True}))
+        if between:
+            self.between[number] = tuple(map(sympy.sympify, between))
+        return self._introduce(number, meaning, code)
+
+    def law(self, name, indices, meaning, code=""):
+        """Probabilities, all positive, that sum to one over the first index: p_k, or with a name such as q({}|x) the law q(z|x)."""
+        return self._entries(name, indices, meaning, code, positive=True, law=True)
+
+    def numbers(self, name, indices, meaning, code="", *, positive=False):
+        """A number for each state of one or more indices: x_n, W_{ij}."""
+        return self._entries(name, indices, meaning, code, positive=positive)
+
+    def function(self, letter, meaning, code="", *, arguments=1):
+        """A smooth function of which nothing else is said. Its derivatives come from `Slope` or SymPy's diff."""
+        self.symbols.append(Symbol(letter, meaning, code, letter))
+        return function(letter, *(0,) * arguments)
+
+    def define(self, name, expression, meaning, code="", *, over=(), law=False, positive=False):
+        """A name for an expression. over: its free indices. law: it sums to one over the first of them, which is checked."""
+        over = over if isinstance(over, tuple) else (over,)
+        family = Family(name, over, positive=positive or law, law=law, definition=sympy.sympify(expression))
+        entry = Entry(family, *over)
+        self.symbols.append(Symbol(latex(entry), meaning, code, family, entry, sympy.sympify(expression)))
+        return entry
+
+    def symbol(self, written, meaning, code=""):
+        """A symbol of claims that are stated in LaTeX, which no expression uses."""
+        self.symbols.append(Symbol(written, meaning, code, written))
+
+    def _entries(self, name, indices, meaning, code, **of_family):
+        indices = indices if isinstance(indices, tuple) else (indices,)
+        family = Family(name, indices, **of_family)
+        entry = Entry(family, *indices)
+        self.symbols.append(Symbol(latex(entry), meaning, code, family, entry))
+        return entry
+
+    def _introduce(self, expression, meaning, code):
+        self.symbols.append(Symbol(latex(expression), meaning, code, expression, expression))
+        return expression
+
+    # ------------------------------------------------------------------------------------------------ what is refused
+
+    def check_setting(self):
+        """Refuses symbols without a meaning, and definitions of laws that do not sum to one or of numbers that are not positive."""
+        known = set()
+        for symbol in self.symbols:
+            require(symbol.meaning.strip(), f"${symbol.written}$ is introduced without a meaning")
+            if symbol.stands_for is not None:
+                self.require_introduced([symbol.stands_for], f"the definition of ${symbol.written}$", known)
+                if symbol.key.law:
+                    sums = Ground(between=self.between).vanishes(Total(symbol.expression.indices[0], symbol.expression) - 1)
+                    require(sums, f"${symbol.written}$ is called a law, but is not shown to sum to one")
+                if symbol.key.positive:
+                    shown = Ground(between=self.between).never_negative(symbol.stands_for)
+                    require(shown, f"${symbol.written}$ is called positive, but nothing shows that ${latex(symbol.stands_for)}$ is")
+            known.add(symbol.key)
+
+    def require_introduced(self, expressions, where, known=None):
+        """Refuses expressions that use a symbol that the setting does not introduce."""
+        from theory_jax.chains import spoken_of
+
+        known = {symbol.key for symbol in self.symbols} if known is None else known
+        unknown = sorted({str(part) for part in spoken_of(expressions) - known if not getattr(part, "definition", None) in known})
+        require(not unknown, f"{where} uses {', '.join(unknown)}, which the setting does not introduce")
+
+    def require_letters_introduced(self, claim, where):
+        """The same for a claim in LaTeX, letter by letter."""
+        known = set().union(*(letters(symbol.written) for symbol in self.symbols)) if self.symbols else set()
+        unknown = sorted(letters(claim) - known - CONSTANTS)
+        require(not unknown, f"{where} uses {', '.join(unknown)}, which the setting does not introduce")
+
+
+CONSTANTS = {"e", r"\pi", "d", r"\partial", r"\infty"}  # the numbers, and the d of dx
+WORDS = re.compile(r"\\(?:mathrm|text|operatorname\*?|mathbb|textbf|textit|begin|end|texttt)\s*\{[^{}]*\}")
+COMMANDS = re.compile(
+    r"\\(?:frac|tfrac|dfrac|left|right|log|exp|sum|prod|int|sqrt|max|min|sup|inf|lim|arg|det|sin|cos|tanh?|ln|Pr|to|le|ge|leq|geq|neq?"
+    r"|approx|equiv|sim|propto|in|notin|subset|cup|cap|quad|qquad|cdot|cdots|dots|ldots|times|otimes|odot|circ|mid|nabla|Vert|lVert"
+    r"|rVert|vert|lvert|rvert|langle|rangle|lfloor|rfloor|lceil|rceil|big[lrm]?|Big[lrm]?|bigg[lrm]?|Bigg[lrm]?|hat|bar|tilde|widehat"
+    r"|widetilde|overline|underbrace|overbrace|mathcal|mathbf|boldsymbol|displaystyle|textstyle|top|prime|star|ast|dagger|binom|tbinom"
+    r"|rightarrow|Rightarrow|iff|implies|mapsto|forall|exists|pm|mp|ll|gg|setminus|emptyset|oplus|wedge|vee|land|lor|neg|limits|bmod"
+    r"|succ|prec|succeq|preceq|uparrow|downarrow|searrow|nearrow|substack|middle|coloneqq|colon|mathstrut|perp|partial|infty|cosh|sinh"
+    r"|Longrightarrow|Leftrightarrow|leftrightarrow|leftarrow|longrightarrow|not|mathop|bot|parallel|ell)(?![A-Za-z])"
+)
+
+
+def letters(written):
+    """The single letters and Greek names of a claim, without words and commands."""
+    bare = COMMANDS.sub(" ", WORDS.sub(" ", written).replace(r"\ell", "l"))
+    return set(re.findall(r"\\[A-Za-z]+|[A-Za-z]", bare))
+
+
+__all__ = ["Refused", "Setting", "Symbol", "letters"]

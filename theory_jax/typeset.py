@@ -1,0 +1,49 @@
+"""LaTeX of the notation, as a lecturer writes it: log x without parentheses, terms in the order in which they were written."""
+
+import sympy
+from sympy.printing.latex import LatexPrinter
+
+from theory_jax.notation import Node
+
+
+class Typesetter(LatexPrinter):
+    """SymPy's printer with a lecturer's habits. hidden: indices that are not printed (inside a norm)."""
+
+    def __init__(self):
+        super().__init__({"order": "none", "fold_short_frac": False, "ln_notation": False})
+        self.hidden = set()
+
+    def without(self, index, expression):
+        """The expression with an index left out: the vector whose entry it is."""
+        self.hidden.add(index)
+        try:
+            return self._print(expression)
+        finally:
+            self.hidden.discard(index)
+
+    def term(self, expression):
+        """The expression as one term of a sum or the body of an operator: a sum in parentheses."""
+        text = self._print(expression)
+        return rf"\left({text}\right)" if expression.is_Add else text
+
+    def _print_log(self, expression, exp=None):
+        (argument,) = expression.args
+        inner = self._print(argument)
+        bare = isinstance(argument, sympy.Symbol | Node | sympy.Integer) or (inner.startswith(r"\frac") and argument.is_Mul)
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log{power} {inner}" if bare else rf"\log{power}\left({inner}\right)"
+
+    def _print_Add(self, expression, order=None):
+        terms = list(expression.args)
+        first = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        terms.insert(0, terms.pop(first))
+        text = self._print(terms[0])
+        for term in terms[1:]:
+            negative = term.could_extract_minus_sign()
+            text += (" - " if negative else " + ") + self.term(-term if negative else term)
+        return text
+
+
+def latex(expression):
+    """The LaTeX of an expression of the notation."""
+    return Typesetter().doprint(expression)
