@@ -1,4 +1,4 @@
-"""Chains and lemmas: an argument line by line, from what is known to what was to be shown, each line checked against the one above.
+"""Chains and lemmas: an argument line by line, each line checked against the one above.
 
 A line is an expression of the lecture's notation, printed as it is executed. An inequality names the term that it leaves out, and
 must show that this term is never negative: by its form (a square, a product of positive numbers) or by an instance of a lemma.
@@ -12,7 +12,7 @@ import sympy
 
 from theory_jax.ground import Ground
 from theory_jax.kinds import require
-from theory_jax.notation import Entry, Family, Index, Nonnegative, Unspecified
+from theory_jax.notation import Entry, Index, Nonnegative, Unspecified
 from theory_jax.typeset import latex
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
@@ -149,7 +149,7 @@ def _verdict(ground, above, line):
 
 @dataclass(frozen=True, eq=False)
 class Valley:
-    """A function of one number that is zero at one place and positive elsewhere, since its slope changes sign there and only there.
+    """A function of one number that is zero at one place and positive elsewhere: its slope changes sign there and only there.
 
     factor: what is left of the slope without (t - touches), which must be nonnegative; found by division if it is not given.
     """
@@ -175,7 +175,8 @@ class Valley:
         """What is shown, as LaTeX: the value and the slope at the place, and the slope's sign elsewhere."""
         place, t = latex(self.touches), latex(self.t)
         yield rf"{latex(self.expression)} = 0 \quad\text{{at}}\quad {t} = {place}"
-        yield rf"\frac{{d}}{{d{t}}}\left({latex(self.expression)}\right) = ({latex(self.t - self.touches)})\,{latex(self.factor())}"
+        slope = rf"({latex(self.t - self.touches)})\,{latex(self.factor())}"
+        yield rf"\frac{{d}}{{d{t}}}\left({latex(self.expression)}\right) = {slope}"
 
     def factor(self, expression=None):
         """The slope divided by (t - touches)."""
@@ -245,7 +246,7 @@ def spoken_of(expressions):
     found = set()
     for expression in expressions:
         symbols = expression.free_symbols if isinstance(expression, sympy.MatrixBase) else expression.atoms(sympy.Symbol)
-        found |= {part for part in symbols if not isinstance(part, Family) or part.name}
+        found |= symbols
         found |= {part.letter for part in expression.atoms(Unspecified)}
     return found
 

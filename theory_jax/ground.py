@@ -49,6 +49,11 @@ class Ground:
     def primitive(self, family, values):
         """The symbol of an entry that is not defined by others. A law's last probability is one minus the others."""
         if (family, *values) not in self._symbols:
+            for index, state in zip(family.indices, values, strict=True):
+                require(
+                    0 <= state < self.size(index),
+                    f"{family.name} has {self.size(index)} states of {index}, and {state} is asked for",
+                )
             symbol = sympy.Symbol(f"v{len(self._symbols)}", real=True, positive=True if family.positive else None)
             self._symbols[(family, *values)] = symbol
             if family.law:
@@ -117,13 +122,16 @@ class Ground:
     def _is_zero(self, expanded):
         if expanded == 0:
             return True
-        simplex = {last: 1 - sum(group[:-1]) for last, group in self.laws.items()}
         # Logarithms are split while every probability is a positive symbol of its own: 1 - p_0 - p_1 could not be split.
-        split = _split_logarithms(expanded).subs(simplex)
+        split = self.on_the_simplex(_split_logarithms(expanded))
         if _is_zero_fraction(split):
             return True
-        whole = expanded.subs(simplex)
+        whole = self.on_the_simplex(expanded)
         return _is_zero_fraction(_split_logarithms(whole)) or sympy.simplify(whole) == 0
+
+    def on_the_simplex(self, expanded):
+        """The last probability of every law as one minus the others."""
+        return expanded.subs({last: 1 - sum(group[:-1]) for last, group in self.laws.items()})
 
     def never_negative(self, expression):
         """Whether the expression is shown to be nonnegative: by a lemma, a square, or its factors' signs."""

@@ -96,7 +96,9 @@ def _bound(step, returned, strict):
     require(callable(sides), "a bound returns a function of both sides, where it is evaluated, and where both are equal")
     residual, words, what = _bound_between(step, *sides(*points), sides(*tight))
     at_rest = np.abs(_array(sides(*tight)[1], "the tight side"))
-    require(np.any(at_rest > 0), "the tight pair is 0 = 0, where a false constant is tight, too: give a place at which it is not zero")
+    require(
+        np.any(at_rest > 0), "the tight pair is 0 = 0, where a false constant is tight, too: give a place at which it is not zero"
+    )
     for mistake, form in wrong.items():
         try:
             held = _bound_between(step, *form(*points), form(*tight))[0] <= step.tolerance

@@ -2,8 +2,8 @@ r"""The notation of a lecture as SymPy expressions, so that what a page prints i
 
 An `Index` runs over finitely many states. An `Entry` is a number for each state (p_k, q(z|x), x_n): arbitrary, or defined by an
 expression. Nodes such as `Expectation` and `Divergence` print as a lecturer writes them; `expand_at` says what they stand for: a
-finite sum over the states, or the moments of a Gaussian. SymPy's own functions, Limit, Integral, KroneckerDelta and small explicit
-matrices are used as they are.
+finite sum over the states, or the moments of a Gaussian. SymPy's own functions, Integral, KroneckerDelta and explicit matrices
+are used as they are.
 """
 
 import sympy
@@ -91,7 +91,9 @@ class Entry(Node):
 
     def law_name(self, printer):
         """The name of a law: p, for p_k; q(z|x) stays what it is."""
-        return self._latex(printer) if "{}" in self.family.name else self.family.printed(list(map(printer._print, self.indices[1:])))
+        return (
+            self._latex(printer) if "{}" in self.family.name else self.family.printed(list(map(printer._print, self.indices[1:])))
+        )
 
 
 class Normal(Node):
@@ -290,6 +292,26 @@ class Slope(Node):
         body, by, order = self.args
         power = "" if order == 1 else f"^{{{order}}}"
         return rf"\frac{{\partial{power}}}{{\partial {printer._print(by)}{power}}} {printer.term(body)}"
+
+
+class Limit(Node):
+    """The limit of an expression as a number goes to a place; from above, from below (side "+" or "-")."""
+
+    def __new__(cls, body, x, place, side="+"):
+        return super().__new__(cls, sympy.sympify(body), x, sympy.sympify(place), side if isinstance(side, Str) else Str(side))
+
+    def expand_at(self, ground, at):
+        body, x, place, side = self.args
+        # SymPy sees that probabilities sum to one, and that a power is an exponential, only where they are written so
+        plain = ground.on_the_simplex(ground.expand(body, at).doit()).replace(
+            lambda part: part.is_Pow and part.exp.has(x), lambda part: sympy.exp(part.exp * sympy.expand_log(sympy.log(part.base)))
+        )
+        return sympy.limit(plain, x, ground.expand(place, at), str(side))
+
+    def _latex(self, printer):
+        body, x, place, side = self.args
+        where = printer._print(place) + ("" if place.is_infinite else {"+": r"^+", "-": r"^-"}[str(side)])
+        return rf"\lim_{{{printer._print(x)} \to {where}}} {printer.term(body)}"
 
 
 class Reference(Str):

@@ -58,7 +58,9 @@ class Bridge:
         wanted, *rest = (_numbers(column, values, shape) for column, shape in zip(columns, shapes, strict=True))
         inputs, wrong = rest[: len(self.inputs)], rest[len(self.inputs) :]
         got = np.asarray(self.code(*inputs), dtype=np.float64)
-        require(got.shape == wanted.shape, f"the code returned the shape {list(got.shape)}; the expression has {list(wanted.shape)}")
+        require(
+            got.shape == wanted.shape, f"the code returned the shape {list(got.shape)}; the expression has {list(wanted.shape)}"
+        )
         for mistake, numbers in zip(self.wrong, wrong, strict=True):
             require(_error(got, numbers) > self.tolerance, f"the code would agree, too, with this mistake: {mistake}")
         error = _error(got, wanted)
@@ -73,7 +75,7 @@ def _shape(ground, expression):
 
 
 def _numbers(column, values, shape):
-    """[draws] of a number, [draws, K] of an expression with a free index, [draws, J, K] of one with two (in alphabetical order)."""
+    """[draws] of a number, [draws, K] of an expression with a free index, [draws, J, K] with two (in alphabetical order)."""
     rows = np.array([np.broadcast_to(np.asarray(evaluate(e, values), dtype=np.float64), (DRAWS,)) for e in column])
     return np.moveaxis(rows, 0, -1).reshape(shape)
 
@@ -173,7 +175,9 @@ def agrees(computed, said):
     numbers = np.ravel(np.asarray(computed, dtype=np.float64))
     if len(printed) != len(numbers):
         raise ValueError(f"{said!r} has {len(printed)} numbers, and {len(numbers)} were computed")
-    return all(abs(number - float(sympy.Rational(text))) <= _half_a_digit(text) for number, text in zip(numbers, printed, strict=True))
+    return all(
+        abs(number - float(sympy.Rational(text))) <= _half_a_digit(text) for number, text in zip(numbers, printed, strict=True)
+    )
 
 
 def _half_a_digit(text):

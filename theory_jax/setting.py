@@ -53,7 +53,7 @@ class Setting:
         return self._introduce(number, meaning, code)
 
     def law(self, name, indices, meaning, code=""):
-        """Probabilities, all positive, that sum to one over the first index: p_k, or with a name such as q({}|x) the law q(z|x)."""
+        """Positive probabilities that sum to one over the first index: p_k, or q(z|x) with a name such as q({}|x)."""
         return self._entries(name, indices, meaning, code, positive=True, law=True)
 
     def numbers(self, name, indices, meaning, code="", *, positive=False):
@@ -91,7 +91,7 @@ class Setting:
     # ------------------------------------------------------------------------------------------------ what is refused
 
     def check_setting(self):
-        """Refuses symbols without a meaning, and definitions of laws that do not sum to one or of numbers that are not positive."""
+        """Refuses symbols without a meaning, laws that do not sum to one, and positive numbers that are not shown to be."""
         known = set()
         for symbol in self.symbols:
             require(symbol.meaning.strip(), f"${symbol.written}$ is introduced without a meaning")
@@ -102,7 +102,9 @@ class Setting:
                     require(sums, f"${symbol.written}$ is called a law, but is not shown to sum to one")
                 if symbol.key.positive:
                     shown = Ground(between=self.between).never_negative(symbol.stands_for)
-                    require(shown, f"${symbol.written}$ is called positive, but nothing shows that ${latex(symbol.stands_for)}$ is")
+                    require(
+                        shown, f"${symbol.written}$ is called positive, but nothing shows that ${latex(symbol.stands_for)}$ is"
+                    )
             known.add(symbol.key)
 
     def require_introduced(self, expressions, where, known=None):
@@ -110,7 +112,7 @@ class Setting:
         from theory_jax.chains import spoken_of
 
         known = {symbol.key for symbol in self.symbols} if known is None else known
-        unknown = sorted({str(part) for part in spoken_of(expressions) - known if not getattr(part, "definition", None) in known})
+        unknown = sorted(map(str, spoken_of(expressions) - known))
         require(not unknown, f"{where} uses {', '.join(unknown)}, which the setting does not introduce")
 
     def require_letters_introduced(self, claim, where):

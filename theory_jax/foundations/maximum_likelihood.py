@@ -1,6 +1,6 @@
 """Maximum likelihood (lecture 1): why fitting a model by likelihood is fitting it by Kullback-Leibler divergence.
 
-The functions come first; below them the derivation, whose lemmas (the tangent of the logarithm, Gibbs' inequality) other topics use.
+The functions come first; below them the derivation, whose lemmas (the logarithm's tangent, Gibbs' inequality) other topics use.
 """
 
 import itertools
@@ -149,7 +149,8 @@ derivation = Derivation(
         "Bishop, Pattern Recognition and Machine Learning, 1.6 and 2.3",
         "Wilks 1938, for the price of estimation: 2N KL tends to chi-squared with K-1 degrees of freedom",
     ),
-    question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the one "
+    question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "
+    "one "
     "nearest to the data, and what does it do when no model of the family fits?",
     setting=(
         r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. The model says that category $k$ has "
@@ -157,7 +158,8 @@ derivation = Derivation(
         r"limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
         r"Logarithms are natural, so everything is measured in nats.",
     ),
-    answer=r"The average negative log-likelihood of a sample is $H(\hat p) + \mathrm{KL}(\hat p \,\|\, q)$, where $\hat p$ is the "
+    answer=r"The average negative log-likelihood of a sample is $H(\hat p) + \mathrm{KL}(\hat p \,\|\, q)$, where $\hat p$ is "
+    r"the "
     r"empirical distribution. The first term does not contain the model, so maximum likelihood minimizes the divergence from the "
     r"data to the model. For a Gaussian that means matching the mean and the variance.",
     limits=(
@@ -355,9 +357,14 @@ derivation.chain(
     Expectation(data, -model.log_density(y)) - Expectation(data, -data.log_density(y)),
     equals(
         plus(Rational(1, 2) * log(s / s_star), (s_star + (m_star - m) ** 2) / (2 * s), -Rational(1, 2)),
-        r"both terms are quadratic in $y$: of the data they see the mean and the variance alone, so this line holds for every law "
+        r"both terms are quadratic in $y$: of the data they see the mean and the variance alone, so this line holds for every "
+        r"law "
         r"with these two moments, not for Gaussian data only",
-        wrong={"the squared distance counted twice": log(s / s_star) / 2 + (s_star + 2 * (m_star - m) ** 2) / (2 * s) - Rational(1, 2)},
+        wrong={
+            "the squared distance counted twice": log(s / s_star) / 2
+            + (s_star + 2 * (m_star - m) ** 2) / (2 * s)
+            - Rational(1, 2)
+        },
     ),
     equals(
         Divergence(data, model),
@@ -401,7 +408,8 @@ derivation.chain(
     Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)),
     equals(
         Total(k, (1 - p) / 2),
-        r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ cancels it",
+        r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ cancels "
+        r"it",
         wrong={"the variance of a Poisson count": Total(k, p / p / 2)},
     ),
     equals((K - 1) / 2, "the laws sum to one", wrong={"K for K - 1": K / 2}),
@@ -411,7 +419,8 @@ derivation.chain(
 
 @derivation.exact(
     r"\lim_{N \to \infty} N\, \mathbb{E}\left[\mathrm{KL}(\hat p \,\|\, p)\right] = \frac{K - 1}{2}",
-    because="To second order $N$ times the divergence is half the chi-squared distance of the lemma above. Every count table of three "
+    because="To second order $N$ times the divergence is half the chi-squared distance of the lemma above. Every count table of "
+    "three "
     "categories is enumerated at $N = 40, 80, 160$, and the terms in $1/N$ and $1/N^2$ are extrapolated away.",
     outcomes=861 + 3321 + 13041,
     tolerance=1e-4,
@@ -434,7 +443,8 @@ def four_labels():
 
 
 @derivation.figure(
-    "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. Right: "
+    "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
+    "Right: "
     "two modes, the Gaussian that matches their moments (forward divergence) and one that sits on a mode (reverse divergence).",
     panels=2,
 )
@@ -463,17 +473,22 @@ def two_coins():
 
 @derivation.exercise(
     r"Why can a model with a bias not learn the sum of its logits?",
-    r"The gradient $\sigma - p$ sums to 0, and the second derivative along $(1, \dots, 1)$ is 0: the loss does not change in that "
+    r"The gradient $\sigma - p$ sums to 0, and the second derivative along $(1, \dots, 1)$ is 0: the loss does not change in "
+    r"that "
     r"direction at all.",
 )
 def a_direction_without_a_gradient():
     data = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
-    yield jax.grad(lambda logits: cross_entropy(data, jax.nn.log_softmax(logits)[None])[0])(jnp.array([0.3, -1.2, 2.0])).sum(), "0"
+    yield (
+        jax.grad(lambda logits: cross_entropy(data, jax.nn.log_softmax(logits)[None])[0])(jnp.array([0.3, -1.2, 2.0])).sum(),
+        "0",
+    )
 
 
 @derivation.exercise(
     r"Bound $\mathbb{E}[\mathrm{KL}(\hat p \,\|\, p)]$ for every $N$, and evaluate the bound for $K = 3$, $N = 10$.",
-    r"By Jensen $\mathrm{KL}(\hat p \,\|\, p) \le \log(1 + \chi^2)$ with $\chi^2 = \sum_k (\hat p_k - p_k)^2 / p_k$, and by Jensen once "
+    r"By Jensen $\mathrm{KL}(\hat p \,\|\, p) \le \log(1 + \chi^2)$ with $\chi^2 = \sum_k (\hat p_k - p_k)^2 / p_k$, and by "
+    r"Jensen once "
     r"more $\mathbb{E} \log(1 + \chi^2) \le \log(1 + \mathbb{E}\chi^2) = \log(1 + \frac{K - 1}{N})$: 0.1823 nats. At "
     r"$p = (0.2, 0.3, 0.5)$ the expected divergence is 0.1123.",
 )

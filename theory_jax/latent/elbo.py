@@ -1,20 +1,23 @@
 """The evidence lower bound (lecture 17), its importance-weighted and Renyi relatives, and how far each is from log p(x).
 
 z_s is drawn from q(z|x), w_s = p(x, z_s) / q(z_s|x) is its weight, and every function sees log p(x, z_s) and log q(z_s|x).
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first, the derivation below them.
 """
 
-import itertools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sympy import Rational, exp, log
 
 from theory_jax.arguments import require, require_at_least, require_log_probs, require_rank, require_same_shape
+from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.jensen import log_mean_exp
-from theory_jax.foundations.maximum_likelihood import kl_divergence
+from theory_jax.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
 
 
 def elbo(log_joint, log_q):
@@ -110,180 +113,367 @@ derivation = Derivation(
         "Maddison et al. 2017, Filtering variational objectives (the rate of the gap)",
         "Rainforth et al. 2018, Tighter variational bounds are not necessarily better",
     ),
+    question="The likelihood of a model with a latent variable is a sum over everything the latent variable can be, which is "
+    "too long to "
+    "take. Which quantity that can be computed lies below it, and by how much?",
+    setting=(
+        r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
+        r"gives $x$ "
+        r"a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in for the "
+        r"posterior.",
+        r"Samples $z_1, z_2, \dots$ are drawn independently from $q(z|x)$.",
+    ),
+    answer=r"The evidence lower bound, the average of $\log p(x,z) - \log q(z|x)$ under $q$, falls short of $\log p(x)$ by "
+    r"exactly "
+    r"$\mathrm{KL}(q(z|x) \,\|\, p(z|x))$. Averaging several weights before the logarithm is taken closes the gap like one over "
+    r"their number.",
+    limits=(
+        "Continuous latent variables: sums become integrals, and log w must be integrable. Gaussian encoders follow in the next "
+        "topics.",
+        "The gap's rate needs weights that are bounded away from zero, as they are on finitely many states.",
+        "As the number of samples grows, the gradient of the encoder drowns in its own noise (Rainforth et al. 2018): said, not "
+        "shown.",
+    ),
 )
 
-# A latent variable of four states and five observations x: everything can be summed over z.
-_random = np.random.default_rng(17)
-_log_prior = np.log(_random.dirichlet(np.ones(4), size=1))
-_log_likelihood = np.log(_random.uniform(0.05, 0.6, size=(5, 4)))
-_log_joint = _log_prior + _log_likelihood
-_log_p_x = np.log(np.exp(_log_joint).sum(axis=1))
-_log_posterior = _log_joint - _log_p_x[:, None]
-_log_q = np.log(_random.dirichlet(2.0 * np.ones(4), size=5))
+z = derivation.index("z", "a state of the latent variable")
+prior = derivation.law("p({})", z, "the prior")
+likelihood = derivation.numbers("p(x|{})", z, "the likelihood of the observation", positive=True)
+joint = derivation.define("p(x,{})", prior * likelihood, "the joint probability", "exp(log_joint)", over=z, positive=True)
+evidence = derivation.define("p(x)", Total(z, joint), "the evidence", positive=True)
+posterior = derivation.define("p({}|x)", joint / evidence, "the posterior", over=z, law=True)
+q = derivation.law("q({}|x)", z, "any distribution in place of the posterior", "exp(log_q)")
+weight = derivation.define("w({})", joint / q, "the importance weight of a state", over=z, positive=True)
+bound = derivation.define(r"\mathrm{ELBO}", Expectation(q, log(joint / q)), "the evidence lower bound", "exact_elbo")
+
+central = derivation.chain(
+    "The bound falls short of log p(x) by the divergence from the posterior",
+    log(evidence),
+    equals(Expectation(q, log(evidence)), "a constant is its own expectation"),
+    equals(Expectation(q, log(joint / posterior)), r"Bayes' rule: $p(x) = p(x,z) / p(z|x)$ for every $z$"),
+    equals(
+        Expectation(q, plus(log(joint / q), log(q / posterior))),
+        "multiply and divide by $q(z|x)$",
+        wrong={"the second ratio turned over": Expectation(q, plus(log(joint / q), log(posterior / q)))},
+    ),
+    equals(
+        plus(bound, Divergence(q, posterior)),
+        "the expectation of a sum; the second term is a divergence by definition",
+        wrong={"the gap forgotten": bound, "the divergence turned over": bound + Divergence(posterior, q)},
+    ),
+    at_least(
+        bound,
+        "leave out the divergence (Gibbs); equality if and only if $q(z|x) = p(z|x)$ for every $z$",
+        dropping=gibbs.at(q, posterior),
+    ),
+    central=True,
+    so="Raising the bound over $q$ is inference, since the left side does not contain $q$; raising it over the model is "
+    "learning.",
+)
+derivation.chain(
+    "The same number is a reconstruction minus a rate",
+    bound,
+    equals(Expectation(q, plus(log(likelihood), log(prior / q))), "$p(x,z) = p(x|z)\\, p(z)$"),
+    equals(
+        plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
+        "the expectation of a sum",
+        wrong={"the rate added": Expectation(q, log(likelihood)) + Divergence(q, prior),
+               "the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior)},
+    ),
+    so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat by "
+    "which "
+    "$q$ departs from the prior.",
+)  # fmt: skip
+derivation.bridge(
+    "The code computes the bound",
+    bound,
+    lambda joint, q: exact_elbo(jnp.log(joint), jnp.log(q)),
+    joint,
+    q,
+    wrong={"weighted by the prior": Expectation(prior, log(joint / q)), "no entropy": Expectation(q, log(joint))},
+)
+
+i = derivation.index("i", "a state, beside $z$")
+j = derivation.index("j", "a state, beside $z$")
+l = derivation.numbers("l", z, "logits")  # noqa: E741 (the lecture's letter)
+soft = derivation.define(r"\pi", exp(l) / Total(j, exp(l.at(j))), "their softmax", over=z, law=True)
+of_logits = derivation.define("L", Expectation(soft, log(joint / soft)), "the bound at $q(z|x) = \\pi_z$")
+derivation.chain(
+    "A logit rises where the weight exceeds its average",
+    Slope(of_logits, l.at(i)),
+    equals(
+        times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
+        r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial l_i "
+        r"= 0$",
+        wrong={
+            "the average not subtracted": soft.at(i) * log(joint.at(i) / soft.at(i)),
+            "the sign": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i))),
+        },
+    ),
+    so="It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
+    "posterior.",
+)
+
+derivation.say(
+    "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, with "
+    "less "
+    "variance; and a logarithm loses the less, the less its argument varies."
+)
+z1 = derivation.index("z_1", "the first sample")
+z2 = derivation.index("z_2", "the second sample")
+first, second = weight.at(z1), weight.at(z2)
+mean = derivation.define("m({},{})", (first + second) / 2, "the mean of two weights", over=(z1, z2), positive=True)
+bound_2 = derivation.define(
+    r"\mathcal{L}_2",
+    Expectation(q.at(z1), Expectation(q.at(z2), log(mean))),
+    "the expected bound of two samples",
+    "importance_weighted_bound",
+)
+derivation.chain(
+    "Two samples are better than one",
+    plus(bound_2, -bound),
+    equals(
+        Expectation(q.at(z1), Expectation(q.at(z2), plus(log(mean), -log(first) / 2, -log(second) / 2))),
+        "the bound is the mean of $\\log w(z_1)$, and of $\\log w(z_2)$",
+        wrong={"the logarithms added, not averaged": Expectation(q.at(z1), Expectation(q.at(z2), log(mean / first / second)))},
+    ),
+    equals(
+        Expectation(
+            q.at(z1),
+            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+        ),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = w(z_1)/m$ and at $t = w(z_2)/m$, whose mean is 1",
+    ),
+    at_least(
+        0,
+        "leave out the gaps, which are zero only where both weights are equal",
+        dropping=Expectation(
+            q.at(z1),
+            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+        ),
+    ),
+    states=2,
+    so="The same argument takes $K$ samples to $K + 1$: the mean of all is the average of the means that leave one out.",
+)
+derivation.chain(
+    "... and never more than the evidence",
+    plus(log(evidence), -bound_2),
+    equals(
+        Expectation(q.at(z1), Expectation(q.at(z2), plus(mean / evidence - 1, -log(mean / evidence)))),
+        r"$\mathbb{E}_q[w] = \sum_z p(x,z) = p(x)$, so $m / p(x)$ has mean 1",
+        wrong={
+            "a biased weight": Expectation(q.at(z1), Expectation(q.at(z2), plus(2 * mean / evidence - 1, -log(mean / evidence))))
+        },
+    ),
+    at_least(
+        0,
+        "leave out the gap of the logarithm at $t = m / p(x)$",
+        dropping=Expectation(q.at(z1), Expectation(q.at(z2), tangent.at(mean / evidence))),
+    ),
+)
+derivation.chain(
+    "To second order the gap of two samples is the variance of one weight, halved twice",
+    Expectation(q.at(z1), Expectation(q.at(z2), (mean / evidence - 1) ** 2 / 2)),
+    equals(
+        Variance(q, weight) / (4 * evidence**2),
+        r"the variance of a mean of two independent weights is half of one's; $-\log(1 + \rho) = -\rho + \rho^2/2 - \dots$ at "
+        r"$\rho = m/p(x) - 1$, whose mean is zero",
+        wrong={"no halving": Variance(q, weight) / (2 * evidence**2), "not relative": Variance(q, weight) / 4},
+    ),
+    role="lemma",
+)
+derivation.symbol(r"\mathcal{L}_K", "the expected bound of $K$ samples", "importance_weighted_bound")
+
+_joint, _q = np.array([0.4, 0.1]), np.array([0.5, 0.5])  # the worked example's numbers
 
 
 @derivation.exact(
-    r"\log p(x) = \mathrm{ELBO}(q) + \mathrm{KL}(q(z|x)\,\|\,p(z|x))",
-    because="Put p(x, z) = p(x) p(z|x) into the bound: log p(x) comes out of the expectation, and what stays is minus the "
-    "divergence from q to the posterior. The gap is thus known exactly: it is how badly q infers z.",
-)
-def the_gap_is_the_divergence_to_the_posterior():
-    return _log_p_x, exact_elbo(_log_joint, _log_q) + kl_divergence(_log_q, _log_posterior)
-
-
-@derivation.exact(
-    r"\mathrm{ELBO}(q) = \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}(q(z|x)\,\|\,p(z))",
-    because="Put p(x, z) = p(z) p(x|z) in instead: the same number is a reconstruction term minus a price for every nat by which "
-    "q departs from the prior. This is the form that an autoencoder computes.",
-)
-def reconstruction_minus_rate():
-    reconstruction = jnp.sum(jnp.exp(_log_q) * _log_likelihood, axis=-1)
-    rate = kl_divergence(_log_q, jnp.broadcast_to(_log_prior, _log_q.shape))
-    return exact_elbo(_log_joint, _log_q), reconstruction - rate
-
-
-@derivation.autodiff(
-    r"\frac{\partial\,\mathrm{ELBO}}{\partial l_k} = q_k\left(\log w_k - \mathrm{ELBO}\right), \quad q = \mathrm{softmax}(l)",
-    because="A logit is raised where the log weight exceeds its average under q. The gradient is zero where q > 0 only if all "
-    "weights w = p(x, z)/q(z|x) are equal, that is if q is proportional to p(x, z): at the posterior.",
-)
-def the_bound_is_stationary_at_the_posterior():
-    def total(logits):
-        return exact_elbo(_log_joint, jax.nn.log_softmax(logits)).sum()
-
-    at_q = jnp.exp(_log_q) * (_log_joint - _log_q - exact_elbo(_log_joint, _log_q)[:, None])
-    gradients = jnp.stack([jax.grad(total)(_log_q), jax.grad(total)(_log_posterior)])
-    return gradients, jnp.stack([at_q, jnp.zeros_like(at_q)])
-
-
-@derivation.bound(
-    r"\mathrm{ELBO}(q) \le \log p(x) \quad\text{with equality at}\quad q(z|x) = p(z|x)",
-    because="The divergence in the first step is not negative, and is zero at the posterior alone. Raising the bound over q is "
-    "inference; raising it over p is learning.",
-)
-def the_maximum_over_q_is_the_evidence():
-    return exact_elbo(_log_joint, _log_q), _log_p_x, (exact_elbo(_log_joint, _log_posterior), _log_p_x)
-
-
-@derivation.exact(
-    r"\mathbb{E}_{z_1}[\mathcal{L}_1] = \mathbb{E}_{z_1 \dots z_K}\Big[\tfrac1K\textstyle\sum_s \log w_s\Big] = \mathrm{ELBO}(q)",
-    because="With one sample the log of the mean is the mean of the logs; and an average of K unbiased estimates is unbiased. "
-    "Every one of the 4^K tuples of samples is summed here, so this is an identity and not an estimate.",
-)
-def one_sample_is_the_elbo():
-    averaged = [_expected(elbo, size, 0) for size in (1, 2, 3)]
-    return jnp.stack([_expected(importance_weighted_bound, 1, 0), *averaged]), jnp.full(4, exact_elbo(_log_joint, _log_q)[0])
-
-
-@derivation.bound(
-    r"\mathrm{ELBO} = \mathbb{E}\mathcal{L}_1 \le \mathbb{E}\mathcal{L}_2 \le \dots \le \mathbb{E}\mathcal{L}_K \le \log p(x)",
-    because="The mean of K weights is the average of the means of its subsets of K - 1, and the log is concave (Jensen): leaving "
-    "one out can only lower the log on average. The mean itself is unbiased for p(x), which bounds all of them. If q is the "
-    "posterior every weight is p(x), and there is nothing to lose.",
-)
-def more_samples_tighten_the_bound():
-    ladder = jnp.array([[_expected(importance_weighted_bound, size, x) for size in (1, 2, 3, 4)] for x in range(5)])
-    tight = _expected(importance_weighted_bound, 3, 0, log_q=_log_posterior)
-    return ladder, jnp.concatenate([ladder[:, 1:], _log_p_x[:, None]], axis=1), (tight, _log_p_x[0])
-
-
-@derivation.exact(
-    r"K\left(\log p(x) - \mathbb{E}\mathcal{L}_K\right) \to \frac{\mathrm{Var}_q(w)}{2\,p(x)^2}",
-    because="Expand the log around p(x): the mean of K weights has variance Var(w)/K, and the second derivative of the log is "
-    "-1/p(x)^2. What K samples buy is the relative variance of one weight, divided by 2K. All multisets of K = 10, 20 and 40 "
-    "samples are summed; extrapolating the 1/K and 1/K^2 terms away leaves the limit.",
-    tolerance=1e-6,
-    since="two Richardson steps leave a term of order 1/K^3",
+    r"\lim_{K \to \infty} K \left(\log p(x) - \mathcal{L}_K\right) = \frac{\mathrm{Var}_q[w]}{2\, p(x)^2}",
+    because="With $K$ samples the variance is divided by $K$ in place of 2, and the terms that the expansion leaves out are of "
+    "order "
+    "$1/K^2$. Every number of draws of the first state is enumerated at $K = 20, 40, 80$, and two further orders are "
+    "extrapolated away.",
+    outcomes=21 + 41 + 81,
+    tolerance=1e-4,
+    since="two extrapolations leave a term of order 1/K^3",
 )
 def the_gap_falls_like_one_over_k():
-    x = 4  # the observation for which q is best: the expansion in 1/K is shortest there
-    weights, q, p_x = np.exp(_log_joint[x] - _log_q[x]), np.exp(_log_q[x]), np.exp(_log_p_x[x])
-    variance = q @ (weights - p_x) ** 2
-    at_10, at_20, at_40 = (size * (_log_p_x[x] - _expected_by_counts(size, x)) for size in (10, 20, 40))
-    once = 2 * at_20 - at_10, 2 * at_40 - at_20
-    return (4 * once[1] - once[0]) / 3, variance / (2 * p_x**2)
+    def scaled_gap(size):
+        return size * (math.log(_joint.sum()) - _expected(importance_weighted_bound, size))
 
-
-@derivation.bound(
-    r"\alpha \le \beta \ \Rightarrow\ \mathcal{L}^{(\beta)} \le \mathcal{L}^{(\alpha)}",
-    because="The bound is the logarithm of the power mean of the weights with exponent 1 - alpha, and power means grow with "
-    "their exponent (Jensen once more). All orders agree where all weights are equal.",
-)
-def the_renyi_bound_falls_with_its_order():
-    orders = (0.0, 0.25, 0.5, 0.999, 1.0, 2.0, 5.0)
-    bounds = jnp.stack([renyi_bound(_log_joint, _log_q, order=order) for order in orders])
-    tight = jnp.stack([renyi_bound(_log_joint, _log_posterior, order=order) for order in orders])
-    return bounds[1:], bounds[:-1], (tight, jnp.tile(_log_p_x, (7, 1)))
-
-
-@derivation.numeric(
-    r"\mathcal{L}^{(0)} = \log\tfrac1S\textstyle\sum_s w_s, \qquad \lim_{\alpha\to1}\mathcal{L}^{(\alpha)} ="
-    r" \tfrac1S\textstyle\sum_s\log w_s",
-    because="At exponent 1 the power mean is the arithmetic mean, and as the exponent goes to 0 it tends to the geometric mean: "
-    "the family joins the importance-weighted bound to the ELBO. Taking the limit from both sides at once leaves an error of "
-    "the second order in the distance.",
-)
-def the_renyi_bound_contains_both():
-    step = 1e-7
-    around_one = (renyi_bound(_log_joint, _log_q, order=1 - step) + renyi_bound(_log_joint, _log_q, order=1 + step)) / 2
-    at_zero = renyi_bound(_log_joint, _log_q, order=0.0)
-    expected = [elbo(_log_joint, _log_q), importance_weighted_bound(_log_joint, _log_q)]
-    return jnp.stack([around_one, at_zero]), jnp.stack(expected)
-
-
-@derivation.autodiff(
-    r"\nabla_\theta \mathcal{L}_K = \sum_s \tilde w_s\, \nabla_\theta \log w_s, \qquad \tilde w_s = \frac{w_s}{\sum_r w_r}",
-    because="The derivative of a log-mean-exp is a softmax. Good samples teach and bad ones are forgotten; but as K grows the "
-    "encoder's own signal drowns, since its expected gradient shrinks faster than its noise (Rainforth et al. 2018).",
-)
-def the_gradient_weighs_the_samples():
-    def total(log_joint, log_q):
-        return importance_weighted_bound(log_joint, log_q).sum()
-
-    weights = normalized_importance_weights(_log_joint, _log_q)
-    return jnp.stack(jax.grad(total, argnums=(0, 1))(_log_joint, _log_q)), jnp.stack([weights, -weights])
-
-
-@derivation.bound(
-    r"1 \le \mathrm{ESS} = \Big(\textstyle\sum_s \tilde w_s^2\Big)^{-1} \le S",
-    because="The squares of numbers that sum to one sum to at most 1 (one weight has everything) and to at least 1/S (all are "
-    "equal, by Cauchy-Schwarz). Both ends are reached.",
-)
-def the_effective_sample_size_is_between_one_and_all():
-    size = effective_sample_size(_log_joint, _log_q)
-    alone = jnp.array([[0.0, -900.0, -800.0]])
-    ends = jnp.stack([effective_sample_size(alone, jnp.zeros((1, 3))), effective_sample_size(jnp.ones((1, 3)), jnp.ones((1, 3)))])
-    return jnp.stack([jnp.ones(5), size]), jnp.stack([size, jnp.full(5, 4.0)]), (ends, jnp.array([[1.0], [3.0]]))
+    at_20, at_40, at_80 = map(scaled_gap, (20, 40, 80))
+    once = 2 * at_40 - at_20, 2 * at_80 - at_40
+    weights = _joint / _q
+    limit = (_q @ weights**2 - (_q @ weights) ** 2) / (2 * _joint.sum() ** 2)
+    return (4 * once[1] - once[0]) / 3, limit, {"no half": 2 * limit, "not relative": limit * _joint.sum() ** 2}
 
 
 @derivation.exact(
-    r"q(z|x) = p(z|x) \ \Rightarrow\ w_s = p(x)\ \text{for every}\ z_s:\quad"
-    r" \mathcal{L}^{(\alpha)} = \mathcal{L}_K = \mathrm{ELBO} = \log p(x),\ \ \mathrm{ESS} = S",
-    because="Bayes' rule read backwards: p(x, z)/p(z|x) does not depend on z. Every bound is then tight sample by sample, with "
-    "no variance at all. This is the test for an encoder: the spread of its log weights.",
+    r"\mathcal{L}_1 = \mathrm{ELBO}",
+    because="The code averages $\\log w$ over its samples; with one sample the logarithm of the mean is the mean of the "
+    "logarithms. "
+    "Every tuple of samples is enumerated, for one, two and three of them.",
+    outcomes=2 + 4 + 8,
+    role="lemma",
 )
-def at_the_posterior_nothing_varies():
-    pair = _log_joint, _log_posterior
-    bounds = [elbo(*pair), importance_weighted_bound(*pair), renyi_bound(*pair, order=2.0), effective_sample_size(*pair)]
-    spread = np.ptp(_log_joint - _log_posterior, axis=-1)
-    return jnp.stack([*bounds, spread]), jnp.stack([_log_p_x] * 3 + [jnp.full(5, 4.0), jnp.zeros(5)])
+def one_sample_is_the_bound():
+    averages = [_expected(elbo, size) for size in (1, 2, 3)]
+    exact = exact_elbo(jnp.log(_joint)[None], jnp.log(_q)[None])[0]
+    wrong = {"no entropy": jnp.full(4, _q @ np.log(_joint))}
+    return jnp.array([_expected(importance_weighted_bound, 1), *averages]), jnp.full(4, exact), wrong
 
 
-def _expected(bound, size, x, log_q=_log_q):
-    """E[bound] over all 4^size tuples of samples of q(z|x), for observation number x."""
-    tuples = np.array(list(itertools.product(range(4), repeat=size)))
-    log_q_samples = log_q[x][tuples]
-    return np.exp(log_q_samples.sum(axis=1)) @ bound(_log_joint[x][tuples], log_q_samples)
+r = derivation.number("r", r"the exponent of the weights, 1 - order", "1 - order", positive=True)
+psi = derivation.define(r"\psi", log(Expectation(q, weight**r)), "the logarithm of their mean power")
+tilted = derivation.define(r"q_r({})", q * weight**r * exp(-psi), "$q$, tilted by the weights", over=z, law=True)
+derivation.chain(
+    "The Renyi bound rises with the exponent, so it falls with the order",
+    Slope(psi / r, r),
+    equals(
+        Expectation(tilted, plus(times(r, log(weight)), -psi)) / r**2,
+        r"the quotient rule, with $\partial \psi / \partial r = \mathbb{E}_{q_r}[\log w]$",
+        wrong={"averaged under q": Expectation(q, r * log(weight) - psi) / r**2},
+    ),
+    equals(
+        Divergence(tilted, q) / r**2,
+        r"$q_r(z|x) / q(z|x) = w^r e^{-\psi}$",
+        wrong={"turned over": Divergence(q, tilted) / r**2},
+    ),
+    at_least(0, "leave out a divergence (Gibbs)", dropping=gibbs.at(tilted, q) / r**2),
+    states=2,
+    so=r"At $r = 1$, order 0, the bound $\psi / r$ is $\log p(x)$ itself: the importance-weighted bound of all samples.",
+)
+derivation.chain(
+    "... and at order 1 it is the evidence lower bound",
+    Limit(psi / r, r, 0),
+    equals(
+        bound,
+        r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$",
+        wrong={"twice": 2 * bound},
+    ),
+    states=2,
+)
+k = derivation.index("s", "one of the samples that were drawn")
+omega = derivation.numbers("w", k, "their weights", "exp(log_joint - log_q)", positive=True)
+S = derivation.count(k, "S", "how many were drawn")
+normalized = derivation.define(
+    r"\tilde w", omega / Total(k, omega), "the normalized weights", "normalized_importance_weights", over=k, law=True
+)
+u = derivation.numbers("u", k, "the logarithms of the weights")
+derivation.chain(
+    "The gradient weighs the samples",
+    Slope(log(Total(k, exp(u)) / S), u.at(i)),
+    equals(
+        exp(u.at(i)) / Total(k, exp(u)),
+        "the derivative of a log-sum-exp is a softmax: good samples teach, bad ones are forgotten",
+        wrong={"all alike": 1 / S},
+    ),
+)
+derivation.chain(
+    "The effective sample size is at most the number of samples",
+    Total(k, normalized**2),
+    equals(
+        plus(1 / S, Total(k, (normalized - 1 / S) ** 2)),
+        r"$\sum_s \tilde w_s = 1$",
+        wrong={"no cross term": Total(k, normalized**2) + 1 / S},
+    ),
+    at_least(
+        1 / S, "leave out the squares, which are zero where all weights are equal", dropping=Total(k, (normalized - 1 / S) ** 2)
+    ),
+    so=r"So $1/\sum_s \tilde w_s^2 \le S$. It is at least 1, since $\tilde w_s^2 \le \tilde w_s$, and near 1 where one weight "
+    r"dominates.",
+)
+for name, expression, code, mistake in (
+    ("the normalized weights", normalized, normalized_importance_weights, omega),
+    ("the effective sample size", 1 / Total(k, normalized**2), effective_sample_size, 1 / Total(k, normalized) ** 2),
+    ("the bound of a sample", Total(k, log(omega)) / S, elbo, log(Total(k, omega) / S)),
+    ("the importance-weighted bound", log(Total(k, omega) / S), importance_weighted_bound, log(Total(k, omega))),
+    (
+        "the Renyi bound at order 2",
+        -log(Total(k, 1 / omega) / S),
+        lambda a, b: renyi_bound(a, b, order=2.0),
+        log(Total(k, omega**2) / S) / 2,
+    ),
+):
+    derivation.bridge(
+        f"The code computes {name}",
+        expression,
+        lambda w, code=code: code(jnp.log(w), jnp.zeros(w.shape)),
+        omega,
+        wrong={"a usual mistake": mistake},
+    )
+
+_given = {prior: (0.5, 0.5), likelihood: (0.8, 0.2), q: (0.6, 0.4)}
 
 
-def _expected_by_counts(size, x):
-    """E[L_size] for observation number x, over all multisets of samples, each with its multinomial probability."""
-    samples = np.array(list(itertools.combinations_with_replacement(range(4), size)))
-    counts = (samples[:, :, None] == np.arange(4)).sum(axis=1)
-    log_factorial = np.array([math.lgamma(count + 1) for count in range(size + 1)])
-    log_q = _log_q[x][samples]
-    log_weight = log_factorial[size] - log_factorial[counts].sum(axis=1) + log_q.sum(axis=1)
-    return np.exp(log_weight) @ importance_weighted_bound(_log_joint[x][samples], log_q)
+@derivation.example("Two states with prior one half each; the observation has likelihood 0.8 in the first and 0.2 in the second.")
+def two_states():
+    yield evidence, value(evidence, _given), "0.5"
+    yield posterior, value(posterior, _given), "(0.8, 0.2)"
+    yield Expectation(q, log(likelihood)), value(Expectation(q, log(likelihood)), _given), "-0.7777"
+    yield Divergence(q, prior), value(Divergence(q, prior), _given), "0.0201"
+    yield bound, value(bound, _given), "-0.7978"
+    yield Divergence(q, posterior), value(Divergence(q, posterior), _given), "0.1046"
+    yield log(evidence), value(log(evidence), _given), "-0.6931"
+
+
+@derivation.figure(
+    "Left: the bound over all $q$ on two states lies below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
+    "divergence. Right: with more samples the expected bound at $q = (0.5, 0.5)$ approaches $\\log p(x)$.",
+    panels=2,
+)
+def the_gap_and_the_ladder(left, right):
+    first = np.linspace(0.01, 0.99, 99)
+    bounds = exact_elbo(jnp.log(jnp.tile(_joint, (99, 1))), jnp.log(jnp.stack([first, 1 - first], axis=1)))
+    left.plot(first, bounds, label="ELBO")
+    left.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    left.fill_between(first, bounds, math.log(0.5), alpha=0.2)
+    left.set(xlabel="$q(z=1|x)$", ylabel="nats")
+    left.legend()
+    sizes = range(1, 17)
+    right.plot(sizes, [_expected(importance_weighted_bound, size) for size in sizes], "o-", label="$\\mathcal{L}_K$")
+    right.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    right.set(xlabel="$K$ samples", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    "In the example, how large are the bound and the gap at $q = (0.9, 0.1)$?",
+    "The bound is -0.7298 and the gap 0.0367 nats; together they are $\\log \\frac12$.",
+)
+def another_q():
+    given = _given | {q: (0.9, 0.1)}
+    yield value(bound, given), "-0.7298"
+    yield value(Divergence(q, posterior), given), "0.0367"
+
+
+@derivation.exercise(
+    "What is the effective sample size of two weights 0.8 and 0.2?",
+    "$1/(0.64 + 0.04) = 1.4706$: not much more than one sample.",
+)
+def two_weights():
+    yield effective_sample_size(jnp.log(jnp.array([[0.8, 0.2]])), jnp.zeros((1, 2))), "1.4706"
+
+
+@derivation.exercise(
+    "Where is the Renyi bound of order $\\frac12$ for $q = (0.5, 0.5)$ in the example, between the evidence lower bound and the "
+    "evidence?",
+    "$2 \\log \\frac{\\sqrt{0.8} + \\sqrt{0.2}}{2} = -0.7985$, between -0.9163 and -0.6931.",
+)
+def order_one_half():
+    given = _given | {q: (0.5, 0.5), r: Rational(1, 2)}
+    yield value(psi / r, given), "-0.7985"
+    yield value(bound, given), "-0.9163"
+    yield value(log(evidence), given), "-0.6931"
+
+
+def _expected(of_samples, size):
+    """The expectation of a bound over all samples of `size` states of the worked example, by how many are the first state."""
+    counts = np.arange(size + 1)
+    states = (np.arange(size)[None, :] >= counts[:, None]).astype(int)  # so many zeros, then ones
+    log_q = np.log(_q)[states]
+    binomial = np.array([math.comb(size, count) for count in counts], dtype=np.float64)
+    return (binomial * np.exp(log_q.sum(axis=1))) @ of_samples(jnp.log(_joint)[states], jnp.array(log_q))
 
 
 if __name__ == "__main__":
