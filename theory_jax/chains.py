@@ -69,6 +69,7 @@ class Chain:
     """A title in words, the first expression, and the lines that follow from it.
 
     about: the laws and numbers that the chain holds for all of, in place of which `at` puts others. uses: the parts it rests on.
+    name: how such an instance is printed, r"B_f({}, {})"; empty: as the expression.
     states, sizes: how many states an index has (sizes: by index). so: what the chain means, after its last line.
     """
 
@@ -79,6 +80,7 @@ class Chain:
     so: str = ""
     uses: tuple = ()
     about: tuple = ()
+    name: str = ""
     states: int = 3
     sizes: Mapping[Index, int] = field(default_factory=dict)
 
@@ -141,7 +143,7 @@ def _verdict(ground, above, line):
         return Verdict(f"checked at {line.points} points", True)
     if not ground.vanishes(rest):
         return Verdict("true at random points, but SymPy does not reduce it to zero: write smaller moves, or say points=", False)
-    return Verdict(f"derived for {ground.spoken(above, line.expression)}", True)
+    return Verdict(f"derived{ground.spoken(above, line.expression)}", True)
 
 
 # ---------------------------------------------------------------------------------------------------- lemmas
@@ -160,6 +162,7 @@ class Valley:
     touches: sympy.Expr
     because: str
     wrong: Mapping[str, sympy.Expr]
+    name: str = ""
     role: str = "lemma"
     uses: tuple = ()
 
@@ -198,7 +201,7 @@ class Valley:
         yield Verdict("derived" if zero else f"it is ${latex(expression.subs(self.t, self.touches))}$", zero)
         factor = self.factor(expression)
         signed = ground.never_negative(factor) and factor != 0
-        words = f"the factor is positive for {ground.spoken(expression)}: falling before, rising after"
+        words = f"the factor is positive{ground.spoken(expression)}: falling before, rising after"
         yield Verdict(words if signed else f"nothing shows that ${latex(factor)}$ is never negative", signed)
 
 
@@ -209,6 +212,7 @@ class Assumption:
     title: str
     expression: sympy.Expr
     about: tuple
+    name: str = ""
     role: str = "assumption"
     uses: tuple = ()
 
@@ -238,7 +242,7 @@ def instance(lemma, expression, about, others):
             if old.is_positive and not new.is_positive:
                 raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
             exchanged[old] = new
-    return Nonnegative(expression.xreplace(exchanged).xreplace(renamed), lemma)
+    return Nonnegative(expression.xreplace(exchanged).xreplace(renamed), lemma, *map(_made, others))
 
 
 def spoken_of(expressions):

@@ -124,9 +124,9 @@ class Derivation(Setting):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
         return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, **more))
 
-    def assume(self, title, expression, *about):
-        """An expression that is assumed to be never negative, for all of what it is about."""
-        return self._add(Assumption(title, _made(expression), about))
+    def assume(self, title, expression, *about, name=""):
+        """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
+        return self._add(Assumption(title, _made(expression), about, name))
 
     def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
         """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""

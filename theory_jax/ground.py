@@ -151,7 +151,7 @@ class Ground:
         return expanded.xreplace(free)
 
     def spoken(self, *expressions):
-        """The numbers that were left arbitrary in the expressions, in words."""
+        """The numbers that were left arbitrary in the expressions, in words: " for all ...", empty if there are none."""
         for expression in expressions:
             next(self.each(expression), None)
         families = dict.fromkeys(family for family, *_ in self._symbols)
@@ -161,7 +161,8 @@ class Ground:
         sizes = sorted({self.size(family.indices[0]) for family in families if family.law})
         states = " or ".join(map(str, sizes))
         words = [f"{', '.join(laws)} on {states} states"] if laws else []
-        return "all " + "; all ".join(words + ([", ".join(others)] if others else [])) if words or others else "all cases"
+        words += [", ".join(others)] if others else []
+        return f" for all {'; all '.join(words)}" if words else ""
 
 
 def _named(family, rest=""):

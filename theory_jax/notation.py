@@ -8,6 +8,7 @@ are used as they are.
 
 import sympy
 from sympy.core.symbol import Str
+from sympy.printing.precedence import PRECEDENCE, precedence
 
 from theory_jax.moments import normal_moment
 
@@ -120,6 +121,7 @@ class Total(Node):
     """The sum over all states of an index."""
 
     SIGN = r"\sum"
+    precedence = PRECEDENCE["Mul"]  # what follows a sum belongs to it, unless there are parentheses
     combine = sympy.Add
 
     def __new__(cls, index, body):
@@ -281,6 +283,8 @@ class Entropy(Node):
 class Slope(Node):
     """The partial derivative, of an order, of an expression by a number or an entry that is not defined by others."""
 
+    precedence = PRECEDENCE["Mul"]
+
     def __new__(cls, body, by, order=1):
         return super().__new__(cls, sympy.sympify(body), by, sympy.Integer(order))
 
@@ -297,6 +301,8 @@ class Slope(Node):
 class Limit(Node):
     """The limit of an expression as a number goes to a place; from above, from below (side "+" or "-")."""
 
+    precedence = PRECEDENCE["Mul"]
+
     def __new__(cls, body, x, place, side="+"):
         return super().__new__(cls, sympy.sympify(body), x, sympy.sympify(place), side if isinstance(side, Str) else Str(side))
 
@@ -304,7 +310,8 @@ class Limit(Node):
         body, x, place, side = self.args
         # SymPy sees that probabilities sum to one, and that a power is an exponential, only where they are written so
         plain = ground.on_the_simplex(ground.expand(body, at).doit()).replace(
-            lambda part: part.is_Pow and part.exp.has(x), lambda part: sympy.exp(part.exp * sympy.expand_log(sympy.log(part.base)))
+            lambda part: part.is_Pow and part.exp.has(x),
+            lambda part: sympy.exp(part.exp * sympy.expand_log(sympy.log(part.base))),
         )
         return sympy.limit(plain, x, ground.expand(place, at), str(side))
 
@@ -324,12 +331,20 @@ class Reference(Str):
 
 
 class Nonnegative(Node):
-    """An expression that a lemma has shown to be never negative; prints as the expression."""
+    """An expression that a lemma has shown to be never negative: the lemma's, at other laws and numbers.
+
+    Prints as the expression, or by the lemma's name for it: B_f(u, 1).
+    """
 
     is_nonnegative = True
 
-    def __new__(cls, expression, lemma):
-        return super().__new__(cls, expression, lemma if isinstance(lemma, Reference) else Reference(lemma))
+    @property
+    def precedence(self):
+        """As the expression, unless it is printed by a name."""
+        return PRECEDENCE["Atom"] if self.lemma.name else precedence(self.args[0])
+
+    def __new__(cls, expression, lemma, *others):
+        return super().__new__(cls, expression, lemma if isinstance(lemma, Reference) else Reference(lemma), *others)
 
     @property
     def lemma(self):
@@ -340,6 +355,8 @@ class Nonnegative(Node):
         return ground.expand(self.args[0], at)
 
     def _latex(self, printer):
+        if name := self.lemma.name:
+            return name.format(*map(printer._print, self.args[2:]))
         return printer._print(self.args[0])
 
 

@@ -2,8 +2,9 @@
 
 import sympy
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE, precedence
 
-from theory_jax.notation import Node
+from theory_jax.notation import Limit, Node, Nonnegative, Product, Slope, Total
 
 
 class Typesetter(LatexPrinter):
@@ -24,12 +25,20 @@ class Typesetter(LatexPrinter):
     def term(self, expression):
         """The expression as one term of a sum or the body of an operator: a sum in parentheses."""
         text = self._print(expression)
-        return rf"\left({text}\right)" if expression.is_Add else text
+        inner = expression.args[0] if isinstance(expression, Nonnegative) and not expression.lemma.name else expression
+        return rf"\left({text}\right)" if inner.is_Add else text
+
+    def _needs_mul_brackets(self, expr, first=False, last=False):
+        if isinstance(expr, Nonnegative) and not expr.lemma.name:
+            expr = expr.args[0]
+        # a sum or a derivative would swallow the factors behind it
+        return isinstance(expr, Total | Slope | Limit) and not last or super()._needs_mul_brackets(expr, first, last)
 
     def _print_log(self, expression, exp=None):
         (argument,) = expression.args
         inner = self._print(argument)
-        bare = isinstance(argument, sympy.Symbol | Node | sympy.Integer) or (inner.startswith(r"\frac") and argument.is_Mul)
+        symbol = isinstance(argument, sympy.Symbol | Node | sympy.Integer) and precedence(argument) == PRECEDENCE["Atom"]
+        bare = symbol or isinstance(argument, Product) or (inner.startswith(r"\frac") and argument.is_Mul)
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\log{power} {inner}" if bare else rf"\log{power}\left({inner}\right)"
 
