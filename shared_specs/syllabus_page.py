@@ -42,7 +42,7 @@ def summary(root: Path, syllabus: Syllabus) -> str:
         link = f"[{title}]({PAGE}#{anchor(title)})"
         extent = f"{lectures[0].number} to {lectures[-1].number}" if lectures else ""
         rows.append(f"| {link} | {extent} | {sum(topic.built for topic in topics)} of {len(topics)} |")
-    return f"{_count(root, syllabus)}\n\n" + "\n".join(rows)
+    return f"{_count(syllabus)}\n\n" + "\n".join(rows)
 
 
 def page(root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
@@ -51,7 +51,7 @@ def page(root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
     parts = [
         "# The syllabus",
         "<!-- written by `make syllabus` from shared_specs/syllabus.toml and the derivations; edits are lost -->",
-        f"{_count(root, syllabus)} [shared_specs/syllabus.toml](../shared_specs/syllabus.toml) lists the prerequisites of every "
+        f"{_count(syllabus)} [shared_specs/syllabus.toml](../shared_specs/syllabus.toml) lists the prerequisites of every "
         "topic, and where the topics beyond the lectures come from.",
     ]
     for title, lectures, topics in modules(syllabus):
@@ -77,10 +77,8 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _count(root, syllabus):
-    steps = sum(_proof(root, topic)[1] for topic in syllabus.built)
-    built = f"{len(syllabus.built)} of {len(syllabus.topics)}"
-    return f"{built} topics are built, with {steps} executed derivation steps; the others are planned."
+def _count(syllabus):
+    return f"{len(syllabus.built)} of {len(syllabus.topics)} topics are built; the others are planned."
 
 
 def _lecture_rows(root, lecture, syllabus):
@@ -92,24 +90,22 @@ def _entry(root, topic):
     """The cells of a topic: its path with links to its files, and its title."""
     if not topic.built:
         return f"`{topic.path}` | {topic.title} (*planned*)"
-    title, steps = _proof(root, topic)
     there = [(word, f"{folder}/{topic.path}.py") for word, folder in FILES if (root / folder / f"{topic.path}.py").is_file()]
     links = " · ".join(f"[{word}](../{file})" for word, file in there)
-    return f"`{topic.path}`<br>{links} | {title} ({steps} steps)"
+    return f"`{topic.path}`<br>{links} | {_title(root, topic)}"
 
 
-def _proof(root, topic):
-    """The title of a topic's derivation and the number of its steps, read from the source."""
+def _title(root, topic):
+    """The title of a topic's derivation, read from the source."""
     tree = ast.parse((root / "theory_jax" / f"{topic.path}.py").read_text(encoding="utf-8"))
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Derivation":
-            title = next(word.value.value for word in call.keywords if word.arg == "title")
-            return title, sum(is_step(node) for node in tree.body)
+            return next(word.value.value for word in call.keywords if word.arg == "title")
     raise ValueError(f"theory_jax/{topic.path}.py has no derivation = Derivation(title=...)")
 
 
 def is_step(node: ast.AST) -> bool:
-    """Whether a node is a step of a derivation: a function under a decorator of `derivation`."""
+    """Whether a node is a part of a derivation: a function under a decorator of `derivation`."""
     return isinstance(node, ast.FunctionDef) and any(
         isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "derivation"
         for call in node.decorator_list

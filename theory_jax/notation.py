@@ -39,7 +39,10 @@ class Family(sympy.Dummy):
 
 
 class Node(sympy.Expr):
-    """An expression of the lecture's notation: prints by `_latex`, and stands for what `expand_at` returns."""
+    """An expression of the lecture's notation: prints by `_latex`, and stands for what `expand_at` returns.
+
+    expand_at(ground, at) gives SymPy's own expression; `at` has the state of every index that is free in the node.
+    """
 
     is_commutative = True
     is_real = True
@@ -51,13 +54,6 @@ class Node(sympy.Expr):
     def binds(self):
         """The indices over which the node sums."""
         return set()
-
-    def expand_at(self, ground, at):
-        """SymPy's own expression for it; `at` gives the state of every index that is free in it."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it stands for")
-
-    def _latex(self, printer):
-        raise NotImplementedError(f"{type(self).__name__} needs a LaTeX form")
 
 
 class Entry(Node):
@@ -88,12 +84,12 @@ class Entry(Node):
         return True if self.family.positive else None
 
     def _latex(self, printer):
-        return self.family.printed([printer._print(index) for index in self.indices if index not in printer.hidden])
+        return self.family.printed([printer.doprint(index) for index in self.indices if index not in printer.hidden])
 
     def law_name(self, printer):
         """The name of a law: p, for p_k; q(z|x) stays what it is."""
         return (
-            self._latex(printer) if "{}" in self.family.name else self.family.printed(list(map(printer._print, self.indices[1:])))
+            self._latex(printer) if "{}" in self.family.name else self.family.printed(list(map(printer.doprint, self.indices[1:])))
         )
 
 
@@ -110,11 +106,11 @@ class Normal(Node):
 
     def law_name(self, printer):
         """N(mean, variance)."""
-        _, mean, variance = map(printer._print, self.args)
+        _, mean, variance = map(printer.doprint, self.args)
         return rf"\mathcal{{N}}\left({mean}, {variance}\right)"
 
     def _latex(self, printer):
-        return rf"{printer._print(self.args[0])} \sim {self.law_name(printer)}"
+        return rf"{printer.doprint(self.args[0])} \sim {self.law_name(printer)}"
 
 
 class Total(Node):
@@ -142,7 +138,7 @@ class Total(Node):
 
     def _latex(self, printer):
         index, body = self.args
-        return rf"{self.SIGN}_{{{printer._print(index)}}} {printer.term(body)}"
+        return rf"{self.SIGN}_{{{printer.doprint(index)}}} {printer.term(body)}"
 
 
 class Product(Total):
@@ -233,7 +229,7 @@ class Expectation(Node):
     def _latex(self, printer):
         law, body = self.args
         under = law._latex(printer) if isinstance(law, Normal) else law.law_name(printer)
-        return rf"{self.NAME}_{{{under}}}\left[{printer._print(body)}\right]"
+        return rf"{self.NAME}_{{{under}}}\left[{printer.doprint(body)}\right]"
 
 
 class Variance(Expectation):
@@ -295,7 +291,7 @@ class Slope(Node):
     def _latex(self, printer):
         body, by, order = self.args
         power = "" if order == 1 else f"^{{{order}}}"
-        return rf"\frac{{\partial{power}}}{{\partial {printer._print(by)}{power}}} {printer.term(body)}"
+        return rf"\frac{{\partial{power}}}{{\partial {printer.doprint(by)}{power}}} {printer.term(body)}"
 
 
 class Limit(Node):
@@ -317,8 +313,8 @@ class Limit(Node):
 
     def _latex(self, printer):
         body, x, place, side = self.args
-        where = printer._print(place) + ("" if place.is_infinite else {"+": r"^+", "-": r"^-"}[str(side)])
-        return rf"\lim_{{{printer._print(x)} \to {where}}} {printer.term(body)}"
+        where = printer.doprint(place) + ("" if place.is_infinite else {"+": r"^+", "-": r"^-"}[str(side)])
+        return rf"\lim_{{{printer.doprint(x)} \to {where}}} {printer.term(body)}"
 
 
 class Reference(Str):
@@ -356,8 +352,8 @@ class Nonnegative(Node):
 
     def _latex(self, printer):
         if name := self.lemma.name:
-            return name.format(*map(printer._print, self.args[2:]))
-        return printer._print(self.args[0])
+            return name.format(*map(printer.doprint, self.args[2:]))
+        return printer.doprint(self.args[0])
 
 
 class Unspecified(sympy.Function):
@@ -372,7 +368,7 @@ class Unspecified(sympy.Function):
         return function(self.letter, *orders)(*self.args)
 
     def _latex(self, printer, exp=None):
-        arguments = ", ".join(map(printer._print, self.args))
+        arguments = ", ".join(map(printer.doprint, self.args))
         if len(self.orders) == 1:
             name = self.letter + "'" * self.orders[0]
         else:
