@@ -88,9 +88,9 @@ class Entry(Node):
 
     def law_name(self, printer):
         """The name of a law: p, for p_k; q(z|x) stays what it is."""
-        return (
-            self._latex(printer) if "{}" in self.family.name else self.family.printed(list(map(printer.doprint, self.indices[1:])))
-        )
+        if "{}" in self.family.name:
+            return self._latex(printer)
+        return self.family.printed([printer.doprint(index) for index in self.indices[1:]])
 
 
 class Normal(Node):

@@ -1,0 +1,73 @@
+"""Mutants of a derivation: a strong part refuses all of them, a weak one lets some pass, and equal ones are not counted."""
+
+import jax.numpy as jnp
+import sympy
+from sympy import log
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.mutation import changed, mutants
+from theory_jax.notation import Divergence, Entry, Expectation, Family, Index, plus
+
+X = jnp.array([0.3, 0.7, 2.0])
+
+
+def test_an_expression_is_changed_at_every_place():
+    a, b = sympy.symbols("a b", positive=True)
+    found = set(changed(2 * a - b**2))
+    assert {
+        2 * a,
+        -(b**2),
+        -2 * a - b**2,
+        2 * a + b**2,
+        sympy.Rational(11, 5) * a - b**2,
+        a - b**2,
+        2 - b**2,
+        2 * a - b**3,
+    } <= found
+    k = Index("k")
+    p, q = (Entry(Family(name, [k], law=True, positive=True), k) for name in "pq")
+    assert Divergence(q, p) in set(changed(plus(a, Divergence(p, q)) - a))
+    assert 1 / (a / b) in set(changed(a / b))
+    assert sympy.ImmutableMatrix([[a, 0]]) in set(changed(sympy.Matrix([[a + b, 0]])))
+
+
+def test_a_chain_refuses_all_its_mutants():
+    derivation = Derivation(title="Toy")
+    k = derivation.index("k", "a state")
+    p, q = derivation.law("p", k, "a law"), derivation.law("q", k, "another")
+    derivation.chain("KL", Divergence(p, q), equals(Expectation(p, log(p / q)), "definition", wrong={"sign": -Divergence(p, q)}))
+    found = list(mutants(derivation))
+    assert len(found) >= 3 and all(mutant.refused for mutant in found)
+    assert any("frac{q_{k}}{p_{k}}" in mutant.change for mutant in found)
+
+
+def test_a_weak_step_is_found_out():
+    """A comparison within one percent does not notice a constant that is off by a tenth of a percent of the sum."""
+    derivation = Derivation(title="Toy")
+
+    @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
+    def weak():
+        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1]
+
+    @derivation.numeric("c = d", because="so")
+    def strong():
+        total = jnp.sum(X) * 2.0
+        return total, X[0] / 0.5 + X[1] / 0.5 + X[2] / 0.5
+
+    found = list(mutants(derivation))
+    survivors = [(mutant.part.name, mutant.change) for mutant in found if not mutant.refused]
+    assert survivors and all(name == "weak" for name, _ in survivors)
+    assert any("0.0011" in change for _, change in survivors)
+    strong_ones = [mutant for mutant in found if mutant.part.name == "strong"]
+    assert len(strong_ones) >= 8 and all(mutant.refused for mutant in strong_ones)
+
+
+def test_a_mutant_that_is_equal_is_not_counted():
+    derivation = Derivation(title="Toy")
+
+    @derivation.numeric("a = b", because="so")
+    def symmetric():
+        return jnp.dot(X, 2 * X), 2.0 * jnp.sum(X * X)
+
+    assert not any("swapped" in mutant.change for mutant in mutants(derivation))

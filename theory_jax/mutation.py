@@ -1,0 +1,222 @@
+"""Mutants of a derivation: what a slip of the pen would write in place of what is printed, and whether the engine refuses it.
+
+An expression is changed at one place (a number by a tenth, an exponent by one, a sign, a term or a factor left out, a ratio
+turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared. A mutant that is
+equal to the original is no mistake and is left out.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import sympy
+
+from theory_jax.chains import Chain, Valley
+from theory_jax.derivation import Derivation, Step
+from theory_jax.ground import Ground
+from theory_jax.kinds import KINDS, Refused
+from theory_jax.notation import Divergence, Entry, Family, Nonnegative, Normal
+from theory_jax.parts import Bridge
+from theory_jax.typeset import latex
+
+SLIP = sympy.Rational(11, 10)
+EQUAL = 1e-12  # relative: numbers this close are taken for the original's
+
+
+class Mutant(NamedTuple):
+    """One change: the part, what was changed to what, and whether it was refused."""
+
+    part: object
+    change: str
+    refused: bool
+
+
+def mutants(derivation: Derivation) -> Iterator[Mutant]:
+    """Every mutant of every chain, lemma, bridge and step that is not equal to its original."""
+    for part in derivation.parts:
+        if isinstance(part, Chain):
+            yield from _of_chain(part, derivation.between)
+        elif isinstance(part, Valley | Bridge):
+            yield from _of_expression(part, part.expression, lambda e, part=part: replace(part, expression=e), derivation.between)
+        elif isinstance(part, Step):
+            yield from _of_step(part)
+
+
+# ---------------------------------------------------------------------------------------------------- expressions
+
+
+def _of_chain(chain, between):
+    """Mutants of every line, each checked against the line above alone."""
+    above = chain.start
+    for line in chain.lines:
+
+        def alone(expression, above=above, line=line):
+            # the wrong forms that the line names are no matter here
+            return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={"": above + 1}),))
+
+        yield from _of_expression(chain, line.expression, alone, between)
+        above = line.expression
+
+
+def _of_expression(part, expression, with_mutant, between):
+    states = {"states": part.states, "sizes": part.sizes} if hasattr(part, "states") else {}
+    for mutant in dict.fromkeys(changed(expression)):
+        try:
+            if not Ground(**states, between=between).differs(expression - mutant):
+                continue
+        except Refused:
+            pass  # finite nowhere: not equal
+        yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), between))
+
+
+def _is_refused(part, between):
+    try:
+        return not all(verdict.passed for verdict in part.execute(between))
+    except (Refused, ValueError, TypeError, ZeroDivisionError):
+        return True
+
+
+def changed(expression) -> Iterator[sympy.Expr]:
+    """The expression, changed at one place. Instances of lemmas and names are left as they are."""
+    if isinstance(expression, sympy.MatrixBase):
+        for k, part in enumerate(expression):
+            for mutant in changed(part):
+                entries = list(expression)
+                entries[k] = mutant
+                yield sympy.ImmutableMatrix(*expression.shape, entries)
+        return
+    if isinstance(expression, Entry | Nonnegative | sympy.Symbol):
+        return
+    if expression.is_Number and expression.is_finite and expression not in (0, 1, -1):
+        yield expression * SLIP
+    parts = expression.args
+    if expression.is_Add:
+        for k, term in enumerate(parts):
+            others = [*parts[:k], *parts[k + 1 :]]
+            yield sympy.Add(*others)
+            yield sympy.Add(*others, -term)
+    if expression.is_Mul:
+        for k, factor in enumerate(parts):
+            if factor != -1:
+                yield sympy.Mul(*parts[:k], *parts[k + 1 :])
+        below = [part for part in parts if part.is_Pow and part.exp == -1]
+        if below:
+            yield 1 / expression
+    if isinstance(expression, Divergence):
+        yield Divergence(*reversed(parts))
+    if expression.is_Pow and parts[1].is_Integer and parts[1] > 1:
+        yield sympy.Pow(parts[0], parts[1] + 1)
+    if isinstance(expression, Normal | Family) or not parts:
+        return
+    for k, part in enumerate(parts):
+        if expression.is_Pow and k == 1 and part.is_Number or not isinstance(part, sympy.Expr) or isinstance(part, Normal):
+            continue
+        for mutant in changed(part):
+            yield expression.func(*parts[:k], mutant, *parts[k + 1 :])
+
+
+# ---------------------------------------------------------------------------------------------------- steps
+
+
+def _of_step(step):
+    """Mutants of the Python that computes one side of what the step compares."""
+    function = ast.parse(textwrap.dedent(inspect.getsource(step.body))).body[0]
+    function.decorator_list = []
+    original = step.body()
+    strict = isinstance(original[-1], dict)
+    for mutant, change in _changed_bodies(function):
+        namespace = dict(step.body.__globals__)
+        exec(compile(ast.fix_missing_locations(ast.Module([mutant], [])), "<mutant>", "exec"), namespace)
+        try:
+            returned = namespace[function.name]()
+            if _same(returned, original):
+                continue
+            residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned, strict)[0]
+            refused = residual is None or residual > step.tolerance
+        except Exception:  # a mutant that raises is noticed, whatever it raises
+            refused = True
+        yield Mutant(step, change, refused)
+
+
+def _changed_bodies(function):
+    """Copies of the function, each changed at one node of what is compared."""
+    for node in _compared(function):
+        for words, new in _changed_nodes(node):
+            yield _with(function, node, new), f"{ast.unparse(node)}  ->  {words}"
+
+
+def _compared(function):
+    """The nodes of the returned sides, and of the names that one side alone is made of; those of functions that are returned."""
+    returned = next((node.value for node in reversed(function.body) if isinstance(node, ast.Return)), None)
+    if not isinstance(returned, ast.Tuple):
+        return
+    sides = [side for side in returned.elts if not isinstance(side, ast.Dict)]
+    names = [{n.id for n in ast.walk(side) if isinstance(n, ast.Name)} for side in sides[:2]]
+    alone = (names[0] ^ names[1]) if len(names) == 2 else set()
+    for side in sides[:2]:
+        yield from ast.walk(side)
+    for statement in function.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name) and statement.targets[0].id in alone:
+            yield from ast.walk(statement.value)
+        if isinstance(statement, ast.FunctionDef) and statement.name in alone:
+            for inner in statement.body:
+                yield from ast.walk(inner)
+
+
+def _changed_nodes(node):
+    match node:
+        case ast.Constant(value=bool()):
+            return
+        case ast.Constant(value=float() as number) if number:
+            yield f"{number * 1.1:g}", ast.Constant(number * 1.1)
+        case ast.BinOp(op=ast.Add()):
+            yield "-", ast.BinOp(node.left, ast.Sub(), node.right)
+            yield "first term alone", node.left
+        case ast.BinOp(op=ast.Sub()):
+            yield "+", ast.BinOp(node.left, ast.Add(), node.right)
+            yield "first term alone", node.left
+        case ast.BinOp(op=ast.Mult()):
+            yield "first factor alone", node.left
+            yield "/", ast.BinOp(node.left, ast.Div(), node.right)
+        case ast.BinOp(op=ast.Div()):
+            yield "*", ast.BinOp(node.left, ast.Mult(), node.right)
+            yield "turned over", ast.BinOp(node.right, ast.Div(), node.left)
+        case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() as power)):
+            yield f"power {power + 1}", ast.BinOp(node.left, ast.Pow(), ast.Constant(power + 1))
+        case ast.UnaryOp(op=ast.USub()):
+            yield "without its sign", node.operand
+        case ast.Call(args=[first, second, *rest], keywords=keywords):
+            yield "arguments swapped", ast.Call(node.func, [second, first, *rest], keywords)
+
+
+def _with(function, node, new):
+    """A copy of the function in which one node is another."""
+
+    def copied(part):
+        if part is node:
+            return copied(new) if new is not node else new
+        if isinstance(part, ast.AST):
+            return type(part)(**{name: copied(value) for name, value in ast.iter_fields(part)})
+        return [copied(item) for item in part] if isinstance(part, list) else part
+
+    return copied(function)
+
+
+def _same(returned, original):
+    """Whether a mutant returns what the original returns, to rounding."""
+    if type(returned) is not type(original):
+        return False
+    if isinstance(original, tuple):
+        return len(returned) == len(original) and all(_same(a, b) for a, b in zip(returned, original, strict=True))
+    if isinstance(original, dict):
+        return True
+    if callable(original):
+        return False
+    if isinstance(original, sympy.Basic | list):
+        return returned == original
+    a, b = np.asarray(returned), np.asarray(original)
+    return a.shape == b.shape and np.allclose(a, b, rtol=EQUAL, atol=0.0, equal_nan=True)
