@@ -106,8 +106,11 @@ class Chain:
         for line in self.lines:
             yield from (line.expression, line.difference, *line.wrong.values())
 
-    def execute(self, between=()):
-        """A Verdict for every line.  Raises Refused if the chain could not fail."""
+    def execute(self, between=(), sizes=()):
+        """A Verdict for every line.  Raises Refused if the chain could not fail.
+
+        between, sizes: of the setting; the chain's own sizes go before.
+        """
         require(self.title.strip(), "a chain needs a title")
         require(self.lines, "a chain needs a line after its first expression")
         require(any(line.wrong for line in self.lines), "no line of the chain names a wrong form that it must refuse (wrong=)")
@@ -115,7 +118,7 @@ class Chain:
         require(len(signs) < 2, "a chain goes up or down, not both: split it")
         above, verdicts = self.start, []
         for line in self.lines:
-            ground = Ground(self.states, self.sizes, between)
+            ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
             require(line.because.strip(), f"the line {latex(line.expression)} gives no reason")
             require(line.expression != above, f"the line {latex(line.expression)} repeats the line above it")
             verdicts.append(_verdict(ground, above, line))
@@ -186,17 +189,17 @@ class Valley:
         slope = sympy.diff(self.expression if expression is None else expression, self.t)
         return sympy.factor(sympy.cancel(sympy.together(slope / (self.t - self.touches))))
 
-    def execute(self, between=()):
+    def execute(self, between=(), sizes=()):
         """A Verdict for the value at the place and one for the slope's sign.  Raises Refused if the lemma could not fail."""
         require(self.title.strip() and self.because.strip(), "a lemma needs a title and a reason")
         require(self.wrong, f"the lemma {self.title!r} names no wrong form that it must refuse (wrong=)")
         for mistake, form in self.wrong.items():
-            held = all(verdict.passed for verdict in self._verdicts(form, between))
+            held = all(verdict.passed for verdict in self._verdicts(form, between, sizes))
             require(not held, f"the lemma would hold, too, with this mistake: {mistake}, {latex(form)}")
-        return list(self._verdicts(self.expression, between))
+        return list(self._verdicts(self.expression, between, sizes))
 
-    def _verdicts(self, expression, between):
-        ground = Ground(between=between)
+    def _verdicts(self, expression, between, sizes):
+        ground = Ground(sizes=sizes, between=between)
         zero = ground.vanishes(expression.subs(self.t, self.touches))
         yield Verdict("derived" if zero else f"it is ${latex(expression.subs(self.t, self.touches))}$", zero)
         factor = self.factor(expression)
@@ -230,19 +233,25 @@ def instance(lemma, expression, about, others):
 
     Raises ValueError if another takes the place of a law or of a positive number without being one.
     """
-    exchanged, renamed = {}, {}
-    for old, new in zip(about, others, strict=True):
-        new = _made(new)
+    laws, renamed = {}, {}
+    for old, new in zip(about, map(_made, others), strict=True):
         if isinstance(old, Entry):
             if old.family.law and not (isinstance(new, Entry) and new.family.law):
                 raise ValueError(f"{latex(new)} is no law; the lemma is about laws")
-            exchanged[old.family] = new.family
+            laws[old.family] = new
             renamed |= dict(zip(old.indices, new.indices, strict=False))
         else:
             if old.is_positive and not new.is_positive:
                 raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
-            exchanged[old] = new
-    return Nonnegative(expression.xreplace(exchanged).xreplace(renamed), lemma, *map(_made, others))
+            renamed[old] = new
+
+    def exchanged(entry):
+        new = laws[entry.family]
+        indices = [index.xreplace(renamed) for index in entry.indices]
+        return new.at(*indices, *new.indices[len(indices) :])  # a conditional law keeps its condition
+
+    found = expression.replace(lambda part: isinstance(part, Entry) and part.family in laws, exchanged)
+    return Nonnegative(found.xreplace(renamed), lemma, *map(_made, others))
 
 
 def spoken_of(expressions):

@@ -233,14 +233,14 @@ class Derivation(Setting):
                     self.require_letters_introduced(part.claim, f"the claim of {part.name}")
                 yield _execute(part, names[part.name], debug, strict=bool(self.question))
             case Chain():
-                for line, verdict in zip(part.lines, part.execute(self.between), strict=True):
+                for line, verdict in zip(part.lines, part.execute(self.between, self.sizes), strict=True):
                     claim = rf"{line.relation} {latex(line.expression)}"
                     yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
             case Valley():
-                for claim, verdict in zip(part.claims(), part.execute(self.between), strict=True):
+                for claim, verdict in zip(part.claims(), part.execute(self.between, self.sizes), strict=True):
                     yield Result(part, claim, verdict.words, verdict.passed, error="" if verdict.passed else verdict.words)
             case Bridge():
-                for verdict in part.execute(self.between):
+                for verdict in part.execute(self.between, self.sizes):
                     yield Result(part, latex(part.expression), *verdict, error="" if verdict.passed else verdict.words)
             case Example():
                 for claim, verdict in part.execute():

@@ -17,7 +17,7 @@ import sympy
 
 from theory_jax.chains import Chain, Valley
 from theory_jax.derivation import Derivation, Step
-from theory_jax.ground import Ground
+from theory_jax.ground import STATES, Ground
 from theory_jax.kinds import KINDS, Refused
 from theory_jax.notation import Divergence, Entry, Family, Nonnegative, Normal
 from theory_jax.parts import Bridge
@@ -39,9 +39,9 @@ def mutants(derivation: Derivation) -> Iterator[Mutant]:
     """Every mutant of every chain, lemma, bridge and step that is not equal to its original."""
     for part in derivation.parts:
         if isinstance(part, Chain):
-            yield from _of_chain(part, derivation.between)
+            yield from _of_chain(part, derivation)
         elif isinstance(part, Valley | Bridge):
-            yield from _of_expression(part, part.expression, lambda e, part=part: replace(part, expression=e), derivation.between)
+            yield from _of_expression(part, part.expression, lambda e, part=part: replace(part, expression=e), derivation)
         elif isinstance(part, Step):
             yield from _of_step(part)
 
@@ -49,7 +49,7 @@ def mutants(derivation: Derivation) -> Iterator[Mutant]:
 # ---------------------------------------------------------------------------------------------------- expressions
 
 
-def _of_chain(chain, between):
+def _of_chain(chain, setting):
     """Mutants of every line, each checked against the line above alone."""
     above = chain.start
     for line in chain.lines:
@@ -58,24 +58,24 @@ def _of_chain(chain, between):
             # the wrong forms that the line names are no matter here
             return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={"": above + 1}),))
 
-        yield from _of_expression(chain, line.expression, alone, between)
+        yield from _of_expression(chain, line.expression, alone, setting)
         above = line.expression
 
 
-def _of_expression(part, expression, with_mutant, between):
-    states = {"states": part.states, "sizes": part.sizes} if hasattr(part, "states") else {}
+def _of_expression(part, expression, with_mutant, setting):
+    sizes = setting.sizes | dict(getattr(part, "sizes", ()))
     for mutant in dict.fromkeys(changed(expression)):
         try:
-            if not Ground(**states, between=between).differs(expression - mutant):
+            if not Ground(getattr(part, "states", STATES), sizes, setting.between).differs(expression - mutant):
                 continue
         except Refused:
             pass  # finite nowhere: not equal
-        yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), between))
+        yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), setting))
 
 
-def _is_refused(part, between):
+def _is_refused(part, setting):
     try:
-        return not all(verdict.passed for verdict in part.execute(between))
+        return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
     except (Refused, ValueError, TypeError, ZeroDivisionError):
         return True
 

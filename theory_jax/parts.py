@@ -47,11 +47,11 @@ class Bridge:
         """Everything that is written in the bridge."""
         return (self.expression, *self.inputs, *self.wrong.values())
 
-    def execute(self, between=()):
+    def execute(self, between=(), sizes=()):
         """The code against the expression, at random numbers.  Raises Refused if the bridge could not fail."""
         require(self.title.strip(), "a bridge needs a title")
         require(self.wrong, "the bridge names no wrong form that the code must not compute (wrong=)")
-        ground = Ground(self.states, self.sizes, between)
+        ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
         columns = [list(ground.each(part)) for part in (self.expression, *self.inputs, *self.wrong.values())]
         values = ground.points({s for column in columns for e in column for s in e.free_symbols}, DRAWS)
         shapes = [_shape(ground, part) for part in (self.expression, *self.inputs, *self.wrong.values())]

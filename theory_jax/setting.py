@@ -32,10 +32,14 @@ class Setting:
 
     symbols: list[Symbol] = field(default_factory=list, init=False)
     between: dict = field(default_factory=dict, init=False)
+    sizes: dict = field(default_factory=dict, init=False)
 
-    def index(self, name, meaning, code=""):
-        """A variable with finitely many states: k."""
-        return self._introduce(Index(name), meaning, code)
+    def index(self, name, meaning, code="", *, states=None):
+        """A variable with finitely many states: k. states: how many, where it is not any number (2 for a bit)."""
+        index = self._introduce(Index(name), meaning, code)
+        if states:
+            self.sizes[index] = states
+        return index
 
     def count(self, index, name, meaning, code=""):
         """The number of states of an index: K."""
@@ -88,6 +92,10 @@ class Setting:
         self.symbols.append(Symbol(latex(expression), meaning, code, expression, expression))
         return expression
 
+    def ground(self):
+        """Where definitions are executed."""
+        return Ground(sizes=self.sizes, between=self.between)
+
     # ------------------------------------------------------------------------------------------------ what is refused
 
     def check_setting(self):
@@ -98,10 +106,10 @@ class Setting:
             if symbol.stands_for is not None:
                 self.require_introduced([symbol.stands_for], f"the definition of ${symbol.written}$", known)
                 if symbol.key.law:
-                    sums = Ground(between=self.between).vanishes(Total(symbol.expression.indices[0], symbol.expression) - 1)
+                    sums = self.ground().vanishes(Total(symbol.expression.indices[0], symbol.expression) - 1)
                     require(sums, f"${symbol.written}$ is called a law, but is not shown to sum to one")
                 if symbol.key.positive:
-                    shown = Ground(between=self.between).never_negative(symbol.stands_for)
+                    shown = self.ground().never_negative(symbol.stands_for)
                     require(
                         shown, f"${symbol.written}$ is called positive, but nothing shows that ${latex(symbol.stands_for)}$ is"
                     )

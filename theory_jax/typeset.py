@@ -23,10 +23,10 @@ class Typesetter(LatexPrinter):
             self.hidden.discard(index)
 
     def term(self, expression):
-        """The expression as one term of a sum or the body of an operator: a sum in parentheses."""
+        """The expression as one term of a sum or the body of an operator: a sum, or what begins with a sign, in parentheses."""
         text = self._print(expression)
         inner = expression.args[0] if isinstance(expression, Nonnegative) and not expression.lemma.name else expression
-        return rf"\left({text}\right)" if inner.is_Add else text
+        return rf"\left({text}\right)" if inner.is_Add or text.startswith("-") else text
 
     def _needs_mul_brackets(self, expr, first=False, last=False):
         if isinstance(expr, Nonnegative) and not expr.lemma.name:
