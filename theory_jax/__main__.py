@@ -1,6 +1,6 @@
 """python -m theory_jax list | run TOPIC... : print and execute derivations.
 
-Exit codes: 0 every step holds, 1 a step failed, 2 usage.
+Exit codes: 0 every claim holds, 1 a claim failed, 2 usage.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class Run:
     all: bool = False
     """Run every derivation."""
     json: bool = False
-    """Print JSON instead of pages (progress goes to stderr)."""
+    """Print JSON instead of pages (progress goes to stderr): front matter and claims, mathematics in LaTeX."""
     jobs: int = 1
     """With --json: number of processes; 0: one for each core."""
     compiled: bool = False
@@ -127,7 +127,7 @@ def _run(command):
     if command.json and command.jobs != 1:
         records = records_in_processes(there, jobs=command.jobs, **how)
     else:
-        records = records_in_order(there, pages=not command.json, **how)
+        records = records_in_order(there, show=None if command.json else _print, **how)
     computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
         answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
@@ -137,6 +137,13 @@ def _run(command):
 
         print_summary(records, computed_by)
     return 0 if all(record["passed"] for record in records) else 1
+
+
+def _print(topic, derivation, results):
+    from theory_jax.lecture_page import lecture_page
+    from theory_jax.page import print_page
+
+    print_page(lecture_page(derivation, results, topic=topic, course=load()))
 
 
 def _arithmetic(compiled):

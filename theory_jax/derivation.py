@@ -259,10 +259,11 @@ class Derivation(Setting):
 
     def main(self):
         """Run everything, print the page, and exit with 1 if a claim failed: for `python -m theory_jax.family.topic`."""
+        from theory_jax.lecture_page import lecture_page
         from theory_jax.page import print_page
 
         results = self.run()
-        print_page(self, results)
+        print_page(lecture_page(self, results))
         sys.exit(0 if all(result.passed for result in results) else 1)
 
 

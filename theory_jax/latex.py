@@ -23,10 +23,11 @@ LEAD, FUNCTION = "\ue004", "\ue000"  # around the name of a function
 RATIO, RATIO_END = "\ue001", "\ue006"  # around a fraction
 END = "\ue002"  # behind a fraction or an index: what follows stands apart
 JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
+BACK, APART = "\ue007", "\ue008"  # no space before it; one space, whatever follows
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
 PLAIN = {
-    "|": "‖", "Vert": "‖", "lVert": "‖" + JOIN, "rVert": "‖", "lvert": "|" + JOIN, "rvert": "|", "mid": " | ",
+    "|": "‖", "Vert": "‖", "lVert": "‖" + JOIN, "rVert": BACK + "‖", "lvert": "|" + JOIN, "rvert": BACK + "|", "mid": " | ",
     ",": " ", ";": " ", "!": "",
     "quad": GAP, "qquad": GAP, "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
     "displaystyle": "", "textstyle": "", "limits": "", "mathstrut": "", "boldsymbol": "", "bm": "", "mathop": "", "substack": "",
@@ -36,20 +37,74 @@ PLAIN = {
 } | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
 
 
+# what a fraction may stand beside without parentheses: behind it, and in front of it
+AFTER_FRACTION = re.compile(rf"[{END}{GAP}\s]*(?:$|[=≤≥<>≈≡≠∝∼⇒⇔→←∈+\-−,;:.)\]}}|‖{BACK}]|\ue005|(?:for|otherwise|if|at|and|or)\b)")
+FACTOR_BEFORE = re.compile(rf"(?:\w|[)\]}}‖*′″{SCRIPTS}]|(?<!^){END})[{END}{JOIN}\s]*$")
+OPERATOR_BEFORE = re.compile(rf"[∑∏∫](?:[{SCRIPTS}{END}\s]|[_^](?:\([^()]*\)|\w))*$")
+INDEX_OF_A_LOG = rf"(?:[{SCRIPTS}]+{END}|[_^](?:\([^()]*\)|.){END})?"
+
+
 def to_unicode(claim):
     """The claim in one line of Unicode text."""
-    text = _converter().latex_to_text("$" + claim + "$")
-    # log of a fraction and of nothing more
-    text = re.sub(rf"{FUNCTION}\s*{RATIO}([^{RATIO}]*){RATIO_END}{END}(?=\s*(?:$|[=≤≥<>≈⇒→+\-−,;.)\]}}]))", r"(\1)", text)
+    text = _with_fractions(_converter().latex_to_text("$" + _in_one_line(claim) + "$"))
+    text = re.sub(rf"\s*{BACK}", "", text)
     text = re.sub(rf"{JOIN}\s*", "", re.sub(rf"(?<=[\w)\]}}]){LEAD}", " ", text))
     text = re.sub(f"[{LEAD}{RATIO}{RATIO_END}]", "", text)
-    text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[{{^_|‖/,;:.)\]}}=+\-−*′″{SCRIPTS}{END}]|$)", "", text)
+    text = re.sub(rf"({FUNCTION}\s*|{END})\s*(?=[{{^_|‖/,;:.)\]}}=+\-−*′″{SCRIPTS}{END}'’”{APART}]|$)", "", text)
+    text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[])", "", text)
     text = re.sub(rf"[{FUNCTION}{END}]\s*", " ", text)
-    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′"))
+    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′").replace("'", "′"))
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(\[{,])([+\-−]) ", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
-    return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(r"\s+", " ", text)).strip()
+    text = re.sub(r"((?:^|[(\[{,=≤≥<>≈→])\s*[-−]) ", r"\1", text)  # the sign of a number, not of a difference
+    return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(rf"[\s{APART}]+", " ", text)).strip()
+
+
+def _in_one_line(claim):
+    """The LaTeX without what needs a second line: rows of matrices, cases, and words under a brace."""
+    claim = claim.replace(r"\left\|", r"\lVert ").replace(r"\right\|", r"\rVert ")
+    rows = re.compile(r"\\begin\{(\w*matrix|array|cases)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.S)
+    while found := rows.search(claim):
+        column = r"\ " if found[1] == "cases" else r",\ "
+        cells = re.sub(r"(?<!\\)&", lambda _: column, found[2].strip().removesuffix("\\\\").strip())
+        cells = re.sub(r"\\\\(?:\[[^\]]*\])?", r";\\ ", cells)
+        claim = claim[: found.start()] + (r"\{" if found[1] == "cases" else "") + cells + claim[found.end() :]
+    while found := re.search(r"\\(?:under|over)brace\s*(?=\{)", claim):
+        over = _closing(claim, found.end())
+        mark = re.match(r"\s*[_^]\s*(?=\{)", claim[over:])
+        under = _closing(claim, over + mark.end()) if mark else over
+        words = rf"\ [\,{claim[over + mark.end() + 1 : under - 1]}\,]\ " if mark else ""
+        claim = f"{claim[: found.start()]}{{{claim[found.end() + 1 : over - 1]}}}{words}{claim[under:]}"
+    return claim
+
+
+def _closing(text, start):
+    """Where the group ends that begins with the brace at `start`."""
+    depth = 0
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}") if text[at - 1 : at] != "\\" else 0
+        if depth == 0:
+            return at + 1
+    return len(text)
+
+
+def _with_fractions(text):
+    """Fractions in parentheses where what stands beside them would read as a part of them."""
+
+    def parenthesized(found):
+        before, after = found.string[: found.start()], found.string[found.end() :]
+        whole = found["fraction"]
+        if found["log"]:
+            joined = JOIN if AFTER_FRACTION.match(after) else APART
+            return f"{found['log']}{joined}({whole}){END}"
+        if re.match(r"[∂d](?:²|³|ⁿ)?/", whole):  # the derivative of what follows
+            return whole + " "
+        beside = not AFTER_FRACTION.match(after) or FACTOR_BEFORE.search(before) and not OPERATOR_BEFORE.search(before)
+        return f"({whole}){END}" if beside else whole + END
+
+    fraction = rf"{RATIO}(?P<fraction>[^{RATIO}]*){RATIO_END}{END}"
+    return re.sub(rf"(?P<log>(?:log|exp|ln){FUNCTION}{INDEX_OF_A_LOG}\s*)?{fraction}", parenthesized, text)
 
 
 @cache
@@ -92,7 +147,8 @@ def _argument(node, converter, index):
     argument = node.nodeargd.argnlist[index]
     if argument is None:
         return ""
-    text = re.sub(rf"{JOIN}\s*|[{RATIO}{RATIO_END}]", "", converter.nodelist_to_text([argument]))
+    text = _with_fractions(converter.nodelist_to_text([argument]))
+    text = re.sub(rf"{JOIN}\s*|\s*{BACK}|[{RATIO}{RATIO_END}]", "", text)
     return text.strip(" " + LEAD + FUNCTION + END)
 
 

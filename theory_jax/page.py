@@ -1,4 +1,6 @@
-"""The printed page: a derivation as it reads in a terminal of 80 columns."""
+"""The printed page: a derivation as it reads in a terminal of 80 columns, one line an equation."""
+
+import re
 
 from rich.console import Console
 from rich.rule import Rule
@@ -6,8 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from theory_jax.latex import to_unicode
+from theory_jax.lecture_page import functions_of
 
 WIDTH = 80
+TIED = "\u00a0"  # a space at which no line breaks
+LONGEST_TIED = 30  # characters of mathematics in a sentence that stay in one line
 
 
 def console_of_the_page(**options):
@@ -17,67 +22,226 @@ def console_of_the_page(**options):
     return console
 
 
-def print_page(derivation, results, *, topic="", console=None):
-    """Title, sources, and every step: its claim, its reason, and what its execution gave."""
-    console = console or console_of_the_page()
-    lectures = ", ".join(map(str, derivation.lectures))
-    place = [topic] if topic else []
-    if lectures:
-        place.append(f"lecture{'s' if len(derivation.lectures) > 1 else ''} {lectures}")
-    console.print()
-    if place:
-        console.print(Text(" · ".join(place), style="dim"))
-    console.print(Text(derivation.title, style="bold"))
-    console.print(Rule(style="dim"))
-    for source in derivation.sources:
-        _print_block(console, source, "dim italic", indent=0)
-    for number, result in enumerate(results, start=1):
-        console.print()
-        _print_step(console, number, result)
-    failed = sum(not result.passed for result in results)
-    console.print()
-    console.print(Rule(style="dim"))
-    if failed:
-        console.print(Text(f"✗ {failed} of {len(results)} steps FAILED", style="bold red"))
-    else:
-        console.print(Text(f"✓ all {len(results)} steps hold", style="bold green"))
+def print_page(page, *, console=None):
+    """The page of a derivation (theory_jax/lecture_page.py), from its title to its summary."""
+    _Printer(console or console_of_the_page()).page(page)
 
 
-def _print_step(console, number, result):
-    console.print(Text(f"{number:3d} ", style="dim"), end="")
-    _print_block(console, to_unicode(result.step.claim), "bold", indent=4, first=0)
-    _print_block(console, result.step.because, "", indent=4)
-    mark, style = ("✓", "green") if result.passed else ("✗", "bold red")
-    _print_block(console, f"{mark} {verdict(result)}", style, indent=4)
-    if result.step.since:
-        _print_block(console, f"tolerance loosened because {result.step.since}", "dim", indent=6)
-    if result.error:
-        _print_block(console, result.error, "red", indent=6)
+class _Printer:
+    def __init__(self, console):
+        self.console = console
+
+    # ------------------------------------------------------------------------------------------------ words
+
+    def line(self, words="", style="", indent=0):
+        self.console.print(Text(" " * indent + words, style=style) if words else "")
+
+    def prose(self, words, style="", indent=0, first=None):
+        """Words with mathematics between dollar signs, wrapped behind an indent."""
+        for number, line in enumerate(Text(prose(words), style=style).wrap(self.console, self.console.width - indent)):
+            line.rstrip()
+            line.plain = line.plain.replace(TIED, " ")
+            line.pad_left(indent if number or first is None else first)
+            self.console.print(line)
+
+    def equation(self, latex, relation="", indent=4, style="bold"):
+        """A line of mathematics; where it is too long it breaks before a relation or a term, and the rest stands further in."""
+        mark = f"{to_unicode(relation)} " if relation else ""
+        for number, text in enumerate(broken(to_unicode(latex), self.console.width - indent - len(mark) - 2)):
+            self.console.print(Text(" " * indent + (mark if number == 0 else " " * (len(mark) + 2)) + text, style=style))
+
+    def heading(self, words):
+        self.line()
+        self.line(words, "bold underline")
+
+    # ------------------------------------------------------------------------------------------------ the page
+
+    def page(self, page):
+        place = " · ".join(filter(None, (page.topic, page.lectures)))
+        self.line()
+        if place:
+            self.line(place, "dim")
+        self.prose(page.title, "bold")
+        self.console.print(Rule(style="dim"))
+        self.front_matter(page)
+        for item in page.body:
+            self.item(item)
+        self.paragraphs("What this does not show", page.limits)
+        if page.exercises:
+            self.heading("Exercises")
+        for number, item in enumerate(page.exercises, start=1):
+            self.exercise(number, item)
+        if page.appendix:
+            self.heading("How the code keeps it")
+        for item in page.appendix:
+            self.item(item)
+        if page.question:
+            self.back_matter(page)
+        self.line()
+        self.console.print(Rule(style="dim"))
+        for error in page.refused:
+            self.prose(error, "red")
+        self.prose(f"{'✓' if page.passed else '✗'} {page.summary}", "bold green" if page.passed else "bold red", indent=2, first=0)
+
+    def front_matter(self, page):
+        if not page.question:  # TODO(form): every derivation, once all are written in this form
+            for source in page.sources:
+                self.prose(source, "dim italic")
+            return
+        self.prose(page.question, "italic")
+        self.line()
+        self.prose(page.answer)
+        if page.central:
+            self.line()
+            self.equation(page.central)
+        if page.setting:
+            self.heading("Setting")
+        for paragraph in page.setting:
+            self.prose(paragraph)
+        if page.symbols:
+            self.heading("Symbols")
+        for symbol in page.symbols:
+            self.symbol(symbol)
+        self.heading("Derivation")
+
+    def symbol(self, symbol):
+        note = ", ".join(filter(None, (symbol.assumed, f"in the code {symbol.code}" if symbol.code else "")))
+        words = symbol.meaning + (f" ({note})" if note else "")
+        written = to_unicode(symbol.latex)
+        if len(written) > 11:
+            self.equation(symbol.latex, indent=2)
+            self.prose(words, indent=15)
+        else:
+            text = prose(words)
+            for number, line in enumerate(Text(text).wrap(self.console, self.console.width - 15)):
+                line.rstrip()
+                front = Text("  " + f"{written:<13}" if number == 0 else " " * 15, style="bold")
+                self.console.print(front + Text(line.plain.replace(TIED, " ")))
+
+    def item(self, item):
+        self.line()
+        head = f"({item.number}) " if item.number else ""
+        role = item.role if item.role in ("lemma", "definition", "remark", "assumption") else "the result" if item.central else ""
+        if item.title:
+            words = head + (f"{role.capitalize()}: " if role else "") + item.title
+            words += f" (from {item.rests_on})" if item.rests_on else ""
+            self.prose(words, "bold", indent=len(head), first=0)
+        match item.form:
+            case "say":
+                self.prose(item.before)
+            case "step":
+                self.step(item, head, role)
+            case "figure":
+                self.prose(f"Figure. {item.before}", "italic", indent=4)
+                self.outcome(item, "drawn on the HTML page (--html)")
+            case _:
+                self.rows(item)
+
+    def step(self, item, head, role):
+        for number, row in enumerate(item.rows):
+            text = broken(to_unicode(row.latex), self.console.width - 6)
+            for at, piece in enumerate(text):
+                front = f"{head:<4}" if number == at == 0 else " " * (4 if at == 0 else 6)
+                self.console.print(Text(front + piece, style="bold"))
+        if role or item.rests_on:
+            self.prose("; ".join(filter(None, (role, f"from {item.rests_on}" if item.rests_on else ""))), "dim", indent=4)
+        self.prose(item.after, indent=4)
+        self.outcome(item, item.words)
+        for row in item.rows:
+            self.error(row.error)
+
+    def rows(self, item):
+        if item.before:
+            self.prose(f"{item.form.capitalize()}. {item.before}")
+        for row in item.rows:
+            if item.form == "chain":
+                self.line()
+            self.equation(row.latex, row.relation, indent=4 if row.relation else 6 if item.form == "chain" else 4)
+            if row.because:
+                self.prose(row.because, indent=8)
+            self.error(row.error)
+        if item.form == "bridge":
+            names = ", ".join(functions_of(item.part))
+            self.prose(f"in the code: {names}" if names else "", "dim", indent=4)
+        if item.after:
+            self.line() if item.form == "chain" else None
+            self.prose(item.after, indent=4)
+        self.outcome(item, item.words)
+
+    def exercise(self, number, item):
+        self.line()
+        self.prose(f"{number}. {item.before}", indent=3, first=0)
+        self.prose(f"Answer. {item.after}", "dim", indent=3)
+        self.outcome(item, item.words, indent=3)
+
+    def outcome(self, item, words, indent=4):
+        if item.form == "assumption" or not item.passed:
+            self.prose(f"✗ {words}" if not item.passed else words, "bold red" if not item.passed else "dim", indent=indent + 2, first=indent)
+        elif words:
+            self.prose(f"✓ {words}", "green", indent=indent + 2, first=indent)
+        if item.since:
+            self.prose(f"tolerance loosened because {item.since}", "dim", indent=indent + 2)
+        for error in item.errors:
+            self.error(error)
+
+    def error(self, words):
+        if words:
+            self.prose(words, "red", indent=6)
+
+    def paragraphs(self, heading, paragraphs):
+        if paragraphs:
+            self.heading(heading)
+        for paragraph in paragraphs:
+            self.prose(f"- {paragraph}", indent=2, first=0)
+
+    def back_matter(self, page):
+        self.paragraphs("Functions of this topic", [f"{name}: {words}" for name, words in page.functions])
+        self.paragraphs("Trained with it (practice_torch/experiments)", [f"{path}: {names}" for path, names in page.used_by])
+        self.paragraphs("Sources", page.sources)
+        self.paragraphs("It builds on", [f"{path}: {title}" for path, title in page.builds_on])
+        self.paragraphs("What builds on it", [f"{path}: {title}" for path, title in page.next])
 
 
-def _print_block(console, words, style, *, indent, first=None):
-    """The words, wrapped behind an indent, without the spaces with which rich fills a line."""
-    for number, line in enumerate(Text(words, style=style).wrap(console, console.width - indent)):
-        line.rstrip()
-        line.pad_left(indent if number or first is None else first)
-        console.print(line)
+# ---------------------------------------------------------------------------------------------------- text
 
 
-def verdict(result):
-    """Kind, residual and tolerance in one line."""
-    kind = result.step.kind.replace("_", " ")
-    if result.residual is None:
-        return f"{kind}, no residual"
-    if result.step.kind == "symbolic":
-        return f"{kind}, the difference reduces to 0"
-    relation = "<=" if result.residual <= result.tolerance else ">"
-    if result.step.kind == "monte_carlo":
-        return f"{kind}, {result.residual:.2f} {relation} {result.tolerance:g} standard errors"
-    return f"{kind}, {result.residual:.1e} {relation} {result.tolerance:.0e}"
+def prose(words):
+    """A sentence with its mathematics as Unicode; short mathematics does not break."""
+
+    def converted(found):
+        text = to_unicode(found[1])
+        return text.replace(" ", TIED) if len(text) <= LONGEST_TIED else text
+
+    return re.sub(r"\$([^$]*)\$", converted, words)
+
+
+def broken(text, width):
+    """A line of mathematics in pieces of at most `width`: before relations first, then before terms, outside parentheses first."""
+    pieces = []
+    while len(text) > width:
+        at = _break(text, width)
+        pieces.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*pieces, text]
+
+
+def _break(text, width):
+    best, depth = (9, 0), 0
+    for at, character in enumerate(text[: width + 1]):
+        depth += (character in "([{") - (character in ")]}")
+        if character != " " or at < width // 3 or not text[:at].strip():
+            continue
+        behind = text[at:].lstrip()[:1]
+        worth = 0 if behind in "=≤≥<>≈⇒⇔→" and behind else 1 if text[at : at + 3] in (" + ", " - ", " − ") or text[at - 1] in ",;" else 4
+        best = min(best, (depth + worth, -at))
+    return -best[1] if best[0] < 9 else width
+
+
+# ---------------------------------------------------------------------------------------------------- summary
 
 
 def print_summary(records, computed_by, *, console=None):
-    """Of several topics one line each: steps, time, verdict. Then what computed JAX's operations."""
+    """Of several topics one line each: claims, time, verdict. Then what computed JAX's operations."""
     console = console or console_of_the_page()
     if len(records) > 1:
         _print_table(console, records)
@@ -86,13 +250,13 @@ def print_summary(records, computed_by, *, console=None):
 
 def _print_table(console, records):
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading, side in (("topic", "left"), ("steps", "right"), ("seconds", "right"), ("verdict", "left")):
+    for heading, side in (("topic", "left"), ("claims", "right"), ("seconds", "right"), ("verdict", "left")):
         table.add_column(heading, justify=side)
     for record in records:
-        failed = sum(not step["passed"] for step in record["steps"])
-        words = "✓ proven" if record["passed"] else f"✗ {failed} FAILED" if failed else "✗ FAILED"
+        failed = sum(not claim["passed"] for claim in record["claims"])
+        words = "✓ all hold" if record["passed"] else f"✗ {failed} FAILED" if failed else "✗ FAILED"
         style = "green" if record["passed"] else "bold red"
-        table.add_row(record["topic"], str(len(record["steps"])), f"{record['seconds']:.1f}", Text(words, style=style))
+        table.add_row(record["topic"], str(len(record["claims"])), f"{record['seconds']:.1f}", Text(words, style=style))
     console.print()
     console.print(table)
     console.print()

@@ -8,16 +8,17 @@ import sys
 import time
 
 
-def records_in_order(topics, *, arithmetic, pages, debug=False):
-    """Run one derivation after the other, and print each page as soon as its steps are done.
+def records_in_order(topics, *, arithmetic, show=None, debug=False):
+    """Run one derivation after the other, and show each page as soon as its claims are executed.
 
-    arithmetic() is the context in which the steps are executed: it decides what computes JAX's operations.
+    arithmetic() is the context in which they are executed: it decides what computes JAX's operations.
+    show(topic, derivation, results) prints or writes a page.
     """
     records = []
     for number, topic in enumerate(topics, start=1):
-        if len(topics) > 1 or not pages:
+        if len(topics) > 1 or not show:
             _progress(number, topics, topic)
-        records.append(_record(topic, arithmetic, pages, debug))
+        records.append(_record(topic, arithmetic, show, debug))
     return records
 
 
@@ -30,7 +31,7 @@ def records_in_processes(topics, *, arithmetic, jobs, debug=False):
 
     workers = min(jobs or cpu_count(), len(topics))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        running = {pool.submit(_record, topic, arithmetic, False, debug): topic for topic in topics}
+        running = {pool.submit(_record, topic, arithmetic, None, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):
             _progress(number, topics, running[done])
         return [future.result() for future in running]
@@ -45,8 +46,8 @@ def _progress(number, topics, topic):
     print(f"[{number}/{len(topics)}] {topic.path}", file=sys.stderr, flush=True)
 
 
-def _record(topic, arithmetic, pages, debug):
-    """Run one derivation, print its page if asked to, and return what the JSON says of it."""
+def _record(topic, arithmetic, show, debug):
+    """Run one derivation, show its page if asked to, and return what the JSON says of it."""
     from shared_specs.backends.jax_settings import QUICK  # asks for JAX's version; `list` needs no JAX
 
     began = time.perf_counter()
@@ -66,32 +67,50 @@ def _record(topic, arithmetic, pages, debug):
             raise
         words = f"{type(error).__name__}: {error}"
         print(f"error: {topic.path} does not run: {words}", file=sys.stderr)
-        return record | {"passed": False, "seconds": time.perf_counter() - began, "error": words, "steps": []}
-    record |= {"title": derivation.title, "lectures": list(derivation.lectures), "sources": list(derivation.sources)}
-    record |= {
-        "passed": all(result.passed for result in results),
-        "seconds": time.perf_counter() - began,
-        "error": "",
-        "steps": [_step(result) for result in results],
-    }
-    if pages:
-        from theory_jax.page import print_page
-
-        print_page(derivation, results, topic=topic.path)
+        return record | {"passed": False, "seconds": time.perf_counter() - began, "error": words, "summary": words, "claims": []}
+    record |= _said(derivation, results) | {"seconds": time.perf_counter() - began, "error": ""}
+    if show:
+        show(topic, derivation, results)
     return record
 
 
-def _step(result):
-    step = result.step
-    residual = result.residual
+def _said(derivation, results):
+    """Front matter and claims as JSON. Mathematics is LaTeX, in prose between dollar signs."""
+    from theory_jax.lecture_page import kind, lecture_page
+
+    page = lecture_page(derivation, results)
+    items = {item.part: item for item in page.items}
     return {
-        "name": step.name,
-        "kind": step.kind,
-        "claim": step.claim,
-        "because": step.because,
-        "residual": residual if residual is not None and math.isfinite(residual) else None,
-        "tolerance": step.tolerance,
-        "since": step.since,
+        "title": page.title,
+        "lectures": list(derivation.lectures),
+        "sources": list(page.sources),
+        "question": page.question,
+        "setting": list(page.setting),
+        "symbols": [{"symbol": s.latex, "meaning": s.meaning, "assumed": s.assumed, "code": s.code} for s in page.symbols],
+        "answer": page.answer,
+        "result": page.central,
+        "limits": list(page.limits),
+        "summary": page.summary,
+        "passed": page.passed,
+        "claims": [claim for result in results for claim in [_claim(result, items.get(result.part), kind(result))]],
+    }
+
+
+def _claim(result, item, kind):
+    """One claim. A reason is that of its line in a chain, else that of the part."""
+    reasons = {f"{row.relation} {row.latex}": row.because for row in item.rows if row.because} if item else {}
+    finite = result.residual is not None and math.isfinite(result.residual)
+    return {
+        "number": item.number if item else None,
+        "part": item.form if item else "derivation",
+        "title": item.title if item else "",
+        "central": bool(item and item.central),
+        "kind": kind,
+        "claim": result.claim,
+        "because": reasons.get(result.claim, item.after if item else ""),
+        "words": result.words,
         "passed": result.passed,
         "error": result.error,
+        "residual": result.residual if finite else None,
+        "tolerance": getattr(result.part, "tolerance", None),
     }

@@ -1,0 +1,325 @@
+"""What a page of a derivation shows, whatever it is written in: the parts in order, numbered, with what their execution gave."""
+
+import ast
+import inspect
+import re
+import sys
+import types
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from theory_jax.chains import Assumption, Chain, Valley
+from theory_jax.derivation import Derivation, Step
+from theory_jax.notation import Family
+from theory_jax.parts import Bridge, Example, Exercise, Figure, Say
+from theory_jax.typeset import latex
+
+FORMS = {
+    Say: "say", Chain: "chain", Valley: "lemma", Assumption: "assumption", Step: "step", Bridge: "bridge", Example: "example",
+    Figure: "figure", Exercise: "exercise",
+}  # fmt: skip
+NUMBERED = ("chain", "lemma", "assumption", "step")
+DONE = {  # how the summary counts what was done
+    "derived": ("line derived", "lines derived"),
+    "enumerated": ("claim enumerated", "claims enumerated"),
+    "checked": ("claim checked at points", "claims checked at points"),
+    "sampled": ("claim sampled", "claims sampled"),
+    "compared": ("comparison with the code", "comparisons with the code"),
+    "computed": ("number computed", "numbers computed"),
+    "drawn": ("figure drawn", "figures drawn"),
+}
+OF_STEPS = {"symbolic": "derived", "exact": "enumerated", "monte_carlo": "sampled"}  # the other kinds are checked at points
+OF_PARTS = {Chain: "derived", Valley: "derived", Bridge: "compared", Example: "computed", Exercise: "computed", Figure: "drawn"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of mathematics in LaTeX, its relation to the line above, why it follows, and what is wrong with it."""
+
+    latex: str
+    relation: str = ""
+    because: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A part. before: its words before the mathematics; after: those behind it. words: what was done; rests_on: "(1) and (3)"."""
+
+    part: object
+    form: str
+    number: int | None
+    role: str
+    title: str
+    before: str
+    rows: tuple[Row, ...]
+    after: str
+    rests_on: str
+    words: str
+    since: str
+    passed: bool
+    errors: tuple[str, ...]
+    central: bool = False
+
+
+@dataclass(frozen=True)
+class Named:
+    """A symbol of the setting: LaTeX, with its definition if it has one; its meaning, what is assumed of it, its name in the code."""
+
+    latex: str
+    meaning: str
+    assumed: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A derivation and what its execution gave. next, builds_on: (path, title) of topics; used_by: (experiment, names)."""
+
+    topic: str
+    title: str
+    lectures: str
+    question: str
+    setting: tuple[str, ...]
+    symbols: tuple[Named, ...]
+    answer: str
+    central: str
+    body: tuple[Item, ...]
+    exercises: tuple[Item, ...]
+    appendix: tuple[Item, ...]
+    limits: tuple[str, ...]
+    sources: tuple[str, ...]
+    functions: tuple[tuple[str, str], ...]
+    used_by: tuple[tuple[str, str], ...]
+    builds_on: tuple[tuple[str, str], ...]
+    next: tuple[tuple[str, str], ...]
+    refused: tuple[str, ...]
+    summary: str
+    passed: bool
+
+    @property
+    def items(self):
+        """Every part, in the order of the page."""
+        return (*self.body, *self.exercises, *self.appendix)
+
+
+def lecture_page(derivation, results, *, topic=None, course=None):
+    """The page of a derivation that was run. topic, course: its entry in the syllabus, and the syllabus."""
+    last = [part for part in derivation.parts if getattr(part, "role", "") == "appendix"]
+    exercises = [part for part in derivation.parts if isinstance(part, Exercise)]
+    body = [part for part in derivation.parts if part not in last and part not in exercises]
+    numbered = [part for part in (*body, *last) if FORMS[type(part)] in NUMBERED]
+    numbers = {part: number for number, part in enumerate(numbered, start=1)}
+    gave = {}
+    for result in results:
+        gave.setdefault(result.part, []).append(result)
+    items = {part: _item(derivation, part, gave.get(part, ()), numbers) for part in derivation.parts}
+    lectures = ", ".join(map(str, derivation.lectures))
+    titles = {other.path: other for other in course.topics.values()} if course else {}
+    return Page(
+        topic=topic.path if topic else "",
+        title=derivation.title,
+        lectures=f"lecture{'s' * (len(derivation.lectures) > 1)} {lectures}" if lectures else "",
+        question=derivation.question,
+        setting=tuple(derivation.setting),
+        symbols=tuple(map(_named, derivation.symbols)),
+        answer=derivation.answer,
+        central=central_result(derivation),
+        body=tuple(items[part] for part in body),
+        exercises=tuple(items[part] for part in exercises),
+        appendix=tuple(items[part] for part in last),
+        limits=tuple(derivation.limits),
+        sources=tuple(derivation.sources),
+        functions=tuple(_functions(topic.path)) if topic else (),
+        used_by=tuple(experiments_that_import(topic.path)) if topic else (),
+        builds_on=tuple((path, titles[path].title) for path in topic.requires) if titles else (),
+        next=tuple((other.path, other.title) for other in titles.values() if topic.path in other.requires),
+        refused=tuple(result.error for result in gave.get(derivation, ())),
+        summary=summary(results),
+        passed=all(result.passed for result in results),
+    )
+
+
+def central_result(derivation):
+    """The first and the last expression of the central chain, or the claim of the central step; empty without one."""
+    match derivation.central:
+        case Chain() as chain:
+            return f"{latex(chain.start)} {chain.relation} {latex(chain.result)}"
+        case Step() as step:
+            return step.claim
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------- one part
+
+
+def _item(derivation, part, results, numbers):
+    form = FORMS[type(part)]
+    rows = tuple(_rows(part, form, results))
+    told = [row.error for row in rows if row.error]
+    return Item(
+        part=part,
+        form=form,
+        number=numbers.get(part),
+        role=getattr(part, "role", "") if derivation.question else "",
+        title=getattr(part, "title", ""),
+        before=getattr(part, "question", "") or getattr(part, "caption", "") or getattr(part, "text", ""),
+        rows=rows,
+        after=getattr(part, "so", "") or getattr(part, "because", "") or getattr(part, "answer", ""),
+        rests_on=_rests_on(derivation, part, numbers),
+        words=_words(part, results),
+        since=getattr(part, "since", ""),
+        passed=all(result.passed for result in results),
+        errors=tuple(result.error for result in results if result.error and result.error not in told),
+        central=part is derivation.central,
+    )
+
+
+def _rows(part, form, results):
+    """The mathematics of a part, line by line; an error stands at its line where every line has a result."""
+    if form == "chain":
+        yield Row(latex(part.start))
+        errors = [result.error for result in results] if len(results) == len(part.lines) else [""] * len(part.lines)
+        for line, error in zip(part.lines, errors, strict=True):
+            yield Row(latex(line.expression), line.relation, line.because, error)
+    elif form == "assumption":
+        yield Row(rf"{latex(part.expression)} \ge 0")
+    elif form == "bridge":
+        yield Row(latex(part.expression))
+    elif form in ("lemma", "example", "step"):
+        yield from (Row(result.claim, error=result.error) for result in results)
+
+
+def _words(part, results):
+    """What was done for a part, in one line: of a chain the words of all lines together."""
+    words = [result.words for result in results if result.passed]
+    if isinstance(part, Assumption):
+        return "assumed, not executed"
+    if isinstance(part, Step):
+        return f"stated; {words[0]}" if words else "stated"
+    if isinstance(part, Example | Exercise):
+        return f"{len(words)} number{'s' * (len(words) > 1)} computed" if words else ""
+    if isinstance(part, Chain) and len(results) == len(part.lines):
+        return _together({number: result.words for number, result in enumerate(results, start=1) if result.passed})
+    return "; ".join(dict.fromkeys(words))
+
+
+def _together(words):
+    """Lines about fewer symbols are told by the line that is about them all; otherwise which lines say what."""
+    about = {said: frozenset(re.findall(r"\$[^$]*\$", said)) for said in words.values()}
+    kinds = {said: said.split(" ", 1)[0] for said in about}
+    widest = {said: max((o for o in about if kinds[o] == kinds[said] and about[o] >= about[said]), key=lambda o: len(about[o]))
+              for said in about}  # fmt: skip
+    groups = {}
+    for number, said in words.items():
+        groups.setdefault(widest[said], []).append(number)
+    if len(groups) == 1:
+        return next(iter(groups))
+    told = (f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))} {said}" for said, lines in groups.items())
+    return "; ".join(told)
+
+
+def _rests_on(derivation, part, numbers):
+    """The numbers of the parts that a part rests on; a lemma of another derivation by its title and topic."""
+    steps = {step.body: step for step in derivation.steps}
+    parts = [steps.get(other, other) for other in derivation.rests_on(part)]
+    own = [f"({number})" for number in sorted(numbers[other] for other in parts if other in numbers)]
+    others = [f"{_title(other)}{_place(other)}" for other in parts if other not in numbers]
+    return _listed(own + others)
+
+
+def _title(part):
+    return f"“{getattr(part, 'title', '') or getattr(part, '__name__', str(part))}”"
+
+
+def _place(part):
+    """Where a lemma of another topic stands."""
+    for name, module in list(sys.modules.items()):
+        home = getattr(module, "derivation", None) if name.startswith("theory_jax.") else None
+        if isinstance(home, Derivation) and any(part is other for other in home.parts):
+            return f" in {name.removeprefix('theory_jax.').replace('.', '/')}"
+    return ""
+
+
+def _listed(words):
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _named(symbol):
+    """A row of the table of symbols."""
+    key, assumed = symbol.key, ""
+    if isinstance(key, Family):
+        if key.law:
+            assumed = f"positive, sums to one over ${latex(key.indices[0])}$"
+        elif key.positive:
+            assumed = "positive"
+    elif getattr(key, "is_integer", None) and not getattr(key, "is_nonnegative", None):
+        assumed = "an integer"
+    elif getattr(key, "is_positive", None):
+        assumed = "positive"
+    written = symbol.written if symbol.stands_for is None else f"{symbol.written} = {latex(symbol.stands_for)}"
+    return Named(written, symbol.meaning, assumed if symbol.stands_for is None else "", symbol.code)
+
+
+def functions_of(bridge):
+    """The names of the functions of the theory that a bridge calls."""
+    code = bridge.code
+    if getattr(code, "__name__", "<lambda>") != "<lambda>":
+        return [code.__name__]
+    waiting, names = [code.__code__], []
+    while waiting:
+        piece = waiting.pop()
+        names += piece.co_names
+        waiting += [constant for constant in piece.co_consts if isinstance(constant, types.CodeType)]
+    called = {name: code.__globals__.get(name) for name in names}
+    return [n for n, f in called.items() if callable(f) and getattr(f, "__module__", "").startswith("theory_jax.") and n[0] != "_"]
+
+
+# ---------------------------------------------------------------------------------------------------- all parts
+
+
+def kind(result):
+    """What was done for one claim: one of DONE, or "refused" for what the derivation lacks."""
+    part = result.part
+    if isinstance(part, Step):
+        return OF_STEPS.get(part.kind, "checked")
+    if isinstance(part, Chain) and result.words.startswith("checked"):
+        return "checked"
+    return OF_PARTS.get(type(part), "refused")
+
+
+def summary(results):
+    """How many claims were derived, enumerated, checked, ..., or how many failed."""
+    if failed := sum(not result.passed for result in results):
+        return f"{failed} of {len(results)} claims FAILED"
+    counts = Counter(map(kind, results))
+    return ", ".join(f"{counts[done]} {words[counts[done] > 1]}" for done, words in DONE.items() if counts[done])
+
+
+# ---------------------------------------------------------------------------------------------------- the code
+
+
+def _functions(topic):
+    """(name, first sentence of its docstring) of the public functions of a topic."""
+    from importlib import import_module
+
+    module = import_module("theory_jax." + topic.replace("/", "."))
+    for name, thing in vars(module).items():
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and name[0] != "_" and inspect.getdoc(thing):
+            yield name, inspect.getdoc(thing).partition("\n")[0]
+
+
+def experiments_that_import(topic):
+    """(experiment, names) of the practice wing's experiments that import the topic's functions, from their source."""
+    wing = Path(__file__).resolve().parent.parent / "practice_torch"
+    module = "practice_torch." + topic.replace("/", ".")
+    for path in sorted((wing / "experiments").glob("*/*.py")):
+        found = [
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module == module
+            for alias in node.names
+        ]
+        if found:
+            yield path.relative_to(wing / "experiments").with_suffix("").as_posix(), ", ".join(sorted(set(found)))
