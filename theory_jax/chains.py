@@ -267,4 +267,4 @@ def spoken_of(expressions):
 def lemmas_in(expressions):
     """The lemmas whose instances stand in the expressions."""
     nodes = set().union(*(expression.atoms(Nonnegative) for expression in expressions))
-    return tuple(dict.fromkeys(node.lemma for node in sorted(nodes, key=str)))
+    return tuple(sorted({node.lemma for node in nodes}, key=lambda lemma: lemma.title))
