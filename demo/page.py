@@ -10,10 +10,10 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from demo.mathematics import to_mathml
 from practice_torch.engine import report
 from practice_torch.engine.reading import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import load
+from theory_jax.mathematics import prose, to_mathml
 
 HERE = Path(__file__).parent
 FIRST = ("reconstructions", "prior_samples", "latent_map")
@@ -64,7 +64,7 @@ def write(folder, derivations, contracts, models, commands, seconds):
             verdicts[command.words] = Verdict(f"{command.words} ended with exit code {command.exit_code}", False)
     verdicts = list(verdicts.values())
     environment = report.pages(HERE)
-    environment.filters |= {"math": to_mathml, "number": number, "ratio": ratio, "breakable": breakable}
+    environment.filters |= {"math": to_mathml, "prose": prose, "ratio": ratio, "breakable": breakable}
     text = environment.get_template("demo.jinja").render(
         style=report.style(HERE / "demo.css"),
         verdicts=verdicts,
@@ -91,11 +91,11 @@ def _derivations_verdict(derivations):
     if not derivations or not derivations["derivations"]:
         return Verdict("no derivation was run", False)
     records = derivations["derivations"]
-    steps = [step for record in records for step in record["steps"]]
-    failed = sum(not step["passed"] for step in steps)
-    words = f"{_of_the_built(records)} derivations, {len(steps)} steps executed: "
+    claims = [claim for record in records for claim in record["claims"]]
+    failed = sum(not claim["passed"] for claim in claims)
+    words = f"{_of_the_built(records)} derivations, {len(claims)} claims executed: "
     words += f"{failed} FAILED" if failed else "all hold"
-    if broken := [record["topic"] for record in records if not record["passed"] and not record["steps"]]:
+    if broken := [record["topic"] for record in records if not record["passed"] and not record["claims"]]:
         words += f"; {', '.join(broken)} did not run"
     return Verdict(words, all(record["passed"] for record in records))
 
@@ -161,19 +161,6 @@ def ratio(value):
 def breakable(name):
     """A long identifier may break behind an underscore."""
     return Markup(str(escape(name)).replace("_", "_<wbr>"))
-
-
-def number(value):
-    """A residual or a tolerance: 1.3·10⁻¹⁶."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{raised}" if mantissa == "1.0" else f"{mantissa}·10{raised}"
 
 
 # ---------------------------------------------------------------------------------------------------- the models

@@ -3,26 +3,36 @@
 import json
 import sys
 
-STEP = {
-    "name": "a_step",
-    "kind": "exact",
+CLAIM = {
+    "number": 1,
+    "part": "step",
+    "title": "",
+    "central": False,
+    "kind": "enumerated",
     "claim": r"\mathrm{KL}(p \,\|\, q) \ge \log \tfrac12 < 3",
     "because": "It is so, for p < q & r.",
-    "residual": 1.5e-16,
-    "tolerance": 1e-12,
-    "since": "",
+    "words": "enumerated, 1.5e-16 <= 1e-12",
     "passed": True,
     "error": "",
+    "residual": 1.5e-16,
+    "tolerance": 1e-12,
 }
 DERIVATION = {
     "topic": "foundations/jensen",
     "title": "Jensen's inequality",
     "lectures": [5],
     "sources": ["Jensen 1906"],
+    "question": "",
+    "setting": [],
+    "symbols": [],
+    "answer": "",
+    "result": "",
+    "limits": [],
+    "summary": "1 line derived, 1 claim enumerated",
     "passed": True,
     "seconds": 0.5,
     "error": "",
-    "steps": [STEP, STEP | {"claim": r"\notacommand{x} = y", "kind": "symbolic", "residual": 0.0, "tolerance": 0.0}],
+    "claims": [CLAIM, CLAIM | {"claim": r"\notacommand{x} = y", "kind": "derived", "words": "derived for all $x > 0$"}],
 }
 DERIVATIONS = {"derivations": [DERIVATION]}
 RESULT = {

@@ -13,11 +13,11 @@ import demo.__main__ as main_job
 import practice_torch.__main__ as practice
 from demo import page
 from demo.folder import replaced_folder
-from demo.mathematics import to_mathml
 from practice_torch.command_line import changed
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
 from tests.demo_answers import CONTRACTS, DERIVATIONS
+from theory_jax.mathematics import to_mathml
 
 COMMANDS = [page.Command("derivations", "python -m theory_jax run --all --json", 1.0, 0.9, 10**8, 0)]
 
@@ -70,10 +70,10 @@ def test_the_page_says_what_was_found(tmp_path, model):
     assert all(verdict.passed for verdict in verdicts)
     words = " / ".join(verdict.words for verdict in verdicts)
     built = len(load().built)
-    assert f"1 of {built} derivations, 2 steps" in words and "17.5" in words and "18.5" in words
+    assert f"1 of {built} derivations, 2 claims" in words and "17.5" in words and "18.5" in words
     assert f"contracts of 1 of {built} topics: 1 rows, 4 comparisons" in words
     assert "It is so, for p &lt; q &amp; r." in text  # escaped, so that no word of a reason is markup
-    assert "1.5·10⁻¹⁶ ≤ 10⁻¹²" in text and "jensen_<wbr>gap" in text
+    assert "enumerated, 1.5e-16" in text and "jensen_<wbr>gap" in text
     assert 'class="curves"' in text and "FAILED" not in text
 
 
@@ -163,8 +163,8 @@ def test_no_failure_is_hidden(tmp_path, model, break_it):
     derivations, contracts, folder = copy.deepcopy(DERIVATIONS), copy.deepcopy(CONTRACTS), model
     if break_it == "step":
         record = derivations["derivations"][0]
-        record["passed"] = record["steps"][0]["passed"] = False
-        record["steps"][0] |= {"residual": 0.5, "error": "left is 1, right is 2"}
+        record["passed"] = record["claims"][0]["passed"] = False
+        record["claims"][0] |= {"residual": 0.5, "error": "left is 1, right is 2"}
     elif break_it == "row":
         contracts["passed"] = contracts["topics"][0]["passed"] = contracts["results"][0]["passed"] = False
         contracts["results"][0] |= {"ratio": None, "message": "the shape is [2], expected [3]"}

@@ -5,6 +5,7 @@ characters where Unicode has them, parentheses where a fraction needs them, air 
 """
 
 import re
+import unicodedata
 from functools import cache
 
 from pylatexenc import latex2text, latexwalker
@@ -26,6 +27,7 @@ JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
 BACK, APART = "\ue007", "\ue008"  # no space before it; one space, whatever follows
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
+GREEK = "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega"
 PLAIN = {
     "|": "‖", "Vert": "‖", "lVert": "‖" + JOIN, "rVert": BACK + "‖", "lvert": "|" + JOIN, "rvert": BACK + "|", "mid": " | ",
     ",": " ", ";": " ", "!": "",
@@ -38,7 +40,7 @@ PLAIN = {
 
 
 # what a fraction may stand beside without parentheses: behind it, and in front of it
-AFTER_FRACTION = re.compile(rf"[{END}{GAP}\s]*(?:$|[=≤≥<>≈≡≠∝∼⇒⇔→←∈+\-−,;:.)\]}}|‖{BACK}]|\ue005|(?:for|otherwise|if|at|and|or)\b)")
+AFTER_FRACTION = re.compile(rf"[{END}\s]*(?:$|[=≤≥<>≈≡≠∝∼⇒⇔→←∈+\-−,;:.)\]}}|‖{BACK}{GAP}]|(?:for|otherwise|if|at|and|or)\b)")
 FACTOR_BEFORE = re.compile(rf"(?:\w|[)\]}}‖*′″{SCRIPTS}]|(?<!^){END})[{END}{JOIN}\s]*$")
 OPERATOR_BEFORE = re.compile(rf"[∑∏∫](?:[{SCRIPTS}{END}\s]|[_^](?:\([^()]*\)|\w))*$")
 INDEX_OF_A_LOG = rf"(?:[{SCRIPTS}]+{END}|[_^](?:\([^()]*\)|.){END})?"
@@ -57,17 +59,19 @@ def to_unicode(claim):
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(\[{,])([+\-−]) ", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
+    text = re.sub(r"(?<=\S) ?/ ?(?=\S)", "/", text)
     text = re.sub(r"((?:^|[(\[{,=≤≥<>≈→])\s*[-−]) ", r"\1", text)  # the sign of a number, not of a difference
+    text = unicodedata.normalize("NFC", text)
     return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(rf"[\s{APART}]+", " ", text)).strip()
 
 
 def _in_one_line(claim):
     """The LaTeX without what needs a second line: rows of matrices, cases, and words under a brace."""
     claim = claim.replace(r"\left\|", r"\lVert ").replace(r"\right\|", r"\rVert ")
+    claim = re.sub(rf"(\\(?:{GREEK}))\s+(?=\\(?:{GREEK}|{'|'.join(ACCENT)}|mathbb|mathcal|mathbf)\b)", r"\1\\ ", claim)
     rows = re.compile(r"\\begin\{(\w*matrix|array|cases)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.S)
     while found := rows.search(claim):
-        column = r"\ " if found[1] == "cases" else r",\ "
-        cells = re.sub(r"(?<!\\)&", lambda _: column, found[2].strip().removesuffix("\\\\").strip())
+        cells = re.sub(r"(?<!\\)&", r"\\ " if found[1] == "cases" else r",\\ ", found[2].strip().removesuffix("\\\\").strip())
         cells = re.sub(r"\\\\(?:\[[^\]]*\])?", r";\\ ", cells)
         claim = claim[: found.start()] + (r"\{" if found[1] == "cases" else "") + cells + claim[found.end() :]
     while found := re.search(r"\\(?:under|over)brace\s*(?=\{)", claim):
@@ -154,12 +158,22 @@ def _argument(node, converter, index):
 
 def _fraction(node, l2tobj):
     above, below = _argument(node, l2tobj, 0), _argument(node, l2tobj, 1)
-    if not re.fullmatch(r"[^\s+\-−/=|,]*(\([^()]*\)|\[[^\[\]]*\])?[²³ᵀ]?", above):
+    if not _is_one(above):
         above = f"({above})"
     # a number, a symbol, or a call: what looks like a product would read as if only its first factor were below
     if not re.fullmatch(rf"\d+|[^\W\d]?[^\W\d][^\s+\-−/=|,()\[\]]*(\([^()+\-−]*\))?[²³ᵀ]?|{OTHER_ATOMS}", below):
         below = f"({below})"
     return f"{RATIO}{above}/{below}{RATIO_END}{END}"
+
+
+def _is_one(text):
+    """Whether nothing outside parentheses separates the text into terms or factors."""
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if depth == 0 and (character.isspace() or character in "+-−/=|,"):
+            return False
+    return True
 
 
 def _binomial(node, l2tobj):

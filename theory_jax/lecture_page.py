@@ -11,7 +11,7 @@ from pathlib import Path
 
 from theory_jax.chains import Assumption, Chain, Valley
 from theory_jax.derivation import Derivation, Step
-from theory_jax.notation import Family
+from theory_jax.notation import Count, Family
 from theory_jax.parts import Bridge, Example, Exercise, Figure, Say
 from theory_jax.typeset import latex
 
@@ -65,7 +65,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Named:
-    """A symbol of the setting: LaTeX, with its definition if it has one; its meaning, what is assumed of it, its name in the code."""
+    """A symbol: LaTeX, with its definition if it has one; its meaning, what is assumed of it, its name in the code."""
 
     latex: str
     meaning: str
@@ -113,8 +113,8 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     numbers = {part: number for number, part in enumerate(numbered, start=1)}
     gave = {}
     for result in results:
-        gave.setdefault(result.part, []).append(result)
-    items = {part: _item(derivation, part, gave.get(part, ()), numbers) for part in derivation.parts}
+        gave.setdefault(id(result.part), []).append(result)
+    items = {part: _item(derivation, part, gave.get(id(part), ()), numbers) for part in derivation.parts}
     lectures = ", ".join(map(str, derivation.lectures))
     titles = {other.path: other for other in course.topics.values()} if course else {}
     return Page(
@@ -135,7 +135,7 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         used_by=tuple(experiments_that_import(topic.path)) if topic else (),
         builds_on=tuple((path, titles[path].title) for path in topic.requires) if titles else (),
         next=tuple((other.path, other.title) for other in titles.values() if topic.path in other.requires),
-        refused=tuple(result.error for result in gave.get(derivation, ())),
+        refused=tuple(result.error for result in gave.get(id(derivation), ())),
         summary=summary(results),
         passed=all(result.passed for result in results),
     )
@@ -256,24 +256,33 @@ def _named(symbol):
             assumed = "positive"
     elif getattr(key, "is_integer", None) and not getattr(key, "is_nonnegative", None):
         assumed = "an integer"
-    elif getattr(key, "is_positive", None):
+    elif getattr(key, "is_positive", None) and not isinstance(key, Count):
         assumed = "positive"
+    assumed = "" if assumed in symbol.meaning else assumed
     written = symbol.written if symbol.stands_for is None else f"{symbol.written} = {latex(symbol.stands_for)}"
     return Named(written, symbol.meaning, assumed if symbol.stands_for is None else "", symbol.code)
 
 
 def functions_of(bridge):
     """The names of the functions of the theory that a bridge calls."""
-    code = bridge.code
-    if getattr(code, "__name__", "<lambda>") != "<lambda>":
-        return [code.__name__]
-    waiting, names = [code.__code__], []
+    waiting, named = [bridge.code], {}
     while waiting:
-        piece = waiting.pop()
-        names += piece.co_names
-        waiting += [constant for constant in piece.co_consts if isinstance(constant, types.CodeType)]
-    called = {name: code.__globals__.get(name) for name in names}
-    return [n for n, f in called.items() if callable(f) and getattr(f, "__module__", "").startswith("theory_jax.") and n[0] != "_"]
+        thing = waiting.pop()
+        if getattr(thing, "__module__", "").startswith("theory_jax.") and getattr(thing, "__name__", "_")[0] not in "_<":
+            named[thing.__name__] = thing
+        elif inspect.isfunction(thing):
+            called = [name for code in _codes(thing.__code__) for name in code.co_names]
+            waiting += [thing.__globals__.get(name) for name in reversed(called)]
+            waiting += [cell.cell_contents for cell in thing.__closure__ or ()]
+    return list(named)
+
+
+def _codes(code):
+    """The code of a function and of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
 
 
 # ---------------------------------------------------------------------------------------------------- all parts

@@ -2,6 +2,7 @@
 
 import re
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
@@ -12,7 +13,8 @@ from theory_jax.lecture_page import functions_of
 
 WIDTH = 80
 TIED = "\u00a0"  # a space at which no line breaks
-LONGEST_TIED = 30  # characters of mathematics in a sentence that stay in one line
+RELATIONS = tuple("=≤≥<>≈⇒⇔→")
+LONGEST_TIED = 40  # characters of mathematics in a sentence that stay in one line
 
 
 def console_of_the_page(**options):
@@ -81,7 +83,8 @@ class _Printer:
         self.console.print(Rule(style="dim"))
         for error in page.refused:
             self.prose(error, "red")
-        self.prose(f"{'✓' if page.passed else '✗'} {page.summary}", "bold green" if page.passed else "bold red", indent=2, first=0)
+        mark, style = ("✓", "bold green") if page.passed else ("✗", "bold red")
+        self.prose(f"{mark} {page.summary}", style, indent=2, first=0)
 
     def front_matter(self, page):
         if not page.question:  # TODO(form): every derivation, once all are written in this form
@@ -108,14 +111,14 @@ class _Printer:
         note = ", ".join(filter(None, (symbol.assumed, f"in the code {symbol.code}" if symbol.code else "")))
         words = symbol.meaning + (f" ({note})" if note else "")
         written = to_unicode(symbol.latex)
-        if len(written) > 11:
+        if cell_len(written) > 11:
             self.equation(symbol.latex, indent=2)
             self.prose(words, indent=15)
         else:
             text = prose(words)
             for number, line in enumerate(Text(text).wrap(self.console, self.console.width - 15)):
                 line.rstrip()
-                front = Text("  " + f"{written:<13}" if number == 0 else " " * 15, style="bold")
+                front = Text("  " + written + " " * (13 - cell_len(written)) if number == 0 else " " * 15, style="bold")
                 self.console.print(front + Text(line.plain.replace(TIED, " ")))
 
     def item(self, item):
@@ -139,12 +142,11 @@ class _Printer:
 
     def step(self, item, head, role):
         for number, row in enumerate(item.rows):
-            text = broken(to_unicode(row.latex), self.console.width - 6)
-            for at, piece in enumerate(text):
-                front = f"{head:<4}" if number == at == 0 else " " * (4 if at == 0 else 6)
-                self.console.print(Text(front + piece, style="bold"))
-        if role or item.rests_on:
-            self.prose("; ".join(filter(None, (role, f"from {item.rests_on}" if item.rests_on else ""))), "dim", indent=4)
+            first = f"{head:<4}{role.capitalize()}{': ' if role else ''}" if number == 0 else " " * 4
+            for at, piece in enumerate(broken(to_unicode(row.latex), self.console.width - max(6, len(first)))):
+                self.console.print(Text((" " * 6 if at else first) + piece, style="bold"))
+        if item.rests_on:
+            self.prose(f"from {item.rests_on}", "dim", indent=4)
         self.prose(item.after, indent=4)
         self.outcome(item, item.words)
         for row in item.rows:
@@ -160,9 +162,8 @@ class _Printer:
             if row.because:
                 self.prose(row.because, indent=8)
             self.error(row.error)
-        if item.form == "bridge":
-            names = ", ".join(functions_of(item.part))
-            self.prose(f"in the code: {names}" if names else "", "dim", indent=4)
+        if item.form == "bridge" and (names := functions_of(item.part)):
+            self.prose(f"in the code: {', '.join(names)}", "dim", indent=4)
         if item.after:
             self.line() if item.form == "chain" else None
             self.prose(item.after, indent=4)
@@ -175,10 +176,11 @@ class _Printer:
         self.outcome(item, item.words, indent=3)
 
     def outcome(self, item, words, indent=4):
-        if item.form == "assumption" or not item.passed:
-            self.prose(f"✗ {words}" if not item.passed else words, "bold red" if not item.passed else "dim", indent=indent + 2, first=indent)
-        elif words:
-            self.prose(f"✓ {words}", "green", indent=indent + 2, first=indent)
+        mark, style = ("✓ ", "green") if item.passed else ("✗ ", "bold red")
+        if item.form == "assumption":
+            mark, style = "", "dim"
+        if words or not item.passed:
+            self.prose(mark + words, style, indent=indent + 2, first=indent)
         if item.since:
             self.prose(f"tolerance loosened because {item.since}", "dim", indent=indent + 2)
         for error in item.errors:
@@ -210,15 +212,15 @@ def prose(words):
 
     def converted(found):
         text = to_unicode(found[1])
-        return text.replace(" ", TIED) if len(text) <= LONGEST_TIED else text
+        return text.replace(" ", TIED) if cell_len(text) <= LONGEST_TIED else text
 
     return re.sub(r"\$([^$]*)\$", converted, words)
 
 
 def broken(text, width):
-    """A line of mathematics in pieces of at most `width`: before relations first, then before terms, outside parentheses first."""
+    """A line of mathematics in pieces of at most `width`: broken before relations, then terms, outside parentheses first."""
     pieces = []
-    while len(text) > width:
+    while cell_len(text) > width:
         at = _break(text, width)
         pieces.append(text[:at].rstrip())
         text = text[at:].lstrip()
@@ -231,8 +233,10 @@ def _break(text, width):
         depth += (character in "([{") - (character in ")]}")
         if character != " " or at < width // 3 or not text[:at].strip():
             continue
-        behind = text[at:].lstrip()[:1]
-        worth = 0 if behind in "=≤≥<>≈⇒⇔→" and behind else 1 if text[at : at + 3] in (" + ", " - ", " − ") or text[at - 1] in ",;" else 4
+        if text[at + 1 : at + 2] in RELATIONS:
+            worth = 0
+        else:
+            worth = 1 if text[at : at + 3] in (" + ", " - ", " − ") or text[at - 1] in ",;" else 4
         best = min(best, (depth + worth, -at))
     return -best[1] if best[0] < 9 else width
 

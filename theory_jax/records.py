@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 
 
 def records_in_order(topics, *, arithmetic, show=None, debug=False):
@@ -56,6 +57,7 @@ def _record(topic, arithmetic, show, debug):
     if QUICK not in os.environ.get("XLA_FLAGS", ""):  # read once, when JAX begins; whoever only imports a topic gets fast code
         os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"
     record = {"topic": topic.path, "title": topic.title, "lectures": list(topic.lectures), "sources": []}
+    record |= {"question": "", "setting": [], "symbols": [], "answer": "", "result": "", "limits": []}
     try:
         # what a step prints belongs to the reader, not into the JSON
         with contextlib.redirect_stdout(sys.stderr):
@@ -79,7 +81,6 @@ def _said(derivation, results):
     from theory_jax.lecture_page import kind, lecture_page
 
     page = lecture_page(derivation, results)
-    items = {item.part: item for item in page.items}
     return {
         "title": page.title,
         "lectures": list(derivation.lectures),
@@ -92,13 +93,23 @@ def _said(derivation, results):
         "limits": list(page.limits),
         "summary": page.summary,
         "passed": page.passed,
-        "claims": [claim for result in results for claim in [_claim(result, items.get(result.part), kind(result))]],
+        "claims": [_claim(result, *of, kind(result)) for result, of in zip(results, _lines(results, page), strict=True)],
     }
 
 
-def _claim(result, item, kind):
+def _lines(results, page):
+    """For every result the part on the page, and the line of the chain, with the one above the first line."""
+    items = {id(item.part): item for item in page.items}
+    seen = Counter()
+    for result in results:
+        item, seen[id(result.part)] = items.get(id(result.part)), seen[id(result.part)] + 1
+        at = seen[id(result.part)]
+        rows = item.rows if item and item.form == "chain" else ()
+        yield item, rows[at - 1 if at == 1 else at : at + 1]
+
+
+def _claim(result, item, rows, kind):
     """One claim. A reason is that of its line in a chain, else that of the part."""
-    reasons = {f"{row.relation} {row.latex}": row.because for row in item.rows if row.because} if item else {}
     finite = result.residual is not None and math.isfinite(result.residual)
     return {
         "number": item.number if item else None,
@@ -106,8 +117,8 @@ def _claim(result, item, kind):
         "title": item.title if item else "",
         "central": bool(item and item.central),
         "kind": kind,
-        "claim": result.claim,
-        "because": reasons.get(result.claim, item.after if item else ""),
+        "claim": " ".join(f"{row.relation} {row.latex}".strip() for row in rows) or result.claim,
+        "because": rows[-1].because if rows else item.after if item else "",
         "words": result.words,
         "passed": result.passed,
         "error": result.error,

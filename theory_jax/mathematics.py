@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 FUNCTIONS = "log|exp|max|min|sup|inf|det|tanh"
 OPENING, CLOSING = set("([{⟨"), set(")]}⟩")
@@ -15,7 +15,7 @@ SIZED = {r"\|": "‖", r"\Vert": "‖", r"\{": "{", r"\}": "}", r"\lfloor": "⌊
 LONGEST_PIECE = 26  # characters: what a phone shows in one line, roughly
 
 
-def to_mathml(claim):
+def to_mathml(claim, *, display=True):
     """The claim as a row of MathML pieces between which a line may break; as Unicode text if the converter does not know a
     command.
 
@@ -26,7 +26,7 @@ def to_mathml(claim):
 
     known = re.sub(r"\\arg(?![a-z])", r"\\operatorname{arg}", claim.replace(r"\textstyle", ""))  # a style would hide its rest
     try:
-        mathml = convert(known, display="block")
+        mathml = convert(known, display="block" if display else "inline")
     except Exception:  # the converter has no base class of its errors
         mathml = ""
     mathml = re.sub(r">(\\[^<]*)<", lambda found: f">{SIZED.get(found[1], found[1])}<", mathml)
@@ -40,7 +40,8 @@ def to_mathml(claim):
     nodes = [part for node in row for part in _words(node)]
     pieces = _split(nodes, lambda before, node, depth: depth == 0 and _ends_a_clause(before, node))
     pieces = [part for piece in pieces for part in _shorter(piece)]
-    return Markup("<wbr>".join(f'<math displaystyle="true">{"".join(map(_text, piece))}</math>' for piece in pieces))
+    style = ' displaystyle="true"' if display else ""
+    return Markup("<wbr>".join(f"<math{style}>{''.join(map(_text, piece))}</math>" for piece in pieces))
 
 
 def _words(node):
@@ -107,3 +108,15 @@ def _width(node):
 
 def _text(node):
     return ElementTree.tostring(node, encoding="unicode")
+
+
+def prose(words):
+    """A sentence with its mathematics between dollar signs as MathML, and code between backticks as code; the rest escaped."""
+    pieces = re.split(r"(\$[^$]*\$|`[^`]*`)", words)
+    return Markup("").join(_inline(piece) for piece in pieces)
+
+
+def _inline(piece):
+    if len(piece) > 1 and piece[0] == piece[-1] == "$":
+        return to_mathml(piece[1:-1], display=False)
+    return Markup("<code>{}</code>").format(piece[1:-1]) if len(piece) > 1 and piece[0] == piece[-1] == "`" else escape(piece)
