@@ -151,7 +151,7 @@ REFUSED = {
     "one side": ("numeric", lambda: (X,), "left, right"),
     "three sides": ("exact", lambda: (X, X + 0, X + 1), "left, right"),
     "a list": ("autodiff", lambda: [X, X + 0], "returned list"),
-    "a bound without a tight pair": ("bound", lambda: (X, X + 1), "tight is missing"),
+    "a bound without a tight pair": ("bound", lambda: (X, X + 1), "needs smaller, larger, tight"),
     "half a tight pair": ("bound", lambda: (X, X + 1, (1.0,)), "tight is missing"),
     "an identity called a bound": ("bound", lambda: (X, X * 1.0, (1.0, jnp.exp(0.0))), "an identity"),
     "an infinite bound": ("bound", lambda: (X, jnp.inf, (1.0, jnp.exp(0.0))), "larger is not finite"),
