@@ -11,6 +11,9 @@ import sympy
 from shared_specs.syllabus import load
 from theory_jax.__main__ import HERE, main
 from theory_jax.derivation import Derivation
+from theory_jax.ground import Ground
+from theory_jax.notation import Entropy, Expectation, LogDensity, Normal
+from theory_jax.typeset import latex
 
 U, V = sympy.symbols("u v", positive=True)
 X = jnp.array([0.5, -1.0, 2.0])
@@ -256,6 +259,14 @@ def test_steps_are_data_and_their_functions_stay_callable():
     assert (step.name, step.kind, step.claim, step.because) == ("halves", "exact", r"\frac{1}{2}", "halves")
     assert (step.tolerance, step.since, step.body) == (1e-10, "", halves)
     assert (derivation.lectures, derivation.sources) == ((3, 4), ("a book",))
+
+
+def test_the_logarithm_of_a_gaussian_density_is_printed_by_its_name_and_averages_to_minus_the_entropy():
+    x, m = sympy.symbols("x m", real=True)
+    law, ground = Normal(x, m, V), Ground()
+    assert latex(LogDensity(x, m, V)) == r"\log \mathcal{N}\left(x; m, v\right)"
+    assert ground.vanishes(Expectation(law, LogDensity(x, m, V)) + Entropy(law))
+    assert not ground.vanishes(Expectation(law, LogDensity(x, m, 2 * V)) + Entropy(law))
 
 
 # ---------------------------------------------------------------------------------------------------- the course

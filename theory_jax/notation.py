@@ -113,6 +113,23 @@ class Normal(Node):
         return rf"{printer.doprint(self.args[0])} \sim {self.law_name(printer)}"
 
 
+class LogDensity(Node):
+    """log N(x; mean, variance), printed by that name: the logarithm of a Gaussian's density at x."""
+
+    precedence = PRECEDENCE["Mul"]
+
+    def __new__(cls, x, mean, variance):
+        return super().__new__(cls, *map(sympy.sympify, (x, mean, variance)))
+
+    def expand_at(self, ground, at):
+        x, mean, variance = self.args
+        return ground.expand(Normal(x, mean, variance).log_density(x), at)
+
+    def _latex(self, printer):
+        x, mean, variance = map(printer.doprint, self.args)
+        return rf"\log \mathcal{{N}}\left({x}; {mean}, {variance}\right)"
+
+
 class Total(Node):
     """The sum over all states of an index."""
 
