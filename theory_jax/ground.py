@@ -223,6 +223,8 @@ def evaluate(expression, values):
             return values[part]
         if part.is_Number or part.is_NumberSymbol:
             return float(part)
+        if part.has(sympy.zoo, sympy.nan):
+            return np.nan
         if part.is_Add:
             return sum(map(at, part.args))
         if part.is_Mul:

@@ -81,10 +81,14 @@ def _numbers(column, values, shape):
 
 
 def _error(got, wanted):
-    """The largest difference, relative to the largest number of its draw."""
-    scale = np.maximum(np.abs(got), np.abs(wanted)).reshape(DRAWS, -1).max(axis=1)
-    far = np.abs(got - wanted).reshape(DRAWS, -1).max(axis=1)
-    return float(np.max(np.where(scale > 0, far / np.where(scale > 0, scale, 1.0), 0.0))) if np.all(np.isfinite(got)) else np.inf
+    """The largest difference, relative to the largest number of its draw; infinite where one side is not a number."""
+    if np.isnan(got).any() or np.isnan(wanted).any() or not np.array_equal(np.isinf(got), np.isinf(wanted)):
+        return np.inf
+    with np.errstate(invalid="ignore"):
+        far = np.where(got == wanted, 0.0, np.abs(got - wanted)).reshape(DRAWS, -1).max(axis=1)
+    sizes = np.maximum(np.abs(got), np.abs(wanted)).reshape(DRAWS, -1)
+    scale = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=1)
+    return float(np.max(far / np.where(scale > 0, scale, 1.0)))
 
 
 def value(expression, given):

@@ -1,6 +1,6 @@
 """n-gram models (lecture 42): the chain rule with a short memory, what counting estimates, and what smoothing repairs.
 
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first, the derivation below them.
 """
 
 import math
@@ -8,8 +8,8 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from jax.scipy.special import logsumexp
+from sympy import And, Eq, Ne, Piecewise, exp, gamma, log
 
 from theory_jax.arguments import (
     require,
@@ -20,7 +20,10 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
+from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 
 
 def ngram_counts(tokens, *, order, vocabulary_size):
@@ -180,175 +183,367 @@ derivation = Derivation(
         "Kneser & Ney 1995, Improved Backing-off for M-gram Language Modeling",
         "Jelinek & Mercer 1980, Interpolated Estimation of Markov Source Parameters from Sparse Data",
     ),
+    question="With counts alone, which conditional law is best, what is wrong with it, and how do smoothing, interpolation and "
+    "the "
+    "Kneser-Ney estimate follow from stated wishes?",
+    setting=(
+        r"The chain rule is cut short: the law of a token depends on the $n - 1$ tokens before it, its context $u$, and not on "
+        r"what "
+        r"came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ followed by word "
+        r"$w$.",
+        r"The chains write out three words and three contexts, or two of each; their lines do not depend on how many there are.",
+    ),
+    answer=r"The relative frequency $c_{uw} / c_u$ is the maximum likelihood, and it gives probability 0 to every pair that the "
+    r"text "
+    r"happens not to contain. Adding a constant to the counts is a posterior mean. Mixing longer and shorter memories is fitted "
+    r"by EM, "
+    r"which never loses. Backing off to the number of contexts of a word, not to its frequency, is the only choice that keeps "
+    r"the "
+    r"words' frequencies.",
+    limits=(
+        "Which discount or pseudo-count to take is a question for held-out text; modified Kneser-Ney uses three discounts.",
+        "The marginal property is derived for pairs; higher orders repeat it one level further down.",
+    ),
 )
 
-_rows = jnp.array(np.random.default_rng(0).choice(5, size=(6, 40), p=[0.4, 0.25, 0.2, 0.1, 0.05]))
-_pairs = ngram_counts(_rows, order=2, vocabulary_size=5)
-# three contexts of five words; the last word was never seen, nor was the last context
-_sparse = jnp.array([[3, 1, 0, 0, 0], [0, 5, 2, 0, 0], [1, 0, 0, 4, 0], [2, 1, 1, 0, 0], [0, 0, 0, 0, 0]])
+u = derivation.index("u", "a context", states=2)
+w = derivation.index("w", "a word", states=3)
+c = derivation.numbers("c", (u, w), r"how often context $u$ is followed by word $w$", "counts", positive=True)
+c_u = derivation.define("c", Total(w, c), "how often context $u$ occurs", over=u, positive=True)
+p_hat = derivation.define(r"\hat p({}|{})", c / c_u, "the relative frequency", over=(w, u), law=True)
+p = derivation.law("p({}|{})", (w, u), "any conditional law", "log_probs")
 
-
-def _text():
-    """40 kB of Python's help pages on an alphabet of 32: the letters, space, and five kinds of others."""
-    from pydoc_data.topics import topics
-
-    letters = "\n".join(topics.values())[:40_000].lower()
-    others = {".": 27, ",": 28, "\n": 29, "_": 30}
-    return jnp.array([[ord(c) - 96 if "a" <= c <= "z" else 0 if c == " " else others.get(c, 31) for c in letters]])
-
-
-@derivation.autodiff(
-    r"\nabla_{l_u}\, \log L = c_{u \cdot} - n_u\, p(\cdot \mid u) \quad\text{with}\quad p(\cdot \mid u) = \mathrm{softmax}(l_u)",
-    because="Markov's assumption keeps one token of the chain rule's past, and the log-likelihood becomes a sum over pairs "
-    "weighted by their counts. Its gradient in unconstrained logits is observed minus expected counts: at uniform logits, c - "
-    "n_u / V.",
+derivation.chain(
+    "Counting is maximum likelihood",
+    Total(u, Total(w, times(c, log(p)))),
+    equals(
+        Total(u, times(c_u, Total(w, times(p_hat, log(p))))),
+        r"$c_{uw} = c_u\, \hat p(w|u)$",
+        wrong={"not weighted by the context": Total(u, Total(w, p_hat * log(p)))},
+    ),
+    equals(
+        -Total(u, times(c_u, plus(Entropy(p_hat), Divergence(p_hat, p)))),
+        "a cross entropy is an entropy and a divergence",
+        wrong={"the divergence turned over": -Total(u, times(c_u, plus(Entropy(p_hat), Divergence(p, p_hat))))},
+    ),
+    at_most(
+        -Total(u, times(c_u, Entropy(p_hat))),
+        r"leave out the divergences (Gibbs); equality if and only if $p(w|u) = \hat p(w|u)$",
+        adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
+    ),
+    central=True,
+    so="With $V^n$ conditional probabilities nearly all pairs are unseen, and one unseen pair in the test text has the "
+    "log-probability "
+    r"$-\infty$: the maximum likelihood must not be used as it is.",
 )
-def the_gradient_is_observed_minus_expected():
-    def log_likelihood(logits):
-        return jnp.sum(ngram_sequence_log_prob(_rows, jax.nn.log_softmax(logits)))
-
-    uniform = jnp.zeros((5, 5))
-    return jax.grad(log_likelihood)(uniform), _pairs - _pairs.sum(1, keepdims=True) / 5
-
-
-@derivation.autodiff(
-    r"\nabla \log L = 0 \quad\text{at}\quad \hat p(w \mid u) = \frac{c_{uw}}{c_u}",
-    because="Observed equals expected exactly where the model's conditional is the relative frequency: counting is maximum "
-    "likelihood.",
+l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
+v = derivation.index("v", "a word, beside $w$", states=3)
+k_w = derivation.numbers("n", w, "the counts of one context", positive=True)
+derivation.chain(
+    "In logits the gradient is observed minus expected counts",
+    Slope(Total(w, times(k_w, plus(l, -log(Total(v, exp(l.at(v))))))), l.at(v)),
+    equals(
+        plus(k_w.at(v), -times(Total(w, k_w), exp(l.at(v)) / Total(w, exp(l)))),
+        "the derivative of the normalizer is the softmax, once for each token of the context",
+        wrong={"expected minus observed": Total(w, k_w) * exp(l.at(v)) / Total(w, exp(l)) - k_w.at(v)},
+    ),
+    role="remark",
 )
-def relative_frequencies_are_the_maximum():
-    def log_likelihood(logits):
-        return jnp.sum(ngram_sequence_log_prob(_rows, jax.nn.log_softmax(logits)))
 
-    return jax.grad(log_likelihood)(additive_log_probs(_pairs, pseudo_count=0.0)), jnp.zeros((5, 5))
-
-
-@derivation.exact(
-    r"c_{uw} = 0 \;\Rightarrow\; \log \hat p(\dots u\, w \dots) = -\infty",
-    because="A pair that the training text happens not to contain gets probability zero, and one such pair in the test text "
-    "makes its likelihood zero. With V^n parameters nearly all are unseen: maximum likelihood must not be used as it is.",
+alpha = derivation.number(r"\alpha", "the pseudo-count", "pseudo_count", positive=True)
+n = derivation.define("N", Total(w, k_w), "how often the context occurs", positive=True)
+V = derivation.count(w, "V", "the number of words", "vocabulary_size")
+additive = derivation.define(
+    r"\tilde p", (k_w + alpha) / (n + alpha * V), "the additive estimate", "additive_log_probs", over=w, law=True
 )
-def an_unseen_pair_costs_infinitely_much():
-    table = additive_log_probs(_sparse[:4], pseudo_count=0.0)
-    table = jnp.concatenate([table, jnp.log(jnp.full((1, 5), 0.2))])
-    scores = ngram_sequence_log_prob(jnp.array([[0, 0, 1, 1], [0, 0, 3, 3]]), table)
-    return scores, jnp.array([jnp.log(3 / 4) + jnp.log(1 / 4) + jnp.log(5 / 7), -jnp.inf])
-
-
-@derivation.symbolic(
-    r"\frac{\int \theta\, \theta^{c + \alpha - 1} (1 - \theta)^{d + \alpha - 1} d\theta}"
-    r"{\int \theta^{c + \alpha - 1} (1 - \theta)^{d + \alpha - 1} d\theta} = \frac{c + \alpha}{c + d + 2 \alpha}",
-    because="Put a Dirichlet(alpha) prior on the unknown probabilities. The posterior mean, a ratio of beta integrals for two "
-    "words, is what adding alpha to every count gives: additive smoothing is Bayesian estimation with a prior belief worth "
-    "alpha observations of each word.",
+frequency = derivation.define(r"\hat p", k_w / n, "the relative frequency", over=w, law=True)
+uniform = derivation.define("V^{-1}", 1 / V, "the uniform law")
+derivation.chain(
+    "Adding to the counts is the mean of a posterior",
+    times(gamma(k_w + alpha + 1) / gamma(k_w + alpha), gamma(n + alpha * V) / gamma(n + alpha * V + 1)),
+    equals(
+        additive,
+        r"$\Gamma(x + 1) = x\, \Gamma(x)$ twice. The line above is $\mathbb{E}[\theta_w]$ under the posterior of a symmetric "
+        r"Dirichlet "
+        r"prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet integrals",
+        wrong={"alpha once in the denominator": (k_w + alpha) / (n + alpha)},
+    ),
+    equals(
+        plus(times(n / (n + alpha * V), frequency), times(alpha * V / (n + alpha * V), uniform)),
+        "split the numerator",
+        wrong={"weights turned over": plus(times(alpha * V / (n + alpha * V), frequency), times(n / (n + alpha * V), uniform))},
+    ),
+    so=r"A mixture of the relative frequency and the uniform law: a prior belief that is worth $\alpha V$ observations, and "
+    r"does not "
+    "know which words are plausible.",
 )
-def adding_is_the_posterior_mean():
-    c, d, alpha = sympy.symbols("c d alpha", positive=True)
-    beta = lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b)  # noqa: E731
-    ratio = sympy.gammasimp(beta(c + alpha + 1, d + alpha) / beta(c + alpha, d + alpha))
-    return ratio, (c + alpha) / (c + d + 2 * alpha)
-
-
-def _em(steps):
-    """Weights and held-out log-likelihoods of uniform, unigram and bigram tables, from equal weights."""
-    train, held_out = _rows[:4], _rows[4:]
-    tables = [jnp.full(5, -jnp.log(5.0))]
-    tables += [additive_log_probs(ngram_counts(train, order=k, vocabulary_size=5), pseudo_count=1e-3) for k in (1, 2)]
-    before, after = held_out[:, :-1].ravel(), held_out[:, 1:].ravel()
-    scores = jnp.stack([tables[0][after], tables[1][after], tables[2][before, after]], axis=1)
-
-    def one(weights, _):
-        return interpolation_em_step(scores, weights), (weights, logsumexp(scores + weights, axis=1).mean())
-
-    weights, (_, likelihoods) = jax.lax.scan(one, jnp.full(3, -jnp.log(3.0)), None, length=steps)
-    return scores, weights, likelihoods
-
-
-@derivation.bound(
-    r"\ell(\lambda^{(s)}) \le \ell(\lambda^{(s+1)})",
-    because="Which table a token came from is a hidden variable. EM fills it in with its posterior and averages: by Jensen's "
-    "inequality the held-out likelihood of the mixture cannot fall, two hundred steps long, and at the fixed point it stands "
-    "still.",
+derivation.bridge(
+    "The code computes it",
+    log(additive),
+    lambda counts, alpha: jnp.stack(
+        [additive_log_probs(row, pseudo_count=float(a)) for row, a in zip(counts, alpha, strict=True)]
+    ),
+    k_w,
+    alpha,
+    wrong={"alpha once in the denominator": log((k_w + alpha) / (n + alpha))},
 )
-def interpolation_weights_climb():
-    _, _, likelihoods = _em(200)
-    last = _em(20_000)[2]
-    return likelihoods[:-1], likelihoods[1:], (last[-2], last[-1])
 
-
-@derivation.bound(
-    r"\frac1N \sum_i \frac{p_{ik}}{\sum_j \lambda_j p_{ij}} \le 1 \quad\text{with equality where } \lambda_k > 0",
-    because="The likelihood is concave in the weights, so the Kuhn-Tucker conditions on the simplex are necessary and "
-    "sufficient: the derivative by a weight in use is N, and by a weight at zero not more. EM multiplies each weight by "
-    "exactly this ratio and therefore stops there.",
-    tolerance=1e-6,
-    since="EM approaches a weight of zero geometrically, and the others with it",
+derivation.say(
+    "Interpolation. Several tables, with longer and shorter memory, are mixed. The weights are fitted on held-out tokens, since "
+    "the "
+    "training text would give all weight to the longest memory."
 )
-def em_stops_at_the_kuhn_tucker_point():
-    scores, weights, _ = _em(20_000)
-    ratios = jnp.exp(scores - logsumexp(scores + weights, axis=1, keepdims=True)).mean(0)
-    used = weights > jnp.log(1e-3)
-    return ratios, jnp.ones(3), (ratios[used], jnp.ones(int(used.sum())))
-
-
-@derivation.exact(
-    r"\sum_w p_{KN}(w \mid u) = 1 \quad\text{for } 0 \le d \le 1",
-    because="The discount takes d from each of the N(u .) seen counts, at most what is there, and hands d N(u .) / c_u to a "
-    "law that sums to one.",
+i = derivation.index("i", "a held-out token", states=2)
+k = derivation.index("k", "a table", states=2)
+of_table = derivation.numbers(
+    "p", (i, k), "the probability that table $k$ gives token $i$", "exp(token_log_probs)", positive=True
 )
-def kneser_ney_rows_sum_to_one():
-    sums = [logsumexp(kneser_ney_log_probs(_sparse, discount=d), axis=1) for d in (0.0, 0.25, 0.75, 1.0)]
-    return jnp.exp(jnp.stack(sums)), jnp.ones((4, 5))
-
-
-@derivation.exact(
-    r"\sum_u \frac{c_u}{N}\, p_{KN}(w \mid u) = \frac{c_{\cdot w}}{N}",
-    because="Average the model over the contexts as they occur. What the discount removes from w is d N(. w) / N, and what "
-    "comes back is the freed mass d N(. .) / N times the continuation law: equal exactly if that law is N(. w) / N(. .). This "
-    "is where the odd-looking counts of contexts come from.",
+weights = derivation.law(r"\lambda", k, "the weights", "exp(log_weights)")
+mixed = derivation.define(r"p", Total(k, weights * of_table), "the mixture's probability of token $i$", over=i, positive=True)
+r = derivation.define(
+    "r_{}({})", weights * of_table / mixed, "how probably token $i$ came from table $k$", over=(i, k), positive=True
 )
-def the_marginals_are_kept():
-    total = _sparse.sum()
-    mixed = _sparse.sum(1) / total @ jnp.exp(kneser_ney_log_probs(_sparse, discount=0.75))
-    return mixed, _sparse.sum(0) / total
-
-
-@derivation.exact(
-    r"\text{unigram back-off:}\quad \sum_u \frac{c_u}{N} p(w \mid u) - \frac{c_{\cdot w}}{N}"
-    r" = \frac{d\, N(\cdot\,\cdot)}{N} \Big( \frac{c_{\cdot w}}{N} - \frac{N(\cdot\, w)}{N(\cdot\,\cdot)} \Big) \ne 0",
-    because="Back off to how often a word occurs, instead, and words that follow only few contexts get too much: the famous "
-    "example is Francisco, frequent, but only after San. The error is the difference of the two laws, times the freed mass.",
+M = derivation.count(i, "M", "the number of held-out tokens")
+new = derivation.define(
+    r"\lambda^+", Total(i, weights * of_table / mixed) / M, "the weights after a step", "interpolation_em_step", over=k, law=True
 )
-def unigram_back_off_breaks_them():
-    d, total = 0.75, _sparse.sum()
-    contexts, words = _sparse.sum(1), _sparse.sum(0) / total
-    seen = (_sparse > 0).astype(float)
-    divisor = jnp.maximum(contexts, 1)[:, None]
-    wrong = jnp.maximum(_sparse - d, 0) / divisor + d * seen.sum(1, keepdims=True) / divisor * words
-    return contexts / total @ wrong - words, d * seen.sum() / total * (words - seen.sum(0) / seen.sum())
-
-
-@derivation.bound(
-    r"\hat H_1 \ge \hat H_2 \ge \hat H_3, \qquad"
-    r" \hat H_n = -\sum_{x_1 \dots x_n} \hat p(x_1 \dots x_n) \log \hat p(x_n \mid x_{<n})",
-    because="Knowing more of the past cannot raise an entropy. The windows run around the end of the text, so that the "
-    "shorter windows are exactly the margins of the longer ones; the entropies fall from 2.9 to 1.6 nats on this text. Part "
-    "of the fall is only memory: few contexts of length two occur often enough to be believed. For a text of one letter all "
-    "of them are zero.",
+new_mixed = derivation.define("p^+", Total(k, new * of_table), "the mixture's probability after it", over=i, positive=True)
+old_law = derivation.define("r({}|{})", weights * of_table / mixed, "the same as a law of the table", over=(k, i), law=True)
+new_law = derivation.define(
+    "r^+({}|{})", new * of_table / new_mixed, "the law of the table after the step", over=(k, i), law=True
 )
-def longer_memory_lowers_the_empirical_entropy():
-    def entropies(text):
-        found = []
-        for order in (1, 2, 3):
-            around = jnp.concatenate([text, text[:, : order - 1]], axis=1)
-            counts = ngram_counts(around, order=order, vocabulary_size=32)
-            contexts = counts.sum(-1, keepdims=True)
-            log_p = jnp.log(jnp.where(counts > 0, counts / jnp.maximum(contexts, 1), 1.0))
-            found.append(-jnp.sum(counts * log_p) / text.size)
-        return jnp.stack(found)
+derivation.chain(
+    "A step of EM never loses held-out likelihood",
+    Total(i, plus(log(new_mixed), -log(mixed))),
+    equals(
+        Total(i, Expectation(old_law, log(new_mixed / mixed))),
+        "a constant is its own expectation",
+    ),
+    equals(
+        Total(i, Expectation(old_law, plus(log(new / weights), log(old_law / new_law)))),
+        r"$p^+_i = \lambda^+_k p_{ik} / r^+(k|i)$ for every $k$, and $p_i = \lambda_k p_{ik} / r(k|i)$",
+        wrong={"the posteriors turned over": Total(i, Expectation(old_law, plus(log(new / weights), log(new_law / old_law))))},
+    ),
+    equals(
+        plus(times(M, Divergence(new, weights)), Total(i, Divergence(old_law, new_law))),
+        r"$\sum_i r(k|i) = M \lambda^+_k$",
+        wrong={"not multiplied by M": plus(Divergence(new, weights), Total(i, Divergence(old_law, new_law)))},
+    ),
+    at_least(
+        0,
+        "leave out the divergences (Gibbs)",
+        dropping=plus(times(M, gibbs.at(new, weights)), Total(i, gibbs.at(old_law, new_law))),
+    ),
+    so=r"It gains until $\lambda^+ = \lambda$. There $\frac1M \sum_i p_{ik} / p_i = 1$ for every weight in use, which is the "
+    r"condition for "
+    "the maximum, since the likelihood is concave in the weights. A weight that starts at zero stays there.",
+)
+derivation.bridge(
+    "The code takes this step",
+    log(new),
+    lambda of_table, weights: jax.vmap(interpolation_em_step)(jnp.log(of_table), jnp.log(weights)),
+    of_table,
+    weights,
+    wrong={"not divided by M": log(new * M), "no posterior": log(Total(i, of_table) / M)},
+)
 
-    falling = entropies(_text())
-    return falling[1:], falling[:2], (entropies(jnp.zeros((1, 50), int)), jnp.zeros(3))
+derivation.say(
+    "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a law of words that does not look "
+    "at the "
+    "context. Which law? Wish that the model, averaged over the contexts as they occur, has the words' frequencies."
+)
+unseen = And(Eq(u, 0), Ne(w, 0))
+seen = derivation.define(
+    "s",
+    Piecewise((0, unseen), (1, True)),
+    "1 where the pair was seen, 0 elsewhere (here: the first context knows one word)",
+    over=(u, w),
+)
+b = derivation.define("b", seen * (c + 1), "the counts, of which some are 0 and the others at least 1", "counts", over=(u, w))
+b_u = derivation.define("b", Total(w, b), "how often context $u$ occurs", over=u, positive=True)
+d = derivation.number("d", "the discount", "discount", between=(0, 1))
+beta = derivation.law(r"\beta", w, "a law of the words, behind the freed mass")
+contexts = derivation.define(r"s", Total(u, seen), "in how many contexts the word occurs", over=w)
+pairs = derivation.define("S", Total(u, Total(w, seen)), "how many pairs were seen", positive=True)
+model = derivation.define(
+    r"p_d({}|{})",
+    (b - d * seen) / b_u + d * Total(v, seen.at(u, v)) / b_u * beta,
+    r"the discounted law: $\max(b_{uw} - d, 0) = b_{uw} - d s_{uw}$",
+    "kneser_ney_log_probs",
+    over=(w, u),
+)
+derivation.chain(
+    "The discounted law sums to one",
+    Total(w, model),
+    equals(
+        plus((b_u - times(d, Total(w, seen))) / b_u, times(d, Total(w, seen)) / b_u),
+        r"what is taken from the seen pairs is given to $\beta$, which sums to one",
+        wrong={"the freed mass not counted": (b_u - d * Total(w, seen)) / b_u + d / b_u},
+    ),
+    equals(1, "add", wrong={"the discount lost": 1 - d}),
+    role="lemma",
+)
+derivation.chain(
+    "Averaged over the contexts, it keeps the words' frequencies for one law behind the freed mass alone",
+    Total(u, times(b_u, model)),
+    equals(
+        Total(u, plus(b, -times(d, seen), times(d, Total(v, seen.at(u, v)), beta))),
+        "multiply",
+        wrong={"the freed mass without the number of words": Total(u, plus(b, -times(d, seen), times(d, beta)))},
+    ),
+    equals(
+        plus(Total(u, b), times(d, plus(times(pairs, beta), -contexts))),
+        "sum over the contexts",
+        wrong={"the sign of the discount": plus(Total(u, b), times(d, plus(contexts, -times(pairs, beta))))},
+    ),
+    so=r"The words keep their frequencies $\sum_u b_{uw}$ if and only if the bracket is zero: $\beta_w = s_w / S$, the number "
+    r"of contexts "
+    r"in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other words. With the "
+    r"words' frequencies in place of $\beta$ the bracket does not vanish, and such words get too much.",
+)
+continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation law", over=w, law=True)
+derivation.bridge(
+    "The code has this law behind a discount of one half",
+    log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * continuation),
+    lambda counts: jax.vmap(lambda table: kneser_ney_log_probs(table, discount=0.5))(counts),
+    b,
+    sizes={u: 3},
+    wrong={
+        "the words' frequencies": log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * Total(u, b) / Total(u, b_u))
+    },
+)
+
+first = derivation.index("y", "a word", states=2)
+second = derivation.index("z", "the word after it", states=2)
+table = derivation.numbers("t", (first, second), "how often the two follow each other", positive=True)
+both = derivation.define(
+    "f({},{})", table / Total(first, Total(second, table)), "their joint frequency", over=(first, second), positive=True
+)
+before = derivation.define("f({})", Total(second, both), "the frequency of the first", over=first, law=True)
+after = derivation.define("g({})", Total(first, both), "the frequency of the second", over=second, law=True)
+following = derivation.define("f({}|{})", both / before, "the conditional frequency", over=(second, first), law=True)
+derivation.chain(
+    "A longer memory never raises the empirical entropy",
+    plus(Entropy(after), -Expectation(before, Entropy(following))),
+    equals(
+        Expectation(before, Expectation(following, plus(log(following), -log(after)))),
+        "write both entropies as expectations over pairs",
+        wrong={"a plus": Expectation(before, Expectation(following, plus(log(following), log(after))))},
+    ),
+    equals(Expectation(before, Divergence(following, after)), "a divergence for each first word"),
+    at_least(0, "leave out the divergences (Gibbs)", dropping=Expectation(before, gibbs.at(following, after))),
+    so="This is the mutual information of a word with the one before it. It needs the margins of the pairs to be the counts of "
+    "the "
+    "words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts occur "
+    "often "
+    "enough to be believed.",
+)
+
+
+@derivation.numeric(
+    r"\log L = \sum_{u, w} c_{uw} \log p(w|u)",
+    because="The code sums over the tokens of a text, the chains above over counts: both are the same sum, collected "
+    "differently. "
+    "Windows do not cross from one row of the batch to the next.",
+    role="appendix",
+)
+def the_text_enters_through_its_counts():
+    text = jnp.array([[0, 1, 0, 0, 1, 2], [2, 2, 0, 1, 1, 0]])
+    law = additive_log_probs(ngram_counts(text, order=2, vocabulary_size=3), pseudo_count=1.0)
+    across = jnp.sum(ngram_counts(text.reshape(1, 12), order=2, vocabulary_size=3) * law)
+    counts = ngram_counts(text, order=2, vocabulary_size=3)
+    return jnp.sum(ngram_sequence_log_prob(text, law)), jnp.sum(counts * law), {"windows across rows": across}
+
+
+derivation.symbol("L", "the likelihood of a text")
+_TEXT = jnp.array([[0, 1, 0, 0, 1]])  # abaab
+
+
+@derivation.example("The text abaab: the pairs ab twice, ba and aa once.")
+def abaab():
+    counts = ngram_counts(_TEXT, order=2, vocabulary_size=2)
+    yield r"c_{ab}, c_{ba}, c_{aa}, c_{bb}", (counts[0, 1], counts[1, 0], counts[0, 0], counts[1, 1]), "(2, 1, 1, 0)"
+    yield (
+        r"\tilde p(b|a), \tilde p(b|b) \ \text{at}\ \alpha = 1",
+        jnp.exp(additive_log_probs(counts, pseudo_count=1.0))[:, 1],
+        "(3/5, 1/3)",
+    )
+    law = jnp.exp(kneser_ney_log_probs(counts, discount=0.5))
+    yield r"p_d(a|a), p_d(b|a) \ \text{at}\ d = \tfrac12", law[0], "(7/18, 11/18)"
+    yield r"p_d(a|b), p_d(b|b)", law[1], "(5/6, 1/6)"
+    yield r"\tfrac34 p_d(b|a) + \tfrac14 p_d(b|b) = c_{ab} / 4", 0.75 * law[0, 1] + 0.25 * law[1, 1], "1/2"
+
+
+@derivation.figure(
+    "Left: the loss of held-out text under additive smoothing. It is infinite at pseudo-count 0, approaches that of the uniform "
+    "law "
+    "(dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the maximum of the held-out "
+    "log-likelihood in steps of EM.",
+    panels=2,
+)
+def smoothing_and_mixing(left, right):
+    random = np.random.default_rng(0)
+    law = random.dirichlet(np.full(6, 0.3), size=6)
+    rows = np.zeros((2, 160), dtype=int)
+    for t in range(1, 160):
+        rows[:, t] = [random.choice(6, p=law[token]) for token in rows[:, t - 1]]
+    counts = ngram_counts(jnp.array(rows[:1, :60]), order=2, vocabulary_size=6)
+    held_out = jnp.array(rows[1:])
+    grid = np.geomspace(1e-3, 100, 40)
+    losses = [-ngram_sequence_log_prob(held_out, additive_log_probs(counts, pseudo_count=float(a)))[0] / 159 for a in grid]
+    left.semilogx(grid, losses)
+    left.axhline(math.log(6), linestyle="--", color="gray")
+    left.set(xlabel=r"pseudo-count $\alpha$", ylabel="nats a token")
+    tables = additive_log_probs(counts.sum(axis=0), pseudo_count=0.1), additive_log_probs(counts, pseudo_count=0.1)
+    scores = jnp.stack([tables[0][held_out[0, 1:]], tables[1][held_out[0, :-1], held_out[0, 1:]]], axis=1)
+
+    def likelihood(share):
+        mixture = jnp.log(jnp.stack([1 - jnp.asarray(share), jnp.asarray(share)], axis=-1))
+        return logsumexp(scores + mixture[..., None, :], axis=-1).mean(axis=-1)
+
+    line = np.linspace(0.01, 0.99, 60)
+    right.plot(line, likelihood(line))
+    weights, path = jnp.log(jnp.array([0.95, 0.05])), []
+    for _ in range(12):
+        path.append(float(jnp.exp(weights[1])))
+        weights = interpolation_em_step(scores, weights)
+    right.plot(path, likelihood(np.array(path)), "o", markersize=4)
+    right.set(xlabel="weight of the pair table", ylabel="nats a token")
+
+
+@derivation.exercise(
+    r"A context was followed by its three words 3, 1 and 0 times. What does $\alpha = \frac12$ give the word that was never "
+    r"seen?",
+    r"$\frac{0.5}{4 + 1.5} = 1/11$.",
+)
+def an_unseen_word():
+    yield jnp.exp(additive_log_probs(jnp.array([3.0, 1.0, 0.0]), pseudo_count=0.5))[2], "1/11"
+
+
+@derivation.exercise(
+    r"Take one step of EM from $\lambda = (\frac13, \frac23)$, where the tables give the first token $\frac12$ and $\frac17$ "
+    r"and the second "
+    r"$\frac15$ and $\frac23$.",
+    r"The first token comes from the first table with probability $\frac{1/6}{1/6 + 2/21} = \frac{7}{11}$, the second with "
+    r"$\frac{1/15}{1/15 + 4/9} = \frac{3}{23}$; the new weights are 97/253 and 156/253.",
+)
+def one_step_of_em():
+    step = interpolation_em_step(jnp.log(jnp.array([[1 / 2, 1 / 7], [1 / 5, 2 / 3]])), jnp.log(jnp.array([1 / 3, 2 / 3])))
+    yield jnp.exp(step)[0], "97/253"
+    yield jnp.exp(step)[1], "156/253"
+
+
+@derivation.exercise(
+    "Francisco occurs 50 times, always after San. The text has 200 different pairs. What is its share of the freed mass?",
+    "1/200, whatever the 50 is: it was seen in one context.",
+)
+def francisco():
+    counts = np.zeros((16, 16))
+    counts[:15, :15] = np.where(np.arange(225) < 199, 3.0, 0.0).reshape(
+        15, 15
+    )  # other pairs; the last context was never seen, so it has the continuation law
+    counts[0, 15] = 50.0  # the last context was never seen: it has the continuation law
+    yield jnp.exp(kneser_ney_log_probs(jnp.array(counts), discount=0.5))[15, 15], "1/200"
 
 
 if __name__ == "__main__":
