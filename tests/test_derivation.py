@@ -12,7 +12,8 @@ from shared_specs.syllabus import load
 from theory_jax.__main__ import HERE, main
 from theory_jax.derivation import Derivation
 from theory_jax.ground import Ground
-from theory_jax.notation import Entropy, Expectation, LogDensity, Normal
+from theory_jax.notation import Entropy, Expectation, LogDensity, Normal, Total
+from theory_jax.parts import value
 from theory_jax.typeset import latex
 
 U, V = sympy.symbols("u v", positive=True)
@@ -284,3 +285,23 @@ def test_a_topics_own_module_runs_its_derivation(topic):
     """For `python -m theory_jax.family.topic`."""
     source = (HERE / f"{topic}.py").read_text(encoding="utf-8")
     assert source.endswith('\n\n\nif __name__ == "__main__":\n    derivation.main()\n')
+
+
+# ---------------------------------------------------------------------------------------------------- symbols and lemmas
+
+
+def test_a_weighted_sum_of_instances_of_a_lemma_is_never_negative_and_a_difference_may_be():
+    derivation = Derivation(title="A title")
+    t, weight = derivation.number("t", "a number"), derivation.number("a", "a weight", between=(0, 1))
+    square = derivation.assume("A function is never negative", derivation.function("f", "a function")(t), t)
+    ground = Ground(between=derivation.between)
+    assert ground.never_negative((1 - weight) * square.at(2) + weight * square.at(3))
+    assert not ground.never_negative((1 - weight) * square.at(2) - weight * square.at(3))
+    assert not ground.never_negative((weight - 1) * square.at(2))
+
+
+def test_a_number_is_computed_where_a_sum_runs_over_a_second_index_of_the_same_law():
+    derivation = Derivation(title="A title")
+    k, j = derivation.index("k", "a state"), derivation.index("j", "a state")
+    p = derivation.law("p", k, "a law")
+    assert value(p / Total(j, p.at(j) ** 2), {p: (0.5, 0.5)}) == (1.0, 1.0)

@@ -137,6 +137,9 @@ class Ground:
         """Whether the expression is shown to be nonnegative: by a lemma, a square, or its factors' signs."""
         if expression.is_nonnegative:
             return True
+        # term by term and factor by factor, since an instance of a lemma is no longer seen once it is expanded
+        if (expression.is_Add or expression.is_Mul) and all(map(self.never_negative, expression.args)):
+            return True
         return all(sympy.factor(sympy.together(self._free(expanded))).is_nonnegative for expanded in self.each(expression))
 
     def _free(self, expanded):

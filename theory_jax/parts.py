@@ -94,7 +94,8 @@ def _error(got, wanted):
 def value(expression, given):
     """The expression's number, where `given` has the numbers of what was left arbitrary: {p: (0.5, 0.5), s: 2}."""
     laws = {entry: values for entry, values in given.items() if isinstance(entry, Entry) and entry.indices}
-    ground = Ground(sizes={entry.indices[0]: len(values) for entry, values in laws.items()})
+    lengths = {len(values) for values in laws.values()}  # if it is one, a second index of a sum has as many states
+    ground = Ground(*(lengths if len(lengths) == 1 else ()), sizes={entry.indices[0]: len(laws[entry]) for entry in laws})
     numbers = {symbol: sympy.nsimplify(number) for symbol, number in given.items() if symbol not in laws}
     for entry, values in laws.items():
         for state, number in enumerate(values):
