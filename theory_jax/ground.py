@@ -127,7 +127,11 @@ class Ground:
         if _is_zero_fraction(split):
             return True
         whole = self.on_the_simplex(expanded)
-        return _is_zero_fraction(_split_logarithms(whole)) or sympy.simplify(whole) == 0
+        if _is_zero_fraction(_split_logarithms(whole)):
+            return True
+        # as ratios 1 - a and 1 + a (c - 1) are seen to be positive for a in (0, 1), so that their logarithms and roots split
+        ratios = self._as_ratios()
+        return bool(ratios) and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))) or sympy.simplify(whole) == 0
 
     def on_the_simplex(self, expanded):
         """The last probability of every law as one minus the others."""
@@ -148,10 +152,12 @@ class Ground:
         for group in self.laws.values():
             weights = [sympy.Dummy(positive=True) for _ in group]
             free |= {symbol: weight / sum(weights) for symbol, weight in zip(group, weights, strict=True)}
-        for symbol, (low, high) in self.between.items():
-            weight = sympy.Dummy(positive=True)
-            free[symbol] = (low + high * weight) / (1 + weight)
-        return expanded.xreplace(free)
+        return expanded.xreplace(free | self._as_ratios())
+
+    def _as_ratios(self):
+        """Every bounded number by a positive one, as (low + high w)/(1 + w)."""
+        weights = {symbol: sympy.Dummy(positive=True) for symbol in self.between}
+        return {s: (low + high * weights[s]) / (1 + weights[s]) for s, (low, high) in self.between.items()}
 
     def spoken(self, *expressions):
         """The numbers that were left arbitrary in the expressions, in words: " for all ...", empty if there are none."""

@@ -48,7 +48,7 @@ class Typesetter(LatexPrinter):
         terms.insert(0, terms.pop(first))
         text = self._print(terms[0])
         for term in terms[1:]:
-            negative = term.could_extract_minus_sign()
+            negative = not term.is_Add and term.could_extract_minus_sign()
             text += (" - " if negative else " + ") + self.term(-term if negative else term)
         return text
 
