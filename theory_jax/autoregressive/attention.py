@@ -338,7 +338,7 @@ derivation.chain(
     "a single key it copies.",
 )
 
-derivation.say("**Retrieval.** How large must a score be to be heard among many? Let one key score $\\beta$ and all others 0.")
+derivation.say("Retrieval. How large must a score be to be heard among many? Let one key score $\\beta$ and all others 0.")
 beta = derivation.number(r"\beta", "the score of the one key that matters")
 N = derivation.number("N", "the number of the other keys", positive=True)
 eps = derivation.number(r"\varepsilon", "the weight that may go to the other keys", between=(0, 1))
@@ -370,7 +370,7 @@ derivation.chain(
 )
 
 derivation.say(
-    "**The scale.** Scores are inner products of $D$ terms, so they grow with $D$. Let queries and keys be drawn independently, "
+    "The scale. Scores are inner products of $D$ terms, so they grow with $D$. Let queries and keys be drawn independently, "
     "the queries with mean zero; then a score has mean zero, and its variance is its mean square."
 )
 a = derivation.law("a", i, "how often query $i$ occurs")
@@ -406,7 +406,7 @@ derivation.chain(
     r"nearly alike. The $\sqrt D$ belongs to the width of one head, not to that of the model.",
 )
 
-derivation.say("**Why large scores stop learning.** The gradient reaches queries and keys through the softmax.")
+derivation.say("Why large scores stop learning. The gradient reaches queries and keys through the softmax.")
 jacobian = derivation.chain(
     "The Jacobian of the softmax",
     Slope(soft, s.at(l)),
@@ -468,7 +468,7 @@ derivation.chain(
     r"nothing is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
 )  # fmt: skip
 
-derivation.say("**Masks.** A key is removed by the score $-\\infty$.")
+derivation.say("Masks. A key is removed by the score $-\\infty$.")
 first, second, third = (derivation.number(f"s_{n}", f"a score, of key {n}") for n in (1, 2, 3))
 derivation.chain(
     "A score of minus infinity deletes the key",
@@ -508,7 +508,7 @@ def masks_are_aligned_at_the_end():
     return causal_mask(query_length=2, key_length=5).astype(float), np.array([[1.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]]), wrong
 
 
-derivation.say("**Backward.** With $G = \\partial L / \\partial O$ the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
+derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
 G = derivation.numbers("G", (i, f), "the gradient of the loss in the answers")
 loss = derivation.define("L", Total(i, Total(f, G * out)), "the loss, to first order")
 A = derivation.define("A", Total(f, G * v), "the gradient in the weights, $G V^\\top$", over=(i, j))
@@ -574,7 +574,7 @@ for number, (letter, what, mistake) in enumerate((
         wrong={"a usual mistake": mistake},
     )
 
-derivation.say("**A set.** The sum over the keys has no order.")
+derivation.say("A set. The sum over the keys has no order.")
 derivation.symbol(r"\Pi", "a permutation matrix")
 derivation.symbol("S", "the scores, one row a query")
 
@@ -601,7 +601,7 @@ def attention_is_permutation_equivariant():
 
 derivation.say(
     "So without positions self-attention sees a bag of tokens: permuting them permutes the answers, and nothing else. "
-    "**Heads.** Several attentions with maps of their own run side by side, and their answers are added."
+    "Heads. Several attentions with maps of their own run side by side, and their answers are added."
 )
 h = derivation.index("h", "a head")
 g = derivation.index("g", "a group of heads that share keys and values")
@@ -753,7 +753,7 @@ def a_temperature():
 
 
 derivation.say(
-    "**How the code keeps it.** A softmax does not change when a number is added to all scores; the code subtracts the largest, "
+    "How the code keeps it. A softmax does not change when a number is added to all scores; the code subtracts the largest, "
     "so that no exponential overflows. Behind the mask it puts finite scores, so that no product $0 \\cdot \\infty$ waits there "
     "for the gradient."
 )
