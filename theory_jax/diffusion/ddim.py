@@ -3,7 +3,6 @@
 The functions come first; the derivation below them executes the argument on these very functions.
 """
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,6 +1,7 @@
 """The reverse process: where x_(t-1) lies, given x_t and the data or a prediction of the noise, and how far it scatters.
 
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first; below them the derivation, of which other topics use `posterior_law`, `in_the_noise` and
+`step_variance`.
 """
 
 import math
@@ -8,14 +9,17 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy as sp
+from sympy import Rational, log, pi, sqrt
 
 from theory_jax.arguments import require, require_same_shape, require_timesteps, widened
+from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion._arguments import require_signal, require_variance
-from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample, forward_step
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar
+from theory_jax.diffusion._schedules import by_point
+from theory_jax.diffusion.forward_process import forward_log_prob, marginal_law
 from theory_jax.levels import beta_at, level_at, per_example, share_of_noise
+from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):
@@ -110,149 +114,411 @@ derivation = Derivation(
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, eq. 15",
     ),
+    question="The forward process is known: each step shrinks the value and adds noise. Which law undoes one step when the data "
+    "are known, and which when they are not, as for a sampler?",
+    setting=(
+        r"The chain of the forward process: $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with $\beta_t = 1 "
+        r"- \alpha_t$, so $q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$ with $\bar\alpha_t = "
+        r"\bar\alpha_{t-1} \alpha_t$. The noise of step $t$ is independent of everything before it.",
+        r"Steps $t \ge 2$ are treated, where $0 < \bar\alpha_{t-1} < 1$. At $t = 1$ nothing is uncertain once $x_0$ is known: "
+        r"the "
+        r"step back ends in $x_0$ itself.",
+        r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector the same formulas hold in "
+        r"each.",
+    ),
+    answer=r"Given $x_t$ and $x_0$, the value $x_{t-1}$ is Gaussian, with a mean that is linear in both and the variance "
+    r"$\tilde\beta_t = \beta_t (1 - \bar\alpha_{t-1}) / (1 - \bar\alpha_t)$. Without $x_0$ its variance is $\tilde\beta_t$ plus "
+    r"what is uncertain about $x_0$. It is not Gaussian in general, but becomes so as $\beta_t$ goes to 0.",
+    limits=(
+        "That the true step back becomes Gaussian is derived for the leading term of its expansion, and checked for data that "
+        "are two points; how fast it happens for arbitrary data is not shown.",
+        "A network must learn the mean. How it is trained is the subject of the next topics.",
+    ),
 )
 
-# b is a_(t-1); a_t is b (1 - beta)
-_B, _BETA = sp.symbols("b beta", positive=True)
-_A = _B * (1 - _BETA)
-_X0, _XT, _X = sp.symbols("x_0 x_t x", real=True)
-_LOG_JOINT = -((_XT - sp.sqrt(1 - _BETA) * _X) ** 2) / (2 * _BETA) - (_X - sp.sqrt(_B) * _X0) ** 2 / (2 * (1 - _B))
-_TILDE = (1 - _B) / (1 - _A) * _BETA
-_MEAN = sp.sqrt(_B) * _BETA / (1 - _A) * _X0 + sp.sqrt(1 - _BETA) * (1 - _B) / (1 - _A) * _XT
-
-
-@derivation.symbolic(
-    r"\frac{\partial^2}{\partial x_{t-1}^2} \big[ \log q(x_t \mid x_{t-1}) + \log q(x_{t-1} \mid x_0) \big] ="
-    r" -\frac{1}{\tilde{\beta}_t}, \qquad \tilde{\beta}_t = \frac{1 - \bar{\alpha}_{t-1}}{1 - \bar{\alpha}_t} \beta_t",
-    because="By Bayes' rule the posterior of x_{t-1} is proportional to both densities, each a quadratic in x_{t-1}: so it is "
-    "Gaussian, and its precision is the sum of the two, (1 - beta)/beta + 1/(1 - a_{t-1}).",
+alpha = derivation.number(r"\alpha_t", "the share of the variance that step $t$ keeps", between=(0, 1))
+before = derivation.number(r"\bar\alpha_{t-1}", "the signal's share before the step", "alpha_bar[t - 1]", between=(0, 1))
+beta = derivation.define(r"\beta_t", 1 - alpha, "the variance of the noise of step $t$", "beta_at", positive=True)
+a_t = derivation.define(r"\bar\alpha_t", before * alpha, "the signal's share after the step", "alpha_bar[t]", positive=True)
+tilde = derivation.define(
+    r"\tilde\beta_t",
+    (1 - before) / (1 - a_t) * beta,
+    "the variance of the step back, given $x_0$",
+    "posterior_log_variance",
+    positive=True,
 )
-def the_posteriors_precision():
-    return sp.diff(_LOG_JOINT, _X, 2), -1 / _TILDE
-
-
-@derivation.symbolic(
-    r"\frac{\partial}{\partial x_{t-1}} \big[ \cdots \big] = 0 \;\Leftrightarrow\; x_{t-1} ="
-    r" \frac{\sqrt{\bar{\alpha}_{t-1}}\, \beta_t}{1 - \bar{\alpha}_t} x_0 +"
-    r" \frac{\sqrt{1 - \beta_t}\, (1 - \bar{\alpha}_{t-1})}{1 - \bar{\alpha}_t} x_t = \tilde{\mu}_t(x_0, x_t)",
-    because="The mean of a Gaussian is where its log-density is stationary. It lies between where the data and where the noisy "
-    "value pull, each weighted by its precision.",
+kappa = derivation.define(r"\kappa_t", sqrt(before) * beta / (1 - a_t), "the weight of $x_0$ in its mean", positive=True)
+rho = derivation.define(r"\rho_t", sqrt(alpha) * (1 - before) / (1 - a_t), "the weight of $x_t$ in its mean", positive=True)
+x_0 = derivation.number("x_0", "the data", "x0")
+x_prev = derivation.number("x_{t-1}", "the value before step $t$")
+x_t = derivation.number("x_t", "the value after step $t$", "x_t")
+epsilon = derivation.number(
+    r"\epsilon", r"the noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", "noise_pred"
 )
-def the_posteriors_mean():
-    (stationary,) = sp.solve(sp.diff(_LOG_JOINT, _X), _X)
-    return stationary, _MEAN
-
-
-@derivation.autodiff(
-    r"\nabla_{x_{t-1}} \big[ \cdots \big]_{\tilde{\mu}_t} = 0, \qquad"
-    r" \nabla^2_{x_{t-1}} \big[ \cdots \big] = -\tilde{\beta}_t^{-1} \qquad (t = 2 .. T)",
-    because="The same of the code: the slope and the curvature of the forward densities, at the mean and variance it returns. At "
-    "t = 1 there is nothing left to be uncertain about: a_0 = 1, the variance is zero and the mean is x_0.",
+mu = derivation.define(
+    r"\tilde\mu_t", plus(times(kappa, x_0), times(rho, x_t)), "the mean of the step back, given $x_0$", "posterior_mean"
 )
-def the_codes_posterior():
-    alpha_bar, t = cosine_alpha_bar(num_steps=8), np.arange(2, 9)
-    x0, x_t = jax.random.normal(jax.random.key(0), (2, 7), dtype=float)
+half = Rational(1, 2)
 
-    def log_joint(x):
-        return jnp.sum(forward_log_prob(x_t, x, t - 1, t, alpha_bar) + forward_log_prob(x, x0, 0 * t, t - 1, alpha_bar))
-
-    mean = posterior_mean(x0, x_t, t, alpha_bar)
-    variance = jnp.exp(posterior_log_variance(t, alpha_bar))
-    # scaled to the spread itself: a slope of a thousand over a spread of a thousandth is one of one
-    slope = jax.grad(log_joint)(mean) * jnp.sqrt(variance)
-    curvature = jnp.diag(jax.hessian(log_joint)(mean)) * variance
-    return jnp.concatenate([slope, curvature]), jnp.concatenate([jnp.zeros(7), -jnp.ones(7)])
-
-
-@derivation.symbolic(
-    r"x_0 = \frac{x_t - \sqrt{1 - \bar{\alpha}_t}\, \epsilon}{\sqrt{\bar{\alpha}_t}} \;\Rightarrow\; \tilde{\mu}_t ="
-    r" \frac{1}{\sqrt{1 - \beta_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar{\alpha}_t}} \epsilon \Big)",
-    because="Given x_t, to know the data and to know the noise is the same. Written with the noise, the step takes away a little "
-    "of it and scales up what remains: a network that predicts the noise is all that is missing.",
+i = derivation.index("i", "a value of $x_0$, in the first lemma")
+j = derivation.index("j", "a value of $x_{t-1}$")
+k = derivation.index("k", "a value of $x_t$")
+e = derivation.index("e", "a value of the noise of step $t$")
+start = derivation.law("q({})", i, "the law of $x_0$")
+early = derivation.law("q({}|{})", (j, i), "the law of $x_{t-1}$ given $x_0$")
+noise_law = derivation.law("n({})", e, "the law of the noise, which is independent of $x_0$ and $x_{t-1}$")
+takes = derivation.numbers("h({}|{},{})", (k, j, e), "whether the noise $e$ takes $j$ to $k$ (1 or 0)", positive=True)
+step = derivation.define("q({}|{})", Expectation(noise_law, takes), "the step forward", over=(k, j), positive=True)
+markov = derivation.chain(
+    "The Markov property, and Bayes' rule",
+    Total(e, start * early * noise_law * takes) / Total(j, Total(e, start * early * noise_law * takes)),
+    equals(
+        start * early * step / Total(j, start * early * step),
+        r"only $n$ and $h$ contain the noise, so the sum over it is the step forward, in which $x_0$ does not occur: "
+        r"$q(x_t|x_{t-1}, x_0) = q(x_t|x_{t-1})$",
+        wrong={"the step without its past": start * step / Total(j, start * early * step)},
+    ),
+    equals(
+        early * step / Total(j, early * step),
+        r"$q(x_0)$ does not contain $x_{t-1}$ and cancels",
+        wrong={"not normalized": early * step},
+    ),
+    role="lemma",
+    states=2,
+    so=r"The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint law of all three, divided by its sum over "
+    r"$x_{t-1}$. "
+    r"The last says $q(x_{t-1}|x_t, x_0) = q(x_t|x_{t-1})\, q(x_{t-1}|x_0) / q(x_t|x_0)$. For densities the sums are integrals.",
 )
-def the_mean_from_the_noise():
-    noise = sp.symbols("epsilon", real=True)
-    data = (_XT - sp.sqrt(1 - _A) * noise) / sp.sqrt(_A)
-    return _MEAN.subs(_X0, data), (_XT - _BETA / sp.sqrt(1 - _A) * noise) / sp.sqrt(1 - _BETA)
 
-
-@derivation.numeric(
-    r"\tilde{\mu}_t\big(x_0(x_t, \epsilon), x_t\big) = \mu_t(x_t, \epsilon) \qquad (t = 1 .. T)",
-    because="The two functions of the code, at every step of a cosine schedule: one is handed the data and the noisy value made "
-    "of it, the other the noisy value and the noise.",
+log_step = derivation.define(
+    r"\log q(x_t|x_{t-1})", Normal(x_t, times(sqrt(alpha), x_prev), beta).log_density(x_t), "the step forward"
 )
-def both_means_agree():
-    alpha_bar, t = cosine_alpha_bar(num_steps=8), np.arange(1, 9)
-    x0, noise = jax.random.normal(jax.random.key(1), (2, 8, 3), dtype=float)
-    x_t = forward_sample(x0, t, noise, alpha_bar)
-    return posterior_mean(x0, x_t, t, alpha_bar), reverse_mean_from_noise(x_t, noise, t, alpha_bar)
-
-
-@derivation.symbolic(
-    r"\frac{\tilde{\beta}_t}{\beta_t} = \frac{1 - \bar{\alpha}_{t-1}}{1 - \bar{\alpha}_t} ="
-    r" 1 - \frac{\bar{\alpha}_{t-1} \beta_t}{1 - \bar{\alpha}_t} \le 1",
-    because="Knowing x_0 cannot make x_{t-1} less certain. What it takes off the variance is everything at t = 1, and next to "
-    "nothing late in the chain, where x_t says little about x_0 either way.",
+log_early = derivation.define(
+    r"\log q(x_{t-1}|x_0)", Normal(x_prev, times(sqrt(before), x_0), 1 - before).log_density(x_prev), "the jump to $t - 1$"
 )
-def the_ratio_of_the_two_variances():
-    return _TILDE / _BETA, 1 - _B * _BETA / (1 - _A)
-
-
-@derivation.bound(
-    r"\log \tilde{\beta}_t \;\le\; \log \beta_t \qquad (t = 2 .. T)",
-    because="For the linear and for the cosine schedule, from the code. They meet where the level before the step is already "
-    "zero: then x_0 says nothing about x_{t-1}.",
+log_late = derivation.define(r"\log q(x_t|x_0)", Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t).log_density(x_t), "the jump to $t$")
+derivation.chain(
+    "The precisions of the two sources add up",
+    -Slope(plus(log_step, log_early), x_prev, 2),
+    equals(
+        plus(alpha / beta, 1 / (1 - before)),
+        r"both log-densities are quadratic in $x_{t-1}$, with second derivatives $-\alpha_t / \beta_t$ and $-1/(1 - "
+        r"\bar\alpha_{t-1})$",
+        wrong={"the step's precision without its slope": plus(1 / beta, 1 / (1 - before))},
+    ),
+    equals(
+        1 / tilde,
+        r"over the common denominator stands $\alpha_t (1 - \bar\alpha_{t-1}) + \beta_t = 1 - \bar\alpha_t$",
+        wrong={"the levels exchanged": (1 - before) / ((1 - a_t) * beta), "the step's variance": 1 / beta},
+    ),
+    role="lemma",
+    uses=(marginal_law,),
+    so=r"A log-density that is quadratic is that of a Gaussian, and $\tilde\beta_t$ is its variance.",
 )
-def the_smaller_and_the_larger():
-    t = np.arange(2, 51)
-    schedules = (linear_alpha_bar(num_steps=50, beta_start=0.002, beta_end=0.4), cosine_alpha_bar(num_steps=50))
-    small = jnp.stack([posterior_log_variance(t, schedule) for schedule in schedules])
-    large = jnp.stack([reverse_log_variance(t, schedule) for schedule in schedules])
-    drowned, last = jnp.array([1.0, 0.5, 1e-14, 1e-15]), np.array([3])
-    return small, large, (posterior_log_variance(last, drowned), reverse_log_variance(last, drowned))
-
-
-@derivation.symbolic(
-    r"x_0 \sim \mathcal{N}(0, c): \quad \mathrm{Var}(x_{t-1} \mid x_t) ="
-    r" \frac{V \beta_t}{(1 - \beta_t) V + \beta_t}, \; V = 1 - \bar{\alpha}_{t-1} (1 - c); \quad"
-    r" \mathrm{Var} = \tilde{\beta}_t \text{ at } c = 0, \; \beta_t \text{ at } c = 1",
-    because="For Gaussian data the true step back is Gaussian, and its variance follows from those of x_{t-1} and of the noise "
-    "added to it. Data without variance are a known x_0; data of variance one never change their law, and a step back looks "
-    "like a step forward.",
+derivation.chain(
+    "Its mean weighs what the two sources say by their precisions",
+    times(tilde, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
+    equals(
+        times(beta * (1 - before) / (1 - a_t), plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
+        r"the definition of $\tilde\beta_t$; the bracket is the slope of both log-densities at $x_{t-1} = 0$",
+        wrong={
+            "the variance of the step": times(beta, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0)))
+        },
+    ),
+    equals(
+        plus(times(kappa, x_0), times(rho, x_t)),
+        r"multiply out: these are $\kappa_t$ and $\rho_t$",
+        wrong={"the weights exchanged": plus(times(rho, x_0), times(kappa, x_t))},
+    ),
+    role="lemma",
 )
-def the_two_variances_are_the_extremes():
-    c = sp.symbols("c", nonnegative=True)
-    total = 1 - _B * (1 - c)
-    variance = total * _BETA / ((1 - _BETA) * total + _BETA)
-    return [variance.subs(c, 0), variance.subs(c, 1)], [_TILDE, _BETA]
-
-
-def _variance_back(c, t, alpha_bar):
-    """Var(x_(t-1) | x_t) for data of variance c, by conditioning the joint Gaussian of both, [2, 2] for each t."""
-    zero, one = jnp.zeros(t.shape), jnp.ones(t.shape)
-    # each of the three sources, with the coefficient that the code gives it in x_(t-1) and in x_t
-    sources = ((math.sqrt(c) * one, zero, zero), (zero, one, zero), (zero, zero, one))
-    covariance = 0.0
-    for data, early, late in sources:
-        before = forward_sample(data, t - 1, early, alpha_bar)
-        pair = jnp.stack([before, forward_step(before, t, late, alpha_bar)])
-        covariance = covariance + pair[:, None] * pair[None]
-    return covariance[0, 0] - covariance[0, 1] ** 2 / covariance[1, 1]
-
-
-@derivation.bound(
-    r"0 \le c \le c' \le 1: \quad \tilde{\beta}_t \le \mathrm{Var}_c(x_{t-1} \mid x_t) \le \mathrm{Var}_{c'}(x_{t-1} \mid x_t)"
-    r" \le \beta_t",
-    because="In between the variance grows with that of the data: the more the data vary, the less is known about x_{t-1}. So "
-    "the two fixed choices enclose the truth for data of variance between 0 and 1, and a learned variance is looked for between "
-    "them.",
+_NORMALIZER = times(-half, log(2 * pi * beta * (1 - before) / (1 - a_t)))
+_SQUARES = (
+    -((x_t - times(sqrt(alpha), x_prev)) ** 2) / (2 * beta),
+    -((x_prev - times(sqrt(before), x_0)) ** 2) / times(2, 1 - before),
+    (x_t - times(sqrt(a_t), x_0)) ** 2 / times(2, 1 - a_t),
 )
-def between_the_extremes_it_rises():
-    alpha_bar, t = cosine_alpha_bar(num_steps=8), np.arange(2, 9)
-    small, large = jnp.exp(posterior_log_variance(t, alpha_bar)), jnp.exp(reverse_log_variance(t, alpha_bar))
-    rising = jnp.stack([small] + [_variance_back(c, t, alpha_bar) for c in (0.01, 0.2, 0.5, 0.9)] + [large])
-    ends = jnp.stack([_variance_back(0.0, t, alpha_bar), _variance_back(1.0, t, alpha_bar)])
-    return rising[:-1], rising[1:], (ends, jnp.stack([small, large]))
+posterior_law = derivation.chain(
+    "Given the data, the step back is Gaussian",
+    plus(log_step, log_early, -log_late),
+    equals(
+        plus(*_SQUARES, _NORMALIZER),
+        r"the three Gaussian log-densities; of the constants one factor $2\pi$ is left",
+        wrong={"the last jump multiplied": plus(*_SQUARES[:2], -_SQUARES[2], _NORMALIZER)},
+    ),
+    equals(
+        plus(-((x_prev - mu) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))),
+        "complete the square, with precision and mean as found above; what is left over cancels",
+        wrong={
+            "the weights exchanged": plus(
+                -((x_prev - rho * x_0 - kappa * x_t) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))
+            ),
+            "the variance of the step forward": plus(-((x_prev - mu) ** 2) / (2 * beta), times(-half, log(2 * pi * beta))),
+        },
+    ),
+    uses=(markov, marginal_law),
+    central=True,
+    so=r"So $q(x_{t-1}|x_t, x_0) = \mathcal{N}(\tilde\mu_t, \tilde\beta_t)$.",
+)
+derivation.bridge(
+    "The code computes its mean",
+    plus(times(kappa, x_0), times(rho, x_t)),
+    by_point(lambda alpha_bar, x0, x: posterior_mean(x0, x, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    x_0,
+    x_t,
+    wrong={"the weights exchanged": rho * x_0 + kappa * x_t},
+)
+derivation.bridge(
+    "... and the logarithm of its variance",
+    log(tilde),
+    by_point(lambda alpha_bar: posterior_log_variance(np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    wrong={"the levels exchanged": log((1 - a_t) / (1 - before) * beta), "the step's variance": log(beta)},
+)
+
+_FROM_NOISE = times(kappa / sqrt(a_t) + rho, x_t), times(kappa * sqrt(1 - a_t) / sqrt(a_t), epsilon)
+in_the_noise = derivation.chain(
+    "The mean in terms of the noise",
+    plus(times(kappa / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), epsilon))), times(rho, x_t)),
+    equals(
+        plus(_FROM_NOISE[0], -_FROM_NOISE[1]),
+        "collect the noisy value and the noise",
+        wrong={"the sign of the noise": plus(*_FROM_NOISE)},
+    ),
+    equals(
+        times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
+        r"$\kappa_t / \sqrt{\bar\alpha_t} = \beta_t / (\sqrt{\alpha_t} (1 - \bar\alpha_t))$, and $\beta_t + \alpha_t (1 - "
+        r"\bar\alpha_{t-1}) = 1 - \bar\alpha_t$",
+        wrong={
+            "the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon)),
+            "not scaled up": plus(x_t, -times(beta / sqrt(1 - a_t), epsilon)),
+        },
+    ),
+    so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the same. "
+    "Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the noise is "
+    "all that a sampler lacks.",
+)
+derivation.bridge(
+    "The code computes this mean",
+    times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
+    by_point(lambda alpha_bar, x, noise: reverse_mean_from_noise(x, noise, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    x_t,
+    epsilon,
+    wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
+)
+
+derivation.say(
+    r"A sampler does not know $x_0$. Given $x_t$ alone, $x_0$ has some law, and the step back is a mixture of the Gaussians "
+    r"above, one for each possible $x_0$. Its variance can be computed for every data set; here the law of $x_0$ given $x_t$ is "
+    r"any law on three points."
+)
+n = derivation.index("n", "one of the points that $x_0$ may be")
+w = derivation.law("w", n, "any law of $x_0$ given $x_t$")
+y = derivation.numbers("y", n, "the points")
+back = Normal(x_prev, plus(times(kappa, y), times(rho, x_t)), tilde)
+_MEAN_BACK = plus(times(kappa, y), times(rho, x_t))
+step_variance = derivation.chain(
+    "Without the data, the variance of the step back",
+    plus(Expectation(w, Expectation(back, x_prev**2)), -(Expectation(w, Expectation(back, x_prev)) ** 2)),
+    equals(
+        plus(Expectation(w, plus(tilde, _MEAN_BACK**2)), -(Expectation(w, _MEAN_BACK) ** 2)),
+        "second moment and mean of each Gaussian",
+        wrong={"the inner variance forgotten": plus(Expectation(w, _MEAN_BACK**2), -(Expectation(w, _MEAN_BACK) ** 2))},
+    ),
+    equals(
+        plus(tilde, kappa**2 * Variance(w, y)),
+        r"the law of total variance; $x_t$ is a constant here, and does not vary",
+        wrong={
+            "the weight not squared": plus(tilde, kappa * Variance(w, y)),
+            "added to the step's variance": plus(beta, kappa**2 * Variance(w, y)),
+        },
+    ),
+    at_least(
+        tilde,
+        r"leave out what is uncertain about $x_0$; equality only where $x_t$ tells the data",
+        dropping=kappa**2 * Variance(w, y),
+    ),
+    so=r"Knowing the data can only help: $\tilde\beta_t$ is a lower bound at every $x_t$, for every data set.",
+)
+_CERTAIN = plus(1 - a_t, -Variance(w, y))
+derivation.chain(
+    "Seen from the variance of the step forward",
+    plus(tilde, kappa**2 * Variance(w, y)),
+    equals(
+        plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
+        r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} \beta_t^2 "
+        r"/ (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
+        wrong={"the weight not squared": plus(beta, -kappa * (1 - a_t), kappa**2 * Variance(w, y))},
+    ),
+    equals(
+        plus(beta, -times(kappa**2, _CERTAIN)),
+        r"collect what $\kappa_t^2$ multiplies",
+        wrong={"the sign": plus(beta, times(kappa**2, _CERTAIN))},
+    ),
+    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold at "
+    r"every $x_t$ for every data set: the example below has a point where it fails.",
+)
+g = derivation.number("g", "any guess of $x_0$, which may depend on $x_t$")
+derivation.chain(
+    "The variance is at most the error of any guess",
+    Expectation(w, (y - g) ** 2),
+    equals(
+        plus(Variance(w, y), (Expectation(w, y) - g) ** 2),
+        "expand the square around the mean; the cross term vanishes",
+        wrong={"the mean's distance not squared": plus(Variance(w, y), Expectation(w, y) - g)},
+    ),
+    at_least(
+        Variance(w, y),
+        "leave out the square; equality if and only if the guess is the mean",
+        dropping=(Expectation(w, y) - g) ** 2,
+    ),
+    role="lemma",
+)
+law = derivation.law("p", n, "any law of the data")
+slope = derivation.number("b", "the slope of a linear guess")
+offset = derivation.number("d", "its offset")
+total = derivation.define("V", plus(1 - a_t, a_t * Variance(law, y)), "the variance of $x_t$", positive=True)
+_SHIFT = ((1 - sqrt(a_t) * slope) * Expectation(law, y) - offset) ** 2
+_BEST = Variance(law, y) * (1 - a_t) / total
+derivation.chain(
+    "The best linear guess",
+    Expectation(law, Expectation(Normal(x_t, sqrt(a_t) * y, 1 - a_t), (y - slope * x_t - offset) ** 2)),
+    equals(
+        plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), slope**2 * (1 - a_t), _SHIFT),
+        r"$y - b x_t - d = (1 - b \sqrt{\bar\alpha_t})\, y - d - b \sqrt{1 - \bar\alpha_t}\, \epsilon$: variance of the data, "
+        r"variance of the noise, squared mean",
+        wrong={"the noise forgotten": plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), _SHIFT)},
+    ),
+    equals(
+        plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
+        "complete the square in the slope",
+        wrong={"the slope without its root": plus(_BEST, total * (slope - a_t * Variance(law, y) / total) ** 2, _SHIFT)},
+    ),
+    at_least(
+        _BEST,
+        "leave out two squares, which are zero for the best slope and offset",
+        dropping=plus(times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
+    ),
+    states=2,
+    role="lemma",
+    so=r"By the lemma before it, $\mathrm{Var}(x_0|x_t)$, averaged over $x_t$, is at most this number.",
+)
+c = derivation.number("c", "a variance of the data, at most 1", between=(0, 1))
+v_t = derivation.define("V_t", plus(1 - a_t, a_t * c), "the variance of $x_t$, for data of variance $c$", positive=True)
+v_prev = derivation.define("V_{t-1}", plus(1 - before, before * c), "the variance of $x_{t-1}$", positive=True)
+derivation.chain(
+    "On average the two fixed variances enclose the truth, for data of variance at most 1",
+    plus(beta, -times(kappa**2, plus(1 - a_t, -c * (1 - a_t) / v_t))),
+    equals(
+        plus(beta, -(beta**2) * before * (1 - c) / v_t),
+        r"$V_t - c = (1 - \bar\alpha_t)(1 - c)$, and $\kappa_t^2 (1 - \bar\alpha_t)^2 = \bar\alpha_{t-1} \beta_t^2$",
+        wrong={"beta not squared": plus(beta, -beta * before * (1 - c) / v_t)},
+    ),
+    at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
+    so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
+    r"lemmas. So it lies between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
+    r"single "
+    r"$x_t$ it need not.",
+)
+gaussian_step = derivation.chain(
+    "For Gaussian data the enclosure holds at every point",
+    plus(tilde, kappa**2 / plus(1 / c, a_t / (1 - a_t))),
+    equals(
+        plus(tilde, kappa**2 * c * (1 - a_t) / v_t),
+        r"given $x_t$, Gaussian data have the precision $1/c + \bar\alpha_t / (1 - \bar\alpha_t)$, whatever $x_t$ is",
+        wrong={"precisions added as variances": plus(tilde, kappa**2 * (c + (1 - a_t) / a_t))},
+    ),
+    equals(
+        times(beta, v_prev / v_t),
+        r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator",
+        wrong={"the ratio turned over": beta * v_t / v_prev, "the step's own share": beta * v_prev},
+    ),
+)
+derivation.chain(
+    "... where the variance rises with that of the data",
+    Slope(times(beta, v_prev / v_t), c),
+    equals(before * beta**2 / v_t**2, "the quotient rule", wrong={"beta not squared": before * beta / v_t**2}),
+    at_least(0, "a product of positive numbers", dropping=before * beta**2 / v_t**2),
+)
+derivation.chain(
+    "... from the smaller of the two fixed variances",
+    Limit(times(beta, v_prev / v_t), c, 0),
+    equals(
+        tilde,
+        r"$V_{t-1}$ and $V_t$ become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$",
+        wrong={"the step's variance": beta},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "... to the larger one",
+    Limit(times(beta, v_prev / v_t), c, 1, "-"),
+    equals(beta, "both become 1: data of variance 1 keep it", wrong={"the smaller one": tilde}),
+    role="remark",
+    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is looked for between them, on "
+    r"the logarithmic scale.",
+)
+v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
+derivation.bridge(
+    "The code interpolates the logarithms",
+    plus((v + 1) / 2 * log(beta), (1 - (v + 1) / 2) * log(tilde)),
+    by_point(lambda alpha_bar, v: interpolated_log_variance(v, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    v,
+    wrong={
+        "the variances interpolated": log((v + 1) ** 2 / 4 * beta + tilde),
+        "the ends exchanged": plus((v + 1) / 2 * log(tilde), (1 - (v + 1) / 2) * log(beta)),
+    },
+)
+
+derivation.say(
+    r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$, "
+    r"whose "
+    r"width $\sqrt{\beta_t / \alpha_t}$ goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a parabola, "
+    r"which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of the width it "
+    r"multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the third derivative "
+    r"of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
+)
+z = derivation.number("z", "the distance from the center of the bump, in units of its width")
+gamma = derivation.number(r"\gamma", r"the small skewness", positive=True)
+cubic = derivation.define("H", z**3 - 3 * z, "the cubic that changes neither mean nor variance")
+bump = Normal(z, 0, 1)
+derivation.chain(
+    "A small skewness costs a twelfth of its square",
+    Expectation(bump, times(plus(1, gamma * cubic / 6), plus(gamma * cubic / 6, -((gamma * cubic / 6) ** 2) / 2))),
+    equals(
+        plus(
+            gamma / 6 * Expectation(bump, cubic),
+            gamma**2 / 72 * Expectation(bump, cubic**2),
+            -(gamma**3) / 432 * Expectation(bump, cubic**3),
+        ),
+        r"multiply out; $\frac1{36} - \frac1{72} = \frac1{72}$",
+        wrong={
+            "the second term of the logarithm forgotten": plus(
+                gamma / 6 * Expectation(bump, cubic), gamma**2 / 36 * Expectation(bump, cubic**2)
+            )
+        },
+    ),
+    equals(
+        gamma**2 / 12,
+        r"$H$ and $H^3$ are odd, so their expectations are zero; $\mathbb{E}[H^2] = 15 - 18 + 9 = 6$",
+        wrong={"a sixth": gamma**2 / 6, "the square of the cube alone": gamma**2 * Rational(15, 72)},
+    ),
+    role="lemma",
+    so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with "
+    r"$\log(1 + a) = a - a^2/2 + \dots$. So for small $\beta_t$ the divergence is $\frac{1}{12} \beta_t^3$ times the squared "
+    r"third "
+    r"derivative of $\ell$.",
+)
+derivation.symbol(r"\beta", "the variance of the noise of one step, which goes to 0")
+derivation.symbol(r"\ell(x)", r"the logarithm of the density of $x_{t-1}$ at $x$")
+derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it takes the small one", "reverse_log_variance")
 
 
 def _log_mixture(x, level):
@@ -263,7 +529,7 @@ def _log_mixture(x, level):
 
 def _distance_from_gaussian(beta, x_t, level):
     """KL(true step back || Gaussian of its mean and variance) for that data, by Bayes' rule on a grid; nats."""
-    x = x_t / math.sqrt(1 - beta) + jnp.linspace(-14, 14, 8001) * math.sqrt(beta)
+    x = x_t / math.sqrt(1 - beta) + jnp.linspace(-14, 14, 4001) * math.sqrt(beta)
     twos = np.full(x.size, 2)
     schedule = jnp.array([1.0, level, level * (1 - beta)])
     log_joint = _log_mixture(x, level) + forward_log_prob(jnp.full(x.size, x_t), x, twos - 1, twos, schedule)
@@ -274,24 +540,117 @@ def _distance_from_gaussian(beta, x_t, level):
     return density @ (log_density - log_gaussian) + jax.nn.logsumexp(log_gaussian)
 
 
-@derivation.bound(
-    r"\beta' < \beta: \quad \mathrm{KL}_{\beta'} < \mathrm{KL}_\beta, \qquad"
-    r" \mathrm{KL}_\beta = \mathrm{KL}\big(q(x_{t-1} \mid x_t) \,\|\, \text{Gaussian}\big) \to"
-    r" \frac{\beta^3}{12} \Big( \frac{d^3 \log q(x_{t-1})}{d x_{t-1}^3} \Big)^2",
+@derivation.numeric(
+    r"\lim_{\beta \to 0} \frac{1}{\beta^3} \mathrm{KL}\left(q(x_{t-1} | x_t) \,\|\, \text{Gaussian}\right) ="
+    r" \frac{1}{12} \left(\frac{d^3 \ell}{d x^3}(x_t)\right)^2",
     tolerance=1e-5,
     since="the limit is extrapolated from beta = 4e-4 and 2e-4, which leaves terms of order beta^2",
-    because="Without x_0 the step back is q(x_{t-1}) times a Gaussian bump of variance beta. The smaller beta, the less log q "
-    "differs from a parabola across the bump. The third derivative is the first to be noticed, as a skewness of beta^(3/2) times "
-    "it, and a twelfth of a small skewness squared is the divergence. So a chain of many small steps may be undone by Gaussian "
-    "steps, whatever the data; a single large one may not. Here the data are two points.",
+    because=r"The Gaussian is the one with the mean and the variance of the step back. For data that are $-1$ or $1$, the step "
+    r"back "
+    r"is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small steps "
+    r"may "
+    r"be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the divergence need not "
+    r"fall with $\beta$.",
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
-    distances = jnp.log(jnp.stack([_distance_from_gaussian(beta, x_t, level) for beta in (0.5, 0.1, 0.02, 0.004)]))
-    # KL / beta^3 = c + d beta + ...: two of them tell c
     coarse, fine = (_distance_from_gaussian(beta, x_t, level) / beta**3 for beta in (4e-4, 2e-4))
     third = jax.grad(jax.grad(jax.grad(_log_mixture)))(x_t, level)
-    return distances[1:], distances[:-1], (2 * fine - coarse, third**2 / 12)
+    return 2 * fine - coarse, third**2 / 12, {"a sixth": third**2 / 6, "the third derivative not squared": abs(third) / 12}
+
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_TWO = np.array([2])
+_given = {before: 0.81, alpha: 0.64}
+
+
+def _variance_of_two_points(x, levels):
+    """Var(x_1 | x_2 = x) for data that are -1 or 1, whose mean given x is tanh(sqrt(a) x/(1 - a))."""
+    a, twos, zeros = levels[2], np.full(len(x), 2), jnp.zeros(len(x))
+    weight = posterior_mean(zeros + 1, zeros, twos, levels)
+    uncertain = 1 - jnp.tanh(jnp.sqrt(a) * x / (1 - a)) ** 2
+    return jnp.exp(posterior_log_variance(twos, levels)) + weight**2 * uncertain
+
+
+@derivation.example(
+    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$; the step back from "
+    r"$x_2$. Data that are $-1$ or $1$, each with probability one half, have variance 1; but at $x_2 = 0$ nothing is known about "
+    r"them, and the variance exceeds $\beta_2$."
+)
+def the_last_step_but_one():
+    yield r"\tilde\beta_2", value(tilde, _given), "0.1420"
+    yield r"(\kappa_2, \rho_2)", (value(kappa, _given), value(rho, _given)), "(0.6728, 0.3156)"
+    yield r"\kappa_2 + 0.72 \rho_2", posterior_mean(jnp.ones(1), jnp.array([0.72]), _TWO, _LEVELS)[0], "0.9"
+    gaussian = value(times(beta, v_prev / v_t), _given | {c: 0.25})
+    yield r"\mathrm{Var}(x_1|x_2)\ \text{for Gaussian data},\ c = \tfrac14", gaussian, "0.2312"
+    yield r"\mathrm{Var}(x_1|x_2 = 0)\ \text{for two points}", _variance_of_two_points(jnp.zeros(1), _LEVELS)[0], "0.5946"
+    yield r"\beta_2", value(beta, _given), "0.36"
+
+
+@derivation.figure(
+    r"The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
+    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ lies between the two."
+)
+def variance_of_a_step_back(axes):
+    line = jnp.linspace(-3, 3, 241)
+    variances = _variance_of_two_points(line, _LEVELS)
+    weights = jnp.exp(_log_mixture(line, 0.5184))
+    axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
+    axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
+    for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
+        level = float(jnp.exp(reverse_log_variance(_TWO, _LEVELS, variance=variance))[0])
+        axes.axhline(level, linestyle=style, color="gray", label=name)
+    axes.set(xlabel="$x_2$", ylabel="variance")
+    axes.legend()
+
+
+@derivation.exercise(
+    r"In the example, what is $\tilde\mu_2$ at $x_0 = 1$, $x_2 = 1$?",
+    r"$\kappa_2 + \rho_2 = \frac{405}{602} + \frac{95}{301} = \frac{85}{86} = 0.9884$.",
+)
+def a_mean_by_hand():
+    yield value(mu, _given | {x_0: 1, x_t: 1}), "0.9884"
+
+
+@derivation.exercise(
+    r"For Gaussian data of variance 4, by what factor does the variance of the step back at $t = 2$ exceed $\beta_2$?",
+    r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1: $V_1 / V_2 = 3.43 / 2.5552 = 1.3424$. Data "
+    r"should be scaled to "
+    r"unit variance.",
+)
+def wide_data():
+    levels = jnp.array([0.81, 0.5184])
+    variances = 1 - levels + 4 * levels
+    yield variances[0] / variances[1], "1.3424"
+
+
+@derivation.exercise(
+    r"For which $x_2$ does the variance of the step back exceed $\beta_2$, if the data are $-1$ or $1$ as in the example?",
+    r"Where $\mathrm{Var}(x_0|x_2) = 1 - \tanh^2 \frac{0.72\, x_2}{0.4816} > 0.4816$, that is $|x_2| < \frac{0.4816}{0.72} "
+    r"\operatorname{artanh} 0.72 = 0.6071$. At the edge the variance is 0.36.",
+)
+def the_bump():
+    edge = 0.4816 / 0.72 * math.atanh(0.72)
+    yield edge, "0.6071"
+    yield _variance_of_two_points(jnp.array([edge]), _LEVELS)[0], "0.36"
+
+
+@derivation.numeric(
+    r"\left(\tilde\mu_1, \tilde\beta_1, \log \sigma_1^2\right) = \left(x_0, 0, \log \tilde\beta_2\right)",
+    because=r"At $t = 1$ the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "
+    r"$-\infty$. A "
+    r"model needs a finite variance there, because its last step is the decoder of the data; the small one takes that of the "
+    r"step "
+    r"before.",
+    role="appendix",
+)
+def the_first_step():
+    one = np.array([1])
+    mean = posterior_mean(jnp.array([0.7]), jnp.array([-1.2]), one, _LEVELS)
+    zero = jnp.exp(posterior_log_variance(one, _LEVELS))
+    small = reverse_log_variance(one, _LEVELS, variance="small")
+    right = jnp.array([0.7, 0.0, math.log(value(tilde, _given))])
+    return jnp.concatenate([mean, zero, small]), right, {"the large one": right.at[2].set(math.log(0.19))}
 
 
 if __name__ == "__main__":
