@@ -94,7 +94,7 @@ def _list(command):
     from rich.table import Table
     from rich.text import Text
 
-    from theory_jax.page import console_of_the_page
+    from theory_jax.console import console_of_the_page
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("lecture", justify="right")

@@ -100,7 +100,6 @@ class Derivation(Setting):
     setting: tuple[str, ...] = ()
     answer: str = ""
     limits: tuple[str, ...] = ()
-    parts: list = field(default_factory=list, init=False)
     central: Chain | Step | None = field(default=None, init=False)
 
     @property

@@ -3,25 +3,17 @@
 import re
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from theory_jax.console import console_of_the_page
 from theory_jax.latex import to_unicode
 from theory_jax.lecture_page import functions_of
 
-WIDTH = 80
 TIED = "\u00a0"  # a space at which no line breaks
 RELATIONS = tuple("=≤≥<>≈⇒⇔→")
 LONGEST_TIED = 40  # characters of mathematics in a sentence that stay in one line
-
-
-def console_of_the_page(**options):
-    """A terminal no wider than the page. Text is printed as it is: brackets in claims are no markup."""
-    console = Console(highlight=False, markup=False, emoji=False, **options)
-    console.width = min(console.width, WIDTH)
-    return console
 
 
 def print_page(page, *, console=None):

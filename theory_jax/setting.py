@@ -16,7 +16,7 @@ from theory_jax.typeset import latex
 
 @dataclass(frozen=True, eq=False)
 class Symbol:
-    """One symbol. written: its LaTeX. stands_for: its definition, None if it is arbitrary."""
+    """One symbol. written: its LaTeX. stands_for: its definition, None if it is arbitrary. place: how many parts precede it."""
 
     written: str
     meaning: str
@@ -24,6 +24,7 @@ class Symbol:
     key: object
     expression: object = None
     stands_for: object = None
+    place: int = 0
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Setting:
     """The words that introduce symbols, in the order in which they were written."""
 
     symbols: list[Symbol] = field(default_factory=list, init=False)
+    parts: list = field(default_factory=list, init=False)
     between: dict = field(default_factory=dict, init=False)
     sizes: dict = field(default_factory=dict, init=False)
 
@@ -44,7 +46,7 @@ class Setting:
     def count(self, index, name, meaning, code=""):
         """The number of states of an index: K."""
         count = Count(index, name)
-        self.symbols.append(Symbol(name, meaning, code, count, count))
+        self._append(name, meaning, code, count, count)
         return count
 
     def number(self, name, meaning, code="", *, between=None, **assumptions):
@@ -66,7 +68,7 @@ class Setting:
 
     def function(self, letter, meaning, code="", *, arguments=1):
         """A smooth function of which nothing else is said. Its derivatives come from `Slope` or SymPy's diff."""
-        self.symbols.append(Symbol(letter, meaning, code, letter))
+        self._append(letter, meaning, code, letter)
         return function(letter, *(0,) * arguments)
 
     def define(self, name, expression, meaning, code="", *, over=(), law=False, positive=False):
@@ -74,23 +76,26 @@ class Setting:
         over = over if isinstance(over, tuple) else (over,)
         family = Family(name, over, positive=positive or law, law=law, definition=sympy.sympify(expression))
         entry = Entry(family, *over)
-        self.symbols.append(Symbol(latex(entry), meaning, code, family, entry, sympy.sympify(expression)))
+        self._append(latex(entry), meaning, code, family, entry, sympy.sympify(expression))
         return entry
 
     def symbol(self, written, meaning, code=""):
         """A symbol of claims that are stated in LaTeX, which no expression uses."""
-        self.symbols.append(Symbol(written, meaning, code, written))
+        self._append(written, meaning, code, written)
 
     def _entries(self, name, indices, meaning, code, **of_family):
         indices = indices if isinstance(indices, tuple) else (indices,)
         family = Family(name, indices, **of_family)
         entry = Entry(family, *indices)
-        self.symbols.append(Symbol(latex(entry), meaning, code, family, entry))
+        self._append(latex(entry), meaning, code, family, entry)
         return entry
 
     def _introduce(self, expression, meaning, code):
-        self.symbols.append(Symbol(latex(expression), meaning, code, expression, expression))
+        self._append(latex(expression), meaning, code, expression, expression)
         return expression
+
+    def _append(self, *symbol):
+        self.symbols.append(Symbol(*symbol, place=len(self.parts)))
 
     def ground(self):
         """Where definitions are executed."""
