@@ -50,6 +50,7 @@ ELSEWHERE = {
     "diffusion/variational_diffusion": {"sampling_steps"},
     "diffusion/training": {"judged_samples", "judged_steps", "compared_samples", "num_levels"},
     "diffusion/score_prediction": {"points", "shown_steps"},
+    "autoregressive/ngram": {"passage"},
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
 }
 
