@@ -2,8 +2,8 @@
 
     python -m benchmarks.resume [--kills 1000] [--processes 1] [--seed 1]
 
-Two toys with every kind of state (tests/engine_toys.py), each killed half as many times at random moments, and once before every
-call that a save makes. Result: benchmarks/results/resume.json.
+Two toys with every kind of state (tests/engine_toys.py), each killed half as many times at random moments, and gone on with from
+every state that a kill inside a save would leave. Result: benchmarks/results/resume.json.
 """
 
 import argparse
@@ -42,6 +42,7 @@ def main():
     RESULT.write_text(json.dumps(answer, indent=1) + "\n")
     different = answer["different"] or "none"
     print(f"{answer['kills']} kills, {answer['killed_while_alive']} found the run alive; different: {different}")
+    print(f"{answer['states']} states at save points")
     return done.returncode
 
 

@@ -75,14 +75,14 @@ def check_topic(
 def rows_to_compile(topic: str, *, everything: bool = False) -> tuple:
     """The rows that XLA is to run as users run it: of every function the first that shows values or an answer, or all rows.
 
-    The others are evaluated by NumPy, from the same trace (shared_specs/backends/jaxpr.py).
+    The others are evaluated by NumPy, from the same trace (shared_specs/backends/jaxpr.py). A row that cannot be traced counts
+    where its function has no other.
     """
     if everything:
         return tuple(spec_of(topic))
-    first = {}
-    for row in sorted(spec_of(topic), key=lambda row: isinstance(row, Anchor)):
-        if isinstance(row, Agree | Anchor) and row.traced:
-            first.setdefault(row.function, row)
+    first, rows = {}, [row for row in spec_of(topic) if isinstance(row, Agree | Anchor)]
+    for row in sorted(rows, key=lambda row: (not row.traced, isinstance(row, Anchor))):
+        first.setdefault(row.function, row)
     return tuple(first.values())
 
 
@@ -188,7 +188,7 @@ def rejects(trial: Trial, row: Rejects) -> Iterator[Outcome]:
 
 def _refusal(trial, row, quantity, arguments):
     try:
-        trial.implementation.eager.call(row.function, arguments)
+        trial.called_plainly(row).call(row.function, arguments)
     except ValueError as error:
         blames = row.argument if trial.implementation.names_only_argument else row.blames.strip()
         blamed = re.search(rf"(?<!\w){re.escape(blames)}(?!\w)", str(error))

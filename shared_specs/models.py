@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.bridge import to_torch_layout
+from shared_specs.implementation import mapped
 from shared_specs.initial import initial_outcomes
 from shared_specs.reference import wing_function
 from shared_specs.rows import Model
@@ -42,16 +43,14 @@ def compare_networks(
     torch.load(network, start)
     inputs = tuple(arrays.values())
     rng = np.random.default_rng(crc32(f"targets/{topic}/{row.case}".encode()))
-    targets = tuple(rng.standard_normal(o.shape) for o in twin.seen(twin.from_torch(start), inputs)["output"])
-
-    def reference(inputs, parameters):
-        native = twin.from_torch(parameters)
-        gradients = _in_torch_layout(twin, twin.gradients(native, inputs, targets))
-        return twin.seen(native, inputs) | {"gradient": tuple(gradients[name] for name in start)}
-
-    wanted = reference(inputs, start)
+    native = twin.from_torch(start)
+    targets = tuple(rng.standard_normal(shape) for shape in twin.output_shapes(native, inputs))
+    wanted = _in_order(twin, start, twin.seen(native, inputs, targets))
     near = neighbors({"inputs": inputs, "parameters": start}, precision)
-    moved = [_flat(reference(**near.at(draw)[0])) for draw in range(DRAWS)]
+    moved = [near.at(draw)[0] for draw in range(DRAWS)]
+    points = _stacked([twin.from_torch(each["parameters"]) for each in moved]), near.arguments["inputs"]
+    around = twin.seen_by_numpy(native, inputs, targets, points)
+    moved = [_flat(_in_order(twin, start, each)) for each in _one_by_one(around, DRAWS)]
     limits = tolerances([np.stack(arrays) for arrays in zip(*moved, strict=True)], _flat(wanted), precision)
     limits_in_order = iter(limits)
     found = torch.seen(network, inputs, constants, targets, precision, twin.statistics)
@@ -103,21 +102,34 @@ def _split(arguments):
     return arrays, {name: value for name, value in arguments.items() if name not in arrays}
 
 
+def _in_order(twin, start, seen):
+    """What was seen, the outputs first; the gradients in torch's layout and in the order of the parameters."""
+    gradients = _in_torch_layout(twin, seen["gradient"])
+    seen = seen | {"gradient": tuple(gradients[name] for name in start)}
+    return {kind: seen[kind] for kind in ("output", "statistic", "evaluated output", "gradient")}
+
+
+def _stacked(points):
+    return {name: np.stack([point[name] for point in points]) for name in points[0]}
+
+
+def _one_by_one(stacked, count):
+    return [mapped(stacked, lambda _, array, i=i: array[i]) for i in range(count)]
+
+
 def _flat(seen):
     return tuple(array for arrays in seen.values() for array in arrays)
 
 
 def _trajectory(row, twin, torch, network, start, inputs, constants, targets):
-    def after(parameters):
-        return _in_torch_layout(twin, twin.adam(twin.from_torch(parameters), inputs, targets, row.steps))
-
-    wanted = after(start)
-    change = {name: np.zeros(value.shape) for name, value in wanted.items()}
-    for seed in range(DRAWS):
+    def disturbed(seed):
         draw = np.random.default_rng((seed, 3))
-        disturbed = after({name: nudge(value, "float64", draw) for name, value in start.items()})
-        for name, value in disturbed.items():
-            np.maximum(change[name], np.abs(value - wanted[name]), out=change[name])
+        return {name: nudge(value, "float64", draw) for name, value in start.items()}
+
+    points = [twin.from_torch(parameters) for parameters in (start, *map(disturbed, range(DRAWS)))]
+    ends = twin.adam(points[0], inputs, targets, row.steps, _stacked(points))
+    wanted, *moved = [_in_torch_layout(twin, end) for end in _one_by_one(ends, len(points))]
+    change = {name: np.max([np.abs(each[name] - value) for each in moved], axis=0) for name, value in wanted.items()}
     u = np.finfo("float64").eps / 2
     for name, got in torch.adam(network, inputs, constants, targets, row.steps).items():
         # Every step rounds every parameter once.

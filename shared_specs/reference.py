@@ -40,7 +40,7 @@ class Traced(Implementation):
     @property
     def eager(self) -> Implementation:
         """The same functions as a user calls them: only there do their checks of values run."""
-        return Implementation(self._find, "jax", self.precision)
+        return Eager(self._find, self.precision)
 
     @cached_property
     def compiled(self) -> "Compiled":
@@ -178,6 +178,30 @@ class Traced(Implementation):
         return evaluator(trace)
 
 
+class Eager(Implementation):
+    """JAX functions called as a user calls them; NumPy computes their operations, where XLA would compile each."""
+
+    def __init__(self, find: Callable[[str], Callable], precision: str) -> None:
+        super().__init__(find, "jax", precision)
+
+    def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
+        """As any implementation's."""
+        with _by_numpy():
+            return super().call(name, arguments, positional)
+
+    def value_and_vjp(
+        self, name: str, arguments: Arguments, paths: Sequence[Key], cotangents: Sequence[np.ndarray]
+    ) -> tuple[Arrays, Arrays]:
+        """As any implementation's."""
+        with _by_numpy():
+            return super().value_and_vjp(name, arguments, paths, cotangents)
+
+    def jacobian(self, name: str, positional: Sequence[Any], keywords: Arguments, wrt: int) -> np.ndarray:
+        """As any implementation's."""
+        with _by_numpy():
+            return super().jacobian(name, positional, keywords, wrt)
+
+
 class Compiled(Traced):
     """The functions of a Traced, of the same traces, compiled by XLA: as they are run in earnest."""
 
@@ -185,12 +209,23 @@ class Compiled(Traced):
         super().__init__(find, traced.precision)
         self._traces, self._plain = traced._traces, traced._plain
 
+    @property
+    def eager(self) -> Implementation:
+        """The same functions as a user calls them, their operations compiled one by one."""
+        return Implementation(self._find, "jax", self.precision)
+
     def plain_call(self, name: str, arguments: Arguments, computed: Arrays | None = None) -> Arrays:
         """As any implementation's: the results of the compiled function, where checks of values accept the arguments."""
         return super().plain_call(name, arguments, self.call(name, arguments) if computed is None else computed)
 
     def _run(self, trace):
         return trace.lower().compile()
+
+
+def _by_numpy():
+    from shared_specs.backends.jax_eager import by_numpy
+
+    return by_numpy()
 
 
 def _has_arrays(arguments):

@@ -59,11 +59,19 @@ class Trial:
 
     def under_test(self, row: Row) -> Implementation:
         """The implementation as the row asks for it."""
-        return self.implementation.compiled if row.traced and id(row) in self.compiled else self.uncompiled(row)
+        return self._by_framework(row) if row.traced else self.called_plainly(row)
+
+    def called_plainly(self, row: Row) -> Implementation:
+        """The implementation as a user calls it, where no row's function need be traced."""
+        return self._by_framework(row).eager
 
     def uncompiled(self, row: Row) -> Implementation:
         """For variations on a row: where XLA is to run it, it has run the row itself."""
         return self.implementation if row.traced else self.implementation.eager
+
+    def _by_framework(self, row):
+        """Compiled, where the framework is to run the row."""
+        return self.implementation.compiled if id(row) in self.compiled else self.implementation
 
     def arguments(self, row: Row) -> dict[str, Any]:
         """The arguments of a row about one function."""

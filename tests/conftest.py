@@ -3,22 +3,19 @@ tests share the cores. Options: --topic for the tests of one topic, --compiled f
 """
 
 import gc
+import logging
 import os
 
+import pytest
+import xdist
+
 from shared_specs.backends.jax_settings import QUICK
+from tests.topics import asked_for, kept, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import jax  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-
-from tests.topics import asked_for, kept, topics_of_file  # noqa: E402
-
-jax.config.update("jax_enable_x64", True)
 
 
 def pytest_addoption(parser):
@@ -32,23 +29,41 @@ def pytest_configure(config):
     config.topics = asked_for(config.getoption("--topic"))
 
 
+def pytest_sessionstart(session):
+    """The process that only hands tests out to others needs neither backend."""
+    if not xdist.is_xdist_controller(session):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+
+
 def pytest_ignore_collect(collection_path, config):
     """The files of other topics are not even imported."""
     own = topics_of_file(collection_path) if collection_path.suffix == ".py" else set()
     return True if config.topics and own and not own & config.topics else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     if config.topics:
         found = dict.fromkeys(kept(items, config.topics))
         config.hook.pytest_deselected(items=[item for item in items if item not in found])
         items[:] = found
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(min(topics_of_file(item.path), default=item.path.stem)))
 
 
 def pytest_collection_finish(session):
-    """Garbage collection takes a seventh of a topic's tests: it skips what was imported, and runs once in 100,000 objects."""
+    """What costs a little in each of thousands of tests: collecting garbage, and listening to loggers."""
+    # A seventh of a topic's tests: what was imported is skipped, and there is a collection in 100,000 objects.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+    # pytest adds its handlers, in each phase of each test, to every logger that does not propagate. torch has 44 of them, and one
+    # formats the trace of every compilation if it has a handler.
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.propagate = True
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +74,11 @@ def compiled(pytestconfig):
 
 def pytest_runtest_setup(item):
     """Tests of one topic, or file, run in a row; with the next, what was compiled for the last one goes: it fills the memory."""
-    marker = item.get_closest_marker("xdist_group")
-    place = marker.args[0] if marker else item.path
+    place = item.get_closest_marker("xdist_group").args[0]
     if place != _last.get("place"):
         if _last:
+            import torch
+
             from shared_specs.check import forget
 
             forget()

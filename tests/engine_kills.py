@@ -3,10 +3,11 @@
     python -m tests.engine_kills FOLDER [--random 30] [--save-points] [--commands] [--processes 1] [--seed 0]
 
 A program of its own: it imports torch once, runs nothing itself, and forks the processes of each run, so that a kill costs
-milliseconds. A random kill comes at any moment of a run, and where it finds the run over another one follows; a kill at a save
-point comes right before one of the calls that write, lock, sync, rename or remove a file, one run for each of them. What
-follows is what a person would do: `--resume`, or, as long as there is no checkpoint, the same command again; both are tried.
---commands kills the command line itself in this way, before its first checkpoint. Prints JSON.
+milliseconds. A random kill comes at any moment of a run, and where it finds the run over another one follows. A kill at a save
+point would come right before one of the calls that write, lock, sync, rename or remove a file. What it would leave is copied
+there while one run goes on: every state of the folder once, since many calls do not change it. What follows is what a person
+would do: `--resume`, or, as long as there is no checkpoint, the same command again; both are tried. --commands does so with the
+command line itself, before its first checkpoint. Prints JSON.
 """
 
 import argparse
@@ -57,14 +58,16 @@ def main():
 
 
 def kills(folder, *, random=0, save_points=False, commands=False, processes=1, seed=0):
-    """How many runs were killed, how many of them while they were alive, how many went on, and which ended in other bytes."""
+    """How many runs were killed, how many of them while they were alive, how many states of a folder were tried at save points,
+    how many runs went on, and which ended in other bytes.
+    """
     folder, rng = Path(folder), Random(seed)
     commit()  # asked of git once, and not by every run
     if commands:
         report.write_report = lambda folder, **_: folder / "report.html"  # comes after everything that is killed here
-    answer = {"kills": 0, "killed_while_alive": 0, "runs": 0, "different": []}
+    answer = {"kills": 0, "killed_while_alive": 0, "states": 0, "runs": 0, "different": []}
     for toy in ("command",) if commands else TOYS:
-        folders = [folder / f"{toy}-{name}" for name in ("cold", "warm", "straight")]
+        folders = [folder / f"{toy}-{name}" for name in (("cold", "warm") if random else ()) + ("straight",)]
         # the quickest of three: the first pays for what is cold, and a kill that comes too late proves nothing
         seconds, wanted = min(_timed(toy, folder, processes) for folder in folders), remains(folders[-1])
 
@@ -89,16 +92,14 @@ def kills(folder, *, random=0, save_points=False, commands=False, processes=1, s
             answer["kills"] += 1
             answer["killed_while_alive"] += found
             compare(folder / "run", f"random kill {answer['kills']} after {after:.4f} s")
-        call = 0
-        while (save_points or commands) and not answer["different"]:
-            call += STRIDES.get(toy, 1)
-            alive = run(toy, folder / "run", processes, die_at=call)
-            if not alive or commands and begun(folder / "run"):
-                shutil.rmtree(folder / "run")
-                break
-            answer["kills"] += 1
-            answer["killed_while_alive"] += 1
-            compare(folder / "run", f"kill before call {call}")
+        if save_points or commands:
+            run(toy, folder / "run", processes, states=folder / "states")
+            for state in sorted((folder / "states").iterdir()):
+                if not answer["different"] and not (commands and begun(state)):
+                    answer["states"] += 1
+                    compare(state, f"killed before call {state.name}")
+            shutil.rmtree(folder / "run")
+            shutil.rmtree(folder / "states")
     return answer
 
 
@@ -119,13 +120,14 @@ def begun(folder):
     return any((folder / "checkpoints").glob("step-*"))
 
 
-def run(toy, folder, processes, kill_after=None, die_at=None, resume=True):
+def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resume=True):
     """Train in forked processes, to the end or to the kill. Whether the kill found the run alive.
 
+    die_at: the call of the first process before which it kills itself. states: where what a kill would leave is copied to.
     resume: whether a folder without a checkpoint is given to --resume, or to the same command again.
     """
     children = [
-        fork(lambda rank=rank: _trained(toy, folder, resume, die_at if rank == 0 else None), environment)
+        fork(lambda rank=rank: _trained(toy, folder, resume, *((die_at, states) if rank == 0 else ())), environment)
         for rank, environment in ranks_of(processes).items()
     ]
     if kill_after is not None:
@@ -139,11 +141,25 @@ def run(toy, folder, processes, kill_after=None, die_at=None, resume=True):
     return killed
 
 
-def _trained(toy, folder, resume, die_at):
+def _trained(toy, folder, resume, die_at=None, states=None):
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
     if die_at is not None:
-        _die_at(die_at, folder)
+        _before_calls(folder, lambda call: os.kill(os.getpid(), signal.SIGKILL) if call == die_at else None)
+    if states is not None:
+        seen, stride = set(), STRIDES.get(toy, 1)
+
+        def leave(call):
+            if call % stride == 0 and folder.exists() and (content := _content(folder)) not in seen:
+                seen.add(content)
+                shutil.copytree(folder, states / f"{call:04d}")
+
+        _before_calls(folder, leave)
     _train(toy, folder, resume)
+
+
+def _content(folder):
+    """Every path below a folder, and the bytes of the files."""
+    return tuple((str(path), path.is_file() and path.read_bytes()) for path in sorted(folder.rglob("*")))
 
 
 def _train(toy, folder, resume):
@@ -157,26 +173,27 @@ def _train(toy, folder, resume):
         begin(folder, **TOYS[toy]).train()
 
 
-def _die_at(number, folder):
-    """From now on the process kills itself right before the number-th of the calls that change files for good.
+def _before_calls(folder, act):
+    """From now on act(number) comes right before each of the calls that change files for good.
 
     Files that are opened count until there is a checkpoint; what is written later is written aside, or cut on going on.
     """
-    calls = 0
+    calls, acting = 0, False
 
-    def dying(function):
+    def watched(function):
         def call(*arguments, **keywords):
-            nonlocal calls
+            nonlocal calls, acting
             mode = str(keywords.get("mode", arguments[1:2]))  # to open a file for reading changes nothing
-            calls += function.__name__ != "open" or not (set("wa+").isdisjoint(mode) or begun(folder))
-            if calls >= number:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if not acting and (function.__name__ != "open" or not (set("wa+").isdisjoint(mode) or begun(folder))):
+                calls, acting = calls + 1, True
+                act(calls)
+                acting = False
             return function(*arguments, **keywords)
 
         return call
 
     for module, name in CALLS:
-        setattr(module, name, dying(getattr(module, name)))
+        setattr(module, name, watched(getattr(module, name)))
 
 
 if __name__ == "__main__":

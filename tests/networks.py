@@ -30,6 +30,7 @@ from practice_torch.networks.unet import UNet1d, UNet2d
 from shared_specs.diffusion.unet import KERNELS, VECTORS
 from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers, normal, uniform
 from tests import tiny
+from tests.small_recipes import module_of
 
 HEADS, WIDTH, LENGTH = 2, 8, 6
 
@@ -113,7 +114,7 @@ def _decoders():
 
 def _of_the_depth_study(place):
     """The network as the experiment trains it: with Xavier's weights in its blocks."""
-    recipe = tiny.small(tiny.module("autoregressive/normalization").RECIPES["depth"])
+    recipe = tiny.small(module_of("autoregressive/normalization").RECIPES["depth"])
     return getattr(tiny.built("autoregressive/normalization", recipe, seed=None)[0], place)
 
 

@@ -217,6 +217,10 @@ def _line():
 class _Creations(TorchDispatchMode):
     """Sees what is created on the device, where no tensor of it takes part."""
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # nothing is compiled here, and saying so costs more than most operations
+
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         return _operate(operation, args, kwargs or {})
 

@@ -1,7 +1,9 @@
 """Mistakes that a CPU forgives, planted into the experiment of latent/vae: tests/test_simulated_gpu.py sees each one found."""
 
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
+
+from practice_torch.engine.artifacts import Figure
 
 
 def _after(module, method, spoil):
@@ -58,7 +60,22 @@ def preview_without_cpu(module):
 
 
 def plot_without_cpu(module):
-    _after(module, "preview", lambda self, data: Figure().subplots().scatter([0, 1], [0, 1], c=data.batch()["label"][:2]))
+    _after(module, "preview", lambda self, data: Canvas().subplots().scatter([0, 1], [0, 1], c=data.batch()["label"][:2]))
+
+
+def _another_preview(module, name, draw):
+    original = module.VaeExperiment.preview
+    module.VaeExperiment.preview = lambda self, data: original(self, data) | {name: Figure(lambda axes: draw(axes, data))}
+
+
+def figure_without_cpu(module):
+    """Instead of one that other recipes have shown already."""
+    _another_preview(module, "latent_map", lambda axes, data: axes.plot(data.batch()["label"]))
+
+
+def formula_that_cannot_be_read(module):
+    """No image can be made of the figure."""
+    _another_preview(module, "formula", lambda axes, data: axes.set_title(r"$\frac{1}$"))
 
 
 def samples_on_the_host(module):

@@ -6,10 +6,13 @@ Each line of its input is a request, {"topic": ..., "name": ..., "recipe": its f
 each line of its output the answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ...,
 "seconds": ...} (of the CPU). torch is imported once; each request is run in a process forked from this one, where the GPU is
 installed. This one computes nothing: where tensors have been computed, torch's threads do not survive a fork.
+
+A figure is rendered once for each topic: where another recipe of the topic has it, too, it is drawn, but no image is made of it.
 """
 
 import contextlib
 import dataclasses
+import gc
 import importlib
 import io
 import json
@@ -21,19 +24,26 @@ import traceback
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure as Canvas
+from PIL import Image
 
 from practice_torch.__main__ import main as command
+from practice_torch.engine import report
+from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.draws import Batches
+from practice_torch.engine.environment import commit
 from practice_torch.engine.experiment import HasStudy
 from practice_torch.engine.loop import Training
+from shared_specs.syllabus import load
 from tests import simulated_gpu, simulated_gpu_mistakes
 from tests.small_recipes import few, instead_of_loading, module_of
 
 ROOT = simulated_gpu.ROOT
+RENDERED = set()  # "topic figure.png"
 # what a run imports late: here once, instead of in each process
 LATE = (
-    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "practice_torch.engine.report", "sklearn.datasets", "torch._dynamo",
-    "torch.distributed.fsdp",
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "sklearn.datasets", "torch._dynamo",
+    "torch.distributed.fsdp", "typeguard",
 )  # fmt: skip
 
 
@@ -51,6 +61,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         getattr(simulated_gpu_mistakes, mistake)(module)
     waits, failed = {}, {}
     _watch_the_steps(waits)
+    _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
         studies = isinstance(module.build(recipe, data[0]), HasStudy)
@@ -65,7 +76,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         for words, code in sequence:
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
-    return {"failed": failed, "waits": waits, "steps": recipe.steps}
+    return {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
 
 
 def _watch_the_steps(waits):
@@ -82,6 +93,21 @@ def _watch_the_steps(waits):
             self.stop = signal.SIGTERM
 
     Training._advance = watched
+
+
+def _render_once(topic):
+    save = Figure.save
+
+    def saved(self, path):
+        figure = f"{topic} {path.name.lstrip('.-0123456789')}"
+        if figure in RENDERED:
+            self.draw(Canvas().subplots())
+            Image.new("L", (1, 1)).save(path)  # the report shows it
+        else:
+            save(self, path)
+            RENDERED.add(figure)
+
+    Figure.save = saved
 
 
 def _complaint(words, code):
@@ -104,6 +130,16 @@ def _complaint(words, code):
 # ---------------------------------------------------------------------------------------------------- requests
 
 
+def prepare():
+    """What every process would otherwise do again."""
+    torch.set_num_threads(1)
+    for module in LATE:
+        importlib.import_module(module)
+    load(), commit(), report.pages().get_template("report.html.jinja")
+    Figure(lambda axes: axes.set_title("$x$")).save(io.BytesIO())  # reads fonts, and compiles the grammar of formulas
+    gc.freeze()  # else the first collection of every process copies all of this one's memory
+
+
 def answer(request):
     """What a forked process answers, and the CPU seconds that it took."""
     receive, send = os.pipe()
@@ -123,12 +159,12 @@ def answer(request):
     _, status, usage = os.wait4(child, 0)
     if not reply:
         reply = json.dumps({"failed": {"process": f"ended with status {status}"}, "waits": {}})
-    return json.loads(reply) | {"seconds": usage.ru_utime + usage.ru_stime}
+    reply = json.loads(reply)
+    RENDERED.update(reply.pop("rendered", ()))
+    return reply | {"seconds": usage.ru_utime + usage.ru_stime}
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for module in LATE:
-        importlib.import_module(module)
+    prepare()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

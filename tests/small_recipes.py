@@ -1,8 +1,9 @@
 """Every recipe, made so small that a run of it takes a second: for tests that have to run all of them.
 
 Sizes are not listed recipe by recipe. Every integer of a recipe, and every integer in a tuple of it, is halved until it is at
-most LIMIT; the recipe itself says what goes too far: when it, its data, its experiment or a first evaluation refuses, the fields
-that the error names are doubled again (if it names none, those that shape the data; if there are none, all).
+most LIMIT, twice that if it shapes the data, and a tuple keeps as many; the recipe itself says what goes too far: when it, its
+data, its experiment or a first evaluation refuses, the fields that the error names are doubled again (if it names none, those
+that shape the data; if there are none, all).
 """
 
 import contextlib
@@ -24,8 +25,8 @@ from practice_torch.engine.recipe import Recipe
 from shared_specs.syllabus import load
 
 _SELF = sys.modules[__name__]
-LIMIT, EXAMPLES, LETTERS = 8, 12, 400
-SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 16, 16)}  # of random images in place of the sets that a test does not download
+LIMIT, EXAMPLES, LETTERS = 2, 12, 400
+SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
 EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes"}
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
@@ -51,7 +52,8 @@ def small(path, name, **changes):
     """(recipe, (train, held-out)): the recipe with small sizes, three steps and no target, and a little of its data."""
     module = module_of(path)
     recipe = _short(module.RECIPES[name], changes)
-    limits = {field: LIMIT for field in _sizes(recipe)}
+    limits = dict.fromkeys(_sizes(recipe), LIMIT)
+    limits |= dict.fromkeys(_shaping(recipe, limits), 2 * LIMIT)
     while True:
         try:
             smaller = dataclasses.replace(recipe, **{field: _halved(getattr(recipe, field), limits[field]) for field in limits})
@@ -128,9 +130,9 @@ def _numbers(value):
 
 def _halved(value, limit):
     if isinstance(value, tuple):
-        return tuple(_halved(number, limit) for number in value)
+        return tuple(_halved(number, limit) for number in value[:limit])
     while value > limit:
-        value //= 2
+        value = -(-value // 2)
     return value
 
 

@@ -11,35 +11,44 @@ from shared_specs.rows import Agree
 from shared_specs.syllabus import load
 
 
-def _functions():
-    """The first traceable row of each function, and of each named choice (divergence="kl") in it."""
-    for topic in load().built:
-        seen = set()
-        for row in spec_of(topic.path):
-            if not isinstance(row, Agree) or not row.traced:
-                continue
-            arguments = row.given.draw(f"{topic.path}/{row.function}/{row.case}")
-            choice = (row.function, *(value for value in arguments.values() if isinstance(value, str)))
-            if choice in seen or any(callable(value) for value in arguments.values()):
-                continue
-            seen.add(choice)
-            name, marks = f"{topic.path}-{'-'.join(choice)}", pytest.mark.xdist_group(topic.path)
-            yield pytest.param(topic.path, row.function, arguments, id=name, marks=marks)
+def _calls(topic):
+    """Name and arguments of the first traceable row of each function, and of each named choice (divergence="kl") in it."""
+    calls = {}
+    for row in spec_of(topic):
+        if not isinstance(row, Agree) or not row.traced:
+            continue
+        arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
+        choice = (row.function, *(value for value in arguments.values() if isinstance(value, str)))
+        if not any(callable(value) for value in arguments.values()):
+            calls.setdefault(choice, (row.function, arguments))
+    return calls
 
 
-@pytest.mark.parametrize(("topic", "name", "arguments"), list(_functions()))
-def test_is_one_graph(topic, name, arguments):
-    """Without a break, and with the values of the plain call; gradients are traced through, too."""
-    function = wing_function("torch", topic, name)
+TOPICS = [pytest.param(t.path, id=t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_is_one_graph(topic):
+    """Without a break, and with the values of the plain calls; gradients are traced through, too.
+
+    All functions of a topic in one program, which is one graph only if each of them is: a compilation costs more than a function.
+    """
+    calls = _calls(topic)
+    functions = [wing_function("torch", topic, name) for name, _ in calls.values()]
 
     def tensors():
-        return mapped(arguments, lambda path, leaf: _tensor(leaf))
+        return [mapped(arguments, lambda path, leaf: _tensor(leaf)) for _, arguments in calls.values()]
+
+    def program(given):
+        return [function(**arguments) for function, arguments in zip(functions, given, strict=True)]
 
     torch._dynamo.reset()
-    compiled = torch.compile(lambda given: function(**given), fullgraph=True, backend="eager")
-    got, wanted = compiled(tensors()), function(**tensors())
-    for (_, g), (_, w) in zip(leaves(got), leaves(wanted), strict=True):
-        torch.testing.assert_close(g, w, rtol=1e-12, atol=1e-12, equal_nan=True)
+    compiled = torch.compile(program, fullgraph=True, backend="eager")
+    assert calls
+    for choice, got, wanted in zip(calls, compiled(tensors()), program(tensors()), strict=True):
+        for (_, g), (_, w) in zip(leaves(got), leaves(wanted), strict=True):
+            why = f"{' '.join(choice)}: {{}}".format
+            torch.testing.assert_close(g, w, rtol=1e-12, atol=1e-12, equal_nan=True, msg=why)
 
 
 def _tensor(leaf):

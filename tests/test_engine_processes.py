@@ -42,14 +42,13 @@ def test_whenever_a_run_is_killed_it_ends_in_the_same_bytes(kills):
 def test_wherever_in_a_save_a_run_is_killed_it_ends_in_the_same_bytes(kills):
     """Before every call that writes, syncs, renames or removes: the checkpoint is whole or not there."""
     answer = kills(save_points=True)
-    assert answer["different"] == [] and answer["killed_while_alive"] == answer["kills"] >= 60
+    assert answer["different"] == [] and answer["runs"] >= answer["states"] >= 40
 
 
 def test_a_command_that_is_killed_before_its_first_checkpoint_goes_on(kills):
     """Given to --resume, and by the same command again: the folder is no dead end, and ends in the same bytes."""
     answer = kills(commands=True)
-    assert answer["different"] == [] and answer["killed_while_alive"] == answer["kills"] >= 12
-    assert answer["runs"] >= 2 * answer["kills"] - 2
+    assert answer["different"] == [] and answer["runs"] == 2 * answer["states"] >= 16
 
 
 def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):

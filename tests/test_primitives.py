@@ -24,6 +24,7 @@ BITS = RNG.uniform(size=(3, 4)) < 0.5
 EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-300, 2.5, -2.5, 3.5, 0.49999999999999994])
 TIES = np.array([[1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0], [np.nan, 1.0, np.inf, -np.inf]])
 SCALAR = np.array(0.5)  # JAX leaves it without axes beside an array that has some
+IMAGES, KERNEL = RNG.standard_normal((2, 4, 5, 6)), RNG.standard_normal((6, 4, 3, 2))
 PLACES = np.array([2, 0, 5, -1])  # the last two lie outside
 
 
@@ -63,7 +64,7 @@ CASES = {
                  (lambda s, x, y: lax.select_n(s > 0, x, y), SCALAR, X, POSITIVE),
                  (lambda i, x: lax.select_n(i, x, 2 * x, 3 * x), np.abs(INTEGERS % 3).astype(np.int32), X)],
     "broadcast_in_dim": [(lambda x: lax.broadcast_in_dim(x, (2, 3, 5, 4), (1, 3)), X)],
-    "reshape": [(lambda x: lax.reshape(x, (2, 6)), X)],
+    "reshape": [(lambda x: lax.reshape(x, (2, 6)), X), (lambda x: lax.reshape(x, (2, 6), (1, 0)), X)],
     "squeeze": [(lambda x: lax.squeeze(x, (0, 2)), X[None, :, None])],
     "transpose": [(lambda x: lax.transpose(x, (2, 0, 1)), RNG.standard_normal((2, 3, 4)))],
     "rev": [(lambda x: lax.rev(x, (1,)), X)],
@@ -95,6 +96,19 @@ CASES = {
         (lambda x, y: jnp.einsum("ibj,kjb->bik", x, y), RNG.uniform(1, 2, (3, 2, 4)), RNG.uniform(1, 2, (5, 4, 2))),
         (jnp.matmul, INTEGERS, INTEGERS.T.copy()),
     ],
+    "conv_general_dilated": [
+        (lambda x, k, settings=settings: lax.conv_general_dilated(x, k, **settings), np.abs(IMAGES), np.abs(kernel))
+        for kernel, settings in (
+            (KERNEL, dict(window_strides=(1, 1), padding="SAME")),
+            (KERNEL, dict(window_strides=(2, 1), padding=((1, 0), (2, 3)), rhs_dilation=(1, 2))),
+            (KERNEL, dict(window_strides=(1, 1), padding=((2, 2), (1, -1)), lhs_dilation=(2, 3))),
+            (KERNEL, dict(window_strides=(1, 1), padding=((-1, 2), (-2, -1)), lhs_dilation=(2, 3))),
+            (KERNEL[:, :2], dict(window_strides=(1, 1), padding="VALID", feature_group_count=2)),
+            (KERNEL, dict(window_strides=(1, 1), padding="VALID", batch_group_count=2)),
+            (KERNEL.T.copy(), dict(window_strides=(1, 1), padding="SAME", dimension_numbers=("NCHW", "WHIO", "HCWN"))),
+        )
+    ] + [(jax.grad(lambda k, x: (lax.conv_general_dilated(x, k, (1,), ((2, 0),), rhs_dilation=(2,)) ** 2).sum(), argnums=(0, 1)),
+          np.abs(KERNEL[:, :, 0]), np.abs(IMAGES[:, :, 0]))],
     "gather": [
         (lambda x, i: x[i % 3], X, PLACES), (lambda x, i: x.at[i].get(mode="fill"), X, PLACES),
         (lambda x, i: x.at[i].get(mode="clip"), X, PLACES), (lambda x, i: x.at[i].get(mode="fill"), INTEGERS, PLACES),

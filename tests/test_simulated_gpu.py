@@ -12,13 +12,15 @@ import sys
 import pytest
 
 from demo.__main__ import MODELS
-from tests import simulated_gpu
+from tests import simulated_gpu, small_recipes
 from tests.small_recipes import first_alike, module_of, of_every_recipe, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
 # What these count has a size that only the device knows; they count once, in their only step, and no queue is behind them.
 COUNTS = {"autoregressive/ngram", "autoregressive/tokenization", "foundations/maximum_likelihood"}
+# How the demo samples its models.
+OF_THE_DEMO = {(model.topic, model.recipe): model.sampling or () for model in MODELS}
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +45,9 @@ def ask():
 
 @of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
-    """Of recipes that run the same code, the first runs all commands, the others train."""
-    found = ask(topic=topic, name=name, whole=first_alike(topic, name) == name)
+    """Of recipes that run the same code, the first runs all commands, the others train. The demo's are sampled as it does."""
+    whole = first_alike(topic, name) == name or (topic, name) in OF_THE_DEMO
+    found = ask(topic=topic, name=name, whole=whole, sampling=OF_THE_DEMO.get((topic, name), ("--count", "3")))
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
@@ -56,25 +59,19 @@ def test_recipes_of_other_options_are_not_alike():
     alike = {name: first_alike("autoregressive/ngram", name) for name in names}
     assert alike["5-gram"] == alike["trigram"] != alike["witten-bell"]
     assert alike["unigram"] != alike["bigram"]
+    assert set(OF_THE_DEMO) <= set(small_recipes.names())
 
 
 @pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])
 @pytest.mark.xdist_group("recipes, latent")
 def test_accumulated_batches_wait_for_nothing(topic, name, ask):
-    found = ask(topic=topic, name=name, fields={"accumulate": 2})
+    found = ask(topic=topic, name=name, fields={"accumulate": 2}, whole=False)
     assert found["failed"] == found["waits"] == {}
-
-
-@pytest.mark.parametrize("model", [pytest.param(model, id=model.kind) for model in MODELS])
-@pytest.mark.xdist_group("recipes, latent")
-def test_the_demos_models_train_on_a_gpu(model, ask):
-    """With the samples that the demo asks for."""
-    assert ask(topic=model.topic, name=model.recipe, sampling=model.sampling or ())["failed"] == {}
 
 
 @pytest.mark.xdist_group("recipes, latent")
 def test_old_gradients_do_not_live_through_the_next_forward_pass(ask):
-    assert ask(topic="latent/vae", name="digits", mistake="gradients_that_outlive_their_step")["failed"] == {}
+    assert ask(topic="latent/vae", name="digits", mistake="gradients_that_outlive_their_step", whole=False)["failed"] == {}
 
 
 # ---------------------------------------------------------------------------------------------------- mistakes are found
@@ -98,7 +95,7 @@ HERE = "tests/simulated_gpu_mistakes.py"
 )
 @pytest.mark.xdist_group("recipes, latent")
 def test_a_step_that_waits_is_named(mistake, operation, ask):
-    found = ask(topic="latent/vae", name="digits", mistake=mistake)
+    found = ask(topic="latent/vae", name="digits", mistake=mistake, whole=False)
     assert found["failed"] == {}
     assert len(found["waits"]) == 1
     (where,) = found["waits"]
@@ -110,6 +107,8 @@ def test_a_step_that_waits_is_named(mistake, operation, ask):
     [
         ("preview_without_cpu", "train --resume", "can't convert cuda:0 device type tensor to numpy"),
         ("plot_without_cpu", "train --resume", "can't convert cuda:0 device type tensor to numpy"),
+        ("figure_without_cpu", "train --resume", "no preview 'latent_map' at step 3: TypeError: can't convert cuda:0"),
+        ("formula_that_cannot_be_read", "train --resume", "no preview 'formula' at step 3: ValueError"),
         ("samples_on_the_host", "sample", "Expected all tensors to be on the same device"),
         ("generator_of_the_host", "train --resume", "Expected a 'cuda' device type for generator but found 'cpu'"),
         ("table_left_on_the_host", "train", "Expected all tensors to be on the same device"),
@@ -133,6 +132,7 @@ def test_recipes_become_small_without_a_list_of_their_sizes():
     large = module_of("diffusion/training").RECIPES["cifar10"]
     recipe, (train, held_out) = small("diffusion/training", "cifar10")
     assert recipe.base_channels < 16 < large.base_channels and recipe.num_steps < 16
+    assert len(recipe.multipliers) < len(large.multipliers)
     assert dataclasses.replace(large, **recipe.fields()) == recipe, "of the same kind"
     assert recipe.target is None and len(train) == len(held_out) == 12
     assert module_of("diffusion/training").RECIPES["cifar10"] == large

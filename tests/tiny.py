@@ -2,13 +2,11 @@
 
 import dataclasses
 from dataclasses import dataclass
-from importlib import import_module
 
 import torch
 
-from practice_torch.__main__ import _recipe_names
 from practice_torch.data.points import MIXTURES
-from shared_specs.syllabus import load
+from tests.small_recipes import module_of, names
 
 # The most that a field may be. A field that is not here stays as the recipe has it.
 LIMITS = {
@@ -24,13 +22,8 @@ CLASSES = ["a", "b", "c"]
 
 def recipes():
     """(topic, name, small recipe) of every recipe of the practice wing."""
-    for topic in load().built:
-        for name in _recipe_names(topic.path) or ():
-            yield topic.path, name, small(module(topic.path).RECIPES[name])
-
-
-def module(topic):
-    return import_module(f"practice_torch.experiments.{topic.replace('/', '.')}")
+    for topic, name in names():
+        yield topic, name, small(module_of(topic).RECIPES[name])
 
 
 def small(recipe, **changes):
@@ -50,7 +43,7 @@ def built(topic, recipe, seed=0):
     if seed is not None:
         torch.manual_seed(seed)
     data = Random(recipe)
-    experiment = module(topic).build(recipe, data)
+    experiment = module_of(topic).build(recipe, data)
     experiment.generator = torch.Generator().manual_seed(seed or 0)
     return experiment.train(), data.batch()
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def write_page(path: str | Path, template: str, **content: Any) -> Path:
     return path
 
 
+@cache
 def pages(*folders: Path) -> Environment:
     """An environment for templates of these folders, and of this one."""
     loader = FileSystemLoader([*folders, HERE])

@@ -63,6 +63,44 @@ def dot_general(equation: JaxprEqn) -> Callable:
     return run
 
 
+def convolution(equation: JaxprEqn) -> Callable:
+    """As a product of matrices: the windows of the input by the kernel, group by group."""
+    given, (x_order, kernel_order, out_order) = equation.params, equation.params["dimension_numbers"]
+    x_shape = [equation.invars[0].aval.shape[axis] for axis in x_order]
+    kernel_shape = [equation.invars[1].aval.shape[axis] for axis in kernel_order]
+    out_shape = [equation.outvars[0].aval.shape[axis] for axis in out_order]
+    groups, parts = given["feature_group_count"], given["batch_group_count"]
+    space, dtype = len(x_shape) - 2, dtype_of(equation)
+    widths = [(size - 1) * step + 1 for size, step in zip(kernel_shape[2:], given["rhs_dilation"], strict=True)]
+    stretched = [max((size - 1) * step + 1, 0) for size, step in zip(x_shape[2:], given["lhs_dilation"], strict=True)]
+    places, kept, cut = [], [], []
+    for size, step, (low, high) in zip(stretched, given["lhs_dilation"], given["padding"], strict=True):
+        places.append(slice(max(low, 0), max(low, 0) + size, step))
+        kept.append(max(low, 0) + size + max(high, 0))
+        cut.append(slice(max(-low, 0), kept[-1] - max(-high, 0)))  # negative padding
+    taken = [slice(None, None, step) for step in (*given["window_strides"], *given["rhs_dilation"])]
+    batch, features = out_shape[0], kernel_shape[0] // (groups * parts)
+    order = np.argsort(out_order).tolist()
+
+    def run(x, kernel):
+        x, kernel = moved(x, x_order), moved(kernel, kernel_order)
+        padded = np.zeros((*x.shape[:-space], *kept), dtype=x.dtype)
+        padded[..., *places] = x
+        windows = np.lib.stride_tricks.sliding_window_view(padded[..., *cut], widths, tuple(range(-space, 0)))[..., *taken]
+        # [parts, batch, groups, channels, outputs..., window...] -> [groups, parts, batch, outputs..., channels, window...]
+        windows = reshaped(windows, 2 + 2 * space, (parts, batch, groups, kernel_shape[1], *out_shape[2:], *kernel_shape[2:]))
+        windows = moved(windows, (2, 0, 1, *range(4, 4 + space), 3, *range(4 + space, 4 + 2 * space)))
+        rows, summed = int(np.prod([batch, *out_shape[2:]])), int(np.prod(kernel_shape[1:]))
+        windows = reshaped(windows, 4 + 2 * space, (groups * parts, rows, summed))
+        kernel = reshaped(kernel, 2 + space, (groups * parts, features, summed))
+        found = np.matmul(windows, np.swapaxes(kernel, -1, -2), dtype=dtype)
+        found = reshaped(found, 3, (groups * parts, batch, *out_shape[2:], features))
+        found = moved(found, (1, 0, 2 + space, *range(2, 2 + space)))
+        return moved(reshaped(found, 3 + space, out_shape), order)
+
+    return run
+
+
 def gather(equation: JaxprEqn) -> Callable:
     numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     filled, fill, out = "FILL" in str(equation.params["mode"]), equation.params["fill_value"], equation.outvars[0].aval

@@ -16,9 +16,22 @@ from shared_specs.implementation import Arrays
 
 
 def build(constructor: Callable, sizes: dict[str, Any]) -> nnx.Module:
-    """The network, its initial parameters drawn from seed 0 where it takes rngs."""
-    seeded = {"rngs": nnx.Rngs(0)} if "rngs" in inspect.signature(constructor.__init__).parameters else {}
-    return constructor(**sizes, **seeded)
+    """The network. Its initial parameters, which take most of the time and are never used, are shapes alone where they can be."""
+
+    def make():
+        seeded = {"rngs": nnx.Rngs(0)} if "rngs" in inspect.signature(constructor.__init__).parameters else {}
+        return constructor(**sizes, **seeded)
+
+    def others():
+        return nnx.state(make(), nnx.Not(nnx.Param))
+
+    try:
+        network = nnx.eval_shape(make)
+    except jax.errors.TracerArrayConversionError:  # parameters that NumPy draws, from a key whose value it needs
+        return make()
+    if jax.tree.leaves(nnx.state(network, nnx.Not(nnx.Param))):
+        nnx.update(network, jax.jit(others)())
+    return network
 
 
 def named(network: nnx.Module, kind: type) -> dict[str, tuple]:
@@ -36,18 +49,24 @@ class Functional:
         self.names, self.statistics = named(network, nnx.Param), named(network, nnx.BatchStat)
         self._constants = constants
         self._definition, self._state, self._rest = nnx.split(network, nnx.Param, ...)
-        self._seen = jax.jit(self._forward)
-        self._gradients = jax.jit(jax.grad(self.loss))
+        self._seen = jax.jit(self._all)
         self._adam = jax.jit(self._trajectory, static_argnames="steps")
 
-    def from_torch(self, parameters: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    def from_torch(self, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Parameters in torch's layout, moved into flax's, in float64.  Raises KeyError for a name that only one side has."""
         if set(parameters) != set(self.names):
             raise KeyError(f"parameters differ by name: {sorted(set(parameters) ^ set(self.names))}")
         return {
-            name: jax.numpy.asarray(to_flax_layout(path[-1], np.asarray(parameters[name], dtype=np.float64)))
-            for name, path in self.names.items()
+            name: to_flax_layout(path[-1], np.asarray(parameters[name], dtype=np.float64)) for name, path in self.names.items()
         }
+
+    def _merged(self, parameters):
+        state = nnx.from_flat_state([(path, nnx.Param(parameters[name])) for name, path in self.names.items()])
+        return nnx.merge(self._definition, state, self._rest, copy=True)  # statistics move, but not those kept here
+
+    def _outputs(self, network, inputs):
+        outputs = network(*inputs, **self._constants)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def _forward(self, parameters, inputs):
         network = self._merged(parameters)
@@ -59,47 +78,63 @@ class Functional:
             found["evaluated output"] = self._outputs(network, inputs)
         return found
 
-    def _merged(self, parameters):
-        state = nnx.from_flat_state([(path, nnx.Param(parameters[name])) for name, path in self.names.items()])
-        return nnx.merge(self._definition, state, self._rest, copy=True)  # statistics move, but not those kept here
+    def _all(self, parameters, inputs, targets):
+        def loss(parameters):
+            found = self._forward(parameters, inputs)
+            return sum(((o - t) ** 2).sum() / 2 for o, t in zip(found["output"], targets, strict=True)), found
 
-    def _outputs(self, network, inputs):
-        outputs = network(*inputs, **self._constants)
-        return outputs if isinstance(outputs, tuple) else (outputs,)
+        gradient, found = jax.grad(loss, has_aux=True)(parameters)
+        return found | {"gradient": gradient}
 
-    def loss(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> jax.Array:
-        outputs = self._outputs(self._merged(parameters), inputs)
-        return sum(((o - t) ** 2).sum() / 2 for o, t in zip(outputs, targets, strict=True))
+    def output_shapes(self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+        """The outputs' shapes."""
+        return [output.shape for output in jax.eval_shape(self._forward, parameters, inputs)["output"]]
 
-    def seen(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray]) -> dict[str, Arrays]:
-        """{kind: arrays}: outputs in train mode, the statistics after it and, if there are any, the outputs in evaluation."""
-        return {kind: tuple(map(np.asarray, arrays)) for kind, arrays in self._seen(parameters, inputs).items()}
+    def seen(
+        self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
+    ) -> dict[str, Any]:
+        """{kind: arrays}, compiled: outputs in train mode, the statistics after it, the outputs in evaluation if there are any,
+        and {name: the gradient of half the squared error to the targets}."""
+        return jax.tree.map(np.asarray, self._seen(parameters, tuple(inputs), tuple(targets)))
 
-    def outputs_by_numpy(self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray]) -> Arrays:
+    def seen_by_numpy(
+        self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray],
+        points: tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]],
+    ) -> dict[str, Any]:  # fmt: skip
+        """The same of the same trace, at many points: parameters and inputs with an axis for them in front."""
+        given = parameters, tuple(inputs), tuple(targets)
+        return _by_numpy(self._seen.trace(*given), *points, given[2])
+
+    def outputs_by_numpy(self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Arrays:
         """The outputs in train mode for inputs of another width, for which nothing but a primitive without a rule is compiled."""
         given = jax.tree.map(np.asarray, (parameters, tuple(inputs)))
-        return evaluator(jax.jit(self._forward).trace(*given))(*given)["output"]
-
-    def gradients(
-        self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
-    ) -> dict[str, jax.Array]:
-        return self._gradients(parameters, inputs, targets)
+        return _by_numpy(jax.jit(self._forward).trace(*given), *given)["output"]
 
     def adam(
-        self, parameters: dict[str, jax.Array], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], steps: int
-    ) -> dict[str, jax.Array]:
-        """The parameters after the steps: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root."""
-        return self._adam(parameters, inputs, targets, steps=steps)
+        self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], steps: int,
+        points: dict[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """The parameters after the steps, from each of many points: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside
+        the root. By NumPy, which takes all points through a step at once.
+        """
+        given = parameters, tuple(inputs), tuple(targets)
+        return _by_numpy(self._adam.trace(*given, steps=steps), points, *given[1:])
 
     def _trajectory(self, parameters, inputs, targets, steps):
-        optimizer = optax.adam(1e-3, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0)
+        # of one vector: fewer operations than on every parameter
+        optimizer = optax.flatten(optax.adam(1e-3, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0))
 
         def step(carry, _):
             parameters, state = carry
-            updates, state = optimizer.update(jax.grad(self.loss)(parameters, inputs, targets), state)
+            updates, state = optimizer.update(self._seen(parameters, inputs, targets)["gradient"], state)
             return (optax.apply_updates(parameters, updates), state), None
 
         return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=steps)[0][0]
+
+
+def _by_numpy(trace, *given):
+    with np.errstate(all="ignore"):
+        return evaluator(trace)(*given)
 
 
 native = jax_backend.to_native

@@ -13,7 +13,16 @@ import numpy as np
 import scipy.special
 from jax.extend.core import JaxprEqn
 
-from shared_specs.backends.indexing import dot_general, dynamic_slice, dynamic_update_slice, gather, highest, lowest, scattering
+from shared_specs.backends.indexing import (
+    convolution,
+    dot_general,
+    dynamic_slice,
+    dynamic_update_slice,
+    gather,
+    highest,
+    lowest,
+    scattering,
+)  # fmt: skip
 from shared_specs.backends.points import aligned, dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
 
 # Elementwise, of operands of one dtype, and of one shape but for scalars.
@@ -95,6 +104,11 @@ def _broadcast_in_dim(equation):
 
 
 def _reshape(equation):
+    shape, (rank,), order = shape_of(equation), ranks(equation), equation.params["dimensions"]
+    return lambda x: reshaped(x if order is None else moved(x, order), rank, shape)
+
+
+def _squeeze(equation):
     shape, (rank,) = shape_of(equation), ranks(equation)
     return lambda x: reshaped(x, rank, shape)
 
@@ -230,7 +244,8 @@ def _top_k(equation):
 
 RULES = {
     "argmax": _argmax, "argmin": _argmin, "broadcast_in_dim": _broadcast_in_dim, "concatenate": _concatenate,
-    "convert_element_type": _convert_element_type, "cumlogsumexp": _cumlogsumexp, "cummax": _cummax, "cummin": _cummin,
+    "conv_general_dilated": convolution, "convert_element_type": _convert_element_type,
+    "cumlogsumexp": _cumlogsumexp, "cummax": _cummax, "cummin": _cummin,
     "cumprod": _cumprod, "cumsum": _cumsum, "div": _div, "dot_general": dot_general, "dynamic_slice": dynamic_slice,
     "dynamic_update_slice": dynamic_update_slice, "gather": gather, "integer_pow": _integer_pow,
     "iota": _iota, "pad": _pad, "pow": _pow, "reduce_and": _reduce_and, "reduce_max": _reduce_max, "reduce_min": _reduce_min,
@@ -238,6 +253,6 @@ RULES = {
     "round": _round,
     "scatter": scattering(None), "scatter-add": scattering(np.add),
     "scatter-max": scattering(np.maximum), "scatter-min": scattering(np.minimum), "scatter-mul": scattering(np.multiply),
-    "select_n": _select_n, "slice": _slice, "sort": _sort, "split": _split, "squeeze": _reshape,
+    "select_n": _select_n, "slice": _slice, "sort": _sort, "split": _split, "squeeze": _squeeze,
     "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose, "unstack": _unstack,
 }  # fmt: skip

@@ -34,6 +34,8 @@ class NgramRecipe(Recipe):
     """1, because counting reads the data once."""
     batch_size: Annotated[int, AtLeast(1)] = 2**40
     """Number of windows that are counted; without it, all."""
+    passage: Annotated[int, AtLeast(1)] = 300
+    """Length of a sampled passage, in bytes."""
     metric: Fixed = "bits_per_byte"
 
     def loading(self):
@@ -86,11 +88,11 @@ class NgramExperiment(nn.Module):
         return self.sample(4)
 
     def sample(self, count):
-        """`count` passages of 300 bytes, each byte drawn given those before it."""
+        """`count` passages, each byte drawn given those before it."""
         device, past = self.windows.device, self.recipe.order - 1
         written = torch.full((count, past + 1), ord("\n"), device=device)
         every = torch.arange(_BYTES, device=device)
-        for _ in range(300):
+        for _ in range(self.recipe.passage):
             context = written[:, written.shape[1] - past :]
             windows = torch.cat([context.unsqueeze(1).expand(-1, _BYTES, -1), every.expand(count, -1).unsqueeze(2)], dim=2)
             probs = self._log_probs(window_numbers(windows).flatten()).exp().view(count, _BYTES)
