@@ -70,6 +70,9 @@ class Entry(Node):
     def indices(self):
         return self.args[1:]
 
+    def _eval_subs(self, old, new):
+        return self if isinstance(old, Family) else None  # SymPy's printer puts numbers in the place of all symbols
+
     def at(self, *indices):
         """The same family at another index: p_k.at(j) is p_j."""
         return Entry(self.family, *indices)
