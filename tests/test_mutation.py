@@ -1,9 +1,12 @@
 """Mutants of a derivation: a strong part refuses all of them, a weak one lets some pass, and equal ones are not counted."""
 
+import json
+
 import jax.numpy as jnp
 import sympy
 from sympy import log
 
+from theory_jax.__main__ import main
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.mutation import changed, mutants
@@ -71,3 +74,21 @@ def test_a_mutant_that_is_equal_is_not_counted():
         return jnp.dot(X, 2 * X), 2.0 * jnp.sum(X * X)
 
     assert not any("swapped" in mutant.change for mutant in mutants(derivation))
+
+
+def test_the_command_lists_what_survives(monkeypatch, capsys):
+    derivation = Derivation(title="Toy")
+
+    @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
+    def weak():
+        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1]
+
+    monkeypatch.setattr("theory_jax.foundations.jensen.derivation", derivation)
+    assert main(["mutate", "jensen"]) == 1
+    shown = capsys.readouterr().out
+    assert "foundations/jensen: " in shown and "survived in 'weak': 0.001  ->  0.0011" in shown
+    assert main(["mutate", "jensen", "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    survivors = answer["topics"]["foundations/jensen"]["survivors"]
+    assert answer["mutants"] - answer["refused"] == len(survivors) > 0
+    assert main(["mutate"]) == 2 and "no topic given" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""python -m theory_jax list | run TOPIC... : print and execute derivations.
+"""python -m theory_jax list | run TOPIC... | mutate TOPIC... : print and execute derivations, and measure what they notice.
 
 Exit codes: 0 every claim holds, 1 a claim failed, 2 usage.
 """
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,23 @@ class Run:
     """Show the traceback of an error."""
 
 
-Command = Annotated[List, tyro.conf.subcommand("list")] | Annotated[Run, tyro.conf.subcommand("run")]
+@dataclass(frozen=True)
+class Mutate:
+    """Change every expression and every step of derivations at one place, and list the changes that go unnoticed."""
+
+    topics: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TOPIC ...]")] = ()
+    """Each: family/topic, a unique part of it, or a lecture number."""
+    all: bool = False
+    """Mutate every derivation (minutes)."""
+    json: bool = False
+    """Print JSON: for each topic how many mutants there were, and those that survived."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Mutate, tyro.conf.subcommand("mutate")]
+)
 
 
 def main(arguments=None):
@@ -65,7 +82,13 @@ def main(arguments=None):
             args=arguments,
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
         )
-        return _list(command) if isinstance(command, List) else _run(command)
+        match command:
+            case List():
+                return _list(command)
+            case Mutate():
+                return _mutate(command)
+            case _:
+                return _run(command)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -144,6 +167,41 @@ def _print(topic, derivation, results):
     from theory_jax.page import print_page
 
     print_page(lecture_page(derivation, results, topic=topic, course=load()))
+
+
+# ---------------------------------------------------------------------------------------------------- mutate
+
+
+def _mutate(command):
+    topics = [topic for topic in _asked(command) if topic.built or _is_written(topic)]
+    if not topics:
+        raise UsageError("nothing to mutate: none of the topics is built yet")
+    from theory_jax.mutation import ENOUGH, mutants
+
+    found = {}
+    for number, topic in enumerate(topics, start=1):
+        if len(topics) > 1:
+            print(f"[{number}/{len(topics)}] {topic.path}", file=sys.stderr, flush=True)
+        derivation = import_module("theory_jax." + topic.path.replace("/", ".")).derivation
+        with _arithmetic(compiled=False)():
+            found[topic.path] = list(mutants(derivation))
+    total = sum(map(len, found.values()))
+    survivors = {path: [m for m in those if not m.refused] for path, those in found.items()}
+    refused = total - sum(map(len, survivors.values()))
+    if command.json:
+        topics = {
+            path: {"mutants": len(those), "survivors": [{"part": m.name, "change": m.change} for m in survivors[path]]}
+            for path, those in found.items()
+        }
+        print(json.dumps({"topics": topics, "mutants": total, "refused": refused}, indent=2, ensure_ascii=False))
+    else:
+        for path, those in found.items():
+            print(f"{path}: {len(those) - len(survivors[path])} of {len(those)} mutants refused")
+            for mutant in survivors[path]:
+                print(f"  survived in {mutant.name!r}: {mutant.change}")
+        if total:
+            print(f"{refused} of {total} refused ({refused / total:.1%})")
+    return 0 if total and refused >= ENOUGH * total else 1
 
 
 def _arithmetic(compiled):

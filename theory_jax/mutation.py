@@ -24,6 +24,7 @@ from theory_jax.parts import Bridge
 from theory_jax.typeset import latex
 
 SLIP = sympy.Rational(11, 10)
+ENOUGH = 0.95  # of the mutants must be refused
 EQUAL = 1e-12  # relative: numbers this close are taken for the original's
 
 
@@ -33,6 +34,11 @@ class Mutant(NamedTuple):
     part: object
     change: str
     refused: bool
+
+    @property
+    def name(self):
+        """The part's title, or the step's name."""
+        return getattr(self.part, "title", "") or self.part.name
 
 
 def mutants(derivation: Derivation) -> Iterator[Mutant]:
