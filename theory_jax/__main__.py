@@ -42,6 +42,8 @@ class Run:
     """Run every derivation."""
     json: bool = False
     """Print JSON instead of pages (progress goes to stderr): front matter and claims, mathematics in LaTeX."""
+    html: Path | None = None
+    """Write an HTML page to this file, or with several topics to this folder, instead of printing."""
     jobs: int = 1
     """With --json: number of processes; 0: one for each core."""
     compiled: bool = False
@@ -123,11 +125,12 @@ def _run(command):
         raise UsageError(f"nothing to run: {names} is {'built yet' if command.all else 'planned, not built yet'}")
     for path in planned:
         print(f"{path}: planned, not built yet", file=sys.stderr)
+    files = _files(command, there)
     how = {"arithmetic": _arithmetic(command.compiled), "debug": command.debug}
     if command.json and command.jobs != 1:
         records = records_in_processes(there, jobs=command.jobs, **how)
     else:
-        records = records_in_order(there, show=None if command.json else _print, **how)
+        records = records_in_order(there, show=None if command.json else lambda *page: _show(files, *page), **how)
     computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
         answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
@@ -139,11 +142,38 @@ def _run(command):
     return 0 if all(record["passed"] for record in records) else 1
 
 
-def _print(topic, derivation, results):
-    from theory_jax.lecture_page import lecture_page
-    from theory_jax.page import print_page
+def _files(command, topics):
+    """Where the page of each topic is written, by topic; empty if pages are printed."""
+    if command.html is None:
+        return {}
+    if command.json:
+        raise UsageError("--html writes pages and --json prints records: give one of them")
+    if len(topics) == 1 and not command.html.is_dir():
+        return {topics[0].path: command.html}
+    if command.html.suffix or command.html.is_file():
+        raise UsageError(f"--html {command.html} is one file, but {len(topics)} topics were asked for: name a folder")
+    return {topic.path: command.html / f"{topic.path.replace('/', '-')}.html" for topic in topics}
 
-    print_page(lecture_page(derivation, results, topic=topic, course=load()))
+
+def _show(files, topic, derivation, results):
+    """Print the page of a derivation, or write it to its file."""
+    from theory_jax.lecture_page import lecture_page
+
+    page = lecture_page(derivation, results, topic=topic, course=load())
+    if not files:
+        from theory_jax.page import print_page
+
+        return print_page(page)
+    from theory_jax.lecture_html import html
+
+    path, links = files[topic.path], {other: file.name for other, file in files.items() if other != topic.path}
+    text = html(page, links)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    print(f"{path}: {page.summary}")
 
 
 def _arithmetic(compiled):
