@@ -49,7 +49,7 @@ LINES = {
         "derived for all $a > 0$, $m$",
     ),
     "the entropy of a Gaussian": (
-        lambda t: (Entropy(Normal(t.y, t.m, t.a)), log(2 * sympy.pi * t.a) / 2 + sympy.Rational(1, 2), log(2 * sympy.pi * t.a) / 2),
+        lambda t: (Entropy(Normal(t.y, t.m, t.a)), (log(2 * sympy.pi * t.a) + 1) / 2, log(2 * sympy.pi * t.a) / 2),
         "derived for all $a > 0$, $m$",
     ),
     "logarithms": (lambda t: (log(t.a * t.b), log(t.a) + log(t.b), log(t.a) - log(t.b)), "derived for all $a > 0$, $b > 0$"),
@@ -58,7 +58,10 @@ LINES = {
         "derived for all $p_{k}$ on 3 states; all $x_{k}$",
     ),
     "a norm": (lambda t: (SquaredNorm(t.k, t.x), Total(t.k, t.x**2), Total(t.k, t.x) ** 2), "derived for all $x_{k}$"),
-    "a derivative": (lambda t: (Slope(exp(t.a * t.y), t.y), t.a * exp(t.a * t.y), exp(t.a * t.y)), "derived for all $a > 0$, $y$"),
+    "a derivative": (
+        lambda t: (Slope(exp(t.a * t.y), t.y), t.a * exp(t.a * t.y), exp(t.a * t.y)),
+        "derived for all $a > 0$, $y$",
+    ),
     "a function of which nothing is said": (
         lambda t: (Slope(t.f(t.y) ** 2, t.y), 2 * t.f(t.y) * t.f(t.y).diff(t.y), t.f(t.y).diff(t.y) ** 2),
         "derived for all $y$",

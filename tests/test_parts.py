@@ -53,7 +53,12 @@ def test_missing_front_matter_is_refused(name):
 
 @pytest.mark.parametrize(
     ("left_out", "says"),
-    [("Bridge", "0 bridges; it needs 1"), ("Example", "0 examples"), ("Figure", "0 figures"), ("Exercise", "2 exercises; it needs 3")],
+    [
+        ("Bridge", "0 bridges; it needs 1"),
+        ("Example", "0 examples"),
+        ("Figure", "0 figures"),
+        ("Exercise", "2 exercises; it needs 3"),
+    ],
 )
 def test_missing_parts_are_refused(left_out, says):
     toy = whole()
@@ -89,7 +94,10 @@ def test_code_that_computes_something_else_fails():
 def test_a_bridge_that_could_not_fail_is_refused():
     for options, says in (
         ({"wrong": {}}, "names no wrong form"),
-        ({"wrong": lambda t: {"written otherwise": -Total(t.k, t.p * log(t.p))}}, "would agree, too, with this mistake: written other"),
+        (
+            {"wrong": lambda t: {"written otherwise": -Total(t.k, t.p * log(t.p))}},
+            "would agree, too, with this mistake: written other",
+        ),
         ({"code": lambda p: -jnp.sum(p * jnp.log(p))}, "the code returned the shape []; the expression has [5]"),
     ):
         toy = Toy()
@@ -187,7 +195,11 @@ def sides(larger):
 
 
 SURE = {  # what passes, and the same with a wrong form that would pass
-    "symbolic": lambda t, wrong: ((t.a + t.b) ** 2, t.a**2 + 2 * t.a * t.b + t.b**2, {"x": t.a**2 + (0 if wrong else t.b * (2 * t.a + t.b))}),
+    "symbolic": lambda t, wrong: (
+        (t.a + t.b) ** 2,
+        t.a**2 + 2 * t.a * t.b + t.b**2,
+        {"x": t.a**2 + (0 if wrong else t.b * (2 * t.a + t.b))},
+    ),
     "numeric": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),
     "exact": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),
     "autodiff": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),

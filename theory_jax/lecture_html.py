@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from shared_specs import palette
+from shared_specs.palette import BLACK, FIGURES, IN_TURN, ON_DARK_SCREENS, STYLE
 from theory_jax.latex import to_unicode
 from theory_jax.lecture_page import functions_of
 from theory_jax.mathematics import prose, to_mathml
@@ -36,7 +36,7 @@ def html(page, links=()):
     environment.filters["linked"] = linked
     numbers = itertools.count()
     environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
-    style = palette.STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
+    style = STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
     return environment.get_template("lecture.html.jinja").render(page=page, links=dict(links), style=Markup(style))
 
 
@@ -51,9 +51,9 @@ def linked(rests_on):
 
 
 def _figure_colors():
-    light = "; ".join(f"--{name}: {value}" for name, value, _ in palette.FIGURES)
-    dark = "; ".join(f"--{name}: {value}" for name, _, value in palette.FIGURES)
-    return f":root {{ {light} }}\n{palette.ON_DARK_SCREENS} {{ :root {{ {dark} }} }}\n"
+    light = "; ".join(f"--{name}: {value}" for name, value, _ in FIGURES)
+    dark = "; ".join(f"--{name}: {value}" for name, _, value in FIGURES)
+    return f":root {{ {light} }}\n{ON_DARK_SCREENS} {{ :root {{ {dark} }} }}\n"
 
 
 def svg(figure, number):
@@ -61,12 +61,13 @@ def svg(figure, number):
     import matplotlib
     from cycler import cycler
 
-    colors = {light.lower(): f"var(--{name})" for name, light, _ in palette.FIGURES} | {"#000000": "currentColor"}
-    rules = DRAWN_WITH | {"svg.hashsalt": str(number), "axes.prop_cycle": cycler(color=palette.IN_TURN)}
+    colors = {light.lower(): f"var(--{name})" for name, light, _ in FIGURES} | {BLACK: "currentColor"}
+    rules = DRAWN_WITH | {"svg.hashsalt": str(number), "axes.prop_cycle": cycler(color=IN_TURN)}
     text = io.StringIO()
     with matplotlib.rc_context(rules):
         figure.execute().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
+    drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")
     drawing = re.sub(r'\bid="[a-zA-Z0-9]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
     drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
