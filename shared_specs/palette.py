@@ -4,6 +4,11 @@
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 IN_TURN = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # for lines that ask for no color
+# Lines of figures on pages: name of the style sheets' variable, color on white, color on dark
+FIGURES = (
+    ("blue", BLUE, "#5CB0EA"), ("vermilion", VERMILION, "#FF8E52"), ("green", GREEN, "#3CC99F"),
+    ("purple", PURPLE, "#E3A3CA"), ("orange", ORANGE, "#F0B840"), ("sky", SKY, "#8CCBF0"),
+)  # fmt: skip
 
 # For pages: each name is a variable of the style sheets, --name; STYLE defines them.
 LIGHT = {
@@ -17,5 +22,5 @@ DARK = LIGHT | {
     "jax": "#b094f5", "torch": "#ff8a64", "train": "#7db8e8", "held-out": "#ff8a64",
 }  # fmt: skip
 _LIGHT, _DARK = ("; ".join(f"--{name}: {color}" for name, color in colors.items()) for colors in (LIGHT, DARK))
-_ON_DARK_SCREENS = "@media screen and (prefers-color-scheme: dark)"  # a printed page is light
-STYLE = f":root {{ color-scheme: light dark; {_LIGHT} }}\n{_ON_DARK_SCREENS} {{ :root {{ {_DARK} }} }}\n"
+ON_DARK_SCREENS = "@media screen and (prefers-color-scheme: dark)"  # a printed page is light
+STYLE = f":root {{ color-scheme: light dark; {_LIGHT} }}\n{ON_DARK_SCREENS} {{ :root {{ {_DARK} }} }}\n"

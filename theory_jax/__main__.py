@@ -43,6 +43,10 @@ class Run:
     """Run every derivation."""
     json: bool = False
     """Print JSON instead of pages (progress goes to stderr): front matter and claims, mathematics in LaTeX."""
+    html: Path | None = None
+    """Write an HTML page to this file, or with several topics to this folder, instead of printing."""
+    tex: Path | None = None
+    """Write a TeX page to this file, with its figures beside it, or with several topics to this folder, instead of printing."""
     jobs: int = 1
     """With --json: number of processes; 0: one for each core."""
     compiled: bool = False
@@ -146,11 +150,12 @@ def _run(command):
         raise UsageError(f"nothing to run: {names} is {'built yet' if command.all else 'planned, not built yet'}")
     for path in planned:
         print(f"{path}: planned, not built yet", file=sys.stderr)
+    files = _files(command, there)
     how = {"arithmetic": _arithmetic(command.compiled), "debug": command.debug}
     if command.json and command.jobs != 1:
         records = records_in_processes(there, jobs=command.jobs, **how)
     else:
-        records = records_in_order(there, show=None if command.json else _print, **how)
+        records = records_in_order(there, show=None if command.json else lambda *page: _show(files, *page), **how)
     computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
         answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
@@ -162,11 +167,56 @@ def _run(command):
     return 0 if all(record["passed"] for record in records) else 1
 
 
-def _print(topic, derivation, results):
-    from theory_jax.lecture_page import lecture_page
-    from theory_jax.page import print_page
+def _files(command, topics):
+    """Where pages are written: by ending and topic; empty if they are printed."""
+    asked = {name: path for name in ("html", "tex") if (path := getattr(command, name)) is not None}
+    if asked and command.json:
+        raise UsageError(f"--{next(iter(asked))} writes pages and --json prints records: give one of them")
+    return {name: _file_of_each(name, path, topics) for name, path in asked.items()}
 
-    print_page(lecture_page(derivation, results, topic=topic, course=load()))
+
+def _file_of_each(name, path, topics):
+    if len(topics) == 1 and not path.is_dir():
+        return {topics[0].path: path}
+    if path.suffix or path.is_file():
+        raise UsageError(f"--{name} {path} is one file, but {len(topics)} topics were asked for: name a folder")
+    return {topic.path: path / f"{topic.path.replace('/', '-')}.{name}" for topic in topics}
+
+
+def _show(files, topic, derivation, results):
+    """Print the page of a derivation, or write it to its files."""
+    from theory_jax.lecture_page import lecture_page
+
+    page = lecture_page(derivation, results, topic=topic, course=load())
+    if not files:
+        from theory_jax.page import print_page
+
+        return print_page(page)
+    for name, places in files.items():
+        path = places[topic.path]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (_write_html if name == "html" else _write_tex)(page, path, places)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        print(f"{path}: {page.summary}")
+
+
+def _write_html(page, path, places):
+    from theory_jax.lecture_html import html
+
+    links = {other: file.name for other, file in places.items() if other != page.topic}
+    path.write_text(html(page, links), encoding="utf-8")
+
+
+def _write_tex(page, path, places):
+    from theory_jax.lecture_tex import draw, tex
+
+    figures = [item.part for item in page.items if item.form == "figure"]
+    pictures = [path.with_name(f"{path.stem}-figure-{number}.pdf") for number, _ in enumerate(figures, start=1)]
+    for figure, picture in zip(figures, pictures, strict=True):
+        draw(figure, picture)
+    path.write_text(tex(page, [picture.name for picture in pictures]), encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------------------------------- mutate

@@ -163,9 +163,9 @@ class Ground:
         """The numbers that were left arbitrary in the expressions, in words: " for all ...", empty if there are none."""
         for expression in expressions:
             next(self.each(expression), None)
-        families = dict.fromkeys(family for family, *_ in self._symbols)
-        laws = [_named(family) for family in families if family.law]
-        others = [_named(family, " > 0" if family.positive else "") for family in families if not family.law]
+        families = {family for family, *_ in self._symbols}
+        laws = sorted(_named(family) for family in families if family.law)
+        others = sorted(_named(family, " > 0" if family.positive else "") for family in families if not family.law)
         others += sorted(f"${latex(s)}{self._range(s)}$" for s in self._numbers)
         sizes = sorted({self.size(family.indices[0]) for family in families if family.law})
         states = " or ".join(map(str, sizes))

@@ -273,7 +273,7 @@ def functions_of(bridge):
         elif inspect.isfunction(thing):
             called = [name for code in _codes(thing.__code__) for name in code.co_names]
             waiting += [thing.__globals__.get(name) for name in reversed(called)]
-            waiting += [cell.cell_contents for cell in thing.__closure__ or ()]
+            waiting += [cell.cell_contents for cell in thing.__closure__ or ()] + list(thing.__defaults__ or ())
     return list(named)
 
 

@@ -12,6 +12,7 @@ RELATIONS = set("=≤≥<>≈≡≠∝∼≪≫⪰⪯→←↔⇒⇔⇐↦∈:")
 SIGNS = set("+−-±⋅·×")
 # what the converter leaves as it is behind \Big
 SIZED = {r"\|": "‖", r"\Vert": "‖", r"\{": "{", r"\}": "}", r"\lfloor": "⌊", r"\rfloor": "⌋"}
+TALL = ("mfrac", "mtable", "munder", "munderover", "msqrt")
 LONGEST_PIECE = 26  # characters: what a phone shows in one line, roughly
 
 
@@ -36,12 +37,40 @@ def to_mathml(claim, *, display=True):
         return to_unicode(claim)
     # air between a function's name and its argument, which the converter leaves to the browser, and the browser to no one
     spaced = re.sub(rf"(<mi>(?:{FUNCTIONS})</mi>)(?=<m[^o])", r'\1<mspace width="0.17em"/>', mathml)
+    spaced = re.sub(rf"(?<=</m)((?:i|n|sub|sup|row|frac)>)(?=<mi>(?:{FUNCTIONS})</mi>)", r'\1<mspace width="0.17em"/>', spaced)
     row = ElementTree.fromstring(spaced.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', ""))[0]
-    nodes = [part for node in row for part in _words(node)]
+    for node in row.iter():
+        _set_as_written(node)
+    nodes = [part for node in row for part in _outside(node)]
     pieces = _split(nodes, lambda before, node, depth: depth == 0 and _ends_a_clause(before, node))
     pieces = [part for piece in pieces for part in _shorter(piece)]
     style = ' displaystyle="true"' if display else ""
     return Markup("<wbr>".join(f"<math{style}>{''.join(map(_text, piece))}</math>" for piece in pieces))
+
+
+def _set_as_written(node):
+    """Operators with the space that a typesetter gives them; fences grow around what is tall, and only there."""
+    if node.tag == "mo" and node.text == "∞":
+        node.tag = "mi"
+    elif node.tag == "mo" and node.text == "/":
+        node.attrib |= {"lspace": "0", "rspace": "0"}
+    elif node.tag == "mover" and node[-1].text == "¯":
+        node.set("accent", "true")
+        node[-1].text = "‾"
+    elif node.tag == "mrow" and len(node) and node[0].get("fence") and not any(part.tag in TALL for part in node.iter()):
+        for part in node:
+            if part.get("fence"):
+                part.set("stretchy", "false")
+    for before, part in pairwise([None, *node]):
+        if part.tag == "mo" and part.text in "+−-±∓" and (before is None or before.tag == "mo" and before.text not in CLOSING):
+            part.set("form", "prefix")
+
+
+def _outside(node):
+    """The node's words and relations each by itself, and the inside of parentheses that are too long for a line."""
+    if node.tag == "mrow" and _width(node) > LONGEST_PIECE:
+        return [part for inner in node for part in _outside(inner)]
+    return _words(node)
 
 
 def _words(node):
@@ -73,7 +102,7 @@ def _split(nodes, breaks):
     pieces, depth = [nodes[:1]], _step(nodes[0])
     for before, node in pairwise(nodes):
         if breaks(before, node, depth):
-            if node.tag == "mo":
+            if node.tag == "mo" and node.get("form") != "prefix":
                 node.set("form", "infix")  # at the beginning of a piece it would lose the space around it
             pieces.append([])
         pieces[-1].append(node)

@@ -139,7 +139,7 @@ CONSTANTS = {"e", r"\pi", "d", r"\partial", r"\infty"}  # the numbers, and the d
 WORDS = re.compile(r"\\(?:mathrm|text|operatorname\*?|mathbb|textbf|textit|begin|end|texttt)\s*\{[^{}]*\}")
 COMMANDS = re.compile(
     r"\\(?:frac|tfrac|dfrac|left|right|log|exp|sum|prod|int|sqrt|max|min|sup|inf|lim|arg|det|sin|cos|tanh?|ln|Pr|to|le|ge|leq|geq|neq?"
-    r"|approx|equiv|sim|propto|in|notin|subset|cup|cap|quad|qquad|cdot|cdots|dots|ldots|times|otimes|odot|circ|mid|nabla|Vert|lVert"
+    r"|approx|equiv|sim|propto|in|notin|subset|subseteq|cup|cap|quad|qquad|cdot|cdots|dots|ldots|times|otimes|odot|circ|mid|nabla|Vert|lVert"
     r"|rVert|vert|lvert|rvert|langle|rangle|lfloor|rfloor|lceil|rceil|big[lrm]?|Big[lrm]?|bigg[lrm]?|Bigg[lrm]?|hat|bar|tilde|widehat"
     r"|widetilde|overline|underbrace|overbrace|mathcal|mathbf|boldsymbol|displaystyle|textstyle|top|prime|star|ast|dagger|binom|tbinom"
     r"|rightarrow|Rightarrow|iff|implies|mapsto|forall|exists|pm|mp|ll|gg|setminus|emptyset|oplus|wedge|vee|land|lor|neg|limits|bmod"

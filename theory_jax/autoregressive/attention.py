@@ -550,11 +550,11 @@ _sizes = {i: 2, j: 3, d: 4, l: 3, f: 2}
 
 
 def _gradient(number):
-    def scalar(*parts):
+    def _scalar(*parts):
         query, key, value, upstream = (jnp.swapaxes(part, 1, 2)[:, None] for part in parts)
         return jnp.sum(upstream * scaled_dot_product_attention(query, key, value, None))
 
-    return jax.grad(scalar, argnums=number)
+    return jax.grad(_scalar, argnums=number)
 
 
 for number, (letter, what, mistake) in enumerate((

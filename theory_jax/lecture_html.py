@@ -1,0 +1,76 @@
+"""The HTML page of a derivation: one file that needs no other and no network."""
+
+import io
+import itertools
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from shared_specs.palette import BLACK, FIGURES, IN_TURN, ON_DARK_SCREENS, STYLE
+from theory_jax.latex import to_unicode
+from theory_jax.lecture_page import functions_of
+from theory_jax.mathematics import prose, to_mathml
+
+HERE = Path(__file__).parent
+DRAWN_WITH = {
+    "svg.fonttype": "none",  # text stays text
+    "font.size": 10.5,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def html(page, links=()):
+    """The page as text. links: the addresses of other topics' pages, by topic."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"math": to_mathml, "prose": prose, "plain": plain, "unicode": to_unicode, "functions": functions_of}
+    environment.filters["linked"] = linked
+    numbers = itertools.count()
+    environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
+    style = STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
+    return environment.get_template("lecture.html.jinja").render(page=page, links=dict(links), style=Markup(style))
+
+
+def plain(words):
+    """A sentence with its mathematics as Unicode, for what cannot hold MathML."""
+    return re.sub(r"\$([^$]*)\$", lambda found: to_unicode(found[1]), words)
+
+
+def linked(rests_on):
+    """What a part rests on, with links to the parts of the same page."""
+    return Markup(re.sub(r"\((\d+)\)", r'<a href="#part-\1">(\1)</a>', str(prose(rests_on))))
+
+
+def _figure_colors():
+    light = "; ".join(f"--{name}: {value}" for name, value, _ in FIGURES)
+    dark = "; ".join(f"--{name}: {value}" for name, _, value in FIGURES)
+    return f":root {{ {light} }}\n{ON_DARK_SCREENS} {{ :root {{ {dark} }} }}\n"
+
+
+def svg(figure, number):
+    """A figure as inline SVG in the page's colors; its caption is its text for who does not see it."""
+    import matplotlib
+    from cycler import cycler
+
+    colors = {light.lower(): f"var(--{name})" for name, light, _ in FIGURES} | {BLACK: "currentColor"}
+    rules = DRAWN_WITH | {"svg.hashsalt": str(number), "axes.prop_cycle": cycler(color=IN_TURN)}
+    text = io.StringIO()
+    with matplotlib.rc_context(rules):
+        figure.execute().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
+    drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")
+    drawing = re.sub(r'\bid="[a-zA-Z0-9]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
+    drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
+    head = f'<svg role="img" aria-label="{escape(plain(figure.caption))}" viewBox="0 0 {width} {height}"'
+    head += f' style="width: {float(width) * 4 / 3:.0f}px; min-width: {float(width):.0f}px"'
+    return Markup(re.sub(r"<svg[^>]*>", lambda _: head + ' xmlns:xlink="http://www.w3.org/1999/xlink">', drawing, count=1))
