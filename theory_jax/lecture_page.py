@@ -270,7 +270,7 @@ def functions_of(bridge):
         thing = waiting.pop()
         if getattr(thing, "__module__", "").startswith("theory_jax.") and getattr(thing, "__name__", "_")[0] not in "_<":
             named[thing.__name__] = thing
-        elif inspect.isfunction(thing):
+        elif inspect.isfunction(thing) and thing.__module__ == bridge.code.__module__:  # of a library nothing is named
             called = [name for code in _codes(thing.__code__) for name in code.co_names]
             waiting += [thing.__globals__.get(name) for name in reversed(called)]
             waiting += [cell.cell_contents for cell in thing.__closure__ or ()] + list(thing.__defaults__ or ())
