@@ -15,6 +15,7 @@ READ_AS = {
     r"\hat p_n": "p̂ₙ",
     r"e^{-v/2}": "e^(-v/2)",
     r"\frac{1}{2}": "1/2",
+    r"\left. \frac{\partial}{\partial t} f \right|_{\substack{ t=0 }}": "∂/∂t f |ₜ₌₀",
     r"\frac{a+b}{2u(u+1)}": "(a+b)/(2u(u+1))",
     r"\tfrac{m}{2}\operatorname{Var}_w(x) \le \mathrm{gap}": "(m/2) Var_w(x) ≤ gap",
     r"\log\tfrac{1}{K}\sum_{k=1}^{K} x_k": "log (1/K) ∑ₖ₌₁ᴷ xₖ",

@@ -181,7 +181,9 @@ class Valley:
         """What is shown, as LaTeX: the value and the slope at the place, and the slope's sign elsewhere."""
         place, t = latex(self.touches), latex(self.t)
         yield rf"{latex(self.expression)} = 0 \quad\text{{at}}\quad {t} = {place}"
-        slope = rf"({latex(self.t - self.touches)})\,{latex(self.factor())}"
+        factor = self.factor()
+        written = rf"\left({latex(factor)}\right)" if factor.is_Add or factor.could_extract_minus_sign() else latex(factor)
+        slope = rf"({latex(self.t - self.touches)})\,{written}"
         yield rf"\frac{{d}}{{d{t}}}\left({latex(self.expression)}\right) = {slope}"
 
     def factor(self, expression=None):

@@ -67,7 +67,7 @@ def to_unicode(claim):
 
 def _in_one_line(claim):
     """The LaTeX without what needs a second line: rows of matrices, cases, and words under a brace."""
-    claim = claim.replace(r"\left\|", r"\lVert ").replace(r"\right\|", r"\rVert ")
+    claim = claim.replace(r"\left.", "").replace(r"\left\|", r"\lVert ").replace(r"\right\|", r"\rVert ")
     claim = re.sub(rf"(\\(?:{GREEK}))\s+(?=\\(?:{GREEK}|{'|'.join(ACCENT)}|mathbb|mathcal|mathbf)\b)", r"\1\\ ", claim)
     rows = re.compile(r"\\begin\{(\w*matrix|array|cases)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.S)
     while found := rows.search(claim):

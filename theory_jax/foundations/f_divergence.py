@@ -271,8 +271,10 @@ _ROWS = {
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
 
 derivation.say(
-    r"The table. A row has the generator under the expectation, the divergence that it makes, and the three facts that decide "
-    r"how it behaves: the curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$."
+    r"The table. A row has the generator under the expectation, the divergence that it makes, and what decides how it behaves: "
+    r"the "
+    r"curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$. In every row $f(1) = 0$ but in the GAN's, "
+    r"where it is $-2 \log 2$."
 )
 for _name, _row in _ROWS.items():
     _ends = ", ".join(
@@ -293,7 +295,7 @@ for _name, _row in _ROWS.items():
         ),
         role="definition",
         states=2,
-        so=rf"$f' = {latex(_row.slope)}$, $f'' = {latex(_row.curvature)}$; {_ends}.",
+        so=rf"$f = {latex(_FORMULAS[_name])}$, $f' = {latex(_row.slope)}$, $f'' = {latex(_row.curvature)}$; {_ends}.",
     )
 TV = Total(k, Abs(p - q)) / 2
 derivation.chain(
