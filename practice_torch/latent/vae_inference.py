@@ -39,7 +39,7 @@ def linear_interpolation(start, end, fractions):
 
 
 def spherical_interpolation(start, end, fractions):
-    r"""Points on the arc from start (fraction 0) to end (fraction 1) at constant angular speed, and beyond.
+    r"""Points on the arc from start (fraction 0) to end (fraction 1), and beyond; for equal norms at constant angular speed.
 
     [ sin((1 - t) w) start + sin(t w) end ] / sin w, with w the angle between them; linear where cos w > 1 - 1e-6
 
