@@ -232,7 +232,7 @@ def evaluate(expression, values):
             return values[part]
         if part.is_Number or part.is_NumberSymbol:
             return float(part)
-        if part.has(sympy.zoo, sympy.nan):
+        if part.has(sympy.zoo, sympy.nan, sympy.I):
             return np.nan
         if part.is_Add:
             return sum(map(at, part.args))

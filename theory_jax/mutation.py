@@ -18,7 +18,7 @@ import sympy
 from theory_jax.chains import Chain, Valley
 from theory_jax.derivation import Derivation, Step
 from theory_jax.ground import STATES, Ground
-from theory_jax.kinds import KINDS, Refused
+from theory_jax.kinds import KINDS
 from theory_jax.notation import Divergence, Entry, Family, Nonnegative, Normal
 from theory_jax.parts import Bridge
 from theory_jax.typeset import latex
@@ -61,8 +61,9 @@ def _of_chain(chain, setting):
     for line in chain.lines:
 
         def alone(expression, above=above, line=line):
-            # the wrong forms that the line names are no matter here
-            return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={"": above + 1}),))
+            # the wrong forms that the line names are no matter here, but a chain must have one
+            other = above + (sympy.ones(*above.shape) if isinstance(above, sympy.MatrixBase) else 1)
+            return replace(chain, start=above, lines=(replace(line, expression=expression, wrong={"": other}),))
 
         yield from _of_expression(chain, line.expression, alone, setting)
         above = line.expression
@@ -74,15 +75,15 @@ def _of_expression(part, expression, with_mutant, setting):
         try:
             if not Ground(getattr(part, "states", STATES), sizes, setting.between).differs(expression - mutant):
                 continue
-        except Refused:
-            pass  # finite nowhere: not equal
+        except Exception:  # it cannot be expanded, or is finite nowhere: not equal
+            pass
         yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), setting))
 
 
 def _is_refused(part, setting):
     try:
         return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
-    except (Refused, ValueError, TypeError, ZeroDivisionError):
+    except Exception:  # a mutant that raises is noticed, whatever it raises
         return True
 
 
@@ -138,12 +139,13 @@ def _of_step(step):
         namespace = dict(step.body.__globals__)
         exec(compile(ast.fix_missing_locations(ast.Module([mutant], [])), "<mutant>", "exec"), namespace)
         try:
-            returned = namespace[function.name]()
+            with np.errstate(all="ignore"):
+                returned = namespace[function.name]()
             if _same(returned, original):
                 continue
             residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned, strict)[0]
             refused = residual is None or residual > step.tolerance
-        except Exception:  # a mutant that raises is noticed, whatever it raises
+        except Exception:  # noticed
             refused = True
         yield Mutant(step, change, refused)
 
