@@ -5,12 +5,14 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
 from tests.test_parts import parabola, whole
 from theory_jax.__main__ import main
 from theory_jax.chains import at_least, equals
+from theory_jax.foundations.maximum_likelihood import entropy
 from theory_jax.lecture_html import html
 from theory_jax.lecture_page import experiments_that_import, functions_of, lecture_page
 from theory_jax.lecture_tex import _terms, tex
@@ -204,6 +206,15 @@ def test_a_bridge_names_the_functions_that_it_calls():
 
     names = [functions_of(item.part) for item in lecture_page(derivation, ()).items if item.form == "bridge"]
     assert names[:2] == [["entropy", "kl_divergence"], ["cross_entropy"]]
+
+
+def test_the_functions_of_a_bridge_end_at_the_theory():
+    """Those of numpy call each other in circles; a function that is handed over as a default is found."""
+    toy = whole()
+    bridge = toy.bridge("Circles", toy.a, lambda a, code=np.linalg.solve: code(np.broadcast_to(a, (3, 3)), a), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == []
+    bridge = toy.bridge("Default", toy.a, lambda a, code=entropy: np.median(code(a)), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == ["entropy"]
 
 
 def test_experiments_that_use_a_topic_are_read_from_their_source():

@@ -265,12 +265,16 @@ def _named(symbol):
 
 def functions_of(bridge):
     """The names of the functions of the theory that a bridge calls."""
-    waiting, named = [bridge.code], {}
+    waiting, named, seen = [bridge.code], {}, set()
     while waiting:
         thing = waiting.pop()
-        if getattr(thing, "__module__", "").startswith("theory_jax.") and getattr(thing, "__name__", "_")[0] not in "_<":
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        home = getattr(thing, "__module__", None) or ""
+        if home.startswith("theory_jax.") and getattr(thing, "__name__", "_")[0] not in "_<":
             named[thing.__name__] = thing
-        elif inspect.isfunction(thing) and thing.__module__ == bridge.code.__module__:  # of a library nothing is named
+        elif inspect.isfunction(thing) and (thing is bridge.code or home.startswith("theory_jax.")):
             called = [name for code in _codes(thing.__code__) for name in code.co_names]
             waiting += [thing.__globals__.get(name) for name in reversed(called)]
             waiting += [cell.cell_contents for cell in thing.__closure__ or ()] + list(thing.__defaults__ or ())

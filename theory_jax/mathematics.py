@@ -12,6 +12,7 @@ RELATIONS = set("=≤≥<>≈≡≠∝∼≪≫⪰⪯→←↔⇒⇔⇐↦∈:")
 SIGNS = set("+−-±⋅·×")
 # what the converter leaves as it is behind \Big
 SIZED = {r"\|": "‖", r"\Vert": "‖", r"\{": "{", r"\}": "}", r"\lfloor": "⌊", r"\rfloor": "⌋"}
+SIGNED = set("+−-±∓")
 TALL = ("mfrac", "mtable", "munder", "munderover", "msqrt")
 LONGEST_PIECE = 26  # characters: what a phone shows in one line, roughly
 
@@ -62,7 +63,7 @@ def _set_as_written(node):
             if part.get("fence"):
                 part.set("stretchy", "false")
     for before, part in pairwise([None, *node]):
-        if part.tag == "mo" and part.text in "+−-±∓" and (before is None or before.tag == "mo" and before.text not in CLOSING):
+        if part.tag == "mo" and part.text in SIGNED and (before is None or before.tag == "mo" and before.text not in CLOSING):
             part.set("form", "prefix")
 
 
