@@ -306,7 +306,7 @@ gap = derivation.chain(
 )
 reconstruction = plus(LogDensity(x, times(w, m), s), -(w**2) * t / (2 * s))
 rate = times(half, plus(m**2, t, -1, -log(t)))
-derivation.chain(
+exact_case = derivation.chain(
     "In the exact case every term is known, and they add up",
     log_evidence,
     equals(
