@@ -262,6 +262,11 @@ def test_steps_are_data_and_their_functions_stay_callable():
     assert (derivation.lectures, derivation.sources) == ((3, 4), ("a book",))
 
 
+def test_the_verdict_says_which_numbers_are_positive_and_which_may_be_zero():
+    a, b, c = sympy.Symbol("a", positive=True), sympy.Symbol("b", nonnegative=True), sympy.Symbol("c", real=True)
+    assert Ground().spoken(a + b + c) == r" for all $a > 0$, $b \ge 0$, $c$"
+
+
 def test_the_logarithm_of_a_gaussian_density_is_printed_by_its_name_and_averages_to_minus_the_entropy():
     x, m = sympy.symbols("x m", real=True)
     law, ground = Normal(x, m, V), Ground()

@@ -65,7 +65,7 @@ class Ground:
         """The values of a number, as LaTeX."""
         if symbol in self.between:
             return rf" \in ({', '.join(map(latex, self.between[symbol]))})"
-        return " > 0" if symbol.is_positive else ""
+        return " > 0" if symbol.is_positive else r" \ge 0" if symbol.is_nonnegative else ""
 
     def each(self, expression):
         """The expansions for every state of the indices that are free in an expression, and of every entry of a matrix."""
