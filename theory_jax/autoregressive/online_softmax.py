@@ -334,40 +334,42 @@ derivation.bridge(
 )
 
 derivation.say("Why the reference is the maximum. Any number would do in exact arithmetic; the maximum keeps the numbers small.")
-gap = derivation.numbers(r"\delta", i, "by how much the other scores lie below the largest one", positive=True)
-others = derivation.count(i, "N", "how many others there are")
+others = derivation.count(i, "N", "how many keys there are beside the one with the largest score")
+under = derivation.assume("No score exceeds the reference", m - s, s, m)
+gap = under.at(s, m)
 derivation.chain(
     "Under the maximum the normalizer is at least one",
-    plus(exp(0), Total(i, exp(-gap))),
+    plus(exp(0), Total(i, exp(s - m))),
     at_least(
-        1, r"$e^0 = 1$ for the maximum itself; leave out the other terms", dropping=Total(i, exp(-gap)), wrong={"at least two": 2}
+        1,
+        r"$e^0 = 1$ for the largest score itself; leave out the other terms",
+        dropping=Total(i, exp(s - m)),
+        wrong={"at least two": 2},
     ),
     role="lemma",
     so="So there is never a division by zero, or a logarithm of zero.",
 )
 derivation.chain(
     "... and at most the number of keys",
-    plus(1, Total(i, exp(-gap))),
+    plus(1, Total(i, exp(s - m))),
     equals(
-        plus(1, others, -Total(i, times(exp(-gap), plus(exp(gap), -1)))),
-        r"$e^{-\delta} = 1 - e^{-\delta} (e^\delta - 1)$",
-        wrong={"the first one lost": plus(others, -Total(i, times(exp(-gap), plus(exp(gap), -1))))},
+        plus(1, others, -Total(i, times(exp(s - m), plus(exp(m - s), -1)))),
+        r"$e^{s_i - m} = 1 - e^{s_i - m} (e^{m - s_i} - 1)$",
+        wrong={"the first one lost": plus(others, -Total(i, times(exp(s - m), plus(exp(m - s), -1))))},
     ),
     equals(
-        plus(1, others, -Total(i, times(exp(-gap), plus(tangent.at(exp(gap)), gap)))),
-        r"$t - 1 = (t - 1 - \log t) + \log t$ at $t = e^\delta$",
-        wrong={"the gap twice": plus(1, others, -Total(i, times(exp(-gap), plus(tangent.at(exp(gap)), 2 * gap))))},
+        plus(1, others, -Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), gap)))),
+        r"$t - 1 = (t - 1 - \log t) + \log t$ at $t = e^{m - s_i}$",
+        wrong={"the gap twice": plus(1, others, -Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), 2 * gap))))},
     ),
     at_most(
         plus(1, others),
         "leave out terms that are not negative; equality where all scores are equal",
-        adding=Total(i, times(exp(-gap), plus(tangent.at(exp(gap)), gap))),
+        adding=Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), gap))),
     ),
     role="lemma",
-    states=2,
-    so=r"Every exponent is at most 0, so nothing overflows, and $m \le L \le m + \log(N + 1)$. When the maximum rises the "
-    r"correction "
-    r"$e^{m - m'}$ is below 1.",
+    so=r"Every exponent $s_i - m$ is at most 0, so nothing overflows, and $m \le L \le m + \log(N + 1)$. When the maximum "
+    r"rises the correction $e^{m - m'}$ is below 1.",
 )
 
 derivation.say(
