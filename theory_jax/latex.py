@@ -25,6 +25,7 @@ RATIO, RATIO_END = "\ue001", "\ue006"  # around a fraction
 END = "\ue002"  # behind a fraction or an index: what follows stands apart
 JOIN, GAP = "\ue003", "\ue005"  # no space here; a wide one
 BACK, APART = "\ue007", "\ue008"  # no space before it; one space, whatever follows
+APOSTROPHE = "\ue009"  # of a word, which is no prime
 FUNCTIONS = ("log", "exp", "max", "min", "sup", "inf", "lim", "det", "sin", "cos", "tan", "tanh", "arg", "ker", "dim", "Pr", "ln")
 ACCENT = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0305"}
 GREEK = "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega"
@@ -34,7 +35,8 @@ PLAIN = {
     "quad": GAP, "qquad": GAP, "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
     "displaystyle": "", "textstyle": "", "limits": "", "mathstrut": "", "boldsymbol": "", "bm": "", "mathop": "", "substack": "",
     "left": "", "right": "", "middle": "", "partial": "∂" + JOIN, "bmod": " mod ", "neg": "¬", "bot": "⊥", "colon": ":",
-    "coloneqq": " := ", "star": "*", "ast": "*", "langle": "⟨", "rangle": "⟩", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "coloneqq": " := ", "star": "*", "ast": "*", "langle": "⟨" + JOIN, "rangle": BACK + "⟩", "lfloor": "⌊" + JOIN, "rfloor": BACK + "⌋",
+    "lceil": "⌈" + JOIN, "rceil": BACK + "⌉", "dots": "…", "ldots": "…", "cdots": "⋯",
     "ne": "≠", "neq": "≠", "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
 } | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
 
@@ -49,24 +51,25 @@ INDEX_OF_A_LOG = rf"(?:[{SCRIPTS}]+{END}|[_^](?:\([^()]*\)|.){END})?"
 def to_unicode(claim):
     """The claim in one line of Unicode text."""
     text = _with_fractions(_converter().latex_to_text("$" + _in_one_line(claim) + "$"))
-    text = re.sub(rf"\s*{BACK}", "", text)
+    text = re.sub(rf"[\s{END}]*{BACK}", "", text)
     text = re.sub(rf"{JOIN}\s*", "", re.sub(rf"(?<=[\w)\]}}]){LEAD}", " ", text))
     text = re.sub(f"[{LEAD}{RATIO}{RATIO_END}]", "", text)
     text = re.sub(rf"({FUNCTION}\s*|{END})\s*(?=[{{^_|‖/,;:.)\]}}=+\-−*′″{SCRIPTS}{END}'’”{APART}]|$)", "", text)
     text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[])", "", text)
     text = re.sub(rf"[{FUNCTION}{END}]\s*", " ", text)
-    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′").replace("'", "′"))
+    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′").replace("'", "′").replace(APOSTROPHE, "'"))
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(\[{,])([+\-−]) ", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
     text = re.sub(r"(?<=\S) ?/ ?(?=\S)", "/", text)
-    text = re.sub(r"((?:^|[(\[{,=≤≥<>≈→])\s*[-−]) ", r"\1", text)  # the sign of a number, not of a difference
+    text = re.sub(r"((?:^|[(\[{,;=≤≥<>≈→])\s*[-−]) ", r"\1", text)  # the sign of a number, not of a difference
     text = unicodedata.normalize("NFC", text)
     return re.sub(rf"\s*{GAP}\s*", "  ", re.sub(rf"[\s{APART}]+", " ", text)).strip()
 
 
 def _in_one_line(claim):
     """The LaTeX without what needs a second line: rows of matrices, cases, and words under a brace."""
+    claim = re.sub(r"\\text\{[^{}]*\}", lambda words: words[0].replace("'", APOSTROPHE), claim)
     claim = claim.replace(r"\left.", "").replace(r"\left\|", r"\lVert ").replace(r"\right\|", r"\rVert ")
     claim = re.sub(rf"(\\(?:{GREEK}))\s+(?=\\(?:{GREEK}|{'|'.join(ACCENT)}|mathbb|mathcal|mathbf)\b)", r"\1\\ ", claim)
     rows = re.compile(r"\\begin\{(\w*matrix|array|cases)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.S)
@@ -161,7 +164,7 @@ def _fraction(node, l2tobj):
     if not _is_one(above):
         above = f"({above})"
     # a number, a symbol, or a call: what looks like a product would read as if only its first factor were below
-    if not re.fullmatch(rf"\d+|[^\W\d]?[^\W\d][^\s+\-−/=|,()\[\]]*(\([^()+\-−]*\))?[²³ᵀ]?|{OTHER_ATOMS}", below):
+    if not re.fullmatch(rf"\d+|√[^\s+\-−/()]+|[^\W\d]?[^\W\d][^\s+\-−/=|,()\[\]]*(\([^()+\-−]*\))?[²³ᵀ]?|{OTHER_ATOMS}", below):
         below = f"({below})"
     return f"{RATIO}{above}/{below}{RATIO_END}{END}"
 
@@ -191,7 +194,7 @@ def _blackboard(node, l2tobj):
 
 def _root(node, l2tobj):
     text = _argument(node, l2tobj, 1)
-    return "√" + (text if len(text) == 1 else f"({text})")
+    return "√" + (text if re.fullmatch(rf"\w[\u0300-\u036f]?[{SCRIPTS}]*", text) else f"({text})") + END
 
 
 def _accent(node, l2tobj):
