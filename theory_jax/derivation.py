@@ -216,7 +216,9 @@ class Derivation(Setting):
                 require(getattr(self, name), f"the derivation has no {name}=")
             require(self.central is not None, "no chain or step is the central one (central=True)")
             kinds = Counter(type(part) for part in self.parts)
-            for kind, fewest in ((Bridge, 1), (Example, 1), (Figure, 1), (Exercise, 3)):
+            # the module's functions are executed by a bridge, or by steps where no expression defines what they do
+            require(kinds[Bridge] + kinds[Step] > 0, "no bridge or step executes the module's functions")
+            for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
                 require(kinds[kind] >= fewest, f"the derivation has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}")
         except Refused as refusal:
             yield Result(self, self.title, "refused", False, error=f"refused: {refusal}")

@@ -1,18 +1,23 @@
 """Byte-pair tokens: a lossless code for any bytes, what greedy merging maximizes, and why bits per byte is the fair unit.
 
-The functions come first; the derivation below them executes the argument on these very functions. How many tokens come out
-depends on the data, so the work is done on arrays of the input's length, padded with -1, and only the last line of a function
-cuts them: all but that line runs under jit, and that line cuts on the host, where a new length has nothing to compile.
+The functions come first, the derivation below them. How many tokens come out depends on the data, so the work is done on arrays
+of the input's length, padded with -1, and only the last line of a function cuts them: all but that line runs under jit, and that
+line cuts on the host, where a new length has nothing to compile.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sympy import log
 
 from theory_jax.arguments import require, require_rank, require_same_shape, require_tokens, require_values, widened
+from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Total, plus, times
+from theory_jax.parts import value
 
 
 def chunk_ids(data):
@@ -208,96 +213,76 @@ derivation = Derivation(
         "Sennrich, Haddow & Birch 2016, Neural Machine Translation of Rare Words with Subword Units",
         "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     ),
+    question="How can text be cut into frequent pieces without losing a byte, and which likelihoods of models with different "
+    "pieces may "
+    "be compared?",
+    setting=(
+        r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes a "
+        r"token "
+        r"$256 + r$ of two tokens that exist before it. Decoding is defined downwards: a byte stands for itself, and "
+        r"$\mathrm{dec}(256 + r) = \mathrm{dec}(a_r)\, \mathrm{dec}(b_r)$, one string after the other.",
+        r"A merge replaces the occurrences of its pair from left to right, without overlap, and never across the border of a "
+        r"chunk (a "
+        r"word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
+        r"Training counts every pair, $n_{ab} = \#\{i : (t_i, t_{i+1}) = (a, b)\}$, appends the most frequent pair to the list, "
+        r"and starts "
+        r"again; among equals it takes the smallest.",
+        r"A model is a law of token strings. The text that it writes is the decoded string, so the probability of a text is the "
+        r"sum over "
+        r"all token strings that decode to it.",
+    ),
+    answer="Whatever the merges are, decoding undoes encoding, for any bytes. Greedy training takes the pair that saves most "
+    "now, which "
+    "it knows exactly for pairs of two different tokens and overestimates for pairs of equal ones. What a model of tokens "
+    "reports is "
+    "an upper bound on the negative log-likelihood of the text. Divided by the number of bytes it can be compared between "
+    "tokenizers; divided by the number of tokens it cannot.",
+    limits=(
+        "That greedy merges compress nearly as well as the best merges is not shown; an exercise has a text where they do not.",
+        "Which vocabulary trains best is a matter of experiment, and so is the normalization of text before it is cut.",
+    ),
 )
-
-_TEXT = b"the thin thing then thanks the other theme; there the aaaa aaaaa banana bandana  cabana\n\tthe end the"
-_data = jnp.array(np.frombuffer(_TEXT, np.uint8), int)
-_chunk = chunk_ids(_data)
-
-
-def _merges(count=24):
-    return train_byte_pairs(_data, _chunk, merges=count)
-
-
-def _random_strings(count, length, letters, seed):
-    rng = np.random.default_rng(seed)
-    return jnp.array(rng.choice(np.array(letters), size=(count, length)))
+for written, meaning in (
+    ("b", "a string of bytes, or a token of a pair"),
+    ("n_{aa}", "how often a pair of equal tokens occurs, overlaps counted"),
+    (r"\rho", "the length of a run of equal tokens"),
+    ("r", "the rank of a merge"),
+):
+    derivation.symbol(written, meaning)
 
 
-@derivation.exact(
-    r"\mathrm{decode}(\mathrm{encode}(b)) = b \quad\text{for every byte string } b",
-    because="A merge replaces two tokens by one that stands for exactly their bytes, and what it stands for never changes: "
-    "reading the tree of merges downwards undoes them all. Nothing asks whether the bytes are text; half a UTF-8 character, "
-    "or noise, comes back as it went in.",
+@derivation.numeric(
+    r"\mathrm{dec}(\mathrm{enc}(b)) = b \quad\text{for every string of bytes}",
+    because="A merge puts in place of two tokens one that stands for exactly their bytes, so what the sequence decodes to does "
+    "not change "
+    "from merge to merge; before the first it is the text. Nothing asks whether the bytes are text: half a UTF-8 character "
+    "comes back "
+    "as it went in. Random strings of all bytes, and of letters that merge often, are encoded and decoded.",
+    role="lemma",
 )
 def encoding_is_lossless():
     strings = jnp.concatenate([_random_strings(6, 40, range(256), 0), _random_strings(18, 40, list(b" then\xff\xc3"), 1)])
-    back = [decode_byte_pairs(encode_byte_pairs(b, chunk_ids(b), _merges()), _merges()) for b in strings]
-    return jnp.stack(back), strings
+    codes = [encode_byte_pairs(b, chunk_ids(b), _merges()) for b in strings]
+    turned = [decode_byte_pairs(code, _merges()[:, ::-1]) for code in codes]
+    back = [decode_byte_pairs(code, _merges()) for code in codes]
+    return jnp.stack(back), strings, {"left and right exchanged": jnp.stack(turned)}
 
 
-@derivation.exact(
-    r"\mathrm{length}_{r} - \mathrm{length}_{r+1} = \#\{\text{new tokens of merge } r\}",
-    because="Two tokens become one. Bookkeeping over all merges of a training run: what the sequence loses in length is what "
-    "appears of the new token.",
+derivation.say(
+    "The converse is false. The tokens t, h, e and the one token `the` decode to the same bytes, and encoding gives one of the "
+    "two: "
+    "decoding is onto, encoding picks one preimage, and what a model samples need not be what encoding would give."
 )
-def a_merge_shortens_by_its_new_tokens():
-    tokens, chunk, shorter, made = _data, _chunk, [], []
-    for r, pair in enumerate(_merges().tolist()):
-        merged, chunk = merge_pair(tokens, chunk, pair=pair, new_token=256 + r)
-        shorter.append(len(tokens) - len(merged))
-        made.append(np.count_nonzero(np.asarray(merged) == 256 + r))
-        tokens = merged
-    return jnp.array(shorter), jnp.array(made)
 
 
-@derivation.bound(
-    r"\#\{\text{new tokens of merge } r\} \le n_{ab}",
-    because="Every new token was an occurrence of its pair. Occurrences of a pair of different tokens cannot overlap, so "
-    "there the bound is tight; a pair of equal tokens may overlap with itself.",
-)
-def the_saving_is_at_most_the_count():
-    pairs = [(ord("t"), ord("h")), (ord("a"), ord("n")), (ord("a"), ord("a"))]
-    counts = pair_counts(_data, _chunk, vocabulary_size=256)
-    before = jnp.array([counts[pair] for pair in pairs])
-    saved = jnp.array([len(_data) - len(merge_pair(_data, _chunk, pair=pair, new_token=256)[0]) for pair in pairs])
-    return saved, before, (saved[:2], before[:2])
-
-
-@derivation.exact(
-    r"\mathrm{a}^n:\qquad n_{aa} = n - 1, \qquad \text{saving} = \lfloor n / 2 \rfloor",
-    because="In aaa the pair aa occurs twice, but after the first replacement a single a is left. Greedy merging maximizes "
-    "the immediate count, which overestimates self-pairs, and no step of it looks ahead: it is a heuristic for compression, "
-    "not its optimum.",
-)
-def self_pairs_are_overcounted():
-    lengths = range(2, 9)
-    runs = [jnp.full(n, ord("a")) for n in lengths]
-    zeros = [jnp.zeros(n, int) for n in lengths]
-    counts = [pair_counts(run, zero, vocabulary_size=98)[97, 97] for run, zero in zip(runs, zeros, strict=True)]
-    saved = [n - len(merge_pair(a, z, pair=(97, 97), new_token=256)[0]) for n, a, z in zip(lengths, runs, zeros, strict=True)]
-    wanted = np.array([[n - 1, n // 2] for n in lengths])
-    return jnp.stack([jnp.array(counts), jnp.array(saved)], axis=1), wanted
-
-
-def _lowest_rank_first(tokens, chunk, merges):
-    """The other definition of encoding: of all adjacent pairs that have a rank, merge one of lowest rank, leftmost first."""
-    ranks = {tuple(pair): r for r, pair in enumerate(merges)}
-    tokens, chunk = list(tokens), list(chunk)
-    while True:
-        places = [i for i in range(len(tokens) - 1) if chunk[i] == chunk[i + 1] and (tokens[i], tokens[i + 1]) in ranks]
-        if not places:
-            return tokens
-        i = min(places, key=lambda i: (ranks[tokens[i], tokens[i + 1]], i))
-        tokens[i : i + 2] = [256 + ranks[tokens[i], tokens[i + 1]]]
-        del chunk[i]
-
-
-@derivation.exact(
-    r"\text{merges in rank order} \;=\; \text{repeatedly the adjacent pair of lowest rank}",
-    because="Merge r makes token 256 + r, which only later merges use: it never creates an occurrence of an earlier pair. So "
-    "when all of rank r are done no lower rank can come back, and the whole sequence may be swept rank by rank, or chunk by "
-    "chunk, or one pair at a time. Three hundred random strings agree.",
+@derivation.numeric(
+    r"\text{merges in rank order} = \text{repeatedly, an adjacent pair of the lowest rank}",
+    because="Merge $r$ makes the token $256 + r$, which only later merges use: it never creates an occurrence of an earlier "
+    "pair. So "
+    "once all pairs of rank $r$ are replaced no lower rank can come back, and both procedures do all of rank 0, then all of "
+    "rank 1, "
+    "from the left. Three hundred random strings agree; longest match first, another plausible rule, does not.",
+    role="lemma",
 )
 def both_definitions_of_encoding_agree():
     strings = _random_strings(300, 24, list(b"the an"), 2)
@@ -305,87 +290,198 @@ def both_definitions_of_encoding_agree():
     swept = jax.vmap(_encode, (0, 0, None))(strings, chunks, _merges())
     table = _merges().tolist()
     one_by_one = [_lowest_rank_first(s, c, table) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
-    return swept, np.array([tokens + [-1] * (24 - len(tokens)) for tokens in one_by_one])
-
-
-@derivation.exact(
-    r"\mathrm{encode}(\mathrm{decode}(t, h, e)) = (\mathtt{the}) \ne (t, h, e)",
-    because="Decoding forgets where the cuts were. The tokens t, h, e and the token `the` stand for the same bytes, and "
-    "encoding gives the canonical one: decode is onto, encode picks one preimage, and a model's samples need not be "
-    "canonical.",
-)
-def encoding_is_not_the_inverse_of_decoding():
-    spelled = jnp.array(list(b"the"))
-    table = jnp.array([[ord("t"), ord("h")], [256, ord("e")]])
-    again = decode_byte_pairs(spelled, table)
-    canonical = encode_byte_pairs(again, chunk_ids(again), table)
-    return jnp.concatenate([canonical, decode_byte_pairs(canonical, table)]), jnp.array([257, *b"the"])
-
-
-def _segmentations(text, spellings):
-    """Every sequence of tokens that decodes to the text."""
-    if not text:
-        return [()]
-    starts = [token for token, spelling in spellings.items() if text.startswith(spelling)]
-    return [(token, *rest) for token in starts for rest in _segmentations(text[len(spellings[token]) :], spellings)]
-
-
-@derivation.bound(
-    r"-\log p(\text{text}) \;\le\; -\log p(\mathrm{enc}(\text{text})), \qquad"
-    r" p(\text{text}) = \sum_{s\,:\,\mathrm{dec}(s) = \text{text}} p(s)",
-    because="A model of tokens spreads the probability of a text over all of its segmentations, and encoding looks at one of "
-    "them: what is reported is an upper bound on the negative log-likelihood of the text. It is tight where only one "
-    "segmentation exists.",
-)
-def token_likelihood_bounds_text_likelihood():
-    table = jnp.array([[97, 98], [98, 97], [256, 97], [97, 97]])
-    alphabet = [97, 98, 256, 257, 258, 259]
-    spellings = {t: bytes(decode_byte_pairs(jnp.array([t]), table).tolist()) for t in alphabet}
-    log_p = dict(zip(alphabet, np.log(np.random.default_rng(3).dirichlet(np.ones(6))), strict=True))
-    texts = [b"abab", b"aabaab", b"babaaab"]
-
-    def score(tokens):
-        return sum(log_p[int(token)] for token in tokens)
-
-    def both(text):
-        data = jnp.array(list(text))
-        total = np.logaddexp.reduce([score(s) for s in _segmentations(text, spellings)])
-        return -total, -score(encode_byte_pairs(data, jnp.zeros(len(text), int), table))
-
-    whole, canonical = np.array([both(text) for text in texts]).T
-    return whole, canonical, both(b"bb")
+    backwards = [_lowest_rank_first(s, c, table, best=max) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
+    wanted, mistaken = (np.array([tokens + [-1] * (24 - len(tokens)) for tokens in found]) for found in (one_by_one, backwards))
+    return swept, wanted, {"the highest rank first": mistaken}
 
 
 @derivation.numeric(
-    r"\text{uniform over } V:\quad \text{perplexity} = V, \qquad \text{bits per byte} = \frac{L}{N} \log_2 V",
-    because="Per-token perplexity counts choices per token, and tokens differ in size: the uniform model has perplexity 256 "
-    "on bytes and more on byte pairs, although it says the same of neither text. Dividing all bits by the bytes, which no "
-    "tokenizer changes, makes models comparable; by that measure the larger vocabulary comes out better here.",
+    r"\text{saving of a merge} = n_{ab} \ (a \ne b), \qquad \sum_\rho \left\lfloor \rho / 2 \right\rfloor \ (a = b)",
+    because="Every replacement makes one token of two, so a merge saves as many tokens as it replaces pairs. Two occurrences of "
+    "a pair of "
+    "different tokens cannot share a token, which would be both $a$ and $b$: all of them are replaced. Equal tokens form runs; "
+    "a run of "
+    r"length $\rho$ has $\rho - 1$ overlapping pairs and room for $\lfloor \rho / 2 \rfloor$ that do not overlap. Runs of 2 to "
+    r"9, and "
+    "two pairs of the training text.",
+    central=True,
 )
-def bits_per_byte_is_comparable():
-    tokens = encode_byte_pairs(_data, _chunk, _merges())
-    bits = []
-    for sequence, size in ((_data, 256), (tokens, 256 + len(_merges()))):
-        log_probs = jax.nn.log_softmax(jnp.zeros((len(sequence), size)))
-        bits.append(-jnp.sum(jnp.take_along_axis(log_probs, sequence[:, None], 1)) / jnp.log(2.0) / len(_data))
-    ratio = len(tokens) / len(_data)
-    return jnp.stack(bits), jnp.array([8.0, ratio * np.log2(256 + len(_merges()))])
+def what_a_merge_saves():
+    runs = [jnp.full(n, 97) for n in range(2, 10)]
+    zeros = [jnp.zeros(n, int) for n in range(2, 10)]
+    saved = [len(a) - len(merge_pair(a, z, pair=(97, 97), new_token=256)[0]) for a, z in zip(runs, zeros, strict=True)]
+    pairs = [(ord("t"), ord("h")), (ord("a"), ord("n"))]
+    counts = pair_counts(_DATA, _CHUNK, vocabulary_size=256)
+    saved += [len(_DATA) - len(merge_pair(_DATA, _CHUNK, pair=pair, new_token=256)[0]) for pair in pairs]
+    different = [int(counts[pair]) for pair in pairs]
+    overlapping = [int(pair_counts(a, z, vocabulary_size=98)[97, 97]) for a, z in zip(runs, zeros, strict=True)]
+    return (
+        jnp.array(saved),
+        np.array([n // 2 for n in range(2, 10)] + different),
+        {"n_aa for equal tokens": overlapping + different},
+    )
 
 
-@derivation.bound(
-    r"\frac{N}{L_{32}} + 0.3 \;\le\; \frac{N}{L_{128}}",
-    because="More merges, fewer tokens: on the first 20 kB of Python's help pages 128 merges give well over 1.7 bytes per "
-    "token and 32 merges well under 1.5. The price is V E embedding parameters and a tail of tokens so rare that nothing is "
-    "learned about them. Without merges a token is a byte.",
+s = derivation.index("s", "a token string that decodes to the given text; the first is the one that encoding gives")
+p = derivation.numbers("p", s, "the model's probability of it", positive=True)
+p_text = derivation.define(r"p(\mathrm{text})", Total(s, p), "the model's probability of the text", positive=True)
+given = derivation.define("r", p / p_text, "the probability of a token string, given the text", over=s, law=True)
+derivation.chain(
+    "The loss of the tokens is an upper bound on the loss of the text",
+    -log(p.at(0)),
+    equals(
+        plus(-log(p_text), -log(given.at(0))),
+        "Bayes' rule: given the token string, the text is certain",
+        wrong={"the sign of the second term": -log(p_text) + log(given.at(0))},
+    ),
+    equals(
+        plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$",
+    ),
+    at_least(
+        -log(p_text),
+        "leave out the probability of the other token strings and the gap of the logarithm",
+        dropping=plus(1 - given.at(0), tangent.at(given.at(0))),
+    ),
+    so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of the "
+    "canonical "
+    "tokens, is therefore a bound, and the model may be better than it says.",
 )
-def more_merges_longer_tokens():
+
+i = derivation.index("i", "a token of the encoded text")
+q = derivation.numbers("q", i, "the model's probability of the token, given those before it", "log_prob", positive=True)
+L = derivation.count(i, "L", "the number of tokens")
+N = derivation.number("N", "the number of bytes", positive=True)
+token_bits = derivation.define(r"\beta", Total(i, -log(q) / log(2)) / L, "bits per token")
+derivation.chain(
+    "Bits per byte are bits per token times tokens per byte",
+    Total(i, -log(q) / log(2)) / N,
+    equals(
+        times(L / N, token_bits),
+        "multiply and divide by the number of tokens",
+        wrong={"the ratio turned over": N / L * token_bits, "nats": Total(i, -log(q)) / N},
+    ),
+    so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of the "
+    r"same text "
+    r"the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, larger for a larger "
+    r"vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
+)
+
+
+@derivation.numeric(
+    r"\text{no merge crosses the border of a chunk}",
+    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it stands. On two "
+    "words without "
+    "a space between them in common, the merges of the whole text are those of its words.",
+    role="appendix",
+)
+def chunks_are_encoded_alone():
+    words = [b"then", b" theme", b" banana"]
+    table = _merges()
+    together = jnp.array(list(b"".join(words)))
+    whole = encode_byte_pairs(together, chunk_ids(together), table)
+    alone = [encode_byte_pairs(jnp.array(list(w)), jnp.zeros(len(w), int), table) for w in words]
+    across = encode_byte_pairs(together, jnp.zeros(len(together), int), jnp.array([[ord("n"), ord(" ")]]))
+    return whole, jnp.concatenate(alone), {"merges across chunks": jnp.resize(across, len(whole))}
+
+
+@derivation.example("The text ababa, trained for two merges. Both pairs occur twice; the tie goes to ab.")
+def ababa():
+    data, chunk = jnp.array(list(b"ababa")), jnp.zeros(5, int)
+    table = train_byte_pairs(data, chunk, merges=2)
+    yield r"\text{the merges}", table.ravel(), "(97, 98), (256, 97)"
+    lengths = [len(encode_byte_pairs(data, chunk, table[:count])) for count in (0, 1, 2)]
+    yield r"\text{tokens after 0, 1 and 2 merges}", lengths, "(5, 3, 2)"
+    bits = [length / 5 * np.log2(256 + count) for count, length in enumerate(lengths)]
+    yield r"\text{bits per byte of the uniform model}", bits, "(8, 4.803, 3.204)"
+
+
+@derivation.figure(
+    "Left: bytes per token on a page of English rise with the number of merges. Right: the bits per byte of a uniform model "
+    "fall, while "
+    "its perplexity per token, the size of the vocabulary, rises: the two measures order the same models oppositely.",
+    panels=2,
+)
+def merges_and_measures(left, right):
     from pydoc_data.topics import topics
 
-    data = jnp.array(np.frombuffer("\n".join(topics.values()).encode()[:20_000], np.uint8), int)
+    data = jnp.array(np.frombuffer("\n".join(topics.values()).encode()[:4_000], np.uint8), int)
     chunk = chunk_ids(data)
-    table = train_byte_pairs(data, chunk, merges=128)
-    none, few, many = (len(data) / len(encode_byte_pairs(data, chunk, table[:count])) for count in (0, 32, 128))
-    return jnp.array([few + 0.3, 1.7]), jnp.array([many, many]), (none, jnp.array(1.0))
+    table = train_byte_pairs(data, chunk, merges=96)
+    counts = [0, 4, 12, 24, 48, 72, 96]
+    lengths = np.array([len(encode_byte_pairs(data, chunk, table[:count])) for count in counts])
+    left.plot(counts, len(data) / lengths, "o-", markersize=4)
+    left.set(xlabel="merges", ylabel="bytes per token")
+    right.plot(counts, lengths / len(data) * np.log2(256 + np.array(counts)), "o-", markersize=4)
+    right.set(xlabel="merges", ylabel="bits per byte, uniform model")
+
+
+@derivation.exercise(
+    "How often does the pair aa occur in a run of seven a's, and how many tokens does merging it save?",
+    "6 times, with overlaps; three pairs fit, so it saves 3.",
+)
+def seven_in_a_run():
+    run, zeros = jnp.full(7, 97), jnp.zeros(7, int)
+    yield pair_counts(run, zeros, vocabulary_size=98)[97, 97], "6"
+    yield 7 - len(merge_pair(run, zeros, pair=(97, 97), new_token=256)[0]), "3"
+
+
+@derivation.exercise(
+    "Which single merge does training choose for aaabcaaabcbc, and is it the best one?",
+    "It counts aa 4 times and bc 3 times, and takes aa, which saves 2 tokens; bc would save 3. Greedy training maximizes the "
+    "count, not "
+    "the saving.",
+)
+def the_greedy_choice():
+    data, zeros = jnp.array(list(b"aaabcaaabcbc")), jnp.zeros(12, int)
+    counts = pair_counts(data, zeros, vocabulary_size=256)
+    yield counts[97, 97], "4 times"
+    yield counts[98, 99], "3 times"
+    yield (
+        12 - len(merge_pair(data, zeros, pair=tuple(train_byte_pairs(data, zeros, merges=1)[0].tolist()), new_token=256)[0]),
+        "saves 2",
+    )
+    yield 12 - len(merge_pair(data, zeros, pair=(98, 99), new_token=256)[0]), "save 3"
+
+
+@derivation.exercise(
+    "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of the "
+    "text ab, and "
+    "by how many nats does the loss of its canonical tokens exceed the loss of the text?",
+    r"$0.1\,(0.3 \cdot 0.2 + 0.4) = 0.046$; the canonical token ab and the end have 0.04, so the excess is $\log 1.15 = 0.1398$.",
+)
+def two_ways_to_write_ab():
+    numbers = {p: (0.04, 0.1 * 0.3 * 0.2)}
+    yield value(p_text, numbers), "0.046"
+    yield value(-log(p.at(0)) + log(p_text), numbers), "0.1398"
+
+
+_TEXT = b"the thin thing then thanks the other theme; there the aaaa aaaaa banana bandana  cabana\n\tthe end the"
+_DATA = jnp.array(np.frombuffer(_TEXT, np.uint8), int)
+_CHUNK = chunk_ids(_DATA)
+
+
+@cache
+def _merges():
+    return train_byte_pairs(_DATA, _CHUNK, merges=24)
+
+
+def _random_strings(count, length, letters, seed):
+    rng = np.random.default_rng(seed)
+    return jnp.array(rng.choice(np.array(letters), size=(count, length)))
+
+
+def _lowest_rank_first(tokens, chunk, merges, best=min):
+    """The other definition of encoding: of all adjacent pairs that have a rank, merge one of the lowest, the leftmost first."""
+    ranks = {tuple(pair): r for r, pair in enumerate(merges)}
+    tokens, chunk = list(tokens), list(chunk)
+    while True:
+        places = [i for i in range(len(tokens) - 1) if chunk[i] == chunk[i + 1] and (tokens[i], tokens[i + 1]) in ranks]
+        if not places:
+            return tokens
+        i = best(places, key=lambda i: (ranks[tokens[i], tokens[i + 1]], i))
+        tokens[i : i + 2] = [256 + ranks[tokens[i], tokens[i + 1]]]
+        del chunk[i]
 
 
 if __name__ == "__main__":
