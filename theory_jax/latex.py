@@ -35,7 +35,8 @@ PLAIN = {
     "quad": GAP, "qquad": GAP, "phi": "φ", "varphi": "φ", "epsilon": "ε", "varepsilon": "ε", "top": "⊤", "prime": "′",
     "displaystyle": "", "textstyle": "", "limits": "", "mathstrut": "", "boldsymbol": "", "bm": "", "mathop": "", "substack": "",
     "left": "", "right": "", "middle": "", "partial": "∂" + JOIN, "bmod": " mod ", "neg": "¬", "bot": "⊥", "colon": ":",
-    "coloneqq": " := ", "star": "*", "ast": "*", "langle": "⟨" + JOIN, "rangle": BACK + "⟩", "lfloor": "⌊" + JOIN, "rfloor": BACK + "⌋",
+    "coloneqq": " := ", "star": "*", "ast": "*",
+    "langle": "⟨" + JOIN, "rangle": BACK + "⟩", "lfloor": "⌊" + JOIN, "rfloor": BACK + "⌋",
     "lceil": "⌈" + JOIN, "rceil": BACK + "⌉", "dots": "…", "ldots": "…", "cdots": "⋯",
     "ne": "≠", "neq": "≠", "lozenge": "◊", "diamond": "⋄", "iff": " ⇔ ", "implies": " ⇒ ", "Longrightarrow": " ⇒ ", "land": " ∧ ",
 } | {size + side: "" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
@@ -57,7 +58,8 @@ def to_unicode(claim):
     text = re.sub(rf"({FUNCTION}\s*|{END})\s*(?=[{{^_|‖/,;:.)\]}}=+\-−*′″{SCRIPTS}{END}'’”{APART}]|$)", "", text)
     text = re.sub(rf"({FUNCTION}\s*|{END})(?=[(\[])", "", text)
     text = re.sub(rf"[{FUNCTION}{END}]\s*", " ", text)
-    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text.replace("”", "″").replace("’", "′").replace("'", "′").replace(APOSTROPHE, "'"))
+    text = text.replace("”", "″").replace("’", "′").replace("'", "′").replace(APOSTROPHE, "'")
+    text = re.sub(r"\s*([=≤≥≈≡≠∝∼⇒⇔⇐→←↔↦∈≪≫⪰⪯×⊙⊗⊕])\s*", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(])\s*([<>])\s*(?=\S)", r" \1 ", text)
     text = re.sub(r"(?<=[^\s(\[{,])([+\-−]) ", r" \1 ", text)
     text = re.sub(r"\s+([,;.)\]])", r"\1", re.sub(r"([(\[])\s+", r"\1", text))
