@@ -146,7 +146,7 @@ _SLOPES = {
 
 
 derivation = Derivation(
-    title="Variational divergence minimization: a divergence from samples alone",
+    title="An f-divergence is what the best critic earns",
     lectures=(3,),
     sources=(
         "Nguyen, Wainwright & Jordan 2010, Estimating divergence functionals and the likelihood ratio by convex risk "
