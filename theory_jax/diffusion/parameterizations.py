@@ -189,7 +189,7 @@ def _require_signal(t, alpha_bar):
 # ---------------------------------------------------------------------------------------------------- the derivation
 
 derivation = Derivation(
-    title="Parameterizations: five predictions, one network, different losses",
+    title="What to predict: noise, data, velocity, score or mean",
     lectures=(28, 33),
     sources=(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2",
@@ -373,6 +373,8 @@ def all_conversions():
     return jnp.stack(got), right, {"the velocity's sign": right.at[2].set(-right[2]), "mean and data exchanged": right[::-1]}
 
 
+derivation.symbol("x_T", "the noisy value at the last level")
+derivation.symbol(r"\bar\alpha_T", "that level, which may be 0")
 derivation.symbol(r"\{y, z\}", "two of the five targets")
 
 derivation.say(
@@ -663,9 +665,6 @@ def pure_noise():
     got = jnp.stack([x0_from_velocity(x, velocity, twos, levels), noise_from_velocity(x, velocity, twos, levels)])
     return got, jnp.stack([-velocity, x]), {"the sign": jnp.stack([velocity, x])}
 
-
-derivation.symbol("x_T", "the noisy value at the last level")
-derivation.symbol(r"\bar\alpha_T", "that level, which may be 0")
 
 if __name__ == "__main__":
     derivation.main()
