@@ -3,6 +3,7 @@
 What SymPy reduces to zero holds for all values of the symbols. Before that, random points are tried: a false line differs there.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -180,11 +181,12 @@ def _named(family, rest=""):
 
 def _split_logarithms(expression):
     """Logarithms of products as sums of logarithms, each of a factored argument, so that equal ones look equal."""
+    return sympy.expand_log(sympy.expand_log(expression).replace(sympy.log, _log_of_factors))
 
-    def canonical(argument):
-        return sympy.expand_log(sympy.log(sympy.factor(sympy.together(argument))))
 
-    return sympy.expand_log(expression.replace(sympy.log, canonical))
+@functools.lru_cache(maxsize=1000)
+def _log_of_factors(argument):
+    return sympy.expand_log(sympy.log(sympy.factor(sympy.together(argument))))
 
 
 def _is_zero_fraction(expression):

@@ -1,13 +1,15 @@
 """The key-value cache: why the past need not be computed again, what that saves, and what it costs in memory.
 
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first; below them the derivation, which ends in these very functions.
 """
 
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import sympy
+from sympy import Rational, exp, oo
 
 from theory_jax.arguments import (
     require,
@@ -21,9 +23,13 @@ from theory_jax.arguments import (
 from theory_jax.autoregressive.attention import causal_padding_mask, scaled_dot_product_attention
 from theory_jax.autoregressive.normalization import layer_norm, pre_norm_residual
 from theory_jax.autoregressive.position import apply_rotary, rotary_angles
-from theory_jax.autoregressive.transformer import decoder_block, decoder_logits, feed_forward, forward_operations
+from theory_jax.autoregressive.position import central as rotations
+from theory_jax.autoregressive.transformer import block, decoder_block, decoder_logits, feed_forward, forward_operations
+from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import draw
+from theory_jax.notation import Limit, Total, plus, times
+from theory_jax.parts import value
 
 
 def append_cache(cache_key, cache_value, key, value, *, position):
@@ -143,13 +149,7 @@ def _require_room(position, steps, length, rows="rows of the cache"):
 
 # ---------------------------------------------------------------------------------------------------- the derivation
 
-derivation = Derivation(
-    title="The key-value cache: what never changes need not be computed again",
-    lectures=(48,),
-    sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),
-)
-
-_V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 3, 2, 5
+_V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 2, 2, 5
 
 
 def _block(seed):
@@ -183,108 +183,429 @@ def _in_chunks(tokens, chunks, fill=0.0):
     return jnp.concatenate(logits, axis=1), caches
 
 
+def _rows(numbers, rubbish):
+    """A cache of four rows, of which three are written: [D, 4], [D, 4] -> [D, 1, 4, 1]."""
+    return jnp.concatenate([numbers[:, :3], rubbish[:, 3:]], axis=1)[:, None, :, None]
+
+
+derivation = Derivation(
+    title="The key-value cache: what never changes need not be computed again",
+    lectures=(48,),
+    sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),
+    question="To generate a token seems to need a pass over all tokens before it. Which part of that pass is the same as the "
+    "last time, "
+    "and what do time and memory cost when it is kept?",
+    setting=(
+        r"A causal decoder (topic transformer) has $N$ layers of width $E$. In each layer every token has a query $q_p$, a key "
+        r"$k_p$ and a "
+        r"value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with vectors $q_p "
+        r"k_r$ is an "
+        r"inner product, and the argument is the same.",
+        r"The cache of a layer has $L$ rows for keys and values. A step at position $p$ writes row $p$ and then attends to the "
+        r"rows "
+        r"$r \le p$. What stands in later rows is arbitrary: zeros, or what an earlier text left there.",
+        r"A multiplication and an addition are two operations. Attention over $i$ keys costs $4 i E$ in a layer, the matrices "
+        r"$24 E^2$ a token (with a feed-forward width of $4E$).",
+    ),
+    answer=r"Keys and values of a token do not change once it is known, so they are computed once. A cached step gives exactly "
+    r"what a full "
+    r"pass gives, whatever the unwritten rows hold. For $T$ tokens it saves a factor of at least $\frac{T + 1}{2}$ in "
+    r"operations; it costs "
+    r"two numbers for each token, layer and entry of a key, and reading these is what bounds the speed of decoding.",
+    limits=(
+        "Seconds are not derived: decoding is bound by reading memory, which operations do not count.",
+        "Sliding windows and the eviction of rows are not treated.",
+        "A beam search has to reorder its caches with its beams; that is the topic search.",
+    ),
+)
+
+p = derivation.index("p", "the position of the step", "position")
+r = derivation.index("r", "a row of the cache")
+q = derivation.numbers("q", p, "the query of the step", "query")
+k = derivation.numbers("k", r, "the keys of the tokens")
+v = derivation.numbers("v", r, "their values")
+g = derivation.numbers("g", r, "what stands in row $r$ in place of a key before it is written")
+h = derivation.numbers("h", r, "... and in place of a value")
+M = derivation.define("M", sympy.Heaviside(p - r, 1), r"1 where $r \le p$, and 0 elsewhere", over=(p, r))
+key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row $r$ at step $p$", "cache_key", over=(p, r))
+val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
+
+derivation.say(
+    "The past is settled. In the topic transformer it was shown that no block carries the future into the past: the stream at a "
+    "token, "
+    "in every layer, is a function of the tokens up to it. Its key and its value are linear maps of its stream, so no later "
+    "token changes "
+    "them."
+)
+
+
 @derivation.numeric(
-    r"K_j^{(l)}(x_{\le j}, x_{> j}) = K_j^{(l)}(x_{\le j}, x'_{> j}) \quad\text{for every layer } l",
-    because="Everything but attention acts on each token by itself, and causal attention reads tokens up to j only. So the keys "
-    "and values of position j, in the last layer as in the first, are settled once token j is known; no later token "
-    "changes them.",
+    r"k_r(x_1, \dots, x_r, \dots, x_T) = k_r(x_1, \dots, x_r, x'_{r+1}, \dots, x'_T)",
+    because="The caches of the code, keys and values of both layers, before and after the last two of five tokens were changed.",
+    role="lemma",
+    uses=(block,),
 )
 def the_past_is_settled():
-    _, (keys, values) = _in_chunks(_TOKENS, (_T,))
-    _, (others, other_values) = _in_chunks(_TOKENS.at[:, 3:].set(0), (_T,))
-    return jnp.stack([others, other_values])[..., :3, :], jnp.stack([keys, values])[..., :3, :]
+    _, caches = _in_chunks(_TOKENS, (_T,))
+    _, others = _in_chunks(_TOKENS.at[:, 3:].set(0), (_T,))
+    _, moved = _in_chunks(_TOKENS.at[:, :1].set(0), (_T,))
+    kept = [jnp.stack(pair)[..., :3, :] for pair in (others, caches, moved)]
+    return kept[0], kept[1], {"nor do earlier ones": kept[2], "one row on": jnp.stack(caches)[..., 1:4, :]}
 
 
-@derivation.numeric(
-    r"\text{T steps of one token with a cache} = \text{one pass over T tokens}",
-    because="The last query needs the keys and values of the past and nothing else of it. They are in the cache, so one token "
-    "goes through the network where T would.",
+derivation.symbol("x_t", "the tokens", "tokens")
+full = Total(r, times(M, exp(times(q, k)), v)) / Total(r, times(M, exp(times(q, k))))
+central = derivation.chain(
+    "A step with the cache is the full pass's last row",
+    Total(r, times(M, exp(times(q, key)), val)) / Total(r, times(M, exp(times(q, key)))),
+    equals(
+        full,
+        r"where $r \le p$ the row holds $k_r$ and $v_r$; where $r > p$ the mask's 0 removes the row from both sums, whatever it "
+        r"holds",
+        wrong={
+            "one row too many": Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)), val))
+            / Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)))),
+            "no mask": Total(r, times(exp(times(q, key)), val)) / Total(r, exp(times(q, key))),
+            "masked behind the softmax": Total(r, times(M, exp(times(q, key)), val)) / Total(r, exp(times(q, key))),
+        },
+    ),
+    central=True,
+    states=4,
+    so="By induction over positions and layers: if the rows before $p$ are valid in every layer, then the first layer's input "
+    "at $p$ is that "
+    "of the full pass (same token, same position), so its row $p$ is valid, its attention is right by this chain, and the rest "
+    "of the layer "
+    "acts on the token by itself; so the next layer's input is right, too. Several tokens at once (a prompt) are the same "
+    "argument for "
+    "each of them.",
 )
-def cached_steps_are_the_full_pass():
-    return _in_chunks(_TOKENS, (1,) * _T)[0], decoder_logits(_TOKENS, _PARAMETERS, heads=_H)
+derivation.bridge(
+    "The code's step, with rubbish in the rows that are not written",
+    Total(r, times(M.at(2, r), exp(times(q.at(2), k)), v)) / Total(r, times(M.at(2, r), exp(times(q.at(2), k)))),
+    lambda query, k, v, g, h: cached_attention(
+        query[:, None, None, None], *(_rows(*pair) for pair in ((k, g), (v, h))), position=2
+    )[:, 0, 0, 0],
+    q.at(2),
+    k,
+    v,
+    g,
+    h,
+    wrong={
+        "the row itself hidden": Total(r, times(M.at(1, r), exp(times(q.at(2), k)), v))
+        / Total(r, times(M.at(1, r), exp(times(q.at(2), k))))
+    },
+)
 
 
 @derivation.numeric(
-    r"\text{prefill } 3 + 2 \text{ into a cache full of } 9.9 = \text{one pass}",
-    because="A prompt is worth one pass of many tokens (prefill), each of which sees itself and what came before. Rows that no "
-    "token has reached yet are never visible, so what stands in them is no matter.",
+    r"\text{logits in steps} = \text{logits in one pass}",
+    because="The whole decoder: token by token, and a prompt of three followed by two, in caches that are full of 9.9 at the "
+    "start.",
+    uses=(central,),
 )
 def any_chunks_will_do():
-    full = decoder_logits(_TOKENS, _PARAMETERS, heads=_H)
-    return jnp.stack([_in_chunks(_TOKENS, (3, 2), fill=9.9)[0], _in_chunks(_TOKENS, (2, 1, 2))[0]]), jnp.stack([full, full])
+    whole = decoder_logits(_TOKENS, _PARAMETERS, heads=_H)
+    found = [_in_chunks(_TOKENS, chunks, fill=9.9)[0] for chunks in ((1,) * _T, (3, 2))]
+    again = []
+    for t in range(_T):  # every step at position 0, in a fresh cache
+        again.append(_in_chunks(_TOKENS[:, t : t + 1], (1,))[0])
+    wrong = {
+        "every token a text of its own": jnp.stack([jnp.concatenate(again, axis=1)] * 2),
+        "one token late": jnp.stack([jnp.roll(whole, 1, axis=1)] * 2),
+    }
+    return jnp.stack(found), jnp.stack([whole] * 2), wrong
 
 
-@derivation.symbolic(
-    r"\sum_{i=1}^{T} \big( 24 E^2 + 4 i E \big) = 24 T E^2 + 2 T (T + 1) E",
-    because="A layer with a feed-forward width of 4E costs 24 E^2 operations for one token in its matrices, and 4 i E in its "
-    "scores and average over i keys.",
+derivation.say(r"What it saves. Generate $T$ tokens, and count the operations of one layer.")
+E = derivation.number("E", "the width", "width", positive=True, integer=True)
+T = derivation.number("T", "the number of tokens that are generated", "length", positive=True, integer=True)
+i = derivation.number("i", "the number of tokens so far", positive=True, integer=True)
+with_cache = derivation.chain(
+    "With a cache: one token a step, which sees all before it",
+    sympy.Sum(plus(24 * E**2, times(4, i, E)), (i, 1, T)),
+    equals(
+        plus(times(24, T, E**2), times(2, T, plus(T, 1), E)),
+        r"$\sum_{i=1}^T i = \frac12 T (T + 1)$",
+        wrong={
+            "every step sees T keys": plus(times(24, T, E**2), times(4, T**2, E)),
+            "without itself": plus(times(24, T, E**2), times(2, T, T - 1, E)),
+        },
+    ),
+    role="lemma",
 )
-def operations_with_a_cache():
-    i, t, e = sympy.symbols("i T E", positive=True, integer=True)
-    return sympy.summation(24 * e**2 + 4 * i * e, (i, 1, t)), 24 * t * e**2 + 2 * t * (t + 1) * e
-
-
-def _without_head(length):
-    """Operations of one layer of width 128 over `length` tokens."""
-    sizes = dict(vocabulary_size=1, length=length, width=128, layers=1, feed_forward_width=512)
-    return forward_operations(**sizes) - 2 * 128 * length
-
-
-@derivation.bound(
-    r"\sum_{t=1}^{64} C(t) \;\ge\; 30 \sum_{t=1}^{64} (24 E^2 + 4 t E) \quad\text{at } E = 128",
-    because="Without a cache, token t costs a pass over t tokens: the sum grows with the square of the length where the "
-    "matrices dominate, with its cube where attention does. For one token both are the same.",
+without = derivation.chain(
+    "Without: a pass over everything, for each token",
+    sympy.Sum(times(i, plus(24 * E**2, times(4, i, E))), (i, 1, T)),
+    equals(
+        plus(times(12, E**2, T, plus(T, 1)), times(Rational(2, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
+        r"$\sum_i i^2 = \frac16 T (T + 1) (2T + 1)$",
+        wrong={
+            "a linear attention": plus(times(12, E**2, T, plus(T, 1)), times(2, E, T, plus(T, 1))),
+            "a third": plus(times(12, E**2, T, plus(T, 1)), times(Rational(1, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
+        },
+    ),
+    role="lemma",
 )
-def recomputation_costs_half_the_length():
-    step = [24 * 128**2 + 4 * t * 128 for t in range(1, 65)]
-    full = [_without_head(t) for t in range(1, 65)]
-    return jnp.array(30.0 * sum(step)), jnp.array(float(sum(full))), (jnp.array(float(step[0])), jnp.array(float(full[0])))
+half = Rational(1, 2)
+saving = derivation.chain(
+    "The saving is at least half the length",
+    without.result / with_cache.result,
+    equals(
+        times(half, plus(T, 1), plus(1, (T - 1) / times(3, plus(12 * E, T, 1)))),
+        r"cancel $2 T E$, and divide",
+        wrong={
+            "the constant": times(half, plus(T, 1), plus(1, (T - 1) / times(3, plus(6 * E, T, 1)))),
+            "T for T + 1": times(half, T, plus(1, (T - 1) / times(3, plus(12 * E, T, 1)))),
+        },
+    ),
+    at_least(
+        times(half, plus(T, 1)),
+        r"leave out a term that is zero only for $T = 1$",
+        dropping=times(half, plus(T, 1), (T - 1) / times(3, plus(12 * E, T, 1))),
+    ),
+    uses=(with_cache, without),
+)
+derivation.chain(
+    "... which it is where matrices dominate",
+    Limit(saving.lines[0].expression, E, oo),
+    equals(times(half, plus(T, 1)), r"the width is large against the length", wrong={"T": T}),
+    role="remark",
+)
+derivation.chain(
+    "... and two thirds of the length where attention does",
+    Limit(saving.lines[0].expression / T, T, oo),
+    equals(Rational(2, 3), r"$\frac12 (1 + \frac13)$", wrong={"a half": Rational(1, 2)}),
+    role="remark",
+)
+
+
+def _layer(width, length):
+    """Operations of one layer over `length` tokens, from the count of a whole pass."""
+    sizes = dict(vocabulary_size=1, length=int(length), width=int(width), layers=1, feed_forward_width=4 * int(width))
+    return forward_operations(**sizes) - 2 * int(width) * int(length)
+
+
+derivation.bridge(
+    "A pass without a cache, as the topic transformer counts it",
+    times(T, plus(24 * E**2, 4 * T * E)),
+    lambda width, length: np.array([_layer(*row) for row in zip(width, length, strict=True)]),
+    E,
+    T,
+    wrong={"one token": 24 * E**2 + 4 * T * E},
+)
+
+derivation.say("What it costs: memory, and reading it.")
+B, N, H, D, L, b = (
+    derivation.number(name, what, code, positive=True, integer=True)
+    for name, what, code in (
+        ("B", "the number of texts side by side", "batch"),
+        ("N", "the number of layers", "layers"),
+        ("H", "the number of heads with keys of their own", "key_value_heads"),
+        ("D", "the width of a head", "head_width"),
+        ("L", "the rows of the cache", "length"),
+        ("b", "the bytes of a number", "element_bytes"),
+    )
+)
+size = times(2, B, N, H, D, L, b)
+_SIZES = ("batch", "layers", "key_value_heads", "head_width", "length", "element_bytes")
+derivation.bridge(
+    "Bytes: keys and values, for every text, layer, head, entry and row",
+    size,
+    lambda *sizes: np.array([cache_bytes(**dict(zip(_SIZES, map(int, row), strict=True))) for row in zip(*sizes, strict=True)]),
+    B,
+    N,
+    H,
+    D,
+    L,
+    b,
+    wrong={"keys alone": times(B, N, H, D, L, b), "one layer": times(2, B, H, D, L, b)},
+)
+P = derivation.number("P", "the number of weights, of two bytes each", positive=True)
+C = derivation.number("C", "the bytes of one text's cache", positive=True)
+texts = derivation.number(r"\beta", "the number of texts side by side, as a number that grows", positive=True)
+derivation.chain(
+    "Texts side by side share the reading of the weights, and not that of the cache",
+    Limit(times(2, P, texts) / plus(2 * P, times(texts, C)), texts, oo),
+    equals(
+        times(2, P) / C,
+        r"a step of all texts takes $2 P \beta$ operations in the matrices, and reads $2 P$ bytes of weights and $\beta C$ "
+        r"bytes of caches",
+        wrong={"without limit": 2 * P, "weights once a text": times(2, P) / plus(2 * P, C)},
+    ),
+    so="So the operations for each byte that is read stay below $2P/C$, however many texts there are. Heads that share keys and "
+    "values "
+    "(grouped queries) divide $C$, and raise this bound.",
+)
+
+derivation.say(
+    "Positions. Rotary scores depend on the distance alone (topic positions), so keys can be stored rotated, once, and a number "
+    "added to all "
+    "positions changes nothing. Prompts of unequal length are padded on the left, so that all end together; positions are then "
+    "counted from "
+    "the first real token, and padding is hidden as a key."
+)
+
+
+@derivation.numeric(
+    r"\langle f(q, p + c), f(k, r + c) \rangle = \langle f(q, p), f(k, r) \rangle",
+    because="Attention of cached, rotated keys, with all positions moved by 1000.",
+    uses=(rotations,),
+    role="lemma",
+)
+def rotated_keys_can_be_kept():
+    query, key, value = (draw(1, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
+
+    def attend(offset, keys=1):
+        angles = rotary_angles(jnp.arange(_T) + offset, head_width=4)
+        turned = [apply_rotary(query, angles, layout="half"), apply_rotary(key, keys * angles, layout="half")]
+        return cached_attention(turned[0], turned[1], value, position=0)
+
+    return attend(1000), attend(0), {"keys rotated twice": attend(1000, keys=2), "keys not rotated": attend(1000, keys=0)}
+
+
+derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
+derivation.symbol("c", "a number that is added to all positions")
+derivation.symbol("m_s", "1 for a real token, 0 for padding", "token_mask")
+derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_positions")
 
 
 @derivation.exact(
-    r"2 N H D L\, b = 37\,748\,736 \text{ bytes}, \qquad H_k = 3: \text{a quarter}",
-    because="GPT-2 small, 1024 tokens, 16 bits: 12 layers of 12 heads of 64. The cache is read once for every token, which is "
-    "what bounds the speed of decoding; heads that share keys and values (grouped queries) divide it.",
+    r"n_t = \max\left(\sum_{s \le t} m_s - 1,\ 0\right)",
+    because="The sum is the number of real tokens up to $t$, so the first real token stands at 0. All left-padded rows of up to "
+    "7 tokens.",
+    outcomes=28,
+    role="definition",
 )
-def memory():
-    small = dict(batch=1, layers=12, head_width=64, length=1024, element_bytes=2)
-    return (
-        jnp.array([cache_bytes(key_value_heads=heads, **small) for heads in (12, 3)]),
-        jnp.array([37_748_736, 37_748_736 // 4]),
-    )
+def positions_of_left_padded_rows():
+    found, counted, late = [], [], []
+    for length in range(1, 8):
+        for padding in range(length):
+            mask = jnp.arange(length)[None] >= padding
+            found.append(left_padded_positions(mask)[0])
+            counted.append(np.maximum(np.arange(length) - padding, 0))
+            late.append(np.arange(length))
+    found, counted, late = (np.concatenate(parts).astype(float) for parts in (found, counted, late))
+    return found, counted, {"the padding counted": late}
 
 
 @derivation.numeric(
-    r"(R_{i + c}\, q)^\top (R_{j + c}\, k) = (R_i\, q)^\top (R_j\, k)",
-    because="A key may be cached already rotated by its position: scores know the distance alone, so an offset common to all "
-    "positions changes nothing, and no key is ever rotated again.",
-)
-def rotated_keys_can_be_kept():
-    query, key, value = (draw(2, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
-
-    def attend(offset):
-        angles = rotary_angles(jnp.arange(_T) + offset, head_width=4)
-        rotated = [apply_rotary(x, angles, layout="half") for x in (query, key)]
-        return jnp.concatenate(
-            [cached_attention(rotated[0][:, :, t : t + 1], rotated[1], value, position=t) for t in range(_T)], axis=2
-        )
-
-    return attend(1000), attend(0)
-
-
-@derivation.numeric(
-    r"p_t = \max\Big( \sum_{s \le t} m_s - 1,\; 0 \Big): \quad \text{padded on the left} = \text{unpadded}",
-    because="Prompts of unequal length are padded on the left, so that all end together. With positions counted from the first "
-    "real token, and padding hidden as a key, the logits of the real tokens are those of the row alone.",
+    r"\text{logits of a padded row} = \text{logits of the row alone}",
+    because="The decoder on a row of three tokens behind two of padding.",
 )
 def padding_on_the_left_changes_nothing():
     mask = jnp.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
-    x = _PARAMETERS["token_embedding"][_TOKENS] + _PARAMETERS["position_embedding"][left_padded_positions(mask)]
-    for block in _PARAMETERS["blocks"]:
-        x = decoder_block(x, block, causal_padding_mask(mask), heads=_H, epsilon=1e-5, norm_position="pre")
-    x = layer_norm(x, _PARAMETERS["final_norm_weight"], _PARAMETERS["final_norm_bias"], epsilon=1e-5)
-    padded = (x @ _PARAMETERS["token_embedding"].T)[0, 2:]
-    return padded, decoder_logits(_TOKENS[:1, 2:], _PARAMETERS, heads=_H)[0]
+
+    def logits(places, hidden):
+        x = _PARAMETERS["token_embedding"][_TOKENS] + _PARAMETERS["position_embedding"][places]
+        for parameters in _PARAMETERS["blocks"]:
+            x = decoder_block(x, parameters, causal_padding_mask(hidden), heads=_H, epsilon=1e-5, norm_position="pre")
+        x = layer_norm(x, _PARAMETERS["final_norm_weight"], _PARAMETERS["final_norm_bias"], epsilon=1e-5)
+        return (x @ _PARAMETERS["token_embedding"].T)[0, 2:]
+
+    positions = left_padded_positions(mask)
+    wrong = {"padding seen": logits(positions, jnp.ones((2, 5), int)), "the padding counted": logits(jnp.arange(5), mask)}
+    return logits(positions, mask), decoder_logits(_TOKENS[:1, 2:], _PARAMETERS, heads=_H)[0], wrong
+
+
+def _three_steps(rows=4, fill=9.9):
+    """The outputs of three steps with scores 0, log 2, log 4 for every query, and values 7, 0, 3.5."""
+    keys, values = (jnp.full((1, 1, rows, 1), fill) for _ in "kv")
+    outputs = []
+    for step, (key, value_of) in enumerate(zip(np.log([1.0, 2, 4]), (7.0, 0.0, 3.5), strict=True)):
+        new = (jnp.full((1, 1, 1, 1), number) for number in (key, value_of))
+        keys, values = append_cache(keys, values, *new, position=step)
+        outputs.append(float(cached_attention(jnp.ones((1, 1, 1, 1)), keys, values, position=step)[0, 0, 0, 0]))
+    return outputs
+
+
+@derivation.example(
+    r"Three steps with the scores $0, \log 2, \log 4$ for every query and the values $7, 0, 3.5$, in a cache of four rows full "
+    r"of 9.9; GPT-2 "
+    r"small with 1024 tokens in 16 bits; and 64 tokens at width 128."
+)
+def three_steps():
+    yield r"\text{outputs}", _three_steps(), "(7, 7/3, 3)"
+    far = np.exp(9.9)
+    yield r"\text{third output with one row too many}", (7 + 14 + far * 9.9) / (7 + far), "9.8976"
+    small = cache_bytes(batch=1, layers=12, key_value_heads=12, head_width=64, length=1024, element_bytes=2)
+    yield r"2 \cdot 12 \cdot 12 \cdot 64 \cdot 1024 \cdot 2", small, "37748736"
+    yield r"2P/C", 2 * 124_439_808 / small, "6.59"
+    yield r"\text{the saving at}\ T = 64,\ E = 128", value(saving.lines[0].expression, {T: 64, E: 128}), "32.93"
+    yield r"n_t\ \text{for}\ m = (0, 0, 1, 1, 1)", left_padded_positions(jnp.array([[0, 0, 1, 1, 1]]))[0], "(0, 0, 0, 1, 2)"
+
+
+@derivation.figure(
+    r"Left: operations of one layer of width 768 for generating $T$ tokens, with and without a cache. Right: operations for "
+    r"each byte read "
+    r"in a step of GPT-2 small with full caches, against the number of texts; grouped queries with 3 key heads raise the bound "
+    r"(dashed).",
+    panels=2,
+)
+def costs(left, right):
+    lengths = np.unique(np.geomspace(1, 8192, 40).astype(int))
+    recomputed = 12 * 768**2 * lengths * (lengths + 1.0) + 2 / 3 * 768 * lengths * (lengths + 1.0) * (2 * lengths + 1)
+    left.loglog(lengths, recomputed, label="without a cache")
+    left.loglog(lengths, 24 * 768**2 * lengths + 2 * 768 * lengths * (lengths + 1.0), label="with a cache")
+    left.set(xlabel="tokens $T$", ylabel="operations")
+    left.legend()
+    many, weights = np.geomspace(1, 512, 60), 124_439_808
+    for heads in (12, 3):
+        cache = cache_bytes(batch=1, layers=12, key_value_heads=heads, head_width=64, length=1024, element_bytes=2)
+        right.semilogx(many, 2 * weights * many / (2 * weights + many * cache), label=f"{heads} key heads")
+        right.axhline(2 * weights / cache, color="gray", linestyle="--")
+    right.set(xlabel="texts side by side", ylabel="operations a byte")
+    right.legend()
+
+
+@derivation.exercise(
+    "How many bytes do the caches of 8 texts of 4096 tokens take, with 32 layers, 8 key heads of width 128 and 16 bits?",
+    r"$2 \cdot 8 \cdot 32 \cdot 8 \cdot 128 \cdot 4096 \cdot 2 = 4294967296$: 4 GiB.",
+)
+def a_larger_model():
+    yield cache_bytes(batch=8, layers=32, key_value_heads=8, head_width=128, length=4096, element_bytes=2), "4294967296"
+
+
+@derivation.exercise(
+    "How large is the saving for $T = 3$ and $E = 1$?",
+    r"$2 \left(1 + \frac{2}{48}\right) = 25/12$: the sums are 200 without a cache and 96 with it.",
+)
+def a_small_saving():
+    given = {T: 3, E: 1}
+    yield value(saving.lines[0].expression, given), "25/12"
+    yield value(without.result, given), "200"
+    yield value(with_cache.result, given), "96"
+
+
+@derivation.exercise(
+    "From which length on does a cached step spend more on attention than on its matrices?",
+    r"$4 T E > 24 E^2$, that is $T > 6 E$: for a width of 768 from 4609 tokens on.",
+)
+def when_attention_dominates():
+    yield next(length for length in range(4600, 4700) if 4 * length * 768 > 24 * 768**2), "4609"
+
+
+derivation.say("How the code keeps it.")
+
+
+@derivation.numeric(
+    r"\text{an output does not change when unwritten rows hold NaN}",
+    because=r"A weight of 0 times NaN would be NaN, so the code puts zeros in the unwritten rows first.",
+    role="appendix",
+)
+def rows_that_hold_nothing():
+    return np.array(_three_steps(fill=np.nan)), np.array([7, 7 / 3, 3]), {"a row too many": np.array([7, 7 / 3, 9.8976])}
+
+
+@derivation.numeric(
+    r"\text{a slice that is written to row 3 of 3 lands in row 2}",
+    because="JAX moves a slice that does not fit back into the array, silently: the newest row would overwrite an older one. So "
+    "the code "
+    "refuses such a write where the position is known.",
+    role="appendix",
+    scale=1.0,
+)
+def writes_are_clamped_by_jax():
+    return jax.lax.dynamic_update_slice(jnp.zeros(3), jnp.full(1, 5.0), (3,)), jnp.array([0.0, 0, 5]), {"dropped": jnp.zeros(3)}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from theory_jax.arguments import require, require_same_shape, require_timesteps,
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion._arguments import require_signal, require_variance
-from theory_jax.diffusion._schedules import by_point
+from theory_jax.diffusion._schedules import by_point, introduce_step
 from theory_jax.diffusion.forward_process import forward_log_prob, marginal_law
 from theory_jax.levels import beta_at, level_at, per_example, share_of_noise
 from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
@@ -136,19 +136,9 @@ derivation = Derivation(
     ),
 )
 
-alpha = derivation.number(r"\alpha_t", "the share of the variance that step $t$ keeps", between=(0, 1))
-before = derivation.number(r"\bar\alpha_{t-1}", "the signal's share before the step", "alpha_bar[t - 1]", between=(0, 1))
-beta = derivation.define(r"\beta_t", 1 - alpha, "the variance of the noise of step $t$", "beta_at", positive=True)
-a_t = derivation.define(r"\bar\alpha_t", before * alpha, "the signal's share after the step", "alpha_bar[t]", positive=True)
-tilde = derivation.define(
-    r"\tilde\beta_t",
-    (1 - before) / (1 - a_t) * beta,
-    "the variance of the step back, given $x_0$",
-    "posterior_log_variance",
-    positive=True,
-)
-kappa = derivation.define(r"\kappa_t", sqrt(before) * beta / (1 - a_t), "the weight of $x_0$ in its mean", positive=True)
-rho = derivation.define(r"\rho_t", sqrt(alpha) * (1 - before) / (1 - a_t), "the weight of $x_t$ in its mean", positive=True)
+_step = introduce_step(derivation)
+alpha, before, beta, a_t = _step.alpha, _step.before, _step.beta, _step.a_t
+tilde, kappa, rho = _step.tilde, _step.kappa, _step.rho
 x_0 = derivation.number("x_0", "the data", "x0")
 x_prev = derivation.number("x_{t-1}", "the value before step $t$")
 x_t = derivation.number("x_t", "the value after step $t$", "x_t")
@@ -598,8 +588,8 @@ def variance_of_a_step_back(axes):
     axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
     axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
     for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
-        level = float(jnp.exp(reverse_log_variance(_TWO, _LEVELS, variance=variance))[0])
-        axes.axhline(level, linestyle=style, color="gray", label=name)
+        height = float(jnp.exp(reverse_log_variance(_TWO, _LEVELS, variance=variance))[0])
+        axes.axhline(height, linestyle=style, color="gray", label=name)
     axes.set(xlabel="$x_2$", ylabel="variance")
     axes.legend()
 

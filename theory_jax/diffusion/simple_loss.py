@@ -1,6 +1,6 @@
 """The simple loss: the ELBO of a diffusion model is a weighted sum of squared errors of the predicted noise.
 
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first; below them the derivation, of which other topics use `pythagoras`.
 """
 
 import math
@@ -8,21 +8,29 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sympy import Rational, exp, log, sqrt
 
 from theory_jax.arguments import require_same_shape, require_timesteps, widened
+from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion._arguments import require_signal
-from theory_jax.diffusion.elbo import denoising_kl, gaussian_kl
-from theory_jax.diffusion.forward_process import forward_log_prob, forward_sample
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, log_snr
+from theory_jax.diffusion._schedules import by_point, introduce_step
+from theory_jax.diffusion.elbo import gaussian_divergence, gaussian_kl, terms
+from theory_jax.diffusion.forward_process import forward_sample
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
+    in_the_noise,
     interpolated_log_variance,
     posterior_log_variance,
     posterior_mean,
     reverse_log_variance,
     reverse_mean_from_noise,
+    step_variance,
 )
+from theory_jax.foundations.maximum_likelihood import tangent
 from theory_jax.levels import beta_at, level_at, per_example, sum_each
+from theory_jax.notation import Expectation, SquaredNorm, Total, Variance, plus, times
+from theory_jax.parts import value
 
 
 def squared_error(prediction, target):
@@ -106,216 +114,457 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2 to 3.4, eq. 8, 12 and 14",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, section 3.1",
     ),
+    question="The bound of a diffusion model is a sum of divergences between Gaussians. Training minimizes a squared error of a "
+    "predicted noise instead. Why is that the same, up to a weight, and may the weight be left out?",
+    setting=(
+        r"For $t \ge 2$ the term $L_{t-1}$ of the bound is $\mathrm{KL}(\mathcal{N}(\tilde\mu_t, \tilde\beta_t I) \,\|\, "
+        r"\mathcal{N}(\mu_\theta, \sigma_t^2 I))$, in $D$ dimensions. The network predicts the noise in $x_t = "
+        r"\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$; its prediction $\hat\epsilon$ is put where "
+        r"$\tilde\mu_t$ has "
+        r"the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last part.",
+        r"A network is unrestricted if its prediction at one $(x_t, t)$ does not constrain that at another one. Laws are "
+        r"written for "
+        r"finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
+    ),
+    answer=r"$L_{t-1} = D\, C_t + w_t \|\epsilon - \hat\epsilon\|^2$, where $C_t$ and $w_t$ contain no network. At every $t$ "
+    r"the best "
+    r"prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$, whatever the weight. So an unrestricted network has the "
+    r"same "
+    r"optimum with every positive weight, and the simple loss takes the weight 1.",
+    limits=(
+        "Why the weight 1 gives better samples is an observation, not a theorem.",
+        "A real network is restricted: it shares parameters between levels, and then the weight decides where it is good.",
+        "The term at t = 1 is the decoder's; the simple loss treats it like the others.",
+    ),
 )
 
-_STEPS = 8
-_FROM_TWO = np.arange(2, _STEPS + 1)
-
-
-def _draws(count, seed, width=3):
-    return jax.random.normal(jax.random.key(seed), (count, _FROM_TWO.size, width), dtype=float)
-
-
-@derivation.numeric(
-    r"\frac{1}{2 \sigma_t^2} \|\tilde{\mu}_t(x_0, x_t) - \mu_\theta(x_t)\|^2 ="
-    r" \frac{\beta_t^2}{2 \sigma_t^2 (1 - \beta_t)(1 - \bar{\alpha}_t)} \|\epsilon - \epsilon_\theta(x_t, t)\|^2",
-    because="Both means are (x_t - beta/sqrt(1 - a) noise)/sqrt(1 - beta), one with the noise that was drawn and one with the "
-    "noise that was predicted. x_t cancels, and the coefficient, squared, comes out: to match the mean is to guess the noise.",
+_step = introduce_step(derivation)
+alpha, before, beta, a_t, tilde = _step.alpha, _step.before, _step.beta, _step.a_t, _step.tilde
+sigma2 = derivation.number(r"\sigma_t^2", "the variance of the model's step", "reverse_log_variance", positive=True)
+d = derivation.index("d", "a coordinate")
+D = derivation.count(d, "D", "the number of coordinates")
+noisy = derivation.numbers("x_{t}", d, "the noisy value", "x_t")
+noise = derivation.numbers(r"\epsilon", d, "the noise in it", "noise")
+guess = derivation.numbers(r"\hat\epsilon", d, "the network's prediction of the noise", "denoise_fn(x_t, t)")
+constant = derivation.define(
+    "C_t", plus(log(sigma2 / tilde), tilde / sigma2, -1) / 2, "what the fixed variance costs in a coordinate"
 )
-def means_differ_as_noises_do():
-    alpha_bar = cosine_alpha_bar(num_steps=_STEPS)
-    x0, noise, noise_pred = _draws(3, 0)
-    x_t = forward_sample(x0, _FROM_TWO, noise, alpha_bar)
-    wanted = posterior_mean(x0, x_t, _FROM_TWO, alpha_bar)
-    given = reverse_mean_from_noise(x_t, noise_pred, _FROM_TWO, alpha_bar)
-    left, right = [], []
-    for variance in ("large", "small"):
-        precision = jnp.exp(-reverse_log_variance(_FROM_TWO, alpha_bar, variance=variance))
-        left.append(precision / 2 * squared_error(given, wanted))
-        right.append(variational_loss(x0, _FROM_TWO, noise, lambda x, t: noise_pred, alpha_bar, variance=variance))
-    return jnp.stack(left), jnp.stack(right)
-
-
-@derivation.numeric(
-    r"L_{t-1} - w_t \|\epsilon - \epsilon_\theta\|^2 ="
-    r" \frac{D}{2} \Big( \log \frac{\beta_t}{\tilde{\beta}_t} + \frac{\tilde{\beta}_t}{\beta_t} - 1 \Big)"
-    r" \text{ for } \sigma_t^2 = \beta_t, \qquad 0 \text{ for } \sigma_t^2 = \tilde{\beta}_t",
-    because="The divergence of two Gaussians has a part in their means and a part in their variances. The variances are fixed: "
-    "the second part does not contain the network, and it is zero where the model takes the posterior's own variance.",
+weight = derivation.define(
+    "w_t", beta**2 / (2 * sigma2 * alpha * (1 - a_t)), "the weight of the squared error", "variational_weight", positive=True
 )
-def the_rest_has_no_network():
-    alpha_bar = linear_alpha_bar(num_steps=_STEPS, beta_start=0.05, beta_end=0.5)
-    x0, noise, noise_pred = _draws(3, 1)
-    x_t = forward_sample(x0, _FROM_TWO, noise, alpha_bar)
-    rest = []
-    for variance in ("large", "small"):
-        divergence = denoising_kl(x0, x_t, _FROM_TWO, noise_pred, alpha_bar, variance=variance)
-        rest.append(divergence - variational_loss(x0, _FROM_TWO, noise, lambda x, t: noise_pred, alpha_bar, variance=variance))
-    a, before = alpha_bar[_FROM_TWO], alpha_bar[_FROM_TWO - 1]
-    ratio = (1 - before) / (1 - a)
-    dimensions = x0.shape[-1]
-    return jnp.stack(rest), jnp.stack([dimensions / 2 * (ratio - 1 - jnp.log(ratio)), jnp.zeros(ratio.size)])
 
 
-# Three points of data, and x_t by the trapezoid rule over the noise, whose error falls exponentially for such integrands.
-_POINTS, _SHARES = np.array([-1.5, 0.2, 1.0]), np.array([0.3, 0.5, 0.2])
-_NODES = np.linspace(-13, 13, 521)
-_WEIGHTS = np.exp(-(_NODES**2) / 2) / math.sqrt(2 * math.pi) * (_NODES[1] - _NODES[0])
-_SCHEDULE = (1.0, 0.9, 0.6, 0.2, 0.05)
-_TIMES = (1, 2, 3, 4)
+_ERROR = SquaredNorm(d, plus(noise, -guess))
 
 
-def _draws_at(t):
-    """Every point with every noise: x0 [N], t [N], noise [N], and the probability of each."""
-    x0, noise = (jnp.asarray(a.ravel()) for a in np.meshgrid(_POINTS, _NODES, indexing="ij"))
-    return x0, np.full(x0.size, t), noise, jnp.asarray(np.outer(_SHARES, _WEIGHTS).ravel())
+def _mean(of_noise):
+    return times(1 / sqrt(alpha), plus(noisy, -times(beta / sqrt(1 - a_t), of_noise)))
 
 
-def _posterior(x_t, t, alpha_bar):
-    """p(point | x_t), [N, 3]: Bayes' rule with the densities of the code."""
-    logs = [
-        math.log(share) + forward_log_prob(x_t, jnp.full(x_t.shape, point), 0 * t, t, alpha_bar)
-        for point, share in zip(_POINTS, _SHARES, strict=True)
-    ]
-    return jax.nn.softmax(jnp.stack(logs, axis=-1), axis=-1)
-
-
-def _expected_noise(x_t, t):
-    """E(noise | x_t)."""
-    alpha_bar = jnp.asarray(_SCHEDULE)
-    a = alpha_bar[t]
-    data = _posterior(x_t, t, alpha_bar) @ _POINTS
-    return (x_t - jnp.sqrt(a) * data) / jnp.sqrt(1 - a)
-
-
-def _guess(x, t):
-    """Some network."""
-    return jnp.tanh(x * 0.7 - 0.1 * t) * 0.5
-
-
-def _risk(predict, t):
-    """E simple_loss at level t."""
-    x0, times, noise, weights = _draws_at(t)
-    return weights @ simple_loss(x0, times, noise, predict, jnp.asarray(_SCHEDULE))
-
-
-@derivation.numeric(
-    r"\mathrm{E} \|\epsilon - f(x_t)\|^2 = \mathrm{E} \|\epsilon - \mathrm{E}[\epsilon \mid x_t]\|^2 +"
-    r" \mathrm{E} \|f(x_t) - \mathrm{E}[\epsilon \mid x_t]\|^2",
-    tolerance=1e-10,
-    because="Pythagoras: what is left of the noise after its conditional mean is taken away is uncorrelated with every function "
-    "of x_t. So the best prediction is the conditional mean, and a network pays exactly its squared distance from it.",
+central = derivation.chain(
+    "A term of the bound is a weighted squared error of the noise",
+    plus(D * constant, SquaredNorm(d, plus(_mean(noise), -_mean(guess))) / (2 * sigma2)),
+    equals(
+        plus(D * constant, SquaredNorm(d, times(beta / sqrt(alpha * (1 - a_t)), plus(noise, -guess))) / (2 * sigma2)),
+        r"both means are written with a noise, and $x_t$ cancels in their difference",
+        wrong={
+            "the root forgotten": plus(
+                D * constant, SquaredNorm(d, times(beta / (alpha * (1 - a_t)), plus(noise, -guess))) / (2 * sigma2)
+            )
+        },
+    ),
+    equals(
+        plus(D * constant, times(beta**2 / (2 * sigma2 * alpha * (1 - a_t)), _ERROR)),
+        "a factor comes out of a squared norm as its square",
+        wrong={
+            "a_t in place of alpha_t": plus(D * constant, times(beta**2 / (2 * sigma2 * a_t * (1 - a_t)), _ERROR)),
+            "the factor not squared": plus(D * constant, times(beta / (2 * sigma2 * alpha * (1 - a_t)), _ERROR)),
+            "the half forgotten": plus(D * constant, times(beta**2 / (sigma2 * alpha * (1 - a_t)), _ERROR)),
+        },
+    ),
+    equals(
+        plus(D * constant, times(weight, _ERROR)),
+        "the fraction gets a name",
+        wrong={"without the fixed part": times(weight, _ERROR)},
+    ),
+    states=2,
+    uses=(gaussian_divergence, terms, in_the_noise),
+    central=True,
+    so=r"The first line is the divergence of the two Gaussians, coordinates added up. Only the last factor contains the network.",
+)  # fmt: skip
+derivation.chain(
+    "The fixed part is what a wrong variance costs",
+    constant,
+    equals(
+        tangent.at(tilde / sigma2) / 2,
+        r"$\log\frac{\sigma_t^2}{\tilde\beta_t} = -\log\frac{\tilde\beta_t}{\sigma_t^2}$: the gap of the logarithm",
+        wrong={"the ratio turned over": tangent.at(sigma2 / tilde) / 2},
+    ),
+    at_least(
+        0, r"leave out a gap; equality if and only if $\sigma_t^2 = \tilde\beta_t$", dropping=tangent.at(tilde / sigma2) / 2
+    ),
+    role="lemma",
 )
-def the_best_prediction_is_the_conditional_mean():
-    left, right = [], []
-    for level in _TIMES:
-        x0, t, noise, weights = _draws_at(level)
-        x_t = forward_sample(x0, t, noise, jnp.asarray(_SCHEDULE))
-        left.append(_risk(_guess, level))
-        right.append(_risk(_expected_noise, level) + weights @ squared_error(_guess(x_t, t), _expected_noise(x_t, t)))
-    return jnp.stack(left), jnp.stack(right)
+signal_to_noise = derivation.define("S_t", a_t / (1 - a_t), "signal to noise after the step", "exp(log_snr)", positive=True)
+snr_before = derivation.define("S_{t-1}", before / (1 - before), "signal to noise before it", positive=True)
+derivation.chain(
+    "With the small variance the weight is a ratio of signal-to-noise ratios",
+    beta**2 / (2 * tilde * alpha * (1 - a_t)),
+    equals(
+        beta / (2 * alpha * (1 - before)),
+        r"put in $\tilde\beta_t$; $1 - \bar\alpha_t$ cancels",
+        wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
+    ),
+    equals(
+        times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
+        r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t (1 "
+        r"- "
+        r"\bar\alpha_{t-1}) = \beta_t$",
+        wrong={
+            "the ratio turned over": times(Rational(1, 2), plus(signal_to_noise / snr_before, -1)),
+            "the one forgotten": snr_before / signal_to_noise / 2,
+        },
+    ),
+)
+derivation.bridge(
+    "The code's weight, with the large variance",
+    beta / (2 * alpha * (1 - a_t)),
+    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t)), "the half forgotten": beta / (alpha * (1 - a_t))},
+)
+derivation.bridge(
+    "... and with the small one",
+    times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
+    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar, variance="small"), steps=2),
+    before,
+    alpha,
+    wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
+)
+derivation.bridge(
+    "The squared error",
+    _ERROR,
+    lambda guess, noise: squared_error(guess, noise),
+    guess,
+    noise,
+    wrong={"the mean over coordinates": _ERROR / D, "the norm": sqrt(_ERROR)},
+)
+x_0 = derivation.number("x_0", "the data", "x0")
+epsilon = derivation.number("e", "the noise, in one coordinate", "noise")
+slope = derivation.number("b", "the slope of a linear network")
+_LINEAR = plus(epsilon, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2
+for _name, _code, _expression, _mistake in (
+    (
+        "simple loss",
+        simple_loss,
+        _LINEAR,
+        plus(x_0, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2,
+    ),
+    ("variational loss", variational_loss, times(beta / (2 * alpha * (1 - a_t)), _LINEAR), _LINEAR),
+):
+    derivation.bridge(
+        f"The {_name} of the linear network",
+        _expression,
+        by_point(
+            lambda alpha_bar, x0, noise, slope, code=_code: code(x0, np.array([2]), noise, lambda x, t: slope * x, alpha_bar),
+            steps=2,
+        ),
+        before,
+        alpha,
+        x_0,
+        epsilon,
+        slope,
+        wrong={"another target or weight": _mistake},
+    )
+
+derivation.say(
+    r"May the weight be left out? Look at one level. The network sees $x_t$ and is judged by the noise, which $x_t$ does not "
+    r"tell. "
+    r"Here $x_t$ takes any three values, the target any two values for each of them."
+)
+i = derivation.index("i", "a value of $x_t$")
+j = derivation.index("j", "a value of the target, the noise")
+seen = derivation.law("P", i, "the law of $x_t$")
+hidden = derivation.law("r({}|{})", (j, i), "the law of the target given $x_t$")
+target = derivation.numbers("y", j, "the target")
+f = derivation.numbers("f", i, "the prediction at a value of $x_t$")
+m = derivation.define("m", Expectation(hidden, target), "the conditional mean of the target", over=i)
+_BEST = Expectation(seen, Variance(hidden, target))
+pythagoras = derivation.chain(
+    "Pythagoras: the best prediction is the conditional mean",
+    Expectation(seen, Expectation(hidden, (target - f) ** 2)),
+    equals(
+        Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(2, target - m, m - f)))),
+        r"$y - f = (y - m) + (m - f)$, squared",
+        wrong={"the cross term "
+        "once": Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f))))},
+    ),
+    equals(
+        plus(_BEST, Expectation(seen, (m - f) ** 2)),
+        r"given $x_t$ the factor $m - f$ is a constant, and the mean of $y - m$ is zero; so the cross term vanishes",
+        wrong={"the distance not "
+        "squared": plus(_BEST, Expectation(seen, m - f)), "the best loss forgotten": Expectation(seen, (m - f) ** 2)},
+    ),
+    at_least(
+        _BEST,
+        "leave out a square; equality if and only if the prediction is the conditional mean at every value",
+        dropping=Expectation(seen, (m - f) ** 2),
+    ),
+    sizes={i: 3, j: 2},
+    role="lemma",
+    so=r"A squared error is a sum of two: what nobody can know, and how far the prediction is from the conditional mean.",
+)  # fmt: skip
+t = derivation.index("t", "a level")
+importance = derivation.numbers("w", t, "any positive weights of the levels", positive=True)
+seen_t = derivation.law("P_t({}|{})", (i, t), "the law of $x_t$ at a level")
+hidden_t = derivation.law("r({}|{},{})", (j, i, t), "the law of the target at a level, given $x_t$")
+f_t = derivation.numbers("f({},{})", (i, t), "the prediction at a value and a level")
+m_t = derivation.define("m({},{})", Expectation(hidden_t, target), "the conditional mean at a level", over=(i, t))
+derivation.chain(
+    "Every positive weighting has the same best network",
+    Total(t, times(importance, Expectation(seen_t, Expectation(hidden_t, (target - f_t) ** 2)))),
+    equals(
+        Total(t, times(importance, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))),
+        "Pythagoras at every level",
+        wrong={
+            "not weighted": Total(t, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))
+        },
+    ),
+    at_least(
+        Total(t, times(importance, Expectation(seen_t, Variance(hidden_t, target)))),
+        "leave out weighted squares; equality if and only if the prediction is the conditional mean at every level",
+        dropping=Total(t, times(importance, Expectation(seen_t, (m_t - f_t) ** 2))),
+    ),
+    states=2,
+    uses=(pythagoras,),
+    so=r"If the levels can be fitted independently, the minimizer does not depend on the weights. So the weight may be changed "
+    r"at will: "
+    r"the simple loss takes 1 at every level, which gives less weight to small $t$ than the bound does.",
+)
+derivation.chain(
+    "What remains is what the noisy value does not tell about the data",
+    Variance(hidden, (f - sqrt(a_t) * target) / sqrt(1 - a_t)),
+    equals(
+        (a_t / (1 - a_t)) * Variance(hidden, target),
+        r"given $x_t = f_i$ the noise is $(x_t - \sqrt{\bar\alpha_t}\, x_0) / \sqrt{1 - \bar\alpha_t}$, here with $x_0 = y_j$; "
+        r"a shift does "
+        r"not change a variance, a factor comes out squared",
+        wrong={
+            "the ratio turned over": ((1 - a_t) / a_t) * Variance(hidden, target),
+            "the root": sqrt(a_t / (1 - a_t)) * Variance(hidden, target),
+        },
+    ),
+    equals(signal_to_noise * Variance(hidden, target), r"$S_t = \bar\alpha_t / (1 - \bar\alpha_t)$"),
+    states=2,
+    so=r"So the loss of the best network at level $t$ is $S_t\, \mathbb{E}[\mathrm{Var}(x_0|x_t)]$ in each coordinate.",
+)
+derivation.chain(
+    "... at most the loss of a network that says nothing",
+    Expectation(seen, Expectation(hidden, target**2)),
+    equals(
+        plus(_BEST, Expectation(seen, m**2)),
+        r"Pythagoras with $f = 0$",
+        wrong={"the mean not squared": plus(_BEST, Expectation(seen, m))},
+    ),
+    at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
+    sizes={i: 3, j: 2},
+    uses=(pythagoras,),
+    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss lies between 0 and 1 in each coordinate, at every level. "
+    r"A loss above "
+    r"$D$ says that something is wrong.",
+)
+
+derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
+v = derivation.number("v", "a variance of the model's step", positive=True)
+s = derivation.number("s", r"the variance of the step back given the data, $\tilde\beta_t$", positive=True)
+delta = derivation.number(r"\delta", r"the distance of the means, $\tilde\mu_t - \mu_\theta$")
+best = derivation.define(r"v^*", s + delta**2, "the best variance", positive=True)
+
+
+def _cost(of):
+    return times(Rational(1, 2), plus(log(of / s), (s + delta**2) / of, -1))
+
+
+derivation.chain(
+    "The best variance is larger than that of the posterior",
+    plus(_cost(v), -_cost(best)),
+    equals(
+        times(Rational(1, 2), plus(log(v / best), best / v, -1)),
+        r"$\log s$ cancels, and the second term at $v^*$ is 1",
+        wrong={
+            "the second term forgotten": times(Rational(1, 2), log(v / best)),
+            "the distance not squared": times(Rational(1, 2), plus(log(v / (s + delta)), (s + delta) / v, -1)),
+        },
+    ),
+    equals(
+        tangent.at(best / v) / 2,
+        "the gap of the logarithm at $v^* / v$",
+        wrong={"the ratio turned over": tangent.at(v / best) / 2},
+    ),
+    at_least(0, r"leave out the gap; equality if and only if $v = v^*$", dropping=tangent.at(best / v) / 2),
+    so=r"The distance of the means is added to $\tilde\beta_t$: a model that does not know $x_0$ must be wider than the step "
+    r"back that does.",
+)
+kappa = _step.kappa
+derivation.chain(
+    "On average over the data it is the variance of the true step back",
+    Expectation(hidden, plus(tilde, times(kappa, plus(target, -m)) ** 2)),
+    equals(
+        plus(tilde, times(kappa**2, Variance(hidden, target))),
+        r"with the best mean $\tilde\mu_t - \mu_\theta$ is $\kappa_t (x_0 - \mathbb{E}[x_0|x_t])$, here with $x_0 = y_j$",
+        wrong={"the weight not squared": plus(tilde, kappa * Variance(hidden, target))},
+    ),
+    states=2,
+    uses=(step_variance,),
+    so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the learned variance converges to the true one.",
+)
+x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
+hat = derivation.number(r"\hat e", "the predicted noise, in one coordinate", "noise_pred")
+share = derivation.number("u", "what the network says about the variance: $-1$ is the small one, 1 the large one", "v")
+log_learned = derivation.define(
+    r"\ell",
+    plus((1 + share) / 2 * log(beta), (1 - share) / 2 * log(tilde)),
+    "the learned log-variance",
+    "interpolated_log_variance",
+)
+_DISTANCE = (
+    plus(times(kappa, x_0), times(_step.rho, x_t), -times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), hat)))) ** 2
+)
+derivation.bridge(
+    "The code's loss of a learned variance",
+    times(Rational(1, 2), plus(log_learned, -log(tilde), (tilde + _DISTANCE) * exp(-log_learned), -1)),
+    by_point(lambda alpha_bar, x0, x, noise, v: learned_variance_loss(x0, x, np.array([2]), noise, v, alpha_bar), steps=2),
+    before,
+    alpha,
+    x_0,
+    x_t,
+    hat,
+    share,
+    wrong={
+        "the posterior's variance forgotten": times(
+            Rational(1, 2), plus(log_learned, -log(tilde), _DISTANCE * exp(-log_learned), -1)
+        )
+    },
+)
+derivation.symbol(r"\mathrm{KL}_u", "the code's loss of a learned variance", "learned_variance_loss")
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_TWO = np.array([2])
+_given = {before: 0.81, alpha: 0.64}
 
 
 @derivation.autodiff(
-    r"\frac{\partial}{\partial c_t} \sum_t w_t\, \mathrm{E}"
-    r" \big\| \epsilon - \mathrm{E}[\epsilon \mid x_t] - c_t h(x_t) \big\|^2 \Big|_{c = 0} = 0 \quad\text{for every } w_t > 0",
-    tolerance=1e-9,
-    because="The first variation in any direction vanishes at every level by itself. A network without limits, which may be "
-    "right at each level, ends at the same place whatever positive weights the levels have; the weights decide what a real "
-    "network spends its capacity and its gradients on.",
+    r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 - "
+    r"\frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
+    because=r"How the code keeps it: the variance's loss must not train the mean, which the simple loss trains. So the "
+    r"prediction of the "
+    r"noise is a constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
+    role="appendix",
 )
-def every_weighting_has_the_same_optimum():
-    alpha_bar, levels = jnp.asarray(_SCHEDULE), np.array(_TIMES[1:])
+def the_mean_is_held_constant():
+    x0, x, noise, u = (jnp.array([number]) for number in (1.0, 0.7, -0.4, 0.3))
 
-    def total(steps, weights):
-        def moved(step):
-            return lambda x, t: _expected_noise(x, t) + step * _guess(x, t)
+    def loss(noise, u):
+        return learned_variance_loss(x0, x, _TWO, noise, u, _LEVELS)[0]
 
-        return sum(weights[i] * _risk(moved(steps[i]), level) for i, level in enumerate(levels))
+    both = jnp.concatenate(jax.grad(loss, argnums=(0, 1))(noise, u))
+    small, large = jnp.exp(posterior_log_variance(_TWO, _LEVELS)), jnp.exp(reverse_log_variance(_TWO, _LEVELS))
+    distance = posterior_mean(x0, x, _TWO, _LEVELS) - reverse_mean_from_noise(x, noise, _TWO, _LEVELS)
+    ratio = (small + distance**2) / jnp.exp(interpolated_log_variance(u, _TWO, _LEVELS))
+    right = jnp.concatenate([jnp.zeros(1), (1 - ratio) * jnp.log(large / small) / 4])
+    flowing = jnp.concatenate([distance, right[1:]])
+    return both, right, {"the mean is trained": flowing, "a half": right * 2}
 
-    weightings = jnp.stack([jnp.ones(levels.size), variational_weight(levels, alpha_bar), jnp.array([0.1, 7.0, 2.0])])
-    return jax.vmap(jax.grad(total), (None, 0))(jnp.zeros(levels.size), weightings), jnp.zeros((3, levels.size))
+
+def _irreducible(alpha_bar, t):
+    """The best loss at level t for data -1 or 1: S_t (1 - E tanh^2), by a sum over a grid of the noise at x_0 = 1."""
+    nodes = np.linspace(-8, 8, 241)
+    weights = np.exp(-(nodes**2) / 2)
+    a = np.asarray(alpha_bar)[np.asarray(t)][:, None]
+    x = forward_sample(jnp.ones(len(t) * 241), np.repeat(t, 241), jnp.asarray(np.tile(nodes, len(t))), alpha_bar).reshape(-1, 241)
+    mean = np.tanh(np.sqrt(a) * x / (1 - a))
+    return (a / (1 - a))[:, 0] * ((1 - np.asarray(mean) ** 2) @ (weights / weights.sum()))
 
 
-@derivation.numeric(
-    r"T = 1000, \text{ linear}: \quad w_2 = 0.27269, \quad \min_t w_t = w_{349} = 0.0049679, \quad w_{1000} = 0.010204",
-    because="The ELBO asks 55 times as much of the second level as of the middle ones. The simple loss weighs all levels alike: "
-    "compared with the ELBO it looks away from the least noisy images, in which hardly anything can be seen to be wrong, and "
-    "toward those in which the picture is decided. This is a worse bound and makes better images.",
+@derivation.example(
+    r"Step 2 of $\beta_1 = 0.19$, $\beta_2 = 0.36$. For standard normal data at $x_0 = 1$ the best network is $\hat\epsilon = "
+    r"\sqrt{1 - \bar\alpha_2}\, x_2$, with the mean squared error $\bar\alpha_2$; the term $L_1$ is the number of the topic "
+    r"before."
 )
-def what_the_elbo_weighs():
-    steps = np.arange(2, 1001)
-    weights = variational_weight(steps, linear_alpha_bar(num_steps=1000))
-    lowest = jnp.argmin(weights)
-    found = jnp.stack([weights[0], weights[lowest], weights[-1], steps[0] + lowest])
-    exact = (0.2726920842780397, 0.00496786051055512, 0.01020449346863787, 349.0)  # by mpmath, with 40 digits
-    return found / jnp.array(exact), jnp.ones(4)
+def the_second_step():
+    large, small = (variational_weight(_TWO, _LEVELS, variance=name)[0] for name in ("large", "small"))
+    cost = value(constant, _given | {sigma2: 0.36})
+    yield r"w_2\ \text{for}\ \beta_2, \tilde\beta_2", (large, small), "(0.5840, 1.4803)"
+    yield r"C_2\ \text{for}\ \beta_2", cost, "0.1623"
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    losses = simple_loss(jnp.ones(5), np.full(5, 2), jnp.asarray(nodes), lambda x, t: math.sqrt(0.4816) * x, _LEVELS)
+    error = (weights / weights.sum()) @ np.asarray(losses)
+    yield r"\mathbb{E}(\epsilon - \hat\epsilon)^2", error, "0.5184"
+    yield r"L_1 = C_2 + w_2\, \mathbb{E}(\epsilon - \hat\epsilon)^2", cost + large * error, "0.4650"
+    yield (
+        r"\text{the best loss for data}\ \pm 1\ \text{at}\ t = 1, 2",
+        _irreducible(_LEVELS, np.array([1, 2])),
+        "(0.2508, 0.4587)",
+    )
 
 
-@derivation.numeric(
-    r"w_t \big|_{\sigma_t^2 = \tilde{\beta}_t} = \frac{1}{2} \Big( \frac{\mathrm{SNR}(t-1)}{\mathrm{SNR}(t)} - 1 \Big)",
-    because="With the posterior's variance the weight of a squared error of the noise is half the factor by which a step lowers "
-    "the ratio of signal to noise, less one. So where the log-SNR falls evenly, the ELBO itself has even weights.",
+@derivation.figure(
+    r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, beside the simple "
+    r"loss's own "
+    r"weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that are $-1$ or "
+    r"$1$ it is "
+    r"small again where the noise is low, because the data are then known.",
+    panels=2,
 )
-def the_weight_is_a_ratio_of_snrs():
-    alpha_bar = cosine_alpha_bar(num_steps=_STEPS)
-    ratio = log_snr(alpha_bar[_FROM_TWO - 1]) - log_snr(alpha_bar[_FROM_TWO])
-    return variational_weight(_FROM_TWO, alpha_bar, variance="small"), jnp.expm1(ratio) / 2
+def weights_and_best_losses(left, right):
+    levels, t = linear_alpha_bar(num_steps=1000), np.arange(2, 1001, 6)
+    for variance in ("large", "small"):
+        left.semilogy(t, variational_weight(t, levels, variance=variance), label=f"{variance} variance")
+    left.axhline(1.0, linestyle="--", color="gray", label="simple loss")
+    left.set(xlabel="$t$", ylabel="weight")
+    left.legend()
+    right.plot(t, levels[t], label="standard normal data")
+    right.plot(t, _irreducible(levels, t), label="data $-1$ or $1$")
+    right.set(xlabel="$t$", ylabel="best loss in a coordinate")
+    right.legend()
 
 
-@derivation.numeric(
-    r"\mathrm{E} \|\epsilon - \mathrm{E}[\epsilon \mid x_t]\|^2 = \mathrm{SNR}(t)\, \mathrm{E}\, \mathrm{Var}(x_0 \mid x_t)",
-    tolerance=1e-10,
-    because="Given x_t, noise and data are one unknown, noise = (x_t - sqrt(a) x_0)/sqrt(1 - a): their variances differ by the "
-    "factor a/(1 - a). This much of the loss no network can lower, so a loss that does not go to zero is not a failure.",
+@derivation.exercise(
+    r"For the linear schedule with $T = 1000$ and the large variance: which weights has the bound at $t = 2$ and $t = T$, and "
+    r"where is it "
+    r"smallest?",
+    r"0.2727 at $t = 2$, 0.0102 at $t = T$; smallest at $t = 349$, with 0.00497.",
 )
-def the_irreducible_loss():
-    alpha_bar = jnp.asarray(_SCHEDULE)
-    left, right = [], []
-    for level in _TIMES:
-        x0, t, noise, weights = _draws_at(level)
-        share = _posterior(forward_sample(x0, t, noise, alpha_bar), t, alpha_bar)
-        variance = share @ _POINTS**2 - (share @ _POINTS) ** 2
-        left.append(_risk(_expected_noise, level))
-        right.append(jnp.exp(log_snr(alpha_bar[level])) * (weights @ variance))
-    return jnp.stack(left), jnp.stack(right)
+def weights_of_the_linear_schedule():
+    weights = variational_weight(np.arange(2, 1001), linear_alpha_bar(num_steps=1000))
+    yield weights[0], "0.2727"
+    yield weights[-1], "0.0102"
+    yield np.argmin(weights) + 2, "349"
+    yield weights.min(), "0.00497"
 
 
-@derivation.bound(
-    r"0 \;\le\; \mathrm{E} \|\epsilon - \mathrm{E}[\epsilon \mid x_t]\|^2 \;\le\; D",
-    tolerance=1e-9,
-    because="A constant prediction of zero costs the whole variance of the noise, D, and the conditional mean costs no more. "
-    "Nearly that much is left where the noise is slight, hidden behind the unknown image; next to none where x_t is nearly all "
-    "noise. A network that has learned nothing is known by a loss of D at every level.",
+@derivation.exercise(
+    r"A network outputs 0 everywhere. What is the expectation of its simple loss in $D = 3$ dimensions?",
+    r"$\mathbb{E}\|\epsilon\|^2 = D$, so 3 at every level: where a training run starts.",
 )
-def between_nothing_and_everything():
-    losses = jnp.stack([_risk(_expected_noise, level) for level in _TIMES])
-    zero = _risk(lambda x, t: jnp.zeros_like(x), 3)
-    ends = jnp.zeros(losses.size), jnp.ones(losses.size)
-    return jnp.stack([ends[0], losses]), jnp.stack([losses, ends[1]]), (zero, jnp.ones(()))
+def the_silent_network():
+    corners = jnp.array([[sign_a, sign_b, sign_c] for sign_a in (-1.0, 1) for sign_b in (-1.0, 1) for sign_c in (-1.0, 1)])
+    losses = simple_loss(jnp.ones((8, 3)), np.full(8, 2), corners, lambda x, t: 0 * x, _LEVELS)
+    yield losses.mean(), "3"
 
 
-@derivation.autodiff(
-    r"\frac{\partial}{\partial v} \mathrm{KL} = 0 \;\text{ where }\; e^{l(v)} ="
-    r" \tilde{\beta}_t + \big( \tilde{\mu}_t - \mu_\theta \big)^2",
-    tolerance=1e-10,
-    because="With the mean held fixed, the best variance is that of the posterior plus the square of what the mean is wrong by, "
-    "in every dimension: so a learned variance is above beta~ wherever the data are uncertain, and above beta, with v beyond 1, "
-    "where the mean is far off. That no gradient reaches the mean keeps this term from disturbing what the simple loss teaches.",
+@derivation.exercise(
+    r"A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which "
+    r"$f$ is best "
+    r"for the weights $w_1 = 1$ and $w_2 = 3$, and for equal ones?",
+    r"$w_1 f^2 + w_2 (f - 1)^2$ is smallest at $\frac{w_2}{w_1 + w_2}$: 0.75, against 0.5. For a restricted network the weight "
+    r"matters.",
 )
-def the_best_variance():
-    alpha_bar = cosine_alpha_bar(num_steps=_STEPS)
-    x0, noise, error = _draws(3, 2)
-    x_t, noise_pred = forward_sample(x0, _FROM_TWO, noise, alpha_bar), noise + error
-    distance = posterior_mean(x0, x_t, _FROM_TWO, alpha_bar) - reverse_mean_from_noise(x_t, noise_pred, _FROM_TWO, alpha_bar)
-    small, large = (reverse_log_variance(_FROM_TWO, alpha_bar, variance=name)[:, None] for name in ("small", "large"))
-    best = 2 * (jnp.log(jnp.exp(small) + distance**2) - small) / (large - small) - 1
-
-    def loss(v, noise_pred):
-        return jnp.sum(learned_variance_loss(x0, x_t, _FROM_TWO, noise_pred, v, alpha_bar))
-
-    slopes = jnp.stack(jax.grad(loss, (0, 1))(best, noise_pred))
-    return slopes, jnp.zeros(slopes.shape)
+def a_restricted_network():
+    grid = np.arange(0, 1001) / 1000
+    for first, second, said in ((1, 3, "0.75"), (1, 1, "0.5")):
+        yield grid[np.argmin(first * grid**2 + second * (grid - 1) ** 2)], said
 
 
 if __name__ == "__main__":
