@@ -173,7 +173,8 @@ def model(trial: Trial, row: Model) -> Iterator[Outcome]:
 
     practice = trial.implementation.network(row.network)
     if practice is not None:
-        yield from compare_networks(trial.topic, row, trial.precision, practice, widths=trial.widths)
+        compiled = id(row) in trial.compiled
+        yield from compare_networks(trial.topic, row, trial.precision, practice, widths=trial.widths, compiled=compiled)
 
 
 def rejects(trial: Trial, row: Rejects) -> Iterator[Outcome]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shared_specs.implementation import Fault, require_form
-from shared_specs.tolerance import ratio, unit_roundoff
+from shared_specs.tolerance import ratio, ratios, unit_roundoff
 from shared_specs.trial import Outcome
 
 Arrays = Sequence[np.ndarray]
@@ -32,8 +32,7 @@ def compared(quantity: str, got: Arrays, wanted: Arrays, limits: Arrays, precisi
 def difference(got: np.ndarray, wanted: np.ndarray, limit: np.ndarray, precision: str) -> str:
     """The entry that is furthest off, in words."""
     limit = np.broadcast_to(limit, np.shape(wanted))
-    ratios = np.array([ratio(g, w, t, precision) for g, w, t in zip(got.flat, wanted.flat, limit.flat, strict=True)])
-    at = np.unravel_index(int(ratios.argmax()), wanted.shape)
+    at = np.unravel_index(int(ratios(got, wanted, limit, precision).argmax()), wanted.shape)
     g, w = told_apart(got[at], wanted[at])
     return f"got {g}, expected {w} within {limit[at]:.2g}{place(at)}"
 

@@ -22,12 +22,13 @@ from shared_specs.widths import narrowed
 
 
 def compare_networks(
-    topic: str, row: Model, precision: str, practice: Callable | None = None, *, widths: bool = False
+    topic: str, row: Model, precision: str, practice: Callable | None = None, *, widths: bool = False, compiled: bool = False
 ) -> Iterator[Outcome]:
     """Outcomes of the practice network against the theory network in float64.
 
     practice: the torch constructor, when another than the practice wing's is under test. widths: whether both networks are asked
-    for their outputs in narrower integers, too.
+    for their outputs in narrower integers, too. compiled: whether XLA runs the theory network's trajectory, as it always does its
+    outputs and gradients; else, and for all neighbors, NumPy does, from the same trace.
     Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps. Train mode and the
     initial parameters, where nothing is rounded twice, are looked at once, there.
     """
@@ -62,7 +63,7 @@ def compare_networks(
         if widths:
             yield from _in_narrow_integers(torch, network, twin, start, arrays, constants, wanted["output"], limits)
         if row.steps:
-            yield from _trajectory(row, twin, torch, network, start, inputs, constants, targets)
+            yield from _trajectory(row, twin, torch, network, start, inputs, constants, targets, compiled)
         yield from training_outcomes(torch, constructor, row, start, arrays, constants)
         yield from initial_outcomes(torch, constructor, row)
 
@@ -121,7 +122,7 @@ def _flat(seen):
     return tuple(array for arrays in seen.values() for array in arrays)
 
 
-def _trajectory(row, twin, torch, network, start, inputs, constants, targets):
+def _trajectory(row, twin, torch, network, start, inputs, constants, targets, compiled):
     def disturbed(seed):
         draw = np.random.default_rng((seed, 3))
         return {name: nudge(value, "float64", draw) for name, value in start.items()}
@@ -129,6 +130,8 @@ def _trajectory(row, twin, torch, network, start, inputs, constants, targets):
     points = [twin.from_torch(parameters) for parameters in (start, *map(disturbed, range(DRAWS)))]
     ends = twin.adam(points[0], inputs, targets, row.steps, _stacked(points))
     wanted, *moved = [_in_torch_layout(twin, end) for end in _one_by_one(ends, len(points))]
+    if compiled:
+        wanted = _in_torch_layout(twin, twin.adam(points[0], inputs, targets, row.steps))
     change = {name: np.max([np.abs(each[name] - value) for each in moved], axis=0) for name, value in wanted.items()}
     u = np.finfo("float64").eps / 2
     for name, got in torch.adam(network, inputs, constants, targets, row.steps).items():

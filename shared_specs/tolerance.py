@@ -108,15 +108,17 @@ def _magnitude(array):
 
 
 def ratio(got: np.ndarray, wanted: np.ndarray, tolerance: np.ndarray, precision: str) -> float:
-    """The largest |got - wanted| / tolerance. Infinities must be met exactly, NaN never is; what overflows the precision must
-    come out infinite."""
+    """The largest |got - wanted| / tolerance; 0 of empty arrays."""
+    return float(ratios(got, wanted, tolerance, precision).max(initial=0.0))
+
+
+def ratios(got: np.ndarray, wanted: np.ndarray, tolerance: np.ndarray, precision: str) -> np.ndarray:
+    """|got - wanted| / tolerance. Infinities must be met exactly, NaN never is; what overflows the precision must come out
+    infinite."""
     got, wanted = (np.asarray(a, dtype=np.float64) for a in (got, wanted))
-    tolerance = np.broadcast_to(tolerance, wanted.shape)
-    if wanted.size == 0:
-        return 0.0
     overflows = np.abs(wanted) > float(np.finfo(precision).max)
     wanted = np.where(overflows & np.isfinite(wanted), np.sign(wanted) * np.inf, wanted)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.where(got == wanted, 0.0, np.abs(got - wanted))
         relative = np.where(error == 0.0, 0.0, error / tolerance)
-    return float(np.nan_to_num(relative, nan=np.inf, posinf=np.inf).max())
+    return np.nan_to_num(relative, nan=np.inf, posinf=np.inf)

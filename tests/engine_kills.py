@@ -143,17 +143,17 @@ def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resum
 
 def _trained(toy, folder, resume, die_at=None, states=None):
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
-    if die_at is not None:
-        _before_calls(folder, lambda call: os.kill(os.getpid(), signal.SIGKILL) if call == die_at else None)
-    if states is not None:
-        seen, stride = set(), STRIDES.get(toy, 1)
+    seen, stride = set(), STRIDES.get(toy, 1)
 
-        def leave(call):
-            if call % stride == 0 and folder.exists() and (content := _content(folder)) not in seen:
-                seen.add(content)
-                shutil.copytree(folder, states / f"{call:04d}")
+    def before(call):
+        if call == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if states and call % stride == 0 and folder.exists() and (content := _content(folder)) not in seen:
+            seen.add(content)
+            shutil.copytree(folder, states / f"{call:04d}")
 
-        _before_calls(folder, leave)
+    if die_at or states:
+        _before_calls(folder, before)
     _train(toy, folder, resume)
 
 

@@ -116,17 +116,17 @@ def _here(tensor):
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
 
 
-def killed(folder):
-    """Of runs in parts that are killed inside a save: how far they had come, and whether they end as an uninterrupted one."""
-    folder = Path(folder)
+def killed(folder, straight):
+    """Of a run in parts that is killed inside a save, and of what a kill would have left inside an earlier one: how far it had
+    come, and whether it ends as the uninterrupted run `straight`. And whether the kill found the run alive.
+    """
+    folder, call = Path(folder), 48
     engine_kills.TOYS["speaker"] = told("speaker", shard=True)
-    engine_kills.run("speaker", folder / "straight", 2)
+    alive = engine_kills.run("speaker", folder / "run", 2, die_at=call, states=folder / "states")
+    earlier = max(state for state in (folder / "states").iterdir() if int(state.name) <= call - 12)
     found = []
-    for call in (36, 48):
-        run = folder / f"call-{call}"
-        alive = engine_kills.run("speaker", run, 2, die_at=call)
+    for run in (earlier, folder / "run"):
         step = checkpoint.newest(run / "checkpoints", print)[1]["step"]
         engine_kills.run("speaker", run, 2)
-        found.append({"killed": alive, "step": step, "same": remains(run) == remains(folder / "straight")})
-    return found
-
+        found.append({"step": step, "same": remains(run) == remains(Path(straight))})
+    return {"killed": alive, "ends": found}

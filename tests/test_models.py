@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from practice_torch.latent.vae import VariationalAutoencoder
+from shared_specs.backends.jax_network import Functional
 from shared_specs.bridge import to_flax_layout, to_torch_layout, torch_name
 from shared_specs.models import compare_networks
 from shared_specs.rows import Model, begins_by_inputs, bits, given, normal
@@ -68,6 +69,21 @@ def test_the_twins_agree(precision):
     # in float64 also the trajectory's end and the beginning of every parameter, and that examples are apart
     assert len(outcomes) == 3 + (3 * parameters + 1 if precision == "float64" else parameters)
     assert any(outcome.worst > 0 for outcome in outcomes)  # something was computed twice
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_xla_runs_the_trajectory_where_a_row_is_compiled(compiled, monkeypatch):
+    """And it ends where NumPy's does, within the tolerance."""
+    adam, by_xla = Functional.adam, []
+
+    def watched(twin, *given):
+        by_xla.append(len(given) == 4)  # without points
+        return adam(twin, *given)
+
+    monkeypatch.setattr(Functional, "adam", watched)
+    outcomes = list(compare_networks("latent/vae", ROW, "float64", compiled=compiled))
+    assert any(by_xla) is compiled
+    assert [each for each in outcomes if not each.worst <= 1] == []
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,15 @@ class Functional:
 
     def adam(
         self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], steps: int,
-        points: dict[str, np.ndarray],
+        points: dict[str, np.ndarray] | None = None,
     ) -> dict[str, np.ndarray]:  # fmt: skip
-        """The parameters after the steps, from each of many points: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside
-        the root. By NumPy, which takes all points through a step at once.
+        """The parameters after the steps, compiled: learning rate 1e-3, beta 0.9 and 0.999, epsilon 1e-8 outside the root.
+
+        points: parameters with an axis in front; NumPy takes all of these points through a step at once.
         """
         given = parameters, tuple(inputs), tuple(targets)
+        if points is None:
+            return jax.tree.map(np.asarray, self._adam(*given, steps=steps))
         return _by_numpy(self._adam.trace(*given, steps=steps), points, *given[1:])
 
     def _trajectory(self, parameters, inputs, targets, steps):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -86,7 +87,7 @@ class GaussianFits(nn.Module):
     @torch.no_grad()
     def evaluate(self, data):
         """How far each fit stays above the least divergence that any Gaussian has, relative to that; and nats per point."""
-        least = self._least()
+        least = self._least.to(self.mean.device)
         excess = (self._divergences(self.mean, self.log_std) - least) / (least - self.least_possible)
         x = data.batch()["point"]
         nats = ((x - self.mean) / self.log_std.exp()).square() / 2 + self.log_std + math.log(2 * math.pi) / 2
@@ -122,20 +123,21 @@ class GaussianFits(nn.Module):
         values = [f_divergence(log_p, q, divergence=d, alpha=a) for q, (d, a) in zip(log_q, ROWS, strict=True)]
         return torch.stack(values).reshape(mean.shape)
 
+    @cached_property
     def _least(self):
-        """The least divergence of each row, by a search over means and standard deviations that zooms in six times."""
-        rows, steps = len(ROWS), torch.linspace(-1.0, 1.0, 33, dtype=torch.float64, device=self.mean.device)
+        """The least divergence of each row, by a search over means and standard deviations that zooms in seven times."""
+        rows, steps = len(ROWS), torch.linspace(-1.0, 1.0, 17, dtype=torch.float64, device=self.mean.device)
         centers, widths = steps.new_tensor([[0.0, 0.0]] * rows), steps.new_tensor([4.0, math.log(6.0)])
         twin = GaussianFits.__new__(GaussianFits)  # the same line in float64, without parameters
         nn.Module.__init__(twin)
         twin.cells, twin.log_probs = self.cells.double(), self.log_probs.double().log_softmax(0)
-        for _ in range(6):
-            mean = (centers[:, 0, None, None] + widths[0] * steps[:, None]).expand(rows, 33, 33).flatten(1)
-            log_std = (centers[:, 1, None, None] + widths[1] * steps).expand(rows, 33, 33).flatten(1)
+        for _ in range(7):
+            mean = (centers[:, 0, None, None] + widths[0] * steps[:, None]).expand(rows, 17, 17).flatten(1)
+            log_std = (centers[:, 1, None, None] + widths[1] * steps).expand(rows, 17, 17).flatten(1)
             values = twin._divergences(mean, log_std).nan_to_num(nan=math.inf)
             best = values.argmin(1, keepdim=True)
             centers = torch.cat((mean.gather(1, best), log_std.gather(1, best)), 1)
-            widths = widths / 6
+            widths = widths / 4
         return values.gather(1, best)[:, 0]
 
     def _fits(self):
