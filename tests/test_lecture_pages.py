@@ -21,12 +21,12 @@ from theory_jax.page import broken, console_of_the_page, print_page
 
 def lecture():
     """A derivation in which something of every kind stands in another order than it is printed."""
-    toy = whole()
+    toy = whole(title="A toy <b>")
     toy.exact(r"a = \max(a, a)", because="an implementation fact", role="appendix")(lambda: (1.0, 1.0 + 1e-16, {"x": 2.0}))
     gap = toy.assume("An assumption", toy.m**2)
     toy.say("A paragraph about $p_k / q_k$ and <angles>.")
     line = at_least(toy.a, "leave out the assumption", dropping=gap.at(), wrong={"nothing": toy.a - toy.m**2})
-    toy.chain("A lemma", toy.a + gap.at(), line, role="lemma", so="So it is.", uses=(toy.central,))
+    toy.chain("A lemma", toy.a + gap.at(), line, role="lemma", so="So it is.", uses=(gap, toy.central))
     many = sum((toy.a * toy.b**n for n in range(1, 40)), toy.a)
     toy.chain("A long line", many, equals(many + toy.m - toy.y, "a slip", wrong={"x": 0}), equals(many, "again"))
     return toy
@@ -92,7 +92,7 @@ def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
 @pytest.mark.parametrize(
     ("text", "width", "pieces"),
     [
-        ("a + b = c + d", 8, ["a + b", "= c + d"]),
+        ("aaaa + b = c + d", 12, ["aaaa + b", "= c + d"]),
         ("f(a + b) + g(c + d)", 12, ["f(a + b)", "+ g(c + d)"]),
         ("short", 12, ["short"]),
         ("abcdefghijklmnop", 6, ["abcdef", "ghijkl", "mnop"]),
@@ -147,7 +147,7 @@ def test_the_html_page_says_what_the_terminal_page_says(text):
     words = " ".join(re.sub(r"<[^>]*>", " ", text.split("</head>")[1]).split())
     for said in ("An assumption", "assumed, not executed", "FAILED", "false at", "How the code keeps it", "stated; enumerated"):
         assert said in words, said
-    assert "&lt;angles&gt;" in text and "$" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
+    assert "&lt;angles&gt;" in text and "<b>" not in text and "$" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
 
 
 def test_figures_take_the_colors_of_the_page(text):
@@ -213,8 +213,17 @@ def test_the_functions_of_a_bridge_end_at_the_theory():
     toy = whole()
     bridge = toy.bridge("Circles", toy.a, lambda a, code=np.linalg.solve: code(np.eye(5), a), toy.a, wrong={"x": 0})
     assert functions_of(bridge) == []
+    bridge = toy.bridge("Recursive", toy.a, lambda a: _recursive(a), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == []
     bridge = toy.bridge("Default", toy.a, lambda a, code=entropy: np.median(code(a)), toy.a, wrong={"x": 0})
     assert functions_of(bridge) == ["entropy"]
+
+
+def _recursive(a):
+    return _recursive(a / 2) if a > 1 else a
+
+
+_recursive.__module__ = "theory_jax.toy"
 
 
 def test_experiments_that_use_a_topic_are_read_from_their_source():
