@@ -310,3 +310,11 @@ def test_a_number_is_computed_where_a_sum_runs_over_a_second_index_of_the_same_l
     k, j = derivation.index("k", "a state"), derivation.index("j", "a state")
     p = derivation.law("p", k, "a law")
     assert value(p / Total(j, p.at(j) ** 2), {p: (0.5, 0.5)}) == (1.0, 1.0)
+
+
+def test_a_product_with_a_factor_that_is_zero_up_to_rounding_is_zero():
+    derivation = Derivation(title="A title")
+    k, c = derivation.index("k", "a state"), derivation.number("c", "a number")
+    p, q = derivation.law("p", k, "a law"), derivation.law("q", k, "another")
+    assert Ground().differs(c * (Total(k, p) - Total(k, q))) == ""
+    assert Ground().differs(c * (Total(k, p) - Total(k, q) + sympy.Rational(1, 10**6))) != ""

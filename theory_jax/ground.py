@@ -15,6 +15,7 @@ from theory_jax.typeset import latex
 
 STATES = 3  # of every index, unless a chain says otherwise
 POINTS = 8  # random points at which a line is tried before SymPy reduces it
+ROUNDING = 1e-12  # below, a product may be different from zero by the rounding of one of its factors
 SEPARATED = 1e-9  # a relative difference that no rounding of 16 digits explains
 
 
@@ -101,11 +102,14 @@ class Ground:
             if expanded == 0:
                 continue
             values = self.points(expanded.free_symbols, points)
-            terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(expanded)])
-            inside = np.isfinite(terms).all(axis=0)
-            require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
-            total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
-            far = np.flatnonzero(inside & (total > SEPARATED * scale))
+            for written in (expanded, sympy.expand_mul(expanded)):
+                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(written)])
+                inside = np.isfinite(terms).all(axis=0)
+                require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
+                total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
+                far = np.flatnonzero(inside & (total > SEPARATED * scale))
+                if not far.size or total[far].max() > ROUNDING:  # else a factor may be rounding alone: multiply out
+                    break
             if far.size:
                 return f"{self._told(values, far[0])}: off by {terms[:, far[0]].sum():.3g}"
         return ""
