@@ -10,13 +10,17 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy
 from jax.nn import softplus
+from sympy import Matrix, Rational, Subs, exp, log, oo
 
 from theory_jax.arguments import require, require_log_probs, require_rank, require_same_shape
+from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import disjoint_distributions
 from theory_jax.foundations.f_divergence import f_divergence
+from theory_jax.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.parts import value
 
 
 def discriminator_loss(logits_real, logits_fake, *, real_target=1.0):
@@ -97,200 +101,538 @@ def _weighted_softplus(log_weight, x):
     return jnp.exp(log_weight) * softplus(jnp.where(log_weight == -math.inf, 0.0, x))
 
 
-# ---------------------------------------------------------------------------------------------------- the derivation
-
 derivation = Derivation(
     title="The adversarial game: what a perfect discriminator measures, and what it tells the generator",
     lectures=(6,),
     sources=(
-        "Goodfellow et al. 2014, Generative Adversarial Nets, eq. 1, proposition 1, theorem 1",
+        "Goodfellow et al. 2014, Generative Adversarial Nets, eq. 1, propositions 1 and 2, theorem 1",
         "Arjovsky & Bottou 2017, Towards Principled Methods for Training Generative Adversarial Networks",
         "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.4",
     ),
+    question="A generator is trained to fool a classifier that tells its samples from data. What does a perfect classifier "
+    "measure, "
+    "what does its answer tell the generator, and what can go wrong?",
+    setting=(
+        r"The data are distributed as $p$, the generator's samples as $q$, both on finitely many points and positive; at the "
+        r"boundary "
+        r"the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
+        r"The discriminator gives every point a probability $d_k$ of being data; the network's output is its logit $\ell_k$, "
+        r"with "
+        r"$d_k = \sigma(\ell_k) = 1/(1 + e^{-\ell_k})$. The value of the game is "
+        r"$V(q, d) = \mathbb{E}_p[\log d] + \mathbb{E}_q[\log(1 - d)]$: the discriminator raises it, the generator lowers it.",
+        r"The generator's loss at a fake with logit $\ell$ is $\log(1 - \sigma(\ell))$ in the game itself (minimax), or "
+        r"$-\log \sigma(\ell)$ (non-saturating).",
+    ),
+    answer=r"The best discriminator is $p/(p + q)$. Its value is $-\log 4$ plus twice the Jensen-Shannon divergence, so the "
+    r"minimum over "
+    r"the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the game itself the "
+    r"generator descends this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, p)$ minus it.",
+    limits=(
+        "Discriminators of a restricted class, and finite samples.",
+        "Alternating gradient steps of both players: the lecture on f-GANs has the local analysis.",
+        "Proposition 2 is about descent in $q$; a network's parameters enter $q$ in a way that is not convex.",
+    ),
 )
 
-_random = np.random.default_rng(6)
-_log_p, _log_q = (jax.nn.log_softmax(1.5 * jnp.array(_random.normal(size=(4, 6)))) for _ in range(2))
-_LOG_4 = math.log(4)
-
-
-def _best_logits(log_p, log_q):
-    return optimal_discriminator_logit(log_p.ravel(), log_q.ravel()).reshape(log_p.shape)
-
-
-@derivation.autodiff(
-    r"\frac{\partial V}{\partial \ell_k} = p_k\, \sigma(-\ell_k) - q_k\, \sigma(\ell_k) = 0"
-    r" \iff \ell_k = \log\frac{p_k}{q_k},\quad D^* = \frac{p}{p + q}",
-    because="The value is a sum over outcomes, and each outcome has its own logit: the maximum is taken pointwise. Raising the "
-    "logit pays p for what is still missing of D and costs q for what D already has; the two balance where D/(1-D) = p/q. "
-    "The best classifier knows the ratio of the densities, and nothing else.",
+k = derivation.index("k", "a point")
+j = derivation.index("j", "a point, beside $k$")
+p = derivation.law("p", k, "the data", "exp(log_probs_p)")
+q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
+logit = derivation.numbers(r"\ell", k, "the discriminator's logits", "logits")
+d = derivation.define("d", 1 / (1 + exp(-logit)), "the discriminator: the probability of being data", over=k, positive=True)
+best = derivation.define(
+    "d^*", p / (p + q), "the best discriminator", "sigmoid(optimal_discriminator_logit)", over=k, positive=True
 )
-def the_best_discriminator_knows_the_ratio():
-    slope = jax.grad(lambda logits: exact_value(_log_p, _log_q, logits).sum())
-    anywhere = jnp.array(_random.normal(size=_log_p.shape))
-    formula = jnp.exp(_log_p) * jax.nn.sigmoid(-anywhere) - jnp.exp(_log_q) * jax.nn.sigmoid(anywhere)
-    gradients = jnp.stack([slope(_best_logits(_log_p, _log_q)), slope(anywhere)])
-    return gradients, jnp.stack([jnp.zeros_like(formula), formula])
-
-
-@derivation.bound(
-    r"V(D) \le V(D^*) = \sum_k p_k \log\frac{p_k}{p_k + q_k} + q_k \log\frac{q_k}{p_k + q_k}",
-    because="In its logit each term is concave, so the stationary point is the maximum. Two hundred perturbations, small and "
-    "large, all lower the value; at D* it is the sum on the right.",
+m = derivation.define("m", (p + q) / 2, "half data, half samples", over=k, law=True)
+value_of = derivation.define(
+    "V", plus(Expectation(p, log(d)), Expectation(q, log(1 - d))), "the value of the game", "exact_value"
 )
-def every_other_discriminator_earns_less():
-    best = _best_logits(_log_p, _log_q)
-    sizes = jnp.logspace(-3, 1, 200)[:, None, None]
-    moves = sizes * jnp.array(_random.normal(size=(200, *best.shape)))
-    others = jax.vmap(lambda move: exact_value(_log_p, _log_q, best + move))(moves)
-    value, log_sum = exact_value(_log_p, _log_q, best), jnp.logaddexp(_log_p, _log_q)
-    formula = jnp.sum(jnp.exp(_log_p) * (_log_p - log_sum) + jnp.exp(_log_q) * (_log_q - log_sum), axis=-1)
-    return others, jnp.broadcast_to(value, others.shape), (value, formula)
+best_value = derivation.define(
+    "V^*", plus(Expectation(p, log(best)), Expectation(q, log(1 - best))), "its value at the best discriminator"
+)
+jsd = derivation.define(
+    r"\mathrm{JSD}",
+    plus(Divergence(p, m) / 2, Divergence(q, m) / 2),
+    "the Jensen-Shannon divergence",
+    "jensen_shannon_divergence",
+)
+derivation.symbol(r"\sigma", "the sigmoid")
+missed = plus(
+    Expectation(p, tangent.at((p + q) / p * d)),
+    Expectation(q, tangent.at((p + q) / q / (1 + exp(logit)))),
+)
+derivation.chain(
+    "Every other discriminator earns less (Proposition 1)",
+    value_of,
+    equals(
+        plus(best_value, Expectation(p, log((p + q) / p * d)), Expectation(q, log((p + q) / q / (1 + exp(logit))))),
+        r"insert $\log d^*$ and $\log(1 - d^*)$, with $d^*_k = p_k/(p_k + q_k)$ and $1 - d_k = 1/(1 + e^{\ell_k})$",
+        wrong={
+            "data and fakes exchanged": plus(
+                best_value, Expectation(q, log((p + q) / p * d)), Expectation(p, log((p + q) / q / (1 + exp(logit))))
+            )
+        },
+    ),
+    equals(
+        plus(best_value, Total(k, (p + q) * plus(d, 1 / (1 + exp(logit)))), -2, -missed),
+        r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = d_k/d^*_k$ and at $t = (1 - d_k)/(1 - d^*_k)$, whose weights are $p_k$ "
+        r"and $q_k$",
+        wrong={"one of the two": plus(best_value, Total(k, (p + q) * d), -1, -missed)},
+    ),
+    equals(
+        plus(best_value, -missed),
+        r"$d_k + (1 - d_k) = 1$, and $\sum_k (p_k + q_k) = 2$",
+        wrong={"half of it": plus(best_value, -missed / 2)},
+    ),
+    at_most(
+        best_value, r"add the logarithm's distances from its tangent, which are zero if and only if $d = d^*$", adding=missed
+    ),
+    states=2,
+    so=r"So $d^* = p/(p + q)$, with the logit $\log p - \log q$: a perfect classifier knows the density ratio.",
+)
+central = derivation.chain(
+    "The value at the best discriminator is a divergence",
+    best_value,
+    equals(
+        plus(Expectation(p, log(p / (2 * m))), Expectation(q, log(q / (2 * m)))),
+        r"$d^*_k = p_k/(p_k + q_k)$, $1 - d^*_k = q_k/(p_k + q_k)$, and $p_k + q_k = 2 m_k$",
+        wrong={"no factor 2": plus(Expectation(p, log(p / m)), Expectation(q, log(q / m)))},
+    ),
+    equals(
+        plus(-log(4), Divergence(p, m), Divergence(q, m)),
+        r"each of the two means gives $-\log 2$",
+        wrong={
+            "log 2 once": plus(-log(2), Divergence(p, m), Divergence(q, m)),
+            "the arguments exchanged": plus(-log(4), Divergence(m, p), Divergence(m, q)),
+        },
+    ),
+    equals(
+        plus(-log(4), times(2, jsd)),
+        "the definition of the Jensen-Shannon divergence",
+        wrong={"once": plus(-log(4), jsd), "the sign": plus(-log(4), -2 * jsd)},
+    ),
+    at_least(
+        -log(4),
+        r"leave out two divergences (Gibbs), zero if and only if $p = m$ and $q = m$, that is $q = p$",
+        dropping=plus(gibbs.at(p, m), gibbs.at(q, m)),
+        wrong={"the divergence counted twice": plus(-log(4), 2 * jsd)},
+    ),
+    central=True,
+    so=r"This is the theorem: the minimum over $q$ of the maximum over $d$ of the value is $-\log 4$, and it is reached if and "
+    r"only if "
+    r"$q = p$. The best discriminator is then $\frac12$ everywhere: it tosses a coin. At the other end $V^* < 0$, being a mean "
+    r"of "
+    r"logarithms of probabilities, so $\mathrm{JSD} < \log 2$; it is $\log 2$ at the boundary, for disjoint supports.",
+)
+derivation.bridge(
+    "The code computes the value",
+    value_of,
+    lambda p, q, logits: exact_value(jnp.log(p), jnp.log(q), logits),
+    p,
+    q,
+    logit,
+    wrong={"real and fake exchanged": plus(Expectation(q, log(d)), Expectation(p, log(1 - d))), "the sign": -value_of},
+)
+derivation.bridge(
+    "... the best discriminator's logit",
+    log(best / (1 - best)),
+    lambda p, q: jax.vmap(optimal_discriminator_logit)(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"data and model exchanged": log((1 - best) / best)},
+)
+derivation.bridge(
+    "... and the divergence",
+    jsd,
+    lambda p, q: jensen_shannon_divergence(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"no half": 2 * jsd},
+)
+
+# ---------------------------------------------------------------------------------------------------- the generator
+
+theta = derivation.numbers(r"\theta", k, "the generator's parameters, here logits of $q$")
+soft = derivation.define(
+    r"q^\theta",
+    exp(theta) / Total(j, exp(theta.at(j))),
+    "the generator's samples, as a function of its parameters",
+    over=k,
+    law=True,
+)
+i = derivation.index("i", "the parameter that is moved")
+derivation.say(
+    r"What the generator descends. Its gradient step is taken with the discriminator frozen at $d^*$. One fact is used over and "
+    r"over: "
+    r"however the parameters move, the probabilities keep the sum 1."
+)
+score = derivation.chain(
+    "The score has mean zero",
+    Expectation(soft, Slope(log(soft), theta.at(i))),
+    equals(
+        Total(k, Slope(soft, theta.at(i))),
+        r"$q\, \partial \log q = \partial q$",
+        wrong={"the logarithm forgotten": Expectation(soft, Slope(soft, theta.at(i)))},
+    ),
+    equals(0, "the derivative of the constant 1", wrong={"one": 1, "a probability": soft.at(i)}),
+    states=2,
+    role="lemma",
+)
+epsilon = derivation.number(r"\varepsilon", "the parameter's change")
+free = derivation.numbers("z", k, "arbitrary numbers, of which changes with the sum 0 are made")
+change = derivation.define("h", plus(free, -q * Total(j, free.at(j))), "a change of the probabilities that sums to zero", over=k)
+moved = q + epsilon * change
+
+
+def _at_zero(expression):
+    return Subs(Slope(expression, epsilon), epsilon, 0)
+
+
+def _jsd_of(law):
+    middle = (p + law) / 2
+    return plus(Total(k, p * log(p / middle)) / 2, Total(k, law * log(law / middle)) / 2)
+
+
+minimax = derivation.chain(
+    "In the game itself the generator descends twice the Jensen-Shannon divergence",
+    _at_zero(2 * _jsd_of(moved)),
+    equals(
+        Total(k, plus(change * log(2 * q / (p + q)), change, -change)),
+        r"differentiate: the factor in front of the logarithm, the numerator, and the two denominators, which give "
+        r"$-h_k (p_k + q_k)/(p_k + q_k)$",
+        wrong={"the data's term doubled": Total(k, plus(change * log(2 * q / (p + q)), -change * p / (p + q)))},
+    ),
+    equals(
+        Total(k, change * log(q / (p + q))),
+        r"the changes sum to zero, so $\log 2$ has no effect either",
+        wrong={"the other side": Total(k, change * log(p / (p + q))), "half": Total(k, change * log(q / (p + q))) / 2},
+    ),
+    equals(
+        _at_zero(Total(k, moved * log(1 - best))),
+        r"$1 - d^*_k = q_k/(p_k + q_k)$, frozen: only the samples move",
+        wrong={"the other loss": _at_zero(-Total(k, moved * log(best)))},
+    ),
+    states=2,
+    uses=(score,),
+)
+derivation.chain(
+    "With the non-saturating loss it descends the reverse divergence minus that",
+    _at_zero(-Total(k, moved * log(best))),
+    equals(
+        Total(k, change * plus(log(q / p), -log(q / (p + q)))),
+        r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$",
+        wrong={"the sign": Total(k, change * plus(log(q / p), log(q / (p + q))))},
+    ),
+    equals(
+        _at_zero(plus(Total(k, moved * log(moved / p)), -2 * _jsd_of(moved))),
+        r"the derivative of $\mathrm{KL}(q \,\|\, p)$ is $\sum_k h_k (\log(q_k/p_k) + 1)$, and the changes sum to zero; the "
+        r"second term "
+        r"is the last theorem",
+        wrong={
+            "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), 2 * _jsd_of(moved))),
+            "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), -2 * _jsd_of(moved))),
+        },
+    ),
+    states=2,
+    uses=(minimax,),
+    so=r"The reverse divergence forbids samples where there is no data and forgives data that is never sampled, and the other "
+    r"term "
+    r"pushes away from the data: this loss favors sharp samples and dropped modes.",
+)
+l = derivation.number("l", "the logit of a fake", "logits_fake")  # noqa: E741 (the lecture's letter)
+derivation.chain(
+    "The game's own loss saturates",
+    Slope(log(1 - 1 / (1 + exp(-l))), l),
+    equals(
+        -1 / (1 + exp(-l)),
+        r"the chain rule: $-\sigma(l)$",
+        wrong={"the other sigmoid": -1 / (1 + exp(l)), "no sign": 1 / (1 + exp(-l))},
+    ),
+    so=r"It tends to 0 as $l \to -\infty$: where the discriminator is sure of a fake, the generator learns nothing.",
+)
+derivation.chain(
+    "... and the other does not",
+    Limit(Slope(-log(1 / (1 + exp(-l))), l), l, -oo),
+    equals(
+        Limit(-1 / (1 + exp(l)), l, -oo),
+        r"the chain rule: $-\sigma(-l)$",
+        wrong={"the other sigmoid": Limit(-1 / (1 + exp(-l)), l, -oo)},
+    ),
+    equals(-1, r"$e^l$ tends to 0", wrong={"half": -Rational(1, 2), "zero": 0}),
+    so=r"Both losses rest at the same solution, $q = p$ with $d = \frac12$.",
+)
+for _words, _expression, _code in (
+    ("The code computes the loss of the game", -log(1 + exp(l)), minimax_generator_loss),
+    ("... the non-saturating loss", log(1 + exp(-l)), non_saturating_generator_loss),
+):
+    derivation.bridge(
+        _words, _expression, _code, l, wrong={"the sign": -_expression, "the sign of the logit": _expression.subs(l, -l)}
+    )
+derivation.bridge(
+    "... and the slopes, by automatic differentiation",
+    Matrix([-1 / (1 + exp(-l)), -1 / (1 + exp(l))]),
+    lambda l: jnp.stack(  # noqa: E741
+        [jax.grad(lambda a, code=code: code(a).sum())(l) for code in (minimax_generator_loss, non_saturating_generator_loss)],
+        axis=1,
+    )[:, :, None],
+    l,
+    wrong={"the two exchanged": Matrix([-1 / (1 + exp(l)), -1 / (1 + exp(-l))])},
+)
+
+# ---------------------------------------------------------------------------------------------------- Proposition 2
+
+new = derivation.law(r"\bar q", k, "another distribution of samples")
+new_value = derivation.define(
+    r"\bar V^*",
+    plus(Expectation(p, log(p / (p + new))), Expectation(new, log(new / (p + new)))),
+    r"the value at the best discriminator against $\bar q$",
+)
+above = plus(Expectation(p, tangent.at((p + new) / (p + q))), Expectation(new, tangent.at(q / new * (p + new) / (p + q))))
+derivation.chain(
+    "The value at the best discriminator is a convex function of the samples' distribution (Proposition 2)",
+    plus(new_value, -best_value),
+    equals(
+        plus(Total(k, (new - q) * log(1 - best)), above),
+        r"the value is linear in $q$ for a fixed $d$; the rest is what $d^*$ loses against the best discriminator for $\bar q$ "
+        r"(Proposition 1)",
+        wrong={
+            "the slope at the data": plus(Total(k, (new - q) * log(best)), above),
+            "the rest twice": plus(Total(k, (new - q) * log(1 - best)), 2 * above),
+        },
+    ),
+    at_least(
+        Total(k, (new - q) * log(1 - best)),
+        r"leave out what is never negative, zero if and only if $\bar q = q$",
+        dropping=above,
+    ),
+    states=2,
+    so=r"The right side is the tangent plane at $q$: its slope $\log(1 - d^*)$ is the gradient that the generator sees. A "
+    r"convex function "
+    r"has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, each against a "
+    r"perfect "
+    r"discriminator, approach it. In a network's parameters the function need not be convex.",
+)
+
+# ---------------------------------------------------------------------------------------------------- what goes wrong
+
+derivation.say(
+    r"What can go wrong. A perfect discriminator can be so sure that the generator learns nothing, and a frozen one is fooled "
+    r"best by "
+    r"a single sample. Then a remedy for the first."
+)
 
 
 @derivation.exact(
-    r"V(D^*) = 2\,\mathrm{JSD}(p, q) - \log 4",
-    because="p/(p+q) = p/(2m) with the mixture m = (p+q)/2. The two halves split off -log 2 each, and what remains is "
-    "KL(p||m) + KL(q||m). A discriminator at its best measures a divergence.",
+    r"\mathrm{JSD} = \log 2,\qquad \sigma(-\infty) = 0 \quad\text{if}\quad p \text{ and } q \text{ have disjoint supports}",
+    because=r"The best discriminator is sure of every point, and the divergence is $\log 2$ however far the supports lie apart. "
+    r"The slope of "
+    r"the game's own loss at every fake, $-\sigma(\ell)$, is zero. Three pairs on four points.",
+    outcomes=15,
+    scale=1.0,
 )
-def the_best_value_is_the_jensen_shannon_divergence():
-    return exact_value(_log_p, _log_q, _best_logits(_log_p, _log_q)), 2 * jensen_shannon_divergence(_log_p, _log_q) - _LOG_4
+def disjoint_supports_give_no_gradient():
+    log_p, log_q = disjoint_distributions()
+    logits = jax.vmap(optimal_discriminator_logit)(log_p, log_q)
+    at_fakes = jnp.where(log_q > -jnp.inf, jax.nn.sigmoid(logits), 0.0).sum(axis=1)
+    found = jnp.concatenate([jensen_shannon_divergence(log_p, log_q), at_fakes])
+    wanted = jnp.repeat(jnp.array([math.log(2), 0.0]), 3)
+    return found, wanted, {"half": wanted / 2}
 
 
-@derivation.bound(
-    r"0 \le \mathrm{JSD}(p, q) \le \log 2, \qquad \mathrm{JSD} = 0 \iff p = q",
-    because="Both divergences from the mixture are at least 0, and are 0 only where p = m = q. Since p <= 2m, no ratio p/m "
-    "exceeds 2: that is the upper bound, met when the supports are disjoint.",
+convincing = derivation.assume("No point convinces the discriminator more than point 0", log(d.at(0) / d))
+derivation.chain(
+    "Against a frozen discriminator a single point is the best answer",
+    -Expectation(q, log(d)),
+    equals(
+        plus(-log(d.at(0)), Expectation(q, convincing.at())),
+        r"add and subtract $\log d_0$, which is its own mean",
+        wrong={
+            "twice": plus(-log(d.at(0)), 2 * Expectation(q, convincing.at())),
+            "the sign": plus(log(d.at(0)), Expectation(q, convincing.at())),
+        },
+    ),
+    at_least(-log(d.at(0)), "leave out a mean of numbers that are not negative", dropping=Expectation(q, convincing.at())),
+    states=2,
+    so=r"No distribution of samples has a smaller loss than samples at point 0 alone: mode collapse is the generator's best "
+    r"answer to a "
+    r"discriminator that stands still.",
 )
-def the_divergence_is_bounded():
-    apart = jensen_shannon_divergence(_log_p, _log_q)
-    ends = jnp.concatenate([jensen_shannon_divergence(_log_p, _log_p), jensen_shannon_divergence(*disjoint_distributions())])
-    smaller = jnp.stack([jnp.zeros(4), apart])
-    larger = jnp.stack([apart, jnp.full(4, math.log(2))])
-    return smaller, larger, (ends, jnp.array([0.0] * 4 + [math.log(2)] * 3))
 
 
 @derivation.exact(
-    r"p = q:\quad D^* = \tfrac12 \text{ everywhere}, \qquad V(D^*) = -\log 4",
-    because="Where the densities agree the log-ratio is 0 and the discriminator is left to toss a coin. This is the "
-    "equilibrium: a loss of log 4 = 1.386 nats is what a healthy game tends to, not 0.",
+    r"d^*: \left(\tfrac13, 1\right) \to \left(1, \tfrac13\right) \to \left(\tfrac13, 1\right)",
+    because=r"Best answers in turn, on two modes with data $(\frac12, \frac12)$. All samples are at the first mode, so the "
+    r"discriminator "
+    r"believes in the second; the generator moves all of them there; and so on. The cycle never comes near $q = p$, although "
+    r"each move "
+    r"is a best answer. The remedies, small steps for both players among them, keep the discriminator from standing still.",
+    outcomes=4,
+    role="remark",
 )
-def at_equilibrium_the_discriminator_tosses_a_coin():
-    best = _best_logits(_log_p, _log_p)
-    left = jnp.append(jax.nn.sigmoid(best).ravel(), exact_value(_log_p, _log_p, best))
-    return left, jnp.append(jnp.full(best.size, 0.5), jnp.full(4, -_LOG_4))
+def best_answers_cycle():
+    log_p, samples, seen = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1.0, 0.0]), []
+    for _ in range(3):
+        logits = optimal_discriminator_logit(log_p, jnp.log(samples))
+        seen.append(jax.nn.sigmoid(logits))
+        losses = non_saturating_generator_loss(jnp.minimum(logits, 50.0))
+        samples = jnp.where(jnp.arange(2) == jnp.argmin(losses), 1.0, 0.0)
+    first = jnp.array([1 / 3, 1.0])
+    return jnp.stack(seen), jnp.stack([first, first[::-1], first]), {"at rest": jnp.stack([first, first, first])}
 
 
-@derivation.symbolic(
-    r"\frac{d}{df} \log(1 - \sigma(f)) = -\sigma(f) \to 0, \qquad \frac{d}{df} [-\log \sigma(f)] = -(1 - \sigma(f)) \to -1"
-    r"\qquad (f \to -\infty)",
-    because="Early in training the discriminator recognizes every fake, f is very negative, and the generator's own side of the "
-    "game gives it no slope where it needs one most: it saturates. Flipping the label instead of the sign gives a loss whose "
-    "slope is -1 there and 0 where the fakes already pass.",
+a = derivation.number("a", "the label of the data, 1 or a little less", "real_target", between=(0, 1))
+smoothed = Total(k, plus(a * p * log(d), ((1 - a) * p + q) * log(1 - d)))
+derivation.chain(
+    "One-sided label smoothing bounds the discriminator's confidence",
+    Slope(smoothed, logit.at(j)),
+    equals(
+        plus(a * p.at(j) * (1 - d.at(j)), -((1 - a) * p.at(j) + q.at(j)) * d.at(j)),
+        r"$\partial \log d = 1 - d$ and $\partial \log(1 - d) = -d$ for the logit",
+        wrong={"the two slopes exchanged": plus(a * p.at(j) * d.at(j), -((1 - a) * p.at(j) + q.at(j)) * (1 - d.at(j)))},
+    ),
+    equals(
+        plus(a * p.at(j), -(p.at(j) + q.at(j)) * d.at(j)),
+        "collect the terms",
+        wrong={"both labels smoothed": plus(a * p.at(j) + (1 - a) * q.at(j), -(p.at(j) + q.at(j)) * d.at(j))},
+    ),
+    states=2,
+    so=r"It is zero at $d = a p/(p + q)$, which is at most $a$: no logit runs to infinity on data.",
 )
-def one_loss_saturates_and_the_other_does_not():
-    f = sympy.symbols("f", real=True)
-    sigma = 1 / (1 + sympy.exp(-f))
-    minimax, non_saturating = sympy.log(1 - sigma), -sympy.log(sigma)
-    slopes = [sympy.diff(loss, f) for loss in (minimax, non_saturating)]
-    limits = [sympy.limit(slope, f, -sympy.oo) for slope in slopes]
-    return [*slopes, *limits], [-sigma, -(1 - sigma), 0, -1]
-
-
-@derivation.autodiff(
-    r"\ell_{\mathrm{minimax}}' = -\sigma(f), \qquad \ell_{\mathrm{ns}}' = -\sigma(-f)",
-    because="The losses as they are computed, from softplus, have these slopes to the last digit: at f = -40 one is 4e-18 and "
-    "the other 1.",
+derivation.chain(
+    "... and leaves the generator's gradient as it was",
+    _at_zero(-Total(k, moved * log(a * best))),
+    equals(
+        _at_zero(plus(-times(log(a), Total(k, moved)), -Total(k, moved * log(best)))),
+        r"$\log(a d^*) = \log a + \log d^*$",
+        wrong={"the sign": _at_zero(plus(-times(log(a), Total(k, moved)), Total(k, moved * log(best))))},
+    ),
+    equals(
+        _at_zero(-Total(k, moved * log(best))),
+        "the samples' probabilities keep the sum 1",
+        wrong={"scaled": _at_zero(-a * Total(k, moved * log(best)))},
+    ),
+    states=2,
+    uses=(score,),
+    role="remark",
 )
-def the_code_has_these_slopes():
-    f = jnp.array([-700.0, -40.0, -3.0, 0.0, 2.0, 40.0])
-    slopes = [jax.grad(lambda f, loss=loss: loss(f).sum())(f) for loss in (minimax_generator_loss, non_saturating_generator_loss)]
-    # in units of their own size, so that 4e-18 is compared and not lost beside 1
-    return jnp.stack(slopes) / jnp.stack([jax.nn.sigmoid(f), jax.nn.sigmoid(-f)]), -jnp.ones((2, 6))
-
-
-def _of_model(loss, theta, logits):
-    """E_q loss(logit) over the finite space, for the generator q = softmax(theta)."""
-    return jnp.sum(jax.nn.softmax(theta) * loss(logits))
-
-
-@derivation.autodiff(
-    r"\nabla_\theta\, \mathbb{E}_{q_\theta} \log(1 - D^*) = 2\, \nabla_\theta\, \mathrm{JSD}(p, q_\theta), \qquad"
-    r"\nabla_\theta\, \mathbb{E}_{q_\theta} [-\log D^*] ="
-    r" \nabla_\theta [\mathrm{KL}(q_\theta \,\|\, p) - 2\, \mathrm{JSD}(p, q_\theta)]",
-    because="D* is held fixed while the generator moves. At a maximum the value does not react to small changes of D, so the "
-    "minimax gradient is that of V(D*) itself. For the other loss, (1 - D*)/D* = q/p gives -log D* = log(q/p) - log(1 - D*), "
-    "and log(q/p) averaged under q is a KL. That divergence punishes samples where there is no data and forgives missing modes, "
-    "and the JSD enters with the wrong sign: the loss that moves is no distance.",
+real = derivation.number("r", "the logit of a real sample", "logits_real")
+nine = Rational(9, 10)
+loss = nine * log(1 + exp(-real)) + (1 - nine) * log(1 + exp(real)) + log(1 + exp(l))
+derivation.bridge(
+    "The code computes the discriminator's loss, here for the label 0.9",
+    loss,
+    lambda r, l: discriminator_loss(r, l, real_target=0.9),  # noqa: E741
+    real,
+    l,
+    wrong={
+        "the fakes' label smoothed, too": nine * log(1 + exp(-real))
+        + log(1 + exp(real)) / 10
+        + nine * log(1 + exp(l))
+        + log(1 + exp(-l)) / 10,
+        "no smoothing": log(1 + exp(-real)) + log(1 + exp(l)),
+    },
 )
-def the_generators_gradients_are_those_of_divergences():
-    theta, log_p = _log_q[0] + 0.3, _log_p[0]
-    frozen = optimal_discriminator_logit(log_p, jax.nn.log_softmax(theta))
 
-    def divergences(theta):
-        log_p_row, log_q_row = log_p[None], jax.nn.log_softmax(theta)[None]
-        jsd = jensen_shannon_divergence(log_p_row, log_q_row)[0]
-        return jnp.stack([2 * jsd, f_divergence(log_q_row, log_p_row, divergence="kl")[0] - 2 * jsd])
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
-    losses = (minimax_generator_loss, non_saturating_generator_loss)
-    gradients = [jax.grad(lambda theta, loss=loss: _of_model(loss, theta, frozen))(theta) for loss in losses]
-    return jnp.stack(gradients), jax.jacobian(divergences)(theta)
+_given = {p: (0.75, 0.25), q: (0.25, 0.75)}
 
 
-_SMOOTHED = 0.9
-
-
-def _smoothed_logit(log_p, log_q):
-    """The logit of a p / (p + q): log a p - log((1 - a) p + q)."""
-    rest = jnp.logaddexp(math.log(1 - _SMOOTHED) + log_p, log_q)
-    return optimal_discriminator_logit(math.log(_SMOOTHED) + log_p, rest)
-
-
-@derivation.autodiff(
-    r"\nabla_\ell\, \mathbb{E}_{p, q}\, \ell_D(r, f; a) = 0 \quad\text{at}\quad D^* = \frac{a\, p}{p + q} \le a",
-    because="With labels a instead of 1 a fraction 1 - a of the data counts as fake: the game is played between a p and "
-    "(1 - a) p + q. The discriminator's confidence is bounded by a, its logit by log a/(1-a), and it stops growing its "
-    "weights to be ever surer.",
+@derivation.example(
+    r"Two points, $p = (0.75, 0.25)$ and $q = (0.25, 0.75)$; then three discriminators, and the generator's slopes."
 )
-def smoothing_bounds_the_discriminators_confidence():
-    def expected_loss(logits):
-        real, fake = (a.ravel() for a in jnp.meshgrid(logits, logits, indexing="ij"))
-        losses = discriminator_loss(real, fake, real_target=_SMOOTHED).reshape(logits.size, logits.size)
-        return jnp.exp(_log_p[0]) @ losses @ jnp.exp(_log_q[0])
+def two_points():
+    def at(*probabilities):
+        logits = [math.log(one / (1 - one)) for one in probabilities]
+        return exact_value(jnp.log(jnp.array([_given[p]])), jnp.log(jnp.array([_given[q]])), jnp.array([logits]))[0]
 
-    best = _smoothed_logit(_log_p[0], _log_q[0])
-    rate = jnp.exp(_log_p[0]) / (jnp.exp(_log_p[0]) + jnp.exp(_log_q[0]))
-    left = jnp.concatenate([jax.grad(expected_loss)(best), jax.nn.sigmoid(best)])
-    return left, jnp.concatenate([jnp.zeros(6), _SMOOTHED * rate])
+    yield best, value(best, _given), "(0.75, 0.25)"
+    yield jsd, value(jsd, _given), "0.1308"
+    yield best_value, value(best_value, _given), "-1.1247"
+    yield r"V \text{ at } d = (0.75, 0.25)", at(0.75, 0.25), "-1.1247"
+    yield r"V \text{ at } d = (0.6, 0.4)", at(0.6, 0.4), "-1.2244"
+    yield r"V \text{ at } d = (0.5, 0.5)", at(0.5, 0.5), "-1.3863"
+    toward = {free: (Rational(4, 3), 0)}
+    slopes = [value(Total(k, change * part), _given | toward) for part in (log(1 - best), -log(best))]
+    yield (
+        r"\text{slopes of the minimax and of the non-saturating loss when probability moves to the first point}",
+        slopes,
+        "-1.0986, -1.0986",
+    )
 
 
-@derivation.autodiff(
-    r"\nabla_\theta\, \mathbb{E}_{q_\theta} [-\log D^*_a] = \nabla_\theta\, \mathbb{E}_{q_\theta} [-\log D^*_1]",
-    because="-log(a p/(p+q)) differs from -log(p/(p+q)) by the constant -log a, which no generator can change: one-sided "
-    "smoothing leaves the generator's gradient, and hence the fixed point q = p, as they were. Smoothing the fakes' label b as "
-    "well would put (a p + b q) in the numerator, and b q rewards the generator for staying where it is.",
+@derivation.figure(
+    r"Left: the value of one point with $p = 0.75$ and $q = 0.25$, as a function of what the discriminator says; its maximum is "
+    r"at "
+    r"$p/(p + q)$. Right: the two generator losses against the logit of a fake. Where the discriminator is sure of it, on the "
+    r"left, the "
+    r"game's own loss is flat.",
+    panels=2,
 )
-def smoothing_leaves_the_generator_alone():
-    theta = _log_q[1]
-    frozen = [logit(_log_p[1], _log_q[1]) for logit in (_smoothed_logit, optimal_discriminator_logit)]
-    return tuple(jax.grad(lambda theta, at=at: _of_model(non_saturating_generator_loss, theta, at))(theta) for at in frozen)
+def one_point_and_two_losses(left, right):
+    said = np.linspace(0.02, 0.98, 97)
+    left.plot(said, 0.75 * np.log(said) + 0.25 * np.log(1 - said))
+    highest = float(jax.nn.sigmoid(optimal_discriminator_logit(jnp.log(jnp.array([0.75])), jnp.log(jnp.array([0.25]))))[0])
+    left.axvline(highest, linestyle="--", color="gray", label="$p/(p + q)$")
+    left.set(xlabel="$d$", ylabel="$p \\log d + q \\log(1 - d)$")
+    left.legend()
+    logits = np.linspace(-6, 6, 121)
+    right.plot(logits, minimax_generator_loss(jnp.asarray(logits)), label="minimax")
+    right.plot(logits, non_saturating_generator_loss(jnp.asarray(logits)), label="non-saturating")
+    right.set(xlabel="logit of a fake", ylabel="loss")
+    right.legend()
 
 
-@derivation.exact(
-    r"p \perp q \;\Rightarrow\; \mathrm{JSD}(p, q) = \log 2 \;\text{ at every distance}",
-    because="Two blocks on a line, pushed 2 to 8 cells apart: as long as they do not overlap, every outcome belongs to one side, "
-    "the discriminator is perfect, and the divergence is log 2. Its slope in the distance is zero, so it cannot say which way "
-    "to move. Images lie on thin sets that hardly meet, which is why a discriminator that is too good stops the generator; "
-    "lecture 9 turns to distances that see how far mass has to move.",
+@derivation.exercise(
+    "What does the best discriminator say where data and samples are equally frequent, if the data's label is 0.9?",
+    r"$a p/(p + q) = 0.45$: the coin is no longer fair.",
 )
-def the_divergence_does_not_see_distance():
-    cells = jnp.arange(10)
-    block = jnp.where(cells < 2, jnp.array([0.3, 0.7])[cells % 2], 0.0)
-    blocks = jnp.stack([jnp.roll(block, shift) for shift in range(2, 9)])
-    log_p, log_q = jnp.log(jnp.broadcast_to(block, blocks.shape)), jnp.log(blocks)
-    perfect = exact_value(log_p, log_q, _best_logits(log_p, log_q))
-    left = jnp.stack([jensen_shannon_divergence(log_p, log_q), perfect])
-    return left, jnp.stack([jnp.full(7, math.log(2)), jnp.zeros(7)])
+def smoothed_coin():
+    grid = np.linspace(0.01, 0.99, 99)
+    logits = jnp.asarray(np.log(grid / (1 - grid)))
+    yield grid[int(jnp.argmin(discriminator_loss(logits, logits, real_target=0.9)))], "0.45"
+
+
+@derivation.exercise(
+    r"The labels are $a$ for data and $b$ for fakes. What is the best discriminator, and what does it say at $p = q$ for $a = "
+    r"0.9$ and "
+    r"$b = 0.1$?",
+    r"$\frac{a p + b q}{p + q}$, the mean of the labels at a point; 0.5. Where there are samples but hardly any data it says "
+    r"nearly "
+    r"$b$, whatever the samples do: the term $b q$ rewards the generator for staying there. So only the data's label is "
+    r"smoothed.",
+)
+def two_labels():
+    grid = np.linspace(0.01, 0.99, 99)
+    logits = jnp.asarray(np.log(grid / (1 - grid)))
+    no_fakes = jnp.full(99, -800.0)
+    both = discriminator_loss(logits, no_fakes, real_target=0.9) + discriminator_loss(-logits, no_fakes, real_target=0.9)
+    yield grid[int(jnp.argmin(both))], "0.5"
+
+
+@derivation.exercise(
+    r"How large is the Jensen-Shannon divergence of data $(\frac12, \frac12)$ from a generator that has collapsed to one of the "
+    r"two points?",
+    r"$m = (\frac34, \frac14)$, so it is $\frac12 \log\frac43 + \frac14 \log \frac23 + \frac14 \log 2 = 0.2158$; the largest "
+    r"possible value "
+    r"is $\log 2$, 0.6931.",
+)
+def collapsed():
+    half = jnp.log(jnp.array([[0.5, 0.5]]))
+    yield jensen_shannon_divergence(half, jnp.log(jnp.array([[1.0, 0.0]]))), "0.2158"
+    yield jensen_shannon_divergence(jnp.log(jnp.array([[0.0, 1.0]])), jnp.log(jnp.array([[1.0, 0.0]]))), "0.6931"
+
+
+@derivation.numeric(
+    r"\log(1 - \sigma(l)) = -\log(1 + e^l) \quad\text{at}\quad l = 40, 400",
+    because=r"Every loss is a softplus of a logit. In float64 $\sigma(40)$ rounds to 1, and $\log(1 - \sigma(l))$ would be "
+    r"infinite; the "
+    r"softplus grows linearly and keeps its slope.",
+    role="appendix",
+)
+def losses_are_softplus_of_logits():
+    logits = jnp.array([40.0, 400.0])
+    return minimax_generator_loss(logits), -logits, {"the sign": logits}
 
 
 if __name__ == "__main__":
