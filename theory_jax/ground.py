@@ -248,7 +248,8 @@ def evaluate(expression, values):
             base, power = map(at, part.args)
             return np.power(np.asarray(base, dtype=np.float64), power)
         if isinstance(part, Unspecified):
-            return at(_some_function(part))
+            variables, body = _some_function(part.letter, part.orders)
+            return evaluate(body, dict(zip(variables, map(at, part.args), strict=True)))
         if part.func in OPERATIONS:
             return OPERATIONS[part.func](*map(at, part.args))
         symbols = sorted(part.free_symbols, key=str)
@@ -258,12 +259,13 @@ def evaluate(expression, values):
         return at(sympy.sympify(expression))
 
 
-def _some_function(part):
-    """A smooth function in place of one of which nothing is said: the same for all its derivatives."""
-    seed = sum(map(ord, part.letter))
-    x = sympy.symbols(f"x:{len(part.args)}")
+@functools.cache
+def _some_function(letter, orders):
+    """A smooth function in place of one of which nothing is said, differentiated: its variables, and its expression in them."""
+    seed = sum(map(ord, letter))
+    x = sympy.symbols(f"x:{len(orders)}")
     inside = sum(sympy.Rational(7 + 2 * k + seed % 5, 9) * variable for k, variable in enumerate(x))
     body = sympy.sin(inside + sympy.Rational(seed % 7, 5)) + sympy.exp(inside / 3)
-    for variable, order in zip(x, part.orders, strict=True):
+    for variable, order in zip(x, orders, strict=True):
         body = sympy.diff(body, variable, order) if order else body
-    return body.subs(dict(zip(x, part.args, strict=True)), simultaneous=True)
+    return x, body

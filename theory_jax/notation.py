@@ -311,7 +311,8 @@ class Slope(Node):
     def _latex(self, printer):
         body, by, order = self.args
         power = "" if order == 1 else f"^{{{order}}}"
-        return rf"\frac{{\partial{power}}}{{\partial {printer.doprint(by)}{power}}} {printer.term(body)}"
+        inner = rf"\left({printer.doprint(body)}\right)" if body.is_Mul else printer.term(body)  # of the whole product
+        return rf"\frac{{\partial{power}}}{{\partial {printer.doprint(by)}{power}}} {inner}"
 
 
 class Limit(Node):
