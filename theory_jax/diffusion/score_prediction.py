@@ -313,8 +313,8 @@ score_of_the_marginal = derivation.chain(
         wrong={"averaged over all data": Expectation(p, Slope(ell(y, x), x))},
     ),
     central=True,
-    so=r"This holds for every law of the data and every noise with a positive, differentiable density. The left side is the "
-    r"score that nobody can write down; the right side averages slopes that are known.",
+    so=r"This holds for every law of the data and every positive, differentiable density of the noise, if the slope may be taken "
+    r"under the integral. The left side is the score that nobody can write down; the right side averages slopes that are known.",
 )
 derivation.chain(
     "... and its own slope is the expected slope plus a variance",
@@ -561,9 +561,10 @@ derivation.chain(
     ),
     at_most(_FAR, "the denominator is above 1", adding=_FAR**2 / plus(1, _FAR)),
     so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 / "
-    r"2v}$, and the first line is what the nearest does not get. It goes to 0 with $v$: the exact minimizer of the training loss "
-    r"returns training data. That a diffusion model makes new images is owed to what its network cannot represent or has not "
-    r"learned.",
+    r"(2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to 1, "
+    r"$v$ "
+    r"goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns training "
+    r"data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
 )
 soft = derivation.define(
     r"\omega",
