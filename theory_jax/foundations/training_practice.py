@@ -262,7 +262,7 @@ t = derivation.number("t", "a step, counted from 1", "step", integer=True, posit
 constant = derivation.number("G", "a gradient that is the same at every step", "gradient")
 unroll = derivation.chain(
     "A constant gradient fills the average by a geometric series",
-    plus(beta1 * (1 - beta1**t) * constant, (1 - beta1) * constant),
+    plus(times(beta1, 1 - beta1**t, constant), times(1 - beta1, constant)),
     equals(
         (1 - beta1 ** (t + 1)) * constant,
         r"$\beta_1 (1 - \beta_1^t) + 1 - \beta_1 = 1 - \beta_1^{t+1}$",
@@ -301,7 +301,7 @@ def _third_step(gradient, small, weight1=1 - beta1**3, weight2=1 - beta2**3):
     """Adam's third update."""
     mean = Total(k, times(1 - beta1, beta1 ** (2 - k), gradient)) / weight1
     square = Total(k, times(1 - beta2, beta2 ** (2 - k), gradient**2)) / weight2
-    return -rate * mean / plus(sqrt(square), small)
+    return -rate * mean / (plus(sqrt(square), small) if small != 0 else sqrt(square))
 
 
 derivation.chain(
