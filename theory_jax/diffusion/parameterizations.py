@@ -654,7 +654,7 @@ def errors_near_pure_noise():
 
 @derivation.numeric(
     r"x_0 = -v, \quad \epsilon = x_T \qquad \text{at}\ \bar\alpha_T = 0",
-    because="How the code keeps it: from the velocity data and noise are read without a division, also at the last level of a "
+    because="From the velocity data and noise are read without a division, also at the last level of a "
     "schedule "
     "that ends in pure noise. Conversions that would divide by zero are refused.",
     role="appendix",
