@@ -462,8 +462,8 @@ derivation.chain(
         wrong={"a quarter": Rational(1, 4) - (1 - c_z**2) / (4 * c_z**2)},
     ),
     at_most(Rational(3, 4), "add a product of positive numbers", adding=(1 - c_z**2) / (4 * c_z**2)),
-    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge 2$ and every "
-    r"offset. A "
+    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge "
+    r"2$ and every offset. A "
     r"maximum between $\frac34$ and 1 clips the last alone.",
 )
 k = derivation.number("k", "how many steps before the end", positive=True)
