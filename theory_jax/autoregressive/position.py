@@ -461,6 +461,10 @@ derivation.bridge(
 )
 
 
+derivation.symbol(r"\Pi", "a permutation of the entries")
+derivation.symbol("f", "the code of queries and keys")
+
+
 @derivation.numeric(
     r"f(q, m)\ \text{in the layout half} = \Pi^\top f(\Pi q, m)\ \text{in the layout interleaved}",
     because=r"The layouts differ in the order of the entries: $\Pi$ takes entries $i$ and $i + P$ to $2i$ and $2i + 1$. "
@@ -475,6 +479,9 @@ def layouts_differ_by_a_permutation():
     order = jnp.arange(8).reshape(2, -1).T.ravel()  # 0, 4, 1, 5, ...
     back = _rotated(x[..., order], _PLACES, "interleaved")[..., jnp.argsort(order)]
     return _rotated(x, _PLACES, "half"), back, {"not permuted": _rotated(x, _PLACES, "interleaved")}
+
+
+derivation.symbol("O", "the answers of the attention")
 
 
 @derivation.numeric(
@@ -499,10 +506,6 @@ def answers_do_not_move():
     }
     return attend(moved, value), attend(_PLACES, value), wrong
 
-
-derivation.symbol("O", "the answers of the attention")
-derivation.symbol(r"\Pi", "a permutation of the entries")
-derivation.symbol("f", "the code of queries and keys")
 
 derivation.say(
     "Far tokens. Each pair contributes $h_i e^{\\mathrm{i} \\Delta \\omega_i}$ to a score at distance $\\Delta$, where the "
