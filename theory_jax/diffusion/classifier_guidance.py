@@ -143,7 +143,8 @@ derivation = Derivation(
     ),
     answer=r"The score of one class is the score of all data plus the slope of $\log q_t(y|x)$. Added $w$ times it is the score "
     r"of "
-    r"$q_t(x)\, q_t(y|x)^w$, up to normalization: samples more typical of the class, and less varied. For $w \ne 1$ these "
+    r"$q_t(x)\, q_t(y|x)^w$, up to normalization: samples more typical of the class, and as a rule less varied. For $w \ne 1$ "
+    r"these "
     r"densities "
     r"at different levels belong to no common diffusion, so guided sampling need not draw from $q_0(x)\, q_0(y|x)^w$.",
     limits=(
@@ -321,9 +322,8 @@ derivation.chain(
         },
     ),
     states=2,
-    so=r"The odds of the class are raised to the power $w$. For $w > 1$ the product keeps to where the classifier is sure: "
-    r"samples "
-    r"more typical of the class, and less varied.",
+    so=r"For $w > 1$ the product keeps to where the classifier is sure: samples more typical of the class, and as a rule less "
+    r"varied.",
 )
 score = derivation.number("s", r"a model's score at $x$")
 slope = derivation.number("h", r"the slope of the classifier's log-probability there", "gradient")
