@@ -363,7 +363,7 @@ derivation.say(
 )
 F = derivation.function("F", "the first entry of the code of a query, as its position moves")
 H = derivation.function("H", "the second entry")
-rotations = derivation.chain(
+derivation.chain(
     "Turned back by its angle, the code stands still",
     Slope(plus(times(cos(w * m), F(m)), times(sin(w * m), H(m))), m),
     equals(
@@ -410,7 +410,6 @@ central = derivation.chain(
                "the sign of the sine": score.xreplace({w: -w})},
     ),
     central=True,
-    uses=(rotations,),
     so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
     r"changes no "
     r"score. Values are not turned: their average would carry absolute positions into the stream.",
@@ -563,7 +562,7 @@ derivation.chain(
         r"$e^{-\mu m}$ is common to all keys of the query, and cancels",
         wrong={"the slope's sign": exp(z - mu * j) / Total(l, exp(z.at(l) - mu * l))},
     ),
-    so=r"The weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
+    so=r"Where scores are equal the weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
 )
 rho = derivation.number(r"\rho", r"$e^{-\mu}$, the factor from one distance to the next", between=(0, 1))
 mean_distance = derivation.define(r"\bar d", rho / (1 - rho), "the mean distance that a head looks back")
