@@ -269,7 +269,7 @@ derivation.chain(
 G = [derivation.number(f"G_{{{ij}}}", f"an entry of a symmetric matrix: {ij}") for ij in ("11", "12", "22")]
 _CLOSEST = plus((M[0][0] - G[0]) ** 2, 2 * (plus(M[0][1], M[1][0]) / 2 - G[1]) ** 2, (M[1][1] - G[2]) ** 2)
 derivation.chain(
-    "No gradient comes close to it",
+    "No linear gradient comes close to it",
     plus((M[0][0] - G[0]) ** 2, (M[0][1] - G[1]) ** 2, (M[1][0] - G[1]) ** 2, (M[1][1] - G[2]) ** 2),
     equals(
         plus((M[0][1] - M[1][0]) ** 2 / 2, _CLOSEST),
@@ -285,9 +285,9 @@ derivation.chain(
     r"symmetric. "
     r"Nothing in the training makes a network's Jacobian symmetric. Where that of $c - u$ is not, no classifier has this slope. "
     r"The "
-    r"antisymmetric part of the guided prediction's Jacobian is linear in $w$, so unless that of $u$ and of $c$ are both zero, "
-    r"the "
-    r"guided prediction is a score for at most one $w$. The sampler runs all the same.",
+    r"antisymmetric part of the Jacobian of $u + w (c - u)$ changes with $w$ along a line, so unless it is zero for both $u$ "
+    r"and $c$, "
+    r"the guided prediction is a gradient for at most one $w$. The sampler runs all the same.",
 )
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
@@ -326,9 +326,8 @@ derivation.chain(
         },
     ),
     role="remark",
-    so=r"At a given $x_t$, data, velocity, score and the mean of a step are linear functions of the noise. A clipped prediction "
-    r"is "
-    r"not: clip after guiding.",
+    so=r"At a given $x_t$ the data, the velocity, the score and the mean of a step are the noise times a number plus another. A "
+    r"clipped prediction is not: clip after guiding.",
 )
 
 m = derivation.number("m", "the mean of the conditional law")
@@ -499,9 +498,9 @@ derivation.chain(
         "add and subtract",
         wrong={"without the ratio": plus(Slope(first(x), x), Slope(second(x), x))},
     ),
-    so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. The sum is exact where this "
-    r"ratio does "
-    r"not depend on $x$, in particular if the conditions are independent *given $x_t$*.",
+    so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with the "
+    r"scale 1 is "
+    r"exact where this ratio does not depend on $x$, in particular if the conditions are independent *given $x_t$*.",
 )
 n = derivation.index("n", "one of the values that the data may take")
 j = derivation.index("j", "another one")
@@ -516,11 +515,11 @@ derivation.chain(
         "multiply out; the law sums to one",
         wrong={"without the half": Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j))))},
     ),
-    so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. It is "
-    r"not zero "
-    r"where both conditions tell the same data apart. It is zero if $x_0$ consists of independent blocks and each condition "
-    r"sees a "
-    r"block of its own.",
+    so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. For two "
+    r"points it "
+    r"is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is zero if $x_0$ "
+    r"consists "
+    r"of independent blocks and each condition sees a block of its own.",
 )
 i = derivation.index("i", "one of several conditions")
 each = derivation.numbers("c", i, "the predictions with these conditions", "conditionals")
