@@ -364,7 +364,7 @@ derivation.chain(
         wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a), "not divided": -Expectation(w, epsilon)},
     ),
     uses=(score_of_the_marginal, marginal_law),
-    so="The score points to where the noise came from. The best prediction of the noise in mean square is its mean given $x_t$, "
+    so="The score points against the noise. The best prediction of the noise in mean square is its mean given $x_t$, "
     "so the network of a diffusion model is a model of the score.",
 )
 tweedie = derivation.chain(
