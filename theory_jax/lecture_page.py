@@ -6,7 +6,7 @@ import re
 import sys
 import types
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from theory_jax.chains import Assumption, Chain, Valley
@@ -45,7 +45,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Item:
-    """A part. before: its words before the mathematics; after: those behind it. words: what was done; rests_on: "(1) and (3)"."""
+    """A part. introduces: the symbols that it is the first to need. before, after: its words around the mathematics.
+
+    words: what was done; rests_on: "(1) and (3)".
+    """
 
     part: object
     form: str
@@ -61,6 +64,7 @@ class Item:
     passed: bool
     errors: tuple[str, ...]
     central: bool = False
+    introduces: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ class Named:
 
 @dataclass(frozen=True)
 class Page:
-    """A derivation and what its execution gave. next, builds_on: (path, title) of topics; used_by: (experiment, names)."""
+    """A derivation and what its execution gave. symbols: those of the setting; the others stand before the parts that need them.
+
+    next, builds_on: (path, title) of topics; used_by: (experiment, names).
+    """
 
     topic: str
     title: str
@@ -103,6 +110,11 @@ class Page:
         """Every part, in the order of the page."""
         return (*self.body, *self.exercises, *self.appendix)
 
+    @property
+    def every_symbol(self):
+        """The symbols of the setting, and those that parts introduce."""
+        return (*self.symbols, *(symbol for item in self.items for symbol in item.introduces))
+
 
 def lecture_page(derivation, results, *, topic=None, course=None):
     """The page of a derivation that was run. topic, course: its entry in the syllabus, and the syllabus."""
@@ -114,7 +126,17 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     gave = {}
     for result in results:
         gave.setdefault(id(result.part), []).append(result)
-    items = {part: _item(derivation, part, gave.get(id(part), ()), numbers) for part in derivation.parts}
+    named = {}
+    for symbol in derivation.symbols:
+        named.setdefault(symbol.place % max(1, len(derivation.parts)), []).append(
+            _named(symbol)
+        )  # behind the last part: of the setting
+    items = {
+        part: replace(
+            _item(derivation, part, gave.get(id(part), ()), numbers), introduces=tuple(named.get(place, ())) if place else ()
+        )
+        for place, part in enumerate(derivation.parts)
+    }
     lectures = ", ".join(map(str, derivation.lectures))
     titles = {other.path: other for other in course.topics.values()} if course else {}
     return Page(
@@ -123,7 +145,7 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         lectures=f"lecture{'s' * (len(derivation.lectures) > 1)} {lectures}" if lectures else "",
         question=derivation.question,
         setting=tuple(derivation.setting),
-        symbols=tuple(map(_named, derivation.symbols)),
+        symbols=tuple(named.get(0, ())),
         answer=derivation.answer,
         central=central_result(derivation),
         body=tuple(items[part] for part in body),

@@ -106,6 +106,10 @@ def _symbol(symbol):
 
 
 def _item(item, files):
+    return [line for symbol in item.introduces for line in (_symbol(symbol), "")] + _part(item, files)
+
+
+def _part(item, files):
     if item.form == "say":
         return [prose(item.before), ""]
     if item.form == "figure":

@@ -113,7 +113,15 @@ class _Printer:
                 front = Text("  " + written + " " * (13 - cell_len(written)) if number == 0 else " " * 15, style="bold")
                 self.console.print(front + Text(line.plain.replace(TIED, " ")))
 
+    def introduced(self, item):
+        """The symbols that a part is the first to need."""
+        if item.introduces:
+            self.line()
+        for symbol in item.introduces:
+            self.symbol(symbol)
+
     def item(self, item):
+        self.introduced(item)
         self.line()
         head = f"({item.number}) " if item.number else ""
         role = item.role if item.role in ("lemma", "definition", "remark", "assumption") else "the result" if item.central else ""

@@ -140,15 +140,15 @@ p = derivation.law("p", k, "the data", "exp(log_probs_p)")
 q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
 logit = derivation.numbers(r"\ell", k, "the discriminator's logits", "logits")
 d = derivation.define("d", 1 / (1 + exp(-logit)), "the discriminator: the probability of being data", over=k, positive=True)
+fake = derivation.define(r"\bar d", 1 / (1 + exp(logit)), "$1 - d_k$, the probability of being fake", over=k, positive=True)
 best = derivation.define(
     "d^*", p / (p + q), "the best discriminator", "sigmoid(optimal_discriminator_logit)", over=k, positive=True
 )
+best_fake = derivation.define(r"\bar d^*", q / (p + q), "$1 - d^*_k$", over=k, positive=True)
 m = derivation.define("m", (p + q) / 2, "half data, half samples", over=k, law=True)
-value_of = derivation.define(
-    "V", plus(Expectation(p, log(d)), Expectation(q, log(1 - d))), "the value of the game", "exact_value"
-)
+value_of = derivation.define("V", plus(Expectation(p, log(d)), Expectation(q, log(fake))), "the value of the game", "exact_value")
 best_value = derivation.define(
-    "V^*", plus(Expectation(p, log(best)), Expectation(q, log(1 - best))), "its value at the best discriminator"
+    "V^*", plus(Expectation(p, log(best)), Expectation(q, log(best_fake))), "its value at the best discriminator"
 )
 jsd = derivation.define(
     r"\mathrm{JSD}",
@@ -157,45 +157,54 @@ jsd = derivation.define(
     "jensen_shannon_divergence",
 )
 derivation.symbol(r"\sigma", "the sigmoid")
-missed = plus(
-    Expectation(p, tangent.at((p + q) / p * d)),
-    Expectation(q, tangent.at((p + q) / q / (1 + exp(logit)))),
+t = derivation.number("t", "a positive number", positive=True)
+gamma = derivation.chain(
+    "The logarithm lies below its tangent at 1",
+    t - 1 - log(t),
+    at_least(0, r"zero for $t = 1$ only", dropping=tangent.at(t), wrong={"one": 1}),
+    about=(t,),
+    name=r"\gamma\left({}\right)",
+    role="lemma",
 )
+derivation.symbol(r"\gamma", r"$\gamma(t) = t - 1 - \log t$, the distance of the logarithm from its tangent")
+missed = Expectation(p, gamma.at(d / best)), Expectation(q, gamma.at(fake / best_fake))
+missing = tuple(-part for part in missed)
 derivation.chain(
     "Every other discriminator earns less (Proposition 1)",
     value_of,
     equals(
-        plus(best_value, Expectation(p, log((p + q) / p * d)), Expectation(q, log((p + q) / q / (1 + exp(logit))))),
-        r"insert $\log d^*$ and $\log(1 - d^*)$, with $d^*_k = p_k/(p_k + q_k)$ and $1 - d_k = 1/(1 + e^{\ell_k})$",
+        plus(best_value, Expectation(p, log(d / best)), Expectation(q, log(fake / best_fake))),
+        r"add and subtract $\log d^*$ and $\log \bar d^*$",
         wrong={
-            "data and fakes exchanged": plus(
-                best_value, Expectation(q, log((p + q) / p * d)), Expectation(p, log((p + q) / q / (1 + exp(logit))))
-            )
+            "data and fakes exchanged": plus(best_value, Expectation(q, log(d / best)), Expectation(p, log(fake / best_fake)))
         },
     ),
     equals(
-        plus(best_value, Total(k, (p + q) * plus(d, 1 / (1 + exp(logit)))), -2, -missed),
-        r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = d_k/d^*_k$ and at $t = (1 - d_k)/(1 - d^*_k)$, whose weights are $p_k$ "
-        r"and $q_k$",
-        wrong={"one of the two": plus(best_value, Total(k, (p + q) * d), -1, -missed)},
+        plus(best_value, Expectation(p, d / best - 1), Expectation(q, fake / best_fake - 1), *missing),
+        r"$\log t = t - 1 - \gamma(t)$ at both ratios",
+        wrong={"added": plus(best_value, Expectation(p, d / best - 1), Expectation(q, fake / best_fake - 1), *missed)},
     ),
     equals(
-        plus(best_value, -missed),
-        r"$d_k + (1 - d_k) = 1$, and $\sum_k (p_k + q_k) = 2$",
-        wrong={"half of it": plus(best_value, -missed / 2)},
+        plus(best_value, Total(k, times(p + q, plus(d, fake, -1))), *missing),
+        r"$p_k/d^*_k = p_k + q_k$ and $q_k/\bar d^*_k = p_k + q_k$; $p$ and $q$ sum to one",
+        wrong={"one of the two": plus(best_value, Total(k, times(p + q, plus(d, -1))), *missing)},
     ),
-    at_most(
-        best_value, r"add the logarithm's distances from its tangent, which are zero if and only if $d = d^*$", adding=missed
+    equals(
+        plus(best_value, *missing),
+        r"$d_k + \bar d_k = 1$",
+        wrong={"half of it": plus(best_value, *(part / 2 for part in missing))},
     ),
+    at_most(best_value, r"add what is never negative, and zero if and only if $d = d^*$", adding=plus(*missed)),
     states=2,
-    so=r"So $d^* = p/(p + q)$, with the logit $\log p - \log q$: a perfect classifier knows the density ratio.",
+    so=r"So the best discriminator is $d^* = p/(p + q)$, with the logit $\log p - \log q$: a perfect classifier knows the "
+    r"density ratio.",
 )
 central = derivation.chain(
     "The value at the best discriminator is a divergence",
     best_value,
     equals(
         plus(Expectation(p, log(p / (2 * m))), Expectation(q, log(q / (2 * m)))),
-        r"$d^*_k = p_k/(p_k + q_k)$, $1 - d^*_k = q_k/(p_k + q_k)$, and $p_k + q_k = 2 m_k$",
+        r"$d^*_k = p_k/(p_k + q_k)$, $\bar d^*_k = q_k/(p_k + q_k)$, and $p_k + q_k = 2 m_k$",
         wrong={"no factor 2": plus(Expectation(p, log(p / m)), Expectation(q, log(q / m)))},
     ),
     equals(
@@ -231,15 +240,15 @@ derivation.bridge(
     p,
     q,
     logit,
-    wrong={"real and fake exchanged": plus(Expectation(q, log(d)), Expectation(p, log(1 - d))), "the sign": -value_of},
+    wrong={"real and fake exchanged": plus(Expectation(q, log(d)), Expectation(p, log(fake))), "the sign": -value_of},
 )
 derivation.bridge(
     "... the best discriminator's logit",
-    log(best / (1 - best)),
+    log(best / best_fake),
     lambda p, q: jax.vmap(optimal_discriminator_logit)(jnp.log(p), jnp.log(q)),
     p,
     q,
-    wrong={"data and model exchanged": log((1 - best) / best)},
+    wrong={"data and model exchanged": log(best_fake / best)},
 )
 derivation.bridge(
     "... and the divergence",
@@ -281,21 +290,18 @@ score = derivation.chain(
 epsilon = derivation.number(r"\varepsilon", "the parameter's change")
 free = derivation.numbers("z", k, "arbitrary numbers, of which changes with the sum 0 are made")
 change = derivation.define("h", plus(free, -q * Total(j, free.at(j))), "a change of the probabilities that sums to zero", over=k)
-moved = q + epsilon * change
+moved = derivation.define(r"q_\varepsilon", q + epsilon * change, "the samples after the change", over=k)
+middle = derivation.define(r"m_\varepsilon", (p + moved) / 2, "half data, half of those", over=k)
 
 
 def _at_zero(expression):
     return Subs(Slope(expression, epsilon), epsilon, 0)
 
 
-def _jsd_of(law):
-    middle = (p + law) / 2
-    return plus(Total(k, p * log(p / middle)) / 2, Total(k, law * log(law / middle)) / 2)
-
-
+twice_jsd = Total(k, p * log(p / middle)), Total(k, moved * log(moved / middle))
 minimax = derivation.chain(
     "In the game itself the generator descends twice the Jensen-Shannon divergence",
-    _at_zero(2 * _jsd_of(moved)),
+    _at_zero(plus(*twice_jsd)),
     equals(
         Total(k, plus(change * log(2 * q / (p + q)), change, -change)),
         r"differentiate: the factor in front of the logarithm, the numerator, and the two denominators, which give "
@@ -308,8 +314,8 @@ minimax = derivation.chain(
         wrong={"the other side": Total(k, change * log(p / (p + q))), "half": Total(k, change * log(q / (p + q))) / 2},
     ),
     equals(
-        _at_zero(Total(k, moved * log(1 - best))),
-        r"$1 - d^*_k = q_k/(p_k + q_k)$, frozen: only the samples move",
+        _at_zero(Total(k, moved * log(best_fake))),
+        r"$\bar d^*_k = q_k/(p_k + q_k)$, frozen: only the samples move",
         wrong={"the other loss": _at_zero(-Total(k, moved * log(best)))},
     ),
     states=2,
@@ -324,13 +330,13 @@ derivation.chain(
         wrong={"the sign": Total(k, change * plus(log(q / p), log(q / (p + q))))},
     ),
     equals(
-        _at_zero(plus(Total(k, moved * log(moved / p)), -2 * _jsd_of(moved))),
+        _at_zero(plus(Total(k, moved * log(moved / p)), *(-part for part in twice_jsd))),
         r"the derivative of $\mathrm{KL}(q \,\|\, p)$ is $\sum_k h_k (\log(q_k/p_k) + 1)$, and the changes sum to zero; the "
         r"second term "
         r"is the last theorem",
         wrong={
-            "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), 2 * _jsd_of(moved))),
-            "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), -2 * _jsd_of(moved))),
+            "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), *twice_jsd)),
+            "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), *(-part for part in twice_jsd))),
         },
     ),
     states=2,
@@ -387,26 +393,28 @@ new_value = derivation.define(
     plus(Expectation(p, log(p / (p + new))), Expectation(new, log(new / (p + new)))),
     r"the value at the best discriminator against $\bar q$",
 )
-above = plus(Expectation(p, tangent.at((p + new) / (p + q))), Expectation(new, tangent.at(q / new * (p + new) / (p + q))))
+new_best = derivation.define(r"\hat d", p / (p + new), r"the best discriminator against $\bar q$", over=k, positive=True)
+new_fake = derivation.define(r"\hat{\bar d}", new / (p + new), r"$1 - \hat d_k$", over=k, positive=True)
+above = Expectation(p, gamma.at(best / new_best)), Expectation(new, gamma.at(best_fake / new_fake))
 derivation.chain(
     "The value at the best discriminator is a convex function of the samples' distribution (Proposition 2)",
     plus(new_value, -best_value),
     equals(
-        plus(Total(k, (new - q) * log(1 - best)), above),
+        plus(Total(k, (new - q) * log(best_fake)), *above),
         r"the value is linear in $q$ for a fixed $d$; the rest is what $d^*$ loses against the best discriminator for $\bar q$ "
         r"(Proposition 1)",
         wrong={
-            "the slope at the data": plus(Total(k, (new - q) * log(best)), above),
-            "the rest twice": plus(Total(k, (new - q) * log(1 - best)), 2 * above),
+            "the slope at the data": plus(Total(k, (new - q) * log(best)), *above),
+            "the rest twice": plus(Total(k, (new - q) * log(best_fake)), *(2 * part for part in above)),
         },
     ),
     at_least(
-        Total(k, (new - q) * log(1 - best)),
+        Total(k, (new - q) * log(best_fake)),
         r"leave out what is never negative, zero if and only if $\bar q = q$",
-        dropping=above,
+        dropping=plus(*above),
     ),
     states=2,
-    so=r"The right side is the tangent plane at $q$: its slope $\log(1 - d^*)$ is the gradient that the generator sees. A "
+    so=r"The right side is the tangent plane at $q$: its slope $\log \bar d^*$ is the gradient that the generator sees. A "
     r"convex function "
     r"has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, each against a "
     r"perfect "
@@ -465,7 +473,7 @@ derivation.chain(
     r"discriminator "
     r"believes in the second; the generator moves all of them there; and so on. The cycle never comes near $q = p$, although "
     r"each move "
-    r"is a best answer. The remedies, small steps for both players among them, keep the discriminator from standing still.",
+    r"is a best answer. Players who take small steps do not jump like this; the lecture on f-GANs shows when they converge.",
     outcomes=4,
     role="remark",
 )
@@ -481,17 +489,17 @@ def best_answers_cycle():
 
 
 a = derivation.number("a", "the label of the data, 1 or a little less", "real_target", between=(0, 1))
-smoothed = Total(k, plus(a * p * log(d), ((1 - a) * p + q) * log(1 - d)))
+smoothed = Total(k, plus(a * p * log(d), ((1 - a) * p + q) * log(fake)))
 derivation.chain(
     "One-sided label smoothing bounds the discriminator's confidence",
     Slope(smoothed, logit.at(j)),
     equals(
-        plus(a * p.at(j) * (1 - d.at(j)), -((1 - a) * p.at(j) + q.at(j)) * d.at(j)),
-        r"$\partial \log d = 1 - d$ and $\partial \log(1 - d) = -d$ for the logit",
+        plus(a * p.at(j) * fake.at(j), -times(plus((1 - a) * p.at(j), q.at(j)), d.at(j))),
+        r"$\partial \log d = \bar d$ and $\partial \log \bar d = -d$ for the logit",
         wrong={"the two slopes exchanged": plus(a * p.at(j) * d.at(j), -((1 - a) * p.at(j) + q.at(j)) * (1 - d.at(j)))},
     ),
     equals(
-        plus(a * p.at(j), -(p.at(j) + q.at(j)) * d.at(j)),
+        plus(a * p.at(j), -times(plus(p.at(j), q.at(j)), d.at(j))),
         "collect the terms",
         wrong={"both labels smoothed": plus(a * p.at(j) + (1 - a) * q.at(j), -(p.at(j) + q.at(j)) * d.at(j))},
     ),
@@ -553,7 +561,7 @@ def two_points():
     yield r"V \text{ at } d = (0.6, 0.4)", at(0.6, 0.4), "-1.2244"
     yield r"V \text{ at } d = (0.5, 0.5)", at(0.5, 0.5), "-1.3863"
     toward = {free: (Rational(4, 3), 0)}
-    slopes = [value(Total(k, change * part), _given | toward) for part in (log(1 - best), -log(best))]
+    slopes = [value(Total(k, change * part), _given | toward) for part in (log(best_fake), -log(best))]
     yield (
         r"\text{slopes of the minimax and of the non-saturating loss when probability moves to the first point}",
         slopes,

@@ -226,7 +226,9 @@ k = derivation.numbers("k", r, "the keys of the tokens")
 v = derivation.numbers("v", r, "their values")
 g = derivation.numbers("g", r, "what stands in row $r$ in place of a key before it is written")
 h = derivation.numbers("h", r, "... and in place of a value")
-M = derivation.define("M", sympy.Heaviside(p - r, 1), r"1 where $r \le p$, and 0 elsewhere", over=(p, r))
+M = derivation.define(
+    "M", sympy.Heaviside(p - r, 1), r"the step function of $p - r$: 1 where $r \le p$, and 0 elsewhere", over=(p, r)
+)
 key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row $r$ at step $p$", "cache_key", over=(p, r))
 val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
 
@@ -237,6 +239,9 @@ derivation.say(
     "token changes "
     "them."
 )
+
+
+derivation.symbol("x_t", "the tokens", "tokens")
 
 
 @derivation.numeric(
@@ -253,7 +258,6 @@ def the_past_is_settled():
     return kept[0], kept[1], {"nor do earlier ones": kept[2], "one row on": jnp.stack(caches)[..., 1:4, :]}
 
 
-derivation.symbol("x_t", "the tokens", "tokens")
 full = Total(r, times(M, exp(times(q, k)), v)) / Total(r, times(M, exp(times(q, k))))
 central = derivation.chain(
     "A step with the cache is the full pass's last row",
@@ -446,6 +450,10 @@ derivation.say(
 )
 
 
+derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
+derivation.symbol("c", "a number that is added to all positions")
+
+
 @derivation.numeric(
     r"\langle f(q, p + c), f(k, r + c) \rangle = \langle f(q, p), f(k, r) \rangle",
     because="Attention of cached, rotated keys, with all positions moved by 1000.",
@@ -463,8 +471,6 @@ def rotated_keys_can_be_kept():
     return attend(1000), attend(0), {"keys rotated twice": attend(1000, keys=2), "keys not rotated": attend(1000, keys=0)}
 
 
-derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
-derivation.symbol("c", "a number that is added to all positions")
 derivation.symbol("m_s", "1 for a real token, 0 for padding", "token_mask")
 derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_positions")
 

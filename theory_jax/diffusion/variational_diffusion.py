@@ -4,11 +4,12 @@ The functions come first; the derivation below them executes the argument on the
 """
 
 import math
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import sympy
+from sympy import Rational, exp, log, sqrt
 
 from theory_jax.arguments import (
     require,
@@ -20,14 +21,17 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
+from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion.elbo import denoising_kl
-from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.diffusion.noise_schedules import cosine_alpha_bar, log_snr
-from theory_jax.diffusion.parameterizations import noise_from_x0
-from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean
+from theory_jax.diffusion._schedules import introduce_step
+from theory_jax.diffusion.elbo import gaussian_divergence, terms
+from theory_jax.diffusion.forward_process import marginal_law
+from theory_jax.diffusion.parameterizations import elbo_in_the_data
 from theory_jax.elementary import expm1
+from theory_jax.foundations.maximum_likelihood import gibbs, tangent
 from theory_jax.levels import per_example, sum_each
+from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
 
 
 def linear_log_snr(time, *, log_snr_max, log_snr_min):
@@ -170,235 +174,585 @@ derivation = Derivation(
         "Kingma & Gao 2023, Understanding Diffusion Objectives as the ELBO with Simple Data Augmentation",
         "Guo, Shamai & Verdu 2005, Mutual Information and Minimum Mean-Square Error in Gaussian Channels",
     ),
+    question="The terms of a diffusion model's bound depend on the schedule through its signal-to-noise ratio alone. What do "
+    "they "
+    "become with infinitely many steps, and what does the schedule then still change?",
+    setting=(
+        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls; $S "
+        r"= e^\lambda$. "
+        r"The noisy value is $z = \alpha x_0 + \sigma \epsilon$ with $\alpha^2 = \frac{S}{1 + S}$ and $\sigma^2 = \frac{1}{1 + "
+        r"S}$. Divided by "
+        r"$\alpha$ it is $y = x_0 + \epsilon / \sqrt{S}$: from an earlier time $s$ to a later time $t$ independent noise of "
+        r"variance "
+        r"$\frac{1}{S_t} - \frac{1}{S_s}$ is added.",
+        r"The model's step back from $z_t$ to $z_s$ is $q(z_s|z_t, x_0)$ with the predicted data $\hat x_0(z_t)$ in place of "
+        r"$x_0$. $M$ is "
+        r"the expected squared error of the predicted data at a level, and $N = S M$ that of the predicted noise; both are "
+        r"continuous in "
+        r"$\lambda$. One coordinate is written.",
+    ),
+    answer=r"A step from $t$ to $s$ costs $\frac12 (S_s - S_t)$ times the squared error of the data. With infinitely many steps "
+    r"the sum is "
+    r"$\frac12 \int N \, d\lambda$ between the two ends of $\lambda$: the schedule between them does not matter. For Gaussian "
+    r"data and the best "
+    r"network it is the mutual information of data and noisy data; finitely many steps cost more.",
+    limits=(
+        "That a sum of many terms becomes an integral is used for continuous integrands; its rate is derived for Gaussian data.",
+        "That the excess over the mutual information vanishes for every law of the data is not shown.",
+        "The schedule still decides how noisy an estimate from random times is. How to learn it is not shown.",
+    ),
 )
 
-_TOP, _BOTTOM = 6.0, -5.0
-_VARIANCE = 0.7  # of the Gaussian data
-_NODES, _WEIGHTS = (jnp.asarray(part) for part in np.polynomial.legendre.leggauss(64))
+s_t = derivation.number("S_t", "the signal-to-noise ratio at the later time", "exp(log_snr_t)", positive=True)
+fall = derivation.number(r"\Delta", "by how much it falls from the earlier to the later time", positive=True)
+s_s = derivation.define("S_s", plus(s_t, fall), "the ratio at the earlier time", "exp(log_snr_s)", positive=True)
+c = derivation.define("c", fall / s_s, r"the relative fall, $1 - S_t / S_s$", "-expm1(log_snr_t - log_snr_s)", positive=True)
+x_0 = derivation.number("x_0", "the data", "x0")
+x_hat = derivation.number(r"\hat x_0", "the predicted data", "x0_pred")
+y_s = derivation.number("y_s", r"the earlier value, divided by its $\alpha$")
+y_t = derivation.number("y_t", r"the later value, divided by its $\alpha$")
+_named = [
+    derivation.define(rf"\log q({written})", density, meaning)
+    for written, density, meaning in (
+        ("y_t|y_s", Normal(y_t, y_s, 1 / s_t - 1 / s_s).log_density(y_t), "the step forward"),
+        ("y_s|x_0", Normal(y_s, x_0, 1 / s_s).log_density(y_s), "the jump to the earlier value"),
+        ("y_t|x_0", Normal(y_t, x_0, 1 / s_t).log_density(y_t), "the jump to the later value"),
+    )
+]
+derivation.chain(
+    "The step back without betas",
+    plus(_named[0], _named[1], -_named[2]),
+    equals(
+        Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), c / s_s).log_density(y_s),
+        r"Bayes' rule for a Markov chain, and complete the square: the precisions $\frac{S_s S_t}{\Delta} + S_s = "
+        r"\frac{S_s}{c}$ add up",
+        wrong={
+            "the weights exchanged": Normal(y_s, plus(times(c, y_t), times(1 - c, x_0)), c / s_s).log_density(y_s),
+            "the variance of the jump": Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), 1 / s_s).log_density(y_s),
+        },
+    ),
+    uses=(marginal_law,),
+    so=r"So $q(y_s|y_t, x_0) = \mathcal{N}((1 - c)\, y_t + c\, x_0, c / S_s)$: the later value and the data are mixed, and $c$ "
+    r"is the data's share.",
+)
+alpha_s = derivation.define(r"\alpha(S_s)", sqrt(s_s / (1 + s_s)), "the signal's weight at the earlier time", positive=True)
+alpha_t = derivation.define(r"\alpha(S_t)", sqrt(s_t / (1 + s_t)), "the signal's weight at the later time", positive=True)
+sigma2_s = derivation.define(r"\sigma^2(S_s)", 1 / (1 + s_s), "the noise's variance at the earlier time", positive=True)
+z_t = derivation.number("z_t", "the later value", "z_t")
+derivation.chain(
+    "... and in the scale of the noisy value",
+    alpha_s**2 * c / s_s,
+    equals(
+        sigma2_s * c,
+        r"$\alpha(S_s)^2 = S_s \sigma^2(S_s)$",
+        wrong={"the relative fall alone": c, "the signal's weight": alpha_s * c},
+    ),
+    so=r"$z_s = \alpha(S_s) y_s$ and $y_t = z_t / \alpha(S_t)$, so the mean is $\alpha(S_s) ((1 - c) z_t / \alpha(S_t) + c "
+    r"x_0)$ and the "
+    r"variance $\sigma^2(S_s) c$.",
+)
+_MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
 
 
-def _line(times):
-    return linear_log_snr(times, log_snr_max=_TOP, log_snr_min=_BOTTOM)
+def _log_snrs(s_t, fall):
+    return jnp.log(s_t), jnp.log(s_t + fall)
 
 
-def _cubic(times):
-    """Another way down between the same ends."""
-    return _TOP + (_BOTTOM - _TOP) * (times / 4 + 3 * times**2 / 4 * (3 - 2 * times))
+derivation.bridge(
+    "The code's mean",
+    _MEAN,
+    lambda z, x0, s_t, fall: posterior(z, x0, *_log_snrs(s_t, fall))[0],
+    z_t,
+    x_0,
+    s_t,
+    fall,
+    wrong={"not rescaled": times(alpha_s, plus(times(1 - c, z_t), times(c, x_0)))},
+)
+derivation.bridge(
+    "... and variance",
+    sigma2_s * c,
+    lambda s_t, fall: jnp.exp(posterior(0 * s_t, 0 * s_t, *_log_snrs(s_t, fall))[1]),
+    s_t,
+    fall,
+    wrong={"the relative fall alone": c},
+)
+_step = introduce_step(derivation)
+_before, _after = _step.before / (1 - _step.before), _step.a_t / (1 - _step.a_t)
+derivation.chain(
+    "With the levels of a chain the data's weight is that of the posterior",
+    times(sqrt(_step.before), 1 - _after / _before),
+    equals(
+        _step.kappa,
+        r"$1 - \frac{\bar\alpha(S_t) (1 - \bar\alpha_{t-1})}{(1 - \bar\alpha(S_t)) \bar\alpha_{t-1}} = \frac{\beta_t}{1 - "
+        r"\bar\alpha(S_t)}$",
+        wrong={"the other weight": _step.rho},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "... and so is the variance",
+    times(1 - _step.before, 1 - _after / _before),
+    equals(_step.tilde, r"the same fraction, times $1 - \bar\alpha_{t-1}$", wrong={"the step's variance": _step.beta}),
+    role="remark",
+)
+_GUESS = (x_0 - x_hat) ** 2
+a_step = derivation.chain(
+    "A step costs the fall of the signal-to-noise ratio",
+    (alpha_s * c) ** 2 / times(2, sigma2_s, c) * _GUESS,
+    equals(
+        times(s_s * c / 2, _GUESS),
+        r"two Gaussians of one variance, whose means differ by $\alpha(S_s) c\, (x_0 - \hat x_0)$; $\alpha(S_s)^2 / "
+        r"\sigma^2(S_s) = S_s$",
+        wrong={"the half forgotten": times(s_s * c, _GUESS)},
+    ),
+    equals(
+        times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
+        r"$S_s c = S_s - S_t$",
+        wrong={"the sign": times(Rational(1, 2), plus(s_t, -s_s), _GUESS)},
+    ),
+    uses=(gaussian_divergence, elbo_in_the_data),
+    role="lemma",
+)
+derivation.bridge(
+    "The code computes it",
+    times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
+    lambda x_hat, x_0, s_t, fall: discrete_diffusion_loss(x_hat, x_0, *_log_snrs(s_t, fall)[::-1]),
+    x_hat,
+    x_0,
+    s_t,
+    fall,
+    wrong={"the half forgotten": times(plus(s_s, -s_t), _GUESS)},
+)
+log_ratio = derivation.number("l", "a log-SNR", "log_snr")
+noise = derivation.number(r"\epsilon", "standard normal noise", "noise")
+derivation.bridge(
+    "The code draws a noisy value",
+    plus(times(1 / sqrt(1 + exp(-log_ratio)), x_0), times(1 / sqrt(1 + exp(log_ratio)), noise)),
+    variance_preserving_sample,
+    x_0,
+    noise,
+    log_ratio,
+    wrong={"the weights not rooted": plus(times(1 / (1 + exp(-log_ratio)), x_0), times(1 / (1 + exp(log_ratio)), noise))},
+)
+
+tau = derivation.number(r"\tau", "time", "time", between=(0, 1))
+lam = derivation.function(r"\lambda", "the log-SNR over time")
+primitive = derivation.function("F", "a function of the log-SNR with $F' = N$, the squared error of the noise")
+derivation.say(
+    r"Now many short steps, from $\tau$ to $\tau - h$ with $h = 1/T$. The fall of $S$ over a step, divided by $h$, becomes "
+    r"minus the derivative "
+    r"of $S$, and a sum of values times $h$ becomes an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} e^{\lambda}\right) M "
+    r"\, d\tau$."
+)
+_NOISE_ERROR = primitive(lam(tau)).diff(tau) / lam(tau).diff(tau)
+derivation.chain(
+    "With infinitely many steps only the ends of the schedule matter",
+    times(-Rational(1, 2), Slope(exp(lam(tau)), tau), exp(-lam(tau)), _NOISE_ERROR),
+    equals(
+        times(-Rational(1, 2), lam(tau).diff(tau), _NOISE_ERROR),
+        r"the integrand, with $M = e^{-\lambda} N$; the chain rule gives $\lambda' e^\lambda$, and the exponentials cancel",
+        wrong={"the sign": times(Rational(1, 2), lam(tau).diff(tau), _NOISE_ERROR)},
+    ),
+    equals(
+        Slope(-primitive(lam(tau)) / 2, tau),
+        r"the chain rule read backward: $\lambda' F'(\lambda)$ is the derivative of $F(\lambda(\tau))$",
+        wrong={"the half forgotten": Slope(-primitive(lam(tau)), tau), "the sign": Slope(primitive(lam(tau)) / 2, tau)},
+    ),
+    uses=(a_step, terms),
+    central=True,
+    so=r"The integral of a derivative is a difference of ends: $-\frac12 \int_0^1 \lambda' N \, d\tau = \frac12 (F(\lambda(0)) "
+    r"- F(\lambda(1))) = "
+    r"\frac12 \int_{\lambda(1)}^{\lambda(0)} N \, d\lambda$. Two schedules with the same ends have the same loss, for every "
+    r"network whose prediction "
+    r"depends on the level and not on the time.",
+)
+speed = derivation.number("g", r"how fast the log-SNR falls, $-\lambda'$", "-log_snr_slope", positive=True)
+noise_hat = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
+derivation.bridge(
+    "The code's integrand",
+    times(speed / 2, (noise - noise_hat) ** 2),
+    lambda guess, noise, speed: continuous_diffusion_loss(guess, noise, -speed),
+    noise_hat,
+    noise,
+    speed,
+    wrong={"the half forgotten": times(speed, (noise - noise_hat) ** 2)},
+)
+highest = derivation.number(r"\lambda_{1}", "the log-SNR at time 1")
+depth = derivation.number("R", "how far the log-SNR falls from time 0 to time 1", positive=True)
+derivation.bridge(
+    "The code's straight schedule",
+    plus(highest, times(1 - tau, depth)),
+    lambda time, low, depth: jnp.stack(
+        [linear_log_snr(t, log_snr_max=float(b + d), log_snr_min=float(b)) for t, b, d in zip(time, low, depth, strict=True)]
+    ),
+    tau,
+    highest,
+    depth,
+    wrong={"rising": plus(highest, times(tau, depth))},
+)
+
+derivation.say(
+    r"How much do finitely many steps cost more? That more noise makes the best prediction worse is a matter of total variance: "
+    r"$x_0 \to z_u \to "
+    r"z_t$ is a Markov chain for $s < u < t$, so given $z_u$ the later value says nothing new about the data."
+)
+i = derivation.index("i", "a value of the data")
+j = derivation.index("j", "a value of $z_u$")
+k = derivation.index("k", "a value of $z_t$")
+data = derivation.numbers("x", i, "the data's values")
+late = derivation.law("P", k, "the law of $z_t$")
+earlier = derivation.law("r({}|{})", (j, k), "the law of $z_u$ given $z_t$")
+given = derivation.law("h({}|{})", (i, j), "the law of the data given $z_u$")
+_SQUARE, _MEAN_OF = Expectation(earlier, Expectation(given, data**2)), Expectation(earlier, Expectation(given, data))
+_KNOWN = Expectation(late, Expectation(earlier, Variance(given, data)))
+derivation.chain(
+    "The best prediction gets worse with the noise",
+    Expectation(late, plus(_SQUARE, -(_MEAN_OF**2))),
+    equals(
+        plus(_KNOWN, Expectation(late, Variance(earlier, Expectation(given, data)))),
+        r"total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
+        wrong={"the second part "
+        "forgotten": _KNOWN, "twice": plus(_KNOWN, 2 * Expectation(late, Variance(earlier, Expectation(given, data))))},
+    ),
+    at_least(
+        _KNOWN,
+        r"leave out a variance; equality only if $z_t$ tells the best prediction from $z_u$",
+        dropping=Expectation(late, Variance(earlier, Expectation(given, data))),
+    ),
+    states=2,
+    role="lemma",
+    so=r"The first line is $M_t$, the last $M_u$, both for the best network.",
+)  # fmt: skip
+m_u = derivation.number("M_u", "the error of the best network at an earlier time", positive=True)
+worse = derivation.number("m", "by how much it is larger at the later time", positive=True)
+first, second = (
+    derivation.number("d_1", "the fall of $S$ from $s$ to $u$", positive=True),
+    derivation.number("d_2", "its fall from $u$ to $t$", positive=True),
+)
+derivation.chain(
+    "So a finer chain has a smaller bound",
+    times(Rational(1, 2), plus(first, second), plus(m_u, worse)),
+    equals(
+        plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse)), times(first / 2, worse)),
+        r"one step from $s$ to $t$, with the error $M_t = M_u + m$; split the fall",
+        wrong={
+            "the last part at the other fall": plus(
+                times(first / 2, m_u), times(second / 2, plus(m_u, worse)), times(second / 2, worse)
+            )
+        },
+    ),
+    at_least(
+        plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse))),
+        "leave out a product that is zero only if both predictions are equally good: this is the cost of two steps",
+        dropping=times(first / 2, worse),
+    ),
+)
+true = derivation.law("q({}|{})", (j, i), "the step back that knows the data, at a fixed $z_t$")
+mixing = derivation.law("w", i, "the law of the data given this $z_t$")
+model = derivation.law("p", j, "the model's step back")
+average = derivation.define(r"\bar q({})", Total(i, mixing * true), "the true step back", over=j, law=True)
+derivation.chain(
+    "What a step costs is information, and an excess",
+    Expectation(mixing, Divergence(true, model)),
+    equals(
+        Expectation(mixing, Expectation(true, plus(log(true / average), log(average / model)))),
+        "multiply and divide by the true step back, which does not know the data",
+        wrong={"one ratio turned over": Expectation(mixing, Expectation(true, plus(log(true / average), log(model / average))))},
+    ),
+    equals(
+        plus(Expectation(mixing, Divergence(true, average)), Divergence(average, model)),
+        r"the second logarithm contains $z_s$ alone, whose law is $\bar q$",
+        wrong={"the second turned over": plus(Expectation(mixing, Divergence(true, average)), Divergence(model, average))},
+    ),
+    at_least(
+        Expectation(mixing, Divergence(true, average)),
+        "leave out the excess (Gibbs); equality if and only if the model's step is the true one",
+        dropping=gibbs.at(average, model),
+    ),
+    states=2,
+    so=r"Averaged over $z_t$, the last line is the information about the data that $z_s$ has and $z_t$ has not. Over all steps "
+    r"it adds up to $I(x_0; z_0) - I(x_0; z_1)$, "
+    r"the mutual information of the data and the noisy values at both ends: no network can cost less.",
+)
+
+v = derivation.number("v", "the variance of Gaussian data", positive=True)
+u = derivation.define(r"\eta", v * fall / (1 + v * s_t), "the relative fall of $1 + v S$", positive=True)
+derivation.chain(
+    "For Gaussian data the derivative of the information is half the error (I-MMSE)",
+    Slope(log(1 + v * s_t) / 2, s_t),
+    equals(v / (2 * (1 + v * s_t)), "the derivative of a logarithm", wrong={"the half forgotten": v / (1 + v * s_t)}),
+    so=r"$\frac12 \log(1 + v S)$ is the information about the data in a value at the ratio $S$, and the error of the best "
+    r"prediction is $M = \frac{v}{1 + v "
+    r"S}$. So the integral of $\frac12 M$ over $S$ is the information gained.",
+)
+derivation.chain(
+    "... and a single step costs a little more",
+    plus(fall * v / (2 * (1 + v * s_t)), -log((1 + v * s_s) / (1 + v * s_t)) / 2),
+    equals(
+        tangent.at(1 + u) / 2,
+        r"$\frac{1 + v S_s}{1 + v S_t} = 1 + \eta$: half the gap of the logarithm at $1 + \eta$",
+        wrong={"the half forgotten": tangent.at(1 + u), "the gap at eta": tangent.at(u) / 2},
+    ),
+    at_least(0, r"leave out the gap, which is zero only at $\eta = 0$", dropping=tangent.at(1 + u) / 2),
+    so=r"The first line is the cost of the step minus the information gained.",
+)
+p = derivation.number(r"\xi", "a positive number", positive=True)
+squeeze = derivation.valley(
+    "The excess is at most a square",
+    p**2 / 2 - p + log(1 + p),
+    p,
+    0,
+    r"The slope is $\frac{\xi^2}{1 + \xi}$.",
+    wrong={"a smaller square": p**2 / 4 - p + log(1 + p)},
+)
+derivation.chain(
+    "... of the size of the step, squared",
+    times(Rational(1, 2), plus(u, -log(1 + u))),
+    equals(
+        plus(u**2 / 4, -squeeze.at(u) / 2),
+        r"$\xi - \log(1 + \xi) = \frac{\xi^2}{2} - \left(\frac{\xi^2}{2} - \xi + \log(1 + \xi)\right)$ at $\xi = \eta$",
+        wrong={"twice the square": plus(u**2 / 2, -squeeze.at(u) / 2)},
+    ),
+    at_most(u**2 / 4, "add what is never negative", adding=squeeze.at(u) / 2),
+    so=r"With $T$ steps every $\eta$ is of order $1/T$, so the excess of all of them is of order $1/T$: the limit is the "
+    r"information.",
+)
+derivation.chain(
+    "How fast, on a straight schedule",
+    Slope(plus(log(1 + exp(log_ratio)), -1 / (1 + exp(-log_ratio))), log_ratio),
+    equals(
+        plus(1 / (1 + exp(-log_ratio)), -exp(-log_ratio) / (1 + exp(-log_ratio)) ** 2),
+        "the derivatives of a softplus and of a sigmoid",
+        wrong={"the sign": plus(1 / (1 + exp(-log_ratio)), exp(-log_ratio) / (1 + exp(-log_ratio)) ** 2)},
+    ),
+    equals(
+        (1 / (1 + exp(-log_ratio))) ** 2,
+        r"$\varsigma - \varsigma(1 - \varsigma) = \varsigma^2$ for the sigmoid $\varsigma$",
+        wrong={"the sigmoid": 1 / (1 + exp(-log_ratio))},
+    ),
+    role="lemma",
+    so=r"With $v = 1$ and $\lambda' = -R$ a step has $\eta \approx \frac{R}{T} \varsigma(\lambda)$, so the excess of all steps "
+    r"is $\frac{R}{4T} \int \varsigma^2 \, d\lambda$ "
+    r"to leading order, and this is the integral.",
+)
+derivation.symbol("E_T", "the excess of $T$ steps over the information")
+derivation.symbol(r"T", "the number of steps")
 
 
-def _error(level, believed=_VARIANCE):
-    """E ||x_0 - x0_pred||^2 for data N(0, _VARIANCE) and the linear denoiser that would be best for N(0, believed)."""
-    snr = jnp.exp(level)
-    slope = believed * snr / (1 + believed * snr)  # of x0_pred in z/alpha, whose noise has variance 1/SNR
-    return (1 - slope) ** 2 * _VARIANCE + slope**2 / snr
+def _total_cost(steps, errors, ends=(3.0, -2.0)):
+    """The sum of the discrete losses over a straight schedule; errors: the squared error of the data at log-SNRs."""
+    levels = linear_log_snr(jnp.arange(steps + 1) / steps, log_snr_max=ends[0], log_snr_min=ends[1])
+    root = jnp.sqrt(errors(levels[1:]))
+    return discrete_diffusion_loss(root, 0 * root, levels[:-1], levels[1:]).sum()
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _stepwise(steps, schedule, error):
-    """The sum of the expected losses of so many steps: a difference of the square root of the error stands for each."""
-    levels = schedule(jnp.linspace(0.0, 1.0, steps + 1))
-    distance = jnp.sqrt(error(levels[1:]))
-    return jnp.sum(discrete_diffusion_loss(distance, jnp.zeros(steps), levels[:-1], levels[1:]))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _integral(schedule, error):
-    """The expected loss of continuous time, by Gauss-Legendre over eight parts of it."""
-    parts = jnp.arange(8)[:, None]
-    times = jnp.ravel((parts + (_NODES + 1) / 2) / 8)
-    slopes = jax.vmap(jax.grad(schedule))(times)
-    levels = schedule(times)
-    distance = jnp.sqrt(error(levels) * jnp.exp(levels))  # an error of the data is one of the noise, divided by the root of SNR
-    return jnp.sum(jnp.tile(_WEIGHTS, 8) / 16 * continuous_diffusion_loss(distance, jnp.zeros_like(distance), slopes))
+def _gaussian_error(log_ratio):
+    """Of the best network for standard normal data: 1/(1 + S)."""
+    return 1 / (1 + jnp.exp(log_ratio))
 
 
 @derivation.numeric(
-    r"\lambda = \log \frac{\bar\alpha}{1 - \bar\alpha}: \quad q(z_s \mid z_t, x_0) = \mathcal{N}\Big(\alpha_s \big((1 - c)"
-    r" \frac{z_t}{\alpha_t} + c\, x_0\big), \sigma_s^2 c\, I\Big), \; c = 1 - e^{\lambda_t - \lambda_s}"
-    r"\qquad \text{is } q(x_{t-1} \mid x_t, x_0)",
-    because="Divide z by its alpha: what remains is the data plus noise of variance 1/SNR, and going from t to s takes the share "
-    "c of that variance away. So the way back is a walk from z_t/alpha_t to x_0 by that share, and the schedule appears only "
-    "through its signal-to-noise ratios: betas and steps were one way of writing them. At s = 0 the share is 1.",
-)
-def the_posterior_is_that_of_the_chain():
-    alpha_bar, times = cosine_alpha_bar(num_steps=12), np.arange(1, 13)
-    x_t, x0 = jax.random.normal(jax.random.key(0), (2, 12, 3), dtype=float)
-    levels = log_snr(alpha_bar)
-    mean, log_var = posterior(x_t, x0, levels[times], levels[times - 1])
-    left = jnp.column_stack([mean, jnp.exp(log_var)])
-    return left, jnp.column_stack([posterior_mean(x0, x_t, times, alpha_bar), jnp.exp(posterior_log_variance(times, alpha_bar))])
-
-
-@derivation.numeric(
-    r"\frac12 \big(e^{\lambda_s} - e^{\lambda_t}\big) \|x_0 - \hat{x}_0\|^2 = \mathrm{KL}\big(q(z_s \mid z_t, x_0) \,\|\,"
-    r" q(z_s \mid z_t, \hat{x}_0)\big)",
-    because="The model steps back with the posterior of its own guess, so both Gaussians have one variance and their divergence "
-    "is alpha_s^2 c^2 ||x_0 - x0_pred||^2 / (2 sigma_s^2 c); alpha_s^2/sigma_s^2 is the SNR at s, and the share c turns it into "
-    "the fall of the SNR. The evidence lower bound is a sum of such terms.",
-)
-def the_loss_is_a_divergence():
-    alpha_bar, times = cosine_alpha_bar(num_steps=12), np.arange(2, 13)
-    x0, noise, guess = jax.random.normal(jax.random.key(1), (3, 11, 3), dtype=float)
-    x_t, levels = forward_sample(x0, times, noise, alpha_bar), log_snr(alpha_bar)
-    noise_pred = noise_from_x0(x_t, guess, times, alpha_bar)
-    divergence = denoising_kl(x0, x_t, times, noise_pred, alpha_bar, variance="small")
-    return jnp.log(discrete_diffusion_loss(guess, x0, levels[times - 1], levels[times])), jnp.log(divergence)
-
-
-@derivation.numeric(
-    r"\sum_{i=1}^T \frac12 \big(e^{\lambda_{(i-1)/T}} - e^{\lambda_{i/T}}\big)\, \mathrm{E}\|x_0 - \hat{x}_0\|^2 \;=\;"
-    r" -\frac12 \int_0^1 \lambda'(\tau)\, \mathrm{E}\|\epsilon - \hat\epsilon\|^2\, d\tau \;+\; O(1/T)",
-    tolerance=1e-9,
-    because="Over a short step e^lambda falls by e^lambda times the fall of lambda, and e^lambda turns the error of the data "
-    "into that of the noise: the sum is a Riemann sum. Its error is a series in 1/T; five sums, each of twice the steps of the "
-    "last, combined so that the first four powers drop out, meet the integral. The denoiser believes in a variance of 0.3 where "
-    "the data have 0.7: nothing here needs it to be good.",
-)
-def the_sum_becomes_an_integral():
-    def error(level):
-        return _error(level, believed=0.3)
-
-    sums = [_stepwise(250 * 2**i, _line, error) for i in range(5)]
-    for order in range(1, 5):
-        sums = [(2**order * fine - coarse) / (2**order - 1) for coarse, fine in zip(sums[:-1], sums[1:], strict=True)]
-    return sums[0], _integral(_line, error)
-
-
-@derivation.numeric(
-    r"T \Big(\sum_i L_i - L_\infty\Big) \;\to\; \frac{\lambda_{\max} - \lambda_{\min}}{2} \Big(L_\infty - \frac12"
-    r" \Big[\mathrm{E}\|\epsilon - \hat\epsilon\|^2\Big]_{\lambda_{\min}}^{\lambda_{\max}}\Big)",
-    tolerance=1e-9,
-    because="The first term of that series, for the straight line: half a step of lambda times the loss (e^lambda falls faster "
-    "than its slope says) less the rise of the integrand (it is read at the noisy end of each step). At 1,000 steps the sum is "
-    "off by half a percent.",
+    r"\lim_{T \to \infty} T E_T = \frac{R}{4} \left[\log(1 + e^{l}) - \frac{1}{1 + e^{-l}}\right]_{l = -2}^{3}",
+    tolerance=1e-5,
+    since="the limit is extrapolated from T = 1000 and 2000, which leaves a term of order 1/T^2",
+    because=r"The code's losses for standard normal data, summed over a straight schedule from 3 to $-2$, minus $\frac12 "
+    r"\log\frac{1 + e^3}{1 + e^{-2}}$.",
 )
 def the_error_of_finitely_many_steps():
-    limit, counts = _integral(_line, _error), [250 * 2**i for i in range(5)]
-    scaled = [count * (_stepwise(count, _line, _error) - limit) for count in counts]
-    for order in range(1, 5):
-        scaled = [(2**order * fine - coarse) / (2**order - 1) for coarse, fine in zip(scaled[:-1], scaled[1:], strict=True)]
-    top, bottom = (math.exp(level) * _error(level) for level in (_TOP, _BOTTOM))
-    return scaled[0], (_TOP - _BOTTOM) / 2 * (limit - (top - bottom) / 2)
+    information = (math.log1p(math.exp(3)) - math.log1p(math.exp(-2))) / 2
+    coarse, fine = (steps * (_total_cost(steps, _gaussian_error) - information) for steps in (1000, 2000))
+    ends = [math.log1p(math.exp(end)) - 1 / (1 + math.exp(-end)) for end in (3.0, -2.0)]
+    limit = 5 / 4 * (ends[0] - ends[1])
+    return (
+        2 * fine - coarse,
+        limit,
+        {"a half": 2 * limit, "the softplus alone": 5 / 4 * (math.log1p(math.exp(3)) - math.log1p(math.exp(-2)))},
+    )
+
+
+derivation.say(
+    "Training draws one random time for each example of a batch. Times that are spread evenly, with one common random shift, "
+    "are as good in the "
+    "mean and vary less."
+)
+shift = derivation.number("b", "the common random shift, uniform", "u", between=(0, 1))
+place = derivation.number("a", r"the place of a time in the batch, $\ell / n$", between=(0, 1))
+_COEFFICIENTS = [
+    derivation.number(rf"\theta_{power}", f"the coefficient of $\\tau^{power}$ in the function that is averaged")
+    for power in range(4)
+]
+
+
+def _cubic(at):
+    return plus(*(coefficient * at**power for power, coefficient in enumerate(_COEFFICIENTS)))
+
+
+derivation.chain(
+    "Every time is uniform",
+    sympy.Integral(_cubic(shift + place), (shift, 0, 1 - place))
+    + sympy.Integral(_cubic(shift + place - 1), (shift, 1 - place, 1)),
+    equals(
+        sympy.Integral(_cubic(tau), (tau, place, 1)) + sympy.Integral(_cubic(tau), (tau, 0, place)),
+        r"substitute $\tau = (b + a) \bmod 1$, which is $b + a$ below 1 and $b + a - 1$ above",
+        wrong={"one piece": sympy.Integral(_cubic(tau), (tau, place, 1))},
+    ),
+    equals(
+        sympy.Integral(_cubic(tau), (tau, 0, 1)),
+        "the two pieces make up the interval",
+        wrong={"half": sympy.Integral(_cubic(tau), (tau, 0, 1)) / 2},
+    ),
+    so="So the mean over a batch is unbiased. The function is any cubic here; the substitution does not depend on that.",
+)
+count = derivation.number("n", "the size of the batch", "batch_size", positive=True)
+derivation.chain(
+    "Their mean varies less than that of independent times",
+    sympy.Integral(count * (tau - 1 / (2 * count)) ** 2, (tau, 0, 1 / count)),
+    equals(
+        1 / (12 * count**2),
+        r"for the function $\tau$ the batch mean is $\rho + \frac{n - 1}{2n}$ with $\rho$ uniform on $[0, \frac1n)$: its "
+        r"variance",
+        wrong={"independent times": 1 / (12 * count)},
+    ),
+    so=r"Independent times have $\frac{1}{12 n}$. For other functions the ratio is another one.",
+)
+batch = derivation.index(r"\ell", "a place in the batch, from 0")
+derivation.bridge(
+    "The code's four times",
+    sympy.Mod(shift + batch / 4, 1),
+    lambda shifts: jnp.stack([low_discrepancy_times(u, batch_size=4) for u in shifts]),
+    shift,
+    wrong={"not taken modulo 1": shift + batch / 4},
+)
+
+kind = derivation.index(r"\nu", "one of the values that the data may have")
+values = derivation.numbers("y", kind, "these values", "values")
+z_0 = derivation.number("z_0", "the least noisy value", "z0")
+_SCORE = -((z_0 - alpha_t * values) ** 2) * (1 + s_t) / 2
+log_decoder = derivation.define(
+    r"\log p({}|z_0)",
+    plus(_SCORE, -log(Total(kind, exp(_SCORE)))),
+    "the decoder: Bayes' rule with equal prior weights",
+    "reconstruction_log_prob",
+    over=kind,
+)
+derivation.chain(
+    "The decoder is a law over the values of the data",
+    Total(kind, exp(log_decoder)),
+    equals(1, "a softmax sums to one", wrong={"not normalized": Total(kind, exp(_SCORE))}),
+    role="lemma",
+    states=2,
+)
+derivation.bridge(
+    "The code's decoder",
+    log_decoder,
+    lambda values, z, s_t: jnp.stack(
+        [
+            reconstruction_log_prob(jnp.full(4, point), np.arange(4), row, jnp.full(4, jnp.log(level)))
+            for row, point, level in zip(values, z, s_t, strict=True)
+        ]
+    ),
+    values,
+    z_0,
+    s_t,
+    wrong={
+        "not rescaled": plus(
+            -((z_0 - values) ** 2) * (1 + s_t) / 2, -log(Total(kind, exp(-((z_0 - values) ** 2) * (1 + s_t) / 2)))
+        )
+    },
+)
+
+
+@derivation.example(
+    r"One step of standard normal data from $S_s = 0.81 / 0.19$ to $S_t = 0.5184 / 0.4816$, the second step of $\beta = (0.19, "
+    r"0.36)$; then the same in "
+    r"two steps, with $S = 2.6698$ between."
+)
+def one_step_or_two():
+    high, middle, low = 0.81 / 0.19, 2.6698, 0.5184 / 0.4816
+
+    def cost(s, t):
+        root = jnp.sqrt(_gaussian_error(jnp.log(jnp.array([t]))))
+        return discrete_diffusion_loss(root, 0 * root, jnp.log(jnp.array([s])), jnp.log(jnp.array([t])))[0]
+
+    numbers = {v: 1, s_t: low, fall: high - low}
+    yield r"\tfrac12 (S_s - S_t) M", cost(high, low), "0.7674"
+    yield r"\text{the information gained}", math.log((1 + high) / (1 + low)) / 2, "0.4650"
+    yield r"\eta", value(u, numbers), "1.5347"
+    yield r"\text{the excess}", value(plus(u, -log(1 + u)) / 2, numbers), "0.3023"
+    yield r"\text{two steps}", cost(high, middle) + cost(middle, low), "0.6008"
+
+
+def _two_point_error(log_ratio):
+    """Of the best network for data -1 or 1: E[1 - tanh^2(S + sqrt(S) e)]."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    ratio = np.exp(np.asarray(log_ratio))[:, None]
+    return jnp.asarray((1 - np.tanh(ratio + np.sqrt(ratio) * nodes) ** 2) @ (weights / weights.sum()))
+
+
+@derivation.figure(
+    r"Left: the error of the best network for data that are $-1$ or $1$, over $S$; the rectangles are twice the costs of four "
+    r"steps, half the area under the "
+    r"curve is the information. Right: the cost of a straight schedule from $\lambda = 4$ to $-4$ comes down to the information "
+    r"as $T$ grows.",
+    panels=2,
+)
+def rectangles_and_refinement(left, right):
+    line = np.linspace(-4, 1.4, 120)
+    left.plot(np.exp(line), _two_point_error(line))
+    ends = np.linspace(0, 4, 5)
+    heights = _two_point_error(np.log(np.maximum(ends[:-1], 1e-9)))
+    left.bar(ends[:-1], heights, width=1.0, align="edge", alpha=0.25, edgecolor="gray")
+    left.set(xlabel="$S$", ylabel="squared error of the data")
+    steps = [4, 8, 16, 32, 64, 128]
+    costs = [_total_cost(count, _two_point_error, (4.0, -4.0)) for count in steps]
+    right.semilogx(steps, costs, "o-", label="the cost of $T$ steps")
+    information = _total_cost(8192, _two_point_error, (4.0, -4.0))
+    right.axhline(information, linestyle="--", color="gray", label="8192 steps")
+    right.set(xlabel="$T$ steps", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What does a chain of infinitely many steps cost for standard normal data and the best network, if $\lambda$ falls from 10 "
+    r"to $-10$?",
+    r"$\frac12 \log\frac{1 + e^{10}}{1 + e^{-10}} = \frac12 \cdot 10 = 5$ nats.",
+)
+def a_symmetric_schedule():
+    yield (math.log1p(math.exp(10)) - math.log1p(math.exp(-10))) / 2, "5"
+
+
+@derivation.exercise(
+    r"The squared error $M$ of a network's data is 0.1 at every level. What does a chain from $S = 9$ to $S = 1$ cost in 1, 10 "
+    r"and 100 steps?",
+    r"The costs telescope: $\frac12 (9 - 1) \cdot 0.1 = 0.4$, however many steps there are.",
+)
+def a_constant_error():
+    for steps in (1, 10, 100):
+        yield _total_cost(steps, lambda log_ratio: 0 * log_ratio + 0.1, (math.log(9), 0.0)), "0.4"
+
+
+@derivation.exercise(
+    r"By which factor does the variance of the batch mean fall for the function $\tau$ and $n = 8$, against independent times?",
+    r"By $\frac{1}{n}$, here 0.125.",
+)
+def eight_times():
+    shifts = (np.arange(200) + 0.5) / 200
+    means = np.array([low_discrepancy_times(jnp.array(shift), batch_size=8).mean() for shift in shifts])
+    yield means.var() * 12 * 8, "0.125"
 
 
 @derivation.numeric(
-    r"-\frac12 \int_0^1 \lambda'(\tau)\, \mathrm{E}\|\epsilon - \hat\epsilon\|^2_{\lambda(\tau)}\, d\tau = \frac12"
-    r" \int_{\lambda_{\min}}^{\lambda_{\max}} \mathrm{E}\|\epsilon - \hat\epsilon\|^2_\lambda\, d\lambda",
-    tolerance=1e-9,
-    because="The error depends on time only through lambda, so lambda can be the variable of integration. What lies between the "
-    "two ends of the schedule cannot change the loss, only the variance of its estimate at random times: a straight line and a "
-    "cubic give one number. What remains to be learned of a schedule is where it begins and where it ends.",
+    r"\log c = \log\left(1 - e^{-l}\right)",
+    because=r"For a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten "
+    r"digits. The series $l - \frac{l^2}{2} + "
+    r"\frac{l^3}{6}$ is on the right.",
+    role="appendix",
 )
-def only_the_ends_matter():
-    def error(level):
-        return _error(level, believed=0.3)
-
-    levels = (_TOP + _BOTTOM + (_TOP - _BOTTOM) * _NODES) / 2
-    direct = (_TOP - _BOTTOM) / 4 * jnp.sum(_WEIGHTS * error(levels) * jnp.exp(levels))
-    return jnp.stack([_integral(_line, error), _integral(_cubic, error)]), jnp.stack([direct, direct])
-
-
-@derivation.bound(
-    r"\text{optimal denoiser:} \quad L_T \text{ falls at every refinement of } T = 1, 2, 4, 8, 64, 512",
-    because="A step split in two pays for the first half of its fall with the error at its own, less noisy end instead of with "
-    "the error at the noisier one; the best error falls with the SNR, so splitting can only help. More steps are a better "
-    "model. Tight for a denoiser whose error does not depend on the noise: its terms telescope, however many there are.",
-)
-def more_steps_are_a_better_model():
-    counts = (1, 2, 4, 8, 64, 512)
-    losses = jnp.stack([_stepwise(count, _line, _error) for count in counts])
-    constant = jnp.stack([_stepwise(count, _line, lambda level: 0 * level + 0.5) for count in counts])
-    return losses[1:], losses[:-1], (constant[1:], constant[:-1])
-
-
-@derivation.numeric(
-    r"\text{optimal denoiser:} \quad L_\infty = I(x_0; z_{\lambda_{\max}}) - I(x_0; z_{\lambda_{\min}})",
-    tolerance=1e-9,
-    because="A little less noise tells about the data half of what one still does not know of them, per unit of SNR: the "
-    "derivative of the mutual information is half the minimum mean squared error (I-MMSE). So the best model pays in the "
-    "diffusion loss exactly for what z learns about the data on its way. For Gaussian data, where it is 1/2 log(1 + c SNR); and "
-    "for data that are 1 or -1, whose best guess is a hyperbolic tangent.",
-)
-def the_loss_is_mutual_information():
-    nodes, weights = (jnp.asarray(part) for part in np.polynomial.hermite_e.hermegauss(120))
-    weights = weights / jnp.sum(weights)
-
-    def of_signs(level):
-        """E (x_0 - tanh(...))^2 at z/sigma = root(SNR) + noise, for x_0 = 1; the other sign is its mirror image."""
-        snr = jnp.exp(level)[:, None]
-        return jnp.sum(weights * (1 - jnp.tanh(snr + jnp.sqrt(snr) * nodes)) ** 2, axis=1)
-
-    def information_of_signs(level):
-        """I = log 2 - E log(1 + e^(-2 (SNR + root(SNR) noise)))."""
-        snr = math.exp(level)
-        return math.log(2) - jnp.sum(weights * jnp.logaddexp(0.0, -2 * (snr + math.sqrt(snr) * nodes)))
-
-    def signs_schedule(times):
-        return linear_log_snr(times, log_snr_max=1.0, log_snr_min=-6.0)
-
-    gauss = [math.log1p(_VARIANCE * math.exp(level)) / 2 for level in (_TOP, _BOTTOM)]
-    signs = [information_of_signs(level) for level in (1.0, -6.0)]
-    left = jnp.stack([_integral(_line, _error), _integral(signs_schedule, of_signs)])
-    return left, jnp.stack([gauss[0] - gauss[1], signs[0] - signs[1]])
-
-
-@derivation.exact(
-    r"\sum_{k} p(x_0 = v_k \mid z_0) = 1",
-    because="The decoder asks for each of the K values how well it explains z_0 and normalizes: all pairs of values of two "
-    "pixels have probabilities that sum to one, wherever z_0 is and however little noise there is. So the bound is one on the "
-    "probability of the pixels as they are stored, and comparable across models.",
-)
-def the_decoder_is_normalized():
-    values = jnp.linspace(-1.0, 1.0, 5)
-    pairs = np.stack(np.meshgrid(np.arange(5), np.arange(5), indexing="ij"), -1).reshape(-1, 2)
-    totals = []
-    for level in (-5.0, 0.0, 3.0, 13.3):
-        for z in ([0.3, -0.9], [2.5, 0.0]):
-            z0 = jnp.broadcast_to(jnp.array(z), (25, 2))
-            totals.append(jnp.sum(jnp.exp(reconstruction_log_prob(z0, pairs, values, jnp.full(25, level)))))
-    return jnp.stack(totals), jnp.ones(8)
-
-
-@derivation.exact(
-    r"\tau_i = (u + i/n) \bmod 1: \quad \text{one in each } [k/n, (k+1)/n), \text{ all at the same place in it}",
-    because="The times are the grid i/n, moved together by u and wrapped around. However u falls, no part of the schedule is "
-    "left out of a batch and none is visited twice.",
-)
-def one_time_in_every_part():
-    times = jnp.stack([jnp.sort(low_discrepancy_times(jnp.asarray(u), batch_size=7)) for u in (0.0, 0.1, 0.5, 0.93)])
-    inside = jnp.floor(7 * times + 1e-12)
-    place = 7 * times - inside
-    return jnp.stack([inside, place]), jnp.stack([jnp.tile(jnp.arange(7.0), (4, 1)), jnp.tile(place[:, :1], 7)])
-
-
-@derivation.monte_carlo(
-    r"u \sim \mathcal{U}(0, 1): \quad \mathrm{E}\, \frac1n \sum_i f(\tau_i) = \int_0^1 f(\tau)\, d\tau",
-    because="Each single time is uniform, so the mean over a batch is unbiased although its times depend on each other.",
-)
-def the_batch_mean_is_unbiased():
-    u = jax.random.uniform(jax.random.key(2), (4000,), dtype=float)
-    times = jax.vmap(lambda u: low_discrepancy_times(u, batch_size=8))(u)
-    return jnp.mean(jnp.exp(-3 * times), axis=1), (1 - math.exp(-3)) / 3
-
-
-@derivation.bound(
-    r"\mathrm{Var}\Big(\frac1n \sum_i f(\tau_i)\Big) \;\le\; \frac15 \cdot \frac{\mathrm{Var}\, f(\tau)}{n}, \qquad n = 8,"
-    r" \; f \text{ smooth}",
-    because="Moved by u, the batch mean changes only by how far each time walks within its n-th: over 1/n of the range of f, and "
-    "where f comes back to its start by almost nothing. Independent times have the variance Var f/n; these are better by another "
-    "factor of about n, an eighth for a batch of eight. A batch of one is one uniform time either way, and there it is tight.",
-)
-def the_batch_mean_varies_less():
-    grid = (jnp.arange(4096) + 0.5) / 4096
-    functions = (lambda t: jnp.exp(-3 * t), lambda t: t**2, lambda t: jnp.cos(3 * t), lambda t: 1 / (1 + jnp.exp(_line(t))))
-
-    def variance(function, count):
-        times = jax.vmap(lambda u: low_discrepancy_times(u, batch_size=count))(grid)
-        return jnp.var(jnp.mean(function(times), axis=1))
-
-    single = jnp.stack([jnp.var(function(grid)) for function in functions])
-    together, alone = (jnp.stack([variance(function, count) for function in functions]) for count in (8, 1))
-    return together, 0.2 * single / 8, (alone, single)
+def a_small_step():
+    step = 1e-6
+    lost = posterior(jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), jnp.full(1, step))[1] - jax.nn.log_sigmoid(-jnp.full(1, step))
+    series = math.log(step - step**2 / 2 + step**3 / 6)
+    return lost, np.array([series]), {"by subtraction in single precision": np.array([math.log(1 - np.float32(math.exp(-step)))])}
 
 
 if __name__ == "__main__":
