@@ -133,7 +133,8 @@ def _list(command):
         table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
     console = console_of_the_page()
     console.print(table)
-    console.print(f"The book: {BOOK}" if BOOK.is_file() else "`make book` writes the course as a book.", soft_wrap=True)
+    book = f"The course as a book: {os.path.relpath(BOOK)}" if BOOK.is_file() else "`make book` writes the course as a book."
+    console.print(book, soft_wrap=True)
     return 0
 
 
