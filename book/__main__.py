@@ -35,12 +35,13 @@ def _executed(topics, in_book, jobs):
         return [_told(topic_page(topic, in_book)) for topic in topics]
     os.environ["OMP_NUM_THREADS"] = "1"  # a process a core, each with one thread
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(topic_page, topic, in_book) for topic in topics]
+        running = {pool.submit(topic_page, topic, in_book): topic for topic in topics}
         try:
             for done in as_completed(running):
                 _told(done.result())
-        except Failed:
+        except Exception as error:
             pool.shutdown(cancel_futures=True)
+            error.add_note(f"at the page of {running[done].path}")
             raise
         return [done.result()[0] for done in running]
 

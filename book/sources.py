@@ -3,6 +3,7 @@
 import ast
 import posixpath
 import re
+import textwrap
 from pathlib import Path
 
 from markupsafe import Markup
@@ -95,7 +96,14 @@ def _card(here, path, language, node):
     module = path.removesuffix(".py").replace("/", ".")
     source = link(source_address(here, path, node.lineno), "source")
     head = Markup('<p class="wing"><span>{}</span> {}</p>').format(language, source)
-    return f":::::{{container}} card\n{raw(head)}\n{_entry(node, module)}\n:::::\n"
+    return f":::::{{container}} card\n{raw(head)}\n{_entry(node, module, raw(_body(path, node)))}\n:::::\n"
+
+
+def _body(path, node):
+    """The code of a function or a class without its docstring, folded."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()[node.body[0].end_lineno : node.end_lineno]
+    text = highlight(textwrap.dedent("\n".join(lines)), PythonLexer(), HtmlFormatter())
+    return Markup('<details class="fold"><summary>code</summary>\n{}</details>').format(Markup(text))
 
 
 def _public(path):

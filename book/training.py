@@ -41,9 +41,9 @@ def section(here, topic):
 
 
 def _explained(module):
-    """The metrics that an experiment explains, by name."""
-    classes = (thing for _, thing in inspect.getmembers(module, inspect.isclass))
-    return {name: metric for thing in classes for name, metric in getattr(thing, "explains", {}).items()}
+    """The metrics that an experiment explains, by name; not those that depend on the recipe."""
+    tables = (getattr(thing, "explains", None) for _, thing in inspect.getmembers(module, inspect.isclass))
+    return {name: metric for table in tables if isinstance(table, dict) for name, metric in table.items()}
 
 
 def _recipes(topic, recipes, explained, remarks):

@@ -84,6 +84,8 @@ def test_the_functions_of_both_wings_stand_side_by_side(page):
         assert f'id="{wing}.foundations.jensen.log_mean_exp"' in html
         assert f'href="../../source/{wing}/foundations/jensen.html#line-' in html
     assert words.count("jensen_gap ( x , log_weights , convex_fn )") == 2
+    code = unescape(re.sub(r"<[^>]*>", "", " ".join(re.findall(r"(?s)<details.*?</details>", html))))
+    assert "return _logsumexp(x) - math.log(x.shape[1])" in code and "return (torch.logsumexp(x.masked_fill(empty" in code
 
 
 @needs_sphinx
