@@ -14,7 +14,7 @@ from shared_specs.syllabus import load
 from theory_jax.__main__ import HERE, main
 from theory_jax.derivation import Derivation
 from theory_jax.ground import Ground
-from theory_jax.notation import Entropy, Expectation, LogDensity, Normal, Total
+from theory_jax.notation import Entropy, Expectation, LogDensity, Normal, Total, plus
 from theory_jax.parts import value
 from theory_jax.typeset import latex
 
@@ -313,6 +313,11 @@ def test_steps_are_data_and_their_functions_stay_callable():
     assert (step.name, step.kind, step.claim, step.because) == ("halves", "exact", r"\frac{1}{2}", "halves")
     assert (step.tolerance, step.since, step.body) == (1e-10, "", halves)
     assert (derivation.lectures, derivation.sources) == ((3, 4), ("a book",))
+
+
+def test_a_sum_of_a_symbol_and_a_defined_name_is_printed():
+    size = Derivation(title="A name without an index").define("s", V**2, "a square")
+    assert latex(plus(size, -U)) == "s - u"
 
 
 def test_the_verdict_says_which_numbers_are_positive_and_which_may_be_zero():

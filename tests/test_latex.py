@@ -21,6 +21,7 @@ READ_AS = {
     r"\log\tfrac{1}{K}\sum_{k=1}^{K} x_k": "log (1/K) ∑ₖ₌₁ᴷ xₖ",
     r"\operatorname*{arg\,min}_q \mathrm{softmax}(l)": "arg min_q softmax(l)",
     r"\sqrt{2\pi\sigma^2}": "√(2πσ²)",
+    r"A^{\frac{2}{3}} \sqrt[3]{B} + \sqrt[n]{2}": "A^(2/3) ∛B + ⁿ√2",
     r"x_{t-1}^{(k)}": "xₜ₋₁⁽ᵏ⁾",
     r"f^{*}(t) = \sup_{u\ge 0}\{ut-f(u)\}": "f*(t) = sup_(u ≥ 0){ut-f(u)}",
     r"\lVert x\rVert_2^2 < \infty": "‖x‖₂² < ∞",

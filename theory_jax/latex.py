@@ -195,8 +195,9 @@ def _blackboard(node, l2tobj):
 
 
 def _root(node, l2tobj):
-    text = _argument(node, l2tobj, 1)
-    return "√" + (text if re.fullmatch(rf"\w[\u0300-\u036f]?[{SCRIPTS}]*", text) else f"({text})") + END
+    degree, text = _argument(node, l2tobj, 0), _argument(node, l2tobj, 1)
+    sign = {"": "√", "3": "∛", "4": "∜"}.get(degree, f"{_script('', RAISED, degree).rstrip(END)}√")
+    return sign + (text if re.fullmatch(rf"\w[\u0300-\u036f]?[{SCRIPTS}]*", text) else f"({text})") + END
 
 
 def _accent(node, l2tobj):

@@ -49,7 +49,8 @@ class Node(sympy.Expr):
 
     @classmethod
     def class_key(cls):
-        return sympy.Symbol.class_key()  # in a product it stands where a symbol would
+        *kind, name = sympy.Symbol.class_key()
+        return *kind, f"{name}s"  # in a product it stands behind the symbols, with whose names SymPy cannot compare its arguments
 
     def binds(self):
         """The indices over which the node sums."""

@@ -246,10 +246,10 @@ derivation = Derivation(
         r"dimensions both are applied in each.",
         r"DCGAN drew its weights from $\mathcal{N}(0, 0.02^2)$ and relied on batch normalization for the size of its signals. "
         r"The variance that keeps signals in size through leaky rectifiers is of He et al.; it is derived here to see what the "
-        r"other choice would do alone.",
+        r"choice of DCGAN would do without normalization.",
     ),
-    answer=r"Batch normalization's gradient has two means removed, so a shift and a stretch of its input have no effect, neither "
-    r"forward nor backward; the size of the weights before it sets the length of a step and not the signal. A transposed "
+    answer=r"Batch normalization does not see a shift of its input, and (but for $\epsilon$) no stretch: two means are taken out "
+    r"of its gradient, and the size of the weights before it sets the length of a step and not the signal. A transposed "
     r"convolution is the adjoint of a convolution, and reaches all its inner outputs equally often if and only if the stride "
     r"divides the kernel.",
     limits=(
@@ -590,9 +590,10 @@ def overlap_counts_multiples():
 
 @derivation.exact(
     r"\max_p \mathrm{overlap}(p) - \min_p \mathrm{overlap}(p) = \mathbf{1}[k \bmod s > 0]",
-    because="Over $s$ neighboring inner outputs the counts add up to $k$, since each of the $k$ taps reaches exactly one of "
-    "them. If all are equal to $c$, then $s c = k$, so $s$ divides $k$. If $s$ divides $k$, every count is $k/s$; otherwise two "
-    "values alternate, a checkerboard that the network must unlearn. Hence kernel 4 with stride 2, and not 5 or 3.",
+    because="Over $s$ neighboring inner outputs, if there are so many, the counts add up to $k$, since each of the $k$ taps "
+    "reaches exactly one of them. If all are equal to $c$, then $s c = k$, so $s$ divides $k$. If $s$ divides $k$, every count "
+    "is $k/s$; otherwise two values take turns, a checkerboard that the network must unlearn. Hence kernel 4 with stride 2, and "
+    "not 5 or 3.",
     outcomes=40,
 )
 def overlap_is_even_if_and_only_if_the_stride_divides_the_kernel():

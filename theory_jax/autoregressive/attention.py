@@ -225,8 +225,9 @@ derivation = Derivation(
         r"come from another sequence. A mask removes keys from the sum of a query. At least one key is left for every query.",
     ),
     answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key whose "
-    r"score exceeds the others by a little more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ keeps the "
-    r"variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes on none.",
+    r"score exceeds the others by a few nats more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ keeps the "
+    r"variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes on almost "
+    r"none.",
     limits=(
         "That trained queries and keys have unit covariance is not shown, and it need not hold; the argument is about the start.",
         "What heads learn to look for, and what the low rank of a head's scores excludes, is not treated.",
@@ -375,8 +376,8 @@ derivation.say(
 )
 a = derivation.law("a", i, "how often query $i$ occurs")
 b = derivation.law("b", j, "how often key $j$ occurs")
-cov_q = derivation.define(r"\Sigma^q", Expectation(a, q * q.at(i, c)), "the second moments of the queries", over=(d, c))
-cov_k = derivation.define(r"\Sigma^k", Expectation(b, k * k.at(j, c)), "the second moments of the keys", over=(d, c))
+cov_q = derivation.define(r"\Sigma^q", Expectation(a, times(q, q.at(i, c))), "the second moments of the queries", over=(d, c))
+cov_k = derivation.define(r"\Sigma^k", Expectation(b, times(k, k.at(j, c))), "the second moments of the keys", over=(d, c))
 derivation.chain(
     "The mean square of a score is a trace of covariances",
     Expectation(a, Expectation(b, Inner(d, q, k) ** 2)),
@@ -465,7 +466,7 @@ derivation.chain(
     at_most(times(2, 1 - p.at(l)), "leave out a square, which is zero where the softmax is sure", adding=(1 - p.at(l)) ** 2),
     so=r"The first line is the trace of the Jacobian, the sum of its eigenvalues, none of which is negative: so it bounds the "
     r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are of this kind, and "
-    r"nothing is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
+    r"hardly anything is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
 )  # fmt: skip
 
 derivation.say("Masks. A key is removed by the score $-\\infty$.")
@@ -512,7 +513,7 @@ derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes 
 G = derivation.numbers("G", (i, f), "the gradient of the loss in the answers")
 loss = derivation.define("L", Total(i, Total(f, G * out)), "the loss, to first order")
 A = derivation.define("A", Total(f, G * v), "the gradient in the weights, $G V^\\top$", over=(i, j))
-B = derivation.define("B", P * (A - Total(l, P.at(i, l) * A.at(i, l))), "the gradient in the scores", over=(i, j))
+B = derivation.define("B", times(P, plus(A, -Total(l, times(P.at(i, l), A.at(i, l))))), "the gradient in the scores", over=(i, j))
 backward = derivation.chain(
     "The gradient in the scores subtracts its own mean",
     Slope(Total(l, soft.at(l) * u.at(l)), s),
@@ -586,16 +587,17 @@ derivation.symbol("S", "the scores, one row a query")
     "and a turn, which generate all permutations.",
 )
 def attention_is_permutation_equivariant():
-    scores, value = sympy.Matrix(3, 3, sympy.symbols("s:9", real=True)), sympy.Matrix(sympy.symbols("v:3", real=True))
+    # the exponentials of the scores, any positive numbers
+    powers, value = sympy.Matrix(3, 3, sympy.symbols("e:9", positive=True)), sympy.Matrix(sympy.symbols("v:3", real=True))
 
-    def attend(scores, value):
-        return [sum(exp(scores[r, n]) * value[n] for n in range(3)) / sum(exp(scores[r, n]) for n in range(3)) for r in range(3)]
+    def attend(powers, value):
+        return [sum(powers[r, n] * value[n] for n in range(3)) / sum(powers[r, n] for n in range(3)) for r in range(3)]
 
     left, right, wrong = [], [], []
     for order in ((1, 0, 2), (1, 2, 0)):
-        left += attend(scores.extract(order, order), value.extract(order, [0]))
-        right += [attend(scores, value)[n] for n in order]
-        wrong += attend(scores, value)
+        left += attend(powers.extract(order, order), value.extract(order, [0]))
+        right += [attend(powers, value)[n] for n in order]
+        wrong += attend(powers, value)
     return left, right, {"the answers do not move": wrong}
 
 
@@ -613,10 +615,12 @@ WK = derivation.numbers("W^K", (g, d, n), "the map to the keys of group $g$", "k
 WV = derivation.numbers("W^V", (g, f, n), "the map to the values of group $g$", "value_weight")
 WO = derivation.numbers("W^O", (o, h, f), "the map from the answers of head $h$ to the output", "output_weight")
 group = sympy.floor(h / 2)
-qh = derivation.define("q^{{{}}}_{{{},{}}}", Total(n, WQ * x), "the queries of head $h$", over=(h, i, d))
-kh = derivation.define("k^{{{}}}_{{{},{}}}", Total(n, WK.at(group, d, n) * x.at(j, n)), "its keys", over=(h, j, d))
-vh = derivation.define("v^{{{}}}_{{{},{}}}", Total(n, WV.at(group, f, n) * x.at(j, n)), "its values", over=(h, j, f))
-eh = derivation.define("E^{{{}}}_{{{},{}}}", exp(Total(d, qh * kh) / sqrt(D)), "the exponentials of its scores", over=(h, i, j))
+qh = derivation.define("q^{{{}}}_{{{},{}}}", Total(n, times(WQ, x)), "the queries of head $h$", over=(h, i, d))
+kh = derivation.define("k^{{{}}}_{{{},{}}}", Total(n, times(WK.at(group, d, n), x.at(j, n))), "its keys", over=(h, j, d))
+vh = derivation.define("v^{{{}}}_{{{},{}}}", Total(n, times(WV.at(group, f, n), x.at(j, n))), "its values", over=(h, j, f))
+eh = derivation.define(
+    "E^{{{}}}_{{{},{}}}", exp(Total(d, times(qh, kh)) / sqrt(D)), "the exponentials of its scores", over=(h, i, j)
+)
 heads_add = Total(h, Total(f, WO * Total(j, eh / Total(l, eh.at(h, i, l)) * vh)))
 
 
@@ -648,7 +652,7 @@ derivation.bridge(
     WV,
     WO,
     x,
-    sizes={h: 4, g: 2, i: 2, j: 2, l: 2, d: 2, f: 2, n: 3, o: 3},
+    sizes={h: 4, g: 2, i: 2, j: 2, l: 2, d: 2, f: 1, n: 2, o: 2},
     wrong={
         "groups tiled, head h takes group h mod 2": _tiled(),
         "the heads' answers averaged": heads_add / 4,

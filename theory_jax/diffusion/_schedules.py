@@ -28,12 +28,12 @@ def by_point(code, *, steps):
     The first `steps` columns are the shares of variance that the steps keep. code(alpha_bar, *columns of length one) -> [1]
     """
 
-    def at_points(*columns):
+    def _at_points(*columns):
         rows = zip(*columns, strict=True)
         schedules = ((jnp.cumprod(jnp.array([1.0, *row[:steps]])), row[steps:]) for row in rows)
         return jnp.concatenate([code(alpha_bar, *(jnp.atleast_1d(x) for x in rest)) for alpha_bar, rest in schedules])
 
-    return at_points
+    return _at_points
 
 
 def noised(level, x, noise):

@@ -474,7 +474,7 @@ derivation.chain(
         r"the logarithm of 1 is 0, and $w / w - 1$, too",
         wrong={"the half forgotten": (m - n) ** 2 / w, "the deviation for the variance": (m - n) ** 2 / (2 * sqrt(w))},
     ),
-    uses=(gaussian_divergence, posterior_law, in_the_noise),
+    uses=(gaussian_divergence,),
     role="remark",
 )
 derivation.say(
@@ -484,7 +484,11 @@ derivation.say(
 for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta)):
     derivation.bridge(
         f"The code computes it with the {_variance} variance",
-        times(Rational(1, 2), plus(log(_second / tilde), tilde / _second, -1, (mu - model_mean) ** 2 / _second)),
+        (
+            times(Rational(1, 2), plus(log(beta / tilde), tilde / beta, -1, (mu - model_mean) ** 2 / beta))
+            if _variance == "large"
+            else (mu - model_mean) ** 2 / times(2, tilde)
+        ),
         by_point(
             lambda alpha_bar, x0, x_t, noise, variance=_variance: denoising_kl(
                 x0, x_t, np.array([2]), noise, alpha_bar, variance=variance
@@ -500,6 +504,7 @@ for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta
             "the other variance": plus(log(_other / tilde), tilde / _other, -1, (mu - model_mean) ** 2 / _other) / 2,
             "the half forgotten": plus(log(_second / tilde), tilde / _second, -1, (mu - model_mean) ** 2 / _second),
         },
+        uses=(gaussian_divergence, posterior_law, in_the_noise),
     )
 
 _NAMED = [
@@ -656,9 +661,8 @@ def _denoise_two_points(alpha_bar):
 
 @derivation.figure(
     r"Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for $T = 16$ steps "
-    r"and the "
-    r"small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it comes down to "
-    r"$\log 2$, the entropy of the data; the large one suits standard normal data, not these.",
+    r"and the small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it comes "
+    r"down toward $\log 2$, the entropy of the data; the large one suits standard normal data, not these.",
     panels=2,
 )
 def terms_and_bound(left, right):
@@ -715,11 +719,9 @@ def what_training_changes():
 
 @derivation.numeric(
     r"\log p(x_0 = -1 | x_1) = \log \Phi\left(\frac{-1 + h - m}{\sqrt{v}}\right)",
-    because=r"How the code keeps it: $\Phi$ is the normal distribution function and $h$ half a cell. The probability of a value "
-    r"far from "
-    r"the mean underflows, so its logarithm is never computed from it. Here $m$ is 1 and the deviation 0.02, $-100$ deviations "
-    r"from the "
-    r"cell; SciPy's logarithm of the distribution function is on the right.",
+    because=r"$\Phi$ is the normal distribution function and $h$ half a cell. The probability of a value far from the mean "
+    r"underflows, so its logarithm is never computed from it. Here $m$ is 1 and the deviation 0.02, almost 100 deviations from "
+    r"the cell; SciPy's logarithm of the distribution function is on the right.",
     role="appendix",
 )
 def the_decoders_tail():

@@ -462,8 +462,8 @@ derivation.chain(
         wrong={"a quarter": Rational(1, 4) - (1 - c_z**2) / (4 * c_z**2)},
     ),
     at_most(Rational(3, 4), "add a product of positive numbers", adding=(1 - c_z**2) / (4 * c_z**2)),
-    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T$ and every "
-    r"offset. A "
+    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge "
+    r"2$ and every offset. A "
     r"maximum between $\frac34$ and 1 clips the last alone.",
 )
 k = derivation.number("k", "how many steps before the end", positive=True)
@@ -636,7 +636,7 @@ derivation.symbol(r"(\beta_T, \beta_{T-1})", "the last two betas")
 @derivation.numeric(
     r"(\beta_T, \beta_{T-1}) = \left(0.999, 1 - \frac{1}{4 \cos^2 z}\right)",
     tolerance=1e-9,
-    because=r"How the code keeps it: for 1000 steps and the offset 0.008 the last beta alone is clipped, at 0.999. The cosine "
+    because=r"For 1000 steps and the offset 0.008 the last beta alone is clipped, at 0.999. The cosine "
     r"near $\pi/2$ is "
     r"computed as a sine of what remains, which keeps all digits.",
     role="appendix",

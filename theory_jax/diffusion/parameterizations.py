@@ -245,7 +245,12 @@ def _targets(hat, of, data):
         rf"the {of}score, the slope of $\log q(x_t|x_0)$ in $x_t$",
         "score",
     )
-    mean = derivation.define(rf"{hat}\mu", plus(times(kappa, data), times(rho, x_t)), f"the {of}mean of the step back", "mean")
+    mean = derivation.define(
+        r"\hat\mu_t" if hat else r"\tilde\mu_t",
+        plus(times(kappa, data), times(rho, x_t)),
+        f"the {of}mean of the step back",
+        "mean",
+    )
     return noise, velocity, score, mean
 
 
@@ -354,7 +359,7 @@ for _name, (_target, _mistake) in {
 
 
 @derivation.numeric(
-    r"\hat y \mapsto \hat z: \quad \hat z = z \ \text{if}\ \hat y = y, \qquad y, z \in \{\epsilon, x_0, v, s, \mu\}",
+    r"\hat y \mapsto \hat z: \quad \hat z = z \ \text{if}\ \hat y = y, \qquad y, z \in \{\epsilon, x_0, v, s, \tilde\mu_t\}",
     because="All 25 conversions of the code, at three noisy values: each true target is turned into each other one.",
     role="lemma",
 )
@@ -589,7 +594,7 @@ _given = {before: 0.81, alpha: 0.64, x_0: 1}
 def one_value_five_targets():
     x = math.sqrt(0.5184) + math.sqrt(0.4816) / 2
     yield "x_2", x, "1.06699"
-    for name, symbol, said in (("velocity", "v", "-0.33397"), ("score", "s", "-0.72049"), ("mean", r"\mu", "1.00951")):
+    for name, symbol, said in (("velocity", "v", "-0.33397"), ("score", "s", "-0.72049"), ("mean", r"\tilde\mu_2", "1.00951")):
         number = convert_prediction(jnp.ones(1), jnp.array([x]), _at_2, _LEVELS, source="x0", target=name)[0]
         yield symbol, number, said
     ratios = [loss_ratio(_at_2, _LEVELS, target=name)[0] for name in ("x0", "velocity", "score", "mean")]
@@ -654,7 +659,7 @@ def errors_near_pure_noise():
 
 @derivation.numeric(
     r"x_0 = -v, \quad \epsilon = x_T \qquad \text{at}\ \bar\alpha_T = 0",
-    because="How the code keeps it: from the velocity data and noise are read without a division, also at the last level of a "
+    because="From the velocity data and noise are read without a division, also at the last level of a "
     "schedule "
     "that ends in pure noise. Conversions that would divide by zero are refused.",
     role="appendix",

@@ -316,7 +316,7 @@ pythagoras = derivation.chain(
     so=r"A squared error is a sum of two: what nobody can know, and how far the prediction is from the conditional mean.",
 )  # fmt: skip
 t = derivation.index("t", "a level")
-importance = derivation.numbers("w", t, "any positive weights of the levels", positive=True)
+importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
 seen_t = derivation.law("P_t({}|{})", (i, t), "the law of $x_t$ at a level")
 hidden_t = derivation.law("r({}|{},{})", (j, i, t), "the law of the target at a level, given $x_t$")
 f_t = derivation.numbers("f({},{})", (i, t), "the prediction at a value and a level")
@@ -417,7 +417,7 @@ derivation.chain(
     ),
     states=2,
     uses=(step_variance,),
-    so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the learned variance converges to the true one.",
+    so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the best variance is the true one.",
 )
 x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
 hat = derivation.number(r"\hat e", "the predicted noise, in one coordinate", "noise_pred")
@@ -457,7 +457,7 @@ _given = {before: 0.81, alpha: 0.64}
 @derivation.autodiff(
     r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 - "
     r"\frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
-    because=r"How the code keeps it: the variance's loss must not train the mean, which the simple loss trains. So the "
+    because=r"The variance's loss must not train the mean, which the simple loss trains. So the "
     r"prediction of the "
     r"noise is a constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
     role="appendix",

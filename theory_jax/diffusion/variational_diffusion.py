@@ -235,18 +235,21 @@ derivation.chain(
     so=r"So $q(y_s|y_t, x_0) = \mathcal{N}((1 - c)\, y_t + c\, x_0, c / S_s)$: the later value and the data are mixed, and $c$ "
     r"is the data's share.",
 )
-alpha_s = derivation.define(r"\alpha_s", sqrt(s_s / (1 + s_s)), "the signal's weight at the earlier time", positive=True)
-alpha_t = derivation.define(r"\alpha_t", sqrt(s_t / (1 + s_t)), "the signal's weight at the later time", positive=True)
-sigma2_s = derivation.define(r"\sigma_s^2", 1 / (1 + s_s), "the noise's variance at the earlier time", positive=True)
+alpha_s = derivation.define(r"\alpha(S_s)", sqrt(s_s / (1 + s_s)), "the signal's weight at the earlier time", positive=True)
+alpha_t = derivation.define(r"\alpha(S_t)", sqrt(s_t / (1 + s_t)), "the signal's weight at the later time", positive=True)
+sigma2_s = derivation.define(r"\sigma^2(S_s)", 1 / (1 + s_s), "the noise's variance at the earlier time", positive=True)
 z_t = derivation.number("z_t", "the later value", "z_t")
 derivation.chain(
     "... and in the scale of the noisy value",
     alpha_s**2 * c / s_s,
     equals(
-        sigma2_s * c, r"$\alpha_s^2 = S_s \sigma_s^2$", wrong={"the relative fall alone": c, "the signal's weight": alpha_s * c}
+        sigma2_s * c,
+        r"$\alpha(S_s)^2 = S_s \sigma^2(S_s)$",
+        wrong={"the relative fall alone": c, "the signal's weight": alpha_s * c},
     ),
-    so=r"$z_s = \alpha_s y_s$ and $y_t = z_t / \alpha_t$, so the mean is $\alpha_s ((1 - c) z_t / \alpha_t + c x_0)$ and the "
-    r"variance $\sigma_s^2 c$.",
+    so=r"$z_s = \alpha(S_s) y_s$ and $y_t = z_t / \alpha(S_t)$, so the mean is $\alpha(S_s) ((1 - c) z_t / \alpha(S_t) + c "
+    r"x_0)$ and the "
+    r"variance $\sigma^2(S_s) c$.",
 )
 _MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
 
@@ -280,8 +283,8 @@ derivation.chain(
     times(sqrt(_step.before), 1 - _after / _before),
     equals(
         _step.kappa,
-        r"$1 - \frac{\bar\alpha_t (1 - \bar\alpha_{t-1})}{(1 - \bar\alpha_t) \bar\alpha_{t-1}} = \frac{\beta_t}{1 - "
-        r"\bar\alpha_t}$",
+        r"$1 - \frac{\bar\alpha(S_t) (1 - \bar\alpha_{t-1})}{(1 - \bar\alpha(S_t)) \bar\alpha_{t-1}} = \frac{\beta_t}{1 - "
+        r"\bar\alpha(S_t)}$",
         wrong={"the other weight": _step.rho},
     ),
     role="remark",
@@ -298,7 +301,8 @@ a_step = derivation.chain(
     (alpha_s * c) ** 2 / times(2, sigma2_s, c) * _GUESS,
     equals(
         times(s_s * c / 2, _GUESS),
-        r"two Gaussians of one variance, whose means differ by $\alpha_s c\, (x_0 - \hat x_0)$; $\alpha_s^2 / \sigma_s^2 = S_s$",
+        r"two Gaussians of one variance, whose means differ by $\alpha(S_s) c\, (x_0 - \hat x_0)$; $\alpha(S_s)^2 / "
+        r"\sigma^2(S_s) = S_s$",
         wrong={"the half forgotten": times(s_s * c, _GUESS)},
     ),
     equals(
@@ -439,7 +443,7 @@ derivation.chain(
     ),
     at_least(
         plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse))),
-        "leave out a product of positive numbers: this is the cost of two steps",
+        "leave out a product that is zero only if both predictions are equally good: this is the cost of two steps",
         dropping=times(first / 2, worse),
     ),
 )
@@ -535,7 +539,7 @@ derivation.symbol("E_T", "the excess of $T$ steps over the information")
 derivation.symbol(r"T", "the number of steps")
 
 
-def _total_cost(steps, errors, ends=(6.0, -5.0)):
+def _total_cost(steps, errors, ends=(3.0, -2.0)):
     """The sum of the discrete losses over a straight schedule; errors: the squared error of the data at log-SNRs."""
     levels = linear_log_snr(jnp.arange(steps + 1) / steps, log_snr_max=ends[0], log_snr_min=ends[1])
     root = jnp.sqrt(errors(levels[1:]))
@@ -548,21 +552,21 @@ def _gaussian_error(log_ratio):
 
 
 @derivation.numeric(
-    r"\lim_{T \to \infty} T E_T = \frac{R}{4} \left[\log(1 + e^{l}) - \frac{1}{1 + e^{-l}}\right]_{l = -5}^{6}",
+    r"\lim_{T \to \infty} T E_T = \frac{R}{4} \left[\log(1 + e^{l}) - \frac{1}{1 + e^{-l}}\right]_{l = -2}^{3}",
     tolerance=1e-5,
     since="the limit is extrapolated from T = 1000 and 2000, which leaves a term of order 1/T^2",
-    because=r"The code's losses for standard normal data, summed over a straight schedule from 6 to $-5$, minus $\frac12 "
-    r"\log\frac{1 + e^6}{1 + e^{-5}}$.",
+    because=r"The code's losses for standard normal data, summed over a straight schedule from 3 to $-2$, minus $\frac12 "
+    r"\log\frac{1 + e^3}{1 + e^{-2}}$.",
 )
 def the_error_of_finitely_many_steps():
-    information = (math.log1p(math.exp(6)) - math.log1p(math.exp(-5))) / 2
+    information = (math.log1p(math.exp(3)) - math.log1p(math.exp(-2))) / 2
     coarse, fine = (steps * (_total_cost(steps, _gaussian_error) - information) for steps in (1000, 2000))
-    ends = [math.log1p(math.exp(end)) - 1 / (1 + math.exp(-end)) for end in (6.0, -5.0)]
-    limit = 11 / 4 * (ends[0] - ends[1])
+    ends = [math.log1p(math.exp(end)) - 1 / (1 + math.exp(-end)) for end in (3.0, -2.0)]
+    limit = 5 / 4 * (ends[0] - ends[1])
     return (
         2 * fine - coarse,
         limit,
-        {"a half": 2 * limit, "the softplus alone": 11 / 4 * (math.log1p(math.exp(6)) - math.log1p(math.exp(-5)))},
+        {"a half": 2 * limit, "the softplus alone": 5 / 4 * (math.log1p(math.exp(3)) - math.log1p(math.exp(-2)))},
     )
 
 
@@ -572,7 +576,7 @@ derivation.say(
     "mean and vary less."
 )
 shift = derivation.number("b", "the common random shift, uniform", "u", between=(0, 1))
-place = derivation.number("a", "the place of a time in the batch, $i / n$", between=(0, 1))
+place = derivation.number("a", r"the place of a time in the batch, $\ell / n$", between=(0, 1))
 _COEFFICIENTS = [
     derivation.number(rf"\theta_{power}", f"the coefficient of $\\tau^{power}$ in the function that is averaged")
     for power in range(4)
@@ -611,7 +615,7 @@ derivation.chain(
     ),
     so=r"Independent times have $\frac{1}{12 n}$. For other functions the ratio is another one.",
 )
-batch = derivation.index("i", "a place in the batch, from 0")
+batch = derivation.index(r"\ell", "a place in the batch, from 0")
 derivation.bridge(
     "The code's four times",
     sympy.Mod(shift + batch / 4, 1),
@@ -739,7 +743,7 @@ def eight_times():
 
 @derivation.numeric(
     r"\log c = \log\left(1 - e^{-l}\right)",
-    because=r"How the code keeps it: for a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten "
+    because=r"For a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten "
     r"digits. The series $l - \frac{l^2}{2} + "
     r"\frac{l^3}{6}$ is on the right.",
     role="appendix",

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy
 from jax.nn import softplus
-from sympy import Abs, Rational, exp, limit, log, oo, sqrt, tanh
+from sympy import Rational, exp, limit, log, oo, sqrt, tanh
 
 from theory_jax.arguments import require, require_rank
 from theory_jax.chains import at_least, at_most, equals
@@ -291,9 +291,11 @@ derivation.chain(
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of the table: in words, the ratio of slope t, f*(t), the condition on t, and a usual mistake in place of f*."""
+    """A row of the table: in words, f'(w), f*(f'(w)), the w with f'(w) = t, f*(t), the condition on t, and a usual mistake."""
 
     words: str
+    slope: sympy.Expr
+    at_slope: sympy.Expr
     maximizer: sympy.Expr
     conjugate: sympy.Expr
     domain: str
@@ -303,21 +305,31 @@ class _Row:
 alpha = derivation.number(r"\alpha", "the parameter of the alpha family, neither 0 nor 1", "alpha")
 _s = 1 + (alpha - 1) * t
 _ROWS = {
-    "kl": _Row("Kullback-Leibler", exp(t - 1), exp(t - 1), "all $t$", exp(t)),
-    "reverse_kl": _Row("Reverse Kullback-Leibler", -1 / t, -1 - log(-t), "$t < 0$", 1 - log(-t)),
-    "pearson_chi_squared": _Row("Pearson", 1 + t / 2, t**2 / 4 + t, r"$t \ge -2$; below, $f^*(t) = -1$", t**2 / 4),
-    "neyman_chi_squared": _Row("Neyman", 1 / sqrt(1 - t), 2 - 2 * sqrt(1 - t), r"$t \le 1$", 1 - sqrt(1 - t)),
-    "squared_hellinger": _Row("Squared Hellinger", 1 / (1 - t) ** 2, t / (1 - t), "$t < 1$", 1 / (1 - t)),
+    "kl": _Row("Kullback-Leibler", 1 + log(w), w, exp(t - 1), exp(t - 1), "all $t$", exp(t)),
+    "reverse_kl": _Row("Reverse Kullback-Leibler", -1 / w, log(w) - 1, -1 / t, -1 - log(-t), "$t < 0$", 1 - log(-t)),
+    "pearson_chi_squared": _Row(
+        "Pearson", 2 * (w - 1), w**2 - 1, 1 + t / 2, t**2 / 4 + t, r"$t \ge -2$; below, $f^*(t) = -1$", t**2 / 4
+    ),
+    "neyman_chi_squared": _Row(
+        "Neyman", 1 - w**-2, 2 - 2 / w, 1 / sqrt(1 - t), 2 - 2 * sqrt(1 - t), r"$t \le 1$", 1 - sqrt(1 - t)
+    ),
+    "squared_hellinger": _Row(
+        "Squared Hellinger", 1 - 1 / sqrt(w), sqrt(w) - 1, 1 / (1 - t) ** 2, t / (1 - t), "$t < 1$", 1 / (1 - t)
+    ),
     "jensen_shannon": _Row(
         "Jensen-Shannon",
+        log(2 * w / (1 + w)) / 2,
+        log((1 + w) / 2) / 2,
         exp(2 * t) / (2 - exp(2 * t)),
         -log(2 - exp(2 * t)) / 2,
         r"$t < \frac12 \log 2$",
         -log(2 - exp(t)),
     ),
-    "gan": _Row("The GAN", exp(t) / (1 - exp(t)), -log(1 - exp(t)), "$t < 0$", -log(2 - exp(t))),
+    "gan": _Row("The GAN", log(w / (1 + w)), log(1 + w), exp(t) / (1 - exp(t)), -log(1 - exp(t)), "$t < 0$", -log(2 - exp(t))),
     "alpha": _Row(
         "The alpha family",
+        (w ** (alpha - 1) - 1) / (alpha - 1),
+        (w**alpha - 1) / alpha,
         _s ** (1 / (alpha - 1)),
         (_s ** (alpha / (alpha - 1)) - 1) / alpha,
         r"$1 + (\alpha - 1) t > 0$; for $\alpha > 1$ and smaller $t$, $f^*(t) = -1/\alpha$",
@@ -326,27 +338,32 @@ _ROWS = {
 }
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
 derivation.say(
-    r"The table. In every row the equation $f'(u) = t$ is solved for $u$, and the solution is put into $u t - f(u)$. The domain "
-    r"belongs to the row: a critic must not leave it."
+    r"The table. In every row $w f'(w) - f(w)$ is collected; then $f'(w) = t$ is solved for $w$. The domain belongs to the row: "
+    r"a critic "
+    r"must not leave it."
 )
 for _name, _row in _ROWS.items():
-    _checked = 40 * (_name in ("neyman_chi_squared", "jensen_shannon", "gan", "alpha", "reverse_kl"))
     derivation.chain(
         f"{_row.words}: the conjugate",
-        plus(times(t, _row.maximizer), -_FORMULAS[_name].subs(u, _row.maximizer).subs(Abs(t - 1), 1 - t)),
-        equals(_row.conjugate, "collect", points=_checked, wrong={"a usual mistake": _row.mistake, "the sign": -_row.conjugate}),
+        plus(times(w, _row.slope), -_FORMULAS[_name].subs(u, w)),
+        equals(
+            _row.at_slope,
+            rf"$w f'(w) - f(w)$ with $f = {latex(_FORMULAS[_name])}$: collect",
+            wrong={
+                "the generator added": plus(times(w, _row.slope), _FORMULAS[_name].subs(u, w)),
+                "a factor 2": 2 * _row.at_slope,
+            },
+        ),
         role="definition",
-        so=rf"$f'(u) = t$ at $u = {latex(_row.maximizer)}$. Domain: {_row.domain}.",
+        so=rf"$f'(w) = t$ at $w = {latex(_row.maximizer)}$, so $f^*(t) = {latex(_row.conjugate)}$. Domain: {_row.domain}.",
     )
 
 
 @derivation.numeric(
-    r"f'(w) = t,\qquad (f^*)'(t) = w",
-    because="Each row's solution is put into the derivative of its generator, and compared with the derivative of its "
-    "conjugate, in "
-    r"symbols, and then computed at $t = -0.9, -0.4, -0.1$ (the alpha family at $\alpha = -1$): the two slopes are inverse "
-    r"functions "
-    "of each other.",
+    r"f'(w) = t,\qquad (f^*)'(t) = w,\qquad f^*(t) = w f'(w) - f(w)",
+    because=r"Each row's solution for $w$ and its $f^*(t)$ are put in and compared, in symbols, and then computed at "
+    r"$t = -0.9, -0.4, -0.1$ (the alpha family at $\alpha = -1$). The slopes of $f$ and $f^*$ are inverse functions of each "
+    r"other.",
     role="lemma",
 )
 def the_solutions_solve():
@@ -354,7 +371,8 @@ def the_solutions_solve():
     left, right = [], []
     for name, row in _ROWS.items():
         back = sympy.diff(_FORMULAS[name], u).subs(u, row.maximizer)
-        for formula, wanted in ((back, t), (sympy.diff(row.conjugate, t), row.maximizer)):
+        pairs = (back, t), (sympy.diff(row.conjugate, t), row.maximizer), (row.at_slope.subs(w, row.maximizer), row.conjugate)
+        for formula, wanted in pairs:
             left.append([float(formula.subs({alpha: -1, t: place})) for place in places])
             right.append([float(wanted.subs({alpha: -1, t: place})) for place in places])
     return np.array(left), np.array(right), {"the sign of t": -np.array(right)}
@@ -474,7 +492,7 @@ derivation.bridge(
 )
 derivation.bridge(
     "... and computes Jeffreys' conjugate from it",
-    omega + 1 / omega + jeffreys[1] - 2,
+    plus(omega, 1 / omega, jeffreys[1], -2),
     lambda t: fenchel_conjugate(t, divergence="jeffreys"),
     jeffreys[1],
     wrong={"no constant": omega + 1 / omega + jeffreys[1]},

@@ -349,8 +349,7 @@ def the_loss_is_surprise_plus_gap():
     r"\nabla_{W, \mu, \log s, V, \log t}\ \frac{1}{N}\sum_n -\mathrm{ELBO}(x_n) = 0 \quad\text{at}\quad W = U_L\, "
     r"\mathrm{diag}\left(\sqrt{\lambda_d - s}\right),\ s = \frac{1}{5 - L} \sum_{d > L} \lambda_d",
     because="This is the maximum of the likelihood of probabilistic PCA. Its columns are orthogonal, so the posterior is "
-    "diagonal and the bound is tight; where a bound touches, the gradients agree. The other side of the comparison is zero, "
-    "relative to the gradient at collapse with the same noise.",
+    "diagonal and the bound is tight; where a bound touches, the gradients agree.",
     scale=1.0,
     tolerance=1e-12,
 )
@@ -371,8 +370,8 @@ def principal_components_are_stationary():
     r"\begin{pmatrix} 1/s & -\lambda_d/s \\ -\lambda_d/s & \lambda_d \end{pmatrix},\ \tfrac12",
     because="In many dimensions the quadratic form of one direction appears once for every eigenvalue of the covariance and "
     "every latent; the log-variances are apart, with curvature $\\frac12$. The eigenvalues of the code's Hessian are compared, "
-    "at $s = 0.9 \\lambda_1$: one of them is negative for each latent. So collapse is a local minimum only if $s \\ge "
-    "\\lambda_1$.",
+    "at $s = 0.9 \\lambda_1$: each latent has at least one negative eigenvalue, since $\\lambda_1 > s$. So collapse is a local "
+    "minimum only if $s \\ge \\lambda_1$.",
     scale=1.0,
 )
 def the_curvature_at_collapse():
@@ -439,7 +438,7 @@ derivation.chain(
         },
     ),
     so=r"So with the weight $\beta$ and a fixed $s$, networks are trained as in a plain VAE with noise $\beta s$: collapse is a "
-    r"saddle while $\beta s < \lambda$. Warm-up descends first where it is one.",
+    r"saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
 )
 n = derivation.number("n", "a step of training", "steps", integer=True, nonnegative=True)
 for words, expression, code, mistake in (
