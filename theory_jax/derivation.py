@@ -115,17 +115,17 @@ class Derivation(Setting):
 
     def chain(self, title, start, *lines, central=False, **more):
         """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
-        chain = self._add(Chain(title, _made(start), lines, **more))
+        chain = self._add(Chain(title, _made(start), lines, domain=self.between, **more))
         self.central = chain if central else self.central
         return chain
 
     def valley(self, title, expression, t, touches, because, *, wrong, **more):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
-        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, **more))
+        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, domain=self.between, **more))
 
     def assume(self, title, expression, *about, name=""):
         """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
-        return self._add(Assumption(title, _made(expression), about, name))
+        return self._add(Assumption(title, _made(expression), about, name, domain=self.between))
 
     def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
         """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
