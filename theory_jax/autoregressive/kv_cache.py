@@ -226,7 +226,9 @@ k = derivation.numbers("k", r, "the keys of the tokens")
 v = derivation.numbers("v", r, "their values")
 g = derivation.numbers("g", r, "what stands in row $r$ in place of a key before it is written")
 h = derivation.numbers("h", r, "... and in place of a value")
-M = derivation.define("M", sympy.Heaviside(p - r, 1), r"1 where $r \le p$, and 0 elsewhere", over=(p, r))
+M = derivation.define(
+    "M", sympy.Heaviside(p - r, 1), r"the step function of $p - r$: 1 where $r \le p$, and 0 elsewhere", over=(p, r)
+)
 key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row $r$ at step $p$", "cache_key", over=(p, r))
 val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
 

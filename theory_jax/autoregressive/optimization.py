@@ -277,13 +277,13 @@ eps = derivation.number(r"\varepsilon", "what is added to the root", "epsilon", 
 m0 = derivation.number("m_0", "the average before the step", "first_moment")
 v0 = derivation.number("v_0", "the average of squares before the step", "second_moment", positive=True)
 step = derivation.number("n", "the number of the step, from 1", "step", positive=True, integer=True)
-m1, v1 = b1 * m0 + (1 - b1) * gamma, b2 * v0 + (1 - b2) * gamma**2
+m1, v1 = plus(times(b1, m0), times(1 - b1, gamma)), plus(times(b2, v0), times(1 - b2, gamma**2))
 m_new = derivation.define("m_1", m1, "the average after the step")
 v_new = derivation.define("v_1", v1, "the average of squares after the step", positive=True)
 
 
-m_next = derivation.define(r"\hat m_1", m_new / (1 - b1**step), "corrected")
-v_next = derivation.define(r"\hat v_1", v_new / (1 - b2**step), "corrected")
+m_next = derivation.define(r"\hat m_1", m_new / (1 - b1**step), "the corrected average")
+v_next = derivation.define(r"\hat v_1", v_new / (1 - b2**step), "the corrected average of squares")
 
 
 def _moved(root_of, correct=True):
@@ -336,7 +336,7 @@ derivation.say(
 c = derivation.number("c", "the longest step, in learning rates", positive=True)
 size = derivation.define(
     "s_n",
-    c / lam + (theta - c / lam) * (1 - eta * lam) ** step,
+    plus(c / lam, times(theta - c / lam, (1 - eta * lam) ** step)),
     r"the bound of the parameter's size, which starts at $\theta \ge 0$",
 )
 derivation.chain(

@@ -290,7 +290,13 @@ t = derivation.index("t", "a token of the sequence")
 j = derivation.index("j", "a token of the sequence, beside $t$")
 l = derivation.index("l", "a token of the sequence, beside $t$ and $j$")  # noqa: E741 (the lecture's letter)
 x = derivation.numbers("x", t, "the stream before a block, one entry of it", "x")
-mask = derivation.define("M", sympy.Heaviside(t - j, 1), r"1 where $j \le t$, and 0 elsewhere", "causal_mask", over=(t, j))
+mask = derivation.define(
+    "M",
+    sympy.Heaviside(t - j, 1),
+    r"the step function of $t - j$: 1 where $j \le t$, and 0 elsewhere",
+    "causal_mask",
+    over=(t, j),
+)
 weight = derivation.define(
     "P",
     mask * exp(x * x.at(j)) / Total(l, mask.at(t, l) * exp(x * x.at(l))),
@@ -298,9 +304,11 @@ weight = derivation.define(
     "attention_weights",
     over=(t, j),
 )
-mixed = derivation.define("A", Total(j, weight * x.at(j)), "what attention adds to the stream", "multi_head_attention", over=t)
+mixed = derivation.define(
+    "A", Total(j, times(weight, x.at(j))), "what attention adds to the stream", "multi_head_attention", over=t
+)
 f = derivation.function("f", "the feed-forward layer, any function of a token's stream", "feed_forward")
-after = derivation.define("y", plus(x, mixed, f(x + mixed)), "the stream behind the block", "decoder_block", over=t)
+after = derivation.define("y", plus(x, mixed, f(plus(x, mixed))), "the stream behind the block", "decoder_block", over=t)
 
 derivation.say(
     "Causality. To see the argument without the letters of a real block, let the stream have one entry and the scores be $x_t "
@@ -323,7 +331,8 @@ block = derivation.chain(
 derivation.say(
     "By induction: the embeddings at $t$ know token $t$ alone. If the stream before a block at every $j$ knows the tokens up to "
     "$j$ alone, "
-    "then so does the stream behind it, by the lemma. So the logits at $t$ are a function of the tokens up to $t$, and the "
+    "then so does the stream behind it, by what was just shown. So the logits at $t$ are a function of the tokens up to $t$, "
+    "and the "
     "softmax of the "
     "logits is a law of token $t + 1$ given them. Their product over $t$ is a law of the whole sequence by the chain rule, and "
     "one pass "
@@ -495,7 +504,7 @@ down = derivation.numbers("D", (c, i), "the matrix down", "down_weight")
 gate = derivation.numbers("G", (i, d), "the matrix of the gate", "gate_weight")
 bias = derivation.numbers("b", i, "the bias of the inner layer", "up_bias")
 bias_down = derivation.numbers(r"\beta", c, "the bias of the output", "down_bias")
-inner = derivation.define("h", plus(Total(d, up * u), bias), "the inner entries", over=i)
+inner = derivation.define("h", plus(Total(d, times(up, u)), bias), "the inner entries", over=i)
 
 
 def _tanh_gelu(z):
@@ -506,8 +515,8 @@ def _silu(z):
     return z / (1 + exp(-z))
 
 
-gated = derivation.define("g", Total(d, gate * u), "the gate's input", over=i)
-lifted = derivation.define("q", Total(d, up * u), "what the gate lets through", over=i)
+gated = derivation.define("g", Total(d, times(gate, u)), "the gate's input", over=i)
+lifted = derivation.define("q", Total(d, times(up, u)), "what the gate lets through", over=i)
 derivation.bridge(
     "The feed-forward layer: up, bend, down",
     plus(Total(i, down * _tanh_gelu(inner)), bias_down),
@@ -720,9 +729,16 @@ derivation.bridge(
     T,
     wrong={"attention under the mask": operations.result - 2 * N * T**2 * E},
 )
+
+
+def _over(above, below):
+    """A quotient that is not cancelled."""
+    return times(above, sympy.Pow(below, -1, evaluate=False))
+
+
 derivation.chain(
     "Attention against the layers' matrices",
-    times(4, N, T**2, E) / times(2, T, N, plus(4 * E**2, 2 * E * (4 * E))),
+    _over(times(4, N, T**2, E), times(2, T, N, plus(4 * E**2, times(2, E, 4 * E)))),
     equals(
         T / (6 * E),
         r"with $F = 4 E$ the matrices of a layer have $12 E^2$ weights",
@@ -733,7 +749,7 @@ derivation.chain(
 )
 derivation.chain(
     "... and against everything else, the head included",
-    times(4, N, T**2, E) / times(2, T, plus(times(12, N, E**2), times(V, E))),
+    _over(times(4, N, T**2, E), times(2, T, plus(times(12, N, E**2), times(V, E)))),
     equals(
         T / plus(6 * E, V / (2 * N)),
         r"divide by $4 N T E$",

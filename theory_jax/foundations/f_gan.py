@@ -181,8 +181,13 @@ derivation.chain(
     "The value of the game is the divergence minus what the critic misses",
     F,
     equals(
+        Expectation(q, plus(f(w), times(slope(w), p / q - w))),
+        r"$T_k = f'(w_k)$ and $f^*(T_k) = w_k f'(w_k) - f(w_k)$; a mean over $p$ is one over $q$ with the weight $p_k/q_k$",
+        wrong={"the sign of the generator": Expectation(q, plus(-f(w), times(slope(w), p / q - w)))},
+    ),
+    equals(
         plus(divergence, -Expectation(q, convex.at(p / q, w))),
-        r"$q_k [f(p_k/q_k) - B_f(p_k/q_k, w_k)] = q_k f(w_k) + T_k (p_k - q_k w_k)$: the tangent at the claimed ratio",
+        r"this is the tangent at the claimed ratio; the generator lies above it by $B_f(p_k/q_k, w_k)$",
         wrong={
             "the gap under the data": plus(divergence, -Expectation(p, convex.at(p / q, w))),
             "the arguments exchanged": plus(divergence, -Expectation(q, convex.at(w, p / q))),
@@ -221,13 +226,13 @@ derivation.symbol(r"\mathrm{TV}", "total variation")
 
 h = derivation.numbers("h", k, "how the model's probabilities change with a parameter")
 epsilon = derivation.number(r"\varepsilon", "the parameter's change")
-moved = q + epsilon * h
+moved = plus(q, epsilon * h)
 u = p / q
 central = derivation.chain(
     "Against a perfect critic the generator descends the divergence",
-    Subs(Slope(Total(k, moved * f(p / moved)), epsilon), epsilon, 0),
+    Subs(Slope(Total(k, times(moved, f(p / moved))), epsilon), epsilon, 0),
     equals(
-        Total(k, plus(h * f(u), -times(q, slope(u), p * h / q**2))),
+        Total(k, plus(times(h, f(u)), -times(q, slope(u), p * h / q**2))),
         r"the product rule, and the chain rule for $f$",
         wrong={
             "the second term forgotten": Total(k, h * f(u)),
@@ -235,13 +240,13 @@ central = derivation.chain(
         },
     ),
     equals(
-        -Total(k, h * plus(times(u, slope(u)), -f(u))),
+        -Total(k, times(h, plus(times(u, slope(u)), -f(u)))),
         r"collect $h_k$",
         wrong={"the sign": Total(k, h * plus(times(u, slope(u)), -f(u)))},
     ),
     equals(
         Subs(
-            Slope(plus(Total(k, p * slope(u)), -Total(k, moved * plus(times(u, slope(u)), -f(u)))), epsilon),
+            Slope(plus(Total(k, p * slope(u)), -Total(k, times(moved, plus(times(u, slope(u)), -f(u))))), epsilon),
             epsilon,
             0,
         ),
