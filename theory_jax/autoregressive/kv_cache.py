@@ -241,6 +241,9 @@ derivation.say(
 )
 
 
+derivation.symbol("x_t", "the tokens", "tokens")
+
+
 @derivation.numeric(
     r"k_r(x_1, \dots, x_r, \dots, x_T) = k_r(x_1, \dots, x_r, x'_{r+1}, \dots, x'_T)",
     because="The caches of the code, keys and values of both layers, before and after the last two of five tokens were changed.",
@@ -255,7 +258,6 @@ def the_past_is_settled():
     return kept[0], kept[1], {"nor do earlier ones": kept[2], "one row on": jnp.stack(caches)[..., 1:4, :]}
 
 
-derivation.symbol("x_t", "the tokens", "tokens")
 full = Total(r, times(M, exp(times(q, k)), v)) / Total(r, times(M, exp(times(q, k))))
 central = derivation.chain(
     "A step with the cache is the full pass's last row",
@@ -448,6 +450,10 @@ derivation.say(
 )
 
 
+derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
+derivation.symbol("c", "a number that is added to all positions")
+
+
 @derivation.numeric(
     r"\langle f(q, p + c), f(k, r + c) \rangle = \langle f(q, p), f(k, r) \rangle",
     because="Attention of cached, rotated keys, with all positions moved by 1000.",
@@ -465,8 +471,6 @@ def rotated_keys_can_be_kept():
     return attend(1000), attend(0), {"keys rotated twice": attend(1000, keys=2), "keys not rotated": attend(1000, keys=0)}
 
 
-derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
-derivation.symbol("c", "a number that is added to all positions")
 derivation.symbol("m_s", "1 for a real token, 0 for padding", "token_mask")
 derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_positions")
 

@@ -356,6 +356,9 @@ derivation.chain(
 )
 
 
+derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\\lambda$")
+
+
 @derivation.numeric(
     r"\theta_{\lambda} - \theta_{0} = -\eta \lambda \theta",
     because=r"At the first step with $\varepsilon = 0$. Decay beside the step shrinks every parameter by the same share. As a "
@@ -375,7 +378,6 @@ def decay_beside_the_step_is_not_a_penalty():
     return found, -0.1 * 0.1 * parameter, {"a penalty": penalized, "not multiplied by the rate": -0.1 * parameter}
 
 
-derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\\lambda$")
 derivation.symbol(r"r_n", "the step after $n - 1$ steps of silence, in learning rates")
 
 

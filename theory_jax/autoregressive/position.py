@@ -363,7 +363,7 @@ derivation.say(
 )
 F = derivation.function("F", "the first entry of the code of a query, as its position moves")
 H = derivation.function("H", "the second entry")
-rotations = derivation.chain(
+derivation.chain(
     "Turned back by its angle, the code stands still",
     Slope(plus(times(cos(w * m), F(m)), times(sin(w * m), H(m))), m),
     equals(
@@ -410,7 +410,6 @@ central = derivation.chain(
                "the sign of the sine": score.xreplace({w: -w})},
     ),
     central=True,
-    uses=(rotations,),
     so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
     r"changes no "
     r"score. Values are not turned: their average would carry absolute positions into the stream.",
@@ -461,6 +460,10 @@ derivation.bridge(
 )
 
 
+derivation.symbol(r"\Pi", "a permutation of the entries")
+derivation.symbol("f", "the code of queries and keys")
+
+
 @derivation.numeric(
     r"f(q, m)\ \text{in the layout half} = \Pi^\top f(\Pi q, m)\ \text{in the layout interleaved}",
     because=r"The layouts differ in the order of the entries: $\Pi$ takes entries $i$ and $i + P$ to $2i$ and $2i + 1$. "
@@ -475,6 +478,9 @@ def layouts_differ_by_a_permutation():
     order = jnp.arange(8).reshape(2, -1).T.ravel()  # 0, 4, 1, 5, ...
     back = _rotated(x[..., order], _PLACES, "interleaved")[..., jnp.argsort(order)]
     return _rotated(x, _PLACES, "half"), back, {"not permuted": _rotated(x, _PLACES, "interleaved")}
+
+
+derivation.symbol("O", "the answers of the attention")
 
 
 @derivation.numeric(
@@ -499,10 +505,6 @@ def answers_do_not_move():
     }
     return attend(moved, value), attend(_PLACES, value), wrong
 
-
-derivation.symbol("O", "the answers of the attention")
-derivation.symbol(r"\Pi", "a permutation of the entries")
-derivation.symbol("f", "the code of queries and keys")
 
 derivation.say(
     "Far tokens. Each pair contributes $h_i e^{\\mathrm{i} \\Delta \\omega_i}$ to a score at distance $\\Delta$, where the "
@@ -560,7 +562,7 @@ derivation.chain(
         r"$e^{-\mu m}$ is common to all keys of the query, and cancels",
         wrong={"the slope's sign": exp(z - mu * j) / Total(l, exp(z.at(l) - mu * l))},
     ),
-    so=r"The weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
+    so=r"Where scores are equal the weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
 )
 rho = derivation.number(r"\rho", r"$e^{-\mu}$, the factor from one distance to the next", between=(0, 1))
 mean_distance = derivation.define(r"\bar d", rho / (1 - rho), "the mean distance that a head looks back")

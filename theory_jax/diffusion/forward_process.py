@@ -337,7 +337,7 @@ data_processing = derivation.chain(
     so=r"For the forward process, with $q$ the law of $x_{t-1}$ and $p = \mathcal{N}(0, 1)$, which a step does not change: "
     r"$\mathrm{KL}(q(x_t) \,\|\, \mathcal{N}(0, 1)) \le \mathrm{KL}(q(x_{t-1}) \,\|\, \mathcal{N}(0, 1))$, whatever the data "
     r"are. "
-    r"Every step destroys information.",
+    r"A step can only destroy information.",
 )
 
 m = derivation.number("m", "the mean of Gaussian data")
@@ -347,7 +347,7 @@ noise_share = derivation.define(r"\bar\sigma_t^2", 1 - a_t, "the share of the va
 standard = Normal(x_t, 0, 1)
 arrived = Normal(x_t, sqrt(a_t) * m, spread)
 gap = derivation.chain(
-    "For Gaussian data it falls at least as fast as alpha bar",
+    "For Gaussian data the divergence falls at least as fast as alpha bar",
     Divergence(arrived, standard),
     equals(
         times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))),
@@ -375,7 +375,7 @@ gap = derivation.chain(
     so=r"The last line is $\bar\alpha_t$ times the divergence of the data themselves, $\bar\alpha_t = 1$.",
 )  # fmt: skip
 derivation.chain(
-    "... and at every level it rises with the signal",
+    "... and it is larger the more signal is left",
     Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),
     equals(
         times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))),

@@ -1,6 +1,6 @@
 """Training a DDPM: which levels are drawn, what their losses weigh, and how weights are averaged.
 
-The functions come first; the derivation below them executes the argument on these very functions.
+The functions come first; below them the derivation.
 """
 
 import math
@@ -8,6 +8,8 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import sympy
+from sympy import Min, Rational, sqrt
 
 from theory_jax.arguments import (
     require,
@@ -21,11 +23,14 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
+from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
+from theory_jax.diffusion._schedules import by_point
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
-from theory_jax.diffusion.parameterizations import loss_ratio
 from theory_jax.foundations.training_practice import ema_update
 from theory_jax.levels import level_at
+from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
 
 
 def timesteps_from_uniforms(u, *, num_steps):
@@ -132,125 +137,527 @@ derivation = Derivation(
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, eq. 18",
         "Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting Strategy, section 3.4",
     ),
+    question="Training draws a picture, a level and a noise, and takes one gradient step. What is minimized on average, why "
+    "does the loss "
+    "never fall to zero, and what changes if the network's weights are averaged, or if levels are weighted or drawn unevenly?",
+    setting=(
+        r"One sample is a data point $x_0$, a level $t$ that is uniform on $1, \dots, T$, and standard normal noise $\epsilon$, "
+        r"all "
+        r"independent, with $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. Its loss is the squared "
+        r"error of the predicted "
+        r"noise. One coordinate is written; squared errors add over coordinates.",
+        r"Networks are represented by a linear guess $\theta x_t$ where a formula needs one. Near a minimum, the iterates of "
+        r"training are modelled by $\theta' = r \theta + \xi$, measured from the "
+        r"minimum, with noise $\xi$ that is independent of $\theta$: for learning rate $\eta$ and curvature $\lambda$, $r = 1 - "
+        r"\eta \lambda$, and $-1 < r < 1$.",
+        r"The samples are drawn from averaged weights, $A' = d A + (1 - d)\, \theta'$, with the decay $d$ between 0 and 1.",
+    ),
+    answer=r"A step's gradient is, on average, that of the mean loss over all levels. Each level has a floor, the noise that "
+    r"$x_t$ does not tell, and gradients stay noisy there. "
+    r"Averaged weights keep the fraction $\frac{(1 - d)(1 + r d)}{(1 + d)(1 - r d)}$ of the iterates' variance, and lag behind. "
+    r"A level's weight matters only as "
+    r"one network serves all levels; drawing a level as often as its losses are large, and dividing by that, leaves the mean as "
+    r"it is and makes the variance least.",
+    limits=(
+        "Adam, clipped gradients and curvature that changes are not treated: the iterates are modelled by a linear recursion "
+        "with noise that does not depend on the state.",
+        "Drawing by the losses lowers the variance of the loss. That of the gradient would ask for the gradients' sizes.",
+    ),
+)
+
+t = derivation.index("t", "a level", "t")
+T = derivation.count(t, "T", "the number of levels", "num_steps")
+derivation.symbol("u", "a uniform number in $[0, 1)$", "u")
+
+
+@derivation.exact(
+    r"P\left(\min(1 + \lfloor u T \rfloor, T) = t\right) = \frac1T",
+    outcomes=1000,
+    because=r"For $T = 10$ and 1000 numbers in the middles of equal pieces of $[0, 1)$. The interval is cut into $T$ equal "
+    r"pieces, one for each level from 1 to $T$. Level 0 is the "
+    r"data and is not trained; $T$ is, since every sample starts there. The minimum acts only where $u T$ is rounded up to $T$.",
+    role="lemma",
+)
+def every_level_equally_often():
+    t = timesteps_from_uniforms((jnp.arange(1000) + 0.5) / 1000, num_steps=10)
+    right = jnp.array([0] + [0.1] * 10 + [0])
+    return jnp.bincount(t, length=12) / 1000, right, {"levels from 0": jnp.roll(right, -1)}
+
+
+n = derivation.index("j", "one of the points that the data may be")
+data = derivation.law("w", n, "any law of the data")
+y = derivation.numbers("y", n, "the points")
+signal = derivation.numbers("g", t, r"$\sqrt{\bar\alpha_t}$", positive=True)
+rest = derivation.numbers("h", t, r"$\sqrt{1 - \bar\alpha_t}$", positive=True)
+epsilon = derivation.number(r"\epsilon", "the noise, standard normal")
+theta = derivation.number(r"\theta", "the parameter of a linear guess of the noise")
+_noise_law = Normal(epsilon, 0, 1)
+_error = (epsilon - times(theta, plus(times(signal, y), times(rest, epsilon)))) ** 2
+derivation.chain(
+    "On average the gradient is that of the mean loss over all levels",
+    Total(t, times(1 / T, Expectation(data, Expectation(_noise_law, Slope(_error, theta))))),
+    equals(
+        Slope(Total(t, times(1 / T, Expectation(data, Expectation(_noise_law, _error)))), theta),
+        "expectation and derivative are exchanged",
+        wrong={"the sum of the levels' losses": Slope(Total(t, Expectation(data, Expectation(_noise_law, _error))), theta)},
+    ),
+    states=2,
+    role="lemma",
+    so=r"The first line is the expectation of one sample's gradient: each level has probability $\frac1T$. For a network the "
+    r"exchange needs gradients with a finite "
+    r"expected supremum near $\theta$. So one level of $T$, drawn anew at every step, is enough.",
+)
+
+w = derivation.law("v", n, r"the law of the noise given $x_t$, on finitely many values")
+e = derivation.numbers("e", n, "these values of the noise")
+f = derivation.number("f", "any guess of the noise, which may depend on $x_t$")
+derivation.chain(
+    "No guess beats the mean",
+    Expectation(w, (e - f) ** 2),
+    equals(
+        plus(Variance(w, e), (Expectation(w, e) - f) ** 2),
+        "expand around the mean; the cross term vanishes",
+        wrong={"the distance not squared": plus(Variance(w, e), Expectation(w, e) - f)},
+    ),
+    at_least(
+        Variance(w, e), r"leave out the square; equality if and only if $f$ is the mean", dropping=(Expectation(w, e) - f) ** 2
+    ),
+    role="lemma",
+    so=r"So at every level the loss is at least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$, whatever the network is. How large is "
+    r"this floor?",
+)
+a = derivation.number(r"\bar\alpha_t", "the signal's share at one level", "alpha_bar[t]", between=(0, 1))
+c = derivation.number("c", "the variance of Gaussian data", positive=True)
+x_0 = derivation.number("x_0", "the data")
+V = derivation.define("V", plus(1 - a, a * c), "the variance of $x_t$", positive=True)
+best = derivation.define(r"\theta^*", sqrt(1 - a) / V, "the best linear guess", positive=True)
+_x = plus(times(sqrt(a), x_0), times(sqrt(1 - a), epsilon))
+_data = Normal(x_0, 0, c)
+floor = derivation.chain(
+    "The loss has a floor",
+    Expectation(_data, Expectation(_noise_law, (epsilon - times(theta, _x)) ** 2)),
+    equals(
+        plus(1, -times(2, theta, sqrt(1 - a)), times(theta**2, V)),
+        r"$\mathbb{E}[\epsilon x_t] = \sqrt{1 - \bar\alpha_t}$ and $\mathbb{E}[x_t^2] = V$",
+        wrong={
+            "the covariance not rooted": plus(1, -2 * theta * (1 - a), theta**2 * V),
+            "the two forgotten": plus(1, -theta * sqrt(1 - a), theta**2 * V),
+        },
+    ),
+    equals(
+        plus(a * c / V, times(V, (theta - best) ** 2)),
+        r"complete the square; $1 - \frac{1 - \bar\alpha_t}{V} = \frac{\bar\alpha_t c}{V}$",
+        wrong={"the noise's share": plus((1 - a) / V, V * (theta - best) ** 2)},
+    ),
+    at_least(
+        a * c / V, r"leave out the square; equality if and only if $\theta = \theta^*$", dropping=times(V, (theta - best) ** 2)
+    ),
+    central=True,
+    so=r"For Gaussian data the best guess is linear, so this is the floor of every network: the share of the data in the "
+    r"variance of $x_t$. Where little noise is left, it is hard to tell from the data, and the floor is near 1. For other data "
+    r"of "
+    r"mean 0 and variance $c$ the linear guess is one of the guesses, so the floor is at most this number; for data that are two "
+    r"points (the figure), a little noise is easy to see, and the floor is near 0 at both ends. A loss that stays above zero is "
+    r"no sign of failure.",
 )
 
 
+def _mean(expression):
+    return Expectation(_data, Expectation(_noise_law, expression))
+
+
+derivation.chain(
+    "At the floor the gradient of a sample is still noisy",
+    _mean(times(2, _x, plus(times(best, _x), -epsilon)) ** 2),
+    equals(
+        times(4, _mean(_x**2), _mean(plus(times(best, _x), -epsilon) ** 2)),
+        r"$x_t$ and $\theta^* x_t - \epsilon$ are Gaussian and uncorrelated, so they are independent",
+        wrong={"the factor not squared": times(2, _mean(_x**2), _mean(plus(times(best, _x), -epsilon) ** 2))},
+    ),
+    equals(4 * a * c, "$V$ times the floor", wrong={"without the level": 4 * c}),
+    role="remark",
+    so=r"Its mean is 0 there. So with a constant learning rate the iterates keep moving around the minimum.",
+)
+
+r = derivation.number("r", r"the share of the distance to the minimum that a step leaves, $1 - \eta \lambda$", between=(-1, 1))
+d = derivation.number("d", "the decay of the moving average", "decay", between=(0, 1))
+q = derivation.number("q", r"the variance of the noise $\xi$ that a step adds", positive=True)
+P = derivation.define("P", q / (1 - r**2), "the variance of the iterates", positive=True)
+K = derivation.define("K", (1 - d) * P / (1 - d * r), "the covariance of the average with the iterate")
+F = derivation.define("F", P * (1 - d) * (1 + r * d) / ((1 + d) * (1 - r * d)), "the variance of the average")
+theta_next = derivation.number(r"\theta'", "the newest iterate", "value")
+average = derivation.number("A", "the average before it", "average")
+derivation.bridge(
+    "The code's moving average",
+    plus(times(d, average), times(1 - d, theta_next)),
+    lambda d, average, value: jnp.stack(
+        [exponential_moving_average(x, y, decay=float(k)) for k, x, y in zip(d, average, value, strict=True)]
+    ),
+    d,
+    average,
+    theta_next,
+    wrong={"the decay exchanged with its complement": plus(times(1 - d, average), times(d, theta_next))},
+)
+derivation.say(
+    r"How much does averaging help? In the long run the variances no longer change: $P$, $K$ and $F$ are the solutions of three "
+    r"equations, one line each."
+)
+derivation.chain(
+    "The iterates keep a variance",
+    plus(times(r**2, P), q),
+    equals(P, r"$\theta' = r \theta + \xi$, and $P (1 - r^2) = q$", wrong={"the share not squared": q / (1 - r)}),
+    role="lemma",
+    so=r"With $q = \eta^2 \tau^2$, for gradient noise of variance $\tau^2$, this is about $\frac{\eta \tau^2}{2 \lambda}$ for a "
+    r"small learning rate: a smaller rate lowers it, but slows training.",
+)
+derivation.chain(
+    "The average moves along with them",
+    plus(times(d, r, K), times(1 - d, P)),
+    equals(
+        K,
+        r"the covariance of $A' = d A + (1 - d)\, \theta'$ with $\theta'$, where $A$ has the covariance $r K$ with $\theta'$",
+        wrong={"the weights exchanged": d * P / (1 - d * r), "independent of the past": (1 - d) * P},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "... and has a smaller variance",
+    plus(times(d**2, F), times(2, d, 1 - d, r, K), times((1 - d) ** 2, P)),
+    equals(
+        F,
+        "the square of the recursion; insert $K$ and solve",
+        wrong={
+            "as for independent iterates": P * (1 - d) / (1 + d),
+            "the factors exchanged": P * (1 - d) * (1 - r * d) / ((1 + d) * (1 + r * d)),
+        },
+    ),
+    so=r"So averaging leaves the fraction $\frac{F}{P} = \frac{(1 - d)(1 + r d)}{(1 + d)(1 - r d)}$. For iterates that forget "
+    r"at once, $r = 0$, it is $\frac{1 - d}{1 + d}$.",
+)
+derivation.chain(
+    "It helps less, the more slowly the iterates forget",
+    Slope((1 - d) * (1 + r * d) / ((1 + d) * (1 - r * d)), r),
+    equals(
+        2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2),
+        "the quotient rule",
+        wrong={
+            "not squared": 2 * d * (1 - d) / ((1 + d) * (1 - r * d)),
+            "the two forgotten": d * (1 - d) / ((1 + d) * (1 - r * d) ** 2),
+        },
+    ),
+    at_least(0, "a product of positive numbers", dropping=2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2)),
+    role="remark",
+    so=r"It rises to 1 for $r \to 1$. The average must look back over more steps than the iterates remember, $1 - d \ll 1 - r = "
+    r"\eta \lambda$.",
+)
+
+derivation.say(
+    r"What does an average remember? Unrolled it is $A_n = d^n A_0 + (1 - d) \sum_{i=1}^{n} d^{n-i} \theta_i$. The mean age of "
+    r"its content follows a recursion: everything in it becomes older by one step, "
+    r"and a share $1 - d$ of age 0 comes in. On a straight path, $\theta_i$ proportional to $i$, the average lags behind by the "
+    r"mean age."
+)
+derivation.symbol("A_n", "the average after $n$ steps")
+derivation.symbol(r"\theta_i", "the iterate of step $i$")
+
+
 @derivation.numeric(
-    r"w_n = d^n w_0 + (1 - d) \sum_{i=1}^{n} d^{\,n-i} v_i",
-    because="Each step shrinks everything before it by d and adds 1 - d of the newest weights. So the average looks back over "
-    "about 1/(1 - d) steps; what the optimizer's noise does to single steps averages out, and samples, which a chain of a "
-    "thousand calls makes of it, become visibly cleaner.",
+    r"A_n = d^n A_0 + (1 - d) \sum_{i=1}^{n} d^{n-i} \theta_i",
+    because=r"Each step multiplies everything before it by $d$, and adds $1 - d$ of the newest. The code, 12 steps at $d = 0.8$.",
+    role="lemma",
 )
 def a_moving_average_unrolled():
     decay, count = 0.8, 12
     start, *values = jax.random.normal(jax.random.key(0), (count + 1, 3), dtype=float)
     average = start
-    for value in values:
-        average = exponential_moving_average(average, value, decay=decay)
-    shares = (1 - decay) * decay ** np.arange(count - 1, -1, -1)
-    return average, decay**count * start + shares @ jnp.stack(values)
+    for value_ in values:
+        average = exponential_moving_average(average, value_, decay=decay)
+    powers = decay ** np.arange(count - 1, -1, -1)
+    right = decay**count * start + (1 - decay) * powers @ jnp.stack(values)
+    return average, right, {"the start forgotten": right - decay**count * start, "the newest last": right * decay}
 
 
-@derivation.numeric(
-    r"d_0 = \tfrac{1}{10}, \qquad \frac{1 + n}{10 + n} = d \;\Leftrightarrow\; n = \frac{9}{1 - d} - 10",
-    because="With a decay of 0.9999 from the start, a run of a thousand steps would still consist of its first, random weights "
-    "for nine tenths. A decay that begins at 0.1 and grows forgets them at once; it reaches d after about 9/(1 - d) steps, and "
-    "is d from then on.",
+derivation.chain(
+    "The mean age of a constant decay",
+    times(d, plus(d / (1 - d), 1)),
+    equals(
+        d / (1 - d),
+        r"a step later, $\frac{d}{1 - d}$ is $\frac{d}{1 - d}$ again: $\frac{d}{1 - d} + 1 = \frac{1}{1 - d}$",
+        wrong={"the decay exchanged with its complement": (1 - d) / d, "the time to forget": 1 / (1 - d)},
+    ),
+    role="lemma",
 )
-def the_warm_up_of_the_decay():
-    decays = (0.9, 0.995, 0.9999)
-    reached = [9 / (1 - decay) - 10 for decay in decays]
-    steps = jnp.array([[0.0, n - 1, n, n + 7, 2 * n + 30] for n in reached])
-    found = jnp.stack([warmup_decay(row, decay=decay) for row, decay in zip(steps, decays, strict=True)])
-    exact = [[0.1, 1 - 9 / (9 / (1 - decay) - 1), decay, decay, decay] for decay in decays]
-    return found, jnp.array(exact)
+delta = derivation.number(r"\delta", "$1 - d$, small", positive=True)
+speed = derivation.number(r"\nu", "how far the iterates move on average in one step", positive=True)
+spread = derivation.number(r"\sigma^2", "the variance of independent noise on top", positive=True)
+derivation.chain(
+    "How long to average",
+    Slope(plus(spread * delta / 2, speed**2 / delta**2), delta),
+    equals(
+        plus(spread / 2, -2 * speed**2 / delta**3),
+        "the derivative of a power",
+        wrong={
+            "the power kept": plus(spread / 2, -2 * speed**2 / delta**2),
+            "the half lost": plus(spread, -2 * speed**2 / delta**3),
+        },
+    ),
+    role="remark",
+    so=r"The mean square error is about $\frac{\sigma^2 \delta}{2}$ from the noise ($r = 0$) and $\nu^2 / \delta^2$ from the "
+    r"lag. It is least where the slope changes sign, at $\delta = (4 \nu^2 / \sigma^2)^{1/3}$: average long only if the "
+    r"iterates move slowly.",
+)
+m = derivation.number("n", "how many steps were taken, in what follows", "step", positive=True)
+ramp = derivation.define("d_n", (1 + m) / (10 + m), "the decay of the warm-up", "warmup_decay", positive=True)
+derivation.chain(
+    "With a warm-up the mean age is a tenth of the run",
+    times(ramp, plus(m / 10, 1)),
+    equals(
+        times(Rational(1, 10), m + 1),
+        r"$\frac{1 + n}{10 + n} \cdot \frac{n + 10}{10}$: if the age is $\frac{n}{10}$ after $n$ steps, it is $\frac{n + "
+        r"1}{10}$ after $n + 1$",
+        wrong={"the age of a constant decay": ramp / (1 - ramp), "unchanged": m / 10},
+    ),
+    so=r"It begins at 0, so by induction it is $\frac{n}{10}$ exactly, as long as the ramp is below the decay $d$ that it leads "
+    r"to.",
+)
+derivation.chain(
+    "When the ramp ends",
+    ramp - d,
+    equals(
+        times(1 - d, plus(m, 10, -9 / (1 - d))) / (10 + m),
+        r"the common denominator: $1 + n - d (10 + n) = (1 - d)\, n + 1 - 10 d$",
+        wrong={"nine over": times(1 - d, m - 9 / (1 - d)) / (10 + m)},
+    ),
+    role="remark",
+    so=r"So the ramp reaches $d$ at $n = \frac{9}{1 - d} - 10$ (for $d \ge \frac{1}{10}$), and from then on the decay is $d$.",
+)
+derivation.bridge(
+    "The code's warm-up",
+    Min(d, ramp),
+    lambda d, n: jnp.stack([warmup_decay(x, decay=float(y)) for x, y in zip(n, d, strict=True)]),
+    d,
+    m,
+    wrong={"no limit": ramp, "counted from step 1": Min(d, m / (9 + m))},
+)
 
 
 @derivation.exact(
-    r"\prod_{k=0}^{n-1} \frac{1 + k}{10 + k} = \binom{n + 9}{9}^{-1}",
-    because="This is what is left of the first weights while the decay still grows: after ten steps one part in 92,378. The "
-    "average is then of the last tenth of the steps, however many there were.",
+    r"\prod_{i=0}^{n-1} \frac{1 + i}{10 + i} = \binom{n + 9}{9}^{-1}",
+    outcomes=4,
+    because=r"The share of the start that is left after $n$ steps of the ramp, from the code, for $n = 1, 2, 10, 40$: the "
+    r"product is $\frac{n!\, 9!}{(n + 9)!}$.",
+    role="remark",
 )
 def the_start_is_forgotten():
-    counts = (1, 2, 10, 40)
-    left = []
+    counts, left = (1, 2, 10, 40), []
     for count in counts:
         share = jnp.ones(())
         for step in range(count):
             decay = float(warmup_decay(jnp.asarray(float(step)), decay=0.9999))
             share = exponential_moving_average(share, jnp.zeros(()), decay=decay)
         left.append(share)
-    exact = jnp.array([1 / math.comb(count + 9, 9) for count in counts])
-    return jnp.stack(left) / exact, jnp.ones(len(counts))
+    right = jnp.array([1 / math.comb(count + 9, 9) for count in counts])
+    return jnp.stack(left), right, {"one factor more": jnp.array([1 / math.comb(count + 10, 9) for count in counts])}
+
+
+x_t = derivation.number("x_t", "the noisy value")
+guess = derivation.number(r"\hat{x}_0", "the data that the network implies")
+snr = derivation.define("R", a / (1 - a), "the signal-to-noise ratio", "SNR", positive=True)
+gamma = derivation.number(r"\gamma", "the largest weight", "gamma", positive=True)
+
+
+def _noise_of(x):
+    return (x_t - times(sqrt(a), x)) / sqrt(1 - a)
+
+
+derivation.say(
+    r"One network may predict the noise, the data, or the velocity $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, "
+    r"x_0$. Given $x_t$, each tells the others. To compare weights, all errors are expressed by the error of the data."
+)
+derivation.chain(
+    "The squared error of the noise",
+    (_noise_of(guess) - _noise_of(x_0)) ** 2,
+    equals(
+        times(snr, (guess - x_0) ** 2),
+        r"$x_t$ cancels",
+        wrong={"the inverse ratio": times(1 / snr, (guess - x_0) ** 2), "the signal alone": times(a, (guess - x_0) ** 2)},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The squared error of the velocity",
+    plus(times(sqrt(a), _noise_of(guess) - _noise_of(x_0)), -times(sqrt(1 - a), guess - x_0)) ** 2,
+    equals(
+        times(snr + 1, (guess - x_0) ** 2),
+        r"the two errors have opposite signs, so they add up: $\frac{\bar\alpha_t + 1 - \bar\alpha_t}{\sqrt{1 - "
+        r"\bar\alpha_t}}$, squared, is $\frac{1}{1 - \bar\alpha_t} = R + 1$",
+        wrong={"as for the noise": times(snr, (guess - x_0) ** 2)},
+    ),
+    role="lemma",
+    so=r"So the weights $\frac{\min(R, \gamma)}{R}$ on errors of the noise, $\min(R, \gamma)$ on errors of the data, and "
+    r"$\frac{\min(R, \gamma)}{R + 1}$ on errors of the velocity are one and the same loss. No error of the data counts more "
+    r"than $\gamma$ times, at levels with "
+    r"little noise. For $R \le \gamma$ the weight of the noise is exactly 1. By the lemma above a weight does not move the best "
+    r"guess of a level; it matters as one network serves all levels.",
+)
+for _name, _divisor, _mistake in (
+    ("noise", snr, "not divided"),
+    ("velocity", snr + 1, "divided as for the noise"),
+):
+    derivation.bridge(
+        f"The code's weight on errors of the {_name}",
+        Min(snr, gamma) / _divisor,
+        by_point(
+            lambda alpha_bar, gamma, name=_name: min_snr_weight(np.array([1]), alpha_bar, gamma=float(gamma[0]), prediction=name),
+            steps=1,
+        ),
+        a,
+        gamma,
+        wrong={_mistake: Min(snr, gamma) if _name == "noise" else Min(snr, gamma) / snr, "no limit": snr / _divisor},
+    )
+
+p = derivation.law("p", t, "the probability with which level $t$ is drawn", "probabilities")
+loss = derivation.numbers("L", t, "the expected loss of level $t$", "losses")
+root = derivation.numbers("m", t, "the root of the mean square of its loss", positive=True)
+s = derivation.index("s", "another level")
+derivation.chain(
+    "Uneven drawing leaves the mean as it is",
+    Expectation(p, loss / (T * p)),
+    equals(Total(t, loss) / T, "the probability cancels", wrong={"divided by the probability alone": Total(t, loss)}),
+    role="lemma",
+)
+_GAP = Total(s, Total(t, times(Rational(1, 2), p.at(s), p, (root.at(s) / p.at(s) - root / p) ** 2)))
+derivation.chain(
+    "The least variance: draw a level as often as its losses are large",
+    times(T**2, Expectation(p, (root / (T * p)) ** 2)),
+    equals(
+        times(Total(t, root**2 / p), Total(s, p.at(s))),
+        r"the factors $T$ cancel; the second sum is 1",
+        wrong={"the probability squared": times(Total(t, root**2 / p**2), Total(s, p.at(s)))},
+    ),
+    equals(
+        plus(Total(t, root) ** 2, _GAP),
+        r"multiply out: $\frac12 p_s p_t \left(\frac{m_s}{p_s} - \frac{m_t}{p_t}\right)^2 = \frac12 \frac{p_s m_t^2}{p_t} + "
+        r"\frac12 \frac{p_t m_s^2}{p_s} - m_s m_t$",
+        wrong={"the half forgotten": plus(Total(t, root) ** 2, 2 * _GAP), "the sum of squares": plus(Total(t, root**2), _GAP)},
+    ),
+    at_least(Total(t, root) ** 2, r"leave out squares; equality if and only if $p_t$ is proportional to $m_t$", dropping=_GAP),
+    so=r"The first line is $T^2$ times the second moment of one draw's loss, weighted by $\frac{1}{T p_t}$. The mean is the "
+    r"same for all $p$, so the variance is least, too. The $m_t$ are estimated from "
+    r"recent losses. Mixed with a share $\upsilon$ of the uniform law, $p_t \ge \frac{\upsilon}{T}$, so that no weight exceeds "
+    r"$\frac{1}{\upsilon}$.",
+)
+k = derivation.index("k", "one of the recent losses of a level")
+M = derivation.count(k, "M", "how many are remembered")
+history = derivation.numbers("l", (t, k), "the recent losses", "loss_history", positive=True)
+share = derivation.number(r"\upsilon", "the share of the uniform law", "uniform_probability", between=(0, 1))
+size = derivation.define(r"\hat{m}", sqrt(Total(k, history**2) / M), "the estimate of $m_t$", over=t, positive=True)
+derivation.bridge(
+    "The code's probabilities",
+    plus(times(1 - share, size) / Total(s, size.at(s)), share / T),
+    lambda losses, u: jnp.stack(
+        [loss_aware_probabilities(jnp.asarray(x).T, uniform_probability=float(y)) for x, y in zip(losses, u, strict=True)]
+    ),
+    history,
+    share,
+    wrong={
+        "by the mean squares": plus(times(1 - share, size**2) / Total(s, size.at(s) ** 2), share / T),
+        "the shares exchanged": plus(times(share, size) / Total(s, size.at(s)), (1 - share) / T),
+    },
+)
+derivation.bridge(
+    "... and its weighted losses",
+    loss / (T * p),
+    lambda losses, p: jnp.stack([importance_weighted_loss(x, np.arange(1, 5), y) for x, y in zip(losses, p, strict=True)]),
+    loss,
+    p,
+    wrong={"without the number of levels": loss / p},
+)
+
+
+@derivation.example(
+    r"The floor at $\bar\alpha_t = 0.5184$ for data of variance $\frac14$; what averaging leaves of the variance; and two "
+    r"levels with the losses 3 and 1."
+)
+def numbers_by_hand():
+    given = {a: 0.5184, c: 0.25}
+    yield r"\theta^*", value(best, given), "1.1354"
+    yield r"\bar\alpha_t c / V", value(a * c / V, given), "0.2120"
+    yield r"4 \bar\alpha_t c", value(4 * a * c, given), "0.5184"
+    for forgets, decay, said in ((0.9, 0.99, "0.0872"), (0.999, 0.99, "0.9095"), (0.999, 0.9999, "0.0909")):
+        yield rf"\frac{{F}}{{P}}\ \text{{for}}\ r = {forgets},\ d = {decay}", value(F / P, {r: forgets, d: decay, q: 1}), said
+    moments = [sum(x**2 / (4 * y) for x, y in zip((3, 1), law, strict=True)) for law in ((0.5, 0.5), (0.75, 0.25), (0.9, 0.1))]
+    yield r"\text{second moment for}\ p_1 = \tfrac12, \tfrac34, \tfrac{9}{10}", moments, "(5, 4, 5)"
+
+
+@derivation.figure(
+    r"Left: the share of the iterates' variance that an average keeps. It falls where the iterates forget faster than the "
+    r"average, $\eta \lambda > 1 - d$. Right: squared errors of the best guess for data that are $-1$ or $1$, one "
+    r"sample each, on the cosine schedule, and their mean, the floor.",
+    panels=2,
+)
+def averages_and_the_floor(left, right):
+    forgotten = np.logspace(-5, 0, 61)
+    for decay in (0.99, 0.999, 0.9999):
+        rest_ = 1 - forgotten
+        left.loglog(forgotten, (1 - decay) * (1 + rest_ * decay) / ((1 + decay) * (1 - rest_ * decay)), label=f"$d = {decay}$")
+    left.set(xlabel="$\\eta \\lambda = 1 - r$", ylabel="$F / P$")
+    left.legend()
+    draws = np.random.default_rng(0)
+    levels = np.asarray(cosine_alpha_bar(num_steps=100))
+
+    def errors(times_, data_, noise):
+        level = levels[times_]
+        x = np.sqrt(level) * data_ + np.sqrt(1 - level) * noise
+        implied = (x - np.sqrt(level) * np.tanh(np.sqrt(level) * x / (1 - level))) / np.sqrt(1 - level)
+        return (noise - implied) ** 2
+
+    drawn = np.asarray(timesteps_from_uniforms(jnp.asarray(draws.random(300)), num_steps=100))
+    right.plot(drawn, errors(drawn, draws.choice((-1, 1), 300), draws.normal(size=300)), ".", markersize=3, color="gray")
+    grid = np.linspace(-6, 6, 241)
+    bell = np.exp(-(grid**2) / 2)
+    times_ = np.arange(1, 101)
+    right.plot(times_, errors(times_[:, None], 1, grid) @ bell / bell.sum(), label="floor")
+    right.set(xlabel="level $t$", ylabel="squared error", ylim=(0, 3))
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the floor of the mean loss for data $\mathcal{N}(0, 1)$ and two levels with $\bar\alpha = 0.81$ and $0.5184$?",
+    r"$V = 1$, so each floor is $\bar\alpha_t$, and the mean is 0.6642.",
+)
+def a_floor():
+    yield (value(a * c / V, {a: 0.81, c: 1}) + value(a * c / V, {a: 0.5184, c: 1})) / 2, "0.6642"
+
+
+@derivation.exercise(
+    r"When does the ramp reach $d = 0.995$, and with which mean age? What is the mean age of a constant decay of 0.995?",
+    r"At $n = \frac{9}{0.005} - 10 = 1790$, with the mean age 179. That of the constant decay is $\frac{0.995}{0.005} = 199$.",
+)
+def the_ramp():
+    yield 9 / 0.005 - 10, "1790"
+    yield (9 / 0.005 - 10) / 10, "179"
+    yield 0.995 / (1 - 0.995), "199"
+
+
+@derivation.exercise(
+    r"Which decay brings the variance of the average to a tenth, if the iterates forget at once?",
+    r"$\frac{1 - d}{1 + d} = 0.1$, so $d = \frac{9}{11} = 0.8182$.",
+)
+def a_tenth():
+    yield 9 / 11, "0.8182"
+    yield value(F / P, {r: 0, d: sympy.Rational(9, 11), q: 1}), "0.1"
 
 
 @derivation.numeric(
-    r"w^{\epsilon}_t \cdot \mathrm{SNR}(t) = w^{x_0}_t \cdot 1 = w^{v}_t \cdot (\mathrm{SNR}(t) + 1) ="
-    r" \min(\mathrm{SNR}(t), \gamma)",
-    because="One and the same network, seen as predicting the noise, the data or the velocity, has squared errors in the ratio "
-    "1 : 1/SNR : 1 + 1/SNR. Divided by what the error of its own prediction is worth, the three weights ask for the same: no "
-    "level's error of the data counts more than gamma times, which keeps the nearly clean levels from drowning the others.",
+    r"p_t = \frac{m_t}{\sum_{s} m_s}",
+    because=r"Losses of $10^{200}$: the code divides by the largest loss before it squares, so that nothing overflows.",
+    role="appendix",
 )
-def one_weight_for_three_predictions():
-    alpha_bar, t = cosine_alpha_bar(num_steps=9), np.arange(1, 9)
-    snr = 1 / loss_ratio(t, alpha_bar, target="x0")
-    found = [
-        min_snr_weight(t, alpha_bar, gamma=2.0, prediction=kind)
-        * loss_ratio(t, alpha_bar, target=kind)
-        / loss_ratio(t, alpha_bar, target="x0")
-        for kind in ("noise", "x0", "velocity")
-    ]
-    return jnp.stack(found), jnp.tile(jnp.minimum(snr, 2.0), (3, 1))
-
-
-def _losses():
-    """Losses of six levels, five remembered draws of each."""
-    return jnp.abs(jax.random.normal(jax.random.key(1), (6, 5), dtype=float)) * jnp.array(
-        [[9.0], [3.0], [1.0], [0.5], [0.2], [0.1]]
-    )
-
-
-@derivation.exact(
-    r"\sum_t p_t \frac{L_t}{T p_t} = \frac{1}{T} \sum_t L_t \quad\text{for every } p > 0",
-    because="A level that is drawn twice as often counts half each time. Summed over every level that may be drawn, the expected "
-    "loss is the uniform mean, whatever the probabilities: to draw unevenly changes the variance and nothing else.",
-)
-def importance_weights_are_unbiased():
-    history, t = _losses(), np.arange(1, 7)
-    drawn_with = [loss_aware_probabilities(history, uniform_probability=u) for u in (0.0, 0.001, 0.5, 1.0)]
-    expected = [p @ importance_weighted_loss(history[:, 0], t, p) for p in drawn_with]
-    return jnp.stack(expected), jnp.full(4, jnp.mean(history[:, 0]))
-
-
-@derivation.bound(
-    r"\mathrm{E}_{t \sim p} \Big( \frac{L_t}{T p_t} \Big)^2 = \frac{1}{T^2} \sum_t \frac{\mathrm{E} L_t^2}{p_t} \;\ge\;"
-    r" \Big( \frac{1}{T} \sum_t \sqrt{\mathrm{E} L_t^2} \Big)^2, \quad\text{equal for } p_t \propto \sqrt{\mathrm{E} L_t^2}",
-    because="By Cauchy and Schwarz, (sum of sqrt(E L^2))^2 is at most (sum of E L^2/p) times (sum of p), and equal where the two "
-    "are proportional. So the least noisy estimate draws each level as often as its losses are large; 200 other ways to draw "
-    "are all worse.",
-)
-def drawing_by_the_losses_is_best():
-    history, t = _losses(), np.arange(1, 7)
-
-    def second_moment(p):
-        weighted = jax.vmap(lambda losses: importance_weighted_loss(losses, t, p), 1, 1)(history)
-        return p @ jnp.mean(weighted**2, axis=1)
-
-    others = jax.random.dirichlet(jax.random.key(2), jnp.ones(6), (200,), dtype=float)
-    least = jnp.mean(jnp.sqrt(jnp.mean(history**2, axis=1))) ** 2
-    best = second_moment(loss_aware_probabilities(history, uniform_probability=0.0))
-    return jnp.full(200, least), jax.vmap(second_moment)(others), (best, least)
-
-
-@derivation.exact(
-    r"\#\Big\{ i : \min\!\Big(1 + \Big\lfloor \frac{i + 1/2}{1000}\, T \Big\rfloor, T\Big) = t \Big\} = 100"
-    r" \quad (i = 0 .. 999, \; T = 10)",
-    because="The interval from 0 to 1 is cut into T equal pieces, one for each level from 1 to T: 0 is the data itself and no "
-    "level to train on, and T must be among them, since every sample starts there.",
-)
-def every_level_equally_often():
-    t = timesteps_from_uniforms((jnp.arange(1000) + 0.5) / 1000, num_steps=10)
-    return jnp.bincount(t, length=12), jnp.array([0] + [100] * 10 + [0])
+def huge_losses():
+    losses = jnp.array([[3e200], [1e200], [0.0]])
+    right = jnp.array([0.75, 0.25, 0.0])
+    return loss_aware_probabilities(losses, uniform_probability=0.0), right, {"by the squares": jnp.array([0.9, 0.1, 0.0])}
 
 
 if __name__ == "__main__":
