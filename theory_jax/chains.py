@@ -118,9 +118,9 @@ class Chain:
         require(any(line.wrong for line in self.lines), "no line of the chain names a wrong form that it must refuse (wrong=)")
         signs = {RELATIONS[line.relation] for line in self.lines} - {0}
         require(len(signs) < 2, "a chain goes up or down, not both: split it")
+        ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
         above, verdicts = self.start, []
         for line in self.lines:
-            ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
             require(line.because.strip(), f"the line {latex(line.expression)} gives no reason")
             require(line.expression != above, f"the line {latex(line.expression)} repeats the line above it")
             verdicts.append(_verdict(ground, above, line))
