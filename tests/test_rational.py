@@ -15,7 +15,10 @@ ZERO = [
     1 / (1 + A / (B + C)) - (B + C) / (A + B + C),
     (A + B) ** 3 / (2 * A + 2 * B) ** 2 - (A + B) / 4,
     A / (A + B) + B / (A + B) - 1,
-    sympy.Add(A, -A, sympy.Mul(B, 0, evaluate=False), evaluate=False),
+    sympy.sqrt(A + B) ** 3 / (A + B) - sympy.sqrt(A + B),
+    1 / sympy.sqrt(A) - sympy.sqrt(A) / A,
+    (sympy.sqrt(1 - A) - sympy.sqrt(B)) * (sympy.sqrt(1 - A) + sympy.sqrt(B)) - 1 + A + B,
+    A / sympy.sqrt(A**2 + B**2) * sympy.sqrt(A**2 + B**2) ** 3 - A**3 - A * B**2,
     (A**-2 - B**-2) * A**2 * B**2 - (B**2 - A**2),
     1 / (1 / A + 1 / B) - A * B / (A + B),
     (3 * A / 7 - B / 5) / (C * 2) - (15 * A - 7 * B) / (70 * C),
@@ -34,7 +37,16 @@ def test_what_is_not_zero_is_not(expression):
 
 
 @pytest.mark.parametrize(
-    "expression", [sympy.sqrt(A) - B, sympy.log(A), A**B - 1, sympy.Integer(3), 1 / sympy.Add(A, -A, evaluate=False)], ids=str
+    "expression",
+    [
+        sympy.sqrt(A) - B,
+        A ** sympy.Rational(1, 3) - B,
+        sympy.log(A),
+        A**B - 1,
+        sympy.Integer(3),
+        1 / sympy.Add(A, -A, evaluate=False),
+    ],
+    ids=str,
 )
 def test_there_is_no_answer_for_what_is_no_rational_function(expression):
     assert is_zero(expression) is None

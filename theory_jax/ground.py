@@ -104,8 +104,9 @@ class Ground:
             if expanded == 0:
                 continue
             values = self.points(expanded.free_symbols, points)
-            for written in (expanded, sympy.expand_mul(expanded)):
-                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(written)])
+            for rewrite in (sympy.sympify, sympy.expand_mul):
+                terms = sympy.Add.make_args(rewrite(expanded))
+                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in terms])
                 inside = np.isfinite(terms).all(axis=0)
                 require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
                 total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
@@ -213,7 +214,7 @@ def _is_zero_fraction(expression):
     plain = expression.replace(lambda part: isinstance(part, Unspecified), canonical).replace(sympy.exp, exponential)
     atoms = {part: sympy.Dummy() for part in plain.atoms(sympy.log, Unspecified)}
     rational = plain.xreplace(atoms)
-    if rational == 0 or (zero := is_zero(rational)):
+    if zero := is_zero(rational):
         return True
     if zero is not None:  # no rational function of its atoms is zero in another way
         return False

@@ -1,20 +1,31 @@
 """Whether a rational expression is zero, by polynomials: faster than SymPy's `together` and `expand`, and without their search.
 
-A value is a polynomial over a product of powers of polynomials. Sums take the largest power of every such base, so that no common
-divisor is ever computed: for "is it zero" the numerator is enough, and it is zero for all values of the symbols or not at all.
+A value is a polynomial over a product of powers of polynomials. Sums take the largest power of every such base, so that no
+common divisor is ever computed: the numerator alone says whether it is zero. A square root is a generator whose square is put in
+at the end.
 """
 
 import sympy
 from sympy.polys.rings import PolyElement, ring
 
+Fraction = tuple[PolyElement, dict[PolyElement, int]]
+
 
 def is_zero(expression: sympy.Expr) -> bool | None:
-    """Whether the expression is the zero rational function of its symbols; None if it is no rational function."""
+    """Whether the expression is zero for all values of its symbols; None if that is not known.
+
+    True and False are answers about rational functions; with square roots the answer is True or None.
+    """
+    if expression == 0:
+        return True
     symbols = sorted(expression.free_symbols, key=str)
     if not symbols:
         return None
-    _, *generators = ring(symbols, sympy.QQ)
-    of_symbol = dict(zip(symbols, generators, strict=True))
+    halves = (power for power in expression.atoms(sympy.Pow) if power.exp.is_Rational and power.exp.q == 2)
+    radicands = sorted({power.base for power in halves}, key=sympy.default_sort_key)
+    _, *generators = ring([*symbols, *(sympy.Dummy() for _ in radicands)], sympy.QQ)
+    of_symbol = dict(zip(symbols, generators, strict=False))
+    root_of = dict(zip(radicands, generators[len(symbols) :], strict=True))
     known = {}
 
     def value(part):
@@ -33,19 +44,22 @@ def is_zero(expression: sympy.Expr) -> bool | None:
             return _product([value(factor) for factor in part.args])
         if part.is_Pow and part.exp.is_Integer:
             return _power(value(part.base), int(part.exp))
+        if part.is_Pow and part.base in root_of:
+            whole, odd = divmod(part.exp.p, 2)
+            return _product([_power(value(part.base), whole), (root_of[part.base] ** odd, {})])
         raise _NotRational
 
     try:
-        return not value(expression)[0]
+        numerator = value(expression)[0]
+        for radicand, root in root_of.items():
+            numerator = _without_squares(numerator, root, value(radicand))
     except _NotRational:
         return None
+    return True if not numerator else None if radicands else False
 
 
 class _NotRational(Exception):
-    """A root, a logarithm, a power whose exponent is a symbol."""
-
-
-Fraction = tuple[PolyElement, dict[PolyElement, int]]
+    """A logarithm, a power whose exponent is a symbol, a division by zero."""
 
 
 def _sum(terms: list[Fraction]) -> Fraction:
@@ -75,20 +89,15 @@ def _power(fraction: Fraction, exponent: int) -> Fraction:
     if exponent >= 0:
         return above**exponent, {base: power * exponent for base, power in below.items()}
     if not above:
-        raise _NotRational  # a division by zero is for SymPy to report
+        raise _NotRational
     turned = above.ring.one
     for base, power in below.items():
         turned = turned * base ** (power * -exponent)
-    # every generator of a monomial is a base of its own, so that it cancels and equal ones meet
-    bases, rest = {}, above
-    if len(above) == 1:
-        ((monomial, coefficient),) = above.terms()
-        turned = turned * (1 / coefficient) ** -exponent
-        bases = {above.ring.gens[k]: power * -exponent for k, power in enumerate(monomial) if power}
+    turned = turned * (1 / above.LC) ** -exponent
+    if len(above) == 1:  # every generator of a monomial is a base of its own, so that it cancels
+        bases = {above.ring.gens[k]: power * -exponent for k, power in enumerate(above.LM) if power}
     else:
-        leading = rest.LC
-        turned = turned * (1 / leading) ** -exponent
-        bases = {rest.quo_ground(leading): -exponent}
+        bases = {above.quo_ground(above.LC): -exponent}
     return _lowered(turned, bases)
 
 
@@ -98,10 +107,26 @@ def _lowered(above: PolyElement, below: dict[PolyElement, int]) -> Fraction:
         return above, {}
     for base in [base for base in below if len(base) == 1]:
         place = next(k for k, power in enumerate(base.LM) if power)
-        shared = min(below[base], min(monomial[place] for monomial in above))
+        shared = min(below[base], *(monomial[place] for monomial in above))
         if shared:
             above = above.quo(base**shared)
             below[base] -= shared
             if not below[base]:
                 del below[base]
     return above, below
+
+
+def _without_squares(numerator: PolyElement, root: PolyElement, radicand: Fraction) -> PolyElement:
+    """A multiple of the numerator, with the radicand in place of every square of its root."""
+    place = next(k for k, power in enumerate(root.LM) if power)
+    above, bases = radicand
+    below = above.ring.one
+    for base, power in bases.items():
+        below = below * base**power
+    most = max((monomial[place] // 2 for monomial in numerator), default=0)
+    total = numerator.ring.zero
+    for monomial, coefficient in numerator.terms():
+        squares, odd = divmod(monomial[place], 2)
+        rest = numerator.ring({(*monomial[:place], odd, *monomial[place + 1 :]): coefficient})
+        total = total + rest * above**squares * below ** (most - squares)
+    return total
