@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := $(VENV)/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test topic lint syllabus bench clean
+.PHONY: help demo test topic lint syllabus book bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -33,11 +33,14 @@ lint: $(VENV)/.installed-test  ## check the style of the source
 syllabus: $(VENV)/.installed  ## write docs/syllabus.md, and its summary in README.md, from the syllabus and the sources
 	@$(IN_VENV) -m shared_specs.syllabus_page
 
+book: $(VENV)/.installed-book  ## write the course as a book to build/book/html/index.html (TOPICS="latent/elbo ...": a part of it)
+	@$(IN_VENV) -m book --topics "$(TOPICS)"
+
 bench: $(VENV)/.installed-bench  ## run the comparisons with peers, and print them in one table; installs the peers
 	@$(IN_VENV) -m benchmarks
 
-clean:  ## remove .venv and the caches; leaves runs/ alone
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+clean:  ## remove .venv, build/ and the caches; leaves runs/ alone
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -57,4 +60,8 @@ $(VENV)/.installed-test: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed
 	$(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-book: pyproject.toml $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[book]'
 	@touch $@

@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 
 PACKAGES = {
-    "theory_jax": ("run",),
+    "theory_jax": ("run", "mutate"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
     "practice_torch": ("recipes", "train", "sample", "evaluate", "report"),
 }

@@ -36,6 +36,8 @@ PARTS = {
     "tests/test_contracts.py": "contracts", "tests/test_grade_wings.py": "contracts, graded",
     "tests/test_mistakes.py": "planted mistakes", "tests/test_derivation.py": "derivations",
     "tests/test_compile.py": "whole graphs",
+} | {
+    f"tests/test_{name}.py": "derivations" for name in ("chains", "parts", "lecture_pages", "theory_commands", "mutation")
 }  # fmt: skip
 OWN = "topics' own tests"
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from practice_torch.engine import report
 from practice_torch.engine.reading import Story, read_evaluation, read_json, read_stories
-from shared_specs.syllabus import load
+from shared_specs.syllabus import BOOK, load
 from theory_jax.mathematics import prose, to_mathml
 
 HERE = Path(__file__).parent
@@ -71,6 +71,7 @@ def write(folder, derivations, contracts, models, commands, seconds):
         derivations=derivations["derivations"] if derivations else None,
         contracts=contracts,
         built=len(load().built),
+        book=BOOK.as_uri() if BOOK.is_file() else None,
         titles={topic.path: topic.title for topic in load().topics.values()},
         tables=_tables(contracts["results"]) if contracts else {},
         models=models,

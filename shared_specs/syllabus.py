@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 SYLLABUS = Path(__file__).with_name("syllabus.toml")
+BOOK = SYLLABUS.parent.parent / "build" / "book" / "html" / "index.html"  # where `make book` writes the course as a book
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,8 @@ def _refused(root, wing, path, is_topic, module):
     if module.startswith("."):
         return "write the whole path"
     top, *below = module.split(".")
-    if top in ("tests", "demo", "benchmarks"):
-        return "nothing depends on tests, demo or benchmarks"
+    if top in ("tests", "demo", "benchmarks", "book"):
+        return "nothing depends on tests, demo, benchmarks or the book"
     if wing in WINGS and top in WINGS and top != wing:
         return "the wings never see each other"
     if wing in WINGS and top in FOREIGN[wing]:
@@ -386,7 +386,7 @@ def _is_message(line):
 
 def stray_colors(root):
     """Colors of figures and pages are those of shared_specs/palette.py."""
-    for folder in (*THREE, "demo"):
+    for folder in (*THREE, "demo", "book"):
         for path in sorted((root / folder).rglob("*")):
             if path.suffix not in COLOR or path == root / "shared_specs" / "palette.py":
                 continue

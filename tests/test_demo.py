@@ -56,13 +56,20 @@ def write(tmp_path, derivations=DERIVATIONS, contracts=CONTRACTS, model_folder="
     return made.path.read_text(encoding="utf-8"), made.verdicts
 
 
-def test_the_page_needs_no_other_file_and_no_network(tmp_path, model):
+@pytest.mark.parametrize("written", [False, True], ids=["no book", "a book"])
+def test_the_page_needs_no_other_file_and_no_network(tmp_path, model, monkeypatch, written):
+    """It links to the book where that is written."""
+    book = tmp_path / "book.html"
+    monkeypatch.setattr("demo.page.BOOK", book)
+    if written:
+        book.touch()
     text, _ = write(tmp_path, model_folder=model)
     sources = re.findall(r"""(?:src|srcset|data|action)=["']([^"']*)""", text)
     assert sources and all(source.startswith(("data:image/png;base64,", "data:audio/wav;base64,")) for source in sources)
     assert "<script" not in text and "@import" not in text and "url(" not in text
     links = set(re.findall(r'href="([^"]*)"', text))
-    assert links == {"#derivations", "#contracts", "#images", "#made", "data:,", "vae/report.html"}
+    own = {"#derivations", "#contracts", "#images", "#made", "data:,", "vae/report.html"}
+    assert links == own | ({book.as_uri()} if written else set())
 
 
 def test_the_page_says_what_was_found(tmp_path, model):

@@ -126,7 +126,7 @@ def test_the_command_knows_every_verb_and_refuses_others(capsys):
     assert diptych.main(["recipes"]) == 0 and "latent/vae" in capsys.readouterr().out
     assert diptych.main([]) == 0 and "check, exercise" in capsys.readouterr().out
     assert diptych.main(["chek"]) == 2
-    assert capsys.readouterr().err.startswith("error: there is no command 'chek'; give one of run, list")
+    assert capsys.readouterr().err.startswith("error: there is no command 'chek'; give one of run, mutate, list")
 
 
 def test_the_command_has_every_verb_of_the_packages():

@@ -238,6 +238,15 @@ def test_list_shows_every_topic(capsys):
     assert [t["topic"] for t in topics if t["state"] == "built"] == [t.path for t in load().built]
 
 
+@pytest.mark.parametrize(("written", "words"), [(False, "`make book` writes the course as a book"), (True, "book: book.html")])
+def test_list_says_where_the_book_is(tmp_path, monkeypatch, capsys, written, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("theory_jax.__main__.BOOK", tmp_path / "book.html")
+    if written:
+        (tmp_path / "book.html").touch()
+    assert main(["list"]) == 0 and words in capsys.readouterr().out
+
+
 def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
     """And JAX computes in float64 as soon as derivations are there, before a step runs."""
     program = (

@@ -15,7 +15,7 @@ from typing import Annotated
 import tyro
 
 from shared_specs.extras import remedy
-from shared_specs.syllabus import load, resolve
+from shared_specs.syllabus import BOOK, load, resolve
 from theory_jax.records import records_in_order, records_in_processes
 
 HERE = Path(__file__).parent
@@ -131,7 +131,10 @@ def _list(command):
     for topic in topics:
         state = Text("built", style="green") if topic.built else Text("planned", style="dim")
         table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
-    console_of_the_page().print(table)
+    console = console_of_the_page()
+    console.print(table)
+    book = f"The course as a book: {os.path.relpath(BOOK)}" if BOOK.is_file() else "`make book` writes the course as a book."
+    console.print(book, soft_wrap=True)
     return 0
 
 

@@ -29,6 +29,17 @@ DRAWN_WITH = {
 
 def html(page, links=()):
     """The page as text. links: the addresses of other topics' pages, by topic."""
+    style = STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
+    return _template().render(page=page, links=dict(links), style=Markup(style))
+
+
+def lecture(page, links=()):
+    """The content of the page alone: its header and its main part, for a page with a style of its own."""
+    template = _template()
+    return "".join(template.blocks["lecture"](template.new_context({"page": page, "links": dict(links)})))
+
+
+def _template():
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,8 +47,7 @@ def html(page, links=()):
     environment.filters["linked"] = linked
     numbers = itertools.count()
     environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
-    style = STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
-    return environment.get_template("lecture.html.jinja").render(page=page, links=dict(links), style=Markup(style))
+    return environment.get_template("lecture.html.jinja")
 
 
 def plain(words):

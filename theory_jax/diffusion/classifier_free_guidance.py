@@ -126,9 +126,9 @@ derivation = Derivation(
     setting=(
         r"Data $x_0$ have a condition $y$ (a class, say) of positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 "
         r"+ "
-        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so *given $x_0$, $x_t$ and $y$ "
+        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so given $x_0$, $x_t$ and $y$ "
         r"are "
-        r"independent*.",
+        r"independent.",
         r"In training the condition is replaced by a null condition $\varnothing$ with probability $p$, $0 < p < 1$. This is "
         r"decided "
         r"once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is the squared error of the noise.",
@@ -373,7 +373,7 @@ derivation.chain(
     r"$m$ if $m "
     r"\ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are the same. With a negative "
     r"prompt "
-    r"in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it is *wider*, and "
+    r"in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it is wider, and "
     r"there is no "
     r"law at all from $w = \frac{S}{S - 1}$ on.",
 )
@@ -500,7 +500,8 @@ derivation.chain(
     ),
     so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with the "
     r"scale 1 is "
-    r"exact where this ratio does not depend on $x$, in particular if the conditions are independent *given $x_t$*.",
+    r"exact where this ratio does not depend on $x$, in particular if the conditions are independent given $x_t$, not given the "
+    r"data.",
 )
 n = derivation.index("n", "one of the values that the data may take")
 j = derivation.index("j", "another one")

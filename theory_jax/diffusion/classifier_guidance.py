@@ -134,8 +134,8 @@ derivation = Derivation(
     "and what is sampled when the classifier's share is scaled up?",
     setting=(
         r"Data $x_0$ have a class $y$, and every class has positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 + "
-        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both: *given $x_0$, the class and $x_t$ "
-        r"are independent*. So $y, x_0, x_1, \dots, x_T$ is a Markov chain.",
+        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both: given $x_0$, the class and $x_t$ "
+        r"are independent. So $y, x_0, x_1, \dots, x_T$ is a Markov chain.",
         r"$q_t(x)$ and $q_t(x|y)$ are the densities of $x_t$, of all data and of one class. The classifier $q_t(y|x)$ is the "
         r"law of "
         r"the class given $x_t = x$: it sees noisy data, and a level of noise $t$ belongs to it.",

@@ -98,7 +98,7 @@ derivation = Derivation(
     question="The loss of a diffusion model uses the law of each noisy value given the data, and nothing else. Which other "
     "processes have these laws, does a trained network serve them, and what does the one without noise compute?",
     setting=(
-        r"Levels $0 \le s < t \le T$ with $1 \ge \bar\alpha_s > \bar\alpha_t > 0$. The loss knows only the *marginal laws* "
+        r"Levels $0 \le s < t \le T$ with $1 \ge \bar\alpha_s > \bar\alpha_t > 0$. The loss knows only the marginal laws "
         r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$.",
         r"The family is a joint law, written backward and given $x_0$: $q_\sigma(x_{1:T}|x_0) = q(x_T|x_0) \prod_{t=2}^T "
         r"q_\sigma(x_{t-1}|x_t, x_0)$. Each factor is Gaussian with a mean that is linear in $x_0$ and $x_t$, and with a "
@@ -264,8 +264,8 @@ derivation.chain(
     so=r"The first line is the weight of $x_0$ in the mean of $x_t$ given $x_s$ and $x_0$, which is $\sqrt{\bar\alpha_t} x_0 + "
     r"\frac{B (1 - \bar\alpha_t)}{1 - \bar\alpha_s} (x_s - \sqrt{\bar\alpha_s} x_0)$: given $x_0$ the covariance of the two is "
     r"$B "
-    r"(1 - \bar\alpha_t)$. Only where it is zero does the step forward forget $x_0$, that is for $B = B_1$, $\eta = 1$. So the "
-    r"other members are not diffusions; the marginal laws do not notice.",
+    r"(1 - \bar\alpha_t)$. Only where it is zero is the step forward independent of $x_0$: for $B = B_1$, $\eta = 1$. So the "
+    r"other members are no diffusions, although their marginal laws are the same.",
 )
 eta = derivation.number(r"\eta", "how random the sampler is", "eta", between=(0, 1))
 sigma = derivation.define(

@@ -195,7 +195,7 @@ derivation = Derivation(
     setting=(
         r"Data $x_0$ are noised to $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with standard normal "
         r"noise $\epsilon$, independent of $x_0$, and $0 < \bar\alpha_t < 1$. The law of $x_t$ has the density $q_t$.",
-        r"The *score* of a positive, differentiable density is the slope of its logarithm: a derivative on the line, a gradient "
+        r"The score of a positive, differentiable density is the slope of its logarithm: a derivative on the line, a gradient "
         r"in $D$ dimensions. The lines are written for one coordinate.",
         r"The data have any law with a finite second moment. Formulas are derived for data on three points; for other laws the "
         r"sums are integrals, and the slope may be taken under the integral, because a Gaussian density and its slope are "
@@ -364,7 +364,7 @@ derivation.chain(
         wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a), "not divided": -Expectation(w, epsilon)},
     ),
     uses=(score_of_the_marginal, marginal_law),
-    so="The score points to where the noise came from. The best prediction of the noise in mean square is its mean given $x_t$, "
+    so="The score points against the noise. The best prediction of the noise in mean square is its mean given $x_t$, "
     "so the network of a diffusion model is a model of the score.",
 )
 tweedie = derivation.chain(

@@ -1,0 +1,63 @@
+"""The page of a topic: its lecture, executed, with what its contracts, its code and its experiment add."""
+
+import re
+from dataclasses import replace
+
+from book import contracts, sources, training
+from book.text import escaped, raw
+
+BEFORE = ("sources", "builds-on", "next")  # sections of the lecture that stand behind what the book adds
+
+
+class Failed(Exception):
+    """A derivation that does not hold: the book is not built."""
+
+
+def topic_page(topic, in_book):
+    """The Markdown of a topic's page, and the one line that says what was done. in_book: the topics that have pages.
+
+    Runs in a process of its own, so that a page costs what its derivation costs.
+    """
+    from shared_specs.backends.jax_eager import by_numpy
+    from shared_specs.syllabus import load
+    from theory_jax.lecture_html import lecture, plain
+    from theory_jax.lecture_page import lecture_page
+    from theory_jax.records import records_in_order
+
+    pages = []
+
+    def keep(topic, derivation, results):
+        pages.append(lecture_page(derivation, results, topic=topic, course=load()))
+
+    (record,) = records_in_order([topic], arithmetic=by_numpy, show=keep)
+    if not record["passed"]:
+        raise Failed(f"the derivation of {topic.path} fails: {record['summary']}; see python -m theory_jax run {topic.path}")
+    (page,) = pages
+    here = f"topics/{topic.path}"
+    links = {path: sources.address(here, f"topics/{path}") for path in in_book if path != topic.path}
+    # the book lists functions and experiments of both wings itself
+    first, *sections = _sections(lecture(replace(page, functions=(), used_by=()), links))
+    last = next((number for number, (name, _, _) in enumerate(sections) if name in BEFORE), len(sections))
+    parts = [
+        f"# {escaped(plain(page.title))}", raw(first),
+        *map(_section, sections[:last]),
+        contracts.section(topic.path), sources.functions_section(here, topic.path), training.section(here, topic.path),
+        *map(_section, sections[last:]),
+    ]  # fmt: skip
+    return "\n\n".join(filter(None, parts)) + "\n", f"{topic.path}: {page.summary}"
+
+
+def _sections(html):
+    """What stands before the first heading, without the title, and (name, heading, content) of every section."""
+    html = re.sub(r"</?(?:header|main)>|<h1>.*?</h1>", "", html, flags=re.DOTALL)
+    first, *rest = re.split(r'<h2 id="([\w-]+)">(.*?)</h2>', html)
+    return [_inside(first), *((name, words, _inside(content)) for name, words, content in zip(*[iter(rest)] * 3, strict=True))]
+
+
+def _inside(html):
+    return f'<div class="lecture">\n{html.strip()}\n</div>'
+
+
+def _section(section):
+    _, heading, content = section
+    return f"## {heading}\n\n{raw(content)}"
