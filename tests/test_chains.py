@@ -1,5 +1,6 @@
 """Chains and lemmas: a true line is derived, a false one fails, and what could not fail is refused."""
 
+import jax.numpy as jnp
 import pytest
 import sympy
 from sympy import exp, log
@@ -253,5 +254,23 @@ def test_symbols_have_a_meaning_and_are_what_they_are_called():
         assert says in first_error(toy)
     toy = Toy("Why?")
     toy.define("r", toy.p * toy.q / Total(toy.k, toy.p * toy.q), "a law", over=toy.k, law=True)
-    toy.exact("a = a", because="so")(lambda: (1.0, 2.0, {"x": 3.0}))
-    assert "has no setting=" in first_error(toy)
+    toy.exact("a = a", because="so")(lambda: (1.0, jnp.cos(0.0), {"x": 3.0}))
+    assert all(result.passed for result in toy.run())
+
+
+def test_a_lemma_about_an_interval_holds_inside_it_only():
+    def lemma(toy):
+        squared = toy.u - toy.u**2
+        return toy.chain(
+            "Squares are smaller", squared, equals(toy.u * (1 - toy.u), "factor", wrong={"sign": -squared}),
+            at_least(0, "both factors are positive", dropping=toy.u * (1 - toy.u)), about=(toy.u,),
+        )  # fmt: skip
+
+    def used_at(toy, number):
+        gap = lemma(toy).at(number)
+        return toy.only(2 + gap, at_least(2, "leave out the gap", dropping=gap, wrong={"three": 3}))[0]
+
+    toy = Toy()
+    assert used_at(toy, toy.p).passed and used_at(Toy(), 1 / (1 + toy.a)).passed
+    outside = used_at(toy, toy.a)
+    assert not outside.passed and "nothing shows that $a$ lies in $(0, 1)$" in outside.error

@@ -15,6 +15,12 @@ from theory_jax.notation import Divergence, Entry, Expectation, Family, Index, p
 X = jnp.array([0.3, 0.7, 2.0])
 
 
+def toy():
+    derivation = Derivation(title="Toy")
+    derivation.symbol("a b c d", "letters")
+    return derivation
+
+
 def test_an_expression_is_changed_at_every_place():
     a, b = sympy.symbols("a b", positive=True)
     found = set(changed(2 * a - b**2))
@@ -36,7 +42,7 @@ def test_an_expression_is_changed_at_every_place():
 
 
 def test_a_chain_refuses_all_its_mutants():
-    derivation = Derivation(title="Toy")
+    derivation = toy()
     k = derivation.index("k", "a state")
     p, q = derivation.law("p", k, "a law"), derivation.law("q", k, "another")
     derivation.chain("KL", Divergence(p, q), equals(Expectation(p, log(p / q)), "definition", wrong={"sign": -Divergence(p, q)}))
@@ -47,16 +53,16 @@ def test_a_chain_refuses_all_its_mutants():
 
 def test_a_weak_step_is_found_out():
     """A comparison within one percent does not notice a constant that is off by a tenth of a percent of the sum."""
-    derivation = Derivation(title="Toy")
+    derivation = toy()
 
     @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
     def weak():
-        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1]
+        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1], {"twice": 2 * jnp.sum(X)}
 
     @derivation.numeric("c = d", because="so")
     def strong():
         total = jnp.sum(X) * 2.0
-        return total, X[0] / 0.5 + X[1] / 0.5 + X[2] / 0.5
+        return total, X[0] / 0.5 + X[1] / 0.5 + X[2] / 0.5, {"once": jnp.sum(X)}
 
     found = list(mutants(derivation))
     survivors = [(mutant.part.name, mutant.change) for mutant in found if not mutant.refused]
@@ -67,21 +73,21 @@ def test_a_weak_step_is_found_out():
 
 
 def test_a_mutant_that_is_equal_is_not_counted():
-    derivation = Derivation(title="Toy")
+    derivation = toy()
 
     @derivation.numeric("a = b", because="so")
     def symmetric():
-        return jnp.dot(X, 2 * X), 2.0 * jnp.sum(X * X)
+        return jnp.dot(X, 2 * X), 2.0 * jnp.sum(X * X), {"once": jnp.sum(X * X)}
 
     assert not any("swapped" in mutant.change for mutant in mutants(derivation))
 
 
 def test_the_command_lists_what_survives(monkeypatch, capsys):
-    derivation = Derivation(title="Toy")
+    derivation = toy()
 
     @derivation.numeric("a = b", because="so", tolerance=0.01, since="a test")
     def weak():
-        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1]
+        return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1], {"twice": 2 * jnp.sum(X)}
 
     monkeypatch.setattr("theory_jax.foundations.jensen.derivation", derivation)
     assert main(["mutate", "jensen"]) == 1

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
-from tests.test_derivation import FALSE, TRUE
+from tests.test_derivation import FALSE, TRUE, WRONG
 from theory_jax.__main__ import main
 from theory_jax.derivation import Derivation
 
@@ -39,11 +39,12 @@ def two_toys(in_place_of_jensen, monkeypatch):
 
 def derivation_with(*kinds, bodies):
     derivation = Derivation(title="A title", lectures=(5,), sources=("Somebody 1906",))
+    derivation.symbol(r"\theta f a b p n", "letters")
     for kind in kinds:
-        body = bodies[kind]
+        body, mistake = bodies[kind], {"a mistake": WRONG[kind]}
 
-        def step(body=body):
-            return body()
+        def step(body=body, mistake=mistake):
+            return *body(), mistake
 
         step.__name__ = f"step_{kind}"
         getattr(derivation, kind)(r"\nabla_\theta \mathbb{E}[f] = \frac{a}{b}" + r" + \hat p_n" * 20, because=WORDY)(step)
@@ -205,11 +206,15 @@ def test_a_jax_without_what_numpy_needs_is_named_with_the_mend(monkeypatch, caps
     assert f"JAX {jax.__version__}" in error and "use --compiled" in error and error.count("\n") == 1
 
 
+def false_body(kind):
+    return lambda: (*FALSE[kind](), {"a mistake": WRONG[kind]})
+
+
 @pytest.mark.parametrize("options", [[], ["--compiled"]])
 def test_numpy_computes_the_steps_and_xla_if_asked(options, in_place_of_jensen, capsys, caplog):
     """With the same verdicts."""
     derivation = derivation_with(*TRUE, bodies=TRUE)
-    derivation.parts += [replace(step, name=f"false_{step.kind}", body=FALSE[step.kind]) for step in derivation.steps]
+    derivation.parts += [replace(step, name=f"false_{step.kind}", body=false_body(step.kind)) for step in derivation.steps]
     in_place_of_jensen(derivation)
     with jax.log_compiles():
         assert main(["run", "jensen", "--json", *options]) == 1

@@ -71,6 +71,7 @@ class Chain:
     about: the laws and numbers that the chain holds for all of, in place of which `at` puts others. uses: the parts it rests on.
     name: how such an instance is printed, r"B_f({}, {})"; empty: as the expression.
     states, sizes: how many states an index has (sizes: by index). so: what the chain means, after its last line.
+    domain: the intervals of its numbers that are bounded on both sides.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Chain:
     name: str = ""
     states: int = 3
     sizes: Mapping[Index, int] = field(default_factory=dict)
+    domain: Mapping = field(default_factory=dict)
 
     @property
     def relation(self):
@@ -116,9 +118,9 @@ class Chain:
         require(any(line.wrong for line in self.lines), "no line of the chain names a wrong form that it must refuse (wrong=)")
         signs = {RELATIONS[line.relation] for line in self.lines} - {0}
         require(len(signs) < 2, "a chain goes up or down, not both: split it")
+        ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
         above, verdicts = self.start, []
         for line in self.lines:
-            ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
             require(line.because.strip(), f"the line {latex(line.expression)} gives no reason")
             require(line.expression != above, f"the line {latex(line.expression)} repeats the line above it")
             verdicts.append(_verdict(ground, above, line))
@@ -140,6 +142,9 @@ def _verdict(ground, above, line):
         return Verdict("an inequality must say what it leaves out", False)
     if sign and not ground.never_negative(sign * line.difference):
         return Verdict(f"nothing shows that ${latex(sign * line.difference)}$ is never negative", False)
+    for node in line.difference.atoms(Nonnegative):
+        if outside := _outside(ground, node):
+            return Verdict(outside, False)
     if where := ground.differs(rest, **({"points": line.points} if line.points else {})):
         return Verdict(f"false at {where}", False)
     if line.points:
@@ -147,6 +152,17 @@ def _verdict(ground, above, line):
     if not ground.vanishes(rest):
         return Verdict("true at random points, but SymPy does not reduce it to zero: write smaller moves, or say points=", False)
     return Verdict(f"derived{ground.spoken(above, line.expression)}", True)
+
+
+def _outside(ground, node):
+    """Words for an instance of a lemma at a number that is not shown to lie in the lemma's interval; empty if there is none."""
+    for old, new in zip(node.lemma.about, node.args[2:], strict=True):
+        low, high = node.lemma.domain.get(old, (new, new))
+        if not (ground.never_negative(new - low) and ground.never_negative(high - new)):
+            return (
+                f"nothing shows that ${latex(new)}$ lies in $({latex(low)}, {latex(high)})$, which {node.lemma.title!r} is about"
+            )
+    return ""
 
 
 # ---------------------------------------------------------------------------------------------------- lemmas
@@ -168,10 +184,16 @@ class Valley:
     name: str = ""
     role: str = "lemma"
     uses: tuple = ()
+    domain: Mapping = field(default_factory=dict)
+
+    @property
+    def about(self):
+        """The number that the lemma holds for all of."""
+        return (self.t,)
 
     def at(self, other):
         """The function at another number."""
-        return instance(self, self.expression, (self.t,), (other,))
+        return instance(self, self.expression, self.about, (other,))
 
     def expressions(self):
         """Everything that is written in the lemma."""
@@ -220,6 +242,7 @@ class Assumption:
     name: str = ""
     role: str = "assumption"
     uses: tuple = ()
+    domain: Mapping = field(default_factory=dict)
 
     def at(self, *others):
         """The expression for other numbers."""

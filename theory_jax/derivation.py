@@ -115,17 +115,17 @@ class Derivation(Setting):
 
     def chain(self, title, start, *lines, central=False, **more):
         """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
-        chain = self._add(Chain(title, _made(start), lines, **more))
+        chain = self._add(Chain(title, _made(start), lines, domain=self.between, **more))
         self.central = chain if central else self.central
         return chain
 
     def valley(self, title, expression, t, touches, because, *, wrong, **more):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
-        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, **more))
+        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, domain=self.between, **more))
 
     def assume(self, title, expression, *about, name=""):
         """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
-        return self._add(Assumption(title, _made(expression), about, name))
+        return self._add(Assumption(title, _made(expression), about, name, domain=self.between))
 
     def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
         """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
@@ -201,38 +201,39 @@ class Derivation(Setting):
         if not any(hasattr(part, "execute") or isinstance(part, Step) for part in self.parts):
             raise ValueError(f"the derivation {self.title!r} has no steps; it must have at least one")
         names = Counter(step.name for step in self.steps)
-        results = list(self._form())
+        results = _guarded(self, debug, self._setting)
         for part in self.parts:
             results += _guarded(part, debug, lambda part=part: self._claims(part, names, debug))
         return results
 
-    def _form(self):
-        """A failed Result for what the derivation as a whole lacks."""
-        if not self.question:  # TODO(form): every derivation, once all are written in this form
-            return
-        try:
-            self.check_setting()
-            for name in ("setting", "answer", "limits", "sources"):
-                require(getattr(self, name), f"the derivation has no {name}=")
-            require(self.central is not None, "no chain or step is the central one (central=True)")
-            kinds = Counter(type(part) for part in self.parts)
-            # the module's functions are executed by a bridge, or by steps where no expression defines what they do
-            require(kinds[Bridge] + kinds[Step] > 0, "no bridge or step executes the module's functions")
-            for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
-                require(kinds[kind] >= fewest, f"the derivation has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}")
-        except Refused as refusal:
-            yield Result(self, self.title, "refused", False, error=f"refused: {refusal}")
+    def lacking(self):
+        """What a lecture of the course must have and this one has not, in words."""
+        for name in ("question", "setting", "answer", "limits", "sources"):
+            if not getattr(self, name):
+                yield f"it has no {name}="
+        if self.central is None:
+            yield "no chain or step is the central one (central=True)"
+        kinds = Counter(type(part) for part in self.parts)
+        if kinds[Bridge] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
+            yield "no bridge or step executes the module's functions"
+        for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
+            if kinds[kind] < fewest:
+                yield f"it has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}"
+
+    def _setting(self):
+        """No Result, or the refusal of a symbol."""
+        self.check_setting()
+        return ()
 
     def _claims(self, part, names, debug):
         """A Result for every claim of one part."""
-        if hasattr(part, "expressions") and self.question:
+        if hasattr(part, "expressions"):
             self.require_introduced(part.expressions(), f"{type(part).__name__.lower()} {part.title!r}")
         match part:
             case Step():
-                if self.question:
-                    require(part.role in ROLES, f"role {part.role!r} is none of {', '.join(ROLES)}")
-                    self.require_letters_introduced(part.claim, f"the claim of {part.name}")
-                yield _execute(part, names[part.name], debug, strict=bool(self.question))
+                require(part.role in ROLES, f"role {part.role!r} is none of {', '.join(ROLES)}")
+                self.require_letters_introduced(part.claim, f"the claim of {part.name}")
+                yield _execute(part, names[part.name], debug)
             case Chain():
                 for line, verdict in zip(part.lines, part.execute(self.between, self.sizes), strict=True):
                     claim = rf"{line.relation} {latex(line.expression)}"
@@ -291,7 +292,7 @@ def _name(part):
     return next(words for field in ("claim", "title", "caption", "question", "text") if (words := getattr(part, field, "")))
 
 
-def _execute(step, namesakes, debug, *, strict):
+def _execute(step, namesakes, debug):
     residual = None
     try:
         require(namesakes == 1, f"{namesakes} steps are called {step.name}: the later hides the earlier")
@@ -302,7 +303,7 @@ def _execute(step, namesakes, debug, *, strict):
                 f"a tolerance of {step.tolerance:g} is looser than {LOOSE:g} and gives no reason in since=",
             )
         returned = step.body()
-        residual, words, what = KINDS[step.kind](step, returned, strict)
+        residual, words, what = KINDS[step.kind](step, returned)
         passed = residual is not None and residual <= step.tolerance
         return Result(step, step.claim, words, passed, residual, "" if passed else what)
     except Refused as refusal:

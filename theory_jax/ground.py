@@ -11,6 +11,7 @@ import sympy
 
 from theory_jax.kinds import require
 from theory_jax.notation import Entry, Node, Unspecified, free_indices
+from theory_jax.rational import is_zero
 from theory_jax.typeset import latex
 
 STATES = 3  # of every index, unless a chain says otherwise
@@ -27,7 +28,7 @@ class Ground:
 
     def __init__(self, states=STATES, sizes=(), between=()):
         self._states, self._sizes, self.between = states, dict(sizes), dict(between)
-        self._symbols, self.laws, self._numbers = {}, {}, set()
+        self._symbols, self.laws, self._known = {}, {}, {}
 
     def size(self, index):
         """The number of states of an index."""
@@ -41,7 +42,10 @@ class Ground:
         """The expression as SymPy's own, over symbols."""
         at = dict(at)
         if isinstance(expression, Node):
-            return expression.expand_at(self, at)
+            key = (expression, *((index, at.get(index)) for index in free_indices(expression)))
+            if key not in self._known:
+                self._known[key] = expression.expand_at(self, at)
+            return self._known[key]
         if expression in at:
             return sympy.Integer(at[expression])
         if not expression.args:
@@ -74,9 +78,7 @@ class Ground:
         for part in expression if isinstance(expression, sympy.MatrixBase) else [expression]:
             free = sorted(free_indices(part), key=str)
             for states in itertools.product(*(range(self.size(index)) for index in free)):
-                expanded = self.expand(part, dict(zip(free, states, strict=True))).doit()
-                self._numbers |= expanded.free_symbols - set(self._symbols.values())
-                yield expanded
+                yield self.expand(part, dict(zip(free, states, strict=True))).doit()
 
     # ------------------------------------------------------------------------------------------------ random points
 
@@ -102,8 +104,9 @@ class Ground:
             if expanded == 0:
                 continue
             values = self.points(expanded.free_symbols, points)
-            for written in (expanded, sympy.expand_mul(expanded)):
-                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(written)])
+            for rewrite in (sympy.sympify, sympy.expand_mul):
+                terms = sympy.Add.make_args(rewrite(expanded))
+                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in terms])
                 inside = np.isfinite(terms).all(axis=0)
                 require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
                 total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
@@ -166,12 +169,12 @@ class Ground:
 
     def spoken(self, *expressions):
         """The numbers that were left arbitrary in the expressions, in words: " for all ...", empty if there are none."""
-        for expression in expressions:
-            next(self.each(expression), None)
-        families = {family for family, *_ in self._symbols}
+        symbols = set().union(*(expanded.free_symbols for part in expressions for expanded in self.each(part)))
+        families = {family for (family, *_), symbol in self._symbols.items() if symbol in symbols}
+        numbers = symbols - set(self._symbols.values())
         laws = sorted(_named(family) for family in families if family.law)
         others = sorted(_named(family, " > 0" if family.positive else "") for family in families if not family.law)
-        others += sorted(f"${latex(s)}{self._range(s)}$" for s in self._numbers)
+        others += sorted(f"${latex(s)}{self._range(s)}$" for s in numbers)
         sizes = sorted({self.size(family.indices[0]) for family in families if family.law})
         states = " or ".join(map(str, sizes))
         words = [f"{', '.join(laws)} on {states} states"] if laws else []
@@ -210,7 +213,12 @@ def _is_zero_fraction(expression):
 
     plain = expression.replace(lambda part: isinstance(part, Unspecified), canonical).replace(sympy.exp, exponential)
     atoms = {part: sympy.Dummy() for part in plain.atoms(sympy.log, Unspecified)}
-    numerator, _ = sympy.fraction(sympy.together(plain.xreplace(atoms)))
+    rational = plain.xreplace(atoms)
+    if zero := is_zero(rational):
+        return True
+    if zero is not None:  # no rational function of its atoms is zero in another way
+        return False
+    numerator, _ = sympy.fraction(sympy.together(rational))
     return sympy.expand(numerator) == 0
 
 

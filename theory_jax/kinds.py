@@ -1,7 +1,7 @@
 """What each kind of step compares, and what it refuses to compare.
 
-A kind takes the step, what its body returned, and whether the derivation is in the strict form. It gives the residual (None:
-there is no number to give), what was done in words, and the words for the case that the residual is too large.
+A kind takes the step and what its body returned. It gives the residual (None: there is no number to give), what was done in
+words, and the words for the case that the residual is too large.
 
 The last thing that a body returns is a dictionary of wrong forms: by the mistake, what it would put in place of the second side
 (of a bound: a function of both sides). Every one must be refused.
@@ -13,6 +13,7 @@ import textwrap
 from collections import Counter
 
 import numpy as np
+import sympy
 
 FEWEST_SAMPLES = 1000  # below, a standard error is itself too uncertain to count five of them
 STANDARD_ERRORS = 5.0  # a true claim fails once in 1.7 million seeds
@@ -28,29 +29,26 @@ def require(condition, message):
         raise Refused(message)
 
 
-def _symbolic(step, returned, strict):
-    (left, right), wrong = _sides(step, returned, ("left", "right"), strict)
-    residual, what = _reduced(step, left, right)
-    for mistake, form in wrong.items():
-        require(_reduced(step, left, form)[0] is None, f"it would hold, too, with this mistake: {mistake}")
-    return residual, "derived: the difference reduces to 0", what
-
-
-def _reduced(step, left, right):
-    import sympy
-
+def _symbolic(step, returned):
+    (left, right), wrong = _sides(step, returned, ("left", "right"))
     lefts, rights = _expressions(left, "left"), _expressions(right, "right")
-    require(len(lefts) == len(rights), f"left has {len(lefts)} expressions and right has {len(rights)}")
     require(
         any(isinstance(side, sympy.Basic | sympy.MatrixBase | list | tuple) for side in (left, right)),
         "neither side is a SymPy expression",
     )
     # SymPy brings much into one form as it builds it, so equal forms alone are no evidence of comparing a thing with itself;
     # equal forms that were not written as two expressions are
-    require(
-        lefts != rights or _written_apart(step.body) or not any(side.free_symbols for side in lefts),
-        "both sides are the same expression",
-    )
+    apart = _written_apart(step.body) or not any(side.free_symbols for side in lefts)
+    require(lefts != rights or apart, "both sides are the same expression")
+    residual, what = _reduced(lefts, rights)
+    for mistake, form in wrong.items():
+        passes = _reduced(lefts, _expressions(form, f"the mistake {mistake!r}"))[0] == 0
+        require(not passes, f"it would hold, too, with this mistake: {mistake}")
+    return residual, "derived: the difference reduces to 0", what
+
+
+def _reduced(lefts, rights):
+    require(len(lefts) == len(rights), f"left has {len(lefts)} expressions and right has {len(rights)}")
     for a, b in zip(lefts, rights, strict=True):
         difference = a - b
         for reduce in (sympy.expand, sympy.simplify, lambda e: sympy.simplify(sympy.expand_log(sympy.expand(e), force=False))):
@@ -63,8 +61,6 @@ def _reduced(step, left, right):
 
 
 def _expressions(side, name):
-    import sympy
-
     parts = list(side) if isinstance(side, list | tuple | sympy.MatrixBase) else [side]
     require(parts and not any(part is None for part in parts), f"{name} is empty")
     parts = [sympy.sympify(part) for part in parts]
@@ -73,12 +69,12 @@ def _expressions(side, name):
     return parts
 
 
-def _equality(step, returned, strict):
-    (left, right), wrong = _sides(step, returned, ("left", "right"), strict)
+def _equality(step, returned):
+    (left, right), wrong = _sides(step, returned, ("left", "right"))
     names, infinities = ("left", "right"), step.kind == "exact"
-    residual, what = _distance(left, right, names, infinities, step.scale, strict)
+    residual, what = _distance(left, right, names, infinities, step.scale)
     for mistake, form in wrong.items():
-        off, _ = _distance(left, form, names, infinities, step.scale, strict)
+        off, _ = _distance(left, form, names, infinities, step.scale)
         require(off > step.tolerance, f"it would hold, too, with this mistake: {mistake}")
     count = np.broadcast(np.asarray(left), np.asarray(right)).size
     relation = "<=" if residual <= step.tolerance else ">"
@@ -89,10 +85,8 @@ def _equality(step, returned, strict):
     return residual, f"{done}, {residual:.1e} {relation} {step.tolerance:.0e}", what
 
 
-def _bound(step, returned, strict):
-    if not strict:
-        return _bound_between(step, *_sides(step, returned, ("smaller", "larger", "tight"), strict)[0])
-    (sides, points, tight), wrong = _sides(step, returned, ("sides", "points", "tight"), strict)
+def _bound(step, returned):
+    (sides, points, tight), wrong = _sides(step, returned, ("sides", "points", "tight"))
     require(callable(sides), "a bound returns a function of both sides, where it is evaluated, and where both are equal")
     residual, words, what = _bound_between(step, *sides(*points), sides(*tight))
     at_rest = np.abs(_array(sides(*tight)[1], "the tight side"))
@@ -109,7 +103,6 @@ def _bound(step, returned, strict):
 
 
 def _bound_between(step, smaller, larger, tight):
-    require(isinstance(tight, tuple) and len(tight) == 2, "the pair that are equal where the bound is tight is missing")
     smaller, larger = _array(smaller, "smaller"), _array(larger, "larger")
     _require_alike(smaller, larger, ("smaller", "larger"), infinities=False)
     require(not np.iscomplexobj(smaller) and not np.iscomplexobj(larger), "complex numbers have no order")
@@ -122,12 +115,12 @@ def _bound_between(step, smaller, larger, tight):
         low, high = (np.broadcast_to(side, excess.shape)[at] for side in (smaller, larger))
         return violation, "not held", f"the bound does not hold{_at(at)}: {low!s} > {high!s}"
     names = ("left of the tight pair", "right of the tight pair")
-    distance, what = _distance(*tight, names, False, 1.0, False)
+    distance, what = _distance(*tight, names, False, 1.0)
     return max(violation, distance), words, f"the bound is not tight where it should be: {what}"
 
 
-def _monte_carlo(step, returned, strict):
-    (samples, expected), wrong = _sides(step, returned, ("samples", "expected"), strict)
+def _monte_carlo(step, returned):
+    (samples, expected), wrong = _sides(step, returned, ("samples", "expected"))
     residual, what = _standard_errors(samples, expected)
     for mistake, form in wrong.items():
         require(_standard_errors(samples, form)[0] > step.tolerance, f"it would hold, too, with this mistake: {mistake}")
@@ -164,27 +157,22 @@ KINDS = {
 # ---------------------------------------------------------------------------------------------------- comparison
 
 
-def _sides(step, returned, names, strict):
+def _sides(step, returned, names):
     """The sides that the body returned, as many as its kind compares and not the same thing twice; and its wrong forms."""
     wrong = {}
     if isinstance(returned, tuple) and returned and isinstance(returned[-1], dict):
         returned, wrong = returned[:-1], returned[-1]
     count = len(returned) if isinstance(returned, tuple) else 0
     require(count == len(names), f"it returned {type(returned).__name__} of {count}; {step.kind} needs {', '.join(names)}")
-    require(wrong or not strict, "it names no wrong form that it must refuse: return a dictionary of them last")
-    for a, b in _pairs(returned):
+    require(wrong, "it names no wrong form that it must refuse: return a dictionary of them last")
+    if step.kind != "bound":
+        a, b = returned
         # a bare Python number may be shared by chance, an array is not
         require(a is not b or not (hasattr(a, "dtype") or np.ndim(a)), "both sides are the same object")
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
             require(not np.shares_memory(a, b), "both sides are views of the same memory")
     require(_written_apart(step.body) is not False, "both sides are written as the same expression")
     return returned, wrong
-
-
-def _pairs(returned):
-    yield returned[:2]
-    if len(returned) == 3 and isinstance(returned[2], tuple) and len(returned[2]) == 2:
-        yield returned[2]
 
 
 def _array(side, name):
@@ -210,7 +198,7 @@ def _require_alike(left, right, names, *, infinities):
         require(np.all(np.isfinite(side) | both_infinite), f"{name} is not finite")
 
 
-def _distance(left, right, names, infinities, scale, strict):
+def _distance(left, right, names, infinities, scale):
     """The largest |left - right| relative to the larger of both, element by element, and where it is.
 
     Where one side is exactly zero nothing is relative to it: such an element is compared relative to `scale`, without one to the
@@ -222,12 +210,9 @@ def _distance(left, right, names, infinities, scale, strict):
     finite = np.isfinite(left)
     a, b = np.where(finite, left, 0), np.where(finite, right, 0)
     largest = np.maximum(np.abs(a), np.abs(b))
-    if strict or scale is not None:
-        ruler = np.where((a == 0) | (b == 0), max(largest.max(), scale or 0.0), np.maximum(largest, scale or 0.0))
-        require(np.any(ruler > 0) or infinities, "both sides are zero everywhere, which compares nothing; give a scale=")
-        ruler = np.where(ruler > 0, ruler, 1.0)
-    else:
-        ruler = np.maximum(1.0, largest)
+    ruler = np.where((a == 0) | (b == 0), max(largest.max(), scale or 0.0), np.maximum(largest, scale or 0.0))
+    require(np.any(ruler > 0) or infinities, "both sides are zero everywhere, which compares nothing; give a scale=")
+    ruler = np.where(ruler > 0, ruler, 1.0)
     error = np.abs(a - b) / ruler
     at = np.unravel_index(error.argmax(), error.shape)
     return float(error.max()), f"{names[0]}{_at(at)} is {left[at]!s}, {names[1]} is {right[at]!s}"
@@ -265,9 +250,10 @@ def _written_apart(body):
     def form(node):
         return ast.dump(Unfold().visit(ast.parse(ast.unparse(node), mode="eval").body))
 
-    elements = returns[0].elts
-    pairs = [elements[:2]] + [e.elts for e in elements[2:] if isinstance(e, ast.Tuple) and len(e.elts) == 2]
-    return all(form(a) != form(b) for a, b in pairs)
+    left, right, *_ = returns[0].elts
+    if isinstance(left, ast.Starred) or isinstance(right, ast.Starred):
+        return None
+    return form(left) != form(right)
 
 
 def _own_nodes(function):

@@ -184,7 +184,7 @@ def _item(derivation, part, results, numbers):
         part=part,
         form=form,
         number=numbers.get(part),
-        role=getattr(part, "role", "") if derivation.question else "",
+        role=getattr(part, "role", ""),
         title=getattr(part, "title", ""),
         before=getattr(part, "question", "") or getattr(part, "caption", "") or getattr(part, "text", ""),
         rows=rows,

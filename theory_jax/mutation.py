@@ -134,7 +134,6 @@ def _of_step(step):
     function = ast.parse(textwrap.dedent(inspect.getsource(step.body))).body[0]
     function.decorator_list = []
     original = step.body()
-    strict = isinstance(original[-1], dict)
     for mutant, change in _changed_bodies(function):
         namespace = dict(step.body.__globals__)
         exec(compile(ast.fix_missing_locations(ast.Module([mutant], [])), "<mutant>", "exec"), namespace)
@@ -143,7 +142,7 @@ def _of_step(step):
                 returned = namespace[function.name]()
             if _same(returned, original):
                 continue
-            residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned, strict)[0]
+            residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned)[0]
             refused = residual is None or residual > step.tolerance
         except Exception:  # noticed
             refused = True

@@ -6,6 +6,8 @@ finite sum over the states, or the moments of a Gaussian. SymPy's own functions,
 are used as they are.
 """
 
+import functools
+
 import sympy
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE, precedence
@@ -420,9 +422,10 @@ def times(*factors):
     return sympy.Mul(*factors, evaluate=False)
 
 
+@functools.cache
 def free_indices(expression):
     """The indices that no node of the expression sums over."""
     if isinstance(expression, Index):
-        return {expression}
-    inner = set().union(*map(free_indices, expression.args)) if expression.args else set()
+        return frozenset({expression})
+    inner = frozenset().union(*map(free_indices, expression.args))
     return inner - (expression.binds() if isinstance(expression, Node) else set())

@@ -46,7 +46,7 @@ class _Printer:
 
     def heading(self, words):
         self.line()
-        self.line(words, "bold underline")
+        self.prose(words, "bold underline")
 
     # ------------------------------------------------------------------------------------------------ the page
 
@@ -69,8 +69,7 @@ class _Printer:
             self.heading("How the code keeps it")
         for item in page.appendix:
             self.item(item)
-        if page.question:
-            self.back_matter(page)
+        self.back_matter(page)
         self.line()
         self.console.print(Rule(style="dim"))
         for error in page.refused:
@@ -79,15 +78,11 @@ class _Printer:
         self.prose(f"{mark} {page.summary}", style, indent=2, first=0)
 
     def front_matter(self, page):
-        if not page.question:  # TODO(form): every derivation, once all are written in this form
-            for source in page.sources:
-                self.prose(source, "dim italic")
-            return
-        self.prose(page.question, "italic")
-        self.line()
-        self.prose(page.answer)
+        for words, style in ((page.question, "italic"), (page.answer, "")):
+            if words:
+                self.prose(words, style)
+                self.line()
         if page.central:
-            self.line()
             self.equation(page.central)
         if page.setting:
             self.heading("Setting")

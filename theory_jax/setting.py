@@ -72,7 +72,10 @@ class Setting:
         return function(letter, *(0,) * arguments)
 
     def define(self, name, expression, meaning, code="", *, over=(), law=False, positive=False):
-        """A name for an expression. over: its free indices. law: it sums to one over the first of them, which is checked."""
+        """A name for an expression. over: its free indices. law: it sums to one over the first of them, which is checked.
+
+        positive: it is shown to be never negative; that it is not zero is an assumption of the setting.
+        """
         over = over if isinstance(over, tuple) else (over,)
         family = Family(name, over, positive=positive or law, law=law, definition=sympy.sympify(expression))
         entry = Entry(family, *over)
@@ -138,7 +141,7 @@ class Setting:
 CONSTANTS = {"e", r"\pi", "d", r"\partial", r"\infty"}  # the numbers, and the d of dx
 WORDS = re.compile(r"\\(?:mathrm|text|operatorname\*?|mathbb|textbf|textit|begin|end|texttt)\s*\{[^{}]*\}")
 COMMANDS = re.compile(
-    r"\\(?:frac|tfrac|dfrac|left|right|log|exp|sum|prod|int|sqrt|max|min|sup|inf|lim|arg|det|sin|cos|tanh?|ln|Pr|to|le|ge|leq|geq|neq?"
+    r"\\(?:frac|tfrac|dfrac|left|right|log|exp|sum|prod|int|sqrt|max|min|sup|inf|lim|arg|det|sin|cos|tanh?|arctan|arccos|arcsin|ln|Pr|to|le|ge|leq|geq|neq?"
     r"|approx|equiv|sim|propto|in|notin|subset|subseteq|cup|cap|quad|qquad|cdot|cdots|dots|ldots|times|otimes|odot|circ|mid|nabla|Vert|lVert"
     r"|rVert|vert|lvert|rvert|langle|rangle|lfloor|rfloor|lceil|rceil|big[lrm]?|Big[lrm]?|bigg[lrm]?|Bigg[lrm]?|hat|bar|tilde|widehat"
     r"|widetilde|overline|underbrace|overbrace|mathcal|mathbf|boldsymbol|displaystyle|textstyle|top|prime|star|ast|dagger|binom|tbinom"
