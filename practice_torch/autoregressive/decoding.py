@@ -23,7 +23,8 @@ from practice_torch.arguments import (
 
 
 def apply_temperature(logits, *, temperature):
-    r"""l / T: softmax(l / T) is p^(1/T), normalized anew. T < 1 sharpens, T > 1 flattens; the limit T -> 0 is the arg max.
+    r"""l / T: softmax(l / T) is p^(1/T), normalized anew. T < 1 sharpens, T > 1 flattens; T -> 0 leaves the maxima,
+    equally likely.
 
     Raises ValueError unless temperature is positive and finite, or if a row of logits has no finite maximum.
     Source: Ackley, Hinton & Sejnowski 1985.

@@ -845,7 +845,7 @@ def each_point_may_be_computed_from_either_side():
     r"table, "
     "the terms cancel: at this ratio no digit of the result would be left.",
     tolerance=1e-6,
-    since="the next term of Taylor's series is of relative size 1e-7",
+    since="the next term of Taylor's series is of relative size $10^{-7}$",
     role="appendix",
 )
 def generators_keep_their_digits_at_one():

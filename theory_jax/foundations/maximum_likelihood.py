@@ -424,7 +424,7 @@ derivation.chain(
     "categories is enumerated at $N = 40, 80, 160$, and the terms in $1/N$ and $1/N^2$ are extrapolated away.",
     outcomes=861 + 3321 + 13041,
     tolerance=1e-4,
-    since="two extrapolations leave terms of order 1/N^3",
+    since="two extrapolations leave terms of order $1/N^3$",
     role="theorem",
 )
 def the_price_of_estimation():

@@ -295,7 +295,7 @@ _joint, _q = np.array([0.4, 0.1]), np.array([0.5, 0.5])  # the worked example's 
     "extrapolated away.",
     outcomes=21 + 41 + 81,
     tolerance=1e-4,
-    since="two extrapolations leave a term of order 1/K^3",
+    since="two extrapolations leave a term of order $1/K^3$",
 )
 def the_gap_falls_like_one_over_k():
     def scaled_gap(size):
