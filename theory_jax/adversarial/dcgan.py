@@ -248,14 +248,14 @@ derivation = Derivation(
         r"The variance that keeps signals in size through leaky rectifiers is of He et al.; it is derived here to see what the "
         r"choice of DCGAN would do without normalization.",
     ),
-    answer=r"Batch normalization does not see a shift of its input, and (but for $\epsilon$) no stretch: two means are taken out "
-    r"of its gradient, and the size of the weights before it sets the length of a step and not the signal. A transposed "
+    answer=r"Batch normalization does not see a shift of its input, and (but for $\epsilon$) no stretch: two means are taken "
+    r"out of its gradient, and the size of the weights before it sets the length of a step and not the signal. A transposed "
     r"convolution is the adjoint of a convolution, and reaches all its inner outputs equally often if and only if the stride "
     r"divides the kernel.",
     limits=(
         "That any of this makes a GAN converge.",
-        "Why batch normalization helps beyond what it makes invariant; the dependence of one example's gradient on its batch as "
-        "a regularizer.",
+        "Why batch normalization helps beyond what it makes invariant; the dependence of one example's gradient on its batch "
+        "as a regularizer.",
         "The tanh at the generator's end, the size of the latent and the Adam settings are choices that worked.",
     ),
 )
@@ -308,8 +308,8 @@ derivation.chain(
         wrong={"the small number unchanged": (x - x_bar) / sqrt(var + eps)},
     ),
     so=r"With $\epsilon = 0$ the output is that of $x$. So a bias before a batch normalization is dead weight, and the size of "
-    r"the weights before it changes no output: if $L(aw) = L(w)$, then $\nabla L(aw) = \frac1a \nabla L(w)$, and larger weights "
-    r"take shorter relative steps.",
+    r"the weights before it changes no output: if $L(aw) = L(w)$, then $\nabla L(aw) = \frac1a \nabla L(w)$, and larger "
+    r"weights take shorter relative steps.",
 )
 
 # ---------------------------------------------------------------------------------------------------- backward
@@ -440,8 +440,8 @@ derivation.chain(
     plus((1 - momentum) * after, momentum * batch),
     equals(
         plus((1 - momentum) ** (n + 1) * start, (1 - (1 - momentum) ** (n + 1)) * batch),
-        r"the same form with $n + 1$ in place of $n$; at $n = 0$ it is $\rho_0$, so by induction it holds after every number of "
-        r"updates",
+        r"the same form with $n + 1$ in place of $n$; at $n = 0$ it is $\rho_0$, so by induction it holds after every number "
+        r"of updates",
         wrong={"the shares exchanged": plus(momentum ** (n + 1) * start, (1 - momentum ** (n + 1)) * batch)},
     ),
     role="lemma",
@@ -539,8 +539,8 @@ adjoint = derivation.chain(
             )
         },
     ),
-    so=r"So $\langle y, CX \rangle = \langle C^\top y, X \rangle$: the transposed convolution is the gradient of the convolution "
-    r"by its input, the discriminator's backward pass run as a generator's forward one. It inverts nothing.",
+    so=r"So $\langle y, CX \rangle = \langle C^\top y, X \rangle$: the transposed convolution is the gradient of the "
+    r"convolution by its input, the discriminator's backward pass run as a generator's forward one. It inverts nothing.",
 )
 derivation.symbol("C, z", "the discriminator's halving convolution, and a signal of its output's shape")
 
@@ -571,8 +571,8 @@ _GEOMETRIES = tuple(itertools.product(range(1, 9), range(1, 6)))  # kernel, stri
     r"\mathrm{overlap}(p) = \left\lfloor \frac{p}{s} \right\rfloor - \left\lfloor \frac{p - k}{s} \right\rfloor, \qquad k - 1 "
     r"\le p \le (L - 1)s",
     because="How many inputs $o$ reach the output $p$: those with $p - k < o s \\le p$, the multiples of $s$ among $k$ "
-    "neighboring integers. It is the transposed convolution of ones with a kernel of ones. Every kernel up to 8 and every stride "
-    "up to 5, with $L = 16$.",
+    "neighboring integers. It is the transposed convolution of ones with a kernel of ones. Every kernel up to 8 and every "
+    "stride up to 5, with $L = 16$.",
     outcomes=40,
     role="lemma",
     uses=(adjoint,),
@@ -592,8 +592,8 @@ def overlap_counts_multiples():
     r"\max_p \mathrm{overlap}(p) - \min_p \mathrm{overlap}(p) = \mathbf{1}[k \bmod s > 0]",
     because="Over $s$ neighboring inner outputs, if there are so many, the counts add up to $k$, since each of the $k$ taps "
     "reaches exactly one of them. If all are equal to $c$, then $s c = k$, so $s$ divides $k$. If $s$ divides $k$, every count "
-    "is $k/s$; otherwise two values take turns, a checkerboard that the network must unlearn. Hence kernel 4 with stride 2, and "
-    "not 5 or 3.",
+    "is $k/s$; otherwise two values take turns, a checkerboard that the network must unlearn. Hence kernel 4 with stride 2, "
+    "and not 5 or 3.",
     outcomes=40,
 )
 def overlap_is_even_if_and_only_if_the_stride_divides_the_kernel():

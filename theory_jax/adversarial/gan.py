@@ -110,23 +110,20 @@ derivation = Derivation(
         "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.4",
     ),
     question="A generator is trained to fool a classifier that tells its samples from data. What does a perfect classifier "
-    "measure, "
-    "what does its answer tell the generator, and what can go wrong?",
+    "measure, what does its answer tell the generator, and what can go wrong?",
     setting=(
         r"The data are distributed as $p$, the generator's samples as $q$, both on finitely many points and positive; at the "
-        r"boundary "
-        r"the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
+        r"boundary the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
         r"The discriminator gives every point a probability $d_k$ of being data; the network's output is its logit $\ell_k$, "
-        r"with "
-        r"$d_k = \sigma(\ell_k) = 1/(1 + e^{-\ell_k})$. The value of the game is "
-        r"$V(q, d) = \mathbb{E}_p[\log d] + \mathbb{E}_q[\log(1 - d)]$: the discriminator raises it, the generator lowers it.",
-        r"The generator's loss at a fake with logit $\ell$ is $\log(1 - \sigma(\ell))$ in the game itself (minimax), or "
-        r"$-\log \sigma(\ell)$ (non-saturating).",
+        r"with $d_k = \sigma(\ell_k) = 1/(1 + e^{-\ell_k})$. The value of the game is $V(q, d) = \mathbb{E}_p[\log d] + "
+        r"\mathbb{E}_q[\log(1 - d)]$: the discriminator raises it, the generator lowers it.",
+        r"The generator's loss at a fake with logit $\ell$ is $\log(1 - \sigma(\ell))$ in the game itself (minimax), or $-\log "
+        r"\sigma(\ell)$ (non-saturating).",
     ),
     answer=r"The best discriminator is $p/(p + q)$. Its value is $-\log 4$ plus twice the Jensen-Shannon divergence, so the "
-    r"minimum over "
-    r"the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the game itself the "
-    r"generator descends this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, p)$ minus it.",
+    r"minimum over the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the "
+    r"game itself the generator descends this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, p)$ "
+    r"minus it.",
     limits=(
         "Discriminators of a restricted class, and finite samples.",
         "Alternating gradient steps of both players: the lecture on f-GANs has the local analysis.",
@@ -228,10 +225,9 @@ central = derivation.chain(
     ),
     central=True,
     so=r"This is the theorem: the minimum over $q$ of the maximum over $d$ of the value is $-\log 4$, and it is reached if and "
-    r"only if "
-    r"$q = p$. The best discriminator is then $\frac12$ everywhere: it tosses a coin. At the other end $V^* < 0$, being a mean "
-    r"of "
-    r"logarithms of probabilities, so $\mathrm{JSD} < \log 2$; it is $\log 2$ at the boundary, for disjoint supports.",
+    r"only if $q = p$. The best discriminator is then $\frac12$ everywhere: it tosses a coin. At the other end $V^* < 0$, "
+    r"being a mean of logarithms of probabilities, so $\mathrm{JSD} < \log 2$; it is $\log 2$ at the boundary, for disjoint "
+    r"supports.",
 )
 derivation.bridge(
     "The code computes the value",
@@ -271,9 +267,8 @@ soft = derivation.define(
 )
 i = derivation.index("i", "the parameter that is moved")
 derivation.say(
-    r"What the generator descends. Its gradient step is taken with the discriminator frozen at $d^*$. One fact is used over and "
-    r"over: "
-    r"however the parameters move, the probabilities keep the sum 1."
+    r"What the generator descends. Its gradient step is taken with the discriminator frozen at $d^*$. One fact is used over "
+    r"and over: however the parameters move, the probabilities keep the sum 1."
 )
 score = derivation.chain(
     "The score has mean zero",
@@ -304,8 +299,8 @@ minimax = derivation.chain(
     _at_zero(plus(*twice_jsd)),
     equals(
         Total(k, plus(change * log(2 * q / (p + q)), change, -change)),
-        r"differentiate: the factor in front of the logarithm, the numerator, and the two denominators, which give "
-        r"$-h_k (p_k + q_k)/(p_k + q_k)$",
+        r"differentiate: the factor in front of the logarithm, the numerator, and the two denominators, which give $-h_k (p_k "
+        r"+ q_k)/(p_k + q_k)$",
         wrong={"the data's term doubled": Total(k, plus(change * log(2 * q / (p + q)), -change * p / (p + q)))},
     ),
     equals(
@@ -332,8 +327,7 @@ derivation.chain(
     equals(
         _at_zero(plus(Total(k, moved * log(moved / p)), *(-part for part in twice_jsd))),
         r"the derivative of $\mathrm{KL}(q \,\|\, p)$ is $\sum_k h_k (\log(q_k/p_k) + 1)$, and the changes sum to zero; the "
-        r"second term "
-        r"is the last theorem",
+        r"second term is the last theorem",
         wrong={
             "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), *twice_jsd)),
             "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), *(-part for part in twice_jsd))),
@@ -342,8 +336,7 @@ derivation.chain(
     states=2,
     uses=(minimax,),
     so=r"The reverse divergence forbids samples where there is no data and forgives data that is never sampled, and the other "
-    r"term "
-    r"pushes away from the data: this loss favors sharp samples and dropped modes.",
+    r"term pushes away from the data: this loss favors sharp samples and dropped modes.",
 )
 l = derivation.number("l", "the logit of a fake", "logits_fake")  # noqa: E741 (the lecture's letter)
 derivation.chain(
@@ -415,26 +408,22 @@ derivation.chain(
     ),
     states=2,
     so=r"The right side is the tangent plane at $q$: its slope $\log \bar d^*$ is the gradient that the generator sees. A "
-    r"convex function "
-    r"has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, each against a "
-    r"perfect "
-    r"discriminator, approach it. In a network's parameters the function need not be convex.",
+    r"convex function has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, "
+    r"each against a perfect discriminator, approach it. In a network's parameters the function need not be convex.",
 )
 
 # ---------------------------------------------------------------------------------------------------- what goes wrong
 
 derivation.say(
     r"What can go wrong. A perfect discriminator can be so sure that the generator learns nothing, and a frozen one is fooled "
-    r"best by "
-    r"a single sample. Then a remedy for the first."
+    r"best by a single sample. Then a remedy for the first."
 )
 
 
 @derivation.exact(
     r"\mathrm{JSD} = \log 2,\qquad \sigma(-\infty) = 0 \quad\text{if}\quad p \text{ and } q \text{ have disjoint supports}",
-    because=r"The best discriminator is sure of every point, and the divergence is $\log 2$ however far the supports lie apart. "
-    r"The slope of "
-    r"the game's own loss at every fake, $-\sigma(\ell)$, is zero. Three pairs on four points.",
+    because=r"The best discriminator is sure of every point, and the divergence is $\log 2$ however far the supports lie "
+    r"apart. The slope of the game's own loss at every fake, $-\sigma(\ell)$, is zero. Three pairs on four points.",
     outcomes=15,
     scale=1.0,
 )
@@ -462,18 +451,16 @@ derivation.chain(
     at_least(-log(d.at(0)), "leave out a mean of numbers that are not negative", dropping=Expectation(q, convincing.at())),
     states=2,
     so=r"No distribution of samples has a smaller loss than samples at point 0 alone: mode collapse is the generator's best "
-    r"answer to a "
-    r"discriminator that stands still.",
+    r"answer to a discriminator that stands still.",
 )
 
 
 @derivation.exact(
     r"d^*: \left(\tfrac13, 1\right) \to \left(1, \tfrac13\right) \to \left(\tfrac13, 1\right)",
     because=r"Best answers in turn, on two modes with data $(\frac12, \frac12)$. All samples are at the first mode, so the "
-    r"discriminator "
-    r"believes in the second; the generator moves all of them there; and so on. The cycle never comes near $q = p$, although "
-    r"each move "
-    r"is a best answer. Players who take small steps do not jump like this; the lecture on f-GANs shows when they converge.",
+    r"discriminator believes in the second; the generator moves all of them there; and so on. The cycle never comes near $q = "
+    r"p$, although each move is a best answer. Players who take small steps do not jump like this; the lecture on f-GANs shows "
+    r"when they converge.",
     outcomes=4,
     role="remark",
 )
@@ -570,11 +557,9 @@ def two_points():
 
 
 @derivation.figure(
-    r"Left: the value of one point with $p = 0.75$ and $q = 0.25$, as a function of what the discriminator says; its maximum is "
-    r"at "
-    r"$p/(p + q)$. Right: the two generator losses against the logit of a fake. Where the discriminator is sure of it, on the "
-    r"left, the "
-    r"game's own loss is flat.",
+    r"Left: the value of one point with $p = 0.75$ and $q = 0.25$, as a function of what the discriminator says; its maximum "
+    r"is at $p/(p + q)$. Right: the two generator losses against the logit of a fake. Where the discriminator is sure of it, "
+    r"on the left, the game's own loss is flat.",
     panels=2,
 )
 def one_point_and_two_losses(left, right):
@@ -603,11 +588,9 @@ def smoothed_coin():
 
 @derivation.exercise(
     r"The labels are $a$ for data and $b$ for fakes. What is the best discriminator, and what does it say at $p = q$ for $a = "
-    r"0.9$ and "
-    r"$b = 0.1$?",
+    r"0.9$ and $b = 0.1$?",
     r"$\frac{a p + b q}{p + q}$, the mean of the labels at a point; 0.5. Where there are samples but hardly any data it says "
-    r"nearly "
-    r"$b$, whatever the samples do: the term $b q$ rewards the generator for staying there. So only the data's label is "
+    r"nearly $b$, whatever the samples do: the term $b q$ rewards the generator for staying there. So only the data's label is "
     r"smoothed.",
 )
 def two_labels():
@@ -619,11 +602,10 @@ def two_labels():
 
 
 @derivation.exercise(
-    r"How large is the Jensen-Shannon divergence of data $(\frac12, \frac12)$ from a generator that has collapsed to one of the "
-    r"two points?",
+    r"How large is the Jensen-Shannon divergence of data $(\frac12, \frac12)$ from a generator that has collapsed to one of "
+    r"the two points?",
     r"$m = (\frac34, \frac14)$, so it is $\frac12 \log\frac43 + \frac14 \log \frac23 + \frac14 \log 2 = 0.2158$; the largest "
-    r"possible value "
-    r"is $\log 2$, 0.6931.",
+    r"possible value is $\log 2$, 0.6931.",
 )
 def collapsed():
     half = jnp.log(jnp.array([[0.5, 0.5]]))
@@ -634,8 +616,7 @@ def collapsed():
 @derivation.numeric(
     r"\log(1 - \sigma(l)) = -\log(1 + e^l) \quad\text{at}\quad l = 40, 400",
     because=r"Every loss is a softplus of a logit. In float64 $\sigma(40)$ rounds to 1, and $\log(1 - \sigma(l))$ would be "
-    r"infinite; the "
-    r"softplus grows linearly and keeps its slope.",
+    r"infinite; the softplus grows linearly and keeps its slope.",
     role="appendix",
 )
 def losses_are_softplus_of_logits():

@@ -213,21 +213,22 @@ derivation = Derivation(
         "Shazeer 2019, Fast Transformer Decoding: One Write-Head is All You Need",
         "Ainslie et al. 2023, GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
     ),
-    question="A token needs something that another token knows, and neither how many tokens there are nor where the right one "
-    "stands is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
+    question=r"A token needs something that another token knows, and neither how many tokens there are nor where the right one "
+    r"stands is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
     r"softmax of inner products over $\sqrt D$?",
     setting=(
         r"Each of the $T_q$ queries $q_i$ and of the $T_k$ keys $k_j$ is a vector with $D$ entries; to key $j$ belongs a value "
         r"$v_j$ with $D_v$ entries. The query is compared with every key, the scores become weights, and the answer is the "
-        r"weighted average of the values. With one query, key or value a row of a matrix this is "
-        r"$O = \mathrm{softmax}(Q K^\top / \sqrt D)\, V$, where the softmax acts on each row.",
-        r"In self-attention queries, keys and values are linear maps of the same tokens; in cross-attention the keys and values "
-        r"come from another sequence. A mask removes keys from the sum of a query. At least one key is left for every query.",
+        r"weighted average of the values. With one query, key or value a row of a matrix this is $O = \mathrm{softmax}(Q "
+        r"K^\top / \sqrt D)\, V$, where the softmax acts on each row.",
+        r"In self-attention queries, keys and values are linear maps of the same tokens; in cross-attention the keys and "
+        r"values come from another sequence. A mask removes keys from the sum of a query. At least one key is left for every "
+        r"query.",
     ),
-    answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key whose "
-    r"score exceeds the others by a few nats more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ keeps the "
-    r"variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes on almost "
-    r"none.",
+    answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key "
+    r"whose score exceeds the others by a few nats more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ "
+    r"keeps the variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes "
+    r"on almost none.",
     limits=(
         "That trained queries and keys have unit covariance is not shown, and it need not hold; the argument is about the start.",
         "What heads learn to look for, and what the low rank of a head's scores excludes, is not treated.",
@@ -292,8 +293,9 @@ derivation.bridge(
 )  # fmt: skip
 
 derivation.say(
-    "Where does the softmax come from? Fix one query. Choosing the key with the highest score is a step function of the scores, "
-    "without a gradient. So choose a law over the keys instead, and reward entropy, so that it does not sit on one key too soon."
+    "Where does the softmax come from? Fix one query. Choosing the key with the highest score is a step function of the "
+    "scores, without a gradient. So choose a law over the keys instead, and reward entropy, so that it does not sit on one key "
+    "too soon."
 )
 s = derivation.numbers("s", j, "the scores of one query")
 p = derivation.law("p", j, "any weights over the keys")
@@ -335,8 +337,8 @@ derivation.chain(
     equals(Total(j, times(p, M - u)), r"$\sum_j p_j = 1$", wrong={"M counted for every key": Total(j, M - p * u)}),
     at_least(0, "an average of numbers that are not negative", dropping=Total(j, p * below.at(u, M))),
     role="remark",
-    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that lies outside the values. With "
-    "a single key it copies.",
+    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that lies outside the values. "
+    "With a single key it copies.",
 )
 
 derivation.say("Retrieval. How large must a score be to be heard among many? Let one key score $\\beta$ and all others 0.")
@@ -359,8 +361,8 @@ derivation.chain(
     equals(1 / (1 + eps / (1 - eps)), r"$e^{-\beta_\varepsilon} = \varepsilon / (N (1 - \varepsilon))$",
            wrong={"the logarithm's argument turned over": 1 / (1 + N**2 * (1 - eps) / eps)}),
     equals(1 - eps, "one fraction", wrong={"twice the rest": 1 - 2 * eps}),
-    so=r"For a share of 0.99 the score must be 9.20 with $N = 100$ other keys, and 11.51 with a thousand: ten times as many keys "
-    r"cost $\log 10 = 2.30$ more.",
+    so=r"For a share of 0.99 the score must be 9.20 with $N = 100$ other keys, and 11.51 with a thousand: ten times as many "
+    r"keys cost $\log 10 = 2.30$ more.",
 )  # fmt: skip
 derivation.chain(
     "... and more score is always more weight",
@@ -403,8 +405,7 @@ derivation.chain(
     equals(1, "$D$ terms", wrong={"divided by D squared": 1 / D, "not divided": D}),
     sizes={d: 7, c: 7},
     so=r"Without the scale the standard deviation is $\sqrt D$: 8 for $D = 64$. With $1/D$ it is $1/\sqrt D$, and all weights "
-    r"are "
-    r"nearly alike. The $\sqrt D$ belongs to the width of one head, not to that of the model.",
+    r"are nearly alike. The $\sqrt D$ belongs to the width of one head, not to that of the model.",
 )
 
 derivation.say("Why large scores stop learning. The gradient reaches queries and keys through the softmax.")
@@ -448,9 +449,8 @@ derivation.chain(
     "m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4}),
     at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
     so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
-    r"of "
-    r"length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more than "
-    r"$\frac12$, which two equal scores attain along $u = (1, -1)/\sqrt 2$.",
+    r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "
+    r"than $\frac12$, which two equal scores attain along $u = (1, -1)/\sqrt 2$.",
 )  # fmt: skip
 derivation.chain(
     "A softmax that is sure of one key has a small Jacobian",
@@ -479,8 +479,8 @@ derivation.chain(
         r"$e^{s_3}$ vanishes from the normalizer, too",
         wrong={"a key of score 0": exp(first) / (exp(first) + exp(second) + 1)},
     ),
-    so="What is left is the softmax over the other keys. Multiplying the weights by the mask afterwards leaves the normalizer as "
-    "it was, and the weights sum to less than one.",
+    so="What is left is the softmax over the other keys. Multiplying the weights by the mask afterwards leaves the normalizer "
+    "as it was, and the weights sum to less than one.",
 )
 
 
@@ -582,9 +582,9 @@ derivation.symbol("S", "the scores, one row a query")
 
 @derivation.symbolic(
     r"\mathrm{softmax}(\Pi S \Pi^\top)\, \Pi V = \Pi\, \mathrm{softmax}(S)\, V",
-    because="Each row is normalized by its own sum, whose terms may come in any order, so the softmax commutes with permutations "
-    "of rows and columns; and $\\Pi^\\top \\Pi$ is the identity. For three tokens with nine arbitrary scores, and a swap "
-    "and a turn, which generate all permutations.",
+    because="Each row is normalized by its own sum, whose terms may come in any order, so the softmax commutes with "
+    "permutations of rows and columns; and $\\Pi^\\top \\Pi$ is the identity. For three tokens with nine arbitrary scores, and "
+    "a swap and a turn, which generate all permutations.",
 )
 def attention_is_permutation_equivariant():
     # the exponentials of the scores, any positive numbers
@@ -602,8 +602,8 @@ def attention_is_permutation_equivariant():
 
 
 derivation.say(
-    "So without positions self-attention sees a bag of tokens: permuting them permutes the answers, and nothing else. "
-    "Heads. Several attentions with maps of their own run side by side, and their answers are added."
+    "So without positions self-attention sees a bag of tokens: permuting them permutes the answers, and nothing else. Heads. "
+    "Several attentions with maps of their own run side by side, and their answers are added."
 )
 h = derivation.index("h", "a head")
 g = derivation.index("g", "a group of heads that share keys and values")
@@ -660,9 +660,9 @@ derivation.bridge(
     },
 )
 derivation.say(
-    "Concatenating the heads and multiplying by one matrix is this sum: each head has its block of columns. Heads never see each "
-    "other; they write into the same stream. With one group for all heads this is multi-query attention, with a group for each "
-    "it is multi-head attention, and between the two grouped-query attention."
+    "Concatenating the heads and multiplying by one matrix is this sum: each head has its block of columns. Heads never see "
+    "each other; they write into the same stream. With one group for all heads this is multi-query attention, with a group for "
+    "each it is multi-head attention, and between the two grouped-query attention."
 )
 
 
@@ -687,8 +687,7 @@ derivation.chain(
     ),
     sizes={i: 2, j: 3, d: 5, f: 7},
     so=r"Twice the length is four times the operations, and $T_q T_k$ weights a head if they are stored; that they need not be "
-    r"is "
-    r"the topic online softmax. In exchange any two tokens are one step apart, and all queries are computed at once.",
+    r"is the topic online softmax. In exchange any two tokens are one step apart, and all queries are computed at once.",
 )  # fmt: skip
 
 
@@ -708,9 +707,9 @@ def two_keys():
 
 
 @derivation.figure(
-    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ to nothing. Right: "
-    r"the weights of the same 12 random keys, $D = 64$, sorted, for three scales: without a scale one key takes everything, "
-    r"with $1/D$ all are alike.",
+    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ to nothing. "
+    r"Right: the weights of the same 12 random keys, $D = 64$, sorted, for three scales: without a scale one key takes "
+    r"everything, with $1/D$ all are alike.",
     panels=2,
 )
 def saturation(left, right):
@@ -735,8 +734,8 @@ def a_sure_look_up():
 
 
 @derivation.exercise(
-    "Queries and keys have three entries, each of variance 2, any two with covariance 1. What is the variance of a score without "
-    "scale?",
+    "Queries and keys have three entries, each of variance 2, any two with covariance 1. What is the variance of a score "
+    "without scale?",
     r"$\mathrm{tr}(\Sigma^2)$ is the sum of all squared entries, $3 \cdot 4 + 6 \cdot 1 = 18$, and not $D = 3$.",
 )
 def correlated_entries():
@@ -757,8 +756,8 @@ def a_temperature():
 
 
 derivation.say(
-    "How the code keeps it. A softmax does not change when a number is added to all scores; the code subtracts the largest, "
-    "so that no exponential overflows. Behind the mask it puts finite scores, so that no product $0 \\cdot \\infty$ waits there "
+    "How the code keeps it. A softmax does not change when a number is added to all scores; the code subtracts the largest, so "
+    "that no exponential overflows. Behind the mask it puts finite scores, so that no product $0 \\cdot \\infty$ waits there "
     "for the gradient."
 )
 

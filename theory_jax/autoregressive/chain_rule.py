@@ -202,20 +202,15 @@ derivation = Derivation(
     "normalizing constant, and where does an assumption enter?",
     setting=(
         r"A string is $x = (x_1, \dots, x_D)$, each $x_d$ from a finite alphabet. The chains below write out two or three "
-        r"variables "
-        r"with two values each; nothing in them depends on these numbers but the length of the lines.",
+        r"variables with two values each; nothing in them depends on these numbers but the length of the lines.",
         r"All probabilities are positive. Where a past has probability zero its conditional can be any law: the product below "
-        r"is zero "
-        r"there anyway.",
-        r"A model gives each variable a law given the variables before it; for bits, $q(x_d = 1 | x_{<d}) = \sigma(l_d)$ with a "
-        r"logit "
-        r"$l_d$ that is computed from $x_{<d}$ alone.",
+        r"is zero there anyway.",
+        r"A model gives each variable a law given the variables before it; for bits, $q(x_d = 1 | x_{<d}) = \sigma(l_d)$ with "
+        r"a logit $l_d$ that is computed from $x_{<d}$ alone.",
     ),
     answer=r"Every law is a product of conditionals, in every order, so the factorization assumes nothing. Conversely, any "
-    r"conditionals "
-    r"make a law that sums to one by itself. The log-likelihood is a sum of one term a variable, each trained on its own. What "
-    r"restricts a "
-    r"model is how its conditionals are computed; then the order matters, too.",
+    r"conditionals make a law that sums to one by itself. The log-likelihood is a sum of one term a variable, each trained on "
+    r"its own. What restricts a model is how its conditionals are computed; then the order matters, too.",
     limits=(
         "Continuous variables: sums become integrals, and a normalizing flow shows where a Jacobian enters.",
         "That a network can represent given conditionals is not shown, nor which order fits a data set best.",
@@ -260,8 +255,7 @@ central = derivation.chain(
 @derivation.exact(
     r"p(x) = \prod_{k} p\left(x_{\pi_k} | x_{\pi_1}, \dots, x_{\pi_{k-1}}\right) \quad\text{for every order } \pi",
     because="The code multiplies conditionals that were computed from the marginals of a random table on four bits, in each of "
-    "the 24 "
-    "orders. Every order gives the table back.",
+    "the 24 orders. Every order gives the table back.",
     outcomes=24 * 16,
     role="remark",
 )
@@ -356,8 +350,7 @@ derivation.chain(
         dropping=plus(gibbs.at(p, q), Expectation(p, gibbs.at(cond, cond_q))),
     ),
     so="Maximum likelihood is a divergence for every conditional, averaged over the pasts that occur. With parameters of their "
-    "own they "
-    "could be trained one by one; teacher forcing trains all of them in one pass.",
+    "own they could be trained one by one; teacher forcing trains all of them in one pass.",
 )
 x = derivation.number("x", "a bit", "x")
 l = derivation.number("l", "its logit", "logits")  # noqa: E741 (the lecture's letter)
@@ -380,8 +373,7 @@ derivation.bridge(
 
 derivation.say(
     "All conditionals in one pass: a masked network. Each input and each hidden unit has a degree; an edge into a hidden unit "
-    "survives "
-    "if the degree does not fall, an edge into an output if it rises."
+    "survives if the degree does not fall, an edge into an output if it rises."
 )
 
 order = derivation.symbol("m_j", "the degree of a unit: of an input or output its place in the order, 1 to $D$", "input_order")
@@ -392,12 +384,10 @@ derivation.symbol("k", "a hidden unit")
 
 @derivation.exact(
     r"(M_{n+1} \cdots M_1)_{dj} = \binom{m_d - m_j + n - 1}{n} \quad\text{if } m_j < m_d, \text{ and } 0 \text{ otherwise}",
-    because="The product counts paths, and a path is a choice of one unit in each hidden layer whose degrees satisfy "
-    r"$m_j \le m_{k_1} \le \dots \le m_{k_n} < m_d$. If $m_j \ge m_d$ there is none. If every hidden layer has each degree from "
-    r"1 to $D-1$ "
-    "once, these are the weakly rising sequences of length $n$ between $m_j$ and $m_d - 1$. Networks with up to five variables "
-    "and "
-    "three hidden layers are enumerated.",
+    because=r"The product counts paths, and a path is a choice of one unit in each hidden layer whose degrees satisfy $m_j \le "
+    r"m_{k_1} \le \dots \le m_{k_n} < m_d$. If $m_j \ge m_d$ there is none. If every hidden layer has each degree from 1 to "
+    r"$D-1$ once, these are the weakly rising sequences of length $n$ between $m_j$ and $m_d - 1$. Networks with up to five "
+    r"variables and three hidden layers are enumerated.",
     outcomes=sum(size * size for size in (2, 3, 4, 5)) * 3,
 )
 def paths_lead_from_earlier_to_later_variables():
@@ -414,9 +404,8 @@ def paths_lead_from_earlier_to_later_variables():
 
 @derivation.exact(
     r"\sum_{x} q(x) = 1 \quad\text{for the masked network, whatever its weights are}",
-    because="There is no path from a variable to its own logit or to that of an earlier one, so the logits are functions of the "
-    "past "
-    "alone, and the chain above applies. Five random networks on four bits, in the order 3, 1, 4, 2.",
+    because="There is no path from a variable to its own logit or to that of an earlier one, so the logits are functions of "
+    "the past alone, and the chain above applies. Five random networks on four bits, in the order 3, 1, 4, 2.",
     outcomes=5 * 16,
 )
 def a_masked_network_is_a_law():
@@ -432,8 +421,7 @@ derivation.chain(
     equals(
         times(success, success_2.at(1)),
         r"given the past, a uniform number below $\sigma(l)$ makes the variable 1: an interval of that length; the uniform "
-        r"numbers of "
-        r"two variables are independent, so the string 11 has the area of a rectangle",
+        r"numbers of two variables are independent, so the string 11 has the area of a rectangle",
         wrong={"the second variable drawn as if the first were 0": times(success, success_2.at(0))},
     ),
     role="lemma",
@@ -443,9 +431,8 @@ derivation.chain(
 
 @derivation.monte_carlo(
     r"\Pr[x(u) = x] = q(x)",
-    because="Forty thousand uniform points, drawn variable by variable in the network's own order 3, 1, 4, 2, count out the law "
-    "of the "
-    "sixteen strings.",
+    because="Forty thousand uniform points, drawn variable by variable in the network's own order 3, 1, 4, 2, count out the "
+    "law of the sixteen strings.",
     role="remark",
 )
 def ancestral_samples_have_the_law():
@@ -460,10 +447,8 @@ def ancestral_samples_have_the_law():
 
 derivation.say(
     "Where the order enters. Let every conditional be logistic: a logit that is affine in the variables before it. With three "
-    "variables "
-    "such a model is the log-linear model without the interaction of all three, which knows no order. With four, the last "
-    "variable "
-    "leaves an interaction between the first three."
+    "variables such a model is the log-linear model without the interaction of all three, which knows no order. With four, the "
+    "last variable leaves an interaction between the first three."
 )
 d = derivation.index("d", "one of the three variables before the fourth")
 c = derivation.numbers("c", d, "the weights of a fourth variable's logit, on the three before it")
@@ -499,8 +484,7 @@ derivation.chain(
         wrong={"no interaction": Integer(0)},
     ),
     so="It is not zero in general, so an order that ends in another variable, whose logistic conditional forbids that "
-    "interaction, cannot "
-    "express this law. Restricted conditionals make the order a decision of the model.",
+    "interaction, cannot express this law. Restricted conditionals make the order a decision of the model.",
 )
 
 
@@ -520,10 +504,8 @@ def two_bits():
 
 @derivation.figure(
     "Left and middle: the unit square, cut by sampling the two bits of the example in either order. The cuts differ, the areas "
-    "of the "
-    "four boxes do not. Right: the number of paths from each input (column) to each output (row) for four variables and two "
-    "hidden "
-    "layers; nothing on or above the diagonal.",
+    "of the four boxes do not. Right: the number of paths from each input (column) to each output (row) for four variables and "
+    "two hidden layers; nothing on or above the diagonal.",
     panels=3,
 )
 def boxes_and_paths(left, middle, right):

@@ -187,8 +187,8 @@ derivation = Derivation(
         r"Temperature $T = 1/b > 0$: the law is $p^b$, normalized anew. Truncation to a set $S$ with $p(S) > 0$: $p_S = p / "
         r"p(S)$ on $S$ and 0 elsewhere.",
         r"Which set: top-$k$ keeps the $k$ most likely tokens. The nucleus of mass $\mu$ keeps, from the most likely token "
-        r"downward, each token that has less than $\mu$ before it. Typical sampling does the same in the order of "
-        r"$|-\log p_i - H(p)|$. Min-p keeps the tokens with $p_i \ge f \max_j p_j$.",
+        r"downward, each token that has less than $\mu$ before it. Typical sampling does the same in the order of $|-\log p_i "
+        r"- H(p)|$. Min-p keeps the tokens with $p_i \ge f \max_j p_j$.",
         r"Repetition penalty $\theta$: the logit of a token that has occurred is divided by $\theta$ if it is positive and "
         r"multiplied by $\theta$ otherwise.",
     ),
@@ -223,8 +223,8 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The order of the tokens stays as it is, so that top-$k$ may come before or after temperature. At $b = 1$: $p_i \ge f "
-    r"\max_j p_j$ if and only if $l_i \ge \max_j l_j + \log f$. Min-p is a fixed gap below the largest logit, whatever constant "
-    r"is added to all logits.",
+    r"\max_j p_j$ if and only if $l_i \ge \max_j l_j + \log f$. Min-p is a fixed gap below the largest logit, whatever "
+    r"constant is added to all logits.",
 )
 derivation.chain(
     "The entropy of a tempered law",
@@ -274,8 +274,7 @@ derivation.chain(
     equals(
         1 / m,
         r"the first line is the probability of a most likely token, divided above and below by $e^{b \max_i l_i}$; the others "
-        r"go to "
-        "zero",
+        r"go to zero",
         wrong={"one of them has everything": Integer(1), "all tokens": 1 / (m + V)},
     ),
     role="remark",
@@ -336,8 +335,7 @@ central = derivation.chain(
     ),
     central=True,
     so=r"The price of truncation is $-\log p(S)$. It is least for the heaviest set. A set of $k$ tokens grows heavier when one "
-    r"of "
-    r"its tokens is exchanged for a more likely one outside, so the heaviest holds the $k$ most likely tokens: top-$k$.",
+    r"of its tokens is exchanged for a more likely one outside, so the heaviest holds the $k$ most likely tokens: top-$k$.",
 )
 derivation.chain(
     "The total variation is the mass that moves",
@@ -384,9 +382,10 @@ def top_k_is_the_heaviest_set():
 
 @derivation.exact(
     r"|N| = \min \{\, |S| : p(S) \ge \mu \,\}, \quad N \text{ the heaviest set of that size}",
-    because=r"Let the nucleus have $n$ tokens. The $n - 1$ most likely ones have less than $\mu$, since the $n$-th was kept; no "
-    r"other set of $n - 1$ tokens has more. All $n$ have at least $\mu$, since the next was not kept. Without the token that "
-    r"crosses the threshold the mass would be too small. Every set of six tokens is compared, for five laws and five masses.",
+    because=r"Let the nucleus have $n$ tokens. The $n - 1$ most likely ones have less than $\mu$, since the $n$-th was kept; "
+    r"no other set of $n - 1$ tokens has more. All $n$ have at least $\mu$, since the next was not kept. Without the token "
+    r"that crosses the threshold the mass would be too small. Every set of six tokens is compared, for five laws and five "
+    r"masses.",
     outcomes=5 * 63 * 5,
 )
 def the_nucleus_is_a_smallest_set():
@@ -426,8 +425,8 @@ def the_other_two_sets():
 
 
 derivation.say(
-    r"Penalties. Take a token that has occurred, and one that has not. The model's logits are log-probabilities up to a constant "
-    r"$c$, which the network does not fix."
+    r"Penalties. Take a token that has occurred, and one that has not. The model's logits are log-probabilities up to a "
+    r"constant $c$, which the network does not fix."
 )
 theta = derivation.number(r"\theta", "the penalty", "penalty", positive=True)
 c = derivation.number("c", "a constant, large enough that both logits are positive", positive=True)
@@ -476,8 +475,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Drawing. A uniform number $u$ gives token $i$ if it lies between the sum of the probabilities before $i$ and the sum with "
-    r"it."
+    r"Drawing. A uniform number $u$ gives token $i$ if it lies between the sum of the probabilities before $i$ and the sum "
+    r"with it."
 )
 derivation.symbol("u", "a uniform number", "uniform")
 
@@ -510,8 +509,7 @@ gumbel = derivation.chain(
     equals(
         times(exp(l - x), Product(j, F.at(j))),
         r"the first line is the density of token $i$ winning with the value $x$: $l_i + G_i$ is at $x$, and all others, which "
-        r"are "
-        r"independent, lie below. The slope of $F_i$ is $e^{l_i - x} F_i$",
+        r"are independent, lie below. The slope of $F_i$ is $e^{l_i - x} F_i$",
         wrong={"the density without its factor": Product(j, F.at(j))},
     ),
     equals(
@@ -525,8 +523,7 @@ gumbel = derivation.chain(
         wrong={"the normalizer twice": Slope(times(soft / everything, exp(-everything * exp(-x))), x)},
     ),
     so=r"Integrated up to $x$: token $i$ wins with a value of at most $x$ with probability $p_i\, e^{-\bar Z e^{-x}}$, a "
-    r"product. "
-    r"Which token wins is independent of the value with which it wins.",
+    r"product. Which token wins is independent of the value with which it wins.",
 )
 derivation.chain(
     "The winner has the law of the logits",
@@ -551,9 +548,9 @@ def gumbel_draws_have_the_law():
 
 
 @derivation.example(
-    r"Four tokens with $p = (0.64, 0.16, 0.16, 0.04)$ and the mass $\mu = 0.7$. At $T = 2$ the probabilities are proportional to "
-    r"the square roots $0.8, 0.4, 0.4, 0.2$: the nucleus grows, so temperature before or after the nucleus is not the same. Then "
-    r"typical sampling: of $p = (0.4, 0.15, 0.15, 0.15, 0.15)$ it drops the most likely token at $\mu = 0.5$. Last, the "
+    r"Four tokens with $p = (0.64, 0.16, 0.16, 0.04)$ and the mass $\mu = 0.7$. At $T = 2$ the probabilities are proportional "
+    r"to the square roots $0.8, 0.4, 0.4, 0.2$: the nucleus grows, so temperature before or after the nucleus is not the same. "
+    r"Then typical sampling: of $p = (0.4, 0.15, 0.15, 0.15, 0.15)$ it drops the most likely token at $\mu = 0.5$. Last, the "
     r"penalty 2 on the first of $p = (\frac12, \frac14, \frac14)$, on log-probabilities and on the same with $\ln 4$ added."
 )
 def four_tokens():
@@ -594,8 +591,8 @@ def four_tokens():
 
 @derivation.figure(
     "Left: the triangle of all laws on three tokens. Temperature moves a law (star) along a curve from the uniform law in the "
-    "center to a corner; truncation to two tokens or to one jumps to the boundary. Right: the sums of the probabilities of four "
-    "tokens. A uniform number on the vertical axis meets the step of token $i$ with probability $p_i$.",
+    "center to a corner; truncation to two tokens or to one jumps to the boundary. Right: the sums of the probabilities of "
+    "four tokens. A uniform number on the vertical axis meets the step of token $i$ with probability $p_i$.",
     panels=2,
 )
 def a_path_and_a_staircase(left, right):
@@ -621,8 +618,8 @@ def a_path_and_a_staircase(left, right):
 
 @derivation.exercise(
     r"What is the nucleus of $p = (\frac12, \frac14, \frac18, \frac18)$ at $\mu = 0.75$, and what does it cost in bits?",
-    r"The first two tokens: before the third stands $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, and "
-    r"it costs $\log_2 \frac43 = 0.415$ bits.",
+    r"The first two tokens: before the third stands $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, "
+    r"and it costs $\log_2 \frac43 = 0.415$ bits.",
 )
 def a_nucleus_at_the_threshold():
     p = jnp.array([[0.5, 0.25, 0.125, 0.125]])
@@ -643,8 +640,7 @@ def the_gap_of_min_p():
 @derivation.exercise(
     r"Two tokens have the logits $\ln 3$ and 0. How fast does the entropy fall in $b$ at $b = 1$?",
     r"The law is $(\frac34, \frac14)$ and the variance of the logits $\frac{3}{16} \ln^2 3$, so the slope is $-\frac{3}{16} "
-    r"\ln^2 "
-    r"3 = -0.2263$.",
+    r"\ln^2 3 = -0.2263$.",
 )
 def the_slope_of_the_entropy():
     logits = jnp.array([[math.log(3), 0.0]])

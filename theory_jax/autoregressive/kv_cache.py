@@ -193,25 +193,20 @@ derivation = Derivation(
     lectures=(48,),
     sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),
     question="To generate a token seems to need a pass over all tokens before it. Which part of that pass is the same as the "
-    "last time, "
-    "and what do time and memory cost when it is kept?",
+    "last time, and what do time and memory cost when it is kept?",
     setting=(
         r"A causal decoder (topic transformer) has $N$ layers of width $E$. In each layer every token has a query $q_p$, a key "
-        r"$k_p$ and a "
-        r"value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with vectors $q_p "
-        r"k_r$ is an "
-        r"inner product, and the argument is the same.",
+        r"$k_p$ and a value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with "
+        r"vectors $q_p k_r$ is an inner product, and the argument is the same.",
         r"The cache of a layer has $L$ rows for keys and values. A step at position $p$ writes row $p$ and then attends to the "
-        r"rows "
-        r"$r \le p$. What stands in later rows is arbitrary: zeros, or what an earlier text left there.",
+        r"rows $r \le p$. What stands in later rows is arbitrary: zeros, or what an earlier text left there.",
         r"A multiplication and an addition are two operations. Attention over $i$ keys costs $4 i E$ in a layer, the matrices "
         r"$24 E^2$ a token (with a feed-forward width of $4E$).",
     ),
     answer=r"Keys and values of a token do not change once it is known, so they are computed once. A cached step gives exactly "
-    r"what a full "
-    r"pass gives, whatever the unwritten rows hold. For $T$ tokens it saves a factor of at least $\frac{T + 1}{2}$ in "
-    r"operations; it costs "
-    r"two numbers for each token, layer and entry of a key, and reading these is what bounds the speed of decoding.",
+    r"what a full pass gives, whatever the unwritten rows hold. For $T$ tokens it saves a factor of at least $\frac{T + 1}{2}$ "
+    r"in operations; it costs two numbers for each token, layer and entry of a key, and reading these is what bounds the speed "
+    r"of decoding.",
     limits=(
         "Seconds are not derived: decoding is bound by reading memory, which operations do not count.",
         "Sliding windows and the eviction of rows are not treated.",
@@ -233,11 +228,9 @@ key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row
 val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
 
 derivation.say(
-    "The past is settled. In the topic transformer it was shown that no block carries the future into the past: the stream at a "
-    "token, "
-    "in every layer, is a function of the tokens up to it. Its key and its value are linear maps of its stream, so no later "
-    "token changes "
-    "them."
+    "The past is settled. In the topic transformer it was shown that no block carries the future into the past: the stream at "
+    "a token, in every layer, is a function of the tokens up to it. Its key and its value are linear maps of its stream, so no "
+    "later token changes them."
 )
 
 
@@ -264,8 +257,8 @@ central = derivation.chain(
     Total(r, times(M, exp(times(q, key)), val)) / Total(r, times(M, exp(times(q, key)))),
     equals(
         full,
-        r"where $r \le p$ the row holds $k_r$ and $v_r$; where $r > p$ the mask's 0 removes the row from both sums, whatever it "
-        r"holds",
+        r"where $r \le p$ the row holds $k_r$ and $v_r$; where $r > p$ the mask's 0 removes the row from both sums, whatever "
+        r"it holds",
         wrong={
             "one row too many": Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)), val))
             / Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)))),
@@ -276,12 +269,9 @@ central = derivation.chain(
     central=True,
     states=4,
     so="By induction over positions and layers: if the rows before $p$ are valid in every layer, then the first layer's input "
-    "at $p$ is that "
-    "of the full pass (same token, same position), so its row $p$ is valid, its attention is right by this chain, and the rest "
-    "of the layer "
-    "acts on the token by itself; so the next layer's input is right, too. Several tokens at once (a prompt) are the same "
-    "argument for "
-    "each of them.",
+    "at $p$ is that of the full pass (same token, same position), so its row $p$ is valid, its attention is right by this "
+    "chain, and the rest of the layer acts on the token by itself; so the next layer's input is right, too. Several tokens at "
+    "once (a prompt) are the same argument for each of them.",
 )
 derivation.bridge(
     "The code's step, with rubbish in the rows that are not written",
@@ -436,17 +426,14 @@ derivation.chain(
         r"bytes of caches",
         wrong={"without limit": 2 * P, "weights once a text": times(2, P) / plus(2 * P, C)},
     ),
-    so="So the operations for each byte that is read stay below $2P/C$, however many texts there are. Heads that share keys and "
-    "values "
-    "(grouped queries) divide $C$, and raise this bound.",
+    so="So the operations for each byte that is read stay below $2P/C$, however many texts there are. Heads that share keys "
+    "and values (grouped queries) divide $C$, and raise this bound.",
 )
 
 derivation.say(
-    "Positions. Rotary scores depend on the distance alone (topic positions), so keys can be stored rotated, once, and a number "
-    "added to all "
-    "positions changes nothing. Prompts of unequal length are padded on the left, so that all end together; positions are then "
-    "counted from "
-    "the first real token, and padding is hidden as a key."
+    "Positions. Rotary scores depend on the distance alone (topic positions), so keys can be stored rotated, once, and a "
+    "number added to all positions changes nothing. Prompts of unequal length are padded on the left, so that all end "
+    "together; positions are then counted from the first real token, and padding is hidden as a key."
 )
 
 
@@ -477,8 +464,8 @@ derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_po
 
 @derivation.exact(
     r"n_t = \max\left(\sum_{s \le t} m_s - 1,\ 0\right)",
-    because="The sum is the number of real tokens up to $t$, so the first real token stands at 0. All left-padded rows of up to "
-    "7 tokens.",
+    because="The sum is the number of real tokens up to $t$, so the first real token stands at 0. All left-padded rows of up "
+    "to 7 tokens.",
     outcomes=28,
     role="definition",
 )
@@ -526,8 +513,7 @@ def _three_steps(rows=4, fill=9.9):
 
 @derivation.example(
     r"Three steps with the scores $0, \log 2, \log 4$ for every query and the values $7, 0, 3.5$, in a cache of four rows full "
-    r"of 9.9; GPT-2 "
-    r"small with 1024 tokens in 16 bits; and 64 tokens at width 128."
+    r"of 9.9; GPT-2 small with 1024 tokens in 16 bits; and 64 tokens at width 128."
 )
 def three_steps():
     yield r"\text{outputs}", _three_steps(), "(7, 7/3, 3)"
@@ -542,9 +528,8 @@ def three_steps():
 
 @derivation.figure(
     r"Left: operations of one layer of width 768 for generating $T$ tokens, with and without a cache. Right: operations for "
-    r"each byte read "
-    r"in a step of GPT-2 small with full caches, against the number of texts; grouped queries with 3 key heads raise the bound "
-    r"(dashed).",
+    r"each byte read in a step of GPT-2 small with full caches, against the number of texts; grouped queries with 3 key heads "
+    r"raise the bound (dashed).",
     panels=2,
 )
 def costs(left, right):
@@ -604,9 +589,8 @@ def rows_that_hold_nothing():
 
 @derivation.numeric(
     r"\text{a slice that is written to row 3 of 3 lands in row 2}",
-    because="JAX moves a slice that does not fit back into the array, silently: the newest row would overwrite an older one. So "
-    "the code "
-    "refuses such a write where the position is known.",
+    because="JAX moves a slice that does not fit back into the array, silently: the newest row would overwrite an older one. "
+    "So the code refuses such a write where the position is known.",
     role="appendix",
     scale=1.0,
 )

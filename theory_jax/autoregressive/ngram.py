@@ -184,22 +184,17 @@ derivation = Derivation(
         "Jelinek & Mercer 1980, Interpolated Estimation of Markov Source Parameters from Sparse Data",
     ),
     question="With counts alone, which conditional law is best, what is wrong with it, and how do smoothing, interpolation and "
-    "the "
-    "Kneser-Ney estimate follow from stated wishes?",
+    "the Kneser-Ney estimate follow from stated wishes?",
     setting=(
         r"The chain rule is cut short: the law of a token depends on the $n - 1$ tokens before it, its context $u$, and not on "
-        r"what "
-        r"came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ followed by word "
-        r"$w$.",
+        r"what came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ followed "
+        r"by word $w$.",
         r"The chains write out three words and three contexts, or two of each; their lines do not depend on how many there are.",
     ),
-    answer=r"The relative frequency $c_{uw} / c_u$ is the maximum likelihood, and it gives probability 0 to every pair that the "
-    r"text "
-    r"happens not to contain. Adding a constant to the counts is a posterior mean. Mixing longer and shorter memories is fitted "
-    r"by EM, "
-    r"which never loses. Backing off to the number of contexts of a word, not to its frequency, is the only choice that keeps "
-    r"the "
-    r"words' frequencies.",
+    answer=r"The relative frequency $c_{uw} / c_u$ is the maximum likelihood, and it gives probability 0 to every pair that "
+    r"the text happens not to contain. Adding a constant to the counts is a posterior mean. Mixing longer and shorter memories "
+    r"is fitted by EM, which never loses. Backing off to the number of contexts of a word, not to its frequency, is the only "
+    r"choice that keeps the words' frequencies.",
     limits=(
         "Which discount or pseudo-count to take is a question for held-out text; modified Kneser-Ney uses three discounts.",
         "The marginal property is derived for pairs; higher orders repeat it one level further down.",
@@ -232,9 +227,8 @@ derivation.chain(
         adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
     ),
     central=True,
-    so="With $V^n$ conditional probabilities nearly all pairs are unseen, and one unseen pair in the test text has the "
-    "log-probability "
-    r"$-\infty$: the maximum likelihood must not be used as it is.",
+    so=r"With $V^n$ conditional probabilities nearly all pairs are unseen, and one unseen pair in the test text has the "
+    r"log-probability $-\infty$: the maximum likelihood must not be used as it is.",
 )
 l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
 v = derivation.index("v", "a word, beside $w$", states=3)
@@ -264,8 +258,7 @@ derivation.chain(
     equals(
         additive,
         r"$\Gamma(x + 1) = x\, \Gamma(x)$ twice. The line above is $\mathbb{E}[\theta_w]$ under the posterior of a symmetric "
-        r"Dirichlet "
-        r"prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet integrals",
+        r"Dirichlet prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet integrals",
         wrong={"alpha once in the denominator": (k_w + alpha) / (n + alpha)},
     ),
     equals(
@@ -274,8 +267,7 @@ derivation.chain(
         wrong={"weights turned over": plus(times(alpha * V / (n + alpha * V), frequency), times(n / (n + alpha * V), uniform))},
     ),
     so=r"A mixture of the relative frequency and the uniform law: a prior belief that is worth $\alpha V$ observations, and "
-    r"does not "
-    "know which words are plausible.",
+    r"does not know which words are plausible.",
 )
 derivation.bridge(
     "The code computes it",
@@ -289,9 +281,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "Interpolation. Several tables, with longer and shorter memory, are mixed. The weights are fitted on held-out tokens, since "
-    "the "
-    "training text would give all weight to the longest memory."
+    "Interpolation. Several tables, with longer and shorter memory, are mixed. The weights are fitted on held-out tokens, "
+    "since the training text would give all weight to the longest memory."
 )
 i = derivation.index("i", "a held-out token", states=2)
 k = derivation.index("k", "a table", states=2)
@@ -335,8 +326,7 @@ derivation.chain(
         dropping=plus(times(M, gibbs.at(new, weights)), Total(i, gibbs.at(old_law, new_law))),
     ),
     so=r"It gains until $\lambda^+ = \lambda$. There $\frac1M \sum_i p_{ik} / p_i = 1$ for every weight in use, which is the "
-    r"condition for "
-    "the maximum, since the likelihood is concave in the weights. A weight that starts at zero stays there.",
+    r"condition for the maximum, since the likelihood is concave in the weights. A weight that starts at zero stays there.",
 )
 derivation.bridge(
     "The code takes this step",
@@ -349,8 +339,7 @@ derivation.bridge(
 
 derivation.say(
     "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a law of words that does not look "
-    "at the "
-    "context. Which law? Wish that the model, averaged over the contexts as they occur, has the words' frequencies."
+    "at the context. Which law? Wish that the model, averaged over the contexts as they occur, has the words' frequencies."
 )
 unseen = And(Eq(u, 0), Ne(w, 0))
 seen = derivation.define(
@@ -397,9 +386,8 @@ derivation.chain(
         wrong={"the sign of the discount": plus(Total(u, b), times(d, plus(contexts, -times(pairs, beta))))},
     ),
     so=r"The words keep their frequencies $\sum_u b_{uw}$ if and only if the bracket is zero: $\beta_w = s_w / S$, the number "
-    r"of contexts "
-    r"in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other words. With the "
-    r"words' frequencies in place of $\beta$ the bracket does not vanish, and such words get too much.",
+    r"of contexts in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other "
+    r"words. With the words' frequencies in place of $\beta$ the bracket does not vanish, and such words get too much.",
 )
 continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation law", over=w, law=True)
 derivation.bridge(
@@ -433,18 +421,15 @@ derivation.chain(
     equals(Expectation(before, Divergence(following, after)), "a divergence for each first word"),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Expectation(before, gibbs.at(following, after))),
     so="This is the mutual information of a word with the one before it. It needs the margins of the pairs to be the counts of "
-    "the "
-    "words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts occur "
-    "often "
-    "enough to be believed.",
+    "the words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts "
+    "occur often enough to be believed.",
 )
 
 
 @derivation.numeric(
     r"\log L = \sum_{u, w} c_{uw} \log p(w|u)",
     because="The code sums over the tokens of a text, the chains above over counts: both are the same sum, collected "
-    "differently. "
-    "Windows do not cross from one row of the batch to the next.",
+    "differently. Windows do not cross from one row of the batch to the next.",
     role="appendix",
 )
 def the_text_enters_through_its_counts():
@@ -475,10 +460,9 @@ def abaab():
 
 
 @derivation.figure(
-    "Left: the loss of held-out text under additive smoothing. It is infinite at pseudo-count 0, approaches that of the uniform "
-    "law "
-    "(dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the maximum of the held-out "
-    "log-likelihood in steps of EM.",
+    "Left: the loss of held-out text under additive smoothing. It is infinite at pseudo-count 0, approaches that of the "
+    "uniform law (dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the maximum of "
+    "the held-out log-likelihood in steps of EM.",
     panels=2,
 )
 def smoothing_and_mixing(left, right):
@@ -522,8 +506,7 @@ def an_unseen_word():
 
 @derivation.exercise(
     r"Take one step of EM from $\lambda = (\frac13, \frac23)$, where the tables give the first token $\frac12$ and $\frac17$ "
-    r"and the second "
-    r"$\frac15$ and $\frac23$.",
+    r"and the second $\frac15$ and $\frac23$.",
     r"The first token comes from the first table with probability $\frac{1/6}{1/6 + 2/21} = \frac{7}{11}$, the second with "
     r"$\frac{1/15}{1/15 + 4/9} = \frac{3}{23}$; the new weights are 97/253 and 156/253.",
 )

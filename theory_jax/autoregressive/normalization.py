@@ -125,28 +125,21 @@ derivation = Derivation(
         "Wang et al. 2022, DeepNet: Scaling Transformers to 1,000 Layers",
     ),
     question="What does a normalization layer do to a signal, and what to its gradient? And why can a network have a hundred "
-    "layers "
-    "with skip connections, and not without?",
+    "layers with skip connections, and not without?",
     setting=(
         r"A vector $x$ has $E$ entries. Layer normalization subtracts their mean and divides by their standard deviation; a "
-        r"learned "
-        r"weight $w_i$ and bias $b_i$ follow. RMS normalization divides by the root of the mean square and subtracts nothing. A "
-        r"small $\varepsilon \ge 0$ under the root keeps the division finite; where $\varepsilon = 0$, the entries must not all "
-        r"be "
-        r"equal (for RMS: not all zero).",
-        r"A residual block adds a branch $f$ to its input. In the pre-norm form it is $x + f(\mathrm{LN}(x))$, in the post-norm "
-        r"form "
-        r"$\mathrm{LN}(x + f(x))$. At initialization a branch is thought of as a matrix $B$ of independent entries with mean "
-        r"zero "
-        r"and variance $\gamma / E$; $\gamma$ is the branch's gain. The width is taken to be large: the two directions of $E$ "
-        r"that a norm loses are neglected there, and so are fluctuations.",
+        r"learned weight $w_i$ and bias $b_i$ follow. RMS normalization divides by the root of the mean square and subtracts "
+        r"nothing. A small $\varepsilon \ge 0$ under the root keeps the division finite; where $\varepsilon = 0$, the entries "
+        r"must not all be equal (for RMS: not all zero).",
+        r"A residual block adds a branch $f$ to its input. In the pre-norm form it is $x + f(\mathrm{LN}(x))$, in the "
+        r"post-norm form $\mathrm{LN}(x + f(x))$. At initialization a branch is thought of as a matrix $B$ of independent "
+        r"entries with mean zero and variance $\gamma / E$; $\gamma$ is the branch's gain. The width is taken to be large: the "
+        r"two directions of $E$ that a norm loses are neglected there, and so are fluctuations.",
     ),
     answer=r"A layer norm projects on a sphere: it forgets shift and scale of its input, and its gradient has no component in "
-    r"these "
-    r"two directions and shrinks as the input grows. Skips keep all singular values of a chain of $L$ blocks within "
-    r"$[(1 - \beta)^L, (1 + \beta)^L]$. At initialization the gradient grows with depth only linearly in the pre-norm form, and "
-    r"keeps "
-    r"its size in the post-norm form, though there the path along the skips alone decays exponentially.",
+    r"these two directions and shrinks as the input grows. Skips keep all singular values of a chain of $L$ blocks within $[(1 "
+    r"- \beta)^L, (1 + \beta)^L]$. At initialization the gradient grows with depth only linearly in the pre-norm form, and "
+    r"keeps its size in the post-norm form, though there the path along the skips alone decays exponentially.",
     limits=(
         "Training is not covered: all statements about depth are about the first step.",
         r"That a transformer's branches are like independent random matrices is a model; attention's gain depends on its input.",
@@ -198,8 +191,7 @@ sphere = derivation.chain(
     equals(plus(E, -times(E, eps) / (var + eps)), "divide", wrong={"the sign": E + E * eps / (var + eps)}),
     role="lemma",
     so=r"So $\|\hat x\|^2 = E$ where $\varepsilon = 0$: subtracting the mean is the orthogonal projection on the plane of mean "
-    r"zero, "
-    r"and the division puts the point on the sphere in that plane.",
+    r"zero, and the division puts the point on the sphere in that plane.",
 )
 scale = derivation.number("a", "a factor", positive=True)
 shift = derivation.number("c", "a shift of all entries")
@@ -248,13 +240,12 @@ central = derivation.chain(
     ),
     equals(
         jacobian,
-        r"$\hat x_i = r (x_i - \bar x)$, "
-        r"twice",
+        r"$\hat x_i = r (x_i - \bar x)$, twice",
         wrong={"no projection along the output": root * (KroneckerDelta(i, j) - 1 / E)},
     ),
     central=True,
-    so=r"In matrices $J = r (I - \frac1E \mathbf{1}\mathbf{1}^\top - \frac1E \hat x \hat x^\top)$: symmetric, and divided by the "
-    r"standard deviation of the input. Large activations receive small gradients.",
+    so=r"In matrices $J = r (I - \frac1E \mathbf{1}\mathbf{1}^\top - \frac1E \hat x \hat x^\top)$: symmetric, and divided by "
+    r"the standard deviation of the input. Large activations receive small gradients.",
 )
 derivation.chain(
     "Moving all entries alike changes nothing",
@@ -292,23 +283,20 @@ derivation.chain(
     ),
     equals(proj, r"$\sum_k z_k^2 = E$"),
     so=r"Projecting twice is projecting once, so all singular values of $\Pi$ are 0 or 1, and those of $J = \Pi / \sqrt v$ are "
-    r"0 or "
-    r"$1/\sqrt v$.",
+    r"0 or $1/\sqrt v$.",
 )
 derivation.chain(
     "... of rank E - 2",
     Total(i, proj.at(i, i)),
     equals(
         plus(E, -1, -Total(i, z**2) / E),
-        r"$E$ ones on the diagonal, minus $E$ times "
-        r"$\frac1E$",
+        r"$E$ ones on the diagonal, minus $E$ times $\frac1E$",
         wrong={"no mean": E - Total(i, z**2) / E},
     ),
     equals(plus(E, -2), r"$\sum_i z_i^2 = E$", wrong={"rank E - 1": E - 1}),
     role="lemma",
-    so=r"The trace of a projection is its rank, so the kernel has two dimensions: it is spanned by $\mathbf{1}$ and $x$, and no "
-    r"other "
-    r"direction is lost. With $E = 2$ nothing is left: the output is $(-1, 1)$ or $(1, -1)$, whatever the input.",
+    so=r"The trace of a projection is its rank, so the kernel has two dimensions: it is spanned by $\mathbf{1}$ and $x$, and "
+    r"no other direction is lost. With $E = 2$ nothing is left: the output is $(-1, 1)$ or $(1, -1)$, whatever the input.",
 )
 square = derivation.define("u", Total(j, x.at(j) ** 2) / E, "the mean square of the entries")
 inverse = derivation.define("s", 1 / sqrt(square + eps), "one over the root mean square")
@@ -378,8 +366,7 @@ for what, expression, code, mistake in (
 @derivation.autodiff(
     r"\partial_x \sum_i d_i (w_i \hat x_i + b_i) = r (g - \bar g - \hat x\, h)",
     because="Automatic differentiation of the code's layer norm, beside the code's backward pass, for four rows. Weight and "
-    "bias are "
-    "shared by all rows, so their gradients are sums over the rows.",
+    "bias are shared by all rows, so their gradients are sums over the rows.",
     uses=(backward,),
 )
 def backward_of_rows():
@@ -400,8 +387,8 @@ derivation.symbol("S", "a set of blocks, whose branches are taken")
 
 @derivation.symbolic(
     r"(I + B_4)(I + B_3)(I + B_2)(I + B_1) = \sum_{S \subseteq \{1, 2, 3, 4\}} \prod_{l \in S} B_l",
-    because="One term for every choice of branches: a residual network is a sum over $2^L$ paths of all lengths. One of them is "
-    "empty: the gradient reaches the first layer along it, whatever the branches do. The products are ordered, later blocks "
+    because="One term for every choice of branches: a residual network is a sum over $2^L$ paths of all lengths. One of them "
+    "is empty: the gradient reaches the first layer along it, whatever the branches do. The products are ordered, later blocks "
     "left.",
     role="lemma",
 )
@@ -481,8 +468,7 @@ derivation.chain(
     ),
     equals(times((1 + beta) ** 2, SquaredNorm(i, U)), "collect", wrong={"not squared": times(1 + beta, SquaredNorm(i, U))}),
     so=r"Block after block: every singular value of the chain lies in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the "
-    r"upper "
-    r"bound $\beta^L$ is left, and nothing keeps a gradient from vanishing. Multiples of the identity attain both ends.",
+    r"upper bound $\beta^L$ is left, and nothing keeps a gradient from vanishing. Multiples of the identity attain both ends.",
 )
 
 
@@ -516,9 +502,8 @@ derivation.chain(
         wrong={"only its own entry": plus(u1**2, times(gamma, u1**2) / 2), "the skip lost": times(gamma, plus(u1**2, u2**2)) / 2},
     ),
     role="lemma",
-    so=r"At width $E$ the second term is $\frac{\gamma}{E} \|u\|^2$. The sum over all $E$ entries is $(1 + \gamma) \|u\|^2$: of "
-    r"signals "
-    r"going forward as of gradients going back, a random block multiplies the mean square by $1 + \gamma$.",
+    so=r"At width $E$ the second term is $\frac{\gamma}{E} \|u\|^2$. The sum over all $E$ entries is $(1 + \gamma) \|u\|^2$: "
+    r"of signals going forward as of gradients going back, a random block multiplies the mean square by $1 + \gamma$.",
 )
 l = derivation.index("l", "a block, counted from 0")  # noqa: E741 (the lecture's letter)
 L = derivation.count(l, "L", "the number of blocks")
@@ -560,16 +545,14 @@ derivation.chain(
     times(1 / (1 + gamma), 1 + gamma),
     equals(
         plus(1 / (1 + gamma), gamma / (1 + gamma)),
-        r"the stream's variance before the norm is $1 + \gamma$, by which the norm divides squared gradients; the first term is "
-        r"the "
-        r"skip's share, the second the branch's",
+        r"the stream's variance before the norm is $1 + \gamma$, by which the norm divides squared gradients; the first term "
+        r"is the skip's share, the second the branch's",
         wrong={"the branch alone": gamma / (1 + gamma)},
     ),
     equals(1, "one fraction", wrong={"a half": Rational(1, 2)}),
     so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, $2^{-L}$ at $\gamma = 1$. That alone "
-    r"does not "
-    r"make the early gradients small: what the skip loses, the branch carries, as long as the branch's own gradient has its "
-    r"gain.",
+    r"does not make the early gradients small: what the skip loses, the branch carries, as long as the branch's own gradient "
+    r"has its gain.",
 )
 
 
@@ -620,8 +603,7 @@ derivation.bridge(
 
 derivation.say(
     r"A matrix before a norm. The loss does not change when such a matrix is multiplied by $a > 0$. For two weights every such "
-    r"loss is a "
-    r"function of their ratio."
+    r"loss is a function of their ratio."
 )
 F = derivation.function("F", "a loss, as a function of the ratio of two weights")
 W1, W2 = (derivation.number(f"W_{n}", f"weight {n} of a matrix before a norm") for n in (1, 2))
@@ -648,8 +630,7 @@ derivation.chain(
     ),
     uses=(euler,),
     so=r"The gradient of degree -1 in the weights' length makes the effective learning rate $\eta / \|W\|^2$. Weight decay on "
-    r"such a "
-    r"matrix changes no function: it sets the learning rate.",
+    r"such a matrix changes no function: it sets the learning rate.",
 )
 derivation.symbol("W", "a matrix before a norm")
 
@@ -657,8 +638,7 @@ derivation.symbol("W", "a matrix before a norm")
 @derivation.autodiff(
     r"\nabla F(a W) = \frac{1}{a} \nabla F(W)",
     because="A loss behind the code's RMS norm, at $a = 2.5$: a function that is constant along rays has a gradient that falls "
-    "with the "
-    "distance.",
+    "with the distance.",
     uses=(euler,),
 )
 def a_longer_matrix_has_a_smaller_gradient():
@@ -692,10 +672,9 @@ def four_entries():
 
 
 @derivation.figure(
-    r"Left: points of $\mathbb{R}^3$, projected on the plane of mean zero, and where the layer norm puts them: on the circle of "
-    r"radius "
-    r"$\sqrt 3$. Right: the size of the gradient going back through 16 random blocks of width 64 with gain 1 (mean of 3 draws). "
-    r"Pre-norm grows to $\sqrt{17} = 4.1$, post-norm keeps its size, though its skips alone decay like $2^{-l/2}$.",
+    r"Left: points of $\mathbb{R}^3$, projected on the plane of mean zero, and where the layer norm puts them: on the circle "
+    r"of radius $\sqrt 3$. Right: the size of the gradient going back through 16 random blocks of width 64 with gain 1 (mean "
+    r"of 3 draws). Pre-norm grows to $\sqrt{17} = 4.1$, post-norm keeps its size, though its skips alone decay like $2^{-l/2}$.",
     panels=2,
 )
 def circle_and_depth(left, right):
@@ -754,8 +733,8 @@ derivation.say("How the code keeps it.")
 @derivation.numeric(
     r"\hat x = 0 \quad\text{where all entries are equal}",
     because=r"With $\varepsilon > 0$ a constant row gives the bias, and a finite gradient. The variance is taken of the "
-    r"deviations "
-    r"from the mean: the mean of squares less the square of the mean would cancel, which for entries near 1000 loses six digits.",
+    r"deviations from the mean: the mean of squares less the square of the mean would cancel, which for entries near 1000 "
+    r"loses six digits.",
     role="appendix",
     scale=1.0,
 )

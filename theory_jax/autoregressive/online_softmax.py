@@ -180,23 +180,18 @@ derivation = Derivation(
         "Dao et al. 2022, FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness",
     ),
     question="The first weight of a softmax needs the sum over the whole row. How can attention be computed exactly while the "
-    "keys pass "
-    "by in blocks, each seen once, and how can it be differentiated without storing its weights?",
+    "keys pass by in blocks, each seen once, and how can it be differentiated without storing its weights?",
     setting=(
         r"One query, whose scores against the keys seen so far are $s_i$, and against the keys of the next block $t_j$. The "
-        r"values are "
-        r"one number a key, $v_i$ and $u_j$, in the chains; vectors are treated entry by entry.",
-        r"A state of three numbers is kept: a reference $m$, a normalizer $l = \sum_i e^{s_i - m}$ and an accumulator "
-        r"$o = \sum_i e^{s_i - m} v_i$. A block moves the reference to $m'$ and gives $l' = e^{m - m'} l + \sum_j e^{t_j - m'}$ "
-        r"and "
+        r"values are one number a key, $v_i$ and $u_j$, in the chains; vectors are treated entry by entry.",
+        r"A state of three numbers is kept: a reference $m$, a normalizer $l = \sum_i e^{s_i - m}$ and an accumulator $o = "
+        r"\sum_i e^{s_i - m} v_i$. A block moves the reference to $m'$ and gives $l' = e^{m - m'} l + \sum_j e^{t_j - m'}$ and "
         r"$o' = e^{m - m'} o + \sum_j e^{t_j - m'} u_j$. At the start nothing has been seen: $m = -\infty$ and $l = o = 0$.",
         r"At the end the output is $o / l$, and the log-normalizer $L = m + \log l$ is kept beside it.",
     ),
     answer=r"Old sums need only be multiplied by $e^{m - m'}$ when the reference moves, so after the last block $o/l$ is the "
-    r"softmax "
-    r"average, exactly and whatever the blocks. Parts that were computed apart can be merged from their outputs and "
-    r"log-normalizers, "
-    r"and the log-normalizer gives any weight back from its score, so the backward pass stores none.",
+    r"softmax average, exactly and whatever the blocks. Parts that were computed apart can be merged from their outputs and "
+    r"log-normalizers, and the log-normalizer gives any weight back from its score, so the backward pass stores none.",
     limits=(
         "Rounding is not analyzed, beyond that no exponential overflows; the result is exact in exact arithmetic.",
         "Speed is a matter of how often memory is read and written, which operations do not count.",
@@ -231,8 +226,7 @@ acc_new = derivation.define(
 
 derivation.say(
     r"A softmax does not change when the same number is subtracted from all scores, so every reference gives the same weights. "
-    r"What is "
-    r"to be shown is that it may even move on the way."
+    r"What is to be shown is that it may even move on the way."
 )
 invariant = derivation.chain(
     "The normalizer keeps its meaning under the new reference",
@@ -373,9 +367,8 @@ derivation.chain(
 )
 
 derivation.say(
-    r"Merging. A part of the keys, computed elsewhere, is known by its output $O$ and its log-normalizer $L$. What do two parts "
-    r"give "
-    r"together?"
+    r"Merging. A part of the keys, computed elsewhere, is known by its output $O$ and its log-normalizer $L$. What do two "
+    r"parts give together?"
 )
 Oa, Ob, Oc = (derivation.number(f"O_{n}", f"the output over the keys of part ${n}$", f"output_{n}") for n in "abc")
 La, Lb, Lc = (derivation.number(f"L_{n}", f"the log-normalizer of part ${n}$", f"log_normalizer_{n}") for n in "abc")
@@ -394,8 +387,7 @@ merged = derivation.chain(
     ),
     role="lemma",
     so=r"Here $e^{L_a} O_a = \sum e^{s} v$ and $e^{L_a} = \sum e^{s}$ over the keys of the part, and sums of numbers may be "
-    r"taken in "
-    r"any order.",
+    r"taken in any order.",
 )
 derivation.chain(
     "So the order of merging does not matter",
@@ -407,8 +399,7 @@ derivation.chain(
     ),
     uses=(merged,),
     so="The right side treats the three parts alike: merging is associative and commutative. Keys may be split among blocks, "
-    "devices "
-    "or machines and merged in any tree; each part sends its output and one number a query.",
+    "devices or machines and merged in any tree; each part sends its output and one number a query.",
 )
 derivation.chain(
     "A part without keys changes nothing",
@@ -481,16 +472,14 @@ derivation.chain(
     sizes={f: 2},
     states=2,
     so=r"With $q$, $k$, $v$, $O$ and $L$ everything here can be computed block by block and thrown away again. The scores are "
-    r"computed "
-    r"a second time: that is the price of memory that grows like the length and not like its square.",
+    r"computed a second time: that is the price of memory that grows like the length and not like its square.",
 )
 
 
 @derivation.numeric(
     r"O = \mathrm{softmax}(t)\, V",
     because="The whole function beside attention with its matrix of weights: with and without the causal mask, in blocks of 1, "
-    "3 and 9 "
-    "keys, of which 7 are there, and with the keys in reverse order.",
+    "3 and 9 keys, of which 7 are there, and with the keys in reverse order.",
     uses=(central,),
 )
 def blocks_give_attention():
@@ -512,9 +501,8 @@ def blocks_give_attention():
 @derivation.autodiff(
     r"\partial_V \mathcal{L} = P\, G",
     because="The gradients in queries, keys and values of the code's backward pass, beside automatic differentiation of "
-    "attention, "
-    "with the causal mask. For queries and keys the gradient in the scores is multiplied by the scale and by the keys or "
-    "queries.",
+    "attention, with the causal mask. For queries and keys the gradient in the scores is multiplied by the scale and by the "
+    "keys or queries.",
     uses=(rowsum,),
 )
 def the_backward_pass_needs_no_stored_weights():
@@ -549,8 +537,7 @@ derivation.chain(
 @derivation.exact(
     r"\frac{1}{2} n (n + 1),\ n^2",
     because="The pairs of matrix products are counted in the program that JAX makes of the code, with and without the causal "
-    "mask, for "
-    "$n = 1, 2, 3, 4$.",
+    "mask, for $n = 1, 2, 3, 4$.",
     outcomes=8,
     role="remark",
 )
@@ -594,8 +581,7 @@ def two_blocks():
 
 @derivation.figure(
     r"A row of 60 scores whose largest comes late, taken in one by one. Left: reference and log-normalizer. Right: the "
-    r"normalizer "
-    r"falls when the reference jumps, while the quotient $o/l$ moves to its final value (dashed).",
+    r"normalizer falls when the reference jumps, while the quotient $o/l$ moves to its final value (dashed).",
     panels=2,
 )
 def along_a_row(left, right):
@@ -650,8 +636,7 @@ derivation.say("How the code keeps it.")
 @derivation.numeric(
     r"m' = -\infty,\ l' = 0,\ o' = 0 \quad\text{after a block of scores}\ -\infty",
     because=r"The difference of two infinities would be NaN. Where nothing has been seen yet the code takes any finite "
-    r"reference, and "
-    r"all terms are the zeros that are meant.",
+    r"reference, and all terms are the zeros that are meant.",
     role="appendix",
     scale=1.0,
 )

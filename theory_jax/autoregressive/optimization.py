@@ -84,30 +84,24 @@ derivation = Derivation(
         "Vaswani et al. 2017, Attention Is All You Need, section 5.3",
     ),
     question="How far can one step of Adam move a parameter? What do its corrections correct, and why is weight decay beside "
-    "the step not "
-    "the same as a penalty in the loss?",
+    "the step not the same as a penalty in the loss?",
     setting=(
-        r"At each step a parameter receives a gradient. Adam keeps two averages, $m \leftarrow \beta_1 m + (1 - \beta_1) g$ and "
-        r"$v \leftarrow \beta_2 v + (1 - \beta_2) g^2$, both from 0, and divides the one by the root of the other. After $t$ "
-        r"steps the "
-        r"gradient of $i$ steps ago is called $g_i$, so $g_0$ is the newest and $g_{t-1}$ the first.",
+        r"At each step a parameter receives a gradient. Adam keeps two averages, $m \leftarrow \beta_1 m + (1 - \beta_1) g$ "
+        r"and $v \leftarrow \beta_2 v + (1 - \beta_2) g^2$, both from 0, and divides the one by the root of the other. After "
+        r"$t$ steps the gradient of $i$ steps ago is called $g_i$, so $g_0$ is the newest and $g_{t-1}$ the first.",
         r"Both factors lie between 0 and 1, and $\beta_1^2 < \beta_2$, as for all values in use; they are written $\beta_1 = "
-        r"\xi \kappa$ and "
-        r"$\beta_2 = \kappa^2$ with $\xi, \kappa \in (0, 1)$. The usual values are 0.9 and 0.999.",
+        r"\xi \kappa$ and $\beta_2 = \kappa^2$ with $\xi, \kappa \in (0, 1)$. The usual values are 0.9 and 0.999.",
         r"AdamW then moves $\theta \leftarrow \theta - \eta \left(\hat m / (\sqrt{\hat v} + \varepsilon) + \lambda "
-        r"\theta\right)$ with the "
-        r"corrected averages $\hat m = m / (1 - \beta_1^t)$ and $\hat v = v / (1 - \beta_2^t)$.",
+        r"\theta\right)$ with the corrected averages $\hat m = m / (1 - \beta_1^t)$ and $\hat v = v / (1 - \beta_2^t)$.",
     ),
     answer=r"The corrections make both averages true means from the first step on, so the first step is the sign of the "
-    r"gradient. No step "
-    r"exceeds $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}} = 7.27$ learning rates in the uncorrected "
-    r"averages; a lone "
-    r"spike reaches 3.16. Decay beside the step shrinks every parameter alike; in the gradient it would be divided away.",
+    r"gradient. No step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}} = 7.27$ learning rates in the "
+    r"uncorrected averages; a lone spike reaches 3.16. Decay beside the step shrinks every parameter alike; in the gradient it "
+    r"would be divided away.",
     limits=(
         "Convergence, and what the noise of small batches does, are not treated.",
         r"The bound of 7.27 is for $\varepsilon = 0$; a positive $\varepsilon$ makes steps smaller. That $\hat m$ and $\hat v$ "
-        r"keep to it, "
-        r"too, needs the condition on the factors under which a lone spike is shown to.",
+        r"keep to it, too, needs the condition on the factors under which a lone spike is shown to.",
         "Why a warm-up helps is not derived: only that first steps are as long as the rate allows, however small the gradient.",
     ),
 )
@@ -167,8 +161,7 @@ derivation.chain(
     ),
     sizes={i: 1},
     so=r"Every parameter moves by the whole learning rate, however small its gradient. All gradients times $c > 0$ give $c\, "
-    r"\hat m$ and "
-    r"$c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
+    r"\hat m$ and $c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
 )
 
 derivation.say("How far can a step go? Split each term, so that one factor is what $v$ averages.")
@@ -213,11 +206,9 @@ central = derivation.chain(
     ),
     central=True,
     uses=(geometric,),
-    so=r"Since $\xi^2 = \beta_1^2 / \beta_2$, this is $|m| / \sqrt v \le \frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 / "
-    r"\beta_2)}}$: "
-    r"7.27 for the usual factors. It is no less than that: gradients that grow like $(\beta_2/\beta_1)^t$ lose nothing in the "
-    r"first "
-    r"inequality, and in the second less and less.",
+    so=r"Since $\xi^2 = \beta_1^2 / \beta_2$, this is $|m| / \sqrt v \le \frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 "
+    r"/ \beta_2)}}$: 7.27 for the usual factors. It is no less than that: gradients that grow like $(\beta_2/\beta_1)^t$ lose "
+    r"nothing in the first inequality, and in the second less and less.",
 )
 derivation.chain(
     "... by gradients that grow by the factor of both",
@@ -248,8 +239,7 @@ spike = derivation.chain(
     sizes={i: 4},
     role="lemma",
     so=r"The squared step, in learning rates. After a long silence the second factor is 1: $(1 - \beta_1)/\sqrt{1 - \beta_2} = "
-    r"3.16$ rates. "
-    r"A word that is met once in ten thousand steps moves its embedding by that much.",
+    r"3.16$ rates. A word that is met once in ten thousand steps moves its embedding by that much.",
 )
 u = derivation.number("u", r"$1 - \beta_1$", between=(0, 1))
 derivation.chain(
@@ -264,11 +254,9 @@ derivation.chain(
     role="lemma",
     uses=(spike,),
     so=r"Here at $t = 5$; for every $t$ the same happens: $(2 - \beta_1)^t + \beta_1^t \ge 2$. Multiply by $\beta_1^t$: for "
-    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it says $\beta_2^t \ge \beta_1^t (2 - \beta_1^t)$, "
-    r"that is "
-    r"$1 - \beta_2^t \le (1 - \beta_1^t)^2$: the second factor of a lone gradient is at most 1. By the same inequality the "
-    r"corrections "
-    r"only shorten steps, so the bound above holds for $\hat m / \sqrt{\hat v}$, too.",
+    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it says $\beta_2^t \ge \beta_1^t (2 - "
+    r"\beta_1^t)$, that is $1 - \beta_2^t \le (1 - \beta_1^t)^2$: the second factor of a lone gradient is at most 1. By the "
+    r"same inequality the corrections only shorten steps, so the bound above holds for $\hat m / \sqrt{\hat v}$, too.",
 )
 theta = derivation.number(r"\theta", "a parameter", "parameter")
 eta = derivation.number(r"\eta", "the learning rate", "learning_rate", positive=True)
@@ -351,8 +339,7 @@ derivation.chain(
         },
     ),
     so=r"So the formula for $s_n$ continues itself from step to step. For $0 < \eta \lambda < 1$ it tends to $c / \lambda$, "
-    r"wherever it "
-    r"began: with steps of at most one rate and $\lambda = 0.1$ no parameter stays above 10.",
+    r"wherever it began: with steps of at most one rate and $\lambda = 0.1$ no parameter stays above 10.",
 )
 
 
@@ -362,10 +349,8 @@ derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\
 @derivation.numeric(
     r"\theta_{\lambda} - \theta_{0} = -\eta \lambda \theta",
     because=r"At the first step with $\varepsilon = 0$. Decay beside the step shrinks every parameter by the same share. As a "
-    r"penalty, with "
-    r"$g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is the sign of the "
-    r"sum, so where "
-    r"$|g| > \lambda |\theta|$ the decay leaves no trace.",
+    r"penalty, with $g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is "
+    r"the sign of the sum, so where $|g| > \lambda |\theta|$ the decay leaves no trace.",
 )
 def decay_beside_the_step_is_not_a_penalty():
     gradient, parameter = jnp.array([0.3, -2.0, 5.0, -50.0]), jnp.array([1.5, -0.5, 2.0, 4.0])
@@ -384,8 +369,7 @@ derivation.symbol(r"r_n", "the step after $n - 1$ steps of silence, in learning 
 @derivation.bound(
     r"r_n \;\le\; \frac{1 - \beta_1}{\sqrt{1 - \beta_2}}",
     because="The code's step on a lone gradient, with the usual factors, after up to 3000 steps of silence; after 40,000 the "
-    "bound is "
-    "attained to the last digit.",
+    "bound is attained to the last digit.",
     uses=(spike,),
 )
 def a_lone_spike_moves_little():
@@ -417,10 +401,8 @@ derivation.chain(
         },
     ),
     so=r"The first line is the gradient of the mean over all tokens, since gradients are linear and $N_k G_k$ is the gradient "
-    r"of a sum of "
-    r"losses. The plain mean differs from it by a covariance of counts and gradients: with padded text the result would depend "
-    r"on how the "
-    r"batch is cut, that is, on the memory of the machine.",
+    r"of a sum of losses. The plain mean differs from it by a covariance of counts and gradients: with padded text the result "
+    r"would depend on how the batch is cut, that is, on the memory of the machine.",
 )
 derivation.bridge(
     "The code accumulates so",
@@ -465,8 +447,7 @@ derivation.chain(
         wrong={"one over the warm-up": 1 / w},
     ),
     so=r"The smaller of two positive numbers is at most any weighted geometric mean of both, with equality where they are "
-    r"equal, at $s = w$. "
-    r"So no rate exceeds $(E w)^{-1/2}$: four times the width halves every rate.",
+    r"equal, at $s = w$. So no rate exceeds $(E w)^{-1/2}$: four times the width halves every rate.",
 )
 derivation.bridge(
     "The code's schedule",
@@ -493,9 +474,8 @@ def _lengths(kind, steps):
 
 
 @derivation.example(
-    r"One step from $\theta = 1$ with gradient 2, $\eta = 0.001$, $\lambda = 0.1$ and $\varepsilon = 0$; growing gradients; two "
-    r"micro-batches "
-    r"of 1 and 3 tokens with the gradients 4 and 0; and a schedule with $E = 512$, $w = 4000$."
+    r"One step from $\theta = 1$ with gradient 2, $\eta = 0.001$, $\lambda = 0.1$ and $\varepsilon = 0$; growing gradients; "
+    r"two micro-batches of 1 and 3 tokens with the gradients 4 and 0; and a schedule with $E = 512$, $w = 4000$."
 )
 def one_step():
     one, zero = jnp.ones(1), jnp.zeros(1)
@@ -517,8 +497,7 @@ def one_step():
 
 @derivation.figure(
     r"Left: the length of a step in learning rates, for constant gradients, a lone gradient at step $t$, and gradients that "
-    r"grow by "
-    r"$\beta_2/\beta_1$; dashed the two bounds. Right: the schedule for two widths, with a warm-up of 4000 steps.",
+    r"grow by $\beta_2/\beta_1$; dashed the two bounds. Right: the schedule for two widths, with a warm-up of 4000 steps.",
     panels=2,
 )
 def lengths_and_schedules(left, right):
@@ -559,9 +538,8 @@ def without_momentum():
 
 
 @derivation.exercise(
-    r"Which size does no parameter keep in long training, if steps are at most one rate long and $\lambda = 0.1$? How near is a "
-    r"bound that "
-    r"starts at $\theta = 20$ after 10,000 steps with $\eta = 0.001$?",
+    r"Which size does no parameter keep in long training, if steps are at most one rate long and $\lambda = 0.1$? How near is "
+    r"a bound that starts at $\theta = 20$ after 10,000 steps with $\eta = 0.001$?",
     r"$1/\lambda = 10$; after 10,000 steps the bound is $10 + 10 \cdot (1 - 10^{-4})^{10000} = 13.68$.",
 )
 def the_largest_parameter():
@@ -576,8 +554,7 @@ derivation.say("How the code keeps it.")
 @derivation.numeric(
     r"\theta - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon} \quad\text{at}\ g = 10^{-9},\ \varepsilon = 10^{-8}",
     because=r"The $\varepsilon$ stands beside the root: a gradient of a tenth of it moves a parameter by $\frac{1}{11}$ of the "
-    r"rate. Inside "
-    r"the root it would be $10^{-5}$. A gradient of zero moves nothing, and gives no NaN.",
+    r"rate. Inside the root it would be $10^{-5}$. A gradient of zero moves nothing, and gives no NaN.",
     role="appendix",
 )
 def a_tiny_gradient():

@@ -184,24 +184,21 @@ derivation = Derivation(
         "Chen et al. 2023, Extending Context Window of Large Language Models via Positional Interpolation",
     ),
     question="Attention sees a set of tokens. How can their order be written into queries and keys so that a score depends on "
-    "how "
-    "far apart two tokens are, and not on where the text began? Which such codes are there?",
+    "how far apart two tokens are, and not on where the text began? Which such codes are there?",
     setting=(
-        r"A query $q$ stands at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in $P$ "
-        r"pairs. Positions may be any real numbers in the derivation; the code uses integers.",
+        r"A query $q$ stands at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in "
+        r"$P$ pairs. Positions may be any real numbers in the derivation; the code uses integers.",
         r"Added codes. A vector $e_m$ is added to the token at position $m$, before queries and keys are made of it. It is "
-        r"either a row of a table that is learned, or fixed: the pair $i$ of a sinusoidal code is "
-        r"$(\sin \omega_i m, \cos \omega_i m)$.",
+        r"either a row of a table that is learned, or fixed: the pair $i$ of a sinusoidal code is $(\sin \omega_i m, \cos "
+        r"\omega_i m)$.",
         r"Codes of queries and keys. A map $f(q, m) = A_m q$ is applied to queries and keys alike, with a matrix that is "
-        r"differentiable in $m$ and the identity at $m = 0$. The wish is that for all vectors and positions "
-        r"$\langle f(q, m), f(k, n) \rangle = g(m - n)$, where $g$ may depend on $q$ and $k$, but on the positions through their "
-        r"difference alone.",
+        r"differentiable in $m$ and the identity at $m = 0$. The wish is that for all vectors and positions $\langle f(q, m), "
+        r"f(k, n) \rangle = g(m - n)$, where $g$ may depend on $q$ and $k$, but on the positions through their difference "
+        r"alone.",
     ),
     answer=r"The wish forces $A_m$ to be a rotation by an angle proportional to $m$ in each of $P$ planes: rotary embedding is "
-    r"the "
-    r"only linear answer, and only its frequencies can be chosen. Codes that are added allow scores by distance but do not "
-    r"enforce "
-    r"them. A slope on the distance (ALiBi) is the other way: it leaves queries and keys alone and adds to the score.",
+    r"the only linear answer, and only its frequencies can be chosen. Codes that are added allow scores by distance but do not "
+    r"enforce them. A slope on the distance (ALiBi) is the other way: it leaves queries and keys alone and adds to the score.",
     limits=(
         "Codes that are not linear in the query are not covered. For integer positions alone $A_1$ may also reflect.",
         "That an antisymmetric matrix splits into planes is the normal form of linear algebra; it is quoted here, not derived.",
@@ -279,10 +276,8 @@ derivation.chain(
                "no sums of positions": plus(times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))))},
     ),
     so=r"The score of two codes is $e_m^\top W e_n$ with $W = W_Q^\top W_K$. It depends on $m - n$ alone only if $W_{11} = "
-    r"W_{22}$ "
-    r"and $W_{12} = -W_{21}$ (unless $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn this, and "
-    r"nothing "
-    r"enforces it.",
+    r"W_{22}$ and $W_{12} = -W_{21}$ (unless $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn this, "
+    r"and nothing enforces it.",
 )  # fmt: skip
 d = derivation.index("d", "an entry of a vector")
 c = derivation.index("c", "an entry of a vector, beside $d$")
@@ -325,10 +320,9 @@ derivation.bridge(
 derivation.say(
     "From the wish to rotations. Now look for a code that makes it impossible to see absolute positions. Take $m = n$ in the "
     "wish: $\\langle A_m q, A_m k \\rangle = g(0) = \\langle q, k \\rangle$ for all $q, k$, so every $A_m$ keeps lengths and "
-    "angles. "
-    "Move both positions by $m$: $\\langle A_m q, A_{m+n} k \\rangle = \\langle q, A_n k \\rangle = "
-    "\\langle A_m q, A_m A_n k \\rangle$ for every $q$, so $A_{m+n} = A_m A_n$. Differentiate this in $m$ at $m = 0$: with "
-    "$G = A_0'$ the code moves by $\\frac{d}{dn} f(k, n) = G f(k, n)$. It remains to find $G$."
+    "angles. Move both positions by $m$: $\\langle A_m q, A_{m+n} k \\rangle = \\langle q, A_n k \\rangle = \\langle A_m q, "
+    "A_m A_n k \\rangle$ for every $q$, so $A_{m+n} = A_m A_n$. Differentiate this in $m$ at $m = 0$: with $G = A_0'$ the code "
+    "moves by $\\frac{d}{dn} f(k, n) = G f(k, n)$. It remains to find $G$."
 )
 g = derivation.function("g", "the score as a function of the distance")
 difference = derivation.chain(
@@ -352,14 +346,13 @@ antisymmetric = derivation.chain(
     role="lemma",
     uses=(difference,),
     so=r"The first line is $\langle G q, k \rangle + \langle q, G k \rangle$, which is how $\langle f(q, m), f(k, n) \rangle$ "
-    r"changes at $m = n = 0$ when both positions move: by the lemma it is "
-    r"zero. The second line is zero for all $q$ and $k$ only if $G_{cd} = -G_{dc}$.",
+    r"changes at $m = n = 0$ when both positions move: by the lemma it is zero. The second line is zero for all $q$ and $k$ "
+    r"only if $G_{cd} = -G_{dc}$.",
 )  # fmt: skip
 derivation.say(
-    "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code solves "
-    "$F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back and see "
-    "that "
-    "it stands still."
+    "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code "
+    "solves $F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back "
+    "and see that it stands still."
 )
 F = derivation.function("F", "the first entry of the code of a query, as its position moves")
 H = derivation.function("H", "the second entry")
@@ -376,11 +369,10 @@ derivation.chain(
                                        times(sin(w * m), plus(H(m).diff(m), times(w, F(m)))))},
     ),
     so=r"Both brackets are zero by the two equations, so $F \cos \omega m + H \sin \omega m$ keeps its value at $m = 0$, which "
-    r"is $q_1$; "
-    r"likewise $H \cos \omega m - F \sin \omega m = q_2$. Solved for $F$ and $H$: the code is the rotation of $q$ by $\omega "
-    r"m$. With "
-    r"more entries an antisymmetric matrix is, in a suitable orthonormal basis, made of such pairs (or zeros), and the basis "
-    r"belongs to the learned maps. Every linear code that fulfils the wish is therefore a set of rotations.",
+    r"is $q_1$; likewise $H \cos \omega m - F \sin \omega m = q_2$. Solved for $F$ and $H$: the code is the rotation of $q$ by "
+    r"$\omega m$. With more entries an antisymmetric matrix is, in a suitable orthonormal basis, made of such pairs (or "
+    r"zeros), and the basis belongs to the learned maps. Every linear code that fulfils the wish is therefore a set of "
+    r"rotations.",
     uses=(antisymmetric,),
 )  # fmt: skip
 
@@ -411,16 +403,14 @@ central = derivation.chain(
     ),
     central=True,
     so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
-    r"changes no "
-    r"score. Values are not turned: their average would carry absolute positions into the stream.",
+    r"changes no score. Values are not turned: their average would carry absolute positions into the stream.",
 )  # fmt: skip
 
 
 @derivation.symbolic(
     r"(q_1 + \mathrm{i}\, q_2)\, e^{\mathrm{i} \omega m} = f_1(q,m) + \mathrm{i}\, f_2(q,m)",
     because="A rotation of the plane is a multiplication by a number of modulus one. Real and imaginary part are compared. In "
-    "this "
-    "form a score is the real part of the query's number times the conjugate of the key's.",
+    "this form a score is the real part of the query's number times the conjugate of the key's.",
     role="remark",
 )
 def rotary_is_a_complex_phase():
@@ -467,10 +457,8 @@ derivation.symbol("f", "the code of queries and keys")
 @derivation.numeric(
     r"f(q, m)\ \text{in the layout half} = \Pi^\top f(\Pi q, m)\ \text{in the layout interleaved}",
     because=r"The layouts differ in the order of the entries: $\Pi$ takes entries $i$ and $i + P$ to $2i$ and $2i + 1$. "
-    r"Permuting "
-    r"the rows of $W_Q$ and $W_K$ alike turns a model of one layout into one of the other, score for score. Weights that are "
-    r"loaded "
-    r"without the permutation give other scores and no error message.",
+    r"Permuting the rows of $W_Q$ and $W_K$ alike turns a model of one layout into one of the other, score for score. Weights "
+    r"that are loaded without the permutation give other scores and no error message.",
     role="remark",
 )
 def layouts_differ_by_a_permutation():
@@ -486,8 +474,7 @@ derivation.symbol("O", "the answers of the attention")
 @derivation.numeric(
     r"O(m + \Delta) = O(m)",
     because="The answers of an attention with turned queries and keys do not change when all positions move by 100. The values "
-    "are "
-    "left as they are: had they been turned, too, the answers would move.",
+    "are left as they are: had they been turned, too, the answers would move.",
 )
 def answers_do_not_move():
     query, key, value = (draw(1, 1, len(_PLACES), 8, seed=seed) for seed in range(3))
@@ -508,10 +495,9 @@ def answers_do_not_move():
 
 derivation.say(
     "Far tokens. Each pair contributes $h_i e^{\\mathrm{i} \\Delta \\omega_i}$ to a score at distance $\\Delta$, where the "
-    "complex "
-    "number $h_i$ depends on query and key alone. Fast pairs have turned many times at a large distance, slow ones hardly, so "
-    "the "
-    "phases disagree. How large can the score still be? Sum by parts, with $S_i$ the sum of the phases up to pair $i$."
+    "complex number $h_i$ depends on query and key alone. Fast pairs have turned many times at a large distance, slow ones "
+    "hardly, so the phases disagree. How large can the score still be? Sum by parts, with $S_i$ the sum of the phases up to "
+    "pair $i$."
 )
 h = [derivation.number(f"h_{e}", f"pair {e} of query times key (complex in general)") for e in (1, 2, 3, 4)]
 S = [derivation.number(f"S_{e}", f"the sum of the phases up to pair {e}") for e in (1, 2, 3, 4)]
@@ -548,8 +534,7 @@ def partial_sums_limit_the_score():
 
 derivation.say(
     r"A slope on the distance. ALiBi leaves queries and keys alone and subtracts $\mu (m - j)$ from the score of a key at "
-    r"position "
-    r"$j$ before the query."
+    r"position $j$ before the query."
 )
 mu = derivation.number(r"\mu", "the slope of a head", "alibi_slopes", positive=True)
 z = derivation.numbers("s", j, "the scores of one query")
@@ -573,10 +558,9 @@ derivation.chain(
     equals(mean_distance, r"the definition of $\bar d$"),
     role="remark",
     so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head looks at the "
-    r"token "
-    r"itself; otherwise it is one token back and the past looks the same again: $\bar d = \rho (1 + \bar d)$, which $\rho/(1 - "
-    r"\rho)$ "
-    r"solves. The slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give mean distances from 1.54 to 255.5 tokens.",
+    r"token itself; otherwise it is one token back and the past looks the same again: $\bar d = \rho (1 + \bar d)$, which "
+    r"$\rho/(1 - \rho)$ solves. The slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give mean distances from 1.54 to "
+    r"255.5 tokens.",
 )
 
 
@@ -598,9 +582,8 @@ def the_bias_is_a_ramp():
 
 @derivation.exact(
     r"\mu = 2^{-1}, 2^{-2}, 2^{-3}, 2^{-4}, 2^{-5}, 2^{-6}, 2^{-7}, 2^{-8}",
-    because="Head $1, 2, \\dots$ of 8; a geometric sequence, so that the heads cover all lengths. For 6 heads: those of 4, then "
-    "every "
-    "other one of 8.",
+    because="Head $1, 2, \\dots$ of 8; a geometric sequence, so that the heads cover all lengths. For 6 heads: those of 4, "
+    "then every other one of 8.",
     outcomes=14,
     role="definition",
 )
@@ -612,8 +595,7 @@ def slopes_are_geometric():
 
 derivation.say(
     "A table over distances. T5 learns one number for each range of distances instead, added to the score: each near distance "
-    "has "
-    "a range of its own, and beyond half the table the ranges grow by a constant factor."
+    "has a range of its own, and beyond half the table the ranges grow by a constant factor."
 )
 derivation.symbol(r"\beta", "the bucket of a distance", "relative_position_bucket")
 
@@ -622,10 +604,8 @@ derivation.symbol(r"\beta", "the bucket of a distance", "relative_position_bucke
     r"\beta(\Delta) = \min\left(16 + \left\lfloor 16 \log_8 \frac{\Delta}{16} \right\rfloor, 31\right) \quad\text{for}\ \Delta "
     r"\ge 16",
     because="With 32 buckets and a maximum of 128: below 16 the bucket is the distance itself, and the future shares bucket 0 "
-    "with "
-    "the token. From 16 on each bucket holds distances up to $8^{1/16} = 1.14$ times its first, and sixteen such factors lead "
-    "from "
-    "16 to 128. The last begins at 113 and is open.",
+    "with the token. From 16 on each bucket holds distances up to $8^{1/16} = 1.14$ times its first, and sixteen such factors "
+    "lead from 16 to 128. The last begins at 113 and is open.",
     outcomes=2003,
     role="definition",
 )
@@ -644,8 +624,7 @@ def buckets_are_exact_then_logarithmic():
 
 derivation.say(
     r"Longer than trained. Position interpolation divides all positions by a factor, so that a longer text lies within the "
-    r"angles "
-    r"that were trained."
+    r"angles that were trained."
 )
 derivation.chain(
     "At scale two the odd positions lie halfway between old ones",
@@ -679,8 +658,7 @@ _RANGES = ((0, 1), (10, 51), (100, 201), (1000, 2001))
 
 @derivation.example(
     r"One pair with $\omega = \pi/3$ and $q = k = (1, 0)$; a sinusoidal code of width 4; three equal scores under ALiBi with "
-    r"$\mu = "
-    r"\log 2$; and the mean of $|S_i|$ over the 64 pairs of $D = 128$."
+    r"$\mu = \log 2$; and the mean of $|S_i|$ over the 64 pairs of $D = 128$."
 )
 def by_hand():
     given = {w: sympy.pi / 3, q1: 1, q2: 0, k1: 1, k2: 0}
@@ -707,14 +685,13 @@ def by_hand():
 
 derivation.say(
     "So far tokens are limited to smaller scores in the mean over a range of distances. The limit does not fall at every step: "
-    "from "
-    "distance 18 to 19 it rises. It is a tendency, not a window."
+    "from distance 18 to 19 it rises. It is a tendency, not a window."
 )
 
 
 @derivation.figure(
-    r"Left: the inner products of sinusoidal codes ($D = 32$) are constant along diagonals: they know the distance alone. Right: "
-    r"the mean of $|S_i|$, which limits a rotary score, against the distance ($D = 128$).",
+    r"Left: the inner products of sinusoidal codes ($D = 32$) are constant along diagonals: they know the distance alone. "
+    r"Right: the mean of $|S_i|$, which limits a rotary score, against the distance ($D = 128$).",
     panels=2,
 )
 def diagonals_and_decay(left, right):
@@ -729,8 +706,7 @@ def diagonals_and_decay(left, right):
 
 @derivation.exercise(
     r"A query at position $m = \frac12$ and a key at $n = \frac32$, with $\omega = \pi/3$. By which angle does the score turn "
-    r"the "
-    r"key against the query, and what is the score of $q = (1, 0)$ and $k = (0, 1)$?",
+    r"the key against the query, and what is the score of $q = (1, 0)$ and $k = (0, 1)$?",
     r"By $\omega (n - m) = \pi/3$. The score is $\sin \omega(m - n) = -0.8660$.",
 )
 def an_angle():
@@ -739,12 +715,10 @@ def an_angle():
 
 
 @derivation.exercise(
-    r"A head has $W_{11} = 1$ and all other entries 0. Which scores $e_m^\top W e_n$ does it give at $(m, n) = (0, 1)$ and $(1, "
-    r"2)$ for "
-    r"$\omega = \frac{\pi}{2}$?",
+    r"A head has $W_{11} = 1$ and all other entries 0. Which scores $e_m^\top W e_n$ does it give at $(m, n) = (0, 1)$ and "
+    r"$(1, 2)$ for $\omega = \frac{\pi}{2}$?",
     r"$\frac12 \cos \omega (m - n) - \frac12 \cos \omega (m + n)$: 0 and 0, but 1 at $(1, 1)$ and 0 at $(2, 2)$. Equal "
-    r"distances, "
-    r"other scores: absolute positions remain.",
+    r"distances, other scores: absolute positions remain.",
 )
 def a_map_that_sees_positions():
     given = {w: sympy.pi / 2, w11: 1, w12: 0, w21: 0, w22: 0}

@@ -177,22 +177,21 @@ derivation = Derivation(
         "Holtzman et al. 2020, The Curious Case of Neural Text Degeneration",
         "Viterbi 1967, Error Bounds for Convolutional Codes and an Asymptotically Optimum Decoding Algorithm",
     ),
-    question="How does one find the most likely sequence of an autoregressive model, when is that affordable, and does one want "
-    "it?",
+    question="How does one find the most likely sequence of an autoregressive model, when is that affordable, and does one "
+    "want it?",
     setting=(
         r"A sequence of $L$ tokens from a vocabulary of $V$ has the score $\log p(x) = \sum_t \log p(x_t | x_{<t})$. There are "
         r"$V^L$ sequences.",
-        r"Greedy search takes the most likely token at every step. A beam of width $W$ keeps, of all extensions of the prefixes "
-        r"that it holds by one token, the $W$ with the best scores. A finished prefix has one extension, the end token, which "
-        r"costs nothing.",
+        r"Greedy search takes the most likely token at every step. A beam of width $W$ keeps, of all extensions of the "
+        r"prefixes that it holds by one token, the $W$ with the best scores. A finished prefix has one extension, the end "
+        r"token, which costs nothing.",
         r"A first-order chain forgets all but the last token: $p(x_t | x_{<t}) = p(x_t | x_{t-1})$.",
         r"The normalized score of $n$ tokens is $\log p \,/\, ((5 + n)/6)^\alpha$ with an exponent $\alpha \ge 0$.",
     ),
     answer=r"For a first-order chain dynamic programming finds the maximum with $(L - 1) V^2$ additions. For a network that "
-    r"reads "
-    r"its whole past, greedy search and beams can miss it, and a wider beam can be worse; a returned score that no pruned prefix "
-    r"exceeds is certainly the best. The maximum favors short sequences, and is not typical: of many flips of a biased coin the "
-    r"most likely sequence hardly ever occurs.",
+    r"reads its whole past, greedy search and beams can miss it, and a wider beam can be worse; a returned score that no "
+    r"pruned prefix exceeds is certainly the best. The maximum favors short sequences, and is not typical: of many flips of a "
+    r"biased coin the most likely sequence hardly ever occurs.",
     limits=(
         "That the quality of text falls with its likelihood beyond a point is an empirical matter (Holtzman et al. 2020).",
         "Stochastic and diverse beams, and heuristics that estimate the rest of a sequence (A*).",
@@ -210,8 +209,8 @@ g = derivation.numbers("g", first, "how far other scores lie below the largest",
 m = derivation.number("m", "how many scores are the largest", positive=True, integer=True)
 
 derivation.say(
-    r"First a case in which the maximum is affordable. Sums are easier to rearrange than maxima, so write the maximum of scores "
-    r"$s_i$ as the limit of $\frac1b \log \sum_i e^{b s_i}$ for large $b$."
+    r"First a case in which the maximum is affordable. Sums are easier to rearrange than maxima, so write the maximum of "
+    r"scores $s_i$ as the limit of $\frac1b \log \sum_i e^{b s_i}$ for large $b$."
 )
 derivation.symbol("s_i", "scores")
 soft_maximum = derivation.chain(
@@ -220,8 +219,7 @@ soft_maximum = derivation.chain(
     equals(
         0,
         r"$\frac1b \log \sum_i e^{b s_i} = \max_i s_i + \frac1b \log(m + \sum_x e^{-b g_x})$, and the logarithm is bounded by "
-        r"that "
-        r"of the number of scores",
+        r"that of the number of scores",
         wrong={"not divided by b": log(m)},
     ),
     role="lemma",
@@ -248,9 +246,9 @@ central = derivation.chain(
     central=True,
     uses=(soft_maximum,),
     so=r"Take $\frac1b \log$ and let $b$ grow: $d_3(v) = \max_u [\, d_2(u) + \log p(v | u) \,]$ is the largest score of all "
-    r"sequences that end in $v$, and so on to $d_L$. Each step costs $V^2$ additions. At $b = 1$ the same lines are the forward "
-    r"algorithm, which sums probabilities. If the last term depended on $x$, it could not leave the sum, and the state would be "
-    r"the whole prefix.",
+    r"sequences that end in $v$, and so on to $d_L$. Each step costs $V^2$ additions. At $b = 1$ the same lines are the "
+    r"forward algorithm, which sums probabilities. If the last term depended on $x$, it could not leave the sum, and the state "
+    r"would be the whole prefix.",
 )
 here, there = derivation.index("i", "a token", states=2), derivation.index("j", "the next token", states=2)
 cost = derivation.numbers("c", here, r"$-\log p$ of the first token", positive=True)
@@ -285,8 +283,8 @@ derivation.chain(
             "the odds turned over": times(1 - gamma, beta_1, plus(beta_2 / beta_1, -(1 - gamma) / gamma)),
         },
     ),
-    so=r"It loses if and only if the ratio of the continuations exceeds the odds of the first tokens, $\frac{\beta_2}{\beta_1} > "
-    r"\frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
+    so=r"It loses if and only if the ratio of the continuations exceeds the odds of the first tokens, $\frac{\beta_2}{\beta_1} "
+    r"> \frac{\gamma}{1 - \gamma}$. It keeps the first token however small $\beta_1$ is.",
 )
 pruned = derivation.number(r"\pi", "the largest score that the beam dropped")
 below = derivation.number("e", "how far below it another dropped prefix lies", positive=True)
@@ -307,8 +305,7 @@ certificate = derivation.chain(
         wrong={"the score of another dropped prefix": plus(pruned, -below)},
     ),
     so=r"A sequence that the beam did not rank at the end has a dropped prefix, so its score is at most $\pi$. If the returned "
-    r"score "
-    r"is at least $\pi$, it is the maximum. With $W \ge V^{L-1}$ nothing is dropped before the last step: the search is "
+    r"score is at least $\pi$, it is the maximum. With $W \ge V^{L-1}$ nothing is dropped before the last step: the search is "
     r"exhaustive. With $W = 1$ all candidates share one prefix: the search is greedy.",
 )
 derivation.symbol(r"\hat s", "the score that a beam search returns", "beam_search")
@@ -319,8 +316,8 @@ derivation.symbol("V", "the number of tokens")
 
 @derivation.exact(
     r"\hat s \ge \pi \;\Rightarrow\; \hat s = \max_x \log p(x)",
-    because="Random models with three tokens and four steps, in which every prefix has a law of its own, and the widths 1, 2, 4 "
-    "and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
+    because="Random models with three tokens and four steps, in which every prefix has a law of its own, and the widths 1, 2, "
+    "4 and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
     outcomes=40 * 4 * 81,
     uses=(certificate,),
 )
@@ -343,8 +340,8 @@ def certified_results_are_optimal():
 
 @derivation.exact(
     r"W = 1 \text{ is greedy search}, \qquad W = V^{L-1} \text{ ranks all sequences}",
-    because="The same models: the tokens and scores of the narrowest beam against greedy search, those of the widest against the "
-    "27 best of all 81 sequences.",
+    because="The same models: the tokens and scores of the narrowest beam against greedy search, those of the widest against "
+    "the 27 best of all 81 sequences.",
     outcomes=40 * 81,
     role="remark",
 )
@@ -361,8 +358,8 @@ def the_narrowest_and_the_widest_beam():
 
 
 derivation.say(
-    "Between these widths a wider beam need not find a better sequence: it fills up with prefixes that look good now, and drops "
-    "what a narrower one would have kept. The example below has such a tree."
+    "Between these widths a wider beam need not find a better sequence: it fills up with prefixes that look good now, and "
+    "drops what a narrower one would have kept. The example below has such a tree."
 )
 end_0 = derivation.number("e_0", "the probability that a sequence ends at once", between=(0, 1))
 end_1 = derivation.number("e_1", "the probability that it ends at the second step", between=(0, 1))
@@ -402,10 +399,9 @@ def finished_beams_keep_their_score():
 
 
 derivation.say(
-    r"Length. A longer sequence is never more likely than its beginning (shown above), so the search without a "
-    r"correction prefers early ends. Compare an end at once, of probability $e^{-q}$, with $n$ words of probability $e^{-w}$ "
-    r"each; "
-    r"the divisor is 1 at one token."
+    r"Length. A longer sequence is never more likely than its beginning (shown above), so the search without a correction "
+    r"prefers early ends. Compare an end at once, of probability $e^{-q}$, with $n$ words of probability $e^{-w}$ each; the "
+    r"divisor is 1 at one token."
 )
 n = derivation.number("n", "a number of tokens", "lengths", positive=True)
 w = derivation.number("w", r"$-\log p$ of each word", positive=True)
@@ -486,10 +482,11 @@ derivation.chain(
 
 
 @derivation.example(
-    r"First tokens of probability 0.6 and 0.4, the best continuations 0.5 and 0.9. Then a tree of three tokens: first $\frac12, "
-    r"\frac49, \frac1{18}$; after the second of them $\frac12, \frac25, \frac1{10}$, after the others thirds; the third token is "
-    r"certain if the first was the first, and thirds otherwise. Width 2 keeps the prefixes of probability $\frac29$ and "
-    r"$\frac8{45}$, both above $\frac16$, and loses. Last, an end of 0.15 against ten words of 0.8, and 100 flips with $p = 0.9$."
+    r"First tokens of probability 0.6 and 0.4, the best continuations 0.5 and 0.9. Then a tree of three tokens: first "
+    r"$\frac12, \frac49, \frac1{18}$; after the second of them $\frac12, \frac25, \frac1{10}$, after the others thirds; the "
+    r"third token is certain if the first was the first, and thirds otherwise. Width 2 keeps the prefixes of probability "
+    r"$\frac29$ and $\frac8{45}$, both above $\frac16$, and loses. Last, an end of 0.15 against ten words of 0.8, and 100 "
+    r"flips with $p = 0.9$."
 )
 def trees_and_coins():
     chain = jnp.log(jnp.array([[0.5, 0.5], [0.9, 0.1]]))
@@ -519,7 +516,8 @@ def trees_and_coins():
 @derivation.figure(
     "Left: the tree of the example. Each point is a prefix, at the height of its probability; lines join it to its extensions. "
     "The beam of width 2 (squares) drops at the second step what leads to the best sequence, which width 1 (circles) follows. "
-    "Right: the score of 100 flips with $p = 0.9$; the most likely sequence (dashed) lies where there is hardly any probability.",
+    "Right: the score of 100 flips with $p = 0.9$; the most likely sequence (dashed) lies where there is hardly any "
+    "probability.",
     panels=2,
 )
 def a_tree_and_a_mode(left, right):
@@ -564,9 +562,8 @@ def additions_and_sequences():
 
 
 @derivation.exercise(
-    r"A beam returns $\log p = -4.1$, and the best prefix that it dropped had $-3.9$. Is the result the maximum? How likely can "
-    r"a "
-    r"missed sequence be at most, relative to it?",
+    r"A beam returns $\log p = -4.1$, and the best prefix that it dropped had $-3.9$. Is the result the maximum? How likely "
+    r"can a missed sequence be at most, relative to it?",
     r"It is not certified: a sequence with that prefix can have up to $e^{0.2} = 1.221$ times the probability.",
 )
 def not_certified():

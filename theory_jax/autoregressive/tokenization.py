@@ -214,29 +214,22 @@ derivation = Derivation(
         "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     ),
     question="How can text be cut into frequent pieces without losing a byte, and which likelihoods of models with different "
-    "pieces may "
-    "be compared?",
+    "pieces may be compared?",
     setting=(
-        r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes a "
-        r"token "
-        r"$256 + r$ of two tokens that exist before it. Decoding is defined downwards: a byte stands for itself, and "
+        r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes "
+        r"a token $256 + r$ of two tokens that exist before it. Decoding is defined downwards: a byte stands for itself, and "
         r"$\mathrm{dec}(256 + r) = \mathrm{dec}(a_r)\, \mathrm{dec}(b_r)$, one string after the other.",
         r"A merge replaces the occurrences of its pair from left to right, without overlap, and never across the border of a "
-        r"chunk (a "
-        r"word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
-        r"Training counts every pair, $n_{ab} = \#\{i : (t_i, t_{i+1}) = (a, b)\}$, appends the most frequent pair to the list, "
-        r"and starts "
-        r"again; among equals it takes the smallest.",
-        r"A model is a law of token strings. The text that it writes is the decoded string, so the probability of a text is the "
-        r"sum over "
-        r"all token strings that decode to it.",
+        r"chunk (a word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
+        r"Training counts every pair, $n_{ab} = \#\{i : (t_i, t_{i+1}) = (a, b)\}$, appends the most frequent pair to the "
+        r"list, and starts again; among equals it takes the smallest.",
+        r"A model is a law of token strings. The text that it writes is the decoded string, so the probability of a text is "
+        r"the sum over all token strings that decode to it.",
     ),
     answer="Whatever the merges are, decoding undoes encoding, for any bytes. Greedy training takes the pair that saves most "
-    "now, which "
-    "it knows exactly for pairs of two different tokens and overestimates for pairs of equal ones. What a model of tokens "
-    "reports is "
-    "an upper bound on the negative log-likelihood of the text. Divided by the number of bytes it can be compared between "
-    "tokenizers; divided by the number of tokens it cannot.",
+    "now, which it knows exactly for pairs of two different tokens and overestimates for pairs of equal ones. What a model of "
+    "tokens reports is an upper bound on the negative log-likelihood of the text. Divided by the number of bytes it can be "
+    "compared between tokenizers; divided by the number of tokens it cannot.",
     limits=(
         "That greedy merges compress nearly as well as the best merges is not shown; an exercise has a text where they do not.",
         "Which vocabulary trains best is a matter of experiment, and so is the normalization of text before it is cut.",
@@ -254,10 +247,8 @@ for written, meaning in (
 @derivation.numeric(
     r"\mathrm{dec}(\mathrm{enc}(b)) = b \quad\text{for every string of bytes}",
     because="A merge puts in place of two tokens one that stands for exactly their bytes, so what the sequence decodes to does "
-    "not change "
-    "from merge to merge; before the first it is the text. Nothing asks whether the bytes are text: half a UTF-8 character "
-    "comes back "
-    "as it went in. Random strings of all bytes, and of letters that merge often, are encoded and decoded.",
+    "not change from merge to merge; before the first it is the text. Nothing asks whether the bytes are text: half a UTF-8 "
+    "character comes back as it went in. Random strings of all bytes, and of letters that merge often, are encoded and decoded.",
     role="lemma",
 )
 def encoding_is_lossless():
@@ -270,18 +261,15 @@ def encoding_is_lossless():
 
 derivation.say(
     "The converse is false. The tokens t, h, e and the one token `the` decode to the same bytes, and encoding gives one of the "
-    "two: "
-    "decoding is onto, encoding picks one preimage, and what a model samples need not be what encoding would give."
+    "two: decoding is onto, encoding picks one preimage, and what a model samples need not be what encoding would give."
 )
 
 
 @derivation.numeric(
     r"\text{merges in rank order} = \text{repeatedly, an adjacent pair of the lowest rank}",
     because="Merge $r$ makes the token $256 + r$, which only later merges use: it never creates an occurrence of an earlier "
-    "pair. So "
-    "once all pairs of rank $r$ are replaced no lower rank can come back, and both procedures do all of rank 0, then all of "
-    "rank 1, "
-    "from the left. Three hundred random strings agree; longest match first, another plausible rule, does not.",
+    "pair. So once all pairs of rank $r$ are replaced no lower rank can come back, and both procedures do all of rank 0, then "
+    "all of rank 1, from the left. Three hundred random strings agree; longest match first, another plausible rule, does not.",
     role="lemma",
 )
 def both_definitions_of_encoding_agree():
@@ -297,13 +285,10 @@ def both_definitions_of_encoding_agree():
 
 @derivation.numeric(
     r"\text{saving of a merge} = n_{ab} \ (a \ne b), \qquad \sum_\rho \left\lfloor \rho / 2 \right\rfloor \ (a = b)",
-    because="Every replacement makes one token of two, so a merge saves as many tokens as it replaces pairs. Two occurrences of "
-    "a pair of "
-    "different tokens cannot share a token, which would be both $a$ and $b$: all of them are replaced. Equal tokens form runs; "
-    "a run of "
-    r"length $\rho$ has $\rho - 1$ overlapping pairs and room for $\lfloor \rho / 2 \rfloor$ that do not overlap. Runs of 2 to "
-    r"9, and "
-    "two pairs of the training text.",
+    because=r"Every replacement makes one token of two, so a merge saves as many tokens as it replaces pairs. Two occurrences "
+    r"of a pair of different tokens cannot share a token, which would be both $a$ and $b$: all of them are replaced. Equal "
+    r"tokens form runs; a run of length $\rho$ has $\rho - 1$ overlapping pairs and room for $\lfloor \rho / 2 \rfloor$ that "
+    r"do not overlap. Runs of 2 to 9, and two pairs of the training text.",
     central=True,
 )
 def what_a_merge_saves():
@@ -343,9 +328,8 @@ derivation.chain(
         "leave out the probability of the other token strings and the gap of the logarithm",
         dropping=plus(1 - given.at(0), tangent.at(given.at(0))),
     ),
-    so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of the "
-    "canonical "
-    "tokens, is therefore a bound, and the model may be better than it says.",
+    so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of "
+    "the canonical tokens, is therefore a bound, and the model may be better than it says.",
 )
 
 i = derivation.index("i", "a token of the encoded text")
@@ -361,18 +345,16 @@ derivation.chain(
         "multiply and divide by the number of tokens",
         wrong={"the ratio turned over": N / L * token_bits, "nats": Total(i, -log(q)) / N},
     ),
-    so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of the "
-    r"same text "
-    r"the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, larger for a larger "
-    r"vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
+    so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of "
+    r"the same text the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, "
+    r"larger for a larger vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
 )
 
 
 @derivation.numeric(
     r"\text{no merge crosses the border of a chunk}",
     because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it stands. On two "
-    "words without "
-    "a space between them in common, the merges of the whole text are those of its words.",
+    "words without a space between them in common, the merges of the whole text are those of its words.",
     role="appendix",
 )
 def chunks_are_encoded_alone():
@@ -398,8 +380,8 @@ def ababa():
 
 @derivation.figure(
     "Left: bytes per token on a page of English rise with the number of merges. Right: the bits per byte of a uniform model "
-    "fall, while "
-    "its perplexity per token, the size of the vocabulary, rises: the two measures order the same models oppositely.",
+    "fall, while its perplexity per token, the size of the vocabulary, rises: the two measures order the same models "
+    "oppositely.",
     panels=2,
 )
 def merges_and_measures(left, right):
@@ -429,8 +411,7 @@ def seven_in_a_run():
 @derivation.exercise(
     "Which single merge does training choose for aaabcaaabcbc, and is it the best one?",
     "It counts aa 4 times and bc 3 times, and takes aa, which saves 2 tokens; bc would save 3. Greedy training maximizes the "
-    "count, not "
-    "the saving.",
+    "count, not the saving.",
 )
 def the_greedy_choice():
     data, zeros = jnp.array(list(b"aaabcaaabcbc")), jnp.zeros(12, int)
@@ -445,9 +426,8 @@ def the_greedy_choice():
 
 
 @derivation.exercise(
-    "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of the "
-    "text ab, and "
-    "by how many nats does the loss of its canonical tokens exceed the loss of the text?",
+    "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of "
+    "the text ab, and by how many nats does the loss of its canonical tokens exceed the loss of the text?",
     r"$0.1\,(0.3 \cdot 0.2 + 0.4) = 0.046$; the canonical token ab and the end have 0.04, so the excess is $\log 1.15 = 0.1398$.",
 )
 def two_ways_to_write_ab():

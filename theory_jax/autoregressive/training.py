@@ -107,8 +107,8 @@ derivation = Derivation(
     question="What number does a language model minimize, which law is its minimum, and which bookkeeping (shift, padding, "
     "smoothing, tying) changes that?",
     setting=(
-        r"A network reads the tokens $x_1, \dots, x_{T-1}$ and returns at every position $t$ logits that depend on $x_1, \dots, "
-        r"x_t$ alone (it is causal). Their softmax is the law of the next token.",
+        r"A network reads the tokens $x_1, \dots, x_{T-1}$ and returns at every position $t$ logits that depend on $x_1, "
+        r"\dots, x_t$ alone (it is causal). Their softmax is the law of the next token.",
         r"The target at position $t$ is $y_t = x_{t+1}$: inputs and targets are the same text, shifted by one. The loss of a "
         r"position is $\ell = -\log p_y$, in nats.",
         r"Label smoothing with $\varepsilon \in (0, 1)$ replaces the target by the law $(1 - \varepsilon)\, \delta_{vy} + "
@@ -117,9 +117,9 @@ derivation = Derivation(
         r"mean over its valid positions.",
     ),
     answer=r"The sum of the losses is a negative log-likelihood, so training is maximum likelihood. The minimum is the data's "
-    r"own "
-    r"conditional law, and the floor is its entropy, not zero. Smoothing moves the minimum to a law with finite logits. Only the "
-    r"mean over tokens is the likelihood of a corpus divided by a count. A tied matrix receives the sum of two gradients.",
+    r"own conditional law, and the floor is its entropy, not zero. Smoothing moves the minimum to a law with finite logits. "
+    r"Only the mean over tokens is the likelihood of a corpus divided by a count. A tied matrix receives the sum of two "
+    r"gradients.",
     limits=(
         "In generation the model reads its own tokens, not those of the data; what it does there is not shown (exposure bias).",
         "Whether an optimizer finds the minimum, and whether smoothing generalizes better, are questions for experiments.",
@@ -176,8 +176,8 @@ derivation.symbol("T", "the number of tokens of a sequence")
 
 @derivation.numeric(
     r"-\sum_{t=1}^{T-1} \ell_t = \log p(x_2, \ldots, x_T \mid x_1)",
-    because="On the left one pass over three padded sequences, with the targets and masks of the code. On the right the network "
-    "reads every prefix alone.",
+    because="On the left one pass over three padded sequences, with the targets and masks of the code. On the right the "
+    "network reads every prefix alone.",
     role="remark",
 )
 def teacher_forcing_is_the_chain_rule():
@@ -218,8 +218,8 @@ central = derivation.chain(
     ),
     at_least(Entropy(q), "leave out the divergence (Gibbs); equality if and only if $p = q$", dropping=gibbs.at(q, p)),
     central=True,
-    so="A loss far below the entropy of the text is a mistake, not a success. A loss of zero is possible only if the next token "
-    r"is certain. At the start the logits are small and $p$ is close to uniform: the loss is close to $\log V$.",
+    so=r"A loss far below the entropy of the text is a mistake, not a success. A loss of zero is possible only if the next "
+    r"token is certain. At the start the logits are small and $p$ is close to uniform: the loss is close to $\log V$.",
 )
 derivation.chain(
     "The gradient in the logits is prediction minus target",
@@ -272,8 +272,8 @@ derivation.chain(
         r"the first line is $l_y - l_v$ for $v \ne y$: the logarithm of a ratio of probabilities. Divide",
         wrong={r"the share over the other tokens": log((V - 1) * (1 - eps) / eps)},
     ),
-    so="It grows without bound as $\\varepsilon$ goes to zero. Without smoothing no finite logits are best, and they can grow as "
-    "long as training lasts.",
+    so="It grows without bound as $\\varepsilon$ goes to zero. Without smoothing no finite logits are best, and they can grow "
+    "as long as training lasts.",
 )
 derivation.bridge(
     "The code has this loss",
@@ -323,8 +323,7 @@ def gradient_in_the_logits():
 
 derivation.say(
     r"The shift. Suppose that the targets are not shifted by mistake. A network that copies its input, with the logit $s$ for "
-    r"the "
-    r"token that it has just read and 0 for the $m$ others, has learned nothing about language. Its loss tells the mistake."
+    r"the token that it has just read and 0 for the $m$ others, has learned nothing about language. Its loss tells the mistake."
 )
 s = derivation.number("s", "how sure the copying network is", positive=True)
 m = derivation.number("m", "the number of the other tokens", positive=True)
@@ -457,8 +456,7 @@ derivation.chain(
     ),
     states=2,
     so="As the head every row moves at every step; as the embedding only the row that was read. Rare tokens are trained mostly "
-    "as "
-    "outputs, and tying lets their inputs profit.",
+    "as outputs, and tying lets their inputs profit.",
 )
 
 
@@ -520,9 +518,9 @@ _covariance = times(1 / n_bar, Total(b, (n - n_bar) * (mean - ell_bar)) / B)
 
 
 @derivation.figure(
-    "Left: the loss of a copying network with four tokens. Without the shift it goes to zero. With it the curve has its minimum "
-    r"above zero, at $s > 0$ only if tokens repeat more often than by chance ($r > \frac14$); the dashed line is $\ln 4$. Right: "
-    r"the gap between the logits that is best under label smoothing, for three sizes of the vocabulary.",
+    r"Left: the loss of a copying network with four tokens. Without the shift it goes to zero. With it the curve has its "
+    r"minimum above zero, at $s > 0$ only if tokens repeat more often than by chance ($r > \frac14$); the dashed line is $\ln "
+    r"4$. Right: the gap between the logits that is best under label smoothing, for three sizes of the vocabulary.",
     panels=2,
 )
 def copying_and_smoothing(left, right):
@@ -568,8 +566,7 @@ def half_of_the_target():
 @derivation.exercise(
     r"Half of the tokens repeat, $r = \frac12$, and $V = 4$. How sure is the best copying network, and what is its loss?",
     r"The slope is zero at $\frac{e^s}{e^s + 3} = \frac12$, so $s = \ln 3 = 1.0986$; the loss is $\ln 6 - \frac12 \ln 3 = "
-    r"1.2425$, "
-    r"below $\ln 4 = 1.3863$.",
+    r"1.2425$, below $\ln 4 = 1.3863$.",
 )
 def the_best_copying():
     yield math.log(3.0), "1.0986"

@@ -260,25 +260,20 @@ derivation = Derivation(
         "Shazeer 2020, GLU Variants Improve Transformer",
     ),
     question="Why does one pass over a sequence give the law of every next token at once? How does a transformer know in which "
-    "order the "
-    "tokens came, and what does a pass cost?",
+    "order the tokens came, and what does a pass cost?",
     setting=(
         r"Every token has a vector of $E$ entries, the stream: at first its embedding plus its position's. Each of $N$ blocks "
-        r"adds to it: "
-        r"first causal attention over the normalized stream, then a feed-forward layer with $F$ inner entries, the same for "
-        r"every token. "
-        r"After the last block a norm and a matrix with a row for each of the $V$ words give the logits.",
+        r"adds to it: first causal attention over the normalized stream, then a feed-forward layer with $F$ inner entries, the "
+        r"same for every token. After the last block a norm and a matrix with a row for each of the $V$ words give the logits.",
         r"Causal attention at token $t$ is an average over the tokens $j \le t$, with weights that are normalized over these "
         r"alone.",
         r"Costs: one multiplication and one addition are two operations. Attention is counted densely, all $T^2$ pairs of "
         r"tokens.",
     ),
     answer=r"Only attention mixes tokens, and it looks back; so the stream at $t$ is a function of the tokens up to $t$, and "
-    r"one pass "
-    r"gives every conditional of the sequence. Without positions one block sees the past as a bag of tokens. A pass costs two "
-    r"operations "
-    r"for each token and each weight of a matrix, and $4 N T^2 E$ for attention, which overtakes the layers' matrices at $T = "
-    r"6E$.",
+    r"one pass gives every conditional of the sequence. Without positions one block sees the past as a bag of tokens. A pass "
+    r"costs two operations for each token and each weight of a matrix, and $4 N T^2 E$ for attention, which overtakes the "
+    r"layers' matrices at $T = 6E$.",
     limits=(
         "That two blocks can tell every order apart is not shown; one example where they do is given.",
         "What a stack of blocks can and cannot compute is not treated.",
@@ -312,8 +307,7 @@ after = derivation.define("y", plus(x, mixed, f(plus(x, mixed))), "the stream be
 
 derivation.say(
     "Causality. To see the argument without the letters of a real block, let the stream have one entry and the scores be $x_t "
-    "x_j$; norms "
-    "and matrices act on each token by itself and change nothing in it."
+    "x_j$; norms and matrices act on each token by itself and change nothing in it."
 )
 block = derivation.chain(
     "A block does not carry the future into the past",
@@ -321,22 +315,18 @@ block = derivation.chain(
     equals(
         0,
         r"for $j > t$ the number $x_j$ occurs in no sum over the tokens up to $t$, neither in the average nor in its "
-        r"normalizer; for "
-        r"$j \le t$ the first factor is 0",
+        r"normalizer; for $j \le t$ the first factor is 0",
         wrong={"a token hidden from itself": KroneckerDelta(t, j)},
     ),
     states=2,
     central=True,
 )
 derivation.say(
-    "By induction: the embeddings at $t$ know token $t$ alone. If the stream before a block at every $j$ knows the tokens up to "
-    "$j$ alone, "
-    "then so does the stream behind it, by what was just shown. So the logits at $t$ are a function of the tokens up to $t$, "
-    "and the "
-    "softmax of the "
-    "logits is a law of token $t + 1$ given them. Their product over $t$ is a law of the whole sequence by the chain rule, and "
-    "one pass "
-    "gives all of its factors, whatever comes later and wherever the text is cut off."
+    "By induction: the embeddings at $t$ know token $t$ alone. If the stream before a block at every $j$ knows the tokens up "
+    "to $j$ alone, then so does the stream behind it, by what was just shown. So the logits at $t$ are a function of the "
+    "tokens up to $t$, and the softmax of the logits is a law of token $t + 1$ given them. Their product over $t$ is a law of "
+    "the whole sequence by the chain rule, and one pass gives all of its factors, whatever comes later and wherever the text "
+    "is cut off."
 )
 s1, s2, v1 = (
     derivation.number(name, what)
@@ -358,8 +348,7 @@ derivation.chain(
     ),
     role="remark",
     so="If the future's weight is set to 0 after normalization, the second token still enters through the normalizer. The mask "
-    "has to "
-    "come before.",
+    "has to come before.",
 )
 
 
@@ -395,16 +384,15 @@ derivation.chain(
         wrong={"each word once": Total(k, times(e, v)) / Total(k, e), "not normalized": Total(k, times(counts, e, v))},
     ),
     so="A bag of words. In the second block the streams of the earlier tokens differ by what each of them had seen, so "
-    "causality itself "
-    "carries order; positions carry it at once.",
+    "causality itself carries order; positions carry it at once.",
 )
 
 
 @derivation.exact(
     r"y_3(0, 1, 1) = y_3(1, 0, 1) \quad\text{behind one block, and not behind two}",
     because=r"The block above with $f = 0$. Behind the first block the streams are $(0, 1 + \frac{e}{1 + e}, b)$ and $(2, "
-    r"\frac12, b)$ "
-    r"with the same $b = 1 + \frac{2e}{1 + 2e} = 1.8446$; the second block averages over these, and gives 3.6060 and 3.7283.",
+    r"\frac12, b)$ with the same $b = 1 + \frac{2e}{1 + 2e} = 1.8446$; the second block averages over these, and gives 3.6060 "
+    r"and 3.7283.",
     outcomes=2,
     role="remark",
 )
@@ -434,8 +422,7 @@ def depth_tells_the_order():
 
 derivation.say(
     r"The feed-forward layer. Its nonlinearity is $\mathrm{gelu}(x) = x\, \Phi(x)$: the input, multiplied by the probability "
-    r"that a "
-    r"standard normal number lies below it. It is a gate that opens at random, averaged."
+    r"that a standard normal number lies below it. It is a gate that opens at random, averaged."
 )
 z = derivation.number("z", "an entry of the inner layer")
 Phi = derivation.define(r"\Phi(z)", (1 + sympy.erf(z / sqrt(2))) / 2, "the normal distribution function")
@@ -457,8 +444,7 @@ derivation.chain(
     role="lemma",
     uses=(slope,),
     so=r"So the slope is least at $-\sqrt2$, where it is $-0.129$, and largest at $\sqrt2$, where it is $1.129$: smooth, "
-    r"bounded, and a "
-    r"little negative below $z = -0.75$.",
+    r"bounded, and a little negative below $z = -0.75$.",
 )
 kappa = derivation.define(r"\kappa", Rational(44715, 10**6), "the factor of the cube in the approximation by tanh, 0.044715")
 derivation.symbol(r"\kappa_0", "what this factor is in a series")
@@ -481,11 +467,10 @@ derivation.bridge("... and silu", z / (1 + exp(-z)), silu, z, wrong={"no gate": 
 
 @derivation.symbolic(
     r"\frac{1}{6} \frac{\partial^3}{\partial z^3} \mathrm{artanh}(2 \Phi(z) - 1) = \sqrt{\frac{2}{\pi}}\, \kappa_0 "
-    r"\quad\text{at}\ z = 0, "
-    r"\qquad \kappa_0 = \frac{4 - \pi}{6 \pi}",
+    r"\quad\text{at}\ z = 0, \qquad \kappa_0 = \frac{4 - \pi}{6 \pi}",
     because=r"The gate would be exact with $\mathrm{artanh}(2 \Phi - 1)$ inside the tanh. Its series begins with "
-    r"$\sqrt{2/\pi}\, z$ and "
-    r"this cube: $\kappa_0 = 0.0455$. The published $0.044715$ is not this number, but a fit over a range.",
+    r"$\sqrt{2/\pi}\, z$ and this cube: $\kappa_0 = 0.0455$. The published $0.044715$ is not this number, but a fit over a "
+    r"range.",
     role="remark",
 )
 def where_the_cube_comes_from():
@@ -605,9 +590,8 @@ derivation.chain(
 
 @derivation.numeric(
     r"\text{logits} = W \left(w \odot \frac{1}{\sigma} \left(x^0 + \sum_n a_n - \text{mean}\right)\right)",
-    because="The code's logits, and the sum of the shares of the embedding and of the four branches of two pre-norm blocks. The "
-    "bias of "
-    "the last norm adds its own share.",
+    because="The code's logits, and the sum of the shares of the embedding and of the four branches of two pre-norm blocks. "
+    "The bias of the last norm adds its own share.",
 )
 def logits_are_a_sum_over_branches():
     parameters = _parameters()
@@ -632,8 +616,7 @@ parameters = derivation.chain(
     equals(
         plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
         r"embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
-        r"with weight "
-        r"and bias; the last norm",
+        r"with weight and bias; the last norm",
         wrong={
             "one norm a block": plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(3, E)))),
             "three square matrices": plus(
@@ -714,9 +697,8 @@ operations = derivation.chain(
         "collect the weights of matrices",
         wrong={"once a weight": plus(times(T, plus(times(N, plus(4 * E**2, 2 * E * F)), times(V, E))), times(4, N, T**2, E))},
     ),
-    so=r"Two operations for each token and each weight of a matrix (embeddings by look-up, positions, norms and biases multiply "
-    r"no matrix), "
-    r"and the quadratic part of attention. A backward pass takes twice as many again.",
+    so=r"Two operations for each token and each weight of a matrix (embeddings by look-up, positions, norms and biases "
+    r"multiply no matrix), and the quadratic part of attention. A backward pass takes twice as many again.",
 )
 derivation.bridge(
     "The code counts these, too",
@@ -763,8 +745,7 @@ _GPT2 = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=307
 
 @derivation.example(
     r"A small decoder with $V = 4$, $L = 3$, $E = 2$, $F = 8$, $N = 1$ and $T = 3$; GPT-2 small with $V = 50257$, $L = 1024$, "
-    r"$E = 768$, "
-    r"$F = 3072$, $N = 12$; and gelu."
+    r"$E = 768$, $F = 3072$, $N = 12$; and gelu."
 )
 def sizes_by_hand():
     small = dict(vocabulary_size=4, width=2, layers=1, feed_forward_width=8)
@@ -785,8 +766,7 @@ def sizes_by_hand():
 
 @derivation.figure(
     r"Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
-    r"more than "
-    r"half beyond 6703 tokens.",
+    r"more than half beyond 6703 tokens.",
     panels=2,
 )
 def bends_and_shares(left, right):

@@ -208,22 +208,19 @@ derivation = Derivation(
     "convolutions see a long past cheaply, without seeing the present?",
     setting=(
         r"A sample $x \in [-1, 1]$ is compressed by an increasing odd function $f$ with $f(0) = 0$ and $f(1) = 1$. Its code is "
-        r"the "
-        r"nearest of the $\mu + 1$ points $\frac{2i}{\mu} - 1$, $i = 0, \dots, \mu$, to $f(x)$; it is decoded by $f^{-1}$. The "
-        r"chains treat $x \ge 0$; negative samples mirror them.",
-        r"A causal convolution with $k$ taps and dilation $d$ is $y_t = b + \sum_{j < k} w_j\, x_{t - (k - 1 - j) d}$, with $x_t "
-        r"= 0$ before the beginning. The last tap sees the present, the others the past.",
+        r"the nearest of the $\mu + 1$ points $\frac{2i}{\mu} - 1$, $i = 0, \dots, \mu$, to $f(x)$; it is decoded by $f^{-1}$. "
+        r"The chains treat $x \ge 0$; negative samples mirror them.",
+        r"A causal convolution with $k$ taps and dilation $d$ is $y_t = b + \sum_{j < k} w_j\, x_{t - (k - 1 - j) d}$, with "
+        r"$x_t = 0$ before the beginning. The last tap sees the present, the others the past.",
         r"A block computes $v = \tanh(W_f * x)\, \sigma(W_g * x)$ with two such convolutions, passes $x + W_r v$ to the next "
-        r"block "
-        r"and adds $W_s v$ to the output. The network's input is the waveform shifted by one sample, so that the output at $t$ "
-        r"is "
-        r"a law of $x_t$ that depends on $x_{<t}$.",
+        r"block and adds $W_s v$ to the output. The network's input is the waveform shifted by one sample, so that the output "
+        r"at $t$ is a law of $x_t$ that depends on $x_{<t}$.",
         r"The chains write out few samples, two taps and one channel; the code is compared with more.",
     ),
     answer=r"Cells in proportion to $1 + \mu |x|$ need the logarithm $f(x) = \ln(1 + \mu x) / \ln(1 + \mu)$; the "
     r"signal-to-noise ratio then hardly depends on the loudness. A stack of causal convolutions multiplies the polynomials of "
-    r"its delays: dilations $1, 2, 4, \dots$ reach each of $2^L$ delays along exactly one path. A queue of past inputs for every "
-    r"layer generates without computing anything twice.",
+    r"its delays: dilations $1, 2, 4, \dots$ reach each of $2^L$ delays along exactly one path. A queue of past inputs for "
+    r"every layer generates without computing anything twice.",
     limits=(
         "That the ear needs no smaller cells is a fact about hearing; the uniform error is an approximation for fine cells.",
         "Gates with a small slope pass little; nothing is said about learning.",
@@ -238,8 +235,7 @@ f = derivation.define("f(x)", log(1 + mu * x) / log(1 + mu), "the compressed sam
 
 derivation.say(
     r"The codes first. The width of a cell shall be proportional to the loudness plus a floor, $|x| + 1/\mu$. The slope of $f$ "
-    r"is "
-    r"the density of the cells, so it shall be $\frac{c}{1 + \mu x}$."
+    r"is the density of the cells, so it shall be $\frac{c}{1 + \mu x}$."
 )
 curve = derivation.chain(
     "The wish has one solution, a logarithm",
@@ -326,9 +322,9 @@ derivation.symbol(r"\hat x", "the sample, encoded and decoded", "mu_law_decode")
 
 @derivation.bound(
     r"|\hat x - x| \le \frac{1 + \mu |x|}{\mu} \left( (1 + \mu)^{1 / \mu} - 1 \right)",
-    because=r"The nearest point is at most $1 / \mu$ from $f(x)$, and $f^{-1}$ increases: the two chains at $\delta = 1 / \mu$. "
-    r"For the code at 256 levels. The bound is attained at the lower ends of the "
-    r"cells of positive $x$; the first of them is $x = 0$, which no code of an even number of levels meets.",
+    because=r"The nearest point is at most $1 / \mu$ from $f(x)$, and $f^{-1}$ increases: the two chains at $\delta = 1 / "
+    r"\mu$. For the code at 256 levels. The bound is attained at the lower ends of the cells of positive $x$; the first of "
+    r"them is $x = 0$, which no code of an even number of levels meets.",
 )
 def quantization_error_is_relative():
     def within(floor=1.0, power=1.0):
@@ -409,8 +405,7 @@ snr = derivation.chain(
     equals(
         times(3 * mu**2 * c**2, (A**2 / 2) / squares),
         r"the first line is $\mathbb{E} x^2$ over the mean of $\Delta^2 / 12$. The cells lie $2 / \mu$ apart in $f$, whose "
-        r"slope is "
-        r"$\frac{c}{1 + \mu |x|}$, so $\Delta = \frac{2 (1 + \mu |x|)}{\mu c}$",
+        r"slope is $\frac{c}{1 + \mu |x|}$, so $\Delta = \frac{2 (1 + \mu |x|)}{\mu c}$",
         wrong={"the slope not squared": times(3 * mu**2 * c, (A**2 / 2) / squares)},
     ),
     equals(
@@ -430,13 +425,13 @@ derivation.chain(
     ),
     uses=(snr,),
     so=r"At 256 levels this is 38.0 dB. Cells of equal width $2 / \mu$ give $\frac{A^2 / 2}{(2 / \mu)^2 / 12} = \frac32 \mu^2 "
-    r"A^2$: "
-    "a sine ten times as quiet loses 20 dB.",
+    r"A^2$: a sine ten times as quiet loses 20 dB.",
 )
 
 derivation.say(
-    r"The stack. A layer passes an input on with the delays $0, d, \dots, (k - 1) d$. Along a path through several layers delays "
-    r"add, so write a delay of $n$ samples as $z^n$: layers multiply. The coefficient of $z^n$ counts the paths with this delay."
+    r"The stack. A layer passes an input on with the delays $0, d, \dots, (k - 1) d$. Along a path through several layers "
+    r"delays add, so write a delay of $n$ samples as $z^n$: layers multiply. The coefficient of $z^n$ counts the paths with "
+    r"this delay."
 )
 z = derivation.number("z", "a delay of one sample", between=(0, 1))
 m = derivation.number("m", "a delay", positive=True, integer=True)
@@ -470,9 +465,8 @@ central = derivation.chain(
     uses=(doubling,),
     so=r"There are no negative powers, so nothing of the future is seen, and the receptive field is $R = 2^L$. In general the "
     r"largest delay is $(k - 1) \sum_l d_l$, one less than $R$. With $k$ taps the dilations $1, k, k^2, \dots$ reach $k^L$ "
-    r"delays "
-    r"once. Other dilations can leave holes: $(1 + z)(1 + z^4) = 1 + z + z^4 + z^5$ has $R = 6$, and never sees the delays 2 "
-    r"and 3.",
+    r"delays once. Other dilations can leave holes: $(1 + z)(1 + z^4) = 1 + z + z^4 + z^5$ has $R = 6$, and never sees the "
+    r"delays 2 and 3.",
 )
 derivation.symbol("R", "the receptive field", "receptive_field")
 derivation.symbol("d_l", "the dilation of a layer", "dilations")
@@ -484,8 +478,7 @@ derivation.symbol(r"\rho_n", r"the response to an impulse, $n$ samples later")
 @derivation.exact(
     r"\sum_{n} \rho_n z^n = \prod_{l} \sum_{j < k} z^{j d_l}, \qquad R = 1 + (k - 1) \sum_{l} d_l",
     because="The code's stack with all weights 1 counts the paths: its response to an impulse is compared with the product of "
-    "the "
-    "polynomials, for five stacks, two of them with holes and one with three taps.",
+    "the polynomials, for five stacks, two of them with holes and one with three taps.",
     outcomes=5 * 32,
 )
 def an_impulse_counts_the_paths():
@@ -554,7 +547,7 @@ derivation.chain(
         wrong={"the queue not moved": plus(queue.at(0, i), times(2, queue.at(1, i)))},
     ),
     role="lemma",
-    so="By induction steps with queues give the outputs of the convolution. A new sample costs $k$ products a layer. Without "
+    so=r"By induction steps with queues give the outputs of the convolution. A new sample costs $k$ products a layer. Without "
     r"queues it costs the whole window: $1 + 2 + \dots + 2^{L-1} = 2^L - 1$ layer outputs in place of $L$.",
 )
 derivation.bridge(
@@ -603,9 +596,8 @@ derivation.chain(
                 ),
             ),
         ),
-        r"the product rule, with $\tanh' = 1 - \tanh^2$ and $\sigma' = \sigma (1 - \sigma)$; $\partial \alpha_p / \partial x_o$ "
-        r"is "
-        r"the weight of the tap that reaches $o$ from $p$",
+        r"the product rule, with $\tanh' = 1 - \tanh^2$ and $\sigma' = \sigma (1 - \sigma)$; $\partial \alpha_p / \partial "
+        r"x_o$ is the weight of the tap that reaches $o$ from $p$",
         wrong={
             "no residual path": times(
                 back,
@@ -621,8 +613,7 @@ derivation.chain(
         },
     ),
     so=r"It is zero for $o > p$: no block sees the future, and neither does a stack. With the input shifted by one sample, one "
-    r"pass "
-    r"gives every conditional $p(x_t | x_{<t})$. The 1 on the diagonal is the residual path.",
+    r"pass gives every conditional $p(x_t | x_{<t})$. The 1 on the diagonal is the residual path.",
 )
 derivation.bridge(
     "The code's block",
@@ -641,8 +632,7 @@ derivation.bridge(
 
 @derivation.example(
     r"Four levels, $\mu = 3$, and the sample $x = \frac13$. The codes are decoded to numbers none of which is zero. Then sines "
-    r"at "
-    r"256 levels: the ratio in decibels as measured, with the codes of this page and with cells of equal width."
+    r"at 256 levels: the ratio in decibels as measured, with the codes of this page and with cells of equal width."
 )
 def four_levels():
     third = jnp.array([1 / 3])
@@ -660,9 +650,9 @@ def four_levels():
 
 @derivation.figure(
     r"Left: $f$ for 16 levels, with the 16 points (vertical) and the samples to which they are decoded (horizontal): cells are "
-    "narrow near zero. Middle: the signal-to-noise ratio of a sine, measured (dots) and derived (lines), for mu-law and for "
-    "equal "
-    "cells of 8 bits. Right: a stack with the dilations 1, 2, 4 and 8; the last output reaches 16 samples, each along one path.",
+    r"narrow near zero. Middle: the signal-to-noise ratio of a sine, measured (dots) and derived (lines), for mu-law and for "
+    r"equal cells of 8 bits. Right: a stack with the dilations 1, 2, 4 and 8; the last output reaches 16 samples, each along "
+    r"one path.",
     panels=3,
 )
 def cells_noise_and_a_stack(left, middle, right):
@@ -703,8 +693,8 @@ def layers_for_64_milliseconds():
 
 @derivation.exercise(
     r"Three taps and the dilations 1, 3 and 9: what is the receptive field, and is any delay missed?",
-    r"$R = 1 + 2 \cdot 13 = 27$. None: $\prod_l (1 + z^{3^l} + z^{2 \cdot 3^l}) = \frac{1 - z^{27}}{1 - z}$ has 27 coefficients "
-    r"that are 1, as a number has one form in base 3.",
+    r"$R = 1 + 2 \cdot 13 = 27$. None: $\prod_l (1 + z^{3^l} + z^{2 \cdot 3^l}) = \frac{1 - z^{27}}{1 - z}$ has 27 "
+    r"coefficients that are 1, as a number has one form in base 3.",
 )
 def base_three():
     yield receptive_field(kernel_size=3, dilations=(1, 3, 9)), "27"

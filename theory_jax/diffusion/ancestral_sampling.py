@@ -173,36 +173,28 @@ derivation = Derivation(
         "Saharia et al. 2022, Photorealistic Text-to-Image Diffusion Models (Imagen), section 2.3",
     ),
     question="A network predicts the noise at every level. Samples are drawn by walking the learned chain backward from pure "
-    "noise. "
-    "Which distribution do they have, and where do its errors come from?",
+    "noise. Which distribution do they have, and where do its errors come from?",
     setting=(
-        r"The sampler starts at $x_T \sim \mathcal{N}(0, 1)$ and takes the steps $x_{t-1} = \mu_t(x_t) + \sigma_t z_t$ for $t = "
-        r"T, "
-        r"\dots, 1$. The noises $z_t$ are standard normal and independent. At $t = 1$ no noise is added; for $t \ge 2$ the "
-        r"variance "
-        r"$\sigma_t^2$ is $\beta_t$ (the large variance) or $\tilde\beta_t$ (the small one).",
+        r"The sampler starts at $x_T \sim \mathcal{N}(0, 1)$ and takes the steps $x_{t-1} = \mu_t(x_t) + \sigma_t z_t$ for $t "
+        r"= T, \dots, 1$. The noises $z_t$ are standard normal and independent. At $t = 1$ no noise is added; for $t \ge 2$ "
+        r"the variance $\sigma_t^2$ is $\beta_t$ (the large variance) or $\tilde\beta_t$ (the small one).",
         r"The mean is that of the step back, $\kappa_t \hat{x}_0 + \rho_t x_t$, with a predicted $\hat{x}_0$ in place of the "
-        r"data. The "
-        r"predicted noise $\hat\epsilon$ implies $\hat{x}_0 = (x_t - \sqrt{1 - \bar\alpha_t}\, \hat\epsilon) / "
+        r"data. The predicted noise $\hat\epsilon$ implies $\hat{x}_0 = (x_t - \sqrt{1 - \bar\alpha_t}\, \hat\epsilon) / "
         r"\sqrt{\bar\alpha_t}$, which may be clipped to the range of the data. Some signal is left at the end: $\bar\alpha_T > "
         r"0$.",
         r"One coordinate is written, $q$ is the forward process, and $p$ is the law of the sampler. From the section on "
-        r"Gaussian data "
-        r"on, the data are $\mathcal{N}(0, c)$ and the prediction is the best one, so that the errors that remain are those of "
-        r"the sampler.",
+        r"Gaussian data on, the data are $\mathcal{N}(0, c)$ and the prediction is the best one, so that the errors that "
+        r"remain are those of the sampler.",
     ),
     answer=r"If $\hat{x}_0$ were the data, every step would be exact. The divergence of the samples from the data is at most "
-    r"that of the start "
-    r"plus that of the steps, and each step errs in mean, variance and shape. For Gaussian data the error of the samples' "
-    r"variance is the sum of three "
-    r"terms: the start, which only $\bar\alpha_T \to 0$ removes; the wrong variances of the steps; and the noise that the last "
-    r"step omits. With more "
-    r"steps the last two fall like $1/T$ for the large variance, and like $\log T / T$ for the small one.",
+    r"that of the start plus that of the steps, and each step errs in mean, variance and shape. For Gaussian data the error of "
+    r"the samples' variance is the sum of three terms: the start, which only $\bar\alpha_T \to 0$ removes; the wrong variances "
+    r"of the steps; and the noise that the last step omits. With more steps the last two fall like $1/T$ for the large "
+    r"variance, and like $\log T / T$ for the small one.",
     limits=(
         "The bound on the divergence is not shown to be near the truth, and it needs noise at the last step, too.",
         "The sum of the errors is derived for Gaussian data and the best prediction. Rates for other data and for learned "
-        "networks "
-        "are not shown.",
+        "networks are not shown.",
         "The limits of many steps are argued by Riemann sums and checked for a constant rate.",
     ),
 )
@@ -230,10 +222,9 @@ _SIGNAL = plus(kappa, times(rho, sqrt(a_t)))
 _NOISE = plus(times(rho**2, 1 - a_t), tilde)
 
 derivation.say(
-    r"Suppose first that the network is never wrong. The step from $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, "
-    r"\epsilon$ then uses the true $x_0$. A Gaussian is known by its moment generating function $\mathbb{E}[e^{u x}] = e^{u m + "
-    r"u^2 v / 2}$, so "
-    r"the law after the step is found by computing it."
+    r"Suppose first that the network is never wrong. The step from $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - "
+    r"\bar\alpha_t}\, \epsilon$ then uses the true $x_0$. A Gaussian is known by its moment generating function "
+    r"$\mathbb{E}[e^{u x}] = e^{u m + u^2 v / 2}$, so the law after the step is found by computing it."
 )
 exact_walk = derivation.chain(
     "With the data known, every step is exact",
@@ -248,15 +239,13 @@ exact_walk = derivation.chain(
     ),
     equals(
         exp(plus(times(u, sqrt(before), x_0), times(1 - before, u**2) / 2)),
-        r"$\kappa_t + \rho_t \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_{t-1}}$, and what is kept of the old noise and added of new "
-        r"is "
-        r"$\rho_t^2 (1 - \bar\alpha_t) + \tilde\beta_t = 1 - \bar\alpha_{t-1}$",
+        r"$\kappa_t + \rho_t \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_{t-1}}$, and what is kept of the old noise and added of "
+        r"new is $\rho_t^2 (1 - \bar\alpha_t) + \tilde\beta_t = 1 - \bar\alpha_{t-1}$",
         wrong={"the level not left": exp(plus(times(u, sqrt(a_t), x_0), times(1 - a_t, u**2) / 2))},
     ),
     uses=(marginal_law,),
     so=r"This is the law of $x_{t-1}$ given $x_0$. With the small variance the walk passes through the very laws that the "
-    r"forward process "
-    r"made. Everything that goes wrong comes from $\hat{x}_0 \ne x_0$, and from the start.",
+    r"forward process made. Everything that goes wrong comes from $\hat{x}_0 \ne x_0$, and from the start.",
 )
 
 i = derivation.index("x", "a value of $x_{t-1}$, in the next lemma")
@@ -294,8 +283,8 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"So the divergence at $t - 1$ is at most that at $t$ plus the average divergence of the step. Added up over all steps, "
-    r"$\mathrm{KL}(q(x_0) \,\|\, p(x_0))$ is at most $\mathrm{KL}(q(x_T) \,\|\, \mathcal{N}(0, 1))$ plus the divergences of the "
-    r"steps. For densities the sums are integrals; the last step must have a positive variance here.",
+    r"$\mathrm{KL}(q(x_0) \,\|\, p(x_0))$ is at most $\mathrm{KL}(q(x_T) \,\|\, \mathcal{N}(0, 1))$ plus the divergences of "
+    r"the steps. For densities the sums are integrals; the last step must have a positive variance here.",
 )
 
 n = derivation.index("n", "a value that $x_{t-1}$ may have, given $x_t$")
@@ -312,10 +301,9 @@ derivation.chain(
     ),
     role="lemma",
     so=r"A Gaussian log-density is quadratic. So $\mathrm{KL}(w \,\|\, \mathcal{N}(\mu, \sigma^2))$ is $\mathrm{KL}(w \,\|\, "
-    r"\mathcal{N}(m, v))$, with "
-    r"the mean $m$ and the variance $v$ of the step back, plus what is computed next: the expectation of the difference of two "
-    r"Gaussian log-densities, "
-    r"which may be taken under $\mathcal{N}(m, v)$ in place of $w$.",
+    r"\mathcal{N}(m, v))$, with the mean $m$ and the variance $v$ of the step back, plus what is computed next: the "
+    r"expectation of the difference of two Gaussian log-densities, which may be taken under $\mathcal{N}(m, v)$ in place of "
+    r"$w$.",
 )
 m = derivation.number("m", "the mean of the true step back")
 v = derivation.number("v", "its variance", positive=True)
@@ -349,14 +337,13 @@ derivation.chain(
     ),
     role="lemma",
     so=r"So a step has three errors: its shape, which is small for small steps (the reverse process); its variance, which is "
-    r"chosen; and its mean, which "
-    r"training lowers.",
+    r"chosen; and its mean, which training lowers.",
 )
 
 derivation.say(
     r"How do such errors add up? For Gaussian data the whole sampler can be solved. Let $V_t$ be the variance of the forward "
-    r"process at level $t$, and let the "
-    r"prediction be the best one, $\hat\epsilon = \mathbb{E}[\epsilon|x_t] = \frac{\sqrt{1 - \bar\alpha_t}}{V_t} x_t$."
+    r"process at level $t$, and let the prediction be the best one, $\hat\epsilon = \mathbb{E}[\epsilon|x_t] = \frac{\sqrt{1 - "
+    r"\bar\alpha_t}}{V_t} x_t$."
 )
 c = derivation.number("c", "the variance of Gaussian data", "variance_data", positive=True)
 V = derivation.define("V_t", plus(1 - a_t, a_t * c), "the variance of $x_t$ in the forward process", positive=True)
@@ -421,12 +408,10 @@ derivation.chain(
         wrong={"the weight unchanged": plus(times(weight_prev, plus(v_t / V, -1)), times(weight_prev, _ADDED))},
     ),
     central=True,
-    so=r"The weighted error at $t - 1$ is the weighted error at $t$ plus what the step adds. At level 0 it is $v_0 / c - 1$; at "
-    r"the start it is "
-    r"$\lambda_T (1/V_T - 1)$. Summed over all steps, with $\sigma_1 = 0$: $\frac{v_0}{c} - 1 = \lambda_T \left(\frac{1}{V_T} - "
-    r"1\right) + \sum_{t=2}^{T} \lambda_{t-1} "
-    r"\left(\frac{\sigma_t^2}{V_{t-1}} - \frac{\beta_t}{V_t}\right) - \frac{\beta_1}{V_1}$: the start, the wrong variances, and "
-    r"the last noise, which is not "
+    so=r"The weighted error at $t - 1$ is the weighted error at $t$ plus what the step adds. At level 0 it is $v_0 / c - 1$; "
+    r"at the start it is $\lambda_T (1/V_T - 1)$. Summed over all steps, with $\sigma_1 = 0$: $\frac{v_0}{c} - 1 = \lambda_T "
+    r"\left(\frac{1}{V_T} - 1\right) + \sum_{t=2}^{T} \lambda_{t-1} \left(\frac{\sigma_t^2}{V_{t-1}} - "
+    r"\frac{\beta_t}{V_t}\right) - \frac{\beta_1}{V_1}$: the start, the wrong variances, and the last noise, which is not "
     r"added.",
 )
 derivation.chain(
@@ -459,8 +444,7 @@ derivation.chain(
     ),
     uses=(gaussian_step,),
     so=r"Nothing is added by the variance of the true step back, $\beta_t V_{t-1} / V_t$, which lies between the two if $c < "
-    r"1$. It depends on the data, so it is not one of the "
-    r"fixed choices; a learned variance looks for it.",
+    r"1$. It depends on the data, so it is not one of the fixed choices; a learned variance looks for it.",
 )
 a_1 = derivation.number(r"\bar\alpha_1", "the signal's share at level 1, in a chain of two steps", "alpha_bar[1]", between=(0, 1))
 x_2 = derivation.number("x_2", "the start of a chain of two steps", "x_T")
@@ -506,8 +490,7 @@ derivation.symbol("T", "the number of steps")
 
 @derivation.numeric(
     r"\frac{v_0}{c} - 1 = \lambda_T \left(\frac{1}{V_T} - 1\right) + \sum_{t=2}^{T} \lambda_{t-1} "
-    r"\left(\frac{\sigma_t^2}{V_{t-1}} - "
-    r"\frac{\beta_t}{V_t}\right) - \frac{\beta_1}{V_1}",
+    r"\left(\frac{\sigma_t^2}{V_{t-1}} - \frac{\beta_t}{V_t}\right) - \frac{\beta_1}{V_1}",
     because=r"The sum, computed term by term on the cosine schedule of 12 steps, against the recursion of the code: three "
     r"variances of the data, both choices of $\sigma_t^2$.",
 )
@@ -531,10 +514,9 @@ def the_errors_add_up():
 
 derivation.say(
     r"What do more steps bring? Let the schedule be one curve, cut into $T$ steps: $\beta_t = b / T$ with a constant $b$, so "
-    r"that $\bar\alpha_T \to e^{-b}$. With "
-    r"the large variance each step adds a multiple of $\beta_t^2$, and the sum of $T$ such terms is $b/T$ times a Riemann sum. "
-    r"In terms of $a = \bar\alpha$, "
-    r"where $da = -b\, a\, d\tau$, it is $\frac{b}{T}\, c^2 (1 - c) \int \frac{a}{V^3}\, da$ with $V = 1 - a + a c$."
+    r"that $\bar\alpha_T \to e^{-b}$. With the large variance each step adds a multiple of $\beta_t^2$, and the sum of $T$ "
+    r"such terms is $b/T$ times a Riemann sum. In terms of $a = \bar\alpha$, where $da = -b\, a\, d\tau$, it is $\frac{b}{T}\, "
+    r"c^2 (1 - c) \int \frac{a}{V^3}\, da$ with $V = 1 - a + a c$."
 )
 a = derivation.number("a", "a level, as a variable of integration", between=(0, 1))
 spread = derivation.define("V", plus(1 - a, a * c), "the variance of the forward process there", positive=True)
@@ -549,26 +531,23 @@ derivation.chain(
     equals(a / spread**3, r"$V + a (1 - c) = 1$", wrong={"the square": a / spread**2}),
     role="lemma",
     so=r"The integral from $e^{-b}$ to 1 is $\frac{1}{2 c^2} - \frac{e^{-2b}}{2 V_T^2}$. With the last noise, $-\beta_1$ to "
-    r"leading order, the large variance gives "
-    r"$T (v_0 - c - s) \to \frac{b (1 - c)}{2} \left(1 - \frac{c^2 e^{-2b}}{V_T^2}\right) - b$, where $s = c \lambda_T (1/V_T - "
-    r"1)$ is the start's "
-    r"share. The small variance has another factor $\frac{1}{1 - \bar\alpha_t} \approx \frac{T}{b t}$ near the data, so its "
-    r"terms fall off like $-\frac{b}{T t}$ only, and their "
-    r"sum grows like $-\frac{b}{T} \log T$.",
+    r"leading order, the large variance gives $T (v_0 - c - s) \to \frac{b (1 - c)}{2} \left(1 - \frac{c^2 "
+    r"e^{-2b}}{V_T^2}\right) - b$, where $s = c \lambda_T (1/V_T - 1)$ is the start's share. The small variance has another "
+    r"factor $\frac{1}{1 - \bar\alpha_t} \approx \frac{T}{b t}$ near the data, so its terms fall off like $-\frac{b}{T t}$ "
+    r"only, and their sum grows like $-\frac{b}{T} \log T$.",
 )
 derivation.symbol("b", "the constant rate, $T \\beta_t$")
 derivation.symbol("f(T)", r"$T (v_0 - c - s)$, with $s$ the start's share in $v_0$")
 
 
 @derivation.numeric(
-    r"\lim_{T \to \infty} f(T) = \frac{b (1 - c)}{2} \left(1 - \frac{c^2 e^{-2b}}{V_T^2}\right) - b, \qquad \lim_{T \to \infty} "
-    r"\left(f(2T) - f(T)\right) = -b \log 2",
+    r"\lim_{T \to \infty} f(T) = \frac{b (1 - c)}{2} \left(1 - \frac{c^2 e^{-2b}}{V_T^2}\right) - b, \qquad \lim_{T \to "
+    r"\infty} \left(f(2T) - f(T)\right) = -b \log 2",
     tolerance=1e-5,
     since="the limits are extrapolated from T = 10,000 to 80,000, which leaves terms of order log(T)/T^2",
     because=r"The first holds for the large variance, the second for the small one; $b = 2$ and $c = \frac14$. So the large "
-    r"variance converges like $1/T$, the small one only like $\log T / T$. "
-    r"The start's share $\frac{c^2 (1 - c)\, \bar\alpha_T^2}{V_T^2}$ does not fall with $T$ at all: it is zero only for "
-    r"$\bar\alpha_T = 0$ or $c = 1$.",
+    r"variance converges like $1/T$, the small one only like $\log T / T$. The start's share $\frac{c^2 (1 - c)\, "
+    r"\bar\alpha_T^2}{V_T^2}$ does not fall with $T$ at all: it is zero only for $\bar\alpha_T = 0$ or $c = 1$.",
 )
 def many_steps():
     rate, c, found = 2.0, 0.25, {"large": [], "small": []}
@@ -608,9 +587,8 @@ derivation.bridge(
 )
 derivation.say(
     r"Two jumps are one (the forward process), so a chain that visits only some of the levels is a forward process of its own, "
-    r"with the same laws at these levels and "
-    r"the larger variances $1 - \bar\alpha_t / \bar\alpha_s$ of its jumps. All that was derived holds for it, with the same "
-    r"network."
+    r"with the same laws at these levels and the larger variances $1 - \bar\alpha_t / \bar\alpha_s$ of its jumps. All that was "
+    r"derived holds for it, with the same network."
 )
 
 w_out = derivation.number("h", "how far a prediction lies beyond 1", positive=True)
@@ -629,8 +607,8 @@ derivation.chain(
         dropping=plus(times(2, w_out, 1 - x_in), w_out**2),
     ),
     so=r"The first line is the squared error of the prediction $1 + h$, the last that of 1, to which it is clipped. Below $-1$ "
-    r"the same holds by symmetry. So clipping lowers the "
-    r"squared error of $\hat{x}_0$, for every data point in the box, and with it the error of the mean.",
+    r"the same holds by symmetry. So clipping lowers the squared error of $\hat{x}_0$, for every data point in the box, and "
+    r"with it the error of the mean.",
 )
 predicted = derivation.define(
     r"\hat{x}_0", plus(x_t, -times(sqrt(1 - a_t), epsilon)) / sqrt(a_t), "the data that the noise implies", "x0_from_noise"
@@ -682,18 +660,16 @@ derivation.bridge(
 )
 derivation.say(
     r"The dynamic threshold cuts at $S \ge 1$ and divides by $S$. It lands in the box as well, and leaves a prediction alone "
-    r"that lies inside, since then $S = 1$. It keeps the "
-    r"differences between large entries, which clipping flattens, but it moves correct entries, too: it does not lower the "
-    r"error for all data (the third exercise)."
+    r"that lies inside, since then $S = 1$. It keeps the differences between large entries, which clipping flattens, but it "
+    r"moves correct entries, too: it does not lower the error for all data (the third exercise)."
 )
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 
 
 @derivation.example(
-    r"Two steps, $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$, and data of variance $c = \frac14$: $V_1 = 0.3925$ and $V_2 "
-    r"= 0.6112$. Both choices give samples that vary too "
-    r"little; the last noise is missed."
+    r"Two steps, $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$, and data of variance $c = \frac14$: $V_1 = 0.3925$ and "
+    r"$V_2 = 0.6112$. Both choices give samples that vary too little; the last noise is missed."
 )
 def two_steps():
     for name in ("large", "small"):
@@ -709,9 +685,8 @@ def two_steps():
 
 @derivation.figure(
     r"Gaussian data of variance $\frac14$. Left: the error times the number of steps, for betas from $0.1/T$ to $20/T$. With "
-    r"the large variance it settles, so the error is of order "
-    r"$1/T$; with the small one it keeps falling with $\log T$. Right: the variance of the sample over that of the forward "
-    r"process, level by level, for 50 steps.",
+    r"the large variance it settles, so the error is of order $1/T$; with the small one it keeps falling with $\log T$. Right: "
+    r"the variance of the sample over that of the forward process, level by level, for 50 steps.",
     panels=2,
 )
 def many_and_few(left, right):
@@ -760,9 +735,8 @@ def one_point():
 
 
 @derivation.exercise(
-    r"The data are $(1, \dots, 1)$ in 12 dimensions, and the prediction is $(3, 1, \dots, 1)$. What is its squared error, as it "
-    r"is, clipped to "
-    r"$[-1, 1]$, and after the dynamic threshold with $S = 3$?",
+    r"The data are $(1, \dots, 1)$ in 12 dimensions, and the prediction is $(3, 1, \dots, 1)$. What is its squared error, as "
+    r"it is, clipped to $[-1, 1]$, and after the dynamic threshold with $S = 3$?",
     r"As it is 4, clipped 0. The threshold turns the prediction into $(1, \frac13, \dots, \frac13)$, with the error $11 \cdot "
     r"\frac49 = 4.8889$.",
 )

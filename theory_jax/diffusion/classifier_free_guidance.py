@@ -121,31 +121,25 @@ derivation = Derivation(
         "Kynkäänniemi et al. 2024, Applying Guidance in a Limited Interval",
     ),
     question="One network predicts noise with its condition and without. What do the two answers estimate, when is their "
-    "difference "
-    "the slope of a classifier, and which law does a sampler draw from that overstates it?",
+    "difference the slope of a classifier, and which law does a sampler draw from that overstates it?",
     setting=(
-        r"Data $x_0$ have a condition $y$ (a class, say) of positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 "
-        r"+ "
-        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so given $x_0$, $x_t$ and $y$ "
-        r"are "
-        r"independent.",
+        r"Data $x_0$ have a condition $y$ (a class, say) of positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, "
+        r"x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both, so given $x_0$, $x_t$ and "
+        r"$y$ are independent.",
         r"In training the condition is replaced by a null condition $\varnothing$ with probability $p$, $0 < p < 1$. This is "
-        r"decided "
-        r"once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is the squared error of the noise.",
-        r"At a noisy value, $c$ is the prediction with the condition, $u$ that without, and the guided prediction is $g = u + w "
-        r"(c - "
-        r"u)$: conditional at $w = 1$, unconditional at $w = 0$. Another convention calls $w - 1$ the scale.",
+        r"decided once for each example, independently of $x_0$, $y$, $t$ and $\epsilon$. The loss is the squared error of the "
+        r"noise.",
+        r"At a noisy value, $c$ is the prediction with the condition, $u$ that without, and the guided prediction is $g = u + "
+        r"w (c - u)$: conditional at $w = 1$, unconditional at $w = 0$. Another convention calls $w - 1$ the scale.",
         r"One coordinate is written, except where a plane is needed. In $D$ dimensions slopes are gradients.",
     ),
     answer=r"The minimizers of the loss are two scores, and their difference is the slope of $\log q_t(y|x)$: a classifier "
-    r"nobody "
-    r"trained. This holds for the minimizers; the difference of a network's two answers need not be a gradient at all. For "
-    r"Gaussian "
-    r"data the guided flow draws from a law that is narrower than $q_0(x)\, q_0(y|x)^w$.",
+    r"nobody trained. This holds for the minimizers; the difference of a network's two answers need not be a gradient at all. "
+    r"For Gaussian data the guided flow draws from a law that is narrower than $q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "Why overstated guidance looks better to people is not shown.",
-        "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot be "
-        "assumed is shown.",
+        "What is drawn is computed for Gaussian data and exact scores. For learned fields in many dimensions only what cannot "
+        "be assumed is shown.",
     ),
 )
 
@@ -178,9 +172,9 @@ derivation.chain(
     ),
     states=2,
     so=r"The first line is the mean of the noise over the dropped examples at $x$. The result is $u^* = "
-    r"\mathbb{E}[\epsilon|x_t]$: not "
-    r"nothing, but the average over the conditions that $x$ may have. If $p$ depended on $y$, the average would belong to other "
-    r"frequencies of the conditions; if it were 0 at some level, the null branch would not be trained there.",
+    r"\mathbb{E}[\epsilon|x_t]$: not nothing, but the average over the conditions that $x$ may have. If $p$ depended on $y$, "
+    r"the average would belong to other frequencies of the conditions; if it were 0 at some level, the null branch would not "
+    r"be trained there.",
 )
 
 x = derivation.number("x", "a noisy value", "x_t")
@@ -217,8 +211,7 @@ implicit = derivation.chain(
     central=True,
     uses=(score_of_the_marginal, bayes_for_scores),
     so="The last line is classifier guidance. No classifier was trained; this one knows all levels of noise, and it belongs to "
-    "the "
-    "very model whose samples it judges. All this holds for the minimizers of the loss.",
+    "the very model whose samples it judges. All this holds for the minimizers of the loss.",
 )
 conditional = derivation.number("c", "a prediction with the condition", "conditional")
 unconditional = derivation.number("u", "a prediction without it", "unconditional")
@@ -263,8 +256,7 @@ derivation.chain(
     ),
     uses=(symmetric,),
     so=r"The first line is the integral of the field $M x$ along the unit square, counter-clockwise from the origin. Along a "
-    r"gradient "
-    r"such an integral is 0: one ends at the height where one began.",
+    r"gradient such an integral is 0: one ends at the height where one began.",
 )
 G = [derivation.number(f"G_{{{ij}}}", f"an entry of a symmetric matrix: {ij}") for ij in ("11", "12", "22")]
 _CLOSEST = plus((M[0][0] - G[0]) ** 2, 2 * (plus(M[0][1], M[1][0]) / 2 - G[1]) ** 2, (M[1][1] - G[2]) ** 2)
@@ -282,12 +274,9 @@ derivation.chain(
         dropping=_CLOSEST,
     ),
     so=r"The first line is $\mathbb{E} \|M x - G x\|^2$ for standard normal $x$, and $G x$ is a gradient because $G$ is "
-    r"symmetric. "
-    r"Nothing in the training makes a network's Jacobian symmetric. Where that of $c - u$ is not, no classifier has this slope. "
-    r"The "
-    r"antisymmetric part of the Jacobian of $u + w (c - u)$ changes with $w$ along a line, so unless it is zero for both $u$ "
-    r"and $c$, "
-    r"the guided prediction is a gradient for at most one $w$. The sampler runs all the same.",
+    r"symmetric. Nothing in the training makes a network's Jacobian symmetric. Where that of $c - u$ is not, no classifier has "
+    r"this slope. The antisymmetric part of the Jacobian of $u + w (c - u)$ changes with $w$ along a line, so unless it is "
+    r"zero for both $u$ and $c$, the guided prediction is a gradient for at most one $w$. The sampler runs all the same.",
 )
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
@@ -326,8 +315,8 @@ derivation.chain(
         },
     ),
     role="remark",
-    so=r"At a given $x_t$ the data, the velocity, the score and the mean of a step are the noise times a number plus another. A "
-    r"clipped prediction is not: clip after guiding.",
+    so=r"At a given $x_t$ the data, the velocity, the score and the mean of a step are the noise times a number plus another. "
+    r"A clipped prediction is not: clip after guiding.",
 )
 
 m = derivation.number("m", "the mean of the conditional law")
@@ -370,12 +359,9 @@ derivation.chain(
         wrong={"the precision forgotten": m * (w - 1)},
     ),
     so=r"For $w > 1$ and $S < 1$ the guided law is strictly narrower than the conditional one, and its mean is strictly beyond "
-    r"$m$ if $m "
-    r"\ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are the same. With a negative "
-    r"prompt "
-    r"in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it is wider, and "
-    r"there is no "
-    r"law at all from $w = \frac{S}{S - 1}$ on.",
+    r"$m$ if $m \ne 0$. For a condition of the data $q_t(x|y) \le q_t(x) / q(y)$, so $S < 1$, or both laws are the same. With "
+    r"a negative prompt in the place of $u$ other cases occur: for $S = 1$ the law is only shifted, to $w m$; for $S > 1$ it "
+    r"is wider, and there is no law at all from $w = \frac{S}{S - 1}$ on.",
 )
 
 r = derivation.number("r", "by how much the variance of the condition's data is below 1", between=(0, 1))
@@ -383,8 +369,7 @@ level = derivation.number(r"\varsigma", r"the noise level $\sqrt{(1 - \bar\alpha
 z = derivation.number("z", r"a value in units in which the data are not shrunk, $x / \sqrt{\bar\alpha_t}$")
 derivation.say(
     r"Which law is drawn? Take data $\mathcal{N}(0, 1)$, a condition with the data $\mathcal{N}(m, 1 - r)$, exact scores, and "
-    r"the "
-    r"sampler without randomness, which follows $\frac{dz}{d\varsigma} = -\varsigma$ times the guided score at the level "
+    r"the sampler without randomness, which follows $\frac{dz}{d\varsigma} = -\varsigma$ times the guided score at the level "
     r"$\varsigma$."
 )
 derivation.chain(
@@ -410,9 +395,8 @@ derivation.chain(
     ),
     uses=(euler_step,),
     so=r"The field is linear in $z$, so the first line is the rate at which the logarithm of the distance of two samples "
-    r"changes. The "
-    r"distance is therefore proportional to $(1 - r + \varsigma^2)^{w/2} (1 + \varsigma^2)^{(1 - w)/2}$, and the variance to "
-    r"its square.",
+    r"changes. The distance is therefore proportional to $(1 - r + \varsigma^2)^{w/2} (1 + \varsigma^2)^{(1 - w)/2}$, and the "
+    r"variance to its square.",
 )
 small = derivation.number("d", r"one over the squared level, $1 / \varsigma^2$", positive=True)
 derivation.chain(
@@ -421,9 +405,8 @@ derivation.chain(
     equals(1, "both factors go to 1", wrong={"the variance of the condition": (1 - r) ** w}),
     role="lemma",
     so=r"The first line is the squared distance over $\varsigma^2$ at an infinite level. At the end, $\varsigma = 0$, the "
-    r"square is $(1 - "
-    r"r)^w$. So a flow that starts from $\mathcal{N}(0, \varsigma^2)$ at a high level draws from a Gaussian of variance $(1 - "
-    r"r)^w$.",
+    r"square is $(1 - r)^w$. So a flow that starts from $\mathcal{N}(0, \varsigma^2)$ at a high level draws from a Gaussian of "
+    r"variance $(1 - r)^w$.",
 )
 excess = derivation.number(r"\omega", "the scale minus one", positive=True)
 bernoulli = derivation.valley(
@@ -452,10 +435,8 @@ derivation.chain(
     ),
     uses=(tilted_spread,),
     so=r"With $w = 1 + \omega$ the first line compares the logarithms of the variance of $q_0(x)\, q_0(y|x)^w$, which is "
-    r"$\frac{1 - r}{1 "
-    r"+ (w - 1) r}$ by the topic on classifier guidance, and of the variance drawn. Guidance at $w > 1$ is sharper than the "
-    r"posterior "
-    r"that it is said to sample; at $w = 1$ both are the condition's own law.",
+    r"$\frac{1 - r}{1 + (w - 1) r}$ by the topic on classifier guidance, and of the variance drawn. Guidance at $w > 1$ is "
+    r"sharper than the posterior that it is said to sample; at $w = 1$ both are the condition's own law.",
 )
 
 v = derivation.number("v", r"the squared level, $\varsigma^2$", positive=True)
@@ -469,21 +450,17 @@ derivation.chain(
     equals(
         plus(times(2, plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random), -1),
         r"the product rule; the powers are multiplied by $2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v})$, and what is left of "
-        r"the first "
-        r"product is $-(2 w - 1) r$",
+        r"the first product is $-(2 w - 1) r$",
         wrong={
             "without the new noise": times(2, plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random),
             "half of the score": plus(times(plus(w / plus(1, -r, v), (1 - w) / plus(1, v)), random), -1),
         },
     ),
     role="remark",
-    so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of variance "
-    r"$dv$: the "
-    r"variance satisfies $\frac{dV}{dv} = 2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v}) V - 1$. The $V$ above solves it, and $V "
-    r"/ v$ goes to "
-    r"1 at high levels, as for pure noise. So what is drawn has the variance $V$ at $v = 0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 "
-    r"w - 1) r}$. "
-    r"The scale is a parameter of an algorithm, not the power of a posterior.",
+    so=r"With small random steps, as $v$ falls by $dv$, $z$ moves by the guided score times $dv$ and receives noise of "
+    r"variance $dv$: the variance satisfies $\frac{dV}{dv} = 2 (\frac{w}{1 - r + v} + \frac{1 - w}{1 + v}) V - 1$. The $V$ "
+    r"above solves it, and $V / v$ goes to 1 at high levels, as for pure noise. So what is drawn has the variance $V$ at $v = "
+    r"0$, $\frac{(1 - r) - (1 - r)^{2w}}{(2 w - 1) r}$. The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 
 first = derivation.function("f_1", r"$\log q_t(y_1|x)$, for one condition")
@@ -498,10 +475,9 @@ derivation.chain(
         "add and subtract",
         wrong={"without the ratio": plus(Slope(first(x), x), Slope(second(x), x))},
     ),
-    so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with the "
-    r"scale 1 is "
-    r"exact where this ratio does not depend on $x$, in particular if the conditions are independent given $x_t$, not given the "
-    r"data.",
+    so=r"The last term is the slope of $\log \frac{q_t(y_1, y_2|x)}{q_t(y_1|x)\, q_t(y_2|x)}$. Adding both differences with "
+    r"the scale 1 is exact where this ratio does not depend on $x$, in particular if the conditions are independent given "
+    r"$x_t$, not given the data.",
 )
 n = derivation.index("n", "one of the values that the data may take")
 j = derivation.index("j", "another one")
@@ -517,10 +493,8 @@ derivation.chain(
         wrong={"without the half": Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j))))},
     ),
     so=r"If the conditions are independent given $x_0$, the first line is $q_t(y_1, y_2|x) - q_t(y_1|x)\, q_t(y_2|x)$. For two "
-    r"points it "
-    r"is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is zero if $x_0$ "
-    r"consists "
-    r"of independent blocks and each condition sees a block of its own.",
+    r"points it is $P_1 P_2 (\rho_1 - \rho_2)(\rho'_1 - \rho'_2)$: not zero if both conditions tell the points apart. It is "
+    r"zero if $x_0$ consists of independent blocks and each condition sees a block of its own.",
 )
 i = derivation.index("i", "one of several conditions")
 each = derivation.numbers("c", i, "the predictions with these conditions", "conditionals")
@@ -584,8 +558,7 @@ def _drawn(w, r):
 
 @derivation.example(
     r"Data that are $-1$ or $1$, each with probability one half, and $y$ says that the sign is positive; $\bar\alpha_t = "
-    r"0.5184$, $x_t "
-    r"= 0.5$, $w = 3$. Then Gaussian data, $r = \frac12$ and $w = 3$."
+    r"0.5184$, $x_t = 0.5$, $w = 3$. Then Gaussian data, $r = \frac12$ and $w = 3$."
 )
 def two_signs():
     with_sign, blind = _two_points(jnp.array([0.5]), 0.5184)
@@ -603,10 +576,9 @@ def two_signs():
 
 
 @derivation.figure(
-    r"Left: the variance of $q_0(x)\, q_0(y|x)^w$ and of what two guided samplers draw, $r = \frac12$: all agree at $w = 1$ and "
-    r"part. "
-    r"Right: the data that a guided prediction implies, for data that are $-1$ or $1$ and the condition that they are positive, "
-    r"$\bar\alpha_t = 0.52$: where the value is uncertain, guidance overshoots the data.",
+    r"Left: the variance of $q_0(x)\, q_0(y|x)^w$ and of what two guided samplers draw, $r = \frac12$: all agree at $w = 1$ "
+    r"and part. Right: the data that a guided prediction implies, for data that are $-1$ or $1$ and the condition that they "
+    r"are positive, $\bar\alpha_t = 0.52$: where the value is uncertain, guidance overshoots the data.",
     panels=2,
 )
 def what_the_scale_does(left, right):
@@ -625,8 +597,7 @@ def what_the_scale_does(left, right):
 
 @derivation.exercise(
     r"A negative prompt has the law $\mathcal{N}(0, 1)$ and the condition $\mathcal{N}(m, 2)$. For which scales is the guided "
-    r"score "
-    r"that of a law?",
+    r"score that of a law?",
     r"For those with $\Lambda = \frac{w}{2} + 1 - w > 0$, that is $w < 2$. At $w = 2$ the precision is 0, and the score is a "
     r"constant.",
 )
@@ -647,8 +618,7 @@ def at_scale_two():
 
 @derivation.exercise(
     r"The two predictions have independent errors of mean 0 and of the same variance. By what factor is the variance of the "
-    r"guided "
-    r"prediction's error larger at $w = 7.5$?",
+    r"guided prediction's error larger at $w = 7.5$?",
     r"$w^2 + (w - 1)^2 = 98.5$.",
 )
 def errors_grow():
@@ -660,8 +630,7 @@ def errors_grow():
 @derivation.exact(
     r"\frac{1}{20} \# \left\{ n : \tfrac{n + 1/2}{20} < p \right\} = p \qquad \text{for}\ p = 0, \tfrac{1}{20}, \dots, 1",
     because=r"A uniform number is below $p$ with probability $p$; here one is tried from the middle of each twentieth of $[0, "
-    r"1]$. One "
-    r"number decides for a whole condition, so that no condition is dropped in part.",
+    r"1]$. One number decides for a whole condition, so that no condition is dropped in part.",
     outcomes=20 * 21,
     role="appendix",
 )

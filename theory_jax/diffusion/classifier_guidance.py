@@ -130,28 +130,25 @@ derivation = Derivation(
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis, section 4",
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
     ),
-    question="A diffusion model that knows no classes and a classifier are given. How do they combine into samples of one class, "
-    "and what is sampled when the classifier's share is scaled up?",
+    question="A diffusion model that knows no classes and a classifier are given. How do they combine into samples of one "
+    "class, and what is sampled when the classifier's share is scaled up?",
     setting=(
-        r"Data $x_0$ have a class $y$, and every class has positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 + "
-        r"\sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both: given $x_0$, the class and $x_t$ "
-        r"are independent. So $y, x_0, x_1, \dots, x_T$ is a Markov chain.",
+        r"Data $x_0$ have a class $y$, and every class has positive probability. The noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 "
+        r"+ \sqrt{1 - \bar\alpha_t}\, \epsilon$, $0 < \bar\alpha_t < 1$, is independent of both: given $x_0$, the class and "
+        r"$x_t$ are independent. So $y, x_0, x_1, \dots, x_T$ is a Markov chain.",
         r"$q_t(x)$ and $q_t(x|y)$ are the densities of $x_t$, of all data and of one class. The classifier $q_t(y|x)$ is the "
-        r"law of "
-        r"the class given $x_t = x$: it sees noisy data, and a level of noise $t$ belongs to it.",
+        r"law of the class given $x_t = x$: it sees noisy data, and a level of noise $t$ belongs to it.",
         r"The scale is a number $w > 0$. One coordinate is written; in $D$ dimensions the slopes are gradients.",
     ),
-    answer=r"The score of one class is the score of all data plus the slope of $\log q_t(y|x)$. Added $w$ times it is the score "
-    r"of "
-    r"$q_t(x)\, q_t(y|x)^w$, up to normalization: samples more typical of the class, and as a rule less varied. For $w \ne 1$ "
-    r"these "
-    r"densities "
-    r"at different levels belong to no common diffusion, so guided sampling need not draw from $q_0(x)\, q_0(y|x)^w$.",
+    answer=r"The score of one class is the score of all data plus the slope of $\log q_t(y|x)$. Added $w$ times it is the "
+    r"score of $q_t(x)\, q_t(y|x)^w$, up to normalization: samples more typical of the class, and as a rule less varied. For "
+    r"$w \ne 1$ these densities at different levels belong to no common diffusion, so guided sampling need not draw from "
+    r"$q_0(x)\, q_0(y|x)^w$.",
     limits=(
         "A trained classifier is not the exact one. Its accuracy says little about its slope.",
         "That a guided step is Gaussian is exact for a log-linear classifier; otherwise it holds to the order that is given.",
-        "Implementations take the slope at another place (the noisy value in place of the mean): a difference that vanishes with "
-        "the step. Which law guided sampling draws from is computed in the next topic, for Gaussian data.",
+        "Implementations take the slope at another place (the noisy value in place of the mean): a difference that vanishes "
+        "with the step. Which law guided sampling draws from is computed in the next topic, for Gaussian data.",
     ),
 )
 
@@ -169,8 +166,7 @@ posterior = derivation.define(
 )
 derivation.say(
     "What must the classifier know? Noise hides the class. Given a noisy value, the class is as uncertain as the data that it "
-    "may "
-    "have come from."
+    "may have come from."
 )
 derivation.chain(
     "The noisy classifier is the expected classifier of clean data",
@@ -188,9 +184,8 @@ derivation.chain(
     role="lemma",
     uses=(marginal_law,),
     so=r"The first line is $q_t(y|x)$: the joint density of class and noisy value, over that of the noisy value. It is a "
-    r"product of "
-    r"three factors under the sum because class and noise are independent given the data. A classifier trained on clean pictures "
-    r"answers another question: which class a clean picture that looks like $x$ would have.",
+    r"product of three factors under the sum because class and noise are independent given the data. A classifier trained on "
+    r"clean pictures answers another question: which class a clean picture that looks like $x$ would have.",
 )
 exact = derivation.law("q", c, "the exact classifier at one $x$")
 model = derivation.law("m", c, "a model of it", "log_probs_fn")
@@ -240,8 +235,8 @@ bayes_for_scores = derivation.chain(
     ),
     states=2,
     central=True,
-    so="The left side is the score of the noisy data of one class, which is all that a sampler needs; the right side has a model "
-    "that knows no classes, and a classifier that may be trained later.",
+    so="The left side is the score of the noisy data of one class, which is all that a sampler needs; the right side has a "
+    "model that knows no classes, and a classifier that may be trained later.",
 )
 derivation.chain(
     "The classifier's slope is not that of a logit",
@@ -260,8 +255,7 @@ derivation.chain(
     role="lemma",
     uses=(score_of_the_marginal,),
     so=r"For every classifier made of logits the same holds: the slope of a log-probability is that of its logit minus the "
-    r"expected "
-    r"one. Weighted by the probabilities these slopes sum to 0: no direction makes all classes more probable.",
+    r"expected one. Weighted by the probabilities these slopes sum to 0: no direction makes all classes more probable.",
 )
 
 a = derivation.number(r"\bar\alpha_t", "the share of the variance that is signal", "alpha_bar[t]", between=(0, 1))
@@ -382,8 +376,7 @@ markov = derivation.chain(
     states=2,
     role="lemma",
     so=r"The first line uses that the class and $x_t$ are independent given $x_{t-1}$: the step forward contains no class. The "
-    r"last "
-    r"says $q(x_{t-1}|x_t, y) \propto q(x_{t-1}|x_t)\, q_{t-1}(y|x_{t-1})$.",
+    r"last says $q(x_{t-1}|x_t, y) \propto q(x_{t-1}|x_t)\, q_{t-1}(y|x_{t-1})$.",
 )
 mean = derivation.number(r"\mu", "the mean of the step back", "mean")
 variance = derivation.number(r"\sigma^2", "its variance", "exp(log_var)", positive=True)
@@ -409,8 +402,7 @@ derivation.chain(
         },
     ),
     so=r"The first line is the logarithm of $\mathcal{N}(x; \mu, \sigma^2)\, q_{t-1}(y|x)^w$ up to a constant, with the "
-    r"classifier's "
-    r"logarithm expanded at $\mu$. So the guided step is $\mathcal{N}(\mu + v w h, v)$.",
+    r"classifier's logarithm expanded at $\mu$. So the guided step is $\mathcal{N}(\mu + v w h, v)$.",
     uses=(markov,),
 )
 derivation.chain(
@@ -421,8 +413,8 @@ derivation.chain(
         r"$\frac{1}{1 - u} = 1 + \frac{u}{1 - u}$ with $u = w \sigma^2 H$",
         wrong={"first order": plus(times(w, variance, slope), times(w, variance, slope, w * bend / (1 - w * variance * bend)))},
     ),
-    so=r"For a classifier that is log-linear over the width of a step, $H = 0$, the mean moves by $w \sigma^2 h$ exactly and the "
-    r"variance stays. Steps are short, so this is what is implemented.",
+    so=r"For a classifier that is log-linear over the width of a step, $H = 0$, the mean moves by $w \sigma^2 h$ exactly and "
+    r"the variance stays. Steps are short, so this is what is implemented.",
 )
 derivation.bridge(
     "The code's guided mean",
@@ -457,19 +449,16 @@ derivation.chain(
     role="remark",
     uses=(in_the_noise,),
     so=r"The first line is by how much the guided noise moves the mean of a step. With $\sigma^2 = \beta_t = 1 - \alpha_t$ the "
-    r"other "
-    r"way moves it by $w \beta_t h$: the same to first order in $\beta_t$.",
+    r"other way moves it by $w \beta_t h$: the same to first order in $\beta_t$.",
 )
 
 r = derivation.number("r", "by how much the variance of a class is below 1", between=(0, 1))
 at = derivation.number("m", "the mean of a class")
 derivation.say(
     r"Is the guided sample drawn from $q_0(x)\, q_0(y|x)^w$? That needs the guided densities of all levels to be the noised "
-    r"versions "
-    r"of one law. Test it where all is Gaussian: the data are $\mathcal{N}(0, 1)$ and a class is $\mathcal{N}(m, 1 - r)$, which "
-    r"is "
-    r"possible if the class is rare enough. Noised, they are $\mathcal{N}(0, 1)$ and $\mathcal{N}(\sqrt{\bar\alpha_t}\, m, 1 - "
-    r"\bar\alpha_t r)$."
+    r"versions of one law. Test it where all is Gaussian: the data are $\mathcal{N}(0, 1)$ and a class is $\mathcal{N}(m, 1 - "
+    r"r)$, which is possible if the class is rare enough. Noised, they are $\mathcal{N}(0, 1)$ and "
+    r"$\mathcal{N}(\sqrt{\bar\alpha_t}\, m, 1 - \bar\alpha_t r)$."
 )
 tilted_spread = derivation.chain(
     "The noised data, sharpened",
@@ -507,11 +496,9 @@ derivation.chain(
     ),
     uses=(tilted_spread, marginal_law),
     so=r"The first line is the variance of the sharpened noised data minus that of the sharpened data ($\bar\alpha_t = 1$), "
-    r"noised. It "
-    r"is zero only for $w = 1$, where both are the noised class. For every other scale the guided scores of different levels "
-    r"belong "
-    r"to no single noising process, and nothing says that guided sampling draws from $q_0(x)\, q_0(y|x)^w$. The scale is a "
-    r"parameter of an algorithm, not the power of a posterior.",
+    r"noised. It is zero only for $w = 1$, where both are the noised class. For every other scale the guided scores of "
+    r"different levels belong to no single noising process, and nothing says that guided sampling draws from $q_0(x)\, "
+    r"q_0(y|x)^w$. The scale is a parameter of an algorithm, not the power of a posterior.",
 )
 
 _LEVELS = jnp.array([1.0, 0.5184])
@@ -525,9 +512,8 @@ def _of_signs(x):
 
 @derivation.example(
     r"Data that are $-1$ or $1$, each with probability one half, and $y$ is the sign; $\bar\alpha_t = 0.5184$, $x_t = 0.5$. "
-    r"Then a "
-    r"step with $\mu = 0.2$, $\sigma^2 = 0.36$, $h = 0.5$, $H = -0.25$ and $w = 2$; last, the two variances at $w = 3$ and "
-    r"$r = \bar\alpha_t = \frac12$."
+    r"Then a step with $\mu = 0.2$, $\sigma^2 = 0.36$, $h = 0.5$, $H = -0.25$ and $w = 2$; last, the two variances at $w = 3$ "
+    r"and $r = \bar\alpha_t = \frac12$."
 )
 def two_signs():
     x, one = jnp.array([[0.5]]), np.array([1])
@@ -562,9 +548,8 @@ def two_signs():
 
 @derivation.figure(
     r"Left: two classes at $\bar\alpha_t = 0.7$. Gray: the density of all data; lines: $q_t(x)\, q_t(y|x)^w$, normalized, for "
-    r"one "
-    r"class: it moves away from the other class and narrows. Right: the variance of the sharpened noised data and of the noised "
-    r"sharpened data, for $w = 3$, $r = \frac34$: the same at both ends of the schedule, apart between.",
+    r"one class: it moves away from the other class and narrows. Right: the variance of the sharpened noised data and of the "
+    r"noised sharpened data, for $w = 3$, $r = \frac34$: the same at both ends of the schedule, apart between.",
     panels=2,
 )
 def tilted_densities(left, right):
@@ -588,8 +573,7 @@ def tilted_densities(left, right):
 
 @derivation.exercise(
     r"At a level where nothing of the data is left, $\bar\alpha_T = 0$, what are the classifier and its slope, for classes of "
-    r"weight "
-    r"0.25 and 0.75?",
+    r"weight 0.25 and 0.75?",
     r"$x_T$ is independent of the class, so the classifier gives the weights, 0.25 and 0.75, for every $x$, and its slope is 0.",
 )
 def pure_noise():
@@ -603,11 +587,10 @@ def pure_noise():
 
 @derivation.exercise(
     r"Two Gaussian classes of equal variance have log-odds that are a line with slope $b$. What is the bend $H$ of $\log "
-    r"q_t(y|x)$? "
-    r"Evaluate it at $b = 2$ and even odds.",
-    r"$\log q_t(y|x)$ is the logarithm of a logistic function of the line, so $h = b (1 - q_t(y|x))$ and $H = -b^2 q_t(y|x) (1 - "
-    r"q_t(y|x)) \le 0$: the guided variance $v$ always exists and is at most $\sigma^2$. At even odds and $b = 2$ the bend is "
-    r"$-1$.",
+    r"q_t(y|x)$? Evaluate it at $b = 2$ and even odds.",
+    r"$\log q_t(y|x)$ is the logarithm of a logistic function of the line, so $h = b (1 - q_t(y|x))$ and $H = -b^2 q_t(y|x) (1 "
+    r"- q_t(y|x)) \le 0$: the guided variance $v$ always exists and is at most $\sigma^2$. At even odds and $b = 2$ the bend "
+    r"is $-1$.",
 )
 def two_gaussian_classes():
     # means 1 and -1 at unit variance: log-odds 2x
@@ -623,8 +606,7 @@ def two_gaussian_classes():
     r"For $r = \bar\alpha_t = \frac12$, how large is the gap between the two variances at $w = 3$, and which scale makes it "
     r"largest?",
     r"The gap is $\frac{w (w - 1)}{2 (w + 1)(w + 3)}$: 0.125 at $w = 3$. Its derivative has the sign of $5 w^2 + 6 w - 3$, "
-    r"which is "
-    r"positive for $w > 1$: the gap grows toward $\frac12$ and has no maximum.",
+    r"which is positive for $w > 1$: the gap grows toward $\frac12$ and has no maximum.",
 )
 def the_gap():
     gap = w * (w - 1) / (2 * (w + 1) * (w + 3))

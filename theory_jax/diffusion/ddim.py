@@ -102,22 +102,18 @@ derivation = Derivation(
         r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$.",
         r"The family is a joint law, written backward and given $x_0$: $q_\sigma(x_{1:T}|x_0) = q(x_T|x_0) \prod_{t=2}^T "
         r"q_\sigma(x_{t-1}|x_t, x_0)$. Each factor is Gaussian with a mean that is linear in $x_0$ and $x_t$, and with a "
-        r"variance "
-        r"$\sigma^2$ of its own, $0 \le \sigma^2 \le 1 - \bar\alpha_{t-1}$; with $\sigma = 0$ it is a point. A sampler that "
-        r"visits "
-        r"only some levels steps from $t$ to $s$ in the place of $t - 1$.",
+        r"variance $\sigma^2$ of its own, $0 \le \sigma^2 \le 1 - \bar\alpha_{t-1}$; with $\sigma = 0$ it is a point. A "
+        r"sampler that visits only some levels steps from $t$ to $s$ in the place of $t - 1$.",
         r"A model's step puts a prediction $\hat x_0$ in the place of $x_0$, and starts from $x_T \sim \mathcal{N}(0, 1)$.",
         r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector every formula holds in each.",
     ),
     answer=r"For every $\sigma$ there is exactly one such step back that keeps all marginal laws, if the old noise keeps its "
-    r"sign. "
-    r"For $\sigma > 0$ the bound on the likelihood is the same squared error with other weights, so one network serves all. At "
-    r"$\sigma = 0$ this bound says nothing; the sampler is Euler's method for a differential equation whose flow carries the "
-    r"marginal laws.",
+    r"sign. For $\sigma > 0$ the bound on the likelihood is the same squared error with other weights, so one network serves "
+    r"all. At $\sigma = 0$ this bound says nothing; the sampler is Euler's method for a differential equation whose flow "
+    r"carries the marginal laws.",
     limits=(
         "That the flow exists and that Euler's method converges to it is derived for Gaussian data and argued for data of "
-        "bounded "
-        "support, away from the level without noise.",
+        "bounded support, away from the level without noise.",
         "The likelihood of the flow is not computed here.",
         "The start is a standard normal in the place of the law at the last level; the gap is that of the forward process.",
     ),
@@ -139,8 +135,8 @@ x_s = derivation.number("x_s", "the value after the step")
 u = derivation.number("u", r"the argument of the moment generating function $\mathbb{E}[e^{u x_s}]$")
 
 derivation.say(
-    r"The noise that $x_t$ carries, $(x_t - \sqrt{\bar\alpha_t} x_0) / \sqrt{1 - \bar\alpha_t}$, is standard normal given $x_0$. "
-    r"The idea is to use it again: some of the noise of level $s$ is old, the rest is new."
+    r"The noise that $x_t$ carries, $(x_t - \sqrt{\bar\alpha_t} x_0) / \sqrt{1 - \bar\alpha_t}$, is standard normal given "
+    r"$x_0$. The idea is to use it again: some of the noise of level $s$ is old, the rest is new."
 )
 derivation.chain(
     "The mean: the data, with some of the old noise",
@@ -187,8 +183,8 @@ derivation.chain(
     ),
     equals(
         exp(plus(times(u, sqrt(a_s), x_0), (1 - a_s) * u**2 / 2)),
-        r"$A + B \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s}$, and $B^2 (1 - \bar\alpha_t) = (1 - \nu)(1 - \bar\alpha_s)$ is what "
-        r"$\sigma^2$ lacks",
+        r"$A + B \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s}$, and $B^2 (1 - \bar\alpha_t) = (1 - \nu)(1 - \bar\alpha_s)$ is "
+        r"what $\sigma^2$ lacks",
         wrong={"the level before the step": exp(plus(times(u, sqrt(a_t), x_0), (1 - a_t) * u**2 / 2))},
     ),
     equals(
@@ -201,14 +197,13 @@ derivation.chain(
     so=r"So if $x_t$ has its marginal law, so has $x_s$; by induction from $T$ downward all have, for every choice of the "
     r"$\sigma$. The third line holds for any two weights. It is the marginal law only if $A + B \sqrt{\bar\alpha_t} = "
     r"\sqrt{\bar\alpha_s}$ and $B^2 (1 - \bar\alpha_t) + \sigma^2 = 1 - \bar\alpha_s$, so for $B \ge 0$ there is no other "
-    r"choice. "
-    r"The cases $\nu = 0$ and $\nu = 1$ are limits of these lines.",
+    r"choice. The cases $\nu = 0$ and $\nu = 1$ are limits of these lines.",
 )
 
 derivation.say(
     r"Which $\sigma$? The family is usually run with $\sigma^2 = \eta^2 \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} (1 - "
-    r"\frac{\bar\alpha_t}{\bar\alpha_s})$: $\nu$ is $\eta^2$ times the share of the noise of level $t$ that the forward process "
-    r"added after $s$. The case $\eta = 1$ is DDPM."
+    r"\frac{\bar\alpha_t}{\bar\alpha_s})$: $\nu$ is $\eta^2$ times the share of the noise of level $t$ that the forward "
+    r"process added after $s$. The case $\eta = 1$ is DDPM."
 )
 ancestral = derivation.define("B_1", sqrt(kept) * (1 - a_s) / (1 - a_t), r"$B$ at $\eta = 1$, as shown below", positive=True)
 derivation.chain(
@@ -226,8 +221,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The first line is $B^2$ at $\nu = (1 - r) / (1 - \bar\alpha_t)$, that is at $\eta = 1$. Both weights are positive, so "
-    r"$B = "
-    r"B_1$ there.",
+    r"$B = B_1$ there.",
 )
 derivation.chain(
     "... also that of the data",
@@ -244,8 +238,8 @@ derivation.chain(
     ),
     role="lemma",
     uses=(posterior_law,),
-    so=r"For $s = t - 1$ these are the weights of $q(x_{t-1}|x_t, x_0)$ in the reverse process, and $\sigma^2 = \tilde\beta_t$: "
-    r"the ancestral sampler with the small variance is a member of the family.",
+    so=r"For $s = t - 1$ these are the weights of $q(x_{t-1}|x_t, x_0)$ in the reverse process, and $\sigma^2 = "
+    r"\tilde\beta_t$: the ancestral sampler with the small variance is a member of the family.",
 )
 derivation.chain(
     "No other member is a Markov chain",
@@ -263,9 +257,8 @@ derivation.chain(
     role="remark",
     so=r"The first line is the weight of $x_0$ in the mean of $x_t$ given $x_s$ and $x_0$, which is $\sqrt{\bar\alpha_t} x_0 + "
     r"\frac{B (1 - \bar\alpha_t)}{1 - \bar\alpha_s} (x_s - \sqrt{\bar\alpha_s} x_0)$: given $x_0$ the covariance of the two is "
-    r"$B "
-    r"(1 - \bar\alpha_t)$. Only where it is zero is the step forward independent of $x_0$: for $B = B_1$, $\eta = 1$. So the "
-    r"other members are no diffusions, although their marginal laws are the same.",
+    r"$B (1 - \bar\alpha_t)$. Only where it is zero is the step forward independent of $x_0$: for $B = B_1$, $\eta = 1$. So "
+    r"the other members are no diffusions, although their marginal laws are the same.",
 )
 eta = derivation.number(r"\eta", "how random the sampler is", "eta", between=(0, 1))
 sigma = derivation.define(
@@ -313,8 +306,8 @@ equal_variances = derivation.chain(
     Divergence(Normal(x_s, true_mean, variance), Normal(x_s, mean, variance)),
     equals(
         (true_mean - mean) ** 2 / (2 * variance),
-        "of the log-ratio the terms that do not contain the means cancel; its expectation is the squared distance of the means, "
-        "over twice the variance",
+        "of the log-ratio the terms that do not contain the means cancel; its expectation is the squared distance of the "
+        "means, over twice the variance",
         wrong={"not squared": (true_mean - mean) / (2 * variance), "seven variances": (true_mean - mean) ** 2 / (7 * variance)},
     ),
     role="lemma",
@@ -331,12 +324,11 @@ weighted = derivation.chain(
         },
     ),
     uses=(equal_variances,),
-    so=r"The first line is the divergence of the true step from the model's, by the lemma. $A > 0$, because $B^2 \bar\alpha_t < "
-    r"\frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \bar\alpha_t < \bar\alpha_s$. The joint "
-    r"law "
-    r"is written backward, as the bound on the likelihood needs it, so for $\sigma > 0$ this bound is a sum of such terms (the "
-    r"last step, where $\sigma = 0$, is given a Gaussian decoder). Whatever the positive weights, the best prediction at every "
-    r"level is $\mathbb{E}[x_0|x_t]$, in which $\sigma$ does not occur: a network trained for DDPM is trained for the family.",
+    so=r"The first line is the divergence of the true step from the model's, by the lemma. $A > 0$, because $B^2 \bar\alpha_t "
+    r"< \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \bar\alpha_t < \bar\alpha_s$. The joint law is written backward, as the "
+    r"bound on the likelihood needs it, so for $\sigma > 0$ this bound is a sum of such terms (the last step, where $\sigma = "
+    r"0$, is given a Gaussian decoder). Whatever the positive weights, the best prediction at every level is "
+    r"$\mathbb{E}[x_0|x_t]$, in which $\sigma$ does not occur: a network trained for DDPM is trained for the family.",
 )
 _OLD_WEIGHT = (sqrt(a_s) * (1 - kept) / (1 - a_t)) ** 2
 _NEW_VARIANCE = (1 - a_s) * (1 - kept) / (1 - a_t)
@@ -368,9 +360,9 @@ derivation.chain(
     ),
     role="remark",
     so=r"The first line is one over the weight of the squared error, which therefore goes to infinity. Two different points "
-    r"have an infinite divergence. So it does not follow that DDPM's loss bounds the likelihood of what "
-    r"DDIM draws. What holds for every $\sigma$, also 0, is shown by three other means: a distance, the moments of a step, and "
-    r"the limit of small steps.",
+    r"have an infinite divergence. So it does not follow that DDPM's loss bounds the likelihood of what DDIM draws. What holds "
+    r"for every $\sigma$, also 0, is shown by three other means: a distance, the moments of a step, and the limit of small "
+    r"steps.",
 )  # fmt: skip
 j = derivation.index("j", "a joint outcome of two variables")
 coupled = derivation.law("p", j, "any joint law of them")
@@ -390,11 +382,10 @@ derivation.chain(
         dropping=Variance(coupled, first - second),
     ),
     role="lemma",
-    so=r"The squared Wasserstein distance is the least first line over all joint laws of two variables with the given laws. For "
-    r"the true step and the model's, which share the new noise, the difference is the constant $A (x_0 - \hat x_0)$: the "
-    r"distance "
-    r"is $A^2 (x_0 - \hat x_0)^2$, finite at $\sigma = 0$, with the same minimizer. The divergence above is this over $2 "
-    r"\sigma^2$.",
+    so=r"The squared Wasserstein distance is the least first line over all joint laws of two variables with the given laws. "
+    r"For the true step and the model's, which share the new noise, the difference is the constant $A (x_0 - \hat x_0)$: the "
+    r"distance is $A^2 (x_0 - \hat x_0)^2$, finite at $\sigma = 0$, with the same minimizer. The divergence above is this over "
+    r"$2 \sigma^2$.",
 )
 n = derivation.index("n", "a value of the data")
 i = derivation.index("i", "a value of $x_t$")
@@ -423,10 +414,8 @@ derivation.chain(
     ),
     states=2,
     so=r"Take $a = A$ and $b = B$. The means of both steps agree, and the new noise is the same, so the first line is the "
-    r"difference of their variances. "
-    r"At "
-    r"$\sigma = 0$ it is of second order in the length of the step, because the weight $A$ is of first order, which the next "
-    r"chain shows.",
+    r"difference of their variances. At $\sigma = 0$ it is of second order in the length of the step, because the weight $A$ "
+    r"is of first order, which the next chain shows.",
 )
 noise = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
 level_t = derivation.define(r"\varsigma_t", sqrt((1 - a_t) / a_t), r"the deviation of the noise in $x_t / \sqrt{\bar\alpha_t}$")
@@ -457,9 +446,8 @@ euler_step = derivation.chain(
         wrong={"the wrong direction": plus(x_t / sqrt(a_t), times(plus(level_t, -level_s), noise))},
     ),
     so=r"In the units $y = x / \sqrt{\bar\alpha}$, in which the data are not shrunk, a step walks along the predicted noise by "
-    r"as "
-    r"much as the noise level changes: Euler's method for $\frac{dy}{d\varsigma} = \hat\epsilon(y, \varsigma)$. Sampling has "
-    r"become the solution of a differential equation.",
+    r"as much as the noise level changes: Euler's method for $\frac{dy}{d\varsigma} = \hat\epsilon(y, \varsigma)$. Sampling "
+    r"has become the solution of a differential equation.",
 )
 fresh = derivation.number("z", "new standard normal noise", "noise")
 derivation.bridge(
@@ -481,8 +469,8 @@ point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$
 level = derivation.number(r"\varsigma", "a noise level", positive=True)
 density = derivation.function("p", r"the density of $x_0 + \varsigma \epsilon$ at $y$", arguments=2)(point, level)
 derivation.say(
-    r"What does this equation do to the laws? Let $\hat\epsilon$ be the best prediction, $\mathbb{E}[\epsilon|y]$, which is $-"
-    r"\varsigma$ times the score of the noisy data."
+    r"What does this equation do to the laws? Let $\hat\epsilon$ be the best prediction, $\mathbb{E}[\epsilon|y]$, which is "
+    r"$-\varsigma$ times the score of the noisy data."
 )
 heat = derivation.chain(
     "More noise spreads a density as heat spreads",
@@ -498,8 +486,8 @@ heat = derivation.chain(
         wrong={"the time of a Brownian motion": times(half, Slope(exp(LogDensity(point, x_0, level**2)), point, 2))},
     ),
     role="lemma",
-    so=r"Both sides are linear in the density, so the average over any data satisfies the same equation: "
-    r"$\partial p / \partial \varsigma = \varsigma\, \partial^2 p / \partial y^2$.",
+    so=r"Both sides are linear in the density, so the average over any data satisfies the same equation: $\partial p / "
+    r"\partial \varsigma = \varsigma\, \partial^2 p / \partial y^2$.",
 )
 flow_keeps = derivation.chain(
     "The flow carries the marginal laws",
@@ -512,12 +500,11 @@ flow_keeps = derivation.chain(
     equals(0, "the two terms are the same", wrong={"a source": level * Slope(density, point, 2)}),
     uses=(heat, score_of_the_marginal),
     so=r"By the lemma the first line is $\partial p / \partial \varsigma + \partial (p\, \hat\epsilon) / \partial y$. That it "
-    r"is zero "
-    r"is the continuity equation: points that are distributed by $p$ at one level and move by $\frac{dy}{d\varsigma} = "
-    r"\hat\epsilon$ are distributed by $p$ at every level. For data of bounded support $\hat\epsilon$ has a bounded slope above "
-    r"any positive level, so the flow exists there, is unique, and Euler's method converges to it. This is what holds at $\eta = "
-    r"0$: for finitely many steps the loss bounds no likelihood, but from the exact start the law at every positive level is "
-    r"right in the limit of small steps.",
+    r"is zero is the continuity equation: points that are distributed by $p$ at one level and move by $\frac{dy}{d\varsigma} = "
+    r"\hat\epsilon$ are distributed by $p$ at every level. For data of bounded support $\hat\epsilon$ has a bounded slope "
+    r"above any positive level, so the flow exists there, is unique, and Euler's method converges to it. This is what holds at "
+    r"$\eta = 0$: for finitely many steps the loss bounds no likelihood, but from the exact start the law at every positive "
+    r"level is right in the limit of small steps.",
 )
 
 c = derivation.number("c", "the variance of Gaussian data", positive=True)
@@ -587,9 +574,7 @@ derivation.chain(
         wrong={"twice as much": -c / plus(c, level**2) ** 2, "no loss": level / plus(c, level**2)},
     ),
     so=r"The first line is the error of $\log y$ in one step, over $h^2$. $T$ steps of a length of order $1/T$ add up to an "
-    r"error "
-    r"of "
-    r"order $1/T$: the sampler is a method of first order, and twice the steps halve the error.",
+    r"error of order $1/T$: the sampler is a method of first order, and twice the steps halve the error.",
 )
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
@@ -635,9 +620,9 @@ def a_step_down():
 
 
 @derivation.figure(
-    r"Left: data that are $-1$ or $1$ and the best prediction. Gray: lines of the flow, which part at 0 and end in the data; the "
-    r"marked lines are samplers of 2 and 8 steps. Right: what one step from $t = 2$ to $s = 1$ costs if $\hat x_0$ is off by 1. "
-    r"The divergence grows without limit as $\eta$ goes to 0, the squared Wasserstein distance does not.",
+    r"Left: data that are $-1$ or $1$ and the best prediction. Gray: lines of the flow, which part at 0 and end in the data; "
+    r"the marked lines are samplers of 2 and 8 steps. Right: what one step from $t = 2$ to $s = 1$ costs if $\hat x_0$ is off "
+    r"by 1. The divergence grows without limit as $\eta$ goes to 0, the squared Wasserstein distance does not.",
     panels=2,
 )
 def flow_and_costs(left, right):
@@ -674,8 +659,8 @@ def the_last_step():
 
 @derivation.exercise(
     r"How large may $\eta$ be for the step of the example, and what happens there?",
-    r"$\sigma_\eta^2 \le 1 - \bar\alpha_1$ means $\eta^2 \le \frac{1 - \bar\alpha_2}{1 - r} = \frac{0.4816}{0.36}$, so $\eta \le "
-    r"1.1566$. There $B = 0$: $x_1$ forgets $x_2$ and is drawn anew around $0.9\, \hat x_0$.",
+    r"$\sigma_\eta^2 \le 1 - \bar\alpha_1$ means $\eta^2 \le \frac{1 - \bar\alpha_2}{1 - r} = \frac{0.4816}{0.36}$, so $\eta "
+    r"\le 1.1566$. There $B = 0$: $x_1$ forgets $x_2$ and is drawn anew around $0.9\, \hat x_0$.",
 )
 def the_most_random_step():
     largest = math.sqrt(0.4816 / 0.36)
@@ -685,13 +670,10 @@ def the_most_random_step():
 
 @derivation.exercise(
     r"A sampler takes a single step from $T$ to 0, with the best prediction. What does it draw as $\bar\alpha_T$ goes to 0? "
-    r"Which "
-    r"variance for data $\mathcal{N}(0, \frac14)$ and $\bar\alpha_T = 0.01$?",
+    r"Which variance for data $\mathcal{N}(0, \frac14)$ and $\bar\alpha_T = 0.01$?",
     r"It draws the mean of the data given $x_T$, and as $x_T$ tells less and less, the mean of all data: the step loses the "
-    r"whole "
-    r"variance, by the chain on moments with $A = 1$. For the Gaussian data the variance is $\bar\alpha_T c^2 / V_T = 0.00063$ "
-    r"in "
-    r"the place of 0.25.",
+    r"whole variance, by the chain on moments with $A = 1$. For the Gaussian data the variance is $\bar\alpha_T c^2 / V_T = "
+    r"0.00063$ in the place of 0.25.",
 )
 def one_step():
     deviation = jnp.array([math.sqrt(0.9925)])
@@ -700,11 +682,9 @@ def one_step():
 
 @derivation.numeric(
     r"\sqrt{\bar\alpha_s}\, \hat x_0 + \sqrt{1 - \bar\alpha_s}\, \hat\epsilon = 0.9 \cdot 0.7 + \sqrt{0.19}\, \frac{1 - 0.72 "
-    r"\cdot "
-    r"0.7}{\sqrt{0.4816}}",
+    r"\cdot 0.7}{\sqrt{0.4816}}",
     because=r"If the predicted data are clipped, here to 0.7 from 0.90696, the noise is derived again from them, so that data "
-    r"and "
-    r"noise still make up $x_t$. With the network's own noise they would not.",
+    r"and noise still make up $x_t$. With the network's own noise they would not.",
     role="appendix",
 )
 def noise_is_derived_again():

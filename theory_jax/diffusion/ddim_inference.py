@@ -150,30 +150,26 @@ derivation = Derivation(
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
     question="A network was trained on a thousand levels, and may be called ten times. Which levels should be visited, how far "
-    "is the "
-    "result from the exact one, can a picture be sent back to its noise, and how are two noises mixed?",
+    "is the result from the exact one, can a picture be sent back to its noise, and how are two noises mixed?",
     setting=(
-        r"Of the levels $1, \dots, T$ only $t_1 > t_2 > \dots > t_S$ are visited, and then the data, $t_{S+1} = 0$. With $y = x "
-        r"/ "
-        r"\sqrt{\bar\alpha}$ and $\varsigma = \sqrt{(1 - \bar\alpha) / \bar\alpha}$, the noise in units of the signal, a DDIM "
-        r"step from $t$ "
-        r"to $s$ without noise of its own is $y_s = y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, t)$, with "
-        r"$\varsigma_0 = 0$: Euler's method for $dy / d\varsigma = \hat\epsilon$.",
+        r"Of the levels $1, \dots, T$ only $t_1 > t_2 > \dots > t_S$ are visited, and then the data, $t_{S+1} = 0$. With $y = "
+        r"x / \sqrt{\bar\alpha}$ and $\varsigma = \sqrt{(1 - \bar\alpha) / \bar\alpha}$, the noise in units of the signal, a "
+        r"DDIM step from $t$ to $s$ without noise of its own is $y_s = y_t + (\varsigma_s - \varsigma_t)\, \hat\epsilon(x_t, "
+        r"t)$, with $\varsigma_0 = 0$: Euler's method for $dy / d\varsigma = \hat\epsilon$.",
         r"A step up, which inverts it approximately, is $y_t = y_s + (\varsigma_t - \varsigma_s)\, \hat\epsilon(x_s, t)$: the "
         r"network sees the old point and the new level.",
         r"To say how large the errors are, the data are $\mathcal{N}(m, c)$ and the prediction is the best one; then $y - m$ "
-        r"moves along $\sqrt{c + "
-        r"\varsigma^2}$ (DDIM), and this curve is the exact flow. One coordinate is written, except for the angle between two "
-        r"noises.",
+        r"moves along $\sqrt{c + \varsigma^2}$ (DDIM), and this curve is the exact flow. One coordinate is written, except for "
+        r"the angle between two noises.",
     ),
     answer=r"For Gaussian data, a sample of $S$ steps is the exact one times the product of the cosines of the steps, where "
     r"$\varsigma = \sqrt{c} \tan\theta$ measures the levels by angles. So few steps give too little variance, the error is of "
-    r"order $1/S$, and equal angles are best. Inversion is exact if the prediction depends on the level alone; for Gaussian data "
-    r"the round trip errs by order $1/S$, and by less for $c = 1$. Noises are mixed along an arc, or by a straight line that is "
-    r"scaled back.",
+    r"order $1/S$, and equal angles are best. Inversion is exact if the prediction depends on the level alone; for Gaussian "
+    r"data the round trip errs by order $1/S$, and by less for $c = 1$. Noises are mixed along an arc, or by a straight line "
+    r"that is scaled back.",
     limits=(
-        "The errors are computed for Gaussian data and the best prediction; that equal angles are good for a trained network is "
-        "not shown.",
+        "The errors are computed for Gaussian data and the best prediction; that equal angles are good for a trained network "
+        "is not shown.",
         "With noise of its own in every step (a positive eta) a sample is no function of the start, and nothing here applies.",
     ),
 )
@@ -188,9 +184,8 @@ _SIZES = [(steps, top) for top in range(1, 13) for steps in range(1, top + 1)]
     r"T - t_1 = 0, \quad 0, \quad \lfloor T/S \rfloor - 1 + (T \bmod S)",
     outcomes=3 * len(_SIZES),
     because=r"For the spacings trailing, linspace and leading, and all $S \le T \le 12$. Leading visits $1 + i \lfloor T/S "
-    r"\rfloor$ for $i < S$. With $T = "
-    r"S \lfloor T/S \rfloor + (T \bmod S)$ its highest level, $i = S - 1$, is $\lfloor T/S \rfloor - 1 + (T \bmod S)$ below "
-    r"$T$. This is 0 only for $S = T$.",
+    r"\rfloor$ for $i < S$. With $T = S \lfloor T/S \rfloor + (T \bmod S)$ its highest level, $i = S - 1$, is $\lfloor T/S "
+    r"\rfloor - 1 + (T \bmod S)$ below $T$. This is 0 only for $S = T$.",
     role="lemma",
 )
 def where_spacings_start():
@@ -241,9 +236,8 @@ derivation.chain(
         wrong={"the sign": times(c, plus(1, -a * (1 - c) / V))},
     ),
     so=r"Both errors vanish only as $a \to 0$ (or for $m = 0$ and $c = 1$). The mean's is of order $\sqrt{a}$, the larger one. "
-    r"They grow with the signal that is "
-    r"left, since $\frac{d}{da} \frac{a}{V} = \frac{1}{V^2} > 0$, so a chain should start at $T$, where the least signal is "
-    r"left.",
+    r"They grow with the signal that is left, since $\frac{d}{da} \frac{a}{V} = \frac{1}{V^2} > 0$, so a chain should start at "
+    r"$T$, where the least signal is left.",
 )
 
 derivation.say(
@@ -289,9 +283,8 @@ one_step = derivation.chain(
     ),
     central=True,
     so=r"The first line is $y_s / y_t$, as $\hat\epsilon = \varsigma_t y_t / (c + \varsigma_t^2)$ for Gaussian data (DDIM). "
-    r"Multiplied over all steps, the first factors are the exact flow, and "
-    r"$x_0^{(S)} = x_0^{\text{flow}} \prod_i \cos(\theta_{t_i} - \theta_{t_{i+1}})$. A cosine is below 1, so every step loses "
-    r"variance. And for different $S$ the "
+    r"Multiplied over all steps, the first factors are the exact flow, and $x_0^{(S)} = x_0^{\text{flow}} \prod_i "
+    r"\cos(\theta_{t_i} - \theta_{t_{i+1}})$. A cosine is below 1, so every step loses variance. And for different $S$ the "
     r"samples approximate one and the same function of the start: the start is a latent code.",
 )
 derivation.symbol(r"\theta_i", "the angle of the level that is visited $i$-th; the last is 0, at the data")
@@ -336,10 +329,9 @@ derivation.chain(
         },
     ),
     at_most(cos((p + q) / 2) ** 2, "add a square; equality if and only if the angles are equal", adding=sin((p - q) / 2) ** 2),
-    so=r"Two unequal steps are improved by making them equal. A best choice of $S$ steps that cover the angle "
-    r"$\Theta = \theta_{t_1}$ exists, since the product is continuous, and so its steps are equal: the factor "
-    r"is at most $\cos^S(\Theta / S)$. For $c = 1$, where $\cos\theta_t = \sqrt{\bar\alpha_t}$, equal angles are the cosine "
-    r"schedule.",
+    so=r"Two unequal steps are improved by making them equal. A best choice of $S$ steps that cover the angle $\Theta = "
+    r"\theta_{t_1}$ exists, since the product is continuous, and so its steps are equal: the factor is at most $\cos^S(\Theta "
+    r"/ S)$. For $c = 1$, where $\cos\theta_t = \sqrt{\bar\alpha_t}$, equal angles are the cosine schedule.",
 )
 Theta = derivation.number(r"\Theta", r"the angle of the start, $\theta_{t_1}$", positive=True)
 h = derivation.number("h", "the length of a step: $1/S$ of the way, or a difference of $\\varsigma$", positive=True)
@@ -353,8 +345,8 @@ derivation.chain(
     ),
     equals(Theta**2 / 2, r"$\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$", wrong={"the half forgotten": Theta**2}),
     so=r"With $h = 1/S$: $S$ steps lose the share $\frac{\Theta^2}{2 S}$ of the sample. Other levels lose more. Equal steps in "
-    r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, "
-    r"quickly at the end; next their loss is computed.",
+    r"$\varsigma$ turn the angle by $d\theta = \sqrt{c}\, d\varsigma / (c + \varsigma^2)$, quickly at the end; next their loss "
+    r"is computed.",
 )
 derivation.symbol(r"\varsigma_T", "the noise of the first level in units of the signal")
 derivation.symbol(r"\varsigma", "the same at any level")
@@ -367,14 +359,13 @@ def _loss(angles):
 
 @derivation.numeric(
     r"\lim_{S \to \infty} S \sum_{i=1}^{S} \log\cos(\theta_i - \theta_{i+1}) = -\frac{\varsigma_T}{2} \int_0^{\varsigma_T} "
-    r"\frac{c}{(c + \varsigma^2)^2}\, d\varsigma"
-    r" = -\frac{\varsigma_T}{4} \left(\frac{\varsigma_T}{c + \varsigma_T^2} + \frac{1}{\sqrt{c}} "
-    r"\operatorname{arctan}\frac{\varsigma_T}{\sqrt{c}}\right)",
+    r"\frac{c}{(c + \varsigma^2)^2}\, d\varsigma = -\frac{\varsigma_T}{4} \left(\frac{\varsigma_T}{c + \varsigma_T^2} + "
+    r"\frac{1}{\sqrt{c}} \operatorname{arctan}\frac{\varsigma_T}{\sqrt{c}}\right)",
     tolerance=1e-7,
     since="the limit is extrapolated from S = 2000 and 4000, where the terms of order 1/S^2 cancel",
     because=r"For equal steps in $\varsigma$: a Riemann sum, as $\log\cos\delta = -\frac12 \delta^2 + O(\delta^4)$; at $c = "
-    r"\frac14$ and $\varsigma_T = 3$. For large $\varsigma_T$ it is about $-\frac{\pi \varsigma_T}{8 \sqrt{c}}$ "
-    r"and grows with the noise, whereas equal angles lose at most $\frac{\pi^2}{8}$.",
+    r"\frac14$ and $\varsigma_T = 3$. For large $\varsigma_T$ it is about $-\frac{\pi \varsigma_T}{8 \sqrt{c}}$ and grows with "
+    r"the noise, whereas equal angles lose at most $\frac{\pi^2}{8}$.",
 )
 def equal_steps_of_noise_are_poor():
     c, end = 0.25, 3.0
@@ -391,8 +382,8 @@ def equal_steps_of_noise_are_poor():
 
 derivation.say(
     r"Can a picture be sent to its noise, and back? If the prediction depends on the level alone, $\hat\epsilon(x, t) = e(t)$, "
-    r"the step up adds $(\varsigma_t - \varsigma_s)\, e(t)$ and the step "
-    r"down takes exactly this away. In general the two steps ask the network at two different points, $x_s$ and $x_t$."
+    r"the step up adds $(\varsigma_t - \varsigma_s)\, e(t)$ and the step down takes exactly this away. In general the two "
+    r"steps ask the network at two different points, $x_s$ and $x_t$."
 )
 z = derivation.number(r"\varsigma", "the noise of the upper level in units of the signal", positive=True)
 rho = derivation.define(
@@ -420,9 +411,8 @@ round_trip = derivation.chain(
     ),
     so=r"The factor $1 + \rho \kappa$ is the step up, in which the prediction at $x_s$ is $\frac{\sqrt{1 - \bar\alpha_t}}{V_t} "
     r"\sqrt{\bar\alpha_s}\, y_s$; $1 - \kappa$ is the step down. So one step up and down errs by order $h^2$, and $S$ of them "
-    r"by order $1/S$. "
-    r"For $c = 1$ the leading term vanishes, and the order is the second. Editing that should leave a picture what it is needs "
-    r"many steps; sampling does not.",
+    r"by order $1/S$. For $c = 1$ the leading term vanishes, and the order is the second. Editing that should leave a picture "
+    r"what it is needs many steps; sampling does not.",
 )
 
 
@@ -443,14 +433,12 @@ derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of $x_0 = 1
 
 @derivation.numeric(
     r"\lim_{S \to \infty} S\, (f(S) - 1) = 0.47 \pi\, (c - 1) \int_0^{\varsigma_T} \frac{\varsigma^2}{(c + \varsigma^2)^2}\, "
-    r"d\varsigma ="
-    r" \frac{0.47 \pi\, (c - 1)}{2} \left(\frac{1}{\sqrt{c}} \operatorname{arctan}\frac{\varsigma_T}{\sqrt{c}} - "
-    r"\frac{\varsigma_T}{c + "
-    r"\varsigma_T^2}\right)",
+    r"d\varsigma = \frac{0.47 \pi\, (c - 1)}{2} \left(\frac{1}{\sqrt{c}} \operatorname{arctan}\frac{\varsigma_T}{\sqrt{c}} - "
+    r"\frac{\varsigma_T}{c + \varsigma_T^2}\right)",
     tolerance=1e-5,
     since="the limit is extrapolated from S = 4000 and 8000, which leaves terms of order 1/S^2",
-    because=r"On the levels $\sqrt{\bar\alpha} = \cos(0.47 \pi \tau)$ with $\tau$ from 0 to 1, where $\varsigma = \tan(0.47 \pi "
-    r"\tau)$ and $d\varsigma / d\tau = 0.47 \pi (1 + \varsigma^2)$: the errors of the steps add up to a Riemann sum; $c = "
+    because=r"On the levels $\sqrt{\bar\alpha} = \cos(0.47 \pi \tau)$ with $\tau$ from 0 to 1, where $\varsigma = \tan(0.47 "
+    r"\pi \tau)$ and $d\varsigma / d\tau = 0.47 \pi (1 + \varsigma^2)$: the errors of the steps add up to a Riemann sum; $c = "
     r"\frac14$ and 3.",
 )
 def the_round_trip_is_of_first_order():
@@ -509,10 +497,9 @@ derivation.bridge(
 
 derivation.say(
     r"Since a start is a latent code, two samples can be mixed by mixing their starts. The straight mixture $(1 - w) a + w b$ "
-    r"of two independent noises has the "
-    r"variance $(1 - w)^2 + w^2$, half of what the network was trained on at $w = \frac12$. The arc between them is "
-    r"$\frac{\sin(p)\, a + \sin(q)\, b}{\sin(p + q)}$ with $p = (1 - w) \theta$ and $q = w \theta$, where $\theta$ is the angle "
-    r"between $a$ and $b$."
+    r"of two independent noises has the variance $(1 - w)^2 + w^2$, half of what the network was trained on at $w = \frac12$. "
+    r"The arc between them is $\frac{\sin(p)\, a + \sin(q)\, b}{\sin(p + q)}$ with $p = (1 - w) \theta$ and $q = w \theta$, "
+    r"where $\theta$ is the angle between $a$ and $b$."
 )
 derivation.chain(
     "The arc stays on the sphere",
@@ -565,12 +552,10 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The first line is $\mathbb{E}\left[\frac{1}{1 + \cos\theta}\right]$ for two independent noises in $D$ dimensions, "
-    r"since $\frac{1 + \cos\theta}{2}$ has the law $\mathrm{Beta}(k + 1, k + 1)$. It is $\frac{D - 2}{D - 3}$, and infinite for "
-    r"$D \le 3$. At $w = \frac12$ "
-    r"the squared length is $\frac{|a|^2 + |b|^2 + 2 |a| |b| \cos\theta}{2 (1 + \cos\theta)}$. Lengths are independent of "
-    r"directions, so with the mean length $\mu$ its expectation is $\mathbb{E}\left[\frac{D + \mu^2 \cos\theta}{1 + "
-    r"\cos\theta}\right] = \mu^2 + (D - "
-    r"\mu^2) \frac{D - 2}{D - 3}$.",
+    r"since $\frac{1 + \cos\theta}{2}$ has the law $\mathrm{Beta}(k + 1, k + 1)$. It is $\frac{D - 2}{D - 3}$, and infinite "
+    r"for $D \le 3$. At $w = \frac12$ the squared length is $\frac{|a|^2 + |b|^2 + 2 |a| |b| \cos\theta}{2 (1 + \cos\theta)}$. "
+    r"Lengths are independent of directions, so with the mean length $\mu$ its expectation is $\mathbb{E}\left[\frac{D + \mu^2 "
+    r"\cos\theta}{1 + \cos\theta}\right] = \mu^2 + (D - \mu^2) \frac{D - 2}{D - 3}$.",
 )
 derivation.symbol("D", "the number of dimensions")
 derivation.symbol(
@@ -587,9 +572,9 @@ def _middle(dimensions):
 @derivation.monte_carlo(
     r"\frac1D\, \mathbb{E}\left|\frac{\sin(\theta / 2)}{\sin\theta} (a + b)\right|^2 = \frac1D \left(\mu^2 + (D - \mu^2) "
     r"\frac{D - 2}{D - 3}\right)",
-    because=r"The middle of the code's arc, in 6 dimensions, where the right side is 1.0265. As $\mu^2 = D - \frac12 + O(1/D)$, "
-    r"it is $1 + \frac{1}{2 D^2}$ to leading order: the arc keeps the variance nearly, not exactly. "
-    r"Exactly standard normal is the straight mixture divided by $\sqrt{(1 - w)^2 + w^2}$, in every dimension.",
+    because=r"The middle of the code's arc, in 6 dimensions, where the right side is 1.0265. As $\mu^2 = D - \frac12 + "
+    r"O(1/D)$, it is $1 + \frac{1}{2 D^2}$ to leading order: the arc keeps the variance nearly, not exactly. Exactly standard "
+    r"normal is the straight mixture divided by $\sqrt{(1 - w)^2 + w^2}$, in every dimension.",
 )
 def the_arc_nearly_keeps_the_variance():
     a, b = jax.random.normal(jax.random.key(2), (2, 40_000, 6), dtype=float)

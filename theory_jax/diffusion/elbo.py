@@ -194,27 +194,24 @@ derivation = Derivation(
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="A diffusion model walks from pure noise back to the data. The probability of an image is a sum over all walks that "
-    "end in it, too many to add up. Which quantity that can be computed bounds it, and why does it fall apart into one small "
-    "term for each step?",
+    question="A diffusion model walks from pure noise back to the data. The probability of an image is a sum over all walks "
+    "that end in it, too many to add up. Which quantity that can be computed bounds it, and why does it fall apart into one "
+    "small term for each step?",
     setting=(
         r"The forward process $q(x_{1:T}|x_0) = q(x_1|x_0)\, q(x_2|x_1) \cdots q(x_T|x_{T-1})$ is fixed. The model is a Markov "
         r"chain backward: $p(x_{0:T}) = p(x_T)\, p(x_{T-1}|x_T) \cdots p(x_0|x_1)$ with $p(x_T) = \mathcal{N}(0, I)$, positive "
         r"wherever $q$ is.",
-        r"The bound and its terms are derived for all Markov chains with two states a level and $T = 3$ steps; for densities the "
-        r"sums are integrals, and a longer chain has more terms of the same kind. Then the Gaussians are put in. One coordinate "
-        r"is "
-        r"written; for vectors, divergences of independent coordinates add up.",
+        r"The bound and its terms are derived for all Markov chains with two states a level and $T = 3$ steps; for densities "
+        r"the sums are integrals, and a longer chain has more terms of the same kind. Then the Gaussians are put in. One "
+        r"coordinate is written; for vectors, divergences of independent coordinates add up.",
     ),
     answer=r"$-\log p(x_0) \le L_T + L_{T-1} + \dots + L_0$. The first term compares the end of the forward process with the "
-    r"noise "
-    r"from which the model starts, the last is the decoder's error, and each $L_{t-1}$ is a divergence between two Gaussians: "
-    r"the "
-    r"step back that knows the data, and the model's step. The bound falls short by the divergence between the walks of $q$ and "
-    r"those of the model, given $x_0$.",
+    r"noise from which the model starts, the last is the decoder's error, and each $L_{t-1}$ is a divergence between two "
+    r"Gaussians: the step back that knows the data, and the model's step. The bound falls short by the divergence between the "
+    r"walks of $q$ and those of the model, given $x_0$.",
     limits=(
-        "Whether the best model with Gaussian steps has a small gap is not shown here; the reverse process says that it has, for "
-        "small steps.",
+        "Whether the best model with Gaussian steps has a small gap is not shown here; the reverse process says that it has, "
+        "for small steps.",
         "At $t = 1$ there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
     ),
 )
@@ -251,8 +248,8 @@ gap = derivation.chain(
         adding=gibbs.at(q_walk, p_walk),
     ),
     role="lemma",
-    so="This is the bound of every model with a latent variable; here the latent variable is the walk, and the encoder is fixed: "
-    "unlike in a variational autoencoder there is nothing in it to train.",
+    so="This is the bound of every model with a latent variable; here the latent variable is the walk, and the encoder is "
+    "fixed: unlike in a variational autoencoder there is nothing in it to train.",
 )
 
 x1 = derivation.index("x_1", "the value after one step")
@@ -318,16 +315,13 @@ terms = derivation.chain(
     central=True,
     uses=(gap, markov),
     so=r"The terms are $L_T$, the $L_{t-1}$ for $t = T, \dots, 2$, and $L_0$. None needs a whole walk: training may draw one "
-    r"$t$ and "
-    r"one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would compare $q(x_t|x_{t-1})$ with $p(x_{t-1}|x_t)$, two "
-    r"laws of "
-    r"different variables, by sampling.",
+    r"$t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would compare $q(x_t|x_{t-1})$ with "
+    r"$p(x_{t-1}|x_t)$, two laws of different variables, by sampling.",
 )
 
 derivation.say(
     "Averaged over the data, the same bound says what the model should learn: the true steps back, which do not know the data. "
-    "Here "
-    "the data vary, too, and there are $T = 2$ steps."
+    "Here the data vary, too, and there are $T = 2$ steps."
 )
 x0 = derivation.index("x_0", "the data, as a variable")
 data = derivation.law("q({})", x0, "the law of the data")
@@ -437,8 +431,7 @@ derivation.chain(
         },
     ),
     so=r"The schedule alone decides how much the model's start differs from where the forward process arrives. As "
-    r"$\bar\alpha_T$ goes "
-    r"to 0, so does this term.",
+    r"$\bar\alpha_T$ goes to 0, so does this term.",
     uses=(gaussian_divergence,),
 )
 derivation.bridge(
@@ -479,7 +472,8 @@ derivation.chain(
 )
 derivation.say(
     r"A term between the first and the last compares $\mathcal{N}(\tilde\mu_t, \tilde\beta_t)$ with the model's "
-    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or $\tilde\beta_t$."
+    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or "
+    r"$\tilde\beta_t$."
 )
 for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta)):
     derivation.bridge(
@@ -552,9 +546,8 @@ derivation.chain(
     ),
     equals(times(sqrt(alpha), x_t), r"$1 - \beta_t = \alpha_t$", wrong={"without the root": times(alpha, x_t)}),
     role="lemma",
-    so=r"With the large variance the model is then the forward process, walk by walk, and the gap is zero for every $x_0$. With "
-    r"the "
-    r"small variance it is not, as the example shows.",
+    so=r"With the large variance the model is then the forward process, walk by walk, and the gap is zero for every $x_0$. "
+    r"With the small variance it is not, as the example shows.",
 )
 derivation.symbol(r"\mathbb{E}", "the expectation over the noises")
 derivation.symbol(r"\Phi", "the standard normal distribution function")
@@ -582,8 +575,7 @@ def _expected_terms(x0, denoise, alpha_bar, *, num_levels, variance="large", cou
     tolerance=1e-8,
     since="the decoder is a cell of width 2^-15, and its probability that width times the density up to the square of it",
     because=r"The code's terms for this model, $T = 4$, are averaged over the noise by Gauss-Hermite quadrature. Its decoder "
-    r"gives the "
-    r"probability of a cell, which is divided by the cell's width.",
+    r"gives the probability of a cell, which is divided by the cell's width.",
 )
 def the_bound_is_tight_for_normal_data():
     alpha_bar, num_levels = jnp.array([1.0, 0.9, 0.66, 0.37, 0.15]), 2**16 + 1
@@ -598,11 +590,9 @@ def the_bound_is_tight_for_normal_data():
 @derivation.exact(
     r"\sum_{k=0}^{K - 1} p\left(x_0 = -1 + \frac{2k}{K - 1} \,\middle|\, x_1\right) = 1",
     because=r"The decoder gives each of the $K$ values the probability of its cell. Neighboring cells share an edge, and the "
-    r"two outer "
-    r"ones reach to infinity, so the sum telescopes to $1 - 0$ for every distribution function. So $L_0$ is the error of a "
-    r"distribution over the values, even for a mean outside of $[-1, 1]$, and $L$ is a bound in nats per image. All values are "
-    r"summed "
-    r"for $K = 17$, four means and three variances.",
+    r"two outer ones reach to infinity, so the sum telescopes to $1 - 0$ for every distribution function. So $L_0$ is the "
+    r"error of a distribution over the values, even for a mean outside of $[-1, 1]$, and $L$ is a bound in nats per image. All "
+    r"values are summed for $K = 17$, four means and three variances.",
     outcomes=17 * 12,
     role="lemma",
 )
@@ -632,11 +622,9 @@ def _two_steps(variance):
 
 
 @derivation.example(
-    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, at $x_0 = 1$. The network is the best one for standard normal data, and "
-    r"the "
-    r"decoder is Gaussian with variance $\beta_1$. With the large variance the bound is tight; with the small one the model "
-    r"gives $x_0$ "
-    r"the variance 0.82344, and the bound misses $-\log p(1)$ by the gap."
+    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, at $x_0 = 1$. The network is the best one for standard normal data, "
+    r"and the decoder is Gaussian with variance $\beta_1$. With the large variance the bound is tight; with the small one the "
+    r"model gives $x_0$ the variance 0.82344, and the bound misses $-\log p(1)$ by the gap."
 )
 def two_steps():
     large, small = _two_steps("large"), _two_steps("small")
@@ -690,8 +678,8 @@ def the_prior_at_zero():
 
 @derivation.exercise(
     r"What would $L_1$ be in the example if the divergence were turned over?",
-    r"$\frac12\left(\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} - "
-    r"1\right) = 1.0697$ in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
+    r"$\frac12\left(\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} "
+    r"- 1\right) = 1.0697$ in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
 )
 def turned_over():
     nodes, weights = _nodes(5)
@@ -705,10 +693,9 @@ def turned_over():
 
 @derivation.exercise(
     r"Which part of the bound can training change, if the variances are fixed? How large is it for the network of the example, "
-    r"at "
-    r"$L_1$ with the small variance?",
-    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / (2 "
-    r"\tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
+    r"at $L_1$ with the small variance?",
+    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / "
+    r"(2 \tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
 )
 def what_training_changes():
     nodes, weights = _nodes(5)

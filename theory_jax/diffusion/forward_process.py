@@ -116,25 +116,22 @@ derivation = Derivation(
         r"\sqrt{\beta_t}\, \epsilon_t$ with $\beta_t = 1 - \alpha_t$. The noises $\epsilon_1, \epsilon_2, \dots$ are standard "
         r"normal, independent of each other and of $x_0$. So $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, "
         r"\beta_t)$.",
-        r"What all steps up to $t$ keep is $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$, with $\bar\alpha_0 = 1$; what the "
-        r"steps from $s + 1$ to $t$ keep is $\bar\alpha_t / \bar\alpha_s$. No step keeps all or nothing: every $\alpha_t$ is "
-        r"between 0 and 1.",
-        r"One coordinate is written. The noise of different coordinates is independent, so for a vector every statement holds in "
-        r"each coordinate, with the covariance matrix $I$ in place of 1. Nothing is assumed about the data, except a finite "
+        r"What all steps up to $t$ keep is $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$, with $\bar\alpha_0 = 1$; what "
+        r"the steps from $s + 1$ to $t$ keep is $\bar\alpha_t / \bar\alpha_s$. No step keeps all or nothing: every $\alpha_t$ "
+        r"is between 0 and 1.",
+        r"One coordinate is written. The noise of different coordinates is independent, so for a vector every statement holds "
+        r"in each coordinate, with the covariance matrix $I$ in place of 1. Nothing is assumed about the data, except a finite "
         r"variance where a variance is taken.",
     ),
-    answer=r"Given $x_s$, the value $x_t$ is Gaussian with mean $\sqrt{\bar\alpha_t / \bar\alpha_s}\, x_s$ and variance "
-    r"$1 - \bar\alpha_t / \bar\alpha_s$. From the data, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: "
-    r"the share $\bar\alpha_t$ of the variance is signal, the rest is noise, and the divergence from the standard normal law "
-    r"falls "
+    answer=r"Given $x_s$, the value $x_t$ is Gaussian with mean $\sqrt{\bar\alpha_t / \bar\alpha_s}\, x_s$ and variance $1 - "
+    r"\bar\alpha_t / \bar\alpha_s$. From the data, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: the "
+    r"share $\bar\alpha_t$ of the variance is signal, the rest is noise, and the divergence from the standard normal law falls "
     r"at every step.",
     limits=(
         "For Gaussian data the divergence is shown to fall at least as fast as alpha bar. For other data it is shown to fall, "
-        "but "
-        "a rate needs more (a logarithmic Sobolev inequality).",
+        "but a rate needs more (a logarithmic Sobolev inequality).",
         "Data that are single points have an infinite divergence from the standard normal before the first step, and a finite "
-        "one "
-        "after it.",
+        "one after it.",
         "Which curve alpha bar should follow is the subject of the next topic.",
     ),
 )
@@ -152,9 +149,9 @@ ratio = derivation.define(
 )
 
 derivation.say(
-    r"The whole topic is one calculation: a Gaussian variable that is shrunk, with Gaussian noise added, is Gaussian again, and "
-    r"the variances add. A Gaussian is known by its moment generating function $\mathbb{E}[e^{u x}] = e^{u m + u^2 v / 2}$, so "
-    r"the law of $x_t$ is found by computing this expectation."
+    r"The whole topic is one calculation: a Gaussian variable that is shrunk, with Gaussian noise added, is Gaussian again, "
+    r"and the variances add. A Gaussian is known by its moment generating function $\mathbb{E}[e^{u x}] = e^{u m + u^2 v / "
+    r"2}$, so the law of $x_t$ is found by computing this expectation."
 )
 marginal_law = derivation.chain(
     "Two jumps are one (Chapman-Kolmogorov)",
@@ -172,8 +169,8 @@ marginal_law = derivation.chain(
     ),
     equals(
         exp(times(u, sqrt(alpha), sqrt(kept), x_s) + plus(alpha * (1 - kept), beta) * u**2 / 2),
-        r"the same for $x_{t-1}$, at the argument $u \sqrt{\alpha_t}$: noise that is already there is shrunk by $\alpha_t$, and "
-        r"new noise is added",
+        r"the same for $x_{t-1}$, at the argument $u \sqrt{\alpha_t}$: noise that is already there is shrunk by $\alpha_t$, "
+        r"and new noise is added",
         wrong={
             "the old noise is not shrunk": exp(u * sqrt(alpha * kept) * x_s + plus(1 - kept, beta) * u**2 / 2),
             "the signal shrunk by the variance": exp(u * alpha * kept * x_s + plus(alpha * (1 - kept), beta) * u**2 / 2),
@@ -190,13 +187,11 @@ marginal_law = derivation.chain(
         wrong={"the mean without its root": Expectation(Normal(x_t, ratio * x_s, 1 - ratio), exp(u * x_t))},
     ),
     central=True,
-    so=r"If $x_{t-1}$ given $x_s$ is $\mathcal{N}(\sqrt{r}\, x_s, 1 - r)$, then $x_t$ given $x_s$ has the same form with $r'$ in "
-    r"place of $r$. For $t = s + 1$ the form is the step itself, so by induction it holds for all $s < t$. With $s = 0$: "
+    so=r"If $x_{t-1}$ given $x_s$ is $\mathcal{N}(\sqrt{r}\, x_s, 1 - r)$, then $x_t$ given $x_s$ has the same form with $r'$ "
+    r"in place of $r$. For $t = s + 1$ the form is the step itself, so by induction it holds for all $s < t$. With $s = 0$: "
     r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$. Nothing in these lines used that $\alpha_t$ "
-    r"belongs "
-    r"to a single step, so two jumps of any lengths make one: the closed forms for all pairs of times belong to one process. "
-    r"They "
-    r"depend on the ratio $\bar\alpha_t / \bar\alpha_s$ alone.",
+    r"belongs to a single step, so two jumps of any lengths make one: the closed forms for all pairs of times belong to one "
+    r"process. They depend on the ratio $\bar\alpha_t / \bar\alpha_s$ alone.",
 )
 
 a_s = derivation.number(r"\bar\alpha_s", "the share of the variance that is signal at time $s$", "alpha_bar[s]", between=(0, 1))
@@ -281,17 +276,16 @@ derivation.chain(
         "collect what is multiplied by the signal's share",
         wrong={"the distance from 0 shrinks": plus(a_t * Variance(weight, data), 1)},
     ),
-    so=r"The distance of the variance from 1 shrinks by $\bar\alpha_t$. Data of unit variance keep it, so a network sees inputs "
-    r"of "
-    r"one scale at every step. For vectors take the variance along an eigenvector of the data's covariance $S$: each eigenvalue "
-    r"moves to 1 in this way, and $\mathrm{Cov}(x_t) = \bar\alpha_t S + (1 - \bar\alpha_t) I$. Directions of small variance are "
-    r"lost in the noise first.",
+    so=r"The distance of the variance from 1 shrinks by $\bar\alpha_t$. Data of unit variance keep it, so a network sees "
+    r"inputs of one scale at every step. For vectors take the variance along an eigenvector of the data's covariance $S$: each "
+    r"eigenvalue moves to 1 in this way, and $\mathrm{Cov}(x_t) = \bar\alpha_t S + (1 - \bar\alpha_t) I$. Directions of small "
+    r"variance are lost in the noise first.",
 )
 
 derivation.say(
     "How much is lost? A step is a channel: it treats every input by the same noisy rule. No channel makes two laws easier to "
-    "tell apart, and this one leaves the standard normal as it is. So the divergence from it can only fall. The lemma is proved "
-    "for channels between finitely many states; for densities the sums are integrals."
+    "tell apart, and this one leaves the standard normal as it is. So the divergence from it can only fall. The lemma is "
+    "proved for channels between finitely many states; for densities the sums are integrals."
 )
 i = derivation.index("x", "a state before the channel")
 j = derivation.index("y", "a state after it")
@@ -336,8 +330,7 @@ data_processing = derivation.chain(
     states=2,
     so=r"For the forward process, with $q$ the law of $x_{t-1}$ and $p = \mathcal{N}(0, 1)$, which a step does not change: "
     r"$\mathrm{KL}(q(x_t) \,\|\, \mathcal{N}(0, 1)) \le \mathrm{KL}(q(x_{t-1}) \,\|\, \mathcal{N}(0, 1))$, whatever the data "
-    r"are. "
-    r"A step can only destroy information.",
+    r"are. A step can only destroy information.",
 )
 
 m = derivation.number("m", "the mean of Gaussian data")
@@ -351,9 +344,8 @@ gap = derivation.chain(
     Divergence(arrived, standard),
     equals(
         times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))),
-        r"the expectation of $\log \mathcal{N}(x_t; \sqrt{\bar\alpha_t} m, V) - \log \mathcal{N}(x_t; 0, 1)$ contains the first "
-        r"two "
-        r"moments of $x_t$ only",
+        r"the expectation of $\log \mathcal{N}(x_t; \sqrt{\bar\alpha_t} m, V) - \log \mathcal{N}(x_t; 0, 1)$ contains the "
+        r"first two moments of $x_t$ only",
         wrong={
             "the mean not squared": plus(a_t * m, spread, -1, -log(spread)) / 2,
             "the half forgotten": plus(a_t * m**2, spread, -1, -log(spread)),
@@ -362,8 +354,8 @@ gap = derivation.chain(
     equals(
         times(a_t / 2, plus(m**2, c, -1, -log(c)))
         - times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
-        r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log u = 1 - u + "
-        r"(u - 1 - \log u)$ at both ratios, whose mean is 1",
+        r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log u = 1 - u "
+        r"+ (u - 1 - \log u)$ at both ratios, whose mean is 1",
         wrong={"the weights exchanged": times(a_t / 2, plus(m**2, c, -1, -log(c)))
                - times(Rational(1, 2), plus(noise_share * tangent.at(c / spread), a_t * tangent.at(1 / spread)))},
     ),
@@ -408,8 +400,8 @@ def two_steps():
 
 @derivation.figure(
     r"Left: twenty paths of thirty steps from $x_0 = 2$, with the band $\sqrt{\bar\alpha_t}\, x_0 \pm 2 \sqrt{1 - "
-    r"\bar\alpha_t}$ that "
-    r"the marginal law predicts. Right: the density of $x_t$ for data that are $-2$ or $2$: two spikes merge into one bell.",
+    r"\bar\alpha_t}$ that the marginal law predicts. Right: the density of $x_t$ for data that are $-2$ or $2$: two spikes "
+    r"merge into one bell.",
     panels=2,
 )
 def paths_and_densities(left, right):
@@ -450,8 +442,7 @@ _EARLY = noised(a_s, x_0, epsilon)
 @derivation.exercise(
     r"What is $\mathrm{Cov}(x_s, x_t)$ for $s < t$ and data of variance $c$?",
     r"$x_t = \sqrt{r}\, x_s$ plus independent noise, $r = \bar\alpha_t / \bar\alpha_s$, so it is $\sqrt{r}\, (\bar\alpha_s c + "
-    r"1 - "
-    r"\bar\alpha_s)$. For $\bar\alpha_s = \frac12$, $r = \frac14$ and Gaussian data with $c = 3$ it is 1.",
+    r"1 - \bar\alpha_s)$. For $\bar\alpha_s = \frac12$, $r = \frac14$ and Gaussian data with $c = 3$ it is 1.",
 )
 def two_times():
     late = sqrt(kept) * _EARLY + sqrt(1 - kept) * cross
@@ -464,8 +455,8 @@ def two_times():
 
 @derivation.exercise(
     r"Which steps $x_t = a x_{t-1} + b \epsilon$ leave $\mathcal{N}(0, 1)$ as it is? What does $a = 1$ do?",
-    r"Those with $a^2 + b^2 = 1$. With $a = 1$ the variance grows by $b^2$ at every step and never settles: after 100 steps with "
-    r"$b = 0.1$, data of variance 1 have variance 2. This is the variance-exploding chain.",
+    r"Those with $a^2 + b^2 = 1$. With $a = 1$ the variance grows by $b^2$ at every step and never settles: after 100 steps "
+    r"with $b = 0.1$, data of variance 1 have variance 2. This is the variance-exploding chain.",
 )
 def which_steps():
     yield 1 + 100 * 0.1**2, "2"

@@ -167,28 +167,21 @@ derivation = Derivation(
         "Lin, Liu, Li & Yang 2023, Common Diffusion Noise Schedules and Sample Steps Are Flawed, algorithm 1",
         "Hoogeboom, Heek & Salimans 2023, simple diffusion",
     ),
-    question="The forward process is set by a list of small variances, the betas. What of them matters, how do the usual recipes "
-    "differ, and how much of the data is left at the end?",
+    question="The forward process is set by a list of small variances, the betas. What of them matters, how do the usual "
+    "recipes differ, and how much of the data is left at the end?",
     setting=(
-        r"Step $t$ of $T$ keeps the share $1 - \beta_t$ of the variance and adds noise of variance $\beta_t$, with $0 < \beta_t "
-        r"< 1$. "
-        r"After $t$ steps $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with $\bar\alpha_t = \prod_{i "
-        r"\le t} "
-        r"(1 - \beta_i)$ and standard normal $\epsilon$ (the topic on the forward process). A level is any value $a$ of "
-        r"$\bar\alpha_t$ between 0 and 1.",
+        r"Step $t$ of $T$ keeps the share $1 - \beta_t$ of the variance and adds noise of variance $\beta_t$, with $0 < "
+        r"\beta_t < 1$. After $t$ steps $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with "
+        r"$\bar\alpha_t = \prod_{i \le t} (1 - \beta_i)$ and standard normal $\epsilon$ (the topic on the forward process). A "
+        r"level is any value $a$ of $\bar\alpha_t$ between 0 and 1.",
         r"A linear schedule has betas on a line from $b$ to $B$; a scaled linear one has their square roots on a line. The "
-        r"cosine "
-        r"schedule follows $f(\tau) = \cos^2\left(\frac{\tau + s}{1 + s} \frac{\pi}{2}\right)$ for $\tau = t/T$ with a small "
-        r"offset $s$, by "
-        r"$\beta_t = 1 - f(t/T) / f((t-1)/T)$, clipped at a maximum below 1. A log-linear schedule has $\log \sigma_t$ on a "
-        r"line, with "
-        r"$a = 1/(1 + \sigma^2)$.",
+        r"cosine schedule follows $f(\tau) = \cos^2\left(\frac{\tau + s}{1 + s} \frac{\pi}{2}\right)$ for $\tau = t/T$ with a "
+        r"small offset $s$, by $\beta_t = 1 - f(t/T) / f((t-1)/T)$, clipped at a maximum below 1. A log-linear schedule has "
+        r"$\log \sigma_t$ on a line, with $a = 1/(1 + \sigma^2)$.",
     ),
     answer=r"Up to a known scaling a level is one number, its log-SNR $\lambda = \log\frac{a}{1 - a}$, and a schedule is one "
-    r"decreasing "
-    r"function of time. What is left at the end is, to first order, $e^{-\sum \beta_t}$: betas must shrink as the number of "
-    r"steps grows. "
-    r"A larger image needs the same curve, lowered by $2 \log$ of the ratio of resolutions.",
+    r"decreasing function of time. What is left at the end is, to first order, $e^{-\sum \beta_t}$: betas must shrink as the "
+    r"number of steps grows. A larger image needs the same curve, lowered by $2 \log$ of the ratio of resolutions.",
     limits=(
         "Which schedule gives better samples is not decided here: together with the weight of the loss it decides where a "
         "network learns.",
@@ -289,9 +282,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "How much is left at the end? A product of many factors near 1 is the exponential of a sum. How good that is, two bounds of "
-    "the "
-    "logarithm say."
+    "How much is left at the end? A product of many factors near 1 is the exponential of a sum. How good that is, two bounds "
+    "of the logarithm say."
 )
 x = derivation.number("x", "a number between 0 and 1", between=(0, 1))
 tail = derivation.valley(
@@ -370,8 +362,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The sum is $\frac{T}{2}$ times the first and the last together. So with the ends fixed it grows with $T$, and "
-    r"$\bar\alpha_T$ falls "
-    r"exponentially: with fewer steps the betas must be larger, as $1/T$.",
+    r"$\bar\alpha_T$ falls exponentially: with fewer steps the betas must be larger, as $1/T$.",
 )
 derivation.chain(
     "... and of their squares",
@@ -423,8 +414,7 @@ derivation.chain(
         wrong={"the square forgotten": times(speed, tan(angle))},
     ),
     so=r"So $\beta_t \approx \frac{1}{T} \frac{\pi}{1 + s} \tan\left(\frac{\tau + s}{1 + s} \frac{\pi}{2}\right)$ for many "
-    r"steps. As long as no "
-    r"beta is clipped, the ratios telescope and $\bar\alpha_t = f(t/T) / f(0)$.",
+    r"steps. As long as no beta is clipped, the ratios telescope and $\bar\alpha_t = f(t/T) / f(0)$.",
 )
 derivation.bridge(
     "The code follows the curve",
@@ -462,9 +452,8 @@ derivation.chain(
         wrong={"a quarter": Rational(1, 4) - (1 - c_z**2) / (4 * c_z**2)},
     ),
     at_most(Rational(3, 4), "add a product of positive numbers", adding=(1 - c_z**2) / (4 * c_z**2)),
-    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge "
-    r"2$ and every offset. A "
-    r"maximum between $\frac34$ and 1 clips the last alone.",
+    so=r"The last beta is 1 before it is clipped, because $f(1) = 0$; all others are below $\frac34$, for every $T \ge 2$ and "
+    r"every offset. A maximum between $\frac34$ and 1 clips the last alone.",
 )
 k = derivation.number("k", "how many steps before the end", positive=True)
 derivation.chain(
@@ -481,8 +470,7 @@ derivation.chain(
 
 derivation.say(
     r"Usual schedules stop at $\bar\alpha_T > 0$, while a sampler starts from pure noise. A rescaled schedule ends at 0: an "
-    r"affine map of "
-    r"$\sqrt{\bar\alpha_t}$ that keeps the first level."
+    r"affine map of $\sqrt{\bar\alpha_t}$ that keeps the first level."
 )
 r_1, r_t, r_T = (
     derivation.number(name, meaning, between=(0, 1))
@@ -578,8 +566,7 @@ def by_hand():
 
 @derivation.figure(
     r"The log-SNR (left) and the level (right) of four schedules of 1000 steps, and the linear one rescaled. The cosine's "
-    r"log-SNR is nearly "
-    r"straight in the middle; only the rescaled schedule ends at 0.",
+    r"log-SNR is nearly straight in the middle; only the rescaled schedule ends at 0.",
     panels=2,
 )
 def four_schedules(left, right):
@@ -610,9 +597,8 @@ def hos_schedule():
 
 @derivation.exercise(
     r"What is left at the end with the same two betas but 100 steps?",
-    r"$\sum \beta_t = 1.005$, so $\bar\alpha_T = 0.3636$: more than a third of the variance is still signal, and a sampler that "
-    r"starts from pure "
-    r"noise starts from the wrong law.",
+    r"$\sum \beta_t = 1.005$, so $\bar\alpha_T = 0.3636$: more than a third of the variance is still signal, and a sampler "
+    r"that starts from pure noise starts from the wrong law.",
 )
 def too_few_steps():
     yield value(T * (first + last) / 2, {T: 100, first: 1e-4, last: 0.02}), "1.005"
@@ -636,8 +622,7 @@ derivation.symbol(r"(\beta_T, \beta_{T-1})", "the last two betas")
 @derivation.numeric(
     r"(\beta_T, \beta_{T-1}) = \left(0.999, 1 - \frac{1}{4 \cos^2 z}\right)",
     tolerance=1e-9,
-    because=r"For 1000 steps and the offset 0.008 the last beta alone is clipped, at 0.999. The cosine "
-    r"near $\pi/2$ is "
+    because=r"For 1000 steps and the offset 0.008 the last beta alone is clipped, at 0.999. The cosine near $\pi/2$ is "
     r"computed as a sine of what remains, which keeps all digits.",
     role="appendix",
 )

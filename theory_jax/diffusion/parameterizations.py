@@ -197,27 +197,22 @@ derivation = Derivation(
         "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models, section 4",
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
-    question="A network may be asked for the noise in a noisy value, for the data, for a velocity, for a score, or for the mean "
-    "of "
-    "the next step back. Are these different models, and what changes between their losses?",
+    question="A network may be asked for the noise in a noisy value, for the data, for a velocity, for a score, or for the "
+    "mean of the next step back. Are these different models, and what changes between their losses?",
     setting=(
-        r"A noisy value $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ is given, with $0 < \bar\alpha_t "
-        r"< 1$; "
-        r"one coordinate is written. So of $x_0$ and $\epsilon$ one tells the other, and everything is written with $x_0$ and "
-        r"$x_t$. A "
-        r"hat marks a prediction; every predicted quantity is the one that belongs to the same predicted data.",
+        r"A noisy value $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ is given, with $0 < "
+        r"\bar\alpha_t < 1$; one coordinate is written. So of $x_0$ and $\epsilon$ one tells the other, and everything is "
+        r"written with $x_0$ and $x_t$. A hat marks a prediction; every predicted quantity is the one that belongs to the same "
+        r"predicted data.",
         r"$\tilde\mu_t = \kappa_t x_0 + \rho_t x_t$ and $\tilde\beta_t$ are mean and variance of the step back that knows the "
-        r"data, for "
-        r"$t \ge 2$. The score here is that of $q(x_t|x_0)$.",
+        r"data, for $t \ge 2$. The score here is that of $q(x_t|x_0)$.",
     ),
     answer=r"At a given $x_t$ the five targets are linear functions of each other, so one network can be read in five ways. "
-    r"Their squared "
-    r"errors differ by factors that depend on $t$ only. In terms of the data, the bound is $\frac12 (S_{t-1} - S_t) \|x_0 - \hat "
-    r"x_0\|^2$ with the signal-to-noise ratio $S_t$.",
+    r"Their squared errors differ by factors that depend on $t$ only. In terms of the data, the bound is $\frac12 (S_{t-1} - "
+    r"S_t) \|x_0 - \hat x_0\|^2$ with the signal-to-noise ratio $S_t$.",
     limits=(
-        "An unrestricted network is the same for all targets. A real one is not: what it must output, and which errors its loss "
-        "weighs, "
-        "matter, and that is not shown here.",
+        "An unrestricted network is the same for all targets. A real one is not: what it must output, and which errors its "
+        "loss weighs, matter, and that is not shown here.",
         "The score here belongs to one data point. That of the noisy data's own law is the subject of a later topic.",
     ),
 )
@@ -384,8 +379,7 @@ derivation.symbol(r"\{y, z\}", "two of the five targets")
 
 derivation.say(
     r"Second: a difference of two linear functions with one slope is the slope times the difference; $x_t$ cancels. So squared "
-    r"errors "
-    r"differ by the square of the slope."
+    r"errors differ by the square of the slope."
 )
 _ERROR = (epsilon - epsilon_hat) ** 2
 for _title, _name, _target, _predicted, _ratio, _why, _mistake in (
@@ -456,14 +450,12 @@ derivation.chain(
     ),
     uses=(pythagoras,),
     so=r"A linear map commutes with the conditional mean given $x_t$, so the best predictions correspond, too: an unrestricted "
-    r"network has "
-    r"one optimum, in five coordinates. What differs is how much an error at each level costs.",
+    r"network has one optimum, in five coordinates. What differs is how much an error at each level costs.",
 )
 
 derivation.say(
     r"Third: why a velocity. Write the level as an angle, $\cos\varphi = \sqrt{\bar\alpha_t}$. Then $x_t$ moves on a circle "
-    r"from the data "
-    r"to the noise."
+    r"from the data to the noise."
 )
 phi = derivation.number(r"\varphi", r"the angle of the level, $\cos\varphi = \sqrt{\bar\alpha_t}$", between=(0, Rational(3, 2)))
 derivation.chain(
@@ -579,9 +571,8 @@ elbo_in_the_data = derivation.chain(
     ),
     uses=(gaussian_divergence, posterior_law),
     central=True,
-    so=r"The first line is $L_{t-1}$ with $\sigma_t^2 = \tilde\beta_t$. No beta is left: the schedule enters through $S$ alone. "
-    r"Summed over "
-    r"$t$ the weights of the data's error telescope to the total fall of $S$.",
+    so=r"The first line is $L_{t-1}$ with $\sigma_t^2 = \tilde\beta_t$. No beta is left: the schedule enters through $S$ "
+    r"alone. Summed over $t$ the weights of the data's error telescope to the total fall of $S$.",
 )  # fmt: skip
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
@@ -603,10 +594,9 @@ def one_value_five_targets():
 
 
 @derivation.figure(
-    r"Left: for $x_0 = (1, 0)$ and $\epsilon = (0, 1)$ the noisy value moves on a quarter circle as the level falls; the arrows "
-    r"are its "
-    r"velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the logarithm of the "
-    r"signal-to-noise ratio.",
+    r"Left: for $x_0 = (1, 0)$ and $\epsilon = (0, 1)$ the noisy value moves on a quarter circle as the level falls; the "
+    r"arrows are its velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the "
+    r"logarithm of the signal-to-noise ratio.",
     panels=2,
 )
 def circle_and_weights(left, right):
@@ -646,8 +636,8 @@ def velocity_and_score():
 
 
 @derivation.exercise(
-    r"A network predicts the velocity with a squared error of 0.01 at every level. How large is the squared error of its data at "
-    r"$\bar\alpha_t = 0.01$? And if it is the noise that it predicts with that error?",
+    r"A network predicts the velocity with a squared error of 0.01 at every level. How large is the squared error of its data "
+    r"at $\bar\alpha_t = 0.01$? And if it is the noise that it predicts with that error?",
     r"$(1 - \bar\alpha_t) \cdot 0.01 = 0.0099$ from the velocity, $\frac{1 - \bar\alpha_t}{\bar\alpha_t} \cdot 0.01 = 0.99$ "
     r"from the noise.",
 )
@@ -659,9 +649,8 @@ def errors_near_pure_noise():
 
 @derivation.numeric(
     r"x_0 = -v, \quad \epsilon = x_T \qquad \text{at}\ \bar\alpha_T = 0",
-    because="From the velocity data and noise are read without a division, also at the last level of a "
-    "schedule "
-    "that ends in pure noise. Conversions that would divide by zero are refused.",
+    because="From the velocity data and noise are read without a division, also at the last level of a schedule that ends in "
+    "pure noise. Conversions that would divide by zero are refused.",
     role="appendix",
 )
 def pure_noise():

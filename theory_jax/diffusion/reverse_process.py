@@ -114,21 +114,20 @@ derivation = Derivation(
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, eq. 15",
     ),
-    question="The forward process is known: each step shrinks the value and adds noise. Which law undoes one step when the data "
-    "are known, and which when they are not, as for a sampler?",
+    question="The forward process is known: each step shrinks the value and adds noise. Which law undoes one step when the "
+    "data are known, and which when they are not, as for a sampler?",
     setting=(
-        r"The chain of the forward process: $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with $\beta_t = 1 "
-        r"- \alpha_t$, so $q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$ with $\bar\alpha_t = "
+        r"The chain of the forward process: $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with $\beta_t = "
+        r"1 - \alpha_t$, so $q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$ with $\bar\alpha_t = "
         r"\bar\alpha_{t-1} \alpha_t$. The noise of step $t$ is independent of everything before it.",
         r"Steps $t \ge 2$ are treated, where $0 < \bar\alpha_{t-1} < 1$. At $t = 1$ nothing is uncertain once $x_0$ is known: "
-        r"the "
-        r"step back ends in $x_0$ itself.",
+        r"the step back ends in $x_0$ itself.",
         r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector the same formulas hold in "
         r"each.",
     ),
     answer=r"Given $x_t$ and $x_0$, the value $x_{t-1}$ is Gaussian, with a mean that is linear in both and the variance "
-    r"$\tilde\beta_t = \beta_t (1 - \bar\alpha_{t-1}) / (1 - \bar\alpha_t)$. Without $x_0$ its variance is $\tilde\beta_t$ plus "
-    r"what is uncertain about $x_0$. It is not Gaussian in general, but becomes so as $\beta_t$ goes to 0.",
+    r"$\tilde\beta_t = \beta_t (1 - \bar\alpha_{t-1}) / (1 - \bar\alpha_t)$. Without $x_0$ its variance is $\tilde\beta_t$ "
+    r"plus what is uncertain about $x_0$. It is not Gaussian in general, but becomes so as $\beta_t$ goes to 0.",
     limits=(
         "That the true step back becomes Gaussian is derived for the leading term of its expansion, and checked for data that "
         "are two points; how fast it happens for arbitrary data is not shown.",
@@ -176,8 +175,8 @@ markov = derivation.chain(
     role="lemma",
     states=2,
     so=r"The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint law of all three, divided by its sum over "
-    r"$x_{t-1}$. "
-    r"The last says $q(x_{t-1}|x_t, x_0) = q(x_t|x_{t-1})\, q(x_{t-1}|x_0) / q(x_t|x_0)$. For densities the sums are integrals.",
+    r"$x_{t-1}$. The last says $q(x_{t-1}|x_t, x_0) = q(x_t|x_{t-1})\, q(x_{t-1}|x_0) / q(x_t|x_0)$. For densities the sums "
+    r"are integrals.",
 )
 
 log_step = derivation.define(
@@ -287,9 +286,9 @@ in_the_noise = derivation.chain(
             "not scaled up": plus(x_t, -times(beta / sqrt(1 - a_t), epsilon)),
         },
     ),
-    so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the same. "
-    "Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the noise is "
-    "all that a sampler lacks.",
+    so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the "
+    "same. Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the "
+    "noise is all that a sampler lacks.",
 )
 derivation.bridge(
     "The code computes this mean",
@@ -304,8 +303,8 @@ derivation.bridge(
 
 derivation.say(
     r"A sampler does not know $x_0$. Given $x_t$ alone, $x_0$ has some law, and the step back is a mixture of the Gaussians "
-    r"above, one for each possible $x_0$. Its variance can be computed for every data set; here the law of $x_0$ given $x_t$ is "
-    r"any law on three points."
+    r"above, one for each possible $x_0$. Its variance can be computed for every data set; here the law of $x_0$ given $x_t$ "
+    r"is any law on three points."
 )
 n = derivation.index("n", "one of the points that $x_0$ may be")
 w = derivation.law("w", n, "any law of $x_0$ given $x_t$")
@@ -341,8 +340,8 @@ derivation.chain(
     plus(tilde, kappa**2 * Variance(w, y)),
     equals(
         plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
-        r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} \beta_t^2 "
-        r"/ (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
+        r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} "
+        r"\beta_t^2 / (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
         wrong={"the weight not squared": plus(beta, -kappa * (1 - a_t), kappa**2 * Variance(w, y))},
     ),
     equals(
@@ -350,8 +349,8 @@ derivation.chain(
         r"collect what $\kappa_t^2$ multiplies",
         wrong={"the sign": plus(beta, times(kappa**2, _CERTAIN))},
     ),
-    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold at "
-    r"every $x_t$ for every data set: the example below has a point where it fails.",
+    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold "
+    r"at every $x_t$ for every data set: the example below has a point where it fails.",
 )
 g = derivation.number("g", "any guess of $x_0$, which may depend on $x_t$")
 derivation.chain(
@@ -412,8 +411,7 @@ derivation.chain(
     at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
     so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
     r"lemmas. So it lies between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
-    r"single "
-    r"$x_t$ it need not.",
+    r"single $x_t$ it need not.",
 )
 gaussian_step = derivation.chain(
     "For Gaussian data the enclosure holds at every point",
@@ -450,8 +448,8 @@ derivation.chain(
     Limit(times(beta, v_prev / v_t), c, 1, "-"),
     equals(beta, "both become 1: data of variance 1 keep it", wrong={"the smaller one": tilde}),
     role="remark",
-    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is looked for between them, on "
-    r"the logarithmic scale.",
+    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is looked for between them, "
+    r"on the logarithmic scale.",
 )
 v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
 derivation.bridge(
@@ -469,11 +467,10 @@ derivation.bridge(
 
 derivation.say(
     r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$, "
-    r"whose "
-    r"width $\sqrt{\beta_t / \alpha_t}$ goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a parabola, "
-    r"which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of the width it "
-    r"multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the third derivative "
-    r"of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
+    r"whose width $\sqrt{\beta_t / \alpha_t}$ goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a "
+    r"parabola, which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of "
+    r"the width it multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the "
+    r"third derivative of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
 )
 z = derivation.number("z", "the distance from the center of the bump, in units of its width")
 gamma = derivation.number(r"\gamma", r"the small skewness", positive=True)
@@ -501,9 +498,8 @@ derivation.chain(
         wrong={"a sixth": gamma**2 / 6, "the square of the cube alone": gamma**2 * Rational(15, 72)},
     ),
     role="lemma",
-    so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with "
-    r"$\log(1 + a) = a - a^2/2 + \dots$. So for small $\beta_t$ the divergence is $\frac{1}{12} \beta_t^3$ times the squared "
-    r"third "
+    so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with $\log(1 + "
+    r"a) = a - a^2/2 + \dots$. So for small $\beta_t$ the divergence is $\frac{1}{12} \beta_t^3$ times the squared third "
     r"derivative of $\ell$.",
 )
 derivation.symbol(r"\beta", "the variance of the noise of one step, which goes to 0")
@@ -531,16 +527,14 @@ def _distance_from_gaussian(beta, x_t, level):
 
 
 @derivation.numeric(
-    r"\lim_{\beta \to 0} \frac{1}{\beta^3} \mathrm{KL}\left(q(x_{t-1} | x_t) \,\|\, \text{Gaussian}\right) ="
-    r" \frac{1}{12} \left(\frac{d^3 \ell}{d x^3}(x_t)\right)^2",
+    r"\lim_{\beta \to 0} \frac{1}{\beta^3} \mathrm{KL}\left(q(x_{t-1} | x_t) \,\|\, \text{Gaussian}\right) = \frac{1}{12} "
+    r"\left(\frac{d^3 \ell}{d x^3}(x_t)\right)^2",
     tolerance=1e-5,
     since="the limit is extrapolated from beta = 4e-4 and 2e-4, which leaves terms of order beta^2",
     because=r"The Gaussian is the one with the mean and the variance of the step back. For data that are $-1$ or $1$, the step "
-    r"back "
-    r"is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small steps "
-    r"may "
-    r"be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the divergence need not "
-    r"fall with $\beta$.",
+    r"back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
+    r"steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the "
+    r"divergence need not fall with $\beta$.",
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
@@ -563,9 +557,9 @@ def _variance_of_two_points(x, levels):
 
 
 @derivation.example(
-    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$; the step back from "
-    r"$x_2$. Data that are $-1$ or $1$, each with probability one half, have variance 1; but at $x_2 = 0$ nothing is known about "
-    r"them, and the variance exceeds $\beta_2$."
+    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$; the step back "
+    r"from $x_2$. Data that are $-1$ or $1$, each with probability one half, have variance 1; but at $x_2 = 0$ nothing is "
+    r"known about them, and the variance exceeds $\beta_2$."
 )
 def the_last_step_but_one():
     yield r"\tilde\beta_2", value(tilde, _given), "0.1420"
@@ -605,8 +599,7 @@ def a_mean_by_hand():
 @derivation.exercise(
     r"For Gaussian data of variance 4, by what factor does the variance of the step back at $t = 2$ exceed $\beta_2$?",
     r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1: $V_1 / V_2 = 3.43 / 2.5552 = 1.3424$. Data "
-    r"should be scaled to "
-    r"unit variance.",
+    r"should be scaled to unit variance.",
 )
 def wide_data():
     levels = jnp.array([0.81, 0.5184])
@@ -628,10 +621,8 @@ def the_bump():
 @derivation.numeric(
     r"\left(\tilde\mu_1, \tilde\beta_1, \log \sigma_1^2\right) = \left(x_0, 0, \log \tilde\beta_2\right)",
     because=r"At $t = 1$ the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "
-    r"$-\infty$. A "
-    r"model needs a finite variance there, because its last step is the decoder of the data; the small one takes that of the "
-    r"step "
-    r"before.",
+    r"$-\infty$. A model needs a finite variance there, because its last step is the decoder of the data; the small one takes "
+    r"that of the step before.",
     role="appendix",
 )
 def the_first_step():

@@ -190,8 +190,7 @@ derivation = Derivation(
         "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
     ),
     question="Nobody can write down the density of noisy images. Why can a network nevertheless learn the slope of its "
-    "logarithm, "
-    "and what is this slope good for?",
+    "logarithm, and what is this slope good for?",
     setting=(
         r"Data $x_0$ are noised to $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ with standard normal "
         r"noise $\epsilon$, independent of $x_0$, and $0 < \bar\alpha_t < 1$. The law of $x_t$ has the density $q_t$.",
@@ -202,9 +201,9 @@ derivation = Derivation(
         r"bounded.",
         r"A model $s$ is any differentiable function of the noisy value.",
     ),
-    answer=r"The score of $q_t$ is the average, over the data that may have led to $x_t$, of the score of the noise around each. "
-    r"This average is $-\mathbb{E}[\epsilon|x_t] / \sqrt{1 - \bar\alpha_t}$. So a network that predicts noise by least squares "
-    r"learns the score; from it follow the mean and the variance of the data given $x_t$, and a sampler.",
+    answer=r"The score of $q_t$ is the average, over the data that may have led to $x_t$, of the score of the noise around "
+    r"each. This average is $-\mathbb{E}[\epsilon|x_t] / \sqrt{1 - \bar\alpha_t}$. So a network that predicts noise by least "
+    r"squares learns the score; from it follow the mean and the variance of the data given $x_t$, and a sampler.",
     limits=(
         "Langevin dynamics is shown to leave a density as it is. How fast it gets there is not shown: between distant modes it "
         "takes very long, which is why several noise levels are used.",
@@ -220,8 +219,8 @@ energy = derivation.function("E", "an energy: any differentiable function")
 Z = derivation.number("Z", r"the integral of $e^{-E(x)}$ over all $x$, which nobody can compute", positive=True)
 
 derivation.say(
-    "Why scores at all? A network can compute any number for an image, but a density must integrate to one over all images, and "
-    "that integral is out of reach. The score does not contain it."
+    "Why scores at all? A network can compute any number for an image, but a density must integrate to one over all images, "
+    "and that integral is out of reach. The score does not contain it."
 )
 derivation.chain(
     "The normalizing constant has no slope",
@@ -278,11 +277,10 @@ derivation.chain(
             ),
         },
     ),
-    so=r"Integrate over $x$. The second term gives 0 if $s q$ vanishes at infinity, and the third does not contain the model. So "
-    r"$\frac12 \mathbb{E}[(s - (\log q)')^2] = \mathbb{E}[\frac12 s^2 + s'] + \text{const}$, and the right side needs only "
-    r"samples "
-    r"of $q$. In $D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for images. "
-    r"Noise offers a cheaper way.",
+    so=r"Integrate over $x$. The second term gives 0 if $s q$ vanishes at infinity, and the third does not contain the model. "
+    r"So $\frac12 \mathbb{E}[(s - (\log q)')^2] = \mathbb{E}[\frac12 s^2 + s'] + \text{const}$, and the right side needs only "
+    r"samples of $q$. In $D$ dimensions $s'$ is the divergence of $s$, which costs $D$ derivatives of a network: too many for "
+    r"images. Noise offers a cheaper way.",
 )
 
 n = derivation.index("n", "one of the values that the data may take")
@@ -313,8 +311,9 @@ score_of_the_marginal = derivation.chain(
         wrong={"averaged over all data": Expectation(p, Slope(ell(y, x), x))},
     ),
     central=True,
-    so=r"This holds for every law of the data and every positive, differentiable density of the noise, if the slope may be taken "
-    r"under the integral. The left side is the score that nobody can write down; the right side averages slopes that are known.",
+    so=r"This holds for every law of the data and every positive, differentiable density of the noise, if the slope may be "
+    r"taken under the integral. The left side is the score that nobody can write down; the right side averages slopes that are "
+    r"known.",
 )
 derivation.chain(
     "... and its own slope is the expected slope plus a variance",
@@ -364,8 +363,8 @@ derivation.chain(
         wrong={"the sign": Expectation(w, epsilon) / sqrt(1 - a), "not divided": -Expectation(w, epsilon)},
     ),
     uses=(score_of_the_marginal, marginal_law),
-    so="The score points against the noise. The best prediction of the noise in mean square is its mean given $x_t$, "
-    "so the network of a diffusion model is a model of the score.",
+    so="The score points against the noise. The best prediction of the noise in mean square is its mean given $x_t$, so the "
+    "network of a diffusion model is a model of the score.",
 )
 tweedie = derivation.chain(
     "Tweedie's formula: the score tells the mean of the data",
@@ -390,19 +389,16 @@ derivation.chain(
     ),
     equals(
         times((1 - a) / a, plus(1, times(1 - a, plus(-1 / (1 - a), a * Variance(w, y) / (1 - a) ** 2)))),
-        r"the second derivative of a Gaussian's log-density is minus its precision; constants leave a variance, factors "
-        r"squared",
+        r"the second derivative of a Gaussian's log-density is minus its precision; constants leave a variance, factors squared",
         wrong={
             "the factor not squared": times((1 - a) / a, plus(1, times(1 - a, plus(-1 / (1 - a), a * Variance(w, y) / (1 - a)))))
         },
     ),
     equals(Variance(w, y), "multiply out", wrong={"the share of the signal kept": a * Variance(w, y)}),
     so=r"The inner bracket is $(\log q_t)''$ by the lemma on the slope of the score, so $\mathrm{Var}(x_0|x_t) = \frac{1 - "
-    r"\bar\alpha_t}"
-    r"{\bar\alpha_t} (1 + (1 - \bar\alpha_t) (\log q_t)'')$; in $D$ dimensions 1 is the identity and $(\log q_t)''$ the matrix "
-    r"of "
-    r"second derivatives. Where the log-density has a strong peak the data are nearly known; in a valley between two modes they "
-    r"are not.",
+    r"\bar\alpha_t}{\bar\alpha_t} (1 + (1 - \bar\alpha_t) (\log q_t)'')$; in $D$ dimensions 1 is the identity and $(\log "
+    r"q_t)''$ the matrix of second derivatives. Where the log-density has a strong peak the data are nearly known; in a valley "
+    r"between two modes they are not.",
 )
 derivation.bridge(
     "The score of a predicted noise in the code",
@@ -431,8 +427,8 @@ derivation.chain(
     Expectation(w, plus(s(x), epsilon / sqrt(1 - a)) ** 2) / 2,
     equals(
         plus(half * plus(s(x), -truth) ** 2, Variance(w, epsilon) / times(2, 1 - a)),
-        r"expand around the mean of the target $-\epsilon_n / \sqrt{1 - \bar\alpha_t}$, which is $s^*$; the cross term vanishes, "
-        r"whatever $s(x)$ is",
+        r"expand around the mean of the target $-\epsilon_n / \sqrt{1 - \bar\alpha_t}$, which is $s^*$; the cross term "
+        r"vanishes, whatever $s(x)$ is",
         wrong={
             "the target with the other sign": plus(half * plus(s(x), truth) ** 2, Variance(w, epsilon) / times(2, 1 - a)),
             "the variance not scaled": plus(half * plus(s(x), -truth) ** 2, Variance(w, epsilon) / 2),
@@ -444,11 +440,9 @@ derivation.chain(
         wrong={"the squared score added": plus(half * plus(s(x), -truth) ** 2, half * (Expectation(w, epsilon**2) / (1 - a)))},
     ),
     uses=(score_of_the_marginal,),
-    so=r"Average over $x_t$, with $\mathbb{E}[\epsilon^2] = 1$: denoising minus explicit score matching is $\frac12 (\frac{1}{1 "
-    r"- "
-    r"\bar\alpha_t} - \mathbb{E}[s^{*2}])$ for every model $s$; in $D$ dimensions the 1 in the numerator is $D$. Both losses "
-    r"have "
-    r"the same minimizer, $s^*$.",
+    so=r"Average over $x_t$, with $\mathbb{E}[\epsilon^2] = 1$: denoising minus explicit score matching is $\frac12 "
+    r"(\frac{1}{1 - \bar\alpha_t} - \mathbb{E}[s^{*2}])$ for every model $s$; in $D$ dimensions the 1 in the numerator is $D$. "
+    r"Both losses have the same minimizer, $s^*$.",
 )
 noise = derivation.number(r"\epsilon", "the noise that was drawn", "noise")
 predicted = derivation.define(r"\hat\epsilon", -sqrt(1 - a) * s(x), "the noise that the model implies", "noise_pred")
@@ -467,9 +461,9 @@ derivation.chain(
         wrong={"the sign of the prediction": half * plus(noise, predicted) ** 2},
     ),
     so=r"In units of $x_t / \sqrt{\bar\alpha_t} = x_0 + \sigma \epsilon$ the noise has the deviation $\sigma = \sqrt{(1 - "
-    r"\bar\alpha_t) / \bar\alpha_t}$, and the score is $\sqrt{\bar\alpha_t}\, s$; the first line is $\sigma^2$ times the squared "
-    r"distance from the target there. Training by the simple loss is denoising score matching at $T$ noise levels at once, each "
-    r"weighted by its own variance.",
+    r"\bar\alpha_t) / \bar\alpha_t}$, and the score is $\sqrt{\bar\alpha_t}\, s$; the first line is $\sigma^2$ times the "
+    r"squared distance from the target there. Training by the simple loss is denoising score matching at $T$ noise levels at "
+    r"once, each weighted by its own variance.",
 )
 x_0 = derivation.number("x_0", "the data", "x0")
 derivation.bridge(
@@ -530,8 +524,8 @@ langevin_keeps = derivation.chain(
         "the product rule, read backward",
         wrong={"the slope of the other factor": Slope(times(phi(x), Slope(q(x), x)), x)},
     ),
-    so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of a "
-    r"derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used.",
+    so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of "
+    r"a derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used.",
 )
 c = derivation.number("c", "a variance", positive=True)
 settled = derivation.define("V_h", c / (1 - h / (2 * c)), r"where the variance settles, for $h < 2c$")
@@ -560,11 +554,10 @@ derivation.chain(
         wrong={"the weight of the nearest": 1 / plus(1, _FAR)},
     ),
     at_most(_FAR, "the denominator is above 1", adding=_FAR**2 / plus(1, _FAR)),
-    so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 / "
-    r"(2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to 1, "
-    r"$v$ "
-    r"goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns training "
-    r"data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
+    so=r"If the data are a finite set, each equally likely, Bayes' rule weighs them by $e^{-|x_t - \sqrt{\bar\alpha_t} y_n|^2 "
+    r"/ (2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to "
+    r"1, $v$ goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns "
+    r"training data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
 )
 soft = derivation.define(
     r"\omega",
@@ -605,9 +598,8 @@ def _mixture(function):
 
 derivation.say(
     "For a mixture of Gaussians everything is known in closed form: noised, it is a mixture again, so its score at every level "
-    "is "
-    "an average over the components by the same lemma, with components in place of data. With it samplers are judged without any "
-    "training."
+    "is an average over the components by the same lemma, with components in place of data. With it samplers are judged "
+    "without any training."
 )
 derivation.bridge(
     "The code's log-density of a noised mixture",
@@ -647,8 +639,8 @@ def _two_points(x, level):
 
 
 @derivation.example(
-    r"Data that are $-1$ or $1$, each with probability one half, at $\bar\alpha_t = 0.5184$, so $\sqrt{\bar\alpha_t} = 0.72$. At "
-    r"$x_t = 0.5$ the mean of the data is $\tanh\frac{0.72 \cdot 0.5}{0.4816}$; the rest follows from it."
+    r"Data that are $-1$ or $1$, each with probability one half, at $\bar\alpha_t = 0.5184$, so $\sqrt{\bar\alpha_t} = 0.72$. "
+    r"At $x_t = 0.5$ the mean of the data is $\tanh\frac{0.72 \cdot 0.5}{0.4816}$; the rest follows from it."
 )
 def two_points():
     mean, score, slope = (float(column[0]) for column in _two_points(jnp.array([0.5]), 0.5184))
@@ -663,9 +655,8 @@ def two_points():
 
 @derivation.figure(
     r"Data that are $-1$ or $1$. Left: the score at three levels; at $\bar\alpha_t = 0.52$ the dashed lines are the scores of "
-    r"the "
-    r"noise around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the data "
-    r"by Tweedie's formula, which becomes a step as the noise vanishes.",
+    r"the noise around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the "
+    r"data by Tweedie's formula, which becomes a step as the noise vanishes.",
     panels=2,
 )
 def score_and_mean(left, right):

@@ -114,23 +114,19 @@ derivation = Derivation(
         "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2 to 3.4, eq. 8, 12 and 14",
         "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, section 3.1",
     ),
-    question="The bound of a diffusion model is a sum of divergences between Gaussians. Training minimizes a squared error of a "
-    "predicted noise instead. Why is that the same, up to a weight, and may the weight be left out?",
+    question="The bound of a diffusion model is a sum of divergences between Gaussians. Training minimizes a squared error of "
+    "a predicted noise instead. Why is that the same, up to a weight, and may the weight be left out?",
     setting=(
         r"For $t \ge 2$ the term $L_{t-1}$ of the bound is $\mathrm{KL}(\mathcal{N}(\tilde\mu_t, \tilde\beta_t I) \,\|\, "
         r"\mathcal{N}(\mu_\theta, \sigma_t^2 I))$, in $D$ dimensions. The network predicts the noise in $x_t = "
         r"\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$; its prediction $\hat\epsilon$ is put where "
-        r"$\tilde\mu_t$ has "
-        r"the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last part.",
+        r"$\tilde\mu_t$ has the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last part.",
         r"A network is unrestricted if its prediction at one $(x_t, t)$ does not constrain that at another one. Laws are "
-        r"written for "
-        r"finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
+        r"written for finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
     ),
     answer=r"$L_{t-1} = D\, C_t + w_t \|\epsilon - \hat\epsilon\|^2$, where $C_t$ and $w_t$ contain no network. At every $t$ "
-    r"the best "
-    r"prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$, whatever the weight. So an unrestricted network has the "
-    r"same "
-    r"optimum with every positive weight, and the simple loss takes the weight 1.",
+    r"the best prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$, whatever the weight. So an unrestricted network "
+    r"has the same optimum with every positive weight, and the simple loss takes the weight 1.",
     limits=(
         "Why the weight 1 gives better samples is an observation, not a theorem.",
         "A real network is restricted: it shares parameters between levels, and then the weight decides where it is good.",
@@ -217,9 +213,8 @@ derivation.chain(
     ),
     equals(
         times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
-        r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t (1 "
-        r"- "
-        r"\bar\alpha_{t-1}) = \beta_t$",
+        r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t "
+        r"(1 - \bar\alpha_{t-1}) = \beta_t$",
         wrong={
             "the ratio turned over": times(Rational(1, 2), plus(signal_to_noise / snr_before, -1)),
             "the one forgotten": snr_before / signal_to_noise / 2,
@@ -280,8 +275,7 @@ for _name, _code, _expression, _mistake in (
 
 derivation.say(
     r"May the weight be left out? Look at one level. The network sees $x_t$ and is judged by the noise, which $x_t$ does not "
-    r"tell. "
-    r"Here $x_t$ takes any three values, the target any two values for each of them."
+    r"tell. Here $x_t$ takes any three values, the target any two values for each of them."
 )
 i = derivation.index("i", "a value of $x_t$")
 j = derivation.index("j", "a value of the target, the noise")
@@ -339,8 +333,7 @@ derivation.chain(
     states=2,
     uses=(pythagoras,),
     so=r"If the levels can be fitted independently, the minimizer does not depend on the weights. So the weight may be changed "
-    r"at will: "
-    r"the simple loss takes 1 at every level, which gives less weight to small $t$ than the bound does.",
+    r"at will: the simple loss takes 1 at every level, which gives less weight to small $t$ than the bound does.",
 )
 derivation.chain(
     "What remains is what the noisy value does not tell about the data",
@@ -348,8 +341,7 @@ derivation.chain(
     equals(
         (a_t / (1 - a_t)) * Variance(hidden, target),
         r"given $x_t = f_i$ the noise is $(x_t - \sqrt{\bar\alpha_t}\, x_0) / \sqrt{1 - \bar\alpha_t}$, here with $x_0 = y_j$; "
-        r"a shift does "
-        r"not change a variance, a factor comes out squared",
+        r"a shift does not change a variance, a factor comes out squared",
         wrong={
             "the ratio turned over": ((1 - a_t) / a_t) * Variance(hidden, target),
             "the root": sqrt(a_t / (1 - a_t)) * Variance(hidden, target),
@@ -370,9 +362,8 @@ derivation.chain(
     at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
     sizes={i: 3, j: 2},
     uses=(pythagoras,),
-    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss lies between 0 and 1 in each coordinate, at every level. "
-    r"A loss above "
-    r"$D$ says that something is wrong.",
+    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss lies between 0 and 1 in each coordinate, at every "
+    r"level. A loss above $D$ says that something is wrong.",
 )
 
 derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
@@ -455,11 +446,10 @@ _given = {before: 0.81, alpha: 0.64}
 
 
 @derivation.autodiff(
-    r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 - "
-    r"\frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
-    because=r"The variance's loss must not train the mean, which the simple loss trains. So the "
-    r"prediction of the "
-    r"noise is a constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
+    r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 "
+    r"- \frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
+    because=r"The variance's loss must not train the mean, which the simple loss trains. So the prediction of the noise is a "
+    r"constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
     role="appendix",
 )
 def the_mean_is_held_constant():
@@ -511,10 +501,8 @@ def the_second_step():
 
 @derivation.figure(
     r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, beside the simple "
-    r"loss's own "
-    r"weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that are $-1$ or "
-    r"$1$ it is "
-    r"small again where the noise is low, because the data are then known.",
+    r"loss's own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that "
+    r"are $-1$ or $1$ it is small again where the noise is low, because the data are then known.",
     panels=2,
 )
 def weights_and_best_losses(left, right):
@@ -532,8 +520,7 @@ def weights_and_best_losses(left, right):
 
 @derivation.exercise(
     r"For the linear schedule with $T = 1000$ and the large variance: which weights has the bound at $t = 2$ and $t = T$, and "
-    r"where is it "
-    r"smallest?",
+    r"where is it smallest?",
     r"0.2727 at $t = 2$, 0.0102 at $t = T$; smallest at $t = 349$, with 0.00497.",
 )
 def weights_of_the_linear_schedule():
@@ -556,8 +543,7 @@ def the_silent_network():
 
 @derivation.exercise(
     r"A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which "
-    r"$f$ is best "
-    r"for the weights $w_1 = 1$ and $w_2 = 3$, and for equal ones?",
+    r"$f$ is best for the weights $w_1 = 1$ and $w_2 = 3$, and for equal ones?",
     r"$w_1 f^2 + w_2 (f - 1)^2$ is smallest at $\frac{w_2}{w_1 + w_2}$: 0.75, against 0.5. For a restricted network the weight "
     r"matters.",
 )

@@ -138,26 +138,22 @@ derivation = Derivation(
         "Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting Strategy, section 3.4",
     ),
     question="Training draws a picture, a level and a noise, and takes one gradient step. What is minimized on average, why "
-    "does the loss "
-    "never fall to zero, and what changes if the network's weights are averaged, or if levels are weighted or drawn unevenly?",
+    "does the loss never fall to zero, and what changes if the network's weights are averaged, or if levels are weighted or "
+    "drawn unevenly?",
     setting=(
-        r"One sample is a data point $x_0$, a level $t$ that is uniform on $1, \dots, T$, and standard normal noise $\epsilon$, "
-        r"all "
-        r"independent, with $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. Its loss is the squared "
-        r"error of the predicted "
-        r"noise. One coordinate is written; squared errors add over coordinates.",
+        r"One sample is a data point $x_0$, a level $t$ that is uniform on $1, \dots, T$, and standard normal noise "
+        r"$\epsilon$, all independent, with $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. Its loss "
+        r"is the squared error of the predicted noise. One coordinate is written; squared errors add over coordinates.",
         r"Networks are represented by a linear guess $\theta x_t$ where a formula needs one. Near a minimum, the iterates of "
-        r"training are modelled by $\theta' = r \theta + \xi$, measured from the "
-        r"minimum, with noise $\xi$ that is independent of $\theta$: for learning rate $\eta$ and curvature $\lambda$, $r = 1 - "
-        r"\eta \lambda$, and $-1 < r < 1$.",
+        r"training are modelled by $\theta' = r \theta + \xi$, measured from the minimum, with noise $\xi$ that is independent "
+        r"of $\theta$: for learning rate $\eta$ and curvature $\lambda$, $r = 1 - \eta \lambda$, and $-1 < r < 1$.",
         r"The samples are drawn from averaged weights, $A' = d A + (1 - d)\, \theta'$, with the decay $d$ between 0 and 1.",
     ),
     answer=r"A step's gradient is, on average, that of the mean loss over all levels. Each level has a floor, the noise that "
-    r"$x_t$ does not tell, and gradients stay noisy there. "
-    r"Averaged weights keep the fraction $\frac{(1 - d)(1 + r d)}{(1 + d)(1 - r d)}$ of the iterates' variance, and lag behind. "
-    r"A level's weight matters only as "
-    r"one network serves all levels; drawing a level as often as its losses are large, and dividing by that, leaves the mean as "
-    r"it is and makes the variance least.",
+    r"$x_t$ does not tell, and gradients stay noisy there. Averaged weights keep the fraction $\frac{(1 - d)(1 + r d)}{(1 + "
+    r"d)(1 - r d)}$ of the iterates' variance, and lag behind. A level's weight matters only as one network serves all levels; "
+    r"drawing a level as often as its losses are large, and dividing by that, leaves the mean as it is and makes the variance "
+    r"least.",
     limits=(
         "Adam, clipped gradients and curvature that changes are not treated: the iterates are modelled by a linear recursion "
         "with noise that does not depend on the state.",
@@ -174,8 +170,8 @@ derivation.symbol("u", "a uniform number in $[0, 1)$", "u")
     r"P\left(\min(1 + \lfloor u T \rfloor, T) = t\right) = \frac1T",
     outcomes=1000,
     because=r"For $T = 10$ and 1000 numbers in the middles of equal pieces of $[0, 1)$. The interval is cut into $T$ equal "
-    r"pieces, one for each level from 1 to $T$. Level 0 is the "
-    r"data and is not trained; $T$ is, since every sample starts there. The minimum acts only where $u T$ is rounded up to $T$.",
+    r"pieces, one for each level from 1 to $T$. Level 0 is the data and is not trained; $T$ is, since every sample starts "
+    r"there. The minimum acts only where $u T$ is rounded up to $T$.",
     role="lemma",
 )
 def every_level_equally_often():
@@ -204,8 +200,8 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"The first line is the expectation of one sample's gradient: each level has probability $\frac1T$. For a network the "
-    r"exchange needs gradients with a finite "
-    r"expected supremum near $\theta$. So one level of $T$, drawn anew at every step, is enough.",
+    r"exchange needs gradients with a finite expected supremum near $\theta$. So one level of $T$, drawn anew at every step, "
+    r"is enough.",
 )
 
 w = derivation.law("v", n, r"the law of the noise given $x_t$, on finitely many values")
@@ -223,8 +219,8 @@ derivation.chain(
         Variance(w, e), r"leave out the square; equality if and only if $f$ is the mean", dropping=(Expectation(w, e) - f) ** 2
     ),
     role="lemma",
-    so=r"So at every level the loss is at least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$, whatever the network is. How large is "
-    r"this floor?",
+    so=r"So at every level the loss is at least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$, whatever the network is. How large "
+    r"is this floor?",
 )
 a = derivation.number(r"\bar\alpha_t", "the signal's share at one level", "alpha_bar[t]", between=(0, 1))
 c = derivation.number("c", "the variance of Gaussian data", positive=True)
@@ -255,10 +251,9 @@ floor = derivation.chain(
     central=True,
     so=r"For Gaussian data the best guess is linear, so this is the floor of every network: the share of the data in the "
     r"variance of $x_t$. Where little noise is left, it is hard to tell from the data, and the floor is near 1. For other data "
-    r"of "
-    r"mean 0 and variance $c$ the linear guess is one of the guesses, so the floor is at most this number; for data that are two "
-    r"points (the figure), a little noise is easy to see, and the floor is near 0 at both ends. A loss that stays above zero is "
-    r"no sign of failure.",
+    r"of mean 0 and variance $c$ the linear guess is one of the guesses, so the floor is at most this number; for data that "
+    r"are two points (the figure), a little noise is easy to see, and the floor is near 0 at both ends. A loss that stays "
+    r"above zero is no sign of failure.",
 )
 
 
@@ -299,16 +294,16 @@ derivation.bridge(
     wrong={"the decay exchanged with its complement": plus(times(1 - d, average), times(d, theta_next))},
 )
 derivation.say(
-    r"How much does averaging help? In the long run the variances no longer change: $P$, $K$ and $F$ are the solutions of three "
-    r"equations, one line each."
+    r"How much does averaging help? In the long run the variances no longer change: $P$, $K$ and $F$ are the solutions of "
+    r"three equations, one line each."
 )
 derivation.chain(
     "The iterates keep a variance",
     plus(times(r**2, P), q),
     equals(P, r"$\theta' = r \theta + \xi$, and $P (1 - r^2) = q$", wrong={"the share not squared": q / (1 - r)}),
     role="lemma",
-    so=r"With $q = \eta^2 \tau^2$, for gradient noise of variance $\tau^2$, this is about $\frac{\eta \tau^2}{2 \lambda}$ for a "
-    r"small learning rate: a smaller rate lowers it, but slows training.",
+    so=r"With $q = \eta^2 \tau^2$, for gradient noise of variance $\tau^2$, this is about $\frac{\eta \tau^2}{2 \lambda}$ for "
+    r"a small learning rate: a smaller rate lowers it, but slows training.",
 )
 derivation.chain(
     "The average moves along with them",
@@ -347,15 +342,14 @@ derivation.chain(
     ),
     at_least(0, "a product of positive numbers", dropping=2 * d * (1 - d) / ((1 + d) * (1 - r * d) ** 2)),
     role="remark",
-    so=r"It rises to 1 for $r \to 1$. The average must look back over more steps than the iterates remember, $1 - d \ll 1 - r = "
-    r"\eta \lambda$.",
+    so=r"It rises to 1 for $r \to 1$. The average must look back over more steps than the iterates remember, $1 - d \ll 1 - r "
+    r"= \eta \lambda$.",
 )
 
 derivation.say(
     r"What does an average remember? Unrolled it is $A_n = d^n A_0 + (1 - d) \sum_{i=1}^{n} d^{n-i} \theta_i$. The mean age of "
-    r"its content follows a recursion: everything in it becomes older by one step, "
-    r"and a share $1 - d$ of age 0 comes in. On a straight path, $\theta_i$ proportional to $i$, the average lags behind by the "
-    r"mean age."
+    r"its content follows a recursion: everything in it becomes older by one step, and a share $1 - d$ of age 0 comes in. On a "
+    r"straight path, $\theta_i$ proportional to $i$, the average lags behind by the mean age."
 )
 derivation.symbol("A_n", "the average after $n$ steps")
 derivation.symbol(r"\theta_i", "the iterate of step $i$")
@@ -417,8 +411,8 @@ derivation.chain(
         r"1}{10}$ after $n + 1$",
         wrong={"the age of a constant decay": ramp / (1 - ramp), "unchanged": m / 10},
     ),
-    so=r"It begins at 0, so by induction it is $\frac{n}{10}$ exactly, as long as the ramp is below the decay $d$ that it leads "
-    r"to.",
+    so=r"It begins at 0, so by induction it is $\frac{n}{10}$ exactly, as long as the ramp is below the decay $d$ that it "
+    r"leads to.",
 )
 derivation.chain(
     "When the ramp ends",
@@ -496,9 +490,8 @@ derivation.chain(
     role="lemma",
     so=r"So the weights $\frac{\min(R, \gamma)}{R}$ on errors of the noise, $\min(R, \gamma)$ on errors of the data, and "
     r"$\frac{\min(R, \gamma)}{R + 1}$ on errors of the velocity are one and the same loss. No error of the data counts more "
-    r"than $\gamma$ times, at levels with "
-    r"little noise. For $R \le \gamma$ the weight of the noise is exactly 1. By the lemma above a weight does not move the best "
-    r"guess of a level; it matters as one network serves all levels.",
+    r"than $\gamma$ times, at levels with little noise. For $R \le \gamma$ the weight of the noise is exactly 1. By the lemma "
+    r"above a weight does not move the best guess of a level; it matters as one network serves all levels.",
 )
 for _name, _divisor, _mistake in (
     ("noise", snr, "not divided"),
@@ -543,9 +536,8 @@ derivation.chain(
     ),
     at_least(Total(t, root) ** 2, r"leave out squares; equality if and only if $p_t$ is proportional to $m_t$", dropping=_GAP),
     so=r"The first line is $T^2$ times the second moment of one draw's loss, weighted by $\frac{1}{T p_t}$. The mean is the "
-    r"same for all $p$, so the variance is least, too. The $m_t$ are estimated from "
-    r"recent losses. Mixed with a share $\upsilon$ of the uniform law, $p_t \ge \frac{\upsilon}{T}$, so that no weight exceeds "
-    r"$\frac{1}{\upsilon}$.",
+    r"same for all $p$, so the variance is least, too. The $m_t$ are estimated from recent losses. Mixed with a share "
+    r"$\upsilon$ of the uniform law, $p_t \ge \frac{\upsilon}{T}$, so that no weight exceeds $\frac{1}{\upsilon}$.",
 )
 k = derivation.index("k", "one of the recent losses of a level")
 M = derivation.count(k, "M", "how many are remembered")
@@ -592,8 +584,8 @@ def numbers_by_hand():
 
 @derivation.figure(
     r"Left: the share of the iterates' variance that an average keeps. It falls where the iterates forget faster than the "
-    r"average, $\eta \lambda > 1 - d$. Right: squared errors of the best guess for data that are $-1$ or $1$, one "
-    r"sample each, on the cosine schedule, and their mean, the floor.",
+    r"average, $\eta \lambda > 1 - d$. Right: squared errors of the best guess for data that are $-1$ or $1$, one sample each, "
+    r"on the cosine schedule, and their mean, the floor.",
     panels=2,
 )
 def averages_and_the_floor(left, right):

@@ -146,24 +146,21 @@ derivation = Derivation(
         "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
     ),
     question="A denoiser must know the noise level, keep its scale at any depth, see far, and still return the noise of every "
-    "pixel. Which part of a U-Net does which, "
-    "and what would be lost without it?",
+    "pixel. Which part of a U-Net does which, and what would be lost without it?",
     setting=(
         r"The time embedding is $e(t) = (\sin t f_i, \cos t f_i)$ for $n$ frequencies $f_i$ from 1 down to $1/\Omega$ in equal "
         r"ratios, $f_i = \Omega^{-i/(n-1)}$; $t$ is real.",
         r"Group norm subtracts the mean of a group of channels and all their pixels, and divides by the root of their variance "
-        r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, so $\varphi(0) = 0$, and "
-        r"a second "
-        r"convolution $W_1$ and the time stand inside. Attention has no positions.",
-        r"Halving takes the mean of every $2 \times 2$ block, and doubling repeats every pixel four times. The noise $\epsilon$ "
-        r"is standard normal, independent in each pixel, and independent of the data; the input is $\sqrt{\bar\alpha}\, x_0 + "
-        r"\sqrt{1 - \bar\alpha}\, \epsilon$.",
+        r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, so $\varphi(0) = 0$, "
+        r"and a second convolution $W_1$ and the time stand inside. Attention has no positions.",
+        r"Halving takes the mean of every $2 \times 2$ block, and doubling repeats every pixel four times. The noise "
+        r"$\epsilon$ is standard normal, independent in each pixel, and independent of the data; the input is "
+        r"$\sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, \epsilon$.",
     ),
     answer=r"The embeddings of two times tell their distance, and a step in time is a rotation. Group norm forgets brightness "
     r"and contrast. A block whose last convolution is zero is the identity, and still learns. Attention does not know where a "
-    r"pixel is; "
-    r"convolutions do. A network that sees only halved images misses three quarters of the noise, whatever it computes: this is "
-    r"what skip connections carry.",
+    r"pixel is; convolutions do. A network that sees only halved images misses three quarters of the noise, whatever it "
+    r"computes: this is what skip connections carry.",
     limits=(
         "Convolutions before a halving that move four pixels into four times the channels lose nothing: the floor is about "
         "averaged pixels, not about every network without skips.",
@@ -229,9 +226,8 @@ derivation.chain(
             )
         },
     ),
-    so=r"The matrix with the rows $(\cos d\omega, \sin d\omega)$ and $(-\sin d\omega, \cos d\omega)$ knows the step and not the "
-    r"time, so one linear "
-    r"layer can read off 'a step later' at every time.",
+    so=r"The matrix with the rows $(\cos d\omega, \sin d\omega)$ and $(-\sin d\omega, \cos d\omega)$ knows the step and not "
+    r"the time, so one linear layer can read off 'a step later' at every time.",
 )
 derivation.bridge(
     "The code's embedding with the frequencies 1 and 1/100: sines first",
@@ -269,9 +265,9 @@ derivation.chain(
         wrong={"the wrong way": _centered / sqrt(plus(Variance(uniform, group), eps * c**2))},
     ),
     so=r"Nothing depends on how many numbers a group has. So an affine change of a group is a change of $\varepsilon$, and for "
-    r"$\varepsilon = 0$ there is none. What is added to a whole group alike is removed: "
-    r"in a residual block the time is added to each channel before the second norm, so only differences within a group arrive, "
-    r"and with one channel a group nothing of the time does.",
+    r"$\varepsilon = 0$ there is none. What is added to a whole group alike is removed: in a residual block the time is added "
+    r"to each channel before the second norm, so only differences within a group arrive, and with one channel a group nothing "
+    r"of the time does.",
 )
 x_1 = derivation.number("x_1", "one of two numbers")
 x_2 = derivation.number("x_2", "the other one")
@@ -309,8 +305,8 @@ derivation.chain(
         wrong={"the skip forgotten": times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)},
     ),
     role="lemma",
-    so=r"For $W_2 = 0$ the block is the identity, with slope 1, and so is a stack of any depth. If each of $L$ branches had the "
-    r"variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
+    so=r"For $W_2 = 0$ the block is the identity, with slope 1, and so is a stack of any depth. If each of $L$ branches had "
+    r"the variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
 )
 derivation.chain(
     "... in its last convolution",
@@ -424,16 +420,15 @@ derivation.chain(
         "collect the weights of each pixel; the pixel itself cancels",
         wrong={"the weights added": times(k_left + k_right, x_1 - x_2)},
     ),
-    so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the network "
-    r"knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
+    so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the "
+    r"network knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
 )
 
 derivation.say(
     r"Now the scales. Let $D$ be halving and $U$ doubling. Doubling writes every pixel four times and the mean of four equal "
     r"numbers is that number, so $D U = I$. Both $\langle D x, y \rangle$ and $\langle x, U y \rangle$ multiply each pixel of "
-    r"$x$ by the pixel of $y$ that its block belongs to, $D$ alone with a "
-    r"quarter: $U = 4 D^\top$. So $P = U D$ obeys $P^2 = U (D U) D = P$ and $P^\top = P$: it is the orthogonal projection onto "
-    r"images that are constant on every block."
+    r"$x$ by the pixel of $y$ that its block belongs to, $D$ alone with a quarter: $U = 4 D^\top$. So $P = U D$ obeys $P^2 = U "
+    r"(D U) D = P$ and $P^\top = P$: it is the orthogonal projection onto images that are constant on every block."
 )
 derivation.symbol("D", "halving, as a matrix", "downsample_average")
 derivation.symbol("U", "doubling, as a matrix", "upsample_nearest")
@@ -444,8 +439,8 @@ derivation.symbol("I", "the identity")
 @derivation.exact(
     r"P = P^2 = P^\top = \frac14 B, \qquad D (I - P) = 0, \qquad \mathrm{tr}(I - P) = \frac34 \cdot 16",
     outcomes=16,
-    because=r"The code as matrices on the 16 pixels of a $4 \times 4$ image, column by column; $B_{ij}$ is 1 if $i$ and $j$ are "
-    r"in one block, and else 0. Halving is blind to $I - P$, and three quarters of the dimensions lie there.",
+    because=r"The code as matrices on the 16 pixels of a $4 \times 4$ image, column by column; $B_{ij}$ is 1 if $i$ and $j$ "
+    r"are in one block, and else 0. Halving is blind to $I - P$, and three quarters of the dimensions lie there.",
     role="lemma",
 )
 def doubling_after_halving_is_a_projection():
@@ -470,11 +465,10 @@ _PIXELS = tuple(
 )
 derivation.say(
     r"What does a network miss that sees $D x_t$ only? Take one block of four pixels, and write its noise in the orthonormal "
-    r"basis "
-    r"of four patterns with entries $\pm \frac12$: the coordinates $z_0, \dots, z_3$ are again independent and standard normal. "
-    r"The mean of the block's noise is $\frac{z_0}{2}$. So the means of all blocks of $x_t$ contain $z_0$, other blocks' noise "
-    r"and "
-    r"the data, all independent of $z_1, z_2, z_3$. Given these means, the network's outputs $F_i$ are any four numbers."
+    r"basis of four patterns with entries $\pm \frac12$: the coordinates $z_0, \dots, z_3$ are again independent and standard "
+    r"normal. The mean of the block's noise is $\frac{z_0}{2}$. So the means of all blocks of $x_t$ contain $z_0$, other "
+    r"blocks' noise and the data, all independent of $z_1, z_2, z_3$. Given these means, the network's outputs $F_i$ are any "
+    r"four numbers."
 )
 _missed = plus(*((noise - F.at(k)) ** 2 for k, noise in enumerate(_PIXELS)))
 for _z in (z_1, z_2, z_3):
@@ -505,8 +499,8 @@ skip = derivation.chain(
     central=True,
     so=r"The loss of a block is at least 3 of 4, whatever the data, the noise level and the network are. After $k$ halvings a "
     r"block has $4^k$ pixels, and the loss is at least the share $1 - 4^{-k}$ of the noise. With a skip connection $(I - P) "
-    r"x_t$ is seen: where the data are constant on blocks it is "
-    r"$\sqrt{1 - \bar\alpha}\, (I - P)\, \epsilon$, and the missing part of the noise is read off exactly.",
+    r"x_t$ is seen: where the data are constant on blocks it is $\sqrt{1 - \bar\alpha}\, (I - P)\, \epsilon$, and the missing "
+    r"part of the noise is read off exactly.",
 )
 pixel = derivation.numbers("v", i, "the pixels of a block", "x")
 _MEAN = Total(i, pixel) / 4
@@ -535,8 +529,8 @@ derivation.symbol(r"\hat\epsilon", "the noise that the network predicts")
 
 
 @derivation.example(
-    r"For 4 entries and $\Omega = 100$ the frequencies are 1 and 0.01. Then a group of four numbers, $(1, 2, 3, 6)$ with "
-    r"mean 3 and variance 3.5, which is also a block of pixels."
+    r"For 4 entries and $\Omega = 100$ the frequencies are 1 and 0.01. Then a group of four numbers, $(1, 2, 3, 6)$ with mean "
+    r"3 and variance 3.5, which is also a block of pixels."
 )
 def by_hand():
     embedded = sinusoidal_time_embedding(jnp.array([1.0, 3.0]), dim=4, max_period=100.0)
@@ -557,8 +551,8 @@ def by_hand():
 
 @derivation.figure(
     r"Left: the inner product of two embeddings, by the distance of the times: largest at 0, and never as large again. Right: "
-    r"where the energy of an image lies, by scale. Most of a smooth image survives three halvings; "
-    r"three quarters of the noise are lost at the first.",
+    r"where the energy of an image lies, by scale. Most of a smooth image survives three halvings; three quarters of the noise "
+    r"are lost at the first.",
     panels=2,
 )
 def distances_and_scales(left, right):

@@ -175,27 +175,20 @@ derivation = Derivation(
         "Guo, Shamai & Verdu 2005, Mutual Information and Minimum Mean-Square Error in Gaussian Channels",
     ),
     question="The terms of a diffusion model's bound depend on the schedule through its signal-to-noise ratio alone. What do "
-    "they "
-    "become with infinitely many steps, and what does the schedule then still change?",
+    "they become with infinitely many steps, and what does the schedule then still change?",
     setting=(
-        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls; $S "
-        r"= e^\lambda$. "
-        r"The noisy value is $z = \alpha x_0 + \sigma \epsilon$ with $\alpha^2 = \frac{S}{1 + S}$ and $\sigma^2 = \frac{1}{1 + "
-        r"S}$. Divided by "
-        r"$\alpha$ it is $y = x_0 + \epsilon / \sqrt{S}$: from an earlier time $s$ to a later time $t$ independent noise of "
-        r"variance "
-        r"$\frac{1}{S_t} - \frac{1}{S_s}$ is added.",
+        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls; "
+        r"$S = e^\lambda$. The noisy value is $z = \alpha x_0 + \sigma \epsilon$ with $\alpha^2 = \frac{S}{1 + S}$ and "
+        r"$\sigma^2 = \frac{1}{1 + S}$. Divided by $\alpha$ it is $y = x_0 + \epsilon / \sqrt{S}$: from an earlier time $s$ to "
+        r"a later time $t$ independent noise of variance $\frac{1}{S_t} - \frac{1}{S_s}$ is added.",
         r"The model's step back from $z_t$ to $z_s$ is $q(z_s|z_t, x_0)$ with the predicted data $\hat x_0(z_t)$ in place of "
-        r"$x_0$. $M$ is "
-        r"the expected squared error of the predicted data at a level, and $N = S M$ that of the predicted noise; both are "
-        r"continuous in "
-        r"$\lambda$. One coordinate is written.",
+        r"$x_0$. $M$ is the expected squared error of the predicted data at a level, and $N = S M$ that of the predicted "
+        r"noise; both are continuous in $\lambda$. One coordinate is written.",
     ),
-    answer=r"A step from $t$ to $s$ costs $\frac12 (S_s - S_t)$ times the squared error of the data. With infinitely many steps "
-    r"the sum is "
-    r"$\frac12 \int N \, d\lambda$ between the two ends of $\lambda$: the schedule between them does not matter. For Gaussian "
-    r"data and the best "
-    r"network it is the mutual information of data and noisy data; finitely many steps cost more.",
+    answer=r"A step from $t$ to $s$ costs $\frac12 (S_s - S_t)$ times the squared error of the data. With infinitely many "
+    r"steps the sum is $\frac12 \int N \, d\lambda$ between the two ends of $\lambda$: the schedule between them does not "
+    r"matter. For Gaussian data and the best network it is the mutual information of data and noisy data; finitely many steps "
+    r"cost more.",
     limits=(
         "That a sum of many terms becomes an integral is used for continuous integrands; its rate is derived for Gaussian data.",
         "That the excess over the mutual information vanishes for every law of the data is not shown.",
@@ -248,8 +241,7 @@ derivation.chain(
         wrong={"the relative fall alone": c, "the signal's weight": alpha_s * c},
     ),
     so=r"$z_s = \alpha(S_s) y_s$ and $y_t = z_t / \alpha(S_t)$, so the mean is $\alpha(S_s) ((1 - c) z_t / \alpha(S_t) + c "
-    r"x_0)$ and the "
-    r"variance $\sigma^2(S_s) c$.",
+    r"x_0)$ and the variance $\sigma^2(S_s) c$.",
 )
 _MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
 
@@ -340,9 +332,8 @@ lam = derivation.function(r"\lambda", "the log-SNR over time")
 primitive = derivation.function("F", "a function of the log-SNR with $F' = N$, the squared error of the noise")
 derivation.say(
     r"Now many short steps, from $\tau$ to $\tau - h$ with $h = 1/T$. The fall of $S$ over a step, divided by $h$, becomes "
-    r"minus the derivative "
-    r"of $S$, and a sum of values times $h$ becomes an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} e^{\lambda}\right) M "
-    r"\, d\tau$."
+    r"minus the derivative of $S$, and a sum of values times $h$ becomes an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} "
+    r"e^{\lambda}\right) M \, d\tau$."
 )
 _NOISE_ERROR = primitive(lam(tau)).diff(tau) / lam(tau).diff(tau)
 derivation.chain(
@@ -361,10 +352,8 @@ derivation.chain(
     uses=(a_step, terms),
     central=True,
     so=r"The integral of a derivative is a difference of ends: $-\frac12 \int_0^1 \lambda' N \, d\tau = \frac12 (F(\lambda(0)) "
-    r"- F(\lambda(1))) = "
-    r"\frac12 \int_{\lambda(1)}^{\lambda(0)} N \, d\lambda$. Two schedules with the same ends have the same loss, for every "
-    r"network whose prediction "
-    r"depends on the level and not on the time.",
+    r"- F(\lambda(1))) = \frac12 \int_{\lambda(1)}^{\lambda(0)} N \, d\lambda$. Two schedules with the same ends have the same "
+    r"loss, for every network whose prediction depends on the level and not on the time.",
 )
 speed = derivation.number("g", r"how fast the log-SNR falls, $-\lambda'$", "-log_snr_slope", positive=True)
 noise_hat = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
@@ -392,9 +381,9 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"How much do finitely many steps cost more? That more noise makes the best prediction worse is a matter of total variance: "
-    r"$x_0 \to z_u \to "
-    r"z_t$ is a Markov chain for $s < u < t$, so given $z_u$ the later value says nothing new about the data."
+    r"How much do finitely many steps cost more? That more noise makes the best prediction worse is a matter of total "
+    r"variance: $x_0 \to z_u \to z_t$ is a Markov chain for $s < u < t$, so given $z_u$ the later value says nothing new about "
+    r"the data."
 )
 i = derivation.index("i", "a value of the data")
 j = derivation.index("j", "a value of $z_u$")
@@ -471,8 +460,8 @@ derivation.chain(
     ),
     states=2,
     so=r"Averaged over $z_t$, the last line is the information about the data that $z_s$ has and $z_t$ has not. Over all steps "
-    r"it adds up to $I(x_0; z_0) - I(x_0; z_1)$, "
-    r"the mutual information of the data and the noisy values at both ends: no network can cost less.",
+    r"it adds up to $I(x_0; z_0) - I(x_0; z_1)$, the mutual information of the data and the noisy values at both ends: no "
+    r"network can cost less.",
 )
 
 v = derivation.number("v", "the variance of Gaussian data", positive=True)
@@ -482,8 +471,7 @@ derivation.chain(
     Slope(log(1 + v * s_t) / 2, s_t),
     equals(v / (2 * (1 + v * s_t)), "the derivative of a logarithm", wrong={"the half forgotten": v / (1 + v * s_t)}),
     so=r"$\frac12 \log(1 + v S)$ is the information about the data in a value at the ratio $S$, and the error of the best "
-    r"prediction is $M = \frac{v}{1 + v "
-    r"S}$. So the integral of $\frac12 M$ over $S$ is the information gained.",
+    r"prediction is $M = \frac{v}{1 + v S}$. So the integral of $\frac12 M$ over $S$ is the information gained.",
 )
 derivation.chain(
     "... and a single step costs a little more",
@@ -532,8 +520,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"With $v = 1$ and $\lambda' = -R$ a step has $\eta \approx \frac{R}{T} \varsigma(\lambda)$, so the excess of all steps "
-    r"is $\frac{R}{4T} \int \varsigma^2 \, d\lambda$ "
-    r"to leading order, and this is the integral.",
+    r"is $\frac{R}{4T} \int \varsigma^2 \, d\lambda$ to leading order, and this is the integral.",
 )
 derivation.symbol("E_T", "the excess of $T$ steps over the information")
 derivation.symbol(r"T", "the number of steps")
@@ -572,8 +559,7 @@ def the_error_of_finitely_many_steps():
 
 derivation.say(
     "Training draws one random time for each example of a batch. Times that are spread evenly, with one common random shift, "
-    "are as good in the "
-    "mean and vary less."
+    "are as good in the mean and vary less."
 )
 shift = derivation.number("b", "the common random shift, uniform", "u", between=(0, 1))
 place = derivation.number("a", r"the place of a time in the batch, $\ell / n$", between=(0, 1))
@@ -664,8 +650,7 @@ derivation.bridge(
 
 @derivation.example(
     r"One step of standard normal data from $S_s = 0.81 / 0.19$ to $S_t = 0.5184 / 0.4816$, the second step of $\beta = (0.19, "
-    r"0.36)$; then the same in "
-    r"two steps, with $S = 2.6698$ between."
+    r"0.36)$; then the same in two steps, with $S = 2.6698$ between."
 )
 def one_step_or_two():
     high, middle, low = 0.81 / 0.19, 2.6698, 0.5184 / 0.4816
@@ -691,9 +676,8 @@ def _two_point_error(log_ratio):
 
 @derivation.figure(
     r"Left: the error of the best network for data that are $-1$ or $1$, over $S$; the rectangles are twice the costs of four "
-    r"steps, half the area under the "
-    r"curve is the information. Right: the cost of a straight schedule from $\lambda = 4$ to $-4$ comes down to the information "
-    r"as $T$ grows.",
+    r"steps, half the area under the curve is the information. Right: the cost of a straight schedule from $\lambda = 4$ to "
+    r"$-4$ comes down to the information as $T$ grows.",
     panels=2,
 )
 def rectangles_and_refinement(left, right):
@@ -713,8 +697,8 @@ def rectangles_and_refinement(left, right):
 
 
 @derivation.exercise(
-    r"What does a chain of infinitely many steps cost for standard normal data and the best network, if $\lambda$ falls from 10 "
-    r"to $-10$?",
+    r"What does a chain of infinitely many steps cost for standard normal data and the best network, if $\lambda$ falls from "
+    r"10 to $-10$?",
     r"$\frac12 \log\frac{1 + e^{10}}{1 + e^{-10}} = \frac12 \cdot 10 = 5$ nats.",
 )
 def a_symmetric_schedule():
@@ -743,9 +727,8 @@ def eight_times():
 
 @derivation.numeric(
     r"\log c = \log\left(1 - e^{-l}\right)",
-    because=r"For a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten "
-    r"digits. The series $l - \frac{l^2}{2} + "
-    r"\frac{l^3}{6}$ is on the right.",
+    because=r"For a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten digits. The series $l - "
+    r"\frac{l^2}{2} + \frac{l^3}{6}$ is on the right.",
     role="appendix",
 )
 def a_small_step():

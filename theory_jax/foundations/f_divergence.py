@@ -128,25 +128,21 @@ derivation = Derivation(
     "distributions have in common, and where do they differ in what they forgive?",
     setting=(
         r"$p$ and $q$ are two distributions on finitely many points, positive in the chains below. A generator is a convex "
-        r"function "
-        r"$f$ on $u > 0$: its graph lies above each of its tangents, $B_f(u, a) = f(u) - f(a) - f'(a)(u - a) \ge 0$. At a kink "
-        r"any "
-        r"slope between the left and the right one may take the place of $f'(a)$.",
+        r"function $f$ on $u > 0$: its graph lies above each of its tangents, $B_f(u, a) = f(u) - f(a) - f'(a)(u - a) \ge 0$. "
+        r"At a kink any slope between the left and the right one may take the place of $f'(a)$.",
         r"The f-divergence is $D_f(p \,\|\, q) = \mathbb{E}_q[f(p_k/q_k)]$. At the boundary it is continued by limits. A point "
-        r"with "
-        r"$p_k = 0 < q_k$ adds $q_k f(0)$, where $f(0)$ is the limit of $f(u)$ for $u \to 0$. A point with $q_k = 0 < p_k$ adds "
-        r"$p_k f'(\infty)$, where $f'(\infty)$ is the limit of $f(u)/u$ for $u \to \infty$, since $q_k f(p_k/q_k) = p_k f(u)/u$ "
-        r"at "
-        r"$u = p_k/q_k$. Both limits may be infinite. A point without mass adds nothing.",
+        r"with $p_k = 0 < q_k$ adds $q_k f(0)$, where $f(0)$ is the limit of $f(u)$ for $u \to 0$. A point with $q_k = 0 < "
+        r"p_k$ adds $p_k f'(\infty)$, where $f'(\infty)$ is the limit of $f(u)/u$ for $u \to \infty$, since $q_k f(p_k/q_k) = "
+        r"p_k f(u)/u$ at $u = p_k/q_k$. Both limits may be infinite. A point without mass adds nothing.",
     ),
-    answer=r"Every convex $f$ gives a divergence that is smallest at $p = q$ and that no processing of the data increases. Near "
-    r"$p = q$ all smooth ones are the same up to the factor $f''(1)$. What tells them apart is how $f$ grows far from 1: "
+    answer=r"Every convex $f$ gives a divergence that is smallest at $p = q$ and that no processing of the data increases. "
+    r"Near $p = q$ all smooth ones are the same up to the factor $f''(1)$. What tells them apart is how $f$ grows far from 1: "
     r"$f'(\infty)$ is the price of data that the model does not cover, $f(0)$ the price of samples where there is no data.",
     limits=(
         "General measure spaces, where the sums become integrals.",
         "Total variation has no second derivative at 1, so the local statement is not about it.",
-        "A divergence between distributions on disjoint supports does not see how far apart they are; the lecture on Wasserstein "
-        "distances takes that up.",
+        "A divergence between distributions on disjoint supports does not see how far apart they are; the lecture on "
+        "Wasserstein distances takes that up.",
     ),
 )
 
@@ -198,8 +194,8 @@ central = derivation.chain(
     ),
     central=True,
     so=r"Equality holds if and only if every height $B_f(p_k/q_k, 1)$ is zero. If $f$ is strictly convex at 1 (affine on no "
-    r"interval around 1), that is if and only if $p = q$. Without it the 'only if' is false: $f(u) = \max(u - 2, 0)$ gives zero "
-    r"whenever $p \le 2q$.",
+    r"interval around 1), that is if and only if $p = q$. Without it the 'only if' is false: $f(u) = \max(u - 2, 0)$ gives "
+    r"zero whenever $p \le 2q$.",
 )
 c = derivation.number("c", "a constant")
 derivation.chain(
@@ -273,9 +269,8 @@ _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMU
 
 derivation.say(
     r"The table. A row has the generator under the expectation, the divergence that it makes, and what decides how it behaves: "
-    r"the "
-    r"curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$. In every row $f(1) = 0$ but in the GAN's, "
-    r"where it is $-2 \log 2$."
+    r"the curvature $f''$, which is positive, and the two limits $f(0)$ and $f'(\infty)$. In every row $f(1) = 0$ but in the "
+    r"GAN's, where it is $-2 \log 2$."
 )
 for _name, _row in _ROWS.items():
     _ends = ", ".join(
@@ -324,8 +319,8 @@ def every_generator_is_convex():
 
 @derivation.exact(
     r"\lim_{u \to 0} f(u) = f(0),\qquad \lim_{u \to \infty} \frac{f(u)}{u} = f'(\infty) \quad\text{as in the table}",
-    because="Both limits of every row are taken in symbols (of the alpha family at -1, 1/2 and 3), and compared with the numbers "
-    "of the table, and with those that the code adds where a probability is zero.",
+    because="Both limits of every row are taken in symbols (of the alpha family at -1, 1/2 and 3), and compared with the "
+    "numbers of the table, and with those that the code adds where a probability is zero.",
     role="lemma",
     outcomes=44,
     scale=1.0,
@@ -406,9 +401,9 @@ derivation.symbol("g", "the adjoint generator of $f$")
 
 @derivation.symbolic(
     r"g(u) = u f\left(\tfrac{1}{u}\right)",
-    because="Row by row: the adjoint of Kullback-Leibler's generator is the reverse one's, of Pearson's Neyman's, of the alpha "
-    r"family's that of $1 - \alpha$. Hellinger's, Jeffreys', Jensen and Shannon's and the GAN's are their own adjoints, so these "
-    "four divergences are symmetric, and so is total variation.",
+    because=r"Row by row: the adjoint of Kullback-Leibler's generator is the reverse one's, of Pearson's Neyman's, of the "
+    r"alpha family's that of $1 - \alpha$. Hellinger's, Jeffreys', Jensen and Shannon's and the GAN's are their own adjoints, "
+    r"so these four divergences are symmetric, and so is total variation.",
 )
 def swapping_the_arguments_is_the_adjoint_generator():
     def partner(name):
@@ -469,10 +464,10 @@ derivation.chain(
 
 
 @derivation.autodiff(
-    r"\frac{\partial^2}{\partial \varepsilon^2} D_f(q + \varepsilon h \,\|\, q) = f''(1) \sum_k \frac{h_k^2}{q_k}"
-    r" \quad\text{at}\quad \varepsilon = 0",
-    because=r"The module's own functions, differentiated twice, for Kullback-Leibler and Hellinger, whose $f''(1)$ are "
-    "1 and 1/2.",
+    r"\frac{\partial^2}{\partial \varepsilon^2} D_f(q + \varepsilon h \,\|\, q) = f''(1) \sum_k \frac{h_k^2}{q_k} "
+    r"\quad\text{at}\quad \varepsilon = 0",
+    because=r"The module's own functions, differentiated twice, for Kullback-Leibler and Hellinger, whose $f''(1)$ are 1 and "
+    r"1/2.",
     role="remark",
 )
 def the_code_has_the_common_metric():
@@ -492,10 +487,9 @@ def the_code_has_the_common_metric():
 @derivation.exact(
     r"D_f(p \,\|\, q) = f(0) + f'(\infty) \quad\text{if}\quad p \text{ and } q \text{ have disjoint supports}",
     because=r"At every point one of $p_k$ and $q_k$ is zero, so the sum is $f(0) \sum_k q_k + f'(\infty) \sum_k p_k$, whatever "
-    r"$p$ and "
-    r"$q$ are: Jensen-Shannon gives $\log 2$, total variation 1, squared Hellinger 2, Kullback-Leibler infinity. However far the "
-    "supports lie apart, the divergence is the same, and its gradient is zero: this is why a later lecture turns to distances "
-    "that see how far mass has to move.",
+    r"$p$ and $q$ are: Jensen-Shannon gives $\log 2$, total variation 1, squared Hellinger 2, Kullback-Leibler infinity. "
+    r"However far the supports lie apart, the divergence is the same, and its gradient is zero: this is why a later lecture "
+    r"turns to distances that see how far mass has to move.",
     outcomes=15,
     scale=1.0,
 )
@@ -507,12 +501,11 @@ def disjoint_supports_give_no_signal():
 
 
 derivation.say(
-    r"Between the two extremes the ends decide. Where $f'(\infty)$ is infinite (Kullback-Leibler, Pearson), data that the model "
-    r"leaves uncovered cost without limit, so a model that cannot fit everything spreads over all of the data: it covers the "
-    r"modes. Where $f(0)$ is infinite and $f'(\infty)$ finite (reverse Kullback-Leibler, Neyman), samples where there is no data "
-    r"cost without limit, and uncovered data cost little: the model keeps to one mode. Total variation, Hellinger, "
-    r"Jensen-Shannon "
-    r"and the GAN's have two finite ends."
+    r"Between the two extremes the ends decide. Where $f'(\infty)$ is infinite (Kullback-Leibler, Pearson), data that the "
+    r"model leaves uncovered cost without limit, so a model that cannot fit everything spreads over all of the data: it covers "
+    r"the modes. Where $f(0)$ is infinite and $f'(\infty)$ finite (reverse Kullback-Leibler, Neyman), samples where there is "
+    r"no data cost without limit, and uncovered data cost little: the model keeps to one mode. Total variation, Hellinger, "
+    r"Jensen-Shannon and the GAN's have two finite ends."
 )
 
 # ---------------------------------------------------------------------------------------------------- data processing
@@ -575,8 +568,7 @@ two_outcomes = derivation.valley(
     Q,
     P,
     r"The slope in $Q$ is $(Q - P)\left(\frac{1}{Q(1 - Q)} - 4\right)$, and $4Q(1 - Q) \le 1$ with equality at one half only. "
-    r"So the "
-    r"difference falls until $Q = P$, where it is 0, and rises afterwards.",
+    r"So the difference falls until $Q = P$, where it is 0, and rises afterwards.",
     wrong={
         "3 in place of 2": plus(binary, -3 * (P - Q) ** 2),
         "a constant a tenth too large": plus(binary, -Rational(11, 5) * (P - Q) ** 2),
@@ -614,8 +606,7 @@ pinsker = derivation.chain(
     states=2,
     so=r"For the event that $p_k > q_k$ the difference $P - Q$ is the total variation, as the next line shows. So "
     r"$\mathrm{KL}(p \,\|\, q) \ge 2\, \mathrm{TV}^2$: convergence in divergence is convergence in total variation. If the "
-    r"event is "
-    r"empty, $p = q$ and both sides are zero.",
+    r"event is empty, $p = q$ and both sides are zero.",
 )
 derivation.chain(
     "Total variation is the largest difference of the probabilities of an event",
@@ -699,8 +690,7 @@ derivation.chain(
     equals(
         plus(hellinger / 2, Total(k, apart * Min(sqrt(p), sqrt(q)))),
         r"$|p_k - q_k| = |\sqrt{p_k} - \sqrt{q_k}|\,(\sqrt{p_k} + \sqrt{q_k})$, and the sum of two numbers is their distance "
-        r"plus twice "
-        r"the smaller",
+        r"plus twice the smaller",
         points=40,
         wrong={"twice the second term": plus(hellinger / 2, 2 * Total(k, apart * Min(sqrt(p), sqrt(q))))},
     ),
@@ -724,8 +714,7 @@ derivation.chain(
     at_least(0, "a sum of squares is never negative", dropping=lagrange, points=40),
     role="remark",
     so=r"So $\frac12 H^2 \le \mathrm{TV} \le H \sqrt{1 - H^2/4}$, where $H^2$ is the squared Hellinger distance. Both are "
-    r"equalities "
-    r"for disjoint supports, where $H^2 = 2$ and $\mathrm{TV} = 1$.",
+    r"equalities for disjoint supports, where $H^2 = 2$ and $\mathrm{TV} = 1$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- example, figure, exercises
@@ -756,11 +745,9 @@ _wide, _narrow = jnp.full(3, 1 / 3), jnp.array([0.96, 0.02, 0.02])
 
 @derivation.figure(
     r"Left: the heights $B_f(u, 1)$ of four generators above their tangents at 1. In Kullback-Leibler the price of a large "
-    r"ratio, that "
-    r"is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no limit. "
-    r"Right: data "
-    r"with "
-    r"two modes, and the Gaussian nearest to it in either divergence: one covers both modes, the other keeps to one.",
+    r"ratio, that is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no "
+    r"limit. Right: data with two modes, and the Gaussian nearest to it in either divergence: one covers both modes, the other "
+    r"keeps to one.",
     panels=2,
 )
 def heights_and_modes(left, right):
@@ -785,8 +772,8 @@ def heights_and_modes(left, right):
 
 @derivation.exercise(
     r"Show that Pearson's divergence is $\sum_k p_k^2/q_k - 1$. What is it in the example?",
-    r"Expand the square: $\sum_k (p_k^2/q_k - 2 p_k + q_k)$, and the last two sums are -2 and 1. In the example "
-    r"$1.125 + 0.125 - 1 = 0.25$.",
+    r"Expand the square: $\sum_k (p_k^2/q_k - 2 p_k + q_k)$, and the last two sums are -2 and 1. In the example $1.125 + 0.125 "
+    r"- 1 = 0.25$.",
 )
 def pearson_expanded():
     yield value(Total(k, p**2 / q) - 1, _given), "0.25"
@@ -796,8 +783,7 @@ def pearson_expanded():
 @derivation.exercise(
     r"Which $f$-divergence is zero in the example although $p$ is not $q$?",
     r"That of $f(u) = \max(u - 2, 0)$: both ratios, 1.5 and 0.5, are at most 2, so its value is 0. It is convex, but it is "
-    r"affine "
-    r"around 1.",
+    r"affine around 1.",
 )
 def not_only_if():
     yield value(p / q, _given), "1.5 and 0.5"
@@ -828,8 +814,8 @@ _log_p, _log_q = (jax.nn.log_softmax(2 * jnp.array(_random.normal(size=(20, 5)))
 @derivation.exact(
     r"D_f(p \,\|\, q) = \sum_{p_k \le q_k} q_k f\left(\frac{p_k}{q_k}\right) + \sum_{p_k > q_k} p_k "
     r"g\left(\frac{q_k}{p_k}\right)",
-    because="The adjoint identity point by point. The code computes each point from the side on which the ratio is at most one, "
-    "where nothing overflows.",
+    because="The adjoint identity point by point. The code computes each point from the side on which the ratio is at most "
+    "one, where nothing overflows.",
     role="appendix",
     outcomes=1200,
 )
@@ -842,8 +828,7 @@ def each_point_may_be_computed_from_either_side():
 @derivation.numeric(
     r"\frac{B_f(u, 1)}{(u - 1)^2} \approx \frac{f''(1)}{2} \quad\text{at}\quad u = 1 + 10^{-7}",
     because=r"The code writes the generators of $\log u$ with functions that keep their digits at 1. Written in $u$, as in the "
-    r"table, "
-    "the terms cancel: at this ratio no digit of the result would be left.",
+    r"table, the terms cancel: at this ratio no digit of the result would be left.",
     tolerance=1e-6,
     since="the next term of Taylor's series is of relative size $10^{-7}$",
     role="appendix",

@@ -134,26 +134,22 @@ derivation = Derivation(
         "Goodfellow et al. 2014, Generative Adversarial Nets",
         "Nagarajan & Kolter 2017, Gradient descent GAN optimization is locally stable",
     ),
-    question="A critic can bound a divergence from samples. How does this become a game that trains a generator, and what can be "
-    "said about where the game goes?",
+    question="A critic can bound a divergence from samples. How does this become a game that trains a generator, and what can "
+    "be said about where the game goes?",
     setting=(
         r"The data are distributed as $p$, the model's samples as $q_\theta$, both on finitely many points and positive, until "
-        r"the game "
-        r"of Gaussians. $f$ is a smooth, strictly convex generator, $B_f(u, a) \ge 0$ its height above the tangent at $a$, "
-        r"$f^*$ its "
-        r"conjugate.",
+        r"the game of Gaussians. $f$ is a smooth, strictly convex generator, $B_f(u, a) \ge 0$ its height above the tangent at "
+        r"$a$, $f^*$ its conjugate.",
         r"A network gives every point a real number $v$; the output map $g_f$ makes it a critic's value $T = g_f(v)$ in the "
-        r"domain of "
-        r"$f^*$. The slope of $f^*$ there is the ratio $w$ that the critic claims: $T = f'(w)$ and $f^*(T) = w f'(w) - f(w)$.",
+        r"domain of $f^*$. The slope of $f^*$ there is the ratio $w$ that the critic claims: $T = f'(w)$ and $f^*(T) = w f'(w) "
+        r"- f(w)$.",
         r"The value of the game is $F = \mathbb{E}_p[T] - \mathbb{E}_{q_\theta}[f^*(T)]$. The critic descends "
         r"$f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$. The generator descends $-f^*(g_f(v_{\text{fake}}))$, or, as an "
         r"alternative, $-g_f(v_{\text{fake}})$.",
     ),
     answer=r"Against a perfect critic the generator's gradient is the gradient of the divergence itself. Two players who both "
-    r"take "
-    r"gradient steps do not descend anything, yet near the solution they converge if the steps are small enough, because $f^*$ "
-    r"is "
-    r"curved. Of convergence from afar nothing is known.",
+    r"take gradient steps do not descend anything, yet near the solution they converge if the steps are small enough, because "
+    r"$f^*$ is curved. Of convergence from afar nothing is known.",
     limits=(
         "Global convergence of the game.",
         "Alternating steps, optimizers with momentum, and noise of minibatches.",
@@ -199,8 +195,8 @@ derivation.chain(
         adding=Expectation(q, convex.at(p / q, w)),
     ),
     so=r"So the critic's best answer is $g_f(v_k) = f'(p_k/q_k)$. It exists if $f'(p_k/q_k)$ lies in the range of $g_f$. This "
-    r"holds for "
-    r"every row of the table but total variation, since $g_f$ rises continuously to $f'(\infty)$ and covers all values of $f'$.",
+    r"holds for every row of the table but total variation, since $g_f$ rises continuously to $f'(\infty)$ and covers all "
+    r"values of $f'$.",
 )
 n = derivation.number("n", "the size of the output", positive=True)
 tv = Total(k, Abs(p - q)) / 2
@@ -210,15 +206,13 @@ derivation.chain(
     equals(
         times(tanh(n), tv),
         r"with $v_k = n$ where $p_k > q_k$ and $v_k = -n$ elsewhere; $g_f(v) = \frac12 \tanh v$, and $f^*(t) = t$ from "
-        r"$-\frac12$ to "
-        r"$\frac12$",
+        r"$-\frac12$ to $\frac12$",
         points=40,
         wrong={"no tanh": tv, "twice": 2 * times(tanh(n), tv)},
     ),
     role="remark",
     so=r"It tends to $\mathrm{TV}$ as $n \to \infty$ and never reaches it. The range of $\frac12 \tanh v$ is not the interior "
-    r"of the "
-    r"domain of $f^*$, which goes down to $-\infty$; the values below $-\frac12$ are never needed.",
+    r"of the domain of $f^*$, which goes down to $-\infty$; the values below $-\frac12$ are never needed.",
 )
 derivation.symbol(r"\mathrm{TV}", "total variation")
 
@@ -259,15 +253,13 @@ central = derivation.chain(
     central=True,
     states=2,
     so=r"The last line is the gradient of the game's value with the critic frozen at its best. That the best critic moves with "
-    r"the "
-    r"model has no effect to first order: this is the envelope theorem, here by calculation. So a training loop may alternate: "
-    r"improve the critic, then take one generator step through the frozen critic.",
+    r"the model has no effect to first order: this is the envelope theorem, here by calculation. So a training loop may "
+    r"alternate: improve the critic, then take one generator step through the frozen critic.",
 )
 derivation.say(
     r"The algorithm. Repeat: draw real samples and noise; take one or more descent steps on the critic's loss in the critic's "
     r"parameters; then take one descent step on the generator's loss in $\theta$, through the samples, with the critic's "
-    r"parameters "
-    r"frozen. In practice the critic is never perfect."
+    r"parameters frozen. In practice the critic is never perfect."
 )
 
 
@@ -303,14 +295,12 @@ derivation.chain(
         wrong={"the ratio forgotten": Slope(-g(v), v), "squared": times(c1(g(v)) ** 2, Slope(-g(v), v))},
     ),
     so=r"The game's own loss weighs each fake by how likely the critic finds it to be data. The alternative loss weighs all "
-    r"alike. They "
-    r"agree where the claimed ratio is 1, that is at the solution.",
+    r"alike. They agree where the claimed ratio is 1, that is at the solution.",
 )
 
 derivation.say(
     r"The GAN's row. Its output map is the logarithm of the sigmoid $\sigma(v) = 1/(1 + e^{-v})$, its conjugate $-\log(1 - "
-    r"e^t)$. So the "
-    r"game is the one that a classifier plays."
+    r"e^t)$. So the game is the one that a classifier plays."
 )
 derivation.symbol(r"\sigma", "the sigmoid")
 softplus_up, softplus_down = log(1 + exp(v)), log(1 + exp(-v))
@@ -394,8 +384,7 @@ coefficients = [derivation.number(f"c_{i}", f"the critic's coefficient of $x^{i}
 noise = derivation.number("z", "standard normal noise", "z")
 derivation.say(
     r"A game small enough to be solved. The data are Gaussian, the generator $m + e^l z$ makes Gaussians from standard normal "
-    r"noise, "
-    r"and the critic's network is a quadratic function, $v(x) = c_0 + c_1 x + c_2 x^2$."
+    r"noise, and the critic's network is a quadratic function, $v(x) = c_0 + c_1 x + c_2 x^2$."
 )
 critic = sum((c * x**i for i, c in enumerate(coefficients[1:], 1)), start=coefficients[0])
 
@@ -429,8 +418,7 @@ derivation.chain(
         wrong={"data and model exchanged": plus(model.log_density(x), -data.log_density(x))},
     ),
     so=r"The logarithm of the ratio of two Gaussian densities is quadratic in $x$. So for Kullback-Leibler, where the best "
-    r"critic is "
-    r"$1 + \log(p/q)$, and for the GAN, where $v = \log(p/q)$, nothing is lost to the class.",
+    r"critic is $1 + \log(p/q)$, and for the GAN, where $v = \log(p/q)$, nothing is lost to the class.",
 )
 d = derivation.number("d", "half the distance of two modes")
 derivation.chain(
@@ -448,10 +436,8 @@ derivation.chain(
     ),
     role="remark",
     so=r"For Kullback-Leibler the data enter the game through $\mathbb{E}_p[v]$ alone. For data with two modes the game "
-    r"therefore comes "
-    r"to rest at the single Gaussian $\mathcal{N}(0, 1 + d^2)$ with value 0, although the divergence is not zero: the critic's "
-    r"class "
-    r"decides what is learned.",
+    r"therefore comes to rest at the single Gaussian $\mathcal{N}(0, 1 + d^2)$ with value 0, although the divergence is not "
+    r"zero: the critic's class decides what is learned.",
 )
 kappa = derivation.number(r"\kappa", r"the curvature $a^2 / f''(1)$ of the critic's loss", positive=True)
 a = derivation.number("a", r"the slope of the output map at the resting output", positive=True)
@@ -465,9 +451,8 @@ derivation.chain(
         wrong={"the slope of the map not squared": plus(times(c2(g(v)), g1(v)), times(c1(g(v)) - 1, g2(v)))},
     ),
     so=r"At rest the data and the model agree, the claimed ratio $(f^*)'$ is 1, the second term vanishes, and $(f^*)'' = "
-    r"1/f''(1)$ (the "
-    r"lecture on conjugates). With $a$ the slope of the map there, the curvature is $\kappa = a^2/f''(1)$. The resting output "
-    r"$v^\circ$ is where $g_f(v^\circ) = f'(1)$: 1 for Kullback-Leibler, 0 for the GAN.",
+    r"1/f''(1)$ (the lecture on conjugates). With $a$ the slope of the map there, the curvature is $\kappa = a^2/f''(1)$. The "
+    r"resting output $v^\circ$ is where $g_f(v^\circ) = f'(1)$: 1 for Kullback-Leibler, 0 for the GAN.",
 )
 derivation.symbol(r"v^\circ", "the critic's output at rest")
 for _words, _loss, _place, _value in (
@@ -491,8 +476,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"Call this matrix $G$, of the means of $\varphi_i \varphi_j$ with $\varphi = (1, x, x^2)$. Any Gaussian data become "
-    r"standard normal "
-    r"by a change of coordinates, but the steps then have other sizes: see the example.",
+    r"standard normal by a change of coordinates, but the steps then have other sizes: see the example.",
 )
 derivation.symbol("G", r"the second moments of $\varphi$")
 derivation.symbol(r"\varphi", "the features $1, x, x^2$ of the critic")
@@ -535,22 +519,17 @@ derivation.chain(
     ),
     at_most(0, "add squares", adding=damping),
     so=r"The first line is half the rate at which the squared distance from the solution changes under infinitely small steps: "
-    r"critic "
-    r"$\dot x = -\kappa G x - a M y$, generator $\dot y = a M^\top x$. The distance never grows. It is constant only while $x = "
-    r"0$, "
-    r"which forces $M y = 0$ and so $y = 0$: every eigenvalue has a negative real part. With $\kappa = 0$ there would be no "
-    r"damping at "
-    r"all.",
+    r"critic $\dot x = -\kappa G x - a M y$, generator $\dot y = a M^\top x$. The distance never grows. It is constant only "
+    r"while $x = 0$, which forces $M y = 0$ and so $y = 0$: every eigenvalue has a negative real part. With $\kappa = 0$ there "
+    r"would be no damping at all.",
 )
 
 
 @derivation.autodiff(
     r"J = \begin{pmatrix} -\kappa G & -a M \\ a M^\top & 0 \end{pmatrix}",
-    because=r"The Jacobian of the two players' steps at the solution, for standard normal data, by automatic differentiation of "
-    r"the module's losses, for "
-    r"Kullback-Leibler ($a = 1$, $\kappa = 1$) and the GAN ($a = \kappa = \frac12$); the expectations are sums over the nodes "
-    r"of a Gauss rule, "
-    r"exact for polynomials.",
+    because=r"The Jacobian of the two players' steps at the solution, for standard normal data, by automatic differentiation "
+    r"of the module's losses, for Kullback-Leibler ($a = 1$, $\kappa = 1$) and the GAN ($a = \kappa = \frac12$); the "
+    r"expectations are sums over the nodes of a Gauss rule, exact for polynomials.",
 )
 def the_code_has_this_jacobian():
     found, wanted, undamped = [], [], []
@@ -567,8 +546,8 @@ eta = derivation.number(r"\eta", "the size of a step", positive=True)
 
 
 @derivation.symbolic(
-    r"\det(\lambda - J) = \left(\lambda^2 + \kappa \lambda + a^2\right)"
-    r" \left(\lambda^3 + 4 \kappa \lambda^2 + (2 \kappa^2 + 4 a^2) \lambda + 4 a^2 \kappa\right)",
+    r"\det(\lambda - J) = \left(\lambda^2 + \kappa \lambda + a^2\right) \left(\lambda^3 + 4 \kappa \lambda^2 + (2 \kappa^2 + 4 "
+    r"a^2) \lambda + 4 a^2 \kappa\right)",
     because=r"The location $m$ meets the critic's slope $c_1$ only: the first factor. The log-scale meets $c_0$ and $c_2$: the "
     r"second.",
     role="lemma",
@@ -586,17 +565,15 @@ derivation.chain(
     equals(
         plus(1, -times(eta, kappa - eta * a**2)),
         r"for $\kappa < 2a$ the first line is $|1 + \eta\lambda|^2$ for the location's eigenvalues $-\frac{\kappa}{2} \pm i "
-        r"\sqrt{a^2 - "
-        r"\kappa^2/4}$",
+        r"\sqrt{a^2 - \kappa^2/4}$",
         wrong={
             "the growth forgotten": plus(1, -times(eta, kappa)),
             "half the damping": plus(1, -times(eta, kappa / 2 - eta * a**2)),
         },
     ),
     so=r"For $\kappa < 2a$ the location's deviation shrinks if and only if $\eta < \kappa/a^2 = 1/f''(1)$: 1 for "
-    r"Kullback-Leibler, 2 for the "
-    r"GAN. In general simultaneous steps converge near the solution if $\eta < -2\, \mathrm{Re} \lambda / |\lambda|^2$ "
-    r"for every eigenvalue, and leave it if $\eta$ is larger than that for one.",
+    r"Kullback-Leibler, 2 for the GAN. In general simultaneous steps converge near the solution if $\eta < -2\, \mathrm{Re} "
+    r"\lambda / |\lambda|^2$ for every eigenvalue, and leave it if $\eta$ is larger than that for one.",
 )
 
 
@@ -638,10 +615,8 @@ def _largest_step(location, log_scale, name):
     r"\max_\lambda |1 + \eta \lambda| = 1 \quad\text{at}\quad \eta = \min_\lambda \left(-\frac{2\, \mathrm{Re} "
     r"\lambda}{|\lambda|^2}\right)",
     because=r"Data that are not centered, at locations 0.7 and 2 with log-scale 0.26: the eigenvalues on the left are those of "
-    r"the Jacobian of "
-    r"the module's losses by automatic differentiation, the step on the right comes from the moments of the data. A smaller "
-    r"step makes "
-    r"every factor smaller than 1.",
+    r"the Jacobian of the module's losses by automatic differentiation, the step on the right comes from the moments of the "
+    r"data. A smaller step makes every factor smaller than 1.",
     tolerance=1e-9,
     role="remark",
 )
@@ -665,8 +640,7 @@ _given = {p: (0.75, 0.25), q: (0.5, 0.5)}
 
 @derivation.example(
     r"The GAN's row at $p = (0.75, 0.25)$ and $q = (0.5, 0.5)$, with the best critic and with an ignorant one; the slopes of "
-    r"both "
-    r"generator losses at a fake with $v = -4$; and the largest steps of the Gaussian game."
+    r"both generator losses at a fake with $v = -4$; and the largest steps of the Gaussian game."
 )
 def two_points():
     def game(outputs):
@@ -692,11 +666,9 @@ def two_points():
 
 
 @derivation.figure(
-    r"Left: simultaneous steps of the game for Kullback-Leibler, data at 0 with log-scale 0, started at $m = 0.3$: with $\eta = "
-    r"0.3$ the "
-    r"location and the critic's slope spiral into the solution, with $\eta = 1.1$ out of it. Right: the eigenvalues times "
-    r"$\eta$ must lie "
-    r"in the disc around -1.",
+    r"Left: simultaneous steps of the game for Kullback-Leibler, data at 0 with log-scale 0, started at $m = 0.3$: with $\eta "
+    r"= 0.3$ the location and the critic's slope spiral into the solution, with $\eta = 1.1$ out of it. Right: the eigenvalues "
+    r"times $\eta$ must lie in the disc around -1.",
     panels=2,
 )
 def orbits_and_eigenvalues(left, right):
@@ -728,8 +700,7 @@ def the_loss_at_rest():
 
 @derivation.exercise(
     r"If $f^*$ were a straight line, $\kappa$ would be 0. By which factor would the location's deviation grow with every step? "
-    r"How much is "
-    r"that after 100 steps with $\eta = 0.1$ and $a = 1$?",
+    r"How much is that after 100 steps with $\eta = 0.1$ and $a = 1$?",
     r"By $\sqrt{1 + \eta^2 a^2}$: the eigenvalues are $\pm i a$. After 100 steps by $1.01^{50}$, 1.6446.",
 )
 def no_damping():
@@ -739,11 +710,9 @@ def no_damping():
 
 @derivation.exercise(
     r"A training run uses $\eta = 0.05$ for Gaussian data with log-scale 0.26. At which of the locations 0.7, 2 and 3 can it "
-    r"converge for "
-    r"Kullback-Leibler, and at which for the GAN?",
+    r"converge for Kullback-Leibler, and at which for the GAN?",
     r"Kullback-Leibler at 0.7 only: its bounds are 0.139, 0.0285 and 0.0105. The GAN at 0.7 and 2: 0.279, 0.0571 and 0.021. "
-    r"Data should "
-    r"be centered and scaled.",
+    r"Data should be centered and scaled.",
 )
 def one_step_size():
     yield [_largest_step(location, 0.26, "kl") for location in (0.7, 2.0, 3.0)], "0.139, 0.0285 and 0.0105"
@@ -752,8 +721,8 @@ def one_step_size():
 
 @derivation.numeric(
     r"{f^*}(g_f(v)) = \log(1 + e^v) \quad\text{at}\quad v = 40",
-    because=r"The code composes $f^*$ and $g_f$ on paper. In float64 $\sigma(40)$ rounds to 1, and $-\log(1 - \sigma(v))$ would "
-    r"be infinite.",
+    because=r"The code composes $f^*$ and $g_f$ on paper. In float64 $\sigma(40)$ rounds to 1, and $-\log(1 - \sigma(v))$ "
+    r"would be infinite.",
     role="appendix",
 )
 def composed_on_paper():

@@ -193,22 +193,18 @@ derivation = Derivation(
         "Corless, Gonnet, Hare, Jeffrey & Knuth 1996, On the Lambert W function",
     ),
     question="An f-divergence is the mean of a convex function of the density ratio, and nobody knows the ratio. How can a "
-    "convex "
-    "function of an unknown number be written as a maximum of expressions that are linear in it?",
+    "convex function of an unknown number be written as a maximum of expressions that are linear in it?",
     setting=(
         r"$f$ is a generator of the lecture on f-divergences: convex on $u > 0$, continued to $u = 0$ by its limit $f(0)$, "
-        r"which may "
-        r"be infinite. $B_f(u, a) \ge 0$ is its height above the tangent at $a$. $f'(0)$ and $f'(\infty)$ are the limits of "
-        r"$f'$.",
+        r"which may be infinite. $B_f(u, a) \ge 0$ is its height above the tangent at $a$. $f'(0)$ and $f'(\infty)$ are the "
+        r"limits of $f'$.",
         r"Its conjugate is $f^*(t) = \sup_{u \ge 0} (u t - f(u))$. Its domain $\mathrm{dom} f^*$ is where this is finite. Its "
-        r"upper end "
-        r"is $f'(\infty)$: for $t > f'(\infty)$ the expression $u t - f(u) = u\,(t - f(u)/u)$ grows without limit.",
+        r"upper end is $f'(\infty)$: for $t > f'(\infty)$ the expression $u t - f(u) = u\,(t - f(u)/u)$ grows without limit.",
         r"If $f$ is differentiable and strictly convex, $f'(u) = t$ has one solution for every $t$ between $f'(0)$ and "
-        r"$f'(\infty)$. "
-        r"This holds for all generators of the table but total variation's, which is treated by itself.",
+        r"$f'(\infty)$. This holds for all generators of the table but total variation's, which is treated by itself.",
     ),
-    answer=r"At $t = f'(w)$ the conjugate is $w f'(w) - f(w)$, and the slope of the conjugate is $w$ itself. So "
-    r"$f(u) = \sup_t (u t - f^*(t))$: the best $t$ is $f'(u)$, and from it the ratio is read off as $(f^*)'(t)$.",
+    answer=r"At $t = f'(w)$ the conjugate is $w f'(w) - f(w)$, and the slope of the conjugate is $w$ itself. So $f(u) = \sup_t "
+    r"(u t - f^*(t))$: the best $t$ is $f'(u)$, and from it the ratio is read off as $(f^*)'(t)$.",
     limits=(
         "Several dimensions, where the same return to $f$ needs separating hyperplanes.",
         "Generators that are not closed: a jump at $u = 0$ would be lost in $f^{**}$.",
@@ -257,12 +253,10 @@ fenchel_young = derivation.chain(
     ),
     at_least(0, r"heights are never negative", dropping=convex.at(u, w)),
     uses=(central,),
-    so=r"In words: $f(u) + f^*(t) \ge u t$ for all $u$ and $t$, with equality at $t = f'(u)$. So $f(u)$ is the largest of "
-    r"$u t - f^*(t)$ over $t$: taking the conjugate twice returns to $f$. For a strictly convex differentiable $f$ equality "
-    r"holds "
+    so=r"In words: $f(u) + f^*(t) \ge u t$ for all $u$ and $t$, with equality at $t = f'(u)$. So $f(u)$ is the largest of $u t "
+    r"- f^*(t)$ over $t$: taking the conjugate twice returns to $f$. For a strictly convex differentiable $f$ equality holds "
     r"only there. In general it holds if and only if $t$ is a subgradient of $f$ at $u$: for total variation at $u = 1$ these "
-    r"are "
-    r"all $t$ from $-\frac12$ to $\frac12$.",
+    r"are all $t$ from $-\frac12$ to $\frac12$.",
 )
 derivation.chain(
     "The slope of the conjugate is the ratio",
@@ -338,9 +332,8 @@ _ROWS = {
 }
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
 derivation.say(
-    r"The table. In every row $w f'(w) - f(w)$ is collected; then $f'(w) = t$ is solved for $w$. The domain belongs to the row: "
-    r"a critic "
-    r"must not leave it."
+    r"The table. In every row $w f'(w) - f(w)$ is collected; then $f'(w) = t$ is solved for $w$. The domain belongs to the "
+    r"row: a critic must not leave it."
 )
 for _name, _row in _ROWS.items():
     derivation.chain(
@@ -361,9 +354,8 @@ for _name, _row in _ROWS.items():
 
 @derivation.numeric(
     r"f'(w) = t,\qquad (f^*)'(t) = w,\qquad f^*(t) = w f'(w) - f(w)",
-    because=r"Each row's solution for $w$ and its $f^*(t)$ are put in and compared, in symbols, and then computed at "
-    r"$t = -0.9, -0.4, -0.1$ (the alpha family at $\alpha = -1$). The slopes of $f$ and $f^*$ are inverse functions of each "
-    r"other.",
+    because=r"Each row's solution for $w$ and its $f^*(t)$ are put in and compared, in symbols, and then computed at $t = "
+    r"-0.9, -0.4, -0.1$ (the alpha family at $\alpha = -1$). The slopes of $f$ and $f^*$ are inverse functions of each other.",
     role="lemma",
 )
 def the_solutions_solve():
@@ -404,8 +396,8 @@ for _words, _formula, _code, _mistake in (
     )
 
 derivation.say(
-    r"Three rows show what a supremum can do: Pearson's by completing a square, with a flat part where the constraint $u \ge 0$ "
-    r"holds it back; Kullback-Leibler's by the tangent of the logarithm; and Jeffreys', whose equation has no elementary "
+    r"Three rows show what a supremum can do: Pearson's by completing a square, with a flat part where the constraint $u \ge "
+    r"0$ holds it back; Kullback-Leibler's by the tangent of the logarithm; and Jeffreys', whose equation has no elementary "
     r"solution."
 )
 derivation.chain(
@@ -426,9 +418,8 @@ derivation.chain(
     plus(times(u, -2 - tau), -((u - 1) ** 2)),
     equals(plus(-1, -(u**2), -times(u, tau)), r"expand at $t = -2 - \tau$", wrong={"the sign": plus(-1, -(u**2), times(u, tau))}),
     at_most(-1, r"leave out two terms that are subtracted; both are zero at $u = 0$", adding=plus(u**2, times(u, tau))),
-    so=r"In general $f^*(t) = -f(0)$ for all $t \le f'(0)$: the conjugate is flat there. Tables that drop the constraint $u \ge "
-    r"0$ "
-    r"let Pearson's parabola rise again.",
+    so=r"In general $f^*(t) = -f(0)$ for all $t \le f'(0)$: the conjugate is flat there. Tables that drop the constraint $u "
+    r"\ge 0$ let Pearson's parabola rise again.",
 )
 derivation.bridge(
     "The code is flat below -2",
@@ -460,8 +451,7 @@ derivation.chain(
         wrong={"the sign of the logarithm": plus(omega, -log(omega)), "the ratio itself": plus(1 / omega, -log(omega))},
     ),
     so=r"$\omega + \log \omega$ rises from $-\infty$ to $\infty$, so $\omega + \log \omega = 1 - t$ has one solution for every "
-    r"$t$: the "
-    r"domain is the whole line.",
+    r"$t$: the domain is the whole line.",
 )
 derivation.chain(
     "... which gives the conjugate",
@@ -502,9 +492,8 @@ derivation.bridge(
 @derivation.exact(
     r"f^*(t) = \max\left(t, -\tfrac12\right) \quad\text{for}\quad t \le \tfrac12",
     because=r"Total variation: $u t - \frac12 |u - 1|$ consists of two straight lines in $u$, of slopes $t + \frac12$ up to $u "
-    r"= 1$ and "
-    r"$t - \frac12$ after it. If the second slope is positive the supremum is infinite; otherwise it is reached at $u = 0$ or "
-    r"$u = 1$, where the values are $-\frac12$ and $t$. Both are compared with the code, and with the largest value at "
+    r"= 1$ and $t - \frac12$ after it. If the second slope is positive the supremum is infinite; otherwise it is reached at $u "
+    r"= 0$ or $u = 1$, where the values are $-\frac12$ and $t$. Both are compared with the code, and with the largest value at "
     r"$u = 0, \frac12, \dots, 3$.",
     role="lemma",
     outcomes=14,
@@ -533,8 +522,7 @@ def _at_each(function_, slopes):
 @derivation.bound(
     r"u t \le f(u) + f^*(t)",
     because=r"The inequality once more, for the module's functions in every smooth row of the table: at every pair of a ratio "
-    r"and of "
-    r"the slope at another ratio. It is tight at $t = f'(u)$.",
+    r"and of the slope at another ratio. It is tight at $t = f'(u)$.",
     role="remark",
     uses=(fenchel_young,),
 )
@@ -554,10 +542,9 @@ def fenchel_and_young_in_the_code():
 
 @derivation.numeric(
     r"f^{**} = f",
-    because=r"The largest of $u t - f^*(t)$ over the slopes of the tangents at six ratios, in every smooth row, by the discrete "
-    r"transform applied twice. For a function that is not convex the result is the envelope of its tangents from below, its "
-    r"convex "
-    r"hull: $(x^2 - 1)^2$ loses its hump between -1 and 1.",
+    because=r"The largest of $u t - f^*(t)$ over the slopes of the tangents at six ratios, in every smooth row, by the "
+    r"discrete transform applied twice. For a function that is not convex the result is the envelope of its tangents from "
+    r"below, its convex hull: $(x^2 - 1)^2$ loses its hump between -1 and 1.",
     role="remark",
     scale=1.0,
 )
@@ -600,8 +587,8 @@ _MAPS = {
 }
 derivation.say(
     r"A network's output is any real number, and a critic's values must stay in the domain. The last layer is therefore a "
-    r"non-decreasing map $g_f$ into it: the identity where the domain is the line, $-e^{-v}$ for the reverse divergence, "
-    r"$1 - e^{-v}$ for Neyman and Hellinger, $-\log(1 + e^{-v})$ for the GAN, where it is the logarithm of a sigmoid."
+    r"non-decreasing map $g_f$ into it: the identity where the domain is the line, $-e^{-v}$ for the reverse divergence, $1 - "
+    r"e^{-v}$ for Neyman and Hellinger, $-\log(1 + e^{-v})$ for the GAN, where it is the logarithm of a sigmoid."
 )
 derivation.chain(
     "The GAN's map rises",
@@ -628,10 +615,9 @@ derivation.bridge(
 
 @derivation.exact(
     r"\lim_{v \to \infty} g_f(v) = f'(\infty),\qquad \lim_{v \to -\infty} g_f(v) = -\infty",
-    because=r"In symbols, for the rows whose domain has an upper end. Total variation is the exception: $\frac12 \tanh v$ stays "
-    r"between $-\frac12$ and $\frac12$. Nothing is lost: for $t < -\frac12$ the conjugate is flat, so $t = -\frac12$ is at "
-    r"least as good "
-    r"in $u t - f^*(t)$; but the two ends, which are a best critic's values, are only approached.",
+    because=r"In symbols, for the rows whose domain has an upper end. Total variation is the exception: $\frac12 \tanh v$ "
+    r"stays between $-\frac12$ and $\frac12$. Nothing is lost: for $t < -\frac12$ the conjugate is flat, so $t = -\frac12$ is "
+    r"at least as good in $u t - f^*(t)$; but the two ends, which are a best critic's values, are only approached.",
     role="lemma",
     outcomes=14,
     scale=1.0,
@@ -669,10 +655,8 @@ def _both(t, name):
 
 @derivation.figure(
     r"Left: Kullback-Leibler's generator and the tangent of slope $t = 1.4$; it meets the vertical axis at $-f^*(t)$. Right: "
-    r"three "
-    r"conjugates. Pearson's is flat below -2, total variation's below $-\frac12$; total variation's ends at $\frac12$, and "
-    r"Hellinger's "
-    r"grows without limit at 1.",
+    r"three conjugates. Pearson's is flat below -2, total variation's below $-\frac12$; total variation's ends at $\frac12$, "
+    r"and Hellinger's grows without limit at 1.",
     panels=2,
 )
 def a_tangent_and_three_conjugates(left, right):
@@ -694,8 +678,7 @@ def a_tangent_and_three_conjugates(left, right):
 
 @derivation.exercise(
     r"What is the conjugate of the alpha family's generator at $\alpha = 3$, for $t \ge -\frac12$? What is it at $t = 1$, and "
-    r"below "
-    r"$-\frac12$?",
+    r"below $-\frac12$?",
     r"$\frac13 \left((1 + 2t)^{3/2} - 1\right)$; 1.3987 at $t = 1$; and $-\frac13$, that is -0.3333, below.",
 )
 def alpha_three():
@@ -728,8 +711,7 @@ def without_the_one():
 @derivation.numeric(
     r"f^*(t) = -\log(1 - e^t) \approx e^t \quad\text{at}\quad t = -40",
     because=r"The code takes $\log(1 + w)$ of the ratio $w = e^t/(1 - e^t)$, which keeps its digits where $e^t$ is tiny; $1 - "
-    r"e^t$ in "
-    r"float64 is 1 there, and its logarithm 0. Close to $t = 0$ it takes $1 - e^t$ from expm1.",
+    r"e^t$ in float64 is 1 there, and its logarithm 0. Close to $t = 0$ it takes $1 - e^t$ from expm1.",
     role="appendix",
 )
 def digits_of_the_conjugate():

@@ -131,11 +131,10 @@ derivation = Derivation(
     "this course are this inequality for the logarithm, so the size of its gap is the tightness of those bounds.",
     setting=(
         r"A random variable takes the values $x_k$ of an interval with probabilities $w_k > 0$ that sum to one; a point of "
-        r"weight "
-        r"zero does not count. $f$ is a differentiable function on the interval.",
+        r"weight zero does not count. $f$ is a differentiable function on the interval.",
         r"$f$ is convex if its graph lies above each of its tangents. The height above the tangent at $a$ is its Bregman "
-        r"divergence $B_f(u, a) = f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the left and the "
-        r"right one may take the place of $f'(a)$. $f$ is strictly convex if $B_f(u, a) = 0$ for $u = a$ only.",
+        r"divergence $B_f(u, a) = f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the left and "
+        r"the right one may take the place of $f'(a)$. $f$ is strictly convex if $B_f(u, a) = 0$ for $u = a$ only.",
         r"Logarithms are natural, and are taken of positive numbers.",
     ),
     answer=r"$\mathbb{E} f(X) - f(\mathbb{E} X) = \mathbb{E}[B_f(X, \mathbb{E} X)]$: the gap is the mean height of the graph "
@@ -144,8 +143,7 @@ derivation = Derivation(
     limits=(
         "The values are finitely many. The same lines hold on any probability space on which $X$ and $f(X)$ have means.",
         "That more samples tighten the bound for any number of samples rests on two lemmas and Jensen's inequality, in words; "
-        "it is "
-        "enumerated for up to four samples of one law.",
+        "it is enumerated for up to four samples of one law.",
         r"Nothing is said of how fast the gap of a given $f$ closes beyond the second order in the noise.",
     ),
 )
@@ -193,8 +191,8 @@ chord = derivation.chain(
     plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)),
     equals(
         plus(times(1 - lam, convex.at(u, between)), times(lam, convex.at(v, between))),
-        r"touch the graph between the two points. The tangent's slope is multiplied by $(1 - \lambda)(u - c) + \lambda(v - c)$, "
-        r"which is 0 at $c = (1 - \lambda) u + \lambda v$",
+        r"touch the graph between the two points. The tangent's slope is multiplied by $(1 - \lambda)(u - c) + \lambda(v - "
+        r"c)$, which is 0 at $c = (1 - \lambda) u + \lambda v$",
         wrong={
             "the weights exchanged": plus(times(lam, convex.at(u, between)), times(1 - lam, convex.at(v, between))),
             "the weights forgotten": plus(convex.at(u, between), convex.at(v, between)),
@@ -312,8 +310,8 @@ derivation.chain(
     ),
     equals(
         plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
-        r"average the first two points at their mean $c = (1 - \kappa) u + \kappa v$, then $c$ with the third: "
-        r"$(1 - \lambda) f(c)$ is subtracted in the first chord's gap $G_f$ and added in the second",
+        r"average the first two points at their mean $c = (1 - \kappa) u + \kappa v$, then $c$ with the third: $(1 - \lambda) "
+        r"f(c)$ is subtracted in the first chord's gap $G_f$ and added in the second",
         wrong={
             "the first gap not weighted": plus(chord.at(u, v, kappa), chord.at(inner, z, lam)),
             "weighted by the last point": plus(times(lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
@@ -342,8 +340,8 @@ derivation.chain(
         wrong={"no half": plus(convex.at(u, a), -m * (u - a) ** 2), "the sign": plus(convex.at(u, a), m * (u - a) ** 2 / 2)},
     ),
     role="lemma",
-    so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If "
-    r"$f'' \le M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
+    so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If $f'' "
+    r"\le M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
 )
 steep = derivation.assume(
     "The second derivative of f is at least m",
@@ -385,8 +383,8 @@ derivation.chain(
     at_most(M * Variance(w, x) / 2, "add what is assumed to be never negative", adding=Expectation(w, flat.at(x, mu))),
     uses=(central,),
     states=2,
-    so=r"Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to the "
-    r"variance.",
+    so=r"Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to "
+    r"the variance.",
 )
 for number, which in ((0, "lower"), (1, "upper")):
     derivation.bridge(
@@ -407,9 +405,9 @@ h = derivation.numbers("h", d, "the point at which the tangent plane touches", "
 s_g = derivation.define(r"\sigma", exp(g) / Total(e, exp(g.at(e))), "the softmax of $g$", over=d, law=True)
 s_h = derivation.define(r"\tau", exp(h) / Total(e, exp(h.at(e))), "the softmax of $h$", over=d, law=True)
 derivation.say(
-    r"In several dimensions the tangent line becomes a tangent plane, "
-    r"$B_\varphi(g, h) = \varphi(g) - \varphi(h) - \langle \nabla\varphi(h), g - h \rangle$, and nothing else in the argument "
-    r"changes: along the segment from $h$ to $g$ a convex $\varphi$ is a convex function of one variable."
+    r"In several dimensions the tangent line becomes a tangent plane, $B_\varphi(g, h) = \varphi(g) - \varphi(h) - \langle "
+    r"\nabla\varphi(h), g - h \rangle$, and nothing else in the argument changes: along the segment from $h$ to $g$ a convex "
+    r"$\varphi$ is a convex function of one variable."
 )
 derivation.symbol(r"\varphi", "a convex function of several coordinates", "potential_fn")
 log_sum_exp = plus(log(Total(d, exp(g))), -log(Total(d, exp(h))), -Total(d, s_h * (g - h)))
@@ -533,8 +531,8 @@ derivation.chain(
 # ---------------------------------------------------------------------------------------------------- more samples
 
 derivation.say(
-    r"The logarithm of a sample mean is too small on average. More samples make the mean less noisy. That the bias then shrinks "
-    r"at every step, and not only in the end, is Jensen's inequality once more."
+    r"The logarithm of a sample mean is too small on average. More samples make the mean less noisy. That the bias then "
+    r"shrinks at every step, and not only in the end, is Jensen's inequality once more."
 )
 i = derivation.index("i", "a sample")
 o = derivation.index("o", "the sample that is left out")
@@ -599,11 +597,10 @@ derivation.symbol("X_i", "independent draws of one positive variable $X$")
 
 
 @derivation.bound(
-    r"\mathbb{E} \log \frac{1}{n} \sum_{i=1}^{n} X_i \le \mathbb{E} \log \frac{1}{n+1} \sum_{i=1}^{n+1} X_i \le \log \mathbb{E} "
-    r"X",
+    r"\mathbb{E} \log \frac{1}{n} \sum_{i=1}^{n} X_i \le \mathbb{E} \log \frac{1}{n+1} \sum_{i=1}^{n+1} X_i \le \log "
+    r"\mathbb{E} X",
     because=r"The two lemmas above, for any $n$; the right side is Jensen's inequality for the mean itself. Every tuple of up "
-    r"to four "
-    r"draws from a law on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
+    r"to four draws from a law on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
     role="theorem",
 )
 def more_samples_tighten():
@@ -710,8 +707,8 @@ derivation.symbol("c", "a constant")
 @derivation.numeric(
     r"\log \frac{1}{n} \sum_i e^{y_i + c} = c + \log \frac{1}{n} \sum_i e^{y_i}",
     because=r"The largest exponent is subtracted before the exponentials are taken, so nothing overflows at $c = 1000$ and "
-    r"nothing "
-    r"underflows to $\log 0$ at $c = -1000$. A point of weight zero is moved to the mean, so a pole of $f$ there gives no NaN.",
+    r"nothing underflows to $\log 0$ at $c = -1000$. A point of weight zero is moved to the mean, so a pole of $f$ there gives "
+    r"no NaN.",
     role="appendix",
     tolerance=1e-12,
 )

@@ -150,18 +150,16 @@ derivation = Derivation(
         "Wilks 1938, for the price of estimation: 2N KL tends to chi-squared with K-1 degrees of freedom",
     ),
     question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "
-    "one "
-    "nearest to the data, and what does it do when no model of the family fits?",
+    "one nearest to the data, and what does it do when no model of the family fits?",
     setting=(
-        r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. The model says that category $k$ has "
-        r"probability $q_k$. All probabilities are positive in the chains below; where $p_k = 0$ the term $p_k \log p_k$ is its "
-        r"limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
+        r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. The model says that category $k$ "
+        r"has probability $q_k$. All probabilities are positive in the chains below; where $p_k = 0$ the term $p_k \log p_k$ "
+        r"is its limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
         r"Logarithms are natural, so everything is measured in nats.",
     ),
     answer=r"The average negative log-likelihood of a sample is $H(\hat p) + \mathrm{KL}(\hat p \,\|\, q)$, where $\hat p$ is "
-    r"the "
-    r"empirical distribution. The first term does not contain the model, so maximum likelihood minimizes the divergence from the "
-    r"data to the model. For a Gaussian that means matching the mean and the variance.",
+    r"the empirical distribution. The first term does not contain the model, so maximum likelihood minimizes the divergence "
+    r"from the data to the model. For a Gaussian that means matching the mean and the variance.",
     limits=(
         "That the empirical distribution converges to the true one as the sample grows (the law of large numbers) is not shown.",
         "Of Wilks' theorem only the mean of the limit is checked here, not its chi-squared law.",
@@ -180,8 +178,8 @@ q = derivation.law("q", k, "the model", "log_probs_q")
 t = derivation.number("t", "a positive number", positive=True)
 
 derivation.say(
-    r"One fact about the logarithm carries the lecture, and most of this course: its graph lies below its tangent at 1. The gap "
-    r"$t - 1 - \log t$ is where every inequality between divergences comes from."
+    r"One fact about the logarithm carries the lecture, and most of this course: its graph lies below its tangent at 1. The "
+    r"gap $t - 1 - \log t$ is where every inequality between divergences comes from."
 )
 
 tangent = derivation.valley(
@@ -189,8 +187,8 @@ tangent = derivation.valley(
     t - 1 - log(t),
     t,
     1,
-    r"The slope $1 - 1/t$ is negative below $t = 1$ and positive above it, so the gap falls to 0 and rises again: it is positive "
-    r"everywhere but at $t = 1$.",
+    r"The slope $1 - 1/t$ is negative below $t = 1$ and positive above it, so the gap falls to 0 and rises again: it is "
+    r"positive everywhere but at $t = 1$.",
     wrong={"half the tangent's slope": t / 2 - Rational(1, 2) - log(t), "a steeper tangent": 2 * (t - 1) - log(t)},
 )
 
@@ -293,8 +291,8 @@ derivation.chain(
         wrong={"the square of the mean forgotten": Expectation(soft, v**2), "half of it": Variance(soft, v) / 2},
     ),
     at_least(0, "a variance is never negative", dropping=Variance(soft, v)),
-    so=r"It is zero only if $v_k$ is the same for every $k$. A minimizer is therefore unique up to a shift of all logits, which "
-    r"the softmax ignores. It exists if every category occurs; otherwise the logits of the missing ones run to $-\infty$.",
+    so=r"It is zero only if $v_k$ is the same for every $k$. A minimizer is therefore unique up to a shift of all logits, "
+    r"which the softmax ignores. It exists if every category occurs; otherwise the logits of the missing ones run to $-\infty$.",
 )
 
 n = derivation.index("n", "a point of the sample of real numbers")
@@ -358,8 +356,7 @@ derivation.chain(
     equals(
         plus(Rational(1, 2) * log(s / s_star), (s_star + (m_star - m) ** 2) / (2 * s), -Rational(1, 2)),
         r"both terms are quadratic in $y$: of the data they see the mean and the variance alone, so this line holds for every "
-        r"law "
-        r"with these two moments, not for Gaussian data only",
+        r"law with these two moments, not for Gaussian data only",
         wrong={
             "the squared distance counted twice": log(s / s_star) / 2
             + (s_star + 2 * (m_star - m) ** 2) / (2 * s)
@@ -400,16 +397,17 @@ derivation.chain(
     ),
     role="remark",
     uses=(tangent,),
-    so=r"Both terms that are subtracted are never negative, so $\mathrm{KL}(q \,\|\, \frac12 q + \frac12 p) \le \log 2$ whatever "
-    r"$p$ is: reverse divergence lets a model ignore a mode of the data, forward divergence makes it pay without limit.",
+    so=r"Both terms that are subtracted are never negative, so $\mathrm{KL}(q \,\|\, \frac12 q + \frac12 p) \le \log 2$ "
+    r"whatever $p$ is: reverse divergence lets a model ignore a mode of the data, forward divergence makes it pay without "
+    r"limit.",
 )
 derivation.chain(
     "The price of estimating: the expected chi-squared distance of the frequencies",
     Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)),
     equals(
         Total(k, (1 - p) / 2),
-        r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ cancels "
-        r"it",
+        r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ "
+        r"cancels it",
         wrong={"the variance of a Poisson count": Total(k, p / p / 2)},
     ),
     equals((K - 1) / 2, "the laws sum to one", wrong={"K for K - 1": K / 2}),
@@ -419,9 +417,8 @@ derivation.chain(
 
 @derivation.exact(
     r"\lim_{N \to \infty} N\, \mathbb{E}\left[\mathrm{KL}(\hat p \,\|\, p)\right] = \frac{K - 1}{2}",
-    because="To second order $N$ times the divergence is half the chi-squared distance of the lemma above. Every count table of "
-    "three "
-    "categories is enumerated at $N = 40, 80, 160$, and the terms in $1/N$ and $1/N^2$ are extrapolated away.",
+    because="To second order $N$ times the divergence is half the chi-squared distance of the lemma above. Every count table "
+    "of three categories is enumerated at $N = 40, 80, 160$, and the terms in $1/N$ and $1/N^2$ are extrapolated away.",
     outcomes=861 + 3321 + 13041,
     tolerance=1e-4,
     since="two extrapolations leave terms of order $1/N^3$",
@@ -444,8 +441,8 @@ def four_labels():
 
 @derivation.figure(
     "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
-    "Right: "
-    "two modes, the Gaussian that matches their moments (forward divergence) and one that sits on a mode (reverse divergence).",
+    "Right: two modes, the Gaussian that matches their moments (forward divergence) and one that sits on a mode (reverse "
+    "divergence).",
     panels=2,
 )
 def loss_and_two_fits(left, right):
@@ -474,8 +471,7 @@ def two_coins():
 @derivation.exercise(
     r"Why can a model with a bias not learn the sum of its logits?",
     r"The gradient $\sigma - p$ sums to 0, and the second derivative along $(1, \dots, 1)$ is 0: the loss does not change in "
-    r"that "
-    r"direction at all.",
+    r"that direction at all.",
 )
 def a_direction_without_a_gradient():
     data = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
@@ -488,9 +484,8 @@ def a_direction_without_a_gradient():
 @derivation.exercise(
     r"Bound $\mathbb{E}[\mathrm{KL}(\hat p \,\|\, p)]$ for every $N$, and evaluate the bound for $K = 3$, $N = 10$.",
     r"By Jensen $\mathrm{KL}(\hat p \,\|\, p) \le \log(1 + \chi^2)$ with $\chi^2 = \sum_k (\hat p_k - p_k)^2 / p_k$, and by "
-    r"Jensen once "
-    r"more $\mathbb{E} \log(1 + \chi^2) \le \log(1 + \mathbb{E}\chi^2) = \log(1 + \frac{K - 1}{N})$: 0.1823 nats. At "
-    r"$p = (0.2, 0.3, 0.5)$ the expected divergence is 0.1123.",
+    r"Jensen once more $\mathbb{E} \log(1 + \chi^2) \le \log(1 + \mathbb{E}\chi^2) = \log(1 + \frac{K - 1}{N})$: 0.1823 nats. "
+    r"At $p = (0.2, 0.3, 0.5)$ the expected divergence is 0.1123.",
 )
 def a_bound_at_every_size():
     yield math.log(1 + 2 / 10), "0.1823"

@@ -145,11 +145,11 @@ derivation = Derivation(
     "schedule. Why do these five small formulas have exactly the form that they have, and what goes wrong with a slightly "
     "different one?",
     setting=(
-        r"All arrays of a gradient together are one vector $g$ with the Euclidean norm $\|g\|$. Clipping with the radius $c > 0$ "
-        r"multiplies it by $\min(1, c/\|g\|)$.",
+        r"All arrays of a gradient together are one vector $g$ with the Euclidean norm $\|g\|$. Clipping with the radius $c > "
+        r"0$ multiplies it by $\min(1, c/\|g\|)$.",
         r"Adam keeps $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$ and $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$ of each "
-        r"parameter, from $m_0 = v_0 = 0$, and adds $-\eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)$ with $\hat m_t = m_t / (1 "
-        r"- \beta_1^t)$ and $\hat v_t = v_t / (1 - \beta_2^t)$.",
+        r"parameter, from $m_0 = v_0 = 0$, and adds $-\eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)$ with $\hat m_t = m_t / "
+        r"(1 - \beta_1^t)$ and $\hat v_t = v_t / (1 - \beta_2^t)$.",
         r"The schedule has $w$ steps of warm-up and ends at step $T > w$: $\eta_s = \mathrm{peak}\, \frac{s + 1}{w}$ for $s < "
         r"w$, and $\mathrm{floor} + (\mathrm{peak} - \mathrm{floor}) \frac{1 + \cos \pi r}{2}$ after it, with $r = "
         r"\min\left(\frac{s - w}{T - w}, 1\right)$.",
@@ -312,8 +312,8 @@ derivation.chain(
         r"the mean is multiplied by $a$, and so is the root of the mean square",
         wrong={"a step that grows with the loss": a * _third_step(G, 0)},
     ),
-    so=r"At $\epsilon = 0$ the gradients $a g$ of a rescaled loss give the same step, so the learning rate alone sets its size. "
-    r"Only $\epsilon$ knows the scale of the loss.",
+    so=r"At $\epsilon = 0$ the gradients $a g$ of a rescaled loss give the same step, so the learning rate alone sets its "
+    r"size. Only $\epsilon$ knows the scale of the loss.",
 )
 
 
@@ -401,8 +401,8 @@ derivation.chain(
             "another fixed point": decay**2 * (spread - single * (1 - decay) / 2),
         },
     ),
-    so=r"Each step multiplies the distance to $s^*$ by $d^2$. An average with decay $d$ is worth $\frac{\sigma^2}{s^*} = \frac{1 "
-    r"+ d}{1 - d}$ independent values.",
+    so=r"Each step multiplies the distance to $s^*$ by $d^2$. An average with decay $d$ is worth $\frac{\sigma^2}{s^*} = "
+    r"\frac{1 + d}{1 - d}$ independent values.",
 )
 latest = derivation.number("b", "a new value", "value")
 derivation.bridge(
@@ -571,8 +571,8 @@ derivation.chain(
             "the slope's square": LogDensity(value_of, m, s) - 2 * log(alpha),
         },
     ),
-    so=r"In $D$ dimensions it falls by $D \log \alpha$; for any density by the change of variables. Likelihoods can be compared "
-    r"only if their data were scaled alike, or this constant is put back.",
+    so=r"In $D$ dimensions it falls by $D \log \alpha$; for any density by the change of variables. Likelihoods can be "
+    r"compared only if their data were scaled alike, or this constant is put back.",
 )
 width, high = (
     derivation.number("W", "the width of the data's range", positive=True),
@@ -601,9 +601,9 @@ derivation.bridge(
 
 
 @derivation.example(
-    r"The gradient $(3, 4)$ and the ball of radius 1; beside the projection another point of the ball, and clipping both entries "
-    r"as arrays of their own. Then Adam after the gradients 1 and $-1$. Then an average with decay 0.9, and pixel 51 of 255 on "
-    r"$[-1, 1]$."
+    r"The gradient $(3, 4)$ and the ball of radius 1; beside the projection another point of the ball, and clipping both "
+    r"entries as arrays of their own. Then Adam after the gradients 1 and $-1$. Then an average with decay 0.9, and pixel 51 "
+    r"of 255 on $[-1, 1]$."
 )
 def by_hand():
     clipped, norm = clip_by_global_norm((jnp.array([3.0]), jnp.array([4.0])), max_norm=1.0)

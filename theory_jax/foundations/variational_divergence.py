@@ -154,23 +154,19 @@ derivation = Derivation(
         "Donsker & Varadhan 1983; Belghazi et al. 2018 (MINE); Poole et al. 2019",
     ),
     question="An f-divergence is defined by a density ratio. How can it be estimated when both distributions are known by "
-    "samples "
-    "only, and how far can such an estimate be trusted?",
+    "samples only, and how far can such an estimate be trusted?",
     setting=(
-        r"$p$ and $q$ are distributions on finitely many points, positive in the chains below; samples of both can be drawn, but "
-        r"neither probability is known. $f$ is a generator, $B_f(u, a) \ge 0$ its height above the tangent at $a$, and "
+        r"$p$ and $q$ are distributions on finitely many points, positive in the chains below; samples of both can be drawn, "
+        r"but neither probability is known. $f$ is a generator, $B_f(u, a) \ge 0$ its height above the tangent at $a$, and "
         r"$f^*(t) = \sup_{u \ge 0} (u t - f(u))$ its conjugate, finite on the domain of $f^*$.",
-        r"A critic gives every point a value $T_k$ in that domain. A value between $f'(0)$ and $f'(\infty)$ is the slope of $f$ "
-        r"at one "
-        r"ratio $w_k$, $T_k = f'(w_k)$: the critic claims that $p_k/q_k = w_k$. Then $f^*(T_k) = w_k T_k - f(w_k)$ (the lecture "
-        r"on "
-        r"conjugates). Smaller values, on the flat part of $f^*$, are never better than $f'(0)$.",
+        r"A critic gives every point a value $T_k$ in that domain. A value between $f'(0)$ and $f'(\infty)$ is the slope of "
+        r"$f$ at one ratio $w_k$, $T_k = f'(w_k)$: the critic claims that $p_k/q_k = w_k$. Then $f^*(T_k) = w_k T_k - f(w_k)$ "
+        r"(the lecture on conjugates). Smaller values, on the flat part of $f^*$, are never better than $f'(0)$.",
         r"Where $q_k = 0 < p_k$ the bound below holds if the divergence counts such points by $f'(\infty)$.",
     ),
-    answer=r"$D_f(p \,\|\, q) \ge \mathbb{E}_p[T] - \mathbb{E}_q[f^*(T)]$ for every critic. Both terms are means, so samples are "
-    r"enough. What is missing is the mean height of the generator above its tangents at the claimed ratios; it is zero for the "
-    r"critic "
-    r"$T = f'(p/q)$, so the best critic is an estimate of the density ratio.",
+    answer=r"$D_f(p \,\|\, q) \ge \mathbb{E}_p[T] - \mathbb{E}_q[f^*(T)]$ for every critic. Both terms are means, so samples "
+    r"are enough. What is missing is the mean height of the generator above its tangents at the claimed ratios; it is zero for "
+    r"the critic $T = f'(p/q)$, so the best critic is an estimate of the density ratio.",
     limits=(
         "What a network class of a given size reaches: the bound is attained by an arbitrary function.",
         "Overfitting of a critic to its sample: on the sample on which it was trained the estimate is no lower bound.",
@@ -223,9 +219,8 @@ central = derivation.chain(
         wrong={"the gap twice": bound - Expectation(q, convex.at(p / q, w))},
     ),
     central=True,
-    so=r"Equality holds if and only if $w_k = p_k/q_k$ at every point, that is for $T_k = f'(p_k/q_k)$. Only means over $p$ and "
-    r"over "
-    r"$q$ are left, and means can be estimated from samples.",
+    so=r"Equality holds if and only if $w_k = p_k/q_k$ at every point, that is for $T_k = f'(p_k/q_k)$. Only means over $p$ "
+    r"and over $q$ are left, and means can be estimated from samples.",
 )
 u = derivation.number("u", "a density ratio", positive=True)
 v = derivation.number("v", "a claimed ratio", positive=True)
@@ -239,8 +234,8 @@ derivation.chain(
     ),
     equals(convex.at(u, v), r"the definition of $B_f$", wrong={"the arguments exchanged": convex.at(v, u)}),
     role="lemma",
-    so=r"The first line is $f^*(T) - f^*(T^\circ) - (f^*)'(T^\circ)(T - T^\circ)$ with $T = f'(v)$ and the best value "
-    r"$T^\circ = f'(u)$, where the slope of the conjugate is $u$: how far $f^*$ lies above its tangent at the best value.",
+    so=r"The first line is $f^*(T) - f^*(T^\circ) - (f^*)'(T^\circ)(T - T^\circ)$ with $T = f'(v)$ and the best value $T^\circ "
+    r"= f'(u)$, where the slope of the conjugate is $u$: how far $f^*$ lies above its tangent at the best value.",
 )
 derivation.symbol(r"T^\circ", "the best critic")
 derivation.chain(
@@ -253,8 +248,8 @@ derivation.chain(
     ),
     equals(plus(v, -u), r"$f'' > 0$ cancels", wrong={"relative": (v - u) / u}),
     role="lemma",
-    so=r"It is zero at $v = u$ only. Its own slope there is $1/f''(u)$: near the best critic the gap is "
-    r"$\frac12 (T - T^\circ)^2 / f''(u)$, quadratic in the critic's error.",
+    so=r"It is zero at $v = u$ only. Its own slope there is $1/f''(u)$: near the best critic the gap is $\frac12 (T - "
+    r"T^\circ)^2 / f''(u)$, quadratic in the critic's error.",
 )
 derivation.chain(
     "The gradient of the bound at a point is data minus claimed data",
@@ -281,8 +276,7 @@ derivation.chain(
     at_most(f(1), r"add the height, which is zero at $a = 1$", adding=convex.at(1, a)),
     role="remark",
     so=r"A class of critics that cannot tell any two points apart sees no difference between $p$ and $q$: the price of a "
-    r"restricted "
-    r"class is a weaker bound, never a false one.",
+    r"restricted class is a weaker bound, never a false one.",
 )
 
 # ---------------------------------------------------------------------------------------------------- Kullback-Leibler
@@ -298,16 +292,15 @@ dv = derivation.define(
 )
 derivation.say(
     r"For Kullback-Leibler $f(u) = u \log u$ and $f^*(t) = e^{t-1}$, and every real number is admissible. The bound is named "
-    r"after "
-    r"Nguyen, Wainwright and Jordan. Adding a constant to the critic changes it; the best constant gives an older bound."
+    r"after Nguyen, Wainwright and Jordan. Adding a constant to the critic changes it; the best constant gives an older bound."
 )
 derivation.chain(
     "The gap of the Kullback-Leibler bound",
     plus(Divergence(p, q), -nwj),
     equals(
         Expectation(p, plus(q * exp(t - 1) / p - 1, -log(q * exp(t - 1) / p))),
-        r"$\log(p_k/q_k) - t_k = -1 - \log(q_k e^{t_k - 1}/p_k)$, and $\mathbb{E}_q[e^{t_k - 1}]$ is a mean over $p$ of "
-        r"$q_k e^{t_k - 1}/p_k$",
+        r"$\log(p_k/q_k) - t_k = -1 - \log(q_k e^{t_k - 1}/p_k)$, and $\mathbb{E}_q[e^{t_k - 1}]$ is a mean over $p$ of $q_k "
+        r"e^{t_k - 1}/p_k$",
         wrong={"the conjugate without the -1": Expectation(p, plus(q * exp(t) / p - 1, -log(q * exp(t) / p)))},
     ),
     at_least(
@@ -374,9 +367,8 @@ derivation.chain(
     ),
     equals(Total(k, (p - q) ** 2 / q), r"expand the square", wrong={"divided by the data": Total(k, (p - q) ** 2 / p)}),
     states=2,
-    so=r"The lecture on f-divergences showed that this is at least $e^{\mathrm{KL}} - 1$: for a fixed relative error the sample "
-    r"must "
-    r"grow at least like $e^{\mathrm{KL}}$.",
+    so=r"The lecture on f-divergences showed that this is at least $e^{\mathrm{KL}} - 1$: for a fixed relative error the "
+    r"sample must grow at least like $e^{\mathrm{KL}}$.",
 )
 x = derivation.number("x", "a number on the line")
 mu = derivation.number(r"\mu", "the distance of two Gaussians")
@@ -419,8 +411,7 @@ derivation.chain(
     ),
     states=2,
     so=r"For two draws, and by the same line for any number of them: the estimate subtracts too little. It may exceed the "
-    r"divergence "
-    r"that it is meant to bound, and at the best critic its mean always does unless $p = q$.",
+    r"divergence that it is meant to bound, and at the best critic its mean always does unless $p = q$.",
 )
 _pair = np.array([0.75, 0.25]), np.array([0.5, 0.5])
 _best = np.log(_pair[0] / _pair[1])
@@ -439,12 +430,11 @@ def _nwj_estimate(critic_p, critic_q):
 
 
 @derivation.exact(
-    r"\mathbb{E}\left[\mathrm{NWJ}_M\right] = \mathrm{NWJ},\qquad \mathbb{E}\left[\mathrm{DV}_M\right] > "
-    r"\mathrm{KL} \quad\text{at the best critic}",
+    r"\mathbb{E}\left[\mathrm{NWJ}_M\right] = \mathrm{NWJ},\qquad \mathbb{E}\left[\mathrm{DV}_M\right] > \mathrm{KL} "
+    r"\quad\text{at the best critic}",
     because=r"Every minibatch of one, two and four draws from $q = (0.5, 0.5)$ and one from $p = (0.75, 0.25)$, with the best "
-    r"critic. "
-    r"The first estimate has the mean 0.1308 at every size, which is the divergence. The second has the means 0.2747, 0.2027 and "
-    r"0.1649. For one draw it is the mean of the logarithm.",
+    r"critic. The first estimate has the mean 0.1308 at every size, which is the divergence. The second has the means 0.2747, "
+    r"0.2027 and 0.1649. For one draw it is the mean of the logarithm.",
     outcomes=2 * (4 + 8 + 32),
     role="remark",
 )
@@ -535,8 +525,7 @@ _raw = jnp.array(_random.normal(size=(8, 5)))  # what a network puts out; the ou
 @derivation.bound(
     r"\mathbb{E}_p[T] - \mathbb{E}_q[f^*(T)] \le D_f(p \,\|\, q)",
     because=r"Five rows of the table, total variation among them, with eight pairs of distributions and critics of random "
-    r"values in the "
-    r"domain. It is tight at the best critic $T = f'(p/q)$.",
+    r"values in the domain. It is tight at the best critic $T = f'(p/q)$.",
     role="remark",
     uses=(central,),
 )
@@ -575,10 +564,9 @@ def two_points():
 
 
 @derivation.figure(
-    r"Left: the gap of the bound when the best critic is moved by $\varepsilon (1, -2)$, in the example: parabolas that touch 0. "
-    r"Right: estimates of $\mathrm{KL} = 2$ (dashed) between two Gaussians at distance 2, with the best critic and $M$ samples "
-    r"of the "
-    r"model: mean and standard deviation of 30 estimates.",
+    r"Left: the gap of the bound when the best critic is moved by $\varepsilon (1, -2)$, in the example: parabolas that touch "
+    r"0. Right: estimates of $\mathrm{KL} = 2$ (dashed) between two Gaussians at distance 2, with the best critic and $M$ "
+    r"samples of the model: mean and standard deviation of 30 estimates.",
     panels=2,
 )
 def gaps_and_estimates(left, right):
@@ -638,8 +626,7 @@ def how_many():
 @derivation.numeric(
     r"\mathrm{DV}_M(t + c) = \mathrm{DV}_M(t)",
     because=r"The estimate does not change when a constant is added to the critic, also at $c = 1000$ and $-1000$: the largest "
-    r"value is "
-    r"subtracted before the exponentials are taken.",
+    r"value is subtracted before the exponentials are taken.",
     role="appendix",
     tolerance=1e-11,
 )

@@ -114,25 +114,22 @@ derivation = Derivation(
         "Rainforth et al. 2018, Tighter variational bounds are not necessarily better",
     ),
     question="The likelihood of a model with a latent variable is a sum over everything the latent variable can be, which is "
-    "too long to "
-    "take. Which quantity that can be computed lies below it, and by how much?",
+    "too long to take. Which quantity that can be computed lies below it, and by how much?",
     setting=(
         r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
-        r"gives $x$ "
-        r"a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in for the "
-        r"posterior.",
+        r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in "
+        r"for the posterior.",
         r"Samples $z_1, z_2, \dots$ are drawn independently from $q(z|x)$.",
     ),
     answer=r"The evidence lower bound, the average of $\log p(x,z) - \log q(z|x)$ under $q$, falls short of $\log p(x)$ by "
-    r"exactly "
-    r"$\mathrm{KL}(q(z|x) \,\|\, p(z|x))$. Averaging several weights before the logarithm is taken closes the gap like one over "
-    r"their number.",
+    r"exactly $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$. Averaging several weights before the logarithm is taken closes the gap like "
+    r"one over their number.",
     limits=(
-        "Continuous latent variables: sums become integrals, and log w must be integrable. Gaussian encoders follow in the next "
-        "topics.",
+        "Continuous latent variables: sums become integrals, and log w must be integrable. Gaussian encoders follow in the "
+        "next topics.",
         "The gap's rate needs weights that are bounded away from zero, as they are on finitely many states.",
-        "As the number of samples grows, the gradient of the encoder drowns in its own noise (Rainforth et al. 2018): said, not "
-        "shown.",
+        "As the number of samples grows, the gradient of the encoder drowns in its own noise (Rainforth et al. 2018): said, "
+        "not shown.",
     ),
 )
 
@@ -180,9 +177,8 @@ derivation.chain(
         wrong={"the rate added": Expectation(q, log(likelihood)) + Divergence(q, prior),
                "the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior)},
     ),
-    so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat by "
-    "which "
-    "$q$ departs from the prior.",
+    so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat "
+    "by which $q$ departs from the prior.",
 )  # fmt: skip
 derivation.bridge(
     "The code computes the bound",
@@ -203,8 +199,8 @@ derivation.chain(
     Slope(of_logits, l.at(i)),
     equals(
         times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
-        r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial l_i "
-        r"= 0$",
+        r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial "
+        r"l_i = 0$",
         wrong={
             "the average not subtracted": soft.at(i) * log(joint.at(i) / soft.at(i)),
             "the sign": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i))),
@@ -215,9 +211,8 @@ derivation.chain(
 )
 
 derivation.say(
-    "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, with "
-    "less "
-    "variance; and a logarithm loses the less, the less its argument varies."
+    "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, "
+    "with less variance; and a logarithm loses the less, the less its argument varies."
 )
 z1 = derivation.index("z_1", "the first sample")
 z2 = derivation.index("z_2", "the second sample")
@@ -290,8 +285,7 @@ _joint, _q = np.array([0.4, 0.1]), np.array([0.5, 0.5])  # the worked example's 
 @derivation.exact(
     r"\lim_{K \to \infty} K \left(\log p(x) - \mathcal{L}_K\right) = \frac{\mathrm{Var}_q[w]}{2\, p(x)^2}",
     because="With $K$ samples the variance is divided by $K$ in place of 2, and the terms that the expansion leaves out are of "
-    "order "
-    "$1/K^2$. Every number of draws of the first state is enumerated at $K = 20, 40, 80$, and two further orders are "
+    "order $1/K^2$. Every number of draws of the first state is enumerated at $K = 20, 40, 80$, and two further orders are "
     "extrapolated away.",
     outcomes=21 + 41 + 81,
     tolerance=1e-4,
@@ -311,8 +305,7 @@ def the_gap_falls_like_one_over_k():
 @derivation.exact(
     r"\mathcal{L}_1 = \mathrm{ELBO}",
     because="The code averages $\\log w$ over its samples; with one sample the logarithm of the mean is the mean of the "
-    "logarithms. "
-    "Every tuple of samples is enumerated, for one, two and three of them.",
+    "logarithms. Every tuple of samples is enumerated, for one, two and three of them.",
     outcomes=2 + 4 + 8,
     role="lemma",
 )
@@ -456,8 +449,8 @@ def two_weights():
 
 
 @derivation.exercise(
-    "Where is the Renyi bound of order $\\frac12$ for $q = (0.5, 0.5)$ in the example, between the evidence lower bound and the "
-    "evidence?",
+    "Where is the Renyi bound of order $\\frac12$ for $q = (0.5, 0.5)$ in the example, between the evidence lower bound and "
+    "the evidence?",
     "$2 \\log \\frac{\\sqrt{0.8} + \\sqrt{0.2}}{2} = -0.7985$, between -0.9163 and -0.6931.",
 )
 def order_one_half():

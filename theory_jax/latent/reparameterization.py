@@ -125,8 +125,8 @@ derivation = Derivation(
     ),
     answer=r"The gradient of $\mathbb{E} f(z)$ is an average of slopes along the path of the sample (pathwise), and it is an "
     r"average of values weighted by the score $\nabla \log p(z)$. The first needs a differentiable $f$ and a differentiable "
-    r"path; the second needs neither, and pays for it with variance, which baselines lower. A relaxed category has a path, but a "
-    r"biased average.",
+    r"path; the second needs neither, and pays for it with variance, which baselines lower. A relaxed category has a path, but "
+    r"a biased average.",
     limits=(
         "Densities of relaxed draws are derived for two categories; for three only that their mass is one is checked.",
         "That the bias of the relaxation decreases with every decrease of the temperature: a few temperatures are compared.",
@@ -259,8 +259,8 @@ central = derivation.chain(
     ),
     uses=(same_law, by_parts),
     central=True,
-    so=r"Executed for every polynomial of degree 4; the lemmas hold for every $f$ of the setting. The third line averages slopes "
-    r"of $f$, the last one only values: there $f$ may be a program without derivatives.",
+    so=r"Executed for every polynomial of degree 4; the lemmas hold for every $f$ of the setting. The third line averages "
+    r"slopes of $f$, the last one only values: there $f$ may be a program without derivatives.",
 )
 derivation.chain(
     "... and in the log-variance",
@@ -335,9 +335,9 @@ derivation.chain(
 
 @derivation.numeric(
     r"f = \cos 20z,\ m = t = 1: \quad \mathrm{Var}[f'(z)] = 200, \quad \mathrm{Var}\left[f(z)\, (z - m)/t\right] = \tfrac12",
-    because="It is no law. The slope $-20 \\sin 20z$ of a function that wiggles has nothing to do with the slope of its average, "
-    "which is almost zero; its values are bounded by 1, and the score uses only these. Integrated on a grid; terms of order "
-    "$e^{-200}$ are left out.",
+    because="It is no law. The slope $-20 \\sin 20z$ of a function that wiggles has nothing to do with the slope of its "
+    "average, which is almost zero; its values are bounded by 1, and the score uses only these. Integrated on a grid; terms of "
+    "order $e^{-200}$ are left out.",
     role="remark",
 )
 def for_a_wiggling_function_the_score_is_better():
@@ -410,8 +410,8 @@ derivation.chain(
     _over_pairs(times(Rational(1, 2), plus(times(phi.at(k1) - phi.at(k2), score1), times(phi.at(k2) - phi.at(k1), score2)))),
     equals(
         _over_pairs(times(Rational(1, 2), plus(phi.at(k1) * score1, phi.at(k2) * score2))),
-        r"$\mathbb{E}[f_{k_2} \nabla \log p_{k_1}] = \mathbb{E}[f_{k_2}]\, \mathbb{E}[\nabla \log p_{k_1}] = 0$: the samples are "
-        r"independent, and a score has mean zero",
+        r"$\mathbb{E}[f_{k_2} \nabla \log p_{k_1}] = \mathbb{E}[f_{k_2}]\, \mathbb{E}[\nabla \log p_{k_1}] = 0$: the samples "
+        r"are independent, and a score has mean zero",
         wrong={"a baseline that includes the sample itself": _over_pairs((phi.at(k1) - phi.at(k2)) / 2 * (score1 - score2)) / 2},
     ),
     equals(
@@ -448,9 +448,9 @@ derivation.symbol("f_0, f_1", "the values of $f$ at tails and at heads")
 @derivation.exact(
     r"\mathrm{Var}[\mathrm{plain}] = \frac{\eta(1-\eta)}{3}\left(f_1(1-\eta) + f_0\,\eta\right)^2, \qquad "
     r"\mathrm{Var}[\mathrm{leave\ one\ out}] = \frac{\mu_4}{3} \left(f_1 - f_0\right)^2",
-    because="Three draws of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it is "
-    "$f_1 - f_0$ times the unbiased sample variance of the coin, whose variance is $\\mu_4/3$ for three draws: an offset of $f$ "
-    "has dropped out. Here $f_0 = 11.3$, $f_1 = 8$, and the plain variance is 33 times larger.",
+    because="Three draws of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it "
+    "is $f_1 - f_0$ times the unbiased sample variance of the coin, whose variance is $\\mu_4/3$ for three draws: an offset of "
+    "$f$ has dropped out. Here $f_0 = 11.3$, $f_1 = 8$, and the plain variance is 33 times larger.",
     outcomes=8,
 )
 def leaving_one_out_forgets_the_offset():
@@ -476,8 +476,8 @@ derivation.chain(
     exp(-exp(-gumbel)),
     equals(u, r"the exponential undoes the logarithm, twice", wrong={"the law of the minimum": 1 - u}),
     role="definition",
-    so=r"$g$ rises with $u$, so $g \le x$ if and only if $u \le e^{-e^{-x}}$: that is its distribution function, and its density "
-    r"is $e^{-x} e^{-e^{-x}}$.",
+    so=r"$g$ rises with $u$, so $g \le x$ if and only if $u \le e^{-e^{-x}}$: that is its distribution function, and its "
+    r"density is $e^{-x} e^{-e^{-x}}$.",
 )
 derivation.bridge(
     "The code's noise", gumbel, lambda u: gumbel_from_uniform(u[:, None])[:, 0], u, wrong={"the law of the minimum": log(-log(u))}
@@ -493,8 +493,8 @@ others = derivation.chain(
     ),
     role="lemma",
     so=r"Category $k$ wins with noise $x$ if $g_j < l_k - l_j + x$ for every other $j$, which has probability $\prod_{j \ne k} "
-    r"\exp(-e^{l_j - l_k - x})$. Times the density $e^{-x} \exp(-e^{-x})$ of its own noise this is $e^{-x} \exp(-e^{-x}/P)$ with "
-    r"$P = p(k)$.",
+    r"\exp(-e^{l_j - l_k - x})$. Times the density $e^{-x} \exp(-e^{-x})$ of its own noise this is $e^{-x} \exp(-e^{-x}/P)$ "
+    r"with $P = p(k)$.",
 )
 chance = derivation.define("W", times(P, exp(-exp(-x) / P)), "the chance to win with noise of at most $x$")
 derivation.chain(
@@ -560,16 +560,16 @@ derivation.chain(
     equals(
         times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
         / plus(exp(l1 - tau * log(y)), exp(l2 - tau * log(1 - y))) ** 2,
-        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$, whose probability "
-        r"is a logistic function: the argmax of two, above. Its slope is the density",
+        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$, whose "
+        r"probability is a logistic function: the argmax of two, above. Its slope is the density",
         wrong={
             "the exponent of a temperature, without its 1": times(tau, exp(l1 + l2 - tau * log(y) - tau * log(1 - y)))
             / (exp(l1 - tau * log(y)) + exp(l2 - tau * log(1 - y))) ** 2
         },
     ),
     uses=(gumbel_max,),
-    so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} \prod_k "
-    r"e^{l_k} y_k^{-\tau-1} \big/ \left(\sum_k e^{l_k} y_k^{-\tau}\right)^K$.",
+    so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
+    r"\prod_k e^{l_k} y_k^{-\tau-1} \big/ \left(\sum_k e^{l_k} y_k^{-\tau}\right)^K$.",
 )
 simplex = derivation.law("y", k, "a relaxed draw", "exp(log_y)")
 concrete = plus(
@@ -650,9 +650,9 @@ derivation.chain(
         r"$D$ runs from 1 to $o$",
         wrong={"the mean of the one-hot draw": o / (1 + o), "one logarithm": second_moment + o**2 * log(o) / (o - 1) ** 3},
     ),
-    so=r"A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. The gradient of the "
-    r"relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into the corners and the bias "
-    r"vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
+    so=r"A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. The gradient of "
+    r"the relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into the corners and "
+    r"the bias vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- in numbers
@@ -669,8 +669,8 @@ def _mean_square(odds, temperature):
 
 
 @derivation.example(
-    r"First $f = z^2$ at $m = t = 1$. Then a coin with probability $\frac14$ of heads and $f_0 = 1$, $f_1 = 3$; two draws. Then "
-    r"the mean square of the first entry of a relaxed draw at odds 9, by its temperature."
+    r"First $f = z^2$ at $m = t = 1$. Then a coin with probability $\frac14$ of heads and $f_0 = 1$, $f_1 = 3$; two draws. "
+    r"Then the mean square of the first entry of a relaxed draw at odds 9, by its temperature."
 )
 def gradients_by_hand():
     given = {m: 1, t: 1, b: 0}
@@ -727,8 +727,8 @@ def the_gradient_of_a_square():
 
 @derivation.exercise(
     r"Which constant should be subtracted from $f = z^2$ at $m = t = 1$, and how much variance is left?",
-    r"The square in $b$ vanishes at $b = -4$: subtract 4, not the mean of $f$, which is 2. The variance is then 14, still above "
-    r"4; with the mean it is 18.",
+    r"The square in $b$ vanishes at $b = -4$: subtract 4, not the mean of $f$, which is 2. The variance is then 14, still "
+    r"above 4; with the mean it is 18.",
 )
 def the_best_baseline():
     def variance(of):

@@ -178,21 +178,21 @@ derivation = Derivation(
         "Cremer, Li & Duvenaud 2018, Inference suboptimality in variational autoencoders (the two gaps)",
         "Rybkin, Daniilidis & Levine 2021, Simple and effective VAE training with calibrated decoders",
     ),
-    question="A network turns simple noise into images, and the probability that it gives to an image is an integral that nobody "
-    "can compute. How are this network and a second one, which guesses the noise behind an image, trained by one loss, and what "
-    "does each term of that loss measure?",
+    question="A network turns simple noise into images, and the probability that it gives to an image is an integral that "
+    "nobody can compute. How are this network and a second one, which guesses the noise behind an image, trained by one loss, "
+    "and what does each term of that loss measure?",
     setting=(
         r"The model draws a latent $z$ from the prior $p(z) = \mathcal{N}(0, I)$ and then $x$ from the decoder $p(x|z)$, a "
         r"distribution whose parameters a network computes from $z$: the logits of Bernoulli pixels, or the means of Gaussian "
         r"ones. Sampling from the model is easy: draw $z$, decode it.",
         r"Its likelihood is not: $p(x) = \int p(z)\, p(x|z)\, dz$ has no closed form when $z$ enters through a network, and a "
-        r"grid over $z$ grows exponentially with its dimension. The posterior $p(z|x) = p(z)\, p(x|z) / p(x)$ has this integral "
-        r"in its denominator.",
+        r"grid over $z$ grows exponentially with its dimension. The posterior $p(z|x) = p(z)\, p(x|z) / p(x)$ has this "
+        r"integral in its denominator.",
         r"So a second network, the encoder, maps $x$ to the mean and the log-variance of a Gaussian $q(z|x)$ with a diagonal "
         r"covariance. One network serves all $x$, in place of one optimization for each: this is amortized inference.",
-        r"In the first chain $z$ has finitely many states, so that every decoder and every encoder is covered; for densities the "
-        r"sums become integrals. In the exact case after it $z$ and $x$ are real numbers and the decoder is linear, $p(x|z) = "
-        r"\mathcal{N}(wz, s)$: there every quantity of the lecture is known, the likelihood too.",
+        r"In the first chain $z$ has finitely many states, so that every decoder and every encoder is covered; for densities "
+        r"the sums become integrals. In the exact case after it $z$ and $x$ are real numbers and the decoder is linear, "
+        r"$p(x|z) = \mathcal{N}(wz, s)$: there every quantity of the lecture is known, the likelihood too.",
     ),
     answer=r"The loss is the rate $\mathrm{KL}(q(z|x) \,\|\, p(z))$ minus the reconstruction $\mathbb{E}_q \log p(x|z)$. It "
     r"exceeds $-\log p(x)$ by exactly $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$, so lowering it trains the decoder on a bound of its "
@@ -201,8 +201,8 @@ derivation = Derivation(
         "What the marginal of a network decoder is, and that training finds the best encoder and decoder.",
         "For pixels strictly between 0 and 1 the Bernoulli expression is not a normalized density. Its values can be compared "
         "with each other, but not with the likelihood of another family.",
-        "How the gradient passes through the sample of z: that is the lecture on reparameterization. When latents collapse: the "
-        "lecture on training.",
+        "How the gradient passes through the sample of z: that is the lecture on reparameterization. When latents collapse: "
+        "the lecture on training.",
     ),
 )
 
@@ -276,16 +276,16 @@ complete_the_square = derivation.chain(
     plus(log_decoder, log_prior),
     equals(
         plus(log_evidence, log_exact),
-        r"complete the square in $z$: its coefficient is $-\frac{1}{2}(w^2 + s)/s$, and it is centred at $w x / (w^2 + s)$; what "
-        r"is left does not contain $z$",
+        r"complete the square in $z$: its coefficient is $-\frac{1}{2}(w^2 + s)/s$, and it is centred at $w x / (w^2 + s)$; "
+        r"what is left does not contain $z$",
         wrong={
             "the marginal variance without the square": LogDensity(x, 0, w + s) + log_exact,
             "the posterior as wide as the noise": log_evidence + LogDensity(zeta, w * x / (w**2 + s), s),
         },
     ),
     role="lemma",
-    so=r"Integrate over $z$: the density $p(z|x) = \mathcal{N}\left(\frac{wx}{w^2 + s}, \frac{s}{w^2 + s}\right)$ integrates to "
-    r"one, and $p(x) = \mathcal{N}(0, w^2 + s)$ remains.",
+    so=r"Integrate over $z$: the density $p(z|x) = \mathcal{N}\left(\frac{wx}{w^2 + s}, \frac{s}{w^2 + s}\right)$ integrates "
+    r"to one, and $p(x) = \mathcal{N}(0, w^2 + s)$ remains.",
 )
 gap = derivation.chain(
     "The divergence between two Gaussians is what mean and variance miss",
@@ -318,8 +318,8 @@ exact_case = derivation.chain(
     ),
     equals(
         plus(reconstruction, -rate, Divergence(encoder, exact)),
-        r"$\mathbb{E}(x - wz)^2 = (x - wm)^2 + w^2 t$: the noise of $z$ blurs the reconstruction. The rate is the lemma at $n = "
-        r"0$, $u = 1$",
+        r"$\mathbb{E}(x - wz)^2 = (x - wm)^2 + w^2 t$: the noise of $z$ blurs the reconstruction. The rate is the lemma at $n "
+        r"= 0$, $u = 1$",
         wrong={
             "the blur forgotten": reconstruction + w**2 * t / (2 * s) - rate + Divergence(encoder, exact),
             "a weight of 0.9 on the rate": reconstruction - Rational(9, 10) * rate + Divergence(encoder, exact),
@@ -336,8 +336,8 @@ exact_case = derivation.chain(
     ),
     uses=(complete_the_square,),
     so=r"The best mean is a linear function of $x$ and the best variance the same for all $x$: here one linear encoder serves "
-    r"every $x$ without loss. For a network decoder it does not, and the gap has two parts: what the best Gaussian for this $x$ "
-    r"misses (approximation), and what the shared network misses of that Gaussian (amortization).",
+    r"every $x$ without loss. For a network decoder it does not, and the gap has two parts: what the best Gaussian for this "
+    r"$x$ misses (approximation), and what the shared network misses of that Gaussian (amortization).",
 )
 _nodes, _node_weights = np.polynomial.hermite_e.hermegauss(20)
 _node_weights = _node_weights / _node_weights.sum()
@@ -533,8 +533,8 @@ derivation.chain(
         r"leave out the gap of the logarithm; equality if and only if $s = \frac{E}{D}$",
         dropping=D / 2 * tangent.at(error / (D * s)),
     ),
-    so=r"What is left of the error is its logarithm: halving it gains $\frac{D}{2} \log 2$ nats at any scale. It needs $E > 0$: "
-    r"a perfect reconstruction would have an unbounded density.",
+    so=r"What is left of the error is its logarithm: halving it gains $\frac{D}{2} \log 2$ nats at any scale. It needs $E > "
+    r"0$: a perfect reconstruction would have an unbounded density.",
 )
 derivation.bridge(
     "The code's calibrated loss",
@@ -569,9 +569,9 @@ def _bounds_and_gaps(rate_weight=1.0):
 
 @derivation.numeric(
     r"\sum_x \exp\left(\mathrm{ELBO}(x) + \mathrm{KL}(q(z|x) \,\|\, p(z|x))\right) = 1",
-    because="The decoder is now no longer linear: logits of four pixels from $\\tanh z$. Bound and gap are integrated over $z$, "
-    "for each of the 16 images. If they add up to $\\log p(x)$, the 16 probabilities sum to one; no value of $\\log p(x)$ is put "
-    "in from outside, so none can be wrong unnoticed.",
+    because="The decoder is now no longer linear: logits of four pixels from $\\tanh z$. Bound and gap are integrated over "
+    "$z$, for each of the 16 images. If they add up to $\\log p(x)$, the 16 probabilities sum to one; no value of $\\log p(x)$ "
+    "is put in from outside, so none can be wrong unnoticed.",
     uses=(central,),
 )
 def the_probabilities_of_all_images_sum_to_one():
@@ -613,8 +613,8 @@ def _terms(m, t):
 
 @derivation.figure(
     r"The example. Left: the bound over the encoder's mean and variance; its only maximum, $\log p(x)$, is at the posterior "
-    r"(dot). Right: at $m = 1$ a narrow encoder reconstructs better and pays a higher rate; their difference touches $\log p(x)$ "
-    r"at $t = \frac12$.",
+    r"(dot). Right: at $m = 1$ a narrow encoder reconstructs better and pays a higher rate; their difference touches $\log "
+    r"p(x)$ at $t = \frac12$.",
     panels=2,
 )
 def the_bound_over_the_encoder(left, right):
@@ -657,8 +657,8 @@ def the_calibrated_loss():
 
 
 @derivation.exercise(
-    r"A posterior has two latents with correlation 0.8. How many nats below $\log p(x)$ does the best diagonal encoder stay? And "
-    r"for which $\beta$ is $E + \beta R$ the loss of a Gaussian decoder with deviation 0.1?",
+    r"A posterior has two latents with correlation 0.8. How many nats below $\log p(x)$ does the best diagonal encoder stay? "
+    r"And for which $\beta$ is $E + \beta R$ the loss of a Gaussian decoder with deviation 0.1?",
     r"$-\frac12 \log(1 - 0.64) = 0.5108$ nats, with both variances at 0.36. A deviation of 0.1 is $s = 0.01$, so $\beta = 2s = "
     r"0.02$.",
 )
@@ -677,8 +677,8 @@ derivation.chain(
     exp(v) - 1 - v,
     equals(
         v**2 * Integral((1 - r) * exp(r * v), (r, 0, 1)),
-        r"Taylor's theorem at 0. The integrand is positive, so the code sums positive numbers at small $v$, where $e^v - 1 - v$ "
-        r"would subtract nearly equal ones; at $v = 0$ both sides are 0",
+        r"Taylor's theorem at 0. The integrand is positive, so the code sums positive numbers at small $v$, where $e^v - 1 - "
+        r"v$ would subtract nearly equal ones; at $v = 0$ both sides are 0",
         wrong={
             "the next order's remainder": v**2 * Integral((1 - r) ** 2 * exp(r * v), (r, 0, 1)),
             "no weight": v**2 * Integral(exp(r * v), (r, 0, 1)),
@@ -691,8 +691,8 @@ derivation.chain(
 @derivation.numeric(
     r"b \log \sigma + (1 - b) \log(1 - \sigma) = b a - \log(1 + e^a)",
     because="In float64 the left side rounds $\\sigma$ to 1 from a logit of 37 on (17 in float32) and returns $-\\infty$ where "
-    "the right side returns $-a$. Train on logits, never on probabilities. The code also exchanges success and failure where $a "
-    "> 0$, so that a confident right answer costs $e^{-a}$ and not 0. Compared where both are safe.",
+    "the right side returns $-a$. Train on logits, never on probabilities. The code also exchanges success and failure where "
+    "$a > 0$, so that a confident right answer costs $e^{-a}$ and not 0. Compared where both are safe.",
     role="appendix",
 )
 def logits_not_probabilities():

@@ -187,19 +187,19 @@ derivation = Derivation(
         "Larsen et al. 2016, Autoencoding beyond pixels: attribute vectors",
         "Hoffman & Johnson 2016, ELBO surgery",
     ),
-    question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it nevertheless "
-    "answer exactly: how likely an image is, what lies between two images, what an attribute is, which latents no image uses, "
-    "what stands under a covered pixel?",
+    question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it "
+    "nevertheless answer exactly: how likely an image is, what lies between two images, what an attribute is, which latents no "
+    "image uses, what stands under a covered pixel?",
     setting=(
         r"The model has a prior $p(z)$ and a decoder $p(x|z)$; the encoder's $q(z|x)$ is positive wherever $p(z)\, p(x|z)$ is. "
         r"In the chains about probabilities $z$ has finitely many states; for densities the sums become integrals.",
         r"Samples $z_1, \dots, z_S$ are drawn independently from $q(z|x)$.",
         r"On paths $z$ is a vector. The angle $\omega$ between the two ends is neither 0 nor $\pi$.",
     ),
-    answer=r"The likelihood is estimated without bias by the mean of importance weights, with a variance that is the chi-squared "
-    r"divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm of a Gaussian latent, "
-    r"straight lines do not. The rate is information about the image plus the mismatch between the prior and the aggregate of "
-    r"all posteriors; covering a pixel is leaving out its factor.",
+    answer=r"The likelihood is estimated without bias by the mean of importance weights, with a variance that is the "
+    r"chi-squared divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm of a "
+    r"Gaussian latent, straight lines do not. The rate is information about the image plus the mismatch between the prior and "
+    r"the aggregate of all posteriors; covering a pixel is leaving out its factor.",
     limits=(
         "The bias of the logarithm beyond its sign: the lecture on the evidence lower bound has its rate.",
         "That a decoder is good wherever the prior has mass.",
@@ -274,8 +274,8 @@ central = derivation.chain(
     uses=(unbiased,),
     states=2,
     central=True,
-    so=r"Where $q$ is small and the posterior is not, one rare sample carries the estimate: chi-squared punishes an encoder that "
-    r"is too narrow far more than one that is too wide.",
+    so=r"Where $q$ is small and the posterior is not, one rare sample carries the estimate: chi-squared punishes an encoder "
+    r"that is too narrow far more than one that is too wide.",
 )
 derivation.chain(
     "The logarithm of the estimate is biased downward",
@@ -294,8 +294,8 @@ derivation.chain(
         dropping=Expectation(q, tangent.at(weight / evidence)),
     ),
     uses=(unbiased,),
-    so=r"The same holds for the mean of $S$ weights in place of $w$, and the bias then falls with $S$. A reported log-likelihood "
-    r"is therefore a lower bound in expectation.",
+    so=r"The same holds for the mean of $S$ weights in place of $w$, and the bias then falls with $S$. A reported "
+    r"log-likelihood is therefore a lower bound in expectation.",
 )
 s = derivation.index("s", "a sample")
 S = derivation.count(s, "S", "how many there are")
@@ -357,9 +357,9 @@ derivation.chain(
     ),
     at_most(1, r"add a square, which is zero only for $\omega = 0$", adding=sin(omega / 2) ** 2),
     role="lemma",
-    so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared norm "
-    r"of their midpoint. For orthogonal draws it is one half: the midpoint has norm $\sqrt{L/2}$, where the decoder has seen "
-    r"next to nothing.",
+    so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared "
+    r"norm of their midpoint. For orthogonal draws it is one half: the midpoint has norm $\sqrt{L/2}$, where the decoder has "
+    r"seen next to nothing.",
 )
 e1 = derivation.number("e_1", "a coordinate of the start, a unit vector")
 e2 = derivation.number("e_2", "the same coordinate of the unit vector orthogonal to it, in the plane of both ends")
@@ -593,8 +593,8 @@ derivation.symbol("x_d", "a binary pixel; some are hidden")
 
 @derivation.exact(
     r"\log \sum_{x_{\mathrm{hidden}}} p(x|z) = \sum_{d\ \mathrm{visible}} \log p(x_d|z)",
-    because="The code sums over visible pixels only, whatever stands under the cover, NaN included. On the left every completion "
-    "of two hidden pixels of five is summed with the function for whole images.",
+    because="The code sums over visible pixels only, whatever stands under the cover, NaN included. On the left every "
+    "completion of two hidden pixels of five is summed with the function for whole images.",
     outcomes=4,
 )
 def covered_pixels_are_left_out():

@@ -137,14 +137,14 @@ derivation = Derivation(
         "Kingma et al. 2016, Improved variational inference with inverse autoregressive flow: free bits",
         "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders: active units",
     ),
-    question="A VAE is trained, and some of its latents end exactly on the prior: they say nothing about the image. When is the "
-    "loss to blame, when the way that it is descended, and what do warm-up and free bits change?",
+    question="A VAE is trained, and some of its latents end exactly on the prior: they say nothing about the image. When is "
+    "the loss to blame, when the way that it is descended, and what do warm-up and free bits change?",
     setting=(
-        r"The linear VAE: $p(x|z) = \mathcal{N}(Wz + \mu, sI)$ and $q(z|x) = \mathcal{N}(V(x - \mu), \mathrm{diag}\, t)$, where "
-        r"$\mu$ is the mean of the data. It is the one VAE whose loss, likelihood and posterior are all known.",
+        r"The linear VAE: $p(x|z) = \mathcal{N}(Wz + \mu, sI)$ and $q(z|x) = \mathcal{N}(V(x - \mu), \mathrm{diag}\, t)$, "
+        r"where $\mu$ is the mean of the data. It is the one VAE whose loss, likelihood and posterior are all known.",
         r"In the chains $x$ and $z$ have one dimension: the numbers $w$ and $V$ are the weights of decoder and encoder, $t$ is "
-        r"the variance of the encoder, and the data have mean 0 and variance $\lambda$. That is what happens along one principal "
-        r"direction of data in many dimensions; the steps about many dimensions say so.",
+        r"the variance of the encoder, and the data have mean 0 and variance $\lambda$. That is what happens along one "
+        r"principal direction of data in many dimensions; the steps about many dimensions say so.",
         r"Collapse is $w = V = 0$, $t = 1$: the encoder is the prior, and the decoder does not listen.",
     ),
     answer=r"The linear VAE's loss has collapse as a stationary point for every noise variance $s$. It is a saddle while $s < "
@@ -294,8 +294,8 @@ derivation.chain(
     plus(times(half, plus(log(2 * pi * wide), lam / wide)), -times(half, plus(log(2 * pi * noisy), lam / noisy))),
     equals(
         plus(times(half, tangent.at(noisy / wide)), w**2 * excess / (2 * wide * noisy)),
-        r"$\log \frac{c}{s} = 1 - \frac{s}{c} + \left(\frac{s}{c} - 1 - \log \frac{s}{c}\right)$ with $s = \lambda + \delta$ and "
-        r"$c = w^2 + s$; the rest is $\frac{w^2}{2c}\left(1 - \frac{\lambda}{s}\right)$",
+        r"$\log \frac{c}{s} = 1 - \frac{s}{c} + \left(\frac{s}{c} - 1 - \log \frac{s}{c}\right)$ with $s = \lambda + \delta$ "
+        r"and $c = w^2 + s$; the rest is $\frac{w^2}{2c}\left(1 - \frac{\lambda}{s}\right)$",
         wrong={"the other sign of the rest": times(half, tangent.at(noisy / wide)) - w**2 * excess / (2 * wide * noisy)},
     ),
     at_least(
@@ -437,8 +437,8 @@ derivation.chain(
             )
         },
     ),
-    so=r"So with the weight $\beta$ and a fixed $s$, networks are trained as in a plain VAE with noise $\beta s$: collapse is a "
-    r"saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
+    so=r"So with the weight $\beta$ and a fixed $s$, networks are trained as in a plain VAE with noise $\beta s$: collapse is "
+    r"a saddle while $\beta s < \lambda$. So warm-up starts where collapse is a saddle.",
 )
 n = derivation.number("n", "a step of training", "steps", integer=True, nonnegative=True)
 for words, expression, code, mistake in (
@@ -458,8 +458,8 @@ derivation.symbol(
 
 @derivation.exact(
     r"\#\left\{n < C : \min\left(\frac{n}{\rho C}, 1\right) = 1\right\} = C - \lceil \rho C \rceil",
-    because="The weight is 1 from the first whole step at or after $\\rho C$. This is the fraction $1 - \\rho$ of the cycle only "
-    "if $\\rho C$ is whole. Every length up to 12, with four ramps.",
+    because="The weight is 1 from the first whole step at or after $\\rho C$. This is the fraction $1 - \\rho$ of the cycle "
+    "only if $\\rho C$ is whole. Every length up to 12, with four ramps.",
     outcomes=48,
     role="remark",
 )
@@ -565,8 +565,8 @@ _best = {lam: 4, s: 1, w: sqrt(3), V: sqrt(3) / 4, t: Rational(1, 4)}
 
 
 @derivation.example(
-    r"Data of variance 4. With noise 1 the optimum is $w^2 = 3$, $V = \frac{\sqrt 3}{4}$, $t = \frac14$; then collapse, and the "
-    r"eigenvalues of the quadratic form there. Then noise 5, at collapse and at $w = 1$ with the exact posterior."
+    r"Data of variance 4. With noise 1 the optimum is $w^2 = 3$, $V = \frac{\sqrt 3}{4}$, $t = \frac14$; then collapse, and "
+    r"the eigenvalues of the quadratic form there. Then noise 5, at collapse and at $w = 1$ with the exact posterior."
 )
 def one_direction():
     yield r"\mathcal{L}\text{, optimum}", value(loss, _best), "2.1121"
@@ -583,8 +583,8 @@ def one_direction():
 
 @derivation.figure(
     r"The average loss of data with variance 4 over both weights, at the best $t$. Left: noise 1, collapse (cross) is a saddle "
-    r"between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best $t$ of a latent with $w^2 = 3$ and $s "
-    r"= 1$ over the weight of its rate.",
+    r"between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best $t$ of a latent with $w^2 = 3$ and "
+    r"$s = 1$ over the weight of its rate.",
     panels=3,
 )
 def two_noises(left, middle, right):
@@ -629,8 +629,8 @@ def counting():
 @derivation.exercise(
     r"Let the noise be learned, too, with data of variance 4 in one dimension. Does the latent survive?",
     r"$w = 0$ with $s = 4$ has the loss 2.1121, the same as the optimum with a latent: in one dimension noise can stand for "
-    r"signal. In several dimensions one $s$ is shared, and noise that is large enough for the first direction would be too large "
-    r"for the others.",
+    r"signal. In several dimensions one $s$ is shared, and noise that is large enough for the first direction would be too "
+    r"large for the others.",
 )
 def noise_for_signal():
     yield value(loss, {lam: 4, s: 4, w: 0, V: 0, t: 1}), "2.1121"
