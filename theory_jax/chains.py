@@ -12,7 +12,7 @@ import sympy
 
 from theory_jax.ground import Ground
 from theory_jax.kinds import require
-from theory_jax.notation import Entry, Index, Nonnegative, Unspecified
+from theory_jax.notation import Entry, Index, Nonnegative, Unspecified, made
 from theory_jax.typeset import latex
 
 RELATIONS = {"=": 0, r"\ge": 1, r"\le": -1}
@@ -43,25 +43,21 @@ class Line:
 
 def equals(expression, because, *, points=0, wrong=()):
     """= expression. points: only compared at so many random points, for what SymPy cannot reduce."""
-    return Line("=", _made(expression), because, points=points, wrong=_forms(wrong))
+    return Line("=", made(expression), because, points=points, wrong=_forms(wrong))
 
 
 def at_least(expression, because, *, dropping, points=0, wrong=()):
     """>= expression: the line above without a term that is never negative."""
-    return Line(r"\ge", _made(expression), because, _made(dropping), points, _forms(wrong))
+    return Line(r"\ge", made(expression), because, made(dropping), points, _forms(wrong))
 
 
 def at_most(expression, because, *, adding, points=0, wrong=()):
     """<= expression: the line above with a term that is never negative."""
-    return Line(r"\le", _made(expression), because, -_made(adding), points, _forms(wrong))
-
-
-def _made(expression):
-    return expression if isinstance(expression, sympy.Basic | sympy.MatrixBase) else sympy.sympify(expression)
+    return Line(r"\le", made(expression), because, -made(adding), points, _forms(wrong))
 
 
 def _forms(wrong):
-    return {mistake: _made(form) for mistake, form in dict(wrong).items()}
+    return {mistake: made(form) for mistake, form in dict(wrong).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +255,7 @@ def instance(lemma, expression, about, others):
     Raises ValueError if another takes the place of a law or of a positive number without being one.
     """
     laws, renamed = {}, {}
-    for old, new in zip(about, map(_made, others), strict=True):
+    for old, new in zip(about, map(made, others), strict=True):
         if isinstance(old, Entry):
             if old.family.law and not (isinstance(new, Entry) and new.family.law):
                 raise ValueError(f"{latex(new)} is no law; the lemma is about laws")
@@ -276,7 +272,7 @@ def instance(lemma, expression, about, others):
         return new.at(*indices, *new.indices[len(indices) :])  # a conditional law keeps its condition
 
     found = expression.replace(lambda part: isinstance(part, Entry) and part.family in laws, exchanged)
-    return Nonnegative(found.xreplace(renamed), lemma, *map(_made, others))
+    return Nonnegative(found.xreplace(renamed), lemma, *map(made, others))
 
 
 def spoken_of(expressions):

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
-import sympy
 
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
 from theory_jax.chains import Assumption, Chain, Valley, lemmas_in
 from theory_jax.kinds import KINDS, STANDARD_ERRORS, Refused, require
+from theory_jax.notation import made
 from theory_jax.parts import ROUNDING, STATES, Bridge, Example, Exercise, Figure, Say
 from theory_jax.setting import Setting
 from theory_jax.typeset import latex
@@ -75,11 +75,6 @@ class Result:
     error: str = ""
 
     @property
-    def step(self):
-        """The part, for a step."""
-        return self.part
-
-    @property
     def tolerance(self):
         """The step's tolerance."""
         return self.part.tolerance
@@ -115,23 +110,23 @@ class Derivation(Setting):
 
     def chain(self, title, start, *lines, central=False, **more):
         """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
-        chain = self._add(Chain(title, _made(start), lines, domain=self.between, **more))
+        chain = self._add(Chain(title, made(start), lines, domain=self.between, **more))
         self.central = chain if central else self.central
         return chain
 
     def valley(self, title, expression, t, touches, because, *, wrong, **more):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
-        return self._add(Valley(title, _made(expression), t, _made(touches), because, wrong, domain=self.between, **more))
+        return self._add(Valley(title, made(expression), t, made(touches), because, wrong, domain=self.between, **more))
 
     def assume(self, title, expression, *about, name=""):
         """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
-        return self._add(Assumption(title, _made(expression), about, name, domain=self.between))
+        return self._add(Assumption(title, made(expression), about, name, domain=self.between))
 
     def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
         """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
-        made = tuple(map(_made, inputs))
-        wrong = {mistake: _made(form) for mistake, form in wrong.items()}
-        return self._add(Bridge(title, _made(expression), code, made, tolerance, states, dict(sizes), wrong, uses))
+        given = tuple(map(made, inputs))
+        wrong = {mistake: made(form) for mistake, form in wrong.items()}
+        return self._add(Bridge(title, made(expression), code, given, tolerance, states, dict(sizes), wrong, uses))
 
     def example(self, text):
         """Decorates a body that yields (LaTeX or expression, what is computed, what is printed)."""
@@ -267,10 +262,6 @@ class Derivation(Setting):
         results = self.run()
         print_page(lecture_page(self, results))
         sys.exit(0 if all(result.passed for result in results) else 1)
-
-
-def _made(expression):
-    return expression if isinstance(expression, sympy.Basic | sympy.MatrixBase) else sympy.sympify(expression)
 
 
 # ---------------------------------------------------------------------------------------------------- execution

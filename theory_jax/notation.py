@@ -412,6 +412,11 @@ def function(letter, *orders):
     return _FUNCTIONS[letter, orders]
 
 
+def made(expression):
+    """A number or a text as SymPy's own; expressions and matrices as they are."""
+    return expression if isinstance(expression, sympy.Basic | sympy.MatrixBase) else sympy.sympify(expression)
+
+
 def plus(*terms):
     """A sum whose terms keep the order in which they are written."""
     return sympy.Add(*terms, evaluate=False)

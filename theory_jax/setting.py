@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import sympy
 
+from theory_jax.chains import spoken_of
 from theory_jax.ground import Ground
-from theory_jax.kinds import Refused, require
+from theory_jax.kinds import require
 from theory_jax.notation import Count, Entry, Family, Index, Total, function
 from theory_jax.typeset import latex
 
@@ -125,8 +126,6 @@ class Setting:
 
     def require_introduced(self, expressions, where, known=None):
         """Refuses expressions that use a symbol that the setting does not introduce."""
-        from theory_jax.chains import spoken_of
-
         known = {symbol.key for symbol in self.symbols} if known is None else known
         unknown = sorted(map(str, spoken_of(expressions) - known))
         require(not unknown, f"{where} uses {', '.join(unknown)}, which the setting does not introduce")
@@ -155,6 +154,3 @@ def letters(written):
     """The single letters and Greek names of a claim, without words and commands."""
     bare = COMMANDS.sub(" ", WORDS.sub(" ", written).replace(r"\ell", "l"))
     return set(re.findall(r"\\[A-Za-z]+|[A-Za-z]", bare))
-
-
-__all__ = ["Refused", "Setting", "Symbol", "letters"]
