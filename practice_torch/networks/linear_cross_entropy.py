@@ -1,5 +1,7 @@
 """Cross-entropy over a large vocabulary without the table of all logits, which is most of such a model's memory."""
 
+import contextlib
+
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -27,10 +29,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def forward(ctx, hidden, weight, targets):
         gradients = (torch.empty_like(hidden), torch.zeros_like(weight)) if any(ctx.needs_input_grad) else None
         device, total = weight.device.type, 0.0
-        if torch.is_autocast_enabled(device):  # cast once, not once a block
+        known = torch.amp.is_autocast_available(device)  # meta tensors have none
+        if known and torch.is_autocast_enabled(device):  # cast once, not once a block
             hidden, weight = (factor.to(torch.get_autocast_dtype(device)) for factor in (hidden, weight))
         rows = max(1, LOGITS.get(device, LOGITS_ELSEWHERE) // (len(weight) * MULTIPLE)) * MULTIPLE
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(device, enabled=False) if known else contextlib.nullcontext():
             for begin in range(0, len(hidden), rows):
                 block = slice(begin, begin + rows)
                 own = gradients and (gradients[0][block], gradients[1])
