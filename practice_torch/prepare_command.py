@@ -1,0 +1,108 @@
+"""python -m practice_torch prepare MODALITY SOURCES... --out DIR: large data, once, into a folder that training streams from."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from practice_torch.command_line import PROGRAM, UsageError, flags, nearest, tyro_line
+from practice_torch.data.errors import DataError
+
+PREPARE = f"{PROGRAM} prepare"
+# modality -> what it takes; practice_torch/data/prepare_<modality>.py has its Options and prepare(sources, out, options, say)
+MODALITIES = {"text": "UTF-8 text, .jsonl (.gz, .zst) and parquet, or folders of them, into tokens"}
+HELP = f"""{PREPARE} MODALITY SOURCES... --out DIR [options]: prepare data that does not fit into memory.
+
+The folder DIR is then what --data of a recipe takes: training reads its examples from the disk (or, where all of it fits, from
+the device's memory). Stopped at any moment, the same command goes on and ends in the same bytes. DIR is as large as the data:
+tokens take 1, 2 or 4 bytes each, files are kept as they are encoded.
+
+{{modalities}}
+
+{PREPARE} MODALITY --help    the options of a modality
+{PREPARE} --verify DIR       read every shard again and compare its checksum
+"""
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Read every shard of a prepared folder and compare its checksum."""
+
+    verify: Annotated[str, tyro.conf.arg(metavar="DIR")]
+    """A prepared folder."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Sources and destination, of every modality."""
+
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCES...")]
+    """Files or folders, in this order."""
+    out: Annotated[str, tyro.conf.arg(metavar="DIR")]
+    """The folder to write: missing, empty, or what the same command began."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def prepare(arguments, byte_pairs):
+    """The command, from the words after `prepare`. byte_pairs: the class of our own tokenizer, a topic that data may not know."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        width = max(map(len, MODALITIES))
+        print(HELP.format(modalities="\n".join(f"{name:{width}}  {takes}" for name, takes in MODALITIES.items())))
+        return 0
+    if arguments[0].split("=")[0] == "--verify":
+        return _verify(_parsed(Verify, arguments, PREPARE).verify)
+    modality = arguments[0]
+    if modality not in MODALITIES:
+        raise UsageError(f"prepare takes a modality first (given: {modality}); {nearest(modality, MODALITIES)}")
+    module = importlib.import_module(f"practice_torch.data.prepare_{modality}")
+    where, options = _parsed(_both(module.Options), arguments[1:], f"{PREPARE} {modality}", module.__doc__)
+    if not where.sources:
+        raise UsageError(f"prepare {modality} takes SOURCES, files or folders: name at least one")
+    more = {"byte_pairs": byte_pairs} if modality == "text" else {}
+    try:
+        prepared = module.prepare(where.sources, where.out, options, _say, **more)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    manifest = prepared.manifest
+    for remark in manifest.get("remarks", ()):
+        _say(f"note: {remark}")
+    size = sum(shard["bytes"] for shard in manifest["shards"])
+    told = f"{module.told(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
+    print(f"{where.out}: {told}; train with --data {where.out}")
+    return 0
+
+
+def _verify(folder):
+    from practice_torch.data.prepared import is_prepared, verify
+
+    if not is_prepared(folder):
+        raise DataError(f"{folder} is not a prepared folder; `{PREPARE} MODALITY SOURCES... --out DIR` makes one")
+    manifest = verify(folder).manifest
+    print(f"{folder}: all {len(manifest['shards'])} shards are what was prepared")
+    return 0
+
+
+def _both(options):
+    """What the command line of a modality has: where, and its own options, without prefixes."""
+    return tuple[Annotated[Where, tyro.conf.arg(name="")], Annotated[options, tyro.conf.arg(name="")]]
+
+
+def _parsed(kind, arguments, program, description=None):
+    try:
+        result, unknown = tyro_line(kind, arguments, program, return_unknown_args=True, description=description)
+    except ValueError as error:  # of an option's bounds
+        raise UsageError(str(error)) from None
+    if unknown:
+        known = [flag for part in (result if isinstance(result, tuple) else (result,)) for flag in flags(part)]
+        raise UsageError(f"unknown argument {unknown[0]!r}; {nearest(unknown[0], known)}")
+    return result
+
+
+def _say(line):
+    print(line, file=sys.stderr, flush=True)
