@@ -75,8 +75,8 @@ def test_a_shard_without_examples_is_left_out_and_none_at_all_is_refused(tmp_pat
 def test_prepared_again_is_left_as_it_is_and_other_options_are_refused(tmp_path):
     out, said = tmp_path / "out", []
     prepare(out)
-    (out / ".writing-1-rest").write_bytes(b"left by a process that was killed after the manifest")
-    before = {name: raw for name, raw in content(out).items() if name[0] != "."}
+    before = content(out)
+    (out / "shard-00000.bin.json").write_bytes(b"left by a process that was killed after the manifest")
     prepare(out, said=said, stamp="later")
     assert content(out) == before and "prepared already" in said[0]
     other = ASKED | {"options": {"letters": 4}}
@@ -125,9 +125,11 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path):
         out = tmp_path / str(moment)
         child = fork(lambda moment=moment, out=out: killed_at(moment, out), {})
         _, status = os.waitpid(child, 0)
-        finished = (out / "manifest.json").exists()
+        finished, whole = (out / "manifest.json").exists(), content(tmp_path / "whole")
+        left = content(out) if out.exists() else {}
+        assert all(raw == whole[name] for name, raw in left.items() if name in whole), moment  # nothing is half there
         prepare(out)
-        assert content(out) == content(tmp_path / "whole"), moment
+        assert content(out) == whole, moment
         if not status:
             break
         assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL and (moment < 3 or out.exists())

@@ -196,7 +196,7 @@ def _finish(out, modality, asked, sidecars, facts):
 
 def _clean(out):
     """Remove what only an unfinished folder needs."""
-    for file in [*out.glob("shard-*.json"), *out.glob(f"{ASIDE}*"), out / UNFINISHED]:
+    for file in [*out.glob("shard-*.json"), out / UNFINISHED]:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
 
