@@ -1,0 +1,33 @@
+"""What the engine needs of a prepared set that stays on disk."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """A data set that is read example by example, in the worker processes of a DataLoader.
+
+    It must survive pickling, as workers may be spawned, and open its files at the first batch in each process. Every batch is a
+    pure function of its arguments: workers have no random numbers, no position and no other state.
+    """
+
+    description: Mapping[str, Any]  # can be written as JSON; "sha256" is the digest of the manifest
+    resident_bytes: int  # what the set would take as tensors on a device
+
+    def __len__(self) -> int:
+        """The number of examples."""
+
+    def batch(self, indices: Tensor, draws: Tensor | None = None) -> dict[str, Tensor]:
+        """The examples with these indices, on the CPU.
+
+        draws: the place of each example in the stream of all examples of a training, so that the same example gets another
+        random crop every time: random numbers are `permutation.uniforms(draws, ...)`. None: the fixed view (an image's center, a
+        sound's beginning).
+        int64 [B], int64 [B] -> name -> [B, ...]
+        """
+
+    def resident(self) -> Any:
+        """The whole set in memory, in its fixed view: a set with `batch(indices)` and `to(device)`."""
