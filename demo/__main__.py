@@ -44,7 +44,8 @@ class Model:
     @property
     def parts(self):
         """(title, command): the training, and what is asked of the model afterwards."""
-        train = ("practice_torch", "train", self.topic, self.recipe, "--run", self.folder, *self.changes)
+        words = ("--run", self.folder, "--no-compile", *self.changes)  # on a GPU, compiling takes longer than these trainings
+        train = ("practice_torch", "train", self.topic, self.recipe, *words)
         yield f"training {self.kind}", train
         if self.sampling is not None:
             yield f"sampling {self.kind}", ("practice_torch", "sample", self.folder, *self.sampling)

@@ -124,9 +124,10 @@ def parse(arguments, description):
 
 
 def flags(options):
-    """The flags of a dataclass, but for those that the command line does not show."""
+    """The flags of a dataclass instance, but for those that the command line does not show; of what is on, the one against it."""
     hidden = {name for name, kind in get_type_hints(type(options), include_extras=True).items() if _is_hidden(kind)}
-    return [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(options) if field.name not in hidden]
+    shown = [field.name for field in dataclasses.fields(options) if field.name not in hidden]
+    return [f"--{'no-' if getattr(options, name) is True else ''}{name.replace('_', '-')}" for name in shown]
 
 
 def _is_hidden(kind):

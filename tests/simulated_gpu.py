@@ -50,6 +50,7 @@ RETURN_NOTHING = {"x86_64": b"\x31\xc0\xc3", "aarch64": b"\x00\x00\x80\x52\xc0\x
 OF_THE_ACCELERATOR = ("_ZN2at11accelerator14getAcceleratorEb", "_ZN2at11accelerator13isAcceleratorEN3c1010DeviceTypeE")
 
 _waits, _watching = Counter(), []
+COMPILED = []  # what should have been compiled, and how; it runs as it is written
 
 
 def why_not():
@@ -308,6 +309,7 @@ def install():
     cuda.get_device_name, cuda.max_memory_allocated = lambda device=None: "simulated", lambda device=None: 0
     # inference tensors cannot be wrapped: inference_mode only stops gradients
     torch.inference_mode.__enter__, torch.inference_mode.__exit__ = torch.no_grad.__enter__, torch.no_grad.__exit__
+    torch.nn.Module.compile = lambda module, **options: COMPILED.append((type(module).__name__, options))
     warnings.filterwarnings("ignore", message=".*CUDA.*")
     _Creations().__enter__()
     _Draws().__enter__()

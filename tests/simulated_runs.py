@@ -59,7 +59,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
     torch.manual_seed(0)
     if mistake:
         getattr(simulated_gpu_mistakes, mistake)(module)
-    waits, failed = {}, {}
+    waits, failed, known = {}, {}, {}
     _watch_the_steps(waits)
     _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,14 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         for words, code in sequence:
             if complaint := _complaint(words, code):
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
-    return {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
+        if (Path(run) / "environment.json").exists():
+            known = json.loads((Path(run) / "environment.json").read_text())
+    found = {"environment": known, "compiled": simulated_gpu.COMPILED, "settings": _settings()}
+    return found | {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
+
+
+def _settings():
+    return [torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark]
 
 
 def _watch_the_steps(waits):

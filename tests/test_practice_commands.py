@@ -176,6 +176,8 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
         ("train latent/vae digits --stpes 5", "unknown field --stpes of latent/vae digits; did you mean --steps?"),
         ("train latent/vae digits --learning_rat 5", "did you mean --learning-rate?"),
         ("train latent/vae digits --metric kl", "unknown field --metric"),
+        ("train latent/vae digits --compile", "unknown field --compile of latent/vae digits; did you mean --no-compile?"),
+        ("train latent/vae digits --no-compile --steps 0", "steps is 0; it must be at least 1"),
         ("train foundations/maximum_likelihood bigram --steps 2", "steps is 2; it must be 1"),
         ("train --resume somewhere --steps 5", "--resume takes nothing but the run folder (given: --steps)"),
         ("train latent/vae digits --resume somewhere", "--resume takes nothing but the run folder (given: latent/vae)"),

@@ -69,6 +69,26 @@ def test_accumulated_batches_wait_for_nothing(topic, name, ask):
     assert found["failed"] == found["waits"] == {}
 
 
+@pytest.mark.xdist_group("recipes, adversarial")
+def test_networks_are_compiled_and_products_taken_in_tf32(ask):
+    """The settings are those of the run: after it, they are what they were."""
+    found = ask(topic="adversarial/dcgan", name="digits")
+    once = [["Sequential", {}], ["Discriminator", {}], ["Generator", {}]]
+    assert found["compiled"] == 2 * once, "for training, and after it is resumed"
+    known = {name: found["environment"][name] for name in ("compiled", "cuda_graphs", "tf32", "cudnn_benchmark")}
+    assert known == {"compiled": True, "cuda_graphs": False, "tf32": True, "cudnn_benchmark": True}
+    assert found["settings"] == ["highest", False]
+
+
+@pytest.mark.xdist_group("recipes, adversarial")
+def test_what_is_compiled_is_the_users_choice(ask):
+    plain = ask(topic="adversarial/dcgan", name="digits", fields={"compile": False}, whole=False)
+    assert plain["compiled"] == [] and plain["failed"] == {}
+    graphs = ask(topic="adversarial/dcgan", name="digits", fields={"cuda_graphs": True}, whole=False)
+    assert {json.dumps(options) for _, options in graphs["compiled"]} == {'{"mode": "reduce-overhead"}'}
+    assert graphs["failed"] == graphs["waits"] == {}
+
+
 @pytest.mark.xdist_group("recipes, latent")
 def test_old_gradients_do_not_live_through_the_next_forward_pass(ask):
     assert ask(topic="latent/vae", name="digits", mistake="gradients_that_outlive_their_step", whole=False)["failed"] == {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
+from practice_torch.engine import gpu
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.state import set_torch_states, torch_states
@@ -57,7 +58,8 @@ def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
     _swap_average(training)
     try:
         whole = training.sharded.gathered() if training.sharded else contextlib.nullcontext()
-        with whole, torch.no_grad(), training.accelerator.autocast():
+        plain, fast = gpu.uncompiled(training.compiled), gpu.settings(training.device)
+        with whole, plain, fast, torch.no_grad(), training.accelerator.autocast():
             return look()
     finally:
         _swap_average(training)

@@ -13,7 +13,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from practice_torch.engine import checkpoint, looking, snapshot
+from practice_torch.engine import checkpoint, gpu, looking, snapshot
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import Batches, seed_of
@@ -69,9 +69,10 @@ class Training:
             raise RunError(f"{run.asked['topic']} is fitted by counting, not by gradients; train it in one process")
         self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
         self.model = self.sharded or self.model
-        if recipe.compile:
-            for name in {name for phase in experiment.phases for name in phase.moves}:
-                getattr(experiment, name).compile()
+        self.compiled = recipe.compile and self.device.type == "cuda"
+        self.graphs = self.compiled and recipe.cuda_graphs
+        if self.compiled:
+            gpu.compile_networks(experiment, graphs=self.graphs)
         self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
         mine = (self.processes.rank,) if self.processes.rank else ()  # every process draws noise of its own
         self.generator = torch.Generator(self.device).manual_seed(seed_of(recipe.seed, "train", *mine))
@@ -96,6 +97,8 @@ class Training:
         weights = weights_of_batches(self.experiment, batches, name, self.processes)
         if not self.look_always:  # nobody looks at the last gradients, of this player or another: their memory is for activations
             self.experiment.zero_grad()
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
         for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), start=1):
             with contextlib.ExitStack() as around:
                 if optimizer is None:
@@ -112,7 +115,7 @@ class Training:
                     loss.backward()
             total = total + loss.detach()
             for key, value in logs.items():
-                self.pending.setdefault((name, key), []).append(value)
+                self.pending.setdefault((name, key), []).append(value.clone() if self.graphs else value)
         self.pending.setdefault((name, "loss"), []).append(total)
         if optimizer is not None:
             if self.recipe.clip_norm:
@@ -157,7 +160,7 @@ class Training:
         try:
             self.processes.of_the_first(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
-            with bar:
+            with bar, gpu.settings(self.device):
                 return self._train(bar)
         except OSError as error:
             raise RunError(f"cannot write into {self.run.folder}: {error.strerror}; earlier checkpoints are untouched") from error
@@ -250,7 +253,8 @@ class Training:
         self.records.sync()
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
-            self.run.write_json("environment.json", environment(self.device, self.seconds, self.processes.count))
+            known = environment(self.device, self.seconds, self.processes.count)
+            self.run.write_json("environment.json", known | gpu.facts(self.device, self.compiled, self.graphs))
         self.records.close()
         self.processes.wait()
         return metrics

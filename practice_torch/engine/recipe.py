@@ -70,8 +70,10 @@ class Recipe(Bounded):
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
     shard: bool = False
     """Shard weights, gradients and optimizer state over the processes (FSDP2)."""
-    compile: bool = False
-    """Compile the networks with torch.compile: starts a minute or more later, then runs faster, mostly on a GPU."""
+    compile: bool = True
+    """Compile the networks on a GPU (torch.compile): the run starts a minute or more later, then is faster. A CPU never does."""
+    cuda_graphs: bool = False
+    """Replay the compiled networks as CUDA graphs: for networks whose kernels take less time than their launch."""
     tensorboard: bool = False
     """Also write the metrics to RUN/tensorboard."""
     target: float | None = None
@@ -103,6 +105,8 @@ class Recipe(Bounded):
             self._require(name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
         super().__post_init__()
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
+        recordable = self.compile and self.accumulate == 1 and not self.shard
+        self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
