@@ -10,7 +10,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 from practice_torch.engine import checkpoint
-from practice_torch.engine.draws import Batches, seed_of
+from practice_torch.engine.draws import Batches, Order, seed_of
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase, phase_parameters
 from practice_torch.engine.loop import Interrupted
@@ -405,6 +405,16 @@ def test_a_batch_depends_on_seed_and_number_alone():
         assert torch.equal(small[number]["row"][:, 0], in_order[number])  # gathered one at a time: the rows are too large
     assert small._together == 1 < ahead._together
     assert not torch.equal(Batches(Numbers(37), 8, seed=2)[0]["row"][:, 0], in_order[0])
+
+
+def test_an_order_takes_no_memory_and_begins_anywhere():
+    """10^12 examples, whose order as a list would take 8 TB; the shares of three processes are what one would take."""
+    one = Order(10**12, 6, seed=3)
+    indices = one.indices(one.draws(10**11, together=2))
+    assert len(indices.unique()) == 12 and int(indices.max()) < 10**12
+    shares = [Order(10**12, 2, seed=3, rank=rank, count=3) for rank in range(3)]
+    assert torch.equal(torch.cat([share.draws(10**11) for share in shares]), one.draws(10**11))
+    assert torch.equal(shares[1].draws(7, together=2), torch.tensor([44, 45, 50, 51]))
 
 
 def test_seeds_of_different_uses_differ():

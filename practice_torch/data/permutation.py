@@ -16,8 +16,8 @@ GOLDEN, FIRST, SECOND = (c - 2**64 for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E
 BITS = 53  # of a float64
 
 
-def permuted(indices, count, seed):
-    """Where a permutation of 0..count-1 takes each index; the seed says which permutation.
+def permuted(indices, count, seed, epochs=None):
+    """Where a permutation of 0..count-1 takes each index; seed and epoch say which permutation (None: epoch 0).
 
     A Feistel network on pairs: index = left * side + right with side = ceil(sqrt(count)), and in every round
 
@@ -27,7 +27,7 @@ def permuted(indices, count, seed):
     until it is below count, which leaves a permutation of 0..count-1 (Black & Rogaway 2002). Two passes are needed on average
     for the smallest counts, one for large ones: memory and time are those of the indices, whatever the count.
 
-    int64 [B] on the CPU -> int64 [B]
+    int64 [B], -, -, int64 [B]; on the CPU -> int64 [B]
     """
     if count > 2**62:
         raise ValueError(f"count is {count}; it must be at most 2^62, so that pairs are numbered by int64")
@@ -36,10 +36,11 @@ def permuted(indices, count, seed):
         raise ValueError(f"{found}; of a permutation of {count} they must be 0 to {count - 1}")
     side = math.isqrt(count - 1) + 1 if count else 0
     keys = _keys(seed, "order")
-    places = _pass(indices, side, keys)
+    tweaks = torch.zeros_like(indices) if epochs is None else _mix(epochs * GOLDEN)
+    places = _pass(indices, side, keys, tweaks)
     outside = (places >= count).nonzero().squeeze(1)
     while len(outside):
-        places[outside] = again = _pass(places[outside], side, keys)
+        places[outside] = again = _pass(places[outside], side, keys, tweaks[outside])
         outside = outside[again >= count]
     return places
 
@@ -55,15 +56,24 @@ def uniforms(draws, number, seed):
     return result.mul_(2.0**-BITS)
 
 
-def _pass(indices, side, keys):
+def _pass(indices, side, keys, tweaks):
     left, right = indices // side, indices % side
     for key in keys:
-        left, right = right, _mix(right ^ key).add_(left).remainder_(side)
+        left, right = right, _hash((tweaks + key).bitwise_xor_(right)).add_(left).remainder_(side)
     return left * side + right
 
 
+def _hash(number):
+    """As `_mix`, with half of its operations: good enough where the results of 8 rounds are added. Writes into its argument."""
+    number *= FIRST
+    number ^= number >> 32
+    number *= SECOND
+    number >>= 20
+    return number
+
+
 def _mix(number):
-    """The finalizer of SplitMix64: every bit of the result depends on every bit of the number. Writes into its argument."""
+    """SplitMix64's finalizer: every bit of the result depends on every bit of the number. Writes into its argument."""
     number ^= (number >> 30) & 2**34 - 1  # int64 shifts copy the sign
     number *= FIRST
     number ^= (number >> 27) & 2**37 - 1

@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 
+from practice_torch.data.permutation import permuted
 from practice_torch.engine.datasets import Data
 
 
@@ -13,21 +14,44 @@ def seed_of(seed: int, *words: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1  # torch takes seeds below 2^63
 
 
-class Batches:
-    """Batch number 0, 1, 2, ... of a data set: (seed, number) alone decides what is in it, so a resumed run needs no position.
+class Order:
+    """Which examples are in batch 0, 1, 2, ...: the seed and the number decide, so a resumed run needs no position.
 
     The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
-    size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch.
+    size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch. The
+    permutations are computed where they are needed (see permutation.py): nothing grows with the number of examples.
 
     Of `count` processes each takes every count-th batch, so that together they see what one process would, in as many batches.
     """
 
+    def __init__(self, examples: int, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
+        self.examples, self.size, self.seed = examples, min(batch_size, examples), seed_of(seed, "order")
+        self.rank, self.count = rank, count
+
+    def first(self, number: int) -> int:
+        """The place of a batch's first example in the stream; the others follow."""
+        return (number * self.count + self.rank) * self.size
+
+    def draws(self, number: int, together: int = 1) -> torch.Tensor:
+        """The places in the stream of the examples of `together` batches, the first of this number: [together * size]."""
+        firsts = torch.arange(self.first(number), self.first(number + together), self.count * self.size)
+        return (firsts[:, None] + torch.arange(self.size)).flatten()
+
+    def indices(self, draws: torch.Tensor) -> torch.Tensor:
+        """The examples at these places of the stream."""
+        return permuted(draws % self.examples, self.examples, self.seed, draws // self.examples)
+
+
+class Batches:
+    """The batches of a data set in memory, in this order."""
+
     AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
+    ORDERED = 2**13  # examples: the order costs by the call, too, up to about so many
 
     def __init__(self, data: Data, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
-        self.data, self.size, self.seed = data, min(batch_size, len(data)), seed
-        self.rank, self.count = rank, count
-        self._orders, self._ready, self._first, self._together = {}, [], 0, 1
+        self.data, self.order = data, Order(len(data), batch_size, seed, rank, count)
+        self._ordered, self._first_ordered = [], 0
+        self._ready, self._first, self._together = [], 0, 1
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         if not 0 <= number - self._first < len(self._ready):
@@ -35,27 +59,16 @@ class Batches:
         return self._ready[number - self._first]
 
     def indices(self, number: int) -> torch.Tensor:
-        """The examples of a batch, numbered over all processes."""
-        epoch, first = divmod(number * self.size, len(self.data))
-        missing = self.size
-        parts = []
-        while missing:
-            parts.append(self._order(epoch)[first : first + missing])
-            missing -= len(parts[-1])
-            epoch, first = epoch + 1, 0
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+        """The examples of a batch."""
+        if not 0 <= number - self._first_ordered < len(self._ordered):
+            together = max(1, self.ORDERED // self.order.size)
+            self._ordered = self.order.indices(self.order.draws(number, together)).split(self.order.size)
+            self._first_ordered = number
+        return self._ordered[number - self._first_ordered]
 
     def _gather(self, number):
-        numbers = ((number + i) * self.count + self.rank for i in range(self._together))
-        several = self.data.batch(torch.cat([self.indices(n) for n in numbers]))
-        parts = zip(*(tensor.split(self.size) for tensor in several.values()), strict=True)
+        several = self.data.batch(torch.cat([self.indices(number + i) for i in range(self._together)]))
+        parts = zip(*(tensor.split(self.order.size) for tensor in several.values()), strict=True)
         self._ready, self._first = [dict(zip(several, part, strict=True)) for part in parts], number
         one = sum(tensor.nbytes for tensor in self._ready[0].values())
         self._together = max(1, min(64, self.AHEAD // one))
-
-    def _order(self, epoch):
-        if epoch not in self._orders:
-            generator = torch.Generator().manual_seed(seed_of(self.seed, "order", epoch))
-            self._orders = {old: order for old, order in self._orders.items() if old == epoch - 1}
-            self._orders[epoch] = torch.randperm(len(self.data), generator=generator)
-        return self._orders[epoch]
