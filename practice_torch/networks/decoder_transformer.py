@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64
-from practice_torch.networks.linear import Linear
+from practice_torch.networks.linear import Linear, product_dtype
 from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
 
 EPSILON = 1e-5
@@ -18,17 +18,23 @@ class DecoderTransformer(nn.Module):
     """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, GELU (tanh form), learned positions, tied head.
 
     `parameters_by_name()` are those of autoregressive/transformer's decoder_logits, which computes the same, slowly.
+    vocabulary_multiple: the table of embeddings gets rows of zeros up to a multiple of it. They stand for no token: no logit is
+    given of them, and none of the probability (a product of matrices is fastest where its sides are multiples of 64).
     """
 
-    def __init__(self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, dropout=0.0):
+    def __init__(
+        self, *, vocabulary_size, context_length, width, layers, heads, feed_forward_width=None, dropout=0.0,
+        vocabulary_multiple=1,
+    ):  # fmt: skip
         super().__init__()
         for name, size in {"width": width, "layers": layers, "heads": heads, "context_length": context_length}.items():
             if size < 1:
                 raise ValueError(f"{name} is {size}; it must be at least 1")
         if width % heads:
             raise ValueError(f"heads is {heads}; it must divide the width, {width}")
-        self.context_length = context_length
-        self.token_embedding = nn.Embedding(vocabulary_size, width)
+        self.context_length, self.vocabulary_size = context_length, vocabulary_size
+        rows = -(-vocabulary_size // vocabulary_multiple) * vocabulary_multiple
+        self.token_embedding = nn.Embedding(rows, width)
         self.position_embedding = nn.Embedding(context_length, width)
         inner = feed_forward_width or 4 * width
         self.blocks = nn.ModuleList(DecoderBlock(width, heads, inner, dropout) for _ in range(layers))
@@ -42,19 +48,24 @@ class DecoderTransformer(nn.Module):
             if parameter.ndim == 2:
                 ends_a_branch = name.endswith(("output.weight", "down.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if ends_a_branch else 0.02)
+        nn.init.zeros_(self.token_embedding.weight[self.vocabulary_size :])
 
     def forward(self, tokens, targets=None):
         """Logits, [B, T] -> [B, T, V]; given targets [B, T], the mean of -log p(target) in nats instead.
 
         A large vocabulary's loss goes without a table of all logits.  Raises ValueError if T is more than the context length.
         """
-        hidden, head = self.hidden(tokens), self.token_embedding.weight
+        hidden = self.hidden(tokens)
         if targets is None:
-            return functional.linear(hidden, head)
-        targets = as_int64(targets)
-        if len(head) >= LARGE:
-            return linear_cross_entropy(hidden.flatten(0, 1), head, targets.flatten())
-        return functional.cross_entropy(functional.linear(hidden, head).flatten(0, 1), targets.flatten())
+            return self._logits(hidden)
+        targets = as_int64(targets).flatten()
+        if self.vocabulary_size >= LARGE:
+            head = self.token_embedding.weight
+            return linear_cross_entropy(hidden.flatten(0, 1), head, targets, size=self.vocabulary_size)
+        return functional.cross_entropy(self._logits(hidden).flatten(0, 1), targets)
+
+    def _logits(self, hidden):
+        return functional.linear(hidden, self.token_embedding.weight)[..., : self.vocabulary_size]
 
     def hidden(self, tokens):
         """What the head is applied to: [B, T] -> [B, T, E]."""
@@ -70,7 +81,7 @@ class DecoderTransformer(nn.Module):
         """Room for the keys and values of a whole context: [N, 2, B, H, L, D]."""
         heads, weight = self.blocks[0].heads, self.token_embedding.weight
         shape = (len(self.blocks), 2, batch, heads, self.context_length, weight.shape[1] // heads)
-        return torch.empty(shape, dtype=weight.dtype, device=weight.device)
+        return torch.empty(shape, dtype=product_dtype(weight), device=weight.device)  # as keys and values are
 
     def step(self, tokens, cache, position):
         """The logits [B, V] of the token after tokens [B, S], which are at position .. position+S-1; the cache has their past.
@@ -83,12 +94,12 @@ class DecoderTransformer(nn.Module):
         x = self.token_embedding(as_int64(tokens)) + self.position_embedding.weight[position:end]
         for block, kept in zip(self.blocks, cache, strict=True):
             x = block(x, kept, position)
-        return functional.linear(self.final_norm(x[:, -1]), self.token_embedding.weight)
+        return self._logits(self.final_norm(x[:, -1]))
 
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits."""
         return {
-            "token_embedding": self.token_embedding.weight,
+            "token_embedding": self.token_embedding.weight[: self.vocabulary_size],
             "position_embedding": self.position_embedding.weight,
             "blocks": tuple(block.parameters_by_name() for block in self.blocks),
             "final_norm_weight": self.final_norm.weight,

@@ -7,6 +7,13 @@ FEW = 4  # rows; eight are as fast in one product of matrices
 BLOCK = 64  # outputs
 
 
+def product_dtype(weight):
+    """The type in which products with this floating-point tensor are taken: autocast's inside of it, else its own."""
+    device = weight.device.type
+    known = torch.amp.is_autocast_available(device)  # meta tensors have none
+    return torch.get_autocast_dtype(device) if known and torch.is_autocast_enabled(device) else weight.dtype
+
+
 class Linear(nn.Linear):
     """nn.Linear; one to four rows on a CPU are a batch of products with 64 rows of the weight each.
 

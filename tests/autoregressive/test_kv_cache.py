@@ -36,6 +36,19 @@ def test_the_networks_cache_is_that_of_the_formulas(chunks):
     torch.testing.assert_close(cache.transpose(0, 1), torch.stack([keys, values]), rtol=1e-11, atol=1e-12)
 
 
+def test_the_cache_has_the_precision_of_the_products():
+    """Keys and values are made in bfloat16 under autocast, and kept so: float32 would hold the same values."""
+    network = decoder().float()
+    assert network.empty_cache(1).dtype == torch.float32
+    tokens = TOKENS[:, :3]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        cache = network.empty_cache(BATCH)
+        assert cache.dtype == torch.bfloat16
+        logits = [network.step(tokens, kept, 0) for kept in (cache, cache.float())]
+        more = [network.step(tokens[:, :1], kept, 3) for kept in (cache, cache.float())]
+    assert torch.equal(*logits) and torch.equal(*more)
+
+
 def test_beyond_the_context_there_is_no_step():
     network = decoder()
     with pytest.raises(ValueError, match="position is 7 and 2 tokens follow; the context is 8"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -70,6 +71,44 @@ def test_the_network_compiles_as_one_graph():
     network = decoder()
     compiled = torch.compile(network, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(TOKENS), network(TOKENS), rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture
+def padded():
+    """A decoder whose table of 11 tokens has 16 rows; what a training might have made of the padding is there, too."""
+    network, rows = decoder(), decoder(vocabulary_multiple=8)
+    fresh = DecoderTransformer(**SIZES, heads=3, vocabulary_multiple=8).token_embedding.weight
+    assert fresh.shape == (16, 12) and bool((fresh[11:] == 0).all()) and bool((fresh[:11] != 0).all())
+    state = network.state_dict()
+    state["token_embedding.weight"] = torch.cat([state["token_embedding.weight"], 100 + draw(5, 12, seed=9)])
+    rows.load_state_dict(state)
+    return network, rows
+
+
+@pytest.mark.parametrize("large", [4096, 2])
+def test_padding_of_the_vocabulary_has_no_logit_no_probability_and_no_gradient(padded, large, monkeypatch):
+    """With the table of all logits and without it; also in steps from a cache. Whatever its rows hold."""
+    monkeypatch.setattr("practice_torch.networks.decoder_transformer.LARGE", large)
+    network, rows = padded
+    targets = TOKENS.flip(1)
+    for got, wanted in (
+        (rows(TOKENS), network(TOKENS)), (rows(TOKENS, targets), network(TOKENS, targets)),
+        [torch.no_grad()(made.step)(TOKENS, made.empty_cache(2), 0) for made in (rows, network)],
+        (rows.parameters_by_name()["token_embedding"], network.parameters_by_name()["token_embedding"]),
+    ):  # fmt: skip
+        torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+    rows(TOKENS, targets).backward()
+    network(TOKENS, targets).backward()
+    for (name, got), wanted in zip(rows.named_parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(got.grad[: len(wanted)], wanted.grad, rtol=1e-10, atol=1e-11, msg=name)
+    assert bool((rows.token_embedding.weight.grad[11:] == 0).all())
+
+
+def test_a_recipe_pads_to_64():
+    recipe = dataclasses.replace(RECIPES["pydoc"], pad_vocabulary=True, layers=1)
+    model = build(recipe, SimpleNamespace(description={"vocabulary": 300}))
+    assert model.network.token_embedding.weight.shape == (320, 96)
+    assert model.network(torch.zeros(1, 2, dtype=torch.int64)).shape == (1, 2, 300)
 
 
 def test_the_decoder_is_gpt2():

@@ -45,6 +45,8 @@ class LanguageRecipe(Recipe):
     """Number of attention heads; they divide the width."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate of attention weights and residual branches."""
+    pad_vocabulary: bool = False
+    """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
     metric: Fixed = "bits_per_byte"
 
     def __post_init__(self):
@@ -92,7 +94,7 @@ class LanguageModel(nn.Module):
         size = data.description["vocabulary"]
         self.network = DecoderTransformer(
             vocabulary_size=size, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
-            dropout=recipe.dropout,
+            dropout=recipe.dropout, vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
         )  # fmt: skip
         # The tokenizer is part of the model, and of its checkpoint. A run that is opened again fills it in from there.
         known = data.vocabulary.merges if hasattr(data, "vocabulary") else ((0, 0),) * (size - 256)
