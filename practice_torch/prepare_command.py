@@ -12,7 +12,11 @@ from practice_torch.data.errors import DataError
 
 PREPARE = f"{PROGRAM} prepare"
 # modality -> what it takes; practice_torch/data/prepare_<modality>.py has its Options and prepare(sources, out, options, say)
-MODALITIES = {"text": "UTF-8 text, .jsonl (.gz, .zst) and parquet, or folders of them, into tokens"}
+MODALITIES = {
+    "text": "UTF-8 text, .jsonl (.gz, .zst) and parquet, or folders of them, into tokens",
+    "images": "folders of images, tar archives (WebDataset), parquet and Arrow files, as they are encoded",
+    "audio": "folders of wav and flac files, tar archives, parquet and Arrow files, into 16-bit samples of one rate",
+}
 HELP = f"""{PREPARE} MODALITY SOURCES... --out DIR [options]: prepare data that does not fit into memory.
 
 The folder DIR is then what --data of a recipe takes: training reads its examples from the disk (or, where all of it fits, from

@@ -158,7 +158,7 @@ def test_channels_are_averaged(tmp_path):
 def test_lengths(tmp_path):
     tone = sine(437, 8000, 0.1) + 0.1
     quiet = np.concatenate((np.full(300, 1e-3), tone))  # 300 samples below 1% of the peak, and 800 of sound
-    for index, samples in enumerate((tone, tone[:500], quiet, np.concatenate((quiet, tone)))):
+    for index, samples in enumerate((tone, tone[:500], quiet, np.concatenate((quiet, tone[:400])))):
         save(tmp_path / f"{index}_x.wav", samples, subtype="FLOAT")
     sounds, remarks = whole(tmp_path, length=800)
     assert sounds[0].numpy() == pytest.approx(tone, abs=1e-6)
@@ -171,8 +171,27 @@ def test_lengths(tmp_path):
     ]
     late, _ = whole(tmp_path, length=1000)  # silence is cut only as far as there is too much
     assert late[2].numpy() == pytest.approx(quiet[100:], abs=1e-6)
-    one, _ = whole(tmp_path, length=1)
-    assert one.shape == (4, 1)
+
+
+def test_a_long_sound_gives_windows_that_cover_it_all_in_one_part(tmp_path):
+    """Sounds of 99 to 450 samples, each a ramp of its own; of 450, windows of 100 begin at 0, 87, 175, 262, 350."""
+    counts = {99: 1, 100: 1, 199: 1, 200: 2, 201: 3, 450: 5}
+    for index, frames in enumerate(counts):
+        save(tmp_path / f"{index}_x.wav", (1000 * (index + 1) + np.arange(frames)).astype(np.int16))
+    parts = audio.load(tmp_path, length=100, held_out=0.5, seed=1)
+    examples = everything(parts, "audio")[:, 0].mul(2**15).round().int()
+    owners = [set((part.batch()["audio"][:, 0, 0] * 2**15).round().div(1000, rounding_mode="floor").tolist()) for part in parts]
+    assert not owners[0] & owners[1] and owners[0] | owners[1] == {1, 2, 3, 4, 5, 6}
+    for index, (frames, count) in enumerate(counts.items()):
+        own = examples[examples[:, 0] // 1000 == index + 1]
+        begun = (own[:, 0] - 1000 * (index + 1)).sort().values.tolist()
+        assert len(own) == count and begun[0] == 0 and set(own.flatten().tolist()) - {0} == {
+            1000 * (index + 1) + place for place in range(100 if count == 1 else frames) if frames != 99 or place < 99
+        }
+    assert begun == [0, 87, 175, 262, 350]
+    assert "3 of 6 sounds are longer than two times 100 samples (0.0125 s) and give several examples: 3_x.wav, for one" in (
+        parts[0].description["remarks"]
+    )
 
 
 def test_beyond_full_scale_and_clipped(tmp_path):
@@ -208,10 +227,11 @@ def test_the_digest_is_of_the_files_and_their_labels(tmp_path):
 
 def test_spoken_digits():
     train, held_out = audio.load(shared("spoken_digits"), length=4096, held_out=0.1)
-    assert (len(train), len(held_out)) == (2700, 300)
+    assert (len(train), len(held_out)) == (2734, 304)  # of 2700 and 300: a few are of more than two lengths
     assert train.description["classes"] == [str(digit) for digit in range(10)]
-    assert everything((train, held_out), "label").bincount().tolist() == [300] * 10
-    assert train.description["remarks"][0].startswith("734 of 3000 sounds are longer than 4096 samples (0.512 s)")
+    assert min(everything((train, held_out), "label").bincount().tolist()) == 300
+    assert train.description["remarks"][0].startswith("17 of 3000 sounds are longer than two times 4096 samples (0.512 s)")
+    assert train.description["remarks"][1].startswith("717 of 3000 sounds are longer than 4096 samples (0.512 s) and cut")
     assert float(train.sounds.abs().max()) <= 1 and bool((train.sounds.abs().amax(1) > 0.005).all())
 
 
@@ -280,8 +300,8 @@ def test_one_file_without_samples_or_not_finite(tmp_path, samples, says):
 
 def refused_and_skipped(folder, spoilt):
     """The complaint about the one spoilt file of four, which with skip_unusable is a remark."""
-    refused(audio.load, folder, spoilt, "--skip-unusable", length=300)
-    parts = audio.load(folder, length=300, skip_unusable=True)
+    refused(audio.load, folder, spoilt, "--skip-unusable", length=3000)
+    parts = audio.load(folder, length=3000, skip_unusable=True)
     assert sum(map(len, parts)) == 3
     (remark,) = [line for line in parts[0].description["remarks"] if line.startswith("left out")]
     assert str(spoilt) in remark

@@ -319,7 +319,7 @@ def test_rates_that_no_recorder_has(rate, tmp_path):
     content[24:32] = struct.pack("<II", rate, (2 * rate) % 2**32)
     (tmp_path / "1.wav").write_bytes(content)
     refused_soon(audio.load, tmp_path, "1.wav", "" if rate == 0 else f"{rate} Hz; allowed are 1000 to 768000")
-    parts = audio.load(tmp_path, skip_unusable=True)
+    parts = audio.load(tmp_path, length=4000, skip_unusable=True)
     assert sum(map(len, parts)) == 2 and "1.wav" in parts[0].description["remarks"][-1]
 
 
@@ -328,7 +328,7 @@ def test_every_allowed_rate_is_resampled_in_little_memory(rate, sample_rate, tmp
     for index in range(2):
         soundfile.write(tmp_path / f"{index}.wav", RNG.uniform(-0.5, 0.5, 2000), rate)
     with bounded():
-        assert sum(map(len, audio.load(tmp_path, sample_rate=sample_rate, length=100))) == 2
+        assert sum(map(len, audio.load(tmp_path, sample_rate=sample_rate, length=1 + 2000 * sample_rate // rate))) == 2
     refused(audio.load, tmp_path, "sample_rate is 999;", "1000 to 768000", sample_rate=999)
     refused(audio.load, "notes", "sample_rate is 768001;", "at most 768000", sample_rate=768_001)
 

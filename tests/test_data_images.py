@@ -195,10 +195,13 @@ def test_a_file_that_is_no_image(tmp_path, content):
     refused(images.load, tmp_path, "b.png is not a readable image", "PNG")
 
 
-def test_sixteen_bits_are_refused_not_clipped(tmp_path):
-    for name in "ab":
-        Image.fromarray(np.full((4, 3), 30000, np.uint16)).save(tmp_path / f"{name}.png")
-    refused(images.load, tmp_path, "a.png", "8 bits", "convert")
+def test_sixteen_bits_of_gray_become_eight_and_floats_are_refused(tmp_path):
+    for name, level in (("a", 30000), ("b", 65535)):
+        Image.fromarray(np.full((4, 3), level, np.uint16)).save(tmp_path / f"{name}.png")
+    levels = everything(images.load(tmp_path), "image")[:, 0, 0, 0] * 255
+    assert sorted(levels.round().tolist()) == [117, 255]  # 30000 / 257 = 116.7
+    Image.fromarray(np.full((4, 3), 0.5, np.float32)).save(tmp_path / "0.tiff")
+    refused(images.load, tmp_path, "0.tiff", "32 bits", "convert")
 
 
 def test_one_image_alone(tmp_path):

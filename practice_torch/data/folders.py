@@ -1,12 +1,15 @@
 """A folder as a data set: the files it contributes, and their labels from sub-folders."""
 
 import os
+import re
 from pathlib import Path
 
 import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.files import require_name
+
+NUMBERED = re.compile(r"(\d+)[^\d.]")  # 7_jackson_32.wav is a seven, but 7.wav is only the seventh
 
 
 def files_in(root, suffixes, things):
@@ -58,6 +61,15 @@ def folder_labels(root, files, things):
         f"{root} holds {things} both in itself ({loose.name}) and in sub-folders ({sorted_in.relative_to(root)}), so their "
         f"labels are ambiguous: put all of them into sub-folders, or none"
     )
+
+
+def folder_or_number_labels(root, files, things):
+    """As folder_labels; where all files lie in root itself, the numbers that all their names begin with, if they do."""
+    labels, names = folder_labels(root, files, things)
+    if labels is not None:
+        return labels, names
+    numbers = [NUMBERED.match(file.name) for file in files]
+    return numbered([number[1] for number in numbers]) if all(numbers) else (None, ())
 
 
 def numbered(found):

@@ -27,27 +27,29 @@ class Content:
         return replace(self, pixels=self.pixels[indices], labels=None if self.labels is None else self.labels[indices])
 
 
-def read(path):
-    """The images at a path that exists."""
+def read(path, side=None):
+    """The images at a path that exists; of a folder or a .parquet file, as squares of this side if one is given."""
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     suffix = path.suffix.lower()
     with reading(path, "use fewer or smaller images"):
         if path.is_dir():
-            return _read_folder(path)
+            return _read_folder(path, side)
         size_of(path)
         if suffix not in readers:
             mend = f"give its folder, {path.parent}" if suffix in SUFFIXES else "convert it to one of these"
             raise DataError(f"{path} is neither a folder of images, an .npz nor a .parquet file: {mend}")
-        return readers[suffix](path)
+        return readers[suffix](path, side)
 
 
-def _read_folder(root):
+def _read_folder(root, side):
     files = files_in(root, SUFFIXES, "images")
     labels, names = folder_labels(root, files, "images")
-    return Content(decode(lambda: ((str(file), file) for file in files), len(files)), labels, names, white=255)
+    return Content(decode(lambda: ((str(file), file) for file in files), len(files), side), labels, names, white=255)
 
 
-def _read_npz(path):
+def _read_npz(path, side):
+    if side is not None:
+        raise DataError(f"{path} has images of one size; image_size ({side}) is for encoded images: leave it out")
     arrays = read_npz(path, "images", "labels", "classes")
     pixels, white = _npz_pixels(path, arrays["images"])
     names = arrays.get("classes")
@@ -90,12 +92,12 @@ def _npz_pixels(path, images):
     return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)), 1
 
 
-def _read_parquet(path):
+def _read_parquet(path, side):
     rows = Rows(path)
     labels, names = None, None
     if rows.label:
         labels, names = _labels(path, *rows.labels(), count=rows.count)
-    return Content(decode(rows.images, rows.count), labels, names or (), white=255)
+    return Content(decode(rows.images, rows.count, side), labels, names or (), white=255)
 
 
 def _labels(path, labels, names, count):

@@ -13,7 +13,9 @@ from practice_torch.data import image_files
 from practice_torch.data.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
+from practice_torch.data.prepared import is_prepared
 from practice_torch.data.splits import existing_path, fingerprint, random_split
+from practice_torch.data.streamed_images import load_prepared
 
 TORCHVISION = {
     "mnist": "MNIST",
@@ -23,11 +25,12 @@ TORCHVISION = {
     "cifar100": "CIFAR100",
 }
 NAMES = ("digits", *TORCHVISION)
-KINDS = "a folder of images, an .npz file or a .parquet file"
+KINDS = "a folder of images, an .npz file or a .parquet file, or what `prepare images` wrote"
 FORMS = (
-    f"digits (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images of one size ({' '.join(SUFFIXES)}), where "
-    "sub-folders are labels; an .npz file with an array images, uint8 or floats in 0..1, and labels and classes if there are "
-    f"any; or a .parquet file with columns image and label. An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
+    f"digits (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images ({' '.join(SUFFIXES)}) of one size, or of any "
+    "with --image-size, where sub-folders are labels; an .npz file with an array images, uint8 or floats in 0..1, and labels and "
+    "classes if there are any; a .parquet file with columns image and label; or a folder that `prepare images` wrote. "
+    f"An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
 )
 
 
@@ -62,22 +65,31 @@ class Images:
         return replace(self, pixels=self.pixels.to(device), labels=labels)
 
 
-def load(source, *, held_out=0.2, seed=0, classes=None, folder=None):
+def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None):
     """(train, held-out) images from a built-in name or a path.
 
     Names: digits (1797 of 8x8, 17 gray levels) and torchvision's mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep
     their published two parts (held_out is not used) and are downloaded into `folder` (default ~/.cache/diptych, or the
     environment's DIPTYCH_CACHE). Paths: a folder of images (sub-folders are labels), an .npz (arrays images, and labels if
-    there are any), a .parquet file (columns image and label). With `classes`, labels must lie in 0..classes-1.
+    there are any), a .parquet file (columns image and label); or a folder that `prepare images` wrote, whose training part stays
+    on the disk. With `classes`, labels must lie in 0..classes-1. With `image_size`, images of a folder or a .parquet file, of
+    any sizes, become squares of this side: the shorter side is brought to it, and the longer one cropped.
 
     Raises DataError, one line, where the data cannot be used.
     """
     name = str(source)
+    if image_size is not None and image_size < 1:
+        raise DataError(f"image_size is {image_size}; it must be at least 1, or none to keep images as they are")
+    if image_size is not None and name in NAMES:
+        raise DataError(f"{name} has images of one size; image_size ({image_size}) is for files: leave it out")
     if name in TORCHVISION:
         cache = folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")
         contents = parts = _from_torchvision(name, Path(cache).expanduser())
     else:
-        whole = _digits() if name == "digits" else image_files.read(existing_path(source, NAMES, KINDS))
+        path = None if name == "digits" else existing_path(source, NAMES, KINDS)
+        if path is not None and is_prepared(path):
+            return load_prepared(path, held_out=held_out, seed=seed, classes=classes, side=image_size)
+        whole = _digits() if path is None else image_files.read(path, image_size)
         contents = (whole,)
         split = random_split(len(whole.pixels), held_out, seed, f"images in {name}", size=whole.pixels.nbytes)
         parts = [whole.take(indices) for indices in split]

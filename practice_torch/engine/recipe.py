@@ -32,6 +32,8 @@ class Recipe(Bounded):
 
     data: str = "digits"
     """Name of an embedded data set, or path of your own file or folder."""
+    image_size: Annotated[int | None, AtLeast(1)] = None
+    """Side of the squares that your own images, of any sizes, are resized and cropped to; none: they keep their one size."""
     steps: Annotated[int, AtLeast(1)] = 1000
     """Number of updates of every phase."""
     batch_size: Annotated[int, AtLeast(1)] = 64
@@ -107,11 +109,12 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
+        self._require("image_size", self.image_size is None or self.modality == "images", f"none: the data are {self.modality}")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
         """Arguments of the loader beside data, held_out and seed, such as the context of a text."""
-        return {}
+        return {"image_size": self.image_size} if self.modality == "images" else {}
 
     def reached(self, value: float) -> bool | None:
         """Whether `value` reaches the target; None if there is no target."""
@@ -155,7 +158,7 @@ class AudioRecipe(Recipe):
     sample_rate: Annotated[int, AtLeast(1)] = 8000
     """Sample rate in Hz; files of other rates are resampled."""
     length: Annotated[int, AtLeast(1)] = 1024
-    """Samples in an example; a longer sound is cut, a shorter one is padded with silence."""
+    """Samples in an example; a longer sound is cut, or gives several; a shorter one is padded with silence."""
     skip_unusable: bool = False
     """Skip files that are damaged, empty or not finite, and list them, instead of stopping at the first."""
 
