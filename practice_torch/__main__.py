@@ -103,11 +103,14 @@ def _module(path):
 
 
 def _list(command):
+    chosen = {_topic(text) for text in command.topics}
     rows = [
         {"topic": topic.path, "recipes": names, "title": topic.title, "study": _has_study(topic.path)}
         for topic in load().topics.values()
-        if (names := _recipe_names(topic.path))
+        if (names := _recipe_names(topic.path)) and (topic.path in chosen or not chosen)
     ]
+    if command.sizes:
+        return _list_sizes([(row["topic"], name) for row in rows for name in row["recipes"]], command.json)
     if command.json:
         print(json.dumps({"topics": rows}, indent=2))
         return 0
@@ -124,6 +127,32 @@ def _list(command):
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
     print(f"{PROGRAM} evaluate RUN --study, where there is a study: measurements that take longer than an evaluation")
     return 0
+
+
+def _list_sizes(recipes, as_json):
+    """A line for each of these (topic, recipe), as soon as it is measured."""
+    from practice_torch.engine.sizes import ASSUMPTION, HEADER, facts_of, line, sizes
+
+    if as_json:
+        found = [(path, name, _module(path).RECIPES[name], _published(path, name)) for path, name in recipes]
+        rows = [
+            {"topic": path, "recipe": name} | facts_of(recipe, sizes(_module(path), name), published)
+            for path, name, recipe, published in found
+        ]
+        print(json.dumps({"recipes": rows, "assumption": ASSUMPTION}, indent=2))
+        return 0
+    print(HEADER)
+    for path, name in recipes:
+        print(line(f"{path} {name}", _module(path).RECIPES[name], sizes(_module(path), name)), flush=True)
+        if published := _published(path, name):
+            print(f"    {published.line()}")
+    print(f"\n{ASSUMPTION}")
+    return 0
+
+
+def _published(path, name):
+    """What a recipe reproduces; None where nothing was published of it."""
+    return getattr(_module(path), "PUBLISHED", {}).get(name)
 
 
 # ---------------------------------------------------------------------------------------------------- train
@@ -388,7 +417,9 @@ def _write_report(run, path=None):
 
     module, _ = _restored(run)
     with _writing(path or run.folder):
-        return write_report(run.folder, defaults=module.RECIPES[run.asked["recipe"]].fields(), path=path)
+        published = _published(run.asked["topic"], run.asked["recipe"])
+        defaults = module.RECIPES[run.asked["recipe"]].fields()
+        return write_report(run.folder, defaults=defaults, published=published, path=path)
 
 
 @contextlib.contextmanager

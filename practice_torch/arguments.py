@@ -1,6 +1,7 @@
 """Checks of arguments, practice wing: shapes always, values only where reading them is free (CPU, outside compile and vmap)."""
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 
 def require(condition, message):
@@ -78,13 +79,13 @@ def require_integers(**arrays):
 
 
 def values_are_free(array):
-    """Whether the values can be read without stopping an accelerator, a compiler or a vmap (also one around a grad)."""
+    """Whether there are values, and reading them stops no accelerator, compiler or vmap (also one around a grad)."""
     if array.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     functorch = torch._C._functorch
     while functorch.is_gradtrackingtensor(array):
         array = functorch.get_unwrapped(array)
-    return not functorch.is_batchedtensor(array)
+    return not (functorch.is_batchedtensor(array) or isinstance(array, FakeTensor))
 
 
 def require_values(name, array, holds, allowed):

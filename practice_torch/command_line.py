@@ -18,8 +18,15 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class List:
-    """Show what can be trained: topics, their recipes, and which have a study."""
+    """Show what can be trained: topics, their recipes, and which have a study. With TOPICs only those.
 
+    `list --sizes [TOPIC ...]` measures what each recipe takes: parameters, operations of a step, memory, hours.
+    """
+
+    topics: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TOPIC ...]")] = ()
+    """Only these: family/topic, a unique part of it, or a lecture number."""
+    sizes: bool = False
+    """What each recipe takes at full size, and what was published: from shapes alone, a second a recipe, nothing is loaded."""
     json: bool = False
     """Print JSON instead of a table."""
     debug: bool = False

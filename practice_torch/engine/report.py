@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from practice_torch.engine import curves
 from practice_torch.engine.curves import Mark, Series, panel, short
+from practice_torch.engine.published import Published
 from practice_torch.engine.reading import read_evaluation, read_json, read_metrics, read_stories
 from practice_torch.engine.run import Run
 from shared_specs.palette import STYLE
@@ -33,10 +34,13 @@ class Panel:
     constant: bool = False
 
 
-def write_report(run_dir: str | Path, *, defaults: Mapping[str, Any] | None = None, path: str | Path | None = None) -> Path:
+def write_report(
+    run_dir: str | Path, *, defaults: Mapping[str, Any] | None = None, published: Published | None = None,
+    path: str | Path | None = None,
+) -> Path:  # fmt: skip
     """Write the report of a run from the files that are there, to report.html in its folder or to `path`; returns the path.
 
-    defaults: the fields of the recipe as its topic publishes it, to show what this run changed.
+    defaults: the fields of the recipe as its topic publishes it, to show what this run changed. published: what it reproduces.
     """
     run = Run.open(run_dir)
     folder, missing = run.folder, []
@@ -50,6 +54,7 @@ def write_report(run_dir: str | Path, *, defaults: Mapping[str, Any] | None = No
         changed=changes(run.asked["fields"], defaults),
         evaluation=evaluation,
         gauge=gauge,
+        published=published,
         environment=environment,
         panels=panels,
         last_step=last_step,

@@ -61,7 +61,7 @@ class Extrapolation(nn.Module):
         super().__init__()
         self.recipe, self.generator = recipe, None
         self.phases = tuple(Phase(scheme, (scheme,)) for scheme in recipe.schemes)
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))  # that the adapted network has seen
+        self.register_buffer("batches", torch.tensor(0))  # that the adapted network has seen
         self._seen = None  # the same number on the host, once known: asking the buffer would stop a GPU in every step
         self.register_load_state_dict_post_hook(lambda model, _: setattr(model, "_seen", None))
         for scheme in recipe.schemes:

@@ -129,8 +129,10 @@ class DiffusionExperiment(nn.Module):
             network = recipe.unet(self.shape, num_classes=len(self.classes) or None)
         except ValueError as error:
             raise DataError(f"{description['name']} does not fit the network: {error}") from None
-        # the kernels decide: whatever a convolution is handed, it answers in their layout
-        self.network = network.to(memory_format=torch.channels_last) if recipe.channels_last else network
+        self.network = network
+        if recipe.channels_last:  # the kernels decide: whatever a convolution is handed, it answers in their layout
+            for kernel in (parameter for parameter in network.parameters() if parameter.ndim == 4):
+                kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         self.register_buffer("alpha_bar", recipe.alpha_bar())
 
     @cached_property
