@@ -1,0 +1,1 @@
+"""Functions and networks, reinforcement learning: decision processes, policy gradients, and language models as policies."""

@@ -1,0 +1,33 @@
+"""Checks of a finite decision process: transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1)."""
+
+from practice_torch.arguments import require, require_log_probs, require_rank, require_shape, require_values
+
+
+def require_transition(transition):
+    """transition is [S, A, S], and transition[s, a] holds the probabilities of the next state."""
+    require_rank(3, transition=transition)
+    states, actions, following = transition.shape
+    require(
+        states == following and states > 0 and actions > 0,
+        f"transition has shape {list(transition.shape)}; it must be [S, A, S] with at least one state and one action",
+    )
+    require_probabilities(transition=transition)
+
+
+def require_probabilities(**arrays):
+    """The last axis of every named tensor holds probabilities."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: a >= 0, "a probability, at least 0")
+        require_values(f"the sum over the last axis of {name}", array.sum(-1), lambda a: (a - 1).abs() <= 1e-5, "1")
+
+
+def require_policy(transition, **policies):
+    """Every named tensor is [S, A]; its rows are log-probabilities of the actions."""
+    for name, policy in policies.items():
+        require_shape(transition.shape[:2], **{name: policy})
+        require_log_probs(**{name: policy})
+
+
+def require_discount(discount):
+    """The discount is in [0, 1): with 1, the sum of all rewards need not exist."""
+    require(0 <= discount < 1, f"discount is {discount}; it must be at least 0 and less than 1")

@@ -1,0 +1,1 @@
+"""Specs, reinforcement learning: decision processes, policy gradients, and language models as policies."""
