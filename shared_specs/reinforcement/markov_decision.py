@@ -53,7 +53,7 @@ SPEC = (
     *_agrees(),
     _soft("regular", 0.5),
     _soft("temperature 0.01", 0.01),
-    _soft("temperature 0.001", 0.001),
+    _soft("values near 1000", 0.5, value=normal(4, mean=1000.0)),
     _soft("temperature 100", 100.0),
     _soft("the reference never takes the best action", 0.001, value=[0.5, -1.5, 0.25], transition=CHAIN, reward=CHAIN_REWARD,
           reference_log_probs=log_of([[0.0, 1.0], [0.0, 1.0], [0.25, 0.75]])),

@@ -23,7 +23,8 @@ from theory_jax.reinforcement._process import require_discount, require_policy, 
 def policy_transition(transition, policy_log_probs):
     r"""P_pi(t|s) = sum_a pi(a|s) P(t|s,a): the chain of states under a policy; row s holds the next state's probabilities.
 
-    Raises ValueError if the shapes differ or a row of either does not sum to one.  Source: Puterman 1994, section 2.1.
+    Raises ValueError if the shapes differ, or a row of transition or policy_log_probs does not sum to one.
+    Source: Puterman 1994, section 2.1.
     [S, A, S], [S, A] -> [S, S]
     """
     _require_process(transition, policy_log_probs)
@@ -33,7 +34,8 @@ def policy_transition(transition, policy_log_probs):
 def policy_value(transition, reward, policy_log_probs, *, discount):
     r"""V = (I - discount P_pi)^-1 r_pi: the expected discounted sum of rewards from each state, r_pi = sum_a pi(a|s) r(s,a).
 
-    Raises ValueError if the shapes differ, a row of probabilities does not sum to one, or discount is not in [0, 1).
+    Raises ValueError if the shapes differ, a row of transition or policy_log_probs does not sum to one, or discount is not in
+    [0, 1).
     Source: Sutton & Barto 2018, section 4.1; Puterman 1994, theorem 6.1.1.
     [S, A, S], [S, A], [S, A] -> [S]
     """
@@ -59,7 +61,8 @@ def action_value(value, transition, reward, *, discount):
 def bellman_operator(value, transition, reward, policy_log_probs, *, discount):
     r"""(B_pi v)(s) = sum_a pi(a|s) (r(s,a) + discount sum_t P(t|s,a) v(t)); its fixed point is the policy's value.
 
-    Raises ValueError if the shapes differ, a row of probabilities does not sum to one, or discount is not in [0, 1).
+    Raises ValueError if the shapes differ, a row of transition or policy_log_probs does not sum to one, or discount is not in
+    [0, 1).
     Source: Sutton & Barto 2018, eq. 4.5.
     [S], [S, A, S], [S, A], [S, A] -> [S]
     """
@@ -84,8 +87,8 @@ def soft_bellman_operator(value, transition, reward, reference_log_probs, *, dis
     The best one-step value if every nat of divergence from the reference pi_0 costs tau = temperature. It lies between the mean
     under pi_0 (tau -> infinity) and the maximum over the actions of pi_0 (tau -> 0).
 
-    Raises ValueError if the shapes differ, a row of probabilities does not sum to one, discount is not in [0, 1), or
-    temperature is not positive.  Source: Ziebart 2010, chapter 6; Haarnoja et al. 2017, theorem 1.
+    Raises ValueError if the shapes differ, a row of transition or reference_log_probs does not sum to one, discount is
+    not in [0, 1), or temperature is not positive.  Source: Ziebart 2010, chapter 6; Haarnoja et al. 2017, theorem 1.
     [S], [S, A, S], [S, A], [S, A] -> [S]
     """
     require_positive(temperature=temperature)
@@ -102,7 +105,8 @@ def state_occupancy(initial, transition, policy_log_probs, *, discount):
 
     d(s) = (1 - discount) sum_t discount^t Pr(s_t = s), with s_0 drawn from `initial`.
 
-    Raises ValueError if the shapes differ, a row of probabilities does not sum to one, or discount is not in [0, 1).
+    Raises ValueError if the shapes differ, a row of initial, transition or policy_log_probs does not sum to one, or discount
+    is not in [0, 1).
     Source: Sutton et al. 2000, section 1; Puterman 1994, section 6.9.
     [S], [S, A, S], [S, A] -> [S]
     """
