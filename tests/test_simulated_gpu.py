@@ -69,6 +69,12 @@ def test_accumulated_batches_wait_for_nothing(topic, name, ask):
     assert found["failed"] == found["waits"] == {}
 
 
+@pytest.mark.xdist_group("recipes, latent")
+def test_blocks_that_are_computed_again_wait_for_nothing(ask):
+    found = ask(topic="autoregressive/transformer", name="pydoc", fields={"recompute_blocks": True, "dropout": 0.1}, whole=False)
+    assert found["failed"] == found["waits"] == {}
+
+
 @pytest.mark.xdist_group("recipes, adversarial")
 def test_networks_are_compiled_and_products_taken_in_tf32(ask):
     """The settings are those of the run: after it, they are what they were."""

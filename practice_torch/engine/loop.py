@@ -24,6 +24,7 @@ from practice_torch.engine.players import is_finite, let_move, make_player, not_
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.recomputation import recompute_blocks
 from practice_torch.engine.run import Records, Run
 from practice_torch.engine.state import not_finite as first_not_finite
 from practice_torch.engine.state import verdict
@@ -59,6 +60,8 @@ class Training:
         self.device = self.accelerator.device
         if self.device.type == "cpu" and self.processes.count == 1:
             take_threads(experiment, train_data, recipe)
+        if recipe.recompute_blocks:
+            recompute_blocks(experiment)
         self.sharded = None
         if recipe.shard and self.processes.count > 1:
             from practice_torch.engine.sharding import Sharded  # half a second, for those who ask for it

@@ -70,6 +70,8 @@ class Recipe(Bounded):
     """Maximum number of steps between checkpoints; one is also written before every evaluation."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
+    recompute_blocks: bool = False
+    """Compute a block's activations again in the backward pass (gradient checkpointing): less memory, a third more work."""
     shard: bool = False
     """Shard weights, gradients and optimizer state over the processes (FSDP2)."""
     compile: bool = True

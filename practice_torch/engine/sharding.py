@@ -18,8 +18,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.processes import Processes
+from practice_torch.engine.recomputation import blocks_of
 
 
 class Sharded:
@@ -91,10 +91,3 @@ class Sharded:
         if isinstance(like, DTensor) and like.shape == tensor.shape:  # every process has read the whole: none has to send
             return distribute_tensor(tensor, like.device_mesh, like.placements, src_data_rank=None)
         return tensor
-
-
-def blocks_of(experiment: Experiment) -> list[nn.Module]:
-    """The modules that are gathered and freed as a unit: the blocks of the networks that the phases train."""
-    moved = (getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
-    lists = (getattr(network, "blocks", None) for network in moved)
-    return [block for blocks in lists if isinstance(blocks, nn.ModuleList) for block in blocks]

@@ -85,6 +85,11 @@ class UNet2d(nn.Module):
         self.output = convolution(width, out_channels or channels)
         self._initialize(zero_init)
 
+    @property
+    def blocks(self):
+        """The residual blocks, in the order in which they are called."""
+        return nn.ModuleList(module for module in self.modules() if isinstance(module, Block))
+
     def _initialize(self, zero_init):
         """Weights of unit gain (Glorot), biases of zero; and zero for what ends a branch."""
         for module in self.modules():
