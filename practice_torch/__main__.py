@@ -1,4 +1,4 @@
-"""python -m practice_torch list | train | sample | evaluate | report : train models, sample from them, evaluate them.
+"""python -m practice_torch list | prepare | train | sample | evaluate | report : train models, sample from them, evaluate them.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
 (with everything saved). Errors are one line; --debug shows where they came from.
@@ -125,6 +125,7 @@ def _list(command):
         table.add_row("\n".join(lines), "\n".join(row["recipes"]))
     Console().print(table)
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
+    print(f"{PROGRAM} prepare MODALITY SOURCES... --out DIR, for data larger than memory: then train with --data DIR")
     print(f"{PROGRAM} evaluate RUN --study, where there is a study: measurements that take longer than an evaluation")
     return 0
 
@@ -153,6 +154,16 @@ def _list_sizes(recipes, as_json):
 def _published(path, name):
     """What a recipe reproduces; None where nothing was published of it."""
     return getattr(_module(path), "PUBLISHED", {}).get(name)
+
+
+# ---------------------------------------------------------------------------------------------------- prepare
+
+
+def _prepare(command, words):
+    from practice_torch.autoregressive.tokenization import BytePairTokenizer
+    from practice_torch.prepare_command import prepare
+
+    return prepare(words, byte_pairs=BytePairTokenizer)
 
 
 # ---------------------------------------------------------------------------------------------------- train

@@ -98,9 +98,17 @@ class Report:
     """Show the traceback of an error."""
 
 
+@dataclass(frozen=True)
+class Prepare:
+    """Prepare data that does not fit into memory: prepare MODALITY SOURCES... --out DIR; `prepare --help` says how."""
+
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
 # Commands that take more than is said here, once they know of what: after so many words. `--help` then belongs to that, too.
 OPEN = {"train": 2, "sample": 1}
-COMMANDS = {"list": List, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report}
+COMMANDS = {"list": List, "prepare": Prepare, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report}
 
 
 def parse(arguments, description):
@@ -114,6 +122,8 @@ def parse(arguments, description):
         raise UsageError(f"unknown command {name!r}; {nearest(name, COMMANDS)}")
     if name.startswith("-"):
         tyro_line(_all_commands(), ["--help"] if name == "-h" else [name], PROGRAM, description=description)
+    if name == "prepare":  # whose words prepare_command.py reads
+        return Prepare(), (arguments[1:],)
     words, rest = _leading_words(arguments[1:]), arguments[1:]
     helping = {"-h", "--help"} & set(rest) and len(words) == OPEN.get(name)
     if helping:

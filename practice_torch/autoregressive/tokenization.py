@@ -215,10 +215,14 @@ class BytePairTokenizer:
         """The text of tokens [L]; bytes that are no UTF-8 become the replacement character, which only whole texts avoid."""
         return self.decode_bytes(tokens).decode(errors="replace")
 
+    def content(self):
+        """The merges and special tokens as JSON, which `load` reads from a file."""
+        content = {"schema": _SCHEMA, "merges": [list(pair) for pair in self.merges], "special_tokens": list(self.special_tokens)}
+        return json.dumps(content) + "\n"
+
     def save(self, path):
         """Write the merges and special tokens as JSON."""
-        content = {"schema": _SCHEMA, "merges": [list(pair) for pair in self.merges], "special_tokens": list(self.special_tokens)}
-        Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+        Path(path).write_text(self.content(), encoding="utf-8")
 
     @classmethod
     def load(cls, path):
