@@ -70,7 +70,7 @@ def copy(trained, tmp_path):
 # ---------------------------------------------------------------------------------------------------- help and lists
 
 
-@pytest.mark.parametrize("command", ["list", "train", "sample", "evaluate", "report"])
+@pytest.mark.parametrize("command", ["list", "prepare", "train", "sample", "evaluate", "report"])
 def test_every_command_has_help(command):
     code, out, _ = call(command, "--help")
     assert code == 0 and f"practice_torch {command}" in out

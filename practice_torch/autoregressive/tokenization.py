@@ -227,8 +227,13 @@ class BytePairTokenizer:
     @classmethod
     def load(cls, path):
         """Read what `save` wrote.  Raises ValueError, one line, if the file is anything else."""
+        return cls.of_content(Path(path).read_bytes(), path)
+
+    @classmethod
+    def of_content(cls, content, name="the content"):
+        """The tokenizer of what `content` gave.  Raises ValueError, one line with the name, if it is anything else."""
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(content)
             require(content["schema"] == _SCHEMA, f"its schema is {content['schema']!r}; it must be {_SCHEMA!r}")
             merges, special = content["merges"], content["special_tokens"]
             whole = all(type(token) is int and 0 <= token <= LARGEST_TOKEN for pair in merges for token in pair)
@@ -237,7 +242,7 @@ class BytePairTokenizer:
             return cls(tuple(map(tuple, merges)), tuple(special))
         except (ValueError, KeyError, TypeError) as error:
             reason = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{path} is no tokenizer: {reason}") from None
+            raise ValueError(f"{name} is no tokenizer: {reason}") from None
 
 
 class ByteTokenizer(BytePairTokenizer):

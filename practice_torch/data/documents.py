@@ -145,13 +145,15 @@ def _cut(file, position, size):
         return max(0, min(position, size))
     file.seek(position - 1)
     ahead = file.read(BLOCK + 1)
-    return position - 1 + _cut_in(ahead, 1)
+    return position - 1 + _cut_in(ahead, 1, ends=position + BLOCK >= size)
 
 
-def _cut_in(raw, position):
-    """The same within bytes."""
+def _cut_in(raw, position, ends=False):
+    """The same within bytes; where the file ends with them, that is as good as a line's end."""
     if found := _CUT.search(raw, position - 1):
         return found.end()
+    if ends:
+        return len(raw)
     while position < len(raw) and (raw[position] & 0xC0 == 0x80 or raw[position - 1 : position + 1] == b"\r\n"):
         position += 1
     return position

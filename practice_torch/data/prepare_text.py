@@ -1,8 +1,10 @@
 """Prepare text: tokenize it once, into shards of token numbers that training maps into memory.
 
 Sources are UTF-8 text files (each a document), .jsonl, also .gz or .zst (a line is a document), and parquet (a row is one), or
-folders of them. Documents are separated by the tokenizer's end-of-text token; byte tokens have none, and a zero byte stands there.
-Line ends become newlines. The end of the last file is what training holds out: order the sources accordingly.
+folders of them. Documents are separated by the tokenizer's end-of-text token; bytes have none, and a zero byte stands there. A
+text file beyond a megabyte is tokenized in parts that end before a line's end: bytes and learned tokens are those of the whole,
+tokens of others may differ there. Line ends become newlines. The end of the last file is what training holds out: order the
+sources accordingly.
 """
 
 import dataclasses

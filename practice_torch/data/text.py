@@ -10,11 +10,13 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.files import reading, size_of
 from practice_torch.data.indices import beside
 from practice_torch.data.memory import require_memory
+from practice_torch.data.prepared import is_prepared
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count
+from practice_torch.data.streamed_text import load_prepared
 
 NAMES = ("pydoc",)
 KINDS = "a UTF-8 text file"
-FORMS = f"pydoc (Python's own help pages); or {KINDS}."
+FORMS = f"pydoc (Python's own help pages); {KINDS}; or a folder that `prepare text` wrote, of any size."
 UNKNOWN = "\ufffd"
 SMALLER = "use a shorter text"
 # Bytes for each byte of a file while it is encoded: measured 28 and 3.8. What it takes to learn tokens is not known here.
@@ -91,13 +93,19 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode. Line ends become
     newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
 
+    Of a folder that `prepare text` wrote, which has its own tokens, the training part is streamed (StreamedText), and no more
+    than streamed_text.HELD_OUT tokens are held out.
+
     Raises DataError, one line, where the text cannot be used.
     """
     if level not in ("character", "byte", "token"):
         raise DataError(f"level is {level!r}; it must be 'character', 'byte' or 'token'")
     if context < 1:
         raise DataError(f"context is {context}; it must be at least 1")
-    text = _pydoc() if str(source) == "pydoc" else _read(existing_path(source, NAMES, KINDS), level)
+    path = None if str(source) == "pydoc" else existing_path(source, NAMES, KINDS)
+    if path and path.is_dir() and is_prepared(path):
+        return _prepared(path, held_out, context, level)
+    text = _read(path, level) if path else _pydoc()
     name, raw = str(source), text.encode()
     symbols = text if level == "character" else raw  # tokens are split as bytes are: their figures are of the same text
     unit = "characters" if level == "character" else "bytes"
@@ -134,6 +142,15 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
             details["unknown"] = int((stream == size - 1).sum())
         parts.append(replace(part, description=description | details))
     return tuple(parts)
+
+
+def _prepared(path, held_out, context, level):
+    train, stream, description = load_prepared(
+        path, held_out_count=lambda total: held_out_count(total, held_out, f"tokens in {path}"), context=context, level=level
+    )
+    rest = Text(stream, context, context, train.vocabulary, {})
+    counted = {"split": "held-out", "count": len(rest), "tokens": len(stream)}
+    return train, replace(rest, description=description | counted)
 
 
 def _pydoc():

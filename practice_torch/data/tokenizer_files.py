@@ -113,7 +113,8 @@ def _content_of_encoding(name):
     try:
         encoding = tiktoken.get_encoding(name)
     except Exception as error:  # ValueError for a name, and whatever a download raises
-        raise DataError(f"tiktoken has no encoding {name!r} at hand ({' '.join(str(error).split())[:160]}): name another") from None
+        why = " ".join(str(error).split())[:160]
+        raise DataError(f"tiktoken has no encoding {name!r} at hand ({why}): name another") from None
     return encoding_content(encoding)
 
 

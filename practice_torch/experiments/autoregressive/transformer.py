@@ -18,6 +18,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.parts.generation import generate
+from practice_torch.experiments.parts.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
@@ -32,7 +33,7 @@ class LanguageRecipe(Recipe):
 
     modality: ClassVar[str] = "text"
     data: str = "pydoc"
-    """pydoc (the help pages of Python), or the path of a text file."""
+    """pydoc (the help pages of Python), the path of a text file, or a folder of prepared text, which has its own tokens."""
     merges: Annotated[int, AtLeast(0)] = 0
     """Number of byte-pair merges, learned from the training data; 0: tokens are bytes."""
     context: Annotated[int, AtLeast(1)] = 128
@@ -96,9 +97,9 @@ class LanguageModel(nn.Module):
             vocabulary_size=size, context_length=recipe.context, width=recipe.width, layers=recipe.layers, heads=recipe.heads,
             dropout=recipe.dropout, vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
         )  # fmt: skip
-        # The tokenizer is part of the model, and of its checkpoint. A run that is opened again fills it in from there.
-        known = data.vocabulary.merges if hasattr(data, "vocabulary") else ((0, 0),) * (size - 256)
-        self.register_buffer("merges", torch.tensor(known, dtype=torch.int64).view(-1, 2))
+        self.library = data.description.get("tokenizer", {}).get("library")
+        self.kept, buffer = tokenizer_buffer(data, recipe.merges)
+        self.register_buffer(self.kept, buffer)
 
     def forward(self, batch, phase):
         """The windows' tokens but the last predict all but the first."""
@@ -111,7 +112,7 @@ class LanguageModel(nn.Module):
 
     def tokenizer(self):
         """Of text to tokens, and back."""
-        return BytePairTokenizer(tuple((a, b) for a, b in self.merges.tolist()))
+        return kept_tokenizer(self.library, self.get_buffer(self.kept))
 
     def evaluate(self, data):
         """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
@@ -132,7 +133,7 @@ class LanguageModel(nn.Module):
         prompt = tokenizer.encode(how.prompt)
         if len(prompt) > self.recipe.context:
             raise OptionError(f"prompt has {len(prompt)} tokens; the model sees {self.recipe.context}: give a shorter one")
-        prompt = prompt[None].to(self.merges.device)
+        prompt = prompt[None].to(self._device())
         if how.beams:
             found, scores = self.search(prompt, how.length, how.beams)
             texts = torch.cat([prompt.expand(how.beams, -1), found[0]], dim=1)[:count]
@@ -199,9 +200,12 @@ class LanguageModel(nn.Module):
         nats = -log_probs.gather(-1, windows[:, past:, None]).sum().item()
         return nats / math.log(2) / self._lengths()[windows[:, past:]].sum().item()
 
+    def _device(self):
+        return self.get_buffer(self.kept).device
+
     def _lengths(self):
         """Bytes of every token, [V]."""
-        return torch.tensor(self.tokenizer().lengths(), device=self.merges.device)
+        return torch.tensor(self.tokenizer().lengths(), device=self._device())
 
 
 def build(recipe, data):
