@@ -149,7 +149,7 @@ def test_every_field_of_every_recipe_has_a_line_of_help():
 @pytest.mark.parametrize(
     ("line", "because"),
     [
-        ("", "which command? list, train"),
+        ("", "which command? list, prepare, train"),
         ("trian latent/vae digits", "unknown command 'trian'; did you mean train?"),
         ("train", "train takes TOPIC and RECIPE"),
         ("train latent/vae", "train takes TOPIC and RECIPE"),
