@@ -19,6 +19,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -123,7 +124,7 @@ def begun(folder):
 def run(toy, folder, processes, kill_after=None, die_at=None, states=None, resume=True):
     """Train in forked processes, to the end or to the kill. Whether the kill found the run alive.
 
-    die_at: the call of the first process before which it kills itself. states: where what a kill would leave is copied to.
+    die_at: words of the call of rank 0 before which it kills itself. states: where what a kill would leave is copied to.
     resume: whether a folder without a checkpoint is given to --resume, or to the same command again.
     """
     children = [
@@ -145,8 +146,8 @@ def _trained(toy, folder, resume, die_at=None, states=None):
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
     seen, stride = set(), STRIDES.get(toy, 1)
 
-    def before(call):
-        if call == die_at:
+    def before(call, what):
+        if die_at and all(word in what for word in die_at):
             os.kill(os.getpid(), signal.SIGKILL)
         if states and call % stride == 0 and folder.exists() and (content := _content(folder)) not in seen:
             seen.add(content)
@@ -174,21 +175,22 @@ def _train(toy, folder, resume):
 
 
 def _before_calls(folder, act):
-    """From now on act(number) comes right before each of the calls that change files for good.
+    """From now on act(number, what) comes right before each of the calls that change files for good; what: "rename /run/file".
 
     Files that are opened count until there is a checkpoint; what is written later is written aside, or cut on going on.
     """
-    calls, acting = 0, False
+    calls, acting, one = 0, False, threading.RLock()  # a checkpoint is written by a thread: it waits while a state is copied
 
     def watched(function):
         def call(*arguments, **keywords):
             nonlocal calls, acting
             mode = str(keywords.get("mode", arguments[1:2]))  # to open a file for reading changes nothing
-            if not acting and (function.__name__ != "open" or not (set("wa+").isdisjoint(mode) or begun(folder))):
-                calls, acting = calls + 1, True
-                act(calls)
-                acting = False
-            return function(*arguments, **keywords)
+            with one:
+                if not acting and (function.__name__ != "open" or not (set("wa+").isdisjoint(mode) or begun(folder))):
+                    calls, acting = calls + 1, True
+                    act(calls, f"{function.__name__} {arguments[0]}")
+                    acting = False
+                return function(*arguments, **keywords)
 
         return call
 

@@ -2,18 +2,23 @@
 
 import gc
 import json
+import os
+import resource
+import signal
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from practice_torch.engine import checkpoint, sharding  # noqa: F401 - sharding takes its time: here, before anything is forked
+from practice_torch.engine import checkpoint, processes, sharding  # noqa: F401 - sharding takes its time: here, before forks
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase
+from practice_torch.engine.loop import Interrupted
 from practice_torch.engine.processes import Processes
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from tests import engine_kills
-from tests.engine_toys import Noisy, Players, begin, remains
+from tests.engine_toys import Noisy, Players, begin, go_on, remains
 from tests.test_engine_updates import Weighted, changed
 
 
@@ -70,7 +75,7 @@ FIELDS = {"clip_norm": 0.5, "average_decay": 0.9, "learning_rate": 0.01}
 TOYS = {
     "speaker": (Speaker, {"accumulate": 2}),
     "remembering": (Remembering, {}),
-    "weighted": (Weighted, {"accumulate": 2, "batch_size": 6}),
+    "weighted": (Weighted, {"accumulate": 2, "batch_size": 12}),
 }
 
 
@@ -120,13 +125,89 @@ def killed(folder, straight):
     """Of a run in parts that is killed inside a save, and of what a kill would have left inside an earlier one: how far it had
     come, and whether it ends as the uninterrupted run `straight`. And whether the kill found the run alive.
     """
-    folder, call = Path(folder), 48
+    folder = Path(folder)
     engine_kills.TOYS["speaker"] = told("speaker", shard=True)
-    alive = engine_kills.run("speaker", folder / "run", 2, die_at=call, states=folder / "states")
-    earlier = max(state for state in (folder / "states").iterdir() if int(state.name) <= call - 12)
+    alive = engine_kills.run("speaker", folder / "run", 2, die_at=("rename", ".writing-00000008"), states=folder / "states")
+    drafts = (folder / "states").glob("*/checkpoints/.writing-00000007/state-00001.safetensors")  # rank 1 has written its part
     found = []
-    for run in (earlier, folder / "run"):
+    for run in (max(drafts).parents[2], folder / "run"):
         step = checkpoint.newest(run / "checkpoints", print)[1]["step"]
         engine_kills.run("speaker", run, 2)
         found.append({"step": step, "same": remains(run) == remains(Path(straight))})
     return {"killed": alive, "ends": found}
+
+
+def four(folder):
+    """Runs of four processes: whole, in parts, and two copies in two parts each."""
+    for name, fields in {"whole": {}, "parts": {"shard": True}, "copies": {"shard": True, "shard_copies": 2}}.items():
+        begin(Path(folder) / name, make=Speaker, recipe=changed(**FIELDS, **fields)).train()
+
+
+class Stopped(Weighted):
+    """The last process gets SIGTERM in its forward pass number `at`."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.passes, self.at = 0, at
+
+    def forward(self, batch, phase):
+        self.passes += self.training
+        if self.passes == self.at and os.environ.get("RANK") == str(Processes(cpu=True).count - 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().forward(batch, phase)
+
+
+def stopped(folder, at):
+    """Begin a run, or go on with it, and return the step at which a signal stops it, or its last step."""
+    told = {"make": lambda: Stopped(at), "recipe": changed(**FIELDS, batch_size=12, accumulate=2, shard=True)}
+    training = (go_on if engine_kills.begun(Path(folder)) else begin)(Path(folder), **told)
+    try:
+        training.train()
+    except Interrupted as stop:
+        return stop.step
+    return training.step
+
+
+class Half(Speaker):
+    """In float32, as bfloat16 wants it."""
+
+    def __init__(self):
+        super().__init__()
+        self.network.float()
+
+
+def half(folder):
+    """Two runs with bfloat16, whole and in parts; of what types weights are where they are used, and they and gradients kept."""
+    for name, shard in (("whole", False), ("parts", True)):
+        used = []
+        training = begin(Path(folder) / name, make=Half, recipe=changed(**FIELDS, shard=shard, precision="bfloat16"))
+        linear = next(each for each in training.experiment.network.blocks[0].modules() if isinstance(each, nn.Linear))
+        linear.register_forward_pre_hook(lambda module, _, used=used: used.append(str(module.weight.dtype)))
+        training.train()
+        kept = {str(t.dtype) for p in training.experiment.parameters() for t in (p, p.grad)}
+        (Path(folder) / f"{name}-{Processes(cpu=True).rank}.json").write_text(json.dumps([sorted(set(used)), sorted(kept)]))
+
+
+def failing(folder):
+    """What each process says: when the disk of rank 1 is full, and when rank 1 does not come in time."""
+    folder, rank, limit = Path(folder), Processes(cpu=True).rank, resource.getrlimit(resource.RLIMIT_FSIZE)
+    training, said = begin(folder / "full", make=Speaker, recipe=changed(**FIELDS, shard=True)), {}
+    if rank == 1:
+        training.experiment.network.register_forward_hook(
+            lambda *_: training.step == 2 and resource.setrlimit(resource.RLIMIT_FSIZE, (600, limit[1])) or None
+        )
+    try:
+        training.train()
+    except RunError as error:
+        said["full"] = str(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    processes.TIME_LIMIT = timedelta(seconds=0.3)
+    late = Processes(cpu=True, purpose="late")
+    if rank == 0:
+        try:
+            late.wait()
+        except RunError as error:
+            said["late"] = str(error)
+    processes.TIME_LIMIT = timedelta(seconds=60)
+    Processes(cpu=True, purpose="end").wait()
+    return said

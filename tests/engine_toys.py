@@ -127,4 +127,4 @@ def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print):
 def remains(folder):
     """The bytes that an interruption must not change: the last state, and the metrics."""
     last = max((folder / "checkpoints").glob("step-*"))
-    return last.name, (last / "state.safetensors").read_bytes(), (folder / "metrics.csv").read_bytes()
+    return last.name, [file.read_bytes() for file in sorted(last.glob("state*"))], (folder / "metrics.csv").read_bytes()

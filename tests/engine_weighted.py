@@ -15,7 +15,7 @@ from tests.test_engine_updates import Weighted, changed
 
 def train(folder):
     """A toy with weights, and then the recipe."""
-    begin(Path(folder) / "toy", make=Weighted, recipe=changed(batch_size=6, accumulate=2)).train()
+    begin(Path(folder) / "toy", make=Weighted, recipe=changed(batch_size=12, accumulate=2)).train()
     download(Path(folder))
 
 

@@ -19,6 +19,7 @@ from practice_torch.engine.artifacts import Artifact, Figure
 from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.experiment import (
+    HasEvaluationWeight,
     HasRemarks,
     HasSampling,
     Metric,
@@ -26,6 +27,7 @@ from practice_torch.engine.experiment import (
     phase_parameters,
     require_experiment,
 )
+from practice_torch.engine.looking import Share
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
 
@@ -62,12 +64,12 @@ class Case:
         straight, other = self.training(self.data[0], seed=0), self.training(self.described, seed=1)
         while straight.step < self.recipe.steps - 1:
             straight._advance()
-        saved, other.step = _cloned(snapshot.collect(straight)), straight.step
+        saved, other.step = snapshot.collect(straight)[0], straight.step
         straight._advance()
-        ended = _cloned(snapshot.collect(straight))
-        snapshot.put_back(other, saved)
+        ended = snapshot.collect(straight)[0]
+        snapshot.put_back(other, saved, other.step)
         other._advance()
-        return straight.experiment, ended, snapshot.collect(other)
+        return straight.experiment, ended, snapshot.collect(other)[0]
 
     @property
     def trained(self):
@@ -174,9 +176,23 @@ def is_saved_whole(case):
     assert content(metrics[0]) == content(metrics[1]), f"evaluated after training {metrics[0]}, after loading {metrics[1]}"
 
 
+def is_evaluated_in_shares(case):
+    """Of an experiment that says its metrics are means: those of three shares average to those of the whole."""
+    if not isinstance(case.trained, HasEvaluationWeight):
+        return
+    shares = [Share(case.data[1], rank, 3) for rank in range(3)]
+    parts = [(case.trained.evaluation_weight(share), case.look("evaluate", share)) for share in shares]
+    total = sum(weight for weight, _ in parts)
+    for name, whole in case.seen["evaluate"][1].items():
+        mean = sum(weight * metrics[name] for weight, metrics in parts) / total
+        # each of its sums is of float32 means of up to 64 windows
+        assert abs(mean - whole) <= 1e-5 * abs(whole), f"{name} is {whole}, from shares {mean}: it is no mean of these weights"
+
+
 CHECKS = (
     is_built_from_the_description, has_the_members_of_the_interface, has_scalar_losses_and_detached_logs, explains_its_metrics,
     samples_artifacts, is_not_changed_by_looks, samples_by_its_generator, resumes_to_the_same_state, is_saved_whole,
+    is_evaluated_in_shares,
 )  # fmt: skip
 
 

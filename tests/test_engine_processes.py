@@ -13,7 +13,6 @@ import torch
 from practice_torch.engine import checkpoint
 from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine_updates import trained
-from tests.test_practice_commands import refused
 
 pytestmark = pytest.mark.xdist_group("processes")
 LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
@@ -56,7 +55,7 @@ def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):
     assert answer["different"] == [] and answer["killed_while_alive"] == 6
     for toy in ("noisy", "players"):
         facts = checkpoint.newest(tmp_path / f"{toy}-straight" / "checkpoints", print)[1]
-        assert facts["run"]["processes"] == 2
+        assert facts["processes"] == 2
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +71,11 @@ def test_the_first_process_downloads_before_the_others(weighted):
     assert (weighted / "downloads.txt").read_text().splitlines() == ["0 begins", "0 ends", "1 begins", "1 ends"]
 
 
-def test_two_processes_follow_the_gradient_of_the_doubled_batch(tmp_path, weighted):
-    """Twice two weighted batches of 6 are one of 24, in another process each: float64, the same examples in the same order."""
+def test_two_processes_follow_the_gradient_of_one(tmp_path, weighted):
+    """Two weighted batches of 12, half of each in every process, are one of 24: float64, the same examples in the same order."""
     whole = trained(tmp_path / "whole", batch_size=24)
     tensors, facts = checkpoint.newest(weighted / "toy" / "checkpoints", print)
-    assert facts["run"]["processes"] == 2
+    assert facts["processes"] == 2
     torch.testing.assert_close(tensors["experiment/linear.weight"], whole.linear.weight.detach(), rtol=1e-10, atol=0)
     losses = [
         [float(row["value"]) for row in csv.DictReader((folder / "metrics.csv").open()) if row["name"] == "loss"]
@@ -86,7 +85,7 @@ def test_two_processes_follow_the_gradient_of_the_doubled_batch(tmp_path, weight
 
 
 def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
-    """accelerate's own launcher; SIGTERM to the processes; another number of processes is refused with the difference."""
+    """accelerate's own launcher; SIGTERM to the processes; the state of both is saved."""
     folder = tmp_path / "run"
     words = [*LAUNCH, "train", "latent/vae", "digits", "--run", str(folder), "--steps", "100000", "--log-every", "5", "--cpu"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -100,10 +99,9 @@ def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
     told = launcher.communicate(timeout=120)[1]
     assert f"train --resume {folder}" in told and "stopped by SIGTERM after step" in told
     tensors, facts = checkpoint.newest(folder / "checkpoints", print)
-    assert facts["run"]["processes"] == 2 and facts["step"] > 0
+    assert facts["processes"] == 2 and facts["step"] > 0
     assert {"generator/0/experiment", "generator/1/experiment"} <= tensors.keys()
     assert not torch.equal(tensors["generator/0/experiment"], tensors["generator/1/experiment"])
-    assert "processes is 2, here 1" in refused(3, "train", "--resume", folder, "--cpu")
 
 
 def test_what_counts_trains_in_one_process(tmp_path, forked):  # noqa: F811

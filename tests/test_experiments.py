@@ -23,6 +23,7 @@ from tests.experiments import (
     has_scalar_losses_and_detached_logs,
     has_the_members_of_the_interface,
     is_built_from_the_description,
+    is_evaluated_in_shares,
     is_not_changed_by_looks,
     is_saved_whole,
     resumes_to_the_same_state,
@@ -171,6 +172,9 @@ PLANTED = (
     planted(resumes_to_the_same_state, "a number that is not saved", "differ", forward=counting_aside),
     planted(is_saved_whole, "a memory of the last batch", "after loading",
             forward=remembering_aside, evaluate=evaluating_what_is_remembered),
+    planted(is_evaluated_in_shares, "draws", "no mean of these weights", evaluation_weight=lambda self, data: len(data)),
+    planted(is_evaluated_in_shares, "a maximum", "no mean of these weights", evaluation_weight=lambda self, data: len(data),
+            evaluate=lambda self, data: {"loss": data.batch(torch.arange(len(data)))["point"].max().item()}),
 )  # fmt: skip
 
 

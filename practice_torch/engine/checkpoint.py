@@ -1,19 +1,27 @@
 """Checkpoints: tensors as safetensors beside a manifest with checksums; written aside, synced, renamed. Nothing is unpickled.
 
     checkpoints/step-00000400/state.safetensors     every tensor of the run's state
-                              manifest.json         step, whose run it is, small facts; size and SHA-256 of the tensors' file
+                              manifest.json         step, whose run it is, small facts; size and SHA-256 of the tensors' files
+
+Of a sharded model every process writes its part: state-00000.safetensors, state-00001.safetensors, ... by rank. A tensor that is
+in several of them is cut along its first axis. Where each part begins is said in the header as torch.distributed.checkpoint says
+it, whose HuggingFaceStorageReader reads these files, too. Its writer is not used: it makes no checksums, does not sync, and
+orders its header by chance, so that equal states would be unequal bytes.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol, TypeVar
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from practice_torch.engine.errors import RunError
@@ -24,49 +32,113 @@ STATE, MANIFEST = "state.safetensors", "manifest.json"
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save's archive, and bare pickles
 
 
-def save(folder: str | Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-    """Write one checkpoint atomically, and delete all but the newest two. Returns its path."""
+T = TypeVar("T")
+
+
+class Team(Protocol):
+    """The processes that write a checkpoint together."""
+
+    rank: int
+
+    def from_all(self, value: T) -> list[T]:
+        """The values of all processes as a list by rank, in every process."""
+
+
+ALONE = SimpleNamespace(rank=0, from_all=lambda value: [value])
+
+
+def save(
+    folder: str | Path,
+    step: int,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    offsets: Mapping[str, Sequence[int]] | None = None,
+    team: Team = ALONE,
+) -> Path:
+    """Write one checkpoint atomically, and delete all but the newest two. Returns its path.
+
+    Several processes call this together. Without offsets rank 0 writes its tensors. With offsets (name -> where in the whole
+    tensor this process's part begins) every process writes those that it has. A failure of one is a RunError in all.
+    """
     folder = Path(folder)
-    state = safetensors.torch.save(_unshared(tensors))
-    manifest = {"format": FORMAT, "version": VERSION, "step": step, "facts": facts}
-    manifest["files"] = {STATE: {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}}
-    manifest["sha256"] = _digest(manifest)
     final, aside, old = (folder / f"{prefix}{step:08d}" for prefix in ("step-", ".writing-", ".replaced-"))
-    try:
+
+    def together(act, mine=True):
+        """act() in each process whose turn it is, with the results of all."""
+        found = complaint = None
+        try:
+            found = act() if mine else None
+        except OSError as error:
+            complaint = error.strerror
+        answers = team.from_all((found, complaint))
+        if complaints := [complaint for _, complaint in answers if complaint]:
+            if team.rank == 0:
+                shutil.rmtree(aside, ignore_errors=True)
+            raise RunError(f"cannot write the checkpoint {final}: {complaints[0]}; earlier checkpoints are untouched")
+        return [found for found, _ in answers if found]
+
+    def begin():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        _write(aside / STATE, state)
+
+    def write():
+        name = STATE if offsets is None else f"state-{team.rank:05d}.safetensors"
+        state = safetensors.torch.save(_unshared(tensors), _sharding(offsets))
+        _write(aside / name, state)
+        return name, {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
+
+    def finish(files):
+        manifest = {"format": FORMAT, "version": VERSION, "step": step, "facts": facts, "files": dict(files)}
+        manifest["sha256"] = _digest(manifest)
         _write(aside / MANIFEST, json.dumps(manifest, indent=1).encode())
         _sync(aside)
         if final.exists():  # a damaged one, from which this run could not go on
             final.rename(old)
         aside.rename(final)
         _sync(folder)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise RunError(f"cannot write the checkpoint {final}: {error.strerror}; earlier checkpoints are untouched") from error
-    _drop_all_but(folder, final)
+        _drop_all_but(folder, final)
+
+    first = team.rank == 0
+    together(begin, first)
+    files = together(write, bool(tensors) if offsets is not None else first)
+    together(lambda: finish(files), first)
     return final
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, facts) of one checkpoint. RunError describes a damaged one in one line."""
+    """(tensors, facts) of one checkpoint, with whole tensors whoever wrote it. RunError describes a damaged one in one line."""
     path = Path(path)
-    manifest = _manifest(path)
-    expected = manifest["files"][STATE]
-    state = _read(path / STATE)
-    _refuse_pickle(path / STATE, state)
+    manifest, parts = _manifest(path), {}
+    for name, expected in sorted(manifest["files"].items()):
+        for key, tensor in _tensors(path / name, expected).items():
+            parts.setdefault(key, []).append(tensor)
+    try:
+        tensors = {key: torch.cat(several) if several[1:] else several[0] for key, several in parts.items()}
+    except RuntimeError:
+        raise RunError(f"{path} holds parts that do not fit together: the checkpoint is corrupt") from None
+    return tensors, manifest["facts"] | {"step": manifest["step"]}
+
+
+def _tensors(file, expected):
+    state = _read(file)
+    _refuse_pickle(file, state)
     if len(state) != expected["bytes"]:
         sizes = f"{len(state)} bytes instead of {expected['bytes']}"
-        raise RunError(f"{path / STATE} has {sizes}: the file is truncated or replaced")
+        raise RunError(f"{file} has {sizes}: the file is truncated or replaced")
     if hashlib.sha256(state).hexdigest() != expected["sha256"]:
-        raise RunError(f"{path / STATE} does not match its SHA-256: the file is corrupt")
+        raise RunError(f"{file} does not match its SHA-256: the file is corrupt")
     try:
-        tensors = safetensors.torch.load(state)
+        return safetensors.torch.load(state)
     except safetensors.SafetensorError as error:
-        raise RunError(f"{path / STATE} is not safetensors ({error}): the file is corrupt") from None
-    return tensors, manifest["facts"] | {"step": manifest["step"]}
+        raise RunError(f"{file} is not safetensors ({error}): the file is corrupt") from None
+
+
+def _sharding(offsets):
+    """The header's metadata by which other readers put parts together: one entry, as several would be ordered by chance."""
+    if offsets is None:
+        return None
+    return {"DCP_SHARDING_INFO": json.dumps({name: {"saved_offsets": list(offset)} for name, offset in offsets.items()})}
 
 
 def newest(
@@ -115,12 +187,18 @@ def _manifest(path):
         raise RunError(f"{path / MANIFEST} has version {manifest.get('version')}; this engine reads version {VERSION}")
     if manifest.get("sha256") != digest:
         raise RunError(f"{path / MANIFEST} does not match its own SHA-256: the file is corrupt")
-    files = manifest.get("files")
-    file = files.get(STATE) if isinstance(files, dict) else None
     whole = type(manifest.get("step")) is int and manifest["step"] >= 0 and isinstance(manifest.get("facts"), dict)
-    if not whole or not isinstance(file, dict) or not {"bytes", "sha256"} <= file.keys():
+    if not whole or not _names_files(manifest.get("files")):
         raise RunError(f"{path / MANIFEST} lacks its step, facts or file sizes: the checkpoint is incomplete")
     return manifest
+
+
+def _names_files(files):
+    """Whether there are files of this engine's names, each with its size and checksum."""
+    if not isinstance(files, dict) or not files:
+        return False
+    named = all(re.fullmatch(r"state(-\d{5})?\.safetensors", name) for name in files)
+    return named and all(isinstance(file, dict) and {"bytes", "sha256"} <= file.keys() for file in files.values())
 
 
 def _read(file):

@@ -6,12 +6,21 @@ import torch
 
 from practice_torch.data.permutation import permuted
 from practice_torch.engine.datasets import Data
+from practice_torch.engine.errors import RunError
 
 
 def seed_of(seed: int, *words: object) -> int:
     """A seed derived from words: the same words give the same random numbers, different words independent ones."""
     digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1  # torch takes seeds below 2^63
+
+
+def share_of(batch: int, processes: int) -> int:
+    """The examples that each process takes of a batch. RunError unless the shares are equal."""
+    if batch % processes:
+        mend = f"set --batch-size to a multiple of {processes}"
+        raise RunError(f"a batch of {batch} examples cannot be split evenly over {processes} processes; {mend}")
+    return batch // processes
 
 
 class Order:

@@ -73,6 +73,19 @@ class HasCount(Protocol):
 
 
 @runtime_checkable
+class HasEvaluationWeight(Protocol):
+    """An experiment whose metrics are means over the held-out data, with equal weights, and whose `evaluate` draws nothing.
+
+    Several processes then evaluate a share of the data each. Without this member rank 0 evaluates all of it.
+    """
+
+    def evaluation_weight(self, data: Data) -> float:
+        """What the means are over, such as the number of bytes: with these weights the metrics of two parts of the data average
+        to those of the whole.
+        """
+
+
+@runtime_checkable
 class HasStudy(Protocol):
     """An experiment of which more can be measured than an evaluation has time for."""
 

@@ -2,14 +2,17 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 
 from practice_torch.engine import gpu
+from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import HasEvaluationWeight
 from practice_torch.engine.state import set_torch_states, torch_states
 
 if TYPE_CHECKING:
@@ -18,14 +21,43 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Share:
+    """Every count-th example of a data set, from the rank-th on."""
+
+    data: Data
+    rank: int
+    count: int
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        return self.data.description
+
+    def __len__(self) -> int:
+        return len(range(self.rank, len(self.data), self.count))
+
+    def batch(self, indices: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        indices = torch.arange(len(self)) if indices is None else indices
+        return self.data.batch(self.rank + self.count * indices)
+
+    def to(self, device: torch.device) -> "Share":
+        return Share(self.data.to(device), self.rank, self.count)
+
+
 def evaluate(training: "Training") -> Mapping[str, float]:
     """The experiment's metrics on the held-out data, with random numbers of their own that are always the same.
 
-    Every process evaluates for itself: with equal weights and equal draws they find the same, and none waits for another
-    (of a sharded model each gathers all the weights first). RunError where the weights have grown too large to compute with.
+    Of several processes each evaluates its share, where the metrics can be put together, else rank 0 all of it. Those of a
+    sharded model all do the same, since each needs the others to gather the weights. RunError where the weights have grown too
+    large to compute with.
     """
+    experiment, processes, data = training.experiment, training.processes, training.held_out_data
     try:
-        return apart(training, "evaluate", lambda: training.experiment.evaluate(training.held_out_data))
+        if training.sharded:
+            return apart(training, "evaluate", lambda: experiment.evaluate(data))
+        if isinstance(experiment, HasEvaluationWeight) and 1 < processes.count <= len(data):
+            return _put_together(training, Share(data, processes.rank, processes.count))
+        return processes.of_the_first(lambda: apart(training, "evaluate", lambda: experiment.evaluate(data)))
     except (torch.linalg.LinAlgError, np.linalg.LinAlgError) as error:  # what a matrix with an infinite entry comes to
         sizes = {name: p.detach().abs().max().item() for name, p in training.experiment.named_parameters() if p.numel()}
         name = max(sizes, key=sizes.get)
@@ -35,8 +67,22 @@ def evaluate(training: "Training") -> Mapping[str, float]:
         ) from error
 
 
+def _put_together(training, share):
+    """The means over all data, from those over each process's share."""
+    experiment = training.experiment
+    found = apart(training, "evaluate", lambda: (experiment.evaluation_weight(share), dict(experiment.evaluate(share))))
+    parts = training.processes.from_all(found)
+    total = sum(weight for weight, _ in parts)
+    return {name: sum(weight * metrics[name] for weight, metrics in parts) / total for name in found[1]}
+
+
 def preview(training: "Training", say: Callable[[str], None]) -> None:
-    """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training."""
+    """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training.
+
+    Rank 0 alone computes them, while the others wait; of a sharded model all, who have to make the same passes.
+    """
+    if not training.processes.first and not training.sharded:
+        return
     try:
         artifacts = apart(training, "preview", lambda: training.experiment.preview(training.held_out_data))
     except Exception as error:

@@ -13,10 +13,10 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from practice_torch.engine import checkpoint, gpu, looking, snapshot
+from practice_torch.engine import checkpoint, gpu, looking, saving, snapshot
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.datasets import Data
-from practice_torch.engine.draws import Batches, seed_of
+from practice_torch.engine.draws import Batches, seed_of, share_of
 from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
@@ -66,7 +66,7 @@ class Training:
         if recipe.shard and self.processes.count > 1:
             from practice_torch.engine.sharding import Sharded  # half a second, for those who ask for it
 
-            self.sharded = Sharded(experiment, self.processes)  # before the players: it gives the experiment other parameters
+            self.sharded = Sharded(experiment, self.processes, recipe)  # before the players: it makes other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
             raise RunError(f"{run.asked['topic']} is fitted by counting, not by gradients; train it in one process")
@@ -77,20 +77,25 @@ class Training:
         if self.compiled:
             gpu.compile_networks(experiment, graphs=self.graphs)
         self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
-        mine = (self.processes.rank,) if self.processes.rank else ()  # every process draws noise of its own
-        self.generator = torch.Generator(self.device).manual_seed(seed_of(recipe.seed, "train", *mine))
-        experiment.generator = self.generator
-        torch.manual_seed(seed_of(recipe.seed, "train", "torch", *mine))  # dropout can draw from torch's own generator only
+        self.generator = experiment.generator = torch.Generator(self.device)
+        self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws noise of its own
         moved = {name: parameter for player in self.players for name, parameter in player.parameters.items()}
         self.moved = moved if recipe.average_decay else {}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
         self.turns = sum(player.phase.times for player in self.players)
-        self.batches = Batches(self.train_data, recipe.batch_size, recipe.seed, self.processes.rank, self.processes.count)
+        share = share_of(min(recipe.batch_size, len(train_data)), self.processes.count)
+        self.batches = Batches(self.train_data, share, recipe.seed, self.processes.rank, self.processes.count)
         self.schedules = recipe.warmup_steps > 0 or recipe.schedule != "constant"
+        self.saver = saving.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
+
+    def seed_generators(self, *words: object) -> None:
+        """Begin this process's random numbers anew, by the run's seed and the words."""
+        self.generator.manual_seed(seed_of(self.recipe.seed, "train", *words))
+        torch.manual_seed(seed_of(self.recipe.seed, "train", "torch", *words))  # dropout can draw from torch's own only
 
     # ------------------------------------------------------------------------------------------------ one step
 
@@ -168,7 +173,10 @@ class Training:
         except OSError as error:
             raise RunError(f"cannot write into {self.run.folder}: {error.strerror}; earlier checkpoints are untouched") from error
         finally:
-            self.run.lock.release()
+            try:
+                self.saver.finish()
+            finally:
+                self.run.lock.release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -188,7 +196,8 @@ class Training:
         folder = self.run.folder if self.processes.first else None
         self.records = Records(folder, self.lengths, self.step if recipe.tensorboard else None)
         if self.step == 0:
-            self._save()  # something to go back to if the first steps go wrong; and a full disk shows now, not in an hour
+            self._save()  # something to go back to if the first steps go wrong
+            self.saver.finish()  # a full disk shows now, not in an hour
         self.experiment.train()
         begun = time.perf_counter() - self.seconds
         # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
@@ -202,11 +211,13 @@ class Training:
             if row_due:
                 self.seconds = time.perf_counter() - begun
                 self._log()
+                self.saver.require_success()
             stop = self._asked_to_stop(row_due)
             if look or step % recipe.checkpoint_every == 0 or stop:
                 self.seconds = time.perf_counter() - begun
                 self._save()
             if stop and not last:
+                self.saver.finish()
                 raise Interrupted(stop, step)
             if look:
                 metrics = self._evaluate(bar)
@@ -247,12 +258,13 @@ class Training:
         metrics = self.evaluate()
         for name, value in metrics.items():
             self.records.add(self.step, "evaluate", name, float(value))
-        if self.processes.first or self.sharded:  # whose processes have to make the same passes
-            looking.preview(self, bar.say)
+        looking.preview(self, bar.say)
+        self.processes.wait()  # here, and not in the first collective of the next step, whose time limit is shorter
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics
 
     def _finish(self, metrics):
+        self.saver.finish()
         self.records.sync()
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
@@ -270,13 +282,10 @@ class Training:
         if wrong := first_not_finite(snapshot.weights_and_moments(self)):
             wrong = wrong.removeprefix("experiment/")
             raise RunError(f"{wrong} is not finite after step {self.step}, and this state is not saved; {self.mend()}")
-        tensors, never_moved = snapshot.collect(self), snapshot.never_moved(self)
-
-        def write():
-            facts = {"run": self.identity(), "seconds": self.seconds, "lengths": self.records.sync(), "never_moved": never_moved}
-            checkpoint.save(self.run.checkpoints, self.step, tensors, facts)
-
-        self.processes.of_the_first(write)
+        facts = {"run": self.identity(), "processes": self.processes.count, "seconds": self.seconds}
+        facts |= {"lengths": self.records.sync(), "never_moved": snapshot.never_moved(self)}
+        tensors, offsets = snapshot.collect(self)
+        self.saver.begin(self.run.checkpoints, self.step, tensors, facts, offsets)
 
     def mend(self) -> str:
         """Advice against diverging training, for an error message."""
@@ -287,8 +296,7 @@ class Training:
         """What identifies the run in its checkpoints, as JSON returns it."""
         asked = self.run.asked
         whose = {key: asked[key] for key in ("topic", "recipe", "fields")}
-        whose |= {"data": asked["data"]["sha256"], "processes": self.processes.count}
-        return json.loads(json.dumps(whose))
+        return json.loads(json.dumps(whose | {"data": asked["data"]["sha256"]}))
 
     def restore(self, say: Callable[[str], None] = print) -> None:
         """Resume from the newest valid checkpoint, or from the beginning if the run stopped before its first."""
@@ -296,6 +304,6 @@ class Training:
         if not self.run.has_begun():
             return
         tensors, facts = checkpoint.newest(self.run.checkpoints, say, functools.partial(snapshot.require_sound, self))
-        snapshot.put_back(self, tensors)
+        snapshot.put_back(self, tensors, facts["step"])
         self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]
 

@@ -4,28 +4,42 @@ accelerate's launcher starts them and passes their ranks in the environment. Wit
 """
 
 import atexit
+import functools
+import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, gather_object, reduce
-from torch import Tensor
+from accelerate.utils import reduce
+from torch import Tensor, distributed
 
 from practice_torch.engine.errors import RunError
 
 T = TypeVar("T")
 
+# How long a process waits for the others before the run ends in an error. A process that has died is noticed at once, because its
+# connections close: the limits are for one that hangs.
+TIME_LIMIT = timedelta(hours=3)  # while one process downloads, evaluates, draws or writes
+STEP_LIMIT = timedelta(minutes=30)  # for gradients and weights: the longest step is the first, if the others still compile
+
 
 class Processes:
-    """The processes of a run. Rank 0 writes; all processes train."""
+    """The processes of a run. Rank 0 writes; all processes train.
 
-    def __init__(self, cpu: bool = False) -> None:
-        state = PartialState(cpu=cpu)
+    What they tell each other travels between the hosts (gloo), apart from gradients and weights (on GPUs, nccl): a process that
+    waits for another does not sit in a collective of its device. Another `purpose` is another set of connections, for a thread
+    of its own.
+    """
+
+    def __init__(self, cpu: bool = False, purpose: str = "talk") -> None:
+        state = PartialState(cpu=cpu, timeout=STEP_LIMIT)
         self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
         self.first_here = state.local_process_index == 0
-        self._wait = state.wait_for_everyone
+        self.machines = self.count // int(os.environ.get("LOCAL_WORLD_SIZE", self.count)) if self.count > 1 else 1
         if self.count > 1:
+            self._group = _group(purpose)
             atexit.unregister(_part)
             atexit.register(_part)
 
@@ -43,7 +57,8 @@ class Processes:
                 answer = [make(), None]
             except RunError as error:
                 answer = [None, str(error)]
-        value, complaint = broadcast_object_list(answer)
+        self._exchange(distributed.broadcast_object_list, answer, src=0)
+        value, complaint = answer
         if complaint is not None:
             raise RunError(complaint)
         return value
@@ -66,7 +81,10 @@ class Processes:
 
     def from_all(self, value: T) -> list[T]:
         """The values of all processes as a list by rank, in every process."""
-        return [value] if self.count == 1 else gather_object([value])
+        values = [value] * self.count
+        if self.count > 1:
+            self._exchange(distributed.all_gather_object, values, value)
+        return values
 
     def total(self, tensor: Tensor) -> Tensor:
         """The sum over the processes."""
@@ -79,7 +97,21 @@ class Processes:
     def wait(self) -> None:
         """Wait until every process has called this."""
         if self.count > 1:
-            self._wait()
+            self._exchange(distributed.barrier)
+
+    def _exchange(self, collective, *arguments, **options):
+        try:
+            collective(*arguments, **options, group=self._group)
+        except RuntimeError as error:  # of gloo, which has no class for either
+            late = "imed out" in str(error)
+            why = f"another did not come within {TIME_LIMIT}" if late else "another has ended; its own message says why"
+            raise RunError(f"process {self.rank} of {self.count} waited for the others in vain: {why}") from error
+
+
+@functools.cache
+def _group(purpose):
+    """Connections for one purpose, made once, by all processes in the same order."""
+    return distributed.new_group(backend="gloo", timeout=TIME_LIMIT)
 
 
 def _part():

@@ -37,7 +37,7 @@ class Recipe(Bounded):
     steps: Annotated[int, AtLeast(1)] = 1000
     """Number of updates of every phase."""
     batch_size: Annotated[int, AtLeast(1)] = 64
-    """Examples in a batch; a smaller data set is a single batch."""
+    """Examples in a batch, of which several processes take equal shares; a smaller data set is a single batch."""
     learning_rate: Annotated[float, Above(0)] = 1e-3
     """Step size of Adam."""
     beta1: Annotated[float, AtLeast(0, below=1)] = 0.9
@@ -74,6 +74,8 @@ class Recipe(Bounded):
     """Compute a block's activations again in the backward pass (gradient checkpointing): less memory, a third more work."""
     shard: bool = False
     """Shard weights, gradients and optimizer state over the processes (FSDP2)."""
+    shard_copies: Annotated[int, AtLeast(0)] = 0
+    """Copies of a sharded model, each split over its share of the processes (HSDP); 0: one on every machine."""
     compile: bool = True
     """Compile the networks on a GPU (torch.compile): the run starts a minute or more later, then is faster. A CPU never does."""
     cuda_graphs: bool = False

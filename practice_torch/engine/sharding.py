@@ -7,18 +7,23 @@ every process the mean of its part of the gradient only. The update is the same 
 A network may say by an attribute `blocks`, an nn.ModuleList of modules that are called one after another, what to gather
 together; everything else is gathered once a step. accelerate's own plugin needs an accelerator; this is torch's composable
 function, which works on CPUs as well. Imported only where it is asked for: DTensor takes half a second.
+
+Several copies of the model can be sharded, each over its share of the processes (HSDP): with a copy on every machine, weights
+cross no network, and gradients cross it once.
 """
 
 import contextlib
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.processes import Processes
+from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import blocks_of
 
 
@@ -28,18 +33,30 @@ class Sharded:
     Afterwards the experiment's parameters are new objects (DTensors); references to the old ones are invalid.
     """
 
-    def __init__(self, experiment: nn.Module, processes: Processes) -> None:
+    def __init__(self, experiment: nn.Module, processes: Processes, recipe: Recipe) -> None:
         if len(experiment.phases) > 1:
             names = ", ".join(phase.name for phase in experiment.phases)
             raise RunError(f"shard is for experiments of one phase; this one has {names}: train it without --shard")
-        mesh = init_device_mesh(processes.device.type, (processes.count,))
+        copies = recipe.shard_copies or processes.machines
+        if processes.count % copies:
+            raise RunError(f"shard_copies is {copies}; it must divide the number of processes ({processes.count})")
+        self.shards = processes.count // copies
+        self.copy, self.shard = divmod(processes.rank, self.shards)
+        shape, wanted = ((copies, self.shards), (Replicate(), Shard(0))) if copies > 1 else ((self.shards,), (Shard(0),))
+        mesh = init_device_mesh(processes.device.type, shape, mesh_dim_names=("copy", "shard")[-len(shape) :])
         self.experiment, self.first, self.blocks = experiment.to(processes.device), processes.first, blocks_of(experiment)
+        # autocast decides which operations round their inputs; what is said here is how weights and gradients travel
+        half = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if recipe.precision == "bfloat16" else {}
+        how = {"mesh": mesh, "mp_policy": MixedPrecisionPolicy(**half, cast_forward_inputs=False)}
         try:
             for block in self.blocks:
-                fully_shard(block, mesh=mesh, reshard_after_forward=True)
-            fully_shard(experiment, mesh=mesh, reshard_after_forward=False)  # its backward pass begins with these weights
+                fully_shard(block, **how, reshard_after_forward=True)
+            fully_shard(experiment, **how, reshard_after_forward=False)  # its backward pass begins with these weights
         except ValueError as error:  # a parameter without axes, for one, cannot be cut
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
+        for name, parameter in experiment.named_parameters():
+            if not isinstance(parameter, DTensor) or parameter.placements != wanted:
+                raise RuntimeError(f"{name} was to be {wanted} on {shape} processes; fully_shard made it {parameter}")
 
     def __call__(self, batch: Mapping[str, Tensor], phase: str) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The experiment's loss and logs, with the buffers of rank 0, as with DistributedDataParallel."""
@@ -74,15 +91,19 @@ class Sharded:
                 module.set_reshard_after_forward(module is not self.experiment, recurse=False)
                 module.reshard()
 
-    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The full tensors, collected one by one on the CPU of rank 0."""
-        found = {}
+    def parts(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
+        """What this process writes of the tensors into a checkpoint, and where in the whole tensors its parts begin.
+
+        Of several copies of the model the first is written; what is whole in every process is written by rank 0.
+        """
+        found, offsets = {}, {}
         for name, tensor in tensors.items():
-            if isinstance(tensor, DTensor):
-                whole = tensor.full_tensor()
-                tensor = whole.cpu() if self.first else tensor
-            found[name] = tensor
-        return found
+            if isinstance(tensor, DTensor) and self.copy == 0:
+                rows = -(-len(tensor) // self.shards)  # of all parts but the last ones
+                found[name], offsets[name] = tensor.to_local(), [min(self.shard * rows, len(tensor))] + [0] * (tensor.ndim - 1)
+            elif not isinstance(tensor, DTensor) and self.first:
+                found[name], offsets[name] = tensor, [0] * tensor.ndim
+        return found, offsets
 
     @staticmethod
     def part(tensor: Tensor, like: Tensor) -> Tensor:

@@ -5,6 +5,9 @@
     optimizer/<phase>/<name>/<slot>      AdamW's moments and its count of steps
     pending/<phase>/<name>               what was logged since the last row of metrics.csv
     generator/<rank>/<name>              the engine's generator, and torch's own, in every process
+
+A checkpoint of so many processes is restored by any number of them: each rank takes its generators back, and one that was not
+there seeds its own by the run's seed, its rank and the step.
 """
 
 from collections.abc import Mapping
@@ -33,16 +36,18 @@ def weights_and_moments(training: "Training") -> dict[str, torch.Tensor]:
     return tensors | {f"average/{name}": tensor for name, tensor in training.average.items()}
 
 
-def collect(training: "Training") -> dict[str, torch.Tensor]:
-    """The complete state of the training as tensors, in every process."""
-    tensors = weights_and_moments(training)
-    tensors = training.sharded.whole(tensors) if training.sharded else tensors
+def collect(training: "Training") -> tuple[dict[str, torch.Tensor], dict[str, list[int]] | None]:
+    """(tensors, offsets) that this process writes into a checkpoint, as checkpoint.save takes them: copies in host memory."""
+    first, tensors, offsets = training.processes.first, weights_and_moments(training), None
     for (phase, name), values in training.pending.items():
         tensors[f"pending/{phase}/{name}"] = torch.stack(values)
     mine = {"experiment": training.generator.get_state()} | torch_states(training.device)
     for rank, states in enumerate(training.processes.from_all(mine)):
         tensors |= {f"generator/{rank}/{name}": state for name, state in states.items()}
-    return tensors
+    if training.sharded:
+        tensors, offsets = training.sharded.parts(tensors)
+    copied = {"device": "cpu", "copy": True, "memory_format": torch.contiguous_format}
+    return {name: tensor.detach().to(**copied) for name, tensor in tensors.items() if first or training.sharded}, offsets
 
 
 def never_moved(training: "Training") -> list[str]:
@@ -54,24 +59,26 @@ def never_moved(training: "Training") -> list[str]:
 
 def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
     """RunError, worded to follow the path of a checkpoint, if this training cannot be resumed from it."""
-    if not {"run", "seconds", "lengths", "never_moved"} <= facts.keys():
+    if not {"run", "processes", "seconds", "lengths", "never_moved"} <= facts.keys():
         raise RunError("lacks facts that this engine writes; it is not one of its checkpoints")
     if facts["run"] != training.identity():
         theirs = facts["run"] if isinstance(facts["run"], dict) else {}
         raise RunError(f"belongs to another run: {difference(theirs, training.identity())}")
     if facts["step"] > training.recipe.steps:
         raise RunError(f"is of step {facts['step']}; the run has {training.recipe.steps}")
+    if type(facts["processes"]) is not int:
+        raise RunError(f"says it is of {facts['processes']!r} processes; it must be their number")
     training.run.require_lengths(facts["lengths"])
     groups = _groups(tensors)
     require_weights(training.experiment.state_dict(), groups["experiment"])
     require_weights(training.moved, groups["average"], "average of ")
     require_weights(_optimizer_states(training, facts), groups["optimizer"], "optimizer's ")
     _require_pending(training, groups["pending"])
-    _require_generators(training, groups["generator"])
+    _require_generators(training, groups["generator"], facts["processes"])
 
 
-def put_back(training: "Training", tensors: Mapping[str, torch.Tensor]) -> None:
-    """Restore the state of the training from the tensors of a valid checkpoint."""
+def put_back(training: "Training", tensors: Mapping[str, torch.Tensor], step: int) -> None:
+    """Restore the state of the training from the tensors of a valid checkpoint of this step."""
     groups = _groups(tensors)
     place = training.sharded.part if training.sharded else lambda tensor, like: tensor.to(like.device)
     state = training.experiment.state_dict()
@@ -87,8 +94,11 @@ def put_back(training: "Training", tensors: Mapping[str, torch.Tensor]) -> None:
     # clone: torch crashes the process when it is handed a view of another tensor as a generator's state
     prefix = f"{training.processes.rank}/"
     mine = {name.removeprefix(prefix): t.clone() for name, t in groups["generator"].items() if name.startswith(prefix)}
-    training.generator.set_state(mine.pop("experiment"))
-    set_torch_states(mine)
+    if mine:
+        training.generator.set_state(mine.pop("experiment"))
+        set_torch_states(mine)
+    else:  # there were fewer processes: a generator that starts here, of a seed that no other has
+        training.seed_generators(training.processes.rank, "resumed", step)
 
 
 def _groups(tensors):
@@ -120,11 +130,11 @@ def _require_pending(training, pending):
             raise RunError(f"holds pending/{name}, {list(values.shape)} of {values.dtype}, which no phase here has logged")
 
 
-def _require_generators(training, states):
-    """One of each for every process, of this kind of device."""
+def _require_generators(training, states, processes):
+    """One of each for every process that wrote the checkpoint, of this kind of device."""
     here = {"experiment": training.device, "torch": "cpu", "cuda": training.device}
     names = ("experiment", *torch_states(training.device))
-    wanted = {f"{rank}/{name}" for rank in range(training.processes.count) for name in names}
+    wanted = {f"{rank}/{name}" for rank in range(processes) for name in names}
     if states.keys() != wanted:
         missing, more = (", ".join(sorted(names)) or "none" for names in (wanted - states.keys(), states.keys() - wanted))
         raise RunError(

@@ -116,12 +116,16 @@ class LanguageModel(nn.Module):
 
     def evaluate(self, data):
         """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
-        nats, size, lengths = 0.0, 0, self._lengths()
-        for indices in torch.arange(len(data)).split(64):
-            batch = data.batch(indices)
-            nats += self(batch, "train")[0].item() * self.count(batch, "train")
-            size += lengths[batch["tokens"][:, 1:]].sum().item()
-        return {"bits_per_byte": nats / size / math.log(2)}
+        nats = sum(self(batch, "train")[0].item() * self.count(batch, "train") for batch in self._held_out(data))
+        return {"bits_per_byte": nats / self.evaluation_weight(data) / math.log(2)}
+
+    def evaluation_weight(self, data):
+        """Bytes that are predicted."""
+        lengths = self._lengths()
+        return sum(lengths[batch["tokens"][:, 1:]].sum().item() for batch in self._held_out(data))
+
+    def _held_out(self, data):
+        return (data.batch(indices) for indices in torch.arange(len(data)).split(64))
 
     def preview(self, data):
         """What it writes, given nothing but a line's end."""
