@@ -119,6 +119,7 @@ def four(tmp_path_factory, forked):  # noqa: F811
     return folder
 
 
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")  # one process reads, on purpose
 @pytest.mark.parametrize(("name", "writers"), [("parts", 4), ("copies", 2)])
 def test_four_processes_hold_four_parts_or_two_copies_in_two(four, name, writers):
     """As the whole in float64. Every process writes its part, of two copies those of the first, and nothing is pickled."""
