@@ -177,8 +177,8 @@ class Training:
                 self.saver.finish()
             finally:
                 self.run.lock.release()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
 
     def _remember(self, number, _frame):
         self.stop = number
