@@ -196,10 +196,10 @@ def test_a_file_that_is_no_image(tmp_path, content):
 
 
 def test_sixteen_bits_of_gray_become_eight_and_floats_are_refused(tmp_path):
-    for name, level in (("a", 30000), ("b", 65535)):
+    for name, level in (("a", 30000), ("b", 65535), ("c", 255)):
         Image.fromarray(np.full((4, 3), level, np.uint16)).save(tmp_path / f"{name}.png")
     levels = everything(images.load(tmp_path), "image")[:, 0, 0, 0] * 255
-    assert sorted(levels.round().tolist()) == [117, 255]  # 30000 / 257 = 116.7
+    assert sorted(levels.round().tolist()) == [1, 117, 255]  # 255 / 257 = 0.99, 30000 / 257 = 116.7
     Image.fromarray(np.full((4, 3), 0.5, np.float32)).save(tmp_path / "0.tiff")
     refused(images.load, tmp_path, "0.tiff", "32 bits", "convert")
 

@@ -13,6 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from practice_torch import prepare_command
+from practice_torch.command_line import UsageError
 from practice_torch.data import images, prepare_images
 from practice_torch.data.decoding import open_image
 from practice_torch.data.errors import DataError
@@ -281,6 +283,33 @@ def test_a_manifest_that_counts_other_rows(tmp_path, small_shards):
     manifest = prepared.manifest | {"shards": shards}
     (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest | {"sha256": digest_of(manifest)}))
     refused(images.load, tmp_path / "out", say=["does not have the", "rows that the manifest says"])
+
+
+def test_a_shard_whose_offsets_lead_beyond_its_end(tmp_path):
+    """Read without a check, they would end the process."""
+    prepared = prepare(tmp_path / "out", folder_of(tmp_path / "in", 4))
+    path, sizes = prepared.paths[0], [(tmp_path / "in" / "ab"[n % 2] / f"{n}.png").stat().st_size for n in (0, 2, 1, 3)]
+    whole, offsets = path.read_bytes(), np.cumsum([0, *sizes]).astype(np.int64)
+    assert whole.count(offsets.tobytes()) == 1
+    path.write_bytes(whole.replace(offsets.tobytes(), (offsets * 10**9).tobytes()))
+    refused(images.load, tmp_path / "out", say=[path, "is damaged"])
+
+
+def test_the_command(tmp_path, capsys):
+    folder_of(tmp_path / "in", 6, height=20, width=30)
+    asked = ["images", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    assert prepare_command.prepare([*asked, "--most-side", "9"], None) == 0
+    said = capsys.readouterr()
+    assert f"{tmp_path / 'out'}: 6 images, 14x9, gray, 2 classes, 1 shards" in said.out and "--data" in said.out
+    assert prepare_command.prepare(["--verify", str(tmp_path / "out")], None) == 0
+    for words, error, why in (
+        (["--most-side", "-1"], UsageError, "most_side is -1"),
+        (["--mostside", "1"], UsageError, "did you mean --most-side"),
+        (["--most-side", "8"], DataError, "holds other prepared data (its most_side is 9, now 8)"),
+    ):
+        with pytest.raises(error) as refusal:
+            prepare_command.prepare([*asked, *words], None)
+        assert why in str(refusal.value)
 
 
 def test_a_killed_preparation_goes_on_to_the_same_bytes(tmp_path, small_shards, monkeypatch):

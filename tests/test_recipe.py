@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from practice_torch.engine.recipe import REDECLARABLE, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import REDECLARABLE, AudioRecipe, Direction, Fixed, Recipe
 from practice_torch.engine.schedule import learning_rate_factor
 from practice_torch.experiments.latent.vae_training import RECIPES
 
@@ -90,3 +90,10 @@ def test_a_field_of_another_type_is_refused(fields):
 
 def test_integers_are_floats_and_none_is_no_target():
     assert Sized(learning_rate=1, limits=(0, 2), target=None, widths=()).learning_rate == 1
+
+
+def test_the_size_of_images_is_for_images_alone():
+    assert Recipe(image_size=64).loading() == {"image_size": 64} and Recipe().loading() == {"image_size": None}
+    for recipe, size, why in ((AudioRecipe, 64, "the data are audio"), (Recipe, 0, "at least 1"), (Recipe, 2.5, "of type")):
+        with pytest.raises(ValueError, match=f"image_size is {size}; it must be .*{why}"):
+            recipe(image_size=size)

@@ -117,6 +117,13 @@ def test_several_sources_and_a_folder_of_archives(tmp_path):
     assert [entry.label for entry in found] == [1, 2, 0]
 
 
+def test_published_classes_keep_their_order_and_those_without_an_example(tmp_path):
+    folder = saved(tmp_path / "s", table([(b"x", 2), (b"y", 0)], ["wolf", "ant", "bee"]))
+    found, classes = listed(folder)
+    assert classes == ["wolf", "ant", "bee"] and [entry.label for entry in found] == [2, 0]
+    refused(saved(tmp_path / "t", table([(b"x", 3)], ["wolf", "ant", "bee"])), say=["label 3", "0..2", "3 named classes"])
+
+
 def test_numbers_of_classes_stay_as_they_are(tmp_path):
     path = archive(tmp_path / "a.tar", *[(f"{n}.{s}", c) for n, label in enumerate("2002") for s, c in
                                         (("jpg", b"x"), ("cls", label.encode()))])  # fmt: skip
@@ -138,7 +145,13 @@ def test_some_without_a_label(tmp_path):
     other = archive(tmp_path / "b.tar", ("1.jpg", b"x"), ("1.cls", b"7"))
     refused(other, say=["label 7 found", "0..0"])
     for name, content in (("1.json", b'{"label": 0.5}'), ("1.json", b"{"), ("1.cls", b"\xff")):
-        refused(archive(tmp_path / "c.tar", ("1.jpg", b"x"), (name, content)), say=[f"{name} is no label"])
+        wrong = archive(tmp_path / "c.tar", ("1.jpg", b"x"), (name, content))
+        refused(wrong, say=[f"{name} is no label"])
+        assert listed(wrong, labels=False)[1] is None
+    save(tmp_path / "f" / "a.png", gray(0))
+    save(tmp_path / "f" / "cats" / "b.png", gray(1))
+    refused(tmp_path / "f", say=["labels are ambiguous"])
+    assert len(listed(tmp_path / "f", labels=False)[0]) == 2
 
 
 def test_an_archive_cut_short_anywhere(tmp_path):

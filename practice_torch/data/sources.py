@@ -41,11 +41,9 @@ def entries(sources, suffixes, holds, *, labels=True):
         path = existing_path(source, (), f"a folder of {holds}s, a .tar, .parquet or .arrow file, or a folder of those")
         for part, kind in _parts(path, suffixes):
             with reading(part, SMALLER):
-                several, names = kind(part, suffixes, holds)
+                several, names = kind(part, suffixes, holds, labels)
             found += several
             published.add(names)
-    if not labels:
-        return [entry._replace(label=None) for entry in found], None
     return _numbered(found, published)
 
 
@@ -112,9 +110,11 @@ def _saved(folder):
     return files
 
 
-def _folder(root, suffixes, holds):
+def _folder(root, suffixes, holds, labelled):
     files = files_in(root, suffixes, f"{holds}s")
-    labels, names = (folder_labels if holds == "image" else folder_or_number_labels)(root, files, f"{holds}s")
+    labels = None
+    if labelled:
+        labels, names = (folder_labels if holds == "image" else folder_or_number_labels)(root, files, f"{holds}s")
     labels = [None] * len(files) if labels is None else [names[label] for label in labels.tolist()]
     sizes = (file.stat().st_size for file in files)
     return [
@@ -123,17 +123,18 @@ def _folder(root, suffixes, holds):
     ], None
 
 
-def _archive(path, suffixes, holds):
-    found = [Entry(path, place, size, f"{path.name}/{name}", label) for place, size, name, label in members(path, suffixes)]
+def _archive(path, suffixes, holds, labelled):
+    listed = members(path, suffixes, labels=labelled)
+    found = [Entry(path, place, size, f"{path.name}/{name}", label) for place, size, name, label in listed]
     if not found:
         raise DataError(f"{path} holds no {holds}s; allowed are {' '.join(suffixes)}: add some, or leave it out")
     return found, None
 
 
-def _table(path, _, holds):
+def _table(path, _, holds, labelled):
     rows = Rows(path, COLUMN[holds])
     labels, names = [None] * rows.count, None
-    if rows.label:
+    if rows.label and labelled:
         labels, names = rows.labels()
         if not np.issubdtype(labels.dtype, np.integer) or labels.ndim != 1:
             raise DataError(f"{path}: column '{rows.label}' has dtype {labels.dtype}; it must hold integers or names: convert it")

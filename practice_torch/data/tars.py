@@ -13,10 +13,11 @@ LONGEST_LABEL = 2**16  # bytes of a .cls, .txt or .json file
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
-def members(path, suffixes):
+def members(path, suffixes, *, labels=True):
     """(where it begins, bytes, name, label or None) of every file with one of the suffixes, in the archive's order.
 
-    The label is the content of KEY.cls (a number or a name); or "label" or "cls" in KEY.json; or KEY.txt, where it is one line.
+    The label is the content of KEY.cls (a number or a name); or "label" or "cls" in KEY.json; or KEY.txt, where it is one short
+    line. With labels=False none of these is read.
     """
     size = size_of(path)
     with path.open("rb") as file:
@@ -26,7 +27,7 @@ def members(path, suffixes):
         file.seek(0)
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
-                yield from _grouped(path, archive, suffixes)
+                yield from _grouped(path, archive, suffixes, (".cls", ".txt", ".json") if labels else ())
                 file.seek(archive.offset)
                 if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                     raise DataError(f"{path} is cut short after {size} bytes (no end mark): copy it again")
@@ -37,7 +38,7 @@ def members(path, suffixes):
             raise DataError(f"{path} is no tar archive, or is cut short or damaged ({why}): copy it again") from None
 
 
-def _grouped(path, archive, suffixes):
+def _grouped(path, archive, suffixes, label_suffixes):
     key, files, labels = None, [], {}
     for member in archive:
         archive.members = []  # which would grow with the number of files
@@ -49,7 +50,7 @@ def _grouped(path, archive, suffixes):
         if folder + slash + stem != key:
             yield from _labelled(files, labels)
             key, files, labels = folder + slash + stem, [], {}
-        if suffix in (".cls", ".txt", ".json") and member.isreg() and member.size <= LONGEST_LABEL:
+        if suffix in label_suffixes and member.isreg() and member.size <= LONGEST_LABEL:
             labels[suffix] = _label(path, member.name, suffix, archive.extractfile(member).read())
         elif suffix in suffixes or "." + suffix.rpartition(".")[2] in suffixes:
             if not member.isreg() or member.issparse():
