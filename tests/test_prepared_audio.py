@@ -80,6 +80,8 @@ def test_every_sample_of_every_sound_is_seen_in_one_part(out):
     assert {(sample // 3000, sample % 3000 >= 100) for sample in missing} <= {(2, True), (6, True)}  # of less than two lengths
     counts = {number: numbers(windows).count(number) for number in parts[0]}
     assert counts == {n: count for n, count in enumerate((1, 1, 1, 2, 3, 5, 1, 10)) if n in parts[0]}
+    begun = (sixteen(windows["audio"])[:, 0] % 3000)[torch.tensor([n == 7 for n in numbers(windows)])]
+    assert begun.tolist() == [number * 899 // 9 for number in range(10)]
     assert windows["label"].tolist() == [n % 2 for n in numbers(windows)] and train.description["classes"] == ["0", "1"]
     assert (len(train), len(held_out)) == (train.description["count"], held_out.description["count"])
     assert json.loads(json.dumps(train.description)) == train.description
@@ -106,6 +108,8 @@ def test_random_windows_begin_everywhere_and_depend_on_the_draws_alone(out):
         begun.append(found[:, 0] - 21_000)
     begun = torch.stack(begun)
     assert begun.min() == 0 and begun.max() == 899  # 999 - 100
+    for number in range(10):  # each in its own tenth
+        assert begun[:, number].min() >= 90 * number and begun[:, number].max() <= 90 * (number + 1)
     shares = begun.flatten().bincount(minlength=900).view(9, 100).sum(1)
     assert shares.tolist() == pytest.approx([4000 / 9] * 9, abs=5 * (4000 / 9) ** 0.5)
     order = torch.tensor([7, 3])
