@@ -1,0 +1,1 @@
+"""Functions and networks, preference optimization: rewards from comparisons, policies from rewards or from comparisons."""
