@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from benchmarks.measuring.turns import RESULTS
 
 SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
-NOT_A_COMPARISON = {"resume", "suite"}
+NOT_A_COMPARISON = {"resume", "streamed_text", "suite"}
 
 
 def table():

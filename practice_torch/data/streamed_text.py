@@ -108,6 +108,7 @@ class StreamedText:
     context: int
     vocabulary: PreparedTokenizer
     description: dict
+    varies = False  # an example is the same each time
 
     def __len__(self):
         return self.tokens - self.context
