@@ -128,7 +128,8 @@ def _complaint(words, code):
         ours = [frame for frame in lines if not frame.filename.startswith(str(ROOT / "tests"))] or lines
         where = f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}"
         return f"{type(error).__name__} at {where}: {' '.join(str(error).split())[:300]}"
-    missing = [line for line in said.getvalue().splitlines() if "warning: no " in line]  # a preview or a report that failed
+    missing = [line for line in said.getvalue().splitlines() if "warning: no " in line or "are not counted" in line]
+    # a preview, a report or a count of operations that failed
     if missing:
         return missing[0][-300:]
     return "" if got == code else f"exit code {got} instead of {code}: {' '.join(said.getvalue().split())[-300:]}"

@@ -84,6 +84,9 @@ def test_networks_are_compiled_and_products_taken_in_tf32(ask):
     known = {name: found["environment"][name] for name in ("compiled", "cuda_graphs", "tf32", "cudnn_benchmark")}
     assert known == {"compiled": True, "cuda_graphs": False, "tf32": True, "cudnn_benchmark": True}
     assert found["settings"] == ["highest", False]
+    speed = found["environment"]["throughput"]
+    assert speed["unit"] == "images per second" and speed["rate"] > 0 and speed["flops_of_a_step"] > 0
+    assert "utilization" not in speed, "the peak of this device is not known"
 
 
 @pytest.mark.xdist_group("recipes, adversarial")

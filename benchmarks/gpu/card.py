@@ -7,8 +7,7 @@ import torch
 import torch._dynamo.config
 import torch._inductor.config
 
-# dense bfloat16 operations per second from the data sheets; the first name that is part of the card's own
-SHEET = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12, "A100": 312e12}
+from practice_torch.engine.throughput import peak_of
 
 
 class Card:
@@ -20,7 +19,7 @@ class Card:
         torch._inductor.config.triton.cudagraph_or_error = True
         self.smoke, self.device = smoke, torch.device("cpu" if smoke else "cuda")
         name = "" if smoke else torch.cuda.get_device_name()
-        self.sheet = next((rate for card, rate in SHEET.items() if card in name), None)
+        self.sheet = peak_of(name, "bfloat16")
         size = 256 if smoke else 8192
         a = torch.randn(size, size, device=self.device, dtype=torch.bfloat16)
         self.rate = 2 * size**3 / self._seconds(lambda: a @ a)

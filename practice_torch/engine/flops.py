@@ -26,7 +26,7 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
     """
     twin = on_meta(experiment)
     players = [Player(phase, dict(phase_parameters(twin, phase)), None, 0.0) for phase in twin.phases if phase.moves]
-    batch = {name: torch.empty_like(tensor, device="meta") for name, tensor in batch.items()}
+    batch = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in batch.items()}
     total = 0
     # a draw without a device is one on the CPU, from torch's own generator
     with torch.random.fork_rng(devices=()), torch.enable_grad():
@@ -45,12 +45,16 @@ def on_meta(module: nn.Module) -> nn.Module:
 
     Counters (integers without axes) keep theirs: a first step may read them.
     """
-    memo = {id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad) for p in module.parameters()}
+    memo = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in module.parameters()}
     for buffer in module.buffers():
         counts = buffer.ndim == 0 and not buffer.is_floating_point()
-        memo[id(buffer)] = buffer.to("cpu", copy=True) if counts else torch.empty_like(buffer, device="meta")
+        memo[id(buffer)] = buffer.to("cpu", copy=True) if counts else _empty(buffer)
     memo[id(getattr(module, "generator", None))] = None  # meta tensors are drawn without one
     return copy.deepcopy(module, memo).train()
+
+
+def _empty(tensor):
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 def batch_like(example: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from practice_torch.engine.run import Records, Run
 from practice_torch.engine.state import not_finite as first_not_finite
 from practice_torch.engine.state import verdict
 from practice_torch.engine.threads import take_threads
+from practice_torch.engine.throughput import Throughput
 
 
 class Interrupted(Exception):
@@ -60,6 +61,7 @@ class Training:
         self.device = self.accelerator.device
         if self.device.type == "cpu" and self.processes.count == 1:
             take_threads(experiment, train_data, recipe)
+        self.throughput = Throughput(experiment, recipe, self.device, self.processes)
         if recipe.recompute_blocks:
             recompute_blocks(experiment)
         self.sharded = None
@@ -108,6 +110,7 @@ class Training:
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # the next replay may overwrite what the last turn's gave
         for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), start=1):
+            self.throughput.see(batch)
             with contextlib.ExitStack() as around:
                 if optimizer is None:
                     around.enter_context(torch.no_grad())
@@ -200,6 +203,7 @@ class Training:
             self.saver.finish()  # a full disk shows now, not in an hour
         self.experiment.train()
         begun = time.perf_counter() - self.seconds
+        self.throughput.begin()
         # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
         while self.step < recipe.steps:
@@ -207,7 +211,7 @@ class Training:
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due():
-                bar.show(step, self.pending[self.players[0].phase.name, "loss"][-1].item())
+                bar.show(step, self.pending[self.players[0].phase.name, "loss"][-1].item(), self.throughput.words())
             if row_due:
                 self.seconds = time.perf_counter() - begun
                 self._log()
@@ -216,11 +220,13 @@ class Training:
             if look or step % recipe.checkpoint_every == 0 or stop:
                 self.seconds = time.perf_counter() - begun
                 self._save()
+                self.throughput.begin()
             if stop and not last:
                 self.saver.finish()
                 raise Interrupted(stop, step)
             if look:
                 metrics = self._evaluate(bar)
+                self.throughput.begin()
         return self._finish(metrics)
 
     def _evaluation_due(self):
@@ -236,7 +242,7 @@ class Training:
                 raise self._not_finite(f"mean loss since the last row is {mean.item():g}", phase, {})
             self.records.add(self.step, phase, name, mean.item())
         self.pending.clear()
-        self.records.time(self.step, self.seconds)
+        self.records.time(self.step, self.seconds, *self.throughput.lap())
 
     def _share_pending(self):
         """What the processes logged becomes their mean; a second time changes nothing."""
@@ -268,7 +274,7 @@ class Training:
         self.records.sync()
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, self.step, self.experiment.explains))
-            known = environment(self.device, self.seconds, self.processes.count)
+            known = environment(self.device, self.seconds, self.processes.count) | self.throughput.facts()
             self.run.write_json("environment.json", known | gpu.facts(self.device, self.compiled, self.graphs))
         self.records.close()
         self.processes.wait()

@@ -35,12 +35,12 @@ class Bar:
         """Whether the display should be updated."""
         return not self.quiet and time.perf_counter() - self.shown >= self.rest
 
-    def show(self, step: int, loss: float) -> None:
-        """Show the current step and loss."""
+    def show(self, step: int, loss: float, throughput: str = "") -> None:
+        """Show the current step, the loss, and what else is known of the speed."""
         self.shown = time.perf_counter()
         rate = (step - self.first) / max(self.shown - self.started, 1e-9)
         left = (self.total - step) / rate if rate else 0.0
-        words = f"{rate:.3g} steps/s  {_clock(left)} left  loss {loss:.5g}"
+        words = "  ".join(filter(None, (f"{rate:.3g} steps/s", throughput, f"{_clock(left)} left", f"loss {loss:.5g}")))
         if self.live:
             self.progress.update(self.task, completed=step, rate=words)
             self.progress.refresh()

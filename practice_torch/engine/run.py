@@ -3,7 +3,8 @@
     recipe.json        topic, recipe, its fields, the data's description
     environment.json   versions, device, command, commit; seconds and peak memory
     metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
-    times.csv          step, seconds spent training (these do differ from run to run)
+    times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
+                       (these do differ from run to run)
     tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # torch, which reading a run folder does not need
     from practice_torch.engine.artifacts import Artifact
 
 METRICS_HEADER = "step,phase,name,value\n"
-TABLES = {"metrics.csv": METRICS_HEADER, "times.csv": "step,seconds\n"}  # and their first lines
+TABLES = {"metrics.csv": METRICS_HEADER, "times.csv": "step,seconds,rate,utilization\n"}  # and their first lines
 BEFORE_RECIPE = {".lock", ".recipe.json"}  # all that is there until recipe.json is
 BEFORE_FIRST_CHECKPOINT = BEFORE_RECIPE | {"recipe.json", "metrics.csv", "times.csv", "checkpoints", "tensorboard"}
 
@@ -148,10 +149,10 @@ class Records:
         if self._board:
             self._board.add_scalar(f"{phase}/{name}", value, step)
 
-    def time(self, step: int, seconds: float) -> None:
-        """Add the seconds of training until this step, and flush all rows."""
+    def time(self, step: int, seconds: float, rate: float, utilization: float | None) -> None:
+        """Add the seconds of training until this step and how fast it was, and flush all rows."""
         if self._rows:
-            self._rows[1].add(step, round(seconds, 3))
+            self._rows[1].add(step, round(seconds, 3), round(rate, 3), "" if utilization is None else round(utilization, 4))
         for rows in self._rows:
             rows.flush()
 
