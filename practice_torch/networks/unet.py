@@ -1,7 +1,7 @@
 """The U-Net of diffusion models, from a fifth of a million parameters for 8x8 digits to 35 million for 32x32 photographs.
 
 The formulas of its parts are those of diffusion/unet, which the tests hold against the modules here; the modules run on torch's
-own kernels, keep channels_last tensors in that layout, and compile as one graph.
+own kernels, keep channels_last tensors in that layout (on a GPU only compiled), and compile as one graph.
 """
 
 import math

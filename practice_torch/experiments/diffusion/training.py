@@ -82,7 +82,7 @@ class DiffusionRecipe(_Diffusing, Recipe):
     flip: bool = False
     """Augmentation: mirror half of the training images horizontally."""
     channels_last: bool = False
-    """Channels-last memory format, the fastest for convolutions on a GPU."""
+    """Channels-last kernels, for a compiled network: uncompiled, a GPU's group normalization undoes that layout."""
     num_levels: Annotated[int, AtLeast(2)] = 256
     """Number of values of a pixel, for the study's bits per dimension."""
     metric: Fixed = "frechet_distance"
