@@ -27,6 +27,7 @@ from shared_specs.syllabus import load
 _SELF = sys.modules[__name__]
 LIMIT, EXAMPLES, LETTERS = 2, 12, 400
 SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
+FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
 EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes"}
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
@@ -166,7 +167,7 @@ def instead_of_loading(data):
 
 def few(recipe):
     """(train, held-out) of a recipe, EXAMPLES of each; random images and embedded sounds and texts where the data is not here."""
-    if recipe.data in TORCHVISION:
+    if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data != "digits"):
         return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
     if recipe.modality in EMBEDDED:
         recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality])
@@ -206,7 +207,8 @@ def _cut(data):
 
 def _random_images(name, split):
     generator = torch.Generator().manual_seed(0)
-    shape = SHAPES[name]
+    shape = SHAPES.get(name, FOLDER)
     pixels = (256 * torch.rand(EXAMPLES, *shape, generator=generator)).to(torch.uint8)
-    description = {"name": name, "split": split, "count": EXAMPLES, "shape": list(shape), "classes": list("0123456789")}
-    return Images(pixels, torch.arange(EXAMPLES) % 10, 255, description | {"sha256": "of random images"})
+    classes = list("0123456789") if name in SHAPES else None
+    description = {"name": name, "split": split, "count": EXAMPLES, "shape": list(shape), "classes": classes}
+    return Images(pixels, torch.arange(EXAMPLES) % 10 if classes else None, 255, description | {"sha256": "of random images"})

@@ -32,6 +32,8 @@ def small(recipe, **changes):
     cut = {name: min(value, LIMITS[name]) for name, value in fields.items() if type(value) is int and name in LIMITS}
     if "hidden_dims" in fields:
         cut["hidden_dims"] = (9, 8)[: len(fields["hidden_dims"])]
+    if fields.get("channels"):
+        cut["channels"] = (4, 6)
     if "multipliers" in fields:
         side = cut["length"] if recipe.modality == "audio" else 8
         cut |= {"multipliers": (1, 2), "attention_at": (side // 2,) if fields["attention_at"] else ()}

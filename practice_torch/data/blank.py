@@ -49,7 +49,9 @@ def blank(modality, name, facts, **loading):
 
 
 def _images(name, facts, loading):
-    shape, classes, count = IMAGES.get(name, (facts.get("shape"), 0, MANY))
+    side = loading.get("image_size")
+    shape, classes, count = IMAGES.get(name, ([3, side, side], 0, MANY))
+    shape = facts.get("shape", shape)
     known = {"shape": shape, "classes": [str(label) for label in range(classes)] or None, "count": count}
     return known, lambda count: {"image": torch.zeros(count, *shape)} | _labels(known | facts, count)
 

@@ -4,7 +4,7 @@ One step of the recipe at its full size runs under torch's FakeTensorMode: shape
 values and memory are not there. Memory is followed storage by storage, as storages are made and freed; attention is the kernel
 of a GPU, which holds no table of all pairs. Not counted: what a kernel takes for itself while it runs, the allocator's fragments,
 the process's own context (about 0.5 GB with CUDA), data that lie on the device, evaluations and previews. Nothing is compiled,
-which would lower the peak.
+and recompute_blocks is not heeded; both would lower the peak.
 """
 
 import contextlib

@@ -11,8 +11,11 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.parts.image_judge import JUDGED, Judge
+from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator
@@ -25,7 +28,7 @@ _PRESENT = 0.2  # a class is present if recognized, plausible fakes of it make u
 
 @dataclass(frozen=True)
 class DcganRecipe(Recipe):
-    """A convolutional GAN on images; a small classifier evaluates the generated ones."""
+    """A convolutional GAN on images; where they have labels, a small classifier evaluates the generated ones."""
 
     latent: Annotated[int, AtLeast(1)] = 64
     """Dimension of the generator's noise."""
@@ -46,7 +49,7 @@ class DcganRecipe(Recipe):
 
 
 class Dcgan(nn.Module):
-    """Generator and discriminator, and the classifier that is trained beside them on the real images alone.
+    """Generator and discriminator; for images with labels also a classifier, trained beside them on the real images alone.
 
     Images are in [0, 1] outside and in [-1, 1] inside, where the generator ends in a tanh.
     """
@@ -58,6 +61,7 @@ class Dcgan(nn.Module):
         "recognized_real": Metric("fraction", "the same for held-out images"),
         "classifier_accuracy": Metric("fraction", "accuracy of the evaluation classifier on held-out images"),
         "distance": Metric("pixel distance", "mean distance to the nearest neighbor, samples to images and back, halved"),
+        "frechet_distance": JUDGED["frechet_distance"],
         **GAME,
     }
 
@@ -66,9 +70,11 @@ class Dcgan(nn.Module):
         self.recipe, self.generator, shape = recipe, None, description["shape"]
         self.generator_network = Generator(latent=recipe.latent, shape=shape, width=recipe.width)
         self.discriminator = Discriminator(shape=shape, width=recipe.width)
-        self.classifier = perceptron(math.prod(shape), recipe.classifier_hidden, len(description["classes"]), activation=nn.ReLU)
-        self.watch = Watch(recipe.real_target)
-        self.phases = (*phases(recipe), Phase("classifier", ("classifier",), learning_rate=1e-3))
+        self.watch, self.classifier, self.phases = Watch(recipe.real_target), None, phases(recipe)
+        if description["classes"]:
+            sizes = math.prod(shape), recipe.classifier_hidden, len(description["classes"])
+            self.classifier = perceptron(*sizes, activation=nn.ReLU)
+            self.phases = (*self.phases, Phase("classifier", ("classifier",), learning_rate=1e-3))
 
     def forward(self, batch, phase):
         """The mean loss of one player; the classifier never sees a fake here."""
@@ -84,25 +90,32 @@ class Dcgan(nn.Module):
         pixels with the right gray levels show 8 digits to the classifier alone, and none so.)
         """
         held_out = data.batch(torch.arange(min(len(data), 1000)))
-        fakes, count = self._shown(self.recipe.fakes), self.classifier[-1].out_features
+        fakes, real = self._shown(self.recipe.fakes), held_out["image"]
+        distances = torch.cdist(real.flatten(1), fakes.flatten(1))
+        plausible = distances.amin(dim=0) <= _usual_distance(real.flatten(1))
+        found = {
+            "plausible": float(plausible.double().mean()),
+            "distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2,
+            "frechet_distance": Judge(real).frechet_distance(fakes, real),
+            **self.watch.metrics(),
+        }
+        if self.classifier is None:
+            return found
+        count = self.classifier[-1].out_features
         recognized, called = self._recognize(fakes)
-        recognized_real, called_real = self._recognize(held_out["image"])
-        distances = torch.cdist(held_out["image"].flatten(1), fakes.flatten(1))
-        plausible = distances.amin(dim=0) <= _usual_distance(held_out["image"].flatten(1))
+        recognized_real, called_real = self._recognize(real)
         shares = torch.bincount(called[recognized & plausible], minlength=count) / len(fakes)
-        return {
+        return found | {
             "classes": float((shares >= _PRESENT / count).sum()),
             "recognized": float(recognized.double().mean()),
-            "plausible": float(plausible.double().mean()),
             "recognized_real": float(recognized_real.double().mean()),
             "classifier_accuracy": float((called_real == held_out["label"]).double().mean()),
-            "distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2,
-            **self.watch.metrics(),
         }
 
     def preview(self, data):
         """Fakes, always of the same noise; fakes of every class; the state of the game."""
-        return {**self.sample(64), "classes": self._by_class(), "game": self.watch.text()}
+        by_class = {"classes": self._by_class()} if self.classifier else {}
+        return {**self.sample(64), **by_class, "game": self.watch.text()}
 
     def sample(self, count):
         """Fakes of fresh noise."""
@@ -156,7 +169,17 @@ RECIPES = {
         data="mnist", steps=20_000, batch_size=128, learning_rate=2e-4, beta1=0.5, width=64, target=9.0,
         evaluate_every=2000, checkpoint_every=2000,
     ),
+    # The settings of Radford et al. 2016; with one more convolution at full resolution. 25 epochs.
+    "celeba": DcganRecipe(
+        data="celeba", image_size=64, steps=39_000, batch_size=128, learning_rate=2e-4, beta1=0.5, latent=100, width=64,
+        held_out=0.01, precision="bfloat16", metric="frechet_distance", direction="lower",
+        evaluate_every=3000, checkpoint_every=3000,
+    ),
 }  # fmt: skip
+
+PUBLISHED = {
+    "celeba": Published(CELEBA, PREPARE_CELEBA, "FID of 50,000 samples", 21.4, "DCGAN in Heusel et al. 2017, table 1"),
+}
 
 
 def build(recipe, data):
@@ -164,7 +187,7 @@ def build(recipe, data):
 
     Raises DataError where the data have no labels, or sides that cannot be halved often enough.
     """
-    if data.description["classes"] is None:
+    if data.description["classes"] is None and recipe.metric == "classes":
         name = data.description["name"]
-        raise DataError(f"{name} has no labels, which the evaluation needs: give each class a sub-folder, or add labels")
+        raise DataError(f"{name} has no labels, which the evaluation needs: give each class a sub-folder, or train recipe celeba")
     return Dcgan(recipe, data.description)

@@ -29,7 +29,7 @@ class Judge:
     """
 
     def __init__(self, examples, labels=None):
-        some = torch.linspace(0, len(examples) - 1, min(len(examples), _REFERENCES)).round().long()
+        some = references(len(examples))
         self.examples, self.classifier = _rows(examples[some]), None
         from sklearn.decomposition import PCA
         from sklearn.svm import SVC
@@ -72,6 +72,11 @@ class Judge:
     def _moments(self, rows):
         places = self.axes.transform(rows)[:, :_COMPONENTS]
         return places.mean(0), np.cov(places, rowvar=False)
+
+
+def references(count):
+    """The indices of the examples that a Judge looks at, of so many: all, or as many as it can, evenly spread."""
+    return torch.linspace(0, count - 1, min(count, _REFERENCES)).round().long()
 
 
 def spread_within(x, label):

@@ -1,0 +1,43 @@
+"""The variational autoencoder of latent/vae with convolutions, which halve and double the sides by strides."""
+
+import itertools
+import math
+
+from torch import nn
+
+from practice_torch.data.errors import DataError
+from practice_torch.latent.vae import VariationalAutoencoder
+
+
+class ConvolutionalAutoencoder(VariationalAutoencoder):
+    """Other layers in the same places: rows of pixels in, rows of logits out, and images only in between.
+
+    channels: of each level, from fine to coarse; kernels of 4, strides of 2, batch normalization (Tolstikhin et al. 2018).
+    """
+
+    def __init__(self, *, shape, channels, latent_dim):
+        nn.Module.__init__(self)  # not the perceptrons'
+        colors, *sides = shape
+        factor = 2 ** len(channels)
+        if any(side % factor for side in sides):
+            found = " x ".join(map(str, sides))
+            mend = "crop or resize them, or take fewer channels"
+            raise DataError(f"images of {found} pixels cannot be halved {len(channels)} times: {mend}")
+        coarsest = (channels[-1], *(side // factor for side in sides))
+        features = math.prod(coarsest)
+        levels = list(itertools.pairwise((colors, *channels)))
+        self.encoder = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), _norm(b)) for a, b in levels
+        )
+        self.encoder[0].insert(0, nn.Unflatten(1, tuple(shape)))
+        self.mean, self.log_var = (nn.Sequential(nn.Flatten(), nn.Linear(features, latent_dim)) for _ in range(2))
+        grid = nn.Sequential(nn.Linear(latent_dim, features, bias=False), nn.Unflatten(1, coarsest), _norm(channels[-1]))
+        ups = [
+            nn.Sequential(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1, bias=False), _norm(a)) for a, b in reversed(levels[1:])
+        ]
+        self.decoder = nn.ModuleList([grid, *ups])
+        self.logits = nn.Sequential(nn.ConvTranspose2d(channels[0], colors, 4, stride=2, padding=1), nn.Flatten())
+
+
+def _norm(channels):
+    return nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
