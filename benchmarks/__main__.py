@@ -3,7 +3,8 @@
     python -m benchmarks [NAME ...] [--table]
 
 Each is a script with options of its own (python -m benchmarks.NAME --help); those of a GPU are python -m benchmarks.gpu, and the
-thousand kills of resume and the whole suite run when they are named. Exit code: 1 if a goal was missed, after all have run.
+thousand kills of resume, the whole suite and the gigabytes of prepared_images run when they are named. Exit code: 1 if a goal was
+missed, after all have run.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from rich.table import Column, Table
 from benchmarks.measuring.turns import RESULTS
 
 SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
-NOT_A_COMPARISON = {"resume", "streamed_text", "suite"}
+NOT_A_COMPARISON = {"prepared_images", "resume", "streamed_text", "suite"}
 
 
 def table():
@@ -41,6 +42,8 @@ def notes(kept):
     loading = kept["data_loading"]
     shares = [each["share"] for each in loading["measured"].values()]
     yield f"getting batches takes {min(shares):.2%} to {max(shares):.2%} of training, goal below {loading['goal']:.0%}"
+    cores = [each["cores_for_an_h100"] for found in kept["prepared_images"]["sets"].values() for each in found["load"].values()]
+    yield f"prepared images: {min(cores):.1f} to {max(cores):.1f} cores decode what an H100 would take"
     yield f"resumed after {kept['resume']['kills']} kills: {len(kept['resume']['different'])} runs ended in other bytes"
     for name in ("sampler", "sampler_ddim"):
         ours, limit = next(iter(kept[name]["medians"].values()))["cpu"], kept[name]["limit_seconds"]
