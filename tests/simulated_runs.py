@@ -7,7 +7,8 @@ each line of its output the answer, {"failed": {command: error}, "waits": {"oper
 "seconds": ...} (of the CPU). torch is imported once; each request is run in a process forked from this one, where the GPU is
 installed. This one computes nothing: where tensors have been computed, torch's threads do not survive a fork.
 
-A figure is rendered once for each topic: where another recipe of the topic has it, too, it is drawn, but no image is made of it.
+A figure is rendered once for each topic, in few pixels: where another recipe of the topic has it, too, it is drawn, but no image
+is made of it.
 """
 
 import contextlib
@@ -47,9 +48,9 @@ LATE = (
 )  # fmt: skip
 
 
-def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True):
-    """Trains up to the second step and, of a whole run, resumes, samples, studies: which command failed how, and what the steps
-    waited for.
+def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True, interrupted=True):
+    """Trains, up to the second step if interrupted, and, of a whole run, resumes what was interrupted, samples, studies: which
+    command failed how, and what the steps waited for.
     """
     simulated_gpu.install()  # first: autograd asks only once which devices there are
     module = module_of(topic)
@@ -60,12 +61,12 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
     if mistake:
         getattr(simulated_gpu_mistakes, mistake)(module)
     waits, failed, known = {}, {}, {}
-    _watch_the_steps(waits)
+    _watch_the_steps(waits, interrupted)
     _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
         studies = isinstance(module.build(recipe, data[0]), HasStudy)
-        stopped = recipe.steps > 2
+        stopped = interrupted and recipe.steps > 2
         sequence = [(["train", topic, name, "--run", run], 128 + signal.SIGTERM if stopped else 0)]
         if whole and stopped:
             sequence.append((["train", "--resume", run], 0))
@@ -86,8 +87,8 @@ def _settings():
     return [torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark]
 
 
-def _watch_the_steps(waits):
-    """Records what a run's steps wait for, but for its first one, which may fill tables, and stops a run after its second."""
+def _watch_the_steps(waits, interrupted):
+    """Records what a run's steps wait for, but for its first one, which may fill tables; stops an interrupted run after two."""
     Batches.AHEAD = 0  # every step gathers its batch
     advance, begun = Training._advance, set()
 
@@ -96,22 +97,22 @@ def _watch_the_steps(waits):
             advance(self)
         waits.update(seen)
         begun.add(self)
-        if self.step == 2:
+        if interrupted and self.step == 2:
             self.stop = signal.SIGTERM
 
     Training._advance = watched
 
 
 def _render_once(topic):
-    save = Figure.save
-
     def saved(self, path):
         figure = f"{topic} {path.name.lstrip('.-0123456789')}"
         if figure in RENDERED:
             self.draw(Canvas().subplots())
             Image.new("L", (1, 1)).save(path)  # the report shows it
         else:
-            save(self, path)
+            canvas = Canvas(figsize=self.size)  # without the search for a layout
+            self.draw(canvas.subplots())
+            canvas.savefig(path, format="png", dpi=20)
             RENDERED.add(figure)
 
     Figure.save = saved

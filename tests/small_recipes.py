@@ -79,6 +79,16 @@ def first_alike(path, name):
 
 
 @cache
+def first_in_state(path, name):
+    """The first recipe of the topic of the same dataclass, on data of the same: their runs keep the same kinds of state."""
+    def form(other):
+        recipe, (train, _) = small(path, other)
+        return type(recipe), type(train), bool(recipe.average_decay)
+
+    return next(other for topic, other in names() if topic == path and form(other) == form(name))
+
+
+@cache
 def _kind(path, name):
     recipe, (train, _) = small(path, name)
     options = {field.name: _kind_of(getattr(recipe, field.name)) for field in dataclasses.fields(recipe) if field.name != "data"}

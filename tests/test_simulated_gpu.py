@@ -13,7 +13,7 @@ import pytest
 
 from demo.__main__ import MODELS
 from tests import simulated_gpu, small_recipes
-from tests.small_recipes import first_alike, module_of, of_every_recipe, small
+from tests.small_recipes import first_alike, first_in_state, module_of, of_every_recipe, small
 
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
@@ -45,9 +45,13 @@ def ask():
 
 @of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
-    """Of recipes that run the same code, the first runs all commands, the others train. The demo's are sampled as it does."""
+    """Of recipes that run the same code, the first runs all commands, the others train; of recipes whose runs keep the same kinds
+    of state, the first is interrupted and resumed, the others train to the end. The demo's are sampled as it does.
+    """
     whole = first_alike(topic, name) == name or (topic, name) in OF_THE_DEMO
-    found = ask(topic=topic, name=name, whole=whole, sampling=OF_THE_DEMO.get((topic, name), ("--count", "3")))
+    interrupted = not whole or first_in_state(topic, name) == name
+    sampling = OF_THE_DEMO.get((topic, name), ("--count", "3"))
+    found = ask(topic=topic, name=name, whole=whole, interrupted=interrupted, sampling=sampling)
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
@@ -60,6 +64,14 @@ def test_recipes_of_other_options_are_not_alike():
     assert alike["5-gram"] == alike["trigram"] != alike["witten-bell"]
     assert alike["unigram"] != alike["bigram"]
     assert set(OF_THE_DEMO) <= set(small_recipes.names())
+
+
+@pytest.mark.xdist_group("recipes, diffusion")
+def test_recipes_of_other_states_are_not_resumed_in_each_others_place():
+    """Sounds are not images, and a moving average is saved beside the weights."""
+    first = {name: first_in_state("diffusion/training", name) for name in ("digits", "mnist", "notes", "spoken_digits")}
+    assert first["digits"] == first["mnist"] == "digits" and first["notes"] == first["spoken_digits"] == "notes"
+    assert first_in_state("autoregressive/wavenet", "spoken_digits") == "spoken_digits"
 
 
 @pytest.mark.parametrize(("topic", "name"), [("latent/vae", "digits"), ("autoregressive/transformer", "pydoc")])
