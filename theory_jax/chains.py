@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sympy
 
 from theory_jax.ground import Ground
-from theory_jax.kinds import require
+from theory_jax.kinds import Refused, require
 from theory_jax.notation import Entry, Index, Nonnegative, Unspecified, made
 from theory_jax.typeset import latex
 
@@ -117,12 +117,14 @@ class Chain:
         ground = Ground(self.states, dict(sizes) | dict(self.sizes), between)
         above, verdicts = self.start, []
         for line in self.lines:
-            require(line.because.strip(), f"the line {latex(line.expression)} gives no reason")
-            require(line.expression != above, f"the line {latex(line.expression)} repeats the line above it")
+            if not line.because.strip():
+                raise Refused(f"the line {latex(line.expression)} gives no reason")
+            if line.expression == above:
+                raise Refused(f"the line {latex(line.expression)} repeats the line above it")
             verdicts.append(_verdict(ground, above, line))
             for mistake, form in line.wrong.items():
-                passes = not ground.differs(_minus(above, form, line.difference))
-                require(not passes, f"the line would hold, too, with this mistake: {mistake}, {latex(form)}")
+                if not ground.differs(_minus(above, form, line.difference)):
+                    raise Refused(f"the line would hold, too, with this mistake: {mistake}, {latex(form)}")
             above = line.expression
         return verdicts
 

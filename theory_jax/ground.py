@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import sympy
 
-from theory_jax.kinds import require
+from theory_jax.kinds import Refused, require
 from theory_jax.notation import Entry, Node, Unspecified, free_indices
 from theory_jax.rational import is_zero
 from theory_jax.typeset import latex
@@ -108,7 +108,8 @@ class Ground:
                 terms = sympy.Add.make_args(rewrite(expanded))
                 terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in terms])
                 inside = np.isfinite(terms).all(axis=0)
-                require(inside.any(), f"{latex(expression)} is finite at none of {points} random points")
+                if not inside.any():
+                    raise Refused(f"{latex(expression)} is finite at none of {points} random points")
                 total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
                 far = np.flatnonzero(inside & (total > SEPARATED * scale))
                 if not far.size or total[far].max() > ROUNDING:  # else a factor may be rounding alone: multiply out
@@ -143,7 +144,7 @@ class Ground:
 
     def on_the_simplex(self, expanded):
         """The last probability of every law as one minus the others."""
-        return expanded.subs({last: 1 - sum(group[:-1]) for last, group in self.laws.items()})
+        return expanded.xreplace({last: 1 - sum(group[:-1]) for last, group in self.laws.items()})
 
     def never_negative(self, expression):
         """Whether the expression is shown to be nonnegative: by a lemma, a square, or its factors' signs."""
