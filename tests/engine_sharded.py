@@ -1,5 +1,6 @@
 """What the processes of tests/test_engine_sharding.py do: toys trained whole and in parts, and what is kept of them."""
 
+import functools
 import gc
 import json
 import os
@@ -177,15 +178,28 @@ class Half(Speaker):
 
 
 def half(folder):
-    """Two runs with bfloat16, whole and in parts; of what types weights are where they are used, and they and gradients kept."""
+    """Two runs with bfloat16, whole and in parts; of what types a block's weights are where they are used, weights and gradients
+    are where they are kept, and what is gathered and added up.
+    """
+    rank, travelled = Processes(cpu=True).rank, {}
+    for name in ("all_gather_single", "reduce_scatter_single"):
+        setattr(torch.distributed, name, functools.partial(_watched, getattr(torch.distributed, name), travelled))
     for name, shard in (("whole", False), ("parts", True)):
-        used = []
-        training = begin(Path(folder) / name, make=Half, recipe=changed(**FIELDS, shard=shard, precision="bfloat16"))
+        # steps so small that what differs is the rounding of one pass, and not two ways that part
+        recipe = changed(**FIELDS | {"learning_rate": 1e-4}, shard=shard, precision="bfloat16")
+        training, used = begin(Path(folder) / name, make=Half, recipe=recipe), set()
         linear = next(each for each in training.experiment.network.blocks[0].modules() if isinstance(each, nn.Linear))
-        linear.register_forward_pre_hook(lambda module, _, used=used: used.append(str(module.weight.dtype)))
+        linear.register_forward_pre_hook(lambda module, _, used=used: used.add(str(module.weight.dtype)))
         training.train()
-        kept = {str(t.dtype) for p in training.experiment.parameters() for t in (p, p.grad)}
-        (Path(folder) / f"{name}-{Processes(cpu=True).rank}.json").write_text(json.dumps([sorted(set(used)), sorted(kept)]))
+        kept = {str(tensor.dtype) for parameter in training.experiment.parameters() for tensor in (parameter, parameter.grad)}
+        found = {"used": sorted(used), "kept": sorted(kept)} | {name: sorted(types) for name, types in travelled.items()}
+        (Path(folder) / f"{name}-{rank}.json").write_text(json.dumps(found))
+
+
+def _watched(collective, travelled, *tensors, **options):
+    types = {str(each.dtype) for each in (*tensors, *options.values()) if isinstance(each, torch.Tensor)}
+    travelled.setdefault(collective.__name__, set()).update(types)
+    return collective(*tensors, **options)
 
 
 def failing(folder):

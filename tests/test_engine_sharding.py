@@ -166,10 +166,12 @@ def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path,
     """Losses as without the flag, where weights are rounded at every use; a residual stream of bfloat16 rounds more often."""
     done = forked("tests.engine_sharded:half", tmp_path, ranks=2)
     assert [each.code for each in done] == [0, 0], done
+    half, single = ["torch.bfloat16"], ["torch.float32"]
     for rank in (0, 1):
-        assert json.loads((tmp_path / f"parts-{rank}.json").read_text()) == [["torch.bfloat16"], ["torch.float32"]]
-        assert json.loads((tmp_path / f"whole-{rank}.json").read_text()) == [["torch.float32"], ["torch.float32"]]
-    assert rows(tmp_path / "parts") == pytest.approx(rows(tmp_path / "whole"), rel=2**-6)  # four roundings of 2^-8
+        assert json.loads((tmp_path / f"whole-{rank}.json").read_text()) == {"used": single, "kept": single}
+        found = json.loads((tmp_path / f"parts-{rank}.json").read_text())
+        assert found == {"used": half, "kept": single, "all_gather_single": half, "reduce_scatter_single": single}
+    assert rows(tmp_path / "parts") == pytest.approx(rows(tmp_path / "whole"), rel=2**-8)  # the unit roundoff
 
 
 def test_a_process_that_cannot_write_or_does_not_come_ends_the_run_with_a_line(tmp_path, forked):  # noqa: F811
