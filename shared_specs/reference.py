@@ -142,7 +142,7 @@ class Traced(Implementation):
         return pull_back
 
     def _by_name(self, name, positional):
-        return dict(zip(inspect.signature(self._find(name)).parameters, positional, strict=False))
+        return dict(zip(_parameters(self._find(name)), positional, strict=False))  # imports the wing, too, before a trace begins
 
     def _result(self, kind, function, name, arguments, *more, points=None):
         """function(traced arguments, static ones, *more), traced once for each form of them; at all of the points, if given."""
@@ -220,6 +220,11 @@ class Compiled(Traced):
 
     def _run(self, trace):
         return trace.lower().compile()
+
+
+@cache  # a law calls one function hundreds of times, and inspecting it takes as long as running its program
+def _parameters(function):
+    return tuple(inspect.signature(function).parameters)
 
 
 def _by_numpy():

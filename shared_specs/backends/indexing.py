@@ -178,11 +178,11 @@ class _Windows:
             if axis in self.starts:
                 start = indices[..., self.starts.index(axis)].astype(np.int64)
                 inside &= (start >= 0) & (start <= n - size)
-                start = np.clip(start, 0, n - size)
+                start = np.minimum(np.maximum(start, 0), n - size)
             else:
                 along = self.batching.get(axis)
-                start = np.zeros(batch, int) if along is None else np.indices(batch, sparse=True)[along]
-            start = np.reshape(np.broadcast_to(start, batch), batch + (1,) * len(free))
+                start = np.zeros(batch, int) if along is None else np.indices(batch)[along]
+            start = np.reshape(start, batch + (1,) * len(free))
             steps = np.reshape(np.arange(size), [-1 if axis == one else 1 for one in free]) if axis in free else 0
             places.append(start + steps)
         return tuple(places), np.reshape(inside, batch + (1,) * len(free))
