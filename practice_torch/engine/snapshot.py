@@ -80,7 +80,7 @@ def require_sound(training: "Training", tensors: Mapping[str, torch.Tensor], fac
 def put_back(training: "Training", tensors: Mapping[str, torch.Tensor], step: int) -> None:
     """Restore the state of the training from the tensors of a valid checkpoint of this step."""
     groups = _groups(tensors)
-    place = training.sharded.part if training.sharded else lambda tensor, like: tensor.to(like.device)
+    place = training.sharded.part if training.sharded else _placed
     state = training.experiment.state_dict()
     training.experiment.load_state_dict({name: place(tensor, state[name]) for name, tensor in groups["experiment"].items()})
     training.average = {name: place(groups["average"][name], parameter) for name, parameter in training.moved.items()}
@@ -99,6 +99,11 @@ def put_back(training: "Training", tensors: Mapping[str, torch.Tensor], step: in
         set_torch_states(mine)
     else:  # there were fewer processes: a generator that starts here, of a seed that no other has
         training.seed_generators(training.processes.rank, "resumed", step)
+
+
+def _placed(tensor, like):
+    """On the device of `like`, and in its memory format: fused AdamW steps through memory, whatever its tensors' strides are."""
+    return torch.empty_like(like, dtype=tensor.dtype).copy_(tensor) if tensor.shape == like.shape else tensor.to(like.device)
 
 
 def _groups(tensors):
