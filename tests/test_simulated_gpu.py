@@ -137,7 +137,8 @@ HERE = "tests/simulated_gpu_mistakes.py"
 @pytest.mark.xdist_group("recipes, latent")
 def test_a_step_that_waits_is_named(mistake, operation, ask):
     found = ask(topic="latent/vae", name="digits", mistake=mistake, whole=False)
-    assert found["failed"] == {}
+    # operations are counted on meta tensors: a step that reads values cannot be counted, and says so; nothing else fails
+    assert all("are not counted" in complaint for complaint in found["failed"].values())
     assert len(found["waits"]) == 1
     (where,) = found["waits"]
     assert where.startswith(operation) and HERE in where
