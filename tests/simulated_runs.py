@@ -132,7 +132,7 @@ def _complaint(words, code):
     missing = [line for line in said.getvalue().splitlines() if "warning: no " in line or "are not counted" in line]
     # a preview, a report or a count of operations that failed
     if missing:
-        return missing[0][-300:]
+        return missing[0][:300]
     return "" if got == code else f"exit code {got} instead of {code}: {' '.join(said.getvalue().split())[-300:]}"
 
 
