@@ -4,6 +4,7 @@
     run                                    execute derivations and print them (theory_jax)
     show, check, exercise, grade, export   contracts, for the project and for your code (shared_specs)
     recipes                                what can be trained (practice_torch list)
+    prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
 
 `diptych VERB --help` explains each.
@@ -15,7 +16,7 @@ from importlib import import_module
 PACKAGES = {
     "theory_jax": ("run", "mutate"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
-    "practice_torch": ("recipes", "train", "sample", "evaluate", "report"),
+    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report"),
 }
 
 
