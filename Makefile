@@ -12,6 +12,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := $(VENV)/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
 
+# containers often set it; some seventy processes of the suite would then compile every module again
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test topic lint syllabus book bench clean
 
 help:  ## list the targets

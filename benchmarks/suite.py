@@ -168,6 +168,7 @@ def main():
     except LookupError as error:
         parser.error(f"--topic: {error}")
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as make does: every process would compile every module again
     records, seconds, code = suite(topic)
     tested = summed(records, seconds)
     torch.set_num_threads(1)
