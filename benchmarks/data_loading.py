@@ -47,6 +47,9 @@ class Timed:
         self.seconds += time.perf_counter() - began
         return batch
 
+    def close(self):
+        self.batches.close()
+
 
 def measure(topic, name, steps, source=None):
     """Seconds of reading, of all steps, and of getting batches within them."""

@@ -1,6 +1,8 @@
 """Small experiments and data for the tests of the engine: seconds become milliseconds, and every kind of state is there."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -35,6 +37,31 @@ class Points:
 
     def to(self, device):
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedPoints(Points):
+    """The same points, as if they were on a disk; each process that reads them leaves its number in a folder."""
+
+    readers: Path | None = None
+    broken: Exception | None = None  # raised for example 5
+    varies: bool = False
+    resident_bytes: int = 37 * 12
+
+    @property
+    def description(self):
+        return super().description | {"name": "photos"}
+
+    def batch(self, indices, draws=None):
+        if self.readers:
+            (self.readers / str(os.getpid())).touch()
+        if self.broken and 5 in indices:
+            raise self.broken
+        points = self.points[indices]
+        return {"point": points + draws[:, None] if self.varies and draws is not None else points, "index": indices}
+
+    def resident(self):
+        return Points(self.points)
 
 
 class Noisy(nn.Module):
@@ -104,22 +131,22 @@ RECIPE = Recipe(
 )
 
 
-def begin(folder, at=None, *, make=Noisy, recipe=RECIPE):
+def begin(folder, at=None, *, make=Noisy, recipe=RECIPE, data=None):
     """A new run, about to train; `at` says what befalls a noisy experiment at which step."""
     torch.manual_seed(recipe.seed)
     experiment = make(at) if at else make()
-    data = Points.drawn()
-    run = Processes(cpu=True).of_the_first(lambda: Run.create(folder, "toys/noisy", "toy", recipe, data.description))
-    return Training(run, recipe, experiment, data, data, cpu=True)
+    held_out = Points.drawn()
+    run = Processes(cpu=True).of_the_first(lambda: Run.create(folder, "toys/noisy", "toy", recipe, held_out.description))
+    return Training(run, recipe, experiment, data or held_out, held_out, cpu=True)
 
 
-def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print):
+def go_on(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print, data=None):
     """The run of a folder, restored."""
     run = Run.open(folder)
     # whatever the new process starts with must not matter, unless there is nothing yet to take its place
     torch.manual_seed(99 if run.has_begun() else recipe.seed)
-    data = Points.drawn()
-    training = Training(run, recipe, make(at) if at else make(), data, data, cpu=True)
+    held_out = Points.drawn()
+    training = Training(run, recipe, make(at) if at else make(), data or held_out, held_out, cpu=True)
     training.restore(say)
     return training
 

@@ -10,12 +10,14 @@ from torch import Tensor
 class Streamed(Protocol):
     """A data set that is read example by example, in the worker processes of a DataLoader.
 
-    It must survive pickling, as workers may be spawned, and open its files at the first batch in each process. Every batch is a
-    pure function of its arguments: workers have no random numbers, no position and no other state.
+    It must survive pickling and forking, as workers are started either way: what has a position in a file is opened at the first
+    batch of each process. Every batch is a pure function of its arguments: a worker has no random numbers, no position and no
+    other state.
     """
 
     description: Mapping[str, Any]  # can be written as JSON; "sha256" is the digest of the manifest
     resident_bytes: int  # what the set would take as tensors on a device
+    varies: bool  # whether `draws` change an example, as by random crops: a resident set, of fixed views, is then another one
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -30,4 +32,4 @@ class Streamed(Protocol):
         """
 
     def resident(self) -> Any:
-        """The whole set in memory, in its fixed view: a set with `batch(indices)` and `to(device)`."""
+        """The whole set in memory, in its fixed view: for equal indices, the batches that this one gives without draws."""

@@ -40,6 +40,11 @@ class StreamedImages:
         """Bytes of all of them as a tensor."""
         return self.count * int(np.prod(self.description["shape"]))
 
+    @property
+    def varies(self):
+        """Whether draws decide what is seen of an image."""
+        return self.side is not None
+
     def batch(self, indices, draws=None):
         """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; there is no "label" where the data has none.
 

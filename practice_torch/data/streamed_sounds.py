@@ -31,6 +31,7 @@ class StreamedSounds:
     hidden: np.ndarray
     starts: np.ndarray  # the number of windows in the shards before each
     description: dict
+    varies = True  # draws decide where a window begins
 
     def __len__(self):
         return int(self.starts[-1])

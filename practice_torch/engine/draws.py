@@ -67,6 +67,10 @@ class Batches:
             self._gather(number)
         return self._ready[number - self._first]
 
+    def close(self) -> None:
+        """Let go of what was gathered."""
+        self._ready = []
+
     def indices(self, number: int) -> torch.Tensor:
         """The examples of a batch."""
         if not 0 <= number - self._first_ordered < len(self._ordered):

@@ -16,10 +16,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from practice_torch.engine import checkpoint, gpu, looking, saving, snapshot
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.datasets import Data
-from practice_torch.engine.draws import Batches, seed_of, share_of
+from practice_torch.engine.draws import seed_of, share_of
 from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
+from practice_torch.engine.placement import batches_of
 from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
@@ -78,21 +79,25 @@ class Training:
         self.graphs = self.compiled and recipe.cuda_graphs
         if self.compiled:
             gpu.compile_networks(experiment, graphs=self.graphs)
-        self.train_data, self.held_out_data = train_data.to(self.device), held_out_data.to(self.device)
+        self.train_data, self.held_out_data = train_data, held_out_data.to(self.device)
         self.generator = experiment.generator = torch.Generator(self.device)
         self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws noise of its own
         moved = {name: parameter for player in self.players for name, parameter in player.parameters.items()}
         self.moved = moved if recipe.average_decay else {}
         self.average = {name: parameter.detach().clone() for name, parameter in self.moved.items()}
         self.turns = sum(player.phase.times for player in self.players)
-        share = share_of(min(recipe.batch_size, len(train_data)), self.processes.count)
-        self.batches = Batches(self.train_data, share, recipe.seed, self.processes.rank, self.processes.count)
+        self.share = share_of(min(recipe.batch_size, len(train_data)), self.processes.count)
         self.schedules = recipe.warmup_steps > 0 or recipe.schedule != "constant"
         self.saver = saving.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
         self.look_always = self.device.type == "cpu"
+
+    @functools.cached_property
+    def batches(self) -> Any:
+        """The training's batches by number, made when they are first needed: an evaluation reads no training data."""
+        return batches_of(self.train_data, self.recipe, self.processes, self.share)
 
     def seed_generators(self, *words: object) -> None:
         """Begin this process's random numbers anew, by the run's seed and the words."""
@@ -171,7 +176,7 @@ class Training:
         try:
             self.processes.of_the_first(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
-            with bar, gpu.settings(self.device):
+            with contextlib.closing(self.batches), bar, gpu.settings(self.device):
                 return self._train(bar)
         except OSError as error:
             raise RunError(f"cannot write into {self.run.folder}: {error.strerror}; earlier checkpoints are untouched") from error
@@ -312,4 +317,3 @@ class Training:
         tensors, facts = checkpoint.newest(self.run.checkpoints, say, functools.partial(snapshot.require_sound, self))
         snapshot.put_back(self, tensors, facts["step"])
         self.step, self.seconds, self.lengths = facts["step"], facts["seconds"], facts["lengths"]
-

@@ -62,6 +62,18 @@ class Recipe(Bounded):
     """Seed of the split, the initial weights, the order of the examples and all random numbers."""
     held_out: Annotated[float, Above(0, below=1)] = 0.1
     """Fraction of the data kept for evaluation."""
+    placement: Literal["auto", "device", "stream"] = "auto"
+    """Where prepared data lie: on the device, or streamed from the disk; auto: on the device, if half its free memory is enough.
+    Data that is not prepared is always on the device.
+    """
+    workers: Annotated[int, AtLeast(0)] = 4
+    """Processes that read streamed data, for each process of the training; 0: the training reads them itself."""
+    augment_flip: bool = False
+    """Images: mirror each, left to right, with probability 1/2."""
+    augment_shift: Annotated[int, AtLeast(0)] = 0
+    """Images: move each by up to so many pixels along both axes; what comes in is zero (black)."""
+    augment_gain: Annotated[float, AtLeast(0)] = 0.0
+    """Sounds: soften each by up to so many decibels; none becomes louder, which would clip."""
     log_every: Annotated[int, AtLeast(1)] = 50
     """Steps averaged into one row of metrics.csv."""
     evaluate_every: Annotated[int, AtLeast(1)] = 1000
@@ -114,11 +126,17 @@ class Recipe(Bounded):
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
         self._require("image_size", self.image_size is None or self.modality == "images", f"none: the data are {self.modality}")
+        for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
+            self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
         """Arguments of the loader beside data, held_out and seed, such as the context of a text."""
         return {"image_size": self.image_size} if self.modality == "images" else {}
+
+    def augments(self) -> bool:
+        """Whether training examples are changed at random."""
+        return self.augment_flip or self.augment_shift > 0 or self.augment_gain > 0
 
     def reached(self, value: float) -> bool | None:
         """Whether `value` reaches the target; None if there is no target."""
