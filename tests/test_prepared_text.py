@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 import pickle
+import shutil
 import sys
 
 import numpy as np
@@ -20,6 +21,8 @@ from practice_torch.data.tokenizer_files import TokenizerFile, encoding_content
 from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
+from tests.engine_toys import remains
+from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_practice_commands import call
 from tests.test_practice_commands import refused as refuses
 
@@ -269,6 +272,21 @@ def test_a_language_model_evaluates_and_samples_with_the_tokens_of_its_text(toke
     assert (written := model.sample(2)["text"].text) == again.sample(2)["text"].text and written.startswith("bottles")
     with pytest.raises(OptionError, match="merges is 5, but .* is prepared"):
         build(dataclasses.replace(recipe, merges=5), train)
+
+
+def test_streamed_text_trains_as_text_in_memory_does_also_killed(small, verses, tmp_path, forked):  # noqa: F811
+    """The whole of it: two workers that read the map, kill -9 in a step, and a run that samples once its data are gone."""
+    data = tmp_path / "out"
+    prepare([verses] * 3, data, **LEARNED)
+    (resident,) = forked("tests.text_streams:train", tmp_path / "resident", data, "device")
+    (killed,) = forked("tests.text_streams:train", tmp_path / "streamed", data, "stream", killed_at=5)
+    assert (resident.code, resident.value, killed.code) == (0, 0, -9), resident.err
+    (again,) = forked("tests.text_streams:resume", tmp_path / "streamed")
+    assert again.value == 0 and "continuing after step" in again.err
+    assert remains(tmp_path / "streamed") == remains(tmp_path / "resident")
+    shutil.rmtree(data)
+    code, out, err = call("sample", tmp_path / "streamed", "--count", 1, "--length", 8, "--prompt", "bottles", "--cpu")
+    assert code == 0 and "bottles" in out, err
 
 
 # ---------------------------------------------------------------------------------------------------- what is refused
