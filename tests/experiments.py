@@ -27,7 +27,7 @@ from practice_torch.engine.experiment import (
     phase_parameters,
     require_experiment,
 )
-from practice_torch.engine.looking import Share
+from practice_torch.engine.looking import Share, means
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
 
@@ -181,10 +181,9 @@ def is_evaluated_in_shares(case):
     if not isinstance(case.trained, HasEvaluationWeight):
         return
     shares = [Share(case.data[1], rank, 3) for rank in range(3)]
-    parts = [(case.trained.evaluation_weight(share), case.look("evaluate", share)) for share in shares]
-    total = sum(weight for weight, _ in parts)
+    averaged = means([(case.trained.evaluation_weight(share), case.look("evaluate", share)) for share in shares])
     for name, whole in case.seen["evaluate"][1].items():
-        mean = sum(weight * metrics[name] for weight, metrics in parts) / total
+        mean = averaged[name]
         # each of its sums is of float32 means of up to 64 windows
         assert abs(mean - whole) <= 1e-5 * abs(whole), f"{name} is {whole}, from shares {mean}: it is no mean of these weights"
 

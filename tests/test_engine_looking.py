@@ -7,6 +7,7 @@ import torch
 from practice_torch.engine import checkpoint
 from practice_torch.engine.artifacts import Figure, Text
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.looking import means
 from tests.engine_toys import Noisy, begin, go_on, remains
 from tests.test_engine import poisoned_gradient
 
@@ -93,3 +94,11 @@ def test_weights_that_are_not_finite_are_named_before_they_are_evaluated(tmp_pat
     with pytest.raises(RunError, match=message):
         training.train()
     assert checkpoint.newest(training.run.checkpoints, pytest.fail)[1]["step"] == 4
+
+
+def test_metrics_of_parts_are_averaged_with_the_weights_of_each():
+    parts = [(1, {"loss": 3.0}), (2, {"loss": 6.0})]
+    assert means(parts) == {"loss": 5.0}
+    parts = [({"per_byte": 1, "per_token": 3}, found) for found in [{"per_byte": 1.0, "per_token": 1.0}]]
+    parts += [({"per_byte": 3, "per_token": 1}, {"per_byte": 5.0, "per_token": 5.0})]
+    assert means(parts) == {"per_byte": 4.0, "per_token": 2.0}

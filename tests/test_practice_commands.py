@@ -447,6 +447,11 @@ def test_a_recipe_json_of_other_types(copy, command):
 def test_data_that_changed_since_are_refused(tmp_path):
     np.savez(tmp_path / "data.npz", images=np.random.default_rng(1).random((40, 6, 5), np.float32))
     assert call("train", *VAE, "--run", tmp_path / "run", "--data", tmp_path / "data.npz", *QUICK)[0] == 0
+    asked = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    for fact, then in (("count", asked["data"]["count"] + 1), ("shape", [1, 5, 6])):  # the same file, cut in another way
+        (tmp_path / "run" / "recipe.json").write_text(json.dumps(asked | {"data": asked["data"] | {fact: then}}))
+        assert "has changed since" in refused(3, "train", "--resume", tmp_path / "run"), fact
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(asked))
     np.savez(tmp_path / "data.npz", images=np.random.default_rng(2).random((40, 6, 5), np.float32))
     for command in ("evaluate", "train --resume"):
         assert "has changed since" in refused(3, *command.split(), tmp_path / "run")

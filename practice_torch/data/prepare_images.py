@@ -24,7 +24,7 @@ class Options(RowOptions):
 
     most_side: int = 0
     """Scale images down whose shorter side is longer than this, and encode them again: a JPEG as JPEG of quality 95, which costs
-    a little (PSNR 40 dB or more of photographs), anything else as PNG, which costs nothing more; 0: keep all as they are."""
+    a little, anything else as PNG, which costs nothing more; 0: keep all as they are."""
 
     def __post_init__(self):
         super().__post_init__()

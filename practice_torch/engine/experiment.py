@@ -79,9 +79,9 @@ class HasEvaluationWeight(Protocol):
     Several processes then evaluate a share of the data each. Without this member rank 0 evaluates all of it.
     """
 
-    def evaluation_weight(self, data: Data) -> float:
+    def evaluation_weight(self, data: Data) -> float | Mapping[str, float]:
         """What the means are over, such as the number of bytes: with these weights the metrics of two parts of the data average
-        to those of the whole.
+        to those of the whole. A mapping where it is another for each metric.
         """
 
 

@@ -1,7 +1,7 @@
 """Evaluations, previews and studies of a model in training; they have their own random numbers and do not change the training."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,9 +71,17 @@ def _put_together(training, share):
     """The means over all data, from those over each process's share."""
     experiment = training.experiment
     found = apart(training, "evaluate", lambda: (experiment.evaluation_weight(share), dict(experiment.evaluate(share))))
-    parts = training.processes.from_all(found)
-    total = sum(weight for weight, _ in parts)
-    return {name: sum(weight * metrics[name] for weight, metrics in parts) / total for name in found[1]}
+    return means(training.processes.from_all(found))
+
+
+def means(parts: Sequence[tuple[float | Mapping[str, float], Mapping[str, float]]]) -> dict[str, float]:
+    """The metrics of all data from (evaluation_weight, metrics) of its parts."""
+
+    def mean(name):
+        weights = [weight[name] if isinstance(weight, Mapping) else weight for weight, _ in parts]
+        return sum(weight * metrics[name] for weight, (_, metrics) in zip(weights, parts, strict=True)) / sum(weights)
+
+    return {name: mean(name) for name in parts[0][1]}
 
 
 def preview(training: "Training", say: Callable[[str], None]) -> None:

@@ -184,7 +184,9 @@ def test_bits_are_per_byte_whatever_a_token_is(tmp_path):
     assert tokenizer.decode(tokens[0]) in "abcd efgh " * 20, "the vocabulary is that of the text"
     size = sum(len(tokenizer.decode_bytes(row)) for row in tokens)
     assert size == 5 * (tokens.numel() - 1) + 1
-    assert model.evaluate(test)["bits_per_byte"] == pytest.approx(math.log2(264) * tokens.numel() / size, rel=1e-6)
+    found = model.evaluate(test)
+    assert found["bits_per_byte"] == pytest.approx(math.log2(264) * tokens.numel() / size, rel=1e-6)
+    assert found["nats_per_token"] == pytest.approx(math.log(264), rel=1e-6)
 
 
 def test_an_evaluation_builds_its_tokenizer_once(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.parts.generation import generate
@@ -85,7 +86,10 @@ class Writing(Decoding):
 class LanguageModel(nn.Module):
     """Next-token prediction: mean negative log-likelihood, nats a token."""
 
-    explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, for any tokenizer")}
+    explains = {
+        "bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, for any tokenizer"),
+        "nats_per_token": Metric("nats per token", "-ln p of held-out text per token, comparable for equal tokenizers only"),
+    }
     phases = (Phase("train", ("network",)),)
 
     def __init__(self, recipe, data):
@@ -115,14 +119,21 @@ class LanguageModel(nn.Module):
         return kept_tokenizer(self.library, self.get_buffer(self.kept))
 
     def evaluate(self, data):
-        """Bits per byte, whatever a token is. A window's first tokens have little context: a whole text would do better."""
+        """Bits per byte and nats per token. A window's first tokens have little context: a whole text would do better."""
         nats = sum(self(batch, "train")[0].item() * self.count(batch, "train") for batch in self._held_out(data))
-        return {"bits_per_byte": nats / self.evaluation_weight(data) / math.log(2)}
+        over = self.evaluation_weight(data)
+        return {
+            "bits_per_byte": nats / over["bits_per_byte"] / math.log(2),
+            "nats_per_token": nats / over["nats_per_token"],
+        }  # fmt: skip
 
     def evaluation_weight(self, data):
-        """Bytes that are predicted."""
-        lengths = self._lengths()
-        return sum(lengths[batch["tokens"][:, 1:]].sum().item() for batch in self._held_out(data))
+        """Bytes and tokens that are predicted."""
+        lengths, predicted = self._lengths(), [batch["tokens"][:, 1:] for batch in self._held_out(data)]
+        return {
+            "bits_per_byte": sum(lengths[tokens].sum().item() for tokens in predicted),
+            "nats_per_token": sum(tokens.numel() for tokens in predicted),
+        }  # fmt: skip
 
     def _held_out(self, data):
         return (data.batch(indices) for indices in torch.arange(len(data)).split(64))
@@ -227,5 +238,34 @@ RECIPES = {
         data="tinyshakespeare.txt", context=256, layers=6, width=384, heads=6, dropout=0.2, steps=5000, batch_size=64,
         evaluate_every=250, checkpoint_every=500, precision="bfloat16", final_learning_rate=0.1,
         **(_TRAINING | dict(learning_rate=1e-3, warmup_steps=100)),
+    ),
+    # The settings of nanoGPT: 491,520 tokens a step, 295 billion in all. One device takes 12 texts at a time, 40 times; of eight
+    # each takes 12 with --batch-size 96 --accumulate 5.
+    "gpt2": LanguageRecipe(
+        data="openwebtext", context=1024, layers=12, width=768, heads=12, pad_vocabulary=True, steps=600_000, batch_size=12,
+        accumulate=40, learning_rate=6e-4, beta2=0.95, weight_decay=0.1, clip_norm=1.0, warmup_steps=2000, schedule="cosine",
+        final_learning_rate=0.1, held_out=0.0005, precision="bfloat16", metric="nats_per_token",
+        evaluate_every=5000, checkpoint_every=1000,
+    ),
+    # The run of one evening: 131,072 tokens a step. The published model has the same sizes, tokens and context, but is a Llama:
+    # root mean square norms, gated feed-forward blocks, rotary positions. This is a GPT.
+    "tinystories": LanguageRecipe(
+        data="tinystories", context=256, layers=6, width=288, heads=6, pad_vocabulary=True, steps=100_000, batch_size=128,
+        accumulate=4, learning_rate=5e-4, beta2=0.95, weight_decay=0.1, clip_norm=1.0, warmup_steps=1000, schedule="cosine",
+        held_out=0.01, precision="bfloat16", metric="nats_per_token", evaluate_every=5000, checkpoint_every=1000,
+    ),
+}  # fmt: skip
+
+PUBLISHED = {
+    "gpt2": Published(
+        "OpenWebText, 8 million documents (https://huggingface.co/datasets/Skylion007/openwebtext, parquet)",
+        "python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out openwebtext",
+        "nats a token of held-out OpenWebText", 2.85, "nanoGPT, README, GPT-2 124M from scratch: about 2.85",
+        facts={"vocabulary": 50257},
+    ),
+    "tinystories": Published(
+        "TinyStories, 2.1 million stories (https://huggingface.co/datasets/roneneldan/TinyStories, parquet)",
+        "python -m practice_torch prepare text tinystories_parquet --tokens tokenizer.json --out tinystories (of Llama 2)",
+        "nats a token of held-out stories", 1.072, "llama2.c, README, table of models, 15M", facts={"vocabulary": 32000},
     ),
 }  # fmt: skip
