@@ -274,14 +274,18 @@ derivation.chain(
         wrong={"wins alone": W.at(k), "expected from the wins": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
     ),
 )
-spread = times(Rational(1, 2), Total(i, Total(j, n * p * p.at(j, i) * (v - v.at(j)) ** 2)))
+shared = derivation.define(
+    "f", n * p * p.at(j, i), r"what the games of $i$ and $j$ tell of $s_i - s_j$", over=(i, j), positive=True
+)
+spread = times(Rational(1, 2), Total(i, Total(j, shared * (v - v.at(j)) ** 2)))
 derivation.chain(
     "The curvature sees differences within the comparison graph only",
     -Total(k, Total(j, v.at(k) * v.at(j) * Slope(Slope(ell, scores.at(k)), scores.at(j)))),
     equals(
         spread,
         r"each game contributes $p_{i,j}\, p_{j,i}$ times the square of $v_i - v_j$; the sum meets every pair twice",
-        wrong={"every pair twice": 2 * spread, "without the other probability": spread.subs(p.at(j, i), 1)},
+        wrong={"every pair twice": 2 * spread, "without the other "
+        "probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2)))},
     ),
     at_least(0, r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
     r"graph", dropping=spread),
@@ -474,11 +478,11 @@ derivation.bridge(
     wrong={"not centered": log(step), "the current strengths": log(a)},
 )  # fmt: skip
 derivation.bridge(
-    "... the information",
-    -Slope(Slope(ell, scores), scores.at(j)),
+    "... the information, a graph's Laplacian",
+    plus(KroneckerDelta(i, j) * Total(k, shared.at(i, k)), -shared),
     lambda record, scores: _each(lambda wins, s: fisher_information(wins + wins.T, s), record, scores),
     record, scores,
-    wrong={"the Hessian": Slope(Slope(ell, scores), scores.at(j)), "games off the diagonal alone": -n * p * p.at(j, i)},
+    wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k))), "off the diagonal alone": -shared},
 )  # fmt: skip
 derivation.bridge(
     "... and both ratings after a game",
@@ -535,9 +539,9 @@ def the_lower_function(left, right):
     left.set(xlabel="$s_1$", ylabel="nats", ylim=(-3.5, -1.7))
     left.legend(loc="lower right")
     path = [jnp.zeros(3)]
-    for _ in range(12):
+    for _ in range(8):
         path.append(minorize_maximize_step(CHAIN, path[-1]))
-    right.hlines(np.log([2, 1, 0.5]), 0, 12, color="gray", linewidth=1)
+    right.hlines(np.log([2, 1, 0.5]), 0, 8, color="gray", linewidth=1)
     for player, scores in enumerate(np.array(path).T):
         right.plot(scores, "o-", markersize=3, label=f"$s_{player + 1}$")
     right.set(xlabel="step", ylabel="score")
