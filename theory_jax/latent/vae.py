@@ -15,6 +15,7 @@ from sympy import Integral, Rational, exp, log, pi
 from theory_jax.arguments import require, require_rank, require_same_shape, require_unit_interval, require_values
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
+from theory_jax.elementary import exponential_remainder
 from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood, gibbs, tangent
 from theory_jax.latent.elbo import central as elbo_and_gap
 from theory_jax.latent.reparameterization import reparameterize
@@ -68,19 +69,7 @@ def kl_to_standard_normal(mean, log_var):
     """
     require_rank(2, mean=mean)
     require_same_shape(mean=mean, log_var=log_var)
-    return jnp.sum(mean**2 / 2 + _exponential_remainder(log_var) / 2, axis=-1)
-
-
-def _exponential_remainder(v):
-    """e^v - 1 - v = v^2 int_0^1 (1 - u) e^{uv} du: Taylor's remainder, where 8 Gauss-Legendre nodes are exact for |v| < 1."""
-    near = jnp.abs(v) < 1
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    nodes, weights = (nodes + 1) / 2, weights / 2
-    small = jnp.where(near, v, 0)
-    # A sum of 8 scalars times an array, unrolled: the Python floats take on v's own precision.
-    integral = sum(float(w * (1 - u)) * jnp.exp(float(u) * small) for u, w in zip(nodes, weights, strict=True))
-    large = jnp.where(near, 1, v)
-    return jnp.where(near, small**2 * integral, jnp.expm1(large) - large)
+    return jnp.sum(mean**2 / 2 + exponential_remainder(log_var) / 2, axis=-1)
 
 
 def negative_elbo(x, logits, mean, log_var):
