@@ -22,8 +22,11 @@ from practice_torch.autoregressive.position import (
     sinusoidal_positions,
 )
 from practice_torch.autoregressive.transformer import feed_forward
+from practice_torch.autoregressive.wavenet import causal_convolution
+from practice_torch.diffusion.unet import sinusoidal_time_embedding
 from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
+from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.open_decoder import OpenDecoder
 from practice_torch.networks.unet import UNet1d, UNet2d
@@ -139,6 +142,35 @@ def _noise(network, z, log_snr):
     return z + network.network(fourier_features(z, (3, 4)), 10 * log_snr)
 
 
+def _denoised(network, x, t, label=None):
+    """DiffWave of causal convolutions: one that sees d steps of the future is causal d steps later."""
+    p = dict(network.named_parameters())
+
+    def linear(place, z):
+        return functional.linear(z, p[f"{place}.weight"].flatten(1), p.get(f"{place}.bias"))
+
+    def pointwise(place, z):
+        return linear(place, z.transpose(1, 2)).transpose(1, 2)
+
+    time = sinusoidal_time_embedding(t, dim=128)
+    for place in ("time.0", "time.1"):
+        time = linear(place, time) * torch.sigmoid(linear(place, time))
+    h, skips = pointwise("input", x).relu(), 0
+    for number, dilation in enumerate((1, 2, 1)):
+        z, place = h + linear(f"blocks.{number}.time", time)[..., None], f"blocks.{number}"
+        later = causal_convolution(
+            functional.pad(z, (0, dilation)), p[f"{place}.gates.weight"], p[f"{place}.gates.bias"], dilation=dilation
+        )
+        gates = later[..., dilation:]
+        if network.num_classes:
+            classes = torch.full((len(x),), network.num_classes) if label is None else label
+            gates = gates + linear(f"{place}.label", p["label.weight"][classes])[..., None]
+        z = pointwise(f"{place}.out", gates[:, :WIDTH].tanh() * gates[:, WIDTH:].sigmoid())
+        h, skips = (h + z[:, :WIDTH]) / math.sqrt(2), skips + z[:, WIDTH:]
+    return pointwise("output", pointwise("mix", skips / math.sqrt(3)).relu())
+
+
+_DIFFWAVE = dict(width=WIDTH, layers=3, cycle=2)
 _UNET = dict(
     channels=2, size=8, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, attention_at=(4,), head_width=4, groups=2,
     compact=True,
@@ -146,6 +178,7 @@ _UNET = dict(
 _ZERO_ENDS = {"*conv2.weight": begins_at(0), "*output.weight": begins_at(0)}
 _PREDICTOR = VECTORS | _ZERO_ENDS | KERNELS
 _PREDICTOR.pop("label.weight")
+_DENOISER = {"*.bias": begins_at(0), "output.weight": begins_at(0)} | KERNELS
 
 HELD = (
     *_decoders(),
@@ -161,6 +194,17 @@ HELD = (
         Model("UNet1d", "sequences", given(x=normal(3, 2, 8), t=uniform(3, high=20.0), label=np.array([0, 3, 2])), sizes=_UNET,
               initial=VECTORS | _ZERO_ENDS | KERNELS, training=dict(dropout=0.5)),
         _of_equal_rows,
+    ),
+    Held(
+        DiffWave,
+        Model("DiffWave", "classes", given(x=normal(3, 1, 6), t=uniform(3, high=20.0), label=np.array([0, 3, 2])),
+              sizes=_DIFFWAVE | dict(num_classes=3), initial={"label.weight": begins_normal(1.0)} | _DENOISER),
+        _denoised,
+    ),
+    Held(
+        DiffWave,
+        Model("DiffWave", "no classes", given(x=normal(3, 1, 6), t=uniform(3, high=20.0)), sizes=_DIFFWAVE, initial=_DENOISER),
+        _denoised,
     ),
     Held(
         NoisePredictor,

@@ -7,15 +7,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
+from practice_torch.data import prepare_audio, prepare_images
 from practice_torch.data.errors import DataError
 from practice_torch.engine import placement
 from practice_torch.engine.draws import Batches, Order
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.loop import Interrupted
 from practice_torch.engine.streaming import Stream
+from tests.data_files import gray, save
 from tests.engine_streams import STREAMED
 from tests.engine_toys import RECIPE, StreamedPoints, begin, go_on, remains
 from tests.forks import forked  # noqa: F401 - a fixture
@@ -80,6 +84,28 @@ def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_
             assert time.monotonic() - waited < 2
             time.sleep(0.01)
     assert remains(tmp_path / "killed" / "run") == remains(tmp_path / "memory")
+
+
+@pytest.mark.parametrize("modality", ["images", "audio"])
+def test_a_killed_command_goes_on_to_the_same_bytes(tmp_path, forked, modality):  # noqa: F811
+    """The whole of it: two workers that crop prepared files at random, kill -9 in step 5, and the command that goes on."""
+    for number in range(12):
+        if modality == "images":
+            save(tmp_path / "in" / f"{number}.png", gray(number, width=9 + number % 3))
+        else:
+            samples = gray(number, 1, 90 + 30 * number)[0].astype(np.int16)
+            (tmp_path / "in").mkdir(exist_ok=True)
+            soundfile.write(tmp_path / "in" / f"{number % 2}_{number}.wav", samples, 8000)
+    prepare = {"images": prepare_images, "audio": prepare_audio}[modality]
+    options = prepare.Options(workers=1) if modality == "images" else prepare.Options(workers=1, sample_rate=8000)
+    prepare.prepare([tmp_path / "in"], tmp_path / "data", options, lambda line: None)
+    (whole,) = forked("tests.media_streams:train", tmp_path / "whole", tmp_path / "data", modality)
+    (killed,) = forked("tests.media_streams:train", tmp_path / "killed", tmp_path / "data", modality, killed_at=5)
+    assert (whole.code, whole.value, killed.code) == (0, 0, -signal.SIGKILL), whole.err
+    assert "streamed from the disk, 2 workers" in whole.err
+    (again,) = forked("tests.text_streams:resume", tmp_path / "killed")
+    assert again.value == 0 and "continuing after step" in again.err, again.err
+    assert remains(tmp_path / "killed") == remains(tmp_path / "whole")
 
 
 def test_two_processes_see_what_one_would_with_the_doubled_batch(tmp_path, forked):  # noqa: F811

@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 from practice_torch.data.blank import blank
@@ -101,7 +101,8 @@ def test_published_results_belong_to_recipes_and_say_where_they_stand():
             module = module_of(topic)
             for name, published in getattr(module, "PUBLISHED", {}).items():
                 assert name in module.RECIPES and isinstance(published, Published), (topic, name)
-                assert published.source and published.data and torch.isfinite(torch.tensor(published.value)), (topic, name)
+                assert published.source and published.data, (topic, name)
+                assert published.value is None or math.isfinite(published.value), (topic, name)
 
 
 def test_the_command_lists_sizes_of_a_topic_and_says_that_hours_are_an_estimate():

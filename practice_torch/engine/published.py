@@ -14,10 +14,15 @@ class Published(NamedTuple):
     data: str  # what it is trained on, and where it comes from
     prepare: str  # the command that makes `--data` of it; "" where the recipe's own data is it
     metric: str  # with its unit and what it is measured on
-    value: float
+    value: float | None  # None: nobody published one for this setting; the source says what comes nearest
     source: str  # the paper or the page, and the table in it
     ours: float | None = None  # None: not run here
     facts: Mapping[str, Any] = MappingProxyType({})  # of the data's description, for `list --sizes`, which loads no data
+
+    @property
+    def there(self) -> str:
+        """The published number, in words."""
+        return "no number" if self.value is None else f"{self.value:g}"
 
     @property
     def here(self) -> str:
@@ -27,4 +32,4 @@ class Published(NamedTuple):
     def line(self) -> str:
         """Both numbers, the source and the data."""
         prepared = f"; {self.prepare}" if self.prepare else ""
-        return f"{self.metric}: published {self.value:g} ({self.source}), {self.here}; data: {self.data}{prepared}"
+        return f"{self.metric}: published {self.there} ({self.source}), {self.here}; data: {self.data}{prepared}"

@@ -5,3 +5,13 @@ CELEBA = (
     "here squares of 178, many papers' are of 140 to 160"
 )
 PREPARE_CELEBA = "python -m practice_torch prepare images img_align_celeba --out celeba"
+
+SPEECH_COMMANDS = (
+    "the ten digits of Speech Commands 0.02 (Warden 2018, http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz), "
+    "their folders in one; held out are recordings, not speakers as in the published lists"
+)
+PREPARE_SPEECH_COMMANDS = "python -m practice_torch prepare audio digits --sample-rate 16000 --out speech_commands"
+DIGITS = ("eight", "five", "four", "nine", "one", "seven", "six", "three", "two", "zero")
+
+LJ_SPEECH = "LJ Speech 1.1, 24 hours of one reader (https://keithito.com/LJ-Speech-Dataset)"
+PREPARE_LJ_SPEECH = "python -m practice_torch prepare audio LJSpeech-1.1/wavs --sample-rate 22050 --out ljspeech"
