@@ -183,7 +183,7 @@ derivation.chain(
     central=True,
     so=r"The optimum is unique, the optimum over all policies, and worth $\beta \log Z$. Nothing was differentiated.",
 )
-derivation.chain(
+read_back = derivation.chain(
     "The reward, read back from the optimum",
     times(beta, log(best / reference)),
     equals(
