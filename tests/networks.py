@@ -203,6 +203,12 @@ HELD = (
     ),
     Held(
         DiffWave,
+        Model("DiffWave", "the label left out", given(x=normal(3, 1, 6), t=uniform(3, high=20.0)),
+              sizes=_DIFFWAVE | dict(num_classes=3), initial={"label.weight": begins_normal(1.0)} | _DENOISER),
+        _denoised,
+    ),
+    Held(
+        DiffWave,
         Model("DiffWave", "no classes", given(x=normal(3, 1, 6), t=uniform(3, high=20.0)), sizes=_DIFFWAVE, initial=_DENOISER),
         _denoised,
     ),

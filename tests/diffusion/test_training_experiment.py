@@ -315,6 +315,23 @@ def test_sounds_go_in_and_come_out_in_their_own_units():
     torch.testing.assert_close(sounds["class_03"].samples, train.batch()["audio"][label == 3, 0])
 
 
+def test_dilated_convolutions_learn_notes_in_a_few_steps():
+    """Measured: 1.25 in the first ten steps, 0.90 in the last; 1.26 in the last if the network is not given the sounds."""
+    train, _ = audio.load("notes", held_out=0.2, seed=0, length=256)
+    sizes = TINY | dict(network="dilated", base_channels=16, layers=6, cycle=6)
+    torch.manual_seed(0)
+    experiment = build(dataclasses.replace(RECIPES["notes"], **sizes, length=256), train)
+    experiment.generator = seeded()
+    optimizer, losses = torch.optim.Adam(experiment.parameters(), 5e-3), []
+    for step in range(60):
+        loss, _ = experiment(train.batch(torch.arange(16) + 16 * step % 192), "train")
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
+
+
 def test_samplers_and_scales_are_compared_by_what_they_draw():
     experiment, _, held_out = digits(compared_samples=50)
     experiment.eval()
