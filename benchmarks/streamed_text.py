@@ -38,10 +38,10 @@ GOAL = 32 / 0.066  # windows a second
 
 def made_up(folder, gigabytes, sparse):
     """A prepared folder of random tokens, or of zeros that take no place on the disk."""
-    block = np.random.default_rng(0).integers(0, VOCABULARY, SHARD // 2, dtype=np.uint16)
     tokenizer = BytePairTokenizer(((0, 0),) * (VOCABULARY - 256)).content().encode()
     tokens = prepare_text.Tokens("diptych", folder / prepare_text.FILE, BytePairTokenizer, "")
     count = round(10**9 * gigabytes / 2)
+    block = np.random.default_rng(0).integers(0, VOCABULARY, min(count, SHARD // 2), dtype=np.uint16)
 
     def write(folder, name, job):
         size, turned = job

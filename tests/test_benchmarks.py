@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,8 +16,10 @@ from rich.console import Console
 
 from benchmarks import suite
 from benchmarks.measuring import turns
+from tests import simulated_gpu
 
 ROOT = Path(__file__).resolve().parent.parent
+NETWORKS = {"DecoderTransformer", "Discriminator", "Generator", "UNet2d"}
 
 
 def seconds_of(ours, theirs):
@@ -80,12 +83,34 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
             sampling.require_same_images()
 
 
-def test_the_gpu_benchmark_runs_at_toy_size():
-    """In a process of its own: accelerate allows one precision a process, and this one is in bfloat16."""
-    words = [sys.executable, "-m", "benchmarks.gpu", "--smoke", "adversarial"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
+@pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
+def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
+    """In a process of its own, in which torch is patched."""
+    pytest.importorskip("diffusers")
+    words, settings = [sys.executable, "-m", "tests.simulated_benchmarks"], os.environ | {"OMP_NUM_THREADS": "1"}
+    kept = {path: path.read_bytes() for path in turns.RESULTS.iterdir()}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT, env=settings, check=False)
     assert done.returncode == 0, done.stderr
-    assert "bare loop" in done.stdout and "of the product's rate" in done.stdout
+    assert {path: path.read_bytes() for path in turns.RESULTS.iterdir()} == kept, "toys are not kept"
+    row = r"^ +(?:(\w+(?: \w+)?) {2,})?(\w[^ ]*(?: [^ ]+)*?) {2,}[\d.,]+ \w+/s .* 1.00 GB +2.00 GB"
+    rows = re.findall(row, done.stdout, re.MULTILINE)
+    sides, subject = {}, None
+    for named, side in rows:
+        subject = named or subject
+        sides.setdefault(subject, []).append(side)
+    ways = "eager", "compiled", "CUDA graphs"
+    assert sides == {
+        "language": ["engine", "bare loop", "transformers"],
+        "adversarial": ["engine", "bare loop"],
+        "diffusion": ["engine", "bare loop", "diffusers", "diffusers as it comes"],
+        "streamed tokens": ["engine", "bare loop"],
+        "streamed images": ["engine", "bare loop"],
+        "sampling 3": [f"{maker}, {way}" for way in ways for maker in ("ours", "diffusers")],
+    }
+    compiled = json.loads(done.stdout.splitlines()[-1])
+    assert {name for name, _ in compiled["by hand"]} == {*NETWORKS, "GPT2LMHeadModel", "UNet2DModel"}
+    assert all(options["fullgraph"] for _, options in compiled["by hand"])
+    assert {name for name, _ in compiled["in the engine"]} == NETWORKS
 
 
 def test_the_table_shows_what_is_kept_and_says_what_was_missed(tmp_path, monkeypatch):

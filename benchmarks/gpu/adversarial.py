@@ -1,6 +1,6 @@
 """A step of a DCGAN, a turn for each player: in the engine and in a bare loop.
 
-The recipe `mnist`, on random images of 3 x 32 x 32 in batches of 256, bfloat16, not compiled; without the classifier that judges
+The recipe `mnist`, on random images of 3 x 32 x 32 in batches of 256, bfloat16, compiled; without the classifier that judges
 the fakes, which is no part of the game. Both freeze whoever is not playing. The engine also follows the discriminator's loss.
 """
 
@@ -35,6 +35,7 @@ def loop(experiment, recipe, data, card):
     """A bare loop over the two players. Yields after each step."""
     generator, discriminator = experiment.generator_network.to(card.device), experiment.discriminator.to(card.device)
     players = discriminator, generator
+    networks = card.compiled(generator), card.compiled(discriminator)
     optimizers = [
         torch.optim.AdamW(player.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), weight_decay=0.0,
                           fused=True)
@@ -46,7 +47,7 @@ def loop(experiment, recipe, data, card):
             images = data.batch(torch.randint(len(data), (recipe.batch_size,)))["image"]
             noise = torch.randn(len(images), recipe.latent, device=card.device)
             with torch.autocast(card.device.type, torch.bfloat16):
-                loss = losses(generator, discriminator, images, noise, turn).mean()
+                loss = losses(*networks, images, noise, turn).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -66,10 +67,8 @@ def operations(experiment, latent, shape):
 
 def measure(card, steps):
     """Returns the exit code."""
-    batch, width = (8, 8) if card.smoke else (256, 64)
-    recipe = dataclasses.replace(
-        dcgan.RECIPES["mnist"], batch_size=batch, width=width, precision="bfloat16", compile=False, target=None
-    )
+    batch, width = (8, 8) if card.toy else (256, 64)
+    recipe = dataclasses.replace(dcgan.RECIPES["mnist"], batch_size=batch, width=width, precision="bfloat16", target=None)
     data = random_images(8 * batch, 32, card.device)
 
     def build():
@@ -79,6 +78,6 @@ def measure(card, steps):
 
     return compare(
         card, "adversarial", f"a step of both players of a DCGAN, {batch} images each", ("adversarial/dcgan", "mnist"), recipe,
-        build, data, {"bare loop": lambda: loop(build(), recipe, data, card)}, steps=steps, amount=batch, unit="images",
+        build, (data, data), {"bare loop": lambda: loop(build(), recipe, data, card)}, steps=steps, amount=batch, unit="images",
         operations=batch * operations(build(), recipe.latent, data.description["shape"]), goals=GOALS, width=width,
     )  # fmt: skip

@@ -22,15 +22,15 @@ from practice_torch.networks.unet import UNet2d
 
 GOALS = {"bare loop": 1.0, "diffusers": 1.05, "diffusers as it comes": 1.3}
 CLASSES = 10
-CIFAR = dict(size=32, base_channels=128, multipliers=(1, 2, 2, 2), attention_at=(16,), batch=256)
-TOY = dict(size=8, base_channels=32, multipliers=(1, 2), attention_at=(4,), batch=4)
+CIFAR = dict(size=32, base_channels=128, multipliers=(1, 2, 2, 2), attention_at=(16,), blocks=2, batch=256)
+TOY = dict(size=4, base_channels=64, multipliers=(1,), attention_at=(4,), blocks=1, batch=2)
 
 
 def our_network(size, **options):
     """The recipe's network."""
     return UNet2d(
-        channels=3, size=size["size"], base_channels=size["base_channels"], multipliers=size["multipliers"], blocks=2,
-        attention_at=size["attention_at"], num_classes=CLASSES, **options,
+        channels=3, size=size["size"], base_channels=size["base_channels"], multipliers=size["multipliers"],
+        blocks=size["blocks"], attention_at=size["attention_at"], num_classes=CLASSES, **options,
     )  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def their_network(size, *, head_width=64, dropout=0.0):
     down = tuple("AttnDownBlock2D" if attending else "DownBlock2D" for attending in attends)
     up = tuple("AttnUpBlock2D" if attending else "UpBlock2D" for attending in reversed(attends))
     return UNet2DModel(
-        sample_size=size["size"], in_channels=3, out_channels=3, layers_per_block=2, norm_num_groups=32, dropout=dropout,
-        block_out_channels=tuple(size["base_channels"] * multiplier for multiplier in size["multipliers"]),
+        sample_size=size["size"], in_channels=3, out_channels=3, layers_per_block=size["blocks"], norm_num_groups=32,
+        dropout=dropout, block_out_channels=tuple(size["base_channels"] * multiplier for multiplier in size["multipliers"]),
         down_block_types=down, up_block_types=up, attention_head_dim=head_width, num_class_embeds=CLASSES + 1,
     )  # fmt: skip
 
@@ -89,13 +89,17 @@ def loop(network, recipe, data, card, *, as_it_comes=False):
         yield
 
 
+def recipe_of(size, **fields):
+    sizes = {name: size[name] for name in ("base_channels", "multipliers", "blocks", "attention_at")}
+    return dataclasses.replace(
+        RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, target=None, **sizes, **fields
+    )
+
+
 def measure(card, steps):
     """Returns the exit code."""
-    size = TOY if card.smoke else CIFAR
-    sizes = {name: size[name] for name in ("base_channels", "multipliers", "attention_at")}
-    recipe = dataclasses.replace(
-        RECIPES["cifar10"], batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
-    )
+    size = TOY if card.toy else CIFAR
+    recipe = recipe_of(size)
     data, dropout = random_images(8 * size["batch"], size["size"], card.device), recipe.dropout
     networks = {
         "bare loop": lambda: our_network(size, dropout=dropout),
@@ -106,7 +110,7 @@ def measure(card, steps):
     assert len(set(per_image.values())) == 1, f"the networks do not do the same work: {per_image}"
     return compare(
         card, "diffusion", f"a training step of {size['batch']} images, {size['size']} x {size['size']}, U-Net",
-        ("diffusion/training", "cifar10"), recipe, lambda: build(recipe, data), data,
+        ("diffusion/training", "cifar10"), recipe, lambda: build(recipe, data), (data, data),
         {
             side: lambda side=side, make=make: loop(make(), recipe, data, card, as_it_comes=side.endswith("as it comes"))
             for side, make in networks.items()

@@ -43,38 +43,44 @@ def loop(network, recipe, data, card):
         yield
 
 
+def recipe_of(size, **fields):
+    sizes = {name: size[name] for name in ("layers", "width", "heads", "context")}
+    return dataclasses.replace(
+        RECIPES["shakespeare"], dropout=0.0, batch_size=size["batch"], warmup_steps=0, target=None, **sizes, **fields
+    )
+
+
+def our_network(size):
+    """The recipe's network."""
+    return DecoderTransformer(
+        vocabulary_size=size["vocabulary"], context_length=size["context"], width=size["width"], layers=size["layers"],
+        heads=size["heads"],
+    )  # fmt: skip
+
+
+def operations(size):
+    """Of a step: the backward pass takes twice the forward pass's."""
+    return 3 * size["batch"] * transformer.forward_operations(
+        vocabulary_size=size["vocabulary"], length=size["context"], width=size["width"], layers=size["layers"],
+        feed_forward_width=4 * size["width"],
+    )  # fmt: skip
+
+
 def measure(card, steps):
     """Returns the exit code."""
-    size = TOY if card.smoke else GPT
-    sizes = {name: size[name] for name in ("layers", "width", "heads", "context")}
-    recipe = dataclasses.replace(
-        RECIPES["shakespeare"], dropout=0.0, batch_size=size["batch"], warmup_steps=0, compile=not card.smoke, **sizes
-    )
+    size = TOY if card.toy else GPT
+    recipe = recipe_of(size)
     data = random_tokens(64 * size["batch"], size["context"], size["vocabulary"], card.device)
     config = GPT2Config(
         vocab_size=size["vocabulary"], n_positions=size["context"], n_embd=size["width"], n_layer=size["layers"],
         n_head=size["heads"], attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, use_cache=False, bos_token_id=None, eos_token_id=None,
     )  # fmt: skip
-
-    def ours():
-        return DecoderTransformer(
-            vocabulary_size=size["vocabulary"], context_length=size["context"], width=size["width"], layers=size["layers"],
-            heads=size["heads"],
-        )  # fmt: skip
-
-    def theirs():
-        return GPT2LMHeadModel(config).train()
-
-    networks = {"bare loop": ours, "transformers": theirs}
-    operations = 3 * size["batch"] * transformer.forward_operations(
-        vocabulary_size=size["vocabulary"], length=size["context"], width=size["width"], layers=size["layers"],
-        feed_forward_width=4 * size["width"],
-    )  # fmt: skip
+    networks = {"bare loop": lambda: our_network(size), "transformers": lambda: GPT2LMHeadModel(config).train()}
     return compare(
         card, "language", f"a training step of {size['batch']} x {size['context']} tokens, GPT",
-        ("autoregressive/transformer", "shakespeare"), recipe, lambda: build(recipe, data), data,
+        ("autoregressive/transformer", "shakespeare"), recipe, lambda: build(recipe, data), (data, data),
         {side: lambda make=make: loop(make(), recipe, data, card) for side, make in networks.items()},
-        steps=steps, amount=size["batch"] * size["context"], unit="tokens", operations=operations, goals=GOALS,
+        steps=steps, amount=size["batch"] * size["context"], unit="tokens", operations=operations(size), goals=GOALS,
         memory_goals=MEMORY_GOALS, sizes=size, transformers=version("transformers"), attention=config._attn_implementation,
         parameters={side: sum(p.numel() for p in make().parameters()) for side, make in networks.items()},
     )  # fmt: skip

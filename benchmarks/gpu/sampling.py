@@ -13,7 +13,7 @@ from importlib.metadata import version
 import torch
 from diffusers import DDIMScheduler
 
-from benchmarks.gpu.comparison import print_costs
+from benchmarks.gpu.comparison import judge
 from benchmarks.gpu.diffusion import CIFAR, CLASSES, TOY, operations, our_network, their_network
 from benchmarks.measuring.turns import conclude, in_turns
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
@@ -21,6 +21,7 @@ from practice_torch.experiments.parts.diffusion_sampling import chain, draw
 
 GOALS = {"diffusers, eager": 1.5}
 LEVELS, STEPS, COUNTS = 1000, 50, (16, 256)
+FEW = 2  # steps and turns of a toy
 
 
 @torch.inference_mode()
@@ -42,16 +43,16 @@ def predictor(network, label, *, device):
     return predict
 
 
-def samplers():
+def samplers(steps=STEPS):
     """Ours and theirs, from pure noise at the last of LEVELS to the data."""
     theirs = DDIMScheduler(num_train_timesteps=LEVELS, clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing")
-    theirs.set_timesteps(STEPS)
-    return chain(linear_alpha_bar(num_steps=LEVELS), steps=STEPS, sampler="ddim"), theirs
+    theirs.set_timesteps(steps)
+    return chain(linear_alpha_bar(num_steps=LEVELS), steps=steps, sampler="ddim"), theirs
 
 
-def require_same_images():
+def require_same_images(steps=STEPS):
     """Both samplers make the same of one network; ours counts times from 1, theirs from 0. On the CPU, in float32."""
-    network, label, (ours, theirs) = our_network(TOY, zero_init=False).eval(), torch.arange(3), samplers()
+    network, label, (ours, theirs) = our_network(TOY, zero_init=False).eval(), torch.arange(3), samplers(steps)
     x = torch.randn(3, 3, TOY["size"], TOY["size"])
     with torch.inference_mode():
         drawn = draw(lambda x, t: network(x, t, label), x, ours)
@@ -60,16 +61,16 @@ def require_same_images():
     assert difference < 1e-4, f"the samplers do not do the same work: their images differ by {difference:.2g} of their spread"
 
 
-def measure_one(card, count, size, repeats):
+def measure_one(card, count, size, steps, repeats):
     """Returns the exit code for so many images at once."""
     began = time.perf_counter()
     makers = {"ours": lambda: our_network(size, zero_init=False), "diffusers": lambda: their_network(size)}
-    an_image, theirs_an_image = (STEPS * operations(make, size, backward=False) for make in makers.values())
+    an_image, theirs_an_image = (steps * operations(make, size, backward=False) for make in makers.values())
     assert an_image == theirs_an_image, f"the networks do not do the same work: {an_image} and {theirs_an_image}"
     networks = {
         maker: make().to(card.device, memory_format=torch.channels_last).eval() for maker, make in makers.items()
     }
-    ours, theirs = samplers()
+    ours, theirs = samplers(steps)
     label = torch.arange(count, device=card.device) % CLASSES
     with torch.inference_mode():  # like all that follow it, or a compiler would compile twice
         x = torch.randn(count, 3, size["size"], size["size"], device=card.device)
@@ -87,7 +88,7 @@ def measure_one(card, count, size, repeats):
 
         return call
 
-    ways = ("eager", "compiled") if card.smoke else ("eager", "compiled", "CUDA graphs")  # a CPU has none
+    ways = ("eager", "compiled", "CUDA graphs") if card.on_gpu else ("eager", "compiled")  # a CPU has none
     sides = {f"{maker}, {how}": side(maker, how) for how in ways for maker in networks}
     memory = {}
     for name, call in sides.items():
@@ -98,24 +99,24 @@ def measure_one(card, count, size, repeats):
             call()
 
         memory[name] = card.peak(work)
-    seconds = in_turns(sides, repeats=repeats)
-    used = {
-        name: card.utilization(count * an_image, statistics.median(kinds["wall"])) for name, kinds in seconds.items()
-    }
+    seconds = in_turns(sides, repeats=repeats, warm_up=int(not card.toy))
+    medians = {name: statistics.median(kinds["wall"]) for name, kinds in seconds.items()}
+    used = {name: card.utilization(count * an_image, median) for name, median in medians.items()}
+    rates = {name: f"{count / median:,.3g} images/s" for name, median in medians.items()}
     best = f"ours, {ways[-1]}"
     code = conclude(
-        f"gpu_sampling_{count}", f"{count} images at once in {STEPS} DDIM steps", seconds, ours=best,
-        goals={} if card.smoke else GOALS, began=began, unit=(count, "images"), clock="wall", device=card.device,
-        keep=not card.smoke, diffusers=version("diffusers"), sizes=size, operations_of_an_image=an_image,
+        card.file(f"sampling_{count}"), f"{count} images at once in {steps} DDIM steps", seconds, ours=best,
+        goals={} if card.toy else GOALS, began=began, unit=(count, "images"), clock="wall", device=card.device,
+        keep=not card.toy, diffusers=version("diffusers"), sizes=size, operations_of_an_image=an_image,
         utilization=used, memory=memory, machine=card.facts(),
     )  # fmt: skip
     torch.compiler.reset()
-    return code | print_costs(card, used, memory, best)
+    return code | judge(card, f"sampling {count}", rates, used, memory, best)
 
 
 def measure(card, repeats):
     """Returns the exit code."""
     torch.manual_seed(0)
-    require_same_images()
-    counts, size = ((3,), TOY) if card.smoke else (COUNTS, CIFAR)
-    return max(measure_one(card, count, size, repeats) for count in counts)
+    counts, size, steps, repeats = ((3,), TOY, FEW, FEW) if card.toy else (COUNTS, CIFAR, STEPS, repeats)
+    require_same_images(steps)
+    return max(measure_one(card, count, size, steps, repeats) for count in counts)

@@ -16,7 +16,7 @@ from practice_torch.engine.run import Run
 WARM_UP = 4  # blocks of steps that are not counted
 
 
-def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True):
+def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True, warm_up=WARM_UP):
     """{side: {clock: [seconds per block of steps]}} of "engine" and of the others, generators that yield after each step.
 
     Each side is charged for its own time only, so a busy neighbor disturbs all alike. The engine has all that it does from step
@@ -56,7 +56,7 @@ def alternate(topic, name, recipe, experiment, data, others, *, block, cpu=True)
         bar = Bar("engine", recipe.steps, 0, Console(file=io.StringIO(), force_terminal=True))  # drawn, but not seen
         Training(run, recipe, experiment, *data, cpu=cpu).train(bar=bar)
     counted = len(seconds["engine"]["cpu"])
-    return {side: {kind: times[WARM_UP:counted] for kind, times in kinds.items()} for side, kinds in seconds.items()}
+    return {side: {kind: times[warm_up:counted] for kind, times in kinds.items()} for side, kinds in seconds.items()}
 
 
 def _charge(kinds, before, after):
