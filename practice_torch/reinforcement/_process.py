@@ -1,4 +1,7 @@
-"""Checks of a finite decision process: transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1)."""
+"""Checks of a finite decision process and of what is observed of it.
+
+transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1); masks and ends of rows of steps.
+"""
 
 from practice_torch.arguments import require, require_log_probs, require_rank, require_shape, require_values
 
@@ -31,3 +34,9 @@ def require_policy(transition, **policies):
 def require_discount(discount):
     """The discount is in [0, 1): with 1, the sum of all rewards need not exist."""
     require(0 <= discount < 1, f"discount is {discount}; it must be at least 0 and less than 1")
+
+
+def require_binary(**arrays):
+    """Every named tensor holds 0 and 1 only, as numbers or as truth values."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")

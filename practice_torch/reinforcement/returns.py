@@ -14,8 +14,8 @@ from practice_torch.arguments import (
     require_rank,
     require_shape,
     require_share,
-    require_values,
 )
+from practice_torch.reinforcement._process import require_binary
 
 BLOCK = 16  # steps that are summed one by one, in all blocks at once: a longer block is more work, a shorter one more rounds
 
@@ -104,7 +104,7 @@ def whiten(advantages, mask, *, epsilon):
     """
     require_rank(2, advantages=advantages)
     require_shape(advantages.shape, mask=mask)
-    _require_binary(mask=mask)
+    require_binary(mask=mask)
     require_positive(epsilon=epsilon)
     masked = mask == 0
     count = (~masked).sum().clamp(min=1).to(advantages.dtype)
@@ -123,14 +123,8 @@ def _factors(rewards, terminals, discount, values=None):
     require_shape((batch, length), terminals=terminals)
     if values is not None:
         require_shape((batch, length + 1), values=values)
-    _require_binary(terminals=terminals)
+    require_binary(terminals=terminals)
     return discount * (terminals == 0).to(rewards.dtype)
-
-
-def _require_binary(**arrays):
-    """Every named tensor holds 0 and 1 only, as numbers or as truth values."""
-    for name, array in arrays.items():
-        require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
 
 
 def _errors(rewards, values, factors):

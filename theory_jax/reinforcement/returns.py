@@ -19,11 +19,11 @@ from theory_jax.arguments import (
     require_rank,
     require_shape,
     require_share,
-    require_values,
 )
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, Total, plus, times
+from theory_jax.reinforcement._process import require_binary
 from theory_jax.reinforcement.markov_decision import policy_value
 
 
@@ -118,7 +118,7 @@ def whiten(advantages, mask, *, epsilon):
     """
     require_rank(2, advantages=advantages)
     require_shape(advantages.shape, mask=mask)
-    _require_binary(mask=mask)
+    require_binary(mask=mask)
     require_positive(epsilon=epsilon)
     valid = mask != 0
     count = jnp.maximum(jnp.sum(valid), 1).astype(advantages.dtype)
@@ -140,14 +140,8 @@ def _factors(rewards, terminals, discount, values=None):
     require_shape((batch, length), terminals=terminals)
     if values is not None:
         require_shape((batch, length + 1), values=values)
-    _require_binary(terminals=terminals)
+    require_binary(terminals=terminals)
     return discount * (terminals == 0).astype(rewards.dtype)
-
-
-def _require_binary(**arrays):
-    """Every named array holds 0 and 1 only, as numbers or as truth values."""
-    for name, array in arrays.items():
-        require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
 
 
 def _summed_backwards(terms, factors, last):
