@@ -50,7 +50,8 @@ class Ground:
             return sympy.Integer(at[expression])
         if not expression.args:
             return expression
-        return expression.func(*[self.expand(part, at) for part in expression.args])
+        expanded = expression.func(*[self.expand(part, at) for part in expression.args])
+        return _integrated(expanded) if isinstance(expanded, sympy.Integral) else expanded
 
     def primitive(self, family, values):
         """The symbol of an entry that is not defined by others. A law's last probability is one minus the others."""
@@ -181,6 +182,12 @@ class Ground:
         words = [f"{', '.join(laws)} on {states} states"] if laws else []
         words += [", ".join(others)] if others else []
         return f" for all {'; all '.join(words)}" if words else ""
+
+
+@functools.lru_cache(maxsize=200)
+def _integrated(integral):
+    """The integral, which SymPy would compute anew wherever a line is compared."""
+    return integral.doit()
 
 
 def _named(family, rest=""):

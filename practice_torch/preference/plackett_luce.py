@@ -43,7 +43,7 @@ def ranking_log_prob(ranking, scores):
 
 
 def gumbel_ranking(uniforms, scores):
-    r"""The items in descending order of s_i - log(-log u_i): a draw of the Plackett-Luce law if the u are independent, uniform draws.
+    r"""The items in descending order of s_i - log(-log u_i): a Plackett-Luce draw if the u are independent and uniform.
 
     Uniforms of exactly 0 and 1, which generators do produce, count as the nearest numbers between them. Of equal utilities the
     first item comes first.

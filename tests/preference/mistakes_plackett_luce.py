@@ -37,7 +37,8 @@ def _by_weights(ranking, scores):
 
 
 def _unchecked(ranking, scores):
-    chosen, ranking = scores.gather(-1, ranking.clamp(0, scores.shape[1] - 1).long()), ranking.clamp(0, scores.shape[1] - 1).long()
+    ranking = ranking.clamp(0, scores.shape[1] - 1).long()
+    chosen = scores.gather(-1, ranking)
     unplaced = scores.scatter(-1, ranking, -torch.inf).exp().sum(-1, keepdim=True).log()
     return (chosen - torch.logaddexp(chosen.flip(-1).logcumsumexp(-1).flip(-1), unplaced)).sum(-1)
 

@@ -47,7 +47,7 @@ def ranking_log_prob(ranking, scores):
 
 
 def gumbel_ranking(uniforms, scores):
-    r"""The items in descending order of s_i - log(-log u_i): a draw of the Plackett-Luce law where the u are independent and uniform.
+    r"""The items in descending order of s_i - log(-log u_i): a Plackett-Luce draw if the u are independent and uniform.
 
     Uniforms of exactly 0 and 1, which generators do produce, count as the nearest numbers between them. Of equal utilities the
     first item comes first.
@@ -135,7 +135,7 @@ derivation = Derivation(
     answer="The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and "
     "so "
     "on. The law is that of independent exponential clocks in the order in which they ring, so a sort draws it; a pair of items "
-    r"is a Bradley-Terry comparison; and the log-likelihood of a ranking is concave in the scores, at a cost of $N$ per place.",
+    r"is a Bradley-Terry comparison; and the log-likelihood of a ranking is concave in the scores, with one term per place.",
     limits=(
         "Gumbel noise is not shown to be the only noise whose choices are softmaxes (Yellott's theorem, with conditions).",
         "Preferences that go in a circle have no scores, in this model as in every model of utilities.",
@@ -148,7 +148,7 @@ k = derivation.index("k", "an item")
 w = derivation.numbers("w", i, "the weights", "exp(scores)", positive=True)
 P = derivation.define(
     "P({},{},{})",
-    w / plus(w, w.at(j), w.at(k)) * w.at(j) / plus(w.at(j), w.at(k)),
+    times(w / plus(w, w.at(j), w.at(k)), w.at(j) / plus(w.at(j), w.at(k))),
     "the product of two choices: the first of three, then the second of the two that are left",
     "exp(ranking_log_prob)",
     over=(i, j, k),
@@ -167,8 +167,8 @@ for letter, meaning in (
 
 @derivation.symbolic(
     r"P(T_i > t_0) = P(G_i < -s_i - \log t_0) = e^{-w_i t_0}",
-    because=r"$T_i > t$ says $s_i + G_i < -\log t$. Put $-s_i - \log t$ into $e^{-e^{-g}}$: both exponentials of a sum become "
-    r"products.",
+    because=r"$T_i > t_0$ says $s_i + G_i < -\log t_0$. Put $g = -s_i - \log t_0$ into $e^{-e^{-g}}$, where $e^{-g} = e^{s_i} "
+    r"t_0$.",
     role="lemma",
 )
 def a_utility_is_an_exponential_clock():
@@ -180,7 +180,7 @@ def a_utility_is_an_exponential_clock():
 w0, w1, w2 = w.at(0), w.at(1), w.at(2)
 derivation.chain(
     "A race of exponential clocks is a choice, and then a choice among the rest",
-    Integral(times(w0 * exp(-w0 * t0), Integral(times(w1 * exp(-w1 * t1), exp(-w2 * t1)), (t1, t0, oo))), (t0, 0, oo)),
+    Integral(times(w0 * exp(-w0 * t0), Integral(w1 * exp(-plus(w1, w2) * t1), (t1, t0, oo))), (t0, 0, oo)),
     equals(
         Integral(times(w0, w1 / plus(w1, w2), exp(-plus(w0, w1, w2) * t0)), (t0, 0, oo)),
         r"the inner integral is $\frac{w_1}{w_1 + w_2} e^{-(w_1 + w_2) t_0}$",
@@ -264,12 +264,12 @@ derivation.chain(
         "item 0 is the best, or item 2 is, and then item 0",
     ),
     equals(
-        times(w0 / plus(w0, w1), plus(w0, w1, w2) / plus(w0, w1, w2)),
-        r"$\frac{w_0}{w_0 + w_1}$ from both terms; what is left is $w_0 + w_1$ and $w_2$ over the sum",
+        times(w0 / plus(w0, w1), plus(plus(w0, w1) / plus(w0, w1, w2), w2 / plus(w0, w1, w2))),
+        r"take $\frac{w_0}{w_0 + w_1}$ out of both terms",
     ),
     equals(
         w0 / plus(w0, w1),
-        "cancel: the third item does not matter",
+        "the bracket is one: the third item does not matter",
         wrong={"the best of all": w0 / plus(w0, w1, w2), "turned over": w1 / plus(w0, w1)},
     ),
 )
