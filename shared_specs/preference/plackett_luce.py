@@ -1,16 +1,19 @@
 """What must hold of the Plackett-Luce model (lecture 54)."""
 
-from itertools import permutations
-
 import numpy as np
 
 from shared_specs.rows import LOG_2, Agree, Anchor, Cancels, Law, Rejects, given, log_of, normal, uniform, zeros
 
+
+def _orders(items, places):
+    """All lists of so many different items, [orders, places], in the order of their digits."""
+    return np.array([row for row in np.ndindex((items,) * places) if len(set(row)) == places])
+
+
 # Three items with the weights 4, 2, 1.
 SCORES = log_of([4.0, 2.0, 1.0])
-ORDERS = np.array(list(permutations(range(3))))
+ORDERS, FOUR = _orders(3, 3), _orders(4, 4)
 PROBS = [8 / 21, 4 / 21, 8 / 35, 2 / 35, 2 / 21, 1 / 21]  # of 012, 021, 102, 120, 201, 210
-FOUR = np.array(list(permutations(range(4))))
 FULL, TOP = [[2, 0, 1, 3], [3, 2, 1, 0], [0, 1, 2, 3], [1, 3, 0, 2], [2, 3, 1, 0]], [[2, 0], [3, 1], [0, 1], [1, 0], [3, 2]]
 WIDE = [[255, 3, 128], [0, 254, 255], [17, 200, 1], [130, 131, 129]]
 STIFF = Cancels(1.0, "the slope of a log-sum-exp is the exponential of a difference of numbers as large as the scores")
@@ -118,7 +121,7 @@ SPEC = (
     ),
     Law.normalized("the 24 orders of four items", given(scores=normal(4)), total=lambda f, s: _of_each(f, FOUR, s).sum()),
     Law.normalized("the 12 ordered pairs of the two best", given(scores=normal(4)),
-                   total=lambda f, s: _of_each(f, np.array(list(permutations(range(4), 2))), s).sum()),
+                   total=lambda f, s: _of_each(f, _orders(4, 2), s).sum()),
     Law.equal("a prefix has the sum of its completions", given(scores=normal(4)),
               left=lambda f, s: _of_each(f, FOUR[::2, :2], s),
               right=lambda f, s: _of_each(f, FOUR, s).reshape(12, 2).sum(axis=1)),
