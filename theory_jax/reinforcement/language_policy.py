@@ -199,20 +199,20 @@ ratio = derivation.define(
 )
 
 
-def over_texts(body):
+def _over_texts(body):
     """The expectation over texts, token by token."""
     return Expectation(first, Expectation(second, body))
 
 
-K = derivation.define("K", over_texts(ratio), "the divergence of the policy over texts from that of the reference")
+K = derivation.define("K", _over_texts(ratio), "the divergence of the policy over texts from that of the reference")
 derivation.chain(
     "The divergence of texts is a sum over tokens",
     K,
     equals(
-        over_texts(plus(log(first / first_0), log(second / second_0))),
+        _over_texts(plus(log(first / first_0), log(second / second_0))),
         "the logarithm of a product, by definition of a text's probability",
-        wrong={"one token only": over_texts(log(second / second_0)),
-               "averaged over the tokens": over_texts(plus(log(first / first_0), log(second / second_0)) / 2)},
+        wrong={"one token only": _over_texts(log(second / second_0)),
+               "averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2)},
     ),
     equals(
         plus(Divergence(first, first_0), Expectation(first, Divergence(second, second_0))),
@@ -228,17 +228,17 @@ paid_1 = derivation.define(
 paid_2 = derivation.define(
     r"\tilde r_2({},{})", plus(r, -beta * log(second / second_0)), "what the second is paid", "shaped_rewards[:, 1]", over=(a, b)
 )
-J = derivation.define("J", plus(over_texts(r), -beta * K), "the regularized objective", "kl_regularized_objective")
+J = derivation.define("J", plus(_over_texts(r), -beta * K), "the regularized objective", "kl_regularized_objective")
 derivation.chain(
     "Paid token by token, the sum is the objective",
-    over_texts(plus(paid_1, paid_2)),
+    _over_texts(plus(paid_1, paid_2)),
     equals(
-        over_texts(plus(r, times(-beta, ratio))),
+        _over_texts(plus(r, times(-beta, ratio))),
         "logarithms add up to that of the product",
-        wrong={"the sign of the price": over_texts(plus(r, times(beta, ratio))),
-               "the price averaged": over_texts(plus(r, times(-beta / 2, ratio)))},
+        wrong={"the sign of the price": _over_texts(plus(r, times(beta, ratio))),
+               "the price averaged": _over_texts(plus(r, times(-beta / 2, ratio)))},
     ),
-    equals(J, "the mean of a sum", wrong={"reward alone": over_texts(r)}),
+    equals(J, "the mean of a sum", wrong={"reward alone": _over_texts(r)}),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
 )  # fmt: skip
 
@@ -346,7 +346,7 @@ derivation.chain(
     ),
     equals(
         times(first_0, second_0, exp(r / beta), 1 / W),
-        r"$v_0 = \beta \log W$, the last chain",
+        r"$v_0 = \beta \log W$, as shown above",
         wrong={"the price forgotten": times(first_0, second_0, exp(r), 1 / W)},
     ),
     states=2,
@@ -393,7 +393,7 @@ earned_1 = derivation.define(r"\rho_1({})", -beta * log(soft_1 / first_0), "what
 earned_2 = derivation.define(r"\rho_2({},{})", plus(r, -beta * log(soft_2 / second_0)), "... and for the second", over=(a, b))
 
 
-def moved(body):
+def _moved(body):
     """The expectation over texts of the moved policy."""
     return Expectation(soft_1, Expectation(soft_2, body))
 
@@ -401,24 +401,24 @@ def moved(body):
 score_1, score_2 = Slope(log(soft_1), theta), Slope(log(soft_2), theta)
 derivation.chain(
     "A token answers for what is paid from there on",
-    Slope(moved(plus(earned_1, earned_2)), theta),
+    Slope(_moved(plus(earned_1, earned_2)), theta),
     equals(
-        plus(moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), times(-beta, moved(plus(score_1, score_2)))),
+        plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), times(-beta, _moved(plus(score_1, score_2)))),
         r"the product rule: $\partial \pi = \pi\, \partial \log \pi$, and the price itself depends on $\theta$",
-        wrong={"the scores of one token": plus(moved(times(score_2, plus(earned_1, earned_2))), times(-beta, moved(score_2)))},
+        wrong={"the scores of one token": plus(_moved(times(score_2, plus(earned_1, earned_2))), times(-beta, _moved(score_2)))},
         points=40,
     ),
     equals(
-        moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
+        _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
         "the mean of a score is zero, since probabilities sum to one",
-        wrong={"halved": moved(times(plus(score_1, score_2), plus(earned_1, earned_2))) / 2},
+        wrong={"halved": _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))) / 2},
         points=40,
     ),
     equals(
-        moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
+        _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
         "what the first token was paid is known before the second is drawn: times a mean score it is zero",
-        wrong={"each its own only": moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
-               "what came before": moved(plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)),
+        wrong={"each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
+               "what came before": _moved(plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)),
                                              times(score_1, r)))},
         points=40,
     ),
