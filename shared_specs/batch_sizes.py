@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared_specs.implementation import Arguments, Implementation, leaves
+from shared_specs.implementation import Arguments, Implementation, leaves, mapped
 from shared_specs.rows import Agree, Given, Row
 from shared_specs.shapes import parse
 from shared_specs.tolerance import ratio, unit_roundoff
@@ -65,13 +65,16 @@ class Axes:
 
     def first(self, arguments: Arguments, count: int) -> Arguments:
         """The arguments with so many of their first examples."""
-        return arguments | {name: np.take(arguments[name], range(count), axis=at) for name, at in self.arguments.items()}
+        return self._each(arguments, lambda array, at: np.take(array, range(count), axis=at))
 
     def copies(self, arguments: Arguments) -> Arguments:
         """The arguments with copies of the first example in the place of all others."""
+        return self._each(arguments, lambda array, at: np.broadcast_to(np.take(array, [0], axis=at), array.shape).copy())
+
+    def _each(self, arguments, change):
+        """Every argument that has the batch's axis changed, a complex one in both of its parts."""
         return arguments | {
-            name: np.broadcast_to(np.take(arguments[name], [0], axis=at), arguments[name].shape).copy()
-            for name, at in self.arguments.items()
+            name: mapped(arguments[name], lambda _, array, at=at: change(array, at)) for name, at in self.arguments.items()
         }
 
 
@@ -155,4 +158,4 @@ def _only_first(array, axis):
 
 def _of_example(gradient, key, axes):
     """The part of a gradient that belongs to the first example; all of it where all examples share the argument."""
-    return np.take(gradient, [0], axis=axes.arguments[key[0]]) if len(key) == 1 and key[0] in axes.arguments else gradient
+    return np.take(gradient, [0], axis=axes.arguments[key[0]]) if key[0] in axes.arguments else gradient

@@ -19,7 +19,7 @@ import numpy as np
 from shared_specs.check import Checker, spec_of
 from shared_specs.implementation import Fault, dotted
 from shared_specs.reference import wing
-from shared_specs.rows import Agree, Anchor
+from shared_specs.rows import Agree, Anchor, Complex
 
 SCHEMA = 1
 
@@ -128,6 +128,8 @@ def _argument(keep, name, value):
     """An array's key, a tuple or a dictionary of such, or the plain value."""
     if isinstance(value, np.ndarray):
         return {"array": keep(f"argument.{name}", value)}
+    if isinstance(value, Complex):
+        return {"complex": [_argument(keep, f"{name}.{part}", getattr(value, part)) for part in value._fields]}
     if isinstance(value, tuple):
         return {"tuple": [_argument(keep, f"{name}.{i}", part) for i, part in enumerate(value)]}
     if isinstance(value, dict):

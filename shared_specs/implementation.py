@@ -3,12 +3,14 @@
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared_specs.backends import NAMES, backend
+from shared_specs.rows import Complex
 
 if TYPE_CHECKING:
     from shared_specs.tolerance import Points
@@ -53,7 +55,8 @@ def mapped(value: Any, function: Callable[[Key, Any], Any], path: Key = ()) -> A
     if isinstance(value, dict):
         return {key: mapped(part, function, (*path, key)) for key, part in value.items()}
     if isinstance(value, tuple):
-        return tuple(mapped(part, function, (*path, i)) for i, part in enumerate(value))
+        parts = (mapped(part, function, (*path, i)) for i, part in enumerate(value))
+        return Complex(*parts) if isinstance(value, Complex) else tuple(parts)
     return function(path, value)
 
 
@@ -65,6 +68,25 @@ def arrays_in(arguments: Any) -> Iterator[tuple[Key, np.ndarray]]:
 def with_arrays(arguments: Arguments, replacements: Mapping[Key, Any]) -> Arguments:
     """The arguments with the arrays at the given paths replaced."""
     return mapped(arguments, lambda path, leaf: replacements.get(path, leaf))
+
+
+def whole(value: Any) -> Any:
+    """The complex array that a Complex stands for; anything else as it is."""
+    return value.real + 1j * value.imaginary if isinstance(value, Complex) else value
+
+
+def by_parts(function: Callable) -> Callable:
+    """The function of complex arrays as one that takes a Complex for each of them, and gives one."""
+
+    def parted(_, leaf):
+        return Complex(leaf.real, leaf.imag) if "complex" in str(getattr(leaf, "dtype", "")) else leaf
+
+    @wraps(function)
+    def call(*positional, **keywords):
+        value = function(*map(whole, positional), **{name: whole(value) for name, value in keywords.items()})
+        return mapped(value, parted)
+
+    return call
 
 
 def dotted(path: Key) -> str:
@@ -195,7 +217,7 @@ class Implementation:
         def call(*positional, **keywords):
             arrays = [(path, leaf) for path, leaf in leaves(dict(enumerate(positional)) | keywords) if self.backend.owns(leaf)]
             before = [self.backend.contents(array) for _, array in arrays]
-            value = function(*positional, **keywords)
+            value = by_parts(function)(*positional, **keywords)
             for (path, array), content in zip(arrays, before, strict=True):
                 if self.backend.contents(array) != content:
                     raise Fault(f"{name} writes into its argument {dotted(path)}; arguments must stay unchanged")
@@ -271,7 +293,7 @@ def detect_backend(
 def _first_result(function, arguments, positional, offered, prepared=lambda array: array):
     implementation = Implementation(lambda _: function, offered, "float64")
     given = mapped((arguments, tuple(positional)), lambda _, leaf: prepared(implementation.native(leaf)))
-    value = function(*given[1], **given[0])
+    value = by_parts(function)(*given[1], **given[0])
     while isinstance(value, tuple) and value:
         value = value[0]
     return value

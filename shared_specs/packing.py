@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from shared_specs.rows import Complex
+
 MODULES = ("numpy", "math")
 
 
@@ -37,6 +39,8 @@ class Packer:
             return {"dict": {name: self.pack(part) for name, part in value.items()}}
         if isinstance(value, FunctionType):
             return {"function": self._function(value)}
+        if value is Complex:
+            return {"class": "Complex"}
         if isinstance(value, ModuleType) and value.__name__ in MODULES:
             return {"module": value.__name__}
         if value is None or isinstance(value, bool | int | float | str):
@@ -88,6 +92,10 @@ class Unpacker:
             return self._arrays[content][()]
         if kind in ("tuple", "list"):
             return {"tuple": tuple, "list": list}[kind](self.unpack(part) for part in content)
+        if kind == "Complex":
+            return Complex(*map(self.unpack, content))
+        if kind == "class":
+            return Complex
         if kind == "dict":
             return {name: self.unpack(part) for name, part in content.items()}
         if kind == "function":

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared_specs.backends import backend
-from shared_specs.implementation import Arguments, Arrays, Implementation, Key, arrays_in, flatten, leaves, mapped, with_arrays
+from shared_specs.implementation import (
+    Arguments,
+    Arrays,
+    Implementation,
+    Key,
+    arrays_in,
+    by_parts,
+    flatten,
+    leaves,
+    mapped,
+    with_arrays,
+)
 
 if TYPE_CHECKING:
     from shared_specs.tolerance import Points
@@ -75,7 +86,7 @@ class Traced(Implementation):
 
         given = name, _identities(arguments)
         if given not in self._plain:
-            function, closed_over = self._find(name), self.eager.native(arguments)
+            function, closed_over = by_parts(self._find(name)), self.eager.native(arguments)
 
             def results():
                 value = function(**closed_over)
@@ -118,14 +129,14 @@ class Traced(Implementation):
         def of_all(traced, static):
             def of_one(array):
                 changed = traced | {names[wrt]: array}
-                return flatten(self._find(name)(**changed, **static), self.backend, name)[0]
+                return flatten(by_parts(self._find(name))(**changed, **static), self.backend, name)[0]
 
             return jax.jacrev(of_one)(traced[names[wrt]])
 
         return self._result(("jacobian", wrt), of_all, name, self._by_name(name, positional) | keywords)
 
     def _values(self, name):
-        return lambda traced, static: flatten(self._find(name)(**traced, **static), self.backend, name)
+        return lambda traced, static: flatten(by_parts(self._find(name))(**traced, **static), self.backend, name)
 
     def _pull_back(self, name, paths):
         import jax
@@ -133,7 +144,7 @@ class Traced(Implementation):
         def pull_back(traced, static, cotangents):
             def of_arrays(*arrays):
                 changed = with_arrays(traced, dict(zip(paths, arrays, strict=True)))
-                return flatten(self._find(name)(**changed, **static), self.backend, name)
+                return flatten(by_parts(self._find(name))(**changed, **static), self.backend, name)
 
             originals = dict(leaves(traced))
             results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))

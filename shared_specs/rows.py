@@ -17,7 +17,7 @@ Rows are data; `shared_specs.check` runs them.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -36,6 +36,18 @@ class Recipe:
 
     draw: Callable[[np.random.Generator], np.ndarray]
     simplex: bool = False
+
+
+class Complex(NamedTuple):
+    """A complex array as two real ones, in which gradients are compared. The function is called with real + i imaginary."""
+
+    real: Any
+    imaginary: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of either part."""
+        return self.real.shape
 
 
 class LogTable(np.ndarray):
@@ -122,6 +134,8 @@ def _draw(value, rng):
         return value.draw(rng)
     if isinstance(value, list | np.ndarray):
         return np.asarray(value)
+    if isinstance(value, Complex):
+        return Complex(*(_draw(part, rng) for part in value))
     if isinstance(value, tuple):
         return tuple(_draw(part, rng) for part in value)
     if isinstance(value, dict):
@@ -133,7 +147,8 @@ def _draw(value, rng):
 class Given:
     """The arguments of one case, by name, in the function's order.
 
-    A Recipe, list or NumPy array is an array argument; tuples and dictionaries of them may be nested; everything else
+    A Recipe, list or NumPy array is an array argument, a Complex of two of them a complex one, whose results a complex function
+    gives as (real, imaginary) parts, too; tuples and dictionaries of arrays may be nested; everything else
     (numbers, strings, None, callables written with operators only) is handed over as it is.
     """
 

@@ -1,10 +1,13 @@
-"""The last line of a public function's docstring, `[B, D], [D] -> [B], []`: parsed, and compared with arrays."""
+"""The last line of a public function's docstring, `[B, D], [D] -> [B], []`: parsed, and compared with arrays.
+
+A complex array is `complex [B]`; as a result it is seen as two arrays, its real and its imaginary part.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ITEM = re.compile(r"\(\[\.\.\.\]\)|\{\[\.\.\.\]\}|\[[^\[\]]*\]")
+_ITEM = re.compile(r"\(\[\.\.\.\]\)|\{\[\.\.\.\]\}|(?:complex )?\[[^\[\]]*\]")
 _TERM = re.compile(r"^(?:\d+|[A-Za-z]\w*'?)$")
 
 
@@ -23,7 +26,8 @@ def parse(docstring: str | None) -> Shapes:
     if "->" not in last:
         raise ValueError(f"the docstring ends with {last!r}; its last line must be shapes such as [B, D], [D] -> [B]")
     left, right = last.split("->", 1)
-    return Shapes(_items(left, last), _items(right, last))
+    results = [item for item in _items(right, last) for _ in range(1 + item.startswith("complex"))]
+    return Shapes(*(tuple(_dimensions(item, last) for item in side) for side in (_items(left, last), results)))
 
 
 def _items(text, line):
@@ -32,11 +36,13 @@ def _items(text, line):
     if re.sub(r"\s", "", ",".join(found)) != re.sub(r"\s", "", text):
         forms = "[B, D], [], ([...]) for a tuple of arrays, {[...]} for a dictionary"
         raise ValueError(f"cannot read {text!r} in the shapes {line!r}; write {forms}")
-    return tuple(None if item[0] in "({" else _dimensions(item, line) for item in found)
+    return found
 
 
 def _dimensions(item, line):
-    dimensions = tuple(part.strip() for part in item[1:-1].split(",") if part.strip())
+    if item[0] in "({":
+        return None
+    dimensions = tuple(part.strip() for part in item.removeprefix("complex ")[1:-1].split(",") if part.strip())
     for dimension in dimensions:
         if dimension != "..." and not all(_TERM.match(term) for term in re.split(r"[+\-*/]", dimension)):
             raise ValueError(f"cannot read the dimension {dimension!r} in the shapes {line!r}")

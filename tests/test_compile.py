@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from shared_specs.check import spec_of
-from shared_specs.implementation import leaves, mapped
+from shared_specs.implementation import leaves, mapped, whole
 from shared_specs.reference import wing_function
 from shared_specs.rows import Agree
 from shared_specs.syllabus import load
@@ -37,7 +37,8 @@ def test_is_one_graph(topic):
     functions = [wing_function("torch", topic, name) for name, _ in calls.values()]
 
     def tensors():
-        return [mapped(arguments, lambda path, leaf: _tensor(leaf)) for _, arguments in calls.values()]
+        given = [mapped(arguments, lambda path, leaf: _tensor(leaf)) for _, arguments in calls.values()]
+        return [{name: whole(value) for name, value in arguments.items()} for arguments in given]
 
     def program(given):
         return [function(**arguments) for function, arguments in zip(functions, given, strict=True)]

@@ -56,7 +56,7 @@ def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, ba
     """The last line of the docstring, held against the arrays of a row."""
     arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
     arrays = [a for a in arguments.values() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))]
-    passed = [a.shape if isinstance(a, np.ndarray) else None for a in arrays]
+    passed = [getattr(a, "shape", None) for a in arrays]
     reference = _checker(topic, backend, "float64", compiled).reference
     given = [shape for shape, _ in (reference if row.traced else reference.eager).result_shapes(row.function, arguments)]
     said = parse(wing_function(backend, topic, row.function).__doc__)

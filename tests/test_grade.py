@@ -17,7 +17,7 @@ from shared_specs.grade import Graded, Limits, backend_of, grade
 from shared_specs.implementation import Fault, Implementation
 from shared_specs.messages import Broken, receive
 from shared_specs.packing import Packer, Unpacker
-from shared_specs.rows import Anchor, Rejects, given, zeros
+from shared_specs.rows import Anchor, Complex, Rejects, given, zeros
 
 TOPIC = "latent/reparameterization"
 LIMITS = Limits(call_seconds=5.0, total_seconds=60.0, memory=256 * 2**20, output=2**20)
@@ -357,6 +357,11 @@ def test_a_spec_s_function_arrives_with_what_it_refers_to():
     header = json.loads(json.dumps(packer.pack({"function": total, "table": (1, [np.float64(2.0), np.eye(2)], None)})))
     unpacked = Unpacker(packer.arrays, json.loads(json.dumps(packer.functions))).unpack(header)
     assert unpacked["function"](2) == total(2) and unpacked["table"][:1] == (1,) and unpacked["table"][1][0] == 2.0
+    parts = Unpacker(packer.arrays, []).unpack(packer.pack(Complex(np.ones(2), np.zeros(2))))
+    assert isinstance(parts, Complex) and parts.real.sum() == 2
+    of_parts = Packer()
+    given = of_parts.pack(lambda x: Complex(x, -x))
+    assert Unpacker(of_parts.arrays, of_parts.functions).unpack(given)(2.0) == Complex(2.0, -2.0)
     assert "tests" not in unpacked["function"].__code__.co_filename
     with pytest.raises(TypeError, match="RLock"):
         Packer().pack(lambda: LOCK)

@@ -34,7 +34,7 @@ def unannounced(module, row):
     arguments = row.given.draw("")
     arrays = {name: a for name, a in arguments.items() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))}
     shapes = parse(docstring).arguments
-    if _contradicts(shapes, [a.shape if isinstance(a, np.ndarray) else None for a in arrays.values()]):
+    if _contradicts(shapes, [getattr(a, "shape", None) for a in arrays.values()]):
         return False
     dimensions = dict(zip(arrays, shapes, strict=True)).get(blamed) or ()
     return not any(d.isalpha() and len(d) <= 2 and _names(d, said) for d in dimensions)  # S = 0, B < 2
@@ -72,7 +72,7 @@ def not_refused(function, arguments, call):
     said = parse(inspect.getdoc(function)).arguments
     for name, array in arrays.items():
         for other in _reshaped(array) if isinstance(array, np.ndarray) else ():
-            shapes = [a.shape if isinstance(a, np.ndarray) else None for a in (arrays | {name: other}).values()]
+            shapes = [getattr(a, "shape", None) for a in (arrays | {name: other}).values()]
             if not _contradicts(said, shapes):
                 continue
             try:

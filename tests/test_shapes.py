@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared_specs.shapes import mismatch, parse
+from shared_specs.shapes import Shapes, mismatch, parse
 
 SHAPES = parse("Formula.\n\n[B, D], [D], [] -> [B], [B, D+1]")
 
@@ -13,6 +13,7 @@ def test_it_reads_dimensions_scalars_sums_tuples_and_dictionaries():
     assert SHAPES.results == (("B",), ("B", "D+1"))
     assert parse("([...]), {[...]}, [B, ..., 3] -> [T-1]").arguments == (None, None, ("B", "...", "3"))
     assert parse("-> []").arguments == ()
+    assert parse("complex [B], [D] -> complex [B], []") == Shapes((("B",), ("D",)), (("B",), ("B",), ()))
 
 
 @pytest.mark.parametrize("text", ["", None, "no arrow", "[B D] -> [B]", "B, D -> [B]", "[B, D] x4 -> [B]", "[B] -> [B] nats"])

@@ -30,14 +30,14 @@ ELEMENTWISE = {
     "abs": np.abs, "acos": np.arccos, "acosh": np.arccosh, "add": np.add, "add_any": np.add, "and": np.bitwise_and,
     "asin": np.arcsin, "asinh": np.arcsinh, "atan": np.arctan, "atan2": np.arctan2, "atanh": np.arctanh, "cbrt": np.cbrt,
     "ceil": np.ceil, "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high), "copy": np.copy,
-    "cos": np.cos, "cosh": np.cosh, "eq": np.equal, "erf": scipy.special.erf,
-    "erf_inv": scipy.special.erfinv, "erfc": scipy.special.erfc, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
-    "floor": np.floor, "ge": np.greater_equal, "gt": np.greater, "is_finite": np.isfinite, "le": np.less_equal,
-    "lgamma": scipy.special.gammaln, "log": np.log, "log1p": np.log1p, "logistic": scipy.special.expit, "lt": np.less,
-    "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative,
-    "nextafter": np.nextafter, "not": np.invert, "or": np.bitwise_or, "rem": np.fmod, "rsqrt": lambda x: 1 / np.sqrt(x),
-    "sign": np.sign, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square, "stop_gradient": lambda x: x,
-    "sub": np.subtract, "tan": np.tan, "tanh": np.tanh, "xor": np.bitwise_xor,
+    "complex": lambda real, imaginary: real + 1j * imaginary, "cos": np.cos, "cosh": np.cosh, "eq": np.equal,
+    "erf": scipy.special.erf, "erf_inv": scipy.special.erfinv, "erfc": scipy.special.erfc, "exp": np.exp, "exp2": np.exp2,
+    "expm1": np.expm1, "floor": np.floor, "ge": np.greater_equal, "gt": np.greater, "imag": np.imag, "is_finite": np.isfinite,
+    "le": np.less_equal, "lgamma": scipy.special.gammaln, "log": np.log, "log1p": np.log1p, "logistic": scipy.special.expit,
+    "lt": np.less, "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative,
+    "nextafter": np.nextafter, "not": np.invert, "or": np.bitwise_or, "real": np.real, "rem": np.fmod,
+    "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square,
+    "stop_gradient": lambda x: x, "sub": np.subtract, "tan": np.tan, "tanh": np.tanh, "xor": np.bitwise_xor,
 }  # fmt: skip
 
 
@@ -78,6 +78,8 @@ def _round(equation):
 
 def _convert_element_type(equation):
     dtype = dtype_of(equation)
+    if np.issubdtype(equation.invars[0].aval.dtype, np.complexfloating) and not np.issubdtype(dtype, np.complexfloating):
+        return lambda x: np.real(x).astype(dtype)
     return (lambda x: np.not_equal(x, 0)) if dtype == np.bool_ else lambda x: np.asarray(x).astype(dtype)
 
 
@@ -255,6 +257,7 @@ RULES = {
     "round": _round,
     "scatter": scattering(None), "scatter-add": scattering(np.add),
     "scatter-max": scattering(np.maximum), "scatter-min": scattering(np.minimum), "scatter-mul": scattering(np.multiply),
+    "conj": lambda equation: lambda x: np.conj(x).astype(dtype_of(equation)),
     "select_n": _select_n, "slice": _slice, "sort": _sort, "split": _split, "squeeze": _squeeze,
     "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose, "unstack": _unstack,
 }  # fmt: skip
