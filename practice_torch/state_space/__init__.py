@@ -1,0 +1,1 @@
+"""Functions and networks, state-space models: linear systems, their discretization, convolutions and scans."""

@@ -1,0 +1,1 @@
+"""Specs, state-space models: linear systems, their discretization, convolutions and scans."""
