@@ -233,7 +233,7 @@ def diffusion(e, batch, phase):
     image = recipe.gain * batch["audio"] if recipe.modality == "audio" else 2 * batch["image"] - 1
     of_level, of_label = uniform(e, 2, len(image))
     t = timesteps_from_uniforms(of_level, num_steps=recipe.num_steps)
-    label = torch.where(of_label < recipe.drop_probability, len(e.classes), batch["label"])
+    label = torch.where(of_label < recipe.drop_probability, len(e.classes), batch["label"]) if e.classes else None
     if recipe.flip:
         turned = -image if recipe.modality == "audio" else image.flip(-1)
         image = torch.where(uniform(e, len(image), *[1] * (image.ndim - 1)) < 0.5, turned, image)
