@@ -26,16 +26,18 @@ from practice_torch.autoregressive.wavenet import causal_convolution
 from practice_torch.diffusion.unet import sinusoidal_time_embedding
 from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
+from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.open_decoder import OpenDecoder
 from practice_torch.networks.unet import UNet1d, UNet2d
 from shared_specs.diffusion.unet import KERNELS, VECTORS
-from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers, normal, uniform
+from shared_specs.rows import Model, begins_at, begins_by_inputs, begins_glorot, begins_normal, given, integers, normal, uniform
 from tests import tiny
 from tests.small_recipes import module_of
 
 HEADS, WIDTH, LENGTH = 2, 8, 6
+LIMIT = 10.0  # of log-variances in latent/vae
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,34 @@ def _denoised(network, x, t, label=None):
     return pointwise("output", pointwise("mix", skips / math.sqrt(3)).relu())
 
 
+def _convolved(network, x, noise):
+    """The autoencoder of two levels; a transposed convolution as one of its input, spread out, with the turned kernel."""
+    p, statistics = dict(network.named_parameters()), dict(network.named_buffers())
+
+    def activated(place, h):
+        mean, variance, gain, shift = (
+            part[f"{place}.{name}"][:, None, None]
+            for part, name in ((statistics, "running_mean"), (statistics, "running_var"), (p, "weight"), (p, "bias"))
+        )
+        return functional.silu((h - mean) / (variance + 1e-5).sqrt() * gain + shift)
+
+    def doubled(place, h):
+        spread = h.new_zeros(*h.shape[:2], *(2 * side - 1 for side in h.shape[2:]))
+        spread[:, :, ::2, ::2] = h
+        return functional.conv2d(spread, p[f"{place}.weight"].flip(2, 3).transpose(0, 1), p.get(f"{place}.bias"), padding=2)
+
+    h = x.unflatten(1, (2, 8, 8))
+    for conv, norm in (("encoder.0.1", "encoder.0.2"), ("encoder.1.0", "encoder.1.1")):
+        h = activated(norm, functional.conv2d(h, p[f"{conv}.weight"], stride=2, padding=1))
+    mean, log_var = (functional.linear(h.flatten(1), p[f"{name}.1.weight"], p[f"{name}.1.bias"]) for name in ("mean", "log_var"))
+    log_var = LIMIT * torch.tanh(log_var / LIMIT)
+    z = mean + (log_var / 2).exp() * noise
+    h = activated("decoder.0.2", functional.linear(z, p["decoder.0.0.weight"]).unflatten(1, (4, 2, 2)))
+    h = activated("decoder.1.1", doubled("decoder.1.0", h))
+    return doubled("logits.0", h).flatten(1), mean, log_var
+
+
+_BATCH_NORMS = ("encoder.0.2", "encoder.1.1", "decoder.0.2", "decoder.1.1")
 _DIFFWAVE = dict(width=WIDTH, layers=3, cycle=2)
 _UNET = dict(
     channels=2, size=8, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, attention_at=(4,), head_width=4, groups=2,
@@ -211,6 +241,14 @@ HELD = (
         DiffWave,
         Model("DiffWave", "no classes", given(x=normal(3, 1, 6), t=uniform(3, high=20.0)), sizes=_DIFFWAVE, initial=_DENOISER),
         _denoised,
+    ),
+    Held(
+        ConvolutionalAutoencoder,
+        Model("ConvolutionalAutoencoder", "two levels", given(x=uniform(3, 128), noise=normal(3, 5)), apart=False,
+              sizes=dict(shape=(2, 8, 8), channels=(3, 4), latent_dim=5),
+              initial={f"{norm}.weight": begins_at(1) for norm in _BATCH_NORMS}
+              | {f"{norm}.bias": begins_at(0) for norm in _BATCH_NORMS} | {"*": begins_by_inputs()}),
+        _convolved,
     ),
     Held(
         NoisePredictor,
