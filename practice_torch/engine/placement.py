@@ -33,7 +33,8 @@ def batches_of(data: Data | Streamed, recipe: Recipe, processes: Processes, batc
     if isinstance(data, Streamed):
         placement, reason = _choice(data, recipe, processes)
         if processes.first:
-            where = f"on {device}" if placement == "device" else f"streamed from the disk, {recipe.workers} worker{"s" * (recipe.workers != 1)}"
+            readers = "1 worker" if recipe.workers == 1 else f"{recipe.workers} workers"
+            where = f"on {device}" if placement == "device" else f"streamed from the disk, {readers}"
             print(f"training data, {amount(data.resident_bytes)}: {where} ({reason})", file=sys.stderr)
         if placement == "device":
             data = data.resident()
