@@ -14,7 +14,6 @@ PROCESSES = {
     "logits far apart": PROCESS
     | {"policy_logits": [[50.0, 0.0, -20.0], [0.0, 0.0, -1.0], [-30.0, 10.0, 10.0], [1.0, 2.0, 3.0]], "discount": 0.9},
     "logits near 1000": PROCESS | {"policy_logits": normal(4, 3, mean=1000.0), "discount": 0.9},
-    "only today counts": PROCESS | {"policy_logits": LOGITS, "discount": 0.0},
     "discount 0.999": PROCESS | {"policy_logits": LOGITS, "discount": 0.999},
     "one state, one action": {"initial": [1.0], "transition": [[[1.0]]], "reward": [[0.75]], "policy_logits": [[2.0]],
                               "discount": 0.6},
@@ -24,7 +23,9 @@ MASK = np.array([[True, True, False, False], [True, False, True, True], [False, 
 
 
 SPEC = (
-    *(Agree("policy_objective", case, given(**arguments)) for case, arguments in PROCESSES.items()),
+    # The derivatives of values in the process itself are held by the rows of decision processes.
+    *(Agree("policy_objective", case, given(**arguments), differentiate=("policy_logits",))
+      for case, arguments in PROCESSES.items()),
     # No method follows the gradient of this gradient; that in the rewards shows that it is linear in them.
     *(Agree("policy_gradient", case, given(**PROCESSES[case]), differentiate=("reward",))
       for case in ("regular", "logits far apart", "discount 0.999", "one state, one action")),
