@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 FORBIDDEN = ("theory_jax", "practice_torch", "shared_specs", "tests")
-ALLOWED = ("backends", "confinement", "implementation", "messages", "packing", "worker")
+ALLOWED = ("backends", "complex_pair", "confinement", "implementation", "messages", "packing", "worker")
 OPENS = ("open", "os.listdir", "os.scandir", "os.chdir")
 STARTS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # prctl(2)

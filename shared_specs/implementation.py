@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared_specs.backends import NAMES, backend
-from shared_specs.rows import Complex
+from shared_specs.complex_pair import Complex
 
 if TYPE_CHECKING:
     from shared_specs.tolerance import Points

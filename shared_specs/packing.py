@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from shared_specs.rows import Complex
+from shared_specs.complex_pair import Complex
 
 MODULES = ("numpy", "math")
 

@@ -24,7 +24,7 @@ from shared_specs.messages import Broken, receive, send
 
 SPECS = Path(__file__).resolve().parent
 REPOSITORY = SPECS.parent
-OWN = ("__init__.py", "confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py",
+OWN = ("__init__.py", "confinement.py", "worker.py", "messages.py", "packing.py", "implementation.py", "complex_pair.py",
        "backends/__init__.py", "backends/numpy_backend.py", "backends/jax_backend.py", "backends/torch_backend.py",
        "backends/jax_settings.py")  # fmt: skip
 # What is never copied beside a graded file, though it may stand there: the repository's own folders.

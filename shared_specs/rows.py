@@ -17,10 +17,12 @@ Rows are data; `shared_specs.check` runs them.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+
+from shared_specs.complex_pair import Complex
 
 LOG_2, LOG_3 = 0.6931471805599453, 1.0986122886681098  # what many answers by hand are made of
 
@@ -36,18 +38,6 @@ class Recipe:
 
     draw: Callable[[np.random.Generator], np.ndarray]
     simplex: bool = False
-
-
-class Complex(NamedTuple):
-    """A complex array as two real ones, in which gradients are compared. The function is called with real + i imaginary."""
-
-    real: Any
-    imaginary: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of either part."""
-        return self.real.shape
 
 
 class LogTable(np.ndarray):

@@ -232,7 +232,8 @@ def test_spoken_digits():
     assert min(everything((train, held_out), "label").bincount().tolist()) == 300
     assert train.description["remarks"][0].startswith("17 of 3000 sounds are longer than two times 4096 samples (0.512 s)")
     assert train.description["remarks"][1].startswith("717 of 3000 sounds are longer than 4096 samples (0.512 s) and cut")
-    assert float(train.sounds.abs().max()) <= 1 and bool((train.sounds.abs().amax(1) > 0.005).all())
+    assert float(train.sounds.abs().max()) <= 1
+    assert float((train.sounds.abs().amax(1) > 0.005).float().mean()) > 0.99  # a last window may be the silence after a word
 
 
 def test_moving_and_the_recipe(tmp_path):

@@ -42,7 +42,7 @@ ELSEWHERE = {
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
     "latent/elbo": {"evaluation_samples"},
-    "latent/vae": {"samples"},
+    "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},
     "diffusion/elbo": {"measured_images", "variance"},
     "diffusion/simple_loss": {"measured_images", "variance"},
