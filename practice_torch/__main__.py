@@ -259,8 +259,7 @@ def _same_data(run, recipe):
 
     data = load_data(recipe)
     here, then = data[0].description, run.asked["data"]
-    recut = here["shape"] == then.get("shape") and here["count"] != then.get("count")  # the same files, cut by other rules
-    if here["sha256"] != then["sha256"] or recut:
+    if any(here[fact] != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
         raise RunError(
             f"{recipe.data} has changed since {run.folder} was trained: {here['count']} examples of shape {here['shape']}, "
             f"sha256 {here['sha256'][:12]}; then {then.get('count')} of {then.get('shape')}, {then['sha256'][:12]}"
