@@ -97,7 +97,7 @@ class Program:
 
 def _function_of(equation):
     """The function of the equation's arrays: of control flow, of a primitive with a rule, or JAX's own."""
-    control = {"scan": _scan, "while": _while, "cond": _cond}.get(equation.primitive.name)
+    control = {"scan": _scan, "while": _while, "cond": _cond, "custom_linear_solve": _linear_solve}.get(equation.primitive.name)
     return control(equation) if control else rule_of(equation) or point_by_point(_by_jax(equation), ranks(equation))
 
 
@@ -154,6 +154,14 @@ def _cond(equation):
         return branches[min(max(int(which), 0), len(branches) - 1)](*arrays)
 
     return point_by_point(choose, ranks(equation), slice(1))
+
+
+def _linear_solve(equation):
+    """As the primitive's caller solves it; its other jaxprs are for derivatives, which JAX has taken already."""
+    lengths, solve = equation.params["const_lengths"], Program(equation.params["jaxprs"].solve)
+    first = lengths.matvec + lengths.vecmat
+    last = first + lengths.solve
+    return lambda *arrays: solve(*arrays[first:last], *arrays[last + lengths.transpose_solve :])
 
 
 def _by_jax(equation):

@@ -23,6 +23,7 @@ from shared_specs.backends.indexing import (
     lowest,
     scattering,
 )  # fmt: skip
+from shared_specs.backends.linear_algebra import fft, lu, triangular_solve
 from shared_specs.backends.points import aligned, dtype_of, moved, point_by_point, ranks, reshaped, shape_of, together
 
 # Elementwise, of operands of one dtype, and of one shape but for scalars.
@@ -251,13 +252,14 @@ RULES = {
     "conv_general_dilated": convolution, "convert_element_type": _convert_element_type,
     "cumlogsumexp": _cumlogsumexp, "cummax": _cummax, "cummin": _cummin,
     "cumprod": _cumprod, "cumsum": _cumsum, "div": _div, "dot_general": dot_general, "dynamic_slice": dynamic_slice,
-    "dynamic_update_slice": dynamic_update_slice, "gather": gather, "integer_pow": _integer_pow,
-    "iota": _iota, "pad": _pad, "pow": _pow, "reduce_and": _reduce_and, "reduce_max": _reduce_max, "reduce_min": _reduce_min,
-    "reduce_or": _reduce_or, "reduce_prod": _reduce_prod, "reduce_sum": _reduce_sum, "reshape": _reshape, "rev": _rev,
-    "round": _round,
+    "dynamic_update_slice": dynamic_update_slice, "fft": fft, "gather": gather, "integer_pow": _integer_pow,
+    "iota": _iota, "lu": lu, "pad": _pad, "pow": _pow,
+    "reduce_and": _reduce_and, "reduce_max": _reduce_max, "reduce_min": _reduce_min, "reduce_or": _reduce_or,
+    "reduce_prod": _reduce_prod, "reduce_sum": _reduce_sum, "reshape": _reshape, "rev": _rev, "round": _round,
     "scatter": scattering(None), "scatter-add": scattering(np.add),
     "scatter-max": scattering(np.maximum), "scatter-min": scattering(np.minimum), "scatter-mul": scattering(np.multiply),
     "conj": lambda equation: lambda x: np.conj(x).astype(dtype_of(equation)),
     "select_n": _select_n, "slice": _slice, "sort": _sort, "split": _split, "squeeze": _squeeze,
-    "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose, "unstack": _unstack,
+    "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose,
+    "triangular_solve": triangular_solve, "unstack": _unstack,
 }  # fmt: skip
