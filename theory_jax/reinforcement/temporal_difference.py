@@ -321,7 +321,7 @@ derivation.chain(
         wrong={"the value of the state itself": times(plus(1, times(alpha, plus(gamma, -1))), w)},
     ),
     so=r"For $\gamma > \frac12$ the factor exceeds 1, and $w$ grows without bound. Here $d' = (0, 1)$, and the number above is "
-    r"$1 - 2\gamma$ at $w = 1$.",
+    r"$1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is updated, too, but rarely.",
 )
 
 derivation.say("Where TD(0) stands still on-policy, how far is it from the value? Three short lemmas and one line of algebra.")
@@ -704,7 +704,7 @@ def _factor(discount, step, feature, following):
 
 @derivation.figure(
     "Left: the weight of the two-state process above, whose value is 0. Updates in state 0 alone diverge for $\\gamma = 0.9$ and "
-    "converge for $0.4$; on-policy, which is in state 1, they converge. Right: two actions, each estimated with unit noise. "
+    "converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, each estimated with unit noise. "
     "The target of Q-learning is too large, that of double Q-learning too small unless both are equally good (lines: exact; "
     "dots: "
     "mean of 4000 targets).",
