@@ -154,29 +154,24 @@ derivation = Derivation(
         "van Hasselt 2010, Double Q-learning",
     ),
     question="Bellman's equation gives the value of a policy to whoever knows the process. Who does not know it sees one "
-    "transition "
-    "after the other. How can the value be learned from them, and what goes wrong when features take the place of a table, when "
-    "another policy collects the data, or when a maximum is taken?",
+    "transition after the other. How can the value be learned from them, and what goes wrong when features take the place of a "
+    "table, when another policy collects the data, or when a maximum is taken?",
     setting=(
         r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
         r"decision processes, and a policy $\pi$. A transition starts in state $s$ with probability $d(s) > 0$; the action, the "
         r"reward and the next state $s'$ follow.",
-        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error "
-        r"$\delta = r + \gamma v(s') - v(s)$. What stands to the left of the minus is called the target. It is held constant: "
-        r"$v(s')$ does not move. If the transition ends an episode, the target is $r$; the end is a state of value 0.",
+        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta = r + "
+        r"\gamma v(s') - v(s)$. $r + \gamma v(s')$ is called the target. It is held constant: $v(s')$ does not move. If the "
+        r"transition ends an episode, the target is $r$; the end is a state of value 0.",
         r"With features, $v(s) = \varphi(s) w$, and the weight $w$ moves by $\alpha \delta \varphi(s)$. Where one feature is "
-        r"enough "
-        r"to show an identity, there is one.",
+        r"enough to show an identity, there is one.",
         r"On-policy means that $d$ is stationary: if $s$ is drawn from $d$, then so is $s'$. Off-policy, it is any other $d$.",
     ),
-    answer=r"On average, one transition moves $v(s)$ by $\alpha d(s)$ times what Bellman's operator would change. For a table "
-    r"this is "
-    r"a contraction, whatever states the data visit. With features it need not be: it is one on-policy, and then the error is at "
-    r"most $1 / \sqrt{1 - \gamma^2}$ times that of the best fit; off-policy the weight can diverge. A maximum in the target "
-    r"needs "
-    r"no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, which evaluates "
-    r"what "
-    r"the first one selects, is not.",
+    answer=r"On average, one transition moves $v(s)$ by $\alpha d(s)$ times what Bellman's operator would change. A table "
+    r"converges on average whatever states the data visit. Features are stable on-policy, where the error of the learned fit is "
+    r"at most $1 / \sqrt{1 - \gamma^2}$ times that of the best one; off-policy their weights can diverge. A maximum in the "
+    r"target needs no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, which "
+    r"evaluates what the first one selects, is not.",
     limits=(
         "Convergence with probability one, under step sizes that decrease; only the mean of an update is looked at.",
         "Convergence of Q-learning, with a table or without.",
@@ -249,8 +244,8 @@ moves = derivation.law(r"P_\pi({}|{})", (t, s), r"the next state under the polic
 M = derivation.number("M", "the largest error of any state")
 slack = derivation.numbers("m({})", t, "by how much the error of a state is smaller", positive=True)
 derivation.say(
-    "A table forgets its errors whatever the data visit, as long as they visit every state: call the error of a state "
-    "$v(s) - V(s)$, where $V$ is the policy's value, and use the mean update."
+    "A table forgets its errors whatever the data visit, as long as they visit every state: call the error of a state $v(s) - "
+    "V(s)$, where $V$ is the policy's value, and use the mean update."
 )
 derivation.symbol("V(s)", "the value of the policy")
 shrunk = plus(times(1 - c, slack.at(s)), times(c, gamma, Expectation(moves, slack)))
@@ -269,8 +264,7 @@ derivation.chain(
         wrong={"the whole discount": gamma * M},
     ),
     so=r"The same holds from below. So the largest error falls by the factor $1 - \alpha (1 - \gamma) \min_s d(s)$ at least: "
-    r"slowly "
-    r"where a state is rarely visited, but for every $d$ that is positive.",
+    r"slowly where a state is rarely visited, but for every $d$ that is positive.",
 )
 
 derivation.say("With features, the states share one weight, and it matters which of them are visited.")
@@ -544,8 +538,8 @@ derivation.chain(
         wrong={"the loss added": plus(Y, Expectation(rho, loss))},
     ),
     at_most(Y, "leave out the loss; equality if only best actions are selected", adding=Expectation(rho, loss)),
-    so=r"Double Q-learning is right where all actions are equally good, and too low where a worse one is sometimes selected. Two "
-    r"estimates from the same data are not independent.",
+    so=r"Double Q-learning is right where all actions are equally good, and too low where a worse one is sometimes selected. "
+    r"Two estimates from the same data are not independent.",
 )
 
 u = derivation.number("u", "a distance", positive=True)
@@ -558,10 +552,8 @@ derivation.chain(
         wrong={"the largest of two": 1 / sqrt(pi), "the range": 3 / sqrt(pi)},
     ),
     so=r"This is $\frac34 \mathbb{E}|X_1 - X_2|$ for three estimates of actions that are all worth 0, since $X_1 - X_2$ is "
-    r"normal "
-    r"with variance 2. The largest less the smallest is half of the sum of the three distances, and by symmetry the largest is "
-    r"as "
-    r"far above 0 as the smallest is below: the best action looks as if it were worth 0.846 standard deviations.",
+    r"normal with variance 2. The largest less the smallest is half of the sum of the three distances, and by symmetry the "
+    r"largest is as far above 0 as the smallest is below: the best action looks as if it were worth 0.846 standard deviations.",
 )
 derivation.symbol(r"X_1, X_2, X_3", "three estimates")
 
@@ -675,8 +667,7 @@ def _means_of_two(gap):
 @derivation.example(
     "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
     r"$\frac12$, and the policy draws both actions with probability one half. Its value is $V = (\frac14, \frac34)$, and it is "
-    r"in "
-    r"both states equally often."
+    r"in both states equally often."
 )
 def stay_or_move():
     after_one = td_update(jnp.zeros(2), 1, jnp.array(1.0), 1, False, discount=0.5, step_size=0.5)
@@ -703,11 +694,10 @@ def _factor(discount, step, feature, following):
 
 
 @derivation.figure(
-    "Left: the weight of the two-state process above, whose value is 0. Updates in state 0 alone diverge for $\\gamma = 0.9$ and "
-    "converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, each estimated with unit noise. "
-    "The target of Q-learning is too large, that of double Q-learning too small unless both are equally good (lines: exact; "
-    "dots: "
-    "mean of 4000 targets).",
+    "Left: the weight of the two-state process above, whose value is 0. Updates in state 0 alone diverge for $\\gamma = 0.9$ "
+    "and converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, each estimated with unit "
+    "noise. The target of Q-learning is too large, that of double Q-learning too small unless both are equally good (lines: "
+    "exact; dots: mean of 4000 targets).",
     panels=2,
 )
 def divergence_and_bias(left, right):
@@ -755,8 +745,7 @@ def a_hundred_updates():
 @derivation.exercise(
     "What is the mean of the larger of two independent standard normal estimates?",
     r"$\max(X_1, X_2) = \frac12 (X_1 + X_2 + |X_1 - X_2|)$, and $\mathbb{E}|X_1 - X_2| = 2 / \sqrt{\pi}$: it is $1 / \sqrt{\pi} "
-    r"= "
-    r"0.5642$.",
+    r"= 0.5642$.",
 )
 def the_larger_of_two():
     yield Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo)).doit(), 1 / sqrt(pi)
