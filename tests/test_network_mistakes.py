@@ -14,6 +14,7 @@ from practice_torch.autoregressive import attention, chain_rule
 from practice_torch.diffusion import score_prediction
 from practice_torch.latent import vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
+from practice_torch.preference import reward_model
 from shared_specs.backends import torch_network
 from shared_specs.check import spec_of
 from shared_specs.initial import initial_outcomes
@@ -132,6 +133,12 @@ def cosines_first(t, *, dim):
     return torch.cat([angles.cos(), angles.sin()], -1)
 
 
+def rewards_the_last_position(patch):
+    """Whatever stands there, padding too."""
+    read = reward_model.sequence_reward
+    patch.setattr(reward_model, "sequence_reward", lambda hidden, mask, *head: read(hidden, torch.ones_like(mask), *head))
+
+
 def no_dropout(patch):
     """Neither of branches nor of attention weights, whatever the recipe asks for."""
     plain = decoder_transformer.DecoderTransformer.__init__
@@ -219,6 +226,12 @@ MISTAKES = {
     ("latent/vae", "VariationalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),
         "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("preference/reward_model", "RewardModel"): {
+        "the last position": (rewards_the_last_position, "output"),
+        "dropout in evaluation": (always_in_training(reward_model.RewardModel), EVALUATED),
+        "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
+        "the batch mixes": (mean_of_the_batch(reward_model.RewardModel), OTHERS),
     },
 }
 

@@ -177,11 +177,18 @@ class DecoderTransformer(nnx.Module):
         self.final_norm = nnx.LayerNorm(width, **common)
 
     def __call__(self, tokens):
-        parameters = {
+        return decoder_logits(tokens, self.parameters(), heads=self.heads)
+
+    def hidden(self, tokens):
+        """What the head is applied to, [B, T] -> [B, T, E]: the logits, with the identity for the head."""
+        identity = jnp.eye(self.token_embedding.features)
+        return decoder_logits(tokens, self.parameters() | {"output_weight": identity}, heads=self.heads)
+
+    def parameters(self):
+        return {
             "token_embedding": self.token_embedding.embedding[...], "position_embedding": self.position_embedding.embedding[...],
             "blocks": tuple(block.parameters() for block in self.blocks), **_norm("final_norm", self.final_norm),
         }  # fmt: skip
-        return decoder_logits(tokens, parameters, heads=self.heads)
 
 
 class _Block(nnx.Module):
