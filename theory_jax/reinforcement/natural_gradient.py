@@ -150,10 +150,14 @@ def _scale(vector):
 def _require_positive_definite(fisher):
     require_values("fisher - fisher^T", fisher - fisher.T, lambda a: np.abs(a) <= 1e-5 * np.abs(fisher).max(), "0: symmetric")
     if not isinstance(fisher, jax.core.Tracer):
-        eigenvalues = np.linalg.eigvalsh(np.asarray(fisher))
-        lowest, highest = eigenvalues[0], eigenvalues[-1]
-        rounding = len(fisher) * jnp.finfo(fisher.dtype).eps * highest
-        require(lowest > rounding, f"fisher has the eigenvalues {lowest:.3g} to {highest:.3g}; it must be positive definite")
+        require_values(
+            "an eigenvalue of fisher", np.linalg.eigvalsh(np.asarray(fisher)), _is_positive, "positive, beyond rounding"
+        )
+
+
+def _is_positive(eigenvalues):
+    """Of eigenvalues in ascending order."""
+    return eigenvalues > len(eigenvalues) * np.finfo(eigenvalues.dtype).eps * eigenvalues[-1]
 
 
 derivation = Derivation(
