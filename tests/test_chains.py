@@ -90,6 +90,14 @@ def test_a_number_between_bounds_is_told_with_them():
     assert one(1 - toy.u**2, (1 - toy.u) * (1 + toy.u), 1 - toy.u, toy=toy).words == r"derived for all $u \in (0, 1)$"
 
 
+def test_maxima_are_reduced_by_absolute_values():
+    toy = Toy()
+    result = one(toy.a + toy.b, sympy.Max(toy.a, toy.b) + sympy.Min(toy.a, toy.b), toy.a, toy=toy)
+    assert result.words == "derived for all $a > 0$, $b > 0$"
+    larger = sympy.Max(toy.m * toy.a, toy.m * toy.b)
+    assert one(larger, toy.m * toy.a + sympy.Max(toy.m * (toy.b - toy.a), 0), toy.m, toy=toy).passed
+
+
 def test_what_is_compared_at_points_is_not_called_derived():
     toy = Toy()
     assert one(toy.a, toy.a * Total(toy.k, toy.p), toy.b, toy=toy, points=20).words == "checked at 20 points"
@@ -98,7 +106,7 @@ def test_what_is_compared_at_points_is_not_called_derived():
 
 def test_a_line_that_is_not_reduced_asks_for_smaller_moves():
     toy = Toy()
-    result = one(toy.a + toy.b, sympy.Max(toy.a, toy.b) + sympy.Min(toy.a, toy.b), toy.a, toy=toy)
+    result = one(sympy.Max(toy.a, toy.b) ** 2, sympy.Max(toy.a**2, toy.b**2), toy.a, toy=toy)
     assert not result.passed and "write smaller moves, or say points=" in result.error
 
 

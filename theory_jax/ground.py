@@ -141,7 +141,10 @@ class Ground:
             return True
         # as ratios 1 - a and 1 + a (c - 1) are seen to be positive for a in (0, 1), so that their logarithms and roots split
         ratios = self._as_ratios()
-        return bool(ratios) and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))) or sympy.simplify(whole) == 0
+        if ratios and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))):
+            return True
+        # max(a, b) is (a + b + |a - b|) / 2, and min with a minus
+        return sympy.expand(whole.rewrite(sympy.Abs)) == 0 or sympy.simplify(whole) == 0
 
     def on_the_simplex(self, expanded):
         """The last probability of every law as one minus the others."""

@@ -18,6 +18,7 @@ from practice_torch.arguments import (
     require_tokens,
     require_values,
 )
+from practice_torch.reinforcement._process import counted_mask
 
 
 def token_log_probs(tokens, logits, mask):
@@ -25,15 +26,15 @@ def token_log_probs(tokens, logits, mask):
 
     What stands at a masked position, token or logits, has no influence.
 
-    Raises ValueError if the shapes do not fit, mask leaves a row no token, or a token that counts is outside 0..V-1.
-    Source: Ziegler et al. 2019, section 2.
+    Raises ValueError if the shapes do not fit, mask holds anything but 0 and 1 or leaves a row no token, or a token
+    that counts is outside 0..V-1.  Source: Ziegler et al. 2019, section 2.
     [B, T], [B, T, V], [B, T] -> [B, T]
     """
     require_rank(2, tokens=tokens)
     require_rank(3, logits=logits)
     fits = logits.shape[:2] == tokens.shape
     require(fits, f"logits has shape {list(logits.shape)}; it must begin with the shape of tokens, {list(tokens.shape)}")
-    hidden = _hidden(mask, tokens=tokens)
+    hidden = ~counted_mask(mask, tokens=tokens)
     tokens = as_int64(tokens).masked_fill(hidden, 0)
     require_tokens(logits.shape[2], tokens=tokens)
     logits = logits.masked_fill(hidden.unsqueeze(-1), 0.0)
@@ -46,15 +47,16 @@ def shaped_rewards(score, log_probs, reference_log_probs, mask, *, kl_coefficien
 
     They sum to score - beta log pi(x) / pi_0(x); they are 0 where masked, and what stands there has no influence.
 
-    Raises ValueError if the shapes differ, mask leaves a row no token, score is not finite, a log-probability that counts in
-    log_probs or reference_log_probs is not finite, or kl_coefficient is negative.  Source: Ziegler et al. 2019, eq. 2.
+    Raises ValueError if the shapes differ, mask holds anything but 0 and 1 or leaves a row no token, score is not
+    finite, a log-probability that counts in log_probs or reference_log_probs is not finite, or kl_coefficient is negative.
+    Source: Ziegler et al. 2019, eq. 2.
     [B], [B, T], [B, T], [B, T] -> [B, T]
     """
     require_at_least(0, kl_coefficient=kl_coefficient)
     require_rank(2, log_probs=log_probs)
     require_same_shape(log_probs=log_probs, reference_log_probs=reference_log_probs)
     require_shape(log_probs.shape[:1], score=score)
-    hidden = _hidden(mask, log_probs=log_probs)
+    hidden = ~counted_mask(mask, log_probs=log_probs)
     require_values("score", score, torch.isfinite, "finite")
     log_probs, reference_log_probs = log_probs.masked_fill(hidden, 0.0), reference_log_probs.masked_fill(hidden, 0.0)
     require_values("log_probs", log_probs, torch.isfinite, "finite where the mask is True")
@@ -138,11 +140,3 @@ def _require_tree(rewards, reference_log_probs, kl_coefficient):
         require_shape(rewards.shape[:t], reference_log_probs=table)
         require_log_probs(reference_log_probs=table)
     require_values("rewards", rewards, torch.isfinite, "finite")
-
-
-def _hidden(mask, **tokens):
-    """Where nothing counts; the mask has the shape of the tokens, and one token that counts in every row."""
-    require_same_shape(**tokens, mask=mask)
-    mask = mask.bool()
-    require_values("mask", mask, lambda a: a.any(dim=1, keepdim=True), "True at one token of every row at least")
-    return ~mask

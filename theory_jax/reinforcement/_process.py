@@ -6,7 +6,14 @@ transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0,
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_log_probs, require_rank, require_shape, require_values
+from theory_jax.arguments import (
+    require,
+    require_log_probs,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
 
 
 def require_transition(transition):
@@ -44,3 +51,13 @@ def require_binary(**arrays):
     """Every named array holds 0 and 1 only, as numbers or as truth values."""
     for name, array in arrays.items():
         require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
+
+
+def counted_mask(mask, **steps):
+    """The mask as booleans: of the shape of the named array, with 0 and 1 only, and one that counts in every row."""
+    require_same_shape(**steps, mask=mask)
+    require(mask.shape[1] > 0, f"mask has shape {list(mask.shape)}; it must have at least one step")
+    require_binary(mask=mask)
+    mask = jnp.asarray(mask).astype(bool)
+    require_values("mask", mask, lambda a: np.any(a, axis=1, keepdims=True), "True at one token of every row at least")
+    return mask

@@ -27,6 +27,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
+from theory_jax.reinforcement._process import counted_mask
 
 
 def token_log_probs(tokens, logits, mask):
@@ -34,15 +35,15 @@ def token_log_probs(tokens, logits, mask):
 
     What stands at a masked position, token or logits, has no influence.
 
-    Raises ValueError if the shapes do not fit, mask leaves a row no token, or a token that counts is outside 0..V-1.
-    Source: Ziegler et al. 2019, section 2.
+    Raises ValueError if the shapes do not fit, mask holds anything but 0 and 1 or leaves a row no token, or a token
+    that counts is outside 0..V-1.  Source: Ziegler et al. 2019, section 2.
     [B, T], [B, T, V], [B, T] -> [B, T]
     """
     require_rank(2, tokens=tokens)
     require_rank(3, logits=logits)
     fits = logits.shape[:2] == tokens.shape
     require(fits, f"logits has shape {list(logits.shape)}; it must begin with the shape of tokens, {list(tokens.shape)}")
-    mask = _counted(mask, tokens=tokens)
+    mask = counted_mask(mask, tokens=tokens)
     tokens = jnp.where(mask, widened(tokens), 0)
     require_tokens(logits.shape[2], tokens=tokens)
     # Silenced before the logarithm: padding may hold infinities, whose gradient would be NaN after it.
@@ -55,15 +56,16 @@ def shaped_rewards(score, log_probs, reference_log_probs, mask, *, kl_coefficien
 
     They sum to score - beta log pi(x) / pi_0(x); they are 0 where masked, and what stands there has no influence.
 
-    Raises ValueError if the shapes differ, mask leaves a row no token, score is not finite, a log-probability that counts in
-    log_probs or reference_log_probs is not finite, or kl_coefficient is negative.  Source: Ziegler et al. 2019, eq. 2.
+    Raises ValueError if the shapes differ, mask holds anything but 0 and 1 or leaves a row no token, score is not
+    finite, a log-probability that counts in log_probs or reference_log_probs is not finite, or kl_coefficient is negative.
+    Source: Ziegler et al. 2019, eq. 2.
     [B], [B, T], [B, T], [B, T] -> [B, T]
     """
     require_at_least(0, kl_coefficient=kl_coefficient)
     require_rank(2, log_probs=log_probs)
     require_same_shape(log_probs=log_probs, reference_log_probs=reference_log_probs)
     require_shape(log_probs.shape[:1], score=score)
-    mask = _counted(mask, log_probs=log_probs)
+    mask = counted_mask(mask, log_probs=log_probs)
     require_values("score", score, np.isfinite, "finite")
     log_probs, reference_log_probs = jnp.where(mask, log_probs, 0.0), jnp.where(mask, reference_log_probs, 0.0)
     require_values("log_probs", log_probs, np.isfinite, "finite where the mask is True")
@@ -142,14 +144,6 @@ def _backwards(rewards, reference_log_probs, kl_coefficient):
         value = best + kl_coefficient * jax.nn.logsumexp(exponents, axis=-1)
         steps.append((value, exponents))
     return steps[::-1]
-
-
-def _counted(mask, **tokens):
-    """The mask as booleans, of the shape of the tokens, with one that counts in every row."""
-    require_same_shape(**tokens, mask=mask)
-    mask = jnp.asarray(mask).astype(bool)
-    require_values("mask", mask, lambda a: np.any(a, axis=1, keepdims=True), "True at one token of every row at least")
-    return mask
 
 
 derivation = Derivation(
