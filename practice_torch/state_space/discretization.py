@@ -95,7 +95,7 @@ def _system_step(a, b, step):
     square = a.shape[0] == a.shape[1] and a.shape[0] > 0
     require(square, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state")
     require_shape((a.shape[0], b.shape[1]), b=b)
-    return _step(step, like=b)
+    return _step(step, like=b.real)
 
 
 def _step(step, like):

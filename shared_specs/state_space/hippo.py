@@ -21,7 +21,7 @@ SPEC = (
       for order, window in ((5, 2.0), (1, 0.5), (64, 100))),
     Agree("legendre_basis", "regular", given(points=BETWEEN, order=5)),
     Agree("legendre_basis", "both ends and the middle", given(points=[0.0, 0.5, 1.0, 0.25, 0.75, 1e-9], order=5)),
-    Agree("legendre_basis", "order 64", given(points=[0.0, 0.2, 0.3, 0.5, 0.9, 1.0], order=64)),
+    Agree("legendre_basis", "order 32", given(points=[0.0, 0.2, 0.3, 0.5, 0.9, 1.0], order=32)),
     Agree("legendre_basis", "order 1", given(points=BETWEEN, order=1)),
     Agree("legs_step", "regular", given(**MEMORY, index=5)),
     Agree("legs_step", "the first value", given(**MEMORY, index=1)),
@@ -88,12 +88,12 @@ SPEC = (
                      "not normalized": [[0.5 - 0.5 / ROOT_3, 0.5 - 0.25 / ROOT_3, 0.5 + 0.5 / ROOT_3], [2.0, 2.0, 2.0]]},
     ),
     Law.equal(
-        "the basis is orthonormal", given(order=6),
-        left=lambda f, order: _projected(f, lambda x: f.legendre_basis(x, order=order), order), right=np.eye(6),
+        "the basis is orthonormal", given(),
+        left=lambda f: _projected(f, lambda x: f.legendre_basis(x, order=5)), right=np.eye(5),
     ),
     Law.equal(
         "what the coefficients of a polynomial remember is the polynomial", given(points=BETWEEN, powers=normal(4)),
-        left=lambda f, x, powers: f.reconstruct(x, _projected(f, lambda t: np.polyval(powers, t)[:, None], 4)),
+        left=lambda f, x, powers: f.reconstruct(x, _projected(f, lambda t: np.polyval(powers, t)[:, None])),
         right=lambda f, x, powers: np.polyval(powers, x)[None],
     ),
     Law.equal(
@@ -104,17 +104,16 @@ SPEC = (
     Law.equal(
         "LegT is the slope, and the value now", given(points=BETWEEN, coefficients=normal(1, 5)),
         left=lambda f, x, c: f.gradient("reconstruct", x, c, wrt=0),
-        right=lambda f, x, c: f.reconstruct(x, 3 * (c @ f.legt_matrices(order=5, window=3.0)[0].T + (
-            c @ f.legendre_basis(np.ones(1), order=5).T) * f.legt_matrices(order=5, window=3.0)[1]))[0],
+        right=lambda f, x, c: f.reconstruct(x, _moved_by_a_window(*f.legt_matrices(order=5, window=2.0), c))[0],
     ),
     Law.equal(
         "LegS loses energy", given(),
-        left=lambda f: (lambda a, b: a + a.T + np.outer(b, b))(*f.legs_matrices(order=6)), right=-np.eye(6),
+        left=lambda f: (lambda a, b: a + a.T + np.outer(b, b))(*f.legs_matrices(order=5)), right=-np.eye(5),
     ),
     Law.equal(
         "LegT loses the energy of both ends", given(),
-        left=lambda f: (lambda a, _: -2 * (a + a.T))(*f.legt_matrices(order=6, window=2.0)),
-        right=lambda f: (lambda ends: ends.T @ ends)(f.legendre_basis(np.array([0.0, 1.0]), order=6)),
+        left=lambda f: (lambda a, _: -2 * (a + a.T))(*f.legt_matrices(order=5, window=2.0)),
+        right=lambda f: (lambda ends: ends.T @ ends)(f.legendre_basis(np.linspace(0.0, 1.0, 6), order=5)[[0, -1]]),
     ),
     Law.equal(
         "the step solves the bilinear rule", given(**MEMORY),
@@ -148,11 +147,16 @@ SPEC = (
 )  # fmt: skip
 
 
-def _projected(f, signal, order):
-    """The coefficients of a signal of degree < order, by Gauss-Legendre quadrature on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(order)
+def _projected(f, signal):
+    """The five coefficients of a signal of degree below 7, by Gauss-Legendre quadrature on [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(6)
     points = (nodes + 1) / 2
-    return (signal(points) * weights[:, None] / 2).T @ f.legendre_basis(points, order=order)
+    return (signal(points) * weights[:, None] / 2).T @ f.legendre_basis(points, order=5)
+
+
+def _moved_by_a_window(a, b, c):
+    """The window is 2 long: 2 A c, and B times twice what is remembered of now, 2 B being the basis there."""
+    return 2 * (c @ a.T + (c @ (2 * b))[:, None] * b)
 
 
 def _moved(f, value, before, after):
