@@ -380,8 +380,8 @@ def two_states():
 
 @derivation.figure(
     r"Left: the eigenvalues of LegS at $N = 8$ lie on the real axis, those of its normal part on the line of real part "
-    r"$-\frac12$. Right: the condition number of their eigenvectors, of unit length. Monomials lose a digit or more with each "
-    r"state; a unitary matrix loses none.",
+    r"$-\frac12$. Right: the condition number of their eigenvectors, of unit length. Monomials lose three digits "
+    r"with every four states; a unitary matrix loses none.",
     panels=2,
 )
 def spectra_and_conditions(left, right):
@@ -392,7 +392,7 @@ def spectra_and_conditions(left, right):
     orders = np.arange(1, 17)
     right.semilogy(orders, [_condition(order) for order in orders], "o-", label="LegS")
     right.semilogy(orders, np.ones(16), "s-", label="normal part")
-    right.set(xlabel="states $N$", ylabel="condition number")
+    right.set(xlabel="states $N$", ylabel="condition number", xticks=orders[::3])
     right.legend()
 
 
