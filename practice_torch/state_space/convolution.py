@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
+from practice_torch.state_space._fourier import causal_product
 
 
 def recurrent_response(inputs, initial, a, b, c, d):
@@ -64,11 +65,7 @@ def causal_convolution_fft(inputs, kernel):
     Raises ValueError if inputs or kernel has another number of axes, or no entry.  Source: Cooley & Tukey 1965; Gu et al. 2022.
     [B, T], [L] -> [B, T]
     """
-    kernel, steps = _seen(inputs, kernel), inputs.shape[1]
-    if len(inputs) == 0:  # which MKL refuses to transform
-        return causal_convolution_direct(inputs, kernel)
-    size = 1 << (steps + len(kernel) - 2).bit_length()  # T + L - 1 is enough; a power of two is fast
-    return torch.fft.irfft(torch.fft.rfft(inputs, size) * torch.fft.rfft(kernel, size), size)[:, :steps]
+    return causal_product(inputs, _seen(inputs, kernel))
 
 
 def truncated_generating_function(nodes, a, b, c, *, length):

@@ -6,6 +6,7 @@ One system at a time: a [S, S], b [S, M] for M inputs. The step is a positive nu
 import torch
 
 from practice_torch.arguments import require, require_rank, require_shape, require_values
+from practice_torch.state_space._hold import held
 
 
 def forward_euler(a, b, *, step):
@@ -61,16 +62,8 @@ def zero_order_hold_diagonal(eigenvalues, b, *, step):
     require_rank(1, eigenvalues=eigenvalues)
     require_shape(eigenvalues.shape, b=b)
     step = _step(step, like=b)
-    z = step * eigenvalues
-    near = z.detach().abs() < 0.5
-    small = torch.where(near, z, 0)
-    # Neither the quotient nor its derivative keeps its digits as z -> 0. Terms 1 + z/2 (1 + z/3 (1 + ...)), inside out.
-    series = torch.ones_like(z)
-    for term in range(15, 1, -1):
-        series = torch.addcmul(torch.ones_like(z), series, small, value=1 / term)
-    decay = z.exp()
-    quotient = (decay - 1) / torch.where(near, 1, eigenvalues)
-    return decay, b * torch.where(near, step * series, quotient)
+    z, gain = held(eigenvalues, step)
+    return z.exp(), b * gain
 
 
 def _implicit(a, b, step, share):
