@@ -34,12 +34,11 @@ def _growing(output_weights, log_step, log_negative_real, imaginary, *, length):
 
 
 def _by_rule(output_weights, log_step, log_negative_real, imaginary, *, length):
-    """One channel after the other, by the rule of discretization, power by power."""
+    """One channel after the other, with the gains of discretization's rule."""
     kernels = []
     for weights, step, a in zip(output_weights, log_step.exp(), _modes(log_step, log_negative_real, imaginary)[1], strict=True):
-        decay, gain = zero_order_hold_diagonal(a, torch.ones_like(a.real), step=step)
-        powers = torch.cumprod(torch.cat((torch.ones_like(decay)[:, None], decay[:, None].expand(-1, length - 1)), 1), 1)
-        kernels.append(2 * ((weights * gain) @ powers).real)
+        _, gain = zero_order_hold_diagonal(a, torch.ones_like(a.real), step=step)
+        kernels.append(2 * ((weights * gain) @ ((step * a)[:, None] * torch.arange(length)).exp()).real)
     return torch.stack(kernels)
 
 
