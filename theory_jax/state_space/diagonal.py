@@ -16,8 +16,8 @@ from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import tangent
 from theory_jax.notation import Limit, Total, plus, times
+from theory_jax.state_space._hold import held
 from theory_jax.state_space.convolution import causal_convolution_fft
-from theory_jax.state_space.discretization import zero_order_hold_diagonal
 
 KINDS = ("linear", "inverse", "legs")
 
@@ -92,12 +92,7 @@ def state_space_layer(inputs, output_weights, log_step, log_negative_real, imagi
 
 def _held(log_step, log_negative_real, imaginary):
     """step A, and what a held step adds for each unit of input, of every mode."""
-    eigenvalues, steps = jax.lax.complex(-jnp.exp(log_negative_real), imaginary), jnp.exp(log_step)
-
-    def of_channel(eigenvalues, step):
-        return zero_order_hold_diagonal(eigenvalues, jnp.ones_like(eigenvalues.real), step=step)[1]
-
-    return steps[:, None] * eigenvalues, jax.vmap(of_channel)(eigenvalues, steps)
+    return held(jax.lax.complex(-jnp.exp(log_negative_real), imaginary), jnp.exp(log_step)[:, None])
 
 
 def _require_modes(output_weights, **parameters):

@@ -5,8 +5,6 @@ The step is a positive number or an array without axes, in which the rules are d
 derivation below them.
 """
 
-import math
-
 import jax.numpy as jnp
 import numpy as np
 import sympy
@@ -17,9 +15,8 @@ from theory_jax.chains import at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Limit, Slope, Total, plus, times
 from theory_jax.parts import value
+from theory_jax.state_space._hold import held
 from theory_jax.state_space.linear_system import state_transition
-
-SERIES = tuple(1 / math.factorial(k) for k in range(1, 20))  # (e^z - 1) / z in powers of z
 
 
 def forward_euler(a, b, *, step):
@@ -79,13 +76,8 @@ def zero_order_hold_diagonal(eigenvalues, b, *, step):
     require_rank(1, eigenvalues=eigenvalues)
     require_shape(eigenvalues.shape, b=b)
     _require_step(step)
-    z = step * eigenvalues
-    near = jnp.abs(z) < 1
-    series, small = jnp.zeros_like(z), jnp.where(near, z, 0)
-    for coefficient in reversed(SERIES):  # the quotient loses all digits as z -> 0, its derivative twice as many
-        series = series * small + coefficient
-    quotient = (jnp.exp(jnp.where(near, 1, z)) - 1) / jnp.where(near, 1, eigenvalues)
-    return jnp.exp(z), b * jnp.where(near, step * series, quotient)
+    z, gain = held(eigenvalues, step)
+    return jnp.exp(z), b * gain
 
 
 def _solved(system, moving, driving):
