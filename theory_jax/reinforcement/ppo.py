@@ -140,8 +140,7 @@ derivation = Derivation(
         "Huang et al. 2022, The 37 implementation details of proximal policy optimization",
     ),
     question="A policy gradient is an expectation under the policy of the moment, so after one step the batch is out of date. "
-    "Can "
-    "a batch serve several steps? And what keeps those steps from trusting it too far?",
+    "Can a batch serve several steps? And what keeps those steps from trusting it too far?",
     setting=(
         r"Actions were drawn from an old policy $o$ with $o(a) > 0$; the new policy $\pi$ has positive probabilities, too. The "
         r"advantages $A$ are those of the old policy: constants, which are not differentiated.",
@@ -149,11 +148,9 @@ derivation = Derivation(
         r"$0 < \epsilon < 1$ is the clip and $\beta > 0$ the price of a nat.",
     ),
     answer=r"The ratio $\rho = \pi / o$ turns the old policy's actions into a surrogate of the new policy's advantage, right in "
-    r"value "
-    r"and slope at $\pi = o$. The clipped loss is a pessimistic bound on it: it takes the gradient from a step whose ratio has "
-    r"moved by $\epsilon$ the way its advantage asks for, and from no other, so that what has gone wrong can be repaired. It "
-    r"does "
-    r"not bound the ratios, and may give an action up; paying for the divergence from the old policy does not.",
+    r"value and slope at $\pi = o$. The clipped loss is a pessimistic bound on it: it takes the gradient from a step whose "
+    r"ratio has moved by $\epsilon$ the way its advantage asks for, and from no other, so that what has gone wrong can be "
+    r"repaired. It does not bound the ratios, and may give an action up; paying for the divergence from the old policy does not.",
     limits=(
         "That several epochs improve the return: the surrogate keeps the old policy's states, and the lecture on trust regions "
         "bounds what that costs.",
@@ -200,9 +197,8 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"At the old policy, $\theta = 0$, it is the policy gradient: the first step from a batch is a step of that. Later steps "
-    r"follow "
-    r"the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, the less it is "
-    r"worth.",
+    r"follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, the less "
+    r"it is worth.",
 )  # fmt: skip
 
 derivation.say("So a step should stop to count once its ratio has moved far enough. Now take the steps of a batch one by one.")
@@ -269,16 +265,15 @@ derivation.chain(
         wrong={"a ceiling, too": Matrix([(1 - epsilon) * c, (1 + epsilon) * c]),
                "no floor": Matrix([(1 - epsilon - x) * c, (1 + epsilon + x) * c])},
     ),
-    so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, and "
-    r"$-\rho A$ in the other four.",
+    so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
+    r"and $-\rho A$ in the other four.",
 )  # fmt: skip
 
 
 @derivation.autodiff(
     r"\frac{\partial \ell_t}{\partial \log \pi} = -\rho_t A_t \text{ or } 0",
     because=r"All six cases, $|A| = 1$ and the ratios $\frac12, 1, \frac32$: the derivative of the code, and zero exactly where "
-    r"its "
-    r"indicator says so.",
+    r"its indicator says so.",
 )
 def six_slopes():
     found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
@@ -290,10 +285,8 @@ def six_slopes():
 
 derivation.say(
     r"Does the clip keep the ratios within $1 \pm \epsilon$? Take two actions. The old policy does the first with probability "
-    r"$q$, "
-    r"so near to 1 that its ratio cannot reach $1 + \epsilon$; the second has the ratio $\frac{1 - p}{1 - q}$ if the new policy "
-    r"does "
-    r"the first with probability $p$. Advantages have mean 0 under the old policy."
+    r"$q$, so near to 1 that its ratio cannot reach $1 + \epsilon$; the second has the ratio $\frac{1 - p}{1 - q}$ if the new "
+    r"policy does the first with probability $p$. Advantages have mean 0 under the old policy."
 )
 q = derivation.number("q", "the old probability of the first action", between=(0, 1))
 p = derivation.number("p", "the new one", between=(0, 1))
@@ -305,9 +298,9 @@ derivation.chain(
         r"the expected objective where the second ratio is below $1 - \epsilon$: the first term is not cut",
         wrong={"both cut": times(c, epsilon * q), "the second not cut": times(c, plus(p, -times((1 - p) / (1 - q), q)))},
     ),
-    so=r"Its slope in $p$ is $c$, up to $p = 1$: the first action is pushed up, and pushes the second down, since they share the "
-    r"probability. The maximum of the clipped objective has the second ratio 0. What keeps ratios near 1 is that the steps are "
-    r"few and small.",
+    so=r"Its slope in $p$ is $c$, up to $p = 1$: the first action is pushed up, and pushes the second down, since they share "
+    r"the probability. The maximum of the clipped objective has the second ratio 0. What keeps ratios near 1 is that the steps "
+    r"are few and small.",
 )
 
 derivation.say("Values are clipped in the same way, around what the old values were.")
@@ -325,8 +318,8 @@ derivation.chain(
     Max((x - d) ** 2, d**2) / 2,
     equals(
         plus((x - d) ** 2 / 2, Max(2 * d * x - x**2, 0) / 2),
-        r"with $v = w + \kappa + x$ and $G = w + \kappa + d$ the errors are $x - d$ and $-d$; "
-        r"$\max(s, t) = s + \max(t - s, 0)$, and $d^2 - (x - d)^2 = 2 d x - x^2$",
+        r"with $v = w + \kappa + x$ and $G = w + \kappa + d$ the errors are $x - d$ and $-d$; $\max(s, t) = s + \max(t - s, "
+        r"0)$, and $d^2 - (x - d)^2 = 2 d x - x^2$",
         wrong={"once the distance": plus((x - d) ** 2 / 2, Max(d * x - x**2, 0) / 2),
                "the smaller": plus((x - d) ** 2 / 2, -Max(x**2 - 2 * d * x, 0) / 2)},
     ),
@@ -337,13 +330,13 @@ derivation.chain(
         wrong={"clipped alone": d**2 / 2},
     ),
     so=r"Never less than half the squared error. The constant $d^2$ is the larger one, and the gradient is cut, if and only if "
-    r"$0 < x < 2d$: from the end of the range to its mirror image beyond the return. A return inside the range cuts nothing, and "
-    r"neither does a value far beyond its return. Below $w - \kappa$ all this is mirrored.",
+    r"$0 < x < 2d$: from the end of the range to its mirror image beyond the return. A return inside the range cuts nothing, "
+    r"and neither does a value far beyond its return. Below $w - \kappa$ all this is mirrored.",
 )  # fmt: skip
 
 derivation.say(
-    r"The other way to keep a policy near is to pay for the divergence, and there are two of them. Paid as "
-    r"$\mathrm{KL}(\pi \,\|\, o)$, the best policy is the old one, tilted."
+    r"The other way to keep a policy near is to pay for the divergence, and there are two of them. Paid as $\mathrm{KL}(\pi "
+    r"\,\|\, o)$, the best policy is the old one, tilted."
 )
 beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
 Z = derivation.define("Z", Total(a, o * exp(A / beta)), "the normalizer", positive=True)
@@ -402,8 +395,7 @@ derivation.chain(
         dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
     ),
     so=r"Solved for the policy: $\tilde\pi = \beta o / (\nu - A)$, with the one $\nu$ above all advantages for which it sums to "
-    r"one, "
-    r"since the sum falls from infinity to zero. Every ratio is positive: no action is given up.",
+    r"one, since the sum falls from infinity to zero. Every ratio is positive: no action is given up.",
 )  # fmt: skip
 
 
@@ -510,9 +502,9 @@ def by_hand():
 
 @derivation.figure(
     r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
-    r"objective lies below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the expectation "
-    r"of the clipped objective against the new probability of the first action. From the dotted line on the second action has no "
-    r"gradient, and the objective still rises.",
+    r"objective lies below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the "
+    r"expectation of the clipped objective against the new probability of the first action. From the dotted line on the second "
+    r"action has no gradient, and the objective still rises.",
     panels=2,
 )
 def a_roof_and_a_slope(left, right):
@@ -550,9 +542,8 @@ def slopes_of_the_expectation():
 @derivation.exercise(
     r"Do the two penalties differ for small steps? Let $o = (\frac12, \frac12)$, $A = (1, -1)$, and $\beta$ be large.",
     r"The tilted policy does the first action with probability $1 / (1 + e^{-2/\beta})$. For the other, $\nu^2 - 1 = \beta "
-    r"\nu$, so "
-    r"$\tilde\pi = 1 / (1 + \sqrt{1 + 4/\beta^2} - 2/\beta)$. Both have the value, slope and curvature (1/2, 1/2, 0) in "
-    r"$1/\beta$ at 0: they differ in the third order. At $\beta = 10$ they are (0.5498, 0.5495).",
+    r"\nu$, so $\tilde\pi = 1 / (1 + \sqrt{1 + 4/\beta^2} - 2/\beta)$. Both have the value, slope and curvature (1/2, 1/2, 0) "
+    r"in $1/\beta$ at 0: they differ in the third order. At $\beta = 10$ they are (0.5498, 0.5495).",
 )
 def both_penalties_of_a_small_step():
     policies = 1 / (1 + exp(-2 * x)), 1 / (1 + sqrt(1 + 4 * x**2) - 2 * x)  # x is 1 / beta
