@@ -35,7 +35,9 @@ class GridRecipe(Recipe):
     batch_size: Annotated[int, AtLeast(1)] = 32
     """Walkers that learn into one table, side by side."""
     method: Literal["q_learning", "sarsa", "expected_sarsa", "double_q"] = "q_learning"
-    """What stands for the next action: the best one, the one that is taken, its mean, or the best one by another table."""
+    """What a target takes of the next state: its largest value, that of the action which is taken, the mean over the policy, or
+    that of the action which another table prefers.
+    """
     grid: Literal["cliff", "room"] = "cliff"
     """cliff: the shortest way leads along a cliff; room: three by three cells, for noisy rewards."""
     slip: Annotated[float, AtLeast(0, at_most=1)] = 0.0
@@ -185,12 +187,17 @@ class GridExperiment(nn.Module):
         return [record for record in records if record[0] not in self.world.names]
 
 
+_LOOKS = {"log_every": 100, "evaluate_every": 4000, "checkpoint_every": 4000}
+_NOISY = {"grid": "room", "noise": 11.0, "decay": 0.8, "steps": 16_000, **_LOOKS}
 RECIPES = {
-    "cliff": GridRecipe(),
-    "cliff_sarsa": GridRecipe(method="sarsa"),
-    "cliff_expected_sarsa": GridRecipe(method="expected_sarsa"),
-    "room": GridRecipe(grid="room", noise=11.0),
-    "room_double": GridRecipe(grid="room", noise=11.0, method="double_q"),
+    # Measured at seeds 0 and 1: 0.113, 0.114; 0.068, 0.080; 0.41 (seed 0), and after 8000 steps with decay 0.6 0.57; 0.27, 0.28;
+    # 0.43, 0.27. In every run but that one the greedy or, of SARSA, the exploring return is the best one. What SARSA should find
+    # on the cliff is more than 3 away from what Q-learning should.
+    "cliff": GridRecipe(target=0.15, **_LOOKS),
+    "cliff_expected_sarsa": GridRecipe(method="expected_sarsa", target=0.1, **_LOOKS),
+    "cliff_sarsa": GridRecipe(method="sarsa", decay=0.7, steps=16_000, target=0.5, **_LOOKS),
+    "room": GridRecipe(target=0.4, **_NOISY),
+    "room_double": GridRecipe(method="double_q", target=0.6, **_NOISY),
 }
 
 
