@@ -138,7 +138,7 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
         (["run", "foundations"], "not unique"),
         (["run"], "name topics"),
         (["run", "jensen", "--all"], "--all runs every topic"),
-        (["run", "energy/langevin"], "preference/pipeline is planned, not built yet"),
+        (["run", "energy/langevin"], "energy/langevin is planned, not built yet"),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_with_2(arguments, says, capsys):

@@ -76,9 +76,8 @@ def win_rate(scores_first, scores_second):
     require(len(scores_first) > 0, "scores_first is empty: a win rate of no comparison is not defined")
     for name, scores in {"scores_first": scores_first, "scores_second": scores_second}.items():
         require_values(name, scores, lambda a: ~a.isnan(), "a number: NaN neither wins nor loses")
-    dtype = torch.result_type(scores_first, 1.0)
-    won, not_lost = (scores_first > scores_second).to(dtype), (scores_first >= scores_second).to(dtype)
-    return (won + not_lost).mean() / 2
+    won, not_lost = scores_first > scores_second, scores_first >= scores_second
+    return (won.to(scores_first.dtype) + not_lost.to(scores_first.dtype)).mean() / 2
 
 
 def token_class_score(tokens, completion, token_values):

@@ -89,7 +89,7 @@ def win_rate(scores_first, scores_second):
     for name, scores in {"scores_first": scores_first, "scores_second": scores_second}.items():
         require_values(name, scores, lambda a: ~np.isnan(a), "a number: NaN neither wins nor loses")
     wins, ties = scores_first > scores_second, scores_first == scores_second
-    return jnp.mean(wins + 0.5 * ties, dtype=jnp.result_type(scores_first, 1.0))
+    return jnp.mean(wins + 0.5 * ties, dtype=scores_first.dtype)
 
 
 def token_class_score(tokens, completion, token_values):
