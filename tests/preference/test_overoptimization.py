@@ -1,0 +1,119 @@
+"""What SciPy, mpmath, simulations and other routes say of over-optimization."""
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+import scipy.stats
+import torch
+
+from practice_torch.preference import overoptimization as practice
+from practice_torch.preference.kl_optimum import reward_kl_frontier
+
+rng = np.random.default_rng(0)
+
+
+def _divergence(law, log_probs):
+    return (law.exp() * (law - log_probs)).sum(1)
+
+
+def test_a_large_support_agrees_with_draws():
+    """The best of 8, drawn 200,000 times from 40 completions with many ties: probabilities to 5 standard errors."""
+    p, rewards = rng.dirichlet(np.ones(40)), rng.integers(12, size=40).astype(float)
+    drawn = rng.choice(40, size=(200_000, 8), p=p)
+    value = rewards[drawn] + 1e-3 * rng.random(drawn.shape)  # of equal rewards, one at random
+    kept = np.bincount(drawn[np.arange(len(drawn)), value.argmax(1)], minlength=40) / len(drawn)
+    law = practice.best_of_n_log_probs(torch.tensor(rewards)[None], torch.tensor(p).log()[None], samples=8).exp()[0].numpy()
+    assert (np.abs(kept - law) <= 5 * np.sqrt(law / len(drawn)) + 1e-12).all()
+
+
+@pytest.mark.parametrize("samples", [2, 64, 10**5])
+def test_small_probabilities_keep_their_digits(samples):
+    """Against 60 digits of mpmath, relative 1e-9 in the probability: three ties among completions down to e^-400."""
+    logs = np.array([-400.0, -30.0, -1e-9, -25.0, -380.0, -60.0])
+    logs[2] = np.log1p(-np.exp(np.delete(logs, 2)).sum())
+    rewards = np.array([3.0, 2.0, 1.0, 2.0, 0.0, 3.0])
+    got = practice.best_of_n_log_probs(torch.tensor(rewards)[None], torch.tensor(logs)[None], samples=samples)[0]
+    with mpmath.workdps(400):
+        p = [mpmath.exp(mpmath.mpf(float(x))) for x in logs]
+        for i, r in enumerate(rewards):
+            up_to = mpmath.fsum(q for q, other in zip(p, rewards, strict=True) if other <= r)
+            below = mpmath.fsum(q for q, other in zip(p, rewards, strict=True) if other < r)
+            wanted = float(mpmath.log((up_to**samples - below**samples) * p[i] / (up_to - below)))
+            assert got[i].item() == pytest.approx(wanted, abs=1e-9)
+
+
+def test_the_bound_is_the_divergence_of_a_continuous_reward():
+    """10,000 equally likely rewards; with 100 levels among them the divergence is below, and it falls with coarser levels."""
+    log_probs = torch.full((1, 10_000), -np.log(10_000), dtype=torch.float64)
+    order = torch.arange(10_000, dtype=torch.float64)[None]
+    for samples in (2, 3, 7, 100):
+        bound = practice.best_of_n_kl_bound(samples=samples).item()
+        fine, coarse, coarser = (
+            _divergence(practice.best_of_n_log_probs(order.div(width).floor(), log_probs, samples=samples), log_probs).item()
+            for width in (1, 100, 2500)
+        )
+        assert coarser < coarse < fine < bound
+        assert fine == pytest.approx(bound, rel=2e-4)
+
+
+def test_the_tilt_of_the_same_divergence_has_more_proxy():
+    """The price is found by scipy.optimize.brentq; 20 random cases."""
+    for samples in (2, 5, 16, 64):
+        for _ in range(5):
+            rewards, log_probs = torch.tensor(rng.normal(size=(1, 9))), torch.tensor(rng.normal(size=(1, 9))).log_softmax(1)
+            law = practice.best_of_n_log_probs(rewards, log_probs, samples=samples)
+            spent = _divergence(law, log_probs).item()
+
+            def frontier(log_price, rewards=rewards, log_probs=log_probs):
+                price = torch.tensor([np.exp(log_price)], dtype=torch.float64)
+                return [part.item() for part in reward_kl_frontier(rewards[0], log_probs[0], price)]
+
+            price = scipy.optimize.brentq(lambda p, frontier=frontier, spent=spent: frontier(p)[1] - spent, -8, 8)
+            assert frontier(price)[0] > (law.exp() @ rewards[0]).item()
+
+
+def test_the_largest_of_normal_numbers_by_scipys_quadrature():
+    """The mean of the density x n phi(x) Phi(x)^(n - 1) by quad."""
+    for samples in (2, 5, 32, 1000, 10**6):
+        wanted = scipy.integrate.quad(
+            lambda x, n=samples: x * n * np.exp(scipy.stats.norm.logpdf(x) + (n - 1) * scipy.stats.norm.logcdf(x)),
+            -12, 14, limit=400, points=(0, 3, 5),
+        )[0]  # fmt: skip
+        assert practice.normal_maximum_mean(samples=samples).item() == pytest.approx(wanted, rel=1e-10)
+
+
+def test_the_gold_reward_of_gaussian_errors_is_a_regression():
+    """scipy.stats.linregress of gold on proxy, 200,000 pairs: slope and intercept."""
+    gold = rng.normal(2.0, 1.5, size=200_000)
+    proxy = gold + rng.normal(0.0, 0.8, size=gold.shape)
+    fitted = scipy.stats.linregress(proxy, gold)
+    told = practice.expected_gold_reward(
+        torch.tensor([0.0, 5.0], dtype=torch.float64), gold_mean=2.0, gold_variance=2.25, noise_variance=0.64
+    )
+    np.testing.assert_allclose(told, fitted.intercept + fitted.slope * np.array([0.0, 5.0]), atol=0.02)
+
+
+def test_heavy_tails_turn_the_gold_reward():
+    """Student's t with 1.5 degrees of freedom on a standard normal gold, 4000 times: at n = 1, 4, 16, 512 as measured."""
+    gold = rng.normal(size=(4000, 512))
+    proxy = gold + rng.standard_t(1.5, size=gold.shape)
+    best = [gold[np.arange(4000), proxy[:, :n].argmax(1)].mean() for n in (1, 4, 16, 512)]
+    np.testing.assert_allclose(best, [0.0, 0.53, 0.56, 0.08], atol=0.07)  # 4 standard errors
+
+
+@pytest.mark.parametrize("method", practice.METHODS)
+def test_the_peak_of_a_fitted_law_is_where_scipy_finds_it(method):
+    gain, decay = 1.1, 0.4
+    d = {"best_of_n": gain / (2 * decay), "reinforcement": np.exp(gain / decay - 1)}[method]
+    height = {"best_of_n": gain**2 / (4 * decay), "reinforcement": decay * d}[method]
+
+    def loss(kl):
+        return -practice.overoptimization_curve(
+            torch.tensor([kl], dtype=torch.float64), gain=gain, decay=decay, method=method
+        ).item()
+
+    found = scipy.optimize.minimize_scalar(loss, bounds=(0, 200), method="bounded", options={"xatol": 1e-8})
+    assert found.x == pytest.approx(d**2, rel=1e-5)
+    assert -found.fun == pytest.approx(height)
