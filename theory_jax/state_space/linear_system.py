@@ -15,7 +15,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Limit, Slope, Total, plus, times
 
 TERMS = 16  # of the exponential series at a norm of at most 1/2: what is left out is below 1e-19
-SQUARINGS = 40  # of a matrix of norm up to 5e11, in whose exponential no digit is right; beyond, it is NaN
+SQUARINGS = 20  # of a matrix of norm up to 5e5, whose exponential loses six digits; beyond, it is NaN
 
 
 def state_transition(times, a):
