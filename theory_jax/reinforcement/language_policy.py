@@ -371,14 +371,16 @@ derivation.say(
     r"in terms of what each token is paid?"
 )
 theta = derivation.number(r"\theta", "a parameter of the policy")
-h = derivation.numbers("h({})", a, "how it acts on the first token")
-k = derivation.numbers("k({},{})", (a, b), "how it acts on the second")
+x_1 = derivation.numbers("x({})", a, "the logits of the first token")
+h = derivation.numbers("h({})", a, "how the parameter acts on them")
+x_2 = derivation.numbers("z({},{})", (a, b), "the logits of the second token")
+k = derivation.numbers("k({},{})", (a, b), "how it acts on these")
 soft_1 = derivation.define(
-    r"\pi_\theta({})", first * exp(theta * h) / Total(a, first * exp(theta * h)), "the moved policy", over=a, law=True
+    r"\pi_\theta({})", exp(x_1 + theta * h) / Total(a, exp(x_1 + theta * h)), "the moved policy", over=a, law=True
 )
 soft_2 = derivation.define(
     r"\pi_\theta({}|{})",
-    second * exp(theta * k) / Total(b, second * exp(theta * k)),
+    exp(x_2 + theta * k) / Total(b, exp(x_2 + theta * k)),
     "after the first token",
     over=(b, a),
     law=True,
@@ -394,19 +396,27 @@ def _moved(body):
 
 score_1, score_2 = Slope(log(soft_1), theta), Slope(log(soft_2), theta)
 derivation.chain(
+    "The mean of a score is zero",
+    _moved(plus(score_1, score_2)),
+    equals(
+        plus(Total(a, Slope(soft_1, theta)), Expectation(soft_1, Total(b, Slope(soft_2, theta)))),
+        r"$\pi \, \partial \log \pi = \partial \pi$, and the score of the first token does not depend on the second",
+        wrong={"not weighed": plus(Total(a, score_1), Expectation(soft_1, Total(b, score_2)))},
+    ),
+    equals(0, "probabilities sum to one, whatever the parameter is", wrong={"as if it were their sum": 1}),
+    states=2,
+    role="lemma",
+)
+derivation.chain(
     "A token answers for what is paid from there on",
     Slope(_moved(plus(earned_1, earned_2)), theta),
     equals(
-        plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), times(-beta, _moved(plus(score_1, score_2)))),
-        r"the product rule: $\partial \pi = \pi\, \partial \log \pi$, and the price itself depends on $\theta$",
-        wrong={"the scores of one token": plus(_moved(times(score_2, plus(earned_1, earned_2))), times(-beta, _moved(score_2)))},
-        points=40,
-    ),
-    equals(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
-        "the mean of a score is zero, since probabilities sum to one",
-        wrong={"halved": _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))) / 2},
-        points=40,
+        r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the "
+        r"score, whose "
+        r"mean is zero",
+        wrong={"the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
+               "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
     ),
     equals(
         _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
@@ -414,7 +424,6 @@ derivation.chain(
         wrong={"each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
                "what came before": _moved(plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)),
                                              times(score_1, r)))},
-        points=40,
     ),
     states=2,
     so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
