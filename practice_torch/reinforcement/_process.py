@@ -3,6 +3,8 @@
 transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1); masks and ends of rows of steps.
 """
 
+import torch
+
 from practice_torch.arguments import (
     require,
     require_log_probs,
@@ -46,7 +48,8 @@ def require_discount(discount):
 def require_binary(**arrays):
     """Every named tensor holds 0 and 1 only, as numbers or as truth values."""
     for name, array in arrays.items():
-        require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
+        if array.dtype != torch.bool:
+            require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
 
 
 def counted_mask(mask, **steps):

