@@ -135,7 +135,7 @@ def test_an_unknown_benchmark_is_named(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "typo"])
     with pytest.raises(SystemExit) as stopped:
         benchmarks.main()
-    assert stopped.value.code == 2 and "typo: the benchmarks are byte_pairs" in capsys.readouterr().err
+    assert stopped.value.code == 2 and "typo: the benchmarks are advantages, byte_pairs" in capsys.readouterr().err
 
 
 
