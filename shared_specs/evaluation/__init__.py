@@ -1,0 +1,1 @@
+"""Specs, evaluation of generative models: what every score, distance and likelihood must satisfy."""
