@@ -136,15 +136,18 @@ class Traced(Implementation):
         return self._result(("jacobian", wrt), of_all, name, self._by_name(name, positional) | keywords)
 
     def _values(self, name):
-        return lambda traced, static: flatten(by_parts(self._find(name))(**traced, **static), self.backend, name)
+        function = by_parts(self._find(name))  # imported before a trace begins: what a module computes is no part of one
+        return lambda traced, static: flatten(function(**traced, **static), self.backend, name)
 
     def _pull_back(self, name, paths):
         import jax
 
+        function = by_parts(self._find(name))
+
         def pull_back(traced, static, cotangents):
             def of_arrays(*arrays):
                 changed = with_arrays(traced, dict(zip(paths, arrays, strict=True)))
-                return flatten(by_parts(self._find(name))(**changed, **static), self.backend, name)
+                return flatten(function(**changed, **static), self.backend, name)
 
             originals = dict(leaves(traced))
             results, gradients = jax.vjp(of_arrays, *(originals[path] for path in paths))

@@ -95,6 +95,23 @@ def test_a_check_that_refuses_good_values_is_seen_in_a_traced_function():
     assert "it must be below 1" in seen.message
 
 
+def test_a_module_that_a_trace_finds_first_is_imported_outside_of_it():
+    """Else what it computes at its top is an intermediate value of that trace, and fails whoever uses it later."""
+    module = {}
+
+    def find(name):
+        module.setdefault("constant", 2 * jnp.ones(3))
+        return lambda x: x * module["constant"]
+
+    for call in (
+        lambda wing: wing.call("f", {"x": np.ones(3)}),
+        lambda wing: wing.value_and_vjp("f", {"x": np.ones(3)}, (("x",),), (np.ones(3),)),
+    ):
+        module.clear()
+        call(Traced(find))
+        np.testing.assert_array_equal(module["constant"], [2.0, 2.0, 2.0])
+
+
 def test_central_differences_refuse_a_reference_whose_gradient_is_wrong():
     """Agreement alone proves nothing: both backends could be wrong alike."""
     import jax

@@ -330,7 +330,7 @@ derivation.bridge(
     wrong={"against the mean answer of all": exp(Entropy(whole) - Total(k, Entropy(answers)) / M)},
 )
 
-_TWO = jnp.log(jnp.array([[1.0, 0.0], [0.5, 0.5]]))
+_TWO = np.array([[0.0, -np.inf], [-np.log(2), -np.log(2)]])
 
 
 @derivation.example(
