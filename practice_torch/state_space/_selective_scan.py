@@ -21,36 +21,42 @@ class SelectiveScan(torch.autograd.Function):
     def forward(ctx, inputs, step, b, c, initial, a):
         """Segment after segment, each from the last state of the one before."""
         blocks, length = sizes(inputs.shape[1], initial)
-        starts, outputs = [initial], []
+        a, starts, outputs = a.mT.contiguous(), [initial.mT.contiguous()], []
+        room = workspace(2, starts[0], blocks * length)
         for now in segments(blocks * length, inputs, step, b, c):
-            segment = Segment(*now, starts[-1], a, blocks)
+            segment = Segment(*now, starts[-1], a, blocks, room)
             outputs.append(segment.outputs())
             starts.append(segment.last)
         ctx.save_for_backward(inputs, step, b, c, a, *starts[:-1])
-        return torch.cat(outputs, 1)[:, : inputs.shape[1]], starts[-1]
+        return torch.cat(outputs, 1)[:, : inputs.shape[1]], starts[-1].mT.contiguous()
 
     @staticmethod
     def backward(ctx, upstream, reached):
         """Segment after segment from the end. reached: the gradient for the state at its end."""
         inputs, step, b, c, a, *starts = ctx.saved_tensors
-        steps, of_a, found = inputs.shape[1], torch.zeros_like(a), []
+        steps, reached, of_a, found = inputs.shape[1], reached.mT.contiguous(), torch.zeros_like(a), []
         blocks, length = sizes(steps, starts[0])
+        room = workspace(3, starts[0], blocks * length)
         parts = segments(blocks * length, inputs, step, b, c, upstream)
         for (*now, slopes), start in zip(parts[::-1], starts[::-1], strict=True):
-            *gradients, more, reached = Segment(*now, start, a, blocks).gradients(slopes, reached)
+            *gradients, more, reached = Segment(*now, start, a, blocks, room).gradients(slopes, reached, room[2])
             found.append(gradients)
             of_a += more
         of_sequences = (torch.cat(part[::-1], 1)[:, :steps] for part in zip(*found, strict=True))
-        return *of_sequences, reached, of_a
+        return *of_sequences, reached.mT, of_a.mT
 
 
 class Segment:
-    """The states of some steps. inputs, step: [B, S, D]; b, c: [B, S, N]; start: [B, D, N]; blocks divides S."""
+    """The states of some steps. inputs, step: [B, S, D]; b, c: [B, S, N]; start: [B, N, D], a: [N, D]; blocks divides S.
 
-    def __init__(self, inputs, step, b, c, start, a, blocks):
+    Channels are the last axis, since they are more than the states of each: operations then run over longer rows. room: arrays
+    [B, S, N, D] to write into. Fresh memory for each segment would take longer than what is computed in it.
+    """
+
+    def __init__(self, inputs, step, b, c, start, a, blocks, room):
         self.inputs, self.step, self.b, self.c, self.start, self.a, self.blocks = inputs, step, b, c, start, a, blocks
-        self.decay = (step.unsqueeze(-1) * a).exp_()
-        self.states = (step * inputs).unsqueeze(-1) * b.unsqueeze(-2)
+        self.decay = torch.mul(step.unsqueeze(-2), a, out=room[0]).exp_()
+        self.states = torch.mul(b.unsqueeze(-1), (step * inputs).unsqueeze(-2), out=room[1])
         values, decay = self._places(self.states), self._places(self.decay)
         entering, self.last = start.unsqueeze(1), None
         if blocks > 1:
@@ -59,19 +65,19 @@ class Segment:
         values[0].addcmul_(decay[0], entering)
         run(values, decay[1:])
         if self.last is None:
-            self.last = self.states[:, -1].clone()  # a view would keep all states of the segment
+            self.last = self.states[:, -1].clone()  # the next segment overwrites it
 
     def outputs(self):
         """C_t h_t"""
-        return torch.matmul(self.states, self.c.unsqueeze(-1)).squeeze(-1)
+        return torch.matmul(self.c.unsqueeze(-2), self.states).squeeze(-2)
 
-    def gradients(self, upstream, reached):
+    def gradients(self, upstream, reached, room):
         """Those of inputs, step, b, c, a, and of the state before; the states are lost.
 
-        reached: the gradient for the last state from all that comes after.
+        reached: the gradient for the last state from all that comes after. room: as above.
         """
-        of_c = torch.matmul(upstream.unsqueeze(-2), self.states).squeeze(-2)
-        slopes = upstream.unsqueeze(-1) * self.c.unsqueeze(-2)  # for the states: directly, and soon in all
+        of_c = torch.matmul(self.states, upstream.unsqueeze(-1)).squeeze(-1)
+        slopes = torch.mul(self.c.unsqueeze(-1), upstream.unsqueeze(-2), out=room)  # for the states: directly, soon in all
         values, decay = self._places(slopes)[::-1], self._places(self.decay)[::-1]
         entering, before = reached.unsqueeze(1), None
         if self.blocks > 1:
@@ -82,13 +88,13 @@ class Segment:
         run(values, decay[:-1])
         if before is None:
             before = slopes[:, 0] * self.decay[:, 0]
-        through = torch.matmul(slopes, self.b.unsqueeze(-1)).squeeze(-1)
-        of_b = torch.matmul((self.step * self.inputs).unsqueeze(-2), slopes).squeeze(-2)
+        through = torch.matmul(self.b.unsqueeze(-2), slopes).squeeze(-2)
+        of_b = torch.matmul(slopes, (self.step * self.inputs).unsqueeze(-1)).squeeze(-1)
         exponent = self.decay.mul_(slopes)  # the slope by step_t a is e^(step_t a) h_(t-1) g_t
         exponent[:, 1:].mul_(self.states[:, :-1])
         exponent[:, 0].mul_(self.start)
-        of_step = torch.einsum("bsdn,dn->bsd", exponent, self.a).addcmul_(through, self.inputs)
-        of_a = torch.einsum("bsdn,bsd->dn", exponent, self.step)
+        of_a = torch.mul(exponent, self.step.unsqueeze(-2), out=room).sum((0, 1))
+        of_step = exponent.mul_(self.a).sum(2).addcmul_(through, self.inputs)
         return through * self.step, of_step, of_b, of_c, of_a, before
 
     def _places(self, array):
@@ -97,7 +103,13 @@ class Segment:
 
     def _kept(self):
         """What is left of a state over a whole block."""
-        return (self.step.unflatten(1, (self.blocks, -1)).sum(2).unsqueeze(-1) * self.a).exp_()
+        return (self.step.unflatten(1, (self.blocks, -1)).sum(2).unsqueeze(-2) * self.a).exp_()
+
+
+def workspace(count, start, steps):
+    """Arrays for the states of a segment that begins at `start`."""
+    batch, states, channels = start.shape
+    return [start.new_empty(batch, steps, states, channels) for _ in range(count)]
 
 
 def sizes(steps, initial):
