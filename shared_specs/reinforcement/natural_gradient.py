@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Cancels, Law, Recipe, Rejects, full, given, log_of, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Cancels, Law, Recipe, Rejects, given, log_of, normal, uniform, zeros
 
 LOGITS, FEATURES, VECTOR = normal(3, 4), normal(3, 2), normal(4, 2)
 FAR = [[50.0, 0.0, -20.0, 3.0], [0.0, -40.0, -30.0, -35.0], [-50.0, 10.0, 10.5, 9.0]]
@@ -23,11 +23,6 @@ def summed(v):
 def damped(v):
     """The same and v: [[3, 1], [1, 2]] for two entries."""
     return summed(v) + v
-
-
-def tripled(v):
-    """One eigenvalue, 3."""
-    return 3.0 * v
 
 
 def nothing(v):
@@ -146,10 +141,8 @@ SPEC = (
     *(Agree("conjugate_gradient", case, given(**{"target": TARGET, "matvec_fn": summed} | changed))
       for case, changed in (
           ("regular", {"iterations": 2}),
-          ("one iteration", {"iterations": 1}),
           ("as many iterations as entries", {"matvec_fn": damped, "iterations": 4}),
           ("more iterations than entries", {"matvec_fn": damped, "iterations": 7}),
-          ("one eigenvalue", {"matvec_fn": tripled, "iterations": 3}),
       )),
     Agree("conjugate_gradient", "a target of zeros", given(target=zeros(4), matvec_fn=summed, iterations=3),
           no_gradient="the steps go along the target, which has no direction"),
@@ -177,8 +170,8 @@ SPEC = (
               right=lambda f, b: np.stack(2 * [f.conjugate_gradient(b, summed, iterations=2)])),
     Law.at_least(
         "every iteration comes nearer, in the norm of A", given(target=TARGET),
-        left=lambda f, b: np.array([_distance(f.conjugate_gradient(b, summed, iterations=n), b) for n in (1, 2, 3)]),
-        right=lambda f, b: np.array([_distance(f.conjugate_gradient(b, summed, iterations=n), b) for n in (2, 3, 4)]),
+        left=lambda f, b: np.array([_distance(f.conjugate_gradient(b, summed, iterations=n), b) for n in (1, 2)]),
+        right=lambda f, b: np.array([_distance(f.conjugate_gradient(b, summed, iterations=n), b) for n in (2, 3)]),
     ),
     # Steps.
     Agree("natural_step", "regular", given(gradient=TARGET, fisher=curved(4), maximum_kl=0.01)),
@@ -214,11 +207,9 @@ SPEC = (
     ),
     # The line search.
     _search("regular", uniform(3, low=-0.2, high=0.2), uniform(3, low=0.5, high=0.8), 0.1),
-    _search("the whole step", uniform(3, low=-0.2, high=0.2), uniform(3, low=0.2, high=0.4), 2.0),
     _search("other fractions", uniform(3, low=-0.2, high=0.2), uniform(3, low=0.7, high=0.9), 0.05, shrink=0.7, attempts=20),
     _search("too few attempts", uniform(3, low=-0.2, high=0.2), uniform(3, low=1.0, high=1.2), 0.05, attempts=2),
     _search("nothing is better", normal(3), normal(3), 5.0, objective=flat),
-    _search("downhill", zeros(3), full(3, value=-1.0), 5.0),
     *(
         Anchor(
             "backtracking_line_search", case,

@@ -175,15 +175,15 @@ derivation = Derivation(
     "step is the steepest if it is measured by what it does to the probabilities, and how is it found without a matrix?",
     setting=(
         r"A policy gives finitely many actions positive probabilities, which are smooth in the parameters $\theta$. The score of "
-        r"an action is the gradient of the logarithm of its probability. Steps are measured by the divergence of the new policy "
-        r"from the old one.",
-        r"The Fisher matrix $F$ is the mean of the outer product of the score with itself. For the step it must be positive "
-        r"definite. That of a softmax is not, since a constant in the logits changes nothing: one logit is fixed, or a "
-        r"multiple of the identity, the damping, is added.",
+        "an action is the gradient of the logarithm of its probability. Steps are measured by the divergence of the new policy "
+        "from the old one.",
+        "The Fisher matrix $F$ is the mean of the outer product of the score with itself. For the step it must be positive "
+        "definite. That of a softmax is not, since a constant in the logits changes nothing: one logit is fixed, or a multiple "
+        "of the identity, the damping, is added.",
     ),
-    answer=r"To second order the divergence is $\frac12 s^\top F s$. Of all steps $s$ within a bound $\delta$ on it, "
-    r"$\sqrt{2 \delta / g^\top F^{-1} g} \, F^{-1} g$ gains most. It moves the policy in the same way whatever its parameters "
-    r"are, and $F^{-1} g$ takes a few products of $F$ with vectors.",
+    answer=r"To second order the divergence is $\frac12 s^\top F s$. Of all steps $s$ within a bound $\delta$ on it, $\sqrt{2 "
+    r"\delta / g^\top F^{-1} g} \, F^{-1} g$ gains most. It moves the policy in the same way whatever its parameters are, and "
+    "$F^{-1} g$ takes a few products of $F$ with vectors.",
     limits=(
         "Fisher matrices that are estimated from samples, and products through networks that are not linear.",
         "How far the second-order divergence is from the true one: the line search measures the latter.",
@@ -212,7 +212,7 @@ derivation.chain(
     equals(
         fisher_of_softmax,
         r"multiply out: each of the three products with a $\pi_b$ or $\pi_c$ has the mean $\pi_b \pi_c$, two of them with a "
-        r"minus",
+        "minus",
         wrong={"the score not "
         "centered": times(same, pi.at(b)), "the product added": plus(times(same, pi.at(b)), pi.at(b) * pi.at(c)),
                "the product twice": plus(times(same, pi.at(b)), -2 * pi.at(b) * pi.at(c))},
@@ -244,9 +244,8 @@ derivation.chain(
 )  # fmt: skip
 
 derivation.say(
-    r"How does the divergence grow along a direction in the logits? Any policy $p$ is a softmax of its own logarithms; to raise "
-    r"them "
-    r"by $t v$ is to multiply the probabilities by $e^{t v}$, and to normalize them."
+    "How does the divergence grow along a direction in the logits? Any policy $p$ is a softmax of its own logarithms; to raise "
+    "them by $t v$ is to multiply the probabilities by $e^{t v}$, and to normalize them."
 )
 p = derivation.law("p", a, "the policy in one state, of whatever form")
 v = derivation.numbers("v", a, "a direction in the logits")
@@ -267,6 +266,7 @@ derivation.chain(
         r"$\partial \log \mathbb{E}[e^{tv}] / \partial t = \mathbb{E}[v e^{tv}] / \mathbb{E}[e^{tv}]$",
         wrong={"turned over": plus(Expectation(p, v), -Expectation(moved, v)), "not centered": Expectation(moved, v)},
     ),
+    states=2,
     role="lemma",
     so="At $t = 0$ both the divergence and its slope are zero: it takes the second derivative to see a direction.",
 )
@@ -301,8 +301,8 @@ derivation.chain(
     Slope(Divergence(moved, p), t),
     equals(
         times(t, Variance(moved, v)),
-        r"$\mathrm{KL}(p^t \,\|\, p) = t \, \mathbb{E}_{p^t}[v] - \log \mathbb{E}_p[e^{tv}]$; the slope of its second "
-        r"term cancels one part of that of the first",
+        r"$\mathrm{KL}(p^t \,\|\, p) = t \, \mathbb{E}_{p^t}[v] - \log \mathbb{E}_p[e^{tv}]$; the slope of its second term "
+        "cancels one part of that of the first",
         wrong={"as the first divergence": plus(Expectation(moved, v), -Expectation(p, v)),
                "without the variance": times(t, Expectation(moved, v))},
     ),
@@ -312,7 +312,7 @@ derivation.chain(
 
 derivation.say(
     "Now any parameters. The policy depends on several of them, and the gradient of what is to be gained is given. The natural "
-    r"gradient is the vector $n$ with $F n = g$."
+    "gradient is the vector $n$ with $F n = g$."
 )
 j = derivation.index("j", "a parameter", states=2)
 k = derivation.index("k", "another one, or the same", states=2)
@@ -350,7 +350,7 @@ derivation.chain(
     ),
     central=True,
     so=r"If $\frac12 s^\top F s \le \delta$, the gain $g^\top s$ is at most $\sqrt{2 \delta g^\top F^{-1} g}$, and a multiple of "
-    r"$n = F^{-1} g$ reaches it.",
+    "$n = F^{-1} g$ reaches it.",
 )
 delta = derivation.number(r"\delta", "the divergence that is allowed", "maximum_kl", positive=True)
 length = derivation.define("h", sqrt(2 * delta / squared), "the multiple of the natural gradient", positive=True)
@@ -377,7 +377,7 @@ derivation.chain(
     equals(
         plus(delta, -delta * zeta * norm / (squared + zeta * norm)),
         r"now $n = (F + \zeta I)^{-1} g$ and the multiple is $\sqrt{2 \delta / n^\top (F + \zeta I) n}$, but the divergence is "
-        r"still that of $F$; divide",
+        "still that of $F$; divide",
         wrong={"damping subtracted": plus(delta, delta * zeta * norm / (squared - zeta * norm))},
     ),
     at_most(delta, "leave out a product of positive numbers", adding=delta * zeta * norm / (squared + zeta * norm)),
@@ -405,9 +405,8 @@ derivation.chain(
         wrong={"transposed": Total(j, times(M.at(l, j), Total(k, F * u.at(k)))), "forgotten": Total(k, F.at(l, k) * u.at(k))},
     ),
     sizes={a: 2},
-    so=r"The first line is the Fisher matrix of $\omega$ times $m$, so it is the gradient there, $M^\top g$. Hence $F u = g$ "
-    r"if $M$ "
-    r"has an inverse: the step is $n$. The plain gradient, $M^\top g$, makes the step $M M^\top g$ in place of $g$.",
+    so=r"The first line is the Fisher matrix of $\omega$ times $m$, so it is the gradient there, $M^\top g$. Hence $F u = g$ if "
+    r"$M$ has an inverse: the step is $n$. The plain gradient, $M^\top g$, makes the step $M M^\top g$ in place of $g$.",
 )  # fmt: skip
 
 derivation.say("For a softmax of its own for each state, no equation has to be solved.")
@@ -427,10 +426,10 @@ derivation.chain(
         wrong={"without the policy": plus(r.at(b), -Expectation(pi, r))},
     ),
     states=2,
-    so=r"Whatever the policy is, $n = r + C$ solves $F n = g$: probabilities cancel, and an action that is hardly ever taken is "
+    so="Whatever the policy is, $n = r + C$ solves $F n = g$: probabilities cancel, and an action that is hardly ever taken is "
     r"raised as much as any other. In a process the gradient in one state is $\frac{1}{1 - \gamma} d \pi A$ and its Fisher "
-    r"matrix $d (\mathrm{diag}(\pi) - \pi \pi^\top)$, so the occupancy $d$ cancels, too, where it is not zero: "
-    r"$n = \frac{1}{1 - \gamma} A$, the advantages.",
+    r"matrix $d (\mathrm{diag}(\pi) - \pi \pi^\top)$, so the occupancy $d$ cancels, too, where it is not zero: $n = \frac{1}{1 - "
+    r"\gamma} A$, the advantages.",
 )
 derivation.symbol("A", "the advantages of the actions", "action_value - value")
 derivation.symbol("d", "the share of discounted time in a state", "state_occupancy")
@@ -457,21 +456,19 @@ derivation.chain(
     equals(
         product,
         r"$\partial w_{a,z} / \partial V_{b,l}$ is $\phi_{z,l}$ for $a = b$ and zero else; the slope of the mean drops out, "
-        r"being "
-        r"multiplied by a mean of deviations",
+        "being multiplied by a mean of deviations",
         wrong={"not centered": Total(z, times(policy.at(b, z), change.at(b, z), phi)) / states, "the sum": product * states},
     ),
     sizes={a: 2, b: 2, z: 2},
-    so=r"The first line is the slope of $\frac12 V^\top F V$, the mean divergence to second order, which is $F V$. It takes "
-    r"two products with the features.",
+    so=r"The first line is the slope of $\frac12 V^\top F V$, the mean divergence to second order, which is $F V$. It takes two "
+    "products with the features.",
 )  # fmt: skip
 
 
 @derivation.autodiff(
     r"F V = \frac{\partial}{\partial t} \nabla \frac{1}{B} \sum_z \mathrm{KL}(p \,\|\, p^t)",
     because="The gradient of the mean divergence from the old policy, which is held fixed, differentiated along the vector "
-    "(forward "
-    "over reverse), at the old policy: five states, three actions, two features.",
+    "(forward over reverse), at the old policy: five states, three actions, two features.",
 )
 def the_product_is_that_of_the_divergence():
     rng = np.random.default_rng(0)
@@ -493,9 +490,9 @@ def the_product_is_that_of_the_divergence():
 
 
 derivation.say(
-    r"It remains to solve $A x = y$ for a symmetric positive definite $A$ by such products alone. In coordinates along the "
-    r"eigenvectors $A$ is diagonal. Conjugate gradients use nothing but products with $A$ and inner products, so they do not see "
-    r"the coordinates."
+    "It remains to solve $A x = y$ for a symmetric positive definite $A$ by such products alone. In coordinates along the "
+    "eigenvectors $A$ is diagonal. Conjugate gradients use nothing but products with $A$ and inner products, so they do not see "
+    "the coordinates."
 )
 e = derivation.index("e", "an eigenvalue")
 f = derivation.index("f", "another one, or the same")
@@ -556,8 +553,8 @@ derivation.chain(
         r"by the choice of $\beta_1$",
         wrong={"old and new exchanged in it": plus(-Total(e, rest**2), Total(e, y**2) ** 2 / Total(e, rest**2)) / step_0},
     ),
-    so="Every later iteration repeats this with the residual and the direction that it finds, whose product is the square of the "
-    "residual again.",
+    so="Every later iteration repeats this with the residual and the direction that it finds, whose product is the square of "
+    "the residual again.",
 )
 c_0 = derivation.number("c_0", "how far the solution is along the first direction")
 c_1 = derivation.number("c_1", "how far it is along the second")
@@ -592,11 +589,9 @@ derivation.chain(
         r"in every product the factor $f = e$ is zero",
         wrong={"one factor fewer": Total(e, times(y**2 / lam, (1 - lam / lam.at(0)) ** 2))},
     ),
-    so=r"After so many iterations $x$ is the nearest of all combinations of $y, A y, A^2 y, \dots$, so that its squared "
-    r"distance is "
-    r"the least $\sum_e \frac{y_e^2}{\lambda_e} w(\lambda_e)^2$ over the polynomials $w$ of that degree with $w(0) = 1$. The "
-    r"chain "
-    r"is about one such polynomial. Equal eigenvalues need one factor.",
+    so=r"After so many iterations $x$ is the nearest of all combinations of $y, A y, A^2 y, \dots$, so that its squared distance "
+    r"is the least $\sum_e \frac{y_e^2}{\lambda_e} w(\lambda_e)^2$ over the polynomials $w$ of that degree with $w(0) = 1$. The "
+    "chain is about one such polynomial. Equal eigenvalues need one factor.",
 )
 low = derivation.number(r"\lambda_-", "the smaller of two eigenvalues", positive=True)
 high = derivation.number(r"\lambda_+", "the larger", positive=True)
@@ -611,8 +606,8 @@ derivation.chain(
     plus(1, -((Y_0 + Y_1) ** 2) / times(plus(low * Y_0, high * Y_1), plus(Y_0 / low, Y_1 / high))),
     equals(
         plus(((high - low) / (high + low)) ** 2, -missing),
-        r"$\epsilon - \rho^2 / \kappa$ over $\epsilon$, where $\epsilon = y^\top A^{-1} y$, $\rho = y^\top y$ and "
-        r"$\kappa = y^\top A y$; one denominator",
+        r"$\epsilon - \rho^2 / \kappa$ over $\epsilon$, where $\epsilon = y^\top A^{-1} y$, $\rho = y^\top y$ and $\kappa = "
+        r"y^\top A y$; one denominator",
         wrong={"the square forgotten": plus((high - low) / (high + low), -missing)},
     ),
     at_most(
@@ -634,18 +629,16 @@ def _shortfalls(eigenvalues, target, counts):
 
 
 @derivation.bound(
-    r"\frac{\|x_k - x\|_A}{\|x\|_A} \le \frac{2 w^k}{1 + w^{2k}} \le 2 w^k, \quad "
-    r"w = \frac{\sqrt{\lambda_+} - \sqrt{\lambda_-}}{\sqrt{\lambda_+} + \sqrt{\lambda_-}}",
-    because=r"The first bound takes the polynomial that is smallest between the least and the largest eigenvalue (Chebyshev); "
-    r"its "
-    r"value there is $2 w^k / (1 + w^{2k})$. Twelve eigenvalues between 2 and 100, six targets, one to five iterations. It is "
-    r"tight "
-    r"for one iteration, two eigenvalues and a target that is as long along both.",
+    r"\frac{\|x_k - x\|_A}{\|x\|_A} \le \frac{2 w^k}{1 + w^{2k}} \le 2 w^k, \quad w = \frac{\sqrt{\lambda_+} - "
+    r"\sqrt{\lambda_-}}{\sqrt{\lambda_+} + \sqrt{\lambda_-}}",
+    because="The first bound takes the polynomial that is smallest between the least and the largest eigenvalue (Chebyshev); "
+    "its value there is $2 w^k / (1 + w^{2k})$. Twelve eigenvalues between 2 and 100, four targets, one, three and five "
+    "iterations. It is tight for one iteration, two eigenvalues and a target that is as long along both.",
 )
 def conjugate_gradients_converge_with_the_root_of_the_quotient():
     rng = np.random.default_rng(0)
-    eigenvalues, counts = jnp.sort(jnp.array([2.0, *rng.uniform(2, 100, 10), 100.0])), np.arange(1, 6)
-    reached = jnp.stack([_shortfalls(eigenvalues, target, counts) for target in jnp.array(rng.normal(size=(6, 12)))])
+    eigenvalues, counts = jnp.sort(jnp.array([2.0, *rng.uniform(2, 100, 10), 100.0])), np.arange(1, 6, 2)
+    reached = jnp.stack([_shortfalls(eigenvalues, target, counts) for target in jnp.array(rng.normal(size=(4, 12)))])
     two = jnp.array([2.0, 8.0])
     points, tight = (reached, eigenvalues, counts), (_shortfalls(two, jnp.ones(2), counts[:1])[None], two, counts[:1])
 
@@ -728,10 +721,9 @@ derivation.bridge(
 @derivation.exact(
     r"h' = \max \{ 2^{-k} : \mathrm{KL}(p \,\|\, p^t) \le \delta \text{ and the objective is better at } t = 2^{-k} \}",
     because="The line search goes back from the whole step until the true divergence is within the bound and the objective "
-    "better; "
-    "if neither happens in four attempts, it does not move. Two actions with probabilities 0.9 and 0.1, the logit of the second "
-    "raised by 2. Four bounds; an objective that is the probability of the second action, or of the first, or is best where the "
-    "second has 0.2.",
+    "better; if neither happens in four attempts, it does not move. Two actions with probabilities 0.9 and 0.1, the logit of "
+    "the second raised by 2. Four bounds; an objective that is the probability of the second action, or of the first, or is "
+    "best where the second has 0.2.",
     outcomes=12,
     role="remark",
 )
@@ -772,10 +764,8 @@ def _steps(logits, bound):
 
 @derivation.example(
     "One decision among three actions with probabilities 0.5, 0.3, 0.2, worth 1, 0 and 2. Then the process of the policy "
-    "gradient "
-    r"(stay, or move to the other state; staying in state 1 pays 1, $\gamma = \frac12$, both actions as likely), with the "
-    r"logits of "
-    "moving as its two parameters. Then two equations by hand: $3 x + z = 1$ and $x + 2 z = 1$."
+    r"gradient (stay, or move to the other state; staying in state 1 pays 1, $\gamma = \frac12$, both actions as likely), with "
+    "the logits of moving as its two parameters. Then two equations by hand: $3 x + z = 1$ and $x + 2 z = 1$."
 )
 def by_hand():
     chances, worth = jnp.array([0.5, 0.3, 0.2]), jnp.array([1.0, 0.0, 2.0])
@@ -799,22 +789,21 @@ def by_hand():
 
 @derivation.figure(
     "Left: the return of the process in the example over all policies (lines of equal return), and steps of the same divergence "
-    "along the plain gradient in the logits (gray) and along the natural gradient (black). Right: the true "
-    "divergence (solid) and its second-order form (dashed) against the logit of the second action, which has probability 0.1.",
+    "along the plain gradient in the logits (gray) and along the natural gradient (black). Right: the true divergence (solid) "
+    "and its second-order form (dashed) against the logit of the second action, which has probability 0.1.",
     panels=2,
 )
 def arrows_and_divergence(left, right):
     move, stay = np.meshgrid(*[np.linspace(0, 1, 21)] * 2)
     left.contour(move, stay, move * stay / (1 - (stay - move) / 2), levels=9, colors="gray", linewidths=0.8)
-    for move, stay in ((0.5, 0.5), *itertools.product((0.2, 0.8), repeat=2)):
-        logits = jnp.log(jnp.array([[1 - move, move], [stay, 1 - stay]]))
-        gradient, fisher, natural = _steps(logits, 0.02)
-        plain = gradient * jnp.sqrt(0.04 / (gradient @ fisher @ gradient))
-        slopes = np.array([move * (1 - move), -stay * (1 - stay)])  # of the probabilities in the logits of moving
-        for step, color in ((plain, "gray"), (natural, "black")):
-            left.annotate(
-                "", (move, stay) + slopes * np.asarray(step), (move, stay), arrowprops={"arrowstyle": "->", "color": color}
-            )
+    at = np.array([(0.5, 0.5), *itertools.product((0.2, 0.8), repeat=2)])
+    logits = jnp.log(jnp.stack([1 - at[:, 0], at[:, 0], at[:, 1], 1 - at[:, 1]], axis=1)).reshape(-1, 2, 2)
+    gradients, fishers, naturals = jax.vmap(lambda logits: _steps(logits, 0.02))(logits)
+    plains = gradients * jnp.sqrt(0.04 / jnp.einsum("bj,bjk,bk->b", gradients, fishers, gradients))[:, None]
+    slopes = at * (1 - at) * np.array([1, -1])  # of the probabilities in the logits of moving
+    for steps, color in ((plains, "gray"), (naturals, "black")):
+        for begin, end in zip(at, at + slopes * np.asarray(steps), strict=True):
+            left.annotate("", end, begin, arrowprops={"arrowstyle": "->", "color": color})
     left.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
     raised = np.linspace(-3, 3, 41)
     right.plot(raised, np.log(0.9 + 0.1 * np.exp(raised)) - 0.1 * raised)
@@ -825,11 +814,9 @@ def arrows_and_divergence(left, right):
 
 @derivation.exercise(
     "In the example's process, how long is the step in state 0 relative to that in state 1, along the plain gradient and along "
-    "the "
-    "natural one?",
+    "the natural one?",
     r"Plain: $\frac{3}{32} : \frac{5}{32}$, a ratio of 0.6. Natural: $\frac12 : \frac52$, a ratio of 0.2. State 1 is visited a "
-    r"third "
-    r"as often as state 0; the plain gradient counts that, the natural one undoes it.",
+    "third as often as state 0; the plain gradient counts that, the natural one undoes it.",
 )
 def ratios_of_steps():
     gradient, _, step = _steps(jnp.zeros((2, 2)), 0.01)
@@ -839,8 +826,8 @@ def ratios_of_steps():
 
 @derivation.exercise(
     r"The step for $\delta = 0.01$ there is made. What is the true mean divergence, over the states with their shares?",
-    r"The logits of moving become 0.1069 and -0.5345, so the divergences are 0.001428 and 0.03530, and "
-    r"$\frac34 \cdot 0.001428 + \frac14 \cdot 0.03530 = 0.0099$: a little less than 0.01.",
+    r"The logits of moving become 0.1069 and -0.5345, so the divergences are 0.001428 and 0.03530, and $\frac34 \cdot 0.001428 + "
+    r"\frac14 \cdot 0.03530 = 0.0099$: a little less than 0.01.",
 )
 def the_true_divergence():
     step = _steps(jnp.zeros((2, 2)), 0.01)[2]
@@ -850,11 +837,11 @@ def the_true_divergence():
 
 
 @derivation.exercise(
-    "An action has probability 0.1, and its logit is raised, or lowered, by 1. Is the true divergence larger or smaller than its "
-    "second-order form?",
-    r"The second-order form is 0.045 for both. Raised: $\log(0.9 + 0.1 e) - 0.1 = 0.0586$, larger. Lowered: "
-    r"$\log(0.9 + 0.1 / e) + 0.1 = 0.0347$, smaller. The third derivative at the old policy is "
-    r"$0.1 \cdot 0.9 \cdot 0.8 = 0.072 > 0$: an action that becomes likelier becomes more variable first.",
+    "An action has probability 0.1, and its logit is raised, or lowered, by 1. Is the true divergence larger or smaller than "
+    "its second-order form?",
+    r"The second-order form is 0.045 for both. Raised: $\log(0.9 + 0.1 e) - 0.1 = 0.0586$, larger. Lowered: $\log(0.9 + 0.1 / e) "
+    r"+ 0.1 = 0.0347$, smaller. The third derivative at the old policy is $0.1 \cdot 0.9 \cdot 0.8 = 0.072 > 0$: an action that "
+    "becomes likelier becomes more variable first.",
 )
 def a_rare_action():
     yield softmax_fisher(jnp.log(jnp.array([[0.9, 0.1]])))[0, 1, 1] / 2, "0.045"

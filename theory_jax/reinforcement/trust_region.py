@@ -118,24 +118,23 @@ derivation = Derivation(
         "Schulman, Levine, Abbeel, Jordan & Moritz 2015, Trust region policy optimization",
         "Achiam, Held, Tamar & Abbeel 2017, Constrained policy optimization (sharper forms of the bound)",
     ),
-    question="One knows which states a policy visits, and by how much each action there is better than what the policy does. How "
-    "far may the policy move on this knowledge alone, so that its return certainly does not fall?",
+    question="One knows which states a policy visits, and by how much each action there is better than what the policy does. "
+    "How far may the policy move on this knowledge alone, so that its return certainly does not fall?",
     setting=(
         r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
         r"decision processes; an old policy $o$ and a new one $\pi$, both from the same initial law $\mu$. $V$ and $q$ are the "
-        r"values of states and actions under the old policy, $A = q - V$ its advantages. $d$ and $d_o$ are the shares of "
-        r"discounted time that the new and the old policy spend in each state.",
+        "values of states and actions under the old policy, $A = q - V$ its advantages. $d$ and $d_o$ are the shares of "
+        "discounted time that the new and the old policy spend in each state.",
         "All probabilities are positive. Where the new policy gives up an action that the old one takes, the divergence is "
         "infinite, and the bound says nothing.",
-        r"Where a process is needed with given shares, the initial law is computed from them, so that what is derived for all "
-        r"shares holds for all initial laws. Rewards are computed from the values of actions in the same way.",
+        "Where a process is needed with given shares, the initial law is computed from them, so that what is derived for all "
+        "shares holds for all initial laws. Rewards are computed from the values of actions in the same way.",
     ),
     answer=r"The returns differ by exactly $\frac{1}{1 - \gamma}$ times the mean old advantage in the new policy's states. With "
-    r"the "
-    r"old policy's states in their place one has the surrogate $L$, which errs by at most "
-    r"$\frac{4 \varepsilon \gamma}{(1 - \gamma)^2} \alpha^2$, where $\alpha$ is the largest total variation between the policies "
-    r"in any state and $\varepsilon$ the largest advantage. The error is of second order, and the gain of first: small steps "
-    r"along the surrogate raise the return.",
+    r"the old policy's states in their place one has the surrogate $L$, which errs by at most $\frac{4 \varepsilon \gamma}{(1 - "
+    r"\gamma)^2} \alpha^2$, where $\alpha$ is the largest total variation between the policies in any state and $\varepsilon$ "
+    "the largest advantage. The error is of second order, and the gain of first: small steps along the surrogate raise the "
+    "return.",
     limits=(
         "The algorithm in use bounds the mean divergence and estimates the advantages; no guarantee survives that.",
         "The bound is far from what happens: in the example it allows a tenth of the way to the best policy.",
@@ -189,14 +188,12 @@ derivation.chain(
     equals(
         plus(eta, -eta_o),
         r"a share is what begins in the state and what arrives: $d = (1 - \gamma) \mu + \gamma P_\pi^\top d$. All that is not "
-        r"the "
-        r"beginning cancels",
+        "the beginning cancels",
         wrong={"added": plus(eta, eta_o), "the other way round": plus(eta_o, -eta)},
     ),
     states=2,
     so="Nothing is left out. Step by step it is a telescope: what the old policy expects of the next state is taken back when "
-    "the "
-    "advantage there is counted.",
+    "the advantage there is counted.",
 )  # fmt: skip
 derivation.chain(
     "The old policy gains nothing over itself",
@@ -208,8 +205,8 @@ derivation.chain(
     ),
     equals(0, "the value is the mean of what the actions are worth", wrong={"the value": V}),
     role="lemma",
-    so=r"So $L = \eta$ at $\pi = o$. The slopes agree there, too (checked below): the change of the shares is multiplied by "
-    r"$g$, which is zero.",
+    so=r"So $L = \eta$ at $\pi = o$. The slopes agree there, too (checked below): the change of the shares is multiplied by $g$, "
+    "which is zero.",
 )
 derivation.chain(
     "The surrogate errs by the states alone",
@@ -229,8 +226,8 @@ derivation.chain(
 )
 
 derivation.say(
-    r"Both are differences of distributions that are weighed with bounded numbers. Write such a difference as $x_+ - x_-$, its "
-    r"positive part less its negative part, so that the sum of $x_+ + x_-$ is twice the total variation."
+    "Both are differences of distributions that are weighed with bounded numbers. Write such a difference as $x_+ - x_-$, its "
+    "positive part less its negative part, so that the sum of $x_+ + x_-$ is twice the total variation."
 )
 x_p = derivation.numbers("x_+({})", s, "the positive part of a difference", positive=True)
 x_m = derivation.numbers("x_-({})", s, "the negative part", positive=True)
@@ -254,10 +251,9 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so=r"Exchange $x_+$ and $x_-$ for the absolute value. Over the actions, with $\pi - o$ and $A$: since $\sum_a o A = 0$, "
-    r"$g = \sum_a (\pi - o) A$, so $|g(s)| \le 2 \varepsilon \alpha$. Over the states, with $d - d_o$ and $g$: the error of the "
-    r"surrogate "
-    r"is at most $\frac{1}{1 - \gamma} \|d - d_o\|_1 \cdot 2 \varepsilon \alpha$.",
+    so=r"Exchange $x_+$ and $x_-$ for the absolute value. Over the actions, with $\pi - o$ and $A$: since $\sum_a o A = 0$, $g = "
+    r"\sum_a (\pi - o) A$, so $|g(s)| \le 2 \varepsilon \alpha$. Over the states, with $d - d_o$ and $g$: the error of the "
+    r"surrogate is at most $\frac{1}{1 - \gamma} \|d - d_o\|_1 \cdot 2 \varepsilon \alpha$.",
 )
 T = derivation.law("T({}|{})", (t, s), "any transition probabilities")
 spread = plus(
@@ -295,10 +291,8 @@ derivation.chain(
     ),
     states=2,
     so=r"The first line is $d - d_o$, since both begin alike. In the second line, the first term is at most $\gamma \|d - "
-    r"d_o\|_1$, "
-    r"as transitions do not enlarge a difference. The second is at most $2 \gamma \alpha$: from each state, the next states "
-    r"differ by "
-    r"no more than the actions, and the old shares sum to one.",
+    r"d_o\|_1$, as transitions do not enlarge a difference. The second is at most $2 \gamma \alpha$: from each state, the next "
+    "states differ by no more than the actions, and the old shares sum to one.",
 )  # fmt: skip
 m = derivation.number("m", "what these bounds leave out", positive=True)
 derivation.chain(
@@ -311,9 +305,8 @@ derivation.chain(
     ),
     at_most(2 * gamma * alpha / (1 - gamma), "leave out a positive number", adding=m / (1 - gamma)),
     role="lemma",
-    so=r"Together: $|\eta(\pi) - L| \le \frac{1}{1 - \gamma} \cdot \frac{2 \gamma \alpha}{1 - \gamma} \cdot 2 \varepsilon "
-    r"\alpha = "
-    r"\frac{4 \varepsilon \gamma}{(1 - \gamma)^2} \alpha^2$.",
+    so=r"Together: $|\eta(\pi) - L| \le \frac{1}{1 - \gamma} \cdot \frac{2 \gamma \alpha}{1 - \gamma} \cdot 2 \varepsilon \alpha "
+    r"= \frac{4 \varepsilon \gamma}{(1 - \gamma)^2} \alpha^2$.",
 )
 p_o = derivation.number(
     "p_o", "the old policy's probability of one of two actions, in the state of the largest variation", between=(0, 1)
@@ -326,9 +319,8 @@ pinsker = derivation.valley(
     p,
     p_o,
     r"The slope in $p$ is $(p - p_o) \left(\frac{1}{p (1 - p)} - 4\right)$, and $4 p (1 - p) \le 1$. So the difference falls "
-    r"until "
-    r"$p = p_o$, where it is 0, and rises afterwards. For more actions: Pinsker's inequality (f-divergences), by the event that "
-    r"the old policy is likelier.",
+    "until $p = p_o$, where it is 0, and rises afterwards. For more actions: Pinsker's inequality (f-divergences), by the event "
+    "that the old policy is likelier.",
     wrong={"a constant a tenth too large": kl - Rational(11, 5) * (p_o - p) ** 2, "three": kl - 3 * (p_o - p) ** 2},
 )
 surrogate = derivation.number("L(\\pi)", "the surrogate at the new policy", "surrogate_objective")
@@ -370,8 +362,8 @@ derivation.chain(
         dropping=2 * c * (pinsker.at(p) + 2 * (p_o - p) ** 2 + k),
     ),
     central=True,
-    so=r"Call the last line $M$. It is $\eta(o)$ at $\pi = o$, so for the policy that makes it largest "
-    r"$\eta(\pi) \ge M(\pi) \ge M(o) = \eta(o)$: the return never falls, and again from there.",
+    so=r"Call the last line $M$. It is $\eta(o)$ at $\pi = o$, so for the policy that makes it largest $\eta(\pi) \ge M(\pi) \ge "
+    r"M(o) = \eta(o)$: the return never falls, and again from there.",
 )
 derivation.symbol("M", "the bound", "improvement_bound")
 
@@ -416,8 +408,7 @@ def the_lemma_on_a_larger_process():
 @derivation.autodiff(
     r"\nabla L = \nabla \eta(\pi) \quad\text{at}\quad \pi = o",
     because="The same process: the gradient of the surrogate in the new policy's logits, at the old policy, is that of the "
-    "policy "
-    "gradient theorem.",
+    "policy gradient theorem.",
 )
 def the_slopes_agree_at_the_old_policy():
     process, news, olds = _random(1)
@@ -519,11 +510,10 @@ def _of_example(function, x, before=0.0):
 
 
 @derivation.example(
-    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
-    r"$\frac12$, the run begins in state 0, and the old policy draws both actions evenly, so $A = \mp \frac18$ in state 0, "
+    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount "
+    r"is $\frac12$, the run begins in state 0, and the old policy draws both actions evenly, so $A = \mp \frac18$ in state 0, "
     r"$\pm \frac58$ in state 1, and $d_o = (\frac34, \frac14)$. The new policy does the right thing, move from 0 and stay in 1, "
-    r"with "
-    r"probability $\frac34$."
+    r"with probability $\frac34$."
 )
 def three_quarters():
     new, before = _right(0.25), _right(0.0)
@@ -561,8 +551,8 @@ def four_curves(axes):
 
 @derivation.exercise(
     "In the example, at which $x$ is the bound largest, and what is the return there?",
-    r"$M = \frac14 + x + \frac52 \log(1 - 4 x^2)$, whose slope is zero where $1 - 4 x^2 = 20 x$: "
-    r"$x = \frac{\sqrt{26} - 5}{2} = 0.0495$. The bound is 0.2749 there, and the return $(\frac12 + x)^2 = 0.3020$.",
+    r"$M = \frac14 + x + \frac52 \log(1 - 4 x^2)$, whose slope is zero where $1 - 4 x^2 = 20 x$: $x = \frac{\sqrt{26} - 5}{2} = "
+    r"0.0495$. The bound is 0.2749 there, and the return $(\frac12 + x)^2 = 0.3020$.",
 )
 def the_largest_bound():
     best = (np.sqrt(26) - 5) / 2
@@ -573,11 +563,9 @@ def the_largest_bound():
 
 @derivation.exercise(
     "Five times the bound is made as large as it can be, each time from where the last step ended ($x$ in steps of 0.001). "
-    "Where does "
-    "the policy get, and does its return ever fall?",
-    r"The right action's probability becomes 0.550, 0.597, 0.641, 0.682 and 0.720, and the return 0.3025, 0.3564, 0.4109, "
-    r"0.4651 and "
-    r"0.5184: it never falls, and rises by about 0.05 each time.",
+    "Where does the policy get, and does its return ever fall?",
+    "The right action's probability becomes 0.550, 0.597, 0.641, 0.682 and 0.720, and the return 0.3025, 0.3564, 0.4109, 0.4651 "
+    "and 0.5184: it never falls, and rises by about 0.05 each time.",
 )
 def minorize_and_maximize():
     x, reached = np.arange(0, 0.49, 0.001), [0.0]
@@ -590,8 +578,7 @@ def minorize_and_maximize():
 @derivation.exercise(
     "Only today counts: the discount is 0. How far off is the surrogate, and what does the bound say of the best policy?",
     r"It is off by 0: all of the discounted time is spent where the run begins, so $d = d_o = \mu$ for every policy. The bound "
-    r"has no "
-    r"penalty, and in the example return and bound are 0, since state 0 pays nothing today.",
+    "has no penalty, and in the example return and bound are 0, since state 0 pays nothing today.",
 )
 def only_today():
     process, news, olds = _random(3)
