@@ -111,7 +111,8 @@ def _along(arguments, drawn, direction):
 
 def _slopes(directions, drawn, found, wanted):
     def weighted(results):
-        return [np.where(c == 0, 0.0, c * r) for c, r in zip(drawn, results, strict=True)]
+        # an infinity stays one: it has no slope
+        return [np.where((c == 0) | np.isinf(r), 0.0, c * r) for c, r in zip(drawn, results, strict=True)]
 
     size = sum(float(np.sum(np.abs(part))) for part in weighted(wanted[: len(drawn)]))
     for i, direction in enumerate(directions):
