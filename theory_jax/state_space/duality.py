@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import exp, sqrt
+from sympy import exp, log, sqrt
 
 from theory_jax.arguments import require, require_at_least, require_rank, require_shape
 from theory_jax.chains import at_least, equals
@@ -196,21 +196,19 @@ derivation.chain(
     so=r"The last term is the one at $s = t$, with $\mathrm{seg}(t,t) = 0$. So $Y = MX$: the scores $C B^\top$ of all pairs, "
     r"times a mask. It is causal because $e^{-\infty} = 0$.",
 )  # fmt: skip
-derivation.bridge(
-    "The code computes it as attention, as a recurrence, and in chunks of two and three steps",
-    sympy.Matrix([attention] * 4),
-    lambda S, ell, x, B, x_now, B_now, C: jnp.stack(
-        [
-            dual_quadratic(*_six_steps(S, ell, x, B, x_now, B_now, C))[:, -1, 0, 0],
-            dual_recurrent(*_six_steps(S, ell, x, B, x_now, B_now, C), jnp.zeros((5, 1, 1, 4)))[0][:, -1, 0, 0],
-            *(dual_chunked(*_six_steps(S, ell, x, B, x_now, B_now, C), chunk=chunk)[:, -1, 0, 0] for chunk in (2, 3)),
-        ],
-        axis=1,
-    )[..., None],
-    S, ell, x, B, x_now, B_now, C,
-    wrong={"the past does not decay": sympy.Matrix([Total(n, C * (before + x_now * B_now))] * 4),
-           "the input decays at once": sympy.Matrix([exp(ell) * Total(n, C * (before + x_now * B_now))] * 4)},
-)  # fmt: skip
+for words, code in (
+    ("as attention", dual_quadratic),
+    ("as a recurrence", lambda *given: dual_recurrent(*given, jnp.zeros((5, 1, 1, 4)))[0]),
+    ("in chunks of two steps", lambda *given: dual_chunked(*given, chunk=2)),
+):
+    derivation.bridge(
+        f"The code computes it {words}",
+        attention,
+        lambda *draws, code=code: code(*_six_steps(*draws))[:, -1, 0, 0],
+        S, ell, x, B, x_now, B_now, C,
+        wrong={"the past does not decay": Total(n, C * (before + x_now * B_now)),
+               "the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now))},
+    )  # fmt: skip
 ells = derivation.numbers(r"\ell_{}", j, "the decays of a sequence", "log_decay")
 derivation.bridge(
     "... and the sum from the first step to the last",
@@ -219,17 +217,21 @@ derivation.bridge(
     ells,
     wrong={"the decay of s included": Total(j, ells), "that of t left out": Total(j, ells) - ells.at(0) - ells.at(3)},
 )
+gamma = derivation.number(r"\gamma", "a decay that is the same at all steps", positive=True)
+between = derivation.count(j, "(t-s)", "how many steps are between two")
 derivation.chain(
-    "Without decay it is linear attention",
-    Total(j, times(exp(0 * S), Total(n, C * B), x)),
+    "A constant decay is a power of the distance",
+    exp(Total(j, log(gamma))),
     equals(
-        Total(j, times(Total(n, C * B), x)),
-        r"$a_t = 1$: $C_t$ is the query, $B_j$ the key and $x_j$ the value",
-        wrong={"normalized": Total(j, Total(n, C * B) * x) / Total(j, Total(n, C * B))},
+        gamma**between,
+        "the sum has as many equal terms as there are steps between the two",
+        wrong={"a power too many": gamma ** (between + 1), "no power": between * gamma},
     ),
     role="remark",
-    so=r"With a constant decay $\gamma$ the mask is $\gamma^{t-s}$ (retention), and with $\ell_t = \Delta_t A$ and $x_t = "
-    r"\Delta_t u_t$ it is the selective recurrence with one $A$ for a head.",
+    so=r"So $L_{ts} = \gamma^{t-s}$, which is called retention. With $\gamma = 1$ it is causal linear attention: $C_t$ is the "
+    r"query, "
+    r"$B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence with "
+    r"one $A$ for a head.",
 )
 derivation.bridge(
     "The code's linear attention",
@@ -244,7 +246,7 @@ derivation.bridge(
 )  # fmt: skip
 
 for written, meaning in (
-    (r"\Delta_t", "the length of a step"), ("A", "the eigenvalue of a head"), ("u_t", "the input before it is multiplied by the step"),
+    (r"\Delta_t", "the length of a step"), ("A", "the eigenvalue of a head"), ("u_t", "the input before that"),
 ):  # fmt: skip
     derivation.symbol(written, meaning)
 
@@ -391,7 +393,7 @@ derivation.chain(
         dropping=times(T, N + P, (Q - best) ** 2 / Q),
     ),
     so=r"Linear in $T$ for each fixed $Q$, where attention ($Q = T$) is quadratic. Machines multiply large matrices faster than "
-    r"small ones, so that chunks of 64 to 256 steps win in practice.",
+    r"small ones, so that chunks of 64 to 256 steps are common.",
 )  # fmt: skip
 
 EXAMPLE_DECAYS = jnp.log(jnp.array([0.5, 0.5, 0.25]))[None, :, None]
@@ -450,7 +452,8 @@ def cheapest_chunks():
 
 
 @derivation.exercise(
-    r"A map of four steps has the matrix $M = I + E_{41}$: every output is its input, and the last one adds the first input. How "
+    r"A map of four steps has the matrix $M = I$ but for a 1 in row 4, column 1: every output is its input, and the last one "
+    r"adds the first input. How "
     r"many states does a linear recurrence with arbitrary matrices need for it?",
     r"As many as the largest rank of a block of rows from $r$ on and columns up to $r$, since the state at $r$, this step's "
     r"input in it, has to carry the block. The ranks are 1, 2, 2, 1: it needs 2.",
