@@ -24,7 +24,7 @@ def segment_sum(log_decay):
 def dual_quadratic(x, log_decay, b, c):
     r"""y_t = sum_(s <= t) e^(segment sum from s to t) (C_t . B_s) x_s: attention without a softmax, masked by the decay.
 
-    Raises ValueError if the shapes do not fit, the groups do not divide the heads, or there is no step.
+    Raises ValueError if the shapes do not fit, the groups of b do not divide the heads, or x has no step.
     Source: Dao & Gu 2024, section 3.
     [B, T, H, P], [B, T, H], [B, T, G, N], [B, T, G, N] -> [B, T, H, P]
     """
@@ -36,7 +36,7 @@ def dual_quadratic(x, log_decay, b, c):
 def dual_recurrent(x, log_decay, b, c, initial):
     r"""h_t = a_t h_(t-1) + x_t B_t^T and y_t = h_t C_t for t = 1, 2, ...: the outputs, and the last state, with which to go on.
 
-    Raises ValueError if the shapes do not fit, the groups do not divide the heads, or there is no step.
+    Raises ValueError if the shapes do not fit, the groups of b do not divide the heads, or x has no step.
     Source: Dao & Gu 2024, section 3.
     [B, T, H, P], [B, T, H], [B, T, G, N], [B, T, G, N], [B, H, P, N] -> [B, T, H, P], [B, H, P, N]
     """
@@ -55,7 +55,7 @@ def dual_chunked(x, log_decay, b, c, *, chunk):
 
     y_t = e^(sum since the chunk's beginning) h C_t + what dual_quadratic gives of the chunk alone, h the state that enters it.
 
-    Raises ValueError if the shapes do not fit, the groups do not divide the heads, there is no step, chunk is less than 1, or
+    Raises ValueError if the shapes do not fit, the groups of b do not divide the heads, x has no step, chunk is less than 1, or
     chunk does not divide the number of steps.  Source: Dao & Gu 2024, section 6.
     [B, T, H, P], [B, T, H], [B, T, G, N], [B, T, G, N] -> [B, T, H, P]
     """
@@ -78,7 +78,7 @@ def dual_chunked(x, log_decay, b, c, *, chunk):
 def linear_attention(query, key, value):
     r"""y_t = sum_(s <= t) (q_t . k_s) v_s: causal attention without softmax and normalization, i.e. no decay at all.
 
-    Raises ValueError if the shapes do not fit or there is no step.  Source: Katharopoulos et al. 2020, eq. 8.
+    Raises ValueError if the shapes do not fit or query has no step.  Source: Katharopoulos et al. 2020, eq. 8.
     [B, T, H, N], [B, T, H, N], [B, T, H, P] -> [B, T, H, P]
     """
     require_rank(4, query=query, value=value)
