@@ -140,7 +140,7 @@ derivation = Derivation(
         "How fast the error falls with $N$ for a given kind of signal, and how large LegT's error of closure becomes.",
         "That training keeps this structure, or that a trained model uses its state as such a memory: in structured models these "
         "matrices are an initialization.",
-        r"The lemmas about Legendre's polynomials are verified up to degree 5, the chains at $N = 2$ to 4; the moves are the "
+        r"The lemmas about Legendre's polynomials are verified up to degree 4, the chains at $N = 2$ to 4; the moves are the "
         r"same for every $N$.",
     ),
 )
@@ -184,18 +184,18 @@ derivation.chain(
 @derivation.symbolic(
     r"(2n+1) P_n = P_{n+1}' - P_{n-1}' \quad\text{and}\quad y P_n' = n P_n + P_{n-1}'",
     because=r"Legendre's polynomials are defined by $\sum_n P_n z^n = (1 - 2yz + z^2)^{-1/2}$, from which both follow; $n = 1$ "
-    r"to 5.",
+    r"to 4.",
     role="lemma",
 )
 def slopes_of_legendre():
     y = sympy.Symbol("y")
-    P = [sympy.legendre(degree, y) for degree in range(7)]
+    P = [sympy.legendre(degree, y) for degree in range(6)]
     slopes = [sympy.diff(polynomial, y) for polynomial in P]
-    degrees = range(1, 6)
+    degrees = range(1, 5)
     left = [(2 * j + 1) * P[j] for j in degrees] + [y * slopes[j] for j in degrees]
     right = [slopes[j + 1] - slopes[j - 1] for j in degrees] + [j * P[j] + slopes[j - 1] for j in degrees]
-    return left, right, {"the signs": [slopes[j + 1] + slopes[j - 1] for j in degrees] + right[5:],
-                         "the next slope": right[:5] + [j * P[j] + slopes[j + 1] for j in degrees]}  # fmt: skip
+    return left, right, {"the signs": [slopes[j + 1] + slopes[j - 1] for j in degrees] + right[4:],
+                         "the next slope": right[:4] + [j * P[j] + slopes[j + 1] for j in degrees]}  # fmt: skip
 
 
 derivation.chain(
@@ -304,7 +304,7 @@ derivation.chain(
         wrong={"at the same time": Integral(f_past * g_past, (tau, 0, t)) / t,
                "the factor forgotten": Integral(f_past * g_fast, (tau, 0, speed * t)) / t},
     ),
-    sizes={n: 2, m: 3},
+    sizes={n: 2, m: 2},
     so=r"The coefficients of $f(\alpha\,\cdot)$ at $t$ are those of $f$ at $\alpha t$: a signal that is played faster is "
     r"remembered equally well, only sooner. A window has a scale that must be chosen.",
 )  # fmt: skip
@@ -413,6 +413,7 @@ derivation.chain(
         wrong={"without now": Integral(Slope(r, x) * g, (x, 0, 1)),
                "the beginning": Integral(Slope(r, x) * g, (x, 0, 1)) - s * r_first},
     ),
+    states=2,
     role="lemma",
     so=r"Hence no eigenvalue $\lambda$ of LegT has real part 0: its energy would stay, so $r(0) = r(1) = 0$, and this line would "
     r"say $\theta \lambda r = r'$. A slope has a lower degree, so $\lambda = 0$ or $r = 0$; and if $\lambda = 0$, $r$ is "
