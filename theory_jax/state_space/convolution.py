@@ -126,26 +126,20 @@ derivation = Derivation(
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
     ),
     question="A recurrence is computed one step after the other, which wastes a parallel machine. Why can a linear one be "
-    "trained as a "
-    "single convolution, and how is its kernel found without the powers of a matrix?",
+    "trained as a single convolution, and how is its kernel found without the powers of a matrix?",
     setting=(
         r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for $t = 0, \dots, T-1$, with one input and one output; $x_{-1}$ "
-        r"is given. "
-        r"$A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
+        r"is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
         r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where $K_l = 0$ from "
         r"$l = L$ on.",
         r"If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
-        r"$a_i$: "
-        r"$K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; what is said of matrices is derived for two states, "
-        r"for "
-        r"all matrices.",
+        r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; what is said of matrices is derived for two "
+        r"states, for all matrices.",
     ),
     answer=r"Unrolled, the output is a convolution of the inputs with $K_l = C A^l B$, and what the initial state adds. A "
-    r"product of Fourier "
-    r"transforms computes it in $O(T \log T)$ if both sequences are padded with zeros. The transform of the kernel is "
-    r"$C (I - A^L w^L)(I - A w)^{-1} B$ at the roots of unity: one linear system for each of them, and no powers but one. The "
-    r"last "
-    r"state is all that the future needs of the past.",
+    r"product of Fourier transforms computes it in $O(T \log T)$ if both sequences are padded with zeros. The transform of the "
+    r"kernel is $C (I - A^L w^L)(I - A w)^{-1} B$ at the roots of unity: one linear system for each of them, and no powers but "
+    r"one. The last state is all that the future needs of the past.",
     limits=(
         "Speed, which depends on the machine, and the choice between the forms, which depends on the lengths.",
         "Matrices that change from step to step: then there is no kernel, and a scan takes the place of the convolution.",
@@ -178,8 +172,7 @@ derivation.chain(
                "the initial state as x_0": mode**t * start + Total(j, mode ** (t - j) * gain * u) + gain * now},
     ),
     so=r"This is the claim for one input more, whose last term has the power $t - t = 0$; without any input both sides are "
-    r"$x_{i,-1}$. "
-    r"So the claim holds at every step: $x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j$.",
+    r"$x_{i,-1}$. So the claim holds at every step: $x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j$.",
 )  # fmt: skip
 K = derivation.define("K_t", Total(i, read * mode**t * gain), "the kernel at the lag $t$", "convolution_kernel")
 lagged = derivation.define("K_{{t-{}}}", Total(i, read * mode ** (t - j) * gain), "... and at the lags of the inputs", over=j)
@@ -209,15 +202,13 @@ derivation.chain(
     ),
     central=True,
     so=r"$y_t = C A^{t+1} x_{-1} + (K*u)_t + D u_t$. All outputs of a sequence are one convolution; no state is ever written "
-    r"down. And "
-    r"because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last state of "
-    r"the one "
-    r"before is exact. Train as a convolution, sample as a recurrence.",
+    r"down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
+    r"state of the one before is exact. Train as a convolution, sample as a recurrence.",
 )  # fmt: skip
 
 derivation.say(
-    r"The kernel itself has the powers $A^l$ in it. Its transform has not: a geometric sum replaces them by one inverse for "
-    r"each node."
+    r"The kernel itself has the powers $A^l$ in it. Its transform has not: a geometric sum replaces them by one inverse for each "
+    r"node."
 )
 length = derivation.count(j, "L", "the length of the kernel", "length")
 w = derivation.number("w", "a node: the variable of the transform", "nodes")
@@ -256,9 +247,8 @@ derivation.chain(
                "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w))},
     ),
     sizes={i: 2},
-    so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is "
-    r"the same for "
-    r"all of them, and the values are the discrete Fourier transform of $K$: its inverse returns the kernel.",
+    so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is the "
+    r"same for all of them, and the values are the discrete Fourier transform of $K$: its inverse returns the kernel.",
 )  # fmt: skip
 
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
@@ -276,9 +266,8 @@ for written, meaning in (
 
 @derivation.symbolic(
     r"\sum_{l<L} C A^l B\, w^l = C (I - A^L w^L)(I - A w)^{-1} B",
-    because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute. All systems of "
-    r"two states, "
-    r"$L = 1$ to 3.",
+    because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute. All systems of two "
+    r"states, $L = 1$ to 3.",
 )
 def transform_of_matrices():
     node, eye = sympy.Symbol("w"), sympy.eye(2)
@@ -291,16 +280,15 @@ def transform_of_matrices():
 
 derivation.say(
     r"Products of Fourier transforms are circular convolutions: indices count modulo $n$. What a causal convolution adds beyond "
-    r"$n$ comes "
-    r"back at the beginning, unless there is room for it."
+    r"$n$ comes back at the beginning, unless there is room for it."
 )
 
 
 @derivation.symbolic(
     r"\frac1n \sum_{j<n} \hat u_j \hat K_j\, \omega^{-jt} = \sum_{m \ge 0} (K*u)_{t+mn}",
     because=r"Insert the transforms: $\sum_j \omega^{j(k+l-t)}$ is $n$ if $k + l - t$ is a multiple of $n$, and else 0. All "
-    r"inputs and kernels of "
-    r"length 3, $n = 4$, where one of five outputs wraps around, and $n = 6$, where none does. $n \ge T + L - 1$ is enough.",
+    r"inputs and kernels of length 3, $n = 4$, where one of five outputs wraps around, and $n = 6$, where none does. $n \ge T + "
+    r"L - 1$ is enough.",
 )
 def products_of_transforms():
     full = [sum(KERNEL[lag - k] * INPUTS[k] for k in range(3) if 0 <= lag - k < 3) for lag in range(5)]
@@ -312,8 +300,8 @@ def products_of_transforms():
 @derivation.symbolic(
     r"\frac{\partial \mathcal L}{\partial K_l} = \sum_{t \ge l} \frac{\partial \mathcal L}{\partial y_t}\, u_{t-l}",
     because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise $\partial\mathcal L/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
-    r"\partial\mathcal L/\partial y_t$: "
-    r"the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and kernels, $T = L = 3$.",
+    r"\partial\mathcal L/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
+    r"kernels, $T = L = 3$.",
 )
 def gradients_are_correlations():
     outputs = [sum(KERNEL[step - k] * INPUTS[k] for k in range(step + 1)) for step in range(3)]
@@ -403,8 +391,8 @@ def a_halving():
 
 @derivation.figure(
     "Left: a kernel that oscillates as the matrix of its causal convolution; each diagonal has one lag. Right: the outputs for a "
-    "random input, by recurrence (line), by padded transforms (dots on it), and without padding, where the first outputs "
-    "contain the end.",
+    "random input, by recurrence (line), by padded transforms (dots on it), and without padding, where the first outputs contain "
+    "the end.",
     panels=2,
 )
 def matrix_and_outputs(left, right):
@@ -433,8 +421,7 @@ def a_delay():
 
 @derivation.exercise(
     "100 inputs meet a kernel of 29 entries. What is the shortest Fourier transform that is long enough for all outputs of the "
-    "full "
-    "convolution, and is it a power of two?",
+    "full convolution, and is it a power of two?",
     r"$T + L - 1 = 128 = 2^7$. At 127 the last product, $K_{28} u_{99}$, would come back to $y_0$.",
 )
 def long_enough():
@@ -448,8 +435,7 @@ def long_enough():
 
 @derivation.exercise(
     r"Without the factor $I - A^L w^L$, what does the inverse transform return for $K_0$ of the example with $L = 2$? And $K_1$?",
-    r"All lags that are equal modulo 2 fall together: $1 + \frac14 + \frac1{16} + \dots = 4/3$ and $2/3$, in place of 1 "
-    r"and "
+    r"All lags that are equal modulo 2 fall together: $1 + \frac14 + \frac1{16} + \dots = 4/3$ and $2/3$, in place of 1 and "
     r"$\frac12$. The error is $\rho^{L+l} / (1 - \rho^L)$ where the kernel is $\rho^l$.",
 )
 def a_folded_kernel():

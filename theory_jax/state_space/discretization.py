@@ -118,31 +118,25 @@ derivation = Derivation(
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
     ),
     question=r"A network sees samples, not a differential equation. Which $(\bar A, \bar B)$ replace $(A, B)$ of $\dot x = Ax + "
-    r"Bu$ at "
-    r"a step $\Delta$, and what do the usual choices keep: the order of the error, stability, the steady state?",
+    r"Bu$ at a step $\Delta$, and what do the usual choices keep: the order of the error, stability, the steady state?",
     setting=(
         r"The state obeys $\dot x = Ax + Bu$. During the step that ends at time $t\Delta$ the input has the constant value "
-        r"$u_t$, and "
-        r"$x_t$ is the state at the end of that step. A rule is a pair $(\bar A, \bar B)$ with "
-        r"$x_t = \bar A x_{t-1} + \bar B u_t$: the current input acts at once.",
+        r"$u_t$, and $x_t$ is the state at the end of that step. A rule is a pair $(\bar A, \bar B)$ with $x_t = \bar A x_{t-1} "
+        r"+ \bar B u_t$: the current input acts at once.",
         r"A matrix with $N$ independent eigenvectors splits the system into $N$ equations $\dot x = \lambda x + bu$, one for "
-        r"each "
-        r"eigenvalue, and every rule here is a function of $A$: it acts on each eigenvalue alone. The chains are about one such "
-        r"equation. They are identities of rational functions and exponentials, so they hold for complex $\lambda$, too.",
+        r"each eigenvalue, and every rule here is a function of $A$: it acts on each eigenvalue alone. The chains are about one "
+        r"such equation. They are identities of rational functions and exponentials, so they hold for complex $\lambda$, too.",
         r"$I - \theta\Delta A$ is invertible where it is inverted: $1/(\theta\Delta)$ is no eigenvalue. That is always so if all "
         r"eigenvalues have a negative real part.",
     ),
     answer=r"If the input is constant during each step, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\,B$ are "
-    r"exact. "
-    r"The rules without an exponential replace the state inside the step by a mean of its values at the ends. All of them keep "
-    r"the "
-    r"steady state. The bilinear rule is of second order, and it is stable exactly if the system is; backward Euler is of first "
-    r"order and stable, too; forward Euler is stable only if the step is short enough.",
+    r"exact. The rules without an exponential replace the state inside the step by a mean of its values at the ends. All of them "
+    r"keep the steady state. The bilinear rule is of second order, and it is stable exactly if the system is; backward Euler is "
+    r"of first order and stable, too; forward Euler is stable only if the step is short enough.",
     limits=(
         "Nonlinear systems, and steps of different lengths, of which selective models make use.",
         "Matrices without enough eigenvectors: what is shown for one eigenvalue holds for them as a limit, since such matrices "
-        "are "
-        "limits of others; matrix forms are derived for two states.",
+        "are limits of others; matrix forms are derived for two states.",
         "Inputs that change inside a step. Then every rule here is of first order only (last exercise).",
     ),
 )
@@ -196,8 +190,7 @@ derivation.chain(
     ),
     central=True,
     so=r"The first line is the variation of constants: each bit of input, aged by what is left of the step. Nothing was "
-    r"approximated, "
-    r"at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$.",
+    r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$.",
 )  # fmt: skip
 derivation.chain(
     "... and an eigenvalue of zero only counts its inputs",
@@ -236,11 +229,9 @@ derivation.symbol("k", "a power")
 
 @derivation.symbolic(
     r"\begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}^k = \begin{pmatrix} A^k & A^{k-1} B \\ 0 & 0 \end{pmatrix}",
-    because=r"Block by block; all systems of two states, $k = 1$ to 4. Summed with $\Delta^k / k!$ the left column is "
-    r"$e^{\Delta A}$, and "
-    r"the right one is $\int_0^\Delta e^{As} ds\,B$, because $\int_0^\Delta s^{k-1} / (k-1)!\,ds = \Delta^k / k!$. So one "
-    r"exponential "
-    r"gives both, and $A$ need not be invertible.",
+    because=r"Block by block; all systems of two states, $k = 1$ to 4. Summed with $\Delta^k / k!$ the left column is $e^{\Delta "
+    r"A}$, and the right one is $\int_0^\Delta e^{As} ds\,B$, because $\int_0^\Delta s^{k-1} / (k-1)!\,ds = \Delta^k / k!$. So "
+    r"one exponential gives both, and $A$ need not be invertible.",
 )
 def powers_of_the_joint_matrix():
     joint = sympy.Matrix(sympy.BlockMatrix([[A, B], [sympy.zeros(1, 2), sympy.zeros(1, 1)]]))
@@ -255,10 +246,8 @@ def powers_of_the_joint_matrix():
 
 derivation.say(
     r"Without an exponential, integrate the equation over the step: $x_t - x_{t-1} = \int (\lambda x + b u_t)\,ds$. The input's "
-    r"integral "
-    r"is $\Delta b u_t$ exactly. The state's is approximated: $x$ inside the step is replaced by a weighted mean of its two "
-    r"ends. That is "
-    r"the only approximation, and the weight $\theta$ of the new end is the only choice."
+    r"integral is $\Delta b u_t$ exactly. The state's is approximated: $x$ inside the step is replaced by a weighted mean of its "
+    r"two ends. That is the only approximation, and the weight $\theta$ of the new end is the only choice."
 )
 theta = derivation.number(r"\theta", "the weight of the end of the step", between=(0, 1))
 R = derivation.define(r"R_\theta", (1 + (1 - theta) * z) / (1 - theta * z), "what is left of the state after a step of the rule")
@@ -279,8 +268,8 @@ derivation.chain(
                "the sign of z": (1 - (1 - theta) * z) / (1 + theta * z) * before + S * u},
     ),
     so=r"$\theta = 0$ is forward Euler, $\theta = 1$ backward Euler, $\theta = \frac12$ the bilinear rule of Tustin. Of "
-    r"matrices, "
-    r"$\bar A = (I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$ and $\bar B = (I - \theta\Delta A)^{-1} \Delta B$.",
+    r"matrices, $\bar A = (I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$ and $\bar B = (I - \theta\Delta A)^{-1} \Delta "
+    r"B$.",
 )  # fmt: skip
 derivation.chain(
     "Each rule keeps the steady state",
@@ -325,8 +314,8 @@ def steady_state_of_two_states():
 
 
 derivation.say(
-    r"Stability. Let $z = -\rho + i\eta$, damped if $\rho > 0$, and compare squared moduli. The hold has "
-    r"$|e^z|^2 = e^{-2\rho}$: it is stable exactly if the system is."
+    r"Stability. Let $z = -\rho + i\eta$, damped if $\rho > 0$, and compare squared moduli. The hold has $|e^z|^2 = e^{-2\rho}$: "
+    r"it is stable exactly if the system is."
 )
 rho = derivation.number(r"\rho", "the damping of the mode in one step", positive=True)
 eta = derivation.number(r"\eta", "its angle in one step")
@@ -342,8 +331,7 @@ derivation.chain(
     ),
     at_most(1, r"leave out a positive number; at $\rho = 0$ it is zero, and only there", adding=2 * rho / D),
     so=r"The first line is $|R_{1/2}|^2$. The half plane $\rho > 0$ goes into the unit disc, the imaginary axis onto its edge: "
-    r"an "
-    r"undamped oscillation stays undamped. Only $\theta = \frac12$ does both.",
+    r"an undamped oscillation stays undamped. Only $\theta = \frac12$ does both.",
 )
 derivation.chain(
     "Backward Euler damps more than that",
@@ -409,8 +397,8 @@ derivation.chain(
     ),
     states=4,
     so=r"If $|r|, |q| \le 1$, each of the $n$ terms is at most $|r - q|$, so $|r^n - q^n| \le n |r - q|$. Until a fixed time "
-    r"there are "
-    r"$n \propto 1/\Delta$ steps: one order is lost. Forward and backward Euler have order 1, the bilinear rule order 2.",
+    r"there are $n \propto 1/\Delta$ steps: one order is lost. Forward and backward Euler have order 1, the bilinear rule order "
+    r"2.",
 )
 
 w = derivation.number("w", r"the variable of the transform $\sum_t x_t w^t$")
@@ -434,9 +422,8 @@ derivation.chain(
                "no factor": b / (2 / step * (1 - w) / (1 + w) - lam),
                "half of the frequency": 2 / (1 + w) * b / ((1 - w) / (1 + w) / step - lam)},
     ),
-    so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at "
-    r"$s = \frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place "
-    r"of "
+    so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at $s = "
+    r"\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place of "
     r"$u_t$, that factor would be 1. Structured models find their kernel in this form.",
 )  # fmt: skip
 psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
@@ -451,10 +438,8 @@ derivation.chain(
     equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "its half": tan(psi / 2), "no bending": psi}),
     role="lemma",
     so=r"At $w = e^{-2i\psi}$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above and "
-    r"below). So "
-    r"the oscillation of angle $2\psi = \omega\Delta$ a step sees the system at $\frac2\Delta \tan\frac{\omega\Delta}2$, which "
-    r"is $\omega$ for slow "
-    r"ones and infinite for the fastest that samples can show.",
+    r"below). So the oscillation of angle $2\psi = \omega\Delta$ a step sees the system at $\frac2\Delta "
+    r"\tan\frac{\omega\Delta}2$, which is $\omega$ for slow ones and infinite for the fastest that samples can show.",
 )
 
 
@@ -512,8 +497,7 @@ def hold_by_the_inverse():
 @derivation.numeric(
     r"\bar b \approx \Delta b",
     because=r"At $\lambda = -10^{-9}$ the difference $e^z - 1$ keeps half of its digits; the code sums the series of $(e^z - 1) "
-    r"/ z$ "
-    r"where $|z| < 1$. The other side is NumPy's expm1, which has all digits of a real difference.",
+    r"/ z$ where $|z| < 1$. The other side is NumPy's expm1, which has all digits of a real difference.",
     role="appendix",
 )
 def near_eigenvalue_zero():
@@ -524,8 +508,7 @@ def near_eigenvalue_zero():
 
 @derivation.example(
     r"$\dot x = -2x + u$ at the step $\Delta = \frac12$, so $z = -1$. Every pair has the same quotient $\bar b / (1 - \bar a)$: "
-    r"the "
-    r"steady state $-b/\lambda = \frac12$ of the input 1."
+    r"the steady state $-b/\lambda = \frac12$ of the input 1."
 )
 def one_decay():
     for name, printed in (
@@ -541,9 +524,8 @@ def one_decay():
 
 @derivation.figure(
     r"Left: what becomes of the damped modes $z = -\frac12 + i\eta$ under each rule; inside the gray circle a mode decays. "
-    r"Forward Euler "
-    r"leaves them on a line, most of it outside. Right: the error at time 1 of $\dot x = -2x$, $x(0) = 1$; lines of slope 1, 1 "
-    r"and 2.",
+    r"Forward Euler leaves them on a line, most of it outside. Right: the error at time 1 of $\dot x = -2x$, $x(0) = 1$; lines "
+    r"of slope 1, 1 and 2.",
     panels=2,
 )
 def maps_and_errors(left, right):
@@ -568,8 +550,7 @@ def maps_and_errors(left, right):
 @derivation.exercise(
     r"Up to which step is forward Euler stable for an eigenvalue of $-50$? And the bilinear rule?",
     r"$|1 - 50\Delta| < 1$ means $\Delta < 0.04$. At $\Delta = 0.05$ the state is multiplied by $-1.5$ in each step by forward "
-    r"Euler, by "
-    r"$-1/9$ by the bilinear rule, which is stable at every step.",
+    r"Euler, by $-1/9$ by the bilinear rule, which is stable at every step.",
 )
 def stable_steps():
     fast = jnp.array([[-50.0]]), jnp.array([[1.0]])
@@ -581,8 +562,7 @@ def stable_steps():
 @derivation.exercise(
     r"What do the bilinear rule and backward Euler leave of a mode that decays much faster than a step, $z \to -\infty$?",
     r"$\bar a \to -1$ and $\bar a \to 0$: the bilinear rule makes it ring for a long time, with a sign that changes in every "
-    r"step; "
-    r"backward Euler ends it, as the hold does.",
+    r"step; backward Euler ends it, as the hold does.",
 )
 def very_fast_modes():
     yield sympy.limit((1 + y / 2) / (1 - y / 2), y, -sympy.oo), "-1"
@@ -591,11 +571,9 @@ def very_fast_modes():
 
 @derivation.exercise(
     r"$u = \sin t$ is sampled at the end of every step, $\dot x = -x + u$, $x(0) = 0$. How does the bilinear rule's error at $t "
-    r"= 2$ fall "
-    r"with the step, and why?",
+    r"= 2$ fall with the step, and why?",
     r"At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the input "
-    r"by "
-    r"$\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
+    r"by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
 )
 def sampled_inputs():
     for count, said in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):

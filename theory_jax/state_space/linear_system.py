@@ -117,8 +117,7 @@ derivation = Derivation(
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces, equation 1",
     ),
     question=r"A state $x$ obeys $\dot x = A x + B u$ and is seen through $y = C x + D u$. What is the output $y$ for any input "
-    r"$u$, "
-    r"and which properties of $A, B, C, D$ does it depend on?",
+    r"$u$, and which properties of $A, B, C, D$ does it depend on?",
     setting=(
         r"$A$ is a constant matrix, $B$ a column, $C$ a row, $D$ a number; the input $u$ is continuous. The exponential is its "
         r"series, $e^{At} = \sum_k A^k t^k / k!$, which converges for every matrix and every $t$.",
@@ -251,9 +250,8 @@ derivation.chain(
         wrong={"not moved back": driven.at(i), "moved forward": Total(j, times(E, driven))},
     ),
     central=True,
-    so=r"Integrate from 0 to $t$ and multiply by $e^{At}$: $x(t) = e^{At} x_0 + \int_0^t e^{A(t-s)} B u(s) ds$, so $y(t) = "
-    r"C e^{At} x_0 + \int_0^t h(t - s) u(s) ds + D u(t)$ with $h(t) = C e^{At} B$: the output is the initial state's fading "
-    r"trace, "
+    so=r"Integrate from 0 to $t$ and multiply by $e^{At}$: $x(t) = e^{At} x_0 + \int_0^t e^{A(t-s)} B u(s) ds$, so $y(t) = C "
+    r"e^{At} x_0 + \int_0^t h(t - s) u(s) ds + D u(t)$ with $h(t) = C e^{At} B$: the output is the initial state's fading trace, "
     r"and the past input, weighted by how long ago it was.",
 )  # fmt: skip
 
@@ -303,11 +301,9 @@ derivation.chain(
             times(exp(-alpha * t), Total(i, times(C, Total(j, times(identity - P, B)))))),
             "entry by entry": plus(exp(-alpha * t) * C.at(0) * B.at(0), exp(-beta * t) * C.at(1) * B.at(1))},
     ),
-    so=r"In general, if $A = V \Lambda V^{-1}$ with eigenvalues $\lambda_i$, then $h(t) = \sum_i (CV)_i (V^{-1}B)_i "
-    r"e^{\lambda_i t}$: "
-    r"one rate and one weight for each state are all that can be told from outside, whatever the number of entries of $A$. A "
-    r"model "
-    r"with a diagonal, complex $A$ has as many: it loses nothing but the matrices without a basis of eigenvectors.",
+    so=r"In general, if $A = V \Lambda V^{-1}$ with eigenvalues $\lambda_i$, then $h(t) = \sum_i (CV)_i (V^{-1}B)_i e^{\lambda_i "
+    r"t}$: one rate and one weight for each state are all that can be told from outside, whatever the number of entries of $A$. "
+    r"A model with a diagonal, complex $A$ has as many: it loses nothing but the matrices without a basis of eigenvectors.",
 )  # fmt: skip
 derivation.chain(
     "What it loses is the limit of what it has",
@@ -393,8 +389,7 @@ derivation.chain(
         wrong={"without the input": Total(j, times(A, F.at(j))), "without the state": B.at(i)},
     ),
     so=r"So the matrix with the blocks $e^{At}$ and $F(t)$ over the row $(0, 1)$ has the slope $G$ times itself, where $G$ has "
-    r"the "
-    r"blocks $A$ and $B$ over zeros, and begins as the identity: it is $e^{Gt}$. The code computes that, since no $A^{-1}$ "
+    r"the blocks $A$ and $B$ over zeros, and begins as the identity: it is $e^{Gt}$. The code computes that, since no $A^{-1}$ "
     r"occurs.",
 )
 derivation.symbol("G", "the matrix of state and input together")
@@ -456,8 +451,7 @@ derivation.chain(
         wrong={"the sign": Total(j, times(A_inverse, B)), "nothing": 0},
     ),
     so=r"And $e^{At} \to 0$: the initial state is forgotten, and the output goes to $-C A^{-1} B + D$. This is $H(0)$, the gain "
-    r"at "
-    r"frequency 0.",
+    r"at frequency 0.",
 )
 
 
@@ -511,11 +505,9 @@ LOG_2 = jnp.log(jnp.array([2.0]))
 
 
 @derivation.example(
-    r"$A = \begin{pmatrix} -1 & 1 \\ 0 & -2 \end{pmatrix}$, $B = (0, 1)^\top$, $C = (1, 0)$, $D = 0$, from rest. The "
-    r"exponential is "
-    r"$\begin{pmatrix} e^{-t} & e^{-t} - e^{-2t} \\ 0 & e^{-2t} \end{pmatrix}$, so $h(t) = e^{-t} - e^{-2t}$, the step response "
-    r"is "
-    r"$\frac12 - e^{-t} + \frac12 e^{-2t}$, and $H(s) = 1 / ((s + 1) (s + 2))$."
+    r"$A = \begin{pmatrix} -1 & 1 \\ 0 & -2 \end{pmatrix}$, $B = (0, 1)^\top$, $C = (1, 0)$, $D = 0$, from rest. The exponential "
+    r"is $\begin{pmatrix} e^{-t} & e^{-t} - e^{-2t} \\ 0 & e^{-2t} \end{pmatrix}$, so $h(t) = e^{-t} - e^{-2t}$, the step "
+    r"response is $\frac12 - e^{-t} + \frac12 e^{-2t}$, and $H(s) = 1 / ((s + 1) (s + 2))$."
 )
 def two_decays_in_a_chain():
     rest, direct = jnp.zeros(2), jnp.array(0.0)
@@ -529,10 +521,8 @@ def two_decays_in_a_chain():
 
 @derivation.figure(
     r"Left: the impulse response of the example, and its two exponentials (gray); the shaded area, up to $t = \log 2$, is the "
-    r"step "
-    r"response there, $\frac18$, on its way to $H(0)$. Right: the length $\|e^{At}\|$ for the matrix with $-1$ twice on its "
-    r"diagonal "
-    r"and $k$ above: it grows before it decays, although both eigenvalues are $-1$.",
+    r"step response there, $\frac18$, on its way to $H(0)$. Right: the length $\|e^{At}\|$ for the matrix with $-1$ twice on its "
+    r"diagonal and $k$ above: it grows before it decays, although both eigenvalues are $-1$.",
     panels=2,
 )
 def responses(left, right):
@@ -574,9 +564,8 @@ def a_spiral():
 
 
 @derivation.exercise(
-    r"The output of a system with $H_1 = 1 / (s + 1)$ is the input of one with $H_2 = 1 / (s + 2)$. What is the impulse "
-    r"response of "
-    r"both together?",
+    r"The output of a system with $H_1 = 1 / (s + 1)$ is the input of one with $H_2 = 1 / (s + 2)$. What is the impulse response "
+    r"of both together?",
     r"$H = H_1 H_2$ is that of the example, so $h(t) = e^{-t} - e^{-2t}$. At $t = 1$ it is 0.2325, and $H(3) = \frac14 \cdot "
     r"\frac15$ is 0.05.",
 )
