@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
 from practice_torch.state_space._fourier import causal_product
+from practice_torch.state_space._system import require_system
 
 
 def recurrent_response(inputs, initial, a, b, c, d):
@@ -18,7 +19,7 @@ def recurrent_response(inputs, initial, a, b, c, d):
     Raises ValueError if a is not square, the shapes do not fit, or inputs has no step.  Source: Gu et al. 2022, eq. 3.
     [B, T], [B, S], [S, S], [S], [S], [] -> [B, T], [B, S]
     """
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     _require_steps(inputs)
     require_shape((len(inputs), len(b)), initial=initial)
     require_rank(0, d=d)
@@ -34,7 +35,7 @@ def convolution_kernel(a, b, c, *, length):
     Raises ValueError if a is not square, the shapes do not fit, or length < 1.  Source: Gu et al. 2022, eq. 4.
     [S, S], [S], [S] -> [L]
     """
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     require_at_least(1, length=length)
     states, power = b.unsqueeze(1), a  # A^l B for l < 2^k, and A^(2^k): log2 L products in place of L
     while states.shape[1] < length:
@@ -78,7 +79,7 @@ def truncated_generating_function(nodes, a, b, c, *, length):
     complex [B], [S, S], [S], [S] -> complex [B]
     """
     require_rank(1, nodes=nodes)
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     require_at_least(1, length=length)
     systems = torch.eye(len(b), dtype=a.dtype, device=a.device) - nodes[:, None, None] * a
     require_values("I - nodes a", systems, _invertible, "invertible: no eigenvalue of a is the inverse of a node")
@@ -98,13 +99,6 @@ def _seen(inputs, kernel):
 
 def _invertible(systems):
     return (torch.linalg.slogdet(systems.detach()).sign != 0)[:, None, None]
-
-
-def _require_system(a, **vectors):
-    require_rank(2, a=a)
-    square = a.shape[0] == a.shape[1] and a.shape[0] > 0
-    require(square, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state")
-    require_shape(a.shape[:1], **vectors)
 
 
 def _require_steps(inputs):

@@ -5,8 +5,9 @@ One system at a time: a [S, S], b [S, M] for M inputs. The step is a positive nu
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_shape, require_values
+from practice_torch.arguments import require_rank, require_shape, require_values
 from practice_torch.state_space._hold import held
+from practice_torch.state_space._system import require_system
 
 
 def forward_euler(a, b, *, step):
@@ -84,9 +85,8 @@ def _identity(a):
 
 
 def _system_step(a, b, step):
-    require_rank(2, a=a, b=b)
-    square = a.shape[0] == a.shape[1] and a.shape[0] > 0
-    require(square, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state")
+    require_system(a)
+    require_rank(2, b=b)
     require_shape((a.shape[0], b.shape[1]), b=b)
     return _step(step, like=b.real)
 

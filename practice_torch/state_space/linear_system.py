@@ -6,7 +6,8 @@ One system at a time, with one input and one output: a [S, S], b [S], c [S], d [
 import torch
 from torch.nn.functional import pad
 
-from practice_torch.arguments import require, require_rank, require_shape, require_values
+from practice_torch.arguments import require_rank, require_values
+from practice_torch.state_space._system import require_system
 
 
 def state_transition(times, a):
@@ -16,7 +17,7 @@ def state_transition(times, a):
     [B], [S, S] -> [B, S, S]
     """
     require_rank(1, times=times)
-    _require_square(a)
+    require_system(a)
     return _exponential(times[:, None, None] * a)
 
 
@@ -28,7 +29,7 @@ def impulse_response(times, a, b, c):
     [B], [S, S], [S], [S] -> [B]
     """
     require_rank(1, times=times)
-    _require_vectors(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     _require_causal(times)
     return (state_transition(times, a) @ b) @ c
 
@@ -43,7 +44,7 @@ def step_response(times, a, b, c, d, initial):
     [B], [S, S], [S], [S], [], [S] -> [B]
     """
     require_rank(1, times=times)
-    _require_vectors(a, b=b, c=c, initial=initial)
+    require_system(a, b=b, c=c, initial=initial)
     require_rank(0, d=d)
     _require_causal(times)
     rows = torch.cat((a, b.unsqueeze(1)), 1)
@@ -59,7 +60,7 @@ def transfer_function(frequencies, a, b, c, d):
     complex [B], [S, S], [S], [S], [] -> complex [B]
     """
     require_rank(1, frequencies=frequencies)
-    _require_vectors(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     require_rank(0, d=d)
     systems = torch.diag_embed(frequencies.unsqueeze(1).expand(-1, len(b))) - a
     require_values("frequencies I - a", systems, _invertible, "invertible: no frequency is an eigenvalue of a")
@@ -83,15 +84,3 @@ def _invertible(systems):
 
 def _require_causal(times):
     require_values("times", times, lambda t: t >= 0, "at least 0: before an input there is no response")
-
-
-def _require_square(a):
-    require_rank(2, a=a)
-    require(
-        a.shape[0] == a.shape[1] and a.shape[0] > 0, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state"
-    )
-
-
-def _require_vectors(a, **vectors):
-    _require_square(a)
-    require_shape(a.shape[:1], **vectors)

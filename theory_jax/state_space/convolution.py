@@ -13,6 +13,7 @@ from theory_jax.arguments import require, require_at_least, require_rank, requir
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Total, plus, times
+from theory_jax.state_space._system import require_system
 
 
 def recurrent_response(inputs, initial, a, b, c, d):
@@ -23,7 +24,7 @@ def recurrent_response(inputs, initial, a, b, c, d):
     Raises ValueError if a is not square, the shapes do not fit, or inputs has no step.  Source: Gu et al. 2022, eq. 3.
     [B, T], [B, S], [S, S], [S], [S], [] -> [B, T], [B, S]
     """
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     _require_steps(inputs)
     require_shape((len(inputs), len(b)), initial=initial)
     require_rank(0, d=d)
@@ -42,7 +43,7 @@ def convolution_kernel(a, b, c, *, length):
     Raises ValueError if a is not square, the shapes do not fit, or length < 1.  Source: Gu et al. 2022, eq. 4.
     [S, S], [S], [S] -> [L]
     """
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     require_at_least(1, length=length)
     return jax.lax.scan(lambda state, _: (a @ state, c @ state), b, length=length)[1]
 
@@ -87,7 +88,7 @@ def truncated_generating_function(nodes, a, b, c, *, length):
     complex [B], [S, S], [S], [S] -> complex [B]
     """
     require_rank(1, nodes=nodes)
-    _require_system(a, b=b, c=c)
+    require_system(a, b=b, c=c)
     require_at_least(1, length=length)
     systems = jnp.eye(len(b), dtype=a.dtype) - nodes[:, None, None] * a
     require_values("I - nodes a", systems, _invertible, "invertible: no eigenvalue of a is the inverse of a node")
@@ -98,13 +99,6 @@ def truncated_generating_function(nodes, a, b, c, *, length):
 
 def _invertible(systems):
     return (np.linalg.slogdet(systems)[0] != 0)[:, None, None]
-
-
-def _require_system(a, **vectors):
-    require_rank(2, a=a)
-    square = a.shape[0] == a.shape[1] and a.shape[0] > 0
-    require(square, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state")
-    require_shape(a.shape[:1], **vectors)
 
 
 def _require_steps(inputs):

@@ -10,12 +10,13 @@ import numpy as np
 import sympy
 from sympy import Integral, Matrix, Rational, cos, exp, sin, tan
 
-from theory_jax.arguments import require, require_rank, require_shape, require_values
+from theory_jax.arguments import require_rank, require_shape, require_values
 from theory_jax.chains import at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Limit, Slope, Total, plus, times
 from theory_jax.parts import value
 from theory_jax.state_space._hold import held
+from theory_jax.state_space._system import require_system
 from theory_jax.state_space.linear_system import state_transition
 
 
@@ -96,9 +97,8 @@ def _identity(a):
 
 
 def _require_system(a, b, step):
-    require_rank(2, a=a, b=b)
-    square = a.shape[0] == a.shape[1] and a.shape[0] > 0
-    require(square, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state")
+    require_system(a)
+    require_rank(2, b=b)
     require_shape((a.shape[0], b.shape[1]), b=b)
     _require_step(step)
 
@@ -229,16 +229,16 @@ derivation.symbol("k", "a power")
 
 @derivation.symbolic(
     r"\begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}^k = \begin{pmatrix} A^k & A^{k-1} B \\ 0 & 0 \end{pmatrix}",
-    because=r"Block by block; all systems of two states, $k = 1$ to 4. Summed with $\Delta^k / k!$ the left column is $e^{\Delta "
+    because=r"Block by block; all systems of two states, $k = 1$ to 3. Summed with $\Delta^k / k!$ the left column is $e^{\Delta "
     r"A}$, and the right one is $\int_0^\Delta e^{As} ds\,B$, because $\int_0^\Delta s^{k-1} / (k-1)!\,ds = \Delta^k / k!$. So "
     r"one exponential gives both, and $A$ need not be invertible.",
 )
 def powers_of_the_joint_matrix():
     joint = sympy.Matrix(sympy.BlockMatrix([[A, B], [sympy.zeros(1, 2), sympy.zeros(1, 1)]]))
-    blocks = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A ** (k - 1) * B), sympy.zeros(1, 3)) for k in (1, 2, 3, 4)]
-    wrong = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A**k * B), sympy.zeros(1, 3)) for k in (1, 2, 3, 4)]
+    blocks = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A ** (k - 1) * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
+    wrong = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A**k * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
     return (
-        [e for k in (1, 2, 3, 4) for e in joint**k],
+        [e for k in (1, 2, 3) for e in joint**k],
         [e for m in blocks for e in m],
         {"a power too many": [e for m in wrong for e in m]},
     )
@@ -300,17 +300,15 @@ derivation.chain(
 
 
 @derivation.symbolic(
-    r"(I - \bar A)^{-1} \bar B = -A^{-1} B",
-    because=r"All invertible systems of two states, for $\theta = 0, 1, \frac12$.",
+    r"(I - \theta\Delta A) - (I + (1 - \theta)\Delta A) = -\Delta A",
+    because=r"Of matrices, too: with $M = I - \theta\Delta A$, which has an inverse, the left side is $M (I - \bar A)$, and $M "
+    r"\bar B = \Delta B$. So $(I - \bar A)^{-1} \bar B = (-\Delta A)^{-1} \Delta B = -A^{-1} B$ if $A$ has an inverse. All "
+    r"systems of two states, all $\theta$.",
 )
-def steady_state_of_two_states():
-    eye, sides, wrong = sympy.eye(2), [], []
-    for share in (0, 1, Rational(1, 2)):
-        system = eye - share * h * A
-        moving, driving = system.inv() * (eye + (1 - share) * h * A), system.inv() * h * B
-        sides += list(((eye - moving).inv() * driving).applyfunc(sympy.cancel))
-        wrong += list(((eye - moving).inv() * driving / 2).applyfunc(sympy.cancel))
-    return sides, [sympy.cancel(e) for _ in range(3) for e in -A.inv() * B], {"half of the step in B": wrong}
+def steady_state_of_matrices():
+    eye = sympy.eye(2)
+    left = eye - theta * h * A - (eye + (1 - theta) * h * A)
+    return list(left), list(-h * A), {"the weights exchanged": list((1 - 2 * theta) * h * A), "the sign": list(h * A)}
 
 
 derivation.say(

@@ -9,10 +9,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from sympy import Integral, KroneckerDelta, exp, oo
 
-from theory_jax.arguments import require, require_rank, require_shape, require_values
+from theory_jax.arguments import require_rank, require_values
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Limit, Slope, Total, plus, times
+from theory_jax.state_space._system import require_system
 
 TERMS = 16  # of the exponential series at a norm of at most 1/2: what is left out is below 1e-19
 SQUARINGS = 20  # of a matrix of norm up to 5e5, whose exponential loses six digits; beyond, it is NaN
@@ -25,7 +26,7 @@ def state_transition(times, a):
     [B], [S, S] -> [B, S, S]
     """
     require_rank(1, times=times)
-    _require_square(a)
+    require_system(a)
     return _exponential(times[:, None, None] * a)
 
 
@@ -36,7 +37,7 @@ def impulse_response(times, a, b, c):
     Source: Kailath 1980, section 1.2.
     [B], [S, S], [S], [S] -> [B]
     """
-    _require_system(times, a, b=b, c=c)
+    _require_response(times, a, b=b, c=c)
     return jnp.einsum("i,tij,j->t", c, state_transition(times, a), b)
 
 
@@ -49,7 +50,7 @@ def step_response(times, a, b, c, d, initial):
     Source: Van Loan 1978, theorem 1.
     [B], [S, S], [S], [S], [], [S] -> [B]
     """
-    _require_system(times, a, b=b, c=c, initial=initial)
+    _require_response(times, a, b=b, c=c, initial=initial)
     require_rank(0, d=d)
     joint = jnp.pad(jnp.concatenate([a, b[:, None]], axis=1), ((0, 1), (0, 0)))
     moved = _exponential(times[:, None, None] * joint)
@@ -63,7 +64,7 @@ def transfer_function(frequencies, a, b, c, d):
     Source: Kailath 1980, section 1.2.
     complex [B], [S, S], [S], [S], [] -> complex [B]
     """
-    _require_system(frequencies, a, b=b, c=c, times="frequencies", nonnegative=False)
+    _require_response(frequencies, a, b=b, c=c, times="frequencies", nonnegative=False)
     require_rank(0, d=d)
     systems = frequencies[:, None, None] * jnp.eye(len(b), dtype=a.dtype) - a
     require_values("frequencies I - a", systems, _invertible, "invertible: no frequency is an eigenvalue of a")
@@ -93,17 +94,9 @@ def _invertible(systems):
     return (np.linalg.matrix_rank(systems) == systems.shape[-1])[:, None, None]
 
 
-def _require_square(a):
-    require_rank(2, a=a)
-    require(
-        a.shape[0] == a.shape[1] and a.shape[0] > 0, f"a has shape {list(a.shape)}; it must be [S, S] with at least one state"
-    )
-
-
-def _require_system(points, a, *, times="times", nonnegative=True, **vectors):
+def _require_response(points, a, *, times="times", nonnegative=True, **vectors):
     require_rank(1, **{times: points})
-    _require_square(a)
-    require_shape(a.shape[:1], **vectors)
+    require_system(a, **vectors)
     if nonnegative:
         require_values(times, points, lambda t: t >= 0, "at least 0: before an input there is no response")
 
