@@ -1,20 +1,23 @@
 """Q-learning, SARSA and double Q-learning on grid worlds: tables of action values, held against the exact ones."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
+from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.grid_world import MAPS, MOVES, GridWorld
 from practice_torch.pictures.grid import value_maps, walks
 from practice_torch.reinforcement.temporal_difference import double_q_target, expected_sarsa_target, q_learning_target
+from shared_specs.palette import BLACK
 
+Method = Literal["q_learning", "sarsa", "expected_sarsa", "double_q"]
 LONGEST = 200  # steps of a walk that is drawn
 
 
@@ -34,7 +37,7 @@ class GridRecipe(Recipe):
     """Number of transitions of every walker."""
     batch_size: Annotated[int, AtLeast(1)] = 32
     """Walkers that learn into one table, side by side."""
-    method: Literal["q_learning", "sarsa", "expected_sarsa", "double_q"] = "q_learning"
+    method: Method = "q_learning"
     """What a target takes of the next state: its largest value, that of the action which is taken, the mean over the policy, or
     that of the action which another table prefers.
     """
@@ -175,6 +178,23 @@ class GridExperiment(nn.Module):
         caption = f"{count} walks from the start, random actions included{falls}"
         return {"walks": walks(self._shape, self.world.names, paths, caption)}
 
+    def study(self, data):
+        """All methods from the beginning, with the recipe's other settings: what the walkers are paid, and what they expect."""
+        paid, expected = {}, {}
+        steps = torch.arange(1, self.recipe.steps + 1)
+        for method in get_args(Method):
+            learner = GridExperiment(replace(self.recipe, method=method)).to(self.values.device)
+            learner.generator = self.generator
+            logs = [learner(None, "learn")[1] for _ in steps]
+            reward, start = (torch.stack([log[name] for log in logs]).cpu() for name in ("reward", "value_of_start"))
+            paid[method] = reward.cumsum(0) / steps
+            expected[method] = start - learner._exact[self.world.start].max()
+        return {
+            "rewards": _curves(steps, paid, "mean reward of the steps so far", "What walkers are paid, random actions included"),
+            "biases": _curves(steps, expected, "value of the start, learned less exact",
+                              "The largest action value at the start, less the exact one of what the method should find"),
+        }  # fmt: skip
+
     @property
     def _shape(self):
         return len(self.world.rows), len(self.world.rows[0])
@@ -185,6 +205,18 @@ class GridExperiment(nn.Module):
         worse = self._exact.gather(1, chosen[:, None])[:, 0] < self._exact.amax(1) - 1e-6
         records = zip(self.world.cells, best.tolist(), (MOVES[action] for action in chosen.tolist()), worse.tolist(), strict=True)
         return [record for record in records if record[0] not in self.world.names]
+
+
+def _curves(steps, curves, label, caption):
+    """A line for each method."""
+    def paint(axes):
+        for name, numbers in curves.items():
+            axes.plot(steps.numpy(), numbers.numpy(), label=name)
+        axes.axhline(0, color=BLACK, linewidth=0.5)
+        axes.set(xlabel="steps of every walker", ylabel=label, xscale="log")
+        axes.legend()
+
+    return Figure(paint, caption)
 
 
 _LOOKS = {"log_every": 100, "evaluate_every": 4000, "checkpoint_every": 4000}
