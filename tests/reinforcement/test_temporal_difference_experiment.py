@@ -90,7 +90,7 @@ def test_q_learning_finds_the_shortest_way_and_sarsa_the_safe_one():
     assert measured["greedy_return"] == pytest.approx(measured["best_greedy_return"])
     assert measured["value_error"] < 1.5
     assert measured["exploring_return"] < measured["best_exploring_return"] - 10
-    _, measured = trained("cliff_expected_sarsa", 1500)
+    _, measured = trained("cliff", 1500, method="expected_sarsa")
     assert measured["greedy_return"] == pytest.approx(-sum(0.95**k for k in range(15)))
     assert measured["exploring_return"] == pytest.approx(measured["best_exploring_return"], abs=0.1)
     assert measured["value_error"] < 1.5
