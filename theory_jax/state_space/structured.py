@@ -105,8 +105,8 @@ derivation = Derivation(
         r"Conjugates are written as symbols of their own: what holds for all $p_n$ and all $p^*_n$ holds if they are conjugates. "
         r"$g$ is a node, at which $g \ne \lambda_n$ and $1 + k_{pp} \ne 0$: no eigenvalue of $\Lambda$ or of $\Lambda - p p^*$.",
         r"$\bar A, \bar B$ are the bilinear rule's at the step $\Delta$, and the kernel is $K_l = \mathrm{Re}\, c^* \bar A^l "
-        r"\bar B$ for $l < L$. Its transform at a root of unity $w$, $w^L = 1$, is $\hat K = c_L^* (I - \bar A w)^{-1} \bar B$ "
-        r"with $c_L^* = c^* (I - \bar A^L)$ (convolution).",
+        r"\bar B$ for $l < L$. The transform of $c^* \bar A^l \bar B$ at a root of unity $w$, $w^L = 1$, is $\hat K = c_L^* (I - "
+        r"\bar A w)^{-1} \bar B$ with $c_L^* = c^* (I - \bar A^L)$ (convolution).",
     ),
     answer=r"$A + r r^\top = -\frac12 I + S$ with a skew-symmetric $S$, so it is normal, with eigenvalues on the line "
     r"$\mathrm{Re}\,\lambda = -\frac12$. One vector is taken out of an inverse by Woodbury's identity, which leaves four sums "
@@ -380,8 +380,8 @@ def two_states():
 
 @derivation.figure(
     r"Left: the eigenvalues of LegS at $N = 8$ lie on the real axis, those of its normal part on the line of real part "
-    r"$-\frac12$. Right: the condition number of their eigenvectors, of unit length. Monomials lose three digits "
-    r"with every four states; a unitary matrix loses none.",
+    r"$-\frac12$. Right: the condition number of their eigenvectors, of unit length. Monomials lose three digits with every four "
+    r"states; a unitary matrix loses none.",
     panels=2,
 )
 def spectra_and_conditions(left, right):
