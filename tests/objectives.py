@@ -37,6 +37,7 @@ from practice_torch.latent.vae import (
 )
 from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl, kl_per_dimension, linear_kl_weight
 from practice_torch.networks.fourier_features import fourier_features
+from practice_torch.preference.dpo import dpo_loss
 
 
 def normal(e, *shape):
@@ -332,6 +333,26 @@ def _nats_per_token(logits, tokens):
     return -sequence_log_prob(tokens, logits, None).mean() / tokens.shape[1]
 
 
+def pipeline(e, batch, phase):
+    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes."""
+    tokens, prompt = batch["tokens"], e.recipe.prompt
+    if int(e.batches) < int(e.recipe.supervised * e.recipe.steps):
+        return language(e, batch, "policy")
+    drawn = torch.cat([tokens[:, :prompt]] * 2)
+    for _ in range(e.recipe.completion):
+        law = e.reference(drawn)[:, -1].float().softmax(-1).detach()
+        drawn = torch.cat([drawn, torch.multinomial(law, 1, generator=e.generator)], dim=1)
+    ends = drawn[:, prompt:]
+    worth = e.values[ends].mean(1)
+    (one, other), (one_0, other_0) = (
+        sequence_log_prob(ends, network(drawn)[:, prompt - 1 : -1], None).chunk(2) for network in (e.policy, e.reference)
+    )
+    first, second = worth.chunk(2)
+    wins = dpo_loss(one, other, one_0, other_0, kl_coefficient=e.recipe.kl_coefficient)
+    loses = dpo_loss(other, one, other_0, one_0, kl_coefficient=e.recipe.kl_coefficient)
+    return torch.where(first > second, wins, torch.where(first < second, loses, (wins + loses) / 2)).mean()
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -343,4 +364,5 @@ OBJECTIVES = {
     "diffusion/classifier_guidance": guidance,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
+    "preference/pipeline": pipeline,
 }  # fmt: skip

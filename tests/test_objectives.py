@@ -14,6 +14,7 @@ from practice_torch.experiments.diffusion import parameterizations, training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
 from practice_torch.experiments.parts import adversarial_game
+from practice_torch.experiments.preference import pipeline
 from tests import tiny
 from tests.objectives import OBJECTIVES
 from tests.small_recipes import module_of, names
@@ -53,6 +54,7 @@ ELSEWHERE = {
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
+    "preference/pipeline": {"judged"},
 }
 
 
@@ -255,8 +257,12 @@ MISTAKES = {
     "reversed as copied": (
         "autoregressive/attention", dict(task="reverse"), TransductionExperiment, "_answer", lambda self, source: source
     ),
+    "the loser preferred": (
+        "preference/pipeline", {}, pipeline, "soft_preference_loss", lambda label, *pair: LOSS_OF_VERDICTS(1 - label, *pair)
+    ),
 }  # fmt: skip
 OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
+LOSS_OF_VERDICTS = pipeline.soft_preference_loss
 
 
 @pytest.mark.parametrize(("topic", "name"), [(mistake[0], name) for name, mistake in MISTAKES.items()], ids=MISTAKES)

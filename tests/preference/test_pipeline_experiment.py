@@ -1,0 +1,77 @@
+"""A byte model that learns a text and then preferences: when it changes over, what it is judged by, and that it learns."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from practice_torch.experiments.preference.pipeline import RECIPES
+from tests import tiny
+
+
+def small(**changes):
+    """The experiment, tiny, and a batch."""
+    return tiny.built("preference/pipeline", tiny.small(RECIPES["pydoc"], **changes))
+
+
+def test_the_judge_likes_vowels_and_avoids_digits_and_punctuation():
+    values = small()[0].values
+    assert {chr(byte) for byte in (values == 1).nonzero().flatten()} == set("aeiou")
+    assert {chr(byte) for byte in (values == -1).nonzero().flatten()} == {
+        chr(byte) for byte in range(33, 127) if not chr(byte).isalpha()
+    }
+    assert values.abs().sum() == 5 + 10 + 32
+
+
+def test_preferences_begin_at_the_model_of_the_text():
+    """Until then the reference waits; then it is the policy, so that every pair has the loss log 2; then it stays."""
+    experiment, batch = small(steps=4, supervised=0.5)
+    waiting = {name: value.clone() for name, value in experiment.reference.state_dict().items()}
+    optimizer = torch.optim.Adam(experiment.policy.parameters())
+    for step in range(4):
+        loss, logs = experiment(batch, "train")
+        optimizer.zero_grad()
+        loss.backward()
+        if step < 2:
+            assert logs == {} and all(
+                torch.equal(value, waiting[name]) for name, value in experiment.reference.state_dict().items()
+            )
+        if step == 2:
+            assert loss.item() == pytest.approx(math.log(2)) and logs["accuracy"] == 0.5
+            kept = {name: value.clone() for name, value in experiment.policy.state_dict().items()}
+        if step > 1:
+            assert all(torch.equal(value, kept[name]) for name, value in experiment.reference.state_dict().items())
+        optimizer.step()
+    assert loss.item() != pytest.approx(math.log(2), abs=1e-6)
+    assert all(parameter.grad is None for parameter in experiment.reference.parameters())
+
+
+def test_a_resumed_run_keeps_its_reference():
+    """The count of batches is part of the state: a model that is loaded after the change does not change over again."""
+    experiment, batch = small(steps=4, supervised=0.0)
+    experiment(batch, "train")
+    with torch.no_grad():
+        for parameter in experiment.policy.parameters():
+            parameter += 1.0
+    resumed, _ = small(steps=4, supervised=0.0)
+    resumed(batch, "train")  # its own count is known on the host, and is that of another run
+    resumed.load_state_dict(experiment.state_dict())
+    resumed(batch, "train")
+    assert not torch.equal(resumed.reference.final_norm.weight, resumed.policy.final_norm.weight)
+
+
+def test_it_learns_what_the_judge_prefers():
+    """From noise, in a hundred steps: the win rate and the score rise, and so does what they cost in nats."""
+    experiment, _ = small(steps=200, supervised=0.0, kl_coefficient=0.2)
+    data = tiny.Random(dataclasses.replace(experiment.recipe, prompt=5))
+    optimizer = torch.optim.Adam(experiment.policy.parameters(), lr=0.01)
+    prompts = torch.randint(256, (64, 11), generator=torch.Generator().manual_seed(0))
+    for _ in range(100):
+        optimizer.zero_grad()
+        experiment({"tokens": prompts}, "train")[0].backward()
+        optimizer.step()
+    data.batch = lambda indices: {"tokens": prompts[indices % 64]}
+    with torch.no_grad():
+        found = experiment.evaluate(data)
+    assert found["win_rate"] > 0.8 and found["score"] > found["reference_score"] + 0.2 and found["divergence"] > 0.5
