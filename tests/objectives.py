@@ -37,6 +37,7 @@ from practice_torch.latent.vae import (
 )
 from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl, kl_per_dimension, linear_kl_weight
 from practice_torch.networks.fourier_features import fourier_features
+from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.dpo import dpo_loss
 
 
@@ -329,6 +330,18 @@ def positions(e, batch, phase):
     return _nats_per_token(network(seen), asked)
 
 
+def votes_on_pairs(e, batch, phase):
+    """Two texts of words 0 (praise), 1 (fact), 2 (error) and others: a cross-entropy with the share of votes, and centering."""
+    counts = torch.stack([(batch["symbols"] == kind) for kind in (0, 1, 2)], 2).unflatten(1, (2, -1)).double().sum(2)
+    praise, fact, error = counts.unbind(-1)
+    gold = fact - error + torch.where(praise <= e.recipe.turn, 2 * praise, 5 * e.recipe.turn - 3 * praise)
+    kinds = torch.cat([counts, e.words - counts.sum(2, keepdim=True)], 2) / e.words
+    first, second = e.proxy(kinds.to(e.proxy[0].weight.dtype)).squeeze(2).unbind(1)
+    votes = (gold[:, 0] - gold[:, 1]).sigmoid().to(first.dtype)
+    center = e.recipe.center_coefficient * (first + second) ** 2
+    return (soft_preference_loss(votes, first, second) + center).mean()
+
+
 def _nats_per_token(logits, tokens):
     return -sequence_log_prob(tokens, logits, None).mean() / tokens.shape[1]
 
@@ -364,5 +377,5 @@ OBJECTIVES = {
     "diffusion/classifier_guidance": guidance,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
-    "preference/pipeline": pipeline,
+    "preference/overoptimization": votes_on_pairs, "preference/pipeline": pipeline,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from practice_torch.experiments.diffusion import parameterizations, training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
 from practice_torch.experiments.parts import adversarial_game
-from practice_torch.experiments.preference import pipeline
+from practice_torch.experiments.preference import overoptimization, pipeline
 from tests import tiny
 from tests.objectives import OBJECTIVES
 from tests.small_recipes import module_of, names
@@ -55,6 +55,7 @@ ELSEWHERE = {
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
     "preference/pipeline": {"judged"},
+    "preference/overoptimization": {"pairs", "samples"},
 }
 
 
@@ -253,6 +254,10 @@ MISTAKES = {
     ),
     "the order of the bound left out": (
         "latent/elbo", dict(order=0.5), elbo, "renyi_bound", lambda *pair, order: elbo.importance_weighted_bound(*pair)
+    ),
+    "one order of a pair": (
+        "preference/overoptimization", {}, overoptimization, "pairwise_reward_loss",
+        lambda chosen, rejected, *, center_coefficient: torch.nn.functional.softplus(rejected - chosen),
     ),
     "reversed as copied": (
         "autoregressive/attention", dict(task="reverse"), TransductionExperiment, "_answer", lambda self, source: source

@@ -8,6 +8,7 @@ import scipy.optimize
 import scipy.stats
 import torch
 
+from practice_torch.experiments.preference.overoptimization import RECIPES, GoldAndProxy
 from practice_torch.preference import overoptimization as practice
 from practice_torch.preference.kl_optimum import reward_kl_frontier
 
@@ -117,3 +118,24 @@ def test_the_peak_of_a_fitted_law_is_where_scipy_finds_it(method):
     found = scipy.optimize.minimize_scalar(loss, bounds=(0, 200), method="bounded", options={"xatol": 1e-8})
     assert found.x == pytest.approx(d**2, rel=1e-5)
     assert -found.fun == pytest.approx(height)
+
+
+def test_the_experiments_sums_over_all_texts_agree_with_drawn_ones():
+    """A proxy that likes praise without end: gold and proxy of the best of 1 and 64, against 20,000 draws; it loses gold."""
+    recipe = RECIPES["linear"]
+    experiment = GoldAndProxy(recipe, {"shape": [recipe.length], "symbols": recipe.symbols})
+    with torch.no_grad():
+        experiment.proxy[0].weight.copy_(torch.tensor([[2.0, 1.0, -1.0, 0.0]]))
+    generator = torch.Generator().manual_seed(0)
+    kinds = torch.randint(recipe.symbols, (20_000, 64, 16), generator=generator, dtype=torch.uint8).clamp(max=3)
+    counts = torch.stack([(kinds == kind).sum(2) for kind in range(4)], dim=2)
+    exact, (gold, proxy) = experiment._best_of_n(), experiment._standardized()
+    index = torch.zeros(17, 17, 17, dtype=torch.int64)
+    index[experiment.counts[:, :3].unbind(1)] = torch.arange(len(gold))
+    drawn = index[counts[..., 0], counts[..., 1], counts[..., 2]]
+    for row, n in ((0, 1), (6, 64)):
+        best = drawn[:, :n].gather(1, proxy[drawn[:, :n]].argmax(1, keepdim=True))[:, 0]
+        for name, values in (("gold", gold[best]), ("proxy", proxy[best])):
+            assert abs(values.mean() - exact[name][row]) < 5 * values.std() / len(values) ** 0.5
+    assert exact["gold"][-1] < exact["gold"].max() - 0.5
+    assert (exact["proxy"].diff() > 0).all()

@@ -1,1 +1,1 @@
-"""What is trained in preference optimization: a language model on text, and then on pairs of its own completions."""
+"""Experiments, preference optimization: recipes, and what is trained with them."""
