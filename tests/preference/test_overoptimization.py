@@ -121,13 +121,13 @@ def test_the_peak_of_a_fitted_law_is_where_scipy_finds_it(method):
 
 
 def test_the_experiments_sums_over_all_texts_agree_with_drawn_ones():
-    """A proxy that likes praise without end: gold and proxy of the best of 1 and 64, against 20,000 draws; it loses gold."""
+    """A proxy that likes praise without end: gold and proxy of the best of 1 and 64, against 5,000 draws; it loses gold."""
     recipe = RECIPES["linear"]
     experiment = GoldAndProxy(recipe, {"shape": [recipe.length], "symbols": recipe.symbols})
     with torch.no_grad():
         experiment.proxy[0].weight.copy_(torch.tensor([[2.0, 1.0, -1.0, 0.0]]))
     generator = torch.Generator().manual_seed(0)
-    kinds = torch.randint(recipe.symbols, (20_000, 64, 16), generator=generator, dtype=torch.uint8).clamp(max=3)
+    kinds = torch.randint(recipe.symbols, (5_000, 64, 16), generator=generator, dtype=torch.uint8).clamp(max=3)
     counts = torch.stack([(kinds == kind).sum(2) for kind in range(4)], dim=2)
     exact, (gold, proxy) = experiment._best_of_n(), experiment._standardized()
     index = torch.zeros(17, 17, 17, dtype=torch.int64)

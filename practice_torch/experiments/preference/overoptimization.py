@@ -207,9 +207,10 @@ class GoldAndProxy(nn.Module):
 
 def _all_texts(words, symbols):
     """Counts [N, 4] of all texts, and their log-probabilities when every word is drawn from so many symbols."""
-    praise_fact_error = torch.cartesian_prod(*[torch.arange(words + 1)] * 3)
-    filler = words - praise_fact_error.sum(1, keepdim=True)
-    counts = torch.cat([praise_fact_error, filler], dim=1)[filler[:, 0] >= 0]
+    counts = torch.tensor([
+        (praise, fact, error, words - praise - fact - error)
+        for praise in range(words + 1) for fact in range(words + 1 - praise) for error in range(words + 1 - praise - fact)
+    ])  # fmt: skip
     log_kinds = torch.tensor([1.0, 1.0, 1.0, symbols - 3.0], dtype=torch.float64).div(symbols).log()
     orders = math.lgamma(words + 1) - torch.lgamma(counts.double() + 1).sum(1)
     return counts, (orders + counts.double() @ log_kinds).log_softmax(0)
