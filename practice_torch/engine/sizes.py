@@ -43,7 +43,7 @@ ASSUMPTION = (
 class Sizes(NamedTuple):
     """Numbers of parameters and of floating-point operations a step, bytes, hours; of one process.
 
-    None, but for parameters, where a recipe is fitted by counting and not by gradients.
+    None, but for parameters, where a recipe is fitted without gradients (counts, a table of values).
     """
 
     parameters: int
@@ -76,7 +76,7 @@ def line(recipe_name: str, recipe: Recipe, found: Sizes) -> str:
     """A line of the table under HEADER."""
     start = f"{recipe_name:44s}{_short(found.parameters):>11s}"
     if found.hours is None:
-        return f"{start}   fitted by counting, in one pass"
+        return f"{start}   fitted without gradients"
     hours = "less than 0.1" if found.hours < 0.1 else f"{found.hours:.3g}"
     operations, held, peak = _short(found.operations), amount(found.held), amount(found.peak)
     return f"{start}{operations:>11s}{held:>10s}{peak:>10s}{recipe.steps:>10,}   {hours}"
