@@ -39,6 +39,7 @@ from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl,
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.dpo import dpo_loss
+from practice_torch.reinforcement.ppo import clipped_policy_loss, clipped_value_loss
 
 
 def normal(e, *shape):
@@ -366,6 +367,18 @@ def pipeline(e, batch, phase):
     return torch.where(first > second, wins, torch.where(first < second, loses, (wins + loses) / 2)).mean()
 
 
+# ---------------------------------------------------------------------------------------------------- reinforcement
+
+
+def cart_pole(e, batch, phase):
+    recipe, drawn = e.recipe, torch.randperm(len(e.seen), generator=e.generator)[: e.recipe.batch_size]
+    policy, values = torch.distributions.Categorical(logits=e.actor(e.seen[drawn])), e.critic(e.seen[drawn])
+    log_probs, old_log_probs = policy.log_prob(e.taken[drawn])[:, None], e.old_log_probs[drawn, None]
+    policy_loss = clipped_policy_loss(log_probs, old_log_probs, e.advantages[drawn, None], clip=recipe.clip)
+    value_loss = clipped_value_loss(values, e.old_values[drawn, None], e.returns[drawn, None], clip=recipe.value_clip)
+    return (policy_loss + recipe.value_coefficient * value_loss).mean() - recipe.entropy_coefficient * policy.entropy().mean()
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -378,4 +391,5 @@ OBJECTIVES = {
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/pipeline": pipeline,
+    "reinforcement/ppo": cart_pole,
 }  # fmt: skip

@@ -31,6 +31,7 @@ TOGETHER = {
     ],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
+    "reinforcement/ppo": [dict(value_clip=0.01)],
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.
 SURROGATES = {"foundations/variational_divergence", "latent/reparameterization"}
@@ -56,6 +57,7 @@ ELSEWHERE = {
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
     "preference/pipeline": {"judged"},
     "preference/overoptimization": {"pairs", "samples"},
+    "reinforcement/ppo": {"evaluation_episodes"},
 }
 
 
@@ -120,9 +122,7 @@ def trained(topic, recipe):
     """What some steps make of the recipe: loss, gradient and state, phase by phase; each held to the objective."""
     experiment, batch = tiny.built(topic, recipe)
     draws = torch.Generator().manual_seed(2)
-    with torch.no_grad():  # away from where they begin: behind a zero nothing is seen
-        for parameter in experiment.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=draws)
+    _move(experiment, draws)  # away from where they begin: behind a zero nothing is seen
     seen = [[(phase.name, phase.times) for phase in experiment.phases]]
     for step in range(STEPS):
         for phase in experiment.phases:
@@ -143,7 +143,15 @@ def trained(topic, recipe):
                 _close(*(torch.cat([part.flatten() for part in parts]) for parts in both), recipe, phase)
                 _put_back(experiment, after)
             seen.append([loss.detach(), *gradient])
+            if not phase.moves:  # what it keeps was computed by parameters that the next phase has left
+                _move(experiment, draws)
     return [*seen, list(experiment.state_dict().values())]
+
+
+@torch.no_grad()
+def _move(experiment, draws):
+    for parameter in experiment.parameters():
+        parameter += 0.1 * torch.randn(parameter.shape, generator=draws)
 
 
 def _state(experiment):
