@@ -20,9 +20,9 @@ def _divergence(law, log_probs):
 
 
 def test_a_large_support_agrees_with_draws():
-    """The best of 8, drawn 200,000 times from 40 completions with many ties: probabilities to 5 standard errors."""
+    """The best of 8, drawn 50,000 times from 40 completions with many ties: probabilities to 5 standard errors."""
     p, rewards = rng.dirichlet(np.ones(40)), rng.integers(12, size=40).astype(float)
-    drawn = rng.choice(40, size=(200_000, 8), p=p)
+    drawn = rng.choice(40, size=(50_000, 8), p=p)
     value = rewards[drawn] + 1e-3 * rng.random(drawn.shape)  # of equal rewards, one at random
     kept = np.bincount(drawn[np.arange(len(drawn)), value.argmax(1)], minlength=40) / len(drawn)
     law = practice.best_of_n_log_probs(torch.tensor(rewards)[None], torch.tensor(p).log()[None], samples=8).exp()[0].numpy()
@@ -97,11 +97,11 @@ def test_the_gold_reward_of_gaussian_errors_is_a_regression():
 
 
 def test_heavy_tails_turn_the_gold_reward():
-    """Student's t with 1.5 degrees of freedom on a standard normal gold, 4000 times: at n = 1, 4, 16, 512 as measured."""
-    gold = rng.normal(size=(4000, 512))
+    """Student's t with 1.5 degrees of freedom on a standard normal gold, 2000 times: at n = 1, 4, 16, 512 as measured."""
+    gold = rng.normal(size=(2000, 512))
     proxy = gold + rng.standard_t(1.5, size=gold.shape)
-    best = [gold[np.arange(4000), proxy[:, :n].argmax(1)].mean() for n in (1, 4, 16, 512)]
-    np.testing.assert_allclose(best, [0.0, 0.53, 0.56, 0.08], atol=0.07)  # 4 standard errors
+    best = [gold[np.arange(2000), proxy[:, :n].argmax(1)].mean() for n in (1, 4, 16, 512)]
+    np.testing.assert_allclose(best, [0.0, 0.53, 0.56, 0.08], atol=0.09)  # 4 standard errors
 
 
 @pytest.mark.parametrize("method", practice.METHODS)
