@@ -389,6 +389,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
+    "state_space/diagonal": language,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/pipeline": pipeline,
     "reinforcement/ppo": cart_pole,

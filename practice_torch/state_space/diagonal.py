@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_at_least, require_rank, require_shape
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape
 from practice_torch.state_space._fourier import causal_product
 from practice_torch.state_space._hold import held
 
@@ -147,3 +147,33 @@ class S4DBlock(nn.Module):
 
     def _joined(self, x, heard, gate):
         return x + self.project(heard * functional.silu(gate))
+
+
+class S4DDecoder(nn.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token: S4DBlocks between an embedding, and a norm and a linear head."""
+
+    def __init__(self, *, vocabulary_size, width, layers, modes=16, kind="linear"):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, width)
+        self.blocks = nn.ModuleList(S4DBlock(width, modes=modes, kind=kind) for _ in range(layers))
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.head = nn.Linear(width, vocabulary_size)
+
+    def forward(self, tokens):
+        """[B, T] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
+        x = self.embedding(as_int64(tokens))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+    def start(self, batch):
+        """The state before the first token, a list of those of the blocks."""
+        return [block.start(batch) for block in self.blocks]
+
+    def step(self, tokens, states):
+        """forward of one more token, at the same cost however many there were: [B], states -> [B, V], states"""
+        x, following = self.embedding(as_int64(tokens)), []
+        for block, state in zip(self.blocks, states, strict=True):
+            x, state = block.step(x, state)
+            following.append(state)
+        return self.head(self.norm(x)), following

@@ -57,6 +57,12 @@ def _mixes(batch, steps):
 # The roots of w^4 - 43/2 w^2 + 105/16.
 _SLOW, _FAST = (float(np.sqrt((21.5 + sign * np.sqrt(436.0)) / 2)) for sign in (-1, 1))
 FREQUENCIES = {"linear": [0.0, np.pi], "inverse": [12 / np.pi, 4 / (3 * np.pi)], "legs": [_SLOW, _FAST]}
+# How a block begins: but for its frequencies, and the matrices as torch has them.
+BLOCK = {
+    "*norm.weight": begins_at(1), "*norm.bias": begins_at(0), "*skip": begins_at(1), "*log_negative_real": begins_at(-LOG_2),
+    "*log_step": Initial("uniform", np.log(1e-2), lambda inputs, outputs: np.log(10) / 3**0.5),
+    "*output_*": begins_normal(0.5**0.5),
+}  # fmt: skip
 
 SPEC = (
     *(Agree("initial_eigenvalues", kind, given(order=8, kind=kind), cancels=_solver(20.0) if kind == "legs" else None)
@@ -186,13 +192,14 @@ SPEC = (
     Rejects("state_space_layer", "channels last", given(inputs=zeros(4, 5, 2), **NO_MODES, skip=zeros(2)), blames="inputs"),
     Rejects("state_space_layer", "a skip for every mode", given(inputs=zeros(4, 2, 5), **NO_MODES, skip=zeros(2, 3)),
             blames="skip"),
-    # The network. Its channels are twice its width, steps begin in (1/1000, 1/10). An FFT rounds all steps together: outputs
-    # do not depend on the future up to rounding, and tests/state_space/test_diagonal.py says so.
-    Model("S4DBlock", "linear", given(x=normal(2, 5, 3)), sizes=dict(width=3, modes=2), steps=4,
-          initial={"norm.weight": begins_at(1), "norm.bias": begins_at(0), "skip": begins_at(1),
-                   "log_step": Initial("uniform", np.log(1e-2), lambda inputs, outputs: np.log(10) / 3**0.5),
-                   "log_negative_real": begins_at(-LOG_2), "imaginary": begins_at(np.tile([0.0, np.pi], (6, 1))),
-                   "output_*": begins_normal(0.5**0.5), "*": begins_by_inputs()}),
+    # The networks. A block has twice its width in channels, with steps from 1/1000 to 1/10. An FFT rounds all steps together:
+    # outputs do not depend on the future up to rounding, as tests/state_space/test_diagonal.py holds.
+    Model("S4DBlock", "inverse", given(x=normal(2, 5, 3)), steps=0, sizes=dict(width=3, modes=2, kind="inverse"),
+          initial=BLOCK | {"imaginary": begins_at(np.tile(FREQUENCIES["inverse"], (6, 1))), "*": begins_by_inputs()}),
+    Model("S4DDecoder", "linear", given(tokens=np.array([[0, 255, 3, 255, 9], [7, 7, 100, 0, 254]])), steps=4,
+          sizes=dict(vocabulary_size=256, width=3, layers=1, modes=2),
+          initial=BLOCK | {"embedding.weight": begins_normal(1.0), "*.imaginary": begins_at(np.tile([0.0, np.pi], (6, 1))),
+                           "*": begins_by_inputs()}),
 )  # fmt: skip
 
 

@@ -1,12 +1,15 @@
 """What SciPy says of diagonal state spaces, and what must hold of their block."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import scipy.signal
 import torch
+from torch.nn import functional
 
+from practice_torch.experiments.state_space.diagonal import RECIPES, build
 from practice_torch.state_space import diagonal as practice
 
 rng = np.random.default_rng(0)
@@ -126,3 +129,56 @@ def test_under_bfloat16_the_kernel_stays_in_float32():
         mixed.float().square().sum().backward()
     assert (mixed - made(x)).abs().max() < 0.05
     assert made.imaginary.grad.isfinite().all() and made.imaginary.grad.dtype == torch.float32
+
+
+# ---------------------------------------------------------------------------------------------------- the language model
+
+
+def test_bytes_one_by_one_have_the_logits_of_the_whole_text():
+    """Of three blocks, beyond any length that was trained."""
+    torch.manual_seed(0)
+    made = practice.S4DDecoder(vocabulary_size=11, width=5, layers=3, modes=4).double()
+    tokens = torch.randint(11, (2, 60))
+    whole, states = made(tokens), made.start(2)
+    for t in range(60):
+        logits, states = made.step(tokens[:, t], states)
+        torch.testing.assert_close(logits, whole[:, t], rtol=0, atol=1e-11)
+
+
+def test_bits_are_those_of_the_conditionals():
+    """Evaluated byte by byte from the state; an untrained model knows nothing of 256 bytes, which is 8 bits and a little."""
+    recipe = dataclasses.replace(RECIPES["pydoc"], context=20, width=6, modes=2, layers=1)
+    torch.manual_seed(0)
+    experiment = build(recipe, None)
+    windows = torch.randint(256, (5, 21), generator=torch.Generator().manual_seed(1))
+    nats, states = 0.0, experiment.network.start(5)
+    with torch.no_grad():
+        for now, following in zip(windows.T[:-1], windows.T[1:], strict=True):
+            logits, states = experiment.network.step(now, states)
+            nats -= logits.log_softmax(-1).gather(1, following[:, None]).double().mean().item()
+        bits = experiment.evaluate(Windows(windows))["bits_per_byte"]
+    assert bits == pytest.approx(nats / 20 / math.log(2), rel=1e-5)
+    assert 7.9 < bits < 8.6
+
+
+class Windows:
+    """Held-out data: all its windows in one tensor."""
+
+    def __init__(self, windows):
+        self.windows = windows
+
+    def __len__(self):
+        return len(self.windows)
+
+    def batch(self, some):
+        return {"tokens": self.windows[some]}
+
+
+def test_a_sample_goes_on_beyond_a_window():
+    """With logits that allow one byte alone after each, every text is the alphabet, four times as long as a window."""
+    experiment = build(dataclasses.replace(RECIPES["pydoc"], context=4, width=4, modes=1, layers=1), None)
+    experiment.generator = torch.Generator().manual_seed(0)
+    following = torch.full((256,), ord("a"))
+    following[ord("a") : ord("z")] = torch.arange(ord("b"), ord("z") + 1)
+    experiment.network.step = lambda tokens, states: (1e4 * functional.one_hot(following[tokens], 256), states)
+    assert experiment.sample(2)["text"].text == "\n\n".join(["abcdefghijklmnop"] * 2)

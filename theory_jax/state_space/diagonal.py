@@ -11,7 +11,7 @@ import sympy
 from flax import nnx
 from sympy import Integral, Rational, atan, cos, exp, oo, sin
 
-from theory_jax.arguments import require, require_at_least, require_rank, require_shape
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, widened
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import tangent
@@ -111,7 +111,7 @@ class S4DBlock(nnx.Module):
     def __init__(self, width, *, modes=16, kind="linear", rngs: nnx.Rngs):
         common, channels = dict(param_dtype=jnp.result_type(float), rngs=rngs), 2 * width
         eigenvalues = jnp.broadcast_to(initial_eigenvalues(order=2 * modes, kind=kind), (channels, modes))
-        self.norm = nnx.LayerNorm(width, epsilon=1e-5, param_dtype=jnp.result_type(float), rngs=rngs)
+        self.norm = nnx.LayerNorm(width, epsilon=1e-5, **common)
         self.expand = nnx.Linear(width, 2 * channels, **common)
         self.log_step = nnx.Param(jax.random.uniform(rngs.params(), (channels,), minval=np.log(1e-3), maxval=np.log(1e-1)))
         self.log_negative_real = nnx.Param(jnp.log(-eigenvalues.real))
@@ -127,6 +127,23 @@ class S4DBlock(nnx.Module):
         system = weights, self.log_step[...], self.log_negative_real[...], self.imaginary[...]
         heard = jnp.swapaxes(state_space_layer(jnp.swapaxes(driven, 1, 2), *system, self.skip[...]), 1, 2)
         return x + self.project(heard * jax.nn.silu(gate))
+
+
+class S4DDecoder(nnx.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token: S4DBlocks between an embedding, and a norm and a linear head."""
+
+    def __init__(self, *, vocabulary_size, width, layers, modes=16, kind="linear", rngs: nnx.Rngs):
+        common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
+        self.embedding = nnx.Embed(vocabulary_size, width, **common)
+        self.blocks = nnx.List(S4DBlock(width, modes=modes, kind=kind, rngs=rngs) for _ in range(layers))
+        self.norm = nnx.LayerNorm(width, epsilon=1e-5, **common)
+        self.head = nnx.Linear(width, vocabulary_size, **common)
+
+    def __call__(self, tokens):
+        x = self.embedding(widened(tokens))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
 
 
 derivation = Derivation(
