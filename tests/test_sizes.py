@@ -36,7 +36,7 @@ def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic):
     module = module_of(topic)
     for name in different(module):
         with on_fake_tensors(module, name) as (tally, experiment, data):
-            if all(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
+            if any(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
                 steps = step_by_step(experiment, module.RECIPES[name], data)
                 next(steps)
                 moved = {key for phase in experiment.phases for key, _ in phase_parameters(experiment, phase)}
@@ -76,6 +76,17 @@ def test_the_memory_of_a_step_is_that_of_a_real_one(topic, name, most):
         take(tally)
     assert held == [found.held] and tally.peak == pytest.approx(found.peak, rel=1e-3)  # attention has another kernel
     assert found.peak == pytest.approx(with_allocator(take), rel=most)
+
+
+def test_a_phase_without_gradients_counts_its_operations():
+    """The cart-pole's: its updates, and twice the actor and twice the critic on all that is collected."""
+    module, name = module_of("reinforcement/ppo"), "cart_pole"
+    recipe = module.RECIPES[name]
+    experiment = module.build(recipe, None)
+    updates = flops_of_step(experiment, {}, recipe)
+    weights = sum(part.numel() for part in experiment.parameters() if part.ndim == 2)
+    assert updates > 0
+    assert sizes(module, name).operations == updates + 2 * 2 * weights * recipe.carts * recipe.horizon
 
 
 @pytest.mark.parametrize("topic", ["latent/vae", "adversarial/dcgan", "diffusion/elbo"])

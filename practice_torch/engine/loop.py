@@ -72,7 +72,7 @@ class Training:
             self.sharded = Sharded(experiment, self.processes, recipe)  # before the players: it makes other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
-            raise RunError(f"{run.asked['topic']} is fitted without gradients; train it in one process")
+            raise RunError(f"{run.asked['topic']} has a phase without gradients; train it in one process")
         self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
         self.model = self.sharded or self.model
         self.compiled = recipe.compile and self.device.type == "cuda"

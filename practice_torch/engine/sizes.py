@@ -58,7 +58,7 @@ def sizes(module: Any, name: str) -> Sizes:
     recipe = module.RECIPES[name]
     with on_fake_tensors(module, name) as (tally, experiment, data):
         parameters = sum(parameter.numel() for parameter in experiment.parameters())
-        if not all(phase.moves for phase in experiment.phases):
+        if not any(phase.moves for phase in experiment.phases):
             return Sizes(parameters)
         steps = step_by_step(experiment, recipe, data)
         next(steps)  # makes the optimizers' moments
@@ -116,11 +116,16 @@ def step_by_step(experiment: Experiment, recipe: Recipe, data: Data) -> Iterator
             for _ in range(player.phase.times):
                 experiment.zero_grad()
                 for _ in range(recipe.accumulate):
-                    with torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext():
+                    with (
+                        torch.set_grad_enabled(bool(player.phase.moves)),
+                        torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext(),
+                    ):
                         loss, _ = experiment(data.batch(indices), player.phase.name)
-                    loss.backward()
+                    if player.phase.moves:
+                        loss.backward()
                     del loss
-                player.optimizer.step()
+                if player.phase.moves:
+                    player.optimizer.step()
         if average:
             get_ema_multi_avg_fn(recipe.average_decay)(average, moved, None)
         yield
