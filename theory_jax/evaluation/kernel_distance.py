@@ -4,6 +4,8 @@ x and y are samples of features, [N, D] and [M, D]; a kernel matrix holds k of e
 the derivation below them.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -388,22 +390,22 @@ def two_laws_and_two_samples():
 
 
 @derivation.figure(
-    r"Left: 300 pairs of samples of ten points each from one law, a standard Gaussian. The estimate from pairs of different "
-    r"points "
-    r"is centered at 0; that with the diagonals is not. Right: the Gaussian kernel's distance of a coin on $\pm 1$ and of "
+    r"Left: 1000 pairs of samples of ten points each from one standard Gaussian, with a Gaussian kernel. The estimate from "
+    r"pairs of different points has the mean 0; that with the diagonals has not. Right: the Gaussian kernel's distance of a coin "
+    r"on $\pm 1$ and of "
     r"$\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$, which agree in three moments. A wide kernel does not see it.",
     panels=2,
 )
 def the_bias_and_the_bandwidth(estimates, bandwidths):
-    samples = np.random.default_rng(0).standard_normal((2, 300, 10, 1))
-    kernels = [jax.vmap(polynomial_kernel)(*pair) for pair in (
+    samples = np.random.default_rng(0).standard_normal((2, 1000, 10, 1))
+    kernels = [jax.vmap(partial(gaussian_kernel, bandwidth=1.0))(*pair) for pair in (
         (samples[0], samples[0]), (samples[1], samples[1]), (samples[0], samples[1]))]  # fmt: skip
-    bins = np.linspace(-6, 12, 37)
+    bins = np.linspace(-0.2, 0.6, 33)
     for function, label in ((unbiased_discrepancy, "different points"), (biased_discrepancy, "all pairs")):
         found = np.asarray(jax.vmap(function)(*kernels))
-        estimates.hist(found, bins, alpha=0.6, label=f"{label}, mean {found.mean():.1f}")
+        estimates.hist(found, bins, alpha=0.6, label=f"{label}, mean {found.mean():.3f}")
     estimates.axvline(0, color="black", linewidth=1)
-    estimates.set(xlabel="estimate", ylabel="samples")
+    estimates.set(xlabel="estimate", ylabel="samples", ylim=(0, 330))
     estimates.legend()
     points = np.array([[-1.0], [1.0], [-np.sqrt(3)], [0.0], [np.sqrt(3)]])
     weights = np.array([1 / 2, 1 / 2, -1 / 6, -2 / 3, -1 / 6])
