@@ -21,7 +21,7 @@ from practice_torch.arguments import (
 def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):
     r"""k(x, y) = (x^T y / D + coefficient)^degree for every row of x and every row of y.
 
-    Raises ValueError if the rows differ in length or are empty, degree < 1, or coefficient is negative.
+    Raises ValueError if the rows of x and y differ in length or hold no feature, degree < 1, or coefficient is negative.
     Source: Binkowski et al. 2018, section 4.
     [N, D], [M, D] -> [N, M]
     """
@@ -34,7 +34,7 @@ def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):
 def gaussian_kernel(x, y, *, bandwidth):
     r"""k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)) for every row of x and every row of y.
 
-    Raises ValueError if the rows differ in length or are empty, or bandwidth is not positive.
+    Raises ValueError if the rows of x and y differ in length or hold no feature, or bandwidth is not positive.
     Source: Gretton et al. 2012, section 3.
     [N, D], [M, D] -> [N, M]
     """
@@ -48,7 +48,8 @@ def gaussian_kernel(x, y, *, bandwidth):
 def biased_discrepancy(kernel_xx, kernel_yy, kernel_xy):
     r"""mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over all pairs: |mean phi(x) - mean phi(y)|^2, never negative.
 
-    Raises ValueError if the kernel matrices do not fit, or there is no x or no y.  Source: Gretton et al. 2012, eq. 5.
+    Raises ValueError if the shapes of kernel_xx, kernel_yy and kernel_xy do not fit, or there is no x or no y.
+    Source: Gretton et al. 2012, eq. 5.
     [P, P], [Q, Q], [P, Q] -> []
     """
     _require_kernels(kernel_xx, kernel_yy, kernel_xy, lowest=1)
@@ -60,7 +61,7 @@ def unbiased_discrepancy(kernel_xx, kernel_yy, kernel_xy):
 
     It can be negative.
 
-    Raises ValueError if the kernel matrices do not fit, or there are fewer than two x or two y.
+    Raises ValueError if the shapes of kernel_xx, kernel_yy and kernel_xy do not fit, or there are fewer than two x or two y.
     Source: Gretton et al. 2012, eq. 3.
     [P, P], [Q, Q], [P, Q] -> []
     """

@@ -97,13 +97,13 @@ derivation = Derivation(
     question="Samples are good if a classifier is sure of each and says something else of others. One number is made of its "
     "answers. What does it measure, between which values does it lie, and how does it depend on the number of images?",
     setting=(
-        r"A classifier gives every image $n$ a distribution $p(y|n)$ over classes $y$. An image is drawn with probability $w_n$: "
+        "A classifier gives every image $n$ a distribution $p(y|n)$ over classes $y$. An image is drawn with probability $w_n$: "
         r"of a data set of $N$ images, as in the code, with $\frac1N$; of a generator, with its own.",
         r"All probabilities are positive. At the boundary $0 \log 0 = 0$, and a class that no answer contains drops out.",
     ),
     answer=r"Its logarithm is the mutual information of the class and the image, $H(\bar p) - \mathbb{E}[H(p(\cdot|n))]$: large "
-    r"if every answer is certain and their mean is not. It lies between 0 and the logarithm of the number of classes or of "
-    r"images, whichever is smaller, and a finite sample makes it too small.",
+    "if every answer is certain and their mean is not. It lies between 0 and the logarithm of the number of classes or of "
+    "images, whichever is smaller, and a finite sample makes it too small.",
     limits=(
         "Whether the classifier is right about images that nobody photographed: one that is too sure raises the score.",
         "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
@@ -334,8 +334,8 @@ _TWO = np.array([[0.0, -np.inf], [-np.log(2), -np.log(2)]])
 
 
 @derivation.example(
-    r"Two images, two classes. The classifier is certain of the first, $(1, 0)$, and undecided on the second, "
-    r"$(\frac12, \frac12)$. The mean answer is $(\frac34, \frac14)$."
+    r"Two images, two classes. The classifier is certain of the first, $(1, 0)$, and undecided on the second, $(\frac12, "
+    r"\frac12)$. The mean answer is $(\frac34, \frac14)$."
 )
 def a_certain_answer_and_none():
     yield r"H(\bar p)", -jnp.sum(jnp.exp(marginal_log_probs(_TWO)) * marginal_log_probs(_TWO)), "0.5623"
@@ -357,9 +357,9 @@ def _expected_score(images, classes=3):
 
 
 @derivation.figure(
-    r"Left: the expected logarithm of the score of $N$ images whose answers are certain and of three classes alike (dots) rises "
+    "Left: the expected logarithm of the score of $N$ images whose answers are certain and of three classes alike (dots) rises "
     r"to $\log 3$ (line), about like $\log 3 - 1/N$ (dashed). Right: $\log K$ is divided between the score and what it lacks. A "
-    r"classifier that is uncertain and a generator of few classes lose the same number to different terms.",
+    "classifier that is uncertain and a generator of few classes lose the same number to different terms.",
     panels=2,
 )
 def the_bias_and_the_terms(growth, terms):
@@ -397,8 +397,8 @@ def two_answers():
 
 
 @derivation.exercise(
-    r"A generator knows one image of each of five classes, and the classifier is certain of all. It is asked for 45 images. "
-    r"What is its score, and what does that say of its diversity?",
+    "A generator knows one image of each of five classes, and the classifier is certain of all. It is asked for 45 images. What "
+    "is its score, and what does that say of its diversity?",
     r"The largest there is, 5. Diversity within a class is not measured.",
 )
 def nine_of_each():
@@ -406,10 +406,10 @@ def nine_of_each():
 
 
 @derivation.exercise(
-    r"Answers are certain. Of twenty images the first ten are of one class, the others of ten classes, one each. What are the "
-    r"scores of the two halves, their mean, and the score of all?",
-    r"They are 1 and 10, and 5.5 in the mean; all have $e^{1.6769} = 5.3489$, which is less. The mean of the logarithms, 1.1513, "
-    r"is below 1.6769, as it must be.",
+    "Answers are certain. Of twenty images the first ten are of one class, the others of ten classes, one each. What are the "
+    "scores of the two halves, their mean, and the score of all?",
+    "They are 1 and 10, and 5.5 in the mean; all have $e^{1.6769} = 5.3489$, which is less. The mean of the logarithms, 1.1513, "
+    "is below 1.6769, as it must be.",
 )
 def two_halves():
     rows = jnp.log(jnp.concatenate([jnp.repeat(jnp.eye(10)[:1], 10, axis=0), jnp.eye(10)]))

@@ -30,7 +30,7 @@ from theory_jax.notation import Expectation, Limit, SquaredNorm, Total, Variance
 def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):
     r"""k(x, y) = (x^T y / D + coefficient)^degree for every row of x and every row of y.
 
-    Raises ValueError if the rows differ in length or are empty, degree < 1, or coefficient is negative.
+    Raises ValueError if the rows of x and y differ in length or hold no feature, degree < 1, or coefficient is negative.
     Source: Binkowski et al. 2018, section 4.
     [N, D], [M, D] -> [N, M]
     """
@@ -43,7 +43,7 @@ def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):
 def gaussian_kernel(x, y, *, bandwidth):
     r"""k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)) for every row of x and every row of y.
 
-    Raises ValueError if the rows differ in length or are empty, or bandwidth is not positive.
+    Raises ValueError if the rows of x and y differ in length or hold no feature, or bandwidth is not positive.
     Source: Gretton et al. 2012, section 3.
     [N, D], [M, D] -> [N, M]
     """
@@ -55,7 +55,8 @@ def gaussian_kernel(x, y, *, bandwidth):
 def biased_discrepancy(kernel_xx, kernel_yy, kernel_xy):
     r"""mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over all pairs: |mean phi(x) - mean phi(y)|^2, never negative.
 
-    Raises ValueError if the kernel matrices do not fit, or there is no x or no y.  Source: Gretton et al. 2012, eq. 5.
+    Raises ValueError if the shapes of kernel_xx, kernel_yy and kernel_xy do not fit, or there is no x or no y.
+    Source: Gretton et al. 2012, eq. 5.
     [P, P], [Q, Q], [P, Q] -> []
     """
     _require_kernels(kernel_xx, kernel_yy, kernel_xy, lowest=1)
@@ -67,7 +68,7 @@ def unbiased_discrepancy(kernel_xx, kernel_yy, kernel_xy):
 
     It can be negative.
 
-    Raises ValueError if the kernel matrices do not fit, or there are fewer than two x or two y.
+    Raises ValueError if the shapes of kernel_xx, kernel_yy and kernel_xy do not fit, or there are fewer than two x or two y.
     Source: Gretton et al. 2012, eq. 3.
     [P, P], [Q, Q], [P, Q] -> []
     """
@@ -134,13 +135,12 @@ derivation = Derivation(
     "can see more, and that a sample estimates without bias?",
     setting=(
         r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two laws $p$ and $q$ are given, "
-        r"under which the features have second moments; here they live on finitely many points.",
+        "under which the features have second moments; here they live on finitely many points.",
         r"$x, x'$ are drawn from $p$, and $y, y'$ from $q$, all independently.",
     ),
     answer=r"The squared distance of the mean features is $\mathbb{E}[k(x, x')] + \mathbb{E}[k(y, y')] - 2\, \mathbb{E}[k(x, "
-    r"y)]$. "
-    r"It sees what the features see: the cubic kernel three moments, a Gaussian everything. Means over pairs of different points "
-    r"estimate it without bias; with the diagonals the estimate is never negative, and too large.",
+    "y)]$. It sees what the features see: the cubic kernel three moments, a Gaussian everything. Means over pairs of different "
+    "points estimate it without bias; with the diagonals the estimate is never negative, and too large.",
     limits=(
         "The variance of the estimate, and the power of a test that uses it.",
         "In several dimensions the cubic kernel sees all mixed moments up to the third: the same proof, said and not shown.",
@@ -230,8 +230,7 @@ derivation.chain(
         },
     ),
     so="Laws with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend on the "
-    "scale "
-    "of the features, so features must not be scaled anew for every model.",
+    "scale of the features, so features must not be scaled anew for every model.",
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 c = derivation.number("c", "the distance of two points", positive=True)
@@ -300,7 +299,7 @@ derivation.chain(
     equals(
         plus(distance, Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
         r"the diagonals have $\mathbb{E}[k(x, x)] - \mathbb{E}[k(x, x')] = \sum_d \mathrm{Var}(\phi_d)$ more, in half of the "
-        r"pairs",
+        "pairs",
         wrong={
             "no bias": distance,
             "not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi))),
@@ -375,8 +374,7 @@ def _cubic_kernels(x, y):
 
 @derivation.example(
     r"Two laws on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three moments "
-    r"differ "
-    r"by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
+    r"differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
 )
 def two_laws_and_two_samples():
     kernel, weights = polynomial_kernel(jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [1.0]])), jnp.array([0.25, -0.25])
@@ -390,10 +388,10 @@ def two_laws_and_two_samples():
 
 
 @derivation.figure(
-    r"Left: 1000 pairs of samples of ten points each from one standard Gaussian, with a Gaussian kernel. The estimate from "
-    r"pairs of different points has the mean 0; that with the diagonals has not. Right: the Gaussian kernel's distance of a coin "
-    r"on $\pm 1$ and of "
-    r"$\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$, which agree in three moments. A wide kernel does not see it.",
+    "Left: 1000 pairs of samples of ten points each from one standard Gaussian, with a Gaussian kernel. The estimate from pairs "
+    "of different points has the mean 0; that with the diagonals has not. Right: the Gaussian kernel's distance of a coin on "
+    r"$\pm 1$ and of $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$, which agree in three moments. A wide kernel "
+    "does not see it.",
     panels=2,
 )
 def the_bias_and_the_bandwidth(estimates, bandwidths):
@@ -425,9 +423,8 @@ def the_linear_kernel():
 
 
 @derivation.exercise(
-    r"A fair coin on $\pm 1$ and the law on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is their "
-    r"distance, with "
-    r"the cubic kernel and with a Gaussian of bandwidth 1?",
+    r"A fair coin on $\pm 1$ and the law on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is their distance, "
+    "with the cubic kernel and with a Gaussian of bandwidth 1?",
     r"Three moments agree, 0, 1 and 0, so the cubic kernel says 0. The Gaussian says 0.0953.",
 )
 def three_equal_moments():

@@ -127,16 +127,15 @@ derivation = Derivation(
         "Li et al. 2016, A diversity-promoting objective function for neural conversation models (distinct-n)",
     ),
     question="A language model has a perplexity of 20. What does that mean, how small can it be, and is a model with a "
-    "perplexity "
-    "of 15 better?",
+    "perplexity of 15 better?",
     setting=(
         r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each the probability $q_i = q(t_i | t_1, \dots, "
         r"t_{i-1}) > 0$, so the text has the probability $\prod_i q_i$.",
         r"Texts are drawn from a law $p$. A tokenizer maps every text to one sequence of tokens, from which it can be read back.",
     ),
     answer=r"It is the inverse of the geometric mean of the tokens' probabilities: as if each token were one of so many, all "
-    r"equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
-    r"has that. Models with other tokens cannot be compared by it; bits per byte are the same for all ways to cut a text.",
+    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
+    "has that. Models with other tokens cannot be compared by it; bits per byte are the same for all ways to cut a text.",
     limits=(
         "The entropy of a text per token as texts grow long.",
         "Whether what the model writes is good: perplexity is about texts that others have written.",
@@ -170,8 +169,7 @@ derivation.chain(
 
 derivation.say(
     "How small can it be? Take texts of two letters, the second of which depends on the first; the argument is the same for "
-    "every "
-    "length."
+    "every length."
 )
 s = derivation.index("s", "the first letter", states=2)
 t = derivation.index("t", "the second letter", states=2)
@@ -368,9 +366,9 @@ def _texts(inverse_probabilities):
 
 
 @derivation.figure(
-    r"Left: letters are drawn with $p = (0.8, 0.2)$, and a model that says $(x, 1 - x)$ has the expected perplexity $e^L$: never "
-    r"below $e^{H(p)} = 1.65$ (line). Right: one text of twelve letters, cut into single letters, pairs and triples. Its "
-    r"perplexity depends on the cut, its bits per byte do not.",
+    "Left: letters are drawn with $p = (0.8, 0.2)$, and a model that says $(x, 1 - x)$ has the expected perplexity $e^L$: never "
+    "below $e^{H(p)} = 1.65$ (line). Right: one text of twelve letters, cut into single letters, pairs and triples. Its "
+    "perplexity depends on the cut, its bits per byte do not.",
     panels=2,
 )
 def the_floor_and_the_cut(floor, cut):
@@ -393,8 +391,7 @@ def the_floor_and_the_cut(floor, cut):
 
 @derivation.exercise(
     r"Two letters, one byte each, have the probabilities $\frac12$ and $\frac34$. What are perplexity and bits per byte, of "
-    r"single "
-    r"letters and of one token?",
+    "single letters and of one token?",
     r"$\left(\frac38\right)^{-1/2} = 1.6330$ and $\frac83 = 2.6667$; both have $\frac12 \log_2 \frac83 = 0.7075$ bits per byte.",
 )
 def two_letters():
@@ -417,8 +414,8 @@ def exchanged_texts():
 
 
 @derivation.exercise(
-    r"A model writes a text as its tokenizer would with the probability 0.3, and cut in another way with 0.1. How many bits are "
-    r"reported, and how many does the text cost?",
+    "A model writes a text as its tokenizer would with the probability 0.3, and cut in another way with 0.1. How many bits are "
+    "reported, and how many does the text cost?",
     r"$-\log_2 0.3 = 1.7370$ bits are reported; the text costs $-\log_2 0.4 = 1.3219$.",
 )
 def another_way_to_cut():
