@@ -375,8 +375,8 @@ derivation.chain(
     ),
     central=True,
     so=r"Divide: $\hat K = \frac{s(s-1)}{-2 \log Q_s} \le K$ for every distribution on $K$ modes and $2 \le s \le K$. If half of "
-    r"all batches of $s$ samples have a repetition, the generator has at least $\frac{s(s-1)}{1.39}$ modes. It may have many more: "
-    r"rare modes hardly collide, and the estimate is near $K$ only if the modes are about equally likely.",
+    r"all batches of $s$ samples have a repetition, the generator has at least $\frac{s(s-1)}{1.39}$ modes. It may have many "
+    r"more: rare modes hardly collide, and the estimate is near $K$ only if the modes are about equally likely.",
 )
 
 P = derivation.number("P_s", "the chance that some two samples agree", "exp(collision_log_probability)", between=(0, 1))
@@ -526,7 +526,7 @@ def seen_and_estimated(seen, estimated):
         estimated.plot(np.exp(-tilts), estimates / 30, "o-", label=f"$s = {size}$")
     estimated.axhline(1, color="black", linewidth=1)
     estimated.set(xlabel="factor from each mode to the next", ylabel=r"$\hat K / K$", ylim=(0, 1.08))
-    estimated.legend(loc="upper left")
+    estimated.legend(loc="center left")
 
 
 @derivation.exercise(
