@@ -133,16 +133,16 @@ derivation = Derivation(
         "Alaa et al. 2022, How faithful is your synthetic data? (authenticity)",
         "Lowe 2004, Distinctive image features from scale-invariant keypoints, section 7.1 (the ratio of distances)",
     ),
-    question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training set, "
-    "so it looks perfect to every score that compares with this set. How is it told from one that has learned the law?",
+    question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training "
+    "set, so it looks perfect to every score that compares with this set. How is it told from one that has learned the law?",
     setting=(
-        r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance of "
-        r"a point to the nearest training point.",
+        r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance "
+        r"of a point to the nearest training point.",
         r"The hypothesis $H$: all points are independent draws from one law with a density, so no two distances are equal.",
     ),
-    answer=r"Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set can be "
-    r"exchanged, so a count of pairs has a known mean and variance, and copies fall far below. Nearest neighbors among real and "
-    r"generated points, and the gaps between training points, show the same; but what they give under $H$ is not one half.",
+    answer="Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set can be "
+    "exchanged, so a count of pairs has a known mean and variance, and copies fall far below. Nearest neighbors among real and "
+    "generated points, and the gaps between training points, show the same; but what they give under $H$ is not one half.",
     limits=(
         "That the score is nearly normal under the hypothesis.",
         "Copies of a part of the training set only: they are outvoted by the rest.",
@@ -162,9 +162,8 @@ z = derivation.define("z", (U - Q * P / 2) / deviation, "the data-copying score"
 
 derivation.say(
     r"Given the training set, the $Q + P$ values of $\delta$ are independent and have one law under $H$. The share $u$ of a "
-    r"fresh "
-    r"point is uniform on $(0, 1)$, since $\delta$ has no ties. If a generated point has the share $u$, a test point is nearer "
-    r"with the probability $u$; if a test point has it, a generated point is farther with the probability $1 - u$."
+    r"fresh point is uniform on $(0, 1)$, since $\delta$ has no ties. If a generated point has the share $u$, a test point is "
+    r"nearer with the probability $u$; if a test point has it, a generated point is farther with the probability $1 - u$."
 )
 derivation.chain(
     "The mean of the count",
@@ -255,13 +254,12 @@ derivation.chain(
         wrong={"other roots": 3 * (n - (25 + 10 * sqrt(5)) / 3) * (n - (25 - 10 * sqrt(5)) / 3) / (2 * n + 1)},
     ),
     role="remark",
-    so="At least 18 of each. A small sample cannot accuse anyone with such certainty.",
+    so="At least 18 of each: smaller samples cannot have such a score.",
 )
 
 derivation.say(
-    r"Now $N$ real and $N$ generated points are put together. Under $H$ every one of the $2N - 1$ others is the nearest of a "
-    r"point "
-    r"with equal probability, and $N - 1$ of them are of its kind."
+    "Now $N$ real and $N$ generated points are put together. Under $H$ every one of the $2N - 1$ others is the nearest of a "
+    "point with equal probability, and $N - 1$ of them are of its kind."
 )
 N = derivation.number("N", "the number of real and of generated points", "len(real)", positive=True)
 other_kind = derivation.define("r", N / (2 * N - 1), "the probability that the nearest point is of the other kind")
@@ -303,14 +301,11 @@ def every_labeling_of_six_points():
 
 derivation.say(
     r"A point $y$ is called authentic if $\delta(y) > \|x^* - x^{**}\|$, where $x^*$ is the training point nearest to $y$ and "
-    r"$x^{**}$ "
-    r"the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ are each nearest to the other among "
-    r"the "
-    r"$M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ says that no training point "
-    r"is nearer "
-    r"to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an interval, with the uniform law: "
-    r"a pair "
-    r"is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + 1$ points can be exchanged."
+    r"$x^{**}$ the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ are each nearest to the "
+    r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ says that no "
+    r"training point is nearer to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an "
+    r"interval, with the uniform law: a pair is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + "
+    r"1$ points can be exchanged."
 )
 M = derivation.number("M", "the number of training points, at least 2", "len(training)", positive=True)
 derivation.chain(
@@ -329,9 +324,8 @@ derivation.symbol("A", "the expected authenticity of a fresh point", "authentici
 @derivation.exact(
     r"A = \frac13",
     because="All 24 orders of four gaps between five points on a line, each of which is the fresh one in turn; and all three "
-    "corners "
-    "of a triangle in the plane, which are two training points and a fresh one: it is authentic if the training points have the "
-    "shortest side, so the third holds in every dimension for $M = 2$.",
+    "corners of a triangle in the plane, which are two training points and a fresh one: it is authentic if the training points "
+    "have the shortest side, so the third holds in every dimension for $M = 2$.",
     outcomes=123,
 )
 def every_order_of_the_gaps():
@@ -348,12 +342,10 @@ def _authentic_one(sets, which):
 
 
 derivation.say(
-    r"In $D$ dimensions, with many training points and a density that is continuous and positive around $y$, the points near $y$ "
-    r"are a Poisson process. Let $w$ be the probability that there is none in a ball around $y$ which reaches to $x^*$: under "
-    r"$H$ it "
-    r"is uniform on $(0, 1)$. The pair is mutual if there is none in what the ball of this radius around $x^*$ has besides, a "
-    r"share "
-    r"$h$ of its volume, and that has the probability $w^h$."
+    "In $D$ dimensions, with many training points and a density that is continuous and positive around $y$, the points near "
+    "$y$ are a Poisson process. Let $w$ be the probability that there is none in a ball around $y$ which reaches to $x^*$: "
+    "under $H$ it is uniform on $(0, 1)$. The pair is mutual if there is none in what the ball of this radius around $x^*$ has "
+    "besides, a share $h$ of its volume, and that has the probability $w^h$."
 )
 w = derivation.number("w", "the probability that a ball around $y$ is as empty as it is", between=(0, 1))
 h = derivation.number("h", "the share of a ball outside another, whose center is one radius away", between=(0, 1))
@@ -388,9 +380,9 @@ derivation.symbol("A_1, A_3", "the expected authenticity in one and in three")
 @derivation.symbolic(
     r"(h_1, h_2, h_3) = \left(\frac12, \frac13 + \frac{\sqrt 3}{2\pi}, \frac{11}{16}\right), \quad (A_1, A_3) = \left(\frac13, "
     r"\frac{11}{27}\right)",
-    because=r"What two unit balls share are two caps, $\frac12 \le x \le 1$: integrate the length $1$, $2\sqrt{1 - x^2}$ or the "
-    r"area "
-    r"$\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A = \frac{h}{1 + h}$.",
+    because=r"What two unit balls share are two caps, $\frac12 \le x \le 1$: integrate the length $1$, $2\sqrt{1 - x^2}$ or "
+    r"the area $\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A = "
+    r"\frac{h}{1 + h}$.",
 )
 def what_two_balls_do_not_share():
     half = Rational(1, 2)
@@ -417,17 +409,14 @@ derivation.chain(
 
 derivation.say(
     "For the training set replayed, the score and all shares are at the end of their range. Its mean, its covariance and every "
-    "ball around its points are the training set's, so the Fréchet distance to it is 0, and precision "
-    "and "
-    "recall are 1."
+    "ball around its points are the training set's, so the Fréchet distance to it is 0, and precision and recall are 1."
 )
 
 
 @derivation.exact(
     r"\delta = 0, \quad z = z_{\min}, \quad a = 0, \quad A = 0",
     because="The definitions, for five training points that are replayed, and three test points: distances, ratios, accuracies "
-    "and "
-    "authenticities of copies are 0.",
+    "and authenticities of copies are 0.",
     outcomes=1,
     scale=1.0,
 )
@@ -479,8 +468,7 @@ derivation.symbol("g", "the distance of the source to the nearest other training
 @derivation.bound(
     r"\rho \le \frac{\epsilon}{g - \epsilon}",
     because=r"The source is at $\epsilon$, and every other training point at $g - \epsilon$ or more: the triangle inequality. "
-    r"Equality if "
-    r"the copy has moved straight to the nearest other point. So $\rho$ goes to zero with the noise.",
+    r"Equality if the copy has moved straight to the nearest other point. So $\rho$ goes to zero with the noise.",
 )
 def noisy_copies_have_small_ratios():
     training = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 10.0]])
@@ -503,9 +491,8 @@ _LINE, _FRESH = np.array([[0.0], [4.0], [10.0]]), np.array([[1.0], [6.5], [12.0]
 
 
 @derivation.example(
-    r"On a line, training points at $0, 4, 10$ and test points at $1, 6.5, 12$. A generator returns $0.1, 9.8, 3.7$: the "
-    r"training set with "
-    r"a little noise."
+    "On a line, training points at $0, 4, 10$ and test points at $1, 6.5, 12$. A generator returns $0.1, 9.8, 3.7$: the "
+    "training set with a little noise."
 )
 def three_noisy_copies():
     copied = np.array([[0.1], [9.8], [3.7]])
@@ -523,12 +510,10 @@ def _outside(dimension):
 
 
 @derivation.figure(
-    r"Left: 100 training points from a Gaussian in the plane, and the distances to them of as many test points, fresh points "
-    r"and copies "
-    r"with noise of standard deviation 0.05; $z$ in the legend. Right: the probability that a fresh point is authentic, in the "
-    r"limit "
-    r"of many training points (line), and the share of 2000 draws with $M = 50$ from a uniform law on a cube (dots, standard "
-    r"error 0.011).",
+    "Left: 100 training points from a Gaussian in the plane, and the distances to them of as many test points, fresh points "
+    "and copies with noise of standard deviation 0.05; $z$ in the legend. Right: the probability that a fresh point is "
+    "authentic, in the limit of many training points (line), and the share of 2000 draws with $M = 50$ from a uniform law on a "
+    "cube (dots, standard error 0.011).",
     panels=2,
 )
 def distances_and_dimensions(distances, dimensions):
@@ -571,8 +556,8 @@ def authentic_in_the_plane():
 
 
 @derivation.exercise(
-    r"Of 17 generated and 17 test points all generated ones are copies. What is $z$, what is it with 18 and 18, and with 50 and "
-    r"50?",
+    "Of 17 generated and 17 test points all generated ones are copies. What is $z$, what is it with 18 and 18, and with 50 and "
+    "50?",
     r"It is $-4.977$, $-5.125$ and $-8.617$.",
 )
 def how_many_copies():
