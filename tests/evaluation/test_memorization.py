@@ -62,16 +62,13 @@ def test_copies_are_found_and_fresh_points_are_not_blamed():
     assert 0.25 < practice.authenticity(fresh, TRAINING).mean() < 0.6
 
 
-def test_the_score_is_a_difference_of_integers_in_float32():
-    """5000^2 pairs are more than float32 counts: a generated point less below the test points is seen, as in float64."""
-    training, test = torch.zeros(1, 1), torch.ones(5000, 1)
-    generated = torch.full((5000, 1), 0.5)
-    generated[:2501] = 2.0
-    wanted = practice.data_copying_z_score(generated.double(), training.double(), test.double())
-    found = practice.data_copying_z_score(generated, training, test)
+def test_more_pairs_are_counted_than_float32_counts():
+    """Of 9001 * 7001 pairs, half and 3500 more have the larger distance at the generated point."""
+    generated = torch.full((9001, 1), 0.5)
+    generated[::2] = 2.0
+    found = practice.data_copying_z_score(generated, torch.zeros(1, 1), torch.ones(7001, 1))
     assert found.dtype == torch.float32
-    np.testing.assert_allclose(found, wanted, rtol=2e-7)
-    assert wanted > 0
+    assert found.item() == pytest.approx(7001 * (3 / (9001 * 7001 * 16003)) ** 0.5, rel=2e-7)
 
 
 def test_many_points_need_no_matrix_of_all_distances(monkeypatch):
