@@ -225,6 +225,19 @@ def test_a_lemma_speaks_of_what_it_is_about_and_of_nothing_else():
         gap.at(toy.m)
 
 
+def test_the_condition_of_a_law_may_be_called_as_the_lemmas_own_index():
+    """An entropy of a law over j, given k, by a lemma about laws over k: the k of the condition stays what it is."""
+    toy = Toy()
+    j = toy.index("j", "what depends on the state")
+    given_k = toy.law("r({}|{})", (j, toy.k), "its law, given the state")
+    lemma = Chain("A lemma", Expectation(toy.p, 1 - toy.p), (at_least(0, "so", dropping=toy.a),), about=(toy.p,))
+    assert lemma.at(given_k).args[0] == Expectation(given_k, 1 - given_k)
+    assert lemma.at(toy.q).args[0] == Expectation(toy.q, 1 - toy.q)
+    of_two = Chain("Gibbs", Divergence(toy.p, toy.q), (at_least(0, "so", dropping=toy.a),), about=(toy.p, toy.q))
+    other = toy.law("s", j, "another law")
+    assert of_two.at(given_k, other).args[0] == Divergence(given_k, other)
+
+
 # ---------------------------------------------------------------------------------------------------- the setting
 
 

@@ -262,7 +262,10 @@ def instance(lemma, expression, about, others):
             if old.family.law and not (isinstance(new, Entry) and new.family.law):
                 raise ValueError(f"{latex(new)} is no law; the lemma is about laws")
             laws[old.family] = new
-            renamed |= dict(zip(old.indices, new.indices, strict=False))
+            # by way of names that nobody else has: the condition of a law may be called as the lemma's own index is
+            own = {index: Index(f"{index} of the lemma") for index in old.indices}
+            expression = expression.xreplace(own)
+            renamed |= dict(zip(own.values(), new.indices, strict=False))
         else:
             if old.is_positive and not new.is_positive:
                 raise ValueError(f"{latex(new)} is not known to be positive; the lemma is about positive numbers")
@@ -270,8 +273,7 @@ def instance(lemma, expression, about, others):
 
     def exchanged(entry):
         new = laws[entry.family]
-        indices = [index.xreplace(renamed) for index in entry.indices]
-        return new.at(*indices, *new.indices[len(indices) :])  # a conditional law keeps its condition
+        return new.at(*entry.indices, *new.indices[len(entry.indices) :])  # a conditional law keeps its condition
 
     found = expression.replace(lambda part: isinstance(part, Entry) and part.family in laws, exchanged)
     return Nonnegative(found.xreplace(renamed), lemma, *map(made, others))
