@@ -15,6 +15,7 @@ from practice_torch.diffusion import score_prediction
 from practice_torch.latent import vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
+from practice_torch.state_space import diagonal, selective
 from shared_specs.backends import torch_network
 from shared_specs.check import spec_of
 from shared_specs.initial import initial_outcomes
@@ -164,6 +165,40 @@ def biases_at_zero(patch):
     patch.setattr(nn.Linear, "reset_parameters", reset)
 
 
+def without_skip(patch):
+    """D u is left out of the output of every channel."""
+    plain = diagonal.state_space_layer
+    patch.setattr(diagonal, "state_space_layer", lambda u, *system: plain(u, *system[:-1], 0 * system[-1]))
+
+
+def not_gated(patch):
+    """W_o y, without silu(v)."""
+    patch.setattr(diagonal.S4DBlock, "_joined", lambda self, x, heard, gate: x + self.project(heard))
+
+
+def frequencies_alike(patch):
+    """Those of S4D-Lin, whatever is asked for."""
+    plain = diagonal.initial_eigenvalues
+    patch.setattr(diagonal, "initial_eigenvalues", lambda *, order, kind: plain(order=order, kind="linear"))
+
+
+def convolution_sees_ahead(patch):
+    """Padding is divided between both ends."""
+    pad = functional.pad
+    patch.setattr(functional, "pad", lambda x, amounts: pad(x, (amounts[0] - 1, 1)) if amounts[0] else pad(x, amounts))
+
+
+def decays_alike(patch):
+    """-1 for every state of a channel."""
+    plain = selective.MambaBlock.__init__
+
+    def begin(self, **sizes):
+        plain(self, **sizes)
+        nn.init.zeros_(self.log_negative_a)
+
+    patch.setattr(selective.MambaBlock, "__init__", begin)
+
+
 BEGINS, FUTURE, EVALUATED, OTHERS = "initial", "the future", "dropout in evaluation", "the rest of the batch"
 COMPARED = ("output", "statistic")
 NEVER = "the initialization is never called"
@@ -232,6 +267,23 @@ MISTAKES = {
         "dropout in evaluation": (always_in_training(reward_model.RewardModel), EVALUATED),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
         "the batch mixes": (mean_of_the_batch(reward_model.RewardModel), OTHERS),
+    },
+    ("state_space/diagonal", "S4DBlock"): {
+        "no gate": (not_gated, "output"),
+        "no skip path in the channels": (without_skip, "output"),
+        "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
+        "the other frequencies": (frequencies_alike, BEGINS),
+    },
+    ("state_space/diagonal", "S4DDecoder"): {
+        "no residual": (without_residual(diagonal.S4DBlock), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("state_space/selective", "MambaBlock"): {
+        "no residual": (without_residual(selective.MambaBlock), "output"),
+        "the next step is seen": (convolution_sees_ahead, FUTURE),
+        "another epsilon": (other_epsilon(nn.RMSNorm, 1e-6), "output"),
+        "all states decay alike": (decays_alike, BEGINS),
+        "the batch mixes": (mean_of_the_batch(selective.MambaBlock), OTHERS),
     },
 }
 

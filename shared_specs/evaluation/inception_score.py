@@ -29,10 +29,10 @@ SPEC = (
         for function in ("marginal_log_probs", "log_inception_score", "inception_score")
         for case, answers, cancels in _cases()
     ),
-    Agree("log_inception_score", "one image", given(log_probs=log_simplex(1, 4)), cancels=ALIKE, smallest_batch=1),
+    Agree("log_inception_score", "one image", given(log_probs=log_simplex(1, 4)), cancels=ALIKE),
     Agree("split_inception_scores", "two blocks", given(log_probs=ANSWERS, splits=2), smallest_batch=2),
-    Agree("split_inception_scores", "one image a block", given(log_probs=ANSWERS, splits=6), cancels=ALIKE, smallest_batch=6),
-    Agree("split_inception_scores", "a probability of 0", given(log_probs=CERTAIN, splits=2), smallest_batch=2),
+    Agree("split_inception_scores", "one image a block", given(log_probs=ANSWERS, splits=6), cancels=ALIKE),
+    Agree("split_inception_scores", "a probability of 0", given(log_probs=CERTAIN, splits=2)),
     Anchor(
         "marginal_log_probs", "two images", given(log_probs=TWO), gives=log_of([0.75, 0.25]), source="by hand",
         near_misses={"sum": log_of([1.5, 0.5]), "mean over the classes": log_of([0.5, 0.5]),
@@ -96,6 +96,7 @@ SPEC = (
         for case, answers in (("probabilities for logarithms", zeros(4, 3)), ("no image", zeros(0, 3)), ("no class", zeros(3, 0)))
     ),
     Rejects("split_inception_scores", "blocks of unequal size", given(log_probs=ANSWERS, splits=4), blames="splits"),
+    Rejects("split_inception_scores", "one image in two blocks", given(log_probs=log_simplex(1, 4), splits=2), blames="splits"),
     Rejects("split_inception_scores", "no block", given(log_probs=ANSWERS, splits=0), blames="splits"),
 )  # fmt: skip
 

@@ -39,6 +39,9 @@ SPEC = (
     Agree("unbiased_discrepancy", "two points each",
           given(kernel_xx=normal(2, 2), kernel_yy=normal(2, 2), kernel_xy=normal(2, 2))),
     Agree("kernel_inception_distance", "regular", given(features_x=X, features_y=Y, **SUBSETS), cancels=NEAR),
+    Agree("kernel_inception_distance", "256 points", given(
+        features_x=normal(256, 1), features_y=normal(256, 1),
+        subsets_x=np.array([[255, 0, 254]]), subsets_y=np.array([[1, 255, 0]])), cancels=NEAR),
     Agree("kernel_inception_distance", "no subset",
           given(features_x=X, features_y=Y, subsets_x=integers(0, 3, high=4), subsets_y=integers(0, 3, high=5))),
     Anchor(

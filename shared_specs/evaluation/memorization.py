@@ -30,9 +30,9 @@ SPEC = (
         )
     ),
     Agree("nearest_distance", "one reference", given(queries=QUERIES, references=normal(1, 3))),
-    Agree("data_copying_z_score", "regular", SETS, no_gradient=JUMPS, frozen=ALL_THREE, smallest_batch=1),
+    Agree("data_copying_z_score", "regular", SETS, no_gradient=JUMPS, frozen=ALL_THREE),
     Agree("data_copying_z_score", "copies", given(generated=AWAY[1:4], training=AWAY, test=POINTS[:2]), no_gradient=JUMPS,
-          frozen=ALL_THREE, smallest_batch=1),
+          frozen=ALL_THREE),
     Agree("one_nearest_neighbor_accuracy", "regular", given(real=REAL, generated=GENERATED), no_gradient=JUMPS,
           frozen=("real", "generated"), smallest_batch=2),
     Agree("one_nearest_neighbor_accuracy", "copies", given(real=AWAY, generated=AWAY[::-1]), no_gradient=JUMPS,

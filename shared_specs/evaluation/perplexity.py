@@ -8,7 +8,7 @@ LOG_PROBS = uniform(3, 5, low=-6.0, high=-0.1)
 MASK = [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]]
 # What stands under the mask may be anything.
 HIDDEN = [[-1.0, -2.0, -0.5, np.nan, -np.inf], [-1.0, -0.25, -3.0, -0.5, -2.0], [np.inf, -np.inf, np.nan, -0.75, 0.0]]
-BYTES = np.array([7, 20, 3])
+BYTES = np.array([7, 255, 3])
 LOGITS, TOKENS = normal(3, 5, 4, scale=2.0), integers(3, 5, high=4)
 REPEATED = np.array([[0, 1, 0, 1, 0, 1], [2, 2, 2, 2, 2, 2], [0, 1, 2, 3, 4, 5], [3, 0, 0, 3, 0, 0]])
 LARGE = Cancels(400.0, "a log-probability near 0 is a difference of logits near 400")
@@ -21,20 +21,21 @@ def _agrees():
     for function, more in (("sequence_perplexity", {}), ("corpus_perplexity", {}), ("bits_per_byte", {"byte_counts": BYTES})):
         smallest = 1 if function == "corpus_perplexity" else 0
         yield Agree(function, "regular", given(log_probs=LOG_PROBS, mask=MASK, **more), smallest_batch=smallest)
-        yield Agree(function, "anything under the mask", given(log_probs=HIDDEN, mask=MASK, **more), smallest_batch=smallest)
-        yield Agree(function, "one token each", given(log_probs=uniform(3, 1, low=-6.0, high=-0.1), mask=[[1], [1], [1]], **more),
-                    smallest_batch=smallest)  # fmt: skip
+        yield Agree(function, "anything under the mask", given(log_probs=HIDDEN, mask=MASK, **more))
+        yield Agree(function, "one token each", given(log_probs=uniform(3, 1, low=-6.0, high=-0.1), mask=[[1], [1], [1]], **more))
 
 
 SPEC = (
     Agree("token_log_probs", "regular", given(logits=LOGITS, tokens=TOKENS)),
     Agree("token_log_probs", "logits near 400", given(logits=normal(3, 5, 4, scale=400.0), tokens=TOKENS), cancels=LARGE),
+    Agree("token_log_probs", "256 tokens", given(logits=normal(1, 3, 256), tokens=np.array([[255, 0, 254]]))),
     Agree("token_log_probs", "one token in the vocabulary", given(logits=normal(3, 5, 1), tokens=integers(3, 5, high=1))),
     *_agrees(),
-    Agree("corpus_perplexity", "a sequence without a token", given(log_probs=LOG_PROBS, mask=[[0] * 5, [1] * 5, [0] * 5]),
-          smallest_batch=3),
+    Agree("corpus_perplexity", "a sequence without a token", given(log_probs=LOG_PROBS, mask=[[0] * 5, [1] * 5, [0] * 5])),
     *(Agree("distinct_fraction", f"order {order}", given(tokens=REPEATED, order=order), no_gradient="tokens are integers")
       for order in (1, 2, 6)),
+    Agree("distinct_fraction", "256 tokens", given(tokens=np.array([[255, 0, 255, 0, 254, 0], [1, 255, 1, 255, 255, 1]]),
+                                                   order=2), no_gradient="tokens are integers"),
     Agree("distinct_fraction", "many tokens", given(tokens=integers(3, 40, high=200), order=2),
           no_gradient="tokens are integers"),
     Anchor(
@@ -102,6 +103,7 @@ SPEC = (
                                ("bits_per_byte", {"byte_counts": np.array([1, 1])}))
         for case, mask in (("no token", zeros(2, 3)), ("another mask", [[0.5, 1.0, 1.0]] * 2), ("shapes differ", bits(2, 4)))
     ),
+    Rejects("corpus_perplexity", "no sequence", given(log_probs=zeros(0, 3), mask=zeros(0, 3)), blames="mask"),
     Rejects("sequence_perplexity", "a row without a token", given(log_probs=zeros(2, 3), mask=[[1, 1, 1], [0, 0, 0]]),
             blames="mask"),
     Rejects("bits_per_byte", "a row without a token",
