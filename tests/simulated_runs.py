@@ -176,4 +176,5 @@ def answer(request):
 if __name__ == "__main__":
     prepare()
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+        number, request = json.loads(line)
+        print(json.dumps([number, answer(request)]), flush=True)
