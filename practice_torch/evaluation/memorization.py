@@ -8,7 +8,8 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import require, require_same_shape, require_values
+from practice_torch.evaluation._points import ROWS, distances, require_points
 
 
 def nearest_distance(queries, references):
@@ -18,9 +19,9 @@ def nearest_distance(queries, references):
     Source: Meehan et al. 2020, section 2.
     [B, D], [M, D] -> [B]
     """
-    _require_points(1, queries=queries, references=references)
-    distances, _ = _nearest(queries, references, 1)
-    return distances[:, 0]
+    require_points(1, queries=queries, references=references)
+    nearest, _ = _nearest(queries, references, 1)
+    return nearest[:, 0]
 
 
 def nearest_distance_ratio(queries, references):
@@ -30,10 +31,10 @@ def nearest_distance_ratio(queries, references):
     or two of them are equal: a copy of both would have 0/0.  Source: Lowe 2004, section 7.1; Carlini et al. 2023.
     [B, D], [M, D] -> [B]
     """
-    _require_points(2, queries=queries, references=references)
+    require_points(2, queries=queries, references=references)
     require_values("references", references, lambda points: _is_new(points)[:, None], "part of a point unlike all before it")
-    distances, _ = _nearest(queries, references, 2)
-    return distances[:, 0] / distances[:, 1]
+    nearest, _ = _nearest(queries, references, 2)
+    return nearest[:, 0] / nearest[:, 1]
 
 
 def data_copying_z_score(generated, training, test):
@@ -47,7 +48,7 @@ def data_copying_z_score(generated, training, test):
     Source: Mann & Whitney 1947; Meehan et al. 2020, section 3.
     [Q, D], [M, D], [P, D] -> []
     """
-    _require_points(1, generated=generated, training=training, test=test)
+    require_points(1, generated=generated, training=training, test=test)
     require(len(generated) > 0, "generated has 0 points; it must have at least 1")
     of_generated, of_test = nearest_distance(generated, training), nearest_distance(test, training).sort().values
     nearer = torch.searchsorted(of_test, of_generated)  # how many test points
@@ -67,7 +68,7 @@ def one_nearest_neighbor_accuracy(real, generated):
     Source: Lopez-Paz & Oquab 2017; Xu et al. 2018, section 2.
     [N, D], [N, D] -> [], []
     """
-    _require_points(2, real=real, generated=generated)
+    require_points(2, real=real, generated=generated)
     require_same_shape(real=real, generated=generated)
     return _own_kind(real, generated), _own_kind(generated, real)
 
@@ -81,22 +82,18 @@ def authenticity(generated, training):
     Source: Alaa et al. 2022.
     [B, D], [M, D] -> [B]
     """
-    _require_points(2, generated=generated, training=training)
-    distances, nearest = _nearest(generated, training, 1)
-    gaps, _ = _nearest(training[nearest[:, 0]], training, 2)
-    return (distances[:, 0] > gaps[:, 1]).to(generated.dtype)
+    require_points(2, generated=generated, training=training)
+    nearest, whose = _nearest(generated, training, 1)
+    gaps, _ = _nearest(training[whose[:, 0]], training, 2)
+    return (nearest[:, 0] > gaps[:, 1]).to(generated.dtype)
 
 
 def _nearest(queries, references, count):
-    """The `count` smallest distances of each query, in ascending order, and whose they are: [Q, count] twice.
-
-    By differences: with |q|^2 - 2 q.r + |r|^2, which cdist prefers for many points, a copy is not at distance 0. Never more than
-    1024 queries at once: no matrix of all distances is stored.
-    """
+    """The `count` smallest distances of each query, in ascending order, and whose they are: [Q, count] twice."""
     parts = []
-    for some in queries.split(1024):
-        distances = torch.cdist(some, references, compute_mode="donot_use_mm_for_euclid_dist")
-        parts.append(distances.topk(count, largest=False) if count > 1 else distances.min(1, keepdim=True))
+    for some in queries.split(ROWS):
+        across = distances(some, references)
+        parts.append(across.topk(count, largest=False) if count > 1 else across.min(1, keepdim=True))
     return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
@@ -112,13 +109,3 @@ def _is_new(points):
     _, which = points.unique(dim=0, return_inverse=True)
     places = torch.arange(len(points))
     return torch.full_like(places, len(points)).scatter_reduce(0, which, places, "amin")[which] == places
-
-
-def _require_points(fewest, **sets):
-    """All sets are points of as many coordinates as the first one's; each but the first has at least `fewest`."""
-    require_rank(2, **sets)
-    (first, reference), *others = sets.items()
-    for name, points in others:
-        size = reference.shape[1]
-        require(points.shape[1] == size, f"{name} has shape {list(points.shape)}; its points must have {size} entries as {first}")
-        require(len(points) >= fewest, f"{name} has {len(points)} points; it must have at least {fewest}")

@@ -12,9 +12,10 @@ import scipy.special
 import sympy
 from sympy import Integral, Min, Rational, pi, sqrt
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_same_shape, require_values
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
+from theory_jax.evaluation._points import distances, require_points
 from theory_jax.notation import Limit, SquaredNorm, plus, times
 
 
@@ -25,8 +26,8 @@ def nearest_distance(queries, references):
     Source: Meehan et al. 2020, section 2.
     [B, D], [M, D] -> [B]
     """
-    _require_points(1, queries=queries, references=references)
-    return jnp.min(_distances(queries, references), axis=1)
+    require_points(1, queries=queries, references=references)
+    return jnp.min(distances(queries, references), axis=1)
 
 
 def nearest_distance_ratio(queries, references):
@@ -36,9 +37,9 @@ def nearest_distance_ratio(queries, references):
     or two of them are equal: a copy of both would have 0/0.  Source: Lowe 2004, section 7.1; Carlini et al. 2023.
     [B, D], [M, D] -> [B]
     """
-    _require_points(2, queries=queries, references=references)
+    require_points(2, queries=queries, references=references)
     require_values("references", references, lambda points: _is_new(points)[:, None], "part of a point unlike all before it")
-    first, second = jnp.sort(_distances(queries, references), axis=1)[:, :2].T
+    first, second = jnp.sort(distances(queries, references), axis=1)[:, :2].T
     return first / second
 
 
@@ -53,7 +54,7 @@ def data_copying_z_score(generated, training, test):
     Source: Mann & Whitney 1947; Meehan et al. 2020, section 3.
     [Q, D], [M, D], [P, D] -> []
     """
-    _require_points(1, generated=generated, training=training, test=test)
+    require_points(1, generated=generated, training=training, test=test)
     count, fresh = len(generated), len(test)
     require(count > 0, "generated has 0 points; it must have at least 1")
     signs = jnp.sign(nearest_distance(generated, training)[:, None] - nearest_distance(test, training))
@@ -70,9 +71,9 @@ def one_nearest_neighbor_accuracy(real, generated):
     Source: Lopez-Paz & Oquab 2017; Xu et al. 2018, section 2.
     [N, D], [N, D] -> [], []
     """
-    _require_points(2, real=real, generated=generated)
+    require_points(2, real=real, generated=generated)
     require_same_shape(real=real, generated=generated)
-    across = _distances(real, generated)
+    across = distances(real, generated)
     return _own_kind(real, jnp.min(across, axis=1)), _own_kind(generated, jnp.min(across, axis=0))
 
 
@@ -85,22 +86,15 @@ def authenticity(generated, training):
     Source: Alaa et al. 2022.
     [B, D], [M, D] -> [B]
     """
-    _require_points(2, generated=generated, training=training)
-    distances = _distances(generated, training)
-    gap = _nearest_other(training)[jnp.argmin(distances, axis=1)]
-    return jnp.where(jnp.min(distances, axis=1) > gap, 1.0, jnp.zeros_like(gap))
-
-
-def _distances(queries, references):
-    """[Q, D], [M, D] -> [Q, M]. The slope at distance 0, which is infinite, is replaced by 0."""
-    squares = jnp.sum((queries[:, None] - references) ** 2, axis=2)
-    apart = squares > 0
-    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1.0)), 0.0)
+    require_points(2, generated=generated, training=training)
+    to_training = distances(generated, training)
+    gap = _nearest_other(training)[jnp.argmin(to_training, axis=1)]
+    return jnp.where(jnp.min(to_training, axis=1) > gap, 1.0, jnp.zeros_like(gap))
 
 
 def _nearest_other(points):
     """The distance of each point to the nearest of all others."""
-    return jnp.min(jnp.where(np.eye(len(points), dtype=bool), jnp.inf, _distances(points, points)), axis=1)
+    return jnp.min(jnp.where(np.eye(len(points), dtype=bool), jnp.inf, distances(points, points)), axis=1)
 
 
 def _own_kind(points, to_other_kind):
@@ -110,16 +104,6 @@ def _own_kind(points, to_other_kind):
 def _is_new(points):
     """Whether a point equals none before it: [M]"""
     return np.isin(np.arange(len(points)), np.unique(points, axis=0, return_index=True)[1])
-
-
-def _require_points(fewest, **sets):
-    """All sets are points of as many coordinates as the first one's; each but the first has at least `fewest`."""
-    require_rank(2, **sets)
-    (first, reference), *others = sets.items()
-    for name, points in others:
-        size = reference.shape[1]
-        require(points.shape[1] == size, f"{name} has shape {list(points.shape)}; its points must have {size} entries as {first}")
-        require(len(points) >= fewest, f"{name} has {len(points)} points; it must have at least {fewest}")
 
 
 derivation = Derivation(
