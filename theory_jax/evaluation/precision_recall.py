@@ -94,19 +94,25 @@ derivation = Derivation(
         "Naeem, Oh, Uh, Choi & Yoo 2020, Reliable fidelity and diversity metrics for generative models",
         "Sajjadi, Bachem, Lucic, Bousquet & Gelly 2018, Assessing generative models via precision and recall",
     ),
-    question="One number, such as a Frechet distance, does not say whether samples are bad or modes are missing. How do counts of "
+    question="One number, such as a Frechet distance, does not say whether samples are bad or modes are missing. How do counts "
+    "of "
     "points in balls separate the two, and what do they give for a perfect generator?",
     setting=(
         r"There are $N$ real points $x_i$ and $M$ generated points $y_j$. The ball of a real point reaches to its $k$-th nearest "
-        r"other real point, $1 \le k < N$; a point on the edge is inside. The balls of generated points are made in the same way.",
-        r"Precision is the share of generated points in at least one real ball; recall is the share of real points in at least one "
-        r"generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. Coverage is "
+        r"other real point, $1 \le k < N$; a point on the edge is inside. The balls of generated points are made in the same "
+        r"way.",
+        r"Precision is the share of generated points in at least one real ball; recall is the share of real points in at least "
+        r"one "
+        r"generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. Coverage "
+        r"is "
         r"the share of real balls that hold at least one generated point.",
         r"The hypothesis $H$: all $N + M$ points are independent draws from one law with a density, so no two distances from a "
         r"point are equal.",
     ),
-    answer=r"A missing mode lowers recall and coverage, bad samples lower precision and density. Under $H$ the expected density is "
-    r"1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; expected "
+    answer=r"A missing mode lowers recall and coverage, bad samples lower precision and density. Under $H$ the expected density "
+    r"is "
+    r"1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; "
+    r"expected "
     "precision and recall depend on the law, so these are compared with what a second sample of real points gives.",
     limits=(
         "The meaning of the distance, which the features decide.",
@@ -122,8 +128,10 @@ i = derivation.index("i", "how many points are nearer to the center of a ball")
 k = derivation.count(i, "k", "the number of neighbors that a ball reaches to", "neighbors")
 
 derivation.say(
-    r"Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent draws of one law. "
-    r"So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in the ball "
+    r"Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent draws of one "
+    r"law. "
+    r"So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in the "
+    r"ball "
     r"if and only if $i < k$. There are $NM$ pairs of a ball and a generated point."
 )
 derivation.chain(
@@ -145,7 +153,8 @@ miss = derivation.define(
     "m", Product(i, (N - 1 - i) / (N + M - 1 - i)), "the probability under $H$ that a ball holds no generated point"
 )
 derivation.say(
-    r"A ball holds no generated point if and only if the $k$ nearest of the $N + M - 1$ other points are all real. If the nearest "
+    r"A ball holds no generated point if and only if the $k$ nearest of the $N + M - 1$ other points are all real. If the "
+    r"nearest "
     r"$i$ are real, $N - 1 - i$ real ones are left among $N + M - 1 - i$, and each of these is the next with equal probability. "
     r"Hence $m$, and expected coverage is $1 - m$."
 )
@@ -154,18 +163,11 @@ derivation.chain(
     1 - miss,
     equals(
         1 - Product(i, N - 1 - i) / Product(i, N + M - 1 - i),
-        r"all numerators over all denominators",
+        r"all numerators over all denominators; divided by $k!$ these are $\binom{N-1}{k}$ and $\binom{N+M-1}{k}$",
         wrong={
             "the center among the others": 1 - Product(i, N - i) / Product(i, N + M - i),
+            "not the complement": Product(i, N - 1 - i) / Product(i, N + M - 1 - i),
             "generated balls": 1 - Product(i, M - 1 - i) / Product(i, N + M - 1 - i),
-        },
-    ),
-    equals(
-        1 - (Product(i, N - 1 - i) / Product(i, i + 1)) / (Product(i, N + M - 1 - i) / Product(i, i + 1)),
-        r"divide both by $k!$: numbers of subsets of $k$ points, $\binom{N-1}{k} \big/ \binom{N+M-1}{k}$",
-        wrong={
-            "one of the two divided": 1 - (Product(i, N - 1 - i) / Product(i, i + 1)) / Product(i, N + M - 1 - i),
-            "not the complement": (Product(i, N - 1 - i) / Product(i, i + 1)) / (Product(i, N + M - 1 - i) / Product(i, i + 1)),
         },
     ),
     central=True,
@@ -214,7 +216,7 @@ derivation.chain(
     "Finite samples have more",
     n / (2 * n + i + 1),
     equals(
-        plus(Rational(1, 2), -(i + 1) / (2 * (2 * n + i + 1))),
+        plus(Rational(1, 2), times(-Rational(1, 2), (i + 1) / (2 * n + i + 1))),
         r"a factor of $m$ at $M = N$, whose denominator is $2N - 1 - i = 2n + i + 1$; add and subtract one half",
         wrong={
             "the sign": plus(Rational(1, 2), (i + 1) / (2 * (2 * n + i + 1))),
@@ -222,13 +224,16 @@ derivation.chain(
         },
     ),
     at_most(Rational(1, 2), "leave out a positive number", adding=(i + 1) / (2 * (2 * n + i + 1))),
-    so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half of "
+    so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half "
+    r"of "
     "them is all that there is to be had.",
 )
 
 derivation.say(
-    r"Expected precision under $H$ is not 1, and there is no universal value. Take $N = 2$ and $k = 1$: both balls have the radius "
-    r"$\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By exchangeability "
+    r"Expected precision under $H$ is not 1, and there is no universal value. Take $N = 2$ and $k = 1$: both balls have the "
+    r"radius "
+    r"$\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By "
+    r"exchangeability "
     r"that has the probability $\frac13$. For three real points the probability depends on the law."
 )
 derivation.symbol("A", "precision", "precision_and_recall")
@@ -236,7 +241,8 @@ derivation.symbol("A", "precision", "precision_and_recall")
 
 @derivation.exact(
     r"\mathbb{E}_H\left[A\right] = \frac23 \text{ for } N = 2, \quad A = 1 \text{ and } \frac34 \text{ for two sets of four}",
-    because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the plane "
+    because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the "
+    "plane "
     "and of one in space; two pairs of close points on a line; four points on a line whose gaps grow.",
     outcomes=3 + 3 + 4 + 4,
 )
@@ -277,12 +283,13 @@ derivation.chain(
         "leave out further balls; equality if and only if no generated point is in two",
         dropping=Total(j, further) / (k * M),
     ),
-    so=r"Equality is the case of an outlier among the data: its ball is huge, and holds bad samples that no other ball holds. "
+    so=r"So it is where an outlier among the data has a huge ball, and bad samples are in this ball alone. "
     r"Each counts 1 in precision and $1/k$ in density. So density weighs an outlier less, if $k > 1$, and precision does not.",
 )
 
 derivation.say(
-    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ of "
+    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than "
+    "$k$ of "
     "them."
 )
 c = derivation.index("c", "a cluster")
@@ -294,14 +301,17 @@ derivation.chain(
     Total(c, held) / Total(c, size),
     equals(
         Total(c, times(size / Total(c, size), precision)),
-        "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by $g$",
+        "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by "
+        "$g$",
         wrong={
             "the mean of the clusters": Total(c, precision) / 3,
             "their sum": Total(c, precision),
         },
     ),
-    so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision by "
-    "its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, and "
+    so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers "
+    "precision by "
+    "its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
+    "and "
     "leaves precision.",
 )
 derivation.symbol("R", "recall", "precision_and_recall")
@@ -343,7 +353,11 @@ def rotated_shifted_and_scaled():
     def moved(x, factor=4.0):
         return factor * x @ rotation + np.array([3.0, -5.0])
 
-    return both(moved(real), moved(samples)), both(real, samples), {"one of the two scaled": both(moved(real), moved(samples, 2.0))}
+    return (
+        both(moved(real), moved(samples)),
+        both(real, samples),
+        {"one of the two scaled": both(moved(real), moved(samples, 2.0))},
+    )
 
 
 d = derivation.index("d", "a coordinate")
@@ -376,7 +390,8 @@ _LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5]
 
 @derivation.example(
     "On a line: real points at $0, 1, 3, 7, 8$ and generated points at $0.5, 1.2, 2.5, 20$, with two neighbors. The first three "
-    "samples are each in the balls of $0$, $1$ and $3$, the last one in none. Its own ball is so large that recall sees no missing "
+    "samples are each in the balls of $0$, $1$ and $3$, the last one in none. Its own ball is so large that recall sees no "
+    "missing "
     "mode, but coverage does."
 )
 def five_real_and_four_generated_points():
@@ -429,7 +444,7 @@ def balls_and_coverage(plane, coverage):
 
 @derivation.exercise(
     "What is the expected coverage of five generated points from the law of five real ones, with one neighbor?",
-    r"$1 - \frac{5 - 1}{10 - 1} = \frac59$, that is 5/9.",
+    r"It is $1 - \frac{5 - 1}{10 - 1}$, that is 5/9.",
 )
 def five_and_five():
     yield _expected_coverage(5, 1), "5/9"
@@ -443,12 +458,11 @@ def five_and_five():
 )
 def an_outlier():
     real, samples = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [100.0]]), np.array([[50.0], [52.0], [54.0]])
-    for computed, said in zip(
+    yield from zip(
         (*precision_and_recall(real, samples, neighbors=2), *density_and_coverage(real, samples, neighbors=2)),
         ("1", "0", "0.5", "1/6"),
         strict=True,
-    ):
-        yield computed, said
+    )
 
 
 @derivation.exercise(
