@@ -415,7 +415,7 @@ def _expected_coverage(points, neighbors):
 
 @derivation.figure(
     "Left: 12 real points in the plane with their balls (two neighbors), samples inside (dots) and outside (crosses). Right: "
-    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 100 draws from a Gaussian in the plane "
+    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 draws from a Gaussian in the plane "
     "(dots), and the limit of large samples (dashed).",
     panels=2,
 )
@@ -430,10 +430,10 @@ def balls_and_coverage(plane, coverage):
     plane.plot(*real.T, ".", color="gray", label="real")
     plane.plot(*samples[among].T, "o", label="inside")
     plane.plot(*samples[~among].T, "x", label="outside")
-    plane.set(xlabel="first feature", ylabel="second feature", aspect="equal")
-    plane.legend(fontsize="small")
+    plane.set(xlabel="first feature", ylabel="second feature", aspect="equal", xlim=(-5.5, 10.5))
+    plane.legend(loc="upper right")
     every = np.arange(1, 8)
-    drawn = rng.normal(size=(2, 100, 30, 2))
+    drawn = rng.normal(size=(2, 400, 30, 2))
     means = [np.mean(jax.vmap(partial(density_and_coverage, neighbors=int(k)))(*drawn)[1]) for k in every]
     coverage.plot(every, [_expected_coverage(30, k) for k in every], label="expected, $N = M = 30$")
     coverage.plot(every, means, "o", color="black", label="drawn")
