@@ -1,0 +1,127 @@
+"""Bits per dimension: one unit for the likelihoods of discrete and of continuous models, and two ways to estimate a likelihood.
+
+values are integers 0..levels-1, one for each of D dimensions.
+"""
+
+import math
+
+import torch
+
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_integers,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
+
+
+def bits_per_dimension(log_likelihood, *, dimensions, levels=1):
+    r"""(-log p / D + log levels) / log 2, D = dimensions.
+
+    log p, in nats, is the logarithm of a probability (levels = 1), or of a density of (v + u) / levels in [0, 1)^D: that of v + u
+    is smaller by the factor levels^D.
+
+    Raises ValueError if log_likelihood is no vector, dimensions < 1, or levels < 1.  Source: Theis et al. 2016, section 3.1.
+    [B] -> [B]
+    """
+    require_rank(1, log_likelihood=log_likelihood)
+    require_at_least(1, dimensions=dimensions, levels=levels)
+    return (math.log(levels) - log_likelihood / dimensions) / math.log(2)
+
+
+def uniform_dequantize(values, uniforms, *, levels):
+    r"""(v + u) / levels: integers become numbers in [0, 1) that have a density.
+
+    Near the end of a cell the sum can round up to the next one.
+
+    Raises ValueError if the shapes differ, levels < 1, values holds anything but integers in 0..levels-1, or uniforms anything
+    outside [0, 1).  Source: Theis et al. 2016, section 3.1.
+    [B, D], [B, D] -> [B, D]
+    """
+    _require_levels(values, levels, 1)
+    require_same_shape(values=values, uniforms=uniforms)
+    require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
+    return (as_int64(values) + uniforms) / levels
+
+
+def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
+    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), in nats; s = e^log_scale.
+
+    The upper edge of the last cell is at infinity and the lower one of the first at minus infinity: the probabilities of all
+    values sum to one.
+
+    Raises ValueError if the shapes of values, mean and log_scale differ, levels < 2, or values holds anything but integers in
+    0..levels-1.  Source: Salimans et al. 2017, section 2.1.
+    [B, D], [B, D], [B, D] -> [B, D]
+    """
+    _require_levels(values, levels, 2)
+    require_same_shape(values=values, mean=mean, log_scale=log_scale)
+    last = levels - 1
+    v = as_int64(values).to(mean.dtype)
+    precision = (-log_scale).exp()
+    lower, upper = (((2 * v - last + side) / last - mean) * precision for side in (-1, 1))
+    # sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - e^-(b - a)); each factor is 1 at an edge that is infinitely far away.
+    first, final = v == 0, v == last
+    log_below = torch.nn.functional.logsigmoid(upper).masked_fill(final, 0.0)
+    log_above = torch.nn.functional.logsigmoid(-lower).masked_fill(first, 0.0)
+    return log_below + log_above + _log_one_minus_exp(2 / last * precision).masked_fill(first | final, 0.0)
+
+
+def parzen_log_likelihood(x, samples, *, bandwidth):
+    r"""log of the mean of N(x; samples_n, bandwidth^2 I) over n, in nats: a density estimated from samples alone.
+
+    Raises ValueError if the points of x and samples have different dimensions, samples is empty, or bandwidth is not positive.
+    Source: Parzen 1962; Theis et al. 2016, section 3.2.
+    [B, D], [N, D] -> [B]
+    """
+    require_rank(2, x=x, samples=samples)
+    count, size = samples.shape
+    require(size == x.shape[1], f"samples has shape {[count, size]}; its points must have {x.shape[1]} entries as those of x")
+    require(count > 0, "samples has 0 points; it must have at least 1")
+    require_positive(bandwidth=bandwidth)
+    # Distances from differences, without an array of B N D of them; from squares and products, near points would lose all digits.
+    distance = torch.cdist(x, samples, compute_mode="donot_use_mm_for_euclid_dist")
+    log_kernels = -(distance / bandwidth).square() / 2
+    return log_kernels.logsumexp(1) - math.log(count) - size * math.log(bandwidth * math.sqrt(2 * math.pi))
+
+
+def annealed_log_weights(log_prior_path, log_target_path, temperatures):
+    r"""sum_t (beta_(t+1) - beta_t) (log target - log prior) at the state x_t, t = 0..T-1, in nats; both may be unnormalized.
+
+    x_0 is drawn from the prior; x_t, t >= 1, from a kernel that leaves prior^(1 - beta_t) target^beta_t invariant. The mean of
+    the weights' exponentials estimates Z_target / Z_prior without bias.
+
+    Raises ValueError if log_target_path has not the shape of log_prior_path, or temperatures are not T+1 numbers that rise from
+    0 to 1.  Source: Neal 2001; Wu et al. 2017.
+    [B, T], [B, T], [T+1] -> [B]
+    """
+    require_rank(2, log_prior_path=log_prior_path)
+    require_same_shape(log_prior_path=log_prior_path, log_target_path=log_target_path)
+    last = log_prior_path.shape[1]
+    require_shape([last + 1], temperatures=temperatures)
+    require_values("temperatures", temperatures[:1], lambda beta: beta == 0, "0 at [0]: the prior")
+    require_values("temperatures", temperatures[-1:], lambda beta: beta == 1, f"1 at [{last}]: the target")
+    require_values("temperatures", temperatures, lambda beta: beta.diff(prepend=beta[:1]) >= 0, "at least the one before")
+    steps = temperatures.diff()
+    ratios = log_target_path - log_prior_path
+    # a step of 0 has no weight, even where the target is 0
+    return (steps * ratios.masked_fill((steps == 0) & ~ratios.isfinite(), 0.0)).sum(1)
+
+
+def _log_one_minus_exp(a):
+    """log(1 - e^-a), a > 0: by expm1 where a is small, and by log1p where it is not."""
+    near = a < math.log(2)
+    small, large = a.masked_fill(~near, 0.5), a.masked_fill(near, 1.0)  # so that neither branch has an infinite slope
+    return torch.where(near, (-torch.expm1(-small)).log(), torch.log1p(-(-large).exp()))
+
+
+def _require_levels(values, levels, lowest):
+    require_rank(2, values=values)
+    require_integers(values=values)
+    require_at_least(lowest, levels=levels)
+    require_values("values", values, lambda v: (v >= 0) & (v < levels), f"a level, 0..{levels - 1}")
