@@ -66,6 +66,8 @@ SPEC = (
     Agree("parzen_log_likelihood", "regular", given(x=X, samples=SAMPLES, bandwidth=1.5)),
     Agree("parzen_log_likelihood", "narrow", given(x=X, samples=SAMPLES, bandwidth=0.01)),
     Agree("parzen_log_likelihood", "wide", given(x=X, samples=SAMPLES, bandwidth=10.0)),
+    Agree("parzen_log_likelihood", "far from the origin",
+          given(x=normal(4, 3, mean=1000.0), samples=normal(5, 3, mean=1000.0), bandwidth=1.0)),
     Agree("parzen_log_likelihood", "equal points", given(x=np.ones((4, 3)), samples=np.ones((5, 3)), bandwidth=0.5)),
     Agree("parzen_log_likelihood", "one sample", given(x=X, samples=normal(1, 3), bandwidth=0.5)),
     Agree("annealed_log_weights", "regular", given(log_prior_path=PRIOR, log_target_path=TARGET, temperatures=BETA)),

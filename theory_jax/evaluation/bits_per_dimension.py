@@ -217,7 +217,7 @@ derivation.chain(
     central=True,
     so="Without noise there is no such bound: a density with a spike at every integer has any number of bits below zero.",
 )
-data = derivation.law("p({})", v, "the law of the data")
+data = derivation.law("q({})", v, "the law of the data")
 derivation.chain(
     "... nor can a model have fewer bits than the data have entropy",
     -Expectation(data, Expectation(size, log(density))),
@@ -228,7 +228,7 @@ derivation.chain(
     ),
     equals(
         plus(Entropy(data), Divergence(data, P), Expectation(data, Divergence(size, inside))),
-        r"$-\log P = -\log p + \log \frac{p}{P}$",
+        r"$-\log P = -\log q + \log \frac{q}{P}$",
         wrong={"the divergence turned over": plus(
             Entropy(data), Divergence(P, data), Expectation(data, Divergence(size, inside)))},
     ),
@@ -238,11 +238,11 @@ derivation.chain(
         dropping=gibbs.at(data, P) + Expectation(data, gibbs.at(size, inside)),
     ),
 )  # fmt: skip
-a = derivation.number("a", "the rate of an exponential law", positive=True)
+a = derivation.number(r"\lambda", "the rate of an exponential law", positive=True)
 y = derivation.number("y", "a place in the cell", real=True)
 gap = derivation.define(
     "g", log(Integral(exp(-a * y), (y, 0, 1))) + Integral(a * y, (y, 0, 1)),
-    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $a e^{-a (v + u)}$, whose factor $a e^{-a v}$ cancels",
+    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda (v + u)}$, whose factor $\lambda e^{-\lambda v}$ cancels",
 )  # fmt: skip
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
@@ -259,7 +259,7 @@ derivation.chain(
     Limit((log((1 - exp(-a)) / a) + a / 2) / a**2, a, 0),
     equals(
         Rational(1, 24),
-        r"$\log \frac{1 - e^{-a}}{a} = -\frac{a}{2} + \frac{a^2}{24} + \dots$",
+        r"$\log \frac{1 - e^{-\lambda}}{\lambda} = -\frac{\lambda}{2} + \frac{\lambda^2}{24} - \dots$",
         wrong={"the variance of the noise": Rational(1, 12), "an eighth": Rational(1, 8)},
     ),
     role="remark",
@@ -286,7 +286,7 @@ derivation.chain(
 )
 b = derivation.number("b", "the upper edge of a cell, standardized")
 delta = derivation.number(r"\delta", r"the width of a cell by the scale: $\frac{2}{(L - 1) s}$", positive=True)
-mass = derivation.define("F", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell",
+mass = derivation.define("G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell",
                          "exp(discretized_logistic_log_probs)")  # fmt: skip
 derivation.chain(
     "A product has its digits where the difference has lost them",
@@ -360,7 +360,7 @@ derivation.chain(
     so="More steps repeat the second and the third line. The kernels need not come near their law: that matters for the scatter "
     "of the weights, not for their mean.",
 )
-path = derivation.index("s", "a path of states")
+path = derivation.index("k", "a path of states")
 of_path = derivation.law("F", path, "the law of the paths")
 weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
 M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
@@ -369,7 +369,7 @@ derivation.chain(
     Expectation(of_path, log(weight)),
     equals(
         plus(log(M), -Expectation(of_path, tangent.at(weight / M))),
-        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = w_s / M$, whose mean is 1",
+        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = w_k / M$, whose mean is 1",
         wrong={"the gap added": plus(log(M), Expectation(of_path, tangent.at(weight / M)))},
     ),
     at_most(
@@ -385,7 +385,7 @@ derivation.say(
     r"by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for every dimension."
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
-g = derivation.number("q", "a coordinate of a point", real=True)
+g = derivation.number(r"\xi", "a coordinate of a point", real=True)
 derivation.chain(
     "Wide windows blur",
     Divergence(Normal(g, 0, 1), Normal(g, 0, 1 + h**2)),
@@ -466,8 +466,8 @@ derivation.bridge(
 )  # fmt: skip
 t = derivation.index("t", "a step of the annealing")
 step = derivation.law(r"\Delta", t, "by how much the temperature rises", "diff(temperatures)")
-log_prior = derivation.numbers("a", t, "the prior's logarithm at the state before", "log_prior_path")
-log_target = derivation.numbers("b", t, "... and the target's", "log_target_path")
+log_prior = derivation.numbers(r"\phi", t, "the prior's logarithm at the state before", "log_prior_path")
+log_target = derivation.numbers(r"\psi", t, "... and the target's", "log_target_path")
 derivation.bridge(
     "... the logarithm of a weight",
     Total(t, step * (log_target - log_prior)),
@@ -492,7 +492,7 @@ derivation.bridge(
 
 
 @derivation.exact(
-    r"\mathbb{E}\left[\frac{w_s}{M}\right] = 1",
+    r"\mathbb{E}\left[\frac{w_k}{M}\right] = 1",
     because="All 27 paths of three steps on three states, with states drawn anew at every temperature.",
     outcomes=27,
 )
@@ -577,11 +577,11 @@ def a_step_in_between():
 
 @derivation.exercise(
     r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h = "
-    r"0.736$, where they meet?",
+    r"0.7357$, where they meet?",
     "Both are 1.30 nats, to two digits; at a smaller width the second is larger, at a larger one the first.",
 )
 def where_the_bounds_meet():
-    square = 0.736**2
+    square = 0.7357**2
     yield 16 * (math.log(1 + square) - square / (1 + square)), "1.30"
     yield 16 * (math.log(square) - 1) + 29.36 / (2 * square), "1.30"
 
