@@ -50,7 +50,7 @@ def uniform_dequantize(values, uniforms, *, levels):
 
 
 def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
-    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), in nats; s = e^log_scale.
+    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), s = e^log_scale.
 
     The upper edge of the last cell is at infinity and the lower one of the first at minus infinity: the probabilities of all
     values sum to one.

@@ -89,8 +89,8 @@ SPEC = (
            near_misses={"nats": [2 * LOG_2], "log 2 twice": [2 / LOG_2], "all dimensions": [6.0]}),
     Anchor("uniform_dequantize", "four levels", given(values=np.array([[0, 3]]), uniforms=[[0.5, 0.75]], levels=4),
            gives=[[0.125, 0.9375]], source="by hand",
-           near_misses={"divided by levels - 1": [[0.5 / 3, 1.25]], "around the value": [[0.0, 0.8125]], "no noise": [[0.0, 0.75]],
-                        "the noise is not divided": [[0.5, 1.5]]}),
+           near_misses={"divided by levels - 1": [[0.5 / 3, 1.25]], "around the value": [[0.0, 0.8125]],
+                        "no noise": [[0.0, 0.75]], "the noise is not divided": [[0.5, 1.5]]}),
     Anchor(
         "discretized_logistic_log_probs", "three levels, mean and scale 1/2", THREE, gives=log_of([[BELOW, 0.5 - BELOW, 0.5]]),
         source="the logistic function at -2 and at 0",
@@ -178,7 +178,8 @@ SPEC = (
     *(
         Rejects("parzen_log_likelihood", case, given(x=x, samples=samples, bandwidth=h), blames=blames)
         for case, x, samples, h, blames in (
-            ("other dimensions", zeros(4, 3), zeros(5, 2), 1.0, "samples"), ("no sample", zeros(4, 3), zeros(0, 3), 1.0, "samples"),
+            ("other dimensions", zeros(4, 3), zeros(5, 2), 1.0, "samples"),
+            ("no sample", zeros(4, 3), zeros(0, 3), 1.0, "samples"),
             ("a vector", zeros(3), zeros(5, 3), 1.0, "x"), ("bandwidth 0", zeros(4, 3), zeros(5, 3), 0.0, "bandwidth"),
             ("a negative bandwidth", zeros(4, 3), zeros(5, 3), -1.0, "bandwidth"),
         )

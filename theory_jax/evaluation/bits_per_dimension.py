@@ -59,7 +59,7 @@ def uniform_dequantize(values, uniforms, *, levels):
 
 
 def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
-    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), in nats; s = e^log_scale.
+    r"""log [sigma((x + h - m)/s) - sigma((x - h - m)/s)] at x = 2v/(levels - 1) - 1, h = 1/(levels - 1), s = e^log_scale.
 
     The upper edge of the last cell is at infinity and the lower one of the first at minus infinity: the probabilities of all
     values sum to one.
@@ -242,7 +242,8 @@ a = derivation.number(r"\lambda", "the rate of an exponential law", positive=Tru
 y = derivation.number("y", "a place in the cell", real=True)
 gap = derivation.define(
     "g", log(Integral(exp(-a * y), (y, 0, 1))) + Integral(a * y, (y, 0, 1)),
-    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda (v + u)}$, whose factor $\lambda e^{-\lambda v}$ cancels",
+    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda (v + u)}$, whose factor "
+    r"$\lambda e^{-\lambda v}$ cancels",
 )  # fmt: skip
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
