@@ -49,7 +49,8 @@ def _mean_weight(f, prior, target):
 SPEC = (
     Agree("bits_per_dimension", "regular", given(log_likelihood=normal(5, scale=20.0), dimensions=3)),
     Agree("bits_per_dimension", "a density of 256 levels", given(log_likelihood=normal(5, scale=20.0), dimensions=3, levels=256)),
-    Agree("bits_per_dimension", "no probability", given(log_likelihood=[-np.inf, -3.0, 0.0], dimensions=2)),
+    Agree("bits_per_dimension", "no probability", given(log_likelihood=[-np.inf, -3.0, 0.0], dimensions=2),
+          no_gradient="there is no slope at infinity"),
     Agree("uniform_dequantize", "regular", given(values=VALUES, uniforms=uniform(4, 3), levels=17)),
     Agree("uniform_dequantize", "256 levels",
           given(values=np.array([[255, 0, 254]]), uniforms=[[0.0, 0.25, 0.875]], levels=256)),
@@ -75,8 +76,11 @@ SPEC = (
           given(log_prior_path=normal(4, 1), log_target_path=normal(4, 1), temperatures=[0.0, 1.0])),
     Agree("annealed_log_weights", "a repeated temperature, where the target is 0", given(
         log_prior_path=[[-1.0, -0.5, -2.0], [-1.0, -3.0, -0.25]],
-        log_target_path=[[-0.5, -np.inf, -0.125], [-np.inf, -1.5, -2.5]], temperatures=[0.0, 0.5, 0.5, 1.0]),
+        log_target_path=[[-0.5, -np.inf, -0.125], [-0.75, -1.5, -2.5]], temperatures=[0.0, 0.5, 0.5, 1.0]),
         differentiate=PATHS),
+    Agree("annealed_log_weights", "a path that the target does not have",
+          given(log_prior_path=[[-1.0, -0.5], [-1.0, -3.0]], log_target_path=[[-np.inf, -0.5], [-0.75, -1.5]],
+                temperatures=[0.0, 0.5, 1.0]), differentiate=PATHS, no_gradient="there is no slope at infinity"),
     Anchor(
         "bits_per_dimension", "densities of 256 levels: uniform, and twice as large in each of four dimensions",
         given(log_likelihood=[0.0, 4 * LOG_2], dimensions=4, levels=256), gives=[8.0, 7.0], source="by hand",

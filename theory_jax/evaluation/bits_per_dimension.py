@@ -147,7 +147,8 @@ derivation = Derivation(
     question="One model gives probabilities to images of integers, another has a density of scaled pixels. How are their "
     "likelihoods compared, and what can be done for a model that has none?",
     setting=(
-        r"Data are integers $v \in \{0, \dots, L - 1\}^D$. A discrete model gives them probabilities $P(v)$; a continuous one has "
+        r"Data are integers $v \in \{0, \dots, L - 1\}^D$. A discrete model gives them probabilities $P(v)$; a continuous one "
+        r"has "
         r"a density, on $[0, L)^D$ or of the scaled data, on $[0, 1)^D$.",
         r"A density $p_v$ on $[0, L)^D$ gives $v$ the probability $P(v) = \mathbb{E}_u[p_v(v + u)]$, $u$ uniform on $[0, 1)^D$.",
     ),
@@ -268,7 +269,8 @@ derivation.chain(
 )
 
 derivation.say(
-    r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has the "
+    r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has "
+    r"the "
     r"distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
 )
 edges = [derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale")
@@ -381,9 +383,11 @@ derivation.chain(
 )  # fmt: skip
 
 derivation.say(
-    r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard Gaussian, "
+    r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard "
+    r"Gaussian, "
     r"in $D$ dimensions, and the samples perfect. Averaged over the samples the estimate is a Gaussian of variance $1 + h^2$, so "
-    r"by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for every dimension."
+    r"by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for every "
+    r"dimension."
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 g = derivation.number(r"\xi", "a coordinate of a point", real=True)
@@ -527,7 +531,8 @@ def two_levels_and_three_states():
 
 @derivation.figure(
     "Left: a density over four cells (curve), the probabilities that it gives to the integers (upper lines) and what uniform "
-    r"noise reports, $e^{\mathbb{E}_u \log p_v}$ (lower lines). Right: nats by which a Parzen window of 500 perfect samples in 32 "
+    r"noise reports, $e^{\mathbb{E}_u \log p_v}$ (lower lines). Right: nats by which a Parzen window of 500 perfect samples in "
+    r"32 "
     "dimensions is below the truth, against its bandwidth, and the two bounds. No bandwidth is good.",
     panels=2,
 )
@@ -562,7 +567,8 @@ def uniform_digits():
 
 
 @derivation.exercise(
-    r"Take the example's annealing with a step in between, $\beta = (0, \frac12, 1)$, and a new draw in proportion to $f_1$. What "
+    r"Take the example's annealing with a step in between, $\beta = (0, \frac12, 1)$, and a new draw in proportion to $f_1$. "
+    r"What "
     r"are the mean weight and the mean of its logarithm?",
     r"$f_1 = (2, 1, 1)$. The mean weight is 2, as before; the mean logarithm is $\frac{\log 2}{3} + \frac{\log 2}{2} = 0.5776$, "
     r"closer to $\log 2$.",
@@ -577,7 +583,8 @@ def a_step_in_between():
 
 
 @derivation.exercise(
-    r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h = "
+    r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h "
+    r"= "
     r"0.7357$, where they meet?",
     "Both are 1.30 nats, to two digits; at a smaller width the second is larger, at a larger one the first.",
 )
