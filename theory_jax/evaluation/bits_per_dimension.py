@@ -240,28 +240,28 @@ derivation.chain(
     ),
 )  # fmt: skip
 a = derivation.number(r"\lambda", "the rate of an exponential law", positive=True)
-y = derivation.number("y", "a place in the cell", real=True)
+y = derivation.number("y", "a place in the cell, from its middle", real=True)
 gap = derivation.define(
-    "g", log(Integral(exp(-a * y), (y, 0, 1))) + Integral(a * y, (y, 0, 1)),
-    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda (v + u)}$, whose factor "
-    r"$\lambda e^{-\lambda v}$ cancels",
+    "g", log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
+    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, and "
+    "that of $e^{-\\lambda y}$ has the mean 0",
 )  # fmt: skip
 derivation.chain(
     "The gap of an exponential law is the same in every cell",
     gap,
     equals(
-        log((1 - exp(-a)) / a) + a / 2,
+        log(2 * sympy.sinh(a / 2) / a),
         "integrate",
-        wrong={"the noise left out": log((1 - exp(-a)) / a), "the noise's mean is 1": log((1 - exp(-a)) / a) + a},
+        wrong={"the logarithm of the density at the edge": log((1 - exp(-a)) / a), "no half": log(sympy.sinh(a / 2) / a)},
     ),
     role="remark",
 )
 derivation.chain(
     "... and of second order in its slope",
-    Limit((log((1 - exp(-a)) / a) + a / 2) / a**2, a, 0),
+    Limit(log(2 * sympy.sinh(a / 2) / a) / a**2, a, 0),
     equals(
         Rational(1, 24),
-        r"$\log \frac{1 - e^{-\lambda}}{\lambda} = -\frac{\lambda}{2} + \frac{\lambda^2}{24} - \dots$",
+        r"$\frac{2}{\lambda} \sinh \frac{\lambda}{2} = 1 + \frac{\lambda^2}{24} + \dots$",
         wrong={"the variance of the noise": Rational(1, 12), "an eighth": Rational(1, 8)},
     ),
     role="remark",
@@ -537,18 +537,18 @@ def two_levels_and_three_states():
     panels=2,
 )
 def noise_and_windows(cells, windows):
-    u = (np.arange(40) + 0.5) / 40
+    u = (np.arange(25) + 0.5) / 25
     for value_ in range(4):
-        x = uniform_dequantize(np.full((1, 40), value_), u[None], levels=4)[0]
+        x = uniform_dequantize(np.full((1, 25), value_), u[None], levels=4)[0]
         density = np.asarray(30 * x**2 * (1 - x) ** 2 / 4)
         cells.plot(value_ + u, density, color="gray")
         cells.hlines([density.mean(), np.exp(np.log(density).mean())], value_, value_ + 1, color=["C0", "C1"], linewidth=2)
     cells.set(xlabel="$v + u$", ylabel="density")
-    draws = np.random.default_rng(0).standard_normal((564, 32))
-    points, samples = draws[:64], draws[64:]
+    draws = np.random.default_rng(0).standard_normal((532, 32))
+    points, samples = draws[:32], draws[32:]
     truth = (-(points**2).sum(1) / 2 - 16 * np.log(2 * np.pi)).mean()
     nearest = ((points[:, None] - samples) ** 2).sum(2).min(1).mean()
-    widths = np.linspace(0.55, 1.3, 12)
+    widths = np.linspace(0.55, 1.3, 9)
     windows.plot(widths, [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths])
     windows.plot(widths, 16 * (np.log(1 + widths**2) - widths**2 / (1 + widths**2)), label="blur")
     windows.plot(widths, 16 * (np.log(widths**2) - 1) + nearest / (2 * widths**2), label="miss")
