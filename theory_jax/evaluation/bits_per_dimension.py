@@ -243,7 +243,8 @@ a = derivation.number(r"\lambda", "the rate of an exponential law", positive=Tru
 y = derivation.number("y", "a place in the cell, from its middle", real=True)
 gap = derivation.define(
     "g", log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
-    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, and "
+    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, "
+    r"and "
     "that of $e^{-\\lambda y}$ has the mean 0",
 )  # fmt: skip
 derivation.chain(
@@ -420,7 +421,8 @@ derivation.chain(
         wrong={"the distance not squared by width": plus(D * (log(h**2) - 1) / 2, rho / (2 * h)),
                "one dimension": plus((log(h**2) - 1) / 2, rho / (2 * h**2))},
     ),
-    so=r"It grows without bound as $h \to 0$. Many dimensions make the nearest of $N$ samples far, so no bandwidth is good.",
+    so=r"It grows without bound as $h \to 0$. In many dimensions the nearest of $N$ samples is far, so a window that does "
+    "not miss blurs.",
 )  # fmt: skip
 
 ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_likelihood")
@@ -549,7 +551,8 @@ def noise_and_windows(cells, windows):
     truth = (-(points**2).sum(1) / 2 - 16 * np.log(2 * np.pi)).mean()
     nearest = ((points[:, None] - samples) ** 2).sum(2).min(1).mean()
     widths = np.linspace(0.55, 1.3, 9)
-    windows.plot(widths, [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths])
+    windows.plot(widths, [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths],
+                 marker=".", label="measured")  # fmt: skip
     windows.plot(widths, 16 * (np.log(1 + widths**2) - widths**2 / (1 + widths**2)), label="blur")
     windows.plot(widths, 16 * (np.log(widths**2) - 1) + nearest / (2 * widths**2), label="miss")
     windows.set(xlabel="bandwidth, $h$", ylabel="nats", ylim=(0, 12))
@@ -557,8 +560,7 @@ def noise_and_windows(cells, windows):
 
 
 @derivation.exercise(
-    "How many bits has a uniform density of scaled digits, 64 pixels of 17 levels? What would the tired expert report who writes "
-    r"$L - 1$ for $L$?",
+    "How many bits has a uniform density of scaled digits, 64 pixels of 17 levels? What does $L - 1$ in place of $L$ give?",
     r"$\log_2 17 = 4.0875$ bits for each pixel; with 16 it would be 4.",
 )
 def uniform_digits():
