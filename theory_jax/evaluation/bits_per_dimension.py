@@ -364,8 +364,25 @@ derivation.chain(
     so="More steps repeat the second and the third line. The kernels need not come near their law: that matters for the scatter "
     "of the weights, not for their mean.",
 )
+forward = derivation.define(
+    "F({},{})", times(f_0 / Z_0, kernel), "the probability of the path", over=(x, z))  # fmt: skip
+backward = derivation.define(
+    "R({},{})", times(f_2.at(z) / Z_2, f_1 * kernel / f_1.at(z)),
+    "... if it is walked back: from a draw of the target, by the reversed kernel", over=(x, z),
+)  # fmt: skip
+derivation.chain(
+    "The weight of a path compares it with the path walked back",
+    times(f_1 / f_0, f_2.at(z) / f_1.at(z)),
+    equals(
+        times(Z_2 / Z_0, backward / forward),
+        "the kernel cancels, and so does $f_1$",
+        wrong={"turned over": times(Z_2 / Z_0, forward / backward), "not normalized": backward / forward},
+    ),
+    so="So all weights are equal if and only if both laws of paths are one, and their scatter tells how far the steps are from "
+    "that.",
+)
 path = derivation.index("k", "a path of states")
-of_path = derivation.law("F", path, "the law of the paths")
+of_path = derivation.law(r"\pi", path, "the law of the paths")
 weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
 M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
 derivation.chain(
