@@ -57,11 +57,6 @@ def _difference(winners, losers, scores):
     return scores[winners.long()] - scores[losers.long()]
 
 
-def _as_a_mask(winners, losers, scores):
-    found = right.bradley_terry_negative_log_likelihood(winners, losers, scores)  # and its checks
-    return softplus(scores[losers] - scores[winners])[: len(found)]
-
-
 def _may_meet_itself(winners, losers, scores):
     winners, losers = winners.long(), losers.long()
     other = losers.where(losers != winners, (winners + 1) % len(scores))
@@ -125,7 +120,7 @@ MISTAKES = (
         right.bradley_terry_negative_log_likelihood(winners, losers, scores) if winners.dtype != torch.uint8
         else softplus(scores[losers.bool().long()] - scores[winners.bool().long()])), narrow=True),
     Mistake("fleiss_kappa", "chance from the shares of each item", lambda counts: _kappa(
-        counts, chance=lambda c, n: (c / n).square().sum(1).mean() - 1e-9)),
+        counts, chance=lambda c, n: (c / n).square().sum(1).mean())),
     Mistake("fleiss_kappa", "uniform chance", lambda counts: _kappa(counts, chance=lambda c, n: 1 / c.shape[1])),
     Mistake("fleiss_kappa", "pairs with themselves", lambda counts: _kappa(
         counts, pairs=lambda c, n: (c / n).square().sum(1).mean())),

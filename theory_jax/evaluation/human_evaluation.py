@@ -163,9 +163,9 @@ z = derivation.number("z", "how many standard errors the interval allows", "z", 
 p = derivation.number("p", "a probability of success that is tested", between=(0, 1))
 n = derivation.define("n", k + m, "trials", "trials", positive=True)
 seen = derivation.define(r"\hat p", k / n, "the share of successes", positive=True)
-r = derivation.define("r", sqrt(k * m / n + z**2 / 4), "a root", positive=True)
-low = derivation.define("p_-", (k + z**2 / 2 - z * r) / (n + z**2), "the lower end", "wilson_interval[0]")
-high = derivation.define("p_+", (k + z**2 / 2 + z * r) / (n + z**2), "the upper end", "wilson_interval[1]")
+q = derivation.define("q", sqrt(k * m / n + z**2 / 4), "a root", positive=True)
+low = derivation.define("p_-", (k + z**2 / 2 - z * q) / (n + z**2), "the lower end", "wilson_interval[0]")
+high = derivation.define("p_+", (k + z**2 / 2 + z * q) / (n + z**2), "the upper end", "wilson_interval[1]")
 wald = sqrt(seen * (1 - seen) / n)
 halved = sqrt(k * m / n + z**2 / 8)
 
@@ -216,33 +216,33 @@ derivation.chain(
     "The lower end is never below 0",
     low,
     equals(
-        seen * k / plus(k, z**2 / 2, z * r),
-        r"multiply and divide by $k + z^2/2 + z r$; $(k + z^2/2)^2 - z^2 r^2 = k^2 (1 + z^2/n)$",
-        wrong={"the other end": k / plus(k, z**2 / 2, z * r), "not squared": seen / plus(k, z**2 / 2, z * r)},
+        seen * k / plus(k, z**2 / 2, z * q),
+        r"multiply and divide by $k + z^2/2 + z q$; $(k + z^2/2)^2 - z^2 q^2 = k^2 (1 + z^2/n)$",
+        wrong={"the other end": k / plus(k, z**2 / 2, z * q), "not squared": seen / plus(k, z**2 / 2, z * q)},
     ),
-    at_least(0, "a product of positive numbers; 0 without a success", dropping=seen * k / plus(k, z**2 / 2, z * r)),
+    at_least(0, "a product of positive numbers; 0 without a success", dropping=seen * k / plus(k, z**2 / 2, z * q)),
     role="lemma",
 )
 derivation.chain(
     "... and the upper end never above 1",
     1 - high,
     equals(
-        times(m**2 / n, 1 / plus(m, z**2 / 2, z * r)),
+        times(m**2 / n, 1 / plus(m, z**2 / 2, z * q)),
         "the same with failures for successes: the interval of the failures is the mirror image",
-        wrong={"successes": times(k**2 / n, 1 / plus(k, z**2 / 2, z * r)), "not squared": m / plus(m, z**2 / 2, z * r)},
+        wrong={"successes": times(k**2 / n, 1 / plus(k, z**2 / 2, z * q)), "not squared": m / plus(m, z**2 / 2, z * q)},
     ),
-    at_least(0, "a product of positive numbers", dropping=times(m**2 / n, 1 / plus(m, z**2 / 2, z * r))),
+    at_least(0, "a product of positive numbers", dropping=times(m**2 / n, 1 / plus(m, z**2 / 2, z * q))),
     role="lemma",
     so="Wald's ends have no such bounds: 18 of 20 gives an upper end of 1.03. The code computes both ends in these forms.",
 )
 T = derivation.number("T", "a number of trials", positive=True, integer=True)
 derivation.chain(
-    "Wald's interval covers small probabilities never",
+    "Wald's interval loses its coverage at small probabilities",
     Limit(1 - (1 - p) ** T, p, 0),
     equals(0, r"$(1 - p)^T \to 1$", wrong={"always": 1, "as often as one success": T}),
     so=r"Without a success Wald's interval is the point 0. So it covers $p$ only if there is a success, which has the "
-    r"probability $1 - (1 - p)^T$. Wilson's is then $[0, \frac{z^2}{T + z^2}]$, and covers $p$ in just these cases, with "
-    r"a probability that goes to 1.",
+    r"probability $1 - (1 - p)^T$. Wilson's is then $[0, \frac{z^2}{T + z^2}]$: without a success it covers every smaller $p$, and "
+    r"that has the probability $(1 - p)^T \to 1$.",
 )
 derivation.symbol("C", "the coverage: the probability that the interval holds $p$")
 
@@ -326,7 +326,7 @@ i = derivation.index("i", "an item")
 j = derivation.index("j", "another item")
 h = derivation.index("h", "a third item, or one of the two")
 s = derivation.numbers("s", i, "the scores", "scores")
-record = derivation.numbers("c", (i, j), "a table of counts", positive=True)
+record = derivation.numbers("b", (i, j), "a table of counts", positive=True)
 wins = derivation.define("w", (1 - KroneckerDelta(i, j)) * record, "the wins of $i$ over $j$", over=(i, j))
 tournament = derivation.define(
     r"\mathcal{L}", Total(i, Total(j, wins * log(1 + exp(s.at(j) - s)))), "minus the log-likelihood of a tournament"
@@ -357,15 +357,15 @@ c = derivation.index("c", "a category")
 others = derivation.number("R'", "the raters of an item but one, $R - 1$", positive=True)
 R = derivation.define("R", others + 1, "the raters of an item", "counts.sum(axis=1)", positive=True)
 u = derivation.law("u({}|{})", (c, i), "the share of item $i$'s ratings that are in category $c$", "counts / R")
-I = derivation.count(i, "N", "the number of items")  # noqa: E741
+I = derivation.count(i, "I", "the number of items")  # noqa: E741
 count = derivation.define("n({},{})", R * u, "how many raters put item $i$ into category $c$", "counts", over=(i, c))
-pooled = derivation.define("s({})", Total(i, u) / I, "the share of all ratings that are in category $c$", over=c, law=True)
+pooled = derivation.define(r"\bar u({})", Total(i, u) / I, "the share of all ratings that are in category $c$", over=c, law=True)
 agreement = derivation.define(
     "P", Total(i, Total(c, count * (count - 1) / (R * others))) / I, "the share of pairs of raters that agree on an item"
 )
 by_chance = derivation.define("P_e", Total(c, pooled**2), "... if each drew from the pooled shares")
 scatter = derivation.define(
-    "v", Total(i, SquaredNorm(c, count - R * pooled)) / I, "how far the items' counts are from their mean"
+    "v", Total(i, SquaredNorm(c, count - R * pooled)) / I, "how far the items' counts are from their mean", positive=True
 )
 least = (R * by_chance - 1) / others
 derivation.chain(
@@ -378,7 +378,7 @@ derivation.chain(
     ),
     equals(
         plus(least, scatter / (R * others)),
-        r"a mean of squares is the square of the mean, $R^2 s(c)^2$, plus the variance",
+        r"a mean of squares is the square of the mean, $R^2 \bar u(c)^2$, plus the variance",
         wrong={"no scatter": least, "the scatter twice": plus(least, 2 * scatter / (R * others)),
                "chance as it is": plus(by_chance, scatter / (R * others))},
     ),
@@ -534,7 +534,7 @@ derivation.bridge(
     d,
     wrong={"winner and loser swapped": log(1 + exp(d)), "the sign": -log(1 + exp(-d))},
 )
-N = derivation.count(c, "N_y", "the number of ratings")
+N = derivation.count(c, "N", "the number of ratings")
 average = Total(c, y) / N
 c4 = derivation.index("c'", "another rating")
 spread = Total(c4, (y.at(c4) - average) ** 2)
