@@ -114,11 +114,10 @@ def fleiss_kappa(counts):
     used = jnp.sum(counts, axis=0)
     largest = jnp.max(used) - jnp.sum(counts)
     require_values("the largest category of counts less all", largest, lambda r: r < 0, "negative: kappa needs two categories")
-    n, counts = _as_float(raters[0]), _as_float(counts)
-    # Both as disagreements, sums of nonnegative terms: 1 - P and 1 - P_e would lose digits where almost all agree.
-    found = jnp.sum(counts * (n - counts)) / (items * n * (n - 1))
-    shares = _as_float(used) / (items * n)
-    return 1 - found / jnp.sum(shares * (1 - shares))
+    # Both as disagreements, from differences of integers: 1 - P and 1 - P_e would lose digits where almost all agree.
+    total = jnp.sum(used)
+    found = jnp.sum(_as_float(counts) * _as_float(raters[:, None] - counts)) / (total * (_as_float(raters[0]) - 1))
+    return 1 - found / jnp.sum(used / total * ((total - used) / total))
 
 
 def _as_float(array):
@@ -358,8 +357,8 @@ others = derivation.number("R'", "the raters of an item but one, $R - 1$", posit
 R = derivation.define("R", others + 1, "the raters of an item", "counts.sum(axis=1)", positive=True)
 u = derivation.law("u({}|{})", (c, i), "the share of item $i$'s ratings that are in category $c$", "counts / R")
 I = derivation.count(i, "I", "the number of items")  # noqa: E741
-count = derivation.define("n({},{})", R * u, "how many raters put item $i$ into category $c$", "counts", over=(i, c))
-pooled = derivation.define(r"\bar u({})", Total(i, u) / I, "the share of all ratings that are in category $c$", over=c, law=True)
+count = derivation.define(r"\nu", R * u, "how many raters put item $i$ into category $c$", "counts", over=(i, c))
+pooled = derivation.define(r"\bar u", Total(i, u) / I, "the share of all ratings that are in category $c$", over=c, law=True)
 agreement = derivation.define(
     "P", Total(i, Total(c, count * (count - 1) / (R * others))) / I, "the share of pairs of raters that agree on an item"
 )
@@ -378,7 +377,7 @@ derivation.chain(
     ),
     equals(
         plus(least, scatter / (R * others)),
-        r"a mean of squares is the square of the mean, $R^2 \bar u(c)^2$, plus the variance",
+        r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
         wrong={"no scatter": least, "the scatter twice": plus(least, 2 * scatter / (R * others)),
                "chance as it is": plus(by_chance, scatter / (R * others))},
     ),
