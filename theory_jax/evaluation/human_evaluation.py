@@ -162,7 +162,7 @@ z = derivation.number("z", "how many standard errors the interval allows", "z", 
 p = derivation.number("p", "a probability of success that is tested", between=(0, 1))
 n = derivation.define("n", k + m, "trials", "trials", positive=True)
 seen = derivation.define(r"\hat p", k / n, "the share of successes", positive=True)
-q = derivation.define("q", sqrt(k * m / n + z**2 / 4), "a root", positive=True)
+q = derivation.define("q", sqrt(k * m / n + z**2 / 4), "a root that both ends share", positive=True)
 low = derivation.define("p_-", (k + z**2 / 2 - z * q) / (n + z**2), "the lower end", "wilson_interval[0]")
 high = derivation.define("p_+", (k + z**2 / 2 + z * q) / (n + z**2), "the upper end", "wilson_interval[1]")
 wald = sqrt(seen * (1 - seen) / n)
@@ -170,7 +170,7 @@ halved = sqrt(k * m / n + z**2 / 8)
 
 derivation.say(
     r"The standard error of $\hat p$ is $\sqrt{p (1 - p) / n}$. Wald's interval puts $\hat p$ in the place of the unknown $p$. "
-    r"Wilson's interval holds every $p$ from which $\hat p$ is at most $z$ of *its own* standard errors away."
+    r"Wilson's interval holds every $p$ from which $\hat p$ is at most $z$ standard errors away, each at the $p$ that is tested."
 )
 derivation.chain(
     "Wilson's interval lies between the roots of a parabola",
@@ -203,7 +203,7 @@ derivation.chain(
     (low + high) / 2,
     equals(
         (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),
-        "the roots cancel",
+        "the square roots cancel",
         wrong={
             "the share": seen, "the terms in z halved": (k + z**2 / 4) / plus(k + z**2 / 4, m + z**2 / 4),
             "successes alone": (k + z**2 / 2) / plus(k + z**2 / 2, m),
@@ -240,8 +240,8 @@ derivation.chain(
     Limit(1 - (1 - p) ** T, p, 0),
     equals(0, r"$(1 - p)^T \to 1$", wrong={"always": 1, "as often as one success": T}),
     so=r"Without a success Wald's interval is the point 0. So it covers $p$ only if there is a success, which has the "
-    r"probability $1 - (1 - p)^T$. Wilson's is then $[0, \frac{z^2}{T + z^2}]$: without a success it covers every smaller $p$, and "
-    r"that has the probability $(1 - p)^T \to 1$.",
+    r"probability $1 - (1 - p)^T$. Wilson's is then $[0, \frac{z^2}{T + z^2}]$: without a success, which has the probability "
+    r"$(1 - p)^T \to 1$, it covers every $p$ up to this end.",
 )
 derivation.symbol("C", "the coverage: the probability that the interval holds $p$")
 
@@ -382,7 +382,6 @@ derivation.chain(
                "chance as it is": plus(by_chance, scatter / (R * others))},
     ),
     at_least(least, "leave out the scatter; equality if all items have the same counts", dropping=scatter / (R * others)),
-    states=2,
 )  # fmt: skip
 kappa = derivation.define(r"\kappa", (agreement - by_chance) / (1 - by_chance), "agreement beyond chance", "fleiss_kappa")
 derivation.chain(
@@ -414,7 +413,7 @@ derivation.chain(
     ),
     role="appendix",
     states=2,
-    so="All terms are positive, so nothing cancels where almost everybody agrees.",
+    so="No term is negative, so neither fraction loses digits where almost everybody agrees.",
 )  # fmt: skip
 t = derivation.law("t", c, "the probability with which a rater chooses a category, whatever the item is")
 c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} chooses") for draw in (1, 2, 3))
