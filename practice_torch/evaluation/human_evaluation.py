@@ -111,4 +111,4 @@ def fleiss_kappa(counts):
 
 def _as_float(tensor):
     """Integers in torch's default dtype; anything else as it is."""
-    return tensor.to(torch.result_type(tensor, 1.0))
+    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())

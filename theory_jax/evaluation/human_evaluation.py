@@ -397,7 +397,6 @@ derivation.chain(
         -1 / others, r"leave out the scatter; $1 - P_e > 0$ because two categories are used",
         dropping=scatter / (R * others * (1 - by_chance)),
     ),
-    states=2,
     so=r"It is 1 if every item has all of its ratings in one category, for then $P = 1$. Only two raters can reach $-1$.",
 )  # fmt: skip
 derivation.chain(
