@@ -18,7 +18,7 @@ def covariance(size, *, least=0.5):
 GAUSSIANS = {"mean_x": normal(3), "covariance_x": covariance(3), "mean_y": normal(3), "covariance_y": covariance(3)}
 SAMPLES = {"features_x": normal(9, 3), "features_y": normal(11, 3, mean=0.5, scale=1.5)}
 DIAGONAL = {name: normal(4, 3) for name in ("mean_x", "log_var_x", "mean_y", "log_var_y")}
-SIZES, FOUND = np.array([50, 100, 255, 400]), normal(4)
+SIZES, FOUND = np.array([50, 100, 200, 255]), normal(4)
 NEAR = Cancels(16.0, "a distance is a difference of traces, which are not much above 1")
 NO_SLOPE = "a root of zero has no slope"
 # Eigenvalues 1 and 3, and 4 and 1, along other axes.
@@ -77,7 +77,8 @@ SPEC = (
         source="tr M = sqrt(tr AB + 2 sqrt(det A det B)) in two dimensions",
         near_misses={"the trace of the root once": 9 - TRACE, "the distance's root": np.sqrt(9 - 2 * TRACE),
                      "roots of the entries": 9 - 2 * (np.sqrt(8) + np.sqrt(2)),
-                     "the trace of the product": 9 - 2 * 10.0, "root of A times root of B": 9 - 2 * np.trace(_root(A) @ _root(B))},
+                     "the trace of the product": 9 - 2 * 10.0,
+                     "root of A times root of B": 9 - 2 * np.trace(_root(A) @ _root(B))},
     ),
     Anchor(
         "frechet_distance", "N(0, 1) and N(1, 4)",
@@ -93,7 +94,7 @@ SPEC = (
         given(mean_x=[[0.0, 1.0]], log_var_x=[[0.0, np.log(4.0)]], mean_y=[[3.0, 1.0]], log_var_y=[[np.log(9.0), 0.0]]),
         gives=[14.0], source="9 + (1 - 3)^2 + (2 - 1)^2",
         near_misses={"variances for deviations": [9.0 + 64.0 + 9.0], "the mean over the dimensions": [7.0],
-                     "the root": [np.sqrt(14.0)], "log-deviations": [9.0 + 64.0 + 9.0]},
+                     "the root": [np.sqrt(14.0)]},
     ),
     Anchor(
         "extrapolate_to_infinity", "a line", given(sample_sizes=np.array([2, 4]), distances=[2.0, 1.5]), gives=1.0,
@@ -104,8 +105,8 @@ SPEC = (
         gives=1.0, source="through (1/2, 2) and the mean of the others, (1/4, 3/2)",
         near_misses={"through the first two": 0.0, "through the first and the last": 2.0},
     ),
-    Law.equal("symmetric in its arguments", given(**GAUSSIANS),
-              left=lambda f, *g: f.frechet_distance(*g), right=lambda f, m, a, n, b: f.frechet_distance(n, b, m, a), cancels=NEAR),
+    Law.equal("symmetric in its arguments", given(**GAUSSIANS), left=lambda f, *g: f.frechet_distance(*g),
+              right=lambda f, m, a, n, b: f.frechet_distance(n, b, m, a), cancels=NEAR),
     Law.equal("equal Gaussians have no distance", given(mean=normal(3), covariance=covariance(3)),
               left=lambda f, m, a: f.frechet_distance(m, a, m, a), right=0.0, cancels=NEAR),
     Law.equal("a common rotation and shift does not count", given(**GAUSSIANS),
@@ -120,14 +121,16 @@ SPEC = (
               left=lambda f, m, v, n, w: np.stack([f.frechet_distance(
                   m[i], np.diag(np.exp(v[i])), n[i], np.diag(np.exp(w[i]))) for i in range(2)]),
               right=lambda f, *g: f.diagonal_frechet_distance(*g), cancels=NEAR),
-    Law.equal("the cost of a linear map between the Gaussians", given(mean=normal(3), covariance=covariance(3), map=covariance(3)),
+    Law.equal("the cost of a linear map between the Gaussians",
+              given(mean=normal(3), covariance=covariance(3), map=covariance(3)),
               left=lambda f, m, a, t: f.frechet_distance(m, a, m, t @ a @ t),
               right=lambda f, m, a, t: np.trace((np.eye(3) - t) @ a @ (np.eye(3) - t)), cancels=NEAR),
     Law.equal("its slope is one less the map", given(mean=normal(3), covariance=covariance(3), map=covariance(3)),
               left=lambda f, m, a, t: f.gradient("frechet_distance", m, a, m, t @ a @ t, wrt=1),
               right=lambda f, m, a, t: np.eye(3) - t, cancels=NEAR),
     Law.at_least("the triangle inequality of its root", given(**GAUSSIANS, mean=normal(3), covariance=covariance(3)),
-                 left=lambda f, m, a, n, b, r, c: np.sqrt(f.frechet_distance(m, a, r, c)) + np.sqrt(f.frechet_distance(r, c, n, b)),
+                 left=lambda f, m, a, n, b, r, c: (
+                     np.sqrt(f.frechet_distance(m, a, r, c)) + np.sqrt(f.frechet_distance(r, c, n, b))),
                  right=lambda f, m, a, n, b, r, c: np.sqrt(f.frechet_distance(m, a, n, b)), cancels=NEAR),
     Law.equal("blind to all but two moments", given(), left=lambda f: f.frechet_feature_distance(COIN, THREE_POINTS), right=0.0,
               cancels=NEAR),
@@ -145,7 +148,8 @@ SPEC = (
       for case, shape in (("no row", (0, 3)), ("one row", (1, 3)), ("no feature", (4, 0)), ("one axis", (4,)))),
     *(
         Rejects("frechet_distance", case, given(**{
-            "mean_x": zeros(2), "covariance_x": np.eye(2), "mean_y": zeros(2), "covariance_y": np.eye(2)} | changed), blames=blames)
+            "mean_x": zeros(2), "covariance_x": np.eye(2), "mean_y": zeros(2), "covariance_y": np.eye(2)} | changed),
+                blames=blames)
         for case, changed, blames in (
             ("x is not symmetric", {"covariance_x": [[1.0, 0.5], [0.4, 1.0]]}, "covariance_x"),
             ("y is not symmetric", {"covariance_y": [[1.0, 0.5], [-0.5, 1.0]]}, "covariance_y"),
