@@ -4,7 +4,6 @@ Distances are squared: d^2 = W_2^2 of the Gaussians. They are small differences 
 """
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from practice_torch.arguments import (
     as_int64,
@@ -45,7 +44,7 @@ def frechet_distance(mean_x, covariance_x, mean_y, covariance_y):
     _require_gaussian("y", mean_y, covariance_y)
     a, b = ((wide + wide.mT) / 2 for wide in (covariance_x.double(), covariance_y.double()))
     between = (mean_x.double() - mean_y.double()).square().sum()
-    return (between + a.trace() + b.trace() - 2 * _TraceOfRoot.apply(a, b)[0]).to(mean_x.dtype)
+    return (between + a.trace() + b.trace() - 2 * _TraceOfRoot.apply(a, b)).to(mean_x.dtype)
 
 
 def frechet_feature_distance(features_x, features_y):
@@ -96,36 +95,42 @@ def extrapolate_to_infinity(sample_sizes, distances):
 
 
 class _TraceOfRoot(torch.autograd.Function):
-    """tr (A^(1/2) B A^(1/2))^(1/2), and half the transport maps, which are its slopes in A and in B.
+    """tr (A^(1/2) B A^(1/2))^(1/2). Its slopes are half the linear maps that carry N(0, A) to N(0, B), and back.
 
-    Written down, since the slopes of eigenvectors are infinite where eigenvalues are equal, and cancel.
+    They are written down, since the slopes of eigenvectors are infinite where eigenvalues are equal, and cancel.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(a, b):
-        values, vectors = torch.linalg.eigh(a)
-        root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
-        product = root @ b @ root
-        values, vectors = torch.linalg.eigh((product + product.mT) / 2)
-        roots = values.clamp(min=0).sqrt()
-        counted = values > len(a) * torch.finfo(a.dtype).eps * values[-1]
-        inverse = torch.where(counted, roots, torch.inf).reciprocal()
-        of_b = root @ vectors  # with singular values as `roots`: U S V' = A^(1/2) B^(1/2), these are A^(1/2) U and B^(1/2) V S
-        of_a = b @ of_b
-        return roots.sum(), of_a * inverse**3 @ of_a.mT / 2, of_b * inverse @ of_b.mT / 2
+        return torch.linalg.eigvalsh(_between(_root(a), b)).clamp(min=0).sqrt().sum()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        _, *slopes = output
-        ctx.mark_non_differentiable(*slopes)
-        ctx.save_for_backward(*slopes)
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx, cotangent, *_):
-        return tuple(cotangent * slope for slope in ctx.saved_tensors)
+    def backward(ctx, cotangent):
+        a, b = ctx.saved_tensors
+        root = _root(a)
+        values, vectors = torch.linalg.eigh(_between(root, b))
+        counted = values > len(a) * torch.finfo(a.dtype).eps * values[-1]
+        inverse = torch.where(counted, values, torch.inf).rsqrt()
+        # A^(1/2) B^(1/2) = U S V': these are A^(1/2) U and, times S, B^(1/2) V
+        of_b = root @ vectors
+        of_a = b @ of_b
+        return cotangent / 2 * (of_a * inverse**3 @ of_a.mT), cotangent / 2 * (of_b * inverse @ of_b.mT)
+
+
+def _root(a):
+    values, vectors = torch.linalg.eigh(a)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.mT
+
+
+def _between(root, b):
+    product = root @ b @ root
+    return (product + product.mT) / 2
 
 
 def _require_features(**features):

@@ -155,14 +155,17 @@ derivation = Derivation(
     question="Generated images are judged by the features that a network finds in them: a number from two means and two "
     "covariances. Why this formula, for which laws is it a distance, and how far is its estimate from the truth?",
     setting=(
-        r"Two laws of vectors with finite second moments have the means $\mu$ and $\nu$ and the covariances $A$ and $B$. A coupling "
-        r"is a joint law of $X$ and $Y$ with these two as its margins, and $W_2^2$ is the smallest $\mathbb{E}\|X - Y\|^2$ of all "
+        r"Two laws of vectors with finite second moments have the means $\mu$ and $\nu$ and the covariances $A$ and $B$. A "
+        r"coupling "
+        r"is a joint law of $X$ and $Y$ with these two as its margins, and $W_2^2$ is the smallest $\mathbb{E}\|X - Y\|^2$ of "
+        r"all "
         r"couplings.",
         "In the derivation the vectors have two coordinates, a coupling lives on three pairs of points, and the covariances are "
         r"positive definite. Singular covariances are limits: add independent noise of variance $\epsilon$ to both vectors.",
     ),
     answer=r"$d^2 = |\mu - \nu|^2 + \mathrm{tr}\,A + \mathrm{tr}\,B - 2\,\mathrm{tr}(A^{1/2} B A^{1/2})^{1/2}$ is the least mean "
-    r"squared distance that any coupling of two laws with these moments can have. A linear map attains it between Gaussians, whose "
+    r"squared distance that any coupling of two laws with these moments can have. A linear map attains it between Gaussians, "
+    r"whose "
     r"$W_2^2$ it is. Of all other laws it sees two moments only. Estimated from $N$ samples it is too large, by about a constant "
     r"over $N$.",
     limits=(
@@ -247,8 +250,10 @@ derivation.chain(
 )  # fmt: skip
 
 derivation.say(
-    r"Now two dimensions. The slope becomes a matrix $T$, symmetric and positive definite. It is written as $T = L L^\top$ with a "
-    r"triangular $L$ of entries $a$, $0$, $b$ and $c$, so that what is left out is a sum of variances again, of the coordinates of "
+    r"Now two dimensions. The slope becomes a matrix $T$, symmetric and positive definite. It is written as $T = L L^\top$ with "
+    r"a "
+    r"triangular $L$ of entries $a$, $0$, $b$ and $c$, so that what is left out is a sum of variances again, of the coordinates "
+    r"of "
     r"$L^\top X - L^{-1} Y$."
 )
 a = derivation.number("a", "the first diagonal entry of $L$", positive=True)
@@ -260,8 +265,8 @@ trace_ta = plus(a**2 * Variance(pi, x), 2 * a * b * _covariance(x, x2), (b**2 + 
 trace_tb = plus(
     (1 / a**2 + b**2 / (a * c) ** 2) * Variance(pi, y), -2 * b / (a * c**2) * _covariance(y, y2), Variance(pi, y2) / c**2
 )
-TA = derivation.define(r"\mathrm{tr}(TA)", trace_ta, r"the trace of $T A = L L^\top A$")
-TB = derivation.define(r"\mathrm{tr}(T^{-1}B)", trace_tb, r"the trace of $T^{-1} B$")
+trace_1 = derivation.define(r"\mathrm{tr}(TA)", trace_ta, r"the trace of $T A = L L^\top A$")
+trace_2 = derivation.define(r"\mathrm{tr}(T^{-1}B)", trace_tb, r"the trace of $T^{-1} B$")
 left_out = plus(Variance(pi, a * x + b * x2 - y / a), Variance(pi, c * x2 - (y2 - b * y / a) / c))
 derivation.chain(
     "No coupling costs less than a bound that knows means and covariances alone",
@@ -273,13 +278,15 @@ derivation.chain(
                "the variances added": plus(means, *traces)},
     ),
     equals(
-        plus(means, *traces, -TA, -TB, left_out),
-        r"the variances of $L^\top X - L^{-1} Y$ sum to $\mathrm{tr}(TA) + \mathrm{tr}(T^{-1}B) - 2\,\mathrm{tr}\,\mathrm{Cov}(X, "
+        plus(means, *traces, -trace_1, -trace_2, left_out),
+        r"the variances of $L^\top X - L^{-1} Y$ sum to $\mathrm{tr}(TA) + \mathrm{tr}(T^{-1}B) - "
+        r"2\,\mathrm{tr}\,\mathrm{Cov}(X, "
         r"Y)$, since $L L^{-1} = I$",
-        wrong={"T for its inverse": plus(means, *traces, -2 * TA, left_out), "the traces once": plus(means, *traces, left_out)},
+        wrong={"T for its inverse": plus(means, *traces, -2 * trace_1, left_out),
+               "no map": plus(means, *traces, left_out)},
     ),
     at_least(
-        plus(means, *traces, -TA, -TB),
+        plus(means, *traces, -trace_1, -trace_2),
         r"leave out the variances; equality if $L^\top X - L^{-1} Y$ is constant, that is, $Y - T X$ is",
         dropping=left_out,
     ),
@@ -315,9 +322,12 @@ def the_map_between_the_covariances():
 
 
 derivation.say(
-    r"With this $T$ the bound is $d^2 = |\mu - \nu|^2 + \mathrm{tr}\,A + \mathrm{tr}\,B - 2\,\mathrm{tr}\,M$. It is attained by $Y = "
-    r"\nu + T(X - \mu)$, which has the mean $\nu$ and the covariance $T A T = B$. If $X$ is Gaussian so is this $Y$: $d^2 = W_2^2$. "
-    r"For any other laws with these moments, $d^2 \le W_2^2$. That holds for two samples as well, if their covariances are divided "
+    r"With this $T$ the bound is $d^2 = |\mu - \nu|^2 + \mathrm{tr}\,A + \mathrm{tr}\,B - 2\,\mathrm{tr}\,M$. It is attained by "
+    r"$Y = "
+    r"\nu + T(X - \mu)$, which has the mean $\nu$ and the covariance $T A T = B$. If $X$ is Gaussian so is this $Y$: $d^2 = "
+    r"W_2^2$. "
+    r"For any other laws with these moments, $d^2 \le W_2^2$. That holds for two samples as well, if their covariances are "
+    r"divided "
     r"by $N$."
 )
 m1, m2, m3 = (derivation.number(name, f"{what} entry of $M$") for name, what in (
@@ -363,7 +373,8 @@ derivation.symbol("X, Y, Z", "three Gaussians")
 
 @derivation.bound(
     r"d(X, Z) \le d(X, Y) + d(Y, Z)",
-    because="Carry $X$ to $Y$ and $Y$ to $Z$ by the linear maps: the result has the law of $Z$, so it costs at least $d(X, Z)$; then "
+    because="Carry $X$ to $Y$ and $Y$ to $Z$ by the linear maps: the result has the law of $Z$, so it costs at least $d(X, Z)$; "
+    "then "
     "the triangle inequality of the mean square. Equality where all covariances are multiples of one, in order of size.",
 )
 def triangles():
@@ -382,7 +393,8 @@ def triangles():
 
 derivation.say(
     "So $d$, the root, is a metric of Gaussians: symmetric, since $W_2$ is, and zero only where means and covariances agree. Now "
-    "its estimate. Mean and covariance of $N$ samples of a law replace its own; two samples of one law in one dimension tell the rest."
+    "its estimate. Mean and covariance of $N$ samples of a law replace its own; two samples of one law in one dimension tell "
+    "the rest."
 )
 j = derivation.index("j", "a value of the estimate")
 w = derivation.law("w", j, "the law of the estimated standard deviation")
@@ -408,7 +420,8 @@ N = derivation.count(n, "N", "the number of samples of each", "len(features)")
 derivation.symbol("c_N", r"$\mathbb{E}\,s / \sigma$ of $N$ Gaussian samples")
 derivation.symbol(r"\Gamma", "the gamma function")
 derivation.say(
-    r"The means differ by $2\sigma^2/N$ in the mean square. With $N - 1$ in the covariance $\mathbb{E}\,s^2 = \sigma^2$, and with "
+    r"The means differ by $2\sigma^2/N$ in the mean square. With $N - 1$ in the covariance $\mathbb{E}\,s^2 = \sigma^2$, and "
+    r"with "
     r"$c_N = \mathbb{E}\,s/\sigma$ both parts give $\mathbb{E}\,\hat d^2 = \sigma^2 \left(\frac2N + 2(1 - c_N^2)\right)$."
 )
 
@@ -424,7 +437,8 @@ def _bias(size):
 
 @derivation.numeric(
     r"c_N = \sqrt{\frac{2}{N-1}}\, \frac{\Gamma(N/2)}{\Gamma((N-1)/2)}",
-    because=r"$(N-1) s^2 / \sigma^2$ is a sum of $N - 1$ squares of standard Gaussians; its root's mean by a sum over 20000 points "
+    because=r"$(N-1) s^2 / \sigma^2$ is a sum of $N - 1$ squares of standard Gaussians; its root's mean by a sum over 20000 "
+    r"points "
     r"of its density, at $N = 3, 5, 10, 50$.",
     tolerance=1e-6,
     since="the sum has the error of 20000 points",
@@ -471,24 +485,23 @@ derivation.bridge(
         "no means": Total(d, (exp(log_x / 2) - exp(log_y / 2)) ** 2),
     },
 )  # fmt: skip
-root_a = sympy.Matrix([[a**2, a * b], [a * b, b**2 + c**2]])
-g, h, o = (derivation.number(name, f"an entry of the factor of $T$, {what}", positive=True) for name, what in (
-    ("g_1", "first"), ("g_2", "second"), ("g_3", "third")))  # fmt: skip
-root_t = sympy.Matrix([[g**2, g * h], [g * h, h**2 + o**2]])
-covariance_a = root_a * root_a
-covariance_b = root_t * covariance_a * root_t
+d2, d3 = derivation.index("l", "another dimension"), derivation.index("h'", "a third")
+factor_a = derivation.numbers("F", (d, d2), "a factor of $A$")
+factor_t = derivation.numbers("G", (d, d2), "a factor of $T$")
+covariance_a = derivation.define("A", Total(d3, factor_a.at(d, d3) * factor_a.at(d2, d3)), "the covariance of $X$", over=(d, d2))
+carrying = derivation.define("T", Total(d3, factor_t.at(d, d3) * factor_t.at(d2, d3)), "the map", over=(d, d2))
+product_ta = derivation.define("(TA)", Total(d3, carrying.at(d, d3) * covariance_a.at(d3, d2)), "their product", over=(d, d2))
+covariance_b = derivation.define("B", Total(d3, product_ta.at(d, d3) * carrying.at(d3, d2)), "the covariance of $Y$", over=(d, d2))
+between = Total(d, (mean_x - mean_y) ** 2)
+traces = Total(d, covariance_a.at(d, d) + covariance_b.at(d, d))
 derivation.bridge(
     "... and of full ones: the cost of the map",
-    plus((mu - nu) ** 2, (covariance_a + covariance_b).trace(), -2 * (root_t * covariance_a).trace()),
-    lambda m, first, n, second: jax.vmap(frechet_distance)(m[..., 0], first, n[..., 0], second),
-    sympy.Matrix([mu, 0]), covariance_a, sympy.Matrix([nu, 0]), covariance_b,
-    wrong={
-        "the trace once": plus((mu - nu) ** 2, (covariance_a + covariance_b).trace(), -(root_t * covariance_a).trace()),
-        "no means": plus((covariance_a + covariance_b).trace(), -2 * (root_t * covariance_a).trace()),
-    },
+    plus(between, traces, -2 * Total(d, product_ta.at(d, d))),
+    lambda a, b, m, n: jax.vmap(frechet_distance)(m, a, n, b),
+    covariance_a, covariance_b, mean_x, mean_y,
+    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))), "no means": traces - 2 * Total(d, product_ta.at(d, d))},
+    states=2,
 )  # fmt: skip
-
-d2 = derivation.index("l", "another dimension")
 f = derivation.numbers("f", (d, n), "a feature of a sample", "features")
 
 center = Total(n, f) / N
@@ -516,7 +529,8 @@ _A, _B, _ZERO = np.array([[2.0, 1.0], [1.0, 2.0]]), np.diag([4.0, 1.0]), np.zero
 
 
 @derivation.example(
-    r"Equal means, $A = \begin{pmatrix}2&1\\1&2\end{pmatrix}$ and $B = \begin{pmatrix}4&0\\0&1\end{pmatrix}$: $\mathrm{tr}(AB) = 10$ "
+    r"Equal means, $A = \begin{pmatrix}2&1\\1&2\end{pmatrix}$ and $B = \begin{pmatrix}4&0\\0&1\end{pmatrix}$: $\mathrm{tr}(AB) "
+    r"= 10$ "
     r"and $\det A \det B = 12$."
 )
 def two_covariances():
@@ -534,7 +548,8 @@ def _root(matrix):
 
 @derivation.figure(
     r"Left: the Gaussians of the example, as the ellipses one standard deviation from the mean. The best coupling carries each "
-    r"point $x$ to $Tx$. Right: the mean distance of two samples of $N$ from one Gaussian in one dimension, over 4000 pairs (dots), "
+    r"point $x$ to $Tx$. Right: the mean distance of two samples of $N$ from one Gaussian in one dimension, over 4000 pairs "
+    r"(dots), "
     r"against $1/N$; the line is $2/N + 2(1 - c_N^2)$.",
     panels=2,
 )
@@ -573,7 +588,8 @@ def two_gaussians():
 @derivation.exercise(
     r"A fair coin on $\pm 1$, and the law on $\{-\sqrt2, 0, \sqrt2\}$ with $(\frac14, \frac12, \frac14)$: what are their Frechet "
     r"distance and their $W_2^2$?",
-    r"Means and variances agree, so the Frechet distance is 0. Sorted points are coupled: half of them move by 1, half by $\sqrt2 - "
+    r"Means and variances agree, so the Frechet distance is 0. Sorted points are coupled: half of them move by 1, half by "
+    r"$\sqrt2 - "
     r"1$, and $W_2^2 = \frac12 + \frac12 (\sqrt2 - 1)^2 = 0.5858$.",
 )
 def two_moments():
