@@ -491,7 +491,9 @@ factor_t = derivation.numbers("G", (d, d2), "a factor of $T$")
 covariance_a = derivation.define("A", Total(d3, factor_a.at(d, d3) * factor_a.at(d2, d3)), "the covariance of $X$", over=(d, d2))
 carrying = derivation.define("T", Total(d3, factor_t.at(d, d3) * factor_t.at(d2, d3)), "the map", over=(d, d2))
 product_ta = derivation.define("(TA)", Total(d3, carrying.at(d, d3) * covariance_a.at(d3, d2)), "their product", over=(d, d2))
-covariance_b = derivation.define("B", Total(d3, product_ta.at(d, d3) * carrying.at(d3, d2)), "the covariance of $Y$", over=(d, d2))
+covariance_b = derivation.define(
+    "B", Total(d3, product_ta.at(d, d3) * carrying.at(d3, d2)), "the covariance of $Y$", over=(d, d2)
+)
 between = Total(d, (mean_x - mean_y) ** 2)
 traces = Total(d, covariance_a.at(d, d) + covariance_b.at(d, d))
 derivation.bridge(
@@ -499,7 +501,8 @@ derivation.bridge(
     plus(between, traces, -2 * Total(d, product_ta.at(d, d))),
     lambda a, b, m, n: jax.vmap(frechet_distance)(m, a, n, b),
     covariance_a, covariance_b, mean_x, mean_y,
-    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))), "no means": traces - 2 * Total(d, product_ta.at(d, d))},
+    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))), 
+           "no means": traces - 2 * Total(d, product_ta.at(d, d))},
     states=2,
 )  # fmt: skip
 f = derivation.numbers("f", (d, n), "a feature of a sample", "features")
