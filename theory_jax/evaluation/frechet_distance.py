@@ -501,7 +501,7 @@ derivation.bridge(
     plus(between, traces, -2 * Total(d, product_ta.at(d, d))),
     lambda a, b, m, n: jax.vmap(frechet_distance)(m, a, n, b),
     covariance_a, covariance_b, mean_x, mean_y,
-    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))), 
+    wrong={"the trace once": plus(between, traces, -Total(d, product_ta.at(d, d))),
            "no means": traces - 2 * Total(d, product_ta.at(d, d))},
     states=2,
 )  # fmt: skip
