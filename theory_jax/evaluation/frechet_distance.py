@@ -459,8 +459,7 @@ derivation.say(
 )
 derivation.say(
     r"If both covariances are diagonal, $A$, $B$ and $M$ have the entries $\sigma_h^2$, $\tau_h^2$ and $\sigma_h \tau_h$ there: "
-    r"$d^2$ is a sum "
-    r"over dimensions of $(\mu_h - \nu_h)^2 + (\sigma_h - \tau_h)^2$, as in one."
+    r"$d^2$ is a sum over dimensions of $(\mu_h - \nu_h)^2 + (\sigma_h - \tau_h)^2$, as in one."
 )
 d = derivation.index("h", "a dimension")
 mean_x, mean_y = derivation.numbers(r"\mu", d, "the mean of a dimension"), derivation.numbers(r"\nu", d, "... of the other law")
@@ -590,8 +589,8 @@ def two_moments():
 
 
 @derivation.exercise(
-    "Two samples of one standard Gaussian: what is the expected distance at $N = 50$ and at $N = 100$, and the intercept of "
-    "the line through both?",
+    "Two samples of one standard Gaussian: what is the expected distance at $N = 50$ and at $N = 100$, and the intercept of the "
+    "line through both?",
     "0.06030 and 0.03008. The intercept is -0.00015: what is left of the bias has the other sign.",
 )
 def extrapolated():
