@@ -132,7 +132,8 @@ SPEC = (
         Rejects("nearest_neighbor_radii", case, given(x=x, neighbors=neighbors), blames=blames)
         for case, x, neighbors, blames in (
             ("no neighbor asked for", zeros(4, 2), 0, "neighbors"), ("as many neighbors as points", zeros(4, 2), 4, "x"),
-            ("two points", zeros(2, 2), 2, "x"), ("one point", zeros(1, 2), 1, "x"), ("no point", zeros(0, 2), 1, "x"), ("numbers for points", zeros(4), 1, "x"),
+            ("two points", zeros(2, 2), 2, "x"),
+            ("one point", zeros(1, 2), 1, "x"), ("no point", zeros(0, 2), 1, "x"), ("numbers for points", zeros(4), 1, "x"),
         )
     ),
     *(
