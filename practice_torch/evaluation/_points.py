@@ -8,9 +8,10 @@ ROWS = 1024  # queries that are compared at once
 
 
 def distances(queries, references):
-    """[Q, D], [M, D] -> [Q, M], for at most ROWS queries.
+    """[Q, D], [M, D] -> [Q, M], without an array of Q M D differences. Many queries are given ROWS at a time.
 
-    By differences: with |q|^2 - 2 q.r + |r|^2, which cdist prefers for many points, a copy is not at distance 0.
+    By differences: with |q|^2 - 2 q.r + |r|^2, which cdist prefers for many points, a copy is not at distance 0, and far from
+    the origin no digit of a distance is left.
     """
     return torch.cdist(queries, references, compute_mode="donot_use_mm_for_euclid_dist")
 

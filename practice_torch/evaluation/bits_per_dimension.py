@@ -18,6 +18,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
+from practice_torch.evaluation._points import distances
 
 
 def bits_per_dimension(log_likelihood, *, dimensions, levels=1):
@@ -84,9 +85,7 @@ def parzen_log_likelihood(x, samples, *, bandwidth):
     require(size == x.shape[1], f"samples has shape {[count, size]}; its points must have {x.shape[1]} entries as those of x")
     require(count > 0, "samples has 0 points; it must have at least 1")
     require_positive(bandwidth=bandwidth)
-    # Distances from differences, without an array of B N D of them; from squares and products, near points would lose all digits.
-    distance = torch.cdist(x, samples, compute_mode="donot_use_mm_for_euclid_dist")
-    log_kernels = -(distance / bandwidth).square() / 2
+    log_kernels = -(distances(x, samples) / bandwidth).square() / 2
     return log_kernels.logsumexp(1) - math.log(count) - size * math.log(bandwidth * math.sqrt(2 * math.pi))
 
 

@@ -16,6 +16,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
+from practice_torch.evaluation._points import distances
 
 
 def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):
@@ -40,9 +41,7 @@ def gaussian_kernel(x, y, *, bandwidth):
     """
     _require_features(x=x, y=y)
     require_positive(bandwidth=bandwidth)
-    # Distances from differences, without an array of N M D of them; from squares and products, near points would lose all digits.
-    distance = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-    return (-(distance / bandwidth).square() / 2).exp()
+    return (-(distances(x, y) / bandwidth).square() / 2).exp()
 
 
 def biased_discrepancy(kernel_xx, kernel_yy, kernel_xy):

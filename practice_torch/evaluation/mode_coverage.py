@@ -18,6 +18,7 @@ from practice_torch.arguments import (
     require_rank,
     require_values,
 )
+from practice_torch.evaluation._points import distances
 
 
 def assign_modes(x, centers, *, radius):
@@ -34,10 +35,8 @@ def assign_modes(x, centers, *, radius):
         f"centers has shape {list(centers.shape)}; it must have as many columns as x, {x.shape[1]}",
     )
     require_positive(radius=radius)
-    # Differences, not ||x||^2 - 2 x.c + ||c||^2: far from the origin that form has no digit left for the distance.
-    distances = torch.cdist(x, centers, compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = distances.argmin(1)
-    return nearest.where(distances.amin(1) <= radius, -1)
+    apart = distances(x, centers)
+    return apart.argmin(1).where(apart.amin(1) <= radius, -1)
 
 
 def covered_modes(assignments, *, num_modes, minimum=1):
