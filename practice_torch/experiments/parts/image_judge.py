@@ -1,9 +1,9 @@
 """Evaluation of image samples against real data: distances, and a small classifier."""
 
-import numpy as np
 import torch
 
 from practice_torch.engine.experiment import Metric
+from practice_torch.evaluation.frechet_distance import frechet_feature_distance
 
 _REFERENCES = 5000  # training examples that are looked at, at most: a support vector machine's time grows with their square
 _COMPONENTS = 20  # of the principal components in which means and covariances are compared
@@ -39,13 +39,9 @@ class Judge:
             self.classifier = SVC(C=10.0).fit(self.axes.transform(self.examples), labels[some].cpu().numpy())
 
     def frechet_distance(self, samples, real):
-        """|m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)) between samples and real data."""
-        (m, s), (other_m, other_s) = (self._moments(_rows(x)) for x in (samples, real))
-        # the eigenvalues of S S' are those of a symmetric matrix, root(S) S' root(S)
-        values, vectors = np.linalg.eigh(s)
-        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-        cross = np.sqrt(np.linalg.eigvalsh(root @ other_s @ root).clip(0)).sum()
-        return float(np.square(m - other_m).sum() + np.trace(s) + np.trace(other_s) - 2 * cross)
+        """Between samples and real data."""
+        places = (self.axes.transform(_rows(x))[:, :_COMPONENTS] for x in (samples, real))
+        return frechet_feature_distance(*map(torch.from_numpy, places)).item()
 
     def verdict(self, samples, held_out, asked=None, labels=None, num_classes=0):
         """Metrics of samples beside held-out examples; with classes, of samples that were asked for as `asked`."""
@@ -68,10 +64,6 @@ class Judge:
     def classify(self, samples):
         """The class of each, [N]."""
         return torch.from_numpy(self.classifier.predict(self.axes.transform(_rows(samples))))
-
-    def _moments(self, rows):
-        places = self.axes.transform(rows)[:, :_COMPONENTS]
-        return places.mean(0), np.cov(places, rowvar=False)
 
 
 def references(count):
