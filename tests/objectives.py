@@ -343,6 +343,22 @@ def votes_on_pairs(e, batch, phase):
     return (soft_preference_loss(votes, first, second) + center).mean()
 
 
+def votes_on_texts(e, batch, phase):
+    """-log p of the vote on two completions of each prompt, and centering; the vote is drawn by their scores."""
+    recipe, windows = e.recipe, batch["tokens"]
+    longest = windows.shape[1]
+    other = torch.cat([windows[:, : recipe.prompt], torch.cat([windows[-1:], windows[:-1]])[:, recipe.prompt :]], dim=1)
+    ends = torch.randint(longest - recipe.completion // 2, longest + 1, (2, len(windows)), generator=e.generator)
+    worths, rewards = [], []
+    for texts, lengths in zip((windows, other), ends, strict=True):
+        worths.append(torch.stack([e.values[text[recipe.prompt : end]].mean() for text, end in zip(texts, lengths, strict=True)]))
+        alone = [e.reward(text[None, :end], torch.ones(1, end)) for text, end in zip(texts, lengths.tolist(), strict=True)]
+        rewards.append(torch.cat(alone))  # each without padding
+    wins = uniform(e, len(windows)) < (recipe.sharpness * (worths[0] - worths[1])).sigmoid()
+    center = recipe.center_coefficient * (rewards[0] + rewards[1]) ** 2
+    return (soft_preference_loss(wins.to(rewards[0].dtype), *rewards) + center).mean()
+
+
 def _nats_per_token(logits, tokens):
     return -sequence_log_prob(tokens, logits, None).mean() / tokens.shape[1]
 
@@ -391,6 +407,6 @@ OBJECTIVES = {
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "state_space/diagonal": language,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
-    "preference/overoptimization": votes_on_pairs, "preference/pipeline": pipeline,
+    "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/pipeline": pipeline,
     "reinforcement/ppo": cart_pole,
 }  # fmt: skip

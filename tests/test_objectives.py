@@ -14,7 +14,7 @@ from practice_torch.experiments.diffusion import parameterizations, training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
 from practice_torch.experiments.parts import adversarial_game
-from practice_torch.experiments.preference import overoptimization, pipeline
+from practice_torch.experiments.preference import overoptimization, pipeline, reward_model
 from tests import tiny
 from tests.objectives import OBJECTIVES
 from tests.small_recipes import module_of, names
@@ -32,6 +32,7 @@ TOGETHER = {
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
     "reinforcement/ppo": [dict(value_clip=0.01)],
+    "preference/reward_model": [dict(sharpness=0.01)],  # twice as sharp, the few votes here come out the same
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.
 SURROGATES = {"foundations/variational_divergence", "latent/reparameterization"}
@@ -56,6 +57,7 @@ ELSEWHERE = {
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
     "preference/pipeline": {"judged"},
+    "preference/reward_model": {"judged"},
     "preference/overoptimization": {"pairs", "samples"},
     "reinforcement/ppo": {"evaluation_episodes"},
 }
@@ -267,6 +269,14 @@ MISTAKES = {
         "preference/overoptimization", {}, overoptimization, "pairwise_reward_loss",
         lambda chosen, rejected, *, center_coefficient: torch.nn.functional.softplus(rejected - chosen),
     ),
+    "the vote turned over": (
+        "preference/reward_model", {}, reward_model, "pairwise_reward_loss",
+        lambda chosen, rejected, **how: LOSS_OF_REWARDS(rejected, chosen, **how),
+    ),
+    "padding read as text": (
+        "preference/reward_model", {}, reward_model.Rewards, "_rewards",
+        lambda self, pairs: self.reward(pairs.tokens.flatten(0, 1), torch.ones_like(pairs.mask.flatten(0, 1))).view(2, -1),
+    ),
     "reversed as copied": (
         "autoregressive/attention", dict(task="reverse"), TransductionExperiment, "_answer", lambda self, source: source
     ),
@@ -275,6 +285,7 @@ MISTAKES = {
     ),
 }  # fmt: skip
 OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
+LOSS_OF_REWARDS = reward_model.pairwise_reward_loss
 LOSS_OF_VERDICTS = pipeline.soft_preference_loss
 
 

@@ -1,7 +1,6 @@
 """From text to preferences: a byte model learns a text, and then, by DPO, what a program prefers among its own completions."""
 
 import math
-import string
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,13 +11,11 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.generation import generate
+from practice_torch.experiments.parts.completions import completed, distinct_pieces, judged_bytes, readable
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.kl_optimum import implicit_reward
 from practice_torch.preference.pipeline import completion_log_prob, token_class_score, win_rate
-
-VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,7 @@ class Pipeline(nn.Module):
         )  # fmt: skip
         self.reference.load_state_dict(self.policy.state_dict())
         self.reference.requires_grad_(False)
-        values = torch.zeros(256)
-        values[list(VOWELS.encode())], values[list(AVOIDED.encode())] = 1.0, -1.0
-        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("values", judged_bytes(), persistent=False)
         self.register_buffer("batches", torch.tensor(0))  # that the policy has seen
         self._seen = None  # the same number on the host, once known: asking the buffer would stop a GPU in every step
         self.register_load_state_dict_post_hook(lambda model, _: setattr(model, "_seen", None))
@@ -123,7 +118,7 @@ class Pipeline(nn.Module):
             "score": scores.mean().item(),
             "reference_score": others.mean().item(),
             "reference_bits": bits.mean().item(),
-            "distinct": _distinct(drawn[:, self.recipe.prompt :]),
+            "distinct": distinct_pieces(drawn[:, self.recipe.prompt :]),
         }
 
     def preview(self, data):
@@ -131,8 +126,8 @@ class Pipeline(nn.Module):
         prompts = self._prompts(data, 6)
         rows = []
         for prompt, *pair in zip(prompts, *self._completed(prompts), strict=True):
-            ends = [_readable(tokens[self.recipe.prompt :]) for tokens in pair]
-            rows.append(f"{_readable(prompt)}\n    policy     {ends[0]}\n    reference  {ends[1]}")
+            ends = [readable(tokens[self.recipe.prompt :]) for tokens in pair]
+            rows.append(f"{readable(prompt)}\n    policy     {ends[0]}\n    reference  {ends[1]}")
         return {"completions": Text("\n".join(rows), "Held-out prompts, continued by both models; · is a line's end")}
 
     def sample(self, count):
@@ -152,12 +147,8 @@ class Pipeline(nn.Module):
         return int(self.recipe.supervised * self.recipe.steps) * self.recipe.accumulate
 
     def _written(self, network, prompts, count=None):
-        """The prompts and bytes drawn after them, copied: autograd refuses what was made in inference mode."""
-
-        def choose(logits, past):
-            return torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator).squeeze(1)
-
-        return generate(network, prompts, count or self.recipe.completion, choose).clone()
+        """The prompts and bytes drawn after them."""
+        return completed(network, prompts, count or self.recipe.completion, self.generator)
 
     def _completed(self, prompts):
         """The prompts with the policy's completions, and with the reference's."""
@@ -185,16 +176,6 @@ class Pipeline(nn.Module):
     def _the_reference(self):
         """While the text is learned there is none yet, and the policy stands for it."""
         return self.reference if self._host_count() > self._begins() else self.policy
-
-
-def _distinct(completions):
-    """The mean share of pieces of four bytes that are different."""
-    pieces = completions.unfold(1, min(4, completions.shape[1]), 1).tolist()
-    return sum(len({tuple(piece) for piece in row}) / len(row) for row in pieces) / len(pieces)
-
-
-def _readable(tokens):
-    return bytes(tokens.tolist()).decode(errors="replace").replace("\n", "·")
 
 
 def build(recipe, data):

@@ -1,0 +1,39 @@
+"""Completions of a language model of bytes: drawn, judged by a program, and shown."""
+
+import string
+
+import torch
+
+from practice_torch.experiments.parts.generation import generate
+
+VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
+
+
+def judged_bytes():
+    """What each byte is worth, [256]: vowels 1, digits and punctuation -1, others 0."""
+    values = torch.zeros(256)
+    values[list(VOWELS.encode())], values[list(AVOIDED.encode())] = 1.0, -1.0
+    return values
+
+
+def completed(network, prompts, count, generator):
+    """The prompts and `count` tokens that the network draws after each: [N, P] -> [N, P + count].
+
+    A copy, because autograd refuses tensors made in inference mode.
+    """
+
+    def choose(logits, past):
+        return torch.multinomial(logits.float().softmax(-1), 1, generator=generator).squeeze(1)
+
+    return generate(network, prompts, count, choose).clone()
+
+
+def distinct_pieces(completions):
+    """The mean share of pieces of four tokens of a completion that are different."""
+    pieces = completions.unfold(1, min(4, completions.shape[1]), 1).tolist()
+    return sum(len({tuple(piece) for piece in row}) / len(row) for row in pieces) / len(pieces)
+
+
+def readable(tokens):
+    """Bytes as one line of text; a dot stands for a line's end."""
+    return bytes(tokens.tolist()).decode(errors="replace").replace("\n", "·")
