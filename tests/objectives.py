@@ -39,6 +39,7 @@ from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl,
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.dpo import dpo_loss
+from practice_torch.reinforcement.kl_estimators import kl_k3
 from practice_torch.reinforcement.ppo import clipped_policy_loss, clipped_value_loss
 
 
@@ -371,7 +372,8 @@ def pipeline(e, batch, phase):
     drawn = torch.cat([tokens[:, :prompt]] * 2)
     for _ in range(e.recipe.completion):
         law = e.reference(drawn)[:, -1].float().softmax(-1).detach()
-        drawn = torch.cat([drawn, torch.multinomial(law, 1, generator=e.generator)], dim=1)
+        chosen = torch.searchsorted(law.cumsum(1), uniform(e, len(drawn), 1).to(law.dtype), right=True)
+        drawn = torch.cat([drawn, chosen], dim=1)
     ends = drawn[:, prompt:]
     worth = e.values[ends].mean(1)
     (one, other), (one_0, other_0) = (
@@ -395,6 +397,22 @@ def cart_pole(e, batch, phase):
     return (policy_loss + recipe.value_coefficient * value_loss).mean() - recipe.entropy_coefficient * policy.entropy().mean()
 
 
+def tuned_policy(e, batch, phase):
+    """Some of the completions of a round, token by token; what is compared with what is in the advantages."""
+    recipe, held = e.recipe, e.rollout
+    drawn = torch.randperm(len(held.tokens), generator=e.generator)[: max(len(held.tokens) // recipe.updates, 1)]
+    tokens, old_log_probs, advantages = held.tokens[drawn], held.old_log_probs[drawn], held.advantages[drawn]
+    policy = torch.distributions.Categorical(logits=e.policy(tokens[:, :-1])[:, held.prompt - 1 :].float())
+    log_probs = policy.log_prob(tokens[:, held.prompt :])
+    losses = clipped_policy_loss(log_probs, old_log_probs, advantages, clip=recipe.clip)
+    if recipe.estimator == "ppo":
+        values = e.critic(e.policy.hidden(tokens)[:, held.prompt - 1 : -1])[..., 0]
+        losses = losses + recipe.value_coefficient * (values - held.returns[drawn]) ** 2 / 2
+    if recipe.estimator == "group":
+        losses = losses + held.price * kl_k3(log_probs, held.reference_log_probs[drawn])
+    return losses.mean()
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -408,5 +426,5 @@ OBJECTIVES = {
     "state_space/diagonal": language,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/pipeline": pipeline,
-    "reinforcement/ppo": cart_pole,
+    "reinforcement/ppo": cart_pole, "reinforcement/language_policy": tuned_policy,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from practice_torch.experiments.autoregressive.attention import TransductionExpe
 from practice_torch.experiments.diffusion import parameterizations, training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
-from practice_torch.experiments.parts import adversarial_game
+from practice_torch.experiments.parts import adversarial_game, policy_tuning
 from practice_torch.experiments.preference import overoptimization, pipeline, reward_model
 from tests import tiny
 from tests.objectives import OBJECTIVES
@@ -283,10 +283,15 @@ MISTAKES = {
     "the loser preferred": (
         "preference/pipeline", {}, pipeline, "soft_preference_loss", lambda label, *pair: LOSS_OF_VERDICTS(1 - label, *pair)
     ),
+    "the divergence of a group left out": (
+        "reinforcement/language_policy", dict(estimator="group"), policy_tuning, "group_token_loss",
+        lambda *tokens, kl_coefficient, **clips: LOSS_OF_A_GROUP(*tokens, kl_coefficient=0.0, **clips),
+    ),
 }  # fmt: skip
 OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
 LOSS_OF_REWARDS = reward_model.pairwise_reward_loss
 LOSS_OF_VERDICTS = pipeline.soft_preference_loss
+LOSS_OF_A_GROUP = policy_tuning.group_token_loss
 
 
 @pytest.mark.parametrize(("topic", "name"), [(mistake[0], name) for name, mistake in MISTAKES.items()], ids=MISTAKES)

@@ -57,14 +57,15 @@ class DecoderTransformer(nn.Module):
         """
         hidden = self.hidden(tokens)
         if targets is None:
-            return self._logits(hidden)
+            return self.logits(hidden)
         targets = as_int64(targets).flatten()
         if self.vocabulary_size >= LARGE:
             head = self.token_embedding.weight
             return linear_cross_entropy(hidden.flatten(0, 1), head, targets, size=self.vocabulary_size)
-        return functional.cross_entropy(self._logits(hidden).flatten(0, 1), targets)
+        return functional.cross_entropy(self.logits(hidden).flatten(0, 1), targets)
 
-    def _logits(self, hidden):
+    def logits(self, hidden):
+        """Of each next token, from what `hidden` gives: [..., E] -> [..., V]."""
         return functional.linear(hidden, self.token_embedding.weight)[..., : self.vocabulary_size]
 
     def hidden(self, tokens):
@@ -94,7 +95,7 @@ class DecoderTransformer(nn.Module):
         x = self.token_embedding(as_int64(tokens)) + self.position_embedding.weight[position:end]
         for block, kept in zip(self.blocks, cache, strict=True):
             x = block(x, kept, position)
-        return self._logits(self.final_norm(x[:, -1]))
+        return self.logits(self.final_norm(x[:, -1]))
 
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits."""
