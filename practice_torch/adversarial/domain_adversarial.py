@@ -1,0 +1,99 @@
+"""Domain-adversarial training: gradient reversal, the losses of both players, the schedule, and a distance of two domains."""
+
+import torch
+from torch.nn import functional
+
+from practice_torch.arguments import (
+    require,
+    require_at_least,
+    require_integers,
+    require_one_each,
+    require_rank,
+    require_same_shape,
+    require_unit_interval,
+    require_values,
+)
+from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(x, scale):
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.scale = inputs[1]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.scale * gradient, None
+
+
+def gradient_reversal(x, *, scale):
+    r"""x itself; its gradient is -scale times the one that arrives.
+
+    Raises ValueError if x has no axis or scale is negative.  Source: Ganin et al. 2016, section 4.2.
+    [B, ...] -> [B, ...]
+    """
+    require(x.ndim >= 1, "x has no axis; it must have at least that of the batch")
+    require_at_least(0, scale=scale)
+    return _Reversal.apply(x, scale)
+
+
+def domain_loss(logits, domain):
+    r"""-log sigma(l) of a source example, -log sigma(-l) of a target example, in nats; l are the logits of "source".
+
+    Raises ValueError if the shapes differ, or domain holds anything but the integers 1 (source) and 0 (target).
+    Source: Ganin et al. 2016, eq. 6.
+    [B], [B] -> [B]
+    """
+    require_rank(1, logits=logits)
+    require_same_shape(logits=logits, domain=domain)
+    require_integers(domain=domain)
+    require_values("domain", domain, lambda d: (d == 0) | (d == 1), "1 (source) or 0 (target)")
+    return -functional.logsigmoid(torch.where(domain == 1, logits, -logits))
+
+
+def domain_adversarial_objective(label_logits, labels, labeled, domain_logits, domain, *, weight):
+    r"""-log softmax(label_logits)_label where `labeled` is True, minus weight times the domain loss, in nats.
+
+    It is the saddle point's objective: features lower it, the domain classifier raises it. The label of an example that is not
+    labeled changes nothing, but must be one of 0..K-1.
+
+    Raises ValueError if the batch sizes differ, a label of labels is outside 0..K-1, labeled does not hold truth values, domain
+    holds anything but 1 (source) and 0 (target), or weight is negative.  Source: Ganin et al. 2016, eq. 9.
+    [B, K], [B], [B], [B], [B] -> [B]
+    """
+    require_rank(2, label_logits=label_logits)
+    require_one_each(label_logits, labels=labels, labeled=labeled, domain_logits=domain_logits, domain=domain)
+    dtype = str(labeled.dtype).removeprefix("torch.")
+    require(labeled.dtype == torch.bool, f"labeled has dtype {dtype}; it must hold truth values")
+    require_at_least(0, weight=weight)
+    # masked before the softmax: an infinite logit of a target example would send NaN back
+    heard = label_logits.masked_fill(~labeled[:, None], 0.0)
+    label_loss = categorical_negative_log_likelihood(labels, heard).masked_fill(~labeled, 0.0)
+    return label_loss - weight * domain_loss(domain_logits, domain)
+
+
+def adaptation_schedule(progress, *, gamma=10.0):
+    r"""2 / (1 + e^(-gamma progress)) - 1 = tanh(gamma progress / 2): the weight of the domain loss, from 0 to almost 1.
+
+    Raises ValueError if an entry of progress is outside [0, 1] or gamma is negative.  Source: Ganin et al. 2016, section 5.2.2.
+    [N] -> [N]
+    """
+    require_rank(1, progress=progress)
+    require_unit_interval(progress=progress)
+    require_at_least(0, gamma=gamma)
+    return torch.tanh(progress * (gamma / 2))
+
+
+def proxy_a_distance(error):
+    r"""2 (1 - 2 error), where error is that of a domain classifier: 0 where it guesses, 2 where it is always right.
+
+    Raises ValueError if an entry of error is outside [0, 1].  Source: Ben-David et al. 2007; Ganin et al. 2016, section 3.2.
+    [B] -> [B]
+    """
+    require_rank(1, error=error)
+    require_unit_interval(error=error)
+    return 2 - 4 * error
