@@ -17,6 +17,8 @@ from practice_torch.foundations.maximum_likelihood import categorical_negative_l
 
 
 class _Reversal(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(x, scale):
         return x.view_as(x)
