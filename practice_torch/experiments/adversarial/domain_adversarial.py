@@ -201,7 +201,7 @@ def build(recipe, data):
 
 
 RECIPES = {
-    # Measured in 27 CPU seconds, with seeds 0 and 1: 75% and 76% of blurred digits are recognized, without adaptation 53% and 49%;
+    # Measured in 27 CPU seconds, seeds 0 and 1: 75% and 76% of blurred digits are recognized, without adaptation 53% and 49%;
     # the trained domain classifier tells 55% and 58% of the domains. A linear one that is fitted anew to the same features still
     # tells 99%: to fool one classifier is not to have equal laws. Inverted and shifted digits are too far: of them both classifiers
     # recognize a quarter at most.
