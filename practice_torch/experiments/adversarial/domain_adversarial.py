@@ -201,10 +201,9 @@ def build(recipe, data):
 
 
 RECIPES = {
-    # Measured in 27 CPU seconds, seeds 0 and 1: 75% and 76% of blurred digits are recognized, without adaptation 53% and 49%;
-    # the trained domain classifier tells 55% and 58% of the domains. A linear one that is fitted anew to the same features still
-    # tells 99%: to fool one classifier is not to have equal laws. Inverted and shifted digits are too far: of them both classifiers
-    # recognize a quarter at most.
+    # Measured in 27 CPU seconds, seeds 0 and 1: 75% and 76% of blurred digits are recognized, without adaptation 53% and 49%; the
+    # trained domain classifier tells 55% and 58% of the domains. A linear one, fitted anew to the same features, still tells 99%:
+    # to fool one classifier is not to have equal laws. Inverted and shifted digits are too far: both recognize a quarter at most.
     "digits": DomainRecipe(
         data="digits", steps=3000, batch_size=128, learning_rate=1e-3, average_decay=0.99, held_out=0.2, target=0.15,
         evaluate_every=1000, checkpoint_every=1000,
