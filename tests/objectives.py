@@ -396,16 +396,21 @@ def _nats_per_token(logits, tokens):
     return -sequence_log_prob(tokens, logits, None).mean() / tokens.shape[1]
 
 
-def pipeline(e, batch, phase):
-    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes."""
-    tokens, prompt = batch["tokens"], e.recipe.prompt
-    if int(e.batches) < int(e.recipe.supervised * e.recipe.steps):
-        return language(e, batch, "policy")
-    drawn = torch.cat([tokens[:, :prompt]] * 2)
+def _continued(e, drawn):
+    """The prompts, and a completion of each by the reference."""
     for _ in range(e.recipe.completion):
         law = e.reference(drawn)[:, -1].float().softmax(-1).detach()
         chosen = torch.searchsorted(law.cumsum(1), uniform(e, len(drawn), 1).to(law.dtype), right=True)
         drawn = torch.cat([drawn, chosen], dim=1)
+    return drawn
+
+
+def pipeline(e, batch, phase):
+    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes."""
+    tokens, prompt = batch["tokens"], e.recipe.prompt
+    if int(e.batches.seen) < int(e.recipe.supervised * e.recipe.steps):
+        return language(e, batch, "policy")
+    drawn = _continued(e, torch.cat([tokens[:, :prompt]] * 2))
     ends = drawn[:, prompt:]
     worth = e.values[ends].mean(1)
     (one, other), (one_0, other_0) = (
@@ -415,6 +420,58 @@ def pipeline(e, batch, phase):
     wins = dpo_loss(one, other, one_0, other_0, kl_coefficient=e.recipe.kl_coefficient)
     loses = dpo_loss(other, one, other_0, one_0, kl_coefficient=e.recipe.kl_coefficient)
     return torch.where(first > second, wins, torch.where(first < second, loses, (wins + loses) / 2)).mean()
+
+
+def own_pairs(e, batch, phase):
+    """The chosen completion, or both of a pair, each in its own length; the label is wrong with a small probability."""
+
+    def log_prob(network, column):
+        each = []
+        for tokens, prompt, lengths in zip(batch["tokens"], batch["prompt"].tolist(), batch["length"].tolist(), strict=True):
+            text = tokens[column, None, : lengths[column]]
+            each.append(sequence_log_prob(text[:, prompt:], network(text)[:, prompt - 1 : -1], None))
+        return torch.cat(each)
+
+    if int(e.batches.seen) < int(e.recipe.supervised * e.recipe.steps):
+        return (-log_prob(e.policy, 0) / (batch["length"][:, 0] - batch["prompt"])).mean()
+    change = [log_prob(e.policy, column) - log_prob(e.reference, column).detach() for column in (0, 1)]
+    beta, right = e.recipe.kl_coefficient, torch.full_like(change[0], 1 - e.recipe.label_smoothing)
+    return soft_preference_loss(right, beta * change[0], beta * change[1]).mean()
+
+
+def variants(e, batch, phase):
+    """A text; then each objective of its own policy, of pairs that the reference draws: the sum, as their formulas stand."""
+    recipe, tokens = e.recipe, batch["tokens"]
+    if int(e.batches.seen) < int(recipe.supervised * recipe.steps):
+        return language(e, batch, "text")
+    drawn = _continued(e, torch.cat([tokens[:, : recipe.prompt]] * 2))
+
+    def log_prob(network, texts):
+        return sequence_log_prob(texts[:, recipe.prompt :], network(texts)[:, recipe.prompt - 1 : -1], None)
+
+    first, second = drawn.chunk(2)
+    swapped = (e.values[first[:, recipe.prompt :]].mean(1) < e.values[second[:, recipe.prompt :]].mean(1))[:, None]
+    chosen, rejected = torch.where(swapped, second, first), torch.where(swapped, first, second)
+    others = torch.cat([chosen, rejected]).clone()
+    others[:, recipe.prompt :] = torch.cat([others[-1:], others[:-1]])[:, recipe.prompt :]
+    beta, size, flipped, total = recipe.kl_coefficient, recipe.completion, recipe.flip_probability, 0.0
+    for name, policy in e.policies.items():
+        c, r = log_prob(policy, chosen), log_prob(policy, rejected)
+        c_0, r_0 = log_prob(e.reference, chosen).detach(), log_prob(e.reference, rejected).detach()
+        h = (c - c_0) - (r - r_0)
+        right, wrong = -(beta * h).sigmoid().log(), -(-beta * h).sigmoid().log()
+        point = (log_prob(policy, others) - log_prob(e.reference, others)).mean().clamp(min=0).detach()
+        odds = [part.div(size).exp() / (1 - part.div(size).exp()) for part in (c, r)]
+        total = total + {
+            "dpo": right,
+            "robust": ((1 - flipped) * right - flipped * wrong) / (1 - 2 * flipped),
+            "ipo": (h - 1 / (2 * recipe.regularization)) ** 2,
+            "hinge": (1 - beta * h).clamp(min=0),
+            "kto": 1 - ((beta * (c - c_0 - point)).sigmoid() + (beta * (point - r + r_0)).sigmoid()) / 2,
+            "simpo": -(recipe.scale * (c - r) / size - recipe.margin).sigmoid().log(),
+            "orpo": -c / size - recipe.odds_weight * (odds[0] / odds[1]).log().sigmoid().log(),
+        }[name].mean()
+    return total
 
 
 # ---------------------------------------------------------------------------------------------------- reinforcement
@@ -458,6 +515,7 @@ OBJECTIVES = {
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "state_space/diagonal": language,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
-    "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/pipeline": pipeline,
+    "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
+    "preference/dpo": own_pairs, "preference/pipeline": pipeline,
     "reinforcement/ppo": cart_pole, "reinforcement/language_policy": tuned_policy,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from practice_torch.experiments.diffusion import parameterizations, training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
 from practice_torch.experiments.parts import adversarial_game, policy_tuning
-from practice_torch.experiments.preference import overoptimization, pipeline, reward_model
+from practice_torch.experiments.preference import dpo_variants, overoptimization, pipeline, reward_model
 from tests import tiny
 from tests.objectives import OBJECTIVES
 from tests.small_recipes import module_of, names
@@ -58,6 +58,8 @@ ELSEWHERE = {
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
     "preference/pipeline": {"judged"},
     "preference/reward_model": {"judged"},
+    "preference/dpo_variants": {"judged"},
+    "preference/dpo": {"tokens", "start", "pad_vocabulary"},
     "preference/overoptimization": {"pairs", "samples"},
     "reinforcement/ppo": {"evaluation_episodes"},
 }
@@ -269,6 +271,14 @@ MISTAKES = {
         "preference/overoptimization", {}, overoptimization, "pairwise_reward_loss",
         lambda chosen, rejected, *, center_coefficient: torch.nn.functional.softplus(rejected - chosen),
     ),
+    "twice the margin": (
+        "preference/dpo_variants", {}, dpo_variants, "ipo_loss",
+        lambda *four, regularization: LOSS_OF_MARGINS(*four, regularization=regularization / 2),
+    ),
+    "the desirable taken for undesirable": (
+        "preference/dpo_variants", dict(objective="kto"), dpo_variants, "kto_loss",
+        lambda one, other, desirable, point, **how: LOSS_OF_JUDGEMENTS(one, other, ~desirable, point, **how),
+    ),
     "the vote turned over": (
         "preference/reward_model", {}, reward_model, "pairwise_reward_loss",
         lambda chosen, rejected, **how: LOSS_OF_REWARDS(rejected, chosen, **how),
@@ -289,6 +299,8 @@ MISTAKES = {
     ),
 }  # fmt: skip
 OBJECTIVE_OF_ONE = adversarial_game.discriminator_loss
+LOSS_OF_JUDGEMENTS = dpo_variants.kto_loss
+LOSS_OF_MARGINS = dpo_variants.ipo_loss
 LOSS_OF_REWARDS = reward_model.pairwise_reward_loss
 LOSS_OF_VERDICTS = pipeline.soft_preference_loss
 LOSS_OF_A_GROUP = policy_tuning.group_token_loss

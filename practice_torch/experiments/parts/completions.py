@@ -6,6 +6,7 @@ import torch
 
 from practice_torch.autoregressive.decoding import categorical_from_uniform
 from practice_torch.experiments.parts.generation import generate
+from practice_torch.preference.pipeline import completion_log_prob
 
 VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
 
@@ -38,3 +39,19 @@ def distinct_pieces(completions):
 def readable(tokens):
     """Bytes as one line of text; a dot stands for a line's end."""
     return bytes(tokens.tolist()).decode(errors="replace").replace("\n", "·")
+
+
+def after(prompt, tokens):
+    """True at the tokens behind a prompt of so many, False in it: tokens [N, T] -> [N, T]."""
+    return (torch.arange(tokens.shape[1], device=tokens.device) >= prompt).expand(tokens.shape)
+
+
+def log_probs_after(prompt, network, tokens):
+    """log p of what is behind a prompt of so many tokens, in nats: [N, T] -> [N]."""
+    return completion_log_prob(tokens, network(tokens).float(), after(prompt, tokens))
+
+
+def evenly_spaced(data, count):
+    """Windows of a text, `count` or all of them, [N, T]."""
+    places = torch.linspace(0, len(data) - 1, min(count, len(data))).round().long()
+    return data.batch(places)["tokens"]

@@ -11,11 +11,20 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.completions import completed, distinct_pieces, judged_bytes, readable
+from practice_torch.experiments.parts.batch_count import BatchCount
+from practice_torch.experiments.parts.completions import (
+    after,
+    completed,
+    distinct_pieces,
+    evenly_spaced,
+    judged_bytes,
+    log_probs_after,
+    readable,
+)
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.kl_optimum import implicit_reward
-from practice_torch.preference.pipeline import completion_log_prob, token_class_score, win_rate
+from practice_torch.preference.pipeline import token_class_score, win_rate
 
 
 @dataclass(frozen=True)
@@ -78,15 +87,12 @@ class Pipeline(nn.Module):
         self.reference.load_state_dict(self.policy.state_dict())
         self.reference.requires_grad_(False)
         self.register_buffer("values", judged_bytes(), persistent=False)
-        self.register_buffer("batches", torch.tensor(0))  # that the policy has seen
-        self._seen = None  # the same number on the host, once known: asking the buffer would stop a GPU in every step
-        self.register_load_state_dict_post_hook(lambda model, _: setattr(model, "_seen", None))
+        self.batches = BatchCount()
 
     def forward(self, batch, phase):
         """Nats a byte of the text, at first; then the loss of a preference between two completions of each prompt."""
-        seen, begins = self._host_count(), self._begins()
-        self._seen = seen + 1
-        self.batches += 1
+        seen, begins = int(self.batches), self._begins()
+        self.batches.advance()
         tokens = batch["tokens"]
         if seen < begins:
             return self.policy(tokens[:, :-1], tokens[:, 1:]), {}
@@ -132,15 +138,12 @@ class Pipeline(nn.Module):
 
     def sample(self, count):
         """`count` texts of the policy, each from a line's end."""
-        begun = torch.full((count, 1), ord("\n"), device=self.batches.device)
+        begun = torch.full((count, 1), ord("\n"), device=self.values.device)
         texts = self._written(self.policy, begun, 4 * self.recipe.completion)
         scores = token_class_score(texts, torch.ones_like(texts, dtype=torch.bool), self.values)
         written = (f"[score {score:.2f}]\n{bytes(row).decode(errors='replace').strip()}"
                    for row, score in zip(texts.tolist(), scores.tolist(), strict=True))  # fmt: skip
         return {"text": Text("\n\n".join(written), "Drawn byte by byte from the policy, each given half a context or more")}
-
-    def _host_count(self):
-        return int(self.batches) if self._seen is None else self._seen
 
     def _begins(self):
         """The number of the batch with which preferences begin."""
@@ -155,19 +158,13 @@ class Pipeline(nn.Module):
         return self._written(self.policy, prompts), self._written(self._the_reference(), prompts)
 
     def _prompts(self, data, count):
-        """Evenly spaced."""
-        places = torch.linspace(0, len(data) - 1, min(count, len(data))).round().long()
-        return data.batch(places)["tokens"][:, : self.recipe.prompt]
-
-    def _completion(self, tokens):
-        """True at the bytes of the completion."""
-        return (torch.arange(tokens.shape[1], device=tokens.device) >= self.recipe.prompt).expand(tokens.shape)
+        return evenly_spaced(data, count)[:, : self.recipe.prompt]
 
     def _scores(self, tokens):
-        return token_class_score(tokens, self._completion(tokens), self.values)
+        return token_class_score(tokens, after(self.recipe.prompt, tokens), self.values)
 
     def _log_probs(self, network, tokens):
-        return completion_log_prob(tokens, network(tokens).float(), self._completion(tokens))
+        return log_probs_after(self.recipe.prompt, network, tokens)
 
     def _reference_log_probs(self, tokens):
         with torch.no_grad():
@@ -175,7 +172,7 @@ class Pipeline(nn.Module):
 
     def _the_reference(self):
         """While the text is learned there is none yet, and the policy stands for it."""
-        return self.reference if self._host_count() > self._begins() else self.policy
+        return self.reference if int(self.batches) > self._begins() else self.policy
 
 
 def build(recipe, data):
