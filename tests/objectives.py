@@ -505,7 +505,7 @@ def tuned_policy(e, batch, phase):
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
-    "adversarial/gan": gan, "adversarial/dcgan": dcgan,
+    "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/spectral_normalization": dcgan,
     "adversarial/domain_adversarial": adaptation,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/reparameterization": categorical_code,

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.adversarial import spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule
 from practice_torch.diffusion import score_prediction
 from practice_torch.latent import vae
@@ -199,6 +200,21 @@ def decays_alike(patch):
     patch.setattr(selective.MambaBlock, "__init__", begin)
 
 
+def stays(matrix, u, *, iterations=1):
+    """No step is taken."""
+    return u, nn.functional.normalize(matrix.mT @ u, dim=0)
+
+
+def by_a_constant(matrix, u, v):
+    return matrix / spectral_normalization.spectral_norm_estimate(matrix, u, v).detach()
+
+
+def by_columns(self):
+    """The norm of the kernel flattened on the wrong side."""
+    turned = self.weight.transpose(0, 1).flatten(1) if self.weight.ndim > 2 else self.weight
+    return self.weight.flatten(1) / spectral_normalization.spectral_norm(turned).detach()
+
+
 BEGINS, FUTURE, EVALUATED, OTHERS = "initial", "the future", "dropout in evaluation", "the rest of the batch"
 COMPARED = ("output", "statistic")
 NEVER = "the initialization is never called"
@@ -211,6 +227,12 @@ MISTAKES = {
     ("adversarial/dcgan", "Discriminator"): {
         NEVER: (put(dcgan, "_initialize", lambda module: None), BEGINS),
         "plain rectifiers": (put(nn, "LeakyReLU", lambda slope: nn.ReLU()), "output"),
+    },
+    ("adversarial/spectral_normalization", "NormalizedDiscriminator"): {
+        "no power iteration": (put(spectral_normalization, "power_iteration", stays), "statistic"),
+        "the norm a constant": (put(spectral_normalization, "spectral_normalize", by_a_constant), "gradient"),
+        "the kernel transposed": (put(spectral_normalization.Normalized, "matrix", by_columns), "output"),
+        "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
     },
     ("autoregressive/attention", "MultiHeadAttention"): {
         "no mask while dropout trains": (no_mask_in_training, FUTURE),

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "foundations/f_gan": {"points"},
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
+    "adversarial/spectral_normalization": {"fakes"},
     "latent/elbo": {"evaluation_samples"},
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},

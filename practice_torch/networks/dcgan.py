@@ -18,7 +18,7 @@ class Generator(nn.Module):
     def __init__(self, *, latent, shape, width):
         super().__init__()
         channels, *sides = shape
-        widths, coarse = _pyramid(sides, width)
+        widths, coarse = pyramid(sides, width)
         self.start = (widths[-1], *coarse)
         self.project = nn.Linear(latent, math.prod(self.start), bias=False)
         layers = [_batch_norm(widths[-1]), nn.ReLU()]
@@ -43,7 +43,7 @@ class Discriminator(nn.Module):
     def __init__(self, *, shape, width):
         super().__init__()
         channels, *sides = shape
-        widths, coarse = _pyramid(sides, width)
+        widths, coarse = pyramid(sides, width)
         layers = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]  # the first layer sees the images as they are
         for narrower, wider in itertools.pairwise(widths):
             layers += [nn.Conv2d(narrower, wider, 4, stride=2, padding=1, bias=False), _batch_norm(wider), nn.LeakyReLU(0.2)]
@@ -55,7 +55,7 @@ class Discriminator(nn.Module):
         return self.layers(images)[:, 0]
 
 
-def _pyramid(sides, width):
+def pyramid(sides, width):
     """Channels from fine to coarse, doubled whenever the sides are halved, and the coarsest sides.
 
     Raises DataError if the sides cannot be halved down to 8 or less.

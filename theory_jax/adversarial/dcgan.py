@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from sympy import KroneckerDelta, Rational, sqrt
 
+from theory_jax.adversarial._images import flat, halvings
 from theory_jax.arguments import require, require_at_least, require_rank, require_share, require_values
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
@@ -125,8 +126,8 @@ class Generator(nnx.Module):
 
     def __init__(self, *, latent, shape, width, rngs: nnx.Rngs):
         channels, *sides = shape
-        halvings, self.coarse = _halvings(sides)
-        widths = [width << level for level in range(halvings, -1, -1)]
+        count, self.coarse = halvings(sides)
+        widths = [width << level for level in range(count, -1, -1)]
         self.project = _Weights((latent, widths[0] * math.prod(self.coarse)), rngs)
         layers = [_BatchNorm(widths[0], rngs), jax.nn.relu]
         for pair in itertools.pairwise(widths):
@@ -145,12 +146,12 @@ class Discriminator(nnx.Module):
 
     def __init__(self, *, shape, width, rngs: nnx.Rngs):
         channels, *sides = shape
-        halvings, coarse = _halvings(sides)
-        widths = [width << level for level in range(halvings + 1)]
+        count, coarse = halvings(sides)
+        widths = [width << level for level in range(count + 1)]
         layers = [_Convolution(channels, width, rngs), leaky_rectifier]
         for pair in itertools.pairwise(widths):
             layers += [_Convolution(*pair, rngs, halving=True), _BatchNorm(pair[1], rngs), leaky_rectifier]
-        self.layers = nnx.List([*layers, _flat, _Weights((widths[-1] * math.prod(coarse), 1), rngs, use_bias=True)])
+        self.layers = nnx.List([*layers, flat, _Weights((widths[-1] * math.prod(coarse), 1), rngs, use_bias=True)])
 
     def __call__(self, images):
         *layers, last = self.layers
@@ -210,18 +211,6 @@ class _BatchNorm(nnx.Module):
 
 
 _LAYOUT = ("NCHW", "HWIO", "NCHW")
-
-
-def _halvings(sides):
-    """How often the sides can be halved, none of them being odd or at most 4 before, and the coarsest sides."""
-    count, coarse = 0, tuple(sides)
-    while all(side % 2 == 0 and side > 4 for side in coarse):
-        count, coarse = count + 1, tuple(side // 2 for side in coarse)
-    return count, coarse
-
-
-def _flat(x):
-    return x.reshape(len(x), -1)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

@@ -69,12 +69,16 @@ class Dcgan(nn.Module):
         super().__init__()
         self.recipe, self.generator, shape = recipe, None, description["shape"]
         self.generator_network = Generator(latent=recipe.latent, shape=shape, width=recipe.width)
-        self.discriminator = Discriminator(shape=shape, width=recipe.width)
+        self.discriminator = self.opponent(shape)
         self.watch, self.classifier, self.phases = Watch(recipe.real_target), None, phases(recipe)
         if description["classes"]:
             sizes = math.prod(shape), recipe.classifier_hidden, len(description["classes"])
             self.classifier = perceptron(*sizes, activation=nn.ReLU)
             self.phases = (*self.phases, Phase("classifier", ("classifier",), learning_rate=1e-3))
+
+    def opponent(self, shape):
+        """The discriminator."""
+        return Discriminator(shape=shape, width=self.recipe.width)
 
     def forward(self, batch, phase):
         """The mean loss of one player; the classifier never sees a fake here."""
@@ -187,7 +191,12 @@ def build(recipe, data):
 
     Raises DataError where the data have no labels, or sides that cannot be halved often enough.
     """
-    if data.description["classes"] is None and recipe.metric == "classes":
-        name = data.description["name"]
-        raise DataError(f"{name} has no labels, which the evaluation needs: give each class a sub-folder, or train recipe celeba")
+    require_labels(recipe, data.description)
     return Dcgan(recipe, data.description)
+
+
+def require_labels(recipe, description):
+    """Raises DataError where the evaluation needs labels and the data have none."""
+    if description["classes"] is None and recipe.metric == "classes":
+        name = description["name"]
+        raise DataError(f"{name} has no labels, which the evaluation needs: give each class a sub-folder, or train recipe celeba")
