@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from practice_torch.adversarial.conditional_gan import projection_logit
 from practice_torch.adversarial.domain_adversarial import domain_loss
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
 from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob, sequence_log_prob
@@ -142,6 +143,22 @@ def adaptation(e, batch, phase):
     of_features = domain_loss(torch.func.functional_call(e.domain_classifier, frozen, features)[:, 0], domain).mean()
     of_classifier = domain_loss(e.domain_classifier(features.detach())[:, 0], domain).mean()
     return label + of_classifier - weight * (of_features - of_features.detach())
+
+
+def conditional_gan(e, batch, phase):
+    """Real and fake pairs have the same classes."""
+    if phase == "classifier":
+        return dcgan(e, batch, phase)
+    labels = batch["label"]
+    condition = torch.nn.functional.one_hot(labels, e.classes).to(batch["image"].dtype)
+    fakes = e.generator_network(torch.cat([normal(e, len(labels), e.recipe.latent), condition], dim=1))
+
+    def logits(images):
+        last = e.discriminator.layers[-1]
+        embedding = e.discriminator.class_embedding
+        return projection_logit(e.discriminator.features(images), labels, embedding, last.weight[0], last.bias[0])
+
+    return _game(e, 2 * batch["image"] - 1, fakes, logits, phase)
 
 
 # ---------------------------------------------------------------------------------------------------- latent
@@ -506,7 +523,7 @@ def tuned_policy(e, batch, phase):
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
     "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/spectral_normalization": dcgan,
-    "adversarial/domain_adversarial": adaptation,
+    "adversarial/conditional_gan": conditional_gan, "adversarial/domain_adversarial": adaptation,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/reparameterization": categorical_code,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.adversarial import spectral_normalization
+from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule
 from practice_torch.diffusion import score_prediction
 from practice_torch.latent import vae
@@ -205,20 +205,26 @@ def stays(matrix, u, *, iterations=1):
     return u, nn.functional.normalize(matrix.mT @ u, dim=0)
 
 
-def by_a_constant(matrix, u, v):
-    return matrix / spectral_normalization.spectral_norm_estimate(matrix, u, v).detach()
-
-
 def by_columns(self):
     """The norm of the kernel flattened on the wrong side."""
     turned = self.weight.transpose(0, 1).flatten(1) if self.weight.ndim > 2 else self.weight
     return self.weight.flatten(1) / spectral_normalization.spectral_norm(turned).detach()
 
 
+def first_class(features, labels, class_embedding, weight, bias):
+    """Whatever the label."""
+    return features @ (weight + class_embedding[0]) + bias
+
+
 BEGINS, FUTURE, EVALUATED, OTHERS = "initial", "the future", "dropout in evaluation", "the rest of the batch"
 COMPARED = ("output", "statistic")
 NEVER = "the initialization is never called"
 MISTAKES = {
+    ("adversarial/conditional_gan", "ProjectionDiscriminator"): {
+        "the label ignored": (put(conditional_gan, "projection_logit", first_class), "output"),
+        "another epsilon": (other_epsilon(nn.BatchNorm2d, 1e-3), "output"),
+        "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
+    },
     ("adversarial/dcgan", "Generator"): {
         NEVER: (put(dcgan, "_initialize", lambda module: None), BEGINS),
         "another epsilon": (other_epsilon(nn.BatchNorm2d, 1e-3), "output"),
@@ -230,7 +236,6 @@ MISTAKES = {
     },
     ("adversarial/spectral_normalization", "NormalizedDiscriminator"): {
         "no power iteration": (put(spectral_normalization, "power_iteration", stays), "statistic"),
-        "the norm a constant": (put(spectral_normalization, "spectral_normalize", by_a_constant), "gradient"),
         "the kernel transposed": (put(spectral_normalization.Normalized, "matrix", by_columns), "output"),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
     },

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
     "adversarial/spectral_normalization": {"fakes"},
+    "adversarial/conditional_gan": {"fakes"},
     "latent/elbo": {"evaluation_samples"},
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},

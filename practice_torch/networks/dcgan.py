@@ -52,7 +52,11 @@ class Discriminator(nn.Module):
 
     def forward(self, images):
         """One logit an image."""
-        return self.layers(images)[:, 0]
+        return self.layers[-1](self.features(images))[:, 0]
+
+    def features(self, images):
+        """[B, D], of which the last layer takes the logit."""
+        return self.layers[:-1](images)
 
 
 def pyramid(sides, width):

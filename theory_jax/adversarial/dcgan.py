@@ -154,11 +154,15 @@ class Discriminator(nnx.Module):
         self.layers = nnx.List([*layers, flat, _Weights((widths[-1] * math.prod(coarse), 1), rngs, use_bias=True)])
 
     def __call__(self, images):
-        *layers, last = self.layers
+        last = self.layers[-1]
+        return (self.features(images) @ last.kernel[...] + last.bias[...])[:, 0]
+
+    def features(self, images):
+        """[B, D], of which the last layer takes the logit."""
         x = images
-        for layer in layers:
+        for layer in itertools.islice(self.layers, len(self.layers) - 1):
             x = layer(x)
-        return (x @ last.kernel[...] + last.bias[...])[:, 0]
+        return x
 
 
 class _Weights(nnx.Module):

@@ -68,13 +68,17 @@ class Dcgan(nn.Module):
     def __init__(self, recipe, description):
         super().__init__()
         self.recipe, self.generator, shape = recipe, None, description["shape"]
-        self.generator_network = Generator(latent=recipe.latent, shape=shape, width=recipe.width)
+        self.generator_network = self.author(shape)
         self.discriminator = self.opponent(shape)
         self.watch, self.classifier, self.phases = Watch(recipe.real_target), None, phases(recipe)
         if description["classes"]:
             sizes = math.prod(shape), recipe.classifier_hidden, len(description["classes"])
             self.classifier = perceptron(*sizes, activation=nn.ReLU)
             self.phases = (*self.phases, Phase("classifier", ("classifier",), learning_rate=1e-3))
+
+    def author(self, shape):
+        """The generator."""
+        return Generator(latent=self.recipe.latent, shape=shape, width=self.recipe.width)
 
     def opponent(self, shape):
         """The discriminator."""

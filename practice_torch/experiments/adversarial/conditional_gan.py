@@ -1,0 +1,114 @@
+"""The convolutional game of adversarial/dcgan with labels: generator and discriminator both see the class that is asked for."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import one_hot
+
+from practice_torch.adversarial.conditional_gan import ProjectionDiscriminator
+from practice_torch.data.errors import DataError
+from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.experiment import Metric
+from practice_torch.engine.recipe import Fixed
+from practice_torch.experiments.adversarial.dcgan import Dcgan, DcganRecipe
+from practice_torch.experiments.parts.adversarial_game import turn
+from practice_torch.foundations.training_practice import scale_to_range
+from practice_torch.networks.dcgan import Generator
+
+
+@dataclass(frozen=True)
+class ConditionalRecipe(DcganRecipe):
+    """A convolutional GAN whose networks are given the class; the discriminator by projection."""
+
+    metric: Fixed = "agreement"
+
+
+class ConditionalGan(Dcgan):
+    """adversarial/dcgan with a generator of noise and class, and a projection discriminator of image and class.
+
+    Fakes are made for the classes of the real batch, whose frequencies they then have.
+    """
+
+    explains = Dcgan.explains | {
+        "agreement": Metric("fraction", "generated images that the evaluation classifier takes for the class that was asked for"),
+        "agreement_worst": Metric("fraction", "the same for the class with the fewest"),
+    }
+
+    def __init__(self, recipe, description):
+        self.classes = len(description["classes"])
+        super().__init__(recipe, description)
+
+    def author(self, shape):
+        """The generator: its latent is the noise and the class, one-hot."""
+        return Generator(latent=self.recipe.latent + self.classes, shape=shape, width=self.recipe.width)
+
+    def opponent(self, shape):
+        """The discriminator."""
+        return ProjectionDiscriminator(shape=shape, width=self.recipe.width, classes=self.classes)
+
+    def forward(self, batch, phase):
+        """The mean loss of one player, over pairs of an image and its class."""
+        if phase == "classifier":
+            return super().forward(batch, phase)
+        labels = batch["label"]
+
+        def logits(images):
+            return self.discriminator(images, labels).float()
+
+        real = scale_to_range(batch["image"], minimum=0.0, maximum=1.0)
+        return turn(phase, logits, real, self._made(labels), self.recipe, self.watch)
+
+    def evaluate(self, data):
+        """As of adversarial/dcgan, and how often the fakes show what was asked for."""
+        asked = self._asked(self.recipe.fakes)
+        right = self._recognize(self._shown(len(asked)))[1] == asked
+        by_class = torch.zeros(self.classes, device=asked.device).index_add(0, asked, right.float()) / torch.bincount(asked)
+        agreement = {"agreement": float(right.double().mean()), "agreement_worst": float(by_class.min())}
+        return super().evaluate(data) | agreement
+
+    def sample(self, count):
+        """Fakes of fresh noise, the classes in turn."""
+        return {
+            "fakes": ImageGrid(self._shown(count), self.classes, "Generated images, a column for each class that was asked for")
+        }
+
+    def _by_class(self, rows=6):
+        """A column a class: the first fakes that were made for it."""
+        fakes = self._shown(rows * self.classes)
+        return ImageGrid(fakes, self.classes, "A column for each class: the first generated images that were made for it")
+
+    def _asked(self, count):
+        """The classes in turn, for fakes without a batch."""
+        return torch.arange(count, device=self.watch.loss.device) % self.classes
+
+    def _fakes(self, count):
+        return self._made(self._asked(count))
+
+    def _made(self, labels):
+        noise = torch.randn((len(labels), self.recipe.latent), generator=self.generator, device=labels.device)
+        return self.generator_network(torch.cat([noise, one_hot(labels.long(), self.classes).to(noise.dtype)], dim=1))
+
+
+RECIPES = {
+    # Measured with seed 0: 98.7% of the fakes are taken for what was asked for, 96% in the worst class; 95% are recognized.
+    "digits": ConditionalRecipe(
+        data="digits", steps=2000, batch_size=64, learning_rate=5e-4, beta1=0.5, held_out=0.2, target=0.9,
+        evaluate_every=1000, checkpoint_every=1000,
+    ),
+    # For a GPU; the target is what we believe.
+    "mnist": ConditionalRecipe(
+        data="mnist", steps=20_000, batch_size=128, learning_rate=2e-4, beta1=0.5, width=64, target=0.95,
+        evaluate_every=2000, checkpoint_every=2000,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The players that a recipe describes, for images of the data's shape and classes.
+
+    Raises DataError where the data have no labels, or sides that cannot be halved often enough.
+    """
+    if data.description["classes"] is None:
+        name = data.description["name"]
+        raise DataError(f"{name} has no labels, which are the condition: give each class a sub-folder")
+    return ConditionalGan(recipe, data.description)
