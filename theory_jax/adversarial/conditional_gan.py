@@ -69,8 +69,8 @@ def auxiliary_classifier_generator_loss(logits_fake, class_logits_fake, labels_f
     Source: Odena, Olah & Shlens 2017, section 4.
     [B], [B, K], [B] -> [B]
     """
-    of_class = _class_term(logits_fake, class_logits_fake=class_logits_fake, labels_fake=labels_fake)
-    return non_saturating_generator_loss(logits_fake) + of_class
+    game = non_saturating_generator_loss(logits_fake)
+    return game + _class_term(logits_fake, class_logits_fake=class_logits_fake, labels_fake=labels_fake)
 
 
 def matching_aware_discriminator_loss(logits_real, logits_fake, logits_mismatched):
@@ -106,7 +106,6 @@ def conditional_batch_normalize(x, labels, scale, shift, *, epsilon=1e-5):
 def _class_term(logits, **named):
     """-log c(y | x); the arguments are called by the names that an error must blame."""
     (class_name, class_logits), (label_name, labels) = named.items()
-    require_rank(1, logits=logits)
     require_rank(2, **{class_name: class_logits})
     require_shape((logits.shape[0], class_logits.shape[1]), **{class_name: class_logits})
     _require_labels(class_logits, labels, class_logits.shape[1], name=label_name)
