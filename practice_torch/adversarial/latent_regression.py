@@ -67,8 +67,8 @@ def linear_generator_inverse(x, weight, bias, *, ridge=0.0):
     require_shape((size,), bias=bias)
     require_at_least(0, ridge=ridge)
     if ridge == 0 and values_are_free(weight):
-        rank = int(torch.linalg.matrix_rank(weight.detach()))
-        require(rank == codes, f"weight has rank {rank}; it must be {codes}, its number of columns, where ridge is 0")
+        told = f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank"
+        require(int(torch.linalg.matrix_rank(weight.detach())) == codes, told)
     # the least squares of [W; sqrt(ridge) I] by its QR factors: the normal equations would square the condition number
     stacked = torch.cat([weight, math.sqrt(ridge) * torch.eye(codes, dtype=weight.dtype, device=weight.device)])
     q, r = torch.linalg.qr(stacked)
