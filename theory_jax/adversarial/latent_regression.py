@@ -80,8 +80,10 @@ def linear_generator_inverse(x, weight, bias, *, ridge=0.0):
     require_shape((size,), bias=bias)
     require_at_least(0, ridge=ridge)
     if ridge == 0 and not isinstance(weight, jax.core.Tracer):
-        told = f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank"
-        require(np.linalg.matrix_rank(weight) == codes, told)
+        require(
+            np.linalg.matrix_rank(weight) == codes,
+            f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank",
+        )
     system = weight.T @ weight + ridge * jnp.eye(codes, dtype=weight.dtype)
     return jnp.linalg.solve(system, weight.T @ (x - bias).T).T
 
