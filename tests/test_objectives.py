@@ -47,6 +47,7 @@ ELSEWHERE = {
     "adversarial/spectral_normalization": {"fakes"},
     "adversarial/conditional_gan": {"fakes"},
     "latent/elbo": {"evaluation_samples"},
+    "latent/gaussian_mixture": {"points"},
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},
     "diffusion/elbo": {"measured_images", "variance"},

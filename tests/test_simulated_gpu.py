@@ -19,7 +19,7 @@ from tests.small_recipes import first_alike, first_in_state, module_of, of_every
 pytestmark = pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 
 # What these count has a size that only the device knows; they count once, in their only step, and no queue is behind them.
-COUNTS = {"autoregressive/ngram", "autoregressive/tokenization", "foundations/maximum_likelihood"}
+COUNTS = {"autoregressive/ngram", "autoregressive/tokenization", "foundations/maximum_likelihood", "latent/gaussian_mixture"}
 # How the demo samples its models.
 OF_THE_DEMO = {(model.topic, model.recipe): model.sampling or () for model in MODELS}
 
