@@ -10,6 +10,7 @@ import torch
 from practice_torch.adversarial.conditional_gan import projection_logit
 from practice_torch.adversarial.domain_adversarial import domain_loss
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
+from practice_torch.adversarial.gradient_penalty import gradient_penalty, interpolate, one_sided_gradient_penalty
 from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob, sequence_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_encode
 from practice_torch.diffusion.forward_process import forward_sample
@@ -159,6 +160,22 @@ def conditional_gan(e, batch, phase):
         return projection_logit(e.discriminator.features(images), labels, embedding, last.weight[0], last.bias[0])
 
     return _game(e, 2 * batch["image"] - 1, fakes, logits, phase)
+
+
+def wasserstein(e, batch, phase):
+    real = batch["point"] if "point" in batch else 2 * batch["image"] - 1
+    fakes = e.generator_network(normal(e, len(real), e.recipe.noise))
+
+    def scores(x):
+        return e.critic(x).flatten()
+
+    if phase == "generator":
+        return -scores(fakes).mean()
+    fakes = fakes.detach()
+    between = interpolate(real, fakes, uniform(e, len(real)))
+    penalty = gradient_penalty if e.recipe.penalty == "two_sided" else one_sided_gradient_penalty
+    penalties = penalty(between.flatten(1), lambda rows: scores(rows.view(real.shape)))
+    return scores(fakes).mean() - scores(real).mean() + e.recipe.penalty_weight * penalties.mean()
 
 
 # ---------------------------------------------------------------------------------------------------- latent
@@ -524,6 +541,7 @@ OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
     "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/spectral_normalization": dcgan,
     "adversarial/conditional_gan": conditional_gan, "adversarial/domain_adversarial": adaptation,
+    "adversarial/gradient_penalty": wasserstein,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/reparameterization": categorical_code,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,

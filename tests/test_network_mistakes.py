@@ -239,6 +239,11 @@ MISTAKES = {
         "the kernel transposed": (put(spectral_normalization.Normalized, "matrix", by_columns), "output"),
         "weights twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
     },
+    ("adversarial/gradient_penalty", "Critic"): {
+        NEVER: (put(dcgan, "_keep_the_second_moment", lambda module: None), BEGINS),
+        "plain rectifiers": (put(nn, "LeakyReLU", lambda slope: nn.ReLU()), "output"),
+        "the batch mixes": (mean_of_the_batch(dcgan.Critic), OTHERS),
+    },
     ("autoregressive/attention", "MultiHeadAttention"): {
         "no mask while dropout trains": (no_mask_in_training, FUTURE),
         "no scale": (no_scale, "output"),

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "adversarial/dcgan": {"fakes"},
     "adversarial/spectral_normalization": {"fakes"},
     "adversarial/conditional_gan": {"fakes"},
+    "adversarial/gradient_penalty": {"points", "radius", "compared", "fakes", "generator_rate"},
     "latent/elbo": {"evaluation_samples"},
     "latent/gaussian_mixture": {"points"},
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds

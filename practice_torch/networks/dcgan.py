@@ -59,6 +59,28 @@ class Discriminator(nn.Module):
         return self.layers[:-1](images)
 
 
+class Critic(nn.Module):
+    """Images in [-1, 1] to scores: the discriminator without batch normalization, through which one example's score would
+    depend on the others, and a penalty on its slope would not be about its own example.
+
+    [B, C, H, W] -> [B]
+    """
+
+    def __init__(self, *, shape, width):
+        super().__init__()
+        channels, *sides = shape
+        widths, coarse = pyramid(sides, width)
+        layers = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
+        for narrower, wider in itertools.pairwise(widths):
+            layers += [nn.Conv2d(narrower, wider, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * math.prod(coarse), 1))
+        self.apply(_keep_the_second_moment)
+
+    def forward(self, images):
+        """One score an image."""
+        return self.layers(images)[:, 0]
+
+
 def pyramid(sides, width):
     """Channels from fine to coarse, doubled whenever the sides are halved, and the coarsest sides.
 
@@ -84,3 +106,10 @@ def _initialize(module):
         nn.init.normal_(weight, 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0, 0.02)
     if bias is not None:
         nn.init.zeros_(bias)
+
+
+def _keep_the_second_moment(module):
+    """Weights of variance 2/(inputs (1 + 0.2^2)), which leaky rectifiers need where nothing is normalized; biases 0."""
+    if hasattr(module, "weight"):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+        nn.init.zeros_(module.bias)

@@ -12,7 +12,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
-from practice_torch.experiments.parts.points import distance, require_mixture, scatter
+from practice_torch.experiments.parts.points import MODES, distance, modes, on_the_plane, require_mixture, scatter
 from practice_torch.networks.perceptron import perceptron
 
 
@@ -48,10 +48,7 @@ class PointGan(nn.Module):
         "distance": Metric("units of the data", "mean distance to the nearest neighbor, samples to data and back, halved"),
         "real": Metric("probability", "the discriminator's mean output on real points; 0.5 at equilibrium"),
         "fake": Metric("probability", "the discriminator's mean output on samples; 0.5 at equilibrium"),
-        "modes": Metric("modes", "modes of the mixture with at least a quarter of their share of good samples"),
-        "high_quality": Metric("fraction", "samples within the recipe's radius of a mode"),
-        "quality_times_coverage": Metric("fraction", "good samples times covered modes; 1 is best"),
-        "spread": Metric("ratio", "standard deviation of samples within a mode over that of the mode; 1 is right"),
+        **MODES,
         **GAME,
     }
 
@@ -90,19 +87,7 @@ class PointGan(nn.Module):
         return {"points": self._picture(None, self._fakes(count), f"{count} fakes")}
 
     def _modes(self, fakes):
-        """A mode is covered by a quarter of its share of good fakes; spread is their deviation in units of the mode's own."""
-        means, stds, weights = (torch.tensor(self.mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
-        away, nearest = torch.cdist(fakes, means).min(dim=1)
-        good = away <= self.recipe.radius
-        shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
-        covered, quality = float((shares >= weights / 4).double().mean()), float(good.double().mean())
-        spread = (away[good] / stds[nearest[good]]).square().mean().div(means.shape[1]).sqrt()
-        return {
-            "modes": covered * len(means),
-            "high_quality": quality,
-            "quality_times_coverage": quality * covered,  # with 8 modes, 0.9 is reached only if no mode is missed
-            "spread": float(spread) if good.any() else 0.0,
-        }
+        return modes(fakes, self.mixture, self.recipe.radius)
 
     def _logits(self, points):
         return self.discriminator(points)[:, 0]
@@ -114,11 +99,7 @@ class PointGan(nn.Module):
     def _picture(self, real, fakes, caption):
         field = None
         if real is not None and real.shape[1] == 2:
-            low, high = real.amin(0) - 1, real.amax(0) + 1
-            x, y = (torch.linspace(float(a), float(b), 120, device=real.device) for a, b in zip(low, high, strict=True))
-            plane = torch.cartesian_prod(x, y)
-            opinion = torch.sigmoid(self._logits(plane)).view(120, 120).T
-            field = tuple(tensor.float().cpu().numpy() for tensor in (x, y, opinion))
+            field = on_the_plane(lambda points: torch.sigmoid(self._logits(points)), real)
         real = None if real is None else real.cpu()
         return Figure(partial(_draw, real, fakes.float().cpu(), field), caption)
 

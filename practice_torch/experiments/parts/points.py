@@ -3,7 +3,40 @@
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.engine.experiment import Metric
 from shared_specs.palette import BLUE
+
+# What `modes` measures.
+MODES = {
+    "modes": Metric("modes", "modes of the mixture with at least a quarter of their share of good samples"),
+    "high_quality": Metric("fraction", "samples within the recipe's radius of a mode"),
+    "quality_times_coverage": Metric("fraction", "good samples times covered modes; 1 is best"),
+    "spread": Metric("ratio", "standard deviation of samples within a mode over that of the mode; 1 is right"),
+}
+
+
+def modes(fakes, mixture, radius):
+    """A mode is covered by a quarter of its share of good fakes; spread is their deviation in units of the mode's own."""
+    means, stds, weights = (torch.tensor(mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
+    away, nearest = torch.cdist(fakes, means).min(dim=1)
+    good = away <= radius
+    shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
+    covered, quality = float((shares >= weights / 4).double().mean()), float(good.double().mean())
+    spread = (away[good] / stds[nearest[good]]).square().mean().div(means.shape[1]).sqrt()
+    return {
+        "modes": covered * len(means),
+        "high_quality": quality,
+        "quality_times_coverage": quality * covered,  # with 8 modes, 0.9 is reached only if no mode is missed
+        "spread": float(spread) if good.any() else 0.0,
+    }
+
+
+def on_the_plane(scores_fn, real):
+    """x, y and scores_fn of the points of a grid around real points, as arrays for a picture."""
+    low, high = real.amin(0) - 1, real.amax(0) + 1
+    x, y = (torch.linspace(float(a), float(b), 120, device=real.device) for a, b in zip(low, high, strict=True))
+    scores = scores_fn(torch.cartesian_prod(x, y)).view(120, 120).T
+    return tuple(tensor.float().cpu().numpy() for tensor in (x, y, scores))
 
 
 def distance(real, fakes):
