@@ -548,7 +548,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
-    "state_space/diagonal": language,
+    "state_space/diagonal": language, "autoregressive/recurrent": language,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
     "preference/dpo": own_pairs, "preference/pipeline": pipeline,

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.adversarial import conditional_gan, spectral_normalization
-from practice_torch.autoregressive import attention, chain_rule
+from practice_torch.autoregressive import attention, chain_rule, recurrent
 from practice_torch.diffusion import score_prediction
 from practice_torch.latent import vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
@@ -189,6 +189,28 @@ def convolution_sees_ahead(patch):
     patch.setattr(functional, "pad", lambda x, amounts: pad(x, (amounts[0] - 1, 1)) if amounts[0] else pad(x, amounts))
 
 
+def forget_bias_of_zero(patch):
+    """A layer begins with biases of zero for all gates."""
+    plain = recurrent.LSTM.__init__
+
+    def begin(self, inputs, hidden):
+        plain(self, inputs, hidden)
+        nn.init.zeros_(self.input.bias)
+
+    patch.setattr(recurrent.LSTM, "__init__", begin)
+
+
+def reads_backwards(patch):
+    """Every layer begins at the end of the text."""
+    plain = recurrent.lstm_sequence
+
+    def turned(x, *given):
+        outputs, *state = plain(x.flip(1), *given)
+        return outputs.flip(1), *state
+
+    patch.setattr(recurrent, "lstm_sequence", turned)
+
+
 def decays_alike(patch):
     """-1 for every state of a channel."""
     plain = selective.MambaBlock.__init__
@@ -254,6 +276,11 @@ MISTAKES = {
         "embeddings twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
         "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
         "no mask": (no_mask_at_all, FUTURE),
+    },
+    ("autoregressive/recurrent", "CharacterLSTM"): {
+        "the future is read": (reads_backwards, FUTURE),
+        "no forget bias": (forget_bias_of_zero, BEGINS),
+        "the batch mixes": (mean_of_the_batch(recurrent.LSTM), OTHERS),
     },
     ("autoregressive/transformer", "DecoderTransformer"): {
         "no mask while dropout trains": (no_mask_in_training, FUTURE),

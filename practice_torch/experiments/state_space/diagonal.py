@@ -1,31 +1,17 @@
 """S4D as a language model of bytes: trained by convolution, sampled by recurrence at the same cost for every byte."""
 
-import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-import torch
-from torch import nn
-from torch.nn import functional
-
-from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
 from practice_torch.state_space.diagonal import S4DDecoder
-
-_LONGER = 4  # a sample has so many times the bytes of a training window: a state has no context length
 
 
 @dataclass(frozen=True)
-class DiagonalRecipe(Recipe):
+class DiagonalRecipe(ByteRecipe):
     """A language model of bytes: blocks of diagonal state spaces."""
 
-    modality: ClassVar[str] = "text"
-    data: str = "pydoc"
-    """pydoc (the help pages of Python), or the path of a text file."""
-    context: Annotated[int, AtLeast(1)] = 96
-    """Number of bytes of a training window. The model has no context length."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks."""
     width: Annotated[int, AtLeast(1)] = 96
@@ -34,54 +20,6 @@ class DiagonalRecipe(Recipe):
     """Complex modes of a channel, each of which stands for itself and its conjugate."""
     kind: Literal["linear", "inverse", "legs"] = "linear"
     """Frequencies at which the modes begin: multiples of pi (S4D-Lin), S4D-Inv, or those of HiPPO-LegS."""
-    metric: Fixed = "bits_per_byte"
-
-    def loading(self):
-        """Windows of bytes, one more than the context: every byte of it has a successor."""
-        return {"context": self.context, "level": "byte"}
-
-
-class DiagonalLanguageModel(nn.Module):
-    """Next-byte prediction: mean negative log-likelihood, nats a byte."""
-
-    explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, windows begin without a past")}
-    phases = (Phase("train", ("network",)),)
-
-    def __init__(self, recipe):
-        super().__init__()
-        self.recipe, self.generator = recipe, None
-        self.network = S4DDecoder(
-            vocabulary_size=256, width=recipe.width, layers=recipe.layers, modes=recipe.modes, kind=recipe.kind
-        )  # fmt: skip
-
-    def forward(self, batch, phase):
-        """The windows' bytes but the last predict all but the first."""
-        return self._loss(batch["tokens"]), {}
-
-    def evaluate(self, data):
-        """Bits per held-out byte."""
-        losses = [self._loss(data.batch(some)["tokens"]) * len(some) for some in torch.arange(len(data)).split(64)]
-        return {"bits_per_byte": sum(losses).item() / len(data) / math.log(2)}
-
-    def preview(self, data):
-        """What it writes, given nothing but a line's end."""
-        return self.sample(1)
-
-    def sample(self, count):
-        """`count` texts, drawn byte by byte from the state, several times as long as the windows of the training."""
-        length = _LONGER * self.recipe.context
-        token = torch.full((count,), ord("\n"), device=self.network.head.weight.device)
-        states, written = self.network.start(count), []
-        for _ in range(length):
-            logits, states = self.network.step(token, states)
-            token = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)[:, 0]
-            written.append(token)
-        texts = (bytes(row).decode(errors="replace") for row in torch.stack(written, 1).tolist())
-        return {"text": Text("\n\n".join(texts), f"{count} x {length} bytes, drawn one by one from a state of constant size.")}
-
-    def _loss(self, tokens):
-        logits = self.network(tokens[:, :-1])
-        return functional.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
 
 
 RECIPES = {
@@ -96,4 +34,5 @@ RECIPES = {
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    return DiagonalLanguageModel(recipe)
+    network = S4DDecoder(vocabulary_size=256, width=recipe.width, layers=recipe.layers, modes=recipe.modes, kind=recipe.kind)
+    return ByteLanguageModel(recipe, network)
