@@ -36,9 +36,10 @@ class LongShortTermMemory(torch.autograd.Function):
         through = o * (1 - read * read)  # from h to c
         # from c to i, f and g, and from h to o: multiplied by the gradients of c and h, the slopes of what drives the gates
         slopes = torch.cat((g * i * (1 - i), cells[:-1] * f * (1 - f), i * (1 - g * g), read * o * (1 - o)), 2)
-        for slope, late, closing, kept in zip(*(part.unbind()[::-1] for part in (slopes, upstream.transpose(0, 1), through, f)), strict=True):
-            of_h = of_h + late
-            of_c = torch.addcmul(of_c, of_h, closing)
+        parts = (part.unbind()[::-1] for part in (slopes, upstream.transpose(0, 1), through, f))
+        for slope, direct, passed, kept in zip(*parts, strict=True):
+            of_h = of_h + direct
+            of_c = torch.addcmul(of_c, of_h, passed)
             slope.mul_(torch.cat((of_c, of_c, of_c, of_h), 1))
             of_h, of_c = slope @ weight_hidden, of_c * kept
         return slopes.transpose(0, 1), of_h, of_c, slopes.flatten(0, 1).T @ outputs[:-1].flatten(0, 1)

@@ -92,9 +92,9 @@ def character_model_logits(tokens, embedding, weight_input, weight_hidden, bias,
     hidden = weight_hidden.shape[1]
     require_shape((len(embedding), hidden), weight_output=weight_output)
     require_shape((len(embedding),), bias_output=bias_output)
-    zero = embedding.new_zeros(len(tokens), hidden)
+    h, c = embedding.new_zeros(2, len(tokens), hidden)
     read = functional.embedding(as_int64(tokens), embedding)
-    outputs, _, _ = lstm_sequence(read, zero, zero, weight_input, weight_hidden, bias, None)
+    outputs, _, _ = lstm_sequence(read, h, c, weight_input, weight_hidden, bias, None)
     return functional.linear(outputs, weight_output, bias_output)
 
 
@@ -132,8 +132,7 @@ class LSTM(nn.Module):
 
     def start(self, batch):
         """The state before the first step, h and c [B, H]: zeros."""
-        zero = self.hidden.weight.new_zeros(batch, self.hidden.in_features)
-        return zero, zero
+        return tuple(self.hidden.weight.new_zeros(2, batch, self.hidden.in_features))
 
     def step(self, x, state):
         """forward of one more step: [B, D], (h, c) -> [B, H], (h, c)"""
