@@ -268,8 +268,11 @@ def _same_data(run, recipe):
 
 
 def _to_the_end(run, recipe, experiment, data, command):
+    from practice_torch.engine.experiment import HasStart
     from practice_torch.engine.loop import Interrupted, Training
 
+    if isinstance(experiment, HasStart) and not run.has_begun():
+        experiment.start()
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     first = training.processes.first  # of several processes one speaks
     if command.resume:

@@ -28,7 +28,8 @@ _SELF = sys.modules[__name__]
 LIMIT, EXAMPLES, LETTERS = 2, 12, 400
 SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
 FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
-EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes"}
+EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes", "pairs": "pydoc"}
+BYTES = {"pairs": {"tokens": "bytes"}}  # others need a file
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
 
@@ -180,7 +181,7 @@ def few(recipe):
     if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data != "digits"):
         return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
     if recipe.modality in EMBEDDED:
-        recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality])
+        recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality], **BYTES.get(recipe.modality, {}))
     loading = recipe.loading()
     return tuple(_cut(part) for part in _loaded(_Key(recipe, tuple((k, v) for k, v in loading.items() if not callable(v)))))
 

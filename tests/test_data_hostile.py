@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import torch
 
-from practice_torch.data import audio, decoding, files, images, memory, points, symbols, text
+from practice_torch.data import audio, decoding, files, images, memory, pairs, points, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.engine.datasets import MODALITIES
 from tests.data_files import everything, gray, refused, save
@@ -110,6 +110,12 @@ def npz_of_symbols(folder):
     return folder / "data.npz"
 
 
+def jsonl_of_pairs(folder):
+    row = {"prompt": "How are you?", "chosen": "Well, thank you.", "rejected": "Who asks?"}
+    (folder / "data.jsonl").write_text(f"{json.dumps(row)}\n" * 10)
+    return folder / "data.jsonl"
+
+
 # A modality and its form: the loader, and what writes good data and names one file of it.
 FORMS = {
     "images: folder": (images.load, folder_of_images),
@@ -121,6 +127,7 @@ FORMS = {
     "points: npz": (points.load, npz_of_points),
     "points: csv": (points.load, csv_of_points),
     "symbols: npz": (symbols.load, npz_of_symbols),
+    "pairs: jsonl": (pairs.load, jsonl_of_pairs),
 }
 
 
@@ -434,6 +441,7 @@ RECIPES = {
     "text": "autoregressive/transformer pydoc",
     "points": "adversarial/gan two_moons",
     "symbols": "autoregressive/attention copy",
+    "pairs": "preference/dpo pydoc",
 }
 
 
@@ -456,7 +464,7 @@ def test_the_page_about_data_has_the_limits_that_the_code_has():
     assert f"{files.LONGEST_NAME} bytes" in rows["a name"]
     assert f"0 to {symbols.MOST_SYMBOLS - 1} " in page
     assert f"{text.WORKING['character']} times the size of the file" in page and f"{text.WORKING['byte']} times as bytes" in page
-    for loader in (audio, images, points, symbols, text):
+    for loader in (audio, images, pairs, points, symbols, text):
         assert all(f"`{name}`" in page for name in loader.NAMES), loader.__name__
 
 

@@ -32,6 +32,7 @@ TOGETHER = {
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
     "reinforcement/ppo": [dict(value_clip=0.01)],
+    "preference/dpo": [dict(label_smoothing=0.1)],
     "preference/reward_model": [dict(sharpness=0.01)],  # twice as sharp, the few votes here come out the same
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.

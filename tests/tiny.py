@@ -88,6 +88,13 @@ class Random:
                 return {"shape": shape, "symbols": recipe.symbols, "classes": None}, {
                     "symbols": lambda draws: torch.randint(recipe.symbols, (COUNT, *shape), generator=draws)
                 }
+            case "pairs":
+                shape, lengths = [2, recipe.context], torch.tensor([[recipe.context, recipe.context - 1]]).expand(COUNT, -1)
+                description = {"shape": shape, "vocabulary": 256, "tokenizer": {"library": "bytes"}, "classes": None}
+                return description, {
+                    "tokens": lambda draws: torch.randint(256, (COUNT, *shape), generator=draws),
+                    "prompt": lambda draws: torch.arange(COUNT) % 3 + 1, "length": lambda draws: lengths,
+                }  # fmt: skip
             case "text":
                 how = recipe.loading()
                 characters = "abcdefg" if how["level"] == "character" else None

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from practice_torch.data.notes import FREQUENCIES, PITCHES
+from practice_torch.data.pairs import PASSAGE
 from practice_torch.data.points import MIXTURES
 
 # of the sets that are known by name: shape, number of classes, examples to train on
@@ -23,6 +24,7 @@ IMAGES = {
     "cifar10": ([3, 32, 32], 10, 50_000),
     "cifar100": ([3, 32, 32], 100, 50_000),
 }
+OF_GPT2 = 50_257  # tokens of the encoding that stands for all but bytes
 PYDOC = 500_000  # characters of Python's help pages, about: they differ between versions
 MANY = 2**20  # examples of any other data: more than a batch
 
@@ -90,4 +92,19 @@ def _symbols(name, facts, loading):
     return known, lambda count: {"symbols": torch.zeros(count, length, dtype=torch.int64)}
 
 
-_MODALITIES = {"images": _images, "audio": _audio, "text": _text, "points": _points, "symbols": _symbols}
+def _pairs(name, facts, loading):
+    length = min(2 * PASSAGE + 1, loading["context"]) if name == "pydoc" else loading["context"]
+    library, size = ("bytes", 256) if loading["tokens"] == "bytes" else ("tiktoken", OF_GPT2)
+    known = {"shape": [2, length], "vocabulary": size, "tokenizer": {"library": library}}
+
+    def form(count):
+        places = torch.ones(count, dtype=torch.int64)
+        return {
+            "tokens": torch.zeros(count, 2, length, dtype=torch.int64), "prompt": places,
+            "length": length * places[:, None].expand(-1, 2),
+        }  # fmt: skip
+
+    return known, form
+
+
+_MODALITIES = {"images": _images, "audio": _audio, "text": _text, "points": _points, "symbols": _symbols, "pairs": _pairs}

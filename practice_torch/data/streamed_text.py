@@ -167,6 +167,12 @@ def load_prepared(path, *, held_out_count, context, level):
     return train, shards.read(total - hidden, total, DTYPES[dtype.name]), description
 
 
+def tokenizer_of(path):
+    """(tokenizer, name of the token that ends a text) of a folder of prepared text."""
+    prepared = open_prepared(path, "text")
+    return _tokenizer(prepared), prepared.manifest["tokenizer"]["end_of_text"]
+
+
 def _tokenizer(prepared):
     """The folder's tokenizer. DataError if it is not the one that the shards were made with."""
     about, vocabulary = prepared.manifest["tokenizer"], prepared.manifest["vocabulary"]

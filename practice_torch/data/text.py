@@ -105,7 +105,7 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     path = None if str(source) == "pydoc" else existing_path(source, NAMES, KINDS)
     if path and path.is_dir() and is_prepared(path):
         return _prepared(path, held_out, context, level)
-    text = _read(path, level) if path else _pydoc()
+    text = _read(path, level) if path else pydoc()
     name, raw = str(source), text.encode()
     symbols = text if level == "character" else raw  # tokens are split as bytes are: their figures are of the same text
     unit = "characters" if level == "character" else "bytes"
@@ -153,7 +153,8 @@ def _prepared(path, held_out, context, level):
     return train, replace(rest, description=description | counted)
 
 
-def _pydoc():
+def pydoc():
+    """All help pages of this Python."""
     from pydoc_data.topics import topics
 
     return "\n".join(topics.values())

@@ -86,6 +86,14 @@ class HasEvaluationWeight(Protocol):
 
 
 @runtime_checkable
+class HasStart(Protocol):
+    """An experiment that may begin from weights of another run. A run that is resumed, sampled or evaluated has its own."""
+
+    def start(self) -> None:
+        """Called once, before the first step of a run."""
+
+
+@runtime_checkable
 class HasStudy(Protocol):
     """An experiment of which more can be measured than an evaluation has time for."""
 

@@ -28,7 +28,7 @@ class Recipe(Bounded):
     """Fields of every recipe. An experiment derives its recipe directly from this class and adds the sizes of its model."""
 
     # which module of practice_torch/data loads `data`
-    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols"]] = "images"
+    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols", "pairs"]] = "images"
 
     data: str = "digits"
     """Name of an embedded data set, or path of your own file or folder."""
