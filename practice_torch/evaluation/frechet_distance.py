@@ -13,7 +13,10 @@ from practice_torch.arguments import (
     require_same_shape,
     require_shape,
     require_values,
+    values_are_free,
 )
+
+_ROWS, _COLUMNS = 1024, 512  # of the features that are multiplied at once
 
 
 def gaussian_statistics(features):
@@ -24,10 +27,7 @@ def gaussian_statistics(features):
     [N, D] -> [D], [D, D]
     """
     _require_features(features=features)
-    wide = features.double()
-    mean = wide.mean(0)
-    centered = wide - mean
-    return mean.to(features.dtype), (centered.mT @ centered / (len(features) - 1)).to(features.dtype)
+    return tuple(part.to(features.dtype) for part in _statistics(features))
 
 
 def frechet_distance(mean_x, covariance_x, mean_y, covariance_y):
@@ -43,8 +43,7 @@ def frechet_distance(mean_x, covariance_x, mean_y, covariance_y):
     require_same_shape(mean_x=mean_x, mean_y=mean_y)
     _require_gaussian("y", mean_y, covariance_y)
     a, b = ((wide + wide.mT) / 2 for wide in (covariance_x.double(), covariance_y.double()))
-    between = (mean_x.double() - mean_y.double()).square().sum()
-    return (between + a.trace() + b.trace() - 2 * _TraceOfRoot.apply(a, b)).to(mean_x.dtype)
+    return _distance(mean_x.double(), a, mean_y.double(), b).to(mean_x.dtype)
 
 
 def frechet_feature_distance(features_x, features_y):
@@ -56,8 +55,7 @@ def frechet_feature_distance(features_x, features_y):
     [P, D], [Q, D] -> []
     """
     _require_features(features_x=features_x, features_y=features_y)
-    statistics = (*gaussian_statistics(features_x.double()), *gaussian_statistics(features_y.double()))
-    return frechet_distance(*statistics).to(features_x.dtype)
+    return _distance(*_statistics(features_x), *_statistics(features_y)).to(features_x.dtype)
 
 
 def diagonal_frechet_distance(mean_x, log_var_x, mean_y, log_var_y):
@@ -94,17 +92,42 @@ def extrapolate_to_infinity(sample_sizes, distances):
     return distances.mean() - slope * inverse.mean()
 
 
+def _statistics(features):
+    """The mean and the covariance in float64, of so many rows at a time: no second copy of the features is made."""
+    count, width = features.shape
+    center = features[:_COLUMNS].detach().mean(0, dtype=torch.float64)  # near the mean: the rest is subtracted at the end
+    shift = features.new_zeros(width, dtype=torch.float64)
+    # the products of columns are symmetric: of a block of rows only what is on and below the diagonal
+    places = [slice(k, min(k + _COLUMNS, width)) for k in range(0, width, _COLUMNS)]
+    below = [shift.new_zeros(place.stop - place.start, place.stop) for place in places]
+    for some in features.split(_ROWS):
+        apart = some.to(torch.float64, copy=True).sub_(center)
+        shift = shift + apart.sum(0)
+        below = [torch.addmm(part, apart[:, place].mT, apart[:, : place.stop])
+                 for part, place in zip(below, places, strict=True)]  # fmt: skip
+    rows = [torch.cat([part, *(other[:, place].mT for other in below[i + 1 :])], 1)
+            for i, (part, place) in enumerate(zip(below, places, strict=True))]  # fmt: skip
+    shift = shift / count
+    return center + shift, (torch.cat(rows) - count * shift[:, None] * shift) / (count - 1)
+
+
+def _distance(mean_x, a, mean_y, b):
+    return (mean_x - mean_y).square().sum() + a.trace() + b.trace() - 2 * _TraceOfRoot.apply(a, b)
+
+
 class _TraceOfRoot(torch.autograd.Function):
     """tr (A^(1/2) B A^(1/2))^(1/2). Its slopes are half the linear maps that carry N(0, A) to N(0, B), and back.
 
-    They are written down, since the slopes of eigenvectors are infinite where eigenvalues are equal, and cancel.
+    With any F of F F' = A in place of the root, F' B F has the same eigenvalues. The slopes are written down, since those of
+    eigenvectors are infinite where eigenvalues are equal, and cancel.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(a, b):
-        return torch.linalg.eigvalsh(_between(_root(a), b)).clamp(min=0).sqrt().sum()
+        _, between = _between(a, b)
+        return torch.linalg.eigvalsh(between).clamp(min=0).sqrt().sum()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -113,24 +136,31 @@ class _TraceOfRoot(torch.autograd.Function):
     @staticmethod
     def backward(ctx, cotangent):
         a, b = ctx.saved_tensors
-        root = _root(a)
-        values, vectors = torch.linalg.eigh(_between(root, b))
+        factor, between = _between(a, b)
+        values, vectors = torch.linalg.eigh(between)
         counted = values > len(a) * torch.finfo(a.dtype).eps * values[-1]
         inverse = torch.where(counted, values, torch.inf).rsqrt()
-        # A^(1/2) B^(1/2) = U S V': these are A^(1/2) U and, times S, B^(1/2) V
-        of_b = root @ vectors
+        # F' G = U S V' with G G' = B: these are F U and, times S, G V
+        of_b = factor @ vectors
         of_a = b @ of_b
         return cotangent / 2 * (of_a * inverse**3 @ of_a.mT), cotangent / 2 * (of_b * inverse @ of_b.mT)
 
 
-def _root(a):
+def _between(a, b):
+    """F with F F' = A, and F' B F on and below the diagonal, which is all that eigenvalues are computed from.
+
+    F is Cholesky's, at a twentieth of the cost, or by eigenvalues where A is singular or cannot be looked at.
+    """
+    if values_are_free(a):
+        factor, failed = torch.linalg.cholesky_ex(a)
+        if not failed:
+            begins = range(0, len(a), _COLUMNS)  # above the diagonal F is 0
+            product = torch.cat([b[:, k:] @ factor[k:, k : k + _COLUMNS] for k in begins], 1)
+            rows = [factor[k:, k : k + _COLUMNS].mT @ product[k:, : k + _COLUMNS] for k in begins]
+            return factor, torch.cat([torch.nn.functional.pad(row, (0, len(a) - row.shape[1])) for row in rows])
     values, vectors = torch.linalg.eigh(a)
-    return vectors * values.clamp(min=0).sqrt() @ vectors.mT
-
-
-def _between(root, b):
-    product = root @ b @ root
-    return (product + product.mT) / 2
+    factor = vectors * values.clamp(min=0).sqrt()
+    return factor, factor.mT @ b @ factor
 
 
 def _require_features(**features):

@@ -9,7 +9,7 @@ import math
 import torch
 
 from practice_torch.arguments import require, require_same_shape, require_values
-from practice_torch.evaluation._points import ROWS, distances, require_points
+from practice_torch.evaluation._points import nearest, require_points
 
 
 def nearest_distance(queries, references):
@@ -20,8 +20,8 @@ def nearest_distance(queries, references):
     [B, D], [M, D] -> [B]
     """
     require_points(1, queries=queries, references=references)
-    nearest, _ = _nearest(queries, references, 1)
-    return nearest[:, 0]
+    apart, _ = nearest(queries, references, 1)
+    return apart[:, 0]
 
 
 def nearest_distance_ratio(queries, references):
@@ -33,8 +33,8 @@ def nearest_distance_ratio(queries, references):
     """
     require_points(2, queries=queries, references=references)
     require_values("references", references, lambda points: _is_new(points)[:, None], "part of a point unlike all before it")
-    nearest, _ = _nearest(queries, references, 2)
-    return nearest[:, 0] / nearest[:, 1]
+    apart, _ = nearest(queries, references, 2)
+    return apart[:, 0] / apart[:, 1]
 
 
 def data_copying_z_score(generated, training, test):
@@ -83,24 +83,15 @@ def authenticity(generated, training):
     [B, D], [M, D] -> [B]
     """
     require_points(2, generated=generated, training=training)
-    nearest, whose = _nearest(generated, training, 1)
-    gaps, _ = _nearest(training[whose[:, 0]], training, 2)
-    return (nearest[:, 0] > gaps[:, 1]).to(generated.dtype)
-
-
-def _nearest(queries, references, count):
-    """The `count` smallest distances of each query, in ascending order, and whose they are: [Q, count] twice."""
-    parts = []
-    for some in queries.split(ROWS):
-        across = distances(some, references)
-        parts.append(across.topk(count, largest=False) if count > 1 else across.min(1, keepdim=True))
-    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+    apart, whose = nearest(generated, training, 1)
+    gaps, _ = nearest(training[whose[:, 0]], training, 2)
+    return (apart[:, 0] > gaps[:, 1]).to(generated.dtype)
 
 
 def _own_kind(points, others):
     """A point itself, at distance 0, is the first of its own kind."""
-    own, _ = _nearest(points, points, 2)
-    other, _ = _nearest(points, others, 1)
+    own, _ = nearest(points, points, 2)
+    other, _ = nearest(points, others, 1)
     return (1 + torch.sign(other[:, 0] - own[:, 1])).mean() / 2
 
 

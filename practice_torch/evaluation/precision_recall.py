@@ -4,10 +4,8 @@ Points are rows, of features above all; distances are Euclidean. The ball of a p
 own set, k = neighbors. What counts points in balls has no slope: all gradients but those of the radii are zero.
 """
 
-import torch
-
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
-from practice_torch.evaluation._points import ROWS, distances, require_points
+from practice_torch.evaluation._points import balls_around, in_some_ball, nearest, require_points
 
 
 def nearest_neighbor_radii(x, *, neighbors):
@@ -19,7 +17,8 @@ def nearest_neighbor_radii(x, *, neighbors):
     """
     _require_neighbors(neighbors, x=x)
     # A point itself, at distance 0, is the first of all.
-    return torch.cat([distances(some, x).kthvalue(neighbors + 1, dim=1).values for some in x.split(ROWS)])
+    apart, _ = nearest(x, x, neighbors + 1)
+    return apart[:, neighbors]
 
 
 def inside_manifold(queries, references, radii):
@@ -32,8 +31,7 @@ def inside_manifold(queries, references, radii):
     require_points(0, queries=queries, references=references)
     require_shape(references.shape[:1], radii=radii)
     require_values("radii", radii, lambda r: r >= 0, "a distance, 0 or more")
-    inside = [(distances(some, references) <= radii).any(1) for some in queries.split(ROWS)]
-    return torch.cat(inside).to(queries.dtype)
+    return in_some_ball(queries, references, radii).to(queries.dtype)
 
 
 def precision_and_recall(real, generated, *, neighbors):
@@ -48,12 +46,8 @@ def precision_and_recall(real, generated, *, neighbors):
     require_points(0, real=real, generated=generated)
     _require_neighbors(neighbors, real=real, generated=generated)
     of_real, of_generated = (nearest_neighbor_radii(points, neighbors=neighbors) for points in (real, generated))
-    precise, recalled = [], torch.zeros_like(of_real, dtype=torch.bool)
-    for some, radii in zip(generated.split(ROWS), of_generated.split(ROWS), strict=True):
-        across = distances(some, real)
-        precise.append((across <= of_real).any(1))
-        recalled = recalled | (across <= radii[:, None]).any(0)
-    return torch.cat(precise).to(real.dtype).mean(), recalled.to(real.dtype).mean()
+    precise, recalled = in_some_ball(generated, real, of_real), in_some_ball(real, generated, of_generated)
+    return precise.to(real.dtype).mean(), recalled.to(real.dtype).mean()
 
 
 def density_and_coverage(real, generated, *, neighbors):
@@ -69,10 +63,7 @@ def density_and_coverage(real, generated, *, neighbors):
     require_points(1, real=real, generated=generated)
     _require_neighbors(neighbors, real=real)
     radii = nearest_neighbor_radii(real, neighbors=neighbors)
-    held, hit = torch.zeros((), dtype=torch.int64, device=real.device), torch.zeros_like(radii, dtype=torch.bool)
-    for some in generated.split(ROWS):
-        inside = distances(some, real) <= radii
-        held, hit = held + inside.sum(), hit | inside.any(0)
+    held, hit = balls_around(generated, real, radii).sum(), nearest(real, generated, 1)[0][:, 0] <= radii
     return held.to(real.dtype) / (neighbors * len(generated)), hit.to(real.dtype).mean()
 
 

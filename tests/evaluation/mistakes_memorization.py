@@ -19,7 +19,7 @@ def _two(queries, references):
 
 def _unchecked_ratio(queries, references):
     right.require_points(2, queries=queries, references=references)
-    distances, _ = right._nearest(queries, references, 2)
+    distances, _ = right.nearest(queries, references, 2)
     return distances[:, 0] / distances[:, 1]
 
 

@@ -8,6 +8,7 @@ from scipy.spatial import KDTree
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
+from practice_torch.evaluation import _points
 from practice_torch.evaluation import memorization as practice
 
 rng = np.random.default_rng(0)
@@ -73,6 +74,7 @@ def test_more_pairs_are_counted_than_float32_counts():
 
 def test_many_points_need_no_matrix_of_all_distances(monkeypatch):
     """No more than 1024 rows at once."""
+    monkeypatch.setattr(_points, "BLOCK", 3 * 1024)  # distances of three training points
     sizes, cdist = [], torch.cdist
     monkeypatch.setattr(torch, "cdist", lambda x, y, **more: sizes.append(len(x)) or cdist(x, y, **more))
     practice.data_copying_z_score(torch.zeros(2500, 2), torch.ones(3, 2), torch.zeros(1100, 2))

@@ -6,6 +6,7 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
+from practice_torch.evaluation import _points
 from practice_torch.evaluation import precision_recall as practice
 
 rng = np.random.default_rng(0)
@@ -41,11 +42,19 @@ def test_more_points_than_are_compared_at_once():
     assert (density.item(), coverage.item()) == (pytest.approx(12 / 11), 0.5)
 
 
-def test_no_matrix_of_all_distances_is_stored(monkeypatch):
-    sizes, distances = [], torch.cdist
-    monkeypatch.setattr(torch, "cdist", lambda x, y, **more: sizes.append(len(x)) or distances(x, y, **more))
-    practice.precision_and_recall(torch.zeros(1100, 1), torch.zeros(1030, 1), neighbors=1)
-    assert sizes == [1024, 76, 1024, 6, 1024, 6]
+@pytest.mark.parametrize("dimensions", [1, 8], ids=["by differences", "by products"])
+def test_no_matrix_of_all_distances_is_stored(monkeypatch, dimensions):
+    largest, block = [], 2**16
+    for name in ("cdist", "addmm"):
+        kept = getattr(torch, name)
+        monkeypatch.setattr(
+            torch, name, lambda *given, kept=kept, **more: largest.append((out := kept(*given, **more)).numel()) or out
+        )
+    monkeypatch.setattr(_points, "BLOCK", block)
+    real, generated = (torch.tensor(rng.random((size, dimensions))) for size in (1100, 1030))
+    practice.precision_and_recall(real, generated, neighbors=1)
+    practice.density_and_coverage(real, generated, neighbors=1)
+    assert 0.9 * block < max(largest) <= max(block, 64 * 1100)
 
 
 def test_faults_are_told_apart():

@@ -4,6 +4,7 @@ import torch
 
 from practice_torch.engine.experiment import Metric
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
+from practice_torch.evaluation.memorization import nearest_distance
 
 _REFERENCES = 5000  # training examples that are looked at, at most: a support vector machine's time grows with their square
 _COMPONENTS = 20  # of the principal components in which means and covariances are compared
@@ -59,7 +60,7 @@ class Judge:
 
     def nearest(self, samples):
         """Mean distance from a sample to the nearest training example."""
-        return float(torch.cdist(torch.from_numpy(_rows(samples)), torch.from_numpy(self.examples)).amin(1).mean())
+        return nearest_distance(torch.from_numpy(_rows(samples)), torch.from_numpy(self.examples)).mean().item()
 
     def classify(self, samples):
         """The class of each, [N]."""
