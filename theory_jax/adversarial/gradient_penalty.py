@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from sympy import Matrix, Max, Min, sqrt, tanh
 
+from theory_jax.adversarial._images import flat, halvings
 from theory_jax.adversarial.dcgan import leaky_rectifier
 from theory_jax.arguments import (
     require,
@@ -115,12 +116,12 @@ class Critic(nnx.Module):
 
     def __init__(self, *, shape, width, rngs: nnx.Rngs):
         channels, *sides = shape
-        layers, halvings = [_Convolution(channels, width, 3, rngs), leaky_rectifier], 0
-        while all(side % 2 == 0 and side > 4 for side in sides):
-            layers += [_Convolution(width << halvings, width << (halvings + 1), 4, rngs), leaky_rectifier]
-            sides, halvings = [side // 2 for side in sides], halvings + 1
-        inputs = (width << halvings) * math.prod(sides)
-        self.layers = nnx.List([*layers, lambda x: x.reshape(len(x), -1), _Weights((inputs, 1), inputs, rngs)])
+        count, coarse = halvings(sides)
+        layers = [_Convolution(channels, width, 3, rngs), leaky_rectifier]
+        for level in range(count):
+            layers += [_Convolution(width << level, width << (level + 1), 4, rngs), leaky_rectifier]
+        inputs = (width << count) * math.prod(coarse)
+        self.layers = nnx.List([*layers, flat, _Weights((inputs, 1), inputs, rngs)])
 
     def __call__(self, images):
         *layers, last = self.layers
