@@ -511,13 +511,29 @@ def variants(e, batch, phase):
 # ---------------------------------------------------------------------------------------------------- reinforcement
 
 
-def cart_pole(e, batch, phase):
-    recipe, drawn = e.recipe, torch.randperm(len(e.seen), generator=e.generator)[: e.recipe.batch_size]
-    policy, values = torch.distributions.Categorical(logits=e.actor(e.seen[drawn])), e.critic(e.seen[drawn])
-    log_probs, old_log_probs = policy.log_prob(e.taken[drawn])[:, None], e.old_log_probs[drawn, None]
-    policy_loss = clipped_policy_loss(log_probs, old_log_probs, e.advantages[drawn, None], clip=recipe.clip)
-    value_loss = clipped_value_loss(values, e.old_values[drawn, None], e.returns[drawn, None], clip=recipe.value_clip)
+def control(e, batch, phase):
+    """Of some of the collected steps; logits of the actions, or means and log-variances of normal ones."""
+    recipe, runs = e.recipe, e.runs
+    drawn = torch.randperm(len(runs.seen), generator=e.generator)[: recipe.batch_size]
+    law, values = e.actor(runs.seen[drawn]), e.critic(runs.seen[drawn])
+    if recipe.task == "pendulum":
+        policy = torch.distributions.Normal(law[:, 0], (law[:, 1] / 2).exp())
+        log_probs = policy.log_prob(runs.taken[drawn, 0])[:, None]
+    else:
+        policy = torch.distributions.Categorical(logits=law)
+        log_probs = policy.log_prob(runs.taken[drawn])[:, None]
+    old_log_probs, advantages, old_values, returns = (
+        getattr(runs, name)[drawn, None] for name in ("old_log_probs", "advantages", "old_values", "returns")
+    )
+    policy_loss = clipped_policy_loss(log_probs, old_log_probs, advantages, clip=recipe.clip)
+    value_loss = clipped_value_loss(values, old_values, returns, clip=recipe.value_clip)
     return (policy_loss + recipe.value_coefficient * value_loss).mean() - recipe.entropy_coefficient * policy.entropy().mean()
+
+
+def value_of_steps(e, batch, phase):
+    """The critic alone: the actor is moved by no gradient of a loss."""
+    drawn = torch.randperm(len(e.runs.seen), generator=e.generator)[: e.recipe.batch_size]
+    return (e.critic(e.runs.seen[drawn]).squeeze(1) - e.runs.returns[drawn]).pow(2).mean() / 2
 
 
 def tuned_policy(e, batch, phase):
@@ -536,6 +552,12 @@ def tuned_policy(e, batch, phase):
     return losses.mean()
 
 
+def text_then_policy(e, batch, phase):
+    """A text, while no round has begun; then what the rounds collect."""
+    rounds = int(e.batches.seen) - int(e.recipe.supervised * e.recipe.steps)
+    return tuned_policy(e, batch, phase) if rounds > 0 else language(e, batch, "policy")
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -552,5 +574,6 @@ OBJECTIVES = {
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
     "preference/dpo": own_pairs, "preference/pipeline": pipeline,
-    "reinforcement/ppo": cart_pole, "reinforcement/language_policy": tuned_policy,
+    "reinforcement/ppo": control, "reinforcement/trust_region": value_of_steps, "reinforcement/language_policy": tuned_policy,
+    "reinforcement/group_policy": text_then_policy,
 }  # fmt: skip

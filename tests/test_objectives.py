@@ -31,8 +31,10 @@ TOGETHER = {
     ],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
-    "reinforcement/ppo": [dict(value_clip=0.01)],
     "preference/dpo": [dict(label_smoothing=0.1)],
+    "reinforcement/ppo": [dict(value_clip=0.01), dict(task="pendulum")],
+    "reinforcement/trust_region": [dict(task="pendulum")],
+    "reinforcement/group_policy": [dict(estimator="ppo", trace_decay=0.5), dict(estimator="ppo", value_coefficient=0.1)],
     "preference/reward_model": [dict(sharpness=0.01)],  # twice as sharp, the few votes here come out the same
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.
@@ -67,6 +69,8 @@ ELSEWHERE = {
     "preference/dpo": {"tokens", "start", "pad_vocabulary"},
     "preference/overoptimization": {"pairs", "samples"},
     "reinforcement/ppo": {"evaluation_episodes"},
+    "reinforcement/trust_region": {"evaluation_episodes"},
+    "reinforcement/group_policy": {"judged"},
 }
 
 

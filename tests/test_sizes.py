@@ -86,7 +86,7 @@ def test_a_phase_without_gradients_counts_its_operations():
     updates = flops_of_step(experiment, {}, recipe)
     weights = sum(part.numel() for part in experiment.parameters() if part.ndim == 2)
     assert updates > 0
-    assert sizes(module, name).operations == updates + 2 * 2 * weights * recipe.carts * recipe.horizon
+    assert sizes(module, name).operations == updates + 2 * 2 * weights * recipe.copies * recipe.horizon
 
 
 @pytest.mark.parametrize("topic", ["latent/vae", "adversarial/dcgan", "diffusion/elbo"])

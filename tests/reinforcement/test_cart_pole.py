@@ -58,14 +58,14 @@ def double():
 
 
 def _collected(**changes):
-    """The experiment after two collections, and the states, actions and what else it holds as [carts, horizon]."""
+    """The experiment after two collections, and the states, actions and what else it holds as [copies, horizon]."""
     torch.manual_seed(0)
-    experiment = build(replace(RECIPES["cart_pole"], carts=5, horizon=40, time_limit=15, batch_size=8, **changes), None)
+    experiment = build(replace(RECIPES["cart_pole"], copies=5, horizon=40, time_limit=15, batch_size=8, **changes), None)
     experiment.generator = torch.Generator().manual_seed(0)
     for _ in range(2):
         experiment({}, "collect")
     names = ("seen", "taken", "old_values", "advantages", "returns")
-    return experiment, {name: getattr(experiment, name).unflatten(0, (5, 40)) for name in names}
+    return experiment, {name: getattr(experiment.runs, name).unflatten(0, (5, 40)) for name in names}
 
 
 def test_what_follows_a_collected_step_is_physics_or_a_new_episode():
@@ -79,7 +79,7 @@ def test_what_follows_a_collected_step_is_physics_or_a_new_episode():
     first = rows["seen"][:, 1:][begun]
     assert len(first) > 5 and (first.abs() <= cart_pole.SPREAD).all()
     falls = [t for t in range(39) if begun[:, t].any()]
-    assert len(falls) > 2 and (experiment.age < 15).all()
+    assert len(falls) > 2 and (experiment.runs.copies.age < 15).all()
 
 
 @pytest.mark.parametrize("trace_decay", [0.5, 1.0])

@@ -1,0 +1,119 @@
+"""Trust region policy optimization: on control tasks, each update goes as far along the natural gradient as a divergence allows.
+
+The natural gradient is found by conjugate gradients, to which the Fisher matrix of the whole policy is known by its products
+alone; a line search along it ends where the advantage of the actions taken is larger and the divergence small enough.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.experiment import Phase
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.parts.control import Control, Looks, Runs, actor_of, task_of
+from practice_torch.networks.perceptron import perceptron
+from practice_torch.reinforcement.natural_gradient import backtracking_line_search, conjugate_gradient
+
+
+@dataclass(frozen=True)
+class TrustRegionRecipe(Control, Recipe):
+    """An actor learns a control task by natural gradients, a critic by Adam.
+
+    The task is simulated, so nothing is read from a data set, and the fields about data are no flags here. The learning rate and
+    the batches are the critic's: the actor's step is as long as the divergence allows, and taken on all that was collected.
+    """
+
+    modality: ClassVar[str] = "points"
+    data: Fixed = "bimodal"
+    held_out: Annotated[(float, *Fixed.__metadata__)] = 0.5
+    updates: Annotated[int, AtLeast(1)] = 16
+    """Updates of the critic on what was collected, each on a batch drawn from it."""
+    maximum_kl: Annotated[float, Above(0)] = 0.01
+    """Nats by which an update may change the policy: the mean divergence of the old one from it, over the states seen."""
+    iterations: Annotated[int, AtLeast(1)] = 10
+    """Iterations of the conjugate gradient."""
+    damping: Annotated[float, AtLeast(0)] = 0.1
+    """What is added to the diagonal of the Fisher matrix."""
+    metric: Fixed = "mean_return"
+    direction: Direction = "higher"
+
+
+class TrustRegionExperiment(Looks, nn.Module):
+    """An actor that no optimizer moves, a critic, and the copies of the task on which they are tried."""
+
+    def __init__(self, recipe):
+        super().__init__()
+        self.recipe, self.generator, self.task = recipe, None, task_of(recipe.task)
+        self.phases = (Phase("collect"), Phase("improve"), Phase("value", moves=("critic",), times=recipe.updates))
+        self.actor = actor_of(self.task, recipe.hidden)
+        self.critic = perceptron(self.task.sizes[1], recipe.hidden, recipe.hidden, 1)
+        self.runs = Runs(recipe, self.task)
+
+    def forward(self, batch, phase):
+        """Collects, moves the actor, or half the squared error of the critic; of the data's batch nothing is used."""
+        if phase == "value":
+            drawn = self.runs.drawn(self.generator)
+            return (self.critic(self.runs.seen[drawn])[:, 0] - self.runs.returns[drawn]).square().mean() / 2, {}
+        logs = self.runs.collect(self.actor, self.critic, self.generator) if phase == "collect" else self._improve()
+        return torch.zeros((), device=self.runs.seen.device), logs
+
+    @torch.no_grad()
+    def _improve(self):
+        """One step of the actor, along F^-1 g and of the length at which 1/2 s^T F s is the divergence allowed."""
+        recipe = self.recipe
+        names, tensors = zip(*self.actor.named_parameters(), strict=True)
+        shapes = [tensor.shape for tensor in tensors]
+        here = torch.cat([tensor.flatten() for tensor in tensors]).requires_grad_()
+
+        def law(parameters):
+            parts = parameters.split([shape.numel() for shape in shapes])
+            named = {name: part.view(shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
+            return functional_call(self.actor, named, (self.runs.seen,))
+
+        def surrogate(parameters):
+            """The advantage of the actions taken, by as much likelier as they have become."""
+            log_probs = self.actor.log_prob(law(parameters), self.runs.taken)
+            return ((log_probs - self.runs.old_log_probs).exp() * self.runs.advantages).mean()
+
+        def divergence(parameters):
+            return self.actor.divergence(law(parameters), old_law).mean()
+
+        with torch.enable_grad():
+            old_law = law(here).detach()
+            (gradient,) = torch.autograd.grad(surrogate(here), here)
+            (slope,) = torch.autograd.grad(divergence(here), here, create_graph=True)  # 0; its derivative is the Fisher matrix
+
+        def fisher(vector):
+            return torch.autograd.grad(slope, here, vector, retain_graph=True)[0] + recipe.damping * vector
+
+        direction = conjugate_gradient(gradient, fisher, iterations=recipe.iterations)
+        curvature = direction.dot(fisher(direction))
+        step = (2 * recipe.maximum_kl / curvature.where(curvature > 0, 1)).sqrt() * direction
+        there, fraction = backtracking_line_search(here, step, surrogate, divergence, maximum_kl=recipe.maximum_kl)
+        logs = {"nats": divergence(there), "fraction": fraction, "gain": surrogate(there) - surrogate(here)}
+        for tensor, part in zip(tensors, there.split([shape.numel() for shape in shapes]), strict=True):
+            tensor.copy_(part.view(tensor.shape))
+        return logs
+
+
+RECIPES = {
+    # measured at seed 0: 500 steps, the most there is, after 205 thousand steps; no update changes the policy by more than 0.0098
+    # nats, here and below.
+    "cart_pole": TrustRegionRecipe(
+        horizon=64, steps=100, batch_size=256, learning_rate=1e-3, evaluate_every=50, log_every=10, target=450.0
+    ),
+    # measured at seeds 0, 1, 2: -166, -159 and -161, after 205 thousand steps; an untrained policy is paid -1200.
+    "pendulum": TrustRegionRecipe(
+        task="pendulum", time_limit=200, horizon=64, discount=0.95, steps=100, updates=32, batch_size=256, learning_rate=1e-3,
+        evaluate_every=50, log_every=10, target=-200.0,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The actor, the critic and the task that a recipe describes; the data say nothing about them."""
+    return TrustRegionExperiment(recipe)
