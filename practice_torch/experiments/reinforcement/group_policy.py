@@ -1,0 +1,180 @@
+"""A byte model learns a text, and is then tuned to what a program likes, by groups of completions (RLOO, GRPO) or by PPO."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from torch import nn
+
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.parts.batch_count import BatchCount
+from practice_torch.experiments.parts.completions import (
+    after,
+    completed,
+    distinct_pieces,
+    evenly_spaced,
+    judged_bytes,
+    log_probs_after,
+    readable,
+)
+from practice_torch.experiments.parts.policy_tuning import Rollout, Tuning
+from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.pictures.tuning import score_by_nats
+from practice_torch.preference.pipeline import token_class_score, win_rate
+
+
+@dataclass(frozen=True)
+class TunedBytesRecipe(Tuning, Recipe):
+    """A byte model of a text, then reinforcement learning: a program likes vowels, and neither digits nor punctuation."""
+
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    supervised: Annotated[float, AtLeast(0, below=1)] = 0.75
+    """Fraction of the steps, at the beginning, in which the model is trained on text, in every update; rounds follow."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
+    completion: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a completion."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(1)] = 512
+    """Held-out prompts of an evaluation, each continued by both models."""
+    metric: Fixed = "win_rate"
+    direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
+
+
+class TunedBytes(nn.Module):
+    """The policy, the reference, which is the policy as it was after the text, and, for ppo, a critic on the policy's trunk."""
+
+    explains = {
+        "win_rate": Metric("share", "of held-out prompts, completed by both, that the policy wins by its score; ties half"),
+        "divergence": Metric("nats", "KL(policy || reference) of a completion, the mean log-ratio of the policy's own"),
+        "score": Metric("a byte", "mean score of the policy's completions: vowels 1, digits and punctuation -1, other bytes 0"),
+        "reference_score": Metric("a byte", "the same of the reference's completions"),
+        "reference_bits": Metric("bits per byte", "-log2 of the reference's probability of the policy's completions"),
+        "distinct": Metric("share", "of the four-byte pieces of a completion of the policy, how many are different"),
+        "reference_distinct": Metric("share", "the same of the reference"),
+    }
+
+    def __init__(self, recipe):
+        super().__init__()
+        self.recipe, self.generator = recipe, None
+        self.policy, self.reference = (
+            DecoderTransformer(vocabulary_size=256, context_length=recipe.prompt + recipe.completion, width=recipe.width,
+                               layers=recipe.layers, heads=recipe.heads) for _ in range(2)
+        )  # fmt: skip
+        self.reference.load_state_dict(self.policy.state_dict())
+        self.reference.requires_grad_(False)
+        self.critic = nn.Linear(recipe.width, 1) if recipe.estimator == "ppo" else None
+        moves = ("policy", "critic") if self.critic else ("policy",)
+        self.phases = (Phase("collect"), Phase("update", moves, recipe.updates))
+        self.rollout = Rollout(
+            recipe, rounds=recipe.steps, prompts=recipe.batch_size, prompt=recipe.prompt, completion=recipe.completion
+        )
+        self.register_buffer("values", judged_bytes(), persistent=False)
+        self.batches = BatchCount()  # that `collect` was given
+
+    def forward(self, batch, phase):
+        """At first the nats a byte of the text; then a round on the batch's prompts, or the loss of an update on the round."""
+        tokens = batch["tokens"]
+        if phase == "collect":
+            return self._collect(tokens[:, : self.recipe.prompt])
+        if int(self.batches) > self._begins():
+            return self.rollout.loss(self.policy, self.critic, self.generator)
+        return self.policy(tokens[:, :-1], tokens[:, 1:]), {}
+
+    def _collect(self, prompts):
+        seen, begins = int(self.batches), self._begins()
+        self.batches.advance()
+        logs = {}
+        if seen == begins:
+            self.reference.load_state_dict(self.policy.state_dict())
+        if seen >= begins:
+            logs = self.rollout.collect(self.policy, self.reference, self.critic, prompts, self._scores, self.generator)
+        return torch.zeros((), device=prompts.device), logs
+
+    def evaluate(self, data):
+        """Both models complete the same held-out prompts."""
+        recipe = self.recipe
+        drawn, others = self._completed(evenly_spaced(data, recipe.judged)[:, : recipe.prompt])
+        log_probs, reference_log_probs = (
+            log_probs_after(recipe.prompt, network, drawn) for network in (self.policy, self._the_reference())
+        )
+        scores, reference_scores = self._scores(drawn), self._scores(others)
+        bits = -reference_log_probs / (recipe.completion * math.log(2))
+        return {
+            "win_rate": win_rate(scores, reference_scores).item(),
+            "divergence": (log_probs - reference_log_probs).mean().item(),
+            "score": scores.mean().item(),
+            "reference_score": reference_scores.mean().item(),
+            "reference_bits": bits.mean().item(),
+            "distinct": distinct_pieces(drawn[:, recipe.prompt :]),
+            "reference_distinct": distinct_pieces(others[:, recipe.prompt :]),
+        }
+
+    def preview(self, data):
+        """The path of the rounds, and held-out prompts as both models complete them."""
+        prompts = evenly_spaced(data, 6)[:, : self.recipe.prompt]
+        rows = []
+        for prompt, *pair in zip(prompts, *self._completed(prompts), strict=True):
+            ends = [readable(tokens[self.recipe.prompt :]) for tokens in pair]
+            rows.append(f"{readable(prompt)}\n    policy     {ends[0]}\n    reference  {ends[1]}")
+        shown = {"completions": Text("\n".join(rows), "Held-out prompts, completed by both models; · is a line's end")}
+        if rounds := max(int(self.batches) - self._begins(), 0):
+            shown["path"] = score_by_nats(self.rollout.path[-rounds:].cpu(), "score of a completion, a byte")
+        return shown
+
+    def sample(self, count):
+        """`count` texts of the policy, each from a line's end."""
+        begun = torch.full((count, 1), ord("\n"), device=self.values.device)
+        texts = completed(self.policy, begun, 2 * self.recipe.completion, self.generator)
+        lines = (bytes(text[1:].tolist()).decode(errors="replace") for text in texts)
+        return {"text": Text("\n\n".join(lines), "Texts of the policy")}
+
+    def _begins(self):
+        """The number of the batch with which rounds begin."""
+        return int(self.recipe.supervised * self.recipe.steps) * self.recipe.accumulate
+
+    def _the_reference(self):
+        """While the text is learned there is none yet, and the policy stands for it."""
+        return self.reference if int(self.batches) > self._begins() else self.policy
+
+    def _completed(self, prompts):
+        """The prompts with the policy's completions, and with the reference's."""
+        networks = self.policy, self._the_reference()
+        return [completed(network, prompts, self.recipe.completion, self.generator) for network in networks]
+
+    def _scores(self, tokens):
+        return token_class_score(tokens, after(self.recipe.prompt, tokens), self.values)
+
+
+def build(recipe, data):
+    """The experiment of a recipe."""
+    return TunedBytes(recipe)
+
+
+RECIPES = {
+    # measured in 125 CPU seconds, at seed 0: the policy wins 97% at 5.0 nats a completion; its score is 0.37, the other 0.08;
+    # 99% of its pieces of four bytes are different, of the reference's 87%. With --estimator ppo --kl-target 8: 93% at 8.3 nats.
+    "pydoc": TunedBytesRecipe(
+        steps=300, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=10,
+        schedule="cosine", final_learning_rate=0.02, kl_coefficient=0.02, log_every=10, target=0.8,
+    ),
+}  # fmt: skip
