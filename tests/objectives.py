@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from practice_torch.adversarial.bigan import bigan_discriminator_loss, bigan_generator_encoder_loss
 from practice_torch.adversarial.conditional_gan import projection_logit
 from practice_torch.adversarial.domain_adversarial import domain_loss
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
@@ -176,6 +177,17 @@ def wasserstein(e, batch, phase):
     penalty = gradient_penalty if e.recipe.penalty == "two_sided" else one_sided_gradient_penalty
     penalties = penalty(between.flatten(1), lambda rows: scores(rows.view(real.shape)))
     return scores(fakes).mean() - scores(real).mean() + e.recipe.penalty_weight * penalties.mean()
+
+
+def bigan(e, batch, phase):
+    x = 2 * batch["image"].flatten(1) - 1
+    z = normal(e, len(x), e.recipe.latent)
+    made, code = torch.tanh(e.generator_network(z)), e.encoder(x)
+    logits = [e.discriminator(torch.cat(pair, dim=1))[:, 0] for pair in ((x, code), (made, z))]
+    if phase == "discriminator":
+        return bigan_discriminator_loss(*logits).mean()
+    cycle = (torch.tanh(e.generator_network(code)) - x).square().mean()
+    return bigan_generator_encoder_loss(*logits).mean() + e.recipe.cycle_weight * cycle
 
 
 # ---------------------------------------------------------------------------------------------------- latent
@@ -561,7 +573,7 @@ def text_then_policy(e, batch, phase):
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
-    "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/spectral_normalization": dcgan,
+    "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/bigan": bigan, "adversarial/spectral_normalization": dcgan,
     "adversarial/conditional_gan": conditional_gan, "adversarial/domain_adversarial": adaptation,
     "adversarial/gradient_penalty": wasserstein,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
     "adversarial/spectral_normalization": {"fakes"},
+    "adversarial/bigan": {"fakes"},
     "adversarial/conditional_gan": {"fakes"},
     "adversarial/gradient_penalty": {"points", "radius", "compared", "fakes", "generator_rate"},
     "latent/elbo": {"evaluation_samples"},
