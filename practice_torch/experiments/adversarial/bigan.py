@@ -136,9 +136,11 @@ _DIGITS = dict(
 )  # fmt: skip
 
 RECIPES = {
-    # MEASURED
+    # Measured with seeds 0 and 1: accuracies of 86 and 84% (untrained, 27%). The game alone does not reconstruct: 1.1 of the
+    # pixels' variance is unexplained, so G(E(x)) is a digit, but another one.
     "digits": BiganRecipe(metric="probe_accuracy", direction="higher", target=0.8, **_DIGITS),
-    # The same with the squared error of the reconstruction.
+    # With the squared error of the reconstruction 0.43 is unexplained with both seeds (untrained 2.5, the mean image 1),
+    # and the accuracies are 87 and 85%.
     "digits_cycle": BiganRecipe(cycle_weight=1.0, metric="unexplained", direction="lower", target=0.55, **_DIGITS),
 }
 
