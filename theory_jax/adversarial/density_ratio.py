@@ -93,25 +93,19 @@ derivation = Derivation(
         "Azadi et al. 2019, Discriminator Rejection Sampling",
     ),
     question="A classifier only says real or fake. How does one read the ratio of the two densities off it, and how does that "
-    "ratio "
-    "correct a generator that is wrong?",
+    "ratio correct a generator that is wrong?",
     setting=(
         r"The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
-        r"0$. Their "
-        r"ratio is $r = p/q$.",
+        r"0$. Their ratio is $r = p/q$.",
         r"A labelled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
-        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. "
-        r"Among the draws "
-        r"at a point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
+        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at a "
+        r"point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
         r"A classifier gives every point a logit $\ell$ and the probability $c = \sigma(\ell) = 1/(1 + e^{-\ell})$ of being "
-        r"data; "
-        r"$\bar c = 1 - c$.",
+        r"data; $\bar c = 1 - c$.",
     ),
     answer=r"The logistic loss is least where $\ell = \log r$ plus the logarithm of the prior odds, so the logit, less these "
-    r"odds, is the "
-    r"log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with probability "
-    r"$1 - r/M$, "
-    r"turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
+    r"odds, is the log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with "
+    r"probability $1 - r/M$, turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
     limits=(
         "The error of a ratio that was learned from finitely many draws: classifiers are overconfident where one side has no "
         "draw.",
@@ -150,8 +144,8 @@ derivation.chain(
             "the ratio turned over": plus(-log(r), log(odds)),
         },
     ),
-    so=r"So $\log r$ is the logit less $\log \omega$. With as many data as samples the two are the same: the "
-    "discriminator of the last lecture.",
+    so=r"So $\log r$ is the logit less $\log \omega$. With as many data as samples the two are the same: the discriminator of "
+    r"the last lecture.",
 )
 derivation.bridge(
     "The code takes the odds off",
@@ -211,11 +205,9 @@ derivation.chain(
     ),
     states=2,
     central=True,
-    so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of "
-    r"the loss "
-    r"shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
-    r"$-\infty$: "
-    "training only approaches it.",
+    so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of the "
+    r"loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
+    r"$-\infty$: training only approaches it.",
 )
 derivation.bridge(
     "The code's loss of a draw from the data",
@@ -241,10 +233,8 @@ derivation.chain(
         wrong={"not halved": plus(Rational(1, 2), spread), "no chance": spread / 2},
     ),
     so=r"The left side is $\sum_x \max(\frac p2, \frac q2)$, the share of draws whose label is guessed right by the likelier "
-    r"side, since "
-    r"$\max(a, b) = \frac12 (a + b + |a - b|)$. A classifier that is right in more than half of fresh draws shows that the laws "
-    r"differ: a "
-    "two-sample test.",
+    r"side, since $\max(a, b) = \frac12 (a + b + |a - b|)$. A classifier that is right in more than half of fresh draws shows "
+    r"that the laws differ: a two-sample test.",
     role="remark",
 )
 
@@ -338,14 +328,12 @@ derivation.chain(
     equals(
         growth,
         r"the terms of first order in $v$ are $\sum_k v_k \left(\frac1M \sum_n K_{k,n} \sum_j K_{j,n} \hat a_j + \lambda \hat "
-        r"a_k - "
-        r"\bar k_k\right)$, which the system makes zero",
+        r"a_k - \bar k_k\right)$, which the system makes zero",
         wrong={"no half": 2 * growth, "no ridge": Total(n, _fitted(change) ** 2) / (2 * count)},
     ),
     at_least(0, "leave out squares; all of them are zero for $v = 0$ only", dropping=growth, wrong={"one": 1}),
     so=r"So the weights with $\left(\frac1M K^\top K + \lambda I\right) \hat a = \bar k$ are best, and the only best ones: the "
-    r"ratio "
-    r"$\sum_k \hat a_k k_k(x)$ in closed form.",
+    r"ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
 )
 derivation.bridge(
     "The code solves it",
@@ -381,9 +369,8 @@ derivation.chain(
         wrong={"turned over": times(q**2 / p / bound, bound)},
     ),
     equals(p, "the bound cancels", wrong={"the samples": q}),
-    so=r"The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does "
-    r"not exist, and "
-    r"where $r > B$ too few are kept (exercise 3).",
+    so=r"The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
+    r"exist, and where $r > B$ too few are kept (exercise 3).",
 )
 capped = derivation.assume("The bound holds", plus(bound, -r))
 derivation.chain(
@@ -451,8 +438,7 @@ def three_points():
 
 @derivation.figure(
     r"The example: samples (outlined) and those that are kept (filled), for three bounds. With $B = 2$ the filled bars have the "
-    r"shape of "
-    r"$p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
+    r"shape of $p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
     panels=3,
 )
 def kept_samples(*panels):
@@ -466,8 +452,7 @@ def kept_samples(*panels):
 
 @derivation.exercise(
     r"With as many data as samples ($\alpha = \frac12$), what is the smallest logistic loss in the example? What has it to do "
-    r"with the "
-    "Jensen-Shannon divergence?",
+    r"with the Jensen-Shannon divergence?",
     r"It is $\log 2 - \mathrm{JSD} = 0.6507$: the entropy of a fair coin less what the point tells about the label.",
 )
 def smallest_loss():
@@ -498,8 +483,7 @@ def bound_too_small():
 @derivation.numeric(
     r"-\log \sigma(\ell) = \log\left(1 + e^{-\ell}\right) \quad\text{at}\quad \ell = -40, -400",
     because=r"A classifier that is sure and wrong. The probability rounds to 0 and its logarithm is infinite; the loss is a "
-    r"softplus of the "
-    "logit, which grows linearly.",
+    r"softplus of the logit, which grows linearly.",
     role="appendix",
 )
 def loss_is_a_softplus():

@@ -165,23 +165,18 @@ derivation = Derivation(
     "steep that is only penalized, and why does a penalty towards 0 make the game converge?",
     setting=(
         r"A critic $f$ on $\mathbb{R}^D$ is 1-Lipschitz: $|f(a) - f(b)| \le |a - b|$. A real point $x$ and a fake $y$ at "
-        r"distance "
-        r"$d > 0$ belong together: a cheapest coupling moves mass between them, so that $f(x) - f(y) = d$ for the best critic "
-        r"(the lecture on Wasserstein GANs). Between them lie the points $x_t = (1 - t)\, x + t y$.",
+        r"distance $d > 0$ belong together: a cheapest coupling moves mass between them, so that $f(x) - f(y) = d$ for the best "
+        r"critic (the lecture on Wasserstein GANs). Between them lie the points $x_t = (1 - t)\, x + t y$.",
         r"Penalties at a point with gradient $g = \nabla f$: two-sided $(|g| - 1)^2$, one-sided $\max(0, |g| - 1)^2$, "
         r"zero-centered $\frac\gamma2 |g|^2$.",
         r"The smallest game (Mescheder et al.): data at 0, samples at $\theta$, a critic $f(x) = \omega x$. The value is $V = "
         r"\theta \omega$ for Wasserstein's losses up to a sign, and $\log \sigma(\theta\omega) + \log \sigma(0)$ for those of "
-        r"the "
-        r"first lecture. One step of both players at once: $\theta \leftarrow \theta - h V_\theta$, $\omega \leftarrow \omega + "
-        r"h "
-        r"(V_\omega - \gamma \omega)$, with $h > 0$.",
+        r"the first lecture. One step of both players at once: $\theta \leftarrow \theta - h V_\theta$, $\omega \leftarrow "
+        r"\omega + h (V_\omega - \gamma \omega)$, with $h > 0$.",
     ),
     answer=r"Along the segments of a cheapest coupling the best critic falls with slope exactly 1, in the segment's direction, "
-    r"so "
-    r"the penalty asks for what duality implies. A critic under a penalty of weight $\lambda$ is too steep by $d/(2\lambda)$. "
-    r"The "
-    r"penalty is a function of a gradient, so training differentiates twice. In the smallest game simultaneous steps spiral "
+    r"so the penalty asks for what duality implies. A critic under a penalty of weight $\lambda$ is too steep by $d/(2\lambda)$. "
+    r"The penalty is a function of a gradient, so training differentiates twice. In the smallest game simultaneous steps spiral "
     r"outwards without a penalty; a zero-centered one makes them contract if the step is small enough.",
     limits=(
         "Practice draws points between independent pairs, real and fake; the slope is 1 for coupled pairs only.",
@@ -212,8 +207,7 @@ derivation.chain(
     equals(0, "$f(x) - f(y) = d$", wrong={"the pair reversed": 2 * d}),
     central=True,
     so=r"Two numbers that are never negative and sum to zero are zero: $f(x_t) = f(x) - t d$. The critic is linear on the "
-    r"segment, "
-    r"and falls by 1 for each unit of length.",
+    r"segment, and falls by 1 for each unit of length.",
 )
 l = derivation.index("l", "a coordinate", states=3)  # noqa: E741
 g = derivation.numbers("g", l, "the critic's gradient on the way")
@@ -256,8 +250,7 @@ derivation.bridge(
 
 derivation.say(
     r"A penalty is a soft constraint. What does it leave of slope 1? Take a linear critic of slope $s$ on one pair at distance "
-    r"$d$: "
-    r"it gains $s d$ and pays $\lambda (s - 1)^2$."
+    r"$d$: it gains $s d$ and pays $\lambda (s - 1)^2$."
 )
 s = derivation.number("s", "the critic's slope")
 lam = derivation.number(r"\lambda", "the weight of the penalty", positive=True)
@@ -281,8 +274,7 @@ derivation.chain(
     ),
     so=r"The slope exceeds 1 by $d/(2\lambda)$ and the objective exceeds $d$ by $d^2/(4\lambda)$; the critic's estimate of the "
     r"distance, $s^* d$, by $d^2/(2\lambda)$. At $\lambda = 10$ the slope is 5% too large where $d = 1$. The one-sided penalty "
-    r"is "
-    r"the same above slope 1, so it has the same best slope.",
+    r"is the same above slope 1, so it has the same best slope.",
 )
 
 # ---------------------------------------------------------------------------------------------------- differentiated twice
@@ -340,10 +332,8 @@ derivation.chain(
     ),
     so=r"For any critic with parameters $\phi$ the same two lines give $2 (|g| - 1)\, (\partial_\phi g)^\top g / |g|$: a mixed "
     r"second derivative of $f$, in $\phi$ and in $x$. Backpropagation computes it as one more pass, backwards through the pass "
-    r"that "
-    r"gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give zero: "
-    r"no "
-    r"penalty at all.",
+    r"that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
+    r"zero: no penalty at all.",
 )
 derivation.symbol(r"\phi", "the parameters of a critic")
 derivation.bridge(
@@ -392,16 +382,13 @@ derivation.chain(
         "collect",
         wrong={"not squared": times(1 + h, plus(theta**2, omega**2))},
     ),
-    so=r"The left side is the squared radius after a step of $V = \theta\omega$. The radius grows by the factor $\sqrt{1 + "
-    r"h^2}$ at every step, from "
-    r"every start but the equilibrium: an outward spiral, for every step size.",
+    so=r"The left side is the squared radius after a step of $V = \theta\omega$. The radius grows by the factor $\sqrt{1 + h^2}$ "
+    r"at every step, from every start but the equilibrium: an outward spiral, for every step size.",
 )
 derivation.say(
-    r"With the logistic loss and the zero-centered penalty, $V_\theta = \omega\, \sigma(-\theta\omega)$ and $V_\omega = "
-    r"\theta\, \sigma(-\theta"
-    r"\omega)$, and $\sigma(0) = \frac12$: near the equilibrium the step is $\theta \leftarrow \theta - \frac h2 \omega$, "
-    r"$\omega "
-    r"\leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$."
+    r"With the logistic loss and the zero-centered penalty, $V_\theta = \omega\, \sigma(-\theta\omega)$ and $V_\omega = \theta\, "
+    r"\sigma(-\theta\omega)$, and $\sigma(0) = \frac12$: near the equilibrium the step is $\theta \leftarrow \theta - \frac h2 "
+    r"\omega$, $\omega \leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$."
 )
 step = Matrix([[1, -h / 2], [h / 2, 1 - gamma * h]])
 x_ = derivation.number("r", "an eigenvalue of a step")
@@ -420,8 +407,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"Both roots lie inside the unit circle if and only if $\Delta < 1$, $1 - T + \Delta > 0$ and $1 + T + \Delta > 0$ "
-    r"(Jury's "
-    r"conditions for a quadratic).",
+    r"(Jury's conditions for a quadratic).",
 )
 derivation.chain(
     "First condition",
@@ -439,9 +425,8 @@ derivation.chain(
     "Third condition",
     plus(1, trace, determinant),
     equals(plus(4, -2 * gamma * h, h**2 / 4), "collect", wrong={"once": plus(4, -gamma * h, h**2 / 4)}),
-    so=r"Positive if and only if $\gamma h < 2 + h^2/8$: too strong a penalty overshoots. So steps contract near the "
-    r"equilibrium for $\frac h4 "
-    r"< \gamma < \frac2h + \frac h8$.",
+    so=r"Positive if and only if $\gamma h < 2 + h^2/8$: too strong a penalty overshoots. So steps contract near the equilibrium "
+    r"for $\frac h4 < \gamma < \frac2h + \frac h8$.",
 )
 
 
@@ -468,11 +453,9 @@ derivation.chain(
         wrong={"no penalty": theta, "half of it": plus(theta, -lam * (flip - 1))},
     ),
     so=r"With the samples at the data, $\theta = 0$, the slope $\omega$ rests only where it is 1 or $-1$; but there the samples "
-    r"move "
-    r"away, by $h$ a step. The samples rest only if $\omega = 0$; there the penalty has a kink, and pushes the slope away from "
-    r"0 to both sides. "
-    r"So no pair $(\theta, \omega)$ is at rest: the target that is right for the distance of given samples is wrong for the "
-    r"game's end.",
+    r"move away, by $h$ a step. The samples rest only if $\omega = 0$; there the penalty has a kink, and pushes the slope away "
+    r"from 0 to both sides. So no pair $(\theta, \omega)$ is at rest: the target that is right for the distance of given samples "
+    r"is wrong for the game's end.",
 )
 
 
@@ -504,8 +487,7 @@ def _trajectories(steps=2000, size=0.05):
 @derivation.exact(
     r"R_1 > 10,\qquad R_2 < 10^{-9},\qquad 1 < R_3 < 3",
     because=r"2000 steps of $h = 0.05$ from $(1, 0.1)$ in Wasserstein's game, by the code's penalties: without a penalty; "
-    r"zero-centered "
-    r"with $\gamma = 1$; with target 1 and $\lambda = 0.1$, which neither converges nor leaves.",
+    r"zero-centered with $\gamma = 1$; with target 1 and $\lambda = 0.1$, which neither converges nor leaves.",
     outcomes=3,
 )
 def three_games():
@@ -523,9 +505,8 @@ derivation.chain(
         count * bound_of_weights**2, "every weight of a linear critic is at the bound", wrong={"one of them": bound_of_weights**2}
     ),
     role="remark",
-    so=r"The steepest critic whose weights lie in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, "
-    r"and over the "
-    r"layers of a network it multiplies.",
+    so=r"The steepest critic whose weights lie in $[-b, b]$ has the slope $b \sqrt D$: what is allowed depends on the width, and "
+    r"over the layers of a network it multiplies.",
 )
 derivation.bridge(
     "The code clips",
@@ -547,9 +528,8 @@ _ORIGIN = jnp.zeros((1, 2))
 
 
 @derivation.example(
-    r"A pair at distance 1 with $\lambda = 10$, then one at distance 4. A critic with the gradient $(3, 4)$, and one with "
-    r"$(0.3, 0.4)$. "
-    r"The step of $h = \frac12$."
+    r"A pair at distance 1 with $\lambda = 10$, then one at distance 4. A critic with the gradient $(3, 4)$, and one with $(0.3, "
+    r"0.4)$. The step of $h = \frac12$."
 )
 def numbers():
     yield r"s^*,\ s^* \text{ at } d = 4", [1 + 1 / 20, 1 + 4 / 20], "1.05, 1.2"
@@ -609,11 +589,9 @@ def weights_that_contract():
 
 @derivation.exercise(
     r"The critic is $f(x) = w_2 \tanh(w_1 x)$ with $w_1 = w_2 = 1$. What are the two-sided penalty at $x = \frac12$, and its "
-    r"slopes "
-    r"in $w_1$ and $w_2$?",
+    r"slopes in $w_1$ and $w_2$?",
     r"$f' = 1 - \tanh^2 \frac12 = 0.7864$, so the penalty is 0.0456. It falls if the slope grows: the derivatives are $-0.1807$ "
-    r"and "
-    r"$-0.3359$.",
+    r"and $-0.3359$.",
 )
 def bent_critic():
     def penalty(w1, w2):

@@ -173,12 +173,11 @@ derivation = Derivation(
         r"other: its rows sum to $p$, its columns to $q$. Every positive one is $\pi_{i,j} = p_i\, \kappa(j|i)$, where "
         r"$\kappa(j|i)$ is the share of the mass at $i$ that goes to $j$.",
         r"$W_1(p, q)$ is the smallest cost of a coupling, $\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j}$. A potential $f$ (the "
-        r"critic) "
-        r"is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
+        r"critic) is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
     ),
     answer=r"For every 1-Lipschitz critic $\sum_i (p_i - q_i) f_i \le W_1(p, q)$, with equality if and only if the critic falls "
-    r"by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along "
-    r"the moves is 1: where $p$ and $q$ lie apart, it still tells the generator which way to go, and how far.",
+    r"by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along the "
+    r"moves is 1: where $p$ and $q$ lie apart, it still tells the generator which way to go, and how far.",
     limits=(
         "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
         "by solving both.",
@@ -232,10 +231,9 @@ triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at
 moved = derivation.numbers("d", j, "the mass that point $j$ lacks", positive=True)
 u = derivation.number("u", "any constant")
 derivation.say(
-    "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
-    "to "
-    "receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is what "
-    r"$p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
+    r"Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
+    r"to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is "
+    r"what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
     r"c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
 )
 radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
@@ -271,11 +269,9 @@ derivation.chain(
 
 @derivation.numeric(
     r"\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j} = \max_f \sum_i (p_i - q_i) f_i,\qquad \max_{i \ne j} \frac{|f_i - f_j|}{c_{i,j}} "
-    r"= 1,"
-    r"\qquad \sum_{i,j} \pi_{i,j} \left(c_{i,j} - f_i + f_j\right) = 0",
+    r"= 1,\qquad \sum_{i,j} \pi_{i,j} \left(c_{i,j} - f_i + f_j\right) = 0",
     because="Kantorovich and Rubinstein: beyond three points this is the duality of linear programs. Both programs solved, for "
-    "six "
-    "points in the plane. The best critic's steepest slope is 1, and nothing is left unused along the moves.",
+    "six points in the plane. The best critic's steepest slope is 1, and nothing is left unused along the moves.",
     tolerance=1e-9,
 )
 def two_linear_programs():
@@ -321,8 +317,7 @@ derivation.bridge(
 
 derivation.say(
     r"For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform $f^c_i "
-    r"= "
-    r"\min_j (c_{i,j} - f_j)$, the largest value that the cost allows. For a metric it is nothing new."
+    r"= \min_j (c_{i,j} - f_j)$, the largest value that the cost allows. For a metric it is nothing new."
 )
 transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
 smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
@@ -358,9 +353,8 @@ derivation.chain(
 @derivation.exact(
     r"f^{ccc} = f^c,\qquad f^c = -f \text{ if } f \text{ is 1-Lipschitz}",
     because=r"All potentials with values 0 to 4 on the points 0, 1 and 3. The first holds for every cost: $f_j \le c_{i,j} - "
-    r"f^c_i$ "
-    r"for all $i$, so $f \le f^{cc}$; the transform turns inequalities over, so $f^{ccc} \le f^c$; and the same step at $f^c$ "
-    r"gives $f^c \le f^{ccc}$.",
+    r"f^c_i$ for all $i$, so $f \le f^{cc}$; the transform turns inequalities over, so $f^{ccc} \le f^c$; and the same step at "
+    r"$f^c$ gives $f^c \le f^{ccc}$.",
     outcomes=125,
 )
 def transforms_of_all_potentials():
@@ -432,9 +426,8 @@ derivation.symbol("W", "the distance of that order on a line", "wasserstein_dist
 
 @derivation.exact(
     r"W(x, y) = \min_{s} \left(\tfrac17 \sum_i |x_i - y_{s(i)}|^o\right)^{1/o},\qquad o = 1, 2",
-    because="All matchings of two samples of seven. A coupling may also split points, but the cheapest cost is always reached "
-    "by a "
-    "matching: the couplings of two uniform laws are mixtures of matchings (Birkhoff, stated), and a mean is no smaller than "
+    because="All matchings of two samples of seven. A coupling may also split points, but the cheapest cost is always reached by "
+    "a matching: the couplings of two uniform laws are mixtures of matchings (Birkhoff, stated), and a mean is no smaller than "
     "its smallest term.",
     outcomes=5040,
 )
@@ -455,13 +448,11 @@ derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
 
 @derivation.autodiff(
     r"\frac{d}{d\theta} W_1(\delta_0, \delta_\theta) = \operatorname{sign} \theta = \frac{d}{d\theta} "
-    r"\left(-f(\theta)\right),\qquad "
-    r"\mathrm{JSD}(\delta_0, \delta_\theta) = \log 2",
+    r"\left(-f(\theta)\right),\qquad \mathrm{JSD}(\delta_0, \delta_\theta) = \log 2",
     because=r"Data at 0, samples at $\theta$: the only coupling costs $|\theta|$, and the best critic is $f(x) = -|x|$. Its "
-    r"gradient "
-    r"at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples changes the "
-    r"value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at every $\theta \ne "
-    r"0$: its slope is zero. Four values of $\theta$.",
+    r"gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
+    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at every "
+    r"$\theta \ne 0$: its slope is zero. Four values of $\theta$.",
 )
 def a_slope_everywhere():
     places = jnp.array([-3.0, -0.5, 0.25, 2.0])
@@ -489,8 +480,7 @@ derivation.bridge("... and the generator its own part of it", -fake, generator_l
 
 derivation.say(
     r"A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "
-    r"program, or "
-    r"nearly, by Sinkhorn's iteration. This minimizes the cost less $\varepsilon$ times the entropy of the plan."
+    r"program, or nearly, by Sinkhorn's iteration. This minimizes the cost less $\varepsilon$ times the entropy of the plan."
 )
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
 alpha = derivation.numbers(r"\alpha", i, "the potential of the rows")
@@ -529,9 +519,8 @@ derivation.chain(
     ),
     states=2,
     so=r"The last line is the same for all plans with the columns $q$. So if the columns of $\pi^\star$ sum to $q$ as well, it "
-    r"is the "
-    r"best plan, and the only one. Sinkhorn's iteration looks for the two potentials: it sets $\alpha$ so that the rows sum to "
-    r"$p$, then $\beta$ so that the columns sum to $q$, and again.",
+    r"is the best plan, and the only one. Sinkhorn's iteration looks for the two potentials: it sets $\alpha$ so that the rows "
+    r"sum to $p$, then $\beta$ so that the columns sum to $q$, and again.",
 )  # fmt: skip
 costs = [derivation.number(f"C_{n}", f"the cost of the best plan for $\\varepsilon_{n}$") for n in (1, 2)]
 entropies = [derivation.number(f"H_{n}", f"its entropy, for $\\varepsilon_{n}$") for n in (1, 2)]
@@ -641,12 +630,9 @@ derivation.bridge(
 @derivation.numeric(
     r"\sum_{i,j} \pi_{i,j}\, c_{i,j} \to W_1 \quad\text{as}\quad \varepsilon = 1,\ 0.1,\ 0.01",
     because=r"Points $0, 1, 3$ with the laws of the example, where $W_1 = \frac54$; 2000 iterations each. All of it in "
-    r"logarithms: at "
-    r"$\varepsilon = 0.01$ the kernel $e^{-c/\varepsilon}$ has entries of $e^{-300}$, in float32 a zero. After 200 iterations "
-    r"the rows "
-    r"of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is that of a coupling only "
-    r"once the "
-    "rows sum, too.",
+    r"logarithms: at $\varepsilon = 0.01$ the kernel $e^{-c/\varepsilon}$ has entries of $e^{-300}$, in float32 a zero. After "
+    r"200 iterations the rows of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is "
+    r"that of a coupling only once the rows sum, too.",
     tolerance=1e-9,
     role="appendix",
 )
@@ -676,9 +662,8 @@ def _value_of(critic, p=_P, q=_Q):
 
 @derivation.example(
     r"The points $0$, $1$ and $3$ on a line, with $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, 0, \frac34)$. Only the "
-    r"last "
-    r"point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is the "
-    r"distance to that point."
+    r"last point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is "
+    r"the distance to that point."
 )
 def three_points():
     yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * _METRIC[0][2] + 0.25 * _METRIC[1][2], "1.25"
@@ -697,8 +682,8 @@ def three_points():
 
 @derivation.figure(
     r"Left: data at 0, samples at $\theta$. The distance has a slope everywhere but at the data; the Jensen-Shannon divergence "
-    r"is "
-    r"flat wherever the samples are wrong. Right: the example. The best critic falls with slope 1 along both moves of the plan.",
+    r"is flat wherever the samples are wrong. Right: the example. The best critic falls with slope 1 along both moves of the "
+    r"plan.",
     panels=2,
 )
 def slope_and_plateau(left, right):
@@ -720,10 +705,10 @@ def slope_and_plateau(left, right):
 
 
 @derivation.exercise(
-    r"What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and "
-    r"$(0, 1, 0)$?",
-    r"$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all "
-    r"it sees.",
+    r"What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and $(0, "
+    r"1, 0)$?",
+    r"$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all it "
+    r"sees.",
 )
 def moved_mass():
     first, middle, last = np.eye(3)
@@ -742,8 +727,8 @@ def all_to_the_right():
 
 
 @derivation.exercise(
-    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in "
-    r"the example?",
+    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in the "
+    r"example?",
     r"If the steepest slope were $L < 1$, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L > W_1$, which the bound "
     r"forbids. The value is two thirds of $\frac54$, 0.8333.",
 )

@@ -126,24 +126,18 @@ derivation = Derivation(
     "score?",
     setting=(
         r"The equation $dx = f(x)\, dt + g\, dw$ means: over a short time $h$, $x$ becomes $x + f h + g \sqrt{h}\, z$ with a "
-        r"fresh "
-        r"standard normal $z$, up to smaller terms. Drift $f$ and diffusion $g$ may depend on the time; what follows is at one "
-        r"time. One "
-        "dimension; in several, slopes become gradients and divergences.",
+        r"fresh standard normal $z$, up to smaller terms. Drift $f$ and diffusion $g$ may depend on the time; what follows is at "
+        r"one time. One dimension; in several, slopes become gradients and divergences.",
         r"The density $p$ at that time is positive and smooth, and vanishes at infinity fast enough that integrals of "
-        r"derivatives of it "
-        r"are zero. Its score is $s = (\log p)'$.",
+        r"derivatives of it are zero. Its score is $s = (\log p)'$.",
         r"Variance preserving: $f = -\frac12 \beta x$ and $g^2 = \beta$, where $\beta(t) = \beta_0 + (\beta_1 - \beta_0)\, t$ "
-        r"for $0 \le "
-        r"t \le 1$, with the integral $B(t)$. Variance exploding: $f = 0$, and the noise has the deviation $\sigma(t) = \sigma_0 "
-        r"(\sigma_1/\sigma_0)^t$.",
+        r"for $0 \le t \le 1$, with the integral $B(t)$. Variance exploding: $f = 0$, and the noise has the deviation $\sigma(t) "
+        r"= \sigma_0 (\sigma_1/\sigma_0)^t$.",
     ),
     answer=r"The chain of DDPM tends to the variance-preserving equation, and $\bar\alpha$ to $e^{-B}$. Densities move by the "
-    r"Fokker-Planck "
-    r"equation. Backward in time, drift $-f + \frac12 (1 + \lambda^2) g^2 s$ with diffusion $\lambda g$ has the same densities "
-    r"for every "
-    r"$\lambda \ge 0$: $\lambda = 1$ is Anderson's equation, $\lambda = 0$ an ordinary differential equation. So the score is "
-    r"all one needs.",
+    r"Fokker-Planck equation. Backward in time, drift $-f + \frac12 (1 + \lambda^2) g^2 s$ with diffusion $\lambda g$ has the "
+    r"same densities for every $\lambda \ge 0$: $\lambda = 1$ is Anderson's equation, $\lambda = 0$ an ordinary differential "
+    r"equation. So the score is all one needs.",
     limits=(
         "Existence and smoothness of the densities, and that the Fokker-Planck equation has one solution only.",
         "The error of a score that is learned.",
@@ -158,8 +152,7 @@ h = derivation.number("h", "the length of a step", "step", positive=True)
 N = derivation.number("N", "the number of steps of a chain", positive=True)
 derivation.say(
     r"The chain of DDPM with $N$ steps of length $h = \frac1N$ and noise of variance $b h$ each: $x \leftarrow \sqrt{1 - b h}\, "
-    r"x + \sqrt{b "
-    r"h}\, z$. The noise has the form $g \sqrt h\, z$ with $g^2 = b$ already."
+    r"x + \sqrt{b h}\, z$. The noise has the form $g \sqrt h\, z$ with $g^2 = b$ already."
 )
 derivation.chain(
     "Its drift, as the steps get small",
@@ -183,8 +176,7 @@ derivation.chain(
     ),
     at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept), wrong={"one": 1}),
     so=r"So $\log \bar\alpha_N = N \log a$ is at most $-N (1 - a) = -b$, the logarithm of what the equation leaves. With $1 - a "
-    r"= b/N$ the gap is "
-    r"$\frac{b^2}{2 N}$ and smaller terms: it vanishes as $N$ grows.",
+    r"= b/N$ the gap is $\frac{b^2}{2 N}$ and smaller terms: it vanishes as $N$ grows.",
 )
 time = derivation.number("t", "the time", "time", between=(0, 1))
 first, more = (
@@ -200,8 +192,7 @@ integral = derivation.function("B", r"the integral of $\beta$, whose slope is $\
 @derivation.numeric(
     r"N \left(\log \bar\alpha_N + B(1)\right) \to -\tfrac12 \left(\beta_+ + \int_0^1 \beta^2\, dt\right)",
     because=r"The chain with $\beta_i = \beta(i/N)/N$ for the usual $\beta$ from 0.1 to 20: its $\log \bar\alpha_N$ against the "
-    r"code's, at "
-    r"$N = 10^6$. The limit sums the second order of the logarithm and the error of a sum in place of the integral.",
+    r"code's, at $N = 10^6$. The limit sums the second order of the logarithm and the error of a sum in place of the integral.",
     tolerance=1e-4,
     since="the next term of the series is of order 1/N",
 )
@@ -242,16 +233,14 @@ derivation.chain(
         wrong={"away from 1": times(integral(time).diff(time), plus(spread, -1))},
     ),
     so=r"Data of variance 1 keep it: hence the name. Given $x_0$ ($v = 0$) the variance is $1 - e^{-B}$: with $\bar\alpha = "
-    r"e^{-B}$ that is the "
-    "forward process of DDPM, at every time.",
+    r"e^{-B}$ that is the forward process of DDPM, at every time.",
 )
 
 # ---------------------------------------------------------------------------------------------------- how densities move
 
 derivation.say(
-    r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ "
-    r"says how $x$ is "
-    "distributed."
+    r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ says "
+    r"how $x$ is distributed."
 )
 x = derivation.number("x", "a place")
 z = derivation.number("z", "the noise of a step", "noise")
@@ -270,9 +259,8 @@ derivation.chain(
             times(f(x), Slope(phi(x), x)), g**2 * Slope(phi(x), x, 2), h * f(x) ** 2 / 2 * Slope(phi(x), x, 2))},
     ),
     so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
-    r"vanishes with "
-    r"$\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the limit of short "
-    r"steps.",
+    r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
+    r"limit of short steps.",
 )  # fmt: skip
 forward = plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))
 fokker_planck = derivation.chain(
@@ -294,8 +282,8 @@ fokker_planck = derivation.chain(
         },
     ),
     so=r"Integrate over $x$: on the left is the rate at which the mean of $\varphi$ moves, and the last term, a derivative of "
-    r"what vanishes far "
-    r"out, integrates to zero. This holds for every $\varphi$, so $\frac{\partial p}{\partial t} = -(f p)' + \frac12 g^2 p''$.",
+    r"what vanishes far out, integrates to zero. This holds for every $\varphi$, so $\frac{\partial p}{\partial t} = -(f p)' + "
+    r"\frac12 g^2 p''$.",
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------- backward
@@ -327,11 +315,9 @@ derivation.chain(
     uses=(fokker_planck,),
     central=True,
     so=r"The first line is the Fokker-Planck equation of the drift $-f + \frac12 (1 + \lambda^2) g^2 s$ and the diffusion "
-    r"$\lambda g$, in the time "
-    r"$1 - t$; the last is $-\frac{\partial p}{\partial t}$, the forward change turned around. Started from the last density, "
-    r"each of them "
-    r"passes through all densities of the forward process, back to the data. Only the score must be known. $\lambda = 1$ gives "
-    r"$-f + g^2 s$.",
+    r"$\lambda g$, in the time $1 - t$; the last is $-\frac{\partial p}{\partial t}$, the forward change turned around. Started "
+    r"from the last density, each of them passes through all densities of the forward process, back to the data. Only the score "
+    r"must be known. $\lambda = 1$ gives $-f + g^2 s$.",
 )  # fmt: skip
 ahead = derivation.number("y", r"where the forward process is after the step")
 drift, score = derivation.number("f_x", "the drift there", "drift"), derivation.number("s_x", "the score there", "score")
@@ -352,10 +338,8 @@ derivation.chain(
         },
     ),
     so=r"The first line is $\log p(x \mid y)$ up to a constant, by Bayes' rule: the density of the step from $x$ to $y$, and "
-    r"$\log p(x) - \log p(y)$ to "
-    r"first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the variance $g^2 h$: Anderson's "
-    r"equation. The other "
-    r"$\lambda$ have the same densities at every time, but other paths.",
+    r"$\log p(x) - \log p(y)$ to first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the variance "
+    r"$g^2 h$: Anderson's equation. The other $\lambda$ have the same densities at every time, but other paths.",
 )  # fmt: skip
 derivation.bridge(
     "The code's reverse drift, in the forward time",
@@ -443,10 +427,8 @@ derivation.chain(
         },
     ),
     so=r"The score is $-x/V$, so the step multiplies $x$ by $1 + h (\frac b2 - \frac bV)$ and adds noise of variance $b h$. The "
-    r"exact variance is "
-    r"$1 + (V - 1) e^{b h}$, of which the middle term is the beginning. Each step errs by order $h^2$, and $1/h$ steps by order "
-    r"$h$: twice as "
-    "many steps, half the error.",
+    r"exact variance is $1 + (V - 1) e^{b h}$, of which the middle term is the beginning. Each step errs by order $h^2$, and "
+    r"$1/h$ steps by order $h$: twice as many steps, half the error.",
 )
 derivation.say(
     "A corrector can follow each step: Langevin dynamics, which keeps a density (the lecture on score prediction). How long "
@@ -462,8 +444,8 @@ derivation.chain(
     "The corrector's step is as long as a given part of its noise",
     e * S / (sqrt(2 * e) * Z),
     equals(r, r"divide by $\sqrt{e}$: $\sqrt{e/2} = r Z/S$", wrong={"without the factor 2": r / sqrt(2)}),
-    so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the "
-    "score's scale.",
+    so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the score's "
+    "scale.",
 )
 d = derivation.index("d", "an entry of an example")
 of_x, of_s, of_z = (derivation.numbers(name, d, meaning) for name, meaning in (
@@ -558,9 +540,8 @@ def normal_data():
 
 
 @derivation.figure(
-    r"Two-point data, $x_0 = \pm 1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda "
-    r"= 0$), and with all "
-    r"of it ($\lambda = 1$). The paths differ; the densities at every time do not.",
+    r"Two-point data, $x_0 = \pm 1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda = "
+    r"0$), and with all of it ($\lambda = 1$). The paths differ; the densities at every time do not.",
     panels=2,
 )
 def two_ways_back(*panels):
@@ -601,8 +582,7 @@ def ten_steps():
 
 @derivation.exercise(
     r"A sampler takes the drift of the ordinary equation, $f - \frac12 g^2 s$, but adds the full noise. Which variance does it "
-    r"reach in the "
-    r"example, in 40 steps?",
+    r"reach in the example, in 40 steps?",
     r"6.16 in place of 4: half of the score does not gather what the noise spreads.",
 )
 def half_of_the_score():
