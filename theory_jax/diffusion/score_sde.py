@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import exp, log, sqrt
 
+from shared_specs.palette import BLUE
 from theory_jax.arguments import (
     require,
     require_one_each,
@@ -557,7 +558,7 @@ def two_ways_back(*panels):
             rate, step = 0.1 + 19.9 * grid[n], grid[n + 1] - grid[n]
             drift = -rate * x / 2 - (1 + full**2) / 2 * rate * score
             path.append(x + drift * step + full * np.sqrt(rate * -step) * noises[n])
-        panel.plot(grid, np.array(path), linewidth=0.8, color="tab:blue")
+        panel.plot(grid, np.array(path), linewidth=0.8, color=BLUE)
         panel.set(xlabel="time", ylabel="$x$", title=rf"$\lambda = {full:.0f}$", ylim=(-3.6, 3.6), xlim=(1, 0))
 
 
