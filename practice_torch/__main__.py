@@ -21,6 +21,7 @@ from shared_specs.extras import remedy
 from shared_specs.syllabus import load, resolve
 
 HERE = Path(__file__).parent
+FEWEST_SAMPLES = 20  # of which distances and their intervals are still estimated
 
 
 def main(arguments=None):
@@ -390,6 +391,10 @@ def _evaluate(command):
     from practice_torch.engine.run import Run, save_artifacts
     from practice_torch.engine.state import verdict, weights_of
 
+    if command.samples is not None and command.samples < FEWEST_SAMPLES:
+        raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
+    if command.inception and command.samples is None:
+        raise UsageError("--inception is for judging samples: give --samples, too")
     run = Run.open(command.run)
     module, recipe = _restored(run)
     data = _same_data(run, recipe)
@@ -397,17 +402,42 @@ def _evaluate(command):
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     weights, step = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    if command.samples and step < recipe.steps:
+        mend = f"finish it with `train --resume {run.folder}`, or leave --samples out"
+        raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     experiment.load_state_dict(weights)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     with _writing(run.folder):
         run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step, training.experiment.explains))
     reached = _show(run)
+    if command.samples:
+        _judge_samples(run, training, step, command)
     if command.study:
         with _writing(run.folder):
             paths = save_artifacts(training.study(), run.folder / "study")
         for path in paths:
             print(_for_terminal(path) if path.suffix == ".txt" else path)
     return 1 if reached is False else 0
+
+
+def _judge_samples(run, training, step, command):
+    """Metrics of samples, as a file of the run and as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from practice_torch.experiments.parts.sample_metrics import judge
+
+    found = judge(training, step, command.samples, command.inception)
+    with _writing(run.folder):
+        run.write_json("sample_metrics.json", found)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in (f"{command.samples} samples", "", "baseline", "real data"):
+        table.add_column(column)
+    spoken = lambda part: f"{part['value']:.4g} ({part['low']:.4g} to {part['high']:.4g})" if part else "-"  # noqa: E731
+    for name, metric in found["metrics"].items():
+        table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
+    Console().print(table)
+    print(f"features: {found['features']}; with intervals of 95%; written to {run.folder / 'sample_metrics.json'}")
 
 
 def _report(command):

@@ -74,10 +74,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained model on its held-out data again, and write RUN/evaluation.json."""
+    """Measure a trained model on its held-out data again, and write RUN/evaluation.json.
+
+    `evaluate RUN --samples 500` also judges 500 of its samples: images by Frechet and kernel distance, precision and recall, and
+    two tests for copies of the training data; sounds by the Frechet audio distance; text by bits per byte and repetition. Each
+    number has a 95% interval, and stands beside that of a baseline and of real data. RUN/sample_metrics.json holds them.
+    """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
+    samples: int | None = None
+    """Number of samples to judge, of a finished run; none: the samples are not judged."""
+    inception: str | None = None
+    """File of the Inception network's weights, pt_inception-2015-12-05-6726825d.pth, whose features of images are compared as in
+    published numbers; without it: principal components of the training images.
+    """
     study: bool = False
     """Also run the model's study, if it has one: measurements that take longer than an evaluation, written into RUN/study."""
     cpu: bool = False

@@ -23,6 +23,7 @@ from practice_torch.__main__ import main
 from practice_torch.engine import artifacts
 from practice_torch.engine.checkpoint import MANIFEST, STATE
 from practice_torch.engine.errors import RunError
+from practice_torch.experiments.parts import sample_metrics
 from tests.data_files import shared
 from tests.test_engine_checkpoint import resign
 
@@ -494,6 +495,33 @@ def test_a_model_without_options_of_sampling(trained):
 
 def test_a_model_without_a_study(copy):
     assert "latent/vae has no study: leave --study out" in refused(2, "evaluate", copy, "--study")
+
+
+def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
+    monkeypatch.setattr(sample_metrics, "_RESAMPLED", 3)
+    code, out, err = call("evaluate", copy, "--samples", "60")
+    assert code == 1 and not err  # the target is missed after three steps
+    assert "60 samples" in out and "baseline" in out and "principal components" in out
+    found = json.loads((copy / "sample_metrics.json").read_text())
+    assert (found["samples"], found["step"]) == (60, 3)
+    assert all(f"{metric['samples']['value']:.4g}" in out for metric in found["metrics"].values())
+    distance = found["metrics"]["frechet_distance"]
+    assert distance["real"]["value"] < distance["samples"]["value"]
+    assert distance["meaning"] and distance["samples"]["low"] < distance["samples"]["high"]
+    again = call("evaluate", copy, "--samples", "60")[1]
+    assert again == out  # its own random numbers
+
+
+def test_samples_that_cannot_be_judged_are_refused(copy, tmp_path):
+    assert "samples is 19; it must be at least 20" in refused(2, "evaluate", copy, "--samples", "19")
+    assert "give --samples, too" in refused(2, "evaluate", copy, "--inception", "weights.pth")
+    fields = json.loads((copy / "recipe.json").read_text())
+    assert "does not exist" in refused(3, "evaluate", tmp_path / "none", "--samples", "20")
+    missing = call("evaluate", copy, "--samples", "20", "--inception", tmp_path / "none.pth")
+    assert missing[0] == 3 and "is no file; it must be pt_inception-2015-12-05-6726825d.pth" in missing[2]
+    fields["fields"]["steps"] = 9
+    (copy / "recipe.json").write_text(json.dumps(fields))
+    assert "is unfinished, at step 3 of 9: finish it with `train --resume" in refused(3, "evaluate", copy, "--samples", "20")
 
 
 def test_evaluating_again_finds_the_same(copy):

@@ -9,6 +9,7 @@
     checkpoints/       see checkpoint.py
     previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
     evaluation.json    the metrics on held-out data, beside the target
+    sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`
     samples/, study/   results of `sample` and of `evaluate --study`
 """
 

@@ -105,10 +105,12 @@ def _statistics(features):
         shift = shift + apart.sum(0)
         below = [torch.addmm(part, apart[:, place].mT, apart[:, : place.stop])
                  for part, place in zip(below, places, strict=True)]  # fmt: skip
+    shift = shift / count
+    below = [(part - count * shift[place, None] * shift[: place.stop]) / (count - 1)
+             for part, place in zip(below, places, strict=True)]  # fmt: skip
     rows = [torch.cat([part, *(other[:, place].mT for other in below[i + 1 :])], 1)
             for i, (part, place) in enumerate(zip(below, places, strict=True))]  # fmt: skip
-    shift = shift / count
-    return center + shift, (torch.cat(rows) - count * shift[:, None] * shift) / (count - 1)
+    return center + shift, torch.cat(rows)
 
 
 def _distance(mean_x, a, mean_y, b):
@@ -154,10 +156,11 @@ def _between(a, b):
     if values_are_free(a):
         factor, failed = torch.linalg.cholesky_ex(a)
         if not failed:
-            begins = range(0, len(a), _COLUMNS)  # above the diagonal F is 0
-            product = torch.cat([b[:, k:] @ factor[k:, k : k + _COLUMNS] for k in begins], 1)
-            rows = [factor[k:, k : k + _COLUMNS].mT @ product[k:, : k + _COLUMNS] for k in begins]
-            return factor, torch.cat([torch.nn.functional.pad(row, (0, len(a) - row.shape[1])) for row in rows])
+            between = torch.zeros_like(a)
+            for k in range(0, len(a), _COLUMNS):  # above the diagonal F is 0
+                some = slice(k, k + _COLUMNS)
+                between[some, : k + _COLUMNS] = factor[k:, some].mT @ b[k:] @ factor[:, : k + _COLUMNS]
+            return factor, between
     values, vectors = torch.linalg.eigh(a)
     factor = vectors * values.clamp(min=0).sqrt()
     return factor, factor.mT @ b @ factor

@@ -39,10 +39,13 @@ class Judge:
         if labels is not None:
             self.classifier = SVC(C=10.0).fit(self.axes.transform(self.examples), labels[some].cpu().numpy())
 
+    def features(self, x):
+        """The first principal components of each, [N, D]."""
+        return torch.from_numpy(self.axes.transform(_rows(x))[:, :_COMPONENTS])
+
     def frechet_distance(self, samples, real):
         """Between samples and real data."""
-        places = (self.axes.transform(_rows(x))[:, :_COMPONENTS] for x in (samples, real))
-        return frechet_feature_distance(*map(torch.from_numpy, places)).item()
+        return frechet_feature_distance(self.features(samples), self.features(real)).item()
 
     def verdict(self, samples, held_out, asked=None, labels=None, num_classes=0):
         """Metrics of samples beside held-out examples; with classes, of samples that were asked for as `asked`."""

@@ -1,0 +1,242 @@
+"""Metrics of a trained model's samples, each with an interval, beside a baseline and beside real data in the place of samples.
+
+Images and sounds are compared with held-out data by their features. The baseline draws every pixel, or every sample of a sound,
+from another training example: right in all values, wrong in how they hang together. Real examples of the training set, as many as
+there are samples, say what a perfect model would reach: a distance of finite samples is not 0.
+"""
+
+import hashlib
+import math
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from practice_torch.engine import looking
+from practice_torch.engine.artifacts import Audio, ImageGrid, Text
+from practice_torch.engine.draws import seed_of
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import HasEvaluationWeight, Metric
+from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance, log_mel_spectrogram, mel_filterbank
+from practice_torch.evaluation.frechet_distance import frechet_feature_distance
+from practice_torch.evaluation.kernel_distance import kernel_inception_distance
+from practice_torch.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance
+from practice_torch.evaluation.perplexity import bits_per_byte, distinct_fraction
+from practice_torch.evaluation.precision_recall import inside_manifold, nearest_neighbor_radii
+from practice_torch.experiments.parts.image_judge import Judge
+from practice_torch.networks.inception import as_bytes, load_inception
+
+_RESAMPLED = 100  # times, for an interval
+_NORMAL_95 = 1.96
+_NEIGHBORS = 3
+_SUBSETS = 10  # of a kernel distance, disjoint
+_FEWEST = 2 * _SUBSETS
+_MOST = 5000  # examples of each kind
+_PARTS = 10  # of the held-out text
+_WINDOW, _MEL_FILTERS = 0.032, 20  # seconds of a frame
+_PASSAGE, _GRAM = 256, 4  # bytes in which repetitions are counted
+
+EXPLAINS = {
+    "frechet_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to features of both"),
+    "kernel_distance": Metric("squared distance", "squared distance of kernel means, without bias"),
+    "precision": Metric("fraction", "samples that lie among the held-out data"),
+    "recall": Metric("fraction", "held-out data that lie among the samples"),
+    "data_copying_z": Metric("standard deviations", "far below 0: nearer to the training data than held-out data are"),
+    "authenticity": Metric("fraction", "samples farther from the training data than its nearest example is from its neighbors"),
+    "frechet_audio_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to log-mel columns"),
+    "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
+    "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
+}  # fmt: skip
+
+
+class Estimate(NamedTuple):
+    """A number, and an interval that holds its expectation with a probability of about 95%."""
+
+    value: float
+    low: float
+    high: float
+
+
+def judge(training, step, count, weights=None):
+    """The content of sample_metrics.json. step: of the weights. weights: a file of the Inception network's, for images."""
+    inception = load_inception(weights) if weights else None
+    experiment, seed = training.experiment, training.recipe.seed
+
+    def look():
+        generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
+        data = training.train_data, training.held_out_data
+        return sample_metrics(experiment.sample(count), experiment, *data, generator, inception)
+
+    features, found = looking.apart(training, "samples", look)
+    if weights:
+        features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
+    return {
+        "step": step, "samples": count, "features": features,
+        "metrics": {
+            name: EXPLAINS[name]._asdict() | {kind: estimate._asdict() for kind, estimate in kinds.items()}
+            for name, kinds in found.items()
+        },
+    }  # fmt: skip
+
+
+def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):
+    """What is compared, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of what `experiment.sample` gave.
+
+    inception: the network whose features are compared, for images; without it they are their principal components.
+    RunError where nothing among the artifacts can be judged, or there is too little of it.
+    """
+    kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
+    if images := kinds[ImageGrid]:
+        drawn = torch.cat([part.images for part in images]).float().cpu().clamp(0, 1)
+        return _of_images(drawn, _some(train, "image"), _some(held_out, "image"), generator, inception)
+    if inception is not None:
+        raise RunError("--inception is for images; these samples are none")
+    if sounds := kinds[Audio]:
+        drawn = torch.cat([torch.atleast_2d(part.samples) for part in sounds]).float().cpu()
+        real = [_some(data, "audio").flatten(1) for data in (train, held_out)]
+        return _of_sounds(drawn, *real, sounds[0].sample_rate, generator)
+    if texts := kinds[Text]:
+        return _of_texts("\n".join(part.text for part in texts), experiment, train, held_out, generator)
+    names = ", ".join(artifacts) or "nothing"
+    raise RunError(
+        f"the samples are {names}: figures, which no metric compares; `evaluate RUN` without --samples measures the model"
+    )
+
+
+def interval(statistic, *samples, generator):
+    """An Estimate of a statistic of samples, by the bootstrap: each sample's rows are drawn again, with replacement.
+
+    A statistic of resampled rows is off from that of the rows by about as much as that is from the truth. The interval therefore
+    is about the value less this bias: normal, with the standard deviation of the resampled values.
+    """
+    value = statistic(*samples)
+    drawn = torch.stack([
+        statistic(*(part[torch.randint(len(part), (len(part),), generator=generator)] for part in samples))
+        for _ in range(_RESAMPLED)
+    ]).double()  # fmt: skip
+    center, half = 2 * value.item() - drawn.mean().item(), _NORMAL_95 * drawn.std().item()
+    return Estimate(value.item(), center - half, center + half)
+
+
+# ---------------------------------------------------------------------------------------------------- images and sounds
+
+
+def _some(data, name):
+    count = min(len(data), _MOST)
+    return data.batch(torch.linspace(0, len(data) - 1, count).round().long())[name].float().cpu()
+
+
+def _beside(drawn, train, generator):
+    """The samples, the baseline and real examples: as many of each as there are of the fewest, beside the training data."""
+    count = min(len(drawn), len(train))
+    if count < _FEWEST:
+        raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {_FEWEST} or more")
+    order = torch.rand(train.shape, generator=generator).argsort(0)
+    baseline = train.gather(0, order)[:count]
+    real = train[torch.randperm(len(train), generator=generator)[:count]]
+    return {"samples": drawn[:count], "baseline": baseline, "real": real}
+
+
+def _of_images(drawn, train, held_out, generator, inception):
+    if drawn.shape[1:] != held_out.shape[1:]:
+        raise RunError(
+            f"samples have shape {list(drawn.shape[1:])} and the data {list(held_out.shape[1:])}: they cannot be compared"
+        )
+    if len(held_out) < _FEWEST:
+        raise RunError(f"the data hold out {len(held_out)} images; at least {_FEWEST} are needed to judge samples")
+    sets = _beside(drawn, train, generator)
+    features = partial(_inception_features, inception) if inception else Judge(train).features
+    real, resample = features(held_out), partial(interval, generator=generator)
+    radii = nearest_neighbor_radii(real, neighbors=_NEIGHBORS)
+    # distances to the training data, of pixels; for real examples, of one half of the held-out data, beside the other
+    near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
+    halves = nearest_distance(held_out.flatten(1), train.flatten(1)).tensor_split(2)
+    found = {}
+    for name, images in sets.items():
+        of_set = features(images)
+        own_radii = nearest_neighbor_radii(of_set, neighbors=_NEIGHBORS)
+        fresh, apart = (torch.cat(halves), near[name]) if name != "real" else halves
+        genuine = images if name != "real" else held_out
+        found[name] = {
+            "frechet_distance": resample(frechet_feature_distance, of_set, real),
+            "kernel_distance": resample(torch.mean, _kernel_distances(of_set, real, generator)),
+            "precision": resample(torch.mean, inside_manifold(of_set, real, radii)),
+            "recall": resample(torch.mean, inside_manifold(real, of_set, own_radii)),
+            "data_copying_z": resample(_z_score, apart, fresh),
+            "authenticity": resample(torch.mean, authenticity(genuine.flatten(1), train.flatten(1))),
+        }
+    compared = "Inception's" if inception else "principal components of the training images"
+    return compared, {metric: {name: found[name][metric] for name in found} for metric in found["samples"]}
+
+
+def _inception_features(network, images):
+    with torch.no_grad():
+        return torch.cat([network(as_bytes(some)) for some in images.split(32)])
+
+
+def _kernel_distances(x, y, generator):
+    """Of disjoint subsets, so that they are independent."""
+    size = min(len(x), len(y)) // _SUBSETS
+    subsets = [torch.randperm(len(part), generator=generator)[: size * _SUBSETS].view(_SUBSETS, size) for part in (x, y)]
+    return kernel_inception_distance(x, y, *subsets)
+
+
+def _z_score(generated, test):
+    """data_copying_z_score from distances to the training data, [Q] and [P]: those of points on a line to its origin."""
+    return data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])
+
+
+def _of_sounds(drawn, train, held_out, sample_rate, generator):
+    length = min(drawn.shape[1], held_out.shape[1])
+    size = min(2 ** round(math.log2(_WINDOW * sample_rate)), length)
+    bank = mel_filterbank(num_filters=_MEL_FILTERS, fourier_length=size, sample_rate=sample_rate)
+    columns = partial(log_mel_spectrogram, window=torch.hann_window(size), filterbank=bank, hop=max(1, size // 2))
+    real = columns(held_out[:, :length])
+    sets = _beside(drawn[:, :length], train[:, :length], generator)
+    return f"log-mel columns of {_MEL_FILTERS} filters", {"frechet_audio_distance": {
+        name: interval(frechet_audio_distance, columns(part), real, generator=generator) for name, part in sets.items()
+    }}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- text
+
+
+def _of_texts(written, experiment, train, held_out, generator):
+    found = {}
+    texts = [_text(data) for data in (train, held_out)] if hasattr(held_out, "vocabulary") else []
+    if texts:
+        known, fresh = (torch.tensor(list(text), dtype=torch.int64) for text in texts)
+        frequency = torch.bincount(known, minlength=256) + 1.0
+        drawn = torch.multinomial(frequency, len(fresh), replacement=True, generator=generator)
+        passages = {"samples": torch.tensor(list(written.encode())), "baseline": drawn, "real": fresh}
+        repeated = {
+            name: interval(torch.mean, distinct_fraction(_passages(part), order=_GRAM), generator=generator)
+            for name, part in passages.items()
+            if len(part) >= _PASSAGE
+        }
+        if "samples" in repeated:
+            found[f"distinct_{_GRAM}"] = repeated
+    if isinstance(experiment, HasEvaluationWeight) and len(held_out) >= _PARTS:
+        parts = [looking.Share(held_out, rank, _PARTS) for rank in range(_PARTS)]
+        measured = [(experiment.evaluation_weight(part), dict(experiment.evaluate(part))) for part in parts]
+        if "bits_per_byte" in measured[0][1]:
+            of_parts = lambda which: torch.tensor(looking.means([measured[k] for k in which.tolist()])["bits_per_byte"])  # noqa: E731
+            found["bits_per_byte"] = {"samples": interval(of_parts, torch.arange(_PARTS), generator=generator)}
+            if texts:
+                log_probs = (frequency / frequency.sum()).log()[_passages(fresh)]
+                bits = bits_per_byte(log_probs, torch.ones_like(log_probs), torch.full((len(log_probs),), _PASSAGE))
+                found["bits_per_byte"]["baseline"] = interval(torch.mean, bits, generator=generator)
+    if not found:
+        raise RunError("the samples are text, of which nothing could be measured: it is shorter than a passage of 256 bytes")
+    return "bytes", found
+
+
+def _text(data):
+    """The bytes of a text, or of its beginning."""
+    return data.vocabulary.decode(data.stream[: _MOST * _PASSAGE].long().cpu()).encode()
+
+
+def _passages(text):
+    """[N] -> [passages, 256]; what is left over is left out."""
+    return text[: len(text) // _PASSAGE * _PASSAGE].view(-1, _PASSAGE)

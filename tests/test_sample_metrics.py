@@ -1,0 +1,127 @@
+"""Metrics of samples: their order between a baseline and real data, their intervals, and what cannot be judged."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from practice_torch.data import audio, images, text
+from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
+from practice_torch.engine.errors import RunError
+from practice_torch.experiments.parts import sample_metrics as judged
+from practice_torch.experiments.parts.sample_metrics import EXPLAINS, interval, sample_metrics
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def metrics_of(artifacts, data, experiment=None, inception=None):
+    _, found = sample_metrics(artifacts, experiment, *data, seeded(), inception)
+    assert set(found) <= set(EXPLAINS)
+    assert all(part.low <= part.high for kinds in found.values() for part in kinds.values())
+    return {name: {kind: estimate.value for kind, estimate in kinds.items()} for name, kinds in found.items()}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return images.load("digits", held_out=0.3)
+
+
+def test_an_interval_of_a_mean_is_the_normal_one():
+    rows = torch.randn(400, generator=seeded(), dtype=torch.float64) + 2
+    found, half = interval(torch.mean, rows, generator=seeded(1)), 1.96 * rows.std().item() / 20
+    assert found.value == rows.mean().item()
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.25)
+    assert (found.high + found.low) / 2 == pytest.approx(found.value, abs=half / 3)
+
+
+def test_an_interval_makes_up_for_the_bias_of_its_statistic():
+    """The square of a mean of 50 standard Gaussians is 1/50 too large; the interval is about 0, not about the value."""
+    squared = lambda rows: rows.mean().square()  # noqa: E731
+    centers, values = [], []
+    for seed in range(20):
+        found = interval(squared, torch.randn(50, generator=seeded(seed), dtype=torch.float64), generator=seeded(seed))
+        centers.append((found.low + found.high) / 2)
+        values.append(found.value)
+    assert abs(sum(centers) / 20) < 0.5 * sum(values) / 20
+
+
+def test_real_images_are_between_the_baseline_and_a_copy(digits, monkeypatch):
+    """Held-out digits, a little blurred, as samples: worse than real ones, better than independent pixels."""
+    monkeypatch.setattr(judged, "_RESAMPLED", 20)
+    train, held_out = digits
+    image = held_out.batch()["image"]
+    blurred = 0.7 * image + 0.3 * torch.nn.functional.avg_pool2d(image, 3, 1, 1)
+    found = metrics_of({"samples": ImageGrid(blurred, 8)}, digits)
+    frechet, kernel = found["frechet_distance"], found["kernel_distance"]
+    assert frechet["real"] < frechet["samples"] < frechet["baseline"]
+    assert kernel["real"] < min(kernel["samples"], kernel["baseline"])
+    for name in ("precision", "recall"):
+        assert found[name]["real"] > found[name]["baseline"]
+    assert abs(found["data_copying_z"]["real"]) < 4
+    copied = metrics_of({"samples": ImageGrid(train.batch()["image"][::4], 8)}, digits)
+    assert copied["data_copying_z"]["samples"] < -10
+    assert copied["authenticity"]["samples"] == 0
+    assert copied["frechet_distance"]["samples"] < 2 * found["frechet_distance"]["real"]
+
+
+def test_features_of_another_network_are_compared(digits, monkeypatch):
+    """Images reach it as bytes in three channels."""
+    monkeypatch.setattr(judged, "_RESAMPLED", 5)
+    seen = []
+    network = lambda image: seen.append(image) or image[:, :, ::4, ::4].float().flatten(1)  # noqa: E731
+    real = digits[1].batch()["image"]
+    found = metrics_of({"samples": ImageGrid(real, 8)}, digits, inception=network)
+    assert found["frechet_distance"]["samples"] == pytest.approx(0, abs=1e-3)
+    assert {image.dtype for image in seen} == {torch.uint8}
+    assert {image.shape[1] for image in seen} == {3}
+
+
+def test_sounds_are_judged_by_their_columns(monkeypatch):
+    monkeypatch.setattr(judged, "_RESAMPLED", 5)
+    data = audio.load("notes", held_out=0.3, sample_rate=8000, length=1024)
+    drawn = data[0].batch(torch.arange(40))["audio"][:, 0]
+    noisy = drawn + 0.02 * torch.randn(drawn.shape, generator=seeded())
+    found = metrics_of({"sounds": Audio(noisy, 8000)}, data)["frechet_audio_distance"]
+    assert found["real"] < found["samples"] < found["baseline"]
+
+
+class Counted(torch.nn.Module):
+    """Bytes by how frequent they are in the training text."""
+
+    def __init__(self, train):
+        super().__init__()
+        frequency = torch.bincount(train.stream.long(), minlength=256) + 1.0
+        self.bits = -(frequency / frequency.sum()).log2()
+
+    def evaluate(self, data):
+        return {"bits_per_byte": self.bits[data.batch()["tokens"][:, 1:]].mean().item()}
+
+    def evaluation_weight(self, data):
+        return data.batch()["tokens"][:, 1:].numel()
+
+
+def test_text_is_judged_by_bits_per_byte_and_repetition(monkeypatch):
+    """A model of single bytes is the baseline itself; a text of one letter repeats itself."""
+    monkeypatch.setattr(judged, "_RESAMPLED", 20)
+    data = text.load("pydoc", context=64, level="byte")
+    model = Counted(data[0])
+    found = metrics_of({"text": Text("a" * 1000)}, data, model)
+    assert found["bits_per_byte"]["samples"] == pytest.approx(model.evaluate(data[1])["bits_per_byte"], rel=1e-6)
+    assert found["bits_per_byte"]["samples"] == pytest.approx(found["bits_per_byte"]["baseline"], rel=0.01)
+    assert found["distinct_4"]["samples"] == pytest.approx(1 / 253)
+    assert found["distinct_4"]["samples"] < found["distinct_4"]["real"] < found["distinct_4"]["baseline"]
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "complaint"),
+    [
+        ({"points": Figure(None)}, "the samples are points: figures"),
+        ({"samples": ImageGrid(torch.rand(30, 1, 9, 9), 8)}, r"samples have shape \[1, 9, 9\] and the data \[1, 8, 8\]"),
+        ({"samples": ImageGrid(torch.rand(19, 1, 8, 8), 8)}, "19 samples or training examples are too few"),
+    ],
+)
+def test_what_cannot_be_judged_is_said(artifacts, complaint, digits):
+    with pytest.raises(RunError, match=complaint):
+        sample_metrics(artifacts, SimpleNamespace(), *digits, seeded())
