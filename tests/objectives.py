@@ -27,6 +27,7 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.experiments.foundations.f_divergence import ROWS
+from practice_torch.experiments.parts.recall import remembered_first, selective_copying
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
@@ -400,6 +401,16 @@ def language(e, batch, phase):
     return _nats_per_token(network(batch["tokens"][:, :-1]), batch["tokens"][:, 1:])
 
 
+def recall(e, batch, phase):
+    """Bytes; or the symbols of a task, which are asked for at the end of a sequence."""
+    if "tokens" in batch:
+        return language(e, batch, phase)
+    symbols = batch["symbols"]
+    task = selective_copying if e.recipe.task == "copying" else remembered_first
+    tokens, _ = task(symbols, uniform(e, len(symbols), e.recipe.length), size=e.symbols)
+    return _nats_per_token(getattr(e, phase)(tokens)[:, -symbols.shape[1] :, : e.symbols], symbols)
+
+
 def positions(e, batch, phase):
     """Windows of the trained length; the adapted scheme ends on longer ones, at a quarter of the angles."""
     network, tokens, multiple = getattr(e, phase), batch["tokens"], 1
@@ -582,7 +593,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
-    "state_space/diagonal": language, "autoregressive/recurrent": language,
+    "state_space/diagonal": language, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
     "preference/dpo": own_pairs, "preference/pipeline": pipeline,

@@ -344,6 +344,11 @@ MISTAKES = {
         "all states decay alike": (decays_alike, BEGINS),
         "the batch mixes": (mean_of_the_batch(selective.MambaBlock), OTHERS),
     },
+    ("state_space/selective", "MambaDecoder"): {
+        "no residual": (without_residual(selective.MambaBlock), "output"),
+        "no last norm": (put(nn.RMSNorm, "forward", lambda self, x: x), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
 }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
+from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_values
 from practice_torch.state_space._selective_scan import SelectiveScan
 
 
@@ -79,10 +79,7 @@ def mamba_mixer(x, parameters):
     """
     _require_mixer(x, parameters)
     p = parameters
-    kernel = p["convolution_weight"].unsqueeze(1)
-    content, gate = functional.linear(x, p["input_weight"]).chunk(2, dim=-1)
-    padded = functional.pad(content.mT, (kernel.shape[2] - 1, 0))
-    content = functional.silu(functional.conv1d(padded, kernel, p["convolution_bias"], groups=len(kernel)).mT)
+    content, gate = _content(x, p)
     step, b, c = _chosen(content, p)
     start = content.new_zeros(len(x), *p["log_negative_a"].shape)
     outputs, _ = _scan(content, step, b, c, start, -p["log_negative_a"].exp(), p["skip"])
@@ -117,6 +114,11 @@ class MambaBlock(nn.Module):
         """[B, T, E] -> [B, T, E]"""
         return x + mamba_mixer(self.norm(x), self.parameters_by_name())
 
+    def steps(self, x):
+        """The step of every token in every channel, [B, T, E] -> [B, T, D]: small for what is ignored, large for what is kept."""
+        p = self.parameters_by_name()
+        return _chosen(_content(self.norm(x), p)[0], p)[0]
+
     def start(self, batch):
         """The past before the first token, for `advance`: the convolution's last inputs [B, D, K-1] and the state [B, D, N]."""
         channels, states = self.log_negative_a.shape
@@ -142,6 +144,49 @@ class MambaBlock(nn.Module):
         }  # fmt: skip
 
 
+class MambaDecoder(nn.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token: MambaBlocks between an embedding, and a norm and a linear head.
+
+    All of a sequence at once by `forward`, or one token after the other by `step`, from `start`.
+    """
+
+    def __init__(self, *, vocabulary_size, width, layers, expand=2, states=16, taps=4, rank=None):
+        super().__init__()
+        require_at_least(1, vocabulary_size=vocabulary_size, layers=layers)
+        self.embedding = nn.Embedding(vocabulary_size, width)
+        sizes = dict(width=width, expand=expand, states=states, taps=taps, rank=rank)
+        self.blocks = nn.ModuleList(MambaBlock(**sizes) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.head = nn.Linear(width, vocabulary_size)
+
+    def forward(self, tokens):
+        """[B, T] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
+        x = self.embedding(as_int64(tokens))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+    def steps(self, tokens):
+        """The step that every token chooses in every channel, block by block: [B, T] -> N times [B, T, D]"""
+        x, found = self.embedding(as_int64(tokens)), []
+        for block in self.blocks:
+            found.append(block.steps(x))
+            x = block(x)
+        return found
+
+    def start(self, batch):
+        """The state before the first token, a list of those of the blocks."""
+        return [block.start(batch) for block in self.blocks]
+
+    def step(self, tokens, states):
+        """forward of one more token, at the same cost however many there were: [B], states -> [B, V], states"""
+        x, following = self.embedding(as_int64(tokens)), []
+        for block, memory in zip(self.blocks, states, strict=True):
+            x, *memory = block.advance(x, *memory)
+            following.append(memory)
+        return self.head(self.norm(x)), following
+
+
 def _discretized(inputs, step, b, a):
     return (step.unsqueeze(-1) * a).exp(), (step * inputs).unsqueeze(-1) * b.unsqueeze(-2)
 
@@ -150,6 +195,14 @@ def _scan(inputs, step, b, c, initial, a, skip):
     dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps beside large states
     outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step, b, c, initial, a)))
     return torch.addcmul(outputs, skip.to(dtype), inputs.to(dtype)).to(inputs.dtype), last
+
+
+def _content(x, p):
+    """What enters the scan, and the gate behind it: [B, T, E] -> [B, T, D], [B, T, D]"""
+    kernel = p["convolution_weight"].unsqueeze(1)
+    content, gate = functional.linear(x, p["input_weight"]).chunk(2, dim=-1)
+    padded = functional.pad(content.mT, (kernel.shape[2] - 1, 0))
+    return functional.silu(functional.conv1d(padded, kernel, p["convolution_bias"], groups=len(kernel)).mT), gate
 
 
 def _chosen(content, p):

@@ -12,6 +12,7 @@ from shared_specs.rows import (
     Rejects,
     begins_at,
     begins_by_inputs,
+    begins_normal,
     full,
     given,
     normal,
@@ -64,8 +65,8 @@ def begins(channels, states):
     """How the parameters of a block begin: steps from 0.001 to 0.1, decays -1, -2, ..."""
     steps = np.geomspace(1e-3, 1e-1, channels)
     return {
-        "norm.weight": begins_at(1), "skip": begins_at(1), "step.bias": begins_at(np.log(np.expm1(steps))),
-        "log_negative_a": begins_at(np.tile(np.log(1 + np.arange(states)), (channels, 1))), "*": begins_by_inputs(),
+        "*norm.weight": begins_at(1), "*skip": begins_at(1), "*step.bias": begins_at(np.log(np.expm1(steps))),
+        "*log_negative_a": begins_at(np.tile(np.log(1 + np.arange(states)), (channels, 1))), "*": begins_by_inputs(),
     }  # fmt: skip
 
 
@@ -191,9 +192,12 @@ SPEC = (
     Rejects("mamba_mixer", "a missing parameter", given(x=zeros(1, 2, 1), parameters=without(SMALL, "input_weight")),
             blames="input_weight"),
     Rejects("mamba_mixer", "another width", given(x=zeros(1, 2, 2), parameters=SMALL), blames="input_weight"),
-    # The network.
+    # The networks.
     Model("MambaBlock", "two channels for one, the default rank", given(x=normal(2, 5, 17)), sees={"x": 0}, steps=5,
           sizes=dict(width=17, states=3, taps=3), initial=begins(34, 3)),
+    Model("MambaDecoder", "three channels for one", given(tokens=np.array([[0, 255, 3, 255, 9], [7, 7, 100, 0, 254]])), steps=0,
+          sees={"tokens": 0}, sizes=dict(vocabulary_size=256, width=3, layers=1, expand=3, states=2, taps=2),
+          initial={"embedding.weight": begins_normal(1.0)} | begins(9, 2)),
 )  # fmt: skip
 
 

@@ -132,6 +132,17 @@ def test_a_block_generates_what_it_was_trained_on(taps):
     torch.testing.assert_close(torch.stack(outputs, 1), network(x), rtol=0, atol=1e-13)
 
 
+def test_bytes_one_by_one_have_the_logits_of_the_whole_text():
+    """Of three blocks, at the same cost for every byte."""
+    torch.manual_seed(0)
+    made = practice.MambaDecoder(vocabulary_size=11, width=5, layers=3, states=4, taps=3).double()
+    tokens = torch.randint(11, (2, 40))
+    whole, states = made(tokens), made.start(2)
+    for t in range(40):
+        logits, states = made.step(tokens[:, t], states)
+        torch.testing.assert_close(logits, whole[:, t], rtol=0, atol=1e-12)
+
+
 def test_steps_begin_between_a_thousandth_and_a_tenth():
     bias = practice.MambaBlock(width=32).step.bias
     steps = torch.nn.functional.softplus(bias.double())

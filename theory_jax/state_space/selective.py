@@ -11,7 +11,7 @@ import sympy
 from flax import nnx
 from sympy import Integral, Rational, exp, log, oo
 
-from theory_jax.arguments import require, require_rank, require_shape, require_values
+from theory_jax.arguments import require, require_rank, require_shape, require_values, widened
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import tangent
@@ -161,6 +161,24 @@ class MambaBlock(nnx.Module):
         return x + mamba_mixer(self.norm(x), weights | biases | {
             "log_negative_a": self.log_negative_a[...], "skip": self.skip[...],
         })  # fmt: skip
+
+
+class MambaDecoder(nnx.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token: MambaBlocks between an embedding, and a norm and a linear head."""
+
+    def __init__(self, *, vocabulary_size, width, layers, expand=2, states=16, taps=4, rank=None, rngs: nnx.Rngs):
+        common = dict(param_dtype=jnp.result_type(float), rngs=rngs)
+        sizes = dict(width=width, expand=expand, states=states, taps=taps, rank=rank)
+        self.embedding = nnx.Embed(vocabulary_size, width, **common)
+        self.blocks = nnx.List(MambaBlock(**sizes, rngs=rngs) for _ in range(layers))
+        self.norm = nnx.RMSNorm(width, epsilon=1e-5, **common)
+        self.head = nnx.Linear(width, vocabulary_size, **common)
+
+    def __call__(self, tokens):
+        x = self.embedding(widened(tokens))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
 
 
 derivation = Derivation(

@@ -1,0 +1,185 @@
+"""Mamba as a language model of bytes; and tasks of memory, in which equally large networks of four kinds compete."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from practice_torch.data.errors import DataError
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
+from practice_torch.pictures.steps import steps_by_place
+from practice_torch.state_space.selective import MambaDecoder
+
+_TASKS = {"copying": selective_copying, "first": remembered_first}
+_SHOWN = 8  # sequences in a preview
+
+
+@dataclass(frozen=True)
+class SelectiveRecipe(ByteRecipe):
+    """A language model of bytes: Mamba's blocks of selective state spaces."""
+
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream; a block has twice as many channels."""
+    states: Annotated[int, AtLeast(1)] = 8
+    """Numbers in the state of a channel."""
+
+
+@dataclass(frozen=True)
+class RecallRecipe(Recipe):
+    """Networks of several kinds, equally large, that recall symbols at the end of a sequence."""
+
+    modality: ClassVar[str] = "symbols"
+    data: str = "random"
+    """random (random symbols), or the path of an .npz file with an array 'symbols', [N, T], of what is to be recalled."""
+    task: Literal[tuple(_TASKS)] = "copying"
+    """copying: the symbols stand at random places among noise. first: they come first, and other symbols follow."""
+    models: tuple[Literal[MODELS], ...] = MODELS
+    """Kinds of networks that are trained on the same sequences."""
+    items: Annotated[int, AtLeast(1)] = 4
+    """Number of symbols to be recalled, of random sequences."""
+    symbols: Annotated[int, AtLeast(2)] = 8
+    """Number of different symbols in random sequences."""
+    length: Annotated[int, AtLeast(2)] = 32
+    """Number of places of the sequence before the questions."""
+    parameters: Annotated[int, AtLeast(1)] = 19_600
+    """Number of parameters to which the width of every network is fitted."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks, or of LSTMs."""
+    metric: Fixed = "mamba_right"
+    direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("models", 0 < len(self.models) == len(set(self.models)), "one kind or more, each once")
+        judged = self.metric.split("_")[0]
+        self._require("models", judged in self.models, f"a tuple with {judged}, by which this recipe is evaluated")
+
+    def loading(self):
+        """What is to be recalled. Its places, and the noise, are drawn anew in every step."""
+        return {"length": self.items, "symbols": self.symbols}
+
+
+class RecallExperiment(nn.Module):
+    """Trains every network, with an optimizer of its own, to recall what stood in a sequence."""
+
+    def __init__(self, recipe, description):
+        super().__init__()
+        self.recipe, self.generator = recipe, None
+        self.symbols, (self.items,) = description["symbols"], description["shape"]
+        if recipe.length <= self.items:
+            raise DataError(f"length is {recipe.length}; it must be more than the {self.items} symbols that are to be recalled")
+        self.phases = tuple(Phase(model, (model,)) for model in recipe.models)
+        sizes = dict(vocabulary_size=self.symbols + 2, length=recipe.length + self.items, layers=recipe.layers)
+        for model in recipe.models:
+            self.add_module(model, fitted(model, parameters=recipe.parameters, **sizes))
+
+    @property
+    def explains(self):
+        """Metrics by name, of every network."""
+        return {
+            f"{model}_{name}": Metric(unit, f"{meaning}, {model}")
+            for model in self.recipe.models
+            for name, unit, meaning in (
+                ("right", "fraction", "held-out symbols recalled correctly"),
+                ("exact_match", "fraction", "held-out sequences recalled without an error"),
+                ("parameters", "numbers", "size of the network"),
+            )
+        }
+
+    def forward(self, batch, phase):
+        """Nats per symbol that is asked for, at the places of the questions."""
+        symbols = batch["symbols"]
+        tokens, _ = self._posed(symbols)
+        return functional.cross_entropy(self._logits(phase, tokens).flatten(0, 1).float(), symbols.flatten()), {}
+
+    def evaluate(self, data):
+        """How many of the held-out symbols every network recalls, of the same sequences, and how large it is."""
+        right = {model: [] for model in self.recipe.models}
+        for some in torch.arange(len(data)).split(256):
+            symbols = data.batch(some)["symbols"]
+            tokens, _ = self._posed(symbols)
+            for model, found in right.items():
+                found.append(self._logits(model, tokens).argmax(-1) == symbols)
+        metrics = {}
+        for model, found in right.items():
+            found = torch.cat(found)
+            metrics[f"{model}_right"] = found.double().mean().item()
+            metrics[f"{model}_exact_match"] = found.all(1).double().mean().item()
+            metrics[f"{model}_parameters"] = float(parameter_count(getattr(self, model)))
+        return metrics
+
+    def preview(self, data):
+        """The table of all networks, a few answers, and the steps that Mamba chooses for the tokens of a sequence."""
+        metrics = self.evaluate(data)
+        rows = [("", "parameters", "symbols right", "sequences right")]
+        for model in self.recipe.models:
+            size, right, exact = (metrics[f"{model}_{name}"] for name in ("parameters", "right", "exact_match"))
+            rows.append((model, f"{size:,.0f}", f"{right:.1%}", f"{exact:.1%}"))
+        table = "\n".join(row[0].ljust(14) + "".join(cell.rjust(17) for cell in row[1:]) for row in rows)
+        caption = f"{self.recipe.task}: held-out sequences; guessing gives {1 / self.symbols:.1%} of the symbols"
+        shown = {"networks": Text(table, caption), **self._told(data.batch(torch.arange(min(len(data), _SHOWN)))["symbols"])}
+        if "mamba" in self.recipe.models:
+            tokens, places = self._posed(data.batch(torch.arange(1))["symbols"])
+            steps = torch.cat([block.float().mean(2) for block in self.mamba.steps(tokens)])
+            shown["steps"] = steps_by_place(steps.cpu(), places[0].cpu(), self.recipe.length)
+        return shown
+
+    def sample(self, count):
+        """What every network recalls of `count` random sequences."""
+        device = next(self.parameters()).device
+        return self._told(torch.randint(self.symbols, (count, self.items), generator=self.generator, device=device))
+
+    def _posed(self, symbols):
+        """The task's tokens for these symbols, and the symbols' places."""
+        shape = len(symbols), self.recipe.length
+        scores = torch.rand(shape, generator=self.generator, device=symbols.device)
+        return _TASKS[self.recipe.task](symbols, scores, size=self.symbols)
+
+    def _logits(self, model, tokens):
+        """Of all symbols, at the places of the questions."""
+        return getattr(self, model)(tokens)[:, self.recipe.length :, : self.symbols]
+
+    def _told(self, symbols):
+        tokens, _ = self._posed(symbols)
+        answers = [self._logits(model, tokens).argmax(-1).tolist() for model in self.recipe.models]
+        lines = [f"{'sequence':{tokens.shape[1]}}  " + "  ".join(model.ljust(12) for model in self.recipe.models)]
+        for sequence, *found in zip(tokens.tolist(), *answers, strict=True):
+            lines.append(f"{self._spelled(sequence)}  " + "  ".join(self._spelled(one).ljust(12) for one in found))
+        return {"answers": Text("\n".join(lines), f"{self.recipe.task}: sequences, and what each network recalls")}
+
+    def _spelled(self, tokens):
+        """Symbols as letters, z for all from the 26th on; noise, or the marker, as a point."""
+        special = {self.symbols: ".", self.symbols + 1: "?"}
+        return "".join(special.get(token, chr(ord("a") + min(token, 25))) for token in tokens)
+
+
+_RECALL = dict(
+    steps=600, batch_size=32, learning_rate=4e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
+    evaluate_every=300, checkpoint_every=300,
+)  # fmt: skip
+
+RECIPES = {
+    "pydoc": SelectiveRecipe(
+        steps=500, batch_size=16, learning_rate=3e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
+        final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.1,
+    ),
+    "copying": RecallRecipe(target=0.95, **_RECALL),
+    "first": RecallRecipe(task="first", items=1, length=64, target=0.95, **_RECALL),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The experiment of a recipe."""
+    if isinstance(recipe, RecallRecipe):
+        return RecallExperiment(recipe, data.description)
+    sizes = dict(vocabulary_size=256, width=recipe.width, layers=recipe.layers, states=recipe.states)
+    return ByteLanguageModel(recipe, MambaDecoder(**sizes))
