@@ -48,7 +48,7 @@ class RecallRecipe(Recipe):
     """Number of symbols to be recalled, of random sequences."""
     symbols: Annotated[int, AtLeast(2)] = 8
     """Number of different symbols in random sequences."""
-    length: Annotated[int, AtLeast(2)] = 32
+    length: Annotated[int, AtLeast(2)] = 64
     """Number of places of the sequence before the questions."""
     parameters: Annotated[int, AtLeast(1)] = 19_600
     """Number of parameters to which the width of every network is fitted."""
@@ -163,8 +163,8 @@ class RecallExperiment(nn.Module):
 
 
 _RECALL = dict(
-    steps=600, batch_size=32, learning_rate=4e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
-    evaluate_every=300, checkpoint_every=300,
+    batch_size=32, learning_rate=5e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine", evaluate_every=400,
+    checkpoint_every=200,
 )  # fmt: skip
 
 RECIPES = {
@@ -172,8 +172,8 @@ RECIPES = {
         steps=500, batch_size=16, learning_rate=3e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
         final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.1,
     ),
-    "copying": RecallRecipe(target=0.95, **_RECALL),
-    "first": RecallRecipe(task="first", items=1, length=64, target=0.95, **_RECALL),
+    "copying": RecallRecipe(steps=800, target=0.7, **_RECALL),
+    "first": RecallRecipe(task="first", items=1, steps=400, target=0.95, **_RECALL),
 }  # fmt: skip
 
 
