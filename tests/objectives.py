@@ -407,7 +407,7 @@ def recall(e, batch, phase):
         return language(e, batch, phase)
     symbols = batch["symbols"]
     task = selective_copying if e.recipe.task == "copying" else remembered_first
-    tokens, _ = task(symbols, uniform(e, len(symbols), e.recipe.length), size=e.symbols)
+    tokens, _ = task(symbols, uniform(e, len(symbols), e.recipe.places), size=e.symbols)
     return _nats_per_token(getattr(e, phase)(tokens)[:, -symbols.shape[1] :, : e.symbols], symbols)
 
 

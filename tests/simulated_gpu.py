@@ -134,11 +134,22 @@ def _operate(operation, args, kwargs):
     elif name == "copy_" and isinstance(args[0], OnGpu) != isinstance(args[1], OnGpu):
         _wait_for_copy(args[1], kwargs.get("non_blocking") or args[2:] == (True,))
     options = {key: _each(_inner, value) for key, value in kwargs.items()} | ({"device": CPU} if device else {})
-    out = operation(*_each(_inner, args), **options)
+    out = KERNELS.get(operation, operation)(*_each(_inner, args), **options)
     if to_host:
         return out
     out = _each(_outer, out)
     return return_and_correct_aliasing(operation, args, kwargs, out) if ours and gives_views else out
+
+
+def rms_norm_backward(upstream, x, shape, inverse, weight, _):
+    """Gradients of w x r, r = (mean x^2 + epsilon)^(-1/2) over the last axes, for x and w; inverse: r."""
+    axes = tuple(range(x.ndim - len(shape), x.ndim))
+    normal, slope = x * inverse, upstream if weight is None else upstream * weight
+    of_x = inverse * (slope - normal * (slope * normal).mean(axes, keepdim=True))
+    return of_x, None if weight is None else (upstream * normal).sum(tuple(range(x.ndim - len(shape))))
+
+
+KERNELS = {aten._fused_rms_norm_backward.default: rms_norm_backward}  # that torch has for devices alone
 
 
 def _tensors(values):

@@ -346,8 +346,8 @@ MISTAKES = {
     },
     ("state_space/selective", "MambaDecoder"): {
         "no residual": (without_residual(selective.MambaBlock), "output"),
-        "no last norm": (put(nn.RMSNorm, "forward", lambda self, x: x), "output"),
-        "biases at zero": (biases_at_zero, BEGINS),
+        "weights in place of norms": (put(nn.RMSNorm, "forward", lambda self, x: x * self.weight), "output"),
+        "all states decay alike": (decays_alike, BEGINS),
     },
 }
 

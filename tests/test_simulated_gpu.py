@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from demo.__main__ import MODELS
 from tests import simulated_gpu, small_recipes
@@ -168,6 +169,18 @@ def test_a_mistake_that_fails_on_a_gpu_is_named(mistake, command, complaint, ask
 
 
 @pytest.mark.xdist_group("recipes, latent")
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_norms_gradient_that_only_devices_have_a_kernel_for_is_that_of_the_cpu(weighted):
+    draws = torch.Generator().manual_seed(0)
+    x, upstream = (torch.randn(2, 3, 4, dtype=torch.float64, generator=draws, requires_grad=leaf) for leaf in (True, False))
+    weight = torch.randn(4, dtype=torch.float64, generator=draws, requires_grad=True) if weighted else None
+    wanted = torch.autograd.grad(torch.nn.functional.rms_norm(x, (4,), weight, 0.1), [x, weight] if weighted else [x], upstream)
+    inverse = (x.square().mean(2, keepdim=True) + 0.1).rsqrt()
+    found = simulated_gpu.rms_norm_backward(upstream, x, [4], inverse, weight, [True, weighted])
+    for got, want in zip(found, wanted, strict=weighted):
+        torch.testing.assert_close(got, want)
+
+
 def test_what_refuses_to_be_small_says_why():
     """A size of 0 is refused at every size; the error is the recipe's own."""
     with pytest.raises(ValueError, match="latent_dim is 0"):

@@ -114,10 +114,12 @@ class MambaBlock(nn.Module):
         """[B, T, E] -> [B, T, E]"""
         return x + mamba_mixer(self.norm(x), self.parameters_by_name())
 
-    def steps(self, x):
-        """The step of every token in every channel, [B, T, E] -> [B, T, D]: small for what is ignored, large for what is kept."""
+    def left(self, x):
+        r"""step_s e^(a (step_(s+1) + ... + step_T)): the weight of every token s in the last state, [B, T, E] -> [B, T, D, N]."""
         p = self.parameters_by_name()
-        return _chosen(_content(self.norm(x), p)[0], p)[0]
+        step = _chosen(_content(self.norm(x), p)[0], p)[0]
+        later = functional.pad(step[:, 1:], (0, 0, 0, 1)).flip(1).cumsum(1).flip(1)
+        return step.unsqueeze(-1) * (-later.unsqueeze(-1) * self.log_negative_a.exp()).exp()
 
     def start(self, batch):
         """The past before the first token, for `advance`: the convolution's last inputs [B, D, K-1] and the state [B, D, N]."""
@@ -166,11 +168,11 @@ class MambaDecoder(nn.Module):
             x = block(x)
         return self.head(self.norm(x))
 
-    def steps(self, tokens):
-        """The step that every token chooses in every channel, block by block: [B, T] -> N times [B, T, D]"""
+    def left(self, tokens):
+        """The weight of every token in the last state of each channel, block by block: [B, T] -> L times [B, T, D, N]."""
         x, found = self.embedding(as_int64(tokens)), []
         for block in self.blocks:
-            found.append(block.steps(x))
+            found.append(block.left(x))
             x = block(x)
         return found
 

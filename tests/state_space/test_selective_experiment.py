@@ -10,6 +10,7 @@ from practice_torch.data.symbols import Sequences
 from practice_torch.engine.datasets import Described
 from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.state_space.selective import RECIPES, build
+from practice_torch.state_space import selective
 
 SIZES = {"vocabulary_size": 10, "length": 12, "layers": 2}
 
@@ -51,12 +52,14 @@ def test_networks_have_the_size_that_is_asked_for_within_five_percent(parameters
     assert blocks == ["MambaBlock", "S4DBlock", "DecoderBlock", "LSTM"]
 
 
-def test_the_smallest_networks_have_a_width_of_one():
+def test_the_smallest_networks_have_a_width_of_one_and_larger_ones_than_the_largest_are_refused():
     assert all(parameter_count(fitted(model, parameters=1, **SIZES)) < 300 for model in MODELS)
+    with pytest.raises(ValueError, match="^parameters is 1000000000000; it must be at most [0-9]+, lstm of width 4096$"):
+        fitted("lstm", parameters=10**12, **SIZES)
 
 
 def experiment_of(**changes):
-    small = dict(items=3, symbols=5, length=9, parameters=500, models=("mamba", "lstm")) | changes
+    small = dict(length=3, symbols=5, places=9, parameters=500, models=("mamba", "lstm")) | changes
     torch.manual_seed(0)
     made = build(dataclasses.replace(RECIPES["copying"], **small), Described({"symbols": 5, "shape": [3]}))
     made.generator = torch.Generator().manual_seed(0)
@@ -93,32 +96,33 @@ def test_the_share_of_right_symbols_and_sequences():
 
 
 @torch.no_grad()
-def test_the_preview_compares_the_networks_and_draws_the_steps(tmp_path):
+def test_the_preview_compares_the_networks_and_draws_what_is_kept(tmp_path):
     made, (_, data) = experiment_of(), held_out()
     shown = made.preview(data)
     table = [line.split() for line in shown["networks"].text.splitlines()]
     assert [row[0] for row in table[1:]] == ["mamba", "lstm"] and len(shown["answers"].text.splitlines()) == 9
-    shown["steps"].save(tmp_path / "steps.png")
-    assert "Means of items and of others: block 1: 0.0" in shown["steps"].caption
-    assert "steps" not in experiment_of(models=("lstm",), metric="lstm_right").preview(data)
+    shown["kept"].save(tmp_path / "kept.png")
+    assert "kept" not in experiment_of(models=("lstm",), metric="lstm_right").preview(data)
 
 
-def test_the_picture_has_the_steps_of_the_scan():
-    """Those that the mixer hands to the scan, in both blocks."""
-    made, seen = experiment_of().mamba.double(), []
+def test_the_last_state_is_the_sum_of_its_tokens_by_the_weights_that_are_drawn(monkeypatch):
+    """Of both blocks: h_T = sum_s weight_s b_s u_s, with u and b as the mixer hands them to the scan."""
+    made, seen, plain = experiment_of().mamba.double(), [], selective._scan
+
+    def watched(u, step, b, *given):
+        outputs, last = plain(u, step, b, *given)
+        seen.append((torch.einsum("btd,btn->btdn", u, b), last))
+        return outputs, last
+
+    monkeypatch.setattr(selective, "_scan", watched)
     tokens = torch.randint(7, (2, 12), generator=torch.Generator().manual_seed(0))
-    with pytest.MonkeyPatch.context() as patch:
-        from practice_torch.state_space import selective
-
-        plain = selective._scan
-        patch.setattr(selective, "_scan", lambda *given: seen.append(given[1]) or plain(*given))
-        made(tokens)
-    for ours, scanned in zip(made.steps(tokens), seen, strict=True):
-        torch.testing.assert_close(ours, scanned, rtol=0, atol=0)
+    made(tokens)
+    for weights, (added, last) in zip(made.left(tokens), seen[:2], strict=True):
+        torch.testing.assert_close((weights * added).sum(1), last, rtol=0, atol=1e-13)
 
 
 def test_more_items_than_places_are_refused():
-    with pytest.raises(DataError, match="^length is 3; it must be more than the 3 symbols"):
-        experiment_of(length=3)
+    with pytest.raises(DataError, match="^places is 3; it must be more than the 3 symbols"):
+        experiment_of(places=3)
     with pytest.raises(ValueError, match="models .* a tuple with mamba"):
         dataclasses.replace(RECIPES["copying"], models=("lstm",))

@@ -5,13 +5,14 @@ from bisect import bisect_left
 import torch
 from torch.nn import functional
 
+from practice_torch.arguments import require
 from practice_torch.autoregressive.recurrent import CharacterLSTM
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.state_space.diagonal import S4DDecoder
 from practice_torch.state_space.selective import MambaDecoder
 
 MODELS = ("mamba", "s4d", "transformer", "lstm")
-_WIDEST = 1024
+_WIDEST = 4096
 
 
 def selective_copying(symbols, scores, *, size):
@@ -57,8 +58,9 @@ def fitted(model, *, parameters, vocabulary_size, length, layers):
         with torch.device("meta"):
             return parameter_count(made(width))
 
-    above = max(2, 1 + bisect_left(range(1, _WIDEST), parameters, key=size))
-    return made(min(above - 1, above, key=lambda width: abs(size(width) - parameters)))
+    above = 1 + bisect_left(range(1, _WIDEST + 1), parameters, key=size)
+    require(above <= _WIDEST, f"parameters is {parameters}; it must be at most {size(_WIDEST)}, {model} of width {_WIDEST}")
+    return made(min(max(1, above - 1), above, key=lambda width: abs(size(width) - parameters)))
 
 
 def parameter_count(network):

@@ -14,7 +14,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
 from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
-from practice_torch.pictures.steps import steps_by_place
+from practice_torch.pictures.memory import kept_by_place
 from practice_torch.state_space.selective import MambaDecoder
 
 _TASKS = {"copying": selective_copying, "first": remembered_first}
@@ -44,12 +44,12 @@ class RecallRecipe(Recipe):
     """copying: the symbols stand at random places among noise. first: they come first, and other symbols follow."""
     models: tuple[Literal[MODELS], ...] = MODELS
     """Kinds of networks that are trained on the same sequences."""
-    items: Annotated[int, AtLeast(1)] = 4
-    """Number of symbols to be recalled, of random sequences."""
+    length: Annotated[int, AtLeast(1)] = 4
+    """Number of symbols to be recalled, of random ones."""
     symbols: Annotated[int, AtLeast(2)] = 8
-    """Number of different symbols in random sequences."""
-    length: Annotated[int, AtLeast(2)] = 64
-    """Number of places of the sequence before the questions."""
+    """Number of different symbols, of random ones."""
+    places: Annotated[int, AtLeast(2)] = 64
+    """Length of the sequence before the questions."""
     parameters: Annotated[int, AtLeast(1)] = 19_600
     """Number of parameters to which the width of every network is fitted."""
     layers: Annotated[int, AtLeast(1)] = 2
@@ -65,7 +65,7 @@ class RecallRecipe(Recipe):
 
     def loading(self):
         """What is to be recalled. Its places, and the noise, are drawn anew in every step."""
-        return {"length": self.items, "symbols": self.symbols}
+        return {"length": self.length, "symbols": self.symbols}
 
 
 class RecallExperiment(nn.Module):
@@ -75,10 +75,10 @@ class RecallExperiment(nn.Module):
         super().__init__()
         self.recipe, self.generator = recipe, None
         self.symbols, (self.items,) = description["symbols"], description["shape"]
-        if recipe.length <= self.items:
-            raise DataError(f"length is {recipe.length}; it must be more than the {self.items} symbols that are to be recalled")
+        if recipe.places <= self.items:
+            raise DataError(f"places is {recipe.places}; it must be more than the {self.items} symbols that are to be recalled")
         self.phases = tuple(Phase(model, (model,)) for model in recipe.models)
-        sizes = dict(vocabulary_size=self.symbols + 2, length=recipe.length + self.items, layers=recipe.layers)
+        sizes = dict(vocabulary_size=self.symbols + 2, length=recipe.places + self.items, layers=recipe.layers)
         for model in recipe.models:
             self.add_module(model, fitted(model, parameters=recipe.parameters, **sizes))
 
@@ -118,7 +118,7 @@ class RecallExperiment(nn.Module):
         return metrics
 
     def preview(self, data):
-        """The table of all networks, a few answers, and the steps that Mamba chooses for the tokens of a sequence."""
+        """The table of all networks, a few answers, and what Mamba's states keep of the tokens of a sequence."""
         metrics = self.evaluate(data)
         rows = [("", "parameters", "symbols right", "sequences right")]
         for model in self.recipe.models:
@@ -129,8 +129,9 @@ class RecallExperiment(nn.Module):
         shown = {"networks": Text(table, caption), **self._told(data.batch(torch.arange(min(len(data), _SHOWN)))["symbols"])}
         if "mamba" in self.recipe.models:
             tokens, places = self._posed(data.batch(torch.arange(1))["symbols"])
-            steps = torch.cat([block.float().mean(2) for block in self.mamba.steps(tokens)])
-            shown["steps"] = steps_by_place(steps.cpu(), places[0].cpu(), self.recipe.length)
+            left = self.mamba.left(tokens[:, : self.recipe.places])
+            weights = torch.cat([block.float().mean((2, 3)) for block in left])
+            shown["kept"] = kept_by_place(weights.cpu(), places[0].cpu())
         return shown
 
     def sample(self, count):
@@ -140,13 +141,13 @@ class RecallExperiment(nn.Module):
 
     def _posed(self, symbols):
         """The task's tokens for these symbols, and the symbols' places."""
-        shape = len(symbols), self.recipe.length
+        shape = len(symbols), self.recipe.places
         scores = torch.rand(shape, generator=self.generator, device=symbols.device)
         return _TASKS[self.recipe.task](symbols, scores, size=self.symbols)
 
     def _logits(self, model, tokens):
         """Of all symbols, at the places of the questions."""
-        return getattr(self, model)(tokens)[:, self.recipe.length :, : self.symbols]
+        return getattr(self, model)(tokens)[:, self.recipe.places :, : self.symbols]
 
     def _told(self, symbols):
         tokens, _ = self._posed(symbols)
@@ -168,12 +169,19 @@ _RECALL = dict(
 )  # fmt: skip
 
 RECIPES = {
+    # measured: 2.01 bits per byte, in 72 CPU seconds; S4D of the same width and depth has 2.10 after 900 such steps, in 59
     "pydoc": SelectiveRecipe(
         steps=500, batch_size=16, learning_rate=3e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
         final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.1,
     ),
-    "copying": RecallRecipe(steps=800, target=0.7, **_RECALL),
-    "first": RecallRecipe(task="first", items=1, steps=400, target=0.95, **_RECALL),
+    # measured: symbols of 820 held-out sequences that are recalled, and whole sequences, in 120 CPU seconds for all four
+    #   mamba 98%, 93%      lstm 94%, 80%      transformer 82%, 40%      s4d 64%, 13%
+    # Items come at random times: a kernel that knows the distance alone cannot tell the second from the third.
+    "copying": RecallRecipe(steps=800, target=0.9, **_RECALL),
+    # measured: s4d and transformer 100%, mamba 11% and lstm 14%, which is guessing; 59 CPU seconds. The first item looks like all
+    # that follow it. Its distance from the question tells it, which a kernel or a position knows; its content is no reason to
+    # keep it.
+    "first": RecallRecipe(task="first", length=1, metric="s4d_right", steps=400, target=0.95, **_RECALL),
 }  # fmt: skip
 
 
