@@ -15,5 +15,6 @@ def kept_by_place(weights, places):
         axes.set(xlabel="place in the sequence", ylabel="weight in the last state, mean", yscale="log")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize="small", frameon=False)
 
-    caption = "Weight of every token in the state before the questions, mean over channels and states; gray: what is asked for"
+    caption = "Weight of every token in the state before the questions, mean over channels and states; gray: what is asked for, "
+    caption += "which the convolutions show to the tokens behind it as well"
     return Figure(paint, caption, (7, 4))
