@@ -311,6 +311,17 @@ def weighted_prediction(e, batch, phase):
     return (weight * squared_error(found, x0)).mean() / x0[0].numel()
 
 
+def preconditioned(e, batch, phase):
+    """The weighted error of the denoised image, at levels whose logarithm is normal."""
+    x0, d = 2 * batch["image"] - 1, e.recipe.sigma_data
+    sigma = (e.recipe.level_mean + e.recipe.level_std * normal(e, len(x0))).exp()
+    noise, total = normal(e, *x0.shape), sigma**2 + d**2
+    wide, skip, out, into = (part[:, None, None, None] for part in (sigma, d**2 / total, sigma * d / total**0.5, total**-0.5))
+    x = x0 + wide * noise
+    denoised = skip * x + out * e.network(into * x, 250 * sigma.log())
+    return (total / (sigma * d) ** 2 * squared_error(denoised, x0)).mean() / x0[0].numel()
+
+
 def diffusion(e, batch, phase):
     recipe = e.recipe
     image = recipe.gain * batch["audio"] if recipe.modality == "audio" else 2 * batch["image"] - 1
@@ -591,7 +602,7 @@ OBJECTIVES = {
     "latent/reparameterization": categorical_code,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
-    "diffusion/classifier_guidance": guidance,
+    "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "state_space/diagonal": language, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,

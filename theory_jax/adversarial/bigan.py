@@ -99,30 +99,24 @@ derivation = Derivation(
         "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
     ),
     question="A GAN's generator has no inverse: given an example, which latent would have made it? BiGAN trains an encoder "
-    "beside the "
-    "generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when does it not?",
+    "beside the generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when "
+    "does it not?",
     setting=(
-        r"Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
-        r"prior. "
-        r"Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each puts all "
-        "probability on one point.",
+        "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
+        "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
+        "puts all probability on one point.",
         r"There are two laws of pairs: $P(x, z) = p(x)\, q(z|x)$ of the encoder and $Q(x, z) = r(z)\, g(x|z)$ of the generator. "
-        r"The "
-        r"discriminator sees a pair and gives the logit $\ell(x, z)$ of being the encoder's.",
+        r"The discriminator sees a pair and gives the logit $\ell(x, z)$ of being the encoder's.",
         r"By the lecture on GANs, on pairs: the best logit is $\log P - \log Q$, and the value of the game is then $2\, "
         r"\mathrm{JSD}(P, Q) - \log 4$.",
     ),
     answer=r"If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's "
-    r"model. "
-    r"For deterministic maps, a total variation $\delta$ between the pairs means that at least the share $1 - \delta$ of the "
-    r"data is "
-    r"reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent pairs match, "
-    r"too. A "
-    r"reconstruction term bounds what is left open, $H(x|z)$.",
+    r"model. For deterministic maps, a total variation $\delta$ between the pairs means that at least the share $1 - \delta$ of "
+    "the data is reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent pairs "
+    "match, too. A reconstruction term bounds what is left open, $H(x|z)$.",
     limits=(
         "Continuous spaces with deterministic maps: both laws of pairs live on thin sets and have no densities there. The "
-        "argument by "
-        "events carries over, the best logit does not.",
+        "argument by events carries over, the best logit does not.",
         "Training: at a distance from the optimum a small total variation is not what the losses measure.",
     ),
 )
@@ -196,10 +190,8 @@ derivation.chain(
     ),
     states=2,
     so=r"With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, $\mathrm{JSD}(P, Q) \ge \mathrm{JSD}$ of the "
-    r"examples; by "
-    r"symmetry also of the latents. So a game on pairs that is won is a GAN that is won, and an encoder whose codes are "
-    r"distributed as "
-    "the prior.",
+    "examples; by symmetry also of the latents. So a game on pairs that is won is a GAN that is won, and an encoder whose codes "
+    "are distributed as the prior.",
 )
 derivation.chain(
     "The law of the pairs knows the encoder",
@@ -208,9 +200,8 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"If the pairs match, the same division of $Q$ gives $q(z|x) = \frac{r(z)\, g(x|z)}{\sum_{z'} r(z')\, g(x|z')}$, with "
-    r"$p(x) = "
-    r"\sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and nobody had to compute "
-    r"the sum.",
+    r"$p(x) = \sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and nobody had to "
+    "compute the sum.",
 )
 posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
 evidence = derivation.define("e", Total(z, Q), "the generator's examples", over=x, law=True)
@@ -234,14 +225,12 @@ derivation.chain(
     ),
     states=2,
     so=r"The left side is $\mathrm{KL}(P \,\|\, Q)$: as the variational autoencoder's bound, which has this $q$ in it, but "
-    r"learned from "
-    "samples, and without a density of the generator.",
+    "learned from samples, and without a density of the generator.",
 )
 
 derivation.say(
-    r"Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that $x = G(z)$: under "
-    r"$Q$ it is "
-    r"certain, and under $P$ it says that $G(E(x)) = x$."
+    "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that $x = G(z)$: under $Q$ "
+    "it is certain, and under $P$ it says that $G(E(x)) = x$."
 )
 derivation.symbol("E", "an encoder without noise")
 derivation.symbol("G", "a generator without noise")
@@ -251,10 +240,8 @@ derivation.symbol("A", "the event $x = G(z)$")
 @derivation.exact(
     r"P(A) = \Pr\left(G(E(x)) = x\right) \ge Q(A) - \tfrac12 \sum \left|P - Q\right| = 1 - \tfrac12 \sum \left|P - Q\right|",
     because=r"Two laws differ on an event by at most their total variation, half the sum of all differences; and $Q(A) = 1$. On "
-    r"three "
-    r"examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality fails, and how "
-    r"often "
-    "the pairs match without $E = G^{-1}$. Neither happens, and 6 pairs of maps match, one for each permutation.",
+    "three examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality fails, "
+    "and how often the pairs match without $E = G^{-1}$. Neither happens, and 6 pairs of maps match, one for each permutation.",
     outcomes=729,
     scale=1.0,
     central=True,
@@ -299,10 +286,8 @@ derivation.chain(
     ),
     states=2,
     so=r"The last line is $H(x|z)$. With $P = Q = p(x)\, r(z)$ the game is perfectly won and $H(x|z) = H(x)$: the code tells "
-    r"nothing. Adding "
-    "the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); with maps "
-    "without noise the "
-    "game alone already makes it 0.",
+    "nothing. Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
+    "with maps without noise the game alone already makes it 0.",
 )  # fmt: skip
 derivation.bridge(
     "The code computes the entropy that is left, of a table of pairs",
@@ -326,9 +311,8 @@ derivation.chain(
     ),
     role="remark",
     so=r"At the best discriminator the mean of the difference is $\mathrm{KL}(P \,\|\, Q) + \mathrm{KL}(Q \,\|\, P)$. Both "
-    r"opponents want the "
-    "same: an encoder's pair that looks generated, and a generated one that looks encoded. The encoder is no helper of the "
-    "discriminator.",
+    "opponents want the same: an encoder's pair that looks generated, and a generated one that looks encoded. The encoder is no "
+    "helper of the discriminator.",
 )
 derivation.bridge(
     "The code computes both losses",
@@ -349,10 +333,9 @@ _P, _Q = np.array([[0.4, 0.1], [0.1, 0.4]]), np.array([[0.3, 0.2], [0.2, 0.3]])
 
 
 @derivation.example(
-    r"Two examples and two latents, $P$ with 0.4 where both agree and 0.1 else, $Q$ with 0.3 and 0.2. All four parts are fair "
-    r"coins, so "
-    "that a discriminator of examples alone, or of latents alone, can do nothing but toss one. The last bound has the generator "
-    "as the model."
+    "Two examples and two latents, $P$ with 0.4 where both agree and 0.1 else, $Q$ with 0.3 and 0.2. All four parts are fair "
+    "coins, so that a discriminator of examples alone, or of latents alone, can do nothing but toss one. The last bound has the "
+    "generator as the model."
 )
 def two_coins():
     log_p, log_q = jnp.log(_P), jnp.log(_Q)
@@ -394,9 +377,8 @@ def matching_pairs():
 
 
 @derivation.exercise(
-    r"The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
-    r"laws of pairs "
-    "are such?",
+    "The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
+    "laws of pairs are such?",
     r"$\log 3 = 1.0986$, and $-1.3863$: the game is won, and the code is worth nothing.",
 )
 def a_worthless_code():
@@ -407,11 +389,9 @@ def a_worthless_code():
 
 @derivation.exercise(
     r"For $P$ with the rows $(\frac12, \frac14)$ and $(0, \frac14)$: what are $H(x|z)$ and $H(z|x)$, and which of them measures "
-    r"what a "
-    "reconstruction can know?",
+    "what a reconstruction can know?",
     r"$H(x|z) = \frac12 \log 2 = 0.3466$: the latent 0 belongs to one example, the latent 1 to both. $H(z|x) = 0.4774$ is the "
-    r"noise of the "
-    "encoder, which does no harm by itself.",
+    "noise of the encoder, which does no harm by itself.",
 )
 def two_entropies():
     with np.errstate(divide="ignore"):

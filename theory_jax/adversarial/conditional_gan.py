@@ -147,24 +147,20 @@ derivation = Derivation(
         "Reed et al. 2016, Generative Adversarial Text to Image Synthesis",
     ),
     question="Generator and discriminator are given a label. What does the game measure now, in which form should the label "
-    "enter "
-    "the discriminator, and what do an auxiliary classifier and real examples with wrong labels add?",
+    "enter the discriminator, and what do an auxiliary classifier and real examples with wrong labels add?",
     setting=(
         r"Data are pairs of an example $x$ and a label $y$, on finitely many of both, with probabilities $p(y)\, p(x|y)$. The "
         r"generator is given a label that is drawn from the data, and makes an example: its pairs have the probabilities $p(y)\, "
-        r"q(x|y)$. All are positive; at the boundary a term with weight 0 is 0.",
+        "q(x|y)$. All are positive; at the boundary a term with weight 0 is 0.",
         r"The discriminator sees the pair and gives its logit $\ell(x, y)$. The value of the game on pairs is $\mathbb{E}_p[\log "
         r"\sigma(\ell)] + \mathbb{E}_q[\log \sigma(-\ell)]$; by the lecture on GANs its maximum is at $\ell = \log p - \log q$ "
         r"of the "
         "pair, and is twice a Jensen-Shannon divergence of the two laws of pairs, less $\\log 4$.",
     ),
     answer=r"The game measures the mean over the labels of the Jensen-Shannon divergence of $p(\cdot|y)$ and $q(\cdot|y)$: only "
-    r"a "
-    r"generator that is right for every label wins. For exponential families the best logit is a product of the label's vector "
-    r"with "
-    r"features. An auxiliary classifier rewards examples that are typical of their class, and mismatched labels move the "
-    r"solution "
-    "away from pairs that are ambiguous: neither has the data as its optimum, except where classes do not overlap.",
+    "a generator that is right for every label wins. For exponential families the best logit is a product of the label's vector "
+    "with features. An auxiliary classifier rewards examples that are typical of their class, and mismatched labels move the "
+    "solution away from pairs that are ambiguous: neither has the data as its optimum, except where classes do not overlap.",
     limits=(
         "Training, and discriminators of a restricted class.",
         "Diversity within a class, which no classifier sees.",
@@ -188,8 +184,7 @@ derivation.chain(
     states=2,
     role="lemma",
     so=r"If the generator is given other labels than the data have, the discriminator can win by the label alone, and no "
-    r"example helps "
-    "against it. So the labels of fakes are drawn from the data, and the second term is 0.",
+    "example helps against it. So the labels of fakes are drawn from the data, and the second term is 0.",
 )
 pair_p, pair_q = p_y * p, p_y * q
 value = Total(y, Total(x, plus(pair_p * log(pair_p / (pair_p + pair_q)), pair_q * log(pair_q / (pair_p + pair_q)))))
@@ -226,8 +221,7 @@ derivation.chain(
     central=True,
     states=2,
     so=r"The examples alone are not enough: two generators with the same mixture $\sum_y p(y)\, q(x|y)$ have different values. "
-    r"The example "
-    "below has one whose labels are exchanged.",
+    "The example below has one whose labels are exchanged.",
 )
 derivation.bridge(
     "The code of the lecture on GANs computes it from tables of pairs",
@@ -247,8 +241,7 @@ def _game_on_pairs(p, q):
 
 derivation.say(
     "How should the label enter? Suppose that the examples of every class, and those that the generator makes, are of one "
-    "exponential "
-    "family: the same features, other parameters."
+    "exponential family: the same features, other parameters."
 )
 d = derivation.index("d", "a feature")
 base = derivation.numbers("b", x, "what does not depend on the label", positive=True)
@@ -278,15 +271,13 @@ derivation.chain(
     ),
     equals(
         plus(Total(d, (theta - other) * features), -A, B),
-        r"a product of the features with a vector of the label, and a constant of the label, which is the product with a "
-        r"feature that is "
-        "always 1",
+        "a product of the features with a vector of the label, and a constant of the label, which is the product with a feature "
+        "that is always 1",
         wrong={"the sign of the constants": plus(Total(d, (theta - other) * features), A, -B)},
     ),
     states=2,
     so=r"So the label needs no network of its own: one vector $e_y$ for each class, $\langle e_y, h(x) \rangle$. What all "
-    r"classes share may be "
-    r"taken out of every $e_y$: that is $\langle w, h(x) \rangle + b$.",
+    r"classes share may be taken out of every $e_y$: that is $\langle w, h(x) \rangle + b$.",
 )
 X, mu, nu = (
     derivation.number("X", "a number"),
@@ -340,8 +331,7 @@ classifier = derivation.chain(
     ),
     states=2,
     so=r"So $c^*(y|x) = \frac{p(x, y) + q(x, y)}{p(x) + q(x)}$. It is the data's own $p(y|x)$ only if the classifier is trained "
-    r"on data "
-    "alone, or the generator is right.",
+    "on data alone, or the generator is right.",
 )  # fmt: skip
 label = derivation.define("N", Expectation(n_x, n_yx), "the labels of all", over=y, law=True)
 information = derivation.define("I", Expectation(n_x, Divergence(n_yx, label)), "the information of an example about its label")
@@ -378,14 +368,12 @@ derivation.chain(
     ),
     states=2,
     so="The term pulls every class to its middle: samples are easy to recognize and too much alike. The game's own term must "
-    "hold against "
-    "it, so the weight of the class term matters.",
+    "hold against it, so the weight of the class term matters.",
 )
 
 derivation.say(
     "Mismatched labels. A discriminator may look at the example only, and never learn that the label must fit. Real examples "
-    "with wrong "
-    "labels are then fakes, too."
+    "with wrong labels are then fakes, too."
 )
 k = derivation.index("k", "a pair of example and label")
 j = derivation.index("j", "one pair, beside $k$")
@@ -412,11 +400,9 @@ derivation.chain(
     ),
     states=2,
     so=r"It is zero at $D = P / (P + \frac12 (Q + R))$. The generator descends twice the Jensen-Shannon divergence of $P$ and "
-    r"$\frac12 (Q + "
-    r"R)$, which would be zero at $Q = 2P - R$. Where that is negative for some pair, the best generator leaves the pair out; "
-    r"$Q = P$ is "
-    r"its solution if and only if $R / P$ is constant where there are data, for instance if no wrong label is possible for any "
-    r"example.",
+    r"$\frac12 (Q + R)$, which would be zero at $Q = 2P - R$. Where that is negative for some pair, the best generator leaves "
+    "the pair out; $Q = P$ is its solution if and only if $R / P$ is constant where there are data, for instance if no wrong "
+    "label is possible for any example.",
 )  # fmt: skip
 r, f, s = (derivation.number(letter, f"the logit of {of}", code) for letter, of, code in (
     ("r", "a real pair", "logits_real"), ("f", "a fake", "logits_fake"), ("s", "a mismatch", "logits_mismatched")))  # fmt: skip
@@ -465,9 +451,8 @@ def _divergence(p, q):
 
 
 @derivation.example(
-    r"Two examples and two labels: pairs of data with the probabilities 0.4 where both agree, and 0.1 else. A generator that "
-    r"exchanges the "
-    r"labels, and mismatches by shuffling, $R = \frac14$."
+    "Two examples and two labels: pairs of data with the probabilities 0.4 where both agree, and 0.1 else. A generator that "
+    r"exchanges the labels, and mismatches by shuffling, $R = \frac14$."
 )
 def four_pairs():
     yield r"\text{divergence of the examples alone, labels exchanged}", _divergence(_P.sum(1), _P[:, ::-1].sum(1)), "0.000000"
@@ -478,11 +463,9 @@ def four_pairs():
 
 
 @derivation.figure(
-    r"The example with a generator that makes each of the two pairs that do not agree with probability $t$; the data have $t = "
-    r"0.1$. The "
-    r"game on pairs is lowest at the data. The matching-aware game and the class term, against a frozen classifier of the data, "
-    r"are lowest "
-    r"at $t = 0$, where no ambiguous pair is made.",
+    "The example with a generator that makes each of the two pairs that do not agree with probability $t$; the data have $t = "
+    "0.1$. The game on pairs is lowest at the data. The matching-aware game and the class term, against a frozen classifier of "
+    "the data, are lowest at $t = 0$, where no ambiguous pair is made.",
     panels=2,
 )
 def three_objectives(games, classes):
@@ -504,8 +487,7 @@ def three_objectives(games, classes):
 @derivation.exercise(
     "What do the game and the class term become if there is one label?",
     "The game of the lecture on GANs, and 0: the classifier is always right. Here with logits of 0: 1.3863, and the same with "
-    "the class "
-    "terms.",
+    "the class terms.",
 )
 def one_label():
     none, one = jnp.zeros(1), jnp.zeros((1, 1))
@@ -514,9 +496,8 @@ def one_label():
 
 
 @derivation.exercise(
-    r"The data of a class have the mean 2, the generator's the mean 0, both with unit variance. Where is the best logit 0, and "
-    r"what is the "
-    r"label's vector on the features $(X, 1)$?",
+    "The data of a class have the mean 2, the generator's the mean 0, both with unit variance. Where is the best logit 0, and "
+    "what is the label's vector on the features $(X, 1)$?",
     "At 1, in the middle. The vector is $(2, -2)$.",
 )
 def between_two_means():
@@ -527,9 +508,8 @@ def between_two_means():
 
 
 @derivation.exercise(
-    r"A generator ignores its label and makes both examples of the example equally often. What would the classifier say of $x = "
-    r"0$ if it is "
-    r"trained on data alone, and if it is trained on fakes, too?",
+    "A generator ignores its label and makes both examples of the example equally often. What would the classifier say of $x = "
+    "0$ if it is trained on data alone, and if it is trained on fakes, too?",
     r"0.8, and $\frac{0.4 + 0.25}{0.5 + 0.5} = 0.65$: fakes with labels that mean nothing teach it to be unsure.",
 )
 def two_classifiers():
@@ -540,8 +520,7 @@ def two_classifiers():
 @derivation.numeric(
     r"\text{equal rows of gains and shifts give plain batch normalization}",
     because="The statistics are those of the whole batch, whatever the labels; only gain and shift are of the class. With "
-    "statistics of each "
-    "class by itself, a class would be normalized to the same mean and variance as every other.",
+    "statistics of each class by itself, a class would be normalized to the same mean and variance as every other.",
     role="appendix",
 )
 def conditional_normalization_is_the_plain_one_with_other_gains():

@@ -170,23 +170,21 @@ derivation = Derivation(
     setting=(
         r"A weight is $W = \sum_k \sigma_k\, u_k v_k^\top$ with orthonormal $u_k$, orthonormal $v_k$ and singular values "
         r"$\sigma_0 \ge \sigma_1 \ge \dots > 0$, numbered from 0. What is said of components holds for any number of them; where "
-        r"the matrix itself appears, it is 2 by 2, and every orthonormal basis of the plane is a rotation of the axes by an "
-        r"angle "
-        r"below $\pi$, up to a sign.",
+        "the matrix itself appears, it is 2 by 2, and every orthonormal basis of the plane is a rotation of the axes by an "
+        r"angle below $\pi$, up to a sign.",
         r"The norm of $W$ is the largest $|Wh| / |h|$. One iteration is $v \leftarrow W^\top u / |W^\top u|$, $u \leftarrow Wv / "
         r"|Wv|$; the estimate is $\hat\sigma = u^\top W v$, and the weight that is used is $W / \hat\sigma$ with $u$ and $v$ "
-        r"constants.",
+        "constants.",
         r"The iteration starts from a $u$ that is not orthogonal to $u_0$. Derivatives assume $\sigma_0 > \sigma_1$.",
     ),
     answer=r"The norm is the largest singular value. Power iteration estimates it from below, never falls, and its error in "
     r"$\sigma^2$ shrinks by $(\sigma_1/\sigma_0)^4$ an iteration. A network of 1-Lipschitz activations and weights of norm 1 is "
-    r"1-Lipschitz. The gradient through the division loses its part along $W$: it never changes the scale that is divided out.",
+    "1-Lipschitz. The gradient through the division loses its part along $W$: it never changes the scale that is divided out.",
     limits=(
         "The product of norms is seldom attained: a network is usually much less steep than its bound.",
         r"$\sigma_0 = \sigma_1$, where the norm has no derivative.",
         "For convolutions: zero padding, strides and several channels. There the flattened kernel's norm bounds the "
-        "convolution's "
-        "from both sides, with a larger factor.",
+        "convolution's from both sides, with a larger factor.",
         "That a critic of this kind trains better: that is measured in the experiment.",
     ),
 )
@@ -351,8 +349,8 @@ derivation.chain(
     ),
     central=True,
     so=r"The term $k = 0$ is zero. The others fall by $\rho_k = (\sigma_k / \sigma_0)^4$ an iteration, the slowest by "
-    r"$(\sigma_1 / "
-    r"\sigma_0)^4$. A weight that moves a little at every step needs one iteration a step, if $u$ is kept from step to step.",
+    r"$(\sigma_1 / \sigma_0)^4$. A weight that moves a little at every step needs one iteration a step, if $u$ is kept from step "
+    "to step.",
 )
 derivation.chain(
     "With two singular values the ratio is exact",
@@ -394,8 +392,8 @@ def _estimate_after(iterations, components, values):
 
 
 derivation.say(
-    r"The gradient. First the norm's own: along any smooth path of weights, given by its singular values and two angles as "
-    r"functions of the time $t$."
+    "The gradient. First the norm's own: along any smooth path of weights, given by its singular values and two angles as "
+    "functions of the time $t$."
 )
 t = derivation.number("t", "the time")
 first, second = derivation.function("f", "the largest singular value"), derivation.function("g", "the other singular value")
@@ -447,8 +445,7 @@ derivation.chain(
     equals(
         gradient,
         r"the quotient rule, with $\partial \hat s / \partial A_{mo} = u_m v_o$ for constant vectors; by the last theorem this "
-        r"is "
-        "the whole derivative once the iteration has converged",
+        "is the whole derivative once the iteration has converged",
         wrong={
             "the norm constant": G.at(m, o) / kept,
             "not squared": plus(G.at(m, o) / kept, -Total(i, Total(j, G * A)) * y.at(m) * z.at(o) / kept),
@@ -471,10 +468,8 @@ derivation.chain(
     equals(0, r"the definition of $\hat s$", wrong={"one": 1}),
     states=2,
     so=r"A step of gradient descent is at right angles to the weight, so the weight grows; the layer that is used does not, and "
-    r"its "
-    r"steps get smaller. With several examples $\langle G, A \rangle u v^\top / \hat s^2$ is a penalty on the direction in "
-    r"which the "
-    r"layer stretches most, with a weight that the loss itself sets.",
+    r"its steps get smaller. With several examples $\langle G, A \rangle u v^\top / \hat s^2$ is a penalty on the direction in "
+    "which the layer stretches most, with a weight that the loss itself sets.",
 )
 derivation.bridge(
     "The code computes the normalized weight",
@@ -567,8 +562,7 @@ derivation.chain(
     at_most(times(K, SquaredNorm(k, taps)), "leave out squares; equality where all terms point in one "
     "direction", adding=differences),
     so=r"A circular convolution is diagonal in these waves, so its norm is the largest $|\hat\kappa(\omega)|$; the kernel, as a "
-    r"matrix "
-    r"with one row, has the norm $|\kappa|$. Normalized by that, a layer may still stretch by $\sqrt K$.",
+    r"matrix with one row, has the norm $|\kappa|$. Normalized by that, a layer may still stretch by $\sqrt K$.",
 )  # fmt: skip
 derivation.chain(
     "... and never less",
@@ -610,8 +604,7 @@ _W, _U = jnp.array([[3.0, 0.0], [4.0, 5.0]]), jnp.array([1.0, 0.0])
 @derivation.figure(
     r"Left: the example's weight takes the circle (dotted) to an ellipse; the dots are $\hat\sigma u$ after one and two "
     r"iterations: the second is at the end of the long axis. Right: the error $\sigma_0^2 - \hat\sigma^2$ of four matrices with "
-    r"the "
-    r"singular values 1, $\sigma_1$ and 0.2, from the same start; the lines fall by $\sigma_1^4$ an iteration.",
+    r"the singular values 1, $\sigma_1$ and 0.2, from the same start; the lines fall by $\sigma_1^4$ an iteration.",
     panels=2,
 )
 def the_ellipse_and_the_error(ellipse, error):
@@ -640,11 +633,9 @@ def the_ellipse_and_the_error(ellipse, error):
 
 @derivation.exercise(
     r"How many iterations does the example need until $\hat\sigma^2$ is within $10^{-6}$ of $\sigma_0^2$, relative to "
-    r"$\sigma_0^2 - "
-    r"\sigma_1^2$?",
+    r"$\sigma_0^2 - \sigma_1^2$?",
     r"5. The ratio of the errors is $81^{1-n}$ after $n$ iterations: $1.9 \cdot 10^{-6}$ after four and $2.3 \cdot 10^{-8}$ "
-    r"after "
-    "five.",
+    "after five.",
 )
 def enough_iterations():
     vector, count = _U, 0
@@ -669,11 +660,10 @@ def no_change_of_scale():
 
 
 @derivation.exercise(
-    r"What are the norms of the circular convolution with the kernel $(1, -1)$ on eight places and of the flattened kernel? And "
-    r"of "
-    r"$(1, 1, 1)$?",
-    r"2, at $\omega = \pi$, and $\sqrt 2 = 1.4142$; 3, at $\omega = 0$, and $\sqrt 3 = 1.7321$: both attain the factor $\sqrt "
-    r"K$.",
+    "What are the norms of the circular convolution with the kernel $(1, -1)$ on eight places and of the flattened kernel? And "
+    "of $(1, 1, 1)$?",
+    r"2, at $\omega = \pi$, and $\sqrt 2 = 1.4142$; 3, at $\omega = 0$, and $\sqrt 3 = 1.7321$: both attain "
+    r"the factor $\sqrt K$.",
 )
 def two_kernels():
     for kernel, said in (([1.0, -1.0], ("2", "1.4142")), ([1.0, 1.0, 1.0], ("3", "1.7321"))):
