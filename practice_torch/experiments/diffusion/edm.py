@@ -129,7 +129,7 @@ class EdmExperiment(nn.Module):
 
 
 RECIPES = {
-    # Measured with seed 0, in a minute and a half of one core: 0.358 (0.47 after 100 steps of the training), and a Frechet distance
+    # Measured with seed 0, in a minute and a half of one core: 0.358 (0.47 after 100 steps), and a Frechet distance
     # of 0.14 in 40 steps of Euler's method.
     "digits": EdmRecipe(
         data="digits", sigma_data=0.847, steps=600, batch_size=128, learning_rate=2e-3, schedule="cosine", average_decay=0.99,
