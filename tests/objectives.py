@@ -117,6 +117,14 @@ def dcgan(e, batch, phase):
     return _game(e, 2 * batch["image"] - 1, fakes, e.discriminator, phase)
 
 
+def inversion(e, batch, phase):
+    code = normal(e, len(batch["image"]), e.recipe.latent)
+    images = e.generator_network(code)
+    if phase == "encoder":
+        return (e.encoder(images.flatten(1)) - code).square().sum(1).mean()
+    return _game(e, 2 * batch["image"] - 1, images, e.discriminator, phase)
+
+
 def _in_the_target_domain(x, change):
     if change == "inverted":
         return 1 - x
@@ -598,6 +606,7 @@ OBJECTIVES = {
     "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/bigan": bigan, "adversarial/spectral_normalization": dcgan,
     "adversarial/conditional_gan": conditional_gan, "adversarial/domain_adversarial": adaptation,
     "adversarial/gradient_penalty": wasserstein,
+    "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/reparameterization": categorical_code,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,

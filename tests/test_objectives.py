@@ -47,6 +47,7 @@ ELSEWHERE = {
     "foundations/f_gan": {"points"},
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
+    "adversarial/gan_inversion": {"descent_steps", "descent_rate", "prior_weight", "inverted"},
     "adversarial/spectral_normalization": {"fakes"},
     "adversarial/bigan": {"fakes"},
     "adversarial/conditional_gan": {"fakes"},

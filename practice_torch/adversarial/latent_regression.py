@@ -66,10 +66,11 @@ def linear_generator_inverse(x, weight, bias, *, ridge=0.0):
     require(x.shape[1] == size, f"x has rows of {x.shape[1]}; they must have {size} entries, as weight has rows")
     require_shape((size,), bias=bias)
     require_at_least(0, ridge=ridge)
-    if ridge == 0 and values_are_free(weight):
+    if ridge > 0:
+        system = weight.mT @ weight + ridge * torch.eye(codes, dtype=weight.dtype, device=weight.device)
+        return torch.linalg.solve(system, weight.mT @ (x - bias).mT).mT
+    if values_are_free(weight):
         told = f"weight has shape {[size, codes]} and a lower rank than {codes}; where ridge is 0 it must have that rank"
         require(int(torch.linalg.matrix_rank(weight.detach())) == codes, told)
-    # the least squares of [W; sqrt(ridge) I] by its QR factors: the normal equations would square the condition number
-    stacked = torch.cat([weight, math.sqrt(ridge) * torch.eye(codes, dtype=weight.dtype, device=weight.device)])
-    q, r = torch.linalg.qr(stacked)
-    return torch.linalg.solve_triangular(r, q[:size].mT @ (x - bias).mT, upper=True).mT
+    q, r = torch.linalg.qr(weight)  # the normal equations would square the condition number, which no ridge bounds here
+    return torch.linalg.solve_triangular(r, q.mT @ (x - bias).mT, upper=True).mT

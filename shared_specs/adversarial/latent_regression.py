@@ -83,6 +83,7 @@ SPEC = (
     Agree("linear_generator_inverse", "as many codes as pixels", given(x=normal(4, 2), weight=SQUARE, bias=normal(2))),
     Agree("linear_generator_inverse", "more codes than pixels",
           given(x=normal(4, 2), weight=normal(2, 3), bias=normal(2), ridge=1.0)),
+    Agree("linear_generator_inverse", "a large ridge", given(x=normal(4, 3), weight=WEIGHT, bias=zeros(3), ridge=1e4)),
     Agree("linear_generator_inverse", "not of full rank", given(x=normal(4, 3), weight=DEFICIENT, bias=zeros(3), ridge=0.5)),
     Anchor("linear_generator_inverse", "three pixels", given(x=IMAGES, weight=WEIGHT, bias=[0.0, 0.0, 0.0]),
            gives=[[2.0, 1.0], [2 / 3, -1 / 3]], source="by hand: W^T W = [[2, 1], [1, 2]]",
