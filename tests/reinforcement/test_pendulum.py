@@ -32,6 +32,16 @@ def test_the_motor_s_work_is_what_the_energy_gains():
     torch.testing.assert_close(gained, torque * spin)
 
 
+def test_a_free_pendulum_keeps_its_energy():
+    """Which Euler's method does only if the new velocity moves the angle: with the old one, here, it grows by 4% a step."""
+    state = torch.tensor([[math.pi - 0.2, 0.0]], **F64)
+    energies = []
+    for _ in range(400):
+        energies.append(float(state[0, 1] ** 2 / 6 + 5 * (1 + state[0, 0].cos())))
+        state = pendulum.advance(state, torch.zeros(1, **F64))
+    assert 0.7 * energies[0] < min(energies) and max(energies) < 1.3 * energies[0]
+
+
 def test_a_step_is_that_of_gymnasium():
     """Pendulum-v1: state, reward and observation after a step with a torque within and beyond its range; the limit."""
     gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")

@@ -20,7 +20,7 @@ def moved(seed=0, critic=0.1, **changes):
     experiment.generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in experiment.policy.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
+            parameter += 0.3 * torch.randn_like(parameter)
         if experiment.critic:
             experiment.critic.weight.mul_(critic)
             experiment.critic.bias.mul_(critic)
@@ -55,7 +55,7 @@ def test_the_mean_update_goes_along_the_exact_gradient(estimator):
     wanted = gradient(aim, experiment)
     if estimator == "ppo":  # advantages are whitened: a positive factor
         found = found * (wanted.norm() / found.norm())
-    assert (found - wanted).norm() < 0.1 * wanted.norm()
+    assert (found - wanted).norm() < 0.05 * wanted.norm()
 
 
 def test_targets_of_the_critic_are_the_next_value_and_the_price_of_the_token():
