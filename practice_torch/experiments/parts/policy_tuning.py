@@ -49,7 +49,7 @@ class Tuning(Bounded):
     updates: Annotated[int, AtLeast(1)] = 4
     """Updates on the completions of a round, each on as many of them, drawn at random."""
     kl_coefficient: Annotated[float, Above(0)] = 0.1
-    """Price of a nat of divergence from the reference, in units of the score."""
+    """Price of a nat of divergence from the reference, in units of the score; with group in those of its deviation."""
     kl_target: Annotated[float | None, Above(0)] = None
     """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
