@@ -431,13 +431,13 @@ def _judge_samples(run, training, step, command):
     with _writing(run.folder):
         run.write_json("sample_metrics.json", found)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in (f"{command.samples} samples", "", "baseline", "real data"):
-        table.add_column(column)
-    spoken = lambda part: f"{part['value']:.4g} ({part['low']:.4g} to {part['high']:.4g})" if part else "-"  # noqa: E731
+    for column in ("", f"{command.samples} samples", "baseline", "real data"):
+        table.add_column(column, no_wrap=True)
+    spoken = lambda part: f"{part['value']:.3g}\n[dim]{part['low']:.2g} to {part['high']:.2g}[/]" if part else "-"  # noqa: E731
     for name, metric in found["metrics"].items():
         table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
     Console().print(table)
-    print(f"features: {found['features']}; with intervals of 95%; written to {run.folder / 'sample_metrics.json'}")
+    print(f"intervals of 95%, less the bias of so few; compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
 
 
 def _report(command):

@@ -504,7 +504,7 @@ def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
     assert "60 samples" in out and "baseline" in out and "principal components" in out
     found = json.loads((copy / "sample_metrics.json").read_text())
     assert (found["samples"], found["step"]) == (60, 3)
-    assert all(f"{metric['samples']['value']:.4g}" in out for metric in found["metrics"].values())
+    assert all(f"{metric['samples']['value']:.3g} " in out for metric in found["metrics"].values())
     distance = found["metrics"]["frechet_distance"]
     assert distance["real"]["value"] < distance["samples"]["value"]
     assert distance["meaning"] and distance["samples"]["low"] < distance["samples"]["high"]
