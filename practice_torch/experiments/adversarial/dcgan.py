@@ -13,8 +13,11 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.evaluation.memorization import nearest_distance
+from practice_torch.evaluation.precision_recall import nearest_neighbor_radii
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
 from practice_torch.experiments.parts.image_judge import JUDGED, Judge
+from practice_torch.experiments.parts.points import distance
 from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
@@ -99,11 +102,10 @@ class Dcgan(nn.Module):
         """
         held_out = data.batch(torch.arange(min(len(data), 1000)))
         fakes, real = self._shown(self.recipe.fakes), held_out["image"]
-        distances = torch.cdist(real.flatten(1), fakes.flatten(1))
-        plausible = distances.amin(dim=0) <= _usual_distance(real.flatten(1))
+        plausible = nearest_distance(fakes.flatten(1), real.flatten(1)) <= _usual_distance(real.flatten(1))
         found = {
             "plausible": float(plausible.double().mean()),
-            "distance": float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2,
+            "distance": distance(real.flatten(1), fakes.flatten(1)),
             "frechet_distance": Judge(real).frechet_distance(fakes, real),
             **self.watch.metrics(),
         }
@@ -160,8 +162,7 @@ class Dcgan(nn.Module):
 
 def _usual_distance(images):
     """Within which most of the images [N, D] have their nearest neighbor among the others."""
-    distances = torch.cdist(images, images).fill_diagonal_(torch.inf)
-    return distances.amin(dim=0).quantile(_NEAR)
+    return nearest_neighbor_radii(images, neighbors=1).quantile(_NEAR)
 
 
 RECIPES = {

@@ -4,6 +4,8 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.experiment import Metric
+from practice_torch.evaluation.memorization import nearest_distance
+from practice_torch.evaluation.mode_coverage import assign_modes
 from shared_specs.palette import BLUE
 
 # What `modes` measures.
@@ -18,11 +20,11 @@ MODES = {
 def modes(fakes, mixture, radius):
     """A mode is covered by a quarter of its share of good fakes; spread is their deviation in units of the mode's own."""
     means, stds, weights = (torch.tensor(mixture[key], device=fakes.device) for key in ("means", "stds", "weights"))
-    away, nearest = torch.cdist(fakes, means).min(dim=1)
-    good = away <= radius
-    shares = torch.bincount(nearest[good], minlength=len(means)) / len(fakes)
+    assigned = assign_modes(fakes, means, radius=radius)
+    good, mode = assigned >= 0, assigned[assigned >= 0]
+    shares = torch.bincount(mode, minlength=len(means)) / len(fakes)
     covered, quality = float((shares >= weights / 4).double().mean()), float(good.double().mean())
-    spread = (away[good] / stds[nearest[good]]).square().mean().div(means.shape[1]).sqrt()
+    spread = ((fakes[good] - means[mode]) / stds[mode, None]).square().mean().sqrt()
     return {
         "modes": covered * len(means),
         "high_quality": quality,
@@ -41,8 +43,7 @@ def on_the_plane(scores_fn, real):
 
 def distance(real, fakes):
     """The mean distance to the nearest neighbor, from fakes to real points and back, halved."""
-    distances = torch.cdist(real, fakes)
-    return float(distances.amin(dim=0).mean() + distances.amin(dim=1).mean()) / 2
+    return float(nearest_distance(fakes, real).mean() + nearest_distance(real, fakes).mean()) / 2
 
 
 def scatter(axes, real, fakes):
