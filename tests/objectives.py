@@ -41,6 +41,7 @@ from practice_torch.latent.vae import (
     kl_to_standard_normal,
 )
 from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl, kl_per_dimension, linear_kl_weight
+from practice_torch.latent.vector_quantization import nearest_code, vector_quantization_loss
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.dpo import dpo_loss
@@ -249,6 +250,22 @@ def several_draws(e, batch, phase):
     log_joint = prior + bernoulli_log_likelihood(several[0], e.decoder(z))
     log_q = gaussian_log_likelihood(z, *several[1:])
     return -renyi_bound(log_joint.view(-1, draws), log_q.view(-1, draws), order=e.recipe.order).mean()
+
+
+def quantized_autoencoder(e, batch, phase):
+    """The squared error of what is decoded from the nearest codes, and the commitment; or -log p of the codes, one by one."""
+    image = batch["image"]
+    z = e.encoder(image).permute(0, 2, 3, 1)
+    codes = nearest_code(z.flatten(0, 2), e.codebook)
+    if phase == "prior":
+        lists = codes.view(len(image), -1)
+        before = torch.cat([torch.full_like(lists[:, :1], e.recipe.codes), lists[:, :-1]], 1)
+        return categorical_negative_log_likelihood(codes, e.prior(before)[..., : e.recipe.codes].flatten(0, 1)).mean()
+    quantized = e.codebook[codes].view_as(z)
+    through = z + (quantized - z).detach()
+    error = (e.decoder(through.permute(0, 3, 1, 2)) - image).square().flatten(1).sum(1)
+    kept = vector_quantization_loss(z.flatten(0, 2), quantized.flatten(0, 2), commitment=e.recipe.commitment)
+    return (error + kept.view(len(image), -1).sum(1)).mean()
 
 
 def categorical_code(e, batch, phase):
@@ -608,7 +625,7 @@ OBJECTIVES = {
     "adversarial/gradient_penalty": wasserstein,
     "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
-    "latent/reparameterization": categorical_code,
+    "latent/reparameterization": categorical_code, "latent/vector_quantization": quantized_autoencoder,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,

@@ -30,6 +30,7 @@ TOGETHER = {
         dict(attention_at=()),
     ],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
+    "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
     "preference/dpo": [dict(label_smoothing=0.1)],
     "reinforcement/ppo": [dict(value_clip=0.01), dict(task="pendulum")],
