@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shared_specs.autoregressive._cases import SOFTMAX
-from shared_specs.rows import Agree, Anchor, Law, Rejects, concatenate, given, normal, zeros
+from shared_specs.rows import Agree, Anchor, Cancels, Law, Rejects, concatenate, given, normal, zeros
 
+SOFTMAX = Cancels(1.0, "the softmax's derivative subtracts from every cotangent the mean of all")
 MASK = np.array([[True, True, False, True], [False, True, False, False], [True, True, True, True]])
 WEIGHTS = dict(query_weight=normal(6, 5, scale=0.6), key_weight=normal(6, 2, scale=0.6), value_weight=normal(6, 2, scale=0.6),
                output_weight=normal(5, 6, scale=0.6))
