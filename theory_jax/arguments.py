@@ -95,6 +95,12 @@ def require_unit_interval(**arrays):
         require_values(name, array, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
 
 
+def require_binary(**arrays):
+    """Every named array holds 0 and 1 only, as numbers or as truth values."""
+    for name, array in arrays.items():
+        require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
+
+
 def require_tokens(size, **arrays):
     """Every entry of every named array is a token of a vocabulary of this size."""
     for name, array in arrays.items():

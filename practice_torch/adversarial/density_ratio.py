@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import logsigmoid
 
-from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_values
+from practice_torch.arguments import require, require_binary, require_positive, require_rank, require_same_shape
 
 
 def log_ratio_from_classifier(logits, *, log_prior_odds=0.0):
@@ -25,7 +25,7 @@ def logistic_ratio_loss(logits, labels):
     """
     require_rank(1, logits=logits)
     require_same_shape(logits=logits, labels=labels)
-    require_values("labels", labels, lambda y: (y == 0) | (y == 1), "0 or 1")
+    require_binary(labels=labels)
     return -logsigmoid(torch.where(labels == 1, logits, -logits))
 
 

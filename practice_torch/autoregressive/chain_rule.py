@@ -9,6 +9,7 @@ from torch.nn import functional
 from practice_torch.arguments import (
     as_int64,
     require,
+    require_binary,
     require_rank,
     require_same_shape,
     require_tokens,
@@ -51,7 +52,7 @@ def autoregressive_bernoulli_log_prob(x, logits):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits)
-    require_values("x", x, lambda x: (x == 0) | (x == 1), "0 or 1")
+    require_binary(x=x)
     # log sigma(+-l), not through softplus: torch's is the identity beyond 20, which is off by 2e-9
     return functional.logsigmoid(torch.where(x > 0.5, logits, -logits)).sum(dim=-1)
 

@@ -13,6 +13,7 @@ from practice_torch.arguments import (
     as_int64,
     require,
     require_at_least,
+    require_binary,
     require_integers,
     require_one_each,
     require_rank,
@@ -117,5 +118,5 @@ def _sums(log_probs, mask):
 def _counted(log_probs, mask):
     require_rank(2, log_probs=log_probs)
     require_same_shape(log_probs=log_probs, mask=mask)
-    require_values("mask", mask, lambda a: (a == 0) | (a == 1), "0 or 1")
+    require_binary(mask=mask)
     return mask != 0

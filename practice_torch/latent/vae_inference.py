@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
+from practice_torch.arguments import require, require_binary, require_rank, require_same_shape, require_values
 from practice_torch.latent.elbo import importance_weighted_bound
 from practice_torch.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
 
@@ -82,7 +82,7 @@ def attribute_vector(latents, labels):
         labels.shape[0] == latents.shape[0],
         f"labels has {labels.shape[0]} entries; it must have one for each of the {latents.shape[0]} rows of latents",
     )
-    require_values("labels", labels, lambda labels: (labels == 0) | (labels == 1), "0 or 1")
+    require_binary(labels=labels)
     has = (labels == 1).to(latents.dtype)
     lacks = 1 - has
     for label, members in ((0, lacks), (1, has)):
@@ -122,7 +122,7 @@ def masked_bernoulli_log_likelihood(x, logits, mask):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits, mask=mask)
-    require_values("mask", mask, lambda mask: (mask == 0) | (mask == 1), "0 or 1")
+    require_binary(mask=mask)
     visible = mask == 1
     # Selected before the formula and again after it: NaN * 0 is NaN, in the value and in the gradient.
     shown = torch.where(visible, x, 0.0)

@@ -3,10 +3,9 @@
 transition [S, A, S], reward [S, A], policy [S, A], initial [S], discount in [0, 1); masks and ends of rows of steps.
 """
 
-import torch
-
 from practice_torch.arguments import (
     require,
+    require_binary,
     require_log_probs,
     require_rank,
     require_same_shape,
@@ -43,13 +42,6 @@ def require_policy(transition, **policies):
 def require_discount(discount):
     """The discount is in [0, 1): with 1, the sum of all rewards need not exist."""
     require(0 <= discount < 1, f"discount is {discount}; it must be at least 0 and less than 1")
-
-
-def require_binary(**arrays):
-    """Every named tensor holds 0 and 1 only, as numbers or as truth values."""
-    for name, array in arrays.items():
-        if array.dtype != torch.bool:
-            require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
 
 
 def counted_mask(mask, **steps):

@@ -5,8 +5,8 @@ transition[s, a, t] = P(t|s,a), reward[s, a], the policy as logits [S, A].
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_shape, require_values
-from practice_torch.reinforcement._process import require_binary, require_probabilities, require_transition
+from practice_torch.arguments import require, require_binary, require_rank, require_shape, require_values
+from practice_torch.reinforcement._process import require_probabilities, require_transition
 from practice_torch.reinforcement.markov_decision import action_value, policy_value, state_occupancy
 
 

@@ -10,12 +10,12 @@ from torch.nn.functional import pad
 from practice_torch.arguments import (
     require,
     require_at_least,
+    require_binary,
     require_positive,
     require_rank,
     require_shape,
     require_share,
 )
-from practice_torch.reinforcement._process import require_binary
 
 BLOCK = 16  # steps that are summed one by one, in all blocks at once: a longer block is more work, a shorter one more rounds
 

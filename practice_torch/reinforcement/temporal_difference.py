@@ -9,6 +9,7 @@ import torch
 from practice_torch.arguments import (
     as_int64,
     require,
+    require_binary,
     require_integers,
     require_log_probs,
     require_one_each,
@@ -18,7 +19,6 @@ from practice_torch.arguments import (
     require_values,
     values_are_free,
 )
-from practice_torch.reinforcement._process import require_binary
 
 SINGULAR = "features, {} rows of {}, make a singular system; their columns must be independent, over at least as many rows"
 

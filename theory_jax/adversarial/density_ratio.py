@@ -11,7 +11,7 @@ from jax.nn import softplus
 from sympy import Abs, Min, Rational, exp, log
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_binary, require_positive, require_rank, require_same_shape
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import tangent
@@ -38,7 +38,7 @@ def logistic_ratio_loss(logits, labels):
     """
     require_rank(1, logits=logits)
     require_same_shape(logits=logits, labels=labels)
-    require_values("labels", labels, lambda y: (y == 0) | (y == 1), "0 or 1")
+    require_binary(labels=labels)
     return softplus(jnp.where(labels == 1, -logits, logits))
 
 

@@ -15,6 +15,7 @@ from sympy import Eq, Integer, Integral, Piecewise, Rational, exp, log
 
 from theory_jax.arguments import (
     require,
+    require_binary,
     require_rank,
     require_same_shape,
     require_tokens,
@@ -66,7 +67,7 @@ def autoregressive_bernoulli_log_prob(x, logits):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits)
-    require_values("x", x, lambda a: (a == 0) | (a == 1), "0 or 1")
+    require_binary(x=x)
     # x l - softplus(l) is -softplus(-l) at x = 1 and -softplus(l) at x = 0: said so, nothing large cancels
     return -jnp.sum(jax.nn.softplus((1 - 2 * x) * logits), axis=-1)
 

@@ -15,6 +15,7 @@ from sympy import exp, log
 from theory_jax.arguments import (
     require,
     require_at_least,
+    require_binary,
     require_integers,
     require_one_each,
     require_rank,
@@ -110,7 +111,7 @@ def _counted(log_probs, mask, each=False):
     """mask as booleans; each: every row has a token that counts, and not only one of them."""
     require_rank(2, log_probs=log_probs)
     require_same_shape(log_probs=log_probs, mask=mask)
-    require_values("mask", mask, lambda a: (a == 0) | (a == 1), "0 or 1")
+    require_binary(mask=mask)
     require(each or mask.size > 0, f"mask has shape {list(mask.shape)}; there must be at least one token")
     enough, what = (lambda a: np.any(a, axis=1, keepdims=True), "a row") if each else (np.any, "all")
     require_values("mask", mask, enough, f"1 somewhere: it is 0 in {what}")

@@ -11,7 +11,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from sympy import Rational, acos, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_binary, require_rank, require_same_shape, require_values
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gibbs, tangent
@@ -108,7 +108,7 @@ def attribute_vector(latents, labels):
         labels.shape[0] == latents.shape[0],
         f"labels has {labels.shape[0]} entries; it must have one for each of the {latents.shape[0]} rows of latents",
     )
-    require_values("labels", labels, lambda labels: (labels == 0) | (labels == 1), "0 or 1")
+    require_binary(labels=labels)
     require_values("labels", labels, lambda labels: jnp.any(labels == 0), "of both classes: no 0 is among them")
     require_values("labels", labels, lambda labels: jnp.any(labels == 1), "of both classes: no 1 is among them")
     has = (labels == 1)[:, None]
@@ -146,7 +146,7 @@ def masked_bernoulli_log_likelihood(x, logits, mask):
     """
     require_rank(2, x=x)
     require_same_shape(x=x, logits=logits, mask=mask)
-    require_values("mask", mask, lambda mask: (mask == 0) | (mask == 1), "0 or 1")
+    require_binary(mask=mask)
     # A hidden x is replaced, not multiplied by 0: NaN * 0 is NaN, in the value and in the gradient.
     visible = mask == 1
     x = jnp.where(visible, x, 0)

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
 
-from theory_jax.arguments import require, require_rank, require_shape, require_values
+from theory_jax.arguments import require, require_binary, require_rank, require_shape, require_values
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Entropy, Expectation, Slope, Total, plus, times
-from theory_jax.reinforcement._process import require_binary, require_probabilities, require_transition
+from theory_jax.reinforcement._process import require_probabilities, require_transition
 from theory_jax.reinforcement.markov_decision import action_value, policy_value, state_occupancy
 
 

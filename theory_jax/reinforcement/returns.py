@@ -15,6 +15,7 @@ from sympy import Matrix, sqrt
 from theory_jax.arguments import (
     require,
     require_at_least,
+    require_binary,
     require_positive,
     require_rank,
     require_shape,
@@ -23,7 +24,6 @@ from theory_jax.arguments import (
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, Total, plus, times
-from theory_jax.reinforcement._process import require_binary
 from theory_jax.reinforcement.markov_decision import policy_value
 
 

@@ -12,6 +12,7 @@ from sympy import Integral, KroneckerDelta, Max, Rational, exp, oo, pi, sqrt
 
 from theory_jax.arguments import (
     require,
+    require_binary,
     require_integers,
     require_log_probs,
     require_one_each,
@@ -24,7 +25,6 @@ from theory_jax.arguments import (
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, Total, Variance, plus, times
-from theory_jax.reinforcement._process import require_binary
 from theory_jax.reinforcement.markov_decision import policy_value
 
 SINGULAR = "features, {} rows of {}, make a singular system; their columns must be independent, over at least as many rows"
