@@ -43,6 +43,12 @@ def test_a_ratio_is_taken_turn_by_turn_and_judged_by_the_clock_that_is_asked_for
     assert concluded(tmp_path, monkeypatch, seconds, clock="wall") == 1  # 1.1 is not 1.5
 
 
+def test_a_single_turn_is_its_own_quartiles_and_none_is_refused():
+    assert turns.ratio(seconds_of([1.0], [2.0]), "theirs", "ours") == {"median": 2.0, "quartiles": [2.0, 2.0]}
+    with pytest.raises(SystemExit, match="--repeats is 0; it must be at least 1"):
+        turns.in_turns({"a": int}, repeats=0)
+
+
 @pytest.mark.parametrize(("count", "keep"), [(4, True), (5, False)])
 def test_what_must_not_be_kept_is_not(tmp_path, monkeypatch, count, keep):
     concluded(tmp_path, monkeypatch, seconds_of([1.0] * count, [2.0] * count), keep=keep)

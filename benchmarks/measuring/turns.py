@@ -24,6 +24,8 @@ def timed(call):
 
 def in_turns(sides, *, repeats, warm_up=1):
     """{side: {clock: [seconds of each turn]}}: A B C A B C ..., after `warm_up` turns that are not counted."""
+    if repeats < 1:
+        raise SystemExit(f"--repeats is {repeats}; it must be at least 1")
     turns = [{side: timed(call) for side, call in sides.items()} for _ in range(warm_up + repeats)][warm_up:]
     return {side: {kind: [turn[side][kind] for turn in turns] for kind in CLOCKS} for side in sides}
 
@@ -31,7 +33,8 @@ def in_turns(sides, *, repeats, warm_up=1):
 def ratio(seconds, theirs, ours, kind="cpu"):
     """Median and quartiles over the turns of the other side's time divided by ours: above 1 we are faster."""
     each = [b / a for a, b in zip(seconds[ours][kind], seconds[theirs][kind], strict=True)]
-    return {"median": statistics.median(each), "quartiles": statistics.quantiles(each, n=4)[::2]}
+    quartiles = statistics.quantiles(each, n=4)[::2] if len(each) > 1 else 2 * each
+    return {"median": statistics.median(each), "quartiles": quartiles}
 
 
 def conclude(name, what, seconds, *, ours, goals, began, unit=None, clock="cpu", device=_CPU, keep=True, **more):

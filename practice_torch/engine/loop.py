@@ -21,7 +21,7 @@ from practice_torch.engine.environment import environment
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
 from practice_torch.engine.placement import batches_of
-from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches
+from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches, whose_loss_is_shown
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
@@ -211,12 +211,13 @@ class Training:
         self.throughput.begin()
         # A checkpoint is made before the evaluation of its step, which may fail; whoever goes on from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
+        shown = whose_loss_is_shown(self.players).phase.name
         while self.step < recipe.steps:
             self._advance()
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due():
-                bar.show(step, self.pending[self.players[0].phase.name, "loss"][-1].item(), self.throughput.words())
+                bar.show(step, self.pending[shown, "loss"][-1].item(), self.throughput.words())
             if row_due:
                 self.seconds = time.perf_counter() - begun
                 self._log()

@@ -53,6 +53,11 @@ def _by_decay(parameters, decay):
     return [group for group in groups if group["params"]]
 
 
+def whose_loss_is_shown(players: Sequence[Player]) -> Player:
+    """The first that learns: a phase that moves nothing, which collects data, say, may have no loss."""
+    return next((player for player in players if player.optimizer), players[0])
+
+
 def let_move(player: Player, players: Iterable[Player]) -> None:
     """Freeze all parameters except the player's own; gradients still flow through the others."""
     for other in players:
