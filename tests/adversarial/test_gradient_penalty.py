@@ -93,7 +93,7 @@ def test_the_critic_learns_the_distance_of_given_samples():
         game._fakes = lambda count, real=real: real[:count] + torch.tensor([2.0, 0.0])
         player = make_player(game, game.phases[0], game.recipe)
         let_move(player, [player])
-        for _ in range(300):
+        for _ in range(150):
             player.optimizer.zero_grad()
             game({"point": real}, "critic")[0].backward()
             player.optimizer.step()
