@@ -499,13 +499,25 @@ def _continued(e, drawn):
 
 
 def pipeline(e, batch, phase):
-    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes."""
-    tokens, prompt = batch["tokens"], e.recipe.prompt
-    if int(e.batches.seen) < int(e.recipe.supervised * e.recipe.steps):
+    """A text; then pairs of completions that the reference draws, each labelled by the values of its bytes; PPO in the end.
+
+    The count is of the phase `train`, which comes first in a step: the others find it one higher.
+    """
+    tokens, prompt, seen = batch["tokens"], e.recipe.prompt, int(e.batches.seen)
+    text = int(e.recipe.supervised * e.recipe.steps)
+    rewarded = text + int(e.recipe.rewarded * (e.recipe.steps - text))
+    if phase == "update":
+        return _of_a_round(e, e.tuned, e.rollout.tuning) if seen > rewarded else 0 * e.critic.weight.sum()
+    if phase == "reward" and not text < seen <= rewarded:
+        return 0 * e.reward.head.weight.sum()
+    if phase == "train" and seen < text:
         return language(e, batch, "policy")
     drawn = _continued(e, torch.cat([tokens[:, :prompt]] * 2))
     ends = drawn[:, prompt:]
     worth = e.values[ends].mean(1)
+    if phase == "reward":
+        rewards = e.reward(drawn, torch.ones_like(drawn)).chunk(2)
+        return soft_preference_loss(torch.sign(worth.chunk(2)[0] - worth.chunk(2)[1]) / 2 + 0.5, *rewards).mean()
     (one, other), (one_0, other_0) = (
         sequence_log_prob(ends, network(drawn)[:, prompt - 1 : -1], None).chunk(2) for network in (e.policy, e.reference)
     )
@@ -596,15 +608,19 @@ def value_of_steps(e, batch, phase):
 
 
 def tuned_policy(e, batch, phase):
+    return _of_a_round(e, e.policy, e.recipe)
+
+
+def _of_a_round(e, network, recipe):
     """Some of the completions of a round, token by token; what is compared with what is in the advantages."""
-    recipe, held = e.recipe, e.rollout
+    held = e.rollout
     drawn = torch.randperm(len(held.tokens), generator=e.generator)[: max(len(held.tokens) // recipe.updates, 1)]
     tokens, old_log_probs, advantages = held.tokens[drawn], held.old_log_probs[drawn], held.advantages[drawn]
-    policy = torch.distributions.Categorical(logits=e.policy(tokens[:, :-1])[:, held.prompt - 1 :].float())
+    policy = torch.distributions.Categorical(logits=network(tokens[:, :-1])[:, held.prompt - 1 :].float())
     log_probs = policy.log_prob(tokens[:, held.prompt :])
     losses = clipped_policy_loss(log_probs, old_log_probs, advantages, clip=recipe.clip)
     if recipe.estimator == "ppo":
-        values = e.critic(e.policy.hidden(tokens)[:, held.prompt - 1 : -1])[..., 0]
+        values = e.critic(network.hidden(tokens)[:, held.prompt - 1 : -1])[..., 0]
         losses = losses + recipe.value_coefficient * (values - held.returns[drawn]) ** 2 / 2
     if recipe.estimator == "group":
         losses = losses + held.price * kl_k3(log_probs, held.reference_log_probs[drawn])

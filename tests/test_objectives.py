@@ -36,6 +36,7 @@ TOGETHER = {
     "reinforcement/ppo": [dict(value_clip=0.01), dict(task="pendulum")],
     "reinforcement/trust_region": [dict(task="pendulum")],
     "reinforcement/group_policy": [dict(estimator="ppo", trace_decay=0.5), dict(estimator="ppo", value_coefficient=0.1)],
+    "preference/pipeline": [dict(supervised=0.0, rewarded=0.5)],
     "preference/reward_model": [dict(sharpness=0.01)],  # twice as sharp, the few votes here come out the same
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.
@@ -67,7 +68,7 @@ ELSEWHERE = {
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
-    "preference/pipeline": {"judged"},
+    "preference/pipeline": {"judged", "reward_learning_rate"},
     "preference/reward_model": {"judged"},
     "preference/dpo_variants": {"judged"},
     "preference/dpo": {"tokens", "start", "pad_vocabulary"},

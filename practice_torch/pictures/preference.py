@@ -34,7 +34,7 @@ def wins_by_nats(found):
             axes.plot(nats, 100 * wins, mark, color=color, label=name)
         axes.set(xlabel="nats of divergence from the reference, a completion", ylabel="completions that win, %")
         axes.set(xlim=(0, None), ylim=(None, 100))
-        axes.legend(fontsize="small", loc="lower right")
+        axes.legend(fontsize="small")
 
     return Figure(paint, "Win rate against the reference on held-out prompts, by the divergence from it")
 

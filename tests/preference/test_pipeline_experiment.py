@@ -74,4 +74,31 @@ def test_it_learns_what_the_judge_prefers():
     data.batch = lambda indices: {"tokens": prompts[indices % 64]}
     with torch.no_grad():
         found = experiment.evaluate(data)
-    assert found["win_rate"] > 0.8 and found["score"] > found["reference_score"] + 0.2 and found["divergence"] > 0.5
+    assert found["dpo_win_rate"] > 0.8 and found["dpo_score"] > found["reference_score"] + 0.2 and found["dpo_divergence"] > 0.5
+    assert found["ppo_divergence"] == pytest.approx(0, abs=1e-5) and found["least_win_rate"] == found["ppo_win_rate"]
+
+
+def test_the_reward_model_learns_after_the_text_and_ppo_follows_it():
+    """Who has a gradient in each of four steps; all copies are of the model of the text, and PPO is paid what is learned."""
+    experiment, batch = small(steps=4, supervised=0.25, rewarded=0.67)
+    moved = []
+    for step in range(4):
+        moved.append([])
+        for phase in experiment.phases:
+            experiment.zero_grad()
+            loss, logs = experiment(batch, phase.name)
+            if phase.moves:
+                loss.backward()
+                if any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in experiment.parameters()):
+                    moved[step].append(phase.name)
+            if step == 1 and phase.name == "train":
+                for copy in (experiment.reference, experiment.tuned, experiment.reward.trunk):
+                    for name, value in copy.state_dict().items():
+                        assert torch.equal(value, experiment.policy.state_dict()[name]), name
+            if step == 3 and phase.name == "collect":
+                rewards, others = experiment._rewards(experiment.rollout.tokens), experiment.reference_rewards
+                deviation = others.std(correction=0).item()
+                score = ((rewards.mean() - others.mean()) / deviation).item()
+                assert logs["score"].item() == pytest.approx(score, rel=1e-3, abs=1e-3) and deviation > 0
+                assert logs["price"].item() == pytest.approx(experiment.recipe.kl_coefficient / deviation, rel=1e-3)
+    assert moved == [["train"], ["train", "reward"], ["train", "reward"], ["train", "update"]]
