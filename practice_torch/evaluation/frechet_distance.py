@@ -128,8 +128,7 @@ class _TraceOfRoot(torch.autograd.Function):
 
     @staticmethod
     def forward(a, b):
-        _, between = _between(a, b)
-        return torch.linalg.eigvalsh(between).clamp(min=0).sqrt().sum()
+        return torch.linalg.eigvalsh(_between(a, b)[1]).clamp(min=0).sqrt().sum()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
