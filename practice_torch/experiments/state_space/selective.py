@@ -176,7 +176,7 @@ RECIPES = {
     ),
     # measured: symbols of 820 held-out sequences that are recalled, and whole sequences, in 120 CPU seconds for all four
     #   mamba 98%, 93%      lstm 94%, 80%      transformer 82%, 40%      s4d 64%, 13%
-    # and from other initial weights mamba 94%, 78%. The target leaves room for a third run: after 400 steps these had 77% and 91%.
+    # and from other initial weights mamba 94%, 78%. The target leaves room for more: after 400 steps these had 77% and 91%.
     # Items come at random times: a kernel that knows the distance alone cannot tell the second from the third.
     "copying": RecallRecipe(steps=800, target=0.75, **_RECALL),
     # measured: s4d and transformer 100%, mamba 11% and lstm 14%, which is guessing; 59 CPU seconds. The first item looks like all
