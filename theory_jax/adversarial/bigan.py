@@ -112,8 +112,8 @@ derivation = Derivation(
     ),
     answer=r"If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's "
     r"model. For deterministic maps, a total variation $\delta$ between the pairs means that at least the share $1 - \delta$ of "
-    "the data is reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent pairs "
-    "match, too. A reconstruction term bounds what is left open, $H(x|z)$.",
+    "the data is reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent "
+    "pairs match, too. A reconstruction term bounds what is left open, $H(x|z)$.",
     limits=(
         "Continuous spaces with deterministic maps: both laws of pairs live on thin sets and have no densities there. The "
         "argument by events carries over, the best logit does not.",

@@ -150,8 +150,8 @@ derivation = Derivation(
     "enter the discriminator, and what do an auxiliary classifier and real examples with wrong labels add?",
     setting=(
         r"Data are pairs of an example $x$ and a label $y$, on finitely many of both, with probabilities $p(y)\, p(x|y)$. The "
-        r"generator is given a label that is drawn from the data, and makes an example: its pairs have the probabilities $p(y)\, "
-        "q(x|y)$. All are positive; at the boundary a term with weight 0 is 0.",
+        "generator is given a label that is drawn from the data, and makes an example: its pairs have the probabilities "
+        r"$p(y)\, q(x|y)$. All are positive; at the boundary a term with weight 0 is 0.",
         r"The discriminator sees the pair and gives its logit $\ell(x, y)$. The value of the game on pairs is $\mathbb{E}_p[\log "
         r"\sigma(\ell)] + \mathbb{E}_q[\log \sigma(-\ell)]$; by the lecture on GANs its maximum is at $\ell = \log p - \log q$ "
         r"of the "

@@ -95,17 +95,17 @@ derivation = Derivation(
     question="A classifier only says real or fake. How does one read the ratio of the two densities off it, and how does that "
     "ratio correct a generator that is wrong?",
     setting=(
-        r"The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
-        r"0$. Their ratio is $r = p/q$.",
+        "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
+        "0$. Their ratio is $r = p/q$.",
         r"A labelled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
-        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at a "
-        r"point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
+        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at "
+        r"a point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
         r"A classifier gives every point a logit $\ell$ and the probability $c = \sigma(\ell) = 1/(1 + e^{-\ell})$ of being "
         r"data; $\bar c = 1 - c$.",
     ),
     answer=r"The logistic loss is least where $\ell = \log r$ plus the logarithm of the prior odds, so the logit, less these "
-    r"odds, is the log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with "
-    r"probability $1 - r/M$, turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
+    "odds, is the log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with "
+    "probability $1 - r/M$, turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
     limits=(
         "The error of a ratio that was learned from finitely many draws: classifiers are overconfident where one side has no "
         "draw.",
@@ -206,7 +206,7 @@ derivation.chain(
     states=2,
     central=True,
     so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of the "
-    r"loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
+    "loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
     r"$-\infty$: training only approaches it.",
 )
 derivation.bridge(
@@ -234,7 +234,7 @@ derivation.chain(
     ),
     so=r"The left side is $\sum_x \max(\frac p2, \frac q2)$, the share of draws whose label is guessed right by the likelier "
     r"side, since $\max(a, b) = \frac12 (a + b + |a - b|)$. A classifier that is right in more than half of fresh draws shows "
-    r"that the laws differ: a two-sample test.",
+    "that the laws differ: a two-sample test.",
     role="remark",
 )
 
@@ -437,8 +437,8 @@ def three_points():
 
 
 @derivation.figure(
-    r"The example: samples (outlined) and those that are kept (filled), for three bounds. With $B = 2$ the filled bars have the "
-    r"shape of $p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
+    "The example: samples (outlined) and those that are kept (filled), for three bounds. With $B = 2$ the filled bars have the "
+    "shape of $p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
     panels=3,
 )
 def kept_samples(*panels):
@@ -452,7 +452,7 @@ def kept_samples(*panels):
 
 @derivation.exercise(
     r"With as many data as samples ($\alpha = \frac12$), what is the smallest logistic loss in the example? What has it to do "
-    r"with the Jensen-Shannon divergence?",
+    "with the Jensen-Shannon divergence?",
     r"It is $\log 2 - \mathrm{JSD} = 0.6507$: the entropy of a fair coin less what the point tells about the label.",
 )
 def smallest_loss():
@@ -469,10 +469,10 @@ def impossible_ratio():
 
 
 @derivation.exercise(
-    r"Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take $B = 1$ in the "
-    r"example.",
-    r"A sample is kept with probability $\min(1, r/B)$, so the law is $\min(q, p/B)$ divided by its sum, which is the rate. Here "
-    r"$\min(q, p) = (\frac14, \frac14, \frac14)$: the law is 0.3333 at every point, the rate 0.75.",
+    "Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take $B = 1$ in the "
+    "example.",
+    r"A sample is kept with probability $\min(1, r/B)$, so the law is $\min(q, p/B)$ divided by its sum, which is the rate. "
+    r"Here $\min(q, p) = (\frac14, \frac14, \frac14)$: the law is 0.3333 at every point, the rate 0.75.",
 )
 def bound_too_small():
     kept = _kept(0.0)

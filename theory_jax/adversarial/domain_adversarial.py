@@ -114,26 +114,24 @@ derivation = Derivation(
     sources=(
         "Ben-David, Blitzer, Crammer, Kulesza, Pereira & Vaughan 2010, A theory of learning from different domains, theorem 2",
         "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand & Lempitsky 2016, Domain-adversarial training of "
-        "neural "
-        "networks",
+        "neural networks",
         "Zhao, Tachet des Combes, Zhang & Gordon 2019, On learning invariant representations for domain adaptation",
     ),
     question="Examples of a source domain have labels, those of a target domain have none, and the two domains look different. "
-    "Why "
-    "does it help to learn features that confuse a domain classifier? Which quantity is made small, and when does the target's "
-    "error stay large all the same?",
+    "Why does it help to learn features that confuse a domain classifier? Which quantity is made small, and when does the "
+    "target's error stay large all the same?",
     setting=(
-        r"A feature has finitely many values $x$, with the laws $p^s$ in the source domain and $p^t$ in the target domain. There "
-        r"are two labels, 0 and 1. A hypothesis gives every feature a label; it may toss a coin, and $h(a|x)$ is the probability "
-        r"that it says $a$. The true labels $y^s(a|x)$ and $y^t(a|x)$ may be uncertain, too, and differ between the domains.",
-        r"Hypotheses and labels toss their coins independently, given the feature. All laws are positive; a hypothesis that is "
-        r"always sure is a limit of these.",
+        "A feature has finitely many values $x$, with the laws $p^s$ in the source domain and $p^t$ in the target domain. There "
+        "are two labels, 0 and 1. A hypothesis gives every feature a label; it may toss a coin, and $h(a|x)$ is the probability "
+        "that it says $a$. The true labels $y^s(a|x)$ and $y^t(a|x)$ may be uncertain, too, and differ between the domains.",
+        "Hypotheses and labels toss their coins independently, given the feature. All laws are positive; a hypothesis that is "
+        "always sure is a limit of these.",
         r"Hypotheses come from a class $\mathcal{H}$. The error of $h$ is the probability that it disagrees with the true label.",
     ),
     answer=r"The target's error exceeds the source's by at most half of a distance of the two laws of features, plus the error "
-    r"that the best common hypothesis makes in both domains. A domain classifier measures that distance, and features trained "
-    r"against it by reversed gradients make it small. The other term it cannot see: where the domains have different shares of "
-    r"the labels, equal laws of features force errors.",
+    "that the best common hypothesis makes in both domains. A domain classifier measures that distance, and features trained "
+    "against it by reversed gradients make it small. The other term it cannot see: where the domains have different shares of "
+    "the labels, equal laws of features force errors.",
     limits=(
         "Finite samples: the paper's bound has a further term for them.",
         "Whether the best common hypothesis remains good while the features change cannot be told without labels of the target.",
@@ -186,8 +184,7 @@ triangle = derivation.chain(
     equals(
         times(2, plus(v * (1 - u) * (1 - w), (1 - v) * u * w)),
         "with two labels, two of three answers agree. Where the second stands alone it differs from both others, and these "
-        "agree; "
-        "elsewhere the terms cancel",
+        "agree; elsewhere the terms cancel",
         wrong={
             "once": plus(v * (1 - u) * (1 - w), (1 - v) * u * w),
             "where the first stands alone": times(2, plus(u * (1 - v) * (1 - w), (1 - u) * v * w)),
@@ -289,8 +286,7 @@ def _differ(law, one, other):
 @derivation.bound(
     r"\epsilon_t \le \epsilon_s + \mathrm{TV} + \lambda^*",
     because=r"Every hypothesis with every labeling of the source and of the target, on the example's three features; "
-    r"$\lambda^*$ is "
-    "the smallest of the joint errors of all eight hypotheses.",
+    r"$\lambda^*$ is the smallest of the joint errors of all eight hypotheses.",
     role="remark",
 )
 def every_hypothesis():
@@ -394,8 +390,7 @@ derivation.chain(
     ),
     states=2,
     so=r"This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
-    r"a "
-    r"divergence; at its maximum $\log 2$ the laws are equal.",
+    r"a divergence; at its maximum $\log 2$ the laws are equal.",
 )  # fmt: skip
 logit = derivation.number("l", "the domain classifier's logit of the source", "logits")
 for _domain, _words in ((1, "a source example"), (0, "a target example")):
@@ -417,9 +412,8 @@ derivation.bridge(
 
 derivation.say(
     "How the features are trained against the domain classifier. The features lower the label loss and raise the domain loss; "
-    "the "
-    "domain classifier lowers the domain loss. A layer that does nothing on the way forward, and turns gradients over on the way "
-    "back, lets one backward pass do both."
+    "the domain classifier lowers the domain loss. A layer that does nothing on the way forward, and turns gradients over on "
+    "the way back, lets one backward pass do both."
 )
 _rng = np.random.default_rng(13)
 _X, _FEATURE, _HEAD, _DOMAIN = (_rng.normal(size=shape) for shape in ((6, 3), (2, 3), (2, 2), (2,)))
@@ -442,8 +436,8 @@ for _letter, _meaning in ((r"\phi", "the features' parameters"), (r"\psi", "the 
 
 
 @derivation.autodiff(
-    r"\nabla_\phi \left(L_y + L_d(R_\mu)\right) = \nabla_\phi \left(L_y - \mu L_d\right), \qquad "
-    r"\nabla_\psi \left(L_y + L_d(R_\mu)\right) = \nabla_\psi L_d",
+    r"\nabla_\phi \left(L_y + L_d(R_\mu)\right) = \nabla_\phi \left(L_y - \mu L_d\right), \qquad \nabla_\psi \left(L_y + "
+    r"L_d(R_\mu)\right) = \nabla_\psi L_d",
     because=r"What comes back from the domain classifier is multiplied by $-\mu$ where it passes the layer, and the parameters "
     r"$\psi$ lie behind it. Six examples, of which three are labeled, two features, and $\mu = 0.7$; the right side is "
     "differentiated without the layer, by two separate passes.",
@@ -503,8 +497,7 @@ derivation.chain(
         wrong={"without the halves": (exp(gamma * p) - exp(-gamma * p)) / (exp(gamma * p) + exp(-gamma * p))},
     ),
     so=r"That is $\tanh \frac{\gamma p}{2}$. At the start the domain classifier knows nothing, and its reversed gradient would "
-    r"be "
-    "noise to the features.",
+    "be noise to the features.",
 )
 derivation.bridge(
     "The code computes the schedule, here with the paper's 10",
@@ -515,8 +508,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "When is it not enough? Let the features be matched perfectly: the hypothesis then says 1 equally often in both domains. The "
-    "shares of the labels need not be equal."
+    "When is it not enough? Let the features be matched perfectly: the hypothesis then says 1 equally often in both domains. "
+    "The shares of the labels need not be equal."
 )
 g = derivation.law("g", a, "how often a hypothesis says each label, in both domains")
 b = derivation.index("b", "a true label, 0 or 1", states=2)
@@ -549,11 +542,9 @@ _SOURCE, _TARGET = _P
 
 
 @derivation.example(
-    r"$p^s = (0.5, 0.3, 0.2)$ and $p^t = (0.2, 0.3, 0.5)$. The best domain classifier says source at the first feature, target "
-    r"at "
-    r"the last, anything between. With log loss it says $\frac57, \frac12, \frac27$. Last, the weight at the start, after a "
-    r"tenth, "
-    "and at the end of the training."
+    "$p^s = (0.5, 0.3, 0.2)$ and $p^t = (0.2, 0.3, 0.5)$. The best domain classifier says source at the first feature, target "
+    r"at the last, anything between. With log loss it says $\frac57, \frac12, \frac27$. Last, the weight at the start, after a "
+    "tenth, and at the end of the training."
 )
 def three_features():
     variation = np.abs(_SOURCE - _TARGET).sum() / 2
@@ -569,12 +560,9 @@ def three_features():
 
 @derivation.figure(
     "Left: features with a standard Gaussian law in the source domain, and the same law moved aside in the target domain. The "
-    "least "
-    r"domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the errors of "
-    r"all "
-    "eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the last in the "
-    "target. "
-    r"None lies above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
+    r"least domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the "
+    "errors of all eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the "
+    r"last in the target. None lies above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
     panels=2,
 )
 def the_distance_and_the_bound(distance, errors):
@@ -610,11 +598,9 @@ def chance_and_certainty():
 
 @derivation.exercise(
     "30% of the source's labels are 1, and 70% of the target's. The features are matched perfectly. What is the least sum of "
-    "both "
-    "errors, and who attains it?",
+    "both errors, and who attains it?",
     "0.4, the difference of the shares: a hypothesis that says 1 in half of all cases, misses 20% in the target, and says 1 in "
-    "20% "
-    "of cases too many in the source. Equally well one that is right in the source alone.",
+    "20% of cases too many in the source. Equally well one that is right in the source alone.",
 )
 def shares_of_labels():
     says, source, target = 0.5, 0.3, 0.7
@@ -624,8 +610,7 @@ def shares_of_labels():
 @derivation.exercise(
     r"At which progress does the weight reach $\frac12$, with $\gamma = 10$?",
     r"$\frac{2}{1 + e^{-10p}} = \frac32$ at $e^{-10p} = \frac13$, that is $p = \frac{\log 3}{10}$, about 0.1099: the weight is "
-    r"0.5 after "
-    "11% of the training.",
+    "0.5 after 11% of the training.",
 )
 def half_of_the_weight():
     reached = np.log(3) / 10

@@ -111,22 +111,18 @@ derivation = Derivation(
         "Nocedal & Wright 2006, Numerical optimization, chapter 10",
     ),
     question="An image and a generator are given. Its code can be searched for by descent on the difference between the image "
-    "and "
-    "what the generator makes. When does the search succeed, and when must it fail?",
+    "and what the generator makes. When does the search succeed, and when must it fail?",
     setting=(
-        r"The generator $G$ maps a code of $L$ coordinates to $D$ pixels and is differentiable; $J$ is its Jacobian. Pixels with "
-        r"$m_d = 1$ are seen, the others are hidden.",
+        "The generator $G$ maps a code of $L$ coordinates to $D$ pixels and is differentiable; $J$ is its Jacobian. Pixels with "
+        "$m_d = 1$ are seen, the others are hidden.",
         r"The objective is $F(z) = \sum_d m_d (x_d - G_d(z))^2 + \lambda |z|^2$, with $\lambda \ge 0$.",
         r"As a model of images: $x$ given $z$ is Gaussian about $G(z)$ with the variance $\sigma^2$ for every pixel, and $z$ is "
-        r"a "
-        r"standard Gaussian.",
+        "a standard Gaussian.",
     ),
     answer=r"Descent on the objective looks for the most likely code, with $\lambda = \sigma^2$. Small steps lower it always. "
-    r"For one "
-    r"code and a generator with a slope that is bounded away from zero the minimum is the only place to stop; for an image on a "
-    r"curved manifold it is not, even where the generator is one-to-one. So the start decides: from a trained regression, or "
-    r"from "
-    r"several places.",
+    "For one code and a generator with a slope that is bounded away from zero the minimum is the only place to stop; for an "
+    "image on a curved manifold it is not, even where the generator is one-to-one. So the start decides: from a trained "
+    "regression, or from several places.",
     limits=(
         "Conditions under which all minima are global in several dimensions.",
         "Adam, and other descents than the plain one and Gauss and Newton's.",
@@ -168,8 +164,7 @@ derivation.chain(
     ),
     central=True,
     so=r"The left side is $-\log p(x, z)$. Up to a factor and a constant it is the objective with every pixel seen and $\lambda "
-    r"= "
-    r"\sigma^2$: descent looks for the most likely code.",
+    r"= \sigma^2$: descent looks for the most likely code.",
 )  # fmt: skip
 m = derivation.numbers("m", d, "1 where a pixel is seen, 0 where it is hidden", "mask")
 masked = plus(Total(d, m * (x - made) ** 2), lam * SquaredNorm(l, z))
@@ -243,8 +238,7 @@ derivation.chain(
     ),
     sizes={d: 2},
     so=r"For $h < 1/(s^2 + \lambda)$ the objective falls unless the gradient is zero. For a curved generator the same holds "
-    r"with a "
-    "bound on half of the Hessian where descent goes.",
+    "with a bound on half of the Hessian where descent goes.",
 )
 
 u = derivation.number("u", "a code of one coordinate")
@@ -273,8 +267,7 @@ derivation.chain(
         wrong={"twice": 8 * slope**2 * one},
     ),
     so=r"So the slope of $F$ is zero only where $F$ is: descent with short steps finds the code. For $f(u) = u + 0.3 u^3$ the "
-    r"slope is at "
-    r"least 1.",
+    "slope is at least 1.",
 )
 
 
@@ -316,8 +309,7 @@ derivation.chain(
         wrong={"once": plus(1, -cos(u), pitch**2 * u**2), "a circle": plus(2, -2 * cos(u))},
     ),
     so=r"Its slope is $2 \sin u + 2 \varepsilon^2 u$. For a small pitch that is zero near every multiple of $2 \pi$, one turn "
-    r"away from "
-    r"the code: the residual is there orthogonal to the curve, and not zero.",
+    "away from the code: the residual is there orthogonal to the curve, and not zero.",
 )
 _PITCH = 0.1
 
@@ -356,8 +348,7 @@ derivation.chain(
         wrong={"the sign": times(u, plus(1, -times(4 * h, 1 - u**2)))},
     ),
     so=r"For $|u| \le 1$ the factor is positive: a step never crosses 0, and the sign of the start decides which of the codes 1 "
-    r"and $-1$ "
-    "is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
+    "and $-1$ is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
 )
 
 derivation.say("A longer step where the generator is nearly linear: replace $G(z + \\delta)$ by $G(z) + J \\delta$, and stay "
@@ -384,9 +375,8 @@ derivation.chain(
     ),
     sizes={d: 2},
     so=r"With little damping and a linear generator, $J^\top J \delta = J^\top r$: one step leads to the least squares. With "
-    r"much "
-    r"damping $\delta$ is short, and $\mu \delta$ tends to $J^\top r = -\frac12 \nabla F$: a step of descent of length $1/(2 "
-    r"\mu)$.",
+    r"much damping $\delta$ is short, and $\mu \delta$ tends to $J^\top r = -\frac12 \nabla F$: a step of descent of length "
+    r"$1/(2 \mu)$.",
 )  # fmt: skip
 derivation.bridge(
     "The code computes the step",
@@ -455,11 +445,9 @@ _MATRIX = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
 @derivation.example(
-    r"A generator of three pixels, $x = (2, 3, 1)$ and the code 0 at the start. Its gradient; one step of Gauss and Newton's "
-    r"with hardly "
-    r"any damping, and with 1; then the helix of pitch 0.1: where descent from 5 ends, and the objective there. Last, a hole: "
-    r"$w = (2, "
-    r"1)$, $\sigma = 1$ and $x_1 = 5$."
+    "A generator of three pixels, $x = (2, 3, 1)$ and the code 0 at the start. Its gradient; one step of Gauss and Newton's "
+    "with hardly any damping, and with 1; then the helix of pitch 0.1: where descent from 5 ends, and the objective there. "
+    r"Last, a hole: $w = (2, 1)$, $\sigma = 1$ and $x_1 = 5$."
 )
 def numbers_by_hand():
     x, start = jnp.array([[2.0, 3.0, 1.0]]), jnp.zeros((1, 2))
@@ -480,9 +468,9 @@ def numbers_by_hand():
 
 
 @derivation.figure(
-    r"Left: the objective on the helix towards the image of 0, with the ends of descent from nine starts (dots) one turn apart. "
-    r"Right: "
-    r"the distance from the image against the number of steps, from three starts. Only the one within half a turn comes to zero.",
+    "Left: the objective on the helix towards the image of 0, with the ends of descent from nine starts (dots) one turn apart. "
+    "Right: the distance from the image against the number of steps, from three starts. Only the one within half a turn comes "
+    "to zero.",
     panels=2,
 )
 def basins(landscape, steps):

@@ -165,7 +165,7 @@ derivation = Derivation(
     "steep that is only penalized, and why does a penalty towards 0 make the game converge?",
     setting=(
         r"A critic $f$ on $\mathbb{R}^D$ is 1-Lipschitz: $|f(a) - f(b)| \le |a - b|$. A real point $x$ and a fake $y$ at "
-        r"distance $d > 0$ belong together: a cheapest coupling moves mass between them, so that $f(x) - f(y) = d$ for the best "
+        "distance $d > 0$ belong together: a cheapest coupling moves mass between them, so that $f(x) - f(y) = d$ for the best "
         r"critic (the lecture on Wasserstein GANs). Between them lie the points $x_t = (1 - t)\, x + t y$.",
         r"Penalties at a point with gradient $g = \nabla f$: two-sided $(|g| - 1)^2$, one-sided $\max(0, |g| - 1)^2$, "
         r"zero-centered $\frac\gamma2 |g|^2$.",
@@ -175,9 +175,9 @@ derivation = Derivation(
         r"\omega + h (V_\omega - \gamma \omega)$, with $h > 0$.",
     ),
     answer=r"Along the segments of a cheapest coupling the best critic falls with slope exactly 1, in the segment's direction, "
-    r"so the penalty asks for what duality implies. A critic under a penalty of weight $\lambda$ is too steep by $d/(2\lambda)$. "
-    r"The penalty is a function of a gradient, so training differentiates twice. In the smallest game simultaneous steps spiral "
-    r"outwards without a penalty; a zero-centered one makes them contract if the step is small enough.",
+    r"so the penalty asks for what duality implies. A critic under a penalty of weight $\lambda$ is too steep by "
+    r"$d/(2\lambda)$. The penalty is a function of a gradient, so training differentiates twice. In the smallest game "
+    "simultaneous steps spiral outwards without a penalty; a zero-centered one makes them contract if the step is small enough.",
     limits=(
         "Practice draws points between independent pairs, real and fake; the slope is 1 for coupled pairs only.",
         "Convergence away from the equilibrium, and of networks.",
@@ -249,7 +249,7 @@ derivation.bridge(
 # ---------------------------------------------------------------------------------------------------- the price
 
 derivation.say(
-    r"A penalty is a soft constraint. What does it leave of slope 1? Take a linear critic of slope $s$ on one pair at distance "
+    "A penalty is a soft constraint. What does it leave of slope 1? Take a linear critic of slope $s$ on one pair at distance "
     r"$d$: it gains $s d$ and pays $\lambda (s - 1)^2$."
 )
 s = derivation.number("s", "the critic's slope")
@@ -274,7 +274,7 @@ derivation.chain(
     ),
     so=r"The slope exceeds 1 by $d/(2\lambda)$ and the objective exceeds $d$ by $d^2/(4\lambda)$; the critic's estimate of the "
     r"distance, $s^* d$, by $d^2/(2\lambda)$. At $\lambda = 10$ the slope is 5% too large where $d = 1$. The one-sided penalty "
-    r"is the same above slope 1, so it has the same best slope.",
+    "is the same above slope 1, so it has the same best slope.",
 )
 
 # ---------------------------------------------------------------------------------------------------- differentiated twice
@@ -332,8 +332,8 @@ derivation.chain(
     ),
     so=r"For any critic with parameters $\phi$ the same two lines give $2 (|g| - 1)\, (\partial_\phi g)^\top g / |g|$: a mixed "
     r"second derivative of $f$, in $\phi$ and in $x$. Backpropagation computes it as one more pass, backwards through the pass "
-    r"that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
-    r"zero: no penalty at all.",
+    "that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
+    "zero: no penalty at all.",
 )
 derivation.symbol(r"\phi", "the parameters of a critic")
 derivation.bridge(
@@ -386,9 +386,9 @@ derivation.chain(
     r"at every step, from every start but the equilibrium: an outward spiral, for every step size.",
 )
 derivation.say(
-    r"With the logistic loss and the zero-centered penalty, $V_\theta = \omega\, \sigma(-\theta\omega)$ and $V_\omega = \theta\, "
-    r"\sigma(-\theta\omega)$, and $\sigma(0) = \frac12$: near the equilibrium the step is $\theta \leftarrow \theta - \frac h2 "
-    r"\omega$, $\omega \leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$."
+    r"With the logistic loss and the zero-centered penalty, $V_\theta = \omega\, \sigma(-\theta\omega)$ and $V_\omega = "
+    r"\theta\, \sigma(-\theta\omega)$, and $\sigma(0) = \frac12$: near the equilibrium the step is $\theta \leftarrow \theta - "
+    r"\frac h2 \omega$, $\omega \leftarrow \frac h2 \theta + (1 - \gamma h)\, \omega$."
 )
 step = Matrix([[1, -h / 2], [h / 2, 1 - gamma * h]])
 x_ = derivation.number("r", "an eigenvalue of a step")
@@ -454,8 +454,8 @@ derivation.chain(
     ),
     so=r"With the samples at the data, $\theta = 0$, the slope $\omega$ rests only where it is 1 or $-1$; but there the samples "
     r"move away, by $h$ a step. The samples rest only if $\omega = 0$; there the penalty has a kink, and pushes the slope away "
-    r"from 0 to both sides. So no pair $(\theta, \omega)$ is at rest: the target that is right for the distance of given samples "
-    r"is wrong for the game's end.",
+    r"from 0 to both sides. So no pair $(\theta, \omega)$ is at rest: the target that is right for the distance of given "
+    "samples is wrong for the game's end.",
 )
 
 
@@ -528,8 +528,8 @@ _ORIGIN = jnp.zeros((1, 2))
 
 
 @derivation.example(
-    r"A pair at distance 1 with $\lambda = 10$, then one at distance 4. A critic with the gradient $(3, 4)$, and one with $(0.3, "
-    r"0.4)$. The step of $h = \frac12$."
+    r"A pair at distance 1 with $\lambda = 10$, then one at distance 4. A critic with the gradient $(3, 4)$, and one with "
+    r"$(0.3, 0.4)$. The step of $h = \frac12$."
 )
 def numbers():
     yield r"s^*,\ s^* \text{ at } d = 4", [1 + 1 / 20, 1 + 4 / 20], "1.05, 1.2"
@@ -544,9 +544,9 @@ def numbers():
 
 
 @derivation.figure(
-    r"Left: Wasserstein's game from $(1, 0.1)$: without a penalty it spirals outwards, with the zero-centered one into the "
-    r"equilibrium; with the target 1 it goes around in a circle. Right: the slope of a critic under a penalty, against the "
-    r"distance of the pair; the best critic's is 1.",
+    "Left: Wasserstein's game from $(1, 0.1)$: without a penalty it spirals outwards, with the zero-centered one into the "
+    "equilibrium; with the target 1 it goes around in a circle. Right: the slope of a critic under a penalty, against the "
+    "distance of the pair; the best critic's is 1.",
     panels=2,
 )
 def games_and_slopes(left, right):
@@ -589,9 +589,9 @@ def weights_that_contract():
 
 @derivation.exercise(
     r"The critic is $f(x) = w_2 \tanh(w_1 x)$ with $w_1 = w_2 = 1$. What are the two-sided penalty at $x = \frac12$, and its "
-    r"slopes in $w_1$ and $w_2$?",
+    "slopes in $w_1$ and $w_2$?",
     r"$f' = 1 - \tanh^2 \frac12 = 0.7864$, so the penalty is 0.0456. It falls if the slope grows: the derivatives are $-0.1807$ "
-    r"and $-0.3359$.",
+    "and $-0.3359$.",
 )
 def bent_critic():
     def penalty(w1, w2):

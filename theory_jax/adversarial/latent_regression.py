@@ -98,17 +98,17 @@ derivation = Derivation(
         "Xia et al. 2022, GAN inversion: a survey",
     ),
     question="A generator makes images from codes, so pairs of both are free. A network is trained to guess the code from the "
-    "image. "
-    "What does it learn, when is the guess wrong although it was learned perfectly, and what has it to do with information?",
+    "image. What does it learn, when is the guess wrong although it was learned perfectly, and what has it to do with "
+    "information?",
     setting=(
-        r"Codes $z$ have the prior $p(z)$, and the generator makes $x$ with probability $p(x|z)$; both have finitely many values "
-        r"and positive probabilities, or are Gaussian where this is said. The network's guess is a law $q(z|x)$, positive too.",
+        "Codes $z$ have the prior $p(z)$, and the generator makes $x$ with probability $p(x|z)$; both have finitely many values "
+        "and positive probabilities, or are Gaussian where this is said. The network's guess is a law $q(z|x)$, positive too.",
         r"The information of $z$ and $x$ is $I = \mathbb{E}[\log p(z|x) - \log p(z)]$, the mean over both.",
         r"The linear generator is $x = W z + b$, observed with or without noise.",
     ),
     answer=r"Maximizing the mean of $\log q(z|x)$ maximizes a lower bound of the information, which is tight at the posterior. A "
-    r"squared error is this bound with a variance fixed at 1; its minimum is the posterior mean, which is no code at all where "
-    r"several codes give the same image. For a linear generator it is ridge regression.",
+    "squared error is this bound with a variance fixed at 1; its minimum is the posterior mean, which is no code at all where "
+    "several codes give the same image. For a linear generator it is ridge regression.",
     limits=(
         "Real images: the network has seen only generated ones, and nothing bounds its error elsewhere.",
         "Deterministic generators of continuous codes, whose information is infinite: the bound stays finite, as its variance "
@@ -160,8 +160,7 @@ derivation.chain(
     states=2,
     central=True,
     so="The entropy of the codes is known. So a network that is trained by likelihood to guess the code learns the posterior, "
-    "and "
-    "a generator that is trained to make the guess easy keeps more information about its code in the image: that is InfoGAN.",
+    "and a generator that is trained to make the guess easy keeps more information about its code in the image: that is InfoGAN.",
 )
 
 derivation.say("A plain regression guesses a number and pays the square of its error. What does it learn?")
@@ -193,8 +192,7 @@ derivation.chain(
     ),
     states=2,
     so=r"If $z$ and $-z$ give the same image and are equally likely, the posterior mean is 0: two right answers are averaged to "
-    r"a "
-    "wrong one, and no amount of training helps. What is left is the variance of the posterior.",
+    "a wrong one, and no amount of training helps. What is left is the variance of the posterior.",
 )  # fmt: skip
 
 c = derivation.number("z", "a coordinate of the code")
@@ -303,7 +301,7 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Codes can be labels, too: $K$ of them, equally likely. A network is calibrated if among the images for which it forecasts "
+    "Codes can be labels, too: $K$ of them, equally likely. A network is calibrated if among the images for which it forecasts "
     r"$r(\cdot|f)$ the labels have just these frequencies."
 )
 k = derivation.index("k", "a label")
@@ -407,7 +405,7 @@ derivation.chain(
     sizes={d: 2},
     so=r"Divided by $2 \kappa$ the left side is $-\log p(x|\zeta) - \log p(\zeta)$ up to a constant, for noise of variance "
     r"$\kappa$ and the prior $\mathcal{N}(0, I)$: $\hat z$ is the most likely code, and for Gaussians also the posterior mean. "
-    r"Without noise and ridge the residual is orthogonal to the columns of $W$, and a code is found again exactly.",
+    "Without noise and ridge the residual is orthogonal to the columns of $W$, and a code is found again exactly.",
 )  # fmt: skip
 derivation.bridge(
     "The code computes it",
@@ -422,8 +420,8 @@ derivation.bridge(
 
 @derivation.example(
     r"Two Gaussians with $\rho = 0.8$, at the best variance 0.36 and at variance 1. A label of two, forecast with 0.9: "
-    r"calibrated, "
-    r"and overconfident with 0.99. Last, a generator of three pixels, with $x = (2, 3, 1)$ and $b = 0$, without ridge and with 1."
+    "calibrated, and overconfident with 0.99. Last, a generator of three pixels, with $x = (2, 3, 1)$ and $b = 0$, without "
+    "ridge and with 1."
 )
 def numbers_by_hand():
     rho, log_k = 0.8, np.log([[0.9, 0.1]])
@@ -446,8 +444,8 @@ def _inverse_of_three(kappa):
 
 
 @derivation.figure(
-    r"Left: images $x = z^2$ with a little noise, and the regression of $z$ on $x$: it runs through the empty middle. Right: the "
-    r"bound against the guessed variance, for two correlations. Its maximum is the information (dots); at variance 1 it is "
+    "Left: images $x = z^2$ with a little noise, and the regression of $z$ on $x$: it runs through the empty middle. Right: "
+    "the bound against the guessed variance, for two correlations. Its maximum is the information (dots); at variance 1 it is "
     r"$\frac12 \rho^2$.",
     panels=2,
 )
@@ -483,8 +481,7 @@ def perfect_recovery():
 
 @derivation.exercise(
     r"The code is 1 with probability $\frac34$ and otherwise $-1$, given the image. Which guess has the least squared error, "
-    r"and how "
-    "large is it?",
+    "and how large is it?",
     "The mean, 0.5, which is no code; the error is the variance, 0.75.",
 )
 def the_mean_of_two_codes():

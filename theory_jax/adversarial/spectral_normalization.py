@@ -169,11 +169,11 @@ derivation = Derivation(
     "derivative. Can the weights be rescaled so that no layer stretches, and what does this do to the gradient?",
     setting=(
         r"A weight is $W = \sum_k \sigma_k\, u_k v_k^\top$ with orthonormal $u_k$, orthonormal $v_k$ and singular values "
-        r"$\sigma_0 \ge \sigma_1 \ge \dots > 0$, numbered from 0. What is said of components holds for any number of them; where "
-        "the matrix itself appears, it is 2 by 2, and every orthonormal basis of the plane is a rotation of the axes by an "
-        r"angle below $\pi$, up to a sign.",
-        r"The norm of $W$ is the largest $|Wh| / |h|$. One iteration is $v \leftarrow W^\top u / |W^\top u|$, $u \leftarrow Wv / "
-        r"|Wv|$; the estimate is $\hat\sigma = u^\top W v$, and the weight that is used is $W / \hat\sigma$ with $u$ and $v$ "
+        r"$\sigma_0 \ge \sigma_1 \ge \dots > 0$, numbered from 0. What is said of components holds for any number of them; "
+        "where the matrix itself appears, it is 2 by 2, and every orthonormal basis of the plane is a rotation of the axes by "
+        r"an angle below $\pi$, up to a sign.",
+        r"The norm of $W$ is the largest $|Wh| / |h|$. One iteration is $v \leftarrow W^\top u / |W^\top u|$, $u \leftarrow Wv "
+        r"/ |Wv|$; the estimate is $\hat\sigma = u^\top W v$, and the weight that is used is $W / \hat\sigma$ with $u$ and $v$ "
         "constants.",
         r"The iteration starts from a $u$ that is not orthogonal to $u_0$. Derivatives assume $\sigma_0 > \sigma_1$.",
     ),
@@ -349,8 +349,8 @@ derivation.chain(
     ),
     central=True,
     so=r"The term $k = 0$ is zero. The others fall by $\rho_k = (\sigma_k / \sigma_0)^4$ an iteration, the slowest by "
-    r"$(\sigma_1 / \sigma_0)^4$. A weight that moves a little at every step needs one iteration a step, if $u$ is kept from step "
-    "to step.",
+    r"$(\sigma_1 / \sigma_0)^4$. A weight that moves a little at every step needs one iteration a step, if $u$ is kept from "
+    "step to step.",
 )
 derivation.chain(
     "With two singular values the ratio is exact",
@@ -648,8 +648,8 @@ def enough_iterations():
 
 
 @derivation.exercise(
-    "The loss is the trace of the normalized weight of the example. How large is the inner product of its gradient with $W$, and "
-    "that of the identity, divided by the norm, with $W$?",
+    "The loss is the trace of the normalized weight of the example. How large is the inner product of its gradient with $W$, "
+    "and that of the identity, divided by the norm, with $W$?",
     r"0 by the theorem: the second term takes away the $8/\sigma_0 = 1.1926$ that the first one has.",
 )
 def no_change_of_scale():
@@ -662,8 +662,8 @@ def no_change_of_scale():
 @derivation.exercise(
     "What are the norms of the circular convolution with the kernel $(1, -1)$ on eight places and of the flattened kernel? And "
     "of $(1, 1, 1)$?",
-    r"2, at $\omega = \pi$, and $\sqrt 2 = 1.4142$; 3, at $\omega = 0$, and $\sqrt 3 = 1.7321$: both attain "
-    r"the factor $\sqrt K$.",
+    r"2, at $\omega = \pi$, and $\sqrt 2 = 1.4142$; 3, at $\omega = 0$, and $\sqrt 3 = 1.7321$: both attain the factor $\sqrt "
+    "K$.",
 )
 def two_kernels():
     for kernel, said in (([1.0, -1.0], ("2", "1.4142")), ([1.0, 1.0, 1.0], ("3", "1.7321"))):

@@ -167,23 +167,23 @@ derivation = Derivation(
     question="Why does a critic that may not be steeper than 1 measure how far mass must move, and why does that give the "
     "generator a slope where the Jensen-Shannon divergence gives none?",
     setting=(
-        r"Finitely many points, with a cost $c_{i,j}$ of moving a unit of mass from $i$ to $j$ that is a metric: zero from a "
-        r"point to itself and positive otherwise, the same in both directions, and never larger than by way of a third point.",
-        r"The data have the law $p$, the generator's samples the law $q$. A coupling (a plan) $\pi_{i,j} \ge 0$ moves one to the "
-        r"other: its rows sum to $p$, its columns to $q$. Every positive one is $\pi_{i,j} = p_i\, \kappa(j|i)$, where "
+        "Finitely many points, with a cost $c_{i,j}$ of moving a unit of mass from $i$ to $j$ that is a metric: zero from a "
+        "point to itself and positive otherwise, the same in both directions, and never larger than by way of a third point.",
+        r"The data have the law $p$, the generator's samples the law $q$. A coupling (a plan) $\pi_{i,j} \ge 0$ moves one to "
+        r"the other: its rows sum to $p$, its columns to $q$. Every positive one is $\pi_{i,j} = p_i\, \kappa(j|i)$, where "
         r"$\kappa(j|i)$ is the share of the mass at $i$ that goes to $j$.",
         r"$W_1(p, q)$ is the smallest cost of a coupling, $\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j}$. A potential $f$ (the "
         r"critic) is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
     ),
     answer=r"For every 1-Lipschitz critic $\sum_i (p_i - q_i) f_i \le W_1(p, q)$, with equality if and only if the critic falls "
-    r"by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along the "
-    r"moves is 1: where $p$ and $q$ lie apart, it still tells the generator which way to go, and how far.",
+    "by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along the "
+    "moves is 1: where $p$ and $q$ lie apart, it still tells the generator which way to go, and how far.",
     limits=(
         "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
         "by solving both.",
         "How closely a network with a constraint on its slope reaches the best critic.",
-        r"The distance of two samples overestimates that of their laws; in $D$ dimensions the excess falls as slowly as "
-        r"$N^{-1/D}$.",
+        "The distance of two samples overestimates that of their laws; in $D$ dimensions the excess falls as slowly as "
+        "$N^{-1/D}$.",
     ),
 )
 
@@ -231,10 +231,10 @@ triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at
 moved = derivation.numbers("d", j, "the mass that point $j$ lacks", positive=True)
 u = derivation.number("u", "any constant")
 derivation.say(
-    r"Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
-    r"to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is "
-    r"what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
-    r"c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
+    "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
+    "to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is "
+    "what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
+    "c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
 )
 radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
 tight = derivation.chain(
@@ -316,7 +316,7 @@ derivation.bridge(
 # ---------------------------------------------------------------------------------------------------- one potential is enough
 
 derivation.say(
-    r"For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform $f^c_i "
+    "For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform $f^c_i "
     r"= \min_j (c_{i,j} - f_j)$, the largest value that the cost allows. For a metric it is nothing new."
 )
 transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
@@ -386,9 +386,9 @@ derivation.symbol("b", "the gap between the second and the third of four points 
 @derivation.symbolic(
     r"\left(|x_1 - y_2| + |x_2 - y_1|\right) - \left(|x_1 - y_1| + |x_2 - y_2|\right) \in \{0, 2 b\}",
     because=r"Two points of each sample, $x_1 \le x_2$ and $y_1 \le y_2$: matched crosswise against matched in order. Of the six "
-    r"orders in which four points can lie, the four with an $x$ and a $y$ among the first two cost twice the middle gap $b$ more "
-    r"if crossed; where both points of one sample come first, nothing. So uncrossing a matching never costs; after finitely many "
-    r"uncrossings it is sorted.",
+    "orders in which four points can lie, the four with an $x$ and a $y$ among the first two cost twice the middle gap $b$ more "
+    "if crossed; where both points of one sample come first, nothing. So uncrossing a matching never costs; after finitely many "
+    "uncrossings it is sorted.",
     role="lemma",
 )
 def crossing_never_pays():
@@ -450,9 +450,9 @@ derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
     r"\frac{d}{d\theta} W_1(\delta_0, \delta_\theta) = \operatorname{sign} \theta = \frac{d}{d\theta} "
     r"\left(-f(\theta)\right),\qquad \mathrm{JSD}(\delta_0, \delta_\theta) = \log 2",
     because=r"Data at 0, samples at $\theta$: the only coupling costs $|\theta|$, and the best critic is $f(x) = -|x|$. Its "
-    r"gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
-    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at every "
-    r"$\theta \ne 0$: its slope is zero. Four values of $\theta$.",
+    "gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
+    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at "
+    r"every $\theta \ne 0$: its slope is zero. Four values of $\theta$.",
 )
 def a_slope_everywhere():
     places = jnp.array([-3.0, -0.5, 0.25, 2.0])
@@ -479,7 +479,7 @@ derivation.bridge("... and the generator its own part of it", -fake, generator_l
 # ---------------------------------------------------------------------------------------------------- entropic transport
 
 derivation.say(
-    r"A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "
+    "A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "
     r"program, or nearly, by Sinkhorn's iteration. This minimizes the cost less $\varepsilon$ times the entropy of the plan."
 )
 epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
@@ -631,8 +631,8 @@ derivation.bridge(
     r"\sum_{i,j} \pi_{i,j}\, c_{i,j} \to W_1 \quad\text{as}\quad \varepsilon = 1,\ 0.1,\ 0.01",
     because=r"Points $0, 1, 3$ with the laws of the example, where $W_1 = \frac54$; 2000 iterations each. All of it in "
     r"logarithms: at $\varepsilon = 0.01$ the kernel $e^{-c/\varepsilon}$ has entries of $e^{-300}$, in float32 a zero. After "
-    r"200 iterations the rows of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is "
-    r"that of a coupling only once the rows sum, too.",
+    "200 iterations the rows of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is "
+    "that of a coupling only once the rows sum, too.",
     tolerance=1e-9,
     role="appendix",
 )
@@ -662,8 +662,8 @@ def _value_of(critic, p=_P, q=_Q):
 
 @derivation.example(
     r"The points $0$, $1$ and $3$ on a line, with $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, 0, \frac34)$. Only the "
-    r"last point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is "
-    r"the distance to that point."
+    "last point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is "
+    "the distance to that point."
 )
 def three_points():
     yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * _METRIC[0][2] + 0.25 * _METRIC[1][2], "1.25"
@@ -682,8 +682,8 @@ def three_points():
 
 @derivation.figure(
     r"Left: data at 0, samples at $\theta$. The distance has a slope everywhere but at the data; the Jensen-Shannon divergence "
-    r"is flat wherever the samples are wrong. Right: the example. The best critic falls with slope 1 along both moves of the "
-    r"plan.",
+    "is flat wherever the samples are wrong. Right: the example. The best critic falls with slope 1 along both moves of the "
+    "plan.",
     panels=2,
 )
 def slope_and_plateau(left, right):
@@ -705,10 +705,10 @@ def slope_and_plateau(left, right):
 
 
 @derivation.exercise(
-    r"What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and $(0, "
-    r"1, 0)$?",
-    r"$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all it "
-    r"sees.",
+    "What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and $(0, "
+    "1, 0)$?",
+    "$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all it "
+    "sees.",
 )
 def moved_mass():
     first, middle, last = np.eye(3)
@@ -727,9 +727,9 @@ def all_to_the_right():
 
 
 @derivation.exercise(
-    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in the "
-    r"example?",
-    r"If the steepest slope were $L < 1$, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L > W_1$, which the bound "
+    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in "
+    "the example?",
+    "If the steepest slope were $L < 1$, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L > W_1$, which the bound "
     r"forbids. The value is two thirds of $\frac54$, 0.8333.",
 )
 def too_flat():

@@ -166,22 +166,19 @@ derivation = Derivation(
     "learn from what it read twenty characters ago, and what do gates change?",
     setting=(
         r"The plain cell is $h_t = \tanh(q_t)$ with $q_t = W x_t + U h_{t-1} + b$; $\|\cdot\|$ is the spectral norm, and $D_t$ "
-        r"the diagonal matrix with the entries $1 - h_{t,i}^2$.",
+        "the diagonal matrix with the entries $1 - h_{t,i}^2$.",
         r"The LSTM has gates $i, f, o = \sigma(\cdot)$ and a content $g = \tanh(\cdot)$ of $W x_t + U h_{t-1} + b$, the cell "
-        r"$c_t = "
-        r"f_t c_{t-1} + i_t g_t$, and the state $h_t = o_t \tanh c_t$. The GRU has gates $r, z = \sigma(\cdot)$, the content "
-        r"$n = \tanh(n_x + r\, n_h)$ and the state $h_t = (1 - z) n + z h_{t-1}$. Products of gates are entry by entry.",
+        r"$c_t = f_t c_{t-1} + i_t g_t$, and the state $h_t = o_t \tanh c_t$. The GRU has gates $r, z = \sigma(\cdot)$, the "
+        r"content $n = \tanh(n_x + r\, n_h)$ and the state $h_t = (1 - z) n + z h_{t-1}$. Products of gates are entry by entry.",
         r"The language model is $\log p(x_{2:T} | x_1) = \sum_{t < T} \log \mathrm{softmax}(W_o h_t + b_o)_{x_{t+1}}$, where "
-        r"$h_t$ "
-        r"comes from a state of zero and the embeddings of $x_1, \dots, x_t$.",
-        r"The chains write out two units and two steps of the plain cell, and one unit of the gated ones; the code is compared "
-        r"with "
-        r"more.",
+        r"$h_t$ comes from a state of zero and the embeddings of $x_1, \dots, x_t$.",
+        "The chains write out two units and two steps of the plain cell, and one unit of the gated ones; the code is compared "
+        "with more.",
     ),
     answer=r"The derivative of a state by one $n$ steps before is a product of $n$ matrices $D_t U$. If $\|U\| < 1$ it vanishes "
     r"at least as fast as $\|U\|^n$; if $\|U\| > 1$ it may grow. A cell of the LSTM is carried from step to step by "
-    r"multiplication with its forget gate, so with the recurrent weights cut the derivative is a product of numbers in $(0, 1)$ "
-    r"that the network sets itself, close to one if it wants to remember.",
+    "multiplication with its forget gate, so with the recurrent weights cut the derivative is a product of numbers in $(0, 1)$ "
+    "that the network sets itself, close to one if it wants to remember.",
     limits=(
         "That gates learn to stay open, and what the loss surface looks like.",
         r"With recurrent weights in its gates the LSTM's derivative has further terms, and its products may vanish or grow, too.",
@@ -227,8 +224,7 @@ derivation.chain(
     uses=(one_step,),
     central=True,
     so=r"These are the entries of $D'' U D' U$. By the same move for every further step, $\frac{\partial h_T}{\partial h_0} = "
-    r"D_T U "
-    r"D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
+    r"D_T U D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
 )  # fmt: skip
 q = derivation.number("q", "what a unit applies tanh to")
 slope_of_tanh = derivation.chain(
@@ -251,9 +247,8 @@ for written, meaning, code in (
 @derivation.bound(
     r"\Big\|\frac{\partial h_T}{\partial h_0}\Big\| \le \prod_{t \le T} \|D_t\|\, \|U\| \le \|U\|^T",
     because=r"The norm of a product is at most the product of the norms, that of a diagonal matrix its largest entry, and no "
-    r"entry "
-    r"exceeds one (the lemma). Six steps of three units, at random; equality throughout where the state stays zero and $U$ is "
-    r"a multiple of an orthogonal matrix.",
+    "entry exceeds one (the lemma). Six steps of three units, at random; equality throughout where the state stays zero and $U$ "
+    "is a multiple of an orthogonal matrix.",
     uses=(slope_of_tanh,),
 )
 def vanishing():
@@ -280,9 +275,8 @@ def vanishing():
 
 derivation.say(
     r"So $\|U\| < 1$ is enough for the derivative to vanish, exponentially in the number of steps. $\|U\| > 1$ is necessary for "
-    r"it "
-    r"to explode, but not enough: the slopes of tanh may make up for it. What does this do to a gradient? Give every step a "
-    r"copy of its own of the weight. One unit, two steps."
+    "it to explode, but not enough: the slopes of tanh may make up for it. What does this do to a gradient? Give every step a "
+    "copy of its own of the weight. One unit, two steps."
 )
 w = derivation.number("w", "a recurrent weight that both steps use", "weight_hidden")
 h0 = derivation.number("h_0", "the state before them", "h")
@@ -305,9 +299,8 @@ over_time = derivation.chain(
                "twice the second step's": 2 * (1 - h2**2) * h1},
     ),
     so=r"The first term is the second step's own. The other is the first step's, carried by the derivative of the second step, "
-    r"so the "
-    r"contribution of a step $n$ steps back has a product of $n$ such derivatives in it and vanishes with them. Truncated "
-    r"back-propagation cuts the sum: it keeps the last terms as they are and leaves out the old ones.",
+    "so the contribution of a step $n$ steps back has a product of $n$ such derivatives in it and vanishes with them. Truncated "
+    "back-propagation cuts the sum: it keeps the last terms as they are and leaves out the old ones.",
 )  # fmt: skip
 
 
@@ -385,8 +378,7 @@ carousel = derivation.chain(
         wrong={"the last gate alone": f3, "a sum": plus(f1, f2, f3)},
     ),
     so=r"$\frac{\partial c_T}{\partial c_0} = \prod_t f_t$: a product of numbers that the network sets, in place of the power "
-    r"of a "
-    r"matrix that is given once and for all.",
+    "of a matrix that is given once and for all.",
 )
 gate_value = derivation.number("f", "a forget gate that does not change", between=(0, 1))
 half_life = derivation.define(r"\tau", log(Rational(1, 2)) / log(gate_value), "after so many steps a half is left")
@@ -400,8 +392,7 @@ derivation.chain(
     ),
     uses=(carousel,),
     so=r"A gate with a bias $b_f$ alone is $\sigma(b_f)$: its half-life is 1 step at 0, 2.21 at 1, 103 at 5. That is why forget "
-    r"gates "
-    r"begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
+    "gates begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
 )
 derivation.say(r"The GRU keeps no cell of its own. Its state is an average of what it was and of a content within $(-1, 1)$.")
 z = derivation.number("z", "the update gate: the share of the old state", between=(0, 1))
@@ -419,8 +410,7 @@ derivation.chain(
     ),
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
     so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
-    r"a step, "
-    r"and is read through a tanh.",
+    "a step, and is read through a tanh.",
 )  # fmt: skip
 
 derivation.say("The code.")
@@ -483,8 +473,7 @@ def the_product():
 @derivation.exact(
     r"\sum_{x_{2:T}} p(x_{2:T} | x_1) = 1",
     because="Every text of three further tokens from an alphabet of two, for both first tokens: the logits after a token score "
-    "the "
-    "one that follows it, so this is the chain rule, with the state in place of the whole past. Logits that score their own "
+    "the one that follows it, so this is the chain rule, with the state in place of the whole past. Logits that score their own "
     "token would let it see itself.",
     outcomes=16,
 )
@@ -501,8 +490,7 @@ def a_law_of_texts():
 @derivation.numeric(
     r"h_T(x_{1:T}, h_0, c_0) = h_T(x_{s+1:T}, h_s, c_s)",
     because="A state is all that the past leaves: two parts of a text with the state handed over are one pass, in outputs and "
-    "last "
-    "state. A masked step hands over what it was given, so masking the last steps gives the state before them.",
+    "last state. A masked step hands over what it was given, so masking the last steps gives the state before them.",
 )
 def a_state_is_all_that_is_left():
     text, weights = draw(2, 5, 3), (draw(8, 3, seed=1), draw(8, 2, seed=2), draw(8, seed=3))
@@ -524,10 +512,9 @@ derivation.symbol("c_0", "the cell before the text")
 
 
 @derivation.example(
-    r"One unit. LSTM: the gates' arguments are $(i, f, g, o) = (0, \ln 3, \ln 2, 0)$ and $c = 1$, so the gates are $\frac12$ and "
-    r"$\frac34$, the content $\frac35$, and $c' = \frac34 + \frac12 \cdot \frac35$. GRU: $r = \frac12$, $z = \frac34$, $n_x = "
-    r"0$, "
-    r"$n_h = 2 \ln 2$ and $h = 1$, so $n = \tanh(\ln 2)$."
+    r"One unit. LSTM: the gates' arguments are $(i, f, g, o) = (0, \ln 3, \ln 2, 0)$ and $c = 1$, so the gates are $\frac12$ "
+    r"and $\frac34$, the content $\frac35$, and $c' = \frac34 + \frac12 \cdot \frac35$. GRU: $r = \frac12$, $z = \frac34$, $n_x "
+    r"= 0$, $n_h = 2 \ln 2$ and $h = 1$, so $n = \tanh(\ln 2)$."
 )
 def one_unit():
     zero, one = jnp.zeros((1, 1)), jnp.ones((1, 1))
@@ -542,10 +529,9 @@ def one_unit():
 
 
 @derivation.figure(
-    r"Left: the norm of the derivative of a plain cell's state by one $n$ steps before, for $U$ a multiple of an orthogonal "
-    r"matrix "
-    r"with $\|U\| = 0.5, 0.9, 1.1$ and random inputs; dashed, the bound $\|U\|^n$. Right: what is left of an LSTM's cell after "
-    r"$n$ steps, $\sigma(b_f)^n$.",
+    "Left: the norm of the derivative of a plain cell's state by one $n$ steps before, for $U$ a multiple of an orthogonal "
+    r"matrix with $\|U\| = 0.5, 0.9, 1.1$ and random inputs; dashed, the bound $\|U\|^n$. Right: what is left of an LSTM's cell "
+    r"after $n$ steps, $\sigma(b_f)^n$.",
     panels=2,
 )
 def memory(plain, gated):
@@ -570,7 +556,7 @@ def memory(plain, gated):
 
 @derivation.exercise(
     r"What is $\frac{\partial h_{10}}{\partial h_0}$ of a plain cell with one unit, $U = \frac12$ and inputs of zero, at $h_0 = "
-    r"0$?",
+    "0$?",
     r"The state stays zero, where the slope of tanh is one: $2^{-10} = 0.0009766$.",
 )
 def ten_steps():
@@ -595,8 +581,7 @@ def a_hundred_steps():
 
 @derivation.exercise(
     r"A linear cell $h_t = w h_{t-1}$ takes three steps from $h_0 = 1$ with $w = \frac12$. What is the gradient of $h_3$ by "
-    r"$w$, and "
-    r"what is left of it if it is truncated to the last step?",
+    "$w$, and what is left of it if it is truncated to the last step?",
     r"$3 w^2 = 0.75$, a third of it from each step: 0.25.",
 )
 def a_third():

@@ -152,20 +152,17 @@ derivation = Derivation(
     "draft several, and the large one check them all at once. How are drafts accepted so that nothing of the large model's law "
     "is lost, and when does it pay?",
     setting=(
-        r"The draft has the law $q$ and the target the law $p$, after the same tokens, on finitely many tokens, positive here. "
-        r"Where $q(x) = 0$ the token is never drafted.",
-        r"A draft $x$ is accepted if a uniform number is less than $p(x)/q(x)$. After a rejection a token is drawn from the "
-        r"residual "
-        r"law, which is proportional to $\max(p - q, 0)$.",
-        r"A block has $G$ drafts, made one after the other. They are accepted from the left up to the first rejection, which is "
-        r"replaced by a draw of the residual there. If none is rejected, the target's pass has one more law, of which a token is "
+        "The draft has the law $q$ and the target the law $p$, after the same tokens, on finitely many tokens, positive here. "
+        "Where $q(x) = 0$ the token is never drafted.",
+        "A draft $x$ is accepted if a uniform number is less than $p(x)/q(x)$. After a rejection a token is drawn from the "
+        r"residual law, which is proportional to $\max(p - q, 0)$.",
+        "A block has $G$ drafts, made one after the other. They are accepted from the left up to the first rejection, which is "
+        "replaced by a draw of the residual there. If none is rejected, the target's pass has one more law, of which a token is "
         "drawn.",
     ),
     answer=r"An accepted token leaves $\min(p, q)$ and a redrawn one adds what is missing, $\max(p - q, 0)$: together $p$, "
-    r"exactly. "
-    r"Acceptance has the probability $1 - \mathrm{TV}(p, q)$, and no way to agree more often exists. A block pays if acceptance "
-    r"is "
-    "more likely than a draft is expensive.",
+    r"exactly. Acceptance has the probability $1 - \mathrm{TV}(p, q)$, and no way to agree more often exists. A block pays if "
+    "acceptance is more likely than a draft is expensive.",
     limits=(
         "Acceptances in a text are neither independent nor equally likely; the third exercise shows that this can help.",
         "Checking a block is taken to cost as much as one token's pass, which holds for batches that the device is too large "
@@ -242,8 +239,7 @@ derivation.bridge(
 @derivation.exact(
     r"\max \Pr(\text{draft} = \text{emitted}) = \beta",
     because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables. The "
-    "diagonal "
-    "of a joint law is at most the smaller of its row's and its column's sum.",
+    "diagonal of a joint law is at most the smaller of its row's and its column's sum.",
     outcomes=9,
     tolerance=1e-9,
 )
@@ -263,8 +259,7 @@ _EXAMPLE = np.array([[0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
 @derivation.exact(
     r"\Pr(y) = p_y",
     because="The code's own tokens at every draft of three, and at uniform numbers on a grid whose cells are either accepted or "
-    "not: "
-    "the shares of the cells, weighted with the probability of the draft.",
+    "not: the shares of the cells, weighted with the probability of the draft.",
     outcomes=3 * 100 * 20,
     role="remark",
 )
@@ -294,10 +289,8 @@ def _after(which, beginning):
 @derivation.exact(
     r"\Pr(y_1 y_2 y_3) = p(y_1)\, p(y_2 | y_1)\, p(y_3 | y_1 y_2)",
     because="By induction: the first token has the target's law. If it was accepted, the rest is a block with one draft less, "
-    "after "
-    "the token after which these drafts were made; if not, the target continues. Two tokens, blocks of two drafts, arbitrary "
-    "laws: "
-    "every draft, every pattern of acceptance, and what is missing to three tokens drawn from the target.",
+    "after the token after which these drafts were made; if not, the target continues. Two tokens, blocks of two drafts, "
+    "arbitrary laws: every draft, every pattern of acceptance, and what is missing to three tokens drawn from the target.",
     outcomes=4 * 3 * 2,
 )
 def blocks_have_the_targets_law():
@@ -391,9 +384,8 @@ def _speed(acceptance, lengths, cost):
 
 
 @derivation.example(
-    r"$p = (0.5, 0.4, 0.1)$ and $q = (0.3, 0.2, 0.5)$: the overlap, the residual law, and the emitted law. Then a block of two "
-    r"drafts, "
-    r"each accepted with probability $\frac12$."
+    "$p = (0.5, 0.4, 0.1)$ and $q = (0.3, 0.2, 0.5)$: the overlap, the residual law, and the emitted law. Then a block of two "
+    r"drafts, each accepted with probability $\frac12$."
 )
 def three_tokens():
     p, q = _EXAMPLE
@@ -410,10 +402,8 @@ def three_tokens():
 
 @derivation.figure(
     "Left: the example's laws. The overlap is accepted; what the draft has more is rejected as often as the target's excess is "
-    "drawn: "
-    "both areas are equal. Right: tokens a target's pass against the length of the block, for three probabilities of acceptance "
-    "and "
-    "the cost of a draft.",
+    "drawn: both areas are equal. Right: tokens a target's pass against the length of the block, for three probabilities of "
+    "acceptance and the cost of a draft.",
     panels=2,
 )
 def overlap_and_speed(laws, speeds):

@@ -115,12 +115,12 @@ derivation = Derivation(
     question="Which deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a "
     "point?",
     setting=(
-        r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with positive, smooth densities $p$ that vanish far "
-        r"out, and the score $s = \nabla \log p$. What follows is at one time; slopes are in space.",
+        r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with positive, smooth densities $p$ that vanish "
+        r"far out, and the score $s = \nabla \log p$. What follows is at one time; slopes are in space.",
         r"The flow is $\dot x = v$ with the velocity $v = f - \frac12 g^2 s$, which is smooth enough that through every point "
-        r"goes one path.",
-        r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data $\mathcal{N}(0, "
-        r"c)$ the variance is $V = c\, e^{-B} + 1 - e^{-B}$ (same lecture).",
+        "goes one path.",
+        r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data "
+        r"$\mathcal{N}(0, c)$ the variance is $V = c\, e^{-B} + 1 - e^{-B}$ (same lecture).",
     ),
     answer=r"The velocity $f - \frac12 g^2 s$ moves points so that their density is the diffusion's at every time. Along a path "
     r"the log-density changes at the rate $-\nabla \cdot v$, so $\log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla \cdot v\, dt$. "
@@ -157,8 +157,8 @@ derivation.chain(
     uses=(fokker_planck,),
     central=True,
     so=r"The first line is the Fokker-Planck equation. The last says: what is at $x$ moves with the velocity $v = f - \frac12 "
-    r"g^2 s$, and nothing is created or lost. So points that start from the data's law and follow $v$ have the diffusion's "
-    r"density at every time.",
+    "g^2 s$, and nothing is created or lost. So points that start from the data's law and follow $v$ have the diffusion's "
+    "density at every time.",
 )
 derivation.symbol("F_t", "the distribution function at a time, in one dimension")
 derivation.symbol("x_t", "the path of a point")
@@ -178,12 +178,12 @@ change = derivation.chain(
         wrong={"the sign": plus(Slope(v1, x), Slope(v2, y)), "one of the two": -Slope(v1, x)},
     ),
     so=r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density for one who moves with "
-    r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $\log p_0(x_0) = \log p_T(x_T) "
-    r"+ \int_0^T \nabla \cdot v\, dt$. Where paths spread, the density falls.",
+    r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $\log p_0(x_0) = \log "
+    r"p_T(x_T) + \int_0^T \nabla \cdot v\, dt$. Where paths spread, the density falls.",
 )
 derivation.say(
-    r"In one dimension, integrate the continuity equation from the left: $\frac{\partial F}{\partial t} = -v p$, so along a path "
-    r"$F$ changes by $-v p + p v = 0$. Every point keeps its quantile: $F_T(x_T) = F_0(x_0)$, and paths never cross."
+    r"In one dimension, integrate the continuity equation from the left: $\frac{\partial F}{\partial t} = -v p$, so along a "
+    "path $F$ changes by $-v p + p v = 0$. Every point keeps its quantile: $F_T(x_T) = F_0(x_0)$, and paths never cross."
 )
 
 
@@ -325,8 +325,8 @@ derivation.chain(
         },
     ),
     so=r"$e^\top J e$ needs one backward pass through the velocity, whatever $D$; the divergence itself needs $D$ of them. The "
-    r"path does not depend on the probes. So with probes that stay the same for the whole way, the estimate of the log-density "
-    r"has the exact one as its mean.",
+    "path does not depend on the probes. So with probes that stay the same for the whole way, the estimate of the log-density "
+    "has the exact one as its mean.",
 )  # fmt: skip
 probe = derivation.define(
     "r({},{})", sqrt(D) * KroneckerDelta(k, l), "the probe along coordinate $k$, of length $\\sqrt D$", over=(k, l)
@@ -397,9 +397,9 @@ def normal_data():
 
 
 @derivation.figure(
-    r"A mixture of two normal densities under the variance-preserving diffusion, from the data at time 0 to noise at time 1. "
-    r"Left: paths of the flow; each is a quantile, and none crosses another. Right: paths of the equation with noise, from the "
-    r"same points.",
+    "A mixture of two normal densities under the variance-preserving diffusion, from the data at time 0 to noise at time 1. "
+    "Left: paths of the flow; each is a quantile, and none crosses another. Right: paths of the equation with noise, from the "
+    "same points.",
     panels=2,
 )
 def paths(left, right):
@@ -417,8 +417,8 @@ def paths(left, right):
 
 @derivation.exercise(
     r"What is the flow of data of variance 1? What does it say of their log-density?",
-    r"$V = 1$ at every time, so the velocity is 0 and points stay. The last density is exactly standard normal: the log-density "
-    r"is exact, at $x_0 = 2$ it is $-2.9189$.",
+    "$V = 1$ at every time, so the velocity is 0 and points stay. The last density is exactly standard normal: the log-density "
+    "is exact, at $x_0 = 2$ it is $-2.9189$.",
 )
 def at_rest():
     found = log_prob(

@@ -127,18 +127,18 @@ derivation = Derivation(
     "score?",
     setting=(
         r"The equation $dx = f(x)\, dt + g\, dw$ means: over a short time $h$, $x$ becomes $x + f h + g \sqrt{h}\, z$ with a "
-        r"fresh standard normal $z$, up to smaller terms. Drift $f$ and diffusion $g$ may depend on the time; what follows is at "
-        r"one time. One dimension; in several, slopes become gradients and divergences.",
-        r"The density $p$ at that time is positive and smooth, and vanishes at infinity fast enough that integrals of "
+        "fresh standard normal $z$, up to smaller terms. Drift $f$ and diffusion $g$ may depend on the time; what follows is "
+        "at one time. One dimension; in several, slopes become gradients and divergences.",
+        "The density $p$ at that time is positive and smooth, and vanishes at infinity fast enough that integrals of "
         r"derivatives of it are zero. Its score is $s = (\log p)'$.",
         r"Variance preserving: $f = -\frac12 \beta x$ and $g^2 = \beta$, where $\beta(t) = \beta_0 + (\beta_1 - \beta_0)\, t$ "
-        r"for $0 \le t \le 1$, with the integral $B(t)$. Variance exploding: $f = 0$, and the noise has the deviation $\sigma(t) "
-        r"= \sigma_0 (\sigma_1/\sigma_0)^t$.",
+        r"for $0 \le t \le 1$, with the integral $B(t)$. Variance exploding: $f = 0$, and the noise has the deviation "
+        r"$\sigma(t) = \sigma_0 (\sigma_1/\sigma_0)^t$.",
     ),
     answer=r"The chain of DDPM tends to the variance-preserving equation, and $\bar\alpha$ to $e^{-B}$. Densities move by the "
     r"Fokker-Planck equation. Backward in time, drift $-f + \frac12 (1 + \lambda^2) g^2 s$ with diffusion $\lambda g$ has the "
     r"same densities for every $\lambda \ge 0$: $\lambda = 1$ is Anderson's equation, $\lambda = 0$ an ordinary differential "
-    r"equation. So the score is all one needs.",
+    "equation. So the score is all one needs.",
     limits=(
         "Existence and smoothness of the densities, and that the Fokker-Planck equation has one solution only.",
         "The error of a score that is learned.",
@@ -240,8 +240,8 @@ derivation.chain(
 # ---------------------------------------------------------------------------------------------------- how densities move
 
 derivation.say(
-    r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ says "
-    r"how $x$ is distributed."
+    r"How does the density move? Test it with any smooth function $\varphi$ that vanishes far out: the mean of $\varphi(x)$ "
+    "says how $x$ is distributed."
 )
 x = derivation.number("x", "a place")
 z = derivation.number("z", "the noise of a step", "noise")
@@ -261,7 +261,7 @@ derivation.chain(
     ),
     so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
     r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
-    r"limit of short steps.",
+    "limit of short steps.",
 )  # fmt: skip
 forward = plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))
 fokker_planck = derivation.chain(
@@ -317,7 +317,7 @@ derivation.chain(
     central=True,
     so=r"The first line is the Fokker-Planck equation of the drift $-f + \frac12 (1 + \lambda^2) g^2 s$ and the diffusion "
     r"$\lambda g$, in the time $1 - t$; the last is $-\frac{\partial p}{\partial t}$, the forward change turned around. Started "
-    r"from the last density, each of them passes through all densities of the forward process, back to the data. Only the score "
+    "from the last density, each of them passes through all densities of the forward process, back to the data. Only the score "
     r"must be known. $\lambda = 1$ gives $-f + g^2 s$.",
 )  # fmt: skip
 ahead = derivation.number("y", r"where the forward process is after the step")
@@ -339,8 +339,8 @@ derivation.chain(
         },
     ),
     so=r"The first line is $\log p(x \mid y)$ up to a constant, by Bayes' rule: the density of the step from $x$ to $y$, and "
-    r"$\log p(x) - \log p(y)$ to first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the variance "
-    r"$g^2 h$: Anderson's equation. The other $\lambda$ have the same densities at every time, but other paths.",
+    r"$\log p(x) - \log p(y)$ to first order. The second is a normal density in $x$ about $y - f h + g^2 s h$, with the "
+    r"variance $g^2 h$: Anderson's equation. The other $\lambda$ have the same densities at every time, but other paths.",
 )  # fmt: skip
 derivation.bridge(
     "The code's reverse drift, in the forward time",
@@ -428,8 +428,8 @@ derivation.chain(
         },
     ),
     so=r"The score is $-x/V$, so the step multiplies $x$ by $1 + h (\frac b2 - \frac bV)$ and adds noise of variance $b h$. The "
-    r"exact variance is $1 + (V - 1) e^{b h}$, of which the middle term is the beginning. Each step errs by order $h^2$, and "
-    r"$1/h$ steps by order $h$: twice as many steps, half the error.",
+    "exact variance is $1 + (V - 1) e^{b h}$, of which the middle term is the beginning. Each step errs by order $h^2$, and "
+    "$1/h$ steps by order $h$: twice as many steps, half the error.",
 )
 derivation.say(
     "A corrector can follow each step: Langevin dynamics, which keeps a density (the lecture on score prediction). How long "
@@ -541,8 +541,8 @@ def normal_data():
 
 
 @derivation.figure(
-    r"Two-point data, $x_0 = \pm 1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda = "
-    r"0$), and with all of it ($\lambda = 1$). The paths differ; the densities at every time do not.",
+    r"Two-point data, $x_0 = \pm 1$, with the exact score, from the same 12 points at time 1: backward without noise ($\lambda "
+    r"= 0$), and with all of it ($\lambda = 1$). The paths differ; the densities at every time do not.",
     panels=2,
 )
 def two_ways_back(*panels):
@@ -583,7 +583,7 @@ def ten_steps():
 
 @derivation.exercise(
     r"A sampler takes the drift of the ordinary equation, $f - \frac12 g^2 s$, but adds the full noise. Which variance does it "
-    r"reach in the example, in 40 steps?",
+    "reach in the example, in 40 steps?",
     r"6.16 in place of 4: half of the score does not gather what the noise spreads.",
 )
 def half_of_the_score():

@@ -94,8 +94,8 @@ derivation = Derivation(
     question="A denoiser is given a caption. By how much can its loss fall, at best? And how does a network let every pixel use "
     "the words that it needs, however many there are?",
     setting=(
-        r"At one noisy image $x_t$, the noise takes the values $\epsilon_n$ with probabilities that depend on the caption $c$. A "
-        "denoiser without the caption predicts one number, a denoiser with it a number for each caption; the loss is squared.",
+        r"At one noisy image $x_t$, the noise takes the values $\epsilon_n$ with probabilities that depend on the caption $c$. "
+        "A denoiser without the caption predicts one number, a denoiser with it a number for each caption; the loss is squared.",
         "In cross-attention a pixel has the score $s_w$ of each word $w$ (the product of a query of the pixel and a key of the "
         "word), and the answer is the mean of the words' values $v_w$ under the softmax of the scores, over the words that are "
         "shown.",
@@ -257,8 +257,8 @@ def _answer(pixel, hidden=()):
 
 @derivation.example(
     r"One channel and one head, $W_Q = W_V = W_O = 1$ and $W_K = \log 2$, and three words 1, 0 and -1. The pixel 1 has the "
-    r"weights $\frac47$, $\frac27$, $\frac17$. Then a fair coin $\epsilon \in \{0, 1\}$ and a caption that names it rightly in 4 "
-    "of 5 cases."
+    r"weights $\frac47$, $\frac27$, $\frac17$. Then a fair coin $\epsilon \in \{0, 1\}$ and a caption that names it rightly in "
+    "4 of 5 cases."
 )
 def three_words():
     for pixel, said in ((1.0, "3/7"), (-1.0, "-3/7"), (0.0, "0")):

@@ -120,12 +120,12 @@ derivation = Derivation(
     question="A waveform becomes frames, powers, mel energies, logarithms and, with all others of its set, one mean and one "
     "covariance. Each step forgets something. Which differences of sound can the last number still see?",
     setting=(
-        r"A frame is $T$ samples $x_t$, times a window $w_t$. Its power at the frequency $k$ is $S_k$, the squared modulus of "
-        r"its Fourier transform. Filter $j$ has the weights $h_{jk} \ge 0$ and the energy $E_j = \sum_k h_{jk} S_k$; its "
-        r"cell of the log-mel spectrogram is $\log(E_j + \epsilon)$ with a floor $\epsilon > 0$.",
-        r"An embedding is a vector for each frame; the log-mel column itself, or what a network makes of it. All clips have the "
-        r"same number of frames. The embeddings of all frames of all clips are pooled, and $d^2$ is the Frechet distance of the "
-        r"Gaussians that are fitted to the two pools.",
+        "A frame is $T$ samples $x_t$, times a window $w_t$. Its power at the frequency $k$ is $S_k$, the squared modulus of "
+        r"its Fourier transform. Filter $j$ has the weights $h_{jk} \ge 0$ and the energy $E_j = \sum_k h_{jk} S_k$; its cell "
+        r"of the log-mel spectrogram is $\log(E_j + \epsilon)$ with a floor $\epsilon > 0$.",
+        "An embedding is a vector for each frame; the log-mel column itself, or what a network makes of it. All clips have the "
+        "same number of frames. The embeddings of all frames of all clips are pooled, and $d^2$ is the Frechet distance of the "
+        "Gaussians that are fitted to the two pools.",
     ),
     answer=r"A gain $g$ adds $2 \log g$ to every cell above the floor, and polarity adds nothing. Pooling keeps the covariance "
     "within clips and that of the clips' means, and forgets order: a set cut into frames and shuffled has distance 0. Noise of "
@@ -138,8 +138,8 @@ derivation = Derivation(
 )
 
 derivation.say(
-    r"Pitch first. A step that is just heard is about as wide everywhere below some hundred hertz, and above in proportion to "
-    r"the frequency. The model: pitch rises by $a / (1 + u/f_0)$ a hertz at the frequency $u$, from 0 at 0."
+    "Pitch first. A step that is just heard is about as wide everywhere below some hundred hertz, and above in proportion to "
+    "the frequency. The model: pitch rises by $a / (1 + u/f_0)$ a hertz at the frequency $u$, from 0 at 0."
 )
 u = derivation.number("u", "a frequency below $f$", positive=True)
 f = derivation.number("f", "a frequency", "frequency", positive=True)
@@ -201,7 +201,7 @@ derivation.bridge(
 
 derivation.say(
     r"Centers $c_1 < c_2 < \dots$ are equally spaced in mel. Filter $j$ is a triangle of height 1: it rises linearly in hertz "
-    r"from 0 at $c_{j-1}$ to 1 at $c_j$, and falls to 0 at $c_{j+1}$. Take $f$ between $c_j$ and $c_{j+1}$."
+    "from 0 at $c_{j-1}$ to 1 at $c_j$, and falls to 0 at $c_{j+1}$. Take $f$ between $c_j$ and $c_{j+1}$."
 )
 j = derivation.index("j", "a filter")
 c = derivation.number("c_j", "the center below $f$", positive=True)
@@ -381,12 +381,10 @@ def every_order():
 
 
 derivation.say(
-    r"Now two sets that differ in one respect. If all clips of one are louder by $g$, and far above the floor, covariances "
-    r"agree, "
-    r"and each of $M$ cells has its mean moved by $2 \log g$: $d^2 = M (2 \log g)^2$. If independent noise of variance $v$ and "
-    r"mean 0 is added to each feature of the embeddings, means agree. The covariance $A$ has the eigenvalues $\lambda_i > 0$; "
-    r"that "
-    r"of the noisy set is $A + v I$, with the same eigenvectors."
+    "Now two sets that differ in one respect. If all clips of one are louder by $g$, and far above the floor, covariances "
+    r"agree, and each of $M$ cells has its mean moved by $2 \log g$: $d^2 = M (2 \log g)^2$. If independent noise of variance "
+    r"$v$ and mean 0 is added to each feature of the embeddings, means agree. The covariance $A$ has the eigenvalues $\lambda_i "
+    "> 0$; that of the noisy set is $A + v I$, with the same eigenvectors."
 )
 i = derivation.index("i", "an eigenvector")
 eigenvalue = derivation.numbers(r"\lambda", i, "the eigenvalues of the embeddings' covariance", positive=True)

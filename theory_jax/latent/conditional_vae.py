@@ -115,15 +115,14 @@ derivation = Derivation(
     question="A variational autoencoder is told the label of its image. What does the bound become, how much can the label gain, "
     "and does the latent variable still hold it?",
     setting=(
-        r"A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
-        r"likelihood "
-        r"$p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums become "
-        r"integrals for a Gaussian $z$.",
-        r"For averages over data, $p(y)$ and $p(x|y)$ are the laws of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, q(z|x,y)$ is the "
-        r"aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
+        "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
+        "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
+        "become integrals for a Gaussian $z$.",
+        r"For averages over data, $p(y)$ and $p(x|y)$ are the laws of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, q(z|x,y)$ is "
+        r"the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
     ),
     answer=r"Every law of the bound is given the label, and nothing else changes: $\log p(x|y)$ is the bound plus the divergence "
-    r"from $p(z|x,y)$. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
+    "from $p(z|x,y)$. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
     r"already: training pushes it out, and what stays is style. At most $\log K$ nats can be gained by $K$ labels.",
     limits=(
         "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
@@ -199,8 +198,7 @@ derivation.chain(
     ),
     states=2,
     so=r"The last line is $I_q(z; y)$, the information of the code about the label. The decoder knows the label already, so it "
-    r"buys "
-    r"nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
+    "buys nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
 )
 derivation.chain(
     "A prior with the label does not",
@@ -305,8 +303,8 @@ derivation.symbol("i, j", "a place in a kernel")
 @derivation.numeric(
     r"b \ast P_k = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
     because="The plane is constant, so every position gets the same sum: one shift for each class and channel, which is "
-    "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros it "
-    "would not be constant: the border misses a part of the kernel.",
+    "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros "
+    "it would not be constant: the border misses a part of the kernel.",
 )
 def a_plane_is_a_shift():
     drawn = np.random.default_rng(0)
@@ -330,8 +328,7 @@ def a_plane_is_a_shift():
 
 @derivation.example(
     "Two labels of probability one half. The code ignores $x$: $q(z|y)$ is $(\\frac34, \\frac14)$ for the one and the reverse "
-    "for the "
-    "other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder that says one half each."
+    "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder that says one half each."
 )
 def by_hand():
     codes = np.array([[0.75, 0.25], [0.25, 0.75]])
@@ -346,9 +343,8 @@ def by_hand():
 
 @derivation.figure(
     "Left: what the encoder of the example pays on average, for priors $(t, 1-t)$ without the label; it never gets below "
-    "$I_q(z;y)$. "
-    "A prior with the label pays nothing here. Right: a plane of ones, convolved with a border of zeros: the shift is not "
-    "constant.",
+    "$I_q(z;y)$. A prior with the label pays nothing here. Right: a plane of ones, convolved with a border of zeros: the shift "
+    "is not constant.",
     panels=2,
 )
 def charges_and_a_border(left, right):
@@ -376,8 +372,7 @@ def two_rates():
 
 @derivation.exercise(
     "A class has the prior and the posterior $\\mathcal{N}(1, 1)$. What does the bound charge, and what would it charge with a "
-    "standard "
-    "normal prior?",
+    "standard normal prior?",
     "Nothing, and 0.5 nats: half of the squared mean.",
 )
 def the_wrong_prior():

@@ -170,15 +170,15 @@ derivation = Derivation(
     "between soft assignments and weighted averages never lower it, and what can go wrong?",
     setting=(
         r"A point $x$ has the density $p(x) = \sum_k g_k(x)$, where $g_k(x) = \pi_k\, \mathcal{N}(x; \mu_k, \Sigma_k)$ is the "
-        r"joint density of the point and component $k$. The weights $\pi_k$ are positive and sum to one, and the covariances are "
-        r"positive definite.",
-        r"There are $N$ points $x_n$. Numbers $r_{k,n}$, positive and summing to one over $k$, say which component a point is "
+        r"joint density of the point and component $k$. The weights $\pi_k$ are positive and sum to one, and the covariances "
+        "are positive definite.",
+        "There are $N$ points $x_n$. Numbers $r_{k,n}$, positive and summing to one over $k$, say which component a point is "
         r"counted for, and to what share. A share of zero is a limit: $0 \log 0 = 0$.",
         r"The old parameters have no mark; those that are chosen next, given the shares, have a prime.",
     ),
     answer=r"For any shares, the log-likelihood is a sum $Q + H$ that has a closed maximum, plus a divergence that is zero if "
-    r"the shares are the posterior. The E-step makes the divergence zero, the M-step raises $Q$, and so no step lowers the "
-    r"likelihood. It has no largest value: a component may shrink onto one point.",
+    "the shares are the posterior. The E-step makes the divergence zero, the M-step raises $Q$, and so no step lowers the "
+    "likelihood. It has no largest value: a component may shrink onto one point.",
     limits=(
         "How fast the steps converge, and to which of the local maxima.",
         "That the maximum near the truth is consistent as the number of points grows.",
@@ -229,8 +229,8 @@ derivation.chain(
     equals(
         Total(n, plus(
             Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior, posterior_new))),
-        r"the identity with the shares $r = p(k|x_n)$, at the new parameters and at the old: there the divergence is zero, and "
-        r"the entropy is the same",
+        "the identity with the shares $r = p(k|x_n)$, at the new parameters and at the old: there the divergence is zero, and "
+        "the entropy is the same",
         wrong={
             "the divergence turned over": Total(n, plus(
                 Expectation(posterior, log(new)), -Expectation(posterior, log(g)), Divergence(posterior_new, posterior))),
@@ -249,7 +249,7 @@ derivation.chain(
 
 derivation.say(
     r"The M-step in closed form. With the soft counts $N_k = \sum_n r_{k,n}$, $Q$ falls into a part for the weights and one for "
-    r"each component, and each part has its own maximum."
+    "each component, and each part has its own maximum."
 )
 c = derivation.numbers("N", k, "the soft count of a component", positive=True)
 law = derivation.law(r"\pi", k, "the weights", "exp(log_weights)")
@@ -293,8 +293,7 @@ derivation.chain(
     sizes={n: 3},
     so=r"In $Q$ this matrix stands in $-\frac12 \mathrm{tr}\, \Sigma^{-1}(\dots)$, where the second term is "
     r"$-\frac12 A\, (\bar x - \mu)^\top \Sigma^{-1} (\bar x - \mu) \le 0$: it is zero at $\mu = \bar x$. The mean of the old "
-    r"step "
-    r"in place of the new one makes the covariance too large.",
+    "step in place of the new one makes the covariance too large.",
 )  # fmt: skip
 e = derivation.index("d", "an eigenvalue")
 D = derivation.count(e, "D", "the dimension", "x.shape[1]")
@@ -429,8 +428,8 @@ derivation.symbol(r"\Sigma", "a covariance")
 @derivation.autodiff(
     r"\nabla \ell(\theta) = \nabla_{\theta'} Q(\theta'; p(k|x_n)), \quad \theta' = \theta",
     because=r"The divergence in the identity has its minimum there, so its gradient is zero. Both gradients, in the logarithms "
-    r"of "
-    r"the weights, the means and the factors, by automatic differentiation of the code, for three components in two dimensions.",
+    "of the weights, the means and the factors, by automatic differentiation of the code, for three components in two "
+    "dimensions.",
 )
 def the_bound_touches_with_the_same_slope():
     points, *given = _mixture()
@@ -520,8 +519,8 @@ derivation.chain(
         dropping=plus(log(1 + rest_here * scale**size / at_own), log(1 + own_there / rest_there)),
     ),
     so=r"As $s \to 0$ this grows like $-D \log s$: the other components explain the other points, and this one a single point "
-    r"ever better. Maximum likelihood proper does not exist; one looks for a good local maximum, and adds a small multiple of "
-    r"the identity to every covariance.",
+    "ever better. Maximum likelihood proper does not exist; one looks for a good local maximum, and adds a small multiple of "
+    "the identity to every covariance.",
 )  # fmt: skip
 far = derivation.number("d_2", "the squared distance of a point from the farther of two centers, less that from the nearer",
                         positive=True)  # fmt: skip
@@ -540,9 +539,8 @@ derivation.chain(
 @derivation.exact(
     r"\Sigma = L L^\top",
     because="The code draws $\\mu_k + L_k e$ with standard Gaussian $e$. Here $e$ takes the values $(\\pm 1, \\pm 1)$, which "
-    "have "
-    "mean zero and covariance $I$, for a uniform number at the middle of each of eight equal intervals: all 32 outcomes, with "
-    "weights one quarter and three quarters. Mean and covariance of what is drawn are those of the mixture.",
+    "have mean zero and covariance $I$, for a uniform number at the middle of each of eight equal intervals: all 32 outcomes, "
+    "with weights one quarter and three quarters. Mean and covariance of what is drawn are those of the mixture.",
     outcomes=32,
     role="lemma",
 )
@@ -587,10 +585,8 @@ def one_step():
 
 @derivation.figure(
     r"Left: the example's log-likelihood over means at $\mp u$ with variance 1, and the bound $Q + H$ with the shares of $u = "
-    r"1$: "
-    r"they touch at $u = 1$, where they have the same slope, and the top of the bound is the next step. Right: two points with "
-    r"one "
-    r"component on the first of them: as its deviation $s$ shrinks, the log-likelihood rises by $\log 10$ a decade.",
+    "1$: they touch at $u = 1$, where they have the same slope, and the top of the bound is the next step. Right: two points "
+    r"with one component on the first of them: as its deviation $s$ shrinks, the log-likelihood rises by $\log 10$ a decade.",
     panels=2,
 )
 def a_bound_that_touches_and_a_likelihood_without_bound(left, right):
@@ -630,8 +626,8 @@ def one_component():
 
 
 @derivation.exercise(
-    r"By how much does the log-likelihood rise if the deviation of a component that sits on one point in two dimensions goes "
-    r"from $10^{-6}$ to $10^{-12}$?",
+    "By how much does the log-likelihood rise if the deviation of a component that sits on one point in two dimensions goes "
+    "from $10^{-6}$ to $10^{-12}$?",
     r"By $2 \log 10^6 = 27.63$ nats, up to the terms that have vanished.",
 )
 def shrinking():

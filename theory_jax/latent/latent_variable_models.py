@@ -137,9 +137,9 @@ derivation = Derivation(
     question="A model explains an observation by a cause that is never seen. What is the likelihood of such a model, why does "
     "learning it need the law of the cause given the observation, and when can all of it be written down?",
     setting=(
-        r"An observation $x$ is fixed. A latent variable $z$ has finitely many states with prior probabilities $p(z)$, and gives "
-        r"$x$ the likelihood $p(x|z)$. All are positive in the chains; a state of probability zero is left out of every sum. The "
-        r"parameters of the model are collected in $\theta$.",
+        "An observation $x$ is fixed. A latent variable $z$ has finitely many states with prior probabilities $p(z)$, and "
+        "gives $x$ the likelihood $p(x|z)$. All are positive in the chains; a state of probability zero is left out of every "
+        r"sum. The parameters of the model are collected in $\theta$.",
         r"The linear-Gaussian model: $z$ is a standard Gaussian vector, and $x$ given $z$ is Gaussian with the mean $Wz + \mu$ "
         r"and the covariance $s I$, $s > 0$. With $y = x - \mu$, the mean can be left out of the formulas.",
     ),
@@ -277,8 +277,7 @@ derivation.chain(
         adding=_over_draws(tangent.at(estimate / evidence)),
     ),
     so=r"To second order the gap of $S$ draws is $\mathrm{Var}[p(x|z)] / (2 S\, p(x)^2)$. If $x$ is likely under few states "
-    r"only, "
-    r"the prior seldom draws one of them, and the variance is large: a reason to draw from something nearer the posterior.",
+    "only, the prior seldom draws one of them, and the variance is large: a reason to draw from something nearer the posterior.",
 )
 derivation.symbol("S", "how many states are drawn from the prior")
 derivation.symbol(r"\hat p_S", "the mean of their likelihoods", "exp(monte_carlo_log_marginal)")
@@ -298,8 +297,8 @@ def the_estimate_is_unbiased():
 
 
 derivation.say(
-    r"Now the model in which $z$ is a vector and nothing has to be drawn. First with a single latent dimension: $W$ is then one "
-    r"vector $w$, and a completed square separates what depends on $z$ from what does not."
+    "Now the model in which $z$ is a vector and nothing has to be drawn. First with a single latent dimension: $W$ is then one "
+    "vector $w$, and a completed square separates what depends on $z$ from what does not."
 )
 d = derivation.index("d", "a coordinate of the observation")
 D = derivation.count(d, "D", "how many there are", "x.shape[1]")
@@ -348,8 +347,7 @@ derivation.chain(
     equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$", wrong={"twice": 2 * KroneckerDelta(i, k)}),
     role="lemma",
     so=r"So $\frac1s(|y|^2 - \langle w, y\rangle^2 / M) = y^\top C^{-1} y$ (the formula of Sherman and Morrison). Its "
-    r"determinant "
-    "is in the other constant:",
+    "determinant is in the other constant:",
 )  # fmt: skip
 derivation.symbol(r"W, z, y, \mu", "the matrix and the vectors of the model with several latent variables")
 derivation.symbol("C, M, I", r"$W W^\top + s I$, $W^\top W + s I$, and the identity")
@@ -360,9 +358,8 @@ derivation.symbol("R", "a rotation of the latent variables")
 @derivation.symbolic(
     r"\det C = s^{D-L} \det M, \qquad C \left(I - W M^{-1} W^\top\right) = s I",
     because=r"With several latent variables the same square is completed with a matrix, $m = M^{-1} W^\top y$, and these are "
-    r"what "
-    r"the rest needs (Sylvester, Woodbury). Here for every $W$ of two columns and two rows, times $\det M$; the determinant for "
-    r"three rows and one column, too.",
+    r"what the rest needs (Sylvester, Woodbury). Here for every $W$ of two columns and two rows, times $\det M$; the "
+    "determinant for three rows and one column, too.",
 )
 def several_latent_variables():
     weight, column = sympy.Matrix(2, 2, sympy.symbols("w:4")), sympy.Matrix(sympy.symbols("v:3"))
@@ -407,9 +404,8 @@ for title, expression, code, mistakes in (
 @derivation.numeric(
     r"m = W^\top C^{-1} y, \qquad s M^{-1} = I - W^\top C^{-1} W",
     because=r"The other way to the posterior: $z$ and $x$ are jointly Gaussian with the covariances $I$, $C$ and $W^\top$ "
-    r"between "
-    r"them, and the right sides are what conditioning a Gaussian gives. By the code, with five observed and two latent "
-    r"variables.",
+    "between them, and the right sides are what conditioning a Gaussian gives. By the code, with five observed and two latent "
+    "variables.",
 )
 def conditioning_the_joint_gaussian():
     x, weight, mean, variance = _model()
@@ -454,7 +450,7 @@ def rotated_latent_axes():
 derivation.say(
     r"Which $W$ and $s$ make data most likely? Let $\lambda_1 \ge \lambda_2 \ge \dots$ be the eigenvalues of the data's "
     r"covariance, divided by $N$. Up to constants, $-2/N$ times the log-likelihood is $\log \det C$ plus the trace of $C^{-1}$ "
-    r"times that covariance. First the directions, then the sizes, then which directions to keep."
+    "times that covariance. First the directions, then the sizes, then which directions to keep."
 )
 low = derivation.number(r"\lambda_2", "the smaller of two eigenvalues of the data's covariance", positive=True)
 more = derivation.number("a", "by how much the other one, $\\lambda_1 = \\lambda_2 + a$, is larger", positive=True)
@@ -550,8 +546,8 @@ derivation.chain(
     ),
     at_most(0, r"$w^2 = \lambda_a - s$ is never negative, as $W W^\top$ is not", adding=delta * excess / (kept * before)),
     so=r"So the largest eigenvalues are kept, and the best covariance is $U_L(\Lambda_L - sI)U_L^\top + sI$ with the mean $s$ of "
-    r"the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "
-    r"keeping a small one could look better.",
+    "the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "
+    "keeping a small one could look better.",
 )  # fmt: skip
 derivation.symbol("N", "the number of observations", "len(x)")
 derivation.symbol(r"\ell", "their mean log-likelihood")
@@ -594,8 +590,8 @@ derivation.chain(
 
 
 @derivation.example(
-    "Three states with the prior one half, one quarter, one quarter and the likelihoods 0.8, 0.4, 0.2. Then one latent variable "
-    r"with $W = (2, 1)^\top$, noise of variance 5, no mean, and the observation $(3, 4)$."
+    "Three states with the prior one half, one quarter, one quarter and the likelihoods 0.8, 0.4, 0.2. Then one latent "
+    r"variable with $W = (2, 1)^\top$, noise of variance 5, no mean, and the observation $(3, 4)$."
 )
 def by_hand():
     given = {prior: tuple(_prior), likelihood: tuple(_likelihood)}
@@ -613,8 +609,8 @@ def by_hand():
 
 @derivation.figure(
     r"Left: the law of $x$ for $W = (2, 1)^\top$ (its ellipse of two standard deviations at $s = 1$), the line $Wz$, and the "
-    r"observation $(3, 4)$ with its posterior means on the line: noise draws them towards the origin. Right: the mean of "
-    r"$\log \hat p_S$ in the example rises to $\log p(x)$ with the number of draws.",
+    r"observation $(3, 4)$ with its posterior means on the line: noise draws them towards the origin. Right: the mean of $\log "
+    r"\hat p_S$ in the example rises to $\log p(x)$ with the number of draws.",
     panels=2,
 )
 def a_line_and_a_bias(left, right):
@@ -640,8 +636,8 @@ def a_line_and_a_bias(left, right):
 
 @derivation.exercise(
     r"What are the posterior and the marginal if $W = 0$?",
-    r"The observation says nothing of $z$: the posterior is the prior, with mean 0 and variance 1, and $x$ is "
-    r"$\mathcal{N}(\mu, sI)$; at $y = (3, 4)$ and $s = 5$ its logarithm is -5.9473.",
+    r"The observation says nothing of $z$: the posterior is the prior, with mean 0 and variance 1, and $x$ is $\mathcal{N}(\mu, "
+    "sI)$; at $y = (3, 4)$ and $s = 5$ its logarithm is -5.9473.",
 )
 def no_weight():
     x, weight = jnp.array([[3.0, 4.0]]), jnp.zeros((2, 1))

@@ -146,23 +146,19 @@ derivation = Derivation(
         "Razavi, van den Oord & Vinyals 2019, Generating diverse high-fidelity images with VQ-VAE-2",
     ),
     question="An autoencoder is to write its code in integers. An integer has no gradient: how can the encoder learn, who moves "
-    "the "
-    "codes, and which bound on the likelihood is optimized?",
+    "the codes, and which bound on the likelihood is optimized?",
     setting=(
         r"The encoder gives a vector $z$. The codebook has $K$ codes $e_1, \dots, e_K$, and $z$ is replaced by the nearest of "
-        r"them, "
-        r"$Q(z)$, the one of the lowest index if there are several.",
+        "them, $Q(z)$, the one of the lowest index if there are several.",
         r"A stopped gradient, $\mathrm{sg}(a)$, has the value $a$ and the derivative 0. On this page it is written as a letter "
-        r"of its "
-        r"own that has the same value: $\bar z$ for $\mathrm{sg}(z)$.",
+        r"of its own that has the same value: $\bar z$ for $\mathrm{sg}(z)$.",
         r"For the bound: codes have prior probabilities $\pi_k$, and $x$ has the likelihood $p(x|e_k)$ under each, all "
-        r"positive. The "
-        r"encoder is certain: it names one code $k$.",
+        "positive. The encoder is certain: it names one code $k$.",
     ),
     answer=r"A quantizer cuts space into the cells of the nearest code. The decoder's gradient is handed to the encoder as if "
-    r"nothing had been quantized; two squared distances with stopped gradients keep code and encoder together; and each code "
-    r"moves to the mean of its cell, by gradient steps or by moving averages. What is maximized is an evidence lower bound whose "
-    r"divergence is constant while the prior is uniform.",
+    "nothing had been quantized; two squared distances with stopped gradients keep code and encoder together; and each code "
+    "moves to the mean of its cell, by gradient steps or by moving averages. What is maximized is an evidence lower bound "
+    "whose divergence is constant while the prior is uniform.",
     limits=(
         "That training with the straight-through gradient converges: it is the gradient of no loss.",
         "How to keep all codes in use. Codes that nothing is near to can be moved to encodings of the batch; that is a remedy.",
@@ -247,13 +243,12 @@ derivation.chain(
     central=True,
     so=r"This is the evidence lower bound of a posterior that is certain: the divergence from the prior is $-\log \pi_i$. With "
     r"a uniform prior it is $\log K$, whatever the encoder does: a constant, which the loss leaves out. What is left is the "
-    r"reconstruction.",
+    "reconstruction.",
 )
 
 derivation.say(
-    r"Inside a cell $Q(z)$ is constant, so its derivative in $z$ is zero, and on the borders there is none: the encoder would "
-    r"learn "
-    r"nothing. The straight-through estimator hands it the gradient that the decoder has at $Q(z)$."
+    "Inside a cell $Q(z)$ is constant, so its derivative in $z$ is zero, and on the borders there is none: the encoder would "
+    "learn nothing. The straight-through estimator hands it the gradient that the decoder has at $Q(z)$."
 )
 stopped_z = derivation.numbers(r"\bar z", d, "the encoder's output behind a stopped gradient")
 stopped_e = derivation.numbers(r"\bar e", d, "a code behind a stopped gradient")
@@ -296,8 +291,7 @@ def _slopes(of, *arrays):
     r"\frac{\partial}{\partial z} Q(z) = 0, \qquad \frac{\partial}{\partial z} \mathrm{st}(z, Q(z)) = 1, \qquad "
     r"\frac{\partial}{\partial Q} \mathrm{st}(z, Q) = 0",
     because="Of the code, at four vectors and three codes. The quantizer's own gradient goes to the codebook: a code gets as "
-    "many "
-    "gradients as it has vectors.",
+    "many gradients as it has vectors.",
 )
 def the_gradients_of_the_quantizer():
     used = np.bincount(np.asarray(nearest_code(_vectors, _codes)), minlength=3)
@@ -332,7 +326,7 @@ def the_gradients_of_the_loss():
 derivation.say(
     r"The encoder follows the decoder's gradient $g$ at its code and the pull $2\beta(z - e)$; the code follows $2(e - z)$. "
     r"Together these are the gradient of no loss: the derivative of the encoder's part in $e$ is $\nabla g - 2\beta I$, that of "
-    r"the code's part in $z$ is $-2 I$, and for a gradient they would have to be equal."
+    "the code's part in $z$ is $-2 I$, and for a gradient they would have to be equal."
 )
 N_old = derivation.number("N", "the moving average of how often a code is used", "counts", positive=True)
 m_old = derivation.number("m", "the moving average of the sum of its vectors, in one coordinate", "sums")
@@ -442,8 +436,8 @@ _line = np.array([[0.5], [0.7], [1.8]])
 
 @derivation.example(
     "In one dimension: the codes 0 and 2, and the vectors 0.5, 0.7 and 1.8. Then moving averages with $\\gamma = 0.9$ that "
-    "start at "
-    "two vectors for each code; and an observation with the likelihoods 0.6, 0.3 and 0.1 under three codes of a uniform prior."
+    "start at two vectors for each code; and an observation with the likelihoods 0.6, 0.3 and 0.1 under three codes of a "
+    "uniform prior."
 )
 def by_hand():
     codes = np.array([[0.0], [2.0]])
@@ -460,11 +454,10 @@ def by_hand():
 
 
 @derivation.figure(
-    r"Left: the cells of five codes, with vectors joined to their codes: the commitment draws a vector to the code, the first "
-    r"term "
-    r"the code (square) to the mean of its vectors (cross). Right: in one dimension the quantizer $Q$ is a staircase, whose "
-    r"slope "
-    r"is zero almost everywhere; the dashed line has the slope that the straight-through estimator takes in its place.",
+    "Left: the cells of five codes, with vectors joined to their codes: the commitment draws a vector to the code, the first "
+    "term the code (square) to the mean of its vectors (cross). Right: in one dimension the quantizer $Q$ is a staircase, "
+    "whose slope is zero almost everywhere; the dashed line has the slope that the straight-through estimator takes in its "
+    "place.",
     panels=2,
 )
 def cells_and_a_staircase(left, right):
