@@ -247,7 +247,7 @@ class Pipeline(nn.Module):
             "completions": Text("\n".join(rows), "Held-out prompts, continued by all models; · is a line's end"),
         }
         if (rounds := int(self.batches) // self.recipe.accumulate - self._stages()[1]) > 0:
-            label = "learned reward of a completion, deviations of the reference's"
+            label = "learned reward, deviations of the reference"
             shown["path"] = score_by_nats(self.rollout.path[-rounds:].cpu(), label)
         return shown
 
