@@ -26,6 +26,7 @@ from practice_torch.autoregressive.wavenet import causal_convolution
 from practice_torch.diffusion.unet import sinusoidal_time_embedding
 from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
+from practice_torch.experiments.parts.actors import CategoricalActor, GaussianActor
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
@@ -199,6 +200,19 @@ def _convolved(network, x, noise):
     return doubled("logits.0", h).flatten(1), mean, log_var
 
 
+# ---------------------------------------------------------------------------------------------------- control
+
+
+def _acted(network, observations):
+    """Two hidden layers with tanh; where an action is numbers, their log-variances beside the means, equal in every state."""
+    p, h = dict(network.named_parameters()), observations
+    for place in (0, 2, 4):
+        h = functional.linear(h if place == 0 else h.tanh(), p[f"network.{place}.weight"], p[f"network.{place}.bias"])
+    if "log_var" not in p:
+        return h
+    return torch.cat([h, p["log_var"] * torch.ones_like(h)], dim=1)
+
+
 _BATCH_NORMS = ("encoder.0.2", "encoder.1.1", "decoder.0.2", "decoder.1.1")
 _DIFFWAVE = dict(width=WIDTH, layers=3, cycle=2)
 _UNET = dict(
@@ -261,5 +275,13 @@ HELD = (
         Model("Ends", "from -5 to 8", given(), sizes=dict(log_snr_max=8.0, log_snr_min=-5.0), apart=False,
               initial={"bottom": begins_at(-5.0), "rise": begins_at(math.log(math.expm1(13.0)))}),
         lambda network: (network.bottom + functional.softplus(network.rise), network.bottom),
+    ),
+    *(
+        Held(
+            actor,
+            Model(actor.__name__, "two actions", given(observations=normal(3, 4)), sizes=dict(observed=4, actions=2, hidden=5),
+                  initial=beginning | {"*": begins_by_inputs()}),
+            _acted,
+        ) for actor, beginning in ((CategoricalActor, {}), (GaussianActor, {"log_var": begins_at(0)}))
     ),
 )  # fmt: skip

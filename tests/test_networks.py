@@ -98,7 +98,10 @@ def _trained(module, held, place=""):
         here = f"{place}.{name}" if place else name
         if type(child) in held or not any(True for _ in child.parameters()):
             continue
-        yield here, child
+        if isinstance(child, nn.ModuleDict | nn.ModuleList):
+            yield from _trained(child, held, here)
+        else:
+            yield here, child
 
 
 def _beginnings(topic, recipe, stated):

@@ -24,7 +24,7 @@ class EdmRecipe(Sizes, Recipe):
 
     sigma_data: Annotated[float, Above(0)] = 0.5
     """Root mean square of the data on [-1, 1]; 0.5 for CIFAR-10, 0.847 for the digits."""
-    level_mean: float = -1.2
+    level_mean: Annotated[float, AtLeast(-20, at_most=20)] = -1.2
     """Mean of the logarithm of the levels in training."""
     level_std: Annotated[float, Above(0)] = 1.2
     """Standard deviation of the logarithm of the levels in training."""
