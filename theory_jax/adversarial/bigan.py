@@ -142,8 +142,9 @@ derivation.bridge(
     logit,
     lambda g, p, q, r: _of_every_pair(optimal_joint_logit, p, q, r, g),
     generator, p, encoder, prior,
-    wrong={"the pairs exchanged": log(Q / P), "the examples "
-    "alone": log(p / generator), "the prior forgotten": log(P / generator)},
+    wrong={
+        "the pairs exchanged": log(Q / P), "the examples alone": log(p / generator), "the prior forgotten": log(P / generator),
+    },
     states=2,
 )  # fmt: skip
 derivation.bridge(

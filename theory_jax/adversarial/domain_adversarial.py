@@ -454,9 +454,10 @@ def one_backward_pass():
     wanted = jax.grad(of_features)(_FEATURE), jax.grad(lambda domain: _parts(_FEATURE, _HEAD, domain)[1])(_DOMAIN)
     plain = jax.grad(lambda feature: sum(_parts(feature, _HEAD, _DOMAIN)))(_FEATURE)
     flat = [jnp.concatenate([feature.ravel(), domain]) for feature, domain in (found, wanted)]
-    return (*flat, {"not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
-                    "the weight in the domain classifier, "
-                    "too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]])})  # fmt: skip
+    return (*flat, {
+        "not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
+        "the weight in the domain classifier, too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]]),
+    })  # fmt: skip
 
 
 @derivation.autodiff(

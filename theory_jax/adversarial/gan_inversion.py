@@ -351,8 +351,9 @@ derivation.chain(
     "and $-1$ is found. A regression would have guessed their mean, 0, from where descent does not move at all.",
 )
 
-derivation.say("A longer step where the generator is nearly linear: replace $G(z + \\delta)$ by $G(z) + J \\delta$, and stay "
-"near.")
+derivation.say(
+    "A longer step where the generator is nearly linear: replace $G(z + \\delta)$ by $G(z) + J \\delta$, and stay near."
+)
 J = derivation.numbers("J", (d, l), "the Jacobian of the generator", "jacobian")
 o = derivation.numbers("r", d, "the residual, $x - G(z)$", "residual")
 mu = derivation.number(r"\mu", "the damping", "damping", positive=True)
@@ -370,8 +371,10 @@ derivation.chain(
     equals(
         plus(b, -Total(j, A * delta.at(j))),
         r"$(J^\top J + \mu I)\, \delta = J^\top r$, the normal equations of least $|r - J \delta|^2 + \mu |\delta|^2$",
-        wrong={"the sign of the "
-        "residual": plus(-b, -Total(j, A * delta.at(j))), "the damping in J": plus(b, Total(j, A * delta.at(j)))},
+        wrong={
+            "the sign of the residual": plus(-b, -Total(j, A * delta.at(j))),
+            "the damping in J": plus(b, Total(j, A * delta.at(j))),
+        },
     ),
     sizes={d: 2},
     so=r"With little damping and a linear generator, $J^\top J \delta = J^\top r$: one step leads to the least squares. With "
@@ -391,8 +394,11 @@ derivation.bridge(
 derivation.say("What is filled into a hole? A linear generator with one coordinate and two pixels, of which the first is seen.")
 w1, w2 = derivation.number("w_1", "the generator's weight of the seen pixel"), derivation.number("w_2", "... of the hidden one")
 seen = derivation.number("x_1", "the pixel that is seen")
-found = derivation.define(r"\hat z", w1 * seen / (w1**2 + noise**2), r"the code with the least objective, at $\lambda = "
-r"\sigma^2$")
+found = derivation.define(
+    r"\hat z",
+    w1 * seen / (w1**2 + noise**2),
+    r"the code with the least objective, at $\lambda = \sigma^2$",
+)
 derivation.chain(
     "The slope is zero at the code",
     times(-2 * w1, seen - w1 * found) + 2 * noise**2 * found,

@@ -445,8 +445,9 @@ derivation.chain(
            wrong={"half for a quarter": (M - m) ** 2 / 2 - (mean_u - (M + m) / 2) ** 2}),
     at_most((M - m) ** 2 / 4, r"leave out the square, which is zero at $\bar u = (M + "
     r"m)/2$", adding=(mean_u - times(half, M + m)) ** 2),
-    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out", wrong={"the signs of "
-    "m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4}),
+    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out", wrong={
+        "the signs of m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4,
+    }),
     at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
     so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
     r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "

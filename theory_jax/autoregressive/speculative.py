@@ -62,9 +62,7 @@ def speculative_token(draft_token, draft_log_probs, target_log_probs, accept_uni
     [B], [B, V], [B, V], [B], [B] -> [B], [B]
     """
     _require_laws(draft_log_probs, target_log_probs)
-    require_one_each(
-        draft_log_probs, draft_token=draft_token, accept_uniform=accept_uniform, residual_uniform=residual_uniform
-    )
+    require_one_each(draft_log_probs, draft_token=draft_token, accept_uniform=accept_uniform, residual_uniform=residual_uniform)
     require_unit_interval(accept_uniform=accept_uniform, residual_uniform=residual_uniform)
     ratio = _ratio(draft_log_probs, target_log_probs, draft_token=draft_token)
     accepted = accept_uniform < ratio
@@ -214,8 +212,9 @@ derivation.chain(
         plus(Min(q, p), Max(p - q, 0)),
         r"$1 - \beta = \sum \max(p - q, 0)$, which is the residual's normalizer",
         points=40,
-        wrong={"redrawn from the "
-        "target": plus(Min(q, p), times(1 - beta, p)), "normalized by one": plus(Min(q, p), (1 - beta) * p)},
+        wrong={
+            "redrawn from the target": plus(Min(q, p), times(1 - beta, p)), "normalized by one": plus(Min(q, p), (1 - beta) * p),
+        },
     ),
     equals(
         p,
@@ -233,9 +232,14 @@ derivation.bridge(
     lambda p, q: jnp.exp(residual_log_probs(jnp.log(q), jnp.log(p))),
     p,
     q,
-    wrong={"the other excess": Max(q - p, 0) / Total(x, Max(p - q, 0)), "both": Abs(p - q) / (2 * tv),
-           "not normalized": Max(p - q, 0)},
+    wrong={
+        "the other excess": Max(q - p, 0) / Total(x, Max(p - q, 0)),
+        "both": Abs(p - q) / (2 * tv),
+        "not normalized": Max(p - q, 0),
+    },
 )
+
+
 @derivation.exact(
     r"\max \Pr(\text{draft} = \text{emitted}) = \beta",
     because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables. The "
@@ -273,8 +277,11 @@ def every_draft_and_every_uniform():
     )
     weights = q[cells[:, 0].astype(int)] / (100 * 20)
     law = np.bincount(np.asarray(tokens), weights, minlength=3)
-    return law, p, {"the draft's": q, "redrawn from the "
-    "target": np.minimum(p, q) + 0.4 * p, "u < p": np.array([0.51, 0.44, 0.05])}
+    return (
+        law,
+        p,
+        {"the draft's": q, "redrawn from the target": np.minimum(p, q) + 0.4 * p, "u < p": np.array([0.51, 0.44, 0.05])},
+    )
 
 
 derivation.say("A block. The drafts are made one after the other, each after the drafts before it, and checked together.")
@@ -416,8 +423,13 @@ def overlap_and_speed(laws, speeds):
     laws.legend()
     lengths = np.arange(1, 13)
     for acceptance, cost in ((0.8, 0.05), (0.5, 0.25), (0.2, 0.3)):
-        speeds.plot(lengths, _speed(acceptance, lengths, cost), "o-", markersize=3, label=rf"$\alpha = {acceptance}$, $c = "
-        rf"{cost}$")
+        speeds.plot(
+            lengths,
+            _speed(acceptance, lengths, cost),
+            "o-",
+            markersize=3,
+            label=rf"$\alpha = {acceptance}$, $c = {cost}$",
+        )
     speeds.axhline(1, color="gray", linewidth=1, linestyle=":")
     speeds.set(xlabel="drafts in a block, $G$", ylabel="tokens a target's pass")
     speeds.legend()

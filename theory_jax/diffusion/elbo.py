@@ -525,8 +525,10 @@ derivation.chain(
     equals(
         plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, sqrt(alpha), x_prev, x_t), x_t**2) / (2 * beta)),
         r"$1 + \alpha_t / \beta_t = 1 / \beta_t$: the exponent is symmetric in both values",
-        wrong={"the cross term's root "
-        "forgotten": plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta))},
+        wrong={
+            "the cross term's root forgotten":
+                plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta)),
+        },
     ),
     equals(
         plus(*_NAMED[2:]),

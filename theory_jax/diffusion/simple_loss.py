@@ -291,14 +291,18 @@ pythagoras = derivation.chain(
     equals(
         Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(2, target - m, m - f)))),
         r"$y - f = (y - m) + (m - f)$, squared",
-        wrong={"the cross term "
-        "once": Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f))))},
+        wrong={
+            "the cross term once":
+                Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f)))),
+        },
     ),
     equals(
         plus(_BEST, Expectation(seen, (m - f) ** 2)),
         r"given $x_t$ the factor $m - f$ is a constant, and the mean of $y - m$ is zero; so the cross term vanishes",
-        wrong={"the distance not "
-        "squared": plus(_BEST, Expectation(seen, m - f)), "the best loss forgotten": Expectation(seen, (m - f) ** 2)},
+        wrong={
+            "the distance not squared": plus(_BEST, Expectation(seen, m - f)),
+            "the best loss forgotten": Expectation(seen, (m - f) ** 2),
+        },
     ),
     at_least(
         _BEST,

@@ -400,8 +400,10 @@ derivation.chain(
     equals(
         plus(_KNOWN, Expectation(late, Variance(earlier, Expectation(given, data)))),
         r"total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
-        wrong={"the second part "
-        "forgotten": _KNOWN, "twice": plus(_KNOWN, 2 * Expectation(late, Variance(earlier, Expectation(given, data))))},
+        wrong={
+            "the second part forgotten": _KNOWN,
+            "twice": plus(_KNOWN, 2 * Expectation(late, Variance(earlier, Expectation(given, data)))),
+        },
     ),
     at_least(
         _KNOWN,

@@ -435,8 +435,10 @@ derivation.bridge(
     Min(one / two, two / one),
     lambda y, v, w: _pair_by_pair(nearest_distance_ratio, y, v, w),
     y, first, second,
-    wrong={"squared": Min(one / two, two / one) ** 2, "turned over": 1 / Min(one / two, two / one), "the first by the "
-    "second": one / two},
+    wrong={
+        "squared": Min(one / two, two / one) ** 2, "turned over": 1 / Min(one / two, two / one),
+        "the first by the second": one / two,
+    },
 )  # fmt: skip
 
 

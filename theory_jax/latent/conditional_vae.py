@@ -273,8 +273,9 @@ derivation.bridge(
     lambda m, v, n, w: conditional_negative_elbo(
         jnp.ones((5, 1)), jnp.full((5, 1), 40.0), *(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
     m, v, n, w,
-    wrong={"to the standard "
-    "normal": (v + m**2 - 1 - log(v)) / 2, "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2},
+    wrong={
+        "to the standard normal": (v + m**2 - 1 - log(v)) / 2, "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
+    },
 )  # fmt: skip
 
 derivation.say("How a network is told. In a layer of units the one-hot label is a few more inputs.")

@@ -284,8 +284,10 @@ derivation.chain(
     equals(
         spread,
         r"each game contributes $p_{i,j}\, p_{j,i}$ times the square of $v_i - v_j$; the sum meets every pair twice",
-        wrong={"every pair twice": 2 * spread, "without the other "
-        "probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2)))},
+        wrong={
+            "every pair twice": 2 * spread,
+            "without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2))),
+        },
     ),
     at_least(0, r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
     r"graph", dropping=spread),

@@ -502,8 +502,10 @@ derivation.bridge(
     _each(lambda c, r, weight: orpo_loss(
         2 * jnp.log(c)[None], 3 * jnp.log(r)[None], jnp.array([2]), jnp.array([3]), odds_weight=float(weight))[0]),
     P_c, P_r, weight,
-    wrong={"probabilities for "
-    "odds": -log(P_c) + weight * log(1 + P_r / P_c), "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c)},
+    wrong={
+        "probabilities for odds": -log(P_c) + weight * log(1 + P_r / P_c),
+        "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c),
+    },
 )  # fmt: skip
 
 

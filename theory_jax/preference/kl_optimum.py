@@ -270,8 +270,10 @@ derivation.chain(
     equals(
         reference * exp(2 * r / beta) / Total(j, reference.at(j) * exp(2 * r.at(j) / beta)),
         "the tilt of a tilt; what normalizes the first one cancels",
-        wrong={"the same as one "
-        "round": best, "four times": reference * exp(4 * r / beta) / Total(j, reference.at(j) * exp(4 * r.at(j) / beta))},
+        wrong={
+            "the same as one round": best,
+            "four times": reference * exp(4 * r / beta) / Total(j, reference.at(j) * exp(4 * r.at(j) / beta)),
+        },
     ),
     so="Whoever takes the trained policy as the next reference goes farther than the price says.",
 )  # fmt: skip

@@ -353,9 +353,10 @@ derivation.chain(
     equals(
         exp(m - 2 * x) * plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m))) / over,
         "common denominator",
-        wrong={"the middle term forgotten": exp(m - 2 * x) * plus((1 - p) * exp(2 * x - m), -p * exp(-m)) / over,
-               "the margin turned "
-               "over": exp(m - 2 * x) * plus((1 - p) * exp(2 * x + m), (1 - 2 * p) * exp(x), -p * exp(m)) / over},
+        wrong={
+            "the middle term forgotten": exp(m - 2 * x) * plus((1 - p) * exp(2 * x - m), -p * exp(-m)) / over,
+            "the margin turned over": exp(m - 2 * x) * plus((1 - p) * exp(2 * x + m), (1 - 2 * p) * exp(x), -p * exp(m)) / over,
+        },
     ),
     role="lemma",
     so=r"A quadratic in $e^x$ with one positive root. For $m = 0$ it is $(e^x + 1)((1 - p) e^x - p)$, and the root is the odds "

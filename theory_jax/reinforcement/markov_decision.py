@@ -191,9 +191,11 @@ derivation.chain(
     equals(
         plus(Expectation(pi, rewards), times(gamma, Expectation(pi, Expectation(transition, v)))),
         "the expectation of a sum",
-        wrong={"the reward discounted, "
-        "too": times(gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))),
-               "not discounted": plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))},
+        wrong={
+            "the reward discounted, too":
+                times(gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))),
+            "not discounted": plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v))),
+        },
     ),
     equals(
         plus(paid, times(gamma, Expectation(moves, v))),

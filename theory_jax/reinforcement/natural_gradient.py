@@ -213,9 +213,11 @@ derivation.chain(
         fisher_of_softmax,
         r"multiply out: each of the three products with a $\pi_b$ or $\pi_c$ has the mean $\pi_b \pi_c$, two of them with a "
         "minus",
-        wrong={"the score not "
-        "centered": times(same, pi.at(b)), "the product added": plus(times(same, pi.at(b)), pi.at(b) * pi.at(c)),
-               "the product twice": plus(times(same, pi.at(b)), -2 * pi.at(b) * pi.at(c))},
+        wrong={
+            "the score not centered": times(same, pi.at(b)),
+            "the product added": plus(times(same, pi.at(b)), pi.at(b) * pi.at(c)),
+            "the product twice": plus(times(same, pi.at(b)), -2 * pi.at(b) * pi.at(c)),
+        },
     ),
     states=2,
     role="lemma",
@@ -712,8 +714,9 @@ derivation.bridge(
     times(length, n),
     lambda g, F, delta: _each(lambda g, F, delta: natural_step(g, F, maximum_kl=delta), g, F, delta),
     g, F, delta,
-    wrong={"the natural gradient "
-    "itself": n, "without the root": times(length**2, n), "along the plain gradient": times(length, g)},
+    wrong={
+        "the natural gradient itself": n, "without the root": times(length**2, n), "along the plain gradient": times(length, g),
+    },
     states=4,
 )  # fmt: skip
 

@@ -188,9 +188,9 @@ derivation.chain(
     equals(
         plus(Total(i, times(read, mode ** (t + 1), start)), Total(j, times(lagged, u)), times(zero, now), times(direct, now)),
         "the brackets depend on the lag alone: they are entries of the kernel",
-        wrong={"the kernel turned "
-        "around": plus(Total(i, read * mode ** (t + 1) * start), Total(j, Total(i, read * mode**j * gain) * u),
-                                                zero * now, direct * now),
+        wrong={"the kernel turned around": plus(
+                   Total(i, read * mode ** (t + 1) * start), Total(j, Total(i, read * mode**j * gain) * u),
+                   zero * now, direct * now),
                "a step late": Total(i, read * mode ** (t + 1) * start) + Total(j, Total(i, read * mode ** (t - 1 - j) * gain) * u)
                + zero * now + direct * now},
     ),

@@ -184,9 +184,10 @@ derivation.chain(
     equals(
         plus(times(hold, before), times(driven, u)),
         r"integrate: $\int_0^\Delta e^{\lambda s} ds = (e^{\lambda\Delta} - 1) / \lambda$",
-        wrong={"divided by z": hold * before + driven * u / step, "the step in place of the "
-        "integral": hold * before + step * b * u,
-               "the exponential alone": hold * before + exp(z) / lam * b * u},
+        wrong={
+            "divided by z": hold * before + driven * u / step, "the step in place of the integral": hold * before + step * b * u,
+            "the exponential alone": hold * before + exp(z) / lam * b * u,
+        },
     ),
     central=True,
     so=r"The first line is the variation of constants: each bit of input, aged by what is left of the step. Nothing was "

@@ -143,8 +143,10 @@ derivation.chain(
         plus(S, -KroneckerDelta(n, k) / 2),
         r"below the diagonal $-1 + \frac12 = -\frac12$ of $s_n s_k$, above it $\frac12$, and on it $-(n+1) + n + \frac12 = "
         r"-\frac12$",
-        wrong={"symmetric": plus(-S, -KroneckerDelta(n, k) / 2), "without the diagonal": S, "all of the "
-        "diagonal": S - KroneckerDelta(n, k)},
+        wrong={
+            "symmetric": plus(-S, -KroneckerDelta(n, k) / 2), "without the diagonal": S,
+            "all of the diagonal": S - KroneckerDelta(n, k),
+        },
     ),
     states=4,
     so=r"The entries depend on $n$ and $k$ alone: so it is at every order. $S_{nk} = -S_{kn}$, so $-iS$ is Hermitian: $S = V "
@@ -157,9 +159,11 @@ derivation.chain(
     equals(
         plus(-times(Rational(1, 2), SquaredNorm(n, v)), -(Total(n, r * v) ** 2)),
         r"$A = -\frac12 I + S - r r^\top$, and $v^\top S v = 0$",
-        wrong={"the low rank added": plus(-SquaredNorm(n, v) / 2, Total(n, r * v) ** 2),
-               "without the low rank": -SquaredNorm(n, v) / 2, "twice the "
-               "identity": plus(-SquaredNorm(n, v), -(Total(n, r * v) ** 2))},
+        wrong={
+            "the low rank added": plus(-SquaredNorm(n, v) / 2, Total(n, r * v) ** 2),
+            "without the low rank": -SquaredNorm(n, v) / 2,
+            "twice the identity": plus(-SquaredNorm(n, v), -(Total(n, r * v) ** 2)),
+        },
     ),
     at_most(-SquaredNorm(n, v) / 2, "leave out a square", adding=Total(n, r * v) ** 2),
     states=4,
