@@ -27,7 +27,7 @@ class _MixtureRecipe(Recipe):
     iterations: Annotated[int, AtLeast(1)] = 100
     """Pairs of E-step and M-step."""
     components: Annotated[int, AtLeast(1)] = 8
-    """Number of Gaussians."""
+    """Number of Gaussians in the mixture."""
     regularization: Annotated[float, AtLeast(0)] = 1e-6
     """Added to every variance, in squared units of the data: a component cannot shrink onto one point."""
     metric: Fixed = "nats"
