@@ -144,8 +144,8 @@ derivation = Derivation(
     lectures=(21,),
     sources=(
         "An & Cho 2015, Variational autoencoder based anomaly detection using reconstruction probability",
-        "Nalisnick, Matsukawa, Teh & Lakshminarayanan 2019, Detecting out-of-distribution inputs to deep generative models using "
-        "typicality",
+        "Nalisnick, Matsukawa, Teh & Lakshminarayanan 2019, Detecting out-of-distribution inputs to deep generative models "
+        "using typicality",
         "Fawcett 2006, An introduction to ROC analysis",
         "Davis & Goadrich 2006, The relationship between precision-recall and ROC curves",
         "Iglewicz & Hoaglin 1993, How to detect and handle outliers",
@@ -154,18 +154,14 @@ derivation = Derivation(
     "threshold promise, and why can the likelihood of a good model fail?",
     setting=(
         r"An observation has finitely many states $x$. A normal one has the law $p_x$, an anomaly the law $u_x$, which a "
-        r"detector "
-        r"usually does not know. A test flags the state $x$ with the probability $\phi_x$.",
-        r"A score $s$ is high if an observation looks like an anomaly. $s_1$ is the score of an anomaly, $s_0$ that of a normal "
-        r"observation, both drawn at random from $N_1$ and $N_0$ labeled ones.",
+        r"detector usually does not know. A test flags the state $x$ with the probability $\phi_x$.",
+        "A score $s$ is high if an observation looks like an anomaly. $s_1$ is the score of an anomaly, $s_0$ that of a normal "
+        "observation, both drawn at random from $N_1$ and $N_0$ labeled ones.",
     ),
     answer=r"The best test thresholds the ratio $u_x / p_x$, so low likelihood is the right score against uniform anomalies "
-    r"only, "
-    r"and which anomalies are uniform is a choice of coordinates. In many dimensions the densest point is itself unusual. "
-    r"Rankings "
-    r"are judged by counts of pairs, which need no threshold; a threshold at the rate $\varepsilon$ of a reference keeps the "
-    r"rate "
-    r"there, and exceeds it a little on fresh observations.",
+    r"only, and which anomalies are uniform is a choice of coordinates. In many dimensions the densest point is itself unusual. "
+    r"Rankings are judged by counts of pairs, which need no threshold; a threshold at the rate $\varepsilon$ of a reference "
+    r"keeps the rate there, and exceeds it a little on fresh observations.",
     limits=(
         "Continuous observations: the same lines hold with integrals in place of sums.",
         "Why networks assign high likelihood to images simpler than those they were trained on (Nalisnick et al. 2019).",
@@ -186,8 +182,7 @@ best_power = derivation.define(r"\mathrm{power}(\phi^*)", Total(x, star * u), "t
 
 derivation.say(
     r"The likelihood ratio test has $\phi^*_x = 1$ where $u_x > c\, p_x$ and $\phi^*_x = 0$ where $u_x < c\, p_x$; at equality "
-    r"any "
-    r"value is allowed, so that every size can be had. Let $\phi$ be another test. Where $u_x - c\, p_x$ is positive, "
+    r"any value is allowed, so that every size can be had. Let $\phi$ be another test. Where $u_x - c\, p_x$ is positive, "
     r"$\phi^*_x = 1 \ge \phi_x$; where it is negative, $\phi^*_x = 0 \le \phi_x$. The product of the two differences is never "
     r"negative."
 )
@@ -212,8 +207,8 @@ derivation.chain(
         dropping=Total(x, signs.at(star, phi, u, p)),
     ),
     central=True,
-    so=r"If $\mathrm{size}(\phi) \le \mathrm{size}(\phi^*)$, this is not negative. Against uniform $u$ the best test flags where "
-    r"$p_x$ is low: the score $-\log p$. Against other anomalies another score is best.",
+    so=r"If $\mathrm{size}(\phi) \le \mathrm{size}(\phi^*)$, this is not negative. Against uniform $u$ the best test flags "
+    r"where $p_x$ is low: the score $-\log p$. Against other anomalies another score is best.",
 )
 
 _NORMAL = np.array([0.30, 0.22, 0.16, 0.12, 0.08, 0.06, 0.04, 0.02])
@@ -230,8 +225,7 @@ def _most_power(size, normal, anomalous):
 @derivation.bound(
     r"\mathrm{power}(\phi) \le \mathrm{power}(\phi^*) \quad\text{if}\quad \mathrm{size}(\phi) = \mathrm{size}(\phi^*)",
     because="All 256 regions of eight states against the likelihood ratio test of their size, which flags one more state at "
-    "random; "
-    "equality for the regions of the states with the largest ratios.",
+    "random; equality for the regions of the states with the largest ratios.",
 )
 def no_region_has_more_power():
     regions = np.array(list(product((0.0, 1.0), repeat=8)))
@@ -259,15 +253,13 @@ derivation.chain(
         r"the density of $v = y^2$ is that of $y$ times $dy/dv$",
         wrong={"the density itself": 2 * y, "times the slope": 4 * y**2},
     ),
-    so=r"By the density of $y$ small values are anomalies; by that of $v$, which is the same observation, nothing is. Low "
-    r"density "
-    r"means low against an alternative that is uniform in the coordinates at hand.",
+    so="By the density of $y$ small values are anomalies; by that of $v$, which is the same observation, nothing is. Low "
+    "density means low against an alternative that is uniform in the coordinates at hand.",
 )
 
 derivation.say(
     r"Even in the right coordinates, many dimensions are a surprise. Take $D$ independent coordinates $\xi \sim \mathcal N(0, "
-    r"1)$: "
-    r"the densest point is the origin, $-\log p$ is a sum of $D$ independent terms, and $\|\xi\|$ is the radius."
+    r"1)$: the densest point is the origin, $-\log p$ is a sum of $D$ independent terms, and $\|\xi\|$ is the radius."
 )
 xi = derivation.number(r"\xi", "a coordinate, standard normal", real=True)
 D = derivation.number("D", "the number of coordinates", positive=True)
@@ -296,18 +288,15 @@ derivation.chain(
         wrong={"the constant left": times(D, Expectation(gaussian, xi**2 / 2 + log(2 * pi) / 2))},
     ),
     equals(D / 2, r"$\mathbb{E}[\xi^2] = 1$", wrong={"no half": D, "one coordinate": Rational(1, 2)}),
-    so=r"The standard deviation of $-\log p$ is $\sqrt{D/2}$, so the origin is $\sqrt{D/2}$ of them below the mean: at $D = 100$ "
-    r"seven. A typical observation is never that likely, and a score $-\log p$ calls the origin the most normal of all.",
+    so=r"The standard deviation of $-\log p$ is $\sqrt{D/2}$, so the origin is $\sqrt{D/2}$ of them below the mean: at $D = "
+    r"100$ seven. A typical observation is never that likely, and a score $-\log p$ calls the origin the most normal of all.",
 )
 rho = derivation.number(r"\rho", "a squared radius, relative to its mean $D$", positive=True)
 derivation.say(
     r"How rarely is $\|\xi\|^2$ far from $D$? For $\rho > 1$ let $\lambda = \frac12 (1 - \frac1\rho) > 0$. Markov's inequality "
-    r"for "
-    r"$e^{\lambda \|\xi\|^2}$ bounds $P(\|\xi\|^2 \ge \rho D)$ by $e^{-\lambda \rho D}\, \mathbb{E}[e^{\lambda \|\xi\|^2}]$, a "
-    r"product "
-    r"of $D$ equal factors, in which $\lambda - \frac12 = -\frac{1}{2\rho}$ and $\lambda \rho = \frac{\rho - 1}{2}$. For $\rho "
-    r"< 1$, "
-    r"$\lambda$ is negative and the same lines bound $P(\|\xi\|^2 \le \rho D)$."
+    r"for $e^{\lambda \|\xi\|^2}$ bounds $P(\|\xi\|^2 \ge \rho D)$ by $e^{-\lambda \rho D}\, \mathbb{E}[e^{\lambda "
+    r"\|\xi\|^2}]$, a product of $D$ equal factors, in which $\lambda - \frac12 = -\frac{1}{2\rho}$ and $\lambda \rho = "
+    r"\frac{\rho - 1}{2}$. For $\rho < 1$, $\lambda$ is negative and the same lines bound $P(\|\xi\|^2 \le \rho D)$."
 )
 derivation.chain(
     "The radius is close to the root of D: the logarithm of one factor",
@@ -331,8 +320,7 @@ derivation.chain(
         adding=tangent.at(rho) / 2,
     ),
     so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass lies in a thin shell, and the share "
-    r"of "
-    r"observations near the origin is exponentially small.",
+    r"of observations near the origin is exponentially small.",
 )
 
 derivation.say(
@@ -382,13 +370,10 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Now the judgment of a score, whatever its origin. Observations of one score form a group $g$, the highest score first, "
-    r"with "
-    r"$a_g$ anomalies and $b_g$ normal ones. Lowering a threshold through the groups draws a curve: recall, the share of "
-    r"anomalies "
-    r"that is flagged, over the false positive rate, that of normal ones; from group to group the curve is a straight line. Its "
-    r"area "
-    r"is a sum of trapezoids."
+    "Now the judgment of a score, whatever its origin. Observations of one score form a group $g$, the highest score first, "
+    "with $a_g$ anomalies and $b_g$ normal ones. Lowering a threshold through the groups draws a curve: recall, the share of "
+    "anomalies that is flagged, over the false positive rate, that of normal ones; from group to group the curve is a straight "
+    "line. Its area is a sum of trapezoids."
 )
 g = derivation.index("g", "a group of observations of one score, the highest first")
 h = derivation.index("h", "a group, beside $g$")
@@ -427,8 +412,7 @@ derivation.chain(
         },
     ),
     so=r"This is $P(s_1 > s_0) + \frac12 P(s_1 = s_0)$. Only the order of the scores and their ties enter, so a strictly "
-    r"increasing "
-    r"function of the score changes nothing, and a score that knows nothing has one half in expectation.",
+    r"increasing function of the score changes nothing, and a score that knows nothing has one half in expectation.",
 )
 derivation.chain(
     "Average precision is a mean over the anomalies",
@@ -443,8 +427,7 @@ derivation.chain(
         },
     ),
     so="No line is drawn between the points: between two thresholds precision is no straight line over recall, and trapezoids "
-    "are "
-    "too large.",
+    "can be too large.",
 )
 derivation.symbol(r"\mathrm{AUROC}", "the area under the curve", "area_under_roc")
 derivation.symbol(r"\mathrm{AP}", "average precision", "average_precision")
@@ -453,11 +436,9 @@ derivation.symbol("F", "the false positive rate at the highest score whose recal
 
 @derivation.exact(
     r"\mathrm{AUROC} = \sum_g \frac{b_g}{N_0} \frac{E_g + A_g}{2 N_1}, \quad \mathrm{AP} = \sum_g \frac{a_g}{N_1} "
-    r"\frac{A_g}{A_g + B_g}, "
-    r"\quad F = \min_{A_g \ge 0.6 N_1} \frac{B_g}{N_0}",
+    r"\frac{A_g}{A_g + B_g}, \quad F = \min_{A_g \ge 0.6 N_1} \frac{B_g}{N_0}",
     because="The code, for all ways to give four observations three scores and both labels, against the curve: counts at each "
-    "of the "
-    "three thresholds.",
+    "of the three thresholds.",
     outcomes=81 * 14,
 )
 def every_ranking_of_four():
@@ -498,18 +479,15 @@ derivation.chain(
     ),
     at_least(0, "leave out what is positive", dropping=R * rate / (theta * R + (1 - theta) * rate) ** 2),
     so=r"The curve of recall over $f$ does not contain $\theta$, and neither does its area. If one observation in a thousand is "
-    r"an "
-    r"anomaly, $R = 0.95$ at $f = 0.01$ means that 91% of all alarms are false.",
+    r"an anomaly, $R = 0.95$ at $f = 0.01$ means that 91% of all alarms are false.",
 )
 
 derivation.say(
-    r"A detector in use needs a threshold $t$. No anomaly is at hand, so it is taken from $M$ scores of normal observations, the "
-    r"reference, that were not used for training. With $j = \lfloor \varepsilon M \rfloor$ let $t$ be the $(j+1)$-th largest of "
-    r"them, "
-    r"and flag $s > t$: on the reference at most $j \le \varepsilon M$ are flagged. For a fresh normal score all $M + 1$ ranks "
-    r"are "
-    r"equally likely if there are no ties, and it is above $t$ if and only if its rank is $j + 1$ or less: the probability is "
-    r"$\frac{j + 1}{M + 1}$."
+    r"A detector in use needs a threshold $t$. No anomaly is at hand, so it is taken from $M$ scores of normal observations, "
+    r"the reference, that were not used for training. With $j = \lfloor \varepsilon M \rfloor$ let $t$ be the $(j+1)$-th "
+    r"largest of them, and flag $s > t$: on the reference at most $j \le \varepsilon M$ are flagged. For a fresh normal score "
+    r"all $M + 1$ ranks are equally likely if there are no ties, and it is above $t$ if and only if its rank is $j + 1$ or "
+    r"less: the probability is $\frac{j + 1}{M + 1}$."
 )
 M = derivation.number("M", "the number of reference scores", "len(reference)", positive=True)
 epsilon = derivation.number(r"\varepsilon", "the rate that is asked for", "rate", between=(0, 1))
@@ -527,8 +505,7 @@ derivation.chain(
     ),
     at_least(epsilon, "leave out a positive number", dropping=(1 - epsilon) / (M + 1)),
     so=r"With $M = 100$ and $\varepsilon = 0.01$ it is 0.0198, nearly twice the rate. To keep the promise for fresh "
-    r"observations, "
-    r"take $j = \lfloor \varepsilon (M + 1) \rfloor - 1$, if this is not negative.",
+    r"observations, take $j = \lfloor \varepsilon (M + 1) \rfloor - 1$, if this is not negative.",
 )
 derivation.symbol("s, s_1, s_0", "scores: of a fresh normal observation, of an anomaly, of a normal one", "scores")
 derivation.symbol("t", "the threshold", "threshold_at_false_positive_rate")
@@ -539,8 +516,7 @@ derivation.symbol("j", "how many reference scores may be above it")
 @derivation.exact(
     r"P(s > t) = \frac{j + 1}{M + 1}",
     because="All orders of five scores, of which the last is the fresh one, at $M = 4$ and the rates $0$, $0.25$, $0.6$ and "
-    "$0.75$, "
-    "where $j = 0, 1, 2, 3$.",
+    "$0.75$, where $j = 0, 1, 2, 3$.",
     outcomes=4 * 120,
 )
 def every_order_of_five():
@@ -557,10 +533,8 @@ def every_order_of_five():
 
 derivation.say(
     "Scores of several detectors are compared on one scale. The mean and the standard deviation of a reference are moved by the "
-    "very "
-    "outliers that are sought; the median $m$ and the median of $|s - m|$ are not, as long as less than half is moved. A "
-    "Gaussian's "
-    "standard deviation is a fixed multiple of the latter."
+    "very outliers that are sought; the median, and the median of the distances from it, stay bounded as long as less than half "
+    "of the scores is moved. A Gaussian's standard deviation is a fixed multiple of the latter."
 )
 sigma = derivation.number(r"\sigma", "a standard deviation", positive=True)
 m = derivation.number("m", r"a number of standard deviations", positive=True)
@@ -573,8 +547,7 @@ derivation.chain(
         wrong={"not by the root of 2": erf(m), "one side": erf(m / sqrt(2)) / 2},
     ),
     so=r"It is one half at $m = \Phi^{-1}(\frac34) = 0.6745$, $\Phi$ the distribution function of $\mathcal N(0, 1)$. So the "
-    r"median "
-    r"absolute deviation is $0.6745\, \sigma$, and $\sigma$ is $1/0.6745 = 1.4826$ times the median absolute deviation.",
+    r"median absolute deviation is $0.6745\, \sigma$, and $\sigma$ is $1/0.6745 = 1.4826$ times the median absolute deviation.",
 )
 mu = derivation.number(r"\mu", "a mean", real=True)
 score = derivation.number("r", "a score", "scores", real=True)
@@ -604,10 +577,8 @@ def _outside(radius, dimension):
 
 @derivation.example(
     "Scores 5, 4, 4, 3, 2, 1 with the labels 1, 1, 0, 0, 1, 0. Of nine pairs the anomalies win $3 + 2 + 1$ and tie one. A "
-    "reference "
-    "of 1, 2, 3, 4 and 100, with the median 3 and the deviations 2, 1, 0, 1, 97. States with $p = (0.5, 0.3, 0.2)$ and uniform "
-    "$u$, "
-    "size 0.3: flag the third, and a third of the second. And the radius of a Gaussian in 100 dimensions."
+    "reference of 1, 2, 3, 4 and 100, with the median 3 and the deviations 2, 1, 0, 1, 97. States with $p = (0.5, 0.3, 0.2)$ "
+    "and uniform $u$, size 0.3: flag the third, and a third of the second. And the radius of a Gaussian in 100 dimensions."
 )
 def six_scores():
     yield r"\mathrm{AUROC} = 6.5 / 9", area_under_roc(_SCORES, _LABELS), "0.7222"
@@ -625,8 +596,8 @@ def six_scores():
 
 @derivation.figure(
     "Left: the curve of the six scores; the sloped line is the tie at 4, and the dashed line a score that knows nothing. Right: "
-    "the "
-    "density of the radius of a standard Gaussian in 1, 10 and 100 dimensions; the dot is the origin, the densest point in each.",
+    "the density of the radius of a standard Gaussian in 1, 10 and 100 dimensions; the dot is the origin, the densest point in "
+    "each.",
     panels=2,
 )
 def a_curve_and_a_shell(curve, radius):
