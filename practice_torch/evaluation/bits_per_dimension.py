@@ -5,8 +5,6 @@ values are integers 0..levels-1, one for each of D dimensions.
 
 import math
 
-import torch
-
 from practice_torch.arguments import (
     as_int64,
     require,
@@ -18,6 +16,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
+from practice_torch.autoregressive.discretized_mixture import discretized_logistic_log_prob
 from practice_torch.evaluation._points import distances
 
 
@@ -62,15 +61,8 @@ def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
     """
     _require_levels(values, levels, 2)
     require_same_shape(values=values, mean=mean, log_scale=log_scale)
-    last = levels - 1
     v = as_int64(values).to(mean.dtype)
-    precision = (-log_scale).exp()
-    lower, upper = (((2 * v - last + side) / last - mean) * precision for side in (-1, 1))
-    # sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - e^-(b - a)); each factor is 1 at an edge that is infinitely far away.
-    first, final = v == 0, v == last
-    log_below = torch.nn.functional.logsigmoid(upper).masked_fill(final, 0.0)
-    log_above = torch.nn.functional.logsigmoid(-lower).masked_fill(first, 0.0)
-    return log_below + log_above + _log_one_minus_exp(2 / last * precision).masked_fill(first | final, 0.0)
+    return discretized_logistic_log_prob(2 * v / (levels - 1) - 1, mean, log_scale, levels=levels)
 
 
 def parzen_log_likelihood(x, samples, *, bandwidth):
@@ -110,13 +102,6 @@ def annealed_log_weights(log_prior_path, log_target_path, temperatures):
     ratios = log_target_path - log_prior_path
     # a step of 0 has no weight, even where the target is 0
     return (steps * ratios.masked_fill((steps == 0) & ~ratios.isfinite(), 0.0)).sum(1)
-
-
-def _log_one_minus_exp(a):
-    """log(1 - e^-a), a > 0: by expm1 where a is small, and by log1p where it is not."""
-    near = a < math.log(2)
-    small, large = a.masked_fill(~near, 0.5), a.masked_fill(near, 1.0)  # so that neither branch has an infinite slope
-    return torch.where(near, (-torch.expm1(-small)).log(), torch.log1p(-(-large).exp()))
 
 
 def _require_levels(values, levels, lowest):

@@ -23,6 +23,7 @@ from theory_jax.arguments import (
     require_values,
     widened,
 )
+from theory_jax.autoregressive.discretized_mixture import discretized_logistic_log_prob
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gibbs, tangent
@@ -70,15 +71,8 @@ def discretized_logistic_log_probs(values, mean, log_scale, *, levels):
     """
     _require_levels(values, levels, 2)
     require_same_shape(values=values, mean=mean, log_scale=log_scale)
-    last = levels - 1
     v = jnp.asarray(widened(values), jnp.result_type(mean))
-    precision = jnp.exp(-log_scale)
-    lower, upper = (((2 * v - last + side) / last - mean) * precision for side in (-1, 1))
-    width = 2 / last * precision
-    # sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - e^-(b - a)), which loses no digits where both are near 0 or near 1
-    below_upper = jnp.where(v == last, 0.0, jax.nn.log_sigmoid(upper))
-    above_lower = jnp.where(v == 0, 0.0, jax.nn.log_sigmoid(-lower))
-    return below_upper + above_lower + jnp.where((v == 0) | (v == last), 0.0, _log_one_minus_exp(width))
+    return discretized_logistic_log_prob(2 * v / (levels - 1) - 1, mean, log_scale, levels=levels)
 
 
 def parzen_log_likelihood(x, samples, *, bandwidth):
@@ -119,12 +113,6 @@ def annealed_log_weights(log_prior_path, log_target_path, temperatures):
     ratios = log_target_path - log_prior_path
     ratios = jnp.where((steps > 0) | jnp.isfinite(ratios), ratios, 0.0)  # a step of 0 has no weight, even where the target is 0
     return jnp.sum(steps * ratios, axis=1)
-
-
-def _log_one_minus_exp(a):
-    """log(1 - e^-a), a > 0. Beyond 2, log1p has no argument in (-0.42, -0.3), where XLA's is inaccurate."""
-    near = a < 2
-    return jnp.where(near, jnp.log(-jnp.expm1(-jnp.where(near, a, 1.0))), jnp.log1p(-jnp.exp(-jnp.where(near, 2.0, a))))
 
 
 def _require_levels(values, levels, lowest):
