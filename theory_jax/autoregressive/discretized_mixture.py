@@ -554,8 +554,8 @@ def three_levels():
 
 @derivation.figure(
     "Left: nine levels under a logistic law with mean 0.5 and scale 0.2 (bars), and its density times the distance of two levels "
-    "(curve). The highest level has the whole tail. Right: the log-probability of the middle level, scale $e^{-4}$, while the mean "
-    "moves away. The product falls with the slope $1/s$; the difference of two logistic functions is 0 from $m = -0.65$ on.",
+    "(curve). The highest level has the whole tail. Right: the log-probability of the middle level, scale $e^{-4}$, against the "
+    "mean. The product falls with the slope $1/s$; the difference of two logistic functions is 0 below $m = -0.65$.",
     panels=2,
 )
 def cells_and_tails(cells, tails):
