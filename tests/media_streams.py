@@ -6,13 +6,13 @@ import signal
 from torch import nn
 
 from practice_torch.__main__ import main
-from practice_torch.experiments.autoregressive.wavenet import WavenetExperiment
 from practice_torch.experiments.latent.vae import VaeExperiment
+from practice_torch.experiments.parts.sound_codes import SoundExperiment
 
 SAVES = "--placement stream --workers 2 --steps 6 --evaluate-every 3 --checkpoint-every 2 --log-every 1 --warmup-steps 0 --cpu"
 RUNS = {
     "images": (VaeExperiment, "train vae digits --image-size 8 --batch-size 5"),
-    "audio": (WavenetExperiment, "train wavenet notes --length 100 --batch-size 5 --doublings 2 --levels 16"),
+    "audio": (SoundExperiment, "train wavenet notes --length 100 --batch-size 5 --doublings 2 --levels 16"),
 }
 
 

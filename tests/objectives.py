@@ -416,14 +416,27 @@ def made(e, batch, phase):
     return -autoregressive_bernoulli_log_prob(x, e.network(x, k)).mean()
 
 
-def wavenet(e, batch, phase):
+def _codes_of_sounds(e, batch):
     sound = batch["audio"][:, 0]
     if e.recipe.loudness:
         draws = uniform(e, 2, len(sound), 1)
         gain = torch.minimum(((2 * draws[0] - 1) * e.recipe.loudness).exp(), 1 / sound.abs().amax(1, keepdim=True))
         sound = (sound * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
-    codes = mu_law_encode(sound, levels=e.recipe.levels)
+    return mu_law_encode(sound, levels=e.recipe.levels)
+
+
+def wavenet(e, batch, phase):
+    codes = _codes_of_sounds(e, batch)
     return _nats_per_token(e.network(codes, batch["label"] if e.classes else None), codes)
+
+
+def bytes_or_sounds(e, batch, phase):
+    """Sounds: a token for the class, or silence, and then the codes, each of which is one of the levels."""
+    if "tokens" in batch:
+        return language(e, batch, phase)
+    codes, levels = _codes_of_sounds(e, batch), e.recipe.levels
+    first = levels + batch["label"] if e.classes else torch.full((len(codes),), levels // 2)
+    return _nats_per_token(e.network(torch.column_stack([first, codes[:, :-1]]))[..., :levels], codes)
 
 
 def transduction(e, batch, phase):
@@ -438,9 +451,9 @@ def language(e, batch, phase):
 
 
 def recall(e, batch, phase):
-    """Bytes; or the symbols of a task, which are asked for at the end of a sequence."""
-    if "tokens" in batch:
-        return language(e, batch, phase)
+    """Bytes; sounds; or the symbols of a task, which are asked for at the end of a sequence."""
+    if "symbols" not in batch:
+        return bytes_or_sounds(e, batch, phase)
     symbols = batch["symbols"]
     task = selective_copying if e.recipe.task == "copying" else remembered_first
     tokens, _ = task(symbols, uniform(e, len(symbols), e.recipe.places), size=e.symbols)
@@ -646,7 +659,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
-    "state_space/diagonal": language, "autoregressive/recurrent": language, "state_space/selective": recall,
+    "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
     "preference/dpo": own_pairs, "preference/pipeline": pipeline,

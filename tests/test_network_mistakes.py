@@ -296,7 +296,7 @@ MISTAKES = {
         "the present is seen": (sees_the_present, FUTURE),
         "gates exchanged": (gates_exchanged, "output"),
         "no residual": (without_residual(wavenet.ResidualBlock), "output"),
-        "a drawn embedding": (put(wavenet, "_waves", torch.randn), BEGINS),
+        "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),
     },
     ("autoregressive/chain_rule", "MaskedAutoencoder"): {
         "an output sees its input": (output_sees_its_input, FUTURE),

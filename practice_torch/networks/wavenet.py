@@ -25,7 +25,7 @@ class WaveNet(nn.Module):
                 raise ValueError(f"{name} is {size}; it must be at least 1" + (" everywhere" if name == "dilations" else ""))
         self.levels, self.skip_channels = levels, skip_channels
         self.embedding = nn.Embedding(levels, residual_channels)
-        self.embedding.weight = nn.Parameter(_waves(levels, residual_channels))
+        self.embedding.weight = nn.Parameter(waves(levels, residual_channels))
         self.blocks = nn.ModuleList(
             ResidualBlock(residual_channels, skip_channels, kernel_size, dilation, classes) for dilation in dilations
         )
@@ -139,7 +139,7 @@ def draw(logits, uniforms):
     return (cumulative <= uniforms.unsqueeze(-1)).sum(-1).clamp(max=logits.shape[-1] - 1)  # rounding may end below 1
 
 
-def _waves(levels, channels):
+def waves(levels, channels):
     """[V, C]: cosines of the code, slow ones first and largest. That neighbors sound alike has then not to be learned."""
     place = (torch.arange(levels) + 0.5)[:, None] * (math.pi / levels)
     order = torch.arange(channels)

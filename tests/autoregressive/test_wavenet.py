@@ -14,7 +14,8 @@ from practice_torch.autoregressive import wavenet as practice
 from practice_torch.engine.datasets import Described, load_data
 from practice_torch.engine.loop import Training
 from practice_torch.engine.run import Run
-from practice_torch.experiments.autoregressive.wavenet import RECIPES, build, nearest_note
+from practice_torch.experiments.autoregressive.wavenet import RECIPES, build
+from practice_torch.experiments.parts.sound_codes import nearest_note
 from practice_torch.networks.wavenet import WaveNet
 from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory

@@ -12,6 +12,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.parts.generation import generate_from_state
 
 _LONGER = 4  # a sample has so many times the bytes of a training window: a state has no context length
 
@@ -62,13 +63,10 @@ class ByteLanguageModel(nn.Module):
     def sample(self, count):
         """`count` texts, drawn byte by byte from the state, several times as long as the windows of the training."""
         length = _LONGER * self.recipe.context
-        token = torch.full((count,), ord("\n"), device=self.network.head.weight.device)
-        states, written = self.network.start(count), []
-        for _ in range(length):
-            logits, states = self.network.step(token, states)
-            token = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)[:, 0]
-            written.append(token)
-        texts = (bytes(row).decode(errors="replace") for row in torch.stack(written, 1).tolist())
+        uniforms = torch.rand(count, length, generator=self.generator, device=self.network.head.weight.device)
+        first = torch.full((count,), ord("\n"), device=uniforms.device)
+        written = generate_from_state(self.network, first, uniforms, kinds=256)
+        texts = (bytes(row).decode(errors="replace") for row in written.tolist())
         return {"text": Text("\n\n".join(texts), f"{count} x {length} bytes, drawn one by one from a state of constant size.")}
 
     def _loss(self, tokens):

@@ -1,8 +1,9 @@
-"""Text generation, token by token, with a key-value cache."""
+"""Tokens, one after the other: with a key-value cache, or from a state of constant size."""
 
 import torch
 
 from practice_torch.arguments import as_int64
+from practice_torch.networks.wavenet import draw
 
 
 @torch.inference_mode()
@@ -24,3 +25,17 @@ def generate(network, tokens, count, choose):
         read = end
         written[:, end] = choose(logits, written[:, :end])
     return written
+
+
+@torch.no_grad()
+def generate_from_state(network, first, uniforms, *, kinds):
+    """Tokens [B, T] below `kinds` that follow the first [B], by inverse CDF of the uniforms [B, T]; each costs the same.
+
+    network.start(batch) is the state before the first token, network.step(tokens, state) gives logits and the next state.
+    """
+    token, states, written = as_int64(first), network.start(len(uniforms)), []
+    for uniform in uniforms.unbind(1):
+        logits, states = network.step(token, states)
+        token = draw(logits[:, :kinds], uniform)
+        written.append(token)
+    return torch.stack(written, 1)
