@@ -189,10 +189,12 @@ RECIPES = {
         steps=500, batch_size=16, learning_rate=3e-3, beta2=0.99, clip_norm=1.0, warmup_steps=50, schedule="cosine",
         final_learning_rate=0.1, evaluate_every=250, checkpoint_every=250, target=2.1,
     ),
-    # MEASURED
+    # measured with seeds 0 and 1: 4.42 and 4.64 bits per sample, in 81 CPU seconds; S4D with twice the blocks has 4.41 and 4.61.
+    # The best unigram model needs 7.34, a table of pairs that is fitted to the held-out codes themselves 5.23. The pitch of what
+    # is drawn is right in 10% and 7%, which is chance.
     "notes": SelectiveSoundRecipe(
         data="notes", held_out=0.2, layers=2, width=64, steps=300, batch_size=4, learning_rate=4e-3, beta2=0.99, clip_norm=1.0,
-        warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=300, checkpoint_every=150, target=9.0,
+        warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=300, checkpoint_every=150, target=4.9,
     ),
     # measured: symbols of 820 held-out sequences that are recalled, and whole sequences, in 120 CPU seconds for all four
     #   mamba 98%, 93%      lstm 94%, 80%      transformer 82%, 40%      s4d 64%, 13%
