@@ -26,6 +26,7 @@ from shared_specs.syllabus import load
 
 _SELF = sys.modules[__name__]
 LIMIT, EXAMPLES, LETTERS = 2, 12, 400
+HELD_OUT = 0.1
 SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
 FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
 EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes", "pairs": "pydoc"}
@@ -181,7 +182,9 @@ def few(recipe):
     if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data != "digits"):
         return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
     if recipe.modality in EMBEDDED:
-        recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality], **BYTES.get(recipe.modality, {}))
+        # embedded sets are small: a hundredth of one is no example, and no smaller size would help
+        share = max(recipe.held_out, HELD_OUT)
+        recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality], held_out=share, **BYTES.get(recipe.modality, {}))
     loading = recipe.loading()
     return tuple(_cut(part) for part in _loaded(_Key(recipe, tuple((k, v) for k, v in loading.items() if not callable(v)))))
 

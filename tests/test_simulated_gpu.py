@@ -196,3 +196,11 @@ def test_recipes_become_small_without_a_list_of_their_sizes():
     assert dataclasses.replace(large, **recipe.fields()) == recipe, "of the same kind"
     assert recipe.target is None and len(train) == len(held_out) == 12
     assert module_of("diffusion/training").RECIPES["cifar10"] == large
+
+
+@pytest.mark.xdist_group("recipes, autoregressive")
+def test_a_recipe_that_holds_out_little_becomes_small_too():
+    """A hundredth of an embedded set is less than an example, at every length."""
+    large = module_of("autoregressive/wavenet").RECIPES["ljspeech"]
+    recipe, (_, held_out) = small("autoregressive/wavenet", "ljspeech")
+    assert large.held_out < 0.02 and recipe.length < 100 < large.length and len(held_out) == 12
