@@ -12,14 +12,18 @@ from practice_torch.experiments.preference.overoptimization import RECIPES, Gold
 from practice_torch.preference import overoptimization as practice
 from practice_torch.preference.kl_optimum import reward_kl_frontier
 
-rng = np.random.default_rng(0)
+
+@pytest.fixture
+def rng():
+    """Of each test its own: what one draws depends on no other."""
+    return np.random.default_rng(0)
 
 
 def _divergence(law, log_probs):
     return (law.exp() * (law - log_probs)).sum(1)
 
 
-def test_a_large_support_agrees_with_draws():
+def test_a_large_support_agrees_with_draws(rng):
     """The best of 8, drawn 50,000 times from 40 completions with many ties: probabilities to 5 standard errors."""
     p, rewards = rng.dirichlet(np.ones(40)), rng.integers(12, size=40).astype(float)
     drawn = rng.choice(40, size=(50_000, 8), p=p)
@@ -59,10 +63,10 @@ def test_the_bound_is_the_divergence_of_a_continuous_reward():
         assert fine == pytest.approx(bound, rel=2e-4)
 
 
-def test_the_tilt_of_the_same_divergence_has_more_proxy():
-    """The price is found by scipy.optimize.brentq; 20 random cases."""
-    for samples in (2, 5, 16, 64):
-        for _ in range(5):
+def test_the_tilt_of_the_same_divergence_has_more_proxy(rng):
+    """The price is found by scipy.optimize.brentq; 18 random cases. (The best of 64 can be certain: no divergence is left.)"""
+    for samples in (2, 5, 16):
+        for _ in range(6):
             rewards, log_probs = torch.tensor(rng.normal(size=(1, 9))), torch.tensor(rng.normal(size=(1, 9))).log_softmax(1)
             law = practice.best_of_n_log_probs(rewards, log_probs, samples=samples)
             spent = _divergence(law, log_probs).item()
@@ -71,7 +75,7 @@ def test_the_tilt_of_the_same_divergence_has_more_proxy():
                 price = torch.tensor([np.exp(log_price)], dtype=torch.float64)
                 return [part.item() for part in reward_kl_frontier(rewards[0], log_probs[0], price)]
 
-            price = scipy.optimize.brentq(lambda p, frontier=frontier, spent=spent: frontier(p)[1] - spent, -8, 8)
+            price = scipy.optimize.brentq(lambda p, frontier=frontier, spent=spent: frontier(p)[1] - spent, -14, 14)
             assert frontier(price)[0] > (law.exp() @ rewards[0]).item()
 
 
@@ -85,7 +89,7 @@ def test_the_largest_of_normal_numbers_by_scipys_quadrature():
         assert practice.normal_maximum_mean(samples=samples).item() == pytest.approx(wanted, rel=1e-10)
 
 
-def test_the_gold_reward_of_gaussian_errors_is_a_regression():
+def test_the_gold_reward_of_gaussian_errors_is_a_regression(rng):
     """scipy.stats.linregress of gold on proxy, 200,000 pairs: slope and intercept."""
     gold = rng.normal(2.0, 1.5, size=200_000)
     proxy = gold + rng.normal(0.0, 0.8, size=gold.shape)
@@ -96,7 +100,7 @@ def test_the_gold_reward_of_gaussian_errors_is_a_regression():
     np.testing.assert_allclose(told, fitted.intercept + fitted.slope * np.array([0.0, 5.0]), atol=0.02)
 
 
-def test_heavy_tails_turn_the_gold_reward():
+def test_heavy_tails_turn_the_gold_reward(rng):
     """Student's t with 1.5 degrees of freedom on a standard normal gold, 150 sets of 2048: the best of 1, 4, 16 and 512."""
     gold = torch.tensor(rng.normal(size=(150, 2048)))
     proxy, even = gold + torch.tensor(rng.standard_t(1.5, size=gold.shape)), torch.full_like(gold, -np.log(2048))
