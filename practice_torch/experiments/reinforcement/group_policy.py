@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -10,9 +10,10 @@ from torch import nn
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.recipe import Direction, Fixed
 from practice_torch.experiments.parts.batch_count import BatchCount
 from practice_torch.experiments.parts.completions import (
+    CompletionRecipe,
     after,
     completed,
     distinct_pieces,
@@ -28,36 +29,13 @@ from practice_torch.preference.pipeline import token_class_score, win_rate
 
 
 @dataclass(frozen=True)
-class TunedBytesRecipe(Tuning, Recipe):
+class TunedBytesRecipe(Tuning, CompletionRecipe):
     """A byte model of a text, then reinforcement learning: a program likes vowels, and neither digits nor punctuation."""
 
-    modality: ClassVar[str] = "text"
-    data: str = "pydoc"
-    """pydoc (the help pages of Python), or the path of a text file."""
     supervised: Annotated[float, AtLeast(0, below=1)] = 0.75
     """Fraction of the steps, at the beginning, in which the model is trained on text, in every update; rounds follow."""
-    prompt: Annotated[int, AtLeast(1)] = 32
-    """Bytes of a prompt."""
-    completion: Annotated[int, AtLeast(1)] = 32
-    """Bytes of a completion."""
-    layers: Annotated[int, AtLeast(1)] = 2
-    """Number of blocks (attention and feed-forward)."""
-    width: Annotated[int, AtLeast(1)] = 96
-    """Width of the residual stream."""
-    heads: Annotated[int, AtLeast(1)] = 4
-    """Number of attention heads; they divide the width."""
-    judged: Annotated[int, AtLeast(1)] = 512
-    """Held-out prompts of an evaluation, each continued by both models."""
     metric: Fixed = "win_rate"
     direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-
-    def loading(self):
-        """Windows of a prompt and a completion; the loader adds one byte to the context."""
-        return {"context": self.prompt + self.completion - 1, "level": "byte"}
 
 
 class TunedBytes(nn.Module):
