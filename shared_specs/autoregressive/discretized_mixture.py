@@ -130,7 +130,7 @@ SPEC = (
             "the likelier component alone": log_of([0.75 * CENTRAL]),
         },
     ),
-    Law.normalized("over five levels", given(**MIXTURE), total=lambda f, *tables: sum(_mixed(f, k, *tables) for k in range(5))),
+    Law.normalized("a mixture, over five levels", given(**MIXTURE), total=lambda f, *tables: sum(_mixed(f, k, *tables) for k in range(5))),
     Law.equal("an average of probabilities", given(**MIXTURE),
               left=lambda f, c, m, s: np.exp(f.discretized_logistic_mixture_log_prob(X, c, m, s, levels=17)),
               right=lambda f, c, m, s: (_softmax(c) * np.exp(_each(f, m, s))).sum(-1)),
