@@ -1,0 +1,1 @@
+"""Functions and networks, flows: invertible maps with known determinants, and continuous flows."""

@@ -1,0 +1,1 @@
+"""Specs, flows: invertible maps with known determinants, and continuous flows."""

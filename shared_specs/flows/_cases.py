@@ -1,0 +1,72 @@
+"""What the specs of flows share: the laws of every invertible map, and grids on which a density sums to one."""
+
+import numpy as np
+
+from shared_specs.rows import Law
+
+# ---------------------------------------------------------------------------------------------------- laws
+
+
+def layer(case, given, there="forward", back="inverse", *, log_det=None, cancels=None, **hyper):
+    """The laws of an invertible map: it is undone, and its log-determinant is that of its Jacobian for each example.
+
+    there, back: names of the two functions; the first argument is what they map, the others are parameters of both. A function
+    that returns no log-determinant beside its result preserves volume, unless log_det(f, x, ...) says otherwise.
+    """
+
+    def call(f, name, x, parameters):
+        result = getattr(f, name)(x, *parameters, **hyper)
+        return result if isinstance(result, tuple) else (result, np.zeros(len(x)))
+
+    def forth(f, x, *parameters):
+        z, found = call(f, there, x, parameters)
+        return z, found if log_det is None else log_det(f, x, *parameters)
+
+    def jacobians(f, x, *parameters):
+        """[B, D, D]: what each example's result owes to the example."""
+        size = x[0].size
+        whole = f.jacobian(there, x, *parameters, **hyper).reshape(len(x), size, len(x), size)
+        return np.stack([whole[b, :, b] for b in range(len(x))])
+
+    yield Law.inverse(
+        f"{case}: there and back",
+        given,
+        cancels=cancels,
+        round_trip=lambda f, x, *rest: call(f, back, call(f, there, x, rest)[0], rest)[0],
+        start=lambda f, x, *rest: x,
+    )
+    yield Law.log_determinant(
+        f"{case}: the log-determinant is that of the Jacobian",
+        given,
+        cancels=cancels,
+        log_determinant=lambda f, *arguments: forth(f, *arguments)[1],
+        jacobian=jacobians,
+    )
+    if log_det is None:
+        yield Law.equal(
+            f"{case}: the way back has the opposite log-determinant", given, cancels=cancels,
+            left=lambda f, x, *rest: call(f, back, call(f, there, x, rest)[0], rest)[1],
+            right=lambda f, x, *rest: -call(f, there, x, rest)[1],
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- grids
+
+
+def plane(reach, steps):
+    """The points of a square grid on [-reach, reach]^2, [N, 2], and the area of one cell."""
+    axis = np.linspace(-reach, reach, steps)
+    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2), (2 * reach / (steps - 1)) ** 2
+
+
+# ---------------------------------------------------------------------------------------------------- maps, by operators
+
+
+def bent(x):
+    """A map of each example that mixes its entries: its first axis scales all of them."""
+    return x * (1 + x[:, :1] * x[:, :1] / 4) - x[:, 1:2] / 8
+
+
+def turned_over(x):
+    """A map that reverses orientation where the number of entries is odd."""
+    return x[:, :1] * x[:, 1:2] / 4 - 2 * x
