@@ -5,6 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_values
+from practice_torch.flows._arguments import require_batch
 
 
 def standard_normal_log_prob(z):
@@ -13,7 +14,7 @@ def standard_normal_log_prob(z):
     Raises ValueError if z has no axis for the batch.  Source: Papamakarios et al. 2021, section 2.1.
     [B, ...] -> [B]
     """
-    _require_batch(z=z)
+    require_batch(z=z)
     size = math.prod(z.shape[1:])
     entries = z.reshape(len(z), size)
     return torch.linalg.vecdot(entries, entries).mul(-0.5) - size * math.log(2 * math.pi) / 2
@@ -39,7 +40,7 @@ def log_abs_det_jacobian(x, fn):
     Source: Papamakarios et al. 2021, section 2.1.
     [B, ...] -> [B]
     """
-    _require_batch(x=x)
+    require_batch(x=x)
     size = math.prod(x.shape[1:])
 
     def summed(x):
@@ -115,8 +116,3 @@ def _require_pairs(**arrays):
     require_rank(2, **arrays)
     for name, array in arrays.items():
         require(array.shape[1] == 2, f"{name} has shape {list(array.shape)}; its rows must have 2 entries")
-
-
-def _require_batch(**arrays):
-    for name, array in arrays.items():
-        require(array.ndim >= 1, f"{name} has shape []; its first axis must be the batch")

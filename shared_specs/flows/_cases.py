@@ -10,12 +10,13 @@ from shared_specs.rows import Law
 def layer(case, given, there="forward", back="inverse", *, log_det=None, cancels=None, **hyper):
     """The laws of an invertible map: it is undone, and its log-determinant is that of its Jacobian for each example.
 
-    there, back: names of the two functions; the first argument is what they map, the others are parameters of both. A function
-    that returns no log-determinant beside its result preserves volume, unless log_det(f, x, ...) says otherwise.
+    there, back: names of the two functions, the second perhaps a function back(f, z, ...). The first argument is what they map,
+    the others are parameters of both. A function that returns no log-determinant beside its result preserves volume, unless
+    log_det(f, x, ...) says otherwise.
     """
 
-    def call(f, name, x, parameters):
-        result = getattr(f, name)(x, *parameters, **hyper)
+    def call(f, which, x, parameters):
+        result = which(f, x, *parameters) if callable(which) else getattr(f, which)(x, *parameters, **hyper)
         return result if isinstance(result, tuple) else (result, np.zeros(len(x)))
 
     def forth(f, x, *parameters):
@@ -70,3 +71,8 @@ def bent(x):
 def turned_over(x):
     """A map that reverses orientation where the number of entries is odd."""
     return x[:, :1] * x[:, 1:2] / 4 - 2 * x
+
+
+def shift(kept):
+    """What a coupling layer adds: a function of the entries that pass, other for each entry."""
+    return kept[:, 2:3] / 2 + (kept[:, :1] + kept[:, 1:2]) ** 2 / 4 + kept / 8 + 0.3

@@ -84,6 +84,8 @@ SPEC = (
                                           "no angle": [0.0, 2.0]}),
     *layer("Box and Muller", given(u=INSIDE), "box_muller", "box_muller_inverse",
            log_det=lambda f, u: f.box_muller_log_det(u)),
+    Law.equal("at the origin the gradient is 0", given(u=EDGES[5:]),
+              left=lambda f, u: 1 + f.gradient("box_muller", u, wrt=0), right=1.0),
     Law.equal("the density of the results is the standard normal", given(u=INSIDE),
               left=lambda f, u: f.pushforward_log_prob(np.zeros(5), f.box_muller_log_det(u)),
               right=lambda f, u: f.standard_normal_log_prob(f.box_muller(u))),

@@ -15,6 +15,7 @@ from theory_jax.arguments import require, require_positive, require_rank, requir
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.elementary import log1p
+from theory_jax.flows._arguments import require_batch
 from theory_jax.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
 
 
@@ -24,7 +25,7 @@ def standard_normal_log_prob(z):
     Raises ValueError if z has no axis for the batch.  Source: Papamakarios et al. 2021, section 2.1.
     [B, ...] -> [B]
     """
-    require(jnp.ndim(z) >= 1, f"z has shape {list(jnp.shape(z))}; its first axis must be the batch")
+    require_batch(z=z)
     entries = z.reshape(z.shape[0], math.prod(z.shape[1:]))
     return -jnp.sum(entries**2, axis=1) / 2 - entries.shape[1] * math.log(2 * math.pi) / 2
 
@@ -49,7 +50,7 @@ def log_abs_det_jacobian(x, fn):
     Source: Papamakarios et al. 2021, section 2.1.
     [B, ...] -> [B]
     """
-    require(jnp.ndim(x) >= 1, f"x has shape {list(jnp.shape(x))}; its first axis must be the batch")
+    require_batch(x=x)
     mapped = jax.eval_shape(fn, x).shape
     require(mapped == x.shape, f"fn gives shape {list(mapped)}; it must keep that of x, {list(x.shape)}")
     size = math.prod(x.shape[1:])
@@ -445,26 +446,15 @@ def sixty_degrees():
     panels=2,
 )
 def cells(square, image):
-    from matplotlib.collections import PolyCollection
-
     edges = np.linspace(0, 1, 11)
-    edges[0] = 0.003  # the cells at the left end have no outer edge: their image is unbounded
-    side = np.linspace(0, 1, 5)
-    left, bottom = (corner.ravel() for corner in np.meshgrid(edges[:-1], edges[:-1] * (np.arange(10) > 0), indexing="ij"))
-    width, height = (size.ravel() for size in np.meshgrid(np.diff(edges), np.full(10, 0.1), indexing="ij"))
-    path = np.concatenate([
-        np.stack([side, 0 * side], 1), np.stack([0 * side + 1, side], 1),
-        np.stack([1 - side, 0 * side + 1], 1), np.stack([0 * side, 1 - side], 1),
-    ])  # fmt: skip
-    outlines = np.stack([left, bottom], 1)[:, None] + path[None] * np.stack([width, height], 1)[:, None]
-    mapped = np.asarray(box_muller(np.clip(outlines, 0, 1).reshape(-1, 2))).reshape(outlines.shape)
-    ahead = np.roll(mapped, -1, axis=1)
-    area = abs(np.sum(mapped[..., 0] * ahead[..., 1] - mapped[..., 1] * ahead[..., 0], axis=1)) / 2
-    for axes, shapes, densities in ((square, outlines, np.full(100, 0.08)), (image, mapped, width * height / area)):
-        axes.add_collection(
-            PolyCollection(shapes, array=densities, cmap="Blues", edgecolors="gray", linewidths=0.4, clim=(0, 0.2))
-        )
-        axes.autoscale_view()
+    edges[0] = 0.003  # the image of the first column has no outer edge
+    u = np.stack(np.meshgrid(edges, np.linspace(0, 1, 41), indexing="ij"), axis=-1)
+    for axes, x in ((square, u), (image, np.asarray(box_muller(u.reshape(-1, 2))).reshape(u.shape))):
+        (p, q), (r, s) = (x[1:, 1:] - x[:-1, :-1]).T, (x[1:, :-1] - x[:-1, 1:]).T
+        area = abs(p * s - q * r).T / 2
+        axes.pcolormesh(*x.T, (np.diff(edges)[:, None] / 40 / area).T, cmap="Blues", vmin=0, vmax=0.2 if axes is image else 2.5)
+        for lines in (x[:, ::4], x.swapaxes(0, 1)):
+            axes.plot(*lines.transpose(2, 0, 1), color="gray", linewidth=0.4)
     square.set(xlabel="$u_1$", ylabel="$u_2$", aspect="equal")
     image.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
 

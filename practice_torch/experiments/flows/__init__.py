@@ -1,1 +1,0 @@
-"""Experiments, flows: recipes, and what is trained with them."""
