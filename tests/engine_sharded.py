@@ -27,7 +27,7 @@ class Speaker(nn.Module):
     """A transformer on words of three tokens, some of them drawn anew by the engine's generator; dropout draws from torch's."""
 
     explains = {}
-    phases = (Phase("train", moves=("network",)),)
+    phases = (Phase("train", moves=("network",), rates={"output.weight": 0.5, "1.up.bias": 0.3}),)
 
     def __init__(self):
         super().__init__()

@@ -65,10 +65,10 @@ class StreamedPoints(Points):
 
 
 class Noisy(nn.Module):
-    """Every kind of state: weights, a buffer that counts, draws from the engine's generator, and dropout from torch's."""
+    """Every kind of state: weights with several rates, a buffer that counts, draws from the engine's generator and torch's."""
 
     explains = {}
-    phases = (Phase("train", moves=("network",)),)
+    phases = (Phase("train", moves=("network",), rates={"0.bias": 0.5, "3.weight": 2.0}),)
 
     def __init__(self, at=None):
         super().__init__()

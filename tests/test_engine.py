@@ -14,7 +14,7 @@ from practice_torch.engine.draws import Batches, Order, seed_of
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase, phase_parameters
 from practice_torch.engine.loop import Interrupted
-from practice_torch.engine.players import let_move
+from practice_torch.engine.players import let_move, make_player
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.run import Run
 from practice_torch.engine.state import weights_of
@@ -213,16 +213,33 @@ def test_a_phase_says_what_it_cannot_move():
         Phase("first", moves="left")
     with pytest.raises(ValueError, match="times of phase first is 0"):
         Phase("first", times=0)
+    with pytest.raises(ValueError, match=r"rates of phase first are {'left.bias': 0}; they must be positive"):
+        Phase("first", moves=("left",), rates={"left.weight": 1, "left.bias": 0})
+
+
+@pytest.mark.parametrize(
+    ("rates", "complaint"),
+    [
+        ({"weight": 0.1, "eft.bias": 0.1}, "^phase first has rates of eft.bias, with which no parameter's name ends$"),
+        ({"right.weight": 0.1}, "^phase first has rates of right.weight, "),
+        ({"weight": 0.1, "left.weight": 0.2}, "^phase first has several rates of left.weight: weight, left.weight$"),
+    ],
+)
+def test_rates_that_no_parameter_or_two_could_mean_are_refused(rates, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make_player(Players(), Phase("first", moves=("left",), rates=rates), RECIPE)
 
 
 def test_the_optimizer_is_adamw_with_the_recipes_numbers(tmp_path):
-    """Against torch's own single-tensor AdamW, stepped by hand on the same batches and draws."""
+    """Against torch's own single-tensor AdamW, stepped by hand on the same batches and draws, with the rates of the phase."""
     training = begin(tmp_path / "run", recipe=Recipe(**(RECIPE.fields() | {"steps": 5, "clip_norm": 0.7, "beta1": 0.6})))
     torch.manual_seed(RECIPE.seed)
     twin = Noisy()
     twin.generator = torch.Generator().manual_seed(seed_of(RECIPE.seed, "train"))
-    decayed = [{"params": [p], "weight_decay": 0.01 if p.ndim == 2 else 0.0} for p in twin.parameters()]
-    optimizer = torch.optim.AdamW(decayed, lr=0.1, betas=(0.6, 0.999), eps=1e-8, foreach=False)
+    kinds = {"0.weight": (0.1, 0.01), "0.bias": (0.05, 0.0), "3.weight": (0.2, 0.0), "3.bias": (0.1, 0.0)}
+    found = [(p, *kinds[name]) for name, p in twin.network.named_parameters()]
+    groups = [{"params": [p], "lr": rate, "weight_decay": decay} for p, rate, decay in found]
+    optimizer = torch.optim.AdamW(groups, betas=(0.6, 0.999), eps=1e-8, foreach=False)
     torch.manual_seed(seed_of(RECIPE.seed, "train", "torch"))
     for number in range(5):
         twin(Batches(Points.drawn(), 8, RECIPE.seed)[number], "train")[0].backward()

@@ -1,7 +1,7 @@
 """The interface of an experiment: what the engine asks of every one (`Experiment`), and what one may offer (`HasStudy`, ...)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -32,12 +32,17 @@ class Phase:
     moves: tuple[str, ...] = ()
     times: int = 1
     learning_rate: float | None = None  # where a player's step size differs from the recipe's
+    # Parameters with a step size of their own, which weight decay leaves alone: the end of their dotted names -> factor of the
+    # phase's. {"log_step": 0.1} is for every log_step among what moves, {"0.bias": 2.0} for the first bias of a sequence.
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         if not isinstance(self.moves, tuple):
             raise ValueError(f"moves of phase {self.name} is {self.moves!r}; it must be a tuple of attribute names")
         if self.times < 1:
             raise ValueError(f"times of phase {self.name} is {self.times}; it must be at least 1")
+        if wrong := {name: rate for name, rate in self.rates.items() if not rate > 0}:
+            raise ValueError(f"rates of phase {self.name} are {wrong}; they must be positive")
 
 
 class Experiment(Protocol):

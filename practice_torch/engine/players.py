@@ -22,35 +22,39 @@ class Player:
     phase: Phase
     parameters: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer | None
-    learning_rate: float
 
     def set_learning_rate(self, step: int, recipe: Recipe) -> None:
-        """The step size of step `step`."""
+        """The step sizes of step `step`."""
         for group in self.optimizer.param_groups if self.optimizer else ():
-            group["lr"] = self.learning_rate * learning_rate_factor(step, recipe)
+            group["lr"] = group["initial_lr"] * learning_rate_factor(step, recipe)
 
 
 def make_player(experiment: Experiment, phase: Phase, recipe: Recipe) -> Player:
     """A phase with its own optimizer, as the recipe defines it."""
     parameters = dict(phase_parameters(experiment, phase))
-    learning_rate = phase.learning_rate or recipe.learning_rate
     if not parameters:
-        return Player(phase, parameters, None, learning_rate)
-    optimizer = torch.optim.AdamW(
-        _by_decay(parameters.values(), recipe.weight_decay), lr=learning_rate, betas=(recipe.beta1, recipe.beta2), eps=1e-8,
-        fused=True,
-    )  # fmt: skip
-    return Player(phase, parameters, optimizer, learning_rate)
+        return Player(phase, parameters, None)
+    groups = _groups(phase, parameters, recipe)
+    return Player(phase, parameters, torch.optim.AdamW(groups, betas=(recipe.beta1, recipe.beta2), eps=1e-8, fused=True))
 
 
-def _by_decay(parameters, decay):
-    """Only what multiplies inputs is decayed: a decayed bias or gain would pull the function, not its complexity."""
-    if decay == 0:
-        return [{"params": list(parameters), "weight_decay": 0.0}]  # one group is one call of the fused kernel
-    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
-    others = [parameter for parameter in parameters if parameter.ndim < 2]
-    groups = ({"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0})
-    return [group for group in groups if group["params"]]
+def _groups(phase, parameters, recipe):
+    """The parameters by learning rate and weight decay; one group is one call of the fused kernel.
+
+    Only what multiplies inputs is decayed: a decayed bias, gain or frequency would pull the function, not its complexity.
+    """
+    groups, unused = {}, set(phase.rates)
+    for name, parameter in parameters.items():
+        own = [end for end in phase.rates if f".{name}".endswith(f".{end}")]
+        if len(own) > 1:
+            raise ValueError(f"phase {phase.name} has several rates of {name}: {', '.join(own)}")
+        unused.difference_update(own)
+        rate = (phase.learning_rate or recipe.learning_rate) * (phase.rates[own[0]] if own else 1.0)
+        decay = 0.0 if own or parameter.ndim < 2 else recipe.weight_decay
+        groups.setdefault((rate, decay), []).append(parameter)
+    if unused:
+        raise ValueError(f"phase {phase.name} has rates of {', '.join(sorted(unused))}, with which no parameter's name ends")
+    return [{"params": found, "lr": rate, "initial_lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
 
 
 def whose_loss_is_shown(players: Sequence[Player]) -> Player:
