@@ -65,6 +65,7 @@ ELSEWHERE = {
     "diffusion/training": {"judged_samples", "judged_steps", "compared_samples", "num_levels"},
     "diffusion/score_prediction": {"points", "shown_steps"},
     "diffusion/edm": {"judged_samples"},
+    "state_space/diagonal": {"system_rate"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},

@@ -33,4 +33,4 @@ RECIPES = {
 def build(recipe, data):
     """The experiment of a recipe."""
     network = CharacterLSTM(vocabulary_size=256, embedding=recipe.embedding, hidden=recipe.hidden, layers=recipe.layers)
-    return ByteLanguageModel(recipe, network)
+    return ByteLanguageModel(recipe, network, rates={})

@@ -38,14 +38,15 @@ class ByteLanguageModel(nn.Module):
 
     network gives the logits [B, T, 256] of tokens [B, T], and the same one token after the other: from start(batch), the state
     before the first token, by step(tokens [B], state), which returns logits [B, 256] and the next state. It ends in a `head`.
+    rates: those of the phase, where parameters have learning rates of their own.
     """
 
     explains = {"bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, windows begin without a past")}
-    phases = (Phase("train", ("network",)),)
 
-    def __init__(self, recipe, network):
+    def __init__(self, recipe, network, *, rates):
         super().__init__()
         self.recipe, self.generator, self.network = recipe, None, network
+        self.phases = (Phase("train", ("network",), rates=rates),)
 
     def forward(self, batch, phase):
         """The windows' bytes but the last predict all but the first."""

@@ -146,13 +146,14 @@ class SoundExperiment(nn.Module):
 class StateSoundExperiment(SoundExperiment):
     """The same with a decoder of tokens that has a state: the tokens are the codes, after a first one that names the class.
 
-    make(vocabulary_size) gives the decoder, of which parts/byte_language.py says what it has. Its embedding begins as WaveNet's:
-    that neighbors sound alike has then not to be learned.
+    make(vocabulary_size) gives the decoder, of which parts/byte_language.py says what it has, as of the rates. Its embedding
+    begins as WaveNet's: that neighbors sound alike has then not to be learned.
     """
 
-    def __init__(self, recipe, description, make):
+    def __init__(self, recipe, description, make, *, rates):
         network = make(recipe.levels + len(recipe.classes(description)))
         super().__init__(recipe, description, network)
+        self.phases = (Phase("train", moves=("network",), rates=rates),)
         with torch.no_grad():
             network.embedding.weight[: recipe.levels] = waves(recipe.levels, recipe.width)
 

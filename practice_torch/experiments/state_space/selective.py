@@ -15,10 +15,12 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
 from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.parts.sound_codes import SoundRecipe, StateSoundExperiment
+from practice_torch.experiments.parts.state_rates import mamba_rates, s4d_rates
 from practice_torch.pictures.memory import kept_by_place
 from practice_torch.state_space.selective import MambaDecoder
 
 _TASKS = {"copying": selective_copying, "first": remembered_first}
+_RATES = {"s4d": s4d_rates(), "mamba": mamba_rates()}
 _SHOWN = 8  # sequences in a preview
 
 
@@ -92,7 +94,7 @@ class RecallExperiment(nn.Module):
         self.symbols, (self.items,) = description["symbols"], description["shape"]
         if recipe.places <= self.items:
             raise DataError(f"places is {recipe.places}; it must be more than the {self.items} symbols that are to be recalled")
-        self.phases = tuple(Phase(model, (model,)) for model in recipe.models)
+        self.phases = tuple(Phase(model, (model,), rates=_RATES.get(model, {})) for model in recipe.models)
         sizes = dict(vocabulary_size=self.symbols + 2, length=recipe.places + self.items, layers=recipe.layers)
         for model in recipe.models:
             self.add_module(model, fitted(model, parameters=recipe.parameters, **sizes))
@@ -213,5 +215,5 @@ def build(recipe, data):
     if isinstance(recipe, RecallRecipe):
         return RecallExperiment(recipe, data.description)
     if isinstance(recipe, SelectiveSoundRecipe):
-        return StateSoundExperiment(recipe, data.description, recipe.decoder)
-    return ByteLanguageModel(recipe, recipe.decoder(256))
+        return StateSoundExperiment(recipe, data.description, recipe.decoder, rates=mamba_rates())
+    return ByteLanguageModel(recipe, recipe.decoder(256), rates=mamba_rates())
