@@ -13,6 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, recurrent
 from practice_torch.diffusion import score_prediction
+from practice_torch.flows import additive_coupling
 from practice_torch.latent import vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
@@ -233,6 +234,12 @@ def by_columns(self):
     return self.weight.flatten(1) / spectral_normalization.spectral_norm(turned).detach()
 
 
+def halves_alike(module):
+    """The same entries pass through every layer."""
+    plain = module.alternating_mask
+    return put(module, "alternating_mask", lambda *, dim, flip=False: plain(dim=dim))
+
+
 def first_class(features, labels, class_embedding, weight, bias):
     """Whatever the label."""
     return features @ (weight + class_embedding[0]) + bias
@@ -316,6 +323,10 @@ MISTAKES = {
         "no residual in attention": (without_residual(unet.Attention), "output"),
         "another epsilon": (other_epsilon(nn.GroupNorm, 1e-6), "output"),
         "torch's own weights": (put(unet.UNet2d, "_initialize", lambda self, zero_init: None), BEGINS),
+    },
+    ("flows/additive_coupling", "NICE"): {
+        "the halves do not take turns": (halves_alike(additive_coupling), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
     },
     ("latent/vae", "VariationalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),

@@ -76,3 +76,8 @@ def turned_over(x):
 def shift(kept):
     """What a coupling layer adds: a function of the entries that pass, other for each entry."""
     return kept[:, 2:3] / 2 + (kept[:, :1] + kept[:, 1:2]) ** 2 / 4 + kept / 8 + 0.3
+
+
+def stretch(kept):
+    """The log-scales of a coupling layer: another function of the entries that pass."""
+    return (kept[:, :1] + kept[:, 1:2]) / 4 - kept[:, 2:3] / 8 + kept / 16 - 0.2

@@ -1,0 +1,35 @@
+"""What coupling layers share: masks, which tell what passes unchanged, and what a network sees of an example."""
+
+import math
+
+import torch
+
+from practice_torch.arguments import require, require_values
+from practice_torch.flows._arguments import require_batch
+
+
+def require_mask(x, mask):
+    """mask: truth values for the entries of an example of x; an axis of size 1 stands for all sizes, but not all axes do."""
+    require_batch(x=x)
+    require(mask.dtype == torch.bool, f"mask has dtype {mask.dtype}; it must be truth values, True where an entry passes")
+    example, given = list(x.shape[1:]), list(mask.shape)
+    fits = given == example or (
+        len(given) == len(example)
+        and any(size != 1 for size in given)
+        and all(m in (1, size) for m, size in zip(given, example, strict=True))
+    )
+    require(fits, f"mask has shape {given}; it must have shape {example} of an example, or 1 for some of its axes")
+
+
+def conditioned(x, mask, fn, name):
+    """What fn makes of the entries that pass, with 0 for the others."""
+    result = fn(torch.where(mask, x, 0))
+    require(result.shape == x.shape, f"{name} gives shape {list(result.shape)}; it must keep that of x, {list(x.shape)}")
+    return result
+
+
+def require_finite_exponential(**arrays):
+    """e^|a| of every entry is finite in the tensor's own precision."""
+    for name, array in arrays.items():
+        limit = math.log(torch.finfo(array.dtype).max)
+        require_values(name, array, lambda a, limit=limit: a.abs() <= limit, f"within {limit:.1f} of 0, or e^{name} overflows")

@@ -1,0 +1,52 @@
+"""What coupling layers share: masks, which tell what passes unchanged, and what a network sees of an example."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from theory_jax.arguments import require, require_values
+from theory_jax.flows._arguments import require_batch
+
+
+def require_mask(x, mask):
+    """mask: truth values for the entries of an example of x; an axis of size 1 stands for all sizes, but not all axes do."""
+    require_batch(x=x)
+    require(mask.dtype == bool, f"mask has dtype {mask.dtype}; it must be truth values, True where an entry passes")
+    example, given = list(x.shape[1:]), list(mask.shape)
+    fits = len(given) == len(example) and all(m in (1, size) for m, size in zip(given, example, strict=True))
+    fits = fits and (given == example or any(m != 1 for m in given))
+    require(fits, f"mask has shape {given}; it must have shape {example} of an example, or 1 for some of its axes")
+
+
+def conditioned(x, mask, fn, name):
+    """What fn makes of the entries that pass, with 0 for the others."""
+    result = fn(jnp.where(mask, x, 0))
+    require(
+        jnp.shape(result) == x.shape, f"{name} gives shape {list(jnp.shape(result))}; it must keep that of x, {list(x.shape)}"
+    )
+    return result
+
+
+def require_finite_exponential(**arrays):
+    """e^|a| of every entry is finite in the array's own precision."""
+    for name, array in arrays.items():
+        limit = float(np.log(np.finfo(array.dtype).max))
+        require_values(name, array, lambda a, limit=limit: abs(a) <= limit, f"within {limit:.1f} of 0, or e^{name} overflows")
+
+
+def perceptron(*sizes, rngs):
+    """Linear layers of these sizes with rectifiers between them, in the places where torch's Sequential has them."""
+    parts = []
+    for pair in itertools.pairwise(sizes):
+        parts += [nnx.Linear(*pair, param_dtype=jnp.result_type(float), rngs=rngs), jax.nn.relu]
+    return nnx.List(parts[:-1])
+
+
+def applied(parts, x):
+    """x after all of the parts."""
+    for part in parts:
+        x = part(x)
+    return x
