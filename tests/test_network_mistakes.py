@@ -13,7 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, recurrent
 from practice_torch.diffusion import score_prediction
-from practice_torch.flows import additive_coupling
+from practice_torch.flows import additive_coupling, affine_coupling
 from practice_torch.latent import vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
@@ -240,6 +240,11 @@ def halves_alike(module):
     return put(module, "alternating_mask", lambda *, dim, flip=False: plain(dim=dim))
 
 
+def not_bounded(raw, *, bound):
+    """The log-scale as the network gives it."""
+    return raw
+
+
 def first_class(features, labels, class_embedding, weight, bias):
     """Whatever the label."""
     return features @ (weight + class_embedding[0]) + bias
@@ -327,6 +332,11 @@ MISTAKES = {
     ("flows/additive_coupling", "NICE"): {
         "the halves do not take turns": (halves_alike(additive_coupling), "output"),
         "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("flows/affine_coupling", "RealNVP"): {
+        "the halves do not take turns": (halves_alike(affine_coupling), "output"),
+        "log-scales without a bound": (put(affine_coupling, "bounded_log_scale", not_bounded), "output"),
+        "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
     ("latent/vae", "VariationalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),

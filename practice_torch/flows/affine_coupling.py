@@ -1,0 +1,148 @@
+"""Affine coupling (Real NVP): layers that stretch by an amount that depends on the point, with a determinant in O(D).
+
+Forward is the way from data x to noise z.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from practice_torch.arguments import require, require_at_least, require_positive
+from practice_torch.flows._coupling import conditioned, require_finite_exponential, require_mask
+from practice_torch.flows.additive_coupling import alternating_mask
+from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.networks.perceptron import perceptron
+
+
+def checkerboard_mask(*, height, width, flip=False):
+    r"""True where row + column is even, odd if flip: what passes unchanged. The axis of size 1 stands for all channels.
+
+    Raises ValueError if height or width < 1, or both are 1: such a mask leaves nothing to pass, or nothing to change.
+    Source: Dinh et al. 2017, section 3.4.
+    -> [1, H, W]
+    """
+    require_at_least(1, height=height, width=width)
+    require(height * width > 1, "height and width are 1; a mask needs at least 2 places")
+    rows, columns = torch.arange(height), torch.arange(width)
+    return torch.add(rows[None, :, None], columns).remainder(2) == int(flip)
+
+
+def channel_mask(*, channels, flip=False):
+    r"""True for the first half of the channels (rounded down), for the others if flip.
+
+    Raises ValueError if channels < 2: such a mask leaves nothing to pass, or nothing to change.
+    Source: Dinh et al. 2017, section 3.4.
+    -> [C, 1, 1]
+    """
+    require_at_least(2, channels=channels)
+    first = torch.arange(channels) < channels // 2
+    return (~first if flip else first)[:, None, None]
+
+
+def forward(x, mask, log_scale_fn, shift_fn):
+    r"""z = m x + (1 - m) (x e^s + t) and log |det dz/dx| = sum (1 - m) s, with s and t the two functions of m x.
+
+    From data to noise; m is 1 where mask is True. log_scale_fn and shift_fn map a batch to one of its shape. Axes of mask that
+    have size 1 stand for all sizes.
+
+    Raises ValueError if mask does not fit an example of x or holds no truth values, log_scale_fn or shift_fn does not keep the
+    shape, or e^|s| overflows.  Source: Dinh et al. 2017, eq. 4 to 6 and 9.
+    [B, ...], [...] -> [B, ...], [B]
+    """
+    log_scale, shift = _scale_and_shift(x, mask, log_scale_fn, shift_fn)
+    return torch.addcmul(shift, x, log_scale.exp()), _sum(log_scale)
+
+
+def inverse(z, mask, log_scale_fn, shift_fn):
+    r"""x = m z + (1 - m) (z - t) e^-s and log |det dx/dz| = -sum (1 - m) s, with s and t the two functions of m z = m x.
+
+    Raises ValueError as forward does, of z in place of x.  Source: Dinh et al. 2017, eq. 8.
+    [B, ...], [...] -> [B, ...], [B]
+    """
+    log_scale, shift = _scale_and_shift(z, mask, log_scale_fn, shift_fn)
+    return (z - shift) * log_scale.neg().exp(), -_sum(log_scale)
+
+
+def bounded_log_scale(raw, *, bound=2.0):
+    r"""bound tanh(raw / bound): the identity to first order at 0, and never beyond the bound.
+
+    Raises ValueError if bound is not positive.  Source: Dinh et al. 2017, section 4.1 (tanh with a learned bound).
+    [...] -> [...]
+    """
+    require_positive(bound=bound)
+    return torch.tanh(raw / bound) * bound
+
+
+def log_prob(x, masks, log_scale_fns, shift_fns):
+    r"""log p(x) = log N(z; 0, I) + the log-determinants of all layers, in nats; the first layer is the one that sees x.
+
+    Raises ValueError if masks, log_scale_fns and shift_fns differ in number, or as forward does.
+    Source: Dinh et al. 2017, eq. 2 and 3.
+    [B, ...], ([...]) -> [B]
+    """
+    for name, functions in (("log_scale_fns", log_scale_fns), ("shift_fns", shift_fns)):
+        require(len(functions) == len(masks), f"{name} has {len(functions)} layers; it must have as many as masks, {len(masks)}")
+    total = 0.0
+    for layer in zip(masks, log_scale_fns, shift_fns, strict=True):
+        x, log_det = forward(x, *layer)
+        total = total + log_det
+    return standard_normal_log_prob(x) + total
+
+
+def _scale_and_shift(x, mask, log_scale_fn, shift_fn):
+    """Both functions of what passes, 0 where an entry passes."""
+    require_mask(x, mask)
+    log_scale = conditioned(x, mask, log_scale_fn, "log_scale_fn").masked_fill(mask, 0.0)
+    require_finite_exponential(log_scale_fn=log_scale)
+    return log_scale, conditioned(x, mask, shift_fn, "shift_fn").masked_fill(mask, 0.0)
+
+
+def _sum(log_scale):
+    return log_scale.flatten(1).sum(1) if log_scale.ndim > 1 else log_scale
+
+
+class RealNVP(nn.Module):
+    """Affine layers, of perceptrons with bounded log-scales: [B, D] -> z [B, D], log_det [B].
+
+    shape: of an example before it was flattened; images have checkerboard masks, vectors alternating ones. The last layers of
+    the perceptrons begin at zero, and the flow at the identity.
+    """
+
+    def __init__(self, *, shape, layers, hidden, bound):
+        super().__init__()
+        self.bound, dimensions = bound, math.prod(shape)
+        sizes = (dimensions, *hidden, 2 * dimensions)
+        self.networks = nn.ModuleList(perceptron(*sizes, activation=nn.ReLU) for _ in range(layers))
+        for network in self.networks:
+            nn.init.zeros_(network[-1].weight)
+            nn.init.zeros_(network[-1].bias)
+        self.register_buffer(
+            "masks", torch.stack([_mask(tuple(shape), number % 2 == 1) for number in range(layers)]), persistent=False
+        )
+
+    def forward(self, x):
+        """z and the log-determinant of the way from x to z."""
+        return self._through(forward, x, range(len(self.networks)))
+
+    def inverse(self, z):
+        """x and the log-determinant of the way from z to x."""
+        return self._through(inverse, z, reversed(range(len(self.networks))))
+
+    def _through(self, layer, x, order):
+        total = 0.0
+        for number in order:
+            mask = self.masks[number]
+            # one pass of the network gives both
+            raw, shift = self.networks[number](torch.where(mask, x, 0)).chunk(2, dim=1)
+            log_scale = bounded_log_scale(raw, bound=self.bound)
+            x, log_det = layer(x, mask, lambda _, s=log_scale: s, lambda _, t=shift: t)
+            total = total + log_det
+        return x, total
+
+
+def _mask(shape, flip):
+    """What passes of a flattened example."""
+    if len(shape) == 1:
+        return alternating_mask(dim=shape[0], flip=flip)
+    return checkerboard_mask(height=shape[1], width=shape[2], flip=flip).expand(shape).flatten()

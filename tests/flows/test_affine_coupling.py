@@ -1,0 +1,66 @@
+"""What other libraries of flows say of affine coupling, and what the network is made for."""
+
+import pytest
+import torch
+
+from practice_torch.flows import affine_coupling as practice
+
+X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 2, 2)])
+def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian(shape):
+    """With weights that are not 0, as after training; it begins at the identity."""
+    torch.manual_seed(0)
+    network = practice.RealNVP(shape=shape, layers=4, hidden=(8,), bound=2.0).double()
+    assert torch.equal(network(X)[0], X)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    z, log_det = network(X)
+    x, back = network.inverse(z)
+    torch.testing.assert_close(x, X)
+    torch.testing.assert_close(back, -log_det)
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda row: network(row[None])[0][0]))(X)
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
+
+
+def test_normflows_stretches_as_this_layer_does():
+    """normflows.flows.AffineCouplingBlock, which changes the second half by the first; its density direction is its inverse."""
+    normflows = pytest.importorskip("normflows", reason="normflows is not installed")
+    halves = torch.tensor([True, True, False, False])
+    network = torch.nn.Linear(2, 4).double()  # shift and log-scale in turn
+    peer = normflows.flows.AffineCouplingBlock(network)
+
+    def part(which):
+        return lambda kept: torch.cat([torch.zeros_like(kept[:, 2:]), network(kept[:, :2])[:, which::2]], 1)
+
+    z, log_det = practice.forward(X, halves, part(1), part(0))
+    theirs, their_log_det = peer(X)
+    torch.testing.assert_close(theirs, z)
+    torch.testing.assert_close(their_log_det, log_det)
+    torch.testing.assert_close(peer.inverse(z)[0], practice.inverse(z, halves, part(1), part(0))[0])
+
+
+def test_zuko_is_undone_and_counts_volume_as_this_layer_does():
+    """zuko bends its log-scales, so the layer is given zuko's own: the same z and the same log-determinant."""
+    zuko = pytest.importorskip("zuko", reason="zuko is not installed")
+    mask = torch.tensor([True, False, True, False])
+    weight = torch.linspace(-1, 1, 8, dtype=torch.float64).view(2, 2, 2)
+
+    def affine(kept):
+        shift, raw = torch.einsum("bi,oij->obj", kept, weight)
+        return zuko.transforms.DependentTransform(zuko.transforms.MonotonicAffineTransform(shift, raw), 1)
+
+    def part(which):
+        def of(kept):
+            full, transform = torch.zeros_like(kept), affine(kept[:, mask]).base
+            full[:, ~mask] = transform.log_scale if which else transform.shift
+            return full
+
+        return of
+
+    peer = zuko.transforms.CouplingTransform(affine, mask)
+    z, log_det = practice.forward(X, mask, part(1), part(0))
+    theirs, their_log_det = peer.call_and_ladj(X)
+    torch.testing.assert_close(theirs, z)
+    torch.testing.assert_close(their_log_det, log_det)
