@@ -295,7 +295,7 @@ raw = derivation.number("r", "what the network gives", "raw")
 beta = derivation.number(r"\beta", "the bound", "bound", positive=True)
 bounded = beta * tanh(raw / beta)
 derivation.chain(
-    "A bounded log-scale still hears its gradient",
+    "The slope of a bounded log-scale is positive",
     Slope(bounded, raw),
     equals(
         1 - tanh(raw / beta) ** 2,
@@ -427,7 +427,7 @@ def a_layer_and_its_loss(plane, loss):
     above = 2 * np.exp(2 * grid[0]) + (np.exp(grid[0]) + grid[1]) ** 2 / 2 - grid[0] - (1 + np.log(4)) / 2
     loss.contour(scales, shifts, above, levels=[0.05, 0.2, 0.5, 1, 2, 4, 8])
     loss.plot([-np.log(2)], [-0.5], "x", color="C1")
-    loss.set(xlabel="log-scale $s$", ylabel="shift $t$")
+    loss.set(xlabel="log-scale $s$", ylabel="shift $t$", xticks=[-1.5, -1, -0.5, 0])
 
 
 @derivation.exercise(
