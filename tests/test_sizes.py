@@ -37,7 +37,7 @@ def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic):
     for name in different(module):
         with on_fake_tensors(module, name) as (tally, experiment, data):
             if any(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
-                steps = step_by_step(experiment, module.RECIPES[name], data)
+                steps = step_by_step(experiment, module.RECIPES[name], data, tally)
                 next(steps)
                 moved = {key for phase in experiment.phases for key, _ in phase_parameters(experiment, phase)}
                 # weights and, of those that are trained, two moments at the least
@@ -63,19 +63,18 @@ def test_the_memory_of_a_step_is_that_of_a_real_one(topic, name, most):
     module = module_of(topic)
     recipe, found = module.RECIPES[name], sizes(module, name)
 
-    def take(tally=None):
+    def take(tally):
         data = blank(recipe.modality, recipe.data, {}, **recipe.loading())
-        steps = step_by_step(module.build(recipe, data), recipe, data)
+        steps = step_by_step(module.build(recipe, data), recipe, data, tally)
         next(steps)
-        if tally:
-            tally.peak = held.append(tally.now) or tally.now
+        tally.peak = held.append(tally.now) or tally.now
         next(steps)
 
     held = []
     with Tally() as tally:
         take(tally)
     assert held == [found.held] and tally.peak == pytest.approx(found.peak, rel=1e-3)  # attention has another kernel
-    assert found.peak == pytest.approx(with_allocator(take), rel=most)
+    assert found.peak == pytest.approx(with_allocator(lambda: take(Tally())), rel=most)
 
 
 def test_a_phase_without_gradients_counts_its_operations():

@@ -60,7 +60,7 @@ def sizes(module: Any, name: str) -> Sizes:
         parameters = sum(parameter.numel() for parameter in experiment.parameters())
         if not any(phase.moves for phase in experiment.phases):
             return Sizes(parameters)
-        steps = step_by_step(experiment, recipe, data)
+        steps = step_by_step(experiment, recipe, data, tally)
         next(steps)  # makes the optimizers' moments
         tally.operations.clear()
         held = tally.peak = tally.now
@@ -102,8 +102,11 @@ def on_fake_tensors(module: Any, name: str) -> Iterator[tuple["Tally", Experimen
         yield tally, module.build(recipe, data), data
 
 
-def step_by_step(experiment: Experiment, recipe: Recipe, data: Data) -> Iterator[None]:
-    """Takes the steps that the loop takes on an accelerator. Yields after each; of its tensors only the gradients are left."""
+def step_by_step(experiment: Experiment, recipe: Recipe, data: Data, tally: "Tally") -> Iterator[None]:
+    """Takes the steps that the loop takes on an accelerator. Yields after each; of its tensors only the gradients are left.
+
+    Of a phase's turns, and of a turn's batches, at most two are taken: a third would repeat the second.
+    """
     experiment.train()
     players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
     moved = [parameter for player in players for parameter in player.parameters.values()] if recipe.average_decay else []
@@ -113,9 +116,9 @@ def step_by_step(experiment: Experiment, recipe: Recipe, data: Data) -> Iterator
     while True:
         for player in players:
             let_move(player, players)
-            for _ in range(player.phase.times):
+            for _ in tally.twice(player.phase.times):
                 experiment.zero_grad()
-                for _ in range(recipe.accumulate):
+                for _ in tally.twice(recipe.accumulate):
                     with (
                         torch.set_grad_enabled(bool(player.phase.moves)),
                         torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext(),
@@ -144,7 +147,17 @@ class Tally(TorchDispatchMode):
     def _should_skip_dynamo(cls):
         return False  # nothing is compiled here, and saying so costs as much as many an operation
 
+    def twice(self, times: int) -> Iterator[None]:
+        """Yields `times` times, at most twice: the operations of the second count for those that are left out, too."""
+        for _ in range(min(times, 2)):
+            before = self.operations.copy()
+            yield
+        for kind, count in (self.operations - before).items():
+            self.operations[kind] += max(0, times - 2) * count
+
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation is torch.ops.prim.device.default:  # autograd asks fake tensors for theirs, about as often as it computes
+            return args[0].fake_device
         kwargs = kwargs or {}
         out = operation(*args, **kwargs)
         if count := flop_registry.get(operation.overloadpacket):
