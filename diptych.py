@@ -6,6 +6,7 @@
     recipes                                what can be trained (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
+    project                                several models of one task, compared in one report (practice_torch)
 
 `diptych VERB --help` explains each.
 """
@@ -16,7 +17,7 @@ from importlib import import_module
 PACKAGES = {
     "theory_jax": ("run", "mutate"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
-    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report"),
+    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report", "project"),
 }
 
 

@@ -1,4 +1,4 @@
-"""python -m practice_torch list | prepare | train | sample | evaluate | report : train models, sample from them, evaluate them.
+"""python -m practice_torch list | prepare | train | sample | evaluate | report | project : train, sample and evaluate models.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
 (with everything saved). Errors are one line; --debug shows where they came from.
@@ -438,6 +438,12 @@ def _judge_samples(run, training, step, command):
         table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
     Console().print(table)
     print(f"intervals of 95%, less the bias of so few; compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
+
+
+def _project(command):
+    from practice_torch.project_command import project
+
+    return project(command)
 
 
 def _report(command):

@@ -110,6 +110,30 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Project:
+    """Train the models of a project, judge them together, and write one report: project NAME; without NAME, list the projects.
+
+    The folder holds report.html, the table as results.json, and the run of every model. A project that was stopped goes on where
+    the same command is repeated, and ends in the same numbers.
+    """
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    """A project; none, or list: show them."""
+    out: str | None = None
+    """The folder, missing, empty or that of the same project (default: runs/project-<NAME>)."""
+    seed: int = 0
+    """Seed of all models: their data's split, first weights and random numbers."""
+    data: str | None = None
+    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; nothing is then expected of the table."""
+    json: bool = False
+    """Print JSON instead of a table."""
+    cpu: bool = False
+    """Train on the CPU even where there is an accelerator."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Prepare data that does not fit into memory: prepare MODALITY SOURCES... --out DIR; `prepare --help` says how."""
 
@@ -119,7 +143,10 @@ class Prepare:
 
 # Commands that take more than is said here, once they know of what: after so many words. `--help` then belongs to that, too.
 OPEN = {"train": 2, "sample": 1}
-COMMANDS = {"list": List, "prepare": Prepare, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report}
+COMMANDS = {
+    "list": List, "prepare": Prepare, "train": Train, "sample": Sample, "evaluate": Evaluate, "report": Report,
+    "project": Project,
+}  # fmt: skip
 
 
 def parse(arguments, description):

@@ -16,8 +16,9 @@ THREE = ("shared_specs", *WINGS)
 PARTS = {
     "shared_specs": {"backends"},
     "theory_jax": {"networks"},
-    "practice_torch": {"networks", "data", "engine", "pictures", "experiments"},
+    "practice_torch": {"networks", "data", "engine", "pictures", "experiments", "projects"},
 }
+USERS = {"experiments", "projects"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
 LANGUAGE = {
@@ -146,9 +147,11 @@ def _refused(root, wing, path, is_topic, module):
             "" if _holds_constants(root, module) else "a wing takes constants and configurations from shared_specs, nothing else"
         )
     if top == wing and below and below[0] in families(root):
-        return "" if path.parts[0] == "experiments" else _refused_topic(root, path, is_topic, below[0])
-    if top == wing and below[:1] == ["experiments"] and path.parts[0] != "experiments":
-        return "only experiments, __main__ files, tests, demo and benchmarks see experiments"
+        return "" if path.parts[0] in USERS else _refused_topic(root, path, is_topic, below[0])
+    if top == wing and below[:1] == ["experiments"] and path.parts[0] not in USERS:
+        return "only experiments, projects, __main__ files, tests, demo and benchmarks see experiments"
+    if top == wing and below[:1] == ["projects"] and path.parts != ("project_command.py",):
+        return "only their command sees projects"
     if is_topic and top == wing and OF_EXPERIMENTS.intersection(below[:1]):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"
     if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:

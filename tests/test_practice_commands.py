@@ -20,10 +20,9 @@ import torch
 from PIL import Image
 
 from practice_torch.__main__ import main
-from practice_torch.engine import artifacts
+from practice_torch.engine import artifacts, estimate
 from practice_torch.engine.checkpoint import MANIFEST, STATE
 from practice_torch.engine.errors import RunError
-from practice_torch.experiments.parts import sample_metrics
 from tests.data_files import shared
 from tests.test_engine_checkpoint import resign
 
@@ -71,7 +70,7 @@ def copy(trained, tmp_path):
 # ---------------------------------------------------------------------------------------------------- help and lists
 
 
-@pytest.mark.parametrize("command", ["list", "prepare", "train", "sample", "evaluate", "report"])
+@pytest.mark.parametrize("command", ["list", "prepare", "train", "sample", "evaluate", "report", "project"])
 def test_every_command_has_help(command):
     code, out, _ = call(command, "--help")
     assert code == 0 and f"practice_torch {command}" in out
@@ -498,7 +497,7 @@ def test_a_model_without_a_study(copy):
 
 
 def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
-    monkeypatch.setattr(sample_metrics, "_RESAMPLED", 3)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 3)
     code, out, err = call("evaluate", copy, "--samples", "60")
     assert code == 1 and not err  # the target is missed after three steps
     assert "60 samples" in out and "baseline" in out and "principal components" in out

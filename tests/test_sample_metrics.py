@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from practice_torch.data import audio, images, text
+from practice_torch.engine import estimate
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.errors import RunError
-from practice_torch.experiments.parts import sample_metrics as judged
-from practice_torch.experiments.parts.sample_metrics import EXPLAINS, interval, sample_metrics
+from practice_torch.engine.estimate import interval
+from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
 
 
 def seeded(seed=0):
@@ -49,7 +50,7 @@ def test_an_interval_makes_up_for_the_bias_of_its_statistic():
 
 def test_real_images_are_between_the_baseline_and_a_copy(digits, monkeypatch):
     """Held-out digits, a little blurred, as samples: worse than real ones, better than independent pixels."""
-    monkeypatch.setattr(judged, "_RESAMPLED", 20)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
     train, held_out = digits
     image = held_out.batch()["image"]
     blurred = 0.7 * image + 0.3 * torch.nn.functional.avg_pool2d(image, 3, 1, 1)
@@ -68,7 +69,7 @@ def test_real_images_are_between_the_baseline_and_a_copy(digits, monkeypatch):
 
 def test_features_of_another_network_are_compared(digits, monkeypatch):
     """Images reach it as bytes in three channels."""
-    monkeypatch.setattr(judged, "_RESAMPLED", 5)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
     seen = []
     network = lambda image: seen.append(image) or image[:, :, ::4, ::4].float().flatten(1)  # noqa: E731
     real = digits[1].batch()["image"]
@@ -79,7 +80,7 @@ def test_features_of_another_network_are_compared(digits, monkeypatch):
 
 
 def test_sounds_are_judged_by_their_columns(monkeypatch):
-    monkeypatch.setattr(judged, "_RESAMPLED", 5)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
     data = audio.load("notes", held_out=0.3, sample_rate=8000, length=1024)
     drawn = data[0].batch(torch.arange(40))["audio"][:, 0]
     noisy = drawn + 0.02 * torch.randn(drawn.shape, generator=seeded())
@@ -104,7 +105,7 @@ class Counted(torch.nn.Module):
 
 def test_text_is_judged_by_bits_per_byte_and_repetition(monkeypatch):
     """A model of single bytes is the baseline itself; a text of one letter repeats itself."""
-    monkeypatch.setattr(judged, "_RESAMPLED", 20)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
     data = text.load("pydoc", context=64, level="byte")
     model = Counted(data[0])
     found = metrics_of({"text": Text("a" * 1000)}, data, model)

@@ -43,19 +43,17 @@ class Overlay:
 
 def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
     """Write one page that compares the runs in these folders; returns its path. RunError if one is no run or given twice."""
-    runs, missing = _read(folders)
+    runs, missing = read_runs(folders)
     metrics = _names(run.evaluation.get("metrics", {}) for run in runs)
-    lines = _lines(runs)
-    judged = {(HELD_OUT, run.evaluation.get("metric")) for run in runs}
-    shared = sorted((line for line in lines if len(lines[line]) > 1), key=lambda line: line[:2] not in judged)
+    overlays, alone = curves_of(runs)
     return write_page(
         path,
         "comparison.html.jinja",
         runs=runs,
         best=_best(runs),
         metrics={name: [run.evaluation.get("metrics", {}).get(name) for run in runs] for name in metrics},
-        overlays=[overlay for phase, name, topic in shared if (overlay := _overlay(lines[phase, name, topic], phase, name))],
-        alone=[f"{words(name)} ({_phase(phase)})" for phase, name, topic in lines if (phase, name, topic) not in shared],
+        overlays=overlays,
+        alone=alone,
         fields=_differences([run.asked["fields"] for run in runs]),
         data=_differences([run.asked["data"] for run in runs]),
         same_data=len({run.asked["data"].get("sha256") for run in runs}) == 1,
@@ -66,13 +64,14 @@ def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
     )
 
 
-def _read(folders):
+def read_runs(folders: Sequence[str | Path], names: Sequence[str] | None = None) -> tuple[list[Compared], list[str]]:
+    """What a page needs of the runs in these folders, and what of it cannot be read; names: without them those of the folders."""
     runs, missing = [], []
     opened = [Run.open(folder) for folder in folders]
     for index, run in enumerate(opened):
         if any(os.path.samefile(run.folder, other.folder) for other in opened[:index]):
             raise RunError(f"{run.folder} is given twice; give different runs to compare")
-    names = [Path(os.path.abspath(run.folder)).name for run in opened]
+    names = names or [Path(os.path.abspath(run.folder)).name for run in opened]
     names = names if len(set(names)) == len(names) else [str(run.folder) for run in opened]
     for index, (name, run) in enumerate(zip(names, opened, strict=True)):
         said = []
@@ -104,6 +103,15 @@ def _best(runs):
     values = [run.evaluation["value"] for run in runs]
     best = min(values) if judged[0][1] == "lower" else max(values)
     return tuple(index for index, value in enumerate(values) if value == best)
+
+
+def curves_of(runs: Sequence[Compared], fewest: int = 2) -> tuple[list[Overlay], list[str]]:
+    """The panels of what so many runs or more logged, what they are judged by first; and the names of what fewer did."""
+    lines = _lines(runs)
+    judged = {(HELD_OUT, run.evaluation.get("metric")) for run in runs}
+    shared = sorted((line for line in lines if len(lines[line]) >= fewest), key=lambda line: line[:2] not in judged)
+    overlays = [overlay for phase, name, topic in shared if (overlay := _overlay(lines[phase, name, topic], phase, name))]
+    return overlays, [f"{words(name)} ({_phase(phase)})" for phase, name, topic in lines if (phase, name, topic) not in shared]
 
 
 def _lines(runs):

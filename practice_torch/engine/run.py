@@ -109,9 +109,7 @@ class Run:
 
     def write_json(self, name: str, content: Any) -> None:
         """Replace a JSON file atomically."""
-        aside = self.folder / f".{name}"
-        aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        aside.replace(self.folder / name)
+        write_json(self.folder / name, content)
 
     def save_artifacts(self, artifacts: Mapping[str, "Artifact"], step: int) -> list[Path]:
         """Write artifacts to previews/<step>-<name>, with their captions; returns the paths."""
@@ -199,6 +197,13 @@ class Rows:
         self._file.close()
 
 
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file atomically."""
+    aside = path.with_name(f".{path.name}")
+    aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
 def save_artifacts(artifacts: Mapping[str, "Artifact"], folder: str | Path, prefix: str = "") -> list[Path]:
     """Write every artifact to <prefix><name><suffix>, with its picture if it has one, and add captions; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -213,9 +218,7 @@ def save_artifacts(artifacts: Mapping[str, "Artifact"], folder: str | Path, pref
         aside.replace(path)
         captions[path.name] = artifact.caption
         paths.append(path)
-    aside = folder / ".captions.json"
-    aside.write_text(json.dumps(captions, indent=1) + "\n", encoding="utf-8")
-    aside.replace(captions_file)
+    write_json(captions_file, captions)
     return paths
 
 

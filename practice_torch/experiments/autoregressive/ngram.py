@@ -79,9 +79,13 @@ class NgramExperiment(nn.Module):
         """Bits per held-out byte."""
         windows = data.batch()["tokens"]
         stream = torch.cat([windows[:1, :1], windows[:, 1:].reshape(1, -1)], dim=1)  # windows lie end to end
-        numbers = window_numbers(stream.unfold(1, self.recipe.order, 1)[0])
-        bits = float(-self._log_probs(numbers).mean() / math.log(2))
+        bits = float(self.bits(stream).mean())
         return {"bits_per_byte": bits, "perplexity": 2**bits}
+
+    def bits(self, tokens):
+        """-log2 p of each byte that has `order` - 1 bytes before it: tokens [B, T] -> [B, T - order + 1]."""
+        numbers = window_numbers(tokens.unfold(1, self.recipe.order, 1))
+        return -self._log_probs(numbers.flatten()).view(numbers.shape) / math.log(2)
 
     def preview(self, data):
         """What the counts write."""

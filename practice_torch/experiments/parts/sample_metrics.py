@@ -9,7 +9,6 @@ import hashlib
 import math
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -17,6 +16,7 @@ from practice_torch.engine import looking
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.estimate import interval
 from practice_torch.engine.experiment import HasEvaluationWeight, Metric
 from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance, log_mel_spectrogram, mel_filterbank
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
@@ -27,8 +27,6 @@ from practice_torch.evaluation.precision_recall import inside_manifold, nearest_
 from practice_torch.experiments.parts.image_judge import Judge
 from practice_torch.networks.inception import as_bytes, load_inception
 
-_RESAMPLED = 100  # times, for an interval
-_NORMAL_95 = 1.96
 _NEIGHBORS = 3
 _SUBSETS = 10  # of a kernel distance, disjoint
 _FEWEST = 2 * _SUBSETS
@@ -48,14 +46,6 @@ EXPLAINS = {
     "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
     "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
 }  # fmt: skip
-
-
-class Estimate(NamedTuple):
-    """A number, and an interval that holds its expectation with a probability of about 95%."""
-
-    value: float
-    low: float
-    high: float
 
 
 def judge(training, step, count, weights=None):
@@ -104,21 +94,6 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
     )
 
 
-def interval(statistic, *samples, generator):
-    """An Estimate of a statistic of samples, by the bootstrap: each sample's rows are drawn again, with replacement.
-
-    A statistic of resampled rows is off from that of the rows by about as much as that is from the truth. The interval therefore
-    is about the value less this bias: normal, with the standard deviation of the resampled values.
-    """
-    value = statistic(*samples)
-    drawn = torch.stack([
-        statistic(*(part[torch.randint(len(part), (len(part),), generator=generator)] for part in samples))
-        for _ in range(_RESAMPLED)
-    ]).double()  # fmt: skip
-    center, half = 2 * value.item() - drawn.mean().item(), _NORMAL_95 * drawn.std().item()
-    return Estimate(value.item(), center - half, center + half)
-
-
 # ---------------------------------------------------------------------------------------------------- images and sounds
 
 
@@ -127,13 +102,17 @@ def _some(data, name):
     return data.batch(torch.linspace(0, len(data) - 1, count).round().long())[name].float().cpu()
 
 
+def recombined(train, generator):
+    """Examples in which every number comes from another training example, independently of the others."""
+    return train.gather(0, torch.rand(train.shape, generator=generator).argsort(0))
+
+
 def _beside(drawn, train, generator):
     """The samples, the baseline and real examples: as many of each as there are of the fewest, beside the training data."""
     count = min(len(drawn), len(train))
     if count < _FEWEST:
         raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {_FEWEST} or more")
-    order = torch.rand(train.shape, generator=generator).argsort(0)
-    baseline = train.gather(0, order)[:count]
+    baseline = recombined(train, generator)[:count]
     real = train[torch.randperm(len(train), generator=generator)[:count]]
     return {"samples": drawn[:count], "baseline": baseline, "real": real}
 

@@ -1,0 +1,42 @@
+"""The page of a project: what it asked, what its table says, the table, its models' curves, samples, commands and times."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from practice_torch.engine.comparison import curves_of, read_runs
+from practice_torch.engine.project import SHOWN
+from practice_torch.engine.reading import read_stories
+from practice_torch.engine.report import write_page
+
+MOST_PREVIEWS = 4  # of one name: a judgment has one
+
+
+def write_project_page(folder: Path, results: Mapping[str, Any], path: Path) -> Path:
+    """Write the page of a project that is done, from its results and its folder, to `path`; returns it."""
+    models = results["models"]
+    runs, missing = read_runs([folder / model["folder"] for model in models.values()], list(models))
+    overlays = curves_of(runs)[0] or curves_of(runs, fewest=1)[0]
+    return write_page(
+        path,
+        "project.html.jinja",
+        results=results,
+        best=_best(results),
+        runs=runs,
+        seconds=sum(run.environment.get("seconds", 0) for run in runs),
+        overlays=overlays,
+        stories=read_stories(folder / SHOWN, missing, MOST_PREVIEWS),
+        missing=missing,
+    )
+
+
+def _best(results):
+    """column -> the models whose value is the best of all models, where one is better than another."""
+    best = {}
+    for column, about in results["columns"].items():
+        of_models = {title: row["cells"][column]["value"] for title, row in results["rows"].items()
+                     if row["role"] == "model" and column in row["cells"]}  # fmt: skip
+        if about["better"] and len(of_models) > 1:
+            choice = {"lower": min, "higher": max}[about["better"]](of_models.values())
+            best[column] = {title for title, value in of_models.items() if value == choice}
+    return best

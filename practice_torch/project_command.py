@@ -1,0 +1,95 @@
+"""python -m practice_torch project NAME: train the models of a project, judge them together, and write one report."""
+
+import ast
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from practice_torch.command_line import PROGRAM, UsageError, nearest
+
+FOLDER = Path(__file__).parent / "projects"
+
+
+def names():
+    """name -> the first line of what a project says of itself, read from its source: listing needs no torch."""
+    files = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.py")
+    return {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0] for path in files}
+
+
+def project(command):
+    """The command; returns the exit code: 1 where an expectation of the project's own data does not hold."""
+    known = names()
+    if command.name in (None, "list"):
+        return _list(known, command.json)
+    if command.name not in known:
+        raise UsageError(f"unknown project {command.name!r}; {nearest(command.name, known)}")
+    if command.seed < 0:
+        raise UsageError(f"seed is {command.seed}; it must be 0 or more")
+
+    from practice_torch.engine.loop import Interrupted
+    from practice_torch.engine.processes import Processes
+    from practice_torch.engine.project import conduct
+    from practice_torch.engine.project_page import write_project_page
+
+    if Processes(command.cpu).count > 1:
+        raise UsageError("a project runs in one process: start it without a launcher")
+    about = importlib.import_module(f"practice_torch.projects.{command.name}").PROJECT
+    folder = Path(command.out or f"runs/project-{command.name}")
+    asked = {"seed": command.seed, "data": command.data, "cpu": command.cpu}
+    try:
+        results = conduct(command.name, about, folder, **asked, say=_say)
+        page = write_project_page(folder, results, folder / "report.html")
+    except Interrupted as stop:
+        _say(f"{stop}; the same command goes on")
+        return 128 + stop.signal_number
+    except KeyboardInterrupt:
+        _say("stopped between two trainings; the same command goes on")
+        return 130
+    if command.json:
+        print(json.dumps(results, indent=1))
+    else:
+        _show(results)
+        print(f"report: {page}   table: {folder / 'results.json'}")
+    return 1 if results["own_data"] and not all(part["holds"] for part in results["expectations"]) else 0
+
+
+def _list(known, as_json):
+    if as_json:
+        print(json.dumps({"projects": [{"project": name, "about": about} for name, about in known.items()]}, indent=2))
+        return 0
+    width = max(map(len, known))
+    print("\n".join(f"{name:{width}}  {about}" for name, about in known.items()))
+    print(f"\n{PROGRAM} project NAME trains, judges and reports; the same command goes on with what was stopped")
+    return 0
+
+
+def _show(results):
+    """The table, what it says, and what was expected of it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for column, about in results["columns"].items():
+        table.add_column(f"{column.replace('_', ' ')}\n[dim]{about['unit']}[/]")
+    for title, row in results["rows"].items():
+        cells = (row["cells"].get(column) for column in results["columns"])
+        table.add_row(title + ("" if row["role"] == "model" else f"\n[dim]{row['role']}[/]"), *map(_spoken, cells))
+    console = Console()
+    console.print(table)
+    for sentence in results["reading"]:
+        console.print(sentence, markup=False, highlight=False)
+    for part in results["expectations"]:
+        console.print(f"{'holds' if part['holds'] else 'DOES NOT HOLD'}: {part['words']}", markup=False, highlight=False)
+
+
+def _spoken(cell):
+    if cell is None:
+        return "-"
+    interval = f"\n[dim]{cell['low']:.3g} to {cell['high']:.3g}[/]" if "low" in cell else ""
+    return f"{cell['value']:.4g}{interval}"
+
+
+def _say(line):
+    print(line, file=sys.stderr, flush=True)

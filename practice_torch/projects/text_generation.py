@@ -1,0 +1,208 @@
+"""Text generation: counts, an LSTM, a transformer, S4D and Mamba on the same bytes."""
+
+import math
+from functools import partial
+
+import torch
+
+from practice_torch.data.text import Vocabulary
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.draws import seed_of
+from practice_torch.engine.estimate import interval
+from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.evaluation.perplexity import distinct_fraction, token_log_probs
+from practice_torch.experiments.autoregressive import ngram, recurrent, transformer
+from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Written
+from practice_torch.experiments.state_space import diagonal, selective
+from practice_torch.pictures.ranking import ranking
+
+COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also judges what the others write
+FLOORS = COUNTED[:-1]
+NEURAL = ("LSTM", "transformer", "S4D", "Mamba")
+STUDIED = "transformer"  # its decoding: it has a search, too
+BLOCK = 512  # bytes: the bootstrap draws blocks, since neighboring bytes are not independent
+PASSAGE, GRAM = 256, 4  # bytes of a passage, and of the pieces in which repetition is counted
+TEXTS, SEARCHED, BEAMS = 32, 8, 4
+SHOWN = ("greedy", "temperature 0.7", "temperature 1", "top 40", "nucleus 0.9")
+
+COLUMNS = {
+    "bits_per_byte": Column("bits", "-log2 p of the held-out text; networks see 64 to 127 bytes before each byte", "lower"),
+    "gain_over_counts": Column("bits", "bits of the 5-gram less those of this model, on the same bytes", "higher"),
+    "bits_of_samples": Column("bits", "of what the model writes, under the 5-gram; good is what real text has"),
+    "distinct_4": Column("fraction", "different 4-grams in passages of 256 bytes that it writes; good is what real text has"),
+    "parameters": Column("numbers", "weights of a network; of counts, the windows of bytes that occur"),
+}  # fmt: skip
+
+
+def judge(trainings, say):
+    """All models on the held-out bytes, and what they write; how decoding changes what one of them writes."""
+    held_out, past = trainings[STUDIED].held_out_data, max(1, trainings[STUDIED].recipe.context // 2)
+    seed = trainings[STUDIED].recipe.seed
+    resample = partial(interval, torch.mean, generator=torch.Generator().manual_seed(seed_of(seed, "project")))
+    stream = held_out.stream.long().cpu()
+    block = max(1, min(BLOCK, (len(stream) - past) // 2))
+    stream = stream[: past + (len(stream) - past) // block * block]
+
+    say("bits per byte of the held-out text")
+    bits = {name: see(training, bits_of, stream, past).view(-1, block).mean(1) for name, training in trainings.items()}
+    bits = {"uniform bytes": torch.full_like(bits[COUNTED[0]], 8.0), **bits}
+    counts = bits[COUNTED[-1]]
+
+    say("samples")
+    written = {name: look(training, "samples", _written) for name, training in trainings.items()}
+    drawn = torch.randint(256, (TEXTS * PASSAGE,), generator=torch.Generator().manual_seed(seed_of(seed, "uniform")))
+    written = {"uniform bytes": drawn, **written, "held-out text": stream}
+
+    rows = {}
+    for name, text in written.items():
+        role = "ceiling" if name == "held-out text" else "model" if name in (*NEURAL, COUNTED[-1]) else "floor"
+        cells = {}
+        if name in bits:
+            cells |= {"bits_per_byte": resample(bits[name]), "gain_over_counts": resample(counts - bits[name])}
+        size = min(PASSAGE, len(text))
+        passages = text[: len(text) // size * size].view(-1, size)
+        cells["bits_of_samples"] = resample(see(trainings[COUNTED[-1]], _of_passages, passages))
+        cells["distinct_4"] = resample(distinct_fraction(passages, order=min(GRAM, size)))
+        if name in trainings:
+            cells["parameters"] = float(_size(trainings[name].experiment))
+        rows[name] = Row(role, cells)
+
+    say("decoding")
+    shown = {"bits_per_byte": ranking(*_ranked(rows, "bits_per_byte"), "bits per byte of the held-out text")}
+    shown |= {"samples": Text("\n\n".join(f"--- {name}\n{_readable(text[:PASSAGE])}" for name, text in written.items()),
+                              "The first 256 bytes that each model writes")}  # fmt: skip
+    decoded = look(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
+    return Findings(COLUMNS, rows, shown | decoded)
+
+
+def see(training, measure, *arguments):
+    """measure(experiment, ...) of tensors that go to the model's device, and come back."""
+    moved = [part.to(training.device) if isinstance(part, torch.Tensor) else part for part in arguments]
+    return look(training, "text", lambda experiment: measure(experiment, *moved)).double().cpu()
+
+
+def bits_of(experiment, stream, past):
+    """-log2 p of every byte of a stream [N] but the first `past`, each given `past` bytes or more, as far as a model looks back.
+
+    N - past is divided into windows of `past` bytes, and a rest, which has its own window.
+    """
+    if isinstance(experiment, ngram.NgramExperiment):
+        return experiment.bits(stream[None])[0, past - experiment.recipe.order + 1 :]
+    rest = (len(stream) - past) % past
+    found = []
+    if len(stream) - rest > past:
+        windows = stream[: len(stream) - rest].unfold(0, 2 * past, past)
+        found = [_bits_of_windows(experiment, some, past).flatten() for some in windows.split(64)]
+    if rest:
+        found.append(_bits_of_windows(experiment, stream[None, -rest - past :], past).flatten())
+    return torch.cat(found)
+
+
+def _bits_of_windows(experiment, windows, past):
+    """-log2 p of what follows the first `past` bytes of each window: [N, T] -> [N, T - past]."""
+    logits = experiment.network(windows[:, :-1])[:, past - 1 :].float()
+    return -token_log_probs(logits, windows[:, past:]) / math.log(2)
+
+
+def _of_passages(experiment, passages):
+    """Mean bits per byte of every passage under counts, [N]."""
+    return experiment.bits(passages).mean(1)
+
+
+def _written(experiment):
+    """The bytes of what a model writes, as its experiment draws it."""
+    text = "\n".join(part.text for part in experiment.sample(TEXTS).values() if isinstance(part, Text))
+    return torch.tensor(list(text.encode()))
+
+
+def _size(experiment):
+    if isinstance(experiment, ngram.NgramExperiment):
+        return int((experiment.counts > 0).sum())
+    return sum(parameter.numel() for parameter in experiment.parameters())
+
+
+def _decoded(experiment, stream, past):
+    """Continuations of the same held-out beginnings, [N, past], by every strategy."""
+    windows = stream.to(next(experiment.parameters()).device).unfold(0, 3 * past, past)
+    real = windows[torch.linspace(0, len(windows) - 1, min(TEXTS, len(windows))).round().long()]
+    begun, length = real[:, :past], 2 * past
+    texts = {"held-out text": real} | {name: experiment.write(begun, length, STRATEGIES[name]) for name in SHOWN}
+    few = begun[:SEARCHED]
+    texts[f"{BEAMS} beams"] = torch.cat([few, experiment.search(few, length, BEAMS)[0][:, 0]], dim=1)
+    measured = {
+        name: Written(text[:, past:], torch.cat([bits_of(experiment, row, past) for row in text]).mean().item())
+        for name, text in texts.items()
+    }
+    caption = f"{length} bytes a text, written by the {STUDIED} after {past} held-out ones; bits per byte under the model itself"
+    told = [f"--- it begins\n{_readable(begun[0])}"]
+    told += [f"--- {name}\n{_readable(text[0, past:])}" for name, text in texts.items()]
+    return Comparison(measured).artifacts(caption) | {
+        "continuations": Text("\n\n".join(told), f"How one beginning goes on: the real text, and what the {STUDIED} writes")
+    }
+
+
+def _readable(tokens):
+    return Vocabulary(None).decode(tokens.cpu())
+
+
+def _ranked(rows, column):
+    """(names, roles, estimates) of the rows that have the column."""
+    having = {name: row for name, row in rows.items() if column in row.cells}
+    return list(having), [row.role for row in having.values()], [row.cells[column] for row in having.values()]
+
+
+def read(rows):
+    """What the numbers of the table say."""
+    bits = {name: row.cells["bits_per_byte"].value for name, row in rows.items() if "bits_per_byte" in row.cells}
+    gain = {name: rows[name].cells["gain_over_counts"] for name in NEURAL}
+    best = min((*NEURAL, COUNTED[-1]), key=bits.get)
+    ahead = [name for name in NEURAL if gain[name].low > 0]
+    behind = [name for name in NEURAL if gain[name].high < 0]
+    order = ", ".join(f"{name} {bits[name]:.2f}" for name in sorted(NEURAL, key=bits.get))
+    sentences = [
+        f"The best model is {'the 5-gram' if best == COUNTED[-1] else best}, with {bits[best]:.2f} bits per byte. The networks "
+        f"need {order}; the 5-gram, which only counts, needs {bits['5-gram']:.2f}.",
+        f"Better than counting, beyond chance: {_listed(ahead)}. Worse than counting: {_listed(behind)}. Counts are fitted in "
+        "one pass over the text. A network first has to learn what they hold; what it gains on them lies further than four "
+        "bytes back.",
+        _of_samples(rows),
+        "The steps and the sizes of the networks are those of their recipes, not equal budgets: the table compares these recipes "
+        "at the times that the last section lists, and says nothing of which kind of network is better at scale.",
+    ]
+    expectations = (
+        Expectation("Every longer context of counts helps: uniform bytes, unigram, bigram, 5-gram",
+                    bits["uniform bytes"] > bits["unigram"] > bits["bigram"] > bits["5-gram"]),
+        Expectation("Every network is better than the bigram by a bit", max(bits[name] for name in NEURAL) < bits["bigram"] - 1),
+        Expectation("The LSTM, trained the longest, is better than the 5-gram beyond chance", gain["LSTM"].low > 0),
+    )  # fmt: skip
+    return Reading(tuple(sentences), expectations)
+
+
+def _of_samples(rows):
+    """What the samples' columns say beside those of real text."""
+    real = rows["held-out text"].cells
+    gap = lambda name: abs(rows[name].cells["bits_of_samples"].value - real["bits_of_samples"].value)  # noqa: E731
+    nearest = min(NEURAL, key=gap)
+    return (
+        f"The 5-gram gives real text {real['bits_of_samples'].value:.2f} bits per byte; of what the networks write, that of "
+        f"{nearest} comes nearest, with {rows[nearest].cells['bits_of_samples'].value:.2f}. The 5-gram's own samples are "
+        "typical to itself, which is no merit. Text with far fewer bits than real text keeps to what is common."
+    )
+
+
+def _listed(names):
+    return ", ".join(names) or "none"
+
+
+PROJECT = Project(
+    title="Text generation",
+    question="Seven models learn the same bytes: Python's help pages, nine tenths of them. How well does each predict the last "
+    "tenth, in bits per byte; is what it writes like the real text; and how does decoding change what a model writes?",
+    models={
+        "unigram": Model(ngram, "unigram"), "bigram": Model(ngram, "bigram"), "5-gram": Model(ngram, "5-gram"),
+        "LSTM": Model(recurrent, "pydoc"), "transformer": Model(transformer, "pydoc"), "S4D": Model(diagonal, "pydoc"),
+        "Mamba": Model(selective, "pydoc"),
+    },
+    judge=judge,
+    read=read,
+)  # fmt: skip

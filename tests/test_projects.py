@@ -1,0 +1,283 @@
+"""Projects: what a table holds, that a stopped project goes on to the same bytes, and what its page and command say."""
+
+import json
+import math
+import shutil
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from practice_torch.engine import estimate, loop, project
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.engine.estimate import Estimate
+from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, conduct
+from practice_torch.engine.project_page import write_project_page
+from practice_torch.experiments.autoregressive import ngram
+from practice_torch.experiments.foundations import maximum_likelihood
+from practice_torch.project_command import names
+from practice_torch.projects import text_generation
+from tests import small_recipes
+from tests.test_practice_commands import call, refused
+from tests.test_report import HOSTILE, Page
+
+quiet = dict(say=lambda line: None)
+
+
+def of(name):
+    return import_module(f"practice_torch.projects.{name}").PROJECT
+
+
+def small(whole):
+    """The project with small recipes, on a little of their data."""
+    def cut(model):
+        recipe, _ = small_recipes.small(model.topic, model.recipe)
+        module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
+        return Model(module, model.recipe)
+
+    return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """A little data for every recipe, and short bootstraps."""
+    monkeypatch.setattr(project, "load_data", small_recipes.few)
+    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
+
+
+def table(results):
+    """row -> column -> value."""
+    return {title: {column: cell["value"] for column, cell in row["cells"].items()} for title, row in results["rows"].items()}
+
+
+# ---------------------------------------------------------------------------------------------------- every project
+
+
+class Stopped(BaseException):
+    """What nothing catches."""
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_stopped_project_goes_on_to_the_same_bytes(name, few, tmp_path, monkeypatch):
+    """Stopped by a signal in its first training, before its last, and in its judgment."""
+    whole, folder = small(of(name)), tmp_path / "whole"
+    results = conduct(name, whole, folder, **quiet)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Training, "_asked_to_stop", lambda training, row_due: 15)
+        with pytest.raises(loop.Interrupted):
+            conduct(name, whole, tmp_path / "stopped", **quiet)
+    for moment in (f"model {len(whole.models)} of", "judged"):
+        with pytest.raises(Stopped):
+            conduct(name, whole, tmp_path / "stopped", say=stop_at(moment))
+    assert not (tmp_path / "stopped" / "results.json").exists()
+    conduct(name, whole, tmp_path / "stopped", **quiet)
+    for file in ("results.json", "project.json", *(f"shown/{path.name}" for path in (folder / "shown").iterdir())):
+        assert (tmp_path / "stopped" / file).read_bytes() == (folder / file).read_bytes(), file
+
+    roles = {row["role"] for row in results["rows"].values()}
+    assert roles == {"floor", "model", "ceiling"}
+    assert all(math.isfinite(value) for row in table(results).values() for value in row.values())
+    assert {column for row in table(results).values() for column in row} == set(results["columns"])
+    page = Page(write_project_page(folder, results, folder / "report.html"))
+    assert all(address.startswith("data:") for address in page.addresses)
+    for said in (whole.question, *results["reading"], *results["rows"], *(part["words"] for part in results["expectations"])):
+        assert " ".join(said.split()) in " ".join(page.words.split())
+
+
+def stop_at(moment):
+    def say(line):
+        if moment in line:
+            raise Stopped
+
+    return say
+
+
+# ---------------------------------------------------------------------------------------------------- a toy project
+
+
+def judged(trainings, say):
+    bits = {name: training.evaluate() for name, training in trainings.items()}
+    rows = {"real": Row("ceiling", {"bits": 1.0}), "floor": Row("floor", {"bits": Estimate(3.0, 2.5, 3.5)})}
+    rows |= {name: Row("model", {"bits": sum(found.values())}) for name, found in bits.items()}
+    return Findings({"bits": Column("bits", HOSTILE, "lower")}, rows, {"words": Text(HOSTILE, HOSTILE)})
+
+
+def toy(**changes):
+    """A project of one small model, whose words a browser must not take for tags."""
+    whole = Project(
+        HOSTILE, HOSTILE, {"first": Model(maximum_likelihood, "pixels")}, judged,
+        lambda rows: Reading((HOSTILE,), (Expectation("less than the floor", rows["first"].cells["bits"] < 3),)),
+    )  # fmt: skip
+    return small(whole)._replace(**changes)
+
+
+def test_a_kill_at_any_save_loses_nothing(few, tmp_path, monkeypatch):
+    """After every call of a project's own that writes or removes, of which the last is followed by a renaming."""
+    whole, kills = toy(), 0
+    for _ in range(2):  # the second time all is there already
+        conduct("toy", whole, tmp_path / "whole", **quiet)
+        wanted = (tmp_path / "whole" / "results.json").read_bytes()
+    for number in range(1, 10):
+        left = iter(range(number - 1, -1, -1))
+
+        def dying(function, left=left):
+            def call(*arguments, **options):
+                function(*arguments, **options)
+                if next(left) == 0:
+                    raise Stopped
+
+            return call
+
+        folder = tmp_path / str(number)
+        with monkeypatch.context() as patched:
+            patched.setattr(project, "write_json", dying(project.write_json))
+            patched.setattr(project, "save_artifacts", dying(project.save_artifacts))
+            patched.setattr(project, "shutil", SimpleNamespace(rmtree=dying(shutil.rmtree)))
+            try:
+                conduct("toy", whole, folder, **quiet)
+                break
+            except Stopped:
+                kills += 1
+        conduct("toy", whole, folder, **quiet)
+        assert (folder / "results.json").read_bytes() == wanted
+        assert sorted(path.name for path in (folder / "shown").iterdir()) == ["captions.json", "words.txt"]
+    assert kills == 5
+
+
+def test_a_page_takes_words_for_words(few, tmp_path):
+    results = conduct("toy", toy(), tmp_path, **quiet)
+    page = Page(write_project_page(tmp_path, results, tmp_path / "report.html"))
+    assert page.words.count("<script>alert('x')</script>") == 7 and "script" not in page.tags
+    assert "2.5 to 3.5" in page.words and "Learning curves" not in page.words
+    (tmp_path / "models" / "first" / "evaluation.json").write_text("{")
+    assert "evaluation.json cannot be read" in Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words
+
+
+def test_a_folder_of_another_project_is_refused(few, tmp_path):
+    whole = toy()
+    conduct("toy", whole, tmp_path, **quiet)
+    for changed, named in ((dict(seed=1), "seed is 0, here 1"), (dict(data="mnist"), "data is")):
+        with pytest.raises(RunError, match=named):
+            conduct("toy", whole, tmp_path, **quiet, **changed)
+    with pytest.raises(RunError, match="project is toy, here other"):
+        conduct("other", whole, tmp_path, **quiet)
+    larger = whole.models["first"]
+    recipe = larger.module.RECIPES["pixels"]
+    larger.module.RECIPES["pixels"] = project.dataclasses.replace(recipe, log_every=recipe.log_every + 1)
+    with pytest.raises(RunError, match="first was trained as something else: log_every"):
+        conduct("toy", whole, tmp_path, **quiet)
+    (tmp_path / "project.json").unlink()
+    with pytest.raises(RunError, match="is not empty"):
+        conduct("toy", whole, tmp_path, **quiet)
+    (tmp_path / "project.json").write_text("{")
+    with pytest.raises(RunError, match="the file is corrupt"):
+        conduct("toy", whole, tmp_path, **quiet)
+    both = toy(models={"first": larger, "text": Model(ngram, "unigram")})
+    with pytest.raises(OptionError, match="has models of images, text: leave it out"):
+        conduct("toy", both, tmp_path / "both", data="mnist", **quiet)
+
+
+# ---------------------------------------------------------------------------------------------------- the command
+
+
+def test_the_command(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_generation, "PROJECT", toy())
+    code, out, err = call("project", "text_generation", "--out", tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert code == (0 if results["expectations"][0]["holds"] else 1)
+    assert "less than the floor" in out and str(tmp_path / "run" / "report.html") in out and "model 1 of 1: first" in err
+    monkeypatch.setattr(text_generation, "PROJECT", toy(read=lambda rows: Reading((), (Expectation("never", False),))))
+    code, out, _ = call("project", "text_generation", "--out", tmp_path / "run", "--json")
+    assert code == 1 and json.loads(out)["expectations"] == [{"words": "never", "holds": False}]
+    assert "seed is 0, here 3" in refused_after_notes("project", "text_generation", "--out", tmp_path / "run", "--seed", 3)
+
+
+def refused_after_notes(*arguments):
+    code, _, err = call(*arguments)
+    assert code == 3, err
+    return err.strip().splitlines()[-1]
+
+
+def test_the_list_and_what_is_no_project():
+    for words in ((), ("list",)):
+        code, out, _ = call("project", *words)
+        assert code == 0 and all(name in out for name in names())
+    assert [part["project"] for part in json.loads(call("project", "--json")[1])["projects"]] == list(names())
+    assert "did you mean text_generation?" in refused(2, "project", "text_generaton")
+    assert "seed is -1" in refused(2, "project", "text_generation", "--seed", "-1")
+    assert "unknown argument" in refused(2, "project", "text_generation", "--sed", "1")
+
+
+# ---------------------------------------------------------------------------------------------------- text generation
+
+
+class ByPlace(torch.nn.Module):
+    """Gives the byte after each place 2^-place of its probability: bits tell how many bytes came before."""
+
+    def forward(self, tokens):
+        share = 0.5 ** torch.arange(1, tokens.shape[1] + 1)
+        probs = ((1 - share) / 255)[:, None].repeat(1, 256)
+        probs[:, 7] = share
+        return probs.log().expand(len(tokens), -1, -1)
+
+
+@pytest.mark.parametrize("length", [12, 14, 5])
+def test_bits_of_a_text_come_in_order_and_with_the_same_past(length):
+    """After 4 bytes of past, windows of 4: a byte is given 4 to 7 bytes before it."""
+    experiment, stream = SimpleNamespace(network=ByPlace()), torch.full((length,), 7)
+    found = text_generation.bits_of(experiment, stream, 4)
+    assert found.tolist() == pytest.approx([(4, 5, 6, 7)[k % 4] for k in range(length - 4)], rel=1e-5)
+
+
+def test_bits_of_counts_are_those_of_the_shares():
+    """In "abab..." of 8 bytes: a and b each half, b after a 4 of 4 times, a after b 3 of 3; weights of one half each."""
+    model = ngram.NgramExperiment(ngram.NgramRecipe(order=2), 8)
+    model({"tokens": torch.tensor([[97, 98]] * 4 + [[98, 97]] * 3)}, "count")
+    model.weights[:] = torch.tensor([0.0, 0.5, 0.5])
+    stream = torch.tensor([97, 98, 97, 98, 97, 97])
+    of_b, of_a, of_aa = (-math.log2(0.5 * share + 0.5 * after) for share, after in ((4 / 7, 1), (3 / 7, 1), (3 / 7, 0)))
+    assert text_generation.bits_of(model, stream, 2).tolist() == pytest.approx([of_a, of_b, of_a, of_aa])
+    assert model.bits(stream[None]).shape == (1, 5)
+
+
+def text_rows(**bits):
+    """The table of text generation with these bits per byte, each known to 0.01."""
+    counts = bits.get("5-gram", 1.8)
+    columns = ("bits_per_byte", "gain_over_counts", "bits_of_samples")
+    values = {"uniform bytes": 8.0, "unigram": 4.7, "bigram": 3.3, "5-gram": counts, "LSTM": 1.7, "transformer": 2.1, "S4D": 2.0,
+              "Mamba": 1.8} | bits  # fmt: skip
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    rows = {
+        name: Row("model", {column: near(number) for column, number in zip(columns, (value, counts - value, value), strict=True)})
+        for name, value in values.items()
+    }
+    return rows | {"held-out text": Row("ceiling", {"bits_of_samples": near(2.04)})}
+
+
+def test_the_reading_of_text_generation_follows_its_numbers():
+    reading = text_generation.read(text_rows())
+    assert "The best model is LSTM, with 1.70 bits" in reading.sentences[0]
+    assert "LSTM 1.70, Mamba 1.80, S4D 2.00, transformer 2.10" in reading.sentences[0]
+    assert "Better than counting, beyond chance: LSTM. Worse than counting: transformer, S4D." in reading.sentences[1]
+    assert "that of S4D comes nearest, with 2.00" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True, True, True]
+    reading = text_generation.read(text_rows(**{"5-gram": 1.6, "bigram": 1.5, "S4D": 3.9}))
+    assert "The best model is the 5-gram, with 1.60" in reading.sentences[0]
+    assert "Better than counting, beyond chance: none." in reading.sentences[1]
+    assert [part.holds for part in reading.expectations] == [False, False, False]
+
+
+def test_the_table_of_text_generation_hangs_together(few, tmp_path):
+    results = conduct("text_generation", small(of("text_generation")), tmp_path, **quiet)
+    rows = table(results)
+    for name in ("uniform bytes", "unigram", "LSTM", "transformer"):
+        gain = rows["5-gram"]["bits_per_byte"] - rows[name]["bits_per_byte"]
+        assert rows[name]["gain_over_counts"] == pytest.approx(gain, abs=1e-6)
+    assert rows["uniform bytes"]["bits_per_byte"] == 8
+    assert "bits_per_byte" not in rows["held-out text"]
+    sizes = results["models"]
+    assert list(sizes) == ["unigram", "bigram", "5-gram", "LSTM", "transformer", "S4D", "Mamba"]
+    for name in ("continuations", "strategies", "samples"):
+        assert (tmp_path / "shown" / f"{name}.txt").read_text().strip()
