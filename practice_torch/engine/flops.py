@@ -25,7 +25,7 @@ def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: R
     Raises RuntimeError or NotImplementedError where a step reads values, which meta tensors do not have.
     """
     twin = on_meta(experiment)
-    players = [Player(phase, dict(phase_parameters(twin, phase)), None, 0.0) for phase in twin.phases if phase.moves]
+    players = [Player(phase, dict(phase_parameters(twin, phase)), None) for phase in twin.phases if phase.moves]
     batch = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in batch.items()}
     total = 0
     # a draw without a device is one on the CPU, from torch's own generator
