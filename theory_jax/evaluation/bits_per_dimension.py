@@ -26,6 +26,7 @@ from theory_jax.arguments import (
 from theory_jax.autoregressive.discretized_mixture import discretized_logistic_log_prob
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
+from theory_jax.flows import dequantization
 from theory_jax.foundations.maximum_likelihood import gibbs, tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
 
@@ -41,13 +42,11 @@ def bits_per_dimension(log_likelihood, *, dimensions, levels=1):
     """
     require_rank(1, log_likelihood=log_likelihood)
     require_at_least(1, dimensions=dimensions, levels=levels)
-    return (math.log(levels) - log_likelihood / dimensions) / math.log(2)
+    return dequantization.bits_per_dimension(log_likelihood, dims=dimensions, num_levels=levels)
 
 
 def uniform_dequantize(values, uniforms, *, levels):
-    r"""(v + u) / levels: integers become numbers in [0, 1) that have a density.
-
-    Near the end of a cell the sum can round up to the next one.
+    r"""(v + u) / levels: integers become numbers in [0, 1) that have a density. None is rounded up to the next cell.
 
     Raises ValueError if the shapes differ, levels < 1, values holds anything but integers in 0..levels-1, or uniforms anything
     outside [0, 1).  Source: Theis et al. 2016, section 3.1.
@@ -56,7 +55,7 @@ def uniform_dequantize(values, uniforms, *, levels):
     _require_levels(values, levels, 1)
     require_same_shape(values=values, uniforms=uniforms)
     require_values("uniforms", uniforms, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
-    return (widened(values) + uniforms) / levels
+    return dequantization.uniform_dequantize(values, uniforms, num_levels=levels)
 
 
 def discretized_logistic_log_probs(values, mean, log_scale, *, levels):

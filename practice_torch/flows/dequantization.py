@@ -1,0 +1,106 @@
+"""Dequantization: densities of noisy integers bound the probabilities of the integers; logits, and bits per dimension."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from practice_torch.arguments import (
+    as_int64,
+    require,
+    require_at_least,
+    require_integers,
+    require_rank,
+    require_same_shape,
+    require_unit_interval,
+    require_values,
+)
+from practice_torch.flows._arguments import require_batch
+
+
+def uniform_dequantize(x, u, *, num_levels):
+    r"""y = (x + u) / num_levels in [0, 1): noise u from [0, 1) spreads every integer over its cell.
+
+    Where rounding would lift y to the next cell, y is the largest number of its own: quantize gives x back.
+
+    Raises ValueError if x holds anything but integers in 0..num_levels-1, u has another shape or an entry outside [0, 1), or
+    num_levels < 1.  Source: Theis et al. 2016, section 3.1.
+    [B, ...], [B, ...] -> [B, ...]
+    """
+    require_batch(x=x)
+    require_at_least(1, num_levels=num_levels)
+    require_integers(x=x)
+    require_values("x", x, lambda x: (x >= 0) & (x < num_levels), f"a level, 0..{num_levels - 1}")
+    require_same_shape(x=x, u=u)
+    require_values("u", u, lambda u: (u >= 0) & (u < 1), "in [0, 1)")
+    level = as_int64(x).to(u.dtype)
+    y, end = (level + u) / num_levels, (level + 1) / num_levels
+    return torch.where(y < end, y, torch.nextafter(end, torch.zeros_like(end)))
+
+
+def quantize(y, *, num_levels):
+    r"""The level whose cell [k / num_levels, (k + 1) / num_levels) holds y; 0 below all cells, num_levels - 1 above them.
+
+    Raises ValueError if y has no axis for the batch or an entry that is no number, or num_levels < 1.
+    Source: Theis et al. 2016, section 3.1.
+    [B, ...] -> [B, ...]
+    """
+    require_batch(y=y)
+    require_at_least(1, num_levels=num_levels)
+    require_values("y", y, lambda y: ~y.isnan(), "a number")
+    y = y.detach().clamp(0, 1)
+    level = (y * num_levels).floor()  # may round to either side of an edge: the edges themselves tell
+    level = torch.where(y < level / num_levels, level - 1, level)
+    level = torch.where(y >= (level + 1) / num_levels, level + 1, level)
+    return level.clamp(0, num_levels - 1).long()
+
+
+def logit_forward(y, *, alpha=0.05):
+    r"""z = log w - log (1 - w) of w = alpha/2 + (1 - alpha) y, and log |det dz/dy| = sum log(1 - alpha) - log w - log(1 - w).
+
+    From pixels in [0, 1] to the whole line, with both ends at finite places.
+
+    Raises ValueError if y has no axis for the batch or an entry outside [0, 1], or alpha is outside (0, 1).
+    Source: Dinh et al. 2017, section 4.1.
+    [B, ...] -> [B, ...], [B]
+    """
+    require_batch(y=y)
+    _require_alpha(alpha)
+    require_unit_interval(y=y)
+    log_w, log_rest = (alpha / 2 + (1 - alpha) * y).log(), (alpha / 2 + (1 - alpha) * (1 - y)).log()
+    return log_w - log_rest, _sum(math.log1p(-alpha) - log_w - log_rest)
+
+
+def logit_inverse(z, *, alpha=0.05):
+    r"""y = (sigma(z) - alpha/2) / (1 - alpha), and log |det dy/dz| = sum log sigma(z) + log sigma(-z) - log(1 - alpha).
+
+    y is outside [0, 1] where |z| > log(2/alpha - 1).
+
+    Raises ValueError if z has no axis for the batch, or alpha is outside (0, 1).  Source: Dinh et al. 2017, section 4.1.
+    [B, ...] -> [B, ...], [B]
+    """
+    require_batch(z=z)
+    _require_alpha(alpha)
+    y = (z.sigmoid() - alpha / 2) / (1 - alpha)
+    return y, _sum(functional.logsigmoid(z) + functional.logsigmoid(-z) - math.log1p(-alpha))
+
+
+def bits_per_dimension(log_prob, *, dims, num_levels):
+    r"""-(log p(y) - D log K) / (D log 2): the bits that the integers cost, from the log-density of y in [0, 1)^D in nats.
+
+    D is dims, K num_levels. On the average over the noise it is an upper bound.
+
+    Raises ValueError if log_prob is no vector, dims < 1 or num_levels < 1.  Source: Theis et al. 2016, section 3.1.
+    [B] -> [B]
+    """
+    require_rank(1, log_prob=log_prob)
+    require_at_least(1, dims=dims, num_levels=num_levels)
+    return (math.log(num_levels) - log_prob / dims) / math.log(2)
+
+
+def _require_alpha(alpha):
+    require(0 < alpha < 1, f"alpha is {alpha}; it must be in (0, 1)")
+
+
+def _sum(terms):
+    return terms.flatten(1).sum(1) if terms.ndim > 1 else terms
