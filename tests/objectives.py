@@ -430,6 +430,12 @@ def wavenet(e, batch, phase):
     return _nats_per_token(e.network(codes, batch["label"] if e.classes else None), codes)
 
 
+def levels_of_pixels(e, batch, phase):
+    codes = (batch["image"] * (e.recipe.num_levels - 1)).round().long()
+    logits = e.network(codes, batch["label"] if e.classes else None)
+    return _nats_per_token(logits.flatten(1, 3), codes.flatten(1))
+
+
 def bytes_or_sounds(e, batch, phase):
     """Sounds: a token for the class, or silence, and then the codes, each of which is one of the levels."""
     if "tokens" in batch:
@@ -659,6 +665,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
+    "autoregressive/pixelcnn": levels_of_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.adversarial import conditional_gan, spectral_normalization
-from practice_torch.autoregressive import attention, chain_rule, recurrent
+from practice_torch.autoregressive import attention, chain_rule, pixelcnn, recurrent
 from practice_torch.diffusion import score_prediction
 from practice_torch.flows import additive_coupling, affine_coupling
 from practice_torch.latent import vae
@@ -250,6 +250,21 @@ def first_class(features, labels, class_embedding, weight, bias):
     return features @ (weight + class_embedding[0]) + bias
 
 
+def type_b_everywhere(patch):
+    """The first layers see the pixel itself, too."""
+    for name in ("vertical_convolution", "horizontal_convolution"):
+        plain = getattr(pixelcnn, name)
+        patch.setattr(pixelcnn, name, lambda *given, mask_type, plain=plain: plain(*given, mask_type="B"))
+
+
+def without_the_row(self, above, before, label):
+    """A layer's horizontal stack forgets what it had."""
+    condition = self.conditioned(label)
+    seen_above = pixelcnn.vertical_convolution(above, self.vertical.weight, self.vertical.bias, mask_type="B")
+    seen = pixelcnn.horizontal_convolution(before, self.horizontal.weight, self.horizontal.bias, mask_type="B")
+    return self.gated(seen_above, condition, 0), self.out(self.gated(seen + self.link(seen_above), condition, 1))
+
+
 BEGINS, FUTURE, EVALUATED, OTHERS = "initial", "the future", "dropout in evaluation", "the rest of the batch"
 COMPARED = ("output", "statistic")
 NEVER = "the initialization is never called"
@@ -288,6 +303,13 @@ MISTAKES = {
         "embeddings twice as wide": (put(nn.init, "normal_", twice_as_wide), BEGINS),
         "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
         "no mask": (no_mask_at_all, FUTURE),
+    },
+    ("autoregressive/pixelcnn", "GatedPixelCNN"): {
+        "the pixel itself is seen": (type_b_everywhere, "output"),
+        "no residual": (put(pixelcnn._Layer, "forward", without_the_row), "output"),
+        "a class begins with a say": (put(nn.init, "zeros_", nn.init.ones_), BEGINS),
+        "dropout in evaluation": (always_in_training(pixelcnn.GatedPixelCNN), EVALUATED),
+        "the batch mixes": (mean_of_the_batch(pixelcnn.GatedPixelCNN), OTHERS),
     },
     ("autoregressive/recurrent", "CharacterLSTM"): {
         "the future is read": (reads_backwards, FUTURE),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss, one_hot
+from torch.nn.functional import mse_loss
 
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import alpha_bar_from_sigmas, log_linear_sigmas
@@ -17,6 +17,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.parts.independent_pixels import independent_bits
 from practice_torch.experiments.parts.likelihood_bound import BOUND, bits_by_term
 from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.networks.fourier_features import fourier_features
@@ -88,7 +89,7 @@ class BoundExperiment(nn.Module):
             "decoder": means[0].item(),
             "steps": means[1:-1].sum().item(),
             "prior": means[-1].item(),
-            "independent_pixels": self._histogram_bits(data),
+            "independent_pixels": self._independent_bits(data),
         }
 
     def preview(self, data):
@@ -117,14 +118,8 @@ class BoundExperiment(nn.Module):
         x0 = x0_from_noise(x, noise_pred, t, self.alpha_bar).clamp(-1, 1)
         return noise_from_x0(x, x0, t, self.alpha_bar)
 
-    def _histogram_bits(self, data):
-        """Bits per dimension where every pixel has a distribution of its own: the training images' counts, each plus one."""
-        counts, held_out = (
-            one_hot((set_.batch()["image"] * (self.recipe.num_levels - 1)).round().long(), self.recipe.num_levels)
-            for set_ in (load_data(self.recipe)[0].to(self.alpha_bar.device), data)
-        )
-        probabilities = (counts.sum(0) + 1.0) / (len(counts) + self.recipe.num_levels)
-        return -(held_out.double().mean(0) * probabilities.double().log2()).sum(-1).mean().item()
+    def _independent_bits(self, data):
+        return independent_bits(load_data(self.recipe)[0], data, levels=self.recipe.num_levels)
 
     def _rounded(self, image):
         last = self.recipe.num_levels - 1

@@ -61,7 +61,7 @@ class HybridExperiment(BoundExperiment):
             "standard_error": learned.std().item() / math.sqrt(len(learned)),
             "bits_small": totals["small"].mean().item(),
             "bits_large": totals["large"].mean().item(),
-            "independent_pixels": self._histogram_bits(data),
+            "independent_pixels": self._independent_bits(data),
         }
 
     def preview(self, data):

@@ -1,0 +1,52 @@
+"""A gated PixelCNN: the probability of every gray level of every pixel, given the pixels before it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from practice_torch.autoregressive.pixelcnn import GatedPixelCNN
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.published import Published
+from practice_torch.experiments.parts.pixel_codes import PixelExperiment, PixelRecipe
+
+
+@dataclass(frozen=True)
+class PixelcnnRecipe(PixelRecipe):
+    """A gated PixelCNN with a softmax over the levels, conditional on the class where the data has classes."""
+
+    layers: Annotated[int, AtLeast(1)] = 6
+    """Gated layers, of both stacks."""
+    reach: Annotated[int, AtLeast(2)] = 2
+    """Rows of a layer's window above and columns before, the pixel's own included; the window is 2 reach - 1 columns wide."""
+
+
+RECIPES = {
+    # measured: 1.69 bits per dimension after 500 of 1000 steps, 1.67 after all, given the class; independent pixels need 2.42.
+    # Nine of ten samples show the digit that was asked for.
+    "digits": PixelcnnRecipe(
+        data="digits", steps=500, batch_size=64, learning_rate=3e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,
+        dropout=0.2, held_out=0.2, target=1.75, evaluate_every=500, checkpoint_every=500,
+    ),
+    # Layers, channels and windows are those that the paper gives for its larger images; how it is trained is our own.
+    "cifar10": PixelcnnRecipe(
+        data="cifar10", num_levels=256, conditional=False, width=384, layers=20, reach=3, steps=200_000, batch_size=128,
+        learning_rate=3e-4, schedule="cosine", warmup_steps=1000, clip_norm=1.0, dropout=0.1, average_decay=0.9995,
+        precision="bfloat16", evaluate_every=10_000, checkpoint_every=5000,
+    ),
+}  # fmt: skip
+
+PUBLISHED = {
+    "cifar10": Published(
+        "CIFAR-10, downloaded by torchvision", "", "bits per dimension of the test images, unconditional", 3.03,
+        "Gated PixelCNN, van den Oord et al. 2016b, table 1",
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The experiment of a recipe for images of the data's shape and classes."""
+    description = data.description
+    network = GatedPixelCNN(
+        levels=recipe.num_levels, colors=description["shape"][0], width=recipe.width, layers=recipe.layers,
+        kernel_size=2 * recipe.reach - 1, classes=len(recipe.classes(description)), dropout=recipe.dropout,
+    )  # fmt: skip
+    return PixelExperiment(recipe, description, network)
