@@ -27,6 +27,7 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.experiments.foundations.f_divergence import ROWS
+from practice_torch.experiments.parts.captions import picture
 from practice_torch.experiments.parts.recall import remembered_first, selective_copying
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
@@ -406,6 +407,52 @@ def guidance(e, batch, phase):
     return categorical_negative_log_likelihood(label, e.noisy(forward_sample(x0, t, noise, e.alpha_bar), t)).mean()
 
 
+def latent_diffusion(e, batch, phase):
+    """The first half of the steps: squared error and rate, or commitment. Then the noise's error in latents of deviation one."""
+    recipe, image = e.recipe, batch["image"]
+    begun = int(e.batches.seen) > (first := math.ceil(recipe.first_share * recipe.steps))
+    if phase == "first_stage":
+        if int(e.batches.seen) >= first:
+            return 0.0 * sum(parameter.sum() for parameter in e.first_stage.parameters())
+        z = e.first_stage["encoder"](image)
+        if recipe.first_stage == "kl":
+            mean, log_var = z.chunk(2, 1)
+            kl = kl_to_standard_normal(mean.flatten(1), log_var.flatten(1))
+            z, price = mean + (log_var / 2).exp() * normal(e, *mean.shape), recipe.kl_weight * kl
+        else:
+            places = z.movedim(1, -1)
+            codes = e.codebook[nearest_code(places.flatten(0, 2), e.codebook)]
+            price = vector_quantization_loss(places.flatten(0, 2), codes, commitment=recipe.commitment).view(len(z), -1).sum(1)
+            z = z + (codes.view(places.shape).movedim(-1, 1) - z).detach()
+        return (squared_error(e.first_stage["decoder"](z), image) + price).mean()
+    if not begun:
+        return 0.0 * sum(parameter.sum() for parameter in e.network.parameters())
+    z = e.frozen["encoder"](image)
+    if recipe.first_stage == "kl":
+        mean, log_var = z.chunk(2, 1)
+        z = mean + (log_var / 2).exp() * normal(e, *mean.shape)
+    z = (z * (e.scale if int(e.batches.seen) > first + 1 else 1 / z.std(correction=0))).detach()
+    of_level, of_label = uniform(e, 2, len(z))
+    label = torch.where(of_label < recipe.drop_probability, len(e.classes), batch["label"])
+    t = timesteps_from_uniforms(of_level, num_steps=recipe.num_steps)
+    noise = normal(e, *z.shape)
+    wanted = noise if recipe.prediction == "noise" else velocity(z, noise, t, e.alpha_bar)
+    return squared_error(e.network(forward_sample(z, t, noise, e.alpha_bar), t, label), wanted).mean() / z[0].numel()
+
+
+def captioned(e, batch, phase):
+    """The noise's error in pictures whose stroke, place and form of the caption are drawn, some with no caption."""
+    label, count = batch["label"], len(batch["label"])
+    of_stroke, of_place = uniform(e, 2, count)
+    stroke, place, form = (2 * of_stroke).long(), (3 * of_place).long(), (3 * uniform(e, count)).long()
+    tokens = e.captions.tokens[label, stroke, place, form]
+    x0 = 2 * picture(batch["image"], stroke, place) - 1
+    tokens = torch.where(uniform(e, count, 1) < e.recipe.drop_probability, e.captions.nothing(), tokens)
+    t = timesteps_from_uniforms(uniform(e, count), num_steps=e.recipe.num_steps)
+    losses = simple_loss(x0, t, normal(e, *x0.shape), lambda x, t: e.network(x, t, tokens), e.alpha_bar)
+    return losses.mean() / x0[0].numel()
+
+
 # ---------------------------------------------------------------------------------------------------- autoregressive
 
 
@@ -664,6 +711,7 @@ OBJECTIVES = {
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
+    "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

@@ -29,6 +29,10 @@ TOGETHER = {
         dict(noise_schedule="linear", beta_end=0.3), dict(prediction="velocity", zero_terminal_snr=True), dict(snr_limit=5.0),
         dict(attention_at=()),
     ],
+    "diffusion/latent_diffusion": [
+        dict(first_stage="vq", restart_below=50.0), dict(first_share=0.9), dict(attention_at=()),
+    ],
+    "diffusion/text_conditioning": [dict(attention_at=())],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
@@ -66,6 +70,8 @@ ELSEWHERE = {
     "diffusion/score_prediction": {"points", "shown_steps"},
     "diffusion/edm": {"judged_samples"},
     "state_space/diagonal": {"system_rate"},
+    "diffusion/latent_diffusion": {"judged_samples", "judged_steps", "guidance"},
+    "diffusion/text_conditioning": {"judged_samples", "judged_steps", "guidance"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},

@@ -7,14 +7,13 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.parts.image_codes import decoder, encoder, follow, grid_of
 from practice_torch.latent.vector_quantization import (
     codebook_perplexity,
-    ema_codebook_update,
     nearest_code,
     straight_through,
     vector_quantization_loss,
@@ -61,21 +60,9 @@ class VectorQuantizationExperiment(nn.Module):
     def __init__(self, recipe, shape):
         super().__init__()
         self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        colors, *sides = shape
-        if any(side % 2**recipe.halvings for side in sides):
-            found = " x ".join(map(str, sides))
-            mend = "resize them, or halve less often"
-            raise DataError(f"images of {found} pixels cannot be halved {recipe.halvings} times: {mend}")
-        self.grid = tuple(side // 2**recipe.halvings for side in sides)
-        width, codes = recipe.hidden, recipe.codes
-        halved = [layer for _ in range(recipe.halvings) for layer in (nn.SiLU(), nn.Conv2d(width, width, 4, 2, 1))]
-        doubled = [layer for _ in range(recipe.halvings) for layer in (nn.SiLU(), nn.ConvTranspose2d(width, width, 4, 2, 1))]
-        self.encoder = nn.Sequential(
-            nn.Conv2d(colors, width, 3, 1, 1), *halved, nn.SiLU(), nn.Conv2d(width, recipe.code_dim, 1)
-        )
-        self.decoder = nn.Sequential(
-            nn.Conv2d(recipe.code_dim, width, 3, 1, 1), *doubled, nn.SiLU(), nn.Conv2d(width, colors, 3, 1, 1)
-        )
+        colors, self.grid = shape[0], grid_of(shape, recipe.halvings)
+        codes, sizes = recipe.codes, {"width": recipe.hidden, "halvings": recipe.halvings}
+        self.encoder, self.decoder = encoder(colors, recipe.code_dim, **sizes), decoder(recipe.code_dim, colors, **sizes)
         self.prior = DecoderTransformer(  # the token K begins every list of codes
             vocabulary_size=codes + 1, context_length=math.prod(self.grid), width=recipe.prior_width, heads=1,
             layers=recipe.prior_layers,
@@ -96,7 +83,7 @@ class VectorQuantizationExperiment(nn.Module):
         error = (reconstruction - image).square().flatten(1).sum(1).mean()
         # the codes are moving averages: the first term of the quantizer's loss has no gradient here
         kept = vector_quantization_loss(z, quantized, commitment=self.recipe.commitment).view(len(image), -1).sum(1).mean()
-        self._follow(z.detach(), indices)
+        follow(self, z.detach(), indices)
         perplexity = torch.special.entr(self.counts / self.counts.sum()).sum().exp()  # of the averages: counting waits for a GPU
         return error + kept, {"squared_error": error.detach(), "perplexity": perplexity}
 
@@ -159,16 +146,6 @@ class VectorQuantizationExperiment(nn.Module):
 
     def _of_codes(self, codes):
         return self._decoded(self.codebook[codes.flatten()], len(codes))
-
-    def _follow(self, z, indices):
-        """The codes' moving averages take in a batch; codes that hardly occur are replaced by encodings drawn from it."""
-        recipe = self.recipe
-        counts, sums, codebook = ema_codebook_update(z, indices, self.counts, self.sums, decay=recipe.decay)
-        rare = (counts < recipe.restart_below).unsqueeze(1)
-        drawn = z[torch.randint(len(z), (recipe.codes,), generator=self.generator, device=z.device)]
-        self.counts.copy_(torch.where(rare[:, 0], 1.0, counts))
-        self.sums.copy_(torch.where(rare, drawn, sums))
-        self.codebook.copy_(torch.where(rare, drawn, codebook))
 
     def _prior_nats(self, codes):
         """-log p of every image's codes, the mean over its codes: [B, T] -> [B]."""

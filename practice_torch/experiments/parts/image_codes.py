@@ -1,0 +1,42 @@
+"""Convolutional autoencoders of images whose code is a grid, and codes that are moving averages of what they stand for."""
+
+import torch
+from torch import nn
+
+from practice_torch.data.errors import DataError
+from practice_torch.latent.vector_quantization import ema_codebook_update
+
+
+def grid_of(shape, halvings):
+    """The sides of the grid that is left of images of this shape. Raises DataError if they cannot be halved so often."""
+    sides = shape[1:]
+    if any(side % 2**halvings for side in sides):
+        found = " x ".join(map(str, sides))
+        raise DataError(f"images of {found} pixels cannot be halved {halvings} times: resize them, or halve less often")
+    return tuple(side // 2**halvings for side in sides)
+
+
+def encoder(channels, outputs, *, width, halvings):
+    """Images [B, channels, H, W] -> [B, outputs, H/2^halvings, W/2^halvings], by convolutions with a stride of 2."""
+    halved = [layer for _ in range(halvings) for layer in (nn.SiLU(), nn.Conv2d(width, width, 4, 2, 1))]
+    return nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), *halved, nn.SiLU(), nn.Conv2d(width, outputs, 1))
+
+
+def decoder(inputs, channels, *, width, halvings):
+    """The way back, by transposed convolutions."""
+    doubled = [layer for _ in range(halvings) for layer in (nn.SiLU(), nn.ConvTranspose2d(width, width, 4, 2, 1))]
+    return nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1), *doubled, nn.SiLU(), nn.Conv2d(width, channels, 3, 1, 1))
+
+
+def follow(experiment, z, indices):
+    """The codes' moving averages take in a batch z [N, D]; codes that hardly occur are replaced by vectors drawn from it.
+
+    The experiment has the buffers codebook, counts and sums, and the fields decay and restart_below of its recipe.
+    """
+    recipe, counts, sums = experiment.recipe, experiment.counts, experiment.sums
+    counts, sums, codebook = ema_codebook_update(z, indices, counts, sums, decay=recipe.decay)
+    rare = (counts < recipe.restart_below).unsqueeze(1)
+    drawn = z[torch.randint(len(z), (recipe.codes,), generator=experiment.generator, device=z.device)]
+    experiment.counts.copy_(torch.where(rare[:, 0], 1.0, counts))
+    experiment.sums.copy_(torch.where(rare, drawn, sums))
+    experiment.codebook.copy_(torch.where(rare, drawn, codebook))
