@@ -1,9 +1,12 @@
-"""Conditioning on text: pixels as tokens that attend to the words of a caption."""
+"""Conditioning on text: pixels as tokens that attend to the words of a caption, and a U-Net whose pixels do."""
 
 import torch
+from torch import nn
 
-from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
-from practice_torch.autoregressive.attention import multi_head_attention
+from practice_torch.arguments import require, require_at_least, require_integers, require_rank, require_shape, require_values
+from practice_torch.autoregressive.attention import MultiHeadAttention, attention_weights, multi_head_attention
+from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.networks.unet import UNet2d
 
 
 def image_to_tokens(x):
@@ -68,6 +71,64 @@ def masked_mean(context, mask):
     _require_mask(mask, *context.shape[:2])
     shown = mask.bool()
     return torch.where(shown[:, :, None], context, 0.0).sum(1) / shown.sum(1, keepdim=True)
+
+
+class CaptionedUNet(UNet2d):
+    """Images [B, C, H, W], times [B], and captions of tokens [B, M] -> [B, out_channels, H, W].
+
+    A transformer reads the caption; wherever the U-Net attends to its own pixels, these then attend to the words. Token 0 is
+    padding after the last word, which nothing sees; a missing caption is a token of its own. Words are read from left to right,
+    so that each knows those before it. The answer begins as zero, as every branch of the network does.
+
+    vocabulary_size, words, text_width, text_layers: of the transformer, in heads of at most head_width. The rest is UNet2d's.
+    """
+
+    def __init__(self, *, vocabulary_size, words, text_width, text_layers, head_width=64, groups=32, **sizes):
+        super().__init__(head_width=head_width, groups=groups, **sizes)
+        heads = max(1, text_width // head_width)
+        self.text = DecoderTransformer(
+            vocabulary_size=vocabulary_size, context_length=words, width=text_width, layers=text_layers, heads=heads
+        )
+        for block in self.blocks:
+            if block.attention is not None:
+                block.cross = CrossAttention(block.attention, text_width)
+
+    def _conditions(self, x, t, label):
+        """The embedding of the time; the words and which of them there are."""
+        shown = label > 0
+        return *super()._conditions(x, t, None), self.text.hidden(label), shown
+
+    def _require_inputs(self, x, t, label):
+        super()._require_inputs(x, t, None)
+        require_rank(2, label=label)
+        require_integers(label=label)
+        require(len(label) == len(x), f"label has {len(label)} captions; it must have one for each of the {len(x)} images of x")
+        require_values("label", label, lambda a: (a > 0).any(-1, keepdim=True), "above 0 at least once in every caption")
+
+
+class CrossAttention(nn.Module):
+    """x + cross_attention's branch at norm(x), with the groups and the heads of the self-attention that stands before it."""
+
+    def __init__(self, before, text_width):
+        super().__init__()
+        self.norm = nn.GroupNorm(before.norm.num_groups, before.norm.num_channels, eps=before.norm.eps)
+        self.mix = MultiHeadAttention(width=before.norm.num_channels, heads=before.heads, context_width=text_width)
+        nn.init.zeros_(self.mix.output.weight)
+
+    def forward(self, x, context, shown):
+        """[B, C, H, W], [B, M, E], [B, M] -> [B, C, H, W]"""
+        mixed = self.mix(image_to_tokens(self.norm(x)), context, shown[:, None, None])
+        return x + tokens_to_image(mixed, height=x.shape[2], width=x.shape[3])
+
+    def weights(self, x, context, shown):
+        """How much every pixel attends to every word, in the mean over the heads: [B, M, H, W]."""
+        tokens = image_to_tokens(self.norm(x))
+        query, key = (
+            layer(source).unflatten(-1, (self.mix.heads, -1)).transpose(1, 2)
+            for layer, source in ((self.mix.query, tokens), (self.mix.key, context))
+        )
+        each = attention_weights(query, key, shown[:, None, None]).mean(1)
+        return tokens_to_image(each, height=x.shape[2], width=x.shape[3])
 
 
 def _require_mask(mask, batch, words):

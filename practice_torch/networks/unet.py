@@ -105,27 +105,27 @@ class UNet2d(nn.Module):
     def forward(self, x, t, label=None):
         """[B, C, H, W], [B], [B] -> [B, out_channels, H, W]."""
         self._require_inputs(x, t, label)
-        embedding = self._embed(x, t, label)
+        conditions = self._conditions(x, t, label)
         h = self.input(x)
         skips = [] if self.compact else [h]
         for stage in self.encoder:
             for block in stage.blocks:
-                h = block(h, embedding)
+                h = block(h, *conditions)
                 skips.append(h)
             if stage.resample is not None:
                 h = stage.resample(_AVERAGE[self.axes](h, 2))
                 skips += [] if self.compact else [h]
         for block in self.middle:
-            h = block(h, embedding)
+            h = block(h, *conditions)
         for stage in self.decoder:
             if stage.resample is not None:
                 h = stage.resample(functional.interpolate(h, scale_factor=2, mode="nearest"))
             for block in stage.blocks:
-                h = block(torch.cat([h, skips.pop()], dim=1), embedding)
+                h = block(torch.cat([h, skips.pop()], dim=1), *conditions)
         return self.output(functional.silu(self.norm(h)))
 
-    def _embed(self, x, t, label):
-        """SiLU of the embedding of time and class, which is what every block reads: [B, E]."""
+    def _conditions(self, x, t, label):
+        """What every block reads besides its input: the SiLU of the embedding of time and class, [B, E]."""
         # Half precision cannot tell time 999 from 1000: at least float32 until the angles are taken.
         time = t.to(torch.promote_types(x.dtype, torch.float32))
         first, second = self.time
@@ -134,7 +134,7 @@ class UNet2d(nn.Module):
         if self.label is not None:
             label = torch.full_like(t, self.num_classes, dtype=torch.int64) if label is None else label
             embedding = embedding + self.label(as_int64(label))
-        return functional.silu(embedding)
+        return (functional.silu(embedding),)
 
     def _require_sizes(self, size, base_channels, multipliers, blocks, attention_at, compact):
         require(len(size) == self.axes, f"size is {size}; it must have {self.axes} axes")
@@ -178,7 +178,10 @@ class Stage(nn.Module):
 
 
 class Block(nn.Module):
-    """residual_block of diffusion/unet, between widths that may differ, with spatial_self_attention behind it if it has heads."""
+    """residual_block of diffusion/unet, between widths that may differ, with spatial_self_attention behind it if it has heads.
+
+    cross: a further layer, cross(x, *others), that a network sets whose conditions are more than the embedding.
+    """
 
     def __init__(self, inputs, outputs, embedding, convolution, heads, groups, dropout, scale_shift):
         super().__init__()
@@ -188,8 +191,9 @@ class Block(nn.Module):
         self.dropout, self.scale_shift = nn.Dropout(dropout), scale_shift
         self.shortcut = None if inputs == outputs else type(self.conv1)(inputs, outputs, 1)
         self.attention = Attention(outputs, heads, groups) if heads else None
+        self.cross = None
 
-    def forward(self, x, embedding):
+    def forward(self, x, embedding, *others):
         """[B, C, ...], [B, E] after its SiLU -> [B, C', ...]"""
         h = self.conv1(functional.silu(self.norm1(x)))
         time = self.embed(embedding).unflatten(1, (-1,) + (1,) * (x.ndim - 2))
@@ -200,7 +204,8 @@ class Block(nn.Module):
             h = self.norm2(h + time)
         h = self.conv2(self.dropout(functional.silu(h)))
         h = h + (x if self.shortcut is None else self.shortcut(x))
-        return h if self.attention is None else self.attention(h)
+        h = h if self.attention is None else self.attention(h)
+        return h if self.cross is None else self.cross(h, *others)
 
 
 class Attention(nn.Module):

@@ -125,12 +125,14 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
 def guided(network, label, null, scale):
     """predict(x, t) of a network that knows labels: unconditional + scale (conditional - unconditional), in one pass of both.
 
-    scale = 1 asks the network for the label alone, scale = 0 for the null class alone.
+    label: [B], or [B, M] for labels of several tokens; null is a number, or the tokens [M], that stand for no label. scale = 1
+    asks the network for the label alone, scale = 0 for none alone.
     """
+    nothing = torch.zeros_like(label) + null
     if scale in (0, 1):
-        asked = label if scale == 1 else torch.full_like(label, null)
+        asked = label if scale == 1 else nothing
         return lambda x, t: network(x, t, asked)
-    both = torch.cat([label, torch.full_like(label, null)])
+    both = torch.cat([label, nothing])
 
     def predict(x, t):
         conditional, unconditional = network(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)

@@ -24,9 +24,9 @@ class Sizes(Bounded):
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
 
-    def unet(self, shape, **more):
-        """A network for examples of this shape, [C, T] or [C, H, W]."""
-        return {2: UNet1d, 3: UNet2d}[len(shape)](**{
+    def unet(self, shape, kind=None, **more):
+        """A network for examples of this shape, [C, T] or [C, H, W]; kind: another class with the sizes of a U-Net."""
+        return (kind or {2: UNet1d, 3: UNet2d}[len(shape)])(**{
             "channels": shape[0], "size": shape[1:], "base_channels": self.base_channels, "multipliers": self.multipliers,
             "blocks": self.blocks, "attention_at": self.attention_at, "dropout": self.dropout, "compact": self.compact,
         } | more)  # fmt: skip
