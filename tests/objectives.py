@@ -230,6 +230,25 @@ def vae(e, batch, phase):
     return (kl_to_standard_normal(mean, log_var) - log_likelihood).mean()
 
 
+def of_normal_examples(e, batch, phase):
+    """The mean negative ELBO of all examples but those of the class that is left out."""
+    if "image" in batch:
+        x = (batch["image"] > e.recipe.threshold).double().flatten(1)
+        normal_ones = (batch["label"] != e.recipe.anomaly).nonzero()[:, 0]
+    else:
+        size = min(512, batch["audio"].shape[-1])
+        window = torch.hann_window(size)
+        spectra = torch.stft(batch["audio"][:, 0], size, size // 2, window=window, return_complex=True)
+        x, normal_ones = (spectra.abs() + 0.1).log().flatten(1), torch.arange(len(spectra))
+    mean, log_var = e.network.encode(x)
+    output = e.network.decode(reparameterize(normal(e, *mean.shape), mean, log_var))
+    if "image" in batch:
+        log_likelihood = bernoulli_log_likelihood(x, output)
+    else:
+        log_likelihood = gaussian_log_likelihood(x, output, torch.full_like(x, 2 * math.log(e.recipe.deviation)))
+    return (kl_to_standard_normal(mean, log_var) - log_likelihood)[normal_ones].mean()
+
+
 def vae_training(e, batch, phase):
     """The KL above its floor, of every latent's mean over the batch, with the step's weight."""
     log_likelihood, mean, log_var = _vae(e, batch)
@@ -707,6 +726,7 @@ OBJECTIVES = {
     "adversarial/gradient_penalty": wasserstein,
     "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
+    "latent/anomaly_detection": of_normal_examples,
     "latent/reparameterization": categorical_code, "latent/vector_quantization": quantized_autoencoder,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,

@@ -62,6 +62,7 @@ ELSEWHERE = {
     "latent/gaussian_mixture": {"points"},
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},
+    "latent/anomaly_detection": {"score_draws", "shift", "click"},
     "diffusion/elbo": {"measured_images", "variance"},
     "diffusion/simple_loss": {"measured_images", "variance"},
     "diffusion/parameterizations": {"sampling_steps"},

@@ -1,11 +1,18 @@
 """What SciPy and scikit-learn say of anomaly scores and rankings, and what a threshold keeps of its promise."""
 
+import dataclasses
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics
 import torch
 
+from practice_torch.data.errors import DataError
+from practice_torch.engine.datasets import load_data
+from practice_torch.experiments.latent import anomaly_detection
 from practice_torch.latent import anomaly_detection as practice
 
 rng = np.random.default_rng(0)
@@ -74,3 +81,55 @@ def test_rankings_run_under_vmap():
     for function in (practice.area_under_roc, practice.average_precision, practice.false_positive_rate_at_recall):
         wanted = torch.stack([function(row, labels) for row in scores])
         torch.testing.assert_close(torch.vmap(function, in_dims=(0, None))(scores, labels), wanted)
+
+
+# ---------------------------------------------------------------------------------------------------- the experiment
+
+
+def test_every_partial_moves_by_the_same_frequency():
+    """100 and 200 Hz become 130 and 230 Hz, of the same heights; the sound that went in is left as it was."""
+    seconds = torch.arange(1000, dtype=torch.float64) / 1000
+    sound = torch.sin(2 * math.pi * 100 * seconds) + 0.5 * torch.cos(2 * math.pi * 200 * seconds)
+    kept = sound.clone()
+    heights = torch.fft.rfft(anomaly_detection.shifted(sound[None], 30 / 1000))[0].abs() / 500
+    found = heights.nonzero()[heights[heights.nonzero()[:, 0]][:, None] > 1e-6]
+    assert dict(zip(found.tolist(), heights[found].tolist(), strict=True)) == pytest.approx({130: 1.0, 230: 0.5})
+    assert torch.equal(sound, kept)
+
+
+def test_a_smoothed_example_is_the_mean_of_its_neighbors():
+    x = torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0], [100.0]])
+    assert anomaly_detection.smoothed(x).flatten().tolist() == pytest.approx([2, 2, 2, 2, 2, 22])
+    assert torch.equal(anomaly_detection.smoothed(x[:2]), torch.full((2, 1), 0.5))
+
+
+def test_the_class_that_is_left_out_teaches_nothing():
+    """Other pixels of its images change neither the loss nor the number that it is a mean over; of the others they do."""
+    recipe = dataclasses.replace(anomaly_detection.RECIPES["digits"], hidden_dims=(5,), latent_dim=2)
+    train, held_out = load_data(recipe)
+    experiment = anomaly_detection.build(recipe, train)
+    batch = held_out.batch(torch.arange(40))
+    nines = batch["label"] == 9
+    assert 0 < nines.sum() < 40 and experiment.count(batch, "train") == 40 - nines.sum()
+
+    def loss(changed):
+        experiment.generator = torch.Generator().manual_seed(0)
+        image = torch.where(changed[:, None, None, None], 1 - batch["image"], batch["image"])
+        return experiment({"image": image, "label": batch["label"]}, "train")[0].item()
+
+    assert loss(nines) == loss(torch.zeros_like(nines)) != loss(~nines)
+    experiment.eval()
+    experiment.generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        found = experiment.ranked(held_out)
+    sizes = {kind: len(scores["typicality"]) for kind, scores in found.items()}
+    labels = held_out.batch()["label"]
+    normal = int((labels != 9).sum())
+    assert sizes == {"normal": normal // 2, "left_out": len(labels) - normal, "noise": normal, "simple": normal}
+
+
+@pytest.mark.parametrize(("classes", "found"), [(None, "no labels"), (["a", "b"], r"the classes 0..1")])
+def test_a_class_that_is_not_there_is_refused(classes, found):
+    data = SimpleNamespace(description={"name": "mine", "classes": classes, "shape": [1, 8, 8]})
+    with pytest.raises(DataError, match=f"anomaly is 9; mine has {found}"):
+        anomaly_detection.build(anomaly_detection.RECIPES["digits"], data)
