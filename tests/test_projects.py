@@ -15,10 +15,13 @@ from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, conduct
 from practice_torch.engine.project_page import write_project_page
+from practice_torch.engine.run import Run
+from practice_torch.engine.state import weights_of
+from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
 from practice_torch.project_command import names
-from practice_torch.projects import text_generation
+from practice_torch.projects import anomaly_detection, domain_adaptation, image_generation, text_generation
 from tests import small_recipes
 from tests.test_practice_commands import call, refused
 from tests.test_report import HOSTILE, Page
@@ -42,8 +45,13 @@ def small(whole):
 
 @pytest.fixture
 def few(monkeypatch):
-    """A little data for every recipe, and short bootstraps."""
-    monkeypatch.setattr(project, "load_data", small_recipes.few)
+    """A little data for every recipe, as much as sample metrics need, and short bootstraps."""
+    def load(recipe):
+        with monkeypatch.context() as patched:
+            patched.setattr(small_recipes, "EXAMPLES", 40)
+            return small_recipes.few(recipe)
+
+    monkeypatch.setattr(project, "load_data", load)
     monkeypatch.setattr(estimate, "_RESAMPLED", 5)
 
 
@@ -281,3 +289,132 @@ def test_the_table_of_text_generation_hangs_together(few, tmp_path):
     assert list(sizes) == ["unigram", "bigram", "5-gram", "LSTM", "transformer", "S4D", "Mamba"]
     for name in ("continuations", "strategies", "samples"):
         assert (tmp_path / "shown" / f"{name}.txt").read_text().strip()
+
+
+# ---------------------------------------------------------------------------------------------------- image generation
+
+
+def image_rows(distances=(0.9, 0.3, 0.1, 0.12, 0.15, 0.09), recalls=(0.2, 0.6, 0.8, 0.8, 0.7, 0.9), ratio=1.0, accuracy=0.96):
+    names = ("independent pixels", "DDIM, 5 steps", "DDIM, 20 steps", "ancestral, all steps", "DDIM, guidance 2", "real images")
+    cells = {"class_accuracy": accuracy, "nearest_ratio": Estimate(ratio, ratio, ratio)}
+    return {
+        name: Row("model", {"frechet_distance": distance, "recall": recall} | cells)
+        for name, distance, recall in zip(names, distances, recalls, strict=True)
+    }
+
+
+def test_the_reading_of_image_generation_follows_its_numbers():
+    reading = image_generation.read(image_rows((1.2, 0.3, 0.1, 0.12, 0.15, 0.09)))
+    assert "at a Frechet distance of 0.100" in reading.sentences[0] and "as many real images are at 0.090" in reading.sentences[0]
+    assert "the number of steps matters more" in reading.sentences[1] and "they are no copies" in reading.sentences[2]
+    assert "Guidance changes the recall from 0.80 to 0.70: clearer samples are less diverse." in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    worse = image_rows((0.9, 0.05, 0.1, 0.4, 0.15, 0.09), (0.2, 0.6, 0.6, 0.8, 0.7, 0.9), ratio=0.5, accuracy=0.9)
+    reading = image_generation.read(worse)
+    assert "here the sampler matters" in reading.sentences[1] and "nearer than they should be" in reading.sentences[2]
+    assert "it costs no diversity here" in reading.sentences[3] and "90% of the samples" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [False] * 5
+    without = {name: row for name, row in worse.items() if name != "DDIM, guidance 2"}  # of data without labels
+    assert len(image_generation.read(without).sentences) == 3
+
+
+def test_the_nearest_training_image_stands_below_each_sample():
+    known = torch.eye(4).view(4, 1, 2, 2)
+    grid = image_generation.nearest_below(known[[2, 0]] * 0.9, known)
+    assert grid.columns == 2 and torch.equal(grid.images, torch.cat([known[[2, 0]] * 0.9, known[[2, 0]]]))
+
+
+# ---------------------------------------------------------------------------------------------------- domain adaptation
+
+
+def domain_rows(**target):
+    values = {"most frequent class": 0.1, "support vector machine, source only": 0.5, "source only": 0.5, "adapted": 0.75,
+              "support vector machine, target labels": 0.95} | target  # fmt: skip
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    rows = {name: Row("model", {"target_accuracy": near(value), "source_accuracy": near(0.9)}) for name, value in values.items()}
+    rows["adapted"].cells.update(domain_accuracy=0.52, proxy_distance=1.9)
+    return rows
+
+
+def test_the_reading_of_domain_adaptation_follows_its_numbers():
+    reading = domain_adaptation.read(domain_rows())
+    assert "50% of the changed images" in reading.sentences[0] and "+25 points" in reading.sentences[0]
+    assert "reaches 95%: 20 points are left" in reading.sentences[1] and "to fool one classifier" in reading.sentences[2]
+    assert "not built" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    rows = domain_rows(adapted=0.55, **{"support vector machine, target labels": 0.5})
+    rows["adapted"].cells.update(domain_accuracy=0.7, proxy_distance=0.5)
+    reading = domain_adaptation.read(rows)
+    assert "the domains overlap" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [False] * 3
+
+
+def test_the_table_of_domain_adaptation_is_that_of_its_networks(few, tmp_path):
+    """Right answers are counted again, by the networks of the run's last checkpoint."""
+    whole = small(of("domain_adaptation"))
+    rows = table(conduct("domain_adaptation", whole, tmp_path, **quiet))
+    (model,) = whole.models.values()
+    recipe = model.module.RECIPES["digits"]
+    train, held_out = project.load_data(recipe)
+    experiment = model.module.build(recipe, train)
+    experiment.load_state_dict(weights_of(Run.open(tmp_path / "models" / "domain adversarial"), experiment, print)[0])
+    batch = held_out.batch()
+    adapted = lambda x: experiment.classifier(experiment.feature_network(x))  # noqa: E731
+    domains = {"source_accuracy": batch["image"], "target_accuracy": domain_adversarial.CHANGES["blurred"](batch["image"])}
+    for name, network in (("source only", experiment.source_only), ("adapted", adapted)):
+        for column, images in domains.items():
+            called = [int(network(image[None]).argmax()) for image in images]
+            right = sum(a == b for a, b in zip(called, batch["label"].tolist(), strict=True))
+            assert rows[name][column] == pytest.approx(right / len(images))
+    most = train.batch()["label"].mode().values
+    assert rows["most frequent class"]["target_accuracy"] == pytest.approx((batch["label"] == most).float().mean().item())
+
+
+# ---------------------------------------------------------------------------------------------------- anomaly detection
+
+
+def test_bits_of_a_line_are_those_of_its_bytes_behind_line_ends():
+    """Against lines that are scored one by one."""
+    model = ngram.NgramExperiment(ngram.NgramRecipe(order=3), 200)
+    text = torch.tensor(list(b"one line\nand another\n\n\nand the last one\n" * 4))
+    model({"tokens": text[:150].unfold(0, 3, 1)}, "count")
+    lines = ["and one", "xé", "the line of all"]
+    alone = [model.bits(torch.tensor([list(b"\n\n" + line.encode())]))[0].mean().item() for line in lines]
+    assert anomaly_detection.bits_of_lines(model, lines).tolist() == pytest.approx(alone)
+
+
+def test_lines_are_those_that_are_long_enough_and_shuffled_ones_their_anagrams():
+    data = SimpleNamespace(stream=torch.tensor(list(("short\n" + "  a line of more letters  \n" + " " * 30 + "\nx").encode())))
+    assert anomaly_detection.lines_of(data) == ["  a line of more letters  "]
+    line = "the letters of this line"
+    other = anomaly_detection.shuffled(line, torch.Generator().manual_seed(0))
+    assert other != line and sorted(other) == sorted(line)
+
+
+def anomaly_rows(**changed):
+    """Every row of the table at 0.95, but for simple ones by likelihood alone."""
+    names = [anomaly_detection.title(name, kind, score) for name, kinds in anomaly_detection.RANKED.items()
+             for kind, scores in kinds.items() for score in scores]  # fmt: skip
+    values = dict.fromkeys([*names, anomaly_detection.INK, anomaly_detection.CLASSIFIER], 0.995) | {"chance": 0.5}
+    values |= {"digits, simple: -ELBO": 0.3, "notes, simple: -ELBO": 0.01, "text, simple: bits per byte": 0.0,
+               "digits, simple: typicality": 0.47}  # fmt: skip
+    return {name: Row("model", {"auroc": value}) for name, value in (values | changed).items()}
+
+
+def test_the_reading_of_anomaly_detection_follows_its_numbers():
+    reading = anomaly_detection.read(anomaly_rows(**{"digits, left out: -ELBO": 0.78}))
+    assert "a probability of 0.78; counting white pixels gives 0.99" in reading.sentences[0]
+    assert "0.30 (digits), 0.01 (notes), 0.00 (text)" in reading.sentences[2]
+    assert "0.47 (digits), 0.99 (notes), 0.99 (text). It finds them for notes and text" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 6
+    worse = dict.fromkeys(anomaly_rows(), 0.6)
+    assert [part.holds for part in anomaly_detection.read(anomaly_rows(**worse)).expectations] == [False] * 6
+
+
+def test_the_table_of_anomaly_detection_has_every_kind(few, tmp_path):
+    rows = table(conduct("anomaly_detection", small(of("anomaly_detection")), tmp_path, **quiet))
+    assert rows["chance"] == {"auroc": 0.5, "false_positive_rate": 0.95}
+    assert len(rows) == 3 + sum(len(scores) for kinds in anomaly_detection.RANKED.values() for scores in kinds.values())
+    assert rows["text, shuffled: bits per byte"]["share"] == 0.5
+    with pytest.raises(OptionError, match="has models of audio, images, text: leave it out"):
+        conduct("anomaly_detection", of("anomaly_detection"), tmp_path / "other", data="mnist", **quiet)
