@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from practice_torch.autoregressive.attention import causal_mask
 from practice_torch.autoregressive.normalization import layer_norm, post_norm_residual, pre_norm_residual
+from practice_torch.autoregressive.pixelcnn import gated_activation, horizontal_convolution, vertical_convolution
 from practice_torch.autoregressive.position import (
     AlibiPositions,
     LearnedPositions,
@@ -26,6 +27,7 @@ from practice_torch.autoregressive.wavenet import causal_convolution
 from practice_torch.diffusion.text_conditioning import CaptionedUNet, cross_attention, image_to_tokens, tokens_to_image
 from practice_torch.diffusion.unet import downsample_average, group_norm, sinusoidal_time_embedding, upsample_nearest
 from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
+from practice_torch.experiments.autoregressive.discretized_mixture import MixturePixelCNN
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.experiments.parts.actors import CategoricalActor, GaussianActor
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
@@ -123,6 +125,33 @@ def _of_the_depth_study(place):
     """The network as the experiment trains it: with Xavier's weights in its blocks."""
     recipe = tiny.small(module_of("autoregressive/normalization").RECIPES["depth"])
     return getattr(tiny.built("autoregressive/normalization", recipe, seed=None)[0], place)
+
+
+# ---------------------------------------------------------------------------------------------------- pixels
+
+
+def _mixtures(network, codes):
+    """Logits, means and log-scales of two colors; the mean of the second is moved by the value of the first."""
+    p, x = dict(network.named_parameters()), codes.double() - 1  # of three levels
+
+    def given(place):
+        return p[f"{place}.weight"], p[f"{place}.bias"]
+
+    def pointwise(place, z):
+        return functional.linear(z.movedim(1, -1), p[f"{place}.weight"].flatten(1), p[f"{place}.bias"]).movedim(-1, 1)
+
+    read = torch.stack([x[:, 0], x[:, 1], torch.ones_like(x[:, 0])], 1)
+    above = vertical_convolution(read, *given("above"), mask_type="A")
+    before = horizontal_convolution(read, *given("before"), mask_type="A")
+    for place in ("layers.0", "layers.1"):
+        tall = vertical_convolution(above, *given(f"{place}.vertical"), mask_type="B")
+        wide = horizontal_convolution(before, *given(f"{place}.horizontal"), mask_type="B")
+        before = before + pointwise(f"{place}.out", gated_activation(wide + pointwise(f"{place}.link", tall)))
+        above = gated_activation(tall)
+    laws = pointwise("laws", pointwise("hidden", before.relu()).relu())
+    logits, first, second, narrow, wide, coefficient = (part.movedim(1, -1) for part in laws.split(3, 1))
+    second = second + coefficient.tanh() * x[:, 0, :, :, None]
+    return logits, torch.stack([first, second], 1), torch.stack([narrow, wide], 1).clamp(min=-7)
 
 
 # ---------------------------------------------------------------------------------------------------- diffusion
@@ -313,6 +342,12 @@ HELD = (
                        "*cross.mix.output.weight": begins_at(0), "*cross.norm.weight": begins_at(1),
                        "*cross.norm.bias": begins_at(0), "*cross.mix.*": begins_by_inputs()} | _PREDICTOR),
         _captioned,
+    ),
+    Held(
+        MixturePixelCNN,
+        Model("MixturePixelCNN", "two colors", given(codes=integers(2, 2, 3, 4, high=3)), training=dict(dropout=0.5),
+              sizes=dict(levels=3, colors=2, components=3, width=4, layers=2), initial={"*": begins_by_inputs()}),
+        _mixtures,
     ),
     Held(
         ConvolutionalAutoencoder,

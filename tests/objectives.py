@@ -13,6 +13,7 @@ from practice_torch.adversarial.domain_adversarial import domain_loss
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
 from practice_torch.adversarial.gradient_penalty import gradient_penalty, interpolate, one_sided_gradient_penalty
 from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob, sequence_log_prob
+from practice_torch.autoregressive.discretized_mixture import discretized_logistic_mixture_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_encode
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.parameterizations import convert_prediction, noise_from_velocity, velocity
@@ -85,6 +86,18 @@ def bound_of_critic(e, batch, phase):
     kept = e.recipe.normalizer_decay
     followed = kept * e.log_normalizer.exp() + (1 - kept) * critic_q.exp().mean()
     return critic_q.exp().mean() / followed.detach() - critic_p.mean()
+
+
+def classified(e, batch, phase):
+    """Draws of p are drawn before those of q, of which a batch has the rest; the draws of the other of each are not used."""
+    size, of_p = e.recipe.batch_size, round(e.recipe.share * e.recipe.batch_size)
+    noise_p, noise_q = normal(e, 2, of_p, 2)[0], normal(e, 2, size - of_p, 2)[1]
+    total = 0.0
+    for distance, classifier in zip(e.recipe.distances, e.classifiers, strict=True):
+        points_p = torch.tensor([distance, 0.0]) + e.recipe.deviation * noise_p
+        right = torch.cat([classifier(points_p)[:, 0].sigmoid(), (-classifier(noise_q)[:, 0]).sigmoid()])
+        total = total - right.log().mean()
+    return total
 
 
 def f_gan(e, batch, phase):
@@ -502,6 +515,20 @@ def levels_of_pixels(e, batch, phase):
     return _nats_per_token(logits.flatten(1, 3), codes.flatten(1))
 
 
+def logistic_pixels(e, batch, phase):
+    """Of every pixel the sum over components of the weight and the product over colors, each by its own mixture of one."""
+    codes, levels = (batch["image"] * (e.recipe.num_levels - 1)).round().long(), e.recipe.num_levels
+    logits, means, log_scales = e.network(codes, batch["label"] if e.classes else None)
+    joint = torch.ones_like(logits)
+    for color, (mean, log_scale) in enumerate(zip(means.unbind(1), log_scales.unbind(1), strict=True)):
+        x = (2 * codes[:, color] / (levels - 1) - 1).to(mean.dtype).flatten(1)
+        for k in range(logits.shape[-1]):
+            law = [part[..., k].flatten(1)[..., None] for part in (torch.zeros_like(mean), mean, log_scale)]
+            cell = discretized_logistic_mixture_log_prob(x, *law, levels=levels).exp().view(mean.shape[:-1])
+            joint = joint * torch.where(torch.arange(logits.shape[-1]) == k, cell[..., None], 1.0)
+    return -(logits.softmax(-1) * joint).sum(-1).log().sum() / codes.numel()
+
+
 def bytes_or_sounds(e, batch, phase):
     """Sounds: a token for the class, or silence, and then the codes, each of which is one of the levels."""
     if "tokens" in batch:
@@ -723,7 +750,7 @@ OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
     "adversarial/gan": gan, "adversarial/dcgan": dcgan, "adversarial/bigan": bigan, "adversarial/spectral_normalization": dcgan,
     "adversarial/conditional_gan": conditional_gan, "adversarial/domain_adversarial": adaptation,
-    "adversarial/gradient_penalty": wasserstein,
+    "adversarial/gradient_penalty": wasserstein, "adversarial/density_ratio": classified,
     "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/anomaly_detection": of_normal_examples,
@@ -733,7 +760,7 @@ OBJECTIVES = {
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
-    "autoregressive/pixelcnn": levels_of_pixels,
+    "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,

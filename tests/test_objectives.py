@@ -53,6 +53,7 @@ ELSEWHERE = {
     "foundations/f_gan": {"points"},
     "adversarial/gan": {"points", "radius"},
     "adversarial/dcgan": {"fakes"},
+    "adversarial/density_ratio": {"evaluation_draws"},
     "adversarial/gan_inversion": {"descent_steps", "descent_rate", "prior_weight", "inverted"},
     "adversarial/spectral_normalization": {"fakes"},
     "adversarial/bigan": {"fakes"},

