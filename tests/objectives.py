@@ -30,6 +30,9 @@ from practice_torch.diffusion.variational_diffusion import (
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.experiments.parts.captions import picture
 from practice_torch.experiments.parts.recall import remembered_first, selective_copying
+from practice_torch.flows.additive_coupling import logistic_log_prob
+from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
@@ -485,6 +488,25 @@ def captioned(e, batch, phase):
     return losses.mean() / x0[0].numel()
 
 
+# ---------------------------------------------------------------------------------------------------- flows
+
+
+def flow(e, batch, phase, base=standard_normal_log_prob):
+    """-log p of points in nats; of pixels the bits of their integers, with noise."""
+    if "point" in batch:
+        z, log_det = e.network(batch["point"])
+        return -(base(z) + log_det).mean()
+    image, levels = batch["image"], e.recipe.num_levels
+    y = uniform_dequantize((image * (levels - 1)).round().long(), uniform(e, *image.shape), num_levels=levels)
+    logits, of_logits = logit_forward(y.flatten(1), alpha=e.recipe.alpha)
+    z, log_det = e.network(logits)
+    return bits_per_dimension(base(z) + log_det + of_logits, dims=image[0].numel(), num_levels=levels).mean()
+
+
+def additive_flow(e, batch, phase):
+    return flow(e, batch, phase, logistic_log_prob)
+
+
 # ---------------------------------------------------------------------------------------------------- autoregressive
 
 
@@ -759,6 +781,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
+    "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

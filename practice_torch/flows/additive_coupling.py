@@ -89,8 +89,8 @@ class NICE(nn.Module):
         return diagonal_scaling(x, self.log_scale)
 
     def inverse(self, z):
-        """The x that forward maps to z."""
-        x, _ = diagonal_scaling(z, -self.log_scale)
+        """x and the log-determinant of the way from z to x."""
+        x, log_det = diagonal_scaling(z, -self.log_scale)
         for mask, shift in zip(self.masks.flip(0), reversed(self.shifts), strict=True):
             x = inverse(x, mask, shift)
-        return x
+        return x, log_det

@@ -1,8 +1,17 @@
 """What other libraries of flows say of affine coupling, and what the network is made for."""
 
+import math
+
+import numpy as np
 import pytest
+import scipy.integrate
+import scipy.stats
 import torch
 
+from practice_torch.data.errors import DataError
+from practice_torch.data.points import load
+from practice_torch.experiments.flows.affine_coupling import RECIPES, build
+from practice_torch.experiments.parts.flows import known_log_density
 from practice_torch.flows import affine_coupling as practice
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -64,3 +73,26 @@ def test_zuko_is_undone_and_counts_volume_as_this_layer_does():
     theirs, their_log_det = peer.call_and_ladj(X)
     torch.testing.assert_close(theirs, z)
     torch.testing.assert_close(their_log_det, log_det)
+
+
+def test_the_density_of_the_moons_is_an_integral_over_their_arcs():
+    """By scipy.integrate.quad at points on an arc, beside it and between both; the data are standardized."""
+    mean, deviation, noise = np.array([0.5, 0.25]), np.array([0.75 + 0.0025, 9 / 16 - 1 / math.pi + 0.0025]) ** 0.5, 0.05
+    points = np.array([[-1.0, 1.2], [0.3, 0.1], [1.7, 0.0]])
+    found = known_log_density(torch.tensor(points), {"name": "two_moons"})
+
+    def along(angle, x):
+        upper = np.array([math.cos(angle), math.sin(angle)])
+        lower = np.array([1 - math.cos(angle), 0.5 - math.sin(angle)])
+        return sum(scipy.stats.norm.pdf(x - arc, scale=noise).prod() for arc in (upper, lower)) / (2 * math.pi)
+
+    for x, log_density in zip(points * deviation + mean, found, strict=True):
+        breaks = np.linspace(0, math.pi, 65)
+        parts = [scipy.integrate.quad(along, *ends, args=(x,))[0] for ends in zip(breaks, breaks[1:], strict=False)]
+        assert float(log_density) == pytest.approx(math.log(sum(parts) * deviation.prod()), abs=1e-6)
+
+
+def test_points_on_a_line_have_no_half_that_could_pass():
+    train, _ = load("bimodal", count=64)
+    with pytest.raises(DataError, match="bimodal has points with 1 entry"):
+        build(RECIPES["two_moons"], train)

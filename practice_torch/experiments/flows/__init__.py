@@ -1,0 +1,1 @@
+"""Experiments, flows: recipes, and what is trained with them."""

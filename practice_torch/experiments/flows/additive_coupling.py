@@ -1,0 +1,50 @@
+"""NICE on points and on pixels: the layers of Real NVP without their stretch, under a logistic law."""
+
+import math
+from dataclasses import dataclass
+
+from practice_torch.experiments.parts.flows import (
+    LOGISTIC,
+    PixelFlow,
+    PixelFlowRecipe,
+    PointFlow,
+    PointFlowRecipe,
+    require_plane,
+)
+from practice_torch.flows.additive_coupling import NICE
+
+
+@dataclass(frozen=True)
+class NiceRecipe(PointFlowRecipe):
+    """Additive coupling layers on points."""
+
+
+@dataclass(frozen=True)
+class PixelNiceRecipe(PixelFlowRecipe):
+    """Additive coupling layers on the pixels of images."""
+
+
+RECIPES = {
+    # measured: 1.276 nats, 0.157 of them the divergence from the density of the moons, where affine layers have 0.026
+    "two_moons": NiceRecipe(
+        data="two_moons", target=1.35, steps=3000, batch_size=256, learning_rate=1e-3, schedule="cosine", held_out=0.2,
+        evaluate_every=1000, checkpoint_every=1000,
+    ),
+    # measured: 2.23 bits, where affine layers of the same sizes have 2.14 and independent pixels 2.43
+    "digits": PixelNiceRecipe(
+        data="digits", target=2.3, steps=400, batch_size=128, learning_rate=4e-3, schedule="cosine", held_out=0.2,
+        weight_decay=0.01, evaluate_every=200, checkpoint_every=200,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The flow of a recipe for points or images of the data's shape.
+
+    Raises DataError where points have a single entry.
+    """
+    shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
+    if not pixels:
+        require_plane(data.description)
+    network = NICE(dimensions=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims)
+    return PixelFlow(recipe, network, shape, LOGISTIC) if pixels else PointFlow(network, data.description, LOGISTIC)
