@@ -64,6 +64,14 @@ class Remembering(Noisy):
         return loss + (self.network[3].bias * self.mean).sum(), logs
 
 
+class Turned(Noisy):
+    """A parameter that is not contiguous, which torch does not cut yet."""
+
+    def __init__(self):
+        super().__init__()
+        self.network.turned = nn.Parameter(torch.ones(2, 3).T)
+
+
 class Scaled(Noisy):
     """A parameter without axes, which cannot be cut."""
 
@@ -98,7 +106,7 @@ def main(folder):
             del training
             gc.collect()
     refused = {}
-    for make in (Players, Scaled):
+    for make in (Players, Scaled, Turned):
         try:
             begin(folder / make.__name__, make=make, recipe=changed(shard=True))
         except RunError as error:

@@ -1,8 +1,13 @@
-"""Mistakes that a CPU forgives, planted into the experiment of latent/vae: tests/test_simulated_gpu.py sees each one found."""
+"""Mistakes that a CPU forgives, planted into the experiment of latent/vae; those of layouts and of recomputation into the
+experiment of diffusion/training and into the engine. tests/test_simulated_gpu.py sees each one found.
+"""
+
+import functools
 
 import torch
 from matplotlib.figure import Figure as Canvas
 
+from practice_torch.engine import loop, recomputation, snapshot
 from practice_torch.engine.artifacts import Figure
 
 
@@ -102,3 +107,30 @@ def gradients_that_outlive_their_step(module):
             raise RuntimeError("the last step's gradients are still there")
 
     _after(module, "forward", spoil)
+
+
+# ---------------------------------------------------------------------------------------------------- layouts, recomputation
+
+
+def layout_that_a_step_undoes(module):
+    original = module.DiffusionExperiment.forward
+
+    def planted(self, batch, phase):
+        for parameter in self.network.parameters():
+            parameter.data = parameter.data.contiguous()
+        return original(self, batch, phase)
+
+    module.DiffusionExperiment.forward = planted
+
+
+def layout_that_a_checkpoint_forgets(module):
+    """Moments come back in the order of the file; the parameters keep theirs."""
+    snapshot._placed = lambda tensor, like: tensor.to(like.device)
+
+
+def blocks_that_draw_anew(module):
+    recomputation.checkpoint = functools.partial(recomputation.checkpoint, preserve_rng_state=False)
+
+
+def blocks_that_are_not_computed_again(module):
+    loop.recompute_blocks = lambda experiment: None

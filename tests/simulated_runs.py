@@ -4,8 +4,9 @@
 
 Each line of its input is a request, {"topic": ..., "name": ..., "recipe": its fields, in small, and what else `commands` takes};
 each line of its output the answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ...,
-"seconds": ...} (of the CPU). torch is imported once; each request is run in a process forked from this one, where the GPU is
-installed. This one computes nothing: where tensors have been computed, torch's threads do not survive a fork.
+"seconds": ...} (of the CPU), with `state_of` the run after its last step. torch is imported once; each request is run in a
+process forked from this one, where the GPU is installed. This one computes nothing: where tensors have been computed, torch's
+threads do not survive a fork.
 
 A figure is rendered once for each topic, in few pixels: where another recipe of the topic has it, too, it is drawn, but no image
 is made of it.
@@ -22,6 +23,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -35,6 +37,7 @@ from practice_torch.engine.draws import Batches
 from practice_torch.engine.environment import commit
 from practice_torch.engine.experiment import HasStudy
 from practice_torch.engine.loop import Training
+from practice_torch.engine.recomputation import blocks_of
 from shared_specs.syllabus import load
 from tests import simulated_gpu, simulated_gpu_mistakes
 from tests.small_recipes import few, instead_of_loading, module_of
@@ -60,8 +63,8 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
     torch.manual_seed(0)
     if mistake:
         getattr(simulated_gpu_mistakes, mistake)(module)
-    waits, failed, known = {}, {}, {}
-    _watch_the_steps(waits, interrupted)
+    waits, failed, known, last = {}, {}, {}, {}
+    _watch_the_steps(waits, last, interrupted)
     _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
@@ -80,27 +83,55 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         if (Path(run) / "environment.json").exists():
             known = json.loads((Path(run) / "environment.json").read_text())
     found = {"environment": known, "compiled": simulated_gpu.COMPILED, "settings": _settings()}
-    return found | {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
+    return found | last | {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
 
 
 def _settings():
     return [torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark]
 
 
-def _watch_the_steps(waits, interrupted):
-    """Records what a run's steps wait for, but for its first one, which may fill tables; stops an interrupted run after two."""
+def _watch_the_steps(waits, last, interrupted):
+    """Records what a run's steps wait for, but for its first one, which may fill tables, and the state after the last; stops an
+    interrupted run after two.
+    """
     Batches.AHEAD = 0  # every step gathers its batch
-    advance, begun = Training._advance, set()
+    advance, begun, passes = Training._advance, set(), Counter()
 
     def watched(self):
+        if self not in begun:
+            for block in blocks_of(self.experiment):
+                leaf = next(part for part in block.modules() if not list(part.children()))
+                leaf.register_forward_hook(lambda part, *_: passes.update([part]))
+        passes.clear()
         with simulated_gpu.watched() if self in begun else contextlib.nullcontext({}) as seen:
             advance(self)
         waits.update(seen)
+        last.update(state_of(self), passes=sorted(set(passes.values())))
         begun.add(self)
         if interrupted and self.step == 2:
             self.stop = signal.SIGTERM
 
     Training._advance = watched
+
+
+def state_of(training):
+    """The sizes of the parameters; kernels of images that are not channels_last; and whose gradient or moments lie in another
+    order than the parameter: fused AdamW steps through memory, whatever the strides are.
+    """
+    named = [(name, parameter, player) for player in training.players for name, parameter in player.parameters.items()]
+    apart = set()
+    for name, parameter, player in named:
+        moments = [player.optimizer.state[parameter][slot] for slot in ("exp_avg", "exp_avg_sq")]
+        apart |= {name} if any(_order(other) != _order(parameter) for other in (parameter.grad, *moments)) else set()
+    kernels = [(name, parameter) for name, parameter, _ in named if parameter.ndim == 4]
+    contiguous = [name for name, kernel in kernels if not kernel.is_contiguous(memory_format=torch.channels_last)]
+    sizes = {name: parameter.detach().norm().item() for name, parameter, _ in named}
+    return {"sizes": sizes, "contiguous": contiguous, "apart": sorted(apart)}
+
+
+def _order(tensor):
+    """The strides that count: those of an axis of one entry may be anything."""
+    return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
 
 
 def _render_once(topic):

@@ -195,6 +195,7 @@ def test_what_cannot_be_sharded_says_so(toys):
         told = json.loads((toys / f"refused-{rank}.json").read_text())
         assert "this one has first, second: train it without --shard" in told["Players"]
         assert "scalar parameters" in told["Scaled"] and told["Scaled"].endswith("train it without --shard")
+        assert "non-contiguous parameters" in told["Turned"] and told["Turned"].endswith("train it without --shard")
 
 
 def test_a_network_says_what_is_gathered_together():

@@ -87,10 +87,42 @@ def test_accumulated_batches_wait_for_nothing(topic, name, ask):
     assert found["failed"] == found["waits"] == {}
 
 
+RECOMPUTED = {"topic": "autoregressive/transformer", "name": "pydoc", "whole": False, "interrupted": False}
+IN_BLOCKS = {"recompute_blocks": True, "dropout": 0.5}
+
+
 @pytest.mark.xdist_group("recipes, latent")
-def test_blocks_that_are_computed_again_wait_for_nothing(ask):
-    found = ask(topic="autoregressive/transformer", name="pydoc", fields={"recompute_blocks": True, "dropout": 0.1}, whole=False)
+def test_blocks_that_are_computed_again_train_as_before_and_wait_for_nothing(ask):
+    plain, found = (ask(**RECOMPUTED, fields=IN_BLOCKS | {"recompute_blocks": again}) for again in (False, True))
     assert found["failed"] == found["waits"] == {}
+    assert plain["passes"] == [1] and found["passes"] == [2]
+    assert found["sizes"] == pytest.approx(plain["sizes"], rel=1e-6)
+    forgotten = ask(**RECOMPUTED, fields=IN_BLOCKS, mistake="blocks_that_are_not_computed_again")
+    assert forgotten["passes"] == [1]
+    anew = ask(**RECOMPUTED, fields=IN_BLOCKS, mistake="blocks_that_draw_anew")
+    assert anew["failed"] == {} and anew["sizes"] != pytest.approx(plain["sizes"], rel=1e-3)
+
+
+KERNELS = {"topic": "diffusion/training", "name": "cifar10", "fields": {"channels_last": True}}
+
+
+@pytest.mark.xdist_group("recipes, diffusion")
+def test_channels_last_is_kept_by_steps_and_checkpoints(ask):
+    found = ask(**KERNELS)
+    assert found["failed"] == {} and found["contiguous"] == found["apart"] == [] and len(found["sizes"]) > 20
+    assert ask(**KERNELS | {"fields": {"channels_last": False}}, whole=False)["contiguous"]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "seen"),
+    [
+        ("layout_that_a_step_undoes", "contiguous"),
+        ("layout_that_a_checkpoint_forgets", "apart"),
+    ],
+)
+@pytest.mark.xdist_group("recipes, diffusion")
+def test_a_layout_that_is_lost_is_seen(mistake, seen, ask):
+    assert ask(**KERNELS, mistake=mistake)[seen]
 
 
 @pytest.mark.xdist_group("recipes, adversarial")

@@ -52,7 +52,7 @@ class Sharded:
             for block in self.blocks:
                 fully_shard(block, **how, reshard_after_forward=True)
             fully_shard(experiment, **how, reshard_after_forward=False)  # its backward pass begins with these weights
-        except ValueError as error:  # a parameter without axes, for one, cannot be cut
+        except (ValueError, NotImplementedError) as error:  # a parameter without axes, or one that is not contiguous
             raise RunError(f"this experiment cannot be sharded: {error}; train it without --shard") from error
         for name, parameter in experiment.named_parameters():
             if not isinstance(parameter, DTensor) or parameter.placements != wanted:

@@ -263,6 +263,7 @@ def test_impossible_options_are_refused(how, complaint):
     ("fields", "complaint"),
     [
         ({"zero_terminal_snr": True}, "zero_terminal_snr is True; it must be False where the noise is predicted"),
+        ({"shard": True, "channels_last": True}, "channels_last is True; it must be False with shard"),
         ({"judged_steps": 30}, "judged_steps is 30"),
         ({"beta_end": 0.02}, "beta_end is 0.02; it must be 0 unless noise_schedule is linear"),
     ],

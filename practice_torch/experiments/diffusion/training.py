@@ -76,6 +76,8 @@ class _Diffusing(Sizes):
         tells = not (self.zero_terminal_snr and self.prediction == "noise")
         why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
         self._require("zero_terminal_snr", tells, f"{why} (--prediction velocity does)")
+        cut = self.shard and self.channels_last
+        self._require("channels_last", not cut, "False with shard: fully_shard cuts contiguous weights only (--no-channels-last)")
 
     def alpha_bar(self):
         """The schedule, [T+1]."""
