@@ -37,7 +37,9 @@ from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
+from practice_torch.latent.beta_vae import kl_decomposition, stratified_log_importance
 from practice_torch.latent.elbo import renyi_bound
+from practice_torch.latent.factor_vae import factor_discriminator_loss, factor_vae_loss, permute_latents
 from practice_torch.latent.reparameterization import gumbel_softmax, leave_one_out_advantage, reparameterize
 from practice_torch.latent.vae import (
     bernoulli_log_likelihood,
@@ -232,17 +234,18 @@ def _pixels(e, batch):
 
 
 def _vae(e, batch):
-    """(log p(x | z), mean, log-variance): binary pixels are Bernoulli, real ones Gaussian about sigma(logits)."""
+    """(log p(x | z), mean, log-variance, z): binary pixels are Bernoulli, real ones Gaussian about sigma(logits)."""
     x = _pixels(e, batch)
     mean, log_var = e.network.encode(x)
-    logits = e.network.decode(reparameterize(normal(e, *mean.shape), mean, log_var))
+    z = reparameterize(normal(e, *mean.shape), mean, log_var)
+    logits = e.network.decode(z)
     if e.recipe.pixels == "real":
-        return -calibrated_gaussian_negative_log_likelihood(x, logits.sigmoid()), mean, log_var
-    return bernoulli_log_likelihood(x, logits), mean, log_var
+        return -calibrated_gaussian_negative_log_likelihood(x, logits.sigmoid()), mean, log_var, z
+    return bernoulli_log_likelihood(x, logits), mean, log_var, z
 
 
 def vae(e, batch, phase):
-    log_likelihood, mean, log_var = _vae(e, batch)
+    log_likelihood, mean, log_var, _ = _vae(e, batch)
     return (kl_to_standard_normal(mean, log_var) - log_likelihood).mean()
 
 
@@ -267,7 +270,7 @@ def of_normal_examples(e, batch, phase):
 
 def vae_training(e, batch, phase):
     """The KL above its floor, of every latent's mean over the batch, with the step's weight."""
-    log_likelihood, mean, log_var = _vae(e, batch)
+    log_likelihood, mean, log_var, _ = _vae(e, batch)
     weight, recipe = 1.0, e.recipe
     if recipe.kl_schedule == "linear":
         weight = linear_kl_weight(e.step, warmup_steps=recipe.kl_warmup_steps)
@@ -275,6 +278,24 @@ def vae_training(e, batch, phase):
         weight = cyclical_kl_weight(e.step, cycle_length=recipe.cycle_length, ramp_fraction=recipe.ramp_fraction)
     rate = free_bits_kl(kl_per_dimension(mean, log_var).mean(0)[None], minimum=recipe.free_nats)
     return (weight * rate).sum() - log_likelihood.mean()
+
+
+def weighted_rate(e, batch, phase):
+    """With the total correlation of the batch's codes, by weights for all of the data."""
+    log_likelihood, mean, log_var, z = _vae(e, batch)
+    weights = stratified_log_importance(batch_size=len(z), dataset_size=e.count)
+    dependence = kl_decomposition(z, mean, log_var, weights)[1]
+    return (e.recipe.beta * kl_to_standard_normal(mean, log_var) - log_likelihood + e.recipe.dependence * dependence).mean()
+
+
+def factors(e, batch, phase):
+    """The autoencoder pays for what the discriminator's logit says; the discriminator tells codes from shuffled ones."""
+    log_likelihood, mean, log_var, z = _vae(e, batch)
+    if phase == "train":
+        rate = kl_to_standard_normal(mean, log_var)
+        return factor_vae_loss(-log_likelihood, rate, e.discriminator(z).flatten(), gamma=e.recipe.gamma).mean()
+    shuffled = permute_latents(z, uniform(e, *z.shape[::-1]).argsort(1))
+    return factor_discriminator_loss(*(e.discriminator(codes.detach()).flatten() for codes in (z, shuffled))).mean()
 
 
 def several_draws(e, batch, phase):
@@ -776,6 +797,7 @@ OBJECTIVES = {
     "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/anomaly_detection": of_normal_examples,
+    "latent/beta_vae": weighted_rate, "latent/factor_vae": factors,
     "latent/reparameterization": categorical_code, "latent/vector_quantization": quantized_autoencoder,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,

@@ -179,9 +179,9 @@ def instead_of_loading(data):
 
 def few(recipe):
     """(train, held-out) of a recipe, EXAMPLES of each; random images and embedded sounds and texts where the data is not here."""
-    if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data != "digits"):
+    if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data not in ("digits", "squares")):
         return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
-    if recipe.modality in EMBEDDED:
+    if recipe.modality in EMBEDDED and recipe.data != "squares":
         # embedded sets are small: a hundredth of one is no example, and no smaller size would help
         share = max(recipe.held_out, HELD_OUT)
         recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality], held_out=share, **BYTES.get(recipe.modality, {}))

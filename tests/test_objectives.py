@@ -64,6 +64,8 @@ ELSEWHERE = {
     "latent/vae": {"samples", "channels"},  # channels: another network, which tests/networks.py holds
     "latent/vae_training": {"samples"},
     "latent/anomaly_detection": {"score_draws", "shift", "click"},
+    "latent/beta_vae": {"samples"},
+    "latent/factor_vae": {"samples"},
     "diffusion/elbo": {"measured_images", "variance"},
     "diffusion/simple_loss": {"measured_images", "variance"},
     "diffusion/parameterizations": {"sampling_steps"},

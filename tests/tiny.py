@@ -74,7 +74,11 @@ class Random:
         labels = {"label": lambda draws: torch.arange(COUNT) % len(CLASSES)}
         match modality:
             case "images":
-                return {"shape": [1, 8, 8]}, {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws), **labels}
+                image = {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws)}
+                if recipe.data == "squares":
+                    factors = {"factors": lambda draws: torch.arange(COUNT)[:, None] % torch.tensor([2, 3])}
+                    return {"shape": [1, 8, 8], "classes": None, "factors": {"column": 2, "row": 3}}, image | factors
+                return {"shape": [1, 8, 8]}, image | labels
             case "audio":
                 shape = [1, recipe.length]
                 description = {"shape": shape, "sample_rate": recipe.sample_rate, "frequencies": [220.0, 330.0, 440.0]}

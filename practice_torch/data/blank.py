@@ -14,10 +14,12 @@ import torch
 from practice_torch.data.notes import FREQUENCIES, PITCHES
 from practice_torch.data.pairs import PASSAGE
 from practice_torch.data.points import MIXTURES
+from practice_torch.data.squares import FACTORS, SIDE
 
 # of the sets that are known by name: shape, number of classes, examples to train on
 IMAGES = {
     "digits": ([1, 8, 8], 10, 1438),
+    "squares": ([1, SIDE, SIDE], 0, 1156),
     "mnist": ([1, 28, 28], 10, 60_000),
     "fashion_mnist": ([1, 28, 28], 10, 60_000),
     "kmnist": ([1, 28, 28], 10, 60_000),
@@ -55,6 +57,8 @@ def _images(name, facts, loading):
     shape, classes, count = IMAGES.get(name, ([3, side, side], 0, MANY))
     shape = facts.get("shape", shape)
     known = {"shape": shape, "classes": [str(label) for label in range(classes)] or None, "count": count}
+    if name == "squares":
+        known["factors"] = FACTORS
     return known, lambda count: {"image": torch.zeros(count, *shape)} | _labels(known | facts, count)
 
 

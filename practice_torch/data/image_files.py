@@ -15,16 +15,21 @@ from practice_torch.data.parquet import Rows
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a source holds: pixels [N, C, H, W] (bytes, or float32 in 0..1), the value that is white, labels and their names."""
+    """What a source holds: pixels [N, C, H, W] (bytes, or float32 in 0..1), the value that is white, labels and their names.
+
+    factors: the values [N, F] of what the images were made of, where they were made here.
+    """
 
     pixels: torch.Tensor
     labels: torch.Tensor | None
     classes: tuple[str, ...]
     white: int
+    factors: torch.Tensor | None = None
 
     def take(self, indices):
         """The images at the indices."""
-        return replace(self, pixels=self.pixels[indices], labels=None if self.labels is None else self.labels[indices])
+        labels, factors = (None if value is None else value[indices] for value in (self.labels, self.factors))
+        return replace(self, pixels=self.pixels[indices], labels=labels, factors=factors)
 
 
 def read(path, side=None):

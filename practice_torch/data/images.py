@@ -1,4 +1,4 @@
-"""Images: the embedded digits, torchvision's data sets, or the user's own folder, .npz or .parquet file.
+"""Images: the embedded digits and squares, torchvision's data sets, or the user's own folder, .npz or .parquet file.
 
 Pixels stay as they were stored (bytes where possible) and become floats in 0..1 batch by batch, all at once.
 """
@@ -15,6 +15,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
 from practice_torch.data.prepared import is_prepared
 from practice_torch.data.splits import existing_path, fingerprint, random_split
+from practice_torch.data.squares import FACTORS, WHITE, squares
 from practice_torch.data.streamed_images import load_prepared
 
 TORCHVISION = {
@@ -24,24 +25,28 @@ TORCHVISION = {
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
 }
-NAMES = ("digits", *TORCHVISION)
+NAMES = ("digits", "squares", *TORCHVISION)
 KINDS = "a folder of images, an .npz file or a .parquet file, or what `prepare images` wrote"
 FORMS = (
-    f"digits (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images ({' '.join(SUFFIXES)}) of one size, or of any "
-    "with --image-size, where sub-folders are labels; an .npz file with an array images, uint8 or floats in 0..1, and labels and "
-    "classes if there are any; a .parquet file with columns image and label; or a folder that `prepare images` wrote. "
-    f"An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
+    f"digits and squares (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images ({' '.join(SUFFIXES)}) of one "
+    "size, or of any with --image-size, where sub-folders are labels; an .npz file with an array images, uint8 or floats in "
+    "0..1, and labels and classes if there are any; a .parquet file with columns image and label; or a folder that `prepare "
+    f"images` wrote. An image has at most {MOST_PIXELS} pixels, as in 8192x8192."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A set of images of one size: pixels [N, C, H, W] where the value `white` means 1, and labels [N] or None."""
+    """A set of images of one size: pixels [N, C, H, W] where the value `white` means 1, and labels [N] or None.
+
+    factors: the values [N, F] of the factors that the images were made of, if they were made.
+    """
 
     pixels: torch.Tensor
     labels: torch.Tensor | None
     white: int
     description: dict
+    factors: torch.Tensor | None = None
 
     def __len__(self):
         return self.pixels.shape[0]
@@ -49,31 +54,32 @@ class Images:
     def batch(self, indices=None):
         """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; all of them, without a copy, where indices is None.
 
-        There is no "label" where the data has none.
+        There is no "label" where the data has none, and "factors" where their values are known.
         """
-        pixels, labels = self.pixels, self.labels
+        known = {"image": self.pixels, "label": self.labels, "factors": self.factors}
+        found = {name: value for name, value in known.items() if value is not None}
         if indices is not None:
-            indices = beside(pixels, indices)
-            pixels = pixels.index_select(0, indices)
-            labels = None if labels is None else labels.index_select(0, indices)
-        image = pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)
-        return {"image": image} if labels is None else {"image": image, "label": labels}
+            indices = beside(self.pixels, indices)
+            found = {name: value.index_select(0, indices) for name, value in found.items()}
+        pixels = found["image"]
+        return found | {"image": pixels if pixels.dtype == torch.float32 else pixels.float().div_(self.white)}
 
     def to(self, device):
         """The same set with its tensors on the device, so that batches are gathered there."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, pixels=self.pixels.to(device), labels=labels)
+        labels, factors = (None if value is None else value.to(device) for value in (self.labels, self.factors))
+        return replace(self, pixels=self.pixels.to(device), labels=labels, factors=factors)
 
 
 def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None):
     """(train, held-out) images from a built-in name or a path.
 
-    Names: digits (1797 of 8x8, 17 gray levels) and torchvision's mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep
-    their published two parts (held_out is not used) and are downloaded into `folder` (default ~/.cache/diptych, or the
-    environment's DIPTYCH_CACHE). Paths: a folder of images (sub-folders are labels), an .npz (arrays images, and labels if
-    there are any), a .parquet file (columns image and label); or a folder that `prepare images` wrote, whose training part stays
-    on the disk. With `classes`, labels must lie in 0..classes-1. With `image_size`, images of a folder or a .parquet file, of
-    any sizes, become squares of this side: the shorter side is brought to it, and the longer one cropped.
+    Names: digits (1797 of 8x8, 17 gray levels), squares (2312 of 16x16, with factors in place of labels), and torchvision's
+    mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep their published two parts (held_out is not used) and are
+    downloaded into `folder` (default ~/.cache/diptych, or the environment's DIPTYCH_CACHE). Paths: a folder of images
+    (sub-folders are labels), an .npz (arrays images, and labels if there are any), a .parquet file (columns image and label); or
+    a folder that `prepare images` wrote, whose training part stays on the disk. With `classes`, labels must lie in
+    0..classes-1. With `image_size`, images of a folder or a .parquet file, of any sizes, become squares of this side: the
+    shorter side is brought to it, and the longer one cropped.
 
     Raises DataError, one line, where the data cannot be used.
     """
@@ -86,10 +92,10 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
         cache = folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")
         contents = parts = _from_torchvision(name, Path(cache).expanduser())
     else:
-        path = None if name == "digits" else existing_path(source, NAMES, KINDS)
+        path = None if name in _EMBEDDED else existing_path(source, NAMES, KINDS)
         if path is not None and is_prepared(path):
             return load_prepared(path, held_out=held_out, seed=seed, classes=classes, side=image_size)
-        whole = _digits() if path is None else image_files.read(path, image_size)
+        whole = _EMBEDDED[name]() if path is None else image_files.read(path, image_size)
         contents = (whole,)
         split = random_split(len(whole.pixels), held_out, seed, f"images in {name}", size=whole.pixels.nbytes)
         parts = [whole.take(indices) for indices in split]
@@ -109,7 +115,9 @@ def _describe(name, content, split, digest):
         "classes": None if content.labels is None else list(content.classes),
         "sha256": digest,
     }
-    return Images(content.pixels, content.labels, content.white, description)
+    if content.factors is not None:
+        description["factors"] = FACTORS
+    return Images(content.pixels, content.labels, content.white, description, content.factors)
 
 
 def _require_classes(name, labels, classes):
@@ -127,6 +135,14 @@ def _digits():
     pixels = torch.from_numpy(digits.images.astype("uint8"))[:, None]
     names = tuple(str(name) for name in digits.target_names)
     return image_files.Content(pixels, torch.from_numpy(digits.target).long(), names, white=16)
+
+
+def _squares():
+    pixels, factors = squares()
+    return image_files.Content(pixels, None, (), WHITE, factors)
+
+
+_EMBEDDED = {"digits": _digits, "squares": _squares}
 
 
 def _from_torchvision(name, folder):
