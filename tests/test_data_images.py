@@ -42,17 +42,17 @@ def test_digits_go_with_their_labels():
 
 def test_every_square_is_where_its_factors_say():
     train, held_out = images.load("squares", held_out=0.5)
-    assert (len(train), len(held_out)) == (1156, 1156)
-    assert train.description["classes"] is None and train.description["factors"] == {"column": 17, "row": 17, "size": 8}
+    assert (len(train), len(held_out)) == (676, 676)
+    assert train.description["classes"] is None and train.description["factors"] == {"column": 13, "row": 13, "size": 8}
     assert json.loads(json.dumps(train.description)) == train.description
-    batch = train.to("cpu").batch(torch.arange(1156))
+    batch = train.to("cpu").batch(torch.arange(676))
     image, (column, row, size) = batch["image"][:, 0].double(), batch["factors"].double().T
     assert "label" not in batch and batch["image"].dtype == torch.float32 and batch["factors"].dtype == torch.int64
     area, middle = image.sum((1, 2)), torch.arange(16) + 0.5
-    assert area.equal((2 + size / 2) ** 2)  # sixteenths, and nothing is cut off at the border
-    torch.testing.assert_close(((image * middle).sum((1, 2)) / area), 4 + column / 2)
-    torch.testing.assert_close(((image * middle[:, None]).sum((1, 2)) / area), 4 + row / 2)
-    assert everything((train, held_out), "factors").unique(dim=0).shape == (2312, 3)
+    assert area.equal((4 + size / 2) ** 2)  # sixteenths, and nothing is cut off at the border
+    torch.testing.assert_close(((image * middle).sum((1, 2)) / area), 5 + column / 2)
+    torch.testing.assert_close(((image * middle[:, None]).sum((1, 2)) / area), 5 + row / 2)
+    assert everything((train, held_out), "factors").unique(dim=0).shape == (1352, 3)
 
 
 def test_the_fingerprint_knows_the_content_and_not_the_split():

@@ -19,7 +19,7 @@ from practice_torch.data.squares import FACTORS, SIDE
 # of the sets that are known by name: shape, number of classes, examples to train on
 IMAGES = {
     "digits": ([1, 8, 8], 10, 1438),
-    "squares": ([1, SIDE, SIDE], 0, 1156),
+    "squares": ([1, SIDE, SIDE], 0, 676),
     "mnist": ([1, 28, 28], 10, 60_000),
     "fashion_mnist": ([1, 28, 28], 10, 60_000),
     "kmnist": ([1, 28, 28], 10, 60_000),

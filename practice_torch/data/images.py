@@ -73,7 +73,7 @@ class Images:
 def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=None):
     """(train, held-out) images from a built-in name or a path.
 
-    Names: digits (1797 of 8x8, 17 gray levels), squares (2312 of 16x16, with factors in place of labels), and torchvision's
+    Names: digits (1797 of 8x8, 17 gray levels), squares (1352 of 16x16, with factors in place of labels), and torchvision's
     mnist, fashion_mnist, kmnist, cifar10, cifar100, which keep their published two parts (held_out is not used) and are
     downloaded into `folder` (default ~/.cache/diptych, or the environment's DIPTYCH_CACHE). Paths: a folder of images
     (sub-folders are labels), an .npz (arrays images, and labels if there are any), a .parquet file (columns image and label); or

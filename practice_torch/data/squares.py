@@ -3,14 +3,14 @@
 import torch
 
 SIDE = 16
-FACTORS = {"column": 17, "row": 17, "size": 8}  # half a pixel apart: centers from 4 to 12, sides from 2 to 5.5
+FACTORS = {"column": 13, "row": 13, "size": 8}  # half a pixel apart: centers from 5 to 11, sides from 4 to 7.5
 WHITE = 16
 
 
 def squares():
-    """(pixels, factors): sixteenths [2312, 1, 16, 16], the part of each pixel that is covered, and which value of each factor."""
-    center = 4 + torch.arange(FACTORS["column"])[:, None] / 2
-    side = 2 + torch.arange(FACTORS["size"]) / 2
+    """(pixels, factors): sixteenths [1352, 1, 16, 16], the part of each pixel that is covered, and which value of each factor."""
+    center = 5 + torch.arange(FACTORS["column"])[:, None] / 2
+    side = 4 + torch.arange(FACTORS["size"]) / 2
     pixel = torch.arange(SIDE)
     above = torch.minimum(pixel + 1, (center + side / 2)[..., None])
     covered = (above - torch.maximum(pixel, (center - side / 2)[..., None])).clamp(min=0)  # [centers, sizes, pixels]

@@ -107,12 +107,12 @@ class BetaVaeExperiment(VaeExperiment):
 
 
 SQUARES = dict(
-    data="squares", steps=6000, batch_size=64, learning_rate=2e-3, held_out=0.5, evaluate_every=2000, checkpoint_every=2000
+    data="squares", steps=3000, batch_size=64, learning_rate=2e-3, held_out=0.5, evaluate_every=1000, checkpoint_every=1000
 )
 
 RECIPES = {
     "squares": BetaVaeRecipe(beta=4.0, **SQUARES),
-    "squares_dependence": BetaVaeRecipe(dependence=6.0, **SQUARES),
+    "squares_dependence": BetaVaeRecipe(dependence=5.0, **SQUARES),
 }
 
 

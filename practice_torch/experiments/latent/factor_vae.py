@@ -22,7 +22,7 @@ class FactorVaeRecipe(Recipe):
 
     data: str = "squares"
     """squares: images of one square, whose place and size are known."""
-    gamma: Annotated[float, AtLeast(0)] = 6.0
+    gamma: Annotated[float, AtLeast(0)] = 5.0
     """Weight of the total correlation of the latents."""
     discriminator_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128, 128)
     """Widths of the discriminator's hidden layers."""
