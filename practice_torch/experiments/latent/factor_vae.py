@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import torch
 from torch import nn
 
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.latent.beta_vae import SQUARES, BetaVaeExperiment
@@ -26,6 +26,10 @@ class FactorVaeRecipe(Recipe):
     """Weight of the total correlation of the latents."""
     discriminator_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128, 128)
     """Widths of the discriminator's hidden layers."""
+    discriminator_turns: Annotated[int, AtLeast(1)] = 1
+    """Discriminator updates in every step."""
+    discriminator_learning_rate: Annotated[float, Above(0)] = 2e-3
+    """Step size of Adam for the discriminator."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
     """Widths of the encoder's hidden layers; the decoder mirrors them."""
     latent_dim: Annotated[int, AtLeast(2)] = 6
@@ -46,18 +50,21 @@ class FactorVaeExperiment(BetaVaeExperiment):
         "estimated_correlation": Metric("nats", "the discriminator's mean logit: its estimate of the total correlation"),
         "discriminator_loss": Metric("nats", "the discriminator's loss; log 2 = 0.693 is a coin's, for independent latents"),
     }
-    phases = (Phase("train", moves=("network",)), Phase("discriminator", moves=("discriminator",)))
-
     def __init__(self, recipe, description):
         super().__init__(recipe, description)
         leaky = partial(nn.LeakyReLU, 0.2)
         self.discriminator = perceptron(recipe.latent_dim, *recipe.discriminator_dims, 1, activation=leaky)
+        turns, rate = recipe.discriminator_turns, recipe.discriminator_learning_rate
+        self.phases = (
+            Phase("train", moves=("network",)),
+            Phase("discriminator", moves=("discriminator",), times=turns, learning_rate=rate),
+        )
 
     def forward(self, batch, phase):
         """The mean loss of the autoencoder or of the discriminator."""
-        parts, z, _, _ = self._encoded(batch)
         if phase == "discriminator":
-            return self._discriminator_loss(z.detach()), {}
+            return self._discriminator_loss(self._drawn(batch).detach()), {}
+        parts, z, _, _ = self._encoded(batch)
         logits = self._logits(z)
         loss = factor_vae_loss(*parts, logits, gamma=self.recipe.gamma).mean()
         return loss, {"kl": parts[1].detach().mean(), "estimated_correlation": logits.detach().mean()}
@@ -78,7 +85,12 @@ class FactorVaeExperiment(BetaVaeExperiment):
         return self.discriminator(z)[:, 0].float()
 
 
-RECIPES = {"squares": FactorVaeRecipe(**SQUARES)}
+RECIPES = {
+    # Measured with seeds 0 and 1: 0.36 and 0.43, as much as the beta-VAE with a weight of 4 finds, but reconstruction costs 13.8
+    # and 13.6 nats in place of 19.6. The discriminator sees a tenth of the dependence or less: three turns a step help little
+    # (0.38), and a weight of 10 harms (0.20).
+    "squares": FactorVaeRecipe(target=0.3, **SQUARES),
+}
 
 
 def build(recipe, data):
