@@ -14,7 +14,7 @@ from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, pixelcnn, recurrent
 from practice_torch.diffusion import score_prediction
 from practice_torch.flows import additive_coupling, affine_coupling
-from practice_torch.latent import vae
+from practice_torch.latent import conditional_vae, vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
 from practice_torch.state_space import diagonal, selective
@@ -51,6 +51,12 @@ def no_scale(patch):
 def always_in_training(network):
     """Dropout acts in evaluation, too."""
     return lambda patch: patch.setattr(network, "train", lambda self, mode=True: nn.Module.train(self, True))
+
+
+def blind_decoder(patch):
+    """The label that the decoder is given is always the first."""
+    plain = conditional_vae.ConditionalAutoencoder.decode
+    patch.setattr(conditional_vae.ConditionalAutoencoder, "decode", lambda self, z, labels: plain(self, z, 0 * labels))
 
 
 def mean_of_the_batch(network):
@@ -359,6 +365,11 @@ MISTAKES = {
         "the halves do not take turns": (halves_alike(affine_coupling), "output"),
         "log-scales without a bound": (put(affine_coupling, "bounded_log_scale", not_bounded), "output"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
+    },
+    ("latent/conditional_vae", "ConditionalAutoencoder"): {
+        "the batch mixes": (mean_of_the_batch(conditional_vae.ConditionalAutoencoder), OTHERS),
+        "a decoder without the label": (blind_decoder, "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
     },
     ("latent/vae", "VariationalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),

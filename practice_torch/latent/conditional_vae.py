@@ -1,6 +1,7 @@
-"""The conditional variational autoencoder: its bound, and ways to hand a network the label."""
+"""The conditional variational autoencoder: its bound, ways to hand a network the label, and a network."""
 
 import torch
+from torch import nn
 
 from practice_torch.arguments import (
     as_int64,
@@ -13,7 +14,8 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
-from practice_torch.latent.vae import bernoulli_log_likelihood
+from practice_torch.latent.reparameterization import reparameterize
+from practice_torch.latent.vae import VariationalAutoencoder, bernoulli_log_likelihood
 
 
 def one_hot(labels, *, num_classes):
@@ -76,6 +78,46 @@ def feature_wise_modulation(h, scale, shift):
     require_rank(4, h=h)
     require_shape(h.shape[:2], scale=scale, shift=shift)
     return torch.addcmul(shift[:, :, None, None], h, 1 + scale[:, :, None, None])
+
+
+class ConditionalAutoencoder(VariationalAutoencoder):
+    """The autoencoder of latent/vae, whose encoder, decoder and prior are given a label.
+
+    learned_prior: p(z|y) = N(prior_mean_y, e^prior_log_var_y), which begins as a standard normal; without, it remains one.
+    """
+
+    def __init__(
+        self, *, num_pixels: int, num_classes: int, hidden_dims: tuple[int, ...], latent_dim: int, learned_prior: bool = False
+    ):
+        super().__init__(num_pixels=num_pixels, hidden_dims=hidden_dims, latent_dim=latent_dim, conditions=num_classes)
+        self.num_classes, self.latent_dim = num_classes, latent_dim
+        self.learned_prior = learned_prior
+        if learned_prior:
+            self.prior_mean = nn.Parameter(torch.zeros(num_classes, latent_dim))
+            self.prior_log_var = nn.Parameter(torch.zeros(num_classes, latent_dim))
+
+    def encode(self, x, labels):
+        """Mean and log-variance of q(z | x, y): [B, D], [B] -> [B, L], [B, L]."""
+        return super().encode(concatenate_condition(x, labels, num_classes=self.num_classes))
+
+    def decode(self, z, labels):
+        """Logits of the pixels of p(x | z, y): [B, L], [B] -> [B, D]."""
+        return super().decode(concatenate_condition(z, labels, num_classes=self.num_classes))
+
+    def prior(self, labels):
+        """Mean and log-variance of p(z | y): [B] -> [B, L], [B, L]."""
+        if self.learned_prior:
+            return self.prior_mean[as_int64(labels)], self.prior_log_var[as_int64(labels)]
+        standard = self.logits.weight.new_zeros(len(labels), self.latent_dim)
+        return standard, standard
+
+    def forward(self, x, labels, noise):
+        """Logits at z = mean + e^(log_var / 2) noise, and the parameters of q and of the prior.
+
+        [B, D], [B], [B, L] -> [B, D], [B, L], [B, L], [B, L], [B, L]
+        """
+        mean, log_var = self.encode(x, labels)
+        return self.decode(reparameterize(noise, mean, log_var), labels), mean, log_var, *self.prior(labels)
 
 
 def _indicators(labels, num_classes, dtype):

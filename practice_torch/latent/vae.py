@@ -97,12 +97,15 @@ def calibrated_gaussian_negative_log_likelihood(x, mean):
 
 
 class VariationalAutoencoder(nn.Module):
-    """Perceptrons both ways: pixels -> N(mean, e^log_var) over latents, latents -> logits of pixels."""
+    """Perceptrons both ways: pixels -> N(mean, e^log_var) over latents, latents -> logits of pixels.
 
-    def __init__(self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int):
+    conditions: further inputs of the encoder and of the decoder, behind the pixels and behind the latents.
+    """
+
+    def __init__(self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int, conditions: int = 0):
         super().__init__()
-        down = (num_pixels, *hidden_dims)
-        up = (latent_dim, *reversed(hidden_dims))
+        down = (num_pixels + conditions, *hidden_dims)
+        up = (latent_dim + conditions, *reversed(hidden_dims))
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in zip(down[:-1], down[1:], strict=True))
         self.mean = nn.Linear(down[-1], latent_dim)
         self.log_var = nn.Linear(down[-1], latent_dim)

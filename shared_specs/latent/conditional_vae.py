@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from shared_specs.rows import LOG_2, Agree, Anchor, Law, Rejects, bits, given, normal, uniform, zeros
+from shared_specs.rows import (
+    LOG_2,
+    Agree,
+    Anchor,
+    Law,
+    Model,
+    Rejects,
+    begins_at,
+    begins_by_inputs,
+    bits,
+    given,
+    integers,
+    normal,
+    uniform,
+    zeros,
+)
 
 LABELS = np.array([2, 0, 3, 2])
 BOUND = {
@@ -100,4 +115,10 @@ SPEC = (
     *(Rejects("feature_wise_modulation", case, given(**FILM | changed), blames=blames) for case, changed, blames in (
         ("three axes", {"h": zeros(2, 3, 4)}, "h"), ("a scale for all images", {"scale": zeros(3)}, "scale"),
         ("a shift of other channels", {"shift": zeros(2, 4)}, "shift"))),
+    Model(
+        "ConditionalAutoencoder", "a prior for each class",
+        given(x=uniform(7, 11), labels=integers(7, high=4), noise=normal(7, 3)),
+        sizes={"num_pixels": 11, "num_classes": 4, "hidden_dims": (6, 5), "latent_dim": 3, "learned_prior": True},
+        initial={"prior_*": begins_at(0), "*": begins_by_inputs()},
+    ),
 )  # fmt: skip

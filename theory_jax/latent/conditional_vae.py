@@ -6,6 +6,7 @@ The functions come first, the derivation below them.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from sympy import KroneckerDelta, Rational, log
 
 from theory_jax.arguments import (
@@ -21,7 +22,8 @@ from theory_jax.arguments import (
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence, gibbs
-from theory_jax.latent.vae import bernoulli_log_likelihood, kl_to_standard_normal
+from theory_jax.latent.reparameterization import reparameterize
+from theory_jax.latent.vae import VariationalAutoencoder, bernoulli_log_likelihood, kl_to_standard_normal
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus
 from theory_jax.parts import value
 
@@ -89,6 +91,49 @@ def feature_wise_modulation(h, scale, shift):
     require_rank(4, h=h)
     require_shape(h.shape[:2], scale=scale, shift=shift)
     return h * (1 + scale[:, :, None, None]) + shift[:, :, None, None]
+
+
+class ConditionalAutoencoder(VariationalAutoencoder):
+    """The autoencoder of latent/vae, whose encoder, decoder and prior are given a label.
+
+    learned_prior: p(z|y) = N(prior_mean_y, e^prior_log_var_y), which begins as a standard normal; without, it remains one.
+    """
+
+    def __init__(
+        self, *, num_pixels: int, num_classes: int, hidden_dims: tuple[int, ...], latent_dim: int, learned_prior: bool = False,
+        rngs: nnx.Rngs,
+    ):  # fmt: skip
+        super().__init__(
+            num_pixels=num_pixels, hidden_dims=hidden_dims, latent_dim=latent_dim, conditions=num_classes, rngs=rngs
+        )
+        self.num_classes, self.learned_prior = num_classes, learned_prior
+        self.shape = (num_classes, latent_dim)
+        if learned_prior:
+            self.prior_mean, self.prior_log_var = (nnx.Param(jnp.zeros(self.shape)) for _ in range(2))
+
+    def encode(self, x, labels):
+        """Mean and log-variance of q(z | x, y): [B, D], [B] -> [B, L], [B, L]."""
+        return super().encode(concatenate_condition(x, labels, num_classes=self.num_classes))
+
+    def decode(self, z, labels):
+        """Logits of the pixels of p(x | z, y): [B, L], [B] -> [B, D]."""
+        return super().decode(concatenate_condition(z, labels, num_classes=self.num_classes))
+
+    def prior(self, labels):
+        """Mean and log-variance of p(z | y): [B] -> [B, L], [B, L]."""
+        if not self.learned_prior:
+            return jnp.zeros((len(labels), self.shape[1])), jnp.zeros((len(labels), self.shape[1]))
+        # the row of the label, as a product with its indicators
+        chosen = one_hot(labels, num_classes=self.num_classes)
+        return chosen @ self.prior_mean[...], chosen @ self.prior_log_var[...]
+
+    def __call__(self, x, labels, noise):
+        """Logits at z = mean + e^(log_var / 2) noise, and the parameters of q and of the prior.
+
+        [B, D], [B], [B, L] -> [B, D], [B, L], [B, L], [B, L], [B, L]
+        """
+        mean, log_var = self.encode(x, labels)
+        return self.decode(reparameterize(noise, mean, log_var), labels), mean, log_var, *self.prior(labels)
 
 
 def _indicators(labels, num_classes, dtype):

@@ -116,21 +116,26 @@ def calibrated_gaussian_negative_log_likelihood(x, mean):
 
 
 class VariationalAutoencoder(nnx.Module):
-    """Perceptrons both ways: pixels -> N(mean, e^log_var) over latents, latents -> logits of pixels."""
+    """Perceptrons both ways: pixels -> N(mean, e^log_var) over latents, latents -> logits of pixels.
 
-    def __init__(self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int, rngs: nnx.Rngs):
+    conditions: further inputs of the encoder and of the decoder, behind the pixels and behind the latents.
+    """
+
+    def __init__(
+        self, *, num_pixels: int, hidden_dims: tuple[int, ...], latent_dim: int, conditions: int = 0, rngs: nnx.Rngs
+    ):
         def linear(inputs, outputs):
             return nnx.Linear(inputs, outputs, param_dtype=jnp.result_type(float), rngs=rngs)
 
         self.encoder = nnx.List([])
-        width = num_pixels
+        width = num_pixels + conditions
         for hidden in hidden_dims:
             self.encoder.append(linear(width, hidden))
             width = hidden
         self.mean = linear(width, latent_dim)
         self.log_var = linear(width, latent_dim)
         self.decoder = nnx.List([])
-        width = latent_dim
+        width = latent_dim + conditions
         for hidden in hidden_dims[::-1]:
             self.decoder.append(linear(width, hidden))
             width = hidden

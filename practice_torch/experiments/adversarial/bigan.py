@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -16,6 +15,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.adversarial_game import GAME, Watch
+from practice_torch.experiments.parts.image_judge import probe_accuracy
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.perceptron import perceptron
 
@@ -84,7 +84,7 @@ class Bigan(nn.Module):
         code, z = self.encoder(x), self._noise(self.recipe.fakes)
         error = (self._made(code) - x).double().square().mean()
         return {
-            "probe_accuracy": _probe_accuracy(code, held_out["label"]),
+            "probe_accuracy": probe_accuracy(code, held_out["label"]),
             "unexplained": float(error / x.double().var(0, correction=0).mean()),
             "latent_error": float((self.encoder(self._made(z)) - z).double().square().mean()),
             "latent_deviation": float(code.double().square().mean().sqrt()),
@@ -118,16 +118,6 @@ class Bigan(nn.Module):
 
     def _noise(self, count):
         return torch.randn((count, self.recipe.latent), generator=self.generator, device=self.watch.loss.device)
-
-
-def _probe_accuracy(code, label):
-    """Of a logistic regression on one half, tested on the other, both ways."""
-    from sklearn.linear_model import LogisticRegression
-
-    code, label = code.detach().double().cpu().numpy(), label.cpu().numpy()
-    halves = slice(None, None, 2), slice(1, None, 2)
-    probes = [LogisticRegression(max_iter=1000).fit(code[half], label[half]) for half in halves]
-    return float(np.mean([probe.score(code[half], label[half]) for probe, half in zip(probes, reversed(halves), strict=True)]))
 
 
 _DIGITS = dict(

@@ -82,5 +82,16 @@ def spread_within(x, label):
     return (distances[pairs].sum() / (pairs.sum() - len(label))).item()  # an example's distance from itself is 0
 
 
+def probe_accuracy(code, label):
+    """Of a linear classifier of codes [N, L], a logistic regression on one half that is tested on the other, both ways."""
+    from sklearn.linear_model import LogisticRegression
+
+    code, label = _rows(code), label.cpu().numpy()
+    halves = slice(None, None, 2), slice(1, None, 2)
+    probes = [LogisticRegression(max_iter=1000).fit(code[half], label[half]) for half in halves]
+    scores = [probe.score(code[half], label[half]) for probe, half in zip(probes, reversed(halves), strict=True)]
+    return float(sum(scores) / len(scores))
+
+
 def _rows(x):
     return x.detach().flatten(1).double().cpu().numpy()

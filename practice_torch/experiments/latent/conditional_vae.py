@@ -1,0 +1,186 @@
+"""A variational autoencoder that is told the class, beside one that is not: what the label buys, and whether the code has it."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+
+from practice_torch.data.errors import DataError
+from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.latent.vae import VaeExperiment
+from practice_torch.experiments.parts.image_judge import JUDGED, Judge, probe_accuracy
+from practice_torch.latent.conditional_vae import ConditionalAutoencoder, conditional_negative_elbo
+from practice_torch.latent.reparameterization import reparameterize
+from practice_torch.latent.vae import VariationalAutoencoder, negative_elbo
+
+_DRAWN = 1000  # images in an evaluation
+
+
+@dataclass(frozen=True)
+class ConditionalVaeRecipe(Recipe):
+    """A conditional variational autoencoder of perceptrons, and an unconditional one. Losses are sums over pixels, in nats."""
+
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128,)
+    """Widths of the encoders' hidden layers; the decoders mirror them."""
+    latent_dim: Annotated[int, AtLeast(1)] = 8
+    """Dimension of z."""
+    prior: Literal["fixed", "learned"] = "fixed"
+    """Prior of z: a standard normal for every class, or a Gaussian of each class that is learned."""
+    pixels: Literal["threshold", "stochastic"] = "threshold"
+    """Pixels: 1 above the threshold, or 1 with the pixel's value as probability."""
+    threshold: Annotated[float, AtLeast(0, below=1)] = 0.5
+    """Threshold of the binarization."""
+    metric: Fixed = "class_accuracy"
+    direction: Direction = "higher"
+
+
+class ConditionalVaeExperiment(VaeExperiment):
+    """Both autoencoders learn from the same data in turns; the judge of the samples is fitted to held-out images."""
+
+    explains = {
+        "class_accuracy": JUDGED["class_accuracy"],
+        "class_accuracy_real": JUDGED["class_accuracy_real"],
+        "negative_elbo": Metric("nats per image", "upper bound of -log p(x|y): reconstruction plus KL, the label given"),
+        "kl": Metric("nats per image", "divergence of the posterior from the prior"),
+        "unconditional": Metric("nats per image", "the upper bound of -log p(x) of the autoencoder without labels"),
+        "gain": Metric("nats per image", "what the label buys: the difference of the two bounds"),
+        "label_in_code": Metric("fraction", "accuracy of a linear classifier of the codes, from half of the held-out images"),
+        "label_in_code_unconditional": Metric("fraction", "the same for the autoencoder without labels"),
+    }
+    phases = (Phase("conditional", moves=("network",)), Phase("unconditional", moves=("without",)))
+
+    def __init__(self, recipe, description):
+        shape, self.classes = description["shape"], len(description["classes"])
+        sizes = {"num_pixels": math.prod(shape), "hidden_dims": recipe.hidden_dims, "latent_dim": recipe.latent_dim}
+        learned = recipe.prior == "learned"
+        network = ConditionalAutoencoder(**sizes, num_classes=self.classes, learned_prior=learned)
+        super().__init__(recipe, shape, network)
+        self.without = VariationalAutoencoder(**sizes)
+
+    def forward(self, batch, phase):
+        """The mean negative ELBO of a batch, under the autoencoder whose turn it is."""
+        x = self._pixels(batch["image"])
+        loss, kl = self._losses(x, batch["label"]) if phase == "conditional" else self._losses_without(x)
+        return loss.mean(), {"kl": kl.detach().mean()}
+
+    def evaluate(self, data):
+        """Both bounds, whether samples show what was asked for, and how much of the label is in the codes."""
+        sums = torch.zeros(3, dtype=torch.float64)
+        for indices in torch.arange(len(data)).split(500):
+            batch = data.batch(indices)
+            x = self._pixels(batch["image"])
+            loss, kl = self._losses(x, batch["label"])
+            sums += torch.stack([part.double().sum().cpu() for part in (loss, kl, self._losses_without(x)[0])])
+        with_label, kl, without = (sums / len(data)).tolist()
+        known = data.batch(torch.arange(min(len(data), _DRAWN)))
+        x, labels = self._pixels(known["image"]), known["label"]
+        return self._judged(x, labels) | {
+            "negative_elbo": with_label,
+            "kl": kl,
+            "unconditional": without,
+            "gain": without - with_label,
+            "label_in_code": probe_accuracy(self.network.encode(x, labels)[0], labels),
+            "label_in_code_unconditional": probe_accuracy(self.without.encode(x)[0], labels),
+        }
+
+    def preview(self, data):
+        """Samples of every class, walks at a fixed class, and codes of held-out images decoded as every class."""
+        batch = data.batch(torch.arange(min(len(data), 10)))
+        return {
+            "classes": self.class_grid(),
+            "walks": self.walks(),
+            "swaps": self.swaps(batch["image"], batch["label"]),
+        }
+
+    def sample(self, count):
+        """Images of classes in turn."""
+        images = self.drawn(torch.arange(count, device=self._device()) % self.classes)
+        return {"samples": ImageGrid(images, self.classes, "Drawn from the prior, a column for each class that was asked for")}
+
+    def drawn(self, labels):
+        """Images [N, C, H, W] of the labels [N]: the decoder's mean at z drawn from the prior."""
+        mean, log_var = self.network.prior(labels)
+        return self._decoded(reparameterize(self._noise(len(labels)), mean, log_var), labels)
+
+    def class_grid(self, columns=10):
+        """A row for each class, filled with samples of it; z of a column is the same in all rows, but for a learned prior."""
+        labels = torch.arange(self.classes, device=self._device()).repeat_interleave(columns)
+        mean, log_var = self.network.prior(labels)
+        images = self._decoded(reparameterize(self._noise(columns).repeat(self.classes, 1), mean, log_var), labels)
+        return ImageGrid(images, columns, "A row for each class; the draws behind a column are the same in all rows")
+
+    def walks(self, columns=10):
+        """A row for each class: from one z to another, the same two draws in all rows."""
+        labels = torch.arange(self.classes, device=self._device()).repeat_interleave(columns)
+        first, last = self._noise(2)
+        steps = torch.linspace(0, 1, columns, device=first.device)[:, None]
+        mean, log_var = self.network.prior(labels)
+        path = torch.lerp(first, last, steps).repeat(self.classes, 1)
+        images = self._decoded(reparameterize(path, mean, log_var), labels)
+        return ImageGrid(images, columns, "A row for each class: z moves from one draw to another, the class stays")
+
+    def swaps(self, image, labels):
+        """A row for each image: itself, and its code decoded as every class."""
+        z, _ = self.network.encode(self._pixels(image), labels)
+        every = torch.arange(self.classes, device=z.device).repeat(len(z))
+        decoded = self._decoded(z.repeat_interleave(self.classes, 0), every).unflatten(0, (len(z), self.classes))
+        rows = torch.cat([self._images(self._pixels(image))[:, None], decoded], 1)
+        return ImageGrid(rows.flatten(0, 1), self.classes + 1, "Held-out images, and beside each its code decoded as every class")
+
+    def _judged(self, x, labels):
+        """A classifier that is fitted to half of the held-out images judges samples, and the other half."""
+        judge = Judge(x[::2], labels[::2])
+        asked = torch.arange(_DRAWN, device=x.device) % self.classes
+        found = {"class_accuracy": judge.classify(self.drawn(asked)) == asked.cpu()}
+        found["class_accuracy_real"] = judge.classify(x[1::2]) == labels[1::2].cpu()
+        return {name: float(right.double().mean()) for name, right in found.items()}
+
+    def _losses(self, x, labels):
+        """(-ELBO, KL) of each image, the label given."""
+        logits, *laws = self.network(x, labels, self._noise(len(x)))
+        loss = conditional_negative_elbo(x, logits, *laws)
+        return loss, loss + self._log_likelihood(x, logits)
+
+    def _losses_without(self, x):
+        logits, mean, log_var = self.without(x, self._noise(len(x)))
+        loss = negative_elbo(x, logits, mean, log_var)
+        return loss, loss + self._log_likelihood(x, logits)
+
+    def _decoded(self, z, labels):
+        return self._images(torch.sigmoid(self.network.decode(z, labels)))
+
+    def _device(self):
+        return next(self.network.parameters()).device
+
+
+_DIGITS = dict(
+    data="digits", steps=4000, batch_size=64, learning_rate=2e-3, held_out=0.2, threshold=7 / 16, target=0.8,
+    evaluate_every=2000, checkpoint_every=2000,
+)  # fmt: skip
+
+RECIPES = {
+    # Measured with seed 0: 95% of the samples show what was asked for, as 89% of the held-out digits do to the same classifier;
+    # 15.0 nats with the label and 17.8 without. A linear classifier finds the digit in 19% of the codes, without labels in 85%.
+    "digits": ConditionalVaeRecipe(**_DIGITS),
+    "digits_prior": ConditionalVaeRecipe(prior="learned", **_DIGITS),
+    # For a GPU; the target is what we believe.
+    "mnist": ConditionalVaeRecipe(
+        data="mnist", steps=60_000, batch_size=128, hidden_dims=(400, 400), latent_dim=16, pixels="stochastic", target=0.95,
+        evaluate_every=5000, checkpoint_every=5000,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The two autoencoders of a recipe, for images of the data's shape and classes.
+
+    Raises DataError where the data have no labels.
+    """
+    if data.description["classes"] is None:
+        name = data.description["name"]
+        raise DataError(f"{name} has no labels, which are the condition: give each class a sub-folder")
+    return ConditionalVaeExperiment(recipe, data.description)
