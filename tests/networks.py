@@ -31,6 +31,7 @@ from practice_torch.experiments.autoregressive.discretized_mixture import Mixtur
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.experiments.parts.actors import CategoricalActor, GaussianActor
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
+from practice_torch.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.open_decoder import OpenDecoder
@@ -203,8 +204,8 @@ def _denoised(network, x, t, label=None):
     return pointwise("output", pointwise("mix", skips / math.sqrt(3)).relu())
 
 
-def _convolved(network, x, noise):
-    """The autoencoder of two levels; a transposed convolution as one of its input, spread out, with the turned kernel."""
+def _convolved(network, x, noise, repeated=False):
+    """The autoencoder of two levels, whose decoder doubles the sides by transposed convolutions or by repeating pixels."""
     p, statistics = dict(network.named_parameters()), dict(network.named_buffers())
 
     def activated(place, h):
@@ -215,19 +216,22 @@ def _convolved(network, x, noise):
         return functional.silu((h - mean) / (variance + 1e-5).sqrt() * gain + shift)
 
     def doubled(place, h):
-        spread = h.new_zeros(*h.shape[:2], *(2 * side - 1 for side in h.shape[2:]))
-        spread[:, :, ::2, ::2] = h
-        return functional.conv2d(spread, p[f"{place}.weight"].flip(2, 3).transpose(0, 1), p.get(f"{place}.bias"), padding=2)
+        weight = p[f"{place}.{int(repeated)}.weight"]
+        bias = p.get(f"{place}.{int(repeated)}.bias", weight.new_zeros(weight.shape[0 if repeated else 1]))
+        if repeated:
+            return convolution2d(nearest_upsample(h, factor=2), weight, bias, padding=1)
+        return transposed_convolution2d(h, weight, bias, stride=2, padding=1)
 
     h = x.unflatten(1, (2, 8, 8))
     for conv, norm in (("encoder.0.1", "encoder.0.2"), ("encoder.1.0", "encoder.1.1")):
-        h = activated(norm, functional.conv2d(h, p[f"{conv}.weight"], stride=2, padding=1))
+        weight = p[f"{conv}.weight"]
+        h = activated(norm, convolution2d(h, weight, weight.new_zeros(len(weight)), stride=2, padding=1))
     mean, log_var = (functional.linear(h.flatten(1), p[f"{name}.1.weight"], p[f"{name}.1.bias"]) for name in ("mean", "log_var"))
     log_var = LIMIT * torch.tanh(log_var / LIMIT)
     z = mean + (log_var / 2).exp() * noise
     h = activated("decoder.0.2", functional.linear(z, p["decoder.0.0.weight"]).unflatten(1, (4, 2, 2)))
-    h = activated("decoder.1.1", doubled("decoder.1.0", h))
-    return doubled("logits.0", h).flatten(1), mean, log_var
+    h = activated(f"decoder.1.{1 + repeated}", doubled("decoder.1", h))
+    return doubled("logits", h).flatten(1), mean, log_var
 
 
 def _captioned(network, x, t, label):
@@ -283,7 +287,7 @@ def _acted(network, observations):
     return torch.cat([h, p["log_var"] * torch.ones_like(h)], dim=1)
 
 
-_BATCH_NORMS = ("encoder.0.2", "encoder.1.1", "decoder.0.2", "decoder.1.1")
+_BATCH_NORMS = ("encoder.0.2", "encoder.1.1", "decoder.0.2")
 _DIFFWAVE = dict(width=WIDTH, layers=3, cycle=2)
 _UNET = dict(
     channels=2, size=8, base_channels=4, multipliers=(1, 2), blocks=1, num_classes=3, attention_at=(4,), head_width=4, groups=2,
@@ -349,13 +353,15 @@ HELD = (
               sizes=dict(levels=3, colors=2, components=3, width=4, layers=2), initial={"*": begins_by_inputs()}),
         _mixtures,
     ),
-    Held(
-        ConvolutionalAutoencoder,
-        Model("ConvolutionalAutoencoder", "two levels", given(x=uniform(3, 128), noise=normal(3, 5)), apart=False,
-              sizes=dict(shape=(2, 8, 8), channels=(3, 4), latent_dim=5),
-              initial={f"{norm}.weight": begins_at(1) for norm in _BATCH_NORMS}
-              | {f"{norm}.bias": begins_at(0) for norm in _BATCH_NORMS} | {"*": begins_by_inputs()}),
-        _convolved,
+    *(
+        Held(
+            ConvolutionalAutoencoder,
+            Model("ConvolutionalAutoencoder", case, given(x=uniform(3, 128), noise=normal(3, 5)), apart=False,
+                  sizes=dict(shape=(2, 8, 8), channels=(3, 4), latent_dim=5, repeated=repeated),
+                  initial={f"{norm}.weight": begins_at(1) for norm in (*_BATCH_NORMS, last)}
+                  | {f"{norm}.bias": begins_at(0) for norm in (*_BATCH_NORMS, last)} | {"*": begins_by_inputs()}),
+            partial(_convolved, repeated=repeated),
+        ) for case, repeated, last in (("transposed", False, "decoder.1.1"), ("repeated pixels", True, "decoder.1.2"))
     ),
     Held(
         NoisePredictor,

@@ -35,7 +35,7 @@ from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
-from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
+from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood, gaussian_kl_divergence
 from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
 from practice_torch.latent.beta_vae import kl_decomposition, stratified_log_importance
 from practice_torch.latent.elbo import renyi_bound
@@ -266,6 +266,18 @@ def of_normal_examples(e, batch, phase):
     else:
         log_likelihood = gaussian_log_likelihood(x, output, torch.full_like(x, 2 * math.log(e.recipe.deviation)))
     return (kl_to_standard_normal(mean, log_var) - log_likelihood)[normal_ones].mean()
+def conditional_vae(e, batch, phase):
+    """Both autoencoders' bounds; the prior of a label is what the network says it is."""
+    x = _pixels(e, batch)
+    if phase == "unconditional":
+        mean, log_var = e.without.encode(x)
+        logits = e.without.decode(reparameterize(normal(e, *mean.shape), mean, log_var))
+        return (kl_to_standard_normal(mean, log_var) - bernoulli_log_likelihood(x, logits)).mean()
+    y = batch["label"]
+    mean, log_var = e.network.encode(x, y)
+    logits = e.network.decode(reparameterize(normal(e, *mean.shape), mean, log_var), y)
+    prior = (e.network.prior_mean[y], e.network.prior_log_var[y]) if e.recipe.prior == "learned" else (0 * mean, 0 * mean)
+    return (gaussian_kl_divergence(mean, log_var, *prior) - bernoulli_log_likelihood(x, logits)).mean()
 
 
 def vae_training(e, batch, phase):
@@ -797,7 +809,8 @@ OBJECTIVES = {
     "adversarial/gan_inversion": inversion,
     "latent/elbo": several_draws, "latent/vae": vae, "latent/vae_training": vae_training,
     "latent/anomaly_detection": of_normal_examples,
-    "latent/beta_vae": weighted_rate, "latent/factor_vae": factors,
+    "latent/beta_vae": weighted_rate, "latent/factor_vae": factors, "latent/convolutional_vae": vae,
+    "latent/conditional_vae": conditional_vae,
     "latent/reparameterization": categorical_code, "latent/vector_quantization": quantized_autoencoder,
     "diffusion/elbo": bound, "diffusion/simple_loss": hybrid, "diffusion/parameterizations": weighted_prediction,
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,

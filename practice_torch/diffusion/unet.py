@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_shape
 from practice_torch.autoregressive.attention import multi_head_attention
+from practice_torch.latent.convolutional_vae import average_pool, nearest_upsample
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding as sinusoidal_time_embedding
 from practice_torch.networks.unet import UNet2d as UNet2d
 
@@ -92,10 +93,7 @@ def downsample_average(x):
     Raises ValueError if height or width of x is odd.  Source: Dhariwal & Nichol 2021, whose blocks halve by averages.
     [B, C, H, W] -> [B, C, H/2, W/2]
     """
-    require_rank(4, x=x)
-    height, width = x.shape[2:]
-    require(height % 2 == 0 and width % 2 == 0, f"x is {height} x {width}; only even sizes can be halved")
-    return x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean(dim=(3, 5))
+    return average_pool(x, window=2)
 
 
 def upsample_nearest(x):
@@ -104,8 +102,7 @@ def upsample_nearest(x):
     Raises ValueError unless x has four axes.  Source: Ho et al. 2020, appendix B.
     [B, C, H, W] -> [B, C, 2*H, 2*W]
     """
-    require_rank(4, x=x)
-    return x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2).flatten(4).flatten(2, 3)
+    return nearest_upsample(x, factor=2)
 
 
 def _per_channel(values, x):

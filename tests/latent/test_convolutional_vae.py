@@ -6,6 +6,7 @@ import scipy.signal
 import torch
 from torch import nn
 
+from practice_torch.experiments.latent.convolutional_vae import checkerboard
 from practice_torch.latent import convolutional_vae as practice
 
 GEOMETRIES = [(1, 0), (1, 2), (2, 1), (3, 0), (5, 1)]
@@ -57,3 +58,15 @@ def test_sizes_change_as_in_numpy():
     repeated = practice.nearest_upsample(x, factor=3)
     np.testing.assert_array_equal(repeated, np.kron(x.numpy(), np.ones((3, 3))))
     np.testing.assert_allclose(practice.average_pool(x, window=2), x.numpy().reshape(2, 3, 2, 2, 3, 2).mean((3, 5)), rtol=1e-12)
+
+
+def test_a_checkerboard_is_found_and_a_shade_is_none():
+    """1 for patterns of two pixels, whatever their brightness; nothing for halves, gradients and noise of many pixels."""
+    row = torch.arange(16.0)
+    board = 0.5 + 0.1 * (-1) ** (row[:, None] + row)
+    stripes = ((row % 2) * torch.ones(16, 1)).mT
+    for pattern in (board, stripes, 2 * board):
+        assert checkerboard(pattern.expand(3, 2, 16, 16)) == pytest.approx(1, rel=1e-5)
+    assert checkerboard((row > 7).float().expand(3, 1, 16, 16)) == 0
+    assert checkerboard((row[:, None] + row).expand(3, 1, 16, 16)) < 0.02
+    assert checkerboard(torch.rand(50, 1, 64, 64, generator=torch.Generator().manual_seed(0))) < 0.01

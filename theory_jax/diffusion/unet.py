@@ -18,6 +18,7 @@ from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import draw
+from theory_jax.latent.convolutional_vae import average_pool, nearest_upsample
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 from theory_jax.networks.unet import UNet2d
 from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
@@ -116,11 +117,7 @@ def downsample_average(x):
     Raises ValueError if height or width of x is odd.  Source: Dhariwal & Nichol 2021, whose blocks halve by averages.
     [B, C, H, W] -> [B, C, H/2, W/2]
     """
-    require_rank(4, x=x)
-    height, width = x.shape[2:]
-    require(height % 2 == 0 and width % 2 == 0, f"x has pixels {height} x {width}; both must be even to be halved")
-    rows = x[:, :, ::2] + x[:, :, 1::2]
-    return (rows[..., ::2] + rows[..., 1::2]) / 4
+    return average_pool(x, window=2)
 
 
 def upsample_nearest(x):
@@ -129,8 +126,7 @@ def upsample_nearest(x):
     Raises ValueError unless x has four axes.  Source: Ho et al. 2020, appendix B.
     [B, C, H, W] -> [B, C, 2*H, 2*W]
     """
-    require_rank(4, x=x)
-    return jnp.repeat(jnp.repeat(x, 2, axis=2), 2, axis=3)
+    return nearest_upsample(x, factor=2)
 
 
 # ---------------------------------------------------------------------------------------------------- the derivation

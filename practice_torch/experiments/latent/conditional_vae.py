@@ -166,6 +166,7 @@ RECIPES = {
     # Measured with seed 0: 95% of the samples show what was asked for, as 89% of the held-out digits do to the same classifier;
     # 15.0 nats with the label and 17.8 without. A linear classifier finds the digit in 19% of the codes, without labels in 85%.
     "digits": ConditionalVaeRecipe(**_DIGITS),
+    # 95%, and 14.8 nats; this prior does not charge for the label, and 55% of the codes still tell it.
     "digits_prior": ConditionalVaeRecipe(prior="learned", **_DIGITS),
     # For a GPU; the target is what we believe.
     "mnist": ConditionalVaeRecipe(

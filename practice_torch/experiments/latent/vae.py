@@ -77,7 +77,7 @@ class VaeExperiment(nn.Module):
         """Nats per held-out image: the negative ELBO, its two parts, and the importance-weighted bound -L_S; active units."""
         sums, means = torch.zeros(3, dtype=torch.float64), []
         draws = self.recipe.samples
-        rows = max(1, 2**22 // (draws * max((math.prod(self.shape), *self.recipe.hidden_dims))))  # 16 MB of activations
+        rows = max(1, 2**22 // (draws * self._widest()))  # 16 MB of activations
         for indices in torch.arange(len(data)).split(rows):
             x = self._pixels(data.batch(indices)["image"])
             mean, log_var = self.network.encode(x)
@@ -118,6 +118,10 @@ class VaeExperiment(nn.Module):
         """Images of z drawn from the prior: the decoder's mean, no noise on the pixels."""
         images = self._images(self._shown(self._noise(count)))
         return {"prior_samples": ImageGrid(images, 8, "Drawn from the prior: the decoder's mean at z ~ N(0, I)")}
+
+    def _widest(self):
+        """Numbers of an image's widest layer."""
+        return max((math.prod(self.shape), *self.recipe.hidden_dims))
 
     def _pixels(self, image):
         x = image.flatten(1)
