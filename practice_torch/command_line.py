@@ -160,7 +160,7 @@ def parse(arguments, description):
         raise UsageError(f"unknown command {name!r}; {nearest(name, COMMANDS)}")
     if name.startswith("-"):
         tyro_line(_all_commands(), ["--help"] if name == "-h" else [name], PROGRAM, description=description)
-    if name == "prepare":  # whose words prepare_command.py reads
+    if name == "prepare":  # whose words commands/preparing.py reads
         return Prepare(), (arguments[1:],)
     words, rest = _leading_words(arguments[1:]), arguments[1:]
     helping = {"-h", "--help"} & set(rest) and len(words) == OPEN.get(name)

@@ -16,9 +16,9 @@ THREE = ("shared_specs", *WINGS)
 PARTS = {
     "shared_specs": {"backends"},
     "theory_jax": {"networks"},
-    "practice_torch": {"networks", "data", "engine", "pictures", "experiments", "projects"},
+    "practice_torch": {"networks", "data", "engine", "pictures", "experiments", "projects", "commands"},
 }
-USERS = {"experiments", "projects"}  # of topics: what may import all families
+USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
 LANGUAGE = {
@@ -143,14 +143,16 @@ def _refused(root, wing, path, is_topic, module):
         lazily = path.parts[0] == "backends" or path.name == "reference.py"
         return "backends are imported in shared_specs/backends only" if top in BACKENDS | set(WINGS) and not lazily else ""
     if top == "shared_specs":
-        return (
-            "" if _holds_constants(root, module) else "a wing takes constants and configurations from shared_specs, nothing else"
-        )
+        if path.parts[0] == "commands" or _holds_constants(root, module):
+            return ""
+        return "a wing takes constants and configurations from shared_specs, nothing else"
     if top == wing and below and below[0] in families(root):
         return "" if path.parts[0] in USERS else _refused_topic(root, path, is_topic, below[0])
     if top == wing and below[:1] == ["experiments"] and path.parts[0] not in USERS:
-        return "only experiments, projects, __main__ files, tests, demo and benchmarks see experiments"
-    if top == wing and below[:1] == ["projects"] and path.parts != ("project_command.py",):
+        return "only experiments, projects, commands, tests, demo and benchmarks see experiments"
+    if top == wing and below[:1] == ["commands"] and path.parts[0] != "commands":
+        return "only __main__ files and tests see commands"
+    if top == wing and below[:1] == ["projects"] and path.parts != ("commands", "project.py"):
         return "only their command sees projects"
     if is_topic and top == wing and OF_EXPERIMENTS.intersection(below[:1]):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"

@@ -16,7 +16,7 @@ from functools import cache
 import pytest
 import torch
 
-from practice_torch.__main__ import _recipe_names
+from practice_torch.commands.recipes import recipe_names
 from practice_torch.data.errors import DataError
 from practice_torch.data.images import TORCHVISION, Images
 from practice_torch.data.text import Text
@@ -37,7 +37,7 @@ OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
 
 def names():
     """(topic, recipe) of every recipe."""
-    return [(path, name) for path in load().topics for name in _recipe_names(path)]
+    return [(path, name) for path in load().topics for name in recipe_names(path)]
 
 
 def of_every_recipe(test):

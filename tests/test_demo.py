@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import demo.__main__ as main_job
-import practice_torch.__main__ as practice
 from demo import page
 from demo.folder import replaced_folder
 from practice_torch.command_line import changed
+from practice_torch.commands.training import recipe_with
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
 from tests.demo_answers import CONTRACTS, DERIVATIONS
@@ -118,9 +118,9 @@ def test_a_damaged_preview_is_told(tmp_path, model):
 def test_the_commands_of_the_demo_are_commands():
     """Recipes exist, and their fields and the models' options are right: the demo should not find out after minutes."""
     for model in main_job.MODELS:
-        recipe = practice._recipe(model.topic, model.recipe, list(model.changes))
+        recipe = recipe_with(model.topic, model.recipe, list(model.changes))
         if model.changes:
-            assert recipe.target is not None and recipe.steps < practice._recipe(model.topic, model.recipe, []).steps
+            assert recipe.target is not None and recipe.steps < recipe_with(model.topic, model.recipe, []).steps
     assert [title for title, _ in main_job.checks(everything=False)] == ["derivations", "contracts"]
     assert [model.kind for model in main_job.MODELS] == ["images", "text", "sound"]
     (text,) = (model for model in main_job.MODELS if model.kind == "text")

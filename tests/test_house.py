@@ -88,7 +88,7 @@ HOUSE = {
     "practice_torch/projects/game.py": (
         "from practice_torch.experiments.ground import coin\nfrom practice_torch.ground import coin as c"
     ),
-    "practice_torch/project_command.py": "import importlib\nG = importlib.import_module(f'practice_torch.projects.{NAME}')",
+    "practice_torch/commands/project.py": "import importlib\nG = importlib.import_module(f'practice_torch.projects.{NAME}')",
     "practice_torch/engine/loop.py": "import accelerate\nLOOP = accelerate",
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
@@ -232,6 +232,13 @@ PLANTED = (
             "see experiments",
         )
         for path in ("practice_torch/ground/coin.py", "practice_torch/engine/loop.py", "practice_torch/pictures/coin.py")
+    ),
+    *(
+        planted(
+            house.wrong_imports, f"a command in {path}", plus(f"practice_torch/{path}", "import practice_torch.commands.recipes"),
+            "see commands",
+        )  # fmt: skip
+        for path in ("experiments/ground/coin.py", "engine/loop.py", "projects/game.py")
     ),
     *(
         planted(

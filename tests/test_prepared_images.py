@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from practice_torch import prepare_command
 from practice_torch.command_line import UsageError
+from practice_torch.commands import preparing
 from practice_torch.data import images, prepare_images
 from practice_torch.data.decoding import open_image
 from practice_torch.data.errors import DataError
@@ -303,17 +303,17 @@ def test_a_shard_whose_offsets_lead_beyond_its_end(tmp_path):
 def test_the_command(tmp_path, capsys):
     folder_of(tmp_path / "in", 6, height=20, width=30)
     asked = ["images", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
-    assert prepare_command.prepare([*asked, "--most-side", "9"], None) == 0
+    assert preparing.prepare([*asked, "--most-side", "9"], None) == 0
     said = capsys.readouterr()
     assert f"{tmp_path / 'out'}: 6 images, 14x9, gray, 2 classes, 1 shards" in said.out and "--data" in said.out
-    assert prepare_command.prepare(["--verify", str(tmp_path / "out")], None) == 0
+    assert preparing.prepare(["--verify", str(tmp_path / "out")], None) == 0
     for words, error, why in (
         (["--most-side", "-1"], UsageError, "most_side is -1"),
         (["--mostside", "1"], UsageError, "did you mean --most-side"),
         (["--most-side", "8"], DataError, "holds other prepared data (its most_side is 9, now 8)"),
     ):
         with pytest.raises(error) as refusal:
-            prepare_command.prepare([*asked, *words], None)
+            preparing.prepare([*asked, *words], None)
         assert why in str(refusal.value)
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from practice_torch.commands.project import names
 from practice_torch.engine import estimate, loop, project
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError, RunError
@@ -20,7 +21,6 @@ from practice_torch.engine.state import weights_of
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
-from practice_torch.project_command import names
 from practice_torch.projects import anomaly_detection, domain_adaptation, image_generation, text_generation
 from tests import small_recipes
 from tests.test_practice_commands import call, refused

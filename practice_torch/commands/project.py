@@ -8,7 +8,7 @@ from pathlib import Path
 
 from practice_torch.command_line import PROGRAM, UsageError, nearest
 
-FOLDER = Path(__file__).parent / "projects"
+FOLDER = Path(__file__).parent.parent / "projects"
 
 
 def names():

@@ -1,0 +1,72 @@
+"""The folder of a run as several commands need it: its recipe and data again, its evaluation as a table, its report."""
+
+import contextlib
+import json
+
+from practice_torch.commands.recipes import module_of, published_of, recipe_names
+from practice_torch.engine.errors import RunError
+
+
+def restored(run):
+    """The experiment's module and the recipe of a run folder."""
+    path, name = run.asked["topic"], run.asked["recipe"]
+    if name not in recipe_names(str(path)):
+        raise RunError(f"{run.folder} is a run of {path} {name}, which does not exist here")
+    module = module_of(path)
+    return module, run.restored_recipe(type(module.RECIPES[name]))
+
+
+def same_data(run, recipe):
+    """The data of a run, loaded again; RunError if it has changed."""
+    from practice_torch.engine.datasets import load_data
+
+    data = load_data(recipe)
+    here, then = data[0].description, run.asked["data"]
+    if any(here[fact] != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
+        raise RunError(
+            f"{recipe.data} has changed since {run.folder} was trained: {here['count']} examples of shape {here['shape']}, "
+            f"sha256 {here['sha256'][:12]}; then {then.get('count')} of {then.get('shape')}, {then['sha256'][:12]}"
+        )
+    return data
+
+
+def show(run):
+    """The evaluation as a table, and whether the target is met."""
+    from rich.console import Console
+    from rich.table import Table
+
+    evaluation = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
+    print(f"{run.asked['topic']} {run.asked['recipe']}, step {evaluation['step']}")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("on held-out data")
+    table.add_column("", justify="right")
+    for name, value in evaluation["metrics"].items():
+        table.add_row(name, f"{value:.5g}")
+    Console().print(table)
+    if evaluation["passed"] is None:
+        print(f"{evaluation['metric']}: no target was set for this data")
+    else:
+        sign = "<=" if evaluation["direction"] == "lower" else ">="
+        word = "reached" if evaluation["passed"] else "MISSED"
+        print(f"{evaluation['metric']} {evaluation['value']:.5g}: target {sign} {evaluation['target']:g} {word}")
+    return evaluation["passed"]
+
+
+def write_page(run, path=None):
+    """The report of a run, into its folder or this file; returns its path."""
+    from practice_torch.engine.report import write_report
+
+    module, _ = restored(run)
+    with writing(path or run.folder):
+        published = published_of(run.asked["topic"], run.asked["recipe"])
+        defaults = module.RECIPES[run.asked["recipe"]].fields()
+        return write_report(run.folder, defaults=defaults, published=published, path=path)
+
+
+@contextlib.contextmanager
+def writing(where):
+    """Inside, what cannot be written is a RunError that says where."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write into {where}: {error.strerror}") from None

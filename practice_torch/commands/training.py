@@ -1,0 +1,115 @@
+"""python -m practice_torch train: a recipe from its first step, or a stopped run from its newest checkpoint."""
+
+import dataclasses
+import sys
+
+from practice_torch.command_line import PROGRAM, UsageError, changed, nearest
+from practice_torch.commands.recipes import module_of, recipe_names, topic_of
+from practice_torch.commands.run_folder import restored, same_data, show, write_page
+
+
+def train(command, words, fields):
+    """The command; returns the exit code."""
+    if command.resume:
+        return _resume(command, words, fields)
+    if len(words) != 2:
+        given = " ".join(words) or "neither"
+        raise UsageError(f"train takes TOPIC and RECIPE, then fields (given: {given}); `list` shows what there is")
+    path, name = topic_of(words[0]), words[1]
+    names = recipe_names(path)
+    if name not in names:
+        raise UsageError(f"{path} has no recipe {name!r}; {nearest(name, names)}")
+    recipe = recipe_with(path, name, fields)
+    module = module_of(path)
+
+    import torch
+
+    from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.experiment import HasRemarks
+    from practice_torch.engine.processes import Processes
+    from practice_torch.engine.run import Run
+
+    processes = Processes(command.cpu)
+    data = processes.in_turn(lambda: load_data(recipe))
+    if processes.first:
+        for remark in data[0].description.get("remarks", ()):
+            print(f"note: {remark}", file=sys.stderr)
+    torch.manual_seed(recipe.seed)
+    experiment = module.build(recipe, data[0])
+    if processes.first and isinstance(experiment, HasRemarks):
+        for remark in experiment.remarks:
+            print(f"warning: {remark}", file=sys.stderr)
+    run = processes.of_the_first(lambda: Run.create(command.run, path, name, recipe, data[0].description))
+    try:
+        return _to_the_end(run, recipe, experiment, data, command)
+    except BaseException:
+        if processes.first and not list(run.checkpoints.glob("step-*")):
+            run.remove()
+        raise
+
+
+def recipe_with(path, recipe_name, fields):
+    """The recipe with the fields that were given on the command line."""
+    recipe = module_of(path).RECIPES[recipe_name]
+    program = f"{PROGRAM} train {path} {recipe_name}"
+    given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, description=_about(recipe, fields))
+    if given.data != recipe.data and not any(word.startswith("--target") for word in fields):
+        given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
+    return given
+
+
+def _about(recipe, fields):
+    """What the help of a recipe begins with."""
+    from practice_torch.engine.datasets import data_help
+
+    return f"{type(recipe).__doc__}\n\n{data_help(recipe)}" if "--help" in fields else None
+
+
+def _resume(command, words, fields):
+    if given := [*words, *fields, *filter(None, [command.run])]:
+        raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
+    import torch
+
+    from practice_torch.engine.processes import Processes
+    from practice_torch.engine.run import Run
+
+    run = Run.open(command.resume)
+    processes = Processes(command.cpu)
+    processes.of_the_first(run.lock.take)  # nothing is read that another process may be about to change
+    try:
+        module, recipe = restored(run)
+        data = processes.in_turn(lambda: same_data(run, recipe))
+        torch.manual_seed(recipe.seed)  # the first weights, where the run was stopped before its first checkpoint
+        return _to_the_end(run, recipe, module.build(recipe, data[0]), data, command)
+    finally:
+        run.lock.release()
+
+
+def _to_the_end(run, recipe, experiment, data, command):
+    from practice_torch.engine.experiment import HasStart
+    from practice_torch.engine.loop import Interrupted, Training
+
+    if isinstance(experiment, HasStart) and not run.has_begun():
+        experiment.start()
+    training = Training(run, recipe, experiment, *data, cpu=command.cpu)
+    first = training.processes.first  # of several processes one speaks
+    if command.resume:
+        training.restore(say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
+        if first:
+            print(f"continuing after step {training.step} of {recipe.steps}", file=sys.stderr)
+    try:
+        training.train()
+    except Interrupted as stop:
+        if first:
+            print(f"{stop}; continue with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
+        return 128 + stop.signal_number
+    if not first:
+        return 0
+    try:
+        write_page(run)
+    except Exception as error:  # the training is done and saved; a page is no reason to end in an error
+        complaint = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        print(f"warning: no report ({complaint}); `{PROGRAM} report {run.folder}` writes it again", file=sys.stderr)
+    show(run)
+    print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
+    return 0
