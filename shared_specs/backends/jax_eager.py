@@ -21,6 +21,7 @@ from shared_specs.backends.jaxpr import Program
 from shared_specs.backends.primitives import ELEMENTWISE, RULES
 
 MOST = 100_000  # operations, about half a second of NumPy: longer loops are compiled
+KEPT = 10_000  # programs: many calls are of forms that were seen before, and each program holds its constants
 
 WITHOUT_RULE = {"jit", "scan", "while", "cond", "custom_linear_solve", "stage"}  # Program takes them apart; stage is the identity
 PRIMITIVES = {
@@ -54,29 +55,31 @@ def by_numpy() -> Iterator[None]:
     """Within the context, JAX computes by NumPy, on the CPU. XLA still compiles random numbers, primitives without a rule, and
     programs with side effects or of more than MOST operations.
     """
-    compiled = {primitive: primitive.impl for primitive in PRIMITIVES}
-    for primitive, implementation in compiled.items():
-        primitive.def_impl(_ByNumpy(primitive, implementation))
+    before = {primitive: primitive.impl for primitive in PRIMITIVES}
+    for primitive, implementation in _IMPLEMENTATIONS.items():
+        primitive.def_impl(implementation)
     try:
         with core.set_current_trace(_TRACE), jax.default_device(_cpu()[0]):
             yield
     finally:
-        for primitive, implementation in compiled.items():
+        for primitive, implementation in before.items():
             primitive.def_impl(implementation)
+        if len(_programs) > KEPT:
+            _programs.clear()
 
 
 class _ByNumpy:
     """A primitive's implementation, with a program for each form of its arguments; compiled: the implementation it replaces."""
 
     def __init__(self, primitive, compiled):
-        self.primitive, self.compiled, self.programs = primitive, compiled, {}
+        self.primitive, self.compiled = primitive, compiled
 
     def __call__(self, *arguments, **parameters):
         forms = tuple(map(jax.typeof, arguments))
-        key = forms, tuple(parameters.items())
-        if key not in self.programs:
-            self.programs[key] = self._program(forms, parameters)
-        program, results = self.programs[key]
+        key = self.primitive, forms, tuple(parameters.items())
+        if key not in _programs:
+            _programs[key] = self._program(forms, parameters)
+        program, results = _programs[key]
         if program is None:
             return self.compiled(*arguments, **parameters)
         with np.errstate(all="ignore"):
@@ -96,6 +99,10 @@ class _ByNumpy:
             return None, ()
         with np.errstate(all="ignore"):
             return Program(closed), closed.out_avals
+
+
+_IMPLEMENTATIONS = {primitive: _ByNumpy(primitive, primitive.impl) for primitive in PRIMITIVES}
+_programs = {}
 
 
 def _has_keys(equation):
