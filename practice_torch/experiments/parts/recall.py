@@ -1,6 +1,7 @@
 """Tasks of memory, whose sequences end in questions for symbols that stood in them, and equally large networks for them."""
 
 from bisect import bisect_left
+from functools import cache
 
 import torch
 from torch.nn import functional
@@ -41,26 +42,33 @@ def remembered_first(symbols, scores, *, size):
 
 def fitted(model, *, parameters, vocabulary_size, length, layers):
     """The network of that kind whose number of parameters is nearest to the given one, by its width."""
-
-    def made(width):
-        sizes = dict(vocabulary_size=vocabulary_size, layers=layers)
-        match model:
-            case "mamba":
-                return MambaDecoder(**sizes, width=width, states=8)
-            case "s4d":
-                return S4DDecoder(**sizes, width=width, modes=8)
-            case "transformer":
-                return DecoderTransformer(**sizes, width=width, context_length=length, heads=1)
-            case "lstm":
-                return CharacterLSTM(**sizes, embedding=width, hidden=width)
-
     def size(width):
-        with torch.device("meta"):
-            return parameter_count(made(width))
+        return _size(model, width, vocabulary_size, length, layers)
 
     above = 1 + bisect_left(range(1, _WIDEST + 1), parameters, key=size)
     require(above <= _WIDEST, f"parameters is {parameters}; it must be at most {size(_WIDEST)}, {model} of width {_WIDEST}")
-    return made(min(max(1, above - 1), above, key=lambda width: abs(size(width) - parameters)))
+    width = min(max(1, above - 1), above, key=lambda width: abs(size(width) - parameters))
+    return _made(model, width, vocabulary_size, length, layers)
+
+
+def _made(model, width, vocabulary_size, length, layers):
+    sizes = dict(vocabulary_size=vocabulary_size, layers=layers)
+    match model:
+        case "mamba":
+            return MambaDecoder(**sizes, width=width, states=8)
+        case "s4d":
+            return S4DDecoder(**sizes, width=width, modes=8)
+        case "transformer":
+            return DecoderTransformer(**sizes, width=width, context_length=length, heads=1)
+        case "lstm":
+            return CharacterLSTM(**sizes, embedding=width, hidden=width)
+
+
+@cache
+def _size(*of_network):
+    """Numbers in the parameters of the network that is made of these; a search asks for a dozen widths."""
+    with torch.device("meta"):
+        return parameter_count(_made(*of_network))
 
 
 def parameter_count(network):
