@@ -101,3 +101,12 @@ def test_levels_fall_from_the_largest_to_zero():
 def test_a_recipe_refuses_levels_that_do_not_fall():
     with pytest.raises(ValueError, match="sigma_max"):
         EdmRecipe(sigma_min=1.0, sigma_max=0.5)
+
+
+def test_both_methods_ask_the_network_equally_often(monkeypatch):
+    model, data = experiment(sampling_steps=4)
+    asked = []
+    monkeypatch.setattr(model, "_data", lambda x, sigma: asked.append(sigma[0].item()) or x / 2)
+    model._distances(data, model.levels, model._levels(7))
+    assert len(asked) == 2 * 7
+    assert asked[0] == asked[7] == model.levels[0] and asked[6] == asked[-1] == pytest.approx(0.002)

@@ -1,0 +1,132 @@
+"""Sampling along dx/dsigma = (x - D)/sigma: levels, Euler's and Heun's step, fresh noise between steps, and the whole sampler."""
+
+import math
+
+import torch
+
+from practice_torch.arguments import (
+    require,
+    require_at_least,
+    require_one_each,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
+from practice_torch.levels import per_example
+
+_MOST = math.sqrt(2) - 1  # of a level is added between steps: its variance doubles
+
+
+def karras_sigmas(*, num_steps, sigma_min=0.002, sigma_max=80.0, rho=7.0):
+    r"""sigma_i = (M + i/(N-1) (m - M))^rho for i = 0..N-1, M = sigma_max^(1/rho), m = sigma_min^(1/rho); and sigma_N = 0.
+
+    N is num_steps; a single step begins at sigma_max.
+
+    Raises ValueError unless num_steps >= 1, 0 < sigma_min <= sigma_max and rho is positive.
+    Source: Karras et al. 2022, eq. 5.
+    -> [N+1]
+    """
+    require_at_least(1, num_steps=num_steps)
+    require_positive(sigma_min=sigma_min, rho=rho)
+    require(sigma_max >= sigma_min, f"sigma_max is {sigma_max}; it must not be below sigma_min, {sigma_min}")
+    roots = torch.linspace(sigma_max ** (1 / rho), sigma_min ** (1 / rho), num_steps, dtype=torch.float64)
+    return torch.cat([roots**rho, roots.new_zeros(1)]).to(torch.get_default_dtype())
+
+
+def euler_step(x, sigma, sigma_next, denoise_fn):
+    r"""x + (sigma_next - sigma) d with the slope d = (x - D)/sigma and D = denoise_fn(x, sigma: [B]), an estimate of the data.
+
+    sigma_next may be 0, where the result is D, or above sigma: the way to the noise.
+
+    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
+    [B, ...], [B], [B] -> [B, ...]
+    """
+    _require_levels(x, sigma, sigma_next)
+    data = _data(x, sigma, denoise_fn)
+    return torch.lerp(data, x, per_example(sigma_next / sigma, x))
+
+
+def heun_step(x, sigma, sigma_next, denoise_fn):
+    r"""x + (sigma_next - sigma) (d + d')/2: d' is the slope at the end of Euler's step. Where sigma_next is 0, Euler's step.
+
+    Raises ValueError unless sigma has one positive entry and sigma_next one that is not negative for each example, and
+    denoise_fn returns the shape of x.  Source: Karras et al. 2022, algorithm 1.
+    [B, ...], [B], [B] -> [B, ...]
+    """
+    _require_levels(x, sigma, sigma_next)
+    return _heun(x, sigma, sigma_next, denoise_fn)
+
+
+def churn(x, noise, sigma, *, gamma, noise_scale=1.003):
+    r"""x + sqrt(s^2 - sigma^2) noise_scale noise, and s = sigma (1 + gamma): from a level up to a noisier one, with fresh noise.
+
+    Raises ValueError if the shapes of x and noise differ, sigma has not one entry that is not negative for each example, or gamma
+    or noise_scale is negative.  Source: Karras et al. 2022, algorithm 2.
+    [B, ...], [B, ...], [B] -> [B, ...], [B]
+    """
+    require_same_shape(x=x, noise=noise)
+    require_one_each(x, sigma=sigma)
+    require_values("sigma", sigma, lambda sigma: sigma >= 0, "at least 0")
+    require_at_least(0, gamma=gamma, noise_scale=noise_scale)
+    # s^2 - sigma^2 = sigma^2 gamma (2 + gamma), without a difference of squares
+    added = noise_scale * math.sqrt(gamma * (2 + gamma)) * sigma
+    return torch.addcmul(x, per_example(added, x), noise), sigma * (1 + gamma)
+
+
+def heun_sample(x, noises, sigmas, denoise_fn, *, churn=0.0, churn_min=0.0, churn_max=math.inf, noise_scale=1.003):
+    r"""x from the level sigmas[0] to the data at 0: N - 1 of Heun's steps and Euler's last one, 2N - 1 evaluations of denoise_fn.
+
+    Before step i, where churn_min <= sigmas[i] <= churn_max, fresh noise takes x to the level sigmas[i] (1 + gamma), with gamma =
+    min(churn/N, sqrt(2) - 1); noises[i] is that of step i. With churn 0 noises have no part.
+
+    Raises ValueError unless noises has one of the shape of x for each step, sigmas are two or more that fall to 0, denoise_fn
+    returns the shape of x, and churn and noise_scale are not negative.  Source: Karras et al. 2022, algorithms 1 and 2.
+    [B, ...], [N, B, ...], [N+1] -> [B, ...]
+    """
+    steps = _require_path(x, noises, sigmas)
+    require_at_least(0, churn=churn, noise_scale=noise_scale)
+    gamma = min(churn / steps, _MOST)
+    chosen = (sigmas >= churn_min) & (sigmas <= churn_max)
+    for i in range(steps):
+        sigma = sigmas[i]
+        if gamma:
+            added = noise_scale * math.sqrt(gamma * (2 + gamma)) * sigma * chosen[i]
+            x, sigma = torch.addcmul(x, added.to(x.dtype), noises[i]), sigma * (1 + gamma * chosen[i])
+        sigma, after = sigma.expand(len(x)), sigmas[i + 1].expand(len(x))
+        x = _heun(x, sigma, after, denoise_fn) if i + 1 < steps else _data(x, sigma, denoise_fn)
+    return x
+
+
+def _heun(x, sigma, sigma_next, denoise_fn):
+    step = per_example(sigma_next - sigma, x)
+    slope = (x - _data(x, sigma, denoise_fn)) / per_example(sigma, x)
+    first = torch.addcmul(x, step, slope)
+    ends = sigma_next == 0
+    level = sigma_next.where(~ends, sigma)  # any but 0, whose quotient would spoil the gradient of what is not chosen, too
+    second = (first - _data(first, level, denoise_fn)) / per_example(level, x)
+    return first.where(per_example(ends, x).bool(), torch.addcmul(x, step, (slope + second) / 2))
+
+
+def _data(x, sigma, denoise_fn):
+    data = denoise_fn(x, sigma)
+    found, wanted = list(data.shape), list(x.shape)
+    require(found == wanted, f"denoise_fn returned shape {found}; it must return that of x, {wanted}")
+    return data
+
+
+def _require_levels(x, sigma, sigma_next):
+    require_one_each(x, sigma=sigma, sigma_next=sigma_next)
+    require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: at level 0 there is no slope")
+    require_values("sigma_next", sigma_next, lambda sigma: sigma >= 0, "at least 0")
+
+
+def _require_path(x, noises, sigmas):
+    require_rank(1, sigmas=sigmas)
+    require(len(sigmas) > 1, f"sigmas has {len(sigmas)} entries; it must have at least two")
+    require_values("sigmas", sigmas.diff(), lambda d: d < 0, "falling all the way (shown: a step)")
+    require_values("sigmas", sigmas[-1], lambda last: last == 0, "0 at the end")
+    require_shape((len(sigmas) - 1, *x.shape), noises=noises)
+    return len(sigmas) - 1
