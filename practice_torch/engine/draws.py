@@ -73,11 +73,12 @@ class Batches:
 
     def indices(self, number: int) -> torch.Tensor:
         """The examples of a batch."""
-        if not 0 <= number - self._first_ordered < len(self._ordered):
-            together = max(1, self.ORDERED // self.order.size)
-            self._ordered = self.order.indices(self.order.draws(number, together)).split(self.order.size)
-            self._first_ordered = number
-        return self._ordered[number - self._first_ordered]
+        size = self.order.size
+        if not 0 <= (number - self._first_ordered) * size < len(self._ordered):
+            together = max(1, self.ORDERED // size)
+            self._ordered, self._first_ordered = self.order.indices(self.order.draws(number, together)), number
+        start = (number - self._first_ordered) * size
+        return self._ordered[start : start + size]
 
     def _gather(self, number):
         several = self.data.batch(torch.cat([self.indices(number + i) for i in range(self._together)]))
