@@ -124,7 +124,7 @@ class Project:
     seed: int = 0
     """Seed of all models: their data's split, first weights and random numbers."""
     data: str | None = None
-    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; nothing is then expected of the table."""
+    """Other data for all models, in the forms that `train TOPIC RECIPE --help` names; nothing is then asserted of the table."""
     json: bool = False
     """Print JSON instead of a table."""
     cpu: bool = False

@@ -502,6 +502,7 @@ def test_samples_are_judged_beside_a_baseline_and_real_data(copy, monkeypatch):
     assert code == 1 and not err  # the target is missed after three steps
     assert "60 samples" in out and "baseline" in out and "principal components" in out
     found = json.loads((copy / "sample_metrics.json").read_text())
+    assert "Metrics of samples" in (copy / "report.html").read_text()
     assert (found["samples"], found["step"]) == (60, 3)
     assert all(f"{metric['samples']['value']:.3g} " in out for metric in found["metrics"].values())
     distance = found["metrics"]["frechet_distance"]

@@ -381,3 +381,20 @@ def test_values_as_a_person_writes_them():
         assert report.duration(seconds) == text
     assert (report.size(512 * 2**20), report.size(1.5 * 2**30)) == ("512 MiB", "1.5 GiB")
     assert report.words("negative_elbo_floor") == "negative ELBO floor"
+
+
+def test_metrics_of_samples_stand_beside_their_baseline_and_real_data(run):
+    finish(run)
+    estimate = {"value": 0.25, "low": 0.125, "high": 0.5}
+    metric = {"unit": HOSTILE, "meaning": "a distance", "samples": estimate, "real": {"value": 3.0, "low": 2, "high": 4}}
+    found = {"step": 400, "samples": 500, "features": "log-mel columns", "metrics": {"kernel_distance": metric}}
+    run.write_json("sample_metrics.json", found)
+    page = Page(write_report(run.folder))
+    for said in ("500 samples", "kernel distance", "0.125 to 0.5", "2 to 4", "Compared: log-mel columns"):
+        assert said in page.words, said
+    without_numbers = metric | {"samples": {}}
+    for damaged in (3, {"x": 1}, {"x": without_numbers}, {"x": {"unit": "", "samples": estimate}}):
+        run.write_json("sample_metrics.json", found | {"metrics": damaged})
+        assert "sample_metrics.json was not written by this engine" in Page(write_report(run.folder)).words
+    (run.folder / "sample_metrics.json").unlink()
+    assert "Metrics of samples" not in Page(write_report(run.folder)).words

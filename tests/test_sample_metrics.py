@@ -111,8 +111,44 @@ def test_text_is_judged_by_bits_per_byte_and_repetition(monkeypatch):
     found = metrics_of({"text": Text("a" * 1000)}, data, model)
     assert found["bits_per_byte"]["samples"] == pytest.approx(model.evaluate(data[1])["bits_per_byte"], rel=1e-6)
     assert found["bits_per_byte"]["samples"] == pytest.approx(found["bits_per_byte"]["baseline"], rel=0.01)
+    assert found["perplexity"] == pytest.approx({kind: 2**bits for kind, bits in found["bits_per_byte"].items()})
     assert found["distinct_4"]["samples"] == pytest.approx(1 / 253)
     assert found["distinct_4"]["samples"] < found["distinct_4"]["real"] < found["distinct_4"]["baseline"]
+
+
+class TensorData:
+    """Windows of tokens, [N, T]."""
+
+    description = {}
+
+    def __init__(self, windows):
+        self.windows = windows
+
+    def __len__(self):
+        return len(self.windows)
+
+    def batch(self, indices=slice(None)):
+        return {"tokens": self.windows[indices]}
+
+
+class HarderLater(torch.nn.Module):
+    """Needs 1 bit for every byte of the first half of 800 windows, 3 for those of the second."""
+
+    def evaluate(self, data):
+        return {"bits_per_byte": data.batch()["tokens"].double().mean().item()}
+
+    def evaluation_weight(self, data):
+        return len(data)
+
+
+def test_the_interval_of_a_text_knows_that_neighbors_are_alike():
+    """40 blocks, of which half have 1 and half 3: a standard deviation of 1 / sqrt(40). Blocks of every 40th window had none."""
+    windows = torch.tensor([1, 3]).repeat_interleave(400)[:, None].expand(-1, 5)
+    data = TensorData(windows)
+    _, found = sample_metrics({"text": Text("a")}, HarderLater(), data, data, seeded())
+    estimate = found["bits_per_byte"]["samples"]
+    assert estimate.value == 2
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 / 40**0.5, rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ def evaluate(command, judge):
             paths = save_artifacts(training.study(), run.folder / "study")
         for path in paths:
             print(for_terminal(path) if path.suffix == ".txt" else path)
+    if command.samples or command.study:
+        write_page(run)
     return 1 if reached is False else 0
 
 

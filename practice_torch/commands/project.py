@@ -65,7 +65,7 @@ def _list(known, as_json):
 
 
 def _show(results):
-    """The table, what it says, and what was expected of it."""
+    """The table, what it says, and what is asserted of it."""
     from rich.console import Console
     from rich.table import Table
 
@@ -85,10 +85,12 @@ def _show(results):
 
 
 def _spoken(cell):
+    from practice_torch.engine.project_page import told
+
     if cell is None:
         return "-"
     interval = f"\n[dim]{cell['low']:.3g} to {cell['high']:.3g}[/]" if "low" in cell else ""
-    return f"{cell['value']:.4g}{interval}"
+    return told(cell["value"]) + interval
 
 
 def _say(line):

@@ -2,7 +2,7 @@
 
     project.json       what was asked: the project, its seed and data, and the recipe of each model
     models/<name>/     the run folder of each model
-    results.json       the table, what was expected of it, and what it says; the same bytes however often the project was stopped
+    results.json       the table, what it says, and what is asserted of it; the same bytes however often the project was stopped
     shown/             samples and figures of the judgment
     report.html        all of it on one page
 """
@@ -68,14 +68,14 @@ class Findings(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """What was expected of the table, of the project's own data, and whether it holds."""
+    """What is asserted of the table, of the project's own data, and whether it holds."""
 
     words: str
     holds: bool
 
 
 class Reading(NamedTuple):
-    """What the table says, in sentences, and what was expected of it."""
+    """What the table says, in sentences, and what is asserted of it."""
 
     sentences: tuple[str, ...]
     expectations: tuple[Expectation, ...]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from practice_torch.engine.comparison import curves_of, read_runs
+from practice_torch.engine.curves import short
 from practice_torch.engine.project import SHOWN
 from practice_torch.engine.reading import read_stories
 from practice_torch.engine.report import write_page
@@ -22,12 +23,18 @@ def write_project_page(folder: Path, results: Mapping[str, Any], path: Path) -> 
         "project.html.jinja",
         results=results,
         best=_best(results),
+        told=told,
         runs=runs,
         seconds=sum(run.environment.get("seconds", 0) for run in runs),
         overlays=overlays,
         stories=read_stories(folder / SHOWN, missing, MOST_PREVIEWS),
         missing=missing,
     )
+
+
+def told(number: float) -> str:
+    """A number of the table: a large count with all its digits."""
+    return f"{number:,.0f}" if abs(number) >= 1000 and number == round(number) else short(number)
 
 
 def _best(results):

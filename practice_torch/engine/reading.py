@@ -12,6 +12,7 @@ from typing import Any
 # pixels across: over twice what the page gives an earlier preview, for screens that show two pixels a point; a grid of eight
 # digits is no wider, and stays as it is: averaged, its few large pixels would have many colors and take five times the bytes
 THUMBNAIL = 480
+SAMPLE_KINDS = ("samples", "baseline", "real")  # what sample_metrics.json has estimates of
 MIME = {".png": "image/png", ".wav": "audio/wav"}
 
 
@@ -57,6 +58,26 @@ def read_evaluation(path: Path, missing: list[str]) -> dict[str, Any]:
         missing.append(f"{path.name} was not written by this engine, and is left out")
         return {}
     return content
+
+
+def read_sample_metrics(path: Path, missing: list[str]) -> dict[str, Any]:
+    """The content of sample_metrics.json; empty where no samples were judged."""
+    content = read_json(path, missing)
+    metrics = content.get("metrics")
+    whole = {"step", "samples", "features"} <= content.keys() and isinstance(metrics, dict)
+    if content and not (whole and all(_is_metric(metric) for metric in metrics.values())):
+        missing.append(f"{path.name} was not written by this engine, and is left out")
+        return {}
+    return content
+
+
+def _is_metric(metric):
+    """Whether there is a meaning, and every estimate has a value and both ends of its interval."""
+    if not isinstance(metric, dict) or not {"unit", "meaning"} <= metric.keys():
+        return False
+    estimates = [metric[kind] for kind in SAMPLE_KINDS if kind in metric]
+    numbers = [part.get(end) for part in estimates if isinstance(part, dict) for end in ("value", "low", "high")]
+    return len(numbers) == 3 * len(estimates) and all(isinstance(number, (int, float)) for number in numbers)
 
 
 def read_metrics(path: Path, missing: list[str]) -> list[tuple[int, str, str, float]]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from practice_torch.engine import curves
 from practice_torch.engine.curves import Mark, Series, panel, short
 from practice_torch.engine.published import Published
-from practice_torch.engine.reading import read_evaluation, read_json, read_metrics, read_stories
+from practice_torch.engine.reading import read_evaluation, read_json, read_metrics, read_sample_metrics, read_stories
 from practice_torch.engine.run import Run
 from shared_specs.palette import STYLE
 
@@ -54,6 +54,7 @@ def write_report(
         changed=changes(run.asked["fields"], defaults),
         evaluation=evaluation,
         gauge=gauge,
+        judged=read_sample_metrics(folder / "sample_metrics.json", missing),
         published=published,
         environment=environment,
         panels=panels,

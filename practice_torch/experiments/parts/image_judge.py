@@ -69,6 +69,10 @@ class Judge:
         """The class of each, [N]."""
         return torch.from_numpy(self.classifier.predict(self.axes.transform(_rows(samples))))
 
+    def evidence(self, samples):
+        """For every class how much speaks for it, one class against the others, [N, K]."""
+        return torch.from_numpy(self.classifier.decision_function(self.axes.transform(_rows(samples))))
+
 
 def references(count):
     """The indices of the examples that a Judge looks at, of so many: all, or as many as it can, evenly spread."""

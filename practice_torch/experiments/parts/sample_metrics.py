@@ -7,6 +7,7 @@ there are samples, say what a perfect model would reach: a distance of finite sa
 
 import hashlib
 import math
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import torch
 
 from practice_torch.engine import looking
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
+from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import interval
+from practice_torch.engine.estimate import Estimate, interval
 from practice_torch.engine.experiment import HasEvaluationWeight, Metric
 from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance, log_mel_spectrogram, mel_filterbank
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
@@ -31,7 +33,7 @@ _NEIGHBORS = 3
 _SUBSETS = 10  # of a kernel distance, disjoint
 _FEWEST = 2 * _SUBSETS
 _MOST = 5000  # examples of each kind
-_PARTS = 10  # of the held-out text
+_BLOCKS = 40  # of the held-out text, one behind the other: neighboring bytes are not independent, blocks nearly are
 _WINDOW, _MEL_FILTERS = 0.032, 20  # seconds of a frame
 _PASSAGE, _GRAM = 256, 4  # bytes in which repetitions are counted
 
@@ -44,6 +46,7 @@ EXPLAINS = {
     "authenticity": Metric("fraction", "samples farther from the training data than its nearest example is from its neighbors"),
     "frechet_audio_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to log-mel columns"),
     "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
+    "perplexity": Metric("bytes", "2 to the bits per byte: so many equally likely next bytes"),
     "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
 }  # fmt: skip
 
@@ -196,19 +199,40 @@ def _of_texts(written, experiment, train, held_out, generator):
         }
         if "samples" in repeated:
             found[f"distinct_{_GRAM}"] = repeated
-    if isinstance(experiment, HasEvaluationWeight) and len(held_out) >= _PARTS:
-        parts = [looking.Share(held_out, rank, _PARTS) for rank in range(_PARTS)]
-        measured = [(experiment.evaluation_weight(part), dict(experiment.evaluate(part))) for part in parts]
+    if isinstance(experiment, HasEvaluationWeight) and len(held_out) >= _BLOCKS:
+        blocks = [Block(held_out, places) for places in torch.arange(len(held_out)).tensor_split(_BLOCKS)]
+        measured = [(experiment.evaluation_weight(block), dict(experiment.evaluate(block))) for block in blocks]
         if "bits_per_byte" in measured[0][1]:
-            of_parts = lambda which: torch.tensor(looking.means([measured[k] for k in which.tolist()])["bits_per_byte"])  # noqa: E731
-            found["bits_per_byte"] = {"samples": interval(of_parts, torch.arange(_PARTS), generator=generator)}
+            of_all = lambda which: torch.tensor(looking.means([measured[k] for k in which.tolist()])["bits_per_byte"])  # noqa: E731
+            found["bits_per_byte"] = {"samples": interval(of_all, torch.arange(_BLOCKS), generator=generator)}
             if texts:
                 log_probs = (frequency / frequency.sum()).log()[_passages(fresh)]
                 bits = bits_per_byte(log_probs, torch.ones_like(log_probs), torch.full((len(log_probs),), _PASSAGE))
                 found["bits_per_byte"]["baseline"] = interval(torch.mean, bits, generator=generator)
+            found["perplexity"] = {
+                kind: Estimate(*(2**bits for bits in estimate)) for kind, estimate in found["bits_per_byte"].items()
+            }
     if not found:
         raise RunError("the samples are text, of which nothing could be measured: it is shorter than a passage of 256 bytes")
     return "bytes", found
+
+
+@dataclass(frozen=True)
+class Block:
+    """The examples of a data set at these places, [N]."""
+
+    data: Data
+    places: torch.Tensor
+
+    @property
+    def description(self):
+        return self.data.description
+
+    def __len__(self):
+        return len(self.places)
+
+    def batch(self, indices=None):
+        return self.data.batch(self.places if indices is None else self.places[indices])
 
 
 def _text(data):
