@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape
+from practice_torch.arguments import require, require_at_least, require_rank, require_shape
+from practice_torch.state_space._conditioned import embedded
 from practice_torch.state_space._fourier import causal_product
 from practice_torch.state_space._hold import held
 
@@ -57,8 +58,8 @@ def diagonal_kernel(output_weights, log_step, log_negative_real, imaginary, *, l
     block = math.isqrt(length - 1) + 1
     near = torch.arange(block, device=log_step.device)
     far = torch.arange(0, length, block, device=log_step.device)
-    far = (2 * output_weights * gains).unsqueeze(2) * (exponents.unsqueeze(2) * far).exp()
-    near = (exponents.unsqueeze(2) * near).exp()
+    far = (2 * output_weights * gains).unsqueeze(2) * _powers(exponents, far)
+    near = _powers(exponents, near)
     # of the complex product the real part alone
     kernel = torch.cat((far.real, -far.imag), 1).mT @ torch.cat((near.real, near.imag), 1)
     return kernel.flatten(1)[:, :length]
@@ -91,6 +92,11 @@ def state_space_layer(inputs, output_weights, log_step, log_negative_real, imagi
     require_shape((batch, *kernel.shape), inputs=inputs)
     require_shape(log_step.shape, skip=skip)
     return torch.addcmul(causal_product(inputs, kernel), inputs, skip.unsqueeze(1))
+
+
+def _powers(exponents, times):
+    """e^(zl), [H, M], [L] -> [H, M, L], from real exponentials, sines and cosines: a fifth of the time."""
+    return torch.polar((exponents.real.unsqueeze(2) * times).exp(), exponents.imag.unsqueeze(2) * times)
 
 
 def _modes(output_weights, log_step, log_negative_real, imaginary):
@@ -150,7 +156,10 @@ class S4DBlock(nn.Module):
 
 
 class S4DDecoder(nn.Module):
-    """Tokens [B, T] -> logits [B, T, V] of each next token: S4DBlocks between an embedding, and a norm and a linear head."""
+    """Tokens [B, T] -> logits [B, T, V] of each next token: S4DBlocks between an embedding, and a norm and a linear head.
+
+    condition [B]: a token for each sequence, of which the embedding is added to that of all its tokens.
+    """
 
     def __init__(self, *, vocabulary_size, width, layers, modes=16, kind="linear"):
         super().__init__()
@@ -159,9 +168,9 @@ class S4DDecoder(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-5)
         self.head = nn.Linear(width, vocabulary_size)
 
-    def forward(self, tokens):
-        """[B, T] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
-        x = self.embedding(as_int64(tokens))
+    def forward(self, tokens, condition=None):
+        """[B, T], [B] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
+        x = embedded(self.embedding, tokens, condition)
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
@@ -170,9 +179,9 @@ class S4DDecoder(nn.Module):
         """The state before the first token, a list of those of the blocks."""
         return [block.start(batch) for block in self.blocks]
 
-    def step(self, tokens, states):
-        """forward of one more token, at the same cost however many there were: [B], states -> [B, V], states"""
-        x, following = self.embedding(as_int64(tokens)), []
+    def step(self, tokens, states, condition=None):
+        """forward of one more token, at the same cost however many there were: [B], states, [B] -> [B, V], states"""
+        x, following = embedded(self.embedding, tokens, condition), []
         for block, state in zip(self.blocks, states, strict=True):
             x, state = block.step(x, state)
             following.append(state)

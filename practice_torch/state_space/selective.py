@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_values
+from practice_torch.state_space._conditioned import embedded
 from practice_torch.state_space._selective_scan import SelectiveScan
 
 
@@ -150,6 +151,7 @@ class MambaDecoder(nn.Module):
     """Tokens [B, T] -> logits [B, T, V] of each next token: MambaBlocks between an embedding, and a norm and a linear head.
 
     All of a sequence at once by `forward`, or one token after the other by `step`, from `start`.
+    condition [B]: a token for each sequence, of which the embedding is added to that of all its tokens.
     """
 
     def __init__(self, *, vocabulary_size, width, layers, expand=2, states=16, taps=4, rank=None):
@@ -161,9 +163,9 @@ class MambaDecoder(nn.Module):
         self.norm = nn.RMSNorm(width, eps=1e-5)
         self.head = nn.Linear(width, vocabulary_size)
 
-    def forward(self, tokens):
-        """[B, T] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
-        x = self.embedding(as_int64(tokens))
+    def forward(self, tokens, condition=None):
+        """[B, T], [B] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
+        x = embedded(self.embedding, tokens, condition)
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
@@ -180,9 +182,9 @@ class MambaDecoder(nn.Module):
         """The state before the first token, a list of those of the blocks."""
         return [block.start(batch) for block in self.blocks]
 
-    def step(self, tokens, states):
-        """forward of one more token, at the same cost however many there were: [B], states -> [B, V], states"""
-        x, following = self.embedding(as_int64(tokens)), []
+    def step(self, tokens, states, condition=None):
+        """forward of one more token, at the same cost however many there were: [B], states, [B] -> [B, V], states"""
+        x, following = embedded(self.embedding, tokens, condition), []
         for block, memory in zip(self.blocks, states, strict=True):
             x, *memory = block.advance(x, *memory)
             following.append(memory)

@@ -28,14 +28,16 @@ def generate(network, tokens, count, choose):
 
 
 @torch.no_grad()
-def generate_from_state(network, first, uniforms, *, kinds):
+def generate_from_state(network, first, uniforms, *, kinds, condition=None):
     """Tokens [B, T] below `kinds` that follow the first [B], by inverse CDF of the uniforms [B, T]; each costs the same.
 
-    network.start(batch) is the state before the first token, network.step(tokens, state) gives logits and the next state.
+    network.start(batch) is the state before the first token, network.step(tokens, state) gives logits and the next state. A
+    condition [B] is its third argument.
     """
     token, states, written = as_int64(first), network.start(len(uniforms)), []
+    told = () if condition is None else (condition,)
     for uniform in uniforms.unbind(1):
-        logits, states = network.step(token, states)
+        logits, states = network.step(token, states, *told)
         token = draw(logits[:, :kinds], uniform)
         written.append(token)
     return torch.stack(written, 1)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from practice_torch.arguments import as_int64
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
@@ -144,7 +145,7 @@ class SoundExperiment(nn.Module):
 
 
 class StateSoundExperiment(SoundExperiment):
-    """The same with a decoder of tokens that has a state: the tokens are the codes, after a first one that names the class.
+    """The same with a decoder of tokens that has a state: the tokens are the codes, after silence; its condition is the class.
 
     make(vocabulary_size) gives the decoder, of which parts/byte_language.py says what it has, as of the rates. Its embedding
     begins as WaveNet's: that neighbors sound alike has then not to be learned.
@@ -158,17 +159,22 @@ class StateSoundExperiment(SoundExperiment):
             network.embedding.weight[: recipe.levels] = waves(recipe.levels, recipe.width)
 
     def _logits(self, codes, label):
-        before = torch.cat([self._first(len(codes), label)[:, None], as_int64(codes)[:, :-1]], 1)
-        return self.network(before)[..., : self.recipe.levels]
+        before = functional.pad(as_int64(codes), (1, 0), value=self._silence)[:, :-1]
+        return self.network(before, self._condition(label))[..., : self.recipe.levels]
 
     def _codes(self, uniforms, label):
-        return generate_from_state(self.network, self._first(len(uniforms), label), uniforms, kinds=self.recipe.levels)
+        first = torch.full_like(uniforms[:, 0], self._silence, dtype=torch.int64)
+        options = dict(kinds=self.recipe.levels, condition=self._condition(label))
+        return generate_from_state(self.network, first, uniforms, **options)
 
-    def _first(self, count, label):
-        """The token of each class; silence where there are none."""
-        if label is not None:
-            return self.recipe.levels + as_int64(label)
-        return torch.full((count,), self.recipe.levels // 2, device=self.network.embedding.weight.device)
+    @property
+    def _silence(self):
+        """The code that stands before the beginning."""
+        return self.recipe.levels // 2
+
+    def _condition(self, label):
+        """The tokens of the classes follow the codes; None where there are no classes."""
+        return label if label is None else self.recipe.levels + as_int64(label)
 
 
 def nearest_note(sounds, frequencies, sample_rate):
