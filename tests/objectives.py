@@ -585,12 +585,13 @@ def logistic_pixels(e, batch, phase):
 
 
 def bytes_or_sounds(e, batch, phase):
-    """Sounds: a token for the class, or silence, and then the codes, each of which is one of the levels."""
+    """Sounds: silence, and then the codes, each of which is one of the levels; the tokens behind these are the classes."""
     if "tokens" in batch:
         return language(e, batch, phase)
     codes, levels = _codes_of_sounds(e, batch), e.recipe.levels
-    first = levels + batch["label"] if e.classes else torch.full((len(codes),), levels // 2)
-    return _nats_per_token(e.network(torch.column_stack([first, codes[:, :-1]]))[..., :levels], codes)
+    told = [levels + batch["label"]] if e.classes else []
+    before = torch.column_stack([torch.full((len(codes),), levels // 2), codes[:, :-1]])
+    return _nats_per_token(e.network(before, *told)[..., :levels], codes)
 
 
 def transduction(e, batch, phase):

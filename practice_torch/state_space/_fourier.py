@@ -8,10 +8,10 @@ def causal_product(inputs, kernel):
     """[..., T] and [..., L], L <= T -> [..., T]: sum_(j <= t) K_(t-j) u_j. The axes before the last broadcast."""
     if inputs.numel() == 0:  # which MKL refuses to transform
         return inputs * kernel.sum(-1, keepdim=True)
-    return _CausalProduct.apply(inputs, kernel)
+    return CausalProduct.apply(inputs, kernel)
 
 
-class _CausalProduct(torch.autograd.Function):
+class CausalProduct(torch.autograd.Function):
     """Backwards in time, the gradients are causal products too: of the upstream gradient with the kernel, and with the inputs.
 
     All from the transforms that the product has made already. Autograd would take a complex transform for the gradient of each

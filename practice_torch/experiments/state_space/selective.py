@@ -195,7 +195,7 @@ RECIPES = {
     # The best unigram model needs 7.34, a table of pairs that is fitted to the held-out codes themselves 5.23. The pitch of what
     # is drawn is right in 10% and 7%, which is chance.
     "notes": SelectiveSoundRecipe(
-        data="notes", held_out=0.2, layers=2, width=64, steps=300, batch_size=4, learning_rate=4e-3, beta2=0.99, clip_norm=1.0,
+        data="notes", held_out=0.2, layers=2, width=64, steps=600, batch_size=4, learning_rate=6e-3, beta2=0.99, clip_norm=1.0,
         warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=300, checkpoint_every=150, target=4.9,
     ),
     # measured: symbols of 820 held-out sequences that are recalled, and whole sequences, in 120 CPU seconds for all four
