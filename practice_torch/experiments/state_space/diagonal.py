@@ -53,8 +53,8 @@ RECIPES = {
         final_learning_rate=0.1, evaluate_every=300, checkpoint_every=300, target=2.2,
     ),
     # measured with seeds 0 and 1: 3.61 and 3.67 bits per sample, and 83% and 92% of the notes asked for, in 140 CPU seconds. The
-    # best unigram model needs 7.34 bits, a table of pairs that is fitted to the held-out codes themselves 5.23, WaveNet 3.04 after
-    # 2000 steps. With the class as a first token, which the states would have to keep, the pitch was that of chance (8%).
+    # best unigram model needs 7.34 bits, a table of pairs that is fitted to the held-out codes themselves 5.23, WaveNet 3.04
+    # after 2000 steps. With the class as a first token, which states would have to keep, the pitch was that of chance (8%).
     "notes": DiagonalSoundRecipe(
         data="notes", held_out=0.2, layers=2, width=64, steps=1200, batch_size=4, learning_rate=6e-3, beta2=0.99, clip_norm=1.0,
         warmup_steps=30, schedule="cosine", final_learning_rate=0.05, evaluate_every=1200, checkpoint_every=300, target=3.9,
