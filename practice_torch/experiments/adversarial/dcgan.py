@@ -36,7 +36,9 @@ class DcganRecipe(Recipe):
     latent: Annotated[int, AtLeast(1)] = 64
     """Dimension of the generator's noise."""
     width: Annotated[int, AtLeast(1)] = 32
-    """Channels of both networks at full resolution; doubled whenever the size is halved."""
+    """Channels of both networks at full resolution; doubled whenever the size is halved. Narrow ones learn at higher rates: 16 at
+    1e-3, where 64 learn at 2e-4.
+    """
     generator_loss: Literal[tuple(GENERATOR_LOSSES)] = "non_saturating"
     """Generator loss: -log D (non-saturating) or log(1 - D) (minimax)."""
     real_target: Annotated[float, Above(0, at_most=1)] = 1.0
