@@ -521,6 +521,21 @@ def captioned(e, batch, phase):
     return losses.mean() / x0[0].numel()
 
 
+def score_at_times(e, batch, phase):
+    """The noise's error at times that are evenly spread between the first and 1, in values with uniform noise of their width."""
+    recipe = e.recipe
+    values = (batch["image"] * (recipe.num_levels - 1)).round()
+    uniforms = uniform(e, len(values), values[0].numel()).view(values.shape)
+    x0 = 2 * (values + uniforms) / recipe.num_levels - 1
+    time = recipe.first_time + (1 - recipe.first_time) * low_discrepancy_times(uniform(e), batch_size=len(x0))
+    noise = normal(e, *x0.shape)
+    level = torch.exp(-recipe.beta_min * time - (recipe.beta_max - recipe.beta_min) * time**2 / 2)
+    alpha, sigma = (part.sqrt()[:, None, None, None] for part in (level, 1 - level))
+    x = alpha * x0 + sigma * noise
+    found = sigma * x + alpha * e.network(x, 1000 * time)
+    return squared_error(found, noise).mean() / x0[0].numel()
+
+
 # ---------------------------------------------------------------------------------------------------- flows
 
 
@@ -817,6 +832,7 @@ OBJECTIVES = {
     "diffusion/training": diffusion, "diffusion/variational_diffusion": continuous, "diffusion/score_prediction": score,
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
+    "diffusion/probability_flow": score_at_times,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,

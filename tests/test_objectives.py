@@ -79,6 +79,7 @@ ELSEWHERE = {
     "diffusion/text_conditioning": {"judged_samples", "judged_steps", "guidance"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
+    "diffusion/probability_flow": {"measured_images"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
