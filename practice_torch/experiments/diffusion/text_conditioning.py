@@ -201,11 +201,12 @@ class TextExperiment(nn.Module):
 
 
 RECIPES = {
-    # Measured with seed 0, in two and a half minutes of one core: 0.908 (held-out pictures: 0.992), of which class 0.79, stroke
-    # 1.00 and place 0.93; without guidance 0.811. Pixels attend to the words for class, stroke and place, and to no article.
+    # Measured with seed 0, in three and a half minutes of one core: 0.975 (held-out pictures: 0.992), of which class 0.95, stroke
+    # 1.00 and place 0.98, and all three right in 93%; without guidance 0.885. 1200 steps had 0.908. The digit attends to the
+    # words for class and stroke, the empty side of the canvas to that for the place.
     "digits": TextRecipe(
-        data="digits", steps=1200, batch_size=64, blocks=1, attention_at=(8, 4), learning_rate=2e-3, schedule="cosine",
-        average_decay=0.99, clip_norm=1.0, held_out=0.2, target=0.87, evaluate_every=1200, checkpoint_every=600,
+        data="digits", steps=2000, batch_size=64, blocks=1, attention_at=(8, 4), learning_rate=2e-3, schedule="cosine",
+        average_decay=0.99, clip_norm=1.0, held_out=0.2, target=0.93, evaluate_every=2000, checkpoint_every=1000,
     ),
     # sized for one H100 and not yet trained there
     "mnist": TextRecipe(

@@ -22,7 +22,7 @@ _FORMS = (  # the same in different orders
 
 
 def _article(word):
-    return "an" if word[0] in "aeiou" else "a"
+    return "an" if word[0] in "aeiou" and word != "one" else "a"
 
 
 class Captions:
