@@ -1,0 +1,118 @@
+"""Conditional VAE: an autoencoder that is told the class, with a fixed and a learned prior, beside one that is not told."""
+
+from functools import partial
+
+import torch
+
+from practice_torch.engine.draws import seed_of
+from practice_torch.engine.estimate import interval
+from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.experiments.latent import conditional_vae
+from practice_torch.latent.vae import bernoulli_log_likelihood
+from practice_torch.pictures.ranking import ranking
+
+FIXED, LEARNED, WITHOUT = "conditional VAE", "conditional VAE, learned prior", "VAE without labels"
+CHANCE, PIXELS, REAL = "chance", "independent pixels", "real images"
+COUNT = 1000  # samples
+
+COLUMNS = {
+    "class_accuracy": Column("fraction", "samples that a logistic regression of training images takes for the class asked for",
+                             "higher"),
+    "negative_elbo": Column("nats", "an upper bound of -log p of a held-out image, given its label where there is one", "lower"),
+    "label_in_code": Column("fraction", "held-out images whose class a linear classifier tells from their code"),
+}  # fmt: skip
+
+
+def judge(trainings, say):
+    """Both conditional autoencoders and the one without labels, between what knows nothing and real images."""
+    training = trainings[FIXED]
+    recipe = training.recipe
+    generator = torch.Generator().manual_seed(seed_of(recipe.seed, "project"))
+    known, fresh = (data.batch(torch.arange(min(len(data), 5000))) for data in (training.train_data, training.held_out_data))
+    x, held_out = (binary(batch["image"].flatten(1).cpu(), recipe.threshold) for batch in (known, fresh))
+    classes = training.experiment.classes
+    from sklearn.linear_model import LogisticRegression
+
+    expert = LogisticRegression(max_iter=1000).fit(x.numpy(), known["label"].cpu().numpy())
+
+    def recognized(images, labels):
+        said = torch.from_numpy(expert.predict(images.flatten(1).cpu().float().numpy()))
+        return interval(torch.mean, (said == labels.cpu()).double(), generator=generator)
+
+    most = known["label"].cpu().mode().values
+    of_most = (fresh["label"].cpu() == most).double().mean().item()
+    rows = {
+        CHANCE: Row("floor", {"class_accuracy": 1 / classes, "label_in_code": of_most}),
+        PIXELS: Row("floor", {"negative_elbo": interval(torch.mean, nats_of_pixels(x, held_out), generator=generator)}),
+    }
+    asked = torch.arange(COUNT, device=training.device) % classes
+    for name, one in trainings.items():
+        say(f"{COUNT} samples: {name}")
+        found = one.evaluate()
+        if name == FIXED:
+            cells = {"negative_elbo": found["unconditional"], "label_in_code": found["label_in_code_unconditional"]}
+            rows[WITHOUT] = Row("model", cells)
+        drawn = look(one, "samples", lambda experiment: experiment.drawn(asked))
+        rows[name] = Row("model", {
+            "class_accuracy": recognized(drawn, asked), "negative_elbo": found["negative_elbo"],
+            "label_in_code": found["label_in_code"],
+        })  # fmt: skip
+    rows[REAL] = Row("ceiling", {"class_accuracy": recognized(held_out, fresh["label"])})
+    told = {name: row for name, row in rows.items() if "class_accuracy" in row.cells}
+    accuracy = [row.cells["class_accuracy"] for row in told.values()]
+    shown = {"accuracy": ranking(list(told), [row.role for row in told.values()], accuracy, "samples of the class asked for")}
+    return Findings(COLUMNS, rows, shown | look(training, "preview", partial(_preview, training.held_out_data)))
+
+
+def binary(x, threshold):
+    """Pixels 0 or 1."""
+    return (x > threshold).to(x.dtype)
+
+
+def nats_of_pixels(known, x):
+    """-log p of images whose pixels are independent, each white as often as in the known images: [M, D], [N, D] -> [N].
+
+    Half an image of either kind is added to the counts: what was never seen is not impossible.
+    """
+    share = (known.double().sum(0) + 0.5) / (len(known) + 1)
+    return -bernoulli_log_likelihood(x.double(), share.logit().expand(len(x), -1))
+
+
+def _preview(data, experiment):
+    return experiment.preview(data)
+
+
+def read(rows):
+    """What the numbers of the table say."""
+    def of(name, column):
+        cell = rows[name].cells[column]
+        return getattr(cell, "value", cell)
+
+    accuracy = {name: of(name, "class_accuracy") for name in (FIXED, LEARNED, REAL, CHANCE)}
+    nats = {name: of(name, "negative_elbo") for name in (FIXED, LEARNED, WITHOUT, PIXELS)}
+    code = {name: of(name, "label_in_code") for name in (FIXED, LEARNED, WITHOUT, CHANCE)}
+    sentences = (
+        f"{accuracy[FIXED]:.0%} of the samples are recognized as the class asked for, {accuracy[LEARNED]:.0%} with a learned "
+        f"prior; of real images {accuracy[REAL]:.0%}, by chance {accuracy[CHANCE]:.0%}. What is drawn is the decoder's mean.",
+        f"The label saves {nats[WITHOUT] - nats[FIXED]:.1f} nats an image: {nats[FIXED]:.1f} with it, {nats[WITHOUT]:.1f} "
+        f"without; {nats[LEARNED]:.1f} with a learned prior. Pixels independent of each other cost {nats[PIXELS]:.1f}.",
+        f"A linear classifier finds the class in {code[WITHOUT]:.0%} of the codes of the autoencoder without labels, in "
+        f"{code[FIXED]:.0%} where the decoder is told the label, and chance is {code[CHANCE]:.0%}: with a fixed prior the code "
+        f"pays in KL for what the label says already. A learned prior does not charge for it: {code[LEARNED]:.0%}.",
+    )
+    expectations = (
+        Expectation("80% of the samples or more are of the class that was asked for", accuracy[FIXED] >= 0.8),
+        Expectation("The label lowers the bound by a nat or more", nats[FIXED] <= nats[WITHOUT] - 1),
+        Expectation("The codes tell half as much of the class as without labels, or less", code[FIXED] <= code[WITHOUT] / 2),
+    )
+    return Reading(sentences, expectations)
+
+
+PROJECT = Project(
+    title="Conditional VAE",
+    question="A variational autoencoder is told the class of every image, and draws images of the class that it is asked for. "
+    "How often do they show it, what is the label worth in nats, and what does the code still say of the class?",
+    models={FIXED: Model(conditional_vae, "digits"), LEARNED: Model(conditional_vae, "digits_prior")},
+    judge=judge,
+    read=read,
+)
