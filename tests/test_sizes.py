@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 from practice_torch.data.blank import blank
@@ -96,6 +97,13 @@ def test_operations_are_those_that_are_counted_on_meta_tensors(topic):
     counted = flops_of_step(module.build(recipe, data), data.batch(range(recipe.batch_size)), recipe)
     # the backward pass of attention takes the scores once more than tables of them would: one in 2000 operations here
     assert sizes(module, name).operations == pytest.approx(counted, rel=1e-3 if topic == "diffusion/elbo" else 0)
+
+
+def test_a_product_that_is_added_in_place_is_counted():
+    """An LSTM's; torch's own table of formulas does not know it."""
+    with Tally() as tally:
+        torch.zeros(2, 3).addmm_(torch.zeros(2, 4), torch.zeros(4, 3))
+    assert tally.operations == {"product": 2 * 2 * 4 * 3}
 
 
 def test_averages_and_accumulation_are_held_and_counted():

@@ -19,12 +19,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from practice_torch.data.blank import blank
 from practice_torch.data.memory import amount
 from practice_torch.engine.datasets import Data
 from practice_torch.engine.experiment import Experiment
+from practice_torch.engine.flops import operations_of
 from practice_torch.engine.players import let_move, make_player
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Recipe
@@ -160,9 +160,8 @@ class Tally(TorchDispatchMode):
             return args[0].fake_device
         kwargs = kwargs or {}
         out = operation(*args, **kwargs)
-        if count := flop_registry.get(operation.overloadpacket):
-            kind = "convolution" if "convolution" in operation.overloadpacket.__name__ else "product"
-            self.operations[kind] += count(*args, **kwargs, out_val=out)
+        if count := operations_of(operation, args, kwargs, out):
+            self.operations["convolution" if "convolution" in operation.overloadpacket.__name__ else "product"] += count
         for leaf in tree_leaves(out):
             if isinstance(leaf, torch.Tensor):
                 self._hold(leaf.untyped_storage())
