@@ -121,8 +121,9 @@ def state_of(training):
     named = [(name, parameter, player) for player in training.players for name, parameter in player.parameters.items()]
     apart = set()
     for name, parameter, player in named:
-        moments = [player.optimizer.state[parameter][slot] for slot in ("exp_avg", "exp_avg_sq")]
-        apart |= {name} if any(_order(other) != _order(parameter) for other in (parameter.grad, *moments)) else set()
+        others = [player.optimizer.state[parameter][slot] for slot in ("exp_avg", "exp_avg_sq")]
+        others += [] if parameter.grad is None else [parameter.grad]  # None: of a player whose turn is over
+        apart |= {name} if any(_order(other) != _order(parameter) for other in others) else set()
     kernels = [(name, parameter) for name, parameter, _ in named if parameter.ndim == 4]
     contiguous = [name for name, kernel in kernels if not kernel.is_contiguous(memory_format=torch.channels_last)]
     sizes = {name: parameter.detach().norm().item() for name, parameter, _ in named}
