@@ -834,6 +834,7 @@ OBJECTIVES = {
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
     "diffusion/probability_flow": score_at_times,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
+    "flows/masked_autoregressive": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

@@ -13,7 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, pixelcnn, recurrent
 from practice_torch.diffusion import score_prediction
-from practice_torch.flows import additive_coupling, affine_coupling
+from practice_torch.flows import additive_coupling, affine_coupling, masked_autoregressive
 from practice_torch.latent import conditional_vae, vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
@@ -251,6 +251,12 @@ def not_bounded(raw, *, bound):
     return raw
 
 
+def entries_see_themselves(patch):
+    """>= where the output layer has >."""
+    plain = masked_autoregressive.degrees_to_mask
+    patch.setattr(masked_autoregressive, "degrees_to_mask", lambda below, above, *, strict: plain(below, above, strict=False))
+
+
 def first_class(features, labels, class_embedding, weight, bias):
     """Whatever the label."""
     return features @ (weight + class_embedding[0]) + bias
@@ -370,6 +376,11 @@ MISTAKES = {
         "the batch mixes": (mean_of_the_batch(conditional_vae.ConditionalAutoencoder), OTHERS),
         "a decoder without the label": (blind_decoder, "output"),
         "biases at zero": (biases_at_zero, BEGINS),
+    },
+    ("flows/masked_autoregressive", "MAF"): {
+        "an entry sees itself": (entries_see_themselves, "output"),
+        "log-scales without a bound": (put(masked_autoregressive, "bounded_log_scale", not_bounded), "output"),
+        "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
     ("latent/vae", "VariationalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(vae.VariationalAutoencoder), OTHERS),

@@ -80,6 +80,7 @@ ELSEWHERE = {
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},
+    "flows/masked_autoregressive": {"points"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},

@@ -1,0 +1,60 @@
+"""What SciPy and another library of flows say of masked autoregressive flows, and what the network is made for."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from practice_torch.flows import masked_autoregressive as practice
+from practice_torch.flows.change_of_variables import standard_normal_log_prob
+
+X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def _moved():
+    torch.manual_seed(0)
+    network = practice.MAF(dimensions=4, layers=3, hidden=(8, 8), bound=2.0).double()
+    assert torch.equal(network(X)[0], X.flip(1))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return network
+
+
+def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian():
+    """With weights that are not 0, as after training; it begins at the identity, with the order reversed three times."""
+    network = _moved()
+    z, log_det = network(X)
+    x, back = network.inverse(z)
+    torch.testing.assert_close(x, X)
+    torch.testing.assert_close(back, -log_det)
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda row: network(row[None])[0][0]))(X)
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
+
+
+def test_the_flow_is_a_chain_of_normal_conditionals():
+    """scipy.stats.norm for every variable, with mean x_(d-1)/2 and standard deviation e^0.3."""
+    before = torch.cat([torch.zeros(6, 1), X[:, :-1]], 1)
+    z, log_det = practice.forward(X, lambda x: (torch.cat([0 * x[:, :1], x[:, :-1]], 1) / 2, 0 * x + 0.3))
+    wanted = scipy.stats.norm.logpdf(X, before / 2, np.exp(0.3)).sum(1)
+    np.testing.assert_allclose(standard_normal_log_prob(z) + log_det, wanted, rtol=1e-12)
+
+
+def test_zuko_standardizes_in_the_same_order():
+    """zuko.transforms.AutoregressiveTransform of as many passes, with its own bend of the log-scales undone."""
+    zuko = pytest.importorskip("zuko", reason="zuko is not installed")
+    weight = torch.tril(torch.linspace(-1, 1, 16, dtype=torch.float64).view(4, 4), -1)
+
+    def affine(x):
+        each = zuko.transforms.MonotonicAffineTransform(x @ weight.T, 0.3 * x @ weight.T)
+        return zuko.transforms.DependentTransform(each, 1)
+
+    def conditions(x):
+        law = affine(x).base
+        return -law.shift * (-law.log_scale).exp(), -law.log_scale
+
+    peer = zuko.transforms.AutoregressiveTransform(affine, passes=4)
+    z, log_det = practice.forward(X, conditions)
+    theirs, their_log_det = peer.call_and_ladj(X)
+    torch.testing.assert_close(theirs, z)
+    torch.testing.assert_close(their_log_det, log_det)
+    torch.testing.assert_close(peer.inv(z), practice.inverse(z, conditions)[0])
