@@ -257,7 +257,7 @@ def test_whole_numbers_are_times_like_real_ones():
 def test_half_precision_tells_time_999_from_1000():
     """bfloat16 rounds both to 1000: the angles are taken before."""
     network = UNet2d(**SMALL).bfloat16()
-    embedding = network._embed(torch.zeros(2, 2, 4, 4).bfloat16(), torch.tensor([999, 1000]), None)
+    (embedding,) = network._conditions(torch.zeros(2, 2, 4, 4).bfloat16(), torch.tensor([999, 1000]), None)
     assert embedding.dtype == torch.bfloat16 and not torch.equal(embedding[0], embedding[1])
     assert network(torch.zeros(2, 2, 4, 4).bfloat16(), torch.tensor([999, 1000])).dtype == torch.bfloat16
 
