@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from shared_specs.rows import Law
+from shared_specs.rows import Law, normal
+
+# ---------------------------------------------------------------------------------------------------- what coupling layers map
+
+X, IMAGES = normal(5, 4), normal(2, 3, 4, 5)
+MASK, OTHER = np.array([True, False, True, False]), np.array([False, True, False, True])
+FIRST = np.array([True, False])
+BOARD = (np.indices((4, 5)).sum(0) % 2 == 0)[None]  # [1, 4, 5]: the same for all channels
+FULL = np.repeat(BOARD, 3, axis=0)
 
 # ---------------------------------------------------------------------------------------------------- laws
 

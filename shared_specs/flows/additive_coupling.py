@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.flows._cases import layer, plane, shift
+from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift
 from shared_specs.rows import (
     LOG_2,
     LOG_3,
@@ -19,11 +19,6 @@ from shared_specs.rows import (
     zeros,
 )
 
-X, IMAGES = normal(5, 4), normal(2, 3, 4, 5)
-MASK, OTHER = np.array([True, False, True, False]), np.array([False, True, False, True])
-FIRST = np.array([True, False])
-BOARD = (np.indices((4, 5)).sum(0) % 2 == 0)[None]  # [1, 4, 5]: the same for all channels
-FULL = np.repeat(BOARD, 3, axis=0)
 SCALES = [0.5, -1.0, 0.0, 2.0]
 SLOPE = Cancels(1.0, "the slope is a difference of two logistic functions")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.flows._cases import layer, plane, shift, stretch
+from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, stretch
 from shared_specs.rows import (
     LOG_2,
     Agree,
@@ -18,11 +18,6 @@ from shared_specs.rows import (
     normal,
 )
 
-X, IMAGES = normal(5, 4), normal(2, 3, 4, 5)
-MASK, OTHER = np.array([True, False, True, False]), np.array([False, True, False, True])
-FIRST = np.array([True, False])
-BOARD = (np.indices((4, 5)).sum(0) % 2 == 0)[None]  # [1, 4, 5]: the same for all channels
-FULL = np.repeat(BOARD, 3, axis=0)
 LAYERS = {"masks": (MASK, OTHER), "log_scale_fns": (stretch, stretch), "shift_fns": (shift, shift)}
 SUM = Cancels(4.0, "log-scales of both signs are summed")
 ONE = -np.log(2 * np.pi) + LOG_2 - 25  # the log-density of (1, 3) under the layer of the anchors
