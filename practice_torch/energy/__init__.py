@@ -1,0 +1,1 @@
+"""Functions and networks, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""

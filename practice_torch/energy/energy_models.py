@@ -1,0 +1,112 @@
+"""Energy-based models: probabilities, normalizers and free energies over few states or on a grid, and the surrogate loss."""
+
+import math
+
+import torch
+
+from practice_torch.arguments import (
+    require,
+    require_log_probs,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)  # fmt: skip
+
+
+def boltzmann_log_probs(energies, *, temperature=1.0):
+    r"""log p_k = -E_k / T - log Z, with Z = sum_j e^(-E_j / T), T = temperature. A state of energy +inf is forbidden: -inf.
+
+    Raises ValueError if energies has no states, a row with no finite energy or an entry that is NaN or -inf, or temperature is
+    not positive.  Source: LeCun et al. 2006, section 1.3.
+    [B, K] -> [B, K]
+    """
+    return _exponents(energies, temperature)[0].log_softmax(1)
+
+
+def log_partition(energies, *, temperature=1.0):
+    r"""log Z = log sum_k e^(-E_k / T), T = temperature, in nats.
+
+    Raises ValueError if energies has no states, a row with no finite energy or an entry that is NaN or -inf, or temperature is
+    not positive.  Source: LeCun et al. 2006, section 1.3.
+    [B, K] -> [B]
+    """
+    exponents, lowest = _exponents(energies, temperature)
+    return exponents.logsumexp(1) - lowest / temperature
+
+
+def free_energy(energies, *, temperature=1.0):
+    r"""F = -T log Z = -T log sum_k e^(-E_k / T), T = temperature, in units of the energy: the least of E_q[E] - T H(q) over q.
+
+    Raises ValueError if energies has no states, a row with no finite energy or an entry that is NaN or -inf, or temperature is
+    not positive.  Source: LeCun et al. 2006, section 1.3; MacKay 2003, section 33.1.
+    [B, K] -> [B]
+    """
+    exponents, lowest = _exponents(energies, temperature)
+    return torch.sub(lowest, exponents.logsumexp(1), alpha=temperature)
+
+
+def quadrature_log_partition(grid, cell_volume, energy_fn):
+    r"""log sum_n cell_volume e^-E(grid_n), in nats: the integral of e^-E by the rule of rectangles.
+
+    energy_fn([N, D]) -> [N] treats every point by itself.
+
+    Raises ValueError if grid has no points, cell_volume is not positive, or energy_fn does not return one energy for each point,
+    returns none that is finite, or one that is NaN or -inf.  Source: Davis & Rabinowitz 1984, section 2.1.
+    [N, D] -> []
+    """
+    require_rank(2, grid=grid)
+    require(len(grid) > 0, f"grid has shape {list(grid.shape)}; it must have at least one point")
+    require_positive(cell_volume=cell_volume)
+    energies = energy_fn(grid)
+    require_shape(grid.shape[:1], **{"the result of energy_fn": energies})
+    exponents, lowest = _exponents(energies[None], 1.0, name="the result of energy_fn")
+    return (exponents.logsumexp(1) - lowest)[0] + math.log(cell_volume)
+
+
+def contrastive_loss(data_energy, sample_energy):
+    r"""E(x+) - E(x-), for data x+ and samples x- of the model: its mean gradient is T times that of -log p(x+).
+
+    The samples must not depend on the parameters: detach them. The value says nothing about the likelihood.
+
+    Raises ValueError if the shapes differ.  Source: Hinton 2002, section 2; Song & Kingma 2021, section 2.
+    [...], [...] -> [...]
+    """
+    require_same_shape(data_energy=data_energy, sample_energy=sample_energy)
+    return data_energy - sample_energy
+
+
+def gaussian_mixture_energy(x, means, log_vars, log_weights):
+    r"""-log sum_k w_k N(x; m_k, e^l_k I), in nats: an energy with log Z = 0, w = e^log_weights, l = log_vars.
+
+    Raises ValueError if the shapes of means, log_vars and log_weights do not fit x, or log_weights does not sum to one.
+    Source: Bishop 2006, section 2.3.9.
+    [B, D], [K, D], [K], [K] -> [B]
+    """
+    require_rank(2, x=x, means=means)
+    count, size = len(means), x.shape[1]
+    require_shape((count, size), means=means)
+    require_shape((count,), log_vars=log_vars, log_weights=log_weights)
+    require_log_probs(log_weights=log_weights)
+    scaled = (x[:, None] - means) * (-log_vars / 2).exp()[:, None]
+    energies = scaled.square().sum(2) / 2 + size * (log_vars + math.log(2 * math.pi)) / 2 - log_weights
+    exponents, lowest = _from_the_lowest(energies, 1.0)
+    return lowest - exponents.logsumexp(1)
+
+
+def _exponents(energies, temperature, name="energies"):
+    """(lowest - E_k) / T, [B, K], and the lowest energies, [B]."""
+    require_positive(temperature=temperature)
+    require_rank(2, **{name: energies})
+    require(energies.shape[1] > 0, f"{name} has shape {list(energies.shape)}; its last axis must not be empty")
+    require_values(
+        name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite, or +inf beside one that is"
+    )
+    return _from_the_lowest(energies, temperature)
+
+
+def _from_the_lowest(energies, temperature):
+    """Large energies are subtracted before they are divided by a small temperature. The lowest is a constant, which cancels."""
+    lowest = energies.detach().amin(1)
+    return (lowest[:, None] - energies) / temperature, lowest

@@ -1,0 +1,1 @@
+"""Specs, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""

@@ -1,0 +1,1 @@
+"""Derivations, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""
