@@ -471,8 +471,8 @@ def three_states():
 
 @derivation.figure(
     "Left: the probabilities of three states with the energies 0, 1 and 1.5 against the temperature: the lowest alone when cold, "
-    "all three alike when hot. Right: one gradient step on a model whose energy (gray) has a correction, a sum of bumps. The step "
-    "lowers the energy at the data (dots) and raises it where the model has samples (crosses).",
+    "all three alike when hot. Right: one gradient step on a model whose energy (gray) has a correction, a sum of bumps. The "
+    "step lowers the energy at the data (dots) and raises it where the model has samples (crosses).",
     panels=2,
 )
 def temperature_and_a_step(cooling, step):
