@@ -1,7 +1,5 @@
 """What must hold of restricted Boltzmann machines."""
 
-import itertools
-
 import numpy as np
 
 from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Cancels, Law, Rejects, bits, given, normal, uniform, zeros
@@ -21,7 +19,7 @@ SUBTRACTED = Cancels(3000.0, "the normalizer is subtracted from the free energy"
 
 
 def _states(units):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=units)))
+    return np.indices((2,) * units).reshape(units, -1).T.astype(np.float64)
 
 
 def _every(states, others):
