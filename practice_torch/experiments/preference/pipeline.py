@@ -279,6 +279,8 @@ RECIPES = {
     # 0.07. The reward model orders 86% of the pairs as the judge does. The judge never contradicts itself, so the loss of DPO has
     # no minimum, and what bounds its divergence is how far the steps go: with supervised 0.7 and a price of 0.5 it wins all, at
     # 57 nats and 5.3 bits.
+    # A lower price buys DPO more than PPO: with rewarded 0.4, DPO wins 96% at 6.3 nats and PPO 80% at 2.7 for a price of 0.5, and
+    # 98% at 10.1 and 80% at 3.3 for one of 0.3; the standard error of PPO's win rate is 2%.
     "pydoc": PreferenceRecipe(
         supervised=0.85, steps=1000, batch_size=32, learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0,
         warmup_steps=50, schedule="cosine", final_learning_rate=0.02, evaluate_every=1000, checkpoint_every=500, target=0.75,
