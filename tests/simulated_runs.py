@@ -3,10 +3,10 @@
     python -m tests.simulated_runs
 
 Each line of its input is a request, {"topic": ..., "name": ..., "recipe": its fields, in small, and what else `commands` takes};
-each line of its output the answer, {"failed": {command: error}, "waits": {"operation at line": times}, "steps": ...,
-"seconds": ...} (of the CPU), with `state_of` the run after its last step. torch is imported once; each request is run in a
-process forked from this one, where the GPU is installed. This one computes nothing: where tensors have been computed, torch's
-threads do not survive a fork.
+each line of its output, after "ready", the answer, {"failed": {command: error}, "waits": {"operation at line": times},
+"steps": ..., "seconds": ...} (of the CPU), with `state_of` the run after its last step. torch is imported once; each request is
+run in a process forked from this one, where the GPU is installed. This one computes nothing: where tensors have been computed,
+torch's threads do not survive a fork.
 
 A figure is rendered once for each topic, in few pixels: where another recipe of the topic has it, too, it is drawn, but no image
 is made of it.
@@ -207,6 +207,7 @@ def answer(request):
 
 if __name__ == "__main__":
     prepare()
+    print("ready", flush=True)
     for line in sys.stdin:
         number, request = json.loads(line)
         print(json.dumps([number, answer(request)]), flush=True)

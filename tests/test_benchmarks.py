@@ -161,11 +161,12 @@ def test_here():
 @pytest.fixture(scope="session")
 def server():
     with subprocess.Popen([sys.executable, "-c", BURN + "\nprint(flush=True)\ninput()"], stdin=-1, stdout=-1) as process:
+        process.stdout.readline()
         yield process
         process.stdin.close()
 
 def test_while_a_server_runs(server):
-    server.stdout.readline()
+    pass
 
 def test_after_it_has_run(server):
     pass
@@ -187,21 +188,24 @@ def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
     seconds = [sum(record["seconds"] for record in test) for test in tests]
     assert min(seconds[0], seconds[1], seconds[3]) > 0.25 and seconds[2] > 0.15
     assert seconds[4] < 0.15  # though the server ends only now
+    shared = [sum(record["shared"] for record in test) for test in tests]
+    assert shared[3] > 0.25 and max(shared[:3]) == shared[4] == 0
 
 
 def test_the_suite_is_summed_by_part_file_and_topic(monkeypatch):
-    def record(path, seconds, *topics, phase="call", starts=0):
-        return {"file": path, "phase": phase, "topics": topics, "seconds": seconds, "starts": starts}
+    def record(path, seconds, *topics, phase="call", starts=0, shared=0.0):
+        return {"file": path, "phase": phase, "topics": topics, "seconds": seconds, "starts": starts, "shared": shared}
 
     records = [
         record("tests/test_contracts.py", 5.0, "latent/vae"),
         record("tests/test_contracts.py", 1.0, "latent/vae", phase="setup"),
+        record("tests/test_contracts.py", 1.0, "latent/vae", phase="setup", shared=1.0),
         record("tests/latent/test_vae.py", 2.0, "latent/vae"),
         record("tests/test_data.py", 4.0, "latent/vae", "latent/elbo", starts=3),
         record("tests/test_data.py", 3.0),
     ]
     found = suite.summed(records, 20.0)
-    parts = {"contracts": 6.0, "topics' own tests": 2.0, "other tests": 7.0, "imports, collection, pytest": 5.0}
+    parts = {"contracts": 7.0, "topics' own tests": 2.0, "other tests": 7.0, "imports, collection, pytest": 4.0}
     assert found["parts"] == parts and found["tests"] == 4 and found["processes"] == 3
     assert found["files"]["tests/test_data.py"] == {"seconds": 7.0, "processes": 3}
     assert found["topics"]["latent/vae"] == {"contracts": 6.0, "topics' own tests": 2.0, "other tests": 2.0}

@@ -33,6 +33,7 @@ def ask():
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     numbers = itertools.count()
     with subprocess.Popen(words, **pipes, env=settings, cwd=simulated_gpu.ROOT) as server:
+        assert server.stdout.readline() == "ready\n"  # what a start costs belongs to no recipe
 
         def answer(topic, name, fields=None, **request):
             recipe, _ = small(topic, name, **fields or {})

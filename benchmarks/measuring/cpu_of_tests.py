@@ -18,7 +18,7 @@ import pytest
 from tests.topics import topics_of
 
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}  # as sys.audit names them
-_last = {"seconds": 0.0, "starts": 0}
+_last = {"seconds": 0.0, "starts": 0, "shared": 0.0}
 _records = []
 
 
@@ -57,7 +57,19 @@ def _of_child(number):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logstart():
-    _last.update(seconds=_seconds(), starts=0)
+    _last.update(seconds=_seconds(), starts=0, shared=0.0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef):
+    """What is made once for all tests is `shared`: it is no cost of the test that comes first."""
+    if fixturedef.scope != "session":
+        return (yield)
+    before = _seconds()
+    made = yield
+    _last["shared"] += _seconds() - before
+    return made
+
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,9 +78,9 @@ def pytest_runtest_makereport(item):
     now = _seconds()
     report.cost = {
         "file": item.location[0], "phase": report.when, "outcome": report.outcome, "topics": sorted(topics_of(item)),
-        "seconds": now - _last["seconds"], "starts": _last["starts"],
+        "seconds": now - _last["seconds"], "starts": _last["starts"], "shared": _last["shared"],
     }  # fmt: skip
-    _last.update(seconds=now, starts=0)
+    _last.update(seconds=now, starts=0, shared=0.0)
     return report
 
 
