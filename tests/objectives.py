@@ -839,6 +839,7 @@ OBJECTIVES = {
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,
     "autoregressive/transformer": language, "autoregressive/normalization": language, "autoregressive/position": positions,
+    "autoregressive/speculative": language,
     "preference/overoptimization": votes_on_pairs, "preference/reward_model": votes_on_texts, "preference/dpo_variants": variants,
     "preference/dpo": own_pairs, "preference/pipeline": pipeline,
     "reinforcement/ppo": control, "reinforcement/trust_region": value_of_steps, "reinforcement/language_policy": tuned_policy,

@@ -82,6 +82,7 @@ ELSEWHERE = {
     "diffusion/probability_flow": {"measured_images"},
     "flows/masked_autoregressive": {"points"},
     "autoregressive/ngram": {"passage"},
+    "autoregressive/speculative": {"drafts"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
     "diffusion/classifier_guidance": {"guidance", "judged_samples", "judged_steps", "compared_samples"},
     "preference/pipeline": {"judged", "reward_learning_rate"},

@@ -87,15 +87,23 @@ class DecoderTransformer(nn.Module):
     def step(self, tokens, cache, position):
         """The logits [B, V] of the token after tokens [B, S], which are at position .. position+S-1; the cache has their past.
 
-        Their keys and values are written into the cache, in place.  Raises ValueError if they reach beyond the context.
+        Their keys and values are written into the cache, in place. Rows from `position` on are not read: tokens are taken back by
+        the next call's smaller position.  Raises ValueError if they reach beyond the context.
         """
+        return self.logits(self.final_norm(self._read(tokens, cache, position)[:, -1]))
+
+    def step_each(self, tokens, cache, position):
+        """The logits [B, S, V] of the token after each of tokens [B, S], which `step` gives of the last."""
+        return self.logits(self.final_norm(self._read(tokens, cache, position)))
+
+    def _read(self, tokens, cache, position):
         end = position + tokens.shape[1]
         if end > self.context_length:
             raise ValueError(f"position is {position} and {tokens.shape[1]} tokens follow; the context is {self.context_length}")
         x = self.token_embedding(as_int64(tokens)) + self.position_embedding.weight[position:end]
         for block, kept in zip(self.blocks, cache, strict=True):
             x = block(x, kept, position)
-        return self.logits(self.final_norm(x[:, -1]))
+        return x
 
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits."""

@@ -36,6 +36,16 @@ def test_the_networks_cache_is_that_of_the_formulas(chunks):
     torch.testing.assert_close(cache.transpose(0, 1), torch.stack([keys, values]), rtol=1e-11, atol=1e-12)
 
 
+def test_tokens_that_are_taken_back_leave_nothing():
+    """Logits after each token, before and after others stood in the place of the last ones."""
+    network = decoder()
+    with torch.no_grad():
+        wanted, cache = network(TOKENS), network.empty_cache(BATCH)
+        torch.testing.assert_close(network.step_each(TOKENS[:, :4], cache, 0), wanted[:, :4], rtol=1e-11, atol=1e-12)
+        network.step_each(TOKENS.flip(0)[:, 4:], cache, 4)
+        torch.testing.assert_close(network.step_each(TOKENS[:, 4:], cache, 4), wanted[:, 4:], rtol=1e-11, atol=1e-12)
+
+
 def test_the_cache_has_the_precision_of_the_products():
     """Keys and values are made in bfloat16 under autocast, and kept so: float32 would hold the same values."""
     network = decoder().float()

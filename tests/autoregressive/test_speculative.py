@@ -1,13 +1,19 @@
-"""What enumeration, SciPy and a generator of random numbers say of speculative decoding."""
+"""What enumeration, SciPy and a generator of random numbers say of speculative decoding, and of texts that are drawn by it."""
 
+import math
 from itertools import product
 
 import numpy as np
+import pytest
 import torch
 from scipy.optimize import linprog
 from scipy.stats import chisquare
 
 from practice_torch.autoregressive import speculative as practice
+from practice_torch.experiments.autoregressive.speculative import RECIPES, SpeculativeDecoding
+from practice_torch.experiments.parts.generation import generate_speculatively
+from practice_torch.networks.decoder_transformer import DecoderTransformer
+from tests import tiny
 
 rng = np.random.default_rng(48)
 
@@ -85,3 +91,92 @@ def test_the_length_of_blocks_is_that_of_independent_acceptances():
             mean += (first + 1) * np.prod([chance if bit else 1 - chance for bit in pattern])
         found = practice.expected_block_length(torch.tensor(chance, dtype=torch.float64), draft_length=5)
         np.testing.assert_allclose(found, mean, rtol=1e-12)
+
+
+def decoders(kinds, context):
+    """A target and a draft, whose laws differ much."""
+    torch.manual_seed(0)
+    made = [DecoderTransformer(vocabulary_size=kinds, context_length=context, width=8, layers=k, heads=2) for k in (2, 1)]
+    for parameter in (parameter for network in made for parameter in network.parameters()):
+        parameter.data = parameter.data.double() + 0.5 * torch.randn(parameter.shape, dtype=torch.float64)
+    return [network.eval() for network in made]
+
+
+def test_drawn_texts_have_the_targets_law():
+    """A chi-square test of texts of three tokens, each drawn in one block or several."""
+    (target, draft), generator = decoders(2, 4), torch.Generator().manual_seed(1)
+    start, texts = torch.zeros(1, 1, dtype=torch.int64), torch.tensor(list(product(range(2), repeat=3)))
+    rows = torch.cat([start.expand(8, 1), texts], dim=1)
+    with torch.no_grad():
+        p, q = ((net(rows[:, :-1]).log_softmax(-1).gather(-1, texts[..., None]).sum((1, 2))).exp() for net in (target, draft))
+    count, seen, rejected = 200, torch.zeros(8), 0
+    for _ in range(count):
+        written, blocks = generate_speculatively(target, draft, start, 3, drafts=2, generator=generator)
+        seen += (rows == written).all(1)
+        rejected += sum(accepted < drafted for drafted, accepted in blocks)
+    assert count / 5 < rejected and seen.sum() == count
+    assert chisquare(seen.numpy(), count * p.numpy()).pvalue > 1e-3
+    assert chisquare(seen.numpy(), count * q.numpy()).pvalue < 1e-9
+
+
+class Witness:
+    """A network that compares each of its steps with the logits of the whole text without a cache, and keeps the texts."""
+
+    def __init__(self, network):
+        self.network, self.empty_cache = network, network.empty_cache
+        self.row, self.texts = torch.empty(1, 0, dtype=torch.int64), []
+
+    def step_each(self, tokens, cache, position):
+        self.row = torch.cat([self.row[:, :position], tokens], dim=1)
+        self.texts.append(self.row)
+        logits = self.network.step_each(tokens, cache, position)
+        torch.testing.assert_close(logits, self.network(self.row)[:, position:], rtol=1e-10, atol=1e-11)
+        return logits
+
+    def step(self, tokens, cache, position):
+        return self.step_each(tokens, cache, position)[:, -1]
+
+
+@pytest.mark.parametrize("drafts", [1, 3, 20])
+def test_what_is_rejected_is_taken_back(drafts):
+    """Both networks have read what was written, up to the whole context, and the drafts of the block alone."""
+    target, draft = map(Witness, decoders(5, 12))
+    start, generator = torch.tensor([[4, 1]], dtype=torch.uint8), torch.Generator().manual_seed(2)
+    written, blocks = generate_speculatively(target, draft, start, 11, drafts=drafts, generator=generator)
+    assert written.shape == (1, 13) and len(target.texts) == len(blocks)
+    assert any(accepted < drafted for drafted, accepted in blocks) and any(accepted for _, accepted in blocks)
+    ends = 2 + np.cumsum([0] + [accepted + 1 for _, accepted in blocks])
+    proposals = iter(draft.texts)
+    for text, end, (drafted, accepted) in zip(target.texts, ends, blocks, strict=False):
+        assert drafted == min(drafts, 12 - end) and text.shape[1] == end + drafted
+        assert torch.equal(text[:, : end + accepted], written[:, : end + accepted])
+        for k in range(drafted):
+            assert torch.equal(next(proposals), text[:, : end + k])
+    assert next(proposals, None) is None and ends[-1] == 13
+
+
+def test_a_draft_that_is_the_target_is_never_rejected():
+    target, _ = decoders(5, 12)
+    start, generator = torch.tensor([[4, 1]]), torch.Generator().manual_seed(2)
+    _, blocks = generate_speculatively(target, target, start, 11, drafts=4, generator=generator)
+    assert blocks == [(4, 4), (4, 4), (0, 0)]
+
+
+def test_the_study_counts_and_expects_what_the_blocks_are():
+    """The draft is all but the target: a block is accepted whole, which the formula expects as well; and a text's marks."""
+    recipe = tiny.small(RECIPES["pydoc"], drafts=3, draft_width=16, layers=1)
+    experiment, _ = tiny.built("autoregressive/speculative", recipe)
+    assert isinstance(experiment, SpeculativeDecoding)
+    experiment.draft.load_state_dict(experiment.target.state_dict())
+    with torch.no_grad():
+        lines = experiment.eval().study(tiny.Random(recipe))["speed"].text.splitlines()[1:]
+        metrics = experiment.evaluate(tiny.Random(recipe))
+        text = experiment.sample(2)["text"].text
+    assert math.isclose(metrics["acceptance"], 1, rel_tol=1e-5)
+    assert metrics["bits_per_byte"] == metrics["draft_bits_per_byte"]
+    rows = [line.split() for line in lines]
+    assert [row[0] for row in rows] == ["0", "1", "2", "4", "8"] and rows[0][2] == "1.00"
+    for drafts, *_, counted, expected, bits in rows[1:]:  # a text of five bytes has no block of more than four drafts
+        assert [counted, expected] == ([f"{int(drafts):.2f}"] * 2 if int(drafts) <= 4 else ["-", "-"])
+        assert abs(float(bits) - 8) < 0.5  # nearly uniform, as the target begins
+    assert text.count("\u2039") == text.count("\u203a") == 4 and "\u00ab" not in text  # two texts, each of 3 + 1 bytes twice

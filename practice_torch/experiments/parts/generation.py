@@ -3,6 +3,7 @@
 import torch
 
 from practice_torch.arguments import as_int64
+from practice_torch.autoregressive.speculative import speculative_block
 from practice_torch.networks.wavenet import draw
 
 
@@ -25,6 +26,35 @@ def generate(network, tokens, count, choose):
         read = end
         written[:, end] = choose(logits, written[:, :end])
     return written
+
+
+@torch.inference_mode()
+def generate_speculatively(target, draft, tokens, count, *, drafts, generator):
+    """tokens [1, T] and `count` more, drawn from the target's law; and (drafted, accepted) of every block.
+
+    The draft writes up to `drafts` tokens one by one, the target reads them all at once. What is rejected is taken back: both
+    go on at the first token that they have not read. At most one more token than a context is there in the end.
+    """
+    written, total, blocks = as_int64(tokens), tokens.shape[1] + count, []
+    caches, read, drafted_read = (target.empty_cache(1), draft.empty_cache(1)), 0, 0
+    while (end := written.shape[1]) < total:
+        length = min(drafts, total - end - 1)  # the block has one more token
+        sequence, begin, laws = written, drafted_read, []
+        for _ in range(length):
+            laws.append(draft.step(sequence[:, begin:], caches[1], begin).float().log_softmax(-1))
+            begin = sequence.shape[1]
+            drawn = torch.multinomial(laws[-1].exp(), 1, generator=generator)
+            sequence = torch.cat([sequence, drawn], dim=1)
+        logits = target.step_each(sequence[:, read:], caches[0], read)[:, -(length + 1) :]
+        wanted = logits.float().log_softmax(-1)
+        proposed = torch.stack(laws, 1) if laws else wanted[:, :0]
+        uniforms = torch.rand(1, length + 1, generator=generator, device=written.device)
+        block, accepted = speculative_block(sequence[:, end:], proposed, wanted, uniforms[:, :-1], uniforms[:, -1])
+        kept = int(accepted)
+        written = torch.cat([written, block[:, : kept + 1]], dim=1)
+        read, drafted_read = end + kept, min(end + kept, begin)  # the draft has not read the last token that it drew
+        blocks.append((length, kept))
+    return written, blocks
 
 
 @torch.no_grad()
