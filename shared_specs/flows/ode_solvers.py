@@ -62,6 +62,8 @@ def _value(result):
 
 
 
+ONE = given(x=[[1.0]], time=scalar(0.0), step=scalar(1.0), velocity_fn=growing)
+
 SPEC = (
     # One step.
     *(
@@ -82,17 +84,13 @@ SPEC = (
     ),
     Agree("dormand_prince_step", "images, backward", given(
         x=IMAGES, time=scalar(1.0), step=scalar(-0.5), velocity_fn=bent), cancels=_cancels("dormand_prince_step", 0.02)),
-    *(
-        Anchor(step, "velocity x, one step of 1", given(x=[[1.0]], time=scalar(0.0), step=scalar(1.0), velocity_fn=growing),
-               gives=[[gives]], source=source, near_misses={"exact": [[np.e]], **{k: [[v]] for k, v in others.items()}})
-        for step, gives, source, others in (
-            ("euler_step", 2.0, "1 + 1", {"the velocity alone": 1.0}),
-            ("midpoint_step", 2.5, "1 + 3/2", {"Euler": 2.0, "the slope at the end": 3.0}),
-            ("runge_kutta_4_step", 65 / 24, "1 + 1 + 1/2 + 1/6 + 1/24", {"order three": 8 / 3, "equal weights": 2.8125}),
-        )
-    ),
-    Anchor("dormand_prince_step", "velocity x, one step of 1", given(
-        x=[[1.0]], time=scalar(0.0), step=scalar(1.0), velocity_fn=growing), gives=([[1631 / 600]], [[-0.000525]]),
+    Anchor("euler_step", "velocity x, one step of 1", ONE, gives=[[2.0]], source="1 + 1",
+           near_misses={"the velocity alone": [[1.0]], "exact": [[np.e]]}),
+    Anchor("midpoint_step", "velocity x, one step of 1", ONE, gives=[[2.5]], source="1 + 3/2",
+           near_misses={"Euler": [[2.0]], "the slope at the end": [[3.0]], "exact": [[np.e]]}),
+    Anchor("runge_kutta_4_step", "velocity x, one step of 1", ONE, gives=[[65 / 24]], source="1 + 1 + 1/2 + 1/6 + 1/24",
+           near_misses={"order three": [[8 / 3]], "equal weights": [[2.8125]], "exact": [[np.e]]}),
+    Anchor("dormand_prince_step", "velocity x, one step of 1", ONE, gives=([[1631 / 600]], [[-0.000525]]),
            source="163/60 + 1/600, and 21/40000 below order four", cancels=_cancels("dormand_prince_step", 0.1),
            near_misses={"the value of order four": ([[1631 / 600 + 0.000525]], [[-0.000525]]),
                         "the sign of the error": ([[1631 / 600]], [[0.000525]]), "z^6/720": ([[1957 / 720]], [[-0.000525]])}),
@@ -185,12 +183,6 @@ SPEC = (
         x=[[16.0, 0.0]], time_start=scalar(2.0), time_end=scalar(1.0), velocity_fn=cubic, initial_step=0.1, max_steps=9),
            gives=[[1.0, -15.0]], source="all methods of order four are exact", near_misses={
                "the sign lost": [[81.0, 65.0]], "half of the way": [[81 / 16, 81 / 16 - 16]], "not moved": [[16.0, 0.0]]}),
-    Law.at_least("the error is about as small as the tolerance", given(x=[[3.0]]), left=1e-5,
-                 right=lambda f, x: np.abs(f.solve_adaptive(x, np.array(0.0), np.array(1.0), falling, max_steps=30)
-                                           - _fell(x, 1.0)).max()),
-    Law.at_least("the gradient is that of the solution", given(x=[[1.0]]), left=1e-3,
-                 right=lambda f, x: np.abs(f.gradient("solve_adaptive", x, np.array(0.0), np.array(1.0), falling, **LOOSE,
-                                                      max_steps=8, wrt=0) - 1 / (1 + x) ** 2).max()),
     Law.equal("from a time to the same", given(x=X), right=lambda f, x: x,
               left=lambda f, x: f.solve_adaptive(x, np.array(0.5), np.array(0.5), bent, max_steps=1)),
     Rejects("solve_adaptive", "too few steps", given(

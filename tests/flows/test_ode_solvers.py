@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import solve_ivp
+from scipy.integrate import RK45, solve_ivp
 
 from practice_torch.flows import ode_solvers as practice
 from theory_jax.flows import ode_solvers as theory
@@ -42,8 +42,6 @@ def test_both_wings_follow_scipys_solution_as_the_tolerance_asks():
 
 def test_the_step_is_that_of_scipys_rk45():
     """The same tableau: value and error of one step, which SciPy gives the opposite sign."""
-    from scipy.integrate import RK45
-
     step, stages = 0.1, np.empty((7, 4))
     begin = START.ravel()
 
@@ -90,6 +88,23 @@ def test_a_velocity_that_overflows_is_tried_again_with_a_smaller_step():
     found_jax = theory.solve_adaptive(jnp.ones(1), 0.0, 0.1, lambda x, time: x**9, initial_step=1e30, max_steps=100)
     assert abs(found.item() - exact) < 1e-5
     assert abs(float(found_jax[0]) - exact) < 1e-5
+
+
+def test_gradients_are_those_of_the_solution():
+    """x' = -2 t x^2 from x at time 0 is x/(1 + x) at time 1, where the velocity is -2 of its square; sizes are held constant."""
+    x, end = torch.tensor([1.0, 3.0], dtype=torch.float64, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    practice.solve_adaptive(x, 0.0, end, lambda x, time: -2 * time * x * x, rtol=1e-7, atol=1e-7).sum().backward()
+    found = jax.jit(
+        jax.grad(
+            lambda x, end: theory.solve_adaptive(
+                x, 0.0, end, lambda x, time: -2 * time * x * x, rtol=1e-7, atol=1e-7, max_steps=60
+            ).sum(),
+            argnums=(0, 1),
+        )
+    )
+    for by_start, by_end in ((x.grad, end.grad), found(jnp.array([1.0, 3.0]), 1.0)):
+        np.testing.assert_allclose(by_start, [1 / 4, 1 / 16], rtol=1e-5)
+        np.testing.assert_allclose(by_end, -2 * (1 / 4 + 9 / 16), rtol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["euler", "midpoint", "dopri5"])
