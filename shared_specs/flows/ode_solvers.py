@@ -82,8 +82,6 @@ SPEC = (
                 x=zeros(4, 3), time=scalar(0.0), step=scalar(0.1), velocity_fn=flat), blames="velocity_fn"),
         )
     ),
-    Agree("dormand_prince_step", "images, backward", given(
-        x=IMAGES, time=scalar(1.0), step=scalar(-0.5), velocity_fn=bent), cancels=_cancels("dormand_prince_step", 0.02)),
     Anchor("euler_step", "velocity x, one step of 1", ONE, gives=[[2.0]], source="1 + 1",
            near_misses={"the velocity alone": [[1.0]], "exact": [[np.e]]}),
     Anchor("midpoint_step", "velocity x, one step of 1", ONE, gives=[[2.5]], source="1 + 3/2",
@@ -171,11 +169,9 @@ SPEC = (
                                   ("bounds exchanged", "max_factor", 0.1))
     ),
     # Steps of a chosen size.
-    Agree("solve_adaptive", "regular", given(
-        x=X, time_start=scalar(0.0), time_end=scalar(2.0), velocity_fn=bent, **LOOSE, initial_step=0.3, max_steps=12),
-          smallest_batch=1, no_gradient=HELD),
     Agree("solve_adaptive", "every step ten times the last", given(
-        x=X, time_start=scalar(0.0), time_end=scalar(0.5), velocity_fn=bent, rtol=9.0, atol=9.0, initial_step=0.01, max_steps=3)),
+        x=X, time_start=scalar(0.0), time_end=scalar(0.5), velocity_fn=bent, rtol=9.0, atol=9.0, initial_step=0.01, max_steps=3),
+          smallest_batch=1),
     Agree("solve_adaptive", "backward, with a step taken again", given(
         x=IMAGES, time_start=scalar(1.5), time_end=scalar(1.0), velocity_fn=lambda x, time: -stiff(x, time), **LOOSE,
         initial_step=0.4, max_steps=12), no_gradient=HELD),
