@@ -24,16 +24,16 @@ def squeeze(x):
     return blocks.permute(0, 1, 3, 5, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
 
 
-def unsqueeze(z):
-    r"""x[c, 2h + i, 2w + j] = z[4c + 2i + j, h, w]: squeeze undone, to the last bit.
+def unsqueeze(x):
+    r"""z[c, 2h + i, 2w + j] = x[4c + 2i + j, h, w]: squeeze undone, to the last bit.
 
-    Raises ValueError if z has not four axes, or its channels are not a multiple of 4.  Source: Dinh et al. 2017, section 3.6.
+    Raises ValueError if x has not four axes, or its channels are not a multiple of 4.  Source: Dinh et al. 2017, section 3.6.
     [B, 4*C, H, W] -> [B, C, 2*H, 2*W]
     """
-    require_rank(4, z=z)
-    batch, channels, height, width = z.shape
-    require(channels % 4 == 0, f"z has shape {list(z.shape)}; its channels must be a multiple of 4")
-    blocks = z.reshape(batch, channels // 4, 2, 2, height, width)
+    require_rank(4, x=x)
+    batch, channels, height, width = x.shape
+    require(channels % 4 == 0, f"x has shape {list(x.shape)}; its channels must be a multiple of 4")
+    blocks = x.reshape(batch, channels // 4, 2, 2, height, width)
     return blocks.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, 2 * height, 2 * width)
 
 

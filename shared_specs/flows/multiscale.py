@@ -38,11 +38,11 @@ def _standardized(f, x):
 
 SPEC = (
     Agree("squeeze", "regular", given(x=IMAGES)),
-    Agree("unsqueeze", "regular", given(z=SQUEEZED)),
+    Agree("unsqueeze", "regular", given(x=SQUEEZED)),
     Anchor("squeeze", "two channels of 2 x 2", given(x=TWO), gives=np.arange(1.0, 9.0).reshape(1, 8, 1, 1), source="by hand",
            near_misses={"space to depth": np.array([1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]).reshape(1, 8, 1, 1),
                         "columns first": np.array([1.0, 3.0, 2.0, 4.0, 5.0, 7.0, 6.0, 8.0]).reshape(1, 8, 1, 1)}),
-    Anchor("unsqueeze", "eight channels of one place", given(z=np.arange(1.0, 9.0).reshape(1, 8, 1, 1)), gives=TWO,
+    Anchor("unsqueeze", "eight channels of one place", given(x=np.arange(1.0, 9.0).reshape(1, 8, 1, 1)), gives=TWO,
            source="by hand", near_misses={"columns first": [[[[1.0, 3.0], [2.0, 4.0]], [[5.0, 7.0], [6.0, 8.0]]]],
                                           "depth to space": [[[[1.0, 3.0], [5.0, 7.0]], [[2.0, 4.0], [6.0, 8.0]]]]}),
     *layer("squeeze", given(x=normal(2, 1, 2, 4)), "squeeze", "unsqueeze"),
@@ -51,8 +51,8 @@ SPEC = (
     Rejects("squeeze", "an odd height", given(x=zeros(2, 3, 3, 4)), blames="x"),
     Rejects("squeeze", "an odd width", given(x=zeros(2, 3, 4, 5)), blames="x"),
     Rejects("squeeze", "no images", given(x=zeros(2, 4, 4)), blames="x"),
-    Rejects("unsqueeze", "six channels", given(z=zeros(2, 6, 2, 3)), blames="z"),
-    Rejects("unsqueeze", "no images", given(z=zeros(4, 2, 3)), blames="z"),
+    Rejects("unsqueeze", "six channels", given(x=zeros(2, 6, 2, 3)), blames="x"),
+    Rejects("unsqueeze", "no images", given(x=zeros(4, 2, 3)), blames="x"),
     # The prior of the half that leaves.
     Agree("split_prior_log_prob", "vectors", given(x=VECTORS, **PRIOR), cancels=SUM),
     Agree("split_prior_log_prob", "images", given(x=HALVES, **PRIOR), cancels=SUM),

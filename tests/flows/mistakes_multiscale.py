@@ -36,8 +36,8 @@ MISTAKES = (
     Mistake("squeeze", "space to depth: places before channels", lambda x: _blocks(x, (0, 3, 5, 1, 2, 4))),
     Mistake("squeeze", "columns before rows", lambda x: _blocks(x, (0, 1, 5, 3, 2, 4))),
     Mistake("squeeze", "halves of the image in place of neighbors", lambda x: right.squeeze(x).flip(1)),
-    Mistake("unsqueeze", "columns before rows", lambda z: right.unsqueeze(
-        z.unflatten(1, (-1, 2, 2)).transpose(2, 3).flatten(1, 3)) if z.numel() else right.unsqueeze(z)),
+    Mistake("unsqueeze", "columns before rows", lambda x: right.unsqueeze(
+        x.unflatten(1, (-1, 2, 2)).transpose(2, 3).flatten(1, 3)) if x.numel() else right.unsqueeze(x)),
     Mistake("split_prior_log_prob", "the prior of the half that stays", _of_what_stays),
     Mistake("split_prior_log_prob", "the second half stays", lambda x, mean_fn, log_var_fn: (
         x.chunk(2, dim=1)[1], right.split_prior_log_prob(x, mean_fn, log_var_fn)[1])),
