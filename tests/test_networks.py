@@ -77,6 +77,10 @@ def test_every_network_that_a_recipe_trains_is_held():
         assert failed(_beginnings(topic, recipe, stated)) == [], topic
 
 
+# Their order is that of pixels and colors, no axis of the input: tests of their own change every code in turn.
+OF_IMAGES = {"autoregressive/pixelcnn"}
+
+
 def test_every_row_of_a_network_says_what_is_to_be_said():
     """How its parameters begin; with dropout, what holds when it acts; of a sequence, what a step may see."""
     silent = []
@@ -87,7 +91,7 @@ def test_every_row_of_a_network_says_what_is_to_be_said():
             silent.append(f"{topic} {network}: initial")
         if "dropout" in inspect.signature(constructor).parameters and not any(row.training.get("dropout") for row in rows):
             silent.append(f"{topic} {network}: training=dict(dropout=...)")
-        if topic.startswith("autoregressive/") and not any(row.sees for row in rows):
+        if topic.startswith("autoregressive/") and topic not in OF_IMAGES and not any(row.sees for row in rows):
             silent.append(f"{topic} {network}: sees")
     assert silent == []
 

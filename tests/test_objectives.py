@@ -32,6 +32,7 @@ TOGETHER = {
     "diffusion/latent_diffusion": [
         dict(first_stage="vq", restart_below=50.0), dict(first_share=0.9), dict(attention_at=()),
     ],
+    "diffusion/edm": [dict(attention_at=())],
     "diffusion/text_conditioning": [dict(attention_at=())],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
