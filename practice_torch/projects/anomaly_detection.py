@@ -74,9 +74,7 @@ def judge(trainings, say):
     say("a classifier that has seen the class")
     rows[CLASSIFIER] = row("ceiling", *_classified(trainings["digits"]))
     shown["lines"] = look(trainings["text"], "lines", partial(_shown_lines, trainings["text"].held_out_data))
-    places = ranking(list(rows), [row.role for row in rows.values()], [row.cells["auroc"] for row in rows.values()],
-                     "AUROC")  # fmt: skip
-    return Findings(COLUMNS, rows, {"auroc": places} | shown)
+    return Findings(COLUMNS, rows, {"auroc": ranking(rows, "auroc", "AUROC")} | shown)
 
 
 def title(name, kind, score):

@@ -58,9 +58,7 @@ def judge(trainings, say):
             "label_in_code": found["label_in_code"],
         })  # fmt: skip
     rows[REAL] = Row("ceiling", {"class_accuracy": recognized(held_out, fresh["label"])})
-    told = {name: row for name, row in rows.items() if "class_accuracy" in row.cells}
-    accuracy = [row.cells["class_accuracy"] for row in told.values()]
-    shown = {"accuracy": ranking(list(told), [row.role for row in told.values()], accuracy, "samples of the class asked for")}
+    shown = {"accuracy": ranking(rows, "class_accuracy", "samples of the class asked for")}
     return Findings(COLUMNS, rows, shown | look(training, "preview", partial(_preview, training.held_out_data)))
 
 

@@ -51,8 +51,7 @@ def judge(trainings, say):
         rows[name] = row("model", partial(_classes, training, network), **more[name])
     right = (Judge(change(images), known["label"].cpu()).classify(domains[1]) == labels).double()
     rows[LABELED] = Row("ceiling", {"target_accuracy": resample(right)})
-    accuracy = [row.cells["target_accuracy"] for row in rows.values()]
-    drawn = ranking(list(rows), [row.role for row in rows.values()], accuracy, "accuracy on held-out changed images")
+    drawn = ranking(rows, "target_accuracy", "accuracy on held-out changed images")
     shown = look(training, "preview", lambda experiment: experiment.preview(training.held_out_data))
     return Findings(COLUMNS, rows, {"accuracy": drawn} | shown)
 

@@ -69,9 +69,7 @@ def judge(trainings, say):
     for name, images in samples.items():
         row(name, "model", images, asked, **of(name, "samples"))
     row(REAL, "ceiling", fresh, labels and labels[1], **of(DDIM, "real"))
-    distances = {name: row.cells["frechet_distance"] for name, row in rows.items()}
-    shown = {"frechet_distances": ranking(list(rows), [row.role for row in rows.values()], list(distances.values()),
-                                          "Frechet distance to held-out images")}  # fmt: skip
+    shown = {"frechet_distances": ranking(rows, "frechet_distance", "Frechet distance to held-out images")}
     every = torch.linspace(0, len(asked) - 1, min(SHOWN, len(asked))).round().long()
     columns = max(1, len(every) // max(1, len(experiment.classes)))
     for name, images in samples.items():

@@ -68,7 +68,7 @@ def judge(trainings, say):
         rows[name] = Row(role, cells)
 
     say("decoding")
-    shown = {"bits_per_byte": ranking(*_ranked(rows, "bits_per_byte"), "bits per byte of the held-out text")}
+    shown = {"bits_per_byte": ranking(rows, "bits_per_byte", "bits per byte of the held-out text")}
     shown |= {"samples": Text("\n\n".join(f"--- {name}\n{_readable(text[:PASSAGE])}" for name, text in written.items()),
                               "The first 256 bytes that each model writes")}  # fmt: skip
     decoded = look(trainings[STUDIED], "decoding", partial(_decoded, stream=stream, past=past))
@@ -143,12 +143,6 @@ def _decoded(experiment, stream, past):
 
 def _readable(tokens):
     return Vocabulary(None).decode(tokens.cpu())
-
-
-def _ranked(rows, column):
-    """(names, roles, estimates) of the rows that have the column."""
-    having = {name: row for name, row in rows.items() if column in row.cells}
-    return list(having), [row.role for row in having.values()], [row.cells[column] for row in having.values()]
 
 
 def read(rows):

@@ -133,17 +133,16 @@ def _draw(real, drawn, field, axes):
 
 
 class PixelFlow(nn.Module):
-    """A network from the logits of noisy pixels to noise, trained on a bound of the integers' log-probability."""
+    """A network from rows of logits of noisy pixels to noise, trained on a bound of the integers' log-probability."""
 
     explains = {
         "bits_per_dimension": Metric("bits", "upper bound of -log2 P of a pixel's integer, with uniform noise"),
     }
     phases = (Phase("train", moves=("network",)),)
 
-    def __init__(self, recipe, network, shape, base=NORMAL, flat=True):
+    def __init__(self, recipe, network, shape, base=NORMAL):
         super().__init__()
         self.recipe, self.network, self.shape, self.base, self.generator = recipe, network, tuple(shape), base, None
-        self.flat = flat  # whether the network sees an image as a row
 
     def forward(self, batch, phase):
         """The mean of the bits per dimension over a batch."""
@@ -163,8 +162,8 @@ class PixelFlow(nn.Module):
 
     def sample(self, count):
         """Noise carried back to images, whose pixels are rounded down to levels."""
-        shape = (math.prod(self.shape),) if self.flat else self.shape
-        noise = self.base.draw(count, *shape, generator=self.generator, device=next(self.network.parameters()).device)
+        size, device = math.prod(self.shape), next(self.network.parameters()).device
+        noise = self.base.draw(count, size, generator=self.generator, device=device)
         y, _ = logit_inverse(self.network.inverse(noise)[0].reshape(-1, *self.shape), alpha=self.recipe.alpha)
         levels = self.recipe.num_levels
         return {"samples": ImageGrid(quantize(y, num_levels=levels) / (levels - 1), 8, "Samples of the flow")}
@@ -174,7 +173,7 @@ class PixelFlow(nn.Module):
         x = (image * (levels - 1)).round().long()
         u = torch.rand(x.shape, generator=self.generator, device=x.device)
         y, log_det = logit_forward(uniform_dequantize(x, u, num_levels=levels), alpha=self.recipe.alpha)
-        z, more = self.network(y.flatten(1) if self.flat else y)
+        z, more = self.network(y.flatten(1))
         log_prob = self.base.log_prob(z) + more + log_det
         return bits_per_dimension(log_prob, dims=math.prod(self.shape), num_levels=levels)
 
