@@ -32,10 +32,9 @@ NOT_COPIED = ("theory_jax", "practice_torch", "shared_specs", "tests", "demo", "
 # The environment that reaches the worker: what numerical libraries read. Everything else may name the repository.
 ENVIRONMENT = ("LANG", "LC_", "LD_LIBRARY_PATH", "OMP_", "MKL_", "OPENBLAS_", "XLA_", "JAX_", "CUDA_", "NVIDIA_", "TZ")
 START = (
-    "import json, sys; grader = int(sys.argv[1]); sys.argv[:] = ['']; "
-    "given = json.loads(open(grader, closefd=False).readline()); sys.path[:] = given.pop('path'); "
-    "from shared_specs.confinement import supervise; supervise(grader); "
-    "from shared_specs.worker import main; main(**given)"
+    "import json, sys; grader = int(sys.argv[1]); sys.argv[:] = ['']; given = json.loads(open(grader, "
+    "closefd=False).readline()); sys.path[:] = given.pop('path'); from shared_specs.confinement import supervise; "
+    "supervise(grader); from shared_specs.worker import main; main(**given)"
 )
 MOST_FILES = 200  # beside a graded file
 LOADING = 60.0  # seconds to start Python and a framework

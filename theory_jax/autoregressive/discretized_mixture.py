@@ -132,13 +132,10 @@ derivation = Derivation(
     "give them probabilities that sum to one, that can be computed far from its mean, and that can be sampled?",
     setting=(
         r"The $n \ge 2$ levels are $x_k = -1 + \frac{2k}{n-1}$ for $k = 0, \dots, n-1$. The edge between two neighbors lies "
-        r"halfway, "
-        r"$\delta = \frac{1}{n-1}$ from both.",
+        r"halfway, $\delta = \frac{1}{n-1}$ from both.",
         r"A logistic law with mean $m$ and scale $s > 0$ has the distribution function $F(x) = "
-        r"\sigma\left(\frac{x-m}{s}\right)$, "
-        r"with $\sigma(t) = \frac{1}{1 + e^{-t}}$. A level has the probability that $F$ gives to its cell. The lowest cell has "
-        r"no "
-        r"lower edge and the highest no upper one.",
+        r"\sigma\left(\frac{x-m}{s}\right)$, with $\sigma(t) = \frac{1}{1 + e^{-t}}$. A level has the probability that $F$ gives "
+        r"to its cell. The lowest cell has no lower edge and the highest no upper one.",
         r"A mixture has weights $\pi_j$, which are positive and sum to one, and one logistic law for each component $j$.",
     ),
     answer="The probabilities of all levels sum to one for every mean and scale, because neighbors share an edge and the outer "
@@ -246,9 +243,8 @@ derivation.chain(
             "half the width": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w / 2)),
         },
     ),
-    so=r"So $\log P = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b = a - w$. In an outer cell "
-    r"one of the "
-    r"first two terms is all that is left.",
+    so=r"So $\log P = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b = a - w$. In an outer cell one "
+    r"of the first two terms is all that is left.",
 )
 m = derivation.number("m", "the mean of a logistic law", "mean")
 kappa = derivation.number(r"\kappa", r"the logarithm of its scale, $\log s$", "log_scale")
@@ -316,8 +312,7 @@ derivation.chain(
     ),
     uses=(density,),
     so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
-    r"with the same "
-    r"force from everywhere beyond.",
+    r"with the same force from everywhere beyond.",
 )  # fmt: skip
 derivation.chain(
     "... of the lowest cell and of the highest",
@@ -340,8 +335,7 @@ derivation.bridge(
 
 derivation.say(
     r"Many levels. By Taylor's formula the even terms of a difference cancel: $\frac{\sigma(t + h) - \sigma(t - h)}{2h} = "
-    r"\sigma'(t) + "
-    r"\frac{h^2}{6} \sigma'''(t) + \dots$ with $h = \frac{\delta}{s}$."
+    r"\sigma'(t) + \frac{h^2}{6} \sigma'''(t) + \dots$ with $h = \frac{\delta}{s}$."
 )
 derivation.chain(
     "The first correction of the density",
@@ -363,9 +357,8 @@ derivation.chain(
 
 @derivation.numeric(
     r"\frac{1}{\delta^2} \left(\log \frac{P(x_k)}{2 \delta} - \log \frac{f(t)}{s}\right) = \frac{1 - 6 f(t)}{6 s^2}",
-    because=r"At 4001 levels, $t = \frac{x_k - m}{s}$: the probability is the density times the distance of two levels, and "
-    r"what is "
-    "left is the correction.",
+    because=r"At 4001 levels, $t = \frac{x_k - m}{s}$: the probability is the density times the distance of two levels, and what "
+    r"is left is the correction.",
     tolerance=1e-4,
     since="rounding is divided by $\\delta^2$, and where $f$ is near $\\frac16$ little is left",
 )
@@ -471,8 +464,7 @@ derivation.chain(
 @derivation.exact(
     r"F(x_k - \delta) < u < F(x_k + \delta)",
     because="The code draws level $k$ at the first and at the last uniform number of its interval, $10^{-9}$ inside: all cells "
-    "of "
-    "9 levels, for two components.",
+    "of 9 levels, for two components.",
     outcomes=2 * 2 * 9,
 )
 def every_edge_of_every_cell():
@@ -510,8 +502,7 @@ def drawn_levels_have_their_probabilities():
 @derivation.numeric(
     r"\log P = \log\left(\sigma(a) - \sigma(b)\right)",
     because="The code against 40 digits, at cells 52 to 700 scales above the mean and as many below it. In float64 the "
-    "difference "
-    "itself is 0 at $a = 52.1$ and $b = 52$.",
+    "difference itself is 0 at $a = 52.1$ and $b = 52$.",
     role="appendix",
 )
 def far_cells_have_all_digits():
@@ -538,8 +529,7 @@ def _three(mean):
 
 @derivation.example(
     r"Three levels, with the edges $-\frac12$ and $\frac12$, and the scale $s = \frac{1}{2 \log 3}$: one unit of $x$ multiplies "
-    r"the odds by "
-    r"nine. The means 0 and $-\frac12$, and both components with equal weights."
+    r"the odds by nine. The means 0 and $-\frac12$, and both components with equal weights."
 )
 def three_levels():
     yield "P(m = 0)", jnp.exp(_three(0.0)), "(0.25, 0.5, 0.25)"
@@ -578,8 +568,7 @@ def cells_and_tails(cells, tails):
 @derivation.exercise(
     r"Two levels, $n = 2$. Which law is it? Take $m = 0.3$ and $s = 0.5$.",
     r"A Bernoulli law: the highest level has the probability $1 - \sigma\left(-\frac{m}{s}\right) = "
-    r"\sigma\left(\frac{m}{s}\right)$, so its logit is "
-    r"$\frac{m}{s} = 0.6$.",
+    r"\sigma\left(\frac{m}{s}\right)$, so its logit is $\frac{m}{s} = 0.6$.",
 )
 def two_levels():
     log_probs = discretized_logistic_log_prob(np.array([-1.0, 1.0]), np.full(2, 0.3), np.full(2, np.log(0.5)), levels=2)

@@ -244,8 +244,8 @@ derivation = Derivation(
     "all of these conditionals, without a pixel seeing itself or a later one, and does each see everything before it?",
     setting=(
         r"The pixels of an image with $H$ rows and $W$ columns are in raster order: row by row, each from left to right. The "
-        r"model "
-        r"is $p(x) = \prod_u p(x_u | x_{<u})$, and every factor is a law whose logits are the network's output at the pixel $u$.",
+        r"model is $p(x) = \prod_u p(x_u | x_{<u})$, and every factor is a law whose logits are the network's output at the "
+        r"pixel $u$.",
         r"A kernel has the side $k = 2\rho + 1$. The mask of type A keeps the offsets that lead to earlier pixels: those in the "
         r"rows above, and those to the left in the same row. Type B keeps the offset zero, too. The first layer has type A, all "
         r"others have type B.",
@@ -254,11 +254,9 @@ derivation = Derivation(
         "The chains write out three pixels and one channel; the code is compared with more.",
     ),
     answer="Masked layers have triangular Jacobians, and one strict layer makes their product strictly triangular: no logit "
-    "depends "
-    "on its own pixel or on a later one, so the conditionals multiply to a law. A masked square kernel never sees a wedge to the "
-    "upper right of the pixel, however many layers there are. Two stacks, one for the rows above and one for the pixels before "
-    "in "
-    "the row, see everything.",
+    "depends on its own pixel or on a later one, so the conditionals multiply to a law. A masked square kernel never sees a "
+    "wedge to the upper right of the pixel, however many layers there are. Two stacks, one for the rows above and one for the "
+    "pixels before in the row, see everything.",
     limits=(
         "What is seen need not be used: the Jacobian's support can be smaller than the masks allow, never larger.",
         "Orders of the pixels other than row by row.",
@@ -303,8 +301,7 @@ central = derivation.chain(
     ),
     central=True,
     so="For more layers of type B the same holds with one more sum for each: the product of triangular matrices is triangular, "
-    "and "
-    "strictly if one of them is.",
+    "and strictly if one of them is.",
 )
 derivation.chain(
     "Without a strict layer a pixel sees itself",
@@ -356,8 +353,7 @@ def all_images_together():
 @derivation.numeric(
     r"p(x) = \prod_u p(x_u | x_{<u})",
     because="One pass over a finished image gives the probabilities with which nine passes drew it, pixel by pixel: what stands "
-    "in "
-    "later places has no influence.",
+    "in later places has no influence.",
     role="remark",
 )
 def one_pass_scores_what_nine_drew():
@@ -375,8 +371,7 @@ def one_pass_scores_what_nine_drew():
 derivation.say(
     r"What is not seen. Follow a path from a pixel of the output back to the input. Step $s$ climbs $d_s$ rows and moves $e_s$ "
     r"columns to the right. Within a row it moves left or not at all; if it climbs, it moves at most $\rho$ to the right. In "
-    r"both "
-    r"cases $e_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
+    r"both cases $e_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
 )
 s = derivation.index("s", "a step of a path")
 rho = derivation.number(r"\rho", r"half of the kernel's side, $\frac{k-1}{2}$", "kernel_size // 2", positive=True)
@@ -399,8 +394,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"In the row that lies $m$ rows above, nothing is seen beyond $\rho m$ columns to the right: the depth of the network "
-    r"does "
-    r"not occur. That is the blind spot. Steps $(1, \rho)$ attain the bound, and smaller steps reach what is left of it.",
+    r"does not occur. That is the blind spot. Steps $(1, \rho)$ attain the bound, and smaller steps reach what is left of it.",
 )
 derivation.symbol("i", "a row")
 derivation.symbol("j", "a column")
@@ -454,8 +448,7 @@ def two_stacks_see_everything():
 @derivation.exact(
     r"N = M_L \cdots M_2 M_1",
     because="The code counts paths from the output back to the input. The product of the layers, with weights of one, counts "
-    "them "
-    "the other way round: every pixel of a $4 \\times 4$ image, three layers.",
+    "them the other way round: every pixel of a $4 \\times 4$ image, three layers.",
     outcomes=16 * 16,
 )
 def paths_are_counted_from_either_end():

@@ -150,27 +150,20 @@ derivation = Derivation(
         "Karras, Aittala, Aila & Laine 2022, Elucidating the Design Space of Diffusion-Based Generative Models, sections 3 and 4",
         "Heun 1900; Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1",
     ),
-    question="A denoiser is known at every level of the noise. Which curve leads from noise to data, how far from it does a "
-    "step of "
-    "Euler's and of Heun's method end, and where should the steps be small?",
+    question="A denoiser is known at every level of the noise. Which curve leads from noise to data, how far from it does a step "
+    "of Euler's and of Heun's method end, and where should the steps be small?",
     setting=(
         r"At the level $\sigma$ the noisy data are $x = y + \sigma n$, with noise $n$ of mean 0 and variance 1, and $D(x; "
-        r"\sigma)$ "
-        r"is the mean of $y$ given $x$. By Tweedie's formula $D = x + \sigma^2 s$ with the score $s$ of the noisy data (lecture "
-        r"on "
-        "scores).",
+        r"\sigma)$ is the mean of $y$ given $x$. By Tweedie's formula $D = x + \sigma^2 s$ with the score $s$ of the noisy data "
+        r"(lecture on scores).",
         r"The probability flow of $dx = g\, dw$ has the velocity $-\frac12 g^2 s$; if $\sigma$ itself is the time, $g^2$ is the "
-        r"slope "
-        r"of $\sigma^2$ (lecture on the flow).",
+        r"slope of $\sigma^2$ (lecture on the flow).",
         r"Errors are derived for data of mean 0 and variance $c$ that are normal, where everything is in closed form: $D = c\, "
-        r"x/(c + "
-        r"\sigma^2)$. A step goes from the level $\sigma$ to $\tau$.",
+        r"x/(c + \sigma^2)$. A step goes from the level $\sigma$ to $\tau$.",
     ),
     answer=r"The curve is $dx/d\sigma = (x - D)/\sigma$. On normal data Euler's step misses the variance by $c (\tau - "
-    r"\sigma)^2/(c + "
-    r"\sigma^2)^2$, Heun's by a term of third order: half the steps cost a factor of 2 and of 4. Levels even in "
-    r"$\sigma^{1/\rho}$ "
-    "make steps small where the curve bends, near the data.",
+    r"\sigma)^2/(c + \sigma^2)^2$, Heun's by a term of third order: half the steps cost a factor of 2 and of 4. Levels even in "
+    r"$\sigma^{1/\rho}$ make steps small where the curve bends, near the data.",
     limits=(
         "The order for other than normal data (it holds wherever the slope is smooth; the practice wing measures it).",
         "Which amount of fresh noise is best: it corrects errors of earlier steps and adds some of its own; the source measured "
@@ -223,8 +216,7 @@ derivation.chain(
     equals(sigma * x / V, "common denominator", wrong={"without the level": x / V, "the data's variance": c * x / (sigma * V)}),
     role="lemma",
     so=r"So $\frac{d}{d\sigma} \log x = \sigma/V$, half the slope of $\log V$: the curve is $x \sqrt{U/V}$, and variances go "
-    r"from $V$ "
-    "to $U$ exactly.",
+    r"from $V$ to $U$ exactly.",
 )
 first = derivation.define("e", 1 + (tau - sigma) * sigma / V, "Euler's factor: the end of its step, for $x = 1$")
 derivation.chain(
@@ -264,8 +256,7 @@ derivation.chain(
     ),
     central=True,
     so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "
-    "other "
-    "sign than Euler's: samples have too much variance.",
+    "other sign than Euler's: samples have too much variance.",
 )  # fmt: skip
 
 
@@ -303,8 +294,7 @@ def _deviation(steps, order):
 @derivation.numeric(
     r"\log_2 \frac{E_{N}}{E_{2N}} \to 1,\ 2",
     because="The errors at the end of 16 and of 32 equal steps from level 2 to level 1/2, on data of variance 1, by Euler's and "
-    "by "
-    "Heun's method.",
+    "by Heun's method.",
     tolerance=0.05,
     since="the orders are reached as the steps vanish",
 )
@@ -331,8 +321,7 @@ derivation.chain(
         wrong={"no exponent": (m - M) / level, "not divided": rho * (m - M), "the power": rho * (m - M) / level**rho},
     ),
     so=r"With $\rho = 1$ steps are equal, with $\rho \to \infty$ they are equal shares of their level. The levels of the code "
-    r"lie "
-    "between: a step is smallest near the data, and still takes the largest share of its level there.",
+    r"lie between: a step is smallest near the data, and still takes the largest share of its level there.",
 )
 
 
@@ -370,8 +359,7 @@ derivation.chain(
         wrong={"the square of the share": plus(sigma**2, nu**2 * sigma**2 * gamma**2)},
     ),
     so=r"With $\nu = 1$ it is $\hat\sigma^2$, the variance of the level. A scale slightly above 1 makes up for denoisers that "
-    r"remove a "
-    r"little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
+    r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
 )  # fmt: skip
 derivation.bridge(
     "The code adds the noise",
@@ -405,8 +393,7 @@ def one_step():
 
 @derivation.figure(
     "Left: the levels of 18 steps, for three exponents. Right: the deviation of samples of normal data of deviation 1/2, from "
-    "level 80 "
-    "to 0, less 1/2: its size against the number of evaluations of the denoiser.",
+    "level 80 to 0, less 1/2: its size against the number of evaluations of the denoiser.",
     panels=2,
 )
 def levels_and_errors(levels, errors):

@@ -124,20 +124,17 @@ derivation = Derivation(
         "Vahdat, Kreis & Kautz 2021, Score-based Generative Modeling in Latent Space",
     ),
     question="An autoencoder is trained first, and a diffusion model of its latents second. What can the second stage still "
-    "gain, "
-    "what has the first one decided, and which scale must the latents have?",
+    "gain, what has the first one decided, and which scale must the latents have?",
     setting=(
         r"The data have the law $p(x)$. The first stage is an encoder $q(z|x)$ and a decoder $d(y|z)$; the aggregate $q(z) = "
         r"\sum_x p(x)\, q(z|x)$ is the law of the latents of all data. The second stage is a prior $p_\psi(z)$, trained while "
-        r"the "
-        "first is frozen.",
+        r"the first is frozen.",
         r"The evidence lower bound charges $\mathbb{E}_{p(x)} \mathrm{KL}(q(z|x) \| p_\psi(z))$, the rate, for the latents "
         "(lecture on the bound). Laws are positive on finitely many states; sums become integrals for Gaussians.",
         r"The diffusion model sees $\sqrt{a}\, z + \sqrt{1 - a}\, \epsilon$, as in image space.",
     ),
-    answer=r"The rate is $I(x; z) + \mathrm{KL}(q(z) \| p_\psi(z))$. The second stage changes the last term only, and removes "
-    r"it if "
-    "its prior is the aggregate; reconstructions and $I$ are the first stage's. A decoder cannot enlarge the prior's error. "
+    answer=r"The rate is $I(x; z) + \mathrm{KL}(q(z) \| p_\psi(z))$. The second stage changes the last term only, and removes it "
+    r"if its prior is the aggregate; reconstructions and $I$ are the first stage's. A decoder cannot enlarge the prior's error. "
     r"Latents are divided by their standard deviation $D$, or every level's log-SNR is off by $2 \log D$.",
     limits=(
         "How images look: a discriminator and a perceptual loss, which the published first stages have, are no likelihood, and "
@@ -176,8 +173,7 @@ derivation.chain(
     states=2,
     central=True,
     so=r"With encoder and decoder frozen only the divergence depends on $\psi$: the second stage learns the law of the latents. "
-    r"A "
-    "poor reconstruction, or a large $I$, is not mended by it.",
+    r"A poor reconstruction, or a large $I$, is not mended by it.",
 )  # fmt: skip
 
 derivation.say("Is a small error among the latents a small error among the images?")
@@ -223,8 +219,7 @@ derivation.chain(
     equals(
         plus(-v / 2, -Rational(1, 2), (mu**2 + exp(v)) / 2),
         r"the first line is the mean of $\log q(z_0) - \log p(z_0)$, in which $\log 2\pi$ cancels; $\mathbb{E}[\epsilon] = 0$ "
-        r"and "
-        r"$\mathbb{E}[\epsilon^2] = 1$",
+        r"and $\mathbb{E}[\epsilon^2] = 1$",
         wrong={"the variance squared": plus(-v / 2, -Rational(1, 2), (mu**2 + exp(2 * v)) / 2)},
     ),
     equals(rate, "collect", wrong={"not halved": 2 * rate, "the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2}),

@@ -251,8 +251,7 @@ derivation.chain(
     ),
     states=2,
     so=r"The covariance of $E$ and $g$ is what a gradient through the sampler adds. It is no part of the likelihood's gradient, "
-    r"so "
-    "code detaches the samples.",
+    r"so code detaches the samples.",
 )
 derivation.symbol(r"\mathbb{E}_p[g]", "the mean of the slopes under the model")
 derivation.chain(
@@ -440,8 +439,7 @@ derivation.symbol(r"\log Z_1, \log Z_2", "the normalizers of the energy $x^2/2$ 
 @derivation.numeric(
     r"\log Z_1 = \frac{1}{2} \log 2\pi, \quad \log Z_2 = 0",
     because="The rule of rectangles on 45 cells of an axis. It is far more exact than its width suggests: the error of a "
-    "Gaussian "
-    "falls faster than every power of the width.",
+    "Gaussian falls faster than every power of the width.",
 )
 def normalizers_by_quadrature():
     found = [quadrature_log_partition(*_cells(1), lambda x: x[:, 0] ** 2 / 2), quadrature_log_partition(*_cells(2), _mixture)]

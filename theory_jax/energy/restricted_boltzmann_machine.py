@@ -144,10 +144,8 @@ derivation = Derivation(
         "time, so it is the same for any number of them.",
     ),
     answer=r"Summed over the hidden units the energy is the free energy $F(v) = -b^\top v - \sum_j \log(1 + e^{c_j + (v^\top "
-    r"W)_j})$, "
-    r"and given one layer the units of the other are independent. So a block Gibbs step draws a layer at once, and it leaves "
-    r"$p(v)$ "
-    r"as it is. $Z$ is a sum over $2^{\min(V, H)}$ states: exact for small machines, out of reach for large ones.",
+    r"W)_j})$, and given one layer the units of the other are independent. So a block Gibbs step draws a layer at once, and it "
+    r"leaves $p(v)$ as it is. $Z$ is a sum over $2^{\min(V, H)}$ states: exact for small machines, out of reach for large ones.",
     limits=(
         "That enough hidden units approximate every law over the visible ones.",
         "How slowly Gibbs steps mix where weights are large.",
@@ -204,8 +202,7 @@ summed = derivation.chain(
     ),
     central=True,
     so=r"The logarithm is $F(v) = -b^\top v - \sum_j \log(1 + e^{a_j(v)})$: a sum over $2^H$ states at the price of $H$ terms. "
-    r"Each "
-    "hidden unit multiplies the probability of $v$ by its own factor, so a machine is a product of experts.",
+    r"Each hidden unit multiplies the probability of $v$ by its own factor, so a machine is a product of experts.",
 )
 Z = derivation.define("Z", Total(v1, Total(v2, exp(-F))), "the normalizer", "exp(log_partition)", positive=True)
 on1, on2 = 1 / (1 + exp(-a1)), 1 / (1 + exp(-a2))
@@ -265,8 +262,7 @@ derivation.chain(
     equals(
         plus(v1 * active, -Total(w1, Total(w2, times(p.at(w1, w2), w1, active.at(w1, w2))))),
         r"$-\frac{\partial F}{\partial W_{11}} = v_1 \frac{e^{a_1}}{1 + e^{a_1}}$; and the slope of $\log Z$ is the mean of the "
-        r"same "
-        "under the model",
+        r"same under the model",
         wrong={
             "added": plus(v1 * active, Total(w1, Total(w2, times(p.at(w1, w2), w1, active.at(w1, w2))))),
             "without the data's unit": plus(active, -Total(w1, Total(w2, times(p.at(w1, w2), w1, active.at(w1, w2))))),
@@ -278,10 +274,8 @@ derivation.chain(
 
 derivation.say(
     "Samples come from Gibbs steps: draw the hidden layer given the visible one, then the visible layer given the hidden one. "
-    "What "
-    "follows holds for every law of two variables, so it is written for one: $x$ and $y$ are states of the visible layer, $u$ "
-    "is one "
-    "of the hidden layer."
+    "What follows holds for every law of two variables, so it is written for one: $x$ and $y$ are states of the visible layer, "
+    "$u$ is one of the hidden layer."
 )
 x = derivation.index("x", "a visible state")
 y = derivation.index("y", "another")
@@ -334,8 +328,7 @@ derivation.chain(
     states=2,
     uses=(flow,),
     so=r"A chain of Gibbs steps forgets its start without swinging about it. All entries of $P$ are positive where all of $r$ "
-    r"are, so "
-    "the eigenvalue 1 is simple and every chain comes to the one law.",
+    r"are, so the eigenvalue 1 is simple and every chain comes to the one law.",
 )
 
 first = 1 + exp(c1)
@@ -352,8 +345,7 @@ derivation.chain(
         },
     ),
     so=r"The left side is $\frac{p(0,0)\, p(1,1)}{p(0,1)\, p(1,0)} - 1$ for one hidden unit; the visible biases cancel. Weights "
-    r"of one "
-    "sign make two units agree, weights of different signs make them differ, and a weight of 0 leaves them independent.",
+    r"of one sign make two units agree, weights of different signs make them differ, and a weight of 0 leaves them independent.",
 )
 
 _STATES = np.array(list(itertools.product((0.0, 1.0), repeat=2)))  # the first unit is the slowest, as in the indices
@@ -419,10 +411,8 @@ def _matrix():
 @derivation.exact(
     r"P = P_1",
     because=r"$P_1$ counts the results of the code, for every state of two visible units with weights $\log 2$ to one hidden "
-    r"unit. All "
-    "probabilities are multiples of a thirtieth or a sixth; so the middles of 30 cells for the hidden unit's uniform number and "
-    "of 6 "
-    "cells for each visible unit's stand for all numbers of a cell.",
+    r"unit. All probabilities are multiples of a thirtieth or a sixth; so the middles of 30 cells for the hidden unit's uniform "
+    r"number and of 6 cells for each visible unit's stand for all numbers of a cell.",
     outcomes=4 * 30 * 36,
 )
 def steps_of_the_code():
@@ -440,10 +430,9 @@ derivation.symbol("P_1", "the shares of the results of the code's Gibbs step")
 
 
 @derivation.example(
-    r"Two visible units, one hidden one, no biases, both weights $\log 2$: $e^{-F} = 1 + 2^{v_1 + v_2}$ is 2, 3, 3, 5, and "
-    r"$Z = 13$; from the hidden side, $2 \cdot 2 + 3 \cdot 3$. From 00 the hidden unit is on with probability $\frac12$, and "
-    r"then each visible "
-    r"unit with probability $\frac23$."
+    r"Two visible units, one hidden one, no biases, both weights $\log 2$: $e^{-F} = 1 + 2^{v_1 + v_2}$ is 2, 3, 3, 5, and $Z = "
+    r"13$; from the hidden side, $2 \cdot 2 + 3 \cdot 3$. From 00 the hidden unit is on with probability $\frac12$, and then "
+    r"each visible unit with probability $\frac23$."
 )
 def two_and_one():
     yield r"e^{-F}", jnp.exp(-free_energy(_STATES, *_SMALL)), "(2, 3, 3, 5)"
@@ -457,10 +446,8 @@ def two_and_one():
 
 @derivation.figure(
     r"Left: the probability that the two visible units agree, against the common weight $w$ to one hidden unit, without biases "
-    r"(solid), "
-    r"and with biases that keep both units on half of the time (dashed). Right: how far the law after $k$ Gibbs steps, begun at "
-    r"00, is "
-    "from the machine's, for three weights: the larger the weight, the slower.",
+    r"(solid), and with biases that keep both units on half of the time (dashed). Right: how far the law after $k$ Gibbs steps, "
+    r"begun at 00, is from the machine's, for three weights: the larger the weight, the slower.",
     panels=2,
 )
 def agreement_and_mixing(agreement, mixing):

@@ -135,8 +135,7 @@ derivation = Derivation(
     "likelihoods compared, and what can be done for a model that has none?",
     setting=(
         r"Data are integers $v \in \{0, \dots, L - 1\}^D$. A discrete model gives them probabilities $P(v)$; a continuous one "
-        r"has "
-        r"a density, on $[0, L)^D$ or of the scaled data, on $[0, 1)^D$.",
+        r"has a density, on $[0, L)^D$ or of the scaled data, on $[0, 1)^D$.",
         r"A density $p_v$ on $[0, L)^D$ gives $v$ the probability $P(v) = \mathbb{E}_u[p_v(v + u)]$, $u$ uniform on $[0, 1)^D$.",
     ),
     answer=r"In bits per dimension, $-\log_2 P(v) / D$. A density of scaled data must first be divided by $L^D$. With uniform "
@@ -258,8 +257,7 @@ derivation.chain(
 
 derivation.say(
     r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has "
-    r"the "
-    r"distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
+    r"the distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
 )
 edges = [derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale")
          for k in (1, 2, 3, 4)]  # fmt: skip
@@ -389,10 +387,9 @@ derivation.chain(
 
 derivation.say(
     r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard "
-    r"Gaussian, "
-    r"in $D$ dimensions, and the samples perfect. Averaged over the samples the estimate is a Gaussian of variance $1 + h^2$, so "
-    r"by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for every "
-    r"dimension."
+    r"Gaussian, in $D$ dimensions, and the samples perfect. Averaged over the samples the estimate is a Gaussian of variance $1 "
+    r"+ h^2$, so by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for "
+    r"every dimension."
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 g = derivation.number(r"\xi", "a coordinate of a point", real=True)
@@ -536,10 +533,9 @@ def two_levels_and_three_states():
 
 
 @derivation.figure(
-    "Left: a density over four cells (curve), the probabilities that it gives to the integers (upper lines) and what uniform "
+    r"Left: a density over four cells (curve), the probabilities that it gives to the integers (upper lines) and what uniform "
     r"noise reports, $e^{\mathbb{E}_u \log p_v}$ (lower lines). Right: nats by which a Parzen window of 500 perfect samples in "
-    r"32 "
-    "dimensions is below the truth, against its bandwidth, and the two bounds. No bandwidth is good.",
+    r"32 dimensions is below the truth, against its bandwidth, and the two bounds. No bandwidth is good.",
     panels=2,
 )
 def noise_and_windows(cells, windows):
@@ -574,8 +570,7 @@ def uniform_digits():
 
 @derivation.exercise(
     r"Take the example's annealing with a step in between, $\beta = (0, \frac12, 1)$, and a new draw in proportion to $f_1$. "
-    r"What "
-    r"are the mean weight and the mean of its logarithm?",
+    r"What are the mean weight and the mean of its logarithm?",
     r"$f_1 = (2, 1, 1)$. The mean weight is 2, as before; the mean logarithm is $\frac{\log 2}{3} + \frac{\log 2}{2} = 0.5776$, "
     r"closer to $\log 2$.",
 )
@@ -590,8 +585,7 @@ def a_step_in_between():
 
 @derivation.exercise(
     r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h "
-    r"= "
-    r"0.7357$, where they meet?",
+    r"= 0.7357$, where they meet?",
     "Both are 1.30 nats, to two digits; at a smaller width the second is larger, at a larger one the first.",
 )
 def where_the_bounds_meet():

@@ -208,8 +208,8 @@ derivation.chain(
         r"a sample misses mode $k$ with probability $1 - p_k$",
         wrong={"not the complement": Total(k, (1 - p) ** 3), "seen by all": Total(k, p**3), "a sum": Total(k, 3 * p)},
     ),
-    so=r"With $N$ samples: $\sum_k 1 - (1 - p_k)^N$. Modes with $p_k$ far below $1/N$ are "
-    r"rarely seen, although the generator has them.",
+    so=r"With $N$ samples: $\sum_k 1 - (1 - p_k)^N$. Modes with $p_k$ far below $1/N$ are rarely seen, although the generator "
+    r"has them.",
 )
 
 s = derivation.index("s", "a mode that the generator kept", states=2)
@@ -220,8 +220,7 @@ kept = derivation.define("r(S)", Total(j, c.at(j)) / (Total(j, c.at(j)) + lost),
                          positive=True)  # fmt: skip
 derivation.say(
     r"Shares can be compared with a target. Let the generator be right but for modes it lost: it draws a kept mode as often as "
-    r"the target, given that the mode is kept. ($r_s$ and $d$ are weights here; the "
-    r"chain divides by their sum.)"
+    r"the target, given that the mode is kept. ($r_s$ and $d$ are weights here; the chain divides by their sum.)"
 )
 restricted = derivation.define("g", c / Total(j, c.at(j)), "the generator's probability of a mode", over=s, law=True)
 derivation.chain(

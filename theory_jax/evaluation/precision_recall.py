@@ -95,25 +95,20 @@ derivation = Derivation(
         "Sajjadi, Bachem, Lucic, Bousquet & Gelly 2018, Assessing generative models via precision and recall",
     ),
     question="One number, such as a Frechet distance, does not say whether samples are bad or modes are missing. How do counts "
-    "of "
-    "points in balls separate the two, and what do they give for a perfect generator?",
+    "of points in balls separate the two, and what do they give for a perfect generator?",
     setting=(
         r"There are $N$ real points $x_i$ and $M$ generated points $y_j$. The ball of a real point reaches to its $k$-th nearest "
         r"other real point, $1 \le k < N$; a point on the edge is inside. The balls of generated points are made in the same "
         r"way.",
         r"Precision is the share of generated points in at least one real ball; recall is the share of real points in at least "
-        r"one "
-        r"generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. Coverage "
-        r"is "
-        r"the share of real balls that hold at least one generated point.",
+        r"one generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. "
+        r"Coverage is the share of real balls that hold at least one generated point.",
         r"The hypothesis $H$: all $N + M$ points are independent draws from one law with a density, so no two distances from a "
         r"point are equal.",
     ),
     answer=r"A missing mode lowers recall and coverage, bad samples lower precision and density. Under $H$ the expected density "
-    r"is "
-    r"1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; "
-    r"expected "
-    "precision and recall depend on the law, so these are compared with what a second sample of real points gives.",
+    r"is 1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; "
+    r"expected precision and recall depend on the law, so these are compared with what a second sample of real points gives.",
     limits=(
         "The meaning of the distance, which the features decide.",
         "The variances of the four numbers.",
@@ -129,10 +124,8 @@ k = derivation.count(i, "k", "the number of neighbors that a ball reaches to", "
 
 derivation.say(
     r"Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent draws of one "
-    r"law. "
-    r"So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in the "
-    r"ball "
-    r"if and only if $i < k$. There are $NM$ pairs of a ball and a generated point."
+    r"law. So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in "
+    r"the ball if and only if $i < k$. There are $NM$ pairs of a ball and a generated point."
 )
 derivation.chain(
     "Density is one in expectation if both sets come from one law",
@@ -154,9 +147,8 @@ miss = derivation.define(
 )
 derivation.say(
     r"A ball holds no generated point if and only if the $k$ nearest of the $N + M - 1$ other points are all real. If the "
-    r"nearest "
-    r"$i$ are real, $N - 1 - i$ real ones are left among $N + M - 1 - i$, and each of these is the next with equal probability. "
-    r"Hence $m$, and expected coverage is $1 - m$."
+    r"nearest $i$ are real, $N - 1 - i$ real ones are left among $N + M - 1 - i$, and each of these is the next with equal "
+    r"probability. Hence $m$, and expected coverage is $1 - m$."
 )
 derivation.chain(
     "Expected coverage if both sets come from one law",
@@ -225,16 +217,13 @@ derivation.chain(
     ),
     at_most(Rational(1, 2), "leave out a positive number", adding=(i + 1) / (2 * (2 * n + i + 1))),
     so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half "
-    r"of "
-    "them is all that there is to be had.",
+    r"of them is all that there is to be had.",
 )
 
 derivation.say(
     r"Expected precision under $H$ is not 1, and there is no universal value. Take $N = 2$ and $k = 1$: both balls have the "
-    r"radius "
-    r"$\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By "
-    r"exchangeability "
-    r"that has the probability $\frac13$. For three real points the probability depends on the law."
+    r"radius $\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By "
+    r"exchangeability that has the probability $\frac13$. For three real points the probability depends on the law."
 )
 derivation.symbol("A", "precision", "precision_and_recall")
 
@@ -242,8 +231,7 @@ derivation.symbol("A", "precision", "precision_and_recall")
 @derivation.exact(
     r"\mathbb{E}_H\left[A\right] = \frac23 \text{ for } N = 2, \quad A = 1 \text{ and } \frac34 \text{ for two sets of four}",
     because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the "
-    "plane "
-    "and of one in space; two pairs of close points on a line; four points on a line whose gaps grow.",
+    "plane and of one in space; two pairs of close points on a line; four points on a line whose gaps grow.",
     outcomes=3 + 3 + 4 + 4,
 )
 def every_choice_of_the_generated_point():
@@ -288,9 +276,8 @@ derivation.chain(
 )
 
 derivation.say(
-    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than "
-    "$k$ of "
-    "them."
+    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ "
+    "of them."
 )
 c = derivation.index("c", "a cluster")
 held = derivation.numbers("h", c, "how many generated points of a cluster are in its real balls", positive=True)
@@ -308,11 +295,9 @@ derivation.chain(
             "their sum": Total(c, precision),
         },
     ),
-    so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers "
-    "precision by "
-    "its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
-    "and "
-    "leaves precision.",
+    so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision "
+    "by its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
+    "and leaves precision.",
 )
 derivation.symbol("R", "recall", "precision_and_recall")
 
@@ -391,8 +376,7 @@ _LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5]
 @derivation.example(
     "On a line: real points at $0, 1, 3, 7, 8$ and generated points at $0.5, 1.2, 2.5, 20$, with two neighbors. The first three "
     "samples are each in the balls of $0$, $1$ and $3$, the last one in none. Its own ball is so large that recall sees no "
-    "missing "
-    "mode, but coverage does."
+    "missing mode, but coverage does."
 )
 def five_real_and_four_generated_points():
     radii = nearest_neighbor_radii(_LINE, neighbors=2)

@@ -88,16 +88,14 @@ derivation = Derivation(
     "others. Which normalization keeps a density for each example, and in which sense is its start the best?",
     setting=(
         r"$x$ has $C$ channels and $N$ positions. The layer computes $z = (x + b_c) e^{\ell_c}$ in channel $c$, with the same "
-        r"$b_c$ "
-        r"and $\ell_c$ for all examples and positions. Forward is the way from data to noise.",
+        r"$b_c$ and $\ell_c$ for all examples and positions. Forward is the way from data to noise.",
         r"At the start $b$ and $\ell$ are computed from a batch; then they are parameters like others. $\mu$ and $v > 0$ are the "
         "mean and the variance of the $n$ values of a channel in the batch, the variance divided by $n$.",
         "The noise is standard normal, and the loss is the mean of $-\\log p$ over the batch.",
     ),
     answer=r"The Jacobian of one example is diagonal, so its log-determinant is $N \sum_c \ell_c$. The start $b = -\mu$, $\ell = "
     r"-\frac12 \log v$ is the unique minimum of the loss for this layer alone. Batch normalization, as a map of the batch, is "
-    r"not "
-    "invertible: two directions of every channel are lost.",
+    r"not invertible: two directions of every channel are lost.",
     limits=(
         "That the start remains good after the first step, or inside a deep flow, where the layers behind it are no Gaussian.",
     ),
@@ -175,14 +173,12 @@ derivation.chain(
     ),
     states=2,
     so=r"The mean of $-\log p_Z(z)$ over the batch is $\frac D2 \log 2\pi e$ whatever the data are. All that depends on them is "
-    r"in the "
-    "log-determinant.",
+    r"in the log-determinant.",
 )  # fmt: skip
 
 derivation.say(
     r"Batch normalization computes the same $z_i = (x_i - \mu)/\sqrt v$ in every step of training, with $\mu$ and $v$ of the "
-    r"batch "
-    "at hand. As a map of the whole batch it has a Jacobian, too."
+    r"batch at hand. As a map of the whole batch it has a Jacobian, too."
 )
 for letter, meaning in (
     ("J_{ij}", r"the derivative of $z_i$ by $x_j$ under batch normalization"), (r"\delta_{ij}", "1 where $i = j$, else 0"),
@@ -215,8 +211,7 @@ def batch_normalization():
 @derivation.numeric(
     r"\sum_j J_{ij} = 0, \quad \sum_j J_{ij} z_j = 0, \quad \sqrt v \sum_i J_{ii} = n - 2",
     because=r"$\sum_j z_j = 0$ and $\sum_j z_j^2 = n$: adding a constant to all values, or stretching them about their mean, "
-    r"changes "
-    r"nothing. $\sqrt v J$ is a projection onto the other $n - 2$ directions, and the determinant is 0.",
+    r"changes nothing. $\sqrt v J$ is a projection onto the other $n - 2$ directions, and the determinant is 0.",
 )
 def two_directions_are_lost():
     jacobian, z = jax.jacobian(_batch_norm)(_VALUES), _batch_norm(_VALUES)
@@ -230,8 +225,7 @@ def two_directions_are_lost():
 
 derivation.say(
     "So a batch under batch normalization has no density in the sense of a change of variables, and one example has no map of "
-    "its "
-    "own. With statistics that are frozen it is the layer of this page."
+    "its own. With statistics that are frozen it is the layer of this page."
 )
 at = derivation.number("y", "a value of a channel")
 derivation.bridge(

@@ -172,9 +172,8 @@ derivation.symbol("s_2, s_4", "the log-scales of two coordinates that change")
 @derivation.symbolic(
     r"\det \frac{\partial z}{\partial x} = e^{s_2 + s_4}",
     because="Sort the coordinates that pass before those that change: the matrix is triangular. Given $x_a$ each $z_b$ depends "
-    "on "
-    "its own $x_b$ alone, with the slope $e^{s}$; the derivatives of $s$ and $t$ stand below the diagonal and never count. Four "
-    "coordinates, of which the first and the third pass; every $s$ and $t$.",
+    "on its own $x_b$ alone, with the slope $e^{s}$; the derivatives of $s$ and $t$ stand below the diagonal and never count. "
+    "Four coordinates, of which the first and the third pass; every $s$ and $t$.",
     role="lemma",
 )
 def triangular():
@@ -237,9 +236,8 @@ mu = derivation.number(r"\mu", "the mean of $x_b$ given $x_a$, under the data")
 v = derivation.number("v", "its variance", positive=True)
 derivation.say(
     r"Training maximizes $\mathbb{E}_q[\log p(x)]$ under the law $q$ of the data, that is, it minimizes $\mathrm{KL}(q \,\|\, "
-    r"p)$. "
-    "Both densities change by the same factor under the flow, which leaves their ratio: the divergence of the data from the "
-    "model is that of the transformed data from the noise. For Gaussian data both sides are computed:"
+    r"p)$. Both densities change by the same factor under the flow, which leaves their ratio: the divergence of the data from "
+    r"the model is that of the transformed data from the noise. For Gaussian data both sides are computed:"
 )
 derivation.chain(
     "The divergence is the same on both sides of the flow",
@@ -274,8 +272,7 @@ derivation.chain(
         dropping=plus(square, times(Rational(1, 2), tangent.at(v * exp(2 * s)))),
     ),
     so=r"Then $z_b$ has mean 0 and variance 1 given every $x_a$. Only second moments of $x_b$ entered: how far its conditional "
-    r"law "
-    "is from a Gaussian is what this layer cannot change.",
+    r"law is from a Gaussian is what this layer cannot change.",
 )  # fmt: skip
 
 g = derivation.number("g", "a function of $x_a$ that gives $x_b$ exactly, on the training data")
@@ -409,9 +406,8 @@ def doubled_and_shifted():
 
 
 @derivation.figure(
-    "Left: the density of one layer with $s = x_a/2$ and $t = -x_a^2/2$: Gaussian along every vertical line, and wider where "
-    "$s$ is "
-    "smaller. Right: the loss of one coordinate with mean 1 and variance 4 over its log-scale and shift, in nats above the "
+    "Left: the density of one layer with $s = x_a/2$ and $t = -x_a^2/2$: Gaussian along every vertical line, and wider where $s$ "
+    "is smaller. Right: the loss of one coordinate with mean 1 and variance 4 over its log-scale and shift, in nats above the "
     "least; the cross is $s = -\\log 2$, $t = -\\frac12$.",
     panels=2,
 )

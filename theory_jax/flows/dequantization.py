@@ -128,8 +128,7 @@ derivation = Derivation(
     "is noise added to it, and what are bits per dimension?",
     setting=(
         r"$x$ holds $D$ integers $0, \dots, K-1$; $u$ is uniform on $[0,1)^D$, and $y = (x + u)/K$. The model is a density $p$ "
-        r"on "
-        r"$[0,1)^D$. It gives $x$ the probability $P(x) = \int p$ over the cell of $x$, a cube of side $1/K$.",
+        r"on $[0,1)^D$. It gives $x$ the probability $P(x) = \int p$ over the cell of $x$, a cube of side $1/K$.",
         "In the derivation $D = 1$, and the density is constant on each third of a cell: any three positive numbers. Nothing "
         "depends on how many parts a cell has. Expectations are finite.",
     ),
@@ -250,8 +249,7 @@ pressed = alpha / 2 + (1 - alpha) * y
 w = derivation.define("w", pressed, "the pixel, pressed away from both ends", positive=True)
 derivation.say(
     "A flow of the whole line needs pixels on the whole line: $z = \\log w - \\log(1 - w)$, where $\\alpha$ keeps 0 and 1 at "
-    "finite "
-    "places."
+    "finite places."
 )
 derivation.chain(
     "The logit stretches most near the ends",
@@ -350,9 +348,8 @@ def the_uniform_model():
 @derivation.exact(
     r"\lfloor K y \rfloor = x",
     because="In real numbers always. In floating point the plain sum $x + u$ rounds up to $x + 1$ for the largest $u$ below 1, "
-    "and "
-    "22 times the rounded quotient of a level and 22 falls below the level once. The code compares with the edges of the cells "
-    "as they are rounded. Every level of 2 to 64 levels, with the smallest and the largest $u$.",
+    "and 22 times the rounded quotient of a level and 22 falls below the level once. The code compares with the edges of the "
+    "cells as they are rounded. Every level of 2 to 64 levels, with the smallest and the largest $u$.",
     outcomes=2 * sum(range(2, 65)),
     role="appendix",
 )

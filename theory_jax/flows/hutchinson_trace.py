@@ -95,9 +95,8 @@ derivation = Derivation(
         "Grathwohl et al. 2019, FFJORD: free-form continuous dynamics for scalable reversible generative models",
     ),
     question="The density along a flow changes by the divergence of its velocity, the trace of a Jacobian. Its diagonal costs "
-    "one "
-    "derivative for each dimension. How does a single derivative in a random direction give it without bias, and how noisy is "
-    "that?",
+    "one derivative for each dimension. How does a single derivative in a random direction give it without bias, and how noisy "
+    "is that?",
     setting=(
         r"$J$ is the Jacobian of a vector field at a point, with $D$ rows and columns.",
         r"A probe is a random vector $p$ that is drawn independently of the point, with $E\, p\, p^\top = I$. The estimator is "
@@ -107,9 +106,8 @@ derivation = Derivation(
         "The chains write out three dimensions; the code is compared with four.",
     ),
     answer="The expectation of the estimator is the trace, for every probe whose second moments are the identity. Its variance "
-    "is "
-    "twice the squared entries of the symmetric part beside the diagonal, and a multiple of those on it that vanishes for random "
-    "signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
+    "is twice the squared entries of the symmetric part beside the diagonal, and a multiple of those on it that vanishes for "
+    "random signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
     limits=(
         "Probes with dependent entries, of which an exercise has one kind.",
         "What becomes of an unbiased divergence inside a function that is not linear: it is biased there.",
@@ -324,10 +322,8 @@ def two_dimensions():
 
 @derivation.figure(
     r"Left: 4000 estimates of the trace, about 16, of the identity plus small noise, in 16 dimensions, from one probe each. "
-    r"Signs find "
-    r"the "
-    r"diagonal exactly; normal probes have the standard deviation $\sqrt{32}$. Right: the standard deviation of the mean of "
-    r"$P$ probes, estimated (dots) and by the formula (lines).",
+    r"Signs find the diagonal exactly; normal probes have the standard deviation $\sqrt{32}$. Right: the standard deviation of "
+    r"the mean of $P$ probes, estimated (dots) and by the formula (lines).",
     panels=2,
 )
 def signs_and_normal_probes(spread, falling):

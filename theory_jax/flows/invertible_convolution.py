@@ -105,19 +105,16 @@ derivation = Derivation(
         "Golub & Van Loan 2013, Matrix computations, chapter 3 (LU with row exchanges)",
     ),
     question="Coupling layers need their channels shuffled in between. Can the shuffle be learned, what is its determinant, and "
-    "how "
-    "is that had without work in the third power of the channels at every step?",
+    "how is that had without work in the third power of the channels at every step?",
     setting=(
         r"$x$ has $C$ channels at each of $N$ positions, and $z = W x$ with the same invertible matrix $W$ at all of them.",
-        r"In the LU form $W = P L (U + \mathrm{diag}(\varsigma e^{d}))$ a permutation matrix $P$ and signs $\varsigma_c = \pm "
-        r"1$ are "
-        "fixed; the unit lower triangular $L$, the strictly upper triangular $U$ and $d$ are learned.",
+        r"In the LU form $W = P L (U + \mathrm{diag}(\varsigma e^{d}))$ a permutation matrix $P$ and signs $\varsigma_c = \pm 1$ "
+        r"are fixed; the unit lower triangular $L$, the strictly upper triangular $U$ and $d$ are learned.",
         "In the derivation $C$ is 2 or 3.",
     ),
     answer=r"The log-determinant is $N \log |\det W|$, and $N \sum_c d_c$ in the LU form. Its gradient in $W$ is $N W^{-\top}$. "
-    r"A "
-    "permutation is a special case, with log-determinant 0. Under a normal base maximum likelihood makes the layer whiten: it is "
-    "unique up to a rotation.",
+    r"A permutation is a special case, with log-determinant 0. Under a normal base maximum likelihood makes the layer whiten: it "
+    r"is unique up to a rotation.",
     limits=(
         "That every invertible matrix has an LU form with row exchanges (elimination; stated).",
         "Kernels larger than 1x1, and speed on a device.",
@@ -133,9 +130,8 @@ derivation.symbol("I_N", "the identity of that size")
 
 @derivation.symbolic(
     r"\det(I_N \otimes W) = (\det W)^N",
-    because="$z$ at a position depends on $x$ at that position alone: stack the positions, and the Jacobian has $N$ equal "
-    "blocks on "
-    "its diagonal. Two channels at three positions.",
+    because="$z$ at a position depends on $x$ at that position alone: stack the positions, and the Jacobian has $N$ equal blocks "
+    "on its diagonal. Two channels at three positions.",
     role="lemma",
 )
 def blocks():
@@ -167,8 +163,7 @@ derivation.chain(
     equals(plus(d1, d2, d3), "the logarithm of a product", wrong={"the mean": plus(d1, d2, d3) / 3, "the first": d1}),
     central=True,
     so=r"Row exchanges and signs change the sign of the determinant only: $\log |\det W| = \sum_c d_c$, in $C$ additions. The "
-    r"sign "
-    "stays what it was at the start, so training cannot cross a singular matrix.",
+    r"sign stays what it was at the start, so training cannot cross a singular matrix.",
 )  # fmt: skip
 derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
 
@@ -177,8 +172,7 @@ derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
     r"\begin{pmatrix} 1 & 0 \\ a & 1 \end{pmatrix} \begin{pmatrix} b & c \\ 0 & e \end{pmatrix} = \begin{pmatrix} 0 & 1 \\ 1 & 0 "
     r"\end{pmatrix} \text{ has no solution}",
     because="The first column asks for $b = 0$ and $a b = 1$: no invertible matrix with a zero in the corner has an LU form "
-    "without "
-    "an exchange of rows. The number of solutions is counted; with the rows exchanged there is one.",
+    "without an exchange of rows. The number of solutions is counted; with the rows exchanged there is one.",
     role="remark",
 )
 def an_exchange_needs_a_permutation():
@@ -195,8 +189,7 @@ derivation.chain(
     equals(
         -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
         r"$\frac12 \log (\det W)^2 = \log |\det W|$, and the determinant is linear in each entry, with the cofactor as its "
-        r"slope. By "
-        r"Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
+        r"slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
         wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not divided": -w[1, 0],
                "not transposed": w.inv()[0, 1]},
     ),
@@ -215,15 +208,13 @@ derivation.chain(
     ),
     role="lemma",
     so="Nor a volume: $Q^\\top Q = I$ makes $(\\det Q)^2 = 1$. So a random rotation is a start with log-determinant 0 that "
-    "shuffles "
-    "all channels.",
+    "shuffles all channels.",
 )
 
 derivation.say(
     r"What does likelihood ask of the layer? Let $x$ have the covariance $\Sigma$ and mean 0 at a position. Under a normal base "
-    r"the loss "
-    r"is $\frac12 \mathrm{tr}(W \Sigma W^\top) - \log |\det W|$, and depends on the eigenvalues $\lambda_c > 0$ of $W \Sigma "
-    r"W^\top$."
+    r"the loss is $\frac12 \mathrm{tr}(W \Sigma W^\top) - \log |\det W|$, and depends on the eigenvalues $\lambda_c > 0$ of $W "
+    r"\Sigma W^\top$."
 )
 c = derivation.index("c", "a channel")
 j = derivation.index("j", "a channel")
@@ -339,10 +330,8 @@ def minus_six():
 
 @derivation.figure(
     "A cloud of correlated points (left), $\\Sigma^{-1/2} x$ (middle) and $Q \\Sigma^{-1/2} x$ with a rotation by 40 degrees "
-    "(right), "
-    "each with the ellipse of one standard deviation. Both circles have the area of the ellipse divided by $\\sqrt 3$, and the "
-    "same "
-    "likelihood.",
+    "(right), each with the ellipse of one standard deviation. Both circles have the area of the ellipse divided by $\\sqrt 3$, "
+    "and the same likelihood.",
     panels=3,
 )
 def whitening(*panels):

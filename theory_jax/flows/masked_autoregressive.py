@@ -129,19 +129,14 @@ derivation = Derivation(
     "earlier ones: what is the density, why is one direction fast and the other slow, and how does a network obey the order?",
     setting=(
         r"The variables have the order $1, \dots, D$. The mean $m_d$ and the log-scale $s_d$ are functions of $x_1, \dots, "
-        r"x_{d-1}$ "
-        r"alone, differentiable where derivatives are written; $z_d = (x_d - m_d) e^{-s_d}$. Forward is the way from data to "
-        r"noise, "
-        "which is standard normal.",
-        "In a masked network every unit has a degree. A weight into a hidden unit survives if the degree does not fall, one "
-        "into an "
-        "output if it rises.",
+        r"x_{d-1}$ alone, differentiable where derivatives are written; $z_d = (x_d - m_d) e^{-s_d}$. Forward is the way from "
+        r"data to noise, which is standard normal.",
+        "In a masked network every unit has a degree. A weight into a hidden unit survives if the degree does not fall, one into "
+        "an output if it rises.",
     ),
     answer=r"The Jacobian is triangular, with log-determinant $-\sum_d s_d$, and the flow is an autoregressive model with "
-    r"Gaussian "
-    r"conditionals of mean $m_d$ and standard deviation $e^{s_d}$. All $z_d$ are computed from data at once; data are computed "
-    r"from "
-    r"noise one entry after the other, in $D$ passes.",
+    r"Gaussian conditionals of mean $m_d$ and standard deviation $e^{s_d}$. All $z_d$ are computed from data at once; data are "
+    r"computed from noise one entry after the other, in $D$ passes.",
     limits=(
         "Which densities several layers reach.",
         "How to choose an order.",
@@ -160,8 +155,7 @@ derivation.symbol("s_3", "the log-scale of a third variable")
 @derivation.symbolic(
     r"\det \frac{\partial z}{\partial x} = e^{-s_1 - s_2 - s_3}",
     because="$z_d$ does not contain later variables, so the matrix is triangular; $m_d$ and $s_d$ do not contain $x_d$, so its "
-    "diagonal is "
-    "$e^{-s_d}$. Three variables, every mean and every log-scale.",
+    "diagonal is $e^{-s_d}$. Three variables, every mean and every log-scale.",
     role="lemma",
 )
 def triangular():
@@ -185,8 +179,7 @@ derivation.chain(
     ),
     central=True,
     so=r"Since $m_2$ and $s_2$ are those given $x_1$, this is $\log p(x_1) + \log p(x_2 | x_1)$; the density has mass 1, as one "
-    r"sees by "
-    "integrating the last variable first.",
+    r"sees by integrating the last variable first.",
 )  # fmt: skip
 
 derivation.say(
@@ -212,10 +205,8 @@ derivation.chain(
 @derivation.exact(
     r"\text{passes} = 1 + \text{longest chain of dependencies}",
     because="An entry is right one pass after the last entry that it looks at. All 64 graphs on four ordered variables: on the "
-    "one side "
-    "the number of passes until nothing of the start is left, on the other the longest path. A full order takes $D$ passes, a "
-    "coupling "
-    "layer takes two.",
+    "one side the number of passes until nothing of the start is left, on the other the longest path. A full order takes $D$ "
+    "passes, a coupling layer takes two.",
     outcomes=64,
 )
 def passes_by_graph():
@@ -239,11 +230,9 @@ def passes_by_graph():
 
 derivation.say(
     r"The mirror image lets the mean and the log-scale look at noise, $x_d = z_d e^{s_d(z_{<d})} + m_d(z_{<d})$: samples in one "
-    r"pass, and "
-    r"$\log p(x) = \log \mathcal{N}(z) - \sum_d s_d$ of its own samples; the density of data then takes $D$ passes. Densities "
-    r"of data are "
-    "wanted for training by likelihood, samples for variational inference. A coupling layer gives both in one pass and "
-    "conditions less."
+    r"pass, and $\log p(x) = \log \mathcal{N}(z) - \sum_d s_d$ of its own samples; the density of data then takes $D$ passes. "
+    r"Densities of data are wanted for training by likelihood, samples for variational inference. A coupling layer gives both in "
+    r"one pass and conditions less."
 )
 derivation.say("A network obeys the order if no path leads from $x_j$ to an output $d \\le j$.")
 derivation.symbol("D", "the number of variables")
@@ -254,9 +243,8 @@ derivation.symbol("d, j", "an output and an input")
 @derivation.exact(
     r"(M_2 M_1)_{dj} = \#\{\text{hidden units}: j \le \text{degree} < d\}",
     because="Every hidden unit is one path, open if both of its weights survive. So there is none for $j \\ge d$, and one for "
-    "every $j < "
-    "d$ if and only if all degrees from 1 to $D - 1$ occur. Two to five variables, all degrees of up to three hidden units, by "
-    "the code.",
+    "every $j < d$ if and only if all degrees from 1 to $D - 1$ occur. Two to five variables, all degrees of up to three hidden "
+    "units, by the code.",
     outcomes=sum((size - 1) ** units for size in range(2, 6) for units in (1, 2, 3)),
 )
 def paths():
@@ -284,8 +272,7 @@ derivation.chain(
         wrong={"symmetric": 0, "not centered": 15 * c**3},
     ),
     so=r"Let $x_2 = y$ and $x_1 = c x_2^2 + \tau e$. In the order $x_2, x_1$ one layer is exact. In the order $x_1, x_2$ it "
-    r"makes $x_1$ "
-    "Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
+    r"makes $x_1$ Gaussian, with a third moment of 0: never exact. So the order is reversed between layers.",
 )
 
 derivation.bridge(
@@ -344,9 +331,9 @@ def two_and_six():
 
 
 @derivation.figure(
-    "Left: which inputs (columns) reach which outputs (rows) of a masked network on eight variables, by the number of open "
-    "paths through "
-    "16 hidden units. Right: the error of each entry in the way back after every pass; entry $d$ is right after $d$ passes.",
+    "Left: which inputs (columns) reach which outputs (rows) of a masked network on eight variables, by the number of open paths "
+    "through 16 hidden units. Right: the error of each entry in the way back after every pass; entry $d$ is right after $d$ "
+    "passes.",
     panels=2,
 )
 def paths_and_passes(table, passes):

@@ -91,22 +91,18 @@ derivation = Derivation(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
     ),
     question="A flow cannot throw dimensions away. How does it nevertheless work at several resolutions, what is the likelihood "
-    "when "
-    "half of the variables leave early, and what does that save?",
+    "when half of the variables leave early, and what does that save?",
     setting=(
-        "A squeeze turns blocks of two by two pixels into channels. Then invertible layers $f_1$ map the image to $(a, b)$, two "
-        "halves "
-        r"of the channels: $b$ leaves, and $a$ goes on through further layers, $z = f_2(a)$.",
+        r"A squeeze turns blocks of two by two pixels into channels. Then invertible layers $f_1$ map the image to $(a, b)$, two "
+        r"halves of the channels: $b$ leaves, and $a$ goes on through further layers, $z = f_2(a)$.",
         r"What leaves is standardized given what stays: $\varepsilon = (b - m(a)) e^{-\nu(a)/2}$ with any networks $m$ and "
-        r"$\nu$; $z$ "
-        r"and $\varepsilon$ are independent standard normals.",
+        r"$\nu$; $z$ and $\varepsilon$ are independent standard normals.",
         "In the chains $a$ and $b$ are numbers. There are $L$ levels on $C$ channels and $N$ positions, and the last has no "
         "split.",
     ),
     answer=r"The chain rule of probability: $\log p(a, b) = \log p(a) + \log p(b|a)$, without approximation. Knowing $a$ gains "
-    r"the mutual "
-    "information of both halves. All latents together are as many as pixels, and a 1x1 convolution costs the same at every level "
-    "in place of four times as much.",
+    r"the mutual information of both halves. All latents together are as many as pixels, and a 1x1 convolution costs the same at "
+    r"every level in place of four times as much.",
     limits=(
         "That the latents that leave early hold fine detail: a matter of training, not of the construction.",
         "The quality of samples.",
@@ -152,8 +148,7 @@ derivation.chain(
     equals(
         plus(LogDensity(z, 0, 1), log(slope), plus(LogDensity(eps, 0, 1), -nu / 2)),
         r"the Jacobian of $(a, b) \mapsto (z, \varepsilon)$ is triangular: $z$ does not depend on $b$, and how $\varepsilon$ "
-        r"depends on $a$ "
-        "never counts",
+        r"depends on $a$ never counts",
         wrong={"the slope forgotten": plus(LogDensity(z, 0, 1), LogDensity(eps, 0, 1), -nu / 2)},
     ),
     equals(
@@ -208,11 +203,9 @@ derivation.symbol("c, h, w", "a channel, a row and a column after the squeeze")
 
 @derivation.symbolic(
     r"\sum_{l=1}^{L-1} \frac{C N}{2^l} + \frac{C N}{2^{L-1}} = C N, \quad \sum_{l=1}^{L} (2^{l+1} C)^2 \frac{N}{4^l} = 4 L C^2 "
-    r"N, \quad "
-    r"\sum_{l=1}^{L} (4^l C)^2 \frac{N}{4^l} = \frac43 (4^L - 1) C^2 N",
+    r"N, \quad \sum_{l=1}^{L} (4^l C)^2 \frac{N}{4^l} = \frac43 (4^L - 1) C^2 N",
     because="After its squeeze level $l$ has $2^{l+1} C$ channels on $N/4^l$ positions. No latent is lost. A 1x1 convolution "
-    "costs the "
-    "square of the channels times the positions: the same at every level with splits, four times more at each without.",
+    "costs the square of the channels times the positions: the same at every level with splits, four times more at each without.",
 )
 def sizes_and_costs():
     latents = sympy.summation(C * N / 2**level, (level, 1, L - 1)) + C * N / 2 ** (L - 1)
@@ -257,8 +250,7 @@ derivation.bridge(
 @derivation.exact(
     r"(c, 2h + i, 2w + j) \mapsto (4c + 2i + j, h, w)",
     because="Row, column and channel are divided by 2 with remainder, which is unique: the squeeze is a permutation of entries, "
-    "with "
-    "log-determinant 0 and no arithmetic. All entries of an image of 3 by 4 by 6, by the code, and back.",
+    "with log-determinant 0 and no arithmetic. All entries of an image of 3 by 4 by 6, by the code, and back.",
     outcomes=72,
 )
 def a_permutation():
@@ -303,8 +295,7 @@ def two_by_two():
 
 @derivation.figure(
     "Left: the 3072 numbers of a colored image of 32 by 32 pixels in a flow of three levels: half leave at the first, half of "
-    "the "
-    "rest at the second. Right: cost of the 1x1 convolutions by the number of levels, in units of $C^2 N$, with splits and "
+    "the rest at the second. Right: cost of the 1x1 convolutions by the number of levels, in units of $C^2 N$, with splits and "
     "without.",
     panels=2,
 )

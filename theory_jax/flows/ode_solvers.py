@@ -356,8 +356,8 @@ def orders_by_trees():
 
 derivation.say(
     r"From one step to many. The error $e_n$ after $n$ steps is at most $(1 + h \Lambda) e_{n-1} + C h^{p+1}$, where $\Lambda$ "
-    r"is "
-    r"the Lipschitz constant of $\sum_i b_i k_i$: insert the step from the solution's own point, and use the triangle inequality."
+    r"is the Lipschitz constant of $\sum_i b_i k_i$: insert the step from the solution's own point, and use the triangle "
+    r"inequality."
 )
 p, N = (derivation.number(name, words, positive=True, integer=True) for name, words in (
     ("p", "the order of the method"), ("N", "the number of steps")))  # fmt: skip
@@ -413,8 +413,7 @@ derivation.chain(
         wrong={"the power of the kept value's error": times(f**6, r), "in proportion": times(f, r)},
     ),
     so=r"It is what is allowed, 1, at $f = r^{-1/5}$. The code multiplies by 0.9 for caution, and keeps $f$ between 0.2 and 10. "
-    r"A "
-    r"tenth of the tolerance costs $10^{1/5} = 1.58$ times the steps.",
+    r"A tenth of the tolerance costs $10^{1/5} = 1.58$ times the steps.",
 )
 
 
@@ -500,8 +499,7 @@ derivation.chain(
         wrong={"only the first part": plus(1, -(u**6) / 72), "outward": plus(1, u**6 / 72, u**8 / 576)},
     ),
     so=r"Less than 1 for $0 < u < 2 \sqrt2$. Euler's step has $1 + u^2$ and the midpoint's $1 + \frac{u^4}{4}$: above 1 for "
-    r"every "
-    "size of a step.",
+    r"every size of a step.",
 )
 derivation.chain(
     "A step back does not undo a step",
@@ -581,8 +579,7 @@ def one_step():
 
 @derivation.figure(
     r"Left: the error of $x' = x \cos t$ at $t = 2$ against the number of steps; slopes 1, 2, 4 and 5. Right: the $z = h "
-    r"\lambda$ "
-    r"at which a step on $x' = \lambda x$ shrinks, inside the curves. A decaying rotation must lie inside.",
+    r"\lambda$ at which a step on $x' = \lambda x$ shrinks, inside the curves. A decaying rotation must lie inside.",
     panels=2,
 )
 def errors_and_regions(errors, regions):

@@ -139,13 +139,10 @@ derivation = Derivation(
     "onto one point of the data? Many do: in what do the usual ones differ?",
     setting=(
         r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
-        r"data: "
-        r"opposite to the time of diffusion, $\tau = 1 - t$.",
+        r"data: opposite to the time of diffusion, $\tau = 1 - t$.",
         r"The path is $x_t = \alpha x_1 + \sigma x_0$. The coefficients $\alpha$ and $\sigma$ are differentiable functions of "
-        r"$t$ "
-        r"alone on $[0, 1)$, $\sigma$ is positive there, $\alpha$ never falls and $\sigma$ never rises. Ideally $\alpha$ runs "
-        r"from "
-        r"0 to 1 and $\sigma$ from 1 to 0.",
+        r"$t$ alone on $[0, 1)$, $\sigma$ is positive there, $\alpha$ never falls and $\sigma$ never rises. Ideally $\alpha$ "
+        r"runs from 0 to 1 and $\sigma$ from 1 to 0.",
         r"Linear: $(t, 1 - t)$. Optimal transport: $(t, 1 - (1 - s) t)$ with $0 \le s \le 1$. Cosine: $(\sin(\pi t/2), "
         r"\cos(\pi t/2))$. Variance preserving: $(e^{-B/2}, \sqrt{1 - e^{-B}})$, where $B$ is the integral of the rate "
         r"$\beta$ from $t$ to 1.",
@@ -352,8 +349,7 @@ derivation.chain(
         wrong={"the linear path": second + 1, "no half": pi**2 / 4 * (second + 1)},
     ),
     so=r"The linear path has the slopes 1 and $-1$, and the work $c + 1$: less, by the factor 1.234. For $c = 1$ the mean "
-    r"squared "
-    r"speed of the cosine path is $\frac{\pi^2}{4}$ at every time. The speed of one path is not constant, see below.",
+    r"squared speed of the cosine path is $\frac{\pi^2}{4}$ at every time. The speed of one path is not constant, see below.",
 )
 derivation.chain(
     "The cosine path turns",

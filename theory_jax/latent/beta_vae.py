@@ -226,8 +226,7 @@ central = derivation.chain(
     ),
     central=True,
     so=r"At $\beta = 1$ it is the posterior. As $\beta$ grows the observation counts less, and the encoder moves to the prior; "
-    r"as "
-    r"$\beta$ falls to 0 it keeps the states of the largest likelihood alone.",
+    r"as $\beta$ falls to 0 it keeps the states of the largest likelihood alone.",
 )
 D_best = derivation.define("D_T", -Expectation(tempered, l), "the distortion of the best encoder")
 R_best = derivation.define("R_T", Divergence(tempered, prior), "its rate")
@@ -397,8 +396,7 @@ _log_vars = np.log([[0.5, 0.8], [0.6, 0.5], [0.7, 1.1]])
 @derivation.numeric(
     r"\frac1N \sum_k \mathbb{E}_{q(z|k)} \left[\log q(z|k) - \hat h\right] = I",
     because="With the weights $1/N$ of a whole data set the estimated density is the true one. The code's other two parts "
-    "average "
-    "to the total correlation and the divergences of the coordinates in the same way. Three Gaussian posteriors in two "
+    "average to the total correlation and the divergences of the coordinates in the same way. Three Gaussian posteriors in two "
     "dimensions: the code's parts are integrated over each posterior, on the right densities are integrated over the plane.",
 )
 def averages_of_the_parts():

@@ -106,12 +106,10 @@ derivation = Derivation(
     "often have the pattern of a checkerboard?",
     setting=(
         r"One axis is enough: an image has two, and each is treated alike; channels only add sums. An input $x_u$, $u = 0, "
-        r"\dots, "
-        r"H - 1$, is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
+        r"\dots, H - 1$, is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
         r"The convolution has the outputs $y_i = \sum_a w_a x_{s i + a - p}$, where $i = 0, \dots, H' - 1$ as long as the window "
         r"$a = 0, \dots, h - 1$ lies on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to "
-        r"the "
-        r"place $s i + a - p$. The bias is left out.",
+        r"the place $s i + a - p$. The bias is left out.",
     ),
     answer=r"The layer that doubles is the transpose of the matrix of a convolution, and the gradient of a convolution by its "
     r"input, with the same weights. It restores the size $H$ if the stride divides $H + 2p - h$. A place of its output collects "
@@ -158,8 +156,7 @@ def lengths():
 
 derivation.say(
     r"From here on take $H = 6$, $h = 4$, $s = 2$, $p = 1$, the layer that halves: $H' = 3$, and back to 6. Another geometry "
-    r"only "
-    "changes the sizes of the matrix."
+    r"only changes the sizes of the matrix."
 )
 u = derivation.index("u", "a place of the input", states=6)
 i = derivation.index("i", "a place of the output", states=3)
@@ -191,9 +188,8 @@ central = derivation.chain(
         wrong={"without the kernel": Total(u, x * Total(i, Total(a, y * hit)))},
     ),
     central=True,
-    so=r"$\langle Cx, y \rangle = \langle x, C^\top y \rangle$ for all $x$ and $y$: the transposed convolution is the "
-    r"transpose, of "
-    r"the same array of weights, which is read from its outputs to its inputs. It is not the inverse.",
+    so=r"$\langle Cx, y \rangle = \langle x, C^\top y \rangle$ for all $x$ and $y$: the transposed convolution is the transpose, "
+    r"of the same array of weights, which is read from its outputs to its inputs. It is not the inverse.",
 )  # fmt: skip
 v = derivation.index("v", "another place of the input", states=6)
 derivation.chain(
@@ -223,8 +219,7 @@ def _matrix(side, h, s, p, kernel):
 @derivation.numeric(
     r"\langle Cx, y \rangle = \langle x, C^\top y \rangle",
     because="The code's two functions, in two dimensions, with three channels and two, at random numbers, in three geometries: "
-    "with "
-    "padding, without, and with gaps between the windows. Beside them the code against the matrix of the definition, on one "
+    "with padding, without, and with gaps between the windows. Beside them the code against the matrix of the definition, on one "
     "axis.",
 )
 def code_and_definition():
@@ -324,8 +319,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"$PU$ is the identity, and $P = \frac12 U^\top$ by definition; for blocks of $f \times f$ pixels it is $f^{-2}\, "
-    r"U^\top$. "
-    "$UP$ is not the identity: it leaves the mean of each block.",
+    r"U^\top$. $UP$ is not the identity: it leaves the mean of each block.",
 )  # fmt: skip
 n = derivation.index("n", "a place in a kernel of three", states=3)
 k_3 = derivation.numbers("k", n, "a kernel for repeated entries")
@@ -340,12 +334,9 @@ derivation.chain(
         wrong={"one sum has two": Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1))])},
     ),
     so=r"Two repeated pixels under a kernel $(k_0, k_1, k_2)$ are one pixel under the sum of two weights. So repeating by two "
-    r"and "
-    r"convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + k_2, "
-    r"k_0 + k_1, "
-    r"k_0)$, whose two sums, by the lemma on a kernel of four, are those of the first line. They are equal: no weights can draw "
-    r"a "
-    "checkerboard on a constant.",
+    r"and convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + "
+    r"k_2, k_0 + k_1, k_0)$, whose two sums, by the lemma on a kernel of four, are those of the first line. They are equal: no "
+    r"weights can draw a checkerboard on a constant.",
 )  # fmt: skip
 derivation.symbol("K", "a kernel of three by three, and its four by four, axis by axis")
 
@@ -410,10 +401,8 @@ def by_hand():
 
 @derivation.figure(
     "A constant image of 6 x 6 pixels is doubled with weights of one. Left: by a transposed convolution with a kernel of 3 x 3 "
-    "and "
-    "the stride 2. Middle: with a kernel of 4 x 4. Right: pixels repeated, then convolved with a kernel of 3 x 3. Each is "
-    "divided "
-    "by its mean.",
+    "and the stride 2. Middle: with a kernel of 4 x 4. Right: pixels repeated, then convolved with a kernel of 3 x 3. Each is "
+    "divided by its mean.",
     panels=3,
 )
 def three_ways_up(left, middle, right):
@@ -450,8 +439,7 @@ def nine_to_four():
 
 @derivation.exercise(
     "An input of 6 with a kernel of 3 and the stride 2, without padding: what comes back from the transposed convolution, and "
-    "how "
-    "can the size be repaired?",
+    "how can the size be repaired?",
     "The output has 2 entries, and 5 come back: the last input was in no window. A place more at the end, which libraries call "
     "output padding, repairs the size; nothing is added there but the bias.",
 )

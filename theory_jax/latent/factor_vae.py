@@ -402,10 +402,9 @@ derivation.chain(
     equals(-log(1 - w**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - w**2)}),
     role="remark",
     so=r"Two independent factors, turned by $\varphi$, are told by $-\log |\sin \varphi|$ and $-\log |\cos \varphi|$: equally "
-    "well at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total correlation "
-    "is zero at every angle. No penalty on the law of the code can find the axes of Gaussian factors; what finds them has to "
-    "come "
-    "from the encoder, the decoder, or the data.",
+    r"well at 45 degrees, where the gap is zero. But the turned code is a standard normal one again, and its total correlation "
+    r"is zero at every angle. No penalty on the law of the code can find the axes of Gaussian factors; what finds them has to "
+    r"come from the encoder, the decoder, or the data.",
 )
 
 

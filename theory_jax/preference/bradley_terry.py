@@ -158,16 +158,15 @@ derivation = Derivation(
     "numbers do they determine, and when is there a best fit at all?",
     setting=(
         r"Item $i$ has a score $s_i$. In a comparison its utility is $s_i$ plus noise, and the item with the larger utility "
-        r"wins. "
-        r"The noises are independent and standard Gumbel: $P(G \le g) = e^{-e^{-g}}$.",
+        r"wins. The noises are independent and standard Gumbel: $P(G \le g) = e^{-e^{-g}}$.",
         r"Comparisons are independent, and $i$ has won $w_{i,j}$ of its comparisons with $j$.",
         r"The comparison graph joins $i$ and $j$ if they have met; the win graph has an arrow from $i$ to $j$ if $i$ has beaten "
         r"$j$.",
     ),
     answer=r"An item wins with probability $\sigma(s_i - s_j)$, so verdicts determine differences of scores, within each "
-    r"connected "
-    r"component of the comparison graph. The log-likelihood is concave; its slope is wins minus expected wins. It has a maximum, "
-    r"unique up to a shift, if and only if the win graph is strongly connected, and then steps that need no step size reach it.",
+    r"connected component of the comparison graph. The log-likelihood is concave; its slope is wins minus expected wins. It has "
+    r"a maximum, unique up to a shift, if and only if the win graph is strongly connected, and then steps that need no step size "
+    r"reach it.",
     limits=(
         "That people's choices have independent Gumbel noise; preferences in a cycle, which no scores express.",
         "How fast the steps converge.",
@@ -204,8 +203,7 @@ derivation.chain(
     equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$", wrong={"the sign": 1 / plus(1, exp(s_1 - s_2))}),
     central=True,
     so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
-    r"s_2}$ "
-    r"multiply along a chain of items.",
+    r"s_2}$ multiply along a chain of items.",
 )  # fmt: skip
 
 d = derivation.number("d", "a difference of scores", "reward_chosen - reward_rejected")
@@ -364,23 +362,17 @@ derivation.chain(
     ),
     states=2,
     so=r"So $\ell(e^+) \ge Q(e^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j n_{i,j}\, "
-    r"p_{i,j}$, "
-    r"wins equal to expected wins: it stands at the maximum. It is assumed that everybody has won once; else $e^+ = 0$, which "
-    r"is no "
-    r"score.",
+    r"p_{i,j}$, wins equal to expected wins: it stands at the maximum. It is assumed that everybody has won once; else $e^+ = "
+    r"0$, which is no score.",
 )  # fmt: skip
 
 derivation.say(
     r"Is there a maximum? Say that the win graph is not strongly connected. Then some players have never lost to the rest; "
-    r"raising "
-    r"all of their scores together lowers no term of $\ell$, so the maximum is missing or not unique. If it is strongly "
+    r"raising all of their scores together lowers no term of $\ell$, so the maximum is missing or not unique. If it is strongly "
     r"connected, a path of at most $N - 1$ wins leads from the lowest score to the highest, $N$ the number of players, and one "
-    r"win "
-    r"on it is by a player whose score is lower by $\frac{1}{N - 1}$ of the whole range. Its term falls without bound as the "
-    r"range "
-    r"grows, while no term is positive. So $\ell$ has a maximum; by the curvature it is unique up to a shift, and the steps, "
-    r"which "
-    r"climb, converge to it."
+    r"win on it is by a player whose score is lower by $\frac{1}{N - 1}$ of the whole range. Its term falls without bound as the "
+    r"range grows, while no term is positive. So $\ell$ has a maximum; by the curvature it is unique up to a shift, and the "
+    r"steps, which climb, converge to it."
 )
 derivation.symbol("S", "a set of players that is neither empty nor everybody")
 derivation.symbol("N", "the number of players")
@@ -389,8 +381,7 @@ derivation.symbol("N", "the number of players")
 @derivation.exact(
     r"\text{no } S \text{ was never beaten from outside} \iff \text{the win graph is strongly connected}",
     because=r"All 64 win graphs of three players and all 4096 of four. The left side looks for a win against each $S$ from "
-    r"outside "
-    r"of it; the right side follows paths of wins.",
+    r"outside of it; the right side follows paths of wins.",
     outcomes=64 + 4096,
 )
 def when_a_maximum_exists():
@@ -447,8 +438,7 @@ derivation.chain(
                "downhill": times(C / log(10), plus(s_1, -times(K * log(10) / C, Slope(one_game, s_1))))},
     ),
     so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
-    r"so "
-    r"the sum of both ratings does not change.",
+    r"so the sum of both ratings does not change.",
 )  # fmt: skip
 
 derivation.bridge(
@@ -503,8 +493,7 @@ CHAIN = jnp.array([[0.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])  # 2 wins
 
 @derivation.example(
     r"Three answers with $e^s = (4, 2, 1)$. Then a tournament: the first beats the second 2 to 1, the second the third 2 to 1. "
-    r"Its "
-    r"best scores are $(\log 2, 0, -\log 2)$. And two players at 3 wins to 1, where one step from equal scores is exact."
+    r"Its best scores are $(\log 2, 0, -\log 2)$. And two players at 3 wins to 1, where one step from equal scores is exact."
 )
 def three_players():
     given = {scores: (log(4), log(2), 0)}
@@ -519,11 +508,9 @@ def three_players():
 
 
 @derivation.figure(
-    r"The tournament of the example. Left: the log-likelihood along the first score, the others at 0. The lower function "
-    r"touches it "
-    r"at the current score and has its maximum at the next one (dots): three steps. Right: the centered steps of all scores, "
-    r"which "
-    r"approach $(\log 2, 0, -\log 2)$ (gray).",
+    r"The tournament of the example. Left: the log-likelihood along the first score, the others at 0. The lower function touches "
+    r"it at the current score and has its maximum at the next one (dots): three steps. Right: the centered steps of all scores, "
+    r"which approach $(\log 2, 0, -\log 2)$ (gray).",
     panels=2,
 )
 def the_lower_function(left, right):
@@ -572,9 +559,8 @@ def an_undefeated_player():
 
 @derivation.exercise(
     "Three players beat each other in a cycle, once each. What are the best scores, and the information about them?",
-    r"By symmetry all scores are 0, and a step keeps them there. Each pair has information $\frac14$; a shift has the "
-    r"eigenvalue 0, "
-    r"everything else 0.75.",
+    r"By symmetry all scores are 0, and a step keeps them there. Each pair has information $\frac14$; a shift has the eigenvalue "
+    r"0, everything else 0.75.",
 )
 def a_cycle():
     cycle = jnp.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])

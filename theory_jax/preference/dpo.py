@@ -123,30 +123,24 @@ derivation = Derivation(
         "Chowdhury, Kini & Natarajan 2024, Provably robust DPO",
     ),
     question="Reinforcement learning fits a reward to preferences and then a policy to the reward. How can the same policy be "
-    "fitted "
-    "to the preferences directly, without a reward network, a partition function or sampling, and what does the loss not "
+    "fitted to the preferences directly, without a reward network, a partition function or sampling, and what does the loss not "
     "control?",
     setting=(
         r"One prompt has finitely many completions. The reference gives each a probability $\pi_0(i) > 0$, the reward of $i$ is "
         r"$r_i$, and a nat of divergence costs $\beta > 0$. Policies are positive where the reference is.",
         r"Verdicts follow Bradley and Terry: $i$ is preferred to $j$ with probability $\sigma(r_i - r_j)$, $\sigma(d) = "
-        r"\frac{1}{1 + "
-        r"e^{-d}}$.",
+        r"\frac{1}{1 + e^{-d}}$.",
         r"Every completion occurs in the pairs that are compared, and the graph of pairs is connected.",
     ),
     answer=r"In a comparison the partition function cancels: $i$ is preferred to $j$ with probability $\sigma(\beta h)$, where "
-    r"$h$ is "
-    r"how much farther the optimum has moved towards $i$ than towards $j$. So the likelihood of the verdicts is a loss of the "
-    r"policy "
-    r"itself, and its minimum over all policies is the optimum. The loss contains $h$ alone: it does not hold the probability "
-    r"of what "
-    r"is preferred, and on labels that never disagree it has no minimum, whatever $\beta$ is.",
+    r"$h$ is how much farther the optimum has moved towards $i$ than towards $j$. So the likelihood of the verdicts is a loss of "
+    r"the policy itself, and its minimum over all policies is the optimum. The loss contains $h$ alone: it does not hold the "
+    r"probability of what is preferred, and on labels that never disagree it has no minimum, whatever $\beta$ is.",
     limits=(
         "Finite samples, and preferences that follow no Bradley-Terry model.",
         "Completions that no pair compares: their probability is undetermined, and can grow.",
         "Where nothing else is said, all policies, references and rewards on three completions were derived for; the sums hold "
-        "for "
-        "any number.",
+        "for any number.",
     ),
 )
 
@@ -211,9 +205,8 @@ derivation.chain(
     ),
     states=2,
     central=True,
-    so=r"It holds for each pair, so for every mean over pairs. The optimum $\pi_*$ reaches the bound on all pairs at once, "
-    r"since its "
-    r"$\beta h$ is $r_i - r_j$; and whoever reaches it on all pairs has the $h$ of the optimum on all of them.",
+    so=r"It holds for each pair, so for every mean over pairs. The optimum $\pi_*$ reaches the bound on all pairs at once, since "
+    r"its $\beta h$ is $r_i - r_j$; and whoever reaches it on all pairs has the $h$ of the optimum on all of them.",
 )
 derivation.chain(
     "Margins add up along a path of pairs",
@@ -230,10 +223,8 @@ derivation.chain(
         wrong={"the reference": reference, "without the reference": exp(h.at(i, k)) / Total(j, exp(h.at(j, k)))},
     ),
     so=r"On a connected graph of pairs the margins of the compared pairs give those of all. Two policies with the same margins "
-    r"are the "
-    r"same, so the minimum is $\pi_*$ alone. Every positive policy is the optimum of some reward: nothing is lost by fitting "
-    r"policies "
-    r"in place of rewards.",
+    r"are the same, so the minimum is $\pi_*$ alone. Every positive policy is the optimum of some reward: nothing is lost by "
+    r"fitting policies in place of rewards.",
 )
 
 theta = derivation.number(r"\theta", "a parameter of the policy")
@@ -255,8 +246,7 @@ derivation.chain(
         },
     ),
     so=r"A pair counts as much as the policy's implicit reward is wrong about it. Where the policy is the reference, $u = 0$, "
-    r"every "
-    r"pair has the loss $\log 2$ and the weight $\frac{\beta}{2}$.",
+    r"every pair has the loss $\log 2$ and the weight $\frac{\beta}{2}$.",
 )
 
 derivation.say(
@@ -312,8 +302,7 @@ derivation.chain(
     at_most(0, "add a positive number", adding=_sigma(-w)),
     role="lemma",
     so=r"It is never zero: the infimum 0 lies at $h = \infty$, whatever $\beta$ is. There $\beta$ sets the unit of $h$; it does "
-    r"not "
-    r"pull towards the reference.",
+    r"not pull towards the reference.",
 )
 smoothed = plus(times(-(1 - epsilon), log(_sigma(w))), -times(epsilon, log(_sigma(-w))))
 derivation.chain(
@@ -331,9 +320,8 @@ derivation.chain(
     _sigma(log((1 - epsilon) / epsilon)),
     equals(1 - epsilon, r"$e^{-u} = \frac{\epsilon}{1 - \epsilon}$", wrong={"turned over": epsilon}),
     role="lemma",
-    so=r"The slope rises with $u$, so $\beta h = \log \frac{1 - \epsilon}{\epsilon}$ is the minimum, and now $\beta$ decides "
-    r"how far "
-    r"from the reference it lies.",
+    so=r"The slope rises with $u$, so $\beta h = \log \frac{1 - \epsilon}{\epsilon}$ is the minimum, and now $\beta$ decides how "
+    r"far from the reference it lies.",
 )
 
 
@@ -455,8 +443,7 @@ def _shared(weight):
 @derivation.example(
     r"Three completions with $\pi_0 = (\frac12, \frac14, \frac14)$ and rewards $(0, \log 2, \log 4)$, at $\beta = 1$: $\pi_* = "
     r"(\frac14, \frac14, \frac12)$, log-ratios $(-\log 2, 0, \log 2)$. All three pairs are compared equally often. Then one "
-    r"shared "
-    r"parameter with features $(1, \frac12, 3)$: completion 1 preferred to 2, $\omega$ moved from 0 to $\frac14$."
+    r"shared parameter with features $(1, \frac12, 3)$: completion 1 preferred to 2, $\omega$ moved from 0 to $\frac14$."
 )
 def three_completions():
     given = {reference: (0.5, 0.25, 0.25), r: (0, log(2), log(4)), beta: 1}
@@ -472,8 +459,8 @@ def three_completions():
 
 @derivation.figure(
     r"The example. Left: level sets of the population loss over policies; it is least at the optimum (dot), which tilts the "
-    r"reference "
-    r"(cross). Right: steps of the shared parameter on the pair 1 over 2. The loss falls, and so do both log-probabilities.",
+    r"reference (cross). Right: steps of the shared parameter on the pair 1 over 2. The loss falls, and so do both "
+    r"log-probabilities.",
     panels=2,
 )
 def loss_over_policies(left, right):
@@ -507,8 +494,7 @@ def weight_of_a_pair():
 
 @derivation.exercise(
     r"A pair is labelled one way with probability $\frac34$, and the loss is smoothed with $\epsilon = \frac{1}{10}$. Which "
-    r"$\sigma(u)$ is "
-    r"best?",
+    r"$\sigma(u)$ is best?",
     r"The label that the loss sees is one with probability $\frac34 \cdot 0.9 + \frac14 \cdot 0.1 = 0.7$, so $\sigma(u) = 0.7$: "
     r"there the slope is 0.",
 )  # fmt: skip

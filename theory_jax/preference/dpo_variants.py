@@ -151,8 +151,7 @@ derivation = Derivation(
         r"second is preferred, the loss sees $-h$.",
         r"IPO: $(h - \frac{1}{2\tau})^2$, $\tau > 0$. Hinge: $\max(0, 1 - u)$. KTO, of one completion with $l = \log \pi - \log "
         r"\pi_0$: $\lambda\, (1 - \sigma(\beta (l - z_0)))$ if it is desirable, $\lambda\, (1 - \sigma(\beta (z_0 - l)))$ if "
-        r"not, "
-        r"$z_0$ a constant. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
+        r"not, $z_0$ a constant. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
     ),
     answer=r"IPO asks for a finite margin, and pulls back whoever is beyond it. The hinge asks for a margin, and for nothing "
     r"beyond. DPO asks for ever more, ever more gently. All three see $h$ alone. KTO judges completions one by one; its pull is "
@@ -189,8 +188,7 @@ derivation.chain(
     ),
     central=True,
     so=r"The margin that is best rises in a straight line with $p$, from $-\frac{1}{2\tau}$ to $\frac{1}{2\tau}$: also labels "
-    r"that "
-    r"never disagree ask for a finite one.",
+    r"that never disagree ask for a finite one.",
 )
 u = derivation.number("u", r"a logit: $\beta h$ of a pair, $\beta (l - z_0)$ of a completion", "preference_logits")
 
@@ -238,8 +236,7 @@ derivation.chain(
     equals(
         plus(Total(i, Total(j, (g - g.at(j) - reached) ** 2)), missed),
         r"add and subtract $\frac{w_i - w_j}{\tau}$; what is left of the margins of $i$ sums to zero over $j$, so it is "
-        r"orthogonal "
-        r"to every difference of scores",
+        r"orthogonal to every difference of scores",
         wrong={
             "half": plus(Total(i, Total(j, (g - g.at(j) - reached / 2) ** 2)), missed),
             "nothing missed": Total(i, Total(j, (g - g.at(j) - reached) ** 2)),
@@ -281,8 +278,7 @@ derivation.chain(
         dropping=weight * beta * (_sigma(beyond) - Rational(1, 2)) ** 2,
     ),
     so=r"At $l = z_0$ the loss is $\frac{\lambda}{2}$. An undesirable completion has the loss $\lambda\, \sigma(\beta (l - "
-    r"z_0))$, "
-    r"and the same slope with the other sign: it is pushed down, hardest at $z_0$.",
+    r"z_0))$, and the same slope with the other sign: it is pushed down, hardest at $z_0$.",
 )
 derivation.chain(
     "KTO's pull is that of DPO, times the probability that the verdict is right already",
@@ -362,8 +358,7 @@ def _margins(u):
 
 derivation.say(
     "A sum over the tokens of a completion falls with its length. The losses without a reference therefore compare means over "
-    "the "
-    "tokens."
+    "the tokens."
 )
 l_c = derivation.number("l_c", "log-probability of the chosen completion", "policy_chosen")
 l_r = derivation.number("l_r", "log-probability of the rejected one", "policy_rejected")
@@ -428,8 +423,7 @@ derivation.chain(
     equals(
         plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
         r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$, the mean log-probability: $-1$ of the supervised loss; that "
-        r"of "
-        r"$\log o_c$ is $\frac{1}{1 - P_c}$",
+        r"of $\log o_c$ is $\frac{1}{1 - P_c}$",
         wrong={
             "without the supervised loss": -times(weight, unsure, 1 / (1 - P_c)),
             "of probabilities": plus(-1, -times(weight, unsure)),
@@ -514,11 +508,9 @@ derivation.symbol("x", r"how far a completion is beyond the reference point, $\b
 
 @derivation.autodiff(
     r"\left(\frac{\partial L}{\partial l}, \frac{\partial L}{\partial z_0}\right) = (-\lambda \beta\, \sigma(x)\, \sigma(-x), "
-    r"0), "
-    r"\quad x = \beta (l - z_0)",
+    r"0), \quad x = \beta (l - z_0)",
     because=r"$z_0$ is an estimate from other completions, treated as a constant; the slope is right also where $\sigma$ rounds "
-    r"to 1, "
-    r"since $\sigma$ is computed as $e^{\log \sigma}$",
+    r"to 1, since $\sigma$ is computed as $e^{\log \sigma}$",
     scale=1.0,
     role="appendix",
 )
@@ -544,11 +536,9 @@ _FIRST, _SECOND = np.array([0, 1, 0]), np.array([1, 2, 2])
 
 @derivation.example(
     r"IPO at $\tau = \frac{1}{10}$, for a sure label and for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
-    r"= "
-    r"p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins asked for and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
-    r"\lambda "
-    r"= 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta = 2$, "
-    r"$\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
+    r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins asked for and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
+    r"\lambda = 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta "
+    r"= 2$, $\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
 )
 def by_hand():
     yield r"\frac{1}{2 \tau}", value(asked, {p: 1, tau: Rational(1, 10)}), "5"
@@ -566,13 +556,11 @@ def by_hand():
 
 
 @derivation.figure(
-    r"Left: the losses of a pair against $u = \beta h$ at $\beta = 1$ (KTO: of a desirable completion, $z_0 = 0$, $\lambda = "
-    r"4$; IPO "
-    r"asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Middle: how "
-    r"hard "
-    r"each pulls $u$ up; IPO alone pulls back. Right: how hard the losses without a reference pull up the mean log-probability "
-    r"of "
-    r"the chosen completion, where the rejected one's is $\log \frac14$ ($\beta = \lambda = 1$, $\gamma = 0$).",
+    r"Left: the losses of a pair against $u = \beta h$ at $\beta = 1$ (KTO: of a desirable completion, $z_0 = 0$, $\lambda = 4$; "
+    r"IPO asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Middle: "
+    r"how hard each pulls $u$ up; IPO alone pulls back. Right: how hard the losses without a reference pull up the mean "
+    r"log-probability of the chosen completion, where the rejected one's is $\log \frac14$ ($\beta = \lambda = 1$, $\gamma = "
+    r"0$).",
     panels=3,
 )
 def losses_and_pulls(left, middle, right):
@@ -631,8 +619,7 @@ def the_largest_slope():
 
 @derivation.exercise(
     r"Three completions beat each other in a circle, $p_{1,2} = p_{2,3} = p_{3,1} = 0.8$, $\tau = \frac12$. Which policy does "
-    r"IPO fit, "
-    r"and by how much does it miss the margins asked for?",
+    r"IPO fit, and by how much does it miss the margins asked for?",
     r"The reference: all mean win rates are 0.5, so that $g = 0$, and the slope of the loss there is 0. Each margin is missed by "
     r"$\frac{2 p - 1}{2 \tau} = 0.6$.",
 )

@@ -119,18 +119,15 @@ derivation = Derivation(
         "Gao, Schulman & Hilton 2023, Scaling laws for reward model overoptimization",
     ),
     question="A language model is to be rewarded, but must not leave its reference. Which policy has the best reward if every "
-    "nat "
-    "of departure has a price, and what is a reward, seen from that policy?",
+    "nat of departure has a price, and what is a reward, seen from that policy?",
     setting=(
-        r"One prompt is fixed and has finitely many completions $i$. The reference gives each a probability $\pi_0(i) > 0$; "
-        r"what it "
-        r"never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
+        r"One prompt is fixed and has finitely many completions $i$. The reference gives each a probability $\pi_0(i) > 0$; what "
+        r"it never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
         r"A nat of divergence from the reference costs $\beta > 0$.",
     ),
     answer=r"The optimum is the reference, tilted: $\pi_*(i) = \pi_0(i)\, e^{r_i/\beta} / Z$. It is worth $\beta \log Z$, and "
-    r"every "
-    r"other policy is worth less by $\beta$ times its divergence from it. Read backwards, "
-    r"$r_i = \beta \log \frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$: the policy knows the reward up to a constant of the prompt.",
+    r"every other policy is worth less by $\beta$ times its divergence from it. Read backwards, $r_i = \beta \log "
+    r"\frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$: the policy knows the reward up to a constant of the prompt.",
     limits=(
         "How to sample the optimum where there are too many completions to sum over: reinforcement learning does, from samples.",
         "Whether a network can represent it.",
@@ -195,9 +192,8 @@ read_back = derivation.chain(
             "without the price": plus(r / beta, -log(Z)),
         },
     ),
-    so=r"Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum "
-    r"only. Every "
-    r"positive policy is the optimum of a reward, of $\beta \log \frac{\pi}{\pi_0}$, for which $Z = 1$.",
+    so=r"Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum only. "
+    r"Every positive policy is the optimum of a reward, of $\beta \log \frac{\pi}{\pi_0}$, for which $Z = 1$.",
 )
 derivation.chain(
     "In a comparison of two completions the constant is gone",
@@ -259,10 +255,8 @@ derivation.chain(
     ),
     states=2,
     so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
-    r"the "
-    r"central chain no policy lies above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
-    r"d\beta = "
-    r"-1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
+    r"the central chain no policy lies above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
+    r"d\beta = -1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
 )
 derivation.chain(
     "A second round with the same reward halves the price",
@@ -341,9 +335,8 @@ _given = {reference: (Rational(1, 2), Rational(1, 4), Rational(1, 4)), r: (0, lo
 
 
 @derivation.example(
-    r"Three completions with $\pi_0 = (\frac12, \frac14, \frac14)$ and rewards $(0, \log 2, \log 4)$, at $\beta = 1$: the "
-    r"tilted weights "
-    r"are $\frac12, \frac12, 1$."
+    r"Three completions with $\pi_0 = (\frac12, \frac14, \frac14)$ and rewards $(0, \log 2, \log 4)$, at $\beta = 1$: the tilted "
+    r"weights are $\frac12, \frac12, 1$."
 )
 def three_completions():
     yield Z, value(Z, _given), "2"
@@ -360,8 +353,7 @@ _REWARDS, _REFERENCE = jnp.log(jnp.array([1.0, 2.0, 4.0])), jnp.log(jnp.array([0
 
 @derivation.figure(
     r"Reward against divergence in the example. No policy (gray: 400 drawn at random) lies above the frontier of tilts; at the "
-    r"tilt for "
-    r"$\beta = 1$ (dot) the tangent has the slope 1."
+    r"tilt for $\beta = 1$ (dot) the tangent has the slope 1."
 )
 def the_frontier(axes):
     rng = np.random.default_rng(0)
@@ -380,8 +372,7 @@ def the_frontier(axes):
 
 @derivation.exercise(
     r"Two completions are equally likely under the reference; the second earns $\log 3$ more. What is the optimum at $\beta = "
-    r"1$, and "
-    r"what is it worth if the first earns 0?",
+    r"1$, and what is it worth if the first earns 0?",
     r"The weights are $\frac12$ and $\frac32$, so $\pi_* = (0.25, 0.75)$, worth $\log 2 = 0.6931$.",
 )
 def two_completions():

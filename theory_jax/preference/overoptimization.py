@@ -158,18 +158,15 @@ derivation = Derivation(
         "Manheim & Garrabrant 2018, Categorizing variants of Goodhart's law",
     ),
     question="The simplest way to follow a reward model: draw $n$ completions and keep the one with the largest reward. Which "
-    "law "
-    "do the kept ones have, how far from the reference is it, and does the true reward rise with the rewards that are seen?",
+    "law do the kept ones have, how far from the reference is it, and does the true reward rise with the rewards that are seen?",
     setting=(
         r"One prompt is fixed. Its completions are drawn from the reference $p$, independently, $n$ times, and the draw with the "
         r"largest reward is kept; of several such draws, one at random. The kept completion has the law $\pi_n$.",
         r"The reward that chooses is the proxy. What is meant is the gold reward $g$; the proxy is $g$ plus an error.",
     ),
-    answer=r"With $F$ the probability of a reward up to some level, the level is the largest of $n$ with probability "
-    r"$F(r)^n - F(r^-)^n$, shared as the reference shares it. The divergence is at most $\log n - \frac{n - 1}{n}$: it grows "
-    r"with "
-    r"the logarithm of $n$. With Gaussian errors the gold reward rises for ever, though less than the proxy. One kind of flaw "
-    r"that "
+    answer=r"With $F$ the probability of a reward up to some level, the level is the largest of $n$ with probability $F(r)^n - "
+    r"F(r^-)^n$, shared as the reference shares it. The divergence is at most $\log n - \frac{n - 1}{n}$: it grows with the "
+    r"logarithm of $n$. With Gaussian errors the gold reward rises for ever, though less than the proxy. One kind of flaw that "
     r"the proxy likes is enough to make it rise and fall back to where it began.",
     limits=(
         "That reward models of texts follow the two fitted laws of the last part: that was measured, on one family of models.",
@@ -211,8 +208,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The tie has cancelled: $\pi_n = p\, (u^n - l^n)/(u - l)$. That is what the code computes, with no difference of nearly "
-    r"equal "
-    r"powers.",
+    r"equal powers.",
 )
 
 
@@ -229,8 +225,7 @@ def _by_tuples(rewards, p, samples):
 @derivation.exact(
     r"\pi_n = p\, \frac{u^n - l^n}{u - l}",
     because="Three completions with no two rewards equal, the upper two, the lower two, and all three; one, two and four draws. "
-    "The "
-    "left side is the code's, the right side sums over all tuples of draws and breaks ties by a fair choice.",
+    "The left side is the code's, the right side sums over all tuples of draws and breaks ties by a fair choice.",
     outcomes=4 * (3 + 9 + 81),
 )
 def law_of_the_winner():
@@ -255,8 +250,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"$\pi_n = p \, n F^{n - 1}$: a tilt by $(n - 1) \log F$, not by the reward. Only the order of the rewards counts. The "
-    r"best of "
-    r"$m$ among winners of $n$ is the best of $m n$, since $(F^n)^m = F^{m n}$.",
+    r"best of $m$ among winners of $n$ is the best of $m n$, since $(F^n)^m = F^{m n}$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the divergence
@@ -264,8 +258,7 @@ derivation.chain(
 derivation.say(
     r"How far is $\pi_n$ from the reference? A level contributes its probability under $\pi_n$ times the logarithm of the ratio: "
     r"$(u^n - l^n) \log \frac{u^n - l^n}{u - l}$. For a continuous reward that is an integral of $n u^{n - 1} \log(n u^{n - "
-    r"1})$, whose "
-    r"antiderivative is"
+    r"1})$, whose antiderivative is"
 )
 upper = derivation.number("v", "a probability, the upper end of an integral", positive=True)
 
@@ -316,8 +309,7 @@ derivation.chain(
     at_least(0, r"the tangent of the logarithm at 1", dropping=times(density, tangent.at(mean / density))),
     role="lemma",
     so=r"The excess $G(u) - G(l) - (u^n - l^n) \log \frac{u^n - l^n}{u - l}$ is 0 where the level is empty, and grows with it: "
-    r"it is "
-    r"never negative.",
+    r"it is never negative.",
 )  # fmt: skip
 first = derivation.number("f_1", "the probability of the lowest of three levels", between=(0, 1))
 second = derivation.number("f_2", "of the lower two", between=(0, 1))
@@ -351,8 +343,7 @@ derivation.chain(
     ),
     central=True,
     so=r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is 0 at $n = "
-    r"1$ "
-    r"and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
+    r"1$ and near $\log n - 1$ for many draws: a thousand draws cost six nats.",
 )
 
 # ---------------------------------------------------------------------------------------------------- Gaussian errors
@@ -385,8 +376,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The left side is $\int x \cdot 2 \phi(x) \Phi(x)\, dx$, the mean of the maximum, by parts: $x \phi = -\phi'$, and the "
-    r"boundary "
-    r"vanishes. For more draws the integral is done numerically.",
+    r"boundary vanishes. For more draws the integral is done numerically.",
 )
 m_n = derivation.number("m_n", "the mean of the largest of $n$ standard normal numbers", "normal_maximum_mean", positive=True)
 derivation.chain(
@@ -398,8 +388,7 @@ derivation.chain(
         wrong={"of the gold's deviation": times(sqrt(v_g), m_n), "of the proxy": times(sqrt(v_g + v_n), m_n)},
     ),
     so=r"Above $\mu$, it rises with $n$ for ever, since $m_n$ does. The proxy promises $\frac1k$ times as much: the gap grows, "
-    r"but "
-    r"more optimization never hurts. This is regression to the mean, and no more.",
+    r"but more optimization never hurts. This is regression to the mean, and no more.",
 )
 
 
@@ -422,11 +411,9 @@ def gold_of_sixteen():
 # ---------------------------------------------------------------------------------------------------- a flaw
 
 derivation.say(
-    r"Now an error that optimization can find. The gold reward is 0 or 1, with equal probability. A share $q$ of the "
-    r"completions has "
-    r"a flaw that the proxy takes for excellence: it gives them more than 2, by a number that has nothing to do with the gold "
-    r"reward. "
-    r"For the others it is exact."
+    r"Now an error that optimization can find. The gold reward is 0 or 1, with equal probability. A share $q$ of the completions "
+    r"has a flaw that the proxy takes for excellence: it gives them more than 2, by a number that has nothing to do with the "
+    r"gold reward. For the others it is exact."
 )
 q = derivation.number("q", "the probability of the flaw", between=(0, 1))
 flawed = plus(times(Rational(1, 2), 1 - (1 - q) ** n), (1 - q) ** n - ((1 - q) / 2) ** n)
@@ -435,9 +422,8 @@ derivation.chain(
     flawed,
     equals(
         plus(Rational(1, 2), times((1 - q) ** n, plus(Rational(1, 2), -(2 ** (-n))))),
-        r"the first term: some draw is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some "
-        r"draw has "
-        r"$g = 1$. Collect $(1 - q)^n$",
+        r"the first term: some draw is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some draw "
+        r"has $g = 1$. Collect $(1 - q)^n$",
         wrong={
             "the flawed win nothing": plus((1 - q) ** n, -(((1 - q) / 2) ** n)),
             "no flaw": plus(1, -(2 ** (-n))),
@@ -459,9 +445,8 @@ derivation.chain(
 
 @derivation.exact(
     r"\mathbb{E}[g] = \frac12 + (1 - q)^n \left(\frac12 - 2^{-n}\right)",
-    because="All tuples of one, two and three draws, each flawed or not and with gold reward 0 or 1; of several flawed ones "
-    "each is "
-    "as likely to win. The flaw has probability 0.3.",
+    because="All tuples of one, two and three draws, each flawed or not and with gold reward 0 or 1; of several flawed ones each "
+    "is as likely to win. The flaw has probability 0.3.",
     outcomes=4 + 16 + 64,
 )
 def gold_of_a_flawed_proxy():
@@ -500,8 +485,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"At $d = e^{\alpha / \beta - 1}$ the gold reward is $\beta d$. The decays of the two laws are different numbers, so "
-    r"their peaks "
-    r"are not to be compared by the formulas alone.",
+    r"their peaks are not to be compared by the formulas alone.",
 )
 i = derivation.index("i", "a completion")
 reference = derivation.law("p_0", i, "the reference")
@@ -527,8 +511,7 @@ derivation.chain(
         adding=price * gibbs.at(any_law, tilt),
     ),
     so=r"For the tilt itself the last line is its proxy. So the tilt whose price $b$ gives it the divergence of $\pi_n$ has at "
-    r"least the "
-    r"proxy of $\pi_n$. There is one: tilts reach every divergence below $-\log P(\text{best level})$, and no ratio "
+    r"least the proxy of $\pi_n$. There is one: tilts reach every divergence below $-\log P(\text{best level})$, and no ratio "
     r"$\frac{u^n - l^n}{u - l}$ is above $1 / P(\text{best level})$.",
 )  # fmt: skip
 
@@ -595,8 +578,7 @@ for title, law, method, mistake in (
 @derivation.numeric(
     r"m_2 = \frac{1}{\sqrt\pi}, \quad m_3 = \frac{3}{2 \sqrt\pi}",
     because="The code integrates numerically, between 0 and 14. For three draws: the largest and the least are opposite in the "
-    "mean, "
-    "and the range of three is half the sum of the ranges of its three pairs.",
+    "mean, and the range of three is half the sum of the ranges of its three pairs.",
     role="appendix",
 )
 def largest_of_two_and_three():
@@ -620,10 +602,8 @@ def _divergence(law):
 
 @derivation.example(
     r"Three completions with probabilities $\frac12, \frac14, \frac14$ and proxies $0, 1, 2$; the best of two. Then the upper "
-    r"two "
-    r"are equal. Then the tilt with the divergence of the first case, $b = 1.60426$. Last, unit Gaussian gold and error, and the "
-    r"flawed "
-    r"proxy with $q = 0.01$."
+    r"two are equal. Then the tilt with the divergence of the first case, $b = 1.60426$. Last, unit Gaussian gold and error, and "
+    r"the flawed proxy with $q = 0.01$."
 )
 def best_of_two():
     law = best_of_n_log_probs(_R, _P, samples=2)
@@ -644,10 +624,10 @@ def best_of_two():
 
 
 @derivation.figure(
-    r"Reward of the best of $n$ by the proxy, $n = 1$ to $512$, against the root of the divergence. Left: unit Gaussian gold "
-    r"and error. "
-    r"Both rise, apart. Right: gold rewards with a flaw in one of a hundred completions, and with an error that has heavy tails "
-    r"(Student's $t$ with 1.5 degrees of freedom, simulated; gold is standard normal). Both turn, while the proxy only rises.",
+    r"Reward of the best of $n$ by the proxy, $n = 1$ to $512$, against the root of the divergence. Left: unit Gaussian gold and "
+    r"error. Both rise, apart. Right: gold rewards with a flaw in one of a hundred completions, and with an error that has heavy "
+    r"tails (Student's $t$ with 1.5 degrees of freedom, simulated; gold is standard normal). Both turn, while the proxy only "
+    r"rises.",
     panels=2,
 )
 def rise_and_fall(left, right):
@@ -689,8 +669,7 @@ def a_coin():
 
 @derivation.exercise(
     r"The fitted law of best-of-n has $\alpha = 1$ and $\beta = \frac14$. At which divergence is its peak, and how many draws "
-    r"are "
-    r"that, by the bound?",
+    r"are that, by the bound?",
     r"At $d = 2$, so at 4 nats, where the gold reward is 1. The bound is 4.0 nats at $n = 147$.",
 )
 def draws_to_the_peak():
@@ -703,8 +682,7 @@ def draws_to_the_peak():
 
 @derivation.exercise(
     r"In the flawed proxy, let the flaw add 2 to the gold reward instead of a number of its own. Where does the gold reward go "
-    r"now, "
-    r"and what is it at $n = 64$ for $q = 0.01$?",
+    r"now, and what is it at $n = 64$ for $q = 0.01$?",
     r"To 1: among flawed draws the proxy ranks by the gold reward. By enumeration of four kinds of completions it is 0.8000 at "
     r"64.",
 )

@@ -139,28 +139,22 @@ derivation = Derivation(
         "Rafailov et al. 2023, Direct preference optimization",
     ),
     question="A language model is fine-tuned on answers, and then on preferences: by a reward model and reinforcement, or by "
-    "direct "
-    "preference optimization. Which tokens count, why do the two roads aim at the same policy, and how often does it win against "
-    "the model that it began as?",
+    "direct preference optimization. Which tokens count, why do the two roads aim at the same policy, and how often does it win "
+    "against the model that it began as?",
     setting=(
         r"A text has tokens $x_0, x_1, \dots$, and a language model gives $\log p(x) = \sum_t \log p(x_t | x_{<t})$. The first "
         r"$N_0 \ge 1$ tokens are the prompt; the completion ends before token $N > N_0$. The mask is $m_t = 1$ for $N_0 \le t < "
-        r"N$ "
-        r"and else 0, and the logits after token $t - 1$ score token $t$.",
+        r"N$ and else 0, and the logits after token $t - 1$ score token $t$.",
         r"For one prompt the completions $i$ are finitely many. The model after supervised fine-tuning is the reference, "
-        r"$\pi_0(i) > "
-        r"0$. Completions have rewards $r_i$; $i$ is preferred to $j$ with probability $\sigma(r_i - r_j)$, $\sigma(d) = "
-        r"\frac{1}{1 + "
-        r"e^{-d}}$. A nat of divergence from the reference costs $\beta > 0$.",
+        r"$\pi_0(i) > 0$. Completions have rewards $r_i$; $i$ is preferred to $j$ with probability $\sigma(r_i - r_j)$, "
+        r"$\sigma(d) = \frac{1}{1 + e^{-d}}$. A nat of divergence from the reference costs $\beta > 0$.",
         r"The judge of the comparison at the end, a program perhaps, knows the rewards: more reward wins, and of equal rewards "
-        r"each "
-        r"wins half.",
+        r"each wins half.",
     ),
     answer=r"The probability of a completion is the product of its own tokens' probabilities, so that a mask and a shift by one "
-    r"are "
-    r"all that the loss needs; its gradient begins at the prompt's last token. A reward model knows the reward up to a constant, "
-    r"which the optimum of reward minus divergence does not see; that optimum is also where the loss of direct preference "
-    r"optimization is least. Its win rate against the reference is at least one half, and rises as the price falls.",
+    r"are all that the loss needs; its gradient begins at the prompt's last token. A reward model knows the reward up to a "
+    r"constant, which the optimum of reward minus divergence does not see; that optimum is also where the loss of direct "
+    r"preference optimization is least. Its win rate against the reference is at least one half, and rises as the price falls.",
     limits=(
         "Whether policy gradients or gradient descent reach these optima, and from how many samples.",
         "Fluency, and rewards that are only a stand-in for what is wanted: more of them is better up to a point.",
@@ -199,10 +193,8 @@ derivation.chain(
     uses=(follows,),
     role="lemma",
     so=r"For any prompt and length it is $\log p(x_{0..N-1}) - \log p(x_{0..N_0-1}) = \sum_{t=N_0}^{N-1} \log p(x_t|x_{<t})$, "
-    r"which is "
-    r"$\sum_{t \ge 1} m_t \log p(x_t|x_{<t})$. Of a text without a prompt the first token is scored by no logits: the sum "
-    r"begins at 1, "
-    r"and is given that token.",
+    r"which is $\sum_{t \ge 1} m_t \log p(x_t|x_{<t})$. Of a text without a prompt the first token is scored by no logits: the "
+    r"sum begins at 1, and is given that token.",
 )
 
 z = derivation.numbers("z", x_1, "the logits after the token before")
@@ -224,8 +216,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"These logits stand one place before their token. So the loss has slopes in the logits at $N_0 - 1, \dots, N - 2$: at "
-    r"the "
-    r"prompt's last token, which predicts the completion's first, but not at the completion's own last one.",
+    r"the prompt's last token, which predicts the completion's first, but not at the completion's own last one.",
 )
 
 
@@ -238,8 +229,7 @@ derivation.symbol(r"\mathcal{L}", "the supervised loss", "supervised_loss")
 @derivation.exact(
     r"\frac{\partial \mathcal{L}}{\partial z_t} \ne 0 \quad\text{for}\quad N_0 - 1 \le t \le N - 2 \quad\text{alone}",
     because="every prompt of 0 to 3 tokens in every text of up to 5, of 5 that the model sees; of a text without a prompt the "
-    "slopes "
-    "begin at 0, for there is no earlier one",
+    "slopes begin at 0, for there is no earlier one",
     outcomes=13,
     role="remark",
 )
@@ -274,8 +264,7 @@ best = derivation.define(r"\pi_*", reference * exp(r / beta) / Z, "the reference
 pi = derivation.law(r"\pi", i, "any policy")
 derivation.say(
     r"The first road. A reward model is fitted to preferences. They depend on differences of rewards alone, so that at best it "
-    r"finds "
-    r"$r_i + c$. Reinforcement then seeks the policy with the most reward, at a price for each nat from the reference."
+    r"finds $r_i + c$. Reinforcement then seeks the policy with the most reward, at a price for each nat from the reference."
 )
 derivation.chain(
     "Reinforcement with the reward model has its optimum at the tilt of the true reward",
@@ -327,9 +316,8 @@ derivation.chain(
     ),
     equals(
         Expectation(truth, -log(best_model)),
-        r"the logit of $\pi_*$ is $r_i - r_j$, since $\beta \log \frac{\pi_*}{\pi_0} = r - \beta \log Z$: its law of the "
-        r"verdict is "
-        r"the true one",
+        r"the logit of $\pi_*$ is $r_i - r_j$, since $\beta \log \frac{\pi_*}{\pi_0} = r - \beta \log Z$: its law of the verdict "
+        r"is the true one",
         wrong={
             "the other verdict": Expectation(truth, -log(best_model.at(b, j, i))),
             "the entropy of the model": Entropy(model),
@@ -339,15 +327,13 @@ derivation.chain(
     uses=(read_back,),
     central=True,
     so=r"No policy has a smaller loss on any pair than $\pi_*$. On a connected graph of pairs no other has the same loss, for "
-    r"the "
-    r"margins of a policy determine it. So both roads end at $\pi_*$: the first through a reward model and samples, the second "
-    r"through the pairs alone.",
+    r"the margins of a policy determine it. So both roads end at $\pi_*$: the first through a reward model and samples, the "
+    r"second through the pairs alone.",
 )  # fmt: skip
 
 derivation.say(
     r"How good is it? Draw a completion from each of two policies, and let the judge say which is better. Let $v_{i,j}$ be 1 if "
-    r"$i$ has "
-    r"more reward than $j$, $\frac12$ if it has the same, and 0 if it has less."
+    r"$i$ has more reward than $j$, $\frac12$ if it has the same, and 0 if it has less."
 )
 s = derivation.numbers("s", (i, j), "1 if $i$ has more reward than $j$, else 0")
 v = derivation.define("v", times(Rational(1, 2), plus(1, s, -s.at(j, i))), "the verdict, ties half", "win_rate", over=(i, j))
@@ -398,9 +384,8 @@ derivation.chain(
                                                   rising.at(r.at(j), r, verdicts.at(j, k), verdicts.at(i, k)))))),
     ),
     states=2,
-    so=r"At $\theta = 0$ the policy is the reference, and the win rate $\frac12$. From there it never falls; by the verdicts "
-    r"$v$ it "
-    r"rises, unless all rewards are equal.",
+    so=r"At $\theta = 0$ the policy is the reference, and the win rate $\frac12$. From there it never falls; by the verdicts $v$ "
+    r"it rises, unless all rewards are equal.",
 )  # fmt: skip
 share = derivation.number("p", "the probability of the best completions under the reference", between=(0, 1))
 gap = derivation.number(r"\delta", "by how much the others are worse", positive=True)
@@ -494,11 +479,9 @@ def _tilts(prices):
 
 
 @derivation.example(
-    r"Three completions, $\pi_0 = (\frac12, \frac14, \frac14)$, rewards $(0, \log 2, \log 4)$: the chance of each to win "
-    r"against a draw "
-    r"of the reference; the win rate of the tilt at $\beta = 1$, where it is $(\frac14, \frac14, \frac12)$, at $\beta = "
-    r"\frac12$, "
-    r"and its limit. A reward model that is off by 7. A mask of 5 places, for a prompt of 2 tokens in a text of 4."
+    r"Three completions, $\pi_0 = (\frac12, \frac14, \frac14)$, rewards $(0, \log 2, \log 4)$: the chance of each to win against "
+    r"a draw of the reference; the win rate of the tilt at $\beta = 1$, where it is $(\frac14, \frac14, \frac12)$, at $\beta = "
+    r"\frac12$, and its limit. A reward model that is off by 7. A mask of 5 places, for a prompt of 2 tokens in a text of 4."
 )
 def three_completions():
     given = {reference: (0.5, 0.25, 0.25), r: (0, log(2), log(4)), beta: 1}
@@ -514,9 +497,8 @@ def three_completions():
 @derivation.figure(
     r"The example. Left: policies on three completions. The tilts lead from the reference (cross), at a high price, to the best "
     r"completion. Steps of gradient descent on the loss of direct preference optimization at $\beta = 1$, begun elsewhere "
-    r"(dots), end "
-    r"at the tilt of that price (circle). Right: the win rate against the reference, by the divergence from it, along the tilts; "
-    r"dotted, its limit $\frac78$.",
+    r"(dots), end at the tilt of that price (circle). Right: the win rate against the reference, by the divergence from it, "
+    r"along the tilts; dotted, its limit $\frac78$.",
     panels=2,
 )
 def two_roads(left, right):

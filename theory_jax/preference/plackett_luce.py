@@ -126,16 +126,15 @@ derivation = Derivation(
     "as its pairs, and how is it drawn and fitted without a term for every one of the $N!$ orders?",
     setting=(
         r"Item $i$ of $N$ has a score $s_i$ and the weight $w_i = e^{s_i}$. Its utility is $U_i = s_i + G_i$, where the noises "
-        r"$G_i$ "
-        r"are independent and standard Gumbel, $P(G_i \le g) = e^{-e^{-g}}$.",
+        r"$G_i$ are independent and standard Gumbel, $P(G_i \le g) = e^{-e^{-g}}$.",
         r"The ranking sorts the utilities downward: $\pi_k$ is the item in place $k$. The rank of an item is its place, one more "
         r"than the number of items with a larger utility. Ties have probability zero.",
         "Formulas are derived for three items, which are numbered from 0; the same steps, repeated, hold for any number.",
     ),
-    answer="The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and "
-    "so "
-    "on. The law is that of independent exponential clocks in the order in which they ring, so a sort draws it; a pair of items "
-    r"is a Bradley-Terry comparison; and the log-likelihood of a ranking is concave in the scores, with one term per place.",
+    answer=r"The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and "
+    r"so on. The law is that of independent exponential clocks in the order in which they ring, so a sort draws it; a pair of "
+    r"items is a Bradley-Terry comparison; and the log-likelihood of a ranking is concave in the scores, with one term per "
+    r"place.",
     limits=(
         "Gumbel noise is not shown to be the only noise whose choices are softmaxes (Yellott's theorem, with conditions).",
         "Preferences that go in a circle have no scores, in this model as in every model of utilities.",
@@ -196,11 +195,9 @@ derivation.chain(
     ),
     central=True,
     so=r"The first line says that clock 0 rings at $t_0$, clock 1 at $t_1 > t_0$, and that clock 2 has not rung by then, which "
-    r"has the "
-    r"probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items "
-    r"$P(\pi) = \prod_k w_{\pi_k} / \sum_{j \text{ left}} w_j$: choose the best, remove it, go on. Common factors of the "
-    r"weights, "
-    r"that is shifts of the scores, cancel.",
+    r"has the probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items $P(\pi) = \prod_k w_{\pi_k} / "
+    r"\sum_{j \text{ left}} w_j$: choose the best, remove it, go on. Common factors of the weights, that is shifts of the "
+    r"scores, cancel.",
 )
 _orders = list(itertools.permutations(range(3)))
 _weights = sympy.Matrix([[w.at(n)] for n in range(3)])
@@ -238,8 +235,7 @@ derivation.chain(
 @derivation.exact(
     r"\sum_i \sum_j \sum_k P(i,j,k) = 1",
     because="Four items are ranked in 24 orders, and the best two in 12; each sum is one, and each of the 12 is the sum of its "
-    "two "
-    "completions.",
+    "two completions.",
     outcomes=24 + 12,
     role="remark",
 )
@@ -395,10 +391,9 @@ derivation.chain(
         wrong={"no difference": 0, "sign": times(plus(w0 * w2, -(w1**2)), w0 * w1 * w2 / (plus(w0, w1, w2) * plus(w1, w2)
                * plus(w0, w1) * plus(w0 * w1, w0 * w2, w1 * w2)))},
     ),
-    so=r"It is zero where $w_1^2 = w_0 w_2$. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in its place. All "
-    r"are zero "
-    r"only for equal weights, since $w_1^2 = w_0 w_2$ and $w_0^2 = w_1 w_2$ give $w_1^3 = w_0^3$. So it matters which end of a "
-    r"ranking is 'best', and a single order that agrees proves nothing.",
+    so=r"It is zero where $w_1^2 = w_0 w_2$. The other orders have $w_0^2 - w_1 w_2$ and $w_2^2 - w_0 w_1$ in its place. All are "
+    r"zero only for equal weights, since $w_1^2 = w_0 w_2$ and $w_0^2 = w_1 w_2$ give $w_1^3 = w_0^3$. So it matters which end "
+    r"of a ranking is 'best', and a single order that agrees proves nothing.",
 )  # fmt: skip
 a = derivation.law("p", i, "the target law of the best item", "softmax(target_scores)")
 b = derivation.define("b", exp(s) / Total(j, exp(s.at(j))), "the softmax of the scores", over=i, law=True)
@@ -440,8 +435,7 @@ derivation.bridge(
 @derivation.monte_carlo(
     r"P(i,j,k) = \frac{w_i}{w_i + w_j + w_k} \cdot \frac{w_j}{w_j + w_k}",
     because=r"Sorting $s_i - \log(-\log u_i)$ draws the ranking, as $-\log u_i$ is an exponential clock of rate one. 20,000 "
-    r"draws of "
-    r"three items with the weights 4, 2, 1, counted by their order.",
+    r"draws of three items with the weights 4, 2, 1, counted by their order.",
     role="remark",
 )
 def a_sort_draws_the_law():
@@ -464,8 +458,7 @@ derivation.chain(
         wrong={"all in the duel": -log(plus(1, exp(plus(log(Total(j, exp(s.at(j)))), -s.at(0)))))},
     ),
     so=r"The code computes $\log \sigma(s_0 - r)$ with the log-sum-exp $r$ of the items behind. Where the choice is nearly "
-    r"certain "
-    r"this keeps its digits; the difference of two large numbers loses them.",
+    r"certain this keeps its digits; the difference of two large numbers loses them.",
     role="appendix",
 )
 
@@ -483,10 +476,9 @@ def three_items():
 
 
 @derivation.figure(
-    "Left: the densities of the arrival times of three items with the weights 4, 2 and 1, and one draw of all three on the "
-    "axis: read "
-    "from left to right it is the ranking 0, 2, 1. Right: the probability of each order (bars), and its share of 2,000 sorts "
-    "(dots).",
+    "Left: the densities of the arrival times of three items with the weights 4, 2 and 1, and one draw of all three on the axis: "
+    "read from left to right it is the ranking 0, 2, 1. Right: the probability of each order (bars), and its share of 2,000 "
+    "sorts (dots).",
     panels=2,
 )
 def the_race(left, right):
@@ -530,8 +522,7 @@ def equal_scores():
 @derivation.exercise(
     "In the example, which orders are as likely from the top down as from the bottom up with inverse weights?",
     r"0, 1, 2 and 2, 1, 0, of probability $\frac{8}{21} = 0.3810$ and $\frac{1}{21} = 0.0476$ both ways, as $w_1^2 = w_0 w_2$. "
-    r"The order 0, 2, 1 has "
-    r"$\frac{4}{21} = 0.1905$ downward and $\frac{8}{35} = 0.2286$ upward.",
+    r"The order 0, 2, 1 has $\frac{4}{21} = 0.1905$ downward and $\frac{8}{35} = 0.2286$ upward.",
 )
 def both_directions():
     scores, orders = jnp.tile(jnp.log(jnp.array([4.0, 2.0, 1.0])), (3, 1)), jnp.array([[0, 1, 2], [2, 1, 0], [0, 2, 1]])

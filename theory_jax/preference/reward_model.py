@@ -267,8 +267,7 @@ derivation.chain(
     at_least(0, "leave out squares times positive numbers; zero only if no pair has a difference", dropping=bent),
     states=2,
     so=r"Accuracy asks for the sign of $d$ alone, so it is the same at every $a > 0$: a model may rank perfectly and be wrong "
-    r"about "
-    r"every probability. Policies are trained on the rewards, not on their order.",
+    r"about every probability. Policies are trained on the rewards, not on their order.",
 )  # fmt: skip
 
 
@@ -327,16 +326,14 @@ derivation.chain(
     ),
     sizes={j: 4, j_2: 4},
     so=r"For two completions the first term is gone. For more it pulls every reward to zero, with $\lambda (N - 2)$: the "
-    r"differences "
-    r"come out smaller than the true ones. A small $\lambda$ is enough for the constant.",
+    r"differences come out smaller than the true ones. A small $\lambda$ is enough for the constant.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the margin
 
 derivation.say(
     r"A margin asks that the chosen completion be ahead by $m$. With labels that are not certain this is no longer an estimate "
-    r"of "
-    r"$d^*$. Let the first completion be preferred with probability $p > \frac12$; for $p < \frac12$ exchange both."
+    r"of $d^*$. Let the first completion be preferred with probability $p > \frac12$; for $p < \frac12$ exchange both."
 )
 p = derivation.number("p", "how often the first completion is preferred", between=(Rational(1, 2), 1))
 with_margin = plus(-times(p, log(_sigma(x - m))), -times(1 - p, log(_sigma(-x - m))))
@@ -378,8 +375,7 @@ derivation.chain(
         adding=times(exp(-m), tangent.at(exp(m)) + m, odds, 2 * p - 1),
     ),
     so=r"So the minimum lies beyond $d^*$, farther from 0. With $p = \frac12$ it stays at 0. A margin is useful where labels say "
-    r"how "
-    r"large a difference is; the rewards are then no longer logits of a preference.",
+    r"how large a difference is; the rewards are then no longer logits of a preference.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the winner
@@ -423,8 +419,7 @@ derivation.chain(
         dropping=Expectation(noise, behind),
     ),
     so=r"Both $s_z$ and $u_z$ may be 0, too; equality holds if and only if one and the same truly best completion wins whatever "
-    r"the "
-    r"noise. The number of completions and the dependence between their noises do not matter. How much is lost as candidates "
+    r"the noise. The number of completions and the dependence between their noises do not matter. How much is lost as candidates "
     r"become more is the next topic.",
 )
 n = derivation.index("n", "a model of an ensemble")
@@ -537,8 +532,7 @@ def _all_pairs(rewards, true, coefficient):
 
 @derivation.example(
     r"Three of four people prefer the first completion: $d^* = \log 3$. With a margin of $\log 2$ the quadratic is $u^2 - 4 u - "
-    r"3 = 0$, "
-    r"so $u = 2 + \sqrt 7$. Then true rewards $(\log 4, \log 2, 0)$, all pairs compared equally often, centered with "
+    r"3 = 0$, so $u = 2 + \sqrt 7$. Then true rewards $(\log 4, \log 2, 0)$, all pairs compared equally often, centered with "
     r"$\lambda = 0.1$ and without. Last, two candidates of true reward 0 and $\frac12$, each off by $\pm 1$."
 )
 def three_of_four():
@@ -571,8 +565,7 @@ def three_of_four():
 @derivation.figure(
     r"Left: the expected loss where three of four people prefer the first completion. The minimum is at $\log 3$, and farther "
     r"right with a margin of $\log 2$ (dots). Right: the best of $n$ candidates by the mean of four reward models that are "
-    r"noisier "
-    r"about some candidates than about others. The winner's reward and its true reward open like scissors. The "
+    r"noisier about some candidates than about others. The winner's reward and its true reward open like scissors. The "
     r"pessimistic reward starts too low, stays near the truth of its winners, and of 16 candidates or more it picks better ones.",
     panels=2,
 )
@@ -613,8 +606,7 @@ def a_tie():
     "Five completions of a prompt are compared in all pairs, centered with coefficient 1. Which coefficient has the ridge? And "
     "with a single pair?",
     r"$N - 2 = 3$: the rewards (1, -1, 0, 0, 0), whose sum is 0, cost 3 $\sum_j r_j^2 = 6$. A single pair has none: (1, -1) "
-    r"costs "
-    r"0.",
+    r"costs 0.",
 )
 def the_ridge():
     def cost(rewards):

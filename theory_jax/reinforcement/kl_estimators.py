@@ -129,16 +129,13 @@ derivation = Derivation(
         r"that other samples become more likely.",
     ),
     answer=r"$k_1$ and $k_3$ have the divergence as their mean, $k_2$ nearly so if the policies are close; $k_2$ and $k_3$ are "
-    r"never "
-    r"negative, and close to the reference $k_3$ varies far less than $k_1$. As losses they are something else: $k_1$ has the "
-    r"mean "
-    r"gradient 0, $k_2$ that of $\mathrm{KL}(\pi \,\|\, \pi_0)$, and $k_3$ that of the divergence turned over, "
-    r"$\mathrm{KL}(\pi_0 "
-    r"\,\|\, \pi)$. How well a function estimates a value does not say how well its slope estimates the slope.",
+    r"never negative, and close to the reference $k_3$ varies far less than $k_1$. As losses they are something else: $k_1$ has "
+    r"the mean gradient 0, $k_2$ that of $\mathrm{KL}(\pi \,\|\, \pi_0)$, and $k_3$ that of the divergence turned over, "
+    r"$\mathrm{KL}(\pi_0 \,\|\, \pi)$. How well a function estimates a value does not say how well its slope estimates the "
+    r"slope.",
     limits=(
         "Sequences: a sum of token estimates along sampled prefixes has the right mean, but as a loss it misses that the "
-        "prefixes, "
-        "too, depend on the policy.",
+        "prefixes, too, depend on the policy.",
         "Variances of the gradients.",
     ),
 )
@@ -155,10 +152,8 @@ derivation.symbol("k_1", r"the log-ratio $\ell$ itself", "kl_k1")
 
 derivation.say(
     r"The mean of $k_1 = \ell$ under $\pi$ is the divergence by definition. But $\ell$ is negative wherever $\pi$ does a thing "
-    r"less "
-    r"often than the reference, so a mean over few samples often is, too, though no divergence is negative. $k_2$ mends the "
-    r"sign by "
-    r"a square, $k_3$ by a number that has the mean zero."
+    r"less often than the reference, so a mean over few samples often is, too, though no divergence is negative. $k_2$ mends the "
+    r"sign by a square, $k_3$ by a number that has the mean zero."
 )
 derivation.chain(
     "The mean of the third is the divergence",
@@ -296,9 +291,8 @@ derivation.chain(
 )
 
 derivation.say(
-    "Which one varies less? Two samples are enough to see that the answer depends on the distance. The policy gives the first "
-    "the "
-    r"probability $q$, the reference $p$."
+    r"Which one varies less? Two samples are enough to see that the answer depends on the distance. The policy gives the first "
+    r"the probability $q$, the reference $p$."
 )
 q = derivation.number("q", "the policy's probability of the first of two samples", between=(0, 1))
 p = derivation.number("p", "the reference's", between=(0, 1))
@@ -332,8 +326,7 @@ derivation.chain(
         wrong={"without the second factor": (q - p) / (q * (1 - q))},
     ),
     so=r"At $q = p$ both differences are 0, so by L'Hopital's rule their quotient goes to zero there, like a multiple of $q - "
-    r"p$; the "
-    r"quotient of the variances is its square. To first order the control variate removes all that varies.",
+    r"p$; the quotient of the variances is its square. To first order the control variate removes all that varies.",
 )  # fmt: skip
 derivation.chain(
     "Far from it, the third varies without bound",
@@ -351,8 +344,7 @@ derivation.chain(
 
 derivation.say(
     r"Now the estimators become losses. Let $\theta$ be the logits of the policy, one for each sample; every other parameter "
-    r"acts "
-    r"through them."
+    r"acts through them."
 )
 j = derivation.index("j", "a sample")
 theta = derivation.numbers(r"\theta({})", x, "the logits of the policy", "logits")
@@ -386,9 +378,8 @@ derivation.chain(
         r"the product rule: the other term is $\sum_x \partial \pi_\theta = 0$",
         wrong={"the other divergence": Slope(Divergence(pi_0, soft), by)},
     ),
-    so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is "
-    r"the one "
-    r"that comes of $-\ell$ as a reward.",
+    so=r"The biased estimator of the value is unbiased for the gradient. Its gradient, $\ell\, \partial \log \pi_\theta$, is the "
+    r"one that comes of $-\ell$ as a reward.",
 )
 derivation.chain(
     "As a loss, the third has the gradient of the other divergence",
@@ -409,8 +400,7 @@ derivation.chain(
         wrong={"the divergence that it estimates": Slope(Divergence(soft, pi_0), by)},
     ),
     so=r"This is $\pi_\theta - \pi_0$ in the logits: bounded, and blind to how much more the policy does what the reference "
-    r"rarely "
-    r"does. It pulls back to the reference, but not at the price that the objective names.",
+    r"rarely does. It pulls back to the reference, but not at the price that the objective names.",
 )
 derivation.chain(
     "Times the ratio of the policy to itself, the third has the right gradient",
@@ -568,8 +558,7 @@ def three_functions(left, right):
 
 @derivation.exercise(
     r"How much too large is the mean of $k_2$ in the example, and what does $\frac{\kappa_3}{6} \epsilon^3$ say? Take $\epsilon "
-    r"= 1$ "
-    r"and $u = (\log 3, 0)$.",
+    r"= 1$ and $u = (\log 3, 0)$.",
     r"$0.1612 - 0.1438 = 0.0174$. The reference does the first sample with $\frac14$, so $\kappa_3 = \frac14 \cdot \frac34 \cdot "
     r"\frac12 \log^3 3 = 0.1243$, and a sixth of it is 0.0207: the right size, though $\epsilon$ is not small.",
 )
@@ -584,8 +573,7 @@ def bias_of_the_second():
     r"The reference gives $\frac12$ to each of two samples. At which $q < \frac12$ do $k_1$ and $k_3$ vary alike? How do the "
     r"variances compare at $q = 0.49$ and at $q = 10^{-6}$?",
     r"$\Delta k_3 = -\Delta k_1$ gives $\frac{1}{2q} - \frac{1}{2(1-q)} = 2 \log \frac{1-q}{q}$, so $q = 0.1018$. At 0.49 the "
-    r"variance "
-    r"of $k_3$ is $7.1 \cdot 10^{-8}$ of that of $k_1$; at $10^{-6}$ it is $1.3 \cdot 10^9$ times as large.",
+    r"variance of $k_3$ is $7.1 \cdot 10^{-8}$ of that of $k_1$; at $10^{-6}$ it is $1.3 \cdot 10^9$ times as large.",
 )
 def where_they_cross():
     low, high = 0.05, 0.2
@@ -601,11 +589,9 @@ def where_they_cross():
 
 @derivation.exercise(
     r"The policy does the first of two samples only, the reference each with $\frac12$. What is the divergence, and what do "
-    r"$k_1$ and "
-    r"$k_3$ say?",
+    r"$k_1$ and $k_3$ say?",
     r"The divergence is $\log 2 = 0.6931$, and so is $k_1$ on the only sample there is; $k_3 = \frac12 - 1 + \log 2 = 0.1931$, "
-    r"too "
-    r"small by the $m = \frac12$ that is never sampled.",
+    r"too small by the $m = \frac12$ that is never sampled.",
 )
 def a_policy_that_never_does_it():
     yield token_kl(jnp.array([0.0, -jnp.inf]), jnp.zeros(2)), "0.6931"
@@ -619,9 +605,8 @@ derivation.symbol("s", "a number between 0 and 1")
 @derivation.numeric(
     r"e^d - 1 - d = d^2 \int_0^1 (1 - s)\, e^{s d}\, ds",
     because="Near $d = 0$ the three terms on the left nearly cancel: at $d = 10^{-6}$ in float64 four digits are left of $e^d - "
-    "1 - d$, "
-    "and none in float32. Taylor's remainder on the right does not cancel. The code integrates it by eight Gauss-Legendre nodes "
-    "for $|d| < 1$; here it is compared with the series.",
+    "1 - d$, and none in float32. Taylor's remainder on the right does not cancel. The code integrates it by eight "
+    "Gauss-Legendre nodes for $|d| < 1$; here it is compared with the series.",
     role="appendix",
 )
 def the_third_close_to_zero():

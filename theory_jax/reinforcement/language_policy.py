@@ -156,8 +156,7 @@ derivation = Derivation(
         "Rafailov et al. 2024, From r to Q*: your language model is secretly a Q-function",
     ),
     question="In what sense is a language model a policy? And which one is best, if a reward is paid for the whole text and "
-    "leaving "
-    "a reference has a price: how does a token know what the text will be worth?",
+    "leaving a reference has a price: how does a token know what the text will be worth?",
     setting=(
         r"A text has a fixed number of tokens from a finite vocabulary. Its state is the prefix written so far, an action is the "
         r"next token, and the next state is the prefix with this token: certain. Nothing is discounted, and the reward $r$ "
@@ -170,8 +169,7 @@ derivation = Derivation(
     ),
     answer=r"The divergence of texts is a sum over tokens, so it can be paid token by token. The best policy over texts is the "
     r"reference tilted by the reward, $\pi_* = \pi_0\, e^{r/\beta} / Z$, worth $\beta \log Z$. Soft values, computed from the "
-    r"last "
-    r"token to the first, turn it into a policy over tokens; and the reward is $\beta \log \frac{\pi_*}{\pi_0}$, up to a "
+    r"last token to the first, turn it into a policy over tokens; and the reward is $\beta \log \frac{\pi_*}{\pi_0}$, up to a "
     r"constant.",
     limits=(
         "Texts of free length: after an end token every state is absorbing, and the mask leaves its tokens out.",
@@ -267,16 +265,13 @@ derivation.chain(
     ),
     central=True,
     so=r"The best policy is unique, and what it is worth is $\beta \log Z$: between the mean of the reward under the reference "
-    r"and its "
-    r"maximum.",
+    r"and its maximum.",
 )  # fmt: skip
 
 derivation.say(
     "But nobody can sum over all texts, and a language model writes tokens. So go backwards through the tree of prefixes: a "
-    "prefix is "
-    "worth the soft maximum of what its continuations are worth. This is the soft Bellman operator without discount; on a tree "
-    "it need "
-    "not be iterated to a fixed point, one sweep from the leaves to the root is the solution."
+    "prefix is worth the soft maximum of what its continuations are worth. This is the soft Bellman operator without discount; "
+    "on a tree it need not be iterated to a fixed point, one sweep from the leaves to the root is the solution."
 )
 v_1 = derivation.define(
     "v_1({})", beta * log(Total(b, second_0 * exp(r / beta))), "the soft value of a prefix of one "
@@ -345,10 +340,8 @@ derivation.chain(
     ),
     states=2,
     so=r"So it is $\pi_*$ of the text. Each factor sums to one over its token, by definition of the soft value: it is the "
-    r"conditional "
-    r"probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a token is "
-    r"$v_t - "
-    r"v_{t-1}$, in units of $\beta$ a logit on top of the reference's.",
+    r"conditional probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a "
+    r"token is $v_t - v_{t-1}$, in units of $\beta$ a logit on top of the reference's.",
 )  # fmt: skip
 derivation.symbol("v_t", "the soft value of a prefix of $t$ tokens", "backward_soft_values[t]")
 derivation.chain(
@@ -360,15 +353,13 @@ derivation.chain(
         wrong={"the reward itself": r, "the last token alone": plus(r, -v_1), "without the price": plus(r / beta, -v_0 / beta)},
     ),
     so="The sum of its log-ratios is the reward, up to a constant that all texts share and every comparison of two texts loses. "
-    "Direct "
-    "preference optimization begins here.",
+    "Direct preference optimization begins here.",
     states=2,
 )
 
 derivation.say(
     r"Without the tree one climbs. Let the policy move along a parameter $\theta$ in any direction: what is the slope of the "
-    r"objective, "
-    r"in terms of what each token is paid?"
+    r"objective, in terms of what each token is paid?"
 )
 theta = derivation.number(r"\theta", "a parameter of the policy")
 x_1 = derivation.numbers("x({})", a, "the logits of the first token")
@@ -412,9 +403,8 @@ derivation.chain(
     Slope(_moved(plus(earned_1, earned_2)), theta),
     equals(
         _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
-        r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the "
-        r"score, whose "
-        r"mean is zero",
+        r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
+        r"whose mean is zero",
         wrong={"the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
                "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
     ),
@@ -427,8 +417,7 @@ derivation.chain(
     ),
     states=2,
     so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
-    "policy "
-    "gradient on the tree of prefixes, with the reward to go.",
+    "policy gradient on the tree of prefixes, with the reward to go.",
 )  # fmt: skip
 
 
@@ -443,8 +432,7 @@ def _policy_of(rewards, tables, beta):
 @derivation.exact(
     r"\prod_t \pi_*(x_t | x_{<t}) = \pi_0(x)\, e^{r(x)/\beta} / Z",
     because="All texts of three tokens from a vocabulary of three: the product of the tokens' probabilities, against the tilted "
-    "and "
-    "normalized reference.",
+    "and normalized reference.",
     outcomes=27,
 )
 def three_tokens():
@@ -530,8 +518,7 @@ _even = {pi_0: (Rational(1, 4),) * 4, reward: (0, 0, 0, log(4)), beta: 1}
 
 @derivation.example(
     r"Two tokens from a vocabulary of two, an even reference, $\beta = 1$, and a reward of $\log 4$ for the text 11, 0 for the "
-    r"others. "
-    r"The weights of the texts 00, 01, 10, 11 are $\frac14, \frac14, \frac14, 1$."
+    r"others. The weights of the texts 00, 01, 10, 11 are $\frac14, \frac14, \frac14, 1$."
 )
 def one_text_is_rewarded():
     tables = optimal_token_log_probs(REWARDS, EVEN, kl_coefficient=1.0)
@@ -549,10 +536,8 @@ def one_text_is_rewarded():
 
 @derivation.figure(
     r"Left: the example's tree of prefixes with their soft values; the width of an edge is the best policy's probability, and "
-    r"the numbers "
-    r"beside it are the reference's and the best policy's. Right: reward and divergence of the best policy as the price falls "
-    r"from 10 to "
-    r"0.1; the dot is $\beta = 1$.",
+    r"the numbers beside it are the reference's and the best policy's. Right: reward and divergence of the best policy as the "
+    r"price falls from 10 to 0.1; the dot is $\beta = 1$.",
     panels=2,
 )
 def a_tree_and_a_frontier(left, right):
@@ -600,8 +585,7 @@ def what_the_best_earns():
 @derivation.exercise(
     r"Where does $v_0 = \beta \log Z$ go in the example, as a nat costs almost nothing, and as it costs very much?",
     r"To the largest reward, $\log 4 = 1.3863$, and to the mean under the reference, $\frac14 \log 4 = 0.3466$; at $\beta = "
-    r"0.01$ it is "
-    r"1.3724, and at $\beta = 1000$ it is 0.3468.",
+    r"0.01$ it is 1.3724, and at $\beta = 1000$ it is 0.3468.",
 )
 def free_and_dear():
     yield jnp.max(REWARDS), "1.3863"
@@ -627,8 +611,7 @@ derivation.symbol(r"\tilde r_t", "what the token $t$ is paid", "shaped_rewards")
 @derivation.numeric(
     r"\sum_t m_t\, \tilde r_t \ \text{is the same with and without padding}",
     because="The last token that counts is found from the mask, whichever side the padding is on; what stands outside the mask, "
-    "be it "
-    "not a number, has no influence. The text 11 of the example, written by the best policy.",
+    "be it not a number, has no influence. The text 11 of the example, written by the best policy.",
     role="appendix",
 )
 def padding_changes_nothing():

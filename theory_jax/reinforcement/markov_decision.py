@@ -139,16 +139,13 @@ derivation = Derivation(
         "Ziebart 2010, Modeling purposeful adaptive behavior with the principle of maximum causal entropy",
     ),
     question="A policy is worth the sum of all rewards that it will ever collect. Why does one linear equation give that value, "
-    "why "
-    "does one equation with a maximum give the best value at all states at once, and why does iteration find it?",
+    "why does one equation with a maximum give the best value at all states at once, and why does iteration find it?",
     setting=(
         r"A process has finitely many states and actions. In state $s$ the policy draws an action $a$ with probability "
-        r"$\pi(a|s)$; "
-        r"the reward is $r(s,a)$, and the next state is $s'$ with probability $P(s'|s,a)$. Given $s$ and $a$, nothing else that "
-        r"happened before matters.",
+        r"$\pi(a|s)$; the reward is $r(s,a)$, and the next state is $s'$ with probability $P(s'|s,a)$. Given $s$ and $a$, "
+        r"nothing else that happened before matters.",
         r"A reward that comes $n$ steps later counts $\gamma^n$ of its size, $0 \le \gamma < 1$, so the sum of all of them is "
-        r"finite. "
-        r"The value $v(s)$ of a policy is the expectation of this sum from state $s$ on.",
+        r"finite. The value $v(s)$ of a policy is the expectation of this sum from state $s$ on.",
         r"Where two states are enough to show an identity, they are called 0 and 1. A policy on them is described by its "
         r"probabilities $\alpha$ and $\beta$ of leaving each of them, and by its expected rewards.",
     ),
@@ -184,9 +181,8 @@ derivation.chain(
     Expectation(pi, q),
     equals(
         Expectation(pi, plus(rewards, times(gamma, Expectation(transition, v)))),
-        r"the first reward, and from $s'$ on the same sum again, every term of it one step later; it does not depend on how "
-        r"$s'$ was "
-        r"reached",
+        r"the first reward, and from $s'$ on the same sum again, every term of it one step later; it does not depend on how $s'$ "
+        r"was reached",
     ),
     equals(
         plus(Expectation(pi, rewards), times(gamma, Expectation(pi, Expectation(transition, v)))),
@@ -203,8 +199,7 @@ derivation.chain(
         wrong={"the value of the state itself": plus(paid, times(gamma, v.at(s)))},
     ),
     so=r"If $v$ is the value of the policy, the first line is $v(s)$ itself: $v = r_\pi + \gamma P_\pi v$, as many linear "
-    r"equations as "
-    r"there are states.",
+    r"equations as there are states.",
 )  # fmt: skip
 
 derivation.say(
@@ -291,10 +286,8 @@ derivation.chain(
     central=True,
     so=r"Let $a$ be the best action for $v$. The maximum for $w$ is at least what $a$ gives, so the maxima differ by at most "
     r"$\gamma M$; exchange $v$ and $w$ for the absolute value. The mean over a policy, and the soft maximum below, are monotone "
-    r"and "
-    r"move with a constant in the same way, so the bound holds for them, too. Two values that a sweep leaves alone would be "
-    r"closer "
-    r"to each other than they are: there is only one.",
+    r"and move with a constant in the same way, so the bound holds for them, too. Two values that a sweep leaves alone would be "
+    r"closer to each other than they are: there is only one.",
 )  # fmt: skip
 k = derivation.number("k", "the number of sweeps", integer=True, positive=True)
 n = derivation.number("n", "further sweeps", integer=True, positive=True)
@@ -336,11 +329,9 @@ derivation.chain(
     ),
     at_least(0, "leave out a sum of products of positive numbers", dropping=improvement),
     so=r"The action with the largest $Q$ gains $\max_a Q(s,a) - v(s) \ge 0$ in every state, so acting greedily never lowers a "
-    r"value, and "
-    r"raises one unless nothing is gained anywhere. Then $v = \max_a Q$: the fixed point of the sweep with a maximum. There are "
-    r"finitely many deterministic policies, so policy iteration gets there after finitely many rounds; and no policy has more, "
-    r"since "
-    r"$v \le B_* v \le B_* B_* v \le \dots \to v_*$ for the value $v$ of any policy.",
+    r"value, and raises one unless nothing is gained anywhere. Then $v = \max_a Q$: the fixed point of the sweep with a maximum. "
+    r"There are finitely many deterministic policies, so policy iteration gets there after finitely many rounds; and no policy "
+    r"has more, since $v \le B_* v \le B_* B_* v \le \dots \to v_*$ for the value $v$ of any policy.",
 )
 derivation.symbol("B_*", "one sweep with a maximum over the actions", "bellman_optimality_operator")
 derivation.symbol("v_*", "its fixed point, the best value")
@@ -350,8 +341,7 @@ derivation.symbol("v_k", "the value after $k$ sweeps")
 @derivation.exact(
     r"v_*(s) = \max_{\pi} v(s)",
     because="One process with four states and three actions: all deterministic policies are solved, and one of them has the "
-    "largest "
-    "value at all four states; policy iteration ends there from each of them.",
+    "largest value at all four states; policy iteration ends there from each of them.",
     outcomes=81,
     tolerance=1e-11,
 )
@@ -443,10 +433,8 @@ derivation.chain(
         adding=tau * gibbs.at(chosen, tilted),
     ),
     so=r"So $\tau \log Z$ in place of the maximum is the best one-step value of reward minus $\tau$ times the divergence. It "
-    r"sweeps as "
-    r"the maximum does, and its fixed point is the best value of that regularized process: the ground of language models that "
-    r"are "
-    r"trained by reward and must not leave their reference.",
+    r"sweeps as the maximum does, and its fixed point is the best value of that regularized process: the ground of language "
+    r"models that are trained by reward and must not leave their reference.",
 )  # fmt: skip
 p = derivation.number("p", "the reference's probability of the worse of two actions", between=(0, 1))
 c = derivation.number("c", "how much worse it is", positive=True)
@@ -578,9 +566,8 @@ def stay_or_move():
 
 
 @derivation.figure(
-    "Left: the error of value iteration in the example, for three discounts (dots), and the bound (lines). Right: the soft "
-    "value of "
-    "state 0 in the example falls, as departing from the even policy gets dearer, from the best value to the even policy's.",
+    "Left: the error of value iteration in the example, for three discounts (dots), and the bound (lines). Right: the soft value "
+    "of state 0 in the example falls, as departing from the even policy gets dearer, from the best value to the even policy's.",
     panels=2,
 )
 def sweeps_and_temperatures(left, right):
@@ -624,8 +611,7 @@ def enough_sweeps():
 
 @derivation.exercise(
     "A sweep can bring two values closer by more than the discount. Find two different values in the example that one sweep "
-    "makes "
-    "equal.",
+    "makes equal.",
     r"$(0, 3)$ and $(1, 3)$: one sweep takes both to $(1.5, 2.5)$, since state 0 looks at state 1 only.",
 )
 def two_become_one():

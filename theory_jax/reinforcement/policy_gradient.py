@@ -302,10 +302,8 @@ derivation.chain(
     ),
     central=True,
     so=r"With the lemma for one state, $u(s) = \mathbb{E}[\partial \log \pi(a|s) (Q(s,a) - V(s))]$, where $V(s)$ is a number "
-    r"that "
-    r"does not depend on the action. For softmax logits the gradient is "
-    r"$\frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - V(s))$. The occupancy does change with $\theta$; the recursion has counted "
-    r"that already.",
+    r"that does not depend on the action. For softmax logits the gradient is $\frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - "
+    r"V(s))$. The occupancy does change with $\theta$; the recursion has counted that already.",
 )  # fmt: skip
 
 derivation.say(
@@ -632,8 +630,7 @@ def equal_norms():
     r"with $\gamma = 1$ and two actions that are as likely.",
     r"The total return is 0, and so is its estimate: variance 0. The return to come is 0 from the first step on and 1 from the "
     r"second, whose score is $\pm (\frac12, -\frac12)$: variance 0.5. Leaving out past rewards lowers the variance only if they "
-    r"do "
-    r"not make up for those to come.",
+    r"do not make up for those to come.",
 )
 def a_past_that_makes_up():
     terms = bandit_gradient_samples(jnp.ones(2), jnp.zeros(2), jnp.array(0.0))

@@ -175,10 +175,8 @@ derivation = Derivation(
     ),
     answer=r"The error $\delta_t$ of one step tells how much better it was than the guess. The return of $n$ steps exceeds the "
     r"guess by the sum of $n$ discounted errors, and the mixture of all these returns by $\sum_k (\gamma\lambda)^k "
-    r"\delta_{t+k}$: "
-    r"$A_t = \delta_t + \gamma\lambda c_t A_{t+1}$. A small $\lambda$ believes a guess that may be wrong, a large one is as "
-    r"noisy "
-    r"as the rewards are.",
+    r"\delta_{t+k}$: $A_t = \delta_t + \gamma\lambda c_t A_{t+1}$. A small $\lambda$ believes a guess that may be wrong, a large "
+    r"one is as noisy as the rewards are.",
     limits=(
         "The variance with a wrong guess: it may have a minimum between the ends, and where depends on the process.",
         "Rewards that another policy collected.",
@@ -287,8 +285,7 @@ derivation.chain(
     equals(
         lam**k,
         r"the weights of the returns longer than $k$: $(1 - \lambda) \lambda^{n-1}$ for $n = k + 1, \dots, m$, a geometric sum, "
-        r"and "
-        r"$\lambda^m$ for the longest",
+        r"and $\lambda^m$ for the longest",
         wrong={"the longest weighed like the others": lam**k - lam ** (m + 1), "without the longest": lam**k - lam**m},
     ),
     role="lemma",
@@ -447,9 +444,8 @@ derivation.chain(
                "the deviation of a sample": times(1 / (deviation + epsilon) ** 2, variance * n / (n - 1))},
     ),
     role="lemma",
-    so=r"This is $(\sigma / (\sigma + \varepsilon))^2$, which is 1 but for $\varepsilon$. The mean that is taken away depends "
-    r"on the actions "
-    r"of the batch, and the divisor on the rewards: both are the same for all entries, so no entry changes its rank.",
+    so=r"This is $(\sigma / (\sigma + \varepsilon))^2$, which is 1 but for $\varepsilon$. The mean that is taken away depends on "
+    r"the actions of the batch, and the divisor on the rewards: both are the same for all entries, so no entry changes its rank.",
 )  # fmt: skip
 
 ROW = r, v, c, gamma
@@ -586,8 +582,7 @@ def another_guess_behind_the_row():
 
 @derivation.exercise(
     r"In the process of the figure, by how much does moving seem too good in state 0, as a function of $\lambda$, if the guess "
-    r"is "
-    r"one too high in state 1?",
+    r"is one too high in state 1?",
     r"After the first step, the even policy is in either state with probability $\frac12$, whatever was done. So only "
     r"$\epsilon_1$ depends on the action, 0 for staying and 1 for moving: $\frac12 (1 - \lambda)$. At $\lambda = 0, \frac12, 1$: "
     r"(0.5, 0.25, 0).",

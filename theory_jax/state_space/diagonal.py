@@ -241,9 +241,8 @@ cells = derivation.chain(
     ),
     central=True,
     so=r"So the parameters describe a function of continuous time, $2\,\mathrm{Re} \sum_m C_m e^{A_m\tau}$ in all, and the step "
-    r"says "
-    r"how finely it is read. The columns $e^{\Delta A_m l}$, $l = 0, 1, \dots$, are a Vandermonde matrix: $O(LM)$ operations a "
-    r"channel, and no power of a matrix.",
+    r"says how finely it is read. The columns $e^{\Delta A_m l}$, $l = 0, 1, \dots$, are a Vandermonde matrix: $O(LM)$ "
+    r"operations a channel, and no power of a matrix.",
 )  # fmt: skip
 derivation.chain(
     "At half of the step the kernel has twice the resolution",

@@ -145,10 +145,9 @@ derivation = Derivation(
         r"number $T$ of steps.",
     ),
     answer=r"Unrolled, $y_t = \sum_{s \le t} e^{\mathrm{seg}(t,s)} (C_t^\top B_s)\, x_s$: attention with the query $C_t$, the "
-    r"keys "
-    r"$B_s$ and the values $x_s$, no softmax, and a causal mask that decays. All that crosses a step goes through a state of "
-    r"$N$ numbers. So a sequence may be cut into chunks, with attention inside them and the recurrence between them; for a fixed "
-    r"$Q$ the work grows like $T$.",
+    r"keys $B_s$ and the values $x_s$, no softmax, and a causal mask that decays. All that crosses a step goes through a state "
+    r"of $N$ numbers. So a sequence may be cut into chunks, with attention inside them and the recurrence between them; for a "
+    r"fixed $Q$ the work grows like $T$.",
     limits=(
         "Softmax attention: it has no recurrence of a fixed size.",
         "Groups and heads, which are bookkeeping, and speed on a machine, which decides for longer chunks than the count does.",
@@ -229,9 +228,8 @@ derivation.chain(
     ),
     role="remark",
     so=r"So $L_{ts} = \gamma^{t-s}$, which is called retention. With $\gamma = 1$ it is causal linear attention: $C_t$ is the "
-    r"query, "
-    r"$B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence with "
-    r"one $A$ for a head.",
+    r"query, $B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence "
+    r"with one $A$ for a head.",
 )
 derivation.bridge(
     "The code's linear attention",
@@ -294,9 +292,8 @@ cut = derivation.chain(
 @derivation.symbolic(
     r"\det M = \prod_t C_t^\top B_t",
     because=r"$M$ is triangular, with $L_{tt} = 1$: it has full rank unless a factor is 0, although the blocks below the "
-    r"diagonal "
-    r"have the rank of the state. So have its minors of size $N + 1$ there: they are zero at $N = 1$ with four steps (all of "
-    r"them), and at $N = 2$ with five (rows 3 to 5, columns 1 to 3).",
+    r"diagonal have the rank of the state. So have its minors of size $N + 1$ there: they are zero at $N = 1$ with four steps "
+    r"(all of them), and at $N = 2$ with five (rows 3 to 5, columns 1 to 3).",
 )
 def minors_of_the_matrix():
     one, two = _matrix(4, 1), _matrix(5, 2)
@@ -453,8 +450,7 @@ def cheapest_chunks():
 
 @derivation.exercise(
     r"A map of four steps has the matrix $M = I$ but for a 1 in row 4, column 1: every output is its input, and the last one "
-    r"adds the first input. How "
-    r"many states does a linear recurrence with arbitrary matrices need for it?",
+    r"adds the first input. How many states does a linear recurrence with arbitrary matrices need for it?",
     r"As many as the largest rank of a block of rows from $r$ on and columns up to $r$, since the state at $r$, this step's "
     r"input in it, has to carry the block. The ranks are 1, 2, 2, 1: it needs 2.",
 )

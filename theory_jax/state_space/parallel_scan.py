@@ -395,9 +395,8 @@ def matrices():
 
 @derivation.exercise(
     r"Is $x_t = \max(a_t + x_{t-1}, b_t)$ a scan, too? Join $a_1 = 1$, $b_1 = 5$ and $a_2 = -2$, $b_2 = 2$.",
-    r"Yes: sums distribute over maxima as products do over sums, so "
-    r"$(a_1, b_1) \bullet (a_2, b_2) = (a_1 + a_2, \max(a_2 + b_1, b_2))$. Here that is $(-1, 3)$, and from $x_0 = 3$ both ways "
-    r"give 3.",
+    r"Yes: sums distribute over maxima as products do over sums, so $(a_1, b_1) \bullet (a_2, b_2) = (a_1 + a_2, \max(a_2 + b_1, "
+    r"b_2))$. Here that is $(-1, 3)$, and from $x_0 = 3$ both ways give 3.",
 )
 def maxima():
     (a_first, b_first), (a_second, b_second) = (1, 5), (-2, 2)
