@@ -1,6 +1,7 @@
 """Planted implementations: wrong ones, which the public rows must refuse, and other right ones, which they must accept."""
 
 import importlib.util
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,17 @@ class Mistake:
     core_alone: bool = False
     narrow: bool = False
     only_small_batches: bool = False
+
+
+def after_checks(module, function, wrong):
+    """wrong, behind the checks of the module's right function, with keyword arguments however it is called."""
+
+    def checked(*arguments, **named):
+        given = inspect.signature(getattr(module, function)).bind(*arguments, **named).arguments
+        getattr(module, function)(**given)
+        return wrong(**given)
+
+    return checked
 
 
 def planted(kind):

@@ -3,7 +3,8 @@
 import torch
 from torch.nn.functional import logsigmoid
 
-from practice_torch.arguments import require, require_binary, require_rank, require_shape, require_unit_interval
+from practice_torch.arguments import require
+from practice_torch.energy._machine import below, require_machine
 
 LARGEST = 20  # units of the layer that is enumerated: a million states
 BLOCK = 2**14  # states at a time
@@ -16,7 +17,7 @@ def energy(visible, hidden, weight, visible_bias, hidden_bias):
     Source: Hinton 2012, eq. 1.
     [B, V], [B, H], [V, H], [V], [H] -> [B]
     """
-    _require_machine(weight, visible=visible, hidden=hidden, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, hidden=hidden, visible_bias=visible_bias, hidden_bias=hidden_bias)
     return -visible @ visible_bias - torch.linalg.vecdot(torch.addmm(hidden_bias, visible, weight), hidden)
 
 
@@ -27,7 +28,7 @@ def free_energy(visible, weight, visible_bias, hidden_bias):
     Source: Hinton 2012, section 16.1.
     [B, V], [V, H], [V], [H] -> [B]
     """
-    _require_machine(weight, visible=visible, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, visible_bias=visible_bias, hidden_bias=hidden_bias)
     return _free_energy(visible, weight, visible_bias, hidden_bias)
 
 
@@ -38,7 +39,7 @@ def hidden_logits(visible, weight, hidden_bias):
     Source: Hinton 2012, eq. 7.
     [B, V], [V, H], [H] -> [B, H]
     """
-    _require_machine(weight, visible=visible, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, hidden_bias=hidden_bias)
     return torch.addmm(hidden_bias, visible, weight)
 
 
@@ -49,7 +50,7 @@ def visible_logits(hidden, weight, visible_bias):
     Source: Hinton 2012, eq. 8.
     [B, H], [V, H], [V] -> [B, V]
     """
-    _require_machine(weight, hidden=hidden, visible_bias=visible_bias)
+    require_machine(weight, hidden=hidden, visible_bias=visible_bias)
     return torch.addmm(visible_bias, hidden, weight.mT)
 
 
@@ -60,12 +61,12 @@ def gibbs_step(visible, hidden_uniforms, visible_uniforms, weight, visible_bias,
     visible_uniforms leaves [0, 1].  Source: Hinton 2012, section 2.
     [B, V], [B, H], [B, V], [V, H], [V], [H] -> [B, V], [B, H]
     """
-    _require_machine(
+    require_machine(
         weight, visible=visible, hidden_uniforms=hidden_uniforms, visible_uniforms=visible_uniforms,
         visible_bias=visible_bias, hidden_bias=hidden_bias,
     )  # fmt: skip
-    hidden = _below(hidden_uniforms, torch.addmm(hidden_bias, visible, weight))
-    return _below(visible_uniforms, torch.addmm(visible_bias, hidden, weight.mT)), hidden
+    hidden = below(hidden_uniforms, torch.addmm(hidden_bias, visible, weight))
+    return below(visible_uniforms, torch.addmm(visible_bias, hidden, weight.mT)), hidden
 
 
 def log_partition(weight, visible_bias, hidden_bias):
@@ -75,7 +76,7 @@ def log_partition(weight, visible_bias, hidden_bias):
     Source: Salakhutdinov & Murray 2008, section 2.
     [V, H], [V], [H] -> []
     """
-    _require_machine(weight, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible_bias=visible_bias, hidden_bias=hidden_bias)
     units = min(weight.shape)
     require(units <= LARGEST, f"weight has shape {list(weight.shape)}; one layer must have at most {LARGEST} units")
     if weight.shape[0] > weight.shape[1]:
@@ -102,21 +103,3 @@ def _free_energy(visible, weight, visible_bias, hidden_bias):
     # torch's softplus is the identity beyond 20, its logsigmoid is accurate everywhere
     return logsigmoid(-torch.addmm(hidden_bias, visible, weight)).sum(1) - visible @ visible_bias
 
-
-def _below(uniforms, logits):
-    return (uniforms < logits.sigmoid()).to(logits.dtype)
-
-
-def _require_machine(weight, **arrays):
-    """A bias of each unit of weight [V, H], and rows of as many units; their names say of which layer."""
-    require_rank(2, weight=weight)
-    rows = [array for name, array in arrays.items() if not name.endswith("bias")]
-    for name, array in arrays.items():
-        units = weight.shape[0 if name.startswith("visible") else 1]
-        if name.endswith("bias"):
-            require_shape((units,), **{name: array})
-            continue
-        require_rank(2, **{name: array})
-        require_shape((len(rows[0]), units), **{name: array})
-        check = require_unit_interval if name.endswith("uniforms") else require_binary
-        check(**{name: array})

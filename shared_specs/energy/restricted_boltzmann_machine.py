@@ -2,24 +2,16 @@
 
 import numpy as np
 
+from shared_specs.energy._cases import CORNERS, MACHINE, SATURATED, SMALL, states
 from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Cancels, Law, Rejects, bits, given, normal, uniform, zeros
 
-# Two visible units and a hidden one, b = 0, c = 0, W = (log 2, log 2): e^-F = (2, 3, 3, 5) at v = 00, 01, 10, 11, Z = 13.
-SMALL = {"weight": [[LOG_2], [LOG_2]], "visible_bias": [0.0, 0.0], "hidden_bias": [0.0]}
 BIASED = {"weight": [[LOG_2], [LOG_2]], "visible_bias": [0.0, LOG_3], "hidden_bias": [LOG_2]}
-CORNERS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
-MACHINE = {"weight": normal(4, 3), "visible_bias": normal(4), "hidden_bias": normal(3)}
-SATURATED = {"weight": normal(4, 3, scale=600.0), "visible_bias": normal(4, scale=30.0), "hidden_bias": normal(3, scale=30.0)}
 V, H = bits(5, 4), bits(5, 3)
 PARAMETERS = ("weight", "visible_bias", "hidden_bias")
 UNITS = ("visible", "hidden")
 CHANCES = ("hidden_uniforms", "visible_uniforms")
 OF_VISIBLE = ("free_energy", "log_likelihood")
 SUBTRACTED = Cancels(3000.0, "the normalizer is subtracted from the free energy")
-
-
-def _states(units):
-    return np.indices((2,) * units).reshape(units, -1).T.astype(np.float64)
 
 
 def _every(states, others):
@@ -29,13 +21,13 @@ def _every(states, others):
 
 def _joint(f, *parameters):
     """e^-E of every pair of states, [2^V, 2^H]."""
-    visible, hidden = (_states(size) for size in parameters[0].shape)
+    visible, hidden = (states(size) for size in parameters[0].shape)
     return np.exp(-f.energy(*_every(visible, hidden), *parameters)).reshape(len(visible), len(hidden))
 
 
 def _gibbs(f, weight, visible_bias, hidden_bias):
     """The matrix of a block Gibbs step, [2^V, 2^V], from the logits of both layers."""
-    visible, hidden = (_states(size) for size in weight.shape)
+    visible, hidden = (states(size) for size in weight.shape)
 
     def conditional(logits, states):
         return np.exp((states * logits[:, None] - np.logaddexp(0, logits)[:, None]).sum(2))
@@ -74,7 +66,7 @@ SPEC = (
            near_misses={"no hidden bias": -np.log([2.0, 9.0, 3.0, 15.0]), "no visible bias": -np.log([3.0, 5.0, 5.0, 9.0]),
                         "the sign": np.log([3.0, 15.0, 5.0, 27.0]), "a hinge for the softplus": -np.log([2.0, 12.0, 4.0, 24.0])}),
     Law.equal("the free energy sums over the hidden states", given(**MACHINE),
-              left=lambda f, *machine: np.exp(-f.free_energy(_states(4), *machine)),
+              left=lambda f, *machine: np.exp(-f.free_energy(states(4), *machine)),
               right=lambda f, *machine: _joint(f, *machine).sum(1)),
     # Conditional probabilities.
     Agree("hidden_logits", "regular", given(visible=V, weight=normal(4, 3), hidden_bias=normal(3)),
@@ -82,13 +74,13 @@ SPEC = (
     Agree("visible_logits", "regular", given(hidden=H, weight=normal(4, 3), visible_bias=normal(4)),
           differentiate=("weight", "visible_bias"), frozen=UNITS[1:]),
     Law.equal("the conditional of a hidden unit", given(**MACHINE),
-              left=lambda f, weight, b, c: 1 / (1 + np.exp(-f.hidden_logits(_states(4), weight, c))),
-              right=lambda f, *machine: (lambda joint: joint @ _states(3) / joint.sum(1, keepdims=True))(_joint(f, *machine))),
+              left=lambda f, weight, b, c: 1 / (1 + np.exp(-f.hidden_logits(states(4), weight, c))),
+              right=lambda f, *machine: (lambda joint: joint @ states(3) / joint.sum(1, keepdims=True))(_joint(f, *machine))),
     Law.equal("the conditional of a visible unit", given(**MACHINE),
-              left=lambda f, weight, b, c: 1 / (1 + np.exp(-f.visible_logits(_states(3), weight, b))),
-              right=lambda f, *machine: (lambda joint: joint.T @ _states(4) / joint.sum(0)[:, None])(_joint(f, *machine))),
+              left=lambda f, weight, b, c: 1 / (1 + np.exp(-f.visible_logits(states(3), weight, b))),
+              right=lambda f, *machine: (lambda joint: joint.T @ states(4) / joint.sum(0)[:, None])(_joint(f, *machine))),
     Law.equal("block Gibbs is reversible", given(**MACHINE), right=0.0, left=lambda f, *machine: (
-        lambda flow: flow - flow.T)(np.exp(f.log_likelihood(_states(4), *machine))[:, None] * _gibbs(f, *machine))),
+        lambda flow: flow - flow.T)(np.exp(f.log_likelihood(states(4), *machine))[:, None] * _gibbs(f, *machine))),
     Rejects("hidden_logits", "half a unit", given(visible=[[0.5, 1.0]], weight=zeros(2, 3), hidden_bias=zeros(3)),
             blames="visible"),
     Rejects("hidden_logits", "a bias of the other layer", given(visible=V, weight=zeros(4, 3), hidden_bias=zeros(4)),
@@ -142,11 +134,11 @@ SPEC = (
            near_misses={"not normalized": np.log([2.0, 3.0, 3.0, 5.0]), "the sign": -np.log(np.array([2.0, 3.0, 3.0, 5.0]) / 13),
                         "the normalizer added": np.log(13 * np.array([2.0, 3.0, 3.0, 5.0]))}),
     Law.normalized("the likelihoods of all states sum to one", given(**MACHINE),
-                   total=lambda f, *machine: np.exp(f.log_likelihood(_states(4), *machine)).sum()),
+                   total=lambda f, *machine: np.exp(f.log_likelihood(states(4), *machine)).sum()),
     Law.equal("the gradient is data less model", given(visible=V, **MACHINE),
               left=lambda f, visible, *machine: f.gradient("log_likelihood", visible, *machine, wrt=1),
               right=lambda f, visible, weight, b, c: visible.T @ (1 / (1 + np.exp(-f.hidden_logits(visible, weight, c))))
-              - len(visible) * (lambda joint: _states(4).T @ joint @ _states(3) / joint.sum())(_joint(f, weight, b, c))),
+              - len(visible) * (lambda joint: states(4).T @ joint @ states(3) / joint.sum())(_joint(f, weight, b, c))),
     Rejects("log_likelihood", "two large layers", given(visible=zeros(2, 21), weight=zeros(21, 22), visible_bias=zeros(21),
                                                         hidden_bias=zeros(22)), blames="weight"),
 )  # fmt: skip

@@ -1,25 +1,16 @@
 """Wrong forms of restricted Boltzmann machines that the rows must refuse, and other right forms that they must accept."""
 
-import inspect
 import itertools
 import math
+from functools import partial
 
 import torch
 from torch.nn.functional import softplus
 
 from practice_torch.energy import restricted_boltzmann_machine as right
-from tests.mistakes import Mistake
+from tests.mistakes import Mistake, after_checks
 
-
-def _after_checks(function, wrong):
-    """wrong, behind the checks of the right function, with keyword arguments however it is called."""
-
-    def checked(*arguments, **named):
-        given = inspect.signature(getattr(right, function)).bind(*arguments, **named).arguments
-        getattr(right, function)(**given)
-        return wrong(**given)
-
-    return checked
+_after_checks = partial(after_checks, right)
 
 
 def _states(units, like):

@@ -3,7 +3,6 @@
 The functions come first, the derivation below them.
 """
 
-import itertools
 import math
 
 import jax
@@ -12,9 +11,10 @@ import numpy as np
 from jax.nn import logsumexp, sigmoid, softplus
 from sympy import exp, log
 
-from theory_jax.arguments import require, require_binary, require_rank, require_shape, require_unit_interval
+from theory_jax.arguments import require
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
+from theory_jax.energy._machine import require_machine, states
 from theory_jax.notation import Slope, Total, plus, times
 
 LARGEST = 20  # units of the layer that is enumerated: a million states
@@ -27,7 +27,7 @@ def energy(visible, hidden, weight, visible_bias, hidden_bias):
     Source: Hinton 2012, eq. 1.
     [B, V], [B, H], [V, H], [V], [H] -> [B]
     """
-    _require_machine(weight, visible=visible, hidden=hidden, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, hidden=hidden, visible_bias=visible_bias, hidden_bias=hidden_bias)
     return -(visible @ visible_bias + hidden @ hidden_bias + jnp.einsum("bv,vh,bh->b", visible, weight, hidden))
 
 
@@ -38,7 +38,7 @@ def free_energy(visible, weight, visible_bias, hidden_bias):
     Source: Hinton 2012, section 16.1.
     [B, V], [V, H], [V], [H] -> [B]
     """
-    _require_machine(weight, visible=visible, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, visible_bias=visible_bias, hidden_bias=hidden_bias)
     return -(visible @ visible_bias) - jnp.sum(softplus(hidden_bias + visible @ weight), axis=1)
 
 
@@ -49,7 +49,7 @@ def hidden_logits(visible, weight, hidden_bias):
     Source: Hinton 2012, eq. 7.
     [B, V], [V, H], [H] -> [B, H]
     """
-    _require_machine(weight, visible=visible, hidden_bias=hidden_bias)
+    require_machine(weight, visible=visible, hidden_bias=hidden_bias)
     return hidden_bias + visible @ weight
 
 
@@ -60,7 +60,7 @@ def visible_logits(hidden, weight, visible_bias):
     Source: Hinton 2012, eq. 8.
     [B, H], [V, H], [V] -> [B, V]
     """
-    _require_machine(weight, hidden=hidden, visible_bias=visible_bias)
+    require_machine(weight, hidden=hidden, visible_bias=visible_bias)
     return visible_bias + hidden @ weight.T
 
 
@@ -71,7 +71,7 @@ def gibbs_step(visible, hidden_uniforms, visible_uniforms, weight, visible_bias,
     visible_uniforms leaves [0, 1].  Source: Hinton 2012, section 2.
     [B, V], [B, H], [B, V], [V, H], [V], [H] -> [B, V], [B, H]
     """
-    _require_machine(
+    require_machine(
         weight,
         visible=visible,
         hidden_uniforms=hidden_uniforms,
@@ -90,14 +90,13 @@ def log_partition(weight, visible_bias, hidden_bias):
     Source: Salakhutdinov & Murray 2008, section 2.
     [V, H], [V], [H] -> []
     """
-    _require_machine(weight, visible_bias=visible_bias, hidden_bias=hidden_bias)
+    require_machine(weight, visible_bias=visible_bias, hidden_bias=hidden_bias)
     visible_units, hidden_units = jnp.shape(weight)
     smaller = min(visible_units, hidden_units)
     require(smaller <= LARGEST, f"weight has shape {[visible_units, hidden_units]}; one layer must have at most {LARGEST} units")
     if visible_units > hidden_units:
         weight, visible_bias, hidden_bias = weight.T, hidden_bias, visible_bias
-    states = np.arange(2**smaller)[:, None] >> np.arange(smaller) & 1
-    return logsumexp(-free_energy(jnp.asarray(states, weight.dtype), weight, visible_bias, hidden_bias))
+    return logsumexp(-free_energy(jnp.asarray(states(smaller), weight.dtype), weight, visible_bias, hidden_bias))
 
 
 def log_likelihood(visible, weight, visible_bias, hidden_bias):
@@ -108,21 +107,6 @@ def log_likelihood(visible, weight, visible_bias, hidden_bias):
     [B, V], [V, H], [V], [H] -> [B]
     """
     return -free_energy(visible, weight, visible_bias, hidden_bias) - log_partition(weight, visible_bias, hidden_bias)
-
-
-def _require_machine(weight, **arrays):
-    """A bias of each unit of weight [V, H], and rows of as many units; their names say of which layer."""
-    require_rank(2, weight=weight)
-    rows = [array for name, array in arrays.items() if not name.endswith("bias")]
-    for name, array in arrays.items():
-        units = jnp.shape(weight)[0 if name.startswith("visible") else 1]
-        if name.endswith("bias"):
-            require_shape((units,), **{name: array})
-            continue
-        require_rank(2, **{name: array})
-        require_shape((jnp.shape(rows[0])[0], units), **{name: array})
-        check = require_unit_interval if name.endswith("uniforms") else require_binary
-        check(**{name: array})
 
 
 derivation = Derivation(
@@ -348,7 +332,7 @@ derivation.chain(
     r"of one sign make two units agree, weights of different signs make them differ, and a weight of 0 leaves them independent.",
 )
 
-_STATES = np.array(list(itertools.product((0.0, 1.0), repeat=2)))  # the first unit is the slowest, as in the indices
+_STATES = states(2)
 
 
 def _machines(code, shape):

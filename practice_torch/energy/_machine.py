@@ -1,0 +1,32 @@
+"""What the topics about restricted Boltzmann machines share: the checks of their arrays, and draws of units."""
+
+from practice_torch.arguments import require_binary, require_rank, require_shape, require_unit_interval
+
+
+def below(uniforms, logits):
+    """Units that are 1 where the uniform number is below the probability."""
+    return (uniforms < logits.sigmoid()).to(logits.dtype)
+
+
+def require_machine(weight, **arrays):
+    """A bias of each unit of weight [V, H], and rows of as many units; their names say of which layer."""
+    require_rank(2, weight=weight)
+    rows = [array for name, array in arrays.items() if not name.endswith("bias")]
+    for name, array in arrays.items():
+        units = weight.shape[0 if "visible" in name else 1]
+        if name.endswith("bias"):
+            require_shape((units,), **{name: array})
+            continue
+        require_rank(2, **{name: array})
+        require_shape((len(rows[0]), units), **{name: array})
+        check = require_unit_interval if name.endswith("uniforms") else require_binary
+        check(**{name: array})
+
+
+def require_steps(weight, rows, hidden_uniforms, visible_uniforms):
+    """Uniform numbers of both layers, for as many steps of so many rows."""
+    require_rank(3, hidden_uniforms=hidden_uniforms)
+    steps, (visible_units, hidden_units) = len(hidden_uniforms), weight.shape
+    require_shape((steps, rows, hidden_units), hidden_uniforms=hidden_uniforms)
+    require_shape((steps, rows, visible_units), visible_uniforms=visible_uniforms)
+    require_unit_interval(hidden_uniforms=hidden_uniforms, visible_uniforms=visible_uniforms)
