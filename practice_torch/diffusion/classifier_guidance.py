@@ -11,9 +11,9 @@ from practice_torch.arguments import (
     require_timesteps,
     require_values,
 )
-from practice_torch.diffusion._mixture import log_joint
 from practice_torch.diffusion.score_prediction import diffused_mixture
 from practice_torch.levels import level_at, per_example
+from practice_torch.mixture import log_joint
 from practice_torch.networks.level_classifier import LevelClassifier as LevelClassifier
 
 

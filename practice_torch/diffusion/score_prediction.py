@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
-from practice_torch.diffusion._mixture import log_joint, require_components
 from practice_torch.levels import as_rows, level_at, per_example
+from practice_torch.mixture import log_joint, mean_of_data, require_components
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
@@ -101,16 +101,8 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     [B, ...], [N, ...], [B], [T+1] -> [B, ...]
     """
     require_timesteps(alpha_bar, x_t, t=t)
-    fits = data.ndim == x_t.ndim and len(data) >= 1 and data.shape[1:] == x_t.shape[1:]
-    require(fits, f"data has shape {list(data.shape)}; it must be {['N', *x_t.shape[1:]]}, N >= 1")
-    kept = level_at(t, alpha_bar)[:, None]
-    points, seen = as_rows(data), as_rows(x_t)
-    signal, noise = kept.sqrt().to(x_t.dtype), (1 - kept).to(x_t.dtype)
-    # ||x - r y||^2 without its part that no y changes: one matrix product, no [B, N, D]; from the center, where little cancels
-    center = points.mean(0)
-    around, seen = points - center, seen - signal * center
-    logits = (signal * (seen @ around.mT) - signal.square() * around.square().sum(1) / 2) / noise
-    return (logits.softmax(1) @ points).reshape(x_t.shape)
+    kept = level_at(t, alpha_bar)
+    return mean_of_data(x_t, data, kept.sqrt(), 1 - kept)
 
 
 def _log_lerp_exp(log_var, kept):

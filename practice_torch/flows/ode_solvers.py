@@ -12,6 +12,7 @@ from practice_torch.arguments import (
     require_same_shape,
     require_values,
 )
+from practice_torch.flows._arguments import velocity_at
 
 
 class _Tableau(NamedTuple):
@@ -91,7 +92,7 @@ def dormand_prince_step(x, time, step, velocity_fn):
     [...], [], [] -> [...], [...]
     """
     time, step = _scalars(x, time=time, step=step)
-    return _dormand_prince(x, time, step, velocity_fn, _velocity(x, time, velocity_fn))[:2]
+    return _dormand_prince(x, time, step, velocity_fn, velocity_at(x, time, velocity_fn))[:2]
 
 
 def error_ratio(error, x_before, x_after, *, rtol, atol):
@@ -163,7 +164,7 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
     require_positive(atol=atol, initial_step=initial_step)
     require_at_least(0, rtol=rtol)
     require_at_least(1, max_steps=max_steps)
-    first, size, done = _velocity(x, time, velocity_fn), time.new_tensor(initial_step), bool(time == end)
+    first, size, done = velocity_at(x, time, velocity_fn), time.new_tensor(initial_step), bool(time == end)
     for _ in range(max_steps):
         if done:
             return x
@@ -184,7 +185,7 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
 def _step(method, x, time, step, velocity_fn):
     time, step = _scalars(x, time=time, step=step)
     tableau = _TABLEAUS[method]
-    return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, _velocity(x, time, velocity_fn)))
+    return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, velocity_at(x, time, velocity_fn)))
 
 
 def _dormand_prince(x, time, step, velocity_fn, first):
@@ -196,7 +197,7 @@ def _dormand_prince(x, time, step, velocity_fn, first):
 def _slopes(tableau, x, time, step, velocity_fn, first):
     slopes = [first]
     for node, row in zip(tableau.nodes, tableau.rows, strict=True):
-        slopes.append(_velocity(_moved(x, step, row, slopes), time + node * step, velocity_fn))
+        slopes.append(velocity_at(_moved(x, step, row, slopes), time + node * step, velocity_fn))
     return slopes
 
 
@@ -211,13 +212,6 @@ def _mean(weights, slopes):
     for weight, slope in others:
         total = torch.add(total, slope, alpha=weight)
     return total
-
-
-def _velocity(x, time, velocity_fn):
-    velocity = velocity_fn(x, time)
-    found, wanted = list(velocity.shape), list(x.shape)
-    require(found == wanted, f"velocity_fn returned shape {found}; it must return that of x, {wanted}")
-    return velocity
 
 
 def _scalars(x, **numbers):

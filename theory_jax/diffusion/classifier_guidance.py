@@ -24,13 +24,13 @@ from theory_jax.arguments import (
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion._mixture import log_joint
 from theory_jax.diffusion._schedules import by_point
 from theory_jax.diffusion.forward_process import marginal_law
 from theory_jax.diffusion.reverse_process import in_the_noise
 from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score, score_of_the_marginal
 from theory_jax.foundations.maximum_likelihood import gibbs
 from theory_jax.levels import level_at, per_example
+from theory_jax.mixture import log_joint
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 from theory_jax.notation import Divergence, Entropy, Expectation, LogDensity, Slope, Total, plus, times
 from theory_jax.parts import value

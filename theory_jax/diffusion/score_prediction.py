@@ -23,10 +23,10 @@ from theory_jax.arguments import (
 )
 from theory_jax.chains import at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.diffusion._mixture import log_joint, require_components
 from theory_jax.diffusion._schedules import by_point
 from theory_jax.diffusion.forward_process import marginal_law
 from theory_jax.levels import level_at, per_example, sum_each
+from theory_jax.mixture import log_joint, mean_of_data, require_components
 from theory_jax.networks.time_embedding import sinusoidal_time_embedding
 from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
@@ -125,16 +125,8 @@ def empirical_denoiser(x_t, data, t, alpha_bar):
     [B, ...], [N, ...], [B], [T+1] -> [B, ...]
     """
     require_timesteps(alpha_bar, x_t, t=t)
-    _require_data(x_t, data)
     a = level_at(t, alpha_bar)
-    seen, points = jax.lax.collapse(x_t, 1)[:, None], jax.lax.collapse(data, 1)[None]
-    root = per_example(jnp.sqrt(a), seen)
-    # -||x - r y||^2 / 2 = r <x - r/2 y, y> up to a constant; measured from the data's center, where the least cancels
-    center = jnp.mean(points, axis=1, keepdims=True)
-    around = points - center
-    products = jnp.sum((seen - root * (center + around / 2)) * around, axis=2)
-    weights = jax.nn.softmax(root[..., 0] * products / per_example(1 - a, products), axis=1)
-    return jnp.tensordot(weights, data, axes=1)
+    return mean_of_data(x_t, data, jnp.sqrt(a), 1 - a)
 
 
 def _log_diffused(a, log_var):
@@ -149,12 +141,6 @@ def _log_diffused(a, log_var):
         jnp.log1p(jnp.where(near, change, 0.0)),
         jnp.log(jnp.where(near, 1.0, a * jnp.exp(log_var) + (1 - a))),
     )
-
-
-def _require_data(x, data):
-    given, wanted = jnp.shape(data), jnp.shape(x)[1:]
-    fits = len(given) >= 1 and given[0] >= 1 and given[1:] == wanted
-    require(fits, f"data has shape {list(given)}; it must be {['N', *wanted]}, N >= 1")
 
 
 # ---------------------------------------------------------------------------------------------------- the network

@@ -24,6 +24,7 @@ from theory_jax.arguments import (
 )
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
+from theory_jax.flows._arguments import velocity_at
 from theory_jax.notation import plus, times
 
 
@@ -104,7 +105,7 @@ def dormand_prince_step(x, time, step, velocity_fn):
     [...], [], [] -> [...], [...]
     """
     time, step = _scalars(x, time=time, step=step)
-    return _dormand_prince(x, time, step, velocity_fn, _velocity(x, time, velocity_fn))[:2]
+    return _dormand_prince(x, time, step, velocity_fn, velocity_at(x, time, velocity_fn))[:2]
 
 
 def error_ratio(error, x_before, x_after, *, rtol, atol):
@@ -197,7 +198,7 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
     def advance(state, _):
         return jax.lax.cond(state[-1], lambda state: state, jax.checkpoint(attempt), state), None
 
-    begin = (x, start, jnp.asarray(initial_step, x.dtype), _velocity(x, start, velocity_fn), start == end)
+    begin = (x, start, jnp.asarray(initial_step, x.dtype), velocity_at(x, start, velocity_fn), start == end)
     (x, time, *_, done), _ = jax.lax.scan(advance, begin, length=max_steps)
     stop = f"max_steps is {max_steps}, the steps do not reach the end time: the last time"
     require_values(stop, time, lambda _: np.asarray(done), f"time_end, {time_end} (more steps, or larger rtol and atol)")
@@ -207,7 +208,7 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
 def _step(method, x, time, step, velocity_fn):
     time, step = _scalars(x, time=time, step=step)
     tableau = _TABLEAUS[method]
-    return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, _velocity(x, time, velocity_fn)))
+    return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, velocity_at(x, time, velocity_fn)))
 
 
 def _dormand_prince(x, time, step, velocity_fn, first):
@@ -221,19 +222,12 @@ def _dormand_prince(x, time, step, velocity_fn, first):
 def _slopes(tableau, x, time, step, velocity_fn, first):
     slopes = [first]
     for row in tableau.coefficients[1:]:
-        slopes.append(_velocity(_moved(x, step, row, slopes), time + float(sum(row)) * step, velocity_fn))
+        slopes.append(velocity_at(_moved(x, step, row, slopes), time + float(sum(row)) * step, velocity_fn))
     return slopes
 
 
 def _moved(x, step, weights, slopes):
     return x + step * sum(float(weight) * slope for weight, slope in zip(weights, slopes, strict=True) if weight)
-
-
-def _velocity(x, time, velocity_fn):
-    velocity = velocity_fn(x, time)
-    found, wanted = list(jnp.shape(velocity)), list(jnp.shape(x))
-    require(found == wanted, f"velocity_fn returned shape {found}; it must return that of x, {wanted}")
-    return velocity
 
 
 def _scalars(x, **numbers):

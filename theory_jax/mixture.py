@@ -1,10 +1,12 @@
-"""A mixture of Gaussians: the joint density of a point and its component."""
+"""Mixtures: the joint density of a point and its Gaussian, and the mean of data that were scaled and noised. Theory wing."""
 
 import math
 
+import jax
 import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_log_probs, require_rank
+from theory_jax.levels import per_example
 
 
 def log_joint(x, means, log_vars, log_weights):
@@ -29,3 +31,21 @@ def require_components(means, **log_vars):
     for name, array in log_vars.items():
         given = list(jnp.shape(array))
         require(given == wanted, f"{name} has shape {given}; it must be {wanted}, one for each component")
+
+
+def mean_of_data(x, data, signal, variance):
+    """sum_i w_i x_i, w = softmax_i(-||x - signal x_i||^2 / (2 variance)), [B, ...]; signal and variance: [B].
+
+    It is the mean of what was scaled and noised to x if the N data were all there is.
+    """
+    given, wanted = jnp.shape(data), jnp.shape(x)[1:]
+    fits = len(given) >= 1 and given[0] >= 1 and given[1:] == wanted
+    require(fits, f"data has shape {list(given)}; it must be {['N', *wanted]}, N >= 1")
+    seen, points = jax.lax.collapse(x, 1)[:, None], jax.lax.collapse(data, 1)[None]
+    scale = per_example(signal, seen)
+    # -||x - r y||^2 / 2 = r <x - r/2 y, y> up to a constant; measured from the data's center, where the least cancels
+    center = jnp.mean(points, axis=1, keepdims=True)
+    around = points - center
+    products = jnp.sum((seen - scale * (center + around / 2)) * around, axis=2)
+    weights = jax.nn.softmax(scale[..., 0] * products / per_example(variance, products), axis=1)
+    return jnp.tensordot(weights, data, axes=1)
