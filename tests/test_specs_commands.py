@@ -59,7 +59,7 @@ def test_list_shows_what_is_built_and_what_is_planned(capfd):
     """All lectures; nothing pretends."""
     code, out, _ = run(capfd, "list", "--json")
     topics = {row["topic"]: row for row in json.loads(out)["topics"]}
-    assert code == 0 and topics[TOPIC]["state"] == "built" and topics["energy/langevin"]["state"] == "planned"
+    assert code == 0 and topics[TOPIC]["state"] == "built" and topics["adversarial/style_gan"]["state"] == "planned"
     assert {n for row in topics.values() for n in row["lectures"]} == set(range(1, 57))
 
 
@@ -87,7 +87,7 @@ def test_check_as_json(capfd):
     [
         (("check", "maximum_likelyhood"), "did you mean foundations/maximum_likelihood"),
         (("check", "99"), "lectures 1..56"),
-        (("check", "energy/langevin"), "planned"),
+        (("check", "adversarial/style_gan"), "planned"),
         (("check", "--jobs", "-1"), "--jobs -1"),
         (("check", "--against", "x.py", "--backend", "jax"), "--against"),
         *((("check", *option), f"{option[0]} needs --against") for option in (

@@ -138,7 +138,7 @@ def test_a_topic_that_cannot_run_fails_in_one_line(in_place_of_jensen, capsys):
         (["run", "foundations"], "not unique"),
         (["run"], "name topics"),
         (["run", "jensen", "--all"], "--all runs every topic"),
-        (["run", "energy/langevin"], "energy/langevin is planned, not built yet"),
+        (["run", "adversarial/style_gan"], "adversarial/style_gan is planned, not built yet"),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_with_2(arguments, says, capsys):
@@ -183,10 +183,10 @@ def test_a_lecture_runs_its_topics_and_a_topic_named_twice_runs_once(two_toys, c
 
 
 def test_planned_topics_beside_built_ones_are_reported(two_toys, capsys):
-    assert main(["run", "jensen", "energy/langevin", "--json"]) == 0
+    assert main(["run", "jensen", "adversarial/style_gan", "--json"]) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["planned"] == ["energy/langevin"]
-    assert "energy/langevin: planned, not built yet" in said.err
+    assert json.loads(said.out)["planned"] == ["adversarial/style_gan"]
+    assert "adversarial/style_gan: planned, not built yet" in said.err
 
 
 def test_several_topics_end_in_a_summary(two_toys, in_place_of_jensen, capsys):
