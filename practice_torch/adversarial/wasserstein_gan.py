@@ -14,6 +14,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
+from practice_torch.pairs import distances, entropic_log_plan
 
 
 def wasserstein_distance_1d(x, y, *, order=1):
@@ -43,8 +44,7 @@ def cost_matrix(x, y, *, power=1.0):
     require_rank(2, x=x, y=y)
     require(x.shape[1] == y.shape[1], f"y has rows of {y.shape[1]}; they must have {x.shape[1]} entries, as those of x")
     require_positive(power=power)
-    # by differences: from inner products, which cdist prefers for many points, a copy is not at distance 0
-    distance = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+    distance = distances(x, y)
     if power == 1:
         return distance
     together = distance == 0
@@ -108,12 +108,7 @@ def sinkhorn(log_weights_a, log_weights_b, cost, *, epsilon, iterations):
     require_log_probs(log_weights_a=log_weights_a, log_weights_b=log_weights_b)
     require_positive(epsilon=epsilon)
     require_at_least(1, iterations=iterations)
-    kernel = cost / -epsilon
-    g = torch.zeros_like(kernel[0])
-    for _ in range(iterations):
-        f = log_weights_a - (kernel + g).logsumexp(dim=1)
-        g = log_weights_b - (kernel + f[:, None]).logsumexp(dim=0)
-    log_plan = f[:, None] + g + kernel
+    log_plan = entropic_log_plan(log_weights_a, log_weights_b, cost / -epsilon, iterations)
     return log_plan, (log_plan.exp() * cost).sum()
 
 

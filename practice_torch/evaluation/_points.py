@@ -8,15 +8,11 @@ products decide what they can for certain, and what is too near to call is compu
 import torch
 
 from practice_torch.arguments import require, require_rank, values_are_free
+from practice_torch.pairs import distances
 
 BLOCK = 2**22  # distances that are held at once: then the passes over them stay near the processor
 FEW = 2**22  # products of coordinates; below, differences of all pairs take no longer
 SPARE = 8  # candidates beyond those that are asked for
-
-
-def distances(queries, references):
-    """[Q, D], [M, D] -> [Q, M], without an array of Q M D differences."""
-    return torch.cdist(queries, references, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def nearest(queries, references, count):

@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.evaluation._points import distances
+from practice_torch.pairs import distances
 
 
 def polynomial_kernel(x, y, *, degree=3, coefficient=1.0):

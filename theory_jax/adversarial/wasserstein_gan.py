@@ -10,7 +10,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.nn import logsumexp
 from sympy import Abs, Rational, Symbol, exp, log, oo, sqrt
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
@@ -28,6 +27,7 @@ from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gibbs
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
+from theory_jax.pairs import entropic_log_plan, squared_distances
 
 
 def wasserstein_distance_1d(x, y, *, order=1):
@@ -60,7 +60,7 @@ def cost_matrix(x, y, *, power=1.0):
     require_rank(2, x=x, y=y)
     require(x.shape[1] == y.shape[1], f"y has rows of {y.shape[1]}; they must have {x.shape[1]} entries, as those of x")
     require_positive(power=power)
-    squared = jnp.sum((x[:, None] - y[None]) ** 2, axis=2)
+    squared = squared_distances(x, y)
     return jnp.where(squared > 0, jnp.where(squared > 0, squared, 1.0) ** (power / 2), 0.0)
 
 
@@ -122,16 +122,7 @@ def sinkhorn(log_weights_a, log_weights_b, cost, *, epsilon, iterations):
     require_log_probs(log_weights_a=log_weights_a, log_weights_b=log_weights_b)
     require_positive(epsilon=epsilon)
     require_at_least(1, iterations=iterations)
-    kernel = -cost / epsilon
-
-    def iteration(potentials, _):
-        _, g = potentials
-        f = log_weights_a - logsumexp(kernel + g, axis=1)
-        return (f, log_weights_b - logsumexp(kernel + f[:, None], axis=0)), None
-
-    start = jnp.zeros_like(kernel[:, 0]), jnp.zeros_like(kernel[0])
-    (f, g), _ = jax.lax.scan(iteration, start, length=iterations)
-    log_plan = f[:, None] + g + kernel
+    log_plan = entropic_log_plan(log_weights_a, log_weights_b, -cost / epsilon, iterations)
     return log_plan, jnp.sum(jnp.exp(log_plan) * cost)
 
 

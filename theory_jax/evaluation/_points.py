@@ -3,11 +3,12 @@
 import jax.numpy as jnp
 
 from theory_jax.arguments import require, require_rank
+from theory_jax.pairs import squared_distances
 
 
 def distances(queries, references):
     """[Q, D], [M, D] -> [Q, M]. The slope at distance 0, which is infinite, is replaced by 0."""
-    squares = jnp.sum((queries[:, None] - references) ** 2, axis=2)
+    squares = squared_distances(queries, references)
     apart = squares > 0
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1.0)), 0.0)
 
