@@ -20,11 +20,12 @@ PARTS = {
 }
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures"}  # the parts that a topic leaves to its experiment
-# what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own
+# what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own;
+# the practice assigns with it, for which torch has nothing
 LANGUAGE = {
     "shared_specs": {"numpy"},
     "theory_jax": {"jax", "flax", "optax", "sympy", "numpy", "scipy"},
-    "practice_torch": {"torch", "sympy", "numpy"},
+    "practice_torch": {"torch", "sympy", "numpy", "scipy"},
 }
 HEX = r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b"
 COLOR = {".py": rf"""["']({HEX}|tab:\w+)["']""", ".css": HEX, ".jinja": HEX}
