@@ -1,0 +1,92 @@
+"""Score matching: losses that fit a model's score to data without its normalizer, by derivatives, by probes, and by noise."""
+
+from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
+from practice_torch.flows.hutchinson_trace import exact_divergence, hutchinson_divergence
+from practice_torch.levels import as_rows
+
+
+def explicit_loss(x, score_fn):
+    r"""1/2 ||s(x)||^2 + div s(x), with s = score_fn: on average over data the Fisher divergence, up to a constant of the data.
+
+    The divergence takes D derivatives for D entries of an example. score_fn([B, ...]) -> [B, ...] treats every example by itself
+    and must have a slope: of steps, the score of a piecewise linear energy, the divergence is 0 wherever it is computed.
+
+    Raises ValueError if x has no batch axis or score_fn does not return the shape of x.  Source: Hyvärinen 2005, theorem 1.
+    [B, ...] -> [B]
+    """
+    return _half_squares("x", _score(x, score_fn)) + exact_divergence(x, score_fn)
+
+
+def sliced_loss(x, probes, score_fn):
+    r"""1/P sum_k [ v_k^T J v_k + 1/2 (v_k . s(x))^2 ], J = ds/dx: unbiased for the explicit loss where E v v^T = I.
+
+    Raises ValueError if x has no batch axis, score_fn does not return the shape of x, or probes does not hold one or more of it.
+    Source: Song et al. 2019, eq. 7.
+    [B, ...], [P, B, ...] -> [B]
+    """
+    score = _score(x, score_fn)
+    divergence = hutchinson_divergence(x, probes, score_fn)
+    along = (probes * score).unsqueeze(-1).flatten(2).sum(2)
+    return divergence + along.square().mean(0) / 2
+
+
+def variance_reduced_sliced_loss(x, probes, score_fn):
+    r"""1/P sum_k v_k^T J v_k + 1/2 ||s(x)||^2, J = ds/dx: the sliced loss with its second term in closed form.
+
+    Raises ValueError if x has no batch axis, score_fn does not return the shape of x, or probes does not hold one or more of it.
+    Source: Song et al. 2019, eq. 8.
+    [B, ...], [P, B, ...] -> [B]
+    """
+    return _half_squares("x", _score(x, score_fn)) + hutchinson_divergence(x, probes, score_fn)
+
+
+def denoising_loss(x, noise, score_fn, *, sigma):
+    r"""1/2 ||s(x + sigma noise) + noise/sigma||^2, with s = score_fn: least for the score of the data with noise of this sigma.
+
+    Raises ValueError if x has no batch axis, noise or the result of score_fn has another shape, or sigma is not positive.
+    Source: Vincent 2011, section 4.2.
+    [B, ...], [B, ...] -> [B]
+    """
+    require_positive(sigma=sigma)
+    require_same_shape(x=x, noise=noise)
+    return _half_squares("x", _score(x + sigma * noise, score_fn) + noise / sigma)
+
+
+def gaussian_score(x, mean, precision):
+    r"""grad_x log N(x; mean, precision^-1) = -precision (x - mean).
+
+    Raises ValueError if mean or precision does not fit x, or precision is not symmetric.  Source: Hyvärinen 2005, section 3.1.
+    [B, D], [D], [D, D] -> [B, D]
+    """
+    require_rank(2, x=x)
+    size = x.shape[1]
+    require_shape((size,), mean=mean)
+    require_shape((size, size), precision=precision)
+    # the inverse of a covariance in float32 is symmetric up to its rounding
+    symmetric = lambda p: (p - p.mT).abs() <= 1e-5 * p.abs().max()  # noqa: E731
+    require_values("precision", precision, symmetric, "the entry across the diagonal: a precision is symmetric")
+    return (mean - x) @ precision.mT
+
+
+def fisher_divergence(score_p, score_q):
+    r"""1/2 ||s_p - s_q||^2 at every example: its mean over draws from p is the Fisher divergence of q from p.
+
+    Raises ValueError if the shapes of score_p and score_q differ, or they have no batch axis.
+    Source: Hyvärinen 2005, eq. 2; Song & Kingma 2021, section 3.
+    [B, ...], [B, ...] -> [B]
+    """
+    require_same_shape(score_p=score_p, score_q=score_q)
+    return _half_squares("score_p", score_p - score_q)
+
+
+def _half_squares(name, rows):
+    """1/2 of the sum of every example's squares, [B]; name: of the argument whose batch it is."""
+    require(rows.ndim >= 1, f"{name} has shape []; its first axis must be the batch")
+    return as_rows(rows).square().sum(1) / 2
+
+
+def _score(x, score_fn):
+    score = score_fn(x)
+    given, wanted = list(score.shape), list(x.shape)
+    require(given == wanted, f"score_fn returned shape {given}; it must return that of x, {wanted}")
+    return score
