@@ -14,7 +14,8 @@ def explicit_loss(x, score_fn):
     Raises ValueError if x has no batch axis or score_fn does not return the shape of x.  Source: Hyvärinen 2005, theorem 1.
     [B, ...] -> [B]
     """
-    return _half_squares("x", _score(x, score_fn)) + exact_divergence(x, score_fn)
+    divergence = exact_divergence(x, _checked(score_fn))
+    return divergence + _half_squares("x", score_fn(x))
 
 
 def sliced_loss(x, probes, score_fn):
@@ -24,9 +25,8 @@ def sliced_loss(x, probes, score_fn):
     Source: Song et al. 2019, eq. 7.
     [B, ...], [P, B, ...] -> [B]
     """
-    score = _score(x, score_fn)
-    divergence = hutchinson_divergence(x, probes, score_fn)
-    along = (probes * score).unsqueeze(-1).flatten(2).sum(2)
+    divergence = hutchinson_divergence(x, probes, _checked(score_fn))
+    along = (probes * score_fn(x)).unsqueeze(-1).flatten(2).sum(2)
     return divergence + along.square().mean(0) / 2
 
 
@@ -37,7 +37,8 @@ def variance_reduced_sliced_loss(x, probes, score_fn):
     Source: Song et al. 2019, eq. 8.
     [B, ...], [P, B, ...] -> [B]
     """
-    return _half_squares("x", _score(x, score_fn)) + hutchinson_divergence(x, probes, score_fn)
+    divergence = hutchinson_divergence(x, probes, _checked(score_fn))
+    return divergence + _half_squares("x", score_fn(x))
 
 
 def denoising_loss(x, noise, score_fn, *, sigma):
@@ -49,7 +50,7 @@ def denoising_loss(x, noise, score_fn, *, sigma):
     """
     require_positive(sigma=sigma)
     require_same_shape(x=x, noise=noise)
-    return _half_squares("x", _score(x + sigma * noise, score_fn) + noise / sigma)
+    return _half_squares("x", _checked(score_fn)(x + sigma * noise) + noise / sigma)
 
 
 def gaussian_score(x, mean, precision):
@@ -85,8 +86,13 @@ def _half_squares(name, rows):
     return as_rows(rows).square().sum(1) / 2
 
 
-def _score(x, score_fn):
-    score = score_fn(x)
-    given, wanted = list(score.shape), list(x.shape)
-    require(given == wanted, f"score_fn returned shape {given}; it must return that of x, {wanted}")
+def _checked(score_fn):
+    """score_fn, which must return the shape that it is given."""
+
+    def score(x):
+        result = score_fn(x)
+        given, wanted = list(result.shape), list(x.shape)
+        require(given == wanted, f"score_fn returns shape {given}; it must return that of x, {wanted}")
+        return result
+
     return score

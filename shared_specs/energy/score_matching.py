@@ -54,8 +54,6 @@ SPEC = (
            source="5/2 + 3",
            near_misses={"no half": [8.0], "the divergence subtracted": [-0.5], "no divergence": [2.5], "all entries of J": [6.5],
                         "the mean over entries": [2.75], "half of both": [4.0]}),
-    Law.equal("a linear score", given(x=X), left=lambda f, x: f.explicit_loss(x, halving),
-              right=lambda f, x: 2 * (x**2).sum(1) - 2 * x.shape[1]),
     Law.equal("under N(0, 1) it is the Fisher divergence less half of the score's own mean square", given(x=NODES[:, None]),
               left=lambda f, x: WEIGHTS @ f.explicit_loss(x, cubic),
               right=lambda f, x: WEIGHTS @ f.fisher_divergence(-x, cubic(x)) - WEIGHTS @ x[:, 0] ** 2 / 2),

@@ -28,7 +28,8 @@ def explicit_loss(x, score_fn):
     Raises ValueError if x has no batch axis or score_fn does not return the shape of x.  Source: Hyvärinen 2005, theorem 1.
     [B, ...] -> [B]
     """
-    return _half_squares("x", _score(x, score_fn)) + exact_divergence(x, score_fn)
+    divergence = exact_divergence(x, _checked(score_fn))
+    return divergence + _half_squares("x", score_fn(x))
 
 
 def sliced_loss(x, probes, score_fn):
@@ -38,9 +39,8 @@ def sliced_loss(x, probes, score_fn):
     Source: Song et al. 2019, eq. 7.
     [B, ...], [P, B, ...] -> [B]
     """
-    score = _score(x, score_fn)
-    divergence = hutchinson_divergence(x, probes, score_fn)
-    along = jnp.sum(probes * score, axis=tuple(range(2, jnp.ndim(probes))))
+    divergence = hutchinson_divergence(x, probes, _checked(score_fn))
+    along = jnp.sum(probes * score_fn(x), axis=tuple(range(2, jnp.ndim(probes))))
     return divergence + jnp.mean(along**2, axis=0) / 2
 
 
@@ -51,7 +51,8 @@ def variance_reduced_sliced_loss(x, probes, score_fn):
     Source: Song et al. 2019, eq. 8.
     [B, ...], [P, B, ...] -> [B]
     """
-    return _half_squares("x", _score(x, score_fn)) + hutchinson_divergence(x, probes, score_fn)
+    divergence = hutchinson_divergence(x, probes, _checked(score_fn))
+    return divergence + _half_squares("x", score_fn(x))
 
 
 def denoising_loss(x, noise, score_fn, *, sigma):
@@ -63,7 +64,7 @@ def denoising_loss(x, noise, score_fn, *, sigma):
     """
     require_positive(sigma=sigma)
     require_same_shape(x=x, noise=noise)
-    return _half_squares("x", _score(x + sigma * noise, score_fn) + noise / sigma)
+    return _half_squares("x", _checked(score_fn)(x + sigma * noise) + noise / sigma)
 
 
 def gaussian_score(x, mean, precision):
@@ -99,10 +100,15 @@ def _half_squares(name, rows):
     return sum_each(rows**2) / 2
 
 
-def _score(x, score_fn):
-    score = score_fn(x)
-    given, wanted = list(jnp.shape(score)), list(jnp.shape(x))
-    require(given == wanted, f"score_fn returned shape {given}; it must return that of x, {wanted}")
+def _checked(score_fn):
+    """score_fn, which must return the shape that it is given."""
+
+    def score(x):
+        result = score_fn(x)
+        given, wanted = list(jnp.shape(result)), list(jnp.shape(x))
+        require(given == wanted, f"score_fn returns shape {given}; it must return that of x, {wanted}")
+        return result
+
     return score
 
 
