@@ -12,6 +12,7 @@ from practice_torch.arguments import (
     require_unit_interval,
     require_values,
 )
+from practice_torch.flows._arguments import require_path
 from practice_torch.levels import per_example
 
 
@@ -50,7 +51,7 @@ def affine_path(x0, x1, alpha, sigma, alpha_slope, sigma_slope):
     [B, ...], [B, ...], [B], [B], [B], [B] -> [B, ...], [B, ...]
     """
     require_same_shape(x0=x0, x1=x1)
-    _require_path(x0, alpha, sigma, alpha_slope, sigma_slope)
+    require_path(x0, alpha, sigma, alpha_slope, sigma_slope)
 
     def mixed(data, noise):
         return torch.addcmul(per_example(data, x1) * x1, per_example(noise, x0), x0)
@@ -105,7 +106,7 @@ def conditional_velocity(x, x1, alpha, sigma, alpha_slope, sigma_slope):
     [B, ...], [B, ...], [B], [B], [B], [B] -> [B, ...]
     """
     require_same_shape(x=x, x1=x1)
-    _require_path(x, alpha, sigma, alpha_slope, sigma_slope)
+    require_path(x, alpha, sigma, alpha_slope, sigma_slope)
     require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: at the data point itself a cloud has no velocity field")
     noise = (x - per_example(alpha, x) * x1) / per_example(sigma, x)
     return torch.addcmul(per_example(alpha_slope, x) * x1, per_example(sigma_slope, x), noise)
@@ -115,10 +116,3 @@ def _require_ends(x0, x1, time):
     require_same_shape(x0=x0, x1=x1)
     require_one_each(x0, time=time)
     require_unit_interval(time=time)
-
-
-def _require_path(x, alpha, sigma, alpha_slope, sigma_slope):
-    require_one_each(x, alpha=alpha, sigma=sigma, alpha_slope=alpha_slope, sigma_slope=sigma_slope)
-    rises, falls = "finite and at least 0: alpha does not fall on", "finite and at most 0: sigma does not rise on"
-    require_values("alpha_slope", alpha_slope, lambda slope: (slope >= 0) & (slope < math.inf), f"{rises} the way to the data")
-    require_values("sigma_slope", sigma_slope, lambda slope: (slope <= 0) & (slope > -math.inf), f"{falls} the way to the data")

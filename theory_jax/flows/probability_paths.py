@@ -20,6 +20,7 @@ from theory_jax.arguments import (
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.elementary import expm1
+from theory_jax.flows._arguments import require_path
 from theory_jax.levels import per_example
 from theory_jax.notation import Expectation, Normal, Slope, plus, times
 
@@ -59,7 +60,7 @@ def affine_path(x0, x1, alpha, sigma, alpha_slope, sigma_slope):
     [B, ...], [B, ...], [B], [B], [B], [B] -> [B, ...], [B, ...]
     """
     require_same_shape(x0=x0, x1=x1)
-    _require_path(x0, alpha, sigma, alpha_slope, sigma_slope)
+    require_path(x0, alpha, sigma, alpha_slope, sigma_slope)
     alpha, sigma, alpha_slope, sigma_slope = (per_example(c, x0) for c in (alpha, sigma, alpha_slope, sigma_slope))
     return alpha * x1 + sigma * x0, alpha_slope * x1 + sigma_slope * x0
 
@@ -107,7 +108,7 @@ def conditional_velocity(x, x1, alpha, sigma, alpha_slope, sigma_slope):
     [B, ...], [B, ...], [B], [B], [B], [B] -> [B, ...]
     """
     require_same_shape(x=x, x1=x1)
-    _require_path(x, alpha, sigma, alpha_slope, sigma_slope)
+    require_path(x, alpha, sigma, alpha_slope, sigma_slope)
     require_values("sigma", sigma, lambda sigma: sigma > 0, "positive: at the data point itself a cloud has no velocity field")
     share = per_example(sigma_slope / sigma, x)
     return share * (x - per_example(alpha, x) * x1) + per_example(alpha_slope, x) * x1
@@ -117,13 +118,6 @@ def _require_ends(x0, x1, time):
     require_same_shape(x0=x0, x1=x1)
     require_one_each(x0, time=time)
     require_unit_interval(time=time)
-
-
-def _require_path(x, alpha, sigma, alpha_slope, sigma_slope):
-    require_one_each(x, alpha=alpha, sigma=sigma, alpha_slope=alpha_slope, sigma_slope=sigma_slope)
-    rises, falls = "finite and at least 0: alpha does not fall on", "finite and at most 0: sigma does not rise on"
-    require_values("alpha_slope", alpha_slope, lambda slope: (slope >= 0) & (slope < math.inf), f"{rises} the way to the data")
-    require_values("sigma_slope", sigma_slope, lambda slope: (slope <= 0) & (slope > -math.inf), f"{falls} the way to the data")
 
 
 derivation = Derivation(
