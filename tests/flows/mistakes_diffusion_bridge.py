@@ -5,28 +5,32 @@ from practice_torch.levels import per_example
 from tests.mistakes import Mistake
 
 
-def _converted(function, formula):
-    """formula(x, prediction, alpha, sigma, alpha', sigma') in the place of a conversion."""
-    name = "score" if function == "velocity_from_score" else "velocity"
+def _velocity(formula):
+    """formula(x, score, alpha, sigma, alpha', sigma') in the place of the velocity."""
 
-    def wrong(x, alpha, sigma, alpha_slope, sigma_slope, **prediction):
+    def wrong(x, score, alpha, sigma, alpha_slope, sigma_slope):
         at = (alpha, sigma, alpha_slope, sigma_slope)
-        getattr(right, function)(x, prediction[name], *at)  # for its checks
-        return formula(x, prediction[name], *(per_example(c, x) for c in at))
+        right.velocity_from_score(x, score, *at)  # for its checks
+        return formula(x, score, *(per_example(c, x) for c in at))
 
     return wrong
 
 
-def _velocity(formula):
-    return _converted("velocity_from_score", formula)
+def _from_velocity(function):
+    """formula(x, velocity, alpha, sigma, alpha', sigma') in the place of a function of the velocity."""
+
+    def with_formula(formula):
+        def wrong(x, velocity, alpha, sigma, alpha_slope, sigma_slope):
+            at = (alpha, sigma, alpha_slope, sigma_slope)
+            function(x, velocity, *at)  # for its checks
+            return formula(x, velocity, *(per_example(c, x) for c in at))
+
+        return wrong
+
+    return with_formula
 
 
-def _score(formula):
-    return _converted("score_from_velocity", formula)
-
-
-def _predictions(formula):
-    return _converted("predictions_from_velocity", formula)
+_score, _predictions = _from_velocity(right.score_from_velocity), _from_velocity(right.predictions_from_velocity)
 
 
 def _scaled(formula):

@@ -367,10 +367,9 @@ derivation.chain(
         r"one fraction",
         wrong={"half of it": s * w / a, "the growth of the noise alone": -2 * s * ds},
     ),
-    so=r"Backward in time the data shrink at the rate $\alpha'/\alpha$, so keeping the variance $\sigma^2$ takes noise of the "
-    r"first "
-    r"line, $\frac{d \sigma^2}{d \tau} = -2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$. With this $g$ the process is the reversal of "
-    r"diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
+    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\frac{d \sigma^2}{d \tau} = "
+    r"-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
+    r"process above is the reversal of diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
 )
 
 
@@ -538,12 +537,12 @@ def _normal_cdf(z):
 
 
 @derivation.figure(
-    r"Data $\pm 1$. Left: where five flow lines, the quantiles $0.1, 0.3, \dots, 0.9$, run on the linear, the cosine and the "
+    r"Data $\pm 1$. Left: where four flow lines, the quantiles $0.1, 0.3, 0.7, 0.9$, run on the linear, the cosine and the "
     r"variance-preserving path. Right: the same lines in the coordinates $y$ and $r$, where they fall on one another.",
     panels=2,
 )
 def one_flow_in_two_pictures(places, linear):
-    time, grid, levels = np.linspace(0.0, 0.98, 25), np.linspace(-3, 3, 121), np.linspace(0.1, 0.9, 5)
+    time, grid, levels = np.linspace(0.0, 0.98, 25), np.linspace(-3, 3, 121), np.array([0.1, 0.3, 0.7, 0.9])
     paths = {
         "linear": ((time, 1 - time), "-"),
         "cosine": (cosine_coefficients(jnp.array(time))[:2], "--"),
@@ -557,19 +556,19 @@ def one_flow_in_two_pictures(places, linear):
         lines = np.stack([np.interp(levels, one, grid) for one in below])
         scaled_lines, shares = rescale_to_linear(jnp.array(lines), jnp.array(alpha), jnp.array(sigma))
         for axes, across, up in ((places, time, lines), (linear, shares, scaled_lines)):
-            axes.plot(across, up, style, color=color, label=[name] + ["_"] * 4)
+            axes.plot(across, up, style, color=color, label=[name] + ["_"] * 3)
     places.set(xlabel="$t$", ylabel="$x$")
     linear.set(xlabel="$r$", ylabel="$y$")
-    places.legend(loc="upper left")
+    places.legend(loc="center left")
 
 
 @derivation.exercise(
     r"What is $w$ for the cosine and for the variance-preserving path?",
     r"$\frac\pi2 (\cos^2 + \sin^2) = \frac\pi2 = 1.5708$. For the other $\frac{\beta\alpha}{2\sigma} (\sigma^2 + \alpha^2) = "
-    r"\frac{\beta\alpha}{2\sigma}$; with the usual rates, 1.5046 at $t = \frac12$.",
+    r"\frac{\beta\alpha}{2\sigma}$; with the usual rates, 1.4723 at $t = \frac12$.",
 )
 def how_fast_the_signal_grows():
-    for coefficients, said in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.5046")):
+    for coefficients, said in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.4723")):
         at = coefficients(jnp.array([0.5]))
         yield jnp.sqrt(loss_weight_between(*at)) * at[0], said
 
