@@ -6,8 +6,6 @@ from shared_specs.rows import LOG_2, LOG_3, Agree, Anchor, Law, Rejects, given, 
 
 G, PAIR = normal(4, 3, scale=2.0), {"model_log_prob": normal(4, 3), "noise_log_prob": normal(4, 3)}
 FAR = [[900.0, -900.0, 0.0], [-900.0, 0.0, 900.0], [-30.0, 30.0, 1e-3]]
-# a loss, the sign with which the log-odds enter it, and its values at log-odds of log 3, 0 and -log 3
-LOSSES = (("data_loss", 1.0, [2 * LOG_2 - LOG_3, LOG_2, 2 * LOG_2]), ("noise_loss", -1.0, [2 * LOG_2, LOG_2, 2 * LOG_2 - LOG_3]))
 
 
 def _probability(f, log_data, log_noise, ratio):
@@ -50,15 +48,20 @@ SPEC = (
     Rejects("log_odds", "one density of noise for all", given(model_log_prob=zeros(4), noise_log_prob=zeros(1)),
             blames="noise_log_prob"),
     # Both costs.
-    *(row for name, sign, values in LOSSES for row in (
-        Agree(name, "regular", given(log_odds=G)),
-        Agree(name, "far from 0", given(log_odds=FAR)),
-        Anchor(name, "odds of three, one and a third", given(log_odds=[LOG_3, 0.0, -LOG_3]), gives=values,
-               source="log(1 + 1/3), log 2, log(1 + 3)",
-               near_misses={"the other one": values[::-1], "bits": [v / LOG_2 for v in values], "negative": [-v for v in values],
-                            "the probability": [np.exp(-v) for v in values],
-                            "a hinge": [max(0, -sign * g) for g in (LOG_3, 0, -LOG_3)]}),
-    )),
+    Agree("data_loss", "regular", given(log_odds=G)),
+    Agree("data_loss", "far from 0", given(log_odds=FAR)),
+    Anchor("data_loss", "odds of three, one and a third", given(log_odds=[LOG_3, 0.0, -LOG_3]),
+           gives=[2 * LOG_2 - LOG_3, LOG_2, 2 * LOG_2], source="log(1 + 1/3), log 2, log(1 + 3)",
+           near_misses={"the cost of noise": [2 * LOG_2, LOG_2, 2 * LOG_2 - LOG_3], "bits": [2 - LOG_3 / LOG_2, 1.0, 2.0],
+                        "negative": [LOG_3 - 2 * LOG_2, -LOG_2, -2 * LOG_2], "the probability": [0.75, 0.5, 0.25],
+                        "a hinge": [0.0, 0.0, LOG_3]}),
+    Agree("noise_loss", "regular", given(log_odds=G)),
+    Agree("noise_loss", "far from 0", given(log_odds=FAR)),
+    Anchor("noise_loss", "odds of three, one and a third", given(log_odds=[LOG_3, 0.0, -LOG_3]),
+           gives=[2 * LOG_2, LOG_2, 2 * LOG_2 - LOG_3], source="log(1 + 3), log 2, log(1 + 1/3)",
+           near_misses={"the cost of a datum": [2 * LOG_2 - LOG_3, LOG_2, 2 * LOG_2], "bits": [2.0, 1.0, 2 - LOG_3 / LOG_2],
+                        "negative": [-2 * LOG_2, -LOG_2, LOG_3 - 2 * LOG_2], "the probability": [0.25, 0.5, 0.75],
+                        "a hinge": [LOG_3, 0.0, 0.0]}),
     Law.normalized("both probabilities sum to one", given(log_odds=G),
                    total=lambda f, odds: np.exp(-f.data_loss(odds)) + np.exp(-f.noise_loss(odds))),
     Law.equal("at the data's own law the mean loss has no slope, also not in the model's mass",
