@@ -102,4 +102,3 @@ def log_likelihood(visible, weight, visible_bias, hidden_bias):
 def _free_energy(visible, weight, visible_bias, hidden_bias):
     # torch's softplus is the identity beyond 20, its logsigmoid is accurate everywhere
     return logsigmoid(-torch.addmm(hidden_bias, visible, weight)).sum(1) - visible @ visible_bias
-
