@@ -27,6 +27,7 @@ from practice_torch.diffusion.variational_diffusion import (
     reconstruction_log_prob,
     variance_preserving_sample,
 )
+from practice_torch.energy.contrastive_divergence import chain, gradient
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.experiments.parts.captions import picture
 from practice_torch.experiments.parts.recall import remembered_first, selective_copying
@@ -816,6 +817,21 @@ def text_then_policy(e, batch, phase):
     return tuned_policy(e, batch, phase) if rounds > 0 else language(e, batch, "policy")
 
 
+# ---------------------------------------------------------------------------------------------------- energy
+
+
+def short_chains(e, batch, phase):
+    """A loss with the slope of contrastive divergence; the chains begin at the particles, or at the images."""
+    x = _pixels(e, batch)
+    parameters = e.weight, e.visible_bias, e.hidden_bias
+    weight, visible_bias, hidden_bias = (parameter.detach() for parameter in parameters)
+    start = e.particles if e.recipe.particles else x
+    up, down = (uniform(e, e.recipe.chain_steps, len(start), units) for units in weight.T.shape)
+    ends = chain(start, up, down, weight, visible_bias, hidden_bias)
+    slopes = gradient(x, ends, weight, hidden_bias)
+    return -sum((slope * parameter).sum() for slope, parameter in zip(slopes, parameters, strict=True))
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -833,6 +849,7 @@ OBJECTIVES = {
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
     "diffusion/probability_flow": score_at_times,
+    "energy/contrastive_divergence": short_chains,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "flows/masked_autoregressive": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,

@@ -11,14 +11,19 @@ from shared_specs.check import spec_of
 from shared_specs.initial import initial_outcomes
 from shared_specs.models import generic
 from shared_specs.reference import wing_function
-from shared_specs.rows import Model, begins_at, begins_by_inputs
+from shared_specs.rows import Model, begins_at, begins_by_inputs, begins_normal
 from shared_specs.syllabus import load
 from shared_specs.training import training_outcomes
 from tests import tiny
 from tests.networks import HELD
 
 # What an experiment learns besides networks: its own parameters, and how they begin.
-OWN = {"foundations/f_divergence": {"mean": begins_at(0.0), "log_std": begins_at(torch.tensor(3.0).log().item())}}
+OWN = {
+    "foundations/f_divergence": {"mean": begins_at(0.0), "log_std": begins_at(torch.tensor(3.0).log().item())},
+    "energy/contrastive_divergence": {
+        "weight": begins_normal(0.01), "visible_bias": begins_at(0.0), "hidden_bias": begins_at(0.0),
+    },
+}  # fmt: skip
 
 
 def models():

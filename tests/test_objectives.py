@@ -45,7 +45,7 @@ TOGETHER = {
     "preference/reward_model": [dict(sharpness=0.01)],  # twice as sharp, the few votes here come out the same
 }  # fmt: skip
 # A loss whose gradient is the objective's, but not its value.
-SURROGATES = {"foundations/variational_divergence", "latent/reparameterization"}
+SURROGATES = {"foundations/variational_divergence", "latent/reparameterization", "energy/contrastive_divergence"}
 # Its network computes in float32, whatever the experiment does.
 IN_FLOAT32 = {"diffusion/score_prediction"}
 # Options that no step reads: they are about the data, evaluations, previews and samples.
@@ -78,6 +78,7 @@ ELSEWHERE = {
     "state_space/diagonal": {"system_rate"},
     "diffusion/latent_diffusion": {"judged_samples", "judged_steps", "guidance"},
     "diffusion/text_conditioning": {"judged_samples", "judged_steps", "guidance"},
+    "energy/contrastive_divergence": {"temperatures", "runs", "sampling_steps"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},

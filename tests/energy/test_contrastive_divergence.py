@@ -1,11 +1,15 @@
 """Contrastive divergence against scikit-learn's RBM, autodiff and enumeration."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from practice_torch.energy import contrastive_divergence as practice
 from practice_torch.energy.restricted_boltzmann_machine import free_energy, log_likelihood
+from practice_torch.experiments.energy.contrastive_divergence import RECIPES
+from tests import tiny
 from tests.energy.test_restricted_boltzmann_machine import machine, states
 
 
@@ -59,3 +63,34 @@ def test_the_expected_update_comes_to_the_gradient_of_the_likelihood():
     ratios = [later / earlier for earlier, later in zip(errors, errors[1:], strict=False)]
     assert errors[0] == pytest.approx(wanted.abs().max().item(), rel=1e-12)  # no step: no update
     assert ratios[-1] == pytest.approx(second, rel=0.01) and errors[-1] < 1e-5 * errors[0]
+
+
+def test_an_evaluation_finds_the_normalizer_of_a_machine_with_few_hidden_units():
+    """And with it the likelihood of the images."""
+    recipe = dataclasses.replace(tiny.small(RECIPES["digits"]), temperatures=400)
+    experiment, _ = tiny.built("energy/contrastive_divergence", recipe)
+    with torch.no_grad():
+        for parameter, drawn in zip(experiment.parameters(), machine(64, 8, 5), strict=True):
+            parameter.copy_(0.7 * drawn)
+    data = tiny.Random(RECIPES["digits"])
+    found = experiment.evaluate(data)
+    x = (data.batch()["image"].flatten(1) > RECIPES["digits"].threshold).double()
+    exact = -log_likelihood(x, *(parameter.detach().double() for parameter in experiment.parameters())).mean().item()
+    assert abs(found["estimate_error"]) < 0.1
+    assert found["negative_log_likelihood"] - exact == pytest.approx(found["estimate_error"], abs=1e-4)
+    assert 0.5 < found["effective_fraction"] <= 1 and found["log_weight_deviation"] < 1
+
+
+def test_particles_go_on_where_they_stopped_and_chains_of_the_data_do_not():
+    """Two updates without learning are one chain of twice the length."""
+    recipe = dataclasses.replace(tiny.small(RECIPES["digits"]), chain_steps=2)
+    experiment, batch = tiny.built("energy/contrastive_divergence", recipe)
+    start, generator = experiment.particles.clone(), torch.Generator().manual_seed(0)
+    for _ in range(2):
+        experiment(batch, "train")
+    uniforms = [[torch.rand(2, len(start), units, generator=generator) for units in (8, 64)] for _ in range(2)]
+    joined = [torch.cat(layer) for layer in zip(*uniforms, strict=True)]
+    wanted = practice.chain(start, *joined, *(parameter.detach() for parameter in experiment.parameters()))
+    assert torch.equal(experiment.particles, wanted)
+    without, _ = tiny.built("energy/contrastive_divergence", tiny.small(RECIPES["digits_cd"]))
+    assert dict(without.named_buffers()) == {}

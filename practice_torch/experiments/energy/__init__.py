@@ -1,0 +1,1 @@
+"""Experiments, energy: recipes, and what is trained with them."""
