@@ -88,3 +88,18 @@ def test_drawn_partners_follow_the_plan():
     error = (wanted * (1 - wanted) / 20_000).sqrt()
     assert ((shares - wanted).abs() / error).max() < 4.5
     torch.testing.assert_close(shares.mean(0), torch.full((4,), 0.25, dtype=torch.float64), rtol=0, atol=0.01)
+
+
+def test_the_assignment_of_extreme_costs_is_exact():
+    """Costs that are all equal, that lie far from 0, and that span more than exponentials of them can hold.
+
+    Exact up to roundoffs of the largest cost, since prices of that size are taken off.
+    """
+    drawn = np.random.default_rng(3)
+    lone = np.ones((12, 12)) - np.eye(12)[::-1]  # one pair of each row costs nothing
+    steep = drawn.uniform(size=(12, 12)) ** 40
+    for cost in (np.zeros((9, 9)), lone + 1e9, lone * 1e12, steep, drawn.normal(size=(12, 1)) * 1e6 + lone):
+        found = practice.optimal_assignment(torch.from_numpy(cost)).numpy()
+        assert sorted(found) == list(range(len(cost)))
+        rows, columns = linear_sum_assignment(cost)
+        np.testing.assert_allclose(cost[rows, found].sum(), cost[rows, columns].sum(), rtol=1e-12, atol=1e-15 * cost.max())
