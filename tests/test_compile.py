@@ -12,16 +12,19 @@ from shared_specs.syllabus import load
 
 
 def _calls(topic):
-    """Name and arguments of the first traceable row of each function, and of each named choice (divergence="kl") in it."""
-    calls = {}
+    """Name and arguments of the first traceable row of each function, and of each named choice (divergence="kl") in it.
+
+    Functions that call others count where the topic has none beside them.
+    """
+    calls, of_calls = {}, {}
     for row in spec_of(topic):
         if not isinstance(row, Agree) or not row.traced:
             continue
         arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
         choice = (row.function, *(value for value in arguments.values() if isinstance(value, str)))
-        if not any(callable(value) for value in arguments.values()):
-            calls.setdefault(choice, (row.function, arguments))
-    return calls
+        found = of_calls if any(callable(value) for value in arguments.values()) else calls
+        found.setdefault(choice, (row.function, arguments))
+    return calls or of_calls
 
 
 TOPICS = [pytest.param(t.path, id=t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, pixelcnn, recurrent
 from practice_torch.diffusion import score_prediction
-from practice_torch.flows import additive_coupling, affine_coupling, masked_autoregressive
+from practice_torch.flows import additive_coupling, affine_coupling, continuous_flow, masked_autoregressive
 from practice_torch.latent import conditional_vae, vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
 from practice_torch.preference import reward_model
@@ -257,6 +257,17 @@ def entries_see_themselves(patch):
     patch.setattr(masked_autoregressive, "degrees_to_mask", lambda below, above, *, strict: plain(below, above, strict=False))
 
 
+def from_noise_to_data(patch):
+    """The velocity is followed forward in time."""
+    plain = continuous_flow.ContinuousFlow._times
+    patch.setattr(continuous_flow.ContinuousFlow, "_times", lambda self, x, steps: plain(self, x, steps).flip(0))
+
+
+def without_the_time(self, x, time):
+    """The same velocity at all times."""
+    return self.velocity(torch.cat([x, torch.zeros_like(x[:, :1])], dim=1))
+
+
 def first_class(features, labels, class_embedding, weight, bias):
     """Whatever the label."""
     return features @ (weight + class_embedding[0]) + bias
@@ -371,6 +382,11 @@ MISTAKES = {
         "the halves do not take turns": (halves_alike(affine_coupling), "output"),
         "log-scales without a bound": (put(affine_coupling, "bounded_log_scale", not_bounded), "output"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
+    },
+    ("flows/continuous_flow", "ContinuousFlow"): {
+        "from noise to data": (from_noise_to_data, "output"),
+        "the time is not seen": (put(continuous_flow.ContinuousFlow, "_velocity", without_the_time), "output"),
+        "the last layer as torch has it": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
     ("latent/conditional_vae", "ConditionalAutoencoder"): {
         "the batch mixes": (mean_of_the_batch(conditional_vae.ConditionalAutoencoder), OTHERS),

@@ -5,7 +5,8 @@ import math
 import torch
 
 from practice_torch.arguments import require, require_rank, require_unit_interval
-from practice_torch.flows._arguments import require_batch
+from practice_torch.flows._arguments import require_batch, require_probes
+from practice_torch.flows._divergence import value_and_products
 
 KINDS = ("gaussian", "rademacher")
 
@@ -19,7 +20,8 @@ def exact_divergence(x, fn):
     [B, ...] -> [B]
     """
     require_batch(x=x)
-    pull, total, size = _pull(x, fn), x.new_zeros(len(x)), math.prod(x.shape[1:])
+    _, pull = torch.func.vjp(lambda x: _kept(x, fn), x)
+    total, size = x.new_zeros(len(x)), math.prod(x.shape[1:])
     for entry, axis in enumerate(torch.eye(size, dtype=x.dtype, device=x.device)):
         total = total + pull(axis.view(x.shape[1:]).expand(x.shape))[0].reshape(len(x), size)[:, entry]
     return total
@@ -35,12 +37,8 @@ def hutchinson_divergence(x, probes, fn):
     [B, ...], [P, B, ...] -> [B]
     """
     require_batch(x=x)
-    wanted, given = list(x.shape), list(probes.shape)
-    held = len(given) > 0 and given[0] > 0 and given[1:] == wanted
-    require(held, f"probes has shape {given}; it must hold one or more of {wanted}")
-    pull = _pull(x, fn)
-    size = math.prod(wanted[1:])
-    return torch.stack([(probe * pull(probe)[0]).reshape(len(x), size).sum(1) for probe in probes]).mean(0)
+    require_probes(x, probes)
+    return value_and_products(x, probes, lambda x: _kept(x, fn))[1].mean(0)
 
 
 def rademacher_from_uniforms(u):
@@ -70,9 +68,9 @@ def hutchinson_variance(jacobian, *, kind):
     return 2 * squares.sum((1, 2))
 
 
-def _pull(x, fn):
-    """p -> (J^T p,), at x."""
-    value, pull = torch.func.vjp(fn, x)
+def _kept(x, fn):
+    """fn(x), whose shape is that of x."""
+    value = fn(x)
     given = list(value.shape)
     require(given == list(x.shape), f"fn returns shape {given}; it must return that of x, {list(x.shape)}")
-    return pull
+    return value

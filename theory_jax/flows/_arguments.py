@@ -13,6 +13,13 @@ def require_batch(**arrays):
         require(jnp.ndim(array) >= 1, f"{name} has shape []; its first axis must be the batch")
 
 
+def require_probes(x, probes):
+    """probes: one or more of the shape of x."""
+    wanted, given = list(jnp.shape(x)), list(jnp.shape(probes))
+    held = len(given) > 0 and given[0] > 0 and given[1:] == wanted
+    require(held, f"probes has shape {given}; it must hold one or more of {wanted}")
+
+
 def velocity_at(x, time, velocity_fn):
     """velocity_fn(x, time), which must have the shape of x."""
     velocity = velocity_fn(x, time)

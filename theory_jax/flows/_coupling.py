@@ -37,11 +37,11 @@ def require_finite_exponential(**arrays):
         require_values(name, array, lambda a, limit=limit: abs(a) <= limit, f"within {limit:.1f} of 0, or e^{name} overflows")
 
 
-def perceptron(*sizes, rngs):
-    """Linear layers of these sizes with rectifiers between them, in the places where torch's Sequential has them."""
+def perceptron(*sizes, rngs, activation=jax.nn.relu):
+    """Linear layers of these sizes with the activation between them, in the places where torch's Sequential has them."""
     parts = []
     for pair in itertools.pairwise(sizes):
-        parts += [nnx.Linear(*pair, param_dtype=jnp.result_type(float), rngs=rngs), jax.nn.relu]
+        parts += [nnx.Linear(*pair, param_dtype=jnp.result_type(float), rngs=rngs), activation]
     return nnx.List(parts[:-1])
 
 

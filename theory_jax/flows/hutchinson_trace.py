@@ -6,7 +6,6 @@ The functions come first, the derivation below them.
 import itertools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, sqrt
@@ -14,7 +13,8 @@ from sympy import KroneckerDelta, Rational, sqrt
 from theory_jax.arguments import require, require_rank, require_unit_interval
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch
+from theory_jax.flows._arguments import require_batch, require_probes
+from theory_jax.flows._divergence import value_and_products
 from theory_jax.notation import Expectation, Total, plus, times
 
 KINDS = ("gaussian", "rademacher")
@@ -31,7 +31,7 @@ def exact_divergence(x, fn):
     require_batch(x=x)
     size = math.prod(x.shape[1:])
     axes = jnp.eye(size, dtype=x.dtype).reshape(size, 1, *x.shape[1:])
-    return jnp.sum(_along(x, jnp.broadcast_to(axes, (size, *x.shape)), fn), axis=0)
+    return jnp.sum(value_and_products(x, jnp.broadcast_to(axes, (size, *x.shape)), lambda x: _kept(x, fn))[1], axis=0)
 
 
 def hutchinson_divergence(x, probes, fn):
@@ -44,10 +44,8 @@ def hutchinson_divergence(x, probes, fn):
     [B, ...], [P, B, ...] -> [B]
     """
     require_batch(x=x)
-    wanted, given = list(jnp.shape(x)), list(jnp.shape(probes))
-    held = len(given) > 0 and given[0] > 0 and given[1:] == wanted
-    require(held, f"probes has shape {given}; it must hold one or more of {wanted}")
-    return jnp.mean(_along(x, probes, fn), axis=0)
+    require_probes(x, probes)
+    return jnp.mean(value_and_products(x, probes, lambda x: _kept(x, fn))[1], axis=0)
 
 
 def rademacher_from_uniforms(u):
@@ -76,13 +74,12 @@ def hutchinson_variance(jacobian, *, kind):
     return 2 * jnp.sum(kept * symmetric**2, axis=(1, 2))
 
 
-def _along(x, probes, fn):
-    """p^T J p for every probe and example, [P, B]."""
-    value, push = jax.linearize(fn, x)
+def _kept(x, fn):
+    """fn(x), whose shape is that of x."""
+    value = fn(x)
     given = list(jnp.shape(value))
     require(given == list(x.shape), f"fn returns shape {given}; it must return that of x, {list(x.shape)}")
-    pushed = jax.vmap(push)(probes)
-    return jnp.sum((probes * pushed).reshape(*probes.shape[:2], math.prod(x.shape[1:])), axis=2)
+    return value
 
 
 derivation = Derivation(
