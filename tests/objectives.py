@@ -33,6 +33,8 @@ from practice_torch.experiments.parts.captions import picture
 from practice_torch.experiments.parts.recall import remembered_first, selective_copying
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.flows.continuous_flow import kinetic_energy
+from practice_torch.flows.continuous_flow import log_prob as flow_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
@@ -556,6 +558,17 @@ def additive_flow(e, batch, phase):
     return flow(e, batch, phase, logistic_log_prob)
 
 
+def followed_back(e, batch, phase):
+    x, times = batch["point"], torch.linspace(1, 0, e.recipe.solver_steps + 1)
+    axes = x.shape[1] ** 0.5 * torch.eye(x.shape[1])[:, None].expand(-1, *x.shape)
+
+    def velocity(x, time):
+        return e.network.velocity(torch.cat([x, time.expand(len(x), 1)], 1))
+
+    energy = kinetic_energy(x, times, velocity).mean()
+    return e.recipe.kinetic_weight * energy - flow_log_prob(x, axes, times, velocity).mean()
+
+
 # ---------------------------------------------------------------------------------------------------- autoregressive
 
 
@@ -851,7 +864,7 @@ OBJECTIVES = {
     "diffusion/probability_flow": score_at_times,
     "energy/contrastive_divergence": short_chains,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
-    "flows/masked_autoregressive": flow,
+    "flows/continuous_flow": followed_back, "flows/masked_autoregressive": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

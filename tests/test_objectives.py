@@ -82,6 +82,7 @@ ELSEWHERE = {
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},
+    "flows/continuous_flow": {"points", "judged_steps"},
     "flows/masked_autoregressive": {"points"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/speculative": {"drafts"},

@@ -31,14 +31,10 @@ _NEAR = 256  # points whose differences from all components are in memory togeth
 
 
 @dataclass(frozen=True)
-class PointFlowRecipe(Recipe):
+class PointsRecipe(Recipe):
     """Fields of every flow on points."""
 
     modality: ClassVar[str] = "points"
-    layers: Annotated[int, AtLeast(1)] = 8
-    """Number of layers."""
-    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
-    """Widths of the hidden layers of every layer's network."""
     points: Annotated[int, AtLeast(2)] = 16384
     """Number of points drawn from a toy distribution (a file has its own number)."""
     metric: Fixed = "negative_log_likelihood"
@@ -46,6 +42,16 @@ class PointFlowRecipe(Recipe):
     def loading(self):
         """How many points to draw."""
         return {"count": self.points}
+
+
+@dataclass(frozen=True)
+class PointFlowRecipe(PointsRecipe):
+    """Fields of every flow of layers on points."""
+
+    layers: Annotated[int, AtLeast(1)] = 8
+    """Number of layers."""
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
+    """Widths of the hidden layers of every layer's network."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""A continuous normalizing flow on points, by maximum likelihood with the exact trace."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.experiment import Metric
+from practice_torch.experiments.parts.flows import PointFlow, PointsRecipe
+from practice_torch.flows.continuous_flow import ContinuousFlow
+
+
+@dataclass(frozen=True)
+class ContinuousFlowRecipe(PointsRecipe):
+    """A perceptron as velocity, solved by the Runge-Kutta method of order four."""
+
+    hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128, 128)
+    """Widths of the velocity's hidden layers."""
+    solver_steps: Annotated[int, AtLeast(1)] = 6
+    """Steps of the solver in training."""
+    judged_steps: Annotated[int, AtLeast(1)] = 24
+    """Steps of the solver in evaluations, previews and samples: the density of few steps need not integrate to one."""
+    kinetic_weight: Annotated[float, AtLeast(0)] = 0.01
+    """Weight of the paths' kinetic energy in the loss: straight paths need few steps."""
+
+
+RECIPES = {
+    # measured: 1.286 nats, of which 0.167 are the divergence from the density of the moons, where Real NVP has 0.026. With 3
+    # steps in training the loss falls to 1.0, below the entropy of the moons, 1.12, and 24 steps find 1.68: such a velocity makes
+    # the error of the solver large, not the likelihood.
+    "two_moons": ContinuousFlowRecipe(
+        data="two_moons", target=1.4, steps=700, batch_size=256, learning_rate=2e-3, schedule="cosine", held_out=0.2,
+        evaluate_every=350, checkpoint_every=350,
+    ),
+}  # fmt: skip
+
+
+class ContinuousPointFlow(PointFlow):
+    """Trained on few steps of the solver, and evaluated with many."""
+
+    explains = PointFlow.explains | {
+        "kinetic_energy": Metric("squared units", "mean integral of the squared speed along the paths of held-out points"),
+    }
+
+    def __init__(self, recipe, description):
+        size = description["shape"][0]
+        super().__init__(ContinuousFlow(dimensions=size, hidden=recipe.hidden_dims, steps=recipe.judged_steps), description)
+        self.recipe = recipe
+
+    def forward(self, batch, phase):
+        """The mean of -log p(x) over a batch, and the weighted kinetic energy."""
+        z, log_det, energy = self.network.with_energy(batch["point"], steps=self.recipe.solver_steps)
+        negative = -(self.base.log_prob(z) + log_det).mean()
+        energy = energy.mean()
+        return negative + self.recipe.kinetic_weight * energy, {"kinetic_energy": energy.detach()}
+
+
+def build(recipe, data):
+    """The flow of a recipe for points of the data's dimension."""
+    return ContinuousPointFlow(recipe, data.description)
