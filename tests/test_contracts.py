@@ -1,4 +1,4 @@
-"""The contracts as tests: one id a function, network, or topic's laws, and wing; all rows about it, in float64 and in float32."""
+"""The contracts as tests: all rows of a topic in a wing are one test, in float64 and in float32."""
 
 from functools import lru_cache
 
@@ -12,17 +12,11 @@ from shared_specs.rows import Agree, Anchor, Rejects
 from shared_specs.shapes import mismatch, parse
 from shared_specs.syllabus import load
 
-
-def _subjects():
-    """The rows of a topic by what they are about: a function, a network, or several functions, which laws are about."""
-    for topic in load().built:
-        subjects = {}
-        for row in spec_of(topic.path):
-            subjects.setdefault(getattr(row, "function", None) or getattr(row, "network", None) or "laws", []).append(row)
-        for subject, rows in subjects.items():
-            for backend in ("torch", "jax"):
-                name = f"{topic.path}-{subject}-{backend}"
-                yield pytest.param(topic.path, rows, backend, id=name, marks=pytest.mark.xdist_group(topic.path))
+WINGS = [
+    pytest.param(topic.path, backend, marks=pytest.mark.xdist_group(topic.path))
+    for topic in load().built
+    for backend in ("torch", "jax")
+]
 
 
 @lru_cache(4)  # both wings and precisions of the topic at hand
@@ -31,29 +25,29 @@ def _checker(topic, backend, precision, compiled):
     return Checker(topic, wing(backend, topic, precision), widths=True, compiled=rows)
 
 
-@pytest.mark.parametrize(("topic", "rows", "backend"), list(_subjects()))
-def test_rows(topic, rows, backend, compiled):
-    """Every comparison of the rows passes on this wing; a failure names row, precision and quantity."""
+@pytest.mark.parametrize(("topic", "backend"), WINGS)
+def test_rows(topic, backend, compiled):
+    """Every comparison of the rows passes on this wing; a failure names function, row, precision and quantity."""
+    rows = spec_of(topic)
     results = [r for precision in ("float64", "float32") for r in _checker(topic, backend, precision, compiled).run(rows)]
-    ran = {(r.word, r.case) for r in results}
-    assert ran >= {(type(row).__name__, row.case) for row in rows if isinstance(row, Agree | Anchor | Rejects)}
-    failed = [f"{r.word}, {r.case}: {r.precision} {r.quantity}: {r.message or r.ratio}" for r in results if not r.passed]
-    assert not failed, "\n".join(failed)
+    ran = {(r.word, r.function, r.case) for r in results}
+    asked = {(type(row).__name__, row.function, row.case) for row in rows if isinstance(row, Agree | Anchor | Rejects)}
+    assert asked - ran == set()
+    failed = [r for r in results if not r.passed]
+    said = [f"{r.word} {r.function}, {r.case}: {r.precision} {r.quantity}: {r.message or r.ratio}" for r in failed]
+    assert not failed, "\n".join(said)
 
 
-def _functions():
-    for topic in load().built:
-        seen = {row.function: row for row in reversed(spec_of(topic.path)) if isinstance(row, Agree)}
-        for name, row in seen.items():
-            for backend in ("torch", "jax"):
-                yield pytest.param(
-                    topic.path, row, backend, id=f"{topic.path}-{name}-{backend}", marks=pytest.mark.xdist_group(topic.path)
-                )
+@pytest.mark.parametrize(("topic", "backend"), WINGS)
+def test_docstrings_end_with_the_shapes_that_are_passed_and_given(topic, backend, compiled):
+    """The last line of every function's docstring, held against the arrays of its first row."""
+    rows = {row.function: row for row in reversed(spec_of(topic)) if isinstance(row, Agree)}
+    found = {name: _contradiction(topic, row, backend, compiled) for name, row in rows.items()}
+    assert {name: why for name, why in found.items() if why} == {}
 
 
-@pytest.mark.parametrize(("topic", "row", "backend"), list(_functions()))
-def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, backend, compiled):
-    """The last line of the docstring, held against the arrays of a row."""
+def _contradiction(topic, row, backend, compiled):
+    """What a docstring says otherwise than a row of its function; "" if nothing."""
     arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
     arrays = [a for a in arguments.values() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))]
     passed = [getattr(a, "shape", None) for a in arrays]
@@ -63,7 +57,7 @@ def test_docstring_ends_with_the_shapes_that_are_passed_and_given(topic, row, ba
     if None in said.results:  # a tuple of arrays stands for as many results as it holds
         at = said.results.index(None)
         given[at : at + 1 + len(given) - len(said.results)] = [None]
-    assert mismatch(said, passed, given) == ""
+    return mismatch(said, passed, given)
 
 
 @pytest.mark.rule
