@@ -31,7 +31,7 @@ from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from practice_torch.__main__ import main as command
-from practice_torch.engine import report
+from practice_torch.engine import flops, report
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.draws import Batches
 from practice_torch.engine.environment import commit
@@ -65,6 +65,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         getattr(simulated_gpu_mistakes, mistake)(module)
     waits, failed, known, last = {}, {}, {}, {}
     _watch_the_steps(waits, last, interrupted)
+    _count_once()
     _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
@@ -133,6 +134,17 @@ def state_of(training):
 def _order(tensor):
     """The strides that count: those of an axis of one entry may be anything."""
     return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+
+
+def _count_once():
+    """A run that goes on takes the steps that were counted before."""
+    count, counted = flops.flops_of_step, []
+
+    def once(*step):
+        counted[:] = counted or [count(*step)]
+        return counted[0]
+
+    flops.flops_of_step = once
 
 
 def _render_once(topic):

@@ -36,6 +36,7 @@ OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
 
 
+@cache
 def names():
     """(topic, recipe) of every recipe."""
     return [(path, name) for path in load().topics for name in recipe_names(path)]
