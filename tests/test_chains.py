@@ -96,6 +96,8 @@ def test_maxima_are_reduced_by_absolute_values():
     assert result.words == "derived for all $a > 0$, $b > 0$"
     larger = sympy.Max(toy.m * toy.a, toy.m * toy.b)
     assert one(larger, toy.m * toy.a + sympy.Max(toy.m * (toy.b - toy.a), 0), toy.m, toy=toy).passed
+    toy = Toy()
+    assert one(toy.a * sympy.Min(1, toy.b / toy.a), sympy.Min(toy.a, toy.b), toy.a, toy=toy).passed
 
 
 def test_what_is_compared_at_points_is_not_called_derived():

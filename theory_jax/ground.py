@@ -143,8 +143,9 @@ class Ground:
         ratios = self._as_ratios()
         if ratios and _is_zero_fraction(_split_logarithms(whole.xreplace(ratios))):
             return True
-        # max(a, b) is (a + b + |a - b|) / 2, and min with a minus
-        return sympy.expand(whole.rewrite(sympy.Abs)) == 0 or sympy.simplify(whole) == 0
+        if whole.has(sympy.Max, sympy.Min):  # max(a, b) is (a + b + |a - b|) / 2, and min with a minus
+            whole = whole.rewrite(sympy.Abs)
+        return sympy.expand(whole) == 0 or sympy.simplify(whole) == 0
 
     def on_the_simplex(self, expanded):
         """The last probability of every law as one minus the others."""
