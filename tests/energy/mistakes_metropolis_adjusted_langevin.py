@@ -93,7 +93,8 @@ MISTAKES = (
         lambda u, log_ratio: (u.log() < log_ratio.sum()).all().expand(u.shape))),
     Mistake("step", "noise of variance h", _step(noise_variance=1.0)),
     Mistake("step", "half of who is rejected moves", _step(mix=_by_coordinate)),
-    Mistake("step", "mixed by products, where 0 times infinity is no number", _step(mix=lambda accepted, y, x: x + accepted * (y - x))),
+    Mistake("step", "mixed by products, where 0 times infinity is no number", _step(
+        mix=lambda accepted, y, x: x + accepted * (y - x))),
     Mistake("metropolis_matrix", "the proposal not corrected", _matrix(lambda q, ratio: q * ratio.clamp(max=1.0))),
     Mistake("metropolis_matrix", "the probabilities turned over", _matrix(lambda q, ratio: torch.minimum(q, ratio.mT * q.mT))),
     Mistake("metropolis_matrix", "always accepted", _matrix(lambda q, ratio: q)),
