@@ -1,12 +1,12 @@
 """Arrays for the steps of derivations: the same numbers at every run."""
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def draw(*shape, seed=0, scale=1.0):
-    """Independent N(0, scale^2) entries."""
-    return scale * jax.random.normal(jax.random.key(seed), shape, dtype=float)
+    """Independent N(0, scale^2) entries; NumPy's: JAX would compile a program for every shape."""
+    return jnp.asarray(scale * np.random.default_rng(seed).standard_normal(shape))
 
 
 def disjoint_distributions():

@@ -477,7 +477,7 @@ derivation.symbol("O", "the answers of the attention")
     "are left as they are: had they been turned, too, the answers would move.",
 )
 def answers_do_not_move():
-    query, key, value = (draw(1, 1, len(_PLACES), 8, seed=seed) for seed in range(3))
+    query, key, value = (draw(1, 1, len(_PLACES), 8, seed=seed) for seed in range(3, 6))
 
     def attend(places, values):
         turned = (_rotated(x, places, "half") for x in (query, key))
