@@ -6,27 +6,24 @@ and the unconditional prediction, which classifier-free guidance needs.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from torch import nn
 
-from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import velocity
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import KINDS, min_snr_weight, timesteps_from_uniforms
 from practice_torch.engine.bounds import Above, AtLeast
-from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
 from practice_torch.experiments.parts import diffusion_studies as studies
 from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge, references
+from practice_torch.experiments.parts.image_judge import JUDGED
 from practice_torch.experiments.parts.media import Images, Sounds
+from practice_torch.experiments.parts.media_model import MediaModel
 from practice_torch.experiments.parts.published_data import (
     CELEBA,
     DIGITS,
@@ -140,7 +137,7 @@ class SoundDiffusionRecipe(_Diffusing, AudioRecipe):
         return DiffWave(width=self.base_channels, layers=self.layers, cycle=self.cycle, num_classes=classes)
 
 
-class DiffusionExperiment(nn.Module):
+class DiffusionExperiment(MediaModel):
     """Trains the network on levels drawn at random and shows what it makes of noise."""
 
     explains = JUDGED | {
@@ -151,26 +148,12 @@ class DiffusionExperiment(nn.Module):
     phases = (Phase("train", moves=("network",)),)
 
     def __init__(self, recipe, description):
-        super().__init__()
-        self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
-        self.sampling, self.medium = Drawing(), recipe.medium()
-        self.classes = (recipe.conditional and description["classes"]) or []
-        try:
-            network = recipe.backbone(self.shape, len(self.classes) or None)
-        except ValueError as error:
-            raise DataError(f"{description['name']} does not fit the network: {error}") from None
-        self.network = network
+        super().__init__(recipe, description)
+        self.sampling = Drawing()
         if recipe.channels_last:  # the kernels decide: whatever a convolution is handed, it answers in their layout
-            for kernel in (parameter for parameter in network.parameters() if parameter.ndim == 4):
+            for kernel in (parameter for parameter in self.network.parameters() if parameter.ndim == 4):
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         self.register_buffer("alpha_bar", recipe.alpha_bar())
-
-    @cached_property
-    def _judge(self):
-        """Someone who knows the training data."""
-        train = load_data(self.recipe)[0]
-        train = train.batch(references(len(train)))
-        return Judge(self.medium.judged_as(self.examples(train)[0]), train.get("label"))
 
     @property
     def remarks(self):
@@ -225,18 +208,6 @@ class DiffusionExperiment(nn.Module):
             "schedule": studies.schedule(self, data), **studies.bits(self, data),
         }  # fmt: skip
 
-    def examples(self, batch):
-        """Examples in the network's units, and their labels where there are any."""
-        return self.medium.units(batch), batch.get("label") if self.classes else None
-
-    def some(self, data, count):
-        """The first examples of a data set, as a batch."""
-        return data.batch(torch.arange(min(len(data), count)))
-
-    def noise(self, count):
-        """Standard normal noise in the shape of `count` examples."""
-        return torch.randn(count, *self.shape, generator=self.generator, device=self.alpha_bar.device)
-
     def _varied(self, x0):
         """Half of them mirrored, where that makes an example that might have been."""
         if not self.recipe.flip:
@@ -269,10 +240,6 @@ class DiffusionExperiment(nn.Module):
         """How the samples are drawn that an evaluation judges."""
         return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
 
-    def labels(self, count):
-        """`count` labels, the classes one after the other; zeros where there are no classes."""
-        return (torch.arange(count) % max(1, len(self.classes))).sort().values.to(self.alpha_bar.device)
-
     def drawn(self, label, how, noise=None, watch=lambda number, x, x0: None):
         """Data in the network's units, one for each label [B], from noise [B, ...] if it is given."""
         steps = chain(
@@ -285,12 +252,6 @@ class DiffusionExperiment(nn.Module):
             x = self.noise(len(rows)) if noise is None else noise[rows]
             drawn.append(draw(predict, x, steps, limit=limit, generator=self.generator, watch=watch))
         return torch.cat(drawn).clone()  # what was made without gradients may go on into what has them
-
-    def verdict(self, data, samples, label):
-        """What samples are worth beside held-out data."""
-        held_out, real_label = self.examples(self.some(data, 2000))
-        drawn, held_out = self.medium.judged_as(samples), self.medium.judged_as(held_out)
-        return self._judge.verdict(drawn, held_out, label, real_label, len(self.classes))
 
 
 _DIFFWAVE = dict(network="dilated", base_channels=256, num_steps=200, noise_schedule="linear", beta_end=0.02, judged_steps=200)
