@@ -36,6 +36,7 @@ from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.continuous_flow import kinetic_energy
 from practice_torch.flows.continuous_flow import log_prob as flow_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
+from practice_torch.flows.probability_paths import linear_path
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood, gaussian_kl_divergence
@@ -417,6 +418,21 @@ def preconditioned(e, batch, phase):
     x = x0 + wide * noise
     denoised = skip * x + out * e.network(into * x, 250 * sigma.log())
     return (total / (sigma * d) ** 2 * squared_error(denoised, x0)).mean() / x0[0].numel()
+
+
+def matched(e, batch, phase):
+    """The squared error of x1 - x0, predicted at a place between both; per entry, but for points."""
+    recipe = e.recipe
+    if recipe.modality == "points":
+        x1, label = batch["point"], ()
+        x0, time = normal(e, *x1.shape), uniform(e, len(x1))
+    else:
+        x1, label = 2 * batch["image"] - 1, (batch["label"] if e.classes else None,)
+        time = uniform(e, len(x1)) if recipe.times == "uniform" else 1 / (1 + (-normal(e, len(x1))).exp())
+        x0 = normal(e, *x1.shape)
+    x_t, velocity = linear_path(x0, x1, time)
+    errors = squared_error(e.network(x_t, 1000 * time, *label), velocity)
+    return errors.mean() if recipe.modality == "points" else errors.mean() / x1[0].numel()
 
 
 def diffusion(e, batch, phase):
@@ -864,7 +880,7 @@ OBJECTIVES = {
     "diffusion/probability_flow": score_at_times,
     "energy/contrastive_divergence": short_chains,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
-    "flows/continuous_flow": followed_back, "flows/masked_autoregressive": flow,
+    "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

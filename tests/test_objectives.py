@@ -33,6 +33,7 @@ TOGETHER = {
         dict(first_stage="vq", restart_below=50.0), dict(first_share=0.9), dict(attention_at=()),
     ],
     "diffusion/edm": [dict(attention_at=())],
+    "flows/flow_matching": [dict(attention_at=())],
     "diffusion/text_conditioning": [dict(attention_at=())],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
@@ -79,6 +80,7 @@ ELSEWHERE = {
     "diffusion/latent_diffusion": {"judged_samples", "judged_steps", "guidance"},
     "diffusion/text_conditioning": {"judged_samples", "judged_steps", "guidance"},
     "energy/contrastive_divergence": {"temperatures", "runs", "sampling_steps"},
+    "flows/flow_matching": {"points", "judged_steps", "likelihood_steps", "judged_samples"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},

@@ -4,6 +4,7 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.experiment import Metric
+from practice_torch.evaluation.kernel_distance import unbiased_discrepancy
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.evaluation.mode_coverage import assign_modes
 from shared_specs.palette import BLUE
@@ -44,6 +45,12 @@ def on_the_plane(scores_fn, real):
 def distance(real, fakes):
     """The mean distance to the nearest neighbor, from fakes to real points and back, halved."""
     return float(nearest_distance(fakes, real).mean() + nearest_distance(real, fakes).mean()) / 2
+
+
+def energy_distance(real, fakes):
+    """2 E|x - y| - E|x - x'| - E|y - y'|, unbiased: 0 on average for equal laws.  Source: Szekely & Rizzo 2004."""
+    pairs = (real, real), (fakes, fakes), (real, fakes)
+    return float(unbiased_discrepancy(*(-torch.cdist(x, y) for x, y in pairs)))
 
 
 def scatter(axes, real, fakes):
