@@ -1,0 +1,50 @@
+"""Adjoint gradients: what a loss at the end of a flow owes to its start and to the velocity's parameters, without stored steps.
+
+Under torch.no_grad() the memory does not grow with the number of steps.
+"""
+
+import torch
+
+from practice_torch.arguments import require_rank, require_same_shape, require_values
+from practice_torch.flows.ode_solvers import solve_fixed
+
+CLOSE = 0.01  # how far from x the way back may end, relative to both ends of the path
+
+
+def adjoint_gradients(x, cotangent, parameters, times, velocity_fn):
+    r"""x_N at the last of the times, and the gradients of sum_b cotangent_b . x_N,b in x and in the parameters, no step stored.
+
+    From x_N back through the times: x' = v, a' = -(dv/dx)^T a from a = cotangent, g' = -sum_b (dv/dtheta)^T a from g = 0, by
+    Runge-Kutta steps of order four each way. The gradients are those of the solution up to the fourth power of a step, not those
+    of the computed x_N. velocity_fn(x, time, parameters) -> dx/dt, like x, with time: [], treats every example by itself.
+
+    Raises ValueError unless x has two axes, cotangent its shape, parameters one axis, times are two or more that rise, or fall,
+    all the way, and velocity_fn returns the shape of x; and, where values are read, if the way back through times misses x by
+    more than a hundredth: solutions that approach each other cannot be followed back.
+    Source: Chen et al. 2018, algorithm 1; Pontryagin et al. 1962.
+    [B, D], [B, D], [P], [N+1] -> [B, D], [B, D], [P]
+    """
+    require_rank(2, x=x)
+    require_same_shape(x=x, cotangent=cotangent)
+    require_rank(1, parameters=parameters)
+    end = solve_fixed(x, times, lambda x, time: velocity_fn(x, time, parameters))
+    sizes = x.numel(), x.numel(), parameters.numel()
+
+    def rates(state, time):
+        place, adjoint, _ = state.split(sizes)
+        velocity, pull = torch.func.vjp(lambda x, parameters: velocity_fn(x, time, parameters), place.view(x.shape), parameters)
+        by_x, by_parameters = pull(adjoint.view(x.shape))
+        return torch.cat([velocity.flatten(), by_x.flatten().neg(), by_parameters.neg()])
+
+    back = torch.cat([end.flatten(), cotangent.flatten(), torch.zeros_like(parameters)])
+    start, by_x, by_parameters = solve_fixed(back, times.flip(0), rates).split(sizes)
+    _require_return(x, start.view(x.shape), end)
+    return end, by_x.view(x.shape), by_parameters
+
+
+def _require_return(x, start, end):
+    """The way back ends where the way there began."""
+    missed, both = (torch.linalg.vector_norm(part.detach(), dim=1) for part in (start - x, torch.cat([x, end], dim=1)))
+    share = missed / both.where(both > 0, 1.0)
+    allowed = f"at most {CLOSE}: smaller steps, or a solver that stores its steps"
+    require_values("times miss x on the way back by a share that", share, lambda share: share <= CLOSE, allowed)
