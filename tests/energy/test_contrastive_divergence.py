@@ -1,7 +1,5 @@
 """Contrastive divergence against scikit-learn's RBM, autodiff and enumeration."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -65,13 +63,18 @@ def test_the_expected_update_comes_to_the_gradient_of_the_likelihood():
     assert ratios[-1] == pytest.approx(second, rel=0.01) and errors[-1] < 1e-5 * errors[0]
 
 
-def test_an_evaluation_finds_the_normalizer_of_a_machine_with_few_hidden_units():
-    """And with it the likelihood of the images."""
-    recipe = dataclasses.replace(tiny.small(RECIPES["digits"]), temperatures=400)
-    experiment, _ = tiny.built("energy/contrastive_divergence", recipe)
+def experiment_of(name, **changes):
+    """A recipe in small, with weights of a size at which a chain remembers where it began; and a batch."""
+    experiment, batch = tiny.built("energy/contrastive_divergence", tiny.small(RECIPES[name], **changes))
     with torch.no_grad():
         for parameter, drawn in zip(experiment.parameters(), machine(64, 8, 5), strict=True):
             parameter.copy_(0.7 * drawn)
+    return experiment, batch
+
+
+def test_an_evaluation_finds_the_normalizer_of_a_machine_with_few_hidden_units():
+    """And with it the likelihood of the images."""
+    experiment, _ = experiment_of("digits", temperatures=400)
     data = tiny.Random(RECIPES["digits"])
     found = experiment.evaluate(data)
     x = (data.batch()["image"].flatten(1) > RECIPES["digits"].threshold).double()
@@ -83,8 +86,7 @@ def test_an_evaluation_finds_the_normalizer_of_a_machine_with_few_hidden_units()
 
 def test_particles_go_on_where_they_stopped_and_chains_of_the_data_do_not():
     """Two updates without learning are one chain of twice the length."""
-    recipe = dataclasses.replace(tiny.small(RECIPES["digits"]), chain_steps=2)
-    experiment, batch = tiny.built("energy/contrastive_divergence", recipe)
+    experiment, batch = experiment_of("digits", chain_steps=2)
     start, generator = experiment.particles.clone(), torch.Generator().manual_seed(0)
     for _ in range(2):
         experiment(batch, "train")
@@ -92,5 +94,5 @@ def test_particles_go_on_where_they_stopped_and_chains_of_the_data_do_not():
     joined = [torch.cat(layer) for layer in zip(*uniforms, strict=True)]
     wanted = practice.chain(start, *joined, *(parameter.detach() for parameter in experiment.parameters()))
     assert torch.equal(experiment.particles, wanted)
-    without, _ = tiny.built("energy/contrastive_divergence", tiny.small(RECIPES["digits_cd"]))
+    without, _ = experiment_of("digits_cd")
     assert dict(without.named_buffers()) == {}
