@@ -14,7 +14,7 @@ def sufficient_statistics(visible, weight, hidden_bias):
     r"""v p(h = 1 | v)^T, v and p(h = 1 | v): what -dF/dW, -dF/db and -dF/dc are at v, with F the free energy.
 
     Raises ValueError if the shapes do not fit weight, or visible has an entry that is not 0 or 1.
-    Source: Hinton 2002, section 4.
+    Source: Hinton 2002.
     [B, V], [V, H], [H] -> [B, V, H], [B, V], [B, H]
     """
     on = hidden_logits(visible, weight, hidden_bias).sigmoid()
@@ -24,21 +24,20 @@ def sufficient_statistics(visible, weight, hidden_bias):
 def gradient(positive_visible, negative_visible, weight, hidden_bias):
     r"""The mean statistics of the data less those of the chain's states: estimates of d log p(v) / d(W, b, c), to be ascended.
 
-    Hidden units enter by their probabilities in both terms, which has the same mean as samples of them and less variance.
+    Hidden units enter by their probabilities in both terms, which has the mean of samples of them, and no more variance.
 
     Raises ValueError if the shapes do not fit weight, or positive_visible or negative_visible has no row, or an entry that is
-    not 0 or 1.  Source: Hinton 2002, eq. 8.
+    not 0 or 1.  Source: Hinton 2002.
     [B, V], [N, V], [V, H], [H] -> [V, H], [V], [H]
     """
     require_machine(weight, positive_visible=positive_visible, hidden_bias=hidden_bias)
     require_machine(weight, negative_visible=negative_visible)
-    totals = [torch.zeros_like(weight), torch.zeros_like(weight[:, 0]), torch.zeros_like(hidden_bias)]
-    for name, visible, sign in (("positive_visible", positive_visible, 1), ("negative_visible", negative_visible, -1)):
+    means = []
+    for name, visible in (("positive_visible", positive_visible), ("negative_visible", negative_visible)):
         require(len(visible) > 0, f"{name} has no row; a mean needs at least one")
-        on, share = torch.addmm(hidden_bias, visible, weight).sigmoid(), sign / len(visible)
-        means = (visible.mT @ on, visible.sum(0), on.sum(0))  # [V, H] at once, never [B, V, H]
-        totals = [total + share * mean for total, mean in zip(totals, means, strict=True)]
-    return tuple(totals)
+        on = torch.addmm(hidden_bias, visible, weight).sigmoid()
+        means.append((visible.mT @ on / len(visible), visible.mean(0), on.mean(0)))  # [V, H] at once, never [B, V, H]
+    return tuple(of_data - of_chain for of_data, of_chain in zip(*means, strict=True))
 
 
 def chain(visible, hidden_uniforms, visible_uniforms, weight, visible_bias, hidden_bias):
@@ -47,7 +46,7 @@ def chain(visible, hidden_uniforms, visible_uniforms, weight, visible_bias, hidd
     From the data it is the chain of CD-K; from the states where the last chain ended, that of persistent CD.
 
     Raises ValueError if the shapes do not fit weight, visible has an entry that is not 0 or 1, or hidden_uniforms or
-    visible_uniforms leaves [0, 1].  Source: Hinton 2002, section 3; Tieleman 2008, section 2.
+    visible_uniforms leaves [0, 1].  Source: Hinton 2002; Tieleman 2008.
     [B, V], [K, B, H], [K, B, V], [V, H], [V], [H] -> [B, V]
     """
     require_machine(weight, visible=visible, visible_bias=visible_bias, hidden_bias=hidden_bias)
@@ -62,7 +61,7 @@ def gibbs_matrix(weight, visible_bias, hidden_bias):
     r"""P(v -> v') = sum_h p(h | v) p(v' | h), with S = 2^V states in binary counting order, the first unit most significant.
 
     Raises ValueError if the shapes do not fit weight, or weight has more than 10 units in a layer.
-    Source: Fischer & Igel 2012, section 3.
+    Source: Fischer & Igel 2012.
     [V, H], [V], [H] -> [S, S]
     """
     require_machine(weight, visible_bias=visible_bias, hidden_bias=hidden_bias)

@@ -27,7 +27,7 @@ def intermediate_log_prob(visible, inverse_temperature, weight, visible_bias, hi
     t = inverse_temperature, a = base_bias: at t = 0 independent units with the logits a, at t = 1 minus the free energy.
 
     Raises ValueError if the shapes do not fit weight, visible has an entry that is not 0 or 1, or inverse_temperature leaves
-    [0, 1].  Source: Salakhutdinov & Murray 2008, section 4.1.
+    [0, 1].  Source: Salakhutdinov & Murray 2008.
     [B, V], [], [V, H], [V], [H], [V] -> [B]
     """
     return -free_energy(visible, *_between(inverse_temperature, weight, visible_bias, hidden_bias, base_bias))
@@ -39,7 +39,7 @@ def transition(
     r"""A block Gibbs step that leaves f_t as it is: h ~ sigmoid(t (c + v^T W)), then v ~ sigmoid((1 - t) a + t (b + W h)).
 
     Raises ValueError if the shapes do not fit weight, visible has an entry that is not 0 or 1, or hidden_uniforms,
-    visible_uniforms or inverse_temperature leaves [0, 1].  Source: Salakhutdinov & Murray 2008, section 4.1.
+    visible_uniforms or inverse_temperature leaves [0, 1].  Source: Salakhutdinov & Murray 2008.
     [B, V], [B, H], [B, V], [], [V, H], [V], [H], [V] -> [B, V]
     """
     machine = _between(inverse_temperature, weight, visible_bias, hidden_bias, base_bias)
@@ -54,7 +54,7 @@ def log_weights(
     v_1 is drawn from the base law, and v_{k+1} from v_k by a transition at t_k.
 
     Raises ValueError if the shapes do not fit weight, initial_uniforms, hidden_uniforms or visible_uniforms leaves [0, 1], or
-    inverse_temperatures does not rise from 0 to 1.  Source: Neal 2001, eq. 11.
+    inverse_temperatures does not rise from 0 to 1.  Source: Neal 2001.
     [N, V], [T, N, H], [T, N, V], [T+2], [V, H], [V], [H], [V] -> [N]
     """
     machine = (weight, visible_bias, hidden_bias, base_bias)
@@ -83,7 +83,7 @@ def log_weights(
 def log_partition_estimate(log_weights, weight, base_bias):
     r"""log Z_0 + log((1/N) sum_n w_n), with log Z_0 = sum_i log(1 + e^a_i) + H log 2, in nats: on average below log Z.
 
-    Raises ValueError if log_weights is empty or base_bias does not fit weight.  Source: Salakhutdinov & Murray 2008, section 3.
+    Raises ValueError if log_weights is empty or base_bias does not fit weight.  Source: Salakhutdinov & Murray 2008.
     [N], [V, H], [V] -> []
     """
     require_rank(1, log_weights=log_weights)
