@@ -15,6 +15,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.latent.elbo import effective_sample_size
 
 DRAWN_AT_ONCE = 2**26  # uniform numbers, 256 MB
 
@@ -82,7 +83,7 @@ class BoltzmannExperiment(nn.Module):
             x = self._pixels(data.batch(indices))
             on, energies = on + x.sum(0), energies + free_energy(x, *self._machine()).double().sum().item()
         log_z, log_w = self.log_normalizer(torch.logit((on + 0.5) / (len(data) + 1)))
-        effective = torch.exp(2 * log_w.logsumexp(0) - (2 * log_w).logsumexp(0)).item()
+        effective = effective_sample_size(log_w[None], torch.zeros_like(log_w)[None]).item()
         found = {
             "negative_log_likelihood": energies / len(data) + log_z,
             "log_weight_deviation": log_w.std().item(),
