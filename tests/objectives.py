@@ -30,6 +30,7 @@ from practice_torch.diffusion.variational_diffusion import (
 from practice_torch.energy.contrastive_divergence import chain, gradient
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.experiments.parts.captions import picture
+from practice_torch.experiments.parts.galaxies import simulate
 from practice_torch.experiments.parts.recall import remembered_first, selective_copying
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
@@ -570,6 +571,17 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
     return bits_per_dimension(base(z) + log_det + of_logits, dims=image[0].numel(), num_levels=levels).mean()
 
 
+def galaxies(e, batch, phase):
+    """The velocity of straight paths to stretched images, with the properties as planes beside their colors."""
+    image = batch["image"] if "image" in batch else simulate(batch["properties"], e.shape[-1], e.generator)
+    x1 = (image / e.recipe.softening).asinh()
+    time, x0 = uniform(e, len(x1)), normal(e, *x1.shape)
+    x_t, slope = linear_path(x0, x1, time)
+    given = (batch["properties"] - e.mean) / e.deviation
+    planes = given[:, :, None, None] * torch.ones(x1.shape[2:])
+    return (e.network(torch.cat([x_t, planes], 1), 1000 * time) - slope).square().mean()
+
+
 def additive_flow(e, batch, phase):
     return flow(e, batch, phase, logistic_log_prob)
 
@@ -881,6 +893,7 @@ OBJECTIVES = {
     "energy/contrastive_divergence": short_chains,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
+    "flows/galaxy_images": galaxies,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

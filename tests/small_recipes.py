@@ -18,6 +18,7 @@ import torch
 
 from practice_torch.commands.recipes import recipe_names
 from practice_torch.data.errors import DataError
+from practice_torch.data.galaxies import PROPERTIES, SIMULATED, Galaxies
 from practice_torch.data.images import TORCHVISION, Images
 from practice_torch.data.text import Text
 from practice_torch.engine.datasets import load_data
@@ -29,7 +30,7 @@ LIMIT, EXAMPLES, LETTERS = 2, 12, 400
 HELD_OUT = 0.1
 SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
 FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
-EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes", "pairs": "pydoc"}
+EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes", "pairs": "pydoc", "galaxies": SIMULATED}
 BYTES = {"pairs": {"tokens": "bytes"}}  # others need a file
 OURS = ("practice_torch.", "tests.", "demo.", "benchmarks.")
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
@@ -184,6 +185,8 @@ def few(recipe):
     """(train, held-out) of a recipe, EXAMPLES of each; random images and embedded sounds and texts where the data is not here."""
     if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data not in ("digits", "squares")):
         return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
+    if recipe.modality == "galaxies" and recipe.data != SIMULATED:
+        return tuple(_random_galaxies(recipe.data, split) for split in ("train", "held-out"))
     if recipe.modality in EMBEDDED and recipe.data != "squares":
         # embedded sets are small: a hundredth of one is no example, and no smaller size would help
         share = max(recipe.held_out, HELD_OUT)
@@ -229,3 +232,10 @@ def _random_images(name, split):
     classes = list("0123456789") if name in SHAPES else None
     description = {"name": name, "split": split, "count": EXAMPLES, "shape": list(shape), "classes": classes}
     return Images(pixels, torch.arange(EXAMPLES) % 10 if classes else None, 255, description | {"sha256": "of random images"})
+
+
+def _random_galaxies(name, split):
+    images = _random_images(name, split)
+    properties = torch.rand(EXAMPLES, 2, generator=torch.Generator().manual_seed(1))
+    known = {"simulated": False, "properties": dict.fromkeys(PROPERTIES[:2], [0.5, 0.3])}
+    return Galaxies(properties, images.pixels, images.description | known)

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import torch
 
-from practice_torch.data import audio, decoding, files, images, memory, pairs, points, symbols, text
+from practice_torch.data import audio, decoding, files, galaxies, images, memory, pairs, points, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.engine.datasets import MODALITIES
 from tests.data_files import everything, gray, refused, save
@@ -116,6 +116,13 @@ def jsonl_of_pairs(folder):
     return folder / "data.jsonl"
 
 
+def folder_of_galaxies(folder):
+    files = [save(folder / "stamps" / f"{number}.png", gray(number)) for number in range(6)]
+    rows = "".join(f"stamps/{number}.png,{number},{number**2}\n" for number in range(6))
+    (folder / "properties.csv").write_text(f"file,flux,size\n{rows}")
+    return files[1]
+
+
 # A modality and its form: the loader, and what writes good data and names one file of it.
 FORMS = {
     "images: folder": (images.load, folder_of_images),
@@ -128,6 +135,7 @@ FORMS = {
     "points: csv": (points.load, csv_of_points),
     "symbols: npz": (symbols.load, npz_of_symbols),
     "pairs: jsonl": (pairs.load, jsonl_of_pairs),
+    "galaxies: folder": (galaxies.load, folder_of_galaxies),
 }
 
 
@@ -178,7 +186,7 @@ def test_good_data_load_within_the_same_bounds(form, tmp_path):
         assert len(load(source)) == 2
 
 
-IN_FOLDERS = ("images: folder", "audio: wav", "audio: flac")
+IN_FOLDERS = ("images: folder", "audio: wav", "audio: flac", "galaxies: folder")
 
 
 @pytest.mark.parametrize(
@@ -442,6 +450,7 @@ RECIPES = {
     "points": "adversarial/gan two_moons",
     "symbols": "autoregressive/attention copy",
     "pairs": "preference/dpo pydoc",
+    "galaxies": "flows/galaxy_images galaxies",
 }
 
 
@@ -464,7 +473,7 @@ def test_the_page_about_data_has_the_limits_that_the_code_has():
     assert f"{files.LONGEST_NAME} bytes" in rows["a name"]
     assert f"0 to {symbols.MOST_SYMBOLS - 1} " in page
     assert f"{text.WORKING['character']} times the size of the file" in page and f"{text.WORKING['byte']} times as bytes" in page
-    for loader in (audio, images, pairs, points, symbols, text):
+    for loader in (audio, galaxies, images, pairs, points, symbols, text):
         assert all(f"`{name}`" in page for name in loader.NAMES), loader.__name__
 
 

@@ -34,6 +34,7 @@ TOGETHER = {
     ],
     "diffusion/edm": [dict(attention_at=())],
     "flows/flow_matching": [dict(attention_at=())],
+    "flows/galaxy_images": [dict(attention_at=())],
     "diffusion/text_conditioning": [dict(attention_at=())],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
@@ -86,6 +87,7 @@ ELSEWHERE = {
     "diffusion/probability_flow": {"measured_images"},
     "flows/continuous_flow": {"points", "judged_steps"},
     "flows/masked_autoregressive": {"points"},
+    "flows/galaxy_images": {"galaxies", "side", "sampling_steps", "judged_samples"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/speculative": {"drafts"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already

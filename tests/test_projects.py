@@ -22,7 +22,14 @@ from practice_torch.engine.state import weights_of
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
-from practice_torch.projects import anomaly_detection, conditional_vae, domain_adaptation, image_generation, text_generation
+from practice_torch.projects import (
+    anomaly_detection,
+    conditional_vae,
+    domain_adaptation,
+    galaxies,
+    image_generation,
+    text_generation,
+)
 from tests import small_recipes
 from tests.test_practice_commands import call, refused
 from tests.test_report import HOSTILE, Page
@@ -464,3 +471,43 @@ def test_the_reading_of_the_conditional_vae_follows_its_numbers():
     assert "in 20% where the decoder is told the label" in reading.sentences[2] and "charge for it: 55%" in reading.sentences[2]
     assert [part.holds for part in reading.expectations] == [True] * 3
     assert [part.holds for part in conditional_vae.read(conditional_rows(0.7, 17.0, 0.5)).expectations] == [False] * 3
+
+
+# ---------------------------------------------------------------------------------------------------- galaxies
+
+
+def galaxy_rows(flow=0.95, nearest=0.9, other=0.05):
+    values = {"another galaxy": other, "nearest training galaxy": nearest, "conditional flow": flow, "simulated again": 0.99}
+    columns = ("flux", "size", "axis_ratio", "direction", "properties")
+    rows = {
+        name: Row("model", dict.fromkeys(columns, Estimate(value, value, value)) | {"frechet_distance": 1 - value})
+        for name, value in values.items()
+    }
+    del rows["nearest training galaxy"].cells["properties"], rows["another galaxy"].cells["frechet_distance"]
+    return rows
+
+
+def test_the_reading_of_galaxies_follows_its_numbers():
+    reading = galaxies.read(galaxy_rows())
+    assert "are 0.950, 0.950, 0.950. The training galaxy" in reading.sentences[0] and "0.050, 0.050" in reading.sentences[0]
+    assert "the mean of its correlations is 0.950" in reading.sentences[1]
+    assert "has 0.990, 0.990, 0.990 and 0.990" in reading.sentences[2] and "is 0.010, that of generated" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    worse = galaxy_rows(0.8, 0.85, 0.5)
+    del worse["simulated again"]  # of a folder of images
+    reading = galaxies.read(worse)
+    assert len(reading.sentences) == 2 and [part.holds for part in reading.expectations] == [False] * 5
+
+
+def test_correlations_of_properties_are_those_of_their_columns():
+    both = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).double()
+    each = [torch.corrcoef(both[:, [k, 3 + k]].T)[0, 1] for k in range(3)]
+    assert galaxies._mean_correlation(both).item() == pytest.approx(sum(each).item() / 3)
+    assert galaxies._mean_correlation(torch.cat([both[:, :3], torch.ones(20, 3)], 1)) == 0
+
+
+def test_the_table_of_galaxies_tells_what_has_the_properties_from_what_has_not(finished):
+    """Flux is read off images of a few pixels, too: of the request simulated again, of its neighbor, of another galaxy."""
+    rows = table(finished("galaxies")[0])
+    again, nearest, other = (rows[name]["flux"] for name in ("simulated again", "nearest training galaxy", "another galaxy"))
+    assert again > 0.9 and again > nearest > abs(other)

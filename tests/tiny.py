@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from practice_torch.data.galaxies import PROPERTIES
 from practice_torch.data.points import MIXTURES
 from tests.small_recipes import module_of, names
 
@@ -88,6 +89,13 @@ class Random:
                 shape = [len(mixture["means"][0]) if mixture else 2]
                 description = {"shape": shape, "classes": None} | ({"mixture": mixture} if mixture else {})
                 return description, {"point": lambda draws: torch.randn(COUNT, *shape, generator=draws)}
+            case "galaxies":
+                simulated = recipe.data == "galaxies"
+                shape, images = [1, 8, 8], {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws)}
+                known = {"simulated": simulated, "properties": dict.fromkeys(PROPERTIES, [0.5, 0.2]), "classes": None}
+                return {"shape": shape} | known, {
+                    "properties": lambda draws: 0.7 * torch.rand(COUNT, len(PROPERTIES), generator=draws) + 0.5 * torch.eye(5)[2],
+                } | ({} if simulated else images)
             case "symbols":
                 shape = [recipe.length]
                 return {"shape": shape, "symbols": recipe.symbols, "classes": None}, {

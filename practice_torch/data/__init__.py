@@ -1,4 +1,5 @@
-"""From bytes on disk to batches: images, text, sounds, points, symbols, pairs of texts. Nothing here is learned or knows a topic.
+"""From bytes on disk to batches: images, text, sounds, points, symbols, pairs of texts, galaxies. Nothing here is learned
+or knows a topic.
 
 Each module has `load(source, *, held_out, seed, ...) -> (train, held-out)`; both are data sets with `len(data)`,
 `data.batch(indices) -> dict of tensors`, `data.to(device)` and `data.description`, a dict that can be written as JSON

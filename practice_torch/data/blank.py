@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from practice_torch.data.galaxies import PROPERTIES, SIMULATED
 from practice_torch.data.notes import FREQUENCIES, PITCHES
 from practice_torch.data.pairs import PASSAGE
 from practice_torch.data.points import MIXTURES
@@ -111,4 +112,21 @@ def _pairs(name, facts, loading):
     return known, form
 
 
-_MODALITIES = {"images": _images, "audio": _audio, "text": _text, "points": _points, "symbols": _symbols, "pairs": _pairs}
+def _galaxies(name, facts, loading):
+    simulated, side = name == SIMULATED, loading["image_size"] or loading["side"]
+    shape = [1 if simulated else 3, side, side]
+    known = {"shape": shape, "simulated": simulated, "properties": dict.fromkeys(PROPERTIES, [0.0, 1.0])}
+    if simulated:
+        known["count"] = loading["count"]
+
+    def form(count):
+        image = {} if simulated else {"image": torch.zeros(count, *shape)}
+        return {"properties": torch.zeros(count, len(PROPERTIES))} | image
+
+    return known, form
+
+
+_MODALITIES = {
+    "images": _images, "audio": _audio, "text": _text, "points": _points, "symbols": _symbols, "pairs": _pairs,
+    "galaxies": _galaxies,
+}  # fmt: skip

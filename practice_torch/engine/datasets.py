@@ -10,7 +10,7 @@ from practice_torch.engine.recipe import Recipe
 if TYPE_CHECKING:  # the help of a recipe does not need torch
     from torch import Tensor, device
 
-MODALITIES = ("images", "text", "audio", "points", "symbols", "pairs")
+MODALITIES = ("images", "text", "audio", "points", "symbols", "pairs", "galaxies")
 
 
 class Data(Protocol):

@@ -28,7 +28,7 @@ class Recipe(Bounded):
     """Fields of every recipe. An experiment derives its recipe directly from this class and adds the sizes of its model."""
 
     # which module of practice_torch/data loads `data`
-    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols", "pairs"]] = "images"
+    modality: ClassVar[Literal["images", "text", "audio", "points", "symbols", "pairs", "galaxies"]] = "images"
 
     data: str = "digits"
     """Name of an embedded data set, or path of your own file or folder."""
@@ -125,14 +125,15 @@ class Recipe(Bounded):
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
-        self._require("image_size", self.image_size is None or self.modality == "images", f"none: the data are {self.modality}")
+        pictures = self.modality in ("images", "galaxies")
+        self._require("image_size", self.image_size is None or pictures, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
         self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
         """Arguments of the loader beside data, held_out and seed, such as the context of a text."""
-        return {"image_size": self.image_size} if self.modality == "images" else {}
+        return {"image_size": self.image_size} if self.modality in ("images", "galaxies") else {}
 
     def augments(self) -> bool:
         """Whether training examples are changed at random."""

@@ -6,6 +6,7 @@ import scipy.ndimage
 import scipy.special
 import torch
 
+from practice_torch.experiments.parts import galaxies as telescope
 from practice_torch.flows import galaxy_images as practice
 
 INDICES = torch.linspace(0.36, 10, 60, dtype=torch.float64)
@@ -74,3 +75,40 @@ def test_blur_and_moments_agree_with_scipy_and_numpy():
         np.testing.assert_allclose([size, ratio], [np.sqrt(small + large), np.sqrt(small / large)], rtol=1e-10)
         major = np.array([np.cos(angle), np.sin(angle)])
         np.testing.assert_allclose(covariance @ major, large * major, rtol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------------------- the simulated telescope
+
+
+def test_simulated_galaxies_have_the_properties_that_were_asked_for(monkeypatch):
+    """Without noise: all light of a compact galaxy, blurred moments, and the sense of the angle; with it, its variance."""
+    monkeypatch.setattr(telescope, "NOISE", 0.0)
+    ratio, angle = np.array([0.5, 0.5, 1.0]), np.array([0.4, -1.2, 0.0])
+    ellipticity = (1 - ratio**2) / (1 + ratio**2)
+    properties = torch.from_numpy(np.stack([
+        np.log([20.0, 50.0, 10.0]), np.log([2.0] * 3), [0.5] * 3, ellipticity * np.cos(2 * angle),
+        ellipticity * np.sin(2 * angle),
+    ], 1))  # fmt: skip
+    images = telescope.simulate(properties, 32, torch.Generator().manual_seed(0))
+    x, y = grid(32, 1.0)
+    moments = practice.image_moments(images[:, 0], x, y)
+    np.testing.assert_allclose(moments[:, 0], [20, 50, 10], rtol=1e-3)
+    assert moments[:, 1:3].abs().max() < telescope.OFF_CENTER and moments[0, 1] != moments[1, 1]
+    half = 4 / (2 * practice.sersic_constant_approximation(torch.tensor([0.5], dtype=torch.float64)).item())
+    # second moments of the galaxy and of the blur, and 1/12 for the width of a pixel, less its part within a third of one
+    wider = telescope.BLUR**2 + (1 - 1 / telescope.FINER**2) / 12
+    wanted = np.stack([half / ratio + wider, half * ratio + wider], 1)
+    found = practice.shape_from_moments(moments).numpy()
+    np.testing.assert_allclose(found[:, 0] ** 2, wanted.sum(1), rtol=2e-3)
+    np.testing.assert_allclose(found[:, 1] ** 2, wanted[:, 1] / wanted[:, 0], rtol=2e-3)
+    np.testing.assert_allclose(found[:2, 2], angle[:2], atol=2e-3)
+    read = telescope.measured(images)
+    assert torch.all(read[:2, 3:].sign() == properties[:2, 3:].sign()) and read[2, 3:].abs().max() < 0.02
+
+
+def test_agreement_is_the_correlation_of_each_number():
+    found, wanted = torch.randn(2, 30, 5, generator=torch.Generator().manual_seed(1))
+    wanted = wanted + found
+    each = [np.corrcoef(found[:, k], wanted[:, k])[0, 1] for k in range(5)]
+    np.testing.assert_allclose(telescope.agreement(found, wanted), [*each[:3], (each[3] + each[4]) / 2], rtol=1e-6)
+    assert torch.equal(telescope.agreement(found, torch.ones_like(wanted)), torch.zeros(4).double())
