@@ -31,6 +31,8 @@ from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from practice_torch.__main__ import main as command
+from practice_torch.command_line import parse
+from practice_torch.commands.training import recipe_with
 from practice_torch.engine import flops, report
 from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.draws import Batches
@@ -40,7 +42,7 @@ from practice_torch.engine.loop import Training
 from practice_torch.engine.recomputation import blocks_of
 from shared_specs.syllabus import load
 from tests import simulated_gpu, simulated_gpu_mistakes
-from tests.small_recipes import few, instead_of_loading, module_of
+from tests.small_recipes import few, instead_of_loading, module_of, names
 
 ROOT = simulated_gpu.ROOT
 RENDERED = set()  # "topic figure.png"
@@ -188,7 +190,12 @@ def prepare():
     torch.set_num_threads(1)
     for module in LATE:
         importlib.import_module(module)
-    load(), commit(), report.pages().get_template("report.html.jinja")
+    for topic, _ in names():
+        module_of(topic)
+    load(), commit()
+    for template in ("report.html.jinja", "parts.html.jinja"):
+        report.pages().get_template(template)
+    parse(["sample", "RUN"], None), recipe_with("latent/vae", "digits", [])  # tyro reads type hints once
     Figure(lambda axes: axes.set_title("$x$")).save(io.BytesIO())  # reads fonts, and compiles the grammar of formulas
     gc.freeze()  # else the first collection of every process copies all of this one's memory
 
