@@ -37,6 +37,7 @@ from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.continuous_flow import kinetic_energy
 from practice_torch.flows.continuous_flow import log_prob as flow_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
+from practice_torch.flows.hutchinson_trace import hutchinson_divergence
 from practice_torch.flows.probability_paths import linear_path
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
@@ -873,6 +874,32 @@ def short_chains(e, batch, phase):
     return -sum((slope * parameter).sum() for slope, parameter in zip(slopes, parameters, strict=True))
 
 
+def matched_score(e, batch, phase):
+    """The denoising loss of diffusion models over its variance; or the divergence, by probes along the axes, or of signs."""
+    x, sigma = batch["point"], e.recipe.sigma
+    noise = normal(e, *x.shape)
+    if e.recipe.loss == "denoising":
+        levels = torch.full((len(x),), sigma)
+        return denoising_score_matching_loss(x, noise, levels, lambda y, level: e.network(y)).mean() / sigma**2
+    y, size = x + sigma * noise, x.shape[1]
+    probes = size**0.5 * torch.eye(size)[:, None].expand(-1, *x.shape)
+    if e.recipe.loss == "sliced":
+        probes = 1.0 - 2.0 * (uniform(e, e.recipe.probes, *x.shape) < 0.5)
+    return (hutchinson_divergence(y, probes, e.network) + e.network(y).pow(2).sum(1) / 2).mean()
+
+
+def told_from_noise(e, batch, phase):
+    """-log of the probability of the right label, of a point and of its draws of noise."""
+    x, ratio, law = batch["point"], e.recipe.noise_ratio, torch.distributions.Normal(0.0, e.recipe.noise_deviation)
+    noise = e.recipe.noise_deviation * normal(e, len(x) * ratio, 2)
+
+    def cost(points, sign):
+        odds = e.network(points)[:, 0] - law.log_prob(points).sum(1) - math.log(ratio)
+        return torch.logaddexp(torch.zeros_like(odds), -sign * odds)
+
+    return cost(x, 1).mean() + ratio * cost(noise, -1).mean()
+
+
 # A topic that counts (its phases move nothing) minimizes nothing, and is not here.
 OBJECTIVES = {
     "foundations/f_divergence": divergences, "foundations/variational_divergence": bound_of_critic, "foundations/f_gan": f_gan,
@@ -890,7 +917,8 @@ OBJECTIVES = {
     "diffusion/classifier_guidance": guidance, "diffusion/edm": preconditioned,
     "diffusion/latent_diffusion": latent_diffusion, "diffusion/text_conditioning": captioned,
     "diffusion/probability_flow": score_at_times,
-    "energy/contrastive_divergence": short_chains,
+    "energy/contrastive_divergence": short_chains, "energy/score_matching": matched_score,
+    "energy/noise_contrastive_estimation": told_from_noise,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
     "flows/galaxy_images": galaxies,

@@ -81,6 +81,8 @@ ELSEWHERE = {
     "diffusion/latent_diffusion": {"judged_samples", "judged_steps", "guidance"},
     "diffusion/text_conditioning": {"judged_samples", "judged_steps", "guidance"},
     "energy/contrastive_divergence": {"temperatures", "runs", "sampling_steps"},
+    "energy/score_matching": {"points", "shown_steps"},
+    "energy/noise_contrastive_estimation": {"points", "shown_steps"},
     "flows/flow_matching": {"points", "judged_steps", "likelihood_steps", "judged_samples"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},

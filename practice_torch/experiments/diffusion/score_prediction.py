@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 import torch
 from torch import nn
 
-from practice_torch.data.errors import DataError
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import noise_from_velocity
@@ -23,6 +22,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw
+from practice_torch.experiments.parts.points import over_the_plane, require_known_score
 from practice_torch.experiments.parts.sampler_errors import SAMPLERS, gaussian_errors, sorted_radii
 from practice_torch.levels import level_at, per_example
 from practice_torch.pictures import scores
@@ -176,6 +176,10 @@ class ScoreExperiment(nn.Module):
         """The noise in x that a score amounts to."""
         return -per_example((1 - level_at(t, self.alpha_bar)).sqrt(), x) * score(x, t)
 
+    def _at_level(self, score, level, x):
+        """A score of all x at one level, in deviations of the noise."""
+        return -self._noise(score, x, level.expand(len(x)))
+
     def _draw(self, score, count, how):
         """Points made of white noise by a score, [count, D]."""
         steps = chain(self.alpha_bar, steps=how.steps, sampler=how.sampler, variance=how.variance, eta=how.eta)
@@ -192,23 +196,16 @@ class ScoreExperiment(nn.Module):
 
     def _fields(self):
         """Both scores over the plane, at three levels."""
-        reach, across = 1.5 * self.means.abs().max().item(), 41
-        line = torch.linspace(-reach, reach, across, dtype=torch.float64, device=self.means.device)
-        plane = torch.cartesian_prod(line, line)
-        panels = {}
+        reach, panels = 1.5 * self.means.abs().max().item(), {}
         for kept in (0.2, 0.7, 0.98):
             level = (self.alpha_bar[1:] - kept).abs().argmin() + 1
-            t = level.expand(len(plane))
-            diffused = diffused_mixture(self.means, 2 * self.stds.log(), t, self.alpha_bar)
-            measured = {
-                "places": plane,
-                "exact": -self._noise(self.exact_score, plane, t),
-                "learned": -self._noise(self.learned_score, plane, t),
-                "log_density": mixture_log_prob(plane, *diffused, self.weights.log()),
-            }
+            diffused = diffused_mixture(self.means, 2 * self.stds.log(), level[None], self.alpha_bar)
+            density = partial(mixture_log_prob, means=diffused[0][0], log_vars=diffused[1][0], log_weights=self.weights.log())
             deviation = (1 - self.alpha_bar[level]).sqrt().item()
-            square = {name: tensor.unflatten(0, (across, across)) for name, tensor in measured.items()}
-            panels[f"t = {level.item()}: noise of deviation {deviation:.2f}"] = _arrays(square)
+            panels[f"t = {level.item()}: noise of deviation {deviation:.2f}"] = over_the_plane(
+                reach, self.means.device, log_density=density, exact=partial(self._at_level, self.exact_score, level),
+                learned=partial(self._at_level, self.learned_score, level),
+            )  # fmt: skip
         return scores.score_fields(panels)
 
 
@@ -238,7 +235,5 @@ def build(recipe, data):
 
     Raises DataError where the data are no mixture in the plane.
     """
-    name, mixture = data.description["name"], data.description.get("mixture")
-    if mixture is None or data.description["shape"] != [2]:
-        raise DataError(f"{name} is not a mixture of Gaussians in 2 dimensions with a known score: use eight_gaussians")
+    require_known_score(data.description)
     return ScoreExperiment(recipe, data.description)

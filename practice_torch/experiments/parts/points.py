@@ -42,6 +42,15 @@ def on_the_plane(scores_fn, real):
     return tuple(tensor.float().cpu().numpy() for tensor in (x, y, scores))
 
 
+def over_the_plane(reach, device, **functions):
+    """places, and functions of them, on a square grid about 0: the arrays that pictures.scores.score_fields draws."""
+    across = 41
+    line = torch.linspace(-reach, reach, across, dtype=torch.float64, device=device)
+    places = torch.cartesian_prod(line, line)
+    measured = {"places": places} | {name: function(places) for name, function in functions.items()}
+    return {name: values.unflatten(0, (across, across)).float().cpu().numpy() for name, values in measured.items()}
+
+
 def distance(real, fakes):
     """The mean distance to the nearest neighbor, from fakes to real points and back, halved."""
     return float(nearest_distance(fakes, real).mean() + nearest_distance(real, fakes).mean()) / 2
@@ -66,3 +75,10 @@ def require_mixture(recipe, description):
     if recipe.metric != "distance" and "mixture" not in description:
         name = description["name"]
         raise DataError(f"{name} is not a mixture with known modes, and this recipe counts modes: use the recipe two_moons")
+
+
+def require_known_score(description):
+    """Raises DataError where the data are no mixture in the plane."""
+    name = description["name"]
+    if "mixture" not in description or description["shape"] != [2]:
+        raise DataError(f"{name} is not a mixture of Gaussians in 2 dimensions with a known score: use eight_gaussians")
