@@ -10,6 +10,7 @@ import pytest
 
 from book import contracts, guides, links, sources, training
 from book.lectures import Failed, topic_page
+from shared_specs.backends.jax_eager import by_numpy
 from shared_specs.check import spec_of
 from shared_specs.rows import Anchor
 from shared_specs.syllabus import load
@@ -112,7 +113,8 @@ def test_a_link_that_leads_nowhere_is_found(book):
 
 
 def test_a_failing_derivation_stops_the_book_with_its_name(monkeypatch):
-    results = derivation.run()
+    with by_numpy():
+        results = derivation.run()
     monkeypatch.setattr(derivation, "run", lambda debug=False: [replace(results[0], passed=False, error="planted"), *results[1:]])
     with pytest.raises(Failed, match=r"the derivation of foundations/jensen fails: 1 of \d+ claims FAILED"):
         topic_page(load().topics["foundations/jensen"], TOPICS)
