@@ -5,6 +5,7 @@ Time runs from 0, the noise, to 1, the data.
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from practice_torch.arguments import require_rank
 from practice_torch.flows._arguments import require_batch, require_probes, velocity_at
@@ -121,32 +122,38 @@ class ContinuousFlow(nn.Module):
 
     def forward(self, x):
         """z and the log-determinant of the way from x, at time 1, to z, at time 0."""
-        z, delta = integrate(x, self._axes(x), self._times(x, self.steps).flip(0), self._velocity)
-        return z, -delta
+        return self._solved(x, self._times(x, self.steps).flip(0))
 
     def inverse(self, z):
         """x and the log-determinant of the way from z to x."""
-        x, delta = integrate(z, self._axes(z), self._times(z, self.steps), self._velocity)
-        return x, -delta
+        return self._solved(z, self._times(z, self.steps))
 
     def with_energy(self, x, *, steps):
         """z and the log-determinant, as forward, and the kinetic energy of the way, all from one solution with these steps."""
-        probes = self._axes(x)
 
         def rates(x, time):
-            velocity, rate = augmented_velocity(x, time, probes, self._velocity)
-            return velocity, torch.cat([rate.unsqueeze(1), _squared_length(velocity)], dim=1)
+            velocity, divergence = self._with_divergence(x, time)
+            return velocity, torch.cat([divergence, -_squared_length(velocity)], dim=1)
 
         z, totals = _followed(x, self._times(x, steps).flip(0), rates, totals=2)
-        return z, *totals.neg().unbind(1)
+        return z, *totals.unbind(1)
 
-    def _velocity(self, x, time):
-        return self.velocity(torch.cat([x, time.expand(len(x), 1)], dim=1))
+    def _solved(self, x, times):
+        end, log_det = _followed(x, times, self._with_divergence, totals=1)
+        return end, log_det.squeeze(1)
 
-    def _axes(self, x):
-        """The probes with which the estimated trace is exact."""
+    def _with_divergence(self, x, time):
+        """The velocity and its exact divergence, [B, 1]: the slopes along all axes pass the layers beside the values."""
         size = x.shape[1]
-        return size**0.5 * torch.eye(size, dtype=x.dtype, device=x.device).unsqueeze(1).expand(size, *x.shape)
+        first, *others = self.velocity[::2]
+        value = functional.linear(x, first.weight[:, :size], torch.addmv(first.bias, first.weight[:, size:], time.view(1)))
+        slopes = first.weight[:, :size].T.unsqueeze(1)  # [D, 1, H], the same for all examples
+        for layer in others:
+            gate = value.sigmoid()
+            activated = value * gate
+            slopes = (torch.addcmul(gate, activated, 1 - gate) * slopes) @ layer.weight.T
+            value = functional.linear(activated, layer.weight, layer.bias)
+        return value, slopes.diagonal(dim1=0, dim2=2).sum(1, keepdim=True).expand(len(x), 1)
 
     def _times(self, x, steps):
         return torch.linspace(0, 1, steps + 1, dtype=x.dtype, device=x.device)
