@@ -499,6 +499,11 @@ def test_the_reading_of_galaxies_follows_its_numbers():
     assert len(reading.sentences) == 2 and [part.holds for part in reading.expectations] == [False] * 5
 
 
+def test_galaxies_of_a_folder_have_no_second_simulation(few, tmp_path):
+    results = conduct("galaxies", small(of("galaxies")), tmp_path / "stamps", data="stamps", **quiet)
+    assert list(results["rows"]) == ["another galaxy", "nearest training galaxy", "conditional flow"] and not results["own_data"]
+
+
 def test_correlations_of_properties_are_those_of_their_columns():
     both = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).double()
     each = [torch.corrcoef(both[:, [k, 3 + k]].T)[0, 1] for k in range(3)]

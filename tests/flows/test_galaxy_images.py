@@ -103,6 +103,9 @@ def test_simulated_galaxies_have_the_properties_that_were_asked_for(monkeypatch)
     np.testing.assert_allclose(found[:, 1] ** 2, wanted[:, 1] / wanted[:, 0], rtol=2e-3)
     np.testing.assert_allclose(found[:2, 2], angle[:2], atol=2e-3)
     read = telescope.measured(images)
+    np.testing.assert_allclose(telescope.measured(images.mT)[:, :4], read[:, :4] * torch.tensor([1, 1, 1, -1]), atol=1e-5)
+    wide = telescope.measured(images[:, :, 6:-6])  # still about the middle
+    assert torch.all(wide[:2, 3:].sign() == properties[:2, 3:].sign())
     assert torch.all(read[:2, 3:].sign() == properties[:2, 3:].sign()) and read[2, 3:].abs().max() < 0.02
 
 

@@ -11,14 +11,15 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.parts.flow_sampling import Solving, carried
 from practice_torch.experiments.parts.galaxies import AGREEING, agreement, measured, simulate
 from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss
-from practice_torch.flows.ode_solvers import solve_fixed
 from shared_specs.palette import BLUE
 
 ROWS = 500  # galaxies that pass the network together in a drawing
 SPREAD = 3**0.5  # deviations: a uniform law of unit variance ends there
+BRIGHTEST = 20.0  # stretched light, at most: of a velocity that is not learned yet the hyperbolic sine would overflow
 SHOWN = 10  # galaxies in a row of a picture
 
 
@@ -63,7 +64,7 @@ class GalaxyExperiment(nn.Module):
     def __init__(self, recipe, description):
         super().__init__()
         self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
-        self.simulated = description["simulated"]
+        self.simulated, self.sampling = description["simulated"], Solving(steps=recipe.sampling_steps)
         moments = torch.tensor(list(description["properties"].values()))  # [P, 2]: mean and deviation
         channels = self.shape[0]
         try:
@@ -102,22 +103,21 @@ class GalaxyExperiment(nn.Module):
     def sample(self, count):
         """Galaxies whose properties are drawn uniformly, with the means and deviations of the training data."""
         uniform = 2 * torch.rand(count, len(self.mean), generator=self.generator, device=self.mean.device) - 1
-        return {"samples": self._grid(self.drawn(self.mean + SPREAD * self.deviation * uniform), SHOWN, "Drawn from noise")}
+        drawn = self.drawn(self.mean + SPREAD * self.deviation * uniform, how=self.sampling)
+        return {"samples": self._grid(drawn, SHOWN, "Drawn from noise, for properties that are drawn uniformly")}
 
     def examples(self, batch):
-        """(images [B, C, S, S], properties [B, P]) of a batch; of simulated galaxies the images are made now."""
+        """(images [B, C, H, W], properties [B, P]) of a batch; of simulated galaxies the images are made now."""
         properties = batch["properties"]
         return simulate(properties, self.shape[-1], self.generator) if self.simulated else batch["image"], properties
 
-    def drawn(self, properties, noise=None):
-        """Images [B, C, S, S] of galaxies with these properties."""
+    def drawn(self, properties, noise=None, how=None):
+        """Images [B, C, H, W] of galaxies with these properties."""
         noise = self._noise(len(properties)) if noise is None else noise
-        times = torch.linspace(0, 1, self.recipe.sampling_steps + 1, device=noise.device)
-        ends = [
-            solve_fixed(x, times, self._velocity(given), method="midpoint")
-            for x, given in zip(noise.split(ROWS), properties.split(ROWS), strict=True)
-        ]
-        return self.recipe.softening * torch.cat(ends).sinh()
+        how = how or Solving(steps=self.recipe.sampling_steps)
+        parts = zip(noise.split(ROWS), properties.split(ROWS), strict=True)
+        ends = torch.cat([carried(self._velocity(given), x, how) for x, given in parts])
+        return self.recipe.softening * ends.clamp(-BRIGHTEST, BRIGHTEST).sinh()
 
     def pairs(self, images, drawn):
         """Some images in rows, below each row what was drawn for it."""
@@ -137,9 +137,9 @@ class GalaxyExperiment(nn.Module):
         return conditional_flow_matching_loss(x0, x1, time, self._velocity(properties)) / x1[0].numel()
 
     def _velocity(self, properties):
-        """velocity_fn(x, time) of galaxies with these properties; the network's times go to 1000."""
+        """velocity_fn(x, time: [B]) of galaxies with these properties; the network's times go to 1000."""
         planes = ((properties - self.mean) / self.deviation)[:, :, None, None].expand(-1, -1, *self.shape[1:])
-        return lambda x, time: self.network(torch.cat([x, planes], 1), 1000 * time.expand(len(x))).float()
+        return lambda x, time: self.network(torch.cat([x, planes], 1), 1000 * time).float()
 
     def _noise(self, count):
         return torch.randn(count, *self.shape, generator=self.generator, device=self.mean.device)
@@ -147,7 +147,6 @@ class GalaxyExperiment(nn.Module):
     def _grid(self, images, columns, caption):
         """A picture of stretched images, from no light to the brightest pixel."""
         shown = self.stretched(images)
-        shown = shown[:, :1] if shown.shape[1] == 2 else shown[:, :3]
         return ImageGrid(shown / shown.amax().clamp(min=1e-6), columns, caption)
 
 

@@ -14,7 +14,7 @@ from practice_torch.flows.galaxy_images import (
 FINER = 3  # places along a side of a pixel, whose mean is the pixel: a steep core changes within one
 BLUR, OFF_CENTER = 0.8, 0.5  # pixels: of the telescope, and how far from the middle of the image a galaxy may be
 NOISE = 0.05  # standard deviation of a pixel; the brightest has 0.6 to 17
-WINDOW = 0.2  # of the side: deviation of the Gaussian that weighs pixels, without which moments are noise of empty corners
+WINDOW = 0.2  # of the shorter side: deviation of the Gaussian that weighs pixels; without it most of a moment is noise
 DARK = 1e-6  # light of a pixel, at least: moments need light that is nowhere negative
 AGREEING = {"flux": "flux", "size": "size", "axis_ratio": "axis ratio", "direction": "direction"}
 
@@ -24,7 +24,7 @@ def simulate(properties, side, generator):
     log_flux, log_radius, index, cosine, sine = properties.unbind(1)
     ellipticity = torch.hypot(cosine, sine).clamp(max=0.999)
     ratio, angle = ((1 - ellipticity) / (1 + ellipticity)).sqrt(), torch.atan2(sine, cosine) / 2
-    x, y = _grid(side, FINER, properties)
+    x, y = _grid(side, side, FINER, properties)
     center = OFF_CENTER * (2 * torch.rand(2, len(properties), generator=generator, device=properties.device) - 1)
     light = sersic_profile(elliptical_radius(x, y, *center, ratio, angle), log_flux.exp(), log_radius.exp(), index)
     images = gaussian_point_spread(avg_pool2d(light[:, None], FINER)[:, 0], sigma=BLUR)
@@ -32,13 +32,13 @@ def simulate(properties, side, generator):
 
 
 def measured(images):
-    """Of images [B, C, S, S] the logarithms of flux and size, the axis ratio q, and e (cos, sin)(2 angle), [B, 5].
+    """Of images [B, C, H, W] the logarithms of flux and size, the axis ratio q, and e (cos, sin)(2 angle), [B, 5].
 
     e = (1 - q^2)/(1 + q^2): a round galaxy has no angle, and 0 for it. Light is weighed by a window around the middle.
     """
     images = images.float().mean(1)
-    x, y = _grid(images.shape[1], 1, images)
-    window = torch.exp(-(x.square() + y.square()) / (2 * (WINDOW * len(x)) ** 2))
+    x, y = _grid(*images.shape[1:], 1, images)
+    window = torch.exp(-(x.square() + y.square()) / (2 * (WINDOW * min(x.shape)) ** 2))
     moments = image_moments(images.clamp(min=DARK) * window, x, y)
     size, ratio, angle = shape_from_moments(moments).unbind(1)
     ellipticity = (1 - ratio.square()) / (1 + ratio.square())
@@ -55,7 +55,8 @@ def agreement(found, wanted):
     return torch.stack([*first, (cosine + sine) / 2])
 
 
-def _grid(side, finer, like):
-    """Places of S x S pixels about the middle of the image, `finer` in each along either side: x and y."""
-    places = (torch.arange(side * finer, dtype=like.dtype, device=like.device) + 0.5) / finer - side / 2
-    return places.expand(len(places), -1), places[:, None].expand(-1, len(places))
+def _grid(height, width, finer, like):
+    """Places of H x W pixels about the middle of the image, `finer` in each along either side: x and y."""
+    y, x = ((torch.arange(side * finer, dtype=like.dtype, device=like.device) + 0.5) / finer - side / 2
+            for side in (height, width))  # fmt: skip
+    return x.expand(len(y), -1), y[:, None].expand(-1, len(x))
