@@ -240,10 +240,15 @@ def by_columns(self):
     return self.weight.flatten(1) / spectral_normalization.spectral_norm(turned).detach()
 
 
-def halves_alike(module):
-    """The same entries pass through every layer."""
-    plain = module.alternating_mask
-    return put(module, "alternating_mask", lambda *, dim, flip=False: plain(dim=dim))
+def halves_exchanged(module):
+    """The odd places pass through the first layer."""
+    plain = module.checkerboard_halves
+
+    def exchanged(shape):
+        even, odd, _ = plain(shape)
+        return odd, even, torch.cat([odd, even]).argsort()
+
+    return put(module, "checkerboard_halves", exchanged)
 
 
 def not_bounded(raw, *, bound):
@@ -382,11 +387,11 @@ MISTAKES = {
         "torch's own weights": (put(unet.UNet2d, "_initialize", lambda self, zero_init: None), BEGINS),
     },
     ("flows/additive_coupling", "NICE"): {
-        "the halves do not take turns": (halves_alike(additive_coupling), "output"),
+        "the halves are exchanged": (halves_exchanged(additive_coupling), "output"),
         "biases at zero": (biases_at_zero, BEGINS),
     },
     ("flows/affine_coupling", "RealNVP"): {
-        "the halves do not take turns": (halves_alike(affine_coupling), "output"),
+        "the halves are exchanged": (halves_exchanged(affine_coupling), "output"),
         "log-scales without a bound": (put(affine_coupling, "bounded_log_scale", not_bounded), "output"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },

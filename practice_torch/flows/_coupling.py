@@ -28,6 +28,20 @@ def conditioned(x, mask, fn, name):
     return result
 
 
+def checkerboard_halves(shape):
+    """Where row + column of a flattened example is even, where it is odd, and where each place lies in both behind one another.
+
+    A vector is one row.
+
+    Raises ValueError if one half would be empty.
+    """
+    height, width = (1, *shape)[-2:]
+    require(height * width > 1, f"shape is {list(shape)}; both halves need at least 1 place")
+    places = range(math.prod(shape))
+    even, odd = ([place for place in places if (place // width % height + place) % 2 == parity] for parity in (0, 1))
+    return torch.tensor(even), torch.tensor(odd), torch.tensor(even + odd).argsort()
+
+
 def require_finite_exponential(**arrays):
     """e^|a| of every entry is finite in the tensor's own precision."""
     for name, array in arrays.items():

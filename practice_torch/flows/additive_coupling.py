@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import require_at_least, require_rank, require_shape
 from practice_torch.flows._arguments import require_batch
-from practice_torch.flows._coupling import conditioned, require_finite_exponential, require_mask
+from practice_torch.flows._coupling import checkerboard_halves, conditioned, require_finite_exponential, require_mask
 from practice_torch.networks.perceptron import perceptron
 
 
@@ -73,24 +73,33 @@ def logistic_log_prob(z):
 
 
 class NICE(nn.Module):
-    """Coupling layers with alternating masks, then a diagonal scaling: [B, D] -> z [B, D], log_det [B]."""
+    """Coupling layers with alternating masks, then a diagonal scaling: [B, D] -> z [B, D], log_det [B].
+
+    Both halves are kept apart, so a layer's network sees what passes alone, and has no output for it.
+    """
 
     def __init__(self, *, dimensions, layers, hidden):
         super().__init__()
-        self.shifts = nn.ModuleList(perceptron(dimensions, *hidden, dimensions, activation=nn.ReLU) for _ in range(layers))
+        *halves, back = checkerboard_halves((dimensions,))
+        for name, places in zip(("even", "odd", "back"), (*halves, back), strict=True):
+            self.register_buffer(name, places, persistent=False)
+        sizes = [(len(halves[number % 2]), *hidden, len(halves[1 - number % 2])) for number in range(layers)]
+        self.shifts = nn.ModuleList(perceptron(*of_layer, activation=nn.ReLU) for of_layer in sizes)
         self.log_scale = nn.Parameter(torch.zeros(dimensions))
-        masks = torch.stack([alternating_mask(dim=dimensions, flip=number % 2 == 1) for number in range(layers)])
-        self.register_buffer("masks", masks, persistent=False)
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""
-        for mask, shift in zip(self.masks, self.shifts, strict=True):
-            x = forward(x, mask, shift)
-        return diagonal_scaling(x, self.log_scale)
+        halves = [x[:, self.even], x[:, self.odd]]
+        for number, shift in enumerate(self.shifts):
+            passing, moving = number % 2, 1 - number % 2
+            halves[moving] = halves[moving] + shift(halves[passing])
+        return diagonal_scaling(torch.cat(halves, 1)[:, self.back], self.log_scale)
 
     def inverse(self, z):
         """x and the log-determinant of the way from z to x."""
         x, log_det = diagonal_scaling(z, -self.log_scale)
-        for mask, shift in zip(self.masks.flip(0), reversed(self.shifts), strict=True):
-            x = inverse(x, mask, shift)
-        return x, log_det
+        halves = [x[:, self.even], x[:, self.odd]]
+        for number in reversed(range(len(self.shifts))):
+            passing, moving = number % 2, 1 - number % 2
+            halves[moving] = halves[moving] - self.shifts[number](halves[passing])
+        return torch.cat(halves, 1)[:, self.back], log_det

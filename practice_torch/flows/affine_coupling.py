@@ -3,14 +3,11 @@
 Forward is the way from data x to noise z.
 """
 
-import math
-
 import torch
 from torch import nn
 
 from practice_torch.arguments import require, require_at_least, require_positive
-from practice_torch.flows._coupling import conditioned, require_finite_exponential, require_mask
-from practice_torch.flows.additive_coupling import alternating_mask
+from practice_torch.flows._coupling import checkerboard_halves, conditioned, require_finite_exponential, require_mask
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.networks.perceptron import perceptron
 
@@ -51,7 +48,7 @@ def forward(x, mask, log_scale_fn, shift_fn):
     [B, ...], [...] -> [B, ...], [B]
     """
     log_scale, shift = _scale_and_shift(x, mask, log_scale_fn, shift_fn)
-    return torch.addcmul(shift, x, log_scale.exp()), _sum(log_scale)
+    return _stretched(x, log_scale, shift)
 
 
 def inverse(z, mask, log_scale_fn, shift_fn):
@@ -61,7 +58,7 @@ def inverse(z, mask, log_scale_fn, shift_fn):
     [B, ...], [...] -> [B, ...], [B]
     """
     log_scale, shift = _scale_and_shift(z, mask, log_scale_fn, shift_fn)
-    return (z - shift) * log_scale.neg().exp(), -_sum(log_scale)
+    return _restored(z, log_scale, shift)
 
 
 def bounded_log_scale(raw, *, bound=2.0):
@@ -98,6 +95,14 @@ def _scale_and_shift(x, mask, log_scale_fn, shift_fn):
     return log_scale, conditioned(x, mask, shift_fn, "shift_fn").masked_fill(mask, 0.0)
 
 
+def _stretched(x, log_scale, shift):
+    return torch.addcmul(shift, x, log_scale.exp()), _sum(log_scale)
+
+
+def _restored(z, log_scale, shift):
+    return (z - shift) * log_scale.neg().exp(), -_sum(log_scale)
+
+
 def _sum(log_scale):
     return log_scale.flatten(1).sum(1) if log_scale.ndim > 1 else log_scale
 
@@ -105,44 +110,36 @@ def _sum(log_scale):
 class RealNVP(nn.Module):
     """Affine layers, of perceptrons with bounded log-scales: [B, D] -> z [B, D], log_det [B].
 
-    shape: of an example before it was flattened; images have checkerboard masks, vectors alternating ones. The last layers of
-    the perceptrons begin at zero, and the flow at the identity.
+    shape: of an example before it was flattened; images have checkerboard masks, vectors alternating ones. Both halves are kept
+    apart, so a layer's network sees what passes alone, and has no output for it. The last layers of the perceptrons begin at
+    zero, and the flow at the identity.
     """
 
     def __init__(self, *, shape, layers, hidden, bound):
         super().__init__()
-        self.bound, dimensions = bound, math.prod(shape)
-        sizes = (dimensions, *hidden, 2 * dimensions)
-        self.networks = nn.ModuleList(perceptron(*sizes, activation=nn.ReLU) for _ in range(layers))
+        self.bound = bound
+        *halves, back = checkerboard_halves(tuple(shape))
+        for name, places in zip(("even", "odd", "back"), (*halves, back), strict=True):
+            self.register_buffer(name, places, persistent=False)
+        sizes = [(len(halves[number % 2]), *hidden, 2 * len(halves[1 - number % 2])) for number in range(layers)]
+        self.networks = nn.ModuleList(perceptron(*of_layer, activation=nn.ReLU) for of_layer in sizes)
         for network in self.networks:
             nn.init.zeros_(network[-1].weight)
             nn.init.zeros_(network[-1].bias)
-        self.register_buffer(
-            "masks", torch.stack([_mask(tuple(shape), number % 2 == 1) for number in range(layers)]), persistent=False
-        )
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""
-        return self._through(forward, x, range(len(self.networks)))
+        return self._through(x, enumerate(self.networks), _stretched)
 
     def inverse(self, z):
         """x and the log-determinant of the way from z to x."""
-        return self._through(inverse, z, reversed(range(len(self.networks))))
+        return self._through(z, reversed(list(enumerate(self.networks))), _restored)
 
-    def _through(self, layer, x, order):
-        total = 0.0
-        for number in order:
-            mask = self.masks[number]
-            # one pass of the network gives both
-            raw, shift = self.networks[number](torch.where(mask, x, 0)).chunk(2, dim=1)
-            log_scale = bounded_log_scale(raw, bound=self.bound)
-            x, log_det = layer(x, mask, lambda _, s=log_scale: s, lambda _, t=shift: t)
+    def _through(self, x, networks, moved):
+        halves, total = [x[:, self.even], x[:, self.odd]], 0.0
+        for number, network in networks:
+            passing, moving = number % 2, 1 - number % 2
+            raw, shift = network(halves[passing]).chunk(2, dim=1)  # one pass of the network gives both
+            halves[moving], log_det = moved(halves[moving], bounded_log_scale(raw, bound=self.bound), shift)
             total = total + log_det
-        return x, total
-
-
-def _mask(shape, flip):
-    """What passes of a flattened example."""
-    if len(shape) == 1:
-        return alternating_mask(dim=shape[0], flip=flip)
-    return checkerboard_mask(height=shape[1], width=shape[2], flip=flip).expand(shape).flatten()
+        return torch.cat(halves, 1)[:, self.back], total

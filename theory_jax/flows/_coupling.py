@@ -50,3 +50,19 @@ def applied(parts, x):
     for part in parts:
         x = part(x)
     return x
+
+
+def known(mask_fn, **sizes):
+    """A mask as NumPy's array, whose values are there while everything else is traced."""
+    with jax.ensure_compile_time_eval():
+        return np.asarray(mask_fn(**sizes))
+
+
+def from_half(parts, kept, mask):
+    """What a network makes of the entries that pass, at the others: an array for each number that it has for them."""
+    passing, moving = np.flatnonzero(mask), np.flatnonzero(~mask)
+    answers = applied(parts, kept[:, passing])
+    return [
+        jnp.zeros_like(kept).at[:, moving].set(answer)
+        for answer in jnp.split(answers, answers.shape[1] // len(moving), axis=1)
+    ]

@@ -4,7 +4,6 @@ Forward is the way from data x to noise z. The functions come first, the derivat
 """
 
 import math
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from theory_jax.arguments import require_at_least, require_rank, require_shape
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows._arguments import require_batch
-from theory_jax.flows._coupling import applied, conditioned, perceptron, require_finite_exponential, require_mask
+from theory_jax.flows._coupling import conditioned, from_half, known, perceptron, require_finite_exponential, require_mask
 from theory_jax.foundations.maximum_likelihood import tangent
 from theory_jax.notation import Slope, Total, plus, times
 
@@ -83,13 +82,18 @@ class NICE(nnx.Module):
     """Coupling layers with alternating masks, then a diagonal scaling: [B, D] -> z [B, D], log_det [B]."""
 
     def __init__(self, *, dimensions, layers, hidden, rngs: nnx.Rngs):
-        self.shifts = nnx.List(perceptron(dimensions, *hidden, dimensions, rngs=rngs) for _ in range(layers))
+        masks = _masks(dimensions, layers)
+        self.shifts = nnx.List(perceptron(mask.sum(), *hidden, (~mask).sum(), rngs=rngs) for mask in masks)
         self.log_scale = nnx.Param(jnp.zeros(dimensions))
 
     def __call__(self, x):
-        for number, shift in enumerate(self.shifts):
-            x = forward(x, alternating_mask(dim=x.shape[1], flip=number % 2 == 1), partial(applied, shift))
+        for mask, parts in zip(_masks(x.shape[1], len(self.shifts)), self.shifts, strict=True):
+            x = forward(x, mask, lambda kept, mask=mask, parts=parts: from_half(parts, kept, mask)[0])
         return diagonal_scaling(x, self.log_scale[...])
+
+
+def _masks(dimensions, layers):
+    return [known(alternating_mask, dim=dimensions, flip=number % 2 == 1) for number in range(layers)]
 
 
 derivation = Derivation(

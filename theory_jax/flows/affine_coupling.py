@@ -15,7 +15,7 @@ from sympy import Integral, Rational, cosh, exp, log, oo, pi, sqrt, tanh
 from theory_jax.arguments import require, require_at_least, require_positive
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._coupling import applied, conditioned, perceptron, require_finite_exponential, require_mask
+from theory_jax.flows._coupling import conditioned, from_half, known, perceptron, require_finite_exponential, require_mask
 from theory_jax.flows.additive_coupling import alternating_mask
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.foundations.maximum_likelihood import tangent
@@ -115,27 +115,34 @@ class RealNVP(nnx.Module):
     """
 
     def __init__(self, *, shape, layers, hidden, bound, rngs: nnx.Rngs):
-        self.shape, self.bound, dimensions = tuple(shape), bound, math.prod(shape)
-        self.networks = nnx.List(perceptron(dimensions, *hidden, 2 * dimensions, rngs=rngs) for _ in range(layers))
+        self.shape, self.bound = tuple(shape), bound
+        masks = _masks(self.shape, layers)
+        self.networks = nnx.List(perceptron(mask.sum(), *hidden, 2 * (~mask).sum(), rngs=rngs) for mask in masks)
 
     def __call__(self, x):
         total = 0.0
-        for number, network in enumerate(self.networks):
-            if len(self.shape) == 1:
-                mask = alternating_mask(dim=self.shape[0], flip=number % 2 == 1)
-            else:
-                board = checkerboard_mask(height=self.shape[1], width=self.shape[2], flip=number % 2 == 1)
-                mask = jnp.broadcast_to(board, self.shape).reshape(-1)
+        for mask, network in zip(_masks(self.shape, len(self.networks)), self.networks, strict=True):
 
-            def half(kept, which, network=network):
-                return jnp.split(applied(network, kept), 2, axis=1)[which]
+            def answer(kept, which, mask=mask, network=network):
+                return from_half(network, kept, mask)[which]
 
-            def log_scale(kept, half=half):
-                return bounded_log_scale(half(kept, 0), bound=self.bound)
+            def log_scale(kept, answer=answer):
+                return bounded_log_scale(answer(kept, 0), bound=self.bound)
 
-            x, log_det = forward(x, mask, log_scale, partial(half, which=1))
+            x, log_det = forward(x, mask, log_scale, partial(answer, which=1))
             total = total + log_det
         return x, total
+
+
+def _masks(shape, layers):
+    return [known(_mask, shape=shape, flip=number % 2 == 1) for number in range(layers)]
+
+
+def _mask(*, shape, flip):
+    """What passes of a flattened example."""
+    if len(shape) == 1:
+        return alternating_mask(dim=shape[0], flip=flip)
+    return jnp.broadcast_to(checkerboard_mask(height=shape[1], width=shape[2], flip=flip), shape).reshape(-1)
 
 
 derivation = Derivation(
