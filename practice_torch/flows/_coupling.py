@@ -38,7 +38,7 @@ def checkerboard_halves(shape):
     height, width = (1, *shape)[-2:]
     require(height * width > 1, f"shape is {list(shape)}; both halves need at least 1 place")
     places = range(math.prod(shape))
-    even, odd = ([place for place in places if (place // width % height + place) % 2 == parity] for parity in (0, 1))
+    even, odd = ([place for place in places if (place // width % height + place % width) % 2 == parity] for parity in (0, 1))
     return torch.tensor(even), torch.tensor(odd), torch.tensor(even + odd).argsort()
 
 

@@ -138,6 +138,6 @@ SPEC = (
     # The network.
     Model("RealNVP", "vectors, three layers", given(x=normal(5, 4)), sizes=dict(shape=(4,), layers=3, hidden=(6, 5), bound=2.0),
           steps=3, initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()}),
-    Model("RealNVP", "images, two layers", given(x=normal(3, 12)), sizes=dict(shape=(2, 2, 3), layers=2, hidden=(6,), bound=1.0),
+    Model("RealNVP", "images, two layers", given(x=normal(3, 12)), sizes=dict(shape=(2, 2, 3), layers=2, hidden=(6,), bound=3.0),
           steps=0),
 )  # fmt: skip
