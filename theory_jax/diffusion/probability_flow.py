@@ -5,18 +5,19 @@ v = f - g^2/2 s is the velocity, of drift f, diffusion g and score s. The functi
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtr
 from sympy import KroneckerDelta, Rational, exp, log, pi, sqrt
 
 from shared_specs.palette import BLUE
-from theory_jax.arguments import require, require_one_each, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_one_each, require_same_shape
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.diffusion.score_sde import fokker_planck
-from theory_jax.levels import per_example, sum_each
+from theory_jax.flows.continuous_flow import log_prob as flow_log_prob
+from theory_jax.flows.ode_solvers import solve_fixed
+from theory_jax.levels import per_example
 from theory_jax.notation import Expectation, Normal, Slope, SquaredNorm, Total, plus
 from theory_jax.notation import times as product
 
@@ -42,8 +43,7 @@ def solve(x, times, drift_fn):
     Source: Kutta 1901; Song et al. 2021, section 4.3.
     [B, ...], [N+1] -> [B, ...]
     """
-    _require_times(times)
-    return _runge_kutta(x, times, lambda x, time: _velocity(x, time, drift_fn))
+    return solve_fixed(x, times, _at_each(drift_fn))
 
 
 def log_prob(x, probes, times, drift_fn):
@@ -56,52 +56,19 @@ def log_prob(x, probes, times, drift_fn):
     and drift_fn returns the shape of x.  Source: Chen et al. 2018, theorem 1; Song et al. 2021, eq. 39.
     [B, ...], [P, B, ...], [N+1] -> [B]
     """
-    _require_times(times)
-    wanted, given = list(jnp.shape(x)), list(jnp.shape(probes))
-    held = len(given) > 0 and given[0] > 0 and given[1:] == wanted
-    require(held, f"probes has shape {given}; it must hold one or more of {wanted}")
-
-    def rates(state, time):
-        velocity, push = jax.linearize(lambda x: _velocity(x, time, drift_fn), state[0])
-        traces = jax.vmap(lambda probe: sum_each(probe * push(probe)))(probes)
-        return velocity, jnp.mean(traces, axis=0)
-
-    ends, gained = _runge_kutta((x, jnp.zeros_like(sum_each(x))), times, rates)
-    dimensions = math.prod(x.shape[1:])
-    return gained - sum_each(ends**2) / 2 - dimensions / 2 * math.log(2 * math.pi)
+    return flow_log_prob(x, probes, times, _at_each(drift_fn))
 
 
-def _runge_kutta(state, times, rates):
-    def advance(state, ends):
-        now, then = ends
-        batch = jax.tree.leaves(state)[0]
+def _at_each(drift_fn):
+    """The velocity at one time, which every example is told."""
 
-        def at(time, rate=None, step=0.0):
-            moved = state if rate is None else jax.tree.map(lambda part, slope: part + step * slope, state, rate)
-            return rates(moved, jnp.full(len(batch), time, batch.dtype))
+    def velocity_fn(x, time):
+        velocity = drift_fn(x, jnp.full(len(x), time))
+        found, wanted = list(jnp.shape(velocity)), list(jnp.shape(x))
+        require(found == wanted, f"drift_fn returned shape {found}; it must return that of x, {wanted}")
+        return velocity
 
-        step, half = (then - now).astype(batch.dtype), (now + then) / 2
-        first = at(now)
-        second = at(half, first, step / 2)
-        third = at(half, second, step / 2)
-        fourth = at(then, third, step)
-        mean = jax.tree.map(lambda a, b, c, d: (a + 2 * (b + c) + d) / 6, first, second, third, fourth)
-        return jax.tree.map(lambda part, rate: part + step * rate, state, mean), None
-
-    return jax.lax.scan(advance, state, (times[:-1], times[1:]))[0]
-
-
-def _velocity(x, time, drift_fn):
-    velocity = drift_fn(x, time)
-    found, wanted = list(jnp.shape(velocity)), list(jnp.shape(x))
-    require(found == wanted, f"drift_fn returned shape {found}; it must return that of x, {wanted}")
-    return velocity
-
-
-def _require_times(times):
-    require_rank(1, times=times)
-    require(len(times) > 1, f"times has {len(times)} entries; it must have at least two")
-    require_values("times", jnp.diff(times), lambda d: d * np.sign(d[:1]) > 0, "rising, or falling, all the way (shown: a step)")
+    return velocity_fn
 
 
 derivation = Derivation(
