@@ -28,6 +28,9 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.energy.contrastive_divergence import chain, gradient
+from practice_torch.energy.langevin import clipped_langevin_step, langevin_step
+from practice_torch.energy.regularized_training import energy_loss
+from practice_torch.energy.replay_buffer import sample
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.experiments.parts.captions import picture
 from practice_torch.experiments.parts.galaxies import simulate
@@ -862,6 +865,29 @@ def text_then_policy(e, batch, phase):
 # ---------------------------------------------------------------------------------------------------- energy
 
 
+def energies(e, batch, phase):
+    """E of data less E of the buffer's chains after their steps, and both squared; images of the class alone, with noise."""
+    how = {"step_size": e.recipe.step_size}
+    if "point" in batch:
+        real, weight, advance = batch["point"], 1.0, langevin_step
+    else:
+        of_class = (batch["label"] == e.recipe.normal).double()
+        weight = of_class.amax()
+        rows = torch.multinomial(of_class if weight else of_class + 1, e.recipe.chains, True, generator=e.generator)
+        images = 2 * batch["image"][rows] - 1
+        real = images + e.recipe.data_noise * normal(e, *images.shape)
+        advance, how = clipped_langevin_step, how | {name: getattr(e.recipe, name) for name in ("noise_scale", "gradient_limit")}
+    places = torch.randperm(e.recipe.buffer_size, generator=e.generator)[: len(real)]
+    fresh = normal(e, *real.shape) if "point" in batch else 2 * uniform(e, *real.shape) - 1
+    chances = uniform(e, len(real))
+    x = sample(e.buffer, places, fresh, chances, reinitialize_probability=e.recipe.reinitialize_probability)
+    steps = e.recipe.chain_steps
+    noises = normal(e, steps, *real.shape) if "point" in batch else (normal(e, *real.shape) for _ in range(steps))
+    for noise in noises:
+        x = advance(x, noise, e.network, **how).detach()
+    return weight * energy_loss(e.network(real), e.network(x), regularization=e.recipe.regularization).mean()
+
+
 def short_chains(e, batch, phase):
     """A loss with the slope of contrastive divergence; the chains begin at the particles, or at the images."""
     x = _pixels(e, batch)
@@ -920,6 +946,7 @@ OBJECTIVES = {
     "energy/contrastive_divergence": short_chains, "energy/score_matching": matched_score,
     "energy/noise_contrastive_estimation": told_from_noise,
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
+    "energy/regularized_training": energies,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
     "flows/galaxy_images": galaxies,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,

@@ -13,6 +13,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan, spectral_normalization
 from practice_torch.autoregressive import attention, chain_rule, pixelcnn, recurrent
 from practice_torch.diffusion import score_prediction
+from practice_torch.energy import regularized_training
 from practice_torch.flows import additive_coupling, affine_coupling, continuous_flow, masked_autoregressive
 from practice_torch.latent import conditional_vae, vae
 from practice_torch.networks import dcgan, decoder_transformer, level_classifier, unet, wavenet
@@ -171,6 +172,10 @@ def biases_at_zero(patch):
         nn.init.zeros_(self.bias)
 
     patch.setattr(nn.Linear, "reset_parameters", reset)
+
+
+def without_confinement(patch):
+    patch.setattr(regularized_training.EnergyMLP, "forward", lambda self, x: self.network(x.flatten(1))[:, 0])
 
 
 def without_skip(patch):
@@ -385,6 +390,12 @@ MISTAKES = {
         "no residual in attention": (without_residual(unet.Attention), "output"),
         "another epsilon": (other_epsilon(nn.GroupNorm, 1e-6), "output"),
         "torch's own weights": (put(unet.UNet2d, "_initialize", lambda self, zero_init: None), BEGINS),
+    },
+    ("energy/regularized_training", "EnergyMLP"): {
+        "no confinement": (without_confinement, "output"),
+        "rectifiers": (put(nn, "SiLU", nn.ReLU), "output"),
+        "the batch mixes": (mean_of_the_batch(regularized_training.EnergyMLP), OTHERS),
+        "biases at zero": (biases_at_zero, BEGINS),
     },
     ("flows/additive_coupling", "NICE"): {
         "the halves are exchanged": (halves_exchanged(additive_coupling), "output"),

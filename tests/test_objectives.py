@@ -11,6 +11,7 @@ from practice_torch.engine.experiment import phase_parameters
 from practice_torch.engine.recipe import AudioRecipe, Recipe
 from practice_torch.experiments.autoregressive.attention import TransductionExperiment
 from practice_torch.experiments.diffusion import parameterizations, training
+from practice_torch.experiments.energy import regularized_training
 from practice_torch.experiments.foundations import f_gan
 from practice_torch.experiments.latent import elbo, vae, vae_training
 from practice_torch.experiments.parts import adversarial_game, policy_tuning
@@ -39,6 +40,7 @@ TOGETHER = {
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
     "foundations/variational_divergence": [dict(bound="donsker_varadhan", normalizer_decay=0.0)],
+    "energy/regularized_training": [dict(reinitialize_probability=0.9)],  # a few chains of five in a hundred may be none
     "preference/dpo": [dict(label_smoothing=0.1)],
     "reinforcement/ppo": [dict(value_clip=0.01), dict(task="pendulum")],
     "reinforcement/trust_region": [dict(task="pendulum")],
@@ -90,6 +92,7 @@ ELSEWHERE = {
     "flows/continuous_flow": {"points", "judged_steps"},
     "flows/masked_autoregressive": {"points"},
     "flows/galaxy_images": {"galaxies", "side", "sampling_steps", "judged_samples"},
+    "energy/regularized_training": {"points", "gap_limit"},
     "autoregressive/ngram": {"passage"},
     "autoregressive/speculative": {"drafts"},
     "autoregressive/transformer": {"pad_vocabulary"},  # has no effect, which its own test holds; 256 is padded already
@@ -288,6 +291,10 @@ MISTAKES = {
     "no weight of the KL": (
         "latent/vae_training", dict(kl_schedule="linear"), vae_training, "linear_kl_weight",
         lambda steps, *, warmup_steps: torch.ones(1),
+    ),
+    "the penalty of the difference alone": (
+        "energy/regularized_training", {}, regularized_training, "energy_loss",
+        lambda real, fake, *, regularization: real - fake + regularization * (real - fake).square(),
     ),
     "minimax for non-saturating": (
         "adversarial/gan", {}, adversarial_game, "GENERATOR_LOSSES",

@@ -11,7 +11,8 @@ from tests.small_recipes import module_of, names
 
 # The most that a field may be. A field that is not here stays as the recipe has it.
 LIMITS = {
-    "anomaly": 1, "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "categories": 4, "classifier_hidden": 8,
+    "anomaly": 1, "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "buffer_size": 64, "categories": 4,
+    "chain_steps": 3, "chains": 16, "classifier_hidden": 8,
     "codes": 3, "completion": 6, "context": 8, "copies": 8, "cycle": 1, "cycle_length": 8, "doublings": 2, "fakes": 8,
     "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8,
     "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12,
