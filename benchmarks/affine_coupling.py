@@ -88,32 +88,34 @@ def tasks(side):
     return {"density": density, "training": training, "samples": samples}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def compare(name, title, description, ours, peers, goals):
+    """All tasks of our flow and its peers, in turns; the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     began, sides = time.perf_counter(), {"ours": ours()}
-    for name, peer in {"zuko": zuko, "normflows": normflows}.items():
-        if importlib.util.find_spec(name) is None:
-            print(f"{name} is not installed: it is left out, and the results stay as they are")
+    for library, peer in peers.items():
+        if importlib.util.find_spec(library) is None:
+            print(f"{library} is not installed: it is left out, and the results stay as they are")
         else:
-            sides[name] = peer()
-    sizes = {name: sum(parameter.numel() for parameter in side[0].parameters()) for name, side in sides.items()}
+            sides[library] = peer()
+    sizes = {side: sum(parameter.numel() for parameter in flow[0].parameters()) for side, flow in sides.items()}
     if len(set(sizes.values())) > 1:
         raise SystemExit(f"the networks differ in size: {sizes}")
-    calls, missed = {name: tasks(side) for name, side in sides.items()}, 0
+    calls, missed = {side: tasks(flow) for side, flow in sides.items()}, 0
     for task in calls["ours"]:
         missed |= conclude(
-            f"affine_coupling_{task}", f"Real NVP, {task}: {CALLS} times {BATCH} examples of {DIMENSIONS} numbers",
-            in_turns({name: of[task] for name, of in calls.items()}, repeats=arguments.repeats),
-            ours="ours", goals={name: goal for name, goal in GOALS.items() if name in sides}, began=began,
-            unit=(CALLS, "batches"), keep=len(sides) == 3,
+            f"{name}_{task}", f"{title}, {task}: {CALLS} times {BATCH} examples of {DIMENSIONS} numbers",
+            in_turns({side: of[task] for side, of in calls.items()}, repeats=arguments.repeats),
+            ours="ours", goals={side: goal for side, goal in goals[task].items() if side in sides}, began=began,
+            unit=(CALLS, "batches"), keep=len(sides) == 1 + len(peers),
             shape={"layers": LAYERS, "hidden": HIDDEN, "parameters": sizes["ours"]},
-            peers={name: version(name) for name in sides if name != "ours"},
+            peers={side: version(side) for side in sides if side != "ours"},
         )  # fmt: skip
     return missed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    every = dict.fromkeys(("density", "training", "samples"), GOALS)
+    sys.exit(compare("affine_coupling", "Real NVP", __doc__, ours, {"zuko": zuko, "normflows": normflows}, every))

@@ -3,6 +3,8 @@
 Forward is the way from data x to noise z.
 """
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -92,10 +94,10 @@ class MAF(nn.Module):
         for network in self.networks:
             nn.init.zeros_(network[-1].weight)
             nn.init.zeros_(network[-1].bias)
-        order = 1 + torch.arange(dimensions)
-        degrees = [order, *(1 + torch.arange(width) % max(1, dimensions - 1) for width in hidden), order.repeat(2)]
-        for number, (below, above) in enumerate(zip(degrees, degrees[1:], strict=False)):
-            mask = degrees_to_mask(below, above, strict=number == len(hidden))
+        order = list(range(1, dimensions + 1))
+        self.degrees = [order, *([1 + unit % max(1, dimensions - 1) for unit in range(width)] for width in hidden), 2 * order]
+        for number, (below, above) in enumerate(itertools.pairwise(self.degrees)):
+            mask = degrees_to_mask(torch.tensor(below), torch.tensor(above), strict=number == len(hidden))
             self.register_buffer(f"mask_{number}", mask, persistent=False)
 
     def forward(self, x):
@@ -110,9 +112,30 @@ class MAF(nn.Module):
         """x and the log-determinant of the way from z to x."""
         total = 0.0
         for network in reversed(self.networks):
-            z, log_det = inverse(z.flip(1), lambda y, network=network: self._conditions(network, y))
+            z, log_det = self._restored(network, z.flip(1))
             total = total + log_det
         return z, total
+
+    def _restored(self, network, z):
+        """What inverse gives, with every unit computed once: as soon as all entries that it sees are known."""
+        *hidden, last = (layer for layer in network if isinstance(layer, nn.Linear))
+        rising = [sorted(range(len(degrees)), key=degrees.__getitem__) for degrees in self.degrees[:-1]]
+        by_degree = [
+            (layer.weight[units][:, below], layer.bias[units])
+            for layer, below, units in zip(hidden, rising, rising[1:], strict=False)
+        ]
+        weight, bias = last.weight[:, rising[-1]].unflatten(0, (2, -1)), last.bias.unflatten(0, (2, -1))
+        known, log_scales = [z[:, :0] for _ in rising], []  # entries of x, and units of each hidden layer by rising degree
+        for degree in range(z.shape[1]):  # of all entries so far
+            for number, (into, offset) in enumerate(by_degree, start=1):
+                ready = slice(known[number].shape[1], known[number].shape[1] + self.degrees[number].count(degree))
+                seen = functional.linear(known[number - 1], into[ready, : known[number - 1].shape[1]], offset[ready])
+                known[number] = torch.cat([known[number], seen.relu()], 1)
+            mean, raw = functional.linear(known[-1], weight[:, degree, : known[-1].shape[1]], bias[:, degree]).unbind(1)
+            log_scales.append(bounded_log_scale(raw, bound=self.bound))
+            entry = torch.addcmul(mean, z[:, degree], log_scales[-1].exp())
+            known[0] = torch.cat([known[0], entry[:, None]], 1)
+        return known[0], torch.stack(log_scales, 1).sum(1)
 
     def _conditions(self, network, y):
         """The mean and the log-scale of every entry given those before it."""

@@ -31,6 +31,21 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
 
 
+@pytest.mark.parametrize(("dimensions", "hidden"), [(1, (3,)), (2, (3, 2)), (5, (3, 7))])
+def test_units_computed_once_give_what_passes_of_the_whole_network_give(dimensions, hidden):
+    """The network's inverse against the topic's, which asks for all conditions in every pass; values and gradients."""
+    torch.manual_seed(1)
+    network = practice.MAF(dimensions=dimensions, layers=1, hidden=hidden, bound=2.0).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    z = torch.randn(6, dimensions, dtype=torch.float64)
+    wanted = practice.inverse(z.flip(1), lambda y: network._conditions(network.networks[0], y))
+    found = network.inverse(z)
+    torch.testing.assert_close(found, wanted)
+    slopes = [torch.autograd.grad((x**2).sum() + log_det.sin().sum(), network.parameters()) for x, log_det in (found, wanted)]
+    torch.testing.assert_close(*slopes)
+
+
 def test_the_flow_is_a_chain_of_normal_conditionals():
     """scipy.stats.norm for every variable, with mean x_(d-1)/2 and standard deviation e^0.3."""
     before = torch.cat([torch.zeros(6, 1), X[:, :-1]], 1)
