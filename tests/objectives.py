@@ -6,6 +6,7 @@ Draws are taken from the experiment's generator in the order in which its own fo
 import math
 
 import torch
+from scipy.optimize import linear_sum_assignment
 
 from practice_torch.adversarial.bigan import bigan_discriminator_loss, bigan_generator_encoder_loss
 from practice_torch.adversarial.conditional_gan import projection_logit
@@ -438,6 +439,16 @@ def matched(e, batch, phase):
     x_t, velocity = linear_path(x0, x1, time)
     errors = squared_error(e.network(x_t, 1000 * time, *label), velocity)
     return errors.mean() if recipe.modality == "points" else errors.mean() / x1[0].numel()
+
+
+def coupled(e, batch, phase):
+    """The squared error of x1 - x0, where no other order of the data has less of it."""
+    x1, x0 = batch["point"], normal(e, *batch["point"].shape)
+    if e.recipe.coupling == "exact":
+        x1 = x1[linear_sum_assignment(-x0 @ x1.mT)[1]]  # the squares do not depend on the order
+    time = uniform(e, len(x1))
+    x_t, velocity = linear_path(x0, x1, time)
+    return squared_error(e.network(x_t, 1000 * time), velocity).mean()
 
 
 def diffusion(e, batch, phase):
@@ -948,7 +959,7 @@ OBJECTIVES = {
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "energy/regularized_training": energies,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
-    "flows/galaxy_images": galaxies,
+    "flows/galaxy_images": galaxies, "flows/minibatch_coupling": coupled,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

@@ -8,7 +8,8 @@ a tensor of that device passes `_operate`, which computes it with CPU tensors an
 - inside `watched()` it records each operation for which the host would have to wait until the device is done;
 - what lies above the kernels (autograd, autocast, accelerate, the project's own branches by device) takes the path of a GPU.
 
-It shows nothing about CUDA's kernels: neither their rounding, nor their speed, nor how much memory they take.
+It shows nothing about CUDA's kernels: neither their rounding, nor their speed, nor how much memory they take. Nor does
+it look into custom operators, which may wait: that of an optimal assignment does.
 
 Autograd asks torch for the accelerator and its streams, which a CUDA build of torch cannot answer without a driver. `install()`
 therefore replaces the first bytes of two functions of libtorch, in this process's memory, by "return nothing", which is what a

@@ -57,14 +57,14 @@ def optimal_assignment(cost):
     require_rank(2, cost=cost)
     require_shape((len(cost), len(cost)), cost=cost)
     require_values("cost", cost, torch.isfinite, "finite")
-    _, columns = linear_sum_assignment(_at_good_prices(cost.detach().to("cpu", torch.float64)))
-    return torch.as_tensor(columns, device=cost.device)
+    return _assigned(cost.detach())
 
 
 def sample_pairs(log_plan, gumbels):
     r"""j_i = argmax_j (log_plan_ij + gumbels_ij): a draw from row i of a plan, whatever the row sums to.
 
-    The gumbels are independent, -log(-log u) of a uniform number u. A column is drawn N/M times in the mean, not every time.
+    The gumbels are independent, -log(-log u) of a uniform number u. Where rows and columns of the plan have their sums, a column
+    is drawn N/M times in the mean, not every time; where it has not converged, cheap columns are drawn too often.
 
     Raises ValueError if the shapes of log_plan and gumbels differ, gumbels is not finite, or a row of log_plan has no finite
     maximum.  Source: Maddison et al. 2014, section 2; Tong et al. 2024, algorithm 3.
@@ -76,6 +76,17 @@ def sample_pairs(log_plan, gumbels):
     require_values("gumbels", gumbels, torch.isfinite, "finite")
     require_values("log_plan", log_plan, _has_a_partner, "a number, or -inf for no chance, with a number in every row")
     return (log_plan + gumbels).argmax(dim=1)
+
+
+@torch.library.custom_op("diptych::optimal_assignment", mutates_args=())  # so that a compiled graph holds it as a whole
+def _assigned(cost: torch.Tensor) -> torch.Tensor:
+    _, columns = linear_sum_assignment(_at_good_prices(cost.to("cpu", torch.float64)))
+    return torch.as_tensor(columns, device=cost.device)
+
+
+@_assigned.register_fake
+def _(cost):
+    return cost.new_empty(len(cost), dtype=torch.int64)
 
 
 def _at_good_prices(cost):

@@ -105,7 +105,8 @@ def _with_one_more_row(row, cost, row_of, u, v):
 def sample_pairs(log_plan, gumbels):
     r"""j_i = argmax_j (log_plan_ij + gumbels_ij): a draw from row i of a plan, whatever the row sums to.
 
-    The gumbels are independent, -log(-log u) of a uniform number u. A column is drawn N/M times in the mean, not every time.
+    The gumbels are independent, -log(-log u) of a uniform number u. Where rows and columns of the plan have their sums, a column
+    is drawn N/M times in the mean, not every time; where it has not converged, cheap columns are drawn too often.
 
     Raises ValueError if the shapes of log_plan and gumbels differ, gumbels is not finite, or a row of log_plan has no finite
     maximum.  Source: Maddison et al. 2014, section 2; Tong et al. 2024, algorithm 3.

@@ -1,0 +1,46 @@
+"""Flow matching on points whose noise is paired with data, batch by batch: fewer steps are enough for the same samples."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from practice_torch.engine.recipe import Fixed
+from practice_torch.experiments.flows.flow_matching import PointMatching, PointMatchingRecipe
+from practice_torch.flows.minibatch_coupling import optimal_assignment, squared_distance_matrix
+
+
+@dataclass(frozen=True)
+class CoupledRecipe(PointMatchingRecipe):
+    """Flow matching on points, with pairs by optimal transport within a batch."""
+
+    coupling: Literal["exact", "random"] = "exact"
+    """Pairs of the optimal assignment, which the host computes, or pairs as they come."""
+    metric: Fixed = "energy_distance_few"
+
+
+class CoupledMatching(PointMatching):
+    """Learns the velocity of points from coupled pairs of noise and data."""
+
+    def pairs(self, points, generator):
+        """Noise, and the data that go with it within as many examples as a step of training sees, from data [B, D]."""
+        noise, points = super().pairs(points, generator)
+        if self.recipe.coupling == "random":
+            return noise, points
+        batches = zip(noise.split(self.recipe.batch_size), points.split(self.recipe.batch_size), strict=True)
+        return noise, torch.cat([x1[optimal_assignment(squared_distance_matrix(x0, x1))] for x0, x1 in batches])
+
+
+RECIPES = {
+    # measured with seeds 0 and 1: an energy distance of 0.0017 and 0.0013 in two steps of the midpoint method; random pairs have
+    # 0.0061 and 0.0073 after as many steps of training, and an error of the velocity of 2.8, of which exact pairs leave 0.08
+    "two_moons": CoupledRecipe(
+        data="two_moons", steps=2000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999, target=2.5e-3,
+        evaluate_every=1000, checkpoint_every=1000, log_every=100,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The experiment of a recipe for points of the data's size."""
+    return CoupledMatching(recipe, data.description)
