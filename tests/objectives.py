@@ -441,6 +441,15 @@ def matched(e, batch, phase):
     return errors.mean() if recipe.modality == "points" else errors.mean() / x1[0].numel()
 
 
+def bridged(e, batch, phase):
+    """The squared error of the slope of sin(pi t/2) x1 + cos(pi t/2) x0."""
+    x1, x0 = batch["point"], normal(e, *batch["point"].shape)
+    time = uniform(e, len(x1))
+    angle = math.pi / 2 * time[:, None]
+    slope = math.pi / 2 * (angle.cos() * x1 - angle.sin() * x0)
+    return squared_error(e.network(angle.sin() * x1 + angle.cos() * x0, 1000 * time), slope).mean()
+
+
 def coupled(e, batch, phase):
     """The squared error of x1 - x0, where no other order of the data has less of it."""
     x1, x0 = batch["point"], normal(e, *batch["point"].shape)
@@ -959,7 +968,7 @@ OBJECTIVES = {
     "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
     "energy/regularized_training": energies,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
-    "flows/galaxy_images": galaxies, "flows/minibatch_coupling": coupled,
+    "flows/galaxy_images": galaxies, "flows/minibatch_coupling": coupled, "flows/diffusion_bridge": bridged,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

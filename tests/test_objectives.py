@@ -87,6 +87,7 @@ ELSEWHERE = {
     "energy/noise_contrastive_estimation": {"points", "shown_steps"},
     "flows/flow_matching": {"points", "judged_steps", "likelihood_steps", "judged_samples"},
     "flows/minibatch_coupling": {"points", "judged_steps", "likelihood_steps"},
+    "flows/diffusion_bridge": {"points", "judged_steps", "likelihood_steps", "diffusion"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},

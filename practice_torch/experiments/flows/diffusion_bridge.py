@@ -1,0 +1,87 @@
+"""One network, sampled in three ways: by the flow of the path it was trained on, by that of the linear path, and with noise."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+
+from practice_torch.diffusion.score_sde import euler_maruyama_step
+from practice_torch.diffusion.simple_loss import squared_error
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.experiment import Metric
+from practice_torch.engine.recipe import Fixed
+from practice_torch.experiments.flows.flow_matching import PointMatching, PointMatchingRecipe
+from practice_torch.experiments.parts.flow_sampling import Solving, carried
+from practice_torch.experiments.parts.points import energy_distance
+from practice_torch.flows.diffusion_bridge import predictions_from_velocity, score_from_velocity, stochastic_drift
+from practice_torch.flows.probability_paths import affine_path, cosine_coefficients
+from practice_torch.levels import per_example
+
+
+@dataclass(frozen=True)
+class BridgeRecipe(PointMatchingRecipe):
+    """A network on points, trained on the cosine path as diffusion models are."""
+
+    diffusion: Annotated[float, AtLeast(0)] = 1.0
+    """Noise on the way, g over sigma, where points are drawn with noise."""
+    metric: Fixed = "energy_distance_linear"
+
+
+class BridgedPoints(PointMatching):
+    """Learns the velocity of the cosine path, and draws points on it, on the linear path, and with noise."""
+
+    explains = PointMatching.explains | {
+        "energy_distance_linear": Metric("distance", "the same network on the linear path, by as many steps"),
+        "energy_distance_noise": Metric("distance", "the same network with noise on the way, in ten times as many steps"),
+    }
+
+    def evaluate(self, data):
+        """How far points are from held-out ones that are drawn in each of the ways."""
+        metrics, points = super().evaluate(data), data.batch(torch.arange(min(len(data), 4096)))["point"]
+        noise, steps = self._noise(len(points)), self.recipe.judged_steps
+        linear = carried(self.linear_velocity, noise, Solving(steps=steps))
+        return metrics | {
+            "energy_distance_linear": energy_distance(points, linear),
+            "energy_distance_noise": energy_distance(points, self.drawn_with_noise(noise, 10 * steps)),
+        }
+
+    def linear_velocity(self, y, time):
+        """The network's velocity of the linear path, at places [B, D] and times [B]: data less noise, as it predicts them."""
+        own = 2 / math.pi * torch.atan2(time, 1 - time)  # where the cosine path has this share of data
+        at = cosine_coefficients(own)
+        x = y * per_example(at[0] + at[1], y)
+        data, noise = predictions_from_velocity(x, self.velocity(x, own), *at)
+        return data - noise
+
+    @torch.no_grad()
+    def drawn_with_noise(self, x, steps):
+        """Points [B, D] from noise [B, D], along the cosine path with the noise g = diffusion sigma on the way."""
+        step = x.new_full((len(x),), 1 / steps)
+        for number in range(steps):
+            time = step * number
+            at = cosine_coefficients(time)
+            velocity, g = self.velocity(x, time), self.recipe.diffusion * at[1]
+            drift = stochastic_drift(velocity, score_from_velocity(x, velocity, *at), g)
+            noise = torch.randn(x.shape, generator=self.generator, device=x.device)
+            x = euler_maruyama_step(x, drift, g, noise, step)
+        return x
+
+    def _losses(self, points, generator):
+        x0, x1 = self.pairs(points, generator)
+        time = torch.rand(len(x0), generator=generator, device=x0.device)
+        x_t, velocity = affine_path(x0, x1, *cosine_coefficients(time))
+        return squared_error(self.velocity(x_t, time), velocity)
+
+
+RECIPES = {
+    "two_moons": BridgeRecipe(
+        data="two_moons", steps=2000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999, target=2e-3,
+        evaluate_every=1000, checkpoint_every=1000, log_every=100,
+    ),
+}  # fmt: skip
+
+
+def build(recipe, data):
+    """The experiment of a recipe for points of the data's size."""
+    return BridgedPoints(recipe, data.description)
