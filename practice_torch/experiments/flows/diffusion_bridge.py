@@ -76,8 +76,8 @@ class BridgedPoints(PointMatching):
 
 RECIPES = {
     "two_moons": BridgeRecipe(
-        data="two_moons", steps=2000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999, target=2e-3,
-        evaluate_every=1000, checkpoint_every=1000, log_every=100,
+        data="two_moons", points=65_536, steps=4000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
+        target=3e-3, evaluate_every=2000, checkpoint_every=2000, log_every=100,
     ),
 }  # fmt: skip
 
