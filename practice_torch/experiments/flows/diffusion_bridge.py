@@ -75,9 +75,11 @@ class BridgedPoints(PointMatching):
 
 
 RECIPES = {
+    # measured with seeds 0 and 1: an energy distance of 0.0010 and 0.0002 on the path of the training, 0.0007 and 0.0004 on the
+    # linear one, 0.0010 and 0.0008 with noise
     "two_moons": BridgeRecipe(
         data="two_moons", points=65_536, steps=4000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
-        target=3e-3, evaluate_every=2000, checkpoint_every=2000, log_every=100,
+        target=2e-3, evaluate_every=2000, checkpoint_every=2000, log_every=100,
     ),
 }  # fmt: skip
 
