@@ -460,6 +460,27 @@ def coupled(e, batch, phase):
     return squared_error(e.network(x_t, 1000 * time), velocity).mean()
 
 
+def rectified(e, batch, phase):
+    """Flow matching in the first steps; then on noise and where the Euler steps of the average take it, made once."""
+    x1, recipe, seen = batch["point"], e.recipe, int(e.batches.seen)
+    first = math.ceil(recipe.first_share * recipe.steps)
+    network = e.first if phase == "first" else e.network
+    if seen >= first if phase == "first" else seen <= first:
+        return 0.0 * sum(parameter.sum() for parameter in network.parameters())
+    if phase == "first":
+        x0 = normal(e, *x1.shape)
+    else:
+        x0 = normal(e, *e.starts.shape)
+        x1, count = x0, recipe.reflow_steps
+        for step in range(count):
+            x1 = x1 + e.average(x1, torch.full((len(x1),), 1000 * step / count)).detach() / count
+        rows = torch.randint(len(x0), (len(batch["point"]),), generator=e.generator)
+        x0, x1 = x0[rows], x1[rows]
+    time = uniform(e, len(x1))
+    x_t, velocity = linear_path(x0, x1, time)
+    return squared_error(network(x_t, 1000 * time), velocity).mean()
+
+
 def diffusion(e, batch, phase):
     recipe = e.recipe
     image = recipe.gain * batch["audio"] if recipe.modality == "audio" else 2 * batch["image"] - 1
@@ -969,6 +990,7 @@ OBJECTIVES = {
     "energy/regularized_training": energies,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
     "flows/galaxy_images": galaxies, "flows/minibatch_coupling": coupled, "flows/diffusion_bridge": bridged,
+    "flows/rectified_flow": rectified,
     "autoregressive/chain_rule": made, "autoregressive/wavenet": wavenet, "autoregressive/attention": transduction,
     "autoregressive/pixelcnn": levels_of_pixels, "autoregressive/discretized_mixture": logistic_pixels,
     "state_space/diagonal": bytes_or_sounds, "autoregressive/recurrent": language, "state_space/selective": recall,

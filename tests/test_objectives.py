@@ -36,6 +36,7 @@ TOGETHER = {
     "diffusion/edm": [dict(attention_at=())],
     "flows/flow_matching": [dict(attention_at=())],
     "flows/galaxy_images": [dict(attention_at=())],
+    "flows/rectified_flow": [dict(first_share=0.9)],
     "diffusion/text_conditioning": [dict(attention_at=())],
     "latent/reparameterization": [dict(estimator="leave_one_out", samples=3)],
     "latent/vector_quantization": [dict(restart_below=50.0)],  # all codes begin anew, in every step
@@ -88,6 +89,7 @@ ELSEWHERE = {
     "flows/flow_matching": {"points", "judged_steps", "likelihood_steps", "judged_samples"},
     "flows/minibatch_coupling": {"points", "judged_steps", "likelihood_steps"},
     "flows/diffusion_bridge": {"points", "judged_steps", "likelihood_steps", "diffusion"},
+    "flows/rectified_flow": {"points", "judged_steps", "likelihood_steps"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},

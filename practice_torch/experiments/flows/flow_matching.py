@@ -23,7 +23,11 @@ from practice_torch.experiments.parts.points import energy_distance, scatter
 from practice_torch.experiments.parts.unet_sizes import Sizes
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss, data_prediction, logit_normal_times
 
-_UNITS = 1000  # of the networks' time: their sines and cosines are made for levels 0..1000
+
+def velocity_of(network, *more):
+    """velocity_fn(x, time) of a network, whose sines and cosines of the time are made for levels 0..1000."""
+    return lambda x, time: network(x, 1000 * time, *more).to(x.dtype)
+
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -65,7 +69,7 @@ class PointMatching(nn.Module):
 
     def velocity(self, x, time):
         """What the network says at places [B, D] and times [B]."""
-        return self.network(x, _UNITS * time).to(x.dtype)
+        return velocity_of(self.network)(x, time)
 
     def pairs(self, points, generator):
         """Noise and data, one of each in a row, from data [B, D]."""
@@ -215,7 +219,7 @@ class ImageMatching(MediaModel):
 
     def velocity(self, label):
         """velocity_fn of images with these labels, [B] or None."""
-        return lambda x, time: self.network(x, _UNITS * time, label).to(x.dtype)
+        return velocity_of(self.network, label)
 
     def _losses(self, x1, noise, time, label):
         """Squared errors for each entry, [B]."""
