@@ -1,11 +1,14 @@
 """A check is trusted once it has been seen to fail: every planted mistake is refused by the topic's public rows alone."""
 
 import re
+from functools import cache
 
 import pytest
 
 from shared_specs.check import Checker, check_topic, spec_of
+from shared_specs.implementation import Implementation
 from shared_specs.measuring import PRECISIONS
+from shared_specs.reference import wing_function
 from shared_specs.rows import Anchor, Law, Rejects
 from shared_specs.syllabus import load
 from tests.mistakes import planted, with_mistake
@@ -15,8 +18,24 @@ EQUIVALENT = planted("EQUIVALENT")
 
 
 def _rows_for(topic, function):
-    """The rows that call the function: named in the row, or in the source of a law's sides."""
-    return [row for row in spec_of(topic) if getattr(row, "function", None) == function or isinstance(row, Law)]
+    """The rows that call the function: named in the row, or asked for by a law."""
+    laws = _functions_of_laws(topic)
+    return [r for r in spec_of(topic) if function in (laws[r.case] if isinstance(r, Law) else (getattr(r, "function", None),))]
+
+
+@cache
+def _functions_of_laws(topic):
+    """{case of a law: the functions that it asks the practice wing for}."""
+    found = {}
+    for law in (row for row in spec_of(topic) if isinstance(row, Law)):
+        found[law.case] = asked = set()
+
+        def find(name, asked=asked):
+            asked.add(name)
+            return wing_function("torch", topic, name)
+
+        check_topic(topic, Implementation(find, "torch", "float64"), [law])
+    return found
 
 
 def _soonest(row):
