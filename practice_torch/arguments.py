@@ -16,6 +16,12 @@ def require_rank(rank, **arrays):
         require(array.ndim == rank, f"{name} has shape {list(array.shape)}; it must have {rank} axes")
 
 
+def require_batch(**arrays):
+    """Every named array has an axis for the batch, its first."""
+    for name, array in arrays.items():
+        require(array.ndim >= 1, f"{name} has shape []; its first axis must be the batch")
+
+
 def require_same_shape(**arrays):
     """All named tensors have the shape of the first."""
     (first, reference), *others = arrays.items()

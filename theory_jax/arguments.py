@@ -18,6 +18,12 @@ def require_rank(rank, **arrays):
         require(jnp.ndim(array) == rank, f"{name} has shape {list(jnp.shape(array))}; it must have {rank} axes")
 
 
+def require_batch(**arrays):
+    """Every named array has an axis for the batch, its first."""
+    for name, array in arrays.items():
+        require(jnp.ndim(array) >= 1, f"{name} has shape []; its first axis must be the batch")
+
+
 def require_same_shape(**arrays):
     """All named arrays have the shape of the first."""
     (first, reference), *others = arrays.items()

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import (
-    require,
+    require_batch,
     require_log_probs,
     require_one_each,
     require_positive,
@@ -26,7 +26,7 @@ def proposal_log_prob(y, x, gradient, *, step_size):
     [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(y=y, x=x, gradient=gradient)
+    _require_one_batch(y=y, x=x, gradient=gradient)
     away = as_rows(torch.add(y - x, gradient, alpha=step_size))
     return -away.square().sum(1) / (4 * step_size) - away.shape[1] / 2 * math.log(4 * math.pi * step_size)
 
@@ -43,7 +43,7 @@ def acceptance_log_ratio(x, y, energy_fn, *, step_size):
     [B, ...], [B, ...] -> [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(x=x, y=y)
+    _require_one_batch(x=x, y=y)
     return _log_ratio((x, *energy_and_slope(energy_fn, x)), (y, *energy_and_slope(energy_fn, y)), step_size)
 
 
@@ -58,7 +58,7 @@ def step(x, noise, uniforms, energy_fn, *, step_size):
     [B, ...], [B, ...], [B] -> [B, ...], [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(x=x, noise=noise)
+    _require_one_batch(x=x, noise=noise)
     require_one_each(x, uniforms=uniforms)
     require_unit_interval(uniforms=uniforms)
     here = energy_and_slope(energy_fn, x)
@@ -97,8 +97,8 @@ def _log_ratio(at_x, at_y, step_size):
     return energy_x - energy_y - trapezoid + step_size / 4 * lengths
 
 
-def _require_batch(**arrays):
+def _require_one_batch(**arrays):
     """All arrays have one shape, whose first axis is the batch."""
     first, array = next(iter(arrays.items()))
-    require(array.ndim >= 1, f"{first} has shape []; its first axis must be the batch")
+    require_batch(**{first: array})
     require_same_shape(**arrays)

@@ -1,6 +1,14 @@
 """Score matching: losses that fit a model's score to data without its normalizer, by derivatives, by probes, and by noise."""
 
-from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
+from practice_torch.arguments import (
+    require,
+    require_batch,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
 from practice_torch.flows.hutchinson_trace import exact_divergence, hutchinson_divergence
 from practice_torch.levels import as_rows
 
@@ -82,7 +90,7 @@ def fisher_divergence(score_p, score_q):
 
 def _half_squares(name, rows):
     """1/2 of the sum of every example's squares, [B]; name: of the argument whose batch it is."""
-    require(rows.ndim >= 1, f"{name} has shape []; its first axis must be the batch")
+    require_batch(**{name: rows})
     return as_rows(rows).square().sum(1) / 2
 
 

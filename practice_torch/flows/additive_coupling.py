@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require_at_least, require_rank, require_shape
-from practice_torch.flows._arguments import require_batch
+from practice_torch.arguments import require_at_least, require_batch, require_rank, require_shape
 from practice_torch.flows._coupling import checkerboard_halves, conditioned, require_finite_exponential, require_mask
 from practice_torch.networks.perceptron import perceptron
 

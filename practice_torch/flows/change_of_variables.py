@@ -4,8 +4,7 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_values
-from practice_torch.flows._arguments import require_batch
+from practice_torch.arguments import require, require_batch, require_positive, require_rank, require_same_shape, require_values
 
 
 def standard_normal_log_prob(z):

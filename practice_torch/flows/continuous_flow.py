@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.arguments import require_rank
-from practice_torch.flows._arguments import require_batch, require_probes, velocity_at
+from practice_torch.arguments import require_batch, require_rank
+from practice_torch.flows._arguments import require_probes, velocity_at
 from practice_torch.flows._divergence import value_and_products
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.ode_solvers import solve_fixed

@@ -9,13 +9,13 @@ from practice_torch.arguments import (
     as_int64,
     require,
     require_at_least,
+    require_batch,
     require_integers,
     require_rank,
     require_same_shape,
     require_unit_interval,
     require_values,
 )
-from practice_torch.flows._arguments import require_batch
 
 
 def uniform_dequantize(x, u, *, num_levels):

@@ -4,8 +4,15 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
-from practice_torch.flows._arguments import require_batch
+from practice_torch.arguments import (
+    require,
+    require_batch,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
 from practice_torch.levels import per_example
 
 INDICES = (0.36, 10.0)  # below, the series leaves the median; above, the sum of the incomplete gamma function needs more terms

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_unit_interval
-from practice_torch.flows._arguments import require_batch, require_probes
+from practice_torch.arguments import require, require_batch, require_rank, require_unit_interval
+from practice_torch.flows._arguments import require_probes
 from practice_torch.flows._divergence import value_and_products
 
 KINDS = ("gaussian", "rademacher")

@@ -6,13 +6,13 @@ from scipy.optimize import linear_sum_assignment
 from practice_torch.arguments import (
     require,
     require_at_least,
+    require_batch,
     require_positive,
     require_rank,
     require_same_shape,
     require_shape,
     require_values,
 )
-from practice_torch.flows._arguments import require_batch
 from practice_torch.levels import as_rows
 from practice_torch.pairs import distances, entropic_log_plan
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from practice_torch.arguments import require, require_rank, require_same_shape, require_values
-from practice_torch.flows._arguments import require_batch, velocity_at
+from practice_torch.arguments import require, require_batch, require_rank, require_same_shape, require_values
+from practice_torch.flows._arguments import velocity_at
 from practice_torch.levels import as_rows
 
 

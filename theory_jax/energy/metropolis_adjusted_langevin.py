@@ -10,7 +10,7 @@ import numpy as np
 from sympy import KroneckerDelta, Max, Min, Rational, sqrt
 
 from theory_jax.arguments import (
-    require,
+    require_batch,
     require_log_probs,
     require_one_each,
     require_positive,
@@ -35,7 +35,7 @@ def proposal_log_prob(y, x, gradient, *, step_size):
     [B, ...], [B, ...], [B, ...] -> [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(y=y, x=x, gradient=gradient)
+    _require_one_batch(y=y, x=x, gradient=gradient)
     away = y - (x - step_size * gradient)
     size = math.prod(jnp.shape(x)[1:])
     return -sum_each(away**2) / (4 * step_size) - size / 2 * math.log(4 * math.pi * step_size)
@@ -53,7 +53,7 @@ def acceptance_log_ratio(x, y, energy_fn, *, step_size):
     [B, ...], [B, ...] -> [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(x=x, y=y)
+    _require_one_batch(x=x, y=y)
     energy_x, slope_x = energy_and_slope(energy_fn, x)
     energy_y, slope_y = energy_and_slope(energy_fn, y)
     trapezoid = sum_each((x - y) * (slope_x + slope_y)) / 2
@@ -72,7 +72,7 @@ def step(x, noise, uniforms, energy_fn, *, step_size):
     [B, ...], [B, ...], [B] -> [B, ...], [B]
     """
     require_positive(step_size=step_size)
-    _require_batch(x=x, noise=noise)
+    _require_one_batch(x=x, noise=noise)
     require_one_each(x, uniforms=uniforms)
     require_unit_interval(uniforms=uniforms)
     _, gradient = energy_and_slope(energy_fn, x)
@@ -103,10 +103,10 @@ def metropolis_matrix(log_probs, proposal):
     return moves + jnp.diag(1 - jnp.sum(moves, axis=1))
 
 
-def _require_batch(**arrays):
+def _require_one_batch(**arrays):
     """All arrays have one shape, whose first axis is the batch."""
     first, array = next(iter(arrays.items()))
-    require(jnp.ndim(array) >= 1, f"{first} has shape []; its first axis must be the batch")
+    require_batch(**{first: array})
     require_same_shape(**arrays)
 
 

@@ -11,7 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
-from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
+from theory_jax.arguments import (
+    require,
+    require_batch,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_divergence, trace
@@ -96,7 +104,7 @@ def fisher_divergence(score_p, score_q):
 
 def _half_squares(name, rows):
     """1/2 of the sum of every example's squares, [B]; name: of the argument whose batch it is."""
-    require(jnp.ndim(rows) >= 1, f"{name} has shape []; its first axis must be the batch")
+    require_batch(**{name: rows})
     return sum_each(rows**2) / 2
 
 

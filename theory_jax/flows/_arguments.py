@@ -7,12 +7,6 @@ import jax.numpy as jnp
 from theory_jax.arguments import require, require_one_each, require_values
 
 
-def require_batch(**arrays):
-    """Every named array has an axis for the batch, its first."""
-    for name, array in arrays.items():
-        require(jnp.ndim(array) >= 1, f"{name} has shape []; its first axis must be the batch")
-
-
 def require_probes(x, probes):
     """probes: one or more of the shape of x."""
     wanted, given = list(jnp.shape(x)), list(jnp.shape(probes))

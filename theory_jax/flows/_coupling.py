@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from theory_jax.arguments import require, require_values
-from theory_jax.flows._arguments import require_batch
+from theory_jax.arguments import require, require_batch, require_values
 
 
 def require_mask(x, mask):

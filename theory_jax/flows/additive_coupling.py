@@ -12,10 +12,9 @@ import sympy
 from flax import nnx
 from sympy import Rational, exp, log, tanh
 
-from theory_jax.arguments import require_at_least, require_rank, require_shape
+from theory_jax.arguments import require_at_least, require_batch, require_rank, require_shape
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch
 from theory_jax.flows._coupling import conditioned, from_half, known, perceptron, require_finite_exponential, require_mask
 from theory_jax.foundations.maximum_likelihood import tangent
 from theory_jax.notation import Slope, Total, plus, times

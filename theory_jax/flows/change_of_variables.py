@@ -11,11 +11,10 @@ import numpy as np
 import sympy
 from sympy import Abs, Integral, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_batch, require_positive, require_rank, require_same_shape, require_values
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
 from theory_jax.elementary import log1p
-from theory_jax.flows._arguments import require_batch
 from theory_jax.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
 
 

@@ -14,10 +14,10 @@ import sympy
 from flax import nnx
 from sympy import Rational, exp, log
 
-from theory_jax.arguments import require_rank
+from theory_jax.arguments import require_batch, require_rank
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch, require_probes, velocity_at
+from theory_jax.flows._arguments import require_probes, velocity_at
 from theory_jax.flows._coupling import applied, perceptron
 from theory_jax.flows._divergence import value_and_products
 from theory_jax.flows.change_of_variables import log_abs_det_jacobian, standard_normal_log_prob

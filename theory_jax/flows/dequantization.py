@@ -14,6 +14,7 @@ from sympy import Rational, exp, log
 from theory_jax.arguments import (
     require,
     require_at_least,
+    require_batch,
     require_integers,
     require_rank,
     require_same_shape,
@@ -23,7 +24,6 @@ from theory_jax.arguments import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch
 from theory_jax.foundations.maximum_likelihood import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value

@@ -13,10 +13,17 @@ from jax.scipy.special import gammaln
 from sympy import Integral, Matrix, Rational, asinh, atan2, cos, exp, gamma, lowergamma, oo, pi, sin, sqrt
 from sympy import log as natural_log
 
-from theory_jax.arguments import require, require_positive, require_rank, require_same_shape, require_shape, require_values
+from theory_jax.arguments import (
+    require,
+    require_batch,
+    require_positive,
+    require_rank,
+    require_same_shape,
+    require_shape,
+    require_values,
+)
 from theory_jax.chains import equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch
 from theory_jax.levels import per_example
 from theory_jax.notation import Expectation, Slope, Variance, plus, times
 

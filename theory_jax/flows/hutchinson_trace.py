@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, sqrt
 
-from theory_jax.arguments import require, require_rank, require_unit_interval
+from theory_jax.arguments import require, require_batch, require_rank, require_unit_interval
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch, require_probes
+from theory_jax.flows._arguments import require_probes
 from theory_jax.flows._divergence import value_and_products
 from theory_jax.notation import Expectation, Total, plus, times
 

@@ -14,6 +14,7 @@ from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 from theory_jax.arguments import (
     require,
     require_at_least,
+    require_batch,
     require_positive,
     require_rank,
     require_same_shape,
@@ -22,7 +23,6 @@ from theory_jax.arguments import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch
 from theory_jax.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 from theory_jax.pairs import entropic_log_plan, squared_distances
 

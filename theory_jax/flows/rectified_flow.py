@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, Matrix, Rational, atan, pi, sqrt
 
-from theory_jax.arguments import require, require_rank, require_same_shape, require_values
+from theory_jax.arguments import require, require_batch, require_rank, require_same_shape, require_values
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.flows._arguments import require_batch, velocity_at
+from theory_jax.flows._arguments import velocity_at
 from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
 from theory_jax.levels import sum_each
 from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, function, plus, times
