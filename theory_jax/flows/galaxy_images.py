@@ -269,21 +269,23 @@ x = derivation.number("x", r"the new unit at some radius: $b (\rho/R)^{1/n}$", p
 share = derivation.define("P(2n,x)", lowergamma(2 * n, x) / gamma(2 * n), "the regularized lower incomplete gamma function")
 derivation.chain(
     "The share of the light within a radius",
-    times(1 / flux, Integral(_ring, (s, 0, x))),
+    times(1 / flux, _ring.xreplace({s: x})),
     equals(
-        times(1 / gamma(2 * n), Integral(s ** (2 * n - 1) * exp(-s), (s, 0, x))),
-        "all that does not depend on the radius is divided out",
-        wrong={"twice": times(2 / gamma(2 * n), Integral(s ** (2 * n - 1) * exp(-s), (s, 0, x)))},
+        times(x ** (2 * n - 1), exp(-x), 1 / gamma(2 * n)),
+        "all that does not depend on the radius is divided out: the density of a gamma variable of shape $2n$ is left",
+        wrong={"of shape $n$": times(x ** (n - 1), exp(-x), 1 / gamma(n)), "not normalized": times(x ** (2 * n - 1), exp(-x))},
     ),
     equals(
-        share,
-        "the definition of the incomplete gamma function",
-        wrong={"what lies outside": 1 - share, "not regularized": share * gamma(2 * n)},
+        Slope(share, x),
+        "the fundamental theorem of calculus: the incomplete gamma function is the integral of its integrand",
+        wrong={"what lies outside": Slope(1 - share, x), "not regularized": Slope(share * gamma(2 * n), x)},
     ),
     central=True,
     uses=(ring, whole),
-    so=r"At $\rho = R$ the upper limit is $b$ itself. So $R$ holds half of the light if and only if $P(2n, b) = \frac{1}{2}$: "
-    r"$b$ is the median of a gamma variable of shape $2n$, and depends on the index alone.",
+    so=r"Both the share of the light and $P$ are 0 at $x = 0$ and grow alike, so the share within $\rho$ is $P(2n, x)$. At "
+    r"$\rho = R$, $x$ is $b$ itself, and $R$ holds half of the light if and only if $P(2n, b) = \frac{1}{2}$: $b$ is the median "
+    r"of "
+    r"a gamma variable of shape $2n$, and depends on the index alone.",
 )
 derivation.chain(
     "The profile by its flux, as the code has it",
