@@ -45,6 +45,13 @@ def test_training_stops_where_the_energies_come_apart(name):
         experiment(batch, "train")
 
 
+def test_a_chain_that_diverges_stops_the_run_and_names_its_step_size():
+    """As an error of the recipe, in one line."""
+    experiment, batch = built("two_moons", step_size=1e4, chain_steps=40, confinement=1.0)
+    with pytest.raises(RunError, match=r"^x after 40 steps is nan .* step_size is 10000.0, take a smaller one$"):
+        experiment(batch, "train")
+
+
 def test_the_grid_knows_the_likelihood_of_a_gaussian():
     """In place of the network the energy |x|^2 / 2 without its constant: nats as in closed form, to five digits."""
     experiment, batch = built("two_moons")

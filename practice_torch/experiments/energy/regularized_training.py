@@ -151,8 +151,8 @@ class EnergyExperiment(nn.Module):
     def _stop_at(self, gap):
         if not abs(gap) <= self.recipe.gap_limit:
             raise RunError(
-                f"the energies of samples and data are {gap:.3g} apart; gap_limit is {self.recipe.gap_limit:g}: chains no longer "
-                "follow the network; lower --learning-rate, or raise --regularization or --chain-steps"
+                f"the energies of samples and data are {gap:.3g} apart; gap_limit is {self.recipe.gap_limit:g}: lower "
+                f"--learning-rate or --step-size (now {self.recipe.step_size:g}), or raise --regularization"
             )
 
     def _noise(self, *shape):
@@ -202,7 +202,10 @@ class PointEnergy(EnergyExperiment):
         return torch.randn(count, *self.shape, generator=self.generator, device=device)
 
     def _chain(self, x, steps):
-        return langevin_sample(x, self._noise(steps, *x.shape), self.network, step_size=self.recipe.step_size)
+        try:
+            return langevin_sample(x, self._noise(steps, *x.shape), self.network, step_size=self.recipe.step_size)
+        except ValueError as error:  # a chain that diverges is the recipe's fault, not the code's
+            raise RunError(str(error)) from error
 
     def _drawn(self, x, caption):
         return {"points": Figure(partial(_draw_points, x.float().cpu()), caption)}
