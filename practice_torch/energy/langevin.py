@@ -63,7 +63,7 @@ def clipped_langevin_step(x, noise, energy_fn, *, step_size, noise_scale, gradie
 
     Raises ValueError if the shapes of x and noise differ, step_size is not positive, noise_scale or gradient_limit is negative,
     low is not below high, or energy_fn does not return one energy for each example, or has a slope that is NaN.
-    Source: Du & Mordatch 2019, sections 3.1 and 3.4.
+    Source: Du & Mordatch 2019, algorithm 1.
     [B, ...], [B, ...] -> [B, ...]
     """
     require_same_shape(x=x, noise=noise)

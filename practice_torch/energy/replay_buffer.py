@@ -21,7 +21,7 @@ def sample(buffer, indices, fresh, uniforms, *, reinitialize_probability=0.05):
 
     Raises ValueError if buffer is empty, an entry of indices is no integer in 0..N-1, indices or uniforms has not one entry for
     each example of fresh, fresh has other axes than buffer, or uniforms or reinitialize_probability leaves [0, 1].
-    Source: Du & Mordatch 2019, section 3.2.
+    Source: Du & Mordatch 2019, algorithm 1.
     [N, ...], [B], [B, ...], [B] -> [B, ...]
     """
     indices = _places(buffer, indices)
@@ -37,7 +37,7 @@ def update(buffer, indices, samples):
     r"""The buffer with samples[b] at indices[b]: of equal indices the last wins. A new array; the given one stays what it is.
 
     Raises ValueError if buffer is empty, an entry of indices is no integer in 0..N-1, or samples has not one entry for each of
-    indices, or other axes than buffer.  Source: Tieleman 2008; Du & Mordatch 2019, section 3.2.
+    indices, or other axes than buffer.  Source: Tieleman 2008; Du & Mordatch 2019, algorithm 1.
     [N, ...], [B], [B, ...] -> [N, ...]
     """
     indices = _places(buffer, indices)
@@ -53,7 +53,7 @@ def expected_age(*, reinitialize_probability, chain_length):
     r"""K / p: the mean number of steps since a chain began, after the K = chain_length steps of a visit, p = the probability.
 
     Raises ValueError if reinitialize_probability is not positive or above 1, or chain_length is below 1.
-    Source: Du & Mordatch 2019, section 3.2.
+    Source: Du & Mordatch 2019, algorithm 1.
     -> []
     """
     require(0 < reinitialize_probability <= 1, f"reinitialize_probability is {reinitialize_probability}; it must be in (0, 1]")

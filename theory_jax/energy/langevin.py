@@ -78,7 +78,7 @@ def clipped_langevin_step(x, noise, energy_fn, *, step_size, noise_scale, gradie
 
     Raises ValueError if the shapes of x and noise differ, step_size is not positive, noise_scale or gradient_limit is negative,
     low is not below high, or energy_fn does not return one energy for each example, or has a slope that is NaN.
-    Source: Du & Mordatch 2019, sections 3.1 and 3.4.
+    Source: Du & Mordatch 2019, algorithm 1.
     [B, ...], [B, ...] -> [B, ...]
     """
     require_same_shape(x=x, noise=noise)
@@ -155,10 +155,9 @@ derivation = Derivation(
         "Test functions are smooth and vanish outside of a bounded interval.",
     ),
     answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
-    r"$e^{-E/T}/Z$ "
-    r"stays what it is. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the variance "
-    r"$T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds noise of its own, whose "
-    r"share vanishes with $h$.",
+    r"$e^{-E/T}/Z$ stays what it is. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
+    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds noise of its own, "
+    r"whose share vanishes with $h$.",
     limits=(
         "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "
         "energies that grow faster than a parabola it need not have one: far out every step overshoots.",
@@ -180,11 +179,9 @@ _RATE = plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2))
 
 derivation.say(
     r"The law of a random state is known by the means of test functions $\varphi$ of it. So watch what one step $x' = x - h "
-    r"E'(x) + "
-    r"\sigma \xi$ does to such a mean, and first for a single state. By Taylor's formula $\varphi(x') - \varphi(x)$ is the body "
-    r"of "
-    r"the first line, up to third and higher powers of the move; their mean is of the order of $h^2$, since $\mathbb{E}[\xi^3] "
-    r"= 0$."
+    r"E'(x) + \sigma \xi$ does to such a mean, and first for a single state. By Taylor's formula $\varphi(x') - \varphi(x)$ is "
+    r"the body of the first line, up to third and higher powers of the move; their mean is of the order of $h^2$, since "
+    r"$\mathbb{E}[\xi^3] = 0$."
 )
 derivation.symbol("x'", "the state after a step")
 rate = derivation.chain(
@@ -249,9 +246,8 @@ derivation.chain(
     central=True,
     uses=(rate,),
     so=r"The integral of a derivative is what it is at the ends, and there $\varphi'$ vanishes: under $p$ no mean moves, to "
-    r"first "
-    r"order in $h$. The normalizer was not needed. With noise $\sqrt{h T}\, \xi$ instead of $\sqrt{2hT}\, \xi$ the second line "
-    r"would have $\frac{T}{2}$: the walk would sample half the temperature.",
+    r"first order in $h$. The normalizer was not needed. With noise $\sqrt{h T}\, \xi$ instead of $\sqrt{2hT}\, \xi$ the second "
+    r"line would have $\frac{T}{2}$: the walk would sample half the temperature.",
 )
 y = derivation.number("y", "a second coordinate")
 E_2 = derivation.function("U", "an energy of two coordinates", arguments=2)
@@ -394,8 +390,7 @@ derivation.chain(
         wrong={"h for half": times(T * h, 1 / (1 - h / (2 * v))), "too narrow": -times(T * h / 2, 1 / (1 - h / (2 * v)))},
     ),
     so=r"The bias goes to $\frac{Th}{2}$ for small steps: it halves with $h$, and is of the first order. A temperature "
-    r"multiplies "
-    "the whole variance.",
+    r"multiplies the whole variance.",
 )
 excess = derivation.number("s", "by how much a step is longer than $2v$", positive=True)
 derivation.chain(
@@ -409,8 +404,7 @@ derivation.chain(
     at_least(1, "leave out positive terms", dropping=plus(2 * excess / v, (excess / v) ** 2)),
     uses=(contraction,),
     so=r"At $h = 2v$ the factor of the variance is 1 and every step adds $4vT$; beyond, it is above 1. So the chain converges "
-    r"for "
-    "$h < 2v$ alone.",
+    r"for $h < 2v$ alone.",
 )
 a = derivation.number("a", "a step of the slope", "step_size", positive=True)
 g = derivation.number("g", "the limit of the slope's entries", "gradient_limit", positive=True)
@@ -441,8 +435,7 @@ theta = derivation.number(r"\theta", "a parameter of a Bayesian model", "paramet
 derivation.say(
     r"Where the energy is minus a log-posterior of $N$ data, its slope costs a pass over all of them. A minibatch of $M$, drawn "
     r"without replacement, estimates it: each datum is in it with the probability $\frac{M}{N}$, so $\frac{N}{M}$ times the sum "
-    r"of "
-    r"what is seen has the sum over all data as its mean. With $\frac{h}{2}$ for $h$ the step is $\theta + \frac{h}{2} "
+    r"of what is seen has the sum over all data as its mean. With $\frac{h}{2}$ for $h$ the step is $\theta + \frac{h}{2} "
     r"(\ell_0 + \frac{N}{M} \sum_i \ell_i) + \sqrt{h}\, \xi$."
 )
 derivation.bridge(
@@ -640,9 +633,8 @@ _WELLS = (jnp.array([[-1.0], [1.0]]), jnp.log(jnp.full(2, 0.1)), jnp.log(jnp.ful
 
 @derivation.figure(
     r"Left: the variance on which the chain settles, as a multiple of the true one, against the step; dashed, its first order. "
-    r"At "
-    r"$h = 2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
-    "(gray). Long steps flatten the wells.",
+    r"At $h = 2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
+    r"(gray). Long steps flatten the wells.",
     panels=2,
 )
 def bias_and_two_wells(bias, wells):

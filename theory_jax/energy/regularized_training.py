@@ -129,8 +129,7 @@ derivation = Derivation(
         "There are finitely many states. Data have the law $d$, the samples of a training step the law $q$; both are held fixed "
         "in the step. The network can give every state any energy.",
         r"The loss of a pair is $E^+ - E^- + a \left((E^+)^2 + (E^-)^2\right)$, with the energies $E^+$ of a datum and $E^-$ of "
-        r"a "
-        "sample, and $a > 0$.",
+        r"a sample, and $a > 0$.",
         "A state counts only where data or samples fall: $d + q > 0$.",
     ),
     answer=r"The loss is at least $-\frac{1}{2a}$, and its minimizer is $E = -\frac{1}{2a} \frac{d - q}{d + q}$: energies stay "
@@ -224,8 +223,7 @@ derivation.chain(
 
 derivation.say(
     r"Now let the samples be the model's own, $q = m \propto e^{-E}$, and ask where such training rests: where $E = E^*$ for "
-    r"this "
-    r"very $q$, that is $d - m + 2a (d + m) E = 0$ in every state."
+    r"this very $q$, that is $d - m + 2a (d + m) E = 0$ in every state."
 )
 m = derivation.law("m", x, r"the law of the model, $e^{-E} / Z$")
 derivation.symbol("Z", "its normalizer")
@@ -251,9 +249,8 @@ derivation.chain(
         wrong={"half": 1 / (2 * a * (t + 1) ** 2), "the sign": -1 / (a * (t + 1) ** 2)},
     ),
     at_least(0, "a positive fraction", dropping=1 / (a * (t + 1) ** 2)),
-    so=r"If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data "
-    r"prefer it "
-    r"even more. The model is flatter than the data. As $a$ goes to 0 the bias vanishes.",
+    so=r"If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data prefer "
+    r"it even more. The model is flatter than the data. As $a$ goes to 0 the bias vanishes.",
 )
 
 
@@ -416,8 +413,8 @@ derivation.symbol(r"\mathrm{AUC}", "the area under the curve of detections again
 
 @derivation.figure(
     r"Left: the loss of a pair with $E^+ = -E^-$, for three weights of the penalty; without it (dashed) there is no floor. "
-    r"Right: "
-    r"the difference of the energies of two states at rest, for data $(\frac34, \frac14)$; the data's own is $\log 3$ (dashed).",
+    r"Right: the difference of the energies of two states at rest, for data $(\frac34, \frac14)$; the data's own is $\log 3$ "
+    r"(dashed).",
     panels=2,
 )
 def floor_and_bias(floor, bias):

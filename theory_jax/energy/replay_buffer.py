@@ -34,7 +34,7 @@ def sample(buffer, indices, fresh, uniforms, *, reinitialize_probability=0.05):
 
     Raises ValueError if buffer is empty, an entry of indices is no integer in 0..N-1, indices or uniforms has not one entry for
     each example of fresh, fresh has other axes than buffer, or uniforms or reinitialize_probability leaves [0, 1].
-    Source: Du & Mordatch 2019, section 3.2.
+    Source: Du & Mordatch 2019, algorithm 1.
     [N, ...], [B], [B, ...], [B] -> [B, ...]
     """
     indices = _places(buffer, indices)
@@ -50,7 +50,7 @@ def update(buffer, indices, samples):
     r"""The buffer with samples[b] at indices[b]: of equal indices the last wins. A new array; the given one stays what it is.
 
     Raises ValueError if buffer is empty, an entry of indices is no integer in 0..N-1, or samples has not one entry for each of
-    indices, or other axes than buffer.  Source: Tieleman 2008; Du & Mordatch 2019, section 3.2.
+    indices, or other axes than buffer.  Source: Tieleman 2008; Du & Mordatch 2019, algorithm 1.
     [N, ...], [B], [B, ...] -> [N, ...]
     """
     indices = _places(buffer, indices)
@@ -66,7 +66,7 @@ def expected_age(*, reinitialize_probability, chain_length):
     r"""K / p: the mean number of steps since a chain began, after the K = chain_length steps of a visit, p = the probability.
 
     Raises ValueError if reinitialize_probability is not positive or above 1, or chain_length is below 1.
-    Source: Du & Mordatch 2019, section 3.2.
+    Source: Du & Mordatch 2019, algorithm 1.
     -> []
     """
     require(0 < reinitialize_probability <= 1, f"reinitialize_probability is {reinitialize_probability}; it must be in (0, 1]")
@@ -95,8 +95,7 @@ derivation = Derivation(
         "Nijkamp, Hill, Zhu & Wu 2019, Learning non-convergent non-persistent short-run MCMC toward energy-based model",
     ),
     question="A chain of sixty steps remembers where it began. How do stored chains get long without a long wait at every "
-    "update, "
-    "and how old are they?",
+    "update, and how old are they?",
     setting=(
         "A buffer holds $N$ states. An update picks places by a rule that does not look at the age of what is there. Each picked "
         "state is replaced by a fresh draw with probability $p$, by a coin of its own; it then moves $K$ steps and is written "
@@ -105,8 +104,8 @@ derivation = Derivation(
         "The energy is held fixed. In training it drifts, and a state also remembers the parameters of earlier updates.",
     ),
     answer=r"The mean age is $\frac{K}{p}$, whatever the size of the buffer. Where $K$ steps alone keep the share $L$ of a "
-    r"start, "
-    r"the buffer keeps $\frac{p L}{1 - (1 - p) L}$ of it, which goes to 0 with $p$: with $L = 0.547$ and $p = 0.05$ it is 0.057.",
+    r"start, the buffer keeps $\frac{p L}{1 - (1 - p) L}$ of it, which goes to 0 with $p$: with $L = 0.547$ and $p = 0.05$ it is "
+    r"0.057.",
     limits=(
         "Convergence while the energy changes: the parameters must move slowly against the chains.",
         "The eigenfunctions of the sampler for energies that are no parabolas, and so the share $L$ of theirs.",
@@ -139,8 +138,7 @@ kept = derivation.define(
 )
 derivation.say(
     r"Now the buffer. Let $\mu$ be the mean of a state after its visit, in the long run. Before the visit it was a fresh draw "
-    r"with "
-    r"probability $p$, and else a state of this same mean."
+    r"with probability $p$, and else a state of this same mean."
 )
 derivation.chain(
     "What a buffer keeps of the start",
@@ -277,8 +275,7 @@ def law_of_the_age():
 @derivation.exact(
     r"\mathbb{E}[x] = \mu + r^n (m - \mu), \quad n = 3, \; p = \tfrac{1}{4}, \; L = 0.7^2, \; m = 2",
     because="All 8 outcomes of three coins, run through the code: two Langevin steps of length 0.3 a visit. They go without "
-    "noise, "
-    "which has mean zero.",
+    "noise, which has mean zero.",
     outcomes=8,
 )
 def a_buffer_of_langevin_chains():
@@ -344,8 +341,7 @@ def last_wins():
 
 @derivation.example(
     r"Steps of length 0.01 on the energy $x^2/2$, 60 of them a visit, one state in twenty begun anew; then a buffer of 10000 "
-    r"with "
-    "batches of 128 places, picked with replacement."
+    r"with batches of 128 places, picked with replacement."
 )
 def sixty_steps():
     yield r"(1 - h)^K", (1 - 0.01) ** 60, "0.5472"
@@ -391,11 +387,9 @@ def one_percent():
 
 @derivation.exercise(
     "The energy drifts. How many updates ago was a state last replaced, on average, when it is picked: with 10000 places, "
-    "batches "
-    "of 128 different ones, and one in twenty begun anew?",
+    "batches of 128 different ones, and one in twenty begun anew?",
     r"Replaced $\frac1p - 1 = 19$ visits ago on average, each after a wait of $\frac{N}{B} = 78.125$ updates: 1484.4. A small "
-    r"$p$ "
-    "forgets the fresh law and remembers old parameters.",
+    r"$p$ forgets the fresh law and remembers old parameters.",
 )
 def updates_ago():
     before = expected_age(reinitialize_probability=0.05, chain_length=1) - 1
@@ -417,8 +411,7 @@ def shared_draw():
 @derivation.numeric(
     r"\text{The places 255 and 130, given in 8 bits, are read as they are}",
     because="In 8 signed bits they are negative, and a gather that clamps its indices would read the first place twice, without "
-    "an "
-    "error. The code widens the places first, and checks them.",
+    "an error. The code widens the places first, and checks them.",
     role="appendix",
 )
 def wide_places():

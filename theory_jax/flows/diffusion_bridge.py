@@ -141,11 +141,9 @@ derivation = Derivation(
         "One coordinate is written, since every formula holds in each coordinate. Data have finitely many points.",
     ),
     answer=r"Of noise, data, score and velocity any one gives the others, by formulas of $x$, $\alpha$, $\sigma$ and their "
-    r"slopes. "
-    r"A loss on one of them is a loss on another with another weight in time. In the coordinates $x/(\alpha + \sigma)$ and "
-    r"$\alpha/(\alpha + \sigma)$ all paths are the linear one, with one flow, and a step of DDIM is a step of Euler's method. "
-    r"Any "
-    "amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
+    r"slopes. A loss on one of them is a loss on another with another weight in time. In the coordinates $x/(\alpha + \sigma)$ "
+    r"and $\alpha/(\alpha + \sigma)$ all paths are the linear one, with one flow, and a step of DDIM is a step of Euler's "
+    r"method. Any amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
     limits=(
         "Networks that are trained with other weights in time make other errors.",
         "Flow lines are the same on every path; solvers with finite steps make other errors in other coordinates.",
@@ -217,8 +215,7 @@ derivation.chain(
     (a * velocity - da * x) / (s * w),
     equals(score, "the same line, solved", wrong={"the other sign": -score, "the noise": -s * score}),
     so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it says $-x/\sigma^2$ whatever the velocity is: the "
-    r"score "
-    "of pure noise does not know the data, and there the score does not tell the velocity.",
+    r"score of pure noise does not know the data, and there the score does not tell the velocity.",
 )
 
 derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ that makes up the place; here any pair.")
@@ -258,8 +255,7 @@ derivation.chain(
         wrong={"turned over": a**2 / w**2 * (other_noise - noise) ** 2, "not squared": w / a * (other_noise - noise) ** 2},
     ),
     so=r"Whoever trains the velocity by squared errors trains the noise with the weight $w^2/\alpha^2$ in time, and the data "
-    r"with "
-    r"$w^2/\sigma^2$. Choosing what is predicted is choosing a weight.",
+    r"with $w^2/\sigma^2$. Choosing what is predicted is choosing a weight.",
 )
 
 # ---------------------------------------------------------------------------------------------------- diffusion
@@ -277,8 +273,7 @@ derivation.chain(
         wrong={"in the time of diffusion": -rate / 2 * (x + score), "a whole score": rate * (x / 2 + score)},
     ),
     so=r"This is the probability flow of the equation $dx = -\frac12 \beta x\, d\tau + \sqrt\beta\, dw$, $-\frac12 \beta (x + "
-    r"s)$, "
-    r"with the other sign: $\tau = 1 - t$ runs the other way.",
+    r"s)$, with the other sign: $\tau = 1 - t$ runs the other way.",
 )
 scaled = derivation.define("y", place / (a + s), "the place in other coordinates", "rescale_to_linear")
 share = derivation.define("r_t", a / (a + s), "the time in other coordinates", "rescale_to_linear")
@@ -306,9 +301,8 @@ derivation.chain(
     ),
     equals(data - noise, r"the bracket is $w (x_1 - x_0)$", wrong={"backward": noise - data, "the end": data}),
     so=r"The mean given a place is the same for all paths: $\frac{dy}{dr} = \mathbb{E}[x_1 - x_0 \mid y]$, as a condition on "
-    r"$x_t$ "
-    r"is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data where "
-    r"$\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
+    r"$x_t$ is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data "
+    r"where $\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
 )
 a1, s1, a2, s2 = (
     derivation.number(name, meaning, positive=True)
@@ -356,8 +350,7 @@ derivation.chain(
         wrong={"not gathered": plus(-Slope(u(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))},
     ),
     so=r"The drift $u + \frac12 g^2 s$ with the noise $g\, dw$ has the densities of the flow, for every $g$, which may change "
-    r"with "
-    "time. One network serves both: solved without noise, or sampled with as much as one likes.",
+    r"with time. One network serves both: solved without noise, or sampled with as much as one likes.",
 )
 derivation.chain(
     "The amount of noise that reverses diffusion",
@@ -376,8 +369,7 @@ derivation.chain(
 @derivation.numeric(
     r"\mathrm{Var}(x_1) = 4 \quad\text{for}\quad g = 0,\ 0.7,\ 2",
     because=r"Data $\mathcal{N}(0, 4)$ on the linear path, where velocity and score are linear in $x$: with the drift $m x$ the "
-    r"variance "
-    r"$V$ obeys $V' = 2 m V + g^2$. 400 steps of a Runge-Kutta method with the code's drift, from $V = 1$.",
+    r"variance $V$ obeys $V' = 2 m V + g^2$. 400 steps of a Runge-Kutta method with the code's drift, from $V = 1$.",
     tolerance=1e-8,
     since="the solver takes finite steps",
 )
@@ -481,9 +473,8 @@ def _log_density(place, alpha, sigma):
 @derivation.autodiff(
     r"u_t(x) = \sum_k r_k\, \big(\alpha' y_k + \sigma' x_0\big) \quad\text{from the slope of}\quad \log p_t",
     because="Data on three points, the place 0.7 at the time 0.4 on the linear, the cosine and the variance-preserving path. "
-    "Left "
-    "the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data point, which are "
-    "those of the lecture on probability paths.",
+    "Left the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data point, "
+    "which are those of the lecture on probability paths.",
 )
 def the_velocity_of_three_paths():
     time, found, wanted = jnp.array(0.4), [], []
@@ -575,11 +566,9 @@ def how_fast_the_signal_grows():
 
 @derivation.exercise(
     r"A trained model predicts the noise 0.3 at $x = 1$ on the variance-preserving path with $\alpha = 0.6$. Where is $x$ after "
-    r"a step "
-    r"to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
+    r"a step to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
     r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM says $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
-    r"$\frac{1}{1.4} + "
-    r"(\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot 0.9667 = 0.85238$, times 1.4 the same 1.1933.",
+    r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot 0.9667 = 0.85238$, times 1.4 the same 1.1933.",
 )
 def one_step():
     data_there = (1 - 0.8 * 0.3) / 0.6
@@ -594,8 +583,7 @@ def one_step():
 @derivation.exercise(
     r"How much noise reverses diffusion on the linear path, at $t = \frac12$ and near the start?",
     r"$g^2 = 2\sigma w/\alpha = 2 (1 - t)/t$: it is 2 at $t = \frac12$, 198 at $t = 0.01$, and infinite at 0. An equation with "
-    r"noise "
-    "starts later, or with less noise.",
+    r"noise starts later, or with less noise.",
 )
 def noise_of_the_linear_path():
     for time, said in ((0.5, "2"), (0.01, "198")):

@@ -133,8 +133,7 @@ derivation = Derivation(
         r"coordinate, except where two are shown.",
     ),
     answer=r"The densities of the conditions, averaged, are carried by the average of their velocities under the posterior law "
-    r"of "
-    r"the condition given the place. Least squares on pairs has this average as its minimizer, and at every model the same "
+    r"of the condition given the place. Least squares on pairs has this average as its minimizer, and at every model the same "
     r"gradient as least squares on the average itself: the two losses differ by the variance of the velocity given the place, "
     r"which no model can reduce. So the loss of a perfect model is not zero.",
     limits=(
@@ -362,9 +361,8 @@ derivation.chain(
         wrong={"covariances added": plus(t * s + (1 - t), -times(slope, V)), "no slope": plus(t * s - (1 - t))},
     ),
     equals(0, r"the definition of $\beta$", wrong={"the variance": V}),
-    so=r"Gaussian variables that are uncorrelated are independent: given the place the velocity has the mean $U = m + \beta (x "
-    r"- t "
-    r"m)$, at every place.",
+    so=r"Gaussian variables that are uncorrelated are independent: given the place the velocity has the mean $U = m + \beta (x - "
+    r"t m)$, at every place.",
 )
 derivation.chain(
     "The floor of Gaussian data",
@@ -404,8 +402,7 @@ derivation.chain(
         wrong={"without the root": times(slope, V, noise), "twice": times(2, slope, sqrt(V), noise)},
     ),
     so=r"This is the velocity for $m = 0$ at $x = \sqrt V x_0$: the flow line of $x_0$. It is curved, although every pair is "
-    r"joined "
-    r"by a line, and ends at $\sigma x_0$.",
+    r"joined by a line, and ends at $\sigma x_0$.",
 )
 derivation.chain(
     "The floor, accumulated",
@@ -422,9 +419,8 @@ derivation.chain(
 
 derivation.say(
     r"What does a small loss promise? Start the learned flow and the true one at the same noise; call the distance of their "
-    r"places "
-    r"$\epsilon$. It changes by the difference of the two velocities: the model at the two places, whose difference $\Lambda "
-    r"\epsilon$ bounds, plus the error of the model at the true place."
+    r"places $\epsilon$. It changes by the difference of the two velocities: the model at the two places, whose difference "
+    r"$\Lambda \epsilon$ bounds, plus the error of the model at the true place."
 )
 r = derivation.index("r", "a start")
 starts = derivation.law("w", r, "the law of the starts")
@@ -453,10 +449,9 @@ derivation.chain(
     ),
     states=2,
     so=r"The first line is the slope of $\mathbb{E}[\epsilon^2]$ in the time, and the last term is the loss at that time. "
-    r"Multiply by "
-    r"$e^{-(2 \Lambda + 1) t}$ and integrate from 0, where the flows start together: $\mathbb{E}[\epsilon^2]$ at time 1 is at "
-    r"most "
-    r"$e^{2 \Lambda + 1} L_{\mathrm{FM}}$ for uniform times. The squared Wasserstein distance of samples and data is not more.",
+    r"Multiply by $e^{-(2 \Lambda + 1) t}$ and integrate from 0, where the flows start together: $\mathbb{E}[\epsilon^2]$ at "
+    r"time 1 is at most $e^{2 \Lambda + 1} L_{\mathrm{FM}}$ for uniform times. The squared Wasserstein distance of samples and "
+    r"data is not more.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the code
@@ -540,9 +535,8 @@ derivation.symbol("X_0", "the noise")
 @derivation.numeric(
     r"P(X_1 \le x_1) = P(X_0 \le x_0)",
     because=r"Flow lines on the line do not cross, so the flow keeps the share that lies below each. The exact field of a "
-    r"mixture of "
-    r"two Gaussians, by 48 steps of Runge and Kutta's method from seven starts $x_0$ to their ends $x_1$, and both distribution "
-    r"functions.",
+    r"mixture of two Gaussians, by 48 steps of Runge and Kutta's method from seven starts $x_0$ to their ends $x_1$, and both "
+    r"distribution functions.",
     tolerance=1e-5,
     since="the steps have an error of the fourth power of their length",
 )
@@ -591,9 +585,8 @@ def two_points():
 
 @derivation.figure(
     r"Left: pairs are joined by lines (gray), which cross; the flow lines of the mean velocity (colored) do not, and part "
-    r"between "
-    r"the data 1 and $-1$. Right: the floor of the loss at each time. For the two points it falls to 0 once the place tells the "
-    r"data; for Gaussian data of variance 4 and 1 it ends at the variance of the noise.",
+    r"between the data 1 and $-1$. Right: the floor of the loss at each time. For the two points it falls to 0 once the place "
+    r"tells the data; for Gaussian data of variance 4 and 1 it ends at the variance of the noise.",
     panels=2,
 )
 def fan_and_floor(fan, floors):
@@ -635,9 +628,8 @@ def floor_of_gaussian_data():
 
 
 @derivation.exercise(
-    r"A model errs by $\delta$ everywhere for Gaussian data of variance 4 and mean 0. How far from the data are its samples, "
-    r"and what "
-    r"does the bound say? The true field has the largest slope $\frac54$.",
+    r"A model errs by $\delta$ everywhere for Gaussian data of variance 4 and mean 0. How far from the data are its samples, and "
+    r"what does the bound say? The true field has the largest slope $\frac54$.",
     r"$\epsilon' = \beta \epsilon + \delta$ has the solution $\epsilon = \delta \sqrt V \int_0^t V^{-1/2}$, at time 1 "
     r"$\epsilon^2 = 2.964\, \delta^2$. The bound is $e^{3.5} \delta^2 = 33.115\, \delta^2$.",
 )

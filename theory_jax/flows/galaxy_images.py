@@ -282,10 +282,9 @@ derivation.chain(
     ),
     central=True,
     uses=(ring, whole),
-    so=r"Both the share of the light and $P$ are 0 at $x = 0$ and grow alike, so the share within $\rho$ is $P(2n, x)$. At "
-    r"$\rho = R$, $x$ is $b$ itself, and $R$ holds half of the light if and only if $P(2n, b) = \frac{1}{2}$: $b$ is the median "
-    r"of "
-    r"a gamma variable of shape $2n$, and depends on the index alone.",
+    so=r"Both the share of the light and $P$ are 0 at $x = 0$ and grow alike, so the share within $\rho$ is $P(2n, x)$. At $\rho "
+    r"= R$, $x$ is $b$ itself, and $R$ holds half of the light if and only if $P(2n, b) = \frac{1}{2}$: $b$ is the median of a "
+    r"gamma variable of shape $2n$, and depends on the index alone.",
 )
 derivation.chain(
     "The profile by its flux, as the code has it",
@@ -549,8 +548,7 @@ derivation.chain(
 @derivation.numeric(
     r"Q_{xx} \mapsto Q_{xx} + \varsigma^2",
     because=r"One lit pixel of 25, blurred by the code: its second moments are those of the kernel, $\varsigma^2$ to $10^{-6}$ "
-    r"at "
-    r"$\varsigma = 1$ and $1.2$. A sampled Gaussian is narrower than it says below $0.7$: its variance is 0.008 at $0.3$.",
+    r"at $\varsigma = 1$ and $1.2$. A sampled Gaussian is narrower than it says below $0.7$: its variance is 0.008 at $0.3$.",
     tolerance=1e-6,
     since=r"a Gaussian that is sampled at whole pixels has another variance by $4 \pi^2 \varsigma^4 e^{-2 \pi^2 \varsigma^2}$",
 )
@@ -611,8 +609,7 @@ derivation.chain(
     ),
     role="remark",
     so=r"Below $l$ the stretch is linear and keeps the noise, also where it is negative; above, it is a logarithm. A network "
-    r"sees "
-    r"the core and the wings of a galaxy in one range.",
+    r"sees the core and the wings of a galaxy in one range.",
 )
 a = derivation.number("a", "the shape of a gamma variable", positive=True)
 derivation.chain(

@@ -134,9 +134,8 @@ derivation = Derivation(
         "Peyre & Cuturi 2019, Computational optimal transport, section 4",
     ),
     question="Flow matching pairs noise and data at random. Lines of different pairs pass the same places in different "
-    "directions, "
-    "so the target of the regression is noisy. How can a batch be paired anew without changing the law of the noise or of the "
-    "data, and what is gained?",
+    "directions, so the target of the regression is noisy. How can a batch be paired anew without changing the law of the noise "
+    "or of the data, and what is gained?",
     setting=(
         r"A batch has noise points $a_1, \dots, a_N$ and data points $b_1, \dots, b_M$. A pair costs $C_{i,j} = \|a_i - "
         r"b_j\|^2$.",
@@ -147,11 +146,9 @@ derivation = Derivation(
         r"A pair $(a, b)$ moves along $x_t = (1 - t)\, a + t\, b$, and the target of the regression at $x_t$ is $b - a$.",
     ),
     answer="An assignment only changes the order of a batch, so both laws stay. The optimal one pairs in the same order: lines "
-    "of "
-    "different pairs keep apart, and the target varies less where they pass. The entropic plan lies between the optimal "
-    "assignment "
-    "and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of cost and "
-    "regularization. A batch goes only a part of the way from random pairs to optimal transport.",
+    "of different pairs keep apart, and the target varies less where they pass. The entropic plan lies between the optimal "
+    "assignment and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of "
+    "cost and regularization. A batch goes only a part of the way from random pairs to optimal transport.",
     limits=(
         "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem).",
         "That Sinkhorn's iteration converges from everywhere. Near the solution, on two pairs, its rate is derived.",
@@ -316,9 +313,8 @@ def both_laws_stay():
 
 derivation.say(
     r"An assignment of $N$ pairs takes of the order of $N^3$ steps, one after another. The entropic plan takes sums over rows "
-    r"and "
-    "columns, which an accelerator computes at once, and has a derivative. Its form follows from the multipliers of the two "
-    "constraints."
+    r"and columns, which an accelerator computes at once, and has a derivative. Its form follows from the multipliers of the two "
+    r"constraints."
 )
 i, j = derivation.index("i", "a noise point, a row"), derivation.index("j", "a data point, a column")
 k, m = derivation.index("k", "another row"), derivation.index("l", "another column")
@@ -352,15 +348,13 @@ derivation.chain(
     ),
     so=r"It vanishes where $P_{k,l} = e^{(f_k + g_l - C_{k,l})/\varepsilon}$, with the constant $\varepsilon$ put into $f$. The "
     r"objective is convex, so this plan is the minimum as soon as both sums are right; the lecture on Wasserstein GANs shows it "
-    r"by "
-    "a divergence.",
+    r"by a divergence.",
     states=2,
 )  # fmt: skip
 derivation.say(
     r"Sinkhorn's iteration looks for the multipliers. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
     r"e^{f_i/\varepsilon}$, $\beta_j = e^{g_j/\varepsilon}$ and $G_{i,j} = e^{-C_{i,j}/\varepsilon}$; the code adds their "
-    r"logarithms, "
-    r"since for small $\varepsilon$ every $G_{i,j}$ is zero in floating point."
+    r"logarithms, since for small $\varepsilon$ every $G_{i,j}$ is zero in floating point."
 )
 kernel = derivation.numbers("G", (i, j), r"$e^{-C_{i,j}/\varepsilon}$", positive=True)
 beta = derivation.numbers(r"\beta", j, r"$e^{g_j/\varepsilon}$, the factor of a column", positive=True)
@@ -377,8 +371,7 @@ derivation.chain(
     ),
     equals(1 / N, r"insert $\alpha_i$: the sum cancels", wrong={"rows of probabilities": 1, "the count twice": 1 / N**2}),
     so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn are "
-    r"the "
-    r"iteration, from $\beta = 1$; the code ends with the columns.",
+    r"the iteration, from $\beta = 1$; the code ends with the columns.",
 )
 derivation.chain(
     "How a row answers the columns",
@@ -395,8 +388,7 @@ derivation.chain(
     ),
     role="lemma",
     so=r"The first line is the slope of $\log \alpha_k$ in $\log \beta_l$. It is $-N P_{k,l}$: minus a row of probabilities. In "
-    r"the "
-    r"same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
+    r"the same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- two pairs
@@ -453,9 +445,8 @@ derivation.chain(
         },
     ),
     so=r"This is $\frac14 (1 - \tanh y)$. For large $\varepsilon$ it is $\frac14$, as if the pairs were drawn at random. For "
-    r"small "
-    r"$\varepsilon$ the hyperbolic tangent is the sign of $D$: $p^\star$ is $0$ where these pairs cost more and $\frac12$ where "
-    r"they cost less, as in the assignment.",
+    r"small $\varepsilon$ the hyperbolic tangent is the sign of $D$: $p^\star$ is $0$ where these pairs cost more and $\frac12$ "
+    r"where they cost less, as in the assignment.",
 )  # fmt: skip
 derivation.chain(
     "The cost grows with the regularization",
@@ -483,9 +474,8 @@ derivation.chain(
         wrong={"one answer": 4 * p - 1},
     ),
     so=r"With $p = p^\star$ and $4 p^\star - 1 = -\tanh y$ it is $\tanh^2 \frac{D}{4\varepsilon}$: the error left by one "
-    r"iteration. For "
-    r"small $\varepsilon$ this is about $1 - 4 e^{-|D|/2\varepsilon}$, so the number of iterations grows exponentially with "
-    r"$1/\varepsilon$.",
+    r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|D|/2\varepsilon}$, so the number of iterations grows "
+    r"exponentially with $1/\varepsilon$.",
 )  # fmt: skip
 
 
@@ -504,8 +494,7 @@ def both_sums_of_the_plan():
 @derivation.bound(
     r"\text{assignment} \le \sum_{i,j} P_{i,j} C_{i,j} \text{, growing with } \varepsilon, \le \text{random pairs}",
     because=r"Six pairs in the plane: the assignment, $\varepsilon = 2, 4, 8$, and the mean of all costs, each with the next; "
-    r"the "
-    r"last two are equal for large $\varepsilon$.",
+    r"the last two are equal for large $\varepsilon$.",
 )
 def between_the_assignment_and_random_pairs():
     table = squared_distance_matrix(*_batch(6, 2, seed=2))
@@ -527,9 +516,8 @@ def between_the_assignment_and_random_pairs():
 
 derivation.say(
     r"A plan pairs $a_i$ with several $b_j$. A pair is drawn by Gumbel variables: $-\log E_j$ for independent standard "
-    r"exponential "
-    r"$E_j$, so that the largest $\log P_{i,j} - \log E_j$ is the smallest $E_j/P_{i,j}$, a clock that rings at the rate "
-    r"$P_{i,j}$."
+    r"exponential $E_j$, so that the largest $\log P_{i,j} - \log E_j$ is the smallest $E_j/P_{i,j}$, a clock that rings at the "
+    r"rate $P_{i,j}$."
 )
 s = derivation.number("s", "a time of the clocks", positive=True)
 rate = derivation.numbers("w", j, "the row of the plan, as rates of clocks", "exp(log_plan)", positive=True)
@@ -542,10 +530,8 @@ derivation.chain(
         r"clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate",
         wrong={"not normalized": rate.at(m), "one over the rate": 1 / Total(j, rate)},
     ),
-    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn "
-    r"$\sum_i N P_{i,l} = \frac NM$ times in the mean: the law of the data stays in the mean, not in each batch, as it does "
-    r"with an "
-    "assignment.",
+    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N P_{i,l} = "
+    r"\frac NM$ times in the mean: the law of the data stays in the mean, not in each batch, as it does with an assignment.",
 )
 
 
@@ -584,10 +570,8 @@ derivation.chain(
     Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),
     equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$", wrong={"twice": 2 / sqrt(pi)}),
     so=r"The middles have variance $\frac12$, so $\mathbb{E}[(m_a - m_b)^2] = 1$. The half distances have the mean square "
-    r"$\frac12$, "
-    r"so $\mathbb{E}[(h_a - h_b)^2] = 2 (\frac12 - \frac1\pi)$. Sorted pairs of a batch of two cost $2 - \frac2\pi = 1.3634$ in "
-    r"the "
-    "mean; random pairs cost 2, and optimal transport between two equal laws costs 0.",
+    r"$\frac12$, so $\mathbb{E}[(h_a - h_b)^2] = 2 (\frac12 - \frac1\pi)$. Sorted pairs of a batch of two cost $2 - \frac2\pi = "
+    r"1.3634$ in the mean; random pairs cost 2, and optimal transport between two equal laws costs 0.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the code
@@ -628,8 +612,7 @@ def _of_table(regularization, iterations):
 
 @derivation.example(
     r"On a line, $a = (0, 2)$ and $b = (3, 1)$. The pairs as they stand cost $\frac{9 + 1}{2} = 5$, the others $\frac{1 + 1}{2} "
-    r"= "
-    r"1$, and $\Delta = 8$. Then the entropic plan for $\varepsilon = 4$: the error of the first row's sum falls by the factor "
+    r"= 1$, and $\Delta = 8$. Then the entropic plan for $\varepsilon = 4$: the error of the first row's sum falls by the factor "
     r"$\tanh^2 \frac12 = 0.2136$ in the end."
 )
 def two_pairs():
@@ -647,9 +630,8 @@ def two_pairs():
 
 
 @derivation.figure(
-    "Twelve noise points (open) and twelve data points (filled), joined at random, by the optimal assignment, and by the "
-    "entropic "
-    r"plan with $\varepsilon = 1$, whose lines are the darker the more probable the pair.",
+    r"Twelve noise points (open) and twelve data points (filled), joined at random, by the optimal assignment, and by the "
+    r"entropic plan with $\varepsilon = 1$, whose lines are the darker the more probable the pair.",
     panels=3,
 )
 def three_couplings(random, assigned, entropic):

@@ -88,20 +88,16 @@ derivation = Derivation(
         r"A coupling is a joint law of noise $x_0$ and data $x_1$, independent or not, with finite second moments. Pairs are "
         r"joined by lines, $x_t = (1 - t) x_0 + t x_1$.",
         r"The velocity of the flow is the mean of $x_1 - x_0$ given the place $x_t$, and is assumed regular: one flow line "
-        r"passes "
-        r"through every place. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next coupling.",
+        r"passes through every place. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next "
+        r"coupling.",
         r"Flow lines visit at every time the same places as the lines of the pairs, with the same law (lecture on flow "
-        r"matching). "
-        r"So the places at a time are named by the flow line $k$ that passes through them.",
+        r"matching). So the places at a time are named by the flow line $k$ that passes through them.",
         "The chains have finitely many lines, pairs and times, and one coordinate, except where two are shown.",
     ),
     answer="Where lines of pairs cross, the flow averages their velocities, and its own lines bend. The squared cost of a "
-    "coupling "
-    "is the cost of the next one plus the curvature of the flow lines plus the variance at the crossings. So the cost falls "
-    "until "
-    "nothing crosses and all lines are straight; then one step of Euler's method is exact. On the line this is optimal "
-    "transport; "
-    "in the plane it need not be.",
+    "coupling is the cost of the next one plus the curvature of the flow lines plus the variance at the crossings. So the cost "
+    "falls until nothing crosses and all lines are straight; then one step of Euler's method is exact. On the line this is "
+    "optimal transport; in the plane it need not be.",
     limits=(
         "Regularity of the velocity for couplings that are not independent.",
         "The error of a trained velocity: it adds up over the rounds, and the law of the data drifts.",
@@ -180,8 +176,7 @@ derivation.chain(
     sizes={j: 2, k: 1, n: 2},
     uses=(balance,),
     so="One flow stands for all, as both steps hold for each. The last line is the cost of the coupling. So rectification does "
-    "not "
-    "choose a cost: it lowers all convex ones at once.",
+    "not choose a cost: it lowers all convex ones at once.",
 )
 
 costs = [derivation.number(f"C_{i}", f"the squared cost of the coupling of round {i}", positive=True) for i in range(4)]
@@ -239,8 +234,7 @@ derivation.chain(
     equals(
         Slope(times(sqrt(c) - 1, noise), t),
         r"the pairs are $(x_0, \sqrt c\, x_0)$, so $x_t = L x_0$ tells $x_0$, and the velocity at the place is $\frac{\sqrt c - "
-        r"1}{L} "
-        r"x$",
+        r"1}{L} x$",
         wrong={"not divided": Slope(times(sqrt(c) - 1, stretch, noise), t)},
     ),
     equals(0, "it does not contain the time", wrong={"the velocity itself": (sqrt(c) - 1) * noise}),
@@ -248,8 +242,7 @@ derivation.chain(
 )
 derivation.say(
     "On the line the flow lines of any coupling do not cross, so the end rises with the start: the first flow is already the "
-    "cheapest "
-    "map for every convex cost, and the second round only makes it straight. In the plane straight is not cheapest."
+    "cheapest map for every convex cost, and the second round only makes it straight. In the plane straight is not cheapest."
 )
 e1, e2 = (derivation.number(f"e_{i}", f"coordinate {i} of the noise") for i in (1, 2))
 turned = Matrix([-e2, e1])
@@ -265,8 +258,7 @@ derivation.chain(
     ),
     at_least(Rational(1, 2), "leave out a square", dropping=times(2, (t - Rational(1, 2)) ** 2), wrong={"one": 1}),
     so="The determinant is that of the map from the start to the place at a time, for pairs that are a quarter of a turn apart. "
-    "It "
-    "is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
+    "It is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
 )
 derivation.chain(
     "... but not cheapest",
@@ -342,8 +334,7 @@ def _field_of(variance):
 @derivation.numeric(
     r"S = \left(2 - \frac{\pi}{2}\right) \sqrt c",
     because=r"The code's curvature of the path from $x_0 = 1$, whose mean over $x_0$ it is, since the field is linear; for $c = "
-    r"4$ and "
-    r"$\frac14$, with 32, 64 and 128 steps, and two further orders of their length extrapolated away.",
+    r"4$ and $\frac14$, with 32, 64 and 128 steps, and two further orders of their length extrapolated away.",
     tolerance=1e-4,
     since="two extrapolations leave a term of the third power of the step",
 )
@@ -366,9 +357,8 @@ def curvature_of_the_first_flow():
 
 
 @derivation.example(
-    r"Data of variance 4. Euler's method from $x_0 = 1$, whose exact end is 2, along the first flow in 1, 2, 4 and 8 steps; "
-    r"then along "
-    r"the second, whose velocity is $\frac{x}{1 + t}$, in one."
+    r"Data of variance 4. Euler's method from $x_0 = 1$, whose exact end is 2, along the first flow in 1, 2, 4 and 8 steps; then "
+    r"along the second, whose velocity is $\frac{x}{1 + t}$, in one."
 )
 def data_of_variance_four():
     ends, bends = [], []
@@ -390,8 +380,7 @@ def data_of_variance_four():
 
 @derivation.figure(
     r"Data 1 and $-1$. Left: pairs of the independent coupling, whose lines cross. Middle: flow lines of their mean velocity, "
-    r"which do "
-    r"not cross and bend. Right: lines of the pairs that the flow makes, from the same starts.",
+    r"which do not cross and bend. Right: lines of the pairs that the flow makes, from the same starts.",
     panels=3,
 )
 def two_rounds(pairs, flow, again):
@@ -411,9 +400,8 @@ def two_rounds(pairs, flow, again):
 
 @derivation.exercise(
     r"Noise and data have the same law, $c = 1$. What are $C_0$, $C_1$, $S$ and $W$?",
-    r"2, 0, $2 - \frac{\pi}{2} = 0.4292$ and $\frac{\pi}{2} = 1.5708$: independent pairs cost 2, the flow takes every start "
-    r"back to "
-    r"itself, on a path that bends.",
+    r"2, 0, $2 - \frac{\pi}{2} = 0.4292$ and $\frac{\pi}{2} = 1.5708$: independent pairs cost 2, the flow takes every start back "
+    r"to itself, on a path that bends.",
 )
 def the_same_law():
     yield transport_cost(np.ones((1, 1)), np.array([[1.0]]))[0], "0"
@@ -426,8 +414,7 @@ def the_same_law():
 @derivation.exercise(
     r"What is the mean of the cost $|x_1 - x_0|$ for $c = 4$, before and after the first round?",
     r"$x_1 - x_0$ is normal with variance 5, then 1, so it is $\sqrt{2/\pi} \sqrt 5 = 1.7841$, then $\sqrt{2/\pi} = 0.7979$: it "
-    r"falls, "
-    r"too, as the absolute value is convex.",
+    r"falls, too, as the absolute value is convex.",
 )
 def another_cost():
     yield math.sqrt(2 / math.pi * 5), "1.7841"
