@@ -206,6 +206,7 @@ def answer(request):
     child = os.fork()
     if child == 0:
         os.close(receive)
+        torch.set_num_threads(1)  # the pool is made anew after a fork: by autograd's threads, if not here, and two at once crash
         try:
             reply = commands(**request)
         except BaseException:
