@@ -27,15 +27,19 @@ DIMENSIONS, LAYERS, HIDDEN, BATCH, CALLS = 32, 8, (64, 64), 1024, 5
 GOALS = {"zuko": 1.3, "normflows": 1.1}
 
 
-def ours():
-    """(module, x -> log-density, number -> samples)."""
-    network = RealNVP(shape=(DIMENSIONS,), layers=LAYERS, hidden=HIDDEN, bound=2.0)
+def with_normal_base(network):
+    """(module, x -> log-density, number -> samples) of one of our flows."""
 
     def log_prob(x):
         z, log_det = network(x)
         return standard_normal_log_prob(z) + log_det
 
     return network, log_prob, lambda count: network.inverse(torch.randn(count, DIMENSIONS))[0]
+
+
+def ours():
+    """The flow of this project."""
+    return with_normal_base(RealNVP(shape=(DIMENSIONS,), layers=LAYERS, hidden=HIDDEN, bound=2.0))
 
 
 def zuko():

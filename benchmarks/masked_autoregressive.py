@@ -12,10 +12,7 @@ Results: benchmarks/results/masked_autoregressive_*.json.
 
 import sys
 
-import torch
-
-from benchmarks.affine_coupling import DIMENSIONS, HIDDEN, LAYERS, compare
-from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from benchmarks.affine_coupling import DIMENSIONS, HIDDEN, LAYERS, compare, with_normal_base
 from practice_torch.flows.masked_autoregressive import MAF
 
 GOALS = {"density": {}, "training": {}, "samples": {"zuko": 2.0}}
@@ -23,13 +20,7 @@ GOALS = {"density": {}, "training": {}, "samples": {"zuko": 2.0}}
 
 def ours():
     """(module, x -> log-density, number -> samples)."""
-    network = MAF(dimensions=DIMENSIONS, layers=LAYERS, hidden=HIDDEN, bound=2.0)
-
-    def log_prob(x):
-        z, log_det = network(x)
-        return standard_normal_log_prob(z) + log_det
-
-    return network, log_prob, lambda count: network.inverse(torch.randn(count, DIMENSIONS))[0]
+    return with_normal_base(MAF(dimensions=DIMENSIONS, layers=LAYERS, hidden=HIDDEN, bound=2.0))
 
 
 def zuko():
