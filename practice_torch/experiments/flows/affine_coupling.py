@@ -25,7 +25,8 @@ class PixelRealNvpRecipe(PixelFlowRecipe):
 
 
 RECIPES = {
-    # measured with seeds 0 and 1: 1.15 and 1.16 nats, of which 0.03 are the divergence from the density of the moons; a Gaussian has 2.84
+    # measured with seeds 0 and 1: 1.15 and 1.16 nats, of which 0.03 are the divergence from the density of the moons; a Gaussian
+    # has 2.84
     "two_moons": RealNvpRecipe(
         data="two_moons", target=1.18, steps=3000, batch_size=256, learning_rate=1e-3, schedule="cosine", held_out=0.2,
         evaluate_every=1000, checkpoint_every=1000,
