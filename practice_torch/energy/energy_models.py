@@ -6,13 +6,13 @@ import torch
 
 from practice_torch.arguments import (
     require,
-    require_log_probs,
     require_positive,
     require_rank,
     require_same_shape,
     require_shape,
     require_values,
-)  # fmt: skip
+)
+from practice_torch.mixture import log_joint
 
 
 def boltzmann_log_probs(energies, *, temperature=1.0):
@@ -84,15 +84,8 @@ def gaussian_mixture_energy(x, means, log_vars, log_weights):
     Source: Bishop 2006, section 2.3.9.
     [B, D], [K, D], [K], [K] -> [B]
     """
-    require_rank(2, x=x, means=means)
-    count, size = len(means), x.shape[1]
-    require_shape((count, size), means=means)
-    require_shape((count,), log_vars=log_vars, log_weights=log_weights)
-    require_log_probs(log_weights=log_weights)
-    scaled = (x[:, None] - means) * (-log_vars / 2).exp()[:, None]
-    energies = scaled.square().sum(2) / 2 + size * (log_vars + math.log(2 * math.pi)) / 2 - log_weights
-    exponents, lowest = _from_the_lowest(energies, 1.0)
-    return lowest - exponents.logsumexp(1)
+    require_rank(2, means=means)
+    return -log_joint(x, means, log_vars, log_weights)[0].logsumexp(1)
 
 
 def _exponents(energies, temperature, name="energies"):
@@ -103,10 +96,6 @@ def _exponents(energies, temperature, name="energies"):
     require_values(
         name, energies, lambda a: (a > -torch.inf) & (a.amin(1, keepdim=True) < torch.inf), "finite, or +inf beside one that is"
     )
-    return _from_the_lowest(energies, temperature)
-
-
-def _from_the_lowest(energies, temperature):
-    """Large energies are subtracted before they are divided by a small temperature. The lowest is a constant, which cancels."""
+    # large energies are subtracted before they are divided by a small temperature; the lowest is a constant, which cancels
     lowest = energies.detach().amin(1)
     return (lowest[:, None] - energies) / temperature, lowest

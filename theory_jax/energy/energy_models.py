@@ -8,11 +8,11 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import logsumexp
 from sympy import Integral, exp, log, oo, pi, sqrt
 
 from theory_jax.arguments import (
     require,
-    require_log_probs,
     require_positive,
     require_rank,
     require_same_shape,
@@ -21,7 +21,8 @@ from theory_jax.arguments import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood, gibbs
+from theory_jax.foundations.maximum_likelihood import gibbs
+from theory_jax.mixture import log_joint
 from theory_jax.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
@@ -95,16 +96,8 @@ def gaussian_mixture_energy(x, means, log_vars, log_weights):
     Source: Bishop 2006, section 2.3.9.
     [B, D], [K, D], [K], [K] -> [B]
     """
-    require_rank(2, x=x, means=means)
-    (batch, size), count = jnp.shape(x), jnp.shape(means)[0]
-    require_shape((count, size), means=means)
-    require_shape((count,), log_vars=log_vars, log_weights=log_weights)
-    require_log_probs(log_weights=log_weights)
-    pairs = [
-        jnp.broadcast_to(array, (batch, count, size)).reshape(batch * count, size)
-        for array in (x[:, None], means, log_vars[:, None])
-    ]
-    return _free_energy(gaussian_negative_log_likelihood(*pairs).reshape(batch, count) - log_weights, 1.0)
+    require_rank(2, means=means)
+    return -logsumexp(log_joint(x, means, log_vars, log_weights)[0], axis=1)
 
 
 def _lowest(energies):
