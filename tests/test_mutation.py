@@ -82,6 +82,25 @@ def test_a_mutant_that_is_equal_is_not_counted():
     assert not any("swapped" in mutant.change for mutant in mutants(derivation))
 
 
+def test_a_mutant_that_does_not_end_is_refused(monkeypatch):
+    """In a second in place of twenty; without the limit this test ends by the suite's own."""
+    monkeypatch.setattr("theory_jax.mutation.SECONDS", 1)
+    derivation = toy()
+
+    @derivation.numeric("a = b", because="so")
+    def count_down():
+        def last():
+            n = 27.0
+            while n > 1.0:
+                n = n - 2.0
+            return n
+
+        return last(), X[0] / X[0], {"two": 2.0}
+
+    found = {mutant.change: mutant.refused for mutant in mutants(derivation)}
+    assert found["n - 2.0  ->  +"]
+
+
 def test_the_command_lists_what_survives(monkeypatch, capsys):
     derivation = toy()
 

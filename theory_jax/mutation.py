@@ -2,13 +2,16 @@
 
 An expression is changed at one place (a number by a tenth, an exponent by one, a sign, a term or a factor left out, a ratio
 turned over, arguments swapped); a step's Python is changed in the same ways where it computes what is compared. A mutant that is
-equal to the original is no mistake and is left out.
+equal to the original is no mistake and is left out. One that raises is refused, and so is one that does not end: SymPy's limits
+and integrals run forever on some expressions. (The limit is a signal of the system; Windows has none.)
 """
 
 import ast
 import inspect
+import signal
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,6 +29,31 @@ from theory_jax.typeset import latex
 SLIP = sympy.Rational(11, 10)
 ENOUGH = 0.95  # of the mutants must be refused
 EQUAL = 1e-12  # relative: numbers this close are taken for the original's
+SECONDS = 20  # that the check of one mutant may take; a whole derivation takes 2
+
+
+class TooLong(BaseException):
+    """A mutant's check has taken its time. No Exception: SymPy handles some of those and would go on."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TooLong after so many seconds."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def end(*_):
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, end)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds)  # a limit that the caller has set
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *outer)
 
 
 class Mutant(NamedTuple):
@@ -73,17 +101,19 @@ def _of_expression(part, expression, with_mutant, setting):
     sizes = setting.sizes | dict(getattr(part, "sizes", ()))
     for mutant in dict.fromkeys(changed(expression)):
         try:
-            if not Ground(getattr(part, "states", STATES), sizes, setting.between).differs(expression - mutant):
-                continue
-        except Exception:  # it cannot be expanded, or is finite nowhere: not equal
+            with time_limit(SECONDS):
+                if not Ground(getattr(part, "states", STATES), sizes, setting.between).differs(expression - mutant):
+                    continue
+        except (Exception, TooLong):  # it cannot be expanded, or is finite nowhere: not equal
             pass
         yield Mutant(part, f"{latex(expression)}  ->  {latex(mutant)}", _is_refused(with_mutant(mutant), setting))
 
 
 def _is_refused(part, setting):
     try:
-        return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
-    except Exception:  # a mutant that raises is noticed, whatever it raises
+        with time_limit(SECONDS):
+            return not all(verdict.passed for verdict in part.execute(setting.between, setting.sizes))
+    except (Exception, TooLong):  # a mutant that raises is noticed, whatever it raises
         return True
 
 
@@ -138,13 +168,14 @@ def _of_step(step):
         namespace = dict(step.body.__globals__)
         exec(compile(ast.fix_missing_locations(ast.Module([mutant], [])), "<mutant>", "exec"), namespace)
         try:
-            with np.errstate(all="ignore"):
-                returned = namespace[function.name]()
-            if _same(returned, original):
-                continue
-            residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned)[0]
+            with time_limit(SECONDS):
+                with np.errstate(all="ignore"):
+                    returned = namespace[function.name]()
+                if _same(returned, original):
+                    continue
+                residual = KINDS[step.kind](replace(step, body=namespace[function.name]), returned)[0]
             refused = residual is None or residual > step.tolerance
-        except Exception:  # noticed
+        except (Exception, TooLong):  # noticed
             refused = True
         yield Mutant(step, change, refused)
 
