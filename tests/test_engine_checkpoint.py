@@ -117,6 +117,16 @@ def test_a_pickle_is_refused_and_never_run(saved, write, name):
     assert not Evil.ran
 
 
+@pytest.mark.parametrize("size", [640, 896, 1152, 1408])
+def test_a_header_whose_size_begins_like_a_pickle_is_none(tmp_path, size):
+    """A file of safetensors begins with the size of its header, the low byte first: 896 is 80 03, as of a pickle's protocol 3."""
+    tensors = {"n" * (size - 56): torch.ones(1)}
+    saved = checkpoint.save(tmp_path, 1, tensors, {})
+    begin = (saved / STATE).read_bytes()[:8]
+    assert int.from_bytes(begin, "little") == size and begin.startswith(checkpoint.PICKLES)
+    assert torch.equal(checkpoint.load(saved)[0].popitem()[1], torch.ones(1))
+
+
 def test_a_pickled_file_in_place_of_a_checkpoint_is_refused(tmp_path):
     torch.save({"weight": Evil()}, tmp_path / "model.pt")
     with pytest.raises(RunError, match="model.pt is a pickle"):

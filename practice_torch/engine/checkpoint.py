@@ -172,7 +172,7 @@ def newest(
 
 def _manifest(path):
     if path.is_file():
-        _refuse_pickle(path, path.read_bytes()[:4])
+        _refuse_pickle(path, path.read_bytes()[:9])
         raise RunError(f"{path} is a file; a checkpoint is a folder with {MANIFEST} and {STATE}")
     text = _read(path / MANIFEST)
     _refuse_pickle(path / MANIFEST, text)
@@ -209,7 +209,8 @@ def _read(file):
 
 
 def _refuse_pickle(file, content):
-    if content.startswith(PICKLES):
+    # safetensors begin with the size of their header, 8 bytes of which the first two may be those of a pickle
+    if content.startswith(PICKLES) and content[8:9] != b"{":
         raise RunError(f"{file} is a pickle, which could run any code when read; only safetensors are read here")
 
 
