@@ -94,7 +94,7 @@ ELSEWHERE = {
     "flows/affine_coupling": {"points", "noises"},
     "diffusion/probability_flow": {"measured_images"},
     "flows/continuous_flow": {"points", "judged_steps"},
-    "flows/masked_autoregressive": {"points"},
+    "flows/masked_autoregressive": {"points", "noises"},
     "flows/galaxy_images": {"galaxies", "side", "sampling_steps", "judged_samples"},
     "energy/regularized_training": {"points", "gap_limit"},
     "autoregressive/ngram": {"passage"},

@@ -5,8 +5,10 @@ import pytest
 import scipy.stats
 import torch
 
+from practice_torch.experiments.flows.masked_autoregressive import RECIPES
 from practice_torch.flows import masked_autoregressive as practice
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from tests import tiny
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -73,3 +75,18 @@ def test_zuko_standardizes_in_the_same_order():
     torch.testing.assert_close(theirs, z)
     torch.testing.assert_close(their_log_det, log_det)
     torch.testing.assert_close(peer.inv(z), practice.inverse(z, conditions)[0])
+
+
+def test_bits_and_nats_of_the_flow_at_the_identity_are_those_of_scipys_normal():
+    """Of pixels with noise: the density of their logits in nats, and that of the pixels' cells in bits for each pixel."""
+    experiment, batch = tiny.built("flows/masked_autoregressive", tiny.small(RECIPES["digits"]))
+    with torch.no_grad():
+        found = experiment.evaluate(tiny.Random(experiment.recipe))
+    x, alpha = (batch["image"] * 16).round().double().numpy(), experiment.recipe.alpha
+    draws, nats, bits = torch.Generator().manual_seed(0), [], []
+    for _ in range(experiment.recipe.noises):
+        p = alpha / 2 + (1 - alpha) * (x + torch.rand(x.shape, generator=draws).numpy()) / 17
+        nats.append(-scipy.stats.norm.logpdf(np.log(p / (1 - p))).sum((1, 2, 3)).mean())
+        bits.append((nats[-1] / 64 - np.log((1 - alpha) / (p * (1 - p))).mean() + np.log(17)) / np.log(2))
+    assert found["negative_log_likelihood"] == pytest.approx(np.mean(nats), rel=1e-6)
+    assert found["bits_per_dimension"] == pytest.approx(np.mean(bits), rel=1e-6)

@@ -1,10 +1,12 @@
-"""Masked autoregressive flows on points."""
+"""Masked autoregressive flows on points and on pixels."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 from practice_torch.engine.bounds import Above
-from practice_torch.experiments.parts.flows import PointFlow, PointFlowRecipe
+from practice_torch.engine.published import Published
+from practice_torch.experiments.parts.flows import PixelFlow, PixelFlowRecipe, PointFlow, PointFlowRecipe
 from practice_torch.flows.masked_autoregressive import MAF
 
 
@@ -16,17 +18,44 @@ class MafRecipe(PointFlowRecipe):
     """Bound of the log-scales of a layer."""
 
 
+@dataclass(frozen=True)
+class PixelMafRecipe(PixelFlowRecipe):
+    """Masked autoregressive layers on the pixels of images, in turns from the first and from the last pixel."""
+
+    bound: Annotated[float, Above(0)] = 2.0
+    """Bound of the log-scales of a layer."""
+
+
 RECIPES = {
     # measured: 1.138 nats, of which 0.020 are the divergence from the density of the moons, where Real NVP has 0.030
     "two_moons": MafRecipe(
         data="two_moons", target=1.17, steps=3000, batch_size=256, learning_rate=1e-3, schedule="cosine", held_out=0.2,
         evaluate_every=1000, checkpoint_every=1000,
     ),
+    # measured with seeds 0 and 1, in 9 CPU seconds: 2.14 and 2.15 bits, as Real NVP has them; independent pixels have 2.43. With
+    # a weight decay of 0.01 it overfits after 200 steps, at 2.19. About half of the samples can be read as digits.
+    "digits": PixelMafRecipe(
+        data="digits", target=2.2, layers=5, hidden_dims=(512,), steps=400, batch_size=128, learning_rate=4e-3, schedule="cosine",
+        held_out=0.2, weight_decay=3.0, evaluate_every=200, checkpoint_every=200,
+    ),
+    # Networks, batches, learning rate and alpha as published, MAF (5), in 100 epochs; there the flow has batch normalization
+    # between its layers, a little L2 penalty, and stops when 30 epochs bring nothing. Not run here.
+    "mnist": PixelMafRecipe(
+        data="mnist", layers=5, hidden_dims=(1024, 1024), num_levels=256, alpha=2e-6, steps=60_000, batch_size=100,
+        learning_rate=1e-4, metric="negative_log_likelihood", evaluate_every=3000, checkpoint_every=3000,
+    ),
+}  # fmt: skip
+
+PUBLISHED = {
+    "mnist": Published(
+        "mnist", "", "-log p of the logits of test images, nats", 1300.5,
+        "Papamakarios et al. 2017, table 2, MAF (5) without labels",
+    ),
 }  # fmt: skip
 
 
 def build(recipe, data):
-    """The flow of a recipe for points of the data's dimension."""
-    size = data.description["shape"][0]
-    network = MAF(dimensions=size, layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
-    return PointFlow(network, data.description)
+    """The flow of a recipe for points or images of the data's shape."""
+    shape, pixels = data.description["shape"], isinstance(recipe, PixelFlowRecipe)
+    network = MAF(dimensions=math.prod(shape), layers=recipe.layers, hidden=recipe.hidden_dims, bound=recipe.bound)
+    return PixelFlow(recipe, network, shape) if pixels else PointFlow(network, data.description)

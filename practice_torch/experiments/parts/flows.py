@@ -145,6 +145,7 @@ class PixelFlow(nn.Module):
 
     explains = {
         "bits_per_dimension": Metric("bits", "upper bound of -log2 P of a pixel's integer, with uniform noise"),
+        "negative_log_likelihood": Metric("nats per image", "-log p of the logits of noisy pixels, which depends on alpha"),
     }
     phases = (Phase("train", moves=("network",)),)
 
@@ -154,15 +155,19 @@ class PixelFlow(nn.Module):
 
     def forward(self, batch, phase):
         """The mean of the bits per dimension over a batch."""
-        return self._bits(batch["image"]).mean(), {}
+        return self._bits(*self._log_probs(batch["image"])).mean(), {}
 
     def evaluate(self, data):
-        """Bits per dimension of held-out images, averaged over several draws of the noise."""
-        total = 0.0
+        """Bits per dimension of held-out images, and nats of their logits, averaged over several draws of the noise."""
+        bits = nats = 0.0
         for indices in torch.arange(len(data)).split(ROWS):
             image = data.batch(indices)["image"]
-            total += sum(float(self._bits(image).double().sum()) for _ in range(self.recipe.noises))
-        return {"bits_per_dimension": total / len(data) / self.recipe.noises}
+            for _ in range(self.recipe.noises):
+                log_probs = self._log_probs(image)
+                bits += float(self._bits(*log_probs).double().sum())
+                nats -= float(log_probs[0].double().sum())
+        count = len(data) * self.recipe.noises
+        return {"bits_per_dimension": bits / count, "negative_log_likelihood": nats / count}
 
     def preview(self, data):
         """Samples."""
@@ -176,14 +181,17 @@ class PixelFlow(nn.Module):
         levels = self.recipe.num_levels
         return {"samples": ImageGrid(quantize(y, num_levels=levels) / (levels - 1), 8, "Samples of the flow")}
 
-    def _bits(self, image):
+    def _log_probs(self, image):
+        """log p of the logits of an image with noise, and the log-determinant of the way to them, both [B]."""
         levels = self.recipe.num_levels
         x = (image * (levels - 1)).round().long()
         u = torch.rand(x.shape, generator=self.generator, device=x.device)
         y, log_det = logit_forward(uniform_dequantize(x, u, num_levels=levels), alpha=self.recipe.alpha)
         z, more = self.network(y.flatten(1))
-        log_prob = self.base.log_prob(z) + more + log_det
-        return bits_per_dimension(log_prob, dims=math.prod(self.shape), num_levels=levels)
+        return self.base.log_prob(z) + more, log_det
+
+    def _bits(self, log_prob, log_det):
+        return bits_per_dimension(log_prob + log_det, dims=math.prod(self.shape), num_levels=self.recipe.num_levels)
 
 
 def require_plane(description):
