@@ -3,6 +3,8 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
+from practice_torch.elementary import underflowing_exp
+
 
 def require(condition, message):
     """Raise ValueError(message) unless the Python condition holds."""
@@ -130,9 +132,10 @@ def require_log_probs(**arrays):
     for name, array in arrays.items():
         if not values_are_free(array):
             continue
-        total = torch.logsumexp(array.detach(), dim=-1)
-        if not bool((total.abs() <= 1e-5).all()):
-            worst = total.flatten()[total.abs().nan_to_num(nan=torch.inf).argmax()].exp().item()
+        total = underflowing_exp(array.detach()).sum(-1)  # where it is near 1, nothing overflows
+        off = total.log().abs()
+        if not bool((off <= 1e-5).all()):
+            worst = total.flatten()[off.flatten().nan_to_num(nan=torch.inf).argmax()].item()
             raise ValueError(f"{name} has a row of probabilities that sums to {worst:.6g}; every row must sum to 1")
 
 

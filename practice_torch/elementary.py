@@ -1,4 +1,6 @@
-"""Elementary functions where a composition of those of torch loses digits."""
+"""Elementary functions where those of torch, or a composition of them, lose digits or time."""
+
+import math
 
 import torch
 
@@ -14,3 +16,11 @@ def exp_above_tangent(v):
         series = torch.addcmul(one, small, series, value=1 / k)
     large = torch.where(near, 1.0, v)
     return torch.where(near, small.square() / 2 * series, torch.expm1(large) - large)
+
+
+def underflowing_exp(x):
+    """e^x of log-probabilities, many of which underflow, as 2^(x log_2 e): there torch.exp (MKL's) is ten times as slow.
+
+    Its relative error is that of rounding x.
+    """
+    return (x * math.log2(math.e)).exp2()

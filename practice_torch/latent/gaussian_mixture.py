@@ -18,6 +18,7 @@ from practice_torch.arguments import (
     values_are_free,
 )
 from practice_torch.autoregressive.decoding import categorical_from_uniform
+from practice_torch.elementary import underflowing_exp
 from practice_torch.foundations.jensen import log_mean_exp
 
 BLOCK = 2**17  # numbers in an intermediate result: 1 MB in float64
@@ -75,24 +76,27 @@ def m_step(x, log_responsibilities, *, regularization=0.0):
     _require_responsibilities(x, log_responsibilities)
     require_at_least(0, regularization=regularization)
     require(len(x) > 0, f"x has shape {list(x.shape)}; it must hold at least one point")
-    largest = log_responsibilities.amax(0)
+    largest = log_responsibilities.detach().amax(0)
     require_values("log_responsibilities", largest, lambda r: r > -torch.inf, "above -inf for some point: a component is empty")
-    log_counts = log_responsibilities.logsumexp(0)
-    # shares of a component sum to one over the points, however small the component is
-    shares = (log_responsibilities - log_counts).exp()
-    means = shares.mT @ x
-    covariances = regularization * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    rows = _rows(means)
+    rows = _rows(x.shape[1] * log_responsibilities.shape[1])
+    points, parts = x.split(rows), log_responsibilities.split(rows)
+    # relative to the largest responsibility of a component: they do not all underflow, however small the component is
+    shares = [underflowing_exp((part - largest).mT.contiguous()) for part in parts]
+    counts = sum(share.sum(1) for share in shares)
+    means = sum(share @ some for share, some in zip(shares, points, strict=True)) / counts.unsqueeze(1)
     # second moments around the new means: those around the origin would lose the digits of narrow clusters far from it
-    for points, share in zip(x.split(rows), shares.split(rows), strict=True):
-        away = points - means.unsqueeze(1)
-        covariances = covariances + (away * share.mT.unsqueeze(2)).mT @ away
+    moments = x.new_zeros(*means.shape, x.shape[1])
+    for share, some in zip(shares, points, strict=True):
+        away = some.mT.contiguous() - means.unsqueeze(2)
+        moments = torch.baddbmm(moments, away * share.unsqueeze(1), away.mT)
+    floor = regularization * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+    covariances = moments / counts[:, None, None] + floor
     scale_tril, failed = torch.linalg.cholesky_ex(covariances)
     if values_are_free(failed):
         singular = torch.nonzero(failed)
         found = f"{int(failed.count_nonzero())} covariances are singular, the first that of component {singular[:1].sum()}"
         require(not len(singular), f"regularization is {regularization}; it must be larger, since {found}")
-    return log_counts - math.log(len(x)), means, scale_tril
+    return largest + counts.log() - math.log(len(x)), means, scale_tril
 
 
 def expected_complete_log_likelihood(x, log_responsibilities, log_weights, means, scale_tril):
@@ -134,19 +138,20 @@ def _log_joints(x, log_weights, means, scale_tril):
     components, size = means.shape
     factor = scale_tril.tril()
     identity = torch.eye(size, dtype=factor.dtype, device=factor.device).expand_as(factor)
-    whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
-    constants = factor.diagonal(dim1=1, dim2=2).log().sum(1) + size / 2 * math.log(2 * math.pi)
-    constants = constants if log_weights is None else constants - log_weights
-    # L_k^-1 x - L_k^-1 mean_k of all components is one matrix product
+    # L_k^-1 / sqrt 2: what it makes of x - mean_k has the exponent as the sum of its squares
+    whitening = torch.linalg.solve_triangular(factor, identity, upper=False) / math.sqrt(2)
+    peaks = -factor.diagonal(dim1=1, dim2=2).log().sum(1) - size / 2 * math.log(2 * math.pi)
+    peaks = (peaks if log_weights is None else peaks + log_weights).unsqueeze(1)
+    # of all components it is one matrix product, less the same of the means
     centers = torch.linalg.vecdot(whitening, means.unsqueeze(1)).reshape(-1, 1)
-    for points in x.split(_rows(means)):
+    for points in x.split(_rows(means.numel())):
         whitened = torch.addmm(centers, whitening.flatten(0, 1), points.mT, beta=-1)
-        yield whitened.square().unflatten(0, (components, size)).sum(1) / -2 - constants.unsqueeze(1)
+        yield peaks - whitened.square().unflatten(0, (components, size)).sum(1)
 
 
-def _rows(means):
-    """How many points fit in a block."""
-    return max(1, BLOCK // max(1, means.numel()))
+def _rows(numbers):
+    """How many points fit in a block, with so many numbers for each."""
+    return max(1, BLOCK // max(1, numbers))
 
 
 def _joined(blocks):

@@ -35,6 +35,9 @@ MIXTURE = {"log_weights": log_simplex(3), "means": normal(3, 2), "scale_tril": f
 POINTS = {"x": normal(5, 2, scale=1.5)}
 SHARES = {"log_responsibilities": log_simplex(6, 3)}
 HARD = {"x": [[0.0], [2.0], [5.0], [9.0]], "log_responsibilities": log_of([[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2)}
+# Two clusters of deviations 0.001 and 1, 28 apart.
+NARROW = [[-10.001, -9.0], [-9.9993, -10.5], [-9.9996, -10.0], [10.0005, 9.5], [9.998, 10.25], [10.001, 11.0]]
+TWO_NARROW = {"means": [[-10.0, -10.0], [10.0, 10.0]], "scale_tril": [[[1e-3, 0.0], [0.4, 1.0]], [[2e-3, 0.0], [-0.5, 0.7]]]}
 DRAWS = {"uniforms": uniform(5), "noise": normal(5, 2)}
 # By hand: points at -a and a with a = log(3) / 2 have the odds 3 between components at -1 and 1 with variance 1.
 A = LOG_3 / 2
@@ -91,6 +94,7 @@ def _refused(function, arguments, weighted, points="x"):
 
 SPEC = (
     *_densities(),
+    Agree("component_log_density", "narrow clusters far apart", given(x=NARROW, **TWO_NARROW)),
     Anchor(
         "component_log_density", "the lower triangle alone, at a corner",
         given(x=[[1.0, 0.0]], means=zeros(1, 2), scale_tril=CORNER["scale_tril"]),
@@ -145,6 +149,8 @@ SPEC = (
     Agree("m_step", "regular", given(x=normal(6, 2), **SHARES, regularization=0.1), smallest_batch=1),
     Agree("m_step", "without regularization, far from the origin", given(x=normal(6, 2, mean=100.0), **SHARES), smallest_batch=1,
           cancels=Cancels(300.0, "points 100 away, centered")),
+    Agree("m_step", "narrow clusters far apart", given(
+        x=NARROW, log_responsibilities=log_of([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)), smallest_batch=3),
     Agree("m_step", "hard responsibilities", given(**HARD), smallest_batch=1),
     Agree("m_step", "one component", given(x=normal(6, 2), log_responsibilities=zeros(6, 1)), smallest_batch=1),
     Agree("m_step", "a component of e^-60 points", given(

@@ -1,6 +1,7 @@
 """Wrong forms of Gaussian mixtures that the rows must refuse, and other right forms that they must accept."""
 
 import math
+from functools import partial
 
 import torch
 
@@ -14,6 +15,16 @@ def _density(x, means, scale_tril, *, transposed=False, volume=1.0):
     whitened = torch.linalg.solve_triangular(factor, (x - means.unsqueeze(1)).mT, upper=transposed)
     log_volume = factor.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
     return (-whitened.square().sum(1) / 2 - volume * log_volume - x.shape[1] / 2 * math.log(2 * math.pi)).mT
+
+
+def _expanded(x, means, scale_tril):
+    """Its square multiplied out around the mean of all points: narrow clusters far apart lose their digits."""
+    right.component_log_density(x, means, scale_tril)
+    factor, x, means = scale_tril.tril(), x - x.mean(0), means - x.mean(0)
+    precisions = torch.cholesky_inverse(factor)
+    linear = torch.einsum("kij,kj->ki", precisions, means)
+    squares = torch.einsum("ni,nj,kij->nk", x, x, precisions) - 2 * x @ linear.mT + (means * linear).sum(1)
+    return -squares / 2 - factor.diagonal(dim1=1, dim2=2).log().sum(1) - x.shape[1] / 2 * math.log(2 * math.pi)
 
 
 def _joint(x, log_weights, means, scale_tril):
@@ -33,14 +44,16 @@ def _step(x, log_responsibilities, *, regularization=0.0, centers=None, less=0.0
     return (counts / (len(x) if count is None else count)).log(), means, torch.linalg.cholesky(covariances + floor)
 
 
-def _raw_moments(x, log_responsibilities, *, regularization=0.0):
-    """Second moments around the origin, less the square of the mean: far away nothing is left."""
+def _raw_moments(x, log_responsibilities, *, regularization=0.0, around=lambda x: 0.0):
+    """Second moments around one point, less the square of the mean: far away from it nothing is left."""
     right.m_step(x, log_responsibilities, regularization=regularization)
     shares = (log_responsibilities - log_responsibilities.logsumexp(0)).exp()
+    center = around(x)
+    x = x - center
     means = shares.mT @ x
     moments = torch.einsum("nk,ni,nj->kij", shares, x, x) - means[:, :, None] * means[:, None]
     factor, _ = torch.linalg.cholesky_ex(moments + regularization * torch.eye(x.shape[1], dtype=x.dtype))
-    return log_responsibilities.logsumexp(0) - math.log(len(x)), means, factor
+    return log_responsibilities.logsumexp(0) - math.log(len(x)), means + center, factor
 
 
 def _expected(x, log_responsibilities, log_weights, means, scale_tril, shares=None):
@@ -68,6 +81,7 @@ def _with_nan_slope(x, log_responsibilities, log_weights, means, scale_tril):
 MISTAKES = (
     Mistake("component_log_density", "L transposed",
             lambda x, means, scale_tril: _density(x, means, scale_tril, transposed=True)),
+    Mistake("component_log_density", "the square multiplied out", _expanded),
     Mistake("component_log_density", "no determinant", lambda x, means, scale_tril: _density(x, means, scale_tril, volume=0.0)),
     Mistake("component_log_density", "the determinant of the covariance",
             lambda x, means, scale_tril: _density(x, means, scale_tril, volume=2.0)),
@@ -92,6 +106,7 @@ MISTAKES = (
     Mistake("m_step", "weights not divided by the number of points", lambda x, log_responsibilities, *, regularization=0.0: (
         _step(x, log_responsibilities, regularization=regularization, count=1))),
     Mistake("m_step", "second moments around the origin, then the mean", _raw_moments),
+    Mistake("m_step", "second moments around the mean of all, then the mean", partial(_raw_moments, around=lambda x: x.mean(0))),
     Mistake("m_step", "regularization forgotten", lambda x, log_responsibilities, *, regularization=0.0: (
         right.m_step(x, log_responsibilities, regularization=regularization)[:2] + _step(x, log_responsibilities)[2:])),
     Mistake("m_step", "an upper factor", lambda x, log_responsibilities, *, regularization=0.0: (

@@ -27,6 +27,8 @@ from theory_jax.foundations.maximum_likelihood import gibbs, tangent
 from theory_jax.latent.latent_variable_models import discrete_log_marginal, discrete_log_posterior, fisher
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
 
+_POINTS = 1024  # at once: of all of them, [B, K, D] numbers would leave the cache
+
 
 def component_log_density(x, means, scale_tril):
     r"""log N(x; means_k, L_k L_k^T) of every component, in nats, with L_k the lower triangle of scale_tril_k.
@@ -36,14 +38,14 @@ def component_log_density(x, means, scale_tril):
     [B, D], [K, D], [K, D, D] -> [B, K]
     """
     _require_components(x, means, scale_tril)
-    size = x.shape[1]
+    size, factors = x.shape[1], jnp.tril(scale_tril)
+    whitening = jax.vmap(lambda factor: solve_triangular(factor, jnp.eye(size, dtype=factor.dtype), lower=True))(factors)
+    peaks = -jnp.sum(jnp.log(jnp.diagonal(factors, axis1=1, axis2=2)), axis=1) - size / 2 * math.log(2 * math.pi)
 
-    def of_one(mean, factor):
-        whitened = (x - mean) @ solve_triangular(factor, jnp.eye(size, dtype=factor.dtype), lower=True).T
-        log_volume = jnp.sum(jnp.log(jnp.diagonal(factor)))
-        return -jnp.sum(whitened**2, axis=1) / 2 - log_volume - size / 2 * math.log(2 * math.pi)
+    def of_point(point):
+        return peaks - jnp.sum(jnp.einsum("kij,kj->ki", whitening, point - means) ** 2, axis=1) / 2
 
-    return jax.vmap(of_one, out_axes=1)(means, jnp.tril(scale_tril))
+    return jax.lax.map(of_point, x, batch_size=_POINTS)
 
 
 def mixture_log_density(x, log_weights, means, scale_tril):
