@@ -24,11 +24,12 @@ import sys
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
 GPU = torch.device("cuda:0")
@@ -113,13 +114,16 @@ class OnGpu(torch.Tensor):
 
 def _operate(operation, args, kwargs):
     """The operation, computed on the CPU; on the simulated device if a tensor of it takes part, or if it is asked for."""
-    tensors = [*_tensors(args), *_tensors(kwargs.values())]
-    strangers = [tensor for tensor in tensors if not isinstance(tensor, OnGpu)]
-    ours = len(strangers) < len(tensors)
-    device = kwargs.get("device") and torch.device(kwargs["device"]).type
+    ours, strangers, facts, device = [], [], _facts(operation), kwargs.get("device")
+    inner = [_inner(value, ours, strangers) for value in args]
+    options = {key: _inner(value, ours, strangers) for key, value in kwargs.items()}
+    if device:
+        device, options["device"] = torch.device(device).type, CPU
+    if facts.draws:
+        _require_generator(device or next((tensor.device.type for tensor in ours + strangers), "cpu"), [*args, *kwargs.values()])
     if not ours and device != "cuda":
         return operation(*args, **kwargs)
-    name, gives_views = _facts(operation)
+    name = facts.name
     if name in INDEXING and isinstance(args[0], OnGpu):
         _wait_for_indices([index for index in args[1] if index is not None], *args[2:3])
         strangers = [value for value in args[2:3] if not isinstance(value, OnGpu)]  # indices may lie on the host
@@ -134,12 +138,11 @@ def _operate(operation, args, kwargs):
         _wait_for_copy(args[0], kwargs.get("non_blocking"))
     elif name == "copy_" and isinstance(args[0], OnGpu) != isinstance(args[1], OnGpu):
         _wait_for_copy(args[1], kwargs.get("non_blocking") or args[2:] == (True,))
-    options = {key: _each(_inner, value) for key, value in kwargs.items()} | ({"device": CPU} if device else {})
-    out = KERNELS.get(operation, operation)(*_each(_inner, args), **options)
+    out = facts.kernel(*inner, **options)
     if to_host:
         return out
-    out = _each(_outer, out)
-    return return_and_correct_aliasing(operation, args, kwargs, out) if ours and gives_views else out
+    out = _outer(out)
+    return return_and_correct_aliasing(operation, args, kwargs, out) if ours and facts.gives_views else out
 
 
 def rms_norm_backward(upstream, x, shape, inverse, weight, _):
@@ -153,41 +156,53 @@ def rms_norm_backward(upstream, x, shape, inverse, weight, _):
 KERNELS = {aten._fused_rms_norm_backward.default: rms_norm_backward}  # that torch has for devices alone
 
 
-def _tensors(values):
-    """The tensors among an operation's arguments, which are at most lists of them."""
-    found = []
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found += _tensors(value)
-    return found
-
-
-def _each(change, value):
-    """change(value), or that of each one in a list; torch's own tree_map takes longer than the operations."""
-    return type(value)([_each(change, one) for one in value]) if type(value) in (list, tuple) else change(value)
-
-
-def _inner(value):
-    return value.inner if isinstance(value, OnGpu) else value
+def _inner(value, ours, strangers):
+    """The CPU's tensor in place of one of the device, also in a list; those of the device join `ours`, others `strangers`."""
+    kind = type(value)
+    if kind is OnGpu:
+        ours.append(value)
+        return value.inner
+    if kind is list or kind is tuple:  # torch's own tree_map takes longer than the operations
+        return kind([_inner(one, ours, strangers) for one in value])
+    if isinstance(value, torch.Tensor):
+        strangers.append(value)
+    return value
 
 
 def _outer(value):
+    if type(value) in (list, tuple):
+        return type(value)([_outer(one) for one in value])
     return OnGpu(value) if isinstance(value, torch.Tensor) and not isinstance(value, OnGpu) else value
+
+
+class Facts(NamedTuple):
+    name: str
+    kernel: Callable
+    gives_views: bool  # a result shares memory with an argument, or is one
+    draws: bool  # takes a generator
 
 
 @cache
 def _facts(operation):
-    """Its name, and whether a result of it shares memory with an argument, or is one."""
     schema = operation._schema
-    return operation.overloadpacket.__name__, schema.is_mutable or any(result.alias_info for result in schema.returns)
+    gives_views = schema.is_mutable or any(result.alias_info for result in schema.returns)
+    draws = any("Generator" in str(argument.type) for argument in schema.arguments)
+    return Facts(operation.overloadpacket.__name__, KERNELS.get(operation, operation), gives_views, draws)
 
 
 def _require_one_device(operation, name, strangers):
     """Kernels read one device, and numbers of the host, which may be tensors without axes."""
     if operation.namespace == "aten" and name not in ("_to_copy", "copy_") and any(tensor.ndim > 0 for tensor in strangers):
         raise RuntimeError(f"Expected all tensors to be on the same device, but found cuda:0 and cpu in {operation}")
+
+
+def _require_generator(device, values):
+    """A draw on a device needs a generator of that device."""
+    for generator in values:
+        if isinstance(generator, _Generator):
+            found = "cuda" if generator._cdata in _GpuGenerator.known else "cpu"  # torch hands on what it is in C++
+            if found != device:
+                raise RuntimeError(f"Expected a {device!r} device type for generator but found {found!r}")
 
 
 # ---------------------------------------------------------------------------------------------------- waiting
@@ -238,19 +253,6 @@ class _Creations(TorchDispatchMode):
         return _operate(operation, args, kwargs or {})
 
 
-class _Draws(TorchFunctionMode):
-    """Sees each generator as Python does: a draw on a device needs a generator of that device."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        generator = kwargs.get("generator")
-        if generator is not None:
-            wanted = torch.device(kwargs.get("device") or next((tensor.device for tensor in _tensors(args)), CPU)).type
-            if generator.device.type != wanted:
-                raise RuntimeError(f"Expected a {wanted!r} device type for generator but found {generator.device.type!r}")
-        return function(*args, **kwargs)
-
-
 _Generator = torch.Generator
 
 
@@ -271,10 +273,13 @@ class _AnyGenerator(metaclass=_Generators):
 class _GpuGenerator(_Generator):
     """A generator of the simulated device. It draws what a CPU's with the same seed draws."""
 
-    def __new__(cls):
-        return _Generator.__new__(cls)
-
     device = GPU
+    known = {}  # all of them, which live as long as the process, by where they are in C++
+
+    def __new__(cls):
+        made = _Generator.__new__(cls)
+        cls.known[made._cdata] = made
+        return made
 
 
 def _attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
@@ -324,7 +329,6 @@ def install():
     torch.nn.Module.compile = lambda module, **options: COMPILED.append((type(module).__name__, options))
     warnings.filterwarnings("ignore", message=".*CUDA.*")
     _Creations().__enter__()
-    _Draws().__enter__()
 
 
 def _library():

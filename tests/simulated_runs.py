@@ -53,9 +53,9 @@ LATE = (
 )  # fmt: skip
 
 
-def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True, interrupted=True):
+def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole=True, interrupted=True, counted=True):
     """Trains, up to the second step if interrupted, and, of a whole run, resumes what was interrupted, samples, studies: which
-    command failed how, and what the steps waited for.
+    command failed how, and what the steps waited for. The operations of a step are counted if they are to be.
     """
     simulated_gpu.install()  # first: autograd asks only once which devices there are
     module = module_of(topic)
@@ -67,7 +67,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
         getattr(simulated_gpu_mistakes, mistake)(module)
     waits, failed, known, last = {}, {}, {}, {}
     _watch_the_steps(waits, last, interrupted)
-    _count_once()
+    _count_once(counted)
     _render_once(topic)
     with instead_of_loading(data), tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
@@ -138,9 +138,9 @@ def _order(tensor):
     return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
 
 
-def _count_once():
-    """A run that goes on takes the steps that were counted before."""
-    count, counted = flops.flops_of_step, []
+def _count_once(at_all):
+    """A run that goes on takes the steps that were counted before; of no operations nothing is written."""
+    count, counted = flops.flops_of_step, [] if at_all else [0]
 
     def once(*step):
         counted[:] = counted or [count(*step)]

@@ -53,12 +53,13 @@ def ask():
 @of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
     """Of recipes that run the same code, the first runs all commands, the others train; of recipes whose runs keep the same kinds
-    of state, the first is interrupted and resumed, the others train to the end. The demo's are sampled as it does.
+    of state, the first is interrupted and resumed, and counts its operations (tests/test_sizes.py counts those of all), the
+    others train to the end. The demo's are sampled as it does.
     """
     whole = first_alike(topic, name) == name or (topic, name) in OF_THE_DEMO
-    interrupted = not whole or first_in_state(topic, name) == name
+    first = first_in_state(topic, name) == name
     sampling = OF_THE_DEMO.get((topic, name), ("--count", "3"))
-    found = ask(topic=topic, name=name, whole=whole, interrupted=interrupted, sampling=sampling)
+    found = ask(topic=topic, name=name, whole=whole, interrupted=first or not whole, counted=first, sampling=sampling)
     assert found["failed"] == {}
     assert found["waits"] == {}
     assert found["steps"] == (1 if topic in COUNTS else 3)
@@ -111,19 +112,19 @@ KERNELS = {"topic": "diffusion/training", "name": "cifar10", "fields": {"channel
 def test_channels_last_is_kept_by_steps_and_checkpoints(ask):
     found = ask(**KERNELS)
     assert found["failed"] == {} and found["contiguous"] == found["apart"] == [] and len(found["sizes"]) > 20
-    assert ask(**KERNELS | {"fields": {"channels_last": False}}, whole=False)["contiguous"]
+    assert ask(**KERNELS | {"fields": {"channels_last": False}}, whole=False, counted=False)["contiguous"]
 
 
 @pytest.mark.parametrize(
-    ("mistake", "seen"),
+    ("mistake", "seen", "resumed"),
     [
-        ("layout_that_a_step_undoes", "contiguous"),
-        ("layout_that_a_checkpoint_forgets", "apart"),
+        ("layout_that_a_step_undoes", "contiguous", False),
+        ("layout_that_a_checkpoint_forgets", "apart", True),
     ],
 )
 @pytest.mark.xdist_group("recipes, diffusion")
-def test_a_layout_that_is_lost_is_seen(mistake, seen, ask):
-    assert ask(**KERNELS, mistake=mistake)[seen]
+def test_a_layout_that_is_lost_is_seen(mistake, seen, resumed, ask):
+    assert ask(**KERNELS, mistake=mistake, whole=resumed, counted=False)[seen]
 
 
 @pytest.mark.xdist_group("recipes, adversarial")
