@@ -1,5 +1,6 @@
 """Metrics of samples: their order between a baseline and real data, their intervals, and what cannot be judged."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from practice_torch.engine import estimate
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.estimate import interval
+from practice_torch.experiments.parts.extractors import next_byte
 from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
 
 
@@ -27,6 +29,11 @@ def metrics_of(artifacts, data, experiment=None, inception=None):
 @pytest.fixture(scope="module")
 def digits():
     return images.load("digits", held_out=0.3)
+
+
+@pytest.fixture(scope="module")
+def pydoc():
+    return text.load("pydoc", context=64, level="byte")
 
 
 def test_an_interval_of_a_mean_is_the_normal_one():
@@ -79,13 +86,36 @@ def test_features_of_another_network_are_compared(digits, monkeypatch):
     assert {image.shape[1] for image in seen} == {3}
 
 
-def test_sounds_are_judged_by_their_columns(monkeypatch):
+NOTES = dict(held_out=0.3, sample_rate=8000, length=1024)
+
+
+def test_sounds_are_judged_by_what_tells_their_classes(monkeypatch):
+    """Notes of one pitch are nearly as far from notes of all pitches as noise is."""
     monkeypatch.setattr(estimate, "_RESAMPLED", 5)
-    data = audio.load("notes", held_out=0.3, sample_rate=8000, length=1024)
-    drawn = data[0].batch(torch.arange(40))["audio"][:, 0]
-    noisy = drawn + 0.02 * torch.randn(drawn.shape, generator=seeded())
-    found = metrics_of({"sounds": Audio(noisy, 8000)}, data)["frechet_audio_distance"]
-    assert found["real"] < found["samples"] < found["baseline"]
+    data = audio.load("notes", **NOTES)
+    one_pitch = Audio(data[0].sounds[data[0].labels == 4].repeat(3, 1), 8000)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):  # as they are judged
+        compared, found = sample_metrics({"sounds": one_pitch}, None, *data, seeded())
+    distance = found["frechet_audio_distance"]
+    assert "network of log-mel columns that tells the class of 100% of the held-out sounds" in compared
+    assert 20 * distance["real"].value < distance["samples"].value
+    assert 0.7 * distance["baseline"].value < distance["samples"].value
+
+
+def test_sounds_without_classes_are_judged_by_their_columns(monkeypatch):
+    """In which the pitch is little."""
+    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
+    data = audio.load("notes", **NOTES)
+    one_pitch = data[0].sounds[data[0].labels == 4].repeat(3, 1)
+    noisy = data[0].sounds[:40] + 0.02 * torch.randn(40, 1024, generator=seeded())
+    data = [replace(part, labels=None, description=part.description | {"classes": None}) for part in data]
+    compared, _ = sample_metrics({"sounds": Audio(noisy, 8000)}, None, *data, seeded())
+    of_noisy, of_pitch = (
+        metrics_of({"sounds": Audio(sounds, 8000)}, data)["frechet_audio_distance"] for sounds in (noisy, one_pitch)
+    )
+    assert compared == "log-mel columns"
+    assert of_noisy["real"] < of_noisy["samples"] < of_noisy["baseline"]
+    assert of_pitch["samples"] < 0.5 * of_pitch["baseline"]
 
 
 class Counted(torch.nn.Module):
@@ -103,17 +133,51 @@ class Counted(torch.nn.Module):
         return data.batch()["tokens"][:, 1:].numel()
 
 
-def test_text_is_judged_by_bits_per_byte_and_repetition(monkeypatch):
+def test_text_is_judged_by_bits_per_byte_and_repetition(pydoc, monkeypatch):
     """A model of single bytes is the baseline itself; a text of one letter repeats itself."""
     monkeypatch.setattr(estimate, "_RESAMPLED", 20)
-    data = text.load("pydoc", context=64, level="byte")
-    model = Counted(data[0])
-    found = metrics_of({"text": Text("a" * 1000)}, data, model)
-    assert found["bits_per_byte"]["samples"] == pytest.approx(model.evaluate(data[1])["bits_per_byte"], rel=1e-6)
+    model = Counted(pydoc[0])
+    found = metrics_of({"text": Text("a" * 1000)}, pydoc, model)
+    assert found["bits_per_byte"]["samples"] == pytest.approx(model.evaluate(pydoc[1])["bits_per_byte"], rel=1e-6)
     assert found["bits_per_byte"]["samples"] == pytest.approx(found["bits_per_byte"]["baseline"], rel=0.01)
     assert found["perplexity"] == pytest.approx({kind: 2**bits for kind, bits in found["bits_per_byte"].items()})
     assert found["distinct_4"]["samples"] == pytest.approx(1 / 253)
     assert found["distinct_4"]["samples"] < found["distinct_4"]["real"] < found["distinct_4"]["baseline"]
+
+
+def as_text(tokens):
+    return bytes(tokens.flatten().tolist()).decode(errors="ignore")
+
+
+def test_passages_are_judged_by_what_predicts_their_bytes(pydoc, monkeypatch):
+    """Passages with their bytes shuffled: between real ones and independent bytes. One passage, repeated, is no variety."""
+    monkeypatch.setattr(estimate, "_RESAMPLED", 20)
+    passages = pydoc[0].stream[: 256 * 1600].view(-1, 256)[::8]
+    shuffled = passages.gather(1, torch.rand(passages.shape, generator=seeded()).argsort(1))
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        compared, found = sample_metrics({"text": Text(as_text(shuffled))}, None, *pydoc, seeded())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found == sample_metrics({"text": Text(as_text(shuffled))}, None, *pydoc, seeded())[1]
+    assert "passages of 256, the mean of a hidden layer of a network that predicts a byte from 8" in compared
+    distance, precision, recall = (
+        {kind: part.value for kind, part in found[name].items()} for name in ("frechet_distance", "precision", "recall")
+    )
+    assert 4 * distance["real"] < distance["samples"] < distance["baseline"] / 2
+    assert recall["baseline"] < 0.2 < recall["samples"] < 0.7 < recall["real"]
+    assert precision["samples"] < 0.6 < 0.8 < precision["real"]
+    repeated = metrics_of({"text": Text(as_text(passages[100]) * 100)}, pydoc)
+    assert repeated["precision"]["samples"] == 1 and repeated["recall"]["samples"] < 0.02
+    assert next_byte.cache_info().misses == 1  # trained once for all three
+
+
+def test_too_little_text_for_features_is_said(pydoc):
+    few, _ = sample_metrics({"text": Text("ab " * 1600)}, None, *pydoc, seeded())
+    assert few == "bytes; features are not, of 18 passages of 256 bytes, fewer than 20: give more --samples"
+    short = [replace(part, stream=part.stream[:8000]) for part in pydoc]
+    few, _ = sample_metrics({"text": Text("ab " * 9000)}, None, *short, seeded())
+    assert few == "bytes; features are not, of 15 passages of 256 bytes, fewer than 20: the training text is too short"
 
 
 class TensorData:

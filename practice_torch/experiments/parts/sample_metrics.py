@@ -6,8 +6,6 @@ there are samples, say what a perfect model would reach: a distance of finite sa
 """
 
 import hashlib
-import math
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,36 +13,30 @@ import torch
 
 from practice_torch.engine import looking
 from practice_torch.engine.artifacts import Audio, ImageGrid, Text
-from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.estimate import Estimate, interval
-from practice_torch.engine.experiment import HasEvaluationWeight, Metric
-from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance, log_mel_spectrogram, mel_filterbank
-from practice_torch.evaluation.frechet_distance import frechet_feature_distance
+from practice_torch.engine.estimate import interval
+from practice_torch.engine.experiment import Metric
+from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance
 from practice_torch.evaluation.kernel_distance import kernel_inception_distance
 from practice_torch.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance
-from practice_torch.evaluation.perplexity import bits_per_byte, distinct_fraction
-from practice_torch.evaluation.precision_recall import inside_manifold, nearest_neighbor_radii
+from practice_torch.experiments.parts.extractors import column_classifier, log_mel_columns
+from practice_torch.experiments.parts.feature_metrics import FEWEST, distance_precision_recall
 from practice_torch.experiments.parts.image_judge import Judge
+from practice_torch.experiments.parts.text_metrics import of_texts
 from practice_torch.networks.inception import as_bytes, load_inception
 
-_NEIGHBORS = 3
 _SUBSETS = 10  # of a kernel distance, disjoint
-_FEWEST = 2 * _SUBSETS
 _MOST = 5000  # examples of each kind
-_BLOCKS = 40  # of the held-out text, one behind the other: neighboring bytes are not independent, blocks nearly are
-_WINDOW, _MEL_FILTERS = 0.032, 20  # seconds of a frame
-_PASSAGE, _GRAM = 256, 4  # bytes in which repetitions are counted
 
 EXPLAINS = {
     "frechet_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to features of both"),
     "kernel_distance": Metric("squared distance", "squared distance of kernel means, without bias"),
-    "precision": Metric("fraction", "samples that lie among the held-out data"),
-    "recall": Metric("fraction", "held-out data that lie among the samples"),
+    "precision": Metric("fraction", "samples that lie among the real examples they are compared with"),
+    "recall": Metric("fraction", "real examples that lie among the samples"),
     "data_copying_z": Metric("standard deviations", "far below 0: nearer to the training data than held-out data are"),
     "authenticity": Metric("fraction", "samples farther from the training data than its nearest example is from its neighbors"),
-    "frechet_audio_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to log-mel columns"),
+    "frechet_audio_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to features of all frames"),
     "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
     "perplexity": Metric("bytes", "2 to the bits per byte: so many equally likely next bytes"),
     "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
@@ -87,22 +79,22 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
         raise RunError("--inception is for images; these samples are none")
     if sounds := kinds[Audio]:
         drawn = torch.cat([torch.atleast_2d(part.samples) for part in sounds]).float().cpu()
-        real = [_some(data, "audio").flatten(1) for data in (train, held_out)]
-        return _of_sounds(drawn, *real, sounds[0].sample_rate, generator)
+        return _of_sounds(drawn, train, held_out, sounds[0].sample_rate, generator)
     if texts := kinds[Text]:
-        return _of_texts("\n".join(part.text for part in texts), experiment, train, held_out, generator)
+        return of_texts("\n".join(part.text for part in texts), experiment, train, held_out, generator)
     names = ", ".join(artifacts) or "nothing"
     raise RunError(
         f"the samples are {names}: figures, which no metric compares; `evaluate RUN` without --samples measures the model"
     )
 
 
-# ---------------------------------------------------------------------------------------------------- images and sounds
-
-
 def _some(data, name):
+    return _batch(data)[name].float().cpu()
+
+
+def _batch(data):
     count = min(len(data), _MOST)
-    return data.batch(torch.linspace(0, len(data) - 1, count).round().long())[name].float().cpu()
+    return data.batch(torch.linspace(0, len(data) - 1, count).round().long())
 
 
 def recombined(train, generator):
@@ -113,8 +105,8 @@ def recombined(train, generator):
 def _beside(drawn, train, generator):
     """The samples, the baseline and real examples: as many of each as there are of the fewest, beside the training data."""
     count = min(len(drawn), len(train))
-    if count < _FEWEST:
-        raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {_FEWEST} or more")
+    if count < FEWEST:
+        raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {FEWEST} or more")
     baseline = recombined(train, generator)[:count]
     real = train[torch.randperm(len(train), generator=generator)[:count]]
     return {"samples": drawn[:count], "baseline": baseline, "real": real}
@@ -125,26 +117,21 @@ def _of_images(drawn, train, held_out, generator, inception):
         raise RunError(
             f"samples have shape {list(drawn.shape[1:])} and the data {list(held_out.shape[1:])}: they cannot be compared"
         )
-    if len(held_out) < _FEWEST:
-        raise RunError(f"the data hold out {len(held_out)} images; at least {_FEWEST} are needed to judge samples")
+    if len(held_out) < FEWEST:
+        raise RunError(f"the data hold out {len(held_out)} images; at least {FEWEST} are needed to judge samples")
     sets = _beside(drawn, train, generator)
     features = partial(_inception_features, inception) if inception else Judge(train).features
     real, resample = features(held_out), partial(interval, generator=generator)
-    radii = nearest_neighbor_radii(real, neighbors=_NEIGHBORS)
     # distances to the training data, of pixels; for real examples, of one half of the held-out data, beside the other
     near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
     halves = nearest_distance(held_out.flatten(1), train.flatten(1)).tensor_split(2)
     found = {}
     for name, images in sets.items():
         of_set = features(images)
-        own_radii = nearest_neighbor_radii(of_set, neighbors=_NEIGHBORS)
         fresh, apart = (torch.cat(halves), near[name]) if name != "real" else halves
         genuine = images if name != "real" else held_out
-        found[name] = {
-            "frechet_distance": resample(frechet_feature_distance, of_set, real),
+        found[name] = distance_precision_recall(of_set, real, resample) | {
             "kernel_distance": resample(torch.mean, _kernel_distances(of_set, real, generator)),
-            "precision": resample(torch.mean, inside_manifold(of_set, real, radii)),
-            "recall": resample(torch.mean, inside_manifold(real, of_set, own_radii)),
             "data_copying_z": resample(_z_score, apart, fresh),
             "authenticity": resample(torch.mean, authenticity(genuine.flatten(1), train.flatten(1))),
         }
@@ -169,77 +156,21 @@ def _z_score(generated, test):
     return data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])
 
 
+@torch.autocast("cpu", enabled=False)
 def _of_sounds(drawn, train, held_out, sample_rate, generator):
-    length = min(drawn.shape[1], held_out.shape[1])
-    size = min(2 ** round(math.log2(_WINDOW * sample_rate)), length)
-    bank = mel_filterbank(num_filters=_MEL_FILTERS, fourier_length=size, sample_rate=sample_rate)
-    columns = partial(log_mel_spectrogram, window=torch.hann_window(size), filterbank=bank, hop=max(1, size // 2))
-    real = columns(held_out[:, :length])
-    sets = _beside(drawn[:, :length], train[:, :length], generator)
-    return f"log-mel columns of {_MEL_FILTERS} filters", {"frechet_audio_distance": {
-        name: interval(frechet_audio_distance, columns(part), real, generator=generator) for name, part in sets.items()
+    """By the frames of a network that tells the classes of sounds, or where there are none by their log-mel columns."""
+    batches = [_batch(data) for data in (train, held_out)]
+    known, real = (batch["audio"].float().cpu().flatten(1)[:, : drawn.shape[1]] for batch in batches)
+    sets = _beside(drawn[:, : known.shape[1]], known, generator)
+    columns = log_mel_columns(known.shape[1], sample_rate)
+    real, frames = columns(real), {name: columns(part) for name, part in sets.items()}
+    compared, classes = "log-mel columns", len(train.description["classes"] or [])
+    if classes > 1:
+        labels, held_out_labels = (batch["label"].cpu() for batch in batches)
+        network = column_classifier(columns(known), labels, classes)
+        told = (network(real).argmax(1) == held_out_labels).double().mean().item()
+        compared = f"the hidden layer of a network of {compared} that tells the class of {told:.0%} of the held-out sounds"
+        real, frames = network.hidden(real), {name: network.hidden(part) for name, part in frames.items()}
+    return compared, {"frechet_audio_distance": {
+        name: interval(frechet_audio_distance, part, real, generator=generator) for name, part in frames.items()
     }}  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------------------------- text
-
-
-def _of_texts(written, experiment, train, held_out, generator):
-    found = {}
-    texts = [_text(data) for data in (train, held_out)] if hasattr(held_out, "vocabulary") else []
-    if texts:
-        known, fresh = (torch.tensor(list(text), dtype=torch.int64) for text in texts)
-        frequency = torch.bincount(known, minlength=256) + 1.0
-        drawn = torch.multinomial(frequency, len(fresh), replacement=True, generator=generator)
-        passages = {"samples": torch.tensor(list(written.encode())), "baseline": drawn, "real": fresh}
-        repeated = {
-            name: interval(torch.mean, distinct_fraction(_passages(part), order=_GRAM), generator=generator)
-            for name, part in passages.items()
-            if len(part) >= _PASSAGE
-        }
-        if "samples" in repeated:
-            found[f"distinct_{_GRAM}"] = repeated
-    if isinstance(experiment, HasEvaluationWeight) and len(held_out) >= _BLOCKS:
-        blocks = [Block(held_out, places) for places in torch.arange(len(held_out)).tensor_split(_BLOCKS)]
-        measured = [(experiment.evaluation_weight(block), dict(experiment.evaluate(block))) for block in blocks]
-        if "bits_per_byte" in measured[0][1]:
-            of_all = lambda which: torch.tensor(looking.means([measured[k] for k in which.tolist()])["bits_per_byte"])  # noqa: E731
-            found["bits_per_byte"] = {"samples": interval(of_all, torch.arange(_BLOCKS), generator=generator)}
-            if texts:
-                log_probs = (frequency / frequency.sum()).log()[_passages(fresh)]
-                bits = bits_per_byte(log_probs, torch.ones_like(log_probs), torch.full((len(log_probs),), _PASSAGE))
-                found["bits_per_byte"]["baseline"] = interval(torch.mean, bits, generator=generator)
-            found["perplexity"] = {
-                kind: Estimate(*(2**bits for bits in estimate)) for kind, estimate in found["bits_per_byte"].items()
-            }
-    if not found:
-        raise RunError("the samples are text, of which nothing could be measured: it is shorter than a passage of 256 bytes")
-    return "bytes", found
-
-
-@dataclass(frozen=True)
-class Block:
-    """The examples of a data set at these places, [N]."""
-
-    data: Data
-    places: torch.Tensor
-
-    @property
-    def description(self):
-        return self.data.description
-
-    def __len__(self):
-        return len(self.places)
-
-    def batch(self, indices=None):
-        return self.data.batch(self.places if indices is None else self.places[indices])
-
-
-def _text(data):
-    """The bytes of a text, or of its beginning."""
-    return data.vocabulary.decode(data.stream[: _MOST * _PASSAGE].long().cpu()).encode()
-
-
-def _passages(text):
-    """[N] -> [passages, 256]; what is left over is left out."""
-    return text[: len(text) // _PASSAGE * _PASSAGE].view(-1, _PASSAGE)
