@@ -34,8 +34,8 @@ def _side(side, f, arguments):
     return side(f, *arguments.values()) if callable(side) else side
 
 
-def _sides(trial, row, arguments):
-    """Left, right and how far apart they may be."""
+def _sides(trial, row, arguments, holds):
+    """Left, right and how far apart they may be, which is measured only where `holds` is not true of them as they are."""
     f, reference = Seen(trial.under_test(row)), trial.reference_of(row)
     sides = [np.asarray(_side(side, f, arguments)) for side in (row.left, row.right)]
     if truths := all(side.dtype == bool for side in sides):
@@ -50,7 +50,7 @@ def _sides(trial, row, arguments):
         if not all(side.size for side in both(arguments, Seen(reference))):
             raise RowFault(f"{trial.topic}: law {row.case!r} compares nothing")
         raise Fault("returned arrays so empty that the law compares nothing")
-    if truths:  # "to the last bit": what is true of a result need not be true of its neighbor
+    if truths or np.all(holds(left, right)):  # truths, "to the last bit": what is true of a result need not be of its neighbor
         return left, right, np.zeros(left.shape)
 
     def disturbed(moved, draw):
@@ -74,12 +74,12 @@ def _sides(trial, row, arguments):
 
 
 def _equal(trial, row, arguments):
-    left, right, limit = _sides(trial, row, arguments)
+    left, right, limit = _sides(trial, row, arguments, np.equal)
     return compared("law", (left,), (right,), (limit,), trial.precision)
 
 
 def _at_least(trial, row, arguments):
-    left, right, limit = _sides(trial, row, arguments)
+    left, right, limit = _sides(trial, row, arguments, np.greater_equal)
     shortfall = np.where(left >= right, 0.0, right - left)
     relative = np.nan_to_num(np.where(shortfall == 0, 0.0, shortfall / limit), nan=np.inf)
     at = np.unravel_index(int(relative.argmax()), relative.shape)
