@@ -86,11 +86,12 @@ def _resume(command, words, fields):
 
 
 def _to_the_end(run, recipe, experiment, data, command):
+    from practice_torch.engine.draws import first_batch
     from practice_torch.engine.experiment import HasStart
     from practice_torch.engine.loop import Interrupted, Training
 
     if isinstance(experiment, HasStart) and not run.has_begun():
-        experiment.start()
+        experiment.start(first_batch(data[0], recipe))
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     first = training.processes.first  # of several processes one speaks
     if command.resume:

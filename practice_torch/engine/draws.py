@@ -5,8 +5,10 @@ import hashlib
 import torch
 
 from practice_torch.data.permutation import permuted
+from practice_torch.data.streamed import Streamed
 from practice_torch.engine.datasets import Data
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.recipe import Recipe
 
 
 def seed_of(seed: int, *words: object) -> int:
@@ -49,6 +51,14 @@ class Order:
     def indices(self, draws: torch.Tensor) -> torch.Tensor:
         """The examples at these places of the stream."""
         return permuted(draws % self.examples, self.examples, self.seed, draws // self.examples)
+
+
+def first_batch(data: Data | Streamed, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """The examples of a training's first batch, those of all processes, before augmentation."""
+    order = Order(len(data), recipe.batch_size, recipe.seed)
+    draws = order.draws(0)
+    indices = order.indices(draws)
+    return data.batch(indices, draws) if isinstance(data, Streamed) else data.batch(indices)
 
 
 class Batches:

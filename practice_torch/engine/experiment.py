@@ -92,10 +92,14 @@ class HasEvaluationWeight(Protocol):
 
 @runtime_checkable
 class HasStart(Protocol):
-    """An experiment that may begin from weights of another run. A run that is resumed, sampled or evaluated has its own."""
+    """An experiment that may begin from weights of another run, or from statistics of the data. A run that is resumed, sampled or
+    evaluated has its own.
+    """
 
-    def start(self) -> None:
-        """Called once, before the first step of a run."""
+    def start(self, batch: Mapping[str, Tensor]) -> None:
+        """Called once, before the first step of a run, on the CPU. batch: the first of the training, before augmentation; of
+        several processes each gets all of it.
+        """
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ import torch
 from practice_torch.engine import looking
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.datasets import load_data
+from practice_torch.engine.draws import first_batch
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
 from practice_torch.engine.experiment import Experiment, HasRemarks, HasStart
@@ -181,7 +182,7 @@ def _run_to_the_end(folder, model, recipe, data, cpu, say):
     begun = (folder / "recipe.json").exists() and Run.open(folder).has_begun()
     run = Run.open(folder) if begun else Run.create(folder, model.topic, model.recipe, recipe, data[0].description)
     if isinstance(experiment, HasStart) and not begun:
-        experiment.start()
+        experiment.start(first_batch(data[0], recipe))
     training = Training(run, recipe, experiment, *data, cpu=cpu)
     training.restore(say)
     training.train()

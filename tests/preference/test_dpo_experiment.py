@@ -42,7 +42,7 @@ def started(folder, **changes):
     """The experiment, begun from the run of the text."""
     recipe = dataclasses.replace(RECIPES["pydoc"], **SIZES | {"start": str(folder / "text")} | changes)
     experiment = build(recipe, load(folder / "pairs.jsonl", context=recipe.context)[0])
-    experiment.start()
+    experiment.start({})
     return experiment
 
 
@@ -62,7 +62,7 @@ def test_a_model_of_other_sizes_or_tokens_is_refused(folder):
     data = SimpleNamespace(description=about, vocabulary=SimpleNamespace(content=content))
     other = build(dataclasses.replace(RECIPES["pydoc"], start=str(folder / "text"), **SIZES), data)
     with pytest.raises(OptionError, match="and .* has others: name the folder of its text"):
-        other.start()
+        other.start({})
 
 
 def test_a_run_of_pairs_is_trained_and_then_needs_the_other_run_no_more(folder, tmp_path):

@@ -114,7 +114,7 @@ class PreferredCompletions(nn.Module):
         self.kept, buffer = tokenizer_buffer(data, 0)
         self.register_buffer(self.kept, buffer)
 
-    def start(self):
+    def start(self, batch):
         """Take over the weights of the run that the recipe names."""
         if not self.recipe.start:
             return
