@@ -11,6 +11,7 @@ from shared_specs.rows import Model
 from shared_specs.trial import Outcome
 
 NETWORKS = 64  # built from as many seeds
+DRAWS = 512  # of a parameter whose law is known by draws alone
 STANDARD_ERRORS = 5.0
 KURTOSIS = {"normal": 3.0, "uniform": 1.8}
 
@@ -47,6 +48,8 @@ def _fans(weight):
 
 def _held(drawn, stated, fans):
     """The mean and the variance within 5 standard errors of what is stated; constants but for float32's rounding."""
+    if stated.shape == "drawn":
+        return _as_drawn(drawn, stated.draw)
     if stated.shape == "constant":
         error = np.abs(drawn - stated.value).max()
         limit = 4 * np.finfo("float32").eps * max(1.0, np.abs(stated.value).max())
@@ -65,3 +68,18 @@ def _held(drawn, stated, fans):
     if stated.shape == "uniform" and furthest > sqrt(3) * (1 + 1e-6) or stated.shape == "normal" and count > 500 and furthest < 2:
         return np.inf, f"the largest draw is {furthest:.3g} deviations from the mean; {stated.shape} draws are stated"
     return max(mean, spread), ""
+
+
+def _as_drawn(drawn, draw):
+    """Mean and mean square of every entry, within 5 standard errors of those of many draws; constants but for rounding."""
+    rng = np.random.default_rng(0)
+    wanted = np.stack([draw(rng, drawn.shape[1:]) for _ in range(DRAWS)])
+    worst, found = 0.0, ""
+    for moment, power in (("mean", 1), ("mean square", 2)):
+        ours, theirs = drawn**power, wanted**power
+        error = np.sqrt(theirs.var(0) * (1 / len(ours) + 1 / len(theirs)))
+        limit = STANDARD_ERRORS * error + 4 * np.finfo("float32").eps
+        difference = np.abs(ours.mean(0) - theirs.mean(0))
+        if (difference / limit).max() > worst:
+            worst, found = (difference / limit).max(), f"{moment} differs by up to {difference.max():.4g} from that of draws"
+    return worst, found if worst > 1 else ""

@@ -288,14 +288,16 @@ class Law:
 
 @dataclass(frozen=True)
 class Initial:
-    """How the entries of a parameter begin. shape: "constant" (at value), "normal" or "uniform" (about it).
+    """How the entries of a parameter begin. shape: "constant" (at value), "normal" or "uniform" (about it), "drawn" (as by draw).
 
     scale: the standard deviation, given the inputs and the outputs of one entry of the layer's result.
+    draw: the whole parameter, given a generator and its shape.
     """
 
     shape: str
     value: Any = 0.0
     scale: Callable[[int, int], float] | None = None
+    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None
 
 
 def begins_at(value: Any) -> Initial:
@@ -316,6 +318,11 @@ def begins_glorot() -> Initial:
 def begins_by_inputs() -> Initial:
     """Entries of a layer's weight and bias begin as uniform draws from (-1/sqrt(inputs), 1/sqrt(inputs)): torch's own choice."""
     return Initial("uniform", scale=lambda inputs, outputs: (3 * inputs) ** -0.5)
+
+
+def begins_as(draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initial:
+    """The parameter begins as draw(generator, shape): every entry has the mean and the mean square of its own draws."""
+    return Initial("drawn", draw=draw)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from shared_specs.check import spec_of
 from shared_specs.initial import initial_outcomes
 from shared_specs.models import generic
 from shared_specs.reference import wing_function
-from shared_specs.rows import Model, begins_at, begins_by_inputs, begins_normal
+from shared_specs.rows import Model, begins_as, begins_at, begins_by_inputs, begins_normal
 from shared_specs.syllabus import load
 from shared_specs.training import training_outcomes
 from tests import tiny
@@ -53,6 +53,27 @@ def test_a_network_without_a_twin_is_held(held):
     torch.testing.assert_close(network(*inputs), held.formula(network, *inputs), rtol=1e-10, atol=1e-11)
     if row.sees or row.apart or row.training:
         assert failed(training_outcomes(torch_network, held.constructor, row, start, arrays, {})) == []
+
+
+class Squares(nn.Module):
+    """Squares of normal draws, in one place a constant."""
+
+    def __init__(self, scale=1.0, offset=0.0, first=1.0):
+        super().__init__()
+        self.weight = nn.Parameter(offset + scale * torch.randn(3, 4).square())
+        with torch.no_grad():
+            self.weight[0, 0] = first
+
+
+@pytest.mark.parametrize(("sizes", "right"), [({}, True), ({"scale": 1.7}, False), ({"offset": 0.8}, False), ({"first": 1.1}, False)])
+def test_a_parameter_is_held_to_the_draws_that_it_begins_as(sizes, right):
+    def draw(rng, shape):
+        drawn = rng.standard_normal(shape) ** 2
+        drawn[0, 0] = 1.0
+        return drawn
+
+    row = Model("Squares", "draws", None, sizes, initial={"weight": begins_as(draw)})
+    assert (failed(initial_outcomes(torch_network, Squares, row)) == []) is right
 
 
 def test_every_network_that_a_recipe_trains_is_held():
