@@ -1,5 +1,7 @@
 """An affine map that is fast for a single row, as in token-by-token generation."""
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -12,6 +14,12 @@ def product_dtype(weight):
     device = weight.device.type
     known = torch.amp.is_autocast_available(device)  # meta tensors have none
     return torch.get_autocast_dtype(device) if known and torch.is_autocast_enabled(device) else weight.dtype
+
+
+def in_own_precision(device):
+    """Inside, products on this kind of device are taken in the type of their factors, also within autocast."""
+    known = torch.amp.is_autocast_available(device)  # meta tensors have none
+    return torch.autocast(device, enabled=False) if known else contextlib.nullcontext()
 
 
 class Linear(nn.Linear):

@@ -1,12 +1,11 @@
 """Cross-entropy over a large vocabulary without the table of all logits, which is most of such a model's memory."""
 
-import contextlib
 
 import torch
 from torch.autograd.function import once_differentiable
 
 from practice_torch.arguments import as_int64
-from practice_torch.networks.linear import product_dtype
+from practice_torch.networks.linear import in_own_precision, product_dtype
 
 # Logits at a time. Fewer are slower, as the gradient of W is added up once a block; more take more memory.
 LOGITS = {"cpu": 26_000_000}  # 104 MB of float32
@@ -35,8 +34,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         if (dtype := product_dtype(weight)) != weight.dtype:  # cast once, not once a block
             hidden, weight = hidden.to(dtype), weight.to(dtype)
         rows = max(1, LOGITS.get(device, LOGITS_ELSEWHERE) // (len(weight) * MULTIPLE)) * MULTIPLE
-        known = torch.amp.is_autocast_available(device)  # meta tensors have none
-        with torch.autocast(device, enabled=False) if known else contextlib.nullcontext():
+        with in_own_precision(device):
             for begin in range(0, len(hidden), rows):
                 block = slice(begin, begin + rows)
                 own = gradients and (gradients[0][block], gradients[1])
