@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import scipy.linalg
+import scipy.stats
 import torch
 from torch.nn import functional
 
@@ -31,13 +33,27 @@ from practice_torch.experiments.autoregressive.discretized_mixture import Mixtur
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.experiments.parts.actors import CategoricalActor, GaussianActor
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
+from practice_torch.flows import actnorm, affine_coupling, invertible_convolution
+from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.flows.multiscale import Glow, split_prior_log_prob, squeeze
 from practice_torch.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.networks.open_decoder import OpenDecoder
 from practice_torch.networks.unet import UNet1d, UNet2d
 from shared_specs.diffusion.unet import KERNELS, VECTORS
-from shared_specs.rows import Model, begins_at, begins_by_inputs, begins_glorot, begins_normal, given, integers, normal, uniform
+from shared_specs.rows import (
+    Model,
+    begins_as,
+    begins_at,
+    begins_by_inputs,
+    begins_glorot,
+    begins_normal,
+    given,
+    integers,
+    normal,
+    uniform,
+)
 from tests import tiny
 from tests.small_recipes import module_of
 
@@ -274,6 +290,54 @@ def _captioned(network, x, t, label):
     return convolved("output", functional.silu(norm("norm", block("decoder.0.blocks.0", torch.cat([up, h], 1)))))
 
 
+# ---------------------------------------------------------------------------------------------------- flows
+
+
+def _glow(network, x):
+    """Two levels of two steps on two colors: each step the three layers, with the coupling as its mask says."""
+    p, fixed = dict(network.named_parameters()), dict(network.named_buffers())
+    h, left, total = x.unflatten(1, (2, 4, 4)), [], 0.0
+
+    def convolved(place, z):
+        return functional.conv2d(z, p[f"{place}.weight"], p[f"{place}.bias"], padding=p[f"{place}.weight"].shape[-1] // 2)
+
+    def coupled(place, z, which):
+        """Log-scales or shifts for the second half of the channels, given the first, which has none."""
+        half = z.shape[1] // 2
+        hidden = convolved(f"{place}.2", convolved(f"{place}.0", z[:, :half]).relu()).relu()
+        return functional.pad(convolved(f"{place}.4", hidden).split(half, 1)[which], (0, 0, 0, 0, half, 0))
+
+    for number in range(4):
+        place = f"blocks.{number}"
+        if number % 2 == 0:
+            h = squeeze(h)
+        h, of_norm = actnorm.forward(h, p[f"{place}.shift"], p[f"{place}.log_scale"])
+        parts = [p[f"{place}.{name}"] for name in ("lower", "upper", "log_diagonal")]
+        weight = invertible_convolution.assemble(fixed[f"{place}.permutation"], *parts, fixed[f"{place}.sign"])
+        h, of_weight = invertible_convolution.forward(h, weight)
+        log_scale, shift = (partial(coupled, f"{place}.network", which=which) for which in (0, 1))
+        h, of_coupling = affine_coupling.forward(
+            h, affine_coupling.channel_mask(channels=h.shape[1]), lambda z, raw=log_scale: 1.5 * torch.tanh(raw(z) / 1.5), shift
+        )
+        total = total + of_norm + of_weight + of_coupling
+        if number == 1:
+            mean, log_var = convolved("priors.0", h[:, :4]).split(4, 1)
+            noise = (h[:, 4:] - mean) / (log_var / 2).exp()
+            h, log_prob = split_prior_log_prob(h, lambda kept, mean=mean: mean, lambda kept, log_var=log_var: log_var)
+            left, total = [noise.flatten(1)], total + log_prob - standard_normal_log_prob(noise)
+    return torch.cat([*left, h.flatten(1)], 1), total
+
+
+def _of_a_rotation(part):
+    """A part of the LU form of a random rotation: 0 the matrix L, 1 U without its diagonal, 2 the logarithms of that."""
+
+    def draw(rng, shape):
+        _, lower, upper = scipy.linalg.lu(scipy.stats.ortho_group.rvs(shape[0], random_state=rng))
+        return (lower, np.triu(upper, 1), np.log(np.abs(np.diag(upper))))[part]
+
+    return begins_as(draw)
+
+
 # ---------------------------------------------------------------------------------------------------- control
 
 
@@ -362,6 +426,14 @@ HELD = (
                   | {f"{norm}.bias": begins_at(0) for norm in (*_BATCH_NORMS, last)} | {"*": begins_by_inputs()}),
             partial(_convolved, repeated=repeated),
         ) for case, repeated, last in (("transposed", False, "decoder.1.1"), ("repeated pixels", True, "decoder.1.2"))
+    ),
+    Held(
+        Glow,
+        Model("Glow", "two levels", given(x=normal(3, 32)), sizes=dict(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=1.5),
+              initial={"*.shift": begins_at(0), "*.log_scale": begins_at(0), "*.lower": _of_a_rotation(0),
+                       "*.upper": _of_a_rotation(1), "*.log_diagonal": _of_a_rotation(2), "*.network.4.*": begins_at(0),
+                       "priors.*": begins_at(0), "*": begins_by_inputs()}),
+        _glow,
     ),
     Held(
         NoisePredictor,

@@ -611,8 +611,8 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
         return -(base(z) + log_det).mean()
     image, levels = batch["image"], e.recipe.num_levels
     y = uniform_dequantize((image * (levels - 1)).round().long(), uniform(e, *image.shape), num_levels=levels)
-    logits, of_logits = logit_forward(y.flatten(1), alpha=e.recipe.alpha)
-    z, log_det = e.network(logits)
+    seen, of_logits = logit_forward(y.flatten(1), alpha=e.recipe.alpha) if e.recipe.alpha else (y.flatten(1) - 0.5, 0.0)
+    z, log_det = e.network(seen)
     return bits_per_dimension(base(z) + log_det + of_logits, dims=image[0].numel(), num_levels=levels).mean()
 
 
@@ -986,7 +986,7 @@ OBJECTIVES = {
     "diffusion/probability_flow": score_at_times,
     "energy/contrastive_divergence": short_chains, "energy/score_matching": matched_score,
     "energy/noise_contrastive_estimation": told_from_noise,
-    "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow,
+    "flows/additive_coupling": additive_flow, "flows/affine_coupling": flow, "flows/multiscale": flow,
     "energy/regularized_training": energies,
     "flows/continuous_flow": followed_back, "flows/flow_matching": matched, "flows/masked_autoregressive": flow,
     "flows/galaxy_images": galaxies, "flows/minibatch_coupling": coupled, "flows/diffusion_bridge": bridged,

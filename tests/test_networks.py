@@ -65,15 +65,15 @@ class Squares(nn.Module):
             self.weight[0, 0] = first
 
 
-@pytest.mark.parametrize(("sizes", "right"), [({}, True), ({"scale": 1.7}, False), ({"offset": 0.8}, False), ({"first": 1.1}, False)])
-def test_a_parameter_is_held_to_the_draws_that_it_begins_as(sizes, right):
+@pytest.mark.parametrize("sizes", [{}, {"scale": 1.7}, {"offset": 0.8}, {"first": 1.1}])
+def test_a_parameter_is_held_to_the_draws_that_it_begins_as(sizes):
     def draw(rng, shape):
         drawn = rng.standard_normal(shape) ** 2
         drawn[0, 0] = 1.0
         return drawn
 
     row = Model("Squares", "draws", None, sizes, initial={"weight": begins_as(draw)})
-    assert (failed(initial_outcomes(torch_network, Squares, row)) == []) is right
+    assert (failed(initial_outcomes(torch_network, Squares, row)) == []) is (not sizes)
 
 
 def test_every_network_that_a_recipe_trains_is_held():

@@ -92,6 +92,7 @@ ELSEWHERE = {
     "flows/rectified_flow": {"points", "judged_steps", "likelihood_steps"},
     "flows/additive_coupling": {"points", "noises"},
     "flows/affine_coupling": {"points", "noises"},
+    "flows/multiscale": {"noises"},
     "diffusion/probability_flow": {"measured_images"},
     "flows/continuous_flow": {"points", "judged_steps"},
     "flows/masked_autoregressive": {"points", "noises"},

@@ -12,6 +12,7 @@ from practice_torch.engine.flops import flops_of_step
 from practice_torch.engine.recomputation import blocks_of, recompute_blocks
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.diffusion import training
+from practice_torch.experiments.flows import multiscale
 from tests.engine_toys import RECIPE, Noisy, begin
 
 
@@ -27,6 +28,12 @@ def diffusion():
     )
     experiment = training.build(recipe, SimpleNamespace(description={"shape": [1, 8, 8], "classes": list("ab"), "name": "x"}))
     return experiment, {"image": torch.rand(4, 1, 8, 8), "label": torch.tensor([0, 1, 1, 0])}, recipe
+
+
+def flow():
+    recipe = dataclasses.replace(multiscale.RECIPES["digits"], depth=3, width=8)
+    experiment = multiscale.build(recipe, SimpleNamespace(description={"shape": [1, 8, 8], "name": "x"}))
+    return experiment, {"image": torch.randint(17, (4, 1, 8, 8)) / 16}, recipe
 
 
 def gradients(experiment, batch):
@@ -55,7 +62,7 @@ def double():
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize(("make", "count"), [(language, 2), (diffusion, 2 * 2 + 2 + 2 * 3)])
+@pytest.mark.parametrize(("make", "count"), [(language, 2), (diffusion, 2 * 2 + 2 + 2 * 3), (flow, 2 * 3)])
 def test_gradients_are_the_same_to_rounding(make, count, double):
     torch.manual_seed(0)
     experiment, batch, recipe = make()

@@ -13,7 +13,7 @@ from tests.small_recipes import module_of, names
 LIMITS = {
     "anomaly": 1, "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "buffer_size": 64, "categories": 4,
     "chain_steps": 3, "chains": 16, "classifier_hidden": 8,
-    "codes": 3, "completion": 6, "context": 8, "copies": 8, "cycle": 1, "cycle_length": 8, "doublings": 2, "fakes": 8,
+    "codes": 3, "completion": 6, "context": 8, "copies": 8, "cycle": 1, "cycle_length": 8, "depth": 2, "doublings": 2, "fakes": 8,
     "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8,
     "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12,
     "orders": 2, "parameters": 500, "places": 12, "points": 64, "prompt": 5, "reflow_steps": 3, "residual_channels": 4,
@@ -36,6 +36,8 @@ def small(recipe, **changes):
     cut = {name: min(value, LIMITS[name]) for name, value in fields.items() if type(value) is int and name in LIMITS}
     if "hidden_dims" in fields:
         cut["hidden_dims"] = (9, 8)[: len(fields["hidden_dims"])]
+    if "depth" in fields:
+        cut["levels"] = 1  # twice as many are possible with sides of 8
     if fields.get("channels"):
         cut["channels"] = (4, 6)
     if "multipliers" in fields:

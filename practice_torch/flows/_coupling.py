@@ -27,6 +27,21 @@ def conditioned(x, mask, fn, name):
     return result
 
 
+def stretched(x, log_scale, shift):
+    """x e^log_scale + shift of a half that moves, and the log-determinant."""
+    return torch.addcmul(shift, x, log_scale.exp()), total(log_scale)
+
+
+def restored(z, log_scale, shift):
+    """(z - shift) e^-log_scale, and the log-determinant."""
+    return (z - shift) * log_scale.neg().exp(), -total(log_scale)
+
+
+def total(log_scale):
+    """[B, ...] -> [B]"""
+    return log_scale.flatten(1).sum(1) if log_scale.ndim > 1 else log_scale
+
+
 def checkerboard_halves(shape):
     """Where row + column of a flattened example is even, where it is odd, and where each place lies in both behind one another.
 

@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from practice_torch.arguments import require, require_at_least, require_positive
-from practice_torch.flows._coupling import checkerboard_halves, conditioned, require_finite_exponential, require_mask
+from practice_torch.flows._coupling import (
+    checkerboard_halves,
+    conditioned,
+    require_finite_exponential,
+    require_mask,
+    restored,
+    stretched,
+)
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.networks.perceptron import perceptron
 
@@ -48,7 +55,7 @@ def forward(x, mask, log_scale_fn, shift_fn):
     [B, ...], [...] -> [B, ...], [B]
     """
     log_scale, shift = _scale_and_shift(x, mask, log_scale_fn, shift_fn)
-    return _stretched(x, log_scale, shift)
+    return stretched(x, log_scale, shift)
 
 
 def inverse(z, mask, log_scale_fn, shift_fn):
@@ -58,7 +65,7 @@ def inverse(z, mask, log_scale_fn, shift_fn):
     [B, ...], [...] -> [B, ...], [B]
     """
     log_scale, shift = _scale_and_shift(z, mask, log_scale_fn, shift_fn)
-    return _restored(z, log_scale, shift)
+    return restored(z, log_scale, shift)
 
 
 def bounded_log_scale(raw, *, bound=2.0):
@@ -95,18 +102,6 @@ def _scale_and_shift(x, mask, log_scale_fn, shift_fn):
     return log_scale, conditioned(x, mask, shift_fn, "shift_fn").masked_fill(mask, 0.0)
 
 
-def _stretched(x, log_scale, shift):
-    return torch.addcmul(shift, x, log_scale.exp()), _sum(log_scale)
-
-
-def _restored(z, log_scale, shift):
-    return (z - shift) * log_scale.neg().exp(), -_sum(log_scale)
-
-
-def _sum(log_scale):
-    return log_scale.flatten(1).sum(1) if log_scale.ndim > 1 else log_scale
-
-
 class RealNVP(nn.Module):
     """Affine layers, of perceptrons with bounded log-scales: [B, D] -> z [B, D], log_det [B].
 
@@ -129,11 +124,11 @@ class RealNVP(nn.Module):
 
     def forward(self, x):
         """z and the log-determinant of the way from x to z."""
-        return self._through(x, enumerate(self.networks), _stretched)
+        return self._through(x, enumerate(self.networks), stretched)
 
     def inverse(self, z):
         """x and the log-determinant of the way from z to x."""
-        return self._through(z, reversed(list(enumerate(self.networks))), _restored)
+        return self._through(z, reversed(list(enumerate(self.networks))), restored)
 
     def _through(self, x, networks, moved):
         halves, total = [x[:, self.even], x[:, self.odd]], 0.0

@@ -6,8 +6,11 @@ Forward is the way from data to noise.
 import math
 
 import torch
+from torch import nn
 
 from practice_torch.arguments import require, require_rank, require_same_shape
+from practice_torch.flows._coupling import restored, stretched
+from practice_torch.flows._glow import GlowStep, zero_convolution
 
 
 def squeeze(x):
@@ -74,3 +77,72 @@ def _of_kept(kept, mean_fn, log_var_fn):
         shape = list(found[-1].shape)
         require(shape == list(kept.shape), f"{name} gives shape {shape}; it must keep that of the half, {list(kept.shape)}")
     return found
+
+
+class Glow(nn.Module):
+    """Levels of steps, between which half of the channels leave: [B, D] -> z [B, D], log_det [B].
+
+    shape: C, H, W of an example before it was flattened. Each level squeezes and takes `depth` steps; each but the last then
+    standardizes half of its channels given the others, by a convolution that begins at zero. z begins with what left first.
+    """
+
+    def __init__(self, *, shape, levels, depth, width, bound):
+        super().__init__()
+        self.shape, self.depth = tuple(shape), depth
+        channels, height, side = self.shape
+        sides = f"height and width must be multiples of 2^levels = {2**levels}"
+        require(height % 2**levels == 0 and side % 2**levels == 0, f"shape is {list(shape)}; {sides}")
+        self.blocks, self.priors, self.sizes = nn.ModuleList(), nn.ModuleList(), []
+        for level in range(levels):
+            channels *= 4
+            self.blocks.extend(GlowStep(channels, width, bound) for _ in range(depth))
+            if level < levels - 1:
+                channels //= 2
+                self.priors.append(zero_convolution(channels, 2 * channels))
+                self.sizes.append(math.prod(self.shape) >> level + 1)
+        self.coarse = channels, height >> levels, side >> levels  # the shape of what stays to the end
+        self.sizes.append(math.prod(self.coarse))
+
+    def forward(self, x):
+        """z and the log-determinant of the way from x to z."""
+        return self._to_noise(x, lambda step, h: step(h))
+
+    def initialize(self, x):
+        """Let every step begin where the channels that it gets of this batch are standardized."""
+        self._to_noise(x, GlowStep.initialize)
+
+    def inverse(self, z):
+        """x and the log-determinant of the way from z to x."""
+        *left, last = z.split(self.sizes, dim=1)
+        h, total = last.unflatten(1, self.coarse), 0.0
+        for level, steps in reversed(list(enumerate(self._levels()))):
+            if level < len(left):
+                drawn, log_det = stretched(left[level].view_as(h), *self._prior(level, h))
+                h, total = torch.cat([h, drawn], 1), total + log_det
+            for step in reversed(steps):
+                h, log_det = step.inverse(h)
+                total = total + log_det
+            h = unsqueeze(h)
+        return h.flatten(1), total
+
+    def _to_noise(self, x, through):
+        h, left, total = x.unflatten(1, self.shape), [], 0.0
+        for level, steps in enumerate(self._levels()):
+            h = squeeze(h)
+            for step in steps:
+                h, log_det = through(step, h)
+                total = total + log_det
+            if level < len(self.priors):
+                h, leaving = h.chunk(2, dim=1)
+                noise, log_det = restored(leaving, *self._prior(level, h))
+                left.append(noise.flatten(1))
+                total = total + log_det
+        return torch.cat([*left, h.flatten(1)], 1), total
+
+    def _levels(self):
+        return [list(self.blocks)[first : first + self.depth] for first in range(0, len(self.blocks), self.depth)]
+
+    def _prior(self, level, kept):
+        """Log of the standard deviation, and mean, of the channels that leave, given those that stay."""
+        mean, log_var = self.priors[level](kept).to(kept.dtype).chunk(2, dim=1)
+        return log_var / 2, mean

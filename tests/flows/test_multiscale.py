@@ -1,6 +1,7 @@
-"""What SciPy says of a split, and how torch shuffles pixels."""
+"""What SciPy says of a split, how torch shuffles pixels, and what the network is made for."""
 
 import numpy as np
+import pytest
 import scipy.stats
 import torch
 from torch.nn import functional
@@ -26,3 +27,63 @@ def test_a_split_of_two_normal_halves_has_their_joint_density():
     wanted = scipy.stats.multivariate_normal.logpdf(X, np.zeros(4), covariance)
     margin = scipy.stats.multivariate_normal.logpdf(kept, np.zeros(2), block)
     np.testing.assert_allclose(log_prob, wanted - margin, rtol=1e-12)
+
+
+def glow(seed=0, moved=0.3):
+    """Two levels of two steps for images of 2 x 4 x 4, moved away from where they begin, and three images."""
+    torch.manual_seed(seed)
+    network = practice.Glow(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=2.0).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += moved * torch.randn_like(parameter)
+    return network, torch.randn(3, 32, dtype=torch.float64)
+
+
+def test_glow_is_inverted_and_its_log_determinant_is_that_of_its_jacobian():
+    network, x = glow()
+    z, log_det = network(x)
+    back, there = network.inverse(z)
+    torch.testing.assert_close(back, x)
+    torch.testing.assert_close(there, -log_det)
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda row: network(row[None])[0][0]))(x)
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
+
+
+def test_glow_begins_at_a_rotation():
+    network, x = glow(moved=0.0)
+    z, log_det = network.float()(x.float())
+    torch.testing.assert_close(z.square().sum(1), x.float().square().sum(1))
+    torch.testing.assert_close(log_det, torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def test_initialized_by_a_batch_every_step_standardizes_its_channels():
+    """Also behind steps that do not begin at a rotation; a second batch would have changed what the first did."""
+    network, _ = glow()
+    x = 3 + 2 * torch.randn(16, 32, dtype=torch.float64)
+    network.initialize(x)
+    seen = {}
+    for number, step in enumerate(network.blocks):
+        step.register_forward_pre_hook(lambda step, given, number=number: seen.setdefault(number, given[0]))
+    network(x)
+    assert sorted(seen) == [0, 1, 2, 3]
+    for number, step in enumerate(network.blocks):
+        channels = ((seen[number] + step.shift[:, None, None]) * step.log_scale.exp()[:, None, None]).transpose(0, 1).flatten(1)
+        torch.testing.assert_close(channels.mean(1), torch.zeros_like(channels[:, 0]), atol=1e-12, rtol=0)
+        torch.testing.assert_close(channels.var(1, correction=0), torch.ones_like(channels[:, 0]))
+
+
+def test_half_precision_is_for_the_networks_of_the_couplings_alone():
+    """What is mixed, stretched and shifted stays float32: images come back to its rounding, and not to bfloat16's."""
+    network, x = glow(moved=0.1)
+    network, x = network.float(), x.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        z, log_det = network(x)
+        back, _ = network.inverse(z)
+    assert z.dtype == log_det.dtype == torch.float32
+    assert (z - network(x)[0]).abs().max() > 1e-3, "the networks are in half precision"
+    torch.testing.assert_close(back, x, rtol=0, atol=2e-5)
+
+
+def test_sides_that_cannot_be_halved_so_often_are_refused():
+    with pytest.raises(ValueError, match=r"shape is \[1, 6, 8\]; height and width must be multiples of 2\^levels = 4"):
+        practice.Glow(shape=(1, 6, 8), levels=2, depth=1, width=4, bound=2.0)

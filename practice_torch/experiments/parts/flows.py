@@ -12,7 +12,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.points import MOONS_MEAN, MOONS_NOISE, MOONS_VARIANCE
 from practice_torch.diffusion.score_prediction import mixture_log_prob
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.points import on_the_plane, scatter
@@ -55,20 +55,26 @@ class PointFlowRecipe(PointsRecipe):
 
 
 @dataclass(frozen=True)
-class PixelFlowRecipe(Recipe):
+class PixelsRecipe(Recipe):
     """Fields of every flow on images, whose pixels are integers with uniform noise."""
+
+    num_levels: Annotated[int, AtLeast(2)] = 17
+    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
+    alpha: Annotated[float, AtLeast(0, below=1)] = 0.05
+    """How far the logits of pixels keep from those of 0 and 1; 0: the pixels themselves, less 1/2, in place of logits."""
+    noises: Annotated[int, AtLeast(1)] = 4
+    """Draws of the noise per held-out image, over which the bits are averaged."""
+    metric: Fixed = "bits_per_dimension"
+
+
+@dataclass(frozen=True)
+class PixelFlowRecipe(PixelsRecipe):
+    """Fields of every flow of layers on the pixels of images."""
 
     layers: Annotated[int, AtLeast(1)] = 8
     """Number of layers."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
     """Widths of the hidden layers of every layer's network."""
-    num_levels: Annotated[int, AtLeast(2)] = 17
-    """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
-    alpha: Annotated[float, Above(0, below=1)] = 0.05
-    """How far the logits of pixels keep from those of 0 and 1."""
-    noises: Annotated[int, AtLeast(1)] = 4
-    """Draws of the noise per held-out image, over which the bits are averaged."""
-    metric: Fixed = "bits_per_dimension"
 
 
 class Base:
@@ -141,11 +147,11 @@ def _draw(real, drawn, field, axes):
 
 
 class PixelFlow(nn.Module):
-    """A network from rows of logits of noisy pixels to noise, trained on a bound of the integers' log-probability."""
+    """A network from rows of noisy pixels, or of their logits, to noise, trained on a bound of the integers' log-probability."""
 
     explains = {
         "bits_per_dimension": Metric("bits", "upper bound of -log2 P of a pixel's integer, with uniform noise"),
-        "negative_log_likelihood": Metric("nats per image", "-log p of the logits of noisy pixels, which depends on alpha"),
+        "negative_log_likelihood": Metric("nats per image", "-log p of noisy pixels, or of their logits, which depends on alpha"),
     }
     phases = (Phase("train", moves=("network",)),)
 
@@ -174,20 +180,34 @@ class PixelFlow(nn.Module):
         return self.sample(64)
 
     def sample(self, count):
-        """Noise carried back to images, whose pixels are rounded down to levels."""
-        size, device = math.prod(self.shape), next(self.network.parameters()).device
-        noise = self.base.draw(count, size, generator=self.generator, device=device)
-        y, _ = logit_inverse(self.network.inverse(noise)[0].reshape(-1, *self.shape), alpha=self.recipe.alpha)
+        """Noise carried back to images."""
+        return {"samples": ImageGrid(self.images(self.noise(count)), 8, "Samples of the flow")}
+
+    def noise(self, count):
+        """[N, D]"""
+        device = next(self.network.parameters()).device
+        return self.base.draw(count, math.prod(self.shape), generator=self.generator, device=device)
+
+    def images(self, z):
+        """Noise carried back to images in 0..1, whose pixels are rounded down to levels: [N, D] -> [N, C, H, W]."""
+        y, alpha = self.network.inverse(z)[0].unflatten(1, self.shape), self.recipe.alpha
+        y = logit_inverse(y, alpha=alpha)[0] if alpha else y + 1 / 2
         levels = self.recipe.num_levels
-        return {"samples": ImageGrid(quantize(y, num_levels=levels) / (levels - 1), 8, "Samples of the flow")}
+        return quantize(y, num_levels=levels) / (levels - 1)
+
+    def dequantized(self, image, generator):
+        """What the network sees of images, with noise on their pixels, and its log-determinant: -> [B, D], [B]."""
+        levels, alpha = self.recipe.num_levels, self.recipe.alpha
+        x = (image * (levels - 1)).round().long()
+        u = torch.rand(x.shape, generator=generator, device=x.device)
+        y = uniform_dequantize(x, u, num_levels=levels)
+        seen, log_det = logit_forward(y, alpha=alpha) if alpha else (y - 1 / 2, y.new_zeros(len(y)))
+        return seen.flatten(1), log_det
 
     def _log_probs(self, image):
-        """log p of the logits of an image with noise, and the log-determinant of the way to them, both [B]."""
-        levels = self.recipe.num_levels
-        x = (image * (levels - 1)).round().long()
-        u = torch.rand(x.shape, generator=self.generator, device=x.device)
-        y, log_det = logit_forward(uniform_dequantize(x, u, num_levels=levels), alpha=self.recipe.alpha)
-        z, more = self.network(y.flatten(1))
+        """log p of what the network sees of an image with noise, and the log-determinant of the way to it, both [B]."""
+        seen, log_det = self.dequantized(image, self.generator)
+        z, more = self.network(seen)
         return self.base.log_prob(z) + more, log_det
 
     def _bits(self, log_prob, log_det):
