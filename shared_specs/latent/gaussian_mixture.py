@@ -150,7 +150,7 @@ SPEC = (
     Agree("m_step", "without regularization, far from the origin", given(x=normal(6, 2, mean=100.0), **SHARES), smallest_batch=1,
           cancels=Cancels(300.0, "points 100 away, centered")),
     Agree("m_step", "narrow clusters far apart", given(
-        x=NARROW, log_responsibilities=log_of([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)), smallest_batch=3),
+        x=NARROW, log_responsibilities=log_of([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)), smallest_batch=1),
     Agree("m_step", "hard responsibilities", given(**HARD), smallest_batch=1),
     Agree("m_step", "one component", given(x=normal(6, 2), log_responsibilities=zeros(6, 1)), smallest_batch=1),
     Agree("m_step", "a component of e^-60 points", given(

@@ -487,7 +487,6 @@ def density_and_denoiser(left, right):
         right.plot(line[:, 0], empirical_denoiser(line, data, sigma=spread)[:, 0], label=rf"$\sigma = {spread:g}$")
     left.plot(data[:, 0], np.full(3, -8.0), "o", color="gray")
     left.set(xlabel="$x$", ylabel=r"$\log q$, nats", ylim=(-8.5, 0))
-    left.legend()
     right.plot(line[:, 0], line[:, 0], "--", color="gray")
     right.plot(data[:, 0], data[:, 0], "o", color="gray")
     right.set(xlabel="$x$", ylabel=r"$\hat x$", ylim=(-3, 3))
