@@ -99,8 +99,8 @@ RECIPES = {
         data="mnist", num_levels=256, width=128, steps=60_000, batch_size=128, learning_rate=1e-3, schedule="cosine",
         warmup_steps=500, clip_norm=100.0, noises=1, evaluate_every=5000, checkpoint_every=5000,
     ),
-    # The sizes, the batches, the warm-up of ten epochs and the mirrored images are those of the authors' code. It takes Adamax in
-    # place of Adam, sigmoid(raw + 2) for the scale of a coupling in place of e^(2 tanh(raw / 2)), and moves images by three pixels.
+    # The sizes, the batches, the warm-up of ten epochs and the mirrored images are those of the authors' code, which differs in
+    # three ways: Adamax for Adam, sigmoid(raw + 2) for the scale of a coupling, and images moved by up to three pixels.
     "cifar10": GlowRecipe(
         data="cifar10", num_levels=256, alpha=0.0, levels=3, depth=32, width=512, steps=180_000, batch_size=512,
         learning_rate=1e-3, warmup_steps=980, clip_norm=100.0, augment_flip=True, noises=1, evaluate_every=5000,
