@@ -37,8 +37,8 @@ RECIPES = {
         data="digits", target=2.3, steps=400, batch_size=128, learning_rate=4e-3, schedule="cosine", held_out=0.2,
         weight_decay=0.01, evaluate_every=200, checkpoint_every=200,
     ),
-    # Networks, logistic law, learning rate and 1500 epochs as published; there the pixels are whitened first, and the weights kept
-    # that are best on further images. Not run here.
+    # Networks, logistic law, learning rate and 1500 epochs as published; there the pixels are whitened first, and those weights
+    # are kept that are best on further images. Not run here.
     "cifar10": PixelNiceRecipe(
         data="cifar10", layers=4, hidden_dims=(2000, 2000, 2000, 2000), num_levels=256, alpha=0.0, noises=1, steps=375_000,
         batch_size=200, learning_rate=1e-3, beta2=0.99, evaluate_every=5000, checkpoint_every=5000,
