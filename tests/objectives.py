@@ -332,19 +332,34 @@ def several_draws(e, batch, phase):
 
 
 def quantized_autoencoder(e, batch, phase):
-    """The squared error of what is decoded from the nearest codes, and the commitment; or -log p of the codes, one by one."""
-    image = batch["image"]
-    z = e.encoder(image).permute(0, 2, 3, 1)
-    codes = nearest_code(z.flatten(0, 2), e.codebook)
+    """The squared error of what is decoded from the nearest codes, and the commitment; or -log p of the codes, one by one.
+
+    Of sounds the error of magnitudes is added, averaged over four windows, and lists begin with a class.
+    """
+    sounds, recipe = "audio" in batch, e.recipe
+    x = _other_takes(e, batch["audio"]) if sounds else batch["image"]
+    z = e.encoder(x).movedim(1, -1)
+    codes = nearest_code(z.flatten(0, -2), e.codebook)
     if phase == "prior":
-        lists = codes.view(len(image), -1)
-        before = torch.cat([torch.full_like(lists[:, :1], e.recipe.codes), lists[:, :-1]], 1)
-        return categorical_negative_log_likelihood(codes, e.prior(before)[..., : e.recipe.codes].flatten(0, 1)).mean()
+        lists = codes.view(len(x), -1)
+        begin = recipe.codes + (batch["label"] if sounds else torch.zeros_like(lists[:, 0]))
+        before = torch.cat([begin[:, None], lists[:, :-1]], 1)
+        return categorical_negative_log_likelihood(codes, e.prior(before)[..., : recipe.codes].flatten(0, 1)).mean()
     quantized = e.codebook[codes].view_as(z)
     through = z + (quantized - z).detach()
-    error = (e.decoder(through.permute(0, 3, 1, 2)) - image).square().flatten(1).sum(1)
-    kept = vector_quantization_loss(z.flatten(0, 2), quantized.flatten(0, 2), commitment=e.recipe.commitment)
-    return (error + kept.view(len(image), -1).sum(1)).mean()
+    y = e.decoder(through.movedim(-1, 1))
+    error = (y - x).square().flatten(1).sum(1)
+    if sounds:
+        error = error + recipe.spectral_weight * sum(_of_spectra(x[:, 0], y[:, 0], n) for n in (64, 128, 256, 512)) / 4
+    kept = vector_quantization_loss(z.flatten(0, -2), quantized.flatten(0, -2), commitment=recipe.commitment)
+    return (error + kept.view(len(x), -1).sum(1)).mean()
+
+
+def _of_spectra(x, y, n):
+    """The squared error of magnitudes at all frequencies of frames n/4 apart, by the squares of the windows at every sample."""
+    window = torch.sin(math.pi * torch.arange(n) / n) ** 2
+    of_x, of_y = (torch.fft.fft(torch.nn.functional.pad(sound, (n, n)).unfold(1, n, n // 4) * window).abs() for sound in (x, y))
+    return (of_x - of_y).square().sum((1, 2)) / (n * window.square().sum() / (n / 4))
 
 
 def categorical_code(e, batch, phase):
@@ -652,13 +667,17 @@ def made(e, batch, phase):
     return -autoregressive_bernoulli_log_prob(x, e.network(x, k)).mean()
 
 
+def _other_takes(e, sound):
+    """Louder or quieter, and half of them with the opposite sign: [B, ..., T]."""
+    if not e.recipe.loudness:
+        return sound
+    draws = uniform(e, 2, len(sound), *[1] * (sound.ndim - 1))
+    gain = torch.minimum(((2 * draws[0] - 1) * e.recipe.loudness).exp(), 1 / sound.abs().amax(-1, keepdim=True))
+    return (sound * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
+
+
 def _codes_of_sounds(e, batch):
-    sound = batch["audio"][:, 0]
-    if e.recipe.loudness:
-        draws = uniform(e, 2, len(sound), 1)
-        gain = torch.minimum(((2 * draws[0] - 1) * e.recipe.loudness).exp(), 1 / sound.abs().amax(1, keepdim=True))
-        sound = (sound * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
-    return mu_law_encode(sound, levels=e.recipe.levels)
+    return mu_law_encode(_other_takes(e, batch["audio"][:, 0]), levels=e.recipe.levels)
 
 
 def wavenet(e, batch, phase):

@@ -40,6 +40,8 @@ def small(recipe, **changes):
         cut["levels"] = 1  # twice as many are possible with sides of 8
     if fields.get("channels"):
         cut["channels"] = (4, 6)
+    if fields.get("strides"):
+        cut["strides"] = (4, 2)
     if "multipliers" in fields:
         side = cut["length"] if recipe.modality == "audio" else 8 >> cut.get("halvings", 0)
         cut |= {"multipliers": (1, 2), "attention_at": (side // 2,) if fields["attention_at"] else ()}

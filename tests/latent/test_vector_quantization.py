@@ -1,12 +1,23 @@
 """What SciPy and scikit-learn say of quantizers, and what training with one does."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 import scipy.cluster.vq
+import scipy.signal
 import scipy.stats
 import torch
 from sklearn.cluster import KMeans
 
+from practice_torch.data.audio import load
+from practice_torch.data.errors import DataError
+from practice_torch.data.notes import FREQUENCIES
+from practice_torch.experiments.latent import vector_quantization as trained
+from practice_torch.experiments.parts.sound_codes import nearest_note, strongest_frequency
+from practice_torch.experiments.parts.sound_layers import spectral_error
 from practice_torch.latent import vector_quantization as practice
+from tests import tiny
 
 rng = np.random.default_rng(0)
 Z, CODES = rng.normal(size=(200, 3)), rng.normal(size=(7, 3))
@@ -53,3 +64,60 @@ def test_an_encoder_learns_through_the_quantizer():
     (practice.straight_through(scale * x, quantized) - x).square().sum().backward()
     # 0.6 x is 0.6, 1.2, 2.4: the codes are 1, 1 and 3, and the slope is 2 (0 * 1 - 1 * 2 - 1 * 4)
     torch.testing.assert_close(scale.grad, torch.tensor(-12.0))
+
+
+def test_the_spectral_error_is_of_the_magnitudes_of_scipy():
+    """scipy.signal.stft of two sounds, summed over both signs of the frequency."""
+    x, y = rng.normal(size=(2, 300))
+    options = dict(window="hann", nperseg=64, noverlap=48, boundary=None, return_onesided=False)
+    of_x, of_y = (np.abs(scipy.signal.stft(np.pad(sound, 64), **options)[2]) for sound in (x, y))
+    wanted = np.square(32 * (of_x - of_y)).sum() / (1.5 * 64)  # scipy divides by the sum of the window, 32
+    pair = (torch.tensor(sound)[None] for sound in (x, y))
+    np.testing.assert_allclose(spectral_error(*pair, windows=(64,)).item(), wanted, rtol=1e-9)
+
+
+def test_the_spectral_error_is_the_squared_error_without_phases():
+    """At most the squared error; all of it where one sound is the other, louder; none where the sign differs."""
+    x, y = torch.tensor(rng.normal(size=(2, 4, 700)))
+    assert bool((spectral_error(x, y) < 0.7 * (x - y).square().sum(1)).all())
+    torch.testing.assert_close(spectral_error(x, 0.3 * x), (0.7 * x).square().sum(1))
+    assert spectral_error(x, -x).max() < 1e-20
+
+
+def test_a_note_has_the_pitch_of_its_name():
+    """And the note two semitones above it is more than a semitone away."""
+    sounds, label = (load("notes")[1].batch()[name] for name in ("audio", "label"))
+    recipe = trained.RECIPES["notes"]
+    experiment = trained.SoundQuantization(tiny.small(recipe), tiny.Random(tiny.small(recipe)).description)
+    experiment.frequencies = FREQUENCIES
+    assert experiment._within_semitone(sounds[:, 0], label) > 0.98
+    assert experiment._within_semitone(sounds[:, 0], (label + 2) % 13) < 0.05
+    hertz = strongest_frequency(torch.sin(2 * torch.pi * 250 * torch.arange(1024) / 8000)[None], 8000)
+    torch.testing.assert_close(hertz, torch.tensor([250.0]))
+    assert nearest_note(sounds[:, 0], FREQUENCIES, 8000).eq(label).float().mean() > 0.98
+
+
+def test_sounds_that_do_not_fit_are_refused():
+    """One line with the length, the strides, or what the data lack."""
+    recipe = tiny.small(trained.RECIPES["notes"])
+    with pytest.raises(DataError, match=r"length is 30; it must be a multiple of 8, the product of the strides 4 x 2"):
+        trained.build(other := dataclasses.replace(recipe, length=30), tiny.Random(other))
+    with pytest.raises(ValueError, match=r"strides is \(4, 3\); it must be one or more even numbers"):
+        dataclasses.replace(recipe, strides=(4, 3))
+    with pytest.raises(ValueError, match=r"prior_heads is 3; it must be a divisor of prior_width \(\d+\)"):
+        dataclasses.replace(recipe, prior_heads=3)
+    unknown = {name: fact for name, fact in tiny.Random(recipe).description.items() if name != "frequencies"}
+    with pytest.raises(DataError, match="has no notes of known frequencies"):
+        trained.SoundQuantization(recipe, unknown)
+
+
+def test_the_prior_is_told_the_class():
+    """Logits of the first code differ between classes, and the list begins with a token that is no code."""
+    recipe = tiny.small(trained.RECIPES["notes"])
+    experiment, _ = tiny.built("latent/vector_quantization", recipe)
+    begin = experiment._begin(torch.tensor([0, 2], dtype=torch.uint8))
+    assert begin.tolist() == [[recipe.codes], [recipe.codes + 2]]
+    first = experiment.eval()._of_next(experiment.prior(begin))
+    assert first.shape == (2, 1, recipe.codes) and not torch.allclose(first[0], first[1])
+    drawn = experiment._drawn_codes(torch.arange(3).repeat(50))
+    assert drawn.shape == (150, 4) and int(drawn.min()) == 0 and int(drawn.max()) == recipe.codes - 1

@@ -1,169 +1,175 @@
-"""A VQ-VAE on images: a convolutional autoencoder whose code is a grid of integers, and a transformer that is their prior."""
+"""VQ-VAEs of images and of sounds: a convolutional autoencoder with discrete codes, and a transformer that is their prior."""
 
 import math
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
 
-from practice_torch.engine.artifacts import Figure, ImageGrid
+from practice_torch.data.errors import DataError
+from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.bounds import AtLeast
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.image_codes import decoder, encoder, follow, grid_of
-from practice_torch.latent.vector_quantization import (
-    codebook_perplexity,
-    nearest_code,
-    straight_through,
-    vector_quantization_loss,
-)
-from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.engine.experiment import Metric
+from practice_torch.engine.published import Published
+from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.experiments.parts import image_codes, sound_layers
+from practice_torch.experiments.parts.published_data import DIGITS, SPEECH_COMMANDS
+from practice_torch.experiments.parts.quantized_codes import QuantizedCodes, Quantizing
+from practice_torch.experiments.parts.sound_codes import nearest_note, strongest_frequency, varied
+from practice_torch.experiments.parts.sound_layers import spectral_error
+
+_SHOWN = 16  # sounds in a preview
+_ASKED = 40  # sounds of every note, of which the pitch is judged
 
 
 @dataclass(frozen=True)
-class VectorQuantizationRecipe(Recipe):
+class VectorQuantizationRecipe(Quantizing, Recipe):
     """An autoencoder of images with discrete codes, and an autoregressive prior over them. The loss is a sum over pixels."""
 
-    hidden: Annotated[int, AtLeast(1)] = 64
-    """Channels of the convolutions."""
     halvings: Annotated[int, AtLeast(0)] = 1
     """How often the encoder halves the sides of an image; every cell of what is left has a code."""
-    codes: Annotated[int, AtLeast(2)] = 32
-    """Number of codes."""
-    code_dim: Annotated[int, AtLeast(1)] = 16
-    """Dimension of a code."""
-    commitment: Annotated[float, AtLeast(0)] = 0.25
-    """Weight of the encoder's distance from its code."""
-    decay: Annotated[float, AtLeast(0, below=1)] = 0.95
-    """Decay of the moving averages that are the codes."""
-    restart_below: Annotated[float, AtLeast(0)] = 0.1
-    """A code whose averaged count in a batch is below this becomes an encoding of the batch; 0: never."""
-    prior_width: Annotated[int, AtLeast(1)] = 64
-    """Width of the prior's transformer."""
-    prior_layers: Annotated[int, AtLeast(1)] = 2
-    """Layers of the prior's transformer."""
     metric: Fixed = "squared_error"
 
 
-class VectorQuantizationExperiment(nn.Module):
-    """The autoencoder and its prior take turns: the prior learns the codes that the encoder gives at the time."""
+@dataclass(frozen=True)
+class SoundQuantizationRecipe(Quantizing, AudioRecipe):
+    """An autoencoder of sounds with discrete codes, and an autoregressive prior over them, given the class where there is one."""
 
-    explains = {
-        "squared_error": Metric("per image", "sum over the pixels of the squared error of held-out reconstructions"),
+    strides: Annotated[tuple[int, ...], AtLeast(2)] = (8, 4, 2)
+    """Even strides of the encoder's convolutions; a code stands for as many samples as their product."""
+    spectral_weight: Annotated[float, AtLeast(0)] = 1.0
+    """Weight of the squared error of spectra without their phases, beside the squared error of the samples."""
+    loudness: Annotated[float, AtLeast(0)] = 0.3
+    """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
+    metric: Fixed = "squared_error"
+    direction: Direction = "lower"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("strides", self.strides and not any(stride % 2 for stride in self.strides), "one or more even numbers")
+
+
+class ImageQuantization(QuantizedCodes):
+    """Of images, of which the prior is told nothing."""
+
+    medium = "image"
+    explains = QuantizedCodes.explains | {
         "peak_signal_to_noise": Metric("decibel", "-10 log10 of the mean squared error of a pixel in [0, 1]"),
-        "perplexity": Metric("codes", "e to the entropy with which the codes are used: as many as that, used alike"),
-        "prior_nats": Metric("nats per code", "-log p of a held-out image's codes under the prior; log K is the uniform prior's"),
     }
-    phases = (Phase("autoencoder", moves=("encoder", "decoder")), Phase("prior", moves=("prior",)))
 
     def __init__(self, recipe, shape):
-        super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
-        colors, self.grid = shape[0], grid_of(shape, recipe.halvings)
-        codes, sizes = recipe.codes, {"width": recipe.hidden, "halvings": recipe.halvings}
-        self.encoder, self.decoder = encoder(colors, recipe.code_dim, **sizes), decoder(recipe.code_dim, colors, **sizes)
-        self.prior = DecoderTransformer(  # the token K begins every list of codes
-            vocabulary_size=codes + 1, context_length=math.prod(self.grid), width=recipe.prior_width, heads=1,
-            layers=recipe.prior_layers,
-        )  # fmt: skip
-        self.register_buffer("codebook", torch.randn(codes, recipe.code_dim) / recipe.code_dim**0.5)
-        self.register_buffer("counts", torch.zeros(codes))
-        self.register_buffer("sums", torch.zeros(codes, recipe.code_dim))
-
-    def forward(self, batch, phase):
-        """The squared error and the commitment of a batch of images; or the prior's nats per code."""
-        image = batch["image"]
-        if phase == "prior":
-            return self._prior_nats(self._codes(image)).mean(), {}
-        z = self._encoded(image)
-        indices = nearest_code(z, self.codebook)
-        quantized = self.codebook[indices]
-        reconstruction = self._decoded(straight_through(z, quantized), len(image))
-        error = (reconstruction - image).square().flatten(1).sum(1).mean()
-        # the codes are moving averages: the first term of the quantizer's loss has no gradient here
-        kept = vector_quantization_loss(z, quantized, commitment=self.recipe.commitment).view(len(image), -1).sum(1).mean()
-        follow(self, z.detach(), indices)
-        perplexity = torch.special.entr(self.counts / self.counts.sum()).sum().exp()  # of the averages: counting waits for a GPU
-        return error + kept, {"squared_error": error.detach(), "perplexity": perplexity}
+        sizes = {"width": recipe.hidden, "halvings": recipe.halvings}
+        encoder = image_codes.encoder(shape[0], recipe.code_dim, **sizes)
+        decoder = image_codes.decoder(recipe.code_dim, shape[0], **sizes)
+        super().__init__(recipe, encoder, decoder, image_codes.grid_of(shape, recipe.halvings))
+        self.shape = tuple(shape)
 
     def evaluate(self, data):
-        """Of held-out images: the squared error, the signal to noise, the codes in use, and the prior's nats."""
-        error, nats, codes = 0.0, 0.0, []
-        for indices in torch.arange(len(data)).split(500):
-            image = data.batch(indices)["image"]
-            found = self._codes(image)
-            error += float((self._of_codes(found) - image).square().sum())
-            nats += float(self._prior_nats(found).sum())
-            codes.append(found.flatten())
-        error, pixels = error / len(data), math.prod(self.shape)
-        return {
-            "squared_error": error,
-            "peak_signal_to_noise": 10 * math.log10(pixels / error) if error else math.inf,
-            "perplexity": float(codebook_perplexity(torch.cat(codes), num_codes=self.recipe.codes)),
-            "prior_nats": nats / len(data),
-        }
+        """And the ratio of signal and noise."""
+        found = super().evaluate(data)
+        error, pixels = found["squared_error"], math.prod(self.shape)
+        return found | {"peak_signal_to_noise": 10 * math.log10(pixels / error) if error else math.inf}
 
     def preview(self, data):
-        """Reconstructions, the codes' frequencies, and draws of the prior."""
+        """Reconstructions, the codes' frequencies, and what codes of the prior and uniform ones are decoded to."""
         image = data.batch(torch.arange(min(len(data), 1000)))["image"]
         codes = self._codes(image)
         pairs = torch.stack([image[:16], self._of_codes(codes[:16])], 1).flatten(0, 1)
-        used = torch.bincount(codes.flatten(), minlength=self.recipe.codes).cpu() / codes.numel()
-
-        def draw(axes):
-            axes.bar(range(len(used)), used.sort(descending=True).values)
-            axes.axhline(1 / len(used), color="gray", linestyle="--", linewidth=0.8)
-            axes.set(xlabel="code, most used first", ylabel="fraction")
-
+        drawn, uniform = self.sample(64), self._of_codes(self._uniform_codes(64))
         return {
             "reconstructions": ImageGrid(pairs.clamp(0, 1), 8, "Held-out images, each beside its reconstruction from its codes"),
-            "usage": Figure(draw, "How often each code is used; the line is uniform use"),
-            **self.sample(64),
+            "usage": self._usage(codes),
+            **drawn,
+            "uniform_samples": ImageGrid(uniform.clamp(0, 1), 8, "Codes drawn uniformly: what the prior is for"),
         }
 
     def sample(self, count):
-        """Images of codes that the prior draws, one after another, and for comparison of codes drawn uniformly."""
-        drawn, device = self._drawn(count), self.codebook.device
-        uniform = torch.randint(self.recipe.codes, drawn.shape, generator=self.generator, device=device)
+        """Images of codes that the prior draws, one after another."""
+        drawn = self._of_codes(self._drawn_codes(torch.zeros(count, dtype=torch.int64)))
+        return {"prior_samples": ImageGrid(drawn.clamp(0, 1), 8, "Drawn from the prior over codes, and decoded")}
+
+
+class SoundQuantization(QuantizedCodes):
+    """Of sounds, of whose class the prior is told, the autoencoder nothing."""
+
+    medium = "audio"
+    explains = QuantizedCodes.explains | {
+        "spectral_error": Metric("per example", "of reconstructions, as the squared error, of spectra without their phases"),
+        "within_semitone": Metric("fraction", "drawn notes whose strongest frequency is within a semitone of the requested note"),
+        "within_semitone_real": Metric("fraction", "the same of held-out notes"),
+        "pitch_accuracy": Metric("fraction", "drawn notes whose nearest note is the requested one"),
+    }
+
+    def __init__(self, recipe, description):
+        self.classes, self.frequencies = description["classes"] or [], description.get("frequencies")
+        if recipe.metric == "within_semitone" and not self.frequencies:
+            mend = "take another recipe for it, such as spoken_digits"
+            raise DataError(f"{description['name']} has no notes of known frequencies, which this recipe is judged by: {mend}")
+        sizes = {"width": recipe.hidden, "strides": recipe.strides}
+        grid = (sound_layers.steps_of(recipe.length, recipe.strides),)
+        encoder, decoder = sound_layers.encoder(recipe.code_dim, **sizes), sound_layers.decoder(recipe.code_dim, **sizes)
+        super().__init__(recipe, encoder, decoder, grid, classes=len(self.classes))
+
+    def evaluate(self, data):
+        """And the error of spectra; and where the classes are notes, whether drawn ones have their pitch."""
+        found, error = super().evaluate(data), 0.0
+        for indices in torch.arange(len(data)).split(500):
+            sound = data.batch(indices)["audio"]
+            error += float(spectral_error(self._of_codes(self._codes(sound))[:, 0], sound[:, 0]).sum())
+        found["spectral_error"] = error / len(data)
+        if self.frequencies:
+            asked, real = torch.arange(len(self.classes)).repeat_interleave(_ASKED), data.batch()
+            drawn, sounds = self._drawn(asked), real["audio"][:, 0].cpu()
+            found["within_semitone"] = self._within_semitone(drawn, asked)
+            found["within_semitone_real"] = self._within_semitone(sounds, real["label"].cpu())
+            heard = nearest_note(drawn, self.frequencies, self.recipe.sample_rate)
+            found["pitch_accuracy"] = (heard == asked).double().mean().item()
+        return found
+
+    def preview(self, data):
+        """Real sounds, their reconstructions, drawn ones, what uniform codes are decoded to, and the codes' frequencies."""
+        sound = data.batch(torch.arange(min(len(data), 500)))["audio"]
+        codes = self._codes(sound)
+        shown = torch.arange(min(len(self.classes) or _SHOWN, _SHOWN))
+        names = f": {', '.join(self.classes[: len(shown)])}" if self.classes else ""
+        again, uniform = (self._of_codes(c)[:, 0] for c in (codes[:_SHOWN], self._uniform_codes(len(shown))))
         return {
-            "prior_samples": ImageGrid(self._of_codes(drawn).clamp(0, 1), 8, "Drawn from the prior over codes, and decoded"),
-            "uniform_samples": ImageGrid(self._of_codes(uniform).clamp(0, 1), 8, "Codes drawn uniformly: what the prior is for"),
+            "held_out": self._audio(sound[:_SHOWN, 0], "Held-out sounds, one after another"),
+            "reconstructions": self._audio(again, "The same, reconstructed from their codes"),
+            "drawn": self._audio(self._drawn(shown), f"Drawn from the prior over codes, and decoded{names}"),
+            "uniform_samples": self._audio(uniform, "Codes drawn uniformly: what the prior is for"),
+            "usage": self._usage(codes),
         }
 
-    def _encoded(self, image):
-        """[B, C, H, W] -> [B h w, D]."""
-        return self.encoder(image).permute(0, 2, 3, 1).flatten(0, 2)
+    def sample(self, count):
+        """`count` sounds of codes that the prior draws: the classes in turn, a file for each class."""
+        label = torch.arange(count) % max(1, len(self.classes))
+        drawn = self._drawn(label)
+        if not self.classes:
+            return {"sounds": self._audio(drawn, "Drawn from the prior over codes, and decoded")}
+        return {
+            f"class_{k:02d}": self._audio(drawn[label == k], f"Generated for class {self.classes[k]}")
+            for k in label.unique().tolist()
+        }
 
-    def _decoded(self, z, count):
-        """[B h w, D] -> [B, C, H, W]."""
-        return self.decoder(z.view(count, *self.grid, -1).permute(0, 3, 1, 2))
+    def _varied(self, x):
+        return varied(x, self.recipe.loudness, self.generator)
 
-    def _codes(self, image):
-        """[B, C, H, W] -> [B, h w], without a gradient."""
-        with torch.no_grad():
-            return nearest_code(self._encoded(image), self.codebook).view(len(image), -1)
+    def _penalty(self, reconstruction, x):
+        if not self.recipe.spectral_weight:
+            return 0.0
+        return self.recipe.spectral_weight * spectral_error(reconstruction[:, 0], x[:, 0]).mean()
 
-    def _of_codes(self, codes):
-        return self._decoded(self.codebook[codes.flatten()], len(codes))
+    def _drawn(self, label):
+        """A sound for each class, [B, T]; where there are no classes, their labels are 0."""
+        return self._of_codes(self._drawn_codes(label if self.classes else torch.zeros_like(label)))[:, 0].cpu()
 
-    def _prior_nats(self, codes):
-        """-log p of every image's codes, the mean over its codes: [B, T] -> [B]."""
-        begin = codes.new_full((len(codes), 1), self.recipe.codes)
-        logits = self._logits(torch.cat([begin, codes[:, :-1]], 1))
-        return nn.functional.cross_entropy(logits.mT, codes, reduction="none").mean(1)
+    def _within_semitone(self, sounds, asked):
+        away = 12 * (strongest_frequency(sounds, self.recipe.sample_rate) / torch.tensor(self.frequencies)[asked]).log2().abs()
+        return (away <= 1).double().mean().item()
 
-    def _logits(self, tokens):
-        """Of each next code; the token that begins is none."""
-        return self.prior(tokens)[..., : self.recipe.codes].float()
-
-    def _drawn(self, count):
-        """[count, T] codes of the prior."""
-        tokens = torch.full((count, 1), self.recipe.codes, device=self.codebook.device)
-        for _ in range(math.prod(self.grid)):
-            probs = self._logits(tokens)[:, -1].softmax(-1)
-            tokens = torch.cat([tokens, torch.multinomial(probs, 1, generator=self.generator)], 1)
-        return tokens[:, 1:]
+    def _audio(self, sounds, caption):
+        return Audio(sounds.cpu(), self.recipe.sample_rate, caption)
 
 
 RECIPES = {
@@ -176,9 +182,46 @@ RECIPES = {
         data="mnist", steps=20_000, batch_size=128, hidden=128, halvings=2, codes=128, code_dim=32, prior_width=256,
         prior_layers=6, decay=0.99, learning_rate=5e-4, evaluate_every=5000, checkpoint_every=5000,
     ),
+    # Measured with seeds 0 and 1, in 130 CPU seconds: of 520 drawn notes 98% and 99% are within a semitone of the note asked for
+    # (held-out notes: all), 89% and 92% nearest to it. Reconstructions, from 16 codes of 8 bits, have a squared error of 6.8 and
+    # 6.7 (the mean note: 62.5 and 67.8) and show most of the eight partials; drawn notes show the first few, over noise at
+    # -50 dB. The prior needs 4.2 and 4.7 bits of the 7.5 that the codes have without context.
+    # Pilots with residual blocks, 400 to 1500 steps: codes of 32 samples reach an error of 4.6, but the prior loses the
+    # phase (6.4 bits of 7.5, 9% nearest to the note); codes of 128 samples have an error of 9.8. Without the spectral error
+    # the squared error is lower (9.1 for 10.9) and the spectral error twice as large (6.5 for 3.3): upper partials, for whose
+    # phases the codes have no room, are missing. A decoder that was told the class gained nothing.
+    "notes": SoundQuantizationRecipe(
+        data="notes", held_out=0.2, codes=256, code_dim=32, decay=0.97, restart_below=0.03, prior_heads=4, prior_dropout=0.1,
+        steps=2000, batch_size=32, learning_rate=2e-3, schedule="cosine", warmup_steps=50, clip_norm=1.0,
+        metric="within_semitone", direction="higher", target=0.9, evaluate_every=1000, checkpoint_every=500,
+    ),
+    # a folder, given by --data: recordings of spoken digits at 8 kHz, a sub-folder for each; half a second of each
+    "spoken_digits": SoundQuantizationRecipe(
+        data="spoken_digits", held_out=0.1, length=4096, strides=(4, 4, 2, 2), hidden=256, codes=512, code_dim=64, decay=0.99,
+        prior_width=256, prior_layers=8, prior_heads=4, prior_dropout=0.2, steps=40_000, batch_size=64, learning_rate=5e-4,
+        schedule="cosine", warmup_steps=500, clip_norm=1.0, evaluate_every=5000, checkpoint_every=5000,
+    ),
+    # Whole recordings of a second. Strides, codes and their dimension are the published ones, of speech at 16 kHz; its decoder
+    # is a WaveNet, which draws sample by sample what the codes leave open, and this one is convolutions with a spectral loss.
+    "speech_commands": SoundQuantizationRecipe(
+        data="speech_commands", held_out=0.05, length=8000, strides=(2,) * 6, hidden=256, codes=512, code_dim=64, decay=0.99,
+        prior_width=512, prior_layers=12, prior_heads=8, prior_dropout=0.1, steps=100_000, batch_size=64, learning_rate=3e-4,
+        schedule="cosine", warmup_steps=1000, clip_norm=1.0, loudness=0.0, evaluate_every=10_000, checkpoint_every=5000,
+    ),
+}  # fmt: skip
+
+PUBLISHED = {
+    "speech_commands": Published(
+        SPEECH_COMMANDS, "python -m practice_torch prepare audio digits --sample-rate 8000 --out speech_commands",
+        "squared error of held-out recordings", None,
+        "van den Oord et al. 2017, section 4.3, has the encoder and the 512 codes, and gives no number but of phonemes",
+        facts={"classes": DIGITS},
+    ),
 }  # fmt: skip
 
 
 def build(recipe, data):
-    """The experiment of a recipe for images of the data's shape."""
-    return VectorQuantizationExperiment(recipe, data.description["shape"])
+    """The experiment of a recipe for images of the data's shape, or for sounds of its classes."""
+    if isinstance(recipe, VectorQuantizationRecipe):
+        return ImageQuantization(recipe, data.description["shape"])
+    return SoundQuantization(recipe, data.description)

@@ -62,7 +62,7 @@ class SoundExperiment(nn.Module):
 
     def forward(self, batch, phase):
         """Nats per sample of a batch of sounds."""
-        codes = mu_law_encode(self._varied(batch["audio"][:, 0]), levels=self.recipe.levels)
+        codes = mu_law_encode(varied(batch["audio"][:, 0], self.recipe.loudness, self.generator), levels=self.recipe.levels)
         nats = self._nats(codes, batch).mean() / codes.shape[1]
         return nats, {"bits_per_sample": nats.detach() / math.log(2)}
 
@@ -123,16 +123,6 @@ class SoundExperiment(nn.Module):
         """Drawn one by one, by inverse CDF of the uniforms: [B, T], [B] or None -> [B, T]"""
         return self.network.generate(uniforms, label)
 
-    def _varied(self, sound):
-        """Other takes of the same notes or words: louder or quieter, and with the opposite sign. The ear hears no difference."""
-        if not self.recipe.loudness:
-            return sound
-        draws = torch.rand(2, len(sound), 1, generator=self.generator, device=sound.device)
-        gain = torch.exp((2 * draws[0] - 1) * self.recipe.loudness)
-        loudest = sound.abs().amax(1, keepdim=True).clamp(min=torch.finfo(sound.dtype).tiny)
-        gain = torch.minimum(gain, 1 / loudest)
-        return (sound * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
-
     def _generate(self, count, labels=None):
         """`count` sounds [B, T], one for each label where there are classes."""
         device = self.network.embedding.weight.device
@@ -177,8 +167,27 @@ class StateSoundExperiment(SoundExperiment):
         return label if label is None else self.recipe.levels + as_int64(label)
 
 
-def nearest_note(sounds, frequencies, sample_rate):
-    """The note, of those with these frequencies, that is nearest to the strongest bin of each sound's spectrum."""
+def varied(sounds, loudness, generator):
+    """Other takes of the same notes or words [B, ..., T]: louder or quieter, and half of them with the opposite sign.
+
+    The ear hears no difference. loudness: the maximum absolute log gain; 0: the sounds as they are.
+    """
+    if not loudness:
+        return sounds
+    draws = torch.rand(2, len(sounds), *[1] * (sounds.ndim - 1), generator=generator, device=sounds.device)
+    gain = torch.exp((2 * draws[0] - 1) * loudness)
+    loudest = sounds.abs().amax(-1, keepdim=True).clamp(min=torch.finfo(sounds.dtype).tiny)
+    gain = torch.minimum(gain, 1 / loudest)
+    return (sounds * torch.where(draws[1] < 0.5, -gain, gain)).clamp(-1, 1)
+
+
+def strongest_frequency(sounds, sample_rate):
+    """Hertz of the strongest bin of each sound's spectrum, the mean left out: [B, T] -> [B]"""
     strongest = torch.fft.rfft(sounds).abs()[:, 1:].argmax(1) + 1
-    hertz = strongest * (sample_rate / sounds.shape[1])
+    return strongest * (sample_rate / sounds.shape[1])
+
+
+def nearest_note(sounds, frequencies, sample_rate):
+    """The note, of those with these frequencies, that is nearest to the strongest frequency of each sound."""
+    hertz = strongest_frequency(sounds, sample_rate)
     return (hertz[:, None].log2() - torch.tensor(frequencies).log2()).abs().argmin(1)
