@@ -13,6 +13,7 @@ from practice_torch.engine.loop import Training
 from practice_torch.engine.processes import Processes
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.run import Run
+from practice_torch.engine.shares import ALONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,53 @@ class Noisy(nn.Module):
 
     def sample(self, count):
         return self.preview(None)
+
+
+class Sharing(Noisy):
+    """Several processes share its looks: a mean over the data with noise, and samples. It reads a buffer that differs in each."""
+
+    def __init__(self, at=None):
+        super().__init__(at)
+        self.register_buffer("mean", torch.zeros(3))
+        self.shares, self.drawn, self.fails = ALONE, [], {}
+
+    def forward(self, batch, phase):
+        self.mean.lerp_(batch["point"].mean(0), 0.5 if self.training else 0.0)
+        return super().forward(batch, phase)
+
+    def evaluate(self, data):
+        total = 0.0
+        for number, indices in enumerate(torch.arange(len(data)).split(8)):
+            noise = torch.randn(len(indices), 3, generator=self.generator)
+            if self.shares.takes(number):
+                x = data.batch(indices)["point"]
+                total += (self.network(x + noise + self.mean) - x).square().sum().item()
+        samples = self._samples(51)
+        loss = sum(self.shares.together([total])) / len(data)
+        return {"loss": loss, "samples": len(samples), "different": len(samples.unique(dim=0))}
+
+    def preview(self, data):
+        return {"words": Text(str(self._samples(3).tolist()), "samples")}
+
+    def _samples(self, count):
+        return self.shares.rows(self._draw, torch.arange(count))
+
+    def _draw(self, rows):
+        self.drawn.append(len(rows))
+        if self.shares.rank in self.fails:
+            raise self.fails[self.shares.rank]
+        return self.network(torch.randn(len(rows), 3, generator=self.generator))
+
+
+class Weighing(Noisy):
+    """Its metric is a mean over the data, without a draw."""
+
+    def evaluate(self, data):
+        x = data.batch(torch.arange(len(data)))["point"]
+        return {"loss": (self.network(x) - x).square().sum(1).mean().item(), "examples": len(data)}
+
+    def evaluation_weight(self, data):
+        return len(data)
 
 
 class Players(nn.Module):

@@ -1,6 +1,7 @@
 """What each of several processes does in tests/test_engine_processes.py.
 
-A toy is trained whose batches have different weights; and a recipe whose data are downloaded: who does so when is written down.
+Toys are trained, one whose batches have different weights and one whose looks are shared, and a recipe whose data are downloaded:
+who does so when is written down.
 """
 
 import os
@@ -9,14 +10,39 @@ from pathlib import Path
 
 from practice_torch.__main__ import main
 from practice_torch.data import images
-from tests.engine_toys import begin
+from practice_torch.engine import looking
+from practice_torch.engine.errors import RunError
+from tests.engine_toys import Sharing, Weighing, begin
 from tests.test_engine_updates import Weighted, changed
 
 
 def train(folder):
-    """A toy with weights, and then the recipe."""
-    begin(Path(folder) / "toy", make=Weighted, recipe=changed(batch_size=12, accumulate=2)).train()
-    download(Path(folder))
+    """A toy with weights, one that shares, and then the recipe. What the second draws, and what is said when it fails."""
+    folder = Path(folder)
+    begin(folder / "toy", make=Weighted, recipe=changed(batch_size=12, accumulate=2)).train()
+    shared = share(folder / "shared")
+    download(folder)
+    print("judged:")
+    assert main(["evaluate", str(folder / "vae"), "--samples", "21", "--cpu"]) == 0
+    return shared
+
+
+def share(folder):
+    """Metrics, the samples of this process, and what it says where a process fails in a preview and in an evaluation."""
+    folder = Path(folder)
+    weighed = begin(folder.with_name("weighing"), make=Weighing).train()
+    training, said = begin(folder, make=Sharing), []
+    metrics, toy = training.train(), training.experiment
+    drawn = list(toy.drawn)
+    toy.fails = {1: ValueError("no paper")}
+    looking.preview(training, said.append)  # and all go on
+    for fails in ({training.processes.count - 1: RunError("no ink")}, {0: MemoryError("no room")}):
+        toy.fails = fails
+        try:
+            training.evaluate()
+        except (RunError, MemoryError) as error:
+            said.append(f"{type(error).__name__}: {error}")
+    return {"weighed": weighed, "metrics": metrics, "drawn": drawn, "said": said}
 
 
 def download(folder):

@@ -1,6 +1,7 @@
 """Runs that are killed, and runs of several processes: the same bytes, and the same gradients."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from practice_torch.engine import checkpoint
+from tests.engine_toys import Sharing, Weighing, go_on
 from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine_updates import trained
 
@@ -59,16 +61,76 @@ def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):
 
 
 @pytest.fixture(scope="module")
-def weighted(tmp_path_factory, forked):  # noqa: F811
-    """The folder of tests/engine_weighted.py, run by two processes."""
+def two(tmp_path_factory, forked):  # noqa: F811
+    """The folder of tests/engine_weighted.py, run by two processes, and what came of each."""
     folder = tmp_path_factory.mktemp("weighted")
     done = forked("tests.engine_weighted:train", folder, ranks=2)
     assert [each.code for each in done] == [0, 0], done
-    return folder
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def weighted(two):
+    return two[0]
+
+
+def alone(folder, make):
+    """The metrics of a run, evaluated by one process, and how many samples it draws for them."""
+    training = go_on(folder, make=make)
+    return training.evaluate(), training.experiment
+
+
+def test_processes_share_an_evaluation(two, forked):  # noqa: F811
+    """The mean of one process, with the same noise and the buffers of rank 0; as many samples, all different, a part from each.
+
+    Of the 3 samples of a preview the last of four processes draws none.
+    """
+    folder, done = two
+    done_by_four = forked("tests.engine_weighted:share", folder / "four" / "shared", ranks=4)
+    for place, processes, drawn in (
+        (folder, done, ([26, 2], [25, 1])),
+        (folder / "four", done_by_four, ([13, 1], [13, 1], [13, 1], [12])),
+    ):
+        assert all(each.code == 0 for each in processes), processes
+        metrics, toy = alone(place / "shared", Sharing)
+        for process, its_own in zip(processes, drawn, strict=True):
+            assert process.value["metrics"] == pytest.approx(metrics, rel=1e-6) and process.value["drawn"] == its_own * 2
+        assert metrics["samples"] == metrics["different"] == 51 and toy.drawn == [51]
+
+
+def test_a_mean_is_weighed(two):
+    """Each process evaluates its part of 37 examples, 19 and 18."""
+    folder, done = two
+    metrics, _ = alone(folder / "weighing", Weighing)
+    examples = (19**2 + 18**2) / 37
+    assert all(each.value["weighed"] == pytest.approx(metrics | {"examples": examples}, rel=1e-6) for each in done)
+
+
+def test_a_process_that_fails_in_an_evaluation_ends_all_with_its_line(two):
+    """In a preview, a warning in all, which train on."""
+    _, (first, second) = two
+    assert first.value["said"] == [
+        "warning: no previews at step 14: process 1: ValueError: no paper",
+        "ElsewhereError: no ink", "MemoryError: no room",
+    ]  # fmt: skip
+    assert second.value["said"] == [
+        "warning: no previews at step 14: ValueError: no paper",
+        "RunError: no ink", "ElsewhereError: process 0: MemoryError: no room",
+    ]  # fmt: skip
+
+
+def test_two_processes_evaluate_a_run_and_one_speaks(two):
+    folder, (first, second) = two
+    assert "negative_elbo" in first.out.split("judged:")[1] and "21 samples" in first.out
+    assert second.out.split("judged:")[1].strip() == ""
+    found = json.loads((folder / "vae" / "sample_metrics.json").read_text())
+    assert found["samples"] == 21 and found["metrics"]["frechet_distance"]["samples"]["value"] > 0
 
 
 def test_the_first_process_downloads_before_the_others(weighted):
-    assert (weighted / "downloads.txt").read_text().splitlines() == ["0 begins", "0 ends", "1 begins", "1 ends"]
+    assert (weighted / "downloads.txt").read_text().splitlines() == [
+        "0 begins", "0 ends", "1 begins", "1 ends"
+    ] * 2  # to train and to evaluate  # fmt: skip
 
 
 def test_two_processes_follow_the_gradient_of_one(tmp_path, weighted):

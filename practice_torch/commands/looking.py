@@ -77,38 +77,55 @@ def evaluate(command, judge):
     """The command; returns the exit code. judge(training, step, count, weights): of samples, where they are asked for."""
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
-    from practice_torch.engine.run import Run, save_artifacts
+    from practice_torch.engine.processes import Processes
+    from practice_torch.engine.run import Run
     from practice_torch.engine.state import verdict, weights_of
 
     if command.samples is not None and command.samples < FEWEST_SAMPLES:
         raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
     if command.inception and command.samples is None:
         raise UsageError("--inception is for judging samples: give --samples, too")
-    run = Run.open(command.run)
+    run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
-    data = same_data(run, recipe)
+    data = processes.in_turn(lambda: same_data(run, recipe))
     experiment = module.build(recipe, data[0])
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
-    weights, step = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    first = processes.first  # of several processes one speaks and writes
+    weights, step = weights_of(run, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
     if command.samples and step < recipe.steps:
         mend = f"finish it with `train --resume {run.folder}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     experiment.load_state_dict(weights)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
-    with writing(run.folder):
-        run.write_json("evaluation.json", verdict(recipe, training.evaluate(), step, training.experiment.explains))
-    reached = show(run)
+    metrics = training.evaluate()
+    reached = processes.of_the_first(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
     if command.samples:
-        _judge_samples(run, judge(training, step, command.samples, command.inception))
+        found = judge(training, step, command.samples, command.inception)
+        processes.of_the_first(lambda: _judge_samples(run, found))
     if command.study:
-        with writing(run.folder):
-            paths = save_artifacts(training.study(), run.folder / "study")
-        for path in paths:
-            print(for_terminal(path) if path.suffix == ".txt" else path)
-    if command.samples or command.study:
+        artifacts = training.study()
+        processes.of_the_first(lambda: _write_study(run, artifacts))
+    if first and (command.samples or command.study):
         write_page(run)
-    return 1 if reached is False else 0
+    return 1 if first and reached is False else 0  # a launcher stops the others if one of them fails
+
+
+def _write_evaluation(run, found):
+    """A file of the run, and a table; returns whether the target is met."""
+    with writing(run.folder):
+        run.write_json("evaluation.json", found)
+    return show(run)
+
+
+def _write_study(run, artifacts):
+    """Files of the run."""
+    from practice_torch.engine.run import save_artifacts
+
+    with writing(run.folder):
+        paths = save_artifacts(artifacts, run.folder / "study")
+    for path in paths:
+        print(for_terminal(path) if path.suffix == ".txt" else path)
 
 
 def _judge_samples(run, found):

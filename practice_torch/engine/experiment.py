@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.datasets import Data
+from practice_torch.engine.shares import Shares
 
 
 class Metric(NamedTuple):
@@ -78,10 +79,19 @@ class HasCount(Protocol):
 
 
 @runtime_checkable
+class HasShares(Protocol):
+    """An experiment that shares its evaluation, previews and samples among the processes: each takes some of the batches, and
+    draws some of the samples (engine/shares.py). Without this member rank 0 computes all of it.
+    """
+
+    shares: Shares  # set by the engine; ALONE in one process
+
+
+@runtime_checkable
 class HasEvaluationWeight(Protocol):
     """An experiment whose metrics are means over the held-out data, with equal weights, and whose `evaluate` draws nothing.
 
-    Several processes then evaluate a share of the data each. Without this member rank 0 evaluates all of it.
+    Several processes then evaluate a share of the data each.
     """
 
     def evaluation_weight(self, data: Data) -> float | Mapping[str, float]:

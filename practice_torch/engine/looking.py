@@ -12,7 +12,8 @@ from practice_torch.engine import gpu
 from practice_torch.engine.datasets import Data
 from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import HasEvaluationWeight
+from practice_torch.engine.experiment import HasEvaluationWeight, HasShares
+from practice_torch.engine.shares import ALONE, ElsewhereError, Shares, agreed
 from practice_torch.engine.state import set_torch_states, torch_states
 
 if TYPE_CHECKING:
@@ -47,31 +48,29 @@ class Share:
 def evaluate(training: "Training") -> Mapping[str, float]:
     """The experiment's metrics on the held-out data, with random numbers of their own that are always the same.
 
-    Of several processes each evaluates its share, where the metrics can be put together, else rank 0 all of it. Those of a
-    sharded model all do the same, since each needs the others to gather the weights. RunError where the weights have grown too
-    large to compute with.
+    Several processes share the work as far as the experiment says how (HasShares, HasEvaluationWeight). RunError where the
+    weights have grown too large to compute with.
     """
     experiment, processes, data = training.experiment, training.processes, training.held_out_data
+    if isinstance(experiment, HasEvaluationWeight) and 1 < processes.count <= len(data) and not training.sharded:
+        share = Share(data, processes.rank, processes.count)
+        weigh = lambda: (experiment.evaluation_weight(share), dict(experiment.evaluate(share)))  # noqa: E731
+        return means(processes.from_all(looked(training, "evaluate", lambda: _soundly(training, weigh), by_all=True)))
+    found = looked(training, "evaluate", lambda: _soundly(training, lambda: experiment.evaluate(data)))
+    return processes.of_the_first(lambda: found)
+
+
+def _soundly(training, measure):
+    """measure(), with a RunError in place of what a matrix with an infinite entry comes to."""
     try:
-        if training.sharded:
-            return apart(training, "evaluate", lambda: experiment.evaluate(data))
-        if isinstance(experiment, HasEvaluationWeight) and 1 < processes.count <= len(data):
-            return _put_together(training, Share(data, processes.rank, processes.count))
-        return processes.of_the_first(lambda: apart(training, "evaluate", lambda: experiment.evaluate(data)))
-    except (torch.linalg.LinAlgError, np.linalg.LinAlgError) as error:  # what a matrix with an infinite entry comes to
+        return measure()
+    except (torch.linalg.LinAlgError, np.linalg.LinAlgError) as error:
         sizes = {name: p.detach().abs().max().item() for name, p in training.experiment.named_parameters() if p.numel()}
         name = max(sizes, key=sizes.get)
         raise RunError(
             f"the evaluation at step {training.step} computes with a matrix that is not finite; the largest weight is "
             f"{sizes[name]:.3g}, in {name}; {training.mend()}"
         ) from error
-
-
-def _put_together(training, share):
-    """The means over all data, from those over each process's share."""
-    experiment = training.experiment
-    found = apart(training, "evaluate", lambda: (experiment.evaluation_weight(share), dict(experiment.evaluate(share))))
-    return means(training.processes.from_all(found))
 
 
 def means(parts: Sequence[tuple[float | Mapping[str, float], Mapping[str, float]]]) -> dict[str, float]:
@@ -85,14 +84,9 @@ def means(parts: Sequence[tuple[float | Mapping[str, float], Mapping[str, float]
 
 
 def preview(training: "Training", say: Callable[[str], None]) -> None:
-    """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training.
-
-    Rank 0 alone computes them, while the others wait; of a sharded model all, who have to make the same passes.
-    """
-    if not training.processes.first and not training.sharded:
-        return
+    """Compute the previews; rank 0 writes them. A failure is reported and does not stop the training."""
     try:
-        artifacts = apart(training, "preview", lambda: training.experiment.preview(training.held_out_data))
+        artifacts = looked(training, "preview", lambda: training.experiment.preview(training.held_out_data))
     except Exception as error:
         return say(f"warning: no previews at step {training.step}: {_in_a_line(error)}")
     for name, artifact in artifacts.items() if training.processes.first else ():
@@ -100,6 +94,40 @@ def preview(training: "Training", say: Callable[[str], None]) -> None:
             training.run.save_artifacts({name: artifact}, training.step)
         except Exception as error:  # a figure draws itself only when it is written
             say(f"warning: no preview {name!r} at step {training.step}: {_in_a_line(error)}")
+
+
+def looked(training: "Training", purpose: str, look: Callable[[], T], *, by_all: bool = False) -> T | None:
+    """look(), apart from the training: its result on rank 0. Every process returns when all have, and a failure in one is an
+    error in all.
+
+    Those who compute: all processes, if the experiment shares its looks among them (HasShares) or `by_all`; all of a sharded
+    model, each everything, since they have to make the same passes; otherwise rank 0 alone.
+    """
+    processes, experiment = training.processes, training.experiment
+    if processes.count == 1:
+        return apart(training, purpose, look)
+    shared, found = isinstance(experiment, HasShares) and not training.sharded, None
+    try:
+        if shared:
+            seed = seed_of(training.recipe.seed, purpose, processes.rank)
+            own = None if processes.first else torch.Generator(training.device).manual_seed(seed)
+            experiment.shares = Shares(experiment, processes, own)
+        if shared or by_all:
+            processes.take_buffers(experiment)
+        if processes.first or shared or by_all or training.sharded:
+            found = apart(training, purpose, look)
+        agreed(processes)
+        return found
+    except ElsewhereError:
+        raise
+    except Exception as error:
+        known = isinstance(error, RunError)
+        with contextlib.suppress(ElsewhereError):
+            agreed(processes, complaint=str(error) if known else f"process {processes.rank}: {_in_a_line(error)}")
+        raise
+    finally:
+        if shared:
+            experiment.shares = ALONE
 
 
 def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
@@ -130,5 +158,8 @@ def _swap_average(training):
         training.average[name].copy_(kept)
 
 
-def _in_a_line(error):
+def _in_a_line(error: BaseException) -> str:
+    """The error's type and message; of what another process said, that."""
+    if isinstance(error, ElsewhereError):
+        return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

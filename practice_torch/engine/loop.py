@@ -262,9 +262,9 @@ class Training:
         """The experiment's metrics on the held-out data."""
         return looking.evaluate(self)
 
-    def study(self) -> Mapping[str, Artifact]:
-        """The artifacts of the experiment's study on the held-out data."""
-        return looking.apart(self, "study", lambda: self.experiment.study(self.held_out_data))
+    def study(self) -> Mapping[str, Artifact] | None:
+        """The artifacts of the experiment's study on the held-out data, on rank 0."""
+        return looking.looked(self, "study", lambda: self.experiment.study(self.held_out_data))
 
     def _evaluate(self, bar):
         metrics = self.evaluate()

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from accelerate import PartialState
 from accelerate.utils import reduce
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 from practice_torch.engine.errors import RunError
 
@@ -85,6 +85,12 @@ class Processes:
         if self.count > 1:
             self._exchange(distributed.all_gather_object, values, value)
         return values
+
+    def take_buffers(self, module: nn.Module) -> None:
+        """Copy rank 0's buffers into the module: batches of its own leave every process others, such as running means."""
+        kept = self.of_the_first(lambda: [buffer.cpu() for buffer in module.buffers()])
+        for buffer, value in zip(module.buffers(), kept, strict=True):
+            buffer.copy_(value)
 
     def total(self, tensor: Tensor) -> Tensor:
         """The sum over the processes."""

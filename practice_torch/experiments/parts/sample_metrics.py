@@ -44,16 +44,18 @@ EXPLAINS = {
 
 
 def judge(training, step, count, weights=None):
-    """The content of sample_metrics.json. step: of the weights. weights: a file of the Inception network's, for images."""
+    """The content of sample_metrics.json. step: of the weights. weights: a file of the Inception network's, for images.
+
+    Of several processes, those that draw the samples are the same as in an evaluation; rank 0 judges them.
+    """
     inception = load_inception(weights) if weights else None
     experiment, seed = training.experiment, training.recipe.seed
-
-    def look():
-        generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
-        data = training.train_data, training.held_out_data
-        return sample_metrics(experiment.sample(count), experiment, *data, generator, inception)
-
-    features, found = looking.apart(training, "samples", look)
+    artifacts = looking.looked(training, "samples", lambda: experiment.sample(count))
+    generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
+    data = training.train_data, training.held_out_data
+    measured = lambda: sample_metrics(artifacts, experiment, *data, generator, inception)  # noqa: E731
+    judged = lambda: looking.apart(training, "samples", measured)  # noqa: E731
+    features, found = judged() if training.sharded else training.processes.of_the_first(judged)
     if weights:
         features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
     return {
