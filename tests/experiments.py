@@ -3,9 +3,12 @@
 Previews and studies are written to files in tests/test_simulated_gpu.py, whose runs take every recipe through the commands.
 """
 
+import copy
 import dataclasses
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -22,6 +25,7 @@ from practice_torch.engine.experiment import (
     HasEvaluationWeight,
     HasRemarks,
     HasSampling,
+    HasShares,
     Metric,
     Phase,
     phase_parameters,
@@ -30,6 +34,7 @@ from practice_torch.engine.experiment import (
 from practice_torch.engine.looking import Share, means
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.shares import Shares
 
 COUNT = 6  # samples: of the smallest model two could be equal by chance
 
@@ -188,10 +193,112 @@ def is_evaluated_in_shares(case):
         assert abs(mean - whole) <= 1e-5 * abs(whole), f"{name} is {whole}, from shares {mean}: it is no mean of these weights"
 
 
+class _Threads:
+    """Threads in place of the processes of a run."""
+
+    def __init__(self, count):
+        self.count, self.device = count, torch.device("cpu")
+        self.barrier, self.failed, self._values = threading.Barrier(count, timeout=60), [], [None] * count
+
+    def of(self, rank):
+        def from_all(value):
+            self._values[rank] = value
+            self.barrier.wait()
+            values = list(self._values)
+            self.barrier.wait()
+            return values
+
+        return SimpleNamespace(rank=rank, count=self.count, device=self.device, from_all=from_all)
+
+
+class _Counted(Shares):
+    """It keeps of which batches it was asked; and of all rows how many this process drew, what came of them, and the state of the
+    generator after them.
+    """
+
+    def __init__(self, experiment, *words):
+        super().__init__(experiment, *words)
+        self.batches, self.drawn, self.rows_of_all = [], [], []
+
+    def takes(self, number):
+        self.batches.append(number)
+        return super().takes(number)
+
+    def rows(self, draw, *columns):
+        def counted(*mine):
+            self.drawn[-1] = len(mine[0])
+            return draw(*mine)
+
+        self.drawn.append(0)
+        whole = super().rows(counted, *columns)
+        self.rows_of_all.append((whole, self._experiment.generator.get_state()))
+        return whole
+
+
+class _Replayed(Shares):
+    """One process, which is given the rows that others drew."""
+
+    def __init__(self, experiment, rows_of_all):
+        super().__init__(experiment)
+        self.left = iter(rows_of_all)
+
+    def rows(self, draw, *columns):
+        whole, state = next(self.left)
+        self._experiment.generator.set_state(state)
+        return whole
+
+
+def is_shared_among_processes(case, count=3):
+    """Of an experiment that says so: every process finds what one process finds in the same samples; as many samples are drawn,
+    and no process draws more than its part.
+    """
+    if not isinstance(case.trained, HasShares):
+        return
+    case.trained.generator, threads = None, _Threads(count)
+    looks = {"evaluate": case.data[1], "sample": COUNT}
+
+    def looked(make):
+        experiment = copy.deepcopy(case.trained)
+        if hasattr(case.recipe, "judged_samples"):  # two a process: a batch of one is refused where a channel has one value
+            experiment.recipe = dataclasses.replace(case.recipe, judged_samples=max(2 * count, case.recipe.judged_samples))
+        experiment.shares = make(experiment)
+        found = {}
+        for what, argument in looks.items():
+            looked_at = case.look(what, argument, experiment=experiment)
+            found |= {f"generator after {what}": experiment.generator.get_state(), what: looked_at}
+        return found, experiment.shares
+
+    def of_rank(rank):
+        own = torch.Generator().manual_seed(rank) if rank else None
+        try:
+            return looked(lambda experiment: _Counted(experiment, threads.of(rank), own))
+        except Exception as error:
+            threads.failed.append(error)
+            threads.barrier.abort()
+
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(of_rank, range(count)))
+    if threads.failed:
+        raise threads.failed[0]
+    first, shares = zip(*found, strict=True)
+    alone, replayed = looked(_Counted)[1], looked(lambda experiment: _Replayed(experiment, shares[0].rows_of_all))[0]
+    assert alone.drawn or alone.batches, "shares is there, and neither rows nor batches are shared"
+    for name, of_first in first[0].items():
+        wrong = "the generators are out of step" if "generator" in name else "the processes find different things"
+        assert all(content(each[name]) == content(of_first) for each in first), wrong
+    assert all(each.batches == alone.batches for each in shares), "the processes are asked of other batches than one is"
+    drawn = list(zip(*(each.drawn for each in shares), strict=True))
+    assert [sum(each) for each in drawn] == alone.drawn, f"of the samples {alone.drawn} the processes drew {drawn}"
+    assert all(max(each) <= -(-sum(each) // count) for each in drawn), f"a process drew more than its part: {drawn}"
+    for name, whole in replayed["evaluate"].items():
+        mine = first[0]["evaluate"][name]  # a mean of nothing is not a number, here as there
+        assert np.isclose(mine, whole, rtol=1e-5, atol=1e-7, equal_nan=True), f"{name} is {whole}, of {count} processes {mine}"
+
+
 CHECKS = (
     is_built_from_the_description, has_the_members_of_the_interface, has_scalar_losses_and_detached_logs, explains_its_metrics,
     samples_artifacts, is_not_changed_by_looks, samples_by_its_generator, resumes_to_the_same_state, is_saved_whole,
-    is_evaluated_in_shares,
+    is_evaluated_in_shares, is_shared_among_processes,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ stated objective, in tests/test_objectives.py.
 
 import dataclasses
 import re
+from functools import partialmethod
 from typing import get_type_hints
 
 import pytest
@@ -15,6 +16,7 @@ import tyro
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Interval
 from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.shares import ALONE
 from tests.engine_toys import RECIPE, Noisy, Points
 from tests.experiments import (
     CHECKS,
@@ -26,6 +28,7 @@ from tests.experiments import (
     is_evaluated_in_shares,
     is_not_changed_by_looks,
     is_saved_whole,
+    is_shared_among_processes,
     resumes_to_the_same_state,
     samples_artifacts,
     samples_by_its_generator,
@@ -87,6 +90,10 @@ def test_a_sound_toy_keeps_it(check):
     check(case_of({}))
 
 
+def test_a_sound_toy_that_shares_keeps_it():
+    is_shared_among_processes(case_of(SHARING))
+
+
 def planted(check, name, blames, build=None, **changes):
     return pytest.param(check, changes, build, blames, id=f"{check.__name__}: {name}")
 
@@ -134,6 +141,28 @@ def drawing(values):
     return lambda self, count: {"values": Text(str(values(self)))}
 
 
+def taking(self, data, together=True, in_step=True, of_means=False):
+    """The mean loss over batches of 8, of which each process takes some."""
+    total, count = 0.0, 0
+    for number, indices in enumerate(torch.arange(len(data)).split(8)):
+        noise = torch.randn(len(indices), 3, generator=self.generator) if in_step or self.shares.takes(number) else None
+        if self.shares.takes(number):
+            total += (self.network(data.batch(indices)["point"] + noise)).square().sum().item()
+            count += len(indices)
+    if of_means:
+        return {"loss": sum(self.shares.together([total / count])) / self.shares.count}
+    return {"loss": sum(self.shares.together([total]) if together else [total]) / len(data)}
+
+
+def drawing_rows(self, count, share=lambda self, rows: rows):
+    """Points from noise, of which each process draws some."""
+    draw = lambda rows: self.network(torch.randn(len(share(self, rows)), 3, generator=self.generator))  # noqa: E731
+    return {"points": Text(str(self.shares.rows(draw, torch.arange(count)).tolist()))}
+
+
+SHARING = {"shares": ALONE, "evaluate": taking, "sample": drawing_rows}
+
+
 def reading_the_data(recipe, data):
     toy = Toy()
     toy.mean = data.points.mean()
@@ -175,6 +204,15 @@ PLANTED = (
     planted(is_evaluated_in_shares, "draws", "no mean of these weights", evaluation_weight=lambda self, data: len(data)),
     planted(is_evaluated_in_shares, "a maximum", "no mean of these weights", evaluation_weight=lambda self, data: len(data),
             evaluate=lambda self, data: {"loss": data.batch(torch.arange(len(data)))["point"].max().item()}),
+    planted(is_shared_among_processes, "a part for the whole", "find different things",
+            **SHARING | {"evaluate": partialmethod(taking, together=False)}),
+    planted(is_shared_among_processes, "draws for its part", "are out of step",
+            **SHARING | {"evaluate": partialmethod(taking, in_step=False)}),
+    planted(is_shared_among_processes, "a mean of means", "loss is",
+            **SHARING | {"evaluate": partialmethod(taking, of_means=True)}),
+    planted(is_shared_among_processes, "nothing is shared", "neither rows nor batches", shares=ALONE),
+    planted(is_shared_among_processes, "other than its rows", "2 rows were drawn as 1",
+            **SHARING | {"sample": partialmethod(drawing_rows, share=lambda self, rows: rows[: 1 + self.shares.rank])}),
 )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ class RandomImages:
 def test_fakes_have_the_shape_and_the_range_of_images(shape):
     """Inside, images are in [-1, 1]; outside in [0, 1]."""
     game, data = experiment(shape)
-    inside, outside = game._fakes(6), game._shown(6)
+    inside, outside = game._made(game._asked(6)), game._shown(6)
     assert inside.shape == outside.shape == (6, *shape)
     assert inside.min() < 0 and inside.abs().max() <= 1 and outside.min() >= 0 and outside.max() <= 1
     assert game._logits(inside).shape == (6,)

@@ -81,9 +81,6 @@ class ConditionalGan(Dcgan):
         """The classes in turn, for fakes without a batch."""
         return torch.arange(count, device=self.watch.loss.device) % self.classes
 
-    def _fakes(self, count):
-        return self._made(self._asked(count))
-
     def _made(self, labels):
         noise = torch.randn((len(labels), self.recipe.latent), generator=self.generator, device=labels.device)
         return self.generator_network(torch.cat([noise, one_hot(labels.long(), self.classes).to(noise.dtype)], dim=1))

@@ -13,6 +13,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.evaluation.precision_recall import nearest_neighbor_radii
 from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
@@ -72,7 +73,7 @@ class Dcgan(nn.Module):
 
     def __init__(self, recipe, description):
         super().__init__()
-        self.recipe, self.generator, shape = recipe, None, description["shape"]
+        self.recipe, self.generator, self.shares, shape = recipe, None, ALONE, description["shape"]
         self.generator_network = self.author(shape)
         self.discriminator = self.opponent(shape)
         self.watch, self.classifier, self.phases = Watch(recipe.real_target), None, phases(recipe)
@@ -94,7 +95,7 @@ class Dcgan(nn.Module):
         if phase == "classifier":
             return categorical_negative_log_likelihood(batch["label"], self._classes(batch["image"])).mean(), {}
         real = scale_to_range(batch["image"], minimum=0.0, maximum=1.0)
-        return turn(phase, self._logits, real, self._fakes(len(real)), self.recipe, self.watch)
+        return turn(phase, self._logits, real, self._made(real), self.recipe, self.watch)
 
     def evaluate(self, data):
         """How many classes the fakes show, how good they are, and how good the classifier is that says so.
@@ -154,12 +155,18 @@ class Dcgan(nn.Module):
     def _logits(self, images):
         return self.discriminator(images).float()
 
-    def _fakes(self, count):
-        device = self.watch.loss.device
-        return self.generator_network(torch.randn((count, self.recipe.latent), generator=self.generator, device=device))
+    def _asked(self, count):
+        """What fakes are made for, where there is no batch: nothing."""
+        return torch.arange(count, device=self.watch.loss.device)
+
+    def _made(self, asked):
+        """As many fakes."""
+        noise = torch.randn((len(asked), self.recipe.latent), generator=self.generator, device=asked.device)
+        return self.generator_network(noise)
 
     def _shown(self, count):
-        return scale_to_range(self._fakes(count).float(), minimum=-1.0, maximum=1.0, low=0.0, high=1.0)
+        draw = lambda asked: scale_to_range(self._made(asked).float(), minimum=-1.0, maximum=1.0, low=0.0, high=1.0)  # noqa: E731
+        return self.shares.rows(draw, self._asked(count))
 
 
 def _usual_distance(images):

@@ -15,6 +15,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.image_judge import JUDGED, Judge
 from practice_torch.experiments.parts.points import MODES, modes, on_the_plane, require_mixture, scatter
 from practice_torch.foundations.training_practice import scale_to_range
@@ -91,7 +92,7 @@ class Wgan(nn.Module):
 
     def __init__(self, recipe, description, generator_network, critic):
         super().__init__()
-        self.recipe, self.generator, self.mixture = recipe, None, description.get("mixture")
+        self.recipe, self.generator, self.shares, self.mixture = recipe, None, ALONE, description.get("mixture")
         self.generator_network, self.critic = generator_network, critic
         first = Phase("critic", ("critic",), times=recipe.critic_turns)
         rate = recipe.learning_rate * recipe.generator_rate
@@ -113,7 +114,7 @@ class Wgan(nn.Module):
     def evaluate(self, data):
         """The critic's estimate beside the exact distance of batches, and how good the fakes are."""
         real = self._inside(data.batch(torch.arange(min(len(data), 8 * self.recipe.compared))))
-        fakes, size = self._fakes(len(real)).float(), min(self.recipe.compared, len(real) // 2)
+        fakes, size = self._drawn(len(real)), min(self.recipe.compared, len(real) // 2)
         pairs = list(zip(real.split(size), fakes.split(size), strict=True))[: len(real) // size]
         found = {
             "estimate": _mean([-critic_loss(self._scores(x), self._scores(y)).mean() for x, y in pairs]),
@@ -124,7 +125,7 @@ class Wgan(nn.Module):
         if self.recipe.modality == "images":
             shown, held_out = self._shown(self.recipe.fakes), data.batch(torch.arange(min(len(data), 1000)))["image"]
             return found | {"frechet_distance": Judge(held_out).frechet_distance(shown, held_out)}
-        return found | (modes(self._fakes(len(data)), self.mixture, self.recipe.radius) if self.mixture else {})
+        return found | (modes(self._drawn(len(data)), self.mixture, self.recipe.radius) if self.mixture else {})
 
     def preview(self, data):
         """Fakes; of points, over held-out ones and over contour lines of the critic."""
@@ -132,13 +133,13 @@ class Wgan(nn.Module):
             return self.sample(64)
         real = data.batch()["point"][:2000]
         caption = "Generated points (blue) over held-out points (gray); lines: where the critic's scores are equal"
-        return {"points": self._picture(real, self._fakes(2000), caption)}
+        return {"points": self._picture(real, self._drawn(2000), caption)}
 
     def sample(self, count):
         """Fakes of fresh noise."""
         if self.recipe.modality == "images":
             return {"fakes": ImageGrid(self._shown(count), 8, "Generated images from standard normal noise")}
-        return {"points": self._picture(None, self._fakes(count), f"{count} fakes")}
+        return {"points": self._picture(None, self._drawn(count), f"{count} fakes")}
 
     def _between(self, real, fakes, penalty):
         """A penalty on the critic's slope at points between real and fake examples, [B]."""
@@ -159,13 +160,17 @@ class Wgan(nn.Module):
         noise = torch.randn((count, self.recipe.noise), generator=self.generator, device=self.somewhere.device)
         return self.generator_network(noise)
 
+    def _drawn(self, count):
+        """Fakes for an evaluation or a picture."""
+        return self.shares.rows(lambda rows: self._fakes(len(rows)).float(), torch.arange(count))
+
     def _shown(self, count):
-        return scale_to_range(self._fakes(count).float(), minimum=-1.0, maximum=1.0, low=0.0, high=1.0)
+        return scale_to_range(self._drawn(count), minimum=-1.0, maximum=1.0, low=0.0, high=1.0)
 
     def _picture(self, real, fakes, caption):
         field = None if real is None or real.shape[1] != 2 else on_the_plane(self._scores, real)
         real = None if real is None else real.cpu()
-        return Figure(partial(_draw, real, fakes.float().cpu(), field), caption)
+        return Figure(partial(_draw, real, fakes.cpu(), field), caption)
 
 
 def transport(x, y):

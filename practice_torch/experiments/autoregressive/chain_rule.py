@@ -12,6 +12,7 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class MadeExperiment(nn.Module):
 
     def __init__(self, recipe, shape):
         super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
+        self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         self.network = MaskedAutoencoder(math.prod(shape), recipe.hidden_dims, recipe.orders)
 
     def forward(self, batch, phase):
@@ -55,13 +56,15 @@ class MadeExperiment(nn.Module):
     def evaluate(self, data):
         """Nats per held-out image under the equal mixture of all orders, and in the first order alone."""
         nats = torch.zeros(2, dtype=torch.float64)
-        for indices in torch.arange(len(data)).split(1024):
+        for number, indices in enumerate(torch.arange(len(data)).split(1024)):
             x = self._binary(data.batch(indices)["image"])
+            if not self.shares.takes(number):
+                continue
             log_probs = [autoregressive_bernoulli_log_prob(x, self.network(x, k)) for k in range(self.network.orders)]
             log_probs = torch.stack(log_probs).double().cpu()
             mixture = torch.logsumexp(log_probs, 0) - math.log(self.network.orders)
             nats -= torch.stack([mixture.sum(), log_probs[0].sum()])
-        mixture, first = (nats / len(data)).tolist()
+        mixture, first = (sum(self.shares.together([nats])) / len(data)).tolist()
         return {"nats_per_image": mixture, "first_order": first, "bits_per_pixel": mixture / math.log(2) / math.prod(self.shape)}
 
     def preview(self, data):
@@ -77,8 +80,8 @@ class MadeExperiment(nn.Module):
 
     def sample(self, count):
         """Images drawn pixel by pixel, in the first order."""
-        images = self._draw(self._uniforms(count)).unflatten(1, self.shape)
-        return {"samples": ImageGrid(images, 8, "Samples, drawn pixel by pixel, row by row")}
+        x = self.shares.rows(lambda rows: self._draw(self._uniforms(len(rows))), torch.arange(count))
+        return {"samples": ImageGrid(x.unflatten(1, self.shape), 8, "Samples, drawn pixel by pixel, row by row")}
 
     def _draw(self, uniforms):
         return ancestral_bernoulli(uniforms, self.network, order=self.network.order())

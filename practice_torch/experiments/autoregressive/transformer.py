@@ -17,6 +17,7 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.parts.generation import generate
 from practice_torch.experiments.parts.tokens import kept_tokenizer, tokenizer_buffer
@@ -94,7 +95,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, recipe, data):
         super().__init__()
-        self.recipe, self.generator = recipe, None
+        self.recipe, self.generator, self.shares = recipe, None, ALONE
         self.sampling = Writing(length=4 * recipe.context)
         size = data.description["vocabulary"]
         self.network = DecoderTransformer(
@@ -163,7 +164,8 @@ class LanguageModel(nn.Module):
 
     def write(self, tokens, count, how):
         """tokens [B, T] and `count` more for each row, each chosen given half a context or more."""
-        return generate(self.network, tokens, count, lambda logits, past: how.choose(logits.float(), past, self.generator))
+        choose = lambda logits, past: how.choose(logits.float(), past, self.generator)  # noqa: E731
+        return self.shares.rows(lambda tokens: generate(self.network, tokens, count, choose), tokens)
 
     def search(self, tokens, count, width):
         """The likeliest continuations of each row of tokens [B, T] that beams find, best first [B, K, count], and their log p.

@@ -14,6 +14,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.image_judge import JUDGED, Judge
 from practice_torch.experiments.parts.unet_sizes import Sizes
 
@@ -73,7 +74,7 @@ class EdmExperiment(nn.Module):
 
     def __init__(self, recipe, shape):
         super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
+        self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         self.network = recipe.unet(self.shape)
         self.register_buffer("levels", self._levels(recipe.sampling_steps))
 
@@ -81,19 +82,23 @@ class EdmExperiment(nn.Module):
         """The mean loss for each pixel."""
         x0 = 2 * batch["image"] - 1
         normals = torch.randn(len(x0), generator=self.generator, device=x0.device)
-        return self._losses(x0, self._level(normals)).mean(), {}
+        return self._losses(x0, self._level(normals), self._noise(len(x0))).mean(), {}
 
     def evaluate(self, data):
         """The loss over evenly spread levels, in three thirds, and how far drawn images are from held-out ones."""
         quantiles = (torch.arange(48, dtype=torch.float64) + 0.5) / 48
         thirds = self._level(torch.special.ndtri(quantiles)).float().view(3, -1)
         sums, squares = torch.zeros(3, dtype=torch.float64), 0.0
-        for indices in torch.arange(len(data)).split(256):
+        for number, indices in enumerate(torch.arange(len(data)).split(256)):
+            noises = [self._noise(len(indices)) for _ in thirds]
+            if not self.shares.takes(number):
+                continue
             x0 = 2 * data.batch(indices)["image"] - 1
             squares += x0.double().square().flatten(1).mean(1).sum().item() / len(data)
-            for third, levels in enumerate(thirds):
+            for third, (levels, noise) in enumerate(zip(thirds, noises, strict=True)):
                 sigma = levels[indices % len(levels)].to(x0.device)  # every level, whatever the generator says
-                sums[third] += self._losses(x0, sigma).sum().double().cpu() / len(data)
+                sums[third] += self._losses(x0, sigma, noise).sum().double().cpu() / len(data)
+        sums, squares = (sum(self.shares.together([part])) for part in (sums, squares))
         heun, euler = self._distances(data, self.levels, self._levels(2 * len(self.levels) - 3).to(self.levels.device))
         losses = dict(zip(("loss_small", "loss_middle", "loss_large"), sums.tolist(), strict=True))
         distances = {"frechet_distance": heun, "frechet_distance_euler": euler}
@@ -135,16 +140,16 @@ class EdmExperiment(nn.Module):
 
     def _drawn(self, count, levels=None, method=heun):
         """Images in [0, 1]."""
-        x = method(self.levels[0] * self._noise(count), self.levels if levels is None else levels, self._data)
-        return ((x + 1) / 2).clamp(0, 1)
+        levels = self.levels if levels is None else levels
+        draw = lambda rows: method(self.levels[0] * self._noise(len(rows)), levels, self._data)  # noqa: E731
+        return ((self.shares.rows(draw, torch.arange(count)) + 1) / 2).clamp(0, 1)
 
     def _levels(self, steps):
         recipe = self.recipe
         return karras_sigmas(num_steps=steps, sigma_min=recipe.sigma_min, sigma_max=recipe.sigma_max)
 
-    def _losses(self, x0, sigma):
+    def _losses(self, x0, sigma, noise):
         """For each pixel, [B]."""
-        noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
         return edm_loss(x0, noise, sigma, self._answer, sigma_data=self.recipe.sigma_data) / x0[0].numel()
 
     def _level(self, normals):

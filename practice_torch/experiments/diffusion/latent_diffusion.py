@@ -28,6 +28,7 @@ from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.batch_count import BatchCount, nothing_of
 from practice_torch.experiments.parts.diffusion_sampling import chain, draw, guided
 from practice_torch.experiments.parts.image_codes import decoder, encoder, follow, grid_of
@@ -106,7 +107,7 @@ class LatentDiffusionExperiment(nn.Module):
 
     def __init__(self, recipe, description):
         super().__init__()
-        self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
+        self.recipe, self.generator, self.shares, self.shape = recipe, None, ALONE, tuple(description["shape"])
         self.classes = description["classes"] or []
         self.latent = (recipe.latent_channels, *grid_of(self.shape, recipe.halvings))
         self.first_stage, self.frozen = self._autoencoder(), self._autoencoder().requires_grad_(False)
@@ -144,18 +145,23 @@ class LatentDiffusionExperiment(nn.Module):
             latent = self._encoded(batch["image"])
             if seen == first + self.recipe.accumulate:
                 self.scale.copy_(scaling_factor(latent))
-        return self._losses(normalize_latent(latent, scale=self.scale), batch.get("label")).mean(), {}
+        draws = self._draws(len(latent))
+        return self._losses(normalize_latent(latent, scale=self.scale), batch.get("label"), *draws).mean(), {}
 
     def evaluate(self, data):
         """Of held-out images: the prediction's error, the reconstruction's and the rate; and what samples are worth."""
         sums = torch.zeros(3, dtype=torch.float64)
-        for indices in torch.arange(len(data)).split(500):
+        for number, indices in enumerate(torch.arange(len(data)).split(500)):
+            draws = self._draws(len(indices))
+            if not self.shares.takes(number):
+                continue
             batch = data.batch(indices)
             latent, rate = self._latent_and_rate(batch["image"])
             errors = (self._decoded(latent) - batch["image"]).square().flatten(1).mean(1)
-            parts = self._losses(normalize_latent(latent, scale=self.scale), batch.get("label")), errors, rate
+            losses = self._losses(normalize_latent(latent, scale=self.scale), batch.get("label"), *draws)
+            parts = losses, errors, rate
             sums += torch.stack([part.double().sum().cpu() for part in parts])
-        loss, error, rate = (sums / len(data)).tolist()
+        loss, error, rate = (sum(self.shares.together([sums])) / len(data)).tolist()
         label = self._labels(self.recipe.judged_samples)
         held_out = data.batch(torch.arange(min(len(data), 2000)))
         verdict = self._judge.verdict(
@@ -217,14 +223,16 @@ class LatentDiffusionExperiment(nn.Module):
             latent = quantize_latent(latent, self.codebook)[0]
         return self.frozen["decoder"](latent).float().clamp(0, 1)
 
-    def _losses(self, latent, label):
+    def _draws(self, count):
+        """What `_losses` draws for so many latents: two uniforms and noise for each."""
+        return torch.rand(2, count, generator=self.generator, device=self.alpha_bar.device), self._noise(count)
+
+    def _losses(self, latent, label, uniforms, noise):
         """The squared error of the prediction for each latent, per entry, [B], at a level drawn for it."""
-        of_level, of_label = torch.rand(2, len(latent), generator=self.generator, device=latent.device)
+        of_level, of_label = uniforms
         if self.classes:
             label = label.where(of_label >= self.recipe.drop_probability, len(self.classes))
         t = timesteps_from_uniforms(of_level, num_steps=self.recipe.num_steps)
-
-        noise = self._noise(len(latent))
         found = self.network(forward_sample(latent, t, noise, self.alpha_bar), t, label if self.classes else None).float()
         target = noise if self.recipe.prediction == "noise" else velocity(latent, noise, t, self.alpha_bar)
         return squared_error(found, target) / latent[0].numel()
@@ -235,14 +243,18 @@ class LatentDiffusionExperiment(nn.Module):
     def _drawn(self, label):
         """Images in [0, 1], one for each label."""
         steps = chain(self.alpha_bar, steps=self.recipe.judged_steps, prediction=self.recipe.prediction, sampler="ddim")
-        drawn = []
-        for rows in torch.arange(len(label)).split(500):
-            predict = self.network
-            if self.classes:
-                predict = guided(self.network, label[rows], len(self.classes), self.recipe.guidance)
-            latent = draw(predict, self._noise(len(rows)), steps, generator=self.generator)
-            drawn.append(self._decoded(denormalize_latent(latent, scale=self.scale)))
-        return torch.cat(drawn).clone()
+
+        def images(label):
+            drawn = []
+            for rows in torch.arange(len(label)).split(500):
+                predict = self.network
+                if self.classes:
+                    predict = guided(self.network, label[rows], len(self.classes), self.recipe.guidance)
+                latent = draw(predict, self._noise(len(rows)), steps, generator=self.generator)
+                drawn.append(self._decoded(denormalize_latent(latent, scale=self.scale)))
+            return torch.cat(drawn).clone()
+
+        return self.shares.rows(images, label)
 
     def _noise(self, count):
         return torch.randn(count, *self.latent, generator=self.generator, device=self.alpha_bar.device)

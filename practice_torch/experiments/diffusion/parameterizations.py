@@ -14,6 +14,7 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.unet_sizes import Sizes
 
 
@@ -52,7 +53,7 @@ class PredictionExperiment(nn.Module):
 
     def __init__(self, recipe, shape):
         super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
+        self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         self.network = recipe.unet(self.shape)
         self.register_buffer("alpha_bar", cosine_alpha_bar(num_steps=recipe.num_steps))
 
@@ -60,17 +61,19 @@ class PredictionExperiment(nn.Module):
         """The mean squared error of the data, weighted by min(SNR, limit), per pixel."""
         x0 = 2 * batch["image"] - 1
         t = torch.randint(1, self.recipe.num_steps + 1, x0.shape[:1], generator=self.generator, device=x0.device)
-        return self._errors(x0, t)[0].mean(), {}
+        return self._errors(x0, t, self._noise(len(x0)))[0].mean(), {}
 
     def evaluate(self, data):
         """The weighted error over all steps, and the plain error of the data in the clean, middle and noisy third of them."""
         thirds = torch.arange(1, self.recipe.num_steps + 1).tensor_split(3)
         sums = torch.zeros(2, 3, dtype=torch.float64)
-        for indices in torch.arange(len(data)).split(256):
+        for number, indices in enumerate(torch.arange(len(data)).split(256)):
             x0 = 2 * data.batch(indices)["image"] - 1
-            for i, steps in enumerate(thirds):
+            noises = [self._noise(len(x0)) for _ in thirds]
+            for i, steps in enumerate(thirds) if self.shares.takes(number) else ():
                 t = steps[indices % len(steps)].to(x0.device)  # every step, whatever the generator says
-                sums[:, i] += torch.stack(self._errors(x0, t)).sum(1).double().cpu() / len(data)
+                sums[:, i] += torch.stack(self._errors(x0, t, noises[i])).sum(1).double().cpu() / len(data)
+        sums = sum(self.shares.together([sums]))
         shares = torch.tensor([len(steps) for steps in thirds]) / self.recipe.num_steps
         clean, middle, noisy = sums[1].tolist()
         return {
@@ -94,16 +97,20 @@ class PredictionExperiment(nn.Module):
     def sample(self, count):
         """Images from pure noise. A step names the data, clips them, re-derives the noise from them and goes to a level below."""
         steps = torch.linspace(self.recipe.num_steps, 0, self.recipe.sampling_steps + 1).round().long().tolist()
-        x = self._noise(count)
-        for now, after in itertools.pairwise(steps):
-            t, s = (torch.full((count,), step, device=x.device) for step in (now, after))
-            x0 = self._data(self.network(x, t), x, t)
-            x = forward_sample(x0, s, noise_from_x0(x, x0, t, self.alpha_bar), self.alpha_bar)
+
+        def draw(rows):
+            x = self._noise(len(rows))
+            for now, after in itertools.pairwise(steps):
+                t, s = (torch.full((len(x),), step, device=x.device) for step in (now, after))
+                x0 = self._data(self.network(x, t), x, t)
+                x = forward_sample(x0, s, noise_from_x0(x, x0, t, self.alpha_bar), self.alpha_bar)
+            return x
+
+        x = self.shares.rows(draw, torch.arange(count))
         return {"samples": ImageGrid((x + 1) / 2, 8, f"Drawn in {self.recipe.sampling_steps} steps from noise")}
 
-    def _errors(self, x0, t):
+    def _errors(self, x0, t, noise):
         """Weighted and plain squared error of the data per pixel, [B] each."""
-        noise = torch.randn(x0.shape, generator=self.generator, device=x0.device)
         x_t = forward_sample(x0, t, noise, self.alpha_bar)
         kind = self.recipe.prediction
         wanted = {"noise": noise, "x0": x0, "velocity": velocity(x0, noise, t, self.alpha_bar)}[kind]

@@ -229,19 +229,27 @@ class DiffusionExperiment(MediaModel):
         count = 16 * steps
         fixed = torch.Generator(device).manual_seed(0)
         sums = torch.zeros(2, steps, device=device)
-        for indices in torch.arange(count).split(256):
-            x0, label = self.examples(data.batch(indices % len(data)))
-            t = (indices % steps + 1).to(device)
-            losses = self._losses(x0, t, torch.randn(x0.shape, generator=fixed, device=device), label)
-            sums.index_add_(1, t - 1, torch.stack([losses, torch.ones_like(losses)]))
-        return sums[0] / sums[1]
+        for number, indices in enumerate(torch.arange(count).split(256)):
+            noise = torch.randn(len(indices), *self.shape, generator=fixed, device=device)
+            if self.shares.takes(number):
+                x0, label = self.examples(data.batch(indices % len(data)))
+                t = (indices % steps + 1).to(device)
+                losses = self._losses(x0, t, noise, label)
+                sums.index_add_(1, t - 1, torch.stack([losses, torch.ones_like(losses)]))
+        total, counts = sum(self.shares.together([sums]))
+        return total / counts
 
     def judged_sampling(self):
         """How the samples are drawn that an evaluation judges."""
         return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
 
-    def drawn(self, label, how, noise=None, watch=lambda number, x, x0: None):
+    def drawn(self, label, how, noise=None):
         """Data in the network's units, one for each label [B], from noise [B, ...] if it is given."""
+        columns = (label,) if noise is None else (label, noise)
+        return self.shares.rows(lambda label, noise=None: self.drawn_here(label, how, noise), *columns)
+
+    def drawn_here(self, label, how, noise=None, watch=lambda number, x, x0: None):
+        """The same by this process alone; watch(number, x, x0) sees every step."""
         steps = chain(
             self.alpha_bar, steps=how.steps, prediction=self.recipe.prediction, sampler=how.sampler, variance=how.variance,
             eta=how.eta,

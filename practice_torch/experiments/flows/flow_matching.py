@@ -191,15 +191,16 @@ class ImageMatching(MediaModel):
         """The loss on held-out data at evenly spread times, and what samples are worth, in all Euler steps and in a quarter."""
         many, fixed = min(len(data), 2000), torch.Generator(self.device).manual_seed(0)
         total = 0.0
-        for indices in torch.arange(many).split(250):
-            x1, label = self.examples(data.batch(indices))
-            noise = torch.randn(x1.shape, generator=fixed, device=x1.device)
-            time = (indices.to(x1) * 0.618034) % 1  # the golden ratio spreads them, however many there are
-            total += self._losses(x1, noise, time, label).sum().item()
+        for number, indices in enumerate(torch.arange(many).split(250)):
+            noise = torch.randn(len(indices), *self.shape, generator=fixed, device=self.device)
+            if self.shares.takes(number):
+                x1, label = self.examples(data.batch(indices))
+                time = (indices.to(x1) * 0.618034) % 1  # the golden ratio spreads them, however many there are
+                total += self._losses(x1, noise, time, label).sum().item()
         label, steps = self.labels(self.recipe.judged_samples), self.recipe.judged_steps
         found = self.verdict(data, self._drawn(label, Solving("euler", steps)), label)
         few = self.verdict(data, self._drawn(label, Solving("euler", -(-steps // 4))), label)["frechet_distance"]
-        return {"loss": total / many, **found, "frechet_distance_few": few}
+        return {"loss": sum(self.shares.together([total])) / many, **found, "frechet_distance_few": few}
 
     def preview(self, data):
         """Samples by class, and how a few came out of the noise."""
@@ -232,8 +233,12 @@ class ImageMatching(MediaModel):
 
     def _drawn(self, label, how):
         """Images in the network's units, one for each label, [B]."""
-        parts = (label[rows] for rows in torch.arange(len(label)).split(500))
-        return torch.cat([carried(self.velocity(some if self.classes else None), self.noise(len(some)), how) for some in parts])
+
+        def draw(label):
+            parts = [(self.velocity(some if self.classes else None), len(some)) for some in label.split(500)]
+            return torch.cat([carried(velocity_fn, self.noise(count), how) for velocity_fn, count in parts])
+
+        return self.shares.rows(draw, label)
 
     @torch.no_grad()
     def _emerging(self, rows=6, columns=12):

@@ -11,6 +11,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.flow_sampling import Solving, carried
 from practice_torch.experiments.parts.galaxies import AGREEING, agreement, measured, simulate
 from practice_torch.experiments.parts.unet_sizes import Sizes
@@ -63,7 +64,7 @@ class GalaxyExperiment(nn.Module):
 
     def __init__(self, recipe, description):
         super().__init__()
-        self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
+        self.recipe, self.generator, self.shares, self.shape = recipe, None, ALONE, tuple(description["shape"])
         self.simulated, self.sampling = description["simulated"], Solving(steps=recipe.sampling_steps)
         moments = torch.tensor(list(description["properties"].values()))  # [P, 2]: mean and deviation
         channels = self.shape[0]
@@ -113,11 +114,15 @@ class GalaxyExperiment(nn.Module):
 
     def drawn(self, properties, noise=None, how=None):
         """Images [B, C, H, W] of galaxies with these properties."""
-        noise = self._noise(len(properties)) if noise is None else noise
         how = how or Solving(steps=self.recipe.sampling_steps)
-        parts = zip(noise.split(ROWS), properties.split(ROWS), strict=True)
-        ends = torch.cat([carried(self._velocity(given), x, how) for x, given in parts])
-        return self.recipe.softening * ends.clamp(-BRIGHTEST, BRIGHTEST).sinh()
+
+        def draw(properties, noise=None):
+            noise = self._noise(len(properties)) if noise is None else noise
+            parts = zip(noise.split(ROWS), properties.split(ROWS), strict=True)
+            ends = torch.cat([carried(self._velocity(given), x, how) for x, given in parts])
+            return self.recipe.softening * ends.clamp(-BRIGHTEST, BRIGHTEST).sinh()
+
+        return self.shares.rows(draw, *((properties,) if noise is None else (properties, noise)))
 
     def pairs(self, images, drawn):
         """Some images in rows, below each row what was drawn for it."""

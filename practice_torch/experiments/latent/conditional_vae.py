@@ -103,8 +103,12 @@ class ConditionalVaeExperiment(VaeExperiment):
 
     def drawn(self, labels):
         """Images [N, C, H, W] of the labels [N]: the decoder's mean at z drawn from the prior."""
-        mean, log_var = self.network.prior(labels)
-        return self._decoded(reparameterize(self._noise(len(labels)), mean, log_var), labels)
+
+        def draw(labels):
+            mean, log_var = self.network.prior(labels)
+            return self._decoded(reparameterize(self._noise(len(labels)), mean, log_var), labels)
+
+        return self.shares.rows(draw, labels)
 
     def class_grid(self, columns=10):
         """A row for each class, filled with samples of it; z of a column is the same in all rows, but for a learned prior."""

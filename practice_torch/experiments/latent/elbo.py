@@ -12,6 +12,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.elbo import effective_sample_size, elbo, importance_weighted_bound, renyi_bound
 from practice_torch.networks.perceptron import perceptron
@@ -48,7 +49,7 @@ class BoundExperiment(nn.Module):
 
     def __init__(self, recipe, shape):
         super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
+        self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         pixels = math.prod(shape)
         self.encoder = perceptron(pixels, *recipe.hidden_dims, 2 * recipe.latent_dim, activation=nn.SiLU)
         self.decoder = perceptron(recipe.latent_dim, *reversed(recipe.hidden_dims), pixels, activation=nn.SiLU)
@@ -63,12 +64,16 @@ class BoundExperiment(nn.Module):
         """Nats per held-out image: -L_S with many samples, as near as it comes to -log p(x), and -ELBO; the size that counts."""
         draws, sums = self.recipe.evaluation_samples, torch.zeros(3, dtype=torch.float64)
         rows = max(1, 2**24 // (draws * max((math.prod(self.shape), *self.recipe.hidden_dims))))  # 64 MB of activations
-        for indices in torch.arange(len(data)).split(rows):
-            pair = self._log_densities(self._pixels(data.batch(indices)["image"]), draws)
+        for number, indices in enumerate(torch.arange(len(data)).split(rows)):
+            x = self._pixels(data.batch(indices)["image"])
+            noise = self._noise(len(x) * draws)
+            if not self.shares.takes(number):
+                continue
+            pair = self._log_densities(x, draws, noise)
             values = (-importance_weighted_bound(*pair), -elbo(*pair), effective_sample_size(*pair) / draws)
             sums += torch.stack([value.double().sum().cpu() for value in values])
         names = ("negative_log_likelihood", "negative_elbo", "effective_fraction")
-        return dict(zip(names, (sums / len(data)).tolist(), strict=True))
+        return dict(zip(names, (sum(self.shares.together([sums])) / len(data)).tolist(), strict=True))
 
     def preview(self, data):
         """Reconstructions, samples, and how the bound tightens with the number of samples."""
@@ -86,13 +91,14 @@ class BoundExperiment(nn.Module):
 
     def sample(self, count):
         """Images of z drawn from the prior: the decoder's mean, no noise on the pixels."""
-        images = torch.sigmoid(self.decoder(self._noise(count))).unflatten(1, self.shape)
+        draw = lambda rows: torch.sigmoid(self.decoder(self._noise(len(rows))))  # noqa: E731
+        images = self.shares.rows(draw, torch.arange(count)).unflatten(1, self.shape)
         return {"prior_samples": ImageGrid(images, 8, "Drawn from the prior: the decoder's mean at z ~ N(0, I)")}
 
-    def _log_densities(self, x, samples):
+    def _log_densities(self, x, samples, noise=None):
         """log p(x, z_s) and log q(z_s|x) of `samples` draws of z for each image: [B, D] -> [B, S], [B, S]."""
         mean, log_var = (row.repeat_interleave(samples, 0) for row in self._encode(x))
-        z = mean + torch.exp(log_var / 2) * self._noise(len(mean))
+        z = mean + torch.exp(log_var / 2) * (self._noise(len(mean)) if noise is None else noise)
         # latent/vae has this likelihood as a function; it stands on this topic, so it cannot be asked here.
         pixels = functional.binary_cross_entropy_with_logits(self.decoder(z), x.repeat_interleave(samples, 0), reduction="none")
         log_prior = -gaussian_negative_log_likelihood(z, torch.zeros_like(z), torch.zeros_like(z))

@@ -12,6 +12,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.latent.elbo import importance_weighted_bound
@@ -61,7 +62,7 @@ class VaeExperiment(nn.Module):
 
     def __init__(self, recipe, shape, network=None):
         super().__init__()
-        self.recipe, self.shape, self.generator = recipe, tuple(shape), None
+        self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         self.network = network or VariationalAutoencoder(
             num_pixels=math.prod(shape), hidden_dims=recipe.hidden_dims, latent_dim=recipe.latent_dim
         )
@@ -78,10 +79,12 @@ class VaeExperiment(nn.Module):
         sums, means = torch.zeros(3, dtype=torch.float64), []
         draws = self.recipe.samples
         rows = max(1, 2**22 // (draws * self._widest()))  # 16 MB of activations
-        for indices in torch.arange(len(data)).split(rows):
+        for number, indices in enumerate(torch.arange(len(data)).split(rows)):
             x = self._pixels(data.batch(indices)["image"])
-            mean, log_var = self.network.encode(x)
             noise = self._noise(len(x) * draws)
+            if not self.shares.takes(number):
+                continue
+            mean, log_var = self.network.encode(x)
             again = [row.repeat_interleave(draws, 0) for row in (x, mean, log_var)]
             z = reparameterize(noise, *again[1:])
             log_likelihood = self._log_likelihood(again[0], self.network.decode(z))
@@ -91,8 +94,8 @@ class VaeExperiment(nn.Module):
             parts = (-log_likelihood.view(-1, draws).mean(1), kl_to_standard_normal(mean, log_var), -bound)
             sums += torch.stack([part.double().sum().cpu() for part in parts])
             means.append(mean)
-        nll, kl, bound = (sums / len(data)).tolist()
-        active = int((torch.cat(means).var(0, correction=0) > _ACTIVE).sum())
+        nll, kl, bound = (sum(self.shares.together([sums])) / len(data)).tolist()
+        active = int((torch.cat(self.shares.together(means)).var(0, correction=0) > _ACTIVE).sum())
         metrics = {"negative_elbo": nll + kl, "reconstruction": nll, "kl": kl, "active_units": active}
         # where every draw has the variance that suits it best, the weights are those of no single model
         return metrics if self.recipe.pixels == "real" else metrics | {"importance_weighted": bound}
@@ -116,7 +119,7 @@ class VaeExperiment(nn.Module):
 
     def sample(self, count):
         """Images of z drawn from the prior: the decoder's mean, no noise on the pixels."""
-        images = self._images(self._shown(self._noise(count)))
+        images = self.shares.rows(lambda rows: self._images(self._shown(self._noise(len(rows)))), torch.arange(count))
         return {"prior_samples": ImageGrid(images, 8, "Drawn from the prior: the decoder's mean at z ~ N(0, I)")}
 
     def _widest(self):

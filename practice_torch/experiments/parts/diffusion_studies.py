@@ -57,7 +57,7 @@ def emergence(model, rows=6, columns=12):
         if number in shown:
             seen.append(torch.stack([x, x0], 1))
 
-    model.drawn(model.labels(rows), Drawing(), watch=watch)
+    model.drawn_here(model.labels(rows), Drawing(), watch=watch)
     strip = torch.stack(seen, 2).flatten(0, 2)  # two rows for each example, time to the right
     caption = "From noise to data, in steps to the right; below each row the predicted data"
     return {"emergence": model.medium.in_rows(strip, len(shown), caption)}

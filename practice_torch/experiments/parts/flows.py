@@ -15,6 +15,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.points import on_the_plane, scatter
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
@@ -118,6 +119,10 @@ class PointFlow(nn.Module):
         known = known_log_density(points.double(), self.description)
         return metrics if known is None else metrics | {"divergence": float((known - found).mean())}
 
+    def evaluation_weight(self, data):
+        """Points."""
+        return len(data)
+
     def preview(self, data):
         """Points of the flow, over its density in the plane, else over held-out points."""
         return {"points": self._picture(data.batch()["point"][:2000], "Points of the flow (blue), over its density in the plane")}
@@ -157,23 +162,25 @@ class PixelFlow(nn.Module):
 
     def __init__(self, recipe, network, shape, base=NORMAL):
         super().__init__()
-        self.recipe, self.network, self.shape, self.base, self.generator = recipe, network, tuple(shape), base, None
+        self.recipe, self.network, self.shape, self.base = recipe, network, tuple(shape), base
+        self.generator, self.shares = None, ALONE
 
     def forward(self, batch, phase):
         """The mean of the bits per dimension over a batch."""
-        return self._bits(*self._log_probs(batch["image"])).mean(), {}
+        return self._bits(*self._log_probs(*self.dequantized(batch["image"], self.generator))).mean(), {}
 
     def evaluate(self, data):
         """Bits per dimension of held-out images, and nats of their logits, averaged over several draws of the noise."""
         bits = nats = 0.0
-        for indices in torch.arange(len(data)).split(ROWS):
+        for number, indices in enumerate(torch.arange(len(data)).split(ROWS)):
             image = data.batch(indices)["image"]
-            for _ in range(self.recipe.noises):
-                log_probs = self._log_probs(image)
+            draws = [self.dequantized(image, self.generator) for _ in range(self.recipe.noises)]
+            for seen, log_det in draws if self.shares.takes(number) else ():
+                log_probs = self._log_probs(seen, log_det)
                 bits += float(self._bits(*log_probs).double().sum())
                 nats -= float(log_probs[0].double().sum())
-        count = len(data) * self.recipe.noises
-        return {"bits_per_dimension": bits / count, "negative_log_likelihood": nats / count}
+        bits, nats = (sum(self.shares.together([part])) / (len(data) * self.recipe.noises) for part in (bits, nats))
+        return {"bits_per_dimension": bits, "negative_log_likelihood": nats}
 
     def preview(self, data):
         """Samples."""
@@ -181,7 +188,8 @@ class PixelFlow(nn.Module):
 
     def sample(self, count):
         """Noise carried back to images."""
-        return {"samples": ImageGrid(self.images(self.noise(count)), 8, "Samples of the flow")}
+        images = self.shares.rows(lambda rows: self.images(self.noise(len(rows))), torch.arange(count))
+        return {"samples": ImageGrid(images, 8, "Samples of the flow")}
 
     def noise(self, count):
         """[N, D]"""
@@ -204,9 +212,8 @@ class PixelFlow(nn.Module):
         seen, log_det = logit_forward(y, alpha=alpha) if alpha else (y - 1 / 2, y.new_zeros(len(y)))
         return seen.flatten(1), log_det
 
-    def _log_probs(self, image):
-        """log p of what the network sees of an image with noise, and the log-determinant of the way to it, both [B]."""
-        seen, log_det = self.dequantized(image, self.generator)
+    def _log_probs(self, seen, log_det):
+        """log p of what the network sees of images with noise, and the log-determinant of the way to it, both [B]."""
         z, more = self.network(seen)
         return self.base.log_prob(z) + more, log_det
 

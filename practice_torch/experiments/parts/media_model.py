@@ -7,6 +7,7 @@ from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.datasets import load_data
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.image_judge import Judge, references
 
 
@@ -18,7 +19,7 @@ class MediaModel(nn.Module):
 
     def __init__(self, recipe, description):
         super().__init__()
-        self.recipe, self.generator, self.shape = recipe, None, tuple(description["shape"])
+        self.recipe, self.generator, self.shares, self.shape = recipe, None, ALONE, tuple(description["shape"])
         self.medium = recipe.medium()
         self.classes = (recipe.conditional and description["classes"]) or []
         try:

@@ -13,6 +13,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.image_judge import JUDGED, Judge
 from practice_torch.experiments.parts.independent_pixels import codes_of, independent_bits
 from practice_torch.experiments.parts.likelihood_bound import BOUND
@@ -59,7 +60,7 @@ class PixelExperiment(nn.Module):
 
     def __init__(self, recipe, description, network):
         super().__init__()
-        self.recipe, self.generator, self.network = recipe, None, network
+        self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
         self.shape, self.classes = tuple(description["shape"]), recipe.classes(description)
 
     def forward(self, batch, phase):
@@ -70,8 +71,10 @@ class PixelExperiment(nn.Module):
     def evaluate(self, data):
         """Bits per held-out dimension, of the model and of independent pixels; and whether samples show their class."""
         size, log_prob = math.prod(self.shape), 0.0
-        for indices in torch.arange(len(data)).split(max(1, _NUMBERS // (size * self.recipe.num_levels))):
-            log_prob += self._log_prob(data.batch(indices)).double().sum().item()
+        for number, indices in enumerate(torch.arange(len(data)).split(max(1, _NUMBERS // (size * self.recipe.num_levels)))):
+            if self.shares.takes(number):
+                log_prob += self._log_prob(data.batch(indices)).double().sum().item()
+        log_prob = sum(self.shares.together([log_prob]))
         found = {
             "bits_per_dimension": -log_prob / (len(data) * size * math.log(2)),
             "independent_pixels": independent_bits(self._training, data, levels=self.recipe.num_levels),
@@ -120,8 +123,13 @@ class PixelExperiment(nn.Module):
     def _generate(self, count, labels=None, given=None):
         """`count` images [B, C, H, W], one for each label where there are classes, after the given rows of codes."""
         device = next(self.network.parameters()).device
-        uniforms = torch.rand(count, *self.shape, self.network.uniforms, generator=self.generator, device=device)
-        return self._image(self.network.generate(uniforms, None if labels is None else labels.to(device), given))
+
+        def draw(rows):
+            uniforms = torch.rand(len(rows), *self.shape, self.network.uniforms, generator=self.generator, device=device)
+            asked, begun = labels if labels is None else labels[rows].to(device), given if given is None else given[rows]
+            return self._image(self.network.generate(uniforms, asked, begun))
+
+        return self.shares.rows(draw, torch.arange(count))
 
     def _codes(self, image):
         return codes_of(image, self.recipe.num_levels)

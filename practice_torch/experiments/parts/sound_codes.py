@@ -15,6 +15,7 @@ from practice_torch.engine.artifacts import Audio
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Fixed
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.generation import generate_from_state
 from practice_torch.networks.wavenet import waves
 
@@ -56,7 +57,7 @@ class SoundExperiment(nn.Module):
 
     def __init__(self, recipe, description, network):
         super().__init__()
-        self.recipe, self.generator, self.network = recipe, None, network
+        self.recipe, self.generator, self.shares, self.network = recipe, None, ALONE, network
         self.classes = recipe.classes(description)
         self.frequencies = description.get("frequencies")  # of the classes, where they are notes
 
@@ -69,11 +70,13 @@ class SoundExperiment(nn.Module):
     def evaluate(self, data):
         """Bits per held-out sample; of the best unigram model in hindsight; and how often a generated note has its pitch."""
         nats, counts = 0.0, 0
-        for indices in torch.arange(len(data)).split(max(1, _ROWS // self.recipe.length)):
-            batch = data.batch(indices)
-            codes = mu_law_encode(batch["audio"][:, 0], levels=self.recipe.levels)
-            nats += self._nats(codes, batch).double().sum().item()
-            counts = counts + torch.bincount(codes.flatten(), minlength=self.recipe.levels).double()
+        for number, indices in enumerate(torch.arange(len(data)).split(max(1, _ROWS // self.recipe.length))):
+            if self.shares.takes(number):
+                batch = data.batch(indices)
+                codes = mu_law_encode(batch["audio"][:, 0], levels=self.recipe.levels)
+                nats += self._nats(codes, batch).double().sum().item()
+                counts = counts + torch.bincount(codes.flatten(), minlength=self.recipe.levels).double()
+        nats, counts = (sum(self.shares.together([part])) for part in (nats, counts))
         share = counts / counts.sum()
         metrics = {
             "bits_per_sample": nats / counts.sum().item() / math.log(2),
@@ -126,9 +129,13 @@ class SoundExperiment(nn.Module):
     def _generate(self, count, labels=None):
         """`count` sounds [B, T], one for each label where there are classes."""
         device = self.network.embedding.weight.device
-        uniforms = torch.rand(count, self.recipe.length, generator=self.generator, device=device)
-        codes = self._codes(uniforms, None if labels is None else labels.to(device))
-        return mu_law_decode(codes, levels=self.recipe.levels).cpu()
+
+        def draw(rows):
+            uniforms = torch.rand(len(rows), self.recipe.length, generator=self.generator, device=device)
+            codes = self._codes(uniforms, None if labels is None else labels[rows].to(device))
+            return mu_law_decode(codes, levels=self.recipe.levels).cpu()
+
+        return self.shares.rows(draw, torch.arange(count))
 
     def _audio(self, sounds, caption):
         return Audio(sounds.cpu(), self.recipe.sample_rate, caption)

@@ -12,6 +12,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.engine.shares import ALONE
 from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
 from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.parts.sound_codes import SoundRecipe, StateSoundExperiment
@@ -90,7 +91,7 @@ class RecallExperiment(nn.Module):
 
     def __init__(self, recipe, description):
         super().__init__()
-        self.recipe, self.generator = recipe, None
+        self.recipe, self.generator, self.shares = recipe, None, ALONE
         self.symbols, (self.items,) = description["symbols"], description["shape"]
         if recipe.places <= self.items:
             raise DataError(f"places is {recipe.places}; it must be more than the {self.items} symbols that are to be recalled")
@@ -121,14 +122,14 @@ class RecallExperiment(nn.Module):
     def evaluate(self, data):
         """How many of the held-out symbols every network recalls, of the same sequences, and how large it is."""
         right = {model: [] for model in self.recipe.models}
-        for some in torch.arange(len(data)).split(256):
+        for number, some in enumerate(torch.arange(len(data)).split(256)):
             symbols = data.batch(some)["symbols"]
             tokens, _ = self._posed(symbols)
-            for model, found in right.items():
+            for model, found in right.items() if self.shares.takes(number) else ():
                 found.append(self._logits(model, tokens).argmax(-1) == symbols)
         metrics = {}
         for model, found in right.items():
-            found = torch.cat(found)
+            found = torch.cat(self.shares.together(found))
             metrics[f"{model}_right"] = found.double().mean().item()
             metrics[f"{model}_exact_match"] = found.all(1).double().mean().item()
             metrics[f"{model}_parameters"] = float(parameter_count(getattr(self, model)))
