@@ -35,7 +35,7 @@ from practice_torch.experiments.parts.actors import CategoricalActor, GaussianAc
 from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.flows import actnorm, affine_coupling, invertible_convolution
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
-from practice_torch.flows.multiscale import Glow, split_prior_log_prob, squeeze
+from practice_torch.flows.multiscale import Glow, MultiscaleRealNVP, split_prior_log_prob, squeeze
 from practice_torch.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.fourier_features import fourier_features
@@ -328,6 +328,36 @@ def _glow(network, x):
     return torch.cat([*left, h.flatten(1)], 1), total
 
 
+def _masked(network, x):
+    """Real NVP of two scales on two colors; half of the eight channels behind the squeeze leave after the sixth step."""
+    p, h, total = dict(network.named_parameters()), x.unflatten(1, (2, 4, 4)), 0.0
+
+    def convolved(place, z):
+        return functional.conv2d(z, p[f"{place}.weight"], p[f"{place}.bias"], padding=1)
+
+    def answered(place, z, which):
+        hidden = convolved(f"{place}.first", z)
+        inner = convolved(f"{place}.pairs.0.0", hidden.relu()).relu()
+        hidden = hidden + convolved(f"{place}.pairs.0.1", inner)
+        return convolved(f"{place}.last", hidden.relu()).chunk(2, 1)[which]
+
+    for number in range(10):
+        place, flip = f"blocks.{number}", number in (1, 4, 7, 9)
+        if number == 3:
+            h = squeeze(h)
+        if number == 6:
+            h, left = h.split(4, 1)
+        if 3 <= number < 6:
+            mask = affine_coupling.channel_mask(channels=8, flip=flip)
+        else:
+            mask = affine_coupling.checkerboard_mask(height=h.shape[2], width=h.shape[3], flip=flip)
+        h, of_norm = actnorm.forward(h, p[f"{place}.shift"], p[f"{place}.log_scale"])
+        raw, shift = (partial(answered, f"{place}.network", which=which) for which in (0, 1))
+        h, of_coupling = affine_coupling.forward(h, mask, lambda z, raw=raw: 1.5 * torch.tanh(raw(z) / 1.5), shift)
+        total = total + of_norm + of_coupling
+    return torch.cat([left.flatten(1), h.flatten(1)], 1), total
+
+
 def _of_a_rotation(part):
     """A part of the LU form of a random rotation: 0 the matrix L, 1 U without its diagonal, 2 the logarithms of that."""
 
@@ -434,6 +464,13 @@ HELD = (
                        "*.upper": _of_a_rotation(1), "*.log_diagonal": _of_a_rotation(2), "*.network.4.*": begins_at(0),
                        "priors.*": begins_at(0), "*": begins_by_inputs()}),
         _glow,
+    ),
+    Held(
+        MultiscaleRealNVP,
+        Model("MultiscaleRealNVP", "two colors", given(x=normal(3, 32)), sizes=dict(shape=(2, 4, 4), width=3, residual_blocks=1,
+              bound=1.5), initial={"*.shift": begins_at(0), "*.log_scale": begins_at(0), "*.last.*": begins_at(0),
+                                   "*": begins_by_inputs()}),
+        _masked,
     ),
     Held(
         NoisePredictor,

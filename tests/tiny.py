@@ -16,9 +16,9 @@ LIMITS = {
     "codes": 3, "completion": 6, "context": 8, "copies": 8, "cycle": 1, "cycle_length": 8, "depth": 2, "doublings": 2, "fakes": 8,
     "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8,
     "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12,
-    "orders": 2, "parameters": 500, "places": 12, "points": 64, "prompt": 5, "reflow_steps": 3, "residual_channels": 4,
-    "sampling_steps": 3, "score_draws": 2, "shown_steps": 3, "skip_channels": 4, "stacks": 1, "steps": 2, "symbols": 5,
-    "time_limit": 16, "warmup_steps": 1, "width": 16,
+    "orders": 2, "parameters": 500, "places": 12, "points": 64, "prompt": 5, "reflow_steps": 3, "residual_blocks": 2,
+    "residual_channels": 4, "sampling_steps": 3, "score_draws": 2, "shown_steps": 3, "skip_channels": 4, "stacks": 1, "steps": 2,
+    "symbols": 5, "time_limit": 16, "warmup_steps": 1, "width": 16,
 }  # fmt: skip
 COUNT = 6
 CLASSES = ["a", "b", "c"]

@@ -11,6 +11,8 @@ from torch import nn
 from practice_torch.arguments import require, require_rank, require_same_shape
 from practice_torch.flows._coupling import restored, stretched
 from practice_torch.flows._glow import GlowStep, zero_convolution
+from practice_torch.flows._masked_step import MaskedStep
+from practice_torch.flows.affine_coupling import channel_mask, checkerboard_mask
 
 
 def squeeze(x):
@@ -146,3 +148,57 @@ class Glow(nn.Module):
         """Log of the standard deviation, and mean, of the channels that leave, given those that stay."""
         mean, log_var = self.priors[level](kept).to(kept.dtype).chunk(2, dim=1)
         return log_var / 2, mean
+
+
+class MultiscaleRealNVP(nn.Module):
+    """Real NVP on images, of two scales: [B, D] -> z [B, D], log_det [B].
+
+    shape: C, H, W of an example before it was flattened. Three steps with checkerboards as masks, a squeeze, three steps with
+    halves of the channels; then half of the channels leave, and the others take four steps with checkerboards. Where the paper
+    has batch normalization, every step has activation normalization. z begins with what left.
+    """
+
+    def __init__(self, *, shape, width, residual_blocks, bound):
+        super().__init__()
+        self.shape = channels, height, side = tuple(shape)
+        require(height % 2 == 0 and side % 2 == 0, f"shape is {list(shape)}; height and width must be even")
+        fine = [checkerboard_mask(height=height, width=side, flip=flip) for flip in (False, True)]
+        across = [channel_mask(channels=4 * channels, flip=flip) for flip in (False, True)]
+        coarse = [checkerboard_mask(height=height // 2, width=side // 2, flip=flip) for flip in (False, True)]
+        of_scale = ((channels, fine, 3), (4 * channels, across, 3), (2 * channels, coarse, 4))
+        self.blocks = nn.ModuleList(
+            MaskedStep(width_of, masks[number % 2], width, residual_blocks, bound)
+            for width_of, masks, count in of_scale for number in range(count)
+        )  # fmt: skip
+
+    def forward(self, x):
+        """z and the log-determinant of the way from x to z."""
+        return self._to_noise(x, lambda step, h: step(h))
+
+    def initialize(self, x):
+        """Let every step begin where the channels that it gets of this batch are standardized."""
+        self._to_noise(x, MaskedStep.initialize)
+
+    def inverse(self, z):
+        """x and the log-determinant of the way from z to x."""
+        channels, height, side = self.shape
+        left, kept = (half.unflatten(1, (2 * channels, height // 2, side // 2)) for half in z.chunk(2, dim=1))
+        kept, of_last = self._through(kept, reversed(self.blocks[6:]), MaskedStep.inverse)
+        h, of_middle = self._through(torch.cat([kept, left], 1), reversed(self.blocks[3:6]), MaskedStep.inverse)
+        h, of_first = self._through(unsqueeze(h), reversed(self.blocks[:3]), MaskedStep.inverse)
+        return h.flatten(1), of_first + of_middle + of_last
+
+    def _to_noise(self, x, through):
+        h, of_first = self._through(x.unflatten(1, self.shape), self.blocks[:3], through)
+        h, of_middle = self._through(squeeze(h), self.blocks[3:6], through)
+        kept, left = h.chunk(2, dim=1)
+        kept, of_last = self._through(kept, self.blocks[6:], through)
+        return torch.cat([left.flatten(1), kept.flatten(1)], 1), of_first + of_middle + of_last
+
+    @staticmethod
+    def _through(h, steps, through):
+        total = 0.0
+        for step in steps:
+            h, log_det = through(step, h)
+            total = total + log_det
+        return h, total

@@ -1,6 +1,7 @@
 """What other libraries of flows say of affine coupling, and what the network is made for."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,3 +97,9 @@ def test_points_on_a_line_have_no_half_that_could_pass():
     train, _ = load("bimodal", count=64)
     with pytest.raises(DataError, match="bimodal has points with 1 entry"):
         build(RECIPES["two_moons"], train)
+
+
+def test_images_with_an_odd_side_have_no_second_scale():
+    data = SimpleNamespace(description={"name": "mine", "shape": [3, 33, 32]})
+    with pytest.raises(DataError, match="mine has images of 33 x 32; two scales need even sides"):
+        build(RECIPES["cifar10"], data)

@@ -9,7 +9,8 @@ import torch
 from practice_torch.data.images import load
 from practice_torch.engine import checkpoint
 from practice_torch.engine.draws import Batches, first_batch
-from practice_torch.experiments.flows.multiscale import RECIPES, Cooling, GlowExperiment
+from practice_torch.experiments.flows.multiscale import RECIPES
+from practice_torch.experiments.parts.multiscale_flow import Cooling, MultiscaleFlow
 from tests import tiny
 from tests.test_practice_commands import call, refused
 
@@ -62,7 +63,7 @@ def test_a_run_that_is_stopped_before_its_first_checkpoint_is_initialized_to_the
 
 
 def test_a_run_that_is_stopped_later_is_not_initialized_again(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(GlowExperiment, "start", lambda self, batch: pytest.fail("it was initialized again"))
+    monkeypatch.setattr(MultiscaleFlow, "start", lambda self, batch: pytest.fail("it was initialized again"))
     assert_same_end(run, stopped(run, tmp_path, 0))
 
 

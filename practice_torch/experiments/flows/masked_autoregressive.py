@@ -44,7 +44,8 @@ RECIPES = {
         data="mnist", layers=5, hidden_dims=(1024, 1024), num_levels=256, alpha=2e-6, steps=60_000, batch_size=100,
         learning_rate=1e-4, metric="negative_log_likelihood", evaluate_every=3000, checkpoint_every=3000,
     ),
-    # The same for MAF (10), with mirrored images; a sample needs 3072 passes through each of the ten layers. Not run here.
+    # The same for MAF (10), with mirrored images. There the degrees of the hidden units are drawn, and sizes chosen on further
+    # images. A sample needs 3072 passes through each of the ten layers. Not run here.
     "cifar10": PixelMafRecipe(
         data="cifar10", layers=10, hidden_dims=(2048, 2048), num_levels=256, alpha=0.05, steps=50_000, batch_size=100,
         learning_rate=1e-4, augment_flip=True, metric="negative_log_likelihood", noises=1, evaluate_every=10_000,
