@@ -121,3 +121,43 @@ def test_the_prior_is_told_the_class():
     assert first.shape == (2, 1, recipe.codes) and not torch.allclose(first[0], first[1])
     drawn = experiment._drawn_codes(torch.arange(3).repeat(50))
     assert drawn.shape == (150, 4) and int(drawn.min()) == 0 and int(drawn.max()) == recipe.codes - 1
+
+
+class Unlabeled(tiny.Random):
+    """Sounds of which nothing is known but how they sound."""
+
+    @property
+    def description(self):
+        return super().description | {"classes": None, "frequencies": None}
+
+    def batch(self, indices=slice(None)):
+        return {"audio": super().batch(indices)["audio"]}
+
+
+def test_sounds_without_classes_have_a_prior_that_is_told_none():
+    """One token begins every list; nothing is said of pitch, and samples are one file."""
+    recipe = tiny.small(trained.RECIPES["spoken_digits"])
+    data = Unlabeled(recipe)
+    experiment = trained.build(recipe, data).eval()
+    experiment.generator = torch.Generator().manual_seed(0)
+    assert experiment.prior.vocabulary_size == recipe.codes + 1
+    with torch.no_grad():
+        loss, _ = experiment(data.batch(), "prior")
+        metrics, samples, preview = experiment.evaluate(data), experiment.sample(5), experiment.preview(data)
+    assert loss.isfinite() and metrics.keys() == {
+        "squared_error", "squared_error_mean", "perplexity", "prior_bits", "unigram_bits", "spectral_error"
+    }  # fmt: skip
+    assert samples.keys() == {"sounds"} and samples["sounds"].samples.shape == (5, recipe.length)
+    assert preview["reconstructions"].samples.shape == preview["held_out"].samples.shape == (tiny.COUNT, recipe.length)
+
+
+def test_the_floor_of_the_error_is_that_of_the_mean_example():
+    """squared_error_mean is the variance of the held-out sounds, summed over their samples."""
+    experiment, _ = tiny.built("latent/vector_quantization", recipe := tiny.small(trained.RECIPES["notes"]))
+    data = tiny.Random(recipe)
+    with torch.no_grad():
+        found = experiment.eval().evaluate(data)
+    sound = data.batch()["audio"][:, 0].double()
+    np.testing.assert_allclose(found["squared_error_mean"], sound.var(0, correction=0).sum(), rtol=1e-5)
+    again = experiment._of_codes(experiment._codes(data.batch()["audio"]))[:, 0]
+    np.testing.assert_allclose(found["squared_error"], (again - sound).square().sum(1).mean().item(), rtol=1e-5)

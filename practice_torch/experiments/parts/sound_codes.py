@@ -90,17 +90,15 @@ class SoundExperiment(nn.Module):
 
     def preview(self, data):
         """Real sounds and drawn ones, of the same classes in the same order."""
-        real = data.batch(torch.arange(min(len(data), _SHOWN)))
         if not self.classes:
-            return {"held_out": self._audio(real["audio"][:, 0], "Held-out sounds"), **self.sample(min(len(data), _SHOWN))}
-        every = data.batch()["label"].cpu()
-        first = {label: index for index, label in reversed(list(enumerate(every.tolist())))}
-        shown = sorted(first)[:_SHOWN]
-        names = ", ".join(self.classes[label] for label in shown)
-        real = data.batch(torch.tensor([first[label] for label in shown]))["audio"][:, 0]
+            real = data.batch(torch.arange(min(len(data), _SHOWN)))["audio"][:, 0]
+            return {"held_out": self._audio(real, "Held-out sounds"), **self.sample(len(real))}
+        real = data.batch(one_of_each(data, _SHOWN))
+        label = real["label"].cpu()
+        names = ", ".join(self.classes[k] for k in label.tolist())
         return {
-            "held_out": self._audio(real, f"Held-out sounds, one after another: {names}"),
-            "drawn": self._audio(self._generate(len(shown), torch.tensor(shown)), f"Generated for classes: {names}"),
+            "held_out": self._audio(real["audio"][:, 0], f"Held-out sounds, one after another: {names}"),
+            "drawn": self._audio(self._generate(len(label), label), f"Generated for classes: {names}"),
         }
 
     def sample(self, count):
@@ -172,6 +170,12 @@ class StateSoundExperiment(SoundExperiment):
     def _condition(self, label):
         """The tokens of the classes follow the codes; None where there are no classes."""
         return label if label is None else self.recipe.levels + as_int64(label)
+
+
+def one_of_each(data, most):
+    """The place of the first example of every class, in the order of the classes and at most so many."""
+    first = {label: place for place, label in reversed(list(enumerate(data.batch()["label"].tolist())))}
+    return torch.tensor([first[label] for label in sorted(first)[:most]])
 
 
 def varied(sounds, loudness, generator):
