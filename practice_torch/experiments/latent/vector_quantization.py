@@ -11,7 +11,7 @@ from practice_torch.engine.artifacts import Audio, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
+from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
 from practice_torch.experiments.parts import image_codes, sound_layers
 from practice_torch.experiments.parts.published_data import DIGITS, SPEECH_COMMANDS
 from practice_torch.experiments.parts.quantized_codes import QuantizedCodes, Quantizing
@@ -42,7 +42,6 @@ class SoundQuantizationRecipe(Quantizing, AudioRecipe):
     loudness: Annotated[float, AtLeast(0)] = 0.3
     """Augmentation: maximum absolute log gain; half of the sounds also change sign. 0: no augmentation."""
     metric: Fixed = "squared_error"
-    direction: Direction = "lower"
 
     def __post_init__(self):
         super().__post_init__()
