@@ -196,7 +196,10 @@ RECIPES = {
 }  # fmt: skip
 
 PUBLISHED = {
-    "celeba": Published(CELEBA, PREPARE_CELEBA, "FID of 50,000 samples", 21.4, "DCGAN in Heusel et al. 2017, table 1"),
+    "celeba": Published(
+        CELEBA, PREPARE_CELEBA, "FID of 50,000 samples", 21.4,
+        "DCGAN without two time scales in Heusel et al. 2017, table 1; quoted from memory, not looked up",
+    ),
 }
 
 

@@ -67,7 +67,7 @@ RECIPES = {
 PUBLISHED = {
     "speech_commands": Published(
         SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "bits a sample of held-out recordings, 256 codes, unconditional", 1.925,
-        "WaveNet in Goel et al. 2022, It's raw!, SC09", facts={"classes": DIGITS},
+        "WaveNet in Goel et al. 2022, It's raw!, SC09; repeated in Gu & Dao 2023, Mamba, table 4", facts={"classes": DIGITS},
     ),
     "ljspeech": Published(
         LJ_SPEECH, PREPARE_LJ_SPEECH, "bits a sample of held-out crops, 256 codes", None,

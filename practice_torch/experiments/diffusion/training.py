@@ -340,7 +340,7 @@ PUBLISHED = {
     ),
     "speech_commands": Published(
         SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "fraction of sounds recognized as the digit asked for", 0.912,
-        "Kong et al. 2021, DiffWave, class-conditional, by a ResNeXT classifier; ours is a support vector machine",
+        "Kong et al. 2021, DiffWave, table 3, class-conditional, by a ResNeXT classifier; ours is a support vector machine",
         facts={"classes": DIGITS},
     ),
     "ljspeech": Published(
