@@ -3,6 +3,7 @@
 import ast
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from shared_specs.implementation import Fault
@@ -56,7 +57,7 @@ def _in_docstring(text):
 
 def _definition(topic, name):
     """A function's node and the module it stands in; a topic may import a function under this name."""
-    tree = ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
+    tree = _module(topic)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return node, tree
@@ -65,6 +66,12 @@ def _definition(topic, name):
                 if (alias.asname or alias.name) == name:
                     return _definition(node.module.removeprefix("theory_jax.").replace(".", "/"), alias.name)
     raise LookupError(f"theory_jax/{topic}.py has no function {name}")
+
+
+@cache
+def _module(topic):
+    """The syntax tree of a topic, which is asked for each of its functions."""
+    return ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
 
 
 def _differentiates(function, module):
