@@ -14,6 +14,7 @@ from practice_torch.engine.flops import flops_of_step
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.sizes import Tally, on_fake_tensors, sizes, step_by_step
+from practice_torch.state_space import _selective_scan
 from shared_specs.syllabus import load
 from tests.small_recipes import module_of, names
 from tests.test_practice_commands import call
@@ -33,7 +34,9 @@ def different(module):
 
 
 @pytest.mark.parametrize("topic", [pytest.param(path, marks=pytest.mark.xdist_group(f"sizes, {path}")) for path in TOPICS])
-def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic):
+def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
+    """In an accelerator's segments where a scan has some: a CPU's, which tests/state_space runs, are many times as many."""
+    monkeypatch.setattr(_selective_scan, "CPU", _selective_scan.ACCELERATOR)
     module = module_of(topic)
     for name in different(module):
         with on_fake_tensors(module, name) as (tally, experiment, data):
