@@ -10,6 +10,7 @@ import pytest
 import xdist
 
 from shared_specs.backends.jax_settings import QUICK
+from tests.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
 from tests.topics import asked_for, kept, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

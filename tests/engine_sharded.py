@@ -149,7 +149,7 @@ def killed(folder, straight):
 def four(folder):
     """Runs of four processes: whole, in parts, and two copies in two parts each."""
     for name, fields in {"whole": {}, "parts": {"shard": True}, "copies": {"shard": True, "shard_copies": 2}}.items():
-        begin(Path(folder) / name, make=Speaker, recipe=changed(**FIELDS, **fields)).train()
+        begin(Path(folder) / name, make=Speaker, recipe=changed(**FIELDS, **fields, steps=7)).train()
 
 
 class Stopped(Weighted):

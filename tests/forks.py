@@ -31,7 +31,7 @@ IMPORTED = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def forked():
     """forked("module:function", *arguments, ranks=1, **options) -> for every process its code, out, err and value."""
     words = [sys.executable, "-m", __name__]

@@ -13,7 +13,6 @@ import torch
 
 from practice_torch.engine import checkpoint
 from tests.engine_toys import Sharing, Weighing, go_on
-from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine_updates import trained
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -23,7 +22,7 @@ LAUNCH += ["--main_process_port", "0", "-m", "practice_torch"]
 
 
 @pytest.fixture
-def kills(forked, tmp_path):  # noqa: F811
+def kills(forked, tmp_path):
     """kills(...) -> the answer of tests/engine_kills.py."""
 
     def asked(**words):
@@ -61,7 +60,7 @@ def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, forked):  # noqa: F811
+def two(tmp_path_factory, forked):
     """The folder of tests/engine_weighted.py, run by two processes, and what came of each."""
     folder = tmp_path_factory.mktemp("weighted")
     done = forked("tests.engine_weighted:train", folder, ranks=2)
@@ -80,7 +79,7 @@ def alone(folder, make):
     return training.evaluate(), training.experiment
 
 
-def test_processes_share_an_evaluation(two, forked):  # noqa: F811
+def test_processes_share_an_evaluation(two, forked):
     """The mean of one process, with the same noise and the buffers of rank 0; as many samples, all different, a part from each.
 
     Of the 3 samples of a preview the last of four processes draws none.
@@ -166,7 +165,7 @@ def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
     assert not torch.equal(tensors["generator/0/experiment"], tensors["generator/1/experiment"])
 
 
-def test_what_counts_trains_in_one_process(tmp_path, forked):  # noqa: F811
+def test_what_counts_trains_in_one_process(tmp_path, forked):
     words = ["train", "autoregressive/ngram", "trigram", "--run", str(tmp_path / "run"), "--cpu"]
     done = forked("practice_torch.__main__:main", words, ranks=2)
     assert [each.value for each in done] == [3, 3]
@@ -174,7 +173,7 @@ def test_what_counts_trains_in_one_process(tmp_path, forked):  # noqa: F811
     assert not (tmp_path / "run").exists()
 
 
-def test_the_program_that_kills_would_notice(tmp_path, forked):  # noqa: F811
+def test_the_program_that_kills_would_notice(tmp_path, forked):
     """A run that resumes without its generator ends in other bytes, and the program says so."""
     (done,) = forked("tests.engine_kills:kills_without_generators", tmp_path)
     assert done.code == 0 and done.value["different"], done

@@ -14,11 +14,10 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.sharding import blocks_of
 from tests.engine_sharded import FIELDS, Noisy, Speaker
 from tests.engine_toys import begin, remains
-from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine_updates import changed
 from tests.test_practice_commands import call
 
-pytestmark = pytest.mark.xdist_group("sharding")
+pytestmark = pytest.mark.xdist_group("processes")
 TOYS = {"speaker": 1e-12, "weighted": 1e-13, "remembering": 1e-5}  # the first two in float64
 SIZES = ["--width", "16", "--layers", "2", "--heads", "2", "--context", "12", "--merges", "4", "--dropout", "0.1"]
 SHORT = ["--steps", "7", "--warmup-steps", "2", "--batch-size", "6", "--log-every", "3", "--evaluate-every", "4"]
@@ -26,7 +25,7 @@ SPECIAL = ["--average-decay", "0.9", "--accumulate", "2", "--clip-norm", "0.5", 
 
 
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory, forked):  # noqa: F811
+def toys(tmp_path_factory, forked):
     """The folder of tests/engine_sharded.py: toys trained by two processes, whole and in parts."""
     folder = tmp_path_factory.mktemp("toys")
     done = forked("tests.engine_sharded:main", folder, ranks=2)
@@ -35,7 +34,7 @@ def toys(tmp_path_factory, forked):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def language(tmp_path_factory, forked):  # noqa: F811
+def language(tmp_path_factory, forked):
     """A language model on a small text, trained by two processes, whole and in parts."""
     folder = tmp_path_factory.mktemp("language")
     (folder / "text.txt").write_text("".join(f"{n} and {n * n % 97} make {n + n * n % 97}.\n" for n in range(300)))
@@ -90,7 +89,7 @@ def test_every_process_keeps_half(toys):
         assert 0.45 < parts["bytes"] / whole["bytes"] < 0.55
 
 
-def test_parts_that_are_killed_end_in_the_same_bytes(toys, tmp_path, forked):  # noqa: F811
+def test_parts_that_are_killed_end_in_the_same_bytes(toys, tmp_path, forked):
     (done,) = forked("tests.engine_sharded:killed", tmp_path, toys / "speaker-parts")
     assert done.code == 0, done.err
     assert done.value == {"killed": True, "ends": [{"step": step, "same": True} for step in (4, 7)]}
@@ -111,7 +110,7 @@ def test_one_process_opens_what_two_have_trained_in_parts(language, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory, forked):  # noqa: F811
+def four(tmp_path_factory, forked):
     """The folder of three runs of four processes."""
     folder = tmp_path_factory.mktemp("four")
     done = forked("tests.engine_sharded:four", folder, ranks=4)
@@ -124,7 +123,7 @@ def four(tmp_path_factory, forked):  # noqa: F811
 def test_four_processes_hold_four_parts_or_two_copies_in_two(four, name, writers):
     """As the whole in float64. Every process writes its part, of two copies those of the first, and nothing is pickled."""
     assert_same_training(four / "whole", four / name, 1e-12, processes=4)
-    path = four / name / "checkpoints" / "step-00000014"
+    path = four / name / "checkpoints" / "step-00000007"
     files = [f"state-{rank:05d}.safetensors" for rank in range(writers)]
     assert sorted(file.name for file in path.iterdir()) == ["manifest.json", *files]
     assert list(json.loads((path / "manifest.json").read_text())["files"]) == files
@@ -136,7 +135,7 @@ def test_four_processes_hold_four_parts_or_two_copies_in_two(four, name, writers
 
 
 def test_a_part_that_is_missing_or_changed_is_named(four, tmp_path):
-    path = shutil.copytree(four / "parts" / "checkpoints" / "step-00000014", tmp_path / "step-00000014")
+    path = shutil.copytree(four / "parts" / "checkpoints" / "step-00000007", tmp_path / "step-00000007")
     part = path / "state-00002.safetensors"
     content = bytearray(part.read_bytes())
     content[-1] ^= 1
@@ -148,7 +147,7 @@ def test_a_part_that_is_missing_or_changed_is_named(four, tmp_path):
         checkpoint.load(path)
 
 
-def test_a_run_of_four_processes_goes_on_with_two_and_with_one(tmp_path, forked):  # noqa: F811
+def test_a_run_of_four_processes_goes_on_with_two_and_with_one(tmp_path, forked):
     """Each stopped by SIGTERM to its last process: the same examples as in one process from the first step, float64, no draws."""
     for ranks, at, step in ((4, 5, 5), (2, 7, 10), (1, None, 14)):
         done = forked("tests.engine_sharded:stopped", tmp_path / "run", at, ranks=ranks)
@@ -162,7 +161,7 @@ def test_a_run_of_four_processes_goes_on_with_two_and_with_one(tmp_path, forked)
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-9, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}")
 
 
-def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path, forked):  # noqa: F811
+def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path, forked):
     """Losses as without the flag, where weights are rounded at every use; a residual stream of bfloat16 rounds more often."""
     done = forked("tests.engine_sharded:half", tmp_path, ranks=2)
     assert [each.code for each in done] == [0, 0], done
@@ -174,7 +173,7 @@ def test_bfloat16_travels_in_half_the_bytes_and_is_added_up_in_float32(tmp_path,
     assert rows(tmp_path / "parts") == pytest.approx(rows(tmp_path / "whole"), rel=2**-8)  # the unit roundoff
 
 
-def test_a_process_that_cannot_write_or_does_not_come_ends_the_run_with_a_line(tmp_path, forked):  # noqa: F811
+def test_a_process_that_cannot_write_or_does_not_come_ends_the_run_with_a_line(tmp_path, forked):
     """The checkpoint of step 4, written in the background, fails in one process: all end, and none leaves half a checkpoint."""
     first, second = forked("tests.engine_sharded:failing", tmp_path, ranks=2)
     assert first.code == second.code == 0, (first, second)

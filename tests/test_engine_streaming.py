@@ -22,7 +22,6 @@ from practice_torch.engine.streaming import Stream
 from tests.data_files import gray, save
 from tests.engine_streams import STREAMED
 from tests.engine_toys import RECIPE, StreamedPoints, begin, go_on, remains
-from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_engine import terminate
 from tests.test_practice_commands import refused
 
@@ -73,7 +72,7 @@ def test_a_streamed_run_ends_in_the_bytes_of_one_in_memory_also_when_interrupted
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")
-def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_path, forked):  # noqa: F811
+def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_path, forked):
     begin(tmp_path / "memory").train()
     for again, step in enumerate((6, 11, None)):
         (done,) = forked("tests.engine_streams:train", tmp_path / "killed", step=step, again=again > 0)
@@ -87,7 +86,7 @@ def test_a_killed_run_takes_its_workers_along_and_goes_on_to_the_same_bytes(tmp_
 
 
 @pytest.mark.parametrize("modality", ["images", "audio"])
-def test_a_killed_command_goes_on_to_the_same_bytes(tmp_path, forked, modality):  # noqa: F811
+def test_a_killed_command_goes_on_to_the_same_bytes(tmp_path, forked, modality):
     """The whole of it: two workers that crop prepared files at random, kill -9 in step 5, and the command that goes on."""
     for number in range(12):
         if modality == "images":
@@ -108,7 +107,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(tmp_path, forked, modality):
     assert remains(tmp_path / "killed") == remains(tmp_path / "whole")
 
 
-def test_two_processes_see_what_one_would_with_the_doubled_batch(tmp_path, forked):  # noqa: F811
+def test_two_processes_see_what_one_would_with_the_doubled_batch(tmp_path, forked):
     done = forked("tests.engine_streams:examples", tmp_path, ranks=2)
     assert [each.code for each in done] == [0, 0], done
     order = Order(37, 8, seed=RECIPE.seed)

@@ -22,7 +22,6 @@ from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from tests.engine_toys import remains
-from tests.forks import forked  # noqa: F401 - a fixture
 from tests.test_practice_commands import call
 from tests.test_practice_commands import refused as refuses
 
@@ -274,7 +273,8 @@ def test_a_language_model_evaluates_and_samples_with_the_tokens_of_its_text(toke
         build(dataclasses.replace(recipe, merges=5), train)
 
 
-def test_streamed_text_trains_as_text_in_memory_does_also_killed(small, verses, tmp_path, forked):  # noqa: F811
+@pytest.mark.xdist_group("processes")
+def test_streamed_text_trains_as_text_in_memory_does_also_killed(small, verses, tmp_path, forked):
     """The whole of it: two workers that read the map, kill -9 in a step, and a run that samples once its data are gone."""
     data = tmp_path / "out"
     prepare([verses] * 3, data, **LEARNED)
