@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from practice_torch.data import audio, images, text
+from practice_torch.data.notes import synthesize
 from practice_torch.engine import estimate
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.estimate import interval
+from practice_torch.experiments.parts import extractors
 from practice_torch.experiments.parts.extractors import next_byte
 from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
 
@@ -89,17 +91,36 @@ def test_features_of_another_network_are_compared(digits, monkeypatch):
 NOTES = dict(held_out=0.3, sample_rate=8000, length=1024)
 
 
+def by_class(sounds):
+    return {f"class_{k:02d}": Audio(sounds[k::13], 8000) for k in range(13)}
+
+
 def test_sounds_are_judged_by_what_tells_their_classes(monkeypatch):
-    """Notes of one pitch are nearly as far from notes of all pitches as noise is."""
-    monkeypatch.setattr(estimate, "_RESAMPLED", 5)
+    """Notes that are a quarter tone too high are between real ones and noise: in rounds of all pitches, real ones are near."""
+    monkeypatch.setattr(estimate, "_RESAMPLED", 10)
     data = audio.load("notes", **NOTES)
-    one_pitch = Audio(data[0].sounds[data[0].labels == 4].repeat(3, 1), 8000)
+    notes, _ = synthesize(13 * 6, length=1054, sample_rate=8000, generator=seeded(1))
+    higher = torch.nn.functional.interpolate(notes[:, None], 1024, mode="linear")[:, 0]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):  # as they are judged
-        compared, found = sample_metrics({"sounds": one_pitch}, None, *data, seeded())
+        compared, found = sample_metrics(by_class(higher), None, *data, seeded())
     distance = found["frechet_audio_distance"]
     assert "network of log-mel columns that tells the class of 100% of the held-out sounds" in compared
-    assert 20 * distance["real"].value < distance["samples"].value
-    assert 0.7 * distance["baseline"].value < distance["samples"].value
+    assert distance["real"].high < distance["samples"].low
+    assert 5 * distance["real"].value < distance["samples"].value < distance["baseline"].value / 10
+
+
+def test_too_few_sounds_of_a_class_are_refused(monkeypatch):
+    monkeypatch.setattr(extractors, "_SOUND_STEPS", 2)
+    train, held_out = audio.load("notes", **NOTES)
+    with pytest.raises(RunError, match="3 samples of each of 13 classes are too few to be judged; give --samples 52 or more"):
+        sample_metrics(by_class(train.sounds[:39]), None, train, held_out, seeded())
+    with pytest.raises(RunError, match="0 samples of each of 13 classes are too few"):
+        sample_metrics(
+            {"class_00": Audio(train.sounds, 8000), "class_01": Audio(train.sounds, 8000)}, None, train, held_out, seeded()
+        )
+    few = [replace(part, sounds=part.sounds[:40], labels=part.labels[:40]) for part in (train, held_out)]
+    with pytest.raises(RunError, match="real sounds of each of 13 classes are too few to judge samples by; at least 8 are"):
+        sample_metrics(by_class(train.sounds[:52]), None, *few, seeded())
 
 
 def test_sounds_without_classes_are_judged_by_their_columns(monkeypatch):

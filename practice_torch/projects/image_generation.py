@@ -11,8 +11,9 @@ from practice_torch.engine.project import Column, Expectation, Findings, Model, 
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.parts.diffusion_sampling import Drawing
+from practice_torch.experiments.parts.feature_metrics import recombined
 from practice_torch.experiments.parts.image_judge import Judge
-from practice_torch.experiments.parts.sample_metrics import recombined, sample_metrics
+from practice_torch.experiments.parts.sample_metrics import sample_metrics
 from practice_torch.pictures.ranking import ranking
 
 FEW, MANY = 5, 20  # DDIM steps

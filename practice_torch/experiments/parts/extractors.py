@@ -5,7 +5,7 @@ nothing of the judged model is used.
 """
 
 import math
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -21,11 +21,13 @@ _FEATURES = 32
 # ---------------------------------------------------------------------------------------------------- sounds
 
 _WINDOW, _FILTERS = 0.032, 20  # seconds of a frame
+_SILENCE = 1e-6  # power that counts as silence, of a tone of full scale: 60 dB below, or 256 mu-law codes would sound bad
+_NOISE = (1e-3, 0.1)  # deviations of the noise that is added in training: else silence between partials is all that is learned
 _SOUND_STEPS, _SOUNDS = 400, 32
 
 
 class ColumnClassifier(nn.Module):
-    """Classes of sounds from their log-mel columns [B, M, S]: two convolutions over time, then the mean of their output.
+    """Classes of sounds from their log-mel columns [B, M, S]: two convolutions over time, then the mean of what they find.
 
     The columns are standardized by the mean and the deviation of each filter's output over `known`, the columns of real sounds.
     """
@@ -41,7 +43,7 @@ class ColumnClassifier(nn.Module):
 
     def hidden(self, columns):
         """[B, M, S] -> [B, D, S]"""
-        return self.second(self.first((columns - self.center) / self.scale).tanh()).tanh()
+        return self.second(self.first((columns - self.center) / self.scale).relu()).relu()
 
     def forward(self, columns):
         """[B, M, S] -> logits [B, K]"""
@@ -51,23 +53,27 @@ class ColumnClassifier(nn.Module):
 def log_mel_columns(length, sample_rate):
     """The function from sounds [B, length] to their log-mel columns [B, 20, S], of frames that overlap by half."""
     size = min(2 ** round(math.log2(_WINDOW * sample_rate)), length)
+    window = torch.hann_window(size)
     bank = mel_filterbank(num_filters=_FILTERS, fourier_length=size, sample_rate=sample_rate)
-    return partial(_columns, window=torch.hann_window(size), bank=bank)
+    full = (window.sum().item() / 2) ** 2  # |rfft|^2 of a tone of full scale, at its frequency
+    shape = dict(window=window, filterbank=bank, hop=max(1, size // 2), epsilon=_SILENCE * full)
+    return lambda sounds: torch.cat([log_mel_spectrogram(some, **shape) for some in sounds.split(_AT_ONCE)])
 
 
-def _columns(sounds, window, bank):
-    hop = max(1, len(window) // 2)
-    return torch.cat([log_mel_spectrogram(some, window, bank, hop=hop) for some in sounds.split(_AT_ONCE)])
+def column_classifier(columns, sounds, labels, classes):
+    """A ColumnClassifier trained to tell the labels [B] of sounds [B, T] in noise; columns: the function of sounds it reads."""
 
-
-def column_classifier(columns, labels, classes):
-    """A ColumnClassifier that was trained to tell the labels [B] of sounds by their columns [B, M, S]."""
+    def noisy(some, generator):
+        low, high = (math.log(level) for level in _NOISE)
+        level = torch.exp(low + (high - low) * torch.rand(len(some), 1, generator=generator))
+        return columns(some + level * torch.randn(some.shape, generator=generator))
 
     def loss(network, generator):
-        some = torch.randint(len(columns), (_SOUNDS,), generator=generator)
-        return functional.cross_entropy(network(columns[some]), labels[some])
+        some = torch.randint(len(sounds), (_SOUNDS,), generator=generator)
+        return functional.cross_entropy(network(noisy(sounds[some], generator)), labels[some])
 
-    return _trained(lambda: ColumnClassifier(columns, classes), loss, _SOUND_STEPS)
+    make = lambda: ColumnClassifier(noisy(sounds, torch.Generator().manual_seed(0)), classes)  # noqa: E731
+    return _trained(make, loss, _SOUND_STEPS)
 
 
 # ---------------------------------------------------------------------------------------------------- text

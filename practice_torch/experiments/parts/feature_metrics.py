@@ -1,4 +1,4 @@
-"""Distance, precision and recall of samples beside real examples, by features of both."""
+"""Distance, precision and recall of samples beside real examples, by features of both; and a baseline of both kinds of media."""
 
 import torch
 
@@ -17,3 +17,8 @@ def distance_precision_recall(features, real, resample):
         "precision": resample(torch.mean, inside_manifold(features, real, radii)),
         "recall": resample(torch.mean, inside_manifold(real, features, own_radii)),
     }
+
+
+def recombined(train, generator):
+    """Examples in which every number comes from another training example, independently of the others."""
+    return train.gather(0, torch.rand(train.shape, generator=generator).argsort(0))

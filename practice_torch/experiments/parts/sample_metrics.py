@@ -17,12 +17,11 @@ from practice_torch.engine.draws import seed_of
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.estimate import interval
 from practice_torch.engine.experiment import Metric
-from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance
 from practice_torch.evaluation.kernel_distance import kernel_inception_distance
 from practice_torch.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance
-from practice_torch.experiments.parts.extractors import column_classifier, log_mel_columns
-from practice_torch.experiments.parts.feature_metrics import FEWEST, distance_precision_recall
+from practice_torch.experiments.parts.feature_metrics import FEWEST, distance_precision_recall, recombined
 from practice_torch.experiments.parts.image_judge import Judge
+from practice_torch.experiments.parts.sound_metrics import of_sounds
 from practice_torch.experiments.parts.text_metrics import of_texts
 from practice_torch.networks.inception import as_bytes, load_inception
 
@@ -76,12 +75,12 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
     kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
     if images := kinds[ImageGrid]:
         drawn = torch.cat([part.images for part in images]).float().cpu().clamp(0, 1)
-        return _of_images(drawn, _some(train, "image"), _some(held_out, "image"), generator, inception)
+        real = (_batch(data)["image"].float().cpu() for data in (train, held_out))
+        return _of_images(drawn, *real, generator, inception)
     if inception is not None:
         raise RunError("--inception is for images; these samples are none")
     if sounds := kinds[Audio]:
-        drawn = torch.cat([torch.atleast_2d(part.samples) for part in sounds]).float().cpu()
-        return _of_sounds(drawn, train, held_out, sounds[0].sample_rate, generator)
+        return of_sounds(sounds, _batch(train), _batch(held_out), train.description["classes"] or [], generator)
     if texts := kinds[Text]:
         return of_texts("\n".join(part.text for part in texts), experiment, train, held_out, generator)
     names = ", ".join(artifacts) or "nothing"
@@ -90,18 +89,9 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
     )
 
 
-def _some(data, name):
-    return _batch(data)[name].float().cpu()
-
-
 def _batch(data):
     count = min(len(data), _MOST)
     return data.batch(torch.linspace(0, len(data) - 1, count).round().long())
-
-
-def recombined(train, generator):
-    """Examples in which every number comes from another training example, independently of the others."""
-    return train.gather(0, torch.rand(train.shape, generator=generator).argsort(0))
 
 
 def _beside(drawn, train, generator):
@@ -156,23 +146,3 @@ def _kernel_distances(x, y, generator):
 def _z_score(generated, test):
     """data_copying_z_score from distances to the training data, [Q] and [P]: those of points on a line to its origin."""
     return data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])
-
-
-@torch.autocast("cpu", enabled=False)
-def _of_sounds(drawn, train, held_out, sample_rate, generator):
-    """By the frames of a network that tells the classes of sounds, or where there are none by their log-mel columns."""
-    batches = [_batch(data) for data in (train, held_out)]
-    known, real = (batch["audio"].float().cpu().flatten(1)[:, : drawn.shape[1]] for batch in batches)
-    sets = _beside(drawn[:, : known.shape[1]], known, generator)
-    columns = log_mel_columns(known.shape[1], sample_rate)
-    real, frames = columns(real), {name: columns(part) for name, part in sets.items()}
-    compared, classes = "log-mel columns", len(train.description["classes"] or [])
-    if classes > 1:
-        labels, held_out_labels = (batch["label"].cpu() for batch in batches)
-        network = column_classifier(columns(known), labels, classes)
-        told = (network(real).argmax(1) == held_out_labels).double().mean().item()
-        compared = f"the hidden layer of a network of {compared} that tells the class of {told:.0%} of the held-out sounds"
-        real, frames = network.hidden(real), {name: network.hidden(part) for name, part in frames.items()}
-    return compared, {"frechet_audio_distance": {
-        name: interval(frechet_audio_distance, part, real, generator=generator) for name, part in frames.items()
-    }}  # fmt: skip
