@@ -12,11 +12,11 @@ from tests.small_recipes import module_of, names
 # The most that a field may be. A field that is not here stays as the recipe has it.
 LIMITS = {
     "anomaly": 1, "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "buffer_size": 64, "categories": 4,
-    "chain_steps": 3, "chains": 16, "classifier_hidden": 8,
-    "codes": 3, "completion": 6, "context": 8, "copies": 8, "cycle": 1, "cycle_length": 8, "depth": 2, "doublings": 2, "fakes": 8,
-    "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8,
-    "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12,
-    "orders": 2, "parameters": 500, "places": 12, "points": 64, "prompt": 5, "reflow_steps": 3, "residual_blocks": 2,
+    "chain_steps": 3, "chains": 16, "classifier_hidden": 8, "code_dim": 4, "codes": 3, "completion": 6, "context": 8, "copies": 8,
+    "cycle": 1, "cycle_length": 8, "depth": 2, "doublings": 2, "fakes": 8, "frequencies": 4, "halvings": 1, "heads": 2,
+    "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8, "judged_steps": 3, "latent": 4, "latent_dim": 3,
+    "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12, "orders": 2, "parameters": 500, "places": 12,
+    "points": 64, "prior_heads": 2, "prior_layers": 1, "prior_width": 8, "prompt": 5, "reflow_steps": 3, "residual_blocks": 2,
     "residual_channels": 4, "sampling_steps": 3, "score_draws": 2, "shown_steps": 3, "skip_channels": 4, "stacks": 1, "steps": 2,
     "symbols": 5, "time_limit": 16, "warmup_steps": 1, "width": 16,
 }  # fmt: skip

@@ -136,7 +136,7 @@ class Unlabeled(tiny.Random):
 
 def test_sounds_without_classes_have_a_prior_that_is_told_none():
     """One token begins every list; nothing is said of pitch, and samples are one file."""
-    recipe = tiny.small(trained.RECIPES["spoken_digits"])
+    recipe = tiny.small(trained.RECIPES["speech_commands"])
     data = Unlabeled(recipe)
     experiment = trained.build(recipe, data).eval()
     experiment.generator = torch.Generator().manual_seed(0)
