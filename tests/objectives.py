@@ -448,7 +448,12 @@ def matched(e, batch, phase):
         x1, label = batch["point"], ()
         x0, time = normal(e, *x1.shape), uniform(e, len(x1))
     else:
-        x1, label = 2 * batch["image"] - 1, (batch["label"] if e.classes else None,)
+        label = (batch["label"] if e.classes else None,)
+        if recipe.modality == "images":
+            x1 = 2 * batch["image"] - 1
+        else:  # half of them upside down
+            x1 = recipe.gain * batch["audio"]
+            x1 = torch.where(uniform(e, len(x1), 1, 1) < 0.5, -x1, x1)
         time = uniform(e, len(x1)) if recipe.times == "uniform" else 1 / (1 + (-normal(e, len(x1))).exp())
         x0 = normal(e, *x1.shape)
     x_t, velocity = linear_path(x0, x1, time)

@@ -19,6 +19,7 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -151,7 +152,7 @@ def _count_once(at_all):
 
 def _render_once(topic):
     def saved(self, path):
-        figure = f"{topic} {path.name.lstrip('.-0123456789')}"
+        figure = f"{topic} {re.sub('[0-9]', '', path.name)}"  # of any step and class
         if figure in RENDERED:
             self.draw(Canvas().subplots())
             Image.new("L", (1, 1)).save(path)  # the report shows it

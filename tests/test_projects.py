@@ -7,6 +7,7 @@ import shutil
 from importlib import import_module
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,6 +29,7 @@ from practice_torch.projects import (
     domain_adaptation,
     galaxies,
     image_generation,
+    sound_generation,
     text_generation,
 )
 from tests import small_recipes
@@ -516,3 +518,59 @@ def test_the_table_of_galaxies_tells_what_has_the_properties_from_what_has_not(f
     rows = table(finished("galaxies")[0])
     again, nearest, other = (rows[name]["flux"] for name in ("simulated again", "nearest training galaxy", "another galaxy"))
     assert again > 0.9 and again > nearest > abs(other)
+
+
+# ---------------------------------------------------------------------------------------------------- sound_generation
+
+
+def sound_rows(flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500):
+    """Accuracies in 1, 2, and 5 or more steps; diffusion has 0.4, 0.7 and 0.85."""
+    def near(value):
+        return Estimate(value, value, value)
+
+    def several(name, accuracies, distance):
+        for place, count in enumerate(sound_generation.COUNTS):
+            accuracy = accuracies[min(place, 2)]
+            cells = {"frechet_distance": distance + count, "class_accuracy": near(accuracy), "semitone": near(accuracy + 0.05)}
+            yield sound_generation.title(name, count), Row("model", cells)
+
+    of_noise = {"frechet_distance": 4000.0, "class_accuracy": near(0.08), "semitone": near(0.2)}
+    of_real = {"class_accuracy": near(1.0), "semitone": near(0.99)}
+    return {
+        "noise": Row("floor", of_noise), **dict(several("diffusion", (0.4, 0.7, 0.85), diffusion_distance)),
+        **dict(several("flow matching", flow, flow_distance)), "real sounds": Row("ceiling", of_real),
+    }  # fmt: skip
+
+
+def test_the_reading_of_sound_generation_follows_its_numbers():
+    reading = sound_generation.read(sound_rows())
+    assert "least in 1 steps of flow matching, 401, and in 1 steps of diffusion, 501" in reading.sentences[0]
+    assert "in 20 steps it is 420 and 520. Noise has 4000." in reading.sentences[0]
+    assert "takes 95% of" in reading.sentences[1] and "asked for, 80% of those in 2 and 50% of" in reading.sentences[1]
+    assert "diffusion's 85%, 70% and 40%, at most 85%, and 100% of held-out" in reading.sentences[1]
+    assert "of 55% and 45% of the sounds" in reading.sentences[2] and "noise has it in 20%" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    worse = sound_generation.read(sound_rows(flow=(0.5, 0.6, 0.8), flow_distance=900))
+    assert [part.holds for part in worse.expectations] == [False] * 3
+
+
+def test_the_reading_of_sounds_without_classes_is_about_their_distance():
+    rows = sound_rows()
+    for row in rows.values():
+        row.cells.pop("class_accuracy"), row.cells.pop("semitone")
+    reading = sound_generation.read(rows)
+    assert len(reading.sentences) == 1 and len(reading.expectations) == 2
+
+
+def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
+    rows = table(finished("sound_generation")[0])
+    assert [name for name in rows if name.startswith("flow matching")] == [
+        "flow matching, 1 step", "flow matching, 2 steps", "flow matching, 5 steps", "flow matching, 10 steps",
+        "flow matching, 20 steps", "flow matching, 50 steps",
+    ]  # fmt: skip
+    assert len(rows) == 14 and "frechet_distance" not in rows["real sounds"]
+    _, held_out = project.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
+    batch, notes = held_out.batch(), np.log2(held_out.description["frequencies"])
+    strongest = np.abs(np.fft.rfft(batch["audio"][:, 0].numpy()))[:, 1:].argmax(1) + 1
+    heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / batch["audio"].shape[2])[:, None] - notes).argmin(1)
+    assert rows["real sounds"]["semitone"] == pytest.approx((np.abs(heard - batch["label"].numpy()) <= 1).mean())

@@ -154,7 +154,7 @@ def test_labels_are_dropped_example_by_example():
 def test_images_are_mirrored_half_of_the_time():
     experiment, train, _ = digits(flip=True)
     x0, _ = experiment.examples(train.batch(torch.arange(1000)))
-    varied = experiment._varied(x0)
+    varied = experiment.mirrored_half(x0)
     same = (varied == x0).flatten(1).all(1)
     assert torch.equal(varied[~same], x0[~same].flip(-1))
     assert 0.4 < same.float().mean() < 0.6

@@ -7,11 +7,15 @@ import scipy.stats
 import torch
 
 from practice_torch.engine.errors import OptionError
+from practice_torch.experiments.diffusion import training
+from practice_torch.experiments.flows import flow_matching
 from practice_torch.experiments.flows.flow_matching import RECIPES, ClassSolving
 from practice_torch.experiments.parts.flow_sampling import Solving, carried
 from practice_torch.experiments.parts.points import energy_distance
 from practice_torch.flows.flow_matching import mixture_velocity
 from tests import tiny
+
+MODULES = {"flows/flow_matching": flow_matching, "diffusion/training": training}
 
 
 def seeded(seed=0):
@@ -75,3 +79,26 @@ def test_samples_are_of_the_asked_class_or_refused():
     experiment.classes = []
     with pytest.raises(OptionError, match="label is 3; this model has no classes"):
         experiment.sample(4)
+
+
+@pytest.mark.parametrize("name", ["digits", "notes"])
+def test_the_diffusion_model_has_the_same_network_training_and_judge(name):
+    """Its recipe has the same value of every field of ours but the target."""
+    ours, theirs = (dataclasses.asdict(recipes[name]) | {"target": None} for recipes in (RECIPES, training.RECIPES))
+    ours.pop("times")  # of the training, which the other calls levels
+    assert ours == {field: theirs[field] for field in ours}
+    experiments = [tiny.built(topic, tiny.small(module.RECIPES[name]))[0] for topic, module in MODULES.items()]
+    shapes = [{key: part.shape for key, part in experiment.network.named_parameters()} for experiment in experiments]
+    assert shapes[0] == shapes[1]
+
+
+def test_sounds_are_turned_upside_down_half_of_the_time():
+    experiment, batch = tiny.built("flows/flow_matching", tiny.small(RECIPES["notes"]))
+    seen = []
+    experiment._losses = lambda x1, *rest: seen.append(x1) or torch.zeros(1)
+    for _ in range(50):
+        experiment(batch, "train")
+    sounds = torch.stack(seen) / experiment.recipe.gain
+    same = (sounds == batch["audio"]).flatten(2).all(2)
+    assert ((sounds == -batch["audio"]).flatten(2).all(2) == ~same).all()
+    assert 0.4 < same.float().mean() < 0.6

@@ -172,7 +172,7 @@ class DiffusionExperiment(MediaModel):
         t = timesteps_from_uniforms(of_level, num_steps=self.recipe.num_steps)
         if label is not None:
             label = label.where(of_label >= self.recipe.drop_probability, len(self.classes))
-        x0 = self._varied(x0)
+        x0 = self.mirrored_half(x0) if self.recipe.flip else x0
         return self._losses(x0, t, self.noise(len(x0)), label).mean(), {}
 
     def evaluate(self, data):
@@ -207,13 +207,6 @@ class DiffusionExperiment(MediaModel):
             "interpolation": studies.interpolation(self), "inversion": studies.inversion(self, data),
             "schedule": studies.schedule(self, data), **studies.bits(self, data),
         }  # fmt: skip
-
-    def _varied(self, x0):
-        """Half of them mirrored, where that makes an example that might have been."""
-        if not self.recipe.flip:
-            return x0
-        chance = torch.rand(len(x0), *[1] * len(self.shape), generator=self.generator, device=x0.device)
-        return torch.where(chance < 0.5, self.medium.mirrored(x0), x0)
 
     def _losses(self, x0, t, noise, label):
         """Squared errors per dimension, [B], weighed if the recipe says so."""

@@ -1,23 +1,23 @@
-"""Flow matching on points and images: a network learns the velocity from noise to data by least squares on pairs."""
+"""Flow matching on points, images and sounds: a network learns the velocity from noise to data by least squares on pairs."""
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from practice_torch.diffusion.score_prediction import VelocityNetwork
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
 from practice_torch.experiments.parts.flow_sampling import Solving, carried, log_density
 from practice_torch.experiments.parts.flows import PointFlow, PointsRecipe, known_log_density
 from practice_torch.experiments.parts.image_judge import JUDGED
-from practice_torch.experiments.parts.media import Images
+from practice_torch.experiments.parts.media import Images, Sounds
 from practice_torch.experiments.parts.media_model import MediaModel
 from practice_torch.experiments.parts.points import energy_distance, scatter
 from practice_torch.experiments.parts.unet_sizes import Sizes
@@ -134,12 +134,12 @@ def _draw(real, drawn, ways, axes):
     axes.set_aspect("equal", "datalim")
 
 
-# ---------------------------------------------------------------------------------------------------- images
+# ---------------------------------------------------------------------------------------------------- images and sounds
 
 
 @dataclass(frozen=True)
-class MatchingRecipe(Sizes, Recipe):
-    """Flow matching on images, with a U-Net."""
+class _Matching(Sizes):
+    """What the recipes for images and for sounds have in common."""
 
     conditional: bool = True
     """Learn the examples of each label, where the data have labels."""
@@ -149,11 +149,18 @@ class MatchingRecipe(Sizes, Recipe):
     """Number of samples in an evaluation."""
     judged_steps: Annotated[int, AtLeast(1)] = 20
     """Euler steps for the samples of an evaluation."""
-    metric: Fixed = "frechet_distance"
 
     def backbone(self, shape, classes):
-        """The network for images of this shape and so many classes, or None."""
+        """The network for examples of this shape and so many classes, or None."""
         return self.unet(shape, num_classes=classes)
+
+
+@dataclass(frozen=True)
+class MatchingRecipe(_Matching, Recipe):
+    """Flow matching on images, with a U-Net."""
+
+    flip: ClassVar[bool] = False
+    metric: Fixed = "frechet_distance"
 
     def medium(self):
         """What the examples are."""
@@ -161,15 +168,30 @@ class MatchingRecipe(Sizes, Recipe):
 
 
 @dataclass(frozen=True)
+class SoundMatchingRecipe(_Matching, AudioRecipe):
+    """Flow matching on waveforms, with a one-dimensional U-Net."""
+
+    flip: ClassVar[bool] = True  # upside down
+    gain: Annotated[float, Above(0)] = 4.0
+    """Factor applied to sounds; the noise has a mean square of 1."""
+    metric: Fixed = "class_accuracy"
+    direction: Direction = "higher"
+
+    def medium(self):
+        """What the examples are."""
+        return Sounds(self.gain, self.sample_rate)
+
+
+@dataclass(frozen=True)
 class ClassSolving(Solving):
-    """Options of sampling images, which may have classes."""
+    """Options of sampling images or sounds, which may have classes."""
 
     label: Annotated[int | None, AtLeast(0)] = None
     """Class of the samples; without it, all classes in turn."""
 
 
-class ImageMatching(MediaModel):
-    """Learns the velocity of images, of each class if there are some."""
+class MediaMatching(MediaModel):
+    """Learns the velocity of images or sounds, of each class if there are some."""
 
     explains = JUDGED | {
         "frechet_distance_few": Metric("squared distance", "the Frechet distance with a quarter of the Euler steps"),
@@ -184,6 +206,7 @@ class ImageMatching(MediaModel):
     def forward(self, batch, phase):
         """The mean squared error of the velocity for each entry, over pairs of independent noise and data."""
         x1, label = self.examples(batch)
+        x1 = self.mirrored_half(x1) if self.recipe.flip else x1
         time = self._times(len(x1), x1.device)
         return self._losses(x1, self.noise(len(x1)), time, label).mean(), {}
 
@@ -198,15 +221,16 @@ class ImageMatching(MediaModel):
                 time = (indices.to(x1) * 0.618034) % 1  # the golden ratio spreads them, however many there are
                 total += self._losses(x1, noise, time, label).sum().item()
         label, steps = self.labels(self.recipe.judged_samples), self.recipe.judged_steps
-        found = self.verdict(data, self._drawn(label, Solving("euler", steps)), label)
-        few = self.verdict(data, self._drawn(label, Solving("euler", -(-steps // 4))), label)["frechet_distance"]
+        found = self.verdict(data, self.drawn(label, Solving("euler", steps)), label)
+        few = self.verdict(data, self.drawn(label, Solving("euler", -(-steps // 4))), label)["frechet_distance"]
         return {"loss": sum(self.shares.together([total])) / many, **found, "frechet_distance_few": few}
 
     def preview(self, data):
-        """Samples by class, and how a few came out of the noise."""
+        """Samples by class, and how a few came out of the noise where that can be seen."""
         label = self.labels(self.medium.previewed(self.classes))
-        samples = self._drawn(label, Solving("euler", self.recipe.judged_steps))
-        return {**self.medium.preview(samples, label, self.classes), "emerging": self._emerging()}
+        samples = self.drawn(label, Solving("euler", self.recipe.judged_steps))
+        emerging = {"emerging": self._emerging()} if self.recipe.modality == "images" else {}
+        return {**self.medium.preview(samples, label, self.classes), **emerging}
 
     def sample(self, count):
         """Samples drawn as `sampling` says, class by class."""
@@ -216,10 +240,10 @@ class ImageMatching(MediaModel):
             if asked >= len(self.classes):
                 raise OptionError(f"label is {asked}; {known}")
             label = torch.full_like(label, asked)
-        return self.medium.shown(self._drawn(label, self.sampling), label, self.classes)
+        return self.medium.shown(self.drawn(label, self.sampling), label, self.classes)
 
     def velocity(self, label):
-        """velocity_fn of images with these labels, [B] or None."""
+        """velocity_fn of examples with these labels, [B] or None."""
         return velocity_of(self.network, label)
 
     def _losses(self, x1, noise, time, label):
@@ -231,8 +255,8 @@ class ImageMatching(MediaModel):
             return torch.rand(count, generator=self.generator, device=device)
         return logit_normal_times(torch.randn(count, generator=self.generator, device=device))
 
-    def _drawn(self, label, how):
-        """Images in the network's units, one for each label, [B]."""
+    def drawn(self, label, how):
+        """Samples in the network's units, one for each label, [B]."""
 
         def draw(label):
             parts = [(self.velocity(some if self.classes else None), len(some)) for some in label.split(500)]
@@ -268,6 +292,22 @@ RECIPES = {
         data="digits", steps=1900, batch_size=128, learning_rate=2e-3, weight_decay=0.01, schedule="cosine", average_decay=0.995,
         clip_norm=1.0, held_out=0.2, target=0.12, evaluate_every=1900, checkpoint_every=950,
     ),
+    # measured with seeds 0 and 1, in 4 CPU minutes: 94% and 91% of the notes recognized as the one asked for in 20 Euler steps,
+    # and a Frechet distance of 476 and 586, in 5 steps 505 and 546. With seed 0, diffusion/training has 86% and 624 in 20, with
+    # this network, these steps and this judge; docs/projects.md has both in 1 to 50 steps. Spectrograms show a hiss of -40 dB.
+    "notes": SoundMatchingRecipe(
+        data="notes", multipliers=(1, 2, 2, 4, 4), blocks=1, attention_at=(64,), steps=1000, batch_size=16, learning_rate=2e-3,
+        weight_decay=0.01, schedule="cosine", average_decay=0.995, clip_norm=1.0, held_out=0.2, target=0.8, judged_samples=104,
+        evaluate_every=1000, checkpoint_every=500,
+    ),
+    # A folder, given by --data: half a second of recordings of spoken digits at 8 kHz, a sub-folder for each. The network is that
+    # of the notes, five times as wide; sized for one H100 and not yet trained there.
+    "spoken_digits": SoundMatchingRecipe(
+        data="spoken_digits", base_channels=128, multipliers=(1, 2, 2, 4, 4), blocks=1, attention_at=(256,), dropout=0.1,
+        length=4096, gain=16.0, steps=60_000, batch_size=64, learning_rate=3e-4, weight_decay=0.01, warmup_steps=1000,
+        schedule="cosine", average_decay=0.999, clip_norm=1.0, judged_samples=500, judged_steps=50, precision="bfloat16",
+        evaluate_every=10_000, checkpoint_every=5000,
+    ),
     # The U-Net of diffusion/training's cifar10_ddpm, with half as many steps. FID is measured on 50,000 samples: sample RUN
     # --count 50000 --method midpoint --steps 50.
     "cifar10": MatchingRecipe(
@@ -288,5 +328,5 @@ PUBLISHED = {
 
 def build(recipe, data):
     """The experiment of a recipe for data of this shape and these classes."""
-    kind = PointMatching if isinstance(recipe, PointMatchingRecipe) else ImageMatching
+    kind = PointMatching if isinstance(recipe, PointMatchingRecipe) else MediaMatching
     return kind(recipe, data.description)

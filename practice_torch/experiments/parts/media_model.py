@@ -38,6 +38,11 @@ class MediaModel(nn.Module):
         """Examples in the network's units, and their labels where there are any."""
         return self.medium.units(batch), batch.get("label") if self.classes else None
 
+    def mirrored_half(self, x0):
+        """Examples, half of which are mirrored."""
+        chance = torch.rand(len(x0), *[1] * len(self.shape), generator=self.generator, device=x0.device)
+        return torch.where(chance < 0.5, self.medium.mirrored(x0), x0)
+
     def some(self, data, count):
         """The first examples of a data set, as a batch."""
         return data.batch(torch.arange(min(len(data), count)))
