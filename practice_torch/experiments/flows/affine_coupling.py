@@ -59,6 +59,11 @@ RECIPES = {
         data="digits", target=2.2, steps=400, batch_size=128, learning_rate=1e-3, schedule="cosine", held_out=0.2,
         weight_decay=0.01, evaluate_every=200, checkpoint_every=200,
     ),
+    # measured with seeds 0 and 1, in 65 CPU seconds: 2.05 and 2.07 bits, where Glow has 2.06 and 2.08 in 48
+    "digits_two_scales": MultiscaleRealNvpRecipe(
+        data="digits", target=2.12, width=32, residual_blocks=2, steps=400, batch_size=128, learning_rate=1e-3,
+        schedule="cosine", held_out=0.2, evaluate_every=200, checkpoint_every=200,
+    ),
     # Layers, networks, batches, learning rate, alpha and mirrored images as published; there with batch and weight normalization
     # in place of activation normalization, and a small L2 penalty. The 500 epochs are ours. Not run here.
     "cifar10": MultiscaleRealNvpRecipe(

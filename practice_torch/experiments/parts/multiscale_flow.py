@@ -27,7 +27,9 @@ class MultiscaleFlow(PixelFlow):
     """A flow of several scales, which begins where its normalizations standardize the channels of the first batch."""
 
     explains = PixelFlow.explains | {
-        "inverse_error": Metric("of what the network sees", f"largest |x - f^-1(f(x))| of {CARRIED_BACK} held-out images"),
+        "inverse_error": Metric(
+            "units of x", f"largest |x - f^-1(f(x))| of {CARRIED_BACK} held-out images, x their noisy pixels or logits of these"
+        ),
     }
 
     def __init__(self, recipe, network, shape):
