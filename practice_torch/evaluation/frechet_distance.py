@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     values_are_free,
 )
 
-_ROWS, _COLUMNS = 1024, 512  # of the features that are multiplied at once
+_ROWS, _COLUMNS = 256, 256  # of the features that are multiplied at once
 
 
 def gaussian_statistics(features):
@@ -27,7 +27,7 @@ def gaussian_statistics(features):
     [N, D] -> [D], [D, D]
     """
     _require_features(features=features)
-    return tuple(part.to(features.dtype) for part in _statistics(features))
+    return tuple(part.to(features.dtype) for part in _Statistics.apply(features))
 
 
 def frechet_distance(mean_x, covariance_x, mean_y, covariance_y):
@@ -55,7 +55,7 @@ def frechet_feature_distance(features_x, features_y):
     [P, D], [Q, D] -> []
     """
     _require_features(features_x=features_x, features_y=features_y)
-    return _distance(*_statistics(features_x), *_statistics(features_y)).to(features_x.dtype)
+    return _distance(*_Statistics.apply(features_x), *_Statistics.apply(features_y)).to(features_x.dtype)
 
 
 def diagonal_frechet_distance(mean_x, log_var_x, mean_y, log_var_y):
@@ -92,43 +92,77 @@ def extrapolate_to_infinity(sample_sizes, distances):
     return distances.mean() - slope * inverse.mean()
 
 
-def _statistics(features):
+class _Statistics(torch.autograd.Function):
     """The mean and the covariance in float64, of so many rows at a time: no second copy of the features is made."""
-    count, width = features.shape
-    center = features[:_COLUMNS].detach().mean(0, dtype=torch.float64)  # near the mean: the rest is subtracted at the end
-    shift = features.new_zeros(width, dtype=torch.float64)
-    # the products of columns are symmetric: of a block of rows only what is on and below the diagonal
-    places = [slice(k, min(k + _COLUMNS, width)) for k in range(0, width, _COLUMNS)]
-    below = [shift.new_zeros(place.stop - place.start, place.stop) for place in places]
-    for some in features.split(_ROWS):
-        apart = some.to(torch.float64, copy=True).sub_(center)
-        shift = shift + apart.sum(0)
-        below = [torch.addmm(part, apart[:, place].mT, apart[:, : place.stop])
-                 for part, place in zip(below, places, strict=True)]  # fmt: skip
-    shift = shift / count
-    below = [(part - count * shift[place, None] * shift[: place.stop]) / (count - 1)
-             for part, place in zip(below, places, strict=True)]  # fmt: skip
-    rows = [torch.cat([part, *(other[:, place].mT for other in below[i + 1 :])], 1)
-            for i, (part, place) in enumerate(zip(below, places, strict=True))]  # fmt: skip
-    return center + shift, torch.cat(rows)
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(features):
+        count, width = features.shape
+        center = features[:_ROWS].mean(0, dtype=torch.float64)  # near the mean: the rest is subtracted at the end
+        shift = features.new_zeros(width, dtype=torch.float64)
+        covariance = shift.new_zeros(width, width)
+        # it is symmetric: of a block of its rows only what is on and below the diagonal is multiplied
+        places = [slice(k, min(k + _COLUMNS, width)) for k in range(0, width, _COLUMNS)]
+        below = [covariance[place, : place.stop] for place in places]
+        for some in features.split(_ROWS):
+            apart = some.to(torch.float64, copy=True).sub_(center)
+            shift += apart.sum(0)
+            for place, part in zip(places, below, strict=True):
+                part += apart[:, place].mT @ apart[:, : place.stop]
+        shift /= count
+        for place, part in zip(places, below, strict=True):
+            part -= torch.outer(count * shift[place], shift[: place.stop])
+            part /= count - 1
+            covariance[: place.start, place] = part[:, : place.start].mT
+        return center + shift, covariance
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, output[0])
+
+    @staticmethod
+    def backward(ctx, of_mean, of_covariance):
+        features, mean = ctx.saved_tensors
+        along = (of_covariance + of_covariance.mT) / (len(features) - 1)
+        return ((features - mean) @ along + of_mean / len(features)).to(features.dtype)
 
 
 def _distance(mean_x, a, mean_y, b):
-    return (mean_x - mean_y).square().sum() + a.trace() + b.trace() - 2 * _TraceOfRoot.apply(a, b)
+    """Overwrites b, unless a gradient is asked for."""
+    traces = (mean_x - mean_y).square().sum() + a.trace() + b.trace()
+    asked = a.requires_grad or b.requires_grad
+    return traces - 2 * (_TraceOfRoot.apply(a, b) if asked else _trace_of_root(a, b))
+
+
+def _trace_of_root(a, b):
+    """tr (A^(1/2) B A^(1/2))^(1/2), by F of F F' = A in place of the root: F' B F has the same eigenvalues. Overwrites b."""
+    factor, triangular = _factor(a)
+    if triangular:
+        # above its diagonal F is 0: the columns of B F, and then the rows of F' B F, need no column and no row before them
+        places = [slice(k, k + _COLUMNS) for k in range(0, len(a), _COLUMNS)]
+        for place in places:
+            b[:, place] = b[:, place.start :] @ factor[place.start :, place]
+        for place in places:  # eigenvalues are computed from what is on and below the diagonal
+            b[place, : place.stop] = factor[place.start :, place].mT @ b[place.start :, : place.stop]
+    else:
+        b = factor.mT @ b @ factor
+    del factor  # while eigenvalues are computed, this would be memory
+    return torch.linalg.eigvalsh(b).clamp(min=0).sqrt().sum()
 
 
 class _TraceOfRoot(torch.autograd.Function):
-    """tr (A^(1/2) B A^(1/2))^(1/2). Its slopes are half the linear maps that carry N(0, A) to N(0, B), and back.
+    """_trace_of_root with slopes: half the linear maps that carry N(0, A) to N(0, B), and back.
 
-    With any F of F F' = A in place of the root, F' B F has the same eigenvalues. The slopes are written down, since those of
-    eigenvectors are infinite where eigenvalues are equal, and cancel.
+    They are written down, since those of eigenvectors are infinite where eigenvalues are equal, and cancel.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(a, b):
-        return torch.linalg.eigvalsh(_between(a, b)[1]).clamp(min=0).sqrt().sum()
+        return _trace_of_root(a, b.clone())
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -137,8 +171,8 @@ class _TraceOfRoot(torch.autograd.Function):
     @staticmethod
     def backward(ctx, cotangent):
         a, b = ctx.saved_tensors
-        factor, between = _between(a, b)
-        values, vectors = torch.linalg.eigh(between)
+        factor, _ = _factor(a)
+        values, vectors = torch.linalg.eigh(factor.mT @ b @ factor)
         counted = values > len(a) * torch.finfo(a.dtype).eps * values[-1]
         inverse = torch.where(counted, values, torch.inf).rsqrt()
         # F' G = U S V' with G G' = B: these are F U and, times S, G V
@@ -147,22 +181,17 @@ class _TraceOfRoot(torch.autograd.Function):
         return cotangent / 2 * (of_a * inverse**3 @ of_a.mT), cotangent / 2 * (of_b * inverse @ of_b.mT)
 
 
-def _between(a, b):
-    """F with F F' = A, and F' B F on and below the diagonal, which is all that eigenvalues are computed from.
+def _factor(a):
+    """F with F F' = A, and whether it is triangular: Cholesky's, at a twentieth of the cost of eigenvalues.
 
-    F is Cholesky's, at a twentieth of the cost, or by eigenvalues where A is singular or cannot be looked at.
+    By these where A is singular or cannot be looked at.
     """
     if values_are_free(a):
         factor, failed = torch.linalg.cholesky_ex(a)
         if not failed:
-            between = torch.zeros_like(a)
-            for k in range(0, len(a), _COLUMNS):  # above the diagonal F is 0
-                some = slice(k, k + _COLUMNS)
-                between[some, : k + _COLUMNS] = factor[k:, some].mT @ b[k:] @ factor[:, : k + _COLUMNS]
-            return factor, between
+            return factor, True
     values, vectors = torch.linalg.eigh(a)
-    factor = vectors * values.clamp(min=0).sqrt()
-    return factor, factor.mT @ b @ factor
+    return vectors * values.clamp(min=0).sqrt(), False
 
 
 def _require_features(**features):

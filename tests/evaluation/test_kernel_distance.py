@@ -32,6 +32,19 @@ def test_the_kernel_inception_distance_is_torchmetrics():
     torch.testing.assert_close(practice.kernel_inception_distance(*PAIR, every, every)[0], wanted.double(), rtol=1e-5, atol=0)
 
 
+def test_the_kernel_inception_distance_in_blocks_is_that_of_whole_matrices(monkeypatch):
+    """Blocks of rows that do not divide a subset, and their slopes."""
+    subsets = [torch.stack([torch.randperm(count)[:20] for _ in range(3)]) for count in (30, 25)]
+    x, y = (part.clone().requires_grad_() for part in PAIR)
+    kernel = practice.polynomial_kernel
+    wanted = torch.stack([practice.unbiased_discrepancy(kernel(x[i], x[i]), kernel(y[j], y[j]), kernel(x[i], y[j]))
+                          for i, j in zip(*subsets, strict=True)])  # fmt: skip
+    monkeypatch.setattr(practice, "_ROWS", 7)
+    found = practice.kernel_inception_distance(x, y, *subsets)
+    slopes = [torch.autograd.grad(each.sum(), (x, y)) for each in (found, wanted)]
+    torch.testing.assert_close((found, *slopes[0]), (wanted, *slopes[1]), rtol=1e-10, atol=1e-13)
+
+
 def test_the_expectation_is_the_distance_of_the_laws():
     """All 81 pairs of samples of two from laws on three points."""
     points = torch.tensor([[-1.0], [0.5], [2.0]], dtype=torch.float64)
