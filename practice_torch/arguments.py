@@ -108,23 +108,40 @@ def require_values(name, array, holds, allowed):
         raise ValueError(f"{name} is {array[index].item()}{where}; it must be {allowed}")
 
 
+def _is_between(array, lowest, highest):
+    """Whether reading values is free, and shows all of them in lowest..highest: by the two extremes, in one pass."""
+    if array.numel() == 0 or not values_are_free(array):
+        return False
+    least, most = array.detach().aminmax()
+    return lowest <= least.item() and most.item() <= highest
+
+
+def require_between(name, array, lowest, highest, allowed):
+    """Every entry is in lowest..highest; skipped where reading values is not free."""
+    if not _is_between(array, lowest, highest):
+        require_values(name, array, lambda a: (a >= lowest) & (a <= highest), allowed)
+
+
 def require_unit_interval(**arrays):
     """Every entry of every named tensor is within [0, 1]."""
     for name, array in arrays.items():
-        require_values(name, array, lambda a: (a >= 0) & (a <= 1), "within [0, 1]")
+        require_between(name, array, 0, 1, "within [0, 1]")
 
 
 def require_binary(**arrays):
     """Every named tensor holds 0 and 1 only, as numbers or as truth values."""
     for name, array in arrays.items():
-        if array.dtype != torch.bool:
+        if array.dtype == torch.bool:
+            continue
+        # of the numbers between 0 and 1 these two are their own squares
+        if not (_is_between(array, 0, 1) and torch.equal(array * array, array)):
             require_values(name, array, lambda a: (a == 0) | (a == 1), "0 or 1")
 
 
 def require_tokens(size, **arrays):
     """Every entry of every named tensor is a token of a vocabulary of this size."""
     for name, array in arrays.items():
-        require_values(name, array, lambda a: (a >= 0) & (a < size), f"a token of the vocabulary, 0..{size - 1}")
+        require_between(name, array, 0, size - 1, f"a token of the vocabulary, 0..{size - 1}")
 
 
 def require_log_probs(**arrays):
@@ -144,7 +161,7 @@ def require_schedule(alpha_bar):
     require_rank(1, alpha_bar=alpha_bar)
     entries = len(alpha_bar)
     require(entries >= 2, f"alpha_bar has {entries} entries; it must have T+1 of them, T >= 1, the first for the data itself")
-    require_values("alpha_bar", alpha_bar, lambda a: (a >= 0) & (a <= 1), "in [0, 1]")
+    require_between("alpha_bar", alpha_bar, 0, 1, "in [0, 1]")
     require_values("alpha_bar", alpha_bar[:1], lambda a: a == 1, "1 at [0]: the data before any noise")
     require_values("alpha_bar", alpha_bar, lambda a: torch.diff(a, prepend=a[:1] + 1) < 0, "below the entry before it")
 
@@ -159,4 +176,4 @@ def require_timesteps(alpha_bar, x=None, *, lowest=1, **timesteps):
         if x is not None:
             require_one_each(x, **{name: t})
         allowed = f"in {lowest}..{last} (alpha_bar has {last + 1} entries; index 0 is the data itself)"
-        require_values(name, t, lambda values: (values >= lowest) & (values <= last), allowed)
+        require_between(name, t, lowest, last, allowed)
