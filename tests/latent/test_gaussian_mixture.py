@@ -6,7 +6,9 @@ import scipy.stats
 import torch
 from sklearn.mixture import GaussianMixture
 
+from practice_torch.experiments.latent.gaussian_mixture import RECIPES
 from practice_torch.latent import gaussian_mixture as practice
+from tests import tiny
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(size=(30, 2)) @ rng.normal(size=(2, 2)) + center for center in ([0, 0], [4, 1], [-3, 5])])
@@ -81,3 +83,8 @@ def test_blocks_do_not_show(monkeypatch, points):
     torch.testing.assert_close(practice.log_responsibilities(x, *MIXTURE), whole)
     for got, wanted in zip(practice.m_step(x, whole, regularization=0.1), stepped, strict=True):
         torch.testing.assert_close(got, wanted)
+
+
+def test_as_many_images_are_drawn_as_asked_for():
+    experiment, _ = tiny.built("latent/gaussian_mixture", tiny.small(RECIPES["digits"]))
+    assert experiment.sample(100)["draws"].images.shape == (100, 1, 8, 8)

@@ -181,12 +181,16 @@ class ImageMixtureExperiment(MixtureExperiment):
         self.axes.copy_(torch.linalg.eigh(away.mT @ away).eigenvectors[:, -self.kept :].flip(1))
         return self._points(batch)
 
-    def _shown(self, count, real):
-        """Draws, and the mean of every component, as images."""
-        draws = {"draws": ImageGrid(self._images(self.drawn(min(count, 64))), 8, "Draws of the mixture")}
+    def preview(self, data):
+        """Draws, the mean of every component, and how the likelihood rose."""
         order = self.log_weights.argsort(descending=True)
         means = ImageGrid(self._images(self.means[order]), 10, "Means of the components, the heaviest first")
-        return draws | {"means": means}
+        return super().preview(data) | {"means": means}
+
+    def _shown(self, count, real):
+        """Draws as images; a preview has few."""
+        images = self._images(self.drawn(count if real is None else 64))
+        return {"draws": ImageGrid(images, 8, "Draws of the mixture")}
 
     def _images(self, points):
         return (self.center + points @ self.axes.mT).clamp(0, 1).unflatten(1, self.shape)
