@@ -154,7 +154,8 @@ def _refused(root, wing, path, is_topic, module):
     if top == wing and below[:1] == ["commands"] and path.parts[0] != "commands":
         return "only __main__ files and tests see commands"
     if top == wing and below[:1] == ["projects"] and path.parts != ("commands", "project.py"):
-        return "only their command sees projects"
+        own = path.parts[0] == "projects" and "".join(below[1:2]).startswith("_")
+        return "" if own else "only their command sees projects"
     if is_topic and top == wing and OF_EXPERIMENTS.intersection(below[:1]):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"
     if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:

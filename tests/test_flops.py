@@ -3,12 +3,13 @@
 import dataclasses
 from types import SimpleNamespace
 
+import pytest
 import torch
 from torch import nn
 
 from practice_torch.autoregressive.transformer import forward_operations
 from practice_torch.engine.experiment import Phase
-from practice_torch.engine.flops import batch_like, flops_of_step
+from practice_torch.engine.flops import batch_like, flops_of, flops_of_step
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from tests.engine_toys import Players
@@ -67,3 +68,11 @@ def test_a_gpt_of_124_million_parameters_takes_three_forward_passes():
     counted = flops_of_step(experiment, {"tokens": torch.empty(16, 1025, dtype=torch.int64, device="meta")}, recipe)
     by_hand = forward_operations(vocabulary_size=50257, length=1024, feed_forward_width=4 * 768, **sizes)
     assert counted == 3 * 16 * by_hand
+
+
+@pytest.mark.parametrize("grad", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_a_call_is_counted_as_by_hand(grad):
+    """Of two images: 4 kernels of 3 x 3 at 64 places, then 256 x 3; where nothing is recorded for gradients as well."""
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(), nn.Linear(256, 3))
+    with grad():
+        assert flops_of(lambda: network(torch.zeros(2, 1, 8, 8))) == 2 * 2 * (4 * 9 * 64 + 256 * 3)

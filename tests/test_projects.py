@@ -12,19 +12,32 @@ import pytest
 import torch
 
 from practice_torch.commands.project import names
-from practice_torch.engine import estimate, loop, project
+from practice_torch.engine import estimate, looking, loop, project
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, conduct
-from practice_torch.engine.project_page import write_project_page
+from practice_torch.engine.project import (
+    Column,
+    Expectation,
+    Findings,
+    Model,
+    Noted,
+    Project,
+    Reading,
+    Row,
+    Times,
+    conduct,
+)
+from practice_torch.engine.project_page import tables, write_project_page
 from practice_torch.engine.run import Run
 from practice_torch.engine.state import weights_of
 from practice_torch.experiments.adversarial import domain_adversarial
 from practice_torch.experiments.autoregressive import ngram
 from practice_torch.experiments.foundations import maximum_likelihood
 from practice_torch.projects import (
+    _comparison_reading,
     anomaly_detection,
+    comparison,
     conditional_vae,
     domain_adaptation,
     galaxies,
@@ -49,14 +62,14 @@ def small(whole):
     def cut(model):
         recipe, _ = small_recipes.small(model.topic, model.recipe)
         module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
-        return Model(module, model.recipe)
+        return Model(module, model.recipe, model.data)
 
     return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
 
 
 @pytest.fixture(scope="module")
 def few():
-    """A little data for every recipe, as much as sample metrics need, and short bootstraps."""
+    """A little data for every recipe, as much as sample metrics need; few points, short bootstraps, and no previews of runs."""
     def load(recipe):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(small_recipes, "EXAMPLES", 40)
@@ -65,6 +78,8 @@ def few():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(project, "load_data", load)
         patched.setattr(estimate, "_RESAMPLED", 5)
+        patched.setattr(comparison, "COUNT_OF_POINTS", 64)
+        patched.setattr(looking, "preview", lambda training, say: None)
         yield
 
 
@@ -182,6 +197,40 @@ def test_a_page_takes_words_for_words(few, tmp_path):
     assert "2.5 to 3.5" in page.words and "Learning curves" not in page.words
     (tmp_path / "models" / "first" / "evaluation.json").write_text("{")
     assert "evaluation.json cannot be read" in Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words
+
+
+def timed(trainings, say):
+    """Two tables of two models each, of which the numbers of one have notes; and seconds of one row."""
+    columns = {"bits": Column("bits", "of images", "lower"), "share": Column("fraction", "of points", "higher")}
+    rows = {
+        "a": Row("model", {"bits": Noted(1.0, "exact")}, "images"), "b": Row("model", {"bits": Noted(0.5, "bound")}, "images"),
+        "c": Row("model", {"share": 0.2}, "points"), "d": Row("model", {"share": 0.7}, "points"),
+    }  # fmt: skip
+    return Findings(columns, rows, {}, Times({"training": Column("seconds", "of all updates")}, {"c": {"training": 4.5}}))
+
+
+def test_rows_on_other_data_are_another_table_and_seconds_are_no_results(few, tmp_path):
+    results = conduct("toy", toy(judge=timed, read=lambda rows: Reading((), ())), tmp_path, **quiet)
+    assert "training" not in json.dumps(results["rows"]) and results["rows"]["a"]["cells"]["bits"]["note"] == "exact"
+    images, points = tables(tmp_path, results, [])
+    assert (images.name, list(images.columns), images.best) == ("images", ["bits"], {"bits": {"b"}})
+    assert (points.name, list(points.columns), points.best) == ("points", ["share", "training"], {"share": {"d"}})
+    assert points.rows["c"]["cells"] == {"share": {"value": 0.2}, "training": {"value": 4.5}}
+    words = " ".join(Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words.split())
+    assert "images bitsbits, lower is better a 1exact b 0.5bound points" in words
+    assert "c 0.2 4.5 d 0.7" in words and "trainingof all updates" in words
+    (tmp_path / "times.json").write_text("{")
+    assert "times.json cannot be read" in Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words
+
+
+def test_data_of_a_model_take_the_place_of_its_recipes(few, tmp_path):
+    flow = import_module("practice_torch.experiments.flows.affine_coupling")
+    whole = toy(models={"flow": Model(flow, "two_moons", "eight_gaussians")}, judge=timed, read=lambda rows: Reading((), ()))
+    whole = small(whole)
+    assert conduct("toy", whole, tmp_path, **quiet)["own_data"]
+    asked = Run.open(tmp_path / "models" / "flow").asked
+    assert asked["fields"]["data"] == "eight_gaussians" and asked["fields"]["target"] is None
+    assert not conduct("toy", whole, tmp_path / "other", data="two_moons", **quiet)["own_data"]
 
 
 def test_a_folder_of_another_project_is_refused(few, tmp_path):
@@ -574,3 +623,126 @@ def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
     strongest = np.abs(np.fft.rfft(batch["audio"][:, 0].numpy()))[:, 1:].argmax(1) + 1
     heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / batch["audio"].shape[2])[:, None] - notes).argmin(1)
     assert rows["real sounds"]["semitone"] == pytest.approx((np.abs(heard - batch["label"].numpy()) <= 1).mean())
+
+
+# ---------------------------------------------------------------------------------------------------- comparison
+
+
+def compared_rows(**changed):
+    """Every row of the comparison; "row/column" in `changed` is another number."""
+    gray, binary, points = (list(rows) for rows in (comparison.OF_GRAY_DIGITS, comparison.OF_BINARY_DIGITS, comparison.OF_POINTS))
+    ends = [_comparison_reading.PIXELS, _comparison_reading.REAL, _comparison_reading.BINARY_PIXELS,
+            _comparison_reading.BINARY_REAL]  # fmt: skip
+    bits = {
+        "independent pixels": (2.4, "exact"), "PixelCNN": (1.8, "exact"), "Real NVP": (2.1, "upper bound"),
+        "MAF": (2.15, "upper bound"), "DDPM, all steps": (2.2, "upper bound"), "independent binary pixels": (0.57, "exact"),
+        "MADE": (0.38, "exact"), "RBM": (0.37, "estimate"), "VAE": (0.41, "upper bound"),
+        "conditional VAE": (0.4, "upper bound"),
+    }  # fmt: skip
+    cells = {}
+    for place, name in enumerate([*gray, *binary, *map(_comparison_reading.thresholded, gray), *ends]):
+        near = Estimate(1.0, 0.9, 1.1)
+        share = place / 100
+        cells[name] = {"frechet_distance": 0.3 - share, "precision": near, "recall": 0.9 - share, "classes": 9.0 + share,
+                       "nearest_ratio": near}  # fmt: skip
+        cells[name] |= {"operations": 10**6 + place * 10**7} if name in (*gray, *binary) else {}
+        cells[name] |= {"bits_per_dimension": Noted(*bits[name])} if name in bits else {}
+    cells["independent pixels"]["frechet_distance"] = 0.9
+    cells["DDIM, 20 steps"]["frechet_distance"] = 0.05
+    cells["GAN"]["operations"] = cells["VAE"]["operations"] = 10**5
+    for place, name in enumerate([*points, _comparison_reading.ONE_GAUSSIAN, _comparison_reading.REAL_POINTS]):
+        cells[name] = {"modes": 8.0, "high_quality": 0.96 + place / 1000}
+        kind = _comparison_reading.KINDS.get(name, "exact" if name == _comparison_reading.ONE_GAUSSIAN else None)
+        cells[name] |= {"divergence": Noted(0.1 * place, kind)} if kind else {}
+    for place, value in changed.items():
+        name, column = place.split("/")
+        cells[name][column] = value
+    return {name: Row("model", of_row) for name, of_row in cells.items()}
+
+
+def test_the_reading_of_the_comparison_follows_its_numbers():
+    reading = comparison.read(compared_rows())
+    said = reading.sentences
+    assert "Exact: PixelCNN 1.800; independent pixels 2.400." in said[0]
+    assert "Upper bounds: Real NVP 2.100, MAF 2.150, DDPM, all steps 2.200." in said[0]
+    assert "Exact: MADE 0.380" in said[1] and "VAE 0.400, VAE 0.410" in said[1] and "sampling: RBM 0.370." in said[1]
+    assert "held-out ones: DDIM, 20 steps 0.050, PixelCNN 0.210" in said[2]
+    assert "recall from 0.81 (PixelCNN) to 0.90 (Gaussian mixture)" in said[4] and "nothing is copied" in said[5]
+    assert "No model misses a mode." in said[8]
+    assert "PixelCNN (gray digits), MADE (binary digits), Gaussian mixture (points)" in said[9]
+    assert "whatever they cost: DDIM, 20 steps." in said[10]
+    assert [part.holds for part in reading.expectations] == [True] * 8
+
+
+@pytest.mark.parametrize(("number", "place", "value"), [
+    (0, "Real NVP/bits_per_dimension", Noted(2.35, "upper bound")), (1, "RBM/bits_per_dimension", Noted(0.5, "estimate")),
+    (2, "PixelCNN/bits_per_dimension", Noted(2.0, "exact")), (3, "GAN/frechet_distance", 0.04),
+    (4, "VQ-VAE/frechet_distance", 0.5), (5, "GAN/operations", 10**8), (6, "VAE/nearest_ratio", 0.5),
+    (7, "8 Gaussians, diffusion/modes", 6.0),
+])  # fmt: skip
+def test_what_is_asserted_of_the_comparison_can_fail(number, place, value):
+    reading = comparison.read(compared_rows(**{place: value}))
+    assert [part.holds for part in reading.expectations] == [k != number for k in range(8)]
+    if number == 7:
+        assert "Modes are missed by diffusion." in reading.sentences[8]
+    if number == 6:
+        assert "0.50 to 1.00 times" in reading.sentences[5] and "below what new digits have" in reading.sentences[5]
+
+
+def test_efficient_models_are_those_that_no_cheaper_one_equals():
+    """By distance and operations: a model is left out where one with fewer operations is as near."""
+    changed = {f"{name}/operations": 10.0 ** (10 + k) for k, name in enumerate(comparison.OF_GRAY_DIGITS)}
+    changed |= {f"{name}/operations": float(cost) for name, cost in (("MADE", 4), ("RBM", 3), ("conditional VAE", 2), ("VAE", 1))}
+    changed |= {f"{name}, thresholded/frechet_distance": 0.7 for name in comparison.OF_GRAY_DIGITS}
+    changed |= {"VAE/frechet_distance": 0.6, "conditional VAE/frechet_distance": 0.6, "RBM/frechet_distance": 0.2,
+                "MADE/frechet_distance": 0.4, "PixelCNN, thresholded/frechet_distance": 0.1}  # fmt: skip
+    of = _comparison_reading.Numbers(compared_rows(**changed))
+    assert _comparison_reading.efficient(of) == ["VAE", "RBM", "PixelCNN, thresholded"]
+    changed["PixelCNN, thresholded/frechet_distance"] = Estimate(0.1, 0.0, 0.24)  # 0.2 is within its interval's half
+    assert _comparison_reading.efficient(_comparison_reading.Numbers(compared_rows(**changed))) == ["VAE", "RBM"]
+
+
+def test_models_that_differ_by_chance_are_named_together():
+    changed = {"DDIM, 20 steps/frechet_distance": Estimate(0.05, 0.0, 0.1), "GAN/frechet_distance": 0.09,
+               "PixelCNN/frechet_distance": 0.11, "DDPM, all steps/bits_per_dimension": Noted(2.5, "upper bound")}  # fmt: skip
+    said = comparison.read(compared_rows(**changed)).sentences
+    assert "whatever they cost: DDIM, 20 steps; no farther, up to chance: GAN." in said[10]
+    assert "above independent pixels: DDPM, all steps, trained for samples" in said[0]
+
+
+def test_a_pixelcnn_that_is_told_the_class_pays_for_it():
+    """Of two equally likely classes one gives an image all probability, the other a quarter: p = (1 + 1/4) / 2."""
+    network = SimpleNamespace(log_prob=lambda codes, label: torch.where(label == 0, 0.0, math.log(0.25)).expand(len(codes)))
+    experiment = SimpleNamespace(network=network, classes=["a", "b"], recipe=SimpleNamespace(num_levels=17))
+    data = SimpleNamespace(batch=lambda: {"image": torch.zeros(3, 1, 2, 2)})
+    assert comparison._pixel_bits(data, experiment) == pytest.approx(-math.log2(0.625) / 4)
+
+
+def test_the_table_of_the_comparison_is_that_of_its_models(finished):
+    """Numbers of trainings are found again; a conditional VAE pays for the class; the seconds are in a file of their own."""
+    results, folder = finished("comparison")
+    rows, models = table(results), folder / "models"
+    read = lambda name, file: json.loads((models / name / file).read_text())  # noqa: E731
+    metrics = {name: read(name, "evaluation.json")["metrics"] for name in ("MADE", "conditional VAE")}
+    nats = {name: 64 * math.log(2) * rows[name]["bits_per_dimension"] for name in metrics}
+    assert nats["MADE"] == pytest.approx(metrics["MADE"]["nats_per_image"])
+    assert nats["conditional VAE"] == pytest.approx(metrics["conditional VAE"]["negative_elbo"] + math.log(10))
+    assert [row["table"] for row in results["rows"].values()] == sorted(
+        (row["table"] for row in results["rows"].values()), key=[comparison.GRAY, comparison.BINARY, comparison.PLANE].index
+    )  # fmt: skip
+    times = json.loads((folder / "times.json").read_text())["rows"]
+    drawing = [name for name, row in rows.items() if "operations" in row]
+    assert sorted(times) == sorted(drawing) and all(cell["value"] > 0 for row in times.values() for cell in row.values())
+    hidden = read("RBM", "recipe.json")["fields"]["hidden"]
+    assert rows["RBM"]["parameters"] == 64 * hidden + 64 + hidden
+    assert rows["8 Gaussians, their own law"]["modes"] == 8
+
+
+def test_training_seconds_are_those_of_the_fastest_rate(tmp_path):
+    """100 steps of two turns of 8 examples, at 400 a second."""
+    (tmp_path / "times.csv").write_text("step,seconds,rate,utilization\n50,9,200.0,\n100,12,400.0,\n")
+    recipe = SimpleNamespace(steps=100, accumulate=1, batch_size=8)
+    turns = (SimpleNamespace(times=1), SimpleNamespace(times=1))
+    training = SimpleNamespace(run=SimpleNamespace(folder=tmp_path), recipe=recipe, train_data=range(50),
+                               experiment=SimpleNamespace(phases=turns))  # fmt: skip
+    assert comparison.training_seconds(training) == pytest.approx(4.0)

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent.parent / "projects"
 
 def names():
     """name -> the first line of what a project says of itself, read from its source: listing needs no torch."""
-    files = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.py")
+    files = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
     return {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0] for path in files}
 
 
@@ -49,7 +49,7 @@ def project(command):
     if command.json:
         print(json.dumps(results, indent=1))
     else:
-        _show(results)
+        _show(folder, results)
         print(f"report: {page}   table: {folder / 'results.json'}")
     return 1 if results["own_data"] and not all(part["holds"] for part in results["expectations"]) else 0
 
@@ -64,20 +64,23 @@ def _list(known, as_json):
     return 0
 
 
-def _show(results):
+def _show(folder, results):
     """The table, what it says, and what is asserted of it."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for column, about in results["columns"].items():
-        table.add_column(f"{column.replace('_', ' ')}\n[dim]{about['unit']}[/]")
-    for title, row in results["rows"].items():
-        cells = (row["cells"].get(column) for column in results["columns"])
-        table.add_row(title + ("" if row["role"] == "model" else f"\n[dim]{row['role']}[/]"), *map(_spoken, cells))
+    from practice_torch.engine.project_page import tables
+
     console = Console()
-    console.print(table)
+    for part in tables(folder, results, []):  # the page says what is missing
+        table = Table(box=None, padding=(0, 2, 0, 0), title=part.name or None, title_justify="left")
+        table.add_column("")
+        for column, about in part.columns.items():
+            table.add_column(f"{column.replace('_', ' ')}\n[dim]{about['unit']}[/]")
+        for title, row in part.rows.items():
+            cells = (row["cells"].get(column) for column in part.columns)
+            table.add_row(title + ("" if row["role"] == "model" else f"\n[dim]{row['role']}[/]"), *map(_spoken, cells))
+        console.print(table)
     for sentence in results["reading"]:
         console.print(sentence, markup=False, highlight=False)
     for part in results["expectations"]:
@@ -89,8 +92,8 @@ def _spoken(cell):
 
     if cell is None:
         return "-"
-    interval = f"\n[dim]{cell['low']:.3g} to {cell['high']:.3g}[/]" if "low" in cell else ""
-    return told(cell["value"]) + interval
+    below = f"{cell['low']:.3g} to {cell['high']:.3g}" if "low" in cell else cell.get("note", "")
+    return told(cell["value"]) + (f"\n[dim]{below}[/]" if below else "")
 
 
 def _say(line):

@@ -1,7 +1,7 @@
 """The floating-point operations of a training step, counted on meta tensors: nothing is computed, and no memory is taken."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -36,9 +36,21 @@ class _Counting(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled():  # where operations arrive whole that autograd would have taken apart
+            with self:
+                out = operation.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
         out = operation(*args, **kwargs)
         self.total += operations_of(operation, args, kwargs, out)
         return out
+
+
+def flops_of(call: Callable[[], Any]) -> int:
+    """Multiplications and additions while call() runs, counted as those of a step."""
+    with _Counting() as counting:
+        call()
+    return counting.total
 
 
 def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: Recipe) -> int:

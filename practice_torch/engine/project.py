@@ -3,6 +3,7 @@
     project.json       what was asked: the project, its seed and data, and the recipe of each model
     models/<name>/     the run folder of each model
     results.json       the table, what it says, and what is asserted of it; the same bytes however often the project was stopped
+    times.json         columns of the table that no second judgment measures alike: seconds
     shown/             samples and figures of the judgment
     report.html        all of it on one page
 """
@@ -31,14 +32,15 @@ from practice_torch.engine.run import Run, difference, save_artifacts, write_jso
 from practice_torch.engine.state import weights_of
 
 T = TypeVar("T")
-ASKED, RESULTS, SHOWN, MODELS = "project.json", "results.json", "shown", "models"
+ASKED, RESULTS, TIMES, SHOWN, MODELS = "project.json", "results.json", "times.json", "shown", "models"
 
 
 class Model(NamedTuple):
-    """A recipe of an experiment: the experiment's module, and the name of the recipe."""
+    """A recipe of an experiment: the experiment's module, and the name of the recipe; data: in place of the recipe's own."""
 
     module: ModuleType
     recipe: str
+    data: str | None = None
 
     @property
     def topic(self) -> str:
@@ -53,11 +55,29 @@ class Column(NamedTuple):
     better: str = ""
 
 
+class Noted(NamedTuple):
+    """A number, and a few words on what it is."""
+
+    value: float
+    note: str
+
+
 class Row(NamedTuple):
-    """A row of the table, with the columns that apply to it; role: "floor" (a baseline), "model" or "ceiling" (real data)."""
+    """A row of the table, with the columns that apply to it; role: "floor" (a baseline), "model" or "ceiling" (real data).
+
+    Rows on different data are not compared: those with the same `table` are shown together.
+    """
 
     role: str
-    cells: Mapping[str, float | Estimate]
+    cells: Mapping[str, float | Estimate | Noted]
+    table: str = ""
+
+
+class Times(NamedTuple):
+    """Further columns of the table, in seconds: row -> column -> seconds."""
+
+    columns: Mapping[str, Column]
+    rows: Mapping[str, Mapping[str, float]]
 
 
 class Findings(NamedTuple):
@@ -66,6 +86,7 @@ class Findings(NamedTuple):
     columns: Mapping[str, Column]
     rows: Mapping[str, Row]
     artifacts: Mapping[str, Artifact]
+    times: Times | None = None
 
 
 class Expectation(NamedTuple):
@@ -124,6 +145,8 @@ def conduct(
         findings = project.judge(trainings, say)
         results = _results(name, project, trainings, findings, seed)
         _show(folder, findings.artifacts)
+        if findings.times:
+            write_json(folder / TIMES, _times(findings.times))
         write_json(folder / RESULTS, results)
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}") from error
@@ -134,7 +157,7 @@ def conduct(
 
 def _recipe(model, seed, data):
     """The recipe with the project's seed and data; its target was measured on its own data."""
-    recipe = dataclasses.replace(model.module.RECIPES[model.recipe], seed=seed)
+    recipe, data = dataclasses.replace(model.module.RECIPES[model.recipe], seed=seed), data or model.data
     return recipe if data in (None, recipe.data) else dataclasses.replace(recipe, data=data, target=None)
 
 
@@ -194,10 +217,10 @@ def _results(name, project, trainings, findings, seed):
     data = {title: training.recipe.data for title, training in trainings.items()}
     return {
         "project": name, "title": project.title, "question": project.question, "seed": seed,
-        "own_data": all(data[title] == model.module.RECIPES[model.recipe].data for title, model in project.models.items()),
+        "own_data": all(data[title] == _recipe(model, seed, None).data for title, model in project.models.items()),
         "columns": {column: about._asdict() for column, about in findings.columns.items()},
         "rows": {
-            title: {"role": row.role, "cells": {column: _cell(value) for column, value in row.cells.items()}}
+            title: {"role": row.role, "table": row.table, "cells": {column: _cell(value) for column, value in row.cells.items()}}
             for title, row in findings.rows.items()
         },
         "reading": list(reading.sentences),
@@ -209,9 +232,15 @@ def _results(name, project, trainings, findings, seed):
     }  # fmt: skip
 
 
+def _times(times):
+    columns = {column: about._asdict() for column, about in times.columns.items()}
+    rows = {title: {column: _cell(value) for column, value in cells.items()} for title, cells in times.rows.items()}
+    return {"columns": columns, "rows": rows}
+
+
 def _cell(value):
-    """A cell as JSON: with the ends of its interval, where it has one."""
-    return value._asdict() if isinstance(value, Estimate) else {"value": float(value)}
+    """A cell as JSON: with the ends of its interval, or its note, where it has one."""
+    return value._asdict() if isinstance(value, (Estimate, Noted)) else {"value": float(value)}
 
 
 def _show(folder, artifacts):

@@ -112,7 +112,7 @@ def test_the_exact_score_draws_the_mixture():
     """Shares of the components within 4 standard errors, widths within a component within a tenth."""
     experiment, _ = experiment_on(LOPSIDED | {"means": [[4.0, 0.0], [-4.0, 2.0], [0.0, -8.0]]}, num_steps=200)
     with torch.no_grad():
-        drawn = experiment._draw(experiment.exact_score, 4000, Drawing())
+        drawn = experiment.drawn(experiment.exact_score, 4000, Drawing())
     nearest = torch.cdist(drawn, experiment.means).argmin(1)
     for number, (weight, std) in enumerate(zip(LOPSIDED["weights"], LOPSIDED["stds"], strict=True)):
         mine = drawn[nearest == number]

@@ -121,8 +121,8 @@ class ScoreExperiment(nn.Module):
         how = Drawing(steps=self.recipe.shown_steps, clip=False)
         panels = {
             "data": data.batch()["point"][:2000],
-            "drawn with the exact score": self._draw(self.exact_score, 2000, how),
-            "drawn with the learned score": self._draw(self.learned_score, 2000, how),
+            "drawn with the exact score": self.drawn(self.exact_score, 2000, how),
+            "drawn with the learned score": self.drawn(self.learned_score, 2000, how),
         }
         caption = f"Held-out points, and points drawn from noise in {how.steps} ancestral steps"
         return {"points": self._picture(panels, caption), "fields": self._fields()}
@@ -130,8 +130,16 @@ class ScoreExperiment(nn.Module):
     def sample(self, count):
         """Points drawn with the learned score as `sampling` says."""
         self.sampling.require_known(levels=self.recipe.num_steps, classes=0, null_trained=False)
-        points = self._draw(self.learned_score, count, self.sampling)
+        points = self.drawn(self.learned_score, count, self.sampling)
         return {"points": self._picture({"drawn with the learned score": points}, f"{count} points drawn from noise")}
+
+    def drawn(self, score, count, how):
+        """Points made of white noise by a score, [count, D]."""
+        steps = chain(self.alpha_bar, steps=how.steps, sampler=how.sampler, variance=how.variance, eta=how.eta)
+        limit = (self.means.abs().amax(1) + 5 * self.stds).max().item() if how.clip else None
+        shape, like = (count, self.means.shape[1]), {"device": self.means.device, "dtype": self.means.dtype}
+        white = torch.randn(shape, generator=self.generator, **like)
+        return draw(partial(self._noise, score), white, steps, limit=limit, generator=self.generator)
 
     def study(self, data):
         """What few steps cost: on Gaussian data, where each sampler's law is known, and on the mixture, with both scores."""
@@ -143,7 +151,7 @@ class ScoreExperiment(nn.Module):
         real, other = (sorted_radii(points, self.means, self.stds) for points in real[: 2 * size].split(size))
 
         def distance(score, kind, steps):
-            points = self._draw(score, size, Drawing(steps=steps, clip=False, **kind))
+            points = self.drawn(score, size, Drawing(steps=steps, clip=False, **kind))
             return (sorted_radii(points, self.means, self.stds) - real).abs().mean().item()
 
         curves = {
@@ -179,14 +187,6 @@ class ScoreExperiment(nn.Module):
     def _at_level(self, score, level, x):
         """A score of all x at one level, in deviations of the noise."""
         return -self._noise(score, x, level.expand(len(x)))
-
-    def _draw(self, score, count, how):
-        """Points made of white noise by a score, [count, D]."""
-        steps = chain(self.alpha_bar, steps=how.steps, sampler=how.sampler, variance=how.variance, eta=how.eta)
-        limit = (self.means.abs().amax(1) + 5 * self.stds).max().item() if how.clip else None
-        shape, like = (count, self.means.shape[1]), {"device": self.means.device, "dtype": self.means.dtype}
-        white = torch.randn(shape, generator=self.generator, **like)
-        return draw(partial(self._noise, score), white, steps, limit=limit, generator=self.generator)
 
     def _picture(self, panels, caption):
         """Points [N, 2] of each panel, and all its modes laid over each other, in deviations."""

@@ -100,17 +100,24 @@ def prior_bits(model, data):
 
 def bits(model, data, variance=Drawing.variance):
     """Which levels carry the bits of images: the terms of the bound on -log2 p(image), given the class where there is one."""
+    terms = bits_of_images(model, model.some(data, 256), variance)
+    if terms is None:
+        return {}
+    return {"bits": pictures.bits(terms.cpu().double().numpy(), given=" given its class" if model.classes else "")}
+
+
+def bits_of_images(model, batch, variance=Drawing.variance):
+    """The terms of that bound for each image of a batch, [N, T+1] bits per dimension; None where it is not known."""
     # the terms are those of predicted noise, which does not tell the data where nothing is left of them
     if model.alpha_bar[-1] == 0 or not model.recipe.num_levels:
-        return {}
-    batch, last = model.some(data, 256), model.recipe.num_levels - 1
+        return None
+    last = model.recipe.num_levels - 1
     x0, label = model.examples(batch | {"image": (batch["image"] * last).round() / last})
 
     def denoiser(rows):
         return _noise_in(model, label if label is None else label[rows], model.medium.limit)
 
-    terms = bits_by_term(x0, denoiser, model.alpha_bar, model.generator, variance=variance, num_levels=last + 1)
-    return {"bits": pictures.bits(terms.cpu().double().numpy(), given=" given its class" if model.classes else "")}
+    return bits_by_term(x0, denoiser, model.alpha_bar, model.generator, variance=variance, num_levels=last + 1)
 
 
 def _noise_in(model, label, limit=None):
