@@ -47,6 +47,13 @@ class PointMatchingRecipe(PointsRecipe):
     metric: Fixed = "energy_distance"
 
 
+# flows/minibatch_coupling and flows/diffusion_bridge are trained alike
+ON_MOONS = dict(
+    data="two_moons", points=65_536, steps=4000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
+    evaluate_every=2000, checkpoint_every=2000, log_every=100,
+)  # fmt: skip
+
+
 class PointMatching(nn.Module):
     """Learns the velocity of points from pairs of independent noise and data, and draws points by it."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from practice_torch.engine.recipe import Fixed
-from practice_torch.experiments.flows.flow_matching import PointMatching, PointMatchingRecipe
+from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching, PointMatchingRecipe
 from practice_torch.flows.minibatch_coupling import optimal_assignment, squared_distance_matrix
 
 
@@ -35,11 +35,8 @@ RECIPES = {
     # measured with seeds 0 and 1: an energy distance of 0.0004 and 0.0001 in two steps of the midpoint method; random pairs have
     # 0.0080 and 0.0062 after as many steps of training. The squared error of the velocity is 0.06 and 0.07, that of random pairs
     # 2.7
-    "two_moons": CoupledRecipe(
-        data="two_moons", points=65_536, steps=4000, batch_size=256, learning_rate=2e-3, schedule="cosine", average_decay=0.999,
-        target=1.5e-3, evaluate_every=2000, checkpoint_every=2000, log_every=100,
-    ),
-}  # fmt: skip
+    "two_moons": CoupledRecipe(target=1.5e-3, **ON_MOONS),
+}
 
 
 def build(recipe, data):
