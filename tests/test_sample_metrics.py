@@ -104,7 +104,7 @@ def test_sounds_are_judged_by_what_tells_their_classes(monkeypatch):
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):  # as they are judged
         compared, found = sample_metrics(by_class(higher), None, *data, seeded())
     distance = found["frechet_audio_distance"]
-    assert "network of log-mel columns that tells the class of 100% of the held-out sounds" in compared
+    assert compared.startswith("of 78 sounds the hidden layer of a network of log-mel columns that tells the class of 100% of")
     assert distance["real"].high < distance["samples"].low
     assert 5 * distance["real"].value < distance["samples"].value < distance["baseline"].value / 10
 
@@ -134,9 +134,14 @@ def test_sounds_without_classes_are_judged_by_their_columns(monkeypatch):
     of_noisy, of_pitch = (
         metrics_of({"sounds": Audio(sounds, 8000)}, data)["frechet_audio_distance"] for sounds in (noisy, one_pitch)
     )
-    assert compared == "log-mel columns"
+    assert compared == "of 40 sounds log-mel columns"
     assert of_noisy["real"] < of_noisy["samples"] < of_noisy["baseline"]
     assert of_pitch["samples"] < 0.5 * of_pitch["baseline"]
+
+
+def test_pictures_of_sounds_are_refused():
+    with pytest.raises(RunError, match="the samples are pictures of data that are no images"):
+        sample_metrics({"spectra": ImageGrid(torch.rand(30, 1, 9, 9), 8)}, None, *audio.load("notes", **NOTES), seeded())
 
 
 class Counted(torch.nn.Module):

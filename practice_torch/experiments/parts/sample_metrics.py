@@ -76,8 +76,10 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
     kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
     if images := kinds[ImageGrid]:
         drawn = torch.cat([part.images for part in images]).float().cpu().clamp(0, 1)
-        real = (_batch(data)["image"].float().cpu() for data in (train, held_out))
-        return _of_images(drawn, *real, generator, inception)
+        real = [_batch(data) for data in (train, held_out)]
+        if "image" not in real[0]:  # spectrograms, say
+            raise RunError("the samples are pictures of data that are no images, which no metric compares; leave --samples out")
+        return _of_images(drawn, *(batch["image"].float().cpu() for batch in real), generator, inception)
     if inception is not None:
         raise RunError("--inception is for images; these samples are none")
     if sounds := kinds[Audio]:
