@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from practice_torch.commands.project import names
-from practice_torch.engine import estimate, looking, loop, project
+from practice_torch.engine import estimate, looking, loop, project, project_page
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.estimate import Estimate
@@ -209,13 +209,14 @@ def timed(trainings, say):
     return Findings(columns, rows, {}, Times({"training": Column("seconds", "of all updates")}, {"c": {"training": 4.5}}))
 
 
-def test_rows_on_other_data_are_another_table_and_seconds_are_no_results(few, tmp_path):
+def test_rows_on_other_data_are_another_table_and_seconds_are_no_results(few, tmp_path, monkeypatch):
     results = conduct("toy", toy(judge=timed, read=lambda rows: Reading((), ())), tmp_path, **quiet)
     assert "training" not in json.dumps(results["rows"]) and results["rows"]["a"]["cells"]["bits"]["note"] == "exact"
     images, points = tables(tmp_path, results, [])
     assert (images.name, list(images.columns), images.best) == ("images", ["bits"], {"bits": {"b"}})
     assert (points.name, list(points.columns), points.best) == ("points", ["share", "training"], {"share": {"d"}})
     assert points.rows["c"]["cells"] == {"share": {"value": 0.2}, "training": {"value": 4.5}}
+    monkeypatch.setattr(project_page, "curves_of", None)  # not asked: metrics of other data have the same names
     words = " ".join(Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words.split())
     assert "images bitsbits, lower is better a 1exact b 0.5bound points" in words
     assert "c 0.2 4.5 d 0.7" in words and "trainingof all updates" in words

@@ -18,7 +18,8 @@ def write_project_page(folder: Path, results: Mapping[str, Any], path: Path) -> 
     models = results["models"]
     runs, missing = read_runs([folder / model["folder"] for model in models.values()], list(models))
     shown = tables(folder, results, missing)
-    overlays = curves_of(runs)[0] or curves_of(runs, fewest=1)[0]
+    # metrics of models on other data have the same names: their curves are in their own reports
+    overlays = [] if len(shown) > 1 else curves_of(runs)[0] or curves_of(runs, fewest=1)[0]
     return write_page(
         path,
         "project.html.jinja",
