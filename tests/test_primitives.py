@@ -201,20 +201,27 @@ def repeated(got, one):
 def test_a_primitive_gives_what_jax_gives(name, precision, monkeypatch):
     monkeypatch.setattr(jaxpr, "_by_jax", lambda equation: pytest.fail(f"{equation.primitive} has no rule"))
     cancels = name in ("custom_linear_solve", "fft", "lu", "triangular_solve")
-    for function, *arrays in CASES[name]:
-        arrays = [a.astype(precision) if a.dtype.kind == "f" else a for a in arrays]
+    functions = [function for function, *_ in CASES[name]]
+    given = [[a.astype(precision) if a.dtype.kind == "f" else a for a in arrays] for _, *arrays in CASES[name]]
+    stacked = [[np.stack([a, np.roll(a, 1), a]) for a in arrays] for arrays in given]
+    # One program for all cases: compiling is nearly all of the work.
+    compiled = jax.jit(lambda points, many: list(map(both, functions, points, many)))
+    at_points = [evaluator(jax.jit(function).trace(*arrays)) for function, arrays in zip(functions, given, strict=True)]
+    results = compiled(given, stacked)
+    for function, arrays, many, run, (alone, batched) in zip(functions, given, stacked, at_points, results, strict=True):
         assert name in set(primitives(jax.make_jaxpr(function)(*arrays).jaxpr))
-        many = [np.stack([a, np.roll(a, 1), a]) for a in arrays]
-        compiled = jax.jit(both, static_argnums=0)  # one program: compiling is nearly all of the work
-        at_points = evaluator(jax.jit(function).trace(*arrays))
-        alone, batched = compiled(function, arrays, many)
-        same(at_points(*arrays), alone, cancels)
+        same(run(*arrays), alone, cancels)
         same(by_numpy(jax.vmap(function))(*many), batched, cancels)
-        for differing in product((False, True), repeat=len(arrays)):
-            points = [[m[i] if d else a for m, a, d in zip(many, arrays, differing, strict=True)] for i in range(3)]
-            wanted = [compiled(function, point, many)[0] for point in points]
-            got = at_points(*(m if d else a for m, a, d in zip(many, arrays, differing, strict=True)))
-            same(repeated(got, wanted[0]), jax.tree.map(lambda *parts: np.stack(parts), *wanted), cancels)
+    for differing in product((False, True), repeat=max(map(len, given))):  # a function of fewer arrays reads the first ones
+
+        def moved(which, differing=differing):
+            """The arrays of every case, those that differ as `which` has them."""
+            pairs = [zip(arrays, many, differing, strict=False) for arrays, many in zip(given, stacked, strict=True)]
+            return [[which(m) if d else a for a, m, d in pair] for pair in pairs]
+
+        wanted = [[one for one, _ in compiled(moved(lambda m, i=i: m[i]), stacked)] for i in range(3)]
+        for run, arrays, *three in zip(at_points, moved(lambda m: m), *wanted, strict=True):
+            same(repeated(run(*arrays), three[0]), jax.tree.map(lambda *parts: np.stack(parts), *three), cancels)
 
 
 def test_every_rule_has_a_case():
