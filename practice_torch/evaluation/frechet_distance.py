@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     values_are_free,
 )
 
-_ROWS, _COLUMNS = 256, 256  # of the features that are multiplied at once
+_ROWS, _COLUMNS = 256, 128  # of the features that are multiplied at once
 
 
 def gaussian_statistics(features):
