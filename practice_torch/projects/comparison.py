@@ -19,7 +19,8 @@ from practice_torch.experiments.parts.flows import known_log_density
 from practice_torch.experiments.parts.image_judge import Judge
 from practice_torch.experiments.parts.independent_pixels import codes_of, independent_bits
 from practice_torch.experiments.parts.points import MODES, energy_distance, modes
-from practice_torch.experiments.parts.sample_metrics import EXPLAINS, recombined, sample_metrics
+from practice_torch.experiments.parts.feature_metrics import recombined
+from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
 from practice_torch.latent.gaussian_mixture import mixture_sample
 from practice_torch.latent.vector_quantization import codebook_perplexity
 from practice_torch.pictures.families import image_rows, point_squares
