@@ -15,11 +15,11 @@ from practice_torch.engine.project import Column, Findings, Noted, Project, Row,
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.experiments.parts.diffusion_studies import bits_of_images
 from practice_torch.experiments.parts.family_draws import drawn_by
+from practice_torch.experiments.parts.feature_metrics import recombined
 from practice_torch.experiments.parts.flows import known_log_density
 from practice_torch.experiments.parts.image_judge import Judge
 from practice_torch.experiments.parts.independent_pixels import codes_of, independent_bits
 from practice_torch.experiments.parts.points import MODES, energy_distance, modes
-from practice_torch.experiments.parts.feature_metrics import recombined
 from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
 from practice_torch.latent.gaussian_mixture import mixture_sample
 from practice_torch.latent.vector_quantization import codebook_perplexity

@@ -37,7 +37,8 @@ RECIPES = {
         warmup_steps=500, clip_norm=100.0, noises=1, evaluate_every=5000, checkpoint_every=5000,
     ),
     # The sizes, the batches, the warm-up of ten epochs and the mirrored images are those of the authors' code, which differs in
-    # three ways: Adamax for Adam, sigmoid(raw + 2) for the scale of a coupling, and images moved by up to three pixels.
+    # four ways: Adamax for Adam, sigmoid(raw + 2) for the scale of a coupling, a trained mean and scale of the channels that stay
+    # to the end, and images moved by up to three pixels.
     "cifar10": GlowRecipe(
         data="cifar10", num_levels=256, alpha=0.0, levels=3, depth=32, width=512, steps=180_000, batch_size=512,
         learning_rate=1e-3, warmup_steps=980, clip_norm=100.0, augment_flip=True, noises=1, evaluate_every=5000,
