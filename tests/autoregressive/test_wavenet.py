@@ -15,7 +15,7 @@ from practice_torch.engine.datasets import Described, load_data
 from practice_torch.engine.loop import Training
 from practice_torch.engine.run import Run
 from practice_torch.experiments.autoregressive.wavenet import RECIPES, build
-from practice_torch.experiments.parts.sound_codes import nearest_note
+from practice_torch.experiments.parts.sound_codes import nearest_note, varied
 from practice_torch.networks.wavenet import WaveNet
 from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory
@@ -280,12 +280,13 @@ def test_a_real_note_has_its_pitch():
 def test_another_take_is_the_same_sound_louder_or_turned_over():
     experiment, train, _ = experiment_on("notes", length=1024)
     sound = train.batch(torch.arange(64))["audio"][:, 0]
-    varied = experiment._varied(sound)
-    gain = (varied * sound).sum(1) / (sound * sound).sum(1)
-    torch.testing.assert_close(varied, gain[:, None] * sound, rtol=1e-4, atol=1e-6)
-    assert bool((varied.abs() <= 1).all()) and bool(((gain.abs() > 0.74) & (gain.abs() < 1.35)).all())
+    loudness = experiment.recipe.loudness
+    taken = varied(sound, loudness, experiment.generator)
+    gain = (taken * sound).sum(1) / (sound * sound).sum(1)
+    torch.testing.assert_close(taken, gain[:, None] * sound, rtol=1e-4, atol=1e-6)
+    assert bool((taken.abs() <= 1).all()) and bool(((gain.abs() > 0.74) & (gain.abs() < 1.35)).all())
     assert 16 < int((gain > 0).sum()) < 48 and float(gain.abs().std()) > 0.1
-    torch.testing.assert_close(experiment._varied(torch.zeros(2, 5)), torch.zeros(2, 5))
+    torch.testing.assert_close(varied(torch.zeros(2, 5), loudness, experiment.generator), torch.zeros(2, 5))
 
 
 def test_a_folder_of_recordings(recordings):
