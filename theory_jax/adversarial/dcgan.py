@@ -540,16 +540,18 @@ derivation.symbol("C, z", "the discriminator's halving convolution, and a signal
 
 @derivation.autodiff(
     r"\nabla_X \langle z, C X \rangle = C^\top z",
-    because="The same in the networks of this module: JAX's gradient of a halving convolution, two-dimensional with several "
-    "channels, is the doubling layer with the same kernel.",
+    because="The same in the networks: JAX's gradient of the discriminator's halving convolution, two-dimensional with several "
+    "channels, is the generator's doubling layer with the same kernel.",
     uses=(adjoint,),
 )
 def doubling_is_the_gradient_of_halving():
     draw = np.random.default_rng(5)
-    halving, doubling = _Convolution(2, 3, nnx.Rngs(0), halving=True), _Doubling(3, 2, nnx.Rngs(1))
-    kernel, images = draw.normal(size=(4, 4, 2, 3)), jnp.array(draw.normal(size=(2, 2, 6, 4)))
+    shape = (1, 8, 8)  # one halving, from 2 channels to 4
+    halving = Discriminator(shape=shape, width=2, rngs=nnx.Rngs(0)).layers[2]
+    doubling = Generator(latent=1, shape=shape, width=2, rngs=nnx.Rngs(1)).layers[2]
+    kernel, images = draw.normal(size=(4, 4, 2, 4)), jnp.array(draw.normal(size=(2, 2, 6, 4)))
     halving.kernel[...] = doubling.kernel[...] = jnp.array(kernel)
-    z = jnp.array(draw.normal(size=(2, 3, 3, 2)))
+    z = jnp.array(draw.normal(size=(2, 4, 3, 2)))
     gradient = jax.vjp(halving, images)[1](z)[0]
     wanted = doubling(z)
     doubling.kernel[...] = jnp.array(kernel[::-1, ::-1])

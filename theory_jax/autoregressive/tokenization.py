@@ -275,11 +275,13 @@ derivation.say(
 def both_definitions_of_encoding_agree():
     strings = _random_strings(300, 24, list(b"the an"), 2)
     chunks = jax.vmap(chunk_ids)(strings)
-    swept = jax.vmap(_encode, (0, 0, None))(strings, chunks, _merges())
+    encoded = [encode_byte_pairs(s, c, _merges()).tolist() for s, c in zip(strings, chunks, strict=True)]
     table = _merges().tolist()
     one_by_one = [_lowest_rank_first(s, c, table) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
     backwards = [_lowest_rank_first(s, c, table, best=max) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
-    wanted, mistaken = (np.array([tokens + [-1] * (24 - len(tokens)) for tokens in found]) for found in (one_by_one, backwards))
+    swept, wanted, mistaken = (
+        np.array([tokens + [-1] * (24 - len(tokens)) for tokens in found]) for found in (encoded, one_by_one, backwards)
+    )
     return swept, wanted, {"the highest rank first": mistaken}
 
 

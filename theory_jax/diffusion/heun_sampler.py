@@ -445,7 +445,7 @@ def a_point():
     r"$(1 + \gamma)^2 = 2$.",
 )
 def doubled():
-    yield churn(jnp.zeros((1, 1)), jnp.ones((1, 1)), _one(1), gamma=_MOST, noise_scale=1.0)[1] ** 2, "2"
+    yield churn(jnp.zeros((1, 1)), jnp.ones((1, 1)), _one(1), gamma=math.sqrt(2) - 1, noise_scale=1.0)[1] ** 2, "2"
 
 
 if __name__ == "__main__":

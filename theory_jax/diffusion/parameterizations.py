@@ -21,7 +21,7 @@ from theory_jax.levels import beta_at, level_at, per_example
 from theory_jax.notation import Limit, Normal, Slope, plus, times
 from theory_jax.parts import value
 
-_PREDICTIONS = ("noise", "x0", "velocity", "score", "mean")
+PREDICTIONS = ("noise", "x0", "velocity", "score", "mean")
 
 
 def x0_from_noise(x_t, noise, t, alpha_bar):
@@ -105,7 +105,7 @@ def convert_prediction(prediction, x_t, t, alpha_bar, *, source, target):
     require_same_shape(x_t=x_t, prediction=prediction)
     require_timesteps(alpha_bar, x_t, t=t)
     for name, given in (("source", source), ("target", target)):
-        require(given in _PREDICTIONS, f"{name} is {given!r}; it must be one of {', '.join(_PREDICTIONS)}")
+        require(given in PREDICTIONS, f"{name} is {given!r}; it must be one of {', '.join(PREDICTIONS)}")
     if source == target:
         return prediction
     of_noise = {"noise", "score"}
@@ -136,7 +136,7 @@ def loss_ratio(t, alpha_bar, *, target):
     [B], [T+1] -> [B]
     """
     require_timesteps(alpha_bar, t=t)
-    require(target in _PREDICTIONS, f"target is {target!r}; it must be one of {', '.join(_PREDICTIONS)}")
+    require(target in PREDICTIONS, f"target is {target!r}; it must be one of {', '.join(PREDICTIONS)}")
     t = widened(t)
     a = level_at(t, alpha_bar)
     if target == "mean":
@@ -367,7 +367,7 @@ def all_conversions():
     mean = (x - (1 - kept) / jnp.sqrt(1 - a) * noise) / jnp.sqrt(kept)
     true = {"noise": noise, "x0": x0, "velocity": jnp.sqrt(a) * noise - jnp.sqrt(1 - a) * x0,
             "score": -noise / jnp.sqrt(1 - a), "mean": mean}  # fmt: skip
-    pairs = [(source, target) for source in _PREDICTIONS for target in _PREDICTIONS]
+    pairs = [(source, target) for source in PREDICTIONS for target in PREDICTIONS]
     got = [convert_prediction(true[source], x, t, alpha_bar, source=source, target=target) for source, target in pairs]
     right = jnp.stack([true[target] for _, target in pairs])
     return jnp.stack(got), right, {"the velocity's sign": right.at[2].set(-right[2]), "mean and data exchanged": right[::-1]}

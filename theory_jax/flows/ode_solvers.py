@@ -41,7 +41,7 @@ def _ratios(*words):
     return ((), *(tuple(map(Fraction, row.split())) for row in words))
 
 
-_TABLEAUS = {
+TABLEAUS = {
     "euler": _Tableau(_ratios(), *_ratios("1")[1:]),
     "midpoint": _Tableau(_ratios("1/2"), *_ratios("0 1")[1:]),
     "runge_kutta_4": _Tableau(_ratios("1/2", "0 1/2", "0 0 1"), *_ratios("1/6 1/3 1/3 1/6")[1:]),
@@ -59,7 +59,7 @@ _TABLEAUS = {
         ],
     ),
 }
-METHODS = tuple(_TABLEAUS)
+METHODS = tuple(TABLEAUS)
 
 
 def euler_step(x, time, step, velocity_fn):
@@ -207,13 +207,13 @@ def solve_adaptive(x, time_start, time_end, velocity_fn, *, rtol=1e-6, atol=1e-6
 
 def _step(method, x, time, step, velocity_fn):
     time, step = _scalars(x, time=time, step=step)
-    tableau = _TABLEAUS[method]
+    tableau = TABLEAUS[method]
     return _moved(x, step, tableau.weights, _slopes(tableau, x, time, step, velocity_fn, velocity_at(x, time, velocity_fn)))
 
 
 def _dormand_prince(x, time, step, velocity_fn, first):
     """The value, its error, and the velocity there, which is the first of the next step."""
-    tableau = _TABLEAUS["dormand_prince"]
+    tableau = TABLEAUS["dormand_prince"]
     slopes = _slopes(tableau, x, time, step, velocity_fn, first)
     differences = [a - b for a, b in zip(tableau.weights, tableau.compared, strict=True)]
     return _moved(x, step, tableau.weights, slopes), _moved(0.0, step, differences, slopes), slopes[-1]
@@ -341,8 +341,8 @@ def _conditions(rows, weights, trees):
 )
 def orders_by_trees():
     trees = _trees(5).values()
-    methods = [(each.coefficients, each.weights) for each in _TABLEAUS.values()]
-    methods.append((_TABLEAUS["dormand_prince"].coefficients, _TABLEAUS["dormand_prince"].compared))
+    methods = [(each.coefficients, each.weights) for each in TABLEAUS.values()]
+    methods.append((TABLEAUS["dormand_prince"].coefficients, TABLEAUS["dormand_prince"].compared))
     found = np.array([[_conditions(*method, some) for some in trees] for method in methods])
     wanted = np.array([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 2, 4, 0], [1, 1, 2, 4, 9], [1, 1, 2, 4, 0]])
     return found, wanted, {"the other weights of order five": wanted[[0, 1, 2, 3, 3]], "one tree less": wanted - (wanted == 9)}
@@ -451,7 +451,7 @@ derivation.symbol("R_m", "the polynomials of the four methods in turn")
 )
 def polynomials():
     u, found = Letter("u"), []
-    for tableau in _TABLEAUS.values():
+    for tableau in TABLEAUS.values():
         stages = []
         for row in tableau.coefficients:
             stages.append(1 + u * sum(Rational(str(a)) * k for a, k in zip(row, stages, strict=True)))
@@ -580,7 +580,7 @@ def errors_and_regions(errors, regions):
     counts, exact = (4, 16, 64), math.exp(math.sin(2.0))
     real, imaginary = np.meshgrid(np.linspace(-4, 0.6, 80), np.linspace(-4, 4, 80))
     plane = real + 1j * imaginary
-    for place, (method, tableau) in enumerate(_TABLEAUS.items()):
+    for place, (method, tableau) in enumerate(TABLEAUS.items()):
         ends = [solve_fixed(jnp.ones(1), jnp.linspace(0.0, 2.0, n + 1), _turning, method=method)[0] for n in counts]
         errors.loglog(counts, np.abs(np.array(ends) - exact), "o-", color=f"C{place}", label=method.replace("_", " "))
         stages = []

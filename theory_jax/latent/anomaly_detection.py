@@ -560,8 +560,8 @@ derivation.bridge(
     mu,
     sigma,
     wrong={
-        "median deviations": _DEVIATIONS * (score - mu) / sigma,
-        "the constant twice": (score - mu) / (sigma * _DEVIATIONS),
+        "median deviations": 1.4826 * (score - mu) / sigma,
+        "the constant twice": (score - mu) / (sigma * 1.4826),
         "the sign": (mu - score) / sigma,
     },
 )

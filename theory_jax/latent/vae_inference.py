@@ -721,7 +721,8 @@ def unequal_ends():
 )
 def the_share_of_an_end():
     angles, fraction = jnp.linspace(0.05, 0.45, 9), 0.3
-    series = _share(fraction, angles, 4 * jnp.sin(angles / 2) ** 2)
+    start, end = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    series = spherical_interpolation(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
     return series, jnp.sin(fraction * angles) / jnp.sin(angles), {"the straight line's share": jnp.full(9, fraction)}
 
 
