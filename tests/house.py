@@ -18,6 +18,7 @@ PARTS = {
     "theory_jax": {"networks"},
     "practice_torch": {"networks", "data", "engine", "pictures", "experiments", "projects", "commands"},
 }
+OF_A_TOPIC = ("mistakes", "objective", "network", "sampler")  # tests/<family>/<kind>_<topic>.py, which a central test reads
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own;
@@ -193,11 +194,15 @@ def missing_mirrors(root):
         if 0 < len(missing) < len(paths):
             yield f"{topic} is half built: {', '.join(missing)} is missing"
     written = {f"{wing}/{topic}.py": topic for wing in THREE for topic in topics(root, wing)}
-    mistakes = sorted((root / "tests").glob("*/mistakes_*.py"))
-    written |= {str(path.relative_to(root)): f"{path.parent.name}/{path.stem.removeprefix('mistakes_')}" for path in mistakes}
+    for kind in OF_A_TOPIC:
+        for path in sorted((root / "tests").glob(f"*/{kind}_*.py")):
+            written[f"tests/{path.parent.name}/{path.name}"] = f"{path.parent.name}/{path.stem.removeprefix(f'{kind}_')}"
     for path, topic in written.items():
         if topic not in syllabus.topics:
             yield f"{path} is there, but {topic} is not a topic of the syllabus"
+    for path, topic in written.items():
+        if "/objective_" in path and not (root / "practice_torch" / "experiments" / f"{topic}.py").is_file():
+            yield f"{path} is there, but {topic} has no experiment"
     for path in experiments(root):
         topic = path.relative_to("experiments").with_suffix("").as_posix()
         if topic not in written.values():

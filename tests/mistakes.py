@@ -1,16 +1,13 @@
 """Planted implementations: wrong ones, which the public rows must refuse, and other right ones, which they must accept."""
 
-import importlib.util
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from shared_specs.implementation import Implementation
 from shared_specs.reference import wing_function
-
-HERE = Path(__file__).parent
+from tests.topic_files import module_with, topics_with
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,8 @@ def after_checks(module, function, wrong):
 def planted(kind):
     """(topic, Mistake) for everything in the tuples named `kind` of tests/<family>/mistakes_<topic>.py."""
     found = []
-    for path in sorted(HERE.glob("*/mistakes_*.py")):
-        spec = importlib.util.spec_from_file_location(f"tests.{path.parent.name}.{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        topic = f"{path.parent.name}/{path.stem.removeprefix('mistakes_')}"
-        found += [(topic, mistake) for mistake in getattr(module, kind, ())]
+    for topic in topics_with("mistakes"):
+        found += [(topic, mistake) for mistake in getattr(module_with("mistakes", topic), kind, ())]
     return found
 
 

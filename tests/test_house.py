@@ -283,6 +283,18 @@ PLANTED = (
     planted(
         house.missing_mirrors, "mistakes of nothing", {"tests/ground/mistakes_die.py": "MISTAKES = (1,)"}, "ground/die is not a"
     ),
+    *(
+        planted(
+            house.missing_mirrors, f"{kind} of nothing", {f"tests/ground/{kind}_die.py": "X = 1"}, "ground/die is not a topic"
+        )
+        for kind in ("network", "sampler")
+    ),
+    planted(
+        house.missing_mirrors,
+        "an objective of nothing",
+        {"tests/ground/objective_die.py": "OBJECTIVE = 1"},
+        "ground/die has no experiment",
+    ),
     planted(
         house.missing_mirrors,
         "an experiment of a topic that is not built",

@@ -1,0 +1,16 @@
+"""What the experiment of autoregressive/chain_rule minimizes, written with functions that have contracts."""
+
+import torch
+
+from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob
+from tests.objectives import Objective, pixels
+
+
+def made(e, batch, phase):
+    x, k = pixels(e, batch), 0
+    if e.recipe.orders > 1:
+        k = int(torch.randint(e.recipe.orders, (), generator=e.generator))
+    return -autoregressive_bernoulli_log_prob(x, e.network(x, k)).mean()
+
+
+OBJECTIVE = Objective(made)

@@ -1,0 +1,5 @@
+"""The experiment of autoregressive/ngram counts; none of its phases minimizes a loss."""
+
+from tests.objectives import Objective
+
+OBJECTIVE = Objective(None, unread={"passage"})

@@ -1,0 +1,12 @@
+"""What the experiment of flows/additive_coupling minimizes, written with functions that have contracts."""
+
+from practice_torch.flows.additive_coupling import logistic_log_prob
+from tests.flows.objective_affine_coupling import flow
+from tests.objectives import Objective
+
+
+def additive_flow(e, batch, phase):
+    return flow(e, batch, phase, logistic_log_prob)
+
+
+OBJECTIVE = Objective(additive_flow, unread={"points", "noises"})

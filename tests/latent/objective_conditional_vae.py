@@ -1,0 +1,23 @@
+"""What the experiment of latent/conditional_vae minimizes, written with functions that have contracts."""
+
+from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
+from practice_torch.latent.reparameterization import reparameterize
+from practice_torch.latent.vae import bernoulli_log_likelihood, kl_to_standard_normal
+from tests.objectives import Objective, normal, pixels
+
+
+def conditional_vae(e, batch, phase):
+    """Both autoencoders' bounds; the prior of a label is what the network says it is."""
+    x = pixels(e, batch)
+    if phase == "unconditional":
+        mean, log_var = e.without.encode(x)
+        logits = e.without.decode(reparameterize(normal(e, *mean.shape), mean, log_var))
+        return (kl_to_standard_normal(mean, log_var) - bernoulli_log_likelihood(x, logits)).mean()
+    y = batch["label"]
+    mean, log_var = e.network.encode(x, y)
+    logits = e.network.decode(reparameterize(normal(e, *mean.shape), mean, log_var), y)
+    prior = (e.network.prior_mean[y], e.network.prior_log_var[y]) if e.recipe.prior == "learned" else (0 * mean, 0 * mean)
+    return (gaussian_kl_divergence(mean, log_var, *prior) - bernoulli_log_likelihood(x, logits)).mean()
+
+
+OBJECTIVE = Objective(conditional_vae)

@@ -1,0 +1,41 @@
+"""What the experiment of latent/vae minimizes, written with functions that have contracts."""
+
+import torch
+
+from practice_torch.experiments.latent import vae as experiment
+from practice_torch.latent.reparameterization import reparameterize
+from practice_torch.latent.vae import bernoulli_log_likelihood, calibrated_gaussian_negative_log_likelihood, kl_to_standard_normal
+from tests.objectives import Mistake, Objective, normal, pixels
+
+
+def parts_of_the_bound(e, batch):
+    """(log p(x | z), mean, log-variance, z): binary pixels are Bernoulli, real ones Gaussian about sigma(logits)."""
+    x = pixels(e, batch)
+    mean, log_var = e.network.encode(x)
+    z = reparameterize(normal(e, *mean.shape), mean, log_var)
+    logits = e.network.decode(z)
+    if e.recipe.pixels == "real":
+        return -calibrated_gaussian_negative_log_likelihood(x, logits.sigmoid()), mean, log_var, z
+    return bernoulli_log_likelihood(x, logits), mean, log_var, z
+
+
+def vae(e, batch, phase):
+    log_likelihood, mean, log_var, _ = parts_of_the_bound(e, batch)
+    return (kl_to_standard_normal(mean, log_var) - log_likelihood).mean()
+
+
+MISTAKES = {
+    "real pixels, Bernoulli loss": Mistake(
+        experiment.VaeExperiment,
+        "_log_likelihood",
+        lambda self, x, logits: bernoulli_log_likelihood(x, logits),
+        dict(pixels="real"),
+    ),
+    "pixels averaged": Mistake(
+        experiment,
+        "bernoulli_log_likelihood",
+        lambda x, logits: -torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(-1),
+    ),
+}
+# the channels are those of another network, which has a formula in tests/networks.py
+OBJECTIVE = Objective(vae, unread={"samples", "channels"}, mistakes=MISTAKES)

@@ -1,0 +1,27 @@
+"""What the experiment of preference/dpo minimizes, written with functions that have contracts."""
+
+import torch
+
+from practice_torch.autoregressive.chain_rule import sequence_log_prob
+from practice_torch.preference.bradley_terry import soft_preference_loss
+from tests.objectives import Objective
+
+
+def own_pairs(e, batch, phase):
+    """The chosen completion, or both of a pair, each in its own length; the label is wrong with a small probability."""
+
+    def log_prob(network, column):
+        each = []
+        for tokens, prompt, lengths in zip(batch["tokens"], batch["prompt"].tolist(), batch["length"].tolist(), strict=True):
+            text = tokens[column, None, : lengths[column]]
+            each.append(sequence_log_prob(text[:, prompt:], network(text)[:, prompt - 1 : -1], None))
+        return torch.cat(each)
+
+    if int(e.batches.seen) < int(e.recipe.supervised * e.recipe.steps) * e.recipe.accumulate:
+        return (-log_prob(e.policy, 0) / (batch["length"][:, 0] - batch["prompt"])).mean()
+    change = [log_prob(e.policy, column) - log_prob(e.reference, column).detach() for column in (0, 1)]
+    beta, right = e.recipe.kl_coefficient, torch.full_like(change[0], 1 - e.recipe.label_smoothing)
+    return soft_preference_loss(right, beta * change[0], beta * change[1]).mean()
+
+
+OBJECTIVE = Objective(own_pairs, unread={"tokens", "start", "pad_vocabulary"}, together=[dict(label_smoothing=0.1)])

@@ -1,0 +1,18 @@
+"""What the experiment of reinforcement/group_policy minimizes, written with functions that have contracts."""
+
+from tests.autoregressive.objective_transformer import language
+from tests.objectives import Objective
+from tests.reinforcement.objective_language_policy import tuned_policy
+
+
+def text_then_policy(e, batch, phase):
+    """A text, while no round has begun; then what the rounds collect."""
+    rounds = int(e.batches.seen) - int(e.recipe.supervised * e.recipe.steps)
+    return tuned_policy(e, batch, phase) if rounds > 0 else language(e, batch, "policy")
+
+
+OBJECTIVE = Objective(
+    text_then_policy,
+    unread={"judged"},
+    together=[dict(estimator="ppo", trace_decay=0.5), dict(estimator="ppo", value_coefficient=0.1)],
+)

@@ -1,0 +1,28 @@
+"""What the experiment of reinforcement/ppo minimizes, written with functions that have contracts."""
+
+import torch
+
+from practice_torch.reinforcement.ppo import clipped_policy_loss, clipped_value_loss
+from tests.objectives import Objective
+
+
+def control(e, batch, phase):
+    """Of some of the collected steps; logits of the actions, or means and log-variances of normal ones."""
+    recipe, runs = e.recipe, e.runs
+    drawn = torch.randperm(len(runs.seen), generator=e.generator)[: recipe.batch_size]
+    law, values = e.actor(runs.seen[drawn]), e.critic(runs.seen[drawn])
+    if recipe.task == "pendulum":
+        policy = torch.distributions.Normal(law[:, 0], (law[:, 1] / 2).exp())
+        log_probs = policy.log_prob(runs.taken[drawn, 0])[:, None]
+    else:
+        policy = torch.distributions.Categorical(logits=law)
+        log_probs = policy.log_prob(runs.taken[drawn])[:, None]
+    old_log_probs, advantages, old_values, returns = (
+        getattr(runs, name)[drawn, None] for name in ("old_log_probs", "advantages", "old_values", "returns")
+    )
+    policy_loss = clipped_policy_loss(log_probs, old_log_probs, advantages, clip=recipe.clip)
+    value_loss = clipped_value_loss(values, old_values, returns, clip=recipe.value_clip)
+    return (policy_loss + recipe.value_coefficient * value_loss).mean() - recipe.entropy_coefficient * policy.entropy().mean()
+
+
+OBJECTIVE = Objective(control, unread={"evaluation_episodes"}, together=[dict(value_clip=0.01), dict(task="pendulum")])

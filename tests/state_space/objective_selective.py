@@ -1,0 +1,19 @@
+"""What the experiment of state_space/selective minimizes, written with functions that have contracts."""
+
+from practice_torch.experiments.parts.recall import remembered_first, selective_copying
+from tests.autoregressive.objective_transformer import nats_per_token
+from tests.objectives import Objective, uniform
+from tests.state_space.objective_diagonal import bytes_or_sounds
+
+
+def recall(e, batch, phase):
+    """Bytes; sounds; or the symbols of a task, which are asked for at the end of a sequence."""
+    if "symbols" not in batch:
+        return bytes_or_sounds(e, batch, phase)
+    symbols = batch["symbols"]
+    task = selective_copying if e.recipe.task == "copying" else remembered_first
+    tokens, _ = task(symbols, uniform(e, len(symbols), e.recipe.places), size=e.symbols)
+    return nats_per_token(getattr(e, phase)(tokens)[:, -symbols.shape[1] :, : e.symbols], symbols)
+
+
+OBJECTIVE = Objective(recall)
