@@ -1,0 +1,59 @@
+"""Laws of single numbers of which everything is known that a network of a generative model learns."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Gaussians on the line: component k has weight weights[k], center means[k] and standard deviation stds[k].
+
+    As the law of data it is that of independent entries, whatever the shape of an example.
+    """
+
+    weights: tuple[float, ...]
+    means: tuple[float, ...]
+    stds: tuple[float, ...]
+
+    def cdf(self, x):
+        """P(X <= x), by entries."""
+        return sum(w * torch.special.ndtr((x - m) / s) for w, m, s in self._components())
+
+    def noised(self, signal, noise):
+        """The law of signal X + noise E, E standard normal: numbers -> Mixture."""
+        means = tuple(signal * mean for mean in self.means)
+        return Mixture(self.weights, means, tuple((signal**2 * std**2 + noise**2) ** 0.5 for std in self.stds))
+
+    def data_mean(self, x, signal, noise):
+        """E(X | signal X + noise E = x), by entries, for E standard normal; signal and noise are broadcast with x."""
+        log_shares, means = [], []
+        for weight, mean, std in self._components():
+            var = signal**2 * std**2 + noise**2
+            away = x - signal * mean
+            log_shares.append(torch.as_tensor(weight).log() - torch.as_tensor(var).log() / 2 - away.square() / (2 * var))
+            means.append(mean + signal * std**2 / var * away)
+        shares = torch.stack(torch.broadcast_tensors(*log_shares)).softmax(0)
+        return (shares * torch.stack(torch.broadcast_tensors(*means))).sum(0)
+
+    def _components(self):
+        return zip(self.weights, self.means, self.stds, strict=True)
+
+
+# Lopsided, so that left and right, and both components, differ; nearly all of it, and all data that a network sees, is in -1..1.
+LOPSIDED = Mixture(weights=(0.3, 0.7), means=(-0.6, 0.35), stds=(0.1, 0.15))
+
+
+def prediction(law, x, kept, kind):
+    """What a network of a diffusion model learns at sqrt(a) X + sqrt(1 - a) E = x, with a = kept, [B] or a number.
+
+    kind: it predicts the noise, the data ("x0") or the velocity sqrt(a) E - sqrt(1 - a) X.
+    """
+    signal, noise = _ways(x, kept)
+    data = law.data_mean(x, signal, noise)
+    return {"noise": (x - signal * data) / noise, "x0": data, "velocity": (signal * x - data) / noise}[kind]
+
+
+def _ways(x, kept):
+    kept = torch.as_tensor(kept, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+    return kept.sqrt(), (1 - kept).sqrt()

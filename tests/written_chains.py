@@ -1,0 +1,37 @@
+"""Sampling chains of diffusion models, written out by functions that contracts hold, and a network to try them with."""
+
+import itertools
+
+import torch
+
+from practice_torch.diffusion.ancestral_sampling import ddpm_step
+from practice_torch.diffusion.ddim import ddim_step
+from practice_torch.diffusion.parameterizations import convert_prediction
+
+
+def rough(x, time, condition=None):
+    """Answers with all signs and of size two, another for each time and condition: predicted data are clipped on both sides.
+
+    [B, ...], [B] or [], [B] or None -> [B, ...]
+    """
+    shift = time if condition is None else time + 2 * condition
+    return 2 * torch.cos(3 * x + torch.as_tensor(shift).to(x).reshape(-1, *[1] * (x.ndim - 1)))
+
+
+def ddim(predict, x, alpha_bar, *, count, prediction="noise", clip=None):
+    """x at the last level carried to the data in so many deterministic steps, between levels as evenly spread as can be."""
+    levels = torch.linspace(len(alpha_bar) - 1, 0, count + 1).round().long().tolist()
+    for now, after in itertools.pairwise(levels):
+        t, s = (torch.full((len(x),), level) for level in (now, after))
+        noise = convert_prediction(predict(x, t), x, t, alpha_bar, source=prediction, target="noise")
+        x = ddim_step(x, noise, torch.zeros_like(x), t, s, alpha_bar, clip=clip)
+    return x
+
+
+def ancestral(predict, x, alpha_bar, generator, *, variance="large", clip=None):
+    """x at the last level carried to the data through all levels by predicted noise, with fresh noise but in the last step."""
+    for level in range(len(alpha_bar) - 1, 0, -1):
+        t = torch.full((len(x),), level)
+        noise = torch.randn(x.shape, generator=generator) if level > 1 else torch.zeros_like(x)
+        x = ddpm_step(x, predict(x, t), noise, t, alpha_bar, variance=variance, clip=clip)
+    return x
