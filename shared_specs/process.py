@@ -228,22 +228,23 @@ def _importable():
 
 def copy_with_siblings(file: Path, folder: Path) -> None:
     """Copies a Python file and, from beside it, the modules and packages that it imports, and those that these import."""
-    todo, seen = [(file, folder / file.name)], set()
+    todo, seen = [file], {file}
     while todo:
-        source, target = todo.pop()
-        if source in seen:
-            continue
-        seen.add(source)
+        source = todo.pop()
+        target = folder / source.relative_to(file.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         for name in _imported(source):
             if name in NOT_COPIED or name in sys.stdlib_module_names:
                 continue
             module, package = file.parent / f"{name}.py", file.parent / name
-            found = [module] if module.is_file() else sorted(islice(package.rglob("*.py"), MOST_FILES))
-            if len(seen) + len(todo) + len(found) > MOST_FILES:
+            found = [module] if module.is_file() else package.rglob("*.py")
+            # a package is found again by each of its files that imports another
+            new = list(islice((path for path in found if path not in seen and not _is_ours(path)), MOST_FILES))
+            seen.update(new)
+            if len(seen) > MOST_FILES:
                 raise Fault(f"{file} imports {name} from its folder, and with it more than {MOST_FILES} files")
-            todo += [(path, folder / path.relative_to(file.parent)) for path in found if not _is_ours(path)]
+            todo += new
 
 
 def _imported(path):

@@ -17,6 +17,7 @@ from shared_specs.grade import Graded, Limits, backend_of, grade
 from shared_specs.implementation import Fault, Implementation
 from shared_specs.messages import Broken, receive
 from shared_specs.packing import Packer, Unpacker
+from shared_specs.process import MOST_FILES, copy_with_siblings
 from shared_specs.rows import Anchor, Complex, Rejects, given, zeros
 
 TOPIC = "latent/reparameterization"
@@ -198,6 +199,30 @@ def test_usage(tmp_path, capfd, source, code, said):
     assert command.main(["grade", str(path)]) == code
     error = capfd.readouterr().err
     assert error.startswith("error: ") and said in error and "Traceback" not in error
+
+
+def copied(tmp_path, files):
+    """The number of files that reach the worker, of a file that imports the first of these: package, name, what it imports."""
+    for package, name, imports in files:
+        (tmp_path / package).mkdir(parents=True, exist_ok=True)
+        (tmp_path / package / f"{name}.py").write_text("".join(f"{line}\n" for line in imports))
+    (tmp_path / "submission.py").write_text(f"import {files[0][0] or files[0][1]}")
+    folder = tmp_path / "graded"
+    folder.mkdir()
+    copy_with_siblings(tmp_path / "submission.py", folder)
+    return len(list(folder.rglob("*.py")))
+
+
+def test_files_that_import_each_other_are_counted_once(tmp_path):
+    """Thirty modules beside the file, or in a package: each imports all of them. A file more than 200 is refused."""
+    names = [f"part_{k}" for k in range(30)]
+    assert copied(tmp_path, [("", name, [f"import {other}" for other in names]) for name in names]) == 31
+    inside = [("package", name, [f"from package import {other}" for other in names]) for name in names]
+    assert copied(tmp_path / "inside", inside) == 31
+    many = [("package", f"part_{k}", ["import package"]) for k in range(MOST_FILES)]
+    assert copied(tmp_path / "most", many[1:]) == MOST_FILES
+    with pytest.raises(Fault, match=f"submission.py imports package from its folder, and with it more than {MOST_FILES} files"):
+        copied(tmp_path / "more", many)
 
 
 def test_expected_values_never_enter_the_worker(tmp_path):
