@@ -9,11 +9,13 @@ import shutil
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
 from book import guides, links, sources
 from book.lectures import Failed, topic_page
+from shared_specs.extras import MODULES, remedy
 from shared_specs.syllabus import BOOK, load, resolve
 
 HERE = Path(__file__).resolve().parent
@@ -90,6 +92,12 @@ def main(arguments=None):
         parser.error(error.args[0])
     if planned := [topic.path for topic in asked if not topic.built]:
         parser.error(f"{', '.join(planned)}: planned, not built yet")
+    try:
+        for name in MODULES["book"]:  # before derivations are executed, which takes minutes
+            import_module(name)
+    except ModuleNotFoundError as error:
+        print(f"error: {remedy(error) or error}", file=sys.stderr)
+        return 2
     try:
         topics = list({topic.path: topic for topic in asked}.values())
         wrong = build(topics, command.to, command.jobs, reference=not command.topics)

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or
 (with everything saved). Errors are one line; --debug shows where they came from.
 """
 
-import os
 import sys
 
 from practice_torch.command_line import Evaluate, List, Prepare, Project, Report, Sample, Train, UsageError, parse
@@ -16,6 +15,7 @@ from practice_torch.commands.training import train
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import OptionError, RunError, too_large
 from shared_specs.extras import remedy
+from shared_specs.terminal import failed_output, forget_output
 
 
 def main(arguments=None):
@@ -24,7 +24,9 @@ def main(arguments=None):
     debug = "--debug" in arguments
     try:
         command, fields = parse(arguments, __doc__)
-        return DOES[type(command)](command, *fields)
+        code = DOES[type(command)](command, *fields)
+        sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
+        return code
     except (UsageError, OptionError, DataError, RunError) as error:
         if debug:
             raise
@@ -32,13 +34,15 @@ def main(arguments=None):
     except KeyboardInterrupt:
         return _fail("interrupted before the first step", 130)
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return 1
     except Exception as error:
         if debug:
             raise
         if line := remedy(error):
             return _fail(line, 2)
+        if isinstance(error, OSError) and (line := failed_output(error)):
+            return _fail(line, 3)
         if complaint := too_large(error):
             return _fail(complaint, 3)
         return _fail(f"internal error {type(error).__name__}: {error}; please report it (--debug shows where)", 1)

@@ -5,7 +5,6 @@ Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data.
 
 import contextlib
 import json
-import os
 import shlex
 import sys
 import time
@@ -20,6 +19,7 @@ from shared_specs.against_options import only_with_against, terms
 from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
 from shared_specs.extras import remedy
 from shared_specs.syllabus import load, resolve
+from shared_specs.terminal import failed_output, forget_output
 
 LONGEST, LARGEST = 86_400.0, 2**20  # seconds, MiB
 
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `--help | head`
-        _forget_output()
+        forget_output()
         return 1
     _libraries_before_the_working_directory()
     from shared_specs.implementation import Fault
@@ -174,25 +174,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 3
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        _forget_output()
+        forget_output()
         return 1
     except OSError as error:
         if getattr(command, "debug", False):
             raise
-        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
-        try:
-            sys.stdout.flush()
-        except OSError:
-            _forget_output()
+        told = failed_output(error) or f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        print(f"error: {told}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-
-
-def _forget_output():
-    """What is left in the buffer of stdout cannot be written, and goes nowhere when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _libraries_before_the_working_directory():
@@ -208,8 +200,9 @@ def _list(command):
         rows = [{"topic": t.path, "title": t.title, "lectures": list(t.lectures), "state": _state(t)} for t in topics]
         print(json.dumps({"topics": rows}, indent=2))
         return 0
-    from rich.console import Console
     from rich.table import Table
+
+    from shared_specs.terminal import print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title, justify in (("lecture", "right"), ("topic", "left"), ("title", "left"), ("", "left")):
@@ -217,7 +210,7 @@ def _list(command):
     for topic in topics:
         state = f"[{'green' if topic.built else 'dim'}]{_state(topic)}[/]"
         table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
-    Console().print(table)
+    print_table(table)
     return 0
 
 
@@ -287,7 +280,10 @@ def _against(command, topics):
         raise UsageError(str(error)) from None
     if not judged.touched:
         where = ", ".join(topics) if command.topics else "any built topic"
-        raise UsageError(f"{command.against} defines no function of {where} (such as {examples(topics[0])})")
+        raise UsageError(
+            f"{command.against} defines no function of {where} (such as {examples(topics[0])}); "
+            "--rename OURS=YOURS checks a function that has another name in your file"
+        )
     for remark in judged.remarks:
         print(remark, file=sys.stderr)
     return judged
@@ -298,6 +294,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
 
     from shared_specs.check import spec_of
     from shared_specs.report import as_data, failures, table, unused, verdict
+    from shared_specs.terminal import print_table
 
     specs = {topic: spec_of(topic) for topic in topics}
     data = as_data(specs, results, seconds, excuse_edges) | {"not_judged": list(not_judged)}
@@ -312,7 +309,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
             console.print(f"{mark} {r.ratio:8.4f}  {what}", markup=False, soft_wrap=True)
         for note in data["notes"]:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(table(data["topics"]))
+    print_table(table(data["topics"]), console)
     for line in failures(results):
         console.print(line, markup=False, soft_wrap=True)
     if loose := len(unused(results)):
@@ -331,11 +328,11 @@ def _one_topic(text):
 
 def _exercise(command):
     from shared_specs.against import functions_of
-    from shared_specs.exercise import stub
+    from shared_specs.exercise import in_order, stub
 
     topic = _one_topic(command.topic)
     output = command.output or Path(f"{topic.split('/')[1]}_exercise.py")
-    names = list(functions_of(topic))
+    names = in_order(topic, list(functions_of(topic)))
     try:
         text = stub(topic, load().topics[topic].title, names, output, command.backend)
     except LookupError as error:
@@ -353,7 +350,7 @@ def _exercise(command):
 
 def _grade(command):
     from shared_specs.against import functions_of
-    from shared_specs.exercise import topic_of
+    from shared_specs.exercise import in_order, topic_of
     from shared_specs.grade import Limits, grade
     from shared_specs.marks import as_data, passes, print_marks
 
@@ -365,7 +362,7 @@ def _grade(command):
     if not isinstance(text, str):
         raise UsageError(f'{command.file} has no line TOPIC = "family/topic"; name the topic with --topic')
     topic = _one_topic(text)
-    functions = list(functions_of(topic))
+    functions = in_order(topic, list(functions_of(topic)))
     if command.only not in (None, *functions):
         raise UsageError(f"--only {command.only}: {topic} has no such function; {nearest(command.only, functions)}")
     limits = Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20)

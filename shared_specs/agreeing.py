@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from shared_specs.batch_sizes import Batch, batch_axes, measured
-from shared_specs.comparing import compared, require_same_form, told_apart
+from shared_specs.comparing import DTYPE, compared, of_other_dtypes, require_same_form, told_apart
 from shared_specs.implementation import Arguments, Arrays, Fault, arrays_in, dotted, leaves
 from shared_specs.measuring import STEP, Measured, cotangents, differentiated, measure, on_the_simplex, once
 from shared_specs.rows import Agree, Anchor
@@ -25,7 +25,8 @@ def agree(trial: Trial, row: Agree) -> Iterator[Outcome]:
         got = under_test.plain_call(row.function, asked.arguments, got)
     elif got is None:
         got = under_test.call(row.function, asked.arguments)
-    yield from _compared(trial, row, asked, got, gradients)
+    if not (yield from _compared(trial, row, asked, got, gradients)):
+        return
     yield from in_narrow_integers(trial, row, asked.arguments, got, asked.wanted, asked.limits)
     if trial.precision == "float64" and gradients:
         yield _central_differences(trial, row, asked, gradients)
@@ -61,8 +62,13 @@ def in_narrow_integers(
 
 
 def _compared(trial, row, asked, got, gradients):
-    """Values, and as many gradients as there are of those asked for."""
-    require_same_form(got, asked.wanted, _dtypes(trial, asked.arguments), trial.precision)
+    """Dtypes, values, and as many gradients as are asked for. Returns False if the results have too few digits to be compared."""
+    require_same_form(got, asked.wanted)
+    other = of_other_dtypes(got, asked.wanted, _dtypes(trial, asked.arguments))
+    if other:
+        yield Outcome(DTYPE, np.inf, f"returned {other[0].dtype} for {trial.precision} input")
+    if not all(np.can_cast(trial.precision, g.dtype) for g in other):
+        return False
     yield compared("value", got, asked.wanted, asked.limits, trial.precision)
     simplex = on_the_simplex(trial, row, asked.arguments)
     for key, g, w, limit in zip(asked.keys, gradients, asked.gradients, asked.gradient_limits, strict=False):
@@ -73,6 +79,7 @@ def _compared(trial, row, asked, got, gradients):
             limit = projected_limit(limit, w, log_probs, trial.precision)
             g, w = projected(g, log_probs), projected(w, log_probs)
         yield compared(f"gradient {dotted(key)}", (g,), (w,), (limit,), trial.precision)
+    return True
 
 
 def _dtypes(trial, arguments):

@@ -16,7 +16,7 @@ import numpy as np
 from shared_specs import measuring
 from shared_specs.agreeing import agree, batch, in_narrow_integers
 from shared_specs.batch_sizes import Batch, batches_of
-from shared_specs.comparing import compared, require_same_form
+from shared_specs.comparing import CALL, compared, require_same_form
 from shared_specs.implementation import Fault, Implementation, MissingFunction
 from shared_specs.laws import law
 from shared_specs.measuring import Measured
@@ -117,7 +117,7 @@ class Checker:
 
     def failed(self, row: Row, message: str) -> Result:
         """The result of a row that could not be run."""
-        return self._result(row, Outcome("call", np.inf, message))
+        return self._result(row, Outcome(CALL, np.inf, message))
 
     def _row(self, row):
         meaning = {Agree: agree, Batch: batch, Anchor: anchor, Law: law, Model: model, Rejects: rejects}

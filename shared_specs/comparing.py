@@ -4,19 +4,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared_specs.implementation import Fault, require_form
+from shared_specs.implementation import require_form
 from shared_specs.tolerance import ratio, ratios, unit_roundoff
 from shared_specs.trial import Outcome
 
 Arrays = Sequence[np.ndarray]
 
+CALL, DTYPE = "call", "dtype"  # quantities of which there is only right or wrong
 
-def require_same_form(got: Arrays, wanted: Arrays, dtypes: Sequence[str] = (), precision: str = "") -> None:
-    """Raises Fault unless number, shapes and, of floating results, dtypes (if any are given) are the wanted ones."""
+
+def require_same_form(got: Arrays, wanted: Arrays) -> None:
+    """Raises Fault unless number and shapes are the wanted ones."""
     require_form([g.shape for g in got], [w.shape for w in wanted])
-    for g, w in zip(got, wanted, strict=True):
-        if dtypes and np.issubdtype(w.dtype, np.floating) and g.dtype not in dtypes:
-            raise Fault(f"returned {g.dtype} for {precision} input")
+
+
+def of_other_dtypes(got: Arrays, wanted: Arrays, dtypes: Sequence[str]) -> list[np.ndarray]:
+    """The results that should be floating-point and have none of these dtypes; none of them if no dtypes are given."""
+    floating = [g for g, w in zip(got, wanted, strict=True) if np.issubdtype(w.dtype, np.floating)]
+    return [g for g in floating if dtypes and g.dtype not in dtypes]
 
 
 def compared(quantity: str, got: Arrays, wanted: Arrays, limits: Arrays, precision: str) -> Outcome:

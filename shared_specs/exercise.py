@@ -74,19 +74,40 @@ def _module(topic):
     return ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
 
 
-def _differentiates(function, module):
-    """Whether a function takes another as an argument and asks jax for derivatives, itself or by a helper of its module."""
+def in_order(topic: str, names: Sequence[str]) -> list[str]:
+    """The named functions of a topic, each after those of them that the theory wing calls in it; else in the given order."""
+    calls, ordered = {}, {}
+    for name in names:
+        parts = (part for node in _with_helpers(*_definition(topic, name)) for part in ast.walk(node))
+        calls[name] = {part.id for part in parts if isinstance(part, ast.Name)}
+
+    def place(name, callers=()):
+        for other in names:
+            if other in calls[name] and other not in (*ordered, *callers, name):
+                place(other, (*callers, name))
+        ordered.setdefault(name)
+
+    for name in names:
+        place(name)
+    return list(ordered)
+
+
+def _with_helpers(function, module):
+    """The function and those of its module that it calls, directly or not."""
     helpers = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    todo, seen = [function], set()
+    todo, seen = [function], {}
     while todo:
         node = todo.pop()
-        seen.add(node.name)
-        for part in ast.walk(node):
-            if isinstance(part, ast.Attribute) and part.attr in DERIVATIVES and ast.unparse(part.value) == "jax":
-                return True
-            if isinstance(part, ast.Name) and part.id in helpers and part.id not in seen:
-                todo.append(helpers[part.id])
-    return False
+        seen[node.name] = node
+        named = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        todo += [helpers[name] for name in named if name in helpers and name not in seen]
+    return list(seen.values())
+
+
+def _differentiates(function, module):
+    """Whether a function asks jax for derivatives, itself or by a helper of its module."""
+    parts = (part for node in _with_helpers(function, module) for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    return any(part.attr in DERIVATIVES and ast.unparse(part.value) == "jax" for part in parts)
 
 
 def _empty(name, function):

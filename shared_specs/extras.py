@@ -1,8 +1,9 @@
-"""The extras that install a wing, and what a command says where a library of one is missing."""
+"""The extras that install a wing or the tools of the book, and what a command says where a library of one is missing."""
 
 # extra -> the modules that it brings, by the names under which they are imported
 MODULES = {
     "jax": ("flax", "jax", "optax"),
+    "book": ("furo", "myst_parser", "sphinx"),
     "torch": ("accelerate", "PIL", "pyarrow", "sklearn", "soundfile", "tensorboard", "torch", "torchaudio", "torchvision"),
 }
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from shared_specs.batch_sizes import Batch, batches_of
 from shared_specs.check import MISSING, Result, spec_of
+from shared_specs.comparing import DTYPE
 from shared_specs.implementation import leaves
 from shared_specs.rows import Agree, Anchor, Law
+from shared_specs.terminal import print_table
 
 TO_DO = "raised NotImplementedError"
-SHOWN = 8  # numbers: an input of more is not printed
+SHOWN = 32  # numbers: an input of more is not printed
 COLORS = {"holds": "green", "to do": "yellow", "fails": "red"}
 
 
@@ -72,19 +73,22 @@ def print_marks(
     """The marks as a table, and the verdict."""
     marks = marks_of(topic, functions, results)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("function", "values", "input checks", "mark", "first fault"):
-        table.add_column(title, no_wrap=title != "first fault")
+    for title in ("function", "values", "input checks", "mark"):
+        table.add_column(title, no_wrap=True)
     for m in marks:
         values, checks = (f"{held} of {count}" if count else "-" for held, count in (m.values, m.checks))
-        table.add_row(m.function or "laws", values, checks, f"[{COLORS[m.mark]}]{m.mark}[/]", escape(m.fault))
+        table.add_row(m.function or "laws", values, checks, f"[{COLORS[m.mark]}]{m.mark}[/]")
     console = Console(highlight=False)
-    console.print(table)
+    print_table(table, console)
+    for m in marks:
+        if m.fault:  # a line each, which no width cuts
+            console.print(f"{m.function or 'laws'}: {m.fault}", markup=False, soft_wrap=True)
     shown = [m for m in marks if m.hint]
     for m in shown if hints else ():
         console.print(f"{m.function or 'laws'}: {m.hint}", markup=False, soft_wrap=True)
     of_functions = [m for m in marks if m.function]
     held = sum(m.mark == "holds" and (not strict or _is_whole(m)) for m in of_functions)
-    console.print(f"{topic}: {held} of {len(of_functions)} functions hold", markup=False)
+    console.print(f"{topic}: {held} of {len(of_functions)} functions hold", markup=False, soft_wrap=True)
     begun = [m for m in marks if m.mark != "to do"]
     accepted, lost = (sum(count - held for held, count in part) for part in ([m.checks for m in begun], [m.edges for m in begun]))
     told = [f"{accepted} cases of bad input are not refused as asked"] if accepted else []
@@ -111,11 +115,11 @@ def _is_whole(mark):
 
 
 def _telling(topic, row, result):
-    """A known mistake first, then what is wrong of small input: such a case can be followed by hand."""
+    """A known mistake first, then what is wrong of small input: such a case can be followed by hand. A dtype comes last."""
     mistakes = getattr(row, "near_misses", {})
     known = any(result.message.startswith(f"{mistake}: ") for mistake in mistakes)
     unwritten = TO_DO in result.message or result.quantity == MISSING
-    return not known, unwritten, _size(_drawn(topic, row)), result.precision != "float64"
+    return not known, unwritten, result.quantity == DTYPE, _size(_drawn(topic, row)), result.precision != "float64"
 
 
 def _drawn(topic, row):
@@ -130,7 +134,7 @@ def _size(arguments):
 def _fault(topic, rows, result):
     row = rows[result.word, result.function, result.case]
     arguments = _drawn(topic, row)
-    message = result.message or f"off by {result.ratio:.3g} tolerances"
+    message = _label(result) + (result.message or f"off by {result.ratio:.3g} tolerances")
     where = f"{result.case}, {result.quantity}" + (", float32" if result.precision == "float32" else "")
     if "TypeError" in message and not isinstance(row, Law):
         return f"{message} ({where}); the call is {result.function}({', '.join(f'{name}=...' for name in arguments)})"
@@ -140,10 +144,21 @@ def _fault(topic, rows, result):
     return f"{message} ({where}: {result.function}({given}))"
 
 
+def _label(result):
+    """What a fault that does not count in the mark is a fault of."""
+    return "input check: " if result.word == "Rejects" else "at the edge of a precision: " if result.edge else ""
+
+
 def _plain(value):
+    """A value as Python writes it, floating-point numbers in six digits."""
     if isinstance(value, np.ndarray | np.generic):
-        return str(np.round(value, 6).tolist() if np.issubdtype(np.asarray(value).dtype, np.floating) else value.tolist())
-    return repr(value)
+        return _plain(value.tolist())
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_plain(part)}' for key, part in value.items())}}}"
+    if isinstance(value, list | tuple):
+        parts = ", ".join(map(_plain, value))
+        return f"[{parts}]" if isinstance(value, list) else f"({parts})"
+    return repr(float(f"{value:.6g}")) if isinstance(value, float) else repr(value)
 
 
 def _hint(rows, name):

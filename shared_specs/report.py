@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from shared_specs.check import Result
+from shared_specs.comparing import CALL, DTYPE
 from shared_specs.laws import FALSE_ALARM
 from shared_specs.rows import Law, Row
 
@@ -90,7 +91,8 @@ def failures(results: Sequence[Result]) -> Iterator[str]:
     groups = {}
     for r in results:
         if not r.passed:
-            groups.setdefault((r.topic, r.function, r.message if r.quantity == "call" else r.case, r.quantity), []).append(r)
+            alike = r.message if r.quantity in (CALL, DTYPE) else r.case
+            groups.setdefault((r.topic, r.function, alike, r.quantity), []).append(r)
     for (topic, function, _, quantity), group in groups.items():
         where = ", ".join(dict.fromkeys(f"{r.backend} {r.precision}" for r in group))
         cases = list(dict.fromkeys(r.case for r in group))

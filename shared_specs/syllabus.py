@@ -49,7 +49,7 @@ class Syllabus:
     floors: tuple[tuple[str, ...], ...]
 
     @property
-    def built(self) -> tuple[Topic, ...]:
+    def built(self) -> list[Topic]:
         """The topics that are built, in course order."""
         return [topic for topic in self.topics.values() if topic.built]
 
@@ -132,7 +132,8 @@ def _check(syllabus):
 def resolve(text: str | int, syllabus: Syllabus | None = None) -> list[Topic]:
     """The topics for `family/topic`, a unique part of it, or a lecture number.
 
-    An exact path or topic name wins over a part. LookupError says what is there, and what comes nearest.
+    An exact path or topic name wins over a part, and a built topic over those that are planned. LookupError names built topics
+    only: those that the text is a part of, or those that come nearest.
     """
     syllabus = syllabus or load()
     text = str(text).strip()
@@ -148,11 +149,13 @@ def resolve(text: str | int, syllabus: Syllabus | None = None) -> list[Topic]:
         [path for path in paths if path.split("/")[1] == wanted],
         [path for path in paths if wanted in path],
     ):
+        matches = [path for path in matches if paths[path].built] or matches
         if len(matches) == 1:
             return [paths[matches[0]]]
         if matches:
-            raise LookupError(f"{text!r} is not unique: it is part of {_listed(matches)}")
-    raise LookupError(f"no topic {text!r}; {_nearest(wanted, paths)}")
+            why = "it is part of" if paths[matches[0]].built else "it is part of these, which are planned, not built yet:"
+            raise LookupError(f"{text!r} is not unique: {why} {_listed(matches)}")
+    raise LookupError(f"no topic {text!r}; {_nearest(wanted, [topic.path for topic in syllabus.built])}")
 
 
 def _lecture(text, syllabus):

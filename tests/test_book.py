@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -12,6 +13,7 @@ from book import contracts, guides, links, sources, training
 from book.lectures import Failed, topic_page
 from shared_specs.backends.jax_eager import by_numpy
 from shared_specs.check import spec_of
+from shared_specs.extras import MODULES
 from shared_specs.rows import Anchor
 from shared_specs.syllabus import load
 from shared_specs.syllabus_page import anchor
@@ -47,6 +49,19 @@ def words_of(html):
     article = html[html.index("<article") : html.index("</article>")]
     prose = re.sub(r"(?s)<(script|style|pre|svg)\b.*?</\1>", " ", article)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", prose)).split())
+
+
+def test_a_book_without_its_tools_is_one_line(tmp_path, monkeypatch, capsys):
+    """Before a derivation is executed."""
+    from book.__main__ import main
+
+    for missing in MODULES["book"]:
+        monkeypatch.setitem(sys.modules, missing, None)
+    assert main(["--topics", "jensen", "--to", str(tmp_path / "book")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and not (tmp_path / "book").exists()
+    remedy = "which is not installed: run pip install -e '.[book]' in the clone of Diptych"
+    assert err == f"error: this command needs furo, {remedy}\n"
 
 
 @needs_sphinx

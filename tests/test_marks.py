@@ -8,7 +8,7 @@ from shared_specs.against import functions_of
 from shared_specs.check import Checker, spec_of
 from shared_specs.grade import grade
 from shared_specs.implementation import Implementation, MissingFunction
-from shared_specs.marks import as_data, marks_of, passes, print_marks
+from shared_specs.marks import _plain, as_data, marks_of, passes, print_marks
 from tests.test_grade import RIGHT, TOPIC
 
 pytestmark = pytest.mark.xdist_group("grade")
@@ -20,7 +20,7 @@ def leave_one_out_advantage(values):
 """
 
 
-def results_of(*sources):
+def results_of(*sources, precision="float64"):
     """Every row against the functions of the sources, in NumPy and in this process."""
     namespace = {}
     for source in sources:
@@ -31,7 +31,7 @@ def results_of(*sources):
             raise MissingFunction(name)
         return namespace[name]
 
-    return Checker(TOPIC, Implementation(find, "numpy", "float64")).run(spec_of(TOPIC))
+    return Checker(TOPIC, Implementation(find, "numpy", precision)).run(spec_of(TOPIC))
 
 
 def mark_of(name, results):
@@ -72,6 +72,55 @@ def test_then_comes_the_smallest_input():
     (said,) = (case for case in wrong if f"({case}, " in fault)
     assert sizes[said] == min(sizes.values()) and len(set(sizes.values())) > 1
     assert "leave_one_out_advantage(values=[[" in fault
+
+
+def printed(monkeypatch, capfd, results, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_marks(TOPIC, list(functions_of(TOPIC)), results)
+    return capfd.readouterr().out
+
+
+def test_the_failing_input_is_printed_whole_at_any_width(monkeypatch, capfd):
+    """On one line, in all of its digits, and in a pipe as on a terminal."""
+    results = results_of(RIGHT, "def leave_one_out_advantage(values): return values - values.mean(1, keepdims=True)")
+    fault = mark_of("leave_one_out_advantage", results).fault
+    assert fault.endswith("leave_one_out_advantage(values=[[1.0, 2.0, 6.0], [4.0, 4.0, 1.0]]))")
+    narrow, wide = (printed(monkeypatch, capfd, results, columns) for columns in (20, 300))
+    assert narrow == wide and f"\nleave_one_out_advantage: {fault}\n" in narrow and "…" not in narrow
+
+
+def test_small_numbers_of_an_input_are_not_rounded_away():
+    """Six digits of each, in the brackets of the call."""
+    given = {"a": (np.array([1e-9, 2 / 3]), np.array(3)), "b": {"w": np.array([[True]])}, "c": "word"}
+    assert [_plain(value) for value in given.values()] == ["([1e-09, 0.666667], 3)", "{'w': [[True]]}", "'word'"]
+
+
+def test_wrong_values_come_before_a_wrong_dtype():
+    """A constant in float64 makes float64 of float32. It is the only fault of the smallest row, not of another."""
+    body = "    return {} * (values - (values.sum(1, keepdims=True) - values) / (values.shape[1] - 1))"
+    wide = results_of(RIGHT, "def leave_one_out_advantage(values):\n" + body.format("np.float64(1)"), precision="float32")
+    assert mark_of("leave_one_out_advantage", wide).fault.startswith("returned float64 for float32 input (")
+    unequal = body.format("np.where(len(values) > 4, 1.1, np.float64(1))")
+    both = results_of(RIGHT, "def leave_one_out_advantage(values):\n" + unequal, precision="float32")
+    fault = mark_of("leave_one_out_advantage", both).fault
+    assert fault.startswith("got ") and "float32" in fault
+    wrong = {r.quantity for r in both if r.function == "leave_one_out_advantage" and not r.passed}
+    assert wrong >= {"dtype", "value"}
+
+
+def test_too_few_digits_are_no_wrong_values():
+    """float32 for float64 is one fault a row: its values cannot be compared."""
+    narrow = results_of(RIGHT, NO_CHECKS + "right = leave_one_out_advantage\n"
+                        "def leave_one_out_advantage(values): return right(values).astype(np.float32)")  # fmt: skip
+    wrong = {r.quantity for r in narrow if r.function == "leave_one_out_advantage" and r.word == "Agree" and not r.passed}
+    assert wrong == {"dtype"}
+
+
+def test_a_fault_that_does_not_count_says_so():
+    """An input check, or the edge of a precision."""
+    fault = mark_of("leave_one_out_advantage", results_of(RIGHT, NO_CHECKS)).fault
+    assert fault.startswith("input check: accepted bad input (one sample)")
+    assert mark_of("gumbel_softmax", results_of(RIGHT)).fault == ""
 
 
 def test_what_is_not_written_yet_is_to_do():

@@ -16,6 +16,7 @@ import tyro
 
 from shared_specs.extras import remedy
 from shared_specs.syllabus import BOOK, load, resolve
+from shared_specs.terminal import failed_output, forget_output
 from theory_jax.records import records_in_order, records_in_processes
 
 HERE = Path(__file__).parent
@@ -86,13 +87,10 @@ def main(arguments=None):
             args=arguments,
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
         )
-        match command:
-            case List():
-                return _list(command)
-            case Mutate():
-                return _mutate(command)
-            case _:
-                return _run(command)
+        does = {List: _list, Mutate: _mutate, Run: _run}
+        code = does[type(command)](command)
+        sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
+        return code
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -102,8 +100,13 @@ def main(arguments=None):
         print(f"error: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return 1
+    except OSError as error:
+        if not (line := failed_output(error)):
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 3
 
 
 # ---------------------------------------------------------------------------------------------------- list
@@ -121,6 +124,7 @@ def _list(command):
     from rich.table import Table
     from rich.text import Text
 
+    from shared_specs.terminal import print_table
     from theory_jax.console import console_of_the_page
 
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -132,7 +136,7 @@ def _list(command):
         state = Text("built", style="green") if topic.built else Text("planned", style="dim")
         table.add_row(", ".join(map(str, topic.lectures)) or "-", topic.path, topic.title, state)
     console = console_of_the_page()
-    console.print(table)
+    print_table(table, console)
     book = f"The course as a book: {os.path.relpath(BOOK)}" if BOOK.is_file() else "`make book` writes the course as a book."
     console.print(book, soft_wrap=True)
     return 0

@@ -20,8 +20,9 @@ def list_recipes(command):
     if command.json:
         print(json.dumps({"topics": rows}, indent=2))
         return 0
-    from rich.console import Console
     from rich.table import Table
+
+    from shared_specs.terminal import print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("topic", "recipes"):
@@ -29,7 +30,7 @@ def list_recipes(command):
     for row in rows:
         lines = [row["topic"], f"[dim]{row['title']}[/]", *["[dim]has a study[/]"] * row["study"]]
         table.add_row("\n".join(lines), "\n".join(row["recipes"]))
-    Console().print(table)
+    print_table(table)
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
     print(f"{PROGRAM} prepare MODALITY SOURCES... --out DIR, for data larger than memory: then train with --data DIR")
     print(f"{PROGRAM} evaluate RUN --study, where there is a study: measurements that take longer than an evaluation")

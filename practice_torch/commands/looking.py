@@ -130,8 +130,9 @@ def _write_study(run, artifacts):
 
 def _judge_samples(run, found):
     """Metrics of samples, as a file of the run and as a table."""
-    from rich.console import Console
     from rich.table import Table
+
+    from shared_specs.terminal import print_table
 
     with writing(run.folder):
         run.write_json("sample_metrics.json", found)
@@ -141,7 +142,7 @@ def _judge_samples(run, found):
     spoken = lambda part: f"{part['value']:.3g}\n[dim]{part['low']:.2g} to {part['high']:.2g}[/]" if part else "-"  # noqa: E731
     for name, metric in found["metrics"].items():
         table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
-    Console().print(table)
+    print_table(table)
     print(f"intervals of 95%, less the bias of so few; compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
 
 
