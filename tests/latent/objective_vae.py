@@ -37,5 +37,5 @@ MISTAKES = {
         lambda x, logits: -torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(-1),
     ),
 }
-# the channels are those of another network, which has a formula in tests/networks.py
+# the channels are those of a network that tests/latent/network_convolutional_vae.py compares with its formula
 OBJECTIVE = Objective(vae, unread={"samples", "channels"}, mistakes=MISTAKES)

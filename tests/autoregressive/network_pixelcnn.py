@@ -1,0 +1,32 @@
+"""Mistakes planted into the networks of autoregressive/pixelcnn, each with the quantity in which a check finds it."""
+
+from torch import nn
+
+from practice_torch.autoregressive import pixelcnn
+from tests.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_training, mean_of_the_batch, put
+
+
+def type_b_everywhere(patch):
+    """The first layers see the pixel itself, too."""
+    for name in ("vertical_convolution", "horizontal_convolution"):
+        plain = getattr(pixelcnn, name)
+        patch.setattr(pixelcnn, name, lambda *given, mask_type, plain=plain: plain(*given, mask_type="B"))
+
+
+def without_the_row(self, above, before, label):
+    """A layer's horizontal stack forgets what it had."""
+    condition = self.conditioned(label)
+    seen_above = pixelcnn.vertical_convolution(above, self.vertical.weight, self.vertical.bias, mask_type="B")
+    seen = pixelcnn.horizontal_convolution(before, self.horizontal.weight, self.horizontal.bias, mask_type="B")
+    return self.gated(seen_above, condition, 0), self.out(self.gated(seen + self.link(seen_above), condition, 1))
+
+
+MISTAKES = {
+    "GatedPixelCNN": {
+        "the pixel itself is seen": (type_b_everywhere, "output"),
+        "no residual": (put(pixelcnn._Layer, "forward", without_the_row), "output"),
+        "a class begins with a say": (put(nn.init, "zeros_", nn.init.ones_), BEGINS),
+        "dropout in evaluation": (always_in_training(pixelcnn.GatedPixelCNN), EVALUATED),
+        "the batch mixes": (mean_of_the_batch(pixelcnn.GatedPixelCNN), OTHERS),
+    },
+}

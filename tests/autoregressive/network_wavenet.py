@@ -1,0 +1,39 @@
+"""Mistakes planted into the networks of autoregressive/wavenet, each with the quantity in which a check finds it."""
+
+import torch
+from torch.nn import functional
+
+from practice_torch.networks import wavenet
+from tests.planted_networks import BEGINS, FUTURE, put, without_residual
+
+
+def sees_the_present(patch):
+    """The code to be told is among those that are seen."""
+    pad = functional.pad
+
+    def unshifted(x, amounts, value=0.0):
+        return torch.cat([x, x[:, :1]], dim=1) if x.dtype == torch.int64 else pad(x, amounts, value=value)
+
+    patch.setattr(functional, "pad", unshifted)
+
+
+def gates_exchanged(patch):
+    """tanh of the gate, sigmoid of the content."""
+
+    def mixed(self, x, taps, condition):
+        gates = self.gates(taps)
+        gate, content = (gates if condition is None else gates + condition).chunk(2, dim=-1)
+        residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
+        return x + residual, skip
+
+    patch.setattr(wavenet.ResidualBlock, "_mixed", mixed)
+
+
+MISTAKES = {
+    "WaveNet": {
+        "the present is seen": (sees_the_present, FUTURE),
+        "gates exchanged": (gates_exchanged, "output"),
+        "no residual": (without_residual(wavenet.ResidualBlock), "output"),
+        "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),
+    },
+}

@@ -1,0 +1,21 @@
+"""Mistakes planted into the networks of flows/masked_autoregressive, each with the quantity in which a check finds it."""
+
+from torch import nn
+
+from practice_torch.flows import masked_autoregressive
+from tests.planted_networks import BEGINS, not_bounded, put
+
+
+def entries_see_themselves(patch):
+    """>= where the output layer has >."""
+    plain = masked_autoregressive.degrees_to_mask
+    patch.setattr(masked_autoregressive, "degrees_to_mask", lambda below, above, *, strict: plain(below, above, strict=False))
+
+
+MISTAKES = {
+    "MAF": {
+        "an entry sees itself": (entries_see_themselves, "output"),
+        "log-scales without a bound": (put(masked_autoregressive, "bounded_log_scale", not_bounded), "output"),
+        "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
+    },
+}

@@ -1,0 +1,125 @@
+"""Networks of flows/multiscale without a flax counterpart: their formulas and the rest of a Model row."""
+
+from functools import partial
+
+import numpy as np
+import scipy.linalg
+import scipy.stats
+import torch
+from torch.nn import functional
+
+from practice_torch.flows import actnorm, affine_coupling, invertible_convolution
+from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.flows.multiscale import Glow, MultiscaleRealNVP, split_prior_log_prob, squeeze
+from shared_specs.rows import Model, begins_as, begins_at, begins_by_inputs, given, normal
+from tests.networks import Held
+
+
+def _glow(network, x):
+    """Two levels of two steps on two colors: each step the three layers, with the coupling as its mask says."""
+    p, fixed = dict(network.named_parameters()), dict(network.named_buffers())
+    h, left, total = x.unflatten(1, (2, 4, 4)), [], 0.0
+
+    def convolved(place, z):
+        return functional.conv2d(z, p[f"{place}.weight"], p[f"{place}.bias"], padding=p[f"{place}.weight"].shape[-1] // 2)
+
+    def coupled(place, z, which):
+        """Log-scales or shifts for the second half of the channels, given the first, which has none."""
+        half = z.shape[1] // 2
+        hidden = convolved(f"{place}.2", convolved(f"{place}.0", z[:, :half]).relu()).relu()
+        return functional.pad(convolved(f"{place}.4", hidden).split(half, 1)[which], (0, 0, 0, 0, half, 0))
+
+    for number in range(4):
+        place = f"blocks.{number}"
+        if number % 2 == 0:
+            h = squeeze(h)
+        h, of_norm = actnorm.forward(h, p[f"{place}.shift"], p[f"{place}.log_scale"])
+        parts = [p[f"{place}.{name}"] for name in ("lower", "upper", "log_diagonal")]
+        weight = invertible_convolution.assemble(fixed[f"{place}.permutation"], *parts, fixed[f"{place}.sign"])
+        h, of_weight = invertible_convolution.forward(h, weight)
+        log_scale, shift = (partial(coupled, f"{place}.network", which=which) for which in (0, 1))
+        h, of_coupling = affine_coupling.forward(
+            h, affine_coupling.channel_mask(channels=h.shape[1]), lambda z, raw=log_scale: 1.5 * torch.tanh(raw(z) / 1.5), shift
+        )
+        total = total + of_norm + of_weight + of_coupling
+        if number == 1:
+            mean, log_var = convolved("priors.0", h[:, :4]).split(4, 1)
+            noise = (h[:, 4:] - mean) / (log_var / 2).exp()
+            h, log_prob = split_prior_log_prob(h, lambda kept, mean=mean: mean, lambda kept, log_var=log_var: log_var)
+            left, total = [noise.flatten(1)], total + log_prob - standard_normal_log_prob(noise)
+    return torch.cat([*left, h.flatten(1)], 1), total
+
+
+def _masked(network, x):
+    """Real NVP of two scales on two colors; half of the eight channels behind the squeeze leave after the sixth step."""
+    p, h, total = dict(network.named_parameters()), x.unflatten(1, (2, 4, 4)), 0.0
+
+    def convolved(place, z):
+        return functional.conv2d(z, p[f"{place}.weight"], p[f"{place}.bias"], padding=1)
+
+    def answered(place, z, which):
+        hidden = convolved(f"{place}.first", z)
+        inner = convolved(f"{place}.pairs.0.0", hidden.relu()).relu()
+        hidden = hidden + convolved(f"{place}.pairs.0.1", inner)
+        return convolved(f"{place}.last", hidden.relu()).chunk(2, 1)[which]
+
+    for number in range(10):
+        place, flip = f"blocks.{number}", number in (1, 4, 7, 9)
+        if number == 3:
+            h = squeeze(h)
+        if number == 6:
+            h, left = h.split(4, 1)
+        if 3 <= number < 6:
+            mask = affine_coupling.channel_mask(channels=8, flip=flip)
+        else:
+            mask = affine_coupling.checkerboard_mask(height=h.shape[2], width=h.shape[3], flip=flip)
+        h, of_norm = actnorm.forward(h, p[f"{place}.shift"], p[f"{place}.log_scale"])
+        raw, shift = (partial(answered, f"{place}.network", which=which) for which in (0, 1))
+        h, of_coupling = affine_coupling.forward(h, mask, lambda z, raw=raw: 1.5 * torch.tanh(raw(z) / 1.5), shift)
+        total = total + of_norm + of_coupling
+    return torch.cat([left.flatten(1), h.flatten(1)], 1), total
+
+
+def _of_a_rotation(part):
+    """A part of the LU form of a random rotation: 0 the matrix L, 1 U without its diagonal, 2 the logarithms of that."""
+
+    def draw(rng, shape):
+        _, lower, upper = scipy.linalg.lu(scipy.stats.ortho_group.rvs(shape[0], random_state=rng))
+        return (lower, np.triu(upper, 1), np.log(np.abs(np.diag(upper))))[part]
+
+    return begins_as(draw)
+
+
+HELD = (
+    Held(
+        Glow,
+        Model(
+            "Glow",
+            "two levels",
+            given(x=normal(3, 32)),
+            sizes=dict(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=1.5),
+            initial={
+                "*.shift": begins_at(0),
+                "*.log_scale": begins_at(0),
+                "*.lower": _of_a_rotation(0),
+                "*.upper": _of_a_rotation(1),
+                "*.log_diagonal": _of_a_rotation(2),
+                "*.network.4.*": begins_at(0),
+                "priors.*": begins_at(0),
+                "*": begins_by_inputs(),
+            },
+        ),
+        _glow,
+    ),
+    Held(
+        MultiscaleRealNVP,
+        Model(
+            "MultiscaleRealNVP",
+            "two colors",
+            given(x=normal(3, 32)),
+            sizes=dict(shape=(2, 4, 4), width=3, residual_blocks=1, bound=1.5),
+            initial={"*.shift": begins_at(0), "*.log_scale": begins_at(0), "*.last.*": begins_at(0), "*": begins_by_inputs()},
+        ),
+        _masked,
+    ),
+)

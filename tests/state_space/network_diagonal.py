@@ -1,0 +1,37 @@
+"""Mistakes planted into the networks of state_space/diagonal, each with the quantity in which a check finds it."""
+
+from torch import nn
+
+from practice_torch.state_space import diagonal
+from tests.planted_networks import BEGINS, biases_at_zero, other_epsilon, without_residual
+
+
+def without_skip(patch):
+    """D u is left out of the output of every channel."""
+    plain = diagonal.state_space_layer
+    patch.setattr(diagonal, "state_space_layer", lambda u, *system: plain(u, *system[:-1], 0 * system[-1]))
+
+
+def not_gated(patch):
+    """W_o y, without silu(v)."""
+    patch.setattr(diagonal.S4DBlock, "_joined", lambda self, x, heard, gate: x + self.project(heard))
+
+
+def frequencies_alike(patch):
+    """Those of S4D-Lin, whatever is asked for."""
+    plain = diagonal.initial_eigenvalues
+    patch.setattr(diagonal, "initial_eigenvalues", lambda *, order, kind: plain(order=order, kind="linear"))
+
+
+MISTAKES = {
+    "S4DBlock": {
+        "no gate": (not_gated, "output"),
+        "no skip path in the channels": (without_skip, "output"),
+        "another epsilon": (other_epsilon(nn.LayerNorm, 1e-6), "output"),
+        "the other frequencies": (frequencies_alike, BEGINS),
+    },
+    "S4DDecoder": {
+        "no residual": (without_residual(diagonal.S4DBlock), "output"),
+        "biases at zero": (biases_at_zero, BEGINS),
+    },
+}
