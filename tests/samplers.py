@@ -12,7 +12,6 @@ Draws are seeded: a check that passes once passes always. For another seed, a ri
 """
 
 import contextlib
-import importlib.util
 import inspect
 from dataclasses import dataclass
 from functools import cache
@@ -26,8 +25,8 @@ from torch import nn
 
 from tests import tiny
 from tests.small_recipes import module_of
+from tests.topic_files import module_with, topics_with
 
-HERE = Path(__file__).parent
 ERROR_RATE = 1e-6
 COMPONENTS = 4  # of the smooth test: shifts, scales, skewed and heavy or split laws
 
@@ -44,12 +43,8 @@ class Mistake:
 def samplers():
     """(topic, check, {name: mistake}) of every file tests/<family>/sampler_<topic>.py."""
     found = []
-    for path in sorted(HERE.glob("*/sampler_*.py")):
-        spec = importlib.util.spec_from_file_location(f"tests.{path.parent.name}.{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        topic = f"{path.parent.name}/{path.stem.removeprefix('sampler_')}"
-        for check, mistakes in module.SAMPLERS.items():
+    for topic in topics_with("sampler"):
+        for check, mistakes in module_with("sampler", topic).SAMPLERS.items():
             found.append((topic, check, {name: Mistake(*parts) for name, parts in mistakes.items()}))
     return found
 
