@@ -11,7 +11,7 @@ import xdist
 
 from shared_specs.backends.jax_settings import QUICK
 from tests.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
-from tests.topics import asked_for, kept, topics_of_file
+from tests.topics import asked_for, kept, may_hold, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
@@ -21,7 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 def pytest_addoption(parser):
     group = parser.getgroup("diptych")
-    group.addoption("--topic", metavar="TOPIC", help="run only the tests of this topic, and the rules that all topics keep")
+    group.addoption(
+        "--topic", metavar="TOPIC", help="run only the tests of this topic, of the parts that it uses, and of all topics"
+    )
     group.addoption("--compiled", action="store_true", help="compile every row of the contracts, and every step of a derivation")
 
 
@@ -39,9 +41,9 @@ def pytest_sessionstart(session):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """The files of other topics are not even imported."""
-    own = topics_of_file(collection_path) if collection_path.suffix == ".py" else set()
-    return True if config.topics and own and not own & config.topics else None
+    """The files of other topics are not even imported, unless they hold tests of a part that these topics use."""
+    is_test = collection_path.suffix == ".py"
+    return True if config.topics and is_test and not may_hold(collection_path, config.topics) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
