@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from practice_torch.engine import experiment
+from practice_torch.experiments.parts import cart_pole, control
+from practice_torch.reinforcement import _ratio, returns
 from shared_specs.syllabus import load
 from tests import uses
 from tests.topics import asked_for, concerns_a_part, is_of_a_family, kept, may_hold, topics_of, topics_of_file
 
-TESTS = Path(__file__).parent
+TESTS = uses.ROOT / "tests"
 # Files in which every topic has tests of its own.
 OF_EVERY_TOPIC = {
     "test_compile.py", "test_contracts.py", "test_derivation.py", "test_grade_wings.py", "test_latex.py", "test_mistakes.py",
@@ -101,10 +104,9 @@ def test_of_another_topic():
 
 
 def test_parts_are_found_through_other_parts_and_not_through_other_topics():
-    parts = {path.relative_to(uses.ROOT).as_posix() for path in uses.parts("reinforcement/ppo")}
-    shared = "practice_torch/experiments/parts/"
-    assert parts >= {f"{shared}control.py", f"{shared}cart_pole.py", "practice_torch/reinforcement/_ratio.py"}
-    assert not parts & {"practice_torch/engine/experiment.py", "practice_torch/reinforcement/returns.py"}
+    parts = uses.parts("reinforcement/ppo")
+    assert parts >= {Path(module.__file__) for module in (control, cart_pole, _ratio)}
+    assert not parts & {Path(module.__file__) for module in (experiment, returns)}
 
 
 def test_every_file_in_the_folder_of_a_family_is_kept_by_a_topic():

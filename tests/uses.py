@@ -4,10 +4,11 @@ import ast
 from functools import cache
 from pathlib import Path
 
+import shared_specs
 from shared_specs.syllabus import load
 from tests.house import WINGS, nodes, parsed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(shared_specs.__file__).resolve().parent.parent
 SHARED = {"networks", "experiments", "pictures"}  # folders of a wing, besides its families, of what several topics share
 
 
