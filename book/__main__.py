@@ -8,14 +8,14 @@ import os
 import shutil
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 
 from book import guides, links, sources
 from book.lectures import Failed, topic_page
 from shared_specs.extras import MODULES, remedy
+from shared_specs.stopping import Stopped, unwinding, worker_processes
 from shared_specs.syllabus import BOOK, load, resolve
 
 HERE = Path(__file__).resolve().parent
@@ -36,13 +36,12 @@ def _executed(topics, in_book, jobs):
     if jobs == 1:
         return [_told(topic_page(topic, in_book)) for topic in topics]
     os.environ["OMP_NUM_THREADS"] = "1"  # a process a core, each with one thread
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_processes(jobs) as pool:
         running = {pool.submit(topic_page, topic, in_book): topic for topic in topics}
         try:
             for done in as_completed(running):
                 _told(done.result())
         except Exception as error:
-            pool.shutdown(cancel_futures=True)
             error.add_note(f"at the page of {running[done].path}")
             raise
         return [done.result()[0] for done in running]
@@ -100,9 +99,13 @@ def main(arguments=None):
         return 2
     try:
         topics = list({topic.path: topic for topic in asked}.values())
-        wrong = build(topics, command.to, command.jobs, reference=not command.topics)
+        with unwinding():
+            wrong = build(topics, command.to, command.jobs, reference=not command.topics)
     except Failed as error:
         wrong = [str(error)]
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
     if wrong:
         print(*(f"error: {line}" for line in wrong), sep="\n", file=sys.stderr)
         return 1

@@ -2,7 +2,7 @@
 write runs/demo/index.html. --all checks the contracts of every topic.
 
 Each part is one of the project's own commands, run as a user would run it. Exit codes: 0 everything holds, 1 something failed
-(the page is written all the same and says what), 2 usage.
+(the page is written all the same and says what), 2 usage, 128 + n stopped by signal n (the former page is put back).
 """
 
 import argparse
@@ -12,6 +12,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,9 +23,11 @@ from rich.markup import escape
 
 from demo import page
 from demo.folder import replaced_folder
+from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import load
 
 FOLDER = "runs/demo"
+PATIENCE = 10.0  # seconds until a command that was told to end is killed
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def main(arguments=None):
     everything = parser.parse_args(arguments).all
     console = Console(stderr=True, highlight=False)
     began = time.perf_counter()
-    with replaced_folder(FOLDER) as notes:
+    with unwinding(), replaced_folder(FOLDER) as notes:
         answers, commands = {}, []
         for title, words in checks(everything):
             console.print()
@@ -120,7 +123,13 @@ def _train(console, models):
     console.print()
     threads = str(max(1, cpu_count() // len(models)))
     quietly = {"stderr": subprocess.STDOUT, "env": os.environ | {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}}
-    running = []
+    running, stopped = [], threading.Event()
+
+    def start(*words, **how):
+        running.append(process := subprocess.Popen(*words, **how))
+        if stopped.is_set():  # since the others were killed
+            process.kill()
+        return process
 
     def train(model):
         def tell(stream):
@@ -130,7 +139,7 @@ def _train(console, models):
 
         commands = []
         for part in model.parts:
-            commands.append(_run(console, *part, tell, running=running, **quietly)[1])
+            commands.append(_run(console, *part, tell, start, **quietly)[1])
             if commands[-1].exit_code:
                 break  # there is nothing to draw from
         return commands
@@ -139,25 +148,27 @@ def _train(console, models):
         try:
             return [command for chain in pool.map(train, models) for command in chain]
         except BaseException:
+            stopped.set()
             for process in running:
                 process.kill()
             raise
 
 
-def _run(console, title, words, listen, running=None, **how):
+def _run(console, title, words, listen, start=subprocess.Popen, **how):
     """Run one command; what `listen` made of its output, and what became of it."""
     console.print(f"[bold]{title}[/]  [dim]python -m {escape(shlex.join(words))}[/]", soft_wrap=True)
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", **how
-    )
-    if running is not None:
-        running.append(process)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    process = start([sys.executable, "-m", *words], **pipes, **how)
     try:
         heard = listen(process.stdout)
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
+        process.terminate()  # it ends its own processes
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
         process.kill()
+        process.wait()  # or it would write into the folder that is being put back
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
     # peak memory comes in kilobytes, on macOS in bytes
@@ -172,7 +183,8 @@ def _run(console, title, words, listen, running=None, **how):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except Stopped as stop:
+        print(f"{stop}; {FOLDER} is as it was before", file=sys.stderr)
+        sys.exit(stop.exit_code)
     except OSError as error:
         sys.exit(f"error: {error.filename or FOLDER}: {error.strerror}")

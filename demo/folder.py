@@ -22,16 +22,17 @@ def replaced_folder(folder):
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-former-", dir=folder.parent)) / folder.name
     had_one = folder.exists()
-    if had_one:
-        folder.rename(aside)
     notes = []
     try:
+        if had_one:
+            folder.rename(aside)
         folder.mkdir()
         yield notes
         (folder / LIST).write_text(json.dumps(sorted(_files(folder))))
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if had_one:
+        if aside.exists() or not had_one:  # else a signal came before the rename
+            shutil.rmtree(folder, ignore_errors=True)
+        if aside.exists():
             aside.rename(folder)
         aside.parent.rmdir()
         raise

@@ -15,6 +15,7 @@ from practice_torch.commands.training import train
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import OptionError, RunError, too_large
 from shared_specs.extras import remedy
+from shared_specs.stopping import Stopped, unwinding
 from shared_specs.terminal import failed_output, forget_output
 
 
@@ -24,15 +25,17 @@ def main(arguments=None):
     debug = "--debug" in arguments
     try:
         command, fields = parse(arguments, __doc__)
-        code = DOES[type(command)](command, *fields)
+        with unwinding():
+            code = DOES[type(command)](command, *fields)
         sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
         return code
     except (UsageError, OptionError, DataError, RunError) as error:
         if debug:
             raise
         return _fail(error, 2 if isinstance(error, (UsageError, OptionError)) else 3)
-    except KeyboardInterrupt:
-        return _fail("interrupted before the first step", 130)
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         forget_output()
         return 1

@@ -18,6 +18,7 @@ import tyro
 from shared_specs.against_options import only_with_against, terms
 from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
 from shared_specs.extras import remedy
+from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import load, resolve
 from shared_specs.terminal import failed_output, forget_output
 
@@ -157,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         runs = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
-        code = runs[type(command)](command)
+        with unwinding():
+            code = runs[type(command)](command)
         sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
         return code
     except UsageError as error:
@@ -182,9 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = failed_output(error) or f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         print(f"error: {told}", file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
 
 
 def _libraries_before_the_working_directory():

@@ -4,10 +4,8 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from joblib import cpu_count
@@ -16,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared_specs.backends import backend
 from shared_specs.implementation import Fault
+from shared_specs.stopping import worker_processes
 
 if TYPE_CHECKING:
     from shared_specs.check import Result
@@ -40,9 +39,8 @@ def check_in_processes(topics: Sequence[str], backends: Sequence[str], jobs: int
                 progress.advance(bar)
             return results
         check = partial(check_wings, backends=backends, compiled=compiled)
-        context = get_context("spawn")
         try:
-            with ProcessPoolExecutor(workers, context, initializer=_alone_on_a_core, initargs=(backends,)) as pool:
+            with worker_processes(workers, _alone_on_a_core, (backends,)) as pool:
                 for topic, found in zip(topics, pool.map(check, topics), strict=True):
                     results += found
                     progress.update(bar, advance=1, description=topic)

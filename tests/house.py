@@ -145,9 +145,9 @@ def _refused(root, wing, path, is_topic, module):
         lazily = path.parts[0] == "backends" or path.name == "reference.py"
         return "backends are imported in shared_specs/backends only" if top in BACKENDS | set(WINGS) and not lazily else ""
     if top == "shared_specs":
-        if path.parts[0] == "commands" or _holds_constants(root, module):
+        if path.parts[0] == "commands" or module == "shared_specs.stopping" or _holds_constants(root, module):
             return ""
-        return "a wing takes constants and configurations from shared_specs, nothing else"
+        return "a wing takes constants, configurations and stopping from shared_specs, nothing else"
     if top == wing and below and below[0] in families(root):
         return "" if path.parts[0] in USERS else _refused_topic(root, path, is_topic, below[0])
     if top == wing and below[:1] == ["experiments"] and path.parts[0] not in USERS:

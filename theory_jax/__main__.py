@@ -15,6 +15,7 @@ from typing import Annotated
 import tyro
 
 from shared_specs.extras import remedy
+from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
 from shared_specs.terminal import failed_output, forget_output
 from theory_jax.records import records_in_order, records_in_processes
@@ -88,9 +89,13 @@ def main(arguments=None):
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
         )
         does = {List: _list, Mutate: _mutate, Run: _run}
-        code = does[type(command)](command)
+        with unwinding():
+            code = does[type(command)](command)
         sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
         return code
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -25,13 +25,14 @@ def records_in_order(topics, *, arithmetic, show=None, debug=False):
 
 def records_in_processes(topics, *, arithmetic, jobs, debug=False):
     """The same records from several processes (jobs = 0: one for each core), without pages."""
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
+    from concurrent.futures import as_completed
 
     from joblib import cpu_count
 
+    from shared_specs.stopping import worker_processes
+
     workers = min(jobs or cpu_count(), len(topics))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with worker_processes(workers, _one_thread) as pool:
         running = {pool.submit(_record, topic, arithmetic, None, debug): topic for topic in topics}
         for number, done in enumerate(as_completed(running), start=1):
             _progress(number, topics, running[done])

@@ -9,6 +9,7 @@ import tyro
 
 from practice_torch.command_line import PROGRAM, UsageError, flags, nearest, tyro_line
 from practice_torch.data.errors import DataError
+from shared_specs.stopping import Stopped
 
 PREPARE = f"{PROGRAM} prepare"
 # modality -> what it takes; practice_torch/data/prepare_<modality>.py has its Options and prepare(sources, out, options, say)
@@ -70,9 +71,9 @@ def prepare(arguments, byte_pairs):
     more = {"byte_pairs": byte_pairs} if modality == "text" else {}
     try:
         prepared = module.prepare(where.sources, where.out, options, _say, **more)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
+    except Stopped as stop:
+        _say(f"{stop}; the same command goes on")
+        return stop.exit_code
     manifest = prepared.manifest
     for remark in manifest.get("remarks", ()):
         _say(f"note: {remark}")

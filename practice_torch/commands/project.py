@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from practice_torch.command_line import PROGRAM, UsageError, nearest
+from shared_specs.stopping import Stopped
 
 FOLDER = Path(__file__).parent.parent / "projects"
 
@@ -43,9 +44,9 @@ def project(command):
     except Interrupted as stop:
         _say(f"{stop}; the same command goes on")
         return 128 + stop.signal_number
-    except KeyboardInterrupt:
-        _say("stopped between two trainings; the same command goes on")
-        return 130
+    except Stopped as stop:
+        _say(f"{stop} between two trainings; the same command goes on")
+        return stop.exit_code
     if command.json:
         print(json.dumps(results, indent=1))
     else:

@@ -12,16 +12,14 @@ import fcntl
 import hashlib
 import io
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.prepared import FORMAT, MANIFEST, UNFINISHED, VERSION, digest_of, open_prepared
 from practice_torch.data.progress import Amount
+from shared_specs.stopping import worker_processes
 
 ASIDE = ".writing-"
 
@@ -251,8 +249,7 @@ def _in_processes(write, out, jobs, workers):
             write(out, name, rest)
             yield size
         return
-    context = multiprocessing.get_context("spawn")  # a copy of a process with threads may hang
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+    with worker_processes(workers) as pool:
         futures = {pool.submit(write, out, name, rest): size for name, size, rest in jobs}
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -260,16 +257,3 @@ def _in_processes(write, out, jobs, workers):
                 yield futures[future]
         except concurrent.futures.process.BrokenProcessPool:
             raise DataError(f"{out}: a worker process was killed, perhaps for lack of memory: use fewer --workers") from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent():
-    """A worker ends at Ctrl-C without a word, and does not outlive its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def watch():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

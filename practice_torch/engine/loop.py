@@ -31,6 +31,7 @@ from practice_torch.engine.state import not_finite as first_not_finite
 from practice_torch.engine.state import verdict
 from practice_torch.engine.threads import take_threads
 from practice_torch.engine.throughput import Throughput
+from shared_specs.stopping import handling
 
 
 class Interrupted(Exception):
@@ -171,8 +172,11 @@ class Training:
     # ------------------------------------------------------------------------------------------------ from step to step
 
     def train(self, *, bar: Bar | None = None) -> Mapping[str, float]:
-        """Train to the last step and return the final metrics. Raises Interrupted after SIGINT or SIGTERM, with all saved."""
-        handlers = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Train to the last step and return the final metrics. Raises Interrupted after a signal, with all saved."""
+        with handling(self._remember):
+            return self._train_with_lock(bar)
+
+    def _train_with_lock(self, bar):
         try:
             self.processes.of_the_first(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
@@ -185,8 +189,6 @@ class Training:
                 self.saver.finish()
             finally:
                 self.run.lock.release()
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
 
     def _remember(self, number, _frame):
         self.stop = number
@@ -216,7 +218,7 @@ class Training:
             self._advance()
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
-            if bar.due():
+            if bar.due() and not self.stop:  # a terminal that was closed (SIGHUP) cannot be written to
                 bar.show(step, self.pending[shown, "loss"][-1].item(), self.throughput.words())
             if row_due:
                 self.seconds = time.perf_counter() - begun
