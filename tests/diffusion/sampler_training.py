@@ -1,0 +1,103 @@
+"""Samples of a class-conditional diffusion model: the law of each class, and few steps with every option, written out."""
+
+import torch
+
+from practice_torch.experiments.diffusion.training import DiffusionExperiment
+from practice_torch.experiments.parts import diffusion_sampling
+from practice_torch.experiments.parts import diffusion_studies as studies
+from practice_torch.experiments.parts.diffusion_sampling import Drawing
+from tests.known_laws import Mixture, prediction
+from tests.samplers import Network, built, require_law, require_same
+from tests.written_chains import ancestral, ddim, rough
+
+CLASSES = [Mixture((0.5, 0.5), (mean - 0.3, mean + 0.3), (0.1, 0.15)) for mean in (-0.4, 0.0, 0.4)]
+
+
+def draws_the_law_of_each_class():
+    for kind in ("noise", "x0", "velocity"):
+        for how in (Drawing(), Drawing(sampler="ddim", steps=80, eta=0.5)):
+            experiment = built("diffusion/training", num_steps=100, prediction=kind)
+            experiment.sampling, kept = how, experiment.alpha_bar.double()
+
+            def answer(x, t, label, kept=kept, kind=kind):
+                found = [prediction(law, x.double(), kept[t], kind) for law in CLASSES]
+                return torch.stack(found)[label, torch.arange(len(x))].float()
+
+            experiment.network = Network(answer)
+            images = 2 * experiment.sample(36)["samples"].images - 1
+            for law, rows in zip(CLASSES, images.split(12), strict=True):
+                require_law(rows, law.cdf)
+
+
+def draws_by_the_chain():
+    """Classes in turn or one class, led away from no class (3); data clipped to -1..1 or not."""
+    guided = Drawing(sampler="ddim", steps=3, guidance=2.5)
+    for how in (guided, Drawing(sampler="ddim", steps=3, label=1, clip=False), Drawing(), Drawing(variance="small")):
+        experiment = built("diffusion/training", num_steps=4, noise_schedule="linear")
+        experiment.network, experiment.sampling = Network(rough), how
+        drawn, generator = experiment.sample(6)["samples"].images, torch.Generator().manual_seed(0)
+        label = torch.tensor([0, 0, 1, 1, 2, 2]) if how.label is None else torch.full((6,), how.label)
+
+        def predict(x, t, label=label, scale=how.guidance):
+            nothing = rough(x, t, torch.full_like(label, 3))
+            return nothing + scale * (rough(x, t, label) - nothing)
+
+        x, clip = torch.randn(6, *experiment.shape, generator=generator), 1.0 if how.clip else None
+        if how.sampler == "ddim":
+            x = ddim(predict, x, experiment.alpha_bar, count=3, clip=clip)
+        else:
+            x = ancestral(predict, x, experiment.alpha_bar, generator, variance=how.variance, clip=clip)
+        require_same(drawn, ((x + 1) / 2).clamp(0, 1))
+
+
+def draws_of_the_noise_that_is_given():
+    experiment = built("diffusion/training", num_steps=4, prediction="velocity", judged_steps=3)
+    experiment.network = Network(rough)
+    label, noise = torch.tensor([2, 0]), torch.linspace(-2, 2, 128).view(2, 1, 8, 8)
+    drawn = experiment.drawn(label, experiment.judged_sampling(), noise)
+    predict = lambda x, t: rough(x, t, label)  # noqa: E731
+    require_same(drawn, ddim(predict, noise, experiment.alpha_bar, count=3, prediction="velocity", clip=1.0))
+
+
+def shows_how_samples_emerge():
+    """Two rows for each example, time to the right: its state after some of the steps, and the data predicted before each."""
+    experiment = built("diffusion/training", num_steps=4)
+    experiment.network = Network(rough)
+    strip = studies.emergence(experiment, rows=3, columns=4)["emergence"]
+    assert strip.columns == 4
+    states, predicted = (2 * strip.images - 1).view(3, 2, 4, 1, 8, 8).unbind(1)
+    generator, label, kept = torch.Generator().manual_seed(0), torch.arange(3), experiment.alpha_bar[-1]
+    noise = torch.randn(3, *experiment.shape, generator=generator)
+    first = (noise - (1 - kept).sqrt() * rough(noise, 4, label)) / kept.sqrt()
+    x = ancestral(lambda x, t: rough(x, t, label), noise, experiment.alpha_bar, generator, clip=1.0)
+    require_same(predicted[:, 0], first.clamp(-1, 1))
+    require_same(states[:, -1], x)
+
+
+SAMPLERS = {
+    draws_the_law_of_each_class: {
+        "a prediction taken for noise": (DiffusionExperiment.drawn_here, "=self.recipe.prediction", "='noise'"),
+        "labels in the order of the noise": (DiffusionExperiment.labels, ".sort().values", ""),
+        "fresh noise beside all of the old": (diffusion_sampling._step, "1 - before - fresh", "1 - before"),
+        "noise twice as wide": (diffusion_sampling.draw, "alpha=step.noise_out", "alpha=2 * step.noise_out"),
+    },
+    draws_by_the_chain: {
+        "towards none": (diffusion_sampling.guided, "(unconditional, conditional, scale)", "(conditional, unconditional, scale)"),
+        "a class for no class": (DiffusionExperiment.drawn_here, "len(self.classes), how", "0, how"),
+        "no scale": (DiffusionExperiment.drawn_here, "how.guidance)", "1.0)"),
+        "the label ignored": (DiffusionExperiment.sample, "torch.full_like(label, how.label)", "label"),
+        "data always clipped": (DiffusionExperiment.drawn_here, "if how.clip else None", ""),
+        "the large variance": (DiffusionExperiment.drawn_here, "variance=how.variance", "variance='large'"),
+        "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps, ", ""),
+    },
+    draws_of_the_noise_that_is_given: {
+        "noise of its own": (DiffusionExperiment.drawn_here, "if noise is None else noise[rows]", ""),
+        "as many steps as levels": (DiffusionExperiment.judged_sampling, ", steps=self.recipe.judged_steps", ""),
+        "ancestral steps": (DiffusionExperiment.judged_sampling, "sampler=\"ddim\"", "sampler=\"ancestral\""),
+    },
+    shows_how_samples_emerge: {
+        "states and data exchanged": (diffusion_sampling.draw, "    watch(number, x, x0)", "    watch(number, x0, x)"),
+        "the last states left out": (studies.emergence, "num_steps - 1", "num_steps - 2"),
+        "rows and columns exchanged": (studies.emergence, "torch.stack(seen, 2)", "torch.stack(seen, 1)"),
+    },
+}
