@@ -25,7 +25,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Objective:
-    """What an experiment minimizes, and which of its options a test cannot find out for itself.
+    """What an experiment minimizes, and what else a test cannot find out for itself.
 
     loss(experiment, batch, phase) draws from the experiment's generator in the order of the experiment's own forward. It is None
     where no phase moves a parameter. A surrogate has the gradient of the experiment's loss, not its value. The dtype is float32
@@ -33,7 +33,7 @@ class Objective:
 
     No training step reads the options in `unread`: they configure the data, evaluations, previews and samples. `together` lists
     changes that are tried besides every other value of every option: options that a recipe accepts only together, or a value
-    at which an option has an effect.
+    at which an option has an effect. An experiment without `draws` gives the same samples for every seed.
     """
 
     loss: Callable | None
@@ -41,6 +41,7 @@ class Objective:
     together: Sequence[Mapping] = ()
     surrogate: bool = False
     dtype: torch.dtype = torch.float64
+    draws: bool = True
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
 
 

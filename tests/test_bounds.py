@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 
 from practice_torch.command_line import changed
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
 from practice_torch.engine.recipe import Recipe
 
 
@@ -28,6 +28,7 @@ class Options(Bounded):
     chance: Annotated[float, AtLeast(0, at_most=1)] = 0.5
     widths: Annotated[tuple[int, ...], AtLeast(1)] = (8, 4)
     label: Annotated[int | None, AtLeast(0)] = None
+    shift: Annotated[float, Finite()] = 0.0
 
 
 SMALLEST, BELOW_1, ABOVE_1, ABOVE_3 = nextafter(0, 1), nextafter(1, 0), nextafter(1, 2), nextafter(3, 4)
@@ -45,6 +46,7 @@ EDGES = {
     "chance": ("at least 0 and at most 1", (0.0, 1.0), (-SMALLEST, ABOVE_1, nan, -inf)),
     "widths": ("at least 1", ((), (1,), (1, 9)), ((0,), (9, 0), (-1, 9))),
     "label": ("at least 0", (None, 0), (-1,)),
+    "shift": ("a finite number", (-1e300, 0, 1e300), (nan, inf, -inf)),
 }
 
 

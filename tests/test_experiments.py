@@ -33,18 +33,14 @@ from tests.experiments import (
     samples_artifacts,
     samples_by_its_generator,
 )
+from tests.objectives import objective_of
 from tests.small_recipes import instead_of_loading, module_of, names, of_every_recipe, small
-
-# What they sample follows from the data alone.
-WITHOUT_DRAWS = {"autoregressive/tokenization"}
-# Numbers that may be anything, or whose bounds are other fields.
-UNBOUNDED = {"target", "alpha", "shift", "spread", "log_snr_max", "log_snr_min"}
 
 
 @of_every_recipe
 def test_a_recipe_keeps_the_interface(topic, name):
     recipe, data = small(topic, name)
-    case = Case(module_of(topic).build, recipe, data, draws=topic not in WITHOUT_DRAWS)
+    case = Case(module_of(topic).build, recipe, data, draws=objective_of(topic).draws)
     with instead_of_loading(data):
         for check in CHECKS:
             check(case)
@@ -59,7 +55,7 @@ def test_every_number_of_a_recipe_has_a_bound_that_help_shows():
         hints = get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(kind):
             marks = getattr(hints[field.name], "__metadata__", ())
-            shown = tyro.conf.Suppress not in marks and field.name not in UNBOUNDED
+            shown = tyro.conf.Suppress not in marks
             bounded = any(isinstance(getattr(mark, "help_behavior_hint", None), Interval) for mark in marks)
             if shown and not bounded and re.search(r"\b(int|float)\b", str(hints[field.name])):
                 silent.add(f"{kind.__name__}.{field.name}")

@@ -21,6 +21,8 @@ class Interval:
     below: float = inf
 
     def __str__(self):
+        if self == Interval():
+            return "a finite number"
         if self.least == self.most:
             return str(self.least)
         low = f"at least {self.least}" if self.above == -inf else f"more than {self.above}" if self.above else "positive"
@@ -33,7 +35,8 @@ class Interval:
     def require(self, name: str, value: Any) -> None:
         for number in value if isinstance(value, tuple) else () if value is None else (value,):
             if not (self.least <= number <= self.most and self.above < number < self.below):
-                finite = " and finite" if isinstance(number, float) and self.most == self.below == inf else ""
+                unbounded = self.most == self.below == inf and self != Interval()
+                finite = " and finite" if unbounded and isinstance(number, float) else ""
                 raise ValueError(f"{name} is {value}; {'it' if number is value else 'each entry'} must be {self}{finite}")
 
 
@@ -43,6 +46,10 @@ def AtLeast(least: float, *, at_most: float = inf, below: float = inf) -> Any:
 
 def Above(above: float, *, at_most: float = inf, below: float = inf) -> Any:
     return tyro.conf.arg(help_behavior_hint=Interval(above=above, most=at_most, below=below))
+
+
+def Finite() -> Any:
+    return tyro.conf.arg(help_behavior_hint=Interval())
 
 
 class Bounded:

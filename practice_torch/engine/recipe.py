@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 
 import tyro
 
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
 
 # Said by the topic, not by the command line: hidden from the flags.
 Fixed = Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress]
@@ -94,7 +94,7 @@ class Recipe(Bounded):
     """Replay the compiled networks as CUDA graphs: for networks whose kernels take less time than their launch."""
     tensorboard: bool = False
     """Also write the metrics to RUN/tensorboard."""
-    target: float | None = None
+    target: Annotated[float | None, Finite()] = None
     """Value that the metric should reach; none for data without a measured reference."""
     metric: Fixed = "loss"
     """Metric that is compared with the target."""
@@ -129,7 +129,6 @@ class Recipe(Bounded):
         self._require("image_size", self.image_size is None or pictures, f"none: the data are {self.modality}")
         for name, modality in (("augment_flip", "images"), ("augment_shift", "images"), ("augment_gain", "audio")):
             self._require(name, not getattr(self, name) or self.modality == modality, f"off, since it is for {modality} only")
-        self._require("target", self.target is None or self.target == self.target, "a number or None")
 
     def loading(self) -> dict[str, Any]:
         """Arguments of the loader beside data, held_out and seed, such as the context of a text."""

@@ -20,7 +20,7 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.parts.unet_sizes import Sizes
@@ -34,9 +34,9 @@ class VariationalDiffusionRecipe(Sizes, Recipe):
 
     num_levels: Annotated[int, AtLeast(2)] = 17
     """Number of values of a pixel: 17 for the digits, 256 for most images."""
-    log_snr_max: float = 8.0
+    log_snr_max: Annotated[float, Finite()] = 8.0
     """Initial log-SNR of the least noisy level."""
-    log_snr_min: float = -5.0
+    log_snr_min: Annotated[float, Finite()] = -5.0
     """Initial log-SNR of the noisiest level."""
     frequencies: Annotated[tuple[int, ...], AtLeast(0)] = (3, 4)
     """Fourier features: the network also gets sin and cos of 2^k pi z for these k."""

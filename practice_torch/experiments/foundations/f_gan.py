@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
 from practice_torch.experiments.parts.points import distance, require_mixture, scatter
@@ -24,7 +24,7 @@ class FGanRecipe(Recipe):
     modality: ClassVar[str] = "points"
     divergence: Literal[DIVERGENCES] = "gan"
     """f-divergence that the critic bounds from below and the generator minimizes."""
-    alpha: float | None = None
+    alpha: Annotated[float | None, Finite()] = None
     """Parameter of the alpha divergence; the others have none."""
     generator_loss: Literal["alternative", "consistent"] = "alternative"
     """Generator loss: -g_f(v) (non-saturating) or -f*(g_f(v)) (minimax)."""

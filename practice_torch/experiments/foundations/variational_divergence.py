@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from practice_torch.engine.artifacts import Figure
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.foundations.jensen import log_mean_exp
@@ -37,9 +37,9 @@ class GaussianPairRecipe(Recipe):
     """Objective of the critic: E_p T - E_q e^(T-1) (unbiased) or E_p T - log E_q e^T (tighter)."""
     dimension: Annotated[int, AtLeast(1)] = 10
     """Dimension of both Gaussians; q is the standard normal."""
-    shift: float = 0.4
+    shift: Annotated[float, Finite()] = 0.4
     """Mean of p along every axis."""
-    spread: float = 0.7
+    spread: Annotated[float, Finite()] = 0.7
     """Log-variance of p along even axes; its negative along odd axes."""
     hidden: Annotated[int, AtLeast(1)] = 128
     """Width of the two hidden layers of the critic."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, ImageGrid
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
 from practice_torch.experiments.parts.media import Sounds
@@ -64,7 +64,7 @@ class AnomalySoundRecipe(_Detecting, AudioRecipe):
 
     deviation: Annotated[float, Above(0)] = 0.3
     """Standard deviation of the decoder's Gaussian."""
-    shift: float = 10.0
+    shift: Annotated[float, Finite()] = 10.0
     """Hertz by which all partials of a detuned sound move: they are no harmonics any more."""
     click: Annotated[float, Above(0)] = 0.1
     """Height of a click, one sample at a random place."""
