@@ -34,7 +34,7 @@ lint: $(VENV)/.installed-test  ## check the style of the source
 	@$(IN_VENV) -m ruff check .
 
 syllabus: $(VENV)/.installed  ## write docs/syllabus.md, and its summary in README.md, from the syllabus and the sources
-	@$(IN_VENV) -m shared_specs.syllabus_page
+	@$(IN_VENV) -m shared_specs.commands.syllabus_page
 
 book: $(VENV)/.installed-book  ## write the course as a book to build/book/html/index.html (TOPICS="latent/elbo ...": a part of it)
 	@$(IN_VENV) -m book --topics "$(TOPICS)"

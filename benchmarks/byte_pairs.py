@@ -28,7 +28,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from benchmarks.measuring.turns import LEAST
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
-from practice_torch.engine.environment import environment
+from practice_torch.engine.costs.environment import environment
 
 RESULT = Path(__file__).parent / "results" / "byte_pairs.json"
 CHUNK = r"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+"

@@ -21,8 +21,8 @@ from torch import nn
 
 from benchmarks.measuring.alternation import alternate
 from benchmarks.measuring.turns import conclude
-from practice_torch.engine.datasets import load_data
-from practice_torch.experiments.parts.actors import CategoricalActor
+from practice_torch.engine.batches.datasets import load_data
+from practice_torch.experiments.control.actors import CategoricalActor
 from practice_torch.experiments.reinforcement.ppo import RECIPES, build
 from practice_torch.networks.perceptron import perceptron
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.measuring.turns import RESULTS
-from practice_torch.engine.datasets import load_data
-from practice_torch.engine.environment import environment
+from practice_torch.engine.batches.datasets import load_data
+from practice_torch.engine.costs.environment import environment
 from practice_torch.engine.loop import Training
 from practice_torch.engine.progress import Bar
-from practice_torch.engine.run import Run
+from practice_torch.engine.storage.run import Run
 
 EMBEDDED = (
     ("latent/vae", "digits"),

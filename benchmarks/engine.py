@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.measuring.alternation import alternate
 from benchmarks.measuring.turns import conclude
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.latent.vae import RECIPES, build
 from practice_torch.latent.vae import VariationalAutoencoder, negative_elbo
 

@@ -21,7 +21,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from benchmarks.measuring.turns import conclude, in_turns
-from practice_torch.experiments.parts.generation import generate
+from practice_torch.experiments.language.generation import generate
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from theory_jax.autoregressive.kv_cache import cached_decoder_step
 

@@ -24,7 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from benchmarks.measuring.alternation import alternate
 from benchmarks.measuring.turns import conclude
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 

@@ -25,8 +25,9 @@ import torch
 from PIL import Image
 
 from benchmarks.measuring.turns import RESULTS
-from practice_torch.data import images, prepare_images
-from practice_torch.engine.environment import environment
+from practice_torch.data import images
+from practice_torch.data.preparation import prepare_images
+from practice_torch.engine.costs.environment import environment
 
 PICTURES = 300
 BATCH = 128

@@ -2,8 +2,8 @@
 
     python -m benchmarks.resume [--kills 1000] [--processes 1] [--seed 1]
 
-Two toys with every kind of state (tests/engine_toys.py), each killed half as many times at random moments, and gone on with from
-every state that a kill inside a save would leave. Result: benchmarks/results/resume.json.
+Two toys with every kind of state (tests/support/engine_toys.py), each killed half as many times at random moments, and
+resumed from every state that a kill inside a save would leave. Result: benchmarks/results/resume.json.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from practice_torch.engine.environment import environment
+from practice_torch.engine.costs.environment import environment
 
 RESULT = Path(__file__).parent / "results" / "resume.json"
 
@@ -35,7 +35,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         words = [folder, "--random", str(asked.kills // 2), "--seed", str(asked.seed), "--processes", str(asked.processes)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.engine_kills", *words, *(["--save-points"] if asked.processes == 1 else [])],
+            [sys.executable, "-m", "tests.support.engine_kills", *words, *(["--save-points"] if asked.processes == 1 else [])],
             stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
     answer = json.loads(done.stdout) | environment(torch.device("cpu"), time.perf_counter() - begun, asked.processes)

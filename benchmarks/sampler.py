@@ -25,7 +25,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 
 from benchmarks.measuring.turns import conclude, in_turns
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 from theory_jax.diffusion.ancestral_sampling import ddpm_sample
 
 GOALS = {"diffusers DDPM": 4.0}

@@ -28,8 +28,9 @@ import torch
 
 from benchmarks.measuring.turns import RESULTS
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
-from practice_torch.data import prepare_text, preparing, text
-from practice_torch.engine.environment import environment
+from practice_torch.data import text
+from practice_torch.data.preparation import prepare_text, preparing
+from practice_torch.engine.costs.environment import environment
 
 CONTEXT, BATCH, VOCABULARY = 1024, 480, 50257
 SHARD = 2**26

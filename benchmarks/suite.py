@@ -28,19 +28,20 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring.turns import RESULTS
-from practice_torch.engine.environment import environment
+from practice_torch.engine.costs.environment import environment
 from shared_specs.syllabus import load, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
 BUDGETS = {"check": 4.0, "suite": 9.0}  # CPU seconds a topic
 PARTS = {
-    "tests/test_contracts.py": "contracts", "tests/test_grade_wings.py": "contracts, graded",
-    "tests/test_mistakes.py": "planted mistakes", "tests/test_derivation.py": "derivations",
-    "tests/test_compile.py": "whole graphs",
+    "tests/specs/test_contracts.py": "contracts", "tests/specs/test_grade_wings.py": "contracts, graded",
+    "tests/specs/test_mistakes.py": "planted mistakes", "tests/theory/test_derivation.py": "derivations",
+    "tests/training/test_compile.py": "whole graphs",
 } | {
-    f"tests/test_{name}.py": "derivations" for name in ("chains", "parts", "lecture_pages", "theory_commands", "mutation")
+    f"tests/theory/test_{name}.py": "derivations" for name in ("chains", "parts", "lecture_pages", "theory_commands", "mutation")
 }  # fmt: skip
 OWN = "topics' own tests"
+FAMILIES = {topic.split("/")[0] for topic in load().topics}
 
 
 # ---------------------------------------------------------------------------------------------------- the check
@@ -52,10 +53,10 @@ def check(topics):
     The reference is measured first, as far as Agree rows ask for it; the rest of what it is asked is in the first wing's part.
     """
     from shared_specs.backends import jax_backend, torch_backend  # noqa: F401 - imported before the first topic's clock runs
-    from shared_specs.check import Checker, check_topic, forget, rows_to_compile, spec_of
-    from shared_specs.reference import wing
+    from shared_specs.checking.check import Checker, check_topic, forget, rows_to_compile, spec_of
+    from shared_specs.checking.reference import wing
+    from shared_specs.checking.wings import PRECISIONS
     from shared_specs.rows import Agree
-    from shared_specs.wings import PRECISIONS
 
     found, failed = {}, 0
     for topic in topics:
@@ -110,7 +111,7 @@ def summed(records, total):
     parts, files, starts, topics = Counter(), Counter(), Counter(), {}
     for record in records:
         seconds, path = record["seconds"], record["file"]
-        part = PARTS.get(path) or (OWN if Path(path).parent.name != "tests" else "other tests")
+        part = PARTS.get(path) or (OWN if Path(path).parent.name in FAMILIES else "other tests")
         parts[part] += seconds
         files[path] += seconds
         starts[path] += record["starts"]

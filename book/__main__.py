@@ -14,7 +14,7 @@ from pathlib import Path
 
 from book import guides, links, sources
 from book.lectures import Failed, topic_page
-from shared_specs.extras import MODULES, remedy
+from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.stopping import Stopped, unwinding, worker_processes
 from shared_specs.syllabus import BOOK, load, resolve
 

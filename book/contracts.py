@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from book.text import code, raw, table
-from shared_specs.check import spec_of
+from shared_specs.checking.check import spec_of
 from shared_specs.rows import Anchor, Law
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from book import sources
 from book.text import escaped, link, table
-from shared_specs.syllabus_page import PAGE, anchor, modules
+from shared_specs.commands.syllabus_page import PAGE, anchor, modules
 
 ROOT = Path(__file__).resolve().parent.parent
 MAP = "The syllabus"  # the README's section that the course map takes the place of

@@ -12,8 +12,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from book.text import FENCE, code, escaped, link, raw, verbatim
+from shared_specs.commands.syllabus_page import is_step
 from shared_specs.palette import STYLE
-from shared_specs.syllabus_page import is_step
 
 ROOT = Path(__file__).resolve().parent.parent
 WINGS = (("theory_jax", "JAX, float64"), ("practice_torch", "PyTorch"))
@@ -33,7 +33,12 @@ pre span:has(> a:target), pre a:target + span {{ background: var(--wash); }}
 </html>
 """)
 # what the reference describes: packages whose modules others build on
-REFERENCE = ("shared_specs", "theory_jax", "practice_torch/engine", "practice_torch/data", "practice_torch/networks")
+REFERENCE = (
+    "shared_specs", "shared_specs/checking", "shared_specs/grading", "theory_jax", "practice_torch/mathematics",
+    "practice_torch/networks", "practice_torch/data", "practice_torch/data/preparation", "practice_torch/data/reading",
+    "practice_torch/data/streams", "practice_torch/engine", "practice_torch/engine/batches", "practice_torch/engine/storage",
+    "practice_torch/engine/distributed", "practice_torch/engine/costs", "practice_torch/reports",
+)  # fmt: skip
 
 
 def address(here, there):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from practice_torch.engine import report
-from practice_torch.engine.reading import Story, read_evaluation, read_json, read_stories
+from practice_torch.reports import report
+from practice_torch.reports.records import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import BOOK, load
 from theory_jax.mathematics import prose, to_mathml
 

@@ -8,13 +8,13 @@ import sys
 
 from practice_torch.command_line import Evaluate, List, Prepare, Project, Report, Sample, Train, UsageError, parse
 from practice_torch.commands.listing import list_recipes
-from practice_torch.commands.looking import evaluate, report, sample
 from practice_torch.commands.preparing import prepare
 from practice_torch.commands.project import project
+from practice_torch.commands.trained_models import evaluate, report, sample
 from practice_torch.commands.training import train
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import OptionError, RunError, too_large
-from shared_specs.extras import remedy
+from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.terminal import failed_output, forget_output
 
@@ -66,7 +66,7 @@ def _prepare(command, words):
 
 
 def _evaluate(command):
-    from practice_torch.experiments.parts.sample_metrics import judge
+    from practice_torch.experiments.judging.sample_metrics import judge
 
     return evaluate(command, judge)
 

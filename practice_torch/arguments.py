@@ -3,7 +3,7 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
-from practice_torch.elementary import underflowing_exp
+from practice_torch.mathematics.elementary import underflowing_exp
 
 
 def require(condition, message):

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from shared_specs.against_options import only_with_against, terms
-from shared_specs.command_line import PROGRAM, UsageError, nearest, parse
-from shared_specs.extras import remedy
+from shared_specs.commands.command_line import PROGRAM, UsageError, nearest, parse
+from shared_specs.commands.extras import remedy
+from shared_specs.grading.against_options import only_with_against, terms
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import load, resolve
 from shared_specs.terminal import failed_output, forget_output
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forget_output()
         return 1
     _libraries_before_the_working_directory()
-    from shared_specs.implementation import Fault
+    from shared_specs.checking.implementation import Fault
 
     try:
         runs = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
@@ -221,8 +221,8 @@ def _state(topic):
 
 
 def _show(command):
-    from shared_specs.against import functions_of
-    from shared_specs.show import lines
+    from shared_specs.commands.show import lines
+    from shared_specs.grading.against import functions_of
 
     topic = _one_topic(command.topic)
     names = list(functions_of(topic))
@@ -233,7 +233,7 @@ def _show(command):
 
 
 def _check(command):
-    from shared_specs.wings import check_in_processes
+    from shared_specs.checking.wings import check_in_processes
 
     if command.jobs < 0:
         raise UsageError(f"--jobs {command.jobs}: give 0 (one process for each core) or a positive number")
@@ -274,7 +274,7 @@ def asked(texts: Sequence[str]) -> list[str]:
 
 
 def _against(command, topics):
-    from shared_specs.against import UnknownName, check_file, examples
+    from shared_specs.grading.against import UnknownName, check_file, examples
 
     try:
         judged = check_file(command.against, topics, strict=command.strict, terms=terms(command))
@@ -294,8 +294,8 @@ def _against(command, topics):
 def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False):
     from rich.console import Console
 
-    from shared_specs.check import spec_of
-    from shared_specs.report import as_data, failures, table, unused, verdict
+    from shared_specs.checking.check import spec_of
+    from shared_specs.commands.report import as_data, failures, table, unused, verdict
     from shared_specs.terminal import print_table
 
     specs = {topic: spec_of(topic) for topic in topics}
@@ -329,8 +329,8 @@ def _one_topic(text):
 
 
 def _exercise(command):
-    from shared_specs.against import functions_of
-    from shared_specs.exercise import in_order, stub
+    from shared_specs.grading.against import functions_of
+    from shared_specs.grading.exercise import in_order, stub
 
     topic = _one_topic(command.topic)
     output = command.output or Path(f"{topic.split('/')[1]}_exercise.py")
@@ -351,10 +351,10 @@ def _exercise(command):
 
 
 def _grade(command):
-    from shared_specs.against import functions_of
-    from shared_specs.exercise import in_order, topic_of
-    from shared_specs.grade import Limits, grade
-    from shared_specs.marks import as_data, passes, print_marks
+    from shared_specs.grading.against import functions_of
+    from shared_specs.grading.exercise import in_order, topic_of
+    from shared_specs.grading.grade import Limits, grade
+    from shared_specs.grading.marks import as_data, passes, print_marks
 
     if not 0 < command.seconds <= LONGEST:
         raise UsageError(f"--seconds {command.seconds}: it must be positive, and at most {LONGEST:g} (a day)")
@@ -389,7 +389,7 @@ def _progress(title):
 
 
 def _export(command):
-    from shared_specs.export import export
+    from shared_specs.commands.export import export
 
     topics = asked(command.topics)
     manifest = export(topics, command.directory, lambda topic: print(topic, file=sys.stderr))

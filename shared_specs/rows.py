@@ -11,7 +11,7 @@ A spec is a tuple SPEC of rows. Every row names a case and the arguments it is a
 `edge` of a row is the reason why correct float32 code of a well-known library cannot follow it; it is empty in the core. Empty
 batches are at the edge, too. Both wings must hold these rows; for other people's code the report counts them apart.
 
-Rows are data; `shared_specs.check` runs them.
+Rows are data; `shared_specs.checking.check` runs them.
 """
 
 import re

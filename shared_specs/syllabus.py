@@ -14,8 +14,8 @@ BOOK = SYLLABUS.parent.parent / "build" / "book" / "html" / "index.html"  # wher
 class Topic:
     """One topic. requires: paths of the topics it builds on; asked_for_by: its source, if no lecture covers it.
 
-    built: whether its spec is there. In the repository the other files are then there too (tests/test_house.py); an installed
-    package has no tests.
+    built: whether its spec is there. In the repository the other files are then there too (tests/house/test_house.py); an
+    installed package has no tests.
     """
 
     path: str

@@ -10,8 +10,8 @@ import pytest
 import xdist
 
 from shared_specs.backends.jax_settings import QUICK
-from tests.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
-from tests.topics import asked_for, kept, may_hold, topics_of_file
+from tests.support.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
+from tests.support.topics import asked_for, kept, may_hold, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
@@ -82,7 +82,7 @@ def pytest_runtest_setup(item):
         if _last:
             import torch
 
-            from shared_specs.check import forget
+            from shared_specs.checking.check import forget
 
             forget()
             torch._dynamo.reset()

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import tyro
 
-from shared_specs.extras import remedy
+from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
 from shared_specs.terminal import failed_output, forget_output

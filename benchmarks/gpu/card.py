@@ -7,7 +7,7 @@ import torch
 import torch._dynamo.config
 import torch._inductor.config
 
-from practice_torch.engine.throughput import peak_of
+from practice_torch.engine.costs.throughput import peak_of
 
 
 class Card:

@@ -1,7 +1,7 @@
 """Images from noise in 50 DDIM steps by the CIFAR-10 U-Net: without a compiler, compiled, and in CUDA graphs.
 
-Ours is experiments/parts/diffusion_sampling with our U-Net, theirs DDIMScheduler with UNet2DModel of the same layout, stepped as
-its pipeline does it, with times already on the device. All: bfloat16 autocast, channels_last, predicted data not clipped
+Ours is experiments/sampling/diffusion_sampling with our U-Net, theirs DDIMScheduler with UNet2DModel of the same layout, stepped
+as its pipeline does it, with times already on the device. All: bfloat16 autocast, channels_last, predicted data not clipped
 (clipping, diffusers keeps the noise as it was predicted; ours fits it to the clipped data, which is other work). With one network
 both must make the same images, which is seen to before anything is timed. Memory is beyond the weights.
 """
@@ -17,7 +17,7 @@ from benchmarks.gpu.comparison import judge
 from benchmarks.gpu.diffusion import CIFAR, CLASSES, TOY, operations, our_network, their_network
 from benchmarks.measuring.turns import conclude, in_turns
 from practice_torch.diffusion.noise_schedules import linear_alpha_bar
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 
 GOALS = {"diffusers, eager": 1.5}
 LEVELS, STEPS, COUNTS = 1000, 50, (16, 256)

@@ -15,7 +15,7 @@ from benchmarks import prepared_images, streamed_text
 from benchmarks.gpu import diffusion, language
 from benchmarks.gpu.comparison import compare
 from benchmarks.gpu.random_data import random_images, random_tokens
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.batches.datasets import load_data
 
 GOALS = {"bare loop": 0.95}
 TOKENS, PICTURES = 0.5, 20_000  # gigabytes, files

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.measuring.turns import CLOCKS
 from practice_torch.engine.loop import Training
 from practice_torch.engine.progress import Bar
-from practice_torch.engine.run import Run
+from practice_torch.engine.storage.run import Run
 
 WARM_UP = 4  # blocks of steps that are not counted
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.topics import topics_of
+from tests.support.topics import topics_of
 
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}  # as sys.audit names them
 _last = {"seconds": 0.0, "starts": 0, "shared": 0.0}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from practice_torch.engine.environment import environment
+from practice_torch.engine.costs.environment import environment
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 RESULTS = Path(__file__).parent.parent / "results"

@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_same_shape,
     require_unit_interval,
 )
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 from practice_torch.networks.dcgan import Critic as Critic
 
 

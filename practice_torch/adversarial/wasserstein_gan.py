@@ -14,7 +14,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.pairs import distances, entropic_log_plan
+from practice_torch.mathematics.pairs import distances, entropic_log_plan
 
 
 def wasserstein_distance_1d(x, y, *, order=1):

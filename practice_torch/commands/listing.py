@@ -39,7 +39,7 @@ def list_recipes(command):
 
 def _list_sizes(recipes, as_json):
     """A line for each of these (topic, recipe), as soon as it is measured."""
-    from practice_torch.engine.sizes import ASSUMPTION, HEADER, facts_of, line, sizes
+    from practice_torch.engine.costs.sizes import ASSUMPTION, HEADER, facts_of, line, sizes
 
     if as_json:
         found = [(path, name, module_of(path).RECIPES[name], published_of(path, name)) for path, name in recipes]

@@ -64,7 +64,7 @@ def prepare(arguments, byte_pairs):
     modality = arguments[0]
     if modality not in MODALITIES:
         raise UsageError(f"prepare takes a modality first (given: {modality}); {nearest(modality, MODALITIES)}")
-    module = importlib.import_module(f"practice_torch.data.prepare_{modality}")
+    module = importlib.import_module(f"practice_torch.data.preparation.prepare_{modality}")
     where, options = _parsed(_both(module.Options), arguments[1:], f"{PREPARE} {modality}", module.__doc__)
     if not where.sources:
         raise UsageError(f"prepare {modality} takes SOURCES, files or folders: name at least one")
@@ -84,7 +84,7 @@ def prepare(arguments, byte_pairs):
 
 
 def _verify(folder):
-    from practice_torch.data.prepared import is_prepared, verify
+    from practice_torch.data.preparation.prepared import is_prepared, verify
 
     if not is_prepared(folder):
         raise DataError(f"{folder} is not a prepared folder; `{PREPARE} MODALITY SOURCES... --out DIR` makes one")

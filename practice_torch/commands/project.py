@@ -14,8 +14,12 @@ FOLDER = Path(__file__).parent.parent / "projects"
 
 def names():
     """name -> the first line of what a project says of itself, read from its source: listing needs no torch."""
-    files = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
-    return {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0] for path in files}
+    trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.py"))}
+    return {name: ast.get_docstring(tree).splitlines()[0] for name, tree in trees.items() if _defines_project(tree)}
+
+
+def _defines_project(tree):
+    return any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROJECT" for node in tree.body)
 
 
 def project(command):
@@ -28,10 +32,10 @@ def project(command):
     if command.seed < 0:
         raise UsageError(f"seed is {command.seed}; it must be 0 or more")
 
+    from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.loop import Interrupted
-    from practice_torch.engine.processes import Processes
-    from practice_torch.engine.project import conduct
-    from practice_torch.engine.project_page import write_project_page
+    from practice_torch.projects.conducting import conduct
+    from practice_torch.reports.project_page import write_project_page
 
     if Processes(command.cpu).count > 1:
         raise UsageError("a project runs in one process: start it without a launcher")
@@ -70,7 +74,7 @@ def _show(folder, results):
     from rich.console import Console
     from rich.table import Table
 
-    from practice_torch.engine.project_page import tables
+    from practice_torch.reports.project_page import tables
 
     console = Console()
     for part in tables(folder, results, []):  # the page says what is missing
@@ -89,7 +93,7 @@ def _show(folder, results):
 
 
 def _spoken(cell):
-    from practice_torch.engine.project_page import told
+    from practice_torch.reports.project_page import told
 
     if cell is None:
         return "-"

@@ -18,7 +18,7 @@ def restored(run):
 
 def same_data(run, recipe):
     """The data of a run, loaded again; RunError if it has changed."""
-    from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.batches.datasets import load_data
 
     data = load_data(recipe)
     here, then = data[0].description, run.asked["data"]
@@ -54,7 +54,7 @@ def show(run):
 
 def write_page(run, path=None):
     """The report of a run, into its folder or this file; returns its path."""
-    from practice_torch.engine.report import write_report
+    from practice_torch.reports.report import write_report
 
     module, _ = restored(run)
     with writing(path or run.folder):

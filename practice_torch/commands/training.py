@@ -24,10 +24,10 @@ def train(command, words, fields):
 
     import torch
 
-    from practice_torch.engine.datasets import load_data
+    from practice_torch.engine.batches.datasets import load_data
+    from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.experiment import HasRemarks
-    from practice_torch.engine.processes import Processes
-    from practice_torch.engine.run import Run
+    from practice_torch.engine.storage.run import Run
 
     processes = Processes(command.cpu)
     data = processes.in_turn(lambda: load_data(recipe))
@@ -60,7 +60,7 @@ def recipe_with(path, recipe_name, fields):
 
 def _about(recipe, fields):
     """What the help of a recipe begins with."""
-    from practice_torch.engine.datasets import data_help
+    from practice_torch.engine.batches.datasets import data_help
 
     return f"{type(recipe).__doc__}\n\n{data_help(recipe)}" if "--help" in fields else None
 
@@ -70,8 +70,8 @@ def _resume(command, words, fields):
         raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
     import torch
 
-    from practice_torch.engine.processes import Processes
-    from practice_torch.engine.run import Run
+    from practice_torch.engine.distributed.processes import Processes
+    from practice_torch.engine.storage.run import Run
 
     run = Run.open(command.resume)
     processes = Processes(command.cpu)
@@ -86,7 +86,7 @@ def _resume(command, words, fields):
 
 
 def _to_the_end(run, recipe, experiment, data, command):
-    from practice_torch.engine.draws import first_batch
+    from practice_torch.engine.batches.order import first_batch
     from practice_torch.engine.experiment import HasStart
     from practice_torch.engine.loop import Interrupted, Training
 

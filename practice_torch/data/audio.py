@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import read_bytes, reading
-from practice_torch.data.folders import files_in, folder_or_number_labels
 from practice_torch.data.indices import beside
-from practice_torch.data.memory import require_memory
 from practice_torch.data.notes import FREQUENCIES, PITCHES, synthesize
-from practice_torch.data.prepared import is_prepared
-from practice_torch.data.sound_files import RATES, SUFFIXES, Counters, decode, mono, windows
+from practice_torch.data.preparation.prepared import is_prepared
+from practice_torch.data.reading.files import read_bytes, reading
+from practice_torch.data.reading.folders import files_in, folder_or_number_labels
+from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.reading.sound_files import RATES, SUFFIXES, Counters, decode, mono, windows
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
-from practice_torch.data.streamed_sounds import load_prepared
+from practice_torch.data.streams.streamed_sounds import load_prepared
 
 NAMES = ("notes",)
 KINDS = "a folder of wav and flac files, or one that `prepare audio` wrote"

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data import image_files
-from practice_torch.data.decoding import SUFFIXES
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import read_bytes, reading, require_name
-from practice_torch.data.folders import files_in
 from practice_torch.data.indices import beside
-from practice_torch.data.memory import require_memory
+from practice_torch.data.reading import image_files
+from practice_torch.data.reading.decoding import SUFFIXES
+from practice_torch.data.reading.files import read_bytes, reading, require_name
+from practice_torch.data.reading.folders import files_in
+from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 SIMULATED, TABLE, FILE = "galaxies", "properties.csv", "file"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from practice_torch.data import image_files
-from practice_torch.data.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import beside
-from practice_torch.data.prepared import is_prepared
+from practice_torch.data.preparation.prepared import is_prepared
+from practice_torch.data.reading import image_files
+from practice_torch.data.reading.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.splits import existing_path, fingerprint, random_split
 from practice_torch.data.squares import FACTORS, WHITE, squares
-from practice_torch.data.streamed_images import load_prepared
+from practice_torch.data.streams.streamed_images import load_prepared
 
 TORCHVISION = {
     "mnist": "MNIST",

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import reading, size_of
 from practice_torch.data.indices import beside
-from practice_torch.data.memory import require_memory
-from practice_torch.data.prepared import is_prepared
+from practice_torch.data.preparation.prepared import is_prepared
+from practice_torch.data.reading.files import reading, size_of
+from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 from practice_torch.data.splits import existing_path, fingerprint, random_split
-from practice_torch.data.streamed_text import PreparedTokenizer, tokenizer_of
+from practice_torch.data.streams.streamed_text import PreparedTokenizer, tokenizer_of
 from practice_torch.data.text import pydoc
-from practice_torch.data.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 
 NAMES = ("pydoc",)
 KEYS = ("prompt", "chosen", "rejected")

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import require_name
-from practice_torch.data.memory import require_memory
+from practice_torch.data.reading.files import require_name
+from practice_torch.data.reading.memory import require_memory
 
 
 def existing_path(source, names, kinds):

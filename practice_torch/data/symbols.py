@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import reading, size_of
 from practice_torch.data.indices import beside
-from practice_torch.data.memory import require_memory
-from practice_torch.data.npz import read_npz
+from practice_torch.data.reading.files import reading, size_of
+from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.reading.npz import read_npz
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 
 NAMES = ("random",)

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.files import reading, size_of
 from practice_torch.data.indices import beside
-from practice_torch.data.memory import require_memory
-from practice_torch.data.prepared import is_prepared
+from practice_torch.data.preparation.prepared import is_prepared
+from practice_torch.data.reading.files import reading, size_of
+from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count
-from practice_torch.data.streamed_text import load_prepared
+from practice_torch.data.streams.streamed_text import load_prepared
 
 NAMES = ("pydoc",)
 KINDS = "a UTF-8 text file"

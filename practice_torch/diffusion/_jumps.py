@@ -1,7 +1,7 @@
 """A jump of DDIM from level t to level s: the step itself, what its noise is made of, and how much of it may be new."""
 
 from practice_torch.arguments import require_at_least, require_values
-from practice_torch.levels import level_at, per_example
+from practice_torch.mathematics.levels import level_at, per_example
 
 
 def step(x_t, noise_pred, noise, t, s, alpha_bar, eta, clip):

@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.diffusion._arguments import require_clip, require_noises, require_signal, require_variance
-from practice_torch.levels import as_rows, level_at, per_example
+from practice_torch.mathematics.levels import as_rows, level_at, per_example
 
 
 def ddpm_step(x_t, noise_pred, noise, t, alpha_bar, *, variance="large", clip=None):

@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_share,
     require_values,
 )
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 
 
 def guide(conditional, unconditional, *, scale):

@@ -12,8 +12,8 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.diffusion.score_prediction import diffused_mixture
-from practice_torch.levels import level_at, per_example
-from practice_torch.mixture import log_joint
+from practice_torch.mathematics.levels import level_at, per_example
+from practice_torch.mathematics.mixture import log_joint
 from practice_torch.networks.level_classifier import LevelClassifier as LevelClassifier
 
 

@@ -3,7 +3,7 @@
 from practice_torch.arguments import require_same_shape, require_timesteps, require_values, values_are_free
 from practice_torch.diffusion._arguments import require_clip, require_signal
 from practice_torch.diffusion._jumps import deviations, require_eta, step
-from practice_torch.levels import level_at, per_example
+from practice_torch.mathematics.levels import level_at, per_example
 
 
 def ddim_sigma(t, s, alpha_bar, *, eta):

@@ -13,7 +13,7 @@ from practice_torch.arguments import (
 )
 from practice_torch.diffusion._arguments import require_clip, require_noises, require_signal
 from practice_torch.diffusion._jumps import require_eta, step
-from practice_torch.levels import as_rows, level_at, per_example
+from practice_torch.mathematics.levels import as_rows, level_at, per_example
 
 _PARALLEL = 1 - 1e-6  # cosines beyond this count as parallel: between such vectors there is no arc to speak of, or no one arc
 

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_values
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 
 
 def preconditioning(sigma, *, sigma_data=0.5):

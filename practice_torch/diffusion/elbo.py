@@ -21,7 +21,7 @@ from practice_torch.diffusion.reverse_process import (
     reverse_mean_from_noise,
 )
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 
 _NODES, _WEIGHTS = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(8))
 

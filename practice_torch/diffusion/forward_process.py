@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.arguments import require_same_shape, require_timesteps, require_values, values_are_free
-from practice_torch.levels import as_rows, level_at, per_example
+from practice_torch.mathematics.levels import as_rows, level_at, per_example
 
 
 def forward_step(x_prev, t, noise, alpha_bar):

@@ -14,7 +14,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 _MOST = math.sqrt(2) - 1  # of a level is added between steps: its variance doubles
 

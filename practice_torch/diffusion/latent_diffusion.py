@@ -6,7 +6,7 @@ from practice_torch.arguments import require, require_same_shape, require_values
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import kl_to_standard_normal
 from practice_torch.latent.vector_quantization import nearest_code, straight_through
-from practice_torch.levels import as_rows
+from practice_torch.mathematics.levels import as_rows
 
 
 def sample_latent(moments, noise, *, log_var_min=-30.0, log_var_max=20.0):

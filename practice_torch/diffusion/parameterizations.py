@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps, require_values, values_are_free
-from practice_torch.levels import beta_at, level_at, per_example
+from practice_torch.mathematics.levels import beta_at, level_at, per_example
 
 _KINDS = ("noise", "x0", "velocity", "score", "mean")
 

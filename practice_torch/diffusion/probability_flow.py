@@ -5,7 +5,7 @@ import torch
 from practice_torch.arguments import require, require_one_each, require_same_shape
 from practice_torch.flows.continuous_flow import log_prob as flow_log_prob
 from practice_torch.flows.ode_solvers import solve_fixed
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 
 def probability_flow_drift(score, drift, diffusion):

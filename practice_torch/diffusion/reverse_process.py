@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.arguments import require, require_same_shape, require_timesteps
 from practice_torch.diffusion._arguments import require_signal, require_variance
-from practice_torch.levels import beta_at, level_at, per_example
+from practice_torch.mathematics.levels import beta_at, level_at, per_example
 
 
 def posterior_mean(x0, x_t, t, alpha_bar):

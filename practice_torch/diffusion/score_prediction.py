@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_timesteps, require_values
-from practice_torch.levels import as_rows, level_at, per_example
-from practice_torch.mixture import log_joint, mean_of_data, require_components
+from practice_torch.mathematics.levels import as_rows, level_at, per_example
+from practice_torch.mathematics.mixture import log_joint, mean_of_data, require_components
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 

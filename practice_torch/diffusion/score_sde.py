@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_unit_interval,
     require_values,
 )
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 
 
 def variance_preserving_alpha_bar(time, *, beta_min=0.1, beta_max=20.0):

@@ -10,7 +10,7 @@ from practice_torch.diffusion.reverse_process import (
     posterior_mean,
     reverse_mean_from_noise,
 )
-from practice_torch.levels import as_rows, beta_at, level_at, per_example
+from practice_torch.mathematics.levels import as_rows, beta_at, level_at, per_example
 
 
 def squared_error(prediction, target):

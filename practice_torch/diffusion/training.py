@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     values_are_free,
 )
 from practice_torch.foundations.training_practice import ema_update
-from practice_torch.levels import level_at
+from practice_torch.mathematics.levels import level_at
 
 KINDS = ("noise", "x0", "velocity")
 

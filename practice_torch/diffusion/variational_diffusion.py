@@ -17,7 +17,7 @@ from practice_torch.arguments import (
     require_values,
     values_are_free,
 )
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 from practice_torch.networks.fourier_features import fourier_features
 
 

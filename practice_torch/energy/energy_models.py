@@ -12,7 +12,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.mixture import log_joint
+from practice_torch.mathematics.mixture import log_joint
 
 
 def boltzmann_log_probs(energies, *, temperature=1.0):

@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.energy._slopes import energy_and_slope
-from practice_torch.levels import as_rows
+from practice_torch.mathematics.levels import as_rows
 
 
 def proposal_log_prob(y, x, gradient, *, step_size):

@@ -10,7 +10,7 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.flows.hutchinson_trace import exact_divergence, hutchinson_divergence
-from practice_torch.levels import as_rows
+from practice_torch.mathematics.levels import as_rows
 
 
 def explicit_loss(x, score_fn):

@@ -1,1 +1,1 @@
-"""Training: recipes, the one training loop, checkpoints, run folders, artifacts and reports; it knows no topic."""
+"""Training: recipes, the training loop, its optimizers, evaluations and artifacts. It knows no topic."""

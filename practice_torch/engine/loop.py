@@ -13,24 +13,25 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from practice_torch.engine import checkpoint, gpu, looking, saving, snapshot
+from practice_torch.engine import evaluation, gpu
 from practice_torch.engine.artifacts import Artifact
-from practice_torch.engine.datasets import Data
-from practice_torch.engine.draws import seed_of, share_of
-from practice_torch.engine.environment import environment
+from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.batches.order import seed_of, share_of
+from practice_torch.engine.batches.placement import batches_of
+from practice_torch.engine.costs.environment import environment
+from practice_torch.engine.costs.threads import take_threads
+from practice_torch.engine.costs.throughput import Throughput
+from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment, require_experiment
-from practice_torch.engine.placement import batches_of
-from practice_torch.engine.players import is_finite, let_move, make_player, not_finite, weights_of_batches, whose_loss_is_shown
-from practice_torch.engine.processes import Processes
+from practice_torch.engine.optimizers import is_finite, let_move, make_player, not_finite, weights_of_batches, whose_loss_is_shown
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
-from practice_torch.engine.run import Records, Run
-from practice_torch.engine.state import not_finite as first_not_finite
-from practice_torch.engine.state import verdict
-from practice_torch.engine.threads import take_threads
-from practice_torch.engine.throughput import Throughput
+from practice_torch.engine.storage import background_writes, checkpoint, snapshot
+from practice_torch.engine.storage.run import Records, Run
+from practice_torch.engine.storage.state import not_finite as first_not_finite
+from practice_torch.engine.storage.state import verdict
 from shared_specs.stopping import handling
 
 
@@ -68,7 +69,7 @@ class Training:
             recompute_blocks(experiment)
         self.sharded = None
         if recipe.shard and self.processes.count > 1:
-            from practice_torch.engine.sharding import Sharded  # half a second, for those who ask for it
+            from practice_torch.engine.distributed.sharding import Sharded  # half a second, for those who ask for it
 
             self.sharded = Sharded(experiment, self.processes, recipe)  # before the players: it makes other parameters
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
@@ -89,7 +90,7 @@ class Training:
         self.turns = sum(player.phase.times for player in self.players)
         self.share = share_of(min(recipe.batch_size, len(train_data)), self.processes.count)
         self.schedules = recipe.warmup_steps > 0 or recipe.schedule != "constant"
-        self.saver = saving.Saver(self.processes, cpu)
+        self.saver = background_writes.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         # On a CPU a loss can be looked at in every step for nothing; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
@@ -262,17 +263,17 @@ class Training:
 
     def evaluate(self) -> Mapping[str, float]:
         """The experiment's metrics on the held-out data."""
-        return looking.evaluate(self)
+        return evaluation.evaluate(self)
 
     def study(self) -> Mapping[str, Artifact] | None:
         """The artifacts of the experiment's study on the held-out data, on rank 0."""
-        return looking.looked(self, "study", lambda: self.experiment.study(self.held_out_data))
+        return evaluation.looked(self, "study", lambda: self.experiment.study(self.held_out_data))
 
     def _evaluate(self, bar):
         metrics = self.evaluate()
         for name, value in metrics.items():
             self.records.add(self.step, "evaluate", name, float(value))
-        looking.preview(self, bar.say)
+        evaluation.preview(self, bar.say)
         self.processes.wait()  # here, and not in the first collective of the next step, whose time limit is shorter
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         return metrics

@@ -8,7 +8,7 @@ products decide what they can for certain, and what is too near to call is compu
 import torch
 
 from practice_torch.arguments import require, require_rank, values_are_free
-from practice_torch.pairs import distances
+from practice_torch.mathematics.pairs import distances
 
 BLOCK = 2**22  # distances that are held at once: then the passes over them stay near the processor
 FEW = 2**22  # products of coordinates; below, differences of all pairs take no longer

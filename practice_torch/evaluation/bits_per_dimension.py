@@ -18,7 +18,7 @@ from practice_torch.arguments import (
 )
 from practice_torch.autoregressive.discretized_mixture import discretized_logistic_log_prob
 from practice_torch.flows import dequantization
-from practice_torch.pairs import distances
+from practice_torch.mathematics.pairs import distances
 
 
 def bits_per_dimension(log_likelihood, *, dimensions, levels=1):

@@ -16,7 +16,7 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.pairs import distances
+from practice_torch.mathematics.pairs import distances
 
 _ROWS = 256  # of a kernel matrix at a time, in the processor's cache
 

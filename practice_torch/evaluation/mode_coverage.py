@@ -18,7 +18,7 @@ from practice_torch.arguments import (
     require_rank,
     require_values,
 )
-from practice_torch.pairs import distances
+from practice_torch.mathematics.pairs import distances
 
 
 def assign_modes(x, centers, *, radius):

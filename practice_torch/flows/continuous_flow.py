@@ -12,7 +12,7 @@ from practice_torch.flows._arguments import require_probes, velocity_at
 from practice_torch.flows._divergence import value_and_products
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.ode_solvers import solve_fixed
-from practice_torch.levels import as_rows
+from practice_torch.mathematics.levels import as_rows
 from practice_torch.networks.perceptron import perceptron
 
 

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.arguments import require_one_each, require_rank, require_same_shape, require_values
 from practice_torch.flows._arguments import require_path, require_signal_grows
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 
 def velocity_from_score(x, score, alpha, sigma, alpha_slope, sigma_slope):

@@ -13,8 +13,8 @@ from practice_torch.arguments import (
 )
 from practice_torch.flows._arguments import velocity_at
 from practice_torch.flows.probability_paths import linear_path
-from practice_torch.levels import as_rows, per_example
-from practice_torch.mixture import log_joint, mean_of_data, require_components
+from practice_torch.mathematics.levels import as_rows, per_example
+from practice_torch.mathematics.mixture import log_joint, mean_of_data, require_components
 
 
 def conditional_flow_matching_loss(x0, x1, time, velocity_fn):

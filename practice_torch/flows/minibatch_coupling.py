@@ -13,8 +13,8 @@ from practice_torch.arguments import (
     require_shape,
     require_values,
 )
-from practice_torch.levels import as_rows
-from practice_torch.pairs import distances, entropic_log_plan
+from practice_torch.mathematics.levels import as_rows
+from practice_torch.mathematics.pairs import distances, entropic_log_plan
 
 
 def squared_distance_matrix(x0, x1):

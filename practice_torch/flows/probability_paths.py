@@ -13,7 +13,7 @@ from practice_torch.arguments import (
     require_values,
 )
 from practice_torch.flows._arguments import require_path
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 
 def linear_path(x0, x1, time):

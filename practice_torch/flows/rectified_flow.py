@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.arguments import require, require_batch, require_rank, require_same_shape, require_values
 from practice_torch.flows._arguments import velocity_at
-from practice_torch.levels import as_rows
+from practice_torch.mathematics.levels import as_rows
 
 
 def reflow_pairs(x0, times, velocity_fn):

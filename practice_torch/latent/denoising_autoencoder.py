@@ -14,7 +14,7 @@ from practice_torch.arguments import (
     require_unit_interval,
 )
 from practice_torch.foundations.jensen import log_mean_exp
-from practice_torch.mixture import mean_of_data
+from practice_torch.mathematics.mixture import mean_of_data
 
 
 def corrupt_gaussian(x, noise, *, sigma):

@@ -18,8 +18,8 @@ from practice_torch.arguments import (
     values_are_free,
 )
 from practice_torch.autoregressive.decoding import categorical_from_uniform
-from practice_torch.elementary import underflowing_exp
 from practice_torch.foundations.jensen import log_mean_exp
+from practice_torch.mathematics.elementary import underflowing_exp
 
 BLOCK = 2**17  # numbers in an intermediate result: 1 MB in float64
 

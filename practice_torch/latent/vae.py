@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_rank, require_same_shape, require_unit_interval, require_values
-from practice_torch.elementary import exp_above_tangent
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.reparameterization import reparameterize
+from practice_torch.mathematics.elementary import exp_above_tangent
 
 # An encoder's log-variance stays within (-10, 10): standard deviations between e^-5 and e^5.
 _LOG_VAR_LIMIT = 10.0

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from practice_torch.engine.project import Model
 from practice_torch.experiments.adversarial import dcgan, gan, gradient_penalty
 from practice_torch.experiments.autoregressive import chain_rule, pixelcnn
 from practice_torch.experiments.diffusion import score_prediction
@@ -10,9 +9,10 @@ from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.energy import contrastive_divergence
 from practice_torch.experiments.flows import affine_coupling, continuous_flow, flow_matching, masked_autoregressive
 from practice_torch.experiments.latent import conditional_vae, gaussian_mixture, vae, vector_quantization
-from practice_torch.experiments.parts import family_draws as draws
-from practice_torch.experiments.parts.diffusion_sampling import Drawing
-from practice_torch.experiments.parts.family_draws import Family
+from practice_torch.experiments.sampling import family_draws as draws
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
+from practice_torch.experiments.sampling.family_draws import Family
+from practice_torch.projects.conducting import Model
 
 POINTS = "eight_gaussians"
 DDIM, DDPM = "DDIM, 20 steps", "DDPM, all steps"

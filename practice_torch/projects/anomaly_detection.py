@@ -6,13 +6,12 @@ import torch
 
 from practice_torch.data.text import Vocabulary
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.experiments.autoregressive import ngram
+from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.latent import anomaly_detection
 from practice_torch.experiments.latent.anomaly_detection import labeled
-from practice_torch.experiments.parts.image_judge import Judge
 from practice_torch.latent.anomaly_detection import (
     area_under_roc,
     average_precision,
@@ -20,6 +19,7 @@ from practice_torch.latent.anomaly_detection import (
     robust_z_score,
 )
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 FEWEST_LETTERS = 20  # of a line that is judged: rules and tables, in another order, are still rules
 HYPHENS = "-"

@@ -9,18 +9,17 @@ import torch
 
 from practice_torch.data.points import MIXTURES, Points
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Findings, Noted, Project, Row, Times, look
 from practice_torch.evaluation.memorization import nearest_distance
-from practice_torch.experiments.parts.diffusion_studies import bits_of_images
-from practice_torch.experiments.parts.family_draws import drawn_by
-from practice_torch.experiments.parts.feature_metrics import recombined
-from practice_torch.experiments.parts.flows import known_log_density
-from practice_torch.experiments.parts.image_judge import Judge
-from practice_torch.experiments.parts.independent_pixels import codes_of, independent_bits
-from practice_torch.experiments.parts.points import MODES, energy_distance, modes
-from practice_torch.experiments.parts.sample_metrics import EXPLAINS, sample_metrics
+from practice_torch.experiments.judging.feature_metrics import recombined
+from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.experiments.judging.independent_pixels import codes_of, independent_bits
+from practice_torch.experiments.judging.points import MODES, energy_distance, modes
+from practice_torch.experiments.judging.sample_metrics import EXPLAINS, sample_metrics
+from practice_torch.experiments.sampling.diffusion_studies import bits_of_images
+from practice_torch.experiments.sampling.family_draws import drawn_by
+from practice_torch.experiments.training.flows import known_log_density
 from practice_torch.latent.gaussian_mixture import mixture_sample
 from practice_torch.latent.vector_quantization import codebook_perplexity
 from practice_torch.pictures.families import image_rows, point_squares
@@ -48,6 +47,7 @@ from practice_torch.projects._comparison_reading import (
     read,
     thresholded,
 )
+from practice_torch.projects.conducting import Column, Findings, Noted, Project, Row, Times, look
 
 GRAY, BINARY, PLANE = "Digits of 17 gray levels", "Binary digits: pixels above 7/16 are 1", "8 Gaussians in the plane"
 COUNT, COUNT_OF_POINTS = 500, 2048

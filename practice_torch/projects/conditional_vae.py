@@ -4,12 +4,12 @@ from functools import partial
 
 import torch
 
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.experiments.latent import conditional_vae
 from practice_torch.latent.vae import bernoulli_log_likelihood
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 FIXED, LEARNED, WITHOUT = "conditional VAE", "conditional VAE, learned prior", "VAE without labels"
 CHANCE, PIXELS, REAL = "chance", "independent pixels", "real images"

@@ -4,12 +4,12 @@ from functools import partial
 
 import torch
 
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.experiments.adversarial import domain_adversarial
-from practice_torch.experiments.parts.image_judge import Judge
+from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 GUESS, MACHINE, SOURCE, ADAPTED = "most frequent class", "support vector machine, source only", "source only", "adapted"
 LABELED = "support vector machine, target labels"

@@ -4,14 +4,14 @@ from functools import partial
 
 import torch
 
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.experiments.flows import galaxy_images
 from practice_torch.experiments.flows.galaxy_images import compared
-from practice_torch.experiments.parts.galaxies import AGREEING, agreement, measured
-from practice_torch.experiments.parts.image_judge import Judge, references
+from practice_torch.experiments.judging.image_judge import Judge, references
+from practice_torch.experiments.media.telescope import AGREEING, agreement, measured
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 OTHER, NEAREST, FLOW, AGAIN = "another galaxy", "nearest training galaxy", "conditional flow", "simulated again"
 COUNT = 1000  # galaxies, at most

@@ -5,16 +5,16 @@ from functools import partial
 import torch
 
 from practice_torch.engine.artifacts import ImageGrid
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.experiments.diffusion import training as diffusion
-from practice_torch.experiments.parts.diffusion_sampling import Drawing
-from practice_torch.experiments.parts.feature_metrics import recombined
-from practice_torch.experiments.parts.image_judge import Judge
-from practice_torch.experiments.parts.sample_metrics import sample_metrics
+from practice_torch.experiments.judging.feature_metrics import recombined
+from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.experiments.judging.sample_metrics import sample_metrics
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 FEW, MANY = 5, 20  # DDIM steps
 DDIM, FAST, ANCESTRAL, GUIDED = f"DDIM, {MANY} steps", f"DDIM, {FEW} steps", "ancestral, all steps", "DDIM, guidance 2"

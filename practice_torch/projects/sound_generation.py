@@ -5,16 +5,16 @@ from functools import partial
 import torch
 
 from practice_torch.engine.artifacts import Audio
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
+from practice_torch.experiments.codes.sound_codes import nearest_note
 from practice_torch.experiments.diffusion import training as diffusion
 from practice_torch.experiments.flows import flow_matching
-from practice_torch.experiments.parts.diffusion_sampling import Drawing
-from practice_torch.experiments.parts.flow_sampling import Solving
-from practice_torch.experiments.parts.image_judge import Judge, references
-from practice_torch.experiments.parts.sound_codes import nearest_note
+from practice_torch.experiments.judging.image_judge import Judge, references
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
+from practice_torch.experiments.sampling.flow_sampling import Solving
 from practice_torch.pictures.diffusion import few_steps
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 DIFFUSION, FLOW = "diffusion", "flow matching"
 NOISE, REAL = "noise", "real sounds"

@@ -7,14 +7,14 @@ import torch
 
 from practice_torch.data.text import Vocabulary
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.draws import seed_of
+from practice_torch.engine.batches.order import seed_of
 from practice_torch.engine.estimate import interval
-from practice_torch.engine.project import Column, Expectation, Findings, Model, Project, Reading, Row, look
 from practice_torch.evaluation.perplexity import distinct_fraction, token_log_probs
 from practice_torch.experiments.autoregressive import ngram, recurrent, transformer
-from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Written
+from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Written
 from practice_torch.experiments.state_space import diagonal, selective
 from practice_torch.pictures.ranking import ranking
+from practice_torch.projects.conducting import Column, Expectation, Findings, Model, Project, Reading, Row, look
 
 COUNTED = ("unigram", "bigram", "5-gram")  # models of counts: the last one also judges what the others write
 FLOORS = COUNTED[:-1]

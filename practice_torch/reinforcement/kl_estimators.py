@@ -6,7 +6,7 @@ Log-probabilities of the samples (of tokens, or of whole texts) come in; the gra
 import torch
 
 from practice_torch.arguments import require, require_positive, require_rank, require_same_shape, require_values
-from practice_torch.elementary import exp_above_tangent
+from practice_torch.mathematics.elementary import exp_above_tangent
 
 
 def kl_k1(log_probs, reference_log_probs):

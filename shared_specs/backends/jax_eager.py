@@ -4,7 +4,8 @@ JAX compiles a program for every operation on arrays of a new shape, which takes
 is hundreds of those. Inside `by_numpy()` JAX traces, differentiates and batches as ever, jit and scan included; what it would
 hand to XLA then is evaluated by jaxpr.py.
 
-What JAX does not document is used in this file alone; tests/test_jax_eager.py says what broke when a new version changes it.
+What JAX does not document is used in this file alone; tests/specs/test_jax_eager.py shows what breaks when a new version
+changes it.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from flax import nnx
 from shared_specs.backends import jax_backend
 from shared_specs.backends.jaxpr import evaluator
 from shared_specs.bridge import to_flax_layout, torch_name
-from shared_specs.implementation import Arrays
+from shared_specs.checking.implementation import Arrays
 
 
 def build(constructor: Callable, sizes: dict[str, Any]) -> nnx.Module:

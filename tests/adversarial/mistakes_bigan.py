@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from practice_torch.adversarial import bigan as right
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _entropy(log_joint, *, over=0, masked=True, joint=False):

@@ -6,7 +6,7 @@ from torch.nn import functional
 from practice_torch.adversarial import conditional_gan as right
 from practice_torch.adversarial.dcgan import batch_normalize
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _projection(features, labels, class_embedding, weight, bias, *, rows=None, shared=1.0, own=1.0):

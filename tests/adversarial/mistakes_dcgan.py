@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.adversarial import dcgan as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 SHARED = (0, 2, 3)
 

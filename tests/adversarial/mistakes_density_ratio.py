@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.adversarial import density_ratio as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _fit(kernel_numerator, kernel_denominator, *, ridge, sums=False, scaled=False, swap=False, centered=False):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.adversarial import domain_adversarial as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _by_hook(x, *, scale):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.adversarial import gan as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _probabilities_first(logits_real, logits_fake, *, real_target=1.0):

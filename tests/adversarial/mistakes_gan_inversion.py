@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.adversarial import gan_inversion as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _objective(x, reconstruction, z, mask, *, prior_weight, outside=False, late=False, mean=False, prior=True,

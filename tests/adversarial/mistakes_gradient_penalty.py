@@ -3,8 +3,8 @@
 import torch
 
 from practice_torch.adversarial import gradient_penalty as right
-from practice_torch.levels import per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import per_example
+from tests.support.mistakes import Mistake
 
 
 def _gradient(x, critic_fn, create_graph=True):

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from practice_torch.adversarial import latent_regression as right
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 HALF_LOG_2_PI_E = (math.log(2 * math.pi) + 1) / 2
 

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.adversarial import spectral_normalization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _iterate(weight, u, *, iterations=1, normalized=True, transposed=False, ahead=False):

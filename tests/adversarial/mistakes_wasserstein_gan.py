@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.adversarial import wasserstein_gan as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _on_a_line(x, y, *, order=1, one_side=False, root=True, mean=True):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.adversarial import conditional_gan
-from tests.planted_networks import BEGINS, other_epsilon, put, twice_as_wide
+from tests.support.planted_networks import BEGINS, other_epsilon, put, twice_as_wide
 
 
 def first_class(features, labels, class_embedding, weight, bias):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.networks import dcgan
-from tests.planted_networks import BEGINS, NEVER, other_epsilon, put
+from tests.support.planted_networks import BEGINS, NEVER, other_epsilon, put
 
 
 def slower_statistics(patch):

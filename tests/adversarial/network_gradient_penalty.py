@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.networks import dcgan
-from tests.planted_networks import BEGINS, NEVER, OTHERS, mean_of_the_batch, put
+from tests.support.planted_networks import BEGINS, NEVER, OTHERS, mean_of_the_batch, put
 
 MISTAKES = {
     "Critic": {

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.adversarial import spectral_normalization
-from tests.planted_networks import BEGINS, put, twice_as_wide
+from tests.support.planted_networks import BEGINS, put, twice_as_wide
 
 
 def stays(matrix, u, *, iterations=1):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.adversarial.bigan import bigan_discriminator_loss, bigan_generator_encoder_loss
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def bigan(e, batch, phase):

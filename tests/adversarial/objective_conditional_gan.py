@@ -5,7 +5,7 @@ import torch
 from practice_torch.adversarial.conditional_gan import projection_logit
 from tests.adversarial.objective_dcgan import dcgan
 from tests.adversarial.objective_gan import game
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def conditional_gan(e, batch, phase):

@@ -1,10 +1,10 @@
 """What the experiment of adversarial/dcgan minimizes, written with functions that have contracts."""
 
 from practice_torch.adversarial.gan import discriminator_loss
-from practice_torch.experiments.parts import adversarial_game
+from practice_torch.experiments.training import adversarial_game
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from tests.adversarial.objective_gan import game
-from tests.objectives import Mistake, Objective, normal
+from tests.support.objectives import Mistake, Objective, normal
 
 
 def dcgan(e, batch, phase):

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def classified(e, batch, phase):

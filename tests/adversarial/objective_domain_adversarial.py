@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.adversarial.domain_adversarial import domain_loss
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def _in_the_target_domain(x, change):

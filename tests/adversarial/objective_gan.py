@@ -1,8 +1,8 @@
 """What the experiment of adversarial/gan minimizes, written with functions that have contracts."""
 
 from practice_torch.adversarial.gan import discriminator_loss, minimax_generator_loss, non_saturating_generator_loss
-from practice_torch.experiments.parts import adversarial_game
-from tests.objectives import Mistake, Objective, normal
+from practice_torch.experiments.training import adversarial_game
+from tests.support.objectives import Mistake, Objective, normal
 
 
 def game(e, real, fakes, logits, phase):

@@ -1,7 +1,7 @@
 """What the experiment of adversarial/gan_inversion minimizes, written with functions that have contracts."""
 
 from tests.adversarial.objective_gan import game
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def inversion(e, batch, phase):

@@ -1,7 +1,7 @@
 """What the experiment of adversarial/gradient_penalty minimizes, written with functions that have contracts."""
 
 from practice_torch.adversarial.gradient_penalty import gradient_penalty, interpolate, one_sided_gradient_penalty
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def wasserstein(e, batch, phase):

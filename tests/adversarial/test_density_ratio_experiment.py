@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.adversarial.density_ratio import RECIPES
-from tests import tiny
+from tests.support import tiny
 
 
 def evaluated(share=0.25, odds=None, far=None):

@@ -12,9 +12,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from practice_torch.adversarial import gan as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
-from practice_torch.engine.players import let_move, make_player
+from practice_torch.engine.optimizers import let_move, make_player
 from practice_torch.experiments.adversarial.gan import RECIPES, GanRecipe, build
-from practice_torch.experiments.parts.adversarial_game import turn
+from practice_torch.experiments.training.adversarial_game import turn
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 
 GENERATOR = torch.Generator().manual_seed(6)

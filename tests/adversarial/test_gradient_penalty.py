@@ -9,7 +9,7 @@ from torch import nn
 from practice_torch.adversarial import gradient_penalty as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
-from practice_torch.engine.players import let_move, make_player
+from practice_torch.engine.optimizers import let_move, make_player
 from practice_torch.experiments.adversarial.gradient_penalty import RECIPES, ImagesRecipe, PointsRecipe, build, transport
 from practice_torch.networks.dcgan import Critic
 

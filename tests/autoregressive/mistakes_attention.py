@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import attention as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _weights(query, key, mask, *, scale=None, power=-0.5, axis=-1, hidden=-torch.inf, polarity=False, after=False):

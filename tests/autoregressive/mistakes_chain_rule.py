@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import chain_rule as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _scores(tokens, logits, mask):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.autoregressive import decoding as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 INF = torch.inf
 

@@ -7,7 +7,7 @@ from torch.nn.functional import logsigmoid
 
 from practice_torch.autoregressive import discretized_mixture as right
 from practice_torch.autoregressive.decoding import categorical_from_uniform
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _edges(x, mean, log_scale, levels, half=None):

@@ -5,7 +5,7 @@ import torch
 from practice_torch.autoregressive import kv_cache as right
 from practice_torch.autoregressive.attention import scaled_dot_product_attention
 from practice_torch.autoregressive.transformer import decoder_logits
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _written(cache, new, position):

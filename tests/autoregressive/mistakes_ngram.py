@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.autoregressive import ngram as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _across_rows(tokens, *, order, vocabulary_size):

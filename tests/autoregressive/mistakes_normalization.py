@@ -4,7 +4,7 @@
 from torch.nn import functional
 
 from practice_torch.autoregressive import normalization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _layer_norm(x, weight, bias, *, epsilon, correction=0, outside=False, center=True, inside_bias=False):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import online_softmax as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _update(

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.autoregressive import optimization as right
 from practice_torch.foundations.training_practice import adam_update
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _adamw(

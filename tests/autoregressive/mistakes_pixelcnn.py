@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import pixelcnn as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _mask(*, out_channels, in_channels, kernel_size, mask_type, colors, wrong):

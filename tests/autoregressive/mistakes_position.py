@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.autoregressive import position as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _angles(positions, width, base, *, divide=None, first=0, power=2.0):

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _rnn(x, h, weight_input, weight_hidden, bias, *, act=torch.tanh):

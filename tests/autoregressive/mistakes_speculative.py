@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.autoregressive import speculative as right
 from practice_torch.autoregressive.decoding import categorical_from_uniform
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _residual(draft_log_probs, target_log_probs, size=lambda excess: excess.clamp(min=0), normalized=True, alike=True):

@@ -6,7 +6,7 @@ from collections import Counter
 import torch
 
 from practice_torch.autoregressive import tokenization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 SPACES = (9, 10, 11, 12, 13, 32)
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import training as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _pairs(tokens, mask, *, shift=1, valid=lambda inputs, targets: inputs & targets):

@@ -6,7 +6,7 @@ from torch.nn import functional
 from practice_torch.autoregressive import transformer as right
 from practice_torch.autoregressive.attention import causal_mask, multi_head_attention
 from practice_torch.autoregressive.normalization import layer_norm
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _feed_forward(x, up_weight, up_bias, down_weight, down_bias, *, approximate=True, relu=False, bias_last=False):

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import wavenet as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _compress(x, *, levels, mu=None, base=None, sign=True):

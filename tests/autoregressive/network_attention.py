@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.autoregressive import attention
-from tests.planted_networks import (
+from tests.support.planted_networks import (
     BEGINS,
     EVALUATED,
     FUSED,

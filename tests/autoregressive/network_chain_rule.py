@@ -1,7 +1,7 @@
 """Mistakes planted into the networks of autoregressive/chain_rule, each with the quantity in which a check finds it."""
 
 from practice_torch.autoregressive import chain_rule
-from tests.planted_networks import BEGINS, FUTURE, biases_at_zero
+from tests.support.planted_networks import BEGINS, FUTURE, biases_at_zero
 
 
 def output_sees_its_input(patch):

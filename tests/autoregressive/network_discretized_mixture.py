@@ -6,7 +6,7 @@ from torch.nn import functional
 from practice_torch.autoregressive.pixelcnn import gated_activation, horizontal_convolution, vertical_convolution
 from practice_torch.experiments.autoregressive.discretized_mixture import MixturePixelCNN
 from shared_specs.rows import Model, begins_by_inputs, given, integers
-from tests.networks import Held
+from tests.support.networks import Held
 
 
 def _mixtures(network, codes):

@@ -1,9 +1,9 @@
 """How the network of the depth study begins; tests/autoregressive/network_position.py has its formula."""
 
 from shared_specs.rows import Model, begins_at, begins_glorot, begins_normal, given, integers
-from tests import tiny
-from tests.networks import Held
-from tests.small_recipes import module_of
+from tests.support import tiny
+from tests.support.networks import Held
+from tests.support.small_recipes import module_of
 
 
 def _of_the_depth_study(place):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.autoregressive import pixelcnn
-from tests.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_training, mean_of_the_batch, put
+from tests.support.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_training, mean_of_the_batch, put
 
 
 def type_b_everywhere(patch):

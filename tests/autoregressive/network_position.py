@@ -21,7 +21,7 @@ from practice_torch.autoregressive.position import (
 from practice_torch.autoregressive.transformer import feed_forward
 from practice_torch.networks.open_decoder import OpenDecoder
 from shared_specs.rows import Model, begins_at, begins_normal, given, integers
-from tests.networks import Held
+from tests.support.networks import Held
 
 HEADS, WIDTH, LENGTH = 2, 8, 6
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.autoregressive import recurrent
-from tests.planted_networks import BEGINS, FUTURE, OTHERS, mean_of_the_batch
+from tests.support.planted_networks import BEGINS, FUTURE, OTHERS, mean_of_the_batch
 
 
 def forget_bias_of_zero(patch):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.networks import decoder_transformer
-from tests.planted_networks import (
+from tests.support.planted_networks import (
     BEGINS,
     EVALUATED,
     FUTURE,

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.networks import wavenet
-from tests.planted_networks import BEGINS, FUTURE, put, without_residual
+from tests.support.planted_networks import BEGINS, FUTURE, put, without_residual
 
 
 def sees_the_present(patch):

@@ -2,7 +2,7 @@
 
 from practice_torch.experiments.autoregressive.attention import TransductionExperiment
 from tests.autoregressive.objective_transformer import nats_per_token
-from tests.objectives import Mistake, Objective
+from tests.support.objectives import Mistake, Objective
 
 
 def transduction(e, batch, phase):

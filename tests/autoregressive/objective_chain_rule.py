@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.autoregressive.chain_rule import autoregressive_bernoulli_log_prob
-from tests.objectives import Objective, pixels
+from tests.support.objectives import Objective, pixels
 
 
 def made(e, batch, phase):

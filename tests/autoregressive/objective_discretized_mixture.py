@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.autoregressive.discretized_mixture import discretized_logistic_mixture_log_prob
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def logistic_pixels(e, batch, phase):

@@ -1,7 +1,7 @@
 """What the experiment of autoregressive/pixelcnn minimizes, written with functions that have contracts."""
 
 from tests.autoregressive.objective_transformer import nats_per_token
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def levels_of_pixels(e, batch, phase):

@@ -1,6 +1,6 @@
 """What the experiment of autoregressive/recurrent minimizes, written with functions that have contracts."""
 
 from tests.autoregressive.objective_transformer import language
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 OBJECTIVE = Objective(language)

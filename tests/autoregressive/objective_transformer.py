@@ -1,7 +1,7 @@
 """What the experiment of autoregressive/transformer minimizes, written with functions that have contracts."""
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def nats_per_token(logits, tokens):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.autoregressive.wavenet import mu_law_encode
 from tests.autoregressive.objective_transformer import nats_per_token
-from tests.objectives import Objective, uniform
+from tests.support.objectives import Objective, uniform
 
 
 def other_takes(e, sound):

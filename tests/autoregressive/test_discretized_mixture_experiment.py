@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.autoregressive.discretized_mixture import RECIPES, MixturePixelCNN
-from tests import tiny
+from tests.support import tiny
 
 
 def network(**changes):

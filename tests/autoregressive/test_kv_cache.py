@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from practice_torch.autoregressive.kv_cache import cached_decoder_step, left_padded_positions
-from practice_torch.experiments.parts.generation import generate
+from practice_torch.experiments.language.generation import generate
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 BATCH, CONTEXT, VOCABULARY = 3, 8, 11

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive import optimization as practice
-from practice_torch.engine.players import weights_of_batches
-from practice_torch.engine.processes import Processes
+from practice_torch.engine.distributed.processes import Processes
+from practice_torch.engine.optimizers import weights_of_batches
 from theory_jax.autoregressive import optimization as theory
 
 rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from practice_torch.autoregressive import pixelcnn as practice
 from practice_torch.data.images import Images
 from practice_torch.experiments.autoregressive.pixelcnn import RECIPES
 from practice_torch.networks.wavenet import draw
-from tests import tiny
+from tests.support import tiny
 
 
 def network(**changes):

@@ -8,7 +8,7 @@ import torch
 
 from practice_torch.data import text
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
-from practice_torch.experiments.parts.decoding import Decoding, Written
+from practice_torch.experiments.language.decoding import Decoding, Written
 
 
 def untrained(own_text, **changes):

@@ -11,9 +11,9 @@ from scipy.stats import chisquare
 
 from practice_torch.autoregressive import speculative as practice
 from practice_torch.experiments.autoregressive.speculative import RECIPES, SpeculativeDecoding
-from practice_torch.experiments.parts.generation import generate_speculatively
+from practice_torch.experiments.language.generation import generate_speculatively
 from practice_torch.networks.decoder_transformer import DecoderTransformer
-from tests import tiny
+from tests.support import tiny
 
 rng = np.random.default_rng(48)
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from practice_torch.autoregressive.transformer import decoder_logits, gelu, parameter_count, silu
 from practice_torch.data import text
 from practice_torch.experiments.autoregressive.transformer import RECIPES, LanguageModel, build
-from practice_torch.experiments.parts.decoding import Decoding
+from practice_torch.experiments.language.decoding import Decoding
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 SIZES = dict(vocabulary_size=11, context_length=7, width=12, layers=2)

@@ -11,11 +11,11 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.autoregressive import wavenet as practice
-from practice_torch.engine.datasets import Described, load_data
+from practice_torch.engine.batches.datasets import Described, load_data
 from practice_torch.engine.loop import Training
-from practice_torch.engine.run import Run
+from practice_torch.engine.storage.run import Run
 from practice_torch.experiments.autoregressive.wavenet import RECIPES, build
-from practice_torch.experiments.parts.sound_codes import nearest_note, varied
+from practice_torch.experiments.codes.sound_codes import nearest_note, varied
 from practice_torch.networks.wavenet import WaveNet
 from practice_torch.networks.wavenet import draw as code_at
 from theory_jax.autoregressive import wavenet as theory

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.diffusion import ancestral_sampling as right
 from practice_torch.diffusion.reverse_process import reverse_log_variance, reverse_mean_from_noise
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

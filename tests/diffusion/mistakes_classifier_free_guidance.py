@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.diffusion import classifier_free_guidance as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.diffusion import classifier_guidance as right
 from practice_torch.diffusion.score_prediction import diffused_mixture
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

@@ -5,8 +5,8 @@ import torch
 from practice_torch.diffusion import ddim as right
 from practice_torch.diffusion.ancestral_sampling import ddpm_step
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
-from practice_torch.levels import level_at
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import level_at
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

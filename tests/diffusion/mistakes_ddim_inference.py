@@ -7,7 +7,7 @@ import torch
 
 from practice_torch.diffusion import ddim_inference as right
 from practice_torch.diffusion.ddim import ddim_step
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

@@ -1,7 +1,7 @@
 """Wrong forms of preconditioning that the rows must refuse, and other right forms that they must accept."""
 
 from practice_torch.diffusion import edm as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(sigma, x):

@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from practice_torch.diffusion import elbo as right
 from practice_torch.diffusion import reverse_process as reverse
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _rows(x):

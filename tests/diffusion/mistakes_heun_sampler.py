@@ -5,8 +5,8 @@ import math
 import torch
 
 from practice_torch.diffusion import heun_sampler as right
-from practice_torch.levels import per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import per_example
+from tests.support.mistakes import Mistake
 
 
 def _levels(*, num_steps, sigma_min=0.002, sigma_max=80.0, rho=7.0, power=None, end=0.0, last=0):

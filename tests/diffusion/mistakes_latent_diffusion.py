@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.diffusion import latent_diffusion as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _exchanged(moments):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.diffusion import noise_schedules as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _product(betas, *, first=True, late=False):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.diffusion import parameterizations as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _coefficients(t, alpha_bar, x, *, power=0.5, late=0, axis=0):

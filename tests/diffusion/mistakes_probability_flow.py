@@ -5,8 +5,8 @@ import math
 import torch
 
 from practice_torch.diffusion import probability_flow as right
-from practice_torch.levels import as_rows, per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import as_rows, per_example
+from tests.support.mistakes import Mistake
 
 
 def _solved(advance):

@@ -3,8 +3,8 @@
 import torch
 
 from practice_torch.diffusion import reverse_process as right
-from practice_torch.levels import beta_at, level_at
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import beta_at, level_at
+from tests.support.mistakes import Mistake
 
 
 def _levels(t, alpha_bar):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.diffusion import score_prediction as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over(coefficient, x):

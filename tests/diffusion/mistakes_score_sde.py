@@ -3,8 +3,8 @@
 import torch
 
 from practice_torch.diffusion import score_sde as right
-from practice_torch.levels import per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import per_example
+from tests.support.mistakes import Mistake
 
 
 def _alpha_bar(change):

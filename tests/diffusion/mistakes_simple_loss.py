@@ -6,8 +6,8 @@ from torch.nn import functional
 from practice_torch.diffusion import simple_loss as right
 from practice_torch.diffusion.elbo import denoising_kl
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.levels import per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import per_example
+from tests.support.mistakes import Mistake
 
 
 def _error(prediction, target, *, root=False, mean=False, batch=False, absolute=False, spread=False):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.diffusion import text_conditioning as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _heads(source, weight, count):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.diffusion import training as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _levels(u, *, num_steps, first=1, whole=torch.floor):

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from practice_torch.autoregressive.attention import scaled_dot_product_attention
 from practice_torch.diffusion import unet as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _time(t, *, dim, max_period=10000.0, order="sines first", divisor=-1, turn=1.0):

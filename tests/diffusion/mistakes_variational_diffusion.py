@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from practice_torch.diffusion import variational_diffusion as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _beside(coefficient, x):

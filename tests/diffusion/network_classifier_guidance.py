@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.networks import level_classifier
-from tests.planted_networks import BEGINS, biases_at_zero, cosines_first, other_epsilon, put
+from tests.support.planted_networks import BEGINS, biases_at_zero, cosines_first, other_epsilon, put
 
 MISTAKES = {
     "LevelClassifier": {

@@ -8,7 +8,7 @@ from practice_torch.diffusion.text_conditioning import CaptionedUNet, cross_atte
 from practice_torch.diffusion.unet import downsample_average, group_norm, sinusoidal_time_embedding, upsample_nearest
 from shared_specs.rows import Model, begins_at, begins_by_inputs, begins_normal, given, normal, uniform
 from tests.diffusion.network_unet import PREDICTOR
-from tests.networks import Held
+from tests.support.networks import Held
 
 
 def _captioned(network, x, t, label):

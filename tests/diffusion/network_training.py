@@ -11,7 +11,7 @@ from practice_torch.diffusion.unet import sinusoidal_time_embedding
 from practice_torch.networks.diffwave import DiffWave
 from shared_specs.diffusion.unet import KERNELS
 from shared_specs.rows import Model, begins_at, begins_normal, given, normal, uniform
-from tests.networks import Held
+from tests.support.networks import Held
 
 WIDTH = 8
 

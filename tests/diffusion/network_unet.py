@@ -8,8 +8,8 @@ from practice_torch.networks import unet
 from practice_torch.networks.unet import UNet1d, UNet2d
 from shared_specs.diffusion.unet import KERNELS, VECTORS
 from shared_specs.rows import Model, begins_at, given, normal, uniform
-from tests.networks import Held
-from tests.planted_networks import BEGINS, EVALUATED, always_in_training, other_epsilon, put, without_residual
+from tests.support.networks import Held
+from tests.support.planted_networks import BEGINS, EVALUATED, always_in_training, other_epsilon, put, without_residual
 
 ZERO_ENDS = {"*conv2.weight": begins_at(0), "*output.weight": begins_at(0)}
 # of a network that is told no class

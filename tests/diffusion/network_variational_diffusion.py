@@ -8,9 +8,9 @@ from practice_torch.diffusion.variational_diffusion import Ends, NoisePredictor
 from practice_torch.experiments.diffusion.variational_diffusion import RECIPES as VARIATIONAL
 from practice_torch.networks.fourier_features import fourier_features
 from shared_specs.rows import Model, begins_at, given, normal
-from tests import tiny
 from tests.diffusion.network_unet import PREDICTOR
-from tests.networks import Held
+from tests.support import tiny
+from tests.support.networks import Held
 
 
 def _noise(network, z, log_snr):

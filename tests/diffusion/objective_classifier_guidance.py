@@ -6,7 +6,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def guidance(e, batch, phase):

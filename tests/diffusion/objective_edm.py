@@ -1,7 +1,7 @@
 """What the experiment of diffusion/edm minimizes, written with functions that have contracts."""
 
 from practice_torch.diffusion.simple_loss import squared_error
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def preconditioned(e, batch, phase):

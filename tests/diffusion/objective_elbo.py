@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.networks.fourier_features import fourier_features
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def rounded(e, batch):

@@ -10,7 +10,7 @@ from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.latent.vae import kl_to_standard_normal
 from practice_torch.latent.vector_quantization import nearest_code, vector_quantization_loss
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def latent_diffusion(e, batch, phase):

@@ -5,7 +5,7 @@ from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.experiments.diffusion import parameterizations as experiment
 from tests.diffusion.objective_elbo import any_level
-from tests.objectives import Mistake, Objective, normal
+from tests.support.objectives import Mistake, Objective, normal
 
 
 def weighted_prediction(e, batch, phase):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.variational_diffusion import low_discrepancy_times
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def score_at_times(e, batch, phase):

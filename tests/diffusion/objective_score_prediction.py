@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.diffusion.parameterizations import noise_from_velocity
 from practice_torch.diffusion.score_prediction import denoising_score_matching_loss, score_from_noise
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def score(e, batch, phase):

@@ -4,7 +4,7 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.simple_loss import learned_variance_loss, squared_error
 from practice_torch.networks.fourier_features import fourier_features
 from tests.diffusion.objective_elbo import any_level, rounded
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def hybrid(e, batch, phase):

@@ -4,8 +4,8 @@ import torch
 
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
-from practice_torch.experiments.parts.captions import picture
-from tests.objectives import Objective, normal, uniform
+from practice_torch.experiments.media.captions import picture
+from tests.support.objectives import Objective, normal, uniform
 
 
 def captioned(e, batch, phase):

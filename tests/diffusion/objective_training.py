@@ -7,7 +7,7 @@ from practice_torch.diffusion.parameterizations import velocity
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import min_snr_weight, timesteps_from_uniforms
 from practice_torch.experiments.diffusion import training as experiment
-from tests.objectives import Mistake, Objective, normal, uniform
+from tests.support.objectives import Mistake, Objective, normal, uniform
 
 
 def diffusion(e, batch, phase):

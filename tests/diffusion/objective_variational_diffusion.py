@@ -12,7 +12,7 @@ from practice_torch.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from practice_torch.latent.vae import kl_to_standard_normal
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def continuous(e, batch, phase):

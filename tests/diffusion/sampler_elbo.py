@@ -3,9 +3,9 @@
 import torch
 
 from practice_torch.experiments.diffusion.elbo import BoundExperiment
-from tests.known_laws import LOPSIDED, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ancestral, rough
+from tests.support.known_laws import LOPSIDED, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ancestral, rough
 
 
 def draws_the_law_of_the_data():

@@ -5,9 +5,9 @@ steps, written out.
 import torch
 
 from practice_torch.experiments.diffusion.parameterizations import PredictionExperiment
-from tests.known_laws import LOPSIDED, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ddim, rough
+from tests.support.known_laws import LOPSIDED, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ddim, rough
 
 
 def draws_the_law_of_the_data():

@@ -6,10 +6,10 @@ import torch
 
 from practice_torch.diffusion.score_sde import variance_preserving_alpha_bar
 from practice_torch.experiments.diffusion.probability_flow import FlowExperiment
-from practice_torch.levels import per_example
-from tests.known_laws import LOPSIDED, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import rough
+from practice_torch.mathematics.levels import per_example
+from tests.support.known_laws import LOPSIDED, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import rough
 
 
 def _answer(x, scaled_time):

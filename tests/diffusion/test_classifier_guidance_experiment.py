@@ -13,11 +13,11 @@ from practice_torch.data import images
 from practice_torch.data.errors import DataError
 from practice_torch.diffusion.classifier_guidance import class_log_probs
 from practice_torch.diffusion.score_prediction import diffused_mixture, mixture_score
-from practice_torch.engine.datasets import Described
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import phase_parameters
 from practice_torch.experiments.diffusion.classifier_guidance import RECIPES, SCALES, Guiding, build
-from practice_torch.experiments.parts.guidance_slopes import exact_slope, slopes
+from practice_torch.experiments.sampling.guidance_slopes import exact_slope, slopes
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.pictures import guidance
 

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from practice_torch.diffusion import latent_diffusion as practice
 from practice_torch.experiments.diffusion.latent_diffusion import LatentDiffusionRecipe
-from tests import tiny
+from tests.support import tiny
 
 
 def drawn(*shape, seed=36):

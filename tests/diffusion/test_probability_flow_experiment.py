@@ -7,8 +7,8 @@ import torch
 
 from practice_torch.diffusion.probability_flow import log_prob
 from practice_torch.experiments.diffusion.probability_flow import FlowRecipe
-from practice_torch.levels import per_example
-from tests import tiny
+from practice_torch.mathematics.levels import per_example
+from tests.support import tiny
 
 VARIANCE = 0.3
 

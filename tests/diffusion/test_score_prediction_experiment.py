@@ -12,11 +12,17 @@ from practice_torch.diffusion.ancestral_sampling import gaussian_sampling_varian
 from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import convert_prediction
-from practice_torch.engine.datasets import Described
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion.score_prediction import RECIPES, build
-from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain
-from practice_torch.experiments.parts.sampler_errors import SAMPLERS, gaussian_draws, gaussian_errors, gaussian_law, sorted_radii
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain
+from practice_torch.experiments.sampling.sampler_errors import (
+    SAMPLERS,
+    gaussian_draws,
+    gaussian_errors,
+    gaussian_law,
+    sorted_radii,
+)
 from practice_torch.pictures import scores
 
 SCHEDULE = cosine_alpha_bar(num_steps=1000).double()

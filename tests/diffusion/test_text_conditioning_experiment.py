@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from practice_torch.diffusion.text_conditioning import CaptionedUNet, CrossAttention
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.diffusion.text_conditioning import RECIPES
-from practice_torch.experiments.parts.captions import CaptionJudge, Captions, picture
-from tests import tiny
+from practice_torch.experiments.media.captions import CaptionJudge, Captions, picture
+from tests.support import tiny
 
 
 def captioned_unet():

@@ -17,12 +17,12 @@ from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, rescale_z
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import min_snr_weight
-from practice_torch.engine.datasets import Described
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion.training import RECIPES, build
-from practice_torch.experiments.parts import diffusion_studies as studies
-from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.experiments.parts.image_judge import Judge, spread_within
+from practice_torch.experiments.judging.image_judge import Judge, spread_within
+from practice_torch.experiments.sampling import diffusion_studies as studies
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
 
 SCHEDULE = cosine_alpha_bar(num_steps=20)
 TINY = dict(base_channels=8, blocks=1, num_steps=20, judged_steps=4, judged_samples=60)

@@ -8,7 +8,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from practice_torch.energy import annealed_importance_sampling as right
 from practice_torch.energy.restricted_boltzmann_machine import energy
-from tests.mistakes import Mistake, after_checks
+from tests.support.mistakes import Mistake, after_checks
 
 _after_checks = partial(after_checks, right)
 

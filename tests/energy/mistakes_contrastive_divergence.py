@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.energy import contrastive_divergence as right
 from practice_torch.energy.restricted_boltzmann_machine import free_energy, gibbs_step
-from tests.mistakes import Mistake, after_checks
+from tests.support.mistakes import Mistake, after_checks
 
 _after_checks = partial(after_checks, right)
 

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.energy import energy_models as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _components(x, means, log_vars, log_weights, scale=lambda log_vars: log_vars.exp(), constants=lambda size: size):

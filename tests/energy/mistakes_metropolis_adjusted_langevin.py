@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.energy import metropolis_adjusted_langevin as right
 from practice_torch.energy._slopes import energy_and_slope, slope
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _squares(x):

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.energy import noise_contrastive_estimation as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _odds(of_both):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.energy import regularized_training as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _loss(form):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.energy import replay_buffer as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _sample(draw):

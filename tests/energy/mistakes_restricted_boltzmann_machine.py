@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import softplus
 
 from practice_torch.energy import restricted_boltzmann_machine as right
-from tests.mistakes import Mistake, after_checks
+from tests.support.mistakes import Mistake, after_checks
 
 _after_checks = partial(after_checks, right)
 

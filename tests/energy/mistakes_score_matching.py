@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.energy import score_matching as right
 from practice_torch.flows.hutchinson_trace import exact_divergence, hutchinson_divergence
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _sums(rows):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.energy import regularized_training
-from tests.planted_networks import BEGINS, OTHERS, biases_at_zero, mean_of_the_batch, put
+from tests.support.planted_networks import BEGINS, OTHERS, biases_at_zero, mean_of_the_batch, put
 
 
 def without_confinement(patch):

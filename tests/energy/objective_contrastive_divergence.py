@@ -1,7 +1,7 @@
 """What the experiment of energy/contrastive_divergence minimizes, written with functions that have contracts."""
 
 from practice_torch.energy.contrastive_divergence import chain, gradient
-from tests.objectives import Objective, pixels, uniform
+from tests.support.objectives import Objective, pixels, uniform
 
 
 def short_chains(e, batch, phase):

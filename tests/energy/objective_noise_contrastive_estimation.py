@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def told_from_noise(e, batch, phase):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.diffusion.score_prediction import denoising_score_matching_loss
 from practice_torch.flows.hutchinson_trace import hutchinson_divergence
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def matched_score(e, batch, phase):

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.energy.restricted_boltzmann_machine import hidden_logits, visible_logits
 from practice_torch.experiments.energy.contrastive_divergence import BoltzmannExperiment, BoltzmannRecipe
-from tests.samplers import require_shares
+from tests.support.samplers import require_shares
 
 STEPS = 2
 

@@ -1,7 +1,7 @@
 """Metropolis-adjusted Langevin sampling of a Gaussian energy, which keeps its law, and of no energy at all."""
 
 from practice_torch.experiments.energy.noise_contrastive_estimation import _STEP, ContrastExperiment
-from tests.samplers import Network, built, normal_cdf, require_law, shown
+from tests.support.samplers import Network, built, normal_cdf, require_law, shown
 
 MEAN, VARIANCE = 0.2, 0.02
 

@@ -8,7 +8,7 @@ from practice_torch.experiments.energy.regularized_training import (
     ImageEnergy,
     PointEnergy,
 )
-from tests.samplers import Network, built, normal_cdf, require_law, require_same, shown
+from tests.support.samplers import Network, built, normal_cdf, require_law, require_same, shown
 
 MEAN, STEPS = 0.7, 4
 

@@ -1,7 +1,7 @@
 """Langevin steps with the exact score of a Gaussian: what is drawn is Gaussian, with moments that follow step by step."""
 
 from practice_torch.experiments.energy.score_matching import ScoreMatchingExperiment
-from tests.samplers import Network, built, normal_cdf, require_law, shown
+from tests.support.samplers import Network, built, normal_cdf, require_law, shown
 
 MEAN, STEPS = 0.5, 6
 

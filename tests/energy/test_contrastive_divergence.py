@@ -7,8 +7,8 @@ import torch
 from practice_torch.energy import contrastive_divergence as practice
 from practice_torch.energy.restricted_boltzmann_machine import free_energy, log_likelihood
 from practice_torch.experiments.energy.contrastive_divergence import RECIPES
-from tests import tiny
 from tests.energy.test_restricted_boltzmann_machine import machine, states
+from tests.support import tiny
 
 
 def test_the_gradient_is_the_slope_of_the_difference_of_mean_free_energies():

@@ -9,7 +9,7 @@ import torch
 from practice_torch.data.errors import DataError
 from practice_torch.data.points import load
 from practice_torch.experiments.energy.noise_contrastive_estimation import RECIPES, build
-from tests import tiny
+from tests.support import tiny
 
 
 def test_a_known_density_has_its_likelihood_and_mass_whatever_its_constant():

@@ -9,7 +9,7 @@ import torch
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import RunError
 from practice_torch.experiments.energy import regularized_training as topic
-from tests import tiny
+from tests.support import tiny
 
 TOPIC = "energy/regularized_training"
 

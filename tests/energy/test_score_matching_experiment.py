@@ -8,7 +8,7 @@ import torch
 from practice_torch.data.errors import DataError
 from practice_torch.data.points import load
 from practice_torch.experiments.energy.score_matching import RECIPES, build
-from tests import tiny
+from tests.support import tiny
 
 
 def test_the_exact_score_is_without_error_and_half_of_it_has_half():

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.evaluation import bits_per_dimension as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _edges(values, mean, log_scale, levels, half=None):

@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.evaluation import frechet_audio_distance as right
 from practice_torch.evaluation.frechet_distance import frechet_distance, gaussian_statistics
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _bank(points, *, num_filters, fourier_length, sample_rate, low=0.0, high=None, height=lambda widths: 1.0, scale=None):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.evaluation import frechet_distance as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _statistics(features, less=1, center=True):

@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import logsigmoid, softplus
 
 from practice_torch.evaluation import human_evaluation as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _opinion(ratings, z, correction=1, power=0.5, scale=True):

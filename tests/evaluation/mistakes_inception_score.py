@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.evaluation import inception_score as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _turned_over(log_probs):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.evaluation import kernel_distance as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _gaussian_by_products(x, y, *, bandwidth):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.evaluation import memorization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _distances(x, y):

@@ -6,7 +6,7 @@ import math
 import torch
 
 from practice_torch.evaluation import mode_coverage as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _assigned(x, centers, radius, distances, within=torch.le):

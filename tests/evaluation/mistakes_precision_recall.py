@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.evaluation import precision_recall as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _distances(x, y):

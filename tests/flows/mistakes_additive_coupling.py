@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.flows import additive_coupling as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _seen_whole(x, mask, shift_fn):

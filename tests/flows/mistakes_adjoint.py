@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.flows import adjoint as right
 from practice_torch.flows.ode_solvers import runge_kutta_4_step, solve_fixed
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _changed(change):

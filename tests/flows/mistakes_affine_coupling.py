@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import affine_coupling as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _sum(log_scale):

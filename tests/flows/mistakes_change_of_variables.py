@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.flows import change_of_variables as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 TAU = 2 * math.pi
 

@@ -6,7 +6,7 @@ from practice_torch.flows import continuous_flow as right
 from practice_torch.flows.change_of_variables import log_abs_det_jacobian, standard_normal_log_prob
 from practice_torch.flows.hutchinson_trace import hutchinson_divergence
 from practice_torch.flows.ode_solvers import solve_fixed
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _rates(change):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.flows import dequantization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _plain(x, u, *, num_levels):

@@ -1,8 +1,8 @@
 """Wrong bridges between diffusion and flow that the rows must refuse, and other right forms that they must accept."""
 
 from practice_torch.flows import diffusion_bridge as right
-from practice_torch.levels import per_example
-from tests.mistakes import Mistake
+from practice_torch.mathematics.levels import per_example
+from tests.support.mistakes import Mistake
 
 
 def _velocity(formula):

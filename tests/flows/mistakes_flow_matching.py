@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import flow_matching as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def at(c, x):

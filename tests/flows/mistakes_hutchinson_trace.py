@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import hutchinson_trace as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _jacobians(x, fn):

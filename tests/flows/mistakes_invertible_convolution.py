@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.flows import invertible_convolution as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _with_log_det(x, weight, log_det):

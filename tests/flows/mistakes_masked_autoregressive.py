@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import masked_autoregressive as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _so_many_passes(z, conditioner_fn, passes):

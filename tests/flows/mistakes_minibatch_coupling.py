@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.flows import minibatch_coupling as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _by_products(x0, x1):

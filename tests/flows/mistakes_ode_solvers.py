@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import ode_solvers as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _step(advance, of="euler_step"):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.flows import probability_paths as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def at(c, x):

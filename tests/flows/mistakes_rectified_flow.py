@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.flows import rectified_flow as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _path(x0, times, velocity_fn):

@@ -1,7 +1,7 @@
 """Mistakes planted into the networks of flows/additive_coupling, each with the quantity in which a check finds it."""
 
 from practice_torch.flows import additive_coupling
-from tests.planted_networks import BEGINS, biases_at_zero, halves_exchanged
+from tests.support.planted_networks import BEGINS, biases_at_zero, halves_exchanged
 
 MISTAKES = {
     "NICE": {

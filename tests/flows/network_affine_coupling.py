@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.flows import affine_coupling
-from tests.planted_networks import BEGINS, halves_exchanged, not_bounded, put
+from tests.support.planted_networks import BEGINS, halves_exchanged, not_bounded, put
 
 MISTAKES = {
     "RealNVP": {

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from practice_torch.flows import continuous_flow
-from tests.planted_networks import BEGINS, put
+from tests.support.planted_networks import BEGINS, put
 
 
 def from_noise_to_data(patch):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.flows import masked_autoregressive
-from tests.planted_networks import BEGINS, not_bounded, put
+from tests.support.planted_networks import BEGINS, not_bounded, put
 
 
 def entries_see_themselves(patch):

@@ -12,7 +12,7 @@ from practice_torch.flows import actnorm, affine_coupling, invertible_convolutio
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.multiscale import Glow, MultiscaleRealNVP, split_prior_log_prob, squeeze
 from shared_specs.rows import Model, begins_as, begins_at, begins_by_inputs, given, normal
-from tests.networks import Held
+from tests.support.networks import Held
 
 
 def _glow(network, x):

@@ -2,7 +2,7 @@
 
 from practice_torch.flows.additive_coupling import logistic_log_prob
 from tests.flows.objective_affine_coupling import flow
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def additive_flow(e, batch, phase):

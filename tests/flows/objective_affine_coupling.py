@@ -2,7 +2,7 @@
 
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
-from tests.objectives import Objective, uniform
+from tests.support.objectives import Objective, uniform
 
 
 def flow(e, batch, phase, base=standard_normal_log_prob):

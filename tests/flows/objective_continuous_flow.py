@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.flows.continuous_flow import kinetic_energy
 from practice_torch.flows.continuous_flow import log_prob as flow_log_prob
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def followed_back(e, batch, phase):

@@ -3,7 +3,7 @@
 import math
 
 from practice_torch.diffusion.simple_loss import squared_error
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def bridged(e, batch, phase):

@@ -2,9 +2,9 @@
 
 import torch
 
-from practice_torch.experiments.parts.galaxies import simulate
+from practice_torch.experiments.media.telescope import simulate
 from practice_torch.flows.probability_paths import linear_path
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def galaxies(e, batch, phase):

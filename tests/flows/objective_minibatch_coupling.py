@@ -4,7 +4,7 @@ from scipy.optimize import linear_sum_assignment
 
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.flows.probability_paths import linear_path
-from tests.objectives import Objective, normal, uniform
+from tests.support.objectives import Objective, normal, uniform
 
 
 def coupled(e, batch, phase):

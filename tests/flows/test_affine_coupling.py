@@ -12,7 +12,7 @@ import torch
 from practice_torch.data.errors import DataError
 from practice_torch.data.points import load
 from practice_torch.experiments.flows.affine_coupling import RECIPES, build
-from practice_torch.experiments.parts.flows import known_log_density
+from practice_torch.experiments.training.flows import known_log_density
 from practice_torch.flows import affine_coupling as practice
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

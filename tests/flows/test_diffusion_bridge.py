@@ -13,7 +13,7 @@ from practice_torch.diffusion.score_sde import variance_preserving_coefficients 
 from practice_torch.flows import diffusion_bridge as practice
 from practice_torch.flows import probability_paths as paths
 from practice_torch.flows.flow_matching import data_prediction, mixture_velocity
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 MEANS, STDS, WEIGHTS = (-1.5, 0.5, 2.0), (0.3, 0.5, 0.2), (0.3, 0.5, 0.2)
 

@@ -8,7 +8,7 @@ from practice_torch.experiments.flows.diffusion_bridge import RECIPES
 from practice_torch.flows.diffusion_bridge import velocity_from_score
 from practice_torch.flows.flow_matching import mixture_velocity
 from practice_torch.flows.probability_paths import cosine_coefficients
-from tests import tiny
+from tests.support import tiny
 
 
 def built(**changes):

@@ -10,10 +10,10 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion import training
 from practice_torch.experiments.flows import flow_matching
 from practice_torch.experiments.flows.flow_matching import RECIPES, ClassSolving
-from practice_torch.experiments.parts.flow_sampling import Solving, carried
-from practice_torch.experiments.parts.points import energy_distance
+from practice_torch.experiments.judging.points import energy_distance
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried
 from practice_torch.flows.flow_matching import mixture_velocity
-from tests import tiny
+from tests.support import tiny
 
 MODULES = {"flows/flow_matching": flow_matching, "diffusion/training": training}
 

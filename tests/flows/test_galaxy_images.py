@@ -6,7 +6,7 @@ import scipy.ndimage
 import scipy.special
 import torch
 
-from practice_torch.experiments.parts import galaxies as telescope
+from practice_torch.experiments.media import telescope
 from practice_torch.flows import galaxy_images as practice
 
 INDICES = torch.linspace(0.36, 10, 60, dtype=torch.float64)

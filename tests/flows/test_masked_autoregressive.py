@@ -8,7 +8,7 @@ import torch
 from practice_torch.experiments.flows.masked_autoregressive import RECIPES
 from practice_torch.flows import masked_autoregressive as practice
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
-from tests import tiny
+from tests.support import tiny
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

@@ -5,7 +5,7 @@ import dataclasses
 import torch
 
 from practice_torch.experiments.flows.minibatch_coupling import RECIPES
-from tests import tiny
+from tests.support import tiny
 
 
 def test_exact_pairs_are_the_batch_in_another_order_and_cost_less():

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from practice_torch.data.images import load
-from practice_torch.engine import checkpoint
-from practice_torch.engine.draws import Batches, first_batch
+from practice_torch.engine.batches.order import Batches, first_batch
+from practice_torch.engine.storage import checkpoint
 from practice_torch.experiments.flows.multiscale import RECIPES
-from practice_torch.experiments.parts.multiscale_flow import Cooling, MultiscaleFlow
-from tests import tiny
-from tests.test_practice_commands import call, refused
+from practice_torch.experiments.training.multiscale_flow import Cooling, MultiscaleFlow
+from tests.commands.test_practice_commands import call, refused
+from tests.support import tiny
 
 SIZES = {"depth": 1, "width": 4, "batch_size": 64, "warmup_steps": 0}
 SHORT = [word for name, size in SIZES.items() for word in (f"--{name.replace('_', '-')}", str(size))]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.flows.rectified_flow import RECIPES
-from tests import tiny
+from tests.support import tiny
 
 
 def test_the_exact_second_flow_is_straight_and_right_in_two_steps_where_the_first_is_not():

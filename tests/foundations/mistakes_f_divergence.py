@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.foundations import f_divergence as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _generator_with(**changed):

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from practice_torch.foundations import f_gan as right
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, output_activation
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _unfused(v, **row):

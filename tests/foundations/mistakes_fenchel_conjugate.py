@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.foundations import fenchel_conjugate as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _with(original, **changed):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.foundations import jensen as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _gap(x, weights, convex_fn):

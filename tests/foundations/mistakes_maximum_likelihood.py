@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.foundations import maximum_likelihood as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _kl_terms(log_probs_p, log_probs_q):

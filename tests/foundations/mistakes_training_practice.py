@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.foundations import training_practice as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _adam(gradient, first_moment, second_moment, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, form="right"):

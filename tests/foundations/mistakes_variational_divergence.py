@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.foundations import variational_divergence as right
 from practice_torch.foundations.fenchel_conjugate import fenchel_conjugate, fenchel_conjugate_derivative
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _conjugate_of_p(critic_p, critic_q, **row):

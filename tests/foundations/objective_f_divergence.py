@@ -3,7 +3,7 @@
 from practice_torch.experiments.foundations.f_divergence import ROWS
 from practice_torch.foundations.f_divergence import f_divergence
 from practice_torch.latent.vae import gaussian_log_likelihood
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def divergences(e, batch, phase):

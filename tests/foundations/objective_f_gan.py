@@ -2,7 +2,7 @@
 
 from practice_torch.experiments.foundations import f_gan as experiment
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
-from tests.objectives import Mistake, Objective, normal
+from tests.support.objectives import Mistake, Objective, normal
 
 
 def f_gan(e, batch, phase):

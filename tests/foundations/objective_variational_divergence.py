@@ -2,7 +2,7 @@
 
 from practice_torch.foundations.variational_divergence import donsker_varadhan_bound, variational_lower_bound
 from practice_torch.latent.reparameterization import reparameterize
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def bound_of_critic(e, batch, phase):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.latent import anomaly_detection as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _robust(scores, reference, constant=right.DEVIATIONS, center=torch.median, spread=torch.median):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.latent import autoencoder as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _linear(x, encoder, decoder, mean, *, center=True, restore=True):

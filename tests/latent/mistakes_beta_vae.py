@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.latent import beta_vae as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _capacity(of):

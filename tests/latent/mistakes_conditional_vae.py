@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.latent import conditional_vae as right
 from practice_torch.latent.vae import bernoulli_log_likelihood, kl_to_standard_normal
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _planes_first(image, labels, *, num_classes):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.latent import convolutional_vae as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _convolution(weight_of=lambda w: w, bias_of=lambda b: b):

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from practice_torch.latent import denoising_autoencoder as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _density(x, data, *, sigma, mean=True, constant=True, half=2.0, nearest=False):

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from practice_torch.latent import factor_vae as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _information(of):

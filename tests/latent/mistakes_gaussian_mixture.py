@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from practice_torch.latent import gaussian_mixture as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _density(x, means, scale_tril, *, transposed=False, volume=1.0):

@@ -5,7 +5,7 @@ import math
 import torch
 
 from practice_torch.latent import latent_variable_models as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _marginal(x, weight, mean, log_var, of_noise=torch.exp):

@@ -6,7 +6,7 @@ import torch
 from torch.distributions import RelaxedOneHotCategorical
 
 from practice_torch.latent import reparameterization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _density(log_y, logits, temperature, *, power=1.0, gamma=True, exponent=None):

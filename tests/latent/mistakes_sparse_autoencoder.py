@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.latent import sparse_autoencoder as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _penalty(activations, *, target, each=False, turned=False, both=True):

@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from practice_torch.latent import vae as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _kl(mean, log_var):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.latent import vae_training as right
 from practice_torch.latent.vae import kl_to_standard_normal
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _linear(x, weight, decoder_mean, decoder_log_var, encoder_weight, posterior_log_var, spread=1.0, center=True, square=True,

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.latent import vector_quantization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _last(z, codebook):

@@ -5,10 +5,10 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
+from practice_torch.experiments.codes.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
 from shared_specs.rows import Model, begins_at, begins_by_inputs, given, normal, uniform
-from tests.networks import Held
+from tests.support.networks import Held
 
 LIMIT = 10.0  # of log-variances in latent/vae
 

@@ -1,7 +1,7 @@
 """Mistakes planted into the networks of latent/vae, each with the quantity in which a check finds it."""
 
 from practice_torch.latent import vae
-from tests.planted_networks import BEGINS, OTHERS, biases_at_zero, mean_of_the_batch
+from tests.support.planted_networks import BEGINS, OTHERS, biases_at_zero, mean_of_the_batch
 
 MISTAKES = {
     "VariationalAutoencoder": {

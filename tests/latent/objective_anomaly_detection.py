@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood, kl_to_standard_normal
-from tests.objectives import Objective, normal
+from tests.support.objectives import Objective, normal
 
 
 def of_normal_examples(e, batch, phase):

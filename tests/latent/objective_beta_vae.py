@@ -3,7 +3,7 @@
 from practice_torch.latent.beta_vae import kl_decomposition, stratified_log_importance
 from practice_torch.latent.vae import kl_to_standard_normal
 from tests.latent.objective_vae import parts_of_the_bound
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def weighted_rate(e, batch, phase):

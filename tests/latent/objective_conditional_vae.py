@@ -3,7 +3,7 @@
 from practice_torch.foundations.maximum_likelihood import gaussian_kl_divergence
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import bernoulli_log_likelihood, kl_to_standard_normal
-from tests.objectives import Objective, normal, pixels
+from tests.support.objectives import Objective, normal, pixels
 
 
 def conditional_vae(e, batch, phase):

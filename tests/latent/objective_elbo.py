@@ -6,7 +6,7 @@ from practice_torch.experiments.latent import elbo as experiment
 from practice_torch.latent.elbo import importance_weighted_bound, renyi_bound
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
-from tests.objectives import Mistake, Objective, normal, pixels
+from tests.support.objectives import Mistake, Objective, normal, pixels
 
 
 def several_draws(e, batch, phase):

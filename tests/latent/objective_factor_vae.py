@@ -3,7 +3,7 @@
 from practice_torch.latent.factor_vae import factor_discriminator_loss, factor_vae_loss, permute_latents
 from practice_torch.latent.vae import kl_to_standard_normal
 from tests.latent.objective_vae import parts_of_the_bound
-from tests.objectives import Objective, uniform
+from tests.support.objectives import Objective, uniform
 
 
 def factors(e, batch, phase):

@@ -1,5 +1,5 @@
 """The experiment of latent/gaussian_mixture counts; none of its phases minimizes a loss."""
 
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 OBJECTIVE = Objective(None, unread={"points"})

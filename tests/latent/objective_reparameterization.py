@@ -6,7 +6,7 @@ import torch
 
 from practice_torch.latent.reparameterization import gumbel_softmax, leave_one_out_advantage
 from practice_torch.latent.vae import bernoulli_log_likelihood
-from tests.objectives import Objective, pixels, uniform
+from tests.support.objectives import Objective, pixels, uniform
 
 
 def categorical_code(e, batch, phase):

@@ -5,7 +5,7 @@ import torch
 from practice_torch.experiments.latent import vae as experiment
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import bernoulli_log_likelihood, calibrated_gaussian_negative_log_likelihood, kl_to_standard_normal
-from tests.objectives import Mistake, Objective, normal, pixels
+from tests.support.objectives import Mistake, Objective, normal, pixels
 
 
 def parts_of_the_bound(e, batch):

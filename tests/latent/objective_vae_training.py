@@ -5,7 +5,7 @@ import torch
 from practice_torch.experiments.latent import vae_training as experiment
 from practice_torch.latent.vae_training import cyclical_kl_weight, free_bits_kl, kl_per_dimension, linear_kl_weight
 from tests.latent.objective_vae import parts_of_the_bound
-from tests.objectives import Mistake, Objective
+from tests.support.objectives import Mistake, Objective
 
 
 def vae_training(e, batch, phase):

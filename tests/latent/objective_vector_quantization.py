@@ -7,7 +7,7 @@ import torch
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.latent.vector_quantization import nearest_code, vector_quantization_loss
 from tests.autoregressive.objective_wavenet import other_takes
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def quantized_autoencoder(e, batch, phase):

@@ -11,7 +11,7 @@ import sklearn.metrics
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.latent import anomaly_detection
 from practice_torch.latent import anomaly_detection as practice
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.data.errors import DataError
-from practice_torch.engine.datasets import Described
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.experiments.latent.conditional_vae import RECIPES, build
 from practice_torch.latent import conditional_vae as practice
 

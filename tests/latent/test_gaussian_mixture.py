@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from practice_torch.experiments.latent.gaussian_mixture import RECIPES
 from practice_torch.latent import gaussian_mixture as practice
-from tests import tiny
+from tests.support import tiny
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(size=(30, 2)) @ rng.normal(size=(2, 2)) + center for center in ([0, 0], [4, 1], [-3, 5])])

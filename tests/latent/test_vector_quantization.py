@@ -13,11 +13,11 @@ from sklearn.cluster import KMeans
 from practice_torch.data.audio import load
 from practice_torch.data.errors import DataError
 from practice_torch.data.notes import FREQUENCIES
+from practice_torch.experiments.codes.sound_codes import nearest_note, strongest_frequency
+from practice_torch.experiments.codes.sound_layers import spectral_error
 from practice_torch.experiments.latent import vector_quantization as trained
-from practice_torch.experiments.parts.sound_codes import nearest_note, strongest_frequency
-from practice_torch.experiments.parts.sound_layers import spectral_error
 from practice_torch.latent import vector_quantization as practice
-from tests import tiny
+from tests.support import tiny
 
 rng = np.random.default_rng(0)
 Z, CODES = rng.normal(size=(200, 3)), rng.normal(size=(7, 3))

@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, softplus
 
 from practice_torch.preference import bradley_terry as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _likelihood(wins, scores, *, diagonal=0.0, per_game=False):

@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from practice_torch.preference import dpo as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _log_ratio(policy_chosen, policy_rejected, reference_chosen, reference_rejected):

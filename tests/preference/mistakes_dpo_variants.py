@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import logsigmoid, softplus
 
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _h(policy_chosen, policy_rejected, reference_chosen, reference_rejected):

@@ -2,7 +2,7 @@
 
 
 from practice_torch.preference import kl_optimum as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _frontier(rewards, reference_log_probs, kl_coefficients, turned=False):

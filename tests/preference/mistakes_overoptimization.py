@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from practice_torch.preference import overoptimization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _totals(rewards, log_probs):

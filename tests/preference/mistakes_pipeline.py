@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from practice_torch.preference import pipeline as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _mask(of):

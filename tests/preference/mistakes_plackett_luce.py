@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.preference import plackett_luce as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _over_all(ranking, scores):

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from practice_torch.preference import reward_model as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _at(index):

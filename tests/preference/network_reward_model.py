@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from practice_torch.preference import reward_model
-from tests.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_training, mean_of_the_batch, put, twice_as_wide
+from tests.support.planted_networks import BEGINS, EVALUATED, OTHERS, always_in_training, mean_of_the_batch, put, twice_as_wide
 
 
 def rewards_the_last_position(patch):

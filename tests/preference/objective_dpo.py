@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.preference.bradley_terry import soft_preference_loss
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def own_pairs(e, batch, phase):

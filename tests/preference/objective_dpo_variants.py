@@ -6,8 +6,8 @@ from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.experiments.preference import dpo_variants as experiment
 from practice_torch.preference.dpo_variants import ipo_loss, kto_loss
 from tests.autoregressive.objective_transformer import language
-from tests.objectives import Mistake, Objective
 from tests.preference.objective_pipeline import continued
+from tests.support.objectives import Mistake, Objective
 
 
 def variants(e, batch, phase):

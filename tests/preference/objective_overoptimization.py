@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.experiments.preference import overoptimization as experiment
 from practice_torch.preference.bradley_terry import soft_preference_loss
-from tests.objectives import Mistake, Objective
+from tests.support.objectives import Mistake, Objective
 
 
 def votes_on_pairs(e, batch, phase):

@@ -7,8 +7,8 @@ from practice_torch.experiments.preference import pipeline as experiment
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.dpo import dpo_loss
 from tests.autoregressive.objective_transformer import language
-from tests.objectives import Mistake, Objective, uniform
 from tests.reinforcement.objective_language_policy import of_a_round
+from tests.support.objectives import Mistake, Objective, uniform
 
 
 def continued(e, drawn):

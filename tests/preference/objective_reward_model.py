@@ -5,7 +5,7 @@ import torch
 from practice_torch.experiments.preference import reward_model as experiment
 from practice_torch.preference.bradley_terry import soft_preference_loss
 from practice_torch.preference.reward_model import pairwise_reward_loss
-from tests.objectives import Mistake, Objective, uniform
+from tests.support.objectives import Mistake, Objective, uniform
 
 
 def votes_on_texts(e, batch, phase):

@@ -11,14 +11,14 @@ import torch
 
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data.pairs import load
-from practice_torch.engine.datasets import Described
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.run import Run
-from practice_torch.engine.state import weights_of
+from practice_torch.engine.storage.run import Run
+from practice_torch.engine.storage.state import weights_of
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.preference.dpo import RECIPES, build
-from tests import tiny
-from tests.test_practice_commands import call, refused
+from tests.commands.test_practice_commands import call, refused
+from tests.support import tiny
 
 SIZES = {"context": 24, "layers": 1, "width": 16, "heads": 2}
 FLAGS = [word for name, size in SIZES.items() for word in (f"--{name}", str(size))]

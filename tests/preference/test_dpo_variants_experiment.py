@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.preference.dpo_variants import OBJECTIVES, RECIPES
-from tests import tiny
+from tests.support import tiny
 
 
 def small(**changes):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.preference.pipeline import RECIPES
-from tests import tiny
+from tests.support import tiny
 
 
 def small(**changes):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.preference.reward_model import RECIPES, calibration
-from tests import tiny
+from tests.support import tiny
 
 
 class Letters:

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.reinforcement import group_policy as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _baseline(rewards, *, divisor=1, others=True):

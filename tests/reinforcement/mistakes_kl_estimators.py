@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import kl_estimators as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _token(logits, reference_logits):

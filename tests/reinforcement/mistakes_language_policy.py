@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import language_policy as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _chosen(tokens, logits, mask):

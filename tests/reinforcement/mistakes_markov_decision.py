@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import markov_decision as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _policy(log_probs):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import natural_gradient as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _fisher(logits, *, centered=True, sign=-1.0):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.reinforcement import policy_gradient as right
 from practice_torch.reinforcement.markov_decision import action_value, policy_value, state_occupancy
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _gradient(initial, transition, reward, policy_logits, *, discount, visited=True, whole=True, centered=True, policy=True):

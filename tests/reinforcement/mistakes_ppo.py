@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.reinforcement import ppo as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _policy(log_probs, old_log_probs, advantages, *, clip, low=None, both=torch.maximum):

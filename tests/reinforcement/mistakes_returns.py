@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import returns as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _backwards(terms, factors, last=None):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement import temporal_difference as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _update(value, state, reward, next_state, terminal, *, discount, step_size, through_target=False):

@@ -4,7 +4,7 @@ import torch
 
 from practice_torch.reinforcement import trust_region as right
 from practice_torch.reinforcement.markov_decision import action_value, policy_value, state_occupancy
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _gain(initial, transition, reward, policy_log_probs, old_log_probs, *, discount, states="new", advantages="old", whole=True):

@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional
 
-from practice_torch.experiments.parts.actors import CategoricalActor, GaussianActor
+from practice_torch.experiments.control.actors import CategoricalActor, GaussianActor
 from shared_specs.rows import Model, begins_at, begins_by_inputs, given, normal
-from tests.networks import Held
+from tests.support.networks import Held
 
 
 def _acted(network, observations):

@@ -1,8 +1,8 @@
 """What the experiment of reinforcement/group_policy minimizes, written with functions that have contracts."""
 
 from tests.autoregressive.objective_transformer import language
-from tests.objectives import Objective
 from tests.reinforcement.objective_language_policy import tuned_policy
+from tests.support.objectives import Objective
 
 
 def text_then_policy(e, batch, phase):

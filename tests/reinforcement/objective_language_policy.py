@@ -2,11 +2,11 @@
 
 import torch
 
-from practice_torch.experiments.parts import policy_tuning
+from practice_torch.experiments.language import policy_tuning
 from practice_torch.reinforcement.group_policy import group_token_loss
 from practice_torch.reinforcement.kl_estimators import kl_k3
 from practice_torch.reinforcement.ppo import clipped_policy_loss
-from tests.objectives import Mistake, Objective
+from tests.support.objectives import Mistake, Objective
 
 
 def tuned_policy(e, batch, phase):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.reinforcement.ppo import clipped_policy_loss, clipped_value_loss
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def control(e, batch, phase):

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def value_of_steps(e, batch, phase):

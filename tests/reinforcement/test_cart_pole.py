@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from practice_torch.experiments.parts import cart_pole
+from practice_torch.experiments.control import cart_pole
 from practice_torch.experiments.reinforcement.ppo import RECIPES, build
 from practice_torch.reinforcement.returns import whiten
 

@@ -9,9 +9,9 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from practice_torch.engine.errors import OptionError
-from practice_torch.experiments.parts import pendulum
-from practice_torch.experiments.parts.actors import GaussianActor
-from practice_torch.experiments.parts.control import PENDULUM
+from practice_torch.experiments.control import pendulum
+from practice_torch.experiments.control.actors import GaussianActor
+from practice_torch.experiments.control.tasks import PENDULUM
 from practice_torch.experiments.reinforcement.ppo import RECIPES, build
 
 F64 = {"dtype": torch.float64}
@@ -96,7 +96,7 @@ def test_the_same_code_runs_environments_of_gymnasium(name):
         states = torch.stack((torch.atan2(seen[..., 1], seen[..., 0]), seen[..., 2]), -1)
         after = pendulum.observed(PENDULUM.step(states.flatten(0, 1), taken.flatten(0, 1))[0]).unflatten(0, (3, 30))
     else:
-        from practice_torch.experiments.parts.cart_pole import advance
+        from practice_torch.experiments.control.cart_pole import advance
 
         after = advance(seen.flatten(0, 1), taken.flatten()).unflatten(0, (3, 30))
     follows = torch.isclose(after[:, :-1], seen[:, 1:], rtol=1e-4, atol=1e-4).all(2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from practice_torch.engine.errors import RunError
-from practice_torch.experiments.parts.policy_tuning import Rollout
+from practice_torch.experiments.language.policy_tuning import Rollout
 from practice_torch.experiments.reinforcement import language_policy
 from practice_torch.reinforcement.language_policy import kl_regularized_objective
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 import torch
 
-from practice_torch.experiments.parts.grid_world import MAPS, MOVES, GridWorld
+from practice_torch.experiments.control.grid_world import MAPS, MOVES, GridWorld
 from practice_torch.experiments.reinforcement.temporal_difference import RECIPES, build
 
 UP, RIGHT, DOWN, LEFT = range(len(MOVES))

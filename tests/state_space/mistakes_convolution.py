@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.state_space import convolution as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _response(inputs, initial, a, b, c, d, *, early=False, direct=True, started=True, transposed=False):

@@ -8,7 +8,7 @@ import torch
 from practice_torch.state_space import diagonal as right
 from practice_torch.state_space.convolution import causal_convolution_direct
 from practice_torch.state_space.discretization import zero_order_hold_diagonal
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _modes(log_step, log_negative_real, imaginary):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.state_space import discretization as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _eye(a):

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from practice_torch.state_space import duality as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _by_differences(log_decay, *, included=False, last=True, masked=True):

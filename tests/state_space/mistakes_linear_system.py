@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.state_space import linear_system as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _step_by_inverse(times, a, b, c, d, initial):

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.state_space import parallel_scan as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _loop(inputs, decay, initial, *, started=True, added=True, before=False, late=False):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.state_space import selective as right
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _discretized(inputs, step, b, a, *, held=False, sign=1.0, scaled=True, shared=False, euler=False):

@@ -5,7 +5,7 @@ import torch
 from practice_torch.state_space import structured as right
 from practice_torch.state_space.convolution import convolution_kernel
 from practice_torch.state_space.discretization import bilinear, forward_euler, zero_order_hold
-from tests.mistakes import Mistake
+from tests.support.mistakes import Mistake
 
 
 def _resolvent(nodes, eigenvalues, low_rank, b, c, *, sign=1.0, conjugate=True, kept=True):

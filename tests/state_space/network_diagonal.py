@@ -3,7 +3,7 @@
 from torch import nn
 
 from practice_torch.state_space import diagonal
-from tests.planted_networks import BEGINS, biases_at_zero, other_epsilon, without_residual
+from tests.support.planted_networks import BEGINS, biases_at_zero, other_epsilon, without_residual
 
 
 def without_skip(patch):

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.state_space import selective
-from tests.planted_networks import BEGINS, FUTURE, OTHERS, mean_of_the_batch, other_epsilon, put, without_residual
+from tests.support.planted_networks import BEGINS, FUTURE, OTHERS, mean_of_the_batch, other_epsilon, put, without_residual
 
 
 def convolution_sees_ahead(patch):

@@ -4,7 +4,7 @@ import torch
 
 from tests.autoregressive.objective_transformer import language, nats_per_token
 from tests.autoregressive.objective_wavenet import codes_of_sounds
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 
 def bytes_or_sounds(e, batch, phase):

@@ -1,9 +1,9 @@
 """What the experiment of state_space/selective minimizes, written with functions that have contracts."""
 
-from practice_torch.experiments.parts.recall import remembered_first, selective_copying
+from practice_torch.experiments.language.recall import remembered_first, selective_copying
 from tests.autoregressive.objective_transformer import nats_per_token
-from tests.objectives import Objective, uniform
 from tests.state_space.objective_diagonal import bytes_or_sounds
+from tests.support.objectives import Objective, uniform
 
 
 def recall(e, batch, phase):

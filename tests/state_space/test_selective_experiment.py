@@ -7,8 +7,8 @@ import torch
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.symbols import Sequences
-from practice_torch.engine.datasets import Described
-from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
+from practice_torch.engine.batches.datasets import Described
+from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.state_space.selective import RECIPES, build
 from practice_torch.state_space import selective
 

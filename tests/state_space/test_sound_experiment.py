@@ -8,7 +8,7 @@ import torch
 from practice_torch.autoregressive.wavenet import mu_law_decode, mu_law_encode
 from practice_torch.experiments.state_space import diagonal, selective
 from practice_torch.networks.wavenet import WaveNet
-from tests import tiny
+from tests.support import tiny
 
 LEVELS, LENGTH, WIDTH, LABEL = 16, 20, 6, torch.arange(6) % 3
 OF_BOTH = pytest.mark.parametrize("topic", [diagonal, selective], ids=["S4D", "Mamba"])

@@ -2,9 +2,9 @@
 
 import pytest
 
-from practice_torch.engine.players import make_player
+from practice_torch.engine.optimizers import make_player
 from practice_torch.experiments.state_space import diagonal, selective
-from tests import tiny
+from tests.support import tiny
 
 S4D = ("log_step", "log_negative_real", "imaginary")
 CASES = [

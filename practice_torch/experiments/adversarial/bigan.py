@@ -14,8 +14,8 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
-from practice_torch.experiments.parts.adversarial_game import GAME, Watch
-from practice_torch.experiments.parts.image_judge import probe_accuracy
+from practice_torch.experiments.judging.image_judge import probe_accuracy
+from practice_torch.experiments.training.adversarial_game import GAME, Watch
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.perceptron import perceptron
 

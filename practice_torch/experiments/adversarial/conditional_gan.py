@@ -11,7 +11,7 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Fixed
 from practice_torch.experiments.adversarial.dcgan import Dcgan, DcganRecipe
-from practice_torch.experiments.parts.adversarial_game import turn
+from practice_torch.experiments.training.adversarial_game import turn
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Generator
 

@@ -10,16 +10,16 @@ from torch import nn
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.engine.shares import ALONE
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.evaluation.precision_recall import nearest_neighbor_radii
-from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge
-from practice_torch.experiments.parts.points import distance
-from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge
+from practice_torch.experiments.judging.points import distance
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator

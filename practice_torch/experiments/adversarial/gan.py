@@ -11,8 +11,8 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Recipe
-from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
-from practice_torch.experiments.parts.points import MODES, distance, modes, on_the_plane, require_mixture, scatter
+from practice_torch.experiments.judging.points import MODES, distance, modes, on_the_plane, require_mixture, scatter
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
 from practice_torch.networks.perceptron import perceptron
 
 

@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import ImageGrid, Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
+from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, Watch, phases, turn
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Discriminator, Generator
 from practice_torch.networks.perceptron import perceptron

@@ -12,12 +12,12 @@ from practice_torch.adversarial.gradient_penalty import gradient_penalty, interp
 from practice_torch.adversarial.wasserstein_gan import cost_matrix, critic_loss, generator_loss
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge
-from practice_torch.experiments.parts.points import MODES, modes, on_the_plane, require_mixture, scatter
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge
+from practice_torch.experiments.judging.points import MODES, modes, on_the_plane, require_mixture, scatter
 from practice_torch.foundations.training_practice import scale_to_range
 from practice_torch.networks.dcgan import Critic, Generator
 from practice_torch.networks.perceptron import perceptron

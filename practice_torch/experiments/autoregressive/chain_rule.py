@@ -10,9 +10,9 @@ from torch import nn
 from practice_torch.autoregressive.chain_rule import MaskedAutoencoder, ancestral_bernoulli, autoregressive_bernoulli_log_prob
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from practice_torch.autoregressive.discretized_mixture import (
 from practice_torch.autoregressive.pixelcnn import GatedStacks
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.pixel_codes import PixelExperiment, PixelRecipe
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, PixelRecipe
 
 _NARROWEST = -7.0  # log-scale: below it a component is one level
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from practice_torch.autoregressive.pixelcnn import GatedPixelCNN
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.pixel_codes import PixelExperiment, PixelRecipe
+from practice_torch.experiments.codes.pixel_codes import PixelExperiment, PixelRecipe
 
 
 @dataclass(frozen=True)

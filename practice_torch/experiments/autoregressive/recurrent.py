@@ -5,7 +5,7 @@ from typing import Annotated
 
 from practice_torch.autoregressive.recurrent import CharacterLSTM
 from practice_torch.engine.bounds import AtLeast
-from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.experiments.language.byte_language import ByteLanguageModel, ByteRecipe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.generation import generate, generate_speculatively
+from practice_torch.experiments.language.generation import generate, generate_speculatively
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 _STUDIED = 16  # texts that each number of drafts goes on with in a study

@@ -13,14 +13,14 @@ from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.decoding import STRATEGIES, Comparison, Decoding, Written
-from practice_torch.experiments.parts.generation import generate
-from practice_torch.experiments.parts.tokens import kept_tokenizer, tokenizer_buffer
+from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Decoding, Written
+from practice_torch.experiments.language.generation import generate
+from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step

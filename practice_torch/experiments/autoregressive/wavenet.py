@@ -5,14 +5,14 @@ from typing import Annotated
 
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.published_data import (
+from practice_torch.experiments.codes.sound_codes import SoundExperiment, SoundRecipe
+from practice_torch.experiments.media.published_data import (
     DIGITS,
     LJ_SPEECH,
     PREPARE_LJ_SPEECH,
     PREPARE_SPEECH_COMMANDS,
     SPEECH_COMMANDS,
 )
-from practice_torch.experiments.parts.sound_codes import SoundExperiment, SoundRecipe
 from practice_torch.networks.wavenet import WaveNet
 
 

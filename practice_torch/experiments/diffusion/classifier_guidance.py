@@ -15,16 +15,16 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.training import timesteps_from_uniforms
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.bounds import AtLeast, Bounded
-from practice_torch.engine.datasets import load_data
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw
-from practice_torch.experiments.parts.guidance_slopes import slopes
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge, spread_within
-from practice_torch.experiments.parts.media import Images
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge, spread_within
+from practice_torch.experiments.media.units import Images
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
+from practice_torch.experiments.sampling.guidance_slopes import slopes
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.networks.level_classifier import LevelClassifier
 from practice_torch.pictures import guidance
 

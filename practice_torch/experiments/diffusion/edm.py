@@ -11,12 +11,12 @@ from practice_torch.diffusion.edm import denoise, edm_loss, noise_levels
 from practice_torch.diffusion.heun_sampler import euler_step, heun_sample, karras_sigmas
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge
+from practice_torch.experiments.training.unet_sizes import Sizes
 
 _COMPARED = (3, 9, 35)  # numbers of evaluations in a study
 

@@ -12,14 +12,14 @@ from practice_torch.diffusion.forward_process import forward_sample
 from practice_torch.diffusion.noise_schedules import alpha_bar_from_sigmas, log_linear_sigmas
 from practice_torch.diffusion.parameterizations import noise_from_x0, x0_from_noise
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.bounds import Above, AtLeast
-from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw
-from practice_torch.experiments.parts.independent_pixels import independent_bits
-from practice_torch.experiments.parts.likelihood_bound import BOUND, bits_by_term
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.judging.independent_pixels import independent_bits
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
+from practice_torch.experiments.sampling.likelihood_bound import BOUND, bits_by_term
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.networks.fourier_features import fourier_features
 from practice_torch.pictures import diffusion as pictures
 

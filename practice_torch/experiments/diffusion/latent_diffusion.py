@@ -23,18 +23,18 @@ from practice_torch.diffusion.parameterizations import velocity
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.engine.artifacts import ImageGrid
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.bounds import AtLeast
-from practice_torch.engine.datasets import load_data
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.batch_count import BatchCount, nothing_of
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw, guided
-from practice_torch.experiments.parts.image_codes import decoder, encoder, follow, grid_of
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge, references
-from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.codes.image_codes import decoder, encoder, follow, grid_of
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge, references
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
+from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.latent.vector_quantization import vector_quantization_loss
 
 

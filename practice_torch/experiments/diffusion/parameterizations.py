@@ -12,10 +12,10 @@ from practice_torch.diffusion.noise_schedules import cosine_alpha_bar
 from practice_torch.diffusion.parameterizations import convert_prediction, loss_ratio, noise_from_x0, velocity
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import Sizes
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.evaluation.bits_per_dimension import bits_per_dimension, uniform_dequantize
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.latent.vae import gaussian_log_likelihood, kl_to_standard_normal
-from practice_torch.levels import as_rows, per_example
+from practice_torch.mathematics.levels import as_rows, per_example
 
 _DRAWS = 60  # of the noise, for each image in the bound
 

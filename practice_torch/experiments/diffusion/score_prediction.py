@@ -21,10 +21,10 @@ from practice_torch.diffusion.score_prediction import (
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw
-from practice_torch.experiments.parts.points import over_the_plane, require_known_score
-from practice_torch.experiments.parts.sampler_errors import SAMPLERS, gaussian_errors, sorted_radii
-from practice_torch.levels import level_at, per_example
+from practice_torch.experiments.judging.points import over_the_plane, require_known_score
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw
+from practice_torch.experiments.sampling.sampler_errors import SAMPLERS, gaussian_errors, sorted_radii
+from practice_torch.mathematics.levels import level_at, per_example
 from practice_torch.pictures import scores
 
 

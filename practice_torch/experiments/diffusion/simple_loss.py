@@ -14,8 +14,8 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.experiments.diffusion.elbo import BoundExperiment, BoundRecipe
-from practice_torch.experiments.parts.likelihood_bound import BOUND
-from practice_torch.levels import per_example
+from practice_torch.experiments.sampling.likelihood_bound import BOUND
+from practice_torch.mathematics.levels import per_example
 from practice_torch.pictures import diffusion as pictures
 
 

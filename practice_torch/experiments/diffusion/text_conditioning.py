@@ -16,14 +16,14 @@ from practice_torch.diffusion.simple_loss import simple_loss
 from practice_torch.diffusion.text_conditioning import CaptionedUNet, CrossAttention
 from practice_torch.diffusion.training import timesteps_from_uniforms
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.bounds import AtLeast
-from practice_torch.engine.datasets import load_data
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.captions import PLACES, STROKES, CaptionJudge, Captions, canvas, picture
-from practice_torch.experiments.parts.diffusion_sampling import chain, draw, guided
-from practice_torch.experiments.parts.image_judge import references
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.judging.image_judge import references
+from practice_torch.experiments.media.captions import PLACES, STROKES, CaptionJudge, Captions, canvas, picture
+from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.pictures.captions import attended, captioned
 
 ATTRIBUTES = ("class", "stroke", "place")

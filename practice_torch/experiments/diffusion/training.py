@@ -19,12 +19,9 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
-from practice_torch.experiments.parts import diffusion_studies as studies
-from practice_torch.experiments.parts.diffusion_sampling import Drawing, chain, draw, guided
-from practice_torch.experiments.parts.image_judge import JUDGED
-from practice_torch.experiments.parts.media import Images, Sounds
-from practice_torch.experiments.parts.media_model import MediaModel
-from practice_torch.experiments.parts.published_data import (
+from practice_torch.experiments.judging.image_judge import JUDGED
+from practice_torch.experiments.media.media_model import MediaModel
+from practice_torch.experiments.media.published_data import (
     CELEBA,
     DIGITS,
     LJ_SPEECH,
@@ -33,7 +30,10 @@ from practice_torch.experiments.parts.published_data import (
     PREPARE_SPEECH_COMMANDS,
     SPEECH_COMMANDS,
 )
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.media.units import Images, Sounds
+from practice_torch.experiments.sampling import diffusion_studies as studies
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.pictures import diffusion as pictures
 

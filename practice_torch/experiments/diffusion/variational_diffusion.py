@@ -23,8 +23,8 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.unet_sizes import Sizes
-from practice_torch.levels import as_rows, per_example
+from practice_torch.experiments.training.unet_sizes import Sizes
+from practice_torch.mathematics.levels import as_rows, per_example
 from practice_torch.pictures import diffusion as pictures
 
 

@@ -16,7 +16,7 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.points import on_the_plane, scatter
+from practice_torch.experiments.judging.points import on_the_plane, scatter
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.networks.perceptron import perceptron
 

@@ -19,8 +19,8 @@ from practice_torch.engine.bounds import Above, AtLeast, Bounded
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.flows import known_log_density
-from practice_torch.experiments.parts.points import distance, on_the_plane, scatter
+from practice_torch.experiments.judging.points import distance, on_the_plane, scatter
+from practice_torch.experiments.training.flows import known_log_density
 
 CELLS, MARGIN = 160, 3.0  # cells of an axis of the grid, and how far it goes beyond the held-out points
 ROWS = 16384  # examples whose energies are computed together

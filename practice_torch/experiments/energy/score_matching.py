@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.points import over_the_plane, require_known_score, scatter
+from practice_torch.experiments.judging.points import over_the_plane, require_known_score, scatter
 from practice_torch.flows.hutchinson_trace import rademacher_from_uniforms
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.pictures import scores

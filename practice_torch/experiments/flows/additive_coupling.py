@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.flows import (
+from practice_torch.experiments.training.flows import (
     LOGISTIC,
     PixelFlow,
     PixelFlowRecipe,

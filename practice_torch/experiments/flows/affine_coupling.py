@@ -6,7 +6,7 @@ from typing import Annotated
 from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.flows import (
+from practice_torch.experiments.training.flows import (
     PixelFlow,
     PixelFlowRecipe,
     PixelsRecipe,
@@ -14,7 +14,7 @@ from practice_torch.experiments.parts.flows import (
     PointFlowRecipe,
     require_plane,
 )
-from practice_torch.experiments.parts.multiscale_flow import MultiscaleFlow
+from practice_torch.experiments.training.multiscale_flow import MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
 from practice_torch.flows.multiscale import MultiscaleRealNVP
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.experiments.parts.flows import PointFlow, PointsRecipe
+from practice_torch.experiments.training.flows import PointFlow, PointsRecipe
 from practice_torch.flows.continuous_flow import ContinuousFlow
 
 

@@ -12,11 +12,11 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Fixed
 from practice_torch.experiments.flows.flow_matching import ON_MOONS, PointMatching, PointMatchingRecipe
-from practice_torch.experiments.parts.flow_sampling import Solving, carried
-from practice_torch.experiments.parts.points import energy_distance
+from practice_torch.experiments.judging.points import energy_distance
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried
 from practice_torch.flows.diffusion_bridge import predictions_from_velocity, score_from_velocity, stochastic_drift
 from practice_torch.flows.probability_paths import affine_path, cosine_coefficients
-from practice_torch.levels import per_example
+from practice_torch.mathematics.levels import per_example
 
 
 @dataclass(frozen=True)

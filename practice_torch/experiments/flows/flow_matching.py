@@ -14,13 +14,13 @@ from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
-from practice_torch.experiments.parts.flow_sampling import Solving, carried, log_density
-from practice_torch.experiments.parts.flows import PointFlow, PointsRecipe, known_log_density
-from practice_torch.experiments.parts.image_judge import JUDGED
-from practice_torch.experiments.parts.media import Images, Sounds
-from practice_torch.experiments.parts.media_model import MediaModel
-from practice_torch.experiments.parts.points import energy_distance, scatter
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.judging.image_judge import JUDGED
+from practice_torch.experiments.judging.points import energy_distance, scatter
+from practice_torch.experiments.media.media_model import MediaModel
+from practice_torch.experiments.media.units import Images, Sounds
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried, log_density
+from practice_torch.experiments.training.flows import PointFlow, PointsRecipe, known_log_density
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss, data_prediction, logit_normal_times
 
 

@@ -9,12 +9,12 @@ from torch import nn
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.flow_sampling import Solving, carried
-from practice_torch.experiments.parts.galaxies import AGREEING, agreement, measured, simulate
-from practice_torch.experiments.parts.unet_sizes import Sizes
+from practice_torch.experiments.media.telescope import AGREEING, agreement, measured, simulate
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried
+from practice_torch.experiments.training.unet_sizes import Sizes
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss
 from shared_specs.palette import BLUE
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from practice_torch.engine.bounds import Above
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.flows import PixelFlow, PixelFlowRecipe, PointFlow, PointFlowRecipe
+from practice_torch.experiments.training.flows import PixelFlow, PixelFlowRecipe, PointFlow, PointFlowRecipe
 from practice_torch.flows.masked_autoregressive import MAF
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from practice_torch.data.errors import DataError
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.published import Published
-from practice_torch.experiments.parts.flows import PixelsRecipe
-from practice_torch.experiments.parts.multiscale_flow import MultiscaleFlow
+from practice_torch.experiments.training.flows import PixelsRecipe
+from practice_torch.experiments.training.multiscale_flow import MultiscaleFlow
 from practice_torch.flows.multiscale import Glow
 
 

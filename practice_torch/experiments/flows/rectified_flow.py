@@ -11,9 +11,9 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed
 from practice_torch.experiments.flows.flow_matching import PointMatching, PointMatchingRecipe, velocity_of
-from practice_torch.experiments.parts.batch_count import BatchCount, nothing_of
-from practice_torch.experiments.parts.flow_sampling import Solving, carried
-from practice_torch.experiments.parts.points import energy_distance
+from practice_torch.experiments.judging.points import energy_distance
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried
+from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.flows.flow_matching import conditional_flow_matching_loss
 from practice_torch.flows.rectified_flow import reflow_pairs, straightness, transport_cost
 

@@ -11,7 +11,7 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import AtLeast, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Recipe
-from practice_torch.experiments.parts.points import distance, require_mixture, scatter
+from practice_torch.experiments.judging.points import distance, require_mixture, scatter
 from practice_torch.foundations.f_divergence import DIVERGENCES, f_generator
 from practice_torch.foundations.f_gan import f_gan_alternative_generator_loss, f_gan_critic_loss, f_gan_generator_loss
 from practice_torch.networks.perceptron import perceptron

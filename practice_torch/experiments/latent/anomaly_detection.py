@@ -13,7 +13,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast, Bounded, Finite
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import AudioRecipe, Direction, Fixed, Recipe
-from practice_torch.experiments.parts.media import Sounds
+from practice_torch.experiments.media.units import Sounds
 from practice_torch.latent.anomaly_detection import (
     area_under_roc,
     average_precision,

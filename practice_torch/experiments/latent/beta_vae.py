@@ -9,8 +9,8 @@ import torch
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.judging.disentanglement import CODES, GAP, gap, informations_figure, require_factors, traversals
 from practice_torch.experiments.latent.vae import VaeExperiment
-from practice_torch.experiments.parts.disentanglement import CODES, GAP, gap, informations_figure, require_factors, traversals
 from practice_torch.latent.beta_vae import beta_negative_elbo, kl_decomposition, stratified_log_importance
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import kl_to_standard_normal

@@ -11,8 +11,8 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.judging.image_judge import JUDGED, Judge, probe_accuracy
 from practice_torch.experiments.latent.vae import VaeExperiment
-from practice_torch.experiments.parts.image_judge import JUDGED, Judge, probe_accuracy
 from practice_torch.latent.conditional_vae import ConditionalAutoencoder, conditional_negative_elbo
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import VariationalAutoencoder, negative_elbo

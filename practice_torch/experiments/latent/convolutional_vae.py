@@ -9,8 +9,8 @@ import torch
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.codes.convolutional_autoencoder import ConvolutionalAutoencoder
 from practice_torch.experiments.latent.vae import VaeExperiment
-from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
 
 _DRAWN = 500  # images, among which a checkerboard is looked for
 

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
 from practice_torch.foundations.maximum_likelihood import gaussian_negative_log_likelihood
 from practice_torch.latent.elbo import effective_sample_size, elbo, importance_weighted_bound, renyi_bound
 from practice_torch.networks.perceptron import perceptron

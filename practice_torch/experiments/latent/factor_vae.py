@@ -10,8 +10,8 @@ from torch import nn
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.judging.disentanglement import require_factors
 from practice_torch.experiments.latent.beta_vae import SQUARES, BetaVaeExperiment
-from practice_torch.experiments.parts.disentanglement import require_factors
 from practice_torch.latent.factor_vae import factor_discriminator_loss, factor_vae_loss, permute_latents
 from practice_torch.networks.perceptron import perceptron
 

@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.points import scatter
+from practice_torch.experiments.judging.points import scatter
 from practice_torch.latent.gaussian_mixture import log_responsibilities, m_step, mixture_log_density, mixture_sample
 
 

@@ -9,12 +9,12 @@ from torch import nn
 
 from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.convolutional_autoencoder import ConvolutionalAutoencoder
-from practice_torch.experiments.parts.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.codes.convolutional_autoencoder import ConvolutionalAutoencoder
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
 from practice_torch.latent.elbo import importance_weighted_bound
 from practice_torch.latent.reparameterization import reparameterize
 from practice_torch.latent.vae import (

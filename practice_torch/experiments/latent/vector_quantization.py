@@ -12,11 +12,11 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import AudioRecipe, Fixed, Recipe
-from practice_torch.experiments.parts import image_codes, sound_layers
-from practice_torch.experiments.parts.published_data import DIGITS, SPEECH_COMMANDS
-from practice_torch.experiments.parts.quantized_codes import QuantizedCodes, Quantizing
-from practice_torch.experiments.parts.sound_codes import nearest_note, one_of_each, strongest_frequency, varied
-from practice_torch.experiments.parts.sound_layers import spectral_error
+from practice_torch.experiments.codes import image_codes, sound_layers
+from practice_torch.experiments.codes.quantized_codes import QuantizedCodes, Quantizing
+from practice_torch.experiments.codes.sound_codes import nearest_note, one_of_each, strongest_frequency, varied
+from practice_torch.experiments.codes.sound_layers import spectral_error
+from practice_torch.experiments.media.published_data import DIGITS, SPEECH_COMMANDS
 
 _SHOWN = 16  # sounds in a preview
 _ASKED = 40  # sounds of every note, of which the pitch is judged

@@ -10,17 +10,17 @@ from torch import nn
 from practice_torch.arguments import require
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
+from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.bounds import Above, AtLeast, Bounded
-from practice_torch.engine.datasets import Described
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.engine.run import Run
-from practice_torch.engine.state import weights_of
+from practice_torch.engine.storage.run import Run
+from practice_torch.engine.storage.state import weights_of
 from practice_torch.experiments.autoregressive import transformer
-from practice_torch.experiments.parts.batch_count import BatchCount
-from practice_torch.experiments.parts.completions import completed
-from practice_torch.experiments.parts.tokens import kept_tokenizer, tokenizer_buffer
+from practice_torch.experiments.language.completions import completed
+from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
+from practice_torch.experiments.training.batch_count import BatchCount
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import changes_of_pairs
 from practice_torch.preference.dpo import dpo_loss, implicit_reward_margin

@@ -10,8 +10,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
-from practice_torch.experiments.parts.batch_count import BatchCount, nothing_of
-from practice_torch.experiments.parts.completions import (
+from practice_torch.experiments.language.completions import (
     CompletionRecipe,
     after,
     completed,
@@ -21,6 +20,7 @@ from practice_torch.experiments.parts.completions import (
     log_probs_after,
     readable,
 )
+from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import changes_of_log_probs, wins_by_nats
 from practice_torch.preference.dpo import dpo_loss, robust_dpo_loss

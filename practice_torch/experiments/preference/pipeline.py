@@ -11,8 +11,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
-from practice_torch.experiments.parts.batch_count import BatchCount, nothing_of
-from practice_torch.experiments.parts.completions import (
+from practice_torch.experiments.language.completions import (
     CompletionRecipe,
     after,
     completed,
@@ -22,7 +21,8 @@ from practice_torch.experiments.parts.completions import (
     log_probs_after,
     readable,
 )
-from practice_torch.experiments.parts.policy_tuning import Rollout, Tuning
+from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
+from practice_torch.experiments.training.batch_count import BatchCount, nothing_of
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.preference import wins_by_nats
 from practice_torch.pictures.tuning import score_by_nats

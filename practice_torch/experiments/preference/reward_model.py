@@ -12,7 +12,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed
 from practice_torch.evaluation.human_evaluation import wilson_interval
-from practice_torch.experiments.parts.completions import CompletionRecipe, judged_bytes
+from practice_torch.experiments.language.completions import CompletionRecipe, judged_bytes
 from practice_torch.preference.pipeline import completion_mask, token_class_score
 from practice_torch.preference.reward_model import RewardModel, pairwise_reward_loss, preference_accuracy
 

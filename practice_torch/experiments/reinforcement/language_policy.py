@@ -15,8 +15,8 @@ from practice_torch.engine.artifacts import Figure, Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.completions import completed
-from practice_torch.experiments.parts.policy_tuning import Rollout, Tuning
+from practice_torch.experiments.language.completions import completed
+from practice_torch.experiments.language.policy_tuning import Rollout, Tuning
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.kl_optimum import reward_kl_frontier

@@ -13,7 +13,7 @@ from torch import nn
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.parts.control import Control, Looks, Runs, actor_of, task_of
+from practice_torch.experiments.control.tasks import Control, Looks, Runs, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 

@@ -12,7 +12,7 @@ from practice_torch.engine.artifacts import Figure
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.parts.grid_world import MAPS, MOVES, GridWorld
+from practice_torch.experiments.control.grid_world import MAPS, MOVES, GridWorld
 from practice_torch.pictures.grid import value_maps, walks
 from practice_torch.reinforcement.temporal_difference import double_q_target, expected_sarsa_target, q_learning_target
 from shared_specs.palette import BLACK

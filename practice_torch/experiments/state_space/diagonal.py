@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from practice_torch.engine.bounds import Above, AtLeast, Bounded
-from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
-from practice_torch.experiments.parts.sound_codes import SoundRecipe, StateSoundExperiment
-from practice_torch.experiments.parts.state_rates import s4d_rates
+from practice_torch.experiments.codes.sound_codes import SoundRecipe, StateSoundExperiment
+from practice_torch.experiments.language.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.experiments.training.state_rates import s4d_rates
 from practice_torch.state_space.diagonal import S4DDecoder
 
 

@@ -10,13 +10,13 @@ from torch.nn import functional
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast, Bounded
+from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.engine.shares import ALONE
-from practice_torch.experiments.parts.byte_language import ByteLanguageModel, ByteRecipe
-from practice_torch.experiments.parts.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
-from practice_torch.experiments.parts.sound_codes import SoundRecipe, StateSoundExperiment
-from practice_torch.experiments.parts.state_rates import mamba_rates, s4d_rates
+from practice_torch.experiments.codes.sound_codes import SoundRecipe, StateSoundExperiment
+from practice_torch.experiments.language.byte_language import ByteLanguageModel, ByteRecipe
+from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
+from practice_torch.experiments.training.state_rates import mamba_rates, s4d_rates
 from practice_torch.pictures.memory import kept_by_place
 from practice_torch.state_space.selective import MambaDecoder
 

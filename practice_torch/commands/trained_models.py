@@ -1,0 +1,163 @@
+"""python -m practice_torch sample | evaluate | report: what a trained model draws, how good it is, and a page about it."""
+
+import sys
+from pathlib import Path
+
+from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, tyro_line
+from practice_torch.commands.run_folder import restored, same_data, show, write_page, writing
+from practice_torch.engine.errors import RunError
+
+FEWEST_SAMPLES = 20  # of which distances and their intervals are still estimated
+
+
+def sample(command, words):
+    """The command; returns the exit code."""
+    if not 1 <= command.count < 2**63:
+        raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
+    if command.seed is not None and not 0 <= command.seed < 2**63:
+        raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
+    import torch
+
+    from practice_torch.engine.batches.datasets import Described
+    from practice_torch.engine.batches.order import seed_of
+    from practice_torch.engine.distributed.processes import Processes
+    from practice_torch.engine.storage.run import Run, save_artifacts
+    from practice_torch.engine.storage.state import weights_of
+
+    run = Run.open(command.run)
+    module, recipe = restored(run)
+    try:
+        experiment = module.build(recipe, Described(run.asked["data"]))
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
+        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
+    _set_sampling(experiment, command, words, run.asked["topic"])
+    device = Processes(command.cpu).device
+    weights, _ = weights_of(run, experiment, say=lambda line: print(f"warning: {line}", file=sys.stderr))
+    experiment.load_state_dict(weights)
+    seed = recipe.seed if command.seed is None else command.seed
+    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
+    torch.manual_seed(seed_of(seed, "sample", "torch"))
+    experiment.to(device).eval()
+    half = recipe.precision == "bfloat16" and device.type != "cpu"  # where it is faster
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        artifacts = experiment.sample(command.count)
+    folder = Path(command.out) if command.out else run.folder / "samples"
+    try:
+        for path in save_artifacts(artifacts, folder, prefix=f"seed{seed}-"):
+            print(path)
+            if path.suffix == ".txt":
+                print(for_terminal(path), end="")
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}") from None
+    return 0
+
+
+def for_terminal(path):
+    """A text as a terminal can show it: a model of bytes may draw what would move the cursor, or what cannot be written there."""
+    text, encoding = path.read_text(encoding="utf-8"), sys.stdout.encoding or "utf-8"
+    text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _set_sampling(experiment, command, words, path):
+    """The experiment's sampling as the words of the command line want it."""
+    from practice_torch.engine.experiment import HasSampling
+
+    program, own = f"{PROGRAM} sample {command.run}", ", ".join(flags(command))
+    if isinstance(experiment, HasSampling):
+        about = f"{type(experiment.sampling).__doc__} Beside these options there are {own}."
+        experiment.sampling = changed(experiment.sampling, words, "option", f"{path} sampling", program, description=about)
+    elif words == ["--help"]:
+        tyro_line(type(command), words, program)
+    elif words:
+        raise UsageError(f"unknown argument {words[0]!r}: {path} has no options of its own; {nearest(words[0], flags(command))}")
+
+
+def evaluate(command, judge):
+    """The command; returns the exit code. judge(training, step, count, weights): of samples, where they are asked for."""
+    from practice_torch.engine.distributed.processes import Processes
+    from practice_torch.engine.experiment import HasStudy
+    from practice_torch.engine.loop import Training
+    from practice_torch.engine.storage.run import Run
+    from practice_torch.engine.storage.state import verdict, weights_of
+
+    if command.samples is not None and command.samples < FEWEST_SAMPLES:
+        raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
+    if command.inception and command.samples is None:
+        raise UsageError("--inception is for judging samples: give --samples, too")
+    run, processes = Run.open(command.run), Processes(command.cpu)
+    module, recipe = restored(run)
+    data = processes.in_turn(lambda: same_data(run, recipe))
+    experiment = module.build(recipe, data[0])
+    if command.study and not isinstance(experiment, HasStudy):
+        raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
+    first = processes.first  # of several processes one speaks and writes
+    weights, step = weights_of(run, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
+    if command.samples and step < recipe.steps:
+        mend = f"finish it with `train --resume {run.folder}`, or leave --samples out"
+        raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
+    experiment.load_state_dict(weights)
+    training = Training(run, recipe, experiment, *data, cpu=command.cpu)
+    metrics = training.evaluate()
+    reached = processes.of_the_first(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
+    if command.samples:
+        found = judge(training, step, command.samples, command.inception)
+        processes.of_the_first(lambda: _judge_samples(run, found))
+    if command.study:
+        artifacts = training.study()
+        processes.of_the_first(lambda: _write_study(run, artifacts))
+    if first and (command.samples or command.study):
+        write_page(run)
+    return 1 if first and reached is False else 0  # a launcher stops the others if one of them fails
+
+
+def _write_evaluation(run, found):
+    """A file of the run, and a table; returns whether the target is met."""
+    with writing(run.folder):
+        run.write_json("evaluation.json", found)
+    return show(run)
+
+
+def _write_study(run, artifacts):
+    """Files of the run."""
+    from practice_torch.engine.storage.run import save_artifacts
+
+    with writing(run.folder):
+        paths = save_artifacts(artifacts, run.folder / "study")
+    for path in paths:
+        print(for_terminal(path) if path.suffix == ".txt" else path)
+
+
+def _judge_samples(run, found):
+    """Metrics of samples, as a file of the run and as a table."""
+    from rich.table import Table
+
+    from shared_specs.terminal import print_table
+
+    with writing(run.folder):
+        run.write_json("sample_metrics.json", found)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("", f"{found['samples']} samples", "baseline", "real data"):
+        table.add_column(column, no_wrap=True)
+    spoken = lambda part: f"{part['value']:.3g}\n[dim]{part['low']:.2g} to {part['high']:.2g}[/]" if part else "-"  # noqa: E731
+    for name, metric in found["metrics"].items():
+        table.add_row(name, *(spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
+    print_table(table)
+    print(f"intervals of 95%, less the bias of so few; compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
+
+
+def report(command):
+    """The command; returns the exit code."""
+    from practice_torch.engine.storage.run import Run
+    from practice_torch.reports.comparison import write_comparison
+
+    if not command.runs:
+        raise UsageError("report takes RUN, the folder of a run, or several to compare")
+    first = Run.open(command.runs[0])
+    if len(command.runs) == 1:
+        print(write_page(first, command.out))
+        return 0
+    path = Path(command.out or first.folder.absolute().parent / "comparison.html")
+    with writing(path):
+        print(write_comparison(command.runs, path))
+    return 0

@@ -1,0 +1,116 @@
+"""Prepared data: a folder of shards with a manifest, written by `prepare` (see preparing.py) and read without being copied.
+
+    manifest.json       format, version, modality, the shards ({file, count, bytes, sha256} each), count, source, options, the
+                        modality's own facts, and the sha256 of all this
+    shard-00000.bin     as many examples as the manifest says, in the form of the modality
+
+Opening a folder checks the manifest's own checksum, what it says against itself, and the size of every file. The content of the
+shards is read by `verify` alone: it takes as long as reading the disk does.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from practice_torch.data.errors import DataError
+from practice_torch.data.progress import Amount
+from practice_torch.data.reading.files import reading
+
+FORMAT, VERSION, MANIFEST = "diptych data", 1, "manifest.json"
+UNFINISHED = ".preparing.json"  # what is being prepared, until the manifest is there
+BLOCK = 2**22  # bytes read at once
+AGAIN = "prepare it again, into another folder"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder and the content of its manifest."""
+
+    folder: Path
+    manifest: dict
+
+    @property
+    def paths(self):
+        """The shards' paths, in order."""
+        return [self.folder / shard["file"] for shard in self.manifest["shards"]]
+
+    @property
+    def counts(self):
+        """The number of examples in each shard."""
+        return [shard["count"] for shard in self.manifest["shards"]]
+
+
+def is_prepared(path):
+    """Whether the path is a prepared folder. DataError if it is one that `prepare` has not finished."""
+    path = Path(path)
+    if (path / MANIFEST).is_file():
+        return True
+    if (path / UNFINISHED).is_file():
+        raise DataError(f"{path} has no {MANIFEST}: prepare was not finished: run it again, with the same command")
+    return False
+
+
+def open_prepared(path, modality=None):
+    """A prepared folder, of this modality. DataError if it is not whole, as far as is seen without reading the shards."""
+    folder = Path(path)
+    manifest = _content(folder / MANIFEST)
+    if modality is not None and manifest["modality"] != modality:
+        raise DataError(f"{folder} is prepared {manifest['modality']}; this recipe takes {modality}: prepare {modality}")
+    with reading(folder, AGAIN):
+        for shard in manifest["shards"]:
+            file = folder / shard["file"]
+            if not file.is_file():
+                raise DataError(f"{file} is missing, which the manifest names: copy it again, or {AGAIN}")
+            if (size := file.stat().st_size) != shard["bytes"]:
+                raise DataError(f"{file} has {size} bytes; the manifest says {shard['bytes']}: copy it again, or {AGAIN}")
+    return Prepared(folder, manifest)
+
+
+def verify(path):
+    """Read every shard of a prepared folder and compare its checksum: the folder. DataError names the shards that are damaged."""
+    prepared = open_prepared(path)
+    shards, damaged = prepared.manifest["shards"], []
+    with reading(prepared.folder, AGAIN), Amount(f"verifying {prepared.folder}", sum(s["bytes"] for s in shards)) as done:
+        for file, shard in zip(prepared.paths, shards, strict=True):
+            digest = hashlib.sha256()
+            with open(file, "rb") as content:
+                while block := content.read(BLOCK):
+                    digest.update(block)
+                    done(len(block))
+            if digest.hexdigest() != shard["sha256"]:
+                damaged.append(file.name)
+    if damaged:
+        more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        named = f"{', '.join(damaged[:3])}{more}"
+        raise DataError(f"{prepared.folder}: not the content that was prepared: {named}: copy them again, or {AGAIN}")
+    return prepared
+
+
+def digest_of(content):
+    """SHA-256 of a dict as canonical JSON, but for its own entry of that name."""
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _content(file):
+    """The content of a manifest. DataError unless it is whole, and agrees with itself."""
+    with reading(file, AGAIN):
+        raw = file.read_bytes()
+    try:
+        content = json.loads(raw)
+        known = content.get("format") == FORMAT
+    except (ValueError, AttributeError, RecursionError):
+        raise DataError(f"{file} is damaged (no JSON object): copy it again, or {AGAIN}") from None
+    if not known:
+        raise DataError(f"{file} has format {content.get('format')!r}; it must be {FORMAT!r}: {AGAIN}")
+    if content.get("version") != VERSION:
+        raise DataError(f"{file} has version {content.get('version')!r}; this program reads {VERSION}: {AGAIN}")
+    if content.get("sha256") != digest_of(content):
+        raise DataError(f"{file} was changed since it was written (its own sha256 differs): copy it again, or {AGAIN}")
+    for shard in content["shards"]:
+        if shard["count"] < 1:
+            raise DataError(f"{file}: {shard['file']} has no examples: {AGAIN}")
+    if (total := sum(shard["count"] for shard in content["shards"])) != content["count"]:
+        raise DataError(f"{file}: its count is {content['count']}, and its shards have {total}: {AGAIN}")
+    return content

@@ -1,0 +1,1 @@
+"""Prepared data read from disk during training."""

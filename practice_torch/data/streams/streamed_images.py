@@ -1,0 +1,110 @@
+"""Prepared images, read from the disk: decoded, cropped to squares and resized example by example, in the workers."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from practice_torch.data.errors import DataError
+from practice_torch.data.permutation import permuted, uniforms
+from practice_torch.data.preparation.arrow_shards import ArrowRows
+from practice_torch.data.preparation.prepared import open_prepared
+from practice_torch.data.reading.decoding import decode, open_image
+from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.splits import held_out_count
+
+MOST_HELD_OUT = 2000  # images: what evaluations look at, and in memory
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedImages:
+    """Images [C, H, W] of one size from a prepared folder: those that a permutation takes to `first`, `first` + 1, ...
+
+    side: of the square that an image becomes: its shorter side is brought to it, and the longer one is cropped, at the center or
+    at a random place; None: they have one size, and stay as they are.
+    """
+
+    rows: ArrowRows
+    first: int
+    count: int
+    seed: int
+    side: int | None
+    description: dict
+
+    def __len__(self):
+        return self.count
+
+    @property
+    def resident_bytes(self):
+        """Bytes of all of them as a tensor."""
+        return self.count * int(np.prod(self.description["shape"]))
+
+    @property
+    def varies(self):
+        """Whether draws decide what is seen of an image."""
+        return self.side is not None
+
+    def batch(self, indices, draws=None):
+        """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; there is no "label" where the data has none.
+
+        draws, int64 [B], decide the places of the crops; None: the center.
+        """
+        channels, height, width = self.description["shape"]
+        places = [0.5] * len(indices) if draws is None else uniforms(draws, 1, self.seed)[:, 0].tolist()
+        pixels, labels = np.empty((len(indices), channels, height, width), np.uint8), []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what pillow only remarks on
+            for position, (place, index) in enumerate(zip(places, self._rows(indices), strict=True)):
+                where, raw, label = self._read(index)
+                image = open_image(where, raw, self.side, place)
+                pixels[position] = image.transpose(2, 0, 1) if image.ndim == 3 else image
+                labels.append(label)
+        batch = {"image": torch.from_numpy(pixels).float().div_(255)}
+        return batch | ({} if self.description["classes"] is None else {"label": torch.tensor(labels, dtype=torch.int64)})
+
+    def resident(self):
+        """All of them as `images.Images`, cropped at their centers."""
+        from practice_torch.data.images import Images
+
+        require_memory(f"the {self.count} images of {self.description['name']}", self.resident_bytes, "leave them on the disk")
+        order = self._rows(torch.arange(self.count))
+        pixels = decode(lambda: (self._read(row)[:2] for row in order), self.count, self.side, self.description["shape"][0] == 3)
+        labels = None
+        if self.description["classes"] is not None:
+            labels = torch.tensor([self.rows.row(row, "label")[1][0] for row in order], dtype=torch.int64)
+        return Images(pixels, labels, 255, self.description)
+
+    def _rows(self, indices):
+        return permuted(indices + self.first, len(self.rows), self.seed).tolist()
+
+    def _read(self, row):
+        labelled = self.description["classes"] is not None
+        where, values = self.rows.row(row, "content", *["label"] * labelled)
+        return where, values[0], values[1] if labelled else None
+
+
+def load_prepared(folder, *, held_out, seed, classes, side):
+    """(streamed training part, resident held-out part) of a prepared folder."""
+    prepared = open_prepared(folder, "images")
+    manifest, count = prepared.manifest, prepared.manifest["count"]
+    names = manifest["classes"]
+    if classes is not None and (names is None or len(names) > classes):
+        found = "has no labels" if names is None else f"has {len(names)} classes"
+        raise DataError(f"{folder} {found}; {classes} classes are needed: prepare it with labels, or set the recipe's classes")
+    size = [side, side] if side else _one_size(folder, manifest)
+    hidden = min(held_out_count(count, held_out, f"images in {folder}"), MOST_HELD_OUT)
+    description = {"name": str(folder), "shape": [3 if manifest["colored"] else 1, *size], "classes": names}
+    description |= {"sha256": manifest["sha256"], "remarks": manifest["remarks"]}
+    rows = ArrowRows(prepared)
+    train = StreamedImages(rows, hidden, count - hidden, seed, side, description | {"split": "train", "count": count - hidden})
+    rest = StreamedImages(rows, 0, hidden, seed, side, description | {"split": "held-out", "count": hidden})
+    return train, rest.resident()
+
+
+def _one_size(folder, manifest):
+    (low_height, height), (low_width, width) = manifest["height"], manifest["width"]
+    if (low_height, low_width) != (height, width):
+        found = f"{low_width} to {width} wide and {low_height} to {height} high"
+        raise DataError(f"{folder} has images of several sizes, {found}: give --image-size, the side of the squares to train on")
+    return [height, width]

@@ -1,0 +1,98 @@
+"""Sources of randomness: seeds as a function of words, and batches as a function of their number."""
+
+import hashlib
+
+import torch
+
+from practice_torch.data.permutation import permuted
+from practice_torch.data.streams.streamed import Streamed
+from practice_torch.engine.batches.datasets import Data
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.recipe import Recipe
+
+
+def seed_of(seed: int, *words: object) -> int:
+    """A seed derived from words: the same words give the same random numbers, different words independent ones."""
+    digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1  # torch takes seeds below 2^63
+
+
+def share_of(batch: int, processes: int) -> int:
+    """The examples that each process takes of a batch. RunError unless the shares are equal."""
+    if batch % processes:
+        mend = f"set --batch-size to a multiple of {processes}"
+        raise RunError(f"a batch of {batch} examples cannot be split evenly over {processes} processes; {mend}")
+    return batch // processes
+
+
+class Order:
+    """Which examples are in batch 0, 1, 2, ...: the seed and the number decide, so a resumed run needs no position.
+
+    The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
+    size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch. The
+    permutations are computed where they are needed (see permutation.py): nothing grows with the number of examples.
+
+    Of `count` processes each takes every count-th batch, so that together they see what one process would, in as many batches.
+    """
+
+    def __init__(self, examples: int, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
+        self.examples, self.size, self.seed = examples, min(batch_size, examples), seed_of(seed, "order")
+        self.rank, self.count = rank, count
+
+    def first(self, number: int) -> int:
+        """The place of a batch's first example in the stream; the others follow."""
+        return (number * self.count + self.rank) * self.size
+
+    def draws(self, number: int, together: int = 1) -> torch.Tensor:
+        """The places in the stream of the examples of `together` batches, the first of this number: [together * size]."""
+        firsts = torch.arange(self.first(number), self.first(number + together), self.count * self.size)
+        return (firsts[:, None] + torch.arange(self.size)).flatten()
+
+    def indices(self, draws: torch.Tensor) -> torch.Tensor:
+        """The examples at these places of the stream."""
+        return permuted(draws % self.examples, self.examples, self.seed, draws // self.examples)
+
+
+def first_batch(data: Data | Streamed, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """The examples of a training's first batch, those of all processes, before augmentation."""
+    order = Order(len(data), recipe.batch_size, recipe.seed)
+    draws = order.draws(0)
+    indices = order.indices(draws)
+    return data.batch(indices, draws) if isinstance(data, Streamed) else data.batch(indices)
+
+
+class Batches:
+    """The batches of a data set in memory, in this order."""
+
+    AHEAD = 2**20  # bytes: gathering costs by the call, so small batches are gathered many at a time
+    ORDERED = 2**13  # examples: the order costs by the call, too, up to about so many
+
+    def __init__(self, data: Data, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
+        self.data, self.order = data, Order(len(data), batch_size, seed, rank, count)
+        self._ordered, self._first_ordered = [], 0
+        self._ready, self._first, self._together = [], 0, 1
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        if not 0 <= number - self._first < len(self._ready):
+            self._gather(number)
+        return self._ready[number - self._first]
+
+    def close(self) -> None:
+        """Let go of what was gathered."""
+        self._ready = []
+
+    def indices(self, number: int) -> torch.Tensor:
+        """The examples of a batch."""
+        size = self.order.size
+        if not 0 <= (number - self._first_ordered) * size < len(self._ordered):
+            together = max(1, self.ORDERED // size)
+            self._ordered, self._first_ordered = self.order.indices(self.order.draws(number, together)), number
+        start = (number - self._first_ordered) * size
+        return self._ordered[start : start + size]
+
+    def _gather(self, number):
+        several = self.data.batch(torch.cat([self.indices(number + i) for i in range(self._together)]))
+        parts = zip(*(tensor.split(self.order.size) for tensor in several.values()), strict=True)
+        self._ready, self._first = [dict(zip(several, part, strict=True)) for part in parts], number
+        one = sum(tensor.nbytes for tensor in self._ready[0].values())
+        self._together = max(1, min(64, self.AHEAD // one))

@@ -1,0 +1,100 @@
+"""The floating-point operations of a training step, counted on meta tensors: nothing is computed, and no memory is taken."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from practice_torch.engine.experiment import Experiment, phase_parameters
+from practice_torch.engine.optimizers import Player, let_move
+from practice_torch.engine.recipe import Recipe
+
+# torch's formulas, which know addmm only
+_FORMULAS = flop_registry | {torch.ops.aten.addmm_: lambda total, a, b, **_: 2 * a.shape[0] * a.shape[1] * b.shape[1]}
+
+
+def operations_of(operation: Any, args: tuple, kwargs: Mapping[str, Any], out: Any) -> int:
+    """The multiplications and additions of one operation of torch that has given `out`; 0 of one that is not counted."""
+    formula = _FORMULAS.get(operation.overloadpacket)
+    return formula(*args, **kwargs, out_val=out) if formula else 0
+
+
+class _Counting(TorchDispatchMode):
+    """The sum over all operations inside it. torch's FlopCounterMode tells modules apart, too, and takes half as long again."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # nothing is compiled here, and saying so costs as much as many an operation
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled():  # where operations arrive whole that autograd would have taken apart
+            with self:
+                out = operation.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        out = operation(*args, **kwargs)
+        self.total += operations_of(operation, args, kwargs, out)
+        return out
+
+
+def flops_of(call: Callable[[], Any]) -> int:
+    """Multiplications and additions while call() runs, counted as those of a step."""
+    with _Counting() as counting:
+        call()
+    return counting.total
+
+
+def flops_of_step(experiment: Experiment, batch: Mapping[str, Tensor], recipe: Recipe) -> int:
+    """Multiplications and additions of one step: forward and backward pass of every turn of every player, accumulation included.
+
+    Counted are products of matrices, convolutions and attention (all pairs, also where it is causal), as is usual for model
+    FLOPs utilization; neither element-wise operations nor the optimizer. Only shapes and types of the batch matter; experiment
+    and batch may lie on any device, and both stay as they are. A phase that moves nothing counts nothing.
+
+    Raises RuntimeError or NotImplementedError where a step reads values, which meta tensors do not have.
+    """
+    twin = on_meta(experiment)
+    players = [Player(phase, dict(phase_parameters(twin, phase)), None) for phase in twin.phases if phase.moves]
+    batch = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in batch.items()}
+    total = 0
+    # a draw without a device is one on the CPU, from torch's own generator
+    with torch.random.fork_rng(devices=()), torch.enable_grad():
+        for player in players:
+            if len(players) > 1:
+                let_move(player, players)
+            with _Counting() as counting:
+                loss, _ = twin(batch, player.phase.name)
+                loss.backward()
+            total += player.phase.times * counting.total
+    return recipe.accumulate * total
+
+
+def on_meta(module: nn.Module) -> nn.Module:
+    """A copy of a module, in training mode, whose parameters and buffers have shapes and types but no values.
+
+    Counters (integers without axes) keep theirs: a first step may read them.
+    """
+    memo = {id(p): nn.Parameter(_empty(p), p.requires_grad) for p in module.parameters()}
+    for buffer in module.buffers():
+        counts = buffer.ndim == 0 and not buffer.is_floating_point()
+        memo[id(buffer)] = buffer.to("cpu", copy=True) if counts else _empty(buffer)
+    memo[id(getattr(module, "generator", None))] = None  # meta tensors are drawn without one
+    return copy.deepcopy(module, memo).train()
+
+
+def _empty(tensor):
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def batch_like(example: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    """A batch of `count` examples of the shapes and types of the first in `example`, on the meta device."""
+    return {name: torch.empty((count, *tensor.shape[1:]), dtype=tensor.dtype, device="meta") for name, tensor in example.items()}

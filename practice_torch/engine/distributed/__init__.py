@@ -1,0 +1,1 @@
+"""Several processes: ranks, sharded models, and evaluations divided among ranks."""

@@ -1,0 +1,76 @@
+"""The meaning of a checkpoint's tensors: weights and torch's generators; and the evaluation of a trained model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.experiment import Metric
+from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.storage import checkpoint
+from practice_torch.engine.storage.run import Run, difference
+
+
+def require_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], kind: str = "") -> None:
+    """RunError, worded to follow a checkpoint's path, unless names, shapes and types are as expected and values finite."""
+    for aspect in (lambda tensor: list(tensor.shape), lambda tensor: tensor.dtype):
+        ours, theirs = ({name: aspect(tensor) for name, tensor in tensors.items()} for tensors in (wanted, given))
+        if ours != theirs:
+            raise RunError(f"is of another model: {kind}{difference(theirs, ours)}")
+    if wrong := not_finite(given):
+        raise RunError(f"holds numbers that are not finite, in {kind}{wrong}")
+
+
+def not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of the first tensor with an entry that is not finite; None if all are finite."""
+    floating = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
+    return next((name for name, tensor in floating if not bool(tensor.isfinite().all())), None)
+
+
+def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> tuple[dict[str, torch.Tensor], int]:
+    """(weights, step) of the newest valid checkpoint of this experiment, for evaluation: parameters (averaged, if there is an
+    average) and buffers.
+    """
+
+    def weights(tensors):
+        found = {}
+        for group in ("experiment/", "average/"):
+            found |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
+        return found
+
+    wanted = experiment.state_dict()
+    tensors, facts = checkpoint.newest(run.checkpoints, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
+    return weights(tensors), facts["step"]
+
+
+def verdict(recipe: Recipe, metrics: Mapping[str, float], step: int, explains: Mapping[str, Metric]) -> dict[str, Any]:
+    """The content of evaluation.json; explains: name -> Metric of the experiment; those of the given metrics are kept."""
+    if recipe.metric not in metrics:
+        raise RunError(f"the experiment does not report its recipe's metric {recipe.metric!r}; it reports {', '.join(metrics)}")
+    value = float(metrics[recipe.metric])
+    return {
+        "metric": recipe.metric,
+        "value": value,
+        "target": recipe.target,
+        "direction": recipe.direction,
+        "passed": recipe.reached(value),
+        "step": step,
+        "metrics": {name: float(value) for name, value in metrics.items()},
+        "explains": {name: explains[name]._asdict() for name in metrics if name in explains},
+    }
+
+
+def torch_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of torch's global generators, which dropout uses."""
+    states = {"torch": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_torch_states(states: Mapping[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])

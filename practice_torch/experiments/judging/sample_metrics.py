@@ -1,0 +1,151 @@
+"""Metrics of a trained model's samples, each with an interval, beside a baseline and beside real data in the place of samples.
+
+Images are compared with held-out ones by their features; sound_metrics.py and text_metrics.py say what sounds and texts are
+compared with. The baseline draws every pixel, or every sample of a sound, from another training example: right in all values,
+wrong in how they hang together. Real examples, as many as there are samples, say what a perfect model would reach: a distance of
+finite samples is not 0.
+"""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from practice_torch.engine import evaluation
+from practice_torch.engine.artifacts import Audio, ImageGrid, Text
+from practice_torch.engine.batches.order import seed_of
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.estimate import interval
+from practice_torch.engine.experiment import Metric
+from practice_torch.evaluation.kernel_distance import kernel_inception_distance
+from practice_torch.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance
+from practice_torch.experiments.judging.feature_metrics import FEWEST, distance_precision_recall, recombined
+from practice_torch.experiments.judging.image_judge import Judge
+from practice_torch.experiments.judging.sound_metrics import of_sounds
+from practice_torch.experiments.judging.text_metrics import of_texts
+from practice_torch.networks.inception import as_bytes, load_inception
+
+_SUBSETS = 10  # of a kernel distance, disjoint
+_MOST = 5000  # examples of each kind
+
+EXPLAINS = {
+    "frechet_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to features of both"),
+    "kernel_distance": Metric("squared distance", "squared distance of kernel means, without bias"),
+    "precision": Metric("fraction", "samples that lie among the real examples they are compared with"),
+    "recall": Metric("fraction", "real examples that lie among the samples"),
+    "data_copying_z": Metric("standard deviations", "far below 0: nearer to the training data than held-out data are"),
+    "authenticity": Metric("fraction", "samples farther from the training data than its nearest example is from its neighbors"),
+    "frechet_audio_distance": Metric("squared distance", "Frechet distance between Gaussians fitted to features of all frames"),
+    "bits_per_byte": Metric("bits per byte", "of held-out text; the baseline knows how frequent each byte is, and nothing else"),
+    "perplexity": Metric("bytes", "2 to the bits per byte: so many equally likely next bytes"),
+    "distinct_4": Metric("fraction", "different sequences of 4 bytes in passages of 256; the baseline: independent bytes"),
+}  # fmt: skip
+
+
+def judge(training, step, count, weights=None):
+    """The content of sample_metrics.json. step: of the weights. weights: a file of the Inception network's, for images.
+
+    Of several processes, those that draw the samples are the same as in an evaluation; rank 0 judges them.
+    """
+    inception = load_inception(weights) if weights else None
+    experiment, seed = training.experiment, training.recipe.seed
+    artifacts = evaluation.looked(training, "samples", lambda: experiment.sample(count))
+    generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
+    data = training.train_data, training.held_out_data
+    measured = lambda: sample_metrics(artifacts, experiment, *data, generator, inception)  # noqa: E731
+    judged = lambda: evaluation.apart(training, "samples", measured)  # noqa: E731
+    features, found = judged() if training.sharded else training.processes.of_the_first(judged)
+    if weights:
+        features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
+    return {
+        "step": step, "samples": count, "features": features,
+        "metrics": {
+            name: EXPLAINS[name]._asdict() | {kind: estimate._asdict() for kind, estimate in kinds.items()}
+            for name, kinds in found.items()
+        },
+    }  # fmt: skip
+
+
+def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):
+    """What is compared, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of what `experiment.sample` gave.
+
+    inception: the network whose features are compared, for images; without it they are their principal components.
+    RunError where nothing among the artifacts can be judged, or there is too little of it.
+    """
+    kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
+    if images := kinds[ImageGrid]:
+        drawn = torch.cat([part.images for part in images]).float().cpu().clamp(0, 1)
+        real = [_batch(data) for data in (train, held_out)]
+        if "image" not in real[0]:  # spectrograms, say
+            raise RunError("the samples are pictures of data that are no images, which no metric compares; leave --samples out")
+        return _of_images(drawn, *(batch["image"].float().cpu() for batch in real), generator, inception)
+    if inception is not None:
+        raise RunError("--inception is for images; these samples are none")
+    if sounds := kinds[Audio]:
+        return of_sounds(sounds, _batch(train), _batch(held_out), train.description["classes"] or [], generator)
+    if texts := kinds[Text]:
+        return of_texts("\n".join(part.text for part in texts), experiment, train, held_out, generator)
+    names = ", ".join(artifacts) or "nothing"
+    raise RunError(
+        f"the samples are {names}: figures, which no metric compares; `evaluate RUN` without --samples measures the model"
+    )
+
+
+def _batch(data):
+    count = min(len(data), _MOST)
+    return data.batch(torch.linspace(0, len(data) - 1, count).round().long())
+
+
+def _beside(drawn, train, generator):
+    """The samples, the baseline and real examples: as many of each as there are of the fewest, beside the training data."""
+    count = min(len(drawn), len(train))
+    if count < FEWEST:
+        raise RunError(f"{count} samples or training examples are too few to be judged; give --samples {FEWEST} or more")
+    baseline = recombined(train, generator)[:count]
+    real = train[torch.randperm(len(train), generator=generator)[:count]]
+    return {"samples": drawn[:count], "baseline": baseline, "real": real}
+
+
+def _of_images(drawn, train, held_out, generator, inception):
+    if drawn.shape[1:] != held_out.shape[1:]:
+        raise RunError(
+            f"samples have shape {list(drawn.shape[1:])} and the data {list(held_out.shape[1:])}: they cannot be compared"
+        )
+    if len(held_out) < FEWEST:
+        raise RunError(f"the data hold out {len(held_out)} images; at least {FEWEST} are needed to judge samples")
+    sets = _beside(drawn, train, generator)
+    features = partial(_inception_features, inception) if inception else Judge(train).features
+    real, resample = features(held_out), partial(interval, generator=generator)
+    # distances to the training data, of pixels; for real examples, of one half of the held-out data, beside the other
+    near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
+    halves = nearest_distance(held_out.flatten(1), train.flatten(1)).tensor_split(2)
+    found = {}
+    for name, images in sets.items():
+        of_set = features(images)
+        fresh, apart = (torch.cat(halves), near[name]) if name != "real" else halves
+        genuine = images if name != "real" else held_out
+        found[name] = distance_precision_recall(of_set, real, resample) | {
+            "kernel_distance": resample(torch.mean, _kernel_distances(of_set, real, generator)),
+            "data_copying_z": resample(_z_score, apart, fresh),
+            "authenticity": resample(torch.mean, authenticity(genuine.flatten(1), train.flatten(1))),
+        }
+    compared = "Inception's" if inception else "principal components of the training images"
+    return compared, {metric: {name: found[name][metric] for name in found} for metric in found["samples"]}
+
+
+def _inception_features(network, images):
+    with torch.no_grad():
+        return torch.cat([network(as_bytes(some)) for some in images.split(32)])
+
+
+def _kernel_distances(x, y, generator):
+    """Of disjoint subsets, so that they are independent."""
+    size = min(len(x), len(y)) // _SUBSETS
+    subsets = [torch.randperm(len(part), generator=generator)[: size * _SUBSETS].view(_SUBSETS, size) for part in (x, y)]
+    return kernel_inception_distance(x, y, *subsets)
+
+
+def _z_score(generated, test):
+    """data_copying_z_score from distances to the training data, [Q] and [P]: those of points on a line to its origin."""
+    return data_copying_z_score(generated[:, None], generated.new_zeros(1, 1), test[:, None])

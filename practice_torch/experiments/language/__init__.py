@@ -1,0 +1,1 @@
+"""Language models in experiments: token data, generation, decoding options, completions and policy tuning."""

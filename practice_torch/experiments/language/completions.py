@@ -1,0 +1,90 @@
+"""Completions of a language model of bytes: drawn, judged by a program, and shown."""
+
+import string
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+
+from practice_torch.autoregressive.decoding import categorical_from_uniform
+from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.recipe import Recipe
+from practice_torch.experiments.language.generation import generate
+from practice_torch.preference.pipeline import completion_log_prob
+
+VOWELS, AVOIDED = "aeiou", string.digits + string.punctuation  # what the judge likes, and what it does not
+
+
+@dataclass(frozen=True)
+class CompletionRecipe(Recipe):
+    """Fields of every experiment in which small transformers of bytes complete prompts of a text."""
+
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or the path of a text file."""
+    prompt: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a prompt."""
+    completion: Annotated[int, AtLeast(1)] = 32
+    """Bytes of a completion."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    judged: Annotated[int, AtLeast(1)] = 512
+    """Held-out prompts of an evaluation, each continued by all models."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of a prompt and a completion; the loader adds one byte to the context."""
+        return {"context": self.prompt + self.completion - 1, "level": "byte"}
+
+
+def judged_bytes():
+    """What each byte is worth, [256]: vowels 1, digits and punctuation -1, others 0."""
+    values = torch.zeros(256)
+    values[list(VOWELS.encode())], values[list(AVOIDED.encode())] = 1.0, -1.0
+    return values
+
+
+def completed(network, prompts, count, generator):
+    """The prompts and `count` tokens that the network draws after each: [N, P] -> [N, P + count].
+
+    A copy, because autograd refuses tensors made in inference mode. No device waits for the host, as in torch's multinomial.
+    """
+
+    def choose(logits, past):
+        return categorical_from_uniform(logits.float(), torch.rand(len(logits), generator=generator, device=logits.device))
+
+    return generate(network, prompts, count, choose).clone()
+
+
+def distinct_pieces(completions):
+    """The mean share of pieces of four tokens of a completion that are different."""
+    pieces = completions.unfold(1, min(4, completions.shape[1]), 1).tolist()
+    return sum(len({tuple(piece) for piece in row}) / len(row) for row in pieces) / len(pieces)
+
+
+def readable(tokens):
+    """Bytes as one line of text; a dot stands for a line's end."""
+    return bytes(tokens.tolist()).decode(errors="replace").replace("\n", "·")
+
+
+def after(prompt, tokens):
+    """True at the tokens behind a prompt of so many, False in it: tokens [N, T] -> [N, T]."""
+    return (torch.arange(tokens.shape[1], device=tokens.device) >= prompt).expand(tokens.shape)
+
+
+def log_probs_after(prompt, network, tokens):
+    """log p of what is behind a prompt of so many tokens, in nats: [N, T] -> [N]."""
+    return completion_log_prob(tokens, network(tokens).float(), after(prompt, tokens))
+
+
+def evenly_spaced(data, count):
+    """Windows of a text, `count` or all of them, [N, T]."""
+    places = torch.linspace(0, len(data) - 1, min(count, len(data))).round().long()
+    return data.batch(places)["tokens"]

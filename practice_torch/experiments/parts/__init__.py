@@ -1,1 +1,0 @@
-"""Shared code of experiments: sampling loops, decoding, adversarial turns, evaluation of samples, studies."""

@@ -1,0 +1,1 @@
+"""Functions that several families share: stable elementary functions, noise levels, mixtures, pairs of points."""

@@ -1,0 +1,154 @@
+"""Several runs on one page: their metrics side by side, their curves in one panel, their samples over the same training."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from practice_torch.engine.errors import RunError
+from practice_torch.engine.storage.run import Run
+from practice_torch.reports.curves import Mark, Series, panel
+from practice_torch.reports.records import Story, read_evaluation, read_json, read_metrics, read_stories
+from practice_torch.reports.report import HELD_OUT, words, write_page
+
+COLORS = 8  # of the style sheet: the ninth run begins again with the first
+MOST_PREVIEWS = 4  # of one run and one name: as many as stand in a row
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run as the page needs it: its name here, its CSS class, and what its folder says."""
+
+    name: str
+    style: str
+    asked: dict
+    evaluation: dict
+    environment: dict
+    rows: list
+    stories: dict[str, Story]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One logged name of one phase: every run's curve, and the last value of each."""
+
+    title: str
+    phase: str
+    svg: Markup
+    ends: tuple[tuple[str, str, float], ...]
+
+
+def write_comparison(folders: Sequence[str | Path], path: str | Path) -> Path:
+    """Write one page that compares the runs in these folders; returns its path. RunError if one is no run or given twice."""
+    runs, missing = read_runs(folders)
+    metrics = _names(run.evaluation.get("metrics", {}) for run in runs)
+    overlays, alone = curves_of(runs)
+    return write_page(
+        path,
+        "comparison.html.jinja",
+        runs=runs,
+        best=_best(runs),
+        metrics={name: [run.evaluation.get("metrics", {}).get(name) for run in runs] for name in metrics},
+        overlays=overlays,
+        alone=alone,
+        fields=_differences([run.asked["fields"] for run in runs]),
+        data=_differences([run.asked["data"] for run in runs]),
+        same_data=len({run.asked["data"].get("sha256") for run in runs}) == 1,
+        environments=_differences([run.environment for run in runs], skip=("command",)),
+        equal=_equal([run.environment for run in runs]),
+        stories={name: [run for run in runs if name in run.stories] for name in _names(run.stories for run in runs)},
+        missing=missing,
+    )
+
+
+def read_runs(folders: Sequence[str | Path], names: Sequence[str] | None = None) -> tuple[list[Compared], list[str]]:
+    """What a page needs of the runs in these folders, and what of it cannot be read; names: without them those of the folders."""
+    runs, missing = [], []
+    opened = [Run.open(folder) for folder in folders]
+    for index, run in enumerate(opened):
+        if any(os.path.samefile(run.folder, other.folder) for other in opened[:index]):
+            raise RunError(f"{run.folder} is given twice; give different runs to compare")
+    names = names or [Path(os.path.abspath(run.folder)).name for run in opened]
+    names = names if len(set(names)) == len(names) else [str(run.folder) for run in opened]
+    for index, (name, run) in enumerate(zip(names, opened, strict=True)):
+        said = []
+        runs.append(
+            Compared(
+                name=name,
+                style=f"run{index % COLORS}",
+                asked=run.asked,
+                evaluation=read_evaluation(run.folder / "evaluation.json", said),
+                environment=read_json(run.folder / "environment.json", said),
+                rows=read_metrics(run.folder / "metrics.csv", said),
+                stories={story.name: story for story in read_stories(run.folder / "previews", said, MOST_PREVIEWS)},
+            )
+        )
+        missing += [f"{name}: {line}" for line in said]
+    return runs, missing
+
+
+def _names(dicts):
+    """The keys of all, each once, in the order of their first appearance."""
+    return list(dict.fromkeys(key for one in dicts for key in one))
+
+
+def _best(runs):
+    """The numbers of the runs whose judged metric is the best; none where they are judged by different ones."""
+    judged = [(run.evaluation.get("metric"), run.evaluation.get("direction")) for run in runs]
+    if None in judged[0] or len(set(judged)) > 1:
+        return ()
+    values = [run.evaluation["value"] for run in runs]
+    best = min(values) if judged[0][1] == "lower" else max(values)
+    return tuple(index for index, value in enumerate(values) if value == best)
+
+
+def curves_of(runs: Sequence[Compared], fewest: int = 2) -> tuple[list[Overlay], list[str]]:
+    """The panels of what so many runs or more logged, what they are judged by first; and the names of what fewer did."""
+    lines = _lines(runs)
+    judged = {(HELD_OUT, run.evaluation.get("metric")) for run in runs}
+    shared = sorted((line for line in lines if len(lines[line]) >= fewest), key=lambda line: line[:2] not in judged)
+    overlays = [overlay for phase, name, topic in shared if (overlay := _overlay(lines[phase, name, topic], phase, name))]
+    return overlays, [f"{words(name)} ({_phase(phase)})" for phase, name, topic in lines if (phase, name, topic) not in shared]
+
+
+def _lines(runs):
+    """(phase, name, topic) -> [(run, its points)]: losses of different topics are different things, held-out metrics are not."""
+    lines = {}
+    for run in runs:
+        points = {}
+        for step, phase, name, value in run.rows:
+            points.setdefault((phase, name, None if phase == HELD_OUT else run.asked["topic"]), []).append((step, value))
+        for line, its_points in points.items():
+            lines.setdefault(line, []).append((run, tuple(its_points)))
+    return lines
+
+
+def _overlay(found, phase, name):
+    """The panel of one line of several runs; None where none of them has a second point, as the table says it all."""
+    if all(len(points) < 2 for _, points in found):
+        return None
+    series = [Series(run.name, run.style, points) for run, points in found]
+    targets = {run.evaluation.get("target") for run, _ in found if (HELD_OUT, run.evaluation.get("metric")) == (phase, name)}
+    marks = tuple(Mark("target", target) for target in sorted(targets - {None}))
+    svg = panel(words(name), series, max(step for _, points in found for step, _ in points), marks)
+    ends = tuple((line.name, line.style, line.points[-1][1]) for line in series)
+    return Overlay(words(name), _phase(phase), svg, ends) if svg else None
+
+
+def _phase(phase):
+    return "held-out" if phase == HELD_OUT else words(phase)
+
+
+def _differences(dicts, skip=()):
+    """name -> the value in every dict, where they are not all the same; ABSENT where one has none."""
+    names = [name for name in _names(dicts) if name not in skip]
+    table = {name: [one.get(name, ABSENT) for one in dicts] for name in names}
+    return {name: values for name, values in table.items() if any(value != values[0] for value in values)}
+
+
+def _equal(dicts):
+    """What all dicts have in common."""
+    return {name: value for name, value in dicts[0].items() if all(one.get(name, ABSENT) == value for one in dicts)}

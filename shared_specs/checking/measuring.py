@@ -1,0 +1,149 @@
+"""What the reference says of a row: values, gradients, the tolerances of both, and slopes. Measured once a row.
+
+The row itself, its neighbors in both precisions and the points of the difference quotients are evaluated in one go.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from shared_specs.checking.implementation import arrays_in, with_arrays
+from shared_specs.checking.simplex import projected, simplex_paths
+from shared_specs.checking.tolerance import DRAWS, Points, joined, neighbors, one_point, tolerances, unit_roundoff
+from shared_specs.checking.trial import Trial
+from shared_specs.rows import Agree, Row
+
+PRECISIONS = ("float64", "float32")
+STEP = float(np.cbrt(unit_roundoff("float64")))
+
+Path = tuple[str | int, ...]
+
+
+class Slope(NamedTuple):
+    """The reference along a direction: the magnitude of <cotangent, result>, and its central differences at STEP and 2 STEP."""
+
+    direction: dict[Path, np.ndarray]
+    size: float
+    differences: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One Agree row in numbers. keys name the differentiated arrays; gradients are of sum <cotangent, result>."""
+
+    arguments: dict[str, Any]
+    wanted: tuple[np.ndarray, ...]
+    limits: list[np.ndarray]
+    keys: tuple[Path, ...] = ()
+    cotangents: list[np.ndarray] = field(default_factory=list)
+    gradients: tuple[np.ndarray, ...] = ()
+    gradient_limits: list[np.ndarray] = field(default_factory=list)
+    slopes: tuple[Slope, ...] = ()
+
+
+def measure(trial: Trial, row: Agree) -> Measured:
+    """What an Agree row asks for: the reference's values and gradients, and the tolerances of both."""
+    found = once(trial, row, f"measured {trial.along_simplex}", lambda: _measure(trial, row, trial.arguments(row)))
+    return found[trial.precision]
+
+
+def _measure(trial, row, arguments):
+    keys = () if row.no_gradient else differentiated(row, arguments)
+    drawn = cotangents(trial, row, arguments) if keys else []
+    reference = trial.reference_of(row)
+    near = [neighbors(arguments, precision, row.frozen, drawn) for precision in PRECISIONS]
+    directions = list(_directions(trial, row, arguments, keys)) if keys else []
+    points = joined(one_point(arguments, drawn), *near, *(_along(arguments, drawn, direction) for direction in directions))
+    if keys:
+        results, gradients = reference.value_and_vjp_at(row.function, keys, points)
+    else:
+        results, gradients = reference.call_at(row.function, points), ()
+    wanted = tuple(array[0] for array in results + gradients)
+    values = len(results)
+    slopes = tuple(_slopes(directions, drawn, [result[1 + len(PRECISIONS) * DRAWS :] for result in results], wanted))
+    found = {}
+    for i, precision in enumerate(PRECISIONS):
+        moved = [array[1 + i * DRAWS : 1 + (i + 1) * DRAWS] for array in results + gradients]
+        limits = tolerances(moved, wanted, precision, row.cancels)
+        found[precision] = Measured(
+            arguments, wanted[:values], limits[:values], keys, drawn, wanted[values:], limits[values:], slopes
+        )  # fmt: skip
+    return found
+
+
+def differentiated(row: Agree, arguments: dict[str, Any]) -> tuple[Path, ...]:
+    """The paths of the arrays with respect to which a row's function is differentiated."""
+    return tuple(key for key, _ in arrays_in(arguments) if row.differentiate is None or key[0] in row.differentiate)
+
+
+def on_the_simplex(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[Path]:
+    """The arguments whose gradients are compared along the simplex alone."""
+    return simplex_paths(row.given, arguments) if trial.along_simplex else []
+
+
+def cotangents(trial: Trial, row: Agree, arguments: dict[str, Any]) -> list[np.ndarray]:
+    """Normal draws of the results' shapes; zero for results that are integers."""
+    rng = np.random.default_rng(crc32(f"cotangent/{trial.topic}/{row.function}/{row.case}".encode()))
+    shapes = trial.reference_of(row).result_shapes(row.function, arguments)
+    return [rng.standard_normal(shape) if floating else np.zeros(shape) for shape, floating in shapes]
+
+
+def _directions(trial, row, arguments, keys):
+    """Two random ones, along the simplex for its arguments."""
+    originals, simplex = dict(arrays_in(arguments)), on_the_simplex(trial, row, arguments)
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        direction = {key: rng.uniform(-1.0, 1.0, originals[key].shape) for key in keys}
+        yield direction | {key: projected(direction[key], originals[key]) for key in simplex if key in direction}
+
+
+def _along(arguments, drawn, direction):
+    """The points at STEP, -STEP, 2 STEP and -2 STEP in a direction."""
+    originals = dict(arrays_in(arguments))
+    return joined(*(
+        one_point(with_arrays(arguments, {key: np.asarray(originals[key] + h * d) for key, d in direction.items()}), drawn)
+        for h in (STEP, -STEP, 2 * STEP, -2 * STEP)
+    ))  # fmt: skip
+
+
+def _slopes(directions, drawn, found, wanted):
+    def weighted(results):
+        # an infinity stays one: it has no slope
+        return [np.where((c == 0) | np.isinf(r), 0.0, c * r) for c, r in zip(drawn, results, strict=True)]
+
+    size = sum(float(np.sum(np.abs(part))) for part in weighted(wanted[: len(drawn)]))
+    for i, direction in enumerate(directions):
+        ahead, behind, far_ahead, far_behind = (weighted([result[4 * i + j] for result in found]) for j in range(4))
+        near = sum(float(np.sum(a - b)) for a, b in zip(ahead, behind, strict=True)) / (2 * STEP)
+        far = sum(float(np.sum(a - b)) for a, b in zip(far_ahead, far_behind, strict=True)) / (4 * STEP)
+        yield Slope(direction, size, (near, far))
+
+
+def tolerances_at(trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:
+    """The rule for what is not measured with an Agree row, once a row and precision. evaluate: Points -> the reference there."""
+
+    def compute():
+        found = evaluate(neighbors(arguments, trial.precision, row.frozen))
+        return tolerances(found, wanted, trial.precision, row.cancels)
+
+    return once(trial, row, trial.precision, compute)
+
+
+# By topic, row, reference and quantity.
+_measured = {}
+
+
+def once(trial: Trial, row: Row, what: str, compute: Callable[[], Any]) -> Any:
+    """What a reference says of a row, however many backends and precisions ask for it."""
+    key = (trial.topic, id(row), id(trial.reference), what)
+    if key not in _measured:
+        _measured[key] = (row, trial.reference), compute()  # what is held here keeps its id to itself
+    return _measured[key][1]
+
+
+def forget() -> None:
+    """Drops everything that was measured so far."""
+    _measured.clear()

@@ -1,0 +1,144 @@
+"""Exercises: a stub for the functions of a topic, to be filled in and graded."""
+
+import ast
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from shared_specs.checking.implementation import Fault
+
+THEORY = Path(__file__).resolve().parents[2] / "theory_jax"
+
+LARGEST = 2**20  # bytes of an exercise
+NUMPY, JAX, TORCH = "numpy", "jax", "torch"
+IMPORTS = {NUMPY: "import numpy as np", JAX: "import jax\nimport jax.numpy as jnp", TORCH: "import torch"}
+DERIVATIVES = {"grad", "value_and_grad", "jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize"}  # of jax
+
+HEADER = '''"""Exercise: {title} ({topic}).
+
+Fill in the functions, and then have them marked:
+
+    python -m shared_specs grade {file}
+
+They may be in NumPy, JAX or PyTorch, one of them throughout; in NumPy only values are marked, not gradients.{autodiff}
+Values decide. Input that contradicts the shapes in the last line of a docstring, or that the docstring says is refused, raises a
+ValueError whose message names the argument at fault: these checks are marked apart. Modules beside this file can be imported.
+"""
+
+{imports}
+
+TOPIC = "{topic}"
+
+'''
+
+
+def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str | None = None) -> str:
+    """The source of an exercise: signatures and docstrings of the named functions, without their bodies.
+
+    backend: what it is to be written in (default: NumPy where that can be).  Raises LookupError if it is NumPy where it cannot.
+    """
+    functions = {name: _definition(topic, name) for name in names}
+    differentiating = [name for name in names if _differentiates(*functions[name])]
+    if differentiating and backend == NUMPY:
+        raise LookupError(f"NumPy has no derivatives, which {', '.join(differentiating)} of {topic} must take: give jax or torch")
+    autodiff = f"\nNot in NumPy, as they take derivatives: {', '.join(differentiating)}." if differentiating else ""
+    header = HEADER.format(
+        title=title, topic=topic, file=_in_docstring(shlex.quote(str(file))), autodiff=autodiff,
+        imports=IMPORTS[backend or (JAX if differentiating else NUMPY)],
+    )  # fmt: skip
+    return header + "\n".join(_empty(name, functions[name][0]) for name in names)
+
+
+def _in_docstring(text):
+    """The text as it must stand in a docstring: a file may have any name."""
+    return text.encode("unicode_escape").decode().replace('"', '\\"')
+
+
+def _definition(topic, name):
+    """A function's node and the module it stands in; a topic may import a function under this name."""
+    tree = _module(topic)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node, tree
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _definition(node.module.removeprefix("theory_jax.").replace(".", "/"), alias.name)
+    raise LookupError(f"theory_jax/{topic}.py has no function {name}")
+
+
+@cache
+def _module(topic):
+    """The syntax tree of a topic, which is asked for each of its functions."""
+    return ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
+
+
+def in_order(topic: str, names: Sequence[str]) -> list[str]:
+    """The named functions of a topic, each after those of them that the theory wing calls in it; else in the given order."""
+    calls, ordered = {}, {}
+    for name in names:
+        parts = (part for node in _with_helpers(*_definition(topic, name)) for part in ast.walk(node))
+        calls[name] = {part.id for part in parts if isinstance(part, ast.Name)}
+
+    def place(name, callers=()):
+        for other in names:
+            if other in calls[name] and other not in (*ordered, *callers, name):
+                place(other, (*callers, name))
+        ordered.setdefault(name)
+
+    for name in names:
+        place(name)
+    return list(ordered)
+
+
+def _with_helpers(function, module):
+    """The function and those of its module that it calls, directly or not."""
+    helpers = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    todo, seen = [function], {}
+    while todo:
+        node = todo.pop()
+        seen[node.name] = node
+        named = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        todo += [helpers[name] for name in named if name in helpers and name not in seen]
+    return list(seen.values())
+
+
+def _differentiates(function, module):
+    """Whether a function asks jax for derivatives, itself or by a helper of its module."""
+    parts = (part for node in _with_helpers(function, module) for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    return any(part.attr in DERIVATIVES and ast.unparse(part.value) == "jax" for part in parts)
+
+
+def _empty(name, function):
+    docstring = ast.get_docstring(function)
+    indented = "\n".join(f"    {line}".rstrip() for line in docstring.splitlines())
+    return (
+        f'\ndef {name}({ast.unparse(function.args)}):\n    r"""{indented.strip()}\n    """\n'
+        f'    raise NotImplementedError("{name}")\n'
+    )
+
+
+def topic_of(path: Path) -> str | None:
+    """The topic that a filled-in exercise names in TOPIC, read without running it; None if it names none.
+
+    Raises Fault if the file cannot be read, or is not Python.
+    """
+    try:
+        if not Path(path).is_file():
+            raise Fault(f"{str(path)!r} is not a file")
+        if Path(path).stat().st_size > LARGEST:
+            raise Fault(f"{path} is larger than {LARGEST} bytes")
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise Fault(f"{path}, line {error.lineno or 1}: {error.msg}") from None
+    except OSError as error:
+        raise Fault(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Fault(f"{path} is not text in UTF-8") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a null character; brackets without end
+        raise Fault(f"{path} is not Python: {error}") from None
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["TOPIC"]:
+            return node.value.value if isinstance(node.value, ast.Constant) else None
+    return None

@@ -1,0 +1,180 @@
+"""The book, of two topics: what is on a topic's page, and what stops the build."""
+
+import importlib.util
+import re
+import sys
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from book import contracts, guides, links, sources, training
+from book.lectures import Failed, topic_page
+from shared_specs.backends.jax_eager import by_numpy
+from shared_specs.checking.check import spec_of
+from shared_specs.commands.extras import MODULES
+from shared_specs.commands.syllabus_page import anchor
+from shared_specs.rows import Anchor
+from shared_specs.syllabus import load
+from theory_jax.foundations.jensen import derivation
+
+TOPICS = ("foundations/maximum_likelihood", "foundations/jensen")
+needs_sphinx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("sphinx", "furo", "myst_parser")),
+    reason="the book needs Sphinx: pip install -e '.[book]'",
+)
+pytestmark = pytest.mark.xdist_group("foundations/jensen")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The folder of the pages."""
+    from book.__main__ import main
+
+    folder = tmp_path_factory.mktemp("book")
+    assert main(["--topics", " ".join(TOPICS), "--to", str(folder), "--jobs", "1"]) == 0
+    return folder / "html"
+
+
+@pytest.fixture
+def page(book):
+    """(HTML, words) of the page about Jensen's inequality."""
+    html = (book / "topics" / "foundations" / "jensen.html").read_text(encoding="utf-8")
+    return html, words_of(html)
+
+
+def words_of(html):
+    """What a reader sees, code apart."""
+    article = html[html.index("<article") : html.index("</article>")]
+    prose = re.sub(r"(?s)<(script|style|pre|svg)\b.*?</\1>", " ", article)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", prose)).split())
+
+
+def test_a_book_without_its_tools_is_one_line(tmp_path, monkeypatch, capsys):
+    """Before a derivation is executed."""
+    from book.__main__ import main
+
+    for missing in MODULES["book"]:
+        monkeypatch.setitem(sys.modules, missing, None)
+    assert main(["--topics", "jensen", "--to", str(tmp_path / "book")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and not (tmp_path / "book").exists()
+    remedy = "which is not installed: run pip install -e '.[book]' in the clone of Diptych"
+    assert err == f"error: this command needs furo, {remedy}\n"
+
+
+@needs_sphinx
+def test_a_page_has_the_lecture_with_its_mathematics_and_its_figure(page):
+    html, words = page
+    assert html.count("<math") > 100 and html.count('<svg role="img"') == 1
+    assert "the gap is the mean height of the graph above its tangent" in words
+    for heading in ("Setting", "Symbols", "Derivation", "Exercises", "What people get wrong here", "What was trained with it"):
+        assert f"<h2>{heading}<" in html
+
+
+@needs_sphinx
+@pytest.mark.parametrize("place", ["topics/foundations/jensen", "topics/foundations/maximum_likelihood", "guides/contributing"])
+def test_no_latex_is_left_on_a_page(book, place):
+    words = words_of((book / f"{place}.html").read_text(encoding="utf-8"))
+    assert len(words) > 1000 and not re.search(r"\$|\\[a-zA-Z]", words)
+
+
+@needs_sphinx
+def test_the_near_misses_stand_beside_the_right_answers(page):
+    table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
+    lines = [unescape(re.sub(r"<[^>]*>", "", line)) for line in table.split("</tr>")]
+    misses = [(row, name, wrong) for row in spec_of("foundations/jensen") if isinstance(row, Anchor)
+              for name, wrong in row.near_misses.items()]  # fmt: skip
+    assert len(lines) == len(misses) + 2
+    for row, name, wrong in misses:
+        right, false = contracts.shown(row.gives, wrong)
+        assert right != false and any(line.endswith(f"{name}{right}{false}") for line in lines)
+    assert "sign reversed" in page[1]  # of the planted implementations
+
+
+@needs_sphinx
+def test_the_functions_of_both_wings_stand_side_by_side(page):
+    html, words = page
+    for wing in ("theory_jax", "practice_torch"):
+        assert f'id="{wing}.foundations.jensen.log_mean_exp"' in html
+        assert f'href="../../source/{wing}/foundations/jensen.html#line-' in html
+    assert words.count("jensen_gap ( x , log_weights , convex_fn )") == 2
+    code = unescape(re.sub(r"<[^>]*>", "", " ".join(re.findall(r"(?s)<details.*?</details>", html))))
+    assert "return _logsumexp(x) - math.log(x.shape[1])" in code and "return (torch.logsumexp(x.masked_fill(empty" in code
+
+
+@needs_sphinx
+def test_the_home_page_has_the_whole_course_and_links_to_what_is_there(book):
+    html = (book / "index.html").read_text(encoding="utf-8")
+    words = words_of(html)
+    assert all(lecture.title in words for lecture in load().lectures)
+    assert set(re.findall(r'href="topics/([\w/]+)\.html"', html)) == set(TOPICS)
+
+
+@needs_sphinx
+def test_a_link_that_leads_nowhere_is_found(book):
+    assert list(links.broken(book)) == []
+    page = book / "guides" / "train.html"
+    text = page.read_text(encoding="utf-8")
+    wrong = {"nowhere.html": "is not there", "data.html#nothing": "a section that is not there"}
+    try:
+        page.write_text(text + "".join(f'<a href="{address}">x</a>' for address in wrong) + '<script src="https://example.org/x.js">')
+        found = list(links.broken(book))
+    finally:
+        page.write_text(text)
+    assert len(found) == 3 and all(any(a in line and b in line for line in found) for a, b in wrong.items())
+    assert "guides/train.html loads https://example.org/x.js" in found
+
+
+def test_a_failing_derivation_stops_the_book_with_its_name(monkeypatch):
+    with by_numpy():
+        results = derivation.run()
+    monkeypatch.setattr(derivation, "run", lambda debug=False: [replace(results[0], passed=False, error="planted"), *results[1:]])
+    with pytest.raises(Failed, match=r"the derivation of foundations/jensen fails: 1 of \d+ claims FAILED"):
+        topic_page(load().topics["foundations/jensen"], TOPICS)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "texts"),
+    [
+        ([1.0, -2.5], [1.0, 2.5], ("[1, −2.5]", "[1, 2.5]")),
+        ([0.123456], [0.123459], ("[0.123456]", "[0.123459]")),
+        ([[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0]], [[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]],
+         ("at [1, 3]: 3", "at [1, 3]: 4")),
+        ([float("inf")] * 7, [float("inf")] * 6 + [0.0], ("at [6]: inf", "at [6]: 0")),
+        (([1, 2], [3]), ([1, 2], [4]), ("result 2: [3]", "result 2: [4]")),
+        ([True], [False], ("[True]", "[False]")),
+    ],
+)  # fmt: skip
+def test_answers_are_shown_so_far_that_they_differ(right, wrong, texts):
+    assert contracts.shown(right, wrong) == texts
+
+
+def test_every_near_miss_of_the_course_is_shown_as_different():
+    for topic in load().built:
+        for row in spec_of(topic.path):
+            for name, wrong in row.near_misses.items() if isinstance(row, Anchor) else ():
+                right, false = contracts.shown(row.gives, wrong)
+                assert right != false and len(right) < 150, (topic.path, row.function, name, right)
+
+
+def test_the_reference_describes_functions_and_classes_with_a_link_to_the_line():
+    files = sources.reference_files()["shared_specs"]
+    text = sources.reference_page("reference/shared_specs", "shared_specs", files)
+    assert "shared_specs/rows.py" in files and "{py:class} Agree(function, case, given, differentiate" in text
+    line = Path(sources.ROOT / "shared_specs/rows.py").read_text(encoding="utf-8").splitlines().index("class Anchor:") + 1
+    assert f'href="../source/shared_specs/rows.html#line-{line}"' in text
+    assert f'name="line-{line}"' in sources.source_page("shared_specs/rows.py")
+
+
+def test_every_section_of_the_readme_is_a_guide_but_the_syllabus():
+    places = guides.guides()
+    assert {f"guides/{anchor(title)}" for title in guides.readme_sections()} - set(places) == {"guides/the-syllabus"}
+    assert {"guides/data", "guides/scaling", "guides/export", "guides/contributing"} < set(places)
+    assert "[](data.md)" in places["guides/train"] and "docs/" not in re.sub(r"(?s)```.*?```", "", places["guides/train"])
+
+
+def test_what_authors_measured_is_read_from_above_the_recipes():
+    remarks = training.comments(training.ROOT / "practice_torch/experiments/latent/elbo.py")
+    assert remarks["digits"][0].startswith("measured at seeds 0, 1, 2: 16.55") and "digits_elbo" not in remarks

@@ -1,0 +1,751 @@
+"""Projects: what a table holds, that a stopped project goes on to the same bytes, and what its page and command say."""
+
+import functools
+import json
+import math
+import shutil
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from practice_torch.commands.project import names
+from practice_torch.engine import estimate, evaluation, loop
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.engine.estimate import Estimate
+from practice_torch.engine.storage.run import Run
+from practice_torch.engine.storage.state import weights_of
+from practice_torch.experiments.adversarial import domain_adversarial
+from practice_torch.experiments.autoregressive import ngram
+from practice_torch.experiments.foundations import maximum_likelihood
+from practice_torch.projects import (
+    _comparison_reading,
+    anomaly_detection,
+    comparison,
+    conditional_vae,
+    conducting,
+    domain_adaptation,
+    galaxies,
+    image_generation,
+    sound_generation,
+    text_generation,
+)
+from practice_torch.projects.conducting import (
+    Column,
+    Expectation,
+    Findings,
+    Model,
+    Noted,
+    Project,
+    Reading,
+    Row,
+    Times,
+    conduct,
+)
+from practice_torch.reports import project_page
+from practice_torch.reports.project_page import tables, write_project_page
+from tests.commands.test_practice_commands import call, refused
+from tests.commands.test_report import HOSTILE, Page
+from tests.support import small_recipes
+
+pytestmark = pytest.mark.xdist_group("projects")  # each is run whole once
+quiet = dict(say=lambda line: None)
+
+
+def of(name):
+    return import_module(f"practice_torch.projects.{name}").PROJECT
+
+
+def small(whole):
+    """The project with small recipes, on a little of their data."""
+    def cut(model):
+        recipe, _ = small_recipes.small(model.topic, model.recipe)
+        module = SimpleNamespace(__name__=model.module.__name__, RECIPES={model.recipe: recipe}, build=model.module.build)
+        return Model(module, model.recipe, model.data)
+
+    return whole._replace(models={title: cut(model) for title, model in whole.models.items()})
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A little data for every recipe, as much as sample metrics need; few points, short bootstraps, and no previews of runs."""
+    def load(recipe):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(small_recipes, "EXAMPLES", 40)
+            return small_recipes.few(recipe)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(conducting, "load_data", load)
+        patched.setattr(estimate, "_RESAMPLED", 5)
+        patched.setattr(comparison, "COUNT_OF_POINTS", 64)
+        patched.setattr(evaluation, "preview", lambda training, say: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(few, tmp_path_factory):
+    """name -> (results, folder) of the project in small, which nothing has stopped; each once."""
+    def finish(name):
+        folder = tmp_path_factory.mktemp(name) / "whole"
+        return conduct(name, small(of(name)), folder, **quiet), folder
+
+    return functools.cache(finish)
+
+
+def table(results):
+    """row -> column -> value."""
+    return {title: {column: cell["value"] for column, cell in row["cells"].items()} for title, row in results["rows"].items()}
+
+
+# ---------------------------------------------------------------------------------------------------- every project
+
+
+class Stopped(BaseException):
+    """What nothing catches."""
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_stopped_project_goes_on_to_the_same_bytes(name, finished, tmp_path, monkeypatch):
+    """Stopped by a signal in its first training, and before its judgment."""
+    whole, (results, folder) = small(of(name)), finished(name)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Training, "_asked_to_stop", lambda training, row_due: 15)
+        with pytest.raises(loop.Interrupted):
+            conduct(name, whole, tmp_path / "stopped", **quiet)
+    with pytest.raises(Stopped):
+        conduct(name, whole, tmp_path / "stopped", say=stop_at("judged"))
+    assert not (tmp_path / "stopped" / "results.json").exists()
+    conduct(name, whole, tmp_path / "stopped", **quiet)
+    for file in ("results.json", "project.json", *(f"shown/{path.name}" for path in (folder / "shown").iterdir())):
+        assert (tmp_path / "stopped" / file).read_bytes() == (folder / file).read_bytes(), file
+
+    roles = {row["role"] for row in results["rows"].values()}
+    assert roles == {"floor", "model", "ceiling"}
+    assert all(math.isfinite(value) for row in table(results).values() for value in row.values())
+    assert {column for row in table(results).values() for column in row} == set(results["columns"])
+    page = Page(write_project_page(folder, results, tmp_path / "report.html"))
+    assert all(address.startswith("data:") for address in page.addresses)
+    for said in (whole.question, *results["reading"], *results["rows"], *(part["words"] for part in results["expectations"])):
+        assert " ".join(said.split()) in " ".join(page.words.split())
+
+
+def stop_at(moment):
+    def say(line):
+        if moment in line:
+            raise Stopped
+
+    return say
+
+
+# ---------------------------------------------------------------------------------------------------- a toy project
+
+
+def judged(trainings, say):
+    bits = {name: training.evaluate() for name, training in trainings.items()}
+    rows = {"real": Row("ceiling", {"bits": 1.0}), "floor": Row("floor", {"bits": Estimate(3.0, 2.5, 3.5)})}
+    rows |= {name: Row("model", {"bits": sum(found.values())}) for name, found in bits.items()}
+    return Findings({"bits": Column("bits", HOSTILE, "lower")}, rows, {"words": Text(HOSTILE, HOSTILE)})
+
+
+def toy(**changes):
+    """A project of one small model, whose words a browser must not take for tags."""
+    whole = Project(
+        HOSTILE, HOSTILE, {"first": Model(maximum_likelihood, "pixels")}, judged,
+        lambda rows: Reading((HOSTILE,), (Expectation("less than the floor", rows["first"].cells["bits"] < 3),)),
+    )  # fmt: skip
+    return small(whole)._replace(**changes)
+
+
+def test_a_kill_at_any_save_loses_nothing(few, tmp_path, monkeypatch):
+    """After every call of a project's own that writes or removes, of which the last is followed by a renaming."""
+    whole, kills = toy(), 0
+    for _ in range(2):  # the second time all is there already
+        conduct("toy", whole, tmp_path / "whole", **quiet)
+        wanted = (tmp_path / "whole" / "results.json").read_bytes()
+    for number in range(1, 10):
+        left = iter(range(number - 1, -1, -1))
+
+        def dying(function, left=left):
+            def call(*arguments, **options):
+                function(*arguments, **options)
+                if next(left) == 0:
+                    raise Stopped
+
+            return call
+
+        folder = tmp_path / str(number)
+        with monkeypatch.context() as patched:
+            patched.setattr(conducting, "write_json", dying(conducting.write_json))
+            patched.setattr(conducting, "save_artifacts", dying(conducting.save_artifacts))
+            patched.setattr(conducting, "shutil", SimpleNamespace(rmtree=dying(shutil.rmtree)))
+            try:
+                conduct("toy", whole, folder, **quiet)
+                break
+            except Stopped:
+                kills += 1
+        conduct("toy", whole, folder, **quiet)
+        assert (folder / "results.json").read_bytes() == wanted
+        assert sorted(path.name for path in (folder / "shown").iterdir()) == ["captions.json", "words.txt"]
+    assert kills == 5
+
+
+def test_a_page_takes_words_for_words(few, tmp_path):
+    results = conduct("toy", toy(), tmp_path, **quiet)
+    page = Page(write_project_page(tmp_path, results, tmp_path / "report.html"))
+    assert page.words.count("<script>alert('x')</script>") == 7 and "script" not in page.tags
+    assert "2.5 to 3.5" in page.words and "Learning curves" not in page.words
+    (tmp_path / "models" / "first" / "evaluation.json").write_text("{")
+    assert "evaluation.json cannot be read" in Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words
+
+
+def timed(trainings, say):
+    """Two tables of two models each, of which the numbers of one have notes; and seconds of one row."""
+    columns = {"bits": Column("bits", "of images", "lower"), "share": Column("fraction", "of points", "higher")}
+    rows = {
+        "a": Row("model", {"bits": Noted(1.0, "exact")}, "images"), "b": Row("model", {"bits": Noted(0.5, "bound")}, "images"),
+        "c": Row("model", {"share": 0.2}, "points"), "d": Row("model", {"share": 0.7}, "points"),
+    }  # fmt: skip
+    return Findings(columns, rows, {}, Times({"training": Column("seconds", "of all updates")}, {"c": {"training": 4.5}}))
+
+
+def test_rows_on_other_data_are_another_table_and_seconds_are_no_results(few, tmp_path, monkeypatch):
+    results = conduct("toy", toy(judge=timed, read=lambda rows: Reading((), ())), tmp_path, **quiet)
+    assert "training" not in json.dumps(results["rows"]) and results["rows"]["a"]["cells"]["bits"]["note"] == "exact"
+    images, points = tables(tmp_path, results, [])
+    assert (images.name, list(images.columns), images.best) == ("images", ["bits"], {"bits": {"b"}})
+    assert (points.name, list(points.columns), points.best) == ("points", ["share", "training"], {"share": {"d"}})
+    assert points.rows["c"]["cells"] == {"share": {"value": 0.2}, "training": {"value": 4.5}}
+    monkeypatch.setattr(project_page, "curves_of", None)  # not asked: metrics of other data have the same names
+    words = " ".join(Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words.split())
+    assert "images bitsbits, lower is better a 1exact b 0.5bound points" in words
+    assert "c 0.2 4.5 d 0.7" in words and "trainingof all updates" in words
+    (tmp_path / "times.json").write_text("{")
+    assert "times.json cannot be read" in Page(write_project_page(tmp_path, results, tmp_path / "report.html")).words
+
+
+def test_data_of_a_model_take_the_place_of_its_recipes(few, tmp_path):
+    flow = import_module("practice_torch.experiments.flows.affine_coupling")
+    whole = toy(models={"flow": Model(flow, "two_moons", "eight_gaussians")}, judge=timed, read=lambda rows: Reading((), ()))
+    whole = small(whole)
+    assert conduct("toy", whole, tmp_path, **quiet)["own_data"]
+    asked = Run.open(tmp_path / "models" / "flow").asked
+    assert asked["fields"]["data"] == "eight_gaussians" and asked["fields"]["target"] is None
+    assert not conduct("toy", whole, tmp_path / "other", data="two_moons", **quiet)["own_data"]
+
+
+def test_a_folder_of_another_project_is_refused(few, tmp_path):
+    whole = toy()
+    conduct("toy", whole, tmp_path, **quiet)
+    for changed, named in ((dict(seed=1), "seed is 0, here 1"), (dict(data="mnist"), "data is")):
+        with pytest.raises(RunError, match=named):
+            conduct("toy", whole, tmp_path, **quiet, **changed)
+    with pytest.raises(RunError, match="project is toy, here other"):
+        conduct("other", whole, tmp_path, **quiet)
+    larger = whole.models["first"]
+    recipe = larger.module.RECIPES["pixels"]
+    larger.module.RECIPES["pixels"] = conducting.dataclasses.replace(recipe, log_every=recipe.log_every + 1)
+    with pytest.raises(RunError, match="first was trained as something else: log_every"):
+        conduct("toy", whole, tmp_path, **quiet)
+    (tmp_path / "project.json").unlink()
+    with pytest.raises(RunError, match="is not empty"):
+        conduct("toy", whole, tmp_path, **quiet)
+    (tmp_path / "project.json").write_text("{")
+    with pytest.raises(RunError, match="the file is corrupt"):
+        conduct("toy", whole, tmp_path, **quiet)
+    both = toy(models={"first": larger, "text": Model(ngram, "unigram")})
+    with pytest.raises(OptionError, match="has models of images, text: leave it out"):
+        conduct("toy", both, tmp_path / "both", data="mnist", **quiet)
+
+
+# ---------------------------------------------------------------------------------------------------- the command
+
+
+def test_the_command(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_generation, "PROJECT", toy())
+    code, out, err = call("project", "text_generation", "--out", tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert code == (0 if results["expectations"][0]["holds"] else 1)
+    assert "less than the floor" in out and str(tmp_path / "run" / "report.html") in out and "model 1 of 1: first" in err
+    monkeypatch.setattr(text_generation, "PROJECT", toy(read=lambda rows: Reading((), (Expectation("never", False),))))
+    code, out, _ = call("project", "text_generation", "--out", tmp_path / "run", "--json")
+    assert code == 1 and json.loads(out)["expectations"] == [{"words": "never", "holds": False}]
+    assert "seed is 0, here 3" in refused_after_notes("project", "text_generation", "--out", tmp_path / "run", "--seed", 3)
+
+
+def refused_after_notes(*arguments):
+    code, _, err = call(*arguments)
+    assert code == 3, err
+    return err.strip().splitlines()[-1]
+
+
+def test_the_list_and_what_is_no_project():
+    for words in ((), ("list",)):
+        code, out, _ = call("project", *words)
+        assert code == 0 and all(name in out for name in names())
+    assert [part["project"] for part in json.loads(call("project", "--json")[1])["projects"]] == list(names())
+    assert "did you mean text_generation?" in refused(2, "project", "text_generaton")
+    assert "seed is -1" in refused(2, "project", "text_generation", "--seed", "-1")
+    assert "unknown argument" in refused(2, "project", "text_generation", "--sed", "1")
+
+
+# ---------------------------------------------------------------------------------------------------- text generation
+
+
+class ByPlace(torch.nn.Module):
+    """Gives the byte after each place 2^-place of its probability: bits tell how many bytes came before."""
+
+    def forward(self, tokens):
+        share = 0.5 ** torch.arange(1, tokens.shape[1] + 1)
+        probs = ((1 - share) / 255)[:, None].repeat(1, 256)
+        probs[:, 7] = share
+        return probs.log().expand(len(tokens), -1, -1)
+
+
+@pytest.mark.parametrize("length", [12, 14, 5])
+def test_bits_of_a_text_come_in_order_and_with_the_same_past(length):
+    """After 4 bytes of past, windows of 4: a byte is given 4 to 7 bytes before it."""
+    experiment, stream = SimpleNamespace(network=ByPlace()), torch.full((length,), 7)
+    found = text_generation.bits_of(experiment, stream, 4)
+    assert found.tolist() == pytest.approx([(4, 5, 6, 7)[k % 4] for k in range(length - 4)], rel=1e-5)
+
+
+def test_bits_of_counts_are_those_of_the_shares():
+    """In "abab..." of 8 bytes: a and b each half, b after a 4 of 4 times, a after b 3 of 3; weights of one half each."""
+    model = ngram.NgramExperiment(ngram.NgramRecipe(order=2), 8)
+    model({"tokens": torch.tensor([[97, 98]] * 4 + [[98, 97]] * 3)}, "count")
+    model.weights[:] = torch.tensor([0.0, 0.5, 0.5])
+    stream = torch.tensor([97, 98, 97, 98, 97, 97])
+    of_b, of_a, of_aa = (-math.log2(0.5 * share + 0.5 * after) for share, after in ((4 / 7, 1), (3 / 7, 1), (3 / 7, 0)))
+    assert text_generation.bits_of(model, stream, 2).tolist() == pytest.approx([of_a, of_b, of_a, of_aa])
+    assert model.bits(stream[None]).shape == (1, 5)
+
+
+def text_rows(real=0.68, **bits):
+    """The table of text generation with these bits per byte, each known to 0.01."""
+    counts = bits.get("5-gram", 1.8)
+    columns = ("bits_per_byte", "gain_over_counts", "bits_of_samples", "distinct_4")
+    values = {"uniform bytes": 8.0, "unigram": 4.7, "bigram": 3.3, "5-gram": counts, "LSTM": 1.7, "transformer": 2.1, "S4D": 2.0,
+              "Mamba": 1.8} | bits  # fmt: skip
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    rows = {}
+    for name, value in values.items():
+        numbers = map(near, (value, counts - value, value, 0.9))
+        rows[name] = Row("model", dict(zip(columns, numbers, strict=True)))
+    return rows | {"held-out text": Row("ceiling", {"bits_of_samples": near(2.04), "distinct_4": near(real)})}
+
+
+def test_the_reading_of_text_generation_follows_its_numbers():
+    reading = text_generation.read(text_rows())
+    assert "The best model is LSTM, with 1.70 bits" in reading.sentences[0]
+    assert "LSTM 1.70, Mamba 1.80, S4D 2.00, transformer 2.10" in reading.sentences[0]
+    assert "Better than counting, beyond chance: LSTM. Worse than counting: transformer, S4D." in reading.sentences[1]
+    assert "that of S4D comes nearest, with 2.00" in reading.sentences[2]
+    assert "68% of the 4-grams are different; in those of the networks 90% to 90%: real text" in reading.sentences[2]
+    assert text_generation.read(text_rows(real=0.95)).sentences[2].endswith("90% to 90%.")
+    assert [part.holds for part in reading.expectations] == [True, True, True]
+    reading = text_generation.read(text_rows(**{"5-gram": 1.6, "bigram": 1.5, "S4D": 3.9}))
+    assert "The best model is the 5-gram, with 1.60" in reading.sentences[0]
+    assert "Better than counting, beyond chance: none." in reading.sentences[1]
+    assert [part.holds for part in reading.expectations] == [False, False, False]
+
+
+def test_the_table_of_text_generation_hangs_together(finished):
+    results, folder = finished("text_generation")
+    rows = table(results)
+    for name in ("uniform bytes", "unigram", "LSTM", "transformer"):
+        gain = rows["5-gram"]["bits_per_byte"] - rows[name]["bits_per_byte"]
+        assert rows[name]["gain_over_counts"] == pytest.approx(gain, abs=1e-6)
+    assert rows["uniform bytes"]["bits_per_byte"] == 8
+    assert "bits_per_byte" not in rows["held-out text"]
+    sizes = results["models"]
+    assert list(sizes) == ["unigram", "bigram", "5-gram", "LSTM", "transformer", "S4D", "Mamba"]
+    for name in ("continuations", "strategies", "samples"):
+        assert (folder / "shown" / f"{name}.txt").read_text().strip()
+
+
+# ---------------------------------------------------------------------------------------------------- image generation
+
+
+def image_rows(distances=(0.9, 0.3, 0.1, 0.12, 0.15, 0.09), recalls=(0.2, 0.6, 0.8, 0.8, 0.7, 0.9), ratio=1.0, accuracy=0.96):
+    names = ("independent pixels", "DDIM, 5 steps", "DDIM, 20 steps", "ancestral, all steps", "DDIM, guidance 2", "real images")
+    cells = {"class_accuracy": accuracy, "nearest_ratio": Estimate(ratio, ratio, ratio)}
+    return {
+        name: Row("model", {"frechet_distance": distance, "recall": recall} | cells)
+        for name, distance, recall in zip(names, distances, recalls, strict=True)
+    }
+
+
+def test_the_reading_of_image_generation_follows_its_numbers():
+    reading = image_generation.read(image_rows((1.2, 0.3, 0.1, 0.12, 0.15, 0.09)))
+    assert "at a Frechet distance of 0.100" in reading.sentences[0] and "as many real images are at 0.090" in reading.sentences[0]
+    assert "the number of steps matters more" in reading.sentences[1] and "they are no copies" in reading.sentences[2]
+    assert "Guidance changes the recall from 0.80 to 0.70: clearer samples are less diverse." in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    worse = image_rows((0.4, 0.05, 0.1, 0.4, 0.15, 0.09), (0.2, 0.6, 0.6, 0.8, 0.7, 0.9), ratio=0.5, accuracy=0.9)
+    reading = image_generation.read(worse)
+    assert "here the sampler matters" in reading.sentences[1] and "nearer than they should be" in reading.sentences[2]
+    assert "it costs no diversity here" in reading.sentences[3] and "90% of the samples" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [False] * 5
+    without = {name: row for name, row in worse.items() if name != "DDIM, guidance 2"}  # of data without labels
+    assert len(image_generation.read(without).sentences) == 3
+
+
+def test_the_nearest_training_image_stands_below_each_sample():
+    known = torch.eye(4).view(4, 1, 2, 2)
+    grid = image_generation.nearest_below(known[[2, 0]] * 0.9, known)
+    assert grid.columns == 2 and torch.equal(grid.images, torch.cat([known[[2, 0]] * 0.9, known[[2, 0]]]))
+
+
+# ---------------------------------------------------------------------------------------------------- domain adaptation
+
+
+def domain_rows(**target):
+    values = {"most frequent class": 0.1, "support vector machine, source only": 0.5, "source only": 0.5, "adapted": 0.75,
+              "support vector machine, target labels": 0.95} | target  # fmt: skip
+    near = lambda value: Estimate(value, value - 0.01, value + 0.01)  # noqa: E731
+    rows = {name: Row("model", {"target_accuracy": near(value), "source_accuracy": near(0.9)}) for name, value in values.items()}
+    rows["adapted"].cells.update(domain_accuracy=0.52, proxy_distance=1.9)
+    return rows
+
+
+def test_the_reading_of_domain_adaptation_follows_its_numbers():
+    reading = domain_adaptation.read(domain_rows())
+    assert "50% of the changed images" in reading.sentences[0] and "+25 points" in reading.sentences[0]
+    assert "reaches 95%: 20 points are left" in reading.sentences[1] and "to fool one classifier" in reading.sentences[2]
+    assert "not built" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    rows = domain_rows(adapted=0.55, **{"support vector machine, target labels": 0.5})
+    rows["adapted"].cells.update(domain_accuracy=0.7, proxy_distance=0.5)
+    reading = domain_adaptation.read(rows)
+    assert "the domains overlap" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [False] * 3
+
+
+def test_the_table_of_domain_adaptation_is_that_of_its_networks(finished):
+    """Right answers are counted again, by the networks of the run's last checkpoint."""
+    whole = small(of("domain_adaptation"))
+    results, folder = finished("domain_adaptation")
+    rows = table(results)
+    (model,) = whole.models.values()
+    recipe = model.module.RECIPES["digits"]
+    train, held_out = conducting.load_data(recipe)
+    experiment = model.module.build(recipe, train)
+    experiment.load_state_dict(weights_of(Run.open(folder / "models" / "domain adversarial"), experiment, print)[0])
+    batch = held_out.batch()
+    adapted = lambda x: experiment.classifier(experiment.feature_network(x))  # noqa: E731
+    domains = {"source_accuracy": batch["image"], "target_accuracy": domain_adversarial.CHANGES["blurred"](batch["image"])}
+    for name, network in (("source only", experiment.source_only), ("adapted", adapted)):
+        for column, images in domains.items():
+            called = [int(network(image[None]).argmax()) for image in images]
+            right = sum(a == b for a, b in zip(called, batch["label"].tolist(), strict=True))
+            assert rows[name][column] == pytest.approx(right / len(images))
+    most = train.batch()["label"].mode().values
+    assert rows["most frequent class"]["target_accuracy"] == pytest.approx((batch["label"] == most).float().mean().item())
+
+
+# ---------------------------------------------------------------------------------------------------- anomaly detection
+
+
+def test_bits_of_a_line_are_those_of_its_bytes_behind_line_ends():
+    """Against lines that are scored one by one."""
+    model = ngram.NgramExperiment(ngram.NgramRecipe(order=3), 200)
+    text = torch.tensor(list(b"one line\nand another\n\n\nand the last one\n" * 4))
+    model({"tokens": text[:150].unfold(0, 3, 1)}, "count")
+    lines = ["and one", "xé", "the line of all"]
+    alone = [model.bits(torch.tensor([list(b"\n\n" + line.encode())]))[0].mean().item() for line in lines]
+    assert anomaly_detection.bits_of_lines(model, lines).tolist() == pytest.approx(alone)
+
+
+def test_lines_are_those_that_are_long_enough_and_shuffled_ones_their_anagrams():
+    text = "short\n  a line of several more letters  \n" + " " * 30 + "\n" + "+-" * 20
+    data = SimpleNamespace(stream=torch.tensor(list(text.encode())))
+    assert anomaly_detection.lines_of(data) == ["  a line of several more letters  "]
+    line = "the letters of this line"
+    other = anomaly_detection.shuffled(line, torch.Generator().manual_seed(0))
+    assert other != line and sorted(other) == sorted(line)
+
+
+def anomaly_rows(**changed):
+    """Every row of the table at 0.95, but for simple ones by likelihood alone."""
+    names = [anomaly_detection.title(name, kind, score) for name, kinds in anomaly_detection.RANKED.items()
+             for kind, scores in kinds.items() for score in scores]  # fmt: skip
+    values = dict.fromkeys([*names, anomaly_detection.INK, anomaly_detection.CLASSIFIER], 0.995) | {"chance": 0.5}
+    values |= {"digits, simple: -ELBO": 0.3, "notes, simple: -ELBO": 0.01, "text, simple: bits per byte": 0.0,
+               "digits, simple: typicality": 0.47}  # fmt: skip
+    return {name: Row("model", {"auroc": value}) for name, value in (values | changed).items()}
+
+
+def test_the_reading_of_anomaly_detection_follows_its_numbers():
+    reading = anomaly_detection.read(anomaly_rows(**{"digits, left out: -ELBO": 0.78}))
+    assert "a probability of 0.78; counting white pixels gives 0.99" in reading.sentences[0]
+    assert "0.30 (digits), 0.01 (notes), 0.00 (text)" in reading.sentences[2]
+    assert "0.47 (digits), 0.99 (notes), 0.99 (text). It finds them for notes and text" in reading.sentences[3]
+    assert [part.holds for part in reading.expectations] == [True] * 6
+    worse = dict.fromkeys(anomaly_rows(), 0.6)
+    assert [part.holds for part in anomaly_detection.read(anomaly_rows(**worse)).expectations] == [False] * 6
+
+
+def test_the_table_of_anomaly_detection_has_every_kind(finished, tmp_path):
+    rows = table(finished("anomaly_detection")[0])
+    assert rows["chance"] == {"auroc": 0.5, "false_positive_rate": 0.95}
+    assert len(rows) == 3 + sum(len(scores) for kinds in anomaly_detection.RANKED.values() for scores in kinds.values())
+    assert rows["text, shuffled: bits per byte"]["share"] == 0.5
+    with pytest.raises(OptionError, match="has models of audio, images, text: leave it out"):
+        conduct("anomaly_detection", of("anomaly_detection"), tmp_path / "other", data="mnist", **quiet)
+
+
+# ---------------------------------------------------------------------------------------------------- conditional VAE
+
+
+def test_nats_of_pixels_are_those_of_their_shares():
+    """Of 3 images a pixel is white in 2, (2 + 1/2) / 4, another in none, (0 + 1/2) / 4."""
+    known = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    found = conditional_vae.nats_of_pixels(known, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert found.tolist() == pytest.approx([-math.log(0.625 * 0.875), -math.log(0.375 * 0.125)])
+
+
+def conditional_rows(fixed=0.95, nats=15.0, code=0.2):
+    cells = {"class_accuracy": fixed, "negative_elbo": nats, "label_in_code": code}
+    return {
+        "chance": Row("floor", {"class_accuracy": 0.1, "label_in_code": 0.1}),
+        "independent pixels": Row("floor", {"negative_elbo": Estimate(25.0, 24.0, 26.0)}),
+        "VAE without labels": Row("model", {"negative_elbo": 17.8, "label_in_code": 0.85}),
+        "conditional VAE": Row("model", cells), "conditional VAE, learned prior": Row("model", cells | {"label_in_code": 0.55}),
+        "real images": Row("ceiling", {"class_accuracy": Estimate(0.97, 0.96, 0.98)}),
+    }  # fmt: skip
+
+
+def test_the_reading_of_the_conditional_vae_follows_its_numbers():
+    reading = conditional_vae.read(conditional_rows())
+    assert "95% of the samples" in reading.sentences[0] and "of real images 97%" in reading.sentences[0]
+    assert "saves 2.8 nats an image: 15.0 with it, 17.8 without" in reading.sentences[1]
+    assert "in 20% where the decoder is told the label" in reading.sentences[2] and "charge for it: 55%" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    assert [part.holds for part in conditional_vae.read(conditional_rows(0.7, 17.0, 0.5)).expectations] == [False] * 3
+
+
+# ---------------------------------------------------------------------------------------------------- galaxies
+
+
+def galaxy_rows(flow=0.95, nearest=0.9, other=0.05):
+    values = {"another galaxy": other, "nearest training galaxy": nearest, "conditional flow": flow, "simulated again": 0.99}
+    columns = ("flux", "size", "axis_ratio", "direction", "properties")
+    rows = {
+        name: Row("model", dict.fromkeys(columns, Estimate(value, value, value)) | {"frechet_distance": 1 - value})
+        for name, value in values.items()
+    }
+    del rows["nearest training galaxy"].cells["properties"], rows["another galaxy"].cells["frechet_distance"]
+    return rows
+
+
+def test_the_reading_of_galaxies_follows_its_numbers():
+    reading = galaxies.read(galaxy_rows())
+    assert "are 0.950, 0.950, 0.950. The training galaxy" in reading.sentences[0] and "0.050, 0.050" in reading.sentences[0]
+    assert "the mean of its correlations is 0.950" in reading.sentences[1]
+    assert "has 0.990, 0.990, 0.990 and 0.990" in reading.sentences[2] and "is 0.010, that of generated" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True] * 5
+    worse = galaxy_rows(0.8, 0.85, 0.5)
+    del worse["simulated again"]  # of a folder of images
+    reading = galaxies.read(worse)
+    assert len(reading.sentences) == 2 and [part.holds for part in reading.expectations] == [False] * 5
+
+
+def test_galaxies_of_a_folder_have_no_second_simulation(few, tmp_path):
+    results = conduct("galaxies", small(of("galaxies")), tmp_path / "stamps", data="stamps", **quiet)
+    assert list(results["rows"]) == ["another galaxy", "nearest training galaxy", "conditional flow"] and not results["own_data"]
+
+
+def test_correlations_of_properties_are_those_of_their_columns():
+    both = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)).double()
+    each = [torch.corrcoef(both[:, [k, 3 + k]].T)[0, 1] for k in range(3)]
+    assert galaxies._mean_correlation(both).item() == pytest.approx(sum(each).item() / 3)
+    assert galaxies._mean_correlation(torch.cat([both[:, :3], torch.ones(20, 3)], 1)) == 0
+
+
+def test_the_table_of_galaxies_tells_what_has_the_properties_from_what_has_not(finished):
+    """Flux is read off images of a few pixels, too: of the request simulated again, of its neighbor, of another galaxy."""
+    rows = table(finished("galaxies")[0])
+    again, nearest, other = (rows[name]["flux"] for name in ("simulated again", "nearest training galaxy", "another galaxy"))
+    assert again > 0.9 and again > nearest > abs(other)
+
+
+# ---------------------------------------------------------------------------------------------------- sound_generation
+
+
+def sound_rows(flow=(0.5, 0.8, 0.95), flow_distance=400, diffusion_distance=500):
+    """Accuracies in 1, 2, and 5 or more steps; diffusion has 0.4, 0.7 and 0.85."""
+    def near(value):
+        return Estimate(value, value, value)
+
+    def several(name, accuracies, distance):
+        for place, count in enumerate(sound_generation.COUNTS):
+            accuracy = accuracies[min(place, 2)]
+            cells = {"frechet_distance": distance + count, "class_accuracy": near(accuracy), "semitone": near(accuracy + 0.05)}
+            yield sound_generation.title(name, count), Row("model", cells)
+
+    of_noise = {"frechet_distance": 4000.0, "class_accuracy": near(0.08), "semitone": near(0.2)}
+    of_real = {"class_accuracy": near(1.0), "semitone": near(0.99)}
+    return {
+        "noise": Row("floor", of_noise), **dict(several("diffusion", (0.4, 0.7, 0.85), diffusion_distance)),
+        **dict(several("flow matching", flow, flow_distance)), "real sounds": Row("ceiling", of_real),
+    }  # fmt: skip
+
+
+def test_the_reading_of_sound_generation_follows_its_numbers():
+    reading = sound_generation.read(sound_rows())
+    assert "least in 1 steps of flow matching, 401, and in 1 steps of diffusion, 501" in reading.sentences[0]
+    assert "in 20 steps it is 420 and 520. Noise has 4000." in reading.sentences[0]
+    assert "takes 95% of" in reading.sentences[1] and "asked for, 80% of those in 2 and 50% of" in reading.sentences[1]
+    assert "diffusion's 85%, 70% and 40%, at most 85%, and 100% of held-out" in reading.sentences[1]
+    assert "of 55% and 45% of the sounds" in reading.sentences[2] and "noise has it in 20%" in reading.sentences[2]
+    assert [part.holds for part in reading.expectations] == [True] * 3
+    worse = sound_generation.read(sound_rows(flow=(0.5, 0.6, 0.8), flow_distance=900))
+    assert [part.holds for part in worse.expectations] == [False] * 3
+
+
+def test_the_reading_of_sounds_without_classes_is_about_their_distance():
+    rows = sound_rows()
+    for row in rows.values():
+        row.cells.pop("class_accuracy"), row.cells.pop("semitone")
+    reading = sound_generation.read(rows)
+    assert len(reading.sentences) == 1 and len(reading.expectations) == 2
+
+
+def test_the_table_of_sound_generation_has_every_number_of_steps(finished):
+    rows = table(finished("sound_generation")[0])
+    assert [name for name in rows if name.startswith("flow matching")] == [
+        "flow matching, 1 step", "flow matching, 2 steps", "flow matching, 5 steps", "flow matching, 10 steps",
+        "flow matching, 20 steps", "flow matching, 50 steps",
+    ]  # fmt: skip
+    assert len(rows) == 14 and "frechet_distance" not in rows["real sounds"]
+    _, held_out = conducting.load_data(small(of("sound_generation")).models["diffusion"].module.RECIPES["notes"])
+    batch, notes = held_out.batch(), np.log2(held_out.description["frequencies"])
+    strongest = np.abs(np.fft.rfft(batch["audio"][:, 0].numpy()))[:, 1:].argmax(1) + 1
+    heard = np.abs(np.log2(strongest * held_out.description["sample_rate"] / batch["audio"].shape[2])[:, None] - notes).argmin(1)
+    assert rows["real sounds"]["semitone"] == pytest.approx((np.abs(heard - batch["label"].numpy()) <= 1).mean())
+
+
+# ---------------------------------------------------------------------------------------------------- comparison
+
+
+def compared_rows(**changed):
+    """Every row of the comparison; "row/column" in `changed` is another number."""
+    gray, binary, points = (list(rows) for rows in (comparison.OF_GRAY_DIGITS, comparison.OF_BINARY_DIGITS, comparison.OF_POINTS))
+    ends = [_comparison_reading.PIXELS, _comparison_reading.REAL, _comparison_reading.BINARY_PIXELS,
+            _comparison_reading.BINARY_REAL]  # fmt: skip
+    bits = {
+        "independent pixels": (2.4, "exact"), "PixelCNN": (1.8, "exact"), "Real NVP": (2.1, "upper bound"),
+        "MAF": (2.15, "upper bound"), "DDPM, all steps": (2.2, "upper bound"), "independent binary pixels": (0.57, "exact"),
+        "MADE": (0.38, "exact"), "RBM": (0.37, "estimate"), "VAE": (0.41, "upper bound"),
+        "conditional VAE": (0.4, "upper bound"),
+    }  # fmt: skip
+    cells = {}
+    for place, name in enumerate([*gray, *binary, *map(_comparison_reading.thresholded, gray), *ends]):
+        near = Estimate(1.0, 0.9, 1.1)
+        share = place / 100
+        cells[name] = {"frechet_distance": 0.3 - share, "precision": near, "recall": 0.9 - share, "classes": 9.0 + share,
+                       "nearest_ratio": near}  # fmt: skip
+        cells[name] |= {"operations": 10**6 + place * 10**7} if name in (*gray, *binary) else {}
+        cells[name] |= {"bits_per_dimension": Noted(*bits[name])} if name in bits else {}
+    cells["independent pixels"]["frechet_distance"] = 0.9
+    cells["DDIM, 20 steps"]["frechet_distance"] = 0.05
+    cells["GAN"]["operations"] = cells["VAE"]["operations"] = 10**5
+    for place, name in enumerate([*points, _comparison_reading.ONE_GAUSSIAN, _comparison_reading.REAL_POINTS]):
+        cells[name] = {"modes": 8.0, "high_quality": 0.96 + place / 1000}
+        kind = _comparison_reading.KINDS.get(name, "exact" if name == _comparison_reading.ONE_GAUSSIAN else None)
+        cells[name] |= {"divergence": Noted(0.1 * place, kind)} if kind else {}
+    for place, value in changed.items():
+        name, column = place.split("/")
+        cells[name][column] = value
+    return {name: Row("model", of_row) for name, of_row in cells.items()}
+
+
+def test_the_reading_of_the_comparison_follows_its_numbers():
+    reading = comparison.read(compared_rows())
+    said = reading.sentences
+    assert "Exact: PixelCNN 1.800; independent pixels 2.400." in said[0]
+    assert "Upper bounds: Real NVP 2.100, MAF 2.150, DDPM, all steps 2.200." in said[0]
+    assert "Exact: MADE 0.380" in said[1] and "VAE 0.400, VAE 0.410" in said[1] and "sampling: RBM 0.370." in said[1]
+    assert "held-out ones: DDIM, 20 steps 0.050, PixelCNN 0.210" in said[2]
+    assert "recall from 0.81 (PixelCNN) to 0.90 (Gaussian mixture)" in said[4] and "nothing is copied" in said[5]
+    assert "No model misses a mode." in said[8]
+    assert "PixelCNN (gray digits), MADE (binary digits), Gaussian mixture (points)" in said[9]
+    assert "whatever they cost: DDIM, 20 steps." in said[10]
+    assert [part.holds for part in reading.expectations] == [True] * 8
+
+
+@pytest.mark.parametrize(("number", "place", "value"), [
+    (0, "Real NVP/bits_per_dimension", Noted(2.35, "upper bound")), (1, "RBM/bits_per_dimension", Noted(0.5, "estimate")),
+    (2, "PixelCNN/bits_per_dimension", Noted(2.0, "exact")), (3, "GAN/frechet_distance", 0.04),
+    (4, "VQ-VAE/frechet_distance", 0.5), (5, "GAN/operations", 10**8), (6, "VAE/nearest_ratio", 0.5),
+    (7, "8 Gaussians, diffusion/modes", 6.0),
+])  # fmt: skip
+def test_what_is_asserted_of_the_comparison_can_fail(number, place, value):
+    reading = comparison.read(compared_rows(**{place: value}))
+    assert [part.holds for part in reading.expectations] == [k != number for k in range(8)]
+    if number == 7:
+        assert "Modes are missed by diffusion." in reading.sentences[8]
+    if number == 6:
+        assert "0.50 to 1.00 times" in reading.sentences[5] and "below what new digits have" in reading.sentences[5]
+
+
+def test_efficient_models_are_those_that_no_cheaper_one_equals():
+    """By distance and operations: a model is left out where one with fewer operations is as near."""
+    changed = {f"{name}/operations": 10.0 ** (10 + k) for k, name in enumerate(comparison.OF_GRAY_DIGITS)}
+    changed |= {f"{name}/operations": float(cost) for name, cost in (("MADE", 4), ("RBM", 3), ("conditional VAE", 2), ("VAE", 1))}
+    changed |= {f"{name}, thresholded/frechet_distance": 0.7 for name in comparison.OF_GRAY_DIGITS}
+    changed |= {"VAE/frechet_distance": 0.6, "conditional VAE/frechet_distance": 0.6, "RBM/frechet_distance": 0.2,
+                "MADE/frechet_distance": 0.4, "PixelCNN, thresholded/frechet_distance": 0.1}  # fmt: skip
+    of = _comparison_reading.Numbers(compared_rows(**changed))
+    assert _comparison_reading.efficient(of) == ["VAE", "RBM", "PixelCNN, thresholded"]
+    changed["PixelCNN, thresholded/frechet_distance"] = Estimate(0.1, 0.0, 0.24)  # 0.2 is within its interval's half
+    assert _comparison_reading.efficient(_comparison_reading.Numbers(compared_rows(**changed))) == ["VAE", "RBM"]
+
+
+def test_models_that_differ_by_chance_are_named_together():
+    changed = {"DDIM, 20 steps/frechet_distance": Estimate(0.05, 0.0, 0.1), "GAN/frechet_distance": 0.09,
+               "PixelCNN/frechet_distance": 0.11, "DDPM, all steps/bits_per_dimension": Noted(2.5, "upper bound")}  # fmt: skip
+    said = comparison.read(compared_rows(**changed)).sentences
+    assert "whatever they cost: DDIM, 20 steps; no farther, up to chance: GAN." in said[10]
+    assert "above independent pixels: DDPM, all steps, trained for samples" in said[0]
+
+
+def test_a_pixelcnn_that_is_told_the_class_pays_for_it():
+    """Of two equally likely classes one gives an image all probability, the other a quarter: p = (1 + 1/4) / 2."""
+    network = SimpleNamespace(log_prob=lambda codes, label: torch.where(label == 0, 0.0, math.log(0.25)).expand(len(codes)))
+    experiment = SimpleNamespace(network=network, classes=["a", "b"], recipe=SimpleNamespace(num_levels=17))
+    data = SimpleNamespace(batch=lambda: {"image": torch.zeros(3, 1, 2, 2)})
+    assert comparison._pixel_bits(data, experiment) == pytest.approx(-math.log2(0.625) / 4)
+
+
+def test_the_table_of_the_comparison_is_that_of_its_models(finished):
+    """Numbers of trainings are found again; a conditional VAE pays for the class; the seconds are in a file of their own."""
+    results, folder = finished("comparison")
+    rows, models = table(results), folder / "models"
+    read = lambda name, file: json.loads((models / name / file).read_text())  # noqa: E731
+    metrics = {name: read(name, "evaluation.json")["metrics"] for name in ("MADE", "conditional VAE")}
+    nats = {name: 64 * math.log(2) * rows[name]["bits_per_dimension"] for name in metrics}
+    assert nats["MADE"] == pytest.approx(metrics["MADE"]["nats_per_image"])
+    assert nats["conditional VAE"] == pytest.approx(metrics["conditional VAE"]["negative_elbo"] + math.log(10))
+    assert [row["table"] for row in results["rows"].values()] == sorted(
+        (row["table"] for row in results["rows"].values()), key=[comparison.GRAY, comparison.BINARY, comparison.PLANE].index
+    )  # fmt: skip
+    times = json.loads((folder / "times.json").read_text())["rows"]
+    drawing = [name for name, row in rows.items() if "operations" in row]
+    assert sorted(times) == sorted(drawing) and all(cell["value"] > 0 for row in times.values() for cell in row.values())
+    hidden = read("RBM", "recipe.json")["fields"]["hidden"]
+    assert rows["RBM"]["parameters"] == 64 * hidden + 64 + hidden
+    assert rows["8 Gaussians, their own law"]["modes"] == 8
+
+
+def test_training_seconds_are_those_of_the_fastest_rate(tmp_path):
+    """100 steps of two turns of 8 examples, at 400 a second."""
+    (tmp_path / "times.csv").write_text("step,seconds,rate,utilization\n50,9,200.0,\n100,12,400.0,\n")
+    recipe = SimpleNamespace(steps=100, accumulate=1, batch_size=8)
+    turns = (SimpleNamespace(times=1), SimpleNamespace(times=1))
+    training = SimpleNamespace(run=SimpleNamespace(folder=tmp_path), recipe=recipe, train_data=range(50),
+                               experiment=SimpleNamespace(phases=turns))  # fmt: skip
+    assert comparison.training_seconds(training) == pytest.approx(4.0)

@@ -1,0 +1,90 @@
+"""A signal ends a command with all of its processes, and puts back what it moved aside."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared_specs.stopping import SIGNALS, Stopped, unwinding
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60  # seconds, on a machine however busy
+
+
+def stopped(tmp_path, number, *words, processes=2):
+    """(exit code, stderr) of a command that gets a signal when so many processes wait; all of them must then end."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    pipe = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    command = [sys.executable, "-m", "tests.support.stopping_commands", words[0], str(fifo), *words[1:]]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            begun = b""
+            while begun.count(b"\n") < processes:
+                begun += read(pipe)
+                assert process.poll() is None, process.communicate()[1]
+            process.send_signal(number)
+            assert read(pipe) == b"", "a process has begun since"
+            err = process.communicate(timeout=PATIENCE)[1]
+        finally:
+            process.kill()
+    os.close(pipe)
+    return process.returncode, err
+
+
+def read(pipe):
+    """What comes next; nothing at the end of the pipe, when no process has it open any more."""
+    assert select.select([pipe], [], [], PATIENCE)[0], "a process still waits"
+    return os.read(pipe, 100)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_command_and_its_processes(number, tmp_path):
+    code, err = stopped(tmp_path, number, "lectures")
+    assert code == 128 + number
+    assert err.splitlines()[-1] == f"stopped by {number.name}" and "Traceback" not in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_no_worker_process_outlives_its_command(number, code, tmp_path):
+    """Also one that is killed, and ends nothing itself."""
+    assert stopped(tmp_path, number, "contracts")[0] == code
+
+
+@pytest.mark.parametrize("during", ["derivations", "trainings"])
+def test_a_signal_ends_the_demo_and_puts_the_former_page_back(during, tmp_path):
+    folder = tmp_path / "runs" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("the former page")
+    code, err = stopped(tmp_path, signal.SIGTERM, "demo", str(folder), during)
+    assert code == 143 and err.splitlines()[-1] == "stopped by SIGTERM" and "Traceback" not in err
+    assert [path.name for path in folder.parent.iterdir()] == ["demo"]
+    assert (folder / "index.html").read_text() == "the former page"
+
+
+def test_a_second_signal_does_not_disturb_the_first():
+    """What the body puts back is put back, though the user has pressed Ctrl-C again."""
+    done = []
+    with pytest.raises(Stopped, match="stopped by SIGTERM"), unwinding():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            done.append("put back")
+    assert done == ["put back"]
+
+
+def test_an_ignored_signal_stays_ignored():
+    """As nohup asks for; and afterwards all handlers are the former ones."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with unwinding():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before[signal.SIGHUP])
+    assert {number: signal.getsignal(number) for number in SIGNALS} == before

@@ -1,0 +1,56 @@
+"""What the commands print on narrow terminals, in pipes, and on a full disk."""
+
+import importlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from practice_torch.commands.recipes import recipe_names
+from shared_specs.syllabus import load, resolve
+from shared_specs.terminal import print_table
+
+ROOT = Path(__file__).resolve().parents[2]
+WINGS = ["shared_specs", "theory_jax", "practice_torch"]
+
+
+@pytest.mark.parametrize("package", WINGS)
+def test_a_list_in_a_pipe_cuts_and_wraps_nothing(package, monkeypatch, capsys):
+    """The width of the terminal that the pipe is in does not matter."""
+    listed = []
+    for columns in ("30", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert importlib.import_module(f"{package}.__main__").main(["list"]) == 0
+        listed.append(capsys.readouterr().out)
+    trained = [path for path in load().topics if recipe_names(path)]
+    lines = [line.split() for line in listed[0].splitlines()]
+    assert listed[0] == listed[1] and "…" not in listed[0]
+    for path in trained if package == "practice_torch" else load().topics:
+        assert any(path in words for words in lines), path
+    assert resolve("latent/vae")[0].title in listed[0]
+
+
+def test_a_terminal_that_is_too_narrow_wraps_what_may_be_wrapped_and_cuts_nothing():
+    table = Table(box=None)
+    table.add_column("name", no_wrap=True)
+    table.add_column("title")
+    table.add_row("a_name_of_twenty_four_ch", "words that are wrapped")
+    printed = io.StringIO()
+    console = Console(force_terminal=True, width=20, file=printed, color_system=None)
+    print_table(table, console)
+    assert console.width == 20
+    lines = [line.split() for line in printed.getvalue().splitlines()]
+    assert lines == [["name", "title"], ["a_name_of_twenty_four_ch", "words"], ["that"], ["are"], ["wrapped"]]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("words", [[wing, "list"] for wing in WINGS] + [["theory_jax", "list", "--json"]], ids=" ".join)
+def test_a_full_disk_is_one_line(words):
+    """Noticed while a table is written, or when the last of the output is."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (3, "error: No space left on device (standard output)\n")

@@ -1,0 +1,86 @@
+"""The contracts as tests: all rows of a topic in a wing are one test, in float64 and in float32."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from shared_specs.checking.check import Checker, rows_to_compile, spec_of
+from shared_specs.checking.implementation import leaves
+from shared_specs.checking.reference import wing, wing_function
+from shared_specs.checking.shapes import mismatch, parse
+from shared_specs.rows import Agree, Anchor, Rejects
+from shared_specs.syllabus import load
+
+WINGS = [
+    pytest.param(topic.path, backend, marks=pytest.mark.xdist_group(topic.path))
+    for topic in load().built
+    for backend in ("torch", "jax")
+]
+
+
+@lru_cache(4)  # both wings and precisions of the topic at hand
+def _checker(topic, backend, precision, compiled):
+    rows = rows_to_compile(topic, everything=compiled)
+    return Checker(topic, wing(backend, topic, precision), widths=True, compiled=rows)
+
+
+@pytest.mark.parametrize(("topic", "backend"), WINGS)
+def test_rows(topic, backend, compiled):
+    """Every comparison of the rows passes on this wing; a failure names function, row, precision and quantity."""
+    rows = spec_of(topic)
+    results = [r for precision in ("float64", "float32") for r in _checker(topic, backend, precision, compiled).run(rows)]
+    ran = {(r.word, r.function, r.case) for r in results}
+    asked = {(type(row).__name__, row.function, row.case) for row in rows if isinstance(row, Agree | Anchor | Rejects)}
+    assert asked - ran == set()
+    failed = [r for r in results if not r.passed]
+    said = [f"{r.word} {r.function}, {r.case}: {r.precision} {r.quantity}: {r.message or r.ratio}" for r in failed]
+    assert not failed, "\n".join(said)
+
+
+@pytest.mark.parametrize(("topic", "backend"), WINGS)
+def test_docstrings_end_with_the_shapes_that_are_passed_and_given(topic, backend, compiled):
+    """The last line of every function's docstring, held against the arrays of its first row."""
+    rows = {row.function: row for row in reversed(spec_of(topic)) if isinstance(row, Agree)}
+    found = {name: _contradiction(topic, row, backend, compiled) for name, row in rows.items()}
+    assert {name: why for name, why in found.items() if why} == {}
+
+
+def _contradiction(topic, row, backend, compiled):
+    """What a docstring says otherwise than a row of its function; "" if nothing."""
+    arguments = row.given.draw(f"{topic}/{row.function}/{row.case}")
+    arrays = [a for a in arguments.values() if any(isinstance(leaf, np.ndarray) for _, leaf in leaves(a))]
+    passed = [getattr(a, "shape", None) for a in arrays]
+    reference = _checker(topic, backend, "float64", compiled).reference
+    given = [shape for shape, _ in (reference if row.traced else reference.eager).result_shapes(row.function, arguments)]
+    said = parse(wing_function(backend, topic, row.function).__doc__)
+    if None in said.results:  # a tuple of arrays stands for as many results as it holds
+        at = said.results.index(None)
+        given[at : at + 1 + len(given) - len(said.results)] = [None]
+    return mismatch(said, passed, given)
+
+
+@pytest.mark.rule
+def test_every_function_is_judged_in_the_core():
+    """The rows marked `edge` excuse other people's code: they are few, and no function is left to them."""
+    for topic in load().built:
+        rows = [row for row in spec_of(topic.path) if isinstance(row, Agree | Anchor)]
+        core = {row.function for row in rows if not row.edge}
+        assert core == {row.function for row in rows}, topic.path
+        assert sum(bool(row.edge) for row in rows) <= len(rows) / 4, topic.path
+
+
+@pytest.mark.rule
+def test_rows_have_names_of_their_own():
+    """Two rows of one name would draw the same numbers, and one id would hide the other."""
+    for topic in load().built:
+        names = [(type(row).__name__, getattr(row, "function", None), row.case) for row in spec_of(topic.path)]
+        assert len(set(names)) == len(names), [name for name in names if names.count(name) > 1]
+
+
+@pytest.mark.xdist_group("guard")
+def test_the_tests_of_a_topic_keep_to_one_process(request):
+    """Else every process compiles every topic, silently: pytest-xdist 3.8 forgets its groups under pytest 9.2."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("only where pytest-xdist runs the suite in groups (make test)")
+    assert request.node.nodeid.endswith("@guard")

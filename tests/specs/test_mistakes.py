@@ -1,0 +1,109 @@
+"""A check is trusted once it has been seen to fail: every planted mistake is refused by the topic's public rows alone."""
+
+import re
+from functools import cache
+
+import pytest
+
+from shared_specs.checking.check import Checker, check_topic, spec_of
+from shared_specs.checking.implementation import Implementation
+from shared_specs.checking.measuring import PRECISIONS
+from shared_specs.checking.reference import wing_function
+from shared_specs.rows import Anchor, Law, Rejects
+from shared_specs.syllabus import load
+from tests.support.mistakes import planted, with_mistake
+
+MISTAKES = planted("MISTAKES")
+EQUIVALENT = planted("EQUIVALENT")
+
+
+def _rows_for(topic, function):
+    """The rows that call the function: named in the row, or asked for by a law."""
+    laws = _functions_of_laws(topic)
+    return [r for r in spec_of(topic) if function in (laws[r.case] if isinstance(r, Law) else (getattr(r, "function", None),))]
+
+
+@cache
+def _functions_of_laws(topic):
+    """{case of a law: the functions that it asks the practice wing for}."""
+    found = {}
+    for law in (row for row in spec_of(topic) if isinstance(row, Law)):
+        found[law.case] = asked = set()
+
+        def find(name, asked=asked):
+            asked.add(name)
+            return wing_function("torch", topic, name)
+
+        check_topic(topic, Implementation(find, "torch", "float64"), [law])
+    return found
+
+
+def _soonest(row):
+    """The order in which rows cost little and refuse soon."""
+    return not isinstance(row, Rejects), isinstance(row, Law), not isinstance(row, Anchor)
+
+
+def _by_topic(planted):
+    """(topic, its mistakes), a test each: thousands of tests take longer to be handed out than to run."""
+    topics = dict.fromkeys(topic for topic, _ in planted)
+    return [
+        pytest.param(path, [m for topic, m in planted if topic == path], marks=pytest.mark.xdist_group(path), id=path)
+        for path in topics
+    ]
+
+
+@pytest.mark.parametrize(("topic", "mistakes"), _by_topic(MISTAKES))
+def test_every_planted_mistake_is_refused(topic, mistakes):
+    """Wrong in value, gradient or manners: some row of the topic must fail, and say something."""
+    assert {(m.function, m.name): why for m in mistakes if (why := _accepted(topic, m))} == {}
+
+
+def _accepted(topic, mistake):
+    """Why a mistake does not count as refused; "" if it does."""
+    implementation, wanted_rows = with_mistake(topic, mistake), _rows_for(topic, mistake.function)
+    if mistake.only_small_batches:
+        failed = [result for result in check_topic(topic, implementation, wanted_rows) if not result.passed]
+        return "" if {result.word for result in failed} == {"Batch"} else f"refused elsewhere, or nowhere: {failed}"
+    # A wrong value must not be refused because its function fails on an empty batch: spec=() has none.
+    checker = Checker(topic, implementation, spec=(), widths=mistake.narrow)
+    for row in sorted(wanted_rows, key=_soonest):
+        if isinstance(row, Rejects) and not mistake.only_checks:
+            continue
+        failed = [result for result in checker.run([row]) if not result.passed]
+        if failed:
+            if not all(result.message or result.ratio > 1 for result in failed):
+                return f"refused without a word: {failed}"
+            slips = re.compile("raised (TypeError|NameError|AttributeError|ImportError)")
+            if any(slips.search(result.message) for result in failed):
+                return f"refused for how it is written, not for its mistake: {failed}"
+            widths = re.compile(r"\bin (uint8|int16|int32)\b")
+            if mistake.narrow and not all(widths.search(f"{result.quantity} {result.message}") for result in failed):
+                return f"refused for more than narrow integers: {failed}"
+            return ""
+    return "no row refuses it"
+
+
+@pytest.mark.parametrize(("topic", "forms"), _by_topic(EQUIVALENT))
+def test_every_other_right_form_is_accepted(topic, forms):
+    """The rows hold to the mathematics, not to one way of writing it."""
+    failed = {}
+    for form in forms:
+        rows = [r for r in _rows_for(topic, form.function) if not (form.core_alone and (isinstance(r, Rejects) or r.edge))]
+        results = [r for p in PRECISIONS for r in check_topic(topic, with_mistake(topic, form, p), rows)]
+        failed[form.function, form.name] = [r for r in results if not r.passed and not (form.core_alone and r.edge)]
+    assert {form: results for form, results in failed.items() if results} == {}
+
+
+@pytest.mark.rule
+def test_every_built_topic_plants_mistakes():
+    """A topic whose rows were never seen to refuse anything is not to be trusted."""
+    with_mistakes = {topic for topic, _ in MISTAKES}
+    assert [topic.path for topic in load().built if topic.path not in with_mistakes] == []
+
+
+@pytest.mark.rule
+def test_every_function_of_a_built_topic_has_a_planted_mistake():
+    """Function by function, not only topic by topic."""
+    planted_in = {(topic, mistake.function) for topic, mistake in MISTAKES}
+    functions = {(t.path, row.function) for t in load().built for row in spec_of(t.path) if hasattr(row, "function")}
+    assert sorted(functions - planted_in) == []

@@ -1,0 +1,284 @@
+"""The pages of a derivation: the same content in a terminal and in a file of HTML."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from tests.theory.test_parts import parabola, whole
+from theory_jax.__main__ import main
+from theory_jax.chains import at_least, equals
+from theory_jax.foundations.maximum_likelihood import entropy
+from theory_jax.lecture_html import html
+from theory_jax.lecture_page import experiments_that_import, functions_of, lecture_page
+from theory_jax.lecture_tex import _terms, tex
+from theory_jax.page import broken, console_of_the_page, print_page
+
+
+def lecture():
+    """A derivation in which something of every kind stands in another order than it is printed."""
+    toy = whole(title="A toy <b>")
+    toy.exact(r"a = \max(a, a)", because="an implementation fact", role="appendix")(lambda: (1.0, 1.0 + 1e-16, {"x": 2.0}))
+    gap = toy.assume("An assumption", toy.m**2)
+    toy.say("A paragraph about $p_k / q_k$ and <angles>.")
+    line = at_least(toy.a, "leave out the assumption", dropping=gap.at(), wrong={"nothing": toy.a - toy.m**2})
+    toy.chain("A lemma", toy.a + gap.at(), line, role="lemma", so="So it is.", uses=(gap, toy.central))
+    many = sum((toy.a * toy.b**n for n in range(1, 40)), toy.a)
+    toy.chain("A long line", many, equals(many + toy.m - toy.y, "a slip", wrong={"x": 0}), equals(many, "again"))
+    return toy
+
+
+def page_of(toy):
+    return lecture_page(toy, toy.run())
+
+
+@pytest.fixture(scope="module")
+def page():
+    return page_of(lecture())
+
+
+def test_parts_are_numbered_in_the_order_of_the_page(page):
+    numbered = [(item.number, item.title or item.form) for item in page.items if item.number]
+    expected = ["The sum", "An assumption", "A lemma", "A long line", "step"]
+    assert numbered == list(enumerate(expected, start=1))
+    assert [item.form for item in page.appendix] == ["step"] and len(page.exercises) == 3
+    assert [item.rests_on for item in page.items if item.title == "A lemma"] == ["(1) and (2)"]
+    assert [item.central for item in page.items].count(True) == 1
+    assert page.central == r"\sum_{k} a p_{k} = a" and not page.passed
+
+
+def test_an_error_stands_at_its_line_and_is_counted(page):
+    (long,) = (item for item in page.items if item.title == "A long line")
+    assert "false at" in long.rows[1].error and "false at" in long.rows[2].error and not long.errors
+    assert re.fullmatch(r"2 of \d+ claims FAILED", page.summary)
+
+
+def test_the_summary_counts_what_was_done():
+    words = page_of(whole()).summary
+    assert words == "1 line derived, 1 comparison with the code, 4 numbers computed, 1 figure drawn"
+
+
+def test_verdicts_of_a_chain_are_told_once_or_by_line():
+    toy = whole()
+    chain = toy.chain(
+        "Three lines",
+        toy.a * (toy.b + toy.m),
+        equals(toy.a * toy.b + toy.a * toy.m, "distribute", wrong={"x": 0}),
+        equals(toy.a * (toy.m + toy.b) + 0, "collect"),
+        equals(toy.a * toy.m + toy.b * toy.a, "distribute", points=9),
+    )
+    (item,) = (item for item in page_of(toy).items if item.part is chain)
+    assert item.words == "lines 1, 2 derived for all $a > 0$, $b > 0$, $m$; line 3 checked at 9 points"
+
+
+def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
+    print_page(page, console=console_of_the_page(width=80))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    text = "\n".join(lines)
+    for words in (
+        "      ∑ₖ a pₖ\n\n    = a\n        p sums to one", "Lemma: A lemma (from (1) and (2))", "m² ≥ 0",
+        "  pₖ           a law (positive, sums to one over k)", "How the code keeps it", "A paragraph about pₖ/qₖ and <angles>.",
+        "✗ ", "false at", "What this does not show\n- Nothing.", "1. One?\n   Answer. It is 0.5.", "✓ stated; enumerated",
+    ):  # fmt: skip
+        assert words in text, words
+    assert text.index("How the code keeps it") > text.index("Exercises") > text.index("A long line")
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "pieces"),
+    [
+        ("aaaa + b = c + d", 12, ["aaaa + b", "= c + d"]),
+        ("f(a + b) + g(c + d)", 12, ["f(a + b)", "+ g(c + d)"]),
+        ("short", 12, ["short"]),
+        ("abcdefghijklmnop", 6, ["abcdef", "ghijkl", "mnop"]),
+    ],
+)
+def test_a_long_equation_breaks_before_relations_and_terms(text, width, pieces):
+    assert broken(text, width) == pieces
+
+
+# ---------------------------------------------------------------------------------------------------- HTML
+
+
+class Outline(HTMLParser):
+    """The tags of a page, and the levels of its headings."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.levels, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+
+
+@pytest.fixture(scope="module")
+def text(page):
+    return html(page, {"latent/elbo": "latent-elbo.html"})
+
+
+def test_the_html_page_needs_no_other_file_and_no_network(text):
+    assert "<script" not in text and "@import" not in text and not re.search(r"url\((?!#)", text)
+    found = {value for _, attributes in Outline(text).tags for name, value in attributes.items() if name in ("src", "href")}
+    assert all(value.startswith(("#", "data:,")) for value in found)
+
+
+def test_the_html_page_is_accessible(text):
+    outline = Outline(text)
+    assert outline.levels[0] == 1 and outline.levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in zip(outline.levels, outline.levels[1:], strict=False))
+    (drawing,) = (attributes for tag, attributes in outline.tags if tag == "svg")
+    assert drawing["role"] == "img" and drawing["aria-label"] == "A parabola."
+    identifiers = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
+    assert linked and linked <= set(identifiers)
+    assert [tag for tag, _ in outline.tags].count("details") == 3
+
+
+def test_the_html_page_says_what_the_terminal_page_says(text):
+    words = " ".join(re.sub(r"<[^>]*>", " ", text.split("</head>")[1]).split())
+    for said in ("An assumption", "assumed, not executed", "FAILED", "false at", "How the code keeps it", "stated; enumerated"):
+        assert said in words, said
+    assert "&lt;angles&gt;" in text and "<b>" not in text and "$" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
+
+
+def test_figures_take_the_colors_of_the_page(text):
+    drawing = text[text.index("<svg") : text.index("</svg>")]
+    assert "stroke: var(--blue)" in drawing and "currentColor" in drawing and "#000000" not in drawing
+    assert "<text" in drawing and 'id="axes_1"' not in drawing
+
+
+# ---------------------------------------------------------------------------------------------------- TeX
+
+
+@pytest.fixture(scope="module")
+def written(page):
+    return tex(page, ["figure.pdf"])
+
+
+def test_the_tex_page_opens_and_closes_what_it_opens(written):
+    opened = []
+    for begins, name in re.findall(r"\\(begin|end)\{([^}]*)\}", written):
+        if begins == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    bare = re.sub(r"\\[{}$]", "", written)
+    assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
+    for words in ("An assumption", "FAILED", "How the code keeps it", r"\textless{}angles\textgreater{}", "It is 0.5."):
+        assert words in written
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX is installed: sources are checked for balance only")
+def test_the_tex_page_compiles(short, tmp_path, capsys):
+    assert main(["run", "foundations/jensen", "--tex", str(tmp_path / "page.tex")]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page-figure-1.pdf", "page.tex"]
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0 and (tmp_path / "page.pdf").is_file(), done.stdout[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("latex", "terms"),
+    [
+        (r"a + \left(b - c\right) - d", ["a", r" + \left(b - c\right)", " - d"]),
+        (r"\frac{a + b}{c} + f(x + y)", [r"\frac{a + b}{c}", " + f(x + y)"]),
+    ],
+)
+def test_a_sum_is_broken_between_its_terms(latex, terms):
+    assert list(_terms(latex)) == terms
+
+
+# ---------------------------------------------------------------------------------------------------- the code
+
+
+def test_a_bridge_names_the_functions_that_it_calls():
+    from theory_jax.foundations.maximum_likelihood import derivation
+
+    names = [functions_of(item.part) for item in lecture_page(derivation, ()).items if item.form == "bridge"]
+    assert names[:2] == [["entropy", "kl_divergence"], ["cross_entropy"]]
+
+
+def test_the_functions_of_a_bridge_end_at_the_theory():
+    """Those of numpy call each other in circles; a function that is handed over as a default is found."""
+    toy = whole()
+    bridge = toy.bridge("Circles", toy.a, lambda a, code=np.linalg.solve: code(np.eye(5), a), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == []
+    bridge = toy.bridge("Recursive", toy.a, lambda a: _recursive(a), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == []
+    bridge = toy.bridge("Default", toy.a, lambda a, code=entropy: np.median(code(a)), toy.a, wrong={"x": 0})
+    assert functions_of(bridge) == ["entropy"]
+
+
+def _recursive(a):
+    return _recursive(a / 2) if a > 1 else a
+
+
+_recursive.__module__ = "theory_jax.toy"
+
+
+def test_experiments_that_use_a_topic_are_read_from_their_source():
+    used = dict(experiments_that_import("latent/elbo"))
+    assert "importance_weighted_bound" in used["latent/vae"] and "diffusion/simple_loss" not in used
+
+
+def test_lemmas_of_other_topics_are_told_with_their_topic():
+    from theory_jax.latent.elbo import derivation
+
+    (central,) = (item for item in lecture_page(derivation, ()).items if item.central)
+    assert central.rests_on.endswith("in foundations/maximum_likelihood")
+
+
+# ---------------------------------------------------------------------------------------------------- the commands
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Let two topics have a short derivation."""
+    for topic in ("foundations.jensen", "latent.elbo"):
+        monkeypatch.setattr(f"theory_jax.{topic}.derivation", whole(title=f"About {topic}"))
+
+
+def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):
+    alone = tmp_path / "new" / "jensen.html"
+    assert main(["run", "foundations/jensen", "--html", str(alone)]) == 0
+    assert "<title>About foundations.jensen</title>" in alone.read_text(encoding="utf-8")
+    assert f"{alone}: 1 line derived" in capsys.readouterr().out
+    assert main(["run", "foundations/jensen", "latent/elbo", "--html", str(tmp_path / "all")]) == 0
+    names = ["foundations-jensen.html", "latent-elbo.html"]
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == names
+    assert f'<a href="{names[1]}">' in (tmp_path / "all" / names[0]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["jensen", "latent/elbo", "--html", "{}/page.html"],
+            "page.html is one file, but 2 topics were asked for: name a folder",
+        ),
+        (["jensen", "--html", "{}/page.html", "--json"], "give one of them"),
+        (["jensen", "--html", "{}/a_file/page.html"], "page.html cannot be written: "),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_one_line(short, tmp_path, arguments, says, capsys):
+    (tmp_path / "a_file").write_text("")
+    assert main(["run", *(word.format(tmp_path) for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert error.splitlines()[-1].startswith("error: ") and says in error
+
+
+def test_a_figure_is_drawn_for_every_page_anew(tmp_path):
+    toy, drawn = whole(), []
+    toy.figure("Another.")(lambda axes: drawn.append(1) or parabola(axes))
+    page = page_of(toy)
+    assert html(page) == html(page) and len(drawn) == 3

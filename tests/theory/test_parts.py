@@ -1,0 +1,246 @@
+"""Bridges, examples, figures, exercises and front matter: what is wrong fails, and what could not fail is refused."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sympy import log
+
+from tests.theory.test_chains import Toy
+from theory_jax.chains import at_least, equals
+from theory_jax.notation import Entropy, Total
+from theory_jax.parts import value
+
+
+def whole(**changes):
+    """A derivation that has everything, with some of its front matter changed."""
+    toy = Toy("Why?")
+    toy.setting, toy.answer, toy.limits, toy.sources = ("A law.",), "Because.", ("Nothing.",), ("Somebody 1906",)
+    vars(toy).update(changes)
+    result = equals(toy.a, "$p$ sums to one", wrong={"each is one": 3 * toy.a})
+    toy.chain("The sum", Total(toy.k, toy.p * toy.a), result, central=True)
+    bridge(toy)
+    toy.example("Two states.")(lambda: [(r"H(p)", 0.69314, "0.6931")])
+    toy.figure("A parabola.")(parabola)
+    for question in ("One?", "Two?", "Three?"):
+        toy.exercise(question, "It is 0.5.")(lambda: [(0.5, "0.5")])
+    return toy
+
+
+def bridge(toy, *, code=lambda p: -jnp.sum(p * jnp.log(p), axis=-1), wrong=None, expression=None):
+    """The entropy of a law as the code computes it."""
+    made = Entropy(toy.p) if expression is None else expression
+    wrong = {"the sign": -Entropy(toy.p)} if wrong is None else wrong
+    return toy.bridge("The code", made, code, toy.p, wrong=wrong)
+
+
+def parabola(axes):
+    axes.plot([0, 1, 2], [0, 1, 4])
+    axes.set(xlabel="$x$", ylabel="$y$")
+
+
+def of(toy, part):
+    return [result for result in toy.run() if result.part is part]
+
+
+def test_a_derivation_that_has_everything_passes():
+    assert [(result.claim, result.error) for result in whole().run() if not result.passed] == []
+    assert list(whole().lacking()) == []
+
+
+@pytest.mark.parametrize("name", ["question", "setting", "answer", "limits", "sources"])
+def test_missing_front_matter_is_named(name):
+    assert list(whole(**{name: ()}).lacking()) == [f"it has no {name}="]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "says"),
+    [
+        ("Bridge", "no bridge or step"),
+        ("Example", "0 examples"),
+        ("Figure", "0 figures"),
+        ("Exercise", "2 exercises; it needs 3"),
+    ],
+)
+def test_missing_parts_are_named(left_out, says):
+    toy = whole()
+    parts = [part for part in toy.parts if type(part).__name__ == left_out]
+    toy.parts.remove(parts[0])
+    (lack,) = toy.lacking()
+    assert says in lack
+
+
+def test_a_missing_central_result_is_named():
+    toy = whole()
+    toy.central = None
+    assert list(toy.lacking()) == ["no chain or step is the central one (central=True)"]
+
+
+# ---------------------------------------------------------------------------------------------------- the bridge
+
+
+def test_the_code_computes_what_was_derived():
+    toy = Toy()
+    (result,) = of(toy, bridge(toy))
+    assert result.passed and "the code agrees at 5 random points" in result.words
+
+
+def test_code_that_computes_something_else_fails():
+    toy = Toy()
+    (result,) = of(toy, bridge(toy, code=lambda p: -jnp.sum(p * jnp.log(p), axis=-1) * (1 + 1e-9)))
+    assert not result.passed and "> 1e-11" in result.error
+    toy = Toy()
+    (result,) = of(toy, bridge(toy, code=lambda p: jnp.full(p.shape[0], jnp.nan)))
+    assert not result.passed
+
+
+def test_a_bridge_that_could_not_fail_is_refused():
+    for options, says in (
+        ({"wrong": {}}, "names no wrong form"),
+        (
+            {"wrong": lambda t: {"written otherwise": -Total(t.k, t.p * log(t.p))}},
+            "would agree, too, with this mistake: written other",
+        ),
+        ({"code": lambda p: -jnp.sum(p * jnp.log(p))}, "the code returned the shape []; the expression has [5]"),
+    ):
+        toy = Toy()
+        made = {name: option(toy) if name == "wrong" and callable(option) else option for name, option in options.items()}
+        (result,) = of(toy, bridge(toy, **made))
+        assert not result.passed and result.error.startswith("refused: ") and says in result.error
+
+
+# ---------------------------------------------------------------------------------------------------- numbers
+
+NUMBERS = {
+    "the last digit": (0.69314, "0.6931", "0.6932"),
+    "a fraction": (0.25, "1/4", "1/5"),
+    "a pair": ((0.5, 2.0), "(0.5, 2)", "(0.5, 3)"),
+    "an expression": (log(4) / 2, log(2), log(3)),
+    "a word": ("yes", "yes", "no"),
+    "an exponent": (1.23e-7, "1.23e-7", "1.24e-7"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_printed_number_is_the_computed_one_to_its_last_digit(name):
+    computed, right, wrong = NUMBERS[name]
+    for said, holds in ((right, True), (wrong, False)):
+        toy = Toy()
+        toy.example("An example.")(lambda said=said: [("x", computed, said)])
+        (result,) = toy.run()
+        assert (result.passed, bool(result.error)) == (holds, not holds)
+
+
+def test_an_example_without_a_number_is_refused():
+    toy = Toy()
+    toy.example("Nothing.")(lambda: [])
+    assert "an example needs a number" in toy.run()[0].error
+    toy = Toy()
+    toy.example("Two for one.")(lambda: [("x", (1.0, 2.0), "1")])
+    assert "has 1 numbers, and 2 were computed" in toy.run()[0].error
+
+
+def test_the_value_of_an_expression_needs_every_number():
+    toy = Toy()
+    assert value(Total(toy.k, toy.p * toy.a), {toy.p: (0.25, 0.75), toy.a: 2}) == 2
+    with pytest.raises(ValueError, match="a: no number is given"):
+        value(Total(toy.k, toy.p * toy.a), {toy.p: (0.25, 0.75)})
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], "an exercise needs an answer that is executed"),
+        ([(0.7, "0.7")], "the answer does not say 0.7"),
+        ([(0.7, "0.5")], "computed: 0.7, not 0.5"),
+    ],
+)
+def test_the_answer_of_an_exercise_is_executed(rows, says):
+    toy = Toy()
+    toy.exercise("How much?", "It is 0.5.")(lambda: rows)
+    (result,) = toy.run()
+    assert not result.passed and says in result.error
+
+
+# ---------------------------------------------------------------------------------------------------- figures
+
+
+@pytest.mark.parametrize(
+    ("draw", "caption", "says"),
+    [
+        (lambda axes: axes.set(xlabel="x", ylabel="y"), "Nothing.", "draws nothing"),
+        (lambda axes: axes.plot([0, 1]), "A line.", "does not say what its axes are"),
+        (lambda axes: axes.plot([0, 1]) and axes.set(xlabel="x"), "A line.", "does not say what its axes are"),
+        (parabola, " ", "a figure needs a caption"),
+    ],
+)
+def test_a_figure_that_shows_nothing_is_refused(draw, caption, says):
+    toy = Toy()
+    toy.figure(caption)(draw)
+    (result,) = toy.run()
+    assert not result.passed and says in result.error
+
+
+# ---------------------------------------------------------------------------------------------------- steps in the strict form
+
+X = np.array([0.5, -1.0, 2.0])
+
+
+def step(kind, returned, **options):
+    """The result of one step of a derivation in the strict form."""
+    toy = Toy("Why?")
+    getattr(toy, kind)("a = b", because="it is so", **options)(lambda: returned)
+    return toy.run()[-1]
+
+
+def sides(larger):
+    return lambda x: (1 + x, larger(x))
+
+
+SURE = {  # what passes, and the same with a wrong form that would pass
+    "symbolic": lambda t, wrong: (
+        (t.a + t.b) ** 2,
+        t.a**2 + 2 * t.a * t.b + t.b**2,
+        {"x": t.a**2 + (0 if wrong else t.b * (2 * t.a + t.b))},
+    ),
+    "numeric": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),
+    "exact": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),
+    "autodiff": lambda t, wrong: (X * 3, X + 2 * X, {"x": X if wrong else 4 * X - X}),
+    "bound": lambda t, wrong: (sides(np.exp), (X,), (0.0,), {"x": sides(lambda x: np.exp(x) / 2 if wrong else np.expm1(x) + 1)}),
+    "monte_carlo": lambda t, wrong: (np.random.default_rng(0).normal(0.5, 1, 4000), 0.5, {"x": 0.7 if wrong else 0.501}),
+}
+
+
+@pytest.mark.parametrize("kind", SURE)
+def test_a_step_names_wrong_forms_and_is_seen_to_refuse_them(kind):
+    toy = Toy()
+    result = step(kind, SURE[kind](toy, True))
+    assert result.passed, result.error
+    assert "it would hold, too, with this mistake: x" in step(kind, SURE[kind](toy, False)).error
+    assert "it names no wrong form" in step(kind, SURE[kind](toy, True)[:-1]).error
+
+
+def test_a_bound_is_tight_where_something_is_left():
+    def squares(x):
+        return x**2, 2 * x**2
+
+    false_constant = {"x": lambda x: (x**2, x**2 / 2)}
+    assert "the tight pair is 0 = 0" in step("bound", (squares, (X,), (0.0,), false_constant)).error
+
+
+def test_residuals_are_relative_where_numbers_are_small():
+    wrong = {"x": 1.0}
+    assert not step("numeric", (np.float64(1e-20), np.float64(2e-20), wrong)).passed
+    assert step("numeric", (np.float64(1e-20), np.float64(1e-20) * (1 + 1e-14), wrong)).passed
+    assert "compares nothing" in step("numeric", (np.zeros(3), np.zeros(3) * 1.0, wrong)).error
+    assert step("numeric", (np.zeros(3), np.full(3, 1e-14), wrong), scale=1.0).passed
+
+
+def test_a_role_is_one_of_the_words():
+    assert "role 'axiom' is none of" in step("numeric", SURE["numeric"](Toy(), True), role="axiom").error
+
+
+def test_the_lemma_of_a_line_is_what_the_chain_rests_on():
+    toy = Toy()
+    gap = toy.valley("The tangent", toy.a - 1 - log(toy.a), toy.a, 1, "so", wrong={"half": toy.a / 2 - 1 - log(toy.a)})
+    line = at_least(0, "the lemma", dropping=gap.at(toy.b), wrong={"more": 1})
+    assert toy.rests_on(toy.chain("At b", gap.at(toy.b), line, uses=(bridge,))) == (bridge, gap)

@@ -1,0 +1,136 @@
+"""Every sampler draws the law of its network, and every mistake that is planted into one is refused; the statistics, too, are
+seen to accept and to refuse.
+"""
+
+import pytest
+import torch
+
+from tests.support.known_laws import LOPSIDED, Mixture, prediction
+from tests.support.samplers import Mistake, normal_cdf, planted, require_law, require_same, require_shares, samplers
+
+SAMPLERS = samplers()
+
+
+@pytest.mark.parametrize(("topic", "check"), [pytest.param(*row[:2], id=f"{row[0]}-{row[1].__name__}") for row in SAMPLERS])
+def test_what_is_drawn_has_its_law(topic, check):
+    check()
+
+
+@pytest.mark.parametrize(
+    ("topic", "check", "mistake"),
+    [pytest.param(*row, wrong, id=f"{row[0]}-{name}") for *row, mistakes in SAMPLERS for name, wrong in mistakes.items()],
+)
+def test_a_mistake_in_a_sampler_is_refused(topic, check, mistake):
+    with planted(mistake), pytest.raises(AssertionError):
+        check()
+
+
+# ---------------------------------------------------------------------------------------------------- the statistics
+
+
+def normals(seed, count=4000):
+    return torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_draws_of_the_law_are_accepted(seed):
+    require_law(normals(seed), normal_cdf(0.0, 1.0))
+    shares = torch.tensor([0.5, 0.2, 0.3, 0.0])
+    require_shares(torch.multinomial(shares, 4000, replacement=True, generator=torch.Generator().manual_seed(seed)), shares)
+
+
+WRONG = {
+    "moved by an eighth of the deviation": lambda x: x + 0.125,
+    "an eighth wider": lambda x: 1.125 * x,
+    "skewed": lambda x: x + 0.15 * (x.square() - 1),
+    "split": lambda x: (x + 0.5 * x.sign()) / 1.375,
+    "not a number": lambda x: x.log(),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_draws_of_another_law_are_refused(wrong):
+    for seed in range(5):
+        with pytest.raises(AssertionError, match="4000 draws have another law"):
+            require_law(wrong(normals(seed)), normal_cdf(0.0, 1.0))
+
+
+def test_the_smooth_test_errs_as_often_as_stated():
+    """Its statistic is chi-squared: of 400 right samples, as many are beyond the upper tenth as there should be."""
+    kept = []
+    for seed in range(400):
+        try:
+            require_law(normals(seed, 200), normal_cdf(0.0, 1.0), error_rate=0.1)
+        except AssertionError:
+            kept.append(seed)
+    assert 22 <= len(kept) <= 60  # three standard deviations about 40
+
+
+def test_shares_of_another_law_are_refused():
+    drawn = torch.tensor([0] * 500 + [1] * 300 + [2] * 200)
+    require_shares(drawn, torch.tensor([0.52, 0.28, 0.2]))
+    with pytest.raises(AssertionError, match="shares are"):
+        require_shares(drawn, torch.tensor([0.4, 0.4, 0.2]))
+    with pytest.raises(AssertionError, match=r"\[2\] were drawn, whose probability is 0"):
+        require_shares(drawn, torch.tensor([0.6, 0.4, 0.0]))
+    with pytest.raises(AssertionError, match="2 was drawn; the law has 2 values"):
+        require_shares(drawn, torch.tensor([0.6, 0.4]))
+
+
+def test_another_chain_is_refused():
+    x = normals(0).float()
+    require_same(x, x.double() * (1 + 1e-6))
+    for wrong in (x + 1e-3, x[:-1], x * float("nan")):
+        with pytest.raises(AssertionError):
+            require_same(x, wrong)
+
+
+# ---------------------------------------------------------------------------------------------------- laws and mistakes
+
+
+def test_the_mean_of_the_data_is_the_conditional_one():
+    """E(X | aX + bE = x), by sums over a fine grid of the law of X, and at both ends of the noise."""
+    grid = torch.linspace(-2, 2, 4001, dtype=torch.float64)
+    mass = LOPSIDED.cdf(grid + 5e-4) - LOPSIDED.cdf(grid - 5e-4)
+    x = torch.tensor([-0.7, 0.0, 0.4], dtype=torch.float64)
+    weights = mass * torch.exp(-(x[:, None] - 0.8 * grid).square() / (2 * 0.6**2))
+    torch.testing.assert_close(LOPSIDED.data_mean(x, 0.8, 0.6), (weights * grid).sum(1) / weights.sum(1))
+    torch.testing.assert_close(LOPSIDED.data_mean(x, 1.0, 1e-4), x, atol=1e-3, rtol=0)
+    mean = sum(w * m for w, m in zip(LOPSIDED.weights, LOPSIDED.means, strict=True))
+    torch.testing.assert_close(LOPSIDED.data_mean(x, 1e-6, 1.0), torch.full_like(x, mean), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["noise", "x0", "velocity"])
+def test_every_prediction_is_of_the_same_data(kind):
+    """Of N(m, s^2), whose conditional mean is linear."""
+    law, kept, x = Mixture((1.0,), (0.3,), (0.5,)), torch.tensor([0.64]), torch.tensor([[0.2, -1.0]])
+    data = 0.3 + 0.8 * 0.25 / (0.64 * 0.25 + 0.36) * (x - 0.24)
+    noise = (x - 0.8 * data) / 0.6
+    wanted = {"noise": noise, "x0": data, "velocity": 0.8 * noise - 0.6 * data}[kind]
+    torch.testing.assert_close(prediction(law, x, kept, kind), wanted)
+
+
+class Adder:
+    def __init__(self, step):
+        self.step = step
+
+    @torch.no_grad()
+    def moved(self, x):
+        add = lambda y: y + self.step  # noqa: E731
+        return add(x)
+
+
+def test_a_mistake_stands_in_the_source_as_long_as_it_is_planted():
+    adder = Adder(1)
+    with planted(Mistake(Adder.moved, "y + self.step", "y - self.step")):
+        assert adder.moved(1) == 0
+    assert adder.moved(1) == 2
+    with pytest.raises(ZeroDivisionError), planted(Mistake(Adder.moved, "y + self.step", "y / 0")):
+        adder.moved(1)
+    assert adder.moved(1) == 2
+
+
+@pytest.mark.parametrize("right", ["y * self.step", "y"])
+def test_a_mistake_that_is_not_at_one_place_is_no_mistake(right):
+    with pytest.raises(LookupError, match="is . times in Adder.moved"), planted(Mistake(Adder.moved, right, "")):
+        pass

@@ -1,0 +1,141 @@
+"""What a recipe takes: each takes a step at full size on fake tensors, and what is measured there is what a real step takes."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from practice_torch.data.blank import blank
+from practice_torch.engine.costs.flops import flops_of_step
+from practice_torch.engine.costs.sizes import Tally, on_fake_tensors, sizes, step_by_step
+from practice_torch.engine.experiment import phase_parameters
+from practice_torch.engine.published import Published
+from practice_torch.engine.recipe import Recipe
+from practice_torch.state_space import _selective_scan
+from shared_specs.syllabus import load
+from tests.commands.test_practice_commands import call
+from tests.support.small_recipes import module_of, names
+
+TOPICS = list(dict.fromkeys(path for path, _ in names()))
+# fields of the engine that change what a step takes
+SIZES = {"data", "batch_size", "accumulate", "precision"}
+OTHERS = {field.name for field in dataclasses.fields(Recipe)} - SIZES
+
+
+def different(module):
+    """The names of a topic's recipes, one of those that differ in nothing but their training."""
+    found = {}
+    for name, recipe in module.RECIPES.items():
+        found.setdefault((type(recipe), *(value for field, value in recipe.fields().items() if field not in OTHERS)), name)
+    return found.values()
+
+
+@pytest.mark.parametrize("topic", [pytest.param(path, marks=pytest.mark.xdist_group(f"sizes, {path}")) for path in TOPICS])
+def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
+    """In an accelerator's segments where a scan has some: a CPU's, which tests/state_space runs, are many times as many."""
+    monkeypatch.setattr(_selective_scan, "CPU", _selective_scan.ACCELERATOR)
+    module = module_of(topic)
+    for name in different(module):
+        with on_fake_tensors(module, name) as (tally, experiment, data):
+            if any(phase.moves for phase in experiment.phases):  # the others count, in passes whose sizes depend on the data
+                steps = step_by_step(experiment, module.RECIPES[name], data, tally)
+                next(steps)
+                moved = {key for phase in experiment.phases for key, _ in phase_parameters(experiment, phase)}
+                # weights and, of those that are trained, two moments at the least
+                least = sum(part.nbytes * (3 if key in moved else 1) for key, part in experiment.named_parameters())
+                assert tally.peak >= tally.now >= least, name
+
+
+def with_allocator(take):
+    """The most bytes that torch's allocator of the CPU had given out at once while `take` ran, beyond those before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        take()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most
+
+
+# The difference is what CPU kernels take while they run: of convolutions 5%, of matrix products nothing.
+@pytest.mark.parametrize(("topic", "name", "most"), [("latent/vae", "digits", 1e-3), ("diffusion/training", "digits", 0.06)])
+def test_the_memory_of_a_step_is_that_of_a_real_one(topic, name, most):
+    module = module_of(topic)
+    recipe, found = module.RECIPES[name], sizes(module, name)
+
+    def take(tally):
+        data = blank(recipe.modality, recipe.data, {}, **recipe.loading())
+        steps = step_by_step(module.build(recipe, data), recipe, data, tally)
+        next(steps)
+        tally.peak = held.append(tally.now) or tally.now
+        next(steps)
+
+    held = []
+    with Tally() as tally:
+        take(tally)
+    assert held == [found.held] and tally.peak == pytest.approx(found.peak, rel=1e-3)  # attention has another kernel
+    assert found.peak == pytest.approx(with_allocator(lambda: take(Tally())), rel=most)
+
+
+def test_a_phase_without_gradients_counts_its_operations():
+    """The cart-pole's: its updates, and twice the actor and twice the critic on all that is collected."""
+    module, name = module_of("reinforcement/ppo"), "cart_pole"
+    recipe = module.RECIPES[name]
+    experiment = module.build(recipe, None)
+    updates = flops_of_step(experiment, {}, recipe)
+    weights = sum(part.numel() for part in experiment.parameters() if part.ndim == 2)
+    assert updates > 0
+    assert sizes(module, name).operations == updates + 2 * 2 * weights * recipe.copies * recipe.horizon
+
+
+@pytest.mark.parametrize("topic", ["latent/vae", "adversarial/dcgan", "diffusion/elbo"])
+def test_operations_are_those_that_are_counted_on_meta_tensors(topic):
+    module, name = module_of(topic), "digits"
+    recipe = module.RECIPES[name]
+    data = blank(recipe.modality, recipe.data, {}, **recipe.loading())
+    counted = flops_of_step(module.build(recipe, data), data.batch(range(recipe.batch_size)), recipe)
+    # the backward pass of attention takes the scores once more than tables of them would: one in 2000 operations here
+    assert sizes(module, name).operations == pytest.approx(counted, rel=1e-3 if topic == "diffusion/elbo" else 0)
+
+
+def test_a_product_that_is_added_in_place_is_counted():
+    """An LSTM's; torch's own table of formulas does not know it."""
+    with Tally() as tally:
+        torch.zeros(2, 3).addmm_(torch.zeros(2, 4), torch.zeros(4, 3))
+    assert tally.operations == {"product": 2 * 2 * 4 * 3}
+
+
+def test_averages_and_accumulation_are_held_and_counted():
+    module = module_of("latent/vae")
+    plain = sizes(module, "digits")
+    for changes, held, times in (({"average_decay": 0.9}, 4 * plain.parameters, 1), ({"accumulate": 3}, 0, 3)):
+        changed = dataclasses.replace(module.RECIPES["digits"], **changes)
+        other = type("Module", (), {"RECIPES": {"digits": changed}, "build": staticmethod(module.build)})
+        found = sizes(other, "digits")
+        assert found.held - plain.held == held and found.operations == times * plain.operations
+
+
+def test_published_results_belong_to_recipes_and_say_where_they_stand():
+    for topic in load().topics:
+        if topic in TOPICS:
+            module = module_of(topic)
+            for name, published in getattr(module, "PUBLISHED", {}).items():
+                assert name in module.RECIPES and isinstance(published, Published), (topic, name)
+                assert published.source and published.data, (topic, name)
+                assert published.value is None or math.isfinite(published.value), (topic, name)
+
+
+def test_the_command_lists_sizes_of_a_topic_and_says_that_hours_are_an_estimate():
+    code, out, err = call("list", "--sizes", "latent/vae")
+    lines = out.splitlines()
+    assert code == 0 and [line.split()[1] for line in lines[1:4]] == ["digits", "mnist", "cifar10"]
+    assert "19.8 k" in lines[1] and "estimated" in lines[0] and "estimate for one H100" in out, err
+    found = json.loads(call("list", "--sizes", "--json", "latent/vae")[1])
+    digits = found["recipes"][0]
+    assert digits["parameters"] == 19792 and digits["held"] == 16 * 19792 + 44 and "estimate" in found["assumption"]
+    code, _, err = call("list", "--sizes", "jensen")
+    assert code == 2 and "trains nothing" in err
