@@ -1,5 +1,5 @@
 """The experiment of autoregressive/tokenization counts; none of its phases minimizes a loss, and it shows the first tokens."""
 
-from tests.objectives import Objective
+from tests.support.objectives import Objective
 
 OBJECTIVE = Objective(None, draws=False)

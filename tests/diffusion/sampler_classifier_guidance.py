@@ -4,9 +4,9 @@ import torch
 
 from practice_torch.diffusion.classifier_guidance import guided_noise
 from practice_torch.experiments.diffusion.classifier_guidance import GuidanceExperiment, Guiding
-from tests.known_laws import Mixture, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ancestral, ddim, rough
+from tests.support.known_laws import Mixture, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ancestral, ddim, rough
 
 CLASSES = [Mixture((1.0,), (mean,), (0.2,)) for mean in (-0.2, 0.0, 0.2)]  # of every pixel, alike
 

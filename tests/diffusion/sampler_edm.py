@@ -8,10 +8,10 @@ from practice_torch.diffusion.edm import denoise
 from practice_torch.diffusion.heun_sampler import heun_step, karras_sigmas
 from practice_torch.experiments.diffusion import edm
 from practice_torch.experiments.diffusion.edm import EdmExperiment
-from practice_torch.levels import per_example
-from tests.known_laws import LOPSIDED
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import rough
+from practice_torch.mathematics.levels import per_example
+from tests.support.known_laws import LOPSIDED
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import rough
 
 
 def _knowing(experiment):

@@ -4,9 +4,9 @@ import torch
 
 from practice_torch.diffusion.latent_diffusion import quantize_latent
 from practice_torch.experiments.diffusion.latent_diffusion import LatentDiffusionExperiment
-from tests.known_laws import Mixture, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ddim, rough
+from tests.support.known_laws import Mixture, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ddim, rough
 
 SCALE = 2.0  # what the network sees, over what the decoder sees
 CLASSES = [Mixture((0.4, 0.6), (mean - 0.1, mean + 0.1), (0.04, 0.03)) for mean in (0.3, 0.5, 0.7)]  # in the decoder's units

@@ -6,10 +6,10 @@ import torch
 
 from practice_torch.diffusion.parameterizations import convert_prediction
 from practice_torch.experiments.diffusion.score_prediction import ScoreExperiment
-from practice_torch.experiments.parts.diffusion_sampling import Drawing
-from tests.known_laws import Mixture
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ddim, rough
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
+from tests.support.known_laws import Mixture
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ddim, rough
 
 
 def _knowing():

@@ -5,9 +5,9 @@ import torch
 from practice_torch.diffusion.parameterizations import x0_from_noise
 from practice_torch.diffusion.reverse_process import interpolated_log_variance, posterior_mean
 from practice_torch.experiments.diffusion.simple_loss import HybridExperiment
-from tests.known_laws import LOPSIDED, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import rough
+from tests.support.known_laws import LOPSIDED, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import rough
 
 
 def draws_the_law_of_the_data():

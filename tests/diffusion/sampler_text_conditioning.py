@@ -4,8 +4,8 @@ import torch
 from matplotlib.figure import Figure as Canvas
 
 from practice_torch.experiments.diffusion.text_conditioning import TextExperiment
-from tests.samplers import Network, built, require_same
-from tests.written_chains import ddim, rough
+from tests.support.samplers import Network, built, require_same
+from tests.support.written_chains import ddim, rough
 
 
 def _answer(x, t, tokens):

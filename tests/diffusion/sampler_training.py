@@ -3,12 +3,12 @@
 import torch
 
 from practice_torch.experiments.diffusion.training import DiffusionExperiment
-from practice_torch.experiments.parts import diffusion_sampling
-from practice_torch.experiments.parts import diffusion_studies as studies
-from practice_torch.experiments.parts.diffusion_sampling import Drawing
-from tests.known_laws import Mixture, prediction
-from tests.samplers import Network, built, require_law, require_same
-from tests.written_chains import ancestral, ddim, rough
+from practice_torch.experiments.sampling import diffusion_sampling
+from practice_torch.experiments.sampling import diffusion_studies as studies
+from practice_torch.experiments.sampling.diffusion_sampling import Drawing
+from tests.support.known_laws import Mixture, prediction
+from tests.support.samplers import Network, built, require_law, require_same
+from tests.support.written_chains import ancestral, ddim, rough
 
 CLASSES = [Mixture((0.5, 0.5), (mean - 0.3, mean + 0.3), (0.1, 0.15)) for mean in (-0.4, 0.0, 0.4)]
 
