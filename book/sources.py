@@ -12,11 +12,11 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from book.text import FENCE, code, escaped, link, raw, verbatim
-from shared_specs.commands.syllabus_page import is_step
 from shared_specs.palette import STYLE
 
 ROOT = Path(__file__).resolve().parent.parent
-WINGS = (("theory_jax", "JAX, float64"), ("practice_torch", "PyTorch"))
+WINGS = (("theory_jax", "JAX"), ("practice_torch", "PyTorch"))
+OF_A_TOPIC = ("shared_specs", "theory_jax", "theory_jax/lectures", "practice_torch", "practice_torch/experiments")
 SOURCE_PAGE = Markup("""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{path}</title>
@@ -79,7 +79,7 @@ def source_page(path):
 
 def topic_files(topic):
     """The source files of a topic, as paths below the root."""
-    paths = [f"{folder}/{topic}.py" for folder in ("shared_specs", *(wing for wing, _ in WINGS), "practice_torch/experiments")]
+    paths = [f"{folder}/{topic}.py" for folder in OF_A_TOPIC]
     return [path for path in paths if (ROOT / path).is_file()]
 
 
@@ -112,12 +112,11 @@ def _body(path, node):
 
 
 def _public(path):
-    """The public functions and classes that a file defines, by name; the steps of a derivation are not among them."""
+    """The public functions and classes that a file defines, by name."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {
         node.name: node for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_" and not is_step(node)
-        and ast.get_docstring(node)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_" and ast.get_docstring(node)
     }  # fmt: skip
 
 

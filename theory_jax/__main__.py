@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +17,9 @@ from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
 from shared_specs.terminal import failed_output, forget_output
-from theory_jax.records import records_in_order, records_in_processes
+from theory_jax.records import derivation_of, records_in_order, records_in_processes
 
-HERE = Path(__file__).parent
+LECTURES = Path(__file__).parent / "lectures"
 
 
 class UsageError(Exception):
@@ -154,7 +153,7 @@ def _run(command):
     if command.jobs < 0:
         raise UsageError(f"--jobs is {command.jobs}; it must be 0 (one for each core) or more")
     asked = _asked(command)
-    # the derivation of a topic that is being written may be there before its spec
+    # the lecture on a topic that is being written may be there before its spec
     there = [topic for topic in asked if topic.built or _is_written(topic)]
     planned = [topic.path for topic in asked if topic not in there]
     if not there:
@@ -244,7 +243,7 @@ def _mutate(command):
     for number, topic in enumerate(topics, start=1):
         if len(topics) > 1:
             print(f"[{number}/{len(topics)}] {topic.path}", file=sys.stderr, flush=True)
-        derivation = import_module("theory_jax." + topic.path.replace("/", ".")).derivation
+        derivation = derivation_of(topic.path)
         with _arithmetic(compiled=False)():
             found[topic.path] = list(mutants(derivation))
     total = sum(map(len, found.values()))
@@ -298,7 +297,7 @@ def _asked(command):
 
 
 def _is_written(topic):
-    return (HERE / f"{topic.path}.py").is_file()
+    return (LECTURES / f"{topic.path}.py").is_file()
 
 
 if __name__ == "__main__":

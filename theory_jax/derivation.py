@@ -2,14 +2,13 @@
 
 A derivation introduces its symbols (theory_jax/setting.py), and then has parts, in the order in which they are read: chains and
 lemmas of SymPy expressions (theory_jax/chains.py), steps that return what their kind compares (theory_jax/kinds.py), bridges to
-the module's own functions, a worked example, figures and exercises (theory_jax/parts.py). The engine refuses what would pass
+the topic's functions, a worked example, figures and exercises (theory_jax/parts.py). The engine refuses what would pass
 whatever the mathematics says.
 
 Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
 
 import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -210,7 +209,7 @@ class Derivation(Setting):
             yield "no chain or step is the central one (central=True)"
         kinds = Counter(type(part) for part in self.parts)
         if kinds[Bridge] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
-            yield "no bridge or step executes the module's functions"
+            yield "no bridge or step executes the topic's functions"
         for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
             if kinds[kind] < fewest:
                 yield f"it has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}"
@@ -253,15 +252,6 @@ class Derivation(Setting):
         """The parts and lemmas that a part names or uses an instance of."""
         named = tuple(getattr(part, "uses", ()))
         return tuple(dict.fromkeys(named + lemmas_in(part.expressions()) if hasattr(part, "expressions") else named))
-
-    def main(self):
-        """Run everything, print the page, and exit with 1 if a claim failed: for `python -m theory_jax.family.topic`."""
-        from theory_jax.lecture_page import lecture_page
-        from theory_jax.page import print_page
-
-        results = self.run()
-        print_page(lecture_page(self, results))
-        sys.exit(0 if all(result.passed for result in results) else 1)
 
 
 # ---------------------------------------------------------------------------------------------------- execution

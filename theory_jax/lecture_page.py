@@ -256,11 +256,11 @@ def _title(part):
 
 
 def _place(part):
-    """Where a lemma of another topic stands."""
+    """The topic of the lecture that a lemma is from."""
     for name, module in list(sys.modules.items()):
-        home = getattr(module, "derivation", None) if name.startswith("theory_jax.") else None
+        home = getattr(module, "derivation", None) if name.startswith("theory_jax.lectures.") else None
         if isinstance(home, Derivation) and any(part is other for other in home.parts):
-            return f" in {name.removeprefix('theory_jax.').replace('.', '/')}"
+            return f" in {name.removeprefix('theory_jax.lectures.').replace('.', '/')}"
     return ""
 
 
@@ -286,7 +286,7 @@ def _named(symbol):
 
 
 def functions_of(bridge):
-    """The names of the functions of the theory that a bridge calls."""
+    """The names of the theory's functions that a bridge calls, itself or through helpers of its lecture."""
     waiting, named, seen = [bridge.code], {}, set()
     while waiting:
         thing = waiting.pop()
@@ -294,7 +294,8 @@ def functions_of(bridge):
             continue
         seen.add(id(thing))
         home = getattr(thing, "__module__", None) or ""
-        if home.startswith("theory_jax.") and getattr(thing, "__name__", "_")[0] not in "_<":
+        of_lecture = home.startswith("theory_jax.lectures.")
+        if home.startswith("theory_jax.") and not of_lecture and getattr(thing, "__name__", "_")[0] not in "_<":
             named[thing.__name__] = thing
         elif inspect.isfunction(thing) and (thing is bridge.code or home.startswith("theory_jax.")):
             called = [name for code in _codes(thing.__code__) for name in code.co_names]

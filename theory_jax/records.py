@@ -9,6 +9,11 @@ import time
 from collections import Counter
 
 
+def derivation_of(topic):
+    """The derivation of the lecture on a topic, by the topic's path. Importing a lecture switches JAX to float64."""
+    return importlib.import_module("theory_jax.lectures." + topic.replace("/", ".")).derivation
+
+
 def records_in_order(topics, *, arithmetic, show=None, debug=False):
     """Run one derivation after the other, and show each page as soon as its claims are executed.
 
@@ -62,7 +67,7 @@ def _record(topic, arithmetic, show, debug):
     try:
         # what a step prints belongs to the reader, not into the JSON
         with contextlib.redirect_stdout(sys.stderr):
-            derivation = importlib.import_module("theory_jax." + topic.path.replace("/", ".")).derivation
+            derivation = derivation_of(topic.path)
             with arithmetic():
                 results = derivation.run(debug=debug)
     except Exception as error:

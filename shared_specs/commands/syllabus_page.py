@@ -16,7 +16,7 @@ PAGE = "docs/syllabus.md"
 BEGIN, END = "<!-- syllabus: written by `make syllabus` -->", "<!-- end of the syllabus -->"
 COUNT_BEGIN, COUNT_END = "<!-- built -->", "<!-- end of built -->"
 FILES = (
-    ("derivation", "theory_jax"), ("contracts", "shared_specs"), ("code", "practice_torch"),
+    ("lecture", "theory_jax/lectures"), ("JAX", "theory_jax"), ("contracts", "shared_specs"), ("PyTorch", "practice_torch"),
     ("experiment", "practice_torch/experiments"),
 )  # fmt: skip
 
@@ -50,7 +50,7 @@ def page(root: Path = ROOT, syllabus: Syllabus | None = None) -> str:
     syllabus = syllabus or load()
     parts = [
         "# The syllabus",
-        "<!-- written by `make syllabus` from shared_specs/syllabus.toml and the derivations; edits are lost -->",
+        "<!-- written by `make syllabus` from shared_specs/syllabus.toml and the lectures; edits are lost -->",
         f"{_count(syllabus)} [shared_specs/syllabus.toml](../shared_specs/syllabus.toml) lists the prerequisites of every "
         "topic, and where the topics beyond the lectures come from.",
     ]
@@ -96,20 +96,12 @@ def _entry(root, topic):
 
 
 def _title(root, topic):
-    """The title of a topic's derivation, read from the source."""
-    tree = ast.parse((root / "theory_jax" / f"{topic.path}.py").read_text(encoding="utf-8"))
+    """The title of the lecture on a topic, read from the source."""
+    tree = ast.parse((root / "theory_jax" / "lectures" / f"{topic.path}.py").read_text(encoding="utf-8"))
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Derivation":
             return next(word.value.value for word in call.keywords if word.arg == "title")
-    raise ValueError(f"theory_jax/{topic.path}.py has no derivation = Derivation(title=...)")
-
-
-def is_step(node: ast.AST) -> bool:
-    """Whether a node is a part of a derivation: a function under a decorator of `derivation`."""
-    return isinstance(node, ast.FunctionDef) and any(
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "derivation"
-        for call in node.decorator_list
-    )
+    raise ValueError(f"theory_jax/lectures/{topic.path}.py has no derivation = Derivation(title=...)")
 
 
 def main() -> int:

@@ -56,11 +56,13 @@ def heads(x, *, scale=1.0):
     """
     return scale * x.sum(-1)
 '''
-THEORY = f"""
+THEORY = f"from theory_jax.ground import _sides\n{FUNCTION}"
+LECTURE = """
 import jax.numpy as jnp
+from sympy import log
 from theory_jax.derivation import Derivation
 from theory_jax.ground import _sides
-{FUNCTION}
+from theory_jax.ground.coin import heads
 derivation = Derivation(title="Heads are counted", lectures=(1,))
 
 @derivation.exact("a = a", because="so")
@@ -76,8 +78,10 @@ HOUSE = {
     ),
     "shared_specs/ground/_cases.py": "import numpy as np\nFAIR = np.array([0.5, 0.5])",
     "theory_jax/derivation.py": "import jax\nDerivation = jax",
+    "theory_jax/records.py": "import importlib\nL = importlib.import_module('theory_jax.lectures.' + TOPIC)",
     "theory_jax/ground/coin.py": THEORY,
     "theory_jax/ground/_sides.py": "SIDES = 2",
+    "theory_jax/lectures/ground/coin.py": LECTURE,
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
     "practice_torch/experiments/ground/coin.py": (
@@ -93,7 +97,7 @@ HOUSE = {
     "practice_torch/engine/artifacts.py": "import numpy\nFigure = numpy",
     "practice_torch/pictures/coin.py": "import math\nimport numpy\nfrom practice_torch.engine.artifacts import Figure",
 }
-PACKAGES = {*house.WINGS, "practice_torch/experiments"}
+PACKAGES = {*house.WINGS, "practice_torch/experiments", "theory_jax/lectures"}
 PACKAGES |= {str(Path(name).parent) for name in HOUSE if name.startswith(house.THREE) and name.endswith(".py")}
 HOUSE |= {f"{package}/__init__.py": '"""What is here."""' for package in PACKAGES}
 
@@ -128,7 +132,8 @@ def test_the_small_house_breaks_no_rule(rule, tmp_path):
 COIN_SPEC = HOUSE["shared_specs/ground/coin.py"]
 URN = {
     "shared_specs/first/urn.py": COIN_SPEC,
-    "theory_jax/first/urn.py": THEORY,
+    "theory_jax/first/urn.py": FUNCTION,
+    "theory_jax/lectures/first/urn.py": f"from theory_jax.lectures.ground.coin import counted\n{LECTURE}".replace("(1,)", "()"),
     "practice_torch/first/urn.py": FUNCTION,
 }
 
@@ -268,6 +273,25 @@ PLANTED = (
         URN | plus("theory_jax/ground/coin.py", "from theory_jax.first.urn import heads as h"),
         "lower floor",
     ),
+    planted(
+        house.wrong_imports,
+        "a lecture of a higher floor in a lecture",
+        URN | plus("theory_jax/lectures/ground/coin.py", "from theory_jax.lectures.first.urn import counted as c"),
+        "lectures/ground/coin.py:13 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
+    ),
+    *(
+        planted(
+            house.wrong_imports,
+            f"a lecture in {path}",
+            plus(path, "from theory_jax.lectures.ground.coin import counted"),
+            "only lectures, __main__ files and tests see lectures",
+        )
+        for path in ("theory_jax/ground/coin.py", "theory_jax/ground/_sides.py", "theory_jax/derivation.py")
+    ),
+    planted(house.wrong_imports, "SymPy in a topic", plus("theory_jax/ground/coin.py", "from sympy import log"), "a topic here"),
+    planted(
+        house.wrong_imports, "a peer in a lecture", plus("theory_jax/lectures/ground/coin.py", "import sklearn"), "a lecture is"
+    ),
     *(
         planted(house.missing_mirrors, f"half built, without {path}", {path: None}, f"ground/coin is half built: {path} is")
         for path in HOUSE
@@ -275,11 +299,17 @@ PLANTED = (
     ),
     planted(
         house.missing_mirrors,
-        "half built, with a derivation alone",
-        {"theory_jax/first/urn.py": THEORY},
-        "first/urn is half built: shared_specs/first/urn.py, practice_torch/first/urn.py, tests/first/mistakes_urn.py is",
+        "half built, with a lecture alone",
+        {"theory_jax/lectures/first/urn.py": LECTURE},
+        "first/urn is half built: shared_specs/first/urn.py, theory_jax/first/urn.py, practice_torch/first/urn.py, tests/first/m",
     ),
     planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
+    planted(
+        house.missing_mirrors,
+        "a lecture unknown to the syllabus",
+        {"theory_jax/lectures/ground/die.py": LECTURE},
+        "theory_jax/lectures/ground/die.py is there, but ground/die is not a topic",
+    ),
     planted(
         house.missing_mirrors, "mistakes of nothing", {"tests/ground/mistakes_die.py": "MISTAKES = (1,)"}, "ground/die is not a"
     ),
@@ -372,13 +402,13 @@ PLANTED = (
     planted(
         house.wrong_lectures,
         "of another topic",
-        {"theory_jax/ground/coin.py": THEORY.replace("(1,)", "(1, 2)")},
+        {"theory_jax/lectures/ground/coin.py": LECTURE.replace("(1,)", "(1, 2)")},
         "those of the syllabus are (1,)",
     ),
     planted(
         house.wrong_lectures,
         "none",
-        {"theory_jax/ground/coin.py": THEORY.replace(", lectures=(1,)", "")},
+        {"theory_jax/lectures/ground/coin.py": LECTURE.replace(", lectures=(1,)", "")},
         "names the lectures ()",
     ),
     planted(
@@ -404,6 +434,19 @@ PLANTED = (
         "a module of another family",
         URN | {"theory_jax/first/urn.py": THEORY},
         "_sides is for the files of theory_jax.ground only",
+    ),
+    planted(
+        private_names,
+        "a module of another family in a lecture",
+        URN | {"theory_jax/lectures/first/urn.py": LECTURE},
+        "_sides is for the files of theory_jax.ground only",
+    ),
+    planted(
+        private_names,
+        "a lectures' module in a function",
+        {"theory_jax/lectures/ground/_coins.py": "COINS = 2"}
+        | plus("theory_jax/ground/coin.py", "from theory_jax.lectures.ground._coins import COINS"),
+        "_coins is for the files of theory_jax.lectures.ground only",
     ),
     planted(
         private_names,
@@ -441,13 +484,13 @@ PLANTED = (
     planted(
         house.empty_shells,
         "no step",
-        {"theory_jax/ground/coin.py": THEORY.replace("@derivation.exact", "@other.exact")},
+        {"theory_jax/lectures/ground/coin.py": LECTURE.replace("@derivation.exact", "@other.exact")},
         "derives nothing",
     ),
     planted(
         house.empty_shells,
         "no derivation",
-        {"theory_jax/ground/coin.py": THEORY.replace("derivation = ", "d = ")},
+        {"theory_jax/lectures/ground/coin.py": LECTURE.replace("derivation = ", "d = ")},
         "derives nothing",
     ),
     planted(
@@ -500,7 +543,7 @@ PLANTED = (
     planted(
         house.stale_syllabus_pages,
         "another title in the source",
-        {"theory_jax/ground/coin.py": THEORY.replace("Heads are", "Tails are")},
+        {"theory_jax/lectures/ground/coin.py": LECTURE.replace("Heads are", "Tails are")},
         "docs/syllabus.md differs",
     ),
 )

@@ -7,15 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from shared_specs.checking.shapes import parse as parse_shapes
-from shared_specs.commands.syllabus_page import PAGE, is_step, page, renewed
+from shared_specs.commands.syllabus_page import PAGE, page, renewed
 from shared_specs.syllabus import load
 
 WINGS = ("theory_jax", "practice_torch")
 THREE = ("shared_specs", *WINGS)
+LECTURES = "theory_jax/lectures"
 # the parts of a wing that are no family: what may not know a topic
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
-    "theory_jax": {"networks"},
+    "theory_jax": {"networks", "lectures"},
     "practice_torch": {
         "mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands",
     },  # fmt: skip
@@ -23,11 +24,12 @@ PARTS = {
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler")  # tests/<family>/<kind>_<topic>.py, which a central test reads
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
-# what the topics of each wing are written in. scipy: the theory's steps minimize and integrate by another route than their own;
-# the practice assigns with it, for which torch has nothing
+# what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
+# integrate with it by another route than their own
 LANGUAGE = {
     "shared_specs": {"numpy"},
-    "theory_jax": {"jax", "flax", "optax", "sympy", "numpy", "scipy"},
+    "theory_jax": {"jax", "flax", "optax", "numpy", "scipy"},
+    "theory_jax/lectures": {"jax", "flax", "optax", "numpy", "scipy", "sympy"},
     "practice_torch": {"torch", "sympy", "numpy", "scipy"},
 }
 HEX = r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b"
@@ -64,9 +66,20 @@ def topics(root, wing):
     return [path.with_suffix("").as_posix() for path in files(root, wing) if in_family(root, path) and path.name[0] != "_"]
 
 
+def lectures(root):
+    """The topics that have a lecture."""
+    paths = [path for path in files(root, "theory_jax") if is_lecture(root, path) and path.name[0] != "_"]
+    return [path.relative_to("lectures").with_suffix("").as_posix() for path in paths]
+
+
 def in_family(root, path):
     """Whether a file, as a path below its wing, is a topic of a family or a private module of one."""
     return len(path.parts) == 2 and path.parts[0] in families(root)
+
+
+def is_lecture(root, path):
+    """Whether a file, as a path below the theory wing, is a lecture or a private module of a family's lectures."""
+    return len(path.parts) == 3 and path.parts[0] == "lectures" and path.parts[1] in families(root)
 
 
 def experiments(root):
@@ -93,10 +106,8 @@ def imports(tree):
 
 
 def functions(tree):
-    """The public functions that a topic defines, by name; the steps of its derivation are not among them."""
-    return {
-        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not is_step(node)
-    }
+    """The public functions that a topic defines, by name."""
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}
 
 
 def classes(tree):
@@ -150,8 +161,11 @@ def _refused(root, wing, path, is_topic, module):
         if path.parts[0] == "commands" or module == "shared_specs.stopping" or _holds_constants(root, module):
             return ""
         return "a wing takes constants, configurations and stopping from shared_specs, nothing else"
+    if top == wing == "theory_jax" and below[:1] == ["lectures"]:
+        return _refused_lecture(root, path, below)
     if top == wing and below and below[0] in families(root):
-        return "" if path.parts[0] in USERS else _refused_topic(root, path, is_topic, below[0])
+        uses_all = path.parts[0] in USERS or (wing == "theory_jax" and is_lecture(root, path))
+        return "" if uses_all else _refused_topic(root, path, is_topic, below[0])
     if top == wing and below[:1] == ["experiments"] and path.parts[0] not in USERS:
         return "only experiments, projects, commands, tests, demo and benchmarks see experiments"
     if top == wing and below[:1] == ["commands"] and path.parts[0] != "commands":
@@ -164,18 +178,35 @@ def _refused(root, wing, path, is_topic, module):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"
     if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:
         return "" if module == "practice_torch.engine.artifacts" else "a picture is made of arrays and engine.artifacts alone"
-    if is_topic and top != wing and top not in LANGUAGE[wing] | sys.stdlib_module_names:
-        return f"a topic here is written in {', '.join(sorted(LANGUAGE[wing]))}"
-    return ""
+    if wing == "theory_jax" and is_lecture(root, path):
+        return _refused_language("a lecture", top, {wing} | LANGUAGE["theory_jax/lectures"])
+    return _refused_language("a topic here", top, {wing} | LANGUAGE[wing]) if is_topic else ""
+
+
+def _refused_language(what, package, allowed):
+    return "" if package in allowed | sys.stdlib_module_names else f"{what} is written in {', '.join(sorted(allowed))}"
+
+
+def _refused_lecture(root, path, below):
+    """Lectures see lectures of their own family and of lower floors; records.py imports a lecture to run it."""
+    if path.name == "records.py":
+        return ""
+    if path.parts[0] != "lectures":
+        return "only lectures, __main__ files and tests see lectures"
+    if not is_lecture(root, path) or below[1:2] == [path.parts[1]]:
+        return ""
+    return _refused_floor(root, below[1], path.parts[1])
 
 
 def _refused_topic(root, path, is_topic, family):
     if not is_topic:
         return "only topics, experiments, __main__ files and tests see topics"
+    return "" if family == path.parts[0] else _refused_floor(root, family, path.parts[0])
+
+
+def _refused_floor(root, family, own):
     syllabus = load(root / "shared_specs" / "syllabus.toml")
-    if family != path.parts[0] and syllabus.floor(family) >= syllabus.floor(path.parts[0]):
-        return f"{family} does not stand on a lower floor than {path.parts[0]}"
-    return ""
+    return f"{family} does not stand on a lower floor than {own}" if syllabus.floor(family) >= syllabus.floor(own) else ""
 
 
 def _holds_constants(root, module):
@@ -192,11 +223,12 @@ def missing_mirrors(root):
     """A topic of the syllabus has all of its files (it is built) or none (it is planned); no file belongs to another topic."""
     syllabus = load(root / "shared_specs" / "syllabus.toml")
     for topic in syllabus.topics:
-        paths = [*(f"{wing}/{topic}.py" for wing in THREE), "tests/{}/mistakes_{}.py".format(*topic.split("/"))]
+        paths = [*(f"{folder}/{topic}.py" for folder in (*THREE, LECTURES)), "tests/{}/mistakes_{}.py".format(*topic.split("/"))]
         missing = [path for path in paths if not (root / path).is_file()]
         if 0 < len(missing) < len(paths):
             yield f"{topic} is half built: {', '.join(missing)} is missing"
     written = {f"{wing}/{topic}.py": topic for wing in THREE for topic in topics(root, wing)}
+    written |= {f"{LECTURES}/{topic}.py": topic for topic in lectures(root)}
     for kind in OF_A_TOPIC:
         for path in sorted((root / "tests").glob(f"*/{kind}_*.py")):
             written[f"tests/{path.parent.name}/{path.name}"] = f"{path.parent.name}/{path.stem.removeprefix(f'{kind}_')}"
@@ -284,12 +316,12 @@ def unreadable_docstrings(root):
 def wrong_lectures(root):
     """A derivation names the lectures that the syllabus gives its topic."""
     syllabus = load(root / "shared_specs" / "syllabus.toml")
-    for topic in topics(root, "theory_jax"):
-        for call in nodes(parsed(root / "theory_jax" / f"{topic}.py")):
+    for topic in lectures(root):
+        for call in nodes(parsed(root / LECTURES / f"{topic}.py")):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Derivation" and topic in syllabus.topics:
-                lectures = next((ast.literal_eval(word.value) for word in call.keywords if word.arg == "lectures"), ())
-                if lectures != (wanted := syllabus.topics[topic].lectures):
-                    yield f"theory_jax/{topic}.py names the lectures {lectures}; those of the syllabus are {wanted}"
+                named = next((ast.literal_eval(word.value) for word in call.keywords if word.arg == "lectures"), ())
+                if named != (wanted := syllabus.topics[topic].lectures):
+                    yield f"{LECTURES}/{topic}.py names the lectures {named}; those of the syllabus are {wanted}"
 
 
 def empty_shells(root):
@@ -304,19 +336,26 @@ def empty_shells(root):
             for node in nodes(tree):
                 if isinstance(node, ast.FunctionDef | ast.ClassDef) and node not in described and _is_hollow(node):
                     yield f"{name}: {node.name} has no body"
-    for topic in topics(root, "theory_jax"):
-        tree = parsed(root / "theory_jax" / f"{topic}.py")
-        if "derivation" not in _assigned(tree) or not any(map(is_step, tree.body)):
-            yield f"theory_jax/{topic}.py derives nothing"
-        if not (functions(tree) or classes(tree)):
-            yield f"theory_jax/{topic}.py defines nothing"
-    for topic in topics(root, "practice_torch"):
-        tree = parsed(root / "practice_torch" / f"{topic}.py")
-        if not (functions(tree) or classes(tree)):
-            yield f"practice_torch/{topic}.py defines nothing"
+    for topic in lectures(root):
+        tree = parsed(root / LECTURES / f"{topic}.py")
+        if "derivation" not in _assigned(tree) or not any(map(_is_step, tree.body)):
+            yield f"{LECTURES}/{topic}.py derives nothing"
+    for wing in WINGS:
+        for topic in topics(root, wing):
+            tree = parsed(root / wing / f"{topic}.py")
+            if not (functions(tree) or classes(tree)):
+                yield f"{wing}/{topic}.py defines nothing"
     for topic in topics(root, "shared_specs"):
         if not _subjects(parsed(root / "shared_specs" / f"{topic}.py")):
             yield f"shared_specs/{topic}.py has no rows"
+
+
+def _is_step(node):
+    """Whether a node is a part of a derivation: a function under a decorator of `derivation`."""
+    return isinstance(node, ast.FunctionDef) and any(
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "derivation"
+        for call in node.decorator_list
+    )
 
 
 def _is_words(node):

@@ -1,4 +1,4 @@
-"""A name with a leading underscore is used in its own file only, a module with one by its own family only."""
+"""A name with a leading underscore is used in its own file only, a module with one by its own family only, lectures included."""
 
 import ast
 
@@ -8,16 +8,17 @@ NAMEDTUPLES = {"_asdict", "_fields", "_make", "_replace"}  # public, whatever th
 
 
 def private_names(root):
-    """No private name of another file is used; a private module is imported in its own folder only, and its names are public."""
+    """No private name of another file is used; a private module is imported by its own family only, and its names are public."""
     for wing in THREE:
         for path in files(root, wing):
             tree, name = parsed(root / wing / path), f"{wing}/{path}"
             home = ".".join((wing, *path.parent.parts))
+            homes = home, home.replace("theory_jax.lectures.", "theory_jax.")  # a family's lectures see its private modules
             for module, line in _private_imports(root, tree):
                 folder, _, last = module.rpartition(".")
                 if not _is_module(root, module):
                     yield f"{name}:{line} imports {module}, which is private to its file; share it in a _module of the family"
-                elif folder != home:
+                elif folder not in homes:
                     yield f"{name}:{line} imports {module}: {last} is for the files of {folder} only"
             for used, line in _private_attributes(tree):
                 yield f"{name}:{line} uses {used}, a private name of another file"

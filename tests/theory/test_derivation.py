@@ -2,7 +2,6 @@
 
 import json
 from functools import wraps
-from importlib import import_module
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +10,12 @@ import pytest
 import sympy
 
 from shared_specs.syllabus import load
-from theory_jax.__main__ import HERE, main
+from theory_jax.__main__ import main
 from theory_jax.derivation import Derivation
 from theory_jax.ground import Ground
 from theory_jax.notation import Entropy, Expectation, LogDensity, Normal, Total, plus
 from theory_jax.parts import value
+from theory_jax.records import derivation_of
 from theory_jax.typeset import latex
 
 U, V = sympy.symbols("u v", positive=True)
@@ -338,7 +338,7 @@ def test_the_logarithm_of_a_gaussian_density_is_printed_by_its_name_and_averages
 
 @pytest.mark.parametrize("topic", [topic.path for topic in load().built])
 def test_every_lecture_of_the_course_is_whole(topic):
-    assert list(import_module("theory_jax." + topic.replace("/", ".")).derivation.lacking()) == []
+    assert list(derivation_of(topic).lacking()) == []
 
 
 @pytest.mark.parametrize("topic", [pytest.param(t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built])
@@ -346,13 +346,6 @@ def test_every_step_of_the_course_holds(topic, compiled, capsys):
     assert main(["run", topic, "--json", *(["--compiled"] if compiled else [])]) == 0, [
         s for s in json.loads(capsys.readouterr().out)["derivations"][0]["claims"] if s["error"]
     ]
-
-
-@pytest.mark.parametrize("topic", [topic.path for topic in load().built])
-def test_a_topics_own_module_runs_its_derivation(topic):
-    """For `python -m theory_jax.family.topic`."""
-    source = (HERE / f"{topic}.py").read_text(encoding="utf-8")
-    assert source.endswith('\n\n\nif __name__ == "__main__":\n    derivation.main()\n')
 
 
 # ---------------------------------------------------------------------------------------------------- symbols and lemmas

@@ -1,6 +1,5 @@
 """Claims in LaTeX as a terminal shows them."""
 
-import importlib
 import re
 
 import pytest
@@ -8,6 +7,7 @@ from rich.cells import cell_len
 
 from shared_specs.syllabus import load
 from theory_jax.latex import _converter, to_unicode
+from theory_jax.records import derivation_of
 
 READ_AS = {
     r"\mathrm{KL}(p\,\|\,q) = \sum_x p(x)\log\frac{p(x)}{q(x)} \ge 0": "KL(p ‖ q) = ∑ₓ p(x) log(p(x)/q(x)) ≥ 0",
@@ -69,7 +69,7 @@ def test_no_private_mark_survives():
 def test_every_claim_of_the_course_is_readable(topic):
     """Every macro is one that the converter knows, and nothing of LaTeX is left over."""
     known = _converter().latex_context
-    derivation = importlib.import_module("theory_jax." + topic.replace("/", ".")).derivation
+    derivation = derivation_of(topic)
     for step in derivation.steps:
         names = set(re.findall(r"\\([A-Za-z]+)", step.claim)) - {"begin", "end"}
         assert {name for name in names if known.get_macro_spec(name) is known.get_macro_spec("unheardof")} == set(), step.name

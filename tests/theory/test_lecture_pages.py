@@ -202,7 +202,7 @@ def test_a_sum_is_broken_between_its_terms(latex, terms):
 
 
 def test_a_bridge_names_the_functions_that_it_calls():
-    from theory_jax.foundations.maximum_likelihood import derivation
+    from theory_jax.lectures.foundations.maximum_likelihood import derivation
 
     names = [functions_of(item.part) for item in lecture_page(derivation, ()).items if item.form == "bridge"]
     assert names[:2] == [["entropy", "kl_divergence"], ["cross_entropy"]]
@@ -232,7 +232,7 @@ def test_experiments_that_use_a_topic_are_read_from_their_source():
 
 
 def test_lemmas_of_other_topics_are_told_with_their_topic():
-    from theory_jax.latent.elbo import derivation
+    from theory_jax.lectures.latent.elbo import derivation
 
     (central,) = (item for item in lecture_page(derivation, ()).items if item.central)
     assert central.rests_on.endswith("in foundations/maximum_likelihood")
@@ -245,7 +245,7 @@ def test_lemmas_of_other_topics_are_told_with_their_topic():
 def short(monkeypatch):
     """Let two topics have a short derivation."""
     for topic in ("foundations.jensen", "latent.elbo"):
-        monkeypatch.setattr(f"theory_jax.{topic}.derivation", whole(title=f"About {topic}"))
+        monkeypatch.setattr(f"theory_jax.lectures.{topic}.derivation", whole(title=f"About {topic}"))
 
 
 def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):

@@ -108,7 +108,7 @@ def test_the_command_lists_what_survives(monkeypatch, capsys):
     def weak():
         return jnp.sum(X) + 0.001, jnp.cumsum(X)[-1], {"twice": 2 * jnp.sum(X)}
 
-    monkeypatch.setattr("theory_jax.foundations.jensen.derivation", derivation)
+    monkeypatch.setattr("theory_jax.lectures.foundations.jensen.derivation", derivation)
     assert main(["mutate", "jensen"]) == 1
     shown = capsys.readouterr().out
     assert "foundations/jensen: " in shown and "survived in 'weak': 0.001  ->  0.0011" in shown

@@ -1,1 +1,1 @@
-"""Derivations, adversarial models: generator against discriminator, and convolutional GANs."""
+"""Adversarial models: generator against discriminator, and convolutional GANs."""

@@ -1,1 +1,1 @@
-"""Derivations, autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""
+"""Autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""

@@ -1,1 +1,1 @@
-"""Derivations, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""
+"""Diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

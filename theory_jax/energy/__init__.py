@@ -1,1 +1,1 @@
-"""Derivations, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""
+"""Energies: unnormalized densities, their samplers, and how they are trained and evaluated."""

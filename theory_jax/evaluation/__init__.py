@@ -1,1 +1,1 @@
-"""Derivations, evaluation of generative models: scores, distances and likelihoods, what they measure and how they err."""
+"""Evaluation of generative models: scores, distances and likelihoods, what they measure and how they err."""

@@ -1,1 +1,1 @@
-"""Derivations, flows: invertible maps with known determinants, and continuous flows."""
+"""Flows: invertible maps with known determinants, and continuous flows."""

@@ -1,1 +1,1 @@
-"""Derivations, foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""
+"""Foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""

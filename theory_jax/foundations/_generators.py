@@ -1,4 +1,4 @@
-"""The table of f-divergences, a row each: the generator f, what the code needs to know of it, and its formula in SymPy."""
+"""The table of f-divergences, a row each: the generator f and its derivative, and what the code needs to know of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,10 @@ from math import inf, isfinite, log
 from numbers import Real
 
 import jax.numpy as jnp
-import sympy
 from jax.nn import softplus
 
 from theory_jax.arguments import require
 from theory_jax.elementary import expm1
-
-# ------------------------------------------------------------------------------------------- one divergence, one row
 
 
 @dataclass(frozen=True)
@@ -140,28 +137,3 @@ def row_of(table, divergence, alpha):
         f"alpha is {alpha!r}; it must be a finite number other than 0 and 1 (their limits are 'reverse_kl' and 'kl')",
     )
     return entry(float(alpha))
-
-
-# ------------------------------------------------------------------------------------------- the same in symbols
-
-SMOOTH = [(name, None) for name in GENERATORS if name not in ("total_variation", "alpha")] + [
-    ("alpha", alpha) for alpha in (-1.0, 0.5, 3.0)
-]
-ALL = [("total_variation", None), *SMOOTH]
-U, ALPHA = sympy.symbols("u alpha", positive=True)
-FORMULAS = {
-    "kl": U * sympy.log(U),
-    "reverse_kl": -sympy.log(U),
-    "pearson_chi_squared": (U - 1) ** 2,
-    "neyman_chi_squared": (1 - U) ** 2 / U,
-    "squared_hellinger": (sympy.sqrt(U) - 1) ** 2,
-    "jeffreys": (U - 1) * sympy.log(U),
-    "jensen_shannon": (U * sympy.log(U) - (U + 1) * sympy.log((U + 1) / 2)) / 2,
-    "gan": U * sympy.log(U) - (U + 1) * sympy.log(U + 1),
-    "alpha": (U**ALPHA - 1 - ALPHA * (U - 1)) / (ALPHA * (ALPHA - 1)),
-}
-
-
-def of_each(function, rows, *arrays):
-    """The function of the arrays for every (divergence, alpha), stacked."""
-    return jnp.stack([function(*arrays, divergence=divergence, alpha=alpha) for divergence, alpha in rows])

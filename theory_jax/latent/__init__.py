@@ -1,1 +1,1 @@
-"""Derivations, latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""
+"""Latent-variable models: evidence lower bound, reparameterization, variational autoencoders."""

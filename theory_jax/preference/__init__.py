@@ -1,1 +1,1 @@
-"""Derivations, preference optimization: reward models from comparisons, and policies from rewards or from comparisons alone."""
+"""Preference optimization: reward models from comparisons, and policies from rewards or from comparisons alone."""

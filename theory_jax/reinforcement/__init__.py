@@ -1,1 +1,1 @@
-"""Derivations, reinforcement learning: decision processes, policy gradients, and language models as policies."""
+"""Reinforcement learning: decision processes, policy gradients, and language models as policies."""

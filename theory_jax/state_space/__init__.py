@@ -1,1 +1,1 @@
-"""Derivations, state-space models: linear systems, their discretization, convolutions and scans."""
+"""State-space models: linear systems, their discretization, convolutions and scans."""

@@ -1,4 +1,4 @@
-"""The schedules on which derivations compute: few levels, or as many as a limit needs."""
+"""What the lectures on diffusion share: schedules of few levels or of many, and the symbols of one step."""
 
 import math
 from types import SimpleNamespace

@@ -1,0 +1,1 @@
+"""Lectures, adversarial models: generator against discriminator, and convolutional GANs."""

@@ -1,0 +1,334 @@
+"""Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse.
+
+The lecture on the functions of theory_jax/adversarial/bigan.py.
+"""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, log
+
+from theory_jax.adversarial.bigan import (
+    bigan_discriminator_loss,
+    bigan_generator_encoder_loss,
+    conditional_entropy,
+    joint_exact_value,
+    optimal_joint_logit,
+)
+from theory_jax.adversarial.gan import jensen_shannon_divergence
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
+
+derivation = Derivation(
+    title="Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse",
+    lectures=(10,),
+    sources=(
+        "Donahue, Kraehenbuehl & Darrell 2017, Adversarial Feature Learning",
+        "Dumoulin et al. 2017, Adversarially Learned Inference",
+        "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
+    ),
+    question="A GAN's generator has no inverse: given an example, which latent would have made it? BiGAN trains an encoder "
+    "beside the generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when "
+    "does it not?",
+    setting=(
+        "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
+        "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
+        "puts all probability on one point.",
+        r"There are two laws of pairs: $P(x, z) = p(x)\, q(z|x)$ of the encoder and $Q(x, z) = r(z)\, g(x|z)$ of the generator. "
+        r"The discriminator sees a pair and gives the logit $\ell(x, z)$ of being the encoder's.",
+        r"By the lecture on GANs, on pairs: the best logit is $\log P - \log Q$, and the value of the game is then $2\, "
+        r"\mathrm{JSD}(P, Q) - \log 4$.",
+    ),
+    answer=r"If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's "
+    r"model. For deterministic maps, a total variation $\delta$ between the pairs means that at least the share $1 - \delta$ of "
+    "the data is reconstructed exactly: $E = G^{-1}$ at the optimum. For stochastic ones nothing is promised: independent "
+    "pairs match, too. A reconstruction term bounds what is left open, $H(x|z)$.",
+    limits=(
+        "Continuous spaces with deterministic maps: both laws of pairs live on thin sets and have no densities there. The "
+        "argument by events carries over, the best logit does not.",
+        "Training: at a distance from the optimum a small total variation is not what the losses measure.",
+    ),
+)
+
+x, z = derivation.index("x", "an example"), derivation.index("z", "a latent")
+p = derivation.law("p", x, "the data", "exp(log_density_x)")
+encoder = derivation.law("q({}|{})", (z, x), "the encoder", "exp(log_encoder)")
+prior = derivation.law("r", z, "the prior of the latents", "exp(log_prior)")
+generator = derivation.law("g({}|{})", (x, z), "the generator", "exp(log_generator)")
+P = derivation.define("P({},{})", p * encoder, "the encoder's pairs", "exp(log_joint_encoder)", over=(x, z), positive=True)
+Q = derivation.define(
+    "Q({},{})", prior * generator, "the generator's pairs", "exp(log_joint_generator)", over=(x, z), positive=True
+)
+logit = derivation.define(r"\ell^*({},{})", log(P / Q), "the best logit", "optimal_joint_logit", over=(x, z))
+best = derivation.define(
+    "V^*",
+    Total(x, Total(z, plus(P * log(P / (P + Q)), Q * log(Q / (P + Q))))),
+    "the value of the game at the best discriminator",
+    "joint_exact_value",
+)
+derivation.bridge(
+    "The code computes the best logit of every pair",
+    logit,
+    lambda g, p, q, r: _of_every_pair(optimal_joint_logit, p, q, r, g),
+    generator, p, encoder, prior,
+    wrong={
+        "the pairs exchanged": log(Q / P), "the examples alone": log(p / generator), "the prior forgotten": log(P / generator),
+    },
+    states=2,
+)  # fmt: skip
+derivation.bridge(
+    "... and the value of the game with it",
+    best,
+    lambda P, Q: jnp.stack([joint_exact_value(a, b, a - b) for a, b in zip(jnp.log(P), jnp.log(Q), strict=True)]),
+    P, Q,
+    wrong={"the sign": -best},
+    states=2,
+)  # fmt: skip
+
+
+def _of_every_pair(function, p, q, r, g):
+    """Of laws p [draws, X] and r [draws, Z], and tables q and g [draws, X, Z]."""
+    tables = np.broadcast_arrays(p[:, :, None], q, r[:, None, :], g)
+    return function(*(jnp.log(table).ravel() for table in tables)).reshape(tables[0].shape)
+
+
+derivation.say("First, what matching pairs implies for the examples and for the latents by themselves.")
+M_x = derivation.law("m", x, "half data, half generated examples")
+M_zx = derivation.law("m({}|{})", (z, x), "the latents of an example, in pairs of both kinds")
+derivation.chain(
+    "Pairs are at least as far apart as their parts",
+    Expectation(p, Expectation(encoder, log(p * encoder / (M_x * M_zx)))),
+    equals(
+        plus(Expectation(p, log(p / M_x)), Expectation(p, Expectation(encoder, log(encoder / M_zx)))),
+        "the logarithm of a product; the first part does not depend on $z$",
+        wrong={
+            "the first part twice": plus(
+                2 * Expectation(p, log(p / M_x)), Expectation(p, Expectation(encoder, log(encoder / M_zx)))
+            )
+        },
+    ),
+    equals(
+        plus(Divergence(p, M_x), Expectation(p, Divergence(encoder, M_zx))),
+        "the definition of the divergence, twice",
+        wrong={"turned over": plus(Divergence(M_x, p), Expectation(p, Divergence(encoder, M_zx)))},
+    ),
+    at_least(
+        Divergence(p, M_x),
+        "leave out the divergences of the latents (Gibbs)",
+        dropping=Expectation(p, gibbs.at(encoder, M_zx)),
+        wrong={"their double": plus(Divergence(p, M_x), Expectation(p, Divergence(encoder, M_zx)))},
+    ),
+    states=2,
+    so=r"With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, $\mathrm{JSD}(P, Q) \ge \mathrm{JSD}$ of the "
+    "examples; by symmetry also of the latents. So a game on pairs that is won is a GAN that is won, and an encoder whose codes "
+    "are distributed as the prior.",
+)
+derivation.chain(
+    "The law of the pairs knows the encoder",
+    P / Total(z, P),
+    equals(encoder, r"$\sum_z P(x, z) = p(x)$", wrong={"the pairs themselves": P, "the data": p}),
+    states=2,
+    role="lemma",
+    so=r"If the pairs match, the same division of $Q$ gives $q(z|x) = \frac{r(z)\, g(x|z)}{\sum_{z'} r(z')\, g(x|z')}$, with "
+    r"$p(x) = \sum_{z'} r(z')\, g(x|z')$: Bayes' rule. The encoder is the posterior of the generator's model, and nobody had to "
+    "compute the sum.",
+)
+posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
+evidence = derivation.define("e", Total(z, Q), "the generator's examples", over=x, law=True)
+derivation.chain(
+    "The distance of the pairs is the distance of the examples and of the encoder from the posterior",
+    Expectation(p, Expectation(encoder, logit)),
+    equals(
+        Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))),
+        r"$Q(x, z) = e(x)\, b(z|x)$",
+        wrong={"the evidence forgotten": Expectation(p, Expectation(encoder, plus(log(p), log(encoder / posterior))))},
+    ),
+    equals(
+        plus(Divergence(p, evidence), Expectation(p, Divergence(encoder, posterior))),
+        "the definition, twice",
+        wrong={"turned over": plus(Divergence(evidence, p), Expectation(p, Divergence(encoder, posterior)))},
+    ),
+    at_least(
+        0,
+        r"leave out divergences; equality if and only if the generator makes the data and the encoder is its posterior",
+        dropping=plus(gibbs.at(p, evidence), Expectation(p, gibbs.at(encoder, posterior))),
+    ),
+    states=2,
+    so=r"The left side is $\mathrm{KL}(P \,\|\, Q)$: as the variational autoencoder's bound, which has this $q$ in it, but "
+    "learned from samples, and without a density of the generator.",
+)
+
+derivation.say(
+    "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that $x = G(z)$: under $Q$ "
+    "it is certain, and under $P$ it says that $G(E(x)) = x$."
+)
+derivation.symbol("E", "an encoder without noise")
+derivation.symbol("G", "a generator without noise")
+derivation.symbol("A", "the event $x = G(z)$")
+
+
+@derivation.exact(
+    r"P(A) = \Pr\left(G(E(x)) = x\right) \ge Q(A) - \tfrac12 \sum \left|P - Q\right| = 1 - \tfrac12 \sum \left|P - Q\right|",
+    because=r"Two laws differ on an event by at most their total variation, half the sum of all differences; and $Q(A) = 1$. On "
+    "three examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality fails, "
+    "and how often the pairs match without $E = G^{-1}$. Neither happens, and 6 pairs of maps match, one for each permutation.",
+    outcomes=729,
+    scale=1.0,
+    central=True,
+)
+def encoders_that_match_are_inverses():
+    fails, match, unequal, loose = 0, 0, 0, 0
+    for encode, decode in itertools.product(itertools.product(range(3), repeat=3), repeat=2):
+        pairs = np.zeros((2, 3, 3))
+        for state in range(3):
+            pairs[0, state, encode[state]] += 1 / 3
+            pairs[1, decode[state], state] += 1 / 3
+        variation = np.abs(pairs[0] - pairs[1]).sum() / 2
+        right = np.mean([decode[encode[state]] == state for state in range(3)])
+        fails += right < 1 - variation - 1e-12
+        loose += right < 1 - variation / 2 - 1e-12
+        if variation < 1e-12:
+            match += 1
+            unequal += right < 1
+    found = jnp.array([fails, match, unequal], float)
+    return found, jnp.array([0.0, 6.0, 0.0]), {"half the total variation": jnp.array([float(loose), 6.0, 0.0])}
+
+
+derivation.say(
+    "Stochastic encoders are another matter. A game that is won says nothing about how much of the example the latent keeps."
+)
+pair_z = derivation.law("w", z, "the latents of the encoder's pairs")
+back = derivation.law("v({}|{})", (x, z), "the examples that belong to a latent, among the encoder's pairs")
+reconstruction = derivation.law("u({}|{})", (x, z), "any model that reconstructs an example from its latent")
+derivation.chain(
+    "A reconstruction loss bounds what the latent leaves open",
+    Expectation(pair_z, Expectation(back, -log(reconstruction))),
+    equals(
+        Expectation(pair_z, plus(Entropy(back), Divergence(back, reconstruction))),
+        r"add and subtract $\log v(x|z)$",
+        wrong={"the divergence turned over": Expectation(pair_z, plus(Entropy(back), Divergence(reconstruction, back))),
+               "subtracted": Expectation(pair_z, plus(Entropy(back), -Divergence(back, reconstruction)))},
+    ),
+    at_least(
+        Expectation(pair_z, Entropy(back)),
+        "leave out the divergences (Gibbs); equality if the model is the law of the encoder's pairs",
+        dropping=Expectation(pair_z, gibbs.at(back, reconstruction)),
+    ),
+    states=2,
+    so=r"The last line is $H(x|z)$. With $P = Q = p(x)\, r(z)$ the game is perfectly won and $H(x|z) = H(x)$: the code tells "
+    "nothing. Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
+    "with maps without noise the game alone already makes it 0.",
+)  # fmt: skip
+derivation.bridge(
+    "The code computes the entropy that is left, of a table of pairs",
+    Expectation(pair_z, Entropy(back)),
+    lambda v, w: jnp.stack([conditional_entropy(jnp.log(one * law)) for one, law in zip(v, w[:, None, :], strict=True)]),
+    back, pair_z,
+    wrong={"every latent alike": Total(z, Entropy(back)), "the entropy of the latents": Entropy(pair_z)},
+    states=3,
+)  # fmt: skip
+s, t = derivation.number("s", "the logit of an encoder's pair", "logits_encoder"), derivation.number(
+    "t", "the logit of a generator's pair", "logits_generator")  # fmt: skip
+loss = plus(log(1 + exp(-s)), log(1 + exp(t)))
+exchanged = plus(log(1 + exp(s)), log(1 + exp(-t)))
+derivation.chain(
+    "The loss of encoder and generator is the discriminator's with exchanged labels",
+    plus(exchanged, -loss),
+    equals(
+        s - t,
+        r"$\log(1 + e^s) - \log(1 + e^{-s}) = s$, twice",
+        wrong={"the sign": t - s, "both added": s + t},
+    ),
+    role="remark",
+    so=r"At the best discriminator the mean of the difference is $\mathrm{KL}(P \,\|\, Q) + \mathrm{KL}(Q \,\|\, P)$. Both "
+    "opponents want the same: an encoder's pair that looks generated, and a generated one that looks encoded. The encoder is no "
+    "helper of the discriminator.",
+)
+derivation.bridge(
+    "The code computes both losses",
+    loss,
+    bigan_discriminator_loss,
+    s, t,
+    wrong={"the labels exchanged": exchanged, "the sign": -loss},
+)  # fmt: skip
+derivation.bridge(
+    "... this is that of encoder and generator",
+    exchanged,
+    bigan_generator_encoder_loss,
+    s, t,
+    wrong={"the discriminator's": loss, "the generator alone": log(1 + exp(-t))},
+)  # fmt: skip
+
+_P, _Q = np.array([[0.4, 0.1], [0.1, 0.4]]), np.array([[0.3, 0.2], [0.2, 0.3]])
+
+
+@derivation.example(
+    "Two examples and two latents, $P$ with 0.4 where both agree and 0.1 else, $Q$ with 0.3 and 0.2. All four parts are fair "
+    "coins, so that a discriminator of examples alone, or of latents alone, can do nothing but toss one. The last bound has the "
+    "generator as the model."
+)
+def two_coins():
+    log_p, log_q = jnp.log(_P), jnp.log(_Q)
+    best_logit = log_p - log_q
+    yield r"\ell^* \text{ where both agree, and else}", best_logit[0], "0.2877, -0.6931"
+    divergence = jensen_shannon_divergence(log_p.reshape(1, 4), log_q.reshape(1, 4))[0]
+    yield r"\mathrm{JSD}(P, Q)", divergence, "0.024157"
+    yield "V^*", joint_exact_value(log_p, log_q, best_logit), "-1.337980"
+    yield r"2\, \mathrm{JSD} - \log 4", 2 * divergence - math.log(4), "-1.337980"
+    yield "H(x|z)", conditional_entropy(log_p), "0.500402"
+    yield r"-\mathbb{E}_P \log g(x|z)", -np.sum(_P * np.log(2 * _Q)), "0.591919"
+    flat, none = best_logit.ravel(), jnp.zeros(4)
+    means = [
+        _P.ravel() @ loss(flat, none) + _Q.ravel() @ loss(none, flat)
+        for loss in (bigan_generator_encoder_loss, bigan_discriminator_loss)
+    ]
+    yield r"\text{difference of the two losses}", means[0] - means[1], "0.196166"
+
+
+@derivation.figure(
+    "The example's pairs: the encoder's, the generator's, and the best logit. Rows and columns of the first two have the same "
+    "sums, so only a discriminator of pairs tells them apart.",
+    panels=3,
+)
+def pairs_and_logit(encoders, generators, logits):
+    for axes, table, title in ((encoders, _P, "$P$"), (generators, _Q, "$Q$"), (logits, np.log(_P / _Q), r"$\ell^*$")):
+        axes.imshow(table, cmap="RdBu_r", vmin=-1.4, vmax=1.4)
+        for (row, column), number in np.ndenumerate(table):
+            axes.text(column, row, f"{number:.2f}", ha="center", va="center")
+        axes.set(xlabel="$z$", ylabel="$x$", title=title, xticks=(0, 1), yticks=(0, 1))
+
+
+@derivation.exercise(
+    "What is the value of the game where the pairs match?",
+    r"$-\log 4 = -1.3863$: the discriminator tosses a coin.",
+)
+def matching_pairs():
+    yield joint_exact_value(jnp.log(_P), jnp.log(_P), jnp.zeros((2, 2))), "-1.3863"
+
+
+@derivation.exercise(
+    "The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
+    "laws of pairs are such?",
+    r"$\log 3 = 1.0986$, and $-1.3863$: the game is won, and the code is worth nothing.",
+)
+def a_worthless_code():
+    table = jnp.full((3, 2), -math.log(6))
+    yield conditional_entropy(table), "1.0986"
+    yield joint_exact_value(table, table, jnp.zeros((3, 2))), "-1.3863"
+
+
+@derivation.exercise(
+    r"For $P$ with the rows $(\frac12, \frac14)$ and $(0, \frac14)$: what are $H(x|z)$ and $H(z|x)$, and which of them measures "
+    "what a reconstruction can know?",
+    r"$H(x|z) = \frac12 \log 2 = 0.3466$: the latent 0 belongs to one example, the latent 1 to both. $H(z|x) = 0.4774$ is the "
+    "noise of the encoder, which does no harm by itself.",
+)
+def two_entropies():
+    with np.errstate(divide="ignore"):
+        table = jnp.asarray(np.log([[0.5, 0.25], [0.0, 0.25]]))
+    yield conditional_entropy(table), "0.3466"
+    yield conditional_entropy(table.T), "0.4774"

@@ -1,0 +1,431 @@
+"""A classifier knows the density ratio, and what to do with it.
+
+The lecture on the functions of theory_jax/adversarial/density_ratio.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Abs, Min, Rational, exp, log
+
+from theory_jax.adversarial.density_ratio import (
+    kernel_ratio_fit,
+    least_squares_ratio_loss,
+    log_ratio_from_classifier,
+    logistic_ratio_loss,
+    rejection_log_acceptance,
+)
+from theory_jax.adversarial.gan import jensen_shannon_divergence
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Expectation, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="A classifier knows the density ratio, and what to do with it",
+    lectures=(7,),
+    sources=(
+        "Sugiyama, Suzuki & Kanamori 2012, Density Ratio Estimation in Machine Learning",
+        "Menon & Ong 2016, Linking losses for density ratio and class-probability estimation",
+        "Kanamori, Hido & Sugiyama 2009, A least-squares approach to direct importance estimation",
+        "Azadi et al. 2019, Discriminator Rejection Sampling",
+    ),
+    question="A classifier only says real or fake. How does one read the ratio of the two densities off it, and how does that "
+    "ratio correct a generator that is wrong?",
+    setting=(
+        "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q > 0$ wherever $p > "
+        "0$. Their ratio is $r = p/q$.",
+        r"A labelled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
+        r"probability $\bar\alpha = 1 - \alpha$, from $q$; the prior odds are $\omega = \alpha/\bar\alpha$. Among the draws at "
+        r"a point, the share of data is $\eta = \alpha p/m$, where $m = \alpha p + (1 - \alpha) q$.",
+        r"A classifier gives every point a logit $\ell$ and the probability $c = \sigma(\ell) = 1/(1 + e^{-\ell})$ of being "
+        r"data; $\bar c = 1 - c$.",
+    ),
+    answer=r"The logistic loss is least where $\ell = \log r$ plus the logarithm of the prior odds, so the logit, less these "
+    "odds, is the log-ratio. A squared loss finds the same ratio, with kernels in closed form. Weights $r$, or rejection with "
+    "probability $1 - r/M$, turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$.",
+    limits=(
+        "The error of a ratio that was learned from finitely many draws: classifiers are overconfident where one side has no "
+        "draw.",
+        r"Points with $q = 0 < p$: no weight creates them.",
+        "Classifiers of a restricted class.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- what the logit is
+
+x = derivation.index("x", "a point")
+p = derivation.law("p", x, "the data", "exp(log_p)")
+q = derivation.law("q", x, "the generator's samples", "exp(log_q)")
+odds = derivation.number(
+    r"\omega", "the prior odds: how many data there are for each sample", "exp(log_prior_odds)", positive=True
+)
+alpha = derivation.define(r"\alpha", odds / (1 + odds), "the prior: the share of data among the labelled draws", positive=True)
+others = derivation.define(r"\bar\alpha", 1 / (1 + odds), r"$1 - \alpha$", positive=True)
+r = derivation.define("r", p / q, "the ratio", "exp(log_ratio)", over=x, positive=True)
+m = derivation.define("m", alpha * p + others * q, "all labelled draws", over=x, law=True)
+eta = derivation.define(r"\eta", alpha * p / m, "the share of data among them", over=x, positive=True)
+rest = derivation.define(r"\bar\eta", others * q / m, r"$1 - \eta$, the share of samples", over=x, positive=True)
+derivation.chain(
+    "The logit of the share of data is the log-ratio, moved by the prior odds",
+    log(eta / rest),
+    equals(
+        log(alpha * p / (others * q)),
+        "Bayes' rule: $m$ is in both shares, and cancels",
+        wrong={"the prior forgotten": log(p / q)},
+    ),
+    equals(
+        plus(log(r), log(odds)),
+        "the logarithm of a product",
+        wrong={
+            "the odds taken off": plus(log(r), -log(odds)),
+            "the ratio turned over": plus(-log(r), log(odds)),
+        },
+    ),
+    so=r"So $\log r$ is the logit less $\log \omega$. With as many data as samples the two are the same: the discriminator of "
+    r"the last lecture.",
+)
+derivation.bridge(
+    "The code takes the odds off",
+    log(r),
+    lambda logits, odds: jnp.stack(
+        [log_ratio_from_classifier(row, log_prior_odds=o) for row, o in zip(logits, odds, strict=True)]
+    ),
+    log(eta / rest),
+    log(odds),
+    wrong={"left in": log(eta / rest), "turned over": -log(r)},
+)
+
+# ---------------------------------------------------------------------------------------------------- why training finds it
+
+derivation.symbol(r"\sigma", "the sigmoid")
+logit = derivation.numbers(r"\ell", x, "the classifier's logits", "logits")
+c = derivation.define("c", 1 / (1 + exp(-logit)), "its probability of being data", over=x, positive=True)
+other = derivation.define(r"\bar c", 1 / (1 + exp(logit)), "$1 - c$", over=x, positive=True)
+entropy = derivation.define(
+    "E", plus(Expectation(m, -eta * log(eta)), Expectation(m, -rest * log(rest))), "the mean entropy of the label at a point"
+)
+gaps = plus(Expectation(m, eta * tangent.at(c / eta)), Expectation(m, rest * tangent.at(other / rest)))
+derivation.chain(
+    "The logistic loss is least at that logit, and nowhere else",
+    -plus(Expectation(p, alpha * log(c)), Expectation(q, others * log(other))),
+    equals(
+        Expectation(m, plus(-eta * log(c), -rest * log(other))),
+        r"$\alpha p = m \eta$ and $\bar\alpha q = m \bar\eta$",
+        wrong={"the shares exchanged": Expectation(m, plus(-rest * log(c), -eta * log(other)))},
+    ),
+    equals(
+        plus(entropy, Expectation(m, -eta * log(c / eta)), Expectation(m, -rest * log(other / rest))),
+        r"add and subtract $\log \eta$ and $\log \bar\eta$",
+        wrong={
+            "the entropy taken off": plus(
+                -entropy, Expectation(m, -eta * log(c / eta)), Expectation(m, -rest * log(other / rest))
+            )
+        },
+    ),
+    equals(
+        plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), gaps),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at both ratios",
+        wrong={
+            "the gaps once": plus(entropy, Expectation(m, plus(eta, rest, -c, -other)), Expectation(m, eta * tangent.at(c / eta)))
+        },
+    ),
+    equals(
+        plus(entropy, gaps),
+        r"$\eta + \bar\eta = 1 = c + \bar c$",
+        wrong={"twice": plus(entropy, 2 * gaps)},
+    ),
+    at_least(
+        entropy,
+        r"leave out what is never negative, zero if and only if $c = \eta$ at every point",
+        dropping=gaps,
+        wrong={"twice": 2 * entropy},
+    ),
+    states=2,
+    central=True,
+    so=r"$c = \eta$ says $\ell = \log \frac{\eta}{\bar\eta}$, which the chain before turns into the ratio. What a minimum of the "
+    "loss shows is calibration: among points with the same $c$, the share of data is $c$. Where $p = 0 < q$ the best logit is "
+    r"$-\infty$: training only approaches it.",
+)
+derivation.bridge(
+    "The code's loss of a draw from the data",
+    -log(c),
+    lambda logits: jnp.stack([logistic_ratio_loss(row, np.ones(len(row), int)) for row in logits]),
+    logit,
+    wrong={"of a sample": -log(other)},
+)
+derivation.bridge(
+    "... and of a sample",
+    -log(other),
+    lambda logits: jnp.stack([logistic_ratio_loss(row, np.zeros(len(row), int)) for row in logits]),
+    logit,
+    wrong={"of a draw from the data": -log(c)},
+)
+spread = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation of $p$ and $q$")
+derivation.chain(
+    "With equal priors the best classifier is right by half the total variation more often than chance",
+    Total(x, plus(p, q, Abs(p - q))) / 4,
+    equals(
+        plus(Rational(1, 2), spread / 2),
+        r"both laws sum to one",
+        wrong={"not halved": plus(Rational(1, 2), spread), "no chance": spread / 2},
+    ),
+    so=r"The left side is $\sum_x \max(\frac p2, \frac q2)$, the share of draws whose label is guessed right by the likelier "
+    r"side, since $\max(a, b) = \frac12 (a + b + |a - b|)$. A classifier that is right in more than half of fresh draws shows "
+    "that the laws differ: a two-sample test.",
+    role="remark",
+)
+
+# ---------------------------------------------------------------------------------------------------- by squares
+
+derivation.say("The logistic loss is one of many that are least at the ratio. The simplest is a parabola.")
+f = derivation.numbers("f", x, "an estimate of the ratio", "ratio")
+chi = derivation.define(r"\chi^2", Total(x, (p - q) ** 2 / q), "the chi-squared divergence of $p$ from $q$")
+second = derivation.chain(
+    "The second moment of the ratio",
+    Expectation(q, r**2),
+    equals(
+        Expectation(q, plus((r - 1) ** 2, 2 * r, -1)),
+        "expand the square about 1",
+        wrong={"once": Expectation(q, plus((r - 1) ** 2, r, -1))},
+    ),
+    equals(
+        plus(1, chi),
+        r"$q (r - 1)^2 = (p - q)^2/q$, and $\mathbb{E}_q[r] = 1$",
+        wrong={"the divergence alone": chi, "turned over": plus(1, Total(x, (p - q) ** 2 / p))},
+    ),
+    role="lemma",
+    so=r"So the variance of the ratio under $q$ is $\chi^2$.",
+)
+derivation.chain(
+    "A squared loss is least at the same ratio",
+    plus(Expectation(q, f**2 / 2), -Expectation(p, f)),
+    equals(
+        Expectation(q, plus(f**2 / 2, -r * f)),
+        r"$p = q r$: an expectation under $p$ is one under $q$, with the weight $r$",
+        wrong={"not weighted": Expectation(q, plus(f**2 / 2, -f))},
+    ),
+    equals(
+        plus(Expectation(q, (f - r) ** 2) / 2, -Expectation(q, r**2) / 2),
+        "complete the square",
+        wrong={"no half": plus(Expectation(q, (f - r) ** 2), -Expectation(q, r**2))},
+    ),
+    at_least(
+        -Expectation(q, r**2) / 2,
+        r"leave out the square, zero if and only if $f = r$ wherever $q > 0$",
+        dropping=Expectation(q, (f - r) ** 2) / 2,
+        wrong={"zero": 0},
+    ),
+    equals(-(1 + chi) / 2, "the lemma", wrong={"the divergence alone": -chi / 2}),
+)
+at_p, at_q = (
+    derivation.number("f_p", "an estimate at a draw from $p$", "ratio_numerator"),
+    derivation.number("f_q", "... and at one from $q$", "ratio_denominator"),
+)
+derivation.bridge(
+    "The code's squared loss",
+    plus(at_q**2 / 2, -at_p),
+    lambda at_p, at_q: least_squares_ratio_loss(at_p, at_q),
+    at_p,
+    at_q,
+    wrong={"no half": plus(at_q**2, -at_p), "exchanged": plus(at_p**2 / 2, -at_q)},
+)
+n = derivation.index("n", "a draw from $q$", states=2)
+k = derivation.index("k", "a feature", states=2)
+j = derivation.index("j", "a feature, beside $k$", states=2)
+features = derivation.numbers("K", (k, n), "the features of the draws from $q$", "kernel_denominator, transposed")
+ridge = derivation.number(r"\lambda", "the weight of the penalty", "ridge", positive=True)
+count = derivation.count(n, "M", "the number of draws from $q$")
+best = derivation.numbers(r"\hat a", k, "the weights in question", "kernel_ratio_fit")
+change = derivation.numbers("v", k, "any change of the weights")
+
+
+def _fitted(weights, index=j):
+    return Total(index, features.at(index, n) * weights.at(index))
+
+
+means = derivation.define(
+    r"\bar k", Total(n, features * _fitted(best)) / count + ridge * best,
+    "the mean features of the draws from $p$, which these weights solve for", "mean of kernel_numerator", over=k,
+)  # fmt: skip
+
+
+def _objective(weights, at=lambda weights, index: weights.at(index)):
+    fitted = Total(n, Total(j, features.at(j, n) * at(weights, j)) ** 2) / (2 * count)
+    return plus(fitted, -Total(k, means * at(weights, k)), ridge / 2 * Total(k, at(weights, k) ** 2))
+
+
+def _changed(weights, index):
+    return weights.at(index) + change.at(index)
+
+
+growth = plus(Total(n, _fitted(change) ** 2) / (2 * count), ridge / 2 * Total(k, change**2))
+derivation.chain(
+    "With features and a ridge the minimum is the solution of a linear system",
+    plus(_objective(best, _changed), -_objective(best)),
+    equals(
+        growth,
+        r"the terms of first order in $v$ are $\sum_k v_k \left(\frac1M \sum_n K_{k,n} \sum_j K_{j,n} \hat a_j + \lambda \hat "
+        r"a_k - \bar k_k\right)$, which the system makes zero",
+        wrong={"no half": 2 * growth, "no ridge": Total(n, _fitted(change) ** 2) / (2 * count)},
+    ),
+    at_least(0, "leave out squares; all of them are zero for $v = 0$ only", dropping=growth, wrong={"one": 1}),
+    so=r"So the weights with $\left(\frac1M K^\top K + \lambda I\right) \hat a = \bar k$ are best, and the only best ones: the "
+    r"ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
+)
+derivation.bridge(
+    "The code solves it",
+    best,
+    lambda means, features, ridge: jnp.stack([
+        kernel_ratio_fit(row[None], of_q.T, ridge=float(one)) for row, of_q, one in zip(means, features, ridge, strict=True)
+    ]),
+    means,
+    features,
+    ridge,
+    wrong={"the mean features themselves": means, "twice": 2 * best},
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------- what it is good for
+
+derivation.say("A ratio corrects samples: by weights, or by keeping some and rejecting the rest.")
+h = derivation.numbers("h", x, "any function of a point")
+derivation.chain(
+    "Weights",
+    Expectation(q, r * h),
+    equals(Expectation(p, h), r"$q r = p$", wrong={"the samples' own mean": Expectation(q, h)}),
+    so=r"With $h = 1$: the weights have the mean 1. A ratio whose mean under $q$ is another number is wrong, and it is cheap to "
+    r"look.",
+)
+bound = derivation.number("B", "a bound of the ratio", "exp(log_bound)", positive=True)
+y = derivation.index("y", "a point, beside $x$")
+derivation.chain(
+    "Rejection: keep a sample with probability r/B",
+    q * r / bound / Total(y, q.at(y) * r.at(y) / bound),
+    equals(
+        times(p / bound, bound),
+        r"$q r = p$, which sums to one: the rate at which samples are kept is $1/B$",
+        wrong={"turned over": times(q**2 / p / bound, bound)},
+    ),
+    equals(p, "the bound cancels", wrong={"the samples": q}),
+    so=r"The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
+    r"exist, and where $r > B$ too few are kept (exercise 3).",
+)
+capped = derivation.assume("The bound holds", plus(bound, -r))
+derivation.chain(
+    "The price",
+    bound,
+    equals(
+        Expectation(q, r * bound),
+        r"$\mathbb{E}_q[r] = 1$",
+        wrong={"under p": Expectation(p, r * bound)},
+    ),
+    equals(
+        plus(Expectation(q, r**2), Expectation(q, r * capped.at())),
+        "add and subtract $r$",
+        wrong={"one of them": Expectation(q, r * capped.at())},
+    ),
+    at_least(
+        Expectation(q, r**2),
+        "leave out a mean of products that are not negative",
+        dropping=Expectation(q, r * capped.at()),
+        wrong={"twice": 2 * Expectation(q, r**2)},
+    ),
+    equals(plus(1, chi), "the lemma", wrong={"the divergence alone": chi}),
+    so=r"So at most the share $1/(1 + \chi^2)$ of the samples is kept. Weights pay the same price: their variance is $\chi^2$.",
+)
+derivation.bridge(
+    "The code's probability of keeping a sample",
+    Min(0, log(r) - log(bound)),
+    lambda log_ratio, bound: jnp.stack([
+        rejection_log_acceptance(row, log_bound=float(np.log(one))) for row, one in zip(log_ratio, bound, strict=True)
+    ]),
+    log(r),
+    bound,
+    wrong={"no cap": log(r) - log(bound), "the bound on the wrong side": Min(0, log(r) + log(bound))},
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+_P, _Q = (0.5, 0.25, 0.25), (0.25, 0.25, 0.5)
+_given = {p: _P, q: _Q}
+_LOG_RATIO = np.log(_P) - np.log(_Q)
+
+
+def _kept(log_bound):
+    """The probability of each point and of being kept."""
+    return np.asarray(_Q) * np.exp(rejection_log_acceptance(jnp.asarray(_LOG_RATIO), log_bound=log_bound))
+
+
+@derivation.example(
+    r"Three points, $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, \frac14, \frac12)$; three data for each sample."
+)
+def three_points():
+    yield r, value(r, _given), "2, 1, 0.5"
+    with_prior = _given | {odds: 3}
+    yield eta, value(eta, with_prior), "6/7, 3/4, 3/5"
+    logits = log_ratio_from_classifier(jnp.log(jnp.array([6.0, 3.0, 1.5])), log_prior_odds=math.log(3))
+    yield r"\text{odds } (6, 3, \tfrac32) \text{ by the prior odds 3}", jnp.exp(logits), "2, 1, 0.5"
+    yield entropy, value(entropy, with_prior), "0.5303"
+    yield chi, value(chi, _given), "3/8"
+    yield r"\text{smallest squared loss}, -\tfrac12 (1 + \chi^2)", -(1 + value(chi, _given)) / 2, "-11/16"
+    yield r"\text{kept with } B = 2, \text{ at most } \tfrac{1}{1 + \chi^2}", [_kept(math.log(2)).sum(), 8 / 11], "0.5, 0.7273"
+    indicators = jnp.eye(3)
+    fitted = kernel_ratio_fit(indicators[jnp.array([0, 0, 1, 2])], indicators[jnp.array([0, 1, 2, 2])], ridge=0.25)
+    yield r"\hat a \text{ with indicators, } \lambda = \tfrac14: \quad \frac{p}{q + \lambda}", fitted, "1, 1/2, 1/3"
+
+
+@derivation.figure(
+    "The example: samples (outlined) and those that are kept (filled), for three bounds. With $B = 2$ the filled bars have the "
+    "shape of $p$; with $B = 4$, too, but half as many are kept; with $B = 1$, less than the largest ratio, the shape is wrong.",
+    panels=3,
+)
+def kept_samples(*panels):
+    for panel, bound in zip(panels, (1, 2, 4), strict=True):
+        kept = _kept(math.log(bound))
+        panel.bar([1, 2, 3], _Q, fill=False, label="samples, $q$")
+        panel.bar([1, 2, 3], kept, label=f"kept: {kept.sum():.2f}")
+        panel.set(xlabel="point", ylabel="probability", title=f"$B = {bound}$", xticks=[1, 2, 3], ylim=(0, 0.72))
+        panel.legend(fontsize="small", loc="upper left")
+
+
+@derivation.exercise(
+    r"With as many data as samples ($\alpha = \frac12$), what is the smallest logistic loss in the example? What has it to do "
+    "with the Jensen-Shannon divergence?",
+    r"It is $\log 2 - \mathrm{JSD} = 0.6507$: the entropy of a fair coin less what the point tells about the label.",
+)
+def smallest_loss():
+    yield value(entropy, _given | {odds: 1}), "0.6507"
+    yield math.log(2) - jensen_shannon_divergence(jnp.log(jnp.array([_P])), jnp.log(jnp.array([_Q])))[0], "0.6507"
+
+
+@derivation.exercise(
+    r"A classifier returns the logit 0 everywhere, with three data for each sample. Which ratio does it claim? Is that possible?",
+    r"$e^{0 - \log 3} = 0.3333$ everywhere. No ratio is below 1 everywhere, because its mean under $q$ is 1.",
+)
+def impossible_ratio():
+    yield jnp.exp(log_ratio_from_classifier(jnp.zeros(1), log_prior_odds=math.log(3))), "0.3333"
+
+
+@derivation.exercise(
+    "Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take $B = 1$ in the "
+    "example.",
+    r"A sample is kept with probability $\min(1, r/B)$, so the law is $\min(q, p/B)$ divided by its sum, which is the rate. "
+    r"Here $\min(q, p) = (\frac14, \frac14, \frac14)$: the law is 0.3333 at every point, the rate 0.75.",
+)
+def bound_too_small():
+    kept = _kept(0.0)
+    yield (kept / kept.sum())[1], "0.3333"
+    yield kept.sum(), "0.75"
+
+
+@derivation.numeric(
+    r"-\log \sigma(\ell) = \log\left(1 + e^{-\ell}\right) \quad\text{at}\quad \ell = -40, -400",
+    because=r"A classifier that is sure and wrong. The probability rounds to 0 and its logarithm is infinite; the loss is a "
+    r"softplus of the logit, which grows linearly.",
+    role="appendix",
+)
+def loss_is_a_softplus():
+    logits = jnp.array([-40.0, -400.0])
+    return logistic_ratio_loss(logits, np.ones(2, int)), -logits, {"the other label": 0 * logits}

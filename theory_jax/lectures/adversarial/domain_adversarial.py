@@ -1,0 +1,536 @@
+"""Domain adaptation: what confusing a domain classifier is good for, and when it is not enough.
+
+The lecture on the functions of theory_jax/adversarial/domain_adversarial.py.
+"""
+
+from functools import partial
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Abs, Max, exp, log, tanh
+
+from theory_jax.adversarial.domain_adversarial import (
+    adaptation_schedule,
+    domain_adversarial_objective,
+    domain_loss,
+    gradient_reversal,
+    proxy_a_distance,
+)
+from theory_jax.adversarial.gan import jensen_shannon_divergence
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import categorical_negative_log_likelihood
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Total, plus, times
+
+derivation = Derivation(
+    title="Domain adaptation: what confusing a domain classifier is good for, and when it is not enough",
+    lectures=(13,),
+    sources=(
+        "Ben-David, Blitzer, Crammer, Kulesza, Pereira & Vaughan 2010, A theory of learning from different domains, theorem 2",
+        "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand & Lempitsky 2016, Domain-adversarial training of "
+        "neural networks",
+        "Zhao, Tachet des Combes, Zhang & Gordon 2019, On learning invariant representations for domain adaptation",
+    ),
+    question="Examples of a source domain have labels, those of a target domain have none, and the two domains look different. "
+    "Why does it help to learn features that confuse a domain classifier? Which quantity is made small, and when does the "
+    "target's error stay large all the same?",
+    setting=(
+        "A feature has finitely many values $x$, with the laws $p^s$ in the source domain and $p^t$ in the target domain. There "
+        "are two labels, 0 and 1. A hypothesis gives every feature a label; it may toss a coin, and $h(a|x)$ is the probability "
+        "that it says $a$. The true labels $y^s(a|x)$ and $y^t(a|x)$ may be uncertain, too, and differ between the domains.",
+        "Hypotheses and labels toss their coins independently, given the feature. All laws are positive; a hypothesis that is "
+        "always sure is a limit of these.",
+        r"Hypotheses come from a class $\mathcal{H}$. The error of $h$ is the probability that it disagrees with the true label.",
+    ),
+    answer=r"The target's error exceeds the source's by at most half of a distance of the two laws of features, plus the error "
+    "that the best common hypothesis makes in both domains. A domain classifier measures that distance, and features trained "
+    "against it by reversed gradients make it small. The other term it cannot see: where the domains have different shares of "
+    "the labels, equal laws of features force errors.",
+    limits=(
+        "Finite samples: the paper's bound has a further term for them.",
+        "Whether the best common hypothesis remains good while the features change cannot be told without labels of the target.",
+        "Convergence of the saddle point's descent: the lecture on f-GANs has the local analysis of such games.",
+    ),
+)
+
+x = derivation.index("x", "a feature")
+a = derivation.index("a", "a label, 0 or 1", states=2)
+p_s = derivation.law("p^s", x, "features in the source domain")
+p_t = derivation.law("p^t", x, "features in the target domain")
+h = derivation.law("h({}|{})", (a, x), "the hypothesis that was learned")
+star = derivation.law("h^*({}|{})", (a, x), "a hypothesis that is good in both domains")
+y_s = derivation.law("y^s({}|{})", (a, x), "the label in the source domain")
+y_t = derivation.law("y^t({}|{})", (a, x), "the label in the target domain")
+
+
+def _apart(one, other):
+    """The probability that two of them disagree at a feature."""
+    return one.at(1, x) * other.at(0, x) + one.at(0, x) * other.at(1, x)
+
+
+def _error(name, law, one, other, meaning):
+    return derivation.define(name, Total(x, law * _apart(one, other)), meaning)
+
+
+error_s = _error(r"\epsilon_s", p_s, h, y_s, "the hypothesis's error in the source domain")
+error_t = _error(r"\epsilon_t", p_t, h, y_t, "its error in the target domain")
+best_s = _error(r"\epsilon^*_s", p_s, star, y_s, "the error of $h^*$ in the source domain")
+best_t = _error(r"\epsilon^*_t", p_t, star, y_t, "... and in the target domain")
+apart_s = _error(r"\delta_s", p_s, h, star, "how often $h$ and $h^*$ disagree in the source domain")
+apart_t = _error(r"\delta_t", p_t, h, star, "... and in the target domain")
+joint = derivation.define(r"\lambda^*", best_s + best_t, "the joint error of $h^*$: the smallest that a hypothesis has")
+d = derivation.number("d", r"the distance of the domains, as $\mathcal{H}$ sees it", positive=True)
+derivation.symbol(r"\mathcal{H}", "the class of hypotheses")
+
+
+u, v, w = (derivation.number(letter, f"the probability that the {place} answer is 1", between=(0, 1))
+           for letter, place in (("u", "first"), ("v", "second"), ("w", "third")))  # fmt: skip
+
+
+def _unlike(one, other):
+    """The probability that two answers differ, which are 1 with these probabilities."""
+    return plus(one * (1 - other), (1 - one) * other)
+
+
+triangle = derivation.chain(
+    "Errors obey a triangle inequality",
+    plus(_unlike(u, v), _unlike(v, w), -u * (1 - w), -(1 - u) * w),
+    equals(
+        times(2, plus(v * (1 - u) * (1 - w), (1 - v) * u * w)),
+        "with two labels, two of three answers agree. Where the second stands alone it differs from both others, and these "
+        "agree; elsewhere the terms cancel",
+        wrong={
+            "once": plus(v * (1 - u) * (1 - w), (1 - v) * u * w),
+            "where the first stands alone": times(2, plus(u * (1 - v) * (1 - w), (1 - u) * v * w)),
+        },
+    ),
+    at_least(
+        0,
+        "a sum of products of probabilities; zero where the second answer never stands alone",
+        dropping=times(2, plus(v * (1 - u) * (1 - w), (1 - v) * u * w)),
+    ),
+    role="lemma",
+    about=(u, v, w),
+    name=r"\tau\left({}, {}, {}\right)",
+)
+derivation.symbol(r"\tau", "by how much the way from the first to the third answer is longer by way of the second")
+
+
+def _detour(law, one, by, other):
+    return Total(x, law * triangle.at(one.at(1, x), by.at(1, x), other.at(1, x)))
+
+
+derivation.say(
+    r"The distance of the domains is the largest difference that two hypotheses of the class can show, $d = 2 \sup_{h, h'} "
+    r"|\Pr_t(h \ne h') - \Pr_s(h \ne h')|$: not more than what the class can notice. Its definition is all that is used of it."
+)
+noticed = derivation.assume(
+    r"No two hypotheses of the class disagree much more often in one domain than in the other", d / 2 - (apart_t - apart_s)
+)
+derivation.chain(
+    "The target's error is at most the source's, half the distance, and the joint error",
+    error_t,
+    at_most(
+        plus(apart_t, best_t),
+        r"the triangle inequality, by way of $h^*$",
+        adding=_detour(p_t, h, star, y_t),
+        wrong={"the way back forgotten": apart_t},
+    ),
+    equals(
+        plus(apart_s, apart_t - apart_s, best_t),
+        r"add and subtract $\delta_s$",
+        wrong={"the sign": plus(apart_s, apart_s - apart_t, best_t)},
+    ),
+    at_most(
+        plus(apart_s, d / 2, best_t),
+        "the difference is at most half the distance, by its definition",
+        adding=noticed.at(),
+        wrong={"a quarter": plus(apart_s, d / 4, best_t)},
+    ),
+    at_most(
+        plus(error_s, best_s, d / 2, best_t),
+        r"the triangle inequality in the source domain, by way of $y^s$",
+        adding=_detour(p_s, h, y_s, star),
+        wrong={"the error of $h^*$ forgotten": plus(error_s, d / 2, best_t)},
+    ),
+    equals(
+        plus(error_s, d / 2, joint),
+        r"$\lambda^*$ is the joint error",
+        wrong={"without it": plus(error_s, d / 2), "twice": plus(error_s, d / 2, 2 * joint)},
+    ),
+    central=True,
+    so=r"The source's error is minimized with its labels; the distance needs no labels, and can be made small by features; of "
+    r"$\lambda^*$ one has to hope that it stays small meanwhile.",
+)  # fmt: skip
+tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p_s - p_t)) / 2, "the total variation distance of the two laws of features")
+derivation.chain(
+    "No class notices more than the total variation",
+    plus(apart_t, -apart_s),
+    equals(
+        Total(x, (p_t - p_s) * _apart(h, star)),
+        "collect the features",
+        wrong={"the domains exchanged": Total(x, (p_s - p_t) * _apart(h, star))},
+    ),
+    at_most(
+        Total(x, Max(p_t - p_s, 0)),
+        r"most where $h$ and $h^*$ disagree exactly where $p^t > p^s$",
+        adding=Total(x, plus(
+            (h.at(1, x) * star.at(1, x) + h.at(0, x) * star.at(0, x)) * Max(p_t - p_s, 0), _apart(h, star) * Max(p_s - p_t, 0))),
+        wrong={"half of it": Total(x, Max(p_t - p_s, 0)) / 2},
+    ),
+    equals(
+        tv,
+        r"$p^t - p^s$ sums to zero, so the positive parts are half of all",
+        wrong={"twice": 2 * tv, "half": tv / 2},
+    ),
+    states=2,
+    so=r"So $d \le 2\, \mathrm{TV}$; if the class holds all functions, $d = 2\, \mathrm{TV}$, since then some two hypotheses "
+    r"disagree exactly where $p^t > p^s$.",
+)  # fmt: skip
+
+_P = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])  # the example's laws: source, target
+_ALL = np.array(list(product((0, 1), repeat=3)))  # every hypothesis and every labeling, [8, 3]
+
+
+def _differ(law, one, other):
+    """How often each of some hypotheses disagrees with each of others, [N, M]."""
+    return (one[:, None] != other[None]) @ law
+
+
+@derivation.bound(
+    r"\epsilon_t \le \epsilon_s + \mathrm{TV} + \lambda^*",
+    because=r"Every hypothesis with every labeling of the source and of the target, on the example's three features; "
+    r"$\lambda^*$ is the smallest of the joint errors of all eight hypotheses.",
+    role="remark",
+)
+def every_hypothesis():
+    errors = [_differ(law, _ALL, _ALL) for law in _P]
+    variation = np.abs(_P[0] - _P[1]).sum() / 2
+
+    def sides(hypothesis, source, target, joint=1.0):
+        common = (errors[0][:, source] + errors[1][:, target]).min(axis=0)
+        return errors[1][hypothesis, target], errors[0][hypothesis, source] + variation + joint * common
+
+    every = np.array(list(product(range(8), repeat=3))).T
+    # equal labels, 1 at the last feature only; a hypothesis that is wrong there alone errs 0.2 and 0.5
+    tight = (np.array([0]), np.array([1]), np.array([1]))
+    return sides, tuple(every), tight, {"without the joint error": partial(sides, joint=0.0)}
+
+
+@derivation.exact(
+    r"d = 2\, \mathrm{TV} \quad\text{for the class of all functions}",
+    because="The largest difference over all pairs of hypotheses on the example's three features.",
+    outcomes=64,
+    role="remark",
+)
+def all_functions_notice_everything():
+    found = 2 * np.abs(_differ(_P[0], _ALL, _ALL) - _differ(_P[1], _ALL, _ALL)).max()
+    variation = np.abs(_P[0] - _P[1]).sum() / 2
+    return found, 2 * variation, {"not doubled": variation}
+
+
+derivation.say(
+    "Next, the distance itself. A domain classifier sees a feature and says where it comes from. Source and target examples are "
+    "shown equally often."
+)
+c = derivation.law("c({}|{})", (a, x), "the domain classifier: the probability of the source (1) and of the target (0)")
+error_d = derivation.define(
+    r"\epsilon_d", Total(x, p_s * c.at(0, x) + p_t * c.at(1, x)) / 2, "the domain classifier's error", "error"
+)
+derivation.chain(
+    "The best domain classifier measures the total variation",
+    times(2, 1 - 2 * error_d),
+    equals(
+        times(2, Total(x, c.at(1, x) * (p_s - p_t))),
+        r"$c(0|x) = 1 - c(1|x)$, and $p^s$ sums to one",
+        wrong={"once": Total(x, c.at(1, x) * (p_s - p_t)), "the domains exchanged": 2 * Total(x, c.at(1, x) * (p_t - p_s))},
+    ),
+    at_most(
+        times(2, Total(x, Max(p_s - p_t, 0))),
+        r"a classifier gains most if it says source exactly where $p^s > p^t$",
+        adding=2 * Total(x, plus(c.at(0, x) * Max(p_s - p_t, 0), c.at(1, x) * Max(p_t - p_s, 0))),
+        wrong={"once": Total(x, Max(p_s - p_t, 0))},
+    ),
+    equals(times(2, tv), "the positive parts are half of all", wrong={"the sum of absolute values": 4 * tv, "half": tv}),
+    states=2,
+    so=r"The left side is the proxy $\mathcal{A}$-distance of a trained domain classifier, an estimate from below of $d$ for the "
+    "class of all functions. At chance, $\\epsilon_d = \\frac12$, it is 0.",
+)
+derivation.bridge(
+    "The code computes the proxy distance",
+    times(2, 1 - 2 * error_d),
+    proxy_a_distance,
+    error_d,
+    wrong={"no factor 2": 1 - 2 * error_d, "the error once": 2 * (1 - error_d)},
+)
+loss_d = derivation.define(
+    "L_d", -Total(x, p_s * log(c.at(1, x)) + p_t * log(c.at(0, x))) / 2, "the domain classifier's log loss", "domain_loss"
+)
+m = derivation.define("m", (p_s + p_t) / 2, "all features, source and target", over=x, law=True)
+post = derivation.define(
+    "b({}|{})", (a * p_s + (1 - a) * p_t) / (p_s + p_t), "the probability of the source (1) and of the target (0), given a "
+    "feature",
+    over=(a, x), law=True,
+)  # fmt: skip
+least = -Total(x, p_s * log(post.at(1, x)) + p_t * log(post.at(0, x))) / 2
+jsd = derivation.define(
+    r"\mathrm{JSD}", plus(Divergence(p_s, m) / 2, Divergence(p_t, m) / 2), "the Jensen-Shannon divergence of the two laws",
+    "jensen_shannon_divergence",
+)  # fmt: skip
+derivation.chain(
+    "With log loss it measures the Jensen-Shannon divergence",
+    loss_d,
+    equals(
+        plus(least, Total(x, m * Divergence(post, c))),
+        r"$\frac12 p^s_x = m_x\, b(1|x)$ and $\frac12 p^t_x = m_x\, b(0|x)$; add and subtract $\log b$",
+        wrong={"once for both": plus(least, Total(x, Divergence(post, c))), "turned over": plus(
+            least, Total(x, m * Divergence(c, post)))},
+    ),
+    at_least(
+        least,
+        r"leave out divergences (Gibbs); zero if and only if $c = b$",
+        dropping=Total(x, m * gibbs.at(post, c)),
+        wrong={"twice": 2 * least},
+    ),
+    equals(
+        -Total(x, p_s * log(p_s / (2 * m)) + p_t * log(p_t / (2 * m))) / 2,
+        r"$p^s_x + p^t_x = 2 m_x$",
+        wrong={"no factor 2": -Total(x, p_s * log(p_s / m) + p_t * log(p_t / m)) / 2},
+    ),
+    equals(
+        plus(log(2), -jsd),
+        r"each of the two means gives $\log 2$, and they are halved",
+        wrong={"not halved": plus(2 * log(2), -2 * jsd), "added": plus(log(2), jsd)},
+    ),
+    states=2,
+    so=r"This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
+    r"a divergence; at its maximum $\log 2$ the laws are equal.",
+)  # fmt: skip
+logit = derivation.number("l", "the domain classifier's logit of the source", "logits")
+for _domain, _words in ((1, "a source example"), (0, "a target example")):
+    derivation.bridge(
+        f"The code computes the loss of {_words}",
+        log(1 + exp((1 - 2 * _domain) * logit)),
+        partial(lambda domain, logits: domain_loss(logits, np.full(len(logits), domain)), _domain),
+        logit,
+        wrong={"the domains exchanged": log(1 + exp((2 * _domain - 1) * logit)), "a probability": 1 / (1 + exp(logit))},
+    )
+derivation.bridge(
+    "... and the divergence",
+    jsd,
+    lambda p_s, p_t: jensen_shannon_divergence(jnp.log(p_s), jnp.log(p_t)),
+    p_s,
+    p_t,
+    wrong={"no half": 2 * jsd},
+)
+
+derivation.say(
+    "How the features are trained against the domain classifier. The features lower the label loss and raise the domain loss; "
+    "the domain classifier lowers the domain loss. A layer that does nothing on the way forward, and turns gradients over on "
+    "the way back, lets one backward pass do both."
+)
+_rng = np.random.default_rng(13)
+_X, _FEATURE, _HEAD, _DOMAIN = (_rng.normal(size=shape) for shape in ((6, 3), (2, 3), (2, 2), (2,)))
+_LABELS, _IS_SOURCE = np.array([0, 1, 1, 0, 0, 0]), np.array([1, 1, 1, 0, 0, 0])
+_WEIGHT = 0.7
+
+
+def _parts(feature, head, domain, reverse=None):
+    """The mean label loss of the labeled examples, and the mean domain loss."""
+    features = jnp.tanh(_X @ feature.T)
+    label = categorical_negative_log_likelihood(_LABELS[:3], features[:3] @ head.T).sum() / 6
+    seen = features if reverse is None else gradient_reversal(features, scale=reverse)
+    return label, domain_loss(seen @ domain, _IS_SOURCE).mean()
+
+
+for _letter, _meaning in ((r"\phi", "the features' parameters"), (r"\psi", "the domain classifier's parameters"),
+                          ("L_y", "the label loss of the source examples"), (r"\mu", "the weight of the domain loss, `weight`"),
+                          ("R_\\mu", "the reversal layer, `gradient_reversal`")):  # fmt: skip
+    derivation.symbol(_letter, _meaning)
+
+
+@derivation.autodiff(
+    r"\nabla_\phi \left(L_y + L_d(R_\mu)\right) = \nabla_\phi \left(L_y - \mu L_d\right), \qquad \nabla_\psi \left(L_y + "
+    r"L_d(R_\mu)\right) = \nabla_\psi L_d",
+    because=r"What comes back from the domain classifier is multiplied by $-\mu$ where it passes the layer, and the parameters "
+    r"$\psi$ lie behind it. Six examples, of which three are labeled, two features, and $\mu = 0.7$; the right side is "
+    "differentiated without the layer, by two separate passes.",
+)
+def one_backward_pass():
+    def of_features(feature):
+        label, domain = _parts(feature, _HEAD, _DOMAIN)
+        return label - _WEIGHT * domain
+
+    def both(feature, domain):
+        return sum(_parts(feature, _HEAD, domain, reverse=_WEIGHT))
+
+    found = jax.grad(both, argnums=(0, 1))(_FEATURE, _DOMAIN)
+    wanted = jax.grad(of_features)(_FEATURE), jax.grad(lambda domain: _parts(_FEATURE, _HEAD, domain)[1])(_DOMAIN)
+    plain = jax.grad(lambda feature: sum(_parts(feature, _HEAD, _DOMAIN)))(_FEATURE)
+    flat = [jnp.concatenate([feature.ravel(), domain]) for feature, domain in (found, wanted)]
+    return (*flat, {
+        "not reversed": jnp.concatenate([plain.ravel(), wanted[1]]),
+        "the weight in the domain classifier, too": jnp.concatenate([wanted[0].ravel(), _WEIGHT * wanted[1]]),
+    })  # fmt: skip
+
+
+@derivation.autodiff(
+    r"\nabla_\phi \left(L_y - \mu L_d\right) \quad\text{is the gradient of the mean objective}",
+    because=r"The objective of an example is its label loss, if it is labeled, minus $\mu$ times its domain loss.",
+)
+def the_objective():
+    features = jnp.tanh(_X @ _FEATURE.T)
+
+    def objective(features):
+        logits = features @ _HEAD.T, _LABELS, _IS_SOURCE == 1, features @ _DOMAIN, _IS_SOURCE
+        return domain_adversarial_objective(*logits, weight=_WEIGHT).mean()
+
+    def parts(features, weight=_WEIGHT, labeled=3):
+        label = categorical_negative_log_likelihood(_LABELS[:labeled], features[:labeled] @ _HEAD.T).sum() / 6
+        return label - weight * domain_loss(features @ _DOMAIN, _IS_SOURCE).mean()
+
+    gradient = jax.grad(objective)(features)
+    return gradient, jax.grad(parts)(features), {
+        "all examples labeled": jax.grad(partial(parts, labeled=6))(features),
+        "the domain loss added": jax.grad(partial(parts, weight=-_WEIGHT))(features),
+    }  # fmt: skip
+
+
+p = derivation.number("p", "the progress of the training, from 0 to 1", "progress", between=(0, 1))
+gamma = derivation.number(r"\gamma", "how fast the weight rises", "gamma", positive=True)
+derivation.chain(
+    "The weight of the domain loss rises from zero to almost one",
+    plus(2 / (1 + exp(-gamma * p)), -1),
+    equals(
+        (1 - exp(-gamma * p)) / (1 + exp(-gamma * p)),
+        "one fraction",
+        wrong={"the sigmoid": 1 / (1 + exp(-gamma * p))},
+    ),
+    equals(
+        (exp(gamma * p / 2) - exp(-gamma * p / 2)) / (exp(gamma * p / 2) + exp(-gamma * p / 2)),
+        r"multiply both by $e^{\gamma p / 2}$",
+        wrong={"without the halves": (exp(gamma * p) - exp(-gamma * p)) / (exp(gamma * p) + exp(-gamma * p))},
+    ),
+    so=r"That is $\tanh \frac{\gamma p}{2}$. At the start the domain classifier knows nothing, and its reversed gradient would "
+    "be noise to the features.",
+)
+derivation.bridge(
+    "The code computes the schedule, here with the paper's 10",
+    tanh(5 * p),
+    adaptation_schedule,
+    p,
+    wrong={"the sigmoid": 1 / (1 + exp(-10 * p)), "no half": tanh(10 * p)},
+)
+
+derivation.say(
+    "When is it not enough? Let the features be matched perfectly: the hypothesis then says 1 equally often in both domains. "
+    "The shares of the labels need not be equal."
+)
+g = derivation.law("g", a, "how often a hypothesis says each label, in both domains")
+b = derivation.index("b", "a true label, 0 or 1", states=2)
+r_s = derivation.law("r^s({}|{})", (b, a), "the true label in the source domain, given what the hypothesis says")
+r_t = derivation.law("r^t({}|{})", (b, a), "... in the target domain")
+share_s, share_t = (Total(a, g * r.at(1, a)) for r in (r_s, r_t))
+wrong_s, wrong_t = (plus(g.at(1) * r.at(0, 1), g.at(0) * r.at(1, 0)) for r in (r_s, r_t))
+derivation.chain(
+    "Different shares of the labels force errors",
+    plus(share_s, -share_t),
+    equals(
+        plus(wrong_s, wrong_t, times(-2, plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)))),
+        r"a share is $g_1$, less the wrong ones, plus the missed ones; $g_1$ cancels",
+        wrong={
+            "once": plus(wrong_s, wrong_t, -plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0))),
+            "the difference of the errors": plus(wrong_s, -wrong_t, -2 * plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0))),
+        },
+    ),
+    at_most(
+        plus(wrong_s, wrong_t),
+        "leave out what the source says too often and the target misses",
+        adding=2 * plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)),
+        wrong={"one domain's": wrong_s},
+    ),
+    so=r"The right side is the sum of both errors; with the domains exchanged it bounds $|\Pr_s(1) - \Pr_t(1)|$. A domain "
+    r"classifier at chance says nothing about this: here $d = 0$, and $\lambda^*$ has taken its place.",
+)
+
+_SOURCE, _TARGET = _P
+
+
+@derivation.example(
+    "$p^s = (0.5, 0.3, 0.2)$ and $p^t = (0.2, 0.3, 0.5)$. The best domain classifier says source at the first feature, target "
+    r"at the last, anything between. With log loss it says $\frac57, \frac12, \frac27$. Last, the weight at the start, after a "
+    "tenth, and at the end of the training."
+)
+def three_features():
+    variation = np.abs(_SOURCE - _TARGET).sum() / 2
+    error = np.minimum(_SOURCE, _TARGET).sum() / 2
+    yield r"\mathrm{TV}", variation, "0.3"
+    yield r"\epsilon_d", error, "0.35"
+    yield r"2 (1 - 2 \epsilon_d)", proxy_a_distance(jnp.array([error]))[0], "0.6"
+    logits, ones = jnp.log(_SOURCE / _TARGET), np.ones(3, int)
+    yield "L_d", (_SOURCE @ domain_loss(logits, ones) + _TARGET @ domain_loss(logits, 0 * ones)) / 2, "0.626733"
+    yield r"\mathrm{JSD}", jensen_shannon_divergence(jnp.log(_SOURCE)[None], jnp.log(_TARGET)[None])[0], "0.066414"
+    yield r"\tanh \frac{\gamma p}{2}", adaptation_schedule(jnp.array([0.0, 0.1, 1.0])), "(0, 0.462117, 0.999909)"
+
+
+@derivation.figure(
+    "Left: features with a standard Gaussian law in the source domain, and the same law moved aside in the target domain. The "
+    r"least domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the "
+    "errors of all eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the "
+    r"last in the target. None lies above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
+    panels=2,
+)
+def the_distance_and_the_bound(distance, errors):
+    shifts, grid = np.linspace(0, 4, 21), np.linspace(-8, 12, 401)
+    step = grid[1] - grid[0]
+    source, target = (np.exp(-((grid - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (0.0, shifts[:, None]))
+    logits = (grid - shifts[:, None]) ** 2 / 2 - grid**2 / 2
+    losses = [np.asarray(domain_loss(logits.ravel(), np.full(logits.size, d))).reshape(logits.shape) for d in (1, 0)]
+    distance.plot(shifts, step * (source * losses[0] + target * losses[1]).sum(axis=1) / 2, label="least domain loss, nats")
+    distance.plot(shifts, proxy_a_distance(step * np.minimum(source, target).sum(axis=1) / 2), label="proxy distance")
+    distance.axhline(np.log(2), color="gray", linewidth=1, linestyle=":")
+    distance.set(xlabel="distance of the two means", ylabel="least loss and proxy distance")
+    distance.legend()
+    labels = np.array([[0, 1, 1], [0, 0, 1]])
+    found = [_differ(law, _ALL, label[None])[:, 0] for law, label in zip(_P, labels, strict=True)]
+    joint, ends = (found[0] + found[1]).min(), np.array([0.0, 1.0])
+    errors.plot(ends, ends + 0.3 + joint, label=r"$\epsilon_s + \mathrm{TV} + \lambda^*$")
+    errors.plot(ends, ends, color="gray", linewidth=1, linestyle=":", label=r"$\epsilon_s$")
+    errors.plot(*found, "o", label="a hypothesis")
+    errors.set(xlabel="error in the source", ylabel="error in the target", ylim=(0, 1.6))
+    errors.legend()
+
+
+@derivation.exercise(
+    "A domain classifier is right on half of the examples. What is the proxy distance? And if it is always right?",
+    "At chance 0; if it is always right, 2, the largest possible.",
+)
+def chance_and_certainty():
+    at_chance, certain = proxy_a_distance(jnp.array([0.5, 0.0]))
+    yield at_chance, "0"
+    yield certain, "2"
+
+
+@derivation.exercise(
+    "30% of the source's labels are 1, and 70% of the target's. The features are matched perfectly. What is the least sum of "
+    "both errors, and who attains it?",
+    "0.4, the difference of the shares: a hypothesis that says 1 in half of all cases, misses 20% in the target, and says 1 in "
+    "20% of cases too many in the source. Equally well one that is right in the source alone.",
+)
+def shares_of_labels():
+    says, source, target = 0.5, 0.3, 0.7
+    yield (says - source) + (target - says), "0.4"
+
+
+@derivation.exercise(
+    r"At which progress does the weight reach $\frac12$, with $\gamma = 10$?",
+    r"$\frac{2}{1 + e^{-10p}} = \frac32$ at $e^{-10p} = \frac13$, that is $p = \frac{\log 3}{10}$, about 0.1099: the weight is "
+    "0.5 after 11% of the training.",
+)
+def half_of_the_weight():
+    reached = np.log(3) / 10
+    yield reached, "0.1099"
+    yield adaptation_schedule(jnp.array([reached]))[0], "0.5"

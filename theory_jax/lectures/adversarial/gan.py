@@ -1,0 +1,548 @@
+"""The adversarial game: what a perfect discriminator measures, and what it tells the generator.
+
+The lecture on the functions of theory_jax/adversarial/gan.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Matrix, Rational, Subs, exp, log, oo
+
+from theory_jax.adversarial.gan import (
+    discriminator_loss,
+    exact_value,
+    jensen_shannon_divergence,
+    minimax_generator_loss,
+    non_saturating_generator_loss,
+    optimal_discriminator_logit,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import disjoint_distributions
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The adversarial game: what a perfect discriminator measures, and what it tells the generator",
+    lectures=(6,),
+    sources=(
+        "Goodfellow et al. 2014, Generative Adversarial Nets, eq. 1, propositions 1 and 2, theorem 1",
+        "Arjovsky & Bottou 2017, Towards Principled Methods for Training Generative Adversarial Networks",
+        "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.4",
+    ),
+    question="A generator is trained to fool a classifier that tells its samples from data. What does a perfect classifier "
+    "measure, what does its answer tell the generator, and what can go wrong?",
+    setting=(
+        r"The data are distributed as $p$, the generator's samples as $q$, both on finitely many points and positive; at the "
+        r"boundary the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
+        r"The discriminator gives every point a probability $d_k$ of being data; the network's output is its logit $\ell_k$, "
+        r"with $d_k = \sigma(\ell_k) = 1/(1 + e^{-\ell_k})$. The value of the game is $V(q, d) = \mathbb{E}_p[\log d] + "
+        r"\mathbb{E}_q[\log(1 - d)]$: the discriminator raises it, the generator lowers it.",
+        r"The generator's loss at a fake with logit $\ell$ is $\log(1 - \sigma(\ell))$ in the game itself (minimax), or $-\log "
+        r"\sigma(\ell)$ (non-saturating).",
+    ),
+    answer=r"The best discriminator is $p/(p + q)$. Its value is $-\log 4$ plus twice the Jensen-Shannon divergence, so the "
+    r"minimum over the generator of the maximum over the discriminator is $-\log 4$, reached if and only if $q = p$. In the "
+    r"game itself the generator descends this divergence; with the non-saturating loss it descends $\mathrm{KL}(q \,\|\, p)$ "
+    r"minus it.",
+    limits=(
+        "Discriminators of a restricted class, and finite samples.",
+        "Alternating gradient steps of both players: the lecture on f-GANs has the local analysis.",
+        "Proposition 2 is about descent in $q$; a network's parameters enter $q$ in a way that is not convex.",
+    ),
+)
+
+k = derivation.index("k", "a point")
+j = derivation.index("j", "a point, beside $k$")
+p = derivation.law("p", k, "the data", "exp(log_probs_p)")
+q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
+logit = derivation.numbers(r"\ell", k, "the discriminator's logits", "logits")
+d = derivation.define("d", 1 / (1 + exp(-logit)), "the discriminator: the probability of being data", over=k, positive=True)
+fake = derivation.define(r"\bar d", 1 / (1 + exp(logit)), "$1 - d_k$, the probability of being fake", over=k, positive=True)
+best = derivation.define(
+    "d^*", p / (p + q), "the best discriminator", "sigmoid(optimal_discriminator_logit)", over=k, positive=True
+)
+best_fake = derivation.define(r"\bar d^*", q / (p + q), "$1 - d^*_k$", over=k, positive=True)
+m = derivation.define("m", (p + q) / 2, "half data, half samples", over=k, law=True)
+value_of = derivation.define("V", plus(Expectation(p, log(d)), Expectation(q, log(fake))), "the value of the game", "exact_value")
+best_value = derivation.define(
+    "V^*", plus(Expectation(p, log(best)), Expectation(q, log(best_fake))), "its value at the best discriminator"
+)
+jsd = derivation.define(
+    r"\mathrm{JSD}",
+    plus(Divergence(p, m) / 2, Divergence(q, m) / 2),
+    "the Jensen-Shannon divergence",
+    "jensen_shannon_divergence",
+)
+derivation.symbol(r"\sigma", "the sigmoid")
+t = derivation.number("t", "a positive number", positive=True)
+gamma = derivation.chain(
+    "The logarithm lies below its tangent at 1",
+    t - 1 - log(t),
+    at_least(0, r"zero for $t = 1$ only", dropping=tangent.at(t), wrong={"one": 1}),
+    about=(t,),
+    name=r"\gamma\left({}\right)",
+    role="lemma",
+)
+derivation.symbol(r"\gamma", r"$\gamma(t) = t - 1 - \log t$, the distance of the logarithm from its tangent")
+missed = Expectation(p, gamma.at(d / best)), Expectation(q, gamma.at(fake / best_fake))
+missing = tuple(-part for part in missed)
+derivation.chain(
+    "Every other discriminator earns less (Proposition 1)",
+    value_of,
+    equals(
+        plus(best_value, Expectation(p, log(d / best)), Expectation(q, log(fake / best_fake))),
+        r"add and subtract $\log d^*$ and $\log \bar d^*$",
+        wrong={
+            "data and fakes exchanged": plus(best_value, Expectation(q, log(d / best)), Expectation(p, log(fake / best_fake)))
+        },
+    ),
+    equals(
+        plus(best_value, Expectation(p, d / best - 1), Expectation(q, fake / best_fake - 1), *missing),
+        r"$\log t = t - 1 - \gamma(t)$ at both ratios",
+        wrong={"added": plus(best_value, Expectation(p, d / best - 1), Expectation(q, fake / best_fake - 1), *missed)},
+    ),
+    equals(
+        plus(best_value, Total(k, times(p + q, plus(d, fake, -1))), *missing),
+        r"$p_k/d^*_k = p_k + q_k$ and $q_k/\bar d^*_k = p_k + q_k$; $p$ and $q$ sum to one",
+        wrong={"one of the two": plus(best_value, Total(k, times(p + q, plus(d, -1))), *missing)},
+    ),
+    equals(
+        plus(best_value, *missing),
+        r"$d_k + \bar d_k = 1$",
+        wrong={"half of it": plus(best_value, *(part / 2 for part in missing))},
+    ),
+    at_most(best_value, r"add what is never negative, and zero if and only if $d = d^*$", adding=plus(*missed)),
+    states=2,
+    so=r"So the best discriminator is $d^* = p/(p + q)$, with the logit $\log p - \log q$: a perfect classifier knows the "
+    r"density ratio.",
+)
+central = derivation.chain(
+    "The value at the best discriminator is a divergence",
+    best_value,
+    equals(
+        plus(Expectation(p, log(p / (2 * m))), Expectation(q, log(q / (2 * m)))),
+        r"$d^*_k = p_k/(p_k + q_k)$, $\bar d^*_k = q_k/(p_k + q_k)$, and $p_k + q_k = 2 m_k$",
+        wrong={"no factor 2": plus(Expectation(p, log(p / m)), Expectation(q, log(q / m)))},
+    ),
+    equals(
+        plus(-log(4), Divergence(p, m), Divergence(q, m)),
+        r"each of the two means gives $-\log 2$",
+        wrong={
+            "log 2 once": plus(-log(2), Divergence(p, m), Divergence(q, m)),
+            "the arguments exchanged": plus(-log(4), Divergence(m, p), Divergence(m, q)),
+        },
+    ),
+    equals(
+        plus(-log(4), times(2, jsd)),
+        "the definition of the Jensen-Shannon divergence",
+        wrong={"once": plus(-log(4), jsd), "the sign": plus(-log(4), -2 * jsd)},
+    ),
+    at_least(
+        -log(4),
+        r"leave out two divergences (Gibbs), zero if and only if $p = m$ and $q = m$, that is $q = p$",
+        dropping=plus(gibbs.at(p, m), gibbs.at(q, m)),
+        wrong={"the divergence counted twice": plus(-log(4), 2 * jsd)},
+    ),
+    central=True,
+    so=r"This is the theorem: the minimum over $q$ of the maximum over $d$ of the value is $-\log 4$, and it is reached if and "
+    r"only if $q = p$. The best discriminator is then $\frac12$ everywhere: it tosses a coin. At the other end $V^* < 0$, "
+    r"being a mean of logarithms of probabilities, so $\mathrm{JSD} < \log 2$; it is $\log 2$ at the boundary, for disjoint "
+    r"supports.",
+)
+derivation.bridge(
+    "The code computes the value",
+    value_of,
+    lambda p, q, logits: exact_value(jnp.log(p), jnp.log(q), logits),
+    p,
+    q,
+    logit,
+    wrong={"real and fake exchanged": plus(Expectation(q, log(d)), Expectation(p, log(fake))), "the sign": -value_of},
+)
+derivation.bridge(
+    "... the best discriminator's logit",
+    log(best / best_fake),
+    lambda p, q: jax.vmap(optimal_discriminator_logit)(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"data and model exchanged": log(best_fake / best)},
+)
+derivation.bridge(
+    "... and the divergence",
+    jsd,
+    lambda p, q: jensen_shannon_divergence(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"no half": 2 * jsd},
+)
+
+# ---------------------------------------------------------------------------------------------------- the generator
+
+theta = derivation.numbers(r"\theta", k, "the generator's parameters, here logits of $q$")
+soft = derivation.define(
+    r"q^\theta",
+    exp(theta) / Total(j, exp(theta.at(j))),
+    "the generator's samples, as a function of its parameters",
+    over=k,
+    law=True,
+)
+i = derivation.index("i", "the parameter that is moved")
+derivation.say(
+    r"What the generator descends. Its gradient step is taken with the discriminator frozen at $d^*$. One fact is used over "
+    r"and over: however the parameters move, the probabilities keep the sum 1."
+)
+score = derivation.chain(
+    "The score has mean zero",
+    Expectation(soft, Slope(log(soft), theta.at(i))),
+    equals(
+        Total(k, Slope(soft, theta.at(i))),
+        r"$q\, \partial \log q = \partial q$",
+        wrong={"the logarithm forgotten": Expectation(soft, Slope(soft, theta.at(i)))},
+    ),
+    equals(0, "the derivative of the constant 1", wrong={"one": 1, "a probability": soft.at(i)}),
+    states=2,
+    role="lemma",
+)
+epsilon = derivation.number(r"\varepsilon", "the parameter's change")
+free = derivation.numbers("z", k, "arbitrary numbers, of which changes with the sum 0 are made")
+change = derivation.define("h", plus(free, -q * Total(j, free.at(j))), "a change of the probabilities that sums to zero", over=k)
+moved = derivation.define(r"q_\varepsilon", q + epsilon * change, "the samples after the change", over=k)
+middle = derivation.define(r"m_\varepsilon", (p + moved) / 2, "half data, half of those", over=k)
+
+
+def _at_zero(expression):
+    return Subs(Slope(expression, epsilon), epsilon, 0)
+
+
+twice_jsd = Total(k, p * log(p / middle)), Total(k, moved * log(moved / middle))
+minimax = derivation.chain(
+    "In the game itself the generator descends twice the Jensen-Shannon divergence",
+    _at_zero(plus(*twice_jsd)),
+    equals(
+        Total(k, plus(change * log(2 * q / (p + q)), change, -change)),
+        r"differentiate: the factor in front of the logarithm, the numerator, and the two denominators, which give $-h_k (p_k "
+        r"+ q_k)/(p_k + q_k)$",
+        wrong={"the data's term doubled": Total(k, plus(change * log(2 * q / (p + q)), -change * p / (p + q)))},
+    ),
+    equals(
+        Total(k, change * log(q / (p + q))),
+        r"the changes sum to zero, so $\log 2$ has no effect either",
+        wrong={"the other side": Total(k, change * log(p / (p + q))), "half": Total(k, change * log(q / (p + q))) / 2},
+    ),
+    equals(
+        _at_zero(Total(k, moved * log(best_fake))),
+        r"$\bar d^*_k = q_k/(p_k + q_k)$, frozen: only the samples move",
+        wrong={"the other loss": _at_zero(-Total(k, moved * log(best)))},
+    ),
+    states=2,
+    uses=(score,),
+)
+derivation.chain(
+    "With the non-saturating loss it descends the reverse divergence minus that",
+    _at_zero(-Total(k, moved * log(best))),
+    equals(
+        Total(k, change * plus(log(q / p), -log(q / (p + q)))),
+        r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$",
+        wrong={"the sign": Total(k, change * plus(log(q / p), log(q / (p + q))))},
+    ),
+    equals(
+        _at_zero(plus(Total(k, moved * log(moved / p)), *(-part for part in twice_jsd))),
+        r"the derivative of $\mathrm{KL}(q \,\|\, p)$ is $\sum_k h_k (\log(q_k/p_k) + 1)$, and the changes sum to zero; the "
+        r"second term is the last theorem",
+        wrong={
+            "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), *twice_jsd)),
+            "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), *(-part for part in twice_jsd))),
+        },
+    ),
+    states=2,
+    uses=(minimax,),
+    so=r"The reverse divergence forbids samples where there is no data and forgives data that is never sampled, and the other "
+    r"term pushes away from the data: this loss favors sharp samples and dropped modes.",
+)
+l = derivation.number("l", "the logit of a fake", "logits_fake")  # noqa: E741 (the lecture's letter)
+derivation.chain(
+    "The game's own loss saturates",
+    Slope(log(1 - 1 / (1 + exp(-l))), l),
+    equals(
+        -1 / (1 + exp(-l)),
+        r"the chain rule: $-\sigma(l)$",
+        wrong={"the other sigmoid": -1 / (1 + exp(l)), "no sign": 1 / (1 + exp(-l))},
+    ),
+    so=r"It tends to 0 as $l \to -\infty$: where the discriminator is sure of a fake, the generator learns nothing.",
+)
+derivation.chain(
+    "... and the other does not",
+    Limit(Slope(-log(1 / (1 + exp(-l))), l), l, -oo),
+    equals(
+        Limit(-1 / (1 + exp(l)), l, -oo),
+        r"the chain rule: $-\sigma(-l)$",
+        wrong={"the other sigmoid": Limit(-1 / (1 + exp(-l)), l, -oo)},
+    ),
+    equals(-1, r"$e^l$ tends to 0", wrong={"half": -Rational(1, 2), "zero": 0}),
+    so=r"Both losses rest at the same solution, $q = p$ with $d = \frac12$.",
+)
+for _words, _expression, _code in (
+    ("The code computes the loss of the game", -log(1 + exp(l)), minimax_generator_loss),
+    ("... the non-saturating loss", log(1 + exp(-l)), non_saturating_generator_loss),
+):
+    derivation.bridge(
+        _words, _expression, _code, l, wrong={"the sign": -_expression, "the sign of the logit": _expression.subs(l, -l)}
+    )
+derivation.bridge(
+    "... and the slopes, by automatic differentiation",
+    Matrix([-1 / (1 + exp(-l)), -1 / (1 + exp(l))]),
+    lambda l: jnp.stack(  # noqa: E741
+        [jax.grad(lambda a, code=code: code(a).sum())(l) for code in (minimax_generator_loss, non_saturating_generator_loss)],
+        axis=1,
+    )[:, :, None],
+    l,
+    wrong={"the two exchanged": Matrix([-1 / (1 + exp(l)), -1 / (1 + exp(-l))])},
+)
+
+# ---------------------------------------------------------------------------------------------------- Proposition 2
+
+new = derivation.law(r"\bar q", k, "another distribution of samples")
+new_value = derivation.define(
+    r"\bar V^*",
+    plus(Expectation(p, log(p / (p + new))), Expectation(new, log(new / (p + new)))),
+    r"the value at the best discriminator against $\bar q$",
+)
+new_best = derivation.define(r"\hat d", p / (p + new), r"the best discriminator against $\bar q$", over=k, positive=True)
+new_fake = derivation.define(r"\hat{\bar d}", new / (p + new), r"$1 - \hat d_k$", over=k, positive=True)
+above = Expectation(p, gamma.at(best / new_best)), Expectation(new, gamma.at(best_fake / new_fake))
+derivation.chain(
+    "The value at the best discriminator is a convex function of the samples' distribution (Proposition 2)",
+    plus(new_value, -best_value),
+    equals(
+        plus(Total(k, (new - q) * log(best_fake)), *above),
+        r"the value is linear in $q$ for a fixed $d$; the rest is what $d^*$ loses against the best discriminator for $\bar q$ "
+        r"(Proposition 1)",
+        wrong={
+            "the slope at the data": plus(Total(k, (new - q) * log(best)), *above),
+            "the rest twice": plus(Total(k, (new - q) * log(best_fake)), *(2 * part for part in above)),
+        },
+    ),
+    at_least(
+        Total(k, (new - q) * log(best_fake)),
+        r"leave out what is never negative, zero if and only if $\bar q = q$",
+        dropping=plus(*above),
+    ),
+    states=2,
+    so=r"The right side is the tangent plane at $q$: its slope $\log \bar d^*$ is the gradient that the generator sees. A "
+    r"convex function has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, "
+    r"each against a perfect discriminator, approach it. In a network's parameters the function need not be convex.",
+)
+
+# ---------------------------------------------------------------------------------------------------- what goes wrong
+
+derivation.say(
+    r"What can go wrong. A perfect discriminator can be so sure that the generator learns nothing, and a frozen one is fooled "
+    r"best by a single sample. Then a remedy for the first."
+)
+
+
+@derivation.exact(
+    r"\mathrm{JSD} = \log 2,\qquad \sigma(-\infty) = 0 \quad\text{if}\quad p \text{ and } q \text{ have disjoint supports}",
+    because=r"The best discriminator is sure of every point, and the divergence is $\log 2$ however far the supports lie "
+    r"apart. The slope of the game's own loss at every fake, $-\sigma(\ell)$, is zero. Three pairs on four points.",
+    outcomes=15,
+    scale=1.0,
+)
+def disjoint_supports_give_no_gradient():
+    log_p, log_q = disjoint_distributions()
+    logits = jax.vmap(optimal_discriminator_logit)(log_p, log_q)
+    at_fakes = jnp.where(log_q > -jnp.inf, jax.nn.sigmoid(logits), 0.0).sum(axis=1)
+    found = jnp.concatenate([jensen_shannon_divergence(log_p, log_q), at_fakes])
+    wanted = jnp.repeat(jnp.array([math.log(2), 0.0]), 3)
+    return found, wanted, {"half": wanted / 2}
+
+
+convincing = derivation.assume("No point convinces the discriminator more than point 0", log(d.at(0) / d))
+derivation.chain(
+    "Against a frozen discriminator a single point is the best answer",
+    -Expectation(q, log(d)),
+    equals(
+        plus(-log(d.at(0)), Expectation(q, convincing.at())),
+        r"add and subtract $\log d_0$, which is its own mean",
+        wrong={
+            "twice": plus(-log(d.at(0)), 2 * Expectation(q, convincing.at())),
+            "the sign": plus(log(d.at(0)), Expectation(q, convincing.at())),
+        },
+    ),
+    at_least(-log(d.at(0)), "leave out a mean of numbers that are not negative", dropping=Expectation(q, convincing.at())),
+    states=2,
+    so=r"No distribution of samples has a smaller loss than samples at point 0 alone: mode collapse is the generator's best "
+    r"answer to a discriminator that stands still.",
+)
+
+
+@derivation.exact(
+    r"d^*: \left(\tfrac13, 1\right) \to \left(1, \tfrac13\right) \to \left(\tfrac13, 1\right)",
+    because=r"Best answers in turn, on two modes with data $(\frac12, \frac12)$. All samples are at the first mode, so the "
+    r"discriminator believes in the second; the generator moves all of them there; and so on. The cycle never comes near $q = "
+    r"p$, although each move is a best answer. Players who take small steps do not jump like this; the lecture on f-GANs shows "
+    r"when they converge.",
+    outcomes=4,
+    role="remark",
+)
+def best_answers_cycle():
+    log_p, samples, seen = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1.0, 0.0]), []
+    for _ in range(3):
+        logits = optimal_discriminator_logit(log_p, jnp.log(samples))
+        seen.append(jax.nn.sigmoid(logits))
+        losses = non_saturating_generator_loss(jnp.minimum(logits, 50.0))
+        samples = jnp.where(jnp.arange(2) == jnp.argmin(losses), 1.0, 0.0)
+    first = jnp.array([1 / 3, 1.0])
+    return jnp.stack(seen), jnp.stack([first, first[::-1], first]), {"at rest": jnp.stack([first, first, first])}
+
+
+a = derivation.number("a", "the label of the data, 1 or a little less", "real_target", between=(0, 1))
+smoothed = Total(k, plus(a * p * log(d), ((1 - a) * p + q) * log(fake)))
+derivation.chain(
+    "One-sided label smoothing bounds the discriminator's confidence",
+    Slope(smoothed, logit.at(j)),
+    equals(
+        plus(a * p.at(j) * fake.at(j), -times(plus((1 - a) * p.at(j), q.at(j)), d.at(j))),
+        r"$\partial \log d = \bar d$ and $\partial \log \bar d = -d$ for the logit",
+        wrong={"the two slopes exchanged": plus(a * p.at(j) * d.at(j), -((1 - a) * p.at(j) + q.at(j)) * (1 - d.at(j)))},
+    ),
+    equals(
+        plus(a * p.at(j), -times(plus(p.at(j), q.at(j)), d.at(j))),
+        "collect the terms",
+        wrong={"both labels smoothed": plus(a * p.at(j) + (1 - a) * q.at(j), -(p.at(j) + q.at(j)) * d.at(j))},
+    ),
+    states=2,
+    so=r"It is zero at $d = a p/(p + q)$, which is at most $a$: no logit runs to infinity on data.",
+)
+derivation.chain(
+    "... and leaves the generator's gradient as it was",
+    _at_zero(-Total(k, moved * log(a * best))),
+    equals(
+        _at_zero(plus(-times(log(a), Total(k, moved)), -Total(k, moved * log(best)))),
+        r"$\log(a d^*) = \log a + \log d^*$",
+        wrong={"the sign": _at_zero(plus(-times(log(a), Total(k, moved)), Total(k, moved * log(best))))},
+    ),
+    equals(
+        _at_zero(-Total(k, moved * log(best))),
+        "the samples' probabilities keep the sum 1",
+        wrong={"scaled": _at_zero(-a * Total(k, moved * log(best)))},
+    ),
+    states=2,
+    uses=(score,),
+    role="remark",
+)
+real = derivation.number("r", "the logit of a real sample", "logits_real")
+nine = Rational(9, 10)
+loss = nine * log(1 + exp(-real)) + (1 - nine) * log(1 + exp(real)) + log(1 + exp(l))
+derivation.bridge(
+    "The code computes the discriminator's loss, here for the label 0.9",
+    loss,
+    lambda r, l: discriminator_loss(r, l, real_target=0.9),  # noqa: E741
+    real,
+    l,
+    wrong={
+        "the fakes' label smoothed, too": nine * log(1 + exp(-real))
+        + log(1 + exp(real)) / 10
+        + nine * log(1 + exp(l))
+        + log(1 + exp(-l)) / 10,
+        "no smoothing": log(1 + exp(-real)) + log(1 + exp(l)),
+    },
+)
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+_given = {p: (0.75, 0.25), q: (0.25, 0.75)}
+
+
+@derivation.example(
+    r"Two points, $p = (0.75, 0.25)$ and $q = (0.25, 0.75)$; then three discriminators, and the generator's slopes."
+)
+def two_points():
+    def at(*probabilities):
+        logits = [math.log(one / (1 - one)) for one in probabilities]
+        return exact_value(jnp.log(jnp.array([_given[p]])), jnp.log(jnp.array([_given[q]])), jnp.array([logits]))[0]
+
+    yield best, value(best, _given), "(0.75, 0.25)"
+    yield jsd, value(jsd, _given), "0.1308"
+    yield best_value, value(best_value, _given), "-1.1247"
+    yield r"V \text{ at } d = (0.75, 0.25)", at(0.75, 0.25), "-1.1247"
+    yield r"V \text{ at } d = (0.6, 0.4)", at(0.6, 0.4), "-1.2244"
+    yield r"V \text{ at } d = (0.5, 0.5)", at(0.5, 0.5), "-1.3863"
+    toward = {free: (Rational(4, 3), 0)}
+    slopes = [value(Total(k, change * part), _given | toward) for part in (log(best_fake), -log(best))]
+    yield (
+        r"\text{slopes of the minimax and of the non-saturating loss when probability moves to the first point}",
+        slopes,
+        "-1.0986, -1.0986",
+    )
+
+
+@derivation.figure(
+    r"Left: the value of one point with $p = 0.75$ and $q = 0.25$, as a function of what the discriminator says; its maximum "
+    r"is at $p/(p + q)$. Right: the two generator losses against the logit of a fake. Where the discriminator is sure of it, "
+    r"on the left, the game's own loss is flat.",
+    panels=2,
+)
+def one_point_and_two_losses(left, right):
+    said = np.linspace(0.02, 0.98, 97)
+    left.plot(said, 0.75 * np.log(said) + 0.25 * np.log(1 - said))
+    highest = float(jax.nn.sigmoid(optimal_discriminator_logit(jnp.log(jnp.array([0.75])), jnp.log(jnp.array([0.25]))))[0])
+    left.axvline(highest, linestyle="--", color="gray", label="$p/(p + q)$")
+    left.set(xlabel="$d$", ylabel="$p \\log d + q \\log(1 - d)$")
+    left.legend()
+    logits = np.linspace(-6, 6, 121)
+    right.plot(logits, minimax_generator_loss(jnp.asarray(logits)), label="minimax")
+    right.plot(logits, non_saturating_generator_loss(jnp.asarray(logits)), label="non-saturating")
+    right.set(xlabel="logit of a fake", ylabel="loss")
+    right.legend()
+
+
+@derivation.exercise(
+    "What does the best discriminator say where data and samples are equally frequent, if the data's label is 0.9?",
+    r"$a p/(p + q) = 0.45$: the coin is no longer fair.",
+)
+def smoothed_coin():
+    grid = np.linspace(0.01, 0.99, 99)
+    logits = jnp.asarray(np.log(grid / (1 - grid)))
+    yield grid[int(jnp.argmin(discriminator_loss(logits, logits, real_target=0.9)))], "0.45"
+
+
+@derivation.exercise(
+    r"The labels are $a$ for data and $b$ for fakes. What is the best discriminator, and what does it say at $p = q$ for $a = "
+    r"0.9$ and $b = 0.1$?",
+    r"$\frac{a p + b q}{p + q}$, the mean of the labels at a point; 0.5. Where there are samples but hardly any data it says "
+    r"nearly $b$, whatever the samples do: the term $b q$ rewards the generator for staying there. So only the data's label is "
+    r"smoothed.",
+)
+def two_labels():
+    grid = np.linspace(0.01, 0.99, 99)
+    logits = jnp.asarray(np.log(grid / (1 - grid)))
+    no_fakes = jnp.full(99, -800.0)
+    both = discriminator_loss(logits, no_fakes, real_target=0.9) + discriminator_loss(-logits, no_fakes, real_target=0.9)
+    yield grid[int(jnp.argmin(both))], "0.5"
+
+
+@derivation.exercise(
+    r"How large is the Jensen-Shannon divergence of data $(\frac12, \frac12)$ from a generator that has collapsed to one of "
+    r"the two points?",
+    r"$m = (\frac34, \frac14)$, so it is $\frac12 \log\frac43 + \frac14 \log \frac23 + \frac14 \log 2 = 0.2158$; the largest "
+    r"possible value is $\log 2$, 0.6931.",
+)
+def collapsed():
+    half = jnp.log(jnp.array([[0.5, 0.5]]))
+    yield jensen_shannon_divergence(half, jnp.log(jnp.array([[1.0, 0.0]]))), "0.2158"
+    yield jensen_shannon_divergence(jnp.log(jnp.array([[0.0, 1.0]])), jnp.log(jnp.array([[1.0, 0.0]]))), "0.6931"
+
+
+@derivation.numeric(
+    r"\log(1 - \sigma(l)) = -\log(1 + e^l) \quad\text{at}\quad l = 40, 400",
+    because=r"Every loss is a softplus of a logit. In float64 $\sigma(40)$ rounds to 1, and $\log(1 - \sigma(l))$ would be "
+    r"infinite; the softplus grows linearly and keeps its slope.",
+    role="appendix",
+)
+def losses_are_softplus_of_logits():
+    logits = jnp.array([40.0, 400.0])
+    return minimax_generator_loss(logits), -logits, {"the sign": logits}

@@ -1,0 +1,607 @@
+"""The distance that a critic of slope 1 measures: duality and transport.
+
+The lecture on the functions of theory_jax/adversarial/wasserstein_gan.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Abs, Rational, Symbol, exp, log, oo, sqrt
+
+from theory_jax.adversarial.gan import jensen_shannon_divergence
+from theory_jax.adversarial.wasserstein_gan import (
+    c_transform,
+    cost_matrix,
+    critic_loss,
+    dual_objective,
+    generator_loss,
+    lipschitz_constant,
+    sinkhorn,
+    wasserstein_distance_1d,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
+
+derivation = Derivation(
+    title="The distance that a critic of slope 1 measures: duality and transport",
+    lectures=(9,),
+    sources=(
+        "Arjovsky, Chintala & Bottou 2017, Wasserstein Generative Adversarial Networks",
+        "Villani 2009, Optimal Transport, Old and New, chapter 5",
+        "Peyre & Cuturi 2019, Computational Optimal Transport, sections 2 to 4",
+    ),
+    question="Why does a critic that may not be steeper than 1 measure how far mass must move, and why does that give the "
+    "generator a slope where the Jensen-Shannon divergence gives none?",
+    setting=(
+        "Finitely many points, with a cost $c_{i,j}$ of moving a unit of mass from $i$ to $j$ that is a metric: zero from a "
+        "point to itself and positive otherwise, the same in both directions, and never larger than by way of a third point.",
+        r"The data have the law $p$, the generator's samples the law $q$. A coupling (a plan) $\pi_{i,j} \ge 0$ moves one to "
+        r"the other: its rows sum to $p$, its columns to $q$. Every positive one is $\pi_{i,j} = p_i\, \kappa(j|i)$, where "
+        r"$\kappa(j|i)$ is the share of the mass at $i$ that goes to $j$.",
+        r"$W_1(p, q)$ is the smallest cost of a coupling, $\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j}$. A potential $f$ (the "
+        r"critic) is 1-Lipschitz if $f_i - f_j \le c_{i,j}$ for all $i$ and $j$.",
+    ),
+    answer=r"For every 1-Lipschitz critic $\sum_i (p_i - q_i) f_i \le W_1(p, q)$, with equality if and only if the critic falls "
+    "by the full cost along every move of a cheapest plan. So the best critic's value is the distance, and its slope along the "
+    "moves is 1: where $p$ and $q$ lie apart, it still tells the generator which way to go, and how far.",
+    limits=(
+        "Duality on infinite spaces, and on finite ones beyond three points: here it is the duality of linear programs, checked "
+        "by solving both.",
+        "How closely a network with a constraint on its slope reaches the best critic.",
+        "The distance of two samples overestimates that of their laws; in $D$ dimensions the excess falls as slowly as "
+        "$N^{-1/D}$.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- duality
+
+i = derivation.index("i", "a point, from which mass leaves")
+j = derivation.index("j", "a point, at which it arrives")
+k = derivation.index("k", "a third point")
+p = derivation.law("p", i, "the data", "exp(log_probs_p)")
+share = derivation.law(r"\kappa({}|{})", (j, i), "the share of the mass at $i$ that a coupling moves to $j$")
+pi = derivation.define(r"\pi", p * share, "a coupling", "exp(log_plan)", over=(i, j), positive=True)
+q = derivation.define("q", Total(i, pi), "the generator's samples: the column sums", "exp(log_probs_q)", over=j, law=True)
+c = derivation.numbers("c", (i, j), "the cost of moving a unit of mass from $i$ to $j$", "cost")
+f = derivation.numbers("f", i, "the critic's values", "potential")
+derivation.symbol("W_1", r"the smallest cost of a coupling of $p$ and $q$")
+lipschitz = derivation.assume("The critic is 1-Lipschitz", plus(c, -f, f.at(j)))
+slack = Total(i, Total(j, pi * lipschitz.at()))
+derivation.chain(
+    "Every 1-Lipschitz critic is a lower bound on every coupling",
+    Total(i, (p - q.at(i)) * f),
+    equals(
+        Total(i, Total(j, pi * (f - f.at(j)))),
+        r"the rows of $\pi$ sum to $p$, its columns to $q$",
+        wrong={
+            "rows and columns exchanged": Total(i, Total(j, pi * (f.at(j) - f))),
+            "the sum for the difference": Total(i, Total(j, pi * (f + f.at(j)))),
+        },
+    ),
+    equals(
+        plus(Total(i, Total(j, pi * c)), -slack),
+        "add and subtract the cost of every move",
+        wrong={"added": plus(Total(i, Total(j, pi * c)), slack)},
+    ),
+    at_most(
+        Total(i, Total(j, pi * c)),
+        r"add what the critic leaves unused, never negative, and zero if and only if $f_i - f_j = c_{i,j}$ wherever mass moves",
+        adding=slack,
+        wrong={"half the cost": Total(i, Total(j, pi * c)) / 2},
+    ),
+    central=True,
+    so="The left side needs samples and a critic, but no coupling; the right side a coupling, but no critic. If both sides are "
+    "equal, the critic is the best one and the coupling a cheapest one: neither can be improved.",
+)
+triangle = derivation.assume("The cost obeys the triangle inequality", plus(c.at(i, k), c.at(k, j), -c), i, j, k)
+moved = derivation.numbers("d", j, "the mass that point $j$ lacks", positive=True)
+u = derivation.number("u", "any constant")
+derivation.say(
+    "Are both sides ever equal? With three points, $p - q$ sums to zero, so either one point has mass to give, or one point is "
+    "to receive. Say point 0 gives; the other case is the same with $p$ and $q$ exchanged. The plan is to leave where it is "
+    "what $p$ and $q$ have in common, and to bring $d_j$ from point 0 to each point $j$ that lacks it. The critic is $f_j = u - "
+    "c_{0,j}$: it falls by the cost from point 0, and the constant does not matter."
+)
+radial = derivation.define(r"f^\star", u - c.at(0, j), "the critic that falls by the cost from point 0", over=j)
+tight = derivation.chain(
+    "Where one point gives, the bound is reached: the critic's value is the plan's cost",
+    plus(times(u, Total(j, moved)), -Total(j, times(moved, radial))),
+    equals(
+        Total(j, times(moved, plus(u, -u, c.at(0, j)))),
+        r"point 0 has $\sum_j d_j$ more under $p$, with $f^\star_0 = u$ because $c_{0,0} = 0$; each other point has $d_j$ less",
+        wrong={"the critic turned over": Total(j, times(moved, plus(u, -u, -c.at(0, j))))},
+    ),
+    equals(
+        Total(j, times(moved, c.at(0, j))), "the constant cancels: mass only moves", wrong={"it does not": Total(j, moved * u)}
+    ),
+)
+derivation.chain(
+    "... and that critic is 1-Lipschitz",
+    plus(c, -radial.at(i), radial),
+    equals(
+        plus(c.at(0, i), c, -c.at(0, j)),
+        "the constant cancels again",
+        wrong={"the ends exchanged": plus(c.at(0, j), c, -c.at(0, i))},
+    ),
+    at_least(
+        0,
+        r"leave out what is never negative: from 0 to $j$ by way of $i$ is no shorter",
+        dropping=triangle.at(0, j, i),
+        wrong={"a steeper one": -1},
+    ),
+    so=r"So on three points the largest value of a 1-Lipschitz critic equals $W_1$, for all laws and all metrics.",
+)
+
+
+@derivation.numeric(
+    r"\min_\pi \sum_{i,j} \pi_{i,j}\, c_{i,j} = \max_f \sum_i (p_i - q_i) f_i,\qquad \max_{i \ne j} \frac{|f_i - f_j|}{c_{i,j}} "
+    r"= 1,\qquad \sum_{i,j} \pi_{i,j} \left(c_{i,j} - f_i + f_j\right) = 0",
+    because="Kantorovich and Rubinstein: beyond three points this is the duality of linear programs. Both programs solved, for "
+    "six points in the plane. The best critic's steepest slope is 1, and nothing is left unused along the moves.",
+    tolerance=1e-9,
+)
+def two_linear_programs():
+    from scipy.optimize import linprog
+
+    rng = np.random.default_rng(9)
+    points = jnp.asarray(rng.normal(size=(6, 2)))
+    cost, laws = np.asarray(cost_matrix(points, points)), rng.dirichlet(np.ones(6), size=2)
+    sums = np.concatenate([np.kron(np.eye(6), np.ones(6)), np.kron(np.ones(6), np.eye(6))])
+    plan = linprog(cost.ravel(), A_eq=sums, b_eq=laws.ravel()).x
+    differences = np.kron(np.eye(6), np.ones((6, 1))) - np.kron(np.ones((6, 1)), np.eye(6))
+    critic = linprog(laws[1] - laws[0], A_ub=differences, b_ub=cost.ravel(), bounds=(None, None)).x
+    value_of = dual_objective(*jnp.log(laws)[:, None], jnp.asarray(critic)[None])[0]
+    steepest = lipschitz_constant(jnp.asarray(critic), jnp.asarray(cost))
+    unused = plan @ (cost.ravel() - differences @ critic)
+    cheapest = plan @ cost.ravel()
+    got = np.array([value_of, steepest, 1 + unused])
+    return got, np.array([cheapest, 1, 1]), {"slope 2": np.array([2 * cheapest, 2, 1])}
+
+
+derivation.bridge(
+    "The code computes the critic's value",
+    Total(i, (p - q.at(i)) * f),
+    dual_objective,
+    log(p),
+    log(q),
+    f,
+    wrong={"the sign": Total(i, (q.at(i) - p) * f), "the data alone": Total(i, p * f)},
+)
+coordinate = derivation.index("l", "a coordinate")
+x = derivation.numbers("x", (i, coordinate), "the place of point $i$", "x")
+y = derivation.numbers("y", (j, coordinate), "the place of point $j$", "y")
+derivation.bridge(
+    "... and the Euclidean cost, the metric of the experiments",
+    sqrt(SquaredNorm(coordinate, x - y)),
+    jax.vmap(cost_matrix),
+    x,
+    y,
+    wrong={"squared, which is no metric": SquaredNorm(coordinate, x - y), "of the sum": sqrt(SquaredNorm(coordinate, x + y))},
+)
+
+# ---------------------------------------------------------------------------------------------------- one potential is enough
+
+derivation.say(
+    "For other costs the dual problem has two potentials, one for each side. The second is best chosen as the transform $f^c_i "
+    r"= \min_j (c_{i,j} - f_j)$, the largest value that the cost allows. For a metric it is nothing new."
+)
+transform = derivation.numbers("f^c", i, "the transform of the potential", "c_transform")
+smallest = derivation.assume(r"The transform at i is at most what any point j offers", plus(c, -f.at(j), -transform))
+reached = derivation.assume(r"At k it is what some point j offers", plus(transform.at(k), -c.at(k, j), f.at(j)))
+derivation.chain(
+    "The transform of any potential is 1-Lipschitz",
+    transform - transform.at(k),
+    at_most(
+        plus(c, -f.at(j), -transform.at(k)),
+        r"$f^c_i$ is at most what this $j$ offers",
+        adding=smallest.at(),
+        wrong={"plus f": plus(c, f.at(j), -transform.at(k))},
+    ),
+    at_most(
+        plus(c, -f.at(j), -c.at(k, j), f.at(j)),
+        r"choose $j$ where the minimum at $k$ is reached",
+        adding=reached.at(),
+        wrong={"the two costs added": plus(c, -f.at(j), c.at(k, j), f.at(j))},
+    ),
+    equals(c - c.at(k, j), "$f_j$ cancels", wrong={"added": c + c.at(k, j)}),
+    at_most(c.at(i, k), "the triangle inequality", adding=triangle.at(i, j, k), wrong={"the other way": -c.at(i, k)}),
+)
+backward = derivation.assume("The critic is 1-Lipschitz in the other direction, too", plus(c, f, -f.at(j)))
+derivation.chain(
+    "The transform of a 1-Lipschitz critic is the critic itself, with the opposite sign",
+    c - f.at(j),
+    equals(plus(-f, backward.at()), "add and subtract $f_i$", wrong={"the sign": plus(f, backward.at())}),
+    at_least(-f, r"leave out what is never negative; at $j = i$ it is zero, so this is the minimum", dropping=backward.at()),
+    so=r"So for a metric $\sum_i p_i f_i + \sum_j q_j f^c_j = \sum_i (p_i - q_i) f_i$: one network is enough.",
+)
+
+
+@derivation.exact(
+    r"f^{ccc} = f^c,\qquad f^c = -f \text{ if } f \text{ is 1-Lipschitz}",
+    because=r"All potentials with values 0 to 4 on the points 0, 1 and 3. The first holds for every cost: $f_j \le c_{i,j} - "
+    r"f^c_i$ for all $i$, so $f \le f^{cc}$; the transform turns inequalities over, so $f^{ccc} \le f^c$; and the same step at "
+    r"$f^c$ gives $f^c \le f^{ccc}$.",
+    outcomes=125,
+)
+def transforms_of_all_potentials():
+    potentials = jnp.array(list(itertools.product(range(5), repeat=3)), dtype=float)
+    metric = jnp.array(_METRIC)
+
+    def transformed(potentials):
+        return jax.vmap(c_transform, in_axes=(0, None))(potentials, metric)
+
+    once, twice = transformed(potentials), transformed(transformed(potentials))
+    gentle = jax.vmap(lipschitz_constant, in_axes=(0, None))(potentials, metric)[:, None] <= 1
+    got = jnp.stack([transformed(twice), jnp.where(gentle, once, 0.0)])
+    wanted = jnp.stack([once, jnp.where(gentle, -potentials, 0.0)])
+    return got, wanted, {"two transforms": jnp.stack([twice, wanted[1]]), "f itself": jnp.stack([once, -wanted[1]])}
+
+
+# ---------------------------------------------------------------------------------------------------- on a line
+
+derivation.say("On a line no program is needed: sort both samples, and match them in this order.")
+
+low_x, low_y = derivation.number("x_1", "the smaller $x$"), derivation.number("y_1", "the smaller $y$")
+gap_x = derivation.number(r"\Delta_x", "$x_2 - x_1$", positive=True)
+gap_y = derivation.number(r"\Delta_y", "$y_2 - y_1$", positive=True)
+derivation.symbol("x_2", "the larger $x$")
+derivation.symbol("y_2", "the larger $y$")
+derivation.symbol("b", "the gap between the second and the third of four points on a line")
+
+
+@derivation.symbolic(
+    r"\left(|x_1 - y_2| + |x_2 - y_1|\right) - \left(|x_1 - y_1| + |x_2 - y_2|\right) \in \{0, 2 b\}",
+    because=r"Two points of each sample, $x_1 \le x_2$ and $y_1 \le y_2$: matched crosswise against matched in order. Of the six "
+    "orders in which four points can lie, the four with an $x$ and a $y$ among the first two cost twice the middle gap $b$ more "
+    "if crossed; where both points of one sample come first, nothing. So uncrossing a matching never costs; after finitely many "
+    "uncrossings it is sorted.",
+    role="lemma",
+)
+def crossing_never_pays():
+    a, b, d = (Symbol(letter, positive=True) for letter in "abd")
+    places, excess, wanted = (0, a, a + b, a + b + d), [], []
+    for first, second in itertools.combinations(range(4), 2):
+        x1, x2 = places[first], places[second]
+        y1, y2 = (place for n, place in enumerate(places) if n not in (first, second))
+        excess.append(Abs(x1 - y2) + Abs(x2 - y1) - Abs(x1 - y1) - Abs(x2 - y2))
+        wanted.append(0 if (first, second) in ((0, 1), (2, 3)) else 2 * b)
+    return excess, wanted, {"once": [part / 2 for part in wanted]}
+
+
+high_x, high_y = low_x + gap_x, low_y + gap_y
+derivation.chain(
+    "The same with squared distances",
+    plus((low_x - high_y) ** 2, (high_x - low_y) ** 2),
+    equals(
+        plus((low_x - low_y) ** 2, (high_x - high_y) ** 2, 2 * gap_x * gap_y),
+        "expand the squares: only the products of an $x$ and a $y$ differ",
+        wrong={"once": plus((low_x - low_y) ** 2, (high_x - high_y) ** 2, gap_x * gap_y)},
+    ),
+    at_least(
+        plus((low_x - low_y) ** 2, (high_x - high_y) ** 2),
+        "leave out a product of two gaps",
+        dropping=2 * gap_x * gap_y,
+        wrong={"half": plus((low_x - low_y) ** 2, (high_x - high_y) ** 2) / 2},
+    ),
+)
+
+derivation.symbol("o", "the order of a distance", "order")
+derivation.symbol("s", "a matching")
+derivation.symbol("W", "the distance of that order on a line", "wasserstein_distance_1d")
+
+
+@derivation.exact(
+    r"W(x, y) = \min_{s} \left(\tfrac17 \sum_i |x_i - y_{s(i)}|^o\right)^{1/o},\qquad o = 1, 2",
+    because="All matchings of two samples of seven. A coupling may also split points, but the cheapest cost is always reached by "
+    "a matching: the couplings of two uniform laws are mixtures of matchings (Birkhoff, stated), and a mean is no smaller than "
+    "its smallest term.",
+    outcomes=5040,
+)
+def all_matchings():
+    rng = np.random.default_rng(7)
+    sample, other = rng.normal(size=7), rng.normal(size=7) + 1
+    gaps = np.abs(sample - other[np.array(list(itertools.permutations(range(7))))])
+    cheapest = [np.mean(gaps**order, axis=1).min() for order in (1, 2)]
+    found = [wasserstein_distance_1d(jnp.asarray(sample), jnp.asarray(other), order=order) for order in (1, 2)]
+    wrong = {"the root forgotten": np.array(cheapest), "unsorted": np.array([gaps[0].mean(), (gaps[0] ** 2).mean() ** 0.5])}
+    return np.array(found), np.array([cheapest[0], cheapest[1] ** 0.5]), wrong
+
+
+theta = derivation.number(r"\theta", "the place of the generator's only point")
+derivation.symbol(r"\mathrm{JSD}", "the Jensen-Shannon divergence (lecture 6)", "jensen_shannon_divergence")
+derivation.symbol(r"\delta_\theta", r"all mass at $\theta$")
+
+
+@derivation.autodiff(
+    r"\frac{d}{d\theta} W_1(\delta_0, \delta_\theta) = \operatorname{sign} \theta = \frac{d}{d\theta} "
+    r"\left(-f(\theta)\right),\qquad \mathrm{JSD}(\delta_0, \delta_\theta) = \log 2",
+    because=r"Data at 0, samples at $\theta$: the only coupling costs $|\theta|$, and the best critic is $f(x) = -|x|$. Its "
+    "gradient at the samples, which is all that the generator receives, is the gradient of the distance: moving the samples "
+    r"changes the value, and the critic, being the best one, need not follow at first order. The divergence is $\log 2$ at "
+    r"every $\theta \ne 0$: its slope is zero. Four values of $\theta$.",
+)
+def a_slope_everywhere():
+    places = jnp.array([-3.0, -0.5, 0.25, 2.0])
+    of_distance = jax.vmap(jax.grad(lambda place: wasserstein_distance_1d(jnp.zeros(1), place[None])))(places)
+    of_loss = jax.vmap(jax.grad(lambda place: generator_loss(-jnp.abs(place)[None])[0]))(places)
+    apart = jnp.log(jnp.array([[1.0, 0.0]])), jnp.log(jnp.array([[0.0, 1.0]]))
+    constant = jnp.broadcast_to(jensen_shannon_divergence(*apart) - math.log(2), 4)
+    got = jnp.stack([of_distance, of_loss, constant])
+    wanted = jnp.stack([jnp.sign(places), jnp.sign(places), 0 * places])
+    return got, wanted, {"away from the data": -wanted, "no slope": 0 * wanted}
+
+
+real, fake = derivation.number("r", "a real score", "scores_real"), derivation.number(r"\phi", "a fake score", "scores_fake")
+derivation.bridge(
+    "The critic descends minus its value",
+    fake - real,
+    lambda r, f: critic_loss(r, f),
+    real,
+    fake,
+    wrong={"the value itself": real - fake},
+)
+derivation.bridge("... and the generator its own part of it", -fake, generator_loss, fake, wrong={"the sign": fake})
+
+# ---------------------------------------------------------------------------------------------------- entropic transport
+
+derivation.say(
+    "A network approximates the best critic. Between two samples the distance can also be computed: exactly, by a linear "
+    r"program, or nearly, by Sinkhorn's iteration. This minimizes the cost less $\varepsilon$ times the entropy of the plan."
+)
+epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "epsilon", positive=True)
+alpha = derivation.numbers(r"\alpha", i, "the potential of the rows")
+beta = derivation.numbers(r"\beta", j, "the potential of the columns")
+best_share = derivation.law(r"\rho({}|{})", (j, i), "the share that the plan in question moves")
+best = derivation.define(r"\pi^\star", p * best_share, "the plan in question", "exp(log_plan)", over=(i, j), positive=True)
+its_cost = derivation.define(
+    r"\tilde c", plus(alpha, beta, -epsilon * log(best)), r"the cost for which that plan has this form", over=(i, j)
+)
+derivation.chain(
+    r"A plan of the form exp of potentials minus cost is the best one",
+    plus(Total(i, Total(j, pi * its_cost)), epsilon * Total(i, Total(j, pi * log(pi)))),
+    equals(
+        plus(
+            Total(i, Total(j, pi * plus(alpha, beta))),
+            epsilon * Total(i, Total(j, pi * log(pi / best))),
+        ),
+        r"$\pi^\star_{i,j} = e^{(\alpha_i + \beta_j - \tilde c_{i,j})/\varepsilon}$, solved for the cost",
+        wrong={"epsilon forgotten": plus(
+            Total(i, Total(j, pi * plus(alpha, beta))), Total(i, Total(j, pi * log(pi / best))))},
+    ),
+    equals(
+        plus(Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(share, best_share))),
+        r"row and column sums; $p_i$ cancels in the ratio",
+        wrong={
+            "the columns forgotten": plus(Total(i, p * alpha), epsilon * Expectation(p, Divergence(share, best_share))),
+            "the divergence turned over": plus(
+                Total(i, p * alpha), Total(j, q * beta), epsilon * Expectation(p, Divergence(best_share, share))),
+        },
+    ),
+    at_least(
+        plus(Total(i, p * alpha), Total(j, q * beta)),
+        r"leave out divergences (Gibbs), zero if and only if $\kappa = \rho$",
+        dropping=epsilon * Expectation(p, gibbs.at(share, best_share)),
+        wrong={"twice": 2 * plus(Total(i, p * alpha), Total(j, q * beta))},
+    ),
+    states=2,
+    so=r"The last line is the same for all plans with the columns $q$. So if the columns of $\pi^\star$ sum to $q$ as well, it "
+    r"is the best plan, and the only one. Sinkhorn's iteration looks for the two potentials: it sets $\alpha$ so that the rows "
+    r"sum to $p$, then $\beta$ so that the columns sum to $q$, and again.",
+)  # fmt: skip
+costs = [derivation.number(f"C_{n}", f"the cost of the best plan for $\\varepsilon_{n}$") for n in (1, 2)]
+entropies = [derivation.number(f"H_{n}", f"its entropy, for $\\varepsilon_{n}$") for n in (1, 2)]
+less = derivation.number(r"\varepsilon_1", r"a weight", positive=True)
+more_by = derivation.number(r"\Delta_\varepsilon", r"$\varepsilon_2 - \varepsilon_1$, positive", positive=True)
+derivation.symbol(r"\varepsilon_2", "a larger weight")
+for_less = derivation.assume(
+    "The first plan is best for its own weight", plus(costs[1], -less * entropies[1], -costs[0], less * entropies[0])
+)
+for_more = derivation.assume(
+    "The second plan is best for its own weight",
+    plus(costs[0], -(less + more_by) * entropies[0], -costs[1], (less + more_by) * entropies[1]),
+)
+more_entropy = derivation.chain(
+    "More weight, more entropy",
+    times(more_by, entropies[1] - entropies[0]),
+    equals(plus(for_less.at(), for_more.at()), "add both comparisons: the costs cancel", wrong={"one of them": for_less.at()}),
+    at_least(0, "leave out what is never negative", dropping=plus(for_less.at(), for_more.at()), wrong={"one": 1}),
+    role="lemma",
+)
+derivation.chain(
+    "... and more cost",
+    costs[1] - costs[0],
+    equals(
+        plus(for_less.at(), less * (entropies[1] - entropies[0])),
+        "the first comparison",
+        wrong={"the sign": plus(for_less.at(), -less * (entropies[1] - entropies[0]))},
+    ),
+    at_least(
+        0,
+        "leave out what is never negative: the comparison, and the lemma",
+        dropping=plus(for_less.at(), less / more_by * more_entropy.at()),
+        wrong={"one": 1},
+    ),
+    so=r"So the cost falls as $\varepsilon$ does.",
+)
+N, M = derivation.number("N", "the number of rows", positive=True), derivation.number("M", "the number of columns", positive=True)
+cost_of_best = derivation.number("C", r"the cost of the plan that is best for $\varepsilon$", "transport_cost")
+entropy_of_best = derivation.number("H", "its entropy")
+cheapest = derivation.number("C_0", "the cost of a cheapest plan")
+its_entropy = derivation.number("h", "its entropy", positive=True)
+best_for_weight = derivation.assume(
+    "The plan with entropy is best for its weight",
+    plus(cheapest, -epsilon * its_entropy, -cost_of_best, epsilon * entropy_of_best),
+)
+at_most_log = derivation.assume("No law on N M pairs has more entropy than the uniform one", log(N * M) - entropy_of_best)
+derivation.chain(
+    "... and it is never far above the cheapest",
+    plus(cheapest, epsilon * log(N * M), -cost_of_best),
+    equals(
+        plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
+        r"add and subtract $\varepsilon h$ and $\varepsilon H$",
+        wrong={
+            "the entropies once": plus(best_for_weight.at(), epsilon * at_most_log.at()),
+            "no weight": plus(best_for_weight.at(), at_most_log.at(), its_entropy),
+        },
+    ),
+    at_least(
+        0,
+        "leave out what is never negative: the entropy of a law on finitely many pairs is not, either",
+        dropping=plus(best_for_weight.at(), epsilon * at_most_log.at(), epsilon * its_entropy),
+        wrong={"one": 1},
+    ),
+)
+two = derivation.define(
+    r"\bar C",
+    1 / (1 + exp(1 / epsilon)),
+    r"the cost on two points at distance 1, with $p = q = (\frac12, \frac12)$",
+    "sinkhorn",
+)
+derivation.chain(
+    "Two points at distance 1, for an example",
+    times(2, Rational(1, 2), exp(-1 / epsilon) / (1 + exp(-1 / epsilon))),
+    equals(
+        two,
+        r"by symmetry the shares of a row are as $1$ to $e^{-1/\varepsilon}$; multiply by $e^{1/\varepsilon}$ above and below",
+        wrong={"the mass that stays": 1 - two},
+    ),
+    so=r"It falls to $W_1 = 0$ exponentially fast, far below the bound $\varepsilon \log 4$.",
+)
+derivation.chain(
+    "It grows with the weight",
+    Slope(two, epsilon),
+    equals(
+        two * (1 - two) / epsilon**2,
+        "a sigmoid; the chain rule",
+        wrong={"the sign": -two * (1 - two) / epsilon**2, "not squared": two * (1 - two) / epsilon},
+    ),
+    at_least(
+        0, r"leave out a product of positive numbers: $0 < \bar C < 1$", dropping=two * (1 - two) / epsilon**2, wrong={"one": 1}
+    ),
+)
+derivation.chain(
+    "... until half of the mass crosses, as in the product of the marginals",
+    Limit(two, epsilon, oo),
+    equals(Rational(1, 2), r"$e^{1/\varepsilon} \to 1$", wrong={"nothing crosses": 0}),
+)
+derivation.bridge(
+    "The code's iteration ends there",
+    two,
+    lambda epsilons: jnp.stack([sinkhorn(_HALVES, _HALVES, _APART, epsilon=float(one), iterations=2)[1] for one in epsilons]),
+    epsilon,
+    wrong={"epsilon multiplies": 1 / (1 + exp(epsilon)), "one way only": two / 2},
+)
+
+
+@derivation.numeric(
+    r"\sum_{i,j} \pi_{i,j}\, c_{i,j} \to W_1 \quad\text{as}\quad \varepsilon = 1,\ 0.1,\ 0.01",
+    because=r"Points $0, 1, 3$ with the laws of the example, where $W_1 = \frac54$; 2000 iterations each. All of it in "
+    r"logarithms: at $\varepsilon = 0.01$ the kernel $e^{-c/\varepsilon}$ has entries of $e^{-300}$, in float32 a zero. After "
+    "200 iterations the rows of that plan still sum to $(0.25, 0.375, 0.375)$ and it costs 0.75, less than $W_1$: a cost is "
+    "that of a coupling only once the rows sum, too.",
+    tolerance=1e-9,
+    role="appendix",
+)
+def entropic_plans():
+    rows, columns, metric = jnp.log(jnp.array(_P)), jnp.log(jnp.array(_Q)), jnp.array(_METRIC)
+    got = []
+    for weight in (1.0, 0.1, 0.01):
+        log_plan, cost = sinkhorn(rows, columns, metric, epsilon=weight, iterations=2000)
+        plan = jnp.exp(log_plan)
+        got.append(
+            jnp.array([*plan.sum(axis=1), *plan.sum(axis=0), jnp.clip(cost, 1.25, 1.25 + weight * math.log(9)) - cost + 1])
+        )
+    wanted = np.array([[*_P, *_Q, 1.0]] * 3)
+    return jnp.stack(got), wanted, {"the laws exchanged": np.array([[*_Q, *_P, 1.0]] * 3)}
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+_METRIC = ((0.0, 1.0, 3.0), (1.0, 0.0, 2.0), (3.0, 2.0, 0.0))  # of the points 0, 1 and 3
+_P, _Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
+_HALVES, _APART = np.log([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0]])
+
+
+def _value_of(critic, p=_P, q=_Q):
+    return dual_objective(jnp.log(jnp.array([p])), jnp.log(jnp.array([q])), jnp.array([critic]))[0]
+
+
+@derivation.example(
+    r"The points $0$, $1$ and $3$ on a line, with $p = (\frac12, \frac14, \frac14)$ and $q = (\frac14, 0, \frac34)$. Only the "
+    "last point receives: a quarter from 0, over a distance of 3, and a quarter from 1, over 2. The critic $f = (3, 2, 0)$ is "
+    "the distance to that point."
+)
+def three_points():
+    yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * _METRIC[0][2] + 0.25 * _METRIC[1][2], "1.25"
+    yield r"\sum_i (p_i - q_i) f_i", _value_of((3.0, 2.0, 0.0)), "1.25"
+    yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(_METRIC)), "1"
+    yield r"\text{a critic with too small a slope, } f/2", _value_of((1.5, 1.0, 0.0)), "0.625"
+    yield (
+        r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)",
+        _value_of((4 / 3, 2.0, 0.0)),
+        "0.833",
+    )
+    pair = (jnp.log(jnp.array([one])) for one in (_P, _Q))
+    yield r"\mathrm{JSD} = \tfrac14 \log 2", jensen_shannon_divergence(*pair), "0.1733"
+    yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(_METRIC)), "-1, -2, 0"
+
+
+@derivation.figure(
+    r"Left: data at 0, samples at $\theta$. The distance has a slope everywhere but at the data; the Jensen-Shannon divergence "
+    "is flat wherever the samples are wrong. Right: the example. The best critic falls with slope 1 along both moves of the "
+    "plan.",
+    panels=2,
+)
+def slope_and_plateau(left, right):
+    places = np.linspace(-2, 2, 41)
+    left.plot(places, np.abs(places), label="$W_1$")
+    apart = jensen_shannon_divergence(jnp.log(jnp.array([[1.0, 0.0]])), jnp.log(jnp.array([[0.0, 1.0]])))[0]
+    (line,) = left.plot(places[places < 0], np.full(20, apart), label="JSD")
+    left.plot(places[places > 0], np.full(20, apart), color=line.get_color())
+    left.plot([0], [0], marker="o", color=line.get_color())
+    left.set(xlabel=r"$\theta$", ylabel="distance of data and samples")
+    left.legend()
+    points, critic = np.array([0.0, 1.0, 3.0]), np.array([3.0, 2.0, 0.0])
+    right.plot(points, critic, marker="o", label="critic $f$")
+    for start, height in ((0, 0.9), (1, 0.45)):
+        right.annotate("", (points[2], height), (points[start], height), arrowprops={"arrowstyle": "->", "color": "gray"})
+        right.text(points[start], height + 0.06, "moves 1/4", color="gray")
+    right.set(xlabel="point", ylabel="$f$", ylim=(-0.2, 3.3))
+    right.legend()
+
+
+@derivation.exercise(
+    "What are $W_1$ and the divergence of $(1, 0, 0)$ and $(0, 0, 1)$ on the points of the example, and of $(1, 0, 0)$ and $(0, "
+    "1, 0)$?",
+    "$W_1$ is 3 and 1: all mass moves by 3, or by 1. The divergence is 0.6931 both times: the points differ, and that is all it "
+    "sees.",
+)
+def moved_mass():
+    first, middle, last = np.eye(3)
+    yield _value_of((3.0, 2.0, 0.0), first, last), "3"
+    yield _value_of((1.0, 0.0, 0.0), first, middle), "1"
+    yield jensen_shannon_divergence(jnp.log(jnp.array([first])), jnp.log(jnp.array([last]))), "0.6931"
+
+
+@derivation.exercise(
+    r"On a line all samples lie to the right of all data. How does $W_1$ change if every sample moves to the right by 0.1?",
+    r"By 0.1: the sorted matching stays, and each of its distances grows by as much. The divergence stays $\log 2$.",
+)
+def all_to_the_right():
+    data, samples = jnp.array([0.0, 0.3, -1.0]), jnp.array([2.0, 1.5, 4.0])
+    yield wasserstein_distance_1d(data, samples + 0.1) - wasserstein_distance_1d(data, samples), "0.1"
+
+
+@derivation.exercise(
+    r"Let $p \ne q$, and let $f$ be a best critic. Show that its steepest slope is exactly 1. What is the value of $2f/3$ in "
+    "the example?",
+    "If the steepest slope were $L < 1$, the critic $f/L$ would still be 1-Lipschitz and worth $W_1/L > W_1$, which the bound "
+    r"forbids. The value is two thirds of $\frac54$, 0.8333.",
+)
+def too_flat():
+    yield _value_of((2.0, 4 / 3, 0.0)), "0.8333"

@@ -1,0 +1,1 @@
+"""Lectures, autoregressive models: tokens, n-grams, attention, transformers, decoding, WaveNet."""

@@ -1,0 +1,612 @@
+"""Attention: a look-up by content that can be differentiated.
+
+The lecture on the functions of theory_jax/autoregressive/attention.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import KroneckerDelta, exp, log, sqrt
+
+from theory_jax.autoregressive.attention import (
+    attention_weights,
+    causal_mask,
+    multi_head_attention,
+    repeat_key_value,
+    scaled_dot_product_attention,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Attention: a look-up by content that can be differentiated",
+    lectures=(43,),
+    sources=(
+        "Bahdanau, Cho & Bengio 2015, Neural Machine Translation by Jointly Learning to Align and Translate",
+        "Vaswani et al. 2017, Attention Is All You Need",
+        "Shazeer 2019, Fast Transformer Decoding: One Write-Head is All You Need",
+        "Ainslie et al. 2023, GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
+    ),
+    question=r"A token needs something that another token knows, and neither how many tokens there are nor where the right one "
+    r"stands is fixed. How can it be fetched by content, with a map that gradient descent can train, and why is that map a "
+    r"softmax of inner products over $\sqrt D$?",
+    setting=(
+        r"Each of the $T_q$ queries $q_i$ and of the $T_k$ keys $k_j$ is a vector with $D$ entries; to key $j$ belongs a value "
+        r"$v_j$ with $D_v$ entries. The query is compared with every key, the scores become weights, and the answer is the "
+        r"weighted average of the values. With one query, key or value a row of a matrix this is $O = \mathrm{softmax}(Q "
+        r"K^\top / \sqrt D)\, V$, where the softmax acts on each row.",
+        r"In self-attention queries, keys and values are linear maps of the same tokens; in cross-attention the keys and "
+        r"values come from another sequence. A mask removes keys from the sum of a query. At least one key is left for every "
+        r"query.",
+    ),
+    answer=r"The weights $\mathrm{softmax}(s)$ are the best compromise between a high mean score and a high entropy. A key "
+    r"whose score exceeds the others by a few nats more than $\log T_k$ is looked up almost alone. The factor $1/\sqrt D$ "
+    r"keeps the variance of the scores at 1, where the softmax passes gradients on; with scores that are too large it passes "
+    r"on almost none.",
+    limits=(
+        "That trained queries and keys have unit covariance is not shown, and it need not hold; the argument is about the start.",
+        "What heads learn to look for, and what the low rank of a head's scores excludes, is not treated.",
+        "Attention alone does not know the order of the tokens: positions are the next topic.",
+    ),
+)
+
+i = derivation.index("i", "a query")
+j = derivation.index("j", "a key")
+l = derivation.index("l", "a key, beside $j$")  # noqa: E741 (the lecture's letter)
+d = derivation.index("d", "an entry of a query or a key")
+c = derivation.index("c", "an entry of a query or a key, beside $d$")
+f = derivation.index("f", "an entry of a value")
+Tq = derivation.count(i, "T_q", "the number of queries")
+Tk = derivation.count(j, "T_k", "the number of keys")
+D = derivation.count(d, "D", "the width of queries and keys")
+Dv = derivation.count(f, "D_v", "the width of the values")
+q = derivation.numbers("q", (i, d), "the queries", "query")
+k = derivation.numbers("k", (j, d), "the keys", "key")
+v = derivation.numbers("v", (j, f), "the values", "value")
+derivation.symbol("Q", "the queries, one a row", "query")
+derivation.symbol("K", "the keys, one a row", "key")
+derivation.symbol("V", "the values, one a row", "value")
+derivation.symbol("O", "the answers, one a row")
+S = derivation.define("S", Inner(d, q, k) / sqrt(D), "the score of query $i$ and key $j$", over=(i, j))
+P = derivation.define("P", exp(S) / Total(l, exp(S.at(i, l))), "the weights", "attention_weights", over=(i, j))
+out = derivation.define("O", Total(j, P * v), "the answers", "scaled_dot_product_attention", over=(i, f))
+
+
+@derivation.numeric(
+    r"O = \mathrm{softmax}\left(\frac{Q K^\top}{\sqrt D}\right) V",
+    because="The definition in matrices, evaluated product by product, beside the module's function. The softmax divides each "
+    "row by its own sum: the weights of one query sum to one.",
+    role="definition",
+)
+def the_formula():
+    query, key, value = draw(3, 4), draw(5, 4, seed=1), draw(5, 2, seed=2)
+    scores = query @ key.T
+    got = scaled_dot_product_attention(*(x[None, None] for x in (query, key, value)), None)[0, 0]
+    wrong = {
+        "no scale": jax.nn.softmax(scores) @ value,
+        "1/D": jax.nn.softmax(scores / 4) @ value,
+        "softmax over the queries": jax.nn.softmax(scores / 2, axis=0) @ value,
+    }
+    return got, jax.nn.softmax(scores / jnp.sqrt(4.0), axis=-1) @ value, wrong
+
+
+def _one_head(*parts):
+    return [part[:, None] for part in parts]
+
+
+derivation.bridge(
+    "Entry by entry, the code computes these answers",
+    out,
+    lambda q, k, v: scaled_dot_product_attention(*_one_head(jnp.swapaxes(q, 1, 2), jnp.swapaxes(k, 1, 2), jnp.swapaxes(v, 1, 2)),
+                                                 None)[:, 0].swapaxes(1, 2),
+    q,
+    k,
+    v,
+    sizes={i: 2, j: 3, d: 4, l: 3, f: 2},
+    wrong={"the weights not normalized": Total(j, exp(S) * v), "the scale twice": Total(j, P**2 * v)},
+)  # fmt: skip
+
+derivation.say(
+    "Where does the softmax come from? Fix one query. Choosing the key with the highest score is a step function of the "
+    "scores, without a gradient. So choose a law over the keys instead, and reward entropy, so that it does not sit on one key "
+    "too soon."
+)
+s = derivation.numbers("s", j, "the scores of one query")
+p = derivation.law("p", j, "any weights over the keys")
+Z = derivation.define("Z", Total(l, exp(s.at(l))), "the normalizer", positive=True)
+soft = derivation.define(r"\sigma", exp(s) / Z, "the softmax of the scores", "attention_weights", over=j, law=True)
+central = derivation.chain(
+    "The softmax maximizes mean score plus entropy",
+    plus(Total(j, p * s), Entropy(p)),
+    equals(
+        Total(j, times(p, plus(s, -log(p)))),
+        r"the definition of the entropy, $-\sum_j p_j \log p_j$",
+        wrong={"the entropy subtracted": Total(j, p * (s + log(p)))},
+    ),
+    equals(
+        plus(log(Z), -Expectation(p, log(p / soft))),
+        r"$s_j = \log Z + \log \sigma_j$ by the definition of $\sigma$, and $\sum_j p_j = 1$",
+        wrong={"the ratio turned over": log(Z) - Expectation(p, log(soft / p))},
+    ),
+    equals(
+        plus(log(Z), -Divergence(p, soft)),
+        "the expected log-ratio is a divergence",
+        wrong={"the divergence turned over": log(Z) - Divergence(soft, p)},
+    ),
+    at_most(
+        log(Z),
+        r"leave out the divergence (Gibbs' inequality of the topic maximum likelihood); equality if and only if $p = \sigma$",
+        adding=gibbs.at(p, soft),
+    ),
+    central=True,
+    so=r"Every other choice of weights is worse, by exactly its divergence from the softmax. Attention is a soft arg max.",
+)
+M = derivation.number("M", "a number that no entry of a vector exceeds")
+m = derivation.number("m", "a number below which no entry of a vector lies")
+u = derivation.numbers("u", j, "one entry of every value, or a direction in the space of scores")
+below = derivation.assume("No entry exceeds M", M - u, u, M)
+derivation.chain(
+    "An answer lies between the smallest and the largest value",
+    plus(M, -Total(j, p * u)),
+    equals(Total(j, times(p, M - u)), r"$\sum_j p_j = 1$", wrong={"M counted for every key": Total(j, M - p * u)}),
+    at_least(0, "an average of numbers that are not negative", dropping=Total(j, p * below.at(u, M))),
+    role="remark",
+    so="The same with $-u$ gives the lower end. Attention selects and mixes; it makes nothing that lies outside the values. "
+    "With a single key it copies.",
+)
+
+derivation.say("Retrieval. How large must a score be to be heard among many? Let one key score $\\beta$ and all others 0.")
+beta = derivation.number(r"\beta", "the score of the one key that matters")
+N = derivation.number("N", "the number of the other keys", positive=True)
+eps = derivation.number(r"\varepsilon", "the weight that may go to the other keys", between=(0, 1))
+alone = derivation.define(r"P_1", exp(beta) / (exp(beta) + N), "the weight of the key that scores $\\beta$")
+derivation.chain(
+    "A score well above the logarithm of the number of keys is a look-up",
+    Limit(alone, beta, sympy.oo),
+    equals(Limit(1 / (1 + N * exp(-beta)), beta, sympy.oo), r"divide by $e^\beta$",
+           wrong={"all keys counted": Limit(1 / (1 + N), beta, sympy.oo)}),
+    equals(1, r"$e^{-\beta}$ vanishes", wrong={"the others keep a share": 1 / (1 + N)}),
+    role="lemma",
+)  # fmt: skip
+need = derivation.define(r"\beta_\varepsilon", log(N * (1 - eps) / eps), "the score that leaves $\\varepsilon$ to the rest")
+derivation.chain(
+    "The score that is needed grows like the logarithm of the number of keys",
+    1 / (1 + N * exp(-need)),
+    equals(1 / (1 + eps / (1 - eps)), r"$e^{-\beta_\varepsilon} = \varepsilon / (N (1 - \varepsilon))$",
+           wrong={"the logarithm's argument turned over": 1 / (1 + N**2 * (1 - eps) / eps)}),
+    equals(1 - eps, "one fraction", wrong={"twice the rest": 1 - 2 * eps}),
+    so=r"For a share of 0.99 the score must be 9.20 with $N = 100$ other keys, and 11.51 with a thousand: ten times as many "
+    r"keys cost $\log 10 = 2.30$ more.",
+)  # fmt: skip
+derivation.chain(
+    "... and more score is always more weight",
+    Slope(alone, beta),
+    equals(times(alone, 1 - alone), "the quotient rule", wrong={"the weight alone": alone}),
+    role="remark",
+    so="The slope is positive, and it vanishes when the look-up is sure. That is the price, to which we come now.",
+)
+
+derivation.say(
+    "The scale. Scores are inner products of $D$ terms, so they grow with $D$. Let queries and keys be drawn independently, "
+    "the queries with mean zero; then a score has mean zero, and its variance is its mean square."
+)
+a = derivation.law("a", i, "how often query $i$ occurs")
+b = derivation.law("b", j, "how often key $j$ occurs")
+cov_q = derivation.define(r"\Sigma^q", Expectation(a, times(q, q.at(i, c))), "the second moments of the queries", over=(d, c))
+cov_k = derivation.define(r"\Sigma^k", Expectation(b, times(k, k.at(j, c))), "the second moments of the keys", over=(d, c))
+derivation.chain(
+    "The mean square of a score is a trace of covariances",
+    Expectation(a, Expectation(b, Inner(d, q, k) ** 2)),
+    equals(
+        Expectation(a, Expectation(b, Total(d, Total(c, times(q, q.at(i, c), k, k.at(j, c)))))),
+        "multiply the square of the sum out",
+        wrong={"the squares alone": Expectation(a, Expectation(b, Total(d, q**2 * k**2)))},
+    ),
+    equals(
+        Total(d, Total(c, times(cov_q, cov_k))),
+        "the expectation of a sum; query and key are independent, so the expectation of the product is the product of the "
+        "expectations",
+        wrong={"the diagonals alone": Total(d, cov_q.at(d, d) * cov_k.at(d, d))},
+    ),
+    states=2,
+    so=r"The matrices are symmetric, so this is $\mathrm{tr}(\Sigma^q \Sigma^k)$.",
+)
+delta = KroneckerDelta(d, c)
+derivation.chain(
+    "With unit covariances, dividing by the root of D gives scores of variance one",
+    Total(d, Total(c, times(delta, delta))) / sqrt(D) ** 2,
+    equals(Total(d, 1) / D, r"$\delta_{dc}^2$ is 1 where $d = c$, and 0 elsewhere", wrong={"all pairs": Total(d, D) / D}),
+    equals(1, "$D$ terms", wrong={"divided by D squared": 1 / D, "not divided": D}),
+    sizes={d: 7, c: 7},
+    so=r"Without the scale the standard deviation is $\sqrt D$: 8 for $D = 64$. With $1/D$ it is $1/\sqrt D$, and all weights "
+    r"are nearly alike. The $\sqrt D$ belongs to the width of one head, not to that of the model.",
+)
+
+derivation.say("Why large scores stop learning. The gradient reaches queries and keys through the softmax.")
+jacobian = derivation.chain(
+    "The Jacobian of the softmax",
+    Slope(soft, s.at(l)),
+    equals(
+        times(soft, KroneckerDelta(j, l) - soft.at(l)),
+        r"the quotient rule: $\partial e^{s_j} / \partial s_l = \delta_{jl} e^{s_j}$ and $\partial Z / \partial s_l = e^{s_l}$",
+        wrong={"the diagonal alone": soft * KroneckerDelta(j, l), "the sign": soft * (soft.at(l) - KroneckerDelta(j, l))},
+    ),
+    role="lemma",
+    so=r"This is the covariance matrix of a one-hot draw from $\sigma$: symmetric, and with no negative eigenvalue.",
+)
+half = sympy.Rational(1, 2)
+within = derivation.assume("All entries lie between m and M", (M - u) * (u - m), u, m, M)
+mean_u = derivation.define(r"\bar u", Total(j, p * u), "the mean of $u$ under the weights")
+derivation.chain(
+    "A variance is at most a quarter of the squared range",
+    Total(j, Total(l, times(u, p, KroneckerDelta(j, l) - p.at(l), u.at(l)))),
+    equals(
+        Variance(p, u),
+        r"multiply out: $\sum_j p_j u_j^2 - \bar u^2$",
+        wrong={"the mean not subtracted": Expectation(p, u**2)},
+    ),
+    equals(
+        plus(times(M - mean_u, mean_u - m), -Expectation(p, (M - u) * (u - m))),
+        r"multiply both products out; $\sum_j p_j = 1$",
+        wrong={"the sign of the average": plus(times(M - mean_u, mean_u - m), Expectation(p, (M - u) * (u - m)))},
+    ),
+    at_most(
+        times(M - mean_u, mean_u - m),
+        r"leave out an average of numbers that are not negative; it is zero where every $u_j$ is $m$ or $M$",
+        adding=Expectation(p, within.at(u, m, M)),
+    ),
+    equals(plus((M - m) ** 2 / 4, -((mean_u - times(half, M + m)) ** 2)), "complete the square",
+           wrong={"half for a quarter": (M - m) ** 2 / 2 - (mean_u - (M + m) / 2) ** 2}),
+    at_most((M - m) ** 2 / 4, r"leave out the square, which is zero at $\bar u = (M + "
+    r"m)/2$", adding=(mean_u - times(half, M + m)) ** 2),
+    equals(plus(times(half, M**2 + m**2), -((M + m) ** 2) / 4), "multiply out", wrong={
+        "the signs of m": (M**2 + m**2) / 2 - (M - m) ** 2 / 4,
+    }),
+    at_most(times(half, M**2 + m**2), "leave out a square", adding=(M + m) ** 2 / 4),
+    so=r"Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, so for a direction "
+    r"of length one $M^2 + m^2 \le 1$; if they do not, the variance is 0. Hence the Jacobian lengthens no direction by more "
+    r"than $\frac12$, which two equal scores attain along $u = (1, -1)/\sqrt 2$.",
+)  # fmt: skip
+derivation.chain(
+    "A softmax that is sure of one key has a small Jacobian",
+    Total(j, times(p, 1 - p)),
+    equals(
+        plus(1, -(p.at(l) ** 2), -Total(j, times(1 - KroneckerDelta(j, l), p**2))),
+        r"$\sum_j p_j = 1$; the square of one weight $p_l$ is written apart",
+        wrong={"all weights twice": plus(1, -(p.at(l) ** 2), -Total(j, p**2))},
+    ),
+    at_most(1 - p.at(l) ** 2, "leave out the other squares", adding=Total(j, times(1 - KroneckerDelta(j, l), p**2))),
+    equals(plus(times(2, 1 - p.at(l)), -((1 - p.at(l)) ** 2)), "complete the square",
+           wrong={"the factor 2 lost": (1 - p.at(l)) - (1 - p.at(l)) ** 2}),
+    at_most(times(2, 1 - p.at(l)), "leave out a square, which is zero where the softmax is sure", adding=(1 - p.at(l)) ** 2),
+    so=r"The first line is the trace of the Jacobian, the sum of its eigenvalues, none of which is negative: so it bounds the "
+    r"largest. Take for $l$ the key with the largest weight. Scores with a standard deviation of 8 are of this kind, and "
+    r"hardly anything is learned through them; that is what $1/\sqrt D$ prevents at the start of training.",
+)  # fmt: skip
+
+derivation.say("Masks. A key is removed by the score $-\\infty$.")
+first, second, third = (derivation.number(f"s_{n}", f"a score, of key {n}") for n in (1, 2, 3))
+derivation.chain(
+    "A score of minus infinity deletes the key",
+    Limit(exp(first) / (exp(first) + exp(second) + exp(third)), third, -sympy.oo),
+    equals(
+        exp(first) / (exp(first) + exp(second)),
+        r"$e^{s_3}$ vanishes from the normalizer, too",
+        wrong={"a key of score 0": exp(first) / (exp(first) + exp(second) + 1)},
+    ),
+    so="What is left is the softmax over the other keys. Multiplying the weights by the mask afterwards leaves the normalizer "
+    "as it was, and the weights sum to less than one.",
+)
+
+
+@derivation.autodiff(
+    r"\frac{\partial O_i}{\partial V_j} = 0 \quad\text{if and only if}\quad j > i",
+    because="Under the causal mask query $i$ sums over the keys up to its own time, and no weight of a softmax is 0. So the "
+    "Jacobian over tokens is lower triangular, and one pass over a sequence computes what every prefix of it would give.",
+)
+def causal_attention_does_not_see_the_future():
+    query, key, value = draw(1, 1, 5, 4), draw(1, 1, 5, 4, seed=1), draw(1, 1, 5, 1, seed=2)
+    mask = causal_mask(query_length=5, key_length=5)
+    size = jnp.abs(jax.jacobian(lambda v: scaled_dot_product_attention(query, key, v, mask)[0, 0, :, 0])(value))[:, 0, 0, :, 0]
+    wrong = {"its own token hidden": np.tri(5, k=-1), "the mask transposed": np.tri(5).T, "no mask": np.ones((5, 5))}
+    return jnp.where(size > 0, 1.0, 0.0), np.tri(5), wrong
+
+
+@derivation.exact(
+    r"\text{query}\ i\ \text{of}\ T_q\ \text{sees key}\ j\ \text{of}\ T_k \iff j \le i + T_k - T_q",
+    because="Both sequences end at the same time. The last query is the last key's token, so the queries of a continuation see "
+    "everything that came before it.",
+    outcomes=2 * 5,
+    role="definition",
+)
+def masks_are_aligned_at_the_end():
+    wrong = {"aligned at the beginning": np.tri(2, 5), "one too many": np.tri(2, 5, 4)}
+    return causal_mask(query_length=2, key_length=5).astype(float), np.array([[1.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]]), wrong
+
+
+derivation.say("Backward. With $G = \\partial L / \\partial O$ the loss changes as $\\sum_{if} G_{if} O_{if}$ does.")
+G = derivation.numbers("G", (i, f), "the gradient of the loss in the answers")
+loss = derivation.define("L", Total(i, Total(f, G * out)), "the loss, to first order")
+A = derivation.define("A", Total(f, G * v), "the gradient in the weights, $G V^\\top$", over=(i, j))
+B = derivation.define("B", times(P, plus(A, -Total(l, times(P.at(i, l), A.at(i, l))))), "the gradient in the scores", over=(i, j))
+backward = derivation.chain(
+    "The gradient in the scores subtracts its own mean",
+    Slope(Total(l, soft.at(l) * u.at(l)), s),
+    equals(
+        Total(l, times(soft.at(l), KroneckerDelta(l, j) - soft, u.at(l))),
+        "the Jacobian of the softmax, applied to the gradient $u$ in the weights",
+    ),
+    equals(
+        times(soft, plus(u, -Total(l, soft.at(l) * u.at(l)))),
+        "carry the sum out",
+        wrong={"the mean forgotten": soft * u, "a plain mean": soft * (u - Total(l, u.at(l)) / 3)},
+    ),
+    role="lemma",
+    uses=(jacobian,),
+)
+derivation.chain(
+    "The gradient in the values",
+    Slope(loss, v),
+    equals(Total(i, times(P, G)), "the answers are linear in the values", wrong={"no weights": Total(i, G)}),
+    states=2,
+    sizes={f: 1, d: 1},
+    so=r"In matrices $\partial_V L = P^\top G$.",
+)
+derivation.symbol("P", "the weights, one row a query")
+derivation.chain(
+    "The gradient in the queries",
+    Slope(loss, q),
+    equals(Total(j, B * k) / sqrt(D), r"the lemma, and $\partial S_{ij} / \partial q_{id} = k_{jd} / \sqrt D$",
+           wrong={"the scale lost": Total(j, B * k), "the mean forgotten": Total(j, P * A * k) / sqrt(D)}),
+    sizes={i: 1, j: 2, l: 2, d: 2, f: 1},
+    uses=(backward,),
+    so=r"Likewise $\partial_K L = B^\top Q / \sqrt D$ and $\partial_Q L = B K / \sqrt D$ in matrices.",
+)  # fmt: skip
+_sizes = {i: 2, j: 3, d: 4, l: 3, f: 2}
+
+
+def _gradient(number):
+    def _scalar(*parts):
+        query, key, value, upstream = (jnp.swapaxes(part, 1, 2)[:, None] for part in parts)
+        return jnp.sum(upstream * scaled_dot_product_attention(query, key, value, None))
+
+    return jax.grad(_scalar, argnums=number)
+
+
+for number, (letter, what, mistake) in enumerate((
+    ("queries", Total(j, B * k) / sqrt(D), Total(j, B * k)),
+    ("keys", Total(i, B * q) / sqrt(D), Total(i, P * A * q) / sqrt(D)),
+    ("values", Total(i, times(P, G)), Total(i, P) * G.at(0, f)),
+)):  # fmt: skip
+    derivation.bridge(
+        f"Automatic differentiation of the code gives the gradient in the {letter}",
+        what,
+        _gradient(number),
+        q,
+        k,
+        v,
+        G,
+        sizes=_sizes,
+        wrong={"a usual mistake": mistake},
+    )
+
+derivation.say("A set. The sum over the keys has no order.")
+derivation.symbol(r"\Pi", "a permutation matrix")
+derivation.symbol("S", "the scores, one row a query")
+
+
+@derivation.symbolic(
+    r"\mathrm{softmax}(\Pi S \Pi^\top)\, \Pi V = \Pi\, \mathrm{softmax}(S)\, V",
+    because="Each row is normalized by its own sum, whose terms may come in any order, so the softmax commutes with "
+    "permutations of rows and columns; and $\\Pi^\\top \\Pi$ is the identity. For three tokens with nine arbitrary scores, and "
+    "a swap and a turn, which generate all permutations.",
+)
+def attention_is_permutation_equivariant():
+    # the exponentials of the scores, any positive numbers
+    powers, value = sympy.Matrix(3, 3, sympy.symbols("e:9", positive=True)), sympy.Matrix(sympy.symbols("v:3", real=True))
+
+    def attend(powers, value):
+        return [sum(powers[r, n] * value[n] for n in range(3)) / sum(powers[r, n] for n in range(3)) for r in range(3)]
+
+    left, right, wrong = [], [], []
+    for order in ((1, 0, 2), (1, 2, 0)):
+        left += attend(powers.extract(order, order), value.extract(order, [0]))
+        right += [attend(powers, value)[n] for n in order]
+        wrong += attend(powers, value)
+    return left, right, {"the answers do not move": wrong}
+
+
+derivation.say(
+    "So without positions self-attention sees a bag of tokens: permuting them permutes the answers, and nothing else. Heads. "
+    "Several attentions with maps of their own run side by side, and their answers are added."
+)
+h = derivation.index("h", "a head")
+g = derivation.index("g", "a group of heads that share keys and values")
+n = derivation.index("n", "an entry of a token")
+o = derivation.index("o", "an entry of the output")
+x = derivation.numbers("x", (i, n), "the tokens", "x, context")
+WQ = derivation.numbers("W^Q", (h, d, n), "the map to the queries of head $h$", "query_weight")
+WK = derivation.numbers("W^K", (g, d, n), "the map to the keys of group $g$", "key_weight")
+WV = derivation.numbers("W^V", (g, f, n), "the map to the values of group $g$", "value_weight")
+WO = derivation.numbers("W^O", (o, h, f), "the map from the answers of head $h$ to the output", "output_weight")
+group = sympy.floor(h / 2)
+qh = derivation.define("q^{{{}}}_{{{},{}}}", Total(n, times(WQ, x)), "the queries of head $h$", over=(h, i, d))
+kh = derivation.define("k^{{{}}}_{{{},{}}}", Total(n, times(WK.at(group, d, n), x.at(j, n))), "its keys", over=(h, j, d))
+vh = derivation.define("v^{{{}}}_{{{},{}}}", Total(n, times(WV.at(group, f, n), x.at(j, n))), "its values", over=(h, j, f))
+eh = derivation.define(
+    "E^{{{}}}_{{{},{}}}", exp(Total(d, times(qh, kh)) / sqrt(D)), "the exponentials of its scores", over=(h, i, j)
+)
+heads_add = Total(h, Total(f, WO * Total(j, eh / Total(l, eh.at(h, i, l)) * vh)))
+
+
+def _heads(WQ, WK, WV, WO, x):
+    """The arrays of a bridge have their axes in alphabetical order: d, f, g, h, i, n, o."""
+    flat = lambda w, order: w.transpose(order).reshape(-1, w.shape[-1])  # noqa: E731
+    outputs = [
+        multi_head_attention(
+            token[None], token[None], flat(wq, (1, 0, 2)), flat(wk, (1, 0, 2)), flat(wv, (1, 0, 2)),
+            wo.transpose(2, 1, 0).reshape(wo.shape[2], -1), None, heads=4, key_value_heads=2,
+        )[0]
+        for wq, wk, wv, wo, token in zip(WQ, WK, WV, WO, x, strict=True)
+    ]  # fmt: skip
+    return jnp.stack(outputs)
+
+
+def _tiled():
+    key, val = (Total(n, w.at(h - 2 * group, e, n) * x.at(j, n)) for w, e in ((WK, d), (WV, f)))
+    weight = exp(Total(d, qh * key) / sqrt(D))
+    return Total(h, Total(f, WO * Total(j, weight * val) / Total(j, weight)))
+
+
+derivation.bridge(
+    "Four heads, two groups: heads add, and head h takes the keys of group floor(h/2)",
+    heads_add,
+    _heads,
+    WQ,
+    WK,
+    WV,
+    WO,
+    x,
+    sizes={h: 4, g: 2, i: 2, j: 2, l: 2, d: 2, f: 1, n: 2, o: 2},
+    wrong={
+        "groups tiled, head h takes group h mod 2": _tiled(),
+        "the heads' answers averaged": heads_add / 4,
+        "the model's width in the scale": Total(h, Total(f, WO * Total(j, eh**2 / Total(l, eh.at(h, i, l) ** 2) * vh))),
+    },
+)
+derivation.say(
+    "Concatenating the heads and multiplying by one matrix is this sum: each head has its block of columns. Heads never see "
+    "each other; they write into the same stream. With one group for all heads this is multi-query attention, with a group for "
+    "each it is multi-head attention, and between the two grouped-query attention."
+)
+
+
+@derivation.numeric(
+    r"\mathrm{repeat}(K)_h = K_{\lfloor h / 2 \rfloor}",
+    because="Heads of one group are neighbours: the code repeats each head's keys in a row, and does not tile them.",
+    role="remark",
+)
+def groups_are_neighbours():
+    key = draw(1, 2, 3, 2)
+    return repeat_key_value(key, groups=2), key[:, jnp.array([0, 0, 1, 1])], {"tiled": key[:, jnp.array([0, 1, 0, 1])]}
+
+
+derivation.chain(
+    "What it costs: every query meets every key",
+    Total(i, Total(j, plus(Total(d, 2), Total(f, 2)))),
+    equals(
+        times(2, Tq, Tk, plus(D, Dv)),
+        "a multiplication and an addition for each entry of the key, and for each entry of the value",
+        wrong={"linear in length": 2 * Tk * (D + Dv), "additions not counted": Tq * Tk * (D + Dv),
+               "the average forgotten": 2 * Tq * Tk * D},
+    ),
+    sizes={i: 2, j: 3, d: 5, f: 7},
+    so=r"Twice the length is four times the operations, and $T_q T_k$ weights a head if they are stored; that they need not be "
+    r"is the topic online softmax. In exchange any two tokens are one step apart, and all queries are computed at once.",
+)  # fmt: skip
+
+
+@derivation.example(
+    "One query and two keys with $D = 4$: the inner products are $2 \\log 3$ and 0, the values 4 and 0, and the loss has "
+    "gradient 1 in the answer."
+)
+def two_keys():
+    query, key = jnp.array([1.0, 0, 0, 0]), jnp.array([[2 * np.log(3.0), 0, 0, 0], [0.0, 0, 0, 0]])
+    weights = attention_weights(query[None, None, None], key[None, None], None)[0, 0, 0]
+    yield r"S_1", 2 * np.log(3) / 2, "1.0986"
+    yield r"P", weights, "(0.75, 0.25)"
+    yield r"O", weights @ jnp.array([4.0, 0.0]), "3"
+    yield r"A", (4.0, 0.0), "(4, 0)"
+    yield r"B", weights * (jnp.array([4.0, 0.0]) - 3), "(0.75, -0.75)"
+    yield r"O\ \text{without the scale}", jax.nn.softmax(jnp.array([2 * np.log(3), 0])) @ jnp.array([4.0, 0.0]), "3.6"
+
+
+@derivation.figure(
+    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ to nothing. "
+    r"Right: the weights of the same 12 random keys, $D = 64$, sorted, for three scales: without a scale one key takes "
+    r"everything, with $1/D$ all are alike.",
+    panels=2,
+)
+def saturation(left, right):
+    spread = np.linspace(0, 10, 101)
+    share = np.asarray(jax.nn.softmax(jnp.stack([jnp.array(spread), jnp.zeros(101)]), axis=0))[0]
+    left.plot(spread, 2 * share * (1 - share))
+    left.set(xlabel="$s_1 - s_2$", ylabel="norm of the Jacobian", ylim=(0, 0.55))
+    query, key = draw(1, 1, 1, 64, seed=3), draw(1, 1, 12, 64, seed=4)
+    for scale, label, marker in ((1.0, "1", "s-"), (64**-0.5, r"$1/\sqrt{D}$", "o-"), (1 / 64, "$1/D$", "^-")):
+        weights = np.sort(np.asarray(attention_weights(query, key, None, scale=scale))[0, 0, 0])[::-1]
+        right.plot(range(1, 13), weights, marker, label=label)
+    right.set(xlabel="rank of the key", ylabel="weight")
+    right.legend(title="scale")
+
+
+@derivation.exercise(
+    "One of 101 keys is to receive 0.99 of the weight while the others score 0. Which score does it need?",
+    r"$\log(100 \cdot 0.99 / 0.01) = \log 9900 = 9.2003$.",
+)
+def a_sure_look_up():
+    yield value(need, {N: 100, eps: sympy.Rational(1, 100)}), "9.2003"
+
+
+@derivation.exercise(
+    "Queries and keys have three entries, each of variance 2, any two with covariance 1. What is the variance of a score "
+    "without scale?",
+    r"$\mathrm{tr}(\Sigma^2)$ is the sum of all squared entries, $3 \cdot 4 + 6 \cdot 1 = 18$, and not $D = 3$.",
+)
+def correlated_entries():
+    sigma = np.ones((3, 3)) + np.eye(3)
+    yield np.trace(sigma @ sigma), "18"
+
+
+@derivation.exercise(
+    r"Which weights maximize $\sum_j p_j s_j + \tau H(p)$ for a temperature $\tau > 0$, and what is the maximum for the scores "
+    r"$(\log 3, 0)$ at $\tau = \frac12$?",
+    r"Divide by $\tau$: the softmax of $s / \tau$, with the value $\tau \log \sum_j e^{s_j / \tau}$. Here the weights are "
+    r"$(0.9, 0.1)$, and the maximum is $\frac12 \log 10 = 1.1513$.",
+)
+def a_temperature():
+    weights = jax.nn.softmax(2 * jnp.array([np.log(3), 0.0]))
+    yield weights, "(0.9, 0.1)"
+    yield weights[0] * np.log(3) - 0.5 * jnp.sum(weights * jnp.log(weights)), "1.1513"
+
+
+derivation.say(
+    "How the code keeps it. A softmax does not change when a number is added to all scores; the code subtracts the largest, so "
+    "that no exponential overflows. Behind the mask it puts finite scores, so that no product $0 \\cdot \\infty$ waits there "
+    "for the gradient."
+)
+
+
+@derivation.numeric(
+    r"\mathrm{softmax}(s + 1000) = \mathrm{softmax}(s)",
+    because="The common factor $e^{1000}$, which float64 cannot hold, cancels before it is computed.",
+    tolerance=1e-12,
+    role="appendix",
+)
+def large_scores():
+    query, key = draw(1, 1, 2, 4), draw(1, 1, 5, 4, seed=1)
+    moved = (
+        jnp.concatenate([query, jnp.full((1, 1, 2, 1), 1000.0)], axis=-1),
+        jnp.pad(key, ((0, 0),) * 3 + ((0, 1),), constant_values=1.0),
+    )
+    plain = attention_weights(query, key, None, scale=1.0)
+    return attention_weights(*moved, None, scale=1.0), plain, {"a uniform softmax": jnp.full_like(plain, 0.2)}
+
+
+@derivation.autodiff(
+    r"\frac{\partial O}{\partial K_j} = 0 \quad\text{for a masked key}\ j",
+    because="A key that is removed has no effect at all, whatever it holds, even an entry of $10^{200}$: its gradient is 0 and "
+    "not NaN.",
+    role="appendix",
+    scale=1.0,
+)
+def a_masked_key_has_no_gradient():
+    query, key, value = draw(1, 1, 1, 4), draw(1, 1, 3, 4, seed=1).at[0, 0, 2].set(1e200), draw(1, 1, 3, 2, seed=2)
+    mask = jnp.array([True, True, False])
+    gradient = jax.grad(lambda k: jnp.sum(scaled_dot_product_attention(query, k, value, mask)))(key)[0, 0, 2]
+    return gradient, jnp.zeros(4), {"one": jnp.ones(4)}

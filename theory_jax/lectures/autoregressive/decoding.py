@@ -1,0 +1,544 @@
+"""Decoding: what reshaping a law costs, and how a token is drawn from it.
+
+The lecture on the functions of theory_jax/autoregressive/decoding.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integer, Piecewise, Rational, exp, log, oo
+
+from theory_jax.autoregressive.decoding import (
+    apply_temperature,
+    categorical_from_uniform,
+    gumbel_argmax,
+    minimum_probability_filter,
+    nucleus_filter,
+    repetition_penalty,
+    top_k_filter,
+    typical_filter,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Decoding: what reshaping a law costs, and how a token is drawn from it",
+    lectures=(48,),
+    sources=(
+        "Holtzman et al. 2020, The Curious Case of Neural Text Degeneration",
+        "Fan, Lewis & Dauphin 2018, Hierarchical Neural Story Generation",
+        "Meister et al. 2023, Locally Typical Sampling",
+        "Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM Outputs",
+        "Keskar et al. 2019, CTRL: A Conditional Transformer Language Model for Controllable Generation",
+        "Maddison, Tarlow & Minka 2014, A* Sampling",
+    ),
+    question="A model gives a law over the next token. What do temperature, truncation and penalties do to it, and how is one "
+    "token drawn with exactly that law?",
+    setting=(
+        r"The logits $l_i$ of $V$ tokens give the law $p_i = e^{l_i} / \sum_j e^{l_j}$. A token that is removed has the logit "
+        r"$-\infty$ and the probability 0; at least one token is left. The chains write out three tokens, or two that are kept "
+        r"and two that are removed; nothing in them depends on these numbers.",
+        r"Temperature $T = 1/b > 0$: the law is $p^b$, normalized anew. Truncation to a set $S$ with $p(S) > 0$: $p_S = p / "
+        r"p(S)$ on $S$ and 0 elsewhere.",
+        r"Which set: top-$k$ keeps the $k$ most likely tokens. The nucleus of mass $\mu$ keeps, from the most likely token "
+        r"downward, each token that has less than $\mu$ before it. Typical sampling does the same in the order of $|-\log p_i "
+        r"- H(p)|$. Min-p keeps the tokens with $p_i \ge f \max_j p_j$.",
+        r"Repetition penalty $\theta$: the logit of a token that has occurred is divided by $\theta$ if it is positive and "
+        r"multiplied by $\theta$ otherwise.",
+    ),
+    answer=r"Temperature takes powers of ratios, and the entropy falls as $b$ grows. Of all laws on a set $S$, $p_S$ is the "
+    r"closest, and $-\log p(S)$ is what it costs; top-$k$ is the cheapest set of its size, the nucleus a smallest set of its "
+    r"mass. A uniform number, or one Gumbel variable a token, draws the law exactly.",
+    limits=(
+        "Which setting gives better text is not a question of probability, and is not answered here.",
+        "Ties: top-$k$ and min-p keep all tokens at the threshold, the other two take the one with the lower index first.",
+        "What these choices do to whole sequences; the most likely sequence is the subject of search.",
+    ),
+)
+
+i = derivation.index("i", "a token")
+j = derivation.index("j", "a token")
+l = derivation.numbers("l", i, "the logits", "logits")  # noqa: E741 (the lecture's letter)
+b = derivation.number("b", "the inverse of the temperature", "1 / temperature", positive=True)
+Z = derivation.define("Z", Total(i, exp(b * l)), "what normalizes the law", positive=True)
+p_b = derivation.define("p_b", exp(b * l) / Total(j, exp(b * l.at(j))), "the law at this temperature", over=i, law=True)
+
+derivation.say(
+    r"Temperature first. Of two tokens the ratio of the probabilities is a function of the difference of the logits: what "
+    r"normalizes the law cancels."
+)
+derivation.chain(
+    "Temperature takes the power of every ratio",
+    p_b / p_b.at(j),
+    equals(
+        exp(b * (l - l.at(j))),
+        "both have the same denominator",
+        wrong={"the temperature forgotten": exp(l - l.at(j)), "multiplied by the temperature": exp((l - l.at(j)) / b)},
+    ),
+    role="lemma",
+    so=r"The order of the tokens stays as it is, so that top-$k$ may come before or after temperature. At $b = 1$: $p_i \ge f "
+    r"\max_j p_j$ if and only if $l_i \ge \max_j l_j + \log f$. Min-p is a fixed gap below the largest logit, whatever "
+    r"constant is added to all logits.",
+)
+derivation.chain(
+    "The entropy of a tempered law",
+    Entropy(p_b),
+    equals(
+        -Expectation(p_b, plus(b * l, -log(Z))),
+        r"$\log p_{b,i} = b\, l_i - \log Z$",
+        wrong={"the normalizer forgotten": -Expectation(p_b, b * l)},
+    ),
+    equals(
+        plus(log(Z), -times(b, Expectation(p_b, l))),
+        "the expectation of a constant",
+        wrong={"the temperature forgotten": plus(log(Z), -Expectation(p_b, l))},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The entropy falls as the inverse temperature grows",
+    Slope(Entropy(p_b), b),
+    equals(
+        plus(Slope(log(Z), b), -Expectation(p_b, l), -times(b, Slope(Expectation(p_b, l), b))),
+        "the chain above, and the product rule",
+        wrong={"only one term of the product": plus(Slope(log(Z), b), -Expectation(p_b, l))},
+    ),
+    equals(
+        -times(b, Slope(Expectation(p_b, l), b)),
+        r"the slope of $\log Z$ is the expectation of $l$",
+        wrong={"a plus": times(b, Slope(Expectation(p_b, l), b))},
+    ),
+    equals(
+        -times(b, Variance(p_b, l)),
+        r"the quotient rule: the slope of $\mathbb{E}[l]$ is $\mathbb{E}[l^2] - \mathbb{E}[l]^2$",
+        wrong={"the temperature forgotten": -Variance(p_b, l), "the second moment": -times(b, Expectation(p_b, l**2))},
+    ),
+    at_most(
+        0,
+        "leave out the variance, which is zero if and only if all logits that are left are equal",
+        adding=times(b, Variance(p_b, l)),
+    ),
+)
+m = derivation.number("m", "how many tokens share the largest logit", positive=True, integer=True)
+g = derivation.numbers("g", j, "how far the other tokens lie below it", positive=True)
+V = derivation.count(j, "n", "how many other tokens there are")
+derivation.chain(
+    "At low temperature the law is uniform on the most likely tokens",
+    Limit(1 / (m + Total(j, exp(-b * g))), b, oo),
+    equals(
+        1 / m,
+        r"the first line is the probability of a most likely token, divided above and below by $e^{b \max_i l_i}$; the others "
+        r"go to zero",
+        wrong={"one of them has everything": Integer(1), "all tokens": 1 / (m + V)},
+    ),
+    role="remark",
+    so=r"One token has everything only if no other ties with it. The probability of each other token, $e^{-b g_j}$ times this, "
+    r"goes to zero.",
+)
+derivation.chain(
+    "At high temperature it is uniform on all of them",
+    Limit(1 / (m + Total(j, exp(-b * g))), b, 0),
+    equals(1 / (m + V), "every exponential goes to one", wrong={"on the most likely ones": 1 / m}),
+    role="remark",
+)
+derivation.bridge(
+    "The code has this law",
+    log(p_b),
+    lambda logits, b: jnp.stack(
+        [_law(apply_temperature(row[None], temperature=1 / float(x)))[0] for row, x in zip(logits, b, strict=True)]
+    ),
+    l,
+    b,
+    wrong={"multiplied by the temperature": l / b - log(Total(j, exp(l.at(j) / b)))},
+)
+
+derivation.say(r"Truncation. Tokens outside a set $S$ get nothing. Which law on $S$ should replace $p$, and what does it cost?")
+s = derivation.index("s", "a token of the set $S$", states=2)
+r = derivation.index("r", "a token outside it", states=2)
+inside = derivation.numbers("w", s, "what the probabilities of tokens in $S$ are proportional to", "exp(logits)", positive=True)
+outside = derivation.numbers("w", r, "the same outside $S$", "exp(logits)", positive=True)
+p_in = derivation.define(
+    "p", inside / (Total(s, inside) + Total(r, outside)), "the probability of a token in $S$", over=s, positive=True
+)
+p_out = derivation.define(
+    "p", outside / (Total(s, inside) + Total(r, outside)), "the probability of a token outside", over=r, positive=True
+)
+mass = derivation.define("p(S)", Total(s, p_in), "the mass of the set", positive=True)
+restricted = derivation.define("p_S", p_in / mass, "the restricted law", over=s, law=True)
+q = derivation.law("q", s, "any law on $S$")
+central = derivation.chain(
+    "Of all laws on a set, the restricted one is the closest",
+    Expectation(q, plus(log(q), -log(p_in))),
+    equals(
+        Expectation(q, plus(log(q), -log(restricted), -log(mass))),
+        r"this is $\mathrm{KL}(q \,\|\, p)$, since $q$ is zero outside $S$; and $p_s = p_{S,s}\, p(S)$",
+        wrong={"divided by the mass": Expectation(q, plus(log(q), -log(restricted), log(mass)))},
+    ),
+    equals(
+        plus(Divergence(q, restricted), -log(mass)),
+        "the expectation of a constant",
+        wrong={
+            "the divergence turned over": plus(Divergence(restricted, q), -log(mass)),
+            "the mass weighted": plus(Divergence(q, restricted), -mass * log(mass)),
+        },
+    ),
+    at_least(
+        -log(mass),
+        r"leave out the divergence (Gibbs); equality if and only if $q = p_S$",
+        dropping=gibbs.at(q, restricted),
+    ),
+    central=True,
+    so=r"The price of truncation is $-\log p(S)$. It is least for the heaviest set. A set of $k$ tokens grows heavier when one "
+    r"of its tokens is exchanged for a more likely one outside, so the heaviest holds the $k$ most likely tokens: top-$k$.",
+)
+derivation.chain(
+    "The total variation is the mass that moves",
+    times(Rational(1, 2), plus(Total(s, plus(p_in / mass, -p_in)), Total(r, p_out))),
+    equals(
+        times(Rational(1, 2), plus(1 - mass, Total(r, p_out))),
+        r"half the sum of the absolute differences; inside $S$ no probability falls, outside all are lost",
+        wrong={"the mass itself": times(Rational(1, 2), plus(mass, Total(r, p_out)))},
+    ),
+    equals(
+        1 - mass,
+        "what is gained inside is lost outside",
+        wrong={"without the half": 2 * (1 - mass), "the mass that stays": mass},
+    ),
+)
+
+derivation.symbol("S", "a set of tokens")
+derivation.symbol("k", "how many tokens are kept", "k")
+derivation.symbol(r"\mu", "the mass of the nucleus", "mass")
+derivation.symbol("f", "the share of the largest probability", "fraction")
+derivation.symbol("V", "the number of tokens")
+derivation.symbol("N", "the nucleus")
+derivation.symbol("H(p)", "the entropy of the law")
+derivation.symbol("p_i", "the probability of a token")
+
+
+@derivation.exact(
+    r"\text{top-}k \text{ gives } p_S \text{ with } S = \arg\max \{\, p(S) : |S| = k \,\}",
+    because="All sets of six tokens are compared, for five laws and every $k$. The laws are compared, not only the sets: the "
+    "kept logits must stay as they are.",
+    outcomes=5 * 63,
+)
+def top_k_is_the_heaviest_set():
+    kept = [jnp.exp(_law(top_k_filter(_logits, k=k))) for k in range(1, 7)]
+    return (
+        jnp.stack(kept),
+        _heaviest(_logits, range(1, 7)),
+        {
+            "kept logits doubled": _heaviest(_logits, range(1, 7), power=2),
+            "not normalized": _heaviest(_logits, range(1, 7)) * 0.9,
+        },
+    )
+
+
+@derivation.exact(
+    r"|N| = \min \{\, |S| : p(S) \ge \mu \,\}, \quad N \text{ the heaviest set of that size}",
+    because=r"Let the nucleus have $n$ tokens. The $n - 1$ most likely ones have less than $\mu$, since the $n$-th was kept; "
+    r"no other set of $n - 1$ tokens has more. All $n$ have at least $\mu$, since the next was not kept. Without the token "
+    r"that crosses the threshold the mass would be too small. Every set of six tokens is compared, for five laws and five "
+    r"masses.",
+    outcomes=5 * 63 * 5,
+)
+def the_nucleus_is_a_smallest_set():
+    masses, thresholds = jnp.exp(_law(_logits)) @ _subsets.T, (0.05, 0.4, 0.75, 0.9, 0.99)
+    sizes = jnp.stack([jnp.min(jnp.where(masses >= mass, _subsets.sum(1), 7), axis=1) for mass in thresholds])
+    every = _heaviest(_logits, range(1, 7))
+    smallest, without = every[sizes - 1, jnp.arange(5)], every[jnp.maximum(sizes - 2, 0), jnp.arange(5)]
+    laws = jnp.stack([jnp.exp(_law(nucleus_filter(_logits, mass=mass))) for mass in thresholds])
+    doubled = _heaviest(_logits, range(1, 7), power=2)[sizes - 1, jnp.arange(5)]
+    return laws, smallest, {"without the token that crosses": without, "kept logits doubled": doubled}
+
+
+@derivation.exact(
+    r"S = \{ i : p_i \ge f \max_j p_j \} \quad\text{and}\quad S = \{ i : \text{less than } \mu \text{ before } i \text{ in the "
+    r"order of } |-\log p_i - H(p)| \}",
+    because="Min-p and typical sampling against a loop over the tokens, for five laws; typical sampling sorts by the distance "
+    "from the entropy. A constant added to the logits changes nothing, and the kept logits are the given ones.",
+    outcomes=5 * 6 * 6,
+    role="remark",
+)
+def the_other_two_sets():
+    fractions, masses = (0.05, 0.2, 0.6), (0.2, 0.5, 0.9)
+    filtered = [minimum_probability_filter(_logits + 7.0, fraction=f) for f in fractions]
+    filtered += [typical_filter(_logits + 7.0, mass=mass) for mass in masses]
+    laws = np.exp(np.asarray(_law(_logits)))
+    keep = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, mass) for mass in masses]
+    kept = jnp.where(jnp.array(np.stack(keep)), _logits + 7.0, -jnp.inf)
+    likely = [laws >= f * laws.max(axis=1, keepdims=True) for f in fractions] + [_typical(laws, m, -laws) for m in masses]
+    return (
+        jnp.exp(jnp.stack(filtered)),
+        jnp.exp(kept),
+        {
+            "the most likely first": jnp.exp(jnp.where(jnp.array(np.stack(likely)), _logits + 7.0, -jnp.inf)),
+            "kept logits normalized": jnp.exp(_law(kept)),
+        },
+    )
+
+
+derivation.say(
+    r"Penalties. Take a token that has occurred, and one that has not. The model's logits are log-probabilities up to a "
+    r"constant $c$, which the network does not fix."
+)
+theta = derivation.number(r"\theta", "the penalty", "penalty", positive=True)
+c = derivation.number("c", "a constant, large enough that both logits are positive", positive=True)
+seen = derivation.number("p_1", "the probability of a token that has occurred", between=(0, 1))
+new = derivation.number("p_2", "that of one that has not", between=(0, 1))
+derivation.chain(
+    "With log-probabilities the penalty is a power",
+    exp(plus(theta * log(seen), -log(new)), evaluate=False),
+    equals(
+        seen**theta / new,
+        r"log-probabilities are never positive, so that each of those that occurred is multiplied by $\theta$",
+        wrong={"divided, as a positive logit": seen ** (1 / theta) / new},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "With other logits of the same law it is another one",
+    exp(plus(times(log(seen) + c, 1 / theta), -(log(new) + c)), evaluate=False),
+    equals(
+        times(seen ** (1 / theta) / new, exp(-c * (1 - 1 / theta))),
+        r"a positive logit is divided by $\theta$; collect $c$",
+        wrong={"the constant cancels": seen ** (1 / theta) / new},
+    ),
+    role="remark",
+    so="The ratio depends on the constant, which the law does not. To know what is penalized, penalize log-probabilities.",
+)
+t = derivation.index("t", "a token", states=4)
+law = derivation.law("p", t, "the law of four tokens, of which the first two have occurred", "exp(logits)")
+power = law ** Piecewise((theta, t < 2), (1, True))
+derivation.bridge(
+    "The code takes the power of the tokens that occurred, once however often they did",
+    power / Total(t, power),
+    lambda p, penalty: jnp.stack(
+        [
+            jnp.exp(_law(repetition_penalty(jnp.log(row[None]), jnp.array([[0, 1, 0]]), penalty=float(x))))[0]
+            for row, x in zip(p, penalty, strict=True)
+        ]
+    ),
+    law,
+    theta,
+    wrong={
+        "every token": law**theta / Total(t, law**theta),
+        "the inverse power": law ** Piecewise((1 / theta, t < 2), (1, True))
+        / Total(t, law ** Piecewise((1 / theta, t < 2), (1, True))),
+    },
+)
+
+derivation.say(
+    r"Drawing. A uniform number $u$ gives token $i$ if it lies between the sum of the probabilities before $i$ and the sum "
+    r"with it."
+)
+derivation.symbol("u", "a uniform number", "uniform")
+
+
+@derivation.exact(
+    r"|\{ u \in [0, 1) : \textstyle\sum_{j < i} p_j \le u < \sum_{j \le i} p_j \}| = p_i",
+    because="It is an interval of that length. For probabilities in 64ths the middles of 64 equal cells count the lengths "
+    "exactly; a token of probability 0 has an empty interval and is never drawn.",
+    outcomes=64,
+)
+def the_inverse_distribution_function_has_intervals_of_length_p():
+    p = jnp.array([0, 20, 1, 0, 33, 10, 0]) / 64
+    drawn = categorical_from_uniform(jnp.broadcast_to(jnp.log(p), (64, 7)), (jnp.arange(64) + 0.5) / 64)
+    return jnp.bincount(drawn, length=7) / 64, p, {"the index after it": jnp.roll(p, 1), "sorted": -jnp.sort(-p)}
+
+
+x = derivation.number("x", "a real number")
+F = derivation.define(
+    "F_{{{}}}(x)",
+    exp(-exp(l - x)),
+    r"$\Pr(l_i + G_i \le x)$ for the noise $G = -\log(-\log u)$: as $-\log(-\log u) \le g$ if and only if $u \le e^{-e^{-g}}$",
+    over=i,
+    positive=True,
+)
+soft = derivation.define("p", exp(l) / Total(j, exp(l.at(j))), "the law of the logits", "softmax(logits)", over=i, law=True)
+everything = derivation.define(r"\bar Z", Total(j, exp(l.at(j))), "the sum of their exponentials", positive=True)
+gumbel = derivation.chain(
+    "The largest of the logits with Gumbel noise",
+    times(Slope(F, x), Product(j, F.at(j)) / F),
+    equals(
+        times(exp(l - x), Product(j, F.at(j))),
+        r"the first line is the density of token $i$ winning with the value $x$: $l_i + G_i$ is at $x$, and all others, which "
+        r"are independent, lie below. The slope of $F_i$ is $e^{l_i - x} F_i$",
+        wrong={"the density without its factor": Product(j, F.at(j))},
+    ),
+    equals(
+        times(exp(l), exp(-x), exp(-everything * exp(-x))),
+        "a product of exponentials is the exponential of the sum",
+        wrong={"the sum forgotten": times(exp(l), exp(-x), exp(-exp(-x)))},
+    ),
+    equals(
+        Slope(times(soft, exp(-everything * exp(-x))), x),
+        r"the slope of $e^{-\bar Z e^{-x}}$ is $\bar Z e^{-x}$ times itself, and $p_i \bar Z = e^{l_i}$",
+        wrong={"the normalizer twice": Slope(times(soft / everything, exp(-everything * exp(-x))), x)},
+    ),
+    so=r"Integrated up to $x$: token $i$ wins with a value of at most $x$ with probability $p_i\, e^{-\bar Z e^{-x}}$, a "
+    r"product. Which token wins is independent of the value with which it wins.",
+)
+derivation.chain(
+    "The winner has the law of the logits",
+    Limit(times(soft, exp(-everything * exp(-x))), x, oo),
+    equals(soft, r"$e^{-x}$ goes to zero", wrong={"the exponential not normalized": exp(l)}),
+    uses=(gumbel,),
+)
+
+
+@derivation.monte_carlo(
+    r"\Pr\left( \arg\max_j\, \left[ l_j - \log(-\log u_j) \right] = i \right) = p_i",
+    because="The code's draws for forty thousand rows of uniform numbers. With $\\log u$ as the noise, one logarithm short, a "
+    "likely token would win too often.",
+    role="remark",
+)
+def gumbel_draws_have_the_law():
+    uniforms = np.random.default_rng(1).uniform(size=(40_000, 6))
+    drawn = gumbel_argmax(jnp.broadcast_to(_logits[0], (40_000, 6)), jnp.array(uniforms))
+    short = np.bincount(np.argmax(np.asarray(_logits[0]) + np.log(uniforms), axis=1), minlength=6) / 40_000
+    law = jax.nn.softmax(_logits[0])
+    return jax.nn.one_hot(drawn, 6, dtype=float), law, {"one logarithm short": short}
+
+
+@derivation.example(
+    r"Four tokens with $p = (0.64, 0.16, 0.16, 0.04)$ and the mass $\mu = 0.7$. At $T = 2$ the probabilities are proportional "
+    r"to the square roots $0.8, 0.4, 0.4, 0.2$: the nucleus grows, so temperature before or after the nucleus is not the same. "
+    r"Then typical sampling: of $p = (0.4, 0.15, 0.15, 0.15, 0.15)$ it drops the most likely token at $\mu = 0.5$. Last, the "
+    r"penalty 2 on the first of $p = (\frac12, \frac14, \frac14)$, on log-probabilities and on the same with $\ln 4$ added."
+)
+def four_tokens():
+    p = jnp.array([[0.64, 0.16, 0.16, 0.04]])
+    hot = apply_temperature(jnp.log(p), temperature=2.0)
+    kept = jnp.exp(_law(nucleus_filter(jnp.log(p), mass=0.7)))[0]
+    yield r"p_S \text{ on the nucleus}", kept, "(0.8, 0.2, 0, 0)"
+    yield r"-\log p(S), \text{ and the total variation}", (-jnp.log(0.8), jnp.abs(kept - p[0]).sum() / 2), "(0.2231, 0.2)"
+    yield r"p \text{ at } T = 2", jnp.exp(_law(hot))[0], "(4/9, 2/9, 2/9, 1/9)"
+    yield r"\text{its nucleus}", jnp.exp(_law(nucleus_filter(hot, mass=0.7)))[0], "(1/2, 1/4, 1/4, 0)"
+    yield (
+        r"\text{nucleus first, then } T = 2",
+        jnp.exp(_law(apply_temperature(nucleus_filter(jnp.log(p), mass=0.7), temperature=2.0)))[0],
+        "(2/3, 1/3, 0, 0)",
+    )
+    yield r"H(p) \text{ at } T = 1", value(Entropy(q), {q: (0.64, 0.16, 0.16, 0.04)}), "1.0008"
+    yield (
+        r"H(p) \text{ at } T = 2",
+        value(Entropy(q), {q: (Rational(4, 9), Rational(2, 9), Rational(2, 9), Rational(1, 9))}),
+        "1.2730",
+    )
+    flat = jnp.log(jnp.array([[0.4, 0.15, 0.15, 0.15, 0.15]]))
+    typical = jnp.exp(_law(typical_filter(flat, mass=0.5)))[0]
+    mean = -float(jnp.exp(flat)[0] @ flat[0])
+    yield (
+        r"H(p), |-\log 0.4 - H|, |-\log 0.15 - H|",
+        (mean, mean + math.log(0.4), -math.log(0.15) - mean),
+        "(1.5048, 0.5885, 0.3923)",
+    )
+    yield r"p_S \text{ of typical sampling}", typical, "(0, 1/4, 1/4, 1/4, 1/4)"
+    half = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
+    penalized = [
+        jnp.exp(_law(repetition_penalty(half + shift, jnp.array([[0]]), penalty=2.0)))[0] for shift in (0.0, math.log(4))
+    ]
+    yield r"\text{penalized log-probabilities}", penalized[0], "(1/3, 1/3, 1/3)"
+    yield r"\text{penalized after adding } \ln 4", penalized[1], "(0.4142, 0.2929, 0.2929)"
+
+
+@derivation.figure(
+    "Left: the triangle of all laws on three tokens. Temperature moves a law (star) along a curve from the uniform law in the "
+    "center to a corner; truncation to two tokens or to one jumps to the boundary. Right: the sums of the probabilities of "
+    "four tokens. A uniform number on the vertical axis meets the step of token $i$ with probability $p_i$.",
+    panels=2,
+)
+def a_path_and_a_staircase(left, right):
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, math.sqrt(3) / 2]])
+    logits = jnp.log(jnp.array([[0.55, 0.35, 0.10]]))
+    path = np.concatenate([np.exp(_law(apply_temperature(logits, temperature=1 / b))) for b in np.geomspace(1e-2, 30, 80)])
+    left.plot(*np.vstack([corners, corners[:1]]).T, color="gray", linewidth=1)
+    left.plot(*(path @ corners).T, label="temperature")
+    left.plot(*(np.exp(_law(logits)) @ corners)[0], "*", markersize=11, label="$p$")
+    for k, mark in ((2, "o"), (1, "s")):
+        left.plot(*(np.exp(_law(top_k_filter(logits, k=k))) @ corners)[0], mark, label=f"top-{k}")
+    for corner, name, place in zip(corners, ("1", "2", "3"), ("right", "left", "left"), strict=True):
+        left.text(*corner, f" {name} ", ha=place, va="center")
+    left.set(xlim=(-0.8, 1.15), xlabel="laws on the tokens 1, 2, 3", xticks=[], yticks=[], aspect="equal", title="the simplex")
+    left.legend(loc="upper left", fontsize=8)
+    sums = np.cumsum([0.64, 0.16, 0.16, 0.04])
+    right.stairs(sums, np.arange(5) + 0.5, baseline=None)
+    chosen = int(categorical_from_uniform(jnp.log(jnp.array([[0.64, 0.16, 0.16, 0.04]])), jnp.array([0.72]))[0]) + 1
+    right.plot([0.5, chosen, chosen], [0.72, 0.72, 0], linestyle="--", color="gray")
+    right.set(xlabel="token $i$", ylabel=r"$\sum_{j \leq i} p_j$", xticks=range(1, 5), ylim=(0, 1.05), xlim=(0.5, 4.5))
+    right.text(0.6, 0.74, "$u$")
+
+
+@derivation.exercise(
+    r"What is the nucleus of $p = (\frac12, \frac14, \frac18, \frac18)$ at $\mu = 0.75$, and what does it cost in bits?",
+    r"The first two tokens: before the third stands $\frac34$, which is not less than $\mu$. The law is $(2/3, 1/3, 0, 0)$, "
+    r"and it costs $\log_2 \frac43 = 0.415$ bits.",
+)
+def a_nucleus_at_the_threshold():
+    p = jnp.array([[0.5, 0.25, 0.125, 0.125]])
+    kept = jnp.exp(_law(nucleus_filter(jnp.log(p), mass=0.75)))[0]
+    yield kept, "(2/3, 1/3, 0, 0)"
+    yield -jnp.log2(p[0] @ (kept > 0)), "0.415"
+
+
+@derivation.exercise(
+    "How far below the largest logit may a token lie for min-p with $f = 0.1$?",
+    r"At most $\ln 10 = 2.303$: a token 2.30 below is kept, one 2.31 below is not.",
+)
+def the_gap_of_min_p():
+    yield math.log(10), "2.303"
+    yield 5.0 - minimum_probability_filter(jnp.array([[5.0, 2.70, 2.69]]), fraction=0.1)[0, 1], "2.30"
+
+
+@derivation.exercise(
+    r"Two tokens have the logits $\ln 3$ and 0. How fast does the entropy fall in $b$ at $b = 1$?",
+    r"The law is $(\frac34, \frac14)$ and the variance of the logits $\frac{3}{16} \ln^2 3$, so the slope is $-\frac{3}{16} "
+    r"\ln^2 3 = -0.2263$.",
+)
+def the_slope_of_the_entropy():
+    logits = jnp.array([[math.log(3), 0.0]])
+
+    def entropy(b):
+        law = _law(apply_temperature(logits, temperature=1 / b))
+        return -jnp.sum(jnp.exp(law) * law)
+
+    yield (entropy(1 + 1e-5) - entropy(1 - 1e-5)) / 2e-5, "-0.2263"
+
+
+_logits = jnp.array(np.random.default_rng(0).normal(size=(5, 6), scale=1.5))
+# every non-empty set of six tokens, as a row of truth values
+_subsets = jnp.array([row for row in itertools.product((False, True), repeat=6) if any(row)])
+
+
+def _law(logits):
+    return jax.nn.log_softmax(logits, axis=-1)
+
+
+def _heaviest(logits, sizes, power=1):
+    """The law restricted to the heaviest of all sets of each size, by enumeration. power: of the probabilities, a mistake."""
+    p = jnp.exp(_law(logits))
+    laws = []
+    for size in sizes:
+        best = jnp.argmax(jnp.where(_subsets.sum(1) == size, p @ _subsets.T, 0.0), axis=1)
+        kept = jnp.where(_subsets[best], p**power, 0.0)
+        laws.append(kept / kept.sum(axis=1, keepdims=True))
+    return jnp.stack(laws)
+
+
+def _typical(laws, mass, key=None):
+    """The tokens that have less than the mass before them, one after another in the order of the key."""
+    keep = np.zeros_like(laws, dtype=bool)
+    for row, p in enumerate(laws):
+        distance = np.abs(-np.log(p) + p @ np.log(p)) if key is None else key[row]
+        before = 0.0
+        for token in np.argsort(distance):
+            keep[row, token] = before < mass
+            before += p[token]
+    return keep

@@ -1,0 +1,496 @@
+"""Discretized logistic mixtures: probabilities of integers from a continuous law.
+
+The lecture on the functions of theory_jax/autoregressive/discretized_mixture.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, log
+
+from theory_jax.autoregressive.discretized_mixture import (
+    discretized_logistic_log_prob,
+    discretized_logistic_mixture_log_prob,
+    discretized_logistic_mixture_sample,
+)
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
+
+derivation = Derivation(
+    title="Discretized logistic mixtures: probabilities of integers from a continuous law",
+    lectures=(42,),
+    sources=(
+        "Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++: improving the PixelCNN with discretized logistic mixture likelihood",
+        "Kingma, Salimans, Jozefowicz, Chen, Sutskever & Welling 2016, Improved variational inference with inverse "
+        "autoregressive flow",
+        "Devroye 1986, Non-uniform random variate generation",
+    ),
+    question="Pixels and samples of sound are integers, and neighboring integers mean nearly the same. How does a continuous law "
+    "give them probabilities that sum to one, that can be computed far from its mean, and that can be sampled?",
+    setting=(
+        r"The $n \ge 2$ levels are $x_k = -1 + \frac{2k}{n-1}$ for $k = 0, \dots, n-1$. The edge between two neighbors lies "
+        r"halfway, $\delta = \frac{1}{n-1}$ from both.",
+        r"A logistic law with mean $m$ and scale $s > 0$ has the distribution function $F(x) = "
+        r"\sigma\left(\frac{x-m}{s}\right)$, with $\sigma(t) = \frac{1}{1 + e^{-t}}$. A level has the probability that $F$ gives "
+        r"to its cell. The lowest cell has no lower edge and the highest no upper one.",
+        r"A mixture has weights $\pi_j$, which are positive and sum to one, and one logistic law for each component $j$.",
+    ),
+    answer="The probabilities of all levels sum to one for every mean and scale, because neighbors share an edge and the outer "
+    "edges are at infinity. Written as a product, a cell's probability needs no difference of nearly equal numbers, and its "
+    "gradient does not vanish far from the data. Rounding a logistic draw to the nearest level samples exactly these "
+    "probabilities.",
+    limits=(
+        "How many components a data set needs.",
+        "The linear dependence between the color channels of a pixel, which is part of the network.",
+        "A bound on the scale, which keeps training away from means that fit one level with probability one.",
+    ),
+)
+
+derivation.symbol("n", "the number of levels", "levels")
+derivation.symbol("k", "a level's number")
+derivation.symbol("x_k", "a level", "x")
+derivation.symbol(r"\delta", "half the distance of two levels")
+derivation.symbol(r"\sigma", "the logistic function")
+t = derivation.number("t", "a standardized place")
+rise = derivation.define(r"\sigma(t)", 1 / (1 + exp(-t)), "the logistic function", positive=True)
+bell = derivation.define("f(t)", exp(-t) / (1 + exp(-t)) ** 2, "the density of the standard logistic law", positive=True)
+density = derivation.chain(
+    "The density of the logistic law",
+    Slope(rise, t),
+    equals(bell, "the chain rule", wrong={"the sign": -bell, "not squared": exp(-t) / (1 + exp(-t))}),
+    equals(
+        times(rise, 1 - rise),
+        r"$\frac{e^{-t}}{1 + e^{-t}} = 1 - \sigma(t)$",
+        wrong={"the square alone": rise**2, "twice": 2 * rise * (1 - rise)},
+    ),
+    role="lemma",
+    so=r"With a mean and a scale it is $\frac{1}{s} f\left(\frac{x-m}{s}\right)$.",
+)
+
+j = derivation.index("j", "a component")
+i = derivation.index("i", "a component, beside $j$")
+pi = derivation.law(r"\pi", j, "the weights of the components", "softmax(mixture_logits)")
+edges = [derivation.numbers(f"F_{k}", j, f"a component's distribution function at the edge below level {k}") for k in (1, 2, 3)]
+cells = (edges[0], edges[1] - edges[0], edges[2] - edges[1], 1 - edges[2])
+derivation.chain(
+    "The probabilities of four levels sum to one",
+    plus(*(Total(j, times(pi, cell)) for cell in cells)),
+    equals(
+        Total(j, times(pi, plus(*cells))),
+        "exchange the sums over levels and components",
+        wrong={"the weights squared": Total(j, times(pi**2, plus(*cells)))},
+    ),
+    equals(
+        Total(j, pi),
+        "every inner edge occurs twice, with opposite signs; the outer cells reach to infinity, where the distribution function "
+        "is 0 and 1",
+        wrong={
+            "the highest cell closed": Total(j, pi * edges[2]),
+            "the lowest cell closed": Total(j, pi * (1 - edges[0])),
+        },
+    ),
+    equals(1, "the weights sum to one", wrong={"one for each component": 3}),
+    central=True,
+    so="Nothing was used of the distribution function. For $n$ levels there are $n - 1$ edges, and the argument is the same.",
+)
+
+
+@derivation.exact(
+    r"\sum_k e^{\log P(x_k)} = 1",
+    because="The code's probabilities of all levels, at 2, 3, 16 and 256 levels, scales from $e^{-7}$ to $e$, and means inside "
+    "and outside of $[-1, 1]$.",
+    outcomes=(2 + 3 + 16 + 256) * 12,
+    role="remark",
+)
+def all_levels_sum_to_one():
+    places = np.array([(m, s) for m in (-1.5, 0.0, 0.37) for s in (-7.0, -3.0, -1.0, 1.0)])
+    sums, closed = [], []
+    for levels in (2, 3, 16, 256):
+        x = np.broadcast_to(np.linspace(-1, 1, levels)[:, None], (levels, len(places)))
+        m, s = (np.broadcast_to(part, x.shape) for part in places.T)
+        probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, levels=levels)))
+        sums.append(probabilities.sum(0))
+        closed.append(probabilities[1:].sum(0))
+    return np.array(sums), np.ones((4, 12)), {"without the lowest level": np.array(closed)}
+
+
+derivation.say(
+    r"How the probability is computed. Far from the mean both values of $\sigma$ are near 0 or near 1, and their difference has "
+    r"no digits left. Let $a$ be the upper edge of a cell, standardized, and $w = \frac{2\delta}{s}$ its width."
+)
+a = derivation.number("a", "the upper edge of a cell, less the mean, by the scale")
+derivation.symbol("b", "the lower edge of the cell, $a - w$")
+w = derivation.number("w", r"the width of a cell by the scale, $\frac{2\delta}{s}$", positive=True)
+mass = derivation.define("P", 1 / (1 + exp(-a)) - 1 / (1 + exp(w - a)), "the probability of an inner cell",
+                         "exp(discretized_logistic_log_prob)")  # fmt: skip
+derivation.chain(
+    "A product that has its digits everywhere",
+    mass,
+    equals(
+        (exp(w - a) - exp(-a)) / ((1 + exp(-a)) * (1 + exp(w - a))),
+        "one denominator",
+        wrong={"the difference turned over": (exp(-a) - exp(w - a)) / ((1 + exp(-a)) * (1 + exp(w - a)))},
+    ),
+    equals(
+        times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w)),
+        r"factor out $e^{w-a}$, and $\frac{e^{w-a}}{1 + e^{w-a}} = \frac{1}{1 + e^{a-w}}$",
+        wrong={
+            "the lower edge on the wrong side": times(1 / (1 + exp(-a)), 1 / (1 + exp(w - a)), 1 - exp(-w)),
+            "the width left out": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w))),
+            "half the width": times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w / 2)),
+        },
+    ),
+    so=r"So $\log P = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b = a - w$. In an outer cell one "
+    r"of the first two terms is all that is left.",
+)
+m = derivation.number("m", "the mean of a logistic law", "mean")
+kappa = derivation.number(r"\kappa", r"the logarithm of its scale, $\log s$", "log_scale")
+
+
+def _logistic(edge, mean=m, log_scale=kappa):
+    return 1 / (1 + exp(-(edge - mean) / exp(log_scale)))
+
+
+def _log_probs(values, mean, log_scale):
+    """[points, values] of values among five levels, for each pair of parameters."""
+    shape = (len(mean), len(values))
+    parameters = (jnp.broadcast_to(part[:, None], shape) for part in (mean, log_scale))
+    return discretized_logistic_log_prob(np.broadcast_to(np.array(values), shape), *parameters, levels=5)
+
+
+QUARTER = Rational(1, 4)
+inner = log(_logistic(QUARTER) - _logistic(-QUARTER))
+derivation.bridge(
+    "The code computes an inner cell, the middle of five",
+    inner,
+    lambda m, kappa: _log_probs([0.0], m, kappa)[:, 0],
+    m,
+    kappa,
+    wrong={
+        "half a width by the number of levels": log(_logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))),
+        "the whole width to both sides": log(_logistic(Rational(1, 2)) - _logistic(-Rational(1, 2))),
+    },
+)
+derivation.bridge(
+    "... and both outer ones",
+    plus(log(_logistic(-3 * QUARTER)), log(1 - _logistic(3 * QUARTER))),
+    lambda m, kappa: jnp.sum(_log_probs([-1.0, 1.0], m, kappa), axis=1),
+    m,
+    kappa,
+    wrong={
+        "the lowest closed": log(_logistic(-3 * QUARTER) - _logistic(-5 * QUARTER)) + log(1 - _logistic(3 * QUARTER)),
+        "the highest closed": log(_logistic(-3 * QUARTER)) + log(_logistic(5 * QUARTER) - _logistic(3 * QUARTER)),
+    },
+)
+
+derivation.say(
+    "A network learns the mean by its gradient. A probability that is cut off below, so that its logarithm stays finite, has the "
+    "gradient zero where the mean is farthest off. The exact one has not."
+)
+s = derivation.number("s", "the scale of a logistic law", "exp(log_scale)", positive=True)
+above = derivation.number("e_+", "the upper edge of a cell")
+below = derivation.number("e_-", "the lower edge of a cell")
+F_above = derivation.define("F_+", 1 / (1 + exp((m - above) / s)), "the distribution function at the upper edge", positive=True)
+F_below = derivation.define("F_-", 1 / (1 + exp((m - below) / s)), "the distribution function at the lower edge", positive=True)
+derivation.chain(
+    "The gradient of an inner cell",
+    Slope(log(F_above - F_below), m),
+    equals(
+        -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
+        r"the derivative of $\sigma$, and $-\frac{1}{s}$ from the standardized edge",
+        wrong={"the sign": (F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
+               "the scale forgotten": -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (F_above - F_below)},
+    ),
+    equals(
+        times(1 / s, plus(F_above, F_below, -1)),
+        r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$",
+        wrong={"the sign": times(1 / s, plus(1, -F_above, -F_below)), "twice": times(2 / s, plus(F_above, F_below, -1)),
+               "one edge": times(1 / s, plus(F_above, -1))},
+    ),
+    uses=(density,),
+    so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
+    r"with the same force from everywhere beyond.",
+)  # fmt: skip
+derivation.chain(
+    "... of the lowest cell and of the highest",
+    plus(Slope(log(F_above), m), Slope(log(1 - F_below), m)),
+    equals(
+        plus(times(1 / s, F_above - 1), times(1 / s, F_below)),
+        r"the same with $F_- = 0$ in the lowest and $F_+ = 1$ in the highest",
+        wrong={"both edges": times(2 / s, plus(F_above, F_below, -1)), "exchanged": plus(-F_above / s, (1 - F_below) / s)},
+    ),
+    so="Each vanishes on the outer side alone, where the probability is already near one.",
+)
+derivation.bridge(
+    "The code has this gradient",
+    (_logistic(QUARTER) + _logistic(-QUARTER) - 1) / exp(kappa),
+    lambda m, kappa: jax.grad(lambda mean: jnp.sum(_log_probs([0.0], mean, kappa)))(m),
+    m,
+    kappa,
+    wrong={"the sign": (1 - _logistic(QUARTER) - _logistic(-QUARTER)) / exp(kappa), "no scale": 2 * _logistic(QUARTER) - 1},
+)
+
+derivation.say(
+    r"Many levels. By Taylor's formula the even terms of a difference cancel: $\frac{\sigma(t + h) - \sigma(t - h)}{2h} = "
+    r"\sigma'(t) + \frac{h^2}{6} \sigma'''(t) + \dots$ with $h = \frac{\delta}{s}$."
+)
+derivation.chain(
+    "The first correction of the density",
+    times(Rational(1, 6), Slope(rise, t, 3)),
+    equals(
+        times(Rational(1, 6), Slope(bell, t, 2)),
+        r"$\sigma' = f$",
+        wrong={"one order less": times(Rational(1, 6), Slope(bell, t, 1))},
+    ),
+    equals(
+        times(Rational(1, 6), bell, 1 - 6 * bell),
+        r"$f' = f (1 - 2\sigma)$, so $f'' = f (1 - 2\sigma)^2 - 2 f^2$, and $(1 - 2\sigma)^2 = 1 - 4f$",
+        wrong={"four": times(Rational(1, 6), bell, 1 - 4 * bell), "not divided": times(bell, 1 - 6 * bell),
+               "the density left out": times(Rational(1, 6), 1 - 6 * bell)},
+    ),
+    role="lemma",
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"\frac{1}{\delta^2} \left(\log \frac{P(x_k)}{2 \delta} - \log \frac{f(t)}{s}\right) = \frac{1 - 6 f(t)}{6 s^2}",
+    because=r"At 4001 levels, $t = \frac{x_k - m}{s}$: the probability is the density times the distance of two levels, and what "
+    r"is left is the correction.",
+    tolerance=1e-4,
+    since="rounding is divided by $\\delta^2$, and where $f$ is near $\\frac16$ little is left",
+)
+def fine_levels_have_a_density():
+    place = np.arange(200, 3900, 411)
+    x, mean, log_scale = place / 2000 - 1, np.full(len(place), 0.1), np.full(len(place), -0.5)
+    z = (x - mean) * np.exp(0.5)
+    f = np.exp(-z) / (1 + np.exp(-z)) ** 2
+    log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, levels=4001))
+    found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
+    wanted = (1 - 6 * f) * np.exp(1.0) / 6
+    return found, wanted, {"four": (1 - 4 * f) * np.exp(1.0) / 6, "the scale once": (1 - 6 * f) * np.exp(0.5) / 6}
+
+
+derivation.say("Components. What follows holds for every level; its probability under component $j$ is $e^{\\ell_j}$.")
+l = derivation.numbers(  # noqa: E741 (the lecture's letter)
+    r"\ell", j, "the log-probability of a level under component $j$", "discretized_logistic_log_prob"
+)
+mixed = derivation.define(r"\bar P", Total(j, times(pi, exp(l))), "the mixture's probability",
+                          "exp(discretized_logistic_mixture_log_prob)", positive=True)  # fmt: skip
+gamma = derivation.define(r"\gamma", pi * exp(l) / mixed, "the posterior probability of a component", over=j, law=True)
+derivation.chain(
+    "A mean of logarithms is too small",
+    plus(log(mixed), -Expectation(pi, l)),
+    equals(
+        Expectation(pi, log(pi / gamma)),
+        r"$\gamma_j = \pi_j e^{\ell_j} / \bar P$, so $\log \bar P - \ell_j = \log \frac{\pi_j}{\gamma_j}$",
+        wrong={"turned over": Expectation(pi, log(gamma / pi)), "under the posterior": Expectation(gamma, log(pi / gamma))},
+    ),
+    equals(
+        Divergence(pi, gamma),
+        "the definition of the divergence",
+        wrong={"turned over": Divergence(gamma, pi), "twice": 2 * Divergence(pi, gamma)},
+    ),
+    at_least(0, "Gibbs; equality if and only if all components agree on the level", dropping=gibbs.at(pi, gamma)),
+    so="An average of the components' losses is a bound of the likelihood, and not the likelihood.",
+)
+logit = derivation.numbers("c", j, "the logits of the weights", "mixture_logits")
+soft = derivation.define(r"\tilde\pi", exp(logit) / Total(i, exp(logit.at(i))), "the weights as a softmax", over=j, law=True)
+of_logits = derivation.define(r"\tilde P", Total(j, times(soft, exp(l))), "the mixture's probability with these weights",
+                              positive=True)  # fmt: skip
+r = derivation.index("r", "a component, beside $i$ and $j$")
+derivation.chain(
+    "A component learns from a level as much as it explains it",
+    Slope(log(of_logits), l.at(r)),
+    equals(
+        soft.at(r) * exp(l.at(r)) / of_logits,
+        r"$\frac{\partial e^{\ell_r}}{\partial \ell_r} = e^{\ell_r}$",
+        wrong={"the weight": soft.at(r), "the weight left out": exp(l.at(r)) / of_logits},
+    ),
+    so=r"So the gradient of its mean is the component's own gradient times $\gamma_r$.",
+    states=2,
+)
+derivation.chain(
+    "... and its logit from how much more than its weight that is",
+    Slope(log(of_logits), logit.at(r)),
+    equals(
+        plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
+        r"$\frac{\partial \tilde\pi_j}{\partial c_r} = \tilde\pi_j (1_{j=r} - \tilde\pi_r)$",
+        wrong={"the weight not subtracted": soft.at(r) * exp(l.at(r)) / of_logits,
+               "the sign": plus(soft.at(r), -soft.at(r) * exp(l.at(r)) / of_logits)},
+    ),
+    states=2,
+)  # fmt: skip
+means = derivation.numbers("m", j, "the mean of component $j$", "mean")
+log_scales = derivation.numbers(r"\kappa", j, "the logarithm of its scale", "log_scale")
+middle = _logistic(QUARTER, means, log_scales) - _logistic(-QUARTER, means, log_scales)
+derivation.bridge(
+    "The code computes the mixture's probability of the middle of five levels",
+    log(Total(j, soft * middle)),
+    lambda c, m, kappa: discretized_logistic_mixture_log_prob(
+        jnp.zeros((len(c), 1)), c[:, None], m[:, None], kappa[:, None], levels=5
+    )[:, 0],
+    logit,
+    means,
+    log_scales,
+    wrong={
+        "a mean of logarithms": Total(j, soft * log(middle)),
+        "the weights not normalized": log(Total(j, exp(logit) * middle)),
+    },
+)
+
+u = derivation.number("u", "a uniform number", "value_uniform", between=(0, 1))
+draw = derivation.define("X", plus(m, times(s, log(u / (1 - u)))), "a logistic draw")
+derivation.say(
+    "Sampling. Draw the component by its weight, put a uniform number through the inverse of its distribution function, and take "
+    "the nearest level. Beyond the outer levels the nearest is the outermost, which is why the outer cells are open."
+)
+derivation.chain(
+    "The logarithm of the odds inverts the distribution function",
+    1 / (1 + exp(-(draw - m) / s)),
+    equals(
+        1 / (1 + (1 - u) / u),
+        r"the mean and the scale cancel, and $e^{-\log \frac{u}{1-u}} = \frac{1-u}{u}$",
+        wrong={"the odds turned over": 1 / (1 + u / (1 - u))},
+    ),
+    equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$", wrong={"the other tail": 1 - u}),
+    so=r"$F$ rises, so $X$ lies in a cell if and only if $u$ lies between the values of $F$ at its edges: with the "
+    r"probability of the cell.",
+)
+
+
+@derivation.exact(
+    r"F(x_k - \delta) < u < F(x_k + \delta)",
+    because="The code draws level $k$ at the first and at the last uniform number of its interval, $10^{-9}$ inside: all cells "
+    "of 9 levels, for two components.",
+    outcomes=2 * 2 * 9,
+)
+def every_edge_of_every_cell():
+    x, mean, scale = np.linspace(-1, 1, 9), np.array([0.1, -0.4]), np.array([0.3, 0.5])
+    law = lambda edge: 1 / (1 + np.exp(-(edge[:, None] - mean) / scale))  # noqa: E731
+    low, high = law(x - 1 / 8), law(x + 1 / 8)
+    low[0], high[-1] = 0, 1
+    uniforms = np.stack([low + 1e-9, high - 1e-9])
+    component = np.broadcast_to(np.array([0.25, 0.75]), uniforms.shape).reshape(1, -1)
+    tables = (np.broadcast_to(part, (1, component.size, 2)) for part in (np.zeros(2), mean, np.log(scale)))
+    found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, levels=9)
+    wanted = np.broadcast_to(x[:, None], uniforms.shape).reshape(1, -1)
+    wrong = {"a level higher": np.minimum(wanted + 2 / 8, 1), "divided by the number of levels": wanted * 8 / 9}
+    return np.asarray(found), np.array(wanted), wrong
+
+
+@derivation.monte_carlo(
+    r"\Pr(x_k) = \bar P(x_k)",
+    because="Draws of the code from two components, by both uniform numbers, against the code's probabilities of five levels.",
+    role="remark",
+)
+def drawn_levels_have_their_probabilities():
+    x, count = np.linspace(-1, 1, 5), 20_000
+    tables = np.log([0.3, 0.7]), np.array([-0.6, 0.4]), np.array([-1.0, -2.0])
+    uniforms = np.random.default_rng(42).uniform(size=(2, count, 1))
+    drawn = discretized_logistic_mixture_sample(*uniforms, *(np.broadcast_to(t, (count, 1, 2)) for t in tables), levels=5)
+    log_probs = discretized_logistic_mixture_log_prob(x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in tables), levels=5)
+    other = discretized_logistic_mixture_log_prob(
+        x[:, None], *(np.broadcast_to(t, (5, 1, 2)) for t in (tables[0][::-1], *tables[1:])), levels=5
+    )
+    hits = (np.abs(np.asarray(drawn) - x) < 0.1).astype(float)
+    return hits, np.exp(np.asarray(log_probs))[:, 0], {"the weights exchanged": np.exp(np.asarray(other))[:, 0]}
+
+
+@derivation.numeric(
+    r"\log P = \log\left(\sigma(a) - \sigma(b)\right)",
+    because="The code against 40 digits, at cells 52 to 700 scales above the mean and as many below it. In float64 the "
+    "difference itself is 0 at $a = 52.1$ and $b = 52$.",
+    role="appendix",
+)
+def far_cells_have_all_digits():
+    places = [(Rational(521, 10), 52), (701, 700), (-52, -Rational(521, 10)), (-700, -701), (1, Rational(-1, 1000))]
+    found, wanted, cut = [], [], []
+    for high, low in places:  # the middle of three levels has the edges -1/2 and 1/2
+        scale = 1 / (sympy.sympify(high) - low)
+        mean = Rational(1, 2) - high * scale
+        row = (np.zeros(1), np.array([float(mean)]), np.array([float(log(scale))]))
+        found.append(float(discretized_logistic_log_prob(*row, levels=3)[0]))
+        product = 1 / (1 + exp(-sympy.sympify(high))) - 1 / (1 + exp(-sympy.sympify(low)))
+        wanted.append(float(log(product).evalf(40, maxn=2000)))
+        cut.append(max(wanted[-1], np.log(1e-12)))
+    return np.array(found), np.array(wanted), {"cut off at 1e-12": np.array(cut)}
+
+
+_SCALE = -np.log(2 * np.log(3))  # the example's
+
+
+def _three(mean):
+    x = np.array([-1.0, 0.0, 1.0])
+    return discretized_logistic_log_prob(x, np.full(3, mean), np.full(3, _SCALE), levels=3)
+
+
+@derivation.example(
+    r"Three levels, with the edges $-\frac12$ and $\frac12$, and the scale $s = \frac{1}{2 \log 3}$: one unit of $x$ multiplies "
+    r"the odds by nine. The means 0 and $-\frac12$, and both components with equal weights."
+)
+def three_levels():
+    yield "P(m = 0)", jnp.exp(_three(0.0)), "(0.25, 0.5, 0.25)"
+    yield r"P\left(m = -\tfrac12\right)", jnp.exp(_three(-0.5)), "(0.5, 0.4, 0.1)"
+    tables = np.zeros((3, 1, 2)), np.broadcast_to([0.0, -0.5], (3, 1, 2)), np.full((3, 1, 2), _SCALE)
+    mixture = discretized_logistic_mixture_log_prob(np.array([[-1.0], [0.0], [1.0]]), *tables, levels=3)
+    yield r"\bar P", jnp.exp(mixture), "(0.375, 0.45, 0.175)"
+    tables = np.zeros((1, 3, 2)), np.broadcast_to([0.0, -0.5], (1, 3, 2)), np.full((1, 3, 2), _SCALE)
+    drawn = discretized_logistic_mixture_sample(np.array([[0.4, 0.4, 0.6]]), np.array([[0.2, 0.7, 0.95]]), *tables, levels=3)
+    yield r"\text{drawn at } u = (0.2, 0.7) \text{ from the first, } 0.95 \text{ from the second}", drawn, "(-1, 0, 1)"
+
+
+@derivation.figure(
+    "Left: nine levels under a logistic law with mean 0.5 and scale 0.2 (bars), and its density times the distance of two levels "
+    "(curve). The highest level has the whole tail. Right: the log-probability of the middle level, scale $e^{-4}$, against the "
+    "mean. The product falls with the slope $1/s$; the difference of two logistic functions is 0 below $m = -0.65$.",
+    panels=2,
+)
+def cells_and_tails(cells, tails):
+    x = np.linspace(-1, 1, 9)
+    cells.bar(x, np.exp(discretized_logistic_log_prob(x, np.full(9, 0.5), np.full(9, np.log(0.2)), levels=9)), 0.23, alpha=0.6)
+    place = np.linspace(-1.1, 1.6, 120)
+    odds = np.exp(-(place - 0.5) / 0.2)
+    cells.plot(place, 0.25 * odds / (1 + odds) ** 2 / 0.2, color="gray")
+    cells.set(xlabel="level, $x_k$", ylabel="probability")
+    mean = np.linspace(-1.5, 0, 60)
+    log_probs = discretized_logistic_log_prob(np.zeros(60), mean, np.full(60, -4.0), levels=257)
+    tails.plot(mean, log_probs, label="product")
+    high, low = (1 / (1 + np.exp(-(side / 256 - mean) * np.exp(4))) for side in (1, -1))
+    seen = high > low
+    tails.plot(mean[seen], np.log(high[seen] - low[seen]), "--", color="gray", linewidth=3, label="difference")
+    tails.set(xlabel="mean, $m$", ylabel=r"$\log P$")
+    tails.legend()
+
+
+@derivation.exercise(
+    r"Two levels, $n = 2$. Which law is it? Take $m = 0.3$ and $s = 0.5$.",
+    r"A Bernoulli law: the highest level has the probability $1 - \sigma\left(-\frac{m}{s}\right) = "
+    r"\sigma\left(\frac{m}{s}\right)$, so its logit is $\frac{m}{s} = 0.6$.",
+)
+def two_levels():
+    log_probs = discretized_logistic_log_prob(np.array([-1.0, 1.0]), np.full(2, 0.3), np.full(2, np.log(0.5)), levels=2)
+    yield log_probs[1] - log_probs[0], "0.6"
+
+
+@derivation.exercise(
+    "What is the gradient of the lowest level's log-probability by the mean in the example, at the mean 0?",
+    r"$\frac{F_+ - 1}{s} = -\frac34 \cdot 2 \log 3 = -1.648$: a larger mean makes it less likely.",
+)
+def gradient_of_the_lowest():
+    yield jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), levels=3)[0])(
+        jnp.array(0.0)
+    ), "-1.648"
+
+
+@derivation.exercise(
+    r"The mean is at an inner level, and the scale falls to $e^{-7}$. What are the level's probability and its density, "
+    r"$\frac{1}{4s}$?",
+    "The probability tends to 1, and no smaller scale makes it larger; the density is 274.16 already and has no bound. So the "
+    "likelihood of integers cannot be inflated by a narrow component, and that of continuous data can.",
+)
+def a_narrow_component():
+    yield jnp.exp(discretized_logistic_log_prob(np.zeros(1), np.zeros(1), np.full(1, -7.0), levels=3)), "1"
+    yield np.exp(7.0) / 4, "274.16"

@@ -1,0 +1,477 @@
+"""The key-value cache: what never changes need not be computed again.
+
+The lecture on the functions of theory_jax/autoregressive/kv_cache.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, oo
+
+from theory_jax.autoregressive.attention import causal_padding_mask
+from theory_jax.autoregressive.kv_cache import (
+    append_cache,
+    cache_bytes,
+    cached_attention,
+    cached_decoder_step,
+    left_padded_positions,
+)
+from theory_jax.autoregressive.normalization import layer_norm
+from theory_jax.autoregressive.position import apply_rotary, rotary_angles
+from theory_jax.autoregressive.transformer import decoder_block, decoder_logits, forward_operations
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.lectures.autoregressive.position import central as rotations
+from theory_jax.lectures.autoregressive.transformer import block
+from theory_jax.notation import Limit, Total, plus, times
+from theory_jax.parts import value
+
+_V, _L, _E, _F, _H, _N, _B, _T = 9, 8, 6, 7, 2, 2, 2, 5
+
+
+def _block(seed):
+    square = ("query_weight", "key_weight", "value_weight", "output_weight")
+    vectors = ("attention_norm_weight", "attention_norm_bias", "feed_forward_norm_weight", "feed_forward_norm_bias", "down_bias")
+    shapes = dict.fromkeys(square, (_E, _E)) | dict.fromkeys(vectors, (_E,))
+    shapes |= {"up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F)}
+    return {name: draw(*shape, seed=seed + i, scale=0.6) for i, (name, shape) in enumerate(shapes.items())}
+
+
+_PARAMETERS = {
+    "token_embedding": draw(_V, _E, seed=1), "position_embedding": draw(_L, _E, seed=2),
+    "blocks": tuple(_block(20 * (1 + layer)) for layer in range(_N)),
+    "final_norm_weight": draw(_E, seed=3), "final_norm_bias": draw(_E, seed=4),
+}  # fmt: skip
+_TOKENS = jnp.array([[3, 1, 4, 1, 5], [2, 6, 0, 8, 7]])
+
+
+def _caches(fill=0.0):
+    return (jnp.full((_N, _B, _H, _L, _E // _H), fill),) * 2
+
+
+def _in_chunks(tokens, chunks, fill=0.0):
+    """Logits and caches of one pass in chunks of the given sizes."""
+    logits, caches, position = [], _caches(fill), 0
+    for size in chunks:
+        chunk = tokens[:, position : position + size]
+        part, caches = cached_decoder_step(chunk, *caches, _PARAMETERS, heads=_H, position=position)
+        logits.append(part)
+        position += size
+    return jnp.concatenate(logits, axis=1), caches
+
+
+def _rows(numbers, rubbish):
+    """A cache of four rows, of which three are written: [D, 4], [D, 4] -> [D, 1, 4, 1]."""
+    return jnp.concatenate([numbers[:, :3], rubbish[:, 3:]], axis=1)[:, None, :, None]
+
+
+derivation = Derivation(
+    title="The key-value cache: what never changes need not be computed again",
+    lectures=(48,),
+    sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),
+    question="To generate a token seems to need a pass over all tokens before it. Which part of that pass is the same as the "
+    "last time, and what do time and memory cost when it is kept?",
+    setting=(
+        r"A causal decoder (topic transformer) has $N$ layers of width $E$. In each layer every token has a query $q_p$, a key "
+        r"$k_p$ and a value $v_p$, which are linear maps of its normalized stream. In the chains they are single numbers; with "
+        r"vectors $q_p k_r$ is an inner product, and the argument is the same.",
+        r"The cache of a layer has $L$ rows for keys and values. A step at position $p$ writes row $p$ and then attends to the "
+        r"rows $r \le p$. What stands in later rows is arbitrary: zeros, or what an earlier text left there.",
+        r"A multiplication and an addition are two operations. Attention over $i$ keys costs $4 i E$ in a layer, the matrices "
+        r"$24 E^2$ a token (with a feed-forward width of $4E$).",
+    ),
+    answer=r"Keys and values of a token do not change once it is known, so they are computed once. A cached step gives exactly "
+    r"what a full pass gives, whatever the unwritten rows hold. For $T$ tokens it saves a factor of at least $\frac{T + 1}{2}$ "
+    r"in operations; it costs two numbers for each token, layer and entry of a key, and reading these is what bounds the speed "
+    r"of decoding.",
+    limits=(
+        "Seconds are not derived: decoding is bound by reading memory, which operations do not count.",
+        "Sliding windows and the eviction of rows are not treated.",
+        "A beam search has to reorder its caches with its beams; that is the topic search.",
+    ),
+)
+
+p = derivation.index("p", "the position of the step", "position")
+r = derivation.index("r", "a row of the cache")
+q = derivation.numbers("q", p, "the query of the step", "query")
+k = derivation.numbers("k", r, "the keys of the tokens")
+v = derivation.numbers("v", r, "their values")
+g = derivation.numbers("g", r, "what stands in row $r$ in place of a key before it is written")
+h = derivation.numbers("h", r, "... and in place of a value")
+M = derivation.define(
+    "M", sympy.Heaviside(p - r, 1), r"the step function of $p - r$: 1 where $r \le p$, and 0 elsewhere", over=(p, r)
+)
+key = derivation.define("K", plus(times(M, k), times(1 - M, g)), "the key in row $r$ at step $p$", "cache_key", over=(p, r))
+val = derivation.define("V", plus(times(M, v), times(1 - M, h)), "the value in row $r$ at step $p$", "cache_value", over=(p, r))
+
+derivation.say(
+    "The past is settled. In the topic transformer it was shown that no block carries the future into the past: the stream at "
+    "a token, in every layer, is a function of the tokens up to it. Its key and its value are linear maps of its stream, so no "
+    "later token changes them."
+)
+
+
+derivation.symbol("x_t", "the tokens", "tokens")
+
+
+@derivation.numeric(
+    r"k_r(x_1, \dots, x_r, \dots, x_T) = k_r(x_1, \dots, x_r, x'_{r+1}, \dots, x'_T)",
+    because="The caches of the code, keys and values of both layers, before and after the last two of five tokens were changed.",
+    role="lemma",
+    uses=(block,),
+)
+def the_past_is_settled():
+    _, caches = _in_chunks(_TOKENS, (_T,))
+    _, others = _in_chunks(_TOKENS.at[:, 3:].set(0), (_T,))
+    _, moved = _in_chunks(_TOKENS.at[:, :1].set(0), (_T,))
+    kept = [jnp.stack(pair)[..., :3, :] for pair in (others, caches, moved)]
+    return kept[0], kept[1], {"nor do earlier ones": kept[2], "one row on": jnp.stack(caches)[..., 1:4, :]}
+
+
+full = Total(r, times(M, exp(times(q, k)), v)) / Total(r, times(M, exp(times(q, k))))
+central = derivation.chain(
+    "A step with the cache is the full pass's last row",
+    Total(r, times(M, exp(times(q, key)), val)) / Total(r, times(M, exp(times(q, key)))),
+    equals(
+        full,
+        r"where $r \le p$ the row holds $k_r$ and $v_r$; where $r > p$ the mask's 0 removes the row from both sums, whatever "
+        r"it holds",
+        wrong={
+            "one row too many": Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)), val))
+            / Total(r, times(sympy.Heaviside(p + 1 - r, 1), exp(times(q, key)))),
+            "no mask": Total(r, times(exp(times(q, key)), val)) / Total(r, exp(times(q, key))),
+            "masked behind the softmax": Total(r, times(M, exp(times(q, key)), val)) / Total(r, exp(times(q, key))),
+        },
+    ),
+    central=True,
+    states=4,
+    so="By induction over positions and layers: if the rows before $p$ are valid in every layer, then the first layer's input "
+    "at $p$ is that of the full pass (same token, same position), so its row $p$ is valid, its attention is right by this "
+    "chain, and the rest of the layer acts on the token by itself; so the next layer's input is right, too. Several tokens at "
+    "once (a prompt) are the same argument for each of them.",
+)
+derivation.bridge(
+    "The code's step, with rubbish in the rows that are not written",
+    Total(r, times(M.at(2, r), exp(times(q.at(2), k)), v)) / Total(r, times(M.at(2, r), exp(times(q.at(2), k)))),
+    lambda query, k, v, g, h: cached_attention(
+        query[:, None, None, None], *(_rows(*pair) for pair in ((k, g), (v, h))), position=2
+    )[:, 0, 0, 0],
+    q.at(2),
+    k,
+    v,
+    g,
+    h,
+    wrong={
+        "the row itself hidden": Total(r, times(M.at(1, r), exp(times(q.at(2), k)), v))
+        / Total(r, times(M.at(1, r), exp(times(q.at(2), k))))
+    },
+)
+
+
+@derivation.numeric(
+    r"\text{logits in steps} = \text{logits in one pass}",
+    because="The whole decoder: token by token, and a prompt of three followed by two, in caches that are full of 9.9 at the "
+    "start.",
+    uses=(central,),
+)
+def any_chunks_will_do():
+    whole = decoder_logits(_TOKENS, _PARAMETERS, heads=_H)
+    found = [_in_chunks(_TOKENS, chunks, fill=9.9)[0] for chunks in ((1,) * _T, (3, 2))]
+    again = []
+    for t in range(_T):  # every step at position 0, in a fresh cache
+        again.append(_in_chunks(_TOKENS[:, t : t + 1], (1,))[0])
+    wrong = {
+        "every token a text of its own": jnp.stack([jnp.concatenate(again, axis=1)] * 2),
+        "one token late": jnp.stack([jnp.roll(whole, 1, axis=1)] * 2),
+    }
+    return jnp.stack(found), jnp.stack([whole] * 2), wrong
+
+
+derivation.say(r"What it saves. Generate $T$ tokens, and count the operations of one layer.")
+E = derivation.number("E", "the width", "width", positive=True, integer=True)
+T = derivation.number("T", "the number of tokens that are generated", "length", positive=True, integer=True)
+i = derivation.number("i", "the number of tokens so far", positive=True, integer=True)
+with_cache = derivation.chain(
+    "With a cache: one token a step, which sees all before it",
+    sympy.Sum(plus(24 * E**2, times(4, i, E)), (i, 1, T)),
+    equals(
+        plus(times(24, T, E**2), times(2, T, plus(T, 1), E)),
+        r"$\sum_{i=1}^T i = \frac12 T (T + 1)$",
+        wrong={
+            "every step sees T keys": plus(times(24, T, E**2), times(4, T**2, E)),
+            "without itself": plus(times(24, T, E**2), times(2, T, T - 1, E)),
+        },
+    ),
+    role="lemma",
+)
+without = derivation.chain(
+    "Without: a pass over everything, for each token",
+    sympy.Sum(times(i, plus(24 * E**2, times(4, i, E))), (i, 1, T)),
+    equals(
+        plus(times(12, E**2, T, plus(T, 1)), times(Rational(2, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
+        r"$\sum_i i^2 = \frac16 T (T + 1) (2T + 1)$",
+        wrong={
+            "a linear attention": plus(times(12, E**2, T, plus(T, 1)), times(2, E, T, plus(T, 1))),
+            "a third": plus(times(12, E**2, T, plus(T, 1)), times(Rational(1, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
+        },
+    ),
+    role="lemma",
+)
+half = Rational(1, 2)
+saving = derivation.chain(
+    "The saving is at least half the length",
+    without.result / with_cache.result,
+    equals(
+        times(half, plus(T, 1), plus(1, (T - 1) / times(3, plus(12 * E, T, 1)))),
+        r"cancel $2 T E$, and divide",
+        wrong={
+            "the constant": times(half, plus(T, 1), plus(1, (T - 1) / times(3, plus(6 * E, T, 1)))),
+            "T for T + 1": times(half, T, plus(1, (T - 1) / times(3, plus(12 * E, T, 1)))),
+        },
+    ),
+    at_least(
+        times(half, plus(T, 1)),
+        r"leave out a term that is zero only for $T = 1$",
+        dropping=times(half, plus(T, 1), (T - 1) / times(3, plus(12 * E, T, 1))),
+    ),
+    uses=(with_cache, without),
+)
+derivation.chain(
+    "... which it is where matrices dominate",
+    Limit(saving.lines[0].expression, E, oo),
+    equals(times(half, plus(T, 1)), r"the width is large against the length", wrong={"T": T}),
+    role="remark",
+)
+derivation.chain(
+    "... and two thirds of the length where attention does",
+    Limit(saving.lines[0].expression / T, T, oo),
+    equals(Rational(2, 3), r"$\frac12 (1 + \frac13)$", wrong={"a half": Rational(1, 2)}),
+    role="remark",
+)
+
+
+def _layer(width, length):
+    """Operations of one layer over `length` tokens, from the count of a whole pass."""
+    sizes = dict(vocabulary_size=1, length=int(length), width=int(width), layers=1, feed_forward_width=4 * int(width))
+    return forward_operations(**sizes) - 2 * int(width) * int(length)
+
+
+derivation.bridge(
+    "A pass without a cache, as the topic transformer counts it",
+    times(T, plus(24 * E**2, 4 * T * E)),
+    lambda width, length: np.array([_layer(*row) for row in zip(width, length, strict=True)]),
+    E,
+    T,
+    wrong={"one token": 24 * E**2 + 4 * T * E},
+)
+
+derivation.say("What it costs: memory, and reading it.")
+B, N, H, D, L, b = (
+    derivation.number(name, what, code, positive=True, integer=True)
+    for name, what, code in (
+        ("B", "the number of texts side by side", "batch"),
+        ("N", "the number of layers", "layers"),
+        ("H", "the number of heads with keys of their own", "key_value_heads"),
+        ("D", "the width of a head", "head_width"),
+        ("L", "the rows of the cache", "length"),
+        ("b", "the bytes of a number", "element_bytes"),
+    )
+)
+size = times(2, B, N, H, D, L, b)
+_SIZES = ("batch", "layers", "key_value_heads", "head_width", "length", "element_bytes")
+derivation.bridge(
+    "Bytes: keys and values, for every text, layer, head, entry and row",
+    size,
+    lambda *sizes: np.array([cache_bytes(**dict(zip(_SIZES, map(int, row), strict=True))) for row in zip(*sizes, strict=True)]),
+    B,
+    N,
+    H,
+    D,
+    L,
+    b,
+    wrong={"keys alone": times(B, N, H, D, L, b), "one layer": times(2, B, H, D, L, b)},
+)
+P = derivation.number("P", "the number of weights, of two bytes each", positive=True)
+C = derivation.number("C", "the bytes of one text's cache", positive=True)
+texts = derivation.number(r"\beta", "the number of texts side by side, as a number that grows", positive=True)
+derivation.chain(
+    "Texts side by side share the reading of the weights, and not that of the cache",
+    Limit(times(2, P, texts) / plus(2 * P, times(texts, C)), texts, oo),
+    equals(
+        times(2, P) / C,
+        r"a step of all texts takes $2 P \beta$ operations in the matrices, and reads $2 P$ bytes of weights and $\beta C$ "
+        r"bytes of caches",
+        wrong={"without limit": 2 * P, "weights once a text": times(2, P) / plus(2 * P, C)},
+    ),
+    so="So the operations for each byte that is read stay below $2P/C$, however many texts there are. Heads that share keys "
+    "and values (grouped queries) divide $C$, and raise this bound.",
+)
+
+derivation.say(
+    "Positions. Rotary scores depend on the distance alone (topic positions), so keys can be stored rotated, once, and a "
+    "number added to all positions changes nothing. Prompts of unequal length are padded on the left, so that all end "
+    "together; positions are then counted from the first real token, and padding is hidden as a key."
+)
+
+
+derivation.symbol("f", "the rotation of a query or key by its position", "apply_rotary")
+derivation.symbol("c", "a number that is added to all positions")
+
+
+@derivation.numeric(
+    r"\langle f(q, p + c), f(k, r + c) \rangle = \langle f(q, p), f(k, r) \rangle",
+    because="Attention of cached, rotated keys, with all positions moved by 1000.",
+    uses=(rotations,),
+    role="lemma",
+)
+def rotated_keys_can_be_kept():
+    query, key, value = (draw(1, 2, _T, 4, seed=seed) for seed in (70, 71, 72))
+
+    def attend(offset, keys=1):
+        angles = rotary_angles(jnp.arange(_T) + offset, head_width=4)
+        turned = [apply_rotary(query, angles, layout="half"), apply_rotary(key, keys * angles, layout="half")]
+        return cached_attention(turned[0], turned[1], value, position=0)
+
+    return attend(1000), attend(0), {"keys rotated twice": attend(1000, keys=2), "keys not rotated": attend(1000, keys=0)}
+
+
+derivation.symbol("m_s", "1 for a real token, 0 for padding", "token_mask")
+derivation.symbol("n_t", "the position that token $t$ is given", "left_padded_positions")
+
+
+@derivation.exact(
+    r"n_t = \max\left(\sum_{s \le t} m_s - 1,\ 0\right)",
+    because="The sum is the number of real tokens up to $t$, so the first real token stands at 0. All left-padded rows of up "
+    "to 7 tokens.",
+    outcomes=28,
+    role="definition",
+)
+def positions_of_left_padded_rows():
+    found, counted, late = [], [], []
+    for length in range(1, 8):
+        for padding in range(length):
+            mask = jnp.arange(length)[None] >= padding
+            found.append(left_padded_positions(mask)[0])
+            counted.append(np.maximum(np.arange(length) - padding, 0))
+            late.append(np.arange(length))
+    found, counted, late = (np.concatenate(parts).astype(float) for parts in (found, counted, late))
+    return found, counted, {"the padding counted": late}
+
+
+@derivation.numeric(
+    r"\text{logits of a padded row} = \text{logits of the row alone}",
+    because="The decoder on a row of three tokens behind two of padding.",
+)
+def padding_on_the_left_changes_nothing():
+    mask = jnp.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+
+    def logits(places, hidden):
+        x = _PARAMETERS["token_embedding"][_TOKENS] + _PARAMETERS["position_embedding"][places]
+        for parameters in _PARAMETERS["blocks"]:
+            x = decoder_block(x, parameters, causal_padding_mask(hidden), heads=_H, epsilon=1e-5, norm_position="pre")
+        x = layer_norm(x, _PARAMETERS["final_norm_weight"], _PARAMETERS["final_norm_bias"], epsilon=1e-5)
+        return (x @ _PARAMETERS["token_embedding"].T)[0, 2:]
+
+    positions = left_padded_positions(mask)
+    wrong = {"padding seen": logits(positions, jnp.ones((2, 5), int)), "the padding counted": logits(jnp.arange(5), mask)}
+    return logits(positions, mask), decoder_logits(_TOKENS[:1, 2:], _PARAMETERS, heads=_H)[0], wrong
+
+
+def _three_steps(rows=4, fill=9.9):
+    """The outputs of three steps with scores 0, log 2, log 4 for every query, and values 7, 0, 3.5."""
+    keys, values = (jnp.full((1, 1, rows, 1), fill) for _ in "kv")
+    outputs = []
+    for step, (key, value_of) in enumerate(zip(np.log([1.0, 2, 4]), (7.0, 0.0, 3.5), strict=True)):
+        new = (jnp.full((1, 1, 1, 1), number) for number in (key, value_of))
+        keys, values = append_cache(keys, values, *new, position=step)
+        outputs.append(float(cached_attention(jnp.ones((1, 1, 1, 1)), keys, values, position=step)[0, 0, 0, 0]))
+    return outputs
+
+
+@derivation.example(
+    r"Three steps with the scores $0, \log 2, \log 4$ for every query and the values $7, 0, 3.5$, in a cache of four rows full "
+    r"of 9.9; GPT-2 small with 1024 tokens in 16 bits; and 64 tokens at width 128."
+)
+def three_steps():
+    yield r"\text{outputs}", _three_steps(), "(7, 7/3, 3)"
+    far = np.exp(9.9)
+    yield r"\text{third output with one row too many}", (7 + 14 + far * 9.9) / (7 + far), "9.8976"
+    small = cache_bytes(batch=1, layers=12, key_value_heads=12, head_width=64, length=1024, element_bytes=2)
+    yield r"2 \cdot 12 \cdot 12 \cdot 64 \cdot 1024 \cdot 2", small, "37748736"
+    yield r"2P/C", 2 * 124_439_808 / small, "6.59"
+    yield r"\text{the saving at}\ T = 64,\ E = 128", value(saving.lines[0].expression, {T: 64, E: 128}), "32.93"
+    yield r"n_t\ \text{for}\ m = (0, 0, 1, 1, 1)", left_padded_positions(jnp.array([[0, 0, 1, 1, 1]]))[0], "(0, 0, 0, 1, 2)"
+
+
+@derivation.figure(
+    r"Left: operations of one layer of width 768 for generating $T$ tokens, with and without a cache. Right: operations for "
+    r"each byte read in a step of GPT-2 small with full caches, against the number of texts; grouped queries with 3 key heads "
+    r"raise the bound (dashed).",
+    panels=2,
+)
+def costs(left, right):
+    lengths = np.unique(np.geomspace(1, 8192, 40).astype(int))
+    recomputed = 12 * 768**2 * lengths * (lengths + 1.0) + 2 / 3 * 768 * lengths * (lengths + 1.0) * (2 * lengths + 1)
+    left.loglog(lengths, recomputed, label="without a cache")
+    left.loglog(lengths, 24 * 768**2 * lengths + 2 * 768 * lengths * (lengths + 1.0), label="with a cache")
+    left.set(xlabel="tokens $T$", ylabel="operations")
+    left.legend()
+    many, weights = np.geomspace(1, 512, 60), 124_439_808
+    for heads in (12, 3):
+        cache = cache_bytes(batch=1, layers=12, key_value_heads=heads, head_width=64, length=1024, element_bytes=2)
+        right.semilogx(many, 2 * weights * many / (2 * weights + many * cache), label=f"{heads} key heads")
+        right.axhline(2 * weights / cache, color="gray", linestyle="--")
+    right.set(xlabel="texts side by side", ylabel="operations a byte")
+    right.legend()
+
+
+@derivation.exercise(
+    "How many bytes do the caches of 8 texts of 4096 tokens take, with 32 layers, 8 key heads of width 128 and 16 bits?",
+    r"$2 \cdot 8 \cdot 32 \cdot 8 \cdot 128 \cdot 4096 \cdot 2 = 4294967296$: 4 GiB.",
+)
+def a_larger_model():
+    yield cache_bytes(batch=8, layers=32, key_value_heads=8, head_width=128, length=4096, element_bytes=2), "4294967296"
+
+
+@derivation.exercise(
+    "How large is the saving for $T = 3$ and $E = 1$?",
+    r"$2 \left(1 + \frac{2}{48}\right) = 25/12$: the sums are 200 without a cache and 96 with it.",
+)
+def a_small_saving():
+    given = {T: 3, E: 1}
+    yield value(saving.lines[0].expression, given), "25/12"
+    yield value(without.result, given), "200"
+    yield value(with_cache.result, given), "96"
+
+
+@derivation.exercise(
+    "From which length on does a cached step spend more on attention than on its matrices?",
+    r"$4 T E > 24 E^2$, that is $T > 6 E$: for a width of 768 from 4609 tokens on.",
+)
+def when_attention_dominates():
+    yield next(length for length in range(4600, 4700) if 4 * length * 768 > 24 * 768**2), "4609"
+
+
+derivation.say("How the code keeps it.")
+
+
+@derivation.numeric(
+    r"\text{an output does not change when unwritten rows hold NaN}",
+    because=r"A weight of 0 times NaN would be NaN, so the code puts zeros in the unwritten rows first.",
+    role="appendix",
+)
+def rows_that_hold_nothing():
+    return np.array(_three_steps(fill=np.nan)), np.array([7, 7 / 3, 3]), {"a row too many": np.array([7, 7 / 3, 9.8976])}
+
+
+@derivation.numeric(
+    r"\text{a slice that is written to row 3 of 3 lands in row 2}",
+    because="JAX moves a slice that does not fit back into the array, silently: the newest row would overwrite an older one. "
+    "So the code refuses such a write where the position is known.",
+    role="appendix",
+    scale=1.0,
+)
+def writes_are_clamped_by_jax():
+    return jax.lax.dynamic_update_slice(jnp.zeros(3), jnp.full(1, 5.0), (3,)), jnp.array([0.0, 0, 5]), {"dropped": jnp.zeros(3)}

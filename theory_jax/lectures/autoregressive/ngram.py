@@ -1,0 +1,377 @@
+"""Counting is maximum likelihood; smoothing is what makes it usable.
+
+The lecture on the functions of theory_jax/autoregressive/ngram.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from sympy import And, Eq, Ne, Piecewise, exp, gamma, log
+
+from theory_jax.autoregressive.ngram import (
+    additive_log_probs,
+    interpolation_em_step,
+    kneser_ney_log_probs,
+    ngram_counts,
+    ngram_sequence_log_prob,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
+
+derivation = Derivation(
+    title="Counting is maximum likelihood; smoothing is what makes it usable",
+    lectures=(42,),
+    sources=(
+        "Chen & Goodman 1999, An Empirical Study of Smoothing Techniques for Language Modeling",
+        "Kneser & Ney 1995, Improved Backing-off for M-gram Language Modeling",
+        "Jelinek & Mercer 1980, Interpolated Estimation of Markov Source Parameters from Sparse Data",
+    ),
+    question="With counts alone, which conditional law is best, what is wrong with it, and how do smoothing, interpolation and "
+    "the Kneser-Ney estimate follow from stated wishes?",
+    setting=(
+        r"The chain rule is cut short: the law of a token depends on the $n - 1$ tokens before it, its context $u$, and not on "
+        r"what came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ followed "
+        r"by word $w$.",
+        r"The chains write out three words and three contexts, or two of each; their lines do not depend on how many there are.",
+    ),
+    answer=r"The relative frequency $c_{uw} / c_u$ is the maximum likelihood, and it gives probability 0 to every pair that "
+    r"the text happens not to contain. Adding a constant to the counts is a posterior mean. Mixing longer and shorter memories "
+    r"is fitted by EM, which never loses. Backing off to the number of contexts of a word, not to its frequency, is the only "
+    r"choice that keeps the words' frequencies.",
+    limits=(
+        "Which discount or pseudo-count to take is a question for held-out text; modified Kneser-Ney uses three discounts.",
+        "The marginal property is derived for pairs; higher orders repeat it one level further down.",
+    ),
+)
+
+u = derivation.index("u", "a context", states=2)
+w = derivation.index("w", "a word", states=3)
+c = derivation.numbers("c", (u, w), r"how often context $u$ is followed by word $w$", "counts", positive=True)
+c_u = derivation.define("c", Total(w, c), "how often context $u$ occurs", over=u, positive=True)
+p_hat = derivation.define(r"\hat p({}|{})", c / c_u, "the relative frequency", over=(w, u), law=True)
+p = derivation.law("p({}|{})", (w, u), "any conditional law", "log_probs")
+
+derivation.chain(
+    "Counting is maximum likelihood",
+    Total(u, Total(w, times(c, log(p)))),
+    equals(
+        Total(u, times(c_u, Total(w, times(p_hat, log(p))))),
+        r"$c_{uw} = c_u\, \hat p(w|u)$",
+        wrong={"not weighted by the context": Total(u, Total(w, p_hat * log(p)))},
+    ),
+    equals(
+        -Total(u, times(c_u, plus(Entropy(p_hat), Divergence(p_hat, p)))),
+        "a cross entropy is an entropy and a divergence",
+        wrong={"the divergence turned over": -Total(u, times(c_u, plus(Entropy(p_hat), Divergence(p, p_hat))))},
+    ),
+    at_most(
+        -Total(u, times(c_u, Entropy(p_hat))),
+        r"leave out the divergences (Gibbs); equality if and only if $p(w|u) = \hat p(w|u)$",
+        adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
+    ),
+    central=True,
+    so=r"With $V^n$ conditional probabilities nearly all pairs are unseen, and one unseen pair in the test text has the "
+    r"log-probability $-\infty$: the maximum likelihood must not be used as it is.",
+)
+l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
+v = derivation.index("v", "a word, beside $w$", states=3)
+k_w = derivation.numbers("n", w, "the counts of one context", positive=True)
+derivation.chain(
+    "In logits the gradient is observed minus expected counts",
+    Slope(Total(w, times(k_w, plus(l, -log(Total(v, exp(l.at(v))))))), l.at(v)),
+    equals(
+        plus(k_w.at(v), -times(Total(w, k_w), exp(l.at(v)) / Total(w, exp(l)))),
+        "the derivative of the normalizer is the softmax, once for each token of the context",
+        wrong={"expected minus observed": Total(w, k_w) * exp(l.at(v)) / Total(w, exp(l)) - k_w.at(v)},
+    ),
+    role="remark",
+)
+
+alpha = derivation.number(r"\alpha", "the pseudo-count", "pseudo_count", positive=True)
+n = derivation.define("N", Total(w, k_w), "how often the context occurs", positive=True)
+V = derivation.count(w, "V", "the number of words", "vocabulary_size")
+additive = derivation.define(
+    r"\tilde p", (k_w + alpha) / (n + alpha * V), "the additive estimate", "additive_log_probs", over=w, law=True
+)
+frequency = derivation.define(r"\hat p", k_w / n, "the relative frequency", over=w, law=True)
+uniform = derivation.define("V^{-1}", 1 / V, "the uniform law")
+derivation.chain(
+    "Adding to the counts is the mean of a posterior",
+    times(gamma(k_w + alpha + 1) / gamma(k_w + alpha), gamma(n + alpha * V) / gamma(n + alpha * V + 1)),
+    equals(
+        additive,
+        r"$\Gamma(x + 1) = x\, \Gamma(x)$ twice. The line above is $\mathbb{E}[\theta_w]$ under the posterior of a symmetric "
+        r"Dirichlet prior, proportional to $\prod_w \theta_w^{n_w + \alpha - 1}$: a ratio of two Dirichlet integrals",
+        wrong={"alpha once in the denominator": (k_w + alpha) / (n + alpha)},
+    ),
+    equals(
+        plus(times(n / (n + alpha * V), frequency), times(alpha * V / (n + alpha * V), uniform)),
+        "split the numerator",
+        wrong={"weights turned over": plus(times(alpha * V / (n + alpha * V), frequency), times(n / (n + alpha * V), uniform))},
+    ),
+    so=r"A mixture of the relative frequency and the uniform law: a prior belief that is worth $\alpha V$ observations, and "
+    r"does not know which words are plausible.",
+)
+derivation.bridge(
+    "The code computes it",
+    log(additive),
+    lambda counts, alpha: jnp.stack(
+        [additive_log_probs(row, pseudo_count=float(a)) for row, a in zip(counts, alpha, strict=True)]
+    ),
+    k_w,
+    alpha,
+    wrong={"alpha once in the denominator": log((k_w + alpha) / (n + alpha))},
+)
+
+derivation.say(
+    "Interpolation. Several tables, with longer and shorter memory, are mixed. The weights are fitted on held-out tokens, "
+    "since the training text would give all weight to the longest memory."
+)
+i = derivation.index("i", "a held-out token", states=2)
+k = derivation.index("k", "a table", states=2)
+of_table = derivation.numbers(
+    "p", (i, k), "the probability that table $k$ gives token $i$", "exp(token_log_probs)", positive=True
+)
+weights = derivation.law(r"\lambda", k, "the weights", "exp(log_weights)")
+mixed = derivation.define(r"p", Total(k, weights * of_table), "the mixture's probability of token $i$", over=i, positive=True)
+r = derivation.define(
+    "r_{}({})", weights * of_table / mixed, "how probably token $i$ came from table $k$", over=(i, k), positive=True
+)
+M = derivation.count(i, "M", "the number of held-out tokens")
+new = derivation.define(
+    r"\lambda^+", Total(i, weights * of_table / mixed) / M, "the weights after a step", "interpolation_em_step", over=k, law=True
+)
+new_mixed = derivation.define("p^+", Total(k, new * of_table), "the mixture's probability after it", over=i, positive=True)
+old_law = derivation.define("r({}|{})", weights * of_table / mixed, "the same as a law of the table", over=(k, i), law=True)
+new_law = derivation.define(
+    "r^+({}|{})", new * of_table / new_mixed, "the law of the table after the step", over=(k, i), law=True
+)
+derivation.chain(
+    "A step of EM never loses held-out likelihood",
+    Total(i, plus(log(new_mixed), -log(mixed))),
+    equals(
+        Total(i, Expectation(old_law, log(new_mixed / mixed))),
+        "a constant is its own expectation",
+    ),
+    equals(
+        Total(i, Expectation(old_law, plus(log(new / weights), log(old_law / new_law)))),
+        r"$p^+_i = \lambda^+_k p_{ik} / r^+(k|i)$ for every $k$, and $p_i = \lambda_k p_{ik} / r(k|i)$",
+        wrong={"the posteriors turned over": Total(i, Expectation(old_law, plus(log(new / weights), log(new_law / old_law))))},
+    ),
+    equals(
+        plus(times(M, Divergence(new, weights)), Total(i, Divergence(old_law, new_law))),
+        r"$\sum_i r(k|i) = M \lambda^+_k$",
+        wrong={"not multiplied by M": plus(Divergence(new, weights), Total(i, Divergence(old_law, new_law)))},
+    ),
+    at_least(
+        0,
+        "leave out the divergences (Gibbs)",
+        dropping=plus(times(M, gibbs.at(new, weights)), Total(i, gibbs.at(old_law, new_law))),
+    ),
+    so=r"It gains until $\lambda^+ = \lambda$. There $\frac1M \sum_i p_{ik} / p_i = 1$ for every weight in use, which is the "
+    r"condition for the maximum, since the likelihood is concave in the weights. A weight that starts at zero stays there.",
+)
+derivation.bridge(
+    "The code takes this step",
+    log(new),
+    lambda of_table, weights: jax.vmap(interpolation_em_step)(jnp.log(of_table), jnp.log(weights)),
+    of_table,
+    weights,
+    wrong={"not divided by M": log(new * M), "no posterior": log(Total(i, of_table) / M)},
+)
+
+derivation.say(
+    "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a law of words that does not look "
+    "at the context. Which law? Wish that the model, averaged over the contexts as they occur, has the words' frequencies."
+)
+unseen = And(Eq(u, 0), Ne(w, 0))
+seen = derivation.define(
+    "s",
+    Piecewise((0, unseen), (1, True)),
+    "1 where the pair was seen, 0 elsewhere (here: the first context knows one word)",
+    over=(u, w),
+)
+b = derivation.define("b", seen * (c + 1), "the counts, of which some are 0 and the others at least 1", "counts", over=(u, w))
+b_u = derivation.define("b", Total(w, b), "how often context $u$ occurs", over=u, positive=True)
+d = derivation.number("d", "the discount", "discount", between=(0, 1))
+beta = derivation.law(r"\beta", w, "a law of the words, behind the freed mass")
+contexts = derivation.define(r"s", Total(u, seen), "in how many contexts the word occurs", over=w)
+pairs = derivation.define("S", Total(u, Total(w, seen)), "how many pairs were seen", positive=True)
+model = derivation.define(
+    r"p_d({}|{})",
+    (b - d * seen) / b_u + d * Total(v, seen.at(u, v)) / b_u * beta,
+    r"the discounted law: $\max(b_{uw} - d, 0) = b_{uw} - d s_{uw}$",
+    "kneser_ney_log_probs",
+    over=(w, u),
+)
+derivation.chain(
+    "The discounted law sums to one",
+    Total(w, model),
+    equals(
+        plus((b_u - times(d, Total(w, seen))) / b_u, times(d, Total(w, seen)) / b_u),
+        r"what is taken from the seen pairs is given to $\beta$, which sums to one",
+        wrong={"the freed mass not counted": (b_u - d * Total(w, seen)) / b_u + d / b_u},
+    ),
+    equals(1, "add", wrong={"the discount lost": 1 - d}),
+    role="lemma",
+)
+derivation.chain(
+    "Averaged over the contexts, it keeps the words' frequencies for one law behind the freed mass alone",
+    Total(u, times(b_u, model)),
+    equals(
+        Total(u, plus(b, -times(d, seen), times(d, Total(v, seen.at(u, v)), beta))),
+        "multiply",
+        wrong={"the freed mass without the number of words": Total(u, plus(b, -times(d, seen), times(d, beta)))},
+    ),
+    equals(
+        plus(Total(u, b), times(d, plus(times(pairs, beta), -contexts))),
+        "sum over the contexts",
+        wrong={"the sign of the discount": plus(Total(u, b), times(d, plus(contexts, -times(pairs, beta))))},
+    ),
+    so=r"The words keep their frequencies $\sum_u b_{uw}$ if and only if the bracket is zero: $\beta_w = s_w / S$, the number "
+    r"of contexts in which the word was seen. Francisco is frequent, but follows San alone, and deserves little behind other "
+    r"words. With the words' frequencies in place of $\beta$ the bracket does not vanish, and such words get too much.",
+)
+continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation law", over=w, law=True)
+derivation.bridge(
+    "The code has this law behind a discount of one half",
+    log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * continuation),
+    lambda counts: jax.vmap(lambda table: kneser_ney_log_probs(table, discount=0.5))(counts),
+    b,
+    sizes={u: 3},
+    wrong={
+        "the words' frequencies": log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * Total(u, b) / Total(u, b_u))
+    },
+)
+
+first = derivation.index("y", "a word", states=2)
+second = derivation.index("z", "the word after it", states=2)
+table = derivation.numbers("t", (first, second), "how often the two follow each other", positive=True)
+both = derivation.define(
+    "f({},{})", table / Total(first, Total(second, table)), "their joint frequency", over=(first, second), positive=True
+)
+before = derivation.define("f({})", Total(second, both), "the frequency of the first", over=first, law=True)
+after = derivation.define("g({})", Total(first, both), "the frequency of the second", over=second, law=True)
+following = derivation.define("f({}|{})", both / before, "the conditional frequency", over=(second, first), law=True)
+derivation.chain(
+    "A longer memory never raises the empirical entropy",
+    plus(Entropy(after), -Expectation(before, Entropy(following))),
+    equals(
+        Expectation(before, Expectation(following, plus(log(following), -log(after)))),
+        "write both entropies as expectations over pairs",
+        wrong={"a plus": Expectation(before, Expectation(following, plus(log(following), log(after))))},
+    ),
+    equals(Expectation(before, Divergence(following, after)), "a divergence for each first word"),
+    at_least(0, "leave out the divergences (Gibbs)", dropping=Expectation(before, gibbs.at(following, after))),
+    so="This is the mutual information of a word with the one before it. It needs the margins of the pairs to be the counts of "
+    "the words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts "
+    "occur often enough to be believed.",
+)
+
+
+@derivation.numeric(
+    r"\log L = \sum_{u, w} c_{uw} \log p(w|u)",
+    because="The code sums over the tokens of a text, the chains above over counts: both are the same sum, collected "
+    "differently. Windows do not cross from one row of the batch to the next.",
+    role="appendix",
+)
+def the_text_enters_through_its_counts():
+    text = jnp.array([[0, 1, 0, 0, 1, 2], [2, 2, 0, 1, 1, 0]])
+    law = additive_log_probs(ngram_counts(text, order=2, vocabulary_size=3), pseudo_count=1.0)
+    across = jnp.sum(ngram_counts(text.reshape(1, 12), order=2, vocabulary_size=3) * law)
+    counts = ngram_counts(text, order=2, vocabulary_size=3)
+    return jnp.sum(ngram_sequence_log_prob(text, law)), jnp.sum(counts * law), {"windows across rows": across}
+
+
+derivation.symbol("L", "the likelihood of a text")
+_TEXT = jnp.array([[0, 1, 0, 0, 1]])  # abaab
+
+
+@derivation.example("The text abaab: the pairs ab twice, ba and aa once.")
+def abaab():
+    counts = ngram_counts(_TEXT, order=2, vocabulary_size=2)
+    yield r"c_{ab}, c_{ba}, c_{aa}, c_{bb}", (counts[0, 1], counts[1, 0], counts[0, 0], counts[1, 1]), "(2, 1, 1, 0)"
+    yield (
+        r"\tilde p(b|a), \tilde p(b|b) \ \text{at}\ \alpha = 1",
+        jnp.exp(additive_log_probs(counts, pseudo_count=1.0))[:, 1],
+        "(3/5, 1/3)",
+    )
+    law = jnp.exp(kneser_ney_log_probs(counts, discount=0.5))
+    yield r"p_d(a|a), p_d(b|a) \ \text{at}\ d = \tfrac12", law[0], "(7/18, 11/18)"
+    yield r"p_d(a|b), p_d(b|b)", law[1], "(5/6, 1/6)"
+    yield r"\tfrac34 p_d(b|a) + \tfrac14 p_d(b|b) = c_{ab} / 4", 0.75 * law[0, 1] + 0.25 * law[1, 1], "1/2"
+
+
+@derivation.figure(
+    "Left: the loss of held-out text under additive smoothing. It is infinite at pseudo-count 0, approaches that of the "
+    "uniform law (dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the maximum of "
+    "the held-out log-likelihood in steps of EM.",
+    panels=2,
+)
+def smoothing_and_mixing(left, right):
+    random = np.random.default_rng(0)
+    law = random.dirichlet(np.full(6, 0.3), size=6)
+    rows = np.zeros((2, 160), dtype=int)
+    for t in range(1, 160):
+        rows[:, t] = [random.choice(6, p=law[token]) for token in rows[:, t - 1]]
+    counts = ngram_counts(jnp.array(rows[:1, :60]), order=2, vocabulary_size=6)
+    held_out = jnp.array(rows[1:])
+    grid = np.geomspace(1e-3, 100, 40)
+    losses = [-ngram_sequence_log_prob(held_out, additive_log_probs(counts, pseudo_count=float(a)))[0] / 159 for a in grid]
+    left.semilogx(grid, losses)
+    left.axhline(math.log(6), linestyle="--", color="gray")
+    left.set(xlabel=r"pseudo-count $\alpha$", ylabel="nats a token")
+    tables = additive_log_probs(counts.sum(axis=0), pseudo_count=0.1), additive_log_probs(counts, pseudo_count=0.1)
+    scores = jnp.stack([tables[0][held_out[0, 1:]], tables[1][held_out[0, :-1], held_out[0, 1:]]], axis=1)
+
+    def likelihood(share):
+        mixture = jnp.log(jnp.stack([1 - jnp.asarray(share), jnp.asarray(share)], axis=-1))
+        return logsumexp(scores + mixture[..., None, :], axis=-1).mean(axis=-1)
+
+    line = np.linspace(0.01, 0.99, 60)
+    right.plot(line, likelihood(line))
+    weights, path = jnp.log(jnp.array([0.95, 0.05])), []
+    for _ in range(12):
+        path.append(float(jnp.exp(weights[1])))
+        weights = interpolation_em_step(scores, weights)
+    right.plot(path, likelihood(np.array(path)), "o", markersize=4)
+    right.set(xlabel="weight of the pair table", ylabel="nats a token")
+
+
+@derivation.exercise(
+    r"A context was followed by its three words 3, 1 and 0 times. What does $\alpha = \frac12$ give the word that was never "
+    r"seen?",
+    r"$\frac{0.5}{4 + 1.5} = 1/11$.",
+)
+def an_unseen_word():
+    yield jnp.exp(additive_log_probs(jnp.array([3.0, 1.0, 0.0]), pseudo_count=0.5))[2], "1/11"
+
+
+@derivation.exercise(
+    r"Take one step of EM from $\lambda = (\frac13, \frac23)$, where the tables give the first token $\frac12$ and $\frac17$ "
+    r"and the second $\frac15$ and $\frac23$.",
+    r"The first token comes from the first table with probability $\frac{1/6}{1/6 + 2/21} = \frac{7}{11}$, the second with "
+    r"$\frac{1/15}{1/15 + 4/9} = \frac{3}{23}$; the new weights are 97/253 and 156/253.",
+)
+def one_step_of_em():
+    step = interpolation_em_step(jnp.log(jnp.array([[1 / 2, 1 / 7], [1 / 5, 2 / 3]])), jnp.log(jnp.array([1 / 3, 2 / 3])))
+    yield jnp.exp(step)[0], "97/253"
+    yield jnp.exp(step)[1], "156/253"
+
+
+@derivation.exercise(
+    "Francisco occurs 50 times, always after San. The text has 200 different pairs. What is its share of the freed mass?",
+    "1/200, whatever the 50 is: it was seen in one context.",
+)
+def francisco():
+    counts = np.zeros((16, 16))
+    counts[:15, :15] = np.where(np.arange(225) < 199, 3.0, 0.0).reshape(
+        15, 15
+    )  # other pairs; the last context was never seen, so it has the continuation law
+    counts[0, 15] = 50.0  # the last context was never seen: it has the continuation law
+    yield jnp.exp(kneser_ney_log_probs(jnp.array(counts), discount=0.5))[15, 15], "1/200"

@@ -1,0 +1,654 @@
+"""Normalization and skips: what a norm forgets, and why a network can be deep.
+
+The lecture on the functions of theory_jax/autoregressive/normalization.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import KroneckerDelta, Rational, sqrt
+
+from theory_jax.autoregressive.normalization import (
+    layer_norm,
+    layer_norm_backward,
+    post_norm_residual,
+    pre_norm_residual,
+    rms_norm,
+    rms_norm_backward,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.notation import Expectation, Normal, Product, Slope, SquaredNorm, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Normalization and skips: what a norm forgets, and why a network can be deep",
+    lectures=(46,),
+    sources=(
+        "Ba, Kiros & Hinton 2016, Layer Normalization",
+        "Zhang & Sennrich 2019, Root Mean Square Layer Normalization",
+        "Veit, Wilber & Belongie 2016, Residual Networks Behave Like Ensembles of Relatively Shallow Networks",
+        "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture",
+        "Wang et al. 2022, DeepNet: Scaling Transformers to 1,000 Layers",
+    ),
+    question="What does a normalization layer do to a signal, and what to its gradient? And why can a network have a hundred "
+    "layers with skip connections, and not without?",
+    setting=(
+        r"A vector $x$ has $E$ entries. Layer normalization subtracts their mean and divides by their standard deviation; a "
+        r"learned weight $w_i$ and bias $b_i$ follow. RMS normalization divides by the root of the mean square and subtracts "
+        r"nothing. A small $\varepsilon \ge 0$ under the root keeps the division finite; where $\varepsilon = 0$, the entries "
+        r"must not all be equal (for RMS: not all zero).",
+        r"A residual block adds a branch $f$ to its input. In the pre-norm form it is $x + f(\mathrm{LN}(x))$, in the "
+        r"post-norm form $\mathrm{LN}(x + f(x))$. At initialization a branch is thought of as a matrix $B$ of independent "
+        r"entries with mean zero and variance $\gamma / E$; $\gamma$ is the branch's gain. The width is taken to be large: the "
+        r"two directions of $E$ that a norm loses are neglected there, and so are fluctuations.",
+    ),
+    answer=r"A layer norm projects on a sphere: it forgets shift and scale of its input, and its gradient has no component in "
+    r"these two directions and shrinks as the input grows. Skips keep all singular values of a chain of $L$ blocks within $[(1 "
+    r"- \beta)^L, (1 + \beta)^L]$. At initialization the gradient grows with depth only linearly in the pre-norm form, and "
+    r"keeps its size in the post-norm form, though there the path along the skips alone decays exponentially.",
+    limits=(
+        "Training is not covered: all statements about depth are about the first step.",
+        r"That a transformer's branches are like independent random matrices is a model; attention's gain depends on its input.",
+        "Whether post-norm networks need a warm-up is not decided by this argument: the decay of the skip path alone does not "
+        "imply it.",
+    ),
+)
+
+i = derivation.index("i", "an entry")
+j = derivation.index("j", "an entry, beside $i$")
+k = derivation.index("k", "an entry, beside $i$ and $j$")
+E = derivation.count(i, "E", "the width")
+x = derivation.numbers("x", i, "the input", "x")
+eps = derivation.number(r"\varepsilon", "what is added under the root", "epsilon", nonnegative=True)
+mean = derivation.define(r"\bar x", Total(j, x.at(j)) / E, "the mean of the entries")
+var = derivation.define("v", Total(j, (x.at(j) - mean) ** 2) / E, "their variance, with $1/E$")
+root = derivation.define("r", 1 / sqrt(var + eps), "one over the standard deviation")
+hat = derivation.define(r"\hat x", times(root, x - mean), "the normalized entries", over=i)
+w = derivation.numbers("w", i, "the weight", "weight")
+b = derivation.numbers("b", i, "the bias", "bias")
+derivation.bridge(
+    "The code normalizes, weighs and shifts",
+    plus(times(w, hat), b),
+    lambda x, w, b, e: jnp.stack([layer_norm(*row, epsilon=eps) for *row, eps in zip(x, w, b, e, strict=True)]),
+    x,
+    w,
+    b,
+    eps,
+    wrong={
+        "the variance with 1/(E - 1)": plus(times(w, x - mean, 1 / sqrt(var * E / (E - 1) + eps)), b),
+        "epsilon outside the root": plus(times(w, x - mean, 1 / (sqrt(var) + eps)), b),
+    },
+)
+
+derivation.say("The map. What is left of an input, and what is lost?")
+derivation.chain(
+    "The output has mean zero",
+    Total(i, hat),
+    equals(
+        times(root, plus(Total(i, x), -times(E, mean))), "carry the sum out", wrong={"the mean once": root * (Total(i, x) - mean)}
+    ),
+    equals(0, "the definition of the mean"),
+    role="lemma",
+)
+sphere = derivation.chain(
+    "... and lies on a sphere of radius root E",
+    Total(i, hat**2),
+    equals(times(E, var) / (var + eps), "the definition of the variance", wrong={"one for E": var / (var + eps)}),
+    equals(plus(E, -times(E, eps) / (var + eps)), "divide", wrong={"the sign": E + E * eps / (var + eps)}),
+    role="lemma",
+    so=r"So $\|\hat x\|^2 = E$ where $\varepsilon = 0$: subtracting the mean is the orthogonal projection on the plane of mean "
+    r"zero, and the division puts the point on the sphere in that plane.",
+)
+scale = derivation.number("a", "a factor", positive=True)
+shift = derivation.number("c", "a shift of all entries")
+
+
+moved = derivation.define("x'", scale * x + shift, "another input, scaled and shifted", over=i)
+mean_moved = derivation.define(r"\bar x'", Total(j, moved.at(j)) / E, "its mean")
+var_moved = derivation.define("v'", Total(j, (moved.at(j) - mean_moved) ** 2) / E, "its variance")
+derivation.chain(
+    "A layer norm forgets shift and scale",
+    (moved - mean_moved) / sqrt(var_moved),
+    equals(
+        times(scale, x - mean) / sqrt(var_moved),
+        r"$\bar x' = a \bar x + c$, so the shift cancels",
+        wrong={"the shift kept": (scale * (x - mean) + shift) / sqrt(var_moved)},
+    ),
+    equals(
+        (x - mean) / sqrt(var),
+        r"$v' = a^2 v$, and $\sqrt{a^2} = a$ for $a > 0$",
+        wrong={"the scale kept": scale * (x - mean) / sqrt(var), "the scale twice": (x - mean) / sqrt(var) / scale},
+    ),
+    so=r"Here $\varepsilon = 0$. For $a < 0$ the output changes its sign. RMS normalization forgets the scale alone.",
+)
+
+derivation.say(r"The gradient. Differentiate $\hat x_i$, for any $\varepsilon \ge 0$.")
+jacobian = derivation.define("J", times(root, KroneckerDelta(i, j) - 1 / E - hat * hat.at(j) / E), "the Jacobian", over=(i, j))
+central = derivation.chain(
+    "The Jacobian of a layer norm",
+    Slope(hat, x.at(j)),
+    equals(
+        plus(times(root, KroneckerDelta(i, j) - 1 / E), times(x - mean, Slope(root, x.at(j)))),
+        "the product rule; each entry moves itself, and all move the mean",
+        wrong={"the mean held": plus(times(root, KroneckerDelta(i, j)), times(x - mean, Slope(root, x.at(j))))},
+    ),
+    equals(
+        plus(times(root, KroneckerDelta(i, j) - 1 / E), -times(x - mean, root**3, x.at(j) - mean) / E),
+        r"$\partial r / \partial v = -\frac12 r^3$ and $\partial v / \partial x_j = \frac2E (x_j - \bar x)$",
+        wrong={
+            "the half forgotten": plus(
+                times(root, KroneckerDelta(i, j) - 1 / E), -2 * times(x - mean, root**3, x.at(j) - mean) / E
+            ),
+            "the root to the first power": plus(
+                times(root, KroneckerDelta(i, j) - 1 / E), -times(x - mean, root, x.at(j) - mean) / E
+            ),
+        },
+    ),
+    equals(
+        jacobian,
+        r"$\hat x_i = r (x_i - \bar x)$, twice",
+        wrong={"no projection along the output": root * (KroneckerDelta(i, j) - 1 / E)},
+    ),
+    central=True,
+    so=r"In matrices $J = r (I - \frac1E \mathbf{1}\mathbf{1}^\top - \frac1E \hat x \hat x^\top)$: symmetric, and divided by "
+    r"the standard deviation of the input. Large activations receive small gradients.",
+)
+derivation.chain(
+    "Moving all entries alike changes nothing",
+    Total(j, jacobian),
+    equals(
+        0,
+        r"$\sum_j (\delta_{ij} - \frac1E) = 0$, and the output has mean zero",
+        wrong={"the mean's projection lost": root},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "Moving along the input changes nothing but through epsilon",
+    Total(j, times(jacobian, x.at(j) - mean)),
+    equals(
+        times(root, x - mean, 1 - var / (var + eps)),
+        r"$\sum_j (x_j - \bar x) = 0$ and $\frac1E \sum_j \hat x_j (x_j - \bar x) = r v$",
+        wrong={"the square lost": times(root, x - mean, 1 - sqrt(var) / (var + eps))},
+    ),
+    equals(times(root, x - mean, eps) / (var + eps), "one fraction"),
+    role="lemma",
+    so=r"For $\varepsilon = 0$ this is zero: both directions $\mathbf{1}$ and $x$ are in the kernel.",
+)
+z = derivation.define("z", (x - mean) / sqrt(var), r"$\hat x_i$ where $\varepsilon = 0$", over=i)
+proj = derivation.define(
+    r"\Pi", KroneckerDelta(i, j) - 1 / E - z * z.at(j) / E, r"$\sqrt{v}\,J$ where $\varepsilon = 0$", over=(i, j)
+)
+derivation.chain(
+    "The Jacobian is a projection, divided by the standard deviation",
+    Total(k, times(proj.at(i, k), proj.at(k, j))),
+    equals(
+        plus(KroneckerDelta(i, j), -1 / E, times(-2 + Total(k, z.at(k) ** 2) / E, z, z.at(j)) / E),
+        r"multiply out, with $\sum_k z_k = 0$ and $\sum_k \frac{1}{E^2} = \frac1E$",
+        wrong={"the mixed term once": plus(KroneckerDelta(i, j), -1 / E, times(-1 + Total(k, z.at(k) ** 2) / E, z, z.at(j)) / E)},
+    ),
+    equals(proj, r"$\sum_k z_k^2 = E$"),
+    so=r"Projecting twice is projecting once, so all singular values of $\Pi$ are 0 or 1, and those of $J = \Pi / \sqrt v$ are "
+    r"0 or $1/\sqrt v$.",
+)
+derivation.chain(
+    "... of rank E - 2",
+    Total(i, proj.at(i, i)),
+    equals(
+        plus(E, -1, -Total(i, z**2) / E),
+        r"$E$ ones on the diagonal, minus $E$ times $\frac1E$",
+        wrong={"no mean": E - Total(i, z**2) / E},
+    ),
+    equals(plus(E, -2), r"$\sum_i z_i^2 = E$", wrong={"rank E - 1": E - 1}),
+    role="lemma",
+    so=r"The trace of a projection is its rank, so the kernel has two dimensions: it is spanned by $\mathbf{1}$ and $x$, and "
+    r"no other direction is lost. With $E = 2$ nothing is left: the output is $(-1, 1)$ or $(1, -1)$, whatever the input.",
+)
+square = derivation.define("u", Total(j, x.at(j) ** 2) / E, "the mean square of the entries")
+inverse = derivation.define("s", 1 / sqrt(square + eps), "one over the root mean square")
+tilde = derivation.define(r"\tilde x", times(inverse, x), "the entries after RMS normalization", over=i)
+derivation.chain(
+    "RMS normalization: the same without the mean",
+    Slope(tilde, x.at(j)),
+    equals(
+        times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j) / E),
+        r"the product rule with $\partial s / \partial x_j = -\frac1E s^3 x_j$",
+        wrong={
+            "with the mean's projection": times(inverse, KroneckerDelta(i, j) - 1 / E - tilde * tilde.at(j) / E),
+            "the width forgotten": times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j)),
+        },
+    ),
+    so=r"Where $\varepsilon = 0$ it is a projection of rank $E - 1$, with kernel $x$ alone, times one over the root mean square.",
+)
+dy = derivation.numbers("d", i, "the gradient of the loss in the output", "upstream")
+g = derivation.define("g", times(w, dy), "the gradient in the normalized entries", over=i)
+g_mean = derivation.define(r"\bar g", Total(i, g) / E, "its mean")
+g_hat = derivation.define("h", Total(i, times(g, hat)) / E, r"the mean of its products with $\hat x$")
+backward = derivation.chain(
+    "Backward: two means, and no matrix",
+    Slope(Total(i, times(dy, plus(times(w, hat), b))), x.at(j)),
+    equals(Total(i, times(g, jacobian)), "the chain rule", wrong={"the weight lost": Total(i, dy * jacobian)}),
+    equals(
+        times(root, plus(g.at(j), -g_mean, -times(hat.at(j), g_hat))),
+        r"insert $J$: its second term takes the mean of $g$, its third that of $g \hat x$",
+        wrong={"the last term lost": times(root, g.at(j) - g_mean), "the mean lost": times(root, g.at(j) - hat.at(j) * g_hat)},
+    ),
+)
+
+
+def _back(function, part):
+    def _code(x, w, d, e):
+        return jnp.stack([function(*row, epsilon=eps)[part] for *row, eps in zip(x, w, d, e, strict=True)])
+
+    return _code
+
+
+for what, expression, code, mistake in (
+    (
+        "the gradient in the input",
+        times(root, plus(g, -g_mean, -times(hat, g_hat))),
+        _back(layer_norm_backward, 0),
+        times(root, g - g_mean),
+    ),
+    ("the gradient in the weight", times(dy, hat), _back(layer_norm_backward, 1), g * hat),
+    ("the gradient in the bias", 1 * dy + 0 * x, _back(layer_norm_backward, 2), g),
+    (
+        "the gradient in the input of RMS normalization",
+        times(inverse, plus(g, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))),
+        _back(rms_norm_backward, 0),
+        times(inverse, plus(g, -g_mean, -times(tilde, Total(j, g.at(j) * tilde.at(j)) / E))),
+    ),
+    ("the gradient in its weight", times(dy, tilde), _back(rms_norm_backward, 1), times(dy, hat)),
+    (
+        "RMS normalization itself",
+        times(w, tilde),
+        lambda x, w, d, e: jnp.stack([rms_norm(a, c, epsilon=eps) for a, c, eps in zip(x, w, e, strict=True)]),
+        times(w, hat),
+    ),
+):
+    derivation.bridge(f"The code computes {what}", expression, code, x, w, dy, eps, wrong={"a usual mistake": mistake})
+
+
+@derivation.autodiff(
+    r"\partial_x \sum_i d_i (w_i \hat x_i + b_i) = r (g - \bar g - \hat x\, h)",
+    because="Automatic differentiation of the code's layer norm, beside the code's backward pass, for four rows. Weight and "
+    "bias are shared by all rows, so their gradients are sums over the rows.",
+    uses=(backward,),
+)
+def backward_of_rows():
+    x, weight, bias, upstream = draw(4, 6), draw(6, seed=1), draw(6, seed=2), draw(4, 6, seed=3)
+    pulled = jax.vjp(lambda *given: layer_norm(*given, epsilon=0.1), x, weight, bias)[1](upstream)
+    by_hand = layer_norm_backward(x, weight, upstream, epsilon=0.1)
+    flat = lambda parts: jnp.concatenate([part.ravel() for part in parts])  # noqa: E731
+    return flat(pulled), flat(by_hand), {"means over rows": flat((by_hand[0], by_hand[1] / 4, by_hand[2] / 4))}
+
+
+derivation.say(
+    r"Depth. A chain of $L$ residual blocks has, to first order, the Jacobian $(I + B_L) \cdots (I + B_1)$. Multiply it out."
+)
+derivation.symbol("I", "the identity")
+derivation.symbol("B_l", "the Jacobian of branch $l$; matrices do not commute")
+derivation.symbol("S", "a set of blocks, whose branches are taken")
+
+
+@derivation.symbolic(
+    r"(I + B_4)(I + B_3)(I + B_2)(I + B_1) = \sum_{S \subseteq \{1, 2, 3, 4\}} \prod_{l \in S} B_l",
+    because="One term for every choice of branches: a residual network is a sum over $2^L$ paths of all lengths. One of them "
+    "is empty: the gradient reaches the first layer along it, whatever the branches do. The products are ordered, later blocks "
+    "left.",
+    role="lemma",
+)
+def a_residual_chain_is_a_sum_over_paths():
+    B = sympy.symbols("B_1:5", commutative=False)
+    chain = (1 + B[3]) * (1 + B[2]) * (1 + B[1]) * (1 + B[0])
+    sets = [taken for size in range(5) for taken in itertools.combinations(range(4), size)]
+    paths = [sympy.Mul(*(B[n] for n in reversed(taken))) for taken in sets]
+    wrong = {"earlier blocks left": sum(sympy.Mul(*(B[n] for n in taken)) for taken in sets), "no empty path": sum(paths[1:])}
+    return chain, sum(paths), wrong
+
+
+U = derivation.numbers("u", i, "a direction")
+BU = derivation.numbers("y", i, "what the branch makes of it: $B u$")
+beta = derivation.number(r"\beta", r"a bound of the branch: $\|B u\| \le \beta \|u\|$ for every $u$", between=(0, 1))
+bounded = derivation.assume(
+    "A branch stretches by at most its bound", beta**2 * SquaredNorm(i, U) - SquaredNorm(i, BU), U, BU, beta
+)
+within = bounded.at(U, BU, beta)
+derivation.chain(
+    "With a skip a block shrinks nothing by more than its branch's bound",
+    SquaredNorm(i, U + BU),
+    equals(
+        plus(
+            times(1 - beta, SquaredNorm(i, U)),
+            -times(1 / beta - 1, SquaredNorm(i, BU)),
+            times(beta, SquaredNorm(i, U + BU / beta)),
+        ),
+        r"multiply the last square out: $\beta \|u + y / \beta\|^2 = \beta \|u\|^2 + 2 \langle u, y \rangle + \|y\|^2 / \beta$",
+        wrong={
+            "the sign inside": plus(
+                times(1 - beta, SquaredNorm(i, U)),
+                -times(1 / beta - 1, SquaredNorm(i, BU)),
+                times(beta, SquaredNorm(i, U - BU / beta)),
+            )
+        },
+    ),
+    at_least(
+        plus(times(1 - beta, SquaredNorm(i, U)), -times(1 / beta - 1, SquaredNorm(i, BU))),
+        r"leave out a square, which is zero where $B u = -\beta u$",
+        dropping=times(beta, SquaredNorm(i, U + BU / beta)),
+    ),
+    at_least(
+        plus(times(1 - beta, SquaredNorm(i, U)), -times(1 / beta - 1, beta**2, SquaredNorm(i, U))),
+        r"$\|y\|^2 \le \beta^2 \|u\|^2$",
+        dropping=times(1 / beta - 1, within),
+    ),
+    equals(times((1 - beta) ** 2, SquaredNorm(i, U)), "collect", wrong={"not squared": times(1 - beta, SquaredNorm(i, U))}),
+)
+derivation.chain(
+    "... and stretches nothing by more",
+    SquaredNorm(i, U + BU),
+    equals(
+        plus(
+            times(1 + beta, SquaredNorm(i, U)),
+            times(1 / beta + 1, SquaredNorm(i, BU)),
+            -times(beta, SquaredNorm(i, U - BU / beta)),
+        ),
+        r"the same with the other sign",
+        wrong={
+            "the sign inside": plus(
+                times(1 + beta, SquaredNorm(i, U)),
+                times(1 / beta + 1, SquaredNorm(i, BU)),
+                -times(beta, SquaredNorm(i, U + BU / beta)),
+            )
+        },
+    ),
+    at_most(
+        plus(times(1 + beta, SquaredNorm(i, U)), times(1 / beta + 1, SquaredNorm(i, BU))),
+        r"leave out a square, which is zero where $B u = \beta u$",
+        adding=times(beta, SquaredNorm(i, U - BU / beta)),
+    ),
+    at_most(
+        plus(times(1 + beta, SquaredNorm(i, U)), times(1 / beta + 1, beta**2, SquaredNorm(i, U))),
+        r"$\|y\|^2 \le \beta^2 \|u\|^2$",
+        adding=times(1 / beta + 1, within),
+    ),
+    equals(times((1 + beta) ** 2, SquaredNorm(i, U)), "collect", wrong={"not squared": times(1 + beta, SquaredNorm(i, U))}),
+    so=r"Block after block: every singular value of the chain lies in $[(1 - \beta)^L, (1 + \beta)^L]$. Without skips only the "
+    r"upper bound $\beta^L$ is left, and nothing keeps a gradient from vanishing. Multiples of the identity attain both ends.",
+)
+
+
+@derivation.bound(
+    r"\left\|(I + B_3)(I + B_2)(I + B_1)\right\|^2 \;\le\; (1 + \beta)^6",
+    because="The chain applied block by block, for three random branches of norm $\\beta$; branches $\\beta I$ attain it.",
+)
+def residual_chains_keep_their_singular_values():
+    def sides(branches, exponent=6):
+        bounds = np.linalg.norm(np.asarray(branches), ord=2, axis=(2, 3)).max(axis=1)
+        chains = np.eye(4)
+        for block in range(3):
+            chains = (np.eye(4) + np.asarray(branches)[:, block]) @ chains
+        return np.linalg.norm(chains, ord=2, axis=(1, 2)) ** 2, (1 + bounds) ** exponent
+
+    random = draw(20, 3, 4, 4)
+    random = 0.3 * random / jnp.linalg.norm(random, ord=2, axis=(2, 3), keepdims=True)
+    return sides, (random,), (0.3 * jnp.broadcast_to(jnp.eye(4), (1, 3, 4, 4)),), {"a power less": lambda b: sides(b, 5)}
+
+
+derivation.say("At initialization branches point in random directions, and the bounds are pessimistic. On average squares add.")
+gamma = derivation.number(r"\gamma", r"the gain of a branch: $E$ times the variance of its matrix's entries", positive=True)
+B1, B2 = (derivation.number(f"B_{n}", f"entry {n} of a row of a random matrix") for n in (1, 2))
+u1, u2 = (derivation.number(f"u_{n}", f"entry {n} of the direction") for n in (1, 2))
+derivation.chain(
+    "One entry of a random block's output, at width two",
+    Expectation(Normal(B1, 0, gamma / 2), Expectation(Normal(B2, 0, gamma / 2), (u1 + B1 * u1 + B2 * u2) ** 2)),
+    equals(
+        plus(u1**2, times(gamma, plus(u1**2, u2**2)) / 2),
+        r"multiply out: the entries have mean zero and are independent, so all mixed terms vanish",
+        wrong={"only its own entry": plus(u1**2, times(gamma, u1**2) / 2), "the skip lost": times(gamma, plus(u1**2, u2**2)) / 2},
+    ),
+    role="lemma",
+    so=r"At width $E$ the second term is $\frac{\gamma}{E} \|u\|^2$. The sum over all $E$ entries is $(1 + \gamma) \|u\|^2$: "
+    r"of signals going forward as of gradients going back, a random block multiplies the mean square by $1 + \gamma$.",
+)
+l = derivation.index("l", "a block, counted from 0")  # noqa: E741 (the lecture's letter)
+L = derivation.count(l, "L", "the number of blocks")
+V = derivation.define("V", plus(l, 1), "the variance of the pre-norm stream before block $l$", over=l)
+derivation.chain(
+    "A pre-norm stream grows linearly",
+    plus(V.at(plus(l, 1)), -V),
+    equals(1, "the norm hands each branch an input of variance 1, so with gain 1 each adds 1", wrong={"a doubling": V}),
+    sizes={l: 5},
+    role="lemma",
+    so=r"From $V_0 = 1$ this gives $V_l = l + 1$: later branches weigh less and less in the stream.",
+)
+derivation.chain(
+    "... and so does its squared gradient",
+    Product(l, plus(1, 1 / V)),
+    equals(
+        Product(l, plus(l, 2) / plus(l, 1)),
+        r"the norm before branch $l$ divides the branch's Jacobian by $\sqrt{V_l}$, so its gain is $1/V_l$",
+        wrong={"not divided": Product(l, 2 + 0 * l)},
+    ),
+    equals(plus(L, 1), "numerators cancel the next denominators", wrong={"one less": L}),
+    sizes={l: 5},
+    so="Linear growth over the whole depth, not exponential: this is why pre-norm networks start easily.",
+)
+derivation.chain(
+    "Scaled branches add together what the input has",
+    plus(1, Total(l, times(2, 1 / (2 * L)))),
+    equals(
+        2,
+        r"$2 L$ branches (attention and feed-forward in each block), each scaled by $1/\sqrt{2 L}$",
+        wrong={"one a block": Rational(3, 2)},
+    ),
+    sizes={l: 5},
+    role="remark",
+    so="This is how GPT-2 initializes the last matrix of each branch.",
+)
+derivation.chain(
+    "Post-norm: the skip path decays, all paths together do not",
+    times(1 / (1 + gamma), 1 + gamma),
+    equals(
+        plus(1 / (1 + gamma), gamma / (1 + gamma)),
+        r"the stream's variance before the norm is $1 + \gamma$, by which the norm divides squared gradients; the first term "
+        r"is the skip's share, the second the branch's",
+        wrong={"the branch alone": gamma / (1 + gamma)},
+    ),
+    equals(1, "one fraction", wrong={"a half": Rational(1, 2)}),
+    so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, $2^{-L}$ at $\gamma = 1$. That alone "
+    r"does not make the early gradients small: what the skip loses, the branch carries, as long as the branch's own gradient "
+    r"has its gain.",
+)
+
+
+def _pulled_back(width, blocks, form, seed):
+    """The root mean square of the gradient before each block, for random branches of gain 1, from the last block to the first."""
+    drawn = np.random.default_rng(seed)
+    matrices = drawn.standard_normal((blocks, width, width)) / np.sqrt(width)
+    x, gradient = drawn.standard_normal((2, width))
+    ones, zeros, inputs = np.ones(width), np.zeros(width), []
+    for matrix in matrices:
+        inputs.append(x)
+        step = pre_norm_residual if form == "pre" else post_norm_residual
+        x = np.asarray(step(x, ones, zeros, lambda a, matrix=matrix: matrix @ a, epsilon=0.0))
+    sizes = [np.sqrt(np.mean(gradient**2))]
+    for matrix, x in zip(matrices[::-1], inputs[::-1], strict=True):
+        if form == "pre":
+            gradient = gradient + np.asarray(layer_norm_backward(x, ones, matrix.T @ gradient, epsilon=0.0)[0])
+        else:
+            inner = np.asarray(layer_norm_backward(x + matrix @ x, ones, gradient, epsilon=0.0)[0])
+            gradient = inner if form == "skips" else inner + matrix.T @ inner
+        sizes.append(np.sqrt(np.mean(gradient**2)))
+    return np.array(sizes) / sizes[0]
+
+
+streamed = derivation.define(r"\xi", x + x**2, "the stream behind the branch $f(x) = x^2$", over=i)
+mean_streamed = derivation.define(r"\bar \xi", Total(j, streamed.at(j)) / E, "its mean")
+var_streamed = derivation.define(r"v_\xi", Total(j, (streamed.at(j) - mean_streamed) ** 2) / E, "its variance")
+derivation.bridge(
+    "The code's blocks, with the branch $f(x) = x^2$",
+    plus(x, hat**2),
+    lambda x, e: jnp.stack(
+        [pre_norm_residual(a, jnp.ones(4), jnp.zeros(4), lambda z: z * z, epsilon=c) for a, c in zip(x, e, strict=True)]
+    ),
+    x,
+    eps,
+    wrong={"the norm on the stream": (streamed - mean_streamed) / sqrt(var_streamed + eps)},
+)
+derivation.bridge(
+    "... and the norm on the stream",
+    (streamed - mean_streamed) / sqrt(var_streamed + eps),
+    lambda x, e: jnp.stack(
+        [post_norm_residual(a, jnp.ones(4), jnp.zeros(4), lambda z: z * z, epsilon=c) for a, c in zip(x, e, strict=True)]
+    ),
+    x,
+    eps,
+    wrong={"the branch behind the norm": hat + x**2},
+)
+
+derivation.say(
+    r"A matrix before a norm. The loss does not change when such a matrix is multiplied by $a > 0$. For two weights every such "
+    r"loss is a function of their ratio."
+)
+F = derivation.function("F", "a loss, as a function of the ratio of two weights")
+W1, W2 = (derivation.number(f"W_{n}", f"weight {n} of a matrix before a norm") for n in (1, 2))
+slope = [F(W1 / W2).diff(W) for W in (W1, W2)]
+euler = derivation.chain(
+    "The gradient is orthogonal to the weights",
+    plus(times(W1, Slope(F(W1 / W2), W1)), times(W2, Slope(F(W1 / W2), W2))),
+    equals(
+        plus(times(W1 / W2, slope[0] * W2), -times(W1 / W2, slope[0] * W2)),
+        "the chain rule: the ratio rises with the first weight and falls with the second",
+        wrong={"both rise": 2 * times(W1 / W2, slope[0] * W2)},
+    ),
+    equals(0, "the loss does not change along the ray"),
+    role="lemma",
+)
+eta = derivation.number(r"\eta", "the learning rate", positive=True)
+derivation.chain(
+    "Plain gradient descent only lengthens the weights",
+    plus((W1 - eta * slope[0]) ** 2, (W2 - eta * slope[1]) ** 2),
+    equals(
+        plus(W1**2, W2**2, times(eta**2, plus(slope[0] ** 2, slope[1] ** 2))),
+        "multiply out; the mixed terms add to zero by the lemma",
+        wrong={"a mixed term": plus(W1**2, W2**2, times(eta**2, plus(slope[0] ** 2, slope[1] ** 2)), -2 * eta * W1 * slope[0])},
+    ),
+    uses=(euler,),
+    so=r"The gradient of degree -1 in the weights' length makes the effective learning rate $\eta / \|W\|^2$. Weight decay on "
+    r"such a matrix changes no function: it sets the learning rate.",
+)
+derivation.symbol("W", "a matrix before a norm")
+
+
+@derivation.autodiff(
+    r"\nabla F(a W) = \frac{1}{a} \nabla F(W)",
+    because="A loss behind the code's RMS norm, at $a = 2.5$: a function that is constant along rays has a gradient that falls "
+    "with the distance.",
+    uses=(euler,),
+)
+def a_longer_matrix_has_a_smaller_gradient():
+    matrix, x, target = draw(6, 4, seed=3), draw(4, seed=4), draw(6, seed=6)
+    gradient = jax.grad(lambda w: jnp.sum((rms_norm(w @ x, jnp.ones(6), epsilon=0.0) - target) ** 2))
+    here = gradient(matrix)
+    return gradient(2.5 * matrix), here / 2.5, {"the same": here, "squared": here / 2.5**2}
+
+
+@derivation.example(
+    r"Four entries $x = (0, 0, 2, 2)$ with $\varepsilon = 0$, weight 1 and bias 0; the gradient in the output is $(1, 0, 0, 0)$."
+)
+def four_entries():
+    given = {x: (0, 0, 2, 2), w: (1, 1, 1, 1), dy: (1, 0, 0, 0), eps: 0}
+    yield mean, value(mean, given), "1"
+    yield var, value(var, given), "1"
+    yield hat, value(hat, given), "(-1, -1, 1, 1)"
+    yield g_mean, value(g_mean, given), "0.25"
+    yield g_hat, value(g_hat, given), "-0.25"
+    yield (
+        r"\text{the gradient in}\ x",
+        layer_norm_backward(jnp.array([0.0, 0, 2, 2]), jnp.ones(4), jnp.array([1.0, 0, 0, 0]), epsilon=0.0)[0],
+        "(0.5, -0.5, 0, 0)",
+    )
+    yield tilde, value(tilde, given), "(0, 0, 1.4142, 1.4142)"
+    yield (
+        r"\text{the same with}\ d = (0, 0, 1, 0)\ \text{through RMS}",
+        rms_norm_backward(jnp.array([0.0, 0, 2, 2]), jnp.ones(4), jnp.array([0.0, 0, 1, 0]), epsilon=0.0)[0],
+        "(0, 0, 0.3536, -0.3536)",
+    )
+
+
+@derivation.figure(
+    r"Left: points of $\mathbb{R}^3$, projected on the plane of mean zero, and where the layer norm puts them: on the circle "
+    r"of radius $\sqrt 3$. Right: the size of the gradient going back through 16 random blocks of width 64 with gain 1 (mean "
+    r"of 3 draws). Pre-norm grows to $\sqrt{17} = 4.1$, post-norm keeps its size, though its skips alone decay like $2^{-l/2}$.",
+    panels=2,
+)
+def circle_and_depth(left, right):
+    points = np.random.default_rng(1).standard_normal((12, 3)) * 2
+    plane = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
+    before, after = points @ plane.T, np.asarray(layer_norm(jnp.array(points), jnp.ones(3), jnp.zeros(3), epsilon=0.0)) @ plane.T
+    for start, end in zip(before, after, strict=True):
+        left.plot(*zip(start, end, strict=True), color="gray", linewidth=0.6)
+    left.plot(*before.T, "o", label="$x$, projected")
+    left.plot(*after.T, "s", label=r"$\hat x$")
+    angle = np.linspace(0, 2 * np.pi, 100)
+    left.plot(np.sqrt(3) * np.cos(angle), np.sqrt(3) * np.sin(angle), color="gray", linestyle="--")
+    left.set(xlabel="first axis of the plane", ylabel="second axis", aspect="equal", xlim=(-4.5, 4.5), ylim=(-3.7, 3.7))
+    left.legend()
+    for form, label in (("pre", "pre-norm"), ("post", "post-norm"), ("skips", "post-norm, skips alone")):
+        sizes = np.sqrt(np.mean([_pulled_back(64, 16, form, seed) ** 2 for seed in range(3)], axis=0))
+        right.semilogy(range(17), sizes, label=label)
+    right.set(xlabel="blocks passed on the way back", ylabel="size of the gradient")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the layer norm of $(3, 7)$ with $\varepsilon = 0$, and what is its Jacobian?",
+    r"$(-1, 1)$, as for every pair in this order; the Jacobian is 0. A layer norm over two entries keeps one bit.",
+)
+def a_pair():
+    def norm(x):
+        return layer_norm(x, jnp.ones(2), jnp.zeros(2), epsilon=0.0)
+
+    yield norm(jnp.array([3.0, 7.0])), "(-1, 1)"
+    yield jnp.abs(jax.jacobian(norm)(jnp.array([3.0, 7.0]))).max(), "0"
+
+
+@derivation.exercise(
+    r"Between which bounds lie the singular values of 12 residual blocks with $\beta = 0.1$, and below which bound without "
+    r"skips?",
+    r"$0.9^{12} = 0.282$ and $1.1^{12} = 3.138$; without skips below $10^{-12}$.",
+)
+def twelve_blocks():
+    yield 0.9**12, "0.282"
+    yield 1.1**12, "3.138"
+
+
+@derivation.exercise(
+    "How large is the variance of a pre-norm stream after 24 branches of gain 1, and which share of it did the last one bring?",
+    r"25, of which the last branch brought $\frac{1}{25} = 0.04$.",
+)
+def a_long_stream():
+    yield V.at(24).family.definition.subs(l, 24), "25"
+    yield 1 / 25, "0.04"
+
+
+derivation.say("How the code keeps it.")
+
+
+@derivation.numeric(
+    r"\hat x = 0 \quad\text{where all entries are equal}",
+    because=r"With $\varepsilon > 0$ a constant row gives the bias, and a finite gradient. The variance is taken of the "
+    r"deviations from the mean: the mean of squares less the square of the mean would cancel, which for entries near 1000 "
+    r"loses six digits.",
+    role="appendix",
+    scale=1.0,
+)
+def constant_rows():
+    bias = jnp.array([1.0, 2, 3, 4])
+    return layer_norm(jnp.full(4, 1e4), jnp.ones(4), bias, epsilon=1e-5), bias, {"no bias": jnp.zeros(4)}

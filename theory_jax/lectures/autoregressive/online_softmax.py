@@ -1,0 +1,512 @@
+"""Online softmax: exact attention while the keys pass by.
+
+The lecture on the functions of theory_jax/autoregressive/online_softmax.py.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, log, oo
+
+from theory_jax.autoregressive.attention import causal_mask, scaled_dot_product_attention
+from theory_jax.autoregressive.online_softmax import (
+    attention_backward,
+    blockwise_attention,
+    merge_partial_attention,
+    online_softmax_update,
+    streaming_logsumexp,
+)
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Limit, Slope, Total, plus, times
+from theory_jax.parts import value
+
+
+def _query_key_value(queries=5, keys=7):
+    return draw(1, 2, queries, 4, scale=2.0), draw(1, 2, keys, 4, seed=1, scale=2.0), draw(1, 2, keys, 3, seed=2)
+
+
+def _flat(parts):
+    return jnp.concatenate([jnp.ravel(part) for part in parts])
+
+
+derivation = Derivation(
+    title="Online softmax: exact attention while the keys pass by",
+    lectures=(43,),
+    sources=(
+        "Milakov & Gimelshein 2018, Online Normalizer Calculation for Softmax",
+        "Rabe & Staats 2021, Self-attention Does Not Need O(n^2) Memory",
+        "Dao et al. 2022, FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness",
+    ),
+    question="The first weight of a softmax needs the sum over the whole row. How can attention be computed exactly while the "
+    "keys pass by in blocks, each seen once, and how can it be differentiated without storing its weights?",
+    setting=(
+        r"One query, whose scores against the keys seen so far are $s_i$, and against the keys of the next block $t_j$. The "
+        r"values are one number a key, $v_i$ and $u_j$, in the chains; vectors are treated entry by entry.",
+        r"A state of three numbers is kept: a reference $m$, a normalizer $l = \sum_i e^{s_i - m}$ and an accumulator $o = "
+        r"\sum_i e^{s_i - m} v_i$. A block moves the reference to $m'$ and gives $l' = e^{m - m'} l + \sum_j e^{t_j - m'}$ and "
+        r"$o' = e^{m - m'} o + \sum_j e^{t_j - m'} u_j$. At the start nothing has been seen: $m = -\infty$ and $l = o = 0$.",
+        r"At the end the output is $o / l$, and the log-normalizer $L = m + \log l$ is kept beside it.",
+    ),
+    answer=r"Old sums need only be multiplied by $e^{m - m'}$ when the reference moves, so after the last block $o/l$ is the "
+    r"softmax average, exactly and whatever the blocks. Parts that were computed apart can be merged from their outputs and "
+    r"log-normalizers, and the log-normalizer gives any weight back from its score, so the backward pass stores none.",
+    limits=(
+        "Rounding is not analyzed, beyond that no exponential overflows; the result is exact in exact arithmetic.",
+        "Speed is a matter of how often memory is read and written, which operations do not count.",
+        "Dropout on the weights is left out.",
+    ),
+)
+
+i = derivation.index("i", "a key that was seen")
+j = derivation.index("j", "a key of the next block")
+k = derivation.index("k", "a key, beside $j$")
+s = derivation.numbers("s", i, "the scores of the keys that were seen")
+v = derivation.numbers("v", i, "their values")
+t = derivation.numbers("t", j, "the scores of the next block", "scores")
+u = derivation.numbers("u", j, "their values", "values")
+m = derivation.number("m", "the reference", "maximum")
+m_new = derivation.number("m'", "the reference after the block")
+norm = derivation.define("l", Total(i, exp(s - m)), "the normalizer", "normalizer", positive=True)
+acc = derivation.define("o", Total(i, times(exp(s - m), v)), "the accumulator", "accumulator")
+norm_new = derivation.define(
+    "l'",
+    plus(times(exp(m - m_new), norm), Total(j, exp(t - m_new))),
+    "the normalizer after the block",
+    "online_softmax_update",
+    positive=True,
+)
+acc_new = derivation.define(
+    "o'",
+    plus(times(exp(m - m_new), acc), Total(j, times(exp(t - m_new), u))),
+    "the accumulator after the block",
+    "online_softmax_update",
+)
+
+derivation.say(
+    r"A softmax does not change when the same number is subtracted from all scores, so every reference gives the same weights. "
+    r"What is to be shown is that it may even move on the way."
+)
+invariant = derivation.chain(
+    "The normalizer keeps its meaning under the new reference",
+    norm_new,
+    equals(
+        plus(times(exp(m - m_new), Total(i, exp(s - m))), Total(j, exp(t - m_new))),
+        "the definitions",
+        wrong={"the old sum not corrected": plus(Total(i, exp(s - m)), Total(j, exp(t - m_new)))},
+    ),
+    equals(
+        plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
+        r"$e^{m - m'} e^{s_i - m} = e^{s_i - m'}$: the factor is the same for every old term",
+        wrong={"corrected the other way": plus(Total(i, exp(s - m + m_new - m)), Total(j, exp(t - m_new)))},
+    ),
+    role="lemma",
+    so="The new state is to all keys what the old one was to the old keys. By induction this holds after every block.",
+)
+accumulated = derivation.chain(
+    "... and so does the accumulator",
+    acc_new,
+    equals(
+        plus(Total(i, times(exp(s - m_new), v)), Total(j, times(exp(t - m_new), u))),
+        "the same for each term, which carries its value along",
+        wrong={
+            "the accumulator not corrected": plus(acc, Total(j, times(exp(t - m_new), u))),
+            "no values": plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
+        },
+    ),
+    role="lemma",
+)
+central = derivation.chain(
+    "After the last block the quotient is the softmax average",
+    acc_new / norm_new,
+    equals(
+        plus(Total(i, times(exp(s - m_new), v)), Total(j, times(exp(t - m_new), u)))
+        / plus(Total(i, exp(s - m_new)), Total(j, exp(t - m_new))),
+        "the two lemmas",
+        wrong={
+            "divided after each block": plus(times(exp(m - m_new), acc / norm), Total(j, times(exp(t - m_new), u))) / norm_new
+        },
+    ),
+    equals(
+        plus(Total(i, times(exp(s), v)), Total(j, times(exp(t), u))) / plus(Total(i, exp(s)), Total(j, exp(t))),
+        r"multiply numerator and denominator by $e^{m'}$",
+        wrong={"an average of the blocks' averages": (acc / norm + Total(j, times(exp(t), u)) / Total(j, exp(t))) / 2},
+    ),
+    central=True,
+    uses=(invariant, accumulated),
+    states=2,
+    so="No reference is left: nothing was approximated, and the order and the size of the blocks do not matter.",
+)
+derivation.chain(
+    "The log-normalizer",
+    plus(m_new, log(norm_new)),
+    equals(log(times(exp(m_new), norm_new)), "a logarithm of a product", wrong={"subtracted": log(exp(-m_new) * norm_new)}),
+    equals(log(plus(Total(i, exp(s)), Total(j, exp(t)))), "the first lemma", wrong={"the block alone": log(Total(j, exp(t)))}),
+    states=2,
+    role="lemma",
+    so=r"This is $L = \log \sum e^{s}$ over all keys, the logarithm of the softmax's denominator.",
+)
+derivation.symbol("L", "the log-normalizer", "log_normalizer")
+l0 = derivation.number("l_0", "a normalizer, of whatever was seen", "normalizer", positive=True)
+o0 = derivation.number("o_0", "an accumulator", "accumulator")
+
+
+def _update(m, l, o, t, u):  # noqa: E741 (the lecture's letter)
+    maximum, normalizer, accumulator = online_softmax_update(m[:, None], l[:, None], o[:, None, None], t[:, None], u[:, :, None])
+    return jnp.exp(maximum)[:, 0] * normalizer[:, 0], jnp.exp(maximum)[:, 0] * accumulator[:, 0, 0]
+
+
+derivation.bridge(
+    "The code's normalizer, multiplied by $e$ to its reference",
+    plus(times(exp(m), l0), Total(j, exp(t))),
+    lambda *state: _update(*state)[0],
+    m,
+    l0,
+    o0,
+    t,
+    u,
+    wrong={"the old part not corrected": plus(l0, Total(j, exp(t)))},
+)
+derivation.bridge(
+    "... and its accumulator",
+    plus(times(exp(m), o0), Total(j, times(exp(t), u))),
+    lambda *state: _update(*state)[1],
+    m,
+    l0,
+    o0,
+    t,
+    u,
+    wrong={"the old part not corrected": plus(o0, Total(j, times(exp(t), u)))},
+)
+derivation.bridge(
+    "The log-normalizer of a row, in blocks of three",
+    log(Total(j, exp(t))),
+    lambda t: streaming_logsumexp(t, block_size=3),
+    t,
+    wrong={"the mean": log(Total(j, exp(t)) / derivation.count(j, "K", "the number of keys in a row"))},
+)
+
+derivation.say("Why the reference is the maximum. Any number would do in exact arithmetic; the maximum keeps the numbers small.")
+others = derivation.count(i, "N", "how many keys there are beside the one with the largest score")
+under = derivation.assume("No score exceeds the reference", m - s, s, m)
+gap = under.at(s, m)
+derivation.chain(
+    "Under the maximum the normalizer is at least one",
+    plus(exp(0), Total(i, exp(s - m))),
+    at_least(
+        1,
+        r"$e^0 = 1$ for the largest score itself; leave out the other terms",
+        dropping=Total(i, exp(s - m)),
+        wrong={"at least two": 2},
+    ),
+    role="lemma",
+    so="So there is never a division by zero, or a logarithm of zero.",
+)
+derivation.chain(
+    "... and at most the number of keys",
+    plus(1, Total(i, exp(s - m))),
+    equals(
+        plus(1, others, -Total(i, times(exp(s - m), plus(exp(m - s), -1)))),
+        r"$e^{s_i - m} = 1 - e^{s_i - m} (e^{m - s_i} - 1)$",
+        wrong={"the first one lost": plus(others, -Total(i, times(exp(s - m), plus(exp(m - s), -1))))},
+    ),
+    equals(
+        plus(1, others, -Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), gap)))),
+        r"$t - 1 = (t - 1 - \log t) + \log t$ at $t = e^{m - s_i}$",
+        wrong={"the gap twice": plus(1, others, -Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), 2 * gap))))},
+    ),
+    at_most(
+        plus(1, others),
+        "leave out terms that are not negative; equality where all scores are equal",
+        adding=Total(i, times(exp(s - m), plus(tangent.at(exp(m - s)), gap))),
+    ),
+    role="lemma",
+    so=r"Every exponent $s_i - m$ is at most 0, so nothing overflows, and $m \le L \le m + \log(N + 1)$. When the maximum "
+    r"rises the correction $e^{m - m'}$ is below 1.",
+)
+
+derivation.say(
+    r"Merging. A part of the keys, computed elsewhere, is known by its output $O$ and its log-normalizer $L$. What do two "
+    r"parts give together?"
+)
+Oa, Ob, Oc = (derivation.number(f"O_{n}", f"the output over the keys of part ${n}$", f"output_{n}") for n in "abc")
+La, Lb, Lc = (derivation.number(f"L_{n}", f"the log-normalizer of part ${n}$", f"log_normalizer_{n}") for n in "abc")
+Lab = derivation.define("L_{ab}", log(exp(La) + exp(Lb)), "the log-normalizer of both parts", "merge_partial_attention")
+Oab = derivation.define("O_{ab}", times(exp(La - Lab), Oa) + times(exp(Lb - Lab), Ob), "their output", "merge_partial_attention")
+merged = derivation.chain(
+    "A merged part stands for the sums over both",
+    times(exp(Lab), Oab),
+    equals(
+        plus(times(exp(La), Oa), times(exp(Lb), Ob)),
+        r"multiply out: $e^{L_{ab}} e^{L_a - L_{ab}} = e^{L_a}$",
+        wrong={
+            "a plain mean": times(exp(Lab), plus(Oa, Ob)) / 2,
+            "parts exchanged": plus(times(exp(La), Ob), times(exp(Lb), Oa)),
+        },
+    ),
+    role="lemma",
+    so=r"Here $e^{L_a} O_a = \sum e^{s} v$ and $e^{L_a} = \sum e^{s}$ over the keys of the part, and sums of numbers may be "
+    r"taken in any order.",
+)
+derivation.chain(
+    "So the order of merging does not matter",
+    plus(times(exp(Lab), Oab), times(exp(Lc), Oc)) / plus(exp(Lab), exp(Lc)),
+    equals(
+        plus(times(exp(La), Oa), times(exp(Lb), Ob), times(exp(Lc), Oc)) / plus(exp(La), exp(Lb), exp(Lc)),
+        r"the lemma, and $e^{L_{ab}} = e^{L_a} + e^{L_b}$",
+        wrong={"each part alike": plus(Oa, Ob, Oc) / 3, "the pair alike": plus(Oab, Oc) / 2},
+    ),
+    uses=(merged,),
+    so="The right side treats the three parts alike: merging is associative and commutative. Keys may be split among blocks, "
+    "devices or machines and merged in any tree; each part sends its output and one number a query.",
+)
+derivation.chain(
+    "A part without keys changes nothing",
+    Limit(plus(times(exp(La), Oa), times(exp(Lb), Ob)) / plus(exp(La), exp(Lb)), Lb, -oo),
+    equals(Oa, r"its sums are zero: $L = -\infty$ is their logarithm", wrong={"half of it": Oa / 2}),
+    role="remark",
+)
+for what, expression, number, mistake in (("output", Oab, 0, (Oa + Ob) / 2), ("log-normalizer", Lab, 1, (La + Lb) / 2)):
+    derivation.bridge(
+        f"The code computes the merged {what}",
+        expression,
+        lambda *parts, number=number: merge_partial_attention(parts[0][:, None], parts[1], parts[2][:, None], parts[3])[
+            number
+        ].reshape(-1),
+        Oa,
+        La,
+        Ob,
+        Lb,
+        wrong={"a plain mean": mistake},
+    )
+
+derivation.say("Backward. The derivative of the log-normalizer is the key to a backward pass that stores no weights.")
+log_sum = derivation.define(r"\Lambda", log(Total(k, exp(t.at(k)))), "the log-normalizer of a row with the scores $t$")
+P = derivation.define("P", exp(t - log_sum), "the weights", "attention_weights", over=j)
+weights_back = derivation.chain(
+    "A weight comes back from its score and one number a row",
+    Slope(log_sum, t),
+    equals(
+        exp(t) / Total(k, exp(t.at(k))),
+        "the derivative of a logarithm, and of the one term that contains $t_j$",
+        wrong={"the logarithm's denominator lost": exp(t)},
+    ),
+    equals(P, r"$\sum_k e^{t_k} = e^\Lambda$", wrong={"the sign": exp(log_sum - t)}),
+    role="lemma",
+    so="So the weight is the derivative of the log-normalizer, and no maximum, sum or division is needed to have it again.",
+)
+f = derivation.index("f", "an entry of a value")
+val = derivation.numbers("V", (j, f), "the values, with all their entries", "value")
+G = derivation.numbers("G", f, "the gradient of the loss in the output", "upstream")
+out = derivation.define("O", Total(j, times(P, val)), "the output", "output", over=f)
+dP = derivation.define("A", Total(f, times(G, val)), "the gradient of the loss in the weights", over=j)
+loss = derivation.define(r"\mathcal{L}", Total(f, times(G, out)), "the loss, to first order")
+rowsum = derivation.chain(
+    "The row's mean comes from the output",
+    Total(j, times(P, dP)),
+    equals(
+        Total(f, times(G, Total(j, times(P, val)))),
+        r"insert $A$, and exchange the sums",
+        wrong={"without the weights": Total(f, times(G, Total(j, val)))},
+    ),
+    equals(Total(f, times(G, out)), "the inner sum is the output"),
+    role="lemma",
+    sizes={f: 2},
+    so="The left side needs all keys. The right side needs two vectors, and is known before the first block.",
+)
+derivation.chain(
+    "The gradient in the scores",
+    Slope(loss, t),
+    equals(
+        times(P, plus(dP, -Total(k, times(P.at(k), dP.at(k))))),
+        r"$\partial P_k / \partial t_j = P_k (\delta_{kj} - P_j)$, as in the topic attention",
+        wrong={"the mean forgotten": times(P, dP)},
+    ),
+    equals(
+        times(P, plus(dP, -Total(f, times(G, out)))),
+        "the lemma",
+        wrong={"the mean of the gradients without weights": times(P, plus(dP, -Total(k, dP.at(k))))},
+    ),
+    uses=(weights_back, rowsum),
+    sizes={f: 2},
+    states=2,
+    so=r"With $q$, $k$, $v$, $O$ and $L$ everything here can be computed block by block and thrown away again. The scores are "
+    r"computed a second time: that is the price of memory that grows like the length and not like its square.",
+)
+
+
+@derivation.numeric(
+    r"O = \mathrm{softmax}(t)\, V",
+    because="The whole function beside attention with its matrix of weights: with and without the causal mask, in blocks of 1, "
+    "3 and 9 keys, of which 7 are there, and with the keys in reverse order.",
+    uses=(central,),
+)
+def blocks_give_attention():
+    query, key, value = _query_key_value()
+
+    def both(causal, size):
+        mask = causal_mask(query_length=5, key_length=7) if causal else None
+        wanted = scaled_dot_product_attention(query, key, value, mask)
+        return blockwise_attention(query, key, value, block_size=size, causal=causal)[0], wanted
+
+    pairs = [both(False, 1), both(False, 9), both(True, 3)]
+    reverse = blockwise_attention(query, key[:, :, ::-1], value[:, :, ::-1], block_size=3, causal=False)[0]
+    left, right = [*(pair[0] for pair in pairs), reverse], [*(pair[1] for pair in pairs), pairs[0][1]]
+    halves = [scaled_dot_product_attention(query, key[:, :, a:b], value[:, :, a:b], None) for a, b in ((0, 3), (3, 7))]
+    wrong = {"the mean of two blocks' outputs": jnp.stack([sum(halves) / 2] * 4), "never masked": jnp.stack([right[0]] * 4)}
+    return jnp.stack(left), jnp.stack(right), wrong
+
+
+@derivation.autodiff(
+    r"\partial_V \mathcal{L} = P\, G",
+    because="The gradients in queries, keys and values of the code's backward pass, beside automatic differentiation of "
+    "attention, with the causal mask. For queries and keys the gradient in the scores is multiplied by the scale and by the "
+    "keys or queries.",
+    uses=(rowsum,),
+)
+def the_backward_pass_needs_no_stored_weights():
+    query, key, value = _query_key_value()
+    upstream, mask = draw(1, 2, 5, 3, seed=7), causal_mask(query_length=5, key_length=7)
+    pulled = jax.vjp(lambda *given: scaled_dot_product_attention(*given, mask), query, key, value)[1](upstream)
+    output, logs = blockwise_attention(query, key, value, block_size=3, causal=True)
+    by_hand = attention_backward(query, key, value, output, logs, upstream, causal=True)
+    wrong = {
+        "the row's mean forgotten": attention_backward(query, key, value, 0 * output, logs, upstream, causal=True),
+        "the scale forgotten": (2 * by_hand[0], 2 * by_hand[1], by_hand[2]),
+        "never masked": attention_backward(query, key, value, output, logs, upstream, causal=False),
+    }
+    return _flat(pulled), _flat(by_hand), {name: _flat(parts) for name, parts in wrong.items()}
+
+
+derivation.say("What it saves. The state of a query is its reference, its normalizer and one number for each entry of a value.")
+n = derivation.number("n", "the number of blocks a side, where queries and keys are equally many", positive=True, integer=True)
+row = derivation.number("b", "a row of blocks", positive=True, integer=True)
+derivation.chain(
+    "Under the causal mask little more than half of the blocks are computed",
+    sympy.Sum(row, (row, 1, n)),
+    equals(
+        times(Rational(1, 2), n, plus(n, 1)),
+        "row $b$ of blocks sees the columns $1, \\dots, b$; first and last row together have $n + 1$, and so on",
+        wrong={"half of all": n**2 / 2, "without the diagonal": n * (n - 1) / 2},
+    ),
+    so=r"Of $n^2$ blocks. Those above the diagonal hold scores $-\infty$ alone and would leave the state as it is.",
+)
+
+
+@derivation.exact(
+    r"\frac{1}{2} n (n + 1),\ n^2",
+    because="The pairs of matrix products are counted in the program that JAX makes of the code, with and without the causal "
+    "mask, for $n = 1, 2, 3, 4$.",
+    outcomes=8,
+    role="remark",
+)
+def causal_blocks_are_half_of_all():
+    def computed(n, causal):
+        like = jax.ShapeDtypeStruct((1, 1, 2 * n, 4), float)
+        program = jax.make_jaxpr(functools.partial(blockwise_attention, block_size=2, causal=causal))(like, like, like)
+        return str(program).count("dot_general[") / 2
+
+    sizes = np.arange(1.0, 5)
+    counted = np.array([[computed(int(n), causal) for n in sizes] for causal in (True, False)])
+    return counted, np.stack([sizes * (sizes + 1) / 2, sizes**2]), {"half of all": np.stack([sizes**2 / 2, sizes**2])}
+
+
+def _states(scores, values, block_size):
+    """The state after each block of one row: [K], [K] -> (maximum, normalizer, accumulator)s."""
+    state = jnp.full((1, 1), -jnp.inf), jnp.zeros((1, 1)), jnp.zeros((1, 1, 1))
+    for first in range(0, len(scores), block_size):
+        block = slice(first, first + block_size)
+        state = online_softmax_update(*state, jnp.asarray(scores[block])[None, None], jnp.asarray(values[block])[None, :, None])
+        yield tuple(float(part.ravel()[0]) for part in state)
+
+
+@derivation.example(
+    r"Scores $0, \log 2$ in a first block and $\log 4$ in a second, with the values $7, 0$ and $3.5$; then the gradient 1 in "
+    r"the output."
+)
+def two_blocks():
+    first, second = _states(np.log([1.0, 2, 4]), np.array([7.0, 0, 3.5]), 2)
+    yield r"m, l, o\ \text{after the first block}", first, "(0.6931, 1.5, 3.5)"
+    yield r"e^{m - m'}", np.exp(first[0] - second[0]), "0.5"
+    yield r"l', o'", second[1:], "(1.75, 5.25)"
+    yield r"O = o'/l'", second[2] / second[1], "3"
+    yield r"L", second[0] + np.log(second[1]), "1.9459"
+    weights = np.exp(np.log([1.0, 2, 4]) - np.log(7))
+    yield r"P = e^{t - L}", weights, "(1/7, 2/7, 4/7)"
+    yield r"G O", 3.0, "3"
+    yield r"\text{the gradient in the scores}", weights * (np.array([7, 0, 3.5]) - 3), "(4/7, -6/7, 2/7)"
+    yield r"\text{accumulator not corrected:}\ O", (3.5 + 3.5) / 1.75, "4"
+
+
+@derivation.figure(
+    r"A row of 60 scores whose largest comes late, taken in one by one. Left: reference and log-normalizer. Right: the "
+    r"normalizer falls when the reference jumps, while the quotient $o/l$ moves to its final value (dashed).",
+    panels=2,
+)
+def along_a_row(left, right):
+    drawn = np.random.default_rng(0)
+    scores, values = drawn.standard_normal(60), np.linspace(-1, 1, 60) + 0.3 * drawn.standard_normal(60)
+    scores[42] = 5.0
+    m, l, o = np.array(list(_states(scores, values, 1))).T  # noqa: E741 (the lecture's letters)
+    steps = np.arange(1, 61)
+    left.plot(steps, m, label="$m$")
+    left.plot(steps, m + np.log(l), label=r"$m + \log l$")
+    left.set(xlabel="keys seen", ylabel="nats")
+    left.legend()
+    right.plot(steps, l / 10, label="$l / 10$")
+    right.plot(steps, o / l, label="$o / l$")
+    right.axhline(o[-1] / l[-1], linestyle="--", color="gray")
+    right.set(xlabel="keys seen", ylabel="state")
+    right.legend()
+
+
+@derivation.exercise(
+    r"Merge the parts $(O, L) = (\frac73, \log 3)$ and $(3.5, \log 4)$.",
+    r"$\frac{3 \cdot 7/3 + 4 \cdot 3.5}{7} = 3$, and $L = \log 7 = 1.9459$: the example's two blocks.",
+)
+def merge_by_hand():
+    given = {Oa: Rational(7, 3), La: log(3), Ob: Rational(7, 2), Lb: log(4)}
+    yield value(Oab, given), "3"
+    yield value(Lab, given), "1.9459"
+
+
+@derivation.exercise(
+    "All of 8 scores are 1000. What are $l$ and $L$ at the end?",
+    r"$l = 8$ and $L = 1000 + \log 8 = 1002.079$, although $e^{1000}$ itself is beyond float64.",
+)
+def large_scores():
+    *_, (m, l, _) = _states(np.full(8, 1000.0), np.zeros(8), 3)  # noqa: E741
+    yield l, "8"
+    yield m + np.log(l), "1002.079"
+
+
+@derivation.exercise(
+    "How many blocks are computed with 8 blocks a side under the causal mask, and which share is that?",
+    r"$\frac12 \cdot 8 \cdot 9 = 36$ of 64: a share of 0.5625.",
+)
+def eight_blocks():
+    yield 36, "36"
+    yield 36 / 64, "0.5625"
+
+
+derivation.say("How the code keeps it.")
+
+
+@derivation.numeric(
+    r"m' = -\infty,\ l' = 0,\ o' = 0 \quad\text{after a block of scores}\ -\infty",
+    because=r"The difference of two infinities would be NaN. Where nothing has been seen yet the code takes any finite "
+    r"reference, and all terms are the zeros that are meant.",
+    role="appendix",
+    scale=1.0,
+)
+def an_empty_block():
+    (maximum, normalizer, accumulator), after = _states(np.array([-np.inf, -np.inf, 0.5, 1.5]), np.array([1.0, 1, 2, 4]), 2)
+    found = [np.exp(maximum), normalizer, accumulator, *after]
+    share = np.exp(-1.0)
+    wanted = np.array([0.0, 0, 0, 1.5, 1 + share, 4 + 2 * share])
+    return np.array(found), wanted, {"two keys of score 0": wanted + np.array([0, 2.0, 2.0, 0, 0, 0])}

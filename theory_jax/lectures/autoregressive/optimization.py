@@ -1,0 +1,506 @@
+"""AdamW: how far a step can go, what its corrections correct, and decay beside the step.
+
+The lecture on the functions of theory_jax/autoregressive/optimization.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, sqrt
+
+from theory_jax.autoregressive.optimization import accumulate_gradients, adamw_step, warmup_inverse_square_root
+from theory_jax.autoregressive.training import corpus_cross_entropy, token_cross_entropy
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.notation import Total, plus, times
+
+derivation = Derivation(
+    title="AdamW: how far a step can go, what its corrections correct, and decay beside the step",
+    lectures=(48,),
+    sources=(
+        "Kingma & Ba 2015, Adam, algorithm 1 and section 2.1",
+        "Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization",
+        "Vaswani et al. 2017, Attention Is All You Need, section 5.3",
+    ),
+    question="How far can one step of Adam move a parameter? What do its corrections correct, and why is weight decay beside "
+    "the step not the same as a penalty in the loss?",
+    setting=(
+        r"At each step a parameter receives a gradient. Adam keeps two averages, $m \leftarrow \beta_1 m + (1 - \beta_1) g$ "
+        r"and $v \leftarrow \beta_2 v + (1 - \beta_2) g^2$, both from 0, and divides the one by the root of the other. After "
+        r"$t$ steps the gradient of $i$ steps ago is called $g_i$, so $g_0$ is the newest and $g_{t-1}$ the first.",
+        r"Both factors lie between 0 and 1, and $\beta_1^2 < \beta_2$, as for all values in use; they are written $\beta_1 = "
+        r"\xi \kappa$ and $\beta_2 = \kappa^2$ with $\xi, \kappa \in (0, 1)$. The usual values are 0.9 and 0.999.",
+        r"AdamW then moves $\theta \leftarrow \theta - \eta \left(\hat m / (\sqrt{\hat v} + \varepsilon) + \lambda "
+        r"\theta\right)$ with the corrected averages $\hat m = m / (1 - \beta_1^t)$ and $\hat v = v / (1 - \beta_2^t)$.",
+    ),
+    answer=r"The corrections make both averages true means from the first step on, so the first step is the sign of the "
+    r"gradient. No step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}} = 7.27$ learning rates in the "
+    r"uncorrected averages; a lone spike reaches 3.16. Decay beside the step shrinks every parameter alike; in the gradient it "
+    r"would be divided away.",
+    limits=(
+        "Convergence, and what the noise of small batches does, are not treated.",
+        r"The bound of 7.27 is for $\varepsilon = 0$; a positive $\varepsilon$ makes steps smaller. That $\hat m$ and $\hat v$ "
+        r"keep to it, too, needs the condition on the factors under which a lone spike is shown to.",
+        "Why a warm-up helps is not derived: only that first steps are as long as the rate allows, however small the gradient.",
+    ),
+)
+
+half = Rational(1, 2)
+i = derivation.index("i", "how many steps ago")
+t = derivation.count(i, "t", "the number of steps so far", "step")
+xi = derivation.number(r"\xi", r"$\beta_1 / \sqrt{\beta_2}$", between=(0, 1))
+kappa = derivation.number(r"\kappa", r"$\sqrt{\beta_2}$", between=(0, 1))
+b1 = derivation.define(r"\beta_1", xi * kappa, "how much of the average of gradients is kept", "beta1", positive=True)
+b2 = derivation.define(r"\beta_2", kappa**2, "how much of the average of squares is kept", "beta2", positive=True)
+g = derivation.numbers("g", i, "the gradient of $i$ steps ago", "gradient")
+m = derivation.define("m", times(1 - b1, Total(i, b1**i * g)), "the average of the gradients", "first_moment")
+v = derivation.define("v", times(1 - b2, Total(i, b2**i * g**2)), "the average of their squares", "second_moment")
+m_hat = derivation.define(r"\hat m", m / (1 - b1**t), "the corrected average")
+v_hat = derivation.define(r"\hat v", v / (1 - b2**t), "the corrected average of squares")
+
+derivation.say("What the corrections correct. First the averages themselves, written as sums.")
+derivation.chain(
+    "Three steps of the recursion",
+    plus(times(b1, plus(times(b1, 1 - b1, g.at(2)), times(1 - b1, g.at(1)))), times(1 - b1, g.at(0))),
+    equals(
+        times(1 - b1, Total(i, times(b1**i, g))),
+        "every further step multiplies what was there by the factor",
+        wrong={"the order turned over": times(1 - b1, Total(i, times(b1 ** (2 - i), g)))},
+    ),
+    sizes={i: 3},
+    role="lemma",
+    so=r"The same for $v$ with the squares.",
+)
+geometric = derivation.chain(
+    "The weights sum to less than one",
+    times(1 - b1, Total(i, b1**i)),
+    equals(plus(1, -(b1**t)), "a geometric sum", wrong={"one": 1, "a step more": 1 - b1 * b1**t}),
+    sizes={i: 4},
+    role="lemma",
+    so=r"So $m$ is too small by $1 - \beta_1^t$, which $\hat m$ divides by: it is a weighted mean of the gradients from the "
+    r"first step on.",
+)
+gamma = derivation.number(r"\gamma", "a gradient that is the same at every step")
+derivation.chain(
+    "A constant gradient is returned as it is",
+    times(1 - b1, Total(i, times(b1**i, gamma))) / (1 - b1**t),
+    equals(gamma, "the geometric sum cancels", wrong={"not corrected": gamma * (1 - b1**t)}),
+    sizes={i: 4},
+    role="lemma",
+    uses=(geometric,),
+    so=r"Likewise $\hat v = \gamma^2$: all steps are alike.",
+)
+derivation.chain(
+    "The first step is a sign",
+    m_hat / sqrt(v_hat),
+    equals(
+        g.at(0) / sympy.Abs(g.at(0)),
+        r"with one gradient $\hat m = g_0$ and $\hat v = g_0^2$",
+        wrong={"not corrected": (1 - b1) / sqrt(1 - b2) * g.at(0) / sympy.Abs(g.at(0)), "the gradient itself": g.at(0)},
+    ),
+    sizes={i: 1},
+    so=r"Every parameter moves by the whole learning rate, however small its gradient. All gradients times $c > 0$ give $c\, "
+    r"\hat m$ and $c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
+)
+
+derivation.say("How far can a step go? Split each term, so that one factor is what $v$ averages.")
+j = derivation.index("j", "how many steps ago, beside $i$")
+cross = plus(times(xi**i, kappa**j, g.at(j)), -times(xi**j, kappa**i, g))
+central = derivation.chain(
+    "The average of the gradients is bounded by that of their squares",
+    m**2,
+    equals(
+        times((1 - b1) ** 2, Total(i, times(xi**i, kappa**i * g)) ** 2),
+        r"$\beta_1^i = \xi^i \kappa^i$",
+        wrong={"the factor once": times(1 - b1, Total(i, times(xi**i, kappa**i * g)) ** 2)},
+    ),
+    equals(
+        plus(
+            times((1 - b1) ** 2, Total(i, xi ** (2 * i)), Total(i, b2**i * g**2)),
+            -times(half, (1 - b1) ** 2, Total(i, Total(j, cross**2))),
+        ),
+        r"Lagrange's identity: $(\sum a_i b_i)^2 = \sum a_i^2 \sum b_i^2 - \frac12 \sum_{ij} (a_i b_j - a_j b_i)^2$",
+        wrong={
+            "no half": plus(
+                times((1 - b1) ** 2, Total(i, xi ** (2 * i)), Total(i, b2**i * g**2)),
+                -times((1 - b1) ** 2, Total(i, Total(j, cross**2))),
+            )
+        },
+    ),
+    at_most(
+        times((1 - b1) ** 2, Total(i, xi ** (2 * i)), Total(i, b2**i * g**2)),
+        r"leave out squares; all are zero if $g_i$ is proportional to $(\xi / \kappa)^i = (\beta_1 / \beta_2)^i$",
+        adding=times(half, (1 - b1) ** 2, Total(i, Total(j, cross**2))),
+    ),
+    equals(
+        times((1 - b1) ** 2, (1 - xi ** (2 * t)) / (1 - xi**2), v / (1 - b2)),
+        r"the geometric sum, and the definition of $v$",
+        wrong={"the factor of v": times((1 - b1) ** 2, (1 - xi ** (2 * t)) / (1 - xi**2), v)},
+    ),
+    at_most(
+        (1 - b1) ** 2 / ((1 - b2) * (1 - xi**2)) * v,
+        r"leave out $\xi^{2t}$: the rest of the series",
+        adding=times((1 - b1) ** 2, xi ** (2 * t) / (1 - xi**2), v / (1 - b2)),
+        wrong={"the squares forgotten": (1 - b1) / ((1 - b2) * (1 - xi**2)) * v},
+    ),
+    central=True,
+    uses=(geometric,),
+    so=r"Since $\xi^2 = \beta_1^2 / \beta_2$, this is $|m| / \sqrt v \le \frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 "
+    r"/ \beta_2)}}$: 7.27 for the usual factors. It is no less than that: gradients that grow like $(\beta_2/\beta_1)^t$ lose "
+    r"nothing in the first inequality, and in the second less and less.",
+)
+derivation.chain(
+    "... by gradients that grow by the factor of both",
+    times(1 - b1, Total(i, b1**i * (xi / kappa) ** i)) ** 2 / times(1 - b2, Total(i, b2**i * (xi / kappa) ** (2 * i))),
+    equals(
+        times((1 - b1) ** 2 / (1 - b2), Total(i, xi ** (2 * i))),
+        r"with $g_i = (\xi / \kappa)^i$ both sums are $\sum_i \xi^{2i}$",
+        wrong={"constant gradients": 1, "without the factors": Total(i, xi ** (2 * i))},
+    ),
+    role="remark",
+    so=r"This is the bound but for the rest of the series. With the corrections it takes some thousand steps to come near it.",
+)
+m_lone = derivation.define(
+    r"\hat m_\gamma", times(1 - b1, gamma) / (1 - b1**t), r"the corrected average of $t - 1$ zeros and $\gamma$"
+)
+v_lone = derivation.define(r"\hat v_\gamma", times(1 - b2, gamma**2) / (1 - b2**t), "that of their squares")
+spike = derivation.chain(
+    "A lone gradient after silence",
+    m_lone**2 / v_lone,
+    equals(
+        times((1 - b1) ** 2 / (1 - b2), (1 - b2**t) / (1 - b1**t) ** 2),
+        "the size of the gradient cancels",
+        wrong={
+            "not corrected": (1 - b1) ** 2 / (1 - b2),
+            "corrected once": times((1 - b1) ** 2 / (1 - b2), (1 - b2**t) / (1 - b1**t)),
+        },
+    ),
+    sizes={i: 4},
+    role="lemma",
+    so=r"The squared step, in learning rates. After a long silence the second factor is 1: $(1 - \beta_1)/\sqrt{1 - \beta_2} = "
+    r"3.16$ rates. A word that is met once in ten thousand steps moves its embedding by that much.",
+)
+u = derivation.number("u", r"$1 - \beta_1$", between=(0, 1))
+derivation.chain(
+    "... is never longer than after a long silence",
+    plus((1 + u) ** 5, (1 - u) ** 5, -2),
+    equals(
+        plus(20 * u**2, 10 * u**4),
+        "the odd powers cancel, of the even ones two of each are left",
+        wrong={"one of each": plus(10 * u**2, 5 * u**4), "the odd powers": plus(10 * u, 20 * u**3)},
+    ),
+    at_least(0, "even powers", dropping=plus(20 * u**2, 10 * u**4)),
+    role="lemma",
+    uses=(spike,),
+    so=r"Here at $t = 5$; for every $t$ the same happens: $(2 - \beta_1)^t + \beta_1^t \ge 2$. Multiply by $\beta_1^t$: for "
+    r"$\beta_2 \ge \beta_1 (2 - \beta_1)$, which is 0.99 at $\beta_1 = 0.9$, it says $\beta_2^t \ge \beta_1^t (2 - "
+    r"\beta_1^t)$, that is $1 - \beta_2^t \le (1 - \beta_1^t)^2$: the second factor of a lone gradient is at most 1. By the "
+    r"same inequality the corrections only shorten steps, so the bound above holds for $\hat m / \sqrt{\hat v}$, too.",
+)
+theta = derivation.number(r"\theta", "a parameter", "parameter")
+eta = derivation.number(r"\eta", "the learning rate", "learning_rate", positive=True)
+lam = derivation.number(r"\lambda", "the weight decay", "weight_decay", positive=True)
+eps = derivation.number(r"\varepsilon", "what is added to the root", "epsilon", positive=True)
+m0 = derivation.number("m_0", "the average before the step", "first_moment")
+v0 = derivation.number("v_0", "the average of squares before the step", "second_moment", positive=True)
+step = derivation.number("n", "the number of the step, from 1", "step", positive=True, integer=True)
+m1, v1 = plus(times(b1, m0), times(1 - b1, gamma)), plus(times(b2, v0), times(1 - b2, gamma**2))
+m_new = derivation.define("m_1", m1, "the average after the step")
+v_new = derivation.define("v_1", v1, "the average of squares after the step", positive=True)
+
+
+m_next = derivation.define(r"\hat m_1", m_new / (1 - b1**step), "the corrected average")
+v_next = derivation.define(r"\hat v_1", v_new / (1 - b2**step), "the corrected average of squares")
+
+
+def _moved(root_of, correct=True):
+    first, second = (m_new / (1 - b1**step), v_new / (1 - b2**step)) if correct else (m_new, v_new)
+    return theta - eta * (first / root_of(second) + lam * theta)
+
+
+def _row_by_row(gradient, parameter, first, second, step, rate, decay, epsilon, xi, kappa):
+    rows = zip(gradient, parameter, first, second, step, rate, decay, epsilon, xi, kappa, strict=True)
+    return jnp.stack(
+        [
+            adamw_step(
+                *(jnp.array([part]) for part in row[:4]),
+                step=int(row[4]),
+                learning_rate=row[5],
+                weight_decay=row[6],
+                epsilon=row[7],
+                beta1=row[8] * row[9],
+                beta2=row[9] ** 2,
+            )[0][0]
+            for row in rows
+        ]
+    )
+
+
+derivation.bridge(
+    "The code's step",
+    plus(theta, -times(eta, plus(m_next / (sqrt(v_next) + eps), times(lam, theta)))),
+    _row_by_row,
+    gamma,
+    theta,
+    m0,
+    v0,
+    step,
+    eta,
+    lam,
+    eps,
+    xi,
+    kappa,
+    wrong={
+        "epsilon inside the root": _moved(lambda s: sqrt(s + eps)),
+        "no corrections": _moved(lambda s: sqrt(s) + eps, correct=False),
+        "decay divided by the root": theta - eta * (m_new / (1 - b1**step) + lam * theta) / (sqrt(v_new / (1 - b2**step)) + eps),
+    },
+)
+
+derivation.say(
+    "Decay beside the step. Let every step without decay be at most $c$ rates long, and solve the recursion for the largest size."
+)
+c = derivation.number("c", "the longest step, in learning rates", positive=True)
+size = derivation.define(
+    "s_n",
+    plus(c / lam, times(theta - c / lam, (1 - eta * lam) ** step)),
+    r"the bound of the parameter's size, which starts at $\theta \ge 0$",
+)
+derivation.chain(
+    "Decay bounds the parameters",
+    plus(times(1 - eta * lam, size), times(eta, c)),
+    equals(
+        plus(c / lam, times(theta - c / lam, (1 - eta * lam) ** plus(step, 1))),
+        r"$(1 - \eta \lambda)\, c / \lambda + \eta c = c / \lambda$",
+        wrong={
+            "the step lost": times(1 - eta * lam, size),
+            "no decay of the first term": plus(c / lam, times(eta, c), times(theta - c / lam, (1 - eta * lam) ** plus(step, 1))),
+        },
+    ),
+    so=r"So the formula for $s_n$ continues itself from step to step. For $0 < \eta \lambda < 1$ it tends to $c / \lambda$, "
+    r"wherever it began: with steps of at most one rate and $\lambda = 0.1$ no parameter stays above 10.",
+)
+
+
+derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\\lambda$")
+
+
+@derivation.numeric(
+    r"\theta_{\lambda} - \theta_{0} = -\eta \lambda \theta",
+    because=r"At the first step with $\varepsilon = 0$. Decay beside the step shrinks every parameter by the same share. As a "
+    r"penalty, with $g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is "
+    r"the sign of the sum, so where $|g| > \lambda |\theta|$ the decay leaves no trace.",
+)
+def decay_beside_the_step_is_not_a_penalty():
+    gradient, parameter = jnp.array([0.3, -2.0, 5.0, -50.0]), jnp.array([1.5, -0.5, 2.0, 4.0])
+
+    def moved(gradient, **decay):
+        return adamw_step(gradient, parameter, 0 * gradient, 0 * gradient, step=1, learning_rate=0.1, epsilon=0.0, **decay)[0]
+
+    penalized = moved(gradient + 0.1 * parameter) - moved(gradient)
+    found = moved(gradient, weight_decay=0.1) - moved(gradient)
+    return found, -0.1 * 0.1 * parameter, {"a penalty": penalized, "not multiplied by the rate": -0.1 * parameter}
+
+
+derivation.symbol(r"r_n", "the step after $n - 1$ steps of silence, in learning rates")
+
+
+@derivation.bound(
+    r"r_n \;\le\; \frac{1 - \beta_1}{\sqrt{1 - \beta_2}}",
+    because="The code's step on a lone gradient, with the usual factors, after up to 3000 steps of silence; after 40,000 the "
+    "bound is attained to the last digit.",
+    uses=(spike,),
+)
+def a_lone_spike_moves_little():
+    def sides(steps, stretch=1.0):
+        one, zero = jnp.array([-2.0]), jnp.zeros(1)
+        moves = [adamw_step(one, zero, zero, zero, step=n, learning_rate=1.0, epsilon=0.0)[0][0] for n in steps]
+        return np.array(moves), np.full(len(moves), stretch * 0.1 / math.sqrt(0.001))
+
+    wrong = {"a tenth less": lambda steps: sides(steps, 0.9), "a tenth more": lambda steps: sides(steps, 1.1)}
+    return sides, ([1, 2, 5, 30, 300, 3000],), ([40_000],), wrong
+
+
+derivation.say(
+    "A batch that does not fit. Its micro-batches have different numbers of tokens, and each gives the gradient of its own mean."
+)
+k = derivation.index("k", "a micro-batch")
+K = derivation.count(k, "K", "the number of micro-batches")
+tokens = derivation.numbers("N", k, "the tokens of micro-batch $k$", "counts", positive=True)
+grad = derivation.numbers("G", k, "the gradient of its mean loss", "gradients")
+derivation.chain(
+    "The gradient of the whole batch weighs micro-batches by their tokens",
+    Total(k, times(tokens, grad)) / Total(k, tokens),
+    equals(
+        plus(Total(k, grad) / K, Total(k, times(tokens - Total(k, tokens) / K, grad)) / Total(k, tokens)),
+        r"add and subtract the plain mean: $N_k = \bar N + (N_k - \bar N)$",
+        wrong={
+            "the plain mean": Total(k, grad) / K,
+            "the sign": plus(Total(k, grad) / K, -Total(k, times(tokens - Total(k, tokens) / K, grad)) / Total(k, tokens)),
+        },
+    ),
+    so=r"The first line is the gradient of the mean over all tokens, since gradients are linear and $N_k G_k$ is the gradient "
+    r"of a sum of losses. The plain mean differs from it by a covariance of counts and gradients: with padded text the result "
+    r"would depend on how the batch is cut, that is, on the memory of the machine.",
+)
+derivation.bridge(
+    "The code accumulates so",
+    Total(k, times(tokens, grad)) / Total(k, tokens),
+    lambda grad, tokens: jnp.stack([accumulate_gradients(*row) for row in zip(grad, tokens, strict=True)]),
+    grad,
+    tokens,
+    wrong={"the plain mean": Total(k, grad) / K, "a sum": Total(k, times(tokens, grad))},
+)
+
+
+@derivation.numeric(
+    r"\frac{\sum_k N_k G_k}{\sum_k N_k} = \text{the gradient of the whole batch}",
+    because="Three micro-batches of a linear language model with 8, 3 and 4 tokens that count, cut from one batch.",
+)
+def micro_batches_add_up_to_the_batch():
+    inputs, weight = draw(3, 2, 4, 5, seed=1), draw(5, 6, seed=2)
+    targets = jax.random.randint(jax.random.key(3), (3, 2, 4), 0, 6)
+    mask = jnp.arange(4) < jnp.array([[4, 4], [1, 2], [3, 1]])[..., None]
+
+    @jax.grad
+    def gradient(weight, inputs, targets, mask):
+        return corpus_cross_entropy(token_cross_entropy(targets, inputs @ weight, mask), mask)
+
+    parts = jnp.stack([gradient(weight, *batch) for batch in zip(inputs, targets, mask, strict=True)])
+    whole = gradient(weight, *(array.reshape(6, *array.shape[2:]) for array in (inputs, targets, mask)))
+    return accumulate_gradients(parts, jnp.sum(mask, axis=(1, 2))), whole, {"the plain mean": jnp.mean(parts, axis=0)}
+
+
+derivation.say("The schedule of the first transformers is the smaller of a rising line and a falling root.")
+s = derivation.number("s", "a step, from 1", "step", positive=True, integer=True)
+w = derivation.number("w", "the length of the warm-up", "warmup_steps", positive=True, integer=True)
+E = derivation.number("E", "the width of the model", "width", positive=True)
+root = derivation.define("A", s ** Rational(-1, 2), "the falling root", positive=True)
+line = derivation.define("B", s * w ** Rational(-3, 2), "the rising line", positive=True)
+derivation.chain(
+    "The schedule peaks at the end of the warm-up",
+    times(root ** Rational(2, 3), line ** Rational(1, 3)),
+    equals(
+        w**-half,
+        r"$A^{2/3} = s^{-1/3}$ and $B^{1/3} = s^{1/3} w^{-1/2}$: the step cancels",
+        wrong={"one over the warm-up": 1 / w},
+    ),
+    so=r"The smaller of two positive numbers is at most any weighted geometric mean of both, with equality where they are "
+    r"equal, at $s = w$. So no rate exceeds $(E w)^{-1/2}$: four times the width halves every rate.",
+)
+derivation.bridge(
+    "The code's schedule",
+    sympy.Min(root, line) / sqrt(E),
+    lambda *parts: jnp.stack(
+        [warmup_inverse_square_root(jnp.array(a), width=e, warmup_steps=b) for a, b, e in zip(*parts, strict=True)]
+    ),
+    s,
+    w,
+    E,
+    wrong={"the larger": sympy.Max(root, line) / sqrt(E), "the width itself": sympy.Min(root, line) / E},
+)
+
+
+def _lengths(kind, steps):
+    """|m_hat| / sqrt(v_hat) at the usual factors, for gradients that are constant, a lone spike, or growing."""
+    lengths = []
+    for n in steps:
+        ago = np.arange(n)
+        gradients = {"constant": 1.0 + 0 * ago, "spike": 1.0 * (ago == 0), "growing": (0.9 / 0.999) ** ago}[kind]
+        mean, square = 0.1 * 0.9**ago @ gradients / (1 - 0.9**n), 0.001 * 0.999**ago @ gradients**2 / (1 - 0.999**n)
+        lengths.append(mean / np.sqrt(square))
+    return np.array(lengths)
+
+
+@derivation.example(
+    r"One step from $\theta = 1$ with gradient 2, $\eta = 0.001$, $\lambda = 0.1$ and $\varepsilon = 0$; growing gradients; "
+    r"two micro-batches of 1 and 3 tokens with the gradients 4 and 0; and a schedule with $E = 512$, $w = 4000$."
+)
+def one_step():
+    one, zero = jnp.ones(1), jnp.zeros(1)
+    moved, mean, square = adamw_step(2 * one, one, zero, zero, step=1, learning_rate=1e-3, epsilon=0.0, weight_decay=0.1)
+    yield r"\hat m, \hat v", (mean[0] / 0.1, square[0] / 0.001), "(2, 4)"
+    yield r"\theta", moved[0], "0.9989"
+    yield r"\theta\ \text{without corrections}", 1 - 1e-3 * (0.2 / np.sqrt(0.004) + 0.1), "0.996738"
+    bound = 0.1 / math.sqrt(0.001 * (1 - 0.81 / 0.999))
+    yield r"\frac{1 - \beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2 / \beta_2)}}", bound, "7.270"
+    yield (
+        r"\text{growing gradients at}\ t = 10, 100, 1000, 3000",
+        _lengths("growing", (10, 100, 1000, 3000)),
+        "(1.04, 2.24, 5.78, 7.09)",
+    )
+    parts, counts = jnp.array([4.0, 0.0]), jnp.array([1, 3])
+    yield r"\text{accumulated, and the plain mean}", (accumulate_gradients(parts, counts), jnp.mean(parts)), "(1, 2)"
+    yield r"\eta_{4000}", warmup_inverse_square_root(jnp.array(4000), width=512, warmup_steps=4000), "6.99e-4"
+
+
+@derivation.figure(
+    r"Left: the length of a step in learning rates, for constant gradients, a lone gradient at step $t$, and gradients that "
+    r"grow by $\beta_2/\beta_1$; dashed the two bounds. Right: the schedule for two widths, with a warm-up of 4000 steps.",
+    panels=2,
+)
+def lengths_and_schedules(left, right):
+    steps = np.unique(np.geomspace(1, 5000, 60).astype(int))
+    for kind, label in (("constant", "constant"), ("spike", "lone"), ("growing", "growing")):
+        left.semilogx(steps, _lengths(kind, steps), label=label)
+    for bound in (0.1 / math.sqrt(0.001), 0.1 / math.sqrt(0.001 * (1 - 0.81 / 0.999))):
+        left.axhline(bound, color="gray", linestyle="--")
+    left.set(xlabel="step $t$", ylabel="step length / rate")
+    left.legend()
+    schedule = jnp.arange(1, 20001, 100)
+    for width in (512, 2048):
+        right.plot(schedule, warmup_inverse_square_root(schedule, width=width, warmup_steps=4000), label=f"width {width}")
+    right.set(xlabel="step", ylabel="learning rate")
+    right.legend()
+
+
+@derivation.exercise(
+    r"Where does the first step take a parameter at 0 whose gradient is $-10^{-6}$, with $\eta = 0.001$, $\varepsilon = 0$ and "
+    r"no decay?",
+    r"To $+\eta = 0.001$: by the whole rate, however small the gradient.",
+)
+def a_small_gradient():
+    zero = jnp.zeros(1)
+    yield adamw_step(jnp.full(1, -1e-6), zero, zero, zero, step=1, learning_rate=0.001, epsilon=0.0)[0][0], "0.001"
+
+
+@derivation.exercise(
+    r"What is the bound of a step without averaging of gradients, $\beta_1 = 0$, at $\beta_2 = 0.999$?",
+    r"$1/\sqrt{1 - \beta_2} = 31.62$: without the average a lone gradient goes ten times as far.",
+)
+def without_momentum():
+    yield 1 / math.sqrt(0.001), "31.62"
+    move = adamw_step(
+        jnp.ones(1), jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), step=40_000, learning_rate=1.0, epsilon=0.0, beta1=0.0
+    )[0]
+    yield -move[0], "31.62"
+
+
+@derivation.exercise(
+    r"Which size does no parameter keep in long training, if steps are at most one rate long and $\lambda = 0.1$? How near is "
+    r"a bound that starts at $\theta = 20$ after 10,000 steps with $\eta = 0.001$?",
+    r"$1/\lambda = 10$; after 10,000 steps the bound is $10 + 10 \cdot (1 - 10^{-4})^{10000} = 13.68$.",
+)
+def the_largest_parameter():
+    yield 1 / 0.1, "10"
+    given = {c: 1, lam: Rational(1, 10), eta: Rational(1, 1000), theta: 20, step: 10000}
+    yield float(size.family.definition.subs(given)), "13.68"
+
+
+derivation.say("How the code keeps it.")
+
+
+@derivation.numeric(
+    r"\theta - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon} \quad\text{at}\ g = 10^{-9},\ \varepsilon = 10^{-8}",
+    because=r"The $\varepsilon$ stands beside the root: a gradient of a tenth of it moves a parameter by $\frac{1}{11}$ of the "
+    r"rate. Inside the root it would be $10^{-5}$. A gradient of zero moves nothing, and gives no NaN.",
+    role="appendix",
+)
+def a_tiny_gradient():
+    gradient = jnp.array([1e-9, 0.0])
+    moved = -adamw_step(gradient, 0 * gradient, 0 * gradient, 0 * gradient, step=1, learning_rate=1.0, epsilon=1e-8)[0]
+    return moved, jnp.array([1 / 11, 0.0]), {"inside the root": jnp.array([1e-9 / math.sqrt(1e-18 + 1e-8), 0.0])}

@@ -1,0 +1,470 @@
+"""PixelCNN: every conditional of an image in one pass, and what a masked kernel does not see.
+
+The lecture on the functions of theory_jax/autoregressive/pixelcnn.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Heaviside, Integer, exp, tanh
+
+from theory_jax.autoregressive.pixelcnn import (
+    dependency_map,
+    gated_activation,
+    horizontal_convolution,
+    masked_convolution,
+    pixel_mask,
+    vertical_convolution,
+)
+from theory_jax.chains import at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Slope, Total, plus, times
+
+derivation = Derivation(
+    title="PixelCNN: every conditional of an image in one pass, and what a masked kernel does not see",
+    lectures=(42,),
+    sources=(
+        "van den Oord, Kalchbrenner & Kavukcuoglu 2016a, Pixel recurrent neural networks",
+        "van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves & Kavukcuoglu 2016b, Conditional image generation with PixelCNN "
+        "decoders",
+        "Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++: improving the PixelCNN with discretized logistic mixture likelihood",
+    ),
+    question="The chain rule needs the probability of every pixel, given those before it. How does one pass of convolutions give "
+    "all of these conditionals, without a pixel seeing itself or a later one, and does each see everything before it?",
+    setting=(
+        r"The pixels of an image with $H$ rows and $W$ columns are in raster order: row by row, each from left to right. The "
+        r"model is $p(x) = \prod_u p(x_u | x_{<u})$, and every factor is a law whose logits are the network's output at the "
+        r"pixel $u$.",
+        r"A kernel has the side $k = 2\rho + 1$. The mask of type A keeps the offsets that lead to earlier pixels: those in the "
+        r"rows above, and those to the left in the same row. Type B keeps the offset zero, too. The first layer has type A, all "
+        r"others have type B.",
+        "Between the layers there are biases and functions of one pixel at a time, such as gates and residual connections. A "
+        "residual connection begins behind the first layer.",
+        "The chains write out three pixels and one channel; the code is compared with more.",
+    ),
+    answer="Masked layers have triangular Jacobians, and one strict layer makes their product strictly triangular: no logit "
+    "depends on its own pixel or on a later one, so the conditionals multiply to a law. A masked square kernel never sees a "
+    "wedge to the upper right of the pixel, however many layers there are. Two stacks, one for the rows above and one for the "
+    "pixels before in the row, see everything.",
+    limits=(
+        "What is seen need not be used: the Jacobian's support can be smaller than the masks allow, never larger.",
+        "Orders of the pixels other than row by row.",
+        "How a network is sampled without computing anything twice; the practice wing does it by keeping rows and columns.",
+    ),
+)
+
+derivation.say(
+    r"Why it works. A pixel $u$ of the output sees the pixel $v$ of the input through the pixels $m$ of the layer between. "
+    r"The step function says which weights the masks keep: with the value 0 at zero it keeps $v < u$ (type A), with the value 1 "
+    r"it keeps $v \le u$ (type B)."
+)
+u = derivation.index("u", "a pixel of the output, by its place in the order")
+m = derivation.index("m", "a pixel of the layer between")
+v = derivation.index("v", "a pixel of the input")
+first = derivation.numbers("a", (u, v), "the weights of the first layer, where a pixel reads another", "weight")
+second = derivation.numbers("b", (u, v), "the weights of the second layer", "weight")
+pixels = derivation.numbers("x", v, "the pixels", "x")
+strict = derivation.define("A", times(first, Heaviside(u - v, 0)), "the first layer, masked: type A", over=(u, v))
+weak = derivation.define("B", times(second, Heaviside(u - v, 1)), "the second layer, masked: type B", over=(u, v))
+seen = derivation.define("z", Total(v, times(strict.at(m, v), pixels)), "what the first layer gives", over=m)
+output = derivation.define("y", Total(m, times(weak.at(u, m), tanh(seen))), "the output of two layers", over=u)
+path = times(second.at(u, m), 1 - tanh(seen) ** 2, first.at(m, v), Heaviside(u - m, 1), Heaviside(m - v, 0))
+central = derivation.chain(
+    "An output of masked layers depends on earlier pixels alone",
+    Slope(output, pixels.at(v)),
+    equals(
+        Total(m, times(weak.at(u, m), 1 - tanh(seen) ** 2, strict.at(m, v))),
+        r"the chain rule: the Jacobians of the layers are multiplied, and what acts on single pixels is a factor of each path",
+        wrong={
+            "the slope of the function between forgotten": Total(m, times(weak.at(u, m), strict.at(m, v))),
+            "both layers of type B": Total(m, times(weak.at(u, m), 1 - tanh(seen) ** 2, first.at(m, v), Heaviside(m - v, 1))),
+        },
+    ),
+    equals(
+        times(Heaviside(u - v, 0), Total(m, path)),
+        r"a term is left where $v < m$ and $m \le u$, so that none is left unless $v < u$: the factor in front changes nothing",
+        wrong={
+            "two pixels earlier": times(Heaviside(u - v - 1, 0), Total(m, path)),
+            "two strict layers": Total(m, times(path, Heaviside(u - m, 0))),
+        },
+    ),
+    central=True,
+    so="For more layers of type B the same holds with one more sum for each: the product of triangular matrices is triangular, "
+    "and strictly if one of them is.",
+)
+derivation.chain(
+    "Without a strict layer a pixel sees itself",
+    Total(m, times(weak.at(u, m), first.at(m, u), Heaviside(m - u, 1))),
+    equals(
+        times(second.at(u, u), first.at(u, u)),
+        r"on the diagonal both $u \le m$ and $m \le u$ must hold",
+        wrong={"nothing is seen": Integer(0), "the first layer alone": first.at(u, u)},
+    ),
+    so="A model that sees the pixel that it predicts reaches a loss of zero in training and is no law: the chain rule's page "
+    r"computes the sum for one bit, $\frac12 + \sigma(w)$.",
+)
+
+x1 = derivation.index("x_1", "the first pixel, black or white", states=2)
+x2 = derivation.index("x_2", "the second pixel", states=2)
+x3 = derivation.index("x_3", "the third pixel", states=2)
+factor_1 = derivation.law("p({})", x1, "the law of the first pixel", "softmax(logits)")
+factor_2 = derivation.law("p({}|{})", (x2, x1), "the law of the second, given the first", "softmax(logits)")
+factor_3 = derivation.law("p({}|{},{})", (x3, x1, x2), "the law of the third, given both", "softmax(logits)")
+derivation.chain(
+    "So the conditionals multiply to a law",
+    Total(x1, Total(x2, Total(x3, times(factor_1, factor_2, factor_3)))),
+    equals(
+        Total(x1, Total(x2, times(factor_1, factor_2, Total(x3, factor_3)))),
+        "only the last factor contains the last pixel, because the others depend on earlier pixels alone",
+        wrong={"a factor that sees its own pixel": Total(x1, Total(x2, times(factor_1, factor_2, Total(x3, factor_3**2))))},
+    ),
+    equals(
+        Total(x1, Total(x2, times(factor_1, factor_2))),
+        "the inner sum is 1, whatever the first two pixels are",
+        wrong={"one for each value": Total(x1, Total(x2, 2 * times(factor_1, factor_2)))},
+    ),
+    equals(1, "the same for the second pixel and the first", wrong={"one half": Integer(1) / 2}),
+)
+
+
+@derivation.exact(
+    r"\sum_x p(x) = 1",
+    because="A network of two masked convolutions of the code, with random weights: all images of $3 \\times 3$ bits.",
+    outcomes=2**9,
+    role="remark",
+)
+def all_images_together():
+    images = np.array(list(itertools.product((0.0, 1.0), repeat=9))).reshape(-1, 1, 3, 3)
+    total = lambda kind: np.exp(_log_prob(images, np.asarray(_network(images, kind)))).sum()  # noqa: E731
+    return total("A"), 1.0, {"a first layer of type B": total("B")}
+
+
+@derivation.numeric(
+    r"p(x) = \prod_u p(x_u | x_{<u})",
+    because="One pass over a finished image gives the probabilities with which nine passes drew it, pixel by pixel: what stands "
+    "in later places has no influence.",
+    role="remark",
+)
+def one_pass_scores_what_nine_drew():
+    rng = np.random.default_rng(3)
+    image, drawn, unshifted = np.full((1, 1, 3, 3), 9.0), [], []
+    for i, j in itertools.product(range(3), repeat=2):
+        chance = 1 / (1 + np.exp(-np.asarray(_network(image, "A"))[0, 0, i, j]))
+        unshifted.append(1 / (1 + np.exp(-np.asarray(_network(image, "B"))[0, 0, i, j])))
+        image[0, 0, i, j] = float(rng.uniform() < chance)
+        drawn.append(chance)
+    at_once = 1 / (1 + np.exp(-np.asarray(_network(image, "A")).ravel()))
+    return at_once, np.array(drawn), {"a first layer of type B": np.array(unshifted)}
+
+
+derivation.say(
+    r"What is not seen. Follow a path from a pixel of the output back to the input. Step $s$ climbs $d_s$ rows and moves $e_s$ "
+    r"columns to the right. Within a row it moves left or not at all; if it climbs, it moves at most $\rho$ to the right. In "
+    r"both cases $e_s = \rho d_s - c_s$ with a number $c_s \ge 0$."
+)
+s = derivation.index("s", "a step of a path")
+rho = derivation.number(r"\rho", r"half of the kernel's side, $\frac{k-1}{2}$", "kernel_size // 2", positive=True)
+climbed = derivation.numbers("d", s, "the rows that a step climbs", positive=True)
+slack = derivation.numbers("c", s, "what a step lacks to the rightmost one", positive=True)
+right = derivation.define("e", rho * climbed - slack, "the columns that a step moves to the right", over=s)
+derivation.chain(
+    "A path of masked square kernels stays in a wedge",
+    Total(s, right),
+    equals(
+        plus(times(rho, Total(s, climbed)), -Total(s, slack)),
+        "add the steps one by one",
+        wrong={"each climbs one row at the most": plus(rho, -Total(s, slack))},
+    ),
+    at_most(
+        times(rho, Total(s, climbed)),
+        r"no $c_s$ is negative",
+        adding=Total(s, slack),
+        wrong={"half as far": times(rho, Total(s, climbed)) / 2},
+    ),
+    role="lemma",
+    so=r"In the row that lies $m$ rows above, nothing is seen beyond $\rho m$ columns to the right: the depth of the network "
+    r"does not occur. That is the blind spot. Steps $(1, \rho)$ attain the bound, and smaller steps reach what is left of it.",
+)
+derivation.symbol("i", "a row")
+derivation.symbol("j", "a column")
+derivation.symbol("W", "the number of columns", "width")
+derivation.symbol("R", "the rows of a vertical kernel, and the columns of a horizontal one")
+derivation.symbol("w", "the weights of a kernel", "weight")
+derivation.symbol("r", "a row or a column of a kernel")
+derivation.symbol("c", "a column of a kernel")
+derivation.symbol("o", "1 for type B, which sees the pixel itself, and 0 for type A")
+derivation.symbol(r"\beta", "a bias", "bias")
+derivation.symbol("N", "a number of paths", "dependency_map")
+
+
+@derivation.exact(
+    r"N_{(i, j) \leftarrow (i - m, c)} > 0 \iff m > 0 \text{ and } c \le j + \rho m, \text{ or } m = 0 \text{ and } c < j",
+    because="Ten layers of the code with weights of one, on all pairs of pixels of a $9 \\times 9$ image, for kernels of side 3 "
+    "and 5: from these layers on nothing new is seen.",
+    outcomes=2 * 81**2,
+    uses=(central,),
+)
+def the_blind_spot():
+    found, wedge, narrow, everything = [], [], [], []
+    rise, move = _moves(9)
+    before = (rise == 0) & (move < 0)
+    for side in (3, 5):
+        half = side // 2
+        found.append(_paths(_square(side), 9) > 0)
+        wedge.append((rise > 0) & (move <= half * rise) | before)
+        narrow.append((rise > 0) & (move <= half) | before)
+        everything.append((rise > 0) | before)
+    found, wedge, narrow, everything = (np.array(each, dtype=float) for each in (found, wedge, narrow, everything))
+    return found, wedge, {"as far in every row": narrow, "the whole context": everything}
+
+
+@derivation.exact(
+    r"N_{(i, j) \leftarrow (i - m, c)} > 0 \iff m > 0, \text{ or } m = 0 \text{ and } c < j",
+    because=r"The same for two stacks with $R = 2$ rows and three columns: the vertical one chooses its rows and columns "
+    r"independently, and the horizontal one adds what it gives at the pixel itself. With $R = 1$ later layers would neither "
+    r"climb nor go left.",
+    outcomes=81**2,
+    uses=(central,),
+)
+def two_stacks_see_everything():
+    rise, move = _moves(9)
+    everything = ((rise > 0) | (rise == 0) & (move < 0)).astype(float)
+    found, short = (_paths(_stacks(rows), 9) > 0 for rows in (2, 1))
+    square = _paths(_square(3), 9) > 0
+    return found.astype(float), everything, {"one row in each kernel": short.astype(float), "one stack": square.astype(float)}
+
+
+@derivation.exact(
+    r"N = M_L \cdots M_2 M_1",
+    because="The code counts paths from the output back to the input. The product of the layers, with weights of one, counts "
+    "them the other way round: every pixel of a $4 \\times 4$ image, three layers.",
+    outcomes=16 * 16,
+)
+def paths_are_counted_from_either_end():
+    masks = [_mask(kind, 3)[0, 0] for kind in "ABB"]
+    counted = np.stack([
+        np.asarray(dependency_map(masks, height=4, width=4, row=row, column=column)).ravel()
+        for row, column in itertools.product(range(4), repeat=2)
+    ]).astype(float)  # fmt: skip
+    product = _paths(_square(3, layers=3), 4)
+    return counted, product, {"turned over": product.T, "a layer less": _paths(_square(3, layers=2), 4)}
+
+
+derivation.symbol("M_L", "the matrix of the last layer's mask: 1 where an output reads an input")
+derivation.symbol("L", "the number of layers")
+
+
+@derivation.numeric(
+    r"y_{ij} = \beta + \sum_{r, c} w_{rc}\, x_{i - R + o + r,\; j - \rho + c} \quad\text{and}\quad "
+    r"y_{ij} = \beta + \sum_r w_r\, x_{i,\; j - R + o + r}",
+    because="Both stacks of the code against sums that are written out, with zeros outside of the image.",
+)
+def convolutions_by_hand():
+    rng = np.random.default_rng(5)
+    x, tall, wide = rng.standard_normal((4, 5)), rng.standard_normal((2, 3)), rng.standard_normal((1, 2))
+    pixel = lambda i, j: x[i, j] if 0 <= i < 4 and 0 <= j < 5 else 0.0  # noqa: E731
+
+    def by_hand(kernel, row, column):
+        rows, columns = np.indices(kernel.shape)
+        return [
+            sum(w * pixel(i + r + row, j + c + column) for w, r, c in zip(kernel.flat, rows.flat, columns.flat, strict=True))
+            + 0.5
+            for i, j in itertools.product(range(4), range(5))
+        ]
+
+    one = lambda y: np.asarray(y).ravel()  # noqa: E731
+    given = lambda kernel: (x[None, None], kernel[None, None], np.full(1, 0.5))  # noqa: E731
+    code = [one(vertical_convolution(*given(tall), mask_type=kind)) for kind in "AB"]
+    code += [one(horizontal_convolution(*given(wide), mask_type=kind)) for kind in "AB"]
+    wanted = [by_hand(tall, -2, -1), by_hand(tall, -1, -1), by_hand(wide, 0, -2), by_hand(wide, 0, -1)]
+    later = [by_hand(tall, -1, -1), by_hand(tall, 0, -1), by_hand(wide, 0, -1), by_hand(wide, 0, 0)]
+    turned = [by_hand(tall[::-1, ::-1], -2, -1), by_hand(tall[::-1, ::-1], -1, -1), *wanted[2:]]
+    return np.array(code), np.array(wanted), {"a pixel later": np.array(later), "the kernel turned": np.array(turned)}
+
+
+derivation.say(
+    "The colors of a pixel are a sequence, too: red, then green, then blue. The channels of every layer are divided into three "
+    "groups, and at the offset zero a mask compares colors where it compared pixels elsewhere. The order of pixels and colors "
+    "together is again an order, and the chain above holds for it."
+)
+
+
+@derivation.autodiff(
+    r"\frac{\partial y_u}{\partial x_v} = 0 \quad\text{for } v \ge u, \text{ where } u \text{ and } v \text{ are pixels with a "
+    r"color}",
+    because="Two layers of the code with six channels between them, on $3 \\times 3$ pixels of three colors: the Jacobian is its "
+    "own strictly lower triangle.",
+    uses=(central,),
+)
+def colors_in_order():
+    def jacobian(kind, interleaved=False):
+        rng = np.random.default_rng(7)
+        weights = [rng.standard_normal((6, 3, 3, 3)), rng.standard_normal((3, 6, 3, 3))]
+        masks = [_mask(kind, 3, 6, 3), _mask("B", 3, 3, 6)]
+        if interleaved:  # the hidden channels are 0, 1, 2, 0, 1, 2 for the first layer, and 0, 0, 1, 1, 2, 2 for the second
+            masks[0] = masks[0][jnp.array([0, 2, 4, 1, 3, 5])]
+
+        def network(image):  # [pixels and colors]
+            x = image.reshape(1, 3, 3, 3).transpose(0, 3, 1, 2)
+            h = jnp.tanh(masked_convolution(x, weights[0], jnp.zeros(6), masks[0]))
+            return masked_convolution(h, weights[1], jnp.zeros(3), masks[1]).transpose(0, 2, 3, 1).ravel()
+
+        return np.asarray(jax.jacobian(network)(jnp.asarray(rng.standard_normal(27))))
+
+    found = jacobian("A")
+    return found, np.tril(found, -1), {"a first layer of type B": jacobian("B"), "groups interleaved": jacobian("A", True)}
+
+
+a = derivation.number("a", "what the content's kernel gives", "x[:, :C]")
+b = derivation.number("b", "what the gate's kernel gives", "x[:, C:]")
+gated = derivation.define("g", tanh(a) / (1 + exp(-b)), "the gated activation", "gated_activation")
+derivation.say("What stands between the layers is a product of two readings, one of which opens or closes the other.")
+derivation.chain(
+    "The slope of a gate in its content",
+    Slope(gated, a),
+    equals(
+        times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2),
+        r"$\tanh' = 1 - \tanh^2$; the gate is a constant factor",
+        wrong={"the gate forgotten": 1 - tanh(a) ** 2},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "... and in its gate",
+    Slope(gated, b),
+    equals(
+        times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))),
+        r"$\sigma' = \sigma (1 - \sigma)$",
+        wrong={"the second factor forgotten": times(tanh(a), 1 / (1 + exp(-b)))},
+    ),
+    role="lemma",
+    so="A gate that is closed stops the gradient of its content, and a content of zero that of its gate.",
+)
+derivation.bridge(
+    "The code's gates",
+    gated,
+    lambda a, b: gated_activation(jnp.stack([jnp.asarray(a), jnp.asarray(b)], 1)[:, :, None, None])[:, 0, 0, 0],
+    a,
+    b,
+    wrong={"content and gate exchanged": tanh(b) / (1 + exp(-a)), "the gate of the content": tanh(a) / (1 + exp(-a))},
+)
+
+
+@derivation.example(
+    r"Three by three pixels and kernels of side 3. The paths to the pixel in the middle, through a layer of type A and one of "
+    r"type B, and through two of type B, where it sees itself. Then the blind spot in numbers: what a pixel of a $9 \times 9$ "
+    r"image never sees."
+)
+def paths_and_blind_spots():
+    for kinds in ("AB", "BB"):
+        masks = [_mask(kind, 3)[0, 0] for kind in kinds]
+        counts = dependency_map(masks, height=3, width=3, row=1, column=1)
+        yield (
+            rf"N \text{{, types {kinds[0]} and {kinds[1]}}}",
+            counts.ravel()[:5],
+            "(3, 3, 1, 1, 0)" if kinds == "AB" else "(4, 4, 2, 2, 1)",
+        )
+    for (row, column), side, lost in (((8, 3), 3, "10"), ((8, 3), 5, "4"), ((4, 4), 3, "6")):
+        seen_pixels = np.count_nonzero(_paths(_square(side), 9)[9 * row + column])
+        yield rf"\text{{lost at }} ({row}, {column}), k = {side}", 9 * row + column - seen_pixels, lost
+
+
+@derivation.figure(
+    r"What the pixel in row 8 and column 3 (white cross) sees of a $9 \times 9$ image: bright where there are many paths, dark "
+    r"where there is none. Left and middle: masked kernels of side 3 after 2 and 10 layers; the wedge on the right stays dark. "
+    r"Right: the two stacks.",
+    panels=3,
+)
+def what_a_pixel_sees(few, many, stacks):
+    shown = (_paths(_square(3, layers=2), 9), _paths(_square(3), 9), _paths(_stacks(2), 9))
+    for axes, paths in zip((few, many, stacks), shown, strict=True):
+        axes.imshow(np.log1p(paths[9 * 8 + 3].reshape(9, 9)), cmap="viridis")
+        axes.plot(3, 8, "x", color="white")
+        axes.set(xlabel="column", ylabel="row", xticks=range(0, 9, 2), yticks=range(0, 9, 2))
+
+
+@derivation.exercise(
+    r"How many pixels come before the one in row $i$ and column $j$? How many is that for $(8, 3)$, with $W = 9$?",
+    r"$i W + j$: all columns of $i$ rows, and $j$ in its own. $8 \cdot 9 + 3 = 75$.",
+)
+def size_of_a_context():
+    yield 8 * 9 + 3, "75"
+    yield np.count_nonzero(_paths(_stacks(2), 9)[75]), "75"
+
+
+@derivation.exercise(
+    r"How many pixels does a kernel of side 7 never see at $(8, 3)$ of a $9 \times 9$ image?",
+    r"In the row above it ends at column $3 + 3 = 6$ and loses columns 7 and 8; two rows above nothing is lost. So 2.",
+)
+def a_wide_kernel():
+    yield sum(max(0, 8 - 3 - 3 * rows) for rows in range(1, 9)), "2"
+    yield 75 - np.count_nonzero(_paths(_square(7, layers=4), 9)[75]), "2"
+
+
+@derivation.exercise(
+    r"After how many layers with $k = 3$ does the pixel $(8, 3)$ see all it will ever see?",
+    "8: the first row is eight steps up, and every step climbs one row at the most. The farthest columns take no longer.",
+)
+def layers_for_all():
+    seen_after = [np.count_nonzero(_paths(_square(3, layers=layers), 9)[75]) for layers in (7, 8, 10)]
+    yield 8 if seen_after[0] < seen_after[1] == seen_after[2] else -1, "8"
+
+
+def _mask(kind, side, outputs=1, inputs=1):
+    colors = 3 if inputs > 1 else 1
+    return pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=side, mask_type=kind, colors=colors)
+
+
+def _square(side, layers=10):
+    """A stack of masked square kernels of ones."""
+    ones, none = jnp.ones((1, 1, side, side)), jnp.zeros(1)
+
+    def run(x):
+        for number in range(layers):
+            x = masked_convolution(x, ones, none, _mask("B" if number else "A", side))
+        return x
+
+    return run
+
+
+def _stacks(rows, layers=10):
+    """Two stacks of kernels of ones, with so many rows and columns behind the pixel."""
+    tall, wide, none = jnp.ones((1, 1, rows, 3)), jnp.ones((1, 1, 1, rows)), jnp.zeros(1)
+
+    def run(x):
+        above, before = (vertical_convolution(x, tall, none, mask_type="A"), horizontal_convolution(x, wide, none, mask_type="A"))
+        for _ in range(layers - 1):
+            above = vertical_convolution(above, tall, none, mask_type="B")
+            before = horizontal_convolution(before, wide, none, mask_type="B") + above
+        return before
+
+    return run
+
+
+def _paths(run, side):
+    """The number of paths from every pixel of the input to every pixel of the output, [outputs, inputs], by impulses."""
+    impulses = jnp.eye(side**2).reshape(-1, 1, side, side)
+    return np.asarray(run(impulses)).reshape(side**2, side**2).T
+
+
+def _moves(side):
+    """How many rows above the output an input lies, and how many columns to its right: [outputs, inputs] both."""
+    row, column = np.divmod(np.arange(side**2), side)
+    return row[:, None] - row, column - column[:, None]
+
+
+def _network(images, kind):
+    """Two masked layers with random weights: logits of bits, the first layer of this type."""
+    rng = np.random.default_rng(11)
+    weights = rng.standard_normal((4, 1, 3, 3)), rng.standard_normal((1, 4, 3, 3))
+    masks = (pixel_mask(out_channels=outputs, in_channels=inputs, kernel_size=3, mask_type=each, colors=1)
+             for outputs, inputs, each in ((4, 1, kind), (1, 4, "B")))  # fmt: skip
+    first_mask, second_mask = masks
+    h = jnp.tanh(masked_convolution(images, weights[0], jnp.full(4, 0.3), first_mask))
+    return masked_convolution(h, weights[1], jnp.full(1, 0.1), second_mask)
+
+
+def _log_prob(images, logits):
+    return -np.logaddexp(0.0, np.where(images > 0, -logits, logits)).sum((1, 2, 3))

@@ -1,0 +1,602 @@
+"""Positions: codes whose scores depend on distances, and why they are rotations.
+
+The lecture on the functions of theory_jax/autoregressive/position.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import cos, exp, sin
+
+from theory_jax.autoregressive.attention import causal_mask, scaled_dot_product_attention
+from theory_jax.autoregressive.position import (
+    add_learned_positions,
+    alibi_bias,
+    alibi_slopes,
+    apply_rotary,
+    relative_position_bucket,
+    rotary_angles,
+    sinusoidal_positions,
+)
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.parts import value
+
+_PLACES = jnp.array([0, 1, 2, 5, 11, 40])
+
+
+def _rotated(x, positions, layout):
+    return apply_rotary(x, rotary_angles(positions, head_width=x.shape[-1]), layout=layout)
+
+
+def _partial_sums(distances, head_width):
+    """|sum over the pairs j <= i of e^(i distance omega_j)|, [distances, head_width/2]."""
+    return jnp.abs(jnp.cumsum(jnp.exp(1j * rotary_angles(distances, head_width=head_width)), axis=-1))
+
+
+derivation = Derivation(
+    title="Positions: codes whose scores depend on distances, and why they are rotations",
+    lectures=(47,),
+    sources=(
+        "Vaswani et al. 2017, Attention Is All You Need",
+        "Gehring et al. 2017, Convolutional Sequence to Sequence Learning (learned positions)",
+        "Raffel et al. 2020, Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
+        "Su et al. 2021, RoFormer: Enhanced Transformer with Rotary Position Embedding",
+        "Press, Smith & Lewis 2022, Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
+        "Chen et al. 2023, Extending Context Window of Large Language Models via Positional Interpolation",
+    ),
+    question="Attention sees a set of tokens. How can their order be written into queries and keys so that a score depends on "
+    "how far apart two tokens are, and not on where the text began? Which such codes are there?",
+    setting=(
+        r"A query $q$ stands at position $m$ and a key $k$ at position $n$; both are vectors with $D$ entries, $D$ even, in "
+        r"$P$ pairs. Positions may be any real numbers in the derivation; the code uses integers.",
+        r"Added codes. A vector $e_m$ is added to the token at position $m$, before queries and keys are made of it. It is "
+        r"either a row of a table that is learned, or fixed: the pair $i$ of a sinusoidal code is $(\sin \omega_i m, \cos "
+        r"\omega_i m)$.",
+        r"Codes of queries and keys. A map $f(q, m) = A_m q$ is applied to queries and keys alike, with a matrix that is "
+        r"differentiable in $m$ and the identity at $m = 0$. The wish is that for all vectors and positions $\langle f(q, m), "
+        r"f(k, n) \rangle = g(m - n)$, where $g$ may depend on $q$ and $k$, but on the positions through their difference "
+        r"alone.",
+    ),
+    answer=r"The wish forces $A_m$ to be a rotation by an angle proportional to $m$ in each of $P$ planes: rotary embedding is "
+    r"the only linear answer, and only its frequencies can be chosen. Codes that are added allow scores by distance but do not "
+    r"enforce them. A slope on the distance (ALiBi) is the other way: it leaves queries and keys alone and adds to the score.",
+    limits=(
+        "Codes that are not linear in the query are not covered. For integer positions alone $A_1$ may also reflect.",
+        "That an antisymmetric matrix splits into planes is the normal form of linear algebra; it is quoted here, not derived.",
+        "Nothing here says that a trained network works beyond the lengths it was trained on; that is measured.",
+    ),
+)
+
+m = derivation.number("m", "the position of the query", "positions")
+n = derivation.number("n", "the position of the key")
+w = derivation.number(r"\omega", "a frequency, in radians a token")
+i = derivation.index("i", "a pair of entries")
+pairs = derivation.count(i, "P", "the number of pairs")
+D = derivation.define("D", 2 * pairs, "the width of a head", "head_width", positive=True)
+base = derivation.number("b", "the base of the frequencies", "base", positive=True)
+omega = derivation.define(r"\omega", base ** (-2 * i / D), "the frequency of pair $i$", "rotary_angles(1)", over=i)
+
+derivation.say("What is added. First the sinusoidal code: how similar are the codes of two positions?")
+added = derivation.chain(
+    "The inner product of two sinusoidal codes knows the distance alone",
+    plus(times(sin(w * m), sin(w * n)), times(cos(w * m), cos(w * n))),
+    equals(
+        cos(w * (m - n)), "the addition theorem of the cosine, for one pair", wrong={"the sum of the positions": cos(w * (m + n))}
+    ),
+    role="lemma",
+    so=r"Over all pairs $\langle e_m, e_n \rangle = \sum_i \cos \omega_i (m - n)$, and every code has the length $\sqrt{P}$.",
+)
+place = derivation.number("p", "a position, a whole number", "positions", integer=True)
+other = derivation.number("r", "another one", integer=True)
+derivation.bridge(
+    "The code's vectors have these inner products",
+    Total(i, cos(omega * (place - other))),
+    lambda p, r, b: jnp.array([
+        jnp.dot(*sinusoidal_positions(jnp.array([a, c], dtype=int), width=8, base=float(e)))
+        for a, c, e in zip(p, r, b, strict=True)
+    ]),
+    place,
+    other,
+    base,
+    wrong={"the exponent i/D": Total(i, cos(base ** (-i / D) * (place - other)))},
+)  # fmt: skip
+shift = derivation.number(r"\Delta", "a shift of all positions")
+derivation.chain(
+    "A shift is one linear map for all positions",
+    sympy.Matrix([sin(w * (m + shift)), cos(w * (m + shift))]),
+    equals(
+        sympy.Matrix([
+            plus(times(cos(w * shift), sin(w * m)), times(sin(w * shift), cos(w * m))),
+            plus(-times(sin(w * shift), sin(w * m)), times(cos(w * shift), cos(w * m))),
+        ]),
+        "the addition theorems: a rotation by an angle that does not contain $m$",
+        wrong={"turned the other way": sympy.Matrix([
+            cos(w * shift) * sin(w * m) - sin(w * shift) * cos(w * m), sin(w * shift) * sin(w * m) + cos(w * shift) * cos(w * m)
+        ])},
+    ),
+    role="lemma",
+    so=r"To look $\Delta$ tokens back is a linear map, which a head can learn.",
+)  # fmt: skip
+W = [[derivation.number(f"W_{{{a}{c}}}", f"entry {a}, {c} of the map of a head") for c in (1, 2)] for a in (1, 2)]
+(w11, w12), (w21, w22) = W
+half = sympy.Rational(1, 2)
+_product = plus(
+    times(w11, sin(w * m), sin(w * n)), times(w12, sin(w * m), cos(w * n)),
+    times(w21, cos(w * m), sin(w * n)), times(w22, cos(w * m), cos(w * n)),
+)  # fmt: skip
+derivation.chain(
+    "Behind a learned map, absolute positions come back",
+    _product,
+    equals(
+        plus(
+            times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))),
+            times(half, w22 - w11, cos(w * (m + n))), times(half, w12 + w21, sin(w * (m + n))),
+        ),
+        "the products of two sines or cosines as sums",
+        wrong={"no half": plus(times(w11 + w22, cos(w * (m - n))), times(w12 - w21, sin(w * (m - n)))),
+               "no sums of positions": plus(times(half, w11 + w22, cos(w * (m - n))), times(half, w12 - w21, sin(w * (m - n))))},
+    ),
+    so=r"The score of two codes is $e_m^\top W e_n$ with $W = W_Q^\top W_K$. It depends on $m - n$ alone only if $W_{11} = "
+    r"W_{22}$ and $W_{12} = -W_{21}$ (unless $\omega$ is a multiple of $\pi$ and positions are whole): a head may learn this, "
+    r"and nothing enforces it.",
+)  # fmt: skip
+d = derivation.index("d", "an entry of a vector")
+c = derivation.index("c", "an entry of a vector, beside $d$")
+x = derivation.numbers("x", d, "the token of the query")
+y = derivation.numbers("y", d, "the token of the key")
+t = derivation.numbers("t", d, "the code of the query's position: a row of the table", "table")
+u = derivation.numbers("u", d, "the code of the key's position: another row", "table")
+V = derivation.numbers("W", (d, c), r"the map of a head, $W_Q^\top W_K$")
+
+
+def _form(left, right):
+    return Total(d, Total(c, times(left, V, right.at(c))))
+
+
+derivation.chain(
+    "A learned code gives four scores in one",
+    Total(d, Total(c, times(x + t, V, plus(y.at(c), u.at(c))))),
+    equals(
+        plus(_form(x, y), _form(x, u), _form(t, y), _form(t, u)),
+        "multiply out",
+        wrong={"no mixed terms": plus(_form(x, y), _form(t, u))},
+    ),
+    role="remark",
+    so="Token with token, token with place, place with token, place with place. The last is a table of its own over pairs of "
+    "positions, of rank at most the width. Nothing ties the pair $(m, n)$ to $(m + 1, n + 1)$: what is learned at one place is "
+    "not known at the next. And a position beyond the table has no row: the code refuses it.",
+)
+j = derivation.index("j", "a token, counted from 0")
+tokens = derivation.numbers("x", (j, d), "the tokens", "x")
+rows = derivation.numbers("t", (j, d), "the rows of the table", "table")
+derivation.bridge(
+    "The code adds to each token the row of its position",
+    plus(tokens, rows),
+    lambda x, t: jnp.stack([add_learned_positions(a.T[None], b.T)[0].T for a, b in zip(x, t, strict=True)]),
+    tokens,
+    rows,
+    wrong={"the first row for all": plus(tokens, rows.at(0, d))},
+)
+
+derivation.say(
+    "From the wish to rotations. Now look for a code that makes it impossible to see absolute positions. Take $m = n$ in the "
+    "wish: $\\langle A_m q, A_m k \\rangle = g(0) = \\langle q, k \\rangle$ for all $q, k$, so every $A_m$ keeps lengths and "
+    "angles. Move both positions by $m$: $\\langle A_m q, A_{m+n} k \\rangle = \\langle q, A_n k \\rangle = \\langle A_m q, "
+    "A_m A_n k \\rangle$ for every $q$, so $A_{m+n} = A_m A_n$. Differentiate this in $m$ at $m = 0$: with $G = A_0'$ the code "
+    "moves by $\\frac{d}{dn} f(k, n) = G f(k, n)$. It remains to find $G$."
+)
+g = derivation.function("g", "the score as a function of the distance")
+difference = derivation.chain(
+    "A function of the distance does not change when both positions move",
+    plus(Slope(g(m - n), m), Slope(g(m - n), n)),
+    equals(0, r"the chain rule: $g'(m - n) - g'(m - n)$", wrong={"the key's sign lost": 2 * g(m - n).diff(m)}),
+    role="lemma",
+)
+q = derivation.numbers("q", d, "the query", "x")
+k = derivation.numbers("k", d, "the key", "x")
+G = derivation.numbers("G", (d, c), "the derivative of the code at position 0")
+antisymmetric = derivation.chain(
+    "The derivative of the code is antisymmetric",
+    plus(Total(d, Total(c, times(G, q.at(c), k))), Total(d, Total(c, times(q, G, k.at(c))))),
+    equals(
+        Total(d, Total(c, times(q, plus(G.at(c, d), G), k.at(c)))),
+        "the first sum with the names of its indices exchanged",
+        wrong={"the difference": Total(d, Total(c, times(q, plus(-G.at(c, d), G), k.at(c)))),
+               "one of both": Total(d, Total(c, times(q, G, k.at(c))))},
+    ),
+    role="lemma",
+    uses=(difference,),
+    so=r"The first line is $\langle G q, k \rangle + \langle q, G k \rangle$, which is how $\langle f(q, m), f(k, n) \rangle$ "
+    r"changes at $m = n = 0$ when both positions move: by the lemma it is zero. The second line is zero for all $q$ and $k$ "
+    r"only if $G_{cd} = -G_{dc}$.",
+)  # fmt: skip
+derivation.say(
+    "With two entries, an antisymmetric matrix has one number in it: $G_{12} = -\\omega$, $G_{21} = \\omega$. So the code "
+    "solves $F' = -\\omega H$, $H' = \\omega F$, and we have to show that nothing but a rotation does. Turn the solution back "
+    "and see that it stands still."
+)
+F = derivation.function("F", "the first entry of the code of a query, as its position moves")
+H = derivation.function("H", "the second entry")
+derivation.chain(
+    "Turned back by its angle, the code stands still",
+    Slope(plus(times(cos(w * m), F(m)), times(sin(w * m), H(m))), m),
+    equals(
+        plus(
+            times(cos(w * m), plus(F(m).diff(m), times(w, H(m)))),
+            times(sin(w * m), plus(H(m).diff(m), -times(w, F(m)))),
+        ),
+        r"the product rule; the cosine's derivative goes to the sine and the sine's to the cosine",
+        wrong={"the sine's sign": plus(times(cos(w * m), plus(F(m).diff(m), -times(w, H(m)))),
+                                       times(sin(w * m), plus(H(m).diff(m), times(w, F(m)))))},
+    ),
+    so=r"Both brackets are zero by the two equations, so $F \cos \omega m + H \sin \omega m$ keeps its value at $m = 0$, which "
+    r"is $q_1$; likewise $H \cos \omega m - F \sin \omega m = q_2$. Solved for $F$ and $H$: the code is the rotation of $q$ by "
+    r"$\omega m$. With more entries an antisymmetric matrix is, in a suitable orthonormal basis, made of such pairs (or "
+    r"zeros), and the basis belongs to the learned maps. Every linear code that fulfils the wish is therefore a set of "
+    r"rotations.",
+    uses=(antisymmetric,),
+)  # fmt: skip
+
+q1, q2 = (derivation.number(f"q_{e}", f"entry {e} of a pair of the query") for e in (1, 2))
+k1, k2 = (derivation.number(f"k_{e}", f"entry {e} of a pair of the key") for e in (1, 2))
+f1 = derivation.define("f_1(q,m)", q1 * cos(w * m) - q2 * sin(w * m), "the first entry of the turned query", "apply_rotary")
+f2 = derivation.define("f_2(q,m)", q1 * sin(w * m) + q2 * cos(w * m), "the second entry of the turned query", "apply_rotary")
+h1 = derivation.define("f_1(k,n)", k1 * cos(w * n) - k2 * sin(w * n), "the first entry of the turned key", "apply_rotary")
+h2 = derivation.define("f_2(k,n)", k1 * sin(w * n) + k2 * cos(w * n), "the second entry of the turned key", "apply_rotary")
+score = plus(
+    times(plus(times(q1, k1), times(q2, k2)), cos(w * (m - n))), times(plus(times(q1, k2), -times(q2, k1)), sin(w * (m - n)))
+)
+central = derivation.chain(
+    "Conversely, rotations fulfil the wish",
+    plus(times(f1, h1), times(f2, h2)),
+    equals(
+        plus(
+            times(plus(times(q1, k1), times(q2, k2)), plus(times(cos(w * m), cos(w * n)), times(sin(w * m), sin(w * n)))),
+            times(plus(times(q1, k2), -times(q2, k1)), plus(times(sin(w * m), cos(w * n)), -times(cos(w * m), sin(w * n)))),
+        ),
+        "multiply out, and collect",
+    ),
+    equals(
+        score,
+        "the addition theorems: angles subtract",
+        wrong={"query and key turned oppositely": score.xreplace({n: -n}), "the key turned twice": score.xreplace({n: 2 * n}),
+               "the sign of the sine": score.xreplace({w: -w})},
+    ),
+    central=True,
+    so=r"For $m = n$ this is $\langle q, k \rangle$: lengths and angles are kept. Moving all positions by the same number "
+    r"changes no score. Values are not turned: their average would carry absolute positions into the stream.",
+)  # fmt: skip
+
+
+@derivation.symbolic(
+    r"(q_1 + \mathrm{i}\, q_2)\, e^{\mathrm{i} \omega m} = f_1(q,m) + \mathrm{i}\, f_2(q,m)",
+    because="A rotation of the plane is a multiplication by a number of modulus one. Real and imaginary part are compared. In "
+    "this form a score is the real part of the query's number times the conjugate of the key's.",
+    role="remark",
+)
+def rotary_is_a_complex_phase():
+    z = sympy.expand_complex((q1 + sympy.I * q2) * exp(sympy.I * w * m))
+    turned = [q1 * cos(w * m) - q2 * sin(w * m), q1 * sin(w * m) + q2 * cos(w * m)]
+    return [sympy.re(z), sympy.im(z)], turned, {"turned back": [f.xreplace({w: -w}) for f in turned]}
+
+
+qa, qb = (
+    derivation.numbers("q^a", i, "the first entries of all pairs", "x"),
+    derivation.numbers("q^b", i, "the second entries", "x"),
+)
+angle = derivation.numbers(r"\theta", i, "an angle for each pair", "angles")
+for layout, arrange, first in (
+    ("interleaved", lambda a, b: jnp.stack([a, b], axis=-1).reshape(len(a), 8), slice(0, None, 2)),
+    ("half", lambda a, b: jnp.concatenate([a, b], axis=1), slice(0, 4)),
+):
+    derivation.bridge(
+        f"The code turns each pair, in the layout {layout!r}",
+        plus(times(qa, cos(angle)), -times(qb, sin(angle))),
+        lambda a, b, angles, layout=layout, arrange=arrange, first=first: jnp.stack([
+            apply_rotary(x[None, None, None], t[None], layout=layout)[0, 0, 0, first]
+            for x, t in zip(arrange(a, b), angles, strict=True)
+        ]),
+        qa,
+        qb,
+        angle,
+        wrong={"turned back": plus(times(qa, cos(angle)), times(qb, sin(angle)))},
+    )  # fmt: skip
+derivation.bridge(
+    "... by these angles",
+    place * omega,
+    lambda p, b: jnp.stack([rotary_angles(jnp.array(int(a)), head_width=8, base=float(e)) for a, e in zip(p, b, strict=True)]),
+    place,
+    base,
+    wrong={"the exponent i/D": place * base ** (-i / D), "from the second on": place * base ** (-2 * (i + 1) / D)},
+)
+
+
+derivation.symbol(r"\Pi", "a permutation of the entries")
+derivation.symbol("f", "the code of queries and keys")
+
+
+@derivation.numeric(
+    r"f(q, m)\ \text{in the layout half} = \Pi^\top f(\Pi q, m)\ \text{in the layout interleaved}",
+    because=r"The layouts differ in the order of the entries: $\Pi$ takes entries $i$ and $i + P$ to $2i$ and $2i + 1$. "
+    r"Permuting the rows of $W_Q$ and $W_K$ alike turns a model of one layout into one of the other, score for score. Weights "
+    r"that are loaded without the permutation give other scores and no error message.",
+    role="remark",
+)
+def layouts_differ_by_a_permutation():
+    x = draw(1, 1, len(_PLACES), 8)
+    order = jnp.arange(8).reshape(2, -1).T.ravel()  # 0, 4, 1, 5, ...
+    back = _rotated(x[..., order], _PLACES, "interleaved")[..., jnp.argsort(order)]
+    return _rotated(x, _PLACES, "half"), back, {"not permuted": _rotated(x, _PLACES, "interleaved")}
+
+
+derivation.symbol("O", "the answers of the attention")
+
+
+@derivation.numeric(
+    r"O(m + \Delta) = O(m)",
+    because="The answers of an attention with turned queries and keys do not change when all positions move by 100. The values "
+    "are left as they are: had they been turned, too, the answers would move.",
+)
+def answers_do_not_move():
+    query, key, value = (draw(1, 1, len(_PLACES), 8, seed=seed) for seed in range(3, 6))
+
+    def attend(places, values):
+        turned = (_rotated(x, places, "half") for x in (query, key))
+        return scaled_dot_product_attention(*turned, values, None)
+
+    moved = _PLACES + 100
+    wrong = {
+        "values turned": attend(moved, _rotated(value, moved, "half")),
+        "keys turned twice": scaled_dot_product_attention(
+            _rotated(query, moved, "half"), _rotated(_rotated(key, moved, "half"), moved, "half"), value, None
+        ),
+    }
+    return attend(moved, value), attend(_PLACES, value), wrong
+
+
+derivation.say(
+    "Far tokens. Each pair contributes $h_i e^{\\mathrm{i} \\Delta \\omega_i}$ to a score at distance $\\Delta$, where the "
+    "complex number $h_i$ depends on query and key alone. Fast pairs have turned many times at a large distance, slow ones "
+    "hardly, so the phases disagree. How large can the score still be? Sum by parts, with $S_i$ the sum of the phases up to "
+    "pair $i$."
+)
+h = [derivation.number(f"h_{e}", f"pair {e} of query times key (complex in general)") for e in (1, 2, 3, 4)]
+S = [derivation.number(f"S_{e}", f"the sum of the phases up to pair {e}") for e in (1, 2, 3, 4)]
+by_parts = derivation.chain(
+    "Summation by parts",
+    plus(times(h[0], S[0]), times(h[1], S[1] - S[0]), times(h[2], S[2] - S[1]), times(h[3], S[3] - S[2])),
+    equals(
+        plus(times(h[0] - h[1], S[0]), times(h[1] - h[2], S[1]), times(h[2] - h[3], S[2]), times(h[3], S[3])),
+        "each phase is the difference of two sums; collect by the sums",
+        wrong={"steps upwards": plus(*(times(b - a, S) for a, b, S in zip(h, [*h[1:], 0], S, strict=True)))},
+    ),
+    role="lemma",
+    so="An identity of products and sums, so it holds for complex numbers and any number of pairs.",
+)
+derivation.symbol(r"S_i", "the sum of the phases up to pair $i$")
+derivation.symbol(r"h_i", "query times conjugate key in pair $i$; zero after the last")
+
+
+@derivation.bound(
+    r"\left| \sum_i h_i e^{\mathrm{i} \Delta \omega_i} \right| \;\le\; \max_i |h_{i+1} - h_i| \sum_i |S_i|",
+    because="The triangle inequality in the second line of the lemma. At distance 0 with equal steps of $h$ nothing is lost.",
+    uses=(by_parts,),
+)
+def partial_sums_limit_the_score():
+    def sides(distances, h, constant=1.0):
+        steepest = jnp.max(jnp.abs(jnp.diff(h, append=0)), axis=-1)
+        scores = jnp.abs(jnp.sum(h * jnp.exp(1j * rotary_angles(distances, head_width=8)), axis=-1))
+        return scores, constant * steepest * jnp.sum(_partial_sums(distances, 8), axis=-1)
+
+    points = jnp.array([0, 1, 3, 10, 100]), draw(5, 4) + 1j * draw(5, 4, seed=1)
+    tight = jnp.array(0), jnp.arange(4, 0, -1.0) + 0j
+    return sides, points, tight, {"a tenth less": lambda *at: sides(*at, constant=0.9)}
+
+
+derivation.say(
+    r"A slope on the distance. ALiBi leaves queries and keys alone and subtracts $\mu (m - j)$ from the score of a key at "
+    r"position $j$ before the query."
+)
+mu = derivation.number(r"\mu", "the slope of a head", "alibi_slopes", positive=True)
+z = derivation.numbers("s", j, "the scores of one query")
+l = derivation.index("l", "a token, beside $j$")  # noqa: E741
+derivation.chain(
+    "ALiBi contains no absolute position",
+    exp(z - mu * (m - j)) / Total(l, exp(z.at(l) - mu * (m - l))),
+    equals(
+        exp(z + mu * j) / Total(l, exp(z.at(l) + mu * l)),
+        r"$e^{-\mu m}$ is common to all keys of the query, and cancels",
+        wrong={"the slope's sign": exp(z - mu * j) / Total(l, exp(z.at(l) - mu * l))},
+    ),
+    so=r"Where scores are equal the weights rise by the factor $e^\mu$ from each key to the next, wherever the text began.",
+)
+rho = derivation.number(r"\rho", r"$e^{-\mu}$, the factor from one distance to the next", between=(0, 1))
+mean_distance = derivation.define(r"\bar d", rho / (1 - rho), "the mean distance that a head looks back")
+derivation.chain(
+    "How far back a head looks where all scores are equal",
+    times(rho, plus(1, mean_distance)),
+    equals(times(rho, 1 / (1 - rho)), "one fraction", wrong={"the token itself counted": rho / (1 - rho) + 1}),
+    equals(mean_distance, r"the definition of $\bar d$"),
+    role="remark",
+    so=r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head looks at the "
+    r"token itself; otherwise it is one token back and the past looks the same again: $\bar d = \rho (1 + \bar d)$, which "
+    r"$\rho/(1 - \rho)$ solves. The slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give mean distances from 1.54 to "
+    r"255.5 tokens.",
+)
+
+
+@derivation.numeric(
+    r"\mathrm{softmax}_j\left(s_j - \mu (m - j)\right)\ \text{with the code's bias} = \mathrm{softmax}_j\left(s_j + \mu j\right)",
+    because="All 8 heads and three queries, aligned with the end of five keys; later keys are removed by a bias of minus "
+    "infinity.",
+)
+def the_bias_is_a_ramp():
+    scores, mask = draw(8, 3, 5), causal_mask(query_length=3, key_length=5)
+    slopes = 0.5 ** jnp.arange(1.0, 9)[:, None, None]
+
+    def weights(slopes):
+        return jax.nn.softmax(jnp.where(mask, scores + slopes * jnp.arange(5), -jnp.inf), axis=-1)
+
+    wrong = {"the other sign": weights(-slopes), "slopes from 1 on": weights(2 * slopes)}
+    return jax.nn.softmax(scores + alibi_bias(heads=8, query_length=3, key_length=5), axis=-1), weights(slopes), wrong
+
+
+@derivation.exact(
+    r"\mu = 2^{-1}, 2^{-2}, 2^{-3}, 2^{-4}, 2^{-5}, 2^{-6}, 2^{-7}, 2^{-8}",
+    because="Head $1, 2, \\dots$ of 8; a geometric sequence, so that the heads cover all lengths. For 6 heads: those of 4, "
+    "then every other one of 8.",
+    outcomes=14,
+    role="definition",
+)
+def slopes_are_geometric():
+    wanted = 2.0 ** -np.concatenate([np.arange(1.0, 9), [2, 4, 6, 8, 1, 3]])
+    wrong = {"ratio of 16 heads": wanted**0.5, "heads counted from 0": 2 * wanted}
+    return jnp.concatenate([alibi_slopes(heads=8), alibi_slopes(heads=6)]), wanted, wrong
+
+
+derivation.say(
+    "A table over distances. T5 learns one number for each range of distances instead, added to the score: each near distance "
+    "has a range of its own, and beyond half the table the ranges grow by a constant factor."
+)
+derivation.symbol(r"\beta", "the bucket of a distance", "relative_position_bucket")
+
+
+@derivation.exact(
+    r"\beta(\Delta) = \min\left(16 + \left\lfloor 16 \log_8 \frac{\Delta}{16} \right\rfloor, 31\right) \quad\text{for}\ \Delta "
+    r"\ge 16",
+    because="With 32 buckets and a maximum of 128: below 16 the bucket is the distance itself, and the future shares bucket 0 "
+    "with the token. From 16 on each bucket holds distances up to $8^{1/16} = 1.14$ times its first, and sixteen such factors "
+    "lead from 16 to 128. The last begins at 113 and is open.",
+    outcomes=2003,
+    role="definition",
+)
+def buckets_are_exact_then_logarithmic():
+    distances = np.arange(-3, 2000)
+
+    def counted(growth):
+        ratio = np.log(np.maximum(distances, 16) / 16) / np.log(growth)
+        return np.where(distances < 16, np.maximum(distances, 0), 16 + np.minimum(np.floor(16 * ratio), 15))
+
+    found = np.array(relative_position_bucket(distances, buckets=32, maximum_distance=128), dtype=float)
+    first = [float(distances[found == bucket].min()) for bucket in (17, 18, 24, 31)]
+    wrong = {"growth by 128": np.append(counted(128.0), first), "the last at 128": np.append(counted(8.0), [19, 21, 46, 128])}
+    return np.append(found, first), np.append(counted(8.0), [19, 21, 46, 113]), wrong
+
+
+derivation.say(
+    r"Longer than trained. Position interpolation divides all positions by a factor, so that a longer text lies within the "
+    r"angles that were trained."
+)
+derivation.chain(
+    "At scale two the odd positions lie halfway between old ones",
+    times(w, 2 * m + 1) / 2,
+    equals(
+        times(half, plus(w * m, w * (m + 1))),
+        "the angle is linear in the position",
+        wrong={"the next position": w * (m + 1)},
+    ),
+    role="remark",
+    so="Even positions get the angles that half of them had. A network interpolates more easily than it extrapolates.",
+)
+derivation.bridge(
+    "The code's angles at scale two",
+    times(half, omega, 2 * place + 1),
+    lambda p, b: jnp.stack([
+        rotary_angles(jnp.array(int(2 * a + 1)), head_width=8, base=float(e), scale=2.0) for a, e in zip(p, b, strict=True)
+    ]),
+    place,
+    base,
+    wrong={"multiplied by the scale": times(2, omega, 2 * place + 1)},
+)  # fmt: skip
+
+
+def _means(distances):
+    return np.asarray(jnp.mean(_partial_sums(distances, 128), axis=-1))
+
+
+_RANGES = ((0, 1), (10, 51), (100, 201), (1000, 2001))
+
+
+@derivation.example(
+    r"One pair with $\omega = \pi/3$ and $q = k = (1, 0)$; a sinusoidal code of width 4; three equal scores under ALiBi with "
+    r"$\mu = \log 2$; and the mean of $|S_i|$ over the 64 pairs of $D = 128$."
+)
+def by_hand():
+    given = {w: sympy.pi / 3, q1: 1, q2: 0, k1: 1, k2: 0}
+    yield (
+        r"\langle f(q,m), f(k,n) \rangle\ \text{at distances}\ 0, 1, 2, 3",
+        [value(score, given | {m: 4 + a, n: 4}) for a in range(4)],
+        "(1, 0.5, -0.5, -1)",
+    )
+    yield (
+        r"\langle f(q,5), f(k,4) \rangle,\ \langle f(q,2), f(k,1) \rangle",
+        [value(plus(f1 * h1, f2 * h2), given | {m: a, n: a - 1}) for a in (5, 2)],
+        "(0.5, 0.5)",
+    )
+    codes = sinusoidal_positions(jnp.array([7, 8]), width=4)
+    yield r"\langle e_7, e_8 \rangle = \cos 1 + \cos 0.01", codes[0] @ codes[1], "1.5403"
+    yield r"\text{ALiBi}", jax.nn.softmax(np.log(2) * jnp.arange(3.0)), "(1/7, 2/7, 4/7)"
+    yield (
+        r"\text{mean of}\ |S_i|\ \text{at}\ \Delta = 0;\ 10..50;\ 100..200;\ 1000..2000",
+        [_means(jnp.arange(*ends)).mean() for ends in _RANGES],
+        "(32.50, 13.82, 8.91, 5.33)",
+    )
+    yield r"\text{... and at}\ \Delta = 18, 19", _means(jnp.array([18, 19])), "(15.35, 15.39)"
+
+
+derivation.say(
+    "So far tokens are limited to smaller scores in the mean over a range of distances. The limit does not fall at every step: "
+    "from distance 18 to 19 it rises. It is a tendency, not a window."
+)
+
+
+@derivation.figure(
+    r"Left: the inner products of sinusoidal codes ($D = 32$) are constant along diagonals: they know the distance alone. "
+    r"Right: the mean of $|S_i|$, which limits a rotary score, against the distance ($D = 128$).",
+    panels=2,
+)
+def diagonals_and_decay(left, right):
+    codes = np.asarray(sinusoidal_positions(jnp.arange(48), width=32))
+    picture = left.imshow(codes @ codes.T, origin="lower")
+    left.figure.colorbar(picture, ax=left)
+    left.set(xlabel="position $n$", ylabel="position $m$")
+    distances = np.unique(np.round(np.geomspace(1, 4000, 160)).astype(int))
+    right.semilogx(distances, _means(jnp.array(distances)))
+    right.set(xlabel=r"distance $\Delta$", ylabel=r"mean of $|S_i|$", ylim=(0, 33))
+
+
+@derivation.exercise(
+    r"A query at position $m = \frac12$ and a key at $n = \frac32$, with $\omega = \pi/3$. By which angle does the score turn "
+    r"the key against the query, and what is the score of $q = (1, 0)$ and $k = (0, 1)$?",
+    r"By $\omega (n - m) = \pi/3$. The score is $\sin \omega(m - n) = -0.8660$.",
+)
+def an_angle():
+    yield sympy.pi / 3 * (sympy.Rational(3, 2) - half), sympy.pi / 3
+    yield value(score, {w: sympy.pi / 3, m: half, n: sympy.Rational(3, 2), q1: 1, q2: 0, k1: 0, k2: 1}), "-0.8660"
+
+
+@derivation.exercise(
+    r"A head has $W_{11} = 1$ and all other entries 0. Which scores $e_m^\top W e_n$ does it give at $(m, n) = (0, 1)$ and "
+    r"$(1, 2)$ for $\omega = \frac{\pi}{2}$?",
+    r"$\frac12 \cos \omega (m - n) - \frac12 \cos \omega (m + n)$: 0 and 0, but 1 at $(1, 1)$ and 0 at $(2, 2)$. Equal "
+    r"distances, other scores: absolute positions remain.",
+)
+def a_map_that_sees_positions():
+    given = {w: sympy.pi / 2, w11: 1, w12: 0, w21: 0, w22: 0}
+    for (a, c), said in (((0, 1), "0"), ((1, 2), "0"), ((1, 1), "1"), ((2, 2), "0")):
+        yield value(_product, given | {m: a, n: c}), said
+
+
+@derivation.exercise(
+    "How far back does an ALiBi head of slope $\\frac12$ look in the mean, and one of slope $\\frac{1}{256}$?",
+    r"$\rho/(1 - \rho) = 1/(e^\mu - 1)$: 1.54 and 255.5 tokens.",
+)
+def two_slopes():
+    for slope, said in ((0.5, "1.54"), (1 / 256, "255.5")):
+        length = 20_000
+        weights = np.exp(-slope * np.arange(length))
+        yield weights @ np.arange(length) / weights.sum(), said

@@ -1,0 +1,488 @@
+"""Recurrent networks: why a plain cell forgets, and what gates change.
+
+The lecture on the functions of theory_jax/autoregressive/recurrent.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, log, tanh
+
+from theory_jax.autoregressive.recurrent import character_model_logits, gru_cell, lstm_cell, lstm_sequence, rnn_cell
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Recurrent networks: why a plain cell forgets, and what gates change",
+    lectures=(42,),
+    sources=(
+        "Hochreiter & Schmidhuber 1997, Long short-term memory",
+        "Gers, Schmidhuber & Cummins 2000, Learning to forget: continual prediction with LSTM",
+        "Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks",
+        "Cho et al. 2014, Learning phrase representations using RNN encoder-decoder (the GRU)",
+        "Jozefowicz, Zaremba & Sutskever 2015, An empirical exploration of recurrent network architectures (the forget bias)",
+    ),
+    question="A recurrent network reads a text with a state of constant size, whatever its length. Why does a plain one hardly "
+    "learn from what it read twenty characters ago, and what do gates change?",
+    setting=(
+        r"The plain cell is $h_t = \tanh(q_t)$ with $q_t = W x_t + U h_{t-1} + b$; $\|\cdot\|$ is the spectral norm, and $D_t$ "
+        "the diagonal matrix with the entries $1 - h_{t,i}^2$.",
+        r"The LSTM has gates $i, f, o = \sigma(\cdot)$ and a content $g = \tanh(\cdot)$ of $W x_t + U h_{t-1} + b$, the cell "
+        r"$c_t = f_t c_{t-1} + i_t g_t$, and the state $h_t = o_t \tanh c_t$. The GRU has gates $r, z = \sigma(\cdot)$, the "
+        r"content $n = \tanh(n_x + r\, n_h)$ and the state $h_t = (1 - z) n + z h_{t-1}$. Products of gates are entry by entry.",
+        r"The language model is $\log p(x_{2:T} | x_1) = \sum_{t < T} \log \mathrm{softmax}(W_o h_t + b_o)_{x_{t+1}}$, where "
+        r"$h_t$ comes from a state of zero and the embeddings of $x_1, \dots, x_t$.",
+        "The chains write out two units and two steps of the plain cell, and one unit of the gated ones; the code is compared "
+        "with more.",
+    ),
+    answer=r"The derivative of a state by one $n$ steps before is a product of $n$ matrices $D_t U$. If $\|U\| < 1$ it vanishes "
+    r"at least as fast as $\|U\|^n$; if $\|U\| > 1$ it may grow. A cell of the LSTM is carried from step to step by "
+    "multiplication with its forget gate, so with the recurrent weights cut the derivative is a product of numbers in $(0, 1)$ "
+    "that the network sets itself, close to one if it wants to remember.",
+    limits=(
+        "That gates learn to stay open, and what the loss surface looks like.",
+        r"With recurrent weights in its gates the LSTM's derivative has further terms, and its products may vanish or grow, too.",
+        "Time: every step waits for the one before. That is what transformers and scans are for.",
+    ),
+)
+
+i = derivation.index("i", "a unit of the state, after the step", states=2)
+j = derivation.index("j", "a unit, in between", states=2)
+k = derivation.index("k", "a unit of the state before", states=2)
+h = derivation.numbers("h", j, "the state before two steps", "h")
+U = derivation.numbers("U", (i, j), "the recurrent weights", "weight_hidden")
+a = derivation.numbers("a", i, "what drives the first step: $W x_t + b$")
+b = derivation.numbers("b", i, "what drives the second one")
+first = derivation.define("h'", tanh(plus(a, Total(j, times(U, h)))), "the state after one step", "rnn_cell", over=i)
+second = derivation.define("h''", tanh(plus(b, Total(j, times(U, first.at(j))))), "the state after two", "rnn_cell", over=i)
+one_step = derivation.chain(
+    "The derivative of one step",
+    Slope(first, h.at(k)),
+    equals(
+        times(1 - first**2, U.at(i, k)),
+        r"the chain rule; $\tanh' = 1 - \tanh^2$, and $q_i$ contains $h_k$ with the weight $U_{ik}$",
+        wrong={"the slope of tanh forgotten": U.at(i, k), "transposed": (1 - first**2) * U.at(k, i),
+               "the slope of a sigmoid": first * (1 - first) * U.at(i, k)},
+    ),
+    role="lemma",
+    so=r"As a matrix this is $D_t U$.",
+)  # fmt: skip
+derivation.chain(
+    "The derivative of two steps is a product, the later factor on the left",
+    Slope(second, h.at(k)),
+    equals(
+        times(1 - second**2, Total(j, times(U, Slope(first.at(j), h.at(k))))),
+        "the chain rule: $h''_i$ depends on $h_k$ through every $h'_j$",
+        wrong={"through one of them": (1 - second**2) * U.at(i, k) * Slope(first.at(k), h.at(k))},
+    ),
+    equals(
+        Total(j, times(1 - second**2, U, 1 - first.at(j) ** 2, U.at(j, k))),
+        r"the lemma, for the earlier step",
+        wrong={"the earlier factor on the left": Total(j, (1 - first**2) * U * (1 - second.at(j) ** 2) * U.at(j, k)),
+               "the later slope forgotten": Total(j, U * (1 - first.at(j) ** 2) * U.at(j, k))},
+    ),
+    uses=(one_step,),
+    central=True,
+    so=r"These are the entries of $D'' U D' U$. By the same move for every further step, $\frac{\partial h_T}{\partial h_0} = "
+    r"D_T U D_{T-1} U \cdots D_1 U$: the same matrix as often as there are steps.",
+)  # fmt: skip
+q = derivation.number("q", "what a unit applies tanh to")
+slope_of_tanh = derivation.chain(
+    "The slope of tanh is at most one",
+    1 - tanh(q) ** 2,
+    at_most(1, "add the square", adding=tanh(q) ** 2, wrong={"a half": Rational(1, 2)}),
+    role="lemma",
+    so="Equality where $q = 0$.",
+)
+for written, meaning, code in (
+    ("t", "a step", ""), ("T", "the last step", ""), ("h_t", "the state after step "
+    "$t$", "h"), ("x_t", "the token of step $t$", ""),
+    ("D_t", "the diagonal matrix of $1 - h_{t,i}^2$", ""), ("h_{t,i}", "a unit of it", ""), ("s", "a step", ""),
+    ("n", "a number of steps", ""), ("w_t", "the copy of a weight that step $t$ uses", "weight_hidden"), ("w", "a weight", ""),
+    ("c_t", "the cell after step $t$", "c"), ("f_t", "its forget gate", ""), ("p", "the law of the model", ""),
+):  # fmt: skip
+    derivation.symbol(written, meaning, code)
+
+
+@derivation.bound(
+    r"\Big\|\frac{\partial h_T}{\partial h_0}\Big\| \le \prod_{t \le T} \|D_t\|\, \|U\| \le \|U\|^T",
+    because=r"The norm of a product is at most the product of the norms, that of a diagonal matrix its largest entry, and no "
+    "entry exceeds one (the lemma). Six steps of three units, at random; equality throughout where the state stays zero and $U$ "
+    "is a multiple of an orthogonal matrix.",
+    uses=(slope_of_tanh,),
+)
+def vanishing():
+    def sides(weights, driven, power=4, factor=1.0):
+        def each(u, inputs):
+            jacobian, through, state, size = np.eye(3), 1.0, np.zeros(3), np.linalg.norm(u, 2)
+            for now in inputs:
+                state = np.asarray(_plain(now, state, u))
+                jacobian = (1 - state**2)[:, None] * u @ jacobian
+                through *= np.max(1 - state**2) * size
+            return (np.linalg.norm(jacobian, 2), through), (through, factor * size**power)
+
+        pairs = [each(u, inputs) for u, inputs in zip(np.asarray(weights), driven, strict=True)]
+        return tuple(np.array(part) for part in zip(*pairs, strict=True))
+
+    turned = np.linalg.qr(np.asarray(draw(3, 3, seed=2)))[0]
+    tight = 0.9 * turned[None], jnp.zeros((1, 4, 3))
+    wrong = {
+        "a step more": lambda weights, driven: sides(weights, driven, power=5),
+        "a tenth less": lambda weights, driven: sides(weights, driven, factor=0.9),
+    }
+    return sides, (draw(3, 3, 3, scale=0.7), draw(3, 4, 3, seed=1)), tight, wrong
+
+
+derivation.say(
+    r"So $\|U\| < 1$ is enough for the derivative to vanish, exponentially in the number of steps. $\|U\| > 1$ is necessary for "
+    "it to explode, but not enough: the slopes of tanh may make up for it. What does this do to a gradient? Give every step a "
+    "copy of its own of the weight. One unit, two steps."
+)
+w = derivation.number("w", "a recurrent weight that both steps use", "weight_hidden")
+h0 = derivation.number("h_0", "the state before them", "h")
+d1 = derivation.number("d_1", "what drives the first step")
+d2 = derivation.number("d_2", "what drives the second one")
+h1 = derivation.define("h_1", tanh(plus(times(w, h0), d1)), "the state after the first step")
+h2 = derivation.define("h_2", tanh(plus(times(w, h1), d2)), "the state after the second one")
+over_time = derivation.chain(
+    "A weight's gradient is a sum over the steps that used it",
+    Slope(h2, w),
+    equals(
+        times(1 - h2**2, plus(h1, times(w, Slope(h1, w)))),
+        "the chain and the product rule: the second step uses $w$ itself, and through $h_1$",
+        wrong={"itself alone": (1 - h2**2) * h1},
+    ),
+    equals(
+        plus(times(1 - h2**2, h1), times(1 - h2**2, w, 1 - h1**2, h0)),
+        r"the same for the first step; multiply out",
+        wrong={"the first step's term not carried": plus((1 - h2**2) * h1, (1 - h1**2) * h0),
+               "twice the second step's": 2 * (1 - h2**2) * h1},
+    ),
+    so=r"The first term is the second step's own. The other is the first step's, carried by the derivative of the second step, "
+    "so the contribution of a step $n$ steps back has a product of $n$ such derivatives in it and vanishes with them. Truncated "
+    "back-propagation cuts the sum: it keeps the last terms as they are and leaves out the old ones.",
+)  # fmt: skip
+
+
+@derivation.autodiff(
+    r"\frac{d}{dw} \bar h_T = \sum_{s < t \le T} \frac{\partial h_T}{\partial w_t}",
+    because="The left side is the code's gradient with the state after step $s$ held constant, of all weights of a cell with two "
+    "units. On the right five steps have copies of their own, and the last two are counted.",
+    uses=(over_time,),
+)
+def truncated():
+    inputs, weights = draw(5, 2, scale=0.7), draw(2, 2, seed=1)
+
+    def unrolled(copies, cut=0):
+        state = jnp.array([0.3, -0.6])
+        for t, (now, u) in enumerate(zip(inputs, copies, strict=True)):
+            state = jax.lax.stop_gradient(state) if t == cut else state
+            state = _plain(now, state, u)
+        return state @ jnp.array([1.0, 2.0])
+
+    copies = jnp.stack([weights] * 5)
+    each = jax.grad(unrolled)(copies)
+    cut = jax.grad(lambda u: unrolled(jnp.stack([u] * 5), cut=3))(weights)
+    return cut, each[3:].sum(0), {"all of them": each.sum(0), "the last alone": each[4], "a step more": each[2:].sum(0)}
+
+
+derivation.symbol(r"\bar h_T", r"a combination of the last state's units; the state after step $s$ is held constant")
+
+derivation.say(
+    r"Now the LSTM, one unit. Its gates see $h = o \tanh c$ of the step before. What moves them, apart from that, is left open."
+)
+c = derivation.number("c", "the cell before the step", "c")
+o = derivation.number("o", "the output gate of the step before", between=(0, 1))
+read = derivation.define(r"\rho", times(o, tanh(c)), "the state before the step", "h")
+drives = [derivation.number(f"d_{gate}", f"what drives ${gate}$, apart from the state") for gate in "ifg"]
+weights = [derivation.number(f"U_{gate}", f"the recurrent weight of ${gate}$", "weight_hidden") for gate in "ifg"]
+i_gate, f_gate = (
+    derivation.define(
+        f"{gate}'", 1 / (1 + exp(-plus(drives[n], times(weights[n], read)))), meaning, "jax.nn.sigmoid", positive=True
+    )
+    for n, (gate, meaning) in enumerate((("i", "the input gate"), ("f", "the forget gate")))
+)
+content = derivation.define("g'", tanh(plus(drives[2], times(weights[2], read))), "the content")
+cell = derivation.define("c'", plus(times(f_gate, c), times(i_gate, content)), "the cell after the step", "lstm_cell")
+(U_i, U_f, U_g), reading = weights, times(o, 1 - tanh(c) ** 2)
+through_gates = plus(
+    times(U_f, f_gate, 1 - f_gate, c), times(U_i, i_gate, 1 - i_gate, content), times(U_g, i_gate, 1 - content**2)
+)
+derivation.chain(
+    "A cell moves the next one directly, and through the gates",
+    Slope(cell, c),
+    equals(
+        plus(f_gate, times(c, Slope(f_gate, c)), times(content, Slope(i_gate, c)), times(i_gate, Slope(content, c))),
+        "the product rule",
+        wrong={"directly alone": f_gate, "the content does not move": f_gate + c * Slope(f_gate, c) + content * Slope(i_gate, c)},
+    ),
+    equals(
+        plus(f_gate, times(reading, through_gates)),
+        r"the chain rule with $\sigma' = \sigma (1 - \sigma)$ and $\tanh' = 1 - \tanh^2$; all three see $c$ through $o \tanh c$",
+        wrong={"the output gate forgotten": f_gate + (1 - tanh(c) ** 2) * through_gates,
+               "the slope of the logistic without its second factor":
+                   f_gate + reading * (U_f * f_gate * c + U_i * i_gate * content + U_g * i_gate * (1 - content**2))},
+        points=40,
+    ),
+    so=r"If the recurrent weights are cut, $U_f = U_i = U_g = 0$, the bracket is gone and $f'$ is left.",
+)  # fmt: skip
+f1, f2, f3 = (derivation.number(f"f_{t}", f"the forget gate of step {t}", between=(0, 1)) for t in (1, 2, 3))
+v1, v2, v3 = (derivation.number(f"v_{t}", f"what step {t} adds to the cell: $i g$") for t in (1, 2, 3))
+kept = plus(times(f3, plus(times(f2, plus(times(f1, c), v1)), v2)), v3)
+carousel = derivation.chain(
+    "With the recurrent weights cut, a cell is kept by the product of its gates",
+    Slope(kept, c),
+    equals(
+        times(f3, f2, f1),
+        "three steps, one in the other; what they add does not depend on $c$",
+        wrong={"the last gate alone": f3, "a sum": plus(f1, f2, f3)},
+    ),
+    so=r"$\frac{\partial c_T}{\partial c_0} = \prod_t f_t$: a product of numbers that the network sets, in place of the power "
+    "of a matrix that is given once and for all.",
+)
+gate_value = derivation.number("f", "a forget gate that does not change", between=(0, 1))
+half_life = derivation.define(r"\tau", log(Rational(1, 2)) / log(gate_value), "after so many steps a half is left")
+derivation.chain(
+    "How long a gate remembers",
+    exp(times(half_life, log(gate_value))),
+    equals(
+        Rational(1, 2),
+        r"$f^\tau = e^{\tau \log f}$, and the logarithms cancel",
+        wrong={"the mean lifetime": exp(-1)},
+    ),
+    uses=(carousel,),
+    so=r"A gate with a bias $b_f$ alone is $\sigma(b_f)$: its half-life is 1 step at 0, 2.21 at 1, 103 at 5. That is why forget "
+    "gates begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
+)
+derivation.say(r"The GRU keeps no cell of its own. Its state is an average of what it was and of a content within $(-1, 1)$.")
+z = derivation.number("z", "the update gate: the share of the old state", between=(0, 1))
+bound = derivation.number("M", "a bound of the content and of the state: the larger of 1 and $|h|$", positive=True)
+room = derivation.number("s_n", "how far the content is below it", positive=True)
+rest = derivation.number("s_h", "how far the state is below it", positive=True)
+derivation.chain(
+    "The GRU's state stays within its bounds",
+    plus(bound, -plus(times(1 - z, bound - room), times(z, bound - rest))),
+    equals(
+        plus(times(1 - z, room), times(z, rest)),
+        "the shares sum to one, so the bound itself cancels",
+        wrong={"the shares exchanged": plus(times(z, room), times(1 - z, rest)),
+               "the old state whole": plus(times(1 - z, room), rest)},
+    ),
+    at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
+    so=r"The same with the other sign: $|h_t| \le \max(1, |h_{t-1}|)$. A cell of the LSTM has no such bound; it may grow by one "
+    "a step, and is read through a tanh.",
+)  # fmt: skip
+
+derivation.say("The code.")
+derivation.bridge(
+    "A plain cell",
+    first,
+    lambda a, h, U: _each(lambda a, h, u: _plain(a, h, u), a, h, U),
+    a, h, U,
+    wrong={"transposed": tanh(plus(a, Total(j, times(U.at(j, i), h)))), "linear": plus(a, Total(j, times(U, h)))},
+)  # fmt: skip
+out = derivation.number("o'", "the output gate of the step", between=(0, 1))
+derivation.bridge(
+    "... a cell of the LSTM: its state, and the cell itself",
+    sympy.Matrix([times(out, tanh(cell)), cell]),
+    lambda *draws: _each(_gated, *draws),
+    c, o, *drives, *weights, out,
+    wrong={"i and f exchanged": sympy.Matrix([out * tanh(i_gate * c + f_gate * content), i_gate * c + f_gate * content]),
+           "the cell itself is read": sympy.Matrix([out * cell, cell]),
+           "the gates see the cell before": sympy.Matrix([out * tanh(c), cell])},
+)  # fmt: skip
+old = derivation.number("h", "the state before the step", "h")
+reset = derivation.number("r", "the reset gate", between=(0, 1))
+n_x = derivation.number("n_x", "what drives the content", "bias_input")
+n_h = derivation.number("n_h", "what the state adds to it", "bias_hidden")
+new = derivation.define("n", tanh(plus(n_x, times(reset, n_h))), "the content")
+derivation.bridge(
+    "... and of the GRU",
+    plus(times(1 - z, new), times(z, old)),
+    lambda *draws: _each(_update, *draws),
+    reset, z, n_x, n_h, old,
+    wrong={"the shares exchanged": plus(times(z, new), times(1 - z, old)),
+           "never reset": (1 - z) * tanh(n_x + n_h) + z * old},
+)  # fmt: skip
+
+
+@derivation.autodiff(
+    r"\frac{\partial h_T}{\partial h_0} = D_T U D_{T-1} U \cdots D_1 U",
+    because="Automatic differentiation of six steps of the code's plain cell with three units, beside the product.",
+    uses=(one_step,),
+)
+def the_product():
+    inputs, weights = draw(6, 3, scale=0.3), draw(3, 3, seed=1, scale=0.5)
+
+    def states(state):
+        found = []
+        for now in inputs:
+            state = _plain(now, state, weights)
+            found.append(state)
+        return found
+
+    start = jnp.array([0.1, -0.2, 0.3])
+    product, turned = jnp.eye(3), jnp.eye(3)
+    for state in states(start):
+        step = (1 - state**2)[:, None] * weights
+        product, turned = step @ product, turned @ step
+    found = jax.jacobian(lambda state: states(state)[-1])(start)
+    return found, product, {"the reverse order": turned, "without the slopes": jnp.linalg.matrix_power(weights, 6)}
+
+
+@derivation.exact(
+    r"\sum_{x_{2:T}} p(x_{2:T} | x_1) = 1",
+    because="Every text of three further tokens from an alphabet of two, for both first tokens: the logits after a token score "
+    "the one that follows it, so this is the chain rule, with the state in place of the whole past. Logits that score their own "
+    "token would let it see itself.",
+    outcomes=16,
+)
+def a_law_of_texts():
+    weights = draw(2, 3), draw(8, 3, seed=1), draw(8, 2, seed=2), draw(8, seed=3), draw(2, 2, seed=4), draw(2, seed=5)
+    texts = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), -1).reshape(16, 4)
+    logs = jax.nn.log_softmax(character_model_logits(jnp.asarray(texts), *weights))
+    following = np.take_along_axis(np.asarray(logs[:, :-1]), texts[:, 1:, None], 2)[..., 0]
+    itself = np.take_along_axis(np.asarray(logs[:, 1:]), texts[:, 1:, None], 2)[..., 0]
+    sums = [np.exp(found.sum(1)).reshape(2, 8).sum(1) for found in (following, itself)]
+    return sums[0], np.ones(2), {"scored by its own logits": sums[1]}
+
+
+@derivation.numeric(
+    r"h_T(x_{1:T}, h_0, c_0) = h_T(x_{s+1:T}, h_s, c_s)",
+    because="A state is all that the past leaves: two parts of a text with the state handed over are one pass, in outputs and "
+    "last state. A masked step hands over what it was given, so masking the last steps gives the state before them.",
+)
+def a_state_is_all_that_is_left():
+    text, weights = draw(2, 5, 3), (draw(8, 3, seed=1), draw(8, 2, seed=2), draw(8, seed=3))
+    state = draw(2, 2, seed=4), draw(2, 2, seed=5)
+    whole = lstm_sequence(text, *state, *weights, None)
+    first, *handed = lstm_sequence(text[:, :2], *state, *weights, None)
+    outputs, *last = lstm_sequence(text[:, 2:], *handed, *weights, None)
+    masked = lstm_sequence(text, *state, *weights, jnp.arange(5) < jnp.full((2, 1), 2))[1:]
+    fresh, *alone = lstm_sequence(text[:, 2:], *state, *weights, None)
+    wanted = [*whole[1:], whole[0], *handed]
+    parts = [*last, jnp.concatenate([first, outputs], 1), *masked]
+    wrong = [*alone, jnp.concatenate([first, fresh], 1), *masked]
+    return _flat(parts), _flat(wanted), {"the state not handed over": _flat(wrong)}
+
+
+derivation.symbol("h_s", "the state after the first part")
+derivation.symbol("c_s", "the cell after the first part")
+derivation.symbol("c_0", "the cell before the text")
+
+
+@derivation.example(
+    r"One unit. LSTM: the gates' arguments are $(i, f, g, o) = (0, \ln 3, \ln 2, 0)$ and $c = 1$, so the gates are $\frac12$ "
+    r"and $\frac34$, the content $\frac35$, and $c' = \frac34 + \frac12 \cdot \frac35$. GRU: $r = \frac12$, $z = \frac34$, $n_x "
+    r"= 0$, $n_h = 2 \ln 2$ and $h = 1$, so $n = \tanh(\ln 2)$."
+)
+def one_unit():
+    zero, one = jnp.zeros((1, 1)), jnp.ones((1, 1))
+    arguments = jnp.array([0.0, np.log(3), np.log(2), 0.0])
+    new_h, new_c = lstm_cell(zero, zero, one, jnp.zeros((4, 1)), jnp.zeros((4, 1)), arguments)
+    yield "c'", new_c[0, 0], "1.05"
+    yield "h'", new_h[0, 0], "0.3909"
+    biases = jnp.array([0.0, np.log(3), 0.0]), jnp.array([0.0, 0.0, 2 * np.log(2)])
+    yield r"h'\ \text{of the GRU}", gru_cell(zero, one, jnp.zeros((3, 1)), jnp.zeros((3, 1)), *biases)[0, 0], "0.9"
+    swapped = lstm_cell(zero, zero, one, jnp.zeros((4, 1)), jnp.zeros((4, 1)), arguments[jnp.array([0, 1, 3, 2])])
+    yield r"c'\ \text{with}\ g\ \text{and}\ o\ \text{exchanged}", swapped[1][0, 0], "0.75"
+
+
+@derivation.figure(
+    "Left: the norm of the derivative of a plain cell's state by one $n$ steps before, for $U$ a multiple of an orthogonal "
+    r"matrix with $\|U\| = 0.5, 0.9, 1.1$ and random inputs; dashed, the bound $\|U\|^n$. Right: what is left of an LSTM's cell "
+    r"after $n$ steps, $\sigma(b_f)^n$.",
+    panels=2,
+)
+def memory(plain, gated):
+    steps = np.arange(21)
+    turned = np.linalg.qr(np.asarray(draw(16, 16)))[0]
+    inputs = draw(20, 16, seed=1, scale=0.3)
+    for norm in (0.5, 0.9, 1.1):
+        state, jacobian, norms = np.zeros(16), np.eye(16), [1.0]
+        for now in inputs:
+            state = np.asarray(_plain(now, state, norm * turned))
+            jacobian = (1 - state**2)[:, None] * (norm * turned) @ jacobian
+            norms.append(np.linalg.norm(jacobian, 2))
+        (line,) = plain.plot(steps, norms, label=rf"$\|U\| = {norm}$")
+        plain.plot(steps, norm**steps, linestyle="--", color=line.get_color(), linewidth=0.8)
+    plain.set(xlabel="steps back", ylabel="norm of the derivative", yscale="log", ylim=(1e-6, 30))
+    plain.legend()
+    for bias in (0, 1, 5):
+        gated.plot(steps, (1 / (1 + np.exp(-bias))) ** steps, label=f"$b_f = {bias}$")
+    gated.set(xlabel="steps back", ylabel="share of the cell", yscale="log", ylim=(1e-6, 30))
+    gated.legend()
+
+
+@derivation.exercise(
+    r"What is $\frac{\partial h_{10}}{\partial h_0}$ of a plain cell with one unit, $U = \frac12$ and inputs of zero, at $h_0 = "
+    "0$?",
+    r"The state stays zero, where the slope of tanh is one: $2^{-10} = 0.0009766$.",
+)
+def ten_steps():
+    def last(state):
+        for _ in range(10):
+            state = _plain(jnp.zeros(1), state, jnp.full((1, 1), 0.5))
+        return state[0]
+
+    yield jax.grad(last)(jnp.zeros(1))[0], "0.0009766"
+
+
+@derivation.exercise(
+    r"Which bias gives a forget gate a half-life of 100 steps?",
+    r"$f = 2^{-1/100} = 0.99309$, so $b_f = \log \frac{f}{1 - f} = 4.968$.",
+)
+def a_hundred_steps():
+    gate = 2.0**-0.01
+    yield value(half_life, {gate_value: 2 ** Rational(-1, 100)}), "100"
+    yield gate, "0.99309"
+    yield np.log(gate / (1 - gate)), "4.968"
+
+
+@derivation.exercise(
+    r"A linear cell $h_t = w h_{t-1}$ takes three steps from $h_0 = 1$ with $w = \frac12$. What is the gradient of $h_3$ by "
+    "$w$, and what is left of it if it is truncated to the last step?",
+    r"$3 w^2 = 0.75$, a third of it from each step: 0.25.",
+)
+def a_third():
+    given = jnp.full(3, 0.5)
+    each = jax.grad(jnp.prod)(given)
+    yield jnp.sum(each), "0.75"
+    yield each[2], "0.25"
+
+
+def _plain(driven, state, weights):
+    """rnn_cell of one example whose input is what drives it: [H], [H], [H, H] -> [H]"""
+    size = len(state)
+    return rnn_cell(driven[None], state[None], jnp.eye(size), weights, jnp.zeros(size))[0]
+
+
+def _each(compute, *arrays):
+    """One draw after the other: cells have their weights in common for a batch."""
+    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
+
+
+def _gated(c, o, d_i, d_f, d_g, u_i, u_f, u_g, out):
+    """h and c of one unit after a step, from the cell and the output gate before it."""
+    bias, weights = jnp.stack([d_i, d_f, d_g, _logit(out)]), jnp.stack([u_i, u_f, u_g, 0 * u_i])[:, None]
+    given = (o * jnp.tanh(c)).reshape(1, 1), c.reshape(1, 1)
+    return jnp.stack(lstm_cell(jnp.zeros((1, 1)), *given, jnp.zeros((4, 1)), weights, bias))[:, 0]
+
+
+def _update(r, z, n_x, n_h, h):
+    """h of one unit without weights: all comes from biases."""
+    zeros, nothing = jnp.zeros((3, 1)), 0 * r
+    biases = jnp.stack([_logit(r), _logit(z), n_x]), jnp.stack([nothing, nothing, n_h])
+    return gru_cell(jnp.zeros((1, 1)), h.reshape(1, 1), zeros, zeros, *biases)[0, 0]
+
+
+def _logit(share):
+    return jnp.log(share / (1 - share))
+
+
+def _flat(parts):
+    return jnp.concatenate([part.ravel() for part in parts])

@@ -1,0 +1,348 @@
+"""Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster.
+
+The lecture on the functions of theory_jax/autoregressive/speculative.py.
+"""
+
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import linprog
+from sympy import Abs, Max, Min
+
+from theory_jax.autoregressive.speculative import (
+    acceptance_probability,
+    expected_block_length,
+    residual_log_probs,
+    speculative_block,
+    speculative_token,
+)
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Expectation, Total, plus, times
+
+derivation = Derivation(
+    title="Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster",
+    lectures=(48,),
+    sources=(
+        "Leviathan, Kalman & Matias 2023, Fast inference from transformers via speculative decoding",
+        "Chen, Borgeaud, Irving, Lespiau, Sifre & Jumper 2023, Accelerating large language model decoding with speculative "
+        "sampling",
+    ),
+    question="A language model writes one token a pass, although a pass over several tokens costs hardly more. A small model can "
+    "draft several, and the large one check them all at once. How are drafts accepted so that nothing of the large model's law "
+    "is lost, and when does it pay?",
+    setting=(
+        "The draft has the law $q$ and the target the law $p$, after the same tokens, on finitely many tokens, positive here. "
+        "Where $q(x) = 0$ the token is never drafted.",
+        "A draft $x$ is accepted if a uniform number is less than $p(x)/q(x)$. After a rejection a token is drawn from the "
+        r"residual law, which is proportional to $\max(p - q, 0)$.",
+        "A block has $G$ drafts, made one after the other. They are accepted from the left up to the first rejection, which is "
+        "replaced by a draw of the residual there. If none is rejected, the target's pass has one more law, of which a token is "
+        "drawn.",
+    ),
+    answer=r"An accepted token leaves $\min(p, q)$ and a redrawn one adds what is missing, $\max(p - q, 0)$: together $p$, "
+    r"exactly. Acceptance has the probability $1 - \mathrm{TV}(p, q)$, and no way to agree more often exists. A block pays if "
+    "acceptance is more likely than a draft is expensive.",
+    limits=(
+        "Acceptances in a text are neither independent nor equally likely; the third exercise shows that this can help.",
+        "Checking a block is taken to cost as much as one token's pass, which holds for batches that the device is too large "
+        "for.",
+        "Trees of drafts, and drafts made by the target's own features.",
+    ),
+)
+
+x = derivation.index("x", "a token")
+p = derivation.law("p", x, "the target's law", "exp(target_log_probs)")
+q = derivation.law("q", x, "the draft's law", "exp(draft_log_probs)")
+beta = derivation.define(r"\beta", Total(x, Min(p, q)), "the probability of acceptance", "acceptance_probability", positive=True)
+tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation distance of both laws")
+derivation.chain(
+    "A draft is accepted as often as the laws overlap",
+    Expectation(q, Min(1, p / q)),
+    equals(
+        beta,
+        r"$q \min(1, p/q) = \min(q, p)$",
+        points=40,
+        wrong={"the ratio turned over": Total(x, q * Min(1, q / p)), "accepted if u < p": Total(x, p * q)},
+    ),
+    equals(
+        plus(1, -Total(x, Max(p - q, 0))),
+        r"$\min(p, q) = p - \max(p - q, 0)$, and $p$ sums to one",
+        wrong={"twice": plus(1, -2 * Total(x, Max(p - q, 0)))},
+    ),
+    equals(
+        plus(1, -tv),
+        r"$p - q$ sums to zero, so its positive part is half of $\sum |p - q|$",
+        wrong={"not halved": plus(1, -2 * tv)},
+    ),
+    states=2,
+)
+derivation.bridge(
+    "The code computes the overlap",
+    beta,
+    lambda p, q: acceptance_probability(jnp.log(q), jnp.log(p)),
+    p,
+    q,
+    wrong={"the larger": Total(x, Max(p, q)), "the product": Total(x, p * q)},
+)
+r = derivation.define("r", Max(p - q, 0) / Total(x, Max(p - q, 0)), "the residual law", "exp(residual_log_probs)", over=x)
+derivation.symbol("y", "the token that is emitted", "speculative_token")
+derivation.chain(
+    "The emitted token has the target's law",
+    plus(Min(q, p), times(1 - beta, r)),
+    equals(
+        plus(Min(q, p), Max(p - q, 0)),
+        r"$1 - \beta = \sum \max(p - q, 0)$, which is the residual's normalizer",
+        points=40,
+        wrong={
+            "redrawn from the target": plus(Min(q, p), times(1 - beta, p)), "normalized by one": plus(Min(q, p), (1 - beta) * p),
+        },
+    ),
+    equals(
+        p,
+        r"what the overlap lacks of $p$ is the excess: if $p \ge q$ it is $q + (p - q)$, and else $p + 0$",
+        wrong={"the draft": q, "the larger": Max(p, q)},
+    ),
+    states=2,
+    central=True,
+    so="For every draft: a bad one costs time and not quality. The first term is the probability that this token is drafted and "
+    "accepted, the second that another was rejected and this one drawn instead.",
+)  # fmt: skip
+derivation.bridge(
+    "The code computes the residual law",
+    r,
+    lambda p, q: jnp.exp(residual_log_probs(jnp.log(q), jnp.log(p))),
+    p,
+    q,
+    wrong={
+        "the other excess": Max(q - p, 0) / Total(x, Max(p - q, 0)),
+        "both": Abs(p - q) / (2 * tv),
+        "not normalized": Max(p - q, 0),
+    },
+)
+
+
+@derivation.exact(
+    r"\max \Pr(\text{draft} = \text{emitted}) = \beta",
+    because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables. The "
+    "diagonal of a joint law is at most the smaller of its row's and its column's sum.",
+    outcomes=9,
+    tolerance=1e-9,
+)
+def no_coupling_agrees_more_often():
+    p, q = _EXAMPLE
+    rows = np.zeros((6, 9))
+    for k in range(3):
+        rows[k, 3 * k : 3 * k + 3], rows[3 + k, k::3] = 1, 1
+    found = linprog(-np.eye(3).ravel(), A_eq=rows, b_eq=np.concatenate([p, q]), bounds=(0, 1))
+    wanted = acceptance_probability(jnp.log(q)[None], jnp.log(p)[None])[0]
+    return -found.fun, wanted, {"independent tokens": p @ q}
+
+
+_EXAMPLE = np.array([[0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
+
+
+@derivation.exact(
+    r"\Pr(y) = p_y",
+    because="The code's own tokens at every draft of three, and at uniform numbers on a grid whose cells are either accepted or "
+    "not: the shares of the cells, weighted with the probability of the draft.",
+    outcomes=3 * 100 * 20,
+    role="remark",
+)
+def every_draft_and_every_uniform():
+    p, q = _EXAMPLE
+    accept, redraw = (np.arange(100) + 0.5) / 100, (np.arange(20) + 0.5) / 20  # p/q = 5/3, 2, 1/5: cells do not straddle
+    cells = np.array(list(product(range(3), accept, redraw)))
+    count = len(cells)
+    tokens, _ = speculative_token(
+        cells[:, 0].astype(int), jnp.tile(jnp.log(q), (count, 1)), jnp.tile(jnp.log(p), (count, 1)), cells[:, 1], cells[:, 2]
+    )
+    weights = q[cells[:, 0].astype(int)] / (100 * 20)
+    law = np.bincount(np.asarray(tokens), weights, minlength=3)
+    return (
+        law,
+        p,
+        {"the draft's": q, "redrawn from the target": np.minimum(p, q) + 0.4 * p, "u < p": np.array([0.51, 0.44, 0.05])},
+    )
+
+
+derivation.say("A block. The drafts are made one after the other, each after the drafts before it, and checked together.")
+_LAWS = np.random.default_rng(48).dirichlet(np.ones(2), size=(2, 7))  # draft and target, after each of 7 beginnings
+
+
+def _after(which, beginning):
+    """The law of the next of two tokens after a beginning of at most two."""
+    return _LAWS[which][(2 ** len(beginning) - 1) + sum(t << k for k, t in enumerate(beginning))]
+
+
+@derivation.exact(
+    r"\Pr(y_1 y_2 y_3) = p(y_1)\, p(y_2 | y_1)\, p(y_3 | y_1 y_2)",
+    because="By induction: the first token has the target's law. If it was accepted, the rest is a block with one draft less, "
+    "after the token after which these drafts were made; if not, the target continues. Two tokens, blocks of two drafts, "
+    "arbitrary laws: every draft, every pattern of acceptance, and what is missing to three tokens drawn from the target.",
+    outcomes=4 * 3 * 2,
+)
+def blocks_have_the_targets_law():
+    law = np.zeros((2, 2, 2))
+    for drafts in product(range(2), repeat=2):
+        draft_laws, target_laws = (
+            np.log([[_after(which, drafts[:k]) for k in range(length)]]) for which, length in ((0, 2), (1, 3))
+        )
+        drawn = np.prod([_after(0, drafts[:k])[drafts[k]] for k in range(2)])
+        ratios = np.minimum(1, np.exp([target_laws[0, k, t] - draft_laws[0, k, t] for k, t in enumerate(drafts)]))
+        for accepted in range(3):
+            chance = np.prod(ratios[:accepted]) * (1 - ratios[accepted] if accepted < 2 else 1)
+            if chance == 0:
+                continue
+            # a uniform of 0 accepts, one of 1 rejects wherever p < q
+            uniforms = np.where(np.arange(2) < accepted, 0.0, 1.0)[None]
+            residual = np.exp(residual_log_probs(draft_laws[0], target_laws[0, :2]))[accepted] if accepted < 2 else np.exp(
+                target_laws[0, 2])  # fmt: skip
+            for last in range(2):
+                place = (residual[:last].sum() + residual[: last + 1].sum()) / 2
+                tokens, count = speculative_block(np.array([drafts]), draft_laws, target_laws, uniforms, np.array([place]))
+                written = tuple(int(t) for t in tokens[0] if t >= 0)
+                if residual[last] > 0:
+                    assert int(count[0]) == accepted and written[-1] == last
+                    for rest in product(range(2), repeat=3 - len(written)):
+                        whole = written + rest
+                        more = np.prod([_after(1, whole[:k])[whole[k]] for k in range(len(written), 3)])
+                        law[whole] += drawn * chance * residual[last] * more
+    whole = [np.prod([_after(1, text[:k])[text[k]] for k in range(3)]) for text in product(range(2), repeat=3)]
+    other = [np.prod([_after(0, text[:k])[text[k]] for k in range(2)]) * _after(1, text[:2])[text[2]]
+             for text in product(range(2), repeat=3)]  # fmt: skip
+    return law.ravel(), np.array(whole), {"the draft's law": np.array(other)}
+
+
+a = derivation.number(r"\alpha", "the probability that a draft is accepted, by itself", "acceptance", between=(0, 1))
+cost = derivation.number("c", "what a draft's pass costs, in passes of the target", between=(0, 1))
+LENGTH = 4
+emitted = sum((k + 1) * a**k * (1 - a) for k in range(LENGTH)) + (LENGTH + 1) * a**LENGTH
+powers = plus(*(a**k for k in range(LENGTH + 1)))
+derivation.chain(
+    "The mean length of a block of four drafts",
+    emitted,
+    equals(
+        powers,
+        "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted",
+        wrong={"accepted drafts alone": powers - 1, "without the last token": powers - a**LENGTH},
+    ),
+    equals(
+        (1 - a ** (LENGTH + 1)) / (1 - a),
+        "a geometric sum",
+        wrong={"one power less": (1 - a**LENGTH) / (1 - a)},
+    ),
+    so=r"For $G$ drafts it is $\sum_{i \le G} \alpha^i$. A block costs $1 + G c$ passes.",
+)
+derivation.bridge(
+    "The code computes the length",
+    powers,
+    lambda a: expected_block_length(a, draft_length=LENGTH),
+    a,
+    wrong={"accepted drafts alone": powers - 1, "a draft more": powers + a ** (LENGTH + 1)},
+)
+derivation.chain(
+    "One draft pays if it is accepted more often than it is expensive",
+    plus((1 + a) / (1 + cost), -1),
+    equals((a - cost) / (1 + cost), "one fraction",
+           wrong={"the cost twice": (a - 2 * cost) / (1 + cost), "the sign": (cost - a) / (1 + cost)}),
+    so=r"The left side is the gain in speed of a block of one draft. It is positive if and only if $\alpha > c$.",
+)  # fmt: skip
+spare = derivation.number("w", r"how much a draft is more expensive than likely to be accepted, $c - \alpha$", positive=True)
+derivation.chain(
+    "... and if it is not, longer blocks do not pay either",
+    plus(1 + LENGTH * (a + spare), -powers),
+    equals(
+        plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
+        r"$c = \alpha + w$; term by term $\alpha - \alpha^{k+1} = \alpha (1 - \alpha^k)$",
+        wrong={"the surplus once": plus(spare, *(a * (1 - a**k) for k in range(1, LENGTH)))},
+    ),
+    at_least(
+        0,
+        "a sum of products of numbers that are not negative",
+        dropping=plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
+        wrong={"one": 1},
+    ),
+    so="The left side is what a block costs less what it yields.",
+)
+
+
+def _speed(acceptance, lengths, cost):
+    tokens = [float(expected_block_length(jnp.float64(acceptance), draft_length=int(length))) for length in lengths]
+    return np.array(tokens) / (1 + cost * np.asarray(lengths))
+
+
+@derivation.example(
+    "$p = (0.5, 0.4, 0.1)$ and $q = (0.3, 0.2, 0.5)$: the overlap, the residual law, and the emitted law. Then a block of two "
+    r"drafts, each accepted with probability $\frac12$."
+)
+def three_tokens():
+    p, q = _EXAMPLE
+    laws = jnp.log(q)[None], jnp.log(p)[None]
+    beta, residual = acceptance_probability(*laws)[0], jnp.exp(residual_log_probs(*laws)[0])
+    yield r"\beta", beta, "0.6"
+    yield "r", residual, "(0.5, 0.5, 0)"
+    yield r"\min(p, q) + (1 - \beta) r", np.minimum(p, q) + (1 - beta) * residual, "(0.5, 0.4, 0.1)"
+    yield r"\text{length}", expected_block_length(jnp.array(0.5), draft_length=2), "1.75"
+    drafts, targets = (np.log(np.tile(law, (1, length, 1))) for law, length in ((q, 2), (p, 3)))
+    block = speculative_block(np.array([[0, 2]]), drafts, targets, np.array([[0.9, 0.4]]), np.array([0.7]))
+    yield r"\text{block with the drafts } 0, 2", block[0][0].astype(float), "(0, 1, -1)"
+
+
+@derivation.figure(
+    "Left: the example's laws. The overlap is accepted; what the draft has more is rejected as often as the target's excess is "
+    "drawn: both areas are equal. Right: tokens a target's pass against the length of the block, for three probabilities of "
+    "acceptance and the cost of a draft.",
+    panels=2,
+)
+def overlap_and_speed(laws, speeds):
+    p, q = _EXAMPLE
+    places = np.arange(3)
+    laws.bar(places - 0.2, p, 0.38, label="target, p")
+    laws.bar(places + 0.2, q, 0.38, label="draft, q")
+    laws.bar(places, np.minimum(p, q), 0.78, color="gray", alpha=0.6, label="accepted")
+    laws.set(xlabel="token", ylabel="probability", xticks=places, ylim=(0, 0.75))
+    laws.legend()
+    lengths = np.arange(1, 13)
+    for acceptance, cost in ((0.8, 0.05), (0.5, 0.25), (0.2, 0.3)):
+        speeds.plot(
+            lengths,
+            _speed(acceptance, lengths, cost),
+            "o-",
+            markersize=3,
+            label=rf"$\alpha = {acceptance}$, $c = {cost}$",
+        )
+    speeds.axhline(1, color="gray", linewidth=1, linestyle=":")
+    speeds.set(xlabel="drafts in a block, $G$", ylabel="tokens a target's pass")
+    speeds.legend()
+
+
+@derivation.exercise(
+    "How often is a draft accepted if both laws are equal? And if they have no token in common?",
+    "Always, 1, and never, 0: then the residual is the target itself.",
+)
+def equal_and_disjoint():
+    one, other = np.log([[0.5, 0.5, 1e-300, 1e-300]]), np.log([[1e-300, 1e-300, 0.5, 0.5]])
+    yield acceptance_probability(one, one)[0], "1"
+    yield acceptance_probability(one, other)[0], "0"
+
+
+@derivation.exercise(
+    r"Which length of a block is best at $\alpha = 0.8$ and $c = 0.05$, and how fast is it?",
+    "8 drafts, 3.092 tokens a pass. With 7 it is 3.082 and with 9 it is 3.078: the choice is not delicate.",
+)
+def the_best_length():
+    speeds = _speed(0.8, range(1, 20), 0.05)
+    yield 1 + int(np.argmax(speeds)), "8"
+    for length, said in ((8, "3.092"), (7, "3.082"), (9, "3.078")):
+        yield speeds[length - 1], said
+
+
+@derivation.exercise(
+    r"Both drafts of a block are accepted with probability $\frac12$, and else none. How many tokens are that, on average?",
+    "2, and not 1.75: the same acceptance, and acceptances that come together help.",
+)
+def together():
+    yield (3 + 1) / 2, "2"
+    yield expected_block_length(jnp.array(0.5), draft_length=2), "1.75"

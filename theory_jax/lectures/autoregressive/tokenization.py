@@ -1,0 +1,284 @@
+"""Byte pairs: lossless, greedy, and only comparable in bits per byte.
+
+The lecture on the functions of theory_jax/autoregressive/tokenization.py.
+"""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import log
+
+from theory_jax.autoregressive.tokenization import (
+    chunk_ids,
+    decode_byte_pairs,
+    encode_byte_pairs,
+    merge_pair,
+    pair_counts,
+    train_byte_pairs,
+)
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Byte pairs: lossless, greedy, and only comparable in bits per byte",
+    sources=(
+        "Gage 1994, A New Algorithm for Data Compression",
+        "Sennrich, Haddow & Birch 2016, Neural Machine Translation of Rare Words with Subword Units",
+        "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
+    ),
+    question="How can text be cut into frequent pieces without losing a byte, and which likelihoods of models with different "
+    "pieces may be compared?",
+    setting=(
+        r"A text is a string of $N$ bytes. Tokens 0 to 255 are bytes. A list of merges $(a_r, b_r)$, $r = 0, 1, \dots$, makes "
+        r"a token $256 + r$ of two tokens that exist before it. Decoding is defined downwards: a byte stands for itself, and "
+        r"$\mathrm{dec}(256 + r) = \mathrm{dec}(a_r)\, \mathrm{dec}(b_r)$, one string after the other.",
+        r"A merge replaces the occurrences of its pair from left to right, without overlap, and never across the border of a "
+        r"chunk (a word with the space before it). Encoding applies all merges in their order, each to the whole sequence.",
+        r"Training counts every pair, $n_{ab} = \#\{i : (t_i, t_{i+1}) = (a, b)\}$, appends the most frequent pair to the "
+        r"list, and starts again; among equals it takes the smallest.",
+        r"A model is a law of token strings. The text that it writes is the decoded string, so the probability of a text is "
+        r"the sum over all token strings that decode to it.",
+    ),
+    answer="Whatever the merges are, decoding undoes encoding, for any bytes. Greedy training takes the pair that saves most "
+    "now, which it knows exactly for pairs of two different tokens and overestimates for pairs of equal ones. What a model of "
+    "tokens reports is an upper bound on the negative log-likelihood of the text. Divided by the number of bytes it can be "
+    "compared between tokenizers; divided by the number of tokens it cannot.",
+    limits=(
+        "That greedy merges compress nearly as well as the best merges is not shown; an exercise has a text where they do not.",
+        "Which vocabulary trains best is a matter of experiment, and so is the normalization of text before it is cut.",
+    ),
+)
+for written, meaning in (
+    ("b", "a string of bytes, or a token of a pair"),
+    ("n_{aa}", "how often a pair of equal tokens occurs, overlaps counted"),
+    (r"\rho", "the length of a run of equal tokens"),
+    ("r", "the rank of a merge"),
+):
+    derivation.symbol(written, meaning)
+
+
+@derivation.numeric(
+    r"\mathrm{dec}(\mathrm{enc}(b)) = b \quad\text{for every string of bytes}",
+    because="A merge puts in place of two tokens one that stands for exactly their bytes, so what the sequence decodes to does "
+    "not change from merge to merge; before the first it is the text. Nothing asks whether the bytes are text: half a UTF-8 "
+    "character comes back as it went in. Random strings of all bytes, and of letters that merge often, are encoded and decoded.",
+    role="lemma",
+)
+def encoding_is_lossless():
+    strings = jnp.concatenate([_random_strings(6, 40, range(256), 0), _random_strings(18, 40, list(b" then\xff\xc3"), 1)])
+    codes = [encode_byte_pairs(b, chunk_ids(b), _merges()) for b in strings]
+    turned = [decode_byte_pairs(code, _merges()[:, ::-1]) for code in codes]
+    back = [decode_byte_pairs(code, _merges()) for code in codes]
+    return jnp.stack(back), strings, {"left and right exchanged": jnp.stack(turned)}
+
+
+derivation.say(
+    "The converse is false. The tokens t, h, e and the one token `the` decode to the same bytes, and encoding gives one of the "
+    "two: decoding is onto, encoding picks one preimage, and what a model samples need not be what encoding would give."
+)
+
+
+@derivation.numeric(
+    r"\text{merges in rank order} = \text{repeatedly, an adjacent pair of the lowest rank}",
+    because="Merge $r$ makes the token $256 + r$, which only later merges use: it never creates an occurrence of an earlier "
+    "pair. So once all pairs of rank $r$ are replaced no lower rank can come back, and both procedures do all of rank 0, then "
+    "all of rank 1, from the left. Three hundred random strings agree; longest match first, another plausible rule, does not.",
+    role="lemma",
+)
+def both_definitions_of_encoding_agree():
+    strings = _random_strings(300, 24, list(b"the an"), 2)
+    chunks = jax.vmap(chunk_ids)(strings)
+    encoded = [encode_byte_pairs(s, c, _merges()).tolist() for s, c in zip(strings, chunks, strict=True)]
+    table = _merges().tolist()
+    one_by_one = [_lowest_rank_first(s, c, table) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
+    backwards = [_lowest_rank_first(s, c, table, best=max) for s, c in zip(strings.tolist(), chunks.tolist(), strict=True)]
+    swept, wanted, mistaken = (
+        np.array([tokens + [-1] * (24 - len(tokens)) for tokens in found]) for found in (encoded, one_by_one, backwards)
+    )
+    return swept, wanted, {"the highest rank first": mistaken}
+
+
+@derivation.numeric(
+    r"\text{saving of a merge} = n_{ab} \ (a \ne b), \qquad \sum_\rho \left\lfloor \rho / 2 \right\rfloor \ (a = b)",
+    because=r"Every replacement makes one token of two, so a merge saves as many tokens as it replaces pairs. Two occurrences "
+    r"of a pair of different tokens cannot share a token, which would be both $a$ and $b$: all of them are replaced. Equal "
+    r"tokens form runs; a run of length $\rho$ has $\rho - 1$ overlapping pairs and room for $\lfloor \rho / 2 \rfloor$ that "
+    r"do not overlap. Runs of 2 to 9, and two pairs of the training text.",
+    central=True,
+)
+def what_a_merge_saves():
+    runs = [jnp.full(n, 97) for n in range(2, 10)]
+    zeros = [jnp.zeros(n, int) for n in range(2, 10)]
+    saved = [len(a) - len(merge_pair(a, z, pair=(97, 97), new_token=256)[0]) for a, z in zip(runs, zeros, strict=True)]
+    pairs = [(ord("t"), ord("h")), (ord("a"), ord("n"))]
+    counts = pair_counts(_DATA, _CHUNK, vocabulary_size=256)
+    saved += [len(_DATA) - len(merge_pair(_DATA, _CHUNK, pair=pair, new_token=256)[0]) for pair in pairs]
+    different = [int(counts[pair]) for pair in pairs]
+    overlapping = [int(pair_counts(a, z, vocabulary_size=98)[97, 97]) for a, z in zip(runs, zeros, strict=True)]
+    return (
+        jnp.array(saved),
+        np.array([n // 2 for n in range(2, 10)] + different),
+        {"n_aa for equal tokens": overlapping + different},
+    )
+
+
+s = derivation.index("s", "a token string that decodes to the given text; the first is the one that encoding gives")
+p = derivation.numbers("p", s, "the model's probability of it", positive=True)
+p_text = derivation.define(r"p(\mathrm{text})", Total(s, p), "the model's probability of the text", positive=True)
+given = derivation.define("r", p / p_text, "the probability of a token string, given the text", over=s, law=True)
+derivation.chain(
+    "The loss of the tokens is an upper bound on the loss of the text",
+    -log(p.at(0)),
+    equals(
+        plus(-log(p_text), -log(given.at(0))),
+        "Bayes' rule: given the token string, the text is certain",
+        wrong={"the sign of the second term": -log(p_text) + log(given.at(0))},
+    ),
+    equals(
+        plus(-log(p_text), 1 - given.at(0), tangent.at(given.at(0))),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_0$",
+    ),
+    at_least(
+        -log(p_text),
+        "leave out the probability of the other token strings and the gap of the logarithm",
+        dropping=plus(1 - given.at(0), tangent.at(given.at(0))),
+    ),
+    so="Equality holds if and only if the model never writes the text in another way. What is usually reported, the loss of "
+    "the canonical tokens, is therefore a bound, and the model may be better than it says.",
+)
+
+i = derivation.index("i", "a token of the encoded text")
+q = derivation.numbers("q", i, "the model's probability of the token, given those before it", "log_prob", positive=True)
+L = derivation.count(i, "L", "the number of tokens")
+N = derivation.number("N", "the number of bytes", positive=True)
+token_bits = derivation.define(r"\beta", Total(i, -log(q) / log(2)) / L, "bits per token")
+derivation.chain(
+    "Bits per byte are bits per token times tokens per byte",
+    Total(i, -log(q) / log(2)) / N,
+    equals(
+        times(L / N, token_bits),
+        "multiply and divide by the number of tokens",
+        wrong={"the ratio turned over": N / L * token_bits, "nats": Total(i, -log(q)) / N},
+    ),
+    so=r"The perplexity of a token, $2^\beta$, refers to a number of tokens that depends on the tokenizer. Of two models of "
+    r"the same text the better one has the smaller product $L \beta$. A uniform model over $V$ tokens has perplexity $V$, "
+    r"larger for a larger vocabulary, and $\frac{L}{N} \log_2 V$ bits per byte, usually smaller.",
+)
+
+
+@derivation.numeric(
+    r"\text{no merge crosses the border of a chunk}",
+    because="The code counts and replaces inside chunks only, so that a word has the same tokens wherever it stands. On two "
+    "words without a space between them in common, the merges of the whole text are those of its words.",
+    role="appendix",
+)
+def chunks_are_encoded_alone():
+    words = [b"then", b" theme", b" banana"]
+    table = _merges()
+    together = jnp.array(list(b"".join(words)))
+    whole = encode_byte_pairs(together, chunk_ids(together), table)
+    alone = [encode_byte_pairs(jnp.array(list(w)), jnp.zeros(len(w), int), table) for w in words]
+    across = encode_byte_pairs(together, jnp.zeros(len(together), int), jnp.array([[ord("n"), ord(" ")]]))
+    return whole, jnp.concatenate(alone), {"merges across chunks": jnp.resize(across, len(whole))}
+
+
+@derivation.example("The text ababa, trained for two merges. Both pairs occur twice; the tie goes to ab.")
+def ababa():
+    data, chunk = jnp.array(list(b"ababa")), jnp.zeros(5, int)
+    table = train_byte_pairs(data, chunk, merges=2)
+    yield r"\text{the merges}", table.ravel(), "(97, 98), (256, 97)"
+    lengths = [len(encode_byte_pairs(data, chunk, table[:count])) for count in (0, 1, 2)]
+    yield r"\text{tokens after 0, 1 and 2 merges}", lengths, "(5, 3, 2)"
+    bits = [length / 5 * np.log2(256 + count) for count, length in enumerate(lengths)]
+    yield r"\text{bits per byte of the uniform model}", bits, "(8, 4.803, 3.204)"
+
+
+@derivation.figure(
+    "Left: bytes per token on a page of English rise with the number of merges. Right: the bits per byte of a uniform model "
+    "fall, while its perplexity per token, the size of the vocabulary, rises: the two measures order the same models "
+    "oppositely.",
+    panels=2,
+)
+def merges_and_measures(left, right):
+    from pydoc_data.topics import topics
+
+    data = jnp.array(np.frombuffer("\n".join(topics.values()).encode()[:4_000], np.uint8), int)
+    chunk = chunk_ids(data)
+    table = train_byte_pairs(data, chunk, merges=96)
+    counts = [0, 4, 12, 24, 48, 72, 96]
+    lengths = np.array([len(encode_byte_pairs(data, chunk, table[:count])) for count in counts])
+    left.plot(counts, len(data) / lengths, "o-", markersize=4)
+    left.set(xlabel="merges", ylabel="bytes per token")
+    right.plot(counts, lengths / len(data) * np.log2(256 + np.array(counts)), "o-", markersize=4)
+    right.set(xlabel="merges", ylabel="bits per byte, uniform model")
+
+
+@derivation.exercise(
+    "How often does the pair aa occur in a run of seven a's, and how many tokens does merging it save?",
+    "6 times, with overlaps; three pairs fit, so it saves 3.",
+)
+def seven_in_a_run():
+    run, zeros = jnp.full(7, 97), jnp.zeros(7, int)
+    yield pair_counts(run, zeros, vocabulary_size=98)[97, 97], "6"
+    yield 7 - len(merge_pair(run, zeros, pair=(97, 97), new_token=256)[0]), "3"
+
+
+@derivation.exercise(
+    "Which single merge does training choose for aaabcaaabcbc, and is it the best one?",
+    "It counts aa 4 times and bc 3 times, and takes aa, which saves 2 tokens; bc would save 3. Greedy training maximizes the "
+    "count, not the saving.",
+)
+def the_greedy_choice():
+    data, zeros = jnp.array(list(b"aaabcaaabcbc")), jnp.zeros(12, int)
+    counts = pair_counts(data, zeros, vocabulary_size=256)
+    yield counts[97, 97], "4 times"
+    yield counts[98, 99], "3 times"
+    yield (
+        12 - len(merge_pair(data, zeros, pair=tuple(train_byte_pairs(data, zeros, merges=1)[0].tolist()), new_token=256)[0]),
+        "saves 2",
+    )
+    yield 12 - len(merge_pair(data, zeros, pair=(98, 99), new_token=256)[0]), "save 3"
+
+
+@derivation.exercise(
+    "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of "
+    "the text ab, and by how many nats does the loss of its canonical tokens exceed the loss of the text?",
+    r"$0.1\,(0.3 \cdot 0.2 + 0.4) = 0.046$; the canonical token ab and the end have 0.04, so the excess is $\log 1.15 = 0.1398$.",
+)
+def two_ways_to_write_ab():
+    numbers = {p: (0.04, 0.1 * 0.3 * 0.2)}
+    yield value(p_text, numbers), "0.046"
+    yield value(-log(p.at(0)) + log(p_text), numbers), "0.1398"
+
+
+_TEXT = b"the thin thing then thanks the other theme; there the aaaa aaaaa banana bandana  cabana\n\tthe end the"
+_DATA = jnp.array(np.frombuffer(_TEXT, np.uint8), int)
+_CHUNK = chunk_ids(_DATA)
+
+
+@cache
+def _merges():
+    return train_byte_pairs(_DATA, _CHUNK, merges=24)
+
+
+def _random_strings(count, length, letters, seed):
+    rng = np.random.default_rng(seed)
+    return jnp.array(rng.choice(np.array(letters), size=(count, length)))
+
+
+def _lowest_rank_first(tokens, chunk, merges, best=min):
+    """The other definition of encoding: of all adjacent pairs that have a rank, merge one of the lowest, the leftmost first."""
+    ranks = {tuple(pair): r for r, pair in enumerate(merges)}
+    tokens, chunk = list(tokens), list(chunk)
+    while True:
+        places = [i for i in range(len(tokens) - 1) if chunk[i] == chunk[i + 1] and (tokens[i], tokens[i + 1]) in ranks]
+        if not places:
+            return tokens
+        i = best(places, key=lambda i: (ranks[tokens[i], tokens[i + 1]], i))
+        tokens[i : i + 2] = [256 + ranks[tokens[i], tokens[i + 1]]]
+        del chunk[i]

@@ -1,0 +1,637 @@
+"""The transformer decoder: all conditionals in one pass, and what a pass costs.
+
+The lecture on the functions of theory_jax/autoregressive/transformer.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import KroneckerDelta, Rational, exp, pi, sqrt
+
+from theory_jax.autoregressive.attention import causal_mask, multi_head_attention
+from theory_jax.autoregressive.normalization import layer_norm
+from theory_jax.autoregressive.transformer import (
+    decoder_logits,
+    feed_forward,
+    forward_operations,
+    gated_feed_forward,
+    gelu,
+    parameter_count,
+    silu,
+)
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.draws import draw
+from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.parts import value
+
+_V, _L, _E, _F, _HEADS = 7, 6, 8, 12, 2
+
+
+def _block(seed):
+    shapes = {
+        "attention_norm_weight": (_E,), "attention_norm_bias": (_E,), "query_weight": (_E, _E), "key_weight": (_E, _E),
+        "value_weight": (_E, _E), "output_weight": (_E, _E), "feed_forward_norm_weight": (_E,), "feed_forward_norm_bias": (_E,),
+        "up_weight": (_F, _E), "up_bias": (_F,), "down_weight": (_E, _F), "down_bias": (_E,),
+    }  # fmt: skip
+    return {name: draw(*shape, seed=seed + i, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
+
+
+def _parameters(layers=2, seed=100):
+    return {
+        "token_embedding": draw(_V, _E, seed=seed), "position_embedding": draw(_L, _E, seed=seed + 1),
+        "blocks": tuple(_block(seed + 20 * (1 + i)) for i in range(layers)),
+        "final_norm_weight": 1 + 0.1 * draw(_E, seed=seed + 2), "final_norm_bias": draw(_E, seed=seed + 3),
+    }  # fmt: skip
+
+
+_TOKENS = jnp.array([[3, 1, 4, 1, 5, 2], [6, 0, 2, 5, 3, 5]])
+_logits = jax.jit(lambda tokens, parameters: decoder_logits(tokens, parameters, heads=_HEADS))
+
+
+def _branches(parameters):
+    """What embedding and branches put into the stream, in order, and the last stream."""
+    mask = causal_mask(query_length=6, key_length=6)
+    x = parameters["token_embedding"][_TOKENS] + parameters["position_embedding"]
+    parts = [x]
+    for p in parameters["blocks"]:
+        z = layer_norm(x, p["attention_norm_weight"], p["attention_norm_bias"], epsilon=1e-5)
+        weights = (p["query_weight"], p["key_weight"], p["value_weight"], p["output_weight"])
+        attended = multi_head_attention(z, z, *weights, mask, heads=_HEADS, key_value_heads=_HEADS)
+        z = layer_norm(x + attended, p["feed_forward_norm_weight"], p["feed_forward_norm_bias"], epsilon=1e-5)
+        thought = feed_forward(z, p["up_weight"], p["up_bias"], p["down_weight"], p["down_bias"])
+        parts += [attended, thought]
+        x = x + attended + thought
+    return parts, x
+
+
+derivation = Derivation(
+    title="The transformer decoder: all conditionals in one pass, and what a pass costs",
+    lectures=(44, 45),
+    sources=(
+        "Vaswani et al. 2017, Attention Is All You Need",
+        "Hendrycks & Gimpel 2016, Gaussian Error Linear Units",
+        "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
+        "Kaplan et al. 2020, Scaling Laws for Neural Language Models",
+        "Shazeer 2020, GLU Variants Improve Transformer",
+    ),
+    question="Why does one pass over a sequence give the law of every next token at once? How does a transformer know in which "
+    "order the tokens came, and what does a pass cost?",
+    setting=(
+        r"Every token has a vector of $E$ entries, the stream: at first its embedding plus its position's. Each of $N$ blocks "
+        r"adds to it: first causal attention over the normalized stream, then a feed-forward layer with $F$ inner entries, the "
+        r"same for every token. After the last block a norm and a matrix with a row for each of the $V$ words give the logits.",
+        r"Causal attention at token $t$ is an average over the tokens $j \le t$, with weights that are normalized over these "
+        r"alone.",
+        r"Costs: one multiplication and one addition are two operations. Attention is counted densely, all $T^2$ pairs of "
+        r"tokens.",
+    ),
+    answer=r"Only attention mixes tokens, and it looks back; so the stream at $t$ is a function of the tokens up to $t$, and "
+    r"one pass gives every conditional of the sequence. Without positions one block sees the past as a bag of tokens. A pass "
+    r"costs two operations for each token and each weight of a matrix, and $4 N T^2 E$ for attention, which overtakes the "
+    r"layers' matrices at $T = 6E$.",
+    limits=(
+        "That two blocks can tell every order apart is not shown; one example where they do is given.",
+        "What a stack of blocks can and cannot compute is not treated.",
+        "Shares of logits are read off with the last norm's scale held; that they say what a branch means is an interpretation.",
+    ),
+)
+
+t = derivation.index("t", "a token of the sequence")
+j = derivation.index("j", "a token of the sequence, beside $t$")
+l = derivation.index("l", "a token of the sequence, beside $t$ and $j$")  # noqa: E741 (the lecture's letter)
+x = derivation.numbers("x", t, "the stream before a block, one entry of it", "x")
+mask = derivation.define(
+    "M",
+    sympy.Heaviside(t - j, 1),
+    r"the step function of $t - j$: 1 where $j \le t$, and 0 elsewhere",
+    "causal_mask",
+    over=(t, j),
+)
+weight = derivation.define(
+    "P",
+    mask * exp(x * x.at(j)) / Total(l, mask.at(t, l) * exp(x * x.at(l))),
+    "the weights of causal attention",
+    "attention_weights",
+    over=(t, j),
+)
+mixed = derivation.define(
+    "A", Total(j, times(weight, x.at(j))), "what attention adds to the stream", "multi_head_attention", over=t
+)
+f = derivation.function("f", "the feed-forward layer, any function of a token's stream", "feed_forward")
+after = derivation.define("y", plus(x, mixed, f(plus(x, mixed))), "the stream behind the block", "decoder_block", over=t)
+
+derivation.say(
+    "Causality. To see the argument without the letters of a real block, let the stream have one entry and the scores be $x_t "
+    "x_j$; norms and matrices act on each token by itself and change nothing in it."
+)
+block = derivation.chain(
+    "A block does not carry the future into the past",
+    times(1 - mask, Slope(after, x.at(j))),
+    equals(
+        0,
+        r"for $j > t$ the number $x_j$ occurs in no sum over the tokens up to $t$, neither in the average nor in its "
+        r"normalizer; for $j \le t$ the first factor is 0",
+        wrong={"a token hidden from itself": KroneckerDelta(t, j)},
+    ),
+    states=2,
+    central=True,
+)
+derivation.say(
+    "By induction: the embeddings at $t$ know token $t$ alone. If the stream before a block at every $j$ knows the tokens up "
+    "to $j$ alone, then so does the stream behind it, by what was just shown. So the logits at $t$ are a function of the "
+    "tokens up to $t$, and the softmax of the logits is a law of token $t + 1$ given them. Their product over $t$ is a law of "
+    "the whole sequence by the chain rule, and one pass gives all of its factors, whatever comes later and wherever the text "
+    "is cut off."
+)
+s1, s2, v1 = (
+    derivation.number(name, what)
+    for name, what in (
+        ("s_1", "the score of the first of two tokens, for itself"),
+        ("s_2", "its score for the second"),
+        ("v_1", "the first one's value"),
+    )
+)
+first = derivation.define("p_1", exp(s1) / (exp(s1) + exp(s2)), "the first weight of a softmax over both tokens")
+second = derivation.define("p_2", exp(s2) / (exp(s1) + exp(s2)), "the second weight")
+derivation.chain(
+    "A mask behind the softmax is not enough",
+    Slope(times(first, v1), s2),
+    equals(
+        -times(first, second, v1),
+        "the quotient rule",
+        wrong={"nothing": 0, "the sign": times(first, second, v1)},
+    ),
+    role="remark",
+    so="If the future's weight is set to 0 after normalization, the second token still enters through the normalizer. The mask "
+    "has to come before.",
+)
+
+
+@derivation.numeric(
+    r"y_t(x_1, \dots, x_4, x_5, x_6) = y_t(x_1, \dots, x_4, x'_5, x'_6) = y_t(x_1, \dots, x_4) \quad\text{for}\ t \le 4",
+    because="The logits of the code, for two blocks: after the last two of six tokens were changed, and after they were cut off.",
+    uses=(block,),
+)
+def one_pass_scores_every_conditional():
+    parameters = _parameters()
+    whole = _logits(_TOKENS, parameters)
+    changed = _logits(_TOKENS.at[:, 4:].set(0), parameters)
+    short = _logits(_TOKENS[:, :4], parameters)
+    wrong = {
+        "one token later": jnp.stack([whole[:, 1:5]] * 2),
+        "the first token changed": jnp.stack([_logits(_TOKENS.at[:, 0].set(1), parameters)[:, :4]] * 2),
+    }
+    return jnp.stack([changed[:, :4], short]), jnp.stack([whole[:, :4]] * 2), wrong
+
+
+derivation.say("Order. Leave the positions out, and look at the first block's attention at the last token.")
+k = derivation.index("k", "a word of the vocabulary")
+B = derivation.numbers("B", (j, k), "1 where token $j$ is word $k$, and 0 elsewhere")
+e = derivation.numbers(r"\omega", k, "the exponential of the last token's score for word $k$", positive=True)
+v = derivation.numbers("v", k, "the value of word $k$")
+counts = derivation.define("m", Total(j, B), "how often word $k$ occurred", over=k)
+derivation.chain(
+    "Without positions one block sees how often each word occurred, and nothing else",
+    Total(j, Total(k, times(B, e, v))) / Total(j, Total(k, times(B, e))),
+    equals(
+        Total(k, times(counts, e, v)) / Total(k, times(counts, e)),
+        "scores and values depend on the word alone; exchange the sums",
+        wrong={"each word once": Total(k, times(e, v)) / Total(k, e), "not normalized": Total(k, times(counts, e, v))},
+    ),
+    so="A bag of words. In the second block the streams of the earlier tokens differ by what each of them had seen, so "
+    "causality itself carries order; positions carry it at once.",
+)
+
+
+@derivation.exact(
+    r"y_3(0, 1, 1) = y_3(1, 0, 1) \quad\text{behind one block, and not behind two}",
+    because=r"The block above with $f = 0$. Behind the first block the streams are $(0, 1 + \frac{e}{1 + e}, b)$ and $(2, "
+    r"\frac12, b)$ with the same $b = 1 + \frac{2e}{1 + 2e} = 1.8446$; the second block averages over these, and gives 3.6060 "
+    r"and 3.7283.",
+    outcomes=2,
+    role="remark",
+)
+def depth_tells_the_order():
+    def streams(x, hide=True):
+        ends = []
+        for _ in range(2):
+            scores = np.exp(np.outer(x, x)) * (np.tri(3) if hide else 1)
+            x = x + scores @ x / scores.sum(axis=1)
+            ends.append(x[-1])
+        return ends
+
+    left = np.array([streams(np.array(tokens)) for tokens in ((0.0, 1, 1), (1.0, 0, 1))])
+    once = 1 + 2 * np.e / (1 + 2 * np.e)
+    behind = np.array([[0, 1 + np.e / (1 + np.e), once], [2, 0.5, once]])
+    shares = np.exp(once * behind)
+    right = np.stack([np.full(2, once), once + (shares * behind).sum(1) / shares.sum(1)], axis=1)
+    return (
+        left,
+        right,
+        {
+            "two blocks see a bag, too": np.stack([right[0]] * 2),
+            "no mask": np.array([streams(np.array([0.0, 1, 1]), hide=False)] * 2),
+        },
+    )
+
+
+derivation.say(
+    r"The feed-forward layer. Its nonlinearity is $\mathrm{gelu}(x) = x\, \Phi(x)$: the input, multiplied by the probability "
+    r"that a standard normal number lies below it. It is a gate that opens at random, averaged."
+)
+z = derivation.number("z", "an entry of the inner layer")
+Phi = derivation.define(r"\Phi(z)", (1 + sympy.erf(z / sqrt(2))) / 2, "the normal distribution function")
+phi = derivation.define(r"\varphi(z)", exp(-(z**2) / 2) / sqrt(2 * pi), "the normal density")
+gelu_of = derivation.define(r"\mathrm{gelu}(z)", times(z, Phi), "the gated input", "gelu")
+slope = derivation.chain(
+    "The slope of gelu",
+    Slope(gelu_of, z),
+    equals(
+        plus(Phi, times(z, phi)), r"the product rule, and $\Phi' = \varphi$", wrong={"the gate held": Phi, "no factor": Phi + phi}
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "... and its curvature",
+    Slope(gelu_of, z, 2),
+    equals(plus(times(2, phi), times(z, Slope(phi, z))), "differentiate once more", wrong={"phi once": phi + z * Slope(phi, z)}),
+    equals(times(phi, plus(2, -(z**2))), r"$\varphi' = -z \varphi$", wrong={"the sign": times(phi, 2 + z**2)}),
+    role="lemma",
+    uses=(slope,),
+    so=r"So the slope is least at $-\sqrt2$, where it is $-0.129$, and largest at $\sqrt2$, where it is $1.129$: smooth, "
+    r"bounded, and a little negative below $z = -0.75$.",
+)
+kappa = derivation.define(r"\kappa", Rational(44715, 10**6), "the factor of the cube in the approximation by tanh, 0.044715")
+derivation.symbol(r"\kappa_0", "what this factor is in a series")
+derivation.bridge(
+    "The code's gelu",
+    gelu_of,
+    lambda z: gelu(z, approximate=False),
+    z,
+    wrong={"the approximation": z / 2 * (1 + sympy.tanh(sqrt(2 / pi) * (z + kappa * z**3))), "relu": sympy.Max(z, 0)},
+)
+derivation.bridge(
+    "... its approximation by tanh, which GPT-2 uses",
+    times(z, Rational(1, 2), plus(1, sympy.tanh(sqrt(2 / pi) * plus(z, kappa * z**3)))),
+    lambda z: gelu(z, approximate=True),
+    z,
+    wrong={"the exact one": gelu_of},
+)
+derivation.bridge("... and silu", z / (1 + exp(-z)), silu, z, wrong={"no gate": z, "the other side": z / (1 + exp(z))})
+
+
+@derivation.symbolic(
+    r"\frac{1}{6} \frac{\partial^3}{\partial z^3} \mathrm{artanh}(2 \Phi(z) - 1) = \sqrt{\frac{2}{\pi}}\, \kappa_0 "
+    r"\quad\text{at}\ z = 0, \qquad \kappa_0 = \frac{4 - \pi}{6 \pi}",
+    because=r"The gate would be exact with $\mathrm{artanh}(2 \Phi - 1)$ inside the tanh. Its series begins with "
+    r"$\sqrt{2/\pi}\, z$ and this cube: $\kappa_0 = 0.0455$. The published $0.044715$ is not this number, but a fit over a "
+    r"range.",
+    role="remark",
+)
+def where_the_cube_comes_from():
+    x = sympy.Symbol("x", real=True)
+    cubic = sympy.diff(sympy.atanh(sympy.erf(x / sqrt(2))), x, 3).subs(x, 0) / 6
+    exact = sqrt(2 / pi) * (4 - pi) / (6 * pi)
+    return cubic, exact, {"the fit": sqrt(2 / pi) * Rational(44715, 10**6), "no factor": (4 - pi) / (6 * pi)}
+
+
+d = derivation.index("d", "an entry of the stream")
+i = derivation.index("i", "an inner entry")
+c = derivation.index("c", "an entry of the stream, beside $d$")
+u = derivation.numbers("u", d, "the normalized stream of a token", "x")
+up = derivation.numbers("U", (i, d), "the matrix up", "up_weight")
+down = derivation.numbers("D", (c, i), "the matrix down", "down_weight")
+gate = derivation.numbers("G", (i, d), "the matrix of the gate", "gate_weight")
+bias = derivation.numbers("b", i, "the bias of the inner layer", "up_bias")
+bias_down = derivation.numbers(r"\beta", c, "the bias of the output", "down_bias")
+inner = derivation.define("h", plus(Total(d, times(up, u)), bias), "the inner entries", over=i)
+
+
+def _tanh_gelu(z):
+    return z / 2 * (1 + sympy.tanh(sqrt(2 / pi) * (z + kappa * z**3)))
+
+
+def _silu(z):
+    return z / (1 + exp(-z))
+
+
+gated = derivation.define("g", Total(d, times(gate, u)), "the gate's input", over=i)
+lifted = derivation.define("q", Total(d, times(up, u)), "what the gate lets through", over=i)
+derivation.bridge(
+    "The feed-forward layer: up, bend, down",
+    plus(Total(i, down * _tanh_gelu(inner)), bias_down),
+    lambda u, up, b, down, out: jnp.stack(
+        [feed_forward(a[None, None], w.T, e, m, f)[0, 0] for a, w, e, m, f in zip(u, up, b, down, out, strict=True)]
+    ),
+    u,
+    up,
+    bias,
+    down,
+    bias_down,
+    sizes={d: 3, c: 3, i: 4},
+    wrong={
+        "no bend": plus(Total(i, down * inner), bias_down),
+        "the bias behind the bend": plus(Total(i, down * plus(_tanh_gelu(inner - bias), bias)), bias_down),
+    },
+)
+derivation.bridge(
+    "SwiGLU: one matrix's silu is the gate of another's output",
+    Total(i, down * _silu(gated) * lifted),
+    lambda u, gate, up, down: jnp.stack(
+        [gated_feed_forward(a[None, None], w.T, e.T, m)[0, 0] for a, w, e, m in zip(u, gate, up, down, strict=True)]
+    ),
+    u,
+    gate,
+    up,
+    down,
+    sizes={d: 3, c: 3, i: 4},
+    wrong={
+        "the gate on the other matrix": Total(i, down * _silu(lifted) * gated),
+        "a sigmoid": Total(i, down * _silu(gated) / gated * lifted),
+    },
+)
+E, F, V, N, T, L = (
+    derivation.number(name, what, code, positive=True, integer=True)
+    for name, what, code in (
+        ("E", "the width of the stream", "width"),
+        ("F", "the width of the feed-forward layer", "feed_forward_width"),
+        ("V", "the number of words", "vocabulary_size"),
+        ("N", "the number of blocks", "layers"),
+        ("T", "the number of tokens in the pass", "length"),
+        ("L", "the number of positions", "context_length"),
+    )
+)
+derivation.chain(
+    "A gated layer of two thirds of the width has as many weights",
+    times(3, E, Rational(8, 3) * E),
+    equals(
+        times(2, E, 4 * E),
+        r"three matrices of width $F = \frac83 E$, instead of two of width $4 E$",
+        wrong={"two thirds": 2 * E * E},
+    ),
+    role="remark",
+)
+
+derivation.say("The stream. Blocks only add to it, so its end is the embedding plus what every branch added.")
+n = derivation.index("n", "a branch: attention or feed-forward of some block")
+x0 = derivation.numbers("x^0", d, "the embedding of a token")
+a = derivation.numbers("a", (n, d), "what branch $n$ adds")
+w = derivation.numbers("w", d, "the weight of the last norm", "final_norm_weight")
+W = derivation.numbers("W", (k, d), "the head", "token_embedding")
+sigma = derivation.number(r"\sigma", "the standard deviation of the last stream, held fixed", positive=True)
+width = derivation.count(d, "E", "the width of the stream")
+end = derivation.define("x^N", plus(x0, Total(n, a)), "the last stream", over=d)
+
+
+def _share(part):
+    return Total(d, times(W, w, plus(part, -Total(c, part.xreplace({d: c})) / width))) / sigma
+
+
+derivation.chain(
+    "A logit is a sum of shares, one from each branch",
+    _share(end),
+    equals(
+        plus(_share(x0), Total(n, _share(a))),
+        r"with $\sigma$ held, subtracting the mean and multiplying by matrices is linear",
+        wrong={
+            "the embedding's share lost": Total(n, _share(a)),
+            "the mean subtracted once": plus(_share(x0), Total(n, Total(d, times(W, w, a)) / sigma)),
+        },
+    ),
+    states=2,
+    so="How much each branch moves each word's logit can be read off (the logit lens).",
+)
+
+
+@derivation.numeric(
+    r"\text{logits} = W \left(w \odot \frac{1}{\sigma} \left(x^0 + \sum_n a_n - \text{mean}\right)\right)",
+    because="The code's logits, and the sum of the shares of the embedding and of the four branches of two pre-norm blocks. "
+    "The bias of the last norm adds its own share.",
+)
+def logits_are_a_sum_over_branches():
+    parameters = _parameters()
+    parts, x = _branches(parameters)
+    root = jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-5)
+    head, gain, bias = parameters["token_embedding"], parameters["final_norm_weight"], parameters["final_norm_bias"]
+    shares = [((part - jnp.mean(part, -1, keepdims=True)) / root * gain) @ head.T for part in parts]
+    total = sum(shares) + bias @ head.T
+    wrong = {"without the embedding": total - shares[0], "the last norm forgotten": x @ head.T, "no bias": sum(shares)}
+    return _logits(_TOKENS, parameters), total, wrong
+
+
+derivation.say("What it costs: first the parameters.")
+parameters = derivation.chain(
+    "The number of parameters",
+    plus(
+        times(V, E),
+        times(L, E),
+        times(N, plus(times(4, E**2), plus(times(2, E, F), F, E), times(4, E))),
+        times(2, E),
+    ),
+    equals(
+        plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
+        r"embeddings; in each block four square matrices, two matrices and two biases of the feed-forward layer, and two norms "
+        r"with weight and bias; the last norm",
+        wrong={
+            "one norm a block": plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(3, E)))),
+            "three square matrices": plus(
+                times(plus(V, L, 2), E), times(N, plus(times(3, E**2), times(2, E, F), F, times(5, E)))
+            ),
+        },
+    ),
+    role="lemma",
+    so=r"The head is the embedding itself; $V E$ more if it is not.",
+)
+
+
+def _whole(function, **fixed):
+    names = ("vocabulary_size", "width", "feed_forward_width", "layers", "length")
+    if "tied" in fixed:
+        names = (*names[:4], "context_length")
+    return lambda *sizes: np.array(
+        [function(**dict(zip(names, map(int, row), strict=True)), **fixed) for row in zip(*sizes, strict=True)]
+    )
+
+
+derivation.bridge(
+    "The code counts these",
+    parameters.result,
+    _whole(parameter_count, tied=True),
+    V,
+    E,
+    F,
+    N,
+    L,
+    wrong={"the last norm forgotten": parameters.result - 2 * E},
+)
+derivation.bridge(
+    "... and with a head of its own",
+    plus(parameters.result, times(V, E)),
+    _whole(parameter_count, tied=False),
+    V,
+    E,
+    F,
+    N,
+    L,
+    wrong={"tied": parameters.result},
+)
+
+
+@derivation.exact(
+    r"\text{entries of all arrays} = (V + L + 2)\, E + N (4 E^2 + 2 E F + F + 5 E)",
+    because="Against the arrays of a small decoder, counted one by one.",
+    outcomes=1,
+    uses=(parameters,),
+    role="remark",
+)
+def the_arrays_are_counted():
+    arrays = float(sum(leaf.size for leaf in jax.tree.leaves(_parameters())))
+    sizes = dict(vocabulary_size=_V, context_length=_L, width=_E, layers=2, feed_forward_width=_F)
+    return arrays, float(parameter_count(**sizes, tied=True)), {"not tied": float(parameter_count(**sizes, tied=False))}
+
+
+derivation.say("Then the operations. A matrix of $a$ rows and $b$ columns takes $2 a b$ of them for each token.")
+operations = derivation.chain(
+    "The operations of a pass",
+    plus(
+        times(N, T, plus(times(2, 4 * E**2), times(2, 2 * E * F), times(2, T, E), times(2, T, E))),
+        times(2, T, V, E),
+    ),
+    equals(
+        times(T, plus(times(N, plus(times(8, E**2), times(4, E, F), times(4, T, E))), times(2, V, E))),
+        "four square matrices, the two of the feed-forward layer, scores and averages over all tokens; and the head",
+        wrong={
+            "the head forgotten": times(T, N, plus(times(8, E**2), times(4, E, F), times(4, T, E))),
+            "the averages forgotten": times(
+                T, plus(times(N, plus(times(8, E**2), times(4, E, F), times(2, T, E))), times(2, V, E))
+            ),
+        },
+    ),
+    equals(
+        plus(times(2, T, plus(times(N, plus(4 * E**2, 2 * E * F)), times(V, E))), times(4, N, T**2, E)),
+        "collect the weights of matrices",
+        wrong={"once a weight": plus(times(T, plus(times(N, plus(4 * E**2, 2 * E * F)), times(V, E))), times(4, N, T**2, E))},
+    ),
+    so=r"Two operations for each token and each weight of a matrix (embeddings by look-up, positions, norms and biases "
+    r"multiply no matrix), and the quadratic part of attention. A backward pass takes twice as many again.",
+)
+derivation.bridge(
+    "The code counts these, too",
+    operations.result,
+    _whole(forward_operations),
+    V,
+    E,
+    F,
+    N,
+    T,
+    wrong={"attention under the mask": operations.result - 2 * N * T**2 * E},
+)
+
+
+def _over(above, below):
+    """A quotient that is not cancelled."""
+    return times(above, sympy.Pow(below, -1, evaluate=False))
+
+
+derivation.chain(
+    "Attention against the layers' matrices",
+    _over(times(4, N, T**2, E), times(2, T, N, plus(4 * E**2, times(2, E, 4 * E)))),
+    equals(
+        T / (6 * E),
+        r"with $F = 4 E$ the matrices of a layer have $12 E^2$ weights",
+        wrong={"F = E": T / (3 * E), "12": T / (12 * E)},
+    ),
+    role="lemma",
+    so=r"They are equal at $T = 6 E$.",
+)
+derivation.chain(
+    "... and against everything else, the head included",
+    _over(times(4, N, T**2, E), times(2, T, plus(times(12, N, E**2), times(V, E)))),
+    equals(
+        T / plus(6 * E, V / (2 * N)),
+        r"divide by $4 N T E$",
+        wrong={"the head forgotten": T / (6 * E), "one block": T / (6 * E + V / 2)},
+    ),
+    role="lemma",
+    so=r"So they are equal at $T = 6 E + \frac{V}{2N}$: for GPT-2 small at 6703 tokens, $8.7 E$ and not $6 E$.",
+)
+_GPT2 = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=3072)
+
+
+@derivation.example(
+    r"A small decoder with $V = 4$, $L = 3$, $E = 2$, $F = 8$, $N = 1$ and $T = 3$; GPT-2 small with $V = 50257$, $L = 1024$, "
+    r"$E = 768$, $F = 3072$, $N = 12$; and gelu."
+)
+def sizes_by_hand():
+    small = dict(vocabulary_size=4, width=2, layers=1, feed_forward_width=8)
+    yield r"\text{parameters: } 18 + 66", parameter_count(**small, context_length=3, tied=True), "84"
+    yield r"\text{operations: } 3\,(1 \cdot (32 + 64 + 24) + 16)", forward_operations(**small, length=3), "408"
+    gpt2 = parameter_count(**_GPT2, context_length=1024, tied=True)
+    yield r"\text{parameters of GPT-2 small}", gpt2, "124402944"
+    yield r"\text{... with the } 4 E N\ \text{biases of its attention}", gpt2 + 4 * 768 * 12, "124439808"
+    share = 4 * 12 * 1024**2 * 768 / forward_operations(**_GPT2, length=1024)
+    yield r"\text{attention's share at}\ T = 1024", share, "0.1325"
+    grid = jnp.linspace(0, 8, 8001)
+    error = np.asarray(jnp.abs(gelu(grid, approximate=True) - gelu(grid, approximate=False)))
+    yield r"\text{largest error of the tanh, and where}", (error.max(), grid[error.argmax()]), "(4.73e-4, 2.70)"
+    yield r"\mathrm{gelu}'(1)", value(slope.result, {z: 1}), "1.0833"
+    once = 1 + 2 * math.e / (1 + 2 * math.e)
+    yield r"y_3\ \text{for the tokens}\ (0, 1, 1),\ f = 0", once, "1.8446"
+
+
+@derivation.figure(
+    r"Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
+    r"more than half beyond 6703 tokens.",
+    panels=2,
+)
+def bends_and_shares(left, right):
+    grid = jnp.linspace(-4, 3, 200)
+    for curve, label in ((gelu(grid, approximate=False), "gelu"), (silu(grid), "silu"), (jnp.maximum(grid, 0), "relu")):
+        left.plot(grid, curve, label=label)
+    left.set(xlabel="$z$", ylabel="output")
+    left.legend()
+    lengths = np.unique(np.geomspace(64, 32768, 60).astype(int))
+    total = np.array([forward_operations(**_GPT2, length=int(length)) for length in lengths])
+    attended, head = 4 * 12 * lengths.astype(float) ** 2 * 768 / total, 2 * 50257 * 768 * lengths / total
+    right.semilogx(lengths, attended, label="attention")
+    right.semilogx(lengths, 1 - attended - head, label="matrices of the layers")
+    right.semilogx(lengths, head, label="head")
+    right.axvline(6703, color="gray", linestyle="--")
+    right.set(xlabel="tokens $T$", ylabel="share of the operations", ylim=(0, 1.15))
+    right.legend()
+
+
+@derivation.exercise(
+    "At which $z$ is gelu least, and how small is it there?",
+    r"Where $\Phi(z) + z \varphi(z) = 0$: at $z = -0.7518$, where it is $-0.1700$.",
+)
+def the_dip():
+    grid = np.linspace(-0.76, -0.74, 20001)
+    found = np.asarray(gelu(jnp.array(grid), approximate=False))
+    yield grid[found.argmin()], "-0.7518"
+    yield found.min(), "-0.1700"
+
+
+@derivation.exercise(
+    "How many parameters has a decoder with 256 words, 128 positions, width 128, 4 blocks and $F = 512$?",
+    r"$386 \cdot 128 + 4\,(65536 + 131072 + 512 + 640) = 840448$.",
+)
+def nano():
+    yield (
+        parameter_count(vocabulary_size=256, context_length=128, width=128, layers=4, feed_forward_width=512, tied=True),
+        "840448",
+    )
+
+
+@derivation.exercise(
+    "From which length on does attention cost more than everything else together in GPT-2 small?",
+    r"$6 \cdot 768 + \frac{50257}{24} = 6702.04$, so from 6703 tokens on.",
+)
+def the_crossing():
+    yield 6 * 768 + 50257 / 24, "6702.04"
+    shares = [4 * 12 * length**2 * 768 / forward_operations(**_GPT2, length=length) for length in (6702, 6703)]
+    yield 6702 + int(np.searchsorted(shares, 0.5)), "6703"

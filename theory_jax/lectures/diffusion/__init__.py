@@ -1,0 +1,1 @@
+"""Lectures, diffusion models: schedules, both processes, objectives, U-Net, samplers, guidance."""

@@ -1,0 +1,625 @@
+"""Denoising diffusion implicit models: the same training, other samplers.
+
+The lecture on the functions of theory_jax/diffusion/ddim.py. Other lectures use `euler_step`, `flow_keeps` and `separated`.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.ddim import ddim_sigma, ddim_step, non_markovian_mean
+from theory_jax.diffusion.parameterizations import x0_from_noise
+from theory_jax.lectures.diffusion._schedules import by_point
+from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.lectures.diffusion.reverse_process import posterior_law
+from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
+from theory_jax.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Denoising diffusion implicit models: the same training, other samplers",
+    lectures=(37,),
+    sources=(
+        "Song, Meng & Ermon 2021, Denoising Diffusion Implicit Models, eq. 7, 9, 12, 14 and 16",
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models",
+    ),
+    question="The loss of a diffusion model uses the law of each noisy value given the data, and nothing else. Which other "
+    "processes have these laws, does a trained network serve them, and what does the one without noise compute?",
+    setting=(
+        r"Levels $0 \le s < t \le T$ with $1 \ge \bar\alpha_s > \bar\alpha_t > 0$. The loss knows only the marginal laws "
+        r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$.",
+        r"The family is a joint law, written backward and given $x_0$: $q_\sigma(x_{1:T}|x_0) = q(x_T|x_0) \prod_{t=2}^T "
+        r"q_\sigma(x_{t-1}|x_t, x_0)$. Each factor is Gaussian with a mean that is linear in $x_0$ and $x_t$, and with a "
+        r"variance $\sigma^2$ of its own, $0 \le \sigma^2 \le 1 - \bar\alpha_{t-1}$; with $\sigma = 0$ it is a point. A "
+        r"sampler that visits only some levels steps from $t$ to $s$ in the place of $t - 1$.",
+        r"A model's step puts a prediction $\hat x_0$ in the place of $x_0$, and starts from $x_T \sim \mathcal{N}(0, 1)$.",
+        r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector every formula holds in each.",
+    ),
+    answer=r"For every $\sigma$ there is exactly one such step back that keeps all marginal laws, if the old noise keeps its "
+    r"sign. For $\sigma > 0$ the bound on the likelihood is the same squared error with other weights, so one network serves "
+    r"all. At $\sigma = 0$ this bound says nothing; the sampler is Euler's method for a differential equation whose flow "
+    r"carries the marginal laws.",
+    limits=(
+        "That the flow exists and that Euler's method converges to it is derived for Gaussian data and argued for data of "
+        "bounded support, away from the level without noise.",
+        "The likelihood of the flow is not computed here.",
+        "The start is a standard normal in the place of the law at the last level; the gap is that of the forward process.",
+    ),
+)
+
+half = Rational(1, 2)
+a_s = derivation.number(r"\bar\alpha_s", "the signal's share at the level $s$ after the step", "alpha_bar[s]", between=(0, 1))
+kept = derivation.number("r", r"the ratio $\bar\alpha_t / \bar\alpha_s$", between=(0, 1))
+a_t = derivation.define(
+    r"\bar\alpha_t", a_s * kept, "the signal's share at the level $t$ before the step", "alpha_bar[t]", positive=True
+)
+nu = derivation.number(r"\nu", "the share of the noise at level $s$ that is new: any number", between=(0, 1))
+variance = derivation.define(r"\sigma^2", nu * (1 - a_s), "the variance of the new noise", "ddim_sigma**2", positive=True)
+B = derivation.define("B", sqrt((1 - nu) * (1 - a_s) / (1 - a_t)), "the weight of $x_t$ in the mean", positive=True)
+A = derivation.define("A", plus(sqrt(a_s), -times(B, sqrt(a_t))), "the weight of $x_0$ in the mean")
+x_0 = derivation.number("x_0", "the data", "x0")
+x_t = derivation.number("x_t", "the value before the step", "x_t")
+x_s = derivation.number("x_s", "the value after the step")
+u = derivation.number("u", r"the argument of the moment generating function $\mathbb{E}[e^{u x_s}]$")
+
+derivation.say(
+    r"The noise that $x_t$ carries, $(x_t - \sqrt{\bar\alpha_t} x_0) / \sqrt{1 - \bar\alpha_t}$, is standard normal given "
+    r"$x_0$. The idea is to use it again: some of the noise of level $s$ is old, the rest is new."
+)
+derivation.chain(
+    "The mean: the data, with some of the old noise",
+    plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s - variance), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t))),
+    equals(
+        plus(times(sqrt(a_s), x_0), times(B, plus(x_t, -times(sqrt(a_t), x_0)))),
+        r"$1 - \bar\alpha_s - \sigma^2 = (1 - \nu)(1 - \bar\alpha_s)$",
+        wrong={
+            "all of the old noise": plus(
+                times(sqrt(a_s), x_0), times(sqrt((1 - a_s) / (1 - a_t)), plus(x_t, -times(sqrt(a_t), x_0)))
+            )
+        },
+    ),
+    equals(
+        plus(times(A, x_0), times(B, x_t)),
+        r"collect $x_0$",
+        wrong={"the weights exchanged": plus(times(B, x_0), times(A, x_t)), "the data twice": plus(sqrt(a_s) * x_0, B * x_t)},
+    ),
+    role="definition",
+)
+back = Normal(x_s, plus(times(A, x_0), times(B, x_t)), variance)
+derivation.chain(
+    "Every member of the family has the marginal laws of the training",
+    Expectation(Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t), Expectation(back, exp(u * x_s))),
+    equals(
+        Expectation(
+            Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t), exp(plus(times(u, A, x_0), times(u, B, x_t), variance * u**2 / 2))
+        ),
+        r"the moment generating function of the step, at a fixed $x_t$",
+        wrong={
+            "the new noise forgotten": Expectation(
+                Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t), exp(plus(times(u, A, x_0), times(u, B, x_t)))
+            )
+        },
+    ),
+    equals(
+        exp(plus(times(u, plus(A, times(B, sqrt(a_t))), x_0), plus(times(B**2, 1 - a_t), variance) * u**2 / 2)),
+        r"the same for $x_t$, at the argument $u B$: the means add up, and the variances",
+        wrong={
+            "deviations added": exp(
+                plus(times(u, plus(A, times(B, sqrt(a_t))), x_0), plus(times(B, 1 - a_t), variance) * u**2 / 2)
+            )
+        },
+    ),
+    equals(
+        exp(plus(times(u, sqrt(a_s), x_0), (1 - a_s) * u**2 / 2)),
+        r"$A + B \sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s}$, and $B^2 (1 - \bar\alpha_t) = (1 - \nu)(1 - \bar\alpha_s)$ is "
+        r"what $\sigma^2$ lacks",
+        wrong={"the level before the step": exp(plus(times(u, sqrt(a_t), x_0), (1 - a_t) * u**2 / 2))},
+    ),
+    equals(
+        Expectation(Normal(x_s, times(sqrt(a_s), x_0), 1 - a_s), exp(u * x_s)),
+        r"the moment generating function of $\mathcal{N}(\sqrt{\bar\alpha_s} x_0, 1 - \bar\alpha_s)$",
+        wrong={"the mean without its root": Expectation(Normal(x_s, times(a_s, x_0), 1 - a_s), exp(u * x_s))},
+    ),
+    central=True,
+    uses=(marginal_law,),
+    so=r"So if $x_t$ has its marginal law, so has $x_s$; by induction from $T$ downward all have, for every choice of the "
+    r"$\sigma$. The third line holds for any two weights. It is the marginal law only if $A + B \sqrt{\bar\alpha_t} = "
+    r"\sqrt{\bar\alpha_s}$ and $B^2 (1 - \bar\alpha_t) + \sigma^2 = 1 - \bar\alpha_s$, so for $B \ge 0$ there is no other "
+    r"choice. The cases $\nu = 0$ and $\nu = 1$ are limits of these lines.",
+)
+
+derivation.say(
+    r"Which $\sigma$? The family is usually run with $\sigma^2 = \eta^2 \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} (1 - "
+    r"\frac{\bar\alpha_t}{\bar\alpha_s})$: $\nu$ is $\eta^2$ times the share of the noise of level $t$ that the forward "
+    r"process added after $s$. The case $\eta = 1$ is DDPM."
+)
+ancestral = derivation.define("B_1", sqrt(kept) * (1 - a_s) / (1 - a_t), r"$B$ at $\eta = 1$, as shown below", positive=True)
+derivation.chain(
+    "At eta = 1 the weights are those of the reverse process",
+    times(1 - (1 - kept) / (1 - a_t), 1 - a_s) / (1 - a_t),
+    equals(
+        times(kept, (1 - a_s) ** 2) / (1 - a_t) ** 2,
+        r"$1 - \bar\alpha_t - (1 - r) = r (1 - \bar\alpha_s)$",
+        wrong={"not squared": times(kept, 1 - a_s) / (1 - a_t) ** 2},
+    ),
+    equals(
+        ancestral**2,
+        r"a square times $r$",
+        wrong={"the levels exchanged": kept * (1 - a_t) ** 2 / (1 - a_s) ** 2, "the root forgotten": ancestral},
+    ),
+    role="lemma",
+    so=r"The first line is $B^2$ at $\nu = (1 - r) / (1 - \bar\alpha_t)$, that is at $\eta = 1$. Both weights are positive, so "
+    r"$B = B_1$ there.",
+)
+derivation.chain(
+    "... also that of the data",
+    plus(sqrt(a_s), -times(ancestral, sqrt(a_t))),
+    equals(
+        plus(sqrt(a_s), -times(sqrt(a_s), kept, 1 - a_s) / (1 - a_t)),
+        r"$\sqrt{r} \sqrt{\bar\alpha_t} = r \sqrt{\bar\alpha_s}$",
+        wrong={"the root kept": plus(sqrt(a_s), -times(sqrt(a_s), sqrt(kept), 1 - a_s) / (1 - a_t))},
+    ),
+    equals(
+        times(sqrt(a_s), 1 - kept) / (1 - a_t),
+        r"$1 - \bar\alpha_t - r (1 - \bar\alpha_s) = 1 - r$",
+        wrong={"the variance of the step itself": times(sqrt(a_s), 1 - kept)},
+    ),
+    role="lemma",
+    uses=(posterior_law,),
+    so=r"For $s = t - 1$ these are the weights of $q(x_{t-1}|x_t, x_0)$ in the reverse process, and $\sigma^2 = "
+    r"\tilde\beta_t$: the ancestral sampler with the small variance is a member of the family.",
+)
+derivation.chain(
+    "No other member is a Markov chain",
+    plus(sqrt(a_t), -times(B * (1 - a_t) / (1 - a_s), sqrt(a_s))),
+    equals(
+        times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(sqrt(kept) * (1 - a_s) / (1 - a_t), -B)),
+        r"take the factor out; $\sqrt{\bar\alpha_t} = \sqrt{\bar\alpha_s} \sqrt{r}$",
+        wrong={"the other sign": times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(B, sqrt(kept) * (1 - a_s) / (1 - a_t)))},
+    ),
+    equals(
+        times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral, -B)),
+        r"the lemma above",
+        wrong={"the square of the weight": times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral**2, -(B**2)))},
+    ),
+    role="remark",
+    so=r"The first line is the weight of $x_0$ in the mean of $x_t$ given $x_s$ and $x_0$, which is $\sqrt{\bar\alpha_t} x_0 + "
+    r"\frac{B (1 - \bar\alpha_t)}{1 - \bar\alpha_s} (x_s - \sqrt{\bar\alpha_s} x_0)$: given $x_0$ the covariance of the two is "
+    r"$B (1 - \bar\alpha_t)$. Only where it is zero is the step forward independent of $x_0$: for $B = B_1$, $\eta = 1$. So "
+    r"the other members are no diffusions, although their marginal laws are the same.",
+)
+eta = derivation.number(r"\eta", "how random the sampler is", "eta", between=(0, 1))
+sigma = derivation.define(
+    r"\sigma_\eta",
+    times(eta, sqrt((1 - a_s) / (1 - a_t)), sqrt(1 - kept)),
+    r"the deviation of the new noise, by $\eta$",
+    "ddim_sigma",
+    positive=True,
+)
+_TWO, _ONE = np.array([2]), np.array([1])
+derivation.bridge(
+    "The code's deviation of the new noise",
+    times(eta, sqrt((1 - a_s) / (1 - a_t)), sqrt(1 - kept)),
+    by_point(lambda alpha_bar, eta: ddim_sigma(_TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2),
+    a_s,
+    kept,
+    eta,
+    wrong={
+        "the step's own deviation": eta * sqrt(1 - kept),
+        "the levels exchanged": eta * sqrt((1 - a_t) / (1 - a_s) * (1 - kept)),
+    },
+)
+derivation.bridge(
+    "The code's mean",
+    plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s - sigma**2), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t))),
+    by_point(
+        lambda alpha_bar, x0, x, eta: non_markovian_mean(x0, x, _TWO, _ONE, alpha_bar, eta=float(eta[0])),
+        steps=2,
+    ),
+    a_s,
+    kept,
+    x_0,
+    x_t,
+    eta,
+    wrong={
+        "all of the old noise": plus(times(sqrt(a_s), x_0), times(sqrt(1 - a_s), (x_t - times(sqrt(a_t), x_0)) / sqrt(1 - a_t)))
+    },
+)
+
+guess = derivation.number(r"\hat x_0", "a prediction of the data, which may depend on $x_t$ and $t$")
+true_mean = derivation.number(r"\mu", "the mean of the true step")
+mean = derivation.number(r"\hat\mu", "the mean of the model's step")
+equal_variances = derivation.chain(
+    "The divergence of two Gaussians of equal variance",
+    Divergence(Normal(x_s, true_mean, variance), Normal(x_s, mean, variance)),
+    equals(
+        (true_mean - mean) ** 2 / (2 * variance),
+        "of the log-ratio the terms that do not contain the means cancel; its expectation is the squared distance of the "
+        "means, over twice the variance",
+        wrong={"not squared": (true_mean - mean) / (2 * variance), "seven variances": (true_mean - mean) ** 2 / (7 * variance)},
+    ),
+    role="lemma",
+)
+weighted = derivation.chain(
+    "With new noise, the loss is a squared error with another weight",
+    plus(times(A, x_0), times(B, x_t), -times(A, guess), -times(B, x_t)) ** 2 / (2 * variance),
+    equals(
+        A**2 / (2 * variance) * (x_0 - guess) ** 2,
+        r"$x_t$ cancels",
+        wrong={
+            "the weight of the noisy value": B**2 / (2 * variance) * (x_0 - guess) ** 2,
+            "the weight not squared": A / (2 * variance) * (x_0 - guess) ** 2,
+        },
+    ),
+    uses=(equal_variances,),
+    so=r"The first line is the divergence of the true step from the model's, by the lemma. $A > 0$, because $B^2 \bar\alpha_t "
+    r"< \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \bar\alpha_t < \bar\alpha_s$. The joint law is written backward, as the "
+    r"bound on the likelihood needs it, so for $\sigma > 0$ this bound is a sum of such terms (the last step, where $\sigma = "
+    r"0$, is given a Gaussian decoder). Whatever the positive weights, the best prediction at every level is "
+    r"$\mathbb{E}[x_0|x_t]$, in which $\sigma$ does not occur: a network trained for DDPM is trained for the family.",
+)
+_OLD_WEIGHT = (sqrt(a_s) * (1 - kept) / (1 - a_t)) ** 2
+_NEW_VARIANCE = (1 - a_s) * (1 - kept) / (1 - a_t)
+derivation.chain(
+    "At eta = 1 the weight is half of the gain in signal",
+    times(_OLD_WEIGHT, 1 / times(2, _NEW_VARIANCE)),
+    equals(
+        a_s * (1 - kept) / times(2, 1 - a_s, 1 - a_t),
+        "one factor of each cancels",
+        wrong={"nothing cancels": a_s * (1 - kept) ** 2 / times(2, 1 - a_s, 1 - a_t)},
+    ),
+    equals(
+        times(half, plus(a_s / (1 - a_s), -a_t / (1 - a_t))),
+        r"over the common denominator: $\bar\alpha_s - \bar\alpha_t = \bar\alpha_s (1 - r)$",
+        wrong={"the half forgotten": plus(a_s / (1 - a_s), -a_t / (1 - a_t))},
+    ),
+    so="That is the weight of DDPM's own bound, also over long strides.",
+)
+
+derivation.say(r"Most samplers run without new noise, $\eta = 0$, and there the argument by likelihood fails.")
+derivation.chain(
+    "Without new noise there is no bound on the likelihood",
+    Limit(2 * variance / plus(sqrt(a_s), -times(B, sqrt(a_t))) ** 2, nu, 0),
+    equals(
+        0,
+        r"$\sigma^2$ goes to 0, and $A$ to $\sqrt{\bar\alpha_s} - \sqrt{(1 - \bar\alpha_s) / (1 - \bar\alpha_t)} "
+        r"\sqrt{\bar\alpha_t}$, which is positive",
+        wrong={"a positive number": 2 * (1 - a_s)},
+    ),
+    role="remark",
+    so=r"The first line is one over the weight of the squared error, which therefore goes to infinity. Two different points "
+    r"have an infinite divergence. So it does not follow that DDPM's loss bounds the likelihood of what DDIM draws. What holds "
+    r"for every $\sigma$, also 0, is shown by three other means: a distance, the moments of a step, and the limit of small "
+    r"steps.",
+)  # fmt: skip
+j = derivation.index("j", "a joint outcome of two variables")
+coupled = derivation.law("p", j, "any joint law of them")
+first = derivation.numbers("X", j, "the values of the first")
+second = derivation.numbers("Y", j, "the values of the second")
+derivation.chain(
+    "Two laws are at least as far apart as their means",
+    Expectation(coupled, (first - second) ** 2),
+    equals(
+        plus(Variance(coupled, first - second), (Expectation(coupled, first) - Expectation(coupled, second)) ** 2),
+        "a mean square is a variance plus a squared mean",
+        wrong={"the means not squared": plus(Variance(coupled, first - second), Expectation(coupled, first - second))},
+    ),
+    at_least(
+        (Expectation(coupled, first) - Expectation(coupled, second)) ** 2,
+        "leave out the variance; equality if and only if the difference is constant",
+        dropping=Variance(coupled, first - second),
+    ),
+    role="lemma",
+    so=r"The squared Wasserstein distance is the least first line over all joint laws of two variables with the given laws. "
+    r"For the true step and the model's, which share the new noise, the difference is the constant $A (x_0 - \hat x_0)$: the "
+    r"distance is $A^2 (x_0 - \hat x_0)^2$, finite at $\sigma = 0$, with the same minimizer. The divergence above is this over "
+    r"$2 \sigma^2$.",
+)
+n = derivation.index("n", "a value of the data")
+i = derivation.index("i", "a value of $x_t$")
+noisy = derivation.law("q", i, "the law of $x_t$")
+given = derivation.law("w({}|{})", (n, i), "the law of $x_0$ given $x_t$")
+y = derivation.numbers("y", n, "the values of the data")
+z = derivation.numbers("x", i, "the values of $x_t$")
+best = derivation.define("m", Expectation(given, y), r"the best prediction of the data, $\mathbb{E}[x_0|x_t]$", over=i)
+a = derivation.number("a", "any weight of the data")
+b = derivation.number("b", "any weight of the noisy value")
+derivation.chain(
+    "A step with the best prediction loses variance, and nothing else",
+    plus(
+        Expectation(noisy, Expectation(given, plus(times(a, y), times(b, z)) ** 2)),
+        -Expectation(noisy, plus(times(a, best), times(b, z)) ** 2),
+    ),
+    equals(
+        Expectation(noisy, Variance(given, plus(times(a, y), times(b, z)))),
+        r"given $x_t$, the true step has the mean $a m_i + b x_i$, and a mean square minus the squared mean is a variance",
+        wrong={"a variance of the prediction": Expectation(noisy, Variance(given, plus(times(b, y), times(a, z))))},
+    ),
+    equals(
+        a**2 * Expectation(noisy, Variance(given, y)),
+        r"$b x_i$ is constant given $x_t$",
+        wrong={"the weight not squared": a * Expectation(noisy, Variance(given, y))},
+    ),
+    states=2,
+    so=r"Take $a = A$ and $b = B$. The means of both steps agree, and the new noise is the same, so the first line is the "
+    r"difference of their variances. At $\sigma = 0$ it is of second order in the length of the step, because the weight $A$ "
+    r"is of first order, which the next chain shows.",
+)
+noise = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
+level_t = derivation.define(r"\varsigma_t", sqrt((1 - a_t) / a_t), r"the deviation of the noise in $x_t / \sqrt{\bar\alpha_t}$")
+level_s = derivation.define(r"\varsigma_s", sqrt((1 - a_s) / a_s), "the same at $s$")
+derivation.chain(
+    "Without new noise the weight of the data is the fall of the noise level",
+    plus(sqrt(a_s), -times(sqrt((1 - a_s) / (1 - a_t)), sqrt(a_t))),
+    equals(
+        times(sqrt(a_s), plus(level_t, -level_s) / level_t),
+        r"$\sqrt{1 - \bar\alpha_s} = \sqrt{\bar\alpha_s}\, \varsigma_s$, and the same for $t$",
+        wrong={"the ratio turned over": times(sqrt(a_s), plus(level_t, -level_s) / level_s)},
+    ),
+    role="lemma",
+    so=r"The first line is $A$ at $\nu = 0$.",
+)
+implied = derivation.define(r"\hat x(\hat\epsilon)", (x_t - times(sqrt(1 - a_t), noise)) / sqrt(a_t), "the data that it implies")
+euler_step = derivation.chain(
+    "Without new noise a step is one of Euler's method",
+    plus(times(sqrt(a_s), implied), times(sqrt(1 - a_s), noise)) / sqrt(a_s),
+    equals(
+        plus(implied, times(level_s, noise)),
+        r"divide; $\varsigma_s = \sqrt{(1 - \bar\alpha_s) / \bar\alpha_s}$",
+        wrong={"the level before the step": plus(implied, times(level_t, noise))},
+    ),
+    equals(
+        plus(x_t / sqrt(a_t), times(plus(level_s, -level_t), noise)),
+        r"the definition of the implied data",
+        wrong={"the wrong direction": plus(x_t / sqrt(a_t), times(plus(level_t, -level_s), noise))},
+    ),
+    so=r"In the units $y = x / \sqrt{\bar\alpha}$, in which the data are not shrunk, a step walks along the predicted noise by "
+    r"as much as the noise level changes: Euler's method for $\frac{dy}{d\varsigma} = \hat\epsilon(y, \varsigma)$. Sampling "
+    r"has become the solution of a differential equation.",
+)
+fresh = derivation.number("z", "new standard normal noise", "noise")
+derivation.bridge(
+    "The code's step",
+    plus(times(sqrt(a_s), implied), times(sqrt(1 - a_s - sigma**2), noise), times(sigma, fresh)),
+    by_point(
+        lambda alpha_bar, x, noise, fresh, eta: ddim_step(x, noise, fresh, _TWO, _ONE, alpha_bar, eta=float(eta[0])), steps=2
+    ),
+    a_s,
+    kept,
+    x_t,
+    noise,
+    fresh,
+    eta,
+    wrong={"all of the old noise": sqrt(a_s) * implied + sqrt(1 - a_s) * noise + sigma * fresh},
+)
+
+point = derivation.number("y", r"a value in these units, $x / \sqrt{\bar\alpha}$")
+level = derivation.number(r"\varsigma", "a noise level", positive=True)
+density = derivation.function("p", r"the density of $x_0 + \varsigma \epsilon$ at $y$", arguments=2)(point, level)
+derivation.say(
+    r"What does this equation do to the laws? Let $\hat\epsilon$ be the best prediction, $\mathbb{E}[\epsilon|y]$, which is "
+    r"$-\varsigma$ times the score of the noisy data."
+)
+heat = derivation.chain(
+    "More noise spreads a density as heat spreads",
+    Slope(exp(LogDensity(point, x_0, level**2)), level),
+    equals(
+        times(plus((point - x_0) ** 2 / level**3, -1 / level), exp(LogDensity(point, x_0, level**2))),
+        "differentiate the exponent and the normalizing constant by the level",
+        wrong={"the constant forgotten": (point - x_0) ** 2 / level**3 * exp(LogDensity(point, x_0, level**2))},
+    ),
+    equals(
+        times(level, Slope(exp(LogDensity(point, x_0, level**2)), point, 2)),
+        r"by $y$ twice: the square of $-(y - x_0) / \varsigma^2$, minus $1 / \varsigma^2$",
+        wrong={"the time of a Brownian motion": times(half, Slope(exp(LogDensity(point, x_0, level**2)), point, 2))},
+    ),
+    role="lemma",
+    so=r"Both sides are linear in the density, so the average over any data satisfies the same equation: $\partial p / "
+    r"\partial \varsigma = \varsigma\, \partial^2 p / \partial y^2$.",
+)
+flow_keeps = derivation.chain(
+    "The flow carries the marginal laws",
+    plus(times(level, Slope(density, point, 2)), Slope(times(density, -times(level, Slope(log(density), point))), point)),
+    equals(
+        plus(times(level, Slope(density, point, 2)), -times(level, Slope(Slope(density, point), point))),
+        r"$p\, (\log p)' = p'$",
+        wrong={"half of the score": plus(level * Slope(density, point, 2), -level / 2 * Slope(Slope(density, point), point))},
+    ),
+    equals(0, "the two terms are the same", wrong={"a source": level * Slope(density, point, 2)}),
+    uses=(heat, score_of_the_marginal),
+    so=r"By the lemma the first line is $\partial p / \partial \varsigma + \partial (p\, \hat\epsilon) / \partial y$. That it "
+    r"is zero is the continuity equation: points that are distributed by $p$ at one level and move by $\frac{dy}{d\varsigma} = "
+    r"\hat\epsilon$ are distributed by $p$ at every level. For data of bounded support $\hat\epsilon$ has a bounded slope "
+    r"above any positive level, so the flow exists there, is unique, and Euler's method converges to it. This is what holds at "
+    r"$\eta = 0$: for finitely many steps the loss bounds no likelihood, but from the exact start the law at every positive "
+    r"level is right in the limit of small steps.",
+)
+
+c = derivation.number("c", "the variance of Gaussian data", positive=True)
+after = derivation.number(r"\varsigma'", "the noise level after a step", positive=True)
+separated = derivation.chain(
+    "For Gaussian data the equation is solved by separating the variables",
+    times(-level, Slope(LogDensity(point, 0, plus(c, level**2)), point)) / point,
+    equals(
+        level / plus(c, level**2),
+        r"the score of $\mathcal{N}(0, c + \varsigma^2)$ is $-y / (c + \varsigma^2)$",
+        wrong={"the level not squared": level / plus(c, level)},
+    ),
+    equals(
+        Slope(times(half, log(plus(c, level**2))), level),
+        r"the derivative of the logarithm is $2 \varsigma / (c + \varsigma^2)$",
+        wrong={"the half forgotten": Slope(log(plus(c, level**2)), level)},
+    ),
+    so=r"The first line is $\frac{1}{y} \frac{dy}{d\varsigma}$, the derivative of $\log |y|$. So $\log |y| - \frac12 \log(c + "
+    r"\varsigma^2)$ is constant: $y$ is a constant times $\sqrt{c + \varsigma^2}$, and a point keeps its place in units of the "
+    r"deviation. In units of $x$ the constant is $x_t / \sqrt{V_t}$ with $V_t = 1 - \bar\alpha_t + \bar\alpha_t c$.",
+)
+derivation.symbol("V_t", "the variance of $x_t$ for Gaussian data")
+factor = derivation.define(
+    "e",
+    plus(1, times(plus(after, -level), level / plus(c, level**2))),
+    r"by what Euler's step from $\varsigma$ to $\varsigma'$ multiplies $y$",
+)
+derivation.chain(
+    "Every step of Euler's method loses variance",
+    plus(plus(c, after**2) / plus(c, level**2), -(factor**2)),
+    equals(
+        plus(plus(c, after**2) / plus(c, level**2), -(plus(c, times(level, after)) ** 2) / plus(c, level**2) ** 2),
+        r"$c + \varsigma^2 + (\varsigma' - \varsigma) \varsigma = c + \varsigma \varsigma'$",
+        wrong={
+            "the sign of the step": plus(
+                plus(c, after**2) / plus(c, level**2), -(plus(c, -level * after) ** 2) / plus(c, level**2) ** 2
+            )
+        },
+    ),
+    equals(
+        c * (level - after) ** 2 / plus(c, level**2) ** 2,
+        r"over the common denominator: $(c + \varsigma'^2)(c + \varsigma^2) - (c + \varsigma \varsigma')^2 = c (\varsigma - "
+        r"\varsigma')^2$",
+        wrong={"first order": c * (level - after) / plus(c, level**2) ** 2},
+    ),
+    at_least(
+        0,
+        "a product of positive numbers and a square; equality only for a step of length 0",
+        dropping=c * (level - after) ** 2 / plus(c, level**2) ** 2,
+    ),
+    so="The first line is what the variance should be multiplied by, minus what it is multiplied by: the loss of the chain on "
+    "moments, once more.",
+)
+h = derivation.number("h", "the length of a small step", positive=True)
+derivation.chain(
+    "... of second order in its length",
+    Limit(
+        plus(log(plus(1, -h * level / plus(c, level**2))), -times(half, log(plus(c, (level - h) ** 2) / plus(c, level**2))))
+        / h**2,
+        h,
+        0,
+    ),
+    equals(
+        -c / (2 * plus(c, level**2) ** 2),
+        r"expand both logarithms to second order in $h$; the first orders cancel, since both are $-h \varsigma / (c + "
+        r"\varsigma^2)$",
+        wrong={"twice as much": -c / plus(c, level**2) ** 2, "no loss": level / plus(c, level**2)},
+    ),
+    so=r"The first line is the error of $\log y$ in one step, over $h^2$. $T$ steps of a length of order $1/T$ add up to an "
+    r"error of order $1/T$: the sampler is a method of first order, and twice the steps halve the error.",
+)
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_given = {a_s: 0.81, kept: 0.64}
+
+
+def _walk(x, noise_fn, alpha_bar):
+    """All values on the way down through all levels without new noise: [T+1, B]."""
+    path = [x]
+    for t in range(alpha_bar.shape[0] - 1, 0, -1):
+        at = np.full(len(x), t)
+        path.append(ddim_step(path[-1], noise_fn(path[-1], alpha_bar[t]), 0 * x, at, at - 1, alpha_bar))
+    return jnp.stack(path)
+
+
+def _noise_of_gaussian(x, a):
+    """The best prediction of the noise for data N(0, 1/4)."""
+    return jnp.sqrt(1 - a) * x / (1 - a + a / 4)
+
+
+def _noise_of_two_points(x, a):
+    """The best prediction of the noise for data that are -1 or 1, by the mean of the data."""
+    return (x - jnp.sqrt(a) * jnp.tanh(jnp.sqrt(a) * x / (1 - a))) / jnp.sqrt(1 - a)
+
+
+@derivation.example(
+    r"From $t = 2$ to $s = 1$ with $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$, so $r = 0.64$. At $x_2 = 1$ the network "
+    r"predicts the noise $0.5$. Last, data $\mathcal{N}(0, \frac14)$ and the best prediction: from $x_2 = 1$ to level 0."
+)
+def a_step_down():
+    x, e = jnp.ones(1), jnp.full(1, 0.5)
+    yield r"\hat x_0 = (1 - 0.5 \sqrt{0.4816}) / 0.72", x0_from_noise(x, e, _TWO, _LEVELS)[0], "0.90696"
+    yield r"A, B\ \text{at}\ \eta = 0", (value(A, _given | {nu: 0}), value(B, _given | {nu: 0})), "(0.44776, 0.62811)"
+    yield r"x_1\ \text{at}\ \eta = 0", ddim_step(x, e, 0 * x, _TWO, _ONE, _LEVELS)[0], "1.03421"
+    yield r"\sigma^2\ \text{at}\ \eta = 1", ddim_sigma(_TWO, _ONE, _LEVELS, eta=1.0)[0] ** 2, "0.14203"
+    yield r"\text{the mean of}\ x_1\ \text{at}\ \eta = 1", ddim_step(x, e, 0 * x, _TWO, _ONE, _LEVELS, eta=1.0)[0], "0.92578"
+    share = 0.36 / 0.4816
+    weights = [value(A**2 / (2 * variance), _given | {nu: eta**2 * share}) for eta in (1, 0.5)]
+    yield r"\frac{A^2}{2\sigma^2}\ \text{at}\ \eta = 1, \tfrac12", weights, "(1.5934, 3.4115)"
+    two, one = _walk(x, _noise_of_gaussian, _LEVELS)[-1], _walk(x, _noise_of_gaussian, _LEVELS[::2])[-1]
+    exact = math.sqrt(0.25 / (0.4816 + 0.5184 / 4))
+    yield r"\text{two steps, one step, the flow}\ \sqrt{c / V_2}", (two[0], one[0], exact), "(0.4357, 0.2945, 0.6396)"
+
+
+@derivation.figure(
+    r"Left: data that are $-1$ or $1$ and the best prediction. Gray: lines of the flow, which part at 0 and end in the data; "
+    r"the marked lines are samplers of 2 and 8 steps. Right: what one step from $t = 2$ to $s = 1$ costs if $\hat x_0$ is off "
+    r"by 1. The divergence grows without limit as $\eta$ goes to 0, the squared Wasserstein distance does not.",
+    panels=2,
+)
+def flow_and_costs(left, right):
+    top = 2.5
+    for steps, starts, style in (
+        (24, jnp.linspace(-4, 4, 10), {"color": "gray", "linewidth": 0.6}),
+        (2, jnp.array([1.0]), {"marker": "o", "label": "2 steps"}),
+        (8, jnp.array([1.0]), {"marker": ".", "label": "8 steps"}),
+    ):
+        levels = jnp.linspace(0, top, steps + 1)
+        alpha_bar = 1 / (1 + levels**2)
+        path = _walk(starts / math.sqrt(1 + top**2), _noise_of_two_points, alpha_bar) / jnp.sqrt(alpha_bar[::-1])[:, None]
+        left.plot(levels[::-1], path, **style)
+    left.set(xlabel=r"$\varsigma$", ylabel="$y$")
+    left.legend()
+    etas, one, zero = np.linspace(0.05, 1.1, 15), jnp.ones(1), jnp.zeros(1)
+    squared = [float(non_markovian_mean(one, zero, _TWO, _ONE, _LEVELS, eta=eta)[0]) ** 2 for eta in etas]
+    variances = [float(ddim_sigma(_TWO, _ONE, _LEVELS, eta=eta)[0]) ** 2 for eta in etas]
+    right.semilogy(etas, np.array(squared) / (2 * np.array(variances)), label="divergence")
+    right.semilogy(etas, squared, linestyle="--", label="squared distance")
+    right.set(xlabel=r"$\eta$", ylabel="cost of one step")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What are $\sigma_\eta$, $A$ and $B$ for a step to $s = 0$?",
+    r"There $\bar\alpha_0 = 1$, so $\sigma_\eta = 0$, $A = 1$ and $B = 0$ for every $\eta$: the step returns $\hat x_0$.",
+)
+def the_last_step():
+    zero, x = np.zeros(1, dtype=int), jnp.array([1.7])
+    yield ddim_sigma(_TWO, zero, _LEVELS, eta=0.6)[0], "0"
+    yield non_markovian_mean(jnp.ones(1), x, _TWO, zero, _LEVELS, eta=0.6)[0], "1"
+
+
+@derivation.exercise(
+    r"How large may $\eta$ be for the step of the example, and what happens there?",
+    r"$\sigma_\eta^2 \le 1 - \bar\alpha_1$ means $\eta^2 \le \frac{1 - \bar\alpha_2}{1 - r} = \frac{0.4816}{0.36}$, so $\eta "
+    r"\le 1.1566$. There $B = 0$: $x_1$ forgets $x_2$ and is drawn anew around $0.9\, \hat x_0$.",
+)
+def the_most_random_step():
+    largest = math.sqrt(0.4816 / 0.36)
+    yield largest, "1.1566"
+    yield non_markovian_mean(jnp.ones(1), jnp.array([5.0]), _TWO, _ONE, _LEVELS, eta=largest * (1 - 1e-15))[0], "0.9"
+
+
+@derivation.exercise(
+    r"A sampler takes a single step from $T$ to 0, with the best prediction. What does it draw as $\bar\alpha_T$ goes to 0? "
+    r"Which variance for data $\mathcal{N}(0, \frac14)$ and $\bar\alpha_T = 0.01$?",
+    r"It draws the mean of the data given $x_T$, and as $x_T$ tells less and less, the mean of all data: the step loses the "
+    r"whole variance, by the chain on moments with $A = 1$. For the Gaussian data the variance is $\bar\alpha_T c^2 / V_T = "
+    r"0.00063$ in the place of 0.25.",
+)
+def one_step():
+    deviation = jnp.array([math.sqrt(0.9925)])
+    yield _walk(deviation, _noise_of_gaussian, jnp.array([1.0, 0.01]))[-1, 0] ** 2, "0.00063"
+
+
+@derivation.numeric(
+    r"\sqrt{\bar\alpha_s}\, \hat x_0 + \sqrt{1 - \bar\alpha_s}\, \hat\epsilon = 0.9 \cdot 0.7 + \sqrt{0.19}\, \frac{1 - 0.72 "
+    r"\cdot 0.7}{\sqrt{0.4816}}",
+    because=r"If the predicted data are clipped, here to 0.7 from 0.90696, the noise is derived again from them, so that data "
+    r"and noise still make up $x_t$. With the network's own noise they would not.",
+    role="appendix",
+)
+def noise_is_derived_again():
+    step = ddim_step(jnp.ones(1), jnp.full(1, 0.5), jnp.zeros(1), _TWO, _ONE, _LEVELS, clip=0.7)
+    by_hand = 0.9 * 0.7 + math.sqrt(0.19) * (1 - 0.72 * 0.7) / math.sqrt(0.4816)
+    return step[0], by_hand, {"the network's own noise": 0.9 * 0.7 + math.sqrt(0.19) * 0.5}

@@ -1,0 +1,332 @@
+"""Preconditioning: what a denoiser's network should see, and what is left for it to learn.
+
+The lecture on the functions of theory_jax/diffusion/edm.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import log, oo, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.edm import denoise, edm_loss, loss_weight, noise_levels, preconditioning
+from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
+
+derivation = Derivation(
+    title="Preconditioning: what a denoiser's network should see, and what is left for it to learn",
+    lectures=(27, 28, 29),
+    sources=(
+        "Karras, Aittala, Aila & Laine 2022, Elucidating the Design Space of Diffusion-Based Generative Models, section 5, "
+        "appendix B.6",
+        "Salimans & Ho 2022, Progressive Distillation for Fast Sampling of Diffusion Models",
+    ),
+    question="A denoiser meets noise from a hundredth of the data's size to a hundred times it. A network wants inputs, outputs "
+    "and losses of size one. Which scalings around it achieve this at every level, and what is then left for the network to "
+    "learn?",
+    setting=(
+        r"One entry of the data is $y$, with $\mathbb{E}[y] = 0$ and $\mathbb{E}[y^2] = \sigma_d^2$; the noise $n$ has mean 0, "
+        r"variance 1, and no correlation with $y$. The network sees $x = y + \sigma n$.",
+        r"The denoiser is $D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})$ with a network "
+        r"$F$, and its loss $\lambda(\sigma)\, (D - y)^2$, for each entry.",
+        "Every mean below is of a quadratic expression in $y$ and $n$, so it depends on these moments only: it is computed with "
+        "Gaussians, and holds for all laws that have them. Where a density is used, the lecture says so.",
+    ),
+    answer=r"Input of variance one, target of variance one, the least amplification of the network's errors, and a loss of one "
+    r"at the start determine $c_\mathrm{in}$, $c_\mathrm{skip}$, $c_\mathrm{out}$ and $\lambda$. The skip is the best linear "
+    "denoiser, so the network learns only what is not Gaussian.",
+    limits=(
+        "That these scalings train better: the source measured it.",
+        r"The law of the levels, and $c_\mathrm{noise} = \frac14 \log \sigma$: both are choices.",
+        "The sampler: this lecture is about training alone.",
+    ),
+)
+
+y = derivation.number("y", "an entry of the data", "x0")
+n = derivation.number("n", "an entry of the noise", "noise")
+sigma = derivation.number(r"\sigma", "the level of the noise", "sigma", positive=True)
+size = derivation.number(r"\sigma_d", "the root mean square of the data", "sigma_data", positive=True)
+x = derivation.define("x", y + sigma * n, "the noisy entry")
+F = derivation.number("F", "the network's output", "network_fn(c_in * x, c_noise)")
+skip = derivation.number("c", "any factor of the skip")
+out = derivation.number("o", "any factor of the output", positive=True)
+weight = derivation.number(r"\lambda", "any weight of the loss", positive=True)
+c_in = derivation.define(r"c_\mathrm{in}", 1 / sqrt(sigma**2 + size**2), "the factor of the input", "preconditioning")
+c_skip = derivation.define(r"c_\mathrm{skip}", size**2 / (sigma**2 + size**2), "the factor of the skip", "preconditioning")
+c_out = derivation.define(
+    r"c_\mathrm{out}", sigma * size / sqrt(sigma**2 + size**2), "the factor of the output", "preconditioning"
+)
+target = derivation.define("t", (y - c_skip * x) / c_out, "what the network should say")
+
+
+def _mean(body, center=0):
+    """Over data of the mean `center` and noise."""
+    return Expectation(Normal(y, center, size**2), Expectation(Normal(n, 0, 1), body))
+
+
+derivation.chain(
+    "The denoiser's loss is one of the network",
+    weight * (skip * x + out * F - y) ** 2,
+    equals(
+        times(weight * out**2, (F - (y - skip * x) / out) ** 2),
+        "take the factor of the output out of the square",
+        wrong={"not squared": times(weight * out, (F - (y - skip * x) / out) ** 2), "the skip's sign": times(
+            weight * out**2, (F - (y + skip * x) / out) ** 2)},
+    ),
+    role="lemma",
+    so=r"So the network regresses on the target $(y - c\, x)/o$, with the weight $\lambda o^2$.",
+)  # fmt: skip
+derivation.chain(
+    "An input of variance one",
+    _mean((c_in * x) ** 2),
+    equals(c_in**2 * (size**2 + sigma**2), "the moments; $y$ and $n$ are not correlated", wrong={
+        "the noise alone": c_in**2 * sigma**2, "deviations added": c_in**2 * (size + sigma) ** 2}),
+    equals(1, r"the definition of $c_\mathrm{in}$", wrong={"the size of the data": size**2}),
+)  # fmt: skip
+derivation.chain(
+    "A target of variance one, with the least amplification",
+    _mean((y - skip * x) ** 2),
+    equals(
+        plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2),
+        r"$y - c\, x = (1 - c)\, y - c\, \sigma n$",
+        wrong={"the skip on the noise alone": plus(size**2, skip**2 * sigma**2)},
+    ),
+    equals(
+        plus((sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2)),
+        "complete the square",
+        wrong={"the other share": plus(
+            (sigma**2 + size**2) * (skip - sigma**2 / (sigma**2 + size**2)) ** 2, sigma**2 * size**2 / (sigma**2 + size**2))},
+    ),
+    at_least(
+        sigma**2 * size**2 / (sigma**2 + size**2),
+        r"leave out the square; equality at $c = c_\mathrm{skip}$",
+        dropping=(sigma**2 + size**2) * (skip - size**2 / (sigma**2 + size**2)) ** 2,
+    ),
+    equals(c_out**2, r"the definition of $c_\mathrm{out}$", wrong={"not squared": c_out}),
+    central=True,
+    so=r"The target $(y - c\, x)/o$ has variance one if $o^2$ is the first line. An error of the network reaches the data "
+    r"multiplied by $o$, which is least, $c_\mathrm{out}$, at $c_\mathrm{skip}$.",
+)  # fmt: skip
+derivation.chain(
+    "A loss of one at the start, at every level",
+    _mean((c_skip * x - y) ** 2 / c_out**2),
+    equals(
+        plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2) / c_out**2,
+        r"the last theorem's first line, with $F = 0$ and $\lambda = 1/c_\mathrm{out}^2$",
+        wrong={"unweighted": plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2)},
+    ),
+    equals(1, "its last line", wrong={"the level": sigma**2}),
+    so=r"So $\lambda = 1/c_\mathrm{out}^2 = \frac{1}{\sigma^2} + \frac{1}{\sigma_d^2}$, and the lemma's weight $\lambda o^2$ is "
+    "one: the loss is $(F - t)^2$. A network that begins at 0 begins with a loss of one for each entry, whatever the level.",
+)
+derivation.chain(
+    "The target without a difference of large numbers",
+    target,
+    equals(
+        c_in * (sigma * y / size - size * n),
+        r"$1 - c_\mathrm{skip} = \sigma^2 c_\mathrm{in}^2$, and $c_\mathrm{out} = \sigma \sigma_d c_\mathrm{in}$",
+        wrong={"added": c_in * (sigma * y / size + size * n), "the sizes exchanged": c_in * (size * y / sigma - size * n),
+               "not scaled": sigma * y / size - size * n},
+    ),
+    so="Near level 0 the network predicts minus the noise, far above the data it predicts the data: it is asked for what it "
+    "cannot see.",
+)  # fmt: skip
+
+
+def _each(function, *columns):
+    return jnp.stack([function(*row) for row in zip(*columns, strict=True)])
+
+
+def _factor(index):
+    return lambda sigma, **size: preconditioning(sigma, **size)[index]
+
+
+def _by_size(function, sigma, sizes):
+    return _each(lambda s, d: function(jnp.array([s]), sigma_data=float(d))[0], sigma, sizes)
+
+
+for _words, _index, _expression, _wrong in (
+    ("The code computes the factor of the skip", 0, c_skip, {"the other share": 1 - c_skip}),
+    ("... of the output", 1, c_out, {"not rooted": c_out**2}),
+    ("... of the input", 2, c_in, {"of the noise alone": 1 / sigma}),
+    (r"... the level that the network is told", 3, log(sigma) / 4, {"inside the logarithm": log(4 * sigma)}),
+):
+    derivation.bridge(_words, _expression, lambda s, d, index=_index: _by_size(_factor(index), s, d), sigma, size, wrong=_wrong)
+derivation.bridge(
+    "... the weight",
+    1 / c_out**2,
+    lambda s, d: _by_size(loss_weight, s, d),
+    sigma, size,
+    wrong={"not squared": 1 / c_out, "of the noise": 1 / sigma**2},
+)  # fmt: skip
+slope = derivation.number("k", "the slope of a linear network")
+derivation.bridge(
+    "... the denoiser, with a linear network",
+    c_skip * x + c_out * slope * c_in * x,
+    lambda k, n, s, d, y: _each(lambda k, n, s, d, y: denoise(
+        jnp.array([y + s * n]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
+    slope, n, sigma, size, y,
+    wrong={"the input not scaled": c_skip * x + c_out * slope * x, "no skip": c_out * slope * c_in * x},
+)  # fmt: skip
+derivation.bridge(
+    "... and the loss, with a linear network",
+    (c_skip * x + c_out * slope * c_in * x - y) ** 2 / c_out**2,
+    lambda k, n, s, d, y: _each(lambda k, n, s, d, y: edm_loss(
+        jnp.array([[y]]), jnp.array([[n]]), jnp.array([s]), lambda a, _: k * a, sigma_data=float(d))[0], k, n, s, d, y),
+    slope, n, sigma, size, y,
+    wrong={"unweighted": (c_skip * x + c_out * slope * c_in * x - y) ** 2,
+           "the noise multiplied twice": ((c_skip + c_out * slope * c_in) * (y + sigma**2 * n) - y) ** 2 / c_out**2},
+)  # fmt: skip
+
+
+derivation.say("What is left for the network?")
+derivation.chain(
+    "What it sees says nothing linear about its target",
+    _mean((y - c_skip * x) * x),
+    equals(
+        size**2 - c_skip * (size**2 + sigma**2),
+        "the moments",
+        wrong={"the noise forgotten": size**2 - c_skip * size**2},
+    ),
+    equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
+    so=r"$c_\mathrm{skip}\, x$ is the best linear denoiser.",
+)
+z = derivation.number("z", "a noisy value")
+derivation.chain(
+    "For Gaussian data nothing is left",
+    plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
+    equals(
+        plus(z, -(sigma**2) * z / (sigma**2 + size**2)),
+        "the slope of the logarithm of a Gaussian",
+        wrong={"the sign": plus(z, sigma**2 * z / (sigma**2 + size**2))},
+    ),
+    equals(c_skip * z, r"the definition of $c_\mathrm{skip}$", wrong={"the other share": (1 - c_skip) * z}),
+    so=r"By Tweedie's formula (the lecture on scores) the first line is $\mathbb{E}[y | x = z]$, the best denoiser of all: $F = "
+    "0$ is the solution. What a network learns is what distinguishes the data from a Gaussian of their size.",
+)
+derivation.chain(
+    "The score is a scaling, too",
+    (c_skip * z + c_out * F - z) / sigma**2,
+    equals(
+        plus(-z / (sigma**2 + size**2), size * F / (sigma * sqrt(sigma**2 + size**2))),
+        r"$c_\mathrm{skip} - 1 = -\sigma^2/(\sigma^2 + \sigma_d^2)$",
+        wrong={"the network's sign": plus(-z / (sigma**2 + size**2), -size * F / (sigma * sqrt(sigma**2 + size**2)))},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "Errors are never amplified more than by the level",
+    sigma**2 - c_out**2,
+    equals(sigma**4 / (sigma**2 + size**2), "a common denominator", wrong={"not squared": sigma**2 / (sigma**2 + size**2)}),
+    at_least(0, "squares", dropping=sigma**4 / (sigma**2 + size**2)),
+    so=r"A network that predicts the noise alone ($D = x - \sigma F$) multiplies its errors by $\sigma$, one that predicts the "
+    r"data by 1 also near level 0, where $c_\mathrm{out}$ is about $\sigma$. Here the factor is below both $\sigma$ and "
+    r"$\sigma_d$.",
+)
+derivation.chain(
+    "Near level 0 the denoiser is the identity, with errors of the size of the noise",
+    Limit(c_out / sigma, sigma, 0),
+    equals(Limit(size / sqrt(sigma**2 + size**2), sigma, 0), r"the definition of $c_\mathrm{out}$", wrong={
+        "the level": Limit(sigma / sqrt(sigma**2 + size**2), sigma, 0)}),
+    equals(1, "the root is continuous", wrong={"zero": 0}),
+    role="remark",
+)  # fmt: skip
+derivation.chain(
+    "... and far above the data the network alone answers",
+    Limit(c_out, sigma, oo),
+    equals(Limit(size / sqrt(1 + size**2 / sigma**2), sigma, oo), r"divide by $\sigma$", wrong={
+        "not divided": Limit(size / sqrt(sigma**2 + size**2), sigma, oo)}),
+    equals(size, r"$\sigma_d^2/\sigma^2 \to 0$", wrong={"one": 1}),
+    role="remark",
+)  # fmt: skip
+share = derivation.define("a", 1 / (1 + sigma**2), r"the share of the variance that is signal, for $\sigma_d = 1$")
+derivation.chain(
+    "With data of size one it is velocity prediction",
+    (y - share * x) / (sigma / sqrt(1 + sigma**2)),
+    equals(
+        plus(sqrt(1 - share) * y, -sqrt(share) * n),
+        r"$c_\mathrm{skip} = a$ and $c_\mathrm{out} = \sqrt{1 - a}$; $\sigma \sqrt{a} = \sqrt{1 - a}$",
+        wrong={"the shares exchanged": plus(sqrt(share) * y, -sqrt(1 - share) * n), "the sign": plus(
+            sqrt(share) * n, -sqrt(1 - share) * y)},
+    ),
+    so=r"Minus the velocity $\sqrt a\, n - \sqrt{1 - a}\, y$ of the lecture on parameterizations, at $\sqrt a\, x = \sqrt a\, y "
+    r"+ \sqrt{1 - a}\, n$, which is $c_\mathrm{in}\, x$.",
+)  # fmt: skip
+mu = derivation.number(r"\mu", r"a mean of the data that is not 0, with $\sigma_d$ their standard deviation")
+derivation.chain(
+    "A mean is not a variance",
+    _mean((y - c_skip * x) ** 2 / c_out**2, center=mu),
+    equals(
+        plus(1, (1 - c_skip) ** 2 * mu**2 / c_out**2),
+        r"the mean of $y - c_\mathrm{skip}\, x$ is $(1 - c_\mathrm{skip})\, \mu$, and its variance is $c_\mathrm{out}^2$",
+        wrong={"the whole mean": plus(1, mu**2 / c_out**2)},
+    ),
+    equals(
+        plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))),
+        r"$1 - c_\mathrm{skip} = \sigma^2/(\sigma^2 + \sigma_d^2)$",
+        wrong={"not scaled": plus(1, mu**2 / size**2)},
+    ),
+    so=r"Where data have a mean, $\sigma_d$ must be their root mean square, not their standard deviation, or the loss at the "
+    "start is above one. The digits on $[-1, 1]$ have mean $-0.389$, deviation 0.752 and root mean square 0.847.",
+)
+
+
+@derivation.example(r"$\sigma_d = \frac12$, at the levels $\frac12$ and 1; then $x = 1$ at level 1, with a network that says 0.")
+def two_levels():
+    for level, said in ((0.5, ("0.5000", "0.3536", "1.4142", "8")), (1.0, ("0.2000", "0.4472", "0.8944", "5"))):
+        found = (*preconditioning(jnp.array([level]))[:3], loss_weight(jnp.array([level])))
+        for name, one, words in zip(
+            (r"c_\mathrm{skip}", r"c_\mathrm{out}", r"c_\mathrm{in}", r"\lambda"), found, said, strict=True
+        ):
+            yield rf"{name} \text{{ at level {level:g}}}", one[0], words
+    denoised = denoise(jnp.array([[1.0]]), jnp.array([1.0]), lambda a, _: 0 * a)[0, 0]
+    yield "D", denoised, "0.2000"
+    yield r"(D - x) / \sigma^2", denoised - 1, "-0.8000"
+
+
+@derivation.figure(
+    r"Left: the factors for $\sigma_d = \frac12$; a network that predicts noise multiplies its errors by $\sigma$ (dashed). "
+    "Right: the density of the levels at which training looks.",
+    panels=2,
+)
+def factors_and_levels(factors, levels):
+    sigma = np.logspace(-3, 2, 101)
+    for one, label in zip(preconditioning(jnp.asarray(sigma)), ("skip", "out", "in"), strict=False):
+        factors.loglog(sigma, one, label=rf"$c_\mathrm{{{label}}}$")
+    factors.loglog(sigma, sigma, "--", color="gray", label=r"$\sigma$")
+    factors.set(xlabel=r"$\sigma$", ylabel="factor", ylim=(1e-3, 10))
+    factors.legend()
+    normals = np.linspace(-3.5, 3.5, 141)
+    levels.semilogx(noise_levels(jnp.asarray(normals)), np.exp(-(normals**2) / 2) / np.sqrt(2 * np.pi) / 1.2)
+    levels.set(xlabel=r"$\sigma$", ylabel=r"density of $\log \sigma$")
+
+
+@derivation.exercise(
+    r"At which level do skip and network share the work, $c_\mathrm{skip} = \frac12$? What are median and mean of the levels?",
+    r"At $\sigma = \sigma_d$, here seen at 0.7: 0.5. The median is $e^{-1.2} = 0.301$, the mean $e^{-1.2 + 0.72} = 0.619$.",
+)
+def in_the_middle():
+    yield preconditioning(jnp.array([0.7]), sigma_data=0.7)[0][0], "0.5"
+    yield noise_levels(jnp.zeros(1))[0], "0.301"
+
+
+@derivation.exercise(
+    r"How large are the mean squares of $y - x$ and of $y - c_\mathrm{skip}\, x$ at $\sigma = 2 \sigma_d$, in units of "
+    r"$\sigma_d^2$?",
+    r"4, and $c_\mathrm{out}^2/\sigma_d^2 = \frac45 = 0.8$: the linear denoiser takes away four fifths of the noise.",
+)
+def linear_denoising():
+    yield preconditioning(jnp.array([2.0]), sigma_data=1.0)[1][0] ** 2, "0.8"
+    yield 2.0**2, "4"
+
+
+@derivation.exercise(
+    r"The data are $\pm 1$ with equal probability, and $\sigma = 1$. What is the best output of the network where "
+    r"$c_\mathrm{in}\, x$ is $\sqrt{\frac12}$, that is $x = 1$?",
+    r"$\mathbb{E}[y|x] = \tanh(x/\sigma^2) = 0.7616$, so $F = (0.7616 - \frac12)/\sqrt{\frac12} = 0.370$: two points are no "
+    "Gaussian.",
+)
+def two_points():
+    mean = jnp.tanh(1.0)
+    skip, out, *_ = preconditioning(jnp.array([1.0]), sigma_data=1.0)
+    yield mean, "0.7616"
+    yield (mean - skip[0]) / out[0], "0.370"

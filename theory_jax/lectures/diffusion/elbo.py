@@ -1,0 +1,555 @@
+"""The ELBO of a diffusion model: a chain of Gaussian divergences.
+
+The lecture on the functions of theory_jax/diffusion/elbo.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+from sympy import Rational, log, pi, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
+from theory_jax.diffusion.forward_process import forward_sample
+from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
+from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean, reverse_log_variance
+from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The ELBO of a diffusion model: a chain of Gaussian divergences",
+    lectures=(26,),
+    sources=(
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, eq. 3, 5 and 13",
+        "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+        "Luo 2022, Understanding Diffusion Models: A Unified Perspective",
+    ),
+    question="A diffusion model walks from pure noise back to the data. The probability of an image is a sum over all walks "
+    "that end in it, too many to add up. Which quantity that can be computed bounds it, and why does it fall apart into one "
+    "small term for each step?",
+    setting=(
+        r"The forward process $q(x_{1:T}|x_0) = q(x_1|x_0)\, q(x_2|x_1) \cdots q(x_T|x_{T-1})$ is fixed. The model is a Markov "
+        r"chain backward: $p(x_{0:T}) = p(x_T)\, p(x_{T-1}|x_T) \cdots p(x_0|x_1)$ with $p(x_T) = \mathcal{N}(0, I)$, positive "
+        r"wherever $q$ is.",
+        r"The bound and its terms are derived for all Markov chains with two states a level and $T = 3$ steps; for densities "
+        r"the sums are integrals, and a longer chain has more terms of the same kind. Then the Gaussians are put in. One "
+        r"coordinate is written; for vectors, divergences of independent coordinates add up.",
+    ),
+    answer=r"$-\log p(x_0) \le L_T + L_{T-1} + \dots + L_0$. The first term compares the end of the forward process with the "
+    r"noise from which the model starts, the last is the decoder's error, and each $L_{t-1}$ is a divergence between two "
+    r"Gaussians: the step back that knows the data, and the model's step. The bound falls short by the divergence between the "
+    r"walks of $q$ and those of the model, given $x_0$.",
+    limits=(
+        "Whether the best model with Gaussian steps has a small gap is not shown here; the reverse process says that it has, "
+        "for small steps.",
+        "At $t = 1$ there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
+    ),
+)
+
+z = derivation.index("x_{1:T}", "a whole walk, from the first noisy value to the last")
+q_walk = derivation.law("q({}|x_0)", z, "the forward process, as the law of a walk")
+joint = derivation.numbers("p(x_0,{})", z, "the model's probability of a walk that ends in $x_0$", positive=True)
+evidence = derivation.define("p(x_0)", Total(z, joint), "the probability of the data", positive=True)
+p_walk = derivation.define("p({}|x_0)", joint / evidence, "the model's law of the walk, given its end", over=z, law=True)
+bound = derivation.define("L(x_0)", Expectation(q_walk, log(q_walk / joint)), "the bound", "elbo_terms, summed over a row")
+
+gap = derivation.chain(
+    "The bound, and what it lacks",
+    -log(evidence),
+    equals(Expectation(q_walk, -log(evidence)), "the expectation of a constant"),
+    equals(
+        Expectation(q_walk, log(p_walk / joint)),
+        r"the definition of the conditional law, $p(x_0) = p(x_0, x_{1:T}) / p(x_{1:T}|x_0)$ for every walk",
+        wrong={"the ratio turned over": Expectation(q_walk, log(joint / p_walk))},
+    ),
+    equals(
+        Expectation(q_walk, plus(log(q_walk / joint), -log(q_walk / p_walk))),
+        "multiply and divide by the forward process",
+        wrong={"the sign of the second": Expectation(q_walk, plus(log(q_walk / joint), log(q_walk / p_walk)))},
+    ),
+    equals(
+        plus(bound, -Divergence(q_walk, p_walk)),
+        "the expectation of a sum; the second term is a divergence by definition",
+        wrong={"the divergence turned over": plus(bound, -Divergence(p_walk, q_walk))},
+    ),
+    at_most(
+        bound,
+        r"add the divergence (Gibbs); equality if and only if both laws of the walk agree",
+        adding=gibbs.at(q_walk, p_walk),
+    ),
+    role="lemma",
+    so="This is the bound of every model with a latent variable; here the latent variable is the walk, and the encoder is "
+    "fixed: unlike in a variational autoencoder there is nothing in it to train.",
+)
+
+x1 = derivation.index("x_1", "the value after one step")
+x2 = derivation.index("x_2", "the value after two")
+x3 = derivation.index("x_3", "the value at the end, $T = 3$")
+q1 = derivation.law("q({}|x_0)", x1, "the first step forward")
+q2 = derivation.law("q({}|{})", (x2, x1), "the second step forward")
+q3 = derivation.law("q({}|{})", (x3, x2), "the third step forward")
+p3 = derivation.law("p({})", x3, "what the model starts from")
+p2 = derivation.law("p({}|{})", (x2, x3), "the model's first step")
+p1 = derivation.law("p({}|{})", (x1, x2), "the model's second step")
+p0 = derivation.numbers("p(x_0|{})", x1, "the model's last step, the decoder", positive=True)
+m2 = derivation.define("q({}|x_0)", Total(x1, q1 * q2), "two steps at once", over=x2, positive=True)
+m3 = derivation.define("q({}|x_0)", Total(x2, m2 * q3), "three steps at once", over=x3, positive=True)
+back1 = derivation.define("q({}|{},x_0)", q1 * q2 / m2, "the step back to $x_1$, given the data", over=(x1, x2), positive=True)
+back2 = derivation.define("q({}|{},x_0)", m2 * q3 / m3, "the step back to $x_2$, given the data", over=(x2, x3), positive=True)
+
+
+def _walks(body):
+    return Expectation(q1, Expectation(q2, Expectation(q3, body)))
+
+
+_TERMS = (
+    Divergence(m3, p3),
+    Expectation(m3, Divergence(back2, p2)),
+    Expectation(m2, Divergence(back1, p1)),
+    Expectation(q1, -log(p0)),
+)
+terms = derivation.chain(
+    "One term for each step",
+    _walks(log(q1 * q2 * q3 / (p3 * p2 * p1 * p0))),
+    equals(
+        _walks(plus(-log(p3), log(q3 / p2), log(q2 / p1), log(q1 / p0))),
+        "the logarithm of a product; each step forward stands over the model's step at the same place",
+        wrong={"the start of the model forgotten": _walks(plus(log(q3 / p2), log(q2 / p1), log(q1 / p0)))},
+    ),
+    equals(
+        _walks(plus(-log(p3), log(back2 / p2), log(m3 / m2), log(back1 / p1), log(m2 / q1), log(q1 / p0))),
+        r"the Markov property and Bayes' rule turn a step around: $q(x_t|x_{t-1}) = q(x_{t-1}|x_t, x_0)\, q(x_t|x_0) / "
+        r"q(x_{t-1}|x_0)$ for $t \ge 2$",
+        wrong={
+            "one ratio turned over": _walks(
+                plus(-log(p3), log(back2 / p2), log(m2 / m3), log(back1 / p1), log(m2 / q1), log(q1 / p0))
+            )
+        },
+    ),
+    equals(
+        _walks(plus(log(m3 / p3), log(back2 / p2), log(back1 / p1), -log(p0))),
+        r"telescope: of the marginal laws only $q(x_3|x_0)$ is left",
+        wrong={"the marginal law lost": _walks(plus(-log(p3), log(back2 / p2), log(back1 / p1), -log(p0)))},
+    ),
+    equals(
+        plus(*_TERMS),
+        r"each term contains one or two of the values; the inner expectation over $x_{t-1}$, given $x_t$ and $x_0$, is a "
+        r"divergence",
+        wrong={
+            "a divergence turned over": plus(_TERMS[0], Expectation(m3, Divergence(p2, back2)), *_TERMS[2:]),
+            "the decoder forgotten": plus(*_TERMS[:3]),
+            "averaged, not added": plus(*_TERMS) / 4,
+        },
+    ),
+    states=2,
+    central=True,
+    uses=(gap, markov),
+    so=r"The terms are $L_T$, the $L_{t-1}$ for $t = T, \dots, 2$, and $L_0$. None needs a whole walk: training may draw one "
+    r"$t$ and one $x_t$ in a single jump from $x_0$. Without Bayes' rule one would compare $q(x_t|x_{t-1})$ with "
+    r"$p(x_{t-1}|x_t)$, two laws of different variables, by sampling.",
+)
+
+derivation.say(
+    "Averaged over the data, the same bound says what the model should learn: the true steps back, which do not know the data. "
+    "Here the data vary, too, and there are $T = 2$ steps."
+)
+x0 = derivation.index("x_0", "the data, as a variable")
+data = derivation.law("q({})", x0, "the law of the data")
+first = derivation.law("q({}|{})", (x1, x0), "the first step forward, from every value of the data")
+decoder = derivation.law("p({}|{})", (x0, x1), "the decoder, for every value of the data")
+start2 = derivation.law("p({})", x2, "what a model of two steps starts from")
+true1 = derivation.define("q({})", Total(x0, data * first), "the law of $x_1$", over=x1, law=True)
+true2 = derivation.define("q({})", Total(x1, true1 * q2), "the law of $x_2$", over=x2, law=True)
+step1 = derivation.define("q({}|{})", true1 * q2 / true2, "the true step back to $x_1$", over=(x1, x2), law=True)
+step0 = derivation.define("q({}|{})", data * first / true1, "the true step back to $x_0$", over=(x0, x1), law=True)
+
+
+def _all_walks(body):
+    return Expectation(data, Expectation(first, Expectation(q2, body)))
+
+
+_EXCESS = Divergence(true2, start2), Expectation(true2, Divergence(step1, p1)), Expectation(true1, Divergence(step0, decoder))
+_BOTH_MODELS = start2 * p1 * decoder
+derivation.chain(
+    "On average the bound is an entropy plus what the model misses of the true steps",
+    _all_walks(log(first * q2 / _BOTH_MODELS)),
+    equals(
+        plus(Entropy(data), _all_walks(log(data * first * q2 / _BOTH_MODELS))),
+        r"multiply and divide by $q(x_0)$",
+        wrong={"the entropy subtracted": plus(-Entropy(data), _all_walks(log(data * first * q2 / _BOTH_MODELS)))},
+    ),
+    equals(
+        plus(Entropy(data), _all_walks(log(true2 * step1 * step0 / _BOTH_MODELS))),
+        "a Markov chain is one in both directions: the same joint law, written backward",
+    ),
+    equals(
+        plus(Entropy(data), *_EXCESS),
+        "the logarithm of a product, and the inner expectations",
+        wrong={"a divergence turned over": plus(Entropy(data), Divergence(start2, true2), *_EXCESS[1:])},
+    ),
+    at_least(
+        Entropy(data),
+        "leave out three divergences (Gibbs); equality if and only if the model starts and steps as the reversed forward "
+        "process does",
+        dropping=plus(
+            gibbs.at(true2, start2), Expectation(true2, gibbs.at(step1, p1)), Expectation(true1, gibbs.at(step0, decoder))
+        ),
+    ),
+    states=2,
+)
+
+derivation.say("Now the Gaussians. Every divergence in the bound is one of two Gaussians, and so has a closed form.")
+x = derivation.number("x", "a point on the line")
+m = derivation.number("m", "the mean of the first Gaussian", "mean_q")
+v = derivation.number("v", "its variance", "e^log_var_q", positive=True)
+n = derivation.number("n", "the mean of the second Gaussian", "mean_p")
+w = derivation.number("w", "its variance", "e^log_var_p", positive=True)
+gaussian_divergence = derivation.chain(
+    "The divergence of two Gaussians",
+    Divergence(Normal(x, m, v), Normal(x, n, w)),
+    equals(
+        Expectation(Normal(x, m, v), plus(log(w / v) / 2, (x - n) ** 2 / (2 * w), -((x - m) ** 2) / (2 * v))),
+        r"the difference of the log-densities; $\log 2\pi$ cancels",
+        wrong={
+            "the logarithm's half forgotten": Expectation(
+                Normal(x, m, v), plus(log(w / v), (x - n) ** 2 / (2 * w), -((x - m) ** 2) / (2 * v))
+            )
+        },
+    ),
+    equals(
+        times(Rational(1, 2), plus(log(w / v), (v + (m - n) ** 2) / w, -1)),
+        r"$\mathbb{E}(x - n)^2 = v + (m - n)^2$ and $\mathbb{E}(x - m)^2 = v$",
+        wrong={
+            "the distance measured by the first variance": times(Rational(1, 2), plus(log(w / v), v / w + (m - n) ** 2 / v, -1)),
+            "the ratio turned over": times(Rational(1, 2), plus(log(v / w), (v + (m - n) ** 2) / w, -1)),
+        },
+    ),
+    equals(
+        times(Rational(1, 2), plus(tangent.at(v / w), (m - n) ** 2 / w)),
+        r"$\log \frac{w}{v} = -\log \frac{v}{w}$, and $\frac{v}{w} - 1 - \log\frac{v}{w}$ is the gap of the logarithm",
+        wrong={"the ratio turned over": times(Rational(1, 2), plus(tangent.at(w / v), (m - n) ** 2 / w))},
+    ),
+    at_least(
+        0,
+        "leave out a gap and a square; equality if and only if mean and variance agree",
+        dropping=times(Rational(1, 2), plus(tangent.at(v / w), (m - n) ** 2 / w)),
+    ),
+    about=(m, v, n, w),
+    role="lemma",
+)
+derivation.bridge(
+    "The code computes it",
+    times(Rational(1, 2), plus(log(w / v), (v + (m - n) ** 2) / w, -1)),
+    lambda m, v, n, w: gaussian_kl(*(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
+    m,
+    v,
+    n,
+    w,
+    wrong={"arguments swapped": Divergence(Normal(x, n, w), Normal(x, m, v))},
+)
+a_end = derivation.number(r"\bar\alpha_T", "the signal's share at the end", "alpha_bar[-1]", between=(0, 1))
+start = derivation.number("x_0", "the data, a number", "x0")
+derivation.chain(
+    "The first term has no parameter",
+    Divergence(Normal(x, times(sqrt(a_end), start), 1 - a_end), Normal(x, 0, 1)),
+    equals(
+        times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
+        r"put in $m = \sqrt{\bar\alpha_T}\, x_0$, $v = 1 - \bar\alpha_T$, $n = 0$ and $w = 1$",
+        wrong={
+            "the mean without its root": times(Rational(1, 2), plus(a_end**2 * start**2, -a_end, -log(1 - a_end))),
+            "the sign of the logarithm": times(Rational(1, 2), plus(a_end * start**2, -a_end, log(1 - a_end))),
+        },
+    ),
+    so=r"The schedule alone decides how much the model's start differs from where the forward process arrives. As "
+    r"$\bar\alpha_T$ goes to 0, so does this term.",
+    uses=(gaussian_divergence,),
+)
+derivation.bridge(
+    "The code computes it, too",
+    times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
+    by_point(lambda alpha_bar, x0: prior_kl(x0, alpha_bar), steps=1),
+    a_end,
+    start,
+    wrong={"the sign of the logarithm": times(Rational(1, 2), plus(a_end * start**2, -a_end, log(1 - a_end)))},
+)
+_step = introduce_step(derivation)
+alpha, beta, a_t, tilde = _step.alpha, _step.beta, _step.a_t, _step.tilde
+x_t = derivation.number("x_t", "the noisy value", "x_t")
+x_prev = derivation.number("x_{t-1}", "the value before step $t$")
+predicted = derivation.number(r"\hat\epsilon", "the noise that the network predicts", "noise_pred")
+mu = derivation.define(
+    r"\tilde\mu_t",
+    plus(times(_step.kappa, start), times(_step.rho, x_t)),
+    "the mean of the step back, given $x_0$",
+    "posterior_mean",
+)
+model_mean = derivation.define(
+    r"\mu_\theta",
+    times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), predicted))),
+    "the mean of the model's step",
+    "reverse_mean_from_noise",
+)
+derivation.chain(
+    "With equal variances only the distance of the means counts",
+    Divergence(Normal(x, m, w), Normal(x, n, w)),
+    equals(
+        (m - n) ** 2 / (2 * w),
+        r"the logarithm of 1 is 0, and $w / w - 1$, too",
+        wrong={"the half forgotten": (m - n) ** 2 / w, "the deviation for the variance": (m - n) ** 2 / (2 * sqrt(w))},
+    ),
+    uses=(gaussian_divergence,),
+    role="remark",
+)
+derivation.say(
+    r"A term between the first and the last compares $\mathcal{N}(\tilde\mu_t, \tilde\beta_t)$ with the model's "
+    r"$\mathcal{N}(\mu_\theta, \sigma_t^2)$, where $\sigma_t^2$ is one of the two fixed variances, $\beta_t$ or "
+    r"$\tilde\beta_t$."
+)
+for _variance, _second, _other in (("large", beta, tilde), ("small", tilde, beta)):
+    derivation.bridge(
+        f"The code computes it with the {_variance} variance",
+        (
+            times(Rational(1, 2), plus(log(beta / tilde), tilde / beta, -1, (mu - model_mean) ** 2 / beta))
+            if _variance == "large"
+            else (mu - model_mean) ** 2 / times(2, tilde)
+        ),
+        by_point(
+            lambda alpha_bar, x0, x_t, noise, variance=_variance: denoising_kl(
+                x0, x_t, np.array([2]), noise, alpha_bar, variance=variance
+            ),
+            steps=2,
+        ),
+        _step.before,
+        alpha,
+        start,
+        x_t,
+        predicted,
+        wrong={
+            "the other variance": plus(log(_other / tilde), tilde / _other, -1, (mu - model_mean) ** 2 / _other) / 2,
+            "the half forgotten": plus(log(_second / tilde), tilde / _second, -1, (mu - model_mean) ** 2 / _second),
+        },
+        uses=(gaussian_divergence, posterior_law, in_the_noise),
+    )
+
+_NAMED = [
+    derivation.define(rf"\log \mathcal{{N}}({name})", density, meaning)
+    for name, density, meaning in (
+        ("x_{t-1}; 0, 1", Normal(x_prev, 0, 1).log_density(x_prev), "the data, and so every value"),
+        (
+            r"x_t; \sqrt{\alpha_t} x_{t-1}, \beta_t",
+            Normal(x_t, times(sqrt(alpha), x_prev), beta).log_density(x_t),
+            "a step forward",
+        ),
+        ("x_t; 0, 1", Normal(x_t, 0, 1).log_density(x_t), "the value after it"),
+        (
+            r"x_{t-1}; \sqrt{\alpha_t} x_t, \beta_t",
+            Normal(x_prev, times(sqrt(alpha), x_t), beta).log_density(x_prev),
+            "a step back",
+        ),
+    )
+]
+derivation.say("A case in which nothing is lost: data that are standard normal, as everything that follows them then is.")
+derivation.chain(
+    "For standard normal data a step back looks like a step forward",
+    plus(*_NAMED[:2]),
+    equals(
+        plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, sqrt(alpha), x_prev, x_t), x_t**2) / (2 * beta)),
+        r"$1 + \alpha_t / \beta_t = 1 / \beta_t$: the exponent is symmetric in both values",
+        wrong={
+            "the cross term's root forgotten":
+                plus(-log(4 * pi**2 * beta) / 2, -plus(x_prev**2, -times(2, alpha, x_prev, x_t), x_t**2) / (2 * beta)),
+        },
+    ),
+    equals(
+        plus(*_NAMED[2:]),
+        "the same with the values exchanged",
+        wrong={"only one of them exchanged": plus(_NAMED[2], _NAMED[1])},
+    ),
+    role="lemma",
+    so=r"So $q(x_{t-1}|x_t) = \mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
+)  # fmt: skip
+derivation.chain(
+    "... which the model takes, if its network is right",
+    times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), times(sqrt(1 - a_t), x_t)))),
+    equals(
+        times(1 / sqrt(alpha), 1 - beta, x_t),
+        r"the best prediction is $\hat\epsilon = \mathbb{E}[\epsilon|x_t] = \sqrt{1 - \bar\alpha_t}\, x_t$, and the root cancels",
+        wrong={"the variance for the root": times(1 / sqrt(alpha), 1 - beta * sqrt(1 - a_t), x_t)},
+    ),
+    equals(times(sqrt(alpha), x_t), r"$1 - \beta_t = \alpha_t$", wrong={"without the root": times(alpha, x_t)}),
+    role="lemma",
+    so=r"With the large variance the model is then the forward process, walk by walk, and the gap is zero for every $x_0$. "
+    r"With the small variance it is not, as the example shows.",
+)
+derivation.symbol(r"\mathbb{E}", "the expectation over the noises")
+derivation.symbol(r"\Phi", "the standard normal distribution function")
+derivation.symbol("h", "half of a cell, $1/(K - 1)$")
+derivation.symbol("K", "the number of gray levels", "num_levels")
+derivation.symbol("k", "one of them, from 0")
+
+
+def _nodes(count):
+    """Gauss-Hermite nodes and weights of a standard normal."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    return jnp.asarray(nodes), jnp.asarray(weights / weights.sum())
+
+
+def _expected_terms(x0, denoise, alpha_bar, *, num_levels, variance="large", count=24):
+    """elbo_terms, averaged over the noises: each column depends on one noise only."""
+    nodes, weights = _nodes(count)
+    noises = jnp.broadcast_to(nodes, (len(alpha_bar) - 1, count))
+    terms = elbo_terms(jnp.full(count, x0), noises, denoise, alpha_bar, variance=variance, num_levels=num_levels)
+    return weights @ terms
+
+
+@derivation.numeric(
+    r"\mathbb{E}\left[L_T + \sum_{t=2}^{T} L_{t-1} + L_0\right] = \frac{1}{2} \left(x_0^2 + \log 2\pi\right)",
+    tolerance=1e-8,
+    since="the decoder is a cell of width 2^-15, and its probability that width times the density up to the square of it",
+    because=r"The code's terms for this model, $T = 4$, are averaged over the noise by Gauss-Hermite quadrature. Its decoder "
+    r"gives the probability of a cell, which is divided by the cell's width.",
+)
+def the_bound_is_tight_for_normal_data():
+    alpha_bar, num_levels = jnp.array([1.0, 0.9, 0.66, 0.37, 0.15]), 2**16 + 1
+    slopes = jnp.sqrt(1 - alpha_bar)
+    data = jnp.array([-0.75, 0.5])
+    rows = jnp.stack([_expected_terms(x, lambda x, t: slopes[t] * x, alpha_bar, num_levels=num_levels) for x in data])
+    right = (data**2 + math.log(2 * math.pi)) / 2
+    width = math.log(2 / (num_levels - 1))
+    return rows.sum(axis=1) + width, right, {"the mean of the terms": rows.mean(axis=1), "no decoder": rows[:, 1:].sum(axis=1)}
+
+
+@derivation.exact(
+    r"\sum_{k=0}^{K - 1} p\left(x_0 = -1 + \frac{2k}{K - 1} \,\middle|\, x_1\right) = 1",
+    because=r"The decoder gives each of the $K$ values the probability of its cell. Neighboring cells share an edge, and the "
+    r"two outer ones reach to infinity, so the sum telescopes to $1 - 0$ for every distribution function. So $L_0$ is the "
+    r"error of a distribution over the values, even for a mean outside of $[-1, 1]$, and $L$ is a bound in nats per image. All "
+    r"values are summed for $K = 17$, four means and three variances.",
+    outcomes=17 * 12,
+    role="lemma",
+)
+def the_decoder_is_normalized():
+    values = np.arange(17) / 8 - 1
+    means, log_vars = (jnp.asarray(a.ravel()) for a in np.meshgrid([-1.4, -0.3, 0.001, 1.7], [-5.0, -2.0, 1.0]))
+    pairs = [jnp.tile(a, 17) for a in (means, log_vars)]
+    log_probs = discretized_gaussian_log_prob(jnp.repeat(jnp.asarray(values), means.size), *pairs, num_levels=17)
+    deviation = np.exp(np.asarray(log_vars) / 2)
+    edges = (values[:, None] - np.asarray(means)) / deviation
+    quarter = 1 / 32 / deviation
+    narrow = (ndtr(edges + quarter) - ndtr(edges - quarter)).sum(axis=0)
+    return jnp.sum(jnp.exp(log_probs).reshape(17, 12), axis=0), jnp.ones(12), {"cells of half the width": narrow}
+
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+
+
+def _two_steps(variance):
+    """L_2, L_1 and L_0 at x_0 = 1 of the best network for standard normal data, with a Gaussian decoder of variance beta_1."""
+    nodes, weights = _nodes(5)
+    ones, slopes = jnp.ones(5), jnp.sqrt(1 - _LEVELS)
+    x_1, x_2 = (forward_sample(ones, np.full(5, t), nodes, _LEVELS) for t in (1, 2))
+    middle = weights @ denoising_kl(ones, x_2, np.full(5, 2), slopes[2] * x_2, _LEVELS, variance=variance)
+    decoder = weights @ ((1 - 0.9 * x_1) ** 2 / (2 * 0.19) + math.log(2 * math.pi * 0.19) / 2)
+    return jnp.stack([prior_kl(ones[:1], _LEVELS)[0], middle, decoder])
+
+
+@derivation.example(
+    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, at $x_0 = 1$. The network is the best one for standard normal data, "
+    r"and the decoder is Gaussian with variance $\beta_1$. With the large variance the bound is tight; with the small one the "
+    r"model gives $x_0$ the variance 0.82344, and the bound misses $-\log p(1)$ by the gap."
+)
+def two_steps():
+    large, small = _two_steps("large"), _two_steps("small")
+    yield r"(L_2, L_1, L_0)", large, "(0.3653, 0.4650, 0.5886)"
+    yield r"L_2 + L_1 + L_0", large.sum(), "1.4189"
+    yield r"-\log \mathcal{N}(1; 0, 1)", (1 + math.log(2 * math.pi)) / 2, "1.4189"
+    yield r"L_1\ \text{with the small variance}", small[1], "0.7674"
+    likelihood = (1 / 0.82344 + math.log(2 * math.pi * 0.82344)) / 2
+    yield r"-\log p(1)\ \text{then}", likelihood, "1.4290"
+    yield r"\text{the gap}", small.sum() - likelihood, "0.2922"
+
+
+def _denoise_two_points(alpha_bar):
+    """The best network for data that are -1 or 1: the data's mean given x_t is tanh(sqrt(a) x/(1 - a))."""
+
+    def denoise(x, t):
+        a = alpha_bar[t]
+        return (x - jnp.sqrt(a) * jnp.tanh(jnp.sqrt(a) * x / (1 - a))) / jnp.sqrt(1 - a)
+
+    return denoise
+
+
+@derivation.figure(
+    r"Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for $T = 16$ steps "
+    r"and the small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it comes "
+    r"down toward $\log 2$, the entropy of the data; the large one suits standard normal data, not these.",
+    panels=2,
+)
+def terms_and_bound(left, right):
+    for variance in ("small", "large"):
+        rows = {}
+        for steps in (4, 16, 64):
+            levels = cosine_alpha_bar(num_steps=steps)
+            rows[steps] = _expected_terms(1.0, _denoise_two_points(levels), levels, num_levels=2, variance=variance, count=40)
+        right.plot(list(rows), [row.sum() for row in rows.values()], "o-", label=f"{variance} variance")
+        if variance == "small":
+            left.bar(range(17), np.asarray(rows[16]))
+    left.set(xlabel="the term's place, from $L_0$ to $L_T$", ylabel="nats")
+    right.axhline(math.log(2), linestyle="--", color="gray", label=r"$\log 2$")
+    right.set(xlabel="$T$ steps", ylabel="nats", xticks=[4, 16, 64])
+    right.legend()
+
+
+@derivation.exercise(
+    r"In the example, what is $L_T$ at $x_0 = 0$?",
+    r"$\frac12(-0.5184 - \log 0.4816) = 0.1061$ nats.",
+)
+def the_prior_at_zero():
+    yield prior_kl(jnp.zeros(1), _LEVELS)[0], "0.1061"
+
+
+@derivation.exercise(
+    r"What would $L_1$ be in the example if the divergence were turned over?",
+    r"$\frac12\left(\log\frac{\tilde\beta_2}{\beta_2} + \frac{\beta_2 + \mathbb{E}(\tilde\mu_2 - \mu_\theta)^2}{\tilde\beta_2} "
+    r"- 1\right) = 1.0697$ in place of 0.4650. The order is not free: the expectation is under $q$, from which one can draw.",
+)
+def turned_over():
+    nodes, weights = _nodes(5)
+    ones, twos = jnp.ones(5), np.full(5, 2)
+    x_2 = forward_sample(ones, twos, nodes, _LEVELS)
+    log_vars = posterior_log_variance(twos, _LEVELS), reverse_log_variance(twos, _LEVELS, variance="large")
+    means = posterior_mean(ones, x_2, twos, _LEVELS), 0.8 * x_2
+    yield weights @ gaussian_kl(means[1][:, None], log_vars[1][:, None], means[0][:, None], log_vars[0][:, None]), "1.0697"
+    yield _two_steps("large")[1], "0.4650"
+
+
+@derivation.exercise(
+    r"Which part of the bound can training change, if the variances are fixed? How large is it for the network of the example, "
+    r"at $L_1$ with the small variance?",
+    r"Only the means: $L_T$ has no parameter, and with the small variance $L_1$ is $\mathbb{E}(\tilde\mu_2 - \mu_\theta)^2 / "
+    r"(2 \tilde\beta_2)$ alone, all of its 0.7674 nats. The best network cannot make it zero, because it does not know $x_0$.",
+)
+def what_training_changes():
+    nodes, weights = _nodes(5)
+    x_2 = forward_sample(jnp.ones(5), np.full(5, 2), nodes, _LEVELS)
+    distance = weights @ (posterior_mean(jnp.ones(5), x_2, np.full(5, 2), _LEVELS) - 0.8 * x_2) ** 2
+    yield distance / (2 * value(tilde, {_step.before: 0.81, alpha: 0.64})), "0.7674"
+
+
+@derivation.numeric(
+    r"\log p(x_0 = -1 | x_1) = \log \Phi\left(\frac{-1 + h - m}{\sqrt{v}}\right)",
+    because=r"$\Phi$ is the normal distribution function and $h$ half a cell. The probability of a value far from the mean "
+    r"underflows, so its logarithm is never computed from it. Here $m$ is 1 and the deviation 0.02, almost 100 deviations from "
+    r"the cell; SciPy's logarithm of the distribution function is on the right.",
+    role="appendix",
+)
+def the_decoders_tail():
+    got = discretized_gaussian_log_prob(-jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.full((1, 1), 2 * math.log(0.02)), num_levels=17)
+    edge = (-2 + 1 / 16) / 0.02
+    return got, np.array([log_ndtr(edge)]), {"a clamped probability": np.array([math.log(1e-12)])}

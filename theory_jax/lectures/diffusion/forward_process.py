@@ -1,0 +1,378 @@
+"""The forward process: a Gaussian chain that can be entered anywhere.
+
+The lecture on the functions of theory_jax/diffusion/forward_process.py. Other lectures use `marginal_law` and `data_processing`.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.forward_process import forward_from, forward_log_prob, forward_marginal, forward_sample, forward_step
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
+from theory_jax.lectures.diffusion._schedules import by_point, noised
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The forward process: a Gaussian chain that can be entered anywhere",
+    lectures=(24, 25),
+    sources=(
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, eq. 2 and 4",
+        "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+        "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models, appendix A",
+    ),
+    question="A diffusion model is trained to undo noise that was added in many small steps. Why can the noisy value after any "
+    "number of steps be drawn in one jump from the data, and how much of the data is left in it?",
+    setting=(
+        r"Data $x_0$ are given. Step $t$ shrinks what is there and adds noise: $x_t = \sqrt{\alpha_t}\, x_{t-1} + "
+        r"\sqrt{\beta_t}\, \epsilon_t$ with $\beta_t = 1 - \alpha_t$. The noises $\epsilon_1, \epsilon_2, \dots$ are standard "
+        r"normal, independent of each other and of $x_0$. So $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, "
+        r"\beta_t)$.",
+        r"What all steps up to $t$ keep is $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$, with $\bar\alpha_0 = 1$; what "
+        r"the steps from $s + 1$ to $t$ keep is $\bar\alpha_t / \bar\alpha_s$. No step keeps all or nothing: every $\alpha_t$ "
+        r"is between 0 and 1.",
+        r"One coordinate is written. The noise of different coordinates is independent, so for a vector every statement holds "
+        r"in each coordinate, with the covariance matrix $I$ in place of 1. Nothing is assumed about the data, except a finite "
+        r"variance where a variance is taken.",
+    ),
+    answer=r"Given $x_s$, the value $x_t$ is Gaussian with mean $\sqrt{\bar\alpha_t / \bar\alpha_s}\, x_s$ and variance $1 - "
+    r"\bar\alpha_t / \bar\alpha_s$. From the data, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: the "
+    r"share $\bar\alpha_t$ of the variance is signal, the rest is noise, and the divergence from the standard normal law falls "
+    r"at every step.",
+    limits=(
+        "For Gaussian data the divergence is shown to fall at least as fast as alpha bar. For other data it is shown to fall, "
+        "but a rate needs more (a logarithmic Sobolev inequality).",
+        "Data that are single points have an infinite divergence from the standard normal before the first step, and a finite "
+        "one after it.",
+        "Which curve alpha bar should follow is the subject of the next topic.",
+    ),
+)
+
+alpha = derivation.number(r"\alpha_t", "the share of the variance that step $t$ keeps", between=(0, 1))
+beta = derivation.define(r"\beta_t", 1 - alpha, "the variance of the noise of step $t$", "beta", positive=True)
+kept = derivation.number(r"r", r"what the steps $s+1, \dots, t-1$ keep: $\bar\alpha_{t-1} / \bar\alpha_s$", between=(0, 1))
+x_s = derivation.number("x_s", "an earlier value", "x_s")
+x_prev = derivation.number("x_{t-1}", "the value before step $t$", "x_prev")
+x_t = derivation.number("x_t", "the value after step $t$", "x_t")
+u = derivation.number("u", r"the argument of the moment generating function $\mathbb{E}[e^{u x_t}]$")
+epsilon = derivation.number(r"\epsilon", "standard normal noise", "noise")
+ratio = derivation.define(
+    r"r'", alpha * kept, r"what the steps $s+1, \dots, t$ keep: $\bar\alpha_t / \bar\alpha_s$", positive=True
+)
+
+derivation.say(
+    r"The whole topic is one calculation: a Gaussian variable that is shrunk, with Gaussian noise added, is Gaussian again, "
+    r"and the variances add. A Gaussian is known by its moment generating function $\mathbb{E}[e^{u x}] = e^{u m + u^2 v / "
+    r"2}$, so the law of $x_t$ is found by computing this expectation."
+)
+marginal_law = derivation.chain(
+    "Two jumps are one (Chapman-Kolmogorov)",
+    Expectation(
+        Normal(x_prev, times(sqrt(kept), x_s), 1 - kept), Expectation(Normal(x_t, times(sqrt(alpha), x_prev), beta), exp(u * x_t))
+    ),
+    equals(
+        Expectation(Normal(x_prev, times(sqrt(kept), x_s), 1 - kept), exp(times(u, sqrt(alpha), x_prev) + beta * u**2 / 2)),
+        r"the moment generating function of the last step, at a fixed $x_{t-1}$",
+        wrong={
+            "the standard deviation for the variance": Expectation(
+                Normal(x_prev, times(sqrt(kept), x_s), 1 - kept), exp(times(u, sqrt(alpha), x_prev) + sqrt(beta) * u**2 / 2)
+            )
+        },
+    ),
+    equals(
+        exp(times(u, sqrt(alpha), sqrt(kept), x_s) + plus(alpha * (1 - kept), beta) * u**2 / 2),
+        r"the same for $x_{t-1}$, at the argument $u \sqrt{\alpha_t}$: noise that is already there is shrunk by $\alpha_t$, "
+        r"and new noise is added",
+        wrong={
+            "the old noise is not shrunk": exp(u * sqrt(alpha * kept) * x_s + plus(1 - kept, beta) * u**2 / 2),
+            "the signal shrunk by the variance": exp(u * alpha * kept * x_s + plus(alpha * (1 - kept), beta) * u**2 / 2),
+        },
+    ),
+    equals(
+        exp(times(u, sqrt(ratio), x_s) + (1 - ratio) * u**2 / 2),
+        r"$\alpha_t (1 - r) + 1 - \alpha_t = 1 - \alpha_t r$, and $r' = \alpha_t r$",
+        wrong={"the step's own share": exp(u * sqrt(alpha) * x_s + (1 - alpha) * u**2 / 2)},
+    ),
+    equals(
+        Expectation(Normal(x_t, times(sqrt(ratio), x_s), 1 - ratio), exp(u * x_t)),
+        r"this is the moment generating function of $\mathcal{N}(\sqrt{r'}\, x_s, 1 - r')$",
+        wrong={"the mean without its root": Expectation(Normal(x_t, ratio * x_s, 1 - ratio), exp(u * x_t))},
+    ),
+    central=True,
+    so=r"If $x_{t-1}$ given $x_s$ is $\mathcal{N}(\sqrt{r}\, x_s, 1 - r)$, then $x_t$ given $x_s$ has the same form with $r'$ "
+    r"in place of $r$. For $t = s + 1$ the form is the step itself, so by induction it holds for all $s < t$. With $s = 0$: "
+    r"$q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$. Nothing in these lines used that $\alpha_t$ "
+    r"belongs to a single step, so two jumps of any lengths make one: the closed forms for all pairs of times belong to one "
+    r"process. They depend on the ratio $\bar\alpha_t / \bar\alpha_s$ alone.",
+)
+
+a_s = derivation.number(r"\bar\alpha_s", "the share of the variance that is signal at time $s$", "alpha_bar[s]", between=(0, 1))
+x_0 = derivation.number("x_0", "the data", "x0")
+a_t = derivation.number(r"\bar\alpha_t", "the share of the variance that is signal at time $t$", "alpha_bar[t]", between=(0, 1))
+derivation.bridge(
+    "One step of the code",
+    plus(times(sqrt(alpha), x_prev), times(sqrt(beta), epsilon)),
+    by_point(lambda alpha_bar, x, noise: forward_step(x, np.array([2]), noise, alpha_bar), steps=2),
+    a_s,
+    alpha,
+    x_prev,
+    epsilon,
+    wrong={"the share without its root": alpha * x_prev + beta * epsilon},
+)
+derivation.bridge(
+    "The jump from the data",
+    noised(a_t, x_0, epsilon),
+    by_point(lambda alpha_bar, x, noise: forward_sample(x, np.array([1]), noise, alpha_bar), steps=1),
+    a_t,
+    x_0,
+    epsilon,
+    wrong={
+        "the mean without its root": a_t * x_0 + sqrt(1 - a_t) * epsilon,
+        "the variance as the standard deviation": times(sqrt(a_t), x_0) + (1 - a_t) * epsilon,
+    },
+)
+derivation.bridge(
+    "The jump from anywhere, which does not depend on where the schedule was before",
+    noised(kept, x_s, epsilon),
+    by_point(lambda alpha_bar, x, noise: forward_from(x, np.array([1]), np.array([2]), noise, alpha_bar), steps=2),
+    a_s,
+    kept,
+    x_s,
+    epsilon,
+    wrong={"the level in place of the ratio": sqrt(a_s * kept) * x_s + sqrt(1 - a_s * kept) * epsilon},
+)
+derivation.bridge(
+    "Mean and variance of the marginal law, added up",
+    plus(times(sqrt(a_t), x_0), 1 - a_t),
+    by_point(
+        lambda alpha_bar, x: (lambda mean, log_var: mean + jnp.exp(log_var))(*forward_marginal(x, np.array([1]), alpha_bar)),
+        steps=1,
+    ),
+    a_t,
+    x_0,
+    wrong={"the standard deviation": times(sqrt(a_t), x_0) + sqrt(1 - a_t)},
+)
+derivation.bridge(
+    "The density of a jump",
+    Normal(x_t, times(sqrt(kept), x_s), 1 - kept).log_density(x_t),
+    by_point(lambda alpha_bar, y, x: forward_log_prob(y, x, np.array([1]), np.array([2]), alpha_bar), steps=2),
+    a_s,
+    kept,
+    x_t,
+    x_s,
+    wrong={"the level in place of the ratio": Normal(x_t, sqrt(a_s * kept) * x_s, 1 - a_s * kept).log_density(x_t)},
+)
+
+k = derivation.index("k", "one of the values that the data may take")
+weight = derivation.law("p", k, "any law of the data")
+data = derivation.numbers("y", k, "the data's values")
+moved = Normal(x_t, sqrt(a_t) * data, 1 - a_t)
+derivation.chain(
+    "The variance of the data moves to 1",
+    plus(Expectation(weight, Expectation(moved, x_t**2)), -(Expectation(weight, Expectation(moved, x_t)) ** 2)),
+    equals(
+        plus(Expectation(weight, a_t * data**2 + (1 - a_t)), -(Expectation(weight, sqrt(a_t) * data) ** 2)),
+        r"mean and second moment of the jump from $y_k$",
+        wrong={"the noise forgotten": plus(Expectation(weight, a_t * data**2), -(Expectation(weight, sqrt(a_t) * data) ** 2))},
+    ),
+    equals(
+        plus(a_t * Variance(weight, data), 1 - a_t),
+        "the definition of the variance; a constant is its own expectation",
+        wrong={
+            "deviations added, not variances": plus(sqrt(a_t) * Variance(weight, data), 1 - a_t),
+            "the noise added without shrinking": plus(Variance(weight, data), 1 - a_t),
+        },
+    ),
+    equals(
+        plus(1, a_t * (Variance(weight, data) - 1)),
+        "collect what is multiplied by the signal's share",
+        wrong={"the distance from 0 shrinks": plus(a_t * Variance(weight, data), 1)},
+    ),
+    so=r"The distance of the variance from 1 shrinks by $\bar\alpha_t$. Data of unit variance keep it, so a network sees "
+    r"inputs of one scale at every step. For vectors take the variance along an eigenvector of the data's covariance $S$: each "
+    r"eigenvalue moves to 1 in this way, and $\mathrm{Cov}(x_t) = \bar\alpha_t S + (1 - \bar\alpha_t) I$. Directions of small "
+    r"variance are lost in the noise first.",
+)
+
+derivation.say(
+    "How much is lost? A step is a channel: it treats every input by the same noisy rule. No channel makes two laws easier to "
+    "tell apart, and this one leaves the standard normal as it is. So the divergence from it can only fall. The lemma is "
+    "proved for channels between finitely many states; for densities the sums are integrals."
+)
+i = derivation.index("x", "a state before the channel")
+j = derivation.index("y", "a state after it")
+q_x = derivation.law("q({})", i, "any law before the channel")
+p_x = derivation.law("p({})", i, "another one")
+kernel = derivation.law("k({}|{})", (j, i), "the channel")
+q_y = derivation.define("q'({})", Total(i, q_x * kernel), "the first law after the channel", over=j, law=True)
+p_y = derivation.define("p'({})", Total(i, p_x * kernel), "the second law after the channel", over=j, law=True)
+q_back = derivation.define(
+    "q({}|{})", q_x * kernel / q_y, "by Bayes' rule: the state before, given the one after", over=(i, j), law=True
+)
+p_back = derivation.define("p({}|{})", p_x * kernel / p_y, "the same under the second law", over=(i, j), law=True)
+data_processing = derivation.chain(
+    "No channel makes two laws easier to tell apart",
+    plus(Divergence(q_x, p_x), -Divergence(q_y, p_y)),
+    equals(
+        plus(Total(j, Total(i, q_x * kernel * log(q_x * kernel / (p_x * kernel)))), -Divergence(q_y, p_y)),
+        r"the channel sums to one over $y$; it would cancel in the ratio, so the ratio is one of joint laws, too",
+    ),
+    equals(
+        plus(Total(j, Total(i, q_x * kernel * log((q_y * q_back) / (p_y * p_back)))), -Divergence(q_y, p_y)),
+        "the joint law in the other order, by Bayes' rule",
+        wrong={
+            "one of the two ratios turned over": plus(
+                Total(j, Total(i, q_x * kernel * log((q_y * p_back) / (p_y * q_back)))), -Divergence(q_y, p_y)
+            )
+        },
+    ),
+    equals(
+        Expectation(q_y, Divergence(q_back, p_back)),
+        r"the logarithm of a product: the first factor gives the divergence after the channel, which is subtracted",
+        wrong={"averaged under the other law": Expectation(p_y, Divergence(q_back, p_back))},
+    ),
+    at_least(
+        0,
+        r"leave out divergences (Gibbs); equality if and only if $q(x|y) = p(x|y)$ for all $x$ and $y$",
+        dropping=Expectation(q_y, gibbs.at(q_back, p_back)),
+        wrong={"a divergence to spare": Expectation(q_y, Divergence(q_back, p_back))},
+    ),
+    role="lemma",
+    about=(q_x, p_x, kernel),
+    states=2,
+    so=r"For the forward process, with $q$ the law of $x_{t-1}$ and $p = \mathcal{N}(0, 1)$, which a step does not change: "
+    r"$\mathrm{KL}(q(x_t) \,\|\, \mathcal{N}(0, 1)) \le \mathrm{KL}(q(x_{t-1}) \,\|\, \mathcal{N}(0, 1))$, whatever the data "
+    r"are. A step can only destroy information.",
+)
+
+m = derivation.number("m", "the mean of Gaussian data")
+c = derivation.number("c", "their variance", positive=True)
+spread = derivation.define("V", plus(1, a_t * (c - 1)), "their variance at time $t$", positive=True)
+noise_share = derivation.define(r"\bar\sigma_t^2", 1 - a_t, "the share of the variance that is noise", positive=True)
+standard = Normal(x_t, 0, 1)
+arrived = Normal(x_t, sqrt(a_t) * m, spread)
+gap = derivation.chain(
+    "For Gaussian data the divergence falls at least as fast as alpha bar",
+    Divergence(arrived, standard),
+    equals(
+        times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))),
+        r"the expectation of $\log \mathcal{N}(x_t; \sqrt{\bar\alpha_t} m, V) - \log \mathcal{N}(x_t; 0, 1)$ contains the "
+        r"first two moments of $x_t$ only",
+        wrong={
+            "the mean not squared": plus(a_t * m, spread, -1, -log(spread)) / 2,
+            "the half forgotten": plus(a_t * m**2, spread, -1, -log(spread)),
+        },
+    ),
+    equals(
+        times(a_t / 2, plus(m**2, c, -1, -log(c)))
+        - times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
+        r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log u = 1 - u "
+        r"+ (u - 1 - \log u)$ at both ratios, whose mean is 1",
+        wrong={"the weights exchanged": times(a_t / 2, plus(m**2, c, -1, -log(c)))
+               - times(Rational(1, 2), plus(noise_share * tangent.at(c / spread), a_t * tangent.at(1 / spread)))},
+    ),
+    at_most(
+        times(a_t / 2, plus(m**2, c, -1, -log(c))),
+        r"add the two gaps of the logarithm; equality if and only if $c = 1$",
+        adding=times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
+    ),
+    so=r"The last line is $\bar\alpha_t$ times the divergence of the data themselves, $\bar\alpha_t = 1$.",
+)  # fmt: skip
+derivation.chain(
+    "... and it is larger the more signal is left",
+    Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),
+    equals(
+        times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))),
+        r"$\partial V / \partial \bar\alpha_t = c - 1$",
+        wrong={"the sign of the logarithm": plus(m**2, (c - 1) * (1 + 1 / spread)) / 2},
+    ),
+    equals(
+        times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
+        r"$V - 1 = \bar\alpha_t (c - 1)$",
+        wrong={"c not squared": plus(m**2, a_t * (c - 1) / spread) / 2},
+    ),
+    at_least(
+        0,
+        r"leave out two squares; equality only for $m = 0$, $c = 1$",
+        dropping=times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
+    ),
+)
+
+
+@derivation.example(r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$.")
+def two_steps():
+    levels = jnp.array([1.0, 0.81, 0.5184])
+    mean, log_var = forward_marginal(jnp.array([2.0]), np.array([2]), levels)
+    yield r"\text{mean and variance of}\ q(x_2|x_0 = 2)", (mean[0], jnp.exp(log_var)[0]), "(1.44, 0.4816)"
+    yield r"\bar\alpha_2 / \bar\alpha_1", levels[2] / levels[1], "0.64"
+    falling = [value(Divergence(arrived, standard), {m: 0, c: 4, a_t: level}) for level in (1, 0.81, 0.5184)]
+    yield r"\mathrm{KL}\ \text{of data}\ \mathcal{N}(0, 4)\ \text{at}\ t = 0, 1, 2", falling, "(0.8069, 0.5987, 0.3085)"
+    yield r"\bar\alpha_2\ \text{times the first}", 0.5184 * falling[0], "0.4183"
+
+
+@derivation.figure(
+    r"Left: twenty paths of thirty steps from $x_0 = 2$, with the band $\sqrt{\bar\alpha_t}\, x_0 \pm 2 \sqrt{1 - "
+    r"\bar\alpha_t}$ that the marginal law predicts. Right: the density of $x_t$ for data that are $-2$ or $2$: two spikes "
+    r"merge into one bell.",
+    panels=2,
+)
+def paths_and_densities(left, right):
+    alpha_bar, times_ = linear_alpha_bar(num_steps=30, beta_start=0.01, beta_end=0.3), np.arange(31)
+    noises = jax.random.normal(jax.random.key(3), (30, 20), dtype=float)
+    path = [jnp.full(20, 2.0)]
+    for t in range(1, 31):
+        path.append(forward_step(path[-1], np.full(20, t), noises[t - 1], alpha_bar))
+    left.plot(times_, np.stack(path), color="gray", linewidth=0.5)
+    mean, log_var = forward_marginal(jnp.full(31, 2.0), times_, alpha_bar)
+    left.plot(times_, mean, label="mean")
+    left.fill_between(times_, mean - 2 * jnp.exp(log_var / 2), mean + 2 * jnp.exp(log_var / 2), alpha=0.3, label="two deviations")
+    left.set(xlabel="$t$", ylabel="$x_t$")
+    left.legend()
+    line = np.linspace(-4, 4, 161)
+    for t in (1, 4, 10, 30):
+        log_probs = [
+            forward_log_prob(jnp.asarray(line), jnp.full(161, point), np.full(161, 0), np.full(161, t), alpha_bar)
+            for point in (-2.0, 2.0)
+        ]
+        right.plot(line, np.exp(log_probs).mean(axis=0), label=f"$t = {t}$")
+    right.set(xlabel="$x_t$", ylabel="density", ylim=(0, 0.8))
+    right.legend()
+
+
+@derivation.exercise(
+    r"All $\beta_t$ are 0.02. After how many steps is $\bar\alpha_t$ at most $10^{-4}$?",
+    r"$t \ge \log 10^{-4} / \log 0.98$, so after 456 steps.",
+)
+def constant_noise():
+    yield np.flatnonzero(0.98 ** np.arange(1000) <= 1e-4)[0], "456"
+
+
+cross = derivation.number("z", "standard normal noise, beside $\\epsilon$")
+_EARLY = noised(a_s, x_0, epsilon)
+
+
+@derivation.exercise(
+    r"What is $\mathrm{Cov}(x_s, x_t)$ for $s < t$ and data of variance $c$?",
+    r"$x_t = \sqrt{r}\, x_s$ plus independent noise, $r = \bar\alpha_t / \bar\alpha_s$, so it is $\sqrt{r}\, (\bar\alpha_s c + "
+    r"1 - \bar\alpha_s)$. For $\bar\alpha_s = \frac12$, $r = \frac14$ and Gaussian data with $c = 3$ it is 1.",
+)
+def two_times():
+    late = sqrt(kept) * _EARLY + sqrt(1 - kept) * cross
+    over = (Normal(cross, 0, 1), Normal(epsilon, 0, 1), Normal(x_0, 0, c))
+    product = _EARLY * late
+    for law in over:
+        product = Expectation(law, product)
+    yield value(product, {a_s: 0.5, kept: 0.25, c: 3}), "1"
+
+
+@derivation.exercise(
+    r"Which steps $x_t = a x_{t-1} + b \epsilon$ leave $\mathcal{N}(0, 1)$ as it is? What does $a = 1$ do?",
+    r"Those with $a^2 + b^2 = 1$. With $a = 1$ the variance grows by $b^2$ at every step and never settles: after 100 steps "
+    r"with $b = 0.1$, data of variance 1 have variance 2. This is the variance-exploding chain.",
+)
+def which_steps():
+    yield 1 + 100 * 0.1**2, "2"

@@ -1,0 +1,319 @@
+"""Heun's sampler: from noise to data along a curve, with a second slope for every step.
+
+The lecture on the functions of theory_jax/diffusion/heun_sampler.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import sqrt
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.heun_sampler import churn, euler_step, heun_step, karras_sigmas
+from theory_jax.levels import per_example
+from theory_jax.notation import Expectation, Normal, Slope, plus, times
+
+derivation = Derivation(
+    title="Heun's sampler: from noise to data along a curve, with a second slope for every step",
+    sources=(
+        "Karras, Aittala, Aila & Laine 2022, Elucidating the Design Space of Diffusion-Based Generative Models, sections 3 and 4",
+        "Heun 1900; Hairer, Norsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1",
+    ),
+    question="A denoiser is known at every level of the noise. Which curve leads from noise to data, how far from it does a step "
+    "of Euler's and of Heun's method end, and where should the steps be small?",
+    setting=(
+        r"At the level $\sigma$ the noisy data are $x = y + \sigma n$, with noise $n$ of mean 0 and variance 1, and $D(x; "
+        r"\sigma)$ is the mean of $y$ given $x$. By Tweedie's formula $D = x + \sigma^2 s$ with the score $s$ of the noisy data "
+        r"(lecture on scores).",
+        r"The probability flow of $dx = g\, dw$ has the velocity $-\frac12 g^2 s$; if $\sigma$ itself is the time, $g^2$ is the "
+        r"slope of $\sigma^2$ (lecture on the flow).",
+        r"Errors are derived for data of mean 0 and variance $c$ that are normal, where everything is in closed form: $D = c\, "
+        r"x/(c + \sigma^2)$. A step goes from the level $\sigma$ to $\tau$.",
+    ),
+    answer=r"The curve is $dx/d\sigma = (x - D)/\sigma$. On normal data Euler's step misses the variance by $c (\tau - "
+    r"\sigma)^2/(c + \sigma^2)^2$, Heun's by a term of third order: half the steps cost a factor of 2 and of 4. Levels even in "
+    r"$\sigma^{1/\rho}$ make steps small where the curve bends, near the data.",
+    limits=(
+        "The order for other than normal data (it holds wherever the slope is smooth; the practice wing measures it).",
+        "Which amount of fresh noise is best: it corrects errors of earlier steps and adds some of its own; the source measured "
+        "it.",
+        "A learned denoiser's own error, which no solver removes.",
+    ),
+)
+
+sigma = derivation.number(r"\sigma", "the level where a step begins", "sigma", positive=True)
+tau = derivation.number(r"\tau", "the level where it ends", "sigma_next", positive=True)
+x = derivation.number("x", "where a step begins", "x")
+s = derivation.number("s", "the score there")
+D = derivation.define("D", x + sigma**2 * s, "the estimate of the data", "denoise_fn(x, sigma)")
+flow = derivation.chain(
+    "The curve points away from the estimated data",
+    times(-Slope(sigma**2, sigma) / 2, s),
+    equals(
+        -sigma * s,
+        r"the slope of $\sigma^2$; the first line is the velocity of the flow, with $\sigma$ as the time",
+        wrong={"the whole score": -2 * sigma * s, "the sign": sigma * s},
+    ),
+    equals(
+        (x - D) / sigma,
+        "Tweedie's formula",
+        wrong={"by the variance": (x - D) / sigma**2, "the sign": (D - x) / sigma, "not divided": x - D},
+    ),
+    so=r"A straight line from $x$ would reach $D$ at the level 0: at every level the curve heads for what the denoiser sees.",
+)
+d = derivation.number("D_x", "the estimate of the data, now any number")
+euler = derivation.define("E", x + (tau - sigma) * (x - d) / sigma, "where Euler's step ends", "euler_step")
+derivation.chain(
+    "Euler's step is a mean of the point and its data",
+    euler,
+    equals(
+        plus(tau / sigma * x, (1 - tau / sigma) * d),
+        "collect the point and the data",
+        wrong={"the shares exchanged": plus(tau / sigma * d, (1 - tau / sigma) * x), "no data": tau / sigma * x},
+    ),
+    so=r"At $\tau = 0$ it is the data themselves. There is no slope at level 0, so Heun's method takes Euler's step for its "
+    r"last one.",
+)
+
+derivation.say("How far does a step end from the curve? On normal data the slope is a multiple of the point.")
+c = derivation.number("c", "the variance of the data", positive=True)
+V = derivation.define("V", c + sigma**2, "the variance of the noisy data at the beginning", positive=True)
+U = derivation.define("U", c + tau**2, "... at the end", positive=True)
+derivation.chain(
+    "The slope on normal data",
+    (x - c * x / V) / sigma,
+    equals(sigma * x / V, "common denominator", wrong={"without the level": x / V, "the data's variance": c * x / (sigma * V)}),
+    role="lemma",
+    so=r"So $\frac{d}{d\sigma} \log x = \sigma/V$, half the slope of $\log V$: the curve is $x \sqrt{U/V}$, and variances go "
+    r"from $V$ to $U$ exactly.",
+)
+first = derivation.define("e", 1 + (tau - sigma) * sigma / V, "Euler's factor: the end of its step, for $x = 1$")
+derivation.chain(
+    "Euler's step falls short by a square",
+    plus(U / V, -(first**2)),
+    equals(
+        plus(U / V, -(((c + sigma * tau) / V) ** 2)),
+        r"$V + (\tau - \sigma) \sigma = c + \sigma \tau$",
+        wrong={"the variance forgotten": plus(U / V, -((sigma * tau / V) ** 2))},
+    ),
+    equals(
+        c * (tau - sigma) ** 2 / V**2,
+        r"$(c + \tau^2)(c + \sigma^2) - (c + \sigma \tau)^2 = c (\tau - \sigma)^2$",
+        wrong={"of order one": c * (tau - sigma) / V, "without the data's variance": (tau - sigma) ** 2 / V, "by U": c * (
+            tau - sigma) ** 2 / V / U},
+    ),
+    so=r"Samples have too little variance, whatever the direction. The error of a step is of order two in its length, so that of "
+    "all steps between two levels is of order one. For a single point as data ($c = 0$) the curve is straight, and there is no "
+    "error.",
+)  # fmt: skip
+heun = derivation.define(
+    "k", 1 + (tau - sigma) / 2 * (sigma / V + tau * first / U), "Heun's factor: the mean of the slopes at both ends", "heun_step"
+)
+derivation.chain(
+    "Heun's step errs by a cube",
+    plus(U / V, -(heun**2)),
+    equals(
+        plus(U / V, -(((2 * V * U + (tau - sigma) * (sigma * U + tau * (c + sigma * tau))) / (2 * V * U)) ** 2)),
+        "a common denominator, with Euler's factor as above",
+        wrong={"one slope": plus(U / V, -(((2 * V * U + 2 * (tau - sigma) * sigma * U) / (2 * V * U)) ** 2))},
+    ),
+    equals(
+        c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
+        r"expand; all terms below $(\tau - \sigma)^3$ cancel",
+        wrong={"a square": c * (tau - sigma) ** 2 * (c * sigma + 3 * c * tau + 4 * tau**3) / (4 * V**2 * U**2),
+               "twice": c * (tau - sigma) ** 3 * (c * sigma + 3 * c * tau + 4 * tau**3) / (2 * V**2 * U**2)},
+    ),
+    central=True,
+    so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "
+    "other sign than Euler's: samples have too much variance.",
+)  # fmt: skip
+
+
+def _normal_data(c):
+    return lambda x, level: per_example(c / (c + level**2), x) * x
+
+
+def _both(step):
+    """The factor of a step at x = 1."""
+    return lambda c, sigma, tau: jnp.stack(
+        [step(jnp.ones((1, 1)), a[None], b[None], _normal_data(one))[0, 0] for one, a, b in zip(c, sigma, tau, strict=True)]
+    )
+
+
+derivation.bridge(
+    "The code's Euler step on normal data", first, _both(euler_step), c, sigma, tau,
+    wrong={"the exact factor": sqrt(U / V), "by the end's level": 1 + (tau - sigma) * tau / V},
+)  # fmt: skip
+derivation.bridge(
+    "... and its Heun step", heun, _both(heun_step), c, sigma, tau,
+    wrong={"the exact factor": sqrt(U / V), "Euler's": first, "the second slope by the first level": 1 + (tau - sigma) / 2 * (
+        sigma / V + tau**2 / sigma * first / U)},
+)  # fmt: skip
+
+
+def _deviation(steps, order):
+    """Of samples of N(0, 1), with steps even in the level from 2 to 1/2, less the exact one."""
+    levels = jnp.linspace(2.0, 0.5, steps + 1)
+    step, x = (euler_step, heun_step)[order - 1], jnp.ones((1, 1))
+    for now, after in zip(levels[:-1], levels[1:], strict=True):
+        x = step(x, now[None], after[None], _normal_data(1.0))
+    return float(x[0, 0]) - math.sqrt(1.25 / 5)
+
+
+@derivation.numeric(
+    r"\log_2 \frac{E_{N}}{E_{2N}} \to 1,\ 2",
+    because="The errors at the end of 16 and of 32 equal steps from level 2 to level 1/2, on data of variance 1, by Euler's and "
+    "by Heun's method.",
+    tolerance=0.05,
+    since="the orders are reached as the steps vanish",
+)
+def orders():
+    found = [math.log2(abs(_deviation(16, order) / _deviation(32, order))) for order in (1, 2)]
+    return np.array(found), np.array([1.0, 2.0]), {"one order less": np.array([0.0, 1.0]), "one more": np.array([2.0, 3.0])}
+
+
+derivation.symbol("E_N", "the error after $N$ steps")
+derivation.symbol("N", "the number of steps", "num_steps")
+
+derivation.say("Where should the steps be small? Both errors are large where the levels are near the data's size or below.")
+M, m = (derivation.number(name, f"the {which} level, to the power $1/\\rho$", code, positive=True) for name, which, code in (
+    ("M", "largest", "sigma_max"), ("m", "smallest", "sigma_min")))  # fmt: skip
+rho = derivation.number(r"\rho", "the exponent of the levels", "rho", positive=True)
+u = derivation.number("u", "the share of the way", "i / (N - 1)", between=(0, 1))
+level = derivation.define("q", M + u * (m - M), r"the level to the power $1/\rho$", positive=True)
+derivation.chain(
+    "A step's length over its level",
+    Slope(level**rho, u) / level**rho,
+    equals(
+        rho * (m - M) / level,
+        r"the power rule; one factor of $q$ is left",
+        wrong={"no exponent": (m - M) / level, "not divided": rho * (m - M), "the power": rho * (m - M) / level**rho},
+    ),
+    so=r"With $\rho = 1$ steps are equal, with $\rho \to \infty$ they are equal shares of their level. The levels of the code "
+    r"lie between: a step is smallest near the data, and still takes the largest share of its level there.",
+)
+
+
+@derivation.numeric(
+    r"\sigma_i = \left(M + \tfrac{i}{N - 1} (m - M)\right)^\rho",
+    because="The code's levels to the power $1/7$ fall by equal amounts from $80^{1/7}$ to $0.002^{1/7}$; then comes 0.",
+    role="lemma",
+)
+def levels_are_even():
+    roots = np.asarray(karras_sigmas(num_steps=6)) ** (1 / 7)
+    wanted = np.append(np.linspace(80 ** (1 / 7), 0.002 ** (1 / 7), 6), 0.0)
+    return roots, wanted, {"no final 0": np.append(wanted[:-1], wanted[-2]), "the inverse exponent": wanted**49}
+
+
+derivation.symbol(r"\sigma_i", "the levels in turn", "karras_sigmas")
+derivation.symbol("i", "the number of a level")
+
+derivation.say("Noise may be added between steps: the point goes up to a noisier level and takes a longer step down.")
+n, z = derivation.number("n", "the noise in the point, beside its data"), derivation.number("z", "fresh noise", "noise")
+gamma = derivation.number(r"\gamma", "the share of the level that is added", "gamma", positive=True)
+nu = derivation.number(r"\nu", "the scale of the fresh noise", "noise_scale", positive=True)
+higher = derivation.define(r"\hat\sigma", sigma * (1 + gamma), "the noisier level")
+derivation.chain(
+    "What fresh noise adds",
+    Expectation(Normal(n, 0, 1), Expectation(Normal(z, 0, 1), plus(sigma * n, sqrt(higher**2 - sigma**2) * nu * z) ** 2)),
+    equals(
+        plus(sigma**2, nu**2 * (higher**2 - sigma**2)),
+        "the moments; the two noises are independent",
+        wrong={"deviations added": (sigma + nu * sqrt(higher**2 - sigma**2)) ** 2, "not squared": plus(
+            sigma**2, nu * (higher**2 - sigma**2))},
+    ),
+    equals(
+        plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)),
+        r"$(1 + \gamma)^2 - 1 = \gamma (2 + \gamma)$",
+        wrong={"the square of the share": plus(sigma**2, nu**2 * sigma**2 * gamma**2)},
+    ),
+    so=r"With $\nu = 1$ it is $\hat\sigma^2$, the variance of the level. A scale slightly above 1 makes up for denoisers that "
+    r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles.",
+)  # fmt: skip
+derivation.bridge(
+    "The code adds the noise",
+    plus(x, sigma * sqrt(gamma * (2 + gamma)) * nu * z),
+    lambda g, nu, sigma, x, z: jnp.stack([
+        churn(point[None, None], one[None, None], level[None], gamma=float(share), noise_scale=float(scale))[0][0, 0]
+        for share, scale, level, point, one in zip(g, nu, sigma, x, z, strict=True)
+    ]),
+    gamma, nu, sigma, x, z,
+    wrong={"the level's share": plus(x, sigma * gamma * nu * z), "no scale": plus(x, sigma * sqrt(gamma * (2 + gamma)) * z)},
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+def _one(value):
+    return jnp.array([float(value)])
+
+
+@derivation.example(
+    r"Normal data of variance 1, $x = 2$ at the level 1, and a step to the level $\frac12$; then from level 1 "
+    r"to 0."
+)
+def one_step():
+    yield r"\text{Euler, to } \tfrac12", euler_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.5"
+    yield r"\text{Heun, to } \tfrac12", heun_step(_one(2)[None], _one(1), _one(0.5), _normal_data(1.0)), "1.6"
+    yield r"2 \sqrt{U/V}", 2 * math.sqrt(1.25 / 2), "1.5811"
+    yield r"\text{both, to } 0", heun_step(_one(2)[None], _one(1), _one(0), _normal_data(1.0)), "1"
+    yield r"2 \sqrt{c/V}", 2 * math.sqrt(0.5), "1.4142"
+
+
+@derivation.figure(
+    "Left: the levels of 18 steps, for three exponents. Right: the deviation of samples of normal data of deviation 1/2, from "
+    "level 80 to 0, less 1/2: its size against the number of evaluations of the denoiser.",
+    panels=2,
+)
+def levels_and_errors(levels, errors):
+    for rho in (1.0, 7.0, 100.0):
+        levels.semilogy(karras_sigmas(num_steps=18, rho=rho)[:-1], ".-", label=rf"$\rho = {rho:g}$")
+    levels.set(xlabel="step", ylabel=r"$\sigma$")
+    levels.legend()
+    counts = np.array([4, 8, 16, 32, 64, 128])
+    for name, cost, factor in (("Euler", counts, _euler_factor), ("Heun", 2 * counts - 1, _heun_factor)):
+        left = [abs(math.sqrt(0.25 + 80.0**2) * factor(np.asarray(karras_sigmas(num_steps=int(k)))) - 0.5) for k in counts]
+        errors.loglog(cost, left, "o-", label=name)
+    errors.set(xlabel="evaluations", ylabel="error of the deviation")
+    errors.legend()
+
+
+def _euler_factor(levels):
+    """The product of the derived factors, for data of variance 1/4."""
+    now, after = levels[:-1], levels[1:]
+    return np.prod((0.25 + now * after) / (0.25 + now**2))
+
+
+def _heun_factor(levels):
+    now, after = levels[:-2], levels[1:-1]
+    second = after * (0.25 + now * after) / (0.25 + now**2) / (0.25 + after**2)
+    return np.prod(1 + (after - now) / 2 * (now / (0.25 + now**2) + second)) * _euler_factor(levels[-2:])
+
+
+@derivation.exercise(
+    "How many evaluations of the denoiser do 18 steps take? How large is the last step that is not to 0, over its level?",
+    r"$2 \cdot 18 - 1 = 35$. From $\sigma_{16} = 0.00753$ to 0.002: 0.7343 of its level.",
+)
+def eighteen_steps():
+    levels = karras_sigmas(num_steps=18)
+    yield 2 * (len(levels) - 1) - 1, "35"
+    yield levels[16], "0.00753"
+    yield 1 - levels[17] / levels[16], "0.7343"
+
+
+@derivation.exercise(
+    r"The data are a single point $y$. Where does one step of Euler's method from any level to 0 end?",
+    "At $D = y = 3$: the curve is a straight line.",
+)
+def a_point():
+    yield euler_step(_one(7)[None], _one(5), _one(0), lambda x, level: 0 * x + 3), "3"
+
+
+@derivation.exercise(
+    r"By which factor does churn raise the variance of the noise at $\gamma = \sqrt2 - 1$ and $\nu = 1$?",
+    r"$(1 + \gamma)^2 = 2$.",
+)
+def doubled():
+    yield churn(jnp.zeros((1, 1)), jnp.ones((1, 1)), _one(1), gamma=math.sqrt(2) - 1, noise_scale=1.0)[1] ** 2, "2"

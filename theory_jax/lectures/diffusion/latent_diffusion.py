@@ -1,0 +1,355 @@
+"""Latent diffusion: what an autoencoder decides, and what is left for a diffusion model of its latents.
+
+The lecture on the functions of theory_jax/diffusion/latent_diffusion.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.latent_diffusion import (
+    denormalize_latent,
+    latent_kl,
+    normalize_latent,
+    quantize_latent,
+    sample_latent,
+    scaling_factor,
+)
+from theory_jax.foundations.maximum_likelihood import kl_divergence
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
+
+derivation = Derivation(
+    title="Latent diffusion: what an autoencoder decides, and what is left for a diffusion model of its latents",
+    lectures=(36,),
+    sources=(
+        "Rombach, Blattmann, Lorenz, Esser & Ommer 2022, High-Resolution Image Synthesis with Latent Diffusion Models, section 3",
+        "Hoffman & Johnson 2016, ELBO Surgery: yet another way to carve up the variational evidence lower bound",
+        "Vahdat, Kreis & Kautz 2021, Score-based Generative Modeling in Latent Space",
+    ),
+    question="An autoencoder is trained first, and a diffusion model of its latents second. What can the second stage still "
+    "gain, what has the first one decided, and which scale must the latents have?",
+    setting=(
+        r"The data have the law $p(x)$. The first stage is an encoder $q(z|x)$ and a decoder $d(y|z)$; the aggregate $q(z) = "
+        r"\sum_x p(x)\, q(z|x)$ is the law of the latents of all data. The second stage is a prior $p_\psi(z)$, trained while "
+        r"the first is frozen.",
+        r"The evidence lower bound charges $\mathbb{E}_{p(x)} \mathrm{KL}(q(z|x) \| p_\psi(z))$, the rate, for the latents "
+        "(lecture on the bound). Laws are positive on finitely many states; sums become integrals for Gaussians.",
+        r"The diffusion model sees $\sqrt{a}\, z + \sqrt{1 - a}\, \epsilon$, as in image space.",
+    ),
+    answer=r"The rate is $I(x; z) + \mathrm{KL}(q(z) \| p_\psi(z))$. The second stage changes the last term only, and removes it "
+    r"if its prior is the aggregate; reconstructions and $I$ are the first stage's. A decoder cannot enlarge the prior's error. "
+    r"Latents are divided by their standard deviation $D$, or every level's log-SNR is off by $2 \log D$.",
+    limits=(
+        "How images look: a discriminator and a perceptual loss, which the published first stages have, are no likelihood, and "
+        r"with a weight of $10^{-6}$ on the rate what is trained is not the bound.",
+        "The diffusion model's own bound, which is in place of $-\\log p_\\psi$ in practice (lecture on the bound of diffusion).",
+        r"A trained prior is not the aggregate: some of $\mathrm{KL}(q(z) \| p_\psi(z))$ remains.",
+    ),
+)
+
+x = derivation.index("x", "a datum", states=2)
+z = derivation.index("z", "a latent")
+p = derivation.law("p({})", x, "the law of the data")
+q = derivation.law("q({}|{})", (z, x), "the encoder")
+aggregate = derivation.define("q({})", Total(x, p * q), "the aggregate, the law of all latents", over=z, law=True)
+prior = derivation.law(r"p_\psi({})", z, "the prior, which the second stage trains")
+information = derivation.define("I", Expectation(p, Divergence(q, aggregate)), "the information of a latent about its datum")
+derivation.chain(
+    "The rate has a part that no prior removes",
+    Expectation(p, Divergence(q, prior)),
+    equals(
+        Expectation(p, Expectation(q, plus(log(q / aggregate), log(aggregate / prior)))),
+        "multiply and divide by $q(z)$",
+        wrong={"turned over": Expectation(p, Expectation(q, plus(log(q / aggregate), log(prior / aggregate))))},
+    ),
+    equals(
+        plus(information, Divergence(aggregate, prior)),
+        r"the first mean is $I$; the second quotient does not contain $x$, and $\sum_x p(x)\, q(z|x) = q(z)$",
+        wrong={"turned over": plus(information, Divergence(prior, aggregate)), "the information forgotten": Divergence(
+            aggregate, prior)},
+    ),
+    at_least(
+        information,
+        "leave out the divergence (Gibbs); equality if and only if $p_\\psi(z) = q(z)$",
+        dropping=gibbs.at(aggregate, prior),
+    ),
+    states=2,
+    central=True,
+    so=r"With encoder and decoder frozen only the divergence depends on $\psi$: the second stage learns the law of the latents. "
+    r"A poor reconstruction, or a large $I$, is not mended by it.",
+)  # fmt: skip
+
+derivation.say("Is a small error among the latents a small error among the images?")
+y = derivation.index("y", "what the decoder gives", states=2)
+decoder = derivation.law("d({}|{})", (y, z), "the decoder")
+real = derivation.law("r({})", z, "the law of the latents, here of any form")
+out_real = derivation.define("R({})", Total(z, real * decoder), "the images of these latents", over=y, law=True)
+out_prior = derivation.define("P({})", Total(z, prior * decoder), "the images of the prior's", over=y, law=True)
+back_real = derivation.define("R({}|{})", real * decoder / out_real, "the latent behind an image", over=(z, y), law=True)
+back_prior = derivation.define("P({}|{})", prior * decoder / out_prior, "... under the prior", over=(z, y), law=True)
+derivation.chain(
+    "A decoder does not enlarge the prior's error",
+    Divergence(real, prior),
+    equals(
+        Expectation(real, Expectation(decoder, log((real * decoder) / (prior * decoder)))),
+        r"the mean over $d(y|z)$ of what does not contain $y$; the factor $d(y|z)$ cancels from both laws",
+        wrong={"no common factor": Expectation(real, Expectation(decoder, log((real * decoder) / prior)))},
+    ),
+    equals(
+        plus(Divergence(out_real, out_prior), Expectation(out_real, Divergence(back_real, back_prior))),
+        r"the joint law the other way: $r(z)\, d(y|z) = R(y)\, R(z|y)$",
+        wrong={"images alone": Divergence(out_real, out_prior), "averaged over the prior's": plus(
+            Divergence(out_real, out_prior), Expectation(out_prior, Divergence(back_real, back_prior)))},
+    ),
+    at_least(
+        Divergence(out_real, out_prior),
+        "leave out the divergence of the latents behind an image (Gibbs)",
+        dropping=Expectation(out_real, gibbs.at(back_real, back_prior)),
+    ),
+    states=2,
+    so="The divergence between images is at most that between latents, whatever the decoder.",
+)  # fmt: skip
+
+derivation.say("In practice encoders are Gaussian, entry by entry, with a weak price on the rate.")
+mu = derivation.number(r"\mu", "the mean of an entry of the latent", "moments, first half")
+v = derivation.number("v", "its log-variance", "moments, second half, clamped")
+n = derivation.number(r"\epsilon", "an entry of the noise", "noise")
+drawn = derivation.define("z_0", mu + exp(v / 2) * n, "the entry that is drawn", "sample_latent")
+rate = derivation.define("K", (mu**2 + exp(v) - 1 - v) / 2, "the rate of an entry", "latent_kl")
+derivation.chain(
+    "The rate of a Gaussian entry",
+    Expectation(Normal(n, 0, 1), plus(-v / 2, -(n**2) / 2, drawn**2 / 2)),
+    equals(
+        plus(-v / 2, -Rational(1, 2), (mu**2 + exp(v)) / 2),
+        r"the first line is the mean of $\log q(z_0) - \log p(z_0)$, in which $\log 2\pi$ cancels; $\mathbb{E}[\epsilon] = 0$ "
+        r"and $\mathbb{E}[\epsilon^2] = 1$",
+        wrong={"the variance squared": plus(-v / 2, -Rational(1, 2), (mu**2 + exp(2 * v)) / 2)},
+    ),
+    equals(rate, "collect", wrong={"not halved": 2 * rate, "the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2}),
+)
+
+
+def _moments(mu, v):
+    return jnp.stack([mu, v], axis=1)
+
+
+derivation.bridge(
+    "The code draws the entry",
+    drawn,
+    lambda e, mu, v: sample_latent(_moments(mu, v), e[:, None])[:, 0],
+    n, mu, v,
+    wrong={"the variance": mu + exp(v) * n, "the halves exchanged": v + exp(mu / 2) * n},
+)  # fmt: skip
+derivation.bridge(
+    "... and computes its rate",
+    rate,
+    lambda mu, v: latent_kl(_moments(mu, v)),
+    mu, v,
+    wrong={"the halves exchanged": (v**2 + exp(mu) - 1 - mu) / 2, "not halved": 2 * rate},
+)  # fmt: skip
+
+derivation.say("What must be rescaled? A schedule of noise was chosen for data of a certain size.")
+a = derivation.number("a", "the share of the variance that is signal, at one level", between=(0, 1))
+V = derivation.number("V", "the variance of the latents", positive=True)
+c = derivation.number("c", "the factor by which they are multiplied", "scale", positive=True)
+derivation.chain(
+    "A factor shifts the log-SNR of every level alike",
+    log(a * c**2 * V / (1 - a)),
+    equals(
+        plus(log(a / (1 - a)), log(c**2 * V)),
+        "the logarithm of a product; the first line is the log-SNR of $c z$",
+        wrong={"not squared": plus(log(a / (1 - a)), log(c * V))},
+    ),
+    so=r"With $c = 1/\sqrt V$ the last term is zero, and the schedule means what it means for images of variance one. Latents "
+    r"left as they are shift it by $\log V = 2 \log D$, $D = \sqrt V$; multiplied by $D$ in place of divided, by $4 \log D$.",
+)
+derivation.symbol("D", "the standard deviation of the latents")
+V1, V2 = (derivation.number(f"V_{k}", f"the variance of the {which} channel", positive=True) for k, which in (
+    (1, "first"), (2, "second")))  # fmt: skip
+m1, m2 = (derivation.number(f"m_{k}", f"the mean of the {which} channel") for k, which in ((1, "first"), (2, "second")))
+derivation.chain(
+    "One factor for channels that differ",
+    plus((V1 + m1**2 + V2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)),
+    equals(
+        plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4),
+        "the first line is the variance of all entries; collect the means",
+        wrong={"the means forgotten": (V1 + V2) / 2, "twice": plus((V1 + V2) / 2, (m1 - m2) ** 2 / 2)},
+    ),
+    so=r"It is this number that is made one. A channel $k$ then has the variance $V_k$ in its units, and lies at $\log V_k$ less "
+    "its logarithm from the schedule: channels with less variance drown in noise earlier.",
+)
+m = derivation.number("m", "the mean of the latents")
+w = derivation.number("w", "a latent, now one number")
+derivation.chain(
+    "Unit variance is no unit size",
+    Expectation(Normal(w, m, V), (w / sqrt(V)) ** 2),
+    equals(
+        plus(1, m**2 / V),
+        r"the second moment is $V + m^2$",
+        wrong={"the mean forgotten": 1, "not relative": plus(1, m**2)},
+    ),
+    role="remark",
+    so="The mean stays, unless it is subtracted as the shift.",
+)
+k = derivation.index("k", "an entry of a batch of latents")
+zeta = derivation.numbers("z", k, "the entries", "latents")
+N = derivation.count(k, "N", "how many they are")
+center = derivation.define(r"\bar z", Total(k, zeta) / N, "their mean")
+derivation.bridge(
+    "The code's factor",
+    1 / sqrt(Total(k, (zeta - center) ** 2) / N),
+    lambda z: jnp.stack([scaling_factor(row) for row in z]),
+    zeta,
+    wrong={"the deviation": sqrt(Total(k, (zeta - center) ** 2) / N), "one fewer": 1 / sqrt(
+        Total(k, (zeta - center) ** 2) / (N - 1)), "about zero": 1 / sqrt(Total(k, zeta**2) / N)},
+)  # fmt: skip
+b = derivation.number("b", "the shift", "shift")
+seen = derivation.define("u", c * (w - b), "what the diffusion model sees", "normalize_latent")
+derivation.chain(
+    "The decoder gets back what the encoder gave",
+    plus(seen / c, b),
+    equals(w, "insert the definition", wrong={"shifted first": (seen + b) / c, "multiplied": plus(c * seen, b)}),
+    role="lemma",
+)
+
+
+def _scaled(function):
+    return lambda b, c, w: jnp.stack([function(one, scale=float(s), shift=t) for t, s, one in zip(b, c, w, strict=True)])
+
+
+derivation.bridge(
+    "The code normalizes", c * (w - b), _scaled(normalize_latent), b, c, w,
+    wrong={"scaled before the shift": c * w - b, "divided": (w - b) / c},
+)  # fmt: skip
+derivation.bridge(
+    "... and takes it back", plus(w / c, b), _scaled(denormalize_latent), b, c, w,
+    wrong={"shifted before": (w + b) / c, "multiplied": plus(c * w, b)},
+)  # fmt: skip
+
+derivation.say("A first stage with codes in place of a Gaussian: the decoder gets the nearest code of what the prior draws.")
+l = derivation.index("l", "a channel", states=2)  # noqa: E741
+point = derivation.numbers("s", l, "the channels at one place", "latent")
+one, other = derivation.numbers("e", l, "a code"), derivation.numbers("f", l, "another code")
+derivation.chain(
+    "Which of two codes is nearer",
+    plus(SquaredNorm(l, point - one), -SquaredNorm(l, point - other)),
+    equals(
+        plus(SquaredNorm(l, one), -SquaredNorm(l, other), -2 * Total(l, point * (one - other))),
+        "expand; the squares of the point cancel",
+        wrong={"the codes' lengths forgotten": -2 * Total(l, point * (one - other)), "one product": plus(
+            SquaredNorm(l, one), -SquaredNorm(l, other), -Total(l, point * (one - other)))},
+    ),
+    role="lemma",
+    so="It is linear in the point: cells of codes have flat walls, and one matrix product finds the nearest code of every place.",
+)  # fmt: skip
+_codes = jnp.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
+
+
+@derivation.exact(
+    r"\arg\min_e \sum_l (s_l - e_l)^2",
+    because="The code's indices at nine places of a grid around three codes, and every distance compared.",
+    outcomes=27,
+    role="remark",
+)
+def nearest_of_three():
+    grid = np.stack(np.meshgrid([-0.7, 0.9, 2.4], [-0.4, 1.2, 2.6], indexing="ij"))[None]
+    found = quantize_latent(jnp.asarray(grid), _codes)[1][0]
+    distances = ((np.moveaxis(grid[0], 0, -1)[..., None, :] - np.asarray(_codes)) ** 2).sum(-1)
+    return found, distances.argmin(-1), {"the largest product": (np.moveaxis(grid[0], 0, -1) @ np.asarray(_codes).T).argmax(-1)}
+
+
+H, W = (derivation.number(name, f"the {side} of an image", positive=True) for name, side in (("H", "height"), ("W", "width")))
+f = derivation.number("F", "the factor by which the first stage shrinks the sides", positive=True)
+places = derivation.define("T", (H / f) * (W / f), "the number of places of a latent")
+derivation.chain(
+    "What shrinking saves",
+    (H * W) ** 2 / places**2,
+    equals(f**4, "insert the number of places", wrong={"of places": f**2, "of one side": f}),
+    so=r"There are $F^2$ times fewer places, and $F^4$ times fewer pairs of them for attention.",
+)
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+def _parts_of_rate(code, prior):
+    """I, KL(q(z) || prior) and the rate, of two equally likely data; code: q(z|x), a row for each datum."""
+    code, mixed = jnp.log(jnp.array(code)), jnp.log(jnp.array(code).mean(0, keepdims=True))
+    prior = jnp.log(jnp.array([prior]))
+    return (
+        kl_divergence(code, mixed.repeat(2, 0)).mean(),
+        kl_divergence(mixed, prior)[0],
+        kl_divergence(code, prior.repeat(2, 0)).mean(),
+    )
+
+
+@derivation.example(
+    "Two data, equally likely; the encoder gives the first latent with probability 0.9 for one and 0.1 for the other; the prior "
+    "is (0.8, 0.2). Then a Gaussian entry, and latents of deviation 5."
+)
+def two_latents():
+    of_datum, of_prior, both = _parts_of_rate([[0.9, 0.1], [0.1, 0.9]], [0.8, 0.2])
+    yield information, of_datum, "0.3681"
+    yield Divergence(aggregate, prior), of_prior, "0.2231"
+    yield Expectation(p, Divergence(q, prior)), both, "0.5912"
+    yield r"K \text{ of } \mu = 1, v = 0", latent_kl(jnp.array([[1.0, 0.0]])), "0.5"
+    yield (
+        r"\text{log-SNR of } D = 5 \text{, shifted by } 2 \log 5",
+        -2 * jnp.log(scaling_factor(jnp.array([5.0, -5.0]))),
+        "3.2189",
+    )
+
+
+@derivation.figure(
+    r"Left: one-dimensional latents of two data, $\mathcal{N}(\pm m, \frac14)$. The rate to the prior $\mathcal{N}(0, 1)$ is the "
+    "information $I$, which never exceeds $\\log 2$, and the divergence of the aggregate, which a learned prior removes. Right: "
+    "log-SNR of latents of deviation 5 over the levels of a schedule.",
+    panels=2,
+)
+def rate_and_scale(rates, levels):
+    distance, grid = np.linspace(0.0, 3.0, 31), np.linspace(-9, 9, 721)
+    total = latent_kl(jnp.stack([jnp.asarray(distance), jnp.full(31, np.log(0.25))], axis=1))
+    each = np.exp(-2 * (grid - distance[:, None]) ** 2) / np.sqrt(np.pi / 2)
+    mixture = (each + each[:, ::-1]) / 2
+    mutual = (each * np.log((each + 1e-300) / (mixture + 1e-300))).sum(1) * (grid[1] - grid[0])
+    rates.stackplot(distance, mutual, np.asarray(total) - mutual, labels=["$I$", r"$\mathrm{KL}(q(z) \| p)$"], alpha=0.6)
+    rates.plot(distance, total, color="gray", label="rate")
+    rates.set(xlabel="$m$", ylabel="nats")
+    rates.legend(loc="upper left")
+    share = np.linspace(0.02, 0.98, 49)
+    latents = jnp.array([5.0, -5.0])
+    scale = float(scaling_factor(latents))
+    for factor, label in ((1 / scale, "multiplied"), (1.0, "as they are"), (scale, "divided")):
+        size = np.std(normalize_latent(latents, scale=factor))
+        levels.plot(share, np.log(share / (1 - share)) + 2 * np.log(size), label=label)
+    levels.set(xlabel="$a$", ylabel="log-SNR")
+    levels.legend()
+
+
+@derivation.exercise(
+    "What is the rate in the example with the prior (0.5, 0.5)?",
+    "The aggregate is (0.5, 0.5), so only the information is left: 0.3681.",
+)
+def the_best_prior():
+    yield _parts_of_rate([[0.9, 0.1], [0.1, 0.9]], [0.5, 0.5])[2], "0.3681"
+
+
+@derivation.exercise(
+    "Two channels have mean 0 and variances 1 and 4. Which variances do they have after one common factor?",
+    "The factor is $1/\\sqrt{2.5} = 0.6325$: 0.4 and 1.6.",
+)
+def two_channels():
+    factor = scaling_factor(jnp.array([[1.0, 2.0], [-1.0, -2.0]]))
+    yield factor, "0.6325"
+    yield factor**2, "0.4"
+    yield 4 * factor**2, "1.6"
+
+
+@derivation.exercise(
+    "An encoder ignores its datum. What is the least rate?",
+    "0: then $q(z|x) = q(z)$, so $I = 0$, and the prior can be $q(z)$. The decoder gets nothing of the datum.",
+)
+def an_encoder_that_ignores():
+    yield _parts_of_rate([[0.7, 0.3], [0.7, 0.3]], [0.7, 0.3])[2], "0"

@@ -1,0 +1,554 @@
+"""The reverse process: one step back is a Gaussian, almost.
+
+The lecture on the functions of theory_jax/diffusion/reverse_process.py. Other lectures use `posterior_law`, `in_the_noise` and
+`step_variance`.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, log, pi, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.forward_process import forward_log_prob
+from theory_jax.diffusion.reverse_process import (
+    interpolated_log_variance,
+    posterior_log_variance,
+    posterior_mean,
+    reverse_log_variance,
+    reverse_mean_from_noise,
+)
+from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The reverse process: one step back is a Gaussian, almost",
+    lectures=(25,),
+    sources=(
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, eq. 6, 7 and 11",
+        "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+        "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, eq. 15",
+    ),
+    question="The forward process is known: each step shrinks the value and adds noise. Which law undoes one step when the "
+    "data are known, and which when they are not, as for a sampler?",
+    setting=(
+        r"The chain of the forward process: $q(x_t|x_{t-1}) = \mathcal{N}(\sqrt{\alpha_t}\, x_{t-1}, \beta_t)$ with $\beta_t = "
+        r"1 - \alpha_t$, so $q(x_t|x_0) = \mathcal{N}(\sqrt{\bar\alpha_t}\, x_0, 1 - \bar\alpha_t)$ with $\bar\alpha_t = "
+        r"\bar\alpha_{t-1} \alpha_t$. The noise of step $t$ is independent of everything before it.",
+        r"Steps $t \ge 2$ are treated, where $0 < \bar\alpha_{t-1} < 1$. At $t = 1$ nothing is uncertain once $x_0$ is known: "
+        r"the step back ends in $x_0$ itself.",
+        r"One coordinate is written. Given $x_0$ the coordinates are independent, so for a vector the same formulas hold in "
+        r"each.",
+    ),
+    answer=r"Given $x_t$ and $x_0$, the value $x_{t-1}$ is Gaussian, with a mean that is linear in both and the variance "
+    r"$\tilde\beta_t = \beta_t (1 - \bar\alpha_{t-1}) / (1 - \bar\alpha_t)$. Without $x_0$ its variance is $\tilde\beta_t$ "
+    r"plus what is uncertain about $x_0$. It is not Gaussian in general, but becomes so as $\beta_t$ goes to 0.",
+    limits=(
+        "That the true step back becomes Gaussian is derived for the leading term of its expansion, and checked for data that "
+        "are two points; how fast it happens for arbitrary data is not shown.",
+        "A network must learn the mean. How it is trained is the subject of the next topics.",
+    ),
+)
+
+_step = introduce_step(derivation)
+alpha, before, beta, a_t = _step.alpha, _step.before, _step.beta, _step.a_t
+tilde, kappa, rho = _step.tilde, _step.kappa, _step.rho
+x_0 = derivation.number("x_0", "the data", "x0")
+x_prev = derivation.number("x_{t-1}", "the value before step $t$")
+x_t = derivation.number("x_t", "the value after step $t$", "x_t")
+epsilon = derivation.number(
+    r"\epsilon", r"the noise in $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", "noise_pred"
+)
+mu = derivation.define(
+    r"\tilde\mu_t", plus(times(kappa, x_0), times(rho, x_t)), "the mean of the step back, given $x_0$", "posterior_mean"
+)
+half = Rational(1, 2)
+
+i = derivation.index("i", "a value of $x_0$, in the first lemma")
+j = derivation.index("j", "a value of $x_{t-1}$")
+k = derivation.index("k", "a value of $x_t$")
+e = derivation.index("e", "a value of the noise of step $t$")
+start = derivation.law("q({})", i, "the law of $x_0$")
+early = derivation.law("q({}|{})", (j, i), "the law of $x_{t-1}$ given $x_0$")
+noise_law = derivation.law("n({})", e, "the law of the noise, which is independent of $x_0$ and $x_{t-1}$")
+takes = derivation.numbers("h({}|{},{})", (k, j, e), "whether the noise $e$ takes $j$ to $k$ (1 or 0)", positive=True)
+step = derivation.define("q({}|{})", Expectation(noise_law, takes), "the step forward", over=(k, j), positive=True)
+markov = derivation.chain(
+    "The Markov property, and Bayes' rule",
+    Total(e, start * early * noise_law * takes) / Total(j, Total(e, start * early * noise_law * takes)),
+    equals(
+        start * early * step / Total(j, start * early * step),
+        r"only $n$ and $h$ contain the noise, so the sum over it is the step forward, in which $x_0$ does not occur: "
+        r"$q(x_t|x_{t-1}, x_0) = q(x_t|x_{t-1})$",
+        wrong={"the step without its past": start * step / Total(j, start * early * step)},
+    ),
+    equals(
+        early * step / Total(j, early * step),
+        r"$q(x_0)$ does not contain $x_{t-1}$ and cancels",
+        wrong={"not normalized": early * step},
+    ),
+    role="lemma",
+    states=2,
+    so=r"The first line is the definition of $q(x_{t-1}|x_t, x_0)$: the joint law of all three, divided by its sum over "
+    r"$x_{t-1}$. The last says $q(x_{t-1}|x_t, x_0) = q(x_t|x_{t-1})\, q(x_{t-1}|x_0) / q(x_t|x_0)$. For densities the sums "
+    r"are integrals.",
+)
+
+log_step = derivation.define(
+    r"\log q(x_t|x_{t-1})", Normal(x_t, times(sqrt(alpha), x_prev), beta).log_density(x_t), "the step forward"
+)
+log_early = derivation.define(
+    r"\log q(x_{t-1}|x_0)", Normal(x_prev, times(sqrt(before), x_0), 1 - before).log_density(x_prev), "the jump to $t - 1$"
+)
+log_late = derivation.define(r"\log q(x_t|x_0)", Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t).log_density(x_t), "the jump to $t$")
+derivation.chain(
+    "The precisions of the two sources add up",
+    -Slope(plus(log_step, log_early), x_prev, 2),
+    equals(
+        plus(alpha / beta, 1 / (1 - before)),
+        r"both log-densities are quadratic in $x_{t-1}$, with second derivatives $-\alpha_t / \beta_t$ and $-1/(1 - "
+        r"\bar\alpha_{t-1})$",
+        wrong={"the step's precision without its slope": plus(1 / beta, 1 / (1 - before))},
+    ),
+    equals(
+        1 / tilde,
+        r"over the common denominator stands $\alpha_t (1 - \bar\alpha_{t-1}) + \beta_t = 1 - \bar\alpha_t$",
+        wrong={"the levels exchanged": (1 - before) / ((1 - a_t) * beta), "the step's variance": 1 / beta},
+    ),
+    role="lemma",
+    uses=(marginal_law,),
+    so=r"A log-density that is quadratic is that of a Gaussian, and $\tilde\beta_t$ is its variance.",
+)
+derivation.chain(
+    "Its mean weighs what the two sources say by their precisions",
+    times(tilde, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
+    equals(
+        times(beta * (1 - before) / (1 - a_t), plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
+        r"the definition of $\tilde\beta_t$; the bracket is the slope of both log-densities at $x_{t-1} = 0$",
+        wrong={
+            "the variance of the step": times(beta, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0)))
+        },
+    ),
+    equals(
+        plus(times(kappa, x_0), times(rho, x_t)),
+        r"multiply out: these are $\kappa_t$ and $\rho_t$",
+        wrong={"the weights exchanged": plus(times(rho, x_0), times(kappa, x_t))},
+    ),
+    role="lemma",
+)
+_NORMALIZER = times(-half, log(2 * pi * beta * (1 - before) / (1 - a_t)))
+_SQUARES = (
+    -((x_t - times(sqrt(alpha), x_prev)) ** 2) / (2 * beta),
+    -((x_prev - times(sqrt(before), x_0)) ** 2) / times(2, 1 - before),
+    (x_t - times(sqrt(a_t), x_0)) ** 2 / times(2, 1 - a_t),
+)
+posterior_law = derivation.chain(
+    "Given the data, the step back is Gaussian",
+    plus(log_step, log_early, -log_late),
+    equals(
+        plus(*_SQUARES, _NORMALIZER),
+        r"the three Gaussian log-densities; of the constants one factor $2\pi$ is left",
+        wrong={"the last jump multiplied": plus(*_SQUARES[:2], -_SQUARES[2], _NORMALIZER)},
+    ),
+    equals(
+        plus(-((x_prev - mu) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))),
+        "complete the square, with precision and mean as found above; what is left over cancels",
+        wrong={
+            "the weights exchanged": plus(
+                -((x_prev - rho * x_0 - kappa * x_t) ** 2) / (2 * tilde), times(-half, log(2 * pi * tilde))
+            ),
+            "the variance of the step forward": plus(-((x_prev - mu) ** 2) / (2 * beta), times(-half, log(2 * pi * beta))),
+        },
+    ),
+    uses=(markov, marginal_law),
+    central=True,
+    so=r"So $q(x_{t-1}|x_t, x_0) = \mathcal{N}(\tilde\mu_t, \tilde\beta_t)$.",
+)
+derivation.bridge(
+    "The code computes its mean",
+    plus(times(kappa, x_0), times(rho, x_t)),
+    by_point(lambda alpha_bar, x0, x: posterior_mean(x0, x, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    x_0,
+    x_t,
+    wrong={"the weights exchanged": rho * x_0 + kappa * x_t},
+)
+derivation.bridge(
+    "... and the logarithm of its variance",
+    log(tilde),
+    by_point(lambda alpha_bar: posterior_log_variance(np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    wrong={"the levels exchanged": log((1 - a_t) / (1 - before) * beta), "the step's variance": log(beta)},
+)
+
+_FROM_NOISE = times(kappa / sqrt(a_t) + rho, x_t), times(kappa * sqrt(1 - a_t) / sqrt(a_t), epsilon)
+in_the_noise = derivation.chain(
+    "The mean in terms of the noise",
+    plus(times(kappa / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), epsilon))), times(rho, x_t)),
+    equals(
+        plus(_FROM_NOISE[0], -_FROM_NOISE[1]),
+        "collect the noisy value and the noise",
+        wrong={"the sign of the noise": plus(*_FROM_NOISE)},
+    ),
+    equals(
+        times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
+        r"$\kappa_t / \sqrt{\bar\alpha_t} = \beta_t / (\sqrt{\alpha_t} (1 - \bar\alpha_t))$, and $\beta_t + \alpha_t (1 - "
+        r"\bar\alpha_{t-1}) = 1 - \bar\alpha_t$",
+        wrong={
+            "the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon)),
+            "not scaled up": plus(x_t, -times(beta / sqrt(1 - a_t), epsilon)),
+        },
+    ),
+    so="The first line puts in the data that the noise implies. Given $x_t$, to know the data and to know the noise is the "
+    "same. Written with the noise, the step takes away a little of it and scales up what remains: a network that predicts the "
+    "noise is all that a sampler lacks.",
+)
+derivation.bridge(
+    "The code computes this mean",
+    times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), epsilon))),
+    by_point(lambda alpha_bar, x, noise: reverse_mean_from_noise(x, noise, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    x_t,
+    epsilon,
+    wrong={"the root forgotten": times(1 / sqrt(alpha), plus(x_t, -beta / (1 - a_t) * epsilon))},
+)
+
+derivation.say(
+    r"A sampler does not know $x_0$. Given $x_t$ alone, $x_0$ has some law, and the step back is a mixture of the Gaussians "
+    r"above, one for each possible $x_0$. Its variance can be computed for every data set; here the law of $x_0$ given $x_t$ "
+    r"is any law on three points."
+)
+n = derivation.index("n", "one of the points that $x_0$ may be")
+w = derivation.law("w", n, "any law of $x_0$ given $x_t$")
+y = derivation.numbers("y", n, "the points")
+back = Normal(x_prev, plus(times(kappa, y), times(rho, x_t)), tilde)
+_MEAN_BACK = plus(times(kappa, y), times(rho, x_t))
+step_variance = derivation.chain(
+    "Without the data, the variance of the step back",
+    plus(Expectation(w, Expectation(back, x_prev**2)), -(Expectation(w, Expectation(back, x_prev)) ** 2)),
+    equals(
+        plus(Expectation(w, plus(tilde, _MEAN_BACK**2)), -(Expectation(w, _MEAN_BACK) ** 2)),
+        "second moment and mean of each Gaussian",
+        wrong={"the inner variance forgotten": plus(Expectation(w, _MEAN_BACK**2), -(Expectation(w, _MEAN_BACK) ** 2))},
+    ),
+    equals(
+        plus(tilde, kappa**2 * Variance(w, y)),
+        r"the law of total variance; $x_t$ is a constant here, and does not vary",
+        wrong={
+            "the weight not squared": plus(tilde, kappa * Variance(w, y)),
+            "added to the step's variance": plus(beta, kappa**2 * Variance(w, y)),
+        },
+    ),
+    at_least(
+        tilde,
+        r"leave out what is uncertain about $x_0$; equality only where $x_t$ tells the data",
+        dropping=kappa**2 * Variance(w, y),
+    ),
+    so=r"Knowing the data can only help: $\tilde\beta_t$ is a lower bound at every $x_t$, for every data set.",
+)
+_CERTAIN = plus(1 - a_t, -Variance(w, y))
+derivation.chain(
+    "Seen from the variance of the step forward",
+    plus(tilde, kappa**2 * Variance(w, y)),
+    equals(
+        plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
+        r"$\beta_t - \tilde\beta_t = \beta_t (\bar\alpha_{t-1} - \bar\alpha_t) / (1 - \bar\alpha_t) = \bar\alpha_{t-1} "
+        r"\beta_t^2 / (1 - \bar\alpha_t) = \kappa_t^2 (1 - \bar\alpha_t)$",
+        wrong={"the weight not squared": plus(beta, -kappa * (1 - a_t), kappa**2 * Variance(w, y))},
+    ),
+    equals(
+        plus(beta, -times(kappa**2, _CERTAIN)),
+        r"collect what $\kappa_t^2$ multiplies",
+        wrong={"the sign": plus(beta, times(kappa**2, _CERTAIN))},
+    ),
+    so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t) \le 1 - \bar\alpha_t$. That does not hold "
+    r"at every $x_t$ for every data set: the example below has a point where it fails.",
+)
+g = derivation.number("g", "any guess of $x_0$, which may depend on $x_t$")
+derivation.chain(
+    "The variance is at most the error of any guess",
+    Expectation(w, (y - g) ** 2),
+    equals(
+        plus(Variance(w, y), (Expectation(w, y) - g) ** 2),
+        "expand the square around the mean; the cross term vanishes",
+        wrong={"the mean's distance not squared": plus(Variance(w, y), Expectation(w, y) - g)},
+    ),
+    at_least(
+        Variance(w, y),
+        "leave out the square; equality if and only if the guess is the mean",
+        dropping=(Expectation(w, y) - g) ** 2,
+    ),
+    role="lemma",
+)
+law = derivation.law("p", n, "any law of the data")
+slope = derivation.number("b", "the slope of a linear guess")
+offset = derivation.number("d", "its offset")
+total = derivation.define("V", plus(1 - a_t, a_t * Variance(law, y)), "the variance of $x_t$", positive=True)
+_SHIFT = ((1 - sqrt(a_t) * slope) * Expectation(law, y) - offset) ** 2
+_BEST = Variance(law, y) * (1 - a_t) / total
+derivation.chain(
+    "The best linear guess",
+    Expectation(law, Expectation(Normal(x_t, sqrt(a_t) * y, 1 - a_t), (y - slope * x_t - offset) ** 2)),
+    equals(
+        plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), slope**2 * (1 - a_t), _SHIFT),
+        r"$y - b x_t - d = (1 - b \sqrt{\bar\alpha_t})\, y - d - b \sqrt{1 - \bar\alpha_t}\, \epsilon$: variance of the data, "
+        r"variance of the noise, squared mean",
+        wrong={"the noise forgotten": plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), _SHIFT)},
+    ),
+    equals(
+        plus(_BEST, times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
+        "complete the square in the slope",
+        wrong={"the slope without its root": plus(_BEST, total * (slope - a_t * Variance(law, y) / total) ** 2, _SHIFT)},
+    ),
+    at_least(
+        _BEST,
+        "leave out two squares, which are zero for the best slope and offset",
+        dropping=plus(times(total, (slope - sqrt(a_t) * Variance(law, y) / total) ** 2), _SHIFT),
+    ),
+    states=2,
+    role="lemma",
+    so=r"By the lemma before it, $\mathrm{Var}(x_0|x_t)$, averaged over $x_t$, is at most this number.",
+)
+c = derivation.number("c", "a variance of the data, at most 1", between=(0, 1))
+v_t = derivation.define("V_t", plus(1 - a_t, a_t * c), "the variance of $x_t$, for data of variance $c$", positive=True)
+v_prev = derivation.define("V_{t-1}", plus(1 - before, before * c), "the variance of $x_{t-1}$", positive=True)
+derivation.chain(
+    "On average the two fixed variances enclose the truth, for data of variance at most 1",
+    plus(beta, -times(kappa**2, plus(1 - a_t, -c * (1 - a_t) / v_t))),
+    equals(
+        plus(beta, -(beta**2) * before * (1 - c) / v_t),
+        r"$V_t - c = (1 - \bar\alpha_t)(1 - c)$, and $\kappa_t^2 (1 - \bar\alpha_t)^2 = \bar\alpha_{t-1} \beta_t^2$",
+        wrong={"beta not squared": plus(beta, -beta * before * (1 - c) / v_t)},
+    ),
+    at_most(beta, r"add a product of positive numbers; it goes to 0 as $c$ goes to 1", adding=beta**2 * before * (1 - c) / v_t),
+    so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
+    r"lemmas. So it lies between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
+    r"single $x_t$ it need not.",
+)
+gaussian_step = derivation.chain(
+    "For Gaussian data the enclosure holds at every point",
+    plus(tilde, kappa**2 / plus(1 / c, a_t / (1 - a_t))),
+    equals(
+        plus(tilde, kappa**2 * c * (1 - a_t) / v_t),
+        r"given $x_t$, Gaussian data have the precision $1/c + \bar\alpha_t / (1 - \bar\alpha_t)$, whatever $x_t$ is",
+        wrong={"precisions added as variances": plus(tilde, kappa**2 * (c + (1 - a_t) / a_t))},
+    ),
+    equals(
+        times(beta, v_prev / v_t),
+        r"$V_t = \alpha_t V_{t-1} + \beta_t$, over the common denominator",
+        wrong={"the ratio turned over": beta * v_t / v_prev, "the step's own share": beta * v_prev},
+    ),
+)
+derivation.chain(
+    "... where the variance rises with that of the data",
+    Slope(times(beta, v_prev / v_t), c),
+    equals(before * beta**2 / v_t**2, "the quotient rule", wrong={"beta not squared": before * beta / v_t**2}),
+    at_least(0, "a product of positive numbers", dropping=before * beta**2 / v_t**2),
+)
+derivation.chain(
+    "... from the smaller of the two fixed variances",
+    Limit(times(beta, v_prev / v_t), c, 0),
+    equals(
+        tilde,
+        r"$V_{t-1}$ and $V_t$ become $1 - \bar\alpha_{t-1}$ and $1 - \bar\alpha_t$",
+        wrong={"the step's variance": beta},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "... to the larger one",
+    Limit(times(beta, v_prev / v_t), c, 1, "-"),
+    equals(beta, "both become 1: data of variance 1 keep it", wrong={"the smaller one": tilde}),
+    role="remark",
+    so=r"These are the two variances that a model with fixed variance chooses from. A learned one is looked for between them, "
+    r"on the logarithmic scale.",
+)
+v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
+derivation.bridge(
+    "The code interpolates the logarithms",
+    plus((v + 1) / 2 * log(beta), (1 - (v + 1) / 2) * log(tilde)),
+    by_point(lambda alpha_bar, v: interpolated_log_variance(v, np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    v,
+    wrong={
+        "the variances interpolated": log((v + 1) ** 2 / 4 * beta + tilde),
+        "the ends exchanged": plus((v + 1) / 2 * log(tilde), (1 - (v + 1) / 2) * log(beta)),
+    },
+)
+
+derivation.say(
+    r"Is the step back Gaussian when the data are not? By Bayes' rule it is $q(x_{t-1})$ times a Gaussian bump in $x_{t-1}$, "
+    r"whose width $\sqrt{\beta_t / \alpha_t}$ goes to 0 with $\beta_t$. Across the bump $\ell = \log q(x_{t-1})$ is nearly a "
+    r"parabola, which keeps it Gaussian; the first term of its Taylor series that does not is the cubic one. In units $z$ of "
+    r"the width it multiplies the density by $1 + \frac{\gamma}{6} z^3 + \dots$, where $\gamma$ is $\beta_t^{3/2}$ times the "
+    r"third derivative of $\ell$, to leading order. A multiple of $z$ shifts the mean; what is left of $z^3$ is $z^3 - 3z$."
+)
+z = derivation.number("z", "the distance from the center of the bump, in units of its width")
+gamma = derivation.number(r"\gamma", r"the small skewness", positive=True)
+cubic = derivation.define("H", z**3 - 3 * z, "the cubic that changes neither mean nor variance")
+bump = Normal(z, 0, 1)
+derivation.chain(
+    "A small skewness costs a twelfth of its square",
+    Expectation(bump, times(plus(1, gamma * cubic / 6), plus(gamma * cubic / 6, -((gamma * cubic / 6) ** 2) / 2))),
+    equals(
+        plus(
+            gamma / 6 * Expectation(bump, cubic),
+            gamma**2 / 72 * Expectation(bump, cubic**2),
+            -(gamma**3) / 432 * Expectation(bump, cubic**3),
+        ),
+        r"multiply out; $\frac1{36} - \frac1{72} = \frac1{72}$",
+        wrong={
+            "the second term of the logarithm forgotten": plus(
+                gamma / 6 * Expectation(bump, cubic), gamma**2 / 36 * Expectation(bump, cubic**2)
+            )
+        },
+    ),
+    equals(
+        gamma**2 / 12,
+        r"$H$ and $H^3$ are odd, so their expectations are zero; $\mathbb{E}[H^2] = 15 - 18 + 9 = 6$",
+        wrong={"a sixth": gamma**2 / 6, "the square of the cube alone": gamma**2 * Rational(15, 72)},
+    ),
+    role="lemma",
+    so=r"The first line is the divergence of the skewed density from the Gaussian with its mean and variance, with $\log(1 + "
+    r"a) = a - a^2/2 + \dots$. So for small $\beta_t$ the divergence is $\frac{1}{12} \beta_t^3$ times the squared third "
+    r"derivative of $\ell$.",
+)
+derivation.symbol(r"\beta", "the variance of the noise of one step, which goes to 0")
+derivation.symbol(r"\ell(x)", r"the logarithm of the density of $x_{t-1}$ at $x$")
+derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it takes the small one", "reverse_log_variance")
+
+
+def _log_mixture(x, level):
+    """log q(x) after the data -1 and 1, each with probability 1/2, were taken to the level a: two humps of variance 1 - a."""
+    humps = [-((x - sign * math.sqrt(level)) ** 2) / (2 * (1 - level)) for sign in (-1, 1)]
+    return jnp.logaddexp(*humps) - math.log(2) - math.log(2 * math.pi * (1 - level)) / 2
+
+
+def _distance_from_gaussian(beta, x_t, level):
+    """KL(true step back || Gaussian of its mean and variance) for that data, by Bayes' rule on a grid; nats."""
+    x = x_t / math.sqrt(1 - beta) + jnp.linspace(-14, 14, 4001) * math.sqrt(beta)
+    twos = np.full(x.size, 2)
+    schedule = jnp.array([1.0, level, level * (1 - beta)])
+    log_joint = _log_mixture(x, level) + forward_log_prob(jnp.full(x.size, x_t), x, twos - 1, twos, schedule)
+    log_density = log_joint - jax.nn.logsumexp(log_joint)
+    density = jnp.exp(log_density)
+    mean = density @ x
+    log_gaussian = -((x - mean) ** 2) / (2 * (density @ (x - mean) ** 2))
+    return density @ (log_density - log_gaussian) + jax.nn.logsumexp(log_gaussian)
+
+
+@derivation.numeric(
+    r"\lim_{\beta \to 0} \frac{1}{\beta^3} \mathrm{KL}\left(q(x_{t-1} | x_t) \,\|\, \text{Gaussian}\right) = \frac{1}{12} "
+    r"\left(\frac{d^3 \ell}{d x^3}(x_t)\right)^2",
+    tolerance=1e-5,
+    since="the limit is extrapolated from beta = 4e-4 and 2e-4, which leaves terms of order beta^2",
+    because=r"The Gaussian is the one with the mean and the variance of the step back. For data that are $-1$ or $1$, the step "
+    r"back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
+    r"steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the "
+    r"divergence need not fall with $\beta$.",
+)
+def small_steps_back_are_gaussian():
+    level, x_t = 0.75, 0.3
+    coarse, fine = (_distance_from_gaussian(beta, x_t, level) / beta**3 for beta in (4e-4, 2e-4))
+    third = jax.grad(jax.grad(jax.grad(_log_mixture)))(x_t, level)
+    return 2 * fine - coarse, third**2 / 12, {"a sixth": third**2 / 6, "the third derivative not squared": abs(third) / 12}
+
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_TWO = np.array([2])
+_given = {before: 0.81, alpha: 0.64}
+
+
+def _variance_of_two_points(x, levels):
+    """Var(x_1 | x_2 = x) for data that are -1 or 1, whose mean given x is tanh(sqrt(a) x/(1 - a))."""
+    a, twos, zeros = levels[2], np.full(len(x), 2), jnp.zeros(len(x))
+    weight = posterior_mean(zeros + 1, zeros, twos, levels)
+    uncertain = 1 - jnp.tanh(jnp.sqrt(a) * x / (1 - a)) ** 2
+    return jnp.exp(posterior_log_variance(twos, levels)) + weight**2 * uncertain
+
+
+@derivation.example(
+    r"Two steps, $\beta_1 = 0.19$ and $\beta_2 = 0.36$, so $\bar\alpha_1 = 0.81$ and $\bar\alpha_2 = 0.5184$; the step back "
+    r"from $x_2$. Data that are $-1$ or $1$, each with probability one half, have variance 1; but at $x_2 = 0$ nothing is "
+    r"known about them, and the variance exceeds $\beta_2$."
+)
+def the_last_step_but_one():
+    yield r"\tilde\beta_2", value(tilde, _given), "0.1420"
+    yield r"(\kappa_2, \rho_2)", (value(kappa, _given), value(rho, _given)), "(0.6728, 0.3156)"
+    yield r"\kappa_2 + 0.72 \rho_2", posterior_mean(jnp.ones(1), jnp.array([0.72]), _TWO, _LEVELS)[0], "0.9"
+    gaussian = value(times(beta, v_prev / v_t), _given | {c: 0.25})
+    yield r"\mathrm{Var}(x_1|x_2)\ \text{for Gaussian data},\ c = \tfrac14", gaussian, "0.2312"
+    yield r"\mathrm{Var}(x_1|x_2 = 0)\ \text{for two points}", _variance_of_two_points(jnp.zeros(1), _LEVELS)[0], "0.5946"
+    yield r"\beta_2", value(beta, _given), "0.36"
+
+
+@derivation.figure(
+    r"The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
+    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ lies between the two."
+)
+def variance_of_a_step_back(axes):
+    line = jnp.linspace(-3, 3, 241)
+    variances = _variance_of_two_points(line, _LEVELS)
+    weights = jnp.exp(_log_mixture(line, 0.5184))
+    axes.plot(line, variances, label="$\\mathrm{Var}(x_1|x_2)$")
+    axes.axhline((weights @ variances) / weights.sum(), linestyle=":", label="its average")
+    for variance, style, name in (("large", "--", "$\\beta_2$"), ("small", "-.", "$\\tilde\\beta_2$")):
+        height = float(jnp.exp(reverse_log_variance(_TWO, _LEVELS, variance=variance))[0])
+        axes.axhline(height, linestyle=style, color="gray", label=name)
+    axes.set(xlabel="$x_2$", ylabel="variance")
+    axes.legend()
+
+
+@derivation.exercise(
+    r"In the example, what is $\tilde\mu_2$ at $x_0 = 1$, $x_2 = 1$?",
+    r"$\kappa_2 + \rho_2 = \frac{405}{602} + \frac{95}{301} = \frac{85}{86} = 0.9884$.",
+)
+def a_mean_by_hand():
+    yield value(mu, _given | {x_0: 1, x_t: 1}), "0.9884"
+
+
+@derivation.exercise(
+    r"For Gaussian data of variance 4, by what factor does the variance of the step back at $t = 2$ exceed $\beta_2$?",
+    r"No line of the formula $\beta_t V_{t-1} / V_t$ used that $c$ is below 1: $V_1 / V_2 = 3.43 / 2.5552 = 1.3424$. Data "
+    r"should be scaled to unit variance.",
+)
+def wide_data():
+    levels = jnp.array([0.81, 0.5184])
+    variances = 1 - levels + 4 * levels
+    yield variances[0] / variances[1], "1.3424"
+
+
+@derivation.exercise(
+    r"For which $x_2$ does the variance of the step back exceed $\beta_2$, if the data are $-1$ or $1$ as in the example?",
+    r"Where $\mathrm{Var}(x_0|x_2) = 1 - \tanh^2 \frac{0.72\, x_2}{0.4816} > 0.4816$, that is $|x_2| < \frac{0.4816}{0.72} "
+    r"\operatorname{artanh} 0.72 = 0.6071$. At the edge the variance is 0.36.",
+)
+def the_bump():
+    edge = 0.4816 / 0.72 * math.atanh(0.72)
+    yield edge, "0.6071"
+    yield _variance_of_two_points(jnp.array([edge]), _LEVELS)[0], "0.36"
+
+
+@derivation.numeric(
+    r"\left(\tilde\mu_1, \tilde\beta_1, \log \sigma_1^2\right) = \left(x_0, 0, \log \tilde\beta_2\right)",
+    because=r"At $t = 1$ the level before the step is 1: the mean is $x_0$ and the variance zero, so its logarithm is "
+    r"$-\infty$. A model needs a finite variance there, because its last step is the decoder of the data; the small one takes "
+    r"that of the step before.",
+    role="appendix",
+)
+def the_first_step():
+    one = np.array([1])
+    mean = posterior_mean(jnp.array([0.7]), jnp.array([-1.2]), one, _LEVELS)
+    zero = jnp.exp(posterior_log_variance(one, _LEVELS))
+    small = reverse_log_variance(one, _LEVELS, variance="small")
+    right = jnp.array([0.7, 0.0, math.log(value(tilde, _given))])
+    return jnp.concatenate([mean, zero, small]), right, {"the large one": right.at[2].set(math.log(0.19))}

@@ -1,0 +1,485 @@
+"""The simple loss: to maximize the ELBO is to predict the noise.
+
+The lecture on the functions of theory_jax/diffusion/simple_loss.py. Other lectures use `pythagoras`.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.forward_process import forward_sample
+from theory_jax.diffusion.noise_schedules import linear_alpha_bar
+from theory_jax.diffusion.reverse_process import (
+    interpolated_log_variance,
+    posterior_log_variance,
+    posterior_mean,
+    reverse_log_variance,
+    reverse_mean_from_noise,
+)
+from theory_jax.diffusion.simple_loss import (
+    learned_variance_loss,
+    simple_loss,
+    squared_error,
+    variational_loss,
+    variational_weight,
+)
+from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
+from theory_jax.lectures.diffusion.elbo import gaussian_divergence, terms
+from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Expectation, SquaredNorm, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The simple loss: to maximize the ELBO is to predict the noise",
+    lectures=(27,),
+    sources=(
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, section 3.2 to 3.4, eq. 8, 12 and 14",
+        "Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models, section 3.1",
+    ),
+    question="The bound of a diffusion model is a sum of divergences between Gaussians. Training minimizes a squared error of "
+    "a predicted noise instead. Why is that the same, up to a weight, and may the weight be left out?",
+    setting=(
+        r"For $t \ge 2$ the term $L_{t-1}$ of the bound is $\mathrm{KL}(\mathcal{N}(\tilde\mu_t, \tilde\beta_t I) \,\|\, "
+        r"\mathcal{N}(\mu_\theta, \sigma_t^2 I))$, in $D$ dimensions. The network predicts the noise in $x_t = "
+        r"\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$; its prediction $\hat\epsilon$ is put where "
+        r"$\tilde\mu_t$ has the noise, which gives $\mu_\theta$. The variance $\sigma_t^2$ is fixed, until the last part.",
+        r"A network is unrestricted if its prediction at one $(x_t, t)$ does not constrain that at another one. Laws are "
+        r"written for finitely many values of $x_t$ and of the noise; for densities the sums are integrals.",
+    ),
+    answer=r"$L_{t-1} = D\, C_t + w_t \|\epsilon - \hat\epsilon\|^2$, where $C_t$ and $w_t$ contain no network. At every $t$ "
+    r"the best prediction is the conditional mean $\mathbb{E}[\epsilon|x_t]$, whatever the weight. So an unrestricted network "
+    r"has the same optimum with every positive weight, and the simple loss takes the weight 1.",
+    limits=(
+        "Why the weight 1 gives better samples is an observation, not a theorem.",
+        "A real network is restricted: it shares parameters between levels, and then the weight decides where it is good.",
+        "The term at t = 1 is the decoder's; the simple loss treats it like the others.",
+    ),
+)
+
+_step = introduce_step(derivation)
+alpha, before, beta, a_t, tilde = _step.alpha, _step.before, _step.beta, _step.a_t, _step.tilde
+sigma2 = derivation.number(r"\sigma_t^2", "the variance of the model's step", "reverse_log_variance", positive=True)
+d = derivation.index("d", "a coordinate")
+D = derivation.count(d, "D", "the number of coordinates")
+noisy = derivation.numbers("x_{t}", d, "the noisy value", "x_t")
+noise = derivation.numbers(r"\epsilon", d, "the noise in it", "noise")
+guess = derivation.numbers(r"\hat\epsilon", d, "the network's prediction of the noise", "denoise_fn(x_t, t)")
+constant = derivation.define(
+    "C_t", plus(log(sigma2 / tilde), tilde / sigma2, -1) / 2, "what the fixed variance costs in a coordinate"
+)
+weight = derivation.define(
+    "w_t", beta**2 / (2 * sigma2 * alpha * (1 - a_t)), "the weight of the squared error", "variational_weight", positive=True
+)
+
+
+_ERROR = SquaredNorm(d, plus(noise, -guess))
+
+
+def _mean(of_noise):
+    return times(1 / sqrt(alpha), plus(noisy, -times(beta / sqrt(1 - a_t), of_noise)))
+
+
+central = derivation.chain(
+    "A term of the bound is a weighted squared error of the noise",
+    plus(D * constant, SquaredNorm(d, plus(_mean(noise), -_mean(guess))) / (2 * sigma2)),
+    equals(
+        plus(D * constant, SquaredNorm(d, times(beta / sqrt(alpha * (1 - a_t)), plus(noise, -guess))) / (2 * sigma2)),
+        r"both means are written with a noise, and $x_t$ cancels in their difference",
+        wrong={
+            "the root forgotten": plus(
+                D * constant, SquaredNorm(d, times(beta / (alpha * (1 - a_t)), plus(noise, -guess))) / (2 * sigma2)
+            )
+        },
+    ),
+    equals(
+        plus(D * constant, times(beta**2 / (2 * sigma2 * alpha * (1 - a_t)), _ERROR)),
+        "a factor comes out of a squared norm as its square",
+        wrong={
+            "a_t in place of alpha_t": plus(D * constant, times(beta**2 / (2 * sigma2 * a_t * (1 - a_t)), _ERROR)),
+            "the factor not squared": plus(D * constant, times(beta / (2 * sigma2 * alpha * (1 - a_t)), _ERROR)),
+            "the half forgotten": plus(D * constant, times(beta**2 / (sigma2 * alpha * (1 - a_t)), _ERROR)),
+        },
+    ),
+    equals(
+        plus(D * constant, times(weight, _ERROR)),
+        "the fraction gets a name",
+        wrong={"without the fixed part": times(weight, _ERROR)},
+    ),
+    states=2,
+    uses=(gaussian_divergence, terms, in_the_noise),
+    central=True,
+    so=r"The first line is the divergence of the two Gaussians, coordinates added up. Only the last factor contains the network.",
+)  # fmt: skip
+derivation.chain(
+    "The fixed part is what a wrong variance costs",
+    constant,
+    equals(
+        tangent.at(tilde / sigma2) / 2,
+        r"$\log\frac{\sigma_t^2}{\tilde\beta_t} = -\log\frac{\tilde\beta_t}{\sigma_t^2}$: the gap of the logarithm",
+        wrong={"the ratio turned over": tangent.at(sigma2 / tilde) / 2},
+    ),
+    at_least(
+        0, r"leave out a gap; equality if and only if $\sigma_t^2 = \tilde\beta_t$", dropping=tangent.at(tilde / sigma2) / 2
+    ),
+    role="lemma",
+)
+signal_to_noise = derivation.define("S_t", a_t / (1 - a_t), "signal to noise after the step", "exp(log_snr)", positive=True)
+snr_before = derivation.define("S_{t-1}", before / (1 - before), "signal to noise before it", positive=True)
+derivation.chain(
+    "With the small variance the weight is a ratio of signal-to-noise ratios",
+    beta**2 / (2 * tilde * alpha * (1 - a_t)),
+    equals(
+        beta / (2 * alpha * (1 - before)),
+        r"put in $\tilde\beta_t$; $1 - \bar\alpha_t$ cancels",
+        wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
+    ),
+    equals(
+        times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
+        r"$\frac{S_{t-1}}{S_t} = \frac{1 - \bar\alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})}$, and $1 - \bar\alpha_t - \alpha_t "
+        r"(1 - \bar\alpha_{t-1}) = \beta_t$",
+        wrong={
+            "the ratio turned over": times(Rational(1, 2), plus(signal_to_noise / snr_before, -1)),
+            "the one forgotten": snr_before / signal_to_noise / 2,
+        },
+    ),
+)
+derivation.bridge(
+    "The code's weight, with the large variance",
+    beta / (2 * alpha * (1 - a_t)),
+    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar), steps=2),
+    before,
+    alpha,
+    wrong={"a_t in place of alpha_t": beta / (2 * a_t * (1 - a_t)), "the half forgotten": beta / (alpha * (1 - a_t))},
+)
+derivation.bridge(
+    "... and with the small one",
+    times(Rational(1, 2), plus(snr_before / signal_to_noise, -1)),
+    by_point(lambda alpha_bar: variational_weight(np.array([2]), alpha_bar, variance="small"), steps=2),
+    before,
+    alpha,
+    wrong={"the large variance": beta / (2 * alpha * (1 - a_t))},
+)
+derivation.bridge(
+    "The squared error",
+    _ERROR,
+    lambda guess, noise: squared_error(guess, noise),
+    guess,
+    noise,
+    wrong={"the mean over coordinates": _ERROR / D, "the norm": sqrt(_ERROR)},
+)
+x_0 = derivation.number("x_0", "the data", "x0")
+epsilon = derivation.number("e", "the noise, in one coordinate", "noise")
+slope = derivation.number("b", "the slope of a linear network")
+_LINEAR = plus(epsilon, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2
+for _name, _code, _expression, _mistake in (
+    (
+        "simple loss",
+        simple_loss,
+        _LINEAR,
+        plus(x_0, -times(slope, plus(times(sqrt(a_t), x_0), times(sqrt(1 - a_t), epsilon)))) ** 2,
+    ),
+    ("variational loss", variational_loss, times(beta / (2 * alpha * (1 - a_t)), _LINEAR), _LINEAR),
+):
+    derivation.bridge(
+        f"The {_name} of the linear network",
+        _expression,
+        by_point(
+            lambda alpha_bar, x0, noise, slope, code=_code: code(x0, np.array([2]), noise, lambda x, t: slope * x, alpha_bar),
+            steps=2,
+        ),
+        before,
+        alpha,
+        x_0,
+        epsilon,
+        slope,
+        wrong={"another target or weight": _mistake},
+    )
+
+derivation.say(
+    r"May the weight be left out? Look at one level. The network sees $x_t$ and is judged by the noise, which $x_t$ does not "
+    r"tell. Here $x_t$ takes any three values, the target any two values for each of them."
+)
+i = derivation.index("i", "a value of $x_t$")
+j = derivation.index("j", "a value of the target, the noise")
+seen = derivation.law("P", i, "the law of $x_t$")
+hidden = derivation.law("r({}|{})", (j, i), "the law of the target given $x_t$")
+target = derivation.numbers("y", j, "the target")
+f = derivation.numbers("f", i, "the prediction at a value of $x_t$")
+m = derivation.define("m", Expectation(hidden, target), "the conditional mean of the target", over=i)
+_BEST = Expectation(seen, Variance(hidden, target))
+pythagoras = derivation.chain(
+    "Pythagoras: the best prediction is the conditional mean",
+    Expectation(seen, Expectation(hidden, (target - f) ** 2)),
+    equals(
+        Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(2, target - m, m - f)))),
+        r"$y - f = (y - m) + (m - f)$, squared",
+        wrong={
+            "the cross term once":
+                Expectation(seen, Expectation(hidden, plus((target - m) ** 2, (m - f) ** 2, times(target - f, m - f)))),
+        },
+    ),
+    equals(
+        plus(_BEST, Expectation(seen, (m - f) ** 2)),
+        r"given $x_t$ the factor $m - f$ is a constant, and the mean of $y - m$ is zero; so the cross term vanishes",
+        wrong={
+            "the distance not squared": plus(_BEST, Expectation(seen, m - f)),
+            "the best loss forgotten": Expectation(seen, (m - f) ** 2),
+        },
+    ),
+    at_least(
+        _BEST,
+        "leave out a square; equality if and only if the prediction is the conditional mean at every value",
+        dropping=Expectation(seen, (m - f) ** 2),
+    ),
+    sizes={i: 3, j: 2},
+    role="lemma",
+    so=r"A squared error is a sum of two: what nobody can know, and how far the prediction is from the conditional mean.",
+)  # fmt: skip
+t = derivation.index("t", "a level")
+importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
+seen_t = derivation.law("P_t({}|{})", (i, t), "the law of $x_t$ at a level")
+hidden_t = derivation.law("r({}|{},{})", (j, i, t), "the law of the target at a level, given $x_t$")
+f_t = derivation.numbers("f({},{})", (i, t), "the prediction at a value and a level")
+m_t = derivation.define("m({},{})", Expectation(hidden_t, target), "the conditional mean at a level", over=(i, t))
+derivation.chain(
+    "Every positive weighting has the same best network",
+    Total(t, times(importance, Expectation(seen_t, Expectation(hidden_t, (target - f_t) ** 2)))),
+    equals(
+        Total(t, times(importance, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))),
+        "Pythagoras at every level",
+        wrong={
+            "not weighted": Total(t, plus(Expectation(seen_t, Variance(hidden_t, target)), Expectation(seen_t, (m_t - f_t) ** 2)))
+        },
+    ),
+    at_least(
+        Total(t, times(importance, Expectation(seen_t, Variance(hidden_t, target)))),
+        "leave out weighted squares; equality if and only if the prediction is the conditional mean at every level",
+        dropping=Total(t, times(importance, Expectation(seen_t, (m_t - f_t) ** 2))),
+    ),
+    states=2,
+    uses=(pythagoras,),
+    so=r"If the levels can be fitted independently, the minimizer does not depend on the weights. So the weight may be changed "
+    r"at will: the simple loss takes 1 at every level, which gives less weight to small $t$ than the bound does.",
+)
+derivation.chain(
+    "What remains is what the noisy value does not tell about the data",
+    Variance(hidden, (f - sqrt(a_t) * target) / sqrt(1 - a_t)),
+    equals(
+        (a_t / (1 - a_t)) * Variance(hidden, target),
+        r"given $x_t = f_i$ the noise is $(x_t - \sqrt{\bar\alpha_t}\, x_0) / \sqrt{1 - \bar\alpha_t}$, here with $x_0 = y_j$; "
+        r"a shift does not change a variance, a factor comes out squared",
+        wrong={
+            "the ratio turned over": ((1 - a_t) / a_t) * Variance(hidden, target),
+            "the root": sqrt(a_t / (1 - a_t)) * Variance(hidden, target),
+        },
+    ),
+    equals(signal_to_noise * Variance(hidden, target), r"$S_t = \bar\alpha_t / (1 - \bar\alpha_t)$"),
+    states=2,
+    so=r"So the loss of the best network at level $t$ is $S_t\, \mathbb{E}[\mathrm{Var}(x_0|x_t)]$ in each coordinate.",
+)
+derivation.chain(
+    "... at most the loss of a network that says nothing",
+    Expectation(seen, Expectation(hidden, target**2)),
+    equals(
+        plus(_BEST, Expectation(seen, m**2)),
+        r"Pythagoras with $f = 0$",
+        wrong={"the mean not squared": plus(_BEST, Expectation(seen, m))},
+    ),
+    at_least(_BEST, "leave out a square", dropping=Expectation(seen, m**2)),
+    sizes={i: 3, j: 2},
+    uses=(pythagoras,),
+    so=r"The first line is $\mathbb{E}[\epsilon^2] = 1$: the best loss lies between 0 and 1 in each coordinate, at every "
+    r"level. A loss above $D$ says that something is wrong.",
+)
+
+derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
+v = derivation.number("v", "a variance of the model's step", positive=True)
+s = derivation.number("s", r"the variance of the step back given the data, $\tilde\beta_t$", positive=True)
+delta = derivation.number(r"\delta", r"the distance of the means, $\tilde\mu_t - \mu_\theta$")
+best = derivation.define(r"v^*", s + delta**2, "the best variance", positive=True)
+
+
+def _cost(of):
+    return times(Rational(1, 2), plus(log(of / s), (s + delta**2) / of, -1))
+
+
+derivation.chain(
+    "The best variance is larger than that of the posterior",
+    plus(_cost(v), -_cost(best)),
+    equals(
+        times(Rational(1, 2), plus(log(v / best), best / v, -1)),
+        r"$\log s$ cancels, and the second term at $v^*$ is 1",
+        wrong={
+            "the second term forgotten": times(Rational(1, 2), log(v / best)),
+            "the distance not squared": times(Rational(1, 2), plus(log(v / (s + delta)), (s + delta) / v, -1)),
+        },
+    ),
+    equals(
+        tangent.at(best / v) / 2,
+        "the gap of the logarithm at $v^* / v$",
+        wrong={"the ratio turned over": tangent.at(v / best) / 2},
+    ),
+    at_least(0, r"leave out the gap; equality if and only if $v = v^*$", dropping=tangent.at(best / v) / 2),
+    so=r"The distance of the means is added to $\tilde\beta_t$: a model that does not know $x_0$ must be wider than the step "
+    r"back that does.",
+)
+kappa = _step.kappa
+derivation.chain(
+    "On average over the data it is the variance of the true step back",
+    Expectation(hidden, plus(tilde, times(kappa, plus(target, -m)) ** 2)),
+    equals(
+        plus(tilde, times(kappa**2, Variance(hidden, target))),
+        r"with the best mean $\tilde\mu_t - \mu_\theta$ is $\kappa_t (x_0 - \mathbb{E}[x_0|x_t])$, here with $x_0 = y_j$",
+        wrong={"the weight not squared": plus(tilde, kappa * Variance(hidden, target))},
+    ),
+    states=2,
+    uses=(step_variance,),
+    so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the best variance is the true one.",
+)
+x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
+hat = derivation.number(r"\hat e", "the predicted noise, in one coordinate", "noise_pred")
+share = derivation.number("u", "what the network says about the variance: $-1$ is the small one, 1 the large one", "v")
+log_learned = derivation.define(
+    r"\ell",
+    plus((1 + share) / 2 * log(beta), (1 - share) / 2 * log(tilde)),
+    "the learned log-variance",
+    "interpolated_log_variance",
+)
+_DISTANCE = (
+    plus(times(kappa, x_0), times(_step.rho, x_t), -times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), hat)))) ** 2
+)
+derivation.bridge(
+    "The code's loss of a learned variance",
+    times(Rational(1, 2), plus(log_learned, -log(tilde), (tilde + _DISTANCE) * exp(-log_learned), -1)),
+    by_point(lambda alpha_bar, x0, x, noise, v: learned_variance_loss(x0, x, np.array([2]), noise, v, alpha_bar), steps=2),
+    before,
+    alpha,
+    x_0,
+    x_t,
+    hat,
+    share,
+    wrong={
+        "the posterior's variance forgotten": times(
+            Rational(1, 2), plus(log_learned, -log(tilde), _DISTANCE * exp(-log_learned), -1)
+        )
+    },
+)
+derivation.symbol(r"\mathrm{KL}_u", "the code's loss of a learned variance", "learned_variance_loss")
+
+_LEVELS = jnp.array([1.0, 0.81, 0.5184])
+_TWO = np.array([2])
+_given = {before: 0.81, alpha: 0.64}
+
+
+@derivation.autodiff(
+    r"\left(\frac{\partial}{\partial \hat e}, \frac{\partial}{\partial u}\right) \mathrm{KL}_u = \left(0, \frac{1}{4} \left(1 "
+    r"- \frac{v^*}{e^{\ell}}\right) \log \frac{\beta_t}{\tilde\beta_t}\right)",
+    because=r"The variance's loss must not train the mean, which the simple loss trains. So the prediction of the noise is a "
+    r"constant here, and its derivative exactly 0; that of $u$ is the chain rule.",
+    role="appendix",
+)
+def the_mean_is_held_constant():
+    x0, x, noise, u = (jnp.array([number]) for number in (1.0, 0.7, -0.4, 0.3))
+
+    def loss(noise, u):
+        return learned_variance_loss(x0, x, _TWO, noise, u, _LEVELS)[0]
+
+    both = jnp.concatenate(jax.grad(loss, argnums=(0, 1))(noise, u))
+    small, large = jnp.exp(posterior_log_variance(_TWO, _LEVELS)), jnp.exp(reverse_log_variance(_TWO, _LEVELS))
+    distance = posterior_mean(x0, x, _TWO, _LEVELS) - reverse_mean_from_noise(x, noise, _TWO, _LEVELS)
+    ratio = (small + distance**2) / jnp.exp(interpolated_log_variance(u, _TWO, _LEVELS))
+    right = jnp.concatenate([jnp.zeros(1), (1 - ratio) * jnp.log(large / small) / 4])
+    flowing = jnp.concatenate([distance, right[1:]])
+    return both, right, {"the mean is trained": flowing, "a half": right * 2}
+
+
+def _irreducible(alpha_bar, t):
+    """The best loss at level t for data -1 or 1: S_t (1 - E tanh^2), by a sum over a grid of the noise at x_0 = 1."""
+    nodes = np.linspace(-8, 8, 241)
+    weights = np.exp(-(nodes**2) / 2)
+    a = np.asarray(alpha_bar)[np.asarray(t)][:, None]
+    x = forward_sample(jnp.ones(len(t) * 241), np.repeat(t, 241), jnp.asarray(np.tile(nodes, len(t))), alpha_bar).reshape(-1, 241)
+    mean = np.tanh(np.sqrt(a) * x / (1 - a))
+    return (a / (1 - a))[:, 0] * ((1 - np.asarray(mean) ** 2) @ (weights / weights.sum()))
+
+
+@derivation.example(
+    r"Step 2 of $\beta_1 = 0.19$, $\beta_2 = 0.36$. For standard normal data at $x_0 = 1$ the best network is $\hat\epsilon = "
+    r"\sqrt{1 - \bar\alpha_2}\, x_2$, with the mean squared error $\bar\alpha_2$; the term $L_1$ is the number of the topic "
+    r"before."
+)
+def the_second_step():
+    large, small = (variational_weight(_TWO, _LEVELS, variance=name)[0] for name in ("large", "small"))
+    cost = value(constant, _given | {sigma2: 0.36})
+    yield r"w_2\ \text{for}\ \beta_2, \tilde\beta_2", (large, small), "(0.5840, 1.4803)"
+    yield r"C_2\ \text{for}\ \beta_2", cost, "0.1623"
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    losses = simple_loss(jnp.ones(5), np.full(5, 2), jnp.asarray(nodes), lambda x, t: math.sqrt(0.4816) * x, _LEVELS)
+    error = (weights / weights.sum()) @ np.asarray(losses)
+    yield r"\mathbb{E}(\epsilon - \hat\epsilon)^2", error, "0.5184"
+    yield r"L_1 = C_2 + w_2\, \mathbb{E}(\epsilon - \hat\epsilon)^2", cost + large * error, "0.4650"
+    yield (
+        r"\text{the best loss for data}\ \pm 1\ \text{at}\ t = 1, 2",
+        _irreducible(_LEVELS, np.array([1, 2])),
+        "(0.2508, 0.4587)",
+    )
+
+
+@derivation.figure(
+    r"Left: the weight that the bound gives to the simple loss, for the linear schedule with $T = 1000$, beside the simple "
+    r"loss's own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that "
+    r"are $-1$ or $1$ it is small again where the noise is low, because the data are then known.",
+    panels=2,
+)
+def weights_and_best_losses(left, right):
+    levels, t = linear_alpha_bar(num_steps=1000), np.arange(2, 1001, 6)
+    for variance in ("large", "small"):
+        left.semilogy(t, variational_weight(t, levels, variance=variance), label=f"{variance} variance")
+    left.axhline(1.0, linestyle="--", color="gray", label="simple loss")
+    left.set(xlabel="$t$", ylabel="weight")
+    left.legend()
+    right.plot(t, levels[t], label="standard normal data")
+    right.plot(t, _irreducible(levels, t), label="data $-1$ or $1$")
+    right.set(xlabel="$t$", ylabel="best loss in a coordinate")
+    right.legend()
+
+
+@derivation.exercise(
+    r"For the linear schedule with $T = 1000$ and the large variance: which weights has the bound at $t = 2$ and $t = T$, and "
+    r"where is it smallest?",
+    r"0.2727 at $t = 2$, 0.0102 at $t = T$; smallest at $t = 349$, with 0.00497.",
+)
+def weights_of_the_linear_schedule():
+    weights = variational_weight(np.arange(2, 1001), linear_alpha_bar(num_steps=1000))
+    yield weights[0], "0.2727"
+    yield weights[-1], "0.0102"
+    yield np.argmin(weights) + 2, "349"
+    yield weights.min(), "0.00497"
+
+
+@derivation.exercise(
+    r"A network outputs 0 everywhere. What is the expectation of its simple loss in $D = 3$ dimensions?",
+    r"$\mathbb{E}\|\epsilon\|^2 = D$, so 3 at every level: where a training run starts.",
+)
+def the_silent_network():
+    corners = jnp.array([[sign_a, sign_b, sign_c] for sign_a in (-1.0, 1) for sign_b in (-1.0, 1) for sign_c in (-1.0, 1)])
+    losses = simple_loss(jnp.ones((8, 3)), np.full(8, 2), corners, lambda x, t: 0 * x, _LEVELS)
+    yield losses.mean(), "3"
+
+
+@derivation.exercise(
+    r"A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which "
+    r"$f$ is best for the weights $w_1 = 1$ and $w_2 = 3$, and for equal ones?",
+    r"$w_1 f^2 + w_2 (f - 1)^2$ is smallest at $\frac{w_2}{w_1 + w_2}$: 0.75, against 0.5. For a restricted network the weight "
+    r"matters.",
+)
+def a_restricted_network():
+    grid = np.arange(0, 1001) / 1000
+    for first, second, said in ((1, 3, "0.75"), (1, 1, "0.5")):
+        yield grid[np.argmin(first * grid**2 + second * (grid - 1) ** 2)], said

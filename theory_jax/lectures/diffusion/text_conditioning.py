@@ -1,0 +1,247 @@
+"""Text conditioning: what a caption is worth, and attention to its words.
+
+The lecture on the functions of theory_jax/diffusion/text_conditioning.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, oo
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.text_conditioning import cross_attention, image_to_tokens, masked_mean, tokens_to_image
+from theory_jax.notation import Expectation, Limit, Slope, Total, plus, times
+
+derivation = Derivation(
+    title="Text conditioning: what a caption is worth, and attention to its words",
+    lectures=(35, 36),
+    sources=(
+        "Rombach et al. 2022, High-Resolution Image Synthesis with Latent Diffusion Models, section 3.3",
+        "Vaswani et al. 2017, Attention Is All You Need",
+        "Saharia et al. 2022, Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding",
+    ),
+    question="A denoiser is given a caption. By how much can its loss fall, at best? And how does a network let every pixel use "
+    "the words that it needs, however many there are?",
+    setting=(
+        r"At one noisy image $x_t$, the noise takes the values $\epsilon_n$ with probabilities that depend on the caption $c$. "
+        "A denoiser without the caption predicts one number, a denoiser with it a number for each caption; the loss is squared.",
+        "In cross-attention a pixel has the score $s_w$ of each word $w$ (the product of a query of the pixel and a key of the "
+        "word), and the answer is the mean of the words' values $v_w$ under the softmax of the scores, over the words that are "
+        "shown.",
+    ),
+    answer=r"The best loss falls by the mean squared distance of the two best predictions, and by nothing if the caption says "
+    "nothing about the noise beyond the image. Cross-attention is a mean over a set of words: their order does not enter, a "
+    "hidden word has no weight and no gradient, and each pixel has weights of its own.",
+    limits=(
+        "That training finds useful queries.",
+        "Text encoders: the order of the words must enter there.",
+    ),
+)
+
+c = derivation.index("c", "a caption")
+n = derivation.index("n", "a value of the noise")
+p = derivation.law("p", c, "the captions that go with the noisy image")
+q = derivation.law("q({}|{})", (n, c), "the noise, for a caption")
+epsilon = derivation.numbers(r"\epsilon", n, "the values of the noise")
+told = derivation.define(r"\bar\epsilon", Expectation(q, epsilon), "the best prediction with a caption", over=c)
+blind = derivation.define(r"\bar\epsilon_\emptyset", Expectation(p, told), "the best prediction without one")
+derivation.chain(
+    "What a caption is worth",
+    Expectation(p, Expectation(q, (epsilon - blind) ** 2)),
+    equals(
+        Expectation(p, Expectation(q, plus(epsilon - told, told - blind) ** 2)),
+        "add and subtract the prediction with the caption",
+        wrong={"the distance twice": Expectation(p, Expectation(q, plus(epsilon - told, 2 * (told - blind)) ** 2))},
+    ),
+    equals(
+        plus(Expectation(p, Expectation(q, (epsilon - told) ** 2)), Expectation(p, (told - blind) ** 2)),
+        "for each caption the first bracket has mean zero, and the second is a constant",
+        wrong={
+            "the distance twice": plus(
+                Expectation(p, Expectation(q, (epsilon - told) ** 2)), 2 * Expectation(p, (told - blind) ** 2)),
+            "not squared": plus(Expectation(p, Expectation(q, (epsilon - told) ** 2)), Expectation(p, told - blind)),
+        },
+    ),
+    at_least(
+        Expectation(p, Expectation(q, (epsilon - told) ** 2)),
+        "leave out squares; equality if and only if all captions have the same prediction",
+        dropping=Expectation(p, (told - blind) ** 2),
+    ),
+    states=2,
+    central=True,
+    so=r"The difference $\bar\epsilon_c - \bar\epsilon_\emptyset$, whose mean square is the gain, is what classifier-free "
+    "guidance multiplies.",
+)  # fmt: skip
+
+derivation.say("Now the mechanism, seen from one pixel.")
+w = derivation.index("w", "a word that is shown")
+j = derivation.index("j", "a word, beside $w$")
+M = derivation.count(w, "M", "the number of words that are shown")
+s = derivation.numbers("s", w, "the pixel's score of a word")
+v = derivation.numbers("v", w, "the word's value")
+a = derivation.define("a", exp(s) / Total(j, exp(s.at(j))), "the pixel's weight of a word", over=w, law=True)
+o = derivation.define("o", Expectation(a, v), "the pixel's answer", "cross_attention")
+derivation.chain(
+    "A score moves the answer toward the value of its word",
+    Slope(o, s.at(j)),
+    equals(
+        plus(a.at(j) * v.at(j), -a.at(j) * Expectation(a, v)),
+        "the quotient rule: of the numerator, and of the sum of the weights",
+        wrong={"the sum constant": a.at(j) * v.at(j)},
+    ),
+    equals(
+        times(a.at(j), v.at(j) - o),
+        "collect the terms",
+        wrong={"the sign": times(a.at(j), o - v.at(j)), "not weighted": v.at(j) - o},
+    ),
+    so="A word without weight gets no gradient. Weights are positive and sum to one, so the answer lies among the values.",
+)
+equal = derivation.number("b", "the score of every word, where all are equal")
+derivation.chain(
+    "With equal scores a pixel gets the mean of the caption",
+    Total(w, exp(equal) * v) / Total(w, exp(equal)),
+    equals(Total(w, v) / M, "the common factor cancels", wrong={"the sum": Total(w, v)}),
+    so="That is the pooled vector of the caption, the same for all pixels: conditioning by the caption's mean is attention "
+    "with equal scores.",
+)
+fill = derivation.number("f", "the score that is filled in for a hidden word")
+x1, x2 = derivation.number("s_1", "the score of a shown word"), derivation.number("s_2", "... of another")
+v1, v2, v3 = (
+    derivation.number(f"v_{k}", f"the value of the {which} word") for k, which in ((1, "first"), (2, "second"), (3, "hidden"))
+)
+shown = (exp(x1) * v1 + exp(x2) * v2) / (exp(x1) + exp(x2))
+derivation.chain(
+    "A mask is the limit of a fill value",
+    Limit((exp(x1) * v1 + exp(x2) * v2 + exp(fill) * v3) / (exp(x1) + exp(x2) + exp(fill)), fill, -oo),
+    equals(shown, r"$e^f \to 0$", wrong={"masked after the softmax": exp(x1) * v1 + exp(x2) * v2, "no mask": (v1 + v2 + v3) / 3}),
+    so=r"At any finite fill value the hidden word has weight. And with no word shown the answer would be $0/0$: a missing "
+    "caption must be a word of its own, which is learned, and not an empty mask.",
+)
+once, total = Total(w, exp(s) * v), Total(w, exp(s))
+derivation.chain(
+    "Saying everything twice changes nothing",
+    plus(once, once) / plus(total, total),
+    equals(o, "the factor cancels", wrong={"twice": 2 * o}),
+    role="remark",
+    so='The answer is a quotient of sums over the words, so their order does not enter either: "red circle, blue square" and '
+    '"blue '
+    'circle, red square" are one to it.',
+)
+x = derivation.number("x", "a pixel of one channel", "tokens")
+word = derivation.numbers("c", w, "words of one channel", "context")
+W_q, W_k, W_v, W_o = (
+    derivation.number(f"W_{of[0].upper()}", f"the weight of {plural}", f"{of}_weight")
+    for of, plural in (("query", "queries"), ("key", "keys"), ("value", "values"), ("output", "the output"))
+)
+weighted = exp(W_q * x * W_k * word)
+derivation.bridge(
+    "The code computes the answer, here with one channel and one head",
+    W_o * Total(w, weighted * W_v * word) / Total(w, weighted),
+    lambda W_k, W_o, W_q, W_v, c, x: jnp.stack([
+        cross_attention(*_one_channel(pixel, words), *(jnp.full((1, 1), one) for one in weights), num_heads=1)[0, 0, 0]
+        for pixel, words, *weights in zip(x, c, W_q, W_k, W_v, W_o, strict=True)
+    ]),
+    W_k, W_o, W_q, W_v, word, x,
+    wrong={"the words themselves": Total(w, weighted * word) / Total(w, weighted),
+           "not normalized": W_o * Total(w, weighted * W_v * word)},
+)  # fmt: skip
+derivation.bridge(
+    "... and the mean of the first two words, where the others are hidden",
+    (word.at(0) + word.at(1)) / 2,
+    lambda words: masked_mean(words[:, :, None], np.tile([True, True, False, False], (len(words), 1)))[:, 0],
+    word,
+    wrong={"of all": Total(w, word) / M, "by the number of all": (word.at(0) + word.at(1)) / M},
+)
+
+
+def _one_channel(pixel, words, hidden=()):
+    """(tokens, context, mask) of one pixel."""
+    mask = np.array([[place not in hidden for place in range(len(words))]])
+    return jnp.full((1, 1, 1), pixel), jnp.asarray(words, float).reshape(1, -1, 1), mask
+
+
+derivation.symbol("h", "a row of an image")
+derivation.symbol("i", "a column of it")
+derivation.symbol("W", "the number of its columns")
+
+
+@derivation.exact(
+    r"\text{token } h W + i \text{ has the channels of pixel } (h, i)",
+    because="Row after row, in an image of $W$ columns, and back: on two images of 2 by 3 pixels.",
+    outcomes=12,
+    role="lemma",
+)
+def tokens_are_pixels_row_after_row():
+    images = jnp.arange(12.0).reshape(2, 1, 2, 3)
+    tokens = image_to_tokens(images)
+    back = tokens_to_image(tokens, height=2, width=3)
+    found = jnp.concatenate([tokens.ravel(), back.ravel()])
+    return found, jnp.tile(jnp.arange(12.0), 2), {"columns first": jnp.tile(jnp.swapaxes(images, 2, 3).ravel(), 2)}
+
+
+def _answer(pixel, hidden=()):
+    ones = (jnp.full((1, 1), one) for one in (1.0, np.log(2.0), 1.0, 1.0))
+    return cross_attention(*_one_channel(pixel, [1.0, 0.0, -1.0], hidden), *ones, num_heads=1)[0, 0, 0]
+
+
+@derivation.example(
+    r"One channel and one head, $W_Q = W_V = W_O = 1$ and $W_K = \log 2$, and three words 1, 0 and -1. The pixel 1 has the "
+    r"weights $\frac47$, $\frac27$, $\frac17$. Then a fair coin $\epsilon \in \{0, 1\}$ and a caption that names it rightly in "
+    "4 of 5 cases."
+)
+def three_words():
+    for pixel, said in ((1.0, "3/7"), (-1.0, "-3/7"), (0.0, "0")):
+        yield rf"o \text{{ of the pixel {pixel:g}}}", _answer(pixel), said
+    yield r"o \text{ of the pixel 1, the third word hidden}", _answer(1.0, hidden=(2,)), "2/3"
+    without, with_caption = 0.25, 0.8 * 0.2**2 + 0.2 * 0.8**2
+    yield r"\text{the best losses}", [without, with_caption], "0.25, 0.16"
+    yield r"\text{the mean squared distance of the predictions}", np.mean((np.array([0.2, 0.8]) - 0.5) ** 2), "0.09"
+
+
+@derivation.figure(
+    "The example. Left: the weights of the three words over the pixel's value, and the answer. Right: the weight of the third "
+    "word at pixel 1, if a fill value stands for its score: the mask is the limit on the left.",
+    panels=2,
+)
+def weights_and_fill(weights, filled):
+    pixels = np.linspace(-4, 4, 81)
+    scores = np.exp(np.log(2) * pixels[:, None] * np.array([1.0, 0.0, -1.0]))
+    for column, label in zip((scores / scores.sum(1, keepdims=True)).T, ("1", "0", "-1"), strict=True):
+        weights.plot(pixels, column, label=f"word {label}")
+    places = np.linspace(-4, 4, 9)
+    weights.plot(places, [_answer(place) for place in places], "o--", color="gray", label="answer")
+    weights.set(xlabel="pixel", ylabel="weight")
+    weights.legend()
+    fills = np.linspace(-12, 1, 66)
+    filled.semilogy(fills, np.exp(fills) / (3 + np.exp(fills)))
+    filled.set(xlabel="fill value", ylabel="weight of the hidden word")
+
+
+@derivation.exercise(
+    "What is the answer of the pixel 1 in the example if only the last two words are shown?",
+    r"$-\frac13 = -0.3333$: the weights are $\frac23$ and $\frac13$.",
+)
+def the_last_two():
+    yield _answer(1.0, hidden=(0,)), "-0.3333"
+
+
+@derivation.exercise(
+    "How fast does the answer of the pixel 1 grow with the score of the first word, if all are shown?",
+    r"$a_1 (v_1 - o) = \frac47 \cdot \frac47 = \frac{16}{49} = 0.3265$.",
+)
+def slope_of_the_answer():
+    step = 1e-6
+    weights = np.exp(np.log(2.0) * np.array([1.0, 0.0, -1.0]))
+    moved = weights * np.array([np.exp(step), 1.0, 1.0])
+    yield (moved @ [1, 0, -1] / moved.sum() - weights @ [1, 0, -1] / weights.sum()) / step, "0.3265"
+
+
+@derivation.exercise(
+    'What does attention answer to the captions "red circle, blue square" and "blue circle, red square", if the words are '
+    "embedded one by one?",
+    "The same at every pixel: the difference is 0. The order must be written into the words' vectors by the text encoder.",
+)
+def order_does_not_enter():
+    first = cross_attention(*_one_channel(0.7, [1.0, 2.0, -1.0, 0.5]), *(jnp.ones((1, 1)) for _ in range(4)), num_heads=1)
+    other = cross_attention(*_one_channel(0.7, [-1.0, 2.0, 1.0, 0.5]), *(jnp.ones((1, 1)) for _ in range(4)), num_heads=1)
+    yield jnp.abs(first - other).max(), "0"

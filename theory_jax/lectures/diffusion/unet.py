@@ -1,0 +1,499 @@
+"""U-Net: time as rotations, blocks that begin as the identity, and what a skip connection carries.
+
+The lecture on the functions of theory_jax/diffusion/unet.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from sympy import Matrix, Rational, cos, sin, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.unet import (
+    downsample_average,
+    group_norm,
+    residual_block,
+    scale_shift_modulation,
+    spatial_self_attention,
+    upsample_nearest,
+)
+from theory_jax.draws import draw
+from theory_jax.networks.time_embedding import sinusoidal_time_embedding
+from theory_jax.networks.unet import UNet2d
+from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
+
+derivation = Derivation(
+    title="U-Net: time as rotations, blocks that begin as the identity, and what a skip connection carries",
+    lectures=(30,),
+    sources=(
+        "Ronneberger, Fischer & Brox 2015, U-Net: Convolutional Networks for Biomedical Image Segmentation",
+        "Vaswani et al. 2017, Attention Is All You Need, section 3.5",
+        "Wu & He 2018, Group Normalization",
+        "Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, appendix B",
+        "Dhariwal & Nichol 2021, Diffusion Models Beat GANs on Image Synthesis",
+    ),
+    question="A denoiser must know the noise level, keep its scale at any depth, see far, and still return the noise of every "
+    "pixel. Which part of a U-Net does which, and what would be lost without it?",
+    setting=(
+        r"The time embedding is $e(t) = (\sin t f_i, \cos t f_i)$ for $n$ frequencies $f_i$ from 1 down to $1/\Omega$ in equal "
+        r"ratios, $f_i = \Omega^{-i/(n-1)}$; $t$ is real.",
+        r"Group norm subtracts the mean of a group of channels and all their pixels, and divides by the root of their variance "
+        r"plus $\varepsilon$. A residual block is $x + W_2\, \varphi(\cdot)$, where $\varphi$ is SiLU, so $\varphi(0) = 0$, "
+        r"and a second convolution $W_1$ and the time stand inside. Attention has no positions.",
+        r"Halving takes the mean of every $2 \times 2$ block, and doubling repeats every pixel four times. The noise "
+        r"$\epsilon$ is standard normal, independent in each pixel, and independent of the data; the input is "
+        r"$\sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, \epsilon$.",
+    ),
+    answer=r"The embeddings of two times tell their distance, and a step in time is a rotation. Group norm forgets brightness "
+    r"and contrast. A block whose last convolution is zero is the identity, and still learns. Attention does not know where a "
+    r"pixel is; convolutions do. A network that sees only halved images misses three quarters of the noise, whatever it "
+    r"computes: this is what skip connections carry.",
+    limits=(
+        "Convolutions before a halving that move four pixels into four times the channels lose nothing: the floor is about "
+        "averaged pixels, not about every network without skips.",
+        "Training dynamics, and why these widths and depths work, are not treated.",
+    ),
+)
+
+t = derivation.number("t", "a time", "t")
+s = derivation.number("s", "another time")
+delta = derivation.number("d", "a step in time")
+i = derivation.index("i", "a frequency, or a pixel of a block")
+f = derivation.numbers("f", i, "the frequencies", positive=True)
+n = derivation.count(i, "n", "how many there are", "dim / 2")
+derivation.chain(
+    "Inner products know the distance of two times",
+    Total(i, plus(times(sin(t * f), sin(s * f)), times(cos(t * f), cos(s * f)))),
+    equals(
+        Total(i, cos((t - s) * f)),
+        "the addition theorem, frequency by frequency",
+        wrong={"the sum of the times": Total(i, cos((t + s) * f)), "a sine": Total(i, sin((t - s) * f))},
+    ),
+    states=2,
+    role="lemma",
+    so=r"At $s = t$ it is $n$: all times lie on one sphere, so no time is louder than another, as the raw number would be.",
+)
+derivation.chain(
+    "No two levels share an embedding",
+    Total(i, plus((sin(t * f) - sin(s * f)) ** 2, (cos(t * f) - cos(s * f)) ** 2)),
+    equals(
+        Total(i, plus(2, -times(2, cos((t - s) * f)))),
+        "the squared distance: two squared lengths, and twice the inner product",
+        wrong={"the two forgotten": Total(i, plus(2, -cos((t - s) * f)))},
+    ),
+    equals(
+        4 * Total(i, sin((t - s) * f / 2) ** 2),
+        r"$1 - \cos u = 2 \sin^2 \frac{u}{2}$",
+        wrong={
+            "half the factor": 2 * Total(i, sin((t - s) * f / 2) ** 2),
+            "the whole angle": 4 * Total(i, sin((t - s) * f) ** 2),
+        },
+    ),
+    states=1,
+    so=r"With $f_0 = 1$ it is zero only if $t - s$ is a multiple of $2 \pi$. For whole numbers $t \ne s$ that is impossible.",
+)
+freq = derivation.number(r"\omega", "one of the frequencies", positive=True)
+derivation.chain(
+    "A step in time is a rotation",
+    Matrix([sin((t + delta) * freq), cos((t + delta) * freq)]),
+    equals(
+        Matrix(
+            [
+                plus(times(cos(delta * freq), sin(t * freq)), times(sin(delta * freq), cos(t * freq))),
+                plus(-times(sin(delta * freq), sin(t * freq)), times(cos(delta * freq), cos(t * freq))),
+            ]
+        ),
+        "the addition theorems",
+        wrong={
+            "the other way round": Matrix(
+                [
+                    plus(times(cos(delta * freq), sin(t * freq)), -times(sin(delta * freq), cos(t * freq))),
+                    plus(times(sin(delta * freq), sin(t * freq)), times(cos(delta * freq), cos(t * freq))),
+                ]
+            )
+        },
+    ),
+    so=r"The matrix with the rows $(\cos d\omega, \sin d\omega)$ and $(-\sin d\omega, \cos d\omega)$ knows the step and not "
+    r"the time, so one linear layer can read off 'a step later' at every time.",
+)
+derivation.bridge(
+    "The code's embedding with the frequencies 1 and 1/100: sines first",
+    Matrix([[sin(t), sin(t / 100), cos(t), cos(t / 100)]]),
+    lambda t: sinusoidal_time_embedding(t, dim=4, max_period=100.0)[:, None],
+    t,
+    wrong={
+        "ratios by the number of frequencies": Matrix([[sin(t), sin(t / 10), cos(t), cos(t / 10)]]),
+        "cosines first": Matrix([[cos(t), cos(t / 100), sin(t), sin(t / 100)]]),
+    },
+)
+
+k = derivation.index("k", "a number of a group: a channel and a pixel", states=2)
+group = derivation.numbers("x", k, "the numbers of a group", "x")
+uniform = derivation.define("g", Rational(1, 2), "the uniform law on a group, here of two numbers", over=k, law=True)
+c = derivation.number("c", "a contrast", positive=True)
+b = derivation.number("b", "a brightness")
+eps = derivation.number(r"\varepsilon", "what is added to the variance", "epsilon", positive=True)
+_moved = plus(times(c, group), b)
+_centered = plus(group, -Expectation(uniform, group))
+derivation.chain(
+    "Group norm forgets brightness and contrast",
+    plus(_moved, -Expectation(uniform, _moved)) / sqrt(plus(Variance(uniform, _moved), eps)),
+    equals(
+        times(c, _centered) / sqrt(plus(times(c**2, Variance(uniform, group)), eps)),
+        "mean and variance of an affine image: the brightness cancels",
+        wrong={
+            "the brightness kept": (times(c, _centered) + b) / sqrt(plus(times(c**2, Variance(uniform, group)), eps)),
+            "the contrast not squared": times(c, _centered) / sqrt(plus(times(c, Variance(uniform, group)), eps)),
+        },
+    ),
+    equals(
+        _centered / sqrt(plus(Variance(uniform, group), eps / c**2)),
+        r"divide by $c$",
+        wrong={"the wrong way": _centered / sqrt(plus(Variance(uniform, group), eps * c**2))},
+    ),
+    so=r"Nothing depends on how many numbers a group has. So an affine change of a group is a change of $\varepsilon$, and for "
+    r"$\varepsilon = 0$ there is none. What is added to a whole group alike is removed: in a residual block the time is added "
+    r"to each channel before the second norm, so only differences within a group arrive, and with one channel a group nothing "
+    r"of the time does.",
+)
+x_1 = derivation.number("x_1", "one of two numbers")
+x_2 = derivation.number("x_2", "the other one")
+derivation.bridge(
+    "The code's group norm: two groups of two channels, of which the first is compared",
+    (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 4 + Rational(1, 10))),
+    lambda x, y: group_norm(
+        jnp.stack([x, y, 0 * x + 7, 0 * x - 3], axis=1), jnp.ones(4), jnp.zeros(4), num_groups=2, epsilon=0.1
+    )[:, 0],
+    x_1,
+    x_2,
+    wrong={"the unbiased variance": (x_1 - x_2) / (2 * sqrt((x_1 - x_2) ** 2 / 2 + Rational(1, 10)))},
+)
+derivation.bridge(
+    "The code's scale and shift, which act after the norm and reach every channel",
+    plus(times(x_1, 1 + c), b),
+    lambda x, scale, shift: scale_shift_modulation(x[:, None], scale[:, None], shift[:, None])[:, 0],
+    x_1,
+    c,
+    b,
+    wrong={"no identity": plus(times(x_1, c), b)},
+)
+
+x = derivation.number("x", "an input")
+w_1 = derivation.number("W_1", "the first convolution of a block, as a number")
+w_2 = derivation.number("W_2", "the last one")
+phi = derivation.function(r"\varphi", "the activation")
+_block_of = plus(x, times(w_2, phi(w_1 * x)))
+derivation.chain(
+    "The slope of a block in its input",
+    Slope(_block_of, x),
+    equals(
+        plus(1, times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)),
+        "the chain rule",
+        wrong={"the skip forgotten": times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)},
+    ),
+    role="lemma",
+    so=r"For $W_2 = 0$ the block is the identity, with slope 1, and so is a stack of any depth. If each of $L$ branches had "
+    r"the variance of its input instead, uncorrelated with it, the variance would double $L$ times.",
+)
+derivation.chain(
+    "... in its last convolution",
+    Slope(_block_of, w_2),
+    equals(phi(w_1 * x), "the last convolution is linear", wrong={"the slope of the activation": phi(w_1 * x).diff(x)}),
+    role="lemma",
+    so=r"This is not zero where $W_2 = 0$: the first step of training wakes the block.",
+)
+derivation.chain(
+    "... and in its first",
+    Slope(_block_of, w_1),
+    equals(
+        times(w_2, x, phi(w_1 * x).diff(x) / w_1),
+        "the chain rule",
+        wrong={"without the input": times(w_2, phi(w_1 * x).diff(x) / w_1)},
+    ),
+    role="lemma",
+    so=r"It is zero at first and moves once $W_2$ does. If both convolutions were zero, both slopes would be, as $\varphi(0) = "
+    r"0$, and would stay so. Exactly one is set to zero.",
+)
+
+
+def _block(channels=2, width=5, seed=10):
+    """A residual block's parameters, drawn."""
+    shapes = (
+        (channels,), (channels,), (channels, channels, 3, 3), (channels,), (channels, width), (channels,), (channels,),
+        (channels,), (channels, channels, 3, 3), (channels,),
+    )  # fmt: skip
+    return [draw(*shape, seed=seed + i, scale=0.5) for i, shape in enumerate(shapes)]
+
+
+derivation.symbol(r"\beta", "the second norm's bias, one number a channel", "norm2_bias")
+derivation.symbol("u", "the gradient that arrives at the block's output")
+derivation.symbol("y", "the block's output", "residual_block")
+
+
+@derivation.autodiff(
+    r"\frac{\partial \langle u, y \rangle}{\partial W_2} = \varphi(\beta) \sum u",
+    because=r"The code's block with $W_2 = 0$ and a second norm that returns its bias $\beta$ (its gain is 0): the slope is, "
+    r"for every output channel and each of the nine weights, $\varphi$ of the input channel's bias times the sum of $u$ over "
+    r"pixels away from the border.",
+)
+def a_silent_convolution_still_learns():
+    x, embedding = draw(1, 2, 4, 4), draw(1, 5, seed=2)
+    upstream = jnp.zeros((1, 2, 4, 4)).at[:, :, 1:-1, 1:-1].set(draw(1, 2, 2, 2, seed=3))
+    parameters, level = _block(), jnp.array([0.5, -1.0])
+    parameters[6:] = jnp.zeros(2), level, jnp.zeros((2, 2, 3, 3)), jnp.zeros(2)
+
+    def loss(kernel):
+        return jnp.vdot(upstream, residual_block(x, embedding, *parameters[:8], kernel, parameters[9], num_groups=2))
+
+    arrived, everywhere = upstream.sum((0, 2, 3)), jnp.ones((2, 2, 3, 3))
+    right = everywhere * jnp.outer(arrived, level / (1 + jnp.exp(-level)))[:, :, None, None]
+    linear = everywhere * jnp.outer(arrived, level)[:, :, None, None]
+    return jax.grad(loss)(parameters[8]), right, {"without the activation": linear}
+
+
+z_0 = derivation.number("z_0", "a standard normal number")
+out = derivation.number("o", "an output that knows nothing of the noise")
+tau = derivation.number(r"\tau^2", "its variance", positive=True)
+derivation.chain(
+    "An untrained network should predict zero",
+    Expectation(Normal(z_0, 0, 1), Expectation(Normal(out, 0, tau), (z_0 - out) ** 2)),
+    equals(plus(1, tau), "independent variances add", wrong={"they cancel": plus(1, -tau)}),
+    at_least(1, r"leave out a positive number; equality for an output that is 0", dropping=tau),
+    role="remark",
+    so=r"So the network's own last convolution starts at zero, too: an output of unit variance that knows nothing doubles the "
+    r"loss.",
+)
+
+derivation.say(
+    r"Who knows where a pixel is? Attention takes the sum over all pixels $j$ of $\mathrm{softmax}_j(\langle q_i, k_j "
+    r"\rangle)\, v_j$. If the pixels change places, rows and columns of the scores are renamed, and the sum over $j$ has the "
+    r"same terms in another order: the outputs change places in the same way."
+)
+derivation.symbol(r"\Pi", "a permutation of the pixels")
+derivation.symbol("A", "attention", "spatial_self_attention")
+
+
+@derivation.exact(
+    r"A(\Pi x) = \Pi A(x)",
+    outcomes=24,
+    because=r"The code, with two heads on $2 \times 2$ pixels of four channels, for all 24 permutations.",
+)
+def attention_knows_no_geometry():
+    x, weights = draw(1, 4, 2, 2), [draw(4, 4, seed=seed, scale=0.6) for seed in range(1, 5)]
+    orders = np.array(list(itertools.permutations(range(4))))
+    moved = x.reshape(4, 4)[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
+    attended = spatial_self_attention(x, *weights, num_heads=2).reshape(4, 4)
+    right = attended[:, orders].swapaxes(0, 1).reshape(24, 4, 2, 2)
+    return (
+        spatial_self_attention(moved, *weights, num_heads=2),
+        right,
+        {"the places kept": jnp.tile(attended.reshape(1, 4, 2, 2), (24, 1, 1, 1))},
+    )
+
+
+k_left = derivation.number("k_-", "the weight of a kernel on the left pixel")
+k_0 = derivation.number("k_0", "its weight on the pixel itself")
+k_right = derivation.number("k_+", "its weight on the right pixel")
+derivation.chain(
+    "A convolution notices when the neighbors of a pixel change places",
+    plus(
+        times(k_left, x_1),
+        times(k_0, x),
+        times(k_right, x_2),
+        times(-1, plus(times(k_left, x_2), times(k_0, x), times(k_right, x_1))),
+    ),
+    equals(
+        times(k_left - k_right, x_1 - x_2),
+        "collect the weights of each pixel; the pixel itself cancels",
+        wrong={"the weights added": times(k_left + k_right, x_1 - x_2)},
+    ),
+    so=r"In the same way it notices that a pixel and its right neighbor change places, unless $k_0 = k_+$. All that the "
+    r"network knows of geometry comes from its convolutions, from the zeros at their borders, and from the blocks of halving.",
+)
+
+derivation.say(
+    r"Now the scales. Let $D$ be halving and $U$ doubling. Doubling writes every pixel four times and the mean of four equal "
+    r"numbers is that number, so $D U = I$. Both $\langle D x, y \rangle$ and $\langle x, U y \rangle$ multiply each pixel of "
+    r"$x$ by the pixel of $y$ that its block belongs to, $D$ alone with a quarter: $U = 4 D^\top$. So $P = U D$ obeys $P^2 = U "
+    r"(D U) D = P$ and $P^\top = P$: it is the orthogonal projection onto images that are constant on every block."
+)
+derivation.symbol("D", "halving, as a matrix", "downsample_average")
+derivation.symbol("U", "doubling, as a matrix", "upsample_nearest")
+derivation.symbol("P", "$U D$")
+derivation.symbol("I", "the identity")
+
+
+@derivation.exact(
+    r"P = P^2 = P^\top = \frac14 B, \qquad D (I - P) = 0, \qquad \mathrm{tr}(I - P) = \frac34 \cdot 16",
+    outcomes=16,
+    because=r"The code as matrices on the 16 pixels of a $4 \times 4$ image, column by column; $B_{ij}$ is 1 if $i$ and $j$ "
+    r"are in one block, and else 0. Halving is blind to $I - P$, and three quarters of the dimensions lie there.",
+    role="lemma",
+)
+def doubling_after_halving_is_a_projection():
+    p = upsample_nearest(downsample_average(jnp.eye(16).reshape(16, 1, 4, 4))).reshape(16, 16).T
+    lost = downsample_average((jnp.eye(16) - p).T.reshape(16, 1, 4, 4)).reshape(16, 4)
+    row, column = np.divmod(np.arange(16), 4)
+    block = 2 * (row // 2) + column // 2
+    means = np.array((block[:, None] == block) / 4)
+    left = np.concatenate([np.ravel(side) for side in (p, p @ p, p.T, lost, jnp.trace(jnp.eye(16) - p)[None])])
+    right = np.concatenate([np.tile(means.ravel(), 3), np.zeros(64), [12.0]])
+    return left, right, {"sums for means": np.append(4 * right[:-1], 12.0), "a quarter is lost": np.append(right[:-1], 4.0)}
+
+
+derivation.symbol("B", "1 for two pixels of one block, and else 0")
+
+z_1, z_2, z_3 = (derivation.number(f"z_{k}", "another one, independent of the others") for k in (1, 2, 3))
+F = derivation.numbers("F", i, "what a network says about the noise of pixel $i$, from the block's mean alone")
+F_bar = derivation.define(r"\bar F", Total(i, F) / 4, "its mean over the block")
+_PIXELS = tuple(
+    derivation.define(rf"\epsilon_{number}", plus(z_0, *signed) / 2, f"the noise of pixel {number}")
+    for number, signed in enumerate(((z_1, z_2, z_3), (z_1, -z_2, -z_3), (-z_1, z_2, -z_3), (-z_1, -z_2, z_3)))
+)
+derivation.say(
+    r"What does a network miss that sees $D x_t$ only? Take one block of four pixels, and write its noise in the orthonormal "
+    r"basis of four patterns with entries $\pm \frac12$: the coordinates $z_0, \dots, z_3$ are again independent and standard "
+    r"normal. The mean of the block's noise is $\frac{z_0}{2}$. So the means of all blocks of $x_t$ contain $z_0$, other "
+    r"blocks' noise and the data, all independent of $z_1, z_2, z_3$. Given these means, the network's outputs $F_i$ are any "
+    r"four numbers."
+)
+_missed = plus(*((noise - F.at(k)) ** 2 for k, noise in enumerate(_PIXELS)))
+for _z in (z_1, z_2, z_3):
+    _missed = Expectation(Normal(_z, 0, 1), _missed)
+skip = derivation.chain(
+    "Without a skip connection three quarters of the noise are missed",
+    _missed,
+    equals(
+        plus(3, Total(i, (z_0 / 2 - F) ** 2)),
+        r"each of the three patterns adds $\frac14$ at each of the four pixels; what is linear in $z_1, z_2, z_3$ has the "
+        r"expectation 0",
+        wrong={
+            "one pattern forgotten": plus(2, Total(i, (z_0 / 2 - F) ** 2)),
+            "the mean's size": plus(3, Total(i, (z_0 - F) ** 2)),
+        },
+    ),
+    equals(
+        plus(3, 4 * (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2)),
+        "expand around the mean of the outputs; the cross terms sum to zero",
+        wrong={"once for the block": plus(3, (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2))},
+    ),
+    at_least(
+        3,
+        r"leave out two squares; equality if and only if all four outputs are $\frac{z_0}{2}$, the block's mean of the noise",
+        dropping=plus(4 * (z_0 / 2 - F_bar) ** 2, Total(i, (F - F_bar) ** 2)),
+    ),
+    states=4,
+    central=True,
+    so=r"The loss of a block is at least 3 of 4, whatever the data, the noise level and the network are. After $k$ halvings a "
+    r"block has $4^k$ pixels, and the loss is at least the share $1 - 4^{-k}$ of the noise. With a skip connection $(I - P) "
+    r"x_t$ is seen: where the data are constant on blocks it is $\sqrt{1 - \bar\alpha}\, (I - P)\, \epsilon$, and the missing "
+    r"part of the noise is read off exactly.",
+)
+pixel = derivation.numbers("v", i, "the pixels of a block", "x")
+_MEAN = Total(i, pixel) / 4
+derivation.bridge(
+    "The code halves and doubles: every pixel becomes the mean of its block",
+    Matrix([[_MEAN] * 4]),
+    lambda v: upsample_nearest(downsample_average(v.reshape(5, 1, 2, 2))).reshape(5, 1, 4),
+    pixel,
+    wrong={"half the sum": Matrix([[2 * _MEAN] * 4])},
+)
+
+
+@derivation.numeric(
+    r"\hat\epsilon = 0",
+    scale=1.0,
+    because=r"The whole network as it is initialized, `UNet2d`, on three images at three times: its last convolution is zero.",
+    role="remark",
+)
+def the_untrained_network_predicts_zero():
+    network = UNet2d(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, groups=2, compact=True, rngs=nnx.Rngs(0))
+    prediction = network(draw(3, 2, 4, 4, seed=1), jnp.array([1.0, 5.0, 9.0]))
+    return prediction, jnp.zeros((3, 2, 4, 4)), {"an output of unit variance": draw(3, 2, 4, 4)}
+
+
+derivation.symbol(r"\hat\epsilon", "the noise that the network predicts")
+
+
+@derivation.example(
+    r"For 4 entries and $\Omega = 100$ the frequencies are 1 and 0.01. Then a group of four numbers, $(1, 2, 3, 6)$ with mean "
+    r"3 and variance 3.5, which is also a block of pixels."
+)
+def by_hand():
+    embedded = sinusoidal_time_embedding(jnp.array([1.0, 3.0]), dim=4, max_period=100.0)
+    yield r"\langle e(1), e(3) \rangle = \cos 2 + \cos 0.02", embedded[0] @ embedded[1], "0.58365"
+    yield r"|e(1)|^2", embedded[0] @ embedded[0], "2"
+    block = jnp.array([1.0, 2.0, 3.0, 6.0])
+    normed = group_norm(block[None, :, None], jnp.ones(4), jnp.zeros(4), num_groups=1, epsilon=0.0)
+    yield r"\text{the group, normed}", normed.ravel(), "(-1.0690, -0.5345, 0, 1.6036)"
+    mean = upsample_nearest(downsample_average(block.reshape(1, 1, 2, 2))).ravel()
+    yield r"\text{the block, halved and doubled}", mean, "(3, 3, 3, 3)"
+    yield r"\text{what the skip connection carries}", block - mean, "(-2, -1, 0, 3)"
+    yield (
+        r"\text{squared lengths: whole, mean, rest}",
+        (block @ block, mean @ mean, (block - mean) @ (block - mean)),
+        "(50, 36, 14)",
+    )
+
+
+@derivation.figure(
+    r"Left: the inner product of two embeddings, by the distance of the times: largest at 0, and never as large again. Right: "
+    r"where the energy of an image lies, by scale. Most of a smooth image survives three halvings; three quarters of the noise "
+    r"are lost at the first.",
+    panels=2,
+)
+def distances_and_scales(left, right):
+    distances = jnp.linspace(-60.0, 60.0, 241)
+    for width in (8, 32):
+        table = sinusoidal_time_embedding(distances, dim=width, max_period=1000.0)
+        left.plot(distances, table @ table[120] / (width / 2), label=f"dim = {width}")
+    left.set(xlabel="$t - s$", ylabel="$\\langle e(t), e(s) \\rangle / n$")
+    left.legend()
+    row, column = np.mgrid[0:32, 0:32] / 32
+    images = {"smooth image": np.sin(3 * row) * np.cos(5 * column), "noise": np.random.default_rng(0).normal(size=(32, 32))}
+    for offset, (name, image) in zip((-0.2, 0.2), images.items(), strict=True):
+        level, shares = jnp.asarray(image)[None, None], []
+        for k in range(3):
+            smaller = downsample_average(level)
+            shares.append(4**k * float(jnp.sum((level - upsample_nearest(smaller)) ** 2)))
+            level = smaller
+        shares.append(4**3 * float(jnp.sum(level**2)))
+        right.bar(np.arange(4) + offset, np.array(shares) / (image**2).sum(), width=0.4, label=name)
+    right.set_xticks(range(4), ["lost at 1", "lost at 2", "lost at 3", "kept"])
+    right.set(xlabel="at which halving", ylabel="share of the energy")
+    right.legend()
+
+
+@derivation.exercise(
+    r"By how many pixels of the input does one $3 \times 3$ convolution widen the field of view after $k$ halvings? After three?",
+    r"It adds one pixel of its own level on each side, so $2 \cdot 2^k$ pixels of the input; after three halvings 16.",
+)
+def field_of_view():
+    yield 2 * 2**3, "16"
+
+
+@derivation.exercise(
+    r"What is the least loss of a network without skip connections behind two halvings, on images of $32 \times 32 \times 3$?",
+    r"$\frac{15}{16}$ of $3072$, so 2880.",
+)
+def behind_two_halvings():
+    yield (1 - 4**-2) * 32 * 32 * 3, "2880"
+
+
+@derivation.exercise(
+    r"By what factor do ten blocks change the variance, if each branch has the variance of its input and is uncorrelated with "
+    r"it? And if their last convolutions are zero?",
+    r"By $2^{10} = 1024$, and by 1.",
+)
+def ten_blocks():
+    yield 2**10, "1024"
+    x, embedding, parameters = draw(1, 2, 3, 3), draw(1, 5, seed=2), _block()
+    parameters[8:] = 0 * parameters[8], 0 * parameters[9]
+    y = x
+    for _ in range(10):
+        y = residual_block(y, embedding, *parameters, num_groups=2)
+    yield jnp.var(y) / jnp.var(x), "1"

@@ -1,0 +1,604 @@
+"""Variational diffusion: only the two ends of the schedule matter.
+
+The lecture on the functions of theory_jax/diffusion/variational_diffusion.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.diffusion.variational_diffusion import (
+    continuous_diffusion_loss,
+    discrete_diffusion_loss,
+    linear_log_snr,
+    low_discrepancy_times,
+    posterior,
+    reconstruction_log_prob,
+    variance_preserving_sample,
+)
+from theory_jax.lectures.diffusion._schedules import introduce_step
+from theory_jax.lectures.diffusion.elbo import gaussian_divergence, terms
+from theory_jax.lectures.diffusion.forward_process import marginal_law
+from theory_jax.lectures.diffusion.parameterizations import elbo_in_the_data
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Variational diffusion: only the two ends of the schedule matter",
+    lectures=(28, 33),
+    sources=(
+        "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models",
+        "Kingma & Gao 2023, Understanding Diffusion Objectives as the ELBO with Simple Data Augmentation",
+        "Guo, Shamai & Verdu 2005, Mutual Information and Minimum Mean-Square Error in Gaussian Channels",
+    ),
+    question="The terms of a diffusion model's bound depend on the schedule through its signal-to-noise ratio alone. What do "
+    "they become with infinitely many steps, and what does the schedule then still change?",
+    setting=(
+        r"Time $\tau$ runs from 0 (data) to 1 (noise). The log-SNR $\lambda(\tau)$ is continuously differentiable and falls; "
+        r"$S = e^\lambda$. The noisy value is $z = \alpha x_0 + \sigma \epsilon$ with $\alpha^2 = \frac{S}{1 + S}$ and "
+        r"$\sigma^2 = \frac{1}{1 + S}$. Divided by $\alpha$ it is $y = x_0 + \epsilon / \sqrt{S}$: from an earlier time $s$ to "
+        r"a later time $t$ independent noise of variance $\frac{1}{S_t} - \frac{1}{S_s}$ is added.",
+        r"The model's step back from $z_t$ to $z_s$ is $q(z_s|z_t, x_0)$ with the predicted data $\hat x_0(z_t)$ in place of "
+        r"$x_0$. $M$ is the expected squared error of the predicted data at a level, and $N = S M$ that of the predicted "
+        r"noise; both are continuous in $\lambda$. One coordinate is written.",
+    ),
+    answer=r"A step from $t$ to $s$ costs $\frac12 (S_s - S_t)$ times the squared error of the data. With infinitely many "
+    r"steps the sum is $\frac12 \int N \, d\lambda$ between the two ends of $\lambda$: the schedule between them does not "
+    r"matter. For Gaussian data and the best network it is the mutual information of data and noisy data; finitely many steps "
+    r"cost more.",
+    limits=(
+        "That a sum of many terms becomes an integral is used for continuous integrands; its rate is derived for Gaussian data.",
+        "That the excess over the mutual information vanishes for every law of the data is not shown.",
+        "The schedule still decides how noisy an estimate from random times is. How to learn it is not shown.",
+    ),
+)
+
+s_t = derivation.number("S_t", "the signal-to-noise ratio at the later time", "exp(log_snr_t)", positive=True)
+fall = derivation.number(r"\Delta", "by how much it falls from the earlier to the later time", positive=True)
+s_s = derivation.define("S_s", plus(s_t, fall), "the ratio at the earlier time", "exp(log_snr_s)", positive=True)
+c = derivation.define("c", fall / s_s, r"the relative fall, $1 - S_t / S_s$", "-expm1(log_snr_t - log_snr_s)", positive=True)
+x_0 = derivation.number("x_0", "the data", "x0")
+x_hat = derivation.number(r"\hat x_0", "the predicted data", "x0_pred")
+y_s = derivation.number("y_s", r"the earlier value, divided by its $\alpha$")
+y_t = derivation.number("y_t", r"the later value, divided by its $\alpha$")
+_named = [
+    derivation.define(rf"\log q({written})", density, meaning)
+    for written, density, meaning in (
+        ("y_t|y_s", Normal(y_t, y_s, 1 / s_t - 1 / s_s).log_density(y_t), "the step forward"),
+        ("y_s|x_0", Normal(y_s, x_0, 1 / s_s).log_density(y_s), "the jump to the earlier value"),
+        ("y_t|x_0", Normal(y_t, x_0, 1 / s_t).log_density(y_t), "the jump to the later value"),
+    )
+]
+derivation.chain(
+    "The step back without betas",
+    plus(_named[0], _named[1], -_named[2]),
+    equals(
+        Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), c / s_s).log_density(y_s),
+        r"Bayes' rule for a Markov chain, and complete the square: the precisions $\frac{S_s S_t}{\Delta} + S_s = "
+        r"\frac{S_s}{c}$ add up",
+        wrong={
+            "the weights exchanged": Normal(y_s, plus(times(c, y_t), times(1 - c, x_0)), c / s_s).log_density(y_s),
+            "the variance of the jump": Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), 1 / s_s).log_density(y_s),
+        },
+    ),
+    uses=(marginal_law,),
+    so=r"So $q(y_s|y_t, x_0) = \mathcal{N}((1 - c)\, y_t + c\, x_0, c / S_s)$: the later value and the data are mixed, and $c$ "
+    r"is the data's share.",
+)
+alpha_s = derivation.define(r"\alpha(S_s)", sqrt(s_s / (1 + s_s)), "the signal's weight at the earlier time", positive=True)
+alpha_t = derivation.define(r"\alpha(S_t)", sqrt(s_t / (1 + s_t)), "the signal's weight at the later time", positive=True)
+sigma2_s = derivation.define(r"\sigma^2(S_s)", 1 / (1 + s_s), "the noise's variance at the earlier time", positive=True)
+z_t = derivation.number("z_t", "the later value", "z_t")
+derivation.chain(
+    "... and in the scale of the noisy value",
+    alpha_s**2 * c / s_s,
+    equals(
+        sigma2_s * c,
+        r"$\alpha(S_s)^2 = S_s \sigma^2(S_s)$",
+        wrong={"the relative fall alone": c, "the signal's weight": alpha_s * c},
+    ),
+    so=r"$z_s = \alpha(S_s) y_s$ and $y_t = z_t / \alpha(S_t)$, so the mean is $\alpha(S_s) ((1 - c) z_t / \alpha(S_t) + c "
+    r"x_0)$ and the variance $\sigma^2(S_s) c$.",
+)
+_MEAN = times(alpha_s, plus(times(1 - c, z_t / alpha_t), times(c, x_0)))
+
+
+def _log_snrs(s_t, fall):
+    return jnp.log(s_t), jnp.log(s_t + fall)
+
+
+derivation.bridge(
+    "The code's mean",
+    _MEAN,
+    lambda z, x0, s_t, fall: posterior(z, x0, *_log_snrs(s_t, fall))[0],
+    z_t,
+    x_0,
+    s_t,
+    fall,
+    wrong={"not rescaled": times(alpha_s, plus(times(1 - c, z_t), times(c, x_0)))},
+)
+derivation.bridge(
+    "... and variance",
+    sigma2_s * c,
+    lambda s_t, fall: jnp.exp(posterior(0 * s_t, 0 * s_t, *_log_snrs(s_t, fall))[1]),
+    s_t,
+    fall,
+    wrong={"the relative fall alone": c},
+)
+_step = introduce_step(derivation)
+_before, _after = _step.before / (1 - _step.before), _step.a_t / (1 - _step.a_t)
+derivation.chain(
+    "With the levels of a chain the data's weight is that of the posterior",
+    times(sqrt(_step.before), 1 - _after / _before),
+    equals(
+        _step.kappa,
+        r"$1 - \frac{\bar\alpha(S_t) (1 - \bar\alpha_{t-1})}{(1 - \bar\alpha(S_t)) \bar\alpha_{t-1}} = \frac{\beta_t}{1 - "
+        r"\bar\alpha(S_t)}$",
+        wrong={"the other weight": _step.rho},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "... and so is the variance",
+    times(1 - _step.before, 1 - _after / _before),
+    equals(_step.tilde, r"the same fraction, times $1 - \bar\alpha_{t-1}$", wrong={"the step's variance": _step.beta}),
+    role="remark",
+)
+_GUESS = (x_0 - x_hat) ** 2
+a_step = derivation.chain(
+    "A step costs the fall of the signal-to-noise ratio",
+    (alpha_s * c) ** 2 / times(2, sigma2_s, c) * _GUESS,
+    equals(
+        times(s_s * c / 2, _GUESS),
+        r"two Gaussians of one variance, whose means differ by $\alpha(S_s) c\, (x_0 - \hat x_0)$; $\alpha(S_s)^2 / "
+        r"\sigma^2(S_s) = S_s$",
+        wrong={"the half forgotten": times(s_s * c, _GUESS)},
+    ),
+    equals(
+        times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
+        r"$S_s c = S_s - S_t$",
+        wrong={"the sign": times(Rational(1, 2), plus(s_t, -s_s), _GUESS)},
+    ),
+    uses=(gaussian_divergence, elbo_in_the_data),
+    role="lemma",
+)
+derivation.bridge(
+    "The code computes it",
+    times(Rational(1, 2), plus(s_s, -s_t), _GUESS),
+    lambda x_hat, x_0, s_t, fall: discrete_diffusion_loss(x_hat, x_0, *_log_snrs(s_t, fall)[::-1]),
+    x_hat,
+    x_0,
+    s_t,
+    fall,
+    wrong={"the half forgotten": times(plus(s_s, -s_t), _GUESS)},
+)
+log_ratio = derivation.number("l", "a log-SNR", "log_snr")
+noise = derivation.number(r"\epsilon", "standard normal noise", "noise")
+derivation.bridge(
+    "The code draws a noisy value",
+    plus(times(1 / sqrt(1 + exp(-log_ratio)), x_0), times(1 / sqrt(1 + exp(log_ratio)), noise)),
+    variance_preserving_sample,
+    x_0,
+    noise,
+    log_ratio,
+    wrong={"the weights not rooted": plus(times(1 / (1 + exp(-log_ratio)), x_0), times(1 / (1 + exp(log_ratio)), noise))},
+)
+
+tau = derivation.number(r"\tau", "time", "time", between=(0, 1))
+lam = derivation.function(r"\lambda", "the log-SNR over time")
+primitive = derivation.function("F", "a function of the log-SNR with $F' = N$, the squared error of the noise")
+derivation.say(
+    r"Now many short steps, from $\tau$ to $\tau - h$ with $h = 1/T$. The fall of $S$ over a step, divided by $h$, becomes "
+    r"minus the derivative of $S$, and a sum of values times $h$ becomes an integral: $\frac12 \int_0^1 \left(-\frac{d}{d\tau} "
+    r"e^{\lambda}\right) M \, d\tau$."
+)
+_NOISE_ERROR = primitive(lam(tau)).diff(tau) / lam(tau).diff(tau)
+derivation.chain(
+    "With infinitely many steps only the ends of the schedule matter",
+    times(-Rational(1, 2), Slope(exp(lam(tau)), tau), exp(-lam(tau)), _NOISE_ERROR),
+    equals(
+        times(-Rational(1, 2), lam(tau).diff(tau), _NOISE_ERROR),
+        r"the integrand, with $M = e^{-\lambda} N$; the chain rule gives $\lambda' e^\lambda$, and the exponentials cancel",
+        wrong={"the sign": times(Rational(1, 2), lam(tau).diff(tau), _NOISE_ERROR)},
+    ),
+    equals(
+        Slope(-primitive(lam(tau)) / 2, tau),
+        r"the chain rule read backward: $\lambda' F'(\lambda)$ is the derivative of $F(\lambda(\tau))$",
+        wrong={"the half forgotten": Slope(-primitive(lam(tau)), tau), "the sign": Slope(primitive(lam(tau)) / 2, tau)},
+    ),
+    uses=(a_step, terms),
+    central=True,
+    so=r"The integral of a derivative is a difference of ends: $-\frac12 \int_0^1 \lambda' N \, d\tau = \frac12 (F(\lambda(0)) "
+    r"- F(\lambda(1))) = \frac12 \int_{\lambda(1)}^{\lambda(0)} N \, d\lambda$. Two schedules with the same ends have the same "
+    r"loss, for every network whose prediction depends on the level and not on the time.",
+)
+speed = derivation.number("g", r"how fast the log-SNR falls, $-\lambda'$", "-log_snr_slope", positive=True)
+noise_hat = derivation.number(r"\hat\epsilon", "the predicted noise", "noise_pred")
+derivation.bridge(
+    "The code's integrand",
+    times(speed / 2, (noise - noise_hat) ** 2),
+    lambda guess, noise, speed: continuous_diffusion_loss(guess, noise, -speed),
+    noise_hat,
+    noise,
+    speed,
+    wrong={"the half forgotten": times(speed, (noise - noise_hat) ** 2)},
+)
+highest = derivation.number(r"\lambda_{1}", "the log-SNR at time 1")
+depth = derivation.number("R", "how far the log-SNR falls from time 0 to time 1", positive=True)
+derivation.bridge(
+    "The code's straight schedule",
+    plus(highest, times(1 - tau, depth)),
+    lambda time, low, depth: jnp.stack(
+        [linear_log_snr(t, log_snr_max=float(b + d), log_snr_min=float(b)) for t, b, d in zip(time, low, depth, strict=True)]
+    ),
+    tau,
+    highest,
+    depth,
+    wrong={"rising": plus(highest, times(tau, depth))},
+)
+
+derivation.say(
+    r"How much do finitely many steps cost more? That more noise makes the best prediction worse is a matter of total "
+    r"variance: $x_0 \to z_u \to z_t$ is a Markov chain for $s < u < t$, so given $z_u$ the later value says nothing new about "
+    r"the data."
+)
+i = derivation.index("i", "a value of the data")
+j = derivation.index("j", "a value of $z_u$")
+k = derivation.index("k", "a value of $z_t$")
+data = derivation.numbers("x", i, "the data's values")
+late = derivation.law("P", k, "the law of $z_t$")
+earlier = derivation.law("r({}|{})", (j, k), "the law of $z_u$ given $z_t$")
+given = derivation.law("h({}|{})", (i, j), "the law of the data given $z_u$")
+_SQUARE, _MEAN_OF = Expectation(earlier, Expectation(given, data**2)), Expectation(earlier, Expectation(given, data))
+_KNOWN = Expectation(late, Expectation(earlier, Variance(given, data)))
+derivation.chain(
+    "The best prediction gets worse with the noise",
+    Expectation(late, plus(_SQUARE, -(_MEAN_OF**2))),
+    equals(
+        plus(_KNOWN, Expectation(late, Variance(earlier, Expectation(given, data)))),
+        r"total variance given $z_t$: the mean of the variances given $z_u$, and the variance of the means",
+        wrong={
+            "the second part forgotten": _KNOWN,
+            "twice": plus(_KNOWN, 2 * Expectation(late, Variance(earlier, Expectation(given, data)))),
+        },
+    ),
+    at_least(
+        _KNOWN,
+        r"leave out a variance; equality only if $z_t$ tells the best prediction from $z_u$",
+        dropping=Expectation(late, Variance(earlier, Expectation(given, data))),
+    ),
+    states=2,
+    role="lemma",
+    so=r"The first line is $M_t$, the last $M_u$, both for the best network.",
+)  # fmt: skip
+m_u = derivation.number("M_u", "the error of the best network at an earlier time", positive=True)
+worse = derivation.number("m", "by how much it is larger at the later time", positive=True)
+first, second = (
+    derivation.number("d_1", "the fall of $S$ from $s$ to $u$", positive=True),
+    derivation.number("d_2", "its fall from $u$ to $t$", positive=True),
+)
+derivation.chain(
+    "So a finer chain has a smaller bound",
+    times(Rational(1, 2), plus(first, second), plus(m_u, worse)),
+    equals(
+        plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse)), times(first / 2, worse)),
+        r"one step from $s$ to $t$, with the error $M_t = M_u + m$; split the fall",
+        wrong={
+            "the last part at the other fall": plus(
+                times(first / 2, m_u), times(second / 2, plus(m_u, worse)), times(second / 2, worse)
+            )
+        },
+    ),
+    at_least(
+        plus(times(first / 2, m_u), times(second / 2, plus(m_u, worse))),
+        "leave out a product that is zero only if both predictions are equally good: this is the cost of two steps",
+        dropping=times(first / 2, worse),
+    ),
+)
+true = derivation.law("q({}|{})", (j, i), "the step back that knows the data, at a fixed $z_t$")
+mixing = derivation.law("w", i, "the law of the data given this $z_t$")
+model = derivation.law("p", j, "the model's step back")
+average = derivation.define(r"\bar q({})", Total(i, mixing * true), "the true step back", over=j, law=True)
+derivation.chain(
+    "What a step costs is information, and an excess",
+    Expectation(mixing, Divergence(true, model)),
+    equals(
+        Expectation(mixing, Expectation(true, plus(log(true / average), log(average / model)))),
+        "multiply and divide by the true step back, which does not know the data",
+        wrong={"one ratio turned over": Expectation(mixing, Expectation(true, plus(log(true / average), log(model / average))))},
+    ),
+    equals(
+        plus(Expectation(mixing, Divergence(true, average)), Divergence(average, model)),
+        r"the second logarithm contains $z_s$ alone, whose law is $\bar q$",
+        wrong={"the second turned over": plus(Expectation(mixing, Divergence(true, average)), Divergence(model, average))},
+    ),
+    at_least(
+        Expectation(mixing, Divergence(true, average)),
+        "leave out the excess (Gibbs); equality if and only if the model's step is the true one",
+        dropping=gibbs.at(average, model),
+    ),
+    states=2,
+    so=r"Averaged over $z_t$, the last line is the information about the data that $z_s$ has and $z_t$ has not. Over all steps "
+    r"it adds up to $I(x_0; z_0) - I(x_0; z_1)$, the mutual information of the data and the noisy values at both ends: no "
+    r"network can cost less.",
+)
+
+v = derivation.number("v", "the variance of Gaussian data", positive=True)
+u = derivation.define(r"\eta", v * fall / (1 + v * s_t), "the relative fall of $1 + v S$", positive=True)
+derivation.chain(
+    "For Gaussian data the derivative of the information is half the error (I-MMSE)",
+    Slope(log(1 + v * s_t) / 2, s_t),
+    equals(v / (2 * (1 + v * s_t)), "the derivative of a logarithm", wrong={"the half forgotten": v / (1 + v * s_t)}),
+    so=r"$\frac12 \log(1 + v S)$ is the information about the data in a value at the ratio $S$, and the error of the best "
+    r"prediction is $M = \frac{v}{1 + v S}$. So the integral of $\frac12 M$ over $S$ is the information gained.",
+)
+derivation.chain(
+    "... and a single step costs a little more",
+    plus(fall * v / (2 * (1 + v * s_t)), -log((1 + v * s_s) / (1 + v * s_t)) / 2),
+    equals(
+        tangent.at(1 + u) / 2,
+        r"$\frac{1 + v S_s}{1 + v S_t} = 1 + \eta$: half the gap of the logarithm at $1 + \eta$",
+        wrong={"the half forgotten": tangent.at(1 + u), "the gap at eta": tangent.at(u) / 2},
+    ),
+    at_least(0, r"leave out the gap, which is zero only at $\eta = 0$", dropping=tangent.at(1 + u) / 2),
+    so=r"The first line is the cost of the step minus the information gained.",
+)
+p = derivation.number(r"\xi", "a positive number", positive=True)
+squeeze = derivation.valley(
+    "The excess is at most a square",
+    p**2 / 2 - p + log(1 + p),
+    p,
+    0,
+    r"The slope is $\frac{\xi^2}{1 + \xi}$.",
+    wrong={"a smaller square": p**2 / 4 - p + log(1 + p)},
+)
+derivation.chain(
+    "... of the size of the step, squared",
+    times(Rational(1, 2), plus(u, -log(1 + u))),
+    equals(
+        plus(u**2 / 4, -squeeze.at(u) / 2),
+        r"$\xi - \log(1 + \xi) = \frac{\xi^2}{2} - \left(\frac{\xi^2}{2} - \xi + \log(1 + \xi)\right)$ at $\xi = \eta$",
+        wrong={"twice the square": plus(u**2 / 2, -squeeze.at(u) / 2)},
+    ),
+    at_most(u**2 / 4, "add what is never negative", adding=squeeze.at(u) / 2),
+    so=r"With $T$ steps every $\eta$ is of order $1/T$, so the excess of all of them is of order $1/T$: the limit is the "
+    r"information.",
+)
+derivation.chain(
+    "How fast, on a straight schedule",
+    Slope(plus(log(1 + exp(log_ratio)), -1 / (1 + exp(-log_ratio))), log_ratio),
+    equals(
+        plus(1 / (1 + exp(-log_ratio)), -exp(-log_ratio) / (1 + exp(-log_ratio)) ** 2),
+        "the derivatives of a softplus and of a sigmoid",
+        wrong={"the sign": plus(1 / (1 + exp(-log_ratio)), exp(-log_ratio) / (1 + exp(-log_ratio)) ** 2)},
+    ),
+    equals(
+        (1 / (1 + exp(-log_ratio))) ** 2,
+        r"$\varsigma - \varsigma(1 - \varsigma) = \varsigma^2$ for the sigmoid $\varsigma$",
+        wrong={"the sigmoid": 1 / (1 + exp(-log_ratio))},
+    ),
+    role="lemma",
+    so=r"With $v = 1$ and $\lambda' = -R$ a step has $\eta \approx \frac{R}{T} \varsigma(\lambda)$, so the excess of all steps "
+    r"is $\frac{R}{4T} \int \varsigma^2 \, d\lambda$ to leading order, and this is the integral.",
+)
+derivation.symbol("E_T", "the excess of $T$ steps over the information")
+derivation.symbol(r"T", "the number of steps")
+
+
+def _total_cost(steps, errors, ends=(3.0, -2.0)):
+    """The sum of the discrete losses over a straight schedule; errors: the squared error of the data at log-SNRs."""
+    levels = linear_log_snr(jnp.arange(steps + 1) / steps, log_snr_max=ends[0], log_snr_min=ends[1])
+    root = jnp.sqrt(errors(levels[1:]))
+    return discrete_diffusion_loss(root, 0 * root, levels[:-1], levels[1:]).sum()
+
+
+def _gaussian_error(log_ratio):
+    """Of the best network for standard normal data: 1/(1 + S)."""
+    return 1 / (1 + jnp.exp(log_ratio))
+
+
+@derivation.numeric(
+    r"\lim_{T \to \infty} T E_T = \frac{R}{4} \left[\log(1 + e^{l}) - \frac{1}{1 + e^{-l}}\right]_{l = -2}^{3}",
+    tolerance=1e-5,
+    since="the limit is extrapolated from T = 1000 and 2000, which leaves a term of order 1/T^2",
+    because=r"The code's losses for standard normal data, summed over a straight schedule from 3 to $-2$, minus $\frac12 "
+    r"\log\frac{1 + e^3}{1 + e^{-2}}$.",
+)
+def the_error_of_finitely_many_steps():
+    information = (math.log1p(math.exp(3)) - math.log1p(math.exp(-2))) / 2
+    coarse, fine = (steps * (_total_cost(steps, _gaussian_error) - information) for steps in (1000, 2000))
+    ends = [math.log1p(math.exp(end)) - 1 / (1 + math.exp(-end)) for end in (3.0, -2.0)]
+    limit = 5 / 4 * (ends[0] - ends[1])
+    return (
+        2 * fine - coarse,
+        limit,
+        {"a half": 2 * limit, "the softplus alone": 5 / 4 * (math.log1p(math.exp(3)) - math.log1p(math.exp(-2)))},
+    )
+
+
+derivation.say(
+    "Training draws one random time for each example of a batch. Times that are spread evenly, with one common random shift, "
+    "are as good in the mean and vary less."
+)
+shift = derivation.number("b", "the common random shift, uniform", "u", between=(0, 1))
+place = derivation.number("a", r"the place of a time in the batch, $\ell / n$", between=(0, 1))
+_COEFFICIENTS = [
+    derivation.number(rf"\theta_{power}", f"the coefficient of $\\tau^{power}$ in the function that is averaged")
+    for power in range(4)
+]
+
+
+def _cubic(at):
+    return plus(*(coefficient * at**power for power, coefficient in enumerate(_COEFFICIENTS)))
+
+
+derivation.chain(
+    "Every time is uniform",
+    sympy.Integral(_cubic(shift + place), (shift, 0, 1 - place))
+    + sympy.Integral(_cubic(shift + place - 1), (shift, 1 - place, 1)),
+    equals(
+        sympy.Integral(_cubic(tau), (tau, place, 1)) + sympy.Integral(_cubic(tau), (tau, 0, place)),
+        r"substitute $\tau = (b + a) \bmod 1$, which is $b + a$ below 1 and $b + a - 1$ above",
+        wrong={"one piece": sympy.Integral(_cubic(tau), (tau, place, 1))},
+    ),
+    equals(
+        sympy.Integral(_cubic(tau), (tau, 0, 1)),
+        "the two pieces make up the interval",
+        wrong={"half": sympy.Integral(_cubic(tau), (tau, 0, 1)) / 2},
+    ),
+    so="So the mean over a batch is unbiased. The function is any cubic here; the substitution does not depend on that.",
+)
+count = derivation.number("n", "the size of the batch", "batch_size", positive=True)
+derivation.chain(
+    "Their mean varies less than that of independent times",
+    sympy.Integral(count * (tau - 1 / (2 * count)) ** 2, (tau, 0, 1 / count)),
+    equals(
+        1 / (12 * count**2),
+        r"for the function $\tau$ the batch mean is $\rho + \frac{n - 1}{2n}$ with $\rho$ uniform on $[0, \frac1n)$: its "
+        r"variance",
+        wrong={"independent times": 1 / (12 * count)},
+    ),
+    so=r"Independent times have $\frac{1}{12 n}$. For other functions the ratio is another one.",
+)
+batch = derivation.index(r"\ell", "a place in the batch, from 0")
+derivation.bridge(
+    "The code's four times",
+    sympy.Mod(shift + batch / 4, 1),
+    lambda shifts: jnp.stack([low_discrepancy_times(u, batch_size=4) for u in shifts]),
+    shift,
+    wrong={"not taken modulo 1": shift + batch / 4},
+)
+
+kind = derivation.index(r"\nu", "one of the values that the data may have")
+values = derivation.numbers("y", kind, "these values", "values")
+z_0 = derivation.number("z_0", "the least noisy value", "z0")
+_SCORE = -((z_0 - alpha_t * values) ** 2) * (1 + s_t) / 2
+log_decoder = derivation.define(
+    r"\log p({}|z_0)",
+    plus(_SCORE, -log(Total(kind, exp(_SCORE)))),
+    "the decoder: Bayes' rule with equal prior weights",
+    "reconstruction_log_prob",
+    over=kind,
+)
+derivation.chain(
+    "The decoder is a law over the values of the data",
+    Total(kind, exp(log_decoder)),
+    equals(1, "a softmax sums to one", wrong={"not normalized": Total(kind, exp(_SCORE))}),
+    role="lemma",
+    states=2,
+)
+derivation.bridge(
+    "The code's decoder",
+    log_decoder,
+    lambda values, z, s_t: jnp.stack(
+        [
+            reconstruction_log_prob(jnp.full(4, point), np.arange(4), row, jnp.full(4, jnp.log(level)))
+            for row, point, level in zip(values, z, s_t, strict=True)
+        ]
+    ),
+    values,
+    z_0,
+    s_t,
+    wrong={
+        "not rescaled": plus(
+            -((z_0 - values) ** 2) * (1 + s_t) / 2, -log(Total(kind, exp(-((z_0 - values) ** 2) * (1 + s_t) / 2)))
+        )
+    },
+)
+
+
+@derivation.example(
+    r"One step of standard normal data from $S_s = 0.81 / 0.19$ to $S_t = 0.5184 / 0.4816$, the second step of $\beta = (0.19, "
+    r"0.36)$; then the same in two steps, with $S = 2.6698$ between."
+)
+def one_step_or_two():
+    high, middle, low = 0.81 / 0.19, 2.6698, 0.5184 / 0.4816
+
+    def cost(s, t):
+        root = jnp.sqrt(_gaussian_error(jnp.log(jnp.array([t]))))
+        return discrete_diffusion_loss(root, 0 * root, jnp.log(jnp.array([s])), jnp.log(jnp.array([t])))[0]
+
+    numbers = {v: 1, s_t: low, fall: high - low}
+    yield r"\tfrac12 (S_s - S_t) M", cost(high, low), "0.7674"
+    yield r"\text{the information gained}", math.log((1 + high) / (1 + low)) / 2, "0.4650"
+    yield r"\eta", value(u, numbers), "1.5347"
+    yield r"\text{the excess}", value(plus(u, -log(1 + u)) / 2, numbers), "0.3023"
+    yield r"\text{two steps}", cost(high, middle) + cost(middle, low), "0.6008"
+
+
+def _two_point_error(log_ratio):
+    """Of the best network for data -1 or 1: E[1 - tanh^2(S + sqrt(S) e)]."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    ratio = np.exp(np.asarray(log_ratio))[:, None]
+    return jnp.asarray((1 - np.tanh(ratio + np.sqrt(ratio) * nodes) ** 2) @ (weights / weights.sum()))
+
+
+@derivation.figure(
+    r"Left: the error of the best network for data that are $-1$ or $1$, over $S$; the rectangles are twice the costs of four "
+    r"steps, half the area under the curve is the information. Right: the cost of a straight schedule from $\lambda = 4$ to "
+    r"$-4$ comes down to the information as $T$ grows.",
+    panels=2,
+)
+def rectangles_and_refinement(left, right):
+    line = np.linspace(-4, 1.4, 120)
+    left.plot(np.exp(line), _two_point_error(line))
+    ends = np.linspace(0, 4, 5)
+    heights = _two_point_error(np.log(np.maximum(ends[:-1], 1e-9)))
+    left.bar(ends[:-1], heights, width=1.0, align="edge", alpha=0.25, edgecolor="gray")
+    left.set(xlabel="$S$", ylabel="squared error of the data")
+    steps = [4, 8, 16, 32, 64, 128]
+    costs = [_total_cost(count, _two_point_error, (4.0, -4.0)) for count in steps]
+    right.semilogx(steps, costs, "o-", label="the cost of $T$ steps")
+    information = _total_cost(8192, _two_point_error, (4.0, -4.0))
+    right.axhline(information, linestyle="--", color="gray", label="8192 steps")
+    right.set(xlabel="$T$ steps", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What does a chain of infinitely many steps cost for standard normal data and the best network, if $\lambda$ falls from "
+    r"10 to $-10$?",
+    r"$\frac12 \log\frac{1 + e^{10}}{1 + e^{-10}} = \frac12 \cdot 10 = 5$ nats.",
+)
+def a_symmetric_schedule():
+    yield (math.log1p(math.exp(10)) - math.log1p(math.exp(-10))) / 2, "5"
+
+
+@derivation.exercise(
+    r"The squared error $M$ of a network's data is 0.1 at every level. What does a chain from $S = 9$ to $S = 1$ cost in 1, 10 "
+    r"and 100 steps?",
+    r"The costs telescope: $\frac12 (9 - 1) \cdot 0.1 = 0.4$, however many steps there are.",
+)
+def a_constant_error():
+    for steps in (1, 10, 100):
+        yield _total_cost(steps, lambda log_ratio: 0 * log_ratio + 0.1, (math.log(9), 0.0)), "0.4"
+
+
+@derivation.exercise(
+    r"By which factor does the variance of the batch mean fall for the function $\tau$ and $n = 8$, against independent times?",
+    r"By $\frac{1}{n}$, here 0.125.",
+)
+def eight_times():
+    shifts = (np.arange(200) + 0.5) / 200
+    means = np.array([low_discrepancy_times(jnp.array(shift), batch_size=8).mean() for shift in shifts])
+    yield means.var() * 12 * 8, "0.125"
+
+
+@derivation.numeric(
+    r"\log c = \log\left(1 - e^{-l}\right)",
+    because=r"For a log-SNR that falls by a millionth, $1 - e^{-l}$ by subtraction would lose ten digits. The series $l - "
+    r"\frac{l^2}{2} + \frac{l^3}{6}$ is on the right.",
+    role="appendix",
+)
+def a_small_step():
+    step = 1e-6
+    lost = posterior(jnp.zeros(1), jnp.zeros(1), jnp.zeros(1), jnp.full(1, step))[1] - jax.nn.log_sigmoid(-jnp.full(1, step))
+    series = math.log(step - step**2 / 2 + step**3 / 6)
+    return lost, np.array([series]), {"by subtraction in single precision": np.array([math.log(1 - np.float32(math.exp(-step)))])}

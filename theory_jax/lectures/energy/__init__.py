@@ -1,0 +1,1 @@
+"""Lectures, energies: unnormalized densities, their samplers, and how they are trained and evaluated."""

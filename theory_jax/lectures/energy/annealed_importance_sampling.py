@@ -1,0 +1,465 @@
+"""Annealed importance sampling: a normalizer without bias, from walks out of equilibrium.
+
+The lecture on the functions of theory_jax/energy/annealed_importance_sampling.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, log
+
+from theory_jax.chains import at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy._machine import states
+from theory_jax.energy.annealed_importance_sampling import intermediate_log_prob, log_partition_estimate, log_weights, transition
+from theory_jax.energy.restricted_boltzmann_machine import log_partition
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
+
+derivation = Derivation(
+    title="Annealed importance sampling: a normalizer without bias, from walks out of equilibrium",
+    lectures=(),
+    sources=(
+        "Neal 2001, Annealed importance sampling",
+        "Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks",
+        "Jarzynski 1997, Nonequilibrium equality for free energy differences",
+    ),
+    question="The likelihood of an energy-based model needs its normalizer, a sum over exponentially many states. How can it be "
+    "estimated without bias by a walk from a law whose normalizer is known, although the walk never reaches equilibrium?",
+    setting=(
+        r"$f_0, \ldots, f_K$ are positive functions of a state, $Z_k = \sum_x f_k(x)$ and $p_k = f_k / Z_k$. Draws of $p_0$ and "
+        "its normalizer $Z_0$ are known, and $Z_K$ is wanted.",
+        r"$T_k$ is a transition that leaves $p_k$ as it is. A walk begins at a draw $x_1$ of $p_0$ and goes on by $x_{k+1} \sim "
+        r"T_k(\cdot|x_k)$. Its weight is $w = \prod_{k=1}^K f_k(x_k) / f_{k-1}(x_k)$: each factor is taken before the move.",
+        "The chains write out $K = 3$ with two reversible transitions, and $K = 2$ for the law of whole walks. Each further "
+        "factor takes one more move of the same kind.",
+    ),
+    answer=r"$\mathbb{E}[w] = Z_K / Z_0$ exactly, however few temperatures and however badly the transitions mix. The logarithm "
+    "of a mean of weights is low on average, by a divergence between the walk and its reversal, so likelihoods come out too "
+    r"high. With good transitions this gap and the variance of $\log w$ fall as one over the number of temperatures.",
+    limits=(
+        "The variance with transitions that mix badly: it may be huge although the mean is exact, and a sample of weights need "
+        "not show it.",
+        "Which temperatures are best. The code takes any that rise from 0 to 1.",
+    ),
+)
+
+x, y, z = (
+    derivation.index(name, f"the {which} state of a walk") for name, which in (("x", "first"), ("y", "second"), ("z", "third"))
+)
+f0 = derivation.numbers("f_0({})", x, "the function whose normalizer is known", positive=True)
+f3 = derivation.numbers("f_3({})", z, "the last function, whose normalizer is wanted", positive=True)
+flows = [
+    derivation.numbers(rf"s_{k}({{}},{{}})", (x, y), f"arbitrary numbers, of which the flow of $T_{k}$ is made", positive=True)
+    for k in (1, 2)
+]
+both_ways = [
+    derivation.define(
+        rf"\phi_{k}({{}},{{}})", s + s.at(y, x), f"the flow of $T_{k}$: the same both ways", over=(x, y), positive=True
+    )
+    for k, s in zip((1, 2), flows, strict=True)
+]
+f1, f2 = (
+    derivation.define(f"f_{k}({{}})", Total(y, flow), f"the function that $T_{k}$ leaves as it is", over=x, positive=True)
+    for k, flow in zip((1, 2), both_ways, strict=True)
+)
+T1, T2 = (
+    derivation.define(f"T_{k}({{}}|{{}})", flow / f, "the transition from $x$ to $y$", "transition", over=(y, x), law=True)
+    for k, flow, f in zip((1, 2), both_ways, (f1, f2), strict=True)
+)
+Z0 = derivation.define("Z_0", Total(x, f0), "the known normalizer", positive=True)
+Z3 = derivation.define("Z_3", Total(z, f3), "the wanted normalizer", "exp(log_partition)", positive=True)
+p0 = derivation.define("p_0({})", f0 / Z0, "the law of the first state", over=x, law=True)
+
+kept = derivation.chain(
+    "A reversible transition leaves its law as it is",
+    Total(x, times(f1, T1)),
+    equals(
+        Total(x, times(f1.at(y), T1.at(x, y))),
+        r"the flow $f_1(x)\, T_1(y|x) = \phi_1(x, y)$ is symmetric",
+        wrong={"not turned": Total(x, times(f1.at(y), T1))},
+    ),
+    equals(f1.at(y), "the probabilities of the moves from $y$ sum to one", wrong={"another function": f2.at(y)}),
+    states=2,
+    role="lemma",
+)
+factors = (f1 / f0, f2.at(y) / f1.at(y), f3 / f2.at(z))
+derivation.chain(
+    "The weight is unbiased",
+    Total(x, Total(y, Total(z, times(p0, factors[0], T1, factors[1], T2.at(z, y), factors[2])))),
+    equals(
+        times(1 / Z0, Total(y, times(Total(x, times(f1, T1)), factors[1], Total(z, times(T2.at(z, y), factors[2]))))),
+        r"$p_0(x) = f_0(x) / Z_0$ cancels the first denominator; what depends on $x$ is summed first",
+        wrong={
+            "the normalizer forgotten": Total(
+                y, times(Total(x, times(f1, T1)), factors[1], Total(z, times(T2.at(z, y), factors[2])))
+            ),
+            "weighed after the move": times(
+                1 / Z0, Total(y, times(Total(x, times(f0, T1)), f1.at(y) / f0.at(y), Total(z, times(T2.at(z, y), factors[2]))))
+            ),
+        },
+    ),
+    equals(
+        times(1 / Z0, Total(y, times(f1.at(y), factors[1], Total(z, times(T2.at(z, y), factors[2]))))),
+        "$T_1$ leaves $f_1$ as it is",
+        wrong={
+            "the first law kept": times(1 / Z0, Total(y, times(f0.at(y), factors[1], Total(z, times(T2.at(z, y), factors[2])))))
+        },
+    ),
+    equals(
+        times(1 / Z0, Total(z, times(Total(y, times(f2.at(y), T2.at(z, y))), factors[2]))),
+        "$f_1$ cancels, and what depends on $y$ is summed next: the same as two lines above, with one factor less",
+        wrong={"one factor more": times(1 / Z0, Total(z, times(Total(y, times(f1.at(y), T2.at(z, y))), factors[2])))},
+    ),
+    equals(
+        times(1 / Z0, Total(z, f3)),
+        "$T_2$ leaves $f_2$ as it is, which cancels",
+        wrong={"the second law": times(1 / Z0, Total(z, f2.at(z)))},
+    ),
+    equals(Z3 / Z0, "the definition of $Z_3$", wrong={"turned over": Z0 / Z3}),
+    states=2,
+    central=True,
+    uses=(kept,),
+    so="Only invariance is used: no state needs to have the law of its temperature, so the transitions need not mix. In "
+    "physics this is Jarzynski's equality: the weight is the exponential of minus the work done on the way.",
+)
+
+# ------------------------------------------------------------------------------------------------ what the logarithm loses
+
+f2_last = derivation.numbers("g({})", y, "the last function of a walk with $K = 2$", positive=True)
+Z2 = derivation.define("Z_g", Total(y, f2_last), "its normalizer", positive=True)
+derivation.chain(
+    "A weight compares the walk with its reversal",
+    times(f1 / f0, f2_last / f1.at(y), Z0 / Z2),
+    equals(
+        times(f2_last / Z2, T1.at(x, y)) / times(f0 / Z0, T1),
+        r"multiply both sides of the fraction by the flow $f_1(x)\, T_1(y|x) = f_1(y)\, T_1(x|y)$",
+        wrong={
+            "the same move both ways": times(f2_last / Z2, T1) / times(f0 / Z0, T1),
+            "without the moves": (f2_last / Z2) / (f0 / Z0),
+        },
+    ),
+    states=2,
+    so=r"Above stands the law of the reversed walk, which begins at a draw of the last law and goes back; below that of the walk "
+    r"itself. The mean of the ratio under the walk is one, which is the result once more.",
+)
+path = derivation.index(r"\omega", "a walk as a whole")
+Q = derivation.law("Q({})", path, "the law of the walks")
+R = derivation.law("R({})", path, "the law of the reversed walks")
+ratio = derivation.number(r"\rho", "the wanted ratio $Z_K / Z_0$", positive=True)
+w = derivation.define(
+    "w({})", ratio * R / Q, "the weight of a walk, by the last chain", "exp(log_weights)", over=path, positive=True
+)
+derivation.chain(
+    "The logarithm of a weight is low on average",
+    Expectation(Q, log(w)),
+    equals(
+        plus(log(ratio), -Divergence(Q, R)),
+        "the logarithm of the product, and the definition of a divergence",
+        wrong={"the divergence turned over": plus(log(ratio), -Divergence(R, Q)), "no gap": log(ratio)},
+    ),
+    at_most(log(ratio), "leave out the divergence (Gibbs)", adding=gibbs.at(Q, R)),
+    so=r"The gap is zero only if the walk is as likely as its reversal: a change so slow that it could be undone. A mean of "
+    r"several weights is unbiased, too, so by Jensen's inequality its logarithm is low, by less. So $\log Z$ is underestimated "
+    r"on average, and $\log p(v) = -F(v) - \log Z$ overestimated: a likelihood by this method is optimistic.",
+)
+
+beta = derivation.number(r"\beta", "the inverse temperature, from 0 to 1", "inverse_temperature", between=(0, 1))
+gain = derivation.numbers("u({})", x, r"$\log f_1 - \log f_0$, on the path $f_\beta = f_0 e^{\beta u}$")
+f_beta = derivation.define(r"f_\beta({})", f0 * exp(beta * gain), "the function at an inverse temperature", over=x, positive=True)
+Z_beta = derivation.define(r"Z_\beta", Total(x, f_beta), "its normalizer", positive=True)
+p_beta = derivation.define(r"p_\beta({})", f_beta / Z_beta, "its law", over=x, law=True)
+first = derivation.chain(
+    r"The slope of the log-normalizer is a mean",
+    Slope(log(Z_beta), beta),
+    equals(
+        Total(x, times(gain, f_beta)) / Z_beta,
+        r"$\partial f_\beta = u f_\beta$",
+        wrong={"at the base": Total(x, times(gain, f0)) / Z0, "not normalized": Total(x, times(gain, f_beta))},
+    ),
+    equals(Expectation(p_beta, gain), r"the definition of $p_\beta$", wrong={"the sign": -Expectation(p_beta, gain)}),
+    states=2,
+    role="lemma",
+)
+derivation.chain(
+    "... and its curvature a variance",
+    Slope(log(Z_beta), beta, 2),
+    equals(
+        plus(Total(x, times(gain**2, f_beta)) / Z_beta, -((Total(x, times(gain, f_beta)) / Z_beta) ** 2)),
+        "the derivative of a quotient",
+        wrong={
+            "the square not subtracted": Total(x, times(gain**2, f_beta)) / Z_beta,
+            "added": plus(Total(x, times(gain**2, f_beta)) / Z_beta, (Total(x, times(gain, f_beta)) / Z_beta) ** 2),
+        },
+    ),
+    equals(Variance(p_beta, gain), "the mean square less the square of the mean", wrong={"twice": 2 * Variance(p_beta, gain)}),
+    states=2,
+    uses=(first,),
+    so=r"Let the transitions be perfect, so that $x_k$ is an independent draw of $p_{\beta_{k-1}}$, and $\beta_k = k/K$. Then "
+    r"$\mathbb{E}[\log w]$ is a left Riemann sum with $K$ terms of the integral of the slope, which is $\log(Z_1/Z_0)$. The "
+    r"slope rises, so the sum is low, by about half the rise over $K$. And $\mathrm{Var}[\log w]$ is a sum of $K$ variances "
+    "over $K^2$.",
+)
+
+derivation.symbol("K", "the number of factors of a weight")
+derivation.symbol(r"\Delta_K", r"the gap $\log(Z_1/Z_0) - \mathbb{E}[\log w]$ of $K$ factors with perfect transitions")
+derivation.symbol("V_K", r"the variance of $\log w$ with them")
+
+
+def _perfect(gains, factors):
+    """The gap and the variance of log w for f_0 = 1 and these gains, with perfect transitions and equal steps."""
+    betas = np.arange(factors)[:, None] / factors
+    laws = np.exp(betas * gains) / np.sum(np.exp(betas * gains), axis=1, keepdims=True)
+    means = laws @ gains
+    variances = laws @ gains**2 - means**2
+    return np.log(np.mean(np.exp(gains))) - np.mean(means), np.sum(variances) / factors**2
+
+
+@derivation.numeric(
+    r"K \Delta_K \to \frac12 (\mathbb{E}_{p_1}[u] - \mathbb{E}_{p_0}[u]), \quad K V_K \to \mathbb{E}_{p_1}[u] - "
+    r"\mathbb{E}_{p_0}[u]",
+    because=r"Both are means of the curvature over the path; the variance is twice the gap. Two states, $u = (0, \log 4)$, $K = "
+    r"20000$.",
+    tolerance=1e-4,
+    since="the next term of a Riemann sum is one over K smaller, 5e-5 here",
+)
+def both_fall_as_one_over_the_number():
+    gains = np.array([0.0, np.log(4)])
+    rise = np.log(4) * (4 / 5 - 1 / 2)
+    found = 20_000 * np.array(_perfect(gains, 20_000))
+    return found, np.array([rise / 2, rise]), {"the same": np.array([rise, rise]), "twice both": np.array([rise, 2 * rise])}
+
+
+# ------------------------------------------------------------------------------------------------ a machine, and the code
+
+v1, v2 = (derivation.index(f"v_{i}", f"visible unit {i}", states=2) for i in (1, 2))
+h = derivation.index("h", "the hidden unit", states=2)
+a1, a2 = (derivation.number(f"a_{i}", f"the logit of $v_{i}$ in the base law", "base_bias") for i in (1, 2))
+b1, b2 = (derivation.number(f"b_{i}", f"the bias of $v_{i}$", "visible_bias") for i in (1, 2))
+c = derivation.number("c", "the bias of $h$", "hidden_bias")
+W1, W2 = (derivation.number(f"W_{i}", f"the weight between $v_{i}$ and $h$", "weight") for i in (1, 2))
+between = plus(times(1 - beta, a1 * v1 + a2 * v2), times(beta, b1 * v1 + b2 * v2))
+tempered = derivation.define(
+    r"f_\beta({},{})",
+    Total(h, exp(plus(between, times(beta, h, c + v1 * W1 + v2 * W2)))),
+    "a restricted Boltzmann machine on the way from independent units to its own law",
+    "exp(intermediate_log_prob)",
+    over=(v1, v2),
+    positive=True,
+)
+summed = derivation.chain(
+    "Every law on the way is that of a restricted Boltzmann machine",
+    tempered,
+    equals(
+        times(exp(between), 1 + exp(times(beta, c + v1 * W1 + v2 * W2))),
+        "the hidden unit is 0 or 1; several are summed one by one",
+        wrong={
+            "the softplus tempered, not what it is of": times(exp(between), (1 + exp(c + v1 * W1 + v2 * W2)) ** beta),
+            "the hidden bias not tempered": times(exp(between), 1 + exp(plus(c, times(beta, v1 * W1 + v2 * W2)))),
+        },
+    ),
+    so=r"With weights $\beta W$, hidden biases $\beta c$ and visible biases $(1 - \beta) a + \beta b$ it is a machine at every "
+    r"temperature, so a block Gibbs step of that machine is the transition.",
+)
+derivation.chain(
+    r"The base, at inverse temperature 0, has a normalizer in closed form",
+    Total(v1, Total(v2, Total(h, exp(plus(a1 * v1, a2 * v2))))),
+    equals(
+        times(2, Total(v1, exp(a1 * v1)), Total(v2, exp(a2 * v2))),
+        "independent indices: a sum of products is a product of sums, and the hidden unit adds a factor of 2",
+        wrong={"the hidden unit forgotten": times(Total(v1, exp(a1 * v1)), Total(v2, exp(a2 * v2)))},
+    ),
+    equals(
+        times(2, 1 + exp(a1), 1 + exp(a2)),
+        "a unit is 0 or 1",
+        wrong={"two per visible unit": times(2, 2 + exp(a1), 2 + exp(a2))},
+    ),
+    uses=(summed,),
+    so=r"With $H$ hidden units the factor is $2^H$: $\log Z_0 = H \log 2 + \sum_i \log(1 + e^{a_i})$.",
+)
+
+_STATES = states(2)
+
+
+def _arrays(n, W1, W2, *biases):
+    """The n-th of the machines of a bridge: weight, then visible biases, hidden bias and base, as far as given."""
+    pairs = [np.array([one[n], other[n]]) for one, other in zip(biases[::2], biases[1::2], strict=False)]
+    return np.array([[W1[n]], [W2[n]]]), *pairs
+
+
+derivation.bridge(
+    "The code's intermediate law",
+    log(tempered),
+    lambda t, W1, W2, b1, b2, a1, a2, c: jnp.stack(
+        [
+            (lambda weight, b, a: intermediate_log_prob(_STATES, t[n], weight, b, c[n : n + 1], a).reshape(2, 2))(
+                *_arrays(n, W1, W2, b1, b2, a1, a2)
+            )
+            for n in range(5)
+        ]
+    ),
+    beta, W1, W2, b1, b2, a1, a2, c,
+    wrong={"not the logarithm": tempered, "the base not left": log(tempered) + beta * (a1 * v1 + a2 * v2)},
+)  # fmt: skip
+run = derivation.index("r", "a run")
+runs = derivation.count(run, "R", "the number of runs", "len(log_weights)")
+weights = derivation.numbers("w", run, "the weights of runs", "exp(log_weights)", positive=True)
+derivation.bridge(
+    "... and its estimate of the log-normalizer",
+    plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights) / runs)),
+    lambda w, W1, W2, a1, a2: jnp.stack(
+        [(lambda weight, a: log_partition_estimate(jnp.log(w[n]), weight, a))(*_arrays(n, W1, W2, a1, a2)) for n in range(5)]
+    ),
+    weights, W1, W2, a1, a2,
+    wrong={
+        "the hidden unit forgotten": plus(log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights) / runs)),
+        "the mean of logarithms": plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), Total(run, log(weights)) / runs),
+        "the sum": plus(log(2), log(1 + exp(a1)), log(1 + exp(a2)), log(Total(run, weights))),
+    },
+)  # fmt: skip
+
+_LOG_2 = math.log(2)
+_HALF = (np.full((2, 1), 2 * _LOG_2), np.zeros(2), np.zeros(1), np.zeros(2))  # half way its weights are log 2
+derivation.symbol("w", "a weight of the code")
+
+
+@derivation.exact(
+    r"\mathbb{E}[w] = \frac{Z_1}{Z_0} = \frac{29}{8}",
+    because=r"The machine has two visible units with weights $\log 4$ to one hidden unit, no biases, and fair coins as its "
+    r"base; the temperatures are 0, $\frac12$ and 1. All probabilities on the way are multiples of a half, a thirtieth or a "
+    "sixth, so the middles of 2 cells for each unit of the start, of 30 for the hidden unit and of 6 for each visible unit "
+    "stand for all uniform numbers. The mean is over the code's weights of all of them.",
+    outcomes=4 * 30 * 36,
+)
+def weights_of_the_code():
+    middles = [(np.arange(n) + 0.5) / n for n in (2, 2, 30, 6, 6)]
+    cells = np.stack(np.meshgrid(*middles, indexing="ij"), -1).reshape(-1, 5)
+    start, up, down = cells[:, :2], cells[None, :, 2:3], cells[None, :, 3:]
+    log_w = log_weights(start, up, down, np.array([0.0, 0.5, 1.0]), *_HALF)
+    begun = (start < 0.5).astype(float)
+    moved = transition(begun, up[0], down[0], np.array(0.5), *_HALF)
+    cold = transition(begun, up[0], down[0], np.array(0.0), *_HALF)  # at the temperature before
+
+    def rise(states, lower, upper):
+        return jnp.exp(
+            intermediate_log_prob(states, np.array(upper), *_HALF) - intermediate_log_prob(states, np.array(lower), *_HALF)
+        )
+
+    wrong = {
+        "both factors after the move": jnp.mean(rise(moved, 0.0, 0.5) * rise(moved, 0.5, 1.0)),
+        "the transition of the temperature before": jnp.mean(rise(begun, 0.0, 0.5) * rise(cold, 0.5, 1.0)),
+        "the exponential of the mean logarithm": jnp.exp(jnp.mean(log_w)),
+    }
+    return jnp.mean(jnp.exp(log_w)), jnp.exp(log_partition(*_HALF[:3])) / 8, wrong
+
+
+def _walks(rng, runs, factors, machine):
+    """Log-weights of so many runs with so many equal steps, from fair coins."""
+    visible, hidden = machine[0].shape
+    shapes = (runs, visible), (factors - 1, runs, hidden), (factors - 1, runs, visible)
+    return np.asarray(log_weights(*map(rng.uniform, (0,) * 3, (1,) * 3, shapes), np.linspace(0, 1, factors + 1), *machine))
+
+
+def _machine(rng):
+    """Five visible and three hidden units."""
+    return *(rng.normal(size=shape) for shape in ((5, 3), (5,), (3,))), np.zeros(5)
+
+
+derivation.symbol("Z_1", "the normalizer of a machine", "exp(log_partition)")
+
+
+@derivation.monte_carlo(
+    r"\frac{Z_0}{Z_1}\, \mathbb{E}[w] = 1",
+    because="A machine of 5 visible and 3 hidden units with standard normal parameters, 4000 walks with 20 factors from fair "
+    "coins; $Z_1$ is summed over all states.",
+)
+def walks_of_a_larger_machine():
+    rng = np.random.default_rng(3)
+    machine = _machine(rng)
+    log_w = _walks(rng, 4000, 20, machine)
+    log_ratio = np.asarray(log_partition(*machine[:3])) - 8 * _LOG_2
+    return np.exp(log_w - log_ratio), 1.0, {"the mean logarithm": np.exp(np.mean(log_w) - log_ratio), "half": 0.5}
+
+
+@derivation.example(
+    r"Two states, $f_0 = (1, 1)$, $f_1 = (1, 2)$, $f_2 = (1, 4)$, so $Z_2 / Z_0 = \frac52$. A perfect transition gives the "
+    r"weights 1, 2, 2, 4 with probabilities $\frac16, \frac13, \frac16, \frac13$. A Metropolis flip, which goes from 1 to 2 "
+    "always and back half of the time, is no independent draw, and has the same mean. Without a transition the weights are 1 "
+    r"and 4. Last, two visible units with weights $\log 2$ to a hidden one, fair coins as the base and one factor: the weights "
+    r"of 00, 01, 10 and 11 are 1, $\frac32$, $\frac32$ and $\frac52$, and their mean $\frac{13}{8}$ times $Z_0 = 8$ is $Z = 13$."
+)
+def two_states():
+    f = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 4.0]])
+    weights = (f[1] / f[0])[:, None] * (f[2] / f[1])
+    for name, move in (("perfect", np.tile(f[1] / 3, (2, 1))), ("flip", np.array([[0.0, 1.0], [0.5, 0.5]]))):
+        walks = move / 2
+        said = {"perfect": "(2.5, 0.8087)", "flip": "(2.5, 0.8664)"}[name]
+        yield (
+            rf"(\mathbb{{E}}[w], \mathbb{{E}}[\log w])\text{{, {name}}}",
+            np.array([np.sum(walks * weights), np.sum(walks * np.log(weights))]),
+            said,
+        )
+    yield r"\mathbb{E}[\log w]\text{ without a transition}", np.mean(np.log(f[2] / f[0])), "0.6931"
+    yield r"\log\frac52", np.log(2.5), "0.9163"
+    small = (np.full((2, 1), _LOG_2), np.zeros(2), np.zeros(1), np.zeros(2))
+    starts = np.where(_STATES == 1, 0.25, 0.75)
+    log_w = log_weights(starts, np.zeros((0, 4, 1)), np.zeros((0, 4, 2)), np.array([0.0, 1.0]), *small)
+    yield r"w\text{ of the machine}", jnp.exp(log_w), "(1, 1.5, 1.5, 2.5)"
+    yield "Z", jnp.exp(log_partition_estimate(log_w, small[0], small[3])), "13"
+
+
+@derivation.figure(
+    r"Left: log-weights of a machine of 5 visible and 3 hidden units less $\log(Z_1/Z_0)$, by the number of factors $K$; dots: "
+    "300 walks, shifted sideways by chance; bars: the logarithm of their mean weight. With one factor a few walks carry the "
+    r"mean; with more they come together near zero. Right: $K$ times the gap and $K$ times the variance of $\log w$ "
+    r"with perfect transitions on two states, $u = (0, \log 4)$; dashed: their limits.",
+    panels=2,
+)
+def weights_by_factors(walks, perfect):
+    rng = np.random.default_rng(5)
+    machine = _machine(np.random.default_rng(3))
+    log_ratio = float(log_partition(*machine[:3])) - 8 * _LOG_2
+    for place, factors in enumerate((1, 4, 16)):
+        off = _walks(rng, 300, factors, machine) - log_ratio
+        walks.plot(place + rng.uniform(-0.25, 0.25, size=300), off, ".", markersize=2)
+        walks.hlines(np.log(np.mean(np.exp(off))), place - 0.35, place + 0.35, color="black", linewidth=1.5)
+    walks.axhline(0, color="gray", linewidth=0.5)
+    walks.set(xlabel="factors, $K$", ylabel=r"$\log w - \log(Z_1/Z_0)$", xticks=range(3), xticklabels=["1", "4", "16"])
+    counts = np.array([1, 2, 4, 8, 16, 32, 64])
+    found = counts[:, None] * np.array([_perfect(np.array([0.0, np.log(4)]), k) for k in counts])
+    for column, name in enumerate(("gap", "variance")):
+        (line,) = perfect.semilogx(counts, found[:, column], "o-", markersize=3, base=2, label=name)
+        perfect.axhline(0.3 * np.log(4) * (column + 1) / 2, linestyle="--", color=line.get_color(), linewidth=1)
+    perfect.set(xlabel="factors, $K$", ylabel="times $K$", ylim=(0, 0.55))
+    perfect.legend()
+
+
+@derivation.exercise(
+    "What is the variance of the weight in the example without a transition?",
+    r"$\frac12 (1 + 16) - \left(\frac52\right)^2 = 2.25$: importance sampling from $p_0$.",
+)
+def importance_sampling():
+    yield np.var([1.0, 4.0]), "2.25"
+
+
+@derivation.exercise(
+    "By how much is the logarithm of the mean of two such weights low, on average?",
+    r"The mean is 1, $\frac52$ or 4 with probabilities $\frac14$, $\frac12$ and $\frac14$: $\frac12 \log 2.5 + \frac14 \log 4 = "
+    r"0.8047$, which is $0.1116$ below $\log 2.5$. One weight alone is low by $0.2231$.",
+)
+def two_runs():
+    mean = np.mean([np.log((a + b) / 2) for a in (1, 4) for b in (1, 4)])
+    yield mean, "0.8047"
+    yield np.log(2.5) - mean, "0.1116"
+    yield np.log(2.5) - np.log(2), "0.2231"
+
+
+@derivation.exercise(
+    "A machine has no weights between its layers. Which base law gives every walk the same weight, and how large is it for one "
+    r"hidden unit with $c = \log 3$?",
+    r"The base with $a = b$. Then only the hidden biases are switched on: $w = \frac{1 + e^c}{2} = 2$ for every walk.",
+)
+def a_base_that_fits():
+    rng, bias = np.random.default_rng(0), np.array([0.5, -1.0])
+    yield np.exp(_walks(rng, 3, 4, (np.zeros((2, 1)), bias, np.array([math.log(3)]), bias))).max(), "2"

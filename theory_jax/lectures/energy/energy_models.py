@@ -1,0 +1,433 @@
+"""Energy-based models: probabilities from an energy, and learning without their normalizer.
+
+The lecture on the functions of theory_jax/energy/energy_models.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, exp, log, oo, pi, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy.energy_models import (
+    boltzmann_log_probs,
+    contrastive_loss,
+    free_energy,
+    gaussian_mixture_energy,
+    log_partition,
+    quadrature_log_partition,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Energy-based models: probabilities from an energy, and learning without their normalizer",
+    lectures=(),
+    sources=(
+        "LeCun, Chopra, Hadsell, Ranzato & Huang 2006, A tutorial on energy-based learning",
+        "Hinton 2002, Training products of experts by minimizing contrastive divergence",
+        "Song & Kingma 2021, How to train your energy-based models",
+        "MacKay 2003, Information theory, inference, and learning algorithms, chapter 33",
+    ),
+    question="A function gives every state a number, its energy. How does it become a probability model, and how is the model "
+    "fitted when its normalizer cannot be computed?",
+    setting=(
+        "There are finitely many states, with finite energies. A state of energy $+\\infty$ has probability 0 and drops out of "
+        "every sum. On a continuous space integrals take the place of sums, where they are finite.",
+        "The energies depend on a parameter $\\theta$. A gradient at one $\\theta$ sees the energies there and their slopes, "
+        "nothing else; so nothing is lost by letting the energies be linear in $\\theta$, except in the part about curvature, "
+        "which says so.",
+        "Several parameters are treated one at a time, or along a line.",
+    ),
+    answer=r"$p_k \propto e^{-E_k/T}$. The gradient of the negative log-likelihood is the mean slope of the energy under the "
+    r"data, less that under the model, divided by $T$: training lowers the energy of data and raises that of the model's own "
+    r"samples. The normalizer $Z$ is not needed for it, samples are. $-T \log Z$ is the least free energy of any law.",
+    limits=(
+        "How samples of the model are drawn: that is the task of Langevin sampling and of contrastive divergence.",
+        "Whether the likelihood has a maximum. For data on one side of all features it does not, and $\\theta$ grows forever.",
+    ),
+)
+
+k = derivation.index("k", "a state")
+j = derivation.index("j", "a state, beside $k$")
+T = derivation.number("T", "the temperature", "temperature", positive=True)
+theta = derivation.number(r"\theta", "a parameter of the energies")
+a = derivation.numbers("a", k, r"the energies at $\theta = 0$")
+g = derivation.numbers("g", k, r"the slopes of the energies in $\theta$")
+E = derivation.define("E", a + theta * g, "the energies", "energies", over=k)
+Z = derivation.define("Z", Total(k, exp(-E / T)), "the normalizer, or partition function", "exp(log_partition)", positive=True)
+p = derivation.define("p", exp(-E / T) / Z, "the model, a Boltzmann law", "exp(boltzmann_log_probs)", over=k, law=True)
+F = derivation.define("F", -T * log(Z), "the free energy", "free_energy")
+
+derivation.chain(
+    "Only differences of energy count",
+    log(p / p.at(j)),
+    equals(
+        (E.at(j) - E) / T,
+        "$Z$ cancels in the quotient",
+        wrong={"the sign": (E - E.at(j)) / T, "the temperature multiplied": (E.at(j) - E) * T, "no temperature": E.at(j) - E},
+    ),
+    role="lemma",
+    so=r"A constant added to all energies changes no probability. For $T \to 0$ a state above another vanishes against it, since "
+    r"$e^{-(E_k - E_j)/T} \to 0$: the states of least energy are left, all equally probable. For $T \to \infty$ every quotient "
+    "goes to 1, and all states become equally probable.",
+)
+slope = derivation.chain(
+    "The slope of a log-probability needs no normalizer, but an expectation",
+    Slope(log(p), theta),
+    equals(
+        plus(-g / T, -Slope(log(Z), theta)),
+        r"$\log p_k = -E_k/T - \log Z$",
+        wrong={"the normalizer taken as a constant": -g / T, "its sign": plus(-g / T, Slope(log(Z), theta))},
+    ),
+    equals(
+        plus(-g / T, -Total(j, Slope(exp(-E.at(j) / T), theta)) / Z),
+        "the derivative of the logarithm, and of a sum",
+        wrong={"not divided by Z": plus(-g / T, -Total(j, Slope(exp(-E.at(j) / T), theta)))},
+    ),
+    equals(
+        plus(-g / T, Expectation(p.at(j), g.at(j) / T)),
+        r"the chain rule, $\partial e^{-E_j/T} = -\frac{g_j}{T} e^{-E_j/T}$, and $e^{-E_j/T} / Z = p_j$",
+        wrong={
+            "the mean over states": plus(-g / T, Total(j, g.at(j) / T) / 3),
+            "the sign": plus(-g / T, -Expectation(p.at(j), g.at(j) / T)),
+        },
+    ),
+    equals(
+        times(1 / T, plus(Expectation(p.at(j), g.at(j)), -g)),
+        r"$\frac1T$ is common to both",
+        wrong={
+            "the temperature forgotten": plus(Expectation(p.at(j), g.at(j)), -g),
+            "turned over": times(1 / T, plus(g, -Expectation(p.at(j), g.at(j)))),
+        },
+    ),
+    central=True,
+    so=r"$Z$ is gone. What is left of it is an expectation under the model, which samples of the model estimate.",
+)
+
+data = derivation.law(r"\pi", k, "the law of the data")
+loss = derivation.define(r"\mathcal{L}", Expectation(data, -log(p)), "the mean negative log-likelihood")
+derivation.chain(
+    "Training lowers the energy of data and raises that of samples",
+    Slope(loss, theta),
+    equals(
+        times(1 / T, plus(Expectation(data, g), -Expectation(p, g))),
+        "the last result, averaged over the data, with the sign turned: the expectation under $p$ is a constant of that average",
+        wrong={
+            "the sign": times(1 / T, plus(Expectation(p, g), -Expectation(data, g))),
+            "data alone": times(1 / T, Expectation(data, g)),
+            "no temperature": plus(Expectation(data, g), -Expectation(p, g)),
+        },
+    ),
+    uses=(slope,),
+    so=r"It is zero where the slopes have the same mean under the data and the model. It is also the mean slope, divided by $T$, "
+    r"of the surrogate $E(x^+) - E(x^-)$ with $x^+$ from the data and $x^-$ from the model, if the samples $x^-$ are held fixed.",
+)
+derivation.chain(
+    "... but not with a gradient through the sampler",
+    Slope(plus(Expectation(data, E), -Expectation(p, E)), theta),
+    equals(
+        plus(
+            Expectation(data, g),
+            -Expectation(p, g),
+            times(1 / T, plus(Expectation(p, E * g), -Expectation(p, E) * Expectation(p, g))),
+        ),
+        r"the product rule: $\partial p_k = p_k \frac1T \left(\mathbb{E}_p[g] - g_k\right)$",
+        wrong={
+            "no further term": plus(Expectation(data, g), -Expectation(p, g)),
+            "its sign": plus(
+                Expectation(data, g),
+                -Expectation(p, g),
+                -times(1 / T, plus(Expectation(p, E * g), -Expectation(p, E) * Expectation(p, g))),
+            ),
+        },
+    ),
+    states=2,
+    so=r"The covariance of $E$ and $g$ is what a gradient through the sampler adds. It is no part of the likelihood's gradient, "
+    r"so code detaches the samples.",
+)
+derivation.symbol(r"\mathbb{E}_p[g]", "the mean of the slopes under the model")
+derivation.chain(
+    "Along a line of linear energies the loss is convex",
+    Slope(loss, theta, 2),
+    equals(
+        times(1 / T**2, Variance(p, g)),
+        r"differentiate $-\frac1T \mathbb{E}_p[g]$ as above; the part of the data does not depend on $\theta$ for linear "
+        r"energies",
+        wrong={
+            "over the temperature": Variance(p, g) / T,
+            "the second moment": Expectation(p, g**2) / T**2,
+            "under the data": Variance(data, g) / T**2,
+        },
+    ),
+    equals(
+        times(1 / (2 * T**2), Total(k, Total(j, times(p, p.at(j), (g - g.at(j)) ** 2)))),
+        "a variance is half the mean squared difference of two independent draws",
+        wrong={"each pair once": times(1 / T**2, Total(k, Total(j, times(p, p.at(j), (g - g.at(j)) ** 2))))},
+    ),
+    at_least(
+        0,
+        "a sum of squares with positive factors; zero only if all slopes are equal, where $\\theta$ does nothing",
+        dropping=times(1 / (2 * T**2), Total(k, Total(j, times(p, p.at(j), (g - g.at(j)) ** 2)))),
+    ),
+    states=2,
+    so="Energies that are linear in several parameters are linear along every line, so the loss is convex in all of them. "
+    "A network's energy is not linear, and its loss need not be convex.",
+)
+
+derivation.say("What is $-T \\log Z$ itself good for? It is the least value of a functional in which $Z$ does not occur.")
+q = derivation.law("q", k, "any law")
+derivation.chain(
+    "Every law has at least the free energy of the Boltzmann law",
+    plus(Expectation(q, E), -T * Entropy(q)),
+    equals(
+        Expectation(q, plus(E, T * log(q))),
+        r"$-H(q) = \mathbb{E}_q[\log q]$",
+        wrong={
+            "the entropy without temperature": Expectation(q, plus(E, log(q))),
+            "its sign": Expectation(q, plus(E, -T * log(q))),
+        },
+    ),
+    equals(
+        Expectation(q, plus(-T * log(Z), -T * log(p), T * log(q))),
+        r"$E_k = -T \log p_k - T \log Z$",
+        wrong={"log Z added": Expectation(q, plus(T * log(Z), -T * log(p), T * log(q)))},
+    ),
+    equals(
+        plus(F, T * Divergence(q, p)),
+        r"a constant is its own expectation; the rest is a divergence",
+        wrong={"turned over": plus(F, T * Divergence(p, q)), "without temperature": plus(F, Divergence(q, p))},
+    ),
+    at_least(F, "leave out the divergence (Gibbs); equality if and only if $q = p$", dropping=T * gibbs.at(q, p)),
+    so=r"Low energy and high entropy are weighed by $T$. With the posterior's energy $-\log p(x, z)$ and $T = 1$ this is the "
+    "evidence lower bound, with its sign turned.",
+)
+derivation.chain(
+    "Heating lowers the free energy by the entropy",
+    Slope(F, T),
+    equals(
+        plus(-log(Z), -Expectation(p, E) / T),
+        r"the product rule, and $\partial_T e^{-E/T} = \frac{E}{T^2} e^{-E/T}$",
+        wrong={"log Z alone": -log(Z), "the sign of the energy": plus(-log(Z), Expectation(p, E) / T)},
+    ),
+    equals(-Entropy(p), r"$\log p_k = -E_k/T - \log Z$", wrong={"the sign": Entropy(p)}),
+    states=2,
+)
+derivation.symbol(r"\partial_T", "the derivative in $T$")
+derivation.chain(
+    "... and raises the mean energy",
+    Slope(Expectation(p, E), T),
+    equals(
+        times(1 / T**2, Variance(p, E)),
+        r"$\partial_T p_k = p_k \frac{1}{T^2} \left(E_k - \mathbb{E}_p[E]\right)$",
+        wrong={"over the temperature": Variance(p, E) / T, "the second moment": Expectation(p, E**2) / T**2},
+    ),
+    at_least(0, "leave out a variance", dropping=times(1 / T**2, Variance(p, E))),
+    states=2,
+)
+derivation.symbol(r"\mathbb{E}_p[E]", "the mean energy of the model")
+
+
+def _rows(function):
+    """A function of energies at five temperatures."""
+    return lambda energies, temperatures: jnp.stack(
+        [function(row[None], temperature=float(t))[0] for row, t in zip(energies, temperatures, strict=True)]
+    )
+
+
+derivation.bridge(
+    "The code's probabilities",
+    log(p),
+    _rows(boltzmann_log_probs),
+    E,
+    T,
+    wrong={"the sign": log(exp(E / T) / Total(j, exp(E.at(j) / T))), "not normalized": -E / T},
+)
+derivation.bridge("... its normalizer", log(Z), _rows(log_partition), E, T, wrong={"times the temperature": T * log(Z), "Z": Z})
+derivation.bridge("... its free energy", F, _rows(free_energy), E, T, wrong={"log Z": log(Z), "over temperature": -log(Z) / T})
+
+
+def _gradient_of_the_surrogate(energies, temperatures, slopes, data):
+    model = jnp.exp(_rows(boltzmann_log_probs)(energies, temperatures))  # held fixed
+
+    def surrogate(theta):
+        moved = energies + theta[:, None] * slopes
+        return jnp.sum(contrastive_loss(jnp.sum(data * moved, axis=1), jnp.sum(model * moved, axis=1)))
+
+    return jax.grad(surrogate)(jnp.zeros(len(energies)))
+
+
+derivation.bridge(
+    "... and the gradient of its surrogate, which is $T$ times that of the loss",
+    plus(Expectation(data, g), -Expectation(p, g)),
+    _gradient_of_the_surrogate,
+    E,
+    T,
+    g,
+    data,
+    wrong={
+        "turned over": plus(Expectation(p, g), -Expectation(data, g)),
+        "through the sampler": Slope(plus(Expectation(data, E), -Expectation(p, E)), theta),
+    },
+)
+
+derivation.say(
+    "Two energies on a continuous space have a known normalizer. They are the yardstick for samplers and for quadrature."
+)
+x = derivation.number("x", "a point of the line")
+v = derivation.number("v", "a variance", positive=True)
+derivation.chain(
+    "A parabola is the energy of a Gaussian",
+    Integral(exp(-(x**2) / (2 * v)), (x, -oo, oo)),
+    equals(
+        sqrt(2 * pi * v),
+        "the Gaussian integral",
+        wrong={"the deviation for the variance": sqrt(2 * pi) * v, "no two": sqrt(pi * v)},
+    ),
+    so=r"So $\log Z = \frac12 \log(2 \pi v)$ for the energy $x^2/(2v)$ at $T = 1$. The logarithm of a density, with its sign "
+    r"turned, is an energy with $\log Z = 0$; so is that of a mixture, whose weights sum to 1.",
+)
+c = derivation.index("c", "a component of a mixture")
+d = derivation.index("d", "a dimension")
+point = derivation.numbers("y", d, "a point", "x")
+mean = derivation.numbers("m", (c, d), "the means", "means")
+var = derivation.numbers("s", c, "the variances, equal in all dimensions", "exp(log_vars)", positive=True)
+weight = derivation.law("w", c, "the weights", "exp(log_weights)")
+density = Product(d, exp(-((point - mean) ** 2) / (2 * var)) / sqrt(2 * pi * var))
+derivation.bridge(
+    "The code's energy of a mixture",
+    -log(Expectation(weight, density)),
+    lambda m, s, w, y: jnp.stack(
+        [gaussian_mixture_energy(y[n][None], m[n], jnp.log(s[n]), jnp.log(w[n]))[0] for n in range(len(y))]
+    ),
+    mean,
+    var,
+    weight,
+    point,
+    wrong={
+        "the sign": log(Expectation(weight, density)),
+        "no weights": -log(Total(c, density)),
+        "one constant": -log(Expectation(weight, Product(d, exp(-((point - mean) ** 2) / (2 * var))) / sqrt(2 * pi * var))),
+    },
+)
+
+_MEANS, _VARIANCES, _WEIGHTS = np.array([[-1.0, 0.5], [2.0, 0.0]]), np.array([0.5, 1.0]), np.array([0.25, 0.75])
+
+
+def _mixture(x):
+    return gaussian_mixture_energy(jnp.asarray(x), _MEANS, jnp.log(_VARIANCES), jnp.log(_WEIGHTS))
+
+
+def _cells(dimensions, reach=9.0, steps=45):
+    """Midpoints of the cells of a cube, and the volume of a cell."""
+    width = 2 * reach / steps
+    axes = [np.arange(steps) * width - reach + width / 2] * dimensions
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, dimensions), width**dimensions
+
+
+derivation.symbol("b", "a constant that is added to all energies")
+derivation.symbol(r"\log Z_1, \log Z_2", "the normalizers of the energy $x^2/2$ and of a mixture of two Gaussians in the plane")
+
+
+@derivation.numeric(
+    r"\log Z_1 = \frac{1}{2} \log 2\pi, \quad \log Z_2 = 0",
+    because="The rule of rectangles on 45 cells of an axis. It is far more exact than its width suggests: the error of a "
+    "Gaussian falls faster than every power of the width.",
+)
+def normalizers_by_quadrature():
+    found = [quadrature_log_partition(*_cells(1), lambda x: x[:, 0] ** 2 / 2), quadrature_log_partition(*_cells(2), _mixture)]
+    half = math.log(2 * math.pi) / 2
+    return np.array(found), np.array([half, 0.0]), {"no half": np.array([2 * half, 0.0]), "no constant": np.zeros(2)}
+
+
+_ENERGIES = jnp.array([[0.0, math.log(2), math.log(2)]])
+
+
+@derivation.example(
+    r"Three states with $E = (0, \log 2, \log 2)$. At $T = 1$ the weights are $1, \frac12, \frac12$, at $T = \frac12$ they are "
+    r"$1, \frac14, \frac14$. Then the energies of the last two states are $\theta$, with $\theta = \log 2$ and data of the law "
+    r"$(\frac34, \frac18, \frac18)$: half of the model is in these states, and a quarter of the data."
+)
+def three_states():
+    for t, name, law in ((1.0, "1", "(0.5, 0.25, 0.25)"), (0.5, r"\tfrac12", "(0.6667, 0.1667, 0.1667)")):
+        yield rf"p \text{{ at }} T = {name}", jnp.exp(boltzmann_log_probs(_ENERGIES, temperature=t))[0], law
+    yield r"\log Z \text{ at } T = 1", log_partition(_ENERGIES)[0], "0.6931"
+    yield r"F \text{ at } T = \tfrac12", free_energy(_ENERGIES, temperature=0.5)[0], "-0.2027"
+    flat = {a: (0.0, math.log(2), math.log(2)), g: (0, 0, 0), theta: 0, q: (1 / 3, 1 / 3, 1 / 3), T: 1}
+    free = plus(Expectation(q, E), -T * Entropy(q))
+    yield free, value(free, flat), "-0.6365"
+    model = jnp.exp(boltzmann_log_probs(_ENERGIES))[0]
+    yield r"\partial \mathcal{L}", jnp.dot(jnp.array([0.0, 1.0, 1.0]), jnp.array([0.75, 0.125, 0.125]) - model), "-0.25"
+
+
+@derivation.figure(
+    "Left: the probabilities of three states with the energies 0, 1 and 1.5 against the temperature: the lowest alone when cold, "
+    "all three alike when hot. Right: one gradient step on a model whose energy (gray) has a correction, a sum of bumps. The "
+    "step lowers the energy at the data (dots) and raises it where the model has samples (crosses).",
+    panels=2,
+)
+def temperature_and_a_step(cooling, step):
+    temperatures = np.geomspace(0.05, 20, 16)
+    levels = jnp.array([[0.0, 1.0, 1.5]])
+    probs = np.array([np.exp(boltzmann_log_probs(levels, temperature=float(t))[0]) for t in temperatures])
+    for n, level in enumerate(("0", "1", "1.5")):
+        cooling.semilogx(temperatures, probs[:, n], label=f"energy {level}")
+    cooling.set(xlabel="temperature", ylabel="probability", ylim=(0, 1.02))
+    cooling.legend()
+    line = np.linspace(-4, 5, 200)[:, None]
+    before = gaussian_mixture_energy(jnp.asarray(line), np.array([[0.0]]), np.zeros(1), np.zeros(1))
+    rng = np.random.default_rng(0)
+    seen, drawn = 2.0 + 0.5 * rng.standard_normal(12), rng.standard_normal(12)
+    bumps = lambda at: np.exp(-((line - at) ** 2) / 0.5).mean(axis=1)  # noqa: E731
+    after = before - 4 * (bumps(seen) - bumps(drawn))
+    step.plot(line[:, 0], before, color="gray", label="before")
+    step.plot(line[:, 0], after, label="after")
+    step.plot(seen, np.full(12, -1.0), "o", markersize=3, label="data")
+    step.plot(drawn, np.full(12, -1.5), "x", markersize=4, label="samples")
+    step.set(xlabel="state", ylabel="energy", ylim=(-2.2, 8))
+    step.legend()
+
+
+@derivation.exercise(
+    r"Two states have the energies 0 and $\Delta = 1$. What is the probability of the first at $T = 1$ and at $T = \frac12$?",
+    r"$\frac{1}{1 + e^{-\Delta/T}}$, the logistic function of $\Delta/T$: 0.7311 and 0.8808.",
+)
+def two_states():
+    for t, said in ((1.0, "0.7311"), (0.5, "0.8808")):
+        yield jnp.exp(boltzmann_log_probs(jnp.array([[0.0, 1.0]]), temperature=t))[0, 0], said
+
+
+@derivation.exercise(
+    r"How fast does the mean energy of the example rise with the temperature at $T = 1$?",
+    r"By the variance of the energy: half of the probability is at 0 and half at $\log 2$, so it is $\frac14 \log^2 2 = 0.1201$.",
+)
+def heat_capacity():
+    def mean_energy(t):
+        scaled = jax.nn.softmax(-_ENERGIES[0] / t)
+        return jnp.dot(scaled, _ENERGIES[0])
+
+    yield jax.grad(mean_energy)(1.0), "0.1201"
+
+
+@derivation.exercise(
+    r"For which data is $\partial \mathcal{L} = 0$ in the example?",
+    r"For all that have the probability 0.5 in the last two states together, $(\frac12, \frac12, 0)$ for one: the model matches "
+    "the mean of the slope, and nothing else of the data.",
+)
+def matched_means():
+    model = jnp.exp(boltzmann_log_probs(_ENERGIES))[0]
+    yield model[1] + model[2], "0.5"
+
+
+@derivation.numeric(
+    r"\log \sum_k e^{-(E_k + b)} = \log \sum_k e^{-E_k} - b",
+    because=r"With $b = -1000$ the exponentials overflow. The code subtracts the lowest energy first, before it divides by $T$.",
+    role="appendix",
+)
+def large_energies():
+    moved = log_partition(_ENERGIES - 1000.0)
+    return moved, jnp.array([math.log(2) + 1000.0]), {"not moved": log_partition(_ENERGIES), "the sign": moved - 2000.0}

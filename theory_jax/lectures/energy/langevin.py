@@ -1,0 +1,583 @@
+"""Langevin sampling: a random walk that has a given law, and the price of its steps.
+
+The lecture on the functions of theory_jax/energy/langevin.py.
+"""
+
+import math
+from itertools import combinations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Max, Min, exp, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy.energy_models import gaussian_mixture_energy
+from theory_jax.energy.langevin import (
+    clipped_langevin_step,
+    gaussian_stationary_variance,
+    langevin_sample,
+    langevin_step,
+    stochastic_gradient_step,
+)
+from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Langevin sampling: a random walk that has a given law, and the price of its steps",
+    lectures=(),
+    sources=(
+        "Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their discrete approximations",
+        "Welling & Teh 2011, Bayesian learning via stochastic gradient Langevin dynamics",
+        "Wibisono 2018, Sampling as optimization in the space of measures",
+        "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",
+    ),
+    question="Samples of a law are needed, of which only the slope of the energy is known, and not the normalizer. Which random "
+    "walk has this law in the long run, and what does its step of finite length cost?",
+    setting=(
+        "$E$ has two continuous derivatives, $T > 0$, and $e^{-E/T}$ has a finite integral $Z$.",
+        "Most of it is written in one dimension. In several, products of slopes are inner products, second derivatives are "
+        "Laplace operators, and every coordinate has noise of its own; the central step is shown in two dimensions, too.",
+        "Test functions are smooth and vanish outside of a bounded interval.",
+    ),
+    answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
+    r"$e^{-E/T}/Z$ stays what it is. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
+    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds noise of its own, "
+    r"whose share vanishes with $h$.",
+    limits=(
+        "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "
+        "energies that grow faster than a parabola it need not have one: far out every step overshoots.",
+        "How long a chain takes from one mode to another: exponentially long in the height of the barrier, divided by $T$.",
+        "The limit of the chain as a process in continuous time, and what clipping the state does.",
+    ),
+)
+
+x = derivation.number("x", "the state", "x")
+h = derivation.number("h", "the length of a step", "step_size", positive=True)
+T = derivation.number("T", "the temperature", "temperature", positive=True)
+xi = derivation.number(r"\xi", "standard normal noise, independent of the past", "noise")
+E = derivation.function("E", "the energy", "energy_fn")
+phi = derivation.function(r"\varphi", "a test function")
+sigma = derivation.define(r"\sigma", sqrt(2 * h * T), "the deviation of the noise of a step", positive=True)
+_SHAKE = Normal(xi, 0, 1)
+_MOVE = plus(-h * Slope(E(x), x), sigma * xi)
+_RATE = plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2))
+
+derivation.say(
+    r"The law of a random state is known by the means of test functions $\varphi$ of it. So watch what one step $x' = x - h "
+    r"E'(x) + \sigma \xi$ does to such a mean, and first for a single state. By Taylor's formula $\varphi(x') - \varphi(x)$ is "
+    r"the body of the first line, up to third and higher powers of the move; their mean is of the order of $h^2$, since "
+    r"$\mathbb{E}[\xi^3] = 0$."
+)
+derivation.symbol("x'", "the state after a step")
+rate = derivation.chain(
+    "What one step does to the mean of a test function",
+    Expectation(_SHAKE, plus(times(Slope(phi(x), x), _MOVE), times(Slope(phi(x), x, 2), _MOVE**2) / 2)),
+    equals(
+        plus(
+            -times(h, Slope(E(x), x), Slope(phi(x), x)),
+            times(plus(sigma**2, h**2 * Slope(E(x), x) ** 2), Slope(phi(x), x, 2)) / 2,
+        ),
+        r"$\mathbb{E}[\xi] = 0$ and $\mathbb{E}[\xi^2] = 1$",
+        wrong={
+            "noise of variance hT": plus(
+                -times(h, Slope(E(x), x), Slope(phi(x), x)),
+                times(plus(sigma**2 / 2, h**2 * Slope(E(x), x) ** 2), Slope(phi(x), x, 2)) / 2,
+            ),
+            "the squared drift forgotten": plus(-times(h, Slope(E(x), x), Slope(phi(x), x)), times(h, T, Slope(phi(x), x, 2))),
+        },
+    ),
+    equals(
+        plus(times(h, _RATE), times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2),
+        r"$\sigma^2 = 2hT$; sort by powers of $h$",
+        wrong={
+            "uphill": plus(
+                times(h, plus(times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2))),
+                times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2,
+            ),
+            "half of the temperature": plus(
+                times(h, plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2) / 2)),
+                times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2,
+            ),
+        },
+    ),
+    role="lemma",
+    so=r"For small $h$ the mean moves at the rate $-E' \varphi' + T \varphi''$: downhill, and toward where $\varphi$ bends "
+    r"upward.",
+)
+Z = derivation.number("Z", "the normalizer", positive=True)
+p = derivation.define("p(x)", exp(-E(x) / T) / Z, "the law to be sampled")
+derivation.say(r"Average this rate over states that have the law $p$ already.")
+derivation.chain(
+    "The Boltzmann law stays what it is",
+    times(p, _RATE),
+    equals(
+        plus(times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
+        r"$T p' = -E' p$, the slope of the exponential",
+        wrong={
+            "the slope of the logarithm, without the temperature": plus(
+                times(Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))
+            ),
+            "the sign": plus(-times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
+        },
+    ),
+    equals(
+        T * Slope(times(p, Slope(phi(x), x)), x),
+        "the product rule, read backward",
+        wrong={
+            "the other factor's slope": T * Slope(times(phi(x), Slope(p, x)), x),
+            "no temperature": Slope(times(p, Slope(phi(x), x)), x),
+        },
+    ),
+    central=True,
+    uses=(rate,),
+    so=r"The integral of a derivative is what it is at the ends, and there $\varphi'$ vanishes: under $p$ no mean moves, to "
+    r"first order in $h$. The normalizer was not needed. With noise $\sqrt{h T}\, \xi$ instead of $\sqrt{2hT}\, \xi$ the second "
+    r"line would have $\frac{T}{2}$: the walk would sample half the temperature.",
+)
+y = derivation.number("y", "a second coordinate")
+E_2 = derivation.function("U", "an energy of two coordinates", arguments=2)
+phi_2 = derivation.function(r"\chi", "a test function of two coordinates", arguments=2)
+p_2 = derivation.define("r(x,y)", exp(-E_2(x, y) / T) / Z, "its Boltzmann law")
+derivation.chain(
+    "... in two dimensions as well",
+    times(
+        p_2,
+        plus(
+            -Slope(E_2(x, y), x) * Slope(phi_2(x, y), x),
+            -Slope(E_2(x, y), y) * Slope(phi_2(x, y), y),
+            T * Slope(phi_2(x, y), x, 2),
+            T * Slope(phi_2(x, y), y, 2),
+        ),
+    ),
+    equals(
+        T * plus(Slope(times(p_2, Slope(phi_2(x, y), x)), x), Slope(times(p_2, Slope(phi_2(x, y), y)), y)),
+        "the same moves in each coordinate; a divergence, whose integral vanishes",
+        wrong={
+            "one coordinate": T * Slope(times(p_2, Slope(phi_2(x, y), x)), x),
+            "no temperature": plus(Slope(times(p_2, Slope(phi_2(x, y), x)), x), Slope(times(p_2, Slope(phi_2(x, y), y)), y)),
+        },
+    ),
+)
+derivation.chain(
+    "The same without test functions: the stationary Fokker-Planck equation",
+    plus(Slope(times(Slope(E(x), x), p), x), T * Slope(p, x, 2)),
+    equals(
+        Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x),
+        "the derivative of a sum",
+        wrong={"the temperature forgotten": Slope(plus(times(Slope(E(x), x), p), Slope(p, x)), x)},
+    ),
+    equals(0, r"$T p' = -E' p$ once more", wrong={"the density": p}),
+    role="remark",
+    so=r"The flux $-E' p - T p'$ is zero everywhere: what drifts downhill comes back by the noise.",
+)
+psi = derivation.function(r"\psi", "another test function")
+derivation.chain(
+    "The walk is reversible",
+    times(psi(x), p, _RATE),
+    equals(
+        plus(T * Slope(times(psi(x), p, Slope(phi(x), x)), x), -times(T, p, Slope(phi(x), x), Slope(psi(x), x))),
+        r"the last result, and the product rule for $\psi \cdot p \varphi'$",
+        wrong={
+            "the sign": plus(T * Slope(times(psi(x), p, Slope(phi(x), x)), x), times(T, p, Slope(phi(x), x), Slope(psi(x), x))),
+            "nothing left": T * Slope(times(psi(x), p, Slope(phi(x), x)), x),
+        },
+    ),
+    role="remark",
+    so=r"The first term integrates to zero, the second is symmetric in $\varphi$ and $\psi$: forward and backward the walk in "
+    "equilibrium looks alike, as the step goes to zero.",
+)
+
+m = derivation.number("m", "the mean of the law that the walk has now")
+S = derivation.number("S", "its variance", positive=True)
+v = derivation.number("v", r"the variance of the target, for the energy $x^2 / (2v)$ at $T = 1$", "variance", positive=True)
+_NOW, _TARGET = Normal(x, m, S), Normal(x, 0, v)
+derivation.say(
+    r"That $p$ stays is one thing; that other laws move toward it is another. For Gaussians the rate of $x$ and of $x^2$ gives "
+    r"$\dot{m} = -\frac{m}{v}$ and $\dot{S} = 2 - \frac{2S}{v}$ where a step takes the time $h$."
+)
+derivation.symbol(r"\dot{m}, \dot{S}", "the rates at which mean and variance change")
+derivation.chain(
+    "The divergence from the target falls",
+    plus(times(Slope(Divergence(_NOW, _TARGET), m), -m / v), times(Slope(Divergence(_NOW, _TARGET), S), plus(2, -2 * S / v))),
+    equals(
+        plus(times(m / v, -m / v), times(plus(1 / v, -1 / S) / 2, plus(2, -2 * S / v))),
+        r"$\mathrm{KL} = \frac12 \left(\frac{S + m^2}{v} - 1 - \log\frac{S}{v}\right)$",
+        wrong={"no logarithm": plus(times(m / v, -m / v), times(1 / (2 * v), plus(2, -2 * S / v)))},
+    ),
+    equals(
+        plus(-((m / v) ** 2), -S * plus(1 / v, -1 / S) ** 2),
+        r"$2 - \frac{2S}{v} = -2S \left(\frac1v - \frac1S\right)$",
+        wrong={
+            "the variance forgotten": plus(-((m / v) ** 2), -(plus(1 / v, -1 / S) ** 2)),
+            "the mean settled": -S * plus(1 / v, -1 / S) ** 2,
+        },
+    ),
+    equals(
+        -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2),
+        "the difference of the two scores has this mean square: its mean, squared, and its variance",
+        wrong={
+            "the scores' sum": -Expectation(_NOW, plus(x / v, (x - m) / S) ** 2),
+            "half": -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2) / 2,
+        },
+    ),
+    at_most(0, "add a mean of squares", adding=Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2)),
+    so="The rate is minus the mean squared difference of the scores, twice the Fisher divergence; it is zero only if both laws "
+    "are equal.",
+)
+
+derivation.say(
+    "All of this was to first order in $h$. The price of a finite step is known in closed form where the energy is a parabola; "
+    "now at any temperature."
+)
+_STEP = plus(x, -h * x / v, sigma * xi)
+derivation.chain(
+    "The variance after one step on a parabola",
+    Expectation(Normal(x, 0, S), Expectation(_SHAKE, _STEP**2)),
+    equals(
+        Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2)),
+        r"$\mathbb{E}[\xi] = 0$ and $\mathbb{E}[\xi^2] = 1$",
+        wrong={
+            "the deviation of the noise": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma)),
+            "noise of variance hT": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2 / 2)),
+        },
+    ),
+    equals(
+        plus(times((1 - h / v) ** 2, S), 2 * h * T),
+        r"$\mathbb{E}[x^2] = S$ and $\sigma^2 = 2hT$",
+        wrong={"not squared": plus(times(1 - h / v, S), 2 * h * T), "uphill": plus(times((1 + h / v) ** 2, S), 2 * h * T)},
+    ),
+)
+u = derivation.number("u", r"the step as a share of the largest stable one, $h = 2vu$", between=(0, 1))
+settled = derivation.define(
+    "S^*", T * v / (1 - h / (2 * v)), r"where the variance settles, for $h < 2v$", "gaussian_stationary_variance"
+)
+contraction = derivation.chain(
+    "It approaches one value by the same factor at every step",
+    plus(times((1 - h / v) ** 2, S), 2 * h * T, -settled),
+    equals(
+        times((1 - h / v) ** 2, plus(S, -settled)),
+        r"$S^* = (1 - \frac{h}{v})^2 S^* + 2hT$: with the common denominator $2v - h$",
+        wrong={
+            "toward the true variance": times((1 - h / v) ** 2, plus(S, -T * v)),
+            "one factor": times(1 - h / v, plus(S, -settled)),
+        },
+    ),
+    so=r"After $k$ steps $S_k - S^* = (1 - \frac{h}{v})^{2k} (S_0 - S^*)$. In several dimensions $v$ is each eigenvalue of the "
+    r"covariance: the smallest limits the step, and along the largest the mean shrinks by $1 - \frac{h}{v}$ a step only.",
+)
+derivation.symbol("S_k, S_0", "the variance after $k$ steps, and at the start")
+derivation.chain(
+    "The variance is too large by half a step times the temperature, to first order",
+    plus(settled, -T * v),
+    equals(
+        times(T * h / 2, 1 / (1 - h / (2 * v))),
+        r"$\frac{1}{1 - u} - 1 = \frac{u}{1 - u}$ with $u = \frac{h}{2v}$",
+        wrong={"h for half": times(T * h, 1 / (1 - h / (2 * v))), "too narrow": -times(T * h / 2, 1 / (1 - h / (2 * v)))},
+    ),
+    so=r"The bias goes to $\frac{Th}{2}$ for small steps: it halves with $h$, and is of the first order. A temperature "
+    r"multiplies the whole variance.",
+)
+excess = derivation.number("s", "by how much a step is longer than $2v$", positive=True)
+derivation.chain(
+    "Longer steps diverge",
+    (1 - (2 * v + excess) / v) ** 2,
+    equals(
+        plus(1, 2 * excess / v, (excess / v) ** 2),
+        r"$1 - \frac{2v + s}{v} = -(1 + \frac{s}{v})$",
+        wrong={"the square's middle term once": plus(1, excess / v, (excess / v) ** 2)},
+    ),
+    at_least(1, "leave out positive terms", dropping=plus(2 * excess / v, (excess / v) ** 2)),
+    uses=(contraction,),
+    so=r"At $h = 2v$ the factor of the variance is 1 and every step adds $4vT$; beyond, it is above 1. So the chain converges "
+    r"for $h < 2v$ alone.",
+)
+a = derivation.number("a", "a step of the slope", "step_size", positive=True)
+g = derivation.number("g", "the limit of the slope's entries", "gradient_limit", positive=True)
+c = derivation.number("c", "a deviation of the noise, chosen apart from the step", "noise_scale", positive=True)
+tau = derivation.define(r"\tau", c**2 / (2 * a), "the temperature that such a chain samples", positive=True)
+derivation.chain(
+    "Step and noise chosen apart set a temperature",
+    sqrt(2 * a * tau),
+    equals(
+        c,
+        r"the definition of $\tau$: with it, $x - a E'(x) + c\, \xi$ is a Langevin step of length $a$",
+        wrong={"the variance": c**2, "without the two": sqrt(2) * c},
+    ),
+    role="remark",
+    so=r"Recipes for images often take $a = 10$ and $c = 0.005$: $\tau = 1.25 \cdot 10^{-6}$. Such a chain is gradient descent "
+    r"with a little jitter, and the model is trained for the samples that this gives. In one dimension a slope that is clipped "
+    r"to $\pm g$ is the slope of another energy, which grows linearly where $|E'| > g$; clipped entry by entry in several "
+    "dimensions it need not be the slope of any.",
+)
+
+i = derivation.index("i", "a datum of a minibatch")
+count = derivation.count(i, "M", "the size of the minibatch")
+g_i = derivation.numbers(r"\ell", i, "the slopes of the data's log-likelihoods", "gradient_log_likelihood")
+g_0 = derivation.number(r"\ell_0", "the slope of the log-prior", "gradient_log_prior")
+unseen = derivation.number("R", "how many data the minibatch leaves out", positive=True)
+N = derivation.define("N", count + unseen, "how many data there are", "data_size", positive=True)
+theta = derivation.number(r"\theta", "a parameter of a Bayesian model", "parameters")
+derivation.say(
+    r"Where the energy is minus a log-posterior of $N$ data, its slope costs a pass over all of them. A minibatch of $M$, drawn "
+    r"without replacement, estimates it: each datum is in it with the probability $\frac{M}{N}$, so $\frac{N}{M}$ times the sum "
+    r"of what is seen has the sum over all data as its mean. With $\frac{h}{2}$ for $h$ the step is $\theta + \frac{h}{2} "
+    r"(\ell_0 + \frac{N}{M} \sum_i \ell_i) + \sqrt{h}\, \xi$."
+)
+derivation.bridge(
+    "The code's step by a minibatch",
+    plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(h) * xi),
+    lambda theta, z, g0, g, h, n: jnp.concatenate(
+        [
+            stochastic_gradient_step(theta[[k]], z[[k]], g0[[k]], g[k][:, None], step_size=float(h[k]), data_size=float(n[k]))
+            for k in range(5)
+        ]
+    ),
+    theta,
+    xi,
+    g_0,
+    g_i,
+    h,
+    N,
+    wrong={
+        "not scaled to all data": plus(theta, times(h / 2, plus(g_0, Total(i, g_i))), sqrt(h) * xi),
+        "the noise of the whole step": plus(theta, times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(2 * h) * xi),
+        "downhill": plus(theta, -times(h / 2, plus(g_0, times(N / count, Total(i, g_i)))), sqrt(h) * xi),
+    },
+)
+_GRADIENTS = np.array([[1.0], [2.0], [3.0], [6.0], [-4.0], [0.5]])
+
+
+def _increments(size):
+    """What the slope of a minibatch adds to the parameter, over all minibatches of a size: h/2 times its estimate."""
+    zero = np.zeros(1)
+    return np.array(
+        [
+            stochastic_gradient_step(zero, zero, zero, _GRADIENTS[list(some)], step_size=2.0, data_size=6)[0]
+            for some in combinations(range(6), size)
+        ]
+    )
+
+
+derivation.symbol(r"\hat{\ell}, \ell_n", r"the estimate $\frac{N}{M} \sum_i \ell_i$, and the slope of the datum $n$ of all")
+derivation.symbol("n", "a datum of all")
+
+
+@derivation.exact(
+    r"\mathbb{E}[\hat{\ell}] = \sum_n \ell_n",
+    because="All 20 minibatches of 3 of 6 data, each equally likely.",
+    outcomes=20,
+)
+def minibatches_are_unbiased():
+    total = _GRADIENTS.sum()
+    return _increments(3).mean(), total, {"not scaled": total / 2, "the mean": total / 6}
+
+
+@derivation.exact(
+    r"\mathrm{Var}[\hat{\ell}] = \frac{N^2}{M} \left(1 - \frac{M}{N}\right) \frac{1}{N - 1} \sum_n \left(\ell_n - "
+    r"\bar{\ell}\right)^2",
+    because="The same minibatches. A draw without replacement has a smaller variance: none, if all data are drawn.",
+    outcomes=20,
+)
+def variance_of_minibatches():
+    spread = _GRADIENTS.var(ddof=1)
+    formula = 36 / 3 * (1 - 3 / 6) * spread
+    return _increments(3).var(), formula, {"with replacement": 36 / 3 * spread * 5 / 6, "divided by N": formula * 5 / 6}
+
+
+derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
+noise_of_slope = derivation.number("V", "the variance of the minibatch's estimate of the slope", positive=True)
+settled_noisy = derivation.define(
+    "S^{**}",
+    v * (1 + h * noise_of_slope / 4) / (1 - h / (4 * v)),
+    r"where such a chain settles, for a posterior $\mathcal{N}(0, v)$",
+)
+derivation.chain(
+    "The noise of the minibatch loses its share as the step shrinks",
+    plus(times((1 - h / (2 * v)) ** 2, settled_noisy), times(h**2 / 4, noise_of_slope), h),
+    equals(
+        settled_noisy,
+        r"a step multiplies the variance by $(1 - \frac{h}{2v})^2$ and adds $\frac{h^2}{4} V$ by the estimate, $h$ by the noise",
+        wrong={
+            "the estimate without noise": v / (1 - h / (4 * v)),
+            "the noise of the slope by h": v * (1 + noise_of_slope) / (1 - h / (4 * v)),
+        },
+    ),
+    so=r"It is $v$ times $1 + \frac{h}{4}(V + \frac1v)$ to first order: both biases go with $h$, provided that $V$ does not "
+    r"depend on $\theta$. With many data and small minibatches $V$ is large, and $h$ must be far below $4/V$.",
+)
+
+derivation.bridge(
+    "The code's step, on a quartic energy",
+    plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi),
+    lambda x, z, h, t: jnp.concatenate(
+        [langevin_step(x[[k]], z[[k]], lambda x: x**4 / 4 - x, step_size=float(h[k]), temperature=float(t[k])) for k in range(5)]
+    ),
+    x,
+    xi,
+    h,
+    T,
+    wrong={
+        "uphill": plus(x, h * Slope(x**4 / 4 - x, x), sigma * xi),
+        "noise of variance hT": plus(x, -h * Slope(x**4 / 4 - x, x), sigma * xi / 2),
+    },
+)
+derivation.bridge(
+    r"... two steps on a parabola, the second with the noise $y$",
+    plus(times(1 - h / v, _STEP), sigma * y),
+    lambda x, z, later, h, t, v: jnp.concatenate(
+        [
+            langevin_sample(
+                x[[k]],
+                jnp.stack([z[[k]], later[[k]]]),
+                lambda x, v=v[k]: x**2 / (2 * v),
+                step_size=float(h[k]),
+                temperature=float(t[k]),
+            )
+            for k in range(5)
+        ]
+    ),
+    x,
+    xi,
+    y,
+    h,
+    T,
+    v,
+    wrong={
+        "the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * y)), sigma * xi),
+        "one step": _STEP,
+    },
+)
+derivation.bridge(
+    r"... the variance on which it settles, at $T = 1$ and $h = 2vu$",
+    v / (1 - u),
+    lambda v, h: jnp.stack([gaussian_stationary_variance(v[k], step_size=float(h[k])) for k in range(5)]),
+    v,
+    2 * v * u,
+    wrong={"to first order": v * (1 + u), "half of the bias": v / (1 - u / 2), "twice the bias": v / (1 - 2 * u)},
+)
+derivation.bridge(
+    "... and the clipped step, with bounds at $-1$ and 1",
+    Max(-1, Min(1, x - a * Max(-g, Min(g, x / v)) + c * xi)),
+    lambda x, v, z, a, c, g: jnp.concatenate(
+        [
+            clipped_langevin_step(
+                x[[k]],
+                z[[k]],
+                lambda x, v=v[k]: x**2 / (2 * v),
+                step_size=float(a[k]),
+                noise_scale=float(c[k]),
+                gradient_limit=float(g[k]),
+            )
+            for k in range(5)
+        ]
+    ),
+    x,
+    v,
+    xi,
+    a,
+    c,
+    g,
+    wrong={
+        "the slope not clipped": Max(-1, Min(1, x - a * x / v + c * xi)),
+        "the state not clipped": x - a * Max(-g, Min(g, x / v)) + c * xi,
+    },
+)
+
+
+@derivation.monte_carlo(
+    r"S_k = S^* - (1 - h)^{2k} S^* \quad\text{at } k = 12,\; h = 0.8",
+    because=r"4000 chains on the energy $x^2/2$ that start at zero: $S_0 = 0$ and $v = T = 1$. $S^* = \frac53$.",
+)
+def simulated_variance():
+    noises = np.random.default_rng(0).standard_normal((12, 4000))
+    ends = langevin_sample(jnp.zeros(4000), noises, lambda x: x**2 / 2, step_size=0.8)
+    wanted = 5 / 3 * (1 - 0.2**24)
+    return np.asarray(ends) ** 2, wanted, {"no bias": 1.0, "noise of variance h": wanted / 2}
+
+
+derivation.symbol("k", "how many steps the chain has taken")
+
+
+@derivation.example(
+    r"The energy $x^2/2$ at $T = 1$: a standard normal law. Half the step has half the bias, but only to first order; at $h = 1$ "
+    r"the state is forgotten at every step, and $x' = \sqrt2\, \xi$. Last, the temperature of an image recipe, and a minibatch."
+)
+def standard_normal():
+    for step, said in (("0.1", "1.0526"), ("0.05", "1.0256"), ("0.8", "1.6667"), ("1", "2")):
+        yield rf"S^* \text{{ at }} h = {step}", value(settled, {T: 1, v: 1, h: float(step)}), said
+    state = langevin_step(jnp.array([2.0]), jnp.array([0.5]), lambda x: x**2 / 2, step_size=0.5)[0]
+    yield r"x' \text{ from } x = 2 \text{ at } h = \tfrac12,\; \xi = \tfrac12", state, "1.5"
+    yield tau, value(tau, {a: 10, c: 0.005}), "1.25e-6"
+    zero, seen = np.zeros(1), np.array([[1.0], [6.0]])
+    moved = stochastic_gradient_step(zero, zero, zero, seen, step_size=0.5, data_size=4)[0]
+    yield r"\tfrac{h}{2} \hat{\ell} \text{ of the slopes 1 and 6, two of 4 data, at } h = \tfrac12", moved, "3.5"
+
+
+_WELLS = (jnp.array([[-1.0], [1.0]]), jnp.log(jnp.full(2, 0.1)), jnp.log(jnp.full(2, 0.5)))
+
+
+@derivation.figure(
+    r"Left: the variance on which the chain settles, as a multiple of the true one, against the step; dashed, its first order. "
+    r"At $h = 2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
+    r"(gray). Long steps flatten the wells.",
+    panels=2,
+)
+def bias_and_two_wells(bias, wells):
+    lengths = np.linspace(0.05, 1.7, 34)
+    bias.plot(lengths, [float(gaussian_stationary_variance(jnp.ones(()), step_size=float(s))) for s in lengths])
+    bias.plot(lengths, 1 + lengths / 2, linestyle="--", color="gray", linewidth=0.8)
+    bias.axvline(2, color="gray", linewidth=0.8)
+    bias.set(xlabel="step $h$, in units of $v$", ylabel="variance, in units of $v$", ylim=(0.8, 6))
+    rng = np.random.default_rng(1)
+    start = rng.choice([-1.0, 1.0], 4000) + math.sqrt(0.1) * rng.standard_normal(4000)
+    noises = rng.standard_normal((60, 4000, 1))
+    line = np.linspace(-3, 3, 121)
+    wells.fill_between(line, np.exp(-gaussian_mixture_energy(jnp.asarray(line[:, None]), *_WELLS)), color="0.85")
+    for step in (0.01, 0.12):
+        ends = langevin_sample(start[:, None], noises, lambda x: gaussian_mixture_energy(x, *_WELLS), step_size=step)
+        wells.hist(np.asarray(ends)[:, 0], bins=line[::3], density=True, histtype="step", label=f"$h = {step}$")
+    wells.set(xlabel="state", ylabel="density")
+    wells.legend()
+
+
+@derivation.exercise(
+    r"What is the step at $T = 0$, and where does it go on the energy $x^2/(2v)$? Evaluate one step from $x = 1$ at $h = 3v$.",
+    r"Gradient descent. Each step multiplies the state by $1 - h/v$: to 0 for $h < 2v$, and away from it for $h > 2v$. At "
+    r"$h = 3v$ it goes from 1 to $-2$.",
+)
+def without_temperature():
+    cold = langevin_step(jnp.ones(1), jnp.ones(1), lambda x: x**2 / 4, step_size=6.0, temperature=0.0)
+    yield cold[0], "-2"
+
+
+@derivation.exercise(
+    "How long may a step be, if the variance may be 1% too large?",
+    r"$\frac{u}{1 - u} = 0.01$ with $u = \frac{h}{2v}$: $u = \frac{1}{101}$, so $h = \frac{2v}{101} = 0.0198 v$.",
+)
+def one_percent():
+    yield gaussian_stationary_variance(jnp.ones(()), step_size=2 / 101) - 1, "0.01"
+    yield 2 / 101, "0.0198"
+
+
+@derivation.exercise(
+    "A law in the plane has the variances 1 and 100, and the step is 1. After how many steps has the mean of the slow coordinate "
+    "fallen by the factor $e$?",
+    r"Each multiplies it by $1 - \frac{1}{100}$, so after $-1 / \log 0.99 = 99.5$.",
+)
+def slow_coordinate():
+    yield -1 / math.log(1 - 1 / 100), "99.5"
+
+
+@derivation.autodiff(
+    r"\frac{\partial x'}{\partial x} = 1 - h E''(x)",
+    because="The code differentiates through a step, second derivatives of the energy included. A model that is trained on "
+    "samples must not: its training detaches them.",
+    role="appendix",
+)
+def slope_of_a_step():
+    at = jnp.array([-1.0, 0.5, 2.0])
+    step = lambda x: langevin_step(x, jnp.zeros(3), lambda x: x**4 / 4, step_size=0.1)  # noqa: E731
+    formula = 1 - 0.1 * 3 * at**2
+    return jnp.diagonal(jax.jacobian(step)(at)), formula, {"a constant slope": jnp.ones(3), "uphill": 2 - formula}

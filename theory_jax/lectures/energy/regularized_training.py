@@ -1,0 +1,382 @@
+"""Regularized training of energy networks: a floor for the loss, and what energies are good for.
+
+The lecture on the functions of theory_jax/energy/regularized_training.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+import scipy.stats
+from sympy import exp, log
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy.energy_models import boltzmann_log_probs
+from theory_jax.energy.regularized_training import (
+    anomaly_auc,
+    classifier_energy,
+    energy_loss,
+    energy_regularization,
+    spectral_normalize,
+)
+from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Regularized training of energy networks: a floor for the loss, and what energies are good for",
+    lectures=(),
+    sources=(
+        "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",
+        "Miyato, Kataoka, Koyama & Yoshida 2018, Spectral normalization for generative adversarial networks",
+        "Grathwohl et al. 2020, Your classifier is secretly an energy based model and you should treat it like one",
+        "Fawcett 2006, An introduction to ROC analysis",
+    ),
+    question="The contrastive loss has no floor: a network lowers it without end by spreading its energies. What does a small "
+    "penalty on the energies buy, what does it cost, and what are the energies good for afterwards?",
+    setting=(
+        "There are finitely many states. Data have the law $d$, the samples of a training step the law $q$; both are held fixed "
+        "in the step. The network can give every state any energy.",
+        r"The loss of a pair is $E^+ - E^- + a \left((E^+)^2 + (E^-)^2\right)$, with the energies $E^+$ of a datum and $E^-$ of "
+        r"a sample, and $a > 0$.",
+        "A state counts only where data or samples fall: $d + q > 0$.",
+    ),
+    answer=r"The loss is at least $-\frac{1}{2a}$, and its minimizer is $E = -\frac{1}{2a} \frac{d - q}{d + q}$: energies stay "
+    r"between $\pm \frac{1}{2a}$, and their free constant is fixed. The price is a bias: where training rests, the model is "
+    r"flatter than the data, the more so the larger $a$ is.",
+    limits=(
+        "That training comes to rest. With short chains the samples need not have the law of the model.",
+        "That a low energy means typical: in many dimensions a density is highest where hardly any data are.",
+    ),
+)
+
+up = derivation.number("E^+", "the energy of a datum", "data_energy")
+down = derivation.number("E^-", "the energy of a sample", "sample_energy")
+a = derivation.number("a", "the weight of the penalty", "regularization", positive=True)
+pair = derivation.define(r"\ell", plus(up, -down, times(a, plus(up**2, down**2))), "the loss of a pair", "energy_loss")
+squares = plus(times(a, (up + 1 / (2 * a)) ** 2), times(a, (down - 1 / (2 * a)) ** 2))
+derivation.chain(
+    "The penalty gives the loss of a pair a floor",
+    pair,
+    equals(
+        plus(squares, -1 / (2 * a)),
+        "complete both squares",
+        wrong={
+            "the penalty of the difference": plus(times(a, (up - down + 1 / (2 * a)) ** 2), -1 / (4 * a)),
+            "half of the rest": plus(squares, -1 / (4 * a)),
+            "data up": plus(times(a, (up - 1 / (2 * a)) ** 2), times(a, (down + 1 / (2 * a)) ** 2), -1 / (2 * a)),
+        },
+    ),
+    at_least(-1 / (2 * a), r"leave out squares; equality for $E^\pm = \mp\frac{1}{2a}$", dropping=squares),
+    so=r"Without the penalty the loss goes to $-\infty$ with $E^-$. A penalty on the difference $E^+ - E^-$ alone would have a "
+    "floor, too, but on a whole line: the constant that can be added to all energies would go on drifting.",
+)
+derivation.bridge(
+    "The code's loss of a pair",
+    pair,
+    lambda e, s, a: jnp.stack([energy_loss(*row, regularization=float(k)) for *row, k in zip(e, s, a, strict=True)]),
+    up,
+    down,
+    a,
+    wrong={"turned over": plus(down, -up, times(a, plus(up**2, down**2))), "a in the square": plus(up, -down, (a * up) ** 2)},
+)
+derivation.bridge(
+    "... and its penalty",
+    plus(up**2, down**2),
+    energy_regularization,
+    up,
+    down,
+    wrong={"of the difference": (up - down) ** 2, "of the sum": (up + down) ** 2},
+)
+
+derivation.say(
+    "All pairs reach this floor at once only if no state is both data and sample. What does the penalty do to a whole law?"
+)
+x = derivation.index("x", "a state")
+d = derivation.law("d", x, "the law of the data")
+q = derivation.law("q", x, "the law of the samples")
+E = derivation.numbers("E", x, "the energies of the network")
+loss = derivation.define(
+    r"\mathcal{L}", Total(x, plus(times(d - q, E), times(a, d + q, E**2))), "the mean of the loss over pairs"
+)
+best = derivation.define("E^*", -(d - q) / (2 * a * (d + q)), "the best energies", over=x)
+derivation.chain(
+    "The best energies compare data with samples, state by state",
+    loss,
+    equals(
+        plus(Total(x, times(a, d + q, plus(E, -best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)),
+        "complete the square in every state",
+        wrong={
+            "the weight forgotten": plus(Total(x, times(a, plus(E, -best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)),
+            "the sign of the best": plus(
+                Total(x, times(a, d + q, plus(E, best) ** 2)), -Total(x, (d - q) ** 2 / (d + q)) / (4 * a)
+            ),
+        },
+    ),
+    at_least(
+        -Total(x, (d - q) ** 2 / (d + q)) / (4 * a),
+        r"leave out squares; equality for $E = E^*$",
+        dropping=Total(x, times(a, d + q, plus(E, -best) ** 2)),
+    ),
+    at_least(
+        -1 / (2 * a),
+        r"$\frac{(d - q)^2}{d + q} = d + q - \frac{4dq}{d + q}$, and both laws sum to one; equality if they do not meet",
+        dropping=Total(x, d * q / (d + q)) / a,
+        wrong={"the total variation": -1 / (4 * a)},
+    ),
+    central=True,
+    states=2,
+    so=r"$|E^*| \le \frac{1}{2a}$: the penalty makes the energy a bounded critic between data and samples. It is 0 where both "
+    r"are equally likely, so it stops moving there.",
+)
+
+derivation.say(
+    r"Now let the samples be the model's own, $q = m \propto e^{-E}$, and ask where such training rests: where $E = E^*$ for "
+    r"this very $q$, that is $d - m + 2a (d + m) E = 0$ in every state."
+)
+m = derivation.law("m", x, r"the law of the model, $e^{-E} / Z$")
+derivation.symbol("Z", "its normalizer")
+derivation.chain(
+    "Where training rests the energies have no free constant",
+    Total(x, plus(d, -m, times(2 * a, d + m, E))),
+    equals(
+        times(2 * a, Total(x, times(d + m, E))),
+        "both laws sum to one",
+        wrong={"one law alone": times(2 * a, Total(x, times(d, E))), "the sum of both": plus(2, Total(x, 2 * a * (d + m) * E))},
+    ),
+    so=r"So at rest the mean energy of data is minus that of samples. Were $m = d$, the condition would say $4 a d E = 0$: only "
+    "a law that is uniform where there are data is met exactly.",
+)
+t = derivation.number("t", "the ratio $m/d$ in a state", positive=True)
+rest = derivation.define(r"\varepsilon", (t - 1) / (2 * a * (t + 1)), "the energy of a state at rest")
+derivation.chain(
+    "At rest the energy of a state rises with the ratio of model to data",
+    Slope(rest, t),
+    equals(
+        1 / (a * (t + 1) ** 2),
+        "the rule for quotients",
+        wrong={"half": 1 / (2 * a * (t + 1) ** 2), "the sign": -1 / (a * (t + 1) ** 2)},
+    ),
+    at_least(0, "a positive fraction", dropping=1 / (a * (t + 1) ** 2)),
+    so=r"If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data prefer "
+    r"it even more. The model is flatter than the data. As $a$ goes to 0 the bias vanishes.",
+)
+
+
+def _at_rest(weight, law=(0.75, 0.25)):
+    """The energies at which training rests on two states, and the model there."""
+    d = np.array(law)
+
+    def unrest(energies):
+        m = np.exp(boltzmann_log_probs(jnp.asarray(energies)[None])[0])
+        return d - m + 2 * weight * (d + m) * energies
+
+    energies = scipy.optimize.fsolve(unrest, np.zeros(2), xtol=1e-13)
+    return energies, np.exp(boltzmann_log_probs(jnp.asarray(energies)[None])[0])
+
+
+derivation.symbol(r"\nabla", "the slope by the energies of both states, samples held fixed")
+
+
+@derivation.autodiff(
+    r"\nabla \mathcal{L} = d - m + 2 a (d + m) E",
+    because="The code's loss of a datum and a sample, averaged over both laws, on two states with $a = \\frac12$ and random "
+    "energies. A gradient that went through the samples' law would have another.",
+)
+def slope_at_fixed_samples():
+    d, energies = jnp.array([0.75, 0.25]), jnp.array([0.3, -0.8])
+    m = jnp.exp(boltzmann_log_probs(energies[None]))[0]
+
+    def mean_loss(e, m):
+        pairs = energy_loss(jnp.repeat(e, 2), jnp.tile(e, 2), regularization=0.5)
+        return jnp.sum(jnp.outer(d, m).ravel() * pairs)
+
+    found = jax.grad(mean_loss)(energies, m)
+    through = jax.grad(lambda e: mean_loss(e, jnp.exp(boltzmann_log_probs(e[None]))[0]))(energies)
+    return found, d - m + (d + m) * energies, {"through the samples": through, "no penalty": d - m}
+
+
+derivation.say(
+    "A penalty on energies does not bound their slopes, which the sampler follows. Spectral normalization does: every layer's "
+    "weight is divided by an estimate of its largest singular value, kept up to date by one power iteration a step (the topic "
+    "spectral normalization of the adversarial family derives it). What one iteration does, on two singular values:"
+)
+low = derivation.number("s_1", "the smaller singular value", positive=True)
+more = derivation.number(r"\delta", "by how much the larger exceeds it", positive=True)
+high = derivation.define("s_0", low + more, "the larger singular value", positive=True)
+alpha = derivation.number(r"\alpha", "the component of $u$ along its left vector", "u", positive=True)
+beta = derivation.number(r"\beta", "the component along the other", "u", positive=True)
+found = derivation.define(
+    r"\hat{s}^2",
+    (high**4 * alpha**2 + low**4 * beta**2) / (high**2 * alpha**2 + low**2 * beta**2),
+    r"the square of $|Wv|$ for $v = W^\top u / |W^\top u|$",
+    "the last result of spectral_normalize, squared",
+)
+derivation.symbol("W, u, v", "the weight, the vector that is kept, and the one computed from it")
+short = (high**2 - low**2) * low**2 * beta**2 / (high**2 * alpha**2 + low**2 * beta**2)
+derivation.chain(
+    "One power iteration never takes the weight for larger than it is",
+    high**2,
+    equals(
+        plus(found, short),
+        "a common denominator",
+        wrong={
+            "subtracted": plus(found, -short),
+            "the other component": plus(found, (high**2 - low**2) * high**2 * alpha**2 / (high**2 * alpha**2 + low**2 * beta**2)),
+        },
+    ),
+    at_least(
+        found,
+        r"leave out $s_0^2 - s_1^2 = \delta (2 s_1 + \delta)$ times positive numbers",
+        dropping=more * (2 * low + more) * low**2 * beta**2 / (high**2 * alpha**2 + low**2 * beta**2),
+    ),
+    so=r"So the largest singular value of $W / \hat{s}$ is at least 1. The next $u$ has $\frac{\beta'}{\alpha'} = "
+    r"\frac{s_1^2}{s_0^2} \frac{\beta}{\alpha}$: after many calls the layer stretches by 1 at most, but not after one.",
+)
+derivation.symbol(r"\alpha', \beta'", "the components after the iteration")
+derivation.bridge(
+    "The code's estimate, of a diagonal weight that is turned",
+    found,
+    lambda s, t, a, b: jnp.stack(
+        [spectral_normalize(_turned(*row[:2]), jnp.stack(row[2:]))[2] ** 2 for row in zip(s, t, a, b, strict=True)]
+    ),
+    high,
+    low,
+    alpha,
+    beta,
+    wrong={"exact": high**2, "by one product": (high**2 * alpha**2 + low**2 * beta**2) / (alpha**2 + beta**2)},
+)
+
+
+def _turned(high, low):
+    """Singular values high and low; the left singular vectors are the axes."""
+    return jnp.diag(jnp.stack([high, low])) @ jnp.array([[0.6, 0.8], [-0.8, 0.6]])
+
+
+derivation.say("Where else do energies come from, and what are they used for? Every classifier has one.")
+y = derivation.index("y", "a class")
+k = derivation.index("k", "a class, beside $y$")
+f = derivation.numbers("f", y, "the logits of an example", "logits")
+of_classifier = derivation.define("E_f", -log(Total(k, exp(f.at(k)))), "the energy in the classifier", "classifier_energy")
+posterior = derivation.define("p({}|x)", exp(f) / Total(k, exp(f.at(k))), "the classifier's probabilities", over=y, law=True)
+derivation.chain(
+    "A classifier is an energy and a conditional law",
+    times(posterior, exp(-of_classifier)),
+    equals(
+        times(exp(f) / Total(k, exp(f.at(k))), Total(k, exp(f.at(k)))),
+        "both definitions",
+        wrong={"the energy's sign": times(exp(f) / Total(k, exp(f.at(k))), 1 / Total(k, exp(f.at(k))))},
+    ),
+    equals(exp(f), "the sum cancels", wrong={"normalized": posterior}),
+    so=r"$e^{f_y(x)}$ is thus a joint law of $x$ and $y$, but for a constant. Adding a function of $x$ to all logits leaves "
+    r"$p(y|x)$ as it is and is subtracted from the energy: what the classifier left free is the density of $x$.",
+)
+derivation.bridge(
+    "The code's energy of a classifier",
+    of_classifier,
+    classifier_energy,
+    f,
+    wrong={"the sign": -of_classifier, "the mean": -Total(k, f.at(k)) / 4},
+)
+derivation.say(
+    "Energies rank examples: those of high energy are taken for anomalies. The ranking is judged by the probability that an "
+    "anomaly is above a normal example, with ties counted half. Neither $Z$ nor a constant matters for it. The topic anomaly "
+    "detection shows that this is the area under the curve of detections against false alarms."
+)
+derivation.symbol(r"E_0, E_1", "the energies of a normal and of an anomalous example, drawn at random")
+
+
+@derivation.exact(
+    r"\mathrm{AUC} = \Pr(E_1 > E_0) + \tfrac12 \Pr(E_1 = E_0)",
+    because="All 81 ways to give two normal and two anomalous examples one of three energies, each pair counted by hand.",
+    outcomes=81,
+)
+def pairs_that_are_ordered():
+    rows = list(itertools.product((0.0, 1.0, 2.0), repeat=4))
+    areas = np.array([float(anomaly_auc(np.array(row[:2]), np.array(row[2:]))) for row in rows])
+    normal, anomalous = np.array(rows)[:, None, :2], np.array(rows)[:, 2:, None]
+    wins, ties = (anomalous > normal).mean((1, 2)), (anomalous == normal).mean((1, 2))
+    return areas, wins + ties / 2, {"ties lost": wins, "exchanged": 1 - wins - ties / 2}
+
+
+@derivation.example(
+    r"Two states with $d = (\frac34, \frac14)$. First against uniform samples at $a = \frac12$, then at rest, for three weights: "
+    r"the model approaches the data as $a$ goes to 0. Then one power iteration on $\mathrm{diag}(3, 1)$ from $u = (1, 1)$, "
+    "logits $(\\log 3, 0)$, and normal energies 0, 1, 1 against anomalous ones 1, 2."
+)
+def by_hand():
+    given = {d: (0.75, 0.25), q: (0.5, 0.5), a: 0.5}
+    yield best, value(best, given), "(-0.2, 0.3333)"
+    yield loss, value(loss, given | {E: (-1 / 5, 1 / 3)}), "-0.0667"
+    for weight, said in ((0.01, "0.742"), (0.05, "0.714"), (0.5, "0.590")):
+        yield rf"m_0 \text{{ at rest, }} a = {weight}", _at_rest(weight)[1][0], said
+    _, u, estimate = spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))
+    yield r"\hat{s}", estimate, "2.8636"
+    yield r"\hat{s} \text{ after another}", spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), u)[2], "2.9982"
+    yield r"E_f", classifier_energy(jnp.array([[math.log(3), 0.0]]))[0], "-1.3863"
+    yield r"\mathrm{AUC}", anomaly_auc(jnp.array([0.0, 1.0, 1.0]), jnp.array([1.0, 2.0])), "5/6"
+
+
+derivation.symbol(r"\mathrm{AUC}", "the area under the curve of detections against false alarms", "anomaly_auc")
+
+
+@derivation.figure(
+    r"Left: the loss of a pair with $E^+ = -E^-$, for three weights of the penalty; without it (dashed) there is no floor. "
+    r"Right: the difference of the energies of two states at rest, for data $(\frac34, \frac14)$; the data's own is $\log 3$ "
+    r"(dashed).",
+    panels=2,
+)
+def floor_and_bias(floor, bias):
+    energies = jnp.linspace(0, 12, 61)
+    for weight in (0.05, 0.1, 0.5):
+        floor.plot(energies, energy_loss(-energies, energies, regularization=weight), label=f"$a = {weight}$")
+    floor.plot(energies, energy_loss(-energies, energies, regularization=0.0), linestyle="--", color="gray")
+    floor.set(xlabel="energy of the sample $E^-$", ylabel="loss of the pair", ylim=(-14, 14))
+    floor.legend()
+    weights = np.geomspace(0.003, 3, 13)
+    bias.semilogx(weights, [-np.subtract(*_at_rest(weight)[0]) for weight in weights])
+    bias.axhline(math.log(3), linestyle="--", color="gray", linewidth=0.8)
+    bias.set(xlabel="weight of the penalty", ylabel="difference of the energies", ylim=(0, 1.2))
+
+
+@derivation.exercise(
+    "How far can the energies of data and samples be apart at $a = 0.05$, and how low is the loss then?",
+    r"Each is at most $\frac{1}{2a} = 10$ from zero, so they are 20 apart, and the loss is $-\frac{1}{2a} = -10$.",
+)
+def scale_of_energies():
+    yield 2 / (2 * 0.05), "20"
+    yield energy_loss(jnp.array(-10.0), jnp.array(10.0), regularization=0.05), "-10"
+
+
+@derivation.exercise(
+    r"By which factor does a power iteration on $\mathrm{diag}(3, 1)$ shrink the share of the wrong direction? What is $u$ after "
+    "one, from $(1, 1)$?",
+    r"By $\frac{s_0^2}{s_1^2} = 9$: $u$ is $(9, 1)$ divided by its length, $(0.9939, 0.1104)$.",
+)
+def shrinking_share():
+    yield spectral_normalize(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))[1], "(0.9939, 0.1104)"
+
+
+@derivation.exercise(
+    r"Normal energies are $\mathcal{N}(0, 1)$, anomalous ones $\mathcal{N}(2, 1)$. What is the area?",
+    r"The difference is $\mathcal{N}(2, 2)$, so it is positive with probability $\Phi(\sqrt 2) = 0.921$.",
+)
+def two_gaussians():
+    grid = scipy.stats.norm.ppf((np.arange(400) + 0.5) / 400)
+    yield anomaly_auc(grid, grid + 2), "0.921"
+
+
+derivation.symbol("b", "a constant that is added to all logits")
+
+
+@derivation.numeric(
+    r"\log \sum_y e^{f_y + b} = b + \log \sum_y e^{f_y}",
+    because="At $b = 900$ the exponentials overflow; the code subtracts the largest logit first.",
+    role="appendix",
+)
+def large_logits():
+    plain = classifier_energy(jnp.array([[1.0, 2.0]]))
+    return -classifier_energy(jnp.array([[901.0, 902.0]])), 900 - plain, {"not moved": -plain, "the sign": 900 + plain}

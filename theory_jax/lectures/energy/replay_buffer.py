@@ -1,0 +1,351 @@
+"""A replay buffer: long chains without long waits.
+
+The lecture on the functions of theory_jax/energy/replay_buffer.py.
+"""
+
+import math
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy.langevin import langevin_sample
+from theory_jax.energy.replay_buffer import expected_age, sample, update
+from theory_jax.notation import Expectation, Normal, Slope, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="A replay buffer: long chains without long waits",
+    lectures=(),
+    sources=(
+        "Tieleman 2008, Training restricted Boltzmann machines using approximations to the likelihood gradient",
+        "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",
+        "Nijkamp, Hill, Zhu & Wu 2019, Learning non-convergent non-persistent short-run MCMC toward energy-based model",
+    ),
+    question="A chain of sixty steps remembers where it began. How do stored chains get long without a long wait at every "
+    "update, and how old are they?",
+    setting=(
+        "A buffer holds $N$ states. An update picks places by a rule that does not look at the age of what is there. Each picked "
+        "state is replaced by a fresh draw with probability $p$, by a coin of its own; it then moves $K$ steps and is written "
+        "back.",
+        "The age of a state is the number of its steps since it was last replaced, counted after the $K$ steps of a visit.",
+        "The energy is held fixed. In training it drifts, and a state also remembers the parameters of earlier updates.",
+    ),
+    answer=r"The mean age is $\frac{K}{p}$, whatever the size of the buffer. Where $K$ steps alone keep the share $L$ of a "
+    r"start, the buffer keeps $\frac{p L}{1 - (1 - p) L}$ of it, which goes to 0 with $p$: with $L = 0.547$ and $p = 0.05$ it is "
+    r"0.057.",
+    limits=(
+        "Convergence while the energy changes: the parameters must move slowly against the chains.",
+        "The eigenfunctions of the sampler for energies that are no parabolas, and so the share $L$ of theirs.",
+    ),
+)
+
+x = derivation.number("x", "the state of a chain")
+h = derivation.number("h", "the length of a step", "step_size", between=(0, 1))
+xi = derivation.number(r"\xi", "standard normal noise")
+K = derivation.number("K", "steps at a visit", "chain_length", integer=True, positive=True)
+derivation.say("First the problem: how long does a chain remember? Take Langevin steps on the energy $x^2/2$.")
+derivation.chain(
+    "A step on a parabola keeps a fixed share of the mean",
+    Expectation(Normal(xi, 0, 1), plus(x, -h * x, sqrt(2 * h) * xi)),
+    equals(
+        times(1 - h, x),
+        r"$\mathbb{E}[\xi] = 0$",
+        wrong={"away from the well": times(1 + h, x), "the step not multiplied": x - h},
+    ),
+    role="lemma",
+    so=r"After $K$ steps $(1 - h)^K$ of the start is left. For a law $\mathcal{N}(0, v)$ it is $(1 - \frac{h}{v})^K$: wide modes "
+    "remember longest.",
+)
+derivation.symbol("v", "the variance of the law that is sampled")
+L = derivation.number("L", r"the share of a start that $K$ steps keep, for a parabola $(1 - h)^K$", between=(0, 1))
+p = derivation.number("p", "the probability with which a state is begun anew", "reinitialize_probability", between=(0, 1))
+start = derivation.number("m", "the mean of a fresh draw")
+kept = derivation.define(
+    r"\mu", p * L * start / (1 - (1 - p) * L), "the mean of what the buffer holds, once it no longer changes"
+)
+derivation.say(
+    r"Now the buffer. Let $\mu$ be the mean of a state after its visit, in the long run. Before the visit it was a fresh draw "
+    r"with probability $p$, and else a state of this same mean."
+)
+derivation.chain(
+    "What a buffer keeps of the start",
+    plus(times(p, L, start), times(1 - p, L, kept)),
+    equals(
+        times(L, plus(times(p, start), times(1 - p, kept))),
+        "both move the same $K$ steps",
+        wrong={"the stored state does not move": plus(times(p, L, start), times(1 - p, kept))},
+    ),
+    equals(
+        kept,
+        r"the definition of $\mu$, multiplied by $1 - (1 - p) L$",
+        wrong={
+            "as without a buffer": times(L, start),
+            "the share times the probability": times(p, L, start),
+            "p and 1 - p exchanged": (1 - p) * L * start / (1 - p * L),
+        },
+    ),
+    central=True,
+    so=r"So $\mu$ is what a visit leaves as it is. The same holds for the mean of every function of the state whose mean a step "
+    r"multiplies by a fixed factor (an eigenfunction of the sampler) and whose mean under the stationary law is zero.",
+)
+n = derivation.number("n", "visits since the buffer was filled with fresh draws", integer=True, positive=True)
+r = derivation.define("r", (1 - p) * L, "what one visit leaves of the distance from the long run", positive=True)
+derivation.chain(
+    "How fast it gets there",
+    plus(times(p, L, start), times(1 - p, L, plus(kept, times(r**n, plus(start, -kept))))),
+    equals(
+        plus(kept, times((1 - p) * L, r**n, plus(start, -kept))),
+        r"the last result",
+        wrong={"nothing left of the start": kept, "all of it": plus(kept, times(r**n, plus(start, -kept)))},
+    ),
+    equals(
+        plus(kept, times(r ** (n + 1), plus(start, -kept))),
+        r"$r = (1 - p) L$",
+        wrong={"p for 1 - p": plus(kept, times(p * L, r**n, plus(start, -kept))), "the sign": plus(kept, -(r ** (n + 1)))},
+    ),
+    so=r"A buffer that was filled with fresh draws has the mean $m = \mu + (m - \mu)$ at first; so it has $\mu + r^n (m - \mu)$ "
+    r"after $n$ visits. It takes the chains that are $g$ visits old, of which $p (1-p)^{g-1}$ of all are, from $m$ to $L^g m$.",
+)
+derivation.symbol("g", "how many visits a state has had since it was replaced")
+factor = derivation.define(r"\varphi", p * L / (1 - (1 - p) * L), "the share of the start that the buffer keeps", positive=False)
+derivation.chain(
+    "The buffer remembers less than a fresh chain",
+    plus(L, -factor),
+    equals(
+        (1 - p) * L * (1 - L) / (1 - (1 - p) * L),
+        "a common denominator",
+        wrong={"L once": (1 - p) * (1 - L) / (1 - (1 - p) * L), "p for 1 - p": p * L * (1 - L) / (1 - (1 - p) * L)},
+    ),
+    at_least(0, "leave out a positive fraction", dropping=(1 - p) * L * (1 - L) / (1 - (1 - p) * L)),
+)
+derivation.chain(
+    "... and the less, the more rarely it is begun anew",
+    Slope(factor, p),
+    equals(
+        L * (1 - L) / (1 - (1 - p) * L) ** 2,
+        "the rule for quotients",
+        wrong={"the denominator once": L * (1 - L) / (1 - (1 - p) * L), "the sign": -L * (1 - L) / (1 - (1 - p) * L) ** 2},
+    ),
+    at_least(0, "leave out a positive fraction", dropping=L * (1 - L) / (1 - (1 - p) * L) ** 2),
+    so=r"It rises from 0 at $p = 0$ to $L$ at $p = 1$, where there is no memory. A small $p$ has a price: a chain that got stuck "
+    "stays, and new modes are found by fresh draws alone.",
+)
+a, b = (derivation.number(name, f"the probability to leave state {k}", between=(0, 1)) for k, name in enumerate("ab"))
+q = derivation.number("q", "the probability of state 0 before a step", between=(0, 1))
+rest = derivation.define(r"\pi", b / (a + b), "its stationary probability")
+derivation.chain(
+    "On two states every deviation is such a function",
+    plus(times(q, 1 - a), times(1 - q, b)),
+    equals(
+        plus(rest, times(1 - a - b, plus(q, -rest))),
+        r"$\pi a = (1 - \pi) b$",
+        wrong={
+            "the other state's": plus(1 - rest, times(1 - a - b, plus(q, -1 + rest))),
+            "a factor of one": q,
+            "one probability": plus(rest, times(1 - a, plus(q, -rest))),
+        },
+    ),
+    role="remark",
+    so=r"So for every sampler on two states the buffer's law is $\pi + \varphi (\nu - \pi)$, with $\nu$ the fresh law and "
+    r"$L = (1 - a - b)^K$.",
+)
+derivation.symbol(r"\nu", "the probability of state 0 under fresh draws")
+
+age = derivation.define("A", K / p, "the mean age of a state after its visit", "expected_age")
+derivation.say("And how old are the chains? Their age obeys the same kind of balance.")
+derivation.chain(
+    "The mean age",
+    plus(times(p, K), times(1 - p, plus(age, K))),
+    equals(
+        plus(K, times(1 - p, age)),
+        "a replaced state is $K$ steps old after the visit, another $K$ older than before",
+        wrong={"a replaced state has age 0": times(1 - p, plus(age, K)), "K p": plus(K * p, times(1 - p, age))},
+    ),
+    equals(
+        age,
+        r"$(1 - p) \frac{K}{p} = \frac{K}{p} - K$",
+        wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)},
+    ),
+    so=r"It depends neither on the size of the buffer nor on the batch: these set how long a state waits between visits, and its "
+    r"age counts steps. What is handed out, before the $K$ steps, is $\frac{K (1-p)}{p}$ old on average.",
+)
+derivation.bridge(
+    "The code's mean age",
+    K / p,
+    lambda k, p: jnp.stack([expected_age(reinitialize_probability=float(p[j]), chain_length=float(k[j])) for j in range(5)]),
+    K,
+    p,
+    wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)},
+)
+derivation.symbol(r"P_g", "the probability that a state is $g$ visits old")
+
+
+@derivation.exact(
+    r"P_g = p (1 - p)^{g-1}, \quad g = 1, 2, 3, 4",
+    because=r"All 16 outcomes of four coins with $p = \frac14$, run through the code: a buffer of one state that counts its "
+    "visits. Its age is $g$ if the last replacement was $g$ visits ago.",
+    outcomes=16,
+)
+def law_of_the_age():
+    found = np.zeros(4)
+    for coins in product((0.0, 0.5), repeat=4):
+        buffer, here = jnp.full(1, 100.0), np.zeros(1, int)  # 100: begun before the four visits
+        for coin in coins:
+            drawn = sample(buffer, here, jnp.zeros(1), np.array([coin]), reinitialize_probability=0.25)
+            buffer = update(buffer, here, drawn + 1)
+        if buffer[0] < 100:
+            found[int(buffer[0]) - 1] += math.prod(0.25 if coin < 0.25 else 0.75 for coin in coins)
+    formula = 0.25 * 0.75 ** np.arange(4)
+    return found, formula, {"counted from zero": 0.75 * formula, "1 - p replaced": 0.75 * 0.25 ** np.arange(4)}
+
+
+@derivation.exact(
+    r"\mathbb{E}[x] = \mu + r^n (m - \mu), \quad n = 3, \; p = \tfrac{1}{4}, \; L = 0.7^2, \; m = 2",
+    because="All 8 outcomes of three coins, run through the code: two Langevin steps of length 0.3 a visit. They go without "
+    "noise, which has mean zero.",
+    outcomes=8,
+)
+def a_buffer_of_langevin_chains():
+    here, fresh, found = np.zeros(1, int), jnp.full(1, 2.0), 0.0
+    for coins in product((0.0, 0.5), repeat=3):
+        buffer = fresh
+        for coin in coins:
+            drawn = sample(buffer, here, fresh, np.array([coin]), reinitialize_probability=0.25)
+            moved = langevin_sample(drawn, np.zeros((2, 1)), lambda x: x**2 / 2, step_size=0.3)
+            buffer = update(buffer, here, moved)
+        found += float(buffer[0]) * math.prod(0.25 if coin < 0.25 else 0.75 for coin in coins)
+    share = 0.7**2
+    long_run, left = 0.25 * share * 2 / (1 - 0.75 * share), (0.75 * share) ** 3
+    return found, long_run + left * (2 - long_run), {"a fresh chain": 2 * share, "the long run": long_run}
+
+
+derivation.symbol("N", "how many states the buffer holds")
+derivation.symbol("B", "how many places an update picks")
+derivation.symbol("D", "how many different places these are")
+
+
+def _all_updates(size, batch):
+    """The places that are written, over all ways to pick a batch of places with replacement: [size^batch, size]"""
+    picks = product(range(size), repeat=batch)
+    return np.array([update(jnp.zeros(size), np.array(pick), jnp.ones(batch)) for pick in picks])
+
+
+@derivation.exact(
+    r"\mathbb{E}[D] = N \left(1 - \left(1 - \tfrac{1}{N}\right)^B\right)",
+    because="Every way to pick 2 of 3 places and 3 of 4, run through the code. A place is missed by each pick with probability "
+    r"$1 - \frac1N$. Of two chains with one place only the last is kept, so the other's steps are lost.",
+    outcomes=9 + 64,
+)
+def places_written():
+    found = np.array([_all_updates(size, batch).sum(axis=1).mean() for size, batch in ((3, 2), (4, 3))])
+    size, batch = np.array([3.0, 4.0]), np.array([2.0, 3.0])
+    return found, size * (1 - (1 - 1 / size) ** batch), {"all of them": batch, "of one place": 1 - (1 - 1 / size) ** batch}
+
+
+derivation.say(
+    r"A place is thus visited with probability $1 - (1 - \frac1N)^B$ an update, and waits the inverse of it on average. If the "
+    r"places of a batch are all different, it waits $\frac{N}{B}$, and nothing is lost."
+)
+
+
+@derivation.exact(
+    r"\text{Of several samples for one place, } \mathrm{update} \text{ keeps the last}",
+    because="All 27 ways to write three samples to three places, against writing them one after another.",
+    outcomes=27,
+    role="definition",
+)
+def last_wins():
+    found, one_by_one, first = [], [], []
+    for pick in product(range(3), repeat=3):
+        found.append(update(jnp.array([-1.0, -2.0, -3.0]), np.array(pick), jnp.array([1.0, 2.0, 3.0])))
+        for rows, order in ((one_by_one, range(3)), (first, (2, 1, 0))):
+            row = [-1.0, -2.0, -3.0]
+            for position in order:
+                row[pick[position]] = position + 1.0
+            rows.append(row)
+    return np.array(found), np.array(one_by_one), {"the first wins": np.array(first)}
+
+
+@derivation.example(
+    r"Steps of length 0.01 on the energy $x^2/2$, 60 of them a visit, one state in twenty begun anew; then a buffer of 10000 "
+    r"with batches of 128 places, picked with replacement."
+)
+def sixty_steps():
+    yield r"(1 - h)^K", (1 - 0.01) ** 60, "0.5472"
+    yield factor, value(factor, {p: 0.05, L: 0.99**60}), "0.0570"
+    yield age, expected_age(reinitialize_probability=0.05, chain_length=60), "1200"
+    yield r"\log 0.01 / \log (1 - h) \text{ steps until 1\% of a start is left}", math.log(0.01) / math.log(0.99), "458.2"
+    yield r"\text{updates until a place is visited}", 1 / (1 - (1 - 1e-4) ** 128), "78.62"
+
+
+@derivation.figure(
+    r"Left: the share of the start that a buffer keeps, for steps of length 0.01 and 20, 60 and 200 of them a visit; at $p = 1$ "
+    r"it is that of fresh chains. Right: the ages in a buffer of 800 chains after 40 visits, in visits, over the geometric law "
+    r"$p (1-p)^{g-1}$ with $p = \frac15$ (line).",
+    panels=2,
+)
+def memory_and_age(memory, ages):
+    probabilities = np.geomspace(0.002, 1, 40)
+    for steps in (20, 60, 200):
+        share = 0.99**steps
+        memory.semilogx(probabilities, probabilities * share / (1 - (1 - probabilities) * share), label=f"{steps} steps")
+    memory.set(xlabel="probability to begin anew", ylabel="share of the start", ylim=(0, 1))
+    memory.legend()
+    rng, places = np.random.default_rng(0), np.arange(800)
+    buffer = jnp.zeros(800)
+    for _ in range(40):
+        drawn = sample(buffer, places, jnp.zeros(800), rng.uniform(size=800), reinitialize_probability=0.2)
+        buffer = update(buffer, places, drawn + 1)
+    visits = np.arange(1, 26)
+    ages.hist(np.asarray(buffer), bins=np.arange(0.5, 26.5), density=True, color="0.8")
+    ages.plot(visits, 0.2 * 0.8 ** (visits - 1))
+    ages.set(xlabel="age in visits", ylabel="share of the buffer")
+
+
+@derivation.exercise(
+    r"How small must $p$ be so that the buffer keeps 1% of the start, if a visit's steps keep $L = 0.5472$?",
+    r"$\frac{p L}{1 - (1 - p) L} = 0.01$ gives $p = \frac{0.01 (1 - L)}{0.99 L} = 0.00836$.",
+)
+def one_percent():
+    found = 0.01 * (1 - 0.5472) / (0.99 * 0.5472)
+    yield found, "0.00836"
+    yield value(factor, {p: found, L: 0.5472}), "0.01"
+
+
+@derivation.exercise(
+    "The energy drifts. How many updates ago was a state last replaced, on average, when it is picked: with 10000 places, "
+    "batches of 128 different ones, and one in twenty begun anew?",
+    r"Replaced $\frac1p - 1 = 19$ visits ago on average, each after a wait of $\frac{N}{B} = 78.125$ updates: 1484.4. A small "
+    r"$p$ forgets the fresh law and remembers old parameters.",
+)
+def updates_ago():
+    before = expected_age(reinitialize_probability=0.05, chain_length=1) - 1
+    yield before, "19"
+    yield before * 10000 / 128, "1484.4"
+
+
+@derivation.exercise(
+    "One fresh draw is used for all states that are replaced in an update. What changes?",
+    "The mean of each state does not, so neither does the share that is kept; but the states are no longer independent. Two "
+    r"that were replaced in the same update are equal then: with $p = \frac12$ and a batch of 2 both are, with probability "
+    r"$0.25$.",
+)
+def shared_draw():
+    both = [1.0 * (max(coins) < 0.5) for coins in product((0.0, 0.5), repeat=2)]
+    yield np.mean(both), "0.25"
+
+
+@derivation.numeric(
+    r"\text{The places 255 and 130, given in 8 bits, are read as they are}",
+    because="In 8 signed bits they are negative, and a gather that clamps its indices would read the first place twice, without "
+    "an error. The code widens the places first, and checks them.",
+    role="appendix",
+)
+def wide_places():
+    buffer, places = jnp.arange(256.0), np.array([255, 130], np.uint8)
+    drawn = sample(buffer, places, jnp.zeros(2), jnp.ones(2))
+    return drawn, jnp.array([255.0, 130.0]), {"negative, and clamped": jnp.zeros(2)}

@@ -1,0 +1,633 @@
+"""Score matching: a model is fitted through the slope of its log-density.
+
+The lecture on the functions of theory_jax/energy/score_matching.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.energy.score_matching import (
+    denoising_loss,
+    explicit_loss,
+    fisher_divergence,
+    gaussian_score,
+    sliced_loss,
+    variance_reduced_sliced_loss,
+)
+from theory_jax.lectures.flows.hutchinson_trace import trace
+from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
+
+derivation = Derivation(
+    title="Score matching: a model is fitted through the slope of its log-density",
+    lectures=(),
+    sources=(
+        "Hyvärinen 2005, Estimation of non-normalized statistical models by score matching",
+        "Vincent 2011, A connection between score matching and denoising autoencoders",
+        "Song, Garg, Shi & Ermon 2019, Sliced score matching: a scalable approach to density and score estimation",
+        "Song & Kingma 2021, How to train your energy-based models, section 3",
+    ),
+    question="The slope of a model's log-density does not contain its normalizer, so a model could be fitted by comparing "
+    "slopes. But the slope of the data's own log-density is not known. How can one compare with it?",
+    setting=(
+        r"The data have a positive density $p$ with continuous slopes. Its score is $s_p = \nabla \log p$, a vector at every "
+        r"point.",
+        r"The model is a vector field $s$ with continuous slopes, the score of the model's density. For an energy, $s = -\nabla "
+        r"E$: the normalizer is a constant of $\log p$ and has no slope.",
+        r"The means $\mathbb{E}_p \|s\|^2$, $\mathbb{E}_p \|s_p\|^2$ and $\mathbb{E}_p |\mathrm{div}\, s|$ are finite, and $p\, "
+        r"s$ vanishes far out, so fast that the integral of its divergence is 0.",
+        "The central chain writes out two dimensions.",
+    ),
+    answer=r"Integration by parts moves the slope from $p$ to the model. Up to a constant of the data, half the mean squared "
+    r"distance of both scores is the mean of $\frac12 \|s\|^2 + \mathrm{div}\, s$, for which samples are enough. Random "
+    r"directions estimate the divergence. Noise on the data makes it unnecessary: then the regression target is known, and the "
+    r"score that is learned is that of the noisy data.",
+    limits=(
+        "How close the fit to finitely many data is to that of the law they come from.",
+        "Far from all data the losses see nothing. Between two modes that are far apart, the score does not tell their weights.",
+    ),
+)
+
+half = Rational(1, 2)
+x_1 = derivation.number("x_1", "the first coordinate of a point")
+x_2 = derivation.number("x_2", "the second coordinate")
+_p = derivation.function("p", "the density of the data", arguments=2)(x_1, x_2)
+_s1 = derivation.function("s_1", "the first entry of the model's score", "score_fn", arguments=2)(x_1, x_2)
+_s2 = derivation.function("s_2", "the second entry of the model's score", "score_fn", arguments=2)(x_1, x_2)
+_squares = plus(_s1**2, _s2**2)
+_own = plus(Slope(log(_p), x_1) ** 2, Slope(log(_p), x_2) ** 2)
+_divergence = plus(Slope(_s1, x_1), Slope(_s2, x_2))
+_moved = plus(Slope(times(_p, _s1), x_1), Slope(times(_p, _s2), x_2))
+derivation.say("Expand the squared distance of both scores under the integral, at one point.")
+central = derivation.chain(
+    "The unknown score drops out",
+    times(half, _p, plus(plus(_s1, -Slope(log(_p), x_1)) ** 2, plus(_s2, -Slope(log(_p), x_2)) ** 2)),
+    equals(
+        plus(
+            times(half, _p, _squares),
+            -plus(times(_s1, Slope(_p, x_1)), times(_s2, Slope(_p, x_2))),
+            times(half, _p, _own),
+        ),
+        r"expand the squares; $p\, \partial \log p = \partial p$, so the density cancels in the terms that contain both scores",
+        wrong={
+            "those terms halved": plus(
+                times(half, _p, _squares),
+                -times(half, plus(times(_s1, Slope(_p, x_1)), times(_s2, Slope(_p, x_2)))),
+                times(half, _p, _own),
+            )
+        },
+    ),
+    equals(
+        plus(times(_p, plus(times(half, _squares), _divergence)), -_moved, times(half, _p, _own)),
+        r"the product rule, $s_1\, \partial p = \partial (p\, s_1) - p\, \partial s_1$, and the same for $s_2$",
+        wrong={
+            "the half forgotten": plus(times(_p, plus(_squares, _divergence)), -_moved, times(half, _p, _own)),
+            "the divergence subtracted": plus(
+                times(_p, plus(times(half, _squares), -_divergence)), -_moved, times(half, _p, _own)
+            ),
+        },
+    ),
+    central=True,
+    so=r"Integrate over the plane. The middle term is a divergence and gives 0. The last one does not contain the model. The "
+    r"first is the mean of the explicit loss $\ell = \frac12 \|s\|^2 + \mathrm{div}\, s$ over the data, for which samples are "
+    r"enough.",
+)
+derivation.symbol(r"\partial", "the derivative in a coordinate")
+derivation.symbol(r"\ell", r"the explicit loss $\frac12 \|s\|^2 + \mathrm{div}\, s$ at a point", "explicit_loss")
+derivation.symbol("F", r"the Fisher divergence $\frac12 \mathbb{E}_p \|s - s_p\|^2$", "fisher_divergence")
+derivation.symbol("s_p", "the score of the data", "score_p")
+
+_GRID = np.linspace(-10.0, 10.0, 201)[:, None]
+
+
+def _two_bumps(x):
+    """log of a mixture of N(-1, 1/2) and N(3/2, 1), with the weights 1/3 and 2/3."""
+    return jnp.logaddexp(-((x + 1) ** 2) + math.log(math.sqrt(2) / 3), -((x - 1.5) ** 2) / 2 + math.log(2 / 3))
+
+
+@derivation.numeric(
+    r"\mathbb{E}_p[\ell] = F - \frac{1}{2} \mathbb{E}_p[s_p^2]",
+    because=r"The data are a mixture of two Gaussians on the line, the models $-x$, $\sin x$ and $-x^3/3$. The code's losses are "
+    r"averaged by the rule of rectangles. No normalizer occurs in the models, and that of $p$ cancels in the average.",
+    uses=(central,),
+)
+def integration_by_parts():
+    density = np.exp(_two_bumps(_GRID[:, 0]))
+    density = density / density.sum()
+    own = jax.vmap(jax.grad(lambda x: _two_bumps(x[0])))(jnp.asarray(_GRID))
+    models = (lambda x: -x, jnp.sin, lambda x: -(x**3) / 3)
+    explicit = np.array([density @ explicit_loss(jnp.asarray(_GRID), s) for s in models])
+    fisher = np.array([density @ fisher_divergence(own, s(jnp.asarray(_GRID))) for s in models])
+    constant = density @ own[:, 0] ** 2 / 2
+    return explicit, fisher - constant, {"no constant": fisher, "its sign": fisher + constant, "no half": fisher - 2 * constant}
+
+
+x = derivation.number("x", "a point of the line")
+c = derivation.number("c", "a constant score")
+derivation.chain(
+    "Where the density ends abruptly its edge counts",
+    Integral(times(half, exp(-x), plus(c, 1) ** 2), (x, 0, oo)),
+    equals(
+        plus(Integral(times(half, exp(-x), c**2), (x, 0, oo)), Integral(c * exp(-x), (x, 0, oo)), half),
+        r"here $p = e^{-x}$ on $x > 0$, whose score is $-1$, and $s = c$; the second term is minus the integral of $(p\, s)'$",
+        wrong={"the edge forgotten": plus(Integral(times(half, exp(-x), c**2), (x, 0, oo)), half)},
+    ),
+    equals(
+        plus(c**2 / 2, c, half),
+        r"$\int_0^\infty e^{-x} dx = 1$: the term is $p(0)\, s(0)$",
+        wrong={"the edge forgotten": plus(c**2 / 2, half), "its sign": plus(c**2 / 2, -c, half)},
+    ),
+    role="remark",
+    so=r"The explicit loss alone, $\frac12 c^2$, is least at $c = 0$, and the true score is $-1$. The condition that $p\, s$ "
+    r"vanishes at the border is needed.",
+)
+
+i = derivation.index("i", "a dimension")
+j = derivation.index("j", "a dimension")
+k = derivation.index("k", "a dimension")
+n = derivation.index("n", "one of the data, or a value of a probe")
+derivation.say(
+    r"For a Gaussian model the fit is known in closed form. Its score is $-\Lambda (x - m)$ with the precision $\Lambda$, and "
+    r"its divergence the constant $-\sum_i \Lambda_{ii}$."
+)
+share = derivation.law("w", n, "the law of the data")
+data = derivation.numbers("y", (n, i), "the data", "x")
+free = derivation.numbers("A", (i, j), "any matrix")
+precision = derivation.define(r"\Lambda", (free + free.at(j, i)) / 2, "the model's precision", "precision", over=(i, j))
+m = derivation.numbers("m", i, "the model's mean", "mean")
+average = derivation.define(r"\bar y", Expectation(share, data), "the data's mean", over=i)
+covariance = derivation.define(
+    "C", Expectation(share, times(data - average, data.at(n, j) - average.at(j))), "the data's covariance", over=(i, j)
+)
+shift = derivation.define("r", plus(average, -m), "what the means differ by", over=i)
+_away = Total(j, times(precision, plus(data.at(n, j), -m.at(j))))
+_trace = Total(i, precision.at(i, i))
+
+
+def _of_moments(inside):
+    return Total(i, Total(j, Total(k, times(precision, precision.at(i, k), inside))))
+
+
+gaussian_loss = derivation.chain(
+    "The loss of a Gaussian model depends on two moments of the data",
+    Expectation(share, plus(times(half, Total(i, _away**2)), -_trace)),
+    equals(
+        plus(times(half, _of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k))))), -_trace),
+        r"multiply out; $\mathbb{E}[(y_j - m_j)(y_k - m_k)] = C_{jk} + r_j r_k$",
+        wrong={
+            "the means taken as equal": plus(times(half, _of_moments(covariance.at(j, k))), -_trace),
+            "no half": plus(_of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k)))), -_trace),
+            "the divergence added": plus(
+                times(half, _of_moments(plus(covariance.at(j, k), times(shift.at(j), shift.at(k))))), _trace
+            ),
+        },
+    ),
+    states=2,
+    role="lemma",
+)
+turned = derivation.numbers("M", (i, j), "the precision in coordinates in which the covariance is diagonal")
+variance = derivation.numbers("v", j, "the variances of the data there", positive=True)
+apart = derivation.numbers("b", j, "what the means differ by, there")
+_excess = plus(
+    times(half, Total(i, Total(j, times(variance, plus(turned, -KroneckerDelta(i, j) / variance) ** 2)))),
+    times(half, Total(i, Total(j, times(turned, apart)) ** 2)),
+)
+derivation.say(
+    "A rotation changes neither lengths nor the divergence. So take coordinates in which the covariance of the data is diagonal."
+)
+derivation.chain(
+    "Its minimum is the fit of maximum likelihood",
+    plus(
+        times(half, Total(i, Total(j, times(variance, turned**2)))),
+        times(half, Total(i, Total(j, times(turned, apart)) ** 2)),
+        -Total(i, turned.at(i, i)),
+    ),
+    equals(
+        plus(_excess, -times(half, Total(j, 1 / variance))),
+        r"complete the square: $\frac12 v_j M_{ij}^2 - M_{ij} \delta_{ij} = \frac12 v_j (M_{ij} - \delta_{ij} / v_j)^2 - "
+        r"\delta_{ij} / (2 v_j)$",
+        wrong={"the constant not halved": plus(_excess, -Total(j, 1 / variance))},
+    ),
+    at_least(
+        -times(half, Total(j, 1 / variance)),
+        r"leave out squares; equality if and only if $M$ has the diagonal $1/v_j$ and no other entry, and then $b = 0$",
+        dropping=_excess,
+        wrong={"another constant": -Total(j, 1 / variance)},
+    ),
+    so="The mean is that of the data, and the precision the inverse of their covariance, as with maximum likelihood.",
+)
+derivation.symbol(r"\delta_{ij}", "1 where $i = j$, and else 0")
+theta = derivation.number(r"\theta", "the factor of an energy $x^4$", positive=True)
+derivation.chain(
+    "Another model is fitted otherwise than by maximum likelihood",
+    Expectation(Normal(x, 0, 1), plus(times(half, (theta * x**3) ** 2), -3 * theta * x**2)),
+    equals(
+        plus(times(Rational(15, 2), plus(theta, -Rational(1, 5)) ** 2), -Rational(3, 10)),
+        r"the energy is $\theta x^4/4$, and $\mathbb{E}[x^6] = 15$ under the data's law $\mathcal{N}(0, 1)$; complete the square",
+        wrong={
+            "the estimate of maximum likelihood": plus(
+                times(Rational(15, 2), plus(theta, -Rational(1, 3)) ** 2), -Rational(3, 10)
+            )
+        },
+    ),
+    role="remark",
+    so=r"Least at $\theta = \frac15$. For maximum likelihood, $-\log Z = \frac14 \log \theta$ up to a constant, and $\frac34 "
+    r"\theta - \frac14 \log \theta$ is least at $\theta = \frac13$. No normal law has the energy $x^4$, and both losses weigh "
+    r"differently where the model fails.",
+)
+derivation.symbol("Z", r"the normalizer of the energy $\theta x^4/4$")
+
+derivation.say(
+    "The divergence of a network takes one derivative for every dimension. A random direction $v$, with $\\mathbb{E}[v v^\\top] "
+    "= I$, estimates it by one: that is Hutchinson's estimator. It estimates the square, too."
+)
+score = derivation.numbers("s", i, "an entry of the model's score at a point", "score_fn")
+values = derivation.numbers("q", (n, i), "an entry of a value of the probe", "probes")
+derivation.chain(
+    "A probe measures a squared length",
+    Expectation(share, Total(i, times(values, score)) ** 2),
+    equals(
+        Total(i, Total(j, times(score, score.at(j), Expectation(share, times(values, values.at(n, j)))))),
+        "multiply out; the score at the point does not depend on the probe",
+        wrong={"the mean before the square": Total(i, times(score, Expectation(share, values))) ** 2},
+    ),
+    role="lemma",
+    states=2,
+)
+derivation.chain(
+    "... exactly, if its second moments are the identity",
+    Total(i, Total(j, times(score, score.at(j), KroneckerDelta(i, j)))),
+    equals(Total(i, score**2), "only the diagonal is left", wrong={"the square of the sum": Total(i, score) ** 2}),
+    uses=(trace,),
+    so=r"The divergence is estimated by $v^\top J v$, with the Jacobian $J$ of the score. So $v^\top J v + \frac12 (v^\top s)^2$ "
+    r"is unbiased for the explicit loss; and so is $v^\top J v + \frac12 \|s\|^2$, whose second term needs no estimate.",
+)
+J = derivation.numbers("J", (i, j), "the Jacobian of the model's score")
+point = derivation.numbers("u", i, "a point", "x")
+probe = derivation.numbers("v", i, "a probe", "probes")
+linear = derivation.define("a", Total(j, times(J, point.at(j))), "the linear field $J u$", over=i)
+_form = Total(i, Total(j, times(probe, J, probe.at(j))))
+
+
+def _field(jacobian):
+    """x -> J x, with a matrix for each example."""
+    return lambda x: jnp.einsum("bij,bj->bi", jacobian, x)
+
+
+derivation.bridge(
+    "The code's explicit loss of a linear field",
+    plus(times(half, Total(i, linear**2)), Total(i, J.at(i, i))),
+    lambda jacobian, x: explicit_loss(jnp.asarray(x), _field(jacobian)),
+    J,
+    point,
+    wrong={
+        "no half": plus(Total(i, linear**2), Total(i, J.at(i, i))),
+        "subtracted": plus(times(half, Total(i, linear**2)), -Total(i, J.at(i, i))),
+    },
+)
+derivation.bridge(
+    "... its sliced loss, with one probe",
+    plus(_form, times(half, Total(i, times(probe, linear)) ** 2)),
+    lambda jacobian, x, v: sliced_loss(jnp.asarray(x), jnp.asarray(v)[None], _field(jacobian)),
+    J,
+    point,
+    probe,
+    wrong={"no half": plus(_form, Total(i, times(probe, linear)) ** 2), "reduced": plus(_form, times(half, Total(i, linear**2)))},
+)
+derivation.bridge(
+    "... and with the second term in closed form",
+    plus(_form, times(half, Total(i, linear**2))),
+    lambda jacobian, x, v: variance_reduced_sliced_loss(jnp.asarray(x), jnp.asarray(v)[None], _field(jacobian)),
+    J,
+    point,
+    probe,
+    wrong={"sliced": plus(_form, times(half, Total(i, times(probe, linear)) ** 2)), "no half": plus(_form, Total(i, linear**2))},
+)
+other = derivation.numbers("t", i, "an entry of another score", "score_q")
+derivation.bridge(
+    "The code's Fisher divergence",
+    times(half, Total(i, plus(score, -other) ** 2)),
+    fisher_divergence,
+    score,
+    other,
+    wrong={"no half": Total(i, plus(score, -other) ** 2), "a difference of squares": times(half, Total(i, score**2 - other**2))},
+)
+derivation.bridge(
+    "... and its score of a Gaussian",
+    -Total(j, times(precision, plus(point.at(j), -m.at(j)))),
+    lambda a, m, x: jnp.stack([gaussian_score(x[n][None], m[n], a[n])[0] for n in range(len(x))]),
+    precision,
+    m,
+    point,
+    wrong={
+        "the sign": Total(j, times(precision, plus(point.at(j), -m.at(j)))),
+        "the diagonal": -times(precision.at(i, i), plus(point, -m)),
+    },
+)
+
+
+@derivation.autodiff(
+    r"\frac{\partial}{\partial \Lambda_{ij}} \mathbb{E}[\ell] = \sum_k \Lambda_{ik} \left(C_{jk} + r_j r_k\right) - \delta_{ij}",
+    because="Seven data in three dimensions, and the code's loss of its Gaussian score; the entries of the precision vary one by "
+    "one. It is zero where the means agree and the precision is the inverse of the covariance.",
+    uses=(gaussian_loss,),
+)
+def gradient_of_the_gaussian_fit():
+    rng = np.random.default_rng(0)
+    rows, center, root = rng.standard_normal((7, 3)), rng.standard_normal(3), rng.standard_normal((3, 3))
+    at = root @ root.T
+
+    def loss(precision):
+        return jnp.mean(explicit_loss(jnp.asarray(rows), lambda x: gaussian_score(x, center, precision)))
+
+    off = rows.mean(0) - center
+    moments = np.cov(rows.T, bias=True) + np.outer(off, off)
+    unbiased = np.cov(rows.T) + np.outer(off, off)
+    wrong = {"the unbiased covariance": at @ unbiased - np.eye(3), "no divergence": at @ moments, "twice": 2 * at @ moments}
+    return jax.grad(loss)(jnp.asarray(at)), at @ moments - np.eye(3), wrong
+
+
+derivation.symbol(r"\mathrm{Var}_v", "the variance over a probe of independent random signs")
+
+
+@derivation.exact(
+    r"\mathrm{Var}_v[v^\top J v] = \sum_{i < j} \left(J_{ij} + J_{ji}\right)^2, \quad "
+    r"\mathrm{Var}_v\!\left[v^\top J v + \tfrac{1}{2} (v^\top s)^2\right] = \sum_{i < j} \left(J_{ij} + J_{ji} + s_i "
+    r"s_j\right)^2",
+    because=r"All eight vectors of three signs, by the code's two losses. $v_i^2 = 1$, so that only the products $v_i v_j$ with "
+    r"$i < j$ are random; each has variance 1, and they are uncorrelated.",
+    outcomes=8,
+)
+def variance_of_one_probe():
+    rng = np.random.default_rng(1)
+    jacobian, at = rng.standard_normal((3, 3)), rng.standard_normal((1, 3))
+    signs = jnp.array(list(itertools.product((-1.0, 1.0), repeat=3)))
+    field = _field(jnp.broadcast_to(jacobian, (8, 3, 3)))
+    points = jnp.broadcast_to(at, (8, 3))
+    losses = [loss(points, signs[None], field) for loss in (variance_reduced_sliced_loss, sliced_loss)]
+    s = jacobian @ at[0]
+    upper = np.triu_indices(3, 1)
+    both, products = (jacobian + jacobian.T)[upper], np.outer(s, s)[upper]
+    wanted = np.array([both @ both, (both + products) @ (both + products)])
+    wrong = {"added": np.array([both @ both, both @ both + products @ products]), "exchanged": wanted[::-1]}
+    return np.array([each.var() for each in losses]), wanted, wrong
+
+
+derivation.say(
+    r"So the second form has less noise where the score is long, far from the data; but not always: where $J_{ij} + J_{ji}$ and "
+    r"$s_i s_j$ have opposite signs, one may cancel the other."
+)
+
+derivation.say(
+    r"The third way needs no divergence. Noise is added on purpose, $y = x + \sigma \xi$ with $\xi \sim \mathcal{N}(0, 1)$, and "
+    r"the score of the noisy data is learned. The data are finitely many points of the line."
+)
+y = derivation.number("y", "a noisy value")
+sigma = derivation.number(r"\sigma", "the deviation of the noise", "sigma", positive=True)
+clean = derivation.numbers("x", n, "the data without noise", "x")
+density = derivation.define(
+    r"p_\sigma", Expectation(share, exp(LogDensity(y, clean, sigma**2))), r"the density of the noisy data at $y$", positive=True
+)
+given_y = derivation.define(
+    "p({}|y)", share * exp(LogDensity(y, clean, sigma**2)) / density, "the law of the data, given $y$ (Bayes)", over=n, law=True
+)
+xi = derivation.define(r"\xi", (y - clean) / sigma, "the noise in $y$, if the data are $x_n$", "noise", over=n)
+noisy_score = derivation.chain(
+    "The score of the noisy data is the mean of a known one",
+    Slope(log(density), y),
+    equals(
+        Expectation(share, Slope(exp(LogDensity(y, clean, sigma**2)), y)) / density,
+        "the derivative of a logarithm, and of a sum",
+        wrong={"not divided by the density": Expectation(share, Slope(exp(LogDensity(y, clean, sigma**2)), y))},
+    ),
+    equals(
+        -Expectation(given_y, xi) / sigma,
+        r"the slope of $\log \mathcal{N}(y; x_n, \sigma^2)$ is $-(y - x_n)/\sigma^2 = -\xi_n/\sigma$; Bayes' rule",
+        wrong={
+            "the sign": Expectation(given_y, xi) / sigma,
+            "over the variance": -Expectation(given_y, xi) / sigma**2,
+            "over all data": -Expectation(share, xi) / sigma,
+        },
+    ),
+    states=2,
+)
+best = derivation.define("s^*", -Expectation(share, xi) / sigma, r"the score of the noisy data, where $w$ is the law given $y$")
+s = derivation.number("s", "the model's score at $y$", "score_fn")
+_denoised = times(half, Expectation(share, plus(s, xi / sigma) ** 2))
+_rest = Variance(share, xi) / (2 * sigma**2)
+derivation.chain(
+    "Regression on the noise finds it",
+    _denoised,
+    equals(
+        plus(times(half, plus(s, -best) ** 2), _rest),
+        r"a mean square is the square of the mean and a variance",
+        wrong={
+            "the sign of the target": plus(times(half, plus(s, best) ** 2), _rest),
+            "the noise not scaled": plus(times(half, plus(s, -best) ** 2), Variance(share, xi) / 2),
+        },
+    ),
+    at_least(_rest, r"leave out the square; equality if and only if $s = s^*$", dropping=times(half, plus(s, -best) ** 2)),
+    uses=(noisy_score,),
+    so=r"So the minimizer is the score of $p_\sigma$, not that of $p$. Where the model does not reach it, the excess is the "
+    r"Fisher divergence from the noisy data. The integral of a divergence is not needed, nor its condition.",
+)
+noise = derivation.number(r"\xi", "the noise that was drawn", "noise")
+start = derivation.number("x_0", "the data without noise", "x")
+lam = derivation.number(r"\lambda", r"the factor of a linear model, $s(y) = -\lambda y$")
+derivation.bridge(
+    "The code's loss, of a linear model",
+    times(half, plus(-lam * plus(start, sigma * noise), noise / sigma) ** 2),
+    lambda x, e, factor, sigma: jnp.stack([
+        denoising_loss(x[n, None, None], e[n, None, None], lambda y, n=n: -factor[n] * y, sigma=float(sigma[n]))[0]
+        for n in range(len(x))
+    ]),
+    start,
+    noise,
+    lam,
+    sigma,
+    wrong={
+        "the sign of the target": times(half, plus(-lam * plus(start, sigma * noise), -noise / sigma) ** 2),
+        "over the variance": times(half, plus(-lam * plus(start, sigma * noise), noise / sigma**2) ** 2),
+        "at the clean data": times(half, plus(-lam * start, noise / sigma) ** 2),
+    },
+)  # fmt: skip
+
+derivation.say(
+    r"What does it cost to let $\sigma$ go to 0, where $p_\sigma$ is $p$? Take data of the law $\mathcal{N}(0, V)$, whose noisy "
+    r"score is known, and the best model."
+)
+V = derivation.number("V", "the variance of the data", positive=True)
+tau = derivation.define(r"\tau", plus(1 / sigma**2, -1 / plus(V, sigma**2)), "the variance of what is squared in the loss")
+
+
+def _mean(body):
+    return Expectation(Normal(start, 0, V), Expectation(Normal(noise, 0, 1), body))
+
+
+_at_best = times(half, plus(-plus(start, times(sigma, noise)) / plus(V, sigma**2), noise / sigma) ** 2)
+derivation.chain(
+    "The loss at its optimum",
+    _mean(_at_best),
+    equals(
+        tau / 2,
+        r"data and noise are independent, with variances $V$ and 1: $\frac{V}{(V + \sigma^2)^2} + \left(\frac{1}{\sigma} - "
+        r"\frac{\sigma}{V + \sigma^2}\right)^2 = \tau$",
+        wrong={"the noise alone": 1 / (2 * sigma**2), "no half": tau},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "... has a variance that explodes",
+    _mean(plus(_at_best, -tau / 2) ** 2),
+    equals(
+        tau**2 / 2,
+        r"what is squared is normal with variance $\tau$, and the square of a standard normal variable has variance 2",
+        wrong={"no half": tau**2, "a deviation": tau / 2},
+    ),
+    so=r"$\sigma^2 \tau$ goes to 1 as $\sigma$ goes to 0, so the standard deviation grows as $1/(\sqrt2\, \sigma^2)$.",
+)
+derivation.say(
+    r"Most of it is the term $\xi^2/(2 \sigma^2)$, whose mean $1/(2 \sigma^2)$ is known and contains no model. Without it, with "
+    r"$s(y) = -\lambda y$, and averaged over the noise $\xi$ and $-\xi$:"
+)
+
+
+def _without(noise):
+    return plus(
+        times(half, lam**2, plus(start, times(sigma, noise)) ** 2), -times(lam, plus(start, times(sigma, noise)), noise / sigma)
+    )
+
+
+_pair = plus(times(half, lam**2, plus(start**2, sigma**2 * noise**2)), -lam * noise**2)
+derivation.chain(
+    "Pairs of opposite noise",
+    times(half, plus(_without(noise), _without(-noise))),
+    equals(_pair, r"what is odd in $\xi$ cancels, and with it the terms in $1/\sigma$", wrong={"not averaged": 2 * _pair}),
+    role="lemma",
+)
+_pair_mean = plus(times(half, lam**2, plus(V, sigma**2)), -lam)
+derivation.chain(
+    "... keep the variance bounded",
+    Limit(_mean(plus(_pair, -_pair_mean) ** 2), sigma, 0),
+    equals(
+        Limit(plus(times(half, lam**4, V**2), times(2, plus(times(half, lam**2, sigma**2), -lam) ** 2)), sigma, 0),
+        "the squares of independent normal variables",
+        wrong={"one of them": Limit(times(half, lam**4, V**2) + sigma, sigma, 0)},
+    ),
+    equals(plus(times(half, lam**4, V**2), 2 * lam**2), r"$\sigma$ goes to 0", wrong={"the second term": lam**4 * V**2 / 2}),
+    so=r"So it is the estimate, not the loss, that fails for little noise.",
+)
+
+
+@derivation.monte_carlo(
+    r"\sigma^4\, \mathbb{E}\left[\left(\tfrac{1}{2} (s + \xi/\sigma)^2 - \tfrac{1}{2} \tau\right)^2\right] = \tfrac{1}{2} "
+    r"\sigma^4 \tau^2",
+    because=r"The code's loss, at $\sigma = 0.1$ and $0.01$ for $V = 1$, with the best model.",
+)
+def deviation_of_the_loss():
+    rng = np.random.default_rng(0)
+    x, e = rng.standard_normal((2, 4000, 1))
+    found, wanted = [], []
+    for sigma in (0.1, 0.01):
+        tau = 1 / sigma**2 - 1 / (1 + sigma**2)
+        loss = denoising_loss(jnp.asarray(x), jnp.asarray(e), lambda y, sigma=sigma: -y / (1 + sigma**2), sigma=sigma)
+        found.append(sigma**4 * (loss - tau / 2) ** 2)
+        wanted.append(sigma**4 * tau**2 / 2)
+    wanted = np.array(wanted)
+    return np.stack(found, axis=1), wanted, {"no half": 2 * wanted, "growing like 1/sigma": wanted * np.array([0.01, 0.0001])}
+
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+def _of_linear_models(factors, sigma):
+    """Mean explicit loss, Fisher divergence and denoising loss of -factor x under N(0, 1), by quadrature, [3, factors]."""
+    x = jnp.asarray(_NODES)[:, None]
+    pairs = np.stack(np.meshgrid(_NODES, _NODES, indexing="ij"), -1).reshape(-1, 2)
+    chance = np.outer(_WEIGHTS, _WEIGHTS).ravel()
+    rows = []
+    for factor in factors:
+        field = lambda y, factor=factor: -factor * y  # noqa: E731
+        noisy = denoising_loss(jnp.asarray(pairs[:, :1]), jnp.asarray(pairs[:, 1:]), field, sigma=sigma)
+        rows.append((_WEIGHTS @ explicit_loss(x, field), _WEIGHTS @ fisher_divergence(-x, field(x)), chance @ noisy))
+    return np.array(rows).T
+
+
+@derivation.example(
+    r"Data of the law $\mathcal{N}(0, 1)$ and the model $s = -2x$. Then a point with $s = (1, 2)$ and $J = \begin{pmatrix} -1 & "
+    r"\frac12 \\ \frac12 & -2 \end{pmatrix}$, so $\ell = \frac52 - 3$: the four pairs of signs give $v^\top J v = -2$ or $-4$."
+)
+def by_hand():
+    explicit, fisher, _ = _of_linear_models([2.0], 0.5)
+    yield r"\mathbb{E}[\ell]", explicit, "0"
+    yield r"F", fisher, "1/2"
+    yield r"\tfrac12 \mathbb{E}[s_p^2]", fisher - explicit, "1/2"
+    jacobian = np.array([[-1.0, 0.5], [0.5, -2.0]])
+    offset = np.array([1.0, 2.0])
+    field = lambda x: x @ jacobian.T + offset  # noqa: E731
+    signs = jnp.array(list(itertools.product((-1.0, 1.0), repeat=2)))
+    yield r"\ell", explicit_loss(jnp.zeros((1, 2)), field), "-0.5"
+    yield r"\text{sliced}", sliced_loss(jnp.zeros((4, 2)), signs[None], field), "(2.5, -3.5, -3.5, 2.5)"
+    reduced = variance_reduced_sliced_loss(jnp.zeros((4, 2)), signs[None], field)
+    yield r"\text{variance-reduced}", reduced, "(0.5, -1.5, -1.5, 0.5)"
+
+
+@derivation.figure(
+    r"Left: three losses of the model $-\lambda x$ on data of the law $\mathcal{N}(0, 1)$. The explicit loss is the Fisher "
+    r"divergence, moved down by $\frac12$: both are least at $\lambda = 1$. The denoising loss, without its least value, is "
+    r"least at $1/(1 + \sigma^2) = 0.8$ for $\sigma = \frac12$. Right: the standard deviation of the denoising loss at its "
+    r"optimum against $\sigma$, from 4000 draws (dots), and $\tau/\sqrt2$ (line).",
+    panels=2,
+)
+def losses_and_their_noise(losses, spread):
+    factors = np.linspace(0, 2, 13)
+    explicit, fisher, noisy = _of_linear_models(factors, 0.5)
+    losses.plot(factors, fisher, label="Fisher divergence")
+    losses.plot(factors, explicit, label="explicit")
+    losses.plot(factors, noisy - 1.6, label="denoising")
+    losses.axvline(1.0, color="gray", linewidth=0.8)
+    losses.axvline(0.8, color="gray", linewidth=0.8)
+    losses.set(xlabel=r"$\lambda$", ylabel="mean loss")
+    losses.legend()
+    x, e = jnp.asarray(np.random.default_rng(3).standard_normal((2, 4000, 1)))
+    sigmas = np.geomspace(0.01, 1, 9)
+    found = [denoising_loss(x, e, lambda y, s=s: -y / (1 + s**2), sigma=float(s)).std() for s in sigmas]
+    spread.loglog(sigmas, (1 / sigmas**2 - 1 / (1 + sigmas**2)) / math.sqrt(2))
+    spread.loglog(sigmas, found, "o", color="gray", markersize=4)
+    spread.set(xlabel=r"$\sigma$", ylabel="standard deviation of the loss")
+
+
+@derivation.exercise(
+    r"Data with mean 0 and variance 1, and the model $-\lambda x$. Where is the mean explicit loss least, and what is it there?",
+    r"It is $\frac12 \lambda^2 - \lambda$: least at $\lambda = 1$, the inverse variance, where it is $-\frac12$. So -0.5 is what "
+    r"a training curve tends to, and a negative loss is no mistake.",
+)
+def least_explicit_loss():
+    yield _of_linear_models([1.0], 0.5)[0], "-0.5"
+
+
+@derivation.exercise(
+    r"The same data and model with the denoising loss, $\sigma = \frac12$. What cannot be trained away?",
+    r"The best factor is $\lambda = 1/(1 + \sigma^2) = 0.8$, and the loss there is $\frac12 \tau = \frac12 (4 - 0.8) = 1.6$. It "
+    r"says nothing about the fit.",
+)
+def least_denoising_loss():
+    yield _of_linear_models([0.8], 0.5)[2], "1.6"
+
+
+@derivation.exercise(
+    r"An energy is a network of linear layers and ReLUs, so its score is constant on pieces. Which constant does the explicit "
+    r"loss prefer on a piece?",
+    r"0. The divergence is 0 wherever it is computed, and what is left is $\frac12 \|s\|^2$, for $s = (3, 4)$ say 12.5. The "
+    r"jumps between the pieces, where the divergence sits, are never seen: the setting asks for continuous slopes.",
+)
+def piecewise_linear_energy():
+    yield explicit_loss(jnp.zeros((1, 2)), lambda x: 0 * x + jnp.array([3.0, 4.0])), "12.5"
+    yield explicit_loss(jnp.zeros((1, 2)), lambda x: 0 * x), "0"

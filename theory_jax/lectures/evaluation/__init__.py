@@ -1,0 +1,1 @@
+"""Lectures, evaluation of generative models: scores, distances and likelihoods, what they measure and how they err."""

@@ -1,0 +1,497 @@
+"""Bits per dimension: one unit for the likelihoods of discrete and continuous models.
+
+The lecture on the functions of theory_jax/evaluation/bits_per_dimension.py.
+"""
+
+import math
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, KroneckerDelta, Rational, exp, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.bits_per_dimension import (
+    annealed_log_weights,
+    bits_per_dimension,
+    discretized_logistic_log_probs,
+    parzen_log_likelihood,
+    uniform_dequantize,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
+
+derivation = Derivation(
+    title="Bits per dimension: one unit for the likelihoods of discrete and continuous models",
+    lectures=(14,),
+    sources=(
+        "Theis, van den Oord & Bethge 2016, A note on the evaluation of generative models",
+        "Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++",
+        "Neal 2001, Annealed importance sampling",
+        "Wu, Burda, Salakhutdinov & Grosse 2017, On the quantitative analysis of decoder-based generative models",
+        "Parzen 1962, On estimation of a probability density function and mode",
+    ),
+    question="One model gives probabilities to images of integers, another has a density of scaled pixels. How are their "
+    "likelihoods compared, and what can be done for a model that has none?",
+    setting=(
+        r"Data are integers $v \in \{0, \dots, L - 1\}^D$. A discrete model gives them probabilities $P(v)$; a continuous one "
+        r"has a density, on $[0, L)^D$ or of the scaled data, on $[0, 1)^D$.",
+        r"A density $p_v$ on $[0, L)^D$ gives $v$ the probability $P(v) = \mathbb{E}_u[p_v(v + u)]$, $u$ uniform on $[0, 1)^D$.",
+    ),
+    answer=r"In bits per dimension, $-\log_2 P(v) / D$. A density of scaled data must first be divided by $L^D$. With uniform "
+    "noise a continuous model never looks better than the discrete model that it implies, and that never better than the "
+    "entropy of the data. Annealing estimates a likelihood that a model defines but cannot compute. A Parzen window does not: "
+    "in many dimensions every bandwidth is bad.",
+    limits=(
+        "That bits say how good samples are: in general they do not.",
+        "Annealing with kernels on continuous spaces; the lines are the same with integrals.",
+        "Noise that is learned instead of uniform, which makes the gap smaller.",
+    ),
+)
+
+D = derivation.number("D", "the number of dimensions", "dimensions", positive=True)
+L = derivation.number("L", "the number of levels", "levels", positive=True)
+p_x = derivation.number("p_x", r"the density of the scaled data, at $x = (v + u) / L$", "exp(log_likelihood)", positive=True)
+p_v = derivation.define("p_v", p_x / L**D, r"the density of $v + u = L x$: a cube of side $1/L$ becomes one of side 1",
+                        positive=True)  # fmt: skip
+derivation.chain(
+    "The density of scaled data, in bits",
+    -log(p_v) / (D * log(2)),
+    equals(
+        times(1 / (D * log(2)), plus(-log(p_x), D * log(L))),
+        "the logarithm of a quotient",
+        wrong={
+            "multiplied by the volume": times(1 / (D * log(2)), plus(-log(p_x), -D * log(L))),
+            "the side for the volume": times(1 / (D * log(2)), plus(-log(p_x), log(L))),
+        },
+    ),
+    equals(
+        times(1 / log(2), plus(-log(p_x) / D, log(L))),
+        r"divide by $D$",
+        wrong={"one level less": times(1 / log(2), plus(-log(p_x) / D, log(L - 1))), "nats": plus(-log(p_x) / D, log(L))},
+    ),
+    role="lemma",
+    so=r"The uniform density, $p_x = 1$, has $\log_2 L$ bits: 8 at $L = 256$. Without $\log L$ it would have none.",
+)
+
+derivation.say(
+    "What a density says of integers. Divide a cell, the unit cube at $v$, into parts on each of which the density is constant; "
+    "there may be any number of them."
+)
+v = derivation.index("v", "a value of the data: a cell")
+u = derivation.index("u", "a part of the cell")
+size = derivation.law("w({})", u, "its volume: the probability that uniform noise ends there")
+P = derivation.law("P({})", v, "what the model gives to a value")
+inside = derivation.law("r({}|{})", (u, v), "... and, inside the cell, to a part of it")
+density = derivation.define("p({},{})", P * inside / size, "the density on this part", over=(v, u), positive=True)
+derivation.chain(
+    "Uniform noise does not overstate the probability",
+    log(P),
+    equals(Expectation(size, log(P)), "a constant is its own expectation"),
+    equals(
+        plus(Expectation(size, log(density)), Divergence(size, inside)),
+        r"$\frac{P(v)}{p(v,u)} = \frac{w(u)}{r(u|v)}$ by definition",
+        wrong={
+            "the divergence turned over": plus(Expectation(size, log(density)), Divergence(inside, size)),
+            "subtracted": plus(Expectation(size, log(density)), -Divergence(size, inside)),
+        },
+    ),
+    at_least(
+        Expectation(size, log(density)),
+        "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell",
+        dropping=gibbs.at(size, inside),
+    ),
+    central=True,
+    so="Without noise there is no such bound: a density with a spike at every integer has any number of bits below zero.",
+)
+data = derivation.law("q({})", v, "the law of the data")
+derivation.chain(
+    "... nor can a model have fewer bits than the data have entropy",
+    -Expectation(data, Expectation(size, log(density))),
+    equals(
+        plus(-Expectation(data, log(P)), Expectation(data, Divergence(size, inside))),
+        "the central result, for every value",
+        wrong={"the gap subtracted": plus(-Expectation(data, log(P)), -Expectation(data, Divergence(size, inside)))},
+    ),
+    equals(
+        plus(Entropy(data), Divergence(data, P), Expectation(data, Divergence(size, inside))),
+        r"$-\log P = -\log q + \log \frac{q}{P}$",
+        wrong={"the divergence turned over": plus(
+            Entropy(data), Divergence(P, data), Expectation(data, Divergence(size, inside)))},
+    ),
+    at_least(
+        Entropy(data),
+        "leave out both divergences (Gibbs)",
+        dropping=gibbs.at(data, P) + Expectation(data, gibbs.at(size, inside)),
+    ),
+)  # fmt: skip
+a = derivation.number(r"\lambda", "the rate of an exponential law", positive=True)
+y = derivation.number("y", "a place in the cell, from its middle", real=True)
+gap = derivation.define(
+    "g", log(Integral(exp(-a * y), (y, -Rational(1, 2), Rational(1, 2)))),
+    r"$\log P(v) - \mathbb{E}_u \log p_v(v + u)$ of the density $\lambda e^{-\lambda x}$: its logarithm at the middle cancels, "
+    r"and "
+    "that of $e^{-\\lambda y}$ has the mean 0",
+)  # fmt: skip
+derivation.chain(
+    "The gap of an exponential law is the same in every cell",
+    gap,
+    equals(
+        log(2 * sympy.sinh(a / 2) / a),
+        "integrate",
+        wrong={"the logarithm of the density at the edge": log((1 - exp(-a)) / a), "no half": log(sympy.sinh(a / 2) / a)},
+    ),
+    role="remark",
+)
+derivation.chain(
+    "... and of second order in its slope",
+    Limit(log(2 * sympy.sinh(a / 2) / a) / a**2, a, 0),
+    equals(
+        Rational(1, 24),
+        r"$\frac{2}{\lambda} \sinh \frac{\lambda}{2} = 1 + \frac{\lambda^2}{24} + \dots$",
+        wrong={"the variance of the noise": Rational(1, 12), "an eighth": Rational(1, 8)},
+    ),
+    role="remark",
+    so="A density that changes little within a cell loses little by the noise.",
+)
+
+derivation.say(
+    r"A discrete model may also take its probabilities from a continuous law. The logistic law with mean $m$ and scale $s$ has "
+    r"the distribution function $\sigma((x - m)/s)$. Pixels are at $2v/(L-1) - 1$, and the edges of their cells halfway between."
+)
+edges = [derivation.number(f"e_{k}", f"the edge between cell {k - 1} and cell {k}, less the mean, by the scale")
+         for k in (1, 2, 3, 4)]  # fmt: skip
+sigma = [derivation.define(rf"\sigma_{k}", 1 / (1 + exp(-edge)), f"the logistic function at $e_{k}$", positive=True)
+         for k, edge in enumerate(edges, 1)]  # fmt: skip
+derivation.chain(
+    "The probabilities of five levels sum to one",
+    plus(sigma[0], sigma[1] - sigma[0], sigma[2] - sigma[1], sigma[3] - sigma[2], 1 - sigma[3]),
+    equals(
+        1,
+        "every edge but the two at infinity occurs twice, with opposite signs",
+        wrong={"the last cell ends": sigma[3], "the first cell begins": 1 - sigma[0]},
+    ),
+    role="lemma",
+)
+b = derivation.number("b", "the upper edge of a cell, standardized")
+delta = derivation.number(r"\delta", r"the width of a cell by the scale: $\frac{2}{(L - 1) s}$", positive=True)
+mass = derivation.define("G", 1 / (1 + exp(-b)) - 1 / (1 + exp(delta - b)), "the probability of an inner cell",
+                         "exp(discretized_logistic_log_probs)")  # fmt: skip
+derivation.chain(
+    "A product has its digits where the difference has lost them",
+    mass,
+    equals(
+        times(1 / (1 + exp(-b)), 1 / (1 + exp(b - delta)), 1 - exp(-delta)),
+        r"one denominator: $e^{\delta - b} - e^{-b} = e^{\delta - b} (1 - e^{-\delta})$",
+        wrong={
+            "the wrong side of the lower edge": times(1 / (1 + exp(-b)), 1 / (1 + exp(delta - b)), 1 - exp(-delta)),
+            "without the width": times(1 / (1 + exp(-b)), 1 / (1 + exp(b - delta))),
+        },
+    ),
+    role="appendix",
+    so="So its logarithm is a sum of three terms, none of which is the logarithm of a small difference.",
+)
+derivation.chain(
+    "A narrow cell has the density times its width",
+    Limit(mass / delta, delta, 0),
+    equals(
+        exp(-b) / (1 + exp(-b)) ** 2,
+        r"the derivative of $\sigma$ at $b$",
+        wrong={"the distribution function": 1 / (1 + exp(-b)), "not squared": exp(-b) / (1 + exp(-b))},
+    ),
+    role="remark",
+    so="Discrete and continuous logistic models agree where the levels are many.",
+)
+
+derivation.say(
+    "A model whose likelihood is a sum that nobody can compute, $Z_2 = \\sum_x f_2(x)$: go there in steps from $f_0$, whose sum "
+    "is known. Draw $x$ from $f_0 / Z_0$; weigh it by $f_1(x) / f_0(x)$; move it by a kernel that leaves $f_1$ invariant; weigh "
+    "the new state by $f_2 / f_1$. With the temperatures of the code, $f_t = f_0^{1 - \\beta_t} f_T^{\\beta_t}$."
+)
+x = derivation.index("x", "a state")
+z = derivation.index("z", "the state after the move")
+f_0 = derivation.numbers("f_0({})", x, "what the states are drawn by", "exp(log_prior_path)", positive=True)
+f_1 = derivation.numbers("f_1({})", x, "a step on the way", positive=True)
+f_2 = derivation.numbers("f_2({})", x, "the target", "exp(log_target_path)", positive=True)
+Z_0 = derivation.define("Z_0", Total(x, f_0), "the known sum", positive=True)
+Z_1 = derivation.define("Z_1", Total(x, f_1), "the sum on the way", positive=True)
+Z_2 = derivation.define("Z_2", Total(x, f_2), "the wanted sum", positive=True)
+c = derivation.number("c", "the probability of a move", between=(0, 1))
+kernel = derivation.define(
+    "K({}|{})", (1 - c) * KroneckerDelta(x, z) + c * f_1.at(z) / Z_1,
+    "the kernel: stay, or draw anew in proportion to $f_1$", over=(z, x),
+)  # fmt: skip
+derivation.chain(
+    "The kernel leaves its law invariant",
+    Total(x, f_1 * kernel),
+    equals(
+        plus((1 - c) * f_1.at(z), c * f_1.at(z)),
+        r"$\sum_x f_1(x) = Z_1$ cancels",
+        wrong={"moves alone": c * f_1.at(z), "the other way": plus((1 - c) * f_1.at(z), -c * f_1.at(z))},
+    ),
+    equals(f_1.at(z), "collect", wrong={"normalized": f_1.at(z) / Z_1}),
+    role="lemma",
+)
+derivation.chain(
+    "The mean weight is the ratio of the sums",
+    Total(x, Total(z, times(f_0 / Z_0, f_1 / f_0, kernel, f_2.at(z) / f_1.at(z)))),
+    equals(
+        times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), Total(x, f_1 * kernel)))),
+        "$f_0(x)$ cancels; exchange the sums",
+        wrong={"not normalized": Total(z, times(f_2.at(z) / f_1.at(z), Total(x, f_1 * kernel)))},
+    ),
+    equals(
+        times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), f_1.at(z)))),
+        "the kernel leaves $f_1$ invariant",
+        wrong={"the target is drawn": times(1 / Z_0, Total(z, times(f_2.at(z) / f_1.at(z), f_2.at(z))))},
+    ),
+    equals(Z_2 / Z_0, "$f_1$ cancels, too", wrong={"turned over": Z_0 / Z_2, "the sum on the way": Z_1 / Z_0}),
+    so="More steps repeat the second and the third line. The kernels need not come near their law: that matters for the scatter "
+    "of the weights, not for their mean.",
+)
+forward = derivation.define(
+    "F({},{})", times(f_0 / Z_0, kernel), "the probability of the path", over=(x, z))  # fmt: skip
+backward = derivation.define(
+    "R({},{})", times(f_2.at(z) / Z_2, f_1 * kernel / f_1.at(z)),
+    "... if it is walked back: from a draw of the target, by the reversed kernel", over=(x, z),
+)  # fmt: skip
+derivation.chain(
+    "The weight of a path compares it with the path walked back",
+    times(f_1 / f_0, f_2.at(z) / f_1.at(z)),
+    equals(
+        times(Z_2 / Z_0, backward / forward),
+        "the kernel cancels, and so does $f_1$",
+        wrong={"turned over": times(Z_2 / Z_0, forward / backward), "not normalized": backward / forward},
+    ),
+    so="So all weights are equal if and only if both laws of paths are one, and their scatter tells how far the steps are from "
+    "that.",
+)
+path = derivation.index("k", "a path of states")
+of_path = derivation.law(r"\pi", path, "the law of the paths")
+weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
+M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
+derivation.chain(
+    "A mean of logarithms is too small",
+    Expectation(of_path, log(weight)),
+    equals(
+        plus(log(M), -Expectation(of_path, tangent.at(weight / M))),
+        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = w_k / M$, whose mean is 1",
+        wrong={"the gap added": plus(log(M), Expectation(of_path, tangent.at(weight / M)))},
+    ),
+    at_most(
+        log(M), "leave out the gap; equality if and only if all weights are equal",
+        adding=Expectation(of_path, tangent.at(weight / M)),
+    ),
+    so="So is the logarithm of a mean of a few weights, in expectation: the estimated likelihood errs downwards.",
+)  # fmt: skip
+
+derivation.say(
+    r"A model that only gives samples $s_1, \dots, s_N$: put a Gaussian of width $h$ on each. Let the truth be standard "
+    r"Gaussian, in $D$ dimensions, and the samples perfect. Averaged over the samples the estimate is a Gaussian of variance $1 "
+    r"+ h^2$, so by Jensen's inequality it is in expectation below the truth by at least a divergence, which is the same for "
+    r"every dimension."
+)
+h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
+g = derivation.number(r"\xi", "a coordinate of a point", real=True)
+derivation.chain(
+    "Wide windows blur",
+    Divergence(Normal(g, 0, 1), Normal(g, 0, 1 + h**2)),
+    equals(
+        plus(log(1 + h**2), -(h**2) / (1 + h**2)) / 2,
+        r"half of: the log ratio of the variances, plus $\frac{1}{1 + h^2}$, less 1",
+        wrong={"no half": plus(log(1 + h**2), -(h**2) / (1 + h**2)), "the logarithm alone": log(1 + h**2) / 2},
+    ),
+    equals(
+        tangent.at(1 / (1 + h**2)) / 2,
+        r"$r - 1 - \log r$ at $r = \frac{1}{1 + h^2}$",
+        wrong={"at the variance": tangent.at(1 + h**2) / 2},
+    ),
+    at_least(0, "the logarithm lies below its tangent", dropping=tangent.at(1 / (1 + h**2)) / 2),
+)
+rho = derivation.number(r"\rho", "the mean squared distance of a point to the nearest sample", positive=True)
+narrow = derivation.define(
+    "B", D * log(2 * sympy.pi * h**2) / 2 + rho / (2 * h**2) - D * (log(2 * sympy.pi) + 1) / 2,
+    r"$\mathbb{E} \log p$ less the mean logarithm of the largest window's density, which is at least that of a mean of windows",
+)  # fmt: skip
+derivation.chain(
+    "Narrow windows miss",
+    narrow,
+    equals(
+        plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)),
+        r"$\log 2\pi$ cancels",
+        wrong={"the distance not squared by width": plus(D * (log(h**2) - 1) / 2, rho / (2 * h)),
+               "one dimension": plus((log(h**2) - 1) / 2, rho / (2 * h**2))},
+    ),
+    so=r"It grows without bound as $h \to 0$. In many dimensions the nearest of $N$ samples is far, so a window that does "
+    "not miss blurs.",
+)  # fmt: skip
+
+ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_likelihood")
+derivation.bridge(
+    "The code computes the bits of three dimensions with five levels",
+    (-ell / 3 + log(5)) / log(2),
+    lambda ell: bits_per_dimension(ell, dimensions=3, levels=5),
+    ell,
+    wrong={"log levels subtracted": (-ell / 3 - log(5)) / log(2), "nats": -ell / 3 + log(5)},
+)
+noise = derivation.number("u_0", "the noise of one value", "uniforms", between=(0, 1))
+derivation.bridge(
+    "... scaled data with noise: the value 3 of 7 levels",
+    (3 + noise) / 7,
+    lambda u: uniform_dequantize(np.full((len(u), 1), 3), u[:, None], levels=7)[:, 0],
+    noise,
+    wrong={"by one level less": (3 + noise) / 6, "the noise not scaled": Rational(3, 7) + noise},
+)
+m = derivation.number("m", "the mean of a logistic law", "mean")
+kappa = derivation.number(r"\kappa", "the logarithm of its scale", "log_scale")
+
+
+def _logistic(edge):
+    return 1 / (1 + exp(-(edge - m) / exp(kappa)))
+
+
+def _probabilities(values, m, kappa):
+    """Of the values, for each pair of parameters, with five levels."""
+    shape = (len(m), len(values))
+    parameters = (jnp.broadcast_to(part[:, None], shape) for part in (m, kappa))
+    return jnp.exp(discretized_logistic_log_probs(np.broadcast_to(values, shape), *parameters, levels=5))
+
+
+derivation.bridge(
+    "... the probability of an inner cell, the middle of five",
+    _logistic(Rational(1, 4)) - _logistic(-Rational(1, 4)),
+    lambda m, kappa: _probabilities([2], m, kappa)[:, 0],
+    m, kappa,
+    wrong={"half a width by the number of levels": _logistic(Rational(1, 5)) - _logistic(-Rational(1, 5))},
+)  # fmt: skip
+derivation.bridge(
+    "... and of both ends",
+    _logistic(-Rational(3, 4)) + 1 - _logistic(Rational(3, 4)),
+    lambda m, kappa: _probabilities([0, 4], m, kappa).sum(1),
+    m, kappa,
+    wrong={"the ends closed": (
+        _logistic(-Rational(3, 4)) - _logistic(-Rational(5, 4)) + _logistic(Rational(5, 4)) - _logistic(Rational(3, 4)))},
+)  # fmt: skip
+t = derivation.index("t", "a step of the annealing")
+step = derivation.law(r"\Delta", t, "by how much the temperature rises", "diff(temperatures)")
+log_prior = derivation.numbers(r"\phi", t, "the prior's logarithm at the state before", "log_prior_path")
+log_target = derivation.numbers(r"\psi", t, "... and the target's", "log_target_path")
+derivation.bridge(
+    "... the logarithm of a weight",
+    Total(t, step * (log_target - log_prior)),
+    lambda a, b, step: jax.vmap(lambda a, b, step: annealed_log_weights(
+        a[None], b[None], jnp.concatenate([jnp.zeros(1), jnp.cumsum(step)]))[0])(a, b, step),
+    log_prior, log_target, step,
+    wrong={"turned over": Total(t, step * (log_prior - log_target)), "not by steps": Total(t, log_target - log_prior)},
+)  # fmt: skip
+n = derivation.index("n", "a sample")
+N = derivation.count(n, "N", "the number of samples")
+sample = derivation.numbers("s", n, "where it is", "samples")
+derivation.bridge(
+    "... and a Parzen window, with bandwidth 2 in one dimension",
+    log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2) - log(2 * sympy.pi) / 2,
+    lambda g, s: jax.vmap(lambda g, s: parzen_log_likelihood(g[None, None], s[:, None], bandwidth=2.0)[0])(g, s),
+    g, sample,
+    wrong={
+        "the sum": log(Total(n, exp(-((g - sample) ** 2) / 8))) - log(2) - log(2 * sympy.pi) / 2,
+        "the width left out": log(Total(n, exp(-((g - sample) ** 2) / 8)) / N) - log(2 * sympy.pi) / 2,
+    },
+)  # fmt: skip
+
+
+@derivation.exact(
+    r"\mathbb{E}\left[\frac{w_k}{M}\right] = 1",
+    because="All 27 paths of three steps on three states, with states drawn anew at every temperature.",
+    outcomes=27,
+)
+def every_path_of_three_states():
+    prior, target = np.log([1.0, 2.0, 0.5]), np.log([4.0, 1.0, 0.25])
+    beta = np.array([0.0, 0.2, 0.7, 1.0])
+    states = np.array(list(product(range(3), repeat=3)))
+    laws = np.exp((1 - beta[:3, None]) * prior + beta[:3, None] * target)
+    chance = np.prod((laws / laws.sum(1, keepdims=True))[np.arange(3), states], axis=1)
+    ratio = np.exp(prior).sum() / np.exp(target).sum()
+    found = jnp.exp(annealed_log_weights(prior[states], target[states], beta)) * ratio
+    late = jnp.exp(annealed_log_weights(prior[states[:, [1, 2, 2]]], target[states[:, [1, 2, 2]]], beta)) * ratio
+    return chance @ np.asarray(found), 1.0, {"the state after the move": float(chance @ np.asarray(late))}
+
+
+@derivation.example(
+    r"One pixel of two levels, with the density $p_x = 2x$ of the scaled data: $p_v(v + u) = \frac{v + u}{2}$. Then annealing in "
+    r"one step, from $f_0 = (1, 1, 1)$ to $(4, 1, 1)$."
+)
+def two_levels_and_three_states():
+    place = sympy.Symbol("u", positive=True)
+    for value_, said in ((0, "-1.6931"), (1, "-0.3069")):
+        yield rf"\mathbb{{E}}_u \log p_v({value_} + u)", float(sympy.integrate(log((value_ + place) / 2), (place, 0, 1))), said
+    yield r"\log P", jnp.log(jnp.array([1 / 4, 3 / 4])), "(-1.3863, -0.2877)"
+    yield r"\text{bits}", bits_per_dimension(jnp.log(jnp.array([1 / 4, 3 / 4])), dimensions=1), "(2, 0.415)"
+    log_weights = annealed_log_weights(jnp.zeros((3, 1)), jnp.log(jnp.array([[4.0], [1.0], [1.0]])), jnp.array([0.0, 1.0]))
+    yield "w", jnp.exp(log_weights), "(4, 1, 1)"
+    yield r"\mathbb{E} w = Z_T / Z_0", jnp.mean(jnp.exp(log_weights)), "2"
+    yield r"\mathbb{E} \log w < \log 2", jnp.mean(log_weights), "0.4621"
+
+
+@derivation.figure(
+    r"Left: a density over four cells (curve), the probabilities that it gives to the integers (upper lines) and what uniform "
+    r"noise reports, $e^{\mathbb{E}_u \log p_v}$ (lower lines). Right: nats by which a Parzen window of 500 perfect samples in "
+    r"32 dimensions is below the truth, against its bandwidth, and the two bounds. No bandwidth is good.",
+    panels=2,
+)
+def noise_and_windows(cells, windows):
+    u = (np.arange(25) + 0.5) / 25
+    for value_ in range(4):
+        x = uniform_dequantize(np.full((1, 25), value_), u[None], levels=4)[0]
+        density = np.asarray(30 * x**2 * (1 - x) ** 2 / 4)
+        cells.plot(value_ + u, density, color="gray")
+        cells.hlines([density.mean(), np.exp(np.log(density).mean())], value_, value_ + 1, color=["C0", "C1"], linewidth=2)
+    cells.set(xlabel="$v + u$", ylabel="density")
+    draws = np.random.default_rng(0).standard_normal((532, 32))
+    points, samples = draws[:32], draws[32:]
+    truth = (-(points**2).sum(1) / 2 - 16 * np.log(2 * np.pi)).mean()
+    nearest = ((points[:, None] - samples) ** 2).sum(2).min(1).mean()
+    widths = np.linspace(0.55, 1.3, 9)
+    windows.plot(widths, [truth - np.mean(parzen_log_likelihood(points, samples, bandwidth=float(h))) for h in widths],
+                 marker=".", label="measured")  # fmt: skip
+    windows.plot(widths, 16 * (np.log(1 + widths**2) - widths**2 / (1 + widths**2)), label="blur")
+    windows.plot(widths, 16 * (np.log(widths**2) - 1) + nearest / (2 * widths**2), label="miss")
+    windows.set(xlabel="bandwidth, $h$", ylabel="nats", ylim=(0, 12))
+    windows.legend()
+
+
+@derivation.exercise(
+    "How many bits has a uniform density of scaled digits, 64 pixels of 17 levels? What does $L - 1$ in place of $L$ give?",
+    r"$\log_2 17 = 4.0875$ bits for each pixel; with 16 it would be 4.",
+)
+def uniform_digits():
+    yield bits_per_dimension(jnp.zeros(1), dimensions=64, levels=17), "4.0875"
+    yield bits_per_dimension(jnp.zeros(1), dimensions=64, levels=16), "4"
+
+
+@derivation.exercise(
+    r"Take the example's annealing with a step in between, $\beta = (0, \frac12, 1)$, and a new draw in proportion to $f_1$. "
+    r"What are the mean weight and the mean of its logarithm?",
+    r"$f_1 = (2, 1, 1)$. The mean weight is 2, as before; the mean logarithm is $\frac{\log 2}{3} + \frac{\log 2}{2} = 0.5776$, "
+    r"closer to $\log 2$.",
+)
+def a_step_in_between():
+    states = np.array(list(product(range(3), repeat=2)))
+    chance = np.array([1.0, 1.0, 1.0])[states[:, 0]] / 3 * np.array([2.0, 1.0, 1.0])[states[:, 1]] / 4
+    target = np.log([4.0, 1.0, 1.0])[states]
+    log_weights = np.asarray(annealed_log_weights(np.zeros((9, 2)), target, np.array([0.0, 0.5, 1.0])))
+    yield chance @ np.exp(log_weights), "2"
+    yield chance @ log_weights, "0.5776"
+
+
+@derivation.exercise(
+    r"500 samples in 32 dimensions have a mean squared distance $\rho = 29.36$ to the nearest. What do the two bounds say at $h "
+    r"= 0.7357$, where they meet?",
+    "Both are 1.30 nats, to two digits; at a smaller width the second is larger, at a larger one the first.",
+)
+def where_the_bounds_meet():
+    square = 0.7357**2
+    yield 16 * (math.log(1 + square) - square / (1 + square)), "1.30"
+    yield 16 * (math.log(square) - 1) + 29.36 / (2 * square), "1.30"

@@ -1,0 +1,352 @@
+"""The inception score: how much the answers of a classifier say about the images.
+
+The lecture on the functions of theory_jax/evaluation/inception_score.py.
+"""
+
+from math import comb
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.inception_score import inception_score, log_inception_score, marginal_log_probs, split_inception_scores
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
+
+derivation = Derivation(
+    title="The inception score: how much the answers of a classifier say about the images",
+    lectures=(14,),
+    sources=(
+        "Salimans et al. 2016, Improved techniques for training GANs, section 4",
+        "Barratt & Sharma 2018, A note on the inception score",
+        "Cover & Thomas 2006, Elements of information theory, chapter 2",
+    ),
+    question="Samples are good if a classifier is sure of each and says something else of others. One number is made of its "
+    "answers. What does it measure, between which values does it lie, and how does it depend on the number of images?",
+    setting=(
+        "A classifier gives every image $n$ a distribution $p(y|n)$ over classes $y$. An image is drawn with probability $w_n$: "
+        r"of a data set of $N$ images, as in the code, with $\frac1N$; of a generator, with its own.",
+        r"All probabilities are positive. At the boundary $0 \log 0 = 0$, and a class that no answer contains drops out.",
+    ),
+    answer=r"Its logarithm is the mutual information of the class and the image, $H(\bar p) - \mathbb{E}[H(p(\cdot|n))]$: large "
+    "if every answer is certain and their mean is not. It lies between 0 and the logarithm of the number of classes or of "
+    "images, whichever is smaller, and a finite sample makes it too small.",
+    limits=(
+        "Whether the classifier is right about images that nobody photographed: one that is too sure raises the score.",
+        "Diversity within a class: a single image of every class, repeated, has the largest score that there is (exercise 2).",
+        "How the error depends on the number of classes where answers are not certain.",
+    ),
+)
+
+n = derivation.index("n", "an image", states=2)
+y = derivation.index("y", "a class")
+w = derivation.law("w", n, "the probability of an image", "1/N")
+p = derivation.law("p({}|{})", (y, n), "the classifier's answer", "exp(log_probs)")
+mean = derivation.define(r"\bar p({})", Total(n, w * p), "the mean answer", "exp(marginal_log_probs)", over=y, law=True)
+score = derivation.define(
+    r"\log\mathrm{IS}", Expectation(w, Divergence(p, mean)), "the logarithm of the inception score", "log_inception_score"
+)
+K = derivation.count(y, "K", "the number of classes")
+uniform = derivation.define("u({})", 1 / K, "the uniform distribution", over=y, law=True)
+j = derivation.index("j", "anything with finitely many states")
+a = derivation.law("a", j, "any distribution of it")
+
+entropy = derivation.chain(
+    "An entropy is never negative",
+    Entropy(a),
+    equals(
+        Expectation(a, plus(1 - a, tangent.at(a))),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = a_j$",
+        wrong={"the gap twice": Expectation(a, plus(1 - a, 2 * tangent.at(a)))},
+    ),
+    at_least(Expectation(a, 1 - a), "leave out the gap", dropping=Expectation(a, tangent.at(a))),
+    at_least(0, "leave out what is never negative: $1 - a_j$ is the sum of the others", dropping=Expectation(a, 1 - a)),
+    about=(a,),
+    role="lemma",
+    so="It is zero only if one state has the probability 1, which is the boundary of what is shown.",
+)
+derivation.chain(
+    "The score is what the mean answer leaves open, less what the answers do",
+    score,
+    equals(
+        plus(Expectation(w, Expectation(p, log(p))), -Expectation(mean, log(mean))),
+        r"the logarithm of a quotient; exchange the sums: $\sum_n w_n p(y|n) = \bar p(y)$",
+        wrong={
+            "the divergence turned over": plus(Expectation(mean, log(mean)), -Expectation(w, Expectation(mean, log(p)))),
+            "the mean of the logarithms": plus(
+                Expectation(w, Expectation(p, log(p))), -Expectation(w, Expectation(mean, log(p)))
+            ),
+        },
+    ),
+    equals(
+        plus(Entropy(mean), -Expectation(w, Entropy(p))),
+        "the definition of an entropy, twice",
+        wrong={
+            "the sign": plus(Expectation(w, Entropy(p)), -Entropy(mean)),
+            "the mean answer alone": Entropy(mean),
+            "the entropies added": plus(Entropy(mean), Expectation(w, Entropy(p))),
+        },
+    ),
+    equals(
+        plus(log(K), -Divergence(mean, uniform), -Expectation(w, Entropy(p))),
+        r"$\mathrm{KL}(\bar p \,\|\, u) = \log K - H(\bar p)$",
+        wrong={"the divergence added": plus(log(K), Divergence(mean, uniform), -Expectation(w, Entropy(p)))},
+    ),
+    at_most(
+        log(K),
+        r"leave out the divergence (Gibbs) and the entropies; equality if the answers are certain and $\bar p = u$",
+        adding=plus(gibbs.at(mean, uniform), Expectation(w, entropy.at(p))),
+    ),
+    central=True,
+    so="Two things are asked for, and they are independent: certain answers (the images are recognized), and a mean answer that "
+    "is spread (not all images are of one class). Nothing else is asked for.",
+)
+derivation.chain(
+    "Answers that are all equal have the score 1",
+    score,
+    equals(
+        -Expectation(w, Expectation(p, log(mean / p))),
+        "the definition, its ratio turned over",
+        wrong={"the sign": Expectation(w, Expectation(p, log(mean / p)))},
+    ),
+    at_least(
+        0, r"every divergence is nonnegative; all are zero if and only if $p(y|n) = \bar p(y)$",
+        dropping=Expectation(w, gibbs.at(p, mean)),
+    ),
+)  # fmt: skip
+which = derivation.define("r({}|{})", w * p / mean, "which image it was, if the class is known", over=(n, y), law=True)
+derivation.chain(
+    "Few images cannot score high",
+    score,
+    equals(
+        Expectation(w, Expectation(p, log(which / w))),
+        r"Bayes' rule: $p(y|n) / \bar p(y) = r(n|y) / w_n$",
+        wrong={"the ratio turned over": Expectation(w, Expectation(p, log(w / which)))},
+    ),
+    equals(
+        plus(Entropy(w), -Expectation(mean, Entropy(which))),
+        "the logarithm of a quotient; exchange the sums",
+        wrong={"the mean answer alone": Entropy(mean), "the sign": plus(Expectation(mean, Entropy(which)), -Entropy(w))},
+    ),
+    at_most(
+        Entropy(w),
+        r"leave out the entropies; equality if every class belongs to one image",
+        adding=Expectation(mean, entropy.at(which)),
+    ),
+    so=r"So the score is the mutual information of image and class, read from the other side. By Gibbs, $H(w) \le \log N$: "
+    r"fewer images than classes cannot reach $K$.",
+)
+other = derivation.law("q", y, "another reference answer")
+derivation.chain(
+    "With another reference answer the score is too large",
+    Expectation(w, Divergence(p, other)),
+    equals(
+        Expectation(w, Expectation(p, plus(log(p / mean), log(mean / other)))),
+        r"multiply and divide by $\bar p(y)$",
+        wrong={"the second ratio turned over": Expectation(w, Expectation(p, plus(log(p / mean), log(other / mean))))},
+    ),
+    equals(
+        plus(score, Divergence(mean, other)),
+        r"the second logarithm does not depend on the image, and $\mathbb{E}[p(y|n)] = \bar p(y)$",
+        wrong={"turned over": plus(score, Divergence(other, mean)), "as if it were the mean answer": score},
+    ),
+    at_least(score, r"leave out the divergence (Gibbs); equality if and only if $q = \bar p$", dropping=gibbs.at(mean, other)),
+)
+
+derivation.say(
+    "Now the images are a sample. The mean answer of a sample is not that of the generator, and the score takes the sample's own "
+    "for its reference, which fits it too well. Two images are drawn."
+)
+n1 = derivation.index("n_1", "the first image drawn", states=2)
+n2 = derivation.index("n_2", "the second image drawn", states=2)
+sample = derivation.define(
+    r"\hat p({}|{},{})", (p.at(y, n1) + p.at(y, n2)) / 2, "the mean answer of two draws", over=(y, n1, n2), law=True
+)
+of_sample = derivation.define(
+    r"\hat S({},{})", plus(Entropy(sample), -(Entropy(p.at(y, n1)) + Entropy(p.at(y, n2))) / 2),
+    "the logarithm of the score of two draws", over=(n1, n2),
+)  # fmt: skip
+derivation.chain(
+    "A sample's score is too small in expectation",
+    Expectation(w.at(n1), Expectation(w.at(n2), of_sample)),
+    equals(
+        plus(Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -Expectation(w, Entropy(p))),
+        "the mean entropy of the draws is unbiased",
+        wrong={"one entropy for two": plus(
+            Expectation(w.at(n1), Expectation(w.at(n2), Entropy(sample))), -2 * Expectation(w, Entropy(p)))},
+    ),
+    equals(
+        plus(score, -Expectation(w.at(n1), Expectation(w.at(n2), Divergence(sample, mean)))),
+        r"$H(\hat p) = -\mathbb{E}_{\hat p}[\log \bar p] - \mathrm{KL}(\hat p \,\|\, \bar p)$, and $\mathbb{E}[\hat p] = \bar p$",
+        wrong={
+            "the divergence added": plus(score, Expectation(w.at(n1), Expectation(w.at(n2), Divergence(sample, mean)))),
+            "unbiased": score,
+        },
+    ),
+    at_most(
+        score, "leave out the divergences (Gibbs)",
+        adding=Expectation(w.at(n1), Expectation(w.at(n2), gibbs.at(sample, mean))),
+    ),
+    so="Nothing but the number of draws was special, so it holds for every number: only models that were scored on equally many "
+    "images can be compared.",
+)  # fmt: skip
+i = derivation.index("i", "one of a sample of images")
+N = derivation.count(i, "N", "the number of images in the sample")
+row = derivation.law("s({}|{})", (y, i), "their answers")
+every = derivation.define(r"\hat s({})", Total(i, row) / N, "the mean answer of all", over=y, law=True)
+without = derivation.define(
+    r"\hat s({}|{})", (Total(i, row) - row) / (N - 1), "the mean answer of all but one", over=(y, i), law=True
+)
+derivation.chain(
+    "... and grows with the size of the sample",
+    plus(Entropy(every), -Total(i, Entropy(without)) / N),
+    equals(
+        Total(i, Divergence(without, every)) / N,
+        r"the mean of the $\hat s(\cdot|i)$ is $\hat s$, so the central result holds with them as answers",
+        wrong={"not averaged": Total(i, Divergence(without, every)), "the sign": -Total(i, Divergence(without, every)) / N},
+    ),
+    at_least(0, "leave out the divergences (Gibbs)", dropping=Total(i, gibbs.at(without, every)) / N),
+    so="The mean entropies of the answers have the same expectation for both sizes, so the expected score of $N$ images is at "
+    r"least that of $N - 1$.",
+)
+b = derivation.index("b", "a block", states=2)
+k = derivation.index("k", "an image of the block", states=2)
+B = derivation.count(b, "B", "the number of blocks")
+M = derivation.count(k, "M", "the number of images of a block")
+answers = derivation.law("t({}|{},{})", (y, b, k), "the answers, by block")
+block = derivation.define(r"\bar t({}|{})", Total(k, answers) / M, "the mean answer of a block", over=(y, b), law=True)
+whole = derivation.define(r"\bar t({})", Total(b, block) / B, "... and of all blocks", over=y, law=True)
+of_block = derivation.define(
+    "S({})", plus(Entropy(block), -Total(k, Entropy(answers)) / M), "the logarithm of a block's score",
+    "log(split_inception_scores)", over=b,
+)  # fmt: skip
+derivation.chain(
+    "Splitting a sample lowers the mean of the logarithms",
+    plus(Entropy(whole), -Total(b, Total(k, Entropy(answers))) / (B * M), -Total(b, of_block) / B),
+    equals(
+        plus(Entropy(whole), -Total(b, Entropy(block)) / B),
+        "the entropies of the answers cancel",
+        wrong={"as if the blocks had one mean answer": 0},
+    ),
+    equals(
+        Total(b, Divergence(block, whole)) / B,
+        "the central result, with blocks for images",
+        wrong={"not averaged": Total(b, Divergence(block, whole))},
+    ),
+    at_least(0, "leave out the divergences (Gibbs)", dropping=Total(b, gibbs.at(block, whole)) / B),
+    so="The published score is the mean over ten blocks of the exponentials; for those there is no such order (exercise 3).",
+)
+
+for title, expression, code, mistakes in (
+    ("The code computes the mean answer", log(every), marginal_log_probs, {"the mean of the logarithms": Total(i, log(row)) / N}),
+    (
+        "... the logarithm of the score", Total(i, Divergence(row, every)) / N, log_inception_score,
+        {"a sum": Total(i, Divergence(row, every)), "the mean answer alone": Entropy(every)},
+    ),
+    (
+        "... and the score", exp(Total(i, Divergence(row, every)) / N), inception_score,
+        {"exponential before the mean": Total(i, exp(Divergence(row, every))) / N},
+    ),
+):  # fmt: skip
+    derivation.bridge(title, expression, lambda s, code=code: jax.vmap(code)(jnp.log(s)), row, wrong=mistakes)
+derivation.bridge(
+    "... of every block",
+    exp(of_block),
+    lambda t: jnp.stack([split_inception_scores(jnp.log(one).reshape(4, -1), splits=2) for one in t]),
+    answers,
+    wrong={"against the mean answer of all": exp(Entropy(whole) - Total(k, Entropy(answers)) / M)},
+)
+
+_TWO = np.array([[0.0, -np.inf], [-np.log(2), -np.log(2)]])
+
+
+@derivation.example(
+    r"Two images, two classes. The classifier is certain of the first, $(1, 0)$, and undecided on the second, $(\frac12, "
+    r"\frac12)$. The mean answer is $(\frac34, \frac14)$."
+)
+def a_certain_answer_and_none():
+    yield r"H(\bar p)", -jnp.sum(jnp.exp(marginal_log_probs(_TWO)) * marginal_log_probs(_TWO)), "0.5623"
+    yield r"\frac12 \left(0 + \log 2\right)", np.log(2) / 2, "0.3466"
+    yield r"\log\mathrm{IS} = \frac34 \log\frac43", log_inception_score(_TWO), "0.2158"
+    yield r"\mathrm{IS}", inception_score(_TWO), "1.2408"
+    draws = jnp.stack([log_inception_score(_TWO[jnp.array(pair)]) for pair in ((0, 0), (0, 1), (1, 0), (1, 1))])
+    yield r"\mathbb{E}\,\hat S \text{ of two draws}", jnp.mean(draws), "0.1079"
+
+
+def _expected_score(images, classes=3):
+    """Of certain answers, drawn from all classes alike: every count of every class, weighted by how often it is drawn."""
+    counts = np.array([(a, b, images - a - b) for a in range(images + 1) for b in range(images + 1 - a)])
+    ways = np.array([comb(images, a) * comb(images - a, b) for a, b, _ in counts], dtype=float)
+    rows = np.array([np.repeat(np.eye(classes), count, axis=0) for count in counts])
+    with np.errstate(divide="ignore"):
+        scores = jax.vmap(log_inception_score)(jnp.log(rows))
+    return float(ways @ scores) / classes**images
+
+
+@derivation.figure(
+    "Left: the expected logarithm of the score of $N$ images whose answers are certain and of three classes alike (dots) rises "
+    r"to $\log 3$ (line), about like $\log 3 - 1/N$ (dashed). Right: $\log K$ is divided between the score and what it lacks. A "
+    "classifier that is uncertain and a generator of few classes lose the same number to different terms.",
+    panels=2,
+)
+def the_bias_and_the_terms(growth, terms):
+    sizes = np.array([1, 2, 3, 4, 6, 8, 12, 16])
+    growth.plot(sizes, [_expected_score(int(size)) for size in sizes], "o", label="expected")
+    growth.axhline(np.log(3), color="black", linewidth=1)
+    fine = np.linspace(2, 16, 50)
+    growth.plot(fine, np.log(3) - 1 / fine, "--", color="gray", label=r"$\log 3 - 1/N$")
+    growth.set(xlabel=r"images, $N$", ylabel=r"$\mathbb{E}\,\hat S_N$, nats", ylim=(-0.05, 1.2), xticks=(1, 4, 8, 12, 16))
+    growth.legend(loc="lower right")
+    certain, unsure = np.eye(3) * (1 - 3e-9) + 1e-9, np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    one_missing = certain[[0, 0, 1, 1]]
+    cases = {"certain,\nall classes": certain, "uncertain,\nall classes": unsure, "certain,\none missing": one_missing}
+    logs = [jnp.log(rows) for rows in cases.values()]
+    scores = np.array([log_inception_score(rows) for rows in logs])
+    open_ = np.array([-jnp.sum(jnp.exp(rows) * rows) / len(rows) for rows in logs])
+    bottom = np.zeros(3)
+    for part, label in ((scores, "score"), (open_, r"$\mathbb{E}[H(p(\cdot|n))]$"),
+                        (np.log(3) - scores - open_, r"$\mathrm{KL}(\bar p \,\|\, u)$")):  # fmt: skip
+        terms.bar(list(cases), part, bottom=bottom, label=label)
+        bottom = bottom + part
+    terms.set(xlabel="answers", ylabel="nats", ylim=(0, 1.75))
+    terms.legend(loc="upper center")
+
+
+@derivation.exercise(
+    r"Two images have the answers $(0.9, 0.1)$ and $(0.1, 0.9)$. What is the score?",
+    r"The mean answer is uniform: $\log\mathrm{IS} = \log 2 - H(0.9, 0.1) = 0.6931 - 0.3251 = 0.3681$, the score is 1.4449.",
+)
+def two_answers():
+    rows = jnp.log(jnp.array([[0.9, 0.1], [0.1, 0.9]]))
+    yield -jnp.sum(jnp.exp(rows[0]) * rows[0]), "0.3251"
+    yield log_inception_score(rows), "0.3681"
+    yield inception_score(rows), "1.4449"
+
+
+@derivation.exercise(
+    "A generator knows one image of each of five classes, and the classifier is certain of all. It is asked for 45 images. What "
+    "is its score, and what does that say of its diversity?",
+    r"The largest there is, 5. Diversity within a class is not measured.",
+)
+def nine_of_each():
+    yield inception_score(jnp.log(jnp.repeat(jnp.eye(5), 9, axis=0))), "5"
+
+
+@derivation.exercise(
+    "Answers are certain. Of twenty images the first ten are of one class, the others of ten classes, one each. What are the "
+    "scores of the two halves, their mean, and the score of all?",
+    "They are 1 and 10, and 5.5 in the mean; all have $e^{1.6769} = 5.3489$, which is less. The mean of the logarithms, 1.1513, "
+    "is below 1.6769, as it must be.",
+)
+def two_halves():
+    rows = jnp.log(jnp.concatenate([jnp.repeat(jnp.eye(10)[:1], 10, axis=0), jnp.eye(10)]))
+    scores = split_inception_scores(rows, splits=2)
+    yield scores[0], "1"
+    yield scores[1], "10"
+    yield jnp.mean(scores), "5.5"
+    yield log_inception_score(rows), "1.6769"
+    yield inception_score(rows), "5.3489"
+    yield jnp.mean(jnp.log(scores)), "1.1513"

@@ -1,0 +1,343 @@
+"""Kernel distances: which differences they see, and an estimate without bias.
+
+The lecture on the functions of theory_jax/evaluation/kernel_distance.py.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, oo
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.kernel_distance import (
+    biased_discrepancy,
+    gaussian_kernel,
+    kernel_inception_distance,
+    polynomial_kernel,
+    unbiased_discrepancy,
+)
+from theory_jax.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
+
+derivation = Derivation(
+    title="Kernel distances: which differences they see, and an estimate without bias",
+    lectures=(14,),
+    sources=(
+        "Gretton, Borgwardt, Rasch, Schoelkopf & Smola 2012, A kernel two-sample test",
+        "Binkowski, Sutherland, Arbel & Gretton 2018, Demystifying MMD GANs",
+        "Sriperumbudur et al. 2010, Hilbert space embeddings and metrics on probability measures",
+    ),
+    question="A Frechet distance of features sees two moments, and its estimate is too large. Is there a distance of laws that "
+    "can see more, and that a sample estimates without bias?",
+    setting=(
+        r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two laws $p$ and $q$ are given, "
+        "under which the features have second moments; here they live on finitely many points.",
+        r"$x, x'$ are drawn from $p$, and $y, y'$ from $q$, all independently.",
+    ),
+    answer=r"The squared distance of the mean features is $\mathbb{E}[k(x, x')] + \mathbb{E}[k(y, y')] - 2\, \mathbb{E}[k(x, "
+    "y)]$. It sees what the features see: the cubic kernel three moments, a Gaussian everything. Means over pairs of different "
+    "points estimate it without bias; with the diagonals the estimate is never negative, and too large.",
+    limits=(
+        "The variance of the estimate, and the power of a test that uses it.",
+        "In several dimensions the cubic kernel sees all mixed moments up to the third: the same proof, said and not shown.",
+    ),
+)
+
+x = derivation.index("x", "a point")
+y = derivation.index("y", "another point")
+d = derivation.index("d", "a feature", states=2)
+p = derivation.law("p", x, "the first law")
+q = derivation.law("q", x, "the second law")
+phi = derivation.numbers(r"\phi", (d, x), "the features of a point")
+k = derivation.define("k({},{})", Total(d, phi * phi.at(d, y)), "the kernel", "polynomial_kernel, gaussian_kernel", over=(x, y))
+distance = derivation.define(
+    r"\mathrm{MMD}^2", SquaredNorm(d, Expectation(p, phi) - Expectation(q, phi)), "the squared distance of the mean features"
+)
+pairs = plus(
+    Expectation(p, Expectation(p.at(y), k)),
+    Expectation(q, Expectation(q.at(y), k)),
+    -2 * Expectation(p, Expectation(q.at(y), k)),
+)
+derivation.chain(
+    "The distance of mean features needs the kernel only",
+    distance,
+    equals(
+        Total(d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -2 * Expectation(p, phi) * Expectation(q, phi))),
+        "expand the square",
+        wrong={"the cross term once": Total(
+            d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -Expectation(p, phi) * Expectation(q, phi)))},
+    ),
+    equals(
+        pairs,
+        "a product of expectations is one over independent pairs; exchange the sums",
+        wrong={
+            "the same point twice": plus(
+                Expectation(p, k.at(x, x)), Expectation(q, k.at(x, x)), -2 * Expectation(p, Expectation(q.at(y), k))),
+            "the cross term once": plus(
+                Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)),
+                -Expectation(p, Expectation(q.at(y), k))),
+        },
+    ),
+    central=True,
+    so="So the features may be infinitely many: nobody computes them.",
+)  # fmt: skip
+e = derivation.index("e", "another feature", states=2)
+v = derivation.numbers("v", d, "a direction among the features")
+Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
+derivation.chain(
+    "It is the largest difference of means that a function of length 1 has",
+    Total(d, v * Delta) ** 2,
+    equals(
+        plus(
+            times(SquaredNorm(d, v), SquaredNorm(d, Delta)),
+            -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2,
+        ),
+        "Lagrange's identity",
+        wrong={"no half": plus(
+            times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)))},
+    ),
+    at_most(
+        times(SquaredNorm(d, v), SquaredNorm(d, Delta)),
+        r"leave out the squares; equality where $v$ is a multiple of $\Delta$",
+        adding=Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2,
+    ),
+    so=r"The left side is the squared difference of the means of $f(x) = \sum_d v_d\, \phi_d(x)$: hence the name, maximum mean "
+    r"discrepancy.",
+)  # fmt: skip
+
+derivation.say("Which differences does a kernel see? First the cubic one, in one dimension.")
+a = derivation.numbers("a", x, "the place of a point")
+moment = [derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of "
+                            f"order {j}") for j in (1, 2, 3)]  # fmt: skip
+cubic = derivation.define("c({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
+derivation.chain(
+    "The cubic kernel sees three moments",
+    plus(
+        Expectation(p, Expectation(p.at(y), cubic)),
+        Expectation(q, Expectation(q.at(y), cubic)),
+        -2 * Expectation(p, Expectation(q.at(y), cubic)),
+    ),
+    equals(
+        plus(3 * moment[0] ** 2, 3 * moment[1] ** 2, moment[2] ** 2),
+        r"$(ab + 1)^3 = 1 + 3ab + 3a^2b^2 + a^3b^3$: the features are $1, \sqrt3 a, \sqrt3 a^2, a^3$",
+        wrong={
+            "every moment once": plus(moment[0] ** 2, moment[1] ** 2, moment[2] ** 2),
+            "two moments": plus(3 * moment[0] ** 2, 3 * moment[1] ** 2),
+        },
+    ),
+    so="Laws with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend on the "
+    "scale of the features, so features must not be scaled anew for every model.",
+)
+h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
+c = derivation.number("c", "the distance of two points", positive=True)
+r = derivation.number("r", "the probability of the second point under the first law", between=(0, 1))
+s = derivation.number("s", "... and under the second law", between=(0, 1))
+of_two = derivation.define(
+    "G", plus(((1 - r) - (1 - s)) ** 2, (r - s) ** 2, 2 * ((1 - r) - (1 - s)) * (r - s) * exp(-(c**2) / (2 * h**2))),
+    r"$\mathrm{MMD}^2$ of two laws on two points, with a Gaussian kernel", "gaussian_kernel",
+)  # fmt: skip
+derivation.chain(
+    "A Gaussian kernel on two points",
+    of_two,
+    equals(
+        times(2 * (r - s) ** 2, 1 - exp(-(c**2) / (2 * h**2))),
+        r"$k(x, x) = 1$, and what one law has more at the second point it lacks at the first",
+        wrong={
+            "no half": times(2 * (r - s) ** 2, 1 - exp(-(c**2) / h**2)),
+            "once": times((r - s) ** 2, 1 - exp(-(c**2) / (2 * h**2))),
+        },
+    ),
+    role="lemma",
+    so=r"It is zero only if $r = s$, at every bandwidth.",
+)
+derivation.chain(
+    "A wide Gaussian sees the means alone",
+    Limit(h**2 * of_two, h, oo),
+    equals(
+        (c * (r - s)) ** 2,
+        r"$h^2 (1 - e^{-c^2 / 2h^2}) \to c^2/2$; the means differ by $c (r - s)$",
+        wrong={"twice": 2 * (c * (r - s)) ** 2, "nothing": 0},
+    ),
+)
+
+derivation.say("Now the estimates. Two points are drawn from each law; more points add more pairs of the same kind.")
+x1, x2 = derivation.index("x_1", "the first of two draws"), derivation.index("x_2", "the second")
+y1, y2 = derivation.index("y_1", "the first draw of the other law"), derivation.index("y_2", "its second")
+
+
+def _drawn(body):
+    """Its expectation over two draws from each law."""
+    return Expectation(p.at(x1), Expectation(p.at(x2), Expectation(q.at(y1), Expectation(q.at(y2), body))))
+
+
+cross = (k.at(x1, y1) + k.at(x1, y2) + k.at(x2, y1) + k.at(x2, y2)) / 4
+U = derivation.define(
+    "U({},{},{},{})", k.at(x1, x2) + k.at(y1, y2) - 2 * cross, "the estimate from pairs of different points",
+    "unbiased_discrepancy", over=(x1, x2, y1, y2),
+)  # fmt: skip
+V = derivation.define(
+    "V({},{},{},{})",
+    (k.at(x1, x1) + k.at(x2, x2) + 2 * k.at(x1, x2) + k.at(y1, y1) + k.at(y2, y2) + 2 * k.at(y1, y2)) / 4 - 2 * cross,
+    "... from all pairs", "biased_discrepancy", over=(x1, x2, y1, y2),
+)  # fmt: skip
+derivation.chain(
+    "Pairs of different points have no bias",
+    _drawn(U),
+    equals(pairs, "the draws are independent", wrong={"the cross term once": pairs + Expectation(p, Expectation(q.at(y), k))}),
+    equals(distance, "the central result", wrong={"twice": 2 * distance}),
+    states=2,
+    so="An estimate that is never negative could not do this where the laws are equal, unless it were always zero. So this one "
+    "must be negative sometimes, and a negative value is no error.",
+)
+derivation.chain(
+    "All pairs have one, the scatter of the features by the number of draws",
+    _drawn(V),
+    equals(
+        plus(distance, Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
+        r"the diagonals have $\mathbb{E}[k(x, x)] - \mathbb{E}[k(x, x')] = \sum_d \mathrm{Var}(\phi_d)$ more, in half of the "
+        "pairs",
+        wrong={
+            "no bias": distance,
+            "not divided by the number": plus(distance, Total(d, Variance(p, phi)), Total(d, Variance(q, phi))),
+        },
+    ),
+    at_least(
+        distance, "leave out the variances",
+        dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
+    ),
+    states=2,
+)  # fmt: skip
+derivation.chain(
+    "... but they are never negative",
+    V,
+    equals(
+        SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2),
+        "the central result, with the laws of the samples",
+        wrong={"the sums": SquaredNorm(d, phi.at(d, x1) + phi.at(d, x2) - phi.at(d, y1) - phi.at(d, y2))},
+    ),
+    at_least(
+        0, "leave out squares",
+        dropping=SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2),
+    ),
+    states=2,
+)  # fmt: skip
+f, g = derivation.numbers("f", (x, d), "features of a first sample"), derivation.numbers("g", (x, d), "... and of a second")
+D, N = derivation.count(d, "D", "the number of features"), derivation.count(x, "N", "the number of points of each sample")
+inner = Total(d, f * g.at(y, d))
+derivation.bridge(
+    "The code computes the cubic kernel",
+    (inner / D + 1) ** 3,
+    lambda f, g: jax.vmap(polynomial_kernel)(f.mT, g.mT),
+    f, g,
+    wrong={"not divided by the number of features": (inner + 1) ** 3, "nothing added": (inner / D) ** 3},
+)  # fmt: skip
+derivation.bridge(
+    "... the Gaussian kernel, with bandwidth 2",
+    exp(-SquaredNorm(d, f - g.at(y, d)) / 8),
+    lambda f, g: jnp.stack([gaussian_kernel(*pair, bandwidth=2.0) for pair in zip(f.mT, g.mT, strict=True)]),
+    f, g,
+    wrong={"no half, or bandwidth not squared": exp(-SquaredNorm(d, f - g.at(y, d)) / 4)},
+)  # fmt: skip
+K_x, K_y, K = (derivation.numbers(name, (x, y), f"a kernel matrix, {of}") for name, of in (
+    (r"k^x", "of the first sample"), (r"k^y", "of the second"), (r"k^{xy}", "of both")))  # fmt: skip
+trace_x, trace_y = Total(x, K_x.at(x, x)), Total(x, K_y.at(x, x))
+all_x, all_y, mixed = (Total(x, Total(y, part)) for part in (K_x, K_y, K))
+derivation.bridge(
+    "... the estimate from all pairs",
+    (all_x + all_y - 2 * mixed) / N**2,
+    lambda kx, kxy, ky: jax.vmap(biased_discrepancy)(kx, ky, kxy),
+    K_x, K, K_y,
+    wrong={"the cross term once": (all_x + all_y - mixed) / N**2},
+)  # fmt: skip
+derivation.bridge(
+    "... and that from pairs of different points",
+    (all_x - trace_x + all_y - trace_y) / (N * (N - 1)) - 2 * mixed / N**2,
+    lambda kx, kxy, ky: jax.vmap(unbiased_discrepancy)(kx, ky, kxy),
+    K_x, K, K_y,
+    wrong={
+        "with the diagonals": (all_x + all_y - 2 * mixed) / N**2,
+        "divided by the square": (all_x - trace_x + all_y - trace_y) / N**2 - 2 * mixed / N**2,
+        "the cross term by N - 1": (all_x - trace_x + all_y - trace_y - 2 * mixed) / (N * (N - 1)),
+    },
+)  # fmt: skip
+
+_X, _Y = jnp.array([[0.0], [2.0]]), jnp.array([[1.0], [1.0]])
+
+
+def _cubic_kernels(x, y):
+    return polynomial_kernel(x, x), polynomial_kernel(y, y), polynomial_kernel(x, y)
+
+
+@derivation.example(
+    r"Two laws on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three moments "
+    r"differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
+)
+def two_laws_and_two_samples():
+    kernel, weights = polynomial_kernel(jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [1.0]])), jnp.array([0.25, -0.25])
+    yield r"\mathrm{MMD}^2 = \frac{3 + 3 + 1}{16}", weights @ kernel @ weights, "0.4375"
+    yield r"U = 1 + 8 - 2 \cdot 14", unbiased_discrepancy(*_cubic_kernels(_X, _Y)), "-19"
+    yield r"V = 32 + 8 - 2 \cdot 14", biased_discrepancy(*_cubic_kernels(_X, _Y)), "12"
+    moments = np.array([0.0, 2.0**2 / 2 - 1, 2.0**3 / 2 - 1])
+    yield r"3 \cdot 0^2 + 3 \cdot 1^2 + 3^2", np.array([3, 3, 1]) @ moments**2, "12"
+    every = jnp.array([[0, 1]])
+    yield r"\mathrm{KID} \text{ of one subset}", kernel_inception_distance(_X, _Y, every, every), "-19"
+
+
+@derivation.figure(
+    "Left: 1000 pairs of samples of ten points each from one standard Gaussian, with a Gaussian kernel. The estimate from pairs "
+    "of different points has the mean 0; that with the diagonals has not. Right: the Gaussian kernel's distance of a coin on "
+    r"$\pm 1$ and of $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$, which agree in three moments. A wide kernel "
+    "does not see it.",
+    panels=2,
+)
+def the_bias_and_the_bandwidth(estimates, bandwidths):
+    samples = np.random.default_rng(0).standard_normal((2, 1000, 10, 1))
+    kernels = [jax.vmap(partial(gaussian_kernel, bandwidth=1.0))(*pair) for pair in (
+        (samples[0], samples[0]), (samples[1], samples[1]), (samples[0], samples[1]))]  # fmt: skip
+    bins = np.linspace(-0.2, 0.6, 33)
+    for function, label in ((unbiased_discrepancy, "different points"), (biased_discrepancy, "all pairs")):
+        found = np.asarray(jax.vmap(function)(*kernels))
+        estimates.hist(found, bins, alpha=0.6, label=f"{label}, mean {found.mean():.3f}")
+    estimates.axvline(0, color="black", linewidth=1)
+    estimates.set(xlabel="estimate", ylabel="samples", ylim=(0, 330))
+    estimates.legend()
+    points = np.array([[-1.0], [1.0], [-np.sqrt(3)], [0.0], [np.sqrt(3)]])
+    weights = np.array([1 / 2, 1 / 2, -1 / 6, -2 / 3, -1 / 6])
+    widths = np.logspace(-1, 1.2, 25)
+    kernel = [gaussian_kernel(points, points, bandwidth=float(width)) for width in widths]
+    bandwidths.semilogx(widths, [weights @ k @ weights for k in kernel])
+    bandwidths.set(xlabel="bandwidth, $h$", ylabel=r"$\mathrm{MMD}^2$")
+
+
+@derivation.exercise(
+    r"Which distance has the linear kernel, of degree 1, in one dimension?",
+    r"$k = ab + 1$ has the features $1, a$, so it is $\delta_1^2$. Of the example's laws it is $\frac{1}{16} = 0.0625$.",
+)
+def the_linear_kernel():
+    points, weights = jnp.array([[0.0], [1.0]]), jnp.array([0.25, -0.25])
+    yield weights @ polynomial_kernel(points, points, degree=1) @ weights, "0.0625"
+
+
+@derivation.exercise(
+    r"A fair coin on $\pm 1$ and the law on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is their distance, "
+    "with the cubic kernel and with a Gaussian of bandwidth 1?",
+    r"Three moments agree, 0, 1 and 0, so the cubic kernel says 0. The Gaussian says 0.0953.",
+)
+def three_equal_moments():
+    points = jnp.array([[-1.0], [1.0], [-np.sqrt(3)], [0.0], [np.sqrt(3)]])
+    weights = jnp.array([1 / 2, 1 / 2, -1 / 6, -2 / 3, -1 / 6])
+    yield weights @ polynomial_kernel(points, points) @ weights, "0"
+    yield weights @ gaussian_kernel(points, points, bandwidth=1.0) @ weights, "0.0953"
+
+
+@derivation.exercise(
+    r"By how much is the estimate with the diagonals too large in expectation, for the example's laws and two points each?",
+    r"The features' variances sum to $\frac74 = 1.75$ under $p$ and $\frac{21}{16}$ under $q$, so by half of both: 1.53125.",
+)
+def the_bias_of_two_points():
+    features = np.array([np.sqrt(3), np.sqrt(3), 1.0])  # of the point 1; all are 0 at the point 0
+    scatter = [(features**2).sum() * chance * (1 - chance) for chance in (1 / 2, 3 / 4)]
+    yield scatter[0], "1.75"
+    yield sum(scatter) / 2, "1.53125"

@@ -1,0 +1,468 @@
+"""Memorization: is a generator that repeats its training set found out?
+
+The lecture on the functions of theory_jax/evaluation/memorization.py.
+"""
+
+from itertools import combinations, permutations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.special
+import sympy
+from sympy import Integral, Min, Rational, pi, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.memorization import (
+    authenticity,
+    data_copying_z_score,
+    nearest_distance,
+    nearest_distance_ratio,
+    one_nearest_neighbor_accuracy,
+)
+from theory_jax.notation import Limit, SquaredNorm, plus, times
+
+derivation = Derivation(
+    title="Memorization: is a generator that repeats its training set found out?",
+    lectures=(14,),
+    sources=(
+        "Meehan, Chaudhuri & Dasgupta 2020, A non-parametric test to detect data-copying in generative models",
+        "Mann & Whitney 1947, On a test of whether one of two random variables is stochastically larger than the other",
+        "Lopez-Paz & Oquab 2017, Revisiting classifier two-sample tests",
+        "Xu et al. 2018, An empirical study on evaluation metrics of generative adversarial networks",
+        "Alaa et al. 2022, How faithful is your synthetic data? (authenticity)",
+        "Lowe 2004, Distinctive image features from scale-invariant keypoints, section 7.1 (the ratio of distances)",
+    ),
+    question="A generator that returns its training set has the mean, the covariance and the neighborhoods of the training "
+    "set, so it looks perfect to every score that compares with this set. How is it told from one that has learned the law?",
+    setting=(
+        r"There are $M$ training points $x_m$, $P$ test points $t_j$ and $Q$ generated points $y_i$. $\delta$ is the distance "
+        r"of a point to the nearest training point.",
+        r"The hypothesis $H$: all points are independent draws from one law with a density, so no two distances are equal.",
+    ),
+    answer="Fresh points are the measure. Under $H$ the distances of generated and of test points to the training set can be "
+    "exchanged, so a count of pairs has a known mean and variance, and copies fall far below. Nearest neighbors among real and "
+    "generated points, and the gaps between training points, show the same; but what they give under $H$ is not one half.",
+    limits=(
+        "That the score is nearly normal under the hypothesis.",
+        "Copies of a part of the training set only: they are outvoted by the rest.",
+        "Distances of features that were themselves trained on the training set: test points are then farther away without a "
+        "copy.",
+    ),
+)
+
+Q = derivation.number("Q", "the number of generated points", positive=True)
+P = derivation.number("P", "the number of test points", positive=True)
+derivation.symbol("H", "the hypothesis of the setting")
+derivation.symbol(r"\delta", "the distance of a point to the nearest training point", "nearest_distance")
+u = derivation.number("u", r"the share of fresh points with a smaller $\delta$ than a given one", between=(0, 1))
+U = derivation.number("U", r"the number of pairs $(i, j)$ with $\delta(y_i) > \delta(t_j)$; ties count half", positive=True)
+deviation = derivation.define(r"\sigma", sqrt(Q * P * (Q + P + 1) / 12), "the standard deviation of $U$ under $H$", positive=True)
+z = derivation.define("z", (U - Q * P / 2) / deviation, "the data-copying score", "data_copying_z_score")
+
+derivation.say(
+    r"Given the training set, the $Q + P$ values of $\delta$ are independent and have one law under $H$. The share $u$ of a "
+    r"fresh point is uniform on $(0, 1)$, since $\delta$ has no ties. If a generated point has the share $u$, a test point is "
+    r"nearer with the probability $u$; if a test point has it, a generated point is farther with the probability $1 - u$."
+)
+derivation.chain(
+    "The mean of the count",
+    Q * P * Integral(u, (u, 0, 1)),
+    equals(
+        Q * P / 2,
+        "each of $QP$ pairs has the larger distance on either side with equal probability",
+        wrong={"all pairs": Q * P, "the pairs of one set": Q * (Q - 1) / 2},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The variance of the count",
+    plus(
+        Q * P * (Integral(u, (u, 0, 1)) - Rational(1, 4)),
+        Q * P * (P - 1) * (Integral(u**2, (u, 0, 1)) - Rational(1, 4)),
+        Q * P * (Q - 1) * (Integral((1 - u) ** 2, (u, 0, 1)) - Rational(1, 4)),
+    ),
+    equals(
+        plus(Q * P / 4, Q * P * (P - 1) / 12, Q * P * (Q - 1) / 12),
+        r"the covariances of two pairs: the same pair; pairs that share $y_i$; pairs that share $t_j$; others are independent",
+        wrong={
+            "pairs as if independent": Q * P / 4,
+            "one test point shared forgotten": plus(Q * P / 4, Q * P * (P - 1) / 12),
+            "thirds, not their excess over a quarter": plus(Q * P / 4, Q * P * (P - 1) / 3, Q * P * (Q - 1) / 3),
+        },
+    ),
+    equals(
+        deviation**2,
+        r"collect: $3 + (P - 1) + (Q - 1) = Q + P + 1$ twelfths of $QP$",
+        wrong={"without the 1": Q * P * (Q + P) / 12, "one less": Q * P * (Q + P - 1) / 12},
+    ),
+    central=True,
+    so=r"So $z$ has mean 0 and variance 1 under $H$, for all sizes, all dimensions and all densities.",
+)
+
+
+@derivation.exact(
+    r"\mathbb{E}_H\left[z\right] = 0, \quad \mathbb{E}_H\left[z^2\right] = 1",
+    because="All 35 orders of three generated and four test points on a line, from a training point at its end.",
+    outcomes=35,
+    scale=1.0,
+)
+def every_order_of_seven_points():
+    points = np.arange(1.0, 8.0)[:, None]
+    chosen = np.array(list(combinations(range(7), 3)))
+    others = np.array([np.setdiff1d(range(7), some) for some in chosen])
+    scores = jax.vmap(data_copying_z_score, (0, None, 0))(points[chosen], np.zeros((1, 1)), points[others])
+    moments = jnp.array([jnp.mean(scores), jnp.mean(scores**2)])
+    return moments, jnp.array([0.0, 1.0]), {"with Q + P": jnp.array([0.0, 8 / 7]), "of pairs": jnp.array([6.0, 8.0])}
+
+
+lowest = derivation.define(r"z_{\min}", -sqrt(3 * Q * P / (Q + P + 1)), "the score of copies")
+derivation.chain(
+    "No score is lower than that of copies",
+    z,
+    equals(
+        plus(U / deviation, -Q * P / (2 * deviation)),
+        "the definition",
+        wrong={
+            "the sign": plus(Q * P / (2 * deviation), -U / deviation),
+            "the mean twice": plus(U / deviation, -Q * P / deviation),
+        },
+    ),
+    equals(
+        plus(U / deviation, lowest),
+        r"$\frac{QP}{2} \sqrt{\frac{12}{QP(Q + P + 1)}} = \sqrt{\frac{3QP}{Q + P + 1}}$",
+        wrong={"without the 1": plus(U / deviation, -sqrt(3 * Q * P / (Q + P)))},
+    ),
+    at_least(
+        lowest, "leave out a count; equality if and only if no generated point is as far as a test point", dropping=U / deviation
+    ),
+    so=r"A copy has $\delta = 0$, so copies reach it; so do noisy copies, if the noise is smaller than the test points' "
+    r"distances.",
+)
+n = derivation.number("n", "the number of generated and of test points, if these are equal", positive=True)
+derivation.chain(
+    "How many copies are needed for a score below -5",
+    3 * n**2 / (2 * n + 1) - 25,
+    equals(
+        (3 * n**2 - 50 * n - 25) / (2 * n + 1),
+        r"$z_{\min}^2 - 25$ at $Q = P = n$, on one denominator",
+        wrong={"without the 1": (3 * n - 50) / 2},
+    ),
+    equals(
+        3 * (n - (25 + 10 * sqrt(7)) / 3) * (n - (25 - 10 * sqrt(7)) / 3) / (2 * n + 1),
+        r"the roots of the numerator are $\frac{25 \pm 10 \sqrt 7}{3}$: $17.15$, and one below zero",
+        wrong={"other roots": 3 * (n - (25 + 10 * sqrt(5)) / 3) * (n - (25 - 10 * sqrt(5)) / 3) / (2 * n + 1)},
+    ),
+    role="remark",
+    so="At least 18 of each: smaller samples cannot have such a score.",
+)
+
+derivation.say(
+    "Now $N$ real and $N$ generated points are put together. Under $H$ every one of the $2N - 1$ others is the nearest of a "
+    "point with equal probability, and $N - 1$ of them are of its kind."
+)
+N = derivation.number("N", "the number of real and of generated points", "len(real)", positive=True)
+other_kind = derivation.define("r", N / (2 * N - 1), "the probability that the nearest point is of the other kind")
+derivation.chain(
+    "A nearest neighbor is of its own kind a little less often than not",
+    (N - 1) / (2 * N - 1),
+    equals(
+        1 - other_kind,
+        "the nearest is of one kind or of the other",
+        wrong={"one half": Rational(1, 2), "one more": 1 - (N + 1) / (2 * N - 1)},
+    ),
+    equals(
+        plus(Rational(1, 2), -(other_kind - Rational(1, 2))),
+        "add and subtract one half",
+        wrong={"the sign": plus(Rational(1, 2), other_kind - Rational(1, 2))},
+    ),
+    equals(
+        plus(Rational(1, 2), -1 / (2 * (2 * N - 1))),
+        r"$\frac{N}{2N - 1} - \frac12 = \frac{1}{2(2N - 1)}$",
+        wrong={"one half": Rational(1, 2), "twice as much": plus(Rational(1, 2), -1 / (2 * N - 1))},
+    ),
+    so="A value far above one half says that the kinds are apart; one far below, that every point has a copy of the other kind.",
+)
+derivation.symbol("a", "the share of points whose nearest other point is of their kind", "one_nearest_neighbor_accuracy")
+
+
+@derivation.exact(
+    r"\mathbb{E}_H\left[a\right] = \frac{N - 1}{2N - 1}, \quad N = 3",
+    because="All 20 ways to call three of six points in the plane real; the share of the real and that of the generated points.",
+    outcomes=20,
+)
+def every_labeling_of_six_points():
+    points = np.array([[0.0, 0.0], [1.0, 0.1], [2.5, 1.0], [0.3, 3.0], [4.0, 4.5], [5.5, 2.0]])
+    chosen = np.array(list(combinations(range(6), 3)))
+    others = chosen[::-1]  # the complements, since combinations come in lexicographic order
+    shares = jax.vmap(one_nearest_neighbor_accuracy)(points[chosen], points[others])
+    return jnp.mean(jnp.stack(shares), axis=1), jnp.full(2, 2 / 5), {"one half": jnp.full(2, 0.5)}
+
+
+derivation.say(
+    r"A point $y$ is called authentic if $\delta(y) > \|x^* - x^{**}\|$, where $x^*$ is the training point nearest to $y$ and "
+    r"$x^{**}$ the other one nearest to $x^*$. So $y$ is not authentic if and only if $y$ and $x^*$ are each nearest to the "
+    r"other among the $M + 1$ points: $x^*$ is nearest to $y$ by definition, and $\delta(y) \le \|x^* - x^{**}\|$ says that no "
+    r"training point is nearer to $x^*$. Under $H$ the question is how often a point is one of such a pair. First on an "
+    r"interval, with the uniform law: a pair is then a gap that is smaller than its neighbors, and the $M$ gaps between $M + "
+    r"1$ points can be exchanged."
+)
+M = derivation.number("M", "the number of training points, at least 2", "len(training)", positive=True)
+derivation.chain(
+    "A third of all fresh points on an interval is authentic",
+    1 - times(2 / (M + 1), plus((M - 2) / 3, 2 * Rational(1, 2))),
+    equals(
+        1 - times(2 / (M + 1), (M + 1) / 3),
+        "an inner gap is the smallest of three with the probability 1/3, each of the two outer ones of two with 1/2",
+        wrong={"all gaps as if inner": 1 - times(2 / (M + 1), M / 3), "one point a pair": 1 - times(1 / (M + 1), (M + 1) / 3)},
+    ),
+    equals(Rational(1, 3), r"cancel $M + 1$", wrong={"one half": Rational(1, 2), "those that are not": Rational(2, 3)}),
+)
+derivation.symbol("A", "the expected authenticity of a fresh point", "authenticity")
+
+
+@derivation.exact(
+    r"A = \frac13",
+    because="All 24 orders of four gaps between five points on a line, each of which is the fresh one in turn; and all three "
+    "corners of a triangle in the plane, which are two training points and a fresh one: it is authentic if the training points "
+    "have the shortest side, so the third holds in every dimension for $M = 2$.",
+    outcomes=123,
+)
+def every_order_of_the_gaps():
+    ends = np.cumsum(np.array(list(permutations((1.0, 1.5, 2.25, 3.0)))), axis=1)
+    line = np.concatenate([np.zeros((24, 1)), ends], axis=1)[:, :, None]
+    triangle = np.array([[[0.0, 0.0], [2.0, 0.5], [1.0, 3.0]]])
+    found = [jnp.mean(jnp.stack([_authentic_one(points, k) for k in range(points.shape[1])])) for points in (line, triangle)]
+    return jnp.stack(found), jnp.full(2, 1 / 3), {"one half": jnp.full(2, 0.5), "those that are not": jnp.full(2, 2 / 3)}
+
+
+def _authentic_one(sets, which):
+    """The authenticity of one point of each set, with all others for the training points."""
+    return jax.vmap(authenticity)(sets[:, which : which + 1], np.delete(sets, which, axis=1))
+
+
+derivation.say(
+    "In $D$ dimensions, with many training points and a density that is continuous and positive around $y$, the points near "
+    "$y$ are a Poisson process. Let $w$ be the probability that there is none in a ball around $y$ which reaches to $x^*$: "
+    "under $H$ it is uniform on $(0, 1)$. The pair is mutual if there is none in what the ball of this radius around $x^*$ has "
+    "besides, a share $h$ of its volume, and that has the probability $w^h$."
+)
+w = derivation.number("w", "the probability that a ball around $y$ is as empty as it is", between=(0, 1))
+h = derivation.number("h", "the share of a ball outside another, whose center is one radius away", between=(0, 1))
+D = derivation.number("D", "the dimension", positive=True)
+derivation.chain(
+    "With many training points less than half of all fresh points is authentic",
+    1 - Integral(w**h, (w, 0, 1)),
+    equals(
+        h / (1 + h),
+        r"the integral of a power is $\frac{1}{1 + h}$",
+        wrong={"mutual pairs": 1 / (1 + h), "balls that share nothing": Rational(1, 2), "the slope of the power": 1 - h},
+    ),
+    equals(
+        plus(Rational(1, 2), -(1 - h) / (2 * (1 + h))),
+        "add and subtract one half",
+        wrong={
+            "without the factor": plus(Rational(1, 2), -(1 - h) / (1 + h)),
+            "the sign": plus(Rational(1, 2), (1 - h) / (2 * (1 + h))),
+        },
+    ),
+    at_most(
+        Rational(1, 2), "leave out what is positive, since balls that contain each other's center share something",
+        adding=(1 - h) / (2 * (1 + h)),
+    ),
+    so="So one half is not what to expect of a good generator: compare with the share of authentic points in the test set.",
+)  # fmt: skip
+x = derivation.number("x", "a coordinate along the line of the centers", real=True)
+derivation.symbol("h_1, h_2, h_3", "$h$ in one, two and three dimensions")
+derivation.symbol("A_1, A_3", "the expected authenticity in one and in three")
+
+
+@derivation.symbolic(
+    r"(h_1, h_2, h_3) = \left(\frac12, \frac13 + \frac{\sqrt 3}{2\pi}, \frac{11}{16}\right), \quad (A_1, A_3) = \left(\frac13, "
+    r"\frac{11}{27}\right)",
+    because=r"What two unit balls share are two caps, $\frac12 \le x \le 1$: integrate the length $1$, $2\sqrt{1 - x^2}$ or "
+    r"the area $\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A = "
+    r"\frac{h}{1 + h}$.",
+)
+def what_two_balls_do_not_share():
+    half = Rational(1, 2)
+    sections = (1, 2), (2 * sqrt(1 - x**2), pi), (pi * (1 - x**2), 4 * pi / 3)
+    outside = [1 - 2 * sympy.integrate(section, (x, half, 1)) / whole for section, whole in sections]
+    wanted = [half, Rational(1, 3) + sqrt(3) / (2 * pi), Rational(11, 16)]
+    authentic = [Rational(1, 3), Rational(11, 27)]
+    found = outside + [outside[k] / (1 + outside[k]) for k in (0, 2)]
+    return found, wanted + authentic, {"one cap": [(1 + share) / 2 for share in wanted] + authentic,
+                                       "mutual pairs": wanted + [1 - share for share in authentic]}  # fmt: skip
+
+
+derivation.chain(
+    "In many dimensions it is one half",
+    Limit(1 - 1 / (2 - Rational(3, 4) ** (D / 2)), D, sympy.oo, "-"),
+    equals(
+        Rational(1, 2),
+        r"what two balls share lies in a ball of radius $\sqrt{3/4}$ around the middle, so $h \ge 1 - (3/4)^{D/2}$, which goes "
+        r"to 1",
+        wrong={"everything is authentic": 1, "a third": Rational(1, 3)},
+    ),
+    role="remark",
+)
+
+derivation.say(
+    "For the training set replayed, the score and all shares are at the end of their range. Its mean, its covariance and every "
+    "ball around its points are the training set's, so the Fréchet distance to it is 0, and precision and recall are 1."
+)
+
+
+@derivation.exact(
+    r"\delta = 0, \quad z = z_{\min}, \quad a = 0, \quad A = 0",
+    because="The definitions, for five training points that are replayed, and three test points: distances, ratios, accuracies "
+    "and authenticities of copies are 0.",
+    outcomes=1,
+    scale=1.0,
+)
+def the_training_set_replayed():
+    training, test = (
+        np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0], [4.0, 4.0], [0.0, 5.0]]),
+        np.array([[1.0, 1.0], [2.0, 3.0], [5.0, 0.0]]),
+    )
+    score = data_copying_z_score(training, training, test)
+    rows = nearest_distance, nearest_distance_ratio, authenticity
+    zeros = jnp.concatenate(
+        [row(training, training) for row in rows] + [jnp.stack(one_nearest_neighbor_accuracy(training, training[::-1]))]
+    )
+    wanted = jnp.append(jnp.zeros(17), -jnp.sqrt(5.0))
+    return jnp.append(zeros, score), wanted, {"the other sign": -wanted, "the kinds apart": wanted.at[15:17].set(1.0)}
+
+
+i = derivation.index("i", "a coordinate")
+y = derivation.numbers("y", i, "a point", "queries")
+first = derivation.numbers("v", i, "one reference", "references[0]")
+second = derivation.numbers("w", i, "another reference", "references[1]")
+one, two = sqrt(SquaredNorm(i, y - first)), sqrt(SquaredNorm(i, y - second))
+derivation.bridge(
+    "The code computes the distance to the nearest",
+    Min(one, two),
+    lambda y, v, w: _pair_by_pair(nearest_distance, y, v, w),
+    y, first, second,
+    wrong={"the first": one, "squared": Min(one, two) ** 2, "the mean": (one + two) / 2},
+)  # fmt: skip
+derivation.bridge(
+    "... and its ratio to the second nearest",
+    Min(one / two, two / one),
+    lambda y, v, w: _pair_by_pair(nearest_distance_ratio, y, v, w),
+    y, first, second,
+    wrong={
+        "squared": Min(one / two, two / one) ** 2, "turned over": 1 / Min(one / two, two / one),
+        "the first by the second": one / two,
+    },
+)  # fmt: skip
+
+
+def _pair_by_pair(function, queries, *references):
+    return jax.vmap(function)(queries[:, None], jnp.stack(references, axis=1))[:, 0]
+
+
+derivation.symbol(r"\rho", "the ratio of the distances to the nearest and to the second nearest", "nearest_distance_ratio")
+derivation.symbol(r"\epsilon", "how far a noisy copy is from its source, less than half of the gap", "")
+derivation.symbol("g", "the distance of the source to the nearest other training point")
+
+
+@derivation.bound(
+    r"\rho \le \frac{\epsilon}{g - \epsilon}",
+    because=r"The source is at $\epsilon$, and every other training point at $g - \epsilon$ or more: the triangle inequality. "
+    r"Equality if the copy has moved straight to the nearest other point. So $\rho$ goes to zero with the noise.",
+)
+def noisy_copies_have_small_ratios():
+    training = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 10.0]])
+
+    def sides(angle, noise, more=0.0, factor=1.0):
+        moved = jnp.stack([noise * jnp.cos(angle), noise * jnp.sin(angle)], axis=1)
+        return nearest_distance_ratio(moved, training), factor * noise / (4 - noise + more)
+
+    noise = np.array([0.02, 0.1, 0.5, 1.5])
+    angles = np.linspace(0, 6, 7)
+    grid = tuple(part.ravel() for part in np.meshgrid(angles, noise))
+    wrong = {
+        "the second distance not smaller": lambda angle, noise: sides(angle, noise, more=noise),
+        "a tenth less": lambda angle, noise: sides(angle, noise, factor=0.9),
+    }
+    return sides, grid, (np.zeros(4), noise), wrong
+
+
+_LINE, _FRESH = np.array([[0.0], [4.0], [10.0]]), np.array([[1.0], [6.5], [12.0]])
+
+
+@derivation.example(
+    "On a line, training points at $0, 4, 10$ and test points at $1, 6.5, 12$. A generator returns $0.1, 9.8, 3.7$: the "
+    "training set with a little noise."
+)
+def three_noisy_copies():
+    copied = np.array([[0.1], [9.8], [3.7]])
+    yield r"\delta(t)", nearest_distance(_FRESH, _LINE), "(1, 2.5, 2)"
+    yield r"\delta(y)", nearest_distance(copied, _LINE), "(0.1, 0.2, 0.3)"
+    yield r"z = \left(0 - \frac92\right) / \sqrt{\frac{9 \cdot 7}{12}}", data_copying_z_score(copied, _LINE, _FRESH), "-1.9640"
+    yield r"\text{authentic}", authenticity(copied, _LINE), "(0, 0, 0)"
+    yield r"\text{authentic at } {-5}, \text{ since } 5 > 4", authenticity(np.array([[-5.0]]), _LINE), "1"
+    yield r"\rho \text{ at } 6", nearest_distance_ratio(np.array([[6.0]]), _LINE), "0.5"
+
+
+def _outside(dimension):
+    """h. The incomplete beta function gives the share of a ball in two caps, whose planes halve its radius."""
+    return 1 - scipy.special.betainc((np.asarray(dimension) + 1) / 2, 0.5, 0.75)
+
+
+@derivation.figure(
+    "Left: 100 training points from a Gaussian in the plane, and the distances to them of as many test points, fresh points "
+    "and copies with noise of standard deviation 0.05; $z$ in the legend. Right: the probability that a fresh point is "
+    "authentic, in the limit of many training points (line), and the share of 2000 draws with $M = 50$ from a uniform law on a "
+    "cube (dots, standard error 0.011).",
+    panels=2,
+)
+def distances_and_dimensions(distances, dimensions):
+    rng = np.random.default_rng(0)
+    training, test, fresh = rng.normal(size=(3, 100, 2))
+    noisy = training + 0.05 * rng.normal(size=training.shape)
+    edges = np.linspace(0, 1, 26)
+    for name, points in (("fresh", fresh), ("noisy copies", noisy)):
+        score = float(data_copying_z_score(points, training, test))
+        distances.hist(np.asarray(nearest_distance(points, training)), edges, alpha=0.6, label=f"{name}, $z = {score:.1f}$")
+    distances.hist(np.asarray(nearest_distance(test, training)), edges, histtype="step", color="black", label="test")
+    distances.set(xlabel=r"distance to the nearest training point, $\delta$", ylabel="points")
+    distances.legend()
+    every = np.arange(1, 13)
+    dimensions.plot(every, _outside(every) / (1 + _outside(every)), label=r"limit, $h/(1 + h)$")
+    few = (1, 2, 3)
+    draws = [rng.uniform(size=(2000, 51, size)) for size in few]
+    shares = [float(jnp.mean(jax.vmap(authenticity)(sets[:, :1], sets[:, 1:]))) for sets in draws]
+    dimensions.plot(few, shares, "o", color="black", label="drawn, $M = 50$")
+    dimensions.axhline(0.5, color="gray", linewidth=1)
+    dimensions.set(xlabel="dimension, $D$", ylabel="fresh points that are authentic", ylim=(0.3, 0.52))
+    dimensions.legend(loc="lower right")
+
+
+@derivation.exercise(
+    r"In the example, the generator returns $0.1, 9.8, 6$. What is $z$?",
+    r"The point $6$ has $\delta = 2$: above 1, equal to 2, below 2.5. So $U = \frac32$ and $z = -3/\sqrt{5.25} = -1.3093$.",
+)
+def one_tie():
+    yield data_copying_z_score(np.array([[0.1], [9.8], [6.0]]), _LINE, _FRESH), "-1.3093"
+
+
+@derivation.exercise(
+    r"How often is a fresh point in the plane authentic, with many training points?",
+    r"Two unit discs with their centers at distance 1 have $h = 0.6090$ of their area each for itself: $h/(1 + h) = 0.3785$.",
+)
+def authentic_in_the_plane():
+    yield _outside(2), "0.6090"
+    yield _outside(2) / (1 + _outside(2)), "0.3785"
+
+
+@derivation.exercise(
+    "Of 17 generated and 17 test points all generated ones are copies. What is $z$, what is it with 18 and 18, and with 50 and "
+    "50?",
+    r"It is $-4.977$, $-5.125$ and $-8.617$.",
+)
+def how_many_copies():
+    for count, said in ((17, "-4.977"), (18, "-5.125"), (50, "-8.617")):
+        yield data_copying_z_score(np.zeros((count, 1)), np.zeros((1, 1)), np.ones((count, 1))), said

@@ -1,0 +1,328 @@
+"""Perplexity: how many tokens a model chooses among, and when two models can be compared.
+
+The lecture on the functions of theory_jax/evaluation/perplexity.py.
+"""
+
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.perplexity import (
+    bits_per_byte,
+    corpus_perplexity,
+    distinct_fraction,
+    sequence_perplexity,
+    token_log_probs,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
+
+derivation = Derivation(
+    title="Perplexity: how many tokens a model chooses among, and when two models can be compared",
+    lectures=(14,),
+    sources=(
+        "Jelinek, Mercer, Bahl & Baker 1977, Perplexity: a measure of the difficulty of speech recognition tasks",
+        "Cover & Thomas 2006, Elements of information theory, chapters 2 and 4",
+        "Gao et al. 2020, The Pile, section 3.1 (bits per byte)",
+        "Cao & Rimell 2021, You should evaluate your language model on marginal likelihood over tokenisations",
+        "Li et al. 2016, A diversity-promoting objective function for neural conversation models (distinct-n)",
+    ),
+    question="A language model has a perplexity of 20. What does that mean, how small can it be, and is a model with a "
+    "perplexity of 15 better?",
+    setting=(
+        r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each the probability $q_i = q(t_i | t_1, \dots, "
+        r"t_{i-1}) > 0$, so the text has the probability $\prod_i q_i$.",
+        r"Texts are drawn from a law $p$. A tokenizer maps every text to one sequence of tokens, from which it can be read back.",
+    ),
+    answer=r"It is the inverse of the geometric mean of the tokens' probabilities: as if each token were one of so many, all "
+    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
+    "has that. Models with other tokens cannot be compared by it; bits per byte are the same for all ways to cut a text.",
+    limits=(
+        "The entropy of a text per token as texts grow long.",
+        "Whether what the model writes is good: perplexity is about texts that others have written.",
+    ),
+)
+
+i = derivation.index("i", "the place of a token")
+T = derivation.count(i, "T", "the number of tokens")
+q = derivation.numbers("q", i, "the probability of each", "exp(log_probs)", positive=True)
+perplexity = derivation.define(
+    r"\mathrm{PP}", exp(-Total(i, log(q)) / T), "the perplexity of a sequence", "sequence_perplexity", positive=True
+)
+m = derivation.number("m", "a number of choices", positive=True)
+derivation.chain(
+    "The inverse geometric mean of the probabilities",
+    perplexity,
+    equals(
+        Product(i, q) ** (-1 / T),
+        "the exponential of a sum is a product",
+        wrong={"not divided by the length": 1 / Product(i, q), "the geometric mean": Product(i, q) ** (1 / T)},
+    ),
+)
+derivation.chain(
+    "A choice among equally likely tokens",
+    exp(-Total(i, log(1 / m)) / T),
+    equals(m, r"$\log \frac1m = -\log m$, $T$ times", wrong={"its inverse": 1 / m, "for all tokens": m**T}),
+    role="lemma",
+    so="A model that chooses uniformly from its vocabulary has a perplexity of the vocabulary's size; one that is sure of every "
+    "token, and right, has 1.",
+)
+
+derivation.say(
+    "How small can it be? Take texts of two letters, the second of which depends on the first; the argument is the same for "
+    "every length."
+)
+s = derivation.index("s", "the first letter", states=2)
+t = derivation.index("t", "the second letter", states=2)
+first = derivation.law("p({})", s, "the law of the first letter")
+second = derivation.law("p({}|{})", (t, s), "the law of the second, given the first")
+q_first = derivation.law("q({})", s, "what the model says of the first")
+q_second = derivation.law("q({}|{})", (t, s), "... and of the second")
+expected = derivation.define(
+    "L", -Expectation(first, Expectation(second, plus(log(q_first), log(q_second)))) / 2,
+    "the expected log perplexity of a text",
+)  # fmt: skip
+derivation.chain(
+    "No model is below the entropy per token",
+    expected,
+    equals(
+        plus(
+            -Expectation(first, log(q_first)) / 2,
+            -Expectation(first, Expectation(second, log(q_second))) / 2,
+        ),
+        r"the expectation of a sum; $q(s)$ does not depend on the second letter",
+        wrong={"not per token": plus(-Expectation(first, log(q_first)), -Expectation(first, Expectation(second, log(q_second))))},
+    ),
+    equals(
+        plus(
+            (Entropy(first) + Expectation(first, Entropy(second))) / 2,
+            (Divergence(first, q_first) + Expectation(first, Divergence(second, q_second))) / 2,
+        ),
+        r"$-\log q = -\log p + \log \frac{p}{q}$, for both letters",
+        wrong={
+            "the divergences turned over": plus(
+                (Entropy(first) + Expectation(first, Entropy(second))) / 2,
+                (Divergence(q_first, first) + Expectation(first, Divergence(q_second, second))) / 2,
+            ),
+            "the entropies alone": (Entropy(first) + Expectation(first, Entropy(second))) / 2,
+        },
+    ),
+    at_least(
+        (Entropy(first) + Expectation(first, Entropy(second))) / 2,
+        "leave out the divergences (Gibbs); equality if and only if the model is the law",
+        dropping=(gibbs.at(first, q_first) + Expectation(first, gibbs.at(second, q_second))) / 2,
+    ),
+    central=True,
+    so="What remains is the entropy of the text per token, $H(t_1, t_2)/2$. So perplexities can be compared on one text only: a "
+    "bad model of a simple text can have less than the best model of a rich one.",
+)
+
+derivation.say("Now many texts of different length.")
+b = derivation.index("b", "a text of the corpus", states=2)
+j = derivation.index("j", "another", states=2)
+length = derivation.numbers("T", b, "its length", "mask.sum(1)", positive=True)
+nats = derivation.numbers("c", b, "the logarithm of its perplexity", "log(sequence_perplexity)")
+share = derivation.define(r"\lambda", length / Total(j, length.at(j)), "its share of all tokens", over=b, law=True)
+of_corpus = derivation.define(
+    r"\mathrm{PP}_c", exp(Total(b, length * nats) / Total(b, length)), "the perplexity of the corpus", "corpus_perplexity",
+    positive=True,
+)  # fmt: skip
+average = derivation.define("M", Expectation(share, exp(nats)), "the mean of the texts' perplexities, by token", positive=True)
+derivation.chain(
+    "A corpus is the geometric mean of its texts, weighted by their tokens",
+    log(of_corpus),
+    equals(
+        Expectation(share, nats),
+        r"$T_b c_b$ is minus the log-probability of a text",
+        wrong={"every text alike": Total(b, nats) / 2, "the sum": Total(b, nats)},
+    ),
+    equals(
+        plus(log(average), -Expectation(share, tangent.at(exp(nats) / average))),
+        r"$\log r = r - 1 - (r - 1 - \log r)$ at $r = e^{c_b}/M$, whose mean is 1",
+        wrong={"the gaps added": plus(log(average), Expectation(share, tangent.at(exp(nats) / average))), "no gap": log(average)},
+    ),
+    at_most(
+        log(average),
+        "leave out the gaps; equality if all texts have one perplexity",
+        adding=Expectation(share, tangent.at(exp(nats) / average)),
+    ),
+    so="The arithmetic mean by token is too large. That over texts, each counted once, can err to either side (exercise 2).",
+)
+
+derivation.say("Two models cut one text into different tokens.")
+ell = derivation.number(r"\ell", "the logarithm of the text's probability", "log_probs.sum(1)")
+T_1 = derivation.number("T_1", "the number of tokens of one", positive=True)
+T_2 = derivation.number("T_2", "... and of the other", positive=True)
+B = derivation.number("B", "the number of bytes of the text", "byte_counts", positive=True)
+P_1 = derivation.define(r"\mathrm{PP}_1", exp(-ell / T_1), "the perplexity of one", positive=True)
+P_2 = derivation.define(r"\mathrm{PP}_2", exp(-ell / T_2), "... and of the other", positive=True)
+bits = derivation.define(r"\mathrm{bpb}", -ell / (B * log(2)), "bits per byte", "bits_per_byte")
+derivation.chain(
+    "The same probability is another perplexity, and the same bits per byte",
+    bits,
+    equals(
+        times(T_1 / B, log(P_1) / log(2)),
+        r"$-\ell = T_1 \log \mathrm{PP}_1$: the logarithm to base 2 of the perplexity, times tokens by bytes",
+        wrong={"nats": times(T_1 / B, log(P_1)), "bytes by tokens": times(B / T_1, log(P_1) / log(2))},
+    ),
+    equals(
+        times(T_2 / B, log(P_2) / log(2)),
+        r"$\ell$ is the same, and with fewer tokens the perplexity is larger",
+        wrong={"the tokens of the first": times(T_1 / B, log(P_2) / log(2))},
+    ),
+    so=r"If two tokens become one, $\log q(s) + \log q(t|s)$ becomes $\log q(st)$, and $\ell$ stays what it is.",
+)
+a = derivation.number("a", "the probability of the tokenizer's way to cut the text", between=(0, 1))
+r = derivation.number("r", "... of all other ways", positive=True)
+derivation.chain(
+    "Other ways to cut the text make the reported bits an upper bound",
+    -log(a),
+    equals(
+        plus(-log(a + r), r / (a + r), tangent.at(a / (a + r))),
+        r"$-\log x = 1 - x + (x - 1 - \log x)$ at $x = a/(a + r)$, the share of the tokenizer's way",
+        wrong={"the share of the others": plus(-log(a + r), a / (a + r), tangent.at(a / (a + r)))},
+    ),
+    at_least(
+        -log(a + r),
+        "leave out the share of the others and the gap",
+        dropping=plus(r / (a + r), tangent.at(a / (a + r))),
+    ),
+    so="A model that can write a text in several ways gives it the sum of their probabilities, of which a perplexity sees one.",
+)
+
+v = derivation.index("v", "a token of the vocabulary")
+w = derivation.index("w", "another token")
+logits = derivation.numbers("l", (i, v), "the logits", "logits")
+derivation.bridge(
+    "The code computes the probabilities of tokens",
+    log(exp(logits) / Total(w, exp(logits.at(i, w)))),
+    lambda l: jnp.stack([token_log_probs(l, jnp.full(l.shape[:2], v)) for v in range(l.shape[2])], axis=2),  # noqa: E741
+    logits,
+    wrong={"not normalized": logits},
+)
+derivation.bridge(
+    "... the perplexity of a sequence",
+    perplexity,
+    lambda q: sequence_perplexity(jnp.log(q), jnp.ones(q.shape)),
+    q,
+    wrong={"not divided by the length": 1 / Product(i, q)},
+)
+derivation.bridge(
+    "... and its bits per byte, with seven bytes",
+    -Total(i, log(q)) / (7 * log(2)),
+    lambda q: bits_per_byte(jnp.log(q), jnp.ones(q.shape), jnp.full(len(q), 7)),
+    q,
+    wrong={"nats": -Total(i, log(q)) / 7, "bits per token": -Total(i, log(q)) / (T * log(2))},
+)
+k = derivation.index("k", "a text, all of one length")
+N = derivation.count(k, "N", "the number of such texts")
+many = derivation.numbers("u", (k, i), "the probabilities of their tokens", positive=True)
+derivation.bridge(
+    "... and the perplexity of a corpus",
+    exp(-Total(k, Total(i, log(many))) / (N * T)),
+    lambda u: jnp.stack([corpus_perplexity(jnp.log(one), jnp.ones(one.shape)) for one in u]),
+    many,
+    wrong={"mean of the perplexities": Total(k, exp(-Total(i, log(many)) / T)) / N},
+)
+derivation.symbol("n", "how many tokens make an n-gram", "order")
+derivation.symbol(r"\mathrm{distinct}_n", "different n-grams by n-grams", "distinct_fraction")
+derivation.symbol("V", "the size of the vocabulary")
+
+
+@derivation.exact(
+    r"\frac{1}{T - n + 1} \le \mathrm{distinct}_n \le \min\left(1, \frac{V^n}{T - n + 1}\right)",
+    because="A sequence has $T - n + 1$ windows, at least one of them new, and no more than there are n-grams. Both ends are "
+    "reached: the smallest and the largest fraction of all sequences of six tokens from two, for single tokens, pairs and "
+    "triples.",
+    outcomes=3 * 2**6,
+)
+def repetition_has_bounds():
+    sequences = jnp.array(list(product(range(2), repeat=6)))
+    fractions = [distinct_fraction(sequences, order=order) for order in (1, 2, 3)]
+    found = jnp.array([(jnp.min(part), jnp.max(part)) for part in fractions])
+    wanted = jnp.array([(1 / 6, 2 / 6), (1 / 5, 4 / 5), (1 / 4, 1.0)])
+    return found, wanted, {"divided by the length": wanted * jnp.array([[6.0], [5.0], [4.0]]) / 6}
+
+
+@derivation.example(
+    r"A text of three tokens with the probabilities $\frac12, \frac14, \frac18$. Then a corpus of two texts: one token with "
+    r"$\frac18$, and three with $\frac12$."
+)
+def three_tokens_and_two_texts():
+    yield r"\left(\frac{1}{64}\right)^{-1/3}", sequence_perplexity(-jnp.log(jnp.array([[2.0, 4.0, 8.0]])), jnp.ones((1, 3))), "4"
+    yield r"\text{bits in four bytes}", bits_per_byte(*_texts([[2, 4, 8]]), jnp.array([4])), "1.5"
+    texts = _texts([[8], [2, 2, 2]])
+    yield r"\mathrm{PP} \text{ of both}", sequence_perplexity(*texts), "(8, 2)"
+    yield r"\mathrm{PP}_c = 64^{1/4}", corpus_perplexity(*texts), "2.8284"
+    yield r"\text{mean by token}", jnp.array([1, 3]) @ sequence_perplexity(*texts) / 4, "3.5"
+    yield r"\text{mean by text}", jnp.mean(sequence_perplexity(*texts)), "5"
+
+
+def _texts(inverse_probabilities):
+    """log_probs and mask of texts that are given by the inverse probabilities of their tokens."""
+    longest = max(map(len, inverse_probabilities))
+    rows = np.array([row + [1.0] * (longest - len(row)) for row in inverse_probabilities])
+    mask = np.array([[1.0] * len(row) + [0.0] * (longest - len(row)) for row in inverse_probabilities])
+    return -np.log(rows), mask
+
+
+@derivation.figure(
+    "Left: letters are drawn with $p = (0.8, 0.2)$, and a model that says $(x, 1 - x)$ has the expected perplexity $e^L$: never "
+    "below $e^{H(p)} = 1.65$ (line). Right: one text of twelve letters, cut into single letters, pairs and triples. Its "
+    "perplexity depends on the cut, its bits per byte do not.",
+    panels=2,
+)
+def the_floor_and_the_cut(floor, cut):
+    x = np.linspace(0.3, 0.99, 60)
+    # ten letters: eight of the first, two of the second
+    rows = np.stack([np.log(x)] * 8 + [np.log(1 - x)] * 2, axis=1)
+    floor.plot(x, sequence_perplexity(rows, np.ones(rows.shape)))
+    floor.axhline(np.exp(-0.8 * np.log(0.8) - 0.2 * np.log(0.2)), color="black", linewidth=1)
+    floor.set(xlabel="what the model says of the first letter, $x$", ylabel="perplexity, $e^L$")
+    letters = np.log(np.array([0.8, 0.5, 0.9, 0.2, 0.7, 0.6, 0.9, 0.4, 0.8, 0.3, 0.9, 0.7]))
+    cuts = [letters.reshape(1, -1, size).sum(2) for size in (1, 2, 3)]
+    places = np.arange(3)
+    values = [float(sequence_perplexity(part, np.ones(part.shape))[0]) for part in cuts]
+    per_byte = [float(bits_per_byte(part, np.ones(part.shape), np.array([12]))[0]) for part in cuts]
+    cut.bar(places - 0.2, values, 0.4, label="perplexity")
+    cut.bar(places + 0.2, per_byte, 0.4, label="bits per byte")
+    cut.set(xticks=places, xticklabels=["letters", "pairs", "triples"], xlabel="tokens", ylabel="value")
+    cut.legend()
+
+
+@derivation.exercise(
+    r"Two letters, one byte each, have the probabilities $\frac12$ and $\frac34$. What are perplexity and bits per byte, of "
+    "single letters and of one token?",
+    r"$\left(\frac38\right)^{-1/2} = 1.6330$ and $\frac83 = 2.6667$; both have $\frac12 \log_2 \frac83 = 0.7075$ bits per byte.",
+)
+def two_letters():
+    letters, pair = _texts([[2, 4 / 3]]), _texts([[8 / 3]])
+    yield sequence_perplexity(*letters), "1.6330"
+    yield sequence_perplexity(*pair), "2.6667"
+    yield bits_per_byte(*letters, jnp.array([2])), "0.7075"
+    yield bits_per_byte(*pair, jnp.array([2])), "0.7075"
+
+
+@derivation.exercise(
+    r"In the example, the one token now has the probability $\frac12$, and the three have $\frac18$. Which means are too large?",
+    r"The corpus has $2^{10/4} = 5.6569$. The mean by token, 6.5, is too large, as always; that by text, 5, is now too small.",
+)
+def exchanged_texts():
+    texts = _texts([[2], [8, 8, 8]])
+    yield corpus_perplexity(*texts), "5.6569"
+    yield jnp.array([1, 3]) @ sequence_perplexity(*texts) / 4, "6.5"
+    yield jnp.mean(sequence_perplexity(*texts)), "5"
+
+
+@derivation.exercise(
+    "A model writes a text as its tokenizer would with the probability 0.3, and cut in another way with 0.1. How many bits are "
+    "reported, and how many does the text cost?",
+    r"$-\log_2 0.3 = 1.7370$ bits are reported; the text costs $-\log_2 0.4 = 1.3219$.",
+)
+def another_way_to_cut():
+    yield bits_per_byte(*_texts([[1 / 0.3]]), jnp.array([1])), "1.7370"
+    yield bits_per_byte(*_texts([[1 / 0.4]]), jnp.array([1])), "1.3219"

@@ -1,0 +1,396 @@
+"""Precision and recall, density and coverage: counts of points in balls.
+
+The lecture on the functions of theory_jax/evaluation/precision_recall.py.
+"""
+
+from functools import partial
+from itertools import combinations
+from math import comb
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Max, Min, Rational, oo, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.evaluation.precision_recall import (
+    density_and_coverage,
+    inside_manifold,
+    nearest_neighbor_radii,
+    precision_and_recall,
+)
+from theory_jax.notation import Limit, Product, SquaredNorm, Total, plus, times
+
+derivation = Derivation(
+    title="Precision and recall, density and coverage: counts of points in balls",
+    lectures=(14,),
+    sources=(
+        "Kynkaanniemi, Karras, Laine, Lehtinen & Aila 2019, Improved precision and recall metric for assessing generative models",
+        "Naeem, Oh, Uh, Choi & Yoo 2020, Reliable fidelity and diversity metrics for generative models",
+        "Sajjadi, Bachem, Lucic, Bousquet & Gelly 2018, Assessing generative models via precision and recall",
+    ),
+    question="One number, such as a Frechet distance, does not say whether samples are bad or modes are missing. How do counts "
+    "of points in balls separate the two, and what do they give for a perfect generator?",
+    setting=(
+        r"There are $N$ real points $x_i$ and $M$ generated points $y_j$. The ball of a real point reaches to its $k$-th nearest "
+        r"other real point, $1 \le k < N$; a point on the edge is inside. The balls of generated points are made in the same "
+        r"way.",
+        r"Precision is the share of generated points in at least one real ball; recall is the share of real points in at least "
+        r"one generated ball. Density is the number of pairs of a real ball and a generated point in it, divided by $kM$. "
+        r"Coverage is the share of real balls that hold at least one generated point.",
+        r"The hypothesis $H$: all $N + M$ points are independent draws from one law with a density, so no two distances from a "
+        r"point are equal.",
+    ),
+    answer=r"A missing mode lowers recall and coverage, bad samples lower precision and density. Under $H$ the expected density "
+    r"is 1 and the expected coverage $1 - \prod_{i=1}^k \frac{N - i}{N + M - i}$, in every dimension and for every density; "
+    r"expected precision and recall depend on the law, so these are compared with what a second sample of real points gives.",
+    limits=(
+        "The meaning of the distance, which the features decide.",
+        "The variances of the four numbers.",
+        "Ties and copies: the expectations under the hypothesis need a law without them.",
+    ),
+)
+
+N = derivation.number("N", "the number of real points", "len(real)", positive=True)
+M = derivation.number("M", "the number of generated points", "len(generated)", positive=True)
+derivation.symbol("H", "the hypothesis of the setting")
+i = derivation.index("i", "how many points are nearer to the center of a ball")
+k = derivation.count(i, "k", "the number of neighbors that a ball reaches to", "neighbors")
+
+derivation.say(
+    r"Seen from a real point $x$, the other $N - 1$ real points and one generated point $y$ are $N$ independent draws of one "
+    r"law. So under $H$ the number $i$ of real points that are nearer than $y$ is uniform on $0, \dots, N - 1$, and $y$ is in "
+    r"the ball if and only if $i < k$. There are $NM$ pairs of a ball and a generated point."
+)
+derivation.chain(
+    "Density is one in expectation if both sets come from one law",
+    times(1 / (k * M), N * M, Total(i, 1 / N)),
+    equals(
+        times(N / k, Total(i, 1 / N)),
+        "cancel the number of generated points",
+        wrong={"not divided by k": times(N, Total(i, 1 / N)), "divided by M again": times(N / (k * M), Total(i, 1 / N))},
+    ),
+    equals(
+        1,
+        r"$k$ of the $N$ places of $y$ are inside",
+        wrong={"the point itself among the N": N / (N - 1), "self counted as a neighbor": (k - 1) / k},
+    ),
+    so="No dimension and no density enters: only orders of distances count.",
+)
+miss = derivation.define(
+    "m", Product(i, (N - 1 - i) / (N + M - 1 - i)), "the probability under $H$ that a ball holds no generated point"
+)
+derivation.say(
+    r"A ball holds no generated point if and only if the $k$ nearest of the $N + M - 1$ other points are all real. If the "
+    r"nearest $i$ are real, $N - 1 - i$ real ones are left among $N + M - 1 - i$, and each of these is the next with equal "
+    r"probability. Hence $m$, and expected coverage is $1 - m$."
+)
+derivation.chain(
+    "Expected coverage if both sets come from one law",
+    1 - miss,
+    equals(
+        1 - Product(i, N - 1 - i) / Product(i, N + M - 1 - i),
+        r"all numerators over all denominators; divided by $k!$ these are $\binom{N-1}{k}$ and $\binom{N+M-1}{k}$",
+        wrong={
+            "the center among the others": 1 - Product(i, N - i) / Product(i, N + M - i),
+            "not the complement": Product(i, N - 1 - i) / Product(i, N + M - 1 - i),
+            "generated balls": 1 - Product(i, M - 1 - i) / Product(i, N + M - 1 - i),
+        },
+    ),
+    central=True,
+)
+
+
+def _labelings(points, count, neighbors):
+    """Density and coverage, each for every way to call `count` of the points real."""
+    chosen = np.array(list(combinations(range(len(points)), count)))
+    others = np.array([np.setdiff1d(range(len(points)), some) for some in chosen])
+    return jax.vmap(partial(density_and_coverage, neighbors=neighbors))(points[chosen], points[others])
+
+
+derivation.symbol("D", "density", "density_and_coverage")
+derivation.symbol("C", "coverage", "density_and_coverage")
+
+
+@derivation.exact(
+    r"\mathbb{E}_H\left[D\right] = 1, \quad \mathbb{E}_H\left[C\right] = 1 - \binom{N - 1}{k} \Big/ \binom{N + M - 1}{k}",
+    because=r"The code, for all ways to call $N$ of $N + M$ points in the plane real: $(N, M, k) = (4, 3, 1)$, $(4, 3, 2)$ and "
+    r"$(5, 3, 2)$.",
+    outcomes=35 + 35 + 56,
+)
+def every_labeling():
+    points = np.array([[0.0, 0.0], [1.0, 0.1], [2.5, 1.0], [0.3, 3.0], [4.0, 4.5], [5.5, 2.0], [-2.0, 1.7], [1.1, -3.6]])
+    cases = (4, 3, 1), (4, 3, 2), (5, 3, 2)
+    found = [jnp.mean(jnp.stack(_labelings(points[: n + m], n, size)), axis=1) for n, m, size in cases]
+    coverage = np.array([1 - comb(n - 1, size) / comb(n + m - 1, size) for n, m, size in cases])
+    wanted = jnp.stack([jnp.ones(3), coverage], axis=1)
+    with_center = np.array([1 - comb(n, size) / comb(n + m, size) for n, m, size in cases])
+    wrong = {"the center among the others": with_center, "the limit": 1 - np.array([1 / 2, 1 / 4, 1 / 4])}
+    return jnp.stack(found), wanted, {name: jnp.stack([jnp.ones(3), form], axis=1) for name, form in wrong.items()}
+
+
+derivation.chain(
+    "With as many generated as real points, and many, coverage depends on k alone",
+    Limit(1 - Product(i, (N - 1 - i) / (2 * N - 1 - i)), N, oo),
+    equals(
+        1 - Rational(1, 2) ** k,
+        r"every factor goes to $\frac12$: the next point is real or generated with equal probability",
+        wrong={"one over k": 1 - 1 / k, "one neighbor": Rational(1, 2), "the balls without samples": Rational(1, 2) ** k},
+    ),
+)
+n = derivation.number("n", "how many real points are left when $i$ are nearer, $N - 1 - i$", positive=True)
+derivation.chain(
+    "Finite samples have more",
+    n / (2 * n + i + 1),
+    equals(
+        plus(Rational(1, 2), times(-Rational(1, 2), (i + 1) / (2 * n + i + 1))),
+        r"a factor of $m$ at $M = N$, whose denominator is $2N - 1 - i = 2n + i + 1$; add and subtract one half",
+        wrong={
+            "the sign": plus(Rational(1, 2), (i + 1) / (2 * (2 * n + i + 1))),
+            "the center not left out": plus(Rational(1, 2), -i / (2 * (2 * n + i + 1))),
+        },
+    ),
+    at_most(Rational(1, 2), "leave out a positive number", adding=(i + 1) / (2 * (2 * n + i + 1))),
+    so=r"So $m < 2^{-k}$. With $k = 5$ a generator is close to the truth if it covers about 97% of the balls; with $k = 1$ half "
+    r"of them is all that there is to be had.",
+)
+
+derivation.say(
+    r"Expected precision under $H$ is not 1, and there is no universal value. Take $N = 2$ and $k = 1$: both balls have the "
+    r"radius $\|x_1 - x_2\|$, and $y$ is outside of both if and only if $x_1 x_2$ is the shortest side of the triangle. By "
+    r"exchangeability that has the probability $\frac13$. For three real points the probability depends on the law."
+)
+derivation.symbol("A", "precision", "precision_and_recall")
+
+
+@derivation.exact(
+    r"\mathbb{E}_H\left[A\right] = \frac23 \text{ for } N = 2, \quad A = 1 \text{ and } \frac34 \text{ for two sets of four}",
+    because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the "
+    "plane and of one in space; two pairs of close points on a line; four points on a line whose gaps grow.",
+    outcomes=3 + 3 + 4 + 4,
+)
+def every_choice_of_the_generated_point():
+    sets = (
+        np.array([[0.0, 0.0], [2.0, 0.5], [1.0, 3.0]]),
+        np.array([[0.0, 0.0, 1.0], [2.0, 0.5, 0.0], [1.0, 3.0, -1.0]]),
+        np.array([[0.0], [1.0], [10.0], [11.5]]),
+        np.array([[0.0], [1.0], [2.5], [4.5]]),
+    )
+    return jnp.stack([_inside_the_others(points) for points in sets]), jnp.array([2 / 3, 2 / 3, 1.0, 3 / 4]), {
+        "always inside": jnp.ones(4), "those outside": jnp.array([1 / 3, 1 / 3, 0.0, 1 / 4])}  # fmt: skip
+
+
+def _inside_the_others(points):
+    """The share of points that are in some ball of the others, with one neighbor."""
+    others = np.stack([np.delete(points, j, axis=0) for j in range(len(points))])
+    radii = jax.vmap(partial(nearest_neighbor_radii, neighbors=1))(others)
+    return jnp.mean(jax.vmap(inside_manifold)(points[:, None], others, radii))
+
+
+j = derivation.index("j", "a generated point")
+inside = derivation.numbers("b", j, "1 if the point is in some real ball, else 0", "inside_manifold", positive=True)
+further = derivation.numbers("s", j, "how many real balls hold it besides", positive=True)
+derivation.chain(
+    "Density is at least precision divided by k",
+    Total(j, inside + further) / (k * M),
+    equals(
+        plus(Total(j, inside) / (k * M), Total(j, further) / (k * M)),
+        "the number of balls that hold a point is $b + s$",
+        wrong={
+            "not divided by k": plus(Total(j, inside) / M, Total(j, further) / M),
+            "further balls twice": plus(Total(j, inside) / (k * M), 2 * Total(j, further) / (k * M)),
+        },
+    ),
+    at_least(
+        Total(j, inside) / (k * M),
+        "leave out further balls; equality if and only if no generated point is in two",
+        dropping=Total(j, further) / (k * M),
+    ),
+    so=r"So it is where an outlier among the data has a huge ball, and bad samples are in this ball alone. "
+    r"Each counts 1 in precision and $1/k$ in density. So density weighs an outlier less, if $k > 1$, and precision does not.",
+)
+
+derivation.say(
+    "Let the points lie in clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ "
+    "of them."
+)
+c = derivation.index("c", "a cluster")
+held = derivation.numbers("h", c, "how many generated points of a cluster are in its real balls", positive=True)
+size = derivation.numbers("g", c, "how many generated points are in a cluster", positive=True)
+precision = derivation.define("A", held / size, "the precision of a cluster by itself", over=c)
+derivation.chain(
+    "Of clusters that are apart, precision is a weighted mean",
+    Total(c, held) / Total(c, size),
+    equals(
+        Total(c, times(size / Total(c, size), precision)),
+        "no ball reaches another cluster, so a point is inside if and only if it is inside in its own; multiply and divide by "
+        "$g$",
+        wrong={
+            "the mean of the clusters": Total(c, precision) / 3,
+            "their sum": Total(c, precision),
+        },
+    ),
+    so="The same holds of recall, with real points. So junk is a cluster with precision 0 and no real point: it lowers precision "
+    "by its share, and leaves recall. A mode without samples has recall 0 and no generated point: it lowers recall by its share, "
+    "and leaves precision.",
+)
+derivation.symbol("R", "recall", "precision_and_recall")
+
+
+@derivation.exact(
+    r"(A, R) = \left(1, \frac12\right), \left(\frac12, 1\right), (1, 1), (0, 0)",
+    because="With one neighbor: a mode dropped from two, as many samples of junk as good ones, a copy of the data, and sets that "
+    "are far apart.",
+    outcomes=4,
+    scale=1.0,
+)
+def four_generators():
+    one, two = np.array([[0.0], [1.0]]), np.array([[0.0], [1.0], [100.0], [101.0]])
+    good, half_junk = np.array([[-0.25], [1.25]]), np.array([[-0.25], [1.25], [100.0], [101.0]])
+    pairs = (two, good), (one, half_junk), (two, two), (one, one + 50)
+    found = jnp.stack([jnp.stack(precision_and_recall(*pair, neighbors=1)) for pair in pairs])
+    wanted = jnp.array([[1.0, 0.5], [0.5, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    return found, wanted, {"roles exchanged": wanted[:, ::-1], "those outside": 1 - wanted}
+
+
+derivation.symbol("x, y", "the real and the generated points")
+derivation.symbol(r"\mathcal{Q}, t", "a rotation and a shift")
+
+
+@derivation.numeric(
+    r"(A, R, D, C)(4 \mathcal{Q} x + t, 4 \mathcal{Q} y + t) = (A, R, D, C)(x, y)",
+    because="Only comparisons of distances enter, and a rotation, a shift and a common scale keep their order: 30 real and 20 "
+    "generated points in the plane.",
+)
+def rotated_shifted_and_scaled():
+    rng = np.random.default_rng(0)
+    real, samples = rng.normal(size=(30, 2)), 0.4 + rng.normal(size=(20, 2))
+    rotation = np.array([[0.6, -0.8], [0.8, 0.6]])
+
+    def both(x, y):
+        return jnp.stack([*precision_and_recall(x, y, neighbors=2), *density_and_coverage(x, y, neighbors=2)])
+
+    def moved(x, factor=4.0):
+        return factor * x @ rotation + np.array([3.0, -5.0])
+
+    return (
+        both(moved(real), moved(samples)),
+        both(real, samples),
+        {"one of the two scaled": both(moved(real), moved(samples, 2.0))},
+    )
+
+
+d = derivation.index("d", "a coordinate")
+u, v, w = (derivation.numbers(name, d, f"a point, the {which} of three", f"x[{place}]") for place, (name, which) in enumerate((
+    ("u", "first"), ("v", "second"), ("w", "third"))))  # fmt: skip
+to_v, to_w = sqrt(SquaredNorm(d, u - v)), sqrt(SquaredNorm(d, u - w))
+
+
+def _radius_of_the_first(neighbors, *points):
+    return jax.vmap(partial(nearest_neighbor_radii, neighbors=neighbors))(jnp.stack(points, axis=1))[:, 0]
+
+
+derivation.bridge(
+    "The code computes the distance to the nearest other point",
+    Min(to_v, to_w),
+    partial(_radius_of_the_first, 1),
+    u, v, w,
+    wrong={"squared": Min(to_v, to_w) ** 2, "to the second": to_v, "the farther": Max(to_v, to_w)},
+)  # fmt: skip
+derivation.bridge(
+    "... and to the second nearest",
+    Max(to_v, to_w),
+    partial(_radius_of_the_first, 2),
+    u, v, w,
+    wrong={"self counted as a neighbor": Min(to_v, to_w), "the mean of both": (to_v + to_w) / 2},
+)  # fmt: skip
+
+_LINE, _SAMPLES = np.array([[0.0], [1.0], [3.0], [7.0], [8.0]]), np.array([[0.5], [1.2], [2.5], [20.0]])
+
+
+@derivation.example(
+    "On a line: real points at $0, 1, 3, 7, 8$ and generated points at $0.5, 1.2, 2.5, 20$, with two neighbors. The first three "
+    "samples are each in the balls of $0$, $1$ and $3$, the last one in none. Its own ball is so large that recall sees no "
+    "missing mode, but coverage does."
+)
+def five_real_and_four_generated_points():
+    radii = nearest_neighbor_radii(_LINE, neighbors=2)
+    precise, recalled = precision_and_recall(_LINE, _SAMPLES, neighbors=2)
+    density, coverage = density_and_coverage(_LINE, _SAMPLES, neighbors=2)
+    yield r"\text{radii}", radii, "(3, 2, 3, 4, 5)"
+    yield r"\text{radii of the samples}", nearest_neighbor_radii(_SAMPLES, neighbors=2), "(2.0, 1.3, 2.0, 18.8)"
+    yield r"\text{inside}", inside_manifold(_SAMPLES, _LINE, radii), "(1, 1, 1, 0)"
+    yield "A", precise, "3/4"
+    yield "R", recalled, "1"
+    yield r"D = \frac{3 + 3 + 3 + 0}{2 \cdot 4}", density, "9/8"
+    yield "C", coverage, "3/5"
+
+
+def _expected_coverage(points, neighbors):
+    """1 - m, for as many generated as real points."""
+    steps = np.arange(1, neighbors + 1)
+    return 1 - np.prod((points - steps) / (2 * points - steps))
+
+
+@derivation.figure(
+    "Left: 12 real points in the plane with their balls (two neighbors), samples inside (dots) and outside (crosses). Right: "
+    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 draws from a Gaussian in the plane "
+    "(dots), and the limit of large samples (dashed).",
+    panels=2,
+)
+def balls_and_coverage(plane, coverage):
+    rng = np.random.default_rng(3)
+    real, samples = rng.normal(size=(12, 2)), 1.6 * rng.normal(size=(14, 2))
+    radii = np.asarray(nearest_neighbor_radii(real, neighbors=2))
+    angles = np.linspace(0, 2 * np.pi, 60)
+    for center, radius in zip(real, radii, strict=True):
+        plane.fill(center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles), color="gray", alpha=0.15)
+    among = np.asarray(inside_manifold(samples, real, radii)) > 0
+    plane.plot(*real.T, ".", color="gray", label="real")
+    plane.plot(*samples[among].T, "o", label="inside")
+    plane.plot(*samples[~among].T, "x", label="outside")
+    plane.set(xlabel="first feature", ylabel="second feature", aspect="equal", xlim=(-5.5, 10.5))
+    plane.legend(loc="upper right")
+    every = np.arange(1, 8)
+    drawn = rng.normal(size=(2, 400, 30, 2))
+    means = [np.mean(jax.vmap(partial(density_and_coverage, neighbors=int(k)))(*drawn)[1]) for k in every]
+    coverage.plot(every, [_expected_coverage(30, k) for k in every], label="expected, $N = M = 30$")
+    coverage.plot(every, means, "o", color="black", label="drawn")
+    coverage.plot(every, 1 - 0.5**every, "--", color="gray", label="limit, $1 - 2^{-k}$")
+    coverage.set(xlabel="neighbors, $k$", ylabel="coverage", ylim=(0.45, 1.02))
+    coverage.legend(loc="lower right")
+
+
+@derivation.exercise(
+    "What is the expected coverage of five generated points from the law of five real ones, with one neighbor?",
+    r"It is $1 - \frac{5 - 1}{10 - 1}$, that is 5/9.",
+)
+def five_and_five():
+    yield _expected_coverage(5, 1), "5/9"
+
+
+@derivation.exercise(
+    "Real points at $0, 1, 2, 3, 4$ and an outlier at $100$, generated points at $50, 52, 54$, two neighbors: what are the four "
+    "numbers?",
+    r"The ball of $100$ has radius $97$ and holds all three: precision 1, density $\frac{3}{2 \cdot 3} = 0.5$, coverage 1/6. "
+    "Recall is 0, since generated balls have at most radius $4$.",
+)
+def an_outlier():
+    real, samples = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [100.0]]), np.array([[50.0], [52.0], [54.0]])
+    yield from zip(
+        (*precision_and_recall(real, samples, neighbors=2), *density_and_coverage(real, samples, neighbors=2)),
+        ("1", "0", "0.5", "1/6"),
+        strict=True,
+    )
+
+
+@derivation.exercise(
+    "Of 30 real balls, with five neighbors, 29 hold some of 30 generated points. Are these too few?",
+    "Coverage is 0.9667. Of the law itself 0.9763 is expected, which is 29.29 balls, so no. In the limit it would be 0.96875.",
+)
+def thirty_and_thirty():
+    yield _expected_coverage(30, 5), "0.9763"
+    yield 30 * _expected_coverage(30, 5), "29.29"
+    yield 29 / 30, "0.9667"
+    yield 1 - 0.5**5, "0.96875"

@@ -1,0 +1,1 @@
+"""Lectures, flows: invertible maps with known determinants, and continuous flows."""

@@ -1,0 +1,261 @@
+"""Activation normalization: one example at a time.
+
+The lecture on the functions of theory_jax/flows/actnorm.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, pi
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.actnorm import forward, initialize, inverse
+from theory_jax.flows.change_of_variables import standard_normal_log_prob
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Product, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Activation normalization: one example at a time",
+    sources=(
+        "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
+        "Ioffe & Szegedy 2015, Batch normalization",
+    ),
+    question="Deep flows need activations of unit size. Batch normalization makes the output of an example depend on the "
+    "others. Which normalization keeps a density for each example, and in which sense is its start the best?",
+    setting=(
+        r"$x$ has $C$ channels and $N$ positions. The layer computes $z = (x + b_c) e^{\ell_c}$ in channel $c$, with the same "
+        r"$b_c$ and $\ell_c$ for all examples and positions. Forward is the way from data to noise.",
+        r"At the start $b$ and $\ell$ are computed from a batch; then they are parameters like others. $\mu$ and $v > 0$ are the "
+        "mean and the variance of the $n$ values of a channel in the batch, the variance divided by $n$.",
+        "The noise is standard normal, and the loss is the mean of $-\\log p$ over the batch.",
+    ),
+    answer=r"The Jacobian of one example is diagonal, so its log-determinant is $N \sum_c \ell_c$. The start $b = -\mu$, $\ell = "
+    r"-\frac12 \log v$ is the unique minimum of the loss for this layer alone. Batch normalization, as a map of the batch, is "
+    r"not invertible: two directions of every channel are lost.",
+    limits=(
+        "That the start remains good after the first step, or inside a deep flow, where the layers behind it are no Gaussian.",
+    ),
+)
+
+c = derivation.index("c", "a channel")
+o = derivation.index("o", "a position")
+N = derivation.count(o, "N", "the number of positions")
+ell = derivation.numbers(r"\ell", c, "the log-scale of a channel", "log_scale")
+derivation.chain(
+    "The log-determinant counts every position",
+    log(Product(c, Product(o, exp(ell)))),
+    equals(
+        Total(c, Total(o, ell)),
+        r"the Jacobian of one example is diagonal: $e^{\ell_c}$ at each of its positions",
+        wrong={"the mean over the positions": Total(c, ell)},
+    ),
+    equals(
+        times(N, Total(c, ell)),
+        "the log-scale is the same at all positions",
+        wrong={"one position": Total(c, ell), "the sign": -times(N, Total(c, ell))},
+    ),
+    role="lemma",
+    states=2,
+    so="It does not depend on the example. The way back, $x = z e^{-\\ell_c} - b_c$, has the opposite one.",
+)
+
+i = derivation.index("i", "a value of one channel in the batch")
+n = derivation.count(i, "n", "how many there are")
+x = derivation.numbers("x", i, "the values", "x")
+mu = derivation.define(r"\mu", Total(i, x) / n, "their mean", "-shift of initialize")
+j = derivation.index("j", "a value of the channel")
+v = derivation.define("v", Total(j, (x.at(j) - mu) ** 2) / n, "their variance", "exp(-2 log_scale) of initialize", positive=True)
+b = derivation.number("b", "the shift of the channel", "shift")
+l = derivation.number(r"\ell", "its log-scale", "log_scale")  # noqa: E741 (the lecture's letter)
+loss = plus(Total(i, ((x + b) * exp(l)) ** 2) / (2 * n), log(2 * pi) / 2, -l)
+square = times(Rational(1, 2), exp(2 * l) * (mu + b) ** 2)
+derivation.chain(
+    "The statistics of the batch are the best start",
+    loss,
+    equals(
+        plus(times(Rational(1, 2), exp(2 * l) * v), square, log(2 * pi) / 2, -l),
+        r"the mean of $(x + b)^2$ is the variance plus the squared mean, $v + (\mu + b)^2$",
+        wrong={"the variance alone": plus(times(Rational(1, 2), exp(2 * l) * v), log(2 * pi) / 2, -l),
+               "the scale once": plus(times(Rational(1, 2), exp(l) * v), square, log(2 * pi) / 2, -l)},
+    ),
+    equals(
+        plus(
+            times(Rational(1, 2), plus(1, log(2 * pi), log(v))), square,
+            times(Rational(1, 2), plus(exp(2 * l) * v - 1, -log(exp(2 * l) * v))),
+        ),
+        r"add and subtract $\frac12 + \frac12 \log v$",
+        wrong={"no one": plus(times(Rational(1, 2), plus(log(2 * pi), log(v))), square,
+                              times(Rational(1, 2), plus(exp(2 * l) * v - 1, -log(exp(2 * l) * v))))},
+    ),
+    at_least(
+        times(Rational(1, 2), plus(1, log(2 * pi), log(v))),
+        r"leave out a square and $\tau - 1 - \log \tau$ at $\tau = e^{2\ell} v$; equality if and only if $b = -\mu$ and $\ell = "
+        r"-\frac12 \log v$",
+        dropping=plus(square, times(Rational(1, 2), tangent.at(exp(2 * l) * v))),
+    ),
+    central=True,
+    states=2,
+    so=r"The left side is the loss of one position of one channel. Its minimum is the entropy $\frac12 \log 2\pi e v$ of the "
+    r"Gaussian with the channel's mean and variance, and goes to $-\infty$ with $v$: a constant channel has no finite start.",
+)  # fmt: skip
+derivation.chain(
+    "After the start the base term is known",
+    plus(Total(i, ((x - mu) * exp(-log(v) / 2)) ** 2) / (2 * n), log(2 * pi) / 2),
+    equals(
+        plus(Rational(1, 2), log(2 * pi) / 2),
+        "the mean square of the standardized values is 1",
+        wrong={"the mean square forgotten": log(2 * pi) / 2, "the variance divided by n - 1": plus(
+            (n - 1) / (2 * n), log(2 * pi) / 2)},
+    ),
+    states=2,
+    so=r"The mean of $-\log p_Z(z)$ over the batch is $\frac D2 \log 2\pi e$ whatever the data are. All that depends on them is "
+    r"in the log-determinant.",
+)  # fmt: skip
+
+derivation.say(
+    r"Batch normalization computes the same $z_i = (x_i - \mu)/\sqrt v$ in every step of training, with $\mu$ and $v$ of the "
+    r"batch at hand. As a map of the whole batch it has a Jacobian, too."
+)
+for letter, meaning in (
+    ("J_{ij}", r"the derivative of $z_i$ by $x_j$ under batch normalization"), (r"\delta_{ij}", "1 where $i = j$, else 0"),
+    ("z_i, z_j", "the normalized values"),
+):  # fmt: skip
+    derivation.symbol(letter, meaning)
+_VALUES = np.array([0.3, -1.2, 2.0, 0.7, -0.4])
+
+
+def _batch_norm(values):
+    centered = values - jnp.mean(values)
+    return centered / jnp.sqrt(jnp.mean(centered**2))
+
+
+def _formula(power=1, correlated=1.0):
+    z, size = _batch_norm(_VALUES), len(_VALUES)
+    return (np.eye(size) - 1 / size - correlated * np.outer(z, z) / size) / np.std(_VALUES) ** power
+
+
+@derivation.autodiff(
+    r"J_{ij} = \frac{1}{\sqrt v} \left(\delta_{ij} - \frac1n - \frac{z_i z_j}{n}\right)",
+    because=r"The quotient rule, with $\partial \mu / \partial x_j = 1/n$ and $\partial v / \partial x_j = 2 (x_j - \mu)/n$. "
+    r"Five values.",
+)
+def batch_normalization():
+    wrong = {"the variance held": _formula(correlated=0.0), "divided by the variance": _formula(power=2)}
+    return jax.jacobian(_batch_norm)(_VALUES), _formula(), wrong
+
+
+@derivation.numeric(
+    r"\sum_j J_{ij} = 0, \quad \sum_j J_{ij} z_j = 0, \quad \sqrt v \sum_i J_{ii} = n - 2",
+    because=r"$\sum_j z_j = 0$ and $\sum_j z_j^2 = n$: adding a constant to all values, or stretching them about their mean, "
+    r"changes nothing. $\sqrt v J$ is a projection onto the other $n - 2$ directions, and the determinant is 0.",
+)
+def two_directions_are_lost():
+    jacobian, z = jax.jacobian(_batch_norm)(_VALUES), _batch_norm(_VALUES)
+    root = np.std(_VALUES)
+    found = np.concatenate(
+        [1 + jacobian.sum(1), 1 + jacobian @ z, [root * np.trace(jacobian)], 1 + np.linalg.eigvalsh(root * jacobian)]
+    )
+    wanted = np.concatenate([np.ones(10), [3.0], [1, 1, 2, 2, 2]])
+    return found, wanted, {"one direction": np.concatenate([np.ones(10), [4.0], [1, 2, 2, 2, 2]])}
+
+
+derivation.say(
+    "So a batch under batch normalization has no density in the sense of a change of variables, and one example has no map of "
+    "its own. With statistics that are frozen it is the layer of this page."
+)
+at = derivation.number("y", "a value of a channel")
+derivation.bridge(
+    "The code shifts, then scales",
+    (at + b) * exp(l),
+    lambda y, shift, log_scale: jnp.concatenate([forward(one.reshape(1, 1), first[None], second[None])[0][0]
+                                                 for one, first, second in zip(y, shift, log_scale, strict=True)]),
+    at, b, l,
+    wrong={"scaled first": at * exp(l) + b, "the shift subtracted": (at - b) * exp(l)},
+)  # fmt: skip
+derivation.bridge(
+    "... and back",
+    at * exp(-l) - b,
+    lambda y, shift, log_scale: jnp.concatenate([inverse(one.reshape(1, 1), first[None], second[None])[0][0]
+                                                 for one, first, second in zip(y, shift, log_scale, strict=True)]),
+    at, b, l,
+    wrong={"shifted first": (at - b) * exp(-l)},
+)  # fmt: skip
+derivation.bridge(
+    "... with the log-determinant of all positions, here six",
+    6 * Total(c, ell),
+    lambda log_scale: jnp.stack([forward(jnp.zeros((1, 4, 2, 3)), jnp.zeros(4), row)[1][0] for row in log_scale]),
+    ell,
+    wrong={"of one position": Total(c, ell)},
+)
+derivation.bridge(
+    "... and starts from the mean",
+    -mu,
+    lambda x: jnp.stack([initialize(row[:, None])[0][0] for row in x]),
+    x,
+    wrong={"the sign": mu},
+)
+derivation.bridge(
+    "... and the variance divided by their number",
+    -log(v) / 2,
+    lambda x: jnp.stack([initialize(row[:, None])[1][0] for row in x]),
+    x,
+    wrong={"the variance": -log(v), "divided by one less": -log(v * n / (n - 1)) / 2},
+)
+
+_BATCH = np.array([[[1.0, 3.0]], [[5.0, 7.0]]])
+
+
+@derivation.example("One channel, two examples of two positions, (1, 3) and (5, 7): mean 4 and variance 5.")
+def two_examples():
+    shift, log_scale = initialize(_BATCH)
+    z, log_det = forward(_BATCH, shift, log_scale)
+    base = -float(jnp.mean(standard_normal_log_prob(z)))
+    yield r"\ell = -\tfrac12 \log 5", log_scale, "-0.8047"
+    yield r"z", z.ravel(), "(-1.3416, -0.4472, 0.4472, 1.3416)"
+    yield r"\log |\det J| \text{ of each example}", log_det[0], "-1.6094"
+    yield r"\text{base term} = \log 2\pi e", base, "2.8379"
+    yield r"\text{loss} = \log(2\pi e \cdot 5)", base - log_det[0], "4.4473"
+
+
+@derivation.figure(
+    "Left: the loss of the example over shift and log-scale, in nats above the least; the cross is the start. Right: the loss "
+    "along the log-scale at the best shift. A log-scale that is too large costs exponentially.",
+    panels=2,
+)
+def the_loss(plane, line):
+    shifts, scales = np.linspace(-8, 0, 61), np.linspace(-2, 0.2, 61)
+    grid = np.stack(np.meshgrid(shifts, scales))
+    above = np.exp(2 * grid[1]) * (5 + (4 + grid[0]) ** 2) - 2 * grid[1] - 1 - np.log(5)
+    plane.contour(shifts, scales, above, levels=[0.05, 0.2, 0.5, 1, 2, 4, 8])
+    shift, log_scale = initialize(_BATCH)
+    plane.plot(shift, log_scale, "x", color="C1")
+    plane.set(xlabel="shift $b$", ylabel=r"log-scale $\ell$")
+    line.plot(scales, 5 * np.exp(2 * scales) - 2 * scales - 1 - np.log(5))
+    line.set(xlabel=r"log-scale $\ell$", ylabel="nats above the least")
+
+
+@derivation.exercise(
+    "A channel has the values 2, 2, 4, 4. Where does the layer start?", r"Mean 3 and variance 1: $b = -3$ and $\ell = 0$."
+)
+def four_values():
+    shift, log_scale = initialize(np.array([[2.0], [2.0], [4.0], [4.0]]))
+    yield shift, "-3"
+    yield log_scale, "0"
+
+
+@derivation.exercise(
+    r"Three channels of 8 by 8 positions with $\ell = (0.1, -0.2, 0.3)$: what is the log-determinant?",
+    r"$64 \cdot 0.2 = 12.8$.",
+)
+def sixty_four_positions():
+    yield forward(np.zeros((1, 3, 8, 8)), np.zeros(3), np.array([0.1, -0.2, 0.3]))[1], "12.8"
+
+
+@derivation.exercise(
+    "The shift is right and the log-scale too large by $\\log 2$. How far is the loss above its minimum, a position?",
+    r"$\frac12 (4 - 1 - \log 4) = 0.8069$.",
+)
+def twice_too_large():
+    yield value(loss - times(Rational(1, 2), plus(1, log(2 * pi), log(v))), {x: (1, 3), b: -2, l: log(2)}), "0.8069"

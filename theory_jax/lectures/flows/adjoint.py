@@ -1,0 +1,308 @@
+"""Adjoint gradients: an equation that runs backward in place of stored steps.
+
+The lecture on the functions of theory_jax/flows/adjoint.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, Rational, exp
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.adjoint import adjoint_gradients
+from theory_jax.flows.ode_solvers import runge_kutta_4_step, solve_fixed
+from theory_jax.notation import Slope, Total, plus, times
+
+derivation = Derivation(
+    title="Adjoint gradients: an equation that runs backward in place of stored steps",
+    sources=(
+        "Chen, Rubanova, Bettencourt & Duvenaud 2018, Neural ordinary differential equations",
+        "Pontryagin, Boltyanskii, Gamkrelidze & Mishchenko 1962, The mathematical theory of optimal processes",
+    ),
+    question="A loss is known at the end of a flow, after many steps of a solver. How does its gradient reach the start and the "
+    "parameters of the velocity without the steps being stored, and is it the gradient that backpropagation finds?",
+    setting=(
+        r"The flow is $x' = v(x, t, \theta)$ on $[0, T]$. The velocity is continuous, and continuously differentiable in $x$ "
+        r"and in $\theta$; $J = \partial v / \partial x$ and $u = \partial v / \partial \theta$ on the path, for one parameter "
+        r"$\theta$ at a time.",
+        "The loss $L$ is a differentiable function of $x_T$. The adjoint $a(t)$ is its gradient in the state at time $t$, with "
+        r"the parameters as they are, a column: $a(T) = \nabla L(x_T)$.",
+        r"A small displacement $\delta$ of the state moves with the flow: $\delta' = J \delta$. The sensitivity $s = \partial "
+        r"x_t / \partial \theta$ has $s' = J s + u$ and $s(0) = 0$: what the parameter did before is carried on, what it does "
+        "now is added.",
+    ),
+    answer=r"$a' = -J^\top a$ backward from the end, and $\frac{dL}{d\theta} = \int_0^T a \cdot u\, dt$. State, adjoint and "
+    "integral are solved together from the end to the start, in the memory of a single step. The result is the gradient of the "
+    "solution, up to the solver's order. Backpropagation gives the gradient of the computed steps instead; the two agree up to "
+    "the same order. Where the flow contracts, the way back amplifies every error, and the adjoint fails.",
+    limits=(
+        "Steps of a chosen size: backpropagation also sees how they were chosen, unless their sizes are held constant.",
+        r"The gradient in the time of the end, which is $a(T) \cdot v$, and losses along the path other than in the exercise.",
+        "A bound of the error on the way back for fields that are not linear.",
+    ),
+)
+
+i = derivation.index("i", "an entry of the state")
+j = derivation.index("j", "an entry of the state")
+h = derivation.number("h", "a small step of time, or the size of a solver's step", positive=True)
+J = derivation.numbers("J", (i, j), r"the Jacobian $\partial v_i / \partial x_j$ at a time")
+later = derivation.numbers("b", i, "the adjoint at the time $t + h$")
+displaced = derivation.numbers(r"\delta", i, "a small displacement of the state at time $t$")
+derivation.chain(
+    "What a displacement does to the loss, seen later and seen now",
+    Total(i, times(later, plus(displaced, times(h, Total(j, times(J, displaced.at(j))))))),
+    equals(
+        Total(j, times(plus(later.at(j), times(h, Total(i, times(J, later)))), displaced.at(j))),
+        r"exchange the sums: the displacement arrives as $\delta + h J \delta$, up to terms that vanish faster than $h$",
+        wrong={
+            "the Jacobian not transposed": Total(
+                j, times(plus(later.at(j), times(h, Total(i, times(J.at(j, i), later)))), displaced.at(j))),
+            "the sign": Total(j, times(plus(later.at(j), times(-h, Total(i, times(J, later)))), displaced.at(j))),
+        },
+    ),
+    role="lemma",
+    so=r"Both are the change of the loss, for every $\delta$. So the adjoint at time $t$ is $a(t) = a(t + h) + h J^\top a(t + "
+    r"h)$, and with $h \to 0$: $a' = -J^\top a$. The transpose comes from the exchange of the sums.",
+)  # fmt: skip
+a = derivation.numbers("a", i, "the adjoint")
+s = derivation.numbers("s", i, r"the sensitivity $\partial x_i / \partial \theta$")
+u = derivation.numbers("u", i, r"what the parameter does to the velocity now, $\partial v_i / \partial \theta$")
+adjoint_rate = derivation.define("a'", -Total(j, times(J.at(j, i), a.at(j))), "the adjoint equation", over=i)
+carried = derivation.define("s'", plus(Total(j, times(J, s.at(j))), u), "the rate of the sensitivity", over=i)
+derivation.chain(
+    "The product of adjoint and sensitivity grows by what the parameter does now",
+    plus(Total(i, times(adjoint_rate, s)), Total(i, times(a, carried))),
+    equals(
+        plus(
+            -Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u))
+        ),
+        "insert both equations",
+        wrong={"the sign of the adjoint equation": plus(
+            Total(i, Total(j, times(J.at(j, i), a.at(j), s))), Total(i, Total(j, times(a, J, s.at(j)))), Total(i, times(a, u)))},
+    ),
+    equals(
+        Total(i, times(a, u)),
+        r"the first two are the same double sum, with the names of the indices exchanged",
+        wrong={"twice": 2 * Total(i, times(a, u)), "nothing": Total(i, times(a, J.at(i, i), s))},
+    ),
+    central=True,
+    so=r"Without $u$ the product is constant: $a(0) \cdot \delta(0) = a(T) \cdot \delta(T)$, so $a(0)$ is the gradient in the "
+    r"start. With $u$, and because $s(0) = 0$: $\frac{dL}{d\theta} = a(T) \cdot s(T) = \int_0^T a \cdot u\, dt$. As a solution "
+    r"backward: $g' = -a \cdot u$ from $g(T) = 0$, and $\frac{dL}{d\theta} = g(0)$. The examples of a batch share the "
+    "parameters: their gradients add.",
+)  # fmt: skip
+for letter, words in (
+    ("v", "the velocity"), ("L", "the loss"), ("x_T", "the end of the path"), ("x_t", "the path"), ("g", "the integral so far"),
+):  # fmt: skip
+    derivation.symbol(letter, words)
+derivation.say(
+    "The state is needed on the way back, for $J$ and $u$. It is not stored, but solved backward together with $a$ and $g$: "
+    "twice the work of the way there or more, and the memory of one step whatever their number. Backpropagation stores every "
+    "stage of every step."
+)
+t, T = derivation.number("t", "the time"), derivation.number("T", "the time of the end", positive=True)
+rate = derivation.number(r"\lambda", "the rate of a linear field on the line, its only parameter", between=(0, Rational(1, 2)))
+begin = derivation.number("x_0", "the start of the path", "x")
+pull = derivation.number("c", r"the slope of the loss at the end, $a(T)$", "cotangent")
+derivation.chain(
+    r"A linear field on the line: the integral over the path",
+    Integral(times(pull * exp(rate * (T - t)), begin * exp(rate * t)), (t, 0, T)),
+    equals(
+        times(T, pull, begin, exp(rate * T)),
+        r"$a(t) = c e^{\lambda (T - t)}$ solves $a' = -\lambda a$, and $u = x_t = x_0 e^{\lambda t}$: the integrand is constant",
+        wrong={"without the time": times(pull, begin, exp(rate * T)), "the start alone": times(T, pull, begin)},
+    ),
+    equals(
+        pull * Slope(begin * exp(rate * T), rate),
+        r"the slope of $x_T$ in $\lambda$",
+        wrong={"the slope in the time": pull * Slope(begin * exp(rate * T), T)},
+    ),
+)
+
+derivation.say(
+    r"A solver's gradient. On $x' = \lambda x$ a step of the classical method multiplies by $R(z)$ with $z = \lambda h$. "
+    r"Backpropagation differentiates $R$: the slope of the end in $\lambda$ is $h R'(z) x_0$, where the solution's is $h e^z "
+    "x_0$. The adjoint takes the step back, with state and adjoint in its four stages."
+)
+z = derivation.number("z", "the rate times the size of the step")
+R = derivation.define("R", plus(1, z, z**2 / 2, z**3 / 6, z**4 / 24), "the factor of a step")
+x_stages, a_stages = [Rational(1)], [Rational(1)]
+for share in (Rational(1, 2), Rational(1, 2), 1):
+    x_stages.append(1 - share * z * x_stages[-1])
+    a_stages.append(1 + share * z * a_stages[-1])
+del share, letter, words
+Q = derivation.define("Q", plus(1, -(z**4) / 48, -(z**6) / 96), "the mean over the stages of adjoint times state on the way back")
+derivation.chain(
+    "The mean over the stages, in units of the end",
+    plus(*(Rational(w, 6) * x * a for w, x, a in zip((1, 2, 2, 1), x_stages, a_stages, strict=True))),
+    equals(
+        Q,
+        "multiply out: the adjoint grows on the way back as the state shrinks, and their product is nearly constant",
+        wrong={"constant": 1, "the sign of the fourth power": plus(1, z**4 / 48, -(z**6) / 96)},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The two gradients of one step differ in the fourth power",
+    plus(Slope(plus(1, z, z**2 / 2, z**3 / 6, z**4 / 24), z), times(-R, Q)),
+    equals(
+        plus(-(z**4) / 24, times(R, plus(z**4 / 48, z**6 / 96))),
+        r"$R'(z) = R(z) - \frac{z^4}{24}$, and the lemma",
+        wrong={"equal": 0, "backpropagation exact": times(R, plus(z**4 / 48, z**6 / 96))},
+    ),
+    equals(
+        plus(-(z**4) / 48, z**5 / 48, z**6 / 48, z**7 / 72, 7 * z**8 / 1152, z**9 / 576, z**10 / 2304),
+        "multiply out",
+        wrong={"twice": plus(-(z**4) / 24, z**5 / 48, z**6 / 48, z**7 / 72, 7 * z**8 / 1152, z**9 / 576, z**10 / 2304)},
+    ),
+    so=r"Beside $e^z$, backpropagation misses $\frac{z^4}{24}$ and the adjoint $\frac{z^4}{48}$, but for higher powers. Over "
+    "$T/h$ steps of weight $h$ both errors, and their difference, are of order $h^4$. Neither is the other: backpropagation is "
+    "exact for the computed end, the adjoint is another approximation of the solution's gradient.",
+)
+derivation.chain(
+    "A step there and back",
+    times(R, plus(1, -z, z**2 / 2, -(z**3) / 6, z**4 / 24)),
+    equals(
+        plus(1, z**6 / 72, z**8 / 576),
+        "multiply out",
+        wrong={"undone": 1, "the sign": plus(1, -(z**6) / 72, z**8 / 576), "only the sixth power": plus(1, z**6 / 72)},
+    ),
+    so=r"For small steps the start is found again. For $z = -2$, where the step there is stable with $R = \frac13$, the factor "
+    r"is $\frac73$ a step: after 20 steps the start is missed by a factor of $2 \cdot 10^7$. A flow that contracts forgets its "
+    r"start, and any solver that goes back amplifies its errors by $e^{|\lambda| T}$. The code compares where it arrives with "
+    "$x$, and refuses times whose way back misses it by more than a hundredth.",
+)
+derivation.bridge(
+    "The code, in one step of size 1: the end, and the gradients in the start and in the rate",
+    sympy.Matrix([begin, pull, begin * pull * Q.family.definition]).subs(z, rate).applyfunc(
+        lambda part: part * R.family.definition.subs(z, rate)
+    ),
+    lambda x, c, rate: jnp.stack([
+        jnp.concatenate([part.ravel() for part in adjoint_gradients(*each, _UNIT, _linear)])
+        for each in zip(x[:, None, None], c[:, None, None], rate[:, None], strict=True)
+    ])[:, :, None],
+    begin,
+    pull,
+    rate,
+    wrong={
+        "through the step": sympy.Matrix([begin, pull, 0]) * R.family.definition.subs(z, rate)
+        + sympy.Matrix([0, 0, begin * pull * sympy.diff(R.family.definition, z).subs(z, rate)]),
+        "the gradient in the rate negative": sympy.Matrix([begin, pull, -begin * pull * Q.family.definition.subs(z, rate)])
+        * R.family.definition.subs(z, rate),
+    },
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"\log_2 \frac{e_N}{e_{2N}} = 4",
+    because=r"A bent field of two entries and two parameters on $[0, 1]$. $e_N$ is the largest difference between the adjoint's "
+    r"gradients and those of automatic differentiation through the same $N$ steps, $N = 5$ and 10.",
+    tolerance=0.05,
+    since="the order is reached as the steps vanish",
+)
+def gap_to_backpropagation():
+    x, cotangent, parameters = jnp.array([[0.4, -0.3]]), jnp.array([[1.0, -0.5]]), jnp.array([0.8, 0.6])
+
+    def gap(steps):
+        times = np.linspace(0.0, 1.0, steps + 1)
+        end = lambda x, parameters: solve_fixed(x, times, lambda x, time: _bent(x, time, parameters))  # noqa: E731
+        found = adjoint_gradients(x, cotangent, parameters, times, _bent)[1:]
+        wanted = jax.vjp(end, x, parameters)[1](cotangent)
+        return max(np.max(np.abs(a - b)) for a, b in zip(found, wanted, strict=True))
+
+    order = np.log2(gap(5) / gap(10))
+    return order, 4.0, {"one order less": 3.0, "that of one step": 5.0}
+
+
+derivation.symbol("e_N", "the gap of $N$ steps")
+derivation.symbol("e_{2N}", "that of twice as many")
+derivation.symbol("N", "the number of steps")
+_UNIT = np.array([0.0, 1.0])
+
+
+def _linear(x, time, parameters):
+    """The parameter times x."""
+    return parameters[0] * x
+
+
+def _bent(x, time, parameters):
+    """Two entries, each of which moves the other."""
+    first, second = x[:, 0], x[:, 1]
+    return jnp.stack([jnp.sin(2 * parameters[0] * second), parameters[1] * first * second - time * jnp.cos(first)], axis=1)
+
+
+def _turned(x, time, parameters):
+    """The first entry moves as far as the second is."""
+    return jnp.stack([parameters[0] * x[:, 1], 0 * x[:, 1]], axis=1)
+
+
+@derivation.example(
+    r"$\lambda = \frac12$, $x_0 = 2$, $L = x_T$ and $T = 1$, in 10 steps and in one. Then two entries with $J = \begin{pmatrix} "
+    r"0 & 1 \\ 0 & 0 \end{pmatrix}$ and $L = x_{T,1}$."
+)
+def one_half():
+    given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
+    fine, coarse = (adjoint_gradients(*given, np.linspace(0.0, 1.0, n + 1), _linear) for n in (10, 1))
+    yield r"x_T = 2 e^{1/2}", fine[0], "3.2974"
+    yield r"\frac{dL}{dx_0} = e^{1/2}", fine[1], "1.6487"
+    yield r"\frac{dL}{d\lambda} = 2 e^{1/2}", fine[2], "3.2974"
+    yield r"\text{in one step}", coarse[2], "3.29205"
+    through = jax.grad(lambda rate: solve_fixed(given[0], _UNIT, lambda x, time: rate * x)[0, 0])(0.5)
+    yield r"\text{through one step}", through, "3.29167"
+    turned = adjoint_gradients(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]), jnp.ones(1), _UNIT, _turned)
+    yield r"a(0) = a(T) + J^\top a(T)", turned[1], "(1, 1)"
+
+
+@derivation.figure(
+    "Left: $x' = 2x$ in 20 steps to $t = 1$, and back from there: the start is found again. Right: $x' = -40 x$ in as many "
+    "steps, which is stable on the way there. On the way back it leaves the path at once.",
+    panels=2,
+)
+def there_and_back(growing, contracting):
+    for axes, rate in ((growing, 2.0), (contracting, -40.0)):
+        there, back = (
+            float(runge_kutta_4_step(jnp.ones(()), 0.0, step, lambda x, time, rate=rate: rate * x)) for step in (0.05, -0.05)
+        )
+        path = there ** np.arange(21)
+        axes.plot(np.linspace(0, 1, 21), path, label="there")
+        axes.plot(np.linspace(1, 0, 21), path[-1] * back ** np.arange(21), "--", label="back")
+        axes.set(xlabel="$t$", ylabel=f"$x_t$ for $\\lambda = {rate:g}$", yscale="log")
+    growing.legend()
+
+
+@derivation.exercise(
+    r"The example with $T = 2$: what is $\frac{dL}{d\lambda}$?",
+    r"$T x_0 e^{\lambda T} = 4e = 10.8731$. The end alone, $a(T) \cdot u$, would be half of it.",
+)
+def twice_as_long():
+    given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
+    yield adjoint_gradients(*given, np.linspace(0.0, 2.0, 31), _linear)[2], "10.8731"
+
+
+@derivation.exercise(
+    r"A loss $\int_0^T r(x_t)\, dt$ along the path: what is the adjoint equation? Check it for $x' = x$, $r = x$ and $T = 1$.",
+    r"A further entry of the state accumulates $r$, and its adjoint is 1 at all times: $a' = -J^\top a - \nabla r$. Here $a(0) "
+    "= e - 1 = 1.7183$.",
+)
+def along_the_path():
+    def with_loss(x, time, parameters):
+        return jnp.stack([x[:, 0], x[:, 0]], axis=1)
+
+    state, cotangent = jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]])
+    yield adjoint_gradients(state, cotangent, jnp.zeros(1), np.linspace(0.0, 1.0, 21), with_loss)[1][0, 0], "1.7183"
+
+
+@derivation.exercise(
+    r"A likelihood adds the entry $\ell' = -\nabla \cdot v$ to the state. What does the adjoint of $x$ gain? And what is the "
+    r"gradient of $\ell(1)$ in $\lambda$ for $v = \lambda x$ in two dimensions?",
+    r"The adjoint of $\ell$ is constant, $a_\ell$, and $a' = -J^\top a + a_\ell \nabla (\nabla \cdot v)$: second derivatives of "
+    r"$v$, which a network with rectifiers lacks. For $v = \lambda x$ the divergence is $2 \lambda$, so the gradient is $-2$.",
+)
+def with_a_likelihood():
+    def with_log_density(x, time, parameters):
+        return jnp.concatenate([parameters[0] * x[:, :2], -2 * parameters[0] + 0 * x[:, :1]], axis=1)
+
+    state, cotangent = jnp.array([[0.3, -0.2, 0.0]]), jnp.array([[0.0, 0.0, 1.0]])
+    yield adjoint_gradients(state, cotangent, jnp.array([0.4]), np.linspace(0.0, 1.0, 3), with_log_density)[2], "-2"

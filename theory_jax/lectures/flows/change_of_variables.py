@@ -1,0 +1,392 @@
+"""Change of variables: what a map does to a density.
+
+The lecture on the functions of theory_jax/flows/change_of_variables.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Abs, Integral, cos, exp, log, pi, sin, sqrt
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.change_of_variables import (
+    box_muller,
+    box_muller_inverse,
+    box_muller_log_det,
+    inverse_transform_sample,
+    log_abs_det_jacobian,
+    pushforward_log_prob,
+    standard_normal_log_prob,
+)
+from theory_jax.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
+
+derivation = Derivation(
+    title="Change of variables: what a map does to a density",
+    sources=(
+        "Box & Muller 1958, A note on the generation of random normal deviates",
+        "Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan 2021, Normalizing flows for probabilistic modeling and "
+        "inference",
+        "Devroye 1986, Non-uniform random variate generation",
+    ),
+    question="A map turns noise into data. What density do the data have? And how does one find a map that gives a wanted "
+    "density, such as two normal numbers from two uniform ones?",
+    setting=(
+        r"$Z$ has a density $p_Z$ on an open set of $\mathbb{R}^D$. The map $f$ is one-to-one and continuously differentiable, "
+        r"and so is its inverse; $X = f(Z)$. $J$ is the matrix of the derivatives $\partial f_i / \partial z_j$.",
+        "All of this may fail on a set of volume 0 whose image has volume 0: a density does not notice.",
+        r"In the derivation $D$ is 1 or 2; the determinant of a product and of an inverse are those of any $D$.",
+    ),
+    answer=r"A density is divided by the factor by which the map stretches volume: $\log p_X(x) = \log p_Z(z) - \log |\det J|$ "
+    r"at $x = f(z)$. Maps in a row add their log-determinants. In one dimension the inverse of the distribution function is a "
+    "map from uniform noise to any law; in two, polar coordinates give the normal law the map of Box and Muller.",
+    limits=(
+        "The substitution rule of integrals in many dimensions is stated, not proven; the lemma about small squares is its "
+        "picture.",
+        "Maps that are not one-to-one (the density is then a sum over preimages), and maps between different dimensions.",
+    ),
+)  # fmt: skip
+
+F = derivation.function("C", "the distribution function of $X$: $C(x) = P(X \\le x)$")
+f = derivation.function("f", "the map, here increasing and of one variable")
+z = derivation.number("z", "a point of the noise")
+derivation.chain(
+    "On the line, the density is divided by the slope of the map",
+    Slope(F(f(z)), z),
+    equals(
+        times(sympy.diff(F(z), z).subs(z, f(z)).doit(), sympy.diff(f(z), z)),
+        "the chain rule",
+        wrong={"the slope forgotten": sympy.diff(F(z), z).subs(z, f(z)).doit(),
+               "divided by the slope": sympy.diff(F(z), z).subs(z, f(z)).doit() / sympy.diff(f(z), z)},
+    ),
+    role="lemma",
+    so=r"For an increasing map $C(f(z)) = P(f(Z) \le f(z)) = P(Z \le z)$, whose slope is $p_Z(z)$. So $p_Z(z) = p_X(f(z))\, "
+    r"f'(z)$. A decreasing map turns the inequality around, and $|f'|$ stands in place of $f'$.",
+)  # fmt: skip
+
+derivation.say("In the plane, lengths become areas. What a map does to the area of a small square is told by its four corners.")
+for letter, meaning in (
+    ("h", "the side of a small square"), ("A(h)", "the signed area of the quadrilateral of its four mapped corners"),
+):  # fmt: skip
+    derivation.symbol(letter, meaning)
+derivation.symbol(r"f_1, f_2", "the two coordinates of the map of the plane")
+derivation.symbol(r"\partial_1, \partial_2", "derivatives by the first and by the second coordinate of the noise")
+
+
+@derivation.symbolic(
+    r"\lim_{h \to 0} \frac{A(h)}{h^2} = \partial_1 f_1\, \partial_2 f_2 - \partial_2 f_1\, \partial_1 f_2 = \det J",
+    because="Half the cross product of the two diagonals is the area of a quadrilateral, with its sign. All quadratic maps of "
+    "the plane are treated at once, by ten coefficients; cubic terms of the map change $A(h)/h^2$ by the order of $h^2$ at most.",
+    role="lemma",
+)
+def a_small_square():
+    side, *free = sympy.symbols("h a:5 b:5")
+    first, second = free[:5], free[5:]
+
+    def corner(c, i, j):  # f(z + h (i, j)) - f(z) by the derivatives and half the second derivatives
+        return side * (c[0] * i + c[1] * j) + side**2 * (c[2] * i**2 + c[3] * i * j + c[4] * j**2)
+
+    def diagonal(c):
+        return corner(c, 1, 1), corner(c, 0, 1) - corner(c, 1, 0)
+
+    (p, q), (r, s) = diagonal(first), diagonal(second)
+    area = sympy.expand((p * s - q * r) / (2 * side**2)).subs(side, 0)
+    determinant = first[0] * second[1] - first[1] * second[0]
+    wrong = {"a permanent": first[0] * second[1] + first[1] * second[0], "half": determinant / 2,
+             "the trace": first[0] + second[1]}  # fmt: skip
+    return area, determinant, wrong
+
+
+entries = [derivation.number(f"J_{{{i}{j}}}", f"entry {i}, {j} of $J$") for i in (1, 2) for j in (1, 2)]
+changed = [derivation.number(f"K_{{{i}{j}}}", f"entry {i}, {j} of a second map's matrix $K$") for i in (1, 2) for j in (1, 2)]
+J, K = sympy.Matrix(2, 2, entries), sympy.Matrix(2, 2, changed)
+derivation.chain(
+    "Determinants of maps in a row multiply",
+    (K * J).det(),
+    equals(
+        times(K.det(), J.det()),
+        r"the chain rule makes the matrix of $k(f(z))$ the product $KJ$; collect the terms of its determinant",
+        wrong={"added": K.det() + J.det(), "the second map turned around": times(K[0, 0] * K[1, 1] + K[0, 1] * K[1, 0], J.det())},
+    ),
+    role="lemma",
+    so=r"If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1: $\det J_g\, \det J = 1$.",
+)  # fmt: skip
+derivation.say(
+    r"A region $A$ of the data has the probability of the region that is mapped to it. The substitution rule of integrals says "
+    r"$P(X \in A) = \int_{g(A)} p_Z(z)\, dz = \int_A p_Z(g(x))\, |\det J_g|\, dx$. Since this holds for every $A$, the density "
+    r"is $p_X(x) = p_Z(g(x))\, |\det J_g|$."
+)
+density = derivation.number("p_Z", "the density of the noise at $z = g(x)$", "exp(base_log_prob)", positive=True)
+stretch = derivation.number(r"\det J", "the determinant of $J$, which is not 0", real=True, nonzero=True)
+back = derivation.define(r"\det J_g", 1 / stretch, "the determinant of the inverse map, by the lemma")
+derivation.chain(
+    "The log-density loses the log-determinant",
+    log(density * Abs(back)),
+    equals(
+        log(density / Abs(stretch)),
+        "the determinant of the inverse map is the reciprocal",
+        wrong={"multiplied": log(density * Abs(stretch)), "the root": log(density / sqrt(Abs(stretch)))},
+    ),
+    equals(
+        plus(log(density), -log(Abs(stretch))),
+        "the logarithm of a quotient",
+        wrong={"the sign": plus(log(density), log(Abs(stretch))), "volume preserved": log(density)},
+    ),
+    central=True,
+    so=r"The bars matter: a reflection has determinant $-1$, and no density is negative.",
+)  # fmt: skip
+second = derivation.number(r"\det K", "that of a second map", real=True, nonzero=True)
+derivation.chain(
+    "Maps in a row add their log-determinants",
+    log(Abs(second * stretch)),
+    equals(
+        plus(log(Abs(second)), log(Abs(stretch))),
+        "the logarithm of a product",
+        wrong={"subtracted": plus(log(Abs(second)), -log(Abs(stretch))), "the first alone": log(Abs(stretch))},
+    ),
+    so="A flow is such a row of simple maps: $\\log p_X(x) = \\log p_Z(z_0) - \\sum_k \\log |\\det J_k(z_{k-1})|$, each "
+    "log-determinant taken where its own map is applied.",
+)  # fmt: skip
+
+derivation.say(
+    "The other direction asks for a map. On the line, take the inverse of a distribution function: if $U$ is uniform, "
+    r"$P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)$. For $C(t) = 1 - e^{-\lambda t}$ this is $x = -\log(1 - u)/\lambda$."
+)
+u = derivation.number("u", "a uniform number", "u", between=(0, 1))
+rate = derivation.number(r"\lambda", "the rate of an exponential law", "rate", positive=True)
+waiting = derivation.define("x", -log(1 - u) / rate, "the mapped number", "inverse_transform_sample", positive=True)
+derivation.chain(
+    "The inverse of a distribution function has the wanted density",
+    1 / Slope(-log(1 - u) / rate, u),
+    equals(
+        rate * (1 - u),
+        r"the uniform density 1, divided by the slope $1/(\lambda (1 - u))$",
+        wrong={"the slope itself": 1 / (rate * (1 - u)), "the rate turned over": (1 - u) / rate},
+    ),
+    equals(
+        rate * exp(-rate * waiting),
+        r"$1 - u = e^{-\lambda x}$",
+        wrong={"no rate before it": exp(-rate * waiting), "u for 1 - u": rate * (1 - exp(-rate * waiting))},
+    ),
+)  # fmt: skip
+derivation.bridge(
+    "The code draws an exponential variable",
+    waiting,
+    lambda u, rate: jnp.stack([inverse_transform_sample(one, rate=float(by)) for one, by in zip(u, rate, strict=True)]),
+    u,
+    rate,
+    wrong={"the logarithm of u": -log(u) / rate, "times the rate": -log(1 - u) * rate},
+)
+
+derivation.say(
+    "For the normal law that inverse is no elementary function. In the plane it is: the density of two independent standard "
+    r"normals depends on the radius $r$ alone. Write $z = (r \cos\varphi, r \sin\varphi)$."
+)
+r = derivation.number("r", "the radius", positive=True)
+phi = derivation.number(r"\varphi", "the angle", between=(0, 2 * pi))
+rho = derivation.number(r"\rho", "a radius up to $r$", positive=True)
+polar = sympy.Matrix([r * cos(phi), r * sin(phi)])
+derivation.chain(
+    "Radius and angle of two normals are independent",
+    times(
+        exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi),
+        plus(times(Slope(polar[0], r), Slope(polar[1], phi)), -times(Slope(polar[0], phi), Slope(polar[1], r))),
+    ),
+    equals(
+        times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r),
+        r"the determinant is $r \cos^2\varphi + r \sin^2\varphi = r$",
+        wrong={"no determinant": exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi),
+               "its square": times(exp(-(polar[0] ** 2 + polar[1] ** 2) / 2) / (2 * pi), r**2)},
+    ),
+    equals(
+        times(1 / (2 * pi), r * exp(-(r**2) / 2)),
+        r"$\cos^2\varphi + \sin^2\varphi = 1$; a product of a function of $\varphi$ and one of $r$",
+        wrong={"the exponent's half": times(1 / (2 * pi), r * exp(-(r**2)))},
+    ),
+    so=r"The angle is uniform on $(0, 2\pi)$. The density of the radius is $r e^{-r^2/2}$.",
+)  # fmt: skip
+derivation.chain(
+    "The radius has an elementary distribution function",
+    Integral(rho * exp(-(rho**2) / 2), (rho, 0, r)),
+    equals(
+        1 - exp(-(r**2) / 2),
+        r"$-e^{-\rho^2/2}$ is an antiderivative",
+        wrong={"the half forgotten": 1 - exp(-(r**2)), "the upper tail": exp(-(r**2) / 2)},
+    ),
+    so=r"It is 1 at $r = \infty$: this is where the constant $2\pi$ of the normal density comes from. Its inverse is $r = "
+    r"\sqrt{-2 \log(1 - u)}$, and $1 - U$ is uniform if $U$ is.",
+)  # fmt: skip
+u1 = derivation.number("u_1", "the first uniform number", between=(0, 1))
+u2 = derivation.number("u_2", "the second", between=(0, 1))
+z1 = derivation.define("z_1", sqrt(-2 * log(u1)) * cos(2 * pi * u2), "the first normal number", "box_muller")
+z2 = derivation.define("z_2", sqrt(-2 * log(u1)) * sin(2 * pi * u2), "the second")
+derivation.chain(
+    "The map of Box and Muller has a simple determinant",
+    plus(times(Slope(z1, u1), Slope(z2, u2)), -times(Slope(z1, u2), Slope(z2, u1))),
+    equals(
+        -2 * pi / u1,
+        r"the slope of $r$ in $u_1$, $-1/(r u_1)$, times the polar determinant $r$, times the slope $2\pi$ of $\varphi$ in $u_2$",
+        wrong={"the sign": 2 * pi / u1, "no radius to cancel": -2 * pi / (u1 * sqrt(-2 * log(u1))),
+               "the other uniform": -2 * pi / u2},
+    ),
+)  # fmt: skip
+derivation.chain(
+    "... so the results are two independent standard normals",
+    u1 / (2 * pi),
+    equals(
+        exp(-(z1**2 + z2**2) / 2) / (2 * pi),
+        r"the left side is the uniform density, 1, over $|\det J|$; and $z_1^2 + z_2^2 = -2 \log u_1$",
+        wrong={"no half": exp(-(z1**2 + z2**2)) / (2 * pi)},
+    ),
+    equals(
+        times(exp(-(z1**2) / 2) / sqrt(2 * pi), exp(-(z2**2) / 2) / sqrt(2 * pi)),
+        r"$e^{a+b} = e^a e^b$",
+        wrong={"one constant": times(exp(-(z1**2) / 2) / sqrt(2 * pi), exp(-(z2**2) / 2))},
+    ),
+)  # fmt: skip
+derivation.symbol(r"\mathbb{E}", "the mean over the square of uniforms")
+
+
+@derivation.symbolic(
+    r"\mathbb{E}[z_1] = 0,\quad \mathbb{E}[z_1 z_2] = 0,\quad \mathbb{E}[z_1^2] = 1,\quad \mathbb{E}[z_1^2 z_2^2] = 1,\quad "
+    r"\mathbb{E}[z_1^4] = 3",
+    because=r"Integrals over the square: $\int_0^1 (-2 \log u)^k\, du = 2^k k!$, times the mean of at most four sines and "
+    "cosines over the circle, which is that over eight evenly spaced angles.",
+    role="remark",
+)
+def moments():
+    a, angles = sympy.Symbol("a", positive=True), [k * pi / 4 for k in range(8)]
+
+    def mean(i, j):  # of z_1^i z_2^j
+        angular = sum(cos(angle) ** i * sin(angle) ** j for angle in angles) / 8
+        return angular and angular * sympy.integrate((-2 * log(a)) ** sympy.Rational(i + j, 2), (a, 0, 1))
+
+    wrong = {"the two forgotten": [0, 0, sympy.Rational(1, 2), sympy.Rational(1, 4), sympy.Rational(3, 4)],
+             "correlated squares": [0, 0, 1, 3, 3]}  # fmt: skip
+    return [mean(1, 0), mean(1, 1), mean(2, 0), mean(2, 2), mean(4, 0)], [0, 0, 1, 1, 3], wrong
+
+
+derivation.bridge(
+    "The code maps two uniforms",
+    sympy.Matrix([z1, z2]),
+    lambda u1, u2: box_muller(np.stack([u1, u2], axis=1))[:, :, None],
+    u1, u2,
+    wrong={"the two forgotten": sympy.Matrix([z1, z2]) / sqrt(2), "sine first": sympy.Matrix([z2, z1])},
+)  # fmt: skip
+derivation.bridge(
+    "... and finds them again",
+    sympy.Matrix([u1, u2]),
+    lambda z1, z2: box_muller_inverse(np.stack([z1, z2], axis=1))[:, :, None],
+    z1, z2,
+    wrong={"the squared radius not halved": sympy.Matrix([u1**2, u2]), "half a turn off": sympy.Matrix([u1, 1 - u2])},
+)  # fmt: skip
+derivation.bridge(
+    "... and knows the log-determinant",
+    log(2 * pi / u1),
+    lambda u1, u2: box_muller_log_det(np.stack([u1, u2], axis=1)),
+    u1, u2,
+    wrong={"its negative": log(u1 / (2 * pi)), "the uniform density": log(2 * pi * u1)},
+)  # fmt: skip
+log_density = derivation.number(r"\log p", "a log-density of the noise", "base_log_prob")
+log_stretch = derivation.number(r"\Lambda", "a log-determinant", "forward_log_det")
+derivation.bridge(
+    "... and the log-density of the data",
+    log_density - log_stretch,
+    pushforward_log_prob,
+    log_density,
+    log_stretch,
+    wrong={"added": log_density + log_stretch},
+)
+d = derivation.index("d", "a dimension")
+D = derivation.count(d, "D", "the number of dimensions")
+noise = derivation.numbers("z", d, "the noise", "z")
+derivation.bridge(
+    "... under a standard normal base",
+    Total(d, LogDensity(noise, 0, 1)),
+    standard_normal_log_prob,
+    noise,
+    wrong={"one constant": -(SquaredNorm(d, noise) + log(2 * pi)) / 2, "no half": -SquaredNorm(d, noise) - D * log(2 * pi) / 2},
+)
+derivation.bridge(
+    "... and the log-determinant of any map by its whole Jacobian, here of the map to the first squared minus twice the second, "
+    "and the product",
+    log(2 * u1**2 + 2 * u2),
+    lambda u1, u2: log_abs_det_jacobian(np.stack([u1, u2], axis=1), lambda x: jnp.stack(
+        [x[:, 0] ** 2 - 2 * x[:, 1], x[:, 0] * x[:, 1]], axis=1)),
+    u1, u2,
+    wrong={"the diagonal alone": log(2 * u1**2), "a permanent": log(Abs(2 * u1**2 - 2 * u2))},
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"u_1 \ge 2^{-53} \quad\Rightarrow\quad r \le \sqrt{106 \log 2} = 8.572",
+    because="Uniform numbers in float64 are multiples of $2^{-53}$, in float32 of $2^{-24}$, where the largest radius is 5.768. "
+    "The normal law exceeds them with probability $2^{-53}$ and $2^{-24}$: a sampler that draws billions must know it. A "
+    "uniform number that is 0 is mapped to 1 by $1 - u$, never clipped, which would pile up mass at one radius.",
+    role="appendix",
+)
+def the_largest_radius():
+    largest = box_muller(np.array([[2.0**-53, 0.0], [2.0**-24, 0.0]]))[:, 0]
+    return largest, np.sqrt(2 * np.array([53, 24]) * math.log(2)), {"no two": np.sqrt(np.array([53, 24]) * math.log(2))}
+
+
+@derivation.example(r"$u = (e^{-2}, \frac16)$: the radius is 2 and the angle 60 degrees.")
+def sixty_degrees():
+    u = np.array([[math.exp(-2), 1 / 6]])
+    mapped = box_muller(u)
+    yield r"z = (1, \sqrt3)", mapped[0], "(1.0000, 1.7321)"
+    yield r"\log |\det J| = \log 2\pi + 2", box_muller_log_det(u), "3.8379"
+    yield r"p(z) = e^{-2} / 2\pi", jnp.exp(pushforward_log_prob(jnp.zeros(1), box_muller_log_det(u))), "0.02154"
+    yield r"\mathcal{N}(1)\, \mathcal{N}(\sqrt3)", jnp.exp(standard_normal_log_prob(mapped)), "0.02154"
+
+
+@derivation.figure(
+    "Left: ten by ten cells of equal probability on the square of uniforms. Right: their images under the map of Box and "
+    "Muller. Every image cell has probability 0.01, and is shaded by 0.01 over its area: the bell of the normal density.",
+    panels=2,
+)
+def cells(square, image):
+    edges = np.linspace(0, 1, 11)
+    edges[0] = 0.003  # the image of the first column has no outer edge
+    u = np.stack(np.meshgrid(edges, np.linspace(0, 1, 41), indexing="ij"), axis=-1)
+    for axes, x in ((square, u), (image, np.asarray(box_muller(u.reshape(-1, 2))).reshape(u.shape))):
+        (p, q), (r, s) = (x[1:, 1:] - x[:-1, :-1]).T, (x[1:, :-1] - x[:-1, 1:]).T
+        area = abs(p * s - q * r).T / 2
+        axes.pcolormesh(*x.T, (np.diff(edges)[:, None] / 40 / area).T, cmap="Blues", vmin=0, vmax=0.2 if axes is image else 2.5)
+        for lines in (x[:, ::4], x.swapaxes(0, 1)):
+            axes.plot(*lines.transpose(2, 0, 1), color="gray", linewidth=0.4)
+    square.set(xlabel="$u_1$", ylabel="$u_2$", aspect="equal")
+    image.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+
+
+@derivation.exercise(
+    r"What are $z$ and the log-determinant at $u = (e^{-1/2}, \frac14)$?",
+    r"The radius is 1 and the angle a right one: $z = (0, 1)$, and $\log 2\pi + \frac12 = 2.3379$.",
+)
+def a_right_angle():
+    u = np.array([[math.exp(-0.5), 0.25]])
+    yield np.round(box_muller(u)[0], 12), "(0, 1)"
+    yield box_muller_log_det(u), "2.3379"
+
+
+@derivation.exercise(
+    r"$X = e^Z$ with a standard normal $Z$: what is its density at $x = e$?",
+    r"$z = 1$ and the slope is $e$, so the density is $e^{-1/2} / (e \sqrt{2\pi}) = 0.0890$.",
+)
+def a_lognormal_density():
+    at = jnp.ones((1, 1))
+    yield jnp.exp(pushforward_log_prob(standard_normal_log_prob(at), log_abs_det_jacobian(at, jnp.exp))), "0.0890"
+
+
+@derivation.exercise(
+    r"Which radius $r(u_1)$ makes $(r \cos 2\pi u_2, r \sin 2\pi u_2)$ uniform on the unit disk?",
+    r"$r = \sqrt{u_1}$: its determinant, $\frac{1}{2r} \cdot r \cdot 2\pi = \pi$, is the same everywhere, and $1/\pi$ is the "
+    "density.",
+)
+def the_disk():
+    radius = sqrt(u1)
+    x, y = radius * cos(2 * pi * u2), radius * sin(2 * pi * u2)
+    determinant = x.diff(u1) * y.diff(u2) - x.diff(u2) * y.diff(u1)
+    yield determinant, pi

@@ -1,0 +1,327 @@
+"""Dequantization: what a density says of integers.
+
+The lecture on the functions of theory_jax/flows/dequantization.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Rational, exp, log
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Dequantization: what a density says of integers",
+    sources=(
+        "Theis, van den Oord & Bethge 2016, A note on the evaluation of generative models",
+        "Dinh, Sohl-Dickstein & Bengio 2017, Density estimation using Real NVP",
+        "Ho, Chen, Srinivas, Duan & Abbeel 2019, Flow++ (variational dequantization)",
+    ),
+    question="Images are integers, and flows give densities. How does a density yield the probability of an integer image, why "
+    "is noise added to it, and what are bits per dimension?",
+    setting=(
+        r"$x$ holds $D$ integers $0, \dots, K-1$; $u$ is uniform on $[0,1)^D$, and $y = (x + u)/K$. The model is a density $p$ "
+        r"on $[0,1)^D$. It gives $x$ the probability $P(x) = \int p$ over the cell of $x$, a cube of side $1/K$.",
+        "In the derivation $D = 1$, and the density is constant on each third of a cell: any three positive numbers. Nothing "
+        "depends on how many parts a cell has. Expectations are finite.",
+    ),
+    answer=r"The mean of $\log p(y)$ over the noise, less $D \log K$, is at most $\log P(x)$, and falls short of it by the "
+    "divergence of uniform noise from the model's own law within the cell. Divided by $-D \\log 2$ it is an upper bound of the "
+    "bits per dimension, comparable with the cost of any model of the integers. Without noise the likelihood of a density on "
+    "integers has no maximum.",
+    limits=(
+        "How much a learned noise helps a real flow.",
+        "That fewer bits make better pictures: they need not.",
+    ),
+)
+
+derivation.say(
+    "Without noise a density can pile up on the integers. Put a Gaussian of width $s$ around each, weighted by its share of the "
+    r"data. The height of such a Gaussian is its weight over $s \sqrt{2\pi}$."
+)
+own = derivation.number("G", "the height of the integer's own Gaussian", positive=True)
+others = derivation.number("R", "what the Gaussians around the other integers add", positive=True)
+derivation.chain(
+    "Without noise the likelihood has no maximum",
+    log(own + others),
+    equals(
+        plus(log(own), log(1 + others / own)),
+        "take the own component out",
+        wrong={"the components multiplied": plus(log(own), log(others))},
+    ),
+    at_least(log(own), "leave out the logarithm of a number above 1", dropping=log(1 + others / own)),
+    role="lemma",
+    so="It grows without bound as the width goes to 0, and its likelihood means nothing.",
+)
+
+K = derivation.number("K", "the number of levels", "num_levels", positive=True)
+i = derivation.index("i", "a third of the cell of $x$", states=3)
+j = derivation.index("j", "another third", states=3)
+p = derivation.numbers("p", i, "the density on it", "exp(log_prob)", positive=True)
+uniform = derivation.define(r"\upsilon", Rational(1, 3), "the law of the noise, uniform over the thirds", over=i, law=True)
+cell = derivation.define("P(x)", Total(i, p) / (3 * K), "the probability of $x$", positive=True)
+within = derivation.define("r", p / Total(j, p.at(j)), "the model's law within the cell", over=i, law=True)
+central = derivation.chain(
+    "The mean log-density of a noisy integer is a bound",
+    log(cell),
+    equals(
+        Expectation(uniform, plus(log(p), -log(K), -log(within / uniform))),
+        r"in every third $p_i / K = P(x)\, r_i / \upsilon_i$; then average, since the left side is a constant",
+        wrong={"the levels forgotten": Expectation(uniform, plus(log(p), -log(within / uniform))),
+               "the ratio turned over": Expectation(uniform, plus(log(p), -log(K), -log(uniform / within)))},
+    ),
+    equals(
+        plus(Expectation(uniform, log(p)), -log(K), Divergence(uniform, within)),
+        "the expectation of a sum; the last term is a divergence by definition",
+        wrong={"the gap forgotten": plus(Expectation(uniform, log(p)), -log(K)),
+               "the divergence turned over": plus(Expectation(uniform, log(p)), -log(K), Divergence(within, uniform))},
+    ),
+    at_least(
+        plus(Expectation(uniform, log(p)), -log(K)),
+        "leave out the divergence (Gibbs); equality if and only if the density is constant on the cell",
+        dropping=gibbs.at(uniform, within),
+    ),
+    central=True,
+    so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $D \log K$ stands in place of $\log K$. Since $P(x) \le 1$ the "
+    "mean over the data cannot exceed 0: it is bounded.",
+)  # fmt: skip
+x = derivation.index("x", "an integer", states=2)
+data = derivation.law("P_d({})", x, "its probability under the data")
+model = derivation.law("P({})", x, "... under the model")
+inside = derivation.law("r({}|{})", (i, x), "the model's law within the cell of $x$")
+derivation.chain(
+    "Training minimizes two divergences",
+    Expectation(data, Expectation(uniform, log((data * uniform) / (model * inside)))),
+    equals(
+        plus(Divergence(data, model), Expectation(data, Divergence(uniform, inside))),
+        "the left side is the divergence of noisy data from the model; the logarithm of a product",
+        wrong={"the integers alone": Divergence(data, model),
+               "averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside)))},
+    ),
+    so="The first is what is wanted. The second is paid for steps at the edges of cells, which a smooth flow does not draw.",
+)  # fmt: skip
+rho = derivation.law(r"\rho", i, "any law of the noise within the cell")
+derivation.chain(
+    "Other noise gives other bounds",
+    log(cell),
+    equals(
+        plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K), Divergence(rho, within)),
+        r"average $\log P(x) = \log p_i - \log K - \log(r_i / \upsilon_i)$ under $\rho$; add and subtract $\log \rho_i$",
+        wrong={"the price of the noise forgotten": plus(Expectation(rho, log(p)), -log(K), Divergence(rho, within))},
+    ),
+    at_least(
+        plus(Expectation(rho, plus(log(p), -log(rho / uniform))), -log(K)),
+        r"leave out the divergence (Gibbs); equality if and only if $\rho = r$",
+        dropping=gibbs.at(rho, within),
+    ),
+    so="Noise that a network draws given $x$ can make the bound tight. The density of that noise must then be paid for.",
+)
+w1 = derivation.number("w_1", "the density of a noisy integer over that of its noise, at one draw", positive=True)
+w2 = derivation.number("w_2", "the same at a second draw", positive=True)
+derivation.chain(
+    "Two draws of the noise are better than one",
+    plus(((w1 + w2) / 2) ** 2, -w1 * w2),
+    equals(
+        (w1 - w2) ** 2 / 4,
+        "expand the square",
+        wrong={"no quarter": (w1 - w2) ** 2},
+    ),
+    at_least(0, "leave out the square", dropping=(w1 - w2) ** 2 / 4),
+    role="remark",
+    so=r"So $\log \frac{w_1 + w_2}{2} \ge \frac12 \log w_1 + \frac12 \log w_2$, while the mean of the $w$ is still $P(x)$ up to "
+    "$K$: by Jensen's inequality the new bound lies between the old one and the truth.",
+)
+
+derivation.say(
+    "Units. A density of $Ky$, whose cells have the volume 1, is smaller than that of $y$ by the factor $K^D$: its logarithm can "
+    "be compared with a log-probability. Per dimension and in bits it is $b = (\\log K - \\log p(y) / D) / \\log 2$."
+)
+y = derivation.number("y", "a noisy pixel", "y", between=(0, 1))
+alpha = derivation.number(r"\alpha", "how far the logits keep from 0 and 1", "alpha", between=(0, 1))
+pressed = alpha / 2 + (1 - alpha) * y
+w = derivation.define("w", pressed, "the pixel, pressed away from both ends", positive=True)
+derivation.say(
+    "A flow of the whole line needs pixels on the whole line: $z = \\log w - \\log(1 - w)$, where $\\alpha$ keeps 0 and 1 at "
+    "finite places."
+)
+derivation.chain(
+    "The logit stretches most near the ends",
+    Slope(log(pressed) - log(1 - pressed), y),
+    equals(
+        (1 - alpha) / (w * (1 - w)),
+        r"$\frac{d}{dw} \log \frac{w}{1 - w} = \frac{1}{w(1-w)}$, and $w$ has the slope $1 - \alpha$",
+        wrong={"the press forgotten": 1 / (w * (1 - w)), "turned over": w * (1 - w) / (1 - alpha)},
+    ),
+    role="lemma",
+)
+z = derivation.number("z", "a logit", "z")
+sigma = derivation.define(r"\sigma(z)", 1 / (1 + exp(-z)), "the logistic function", positive=True)
+minus = derivation.define(r"\sigma(-z)", 1 / (1 + exp(z)), "one minus it", positive=True)
+derivation.chain(
+    "... and the way back stretches least there",
+    Slope((1 / (1 + exp(-z)) - alpha / 2) / (1 - alpha), z),
+    equals(
+        times(sigma, minus) / (1 - alpha),
+        r"$w = \sigma(z)$ solved for $y$; the logistic function has the slope $\sigma(z)\, \sigma(-z)$",
+        wrong={"the press forgotten": times(sigma, minus), "one factor": sigma / (1 - alpha)},
+    ),
+    role="lemma",
+    so=r"With $w = \sigma(z)$ the two slopes are reciprocal, and the log-determinants opposite.",
+)
+last = derivation.define("z_1", log((1 - alpha / 2) / (alpha / 2)), "the logit of $y = 1$")
+derivation.chain(
+    "A base on the whole line spends mass outside the cube",
+    1 / (1 + exp(-last)) - 1 / (1 + exp(last)),
+    equals(
+        1 - alpha,
+        r"under a logistic base, between the logits of 0 and of 1: $\sigma(z_1) = 1 - \alpha/2$",
+        wrong={"none": 1, "one end": 1 - alpha / 2},
+    ),
+    role="remark",
+    so="So the density on the cube has mass below 1, and the bits are a little too many. The bound still holds.",
+)
+
+derivation.bridge(
+    "The code stretches a pixel",
+    sympy.Matrix([log(w) - log(1 - w), log((1 - alpha) / (w * (1 - w)))]),
+    lambda y, alpha: jnp.stack([jnp.concatenate([part.reshape(1) for part in logit_forward(a[None], alpha=float(b))])
+                                for a, b in zip(y, alpha, strict=True)])[:, :, None],
+    y, alpha,
+    wrong={"no press": sympy.Matrix([log(y) - log(1 - y), -log(y) - log(1 - y)]),
+           "the press not counted": sympy.Matrix([log(w) - log(1 - w), -log(w) - log(1 - w)])},
+)  # fmt: skip
+derivation.bridge(
+    "... presses a logit back",
+    sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), log(sigma * minus / (1 - alpha))]),
+    lambda z, alpha: jnp.stack([jnp.concatenate([part.reshape(1) for part in logit_inverse(a[None], alpha=float(b))])
+                                for a, b in zip(z, alpha, strict=True)])[:, :, None],
+    z, alpha,
+    wrong={"the sign": sympy.Matrix([(sigma - alpha / 2) / (1 - alpha), -log(sigma * minus / (1 - alpha))]),
+           "not pressed": sympy.Matrix([sigma, log(sigma * minus)])},
+)  # fmt: skip
+noise = derivation.number("u", "a uniform number", "u", between=(0, 1))
+derivation.bridge(
+    "... spreads the integer 3 of 5 levels over its cell",
+    (3 + noise) / 5,
+    lambda u: uniform_dequantize(np.full(5, 3), u, num_levels=5),
+    noise,
+    wrong={"divided by the largest level": (3 + noise) / 4, "around the integer": (Rational(5, 2) + noise) / 5},
+)
+log_p = derivation.number(r"\log p", "the log-density of 3 noisy integers of 5 levels", "log_prob")
+derivation.bridge(
+    "... and counts bits per dimension",
+    -(log_p - 3 * log(5)) / (3 * log(2)),
+    lambda log_prob: bits_per_dimension(log_prob, dims=3, num_levels=5),
+    log_p,
+    wrong={"no levels": -log_p / (3 * log(2)), "multiplied by log 2": -(log_p - 3 * log(5)) / 3 * log(2),
+           "one dimension's levels": -(log_p - log(5)) / (3 * log(2))},
+)  # fmt: skip
+
+
+def _in_cell(levels, parts=400):
+    """The density 12 y (1 - y)^2 at the middles of `parts` pieces of each cell: [levels, parts]."""
+    at = (np.arange(levels)[:, None] + (np.arange(parts) + 0.5) / parts) / levels
+    return at, 12 * at * (1 - at) ** 2
+
+
+derivation.symbol("b", "bits per dimension", "bits_per_dimension")
+
+
+@derivation.exact(
+    r"b = \log_2 K \text{ where } p = 1",
+    because="The uniform model spends the same on every integer. For 2, 17 and 256 levels, by the code.",
+    outcomes=3,
+    role="remark",
+)
+def the_uniform_model():
+    found = [float(bits_per_dimension(jnp.zeros(1), dims=64, num_levels=levels)[0]) for levels in (2, 17, 256)]
+    return found, np.log2([2, 17, 256]), {"nats": np.log([2, 17, 256]), "no levels": np.zeros(3)}
+
+
+@derivation.exact(
+    r"\lfloor K y \rfloor = x",
+    because="In real numbers always. In floating point the plain sum $x + u$ rounds up to $x + 1$ for the largest $u$ below 1, "
+    "and 22 times the rounded quotient of a level and 22 falls below the level once. The code compares with the edges of the "
+    "cells as they are rounded. Every level of 2 to 64 levels, with the smallest and the largest $u$.",
+    outcomes=2 * sum(range(2, 65)),
+    role="appendix",
+)
+def there_and_back():
+    ends, wrong, found, wanted = np.array([0.0, 1 - 2.0**-53]), [], [], []
+    for levels in range(2, 65):
+        x, u = (a.ravel() for a in np.meshgrid(np.arange(levels), ends))
+        found.append(quantize(uniform_dequantize(x, u, num_levels=levels), num_levels=levels))
+        wanted.append(x)
+        wrong.append(np.floor(levels * ((x + u) / levels)))
+    return np.concatenate(wanted), np.concatenate(found), {"the plain formula": np.concatenate(wrong)}
+
+
+@derivation.example(r"Two levels, and the density $p(y) = 2y$: $P(0) = \frac14$ and $P(1) = \frac34$.")
+def two_levels():
+    middle = (np.arange(20000) + 0.5) / 20000
+    bounds = [float(np.mean(np.log(2 * uniform_dequantize(np.full(20000, level), middle, num_levels=2)))) - math.log(2)
+              for level in (0, 1)]  # fmt: skip
+    yield r"x = 0: \quad \mathbb{E}[\log u] - \log 2", bounds[0], "-1.6931"
+    yield r"\log \tfrac14", value(log(Rational(1, 4)), {}), "-1.3863"
+    yield r"x = 1: \quad \mathbb{E}[\log(1 + u)] - \log 2", bounds[1], "-0.3069"
+    yield r"\log \tfrac34", value(log(Rational(3, 4)), {}), "-0.2877"
+    yield r"\text{bits}", -(bounds[0] / 4 + bounds[1] * 3 / 4) / math.log(2), "0.9427"
+    yield r"\text{entropy, in bits}", -(math.log(0.25) / 4 + math.log(0.75) * 3 / 4) / math.log(2), "0.8113"
+
+
+@derivation.figure(
+    "Left: a density (line) and $K$ times the probabilities of its cells, for 4 and for 16 levels. Right: by how many nats the "
+    "bound falls short of $\\log P(x)$ in each of the 16 cells: most where the density changes by the largest factor.",
+    panels=2,
+)
+def stairs_and_gaps(stairs, gaps):
+    fine, density = _in_cell(1)
+    stairs.plot(fine[0], density[0], color="gray", label="$p(y)$")
+    for levels in (4, 16):
+        _, values = _in_cell(levels)
+        stairs.stairs(values.mean(1), np.linspace(0, 1, levels + 1), label=f"$K P(x)$, $K = {levels}$")
+    gaps.bar(np.arange(16), np.log(values.mean(1)) - np.log(values).mean(1))
+    stairs.set(xlabel="$y$", ylabel="density")
+    stairs.legend()
+    gaps.set(xlabel="$x$", ylabel="gap in nats", yscale="log")
+
+
+@derivation.exercise(
+    "Four levels and $p(y) = 2y$: what are $\\log P(3)$ and its bound?",
+    r"$\log \frac{7}{16} = -0.8267$ and -0.8301: the density hardly changes within the last cell.",
+)
+def the_last_of_four():
+    middle = (np.arange(2000) + 0.5) / 2000
+    noisy = uniform_dequantize(np.full(2000, 3), middle, num_levels=4)
+    yield value(log(Rational(7, 16)), {}), "-0.8267"
+    yield np.mean(np.log(2 * noisy)) - math.log(4), "-0.8301"
+
+
+@derivation.exercise(
+    "Which noise makes the bound tight at $x = 0$ in the example, and what does it give?",
+    r"The model's own law within the cell, of density $\rho(u) = 2u$. There $p(y) = 2y = u$, so $\log p - \log \rho - \log K = "
+    r"-\log 2 - \log 2 = -1.3863$ for every $u$.",
+)
+def tight_noise():
+    u = np.array([0.25, 0.9])
+    density = 2 * uniform_dequantize(np.zeros(2, int), u, num_levels=2)
+    bound = np.log(density) - np.log(2 * u) - math.log(2)
+    yield bound[0], "-1.3863"
+    yield bound[1], "-1.3863"
+
+
+@derivation.exercise(
+    "$D = 64$ pixels of 17 levels have the log-density 80 nats. How many bits per dimension, and how many under the uniform "
+    "model?",
+    "2.284 and 4.087.",
+)
+def digits():
+    yield bits_per_dimension(jnp.array([80.0]), dims=64, num_levels=17), "2.284"
+    yield bits_per_dimension(jnp.array([0.0]), dims=64, num_levels=17), "4.087"

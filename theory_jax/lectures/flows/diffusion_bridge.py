@@ -1,0 +1,494 @@
+"""Diffusion and flow: one family in other coordinates.
+
+The lecture on the functions of theory_jax/flows/diffusion_bridge.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import exp, log, sqrt
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.diffusion_bridge import (
+    loss_weight_between,
+    predictions_from_velocity,
+    rescale_to_linear,
+    score_from_velocity,
+    stochastic_drift,
+    velocity_from_score,
+)
+from theory_jax.flows.probability_paths import conditional_velocity, cosine_coefficients, variance_preserving_coefficients
+from theory_jax.notation import Slope, Total, plus, times
+
+derivation = Derivation(
+    title="Diffusion and flow: one family in other coordinates",
+    sources=(
+        "Albergo, Boffi & Vanden-Eijnden 2023, Stochastic interpolants: a unifying framework for flows and diffusions",
+        "Ma, Goldstein, Albergo, Boffi, Vanden-Eijnden & Xie 2024, SiT: exploring flow and diffusion-based generative models",
+        "Kingma & Gao 2023, Understanding diffusion objectives as the ELBO with simple data augmentation",
+        "Gao et al. 2024, Diffusion meets flow matching: two sides of the same coin",
+        "Song, Sohl-Dickstein, Kingma, Kumar, Ermon & Poole 2021, Score-based generative modeling through SDEs",
+        "Anderson 1982, Reverse-time diffusion equation models",
+    ),
+    question="Diffusion models predict noise or a score and sample with noise; flows predict a velocity and solve an equation "
+    "without noise. Do they differ in more than coordinates?",
+    setting=(
+        r"The path is $x_t = \alpha x_1 + \sigma x_0$ with independent noise $x_0 \sim \mathcal{N}(0, I)$ and data $x_1$. Flow "
+        r"time runs from 0, the noise, to 1, the data; the time of diffusion is $1 - t$. The coefficients $\alpha$ and $\sigma$ "
+        r"are differentiable functions of $t$, positive inside $(0, 1)$.",
+        r"The ratio of signal to noise grows: $w = \alpha' \sigma - \alpha \sigma' > 0$, which is $\sigma^2 (\alpha/\sigma)'$.",
+        r"$p_t$ is the density of $x_t$, and $s_t = \nabla \log p_t$ its score. The marginal velocity is the mean slope of the "
+        r"paths through a place, $u_t(x) = \mathbb{E}[\alpha' x_1 + \sigma' x_0 \mid x_t = x]$.",
+        "One coordinate is written, since every formula holds in each coordinate. Data have finitely many points.",
+    ),
+    answer=r"Of noise, data, score and velocity any one gives the others, by formulas of $x$, $\alpha$, $\sigma$ and their "
+    r"slopes. A loss on one of them is a loss on another with another weight in time. In the coordinates $x/(\alpha + \sigma)$ "
+    r"and $\alpha/(\alpha + \sigma)$ all paths are the linear one, with one flow, and a step of DDIM is a step of Euler's "
+    r"method. Any amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
+    limits=(
+        "Networks that are trained with other weights in time make other errors.",
+        "Flow lines are the same on every path; solvers with finite steps make other errors in other coordinates.",
+        "With finite steps, noise on the way does not keep the densities exactly.",
+    ),
+)
+
+t = derivation.number("t", "the time", "time", between=(0, 1))
+alpha = derivation.function(r"\alpha", "the coefficient of the data", "alpha")
+sigma = derivation.function(r"\sigma", "the coefficient of the noise", "sigma")
+a, s = alpha(t), sigma(t)
+da, ds = a.diff(t), s.diff(t)
+x = derivation.number("x", "a place", "x")
+w = derivation.define("w", plus(da * s, -a * ds), "how fast the signal grows against the noise")
+
+derivation.say("First, what the score says about noise and data.")
+k = derivation.index("k", "a data point")
+weight = derivation.law("q", k, "its probability")
+point = derivation.numbers("y", k, "where it lies")
+cloud = derivation.define(
+    r"\phi", exp(-((x - a * point) ** 2) / (2 * s**2)), "the density at $x$ given the data point, but for a factor", over=k
+)
+density = derivation.define("p_t", Total(k, weight * cloud), "the density at $x$, but for the same factor")
+given_x = derivation.define("r", weight * cloud / density, "the probability of the data point given $x$", over=k)
+derivation.chain(
+    "The score is the mean noise, divided by minus its deviation",
+    times(-s, Slope(log(density), x)),
+    equals(
+        times(-s, Total(k, -(x - a * point) / s**2 * weight * cloud) / density),
+        r"the slope of each $\phi_k$ is $-(x - \alpha y_k)/\sigma^2$ times itself",
+        wrong={"the mean at the origin": times(-s, Total(k, -x / s**2 * weight * cloud) / density)},
+    ),
+    equals(
+        Total(k, given_x * (x - a * point) / s),
+        r"Bayes' rule; given the data point, the noise is $(x - \alpha y_k)/\sigma$",
+        wrong={"by the variance": Total(k, given_x * (x - a * point) / s**2), "the data": Total(k, given_x * point)},
+    ),
+    role="lemma",
+    so=r"So $\mathbb{E}[x_0 | x] = -\sigma s_t$, and since $x$ is made of both, $\mathbb{E}[x_1 | x] = (x + \sigma^2 "
+    r"s_t)/\alpha$.",
+)
+
+score = derivation.number("s_t", "the score at the place", "score")
+mean_noise = derivation.define(r"\hat x_0", -s * score, "the mean noise given the place")
+mean_data = derivation.define(r"\hat x_1", (x + s**2 * score) / a, "the mean of the data given the place")
+velocity = derivation.define("u_t", plus(da * mean_data, ds * mean_noise), "the marginal velocity")
+derivation.chain(
+    "Velocity from score",
+    velocity,
+    equals(
+        plus(da / a * (x + s**2 * score), -ds * s * score),
+        "insert the two means; the expectation is linear",
+        wrong={"the noise with its sign turned": plus(da / a * (x + s**2 * score), ds * s * score)},
+    ),
+    equals(
+        plus(da / a * x, s**2 * (da / a - ds / s) * score),
+        "collect the score",
+        wrong={"sigma for its square": plus(da / a * x, s * (da / a - ds / s) * score)},
+    ),
+    equals(
+        plus(da / a * x, s * w / a * score),
+        "one fraction",
+        wrong={"by the noise": plus(da / a * x, w * score)},
+    ),
+    central=True,
+)
+derivation.chain(
+    "... and score from velocity",
+    (a * velocity - da * x) / (s * w),
+    equals(score, "the same line, solved", wrong={"the other sign": -score, "the noise": -s * score}),
+    so=r"This needs noise, $\sigma > 0$. At the start, where $\alpha = 0$, it says $-x/\sigma^2$ whatever the velocity is: the "
+    r"score of pure noise does not know the data, and there the score does not tell the velocity.",
+)
+
+derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ that makes up the place; here any pair.")
+data, noise = derivation.number("x_1", "a value for the data"), derivation.number("x_0", "a value for the noise")
+place = derivation.define("x_t", plus(a * data, s * noise), "the place that they make up")
+slope = derivation.define("v", plus(da * data, ds * noise), "the velocity that they make up", "velocity")
+for name, combination, found, other in (
+    ("data", (s * slope - ds * place) / w, data, noise),
+    ("noise", (da * place - a * slope) / w, noise, data),
+):
+    derivation.chain(
+        f"The {name} in place and velocity",
+        combination,
+        equals(
+            found,
+            "the terms with the other one cancel, and what is left of the bracket is $w$ times this one",
+            wrong={"the other one": other, "the other sign": -found},
+        ),
+        so=""
+        if name == "data"
+        else r"Nothing is divided by $\alpha$ or $\sigma$: on the linear path, where $w = 1$, a velocity "
+        "tells data and noise at both ends, too.",
+    )
+other_noise = derivation.number(r"\tilde x_0", "another value for the noise at the same place")
+other_data = derivation.define(r"\tilde x_1", (place - s * other_noise) / a, "the data that go with it")
+derivation.chain(
+    "An error of the velocity is an error of the noise",
+    (da * other_data + ds * other_noise - slope) ** 2,
+    equals(
+        ((ds - da * s / a) * (other_noise - noise)) ** 2,
+        r"$\tilde x_1 - x_1 = -\frac{\sigma}{\alpha} (\tilde x_0 - x_0)$, as the place is the same",
+        wrong={"the data at rest": (ds * (other_noise - noise)) ** 2},
+    ),
+    equals(
+        w**2 / a**2 * (other_noise - noise) ** 2,
+        r"the bracket is $-w/\alpha$",
+        wrong={"turned over": a**2 / w**2 * (other_noise - noise) ** 2, "not squared": w / a * (other_noise - noise) ** 2},
+    ),
+    so=r"Whoever trains the velocity by squared errors trains the noise with the weight $w^2/\alpha^2$ in time, and the data "
+    r"with $w^2/\sigma^2$. Choosing what is predicted is choosing a weight.",
+)
+
+# ---------------------------------------------------------------------------------------------------- diffusion
+
+derivation.say("Now the models of diffusion. The variance-preserving one, at the rate of noise that it has at a time:")
+A = derivation.number("A", r"a value of $\alpha$", "alpha", between=(0, 1))
+rate = derivation.number(r"\beta", "the rate of the noise", positive=True)
+root = sqrt(1 - A**2)
+derivation.chain(
+    "The velocity of the variance-preserving path",
+    plus(rate * A / 2 / A * x, root**2 * (rate * A / 2 / A + rate * A**2 / (2 * root) / root) * score),
+    equals(
+        rate / 2 * (x + score),
+        r"$\alpha' = \frac12 \beta \alpha$, $\sigma' = -\frac12 \beta \alpha^2/\sigma$, and $\sigma^2 + \alpha^2 = 1$",
+        wrong={"in the time of diffusion": -rate / 2 * (x + score), "a whole score": rate * (x / 2 + score)},
+    ),
+    so=r"This is the probability flow of the equation $dx = -\frac12 \beta x\, d\tau + \sqrt\beta\, dw$, $-\frac12 \beta (x + "
+    r"s)$, with the other sign: $\tau = 1 - t$ runs the other way.",
+)
+scaled = derivation.define("y", place / (a + s), "the place in other coordinates", "rescale_to_linear")
+share = derivation.define("r_t", a / (a + s), "the time in other coordinates", "rescale_to_linear")
+derivation.chain(
+    "The time of the other coordinates runs forward",
+    Slope(share, t),
+    equals(w / (a + s) ** 2, "the quotient rule", wrong={"not squared": w / (a + s), "of the noise": -w / (a + s) ** 2}),
+)
+derivation.chain(
+    "In these coordinates every path is the linear one",
+    scaled,
+    equals(
+        plus(share * data, (1 - share) * noise),
+        "the shares of data and noise sum to one",
+        wrong={"the ends exchanged": plus((1 - share) * data, share * noise)},
+    ),
+)
+derivation.chain(
+    "... with one velocity, whatever the coefficients",
+    Slope(scaled, t) / Slope(share, t),
+    equals(
+        ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w,
+        "the quotient rule, and the result above",
+        wrong={"the scale at rest": (da * data + ds * noise) * (a + s) / w},
+    ),
+    equals(data - noise, r"the bracket is $w (x_1 - x_0)$", wrong={"backward": noise - data, "the end": data}),
+    so=r"The mean given a place is the same for all paths: $\frac{dy}{dr} = \mathbb{E}[x_1 - x_0 \mid y]$, as a condition on "
+    r"$x_t$ is one on $y$. So all paths have the flow lines of the linear one, and lead from the same noise to the same data "
+    r"where $\alpha(0) = \sigma(1) = 0$. The schedule of a trained model may be exchanged when it is sampled.",
+)
+a1, s1, a2, s2 = (
+    derivation.number(name, meaning, positive=True)
+    for name, meaning in ((r"\alpha_1", r"$\alpha$ before a step"), (r"\sigma_1", r"$\sigma$ before it"),
+                          (r"\alpha_2", r"$\alpha$ after it"), (r"\sigma_2", r"$\sigma$ after it"))
+)  # fmt: skip
+derivation.chain(
+    "A step of DDIM is a step of Euler's method",
+    (a2 * data + s2 * noise) / (a2 + s2),
+    equals(
+        plus((a1 * data + s1 * noise) / (a1 + s1), (a2 / (a2 + s2) - a1 / (a1 + s1)) * (data - noise)),
+        r"DDIM without noise mixes the predictions at the place before the step with the coefficients after it. Add and subtract "
+        r"$y$ before the step",
+        wrong={
+            "the whole way": plus((a1 * data + s1 * noise) / (a1 + s1), a2 / (a2 + s2) * (data - noise)),
+            "backward": plus((a1 * data + s1 * noise) / (a1 + s1), (a2 / (a2 + s2) - a1 / (a1 + s1)) * (noise - data)),
+        },
+    ),
+    so=r"The step of $r$ times the predicted velocity, for any coefficients. On the linear path itself this is "
+    r"$x + (t_2 - t_1)\, v$.",
+)
+
+# ---------------------------------------------------------------------------------------------------- noise on the way
+
+derivation.say(
+    r"Last, noise. A process $dx = b\, dt + g\, dw$ changes its density by the Fokker-Planck equation, $\partial_t p = -(b p)' + "
+    r"\frac12 g^2 p''$, with slopes in $x$; the lecture on the score's equation derives it."
+)
+p = derivation.function("p", "a density on the line, at one time")
+u = derivation.function("u", "the velocity of a flow that has this density", "velocity")
+g = derivation.number("g", "the diffusion at this time", "diffusion", positive=True)
+own_score = Slope(p(x), x) / p(x)
+derivation.symbol("b", "a drift")
+derivation.chain(
+    "Noise that changes nothing",
+    plus(-Slope((u(x) + g**2 / 2 * own_score) * p(x), x), g**2 / 2 * Slope(p(x), x, 2)),
+    equals(
+        plus(-Slope(u(x) * p(x), x), -(g**2) / 2 * Slope(p(x), x, 2), g**2 / 2 * Slope(p(x), x, 2)),
+        "the score times the density is the slope of the density",
+        wrong={"the whole score": plus(-Slope(u(x) * p(x), x), -(g**2) * Slope(p(x), x, 2), g**2 / 2 * Slope(p(x), x, 2))},
+    ),
+    equals(
+        -Slope(u(x) * p(x), x),
+        "what the noise spreads, the drift gathers",
+        wrong={"not gathered": plus(-Slope(u(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))},
+    ),
+    so=r"The drift $u + \frac12 g^2 s$ with the noise $g\, dw$ has the densities of the flow, for every $g$, which may change "
+    r"with time. One network serves both: solved without noise, or sampled with as much as one likes.",
+)
+derivation.chain(
+    "The amount of noise that reverses diffusion",
+    plus(2 * da / a * s**2, -2 * s * ds),
+    equals(
+        2 * s * w / a,
+        r"one fraction",
+        wrong={"half of it": s * w / a, "the growth of the noise alone": -2 * s * ds},
+    ),
+    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\frac{d \sigma^2}{d \tau} = "
+    r"-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
+    r"process above is the reversal of diffusion (Anderson); for the variance-preserving path it is $g^2 = \beta$.",
+)
+
+
+@derivation.numeric(
+    r"\mathrm{Var}(x_1) = 4 \quad\text{for}\quad g = 0,\ 0.7,\ 2",
+    because=r"Data $\mathcal{N}(0, 4)$ on the linear path, where velocity and score are linear in $x$: with the drift $m x$ the "
+    r"variance $V$ obeys $V' = 2 m V + g^2$. 400 steps of a Runge-Kutta method with the code's drift, from $V = 1$.",
+    tolerance=1e-8,
+    since="the solver takes finite steps",
+)
+def every_amount_of_noise_keeps_the_variance():
+    def final(correction):
+        def change(time, variance, g):
+            exact = 4 * time**2 + (1 - time) ** 2
+            score, rate = -1 / exact, (4 * time - (1 - time)) / exact
+            return 2 * correction(rate, score, g) * variance + g**2
+
+        variance, h = np.ones(3), 1 / 400
+        g = np.array([0.0, 0.7, 2.0])
+        for time in np.arange(400) * h:
+            k1 = change(time, variance, g)
+            k2 = change(time + h / 2, variance + h / 2 * k1, g)
+            k3 = change(time + h / 2, variance + h / 2 * k2, g)
+            variance = variance + h / 6 * (k1 + 2 * k2 + 2 * k3 + change(time + h, variance + h * k3, g))
+        return variance
+
+    # the code's drift is linear in both of its arguments, so it is taken apart once
+    of_velocity, of_score = (
+        np.asarray(stochastic_drift(jnp.full(3, one), jnp.full(3, 1.0 - one), jnp.array([0.0, 0.7, 2.0]))) for one in (1.0, 0.0)
+    )
+    found = final(lambda rate, score, g: of_velocity * rate + of_score * score)
+    return found, np.full(3, 4.0), {
+        "the whole score": final(lambda rate, score, g: rate + g**2 * score),
+        "no correction": final(lambda rate, score, g: rate),
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- the code
+
+B = derivation.number("b_0", r"a value of $\sigma$", "sigma", positive=True)
+rise = derivation.number("a'", r"a value of $\alpha'$", "alpha_slope", positive=True)
+fall = derivation.number("b'", r"a value of $-\sigma'$", "-sigma_slope", positive=True)
+v = derivation.number("v_0", "a value of the velocity", "velocity")
+
+
+def _at(function, place, prediction, *coefficients):
+    """A conversion of one coordinate for each of five examples."""
+    found = function(place[:, None], prediction[:, None], *coefficients)
+    return tuple(one[:, 0] for one in found) if isinstance(found, tuple) else found[:, 0]
+
+
+whole = plus(rise * B, A * fall)
+derivation.bridge(
+    "The code's velocity",
+    plus(rise / A * x, B**2 * (rise / A + fall / B) * score),
+    lambda A, rise, fall, B, score, x: _at(velocity_from_score, x, score, A, B, rise, -fall),
+    A, rise, fall, B, score, x,
+    wrong={"sigma for its square": plus(rise / A * x, B * (rise / A + fall / B) * score)},
+)  # fmt: skip
+derivation.bridge(
+    "... its score",
+    (A * v - rise * x) / (B * whole),
+    lambda A, rise, fall, B, v, x: _at(score_from_velocity, x, v, A, B, rise, -fall),
+    A, rise, fall, B, v, x,
+    wrong={"minus the noise": (A * v - rise * x) / whole},
+)  # fmt: skip
+derivation.bridge(
+    "... its data, and three times its noise",
+    plus((B * v + fall * x) / whole, 3 * (rise * x - A * v) / whole),
+    lambda A, rise, fall, B, v, x: sum(
+        n * one for n, one in zip((1, 3), _at(predictions_from_velocity, x, v, A, B, rise, -fall), strict=True)
+    ),
+    A, rise, fall, B, v, x,
+    wrong={"exchanged": plus(3 * (B * v + fall * x) / whole, (rise * x - A * v) / whole)},
+)  # fmt: skip
+derivation.bridge(
+    "... its place and three times its time on the linear path",
+    plus(x / (A + B), 3 * A / (A + B)),
+    lambda A, B, x: sum(
+        n * jnp.ravel(one) for n, one in zip((1, 3), rescale_to_linear(x[:, None], A, B), strict=True)
+    ),
+    A, B, x,
+    wrong={"the share of the noise": plus(x / (A + B), 3 * B / (A + B))},
+)  # fmt: skip
+derivation.bridge(
+    "... its drift",
+    plus(v, g**2 / 2 * score),
+    lambda g, score, v: stochastic_drift(v[:, None], score[:, None], g)[:, 0],
+    g, score, v,
+    wrong={"the whole score": plus(v, g**2 * score)},
+)  # fmt: skip
+derivation.bridge(
+    "... and its weight of the noise",
+    (whole / A) ** 2,
+    lambda A, rise, fall, B: loss_weight_between(A, B, rise, -fall),
+    A, rise, fall, B,
+    wrong={"turned over": (A / whole) ** 2},
+)  # fmt: skip
+
+
+_DATA, _WEIGHTS = np.array([-1.0, 0.5, 2.0]), np.array([0.2, 0.5, 0.3])
+
+
+def _log_density(place, alpha, sigma):
+    return jax.nn.logsumexp(np.log(_WEIGHTS) - ((place - alpha * _DATA) / sigma) ** 2 / 2)
+
+
+@derivation.autodiff(
+    r"u_t(x) = \sum_k r_k\, \big(\alpha' y_k + \sigma' x_0\big) \quad\text{from the slope of}\quad \log p_t",
+    because="Data on three points, the place 0.7 at the time 0.4 on the linear, the cosine and the variance-preserving path. "
+    "Left the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data point, "
+    "which are those of the lecture on probability paths.",
+)
+def the_velocity_of_three_paths():
+    time, found, wanted = jnp.array(0.4), [], []
+    for coefficients in ((time, 1 - time, 1.0, -1.0), cosine_coefficients(time), variance_preserving_coefficients(time)):
+        at = [jnp.full(3, float(c)) for c in coefficients]
+        place, targets = jnp.full((3, 1), 0.7), jnp.array(_DATA)[:, None]
+        slope_there = jax.grad(_log_density)(0.7, *(one[0] for one in at[:2]))
+        found.append(velocity_from_score(place[:1], slope_there[None, None], *(one[:1] for one in at))[0, 0])
+        scores = np.log(_WEIGHTS) - ((0.7 - at[0][0] * _DATA) / at[1][0]) ** 2 / 2
+        wanted.append(jax.nn.softmax(scores) @ conditional_velocity(place, targets, *at)[:, 0])
+    found, wanted = jnp.stack(found), jnp.stack(wanted)
+    return found, wanted, {"the time of diffusion": -wanted}
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+def _vector(*numbers):
+    return [jnp.array([float(number)]) for number in numbers]
+
+
+def _half(function, prediction):
+    """A conversion at x = 1/2 and t = 1/2 of the linear path."""
+    return function(jnp.full((1, 1), 0.5), jnp.full((1, 1), prediction), *_vector(0.5, 0.5, 1, -1))
+
+
+@derivation.example(
+    r"Data $\pm 1$ with equal chances, the linear path, and the place $x = \frac12$ at $t = \frac12$. The means are "
+    r"$\mathbb{E}[x_1|x] = \tanh(\alpha x/\sigma^2) = \tanh 1$ and $\mathbb{E}[x_0|x] = 1 - \tanh 1$."
+)
+def half_way():
+    score_there = -2 * (1 - math.tanh(1.0))
+    speed = _half(velocity_from_score, score_there)
+    yield r"s_t = -\mathbb{E}[x_0|x]/\sigma", score_there, "-0.47681"
+    yield r"u_t = 1 - 0.47681", speed, "0.52319"
+    pair = _half(predictions_from_velocity, float(speed[0, 0]))
+    yield r"\hat x_1", pair[0], "0.76159"
+    yield r"\hat x_0", pair[1], "0.23841"
+    yield r"\text{score again}", _half(score_from_velocity, float(speed[0, 0])), "-0.47681"
+    yield r"w^2/\alpha^2 \text{ at } t = \tfrac14", loss_weight_between(*_vector(0.25, 0.75, 1, -1)), "16"
+    step = rescale_to_linear(jnp.full((1, 1), 0.5), *_vector(0.6, 0.8))
+    yield (
+        r"y,\ r \text{ for } x = 0.5,\ (\alpha, \sigma) = (0.6, 0.8)",
+        jnp.stack([step[0][0, 0], step[1][0]]),
+        "(0.3571, 0.4286)",
+    )
+
+
+def _normal_cdf(z):
+    return np.array([(1 + math.erf(one / math.sqrt(2))) / 2 for one in np.ravel(z)]).reshape(np.shape(z))
+
+
+@derivation.figure(
+    r"Data $\pm 1$. Left: where four flow lines, the quantiles $0.1, 0.3, 0.7, 0.9$, run on the linear, the cosine and the "
+    r"variance-preserving path. Right: the same lines in the coordinates $y$ and $r$, where they fall on one another.",
+    panels=2,
+)
+def one_flow_in_two_pictures(places, linear):
+    time, grid, levels = np.linspace(0.0, 0.98, 25), np.linspace(-3, 3, 121), np.array([0.1, 0.3, 0.7, 0.9])
+    paths = {
+        "linear": ((time, 1 - time), "-"),
+        "cosine": (cosine_coefficients(jnp.array(time))[:2], "--"),
+        "variance preserving": (variance_preserving_coefficients(jnp.array(time))[:2], ":"),
+    }
+    for (name, ((alpha, sigma), style)), color in zip(paths.items(), ("C0", "C1", "C2"), strict=True):
+        alpha, sigma = np.asarray(alpha), np.asarray(sigma)
+        below = (
+            _normal_cdf((grid - alpha[:, None]) / sigma[:, None]) + _normal_cdf((grid + alpha[:, None]) / sigma[:, None])
+        ) / 2
+        lines = np.stack([np.interp(levels, one, grid) for one in below])
+        scaled_lines, shares = rescale_to_linear(jnp.array(lines), jnp.array(alpha), jnp.array(sigma))
+        for axes, across, up in ((places, time, lines), (linear, shares, scaled_lines)):
+            axes.plot(across, up, style, color=color, label=[name] + ["_"] * 3)
+    places.set(xlabel="$t$", ylabel="$x$")
+    linear.set(xlabel="$r$", ylabel="$y$")
+    places.legend(loc="center left")
+
+
+@derivation.exercise(
+    r"What is $w$ for the cosine and for the variance-preserving path?",
+    r"$\frac\pi2 (\cos^2 + \sin^2) = \frac\pi2 = 1.5708$. For the other $\frac{\beta\alpha}{2\sigma} (\sigma^2 + \alpha^2) = "
+    r"\frac{\beta\alpha}{2\sigma}$; with the usual rates, 1.4723 at $t = \frac12$.",
+)
+def how_fast_the_signal_grows():
+    for coefficients, said in ((cosine_coefficients, "1.5708"), (variance_preserving_coefficients, "1.4723")):
+        at = coefficients(jnp.array([0.5]))
+        yield jnp.sqrt(loss_weight_between(*at)) * at[0], said
+
+
+@derivation.exercise(
+    r"A trained model predicts the noise 0.3 at $x = 1$ on the variance-preserving path with $\alpha = 0.6$. Where is $x$ after "
+    r"a step to $\alpha = 0.8$, by DDIM and by Euler's method in $y$?",
+    r"$\hat x_1 = (1 - 0.8 \cdot 0.3)/0.6 = 1.2667$, and DDIM says $0.8\, \hat x_1 + 0.6 \cdot 0.3 = 1.1933$. In $y$: "
+    r"$\frac{1}{1.4} + (\frac{0.8}{1.4} - \frac{0.6}{1.4}) \cdot 0.9667 = 0.85238$, times 1.4 the same 1.1933.",
+)
+def one_step():
+    data_there = (1 - 0.8 * 0.3) / 0.6
+    yield data_there, "1.2667"
+    yield 0.8 * data_there + 0.6 * 0.3, "1.1933"
+    y, r = rescale_to_linear(jnp.ones((1, 1)), *_vector(0.6, 0.8))
+    after = y[0, 0] + (0.8 / 1.4 - r[0]) * (data_there - 0.3)
+    yield after, "0.85238"
+    yield 1.4 * after, "1.1933"
+
+
+@derivation.exercise(
+    r"How much noise reverses diffusion on the linear path, at $t = \frac12$ and near the start?",
+    r"$g^2 = 2\sigma w/\alpha = 2 (1 - t)/t$: it is 2 at $t = \frac12$, 198 at $t = 0.01$, and infinite at 0. An equation with "
+    r"noise starts later, or with less noise.",
+)
+def noise_of_the_linear_path():
+    for time, said in ((0.5, "2"), (0.01, "198")):
+        yield 2 * (1 - time) * jnp.sqrt(loss_weight_between(*_vector(time, 1 - time, 1, -1))), said

@@ -1,0 +1,311 @@
+"""Hutchinson's estimator: a trace from products with random vectors.
+
+The lecture on the functions of theory_jax/flows/hutchinson_trace.py.
+"""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Rational, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_divergence, hutchinson_variance
+from theory_jax.notation import Expectation, Total, plus, times
+
+derivation = Derivation(
+    title="Hutchinson's estimator: a trace from products with random vectors",
+    lectures=(),
+    sources=(
+        "Hutchinson 1990, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
+        "Avron & Toledo 2011, Randomized algorithms for estimating the trace of an implicit symmetric positive semi-definite "
+        "matrix",
+        "Grathwohl et al. 2019, FFJORD: free-form continuous dynamics for scalable reversible generative models",
+    ),
+    question="The density along a flow changes by the divergence of its velocity, the trace of a Jacobian. Its diagonal costs "
+    "one derivative for each dimension. How does a single derivative in a random direction give it without bias, and how noisy "
+    "is that?",
+    setting=(
+        r"$J$ is the Jacobian of a vector field at a point, with $D$ rows and columns.",
+        r"A probe is a random vector $p$ that is drawn independently of the point, with $E\, p\, p^\top = I$. The estimator is "
+        r"$p^\top J p$, or its mean over several probes.",
+        r"For the variance the entries of a probe are independent, with mean 0, variance 1 and fourth moment $\kappa$. Signs "
+        r"(Rademacher) have $\kappa = 1$, normal numbers $\kappa = 3$.",
+        "The chains write out three dimensions; the code is compared with four.",
+    ),
+    answer="The expectation of the estimator is the trace, for every probe whose second moments are the identity. Its variance "
+    "is twice the squared entries of the symmetric part beside the diagonal, and a multiple of those on it that vanishes for "
+    "random signs alone. So signs are the best probes with independent entries, whatever the Jacobian is.",
+    limits=(
+        "Probes with dependent entries, of which an exercise has one kind.",
+        "What becomes of an unbiased divergence inside a function that is not linear: it is biased there.",
+    ),
+)
+
+i = derivation.index("i", "a dimension")
+j = derivation.index("j", "a dimension")
+k = derivation.index("k", "a dimension")
+l = derivation.index("l", "a dimension")  # noqa: E741
+n = derivation.index("n", "a value of the probe")
+D = derivation.count(i, "D", "the number of dimensions")
+J = derivation.numbers("J", (i, j), "the Jacobian", "jacobian")
+w = derivation.law("w", n, "the probabilities of the probe's values")
+values = derivation.numbers("q", (n, i), "an entry of a value of the probe", "probes")
+probe = derivation.numbers("p", i, "the entries of one probe", "probes")
+moments = derivation.define("C", Expectation(w, times(values, values.at(n, j))), "the probe's second moments", over=(i, j))
+S = derivation.define("S", (J + J.at(j, i)) / 2, "the symmetric part of the Jacobian", over=(i, j))
+
+
+def _form(matrix, left, right):
+    return Total(i, Total(j, times(left, matrix, right)))
+
+
+symmetric = derivation.chain(
+    "A quadratic form sees the symmetric part alone",
+    _form(J, probe, probe.at(j)),
+    equals(
+        times(Rational(1, 2), plus(_form(J, probe, probe.at(j)), _form(J.at(j, i), probe, probe.at(j)))),
+        "a number is its own transpose, and one half of the sum of both",
+        wrong={"the sum": plus(_form(J, probe, probe.at(j)), _form(J.at(j, i), probe, probe.at(j)))},
+    ),
+    equals(
+        _form(S, probe, probe.at(j)), "the definition of the symmetric part", wrong={"twice": 2 * _form(S, probe, probe.at(j))}
+    ),
+    role="lemma",
+    so=r"So the derivative along $p$, times $p$, is the same as the gradient of $p^\top v$, times $p$: forward and reverse "
+    r"differentiation give the same number, and neither computes the matrix.",
+)
+central = derivation.chain(
+    "The expectation takes the matrix out",
+    Expectation(w, _form(J, values, values.at(n, j))),
+    equals(
+        Total(i, Total(j, times(J, Expectation(w, times(values, values.at(n, j)))))),
+        r"the expectation is linear, and $J$ does not depend on the probe",
+        wrong={"transposed and squared": Total(i, Total(j, times(J**2, Expectation(w, times(values, values.at(n, j))))))},
+    ),
+    equals(
+        Total(i, Total(j, times(J, moments))),
+        "the second moments by their name",
+        wrong={"the diagonal alone": Total(i, times(J.at(i, i), moments.at(i, i)))},
+    ),
+    central=True,
+)
+trace = derivation.chain(
+    "Second moments of one leave the trace",
+    Total(i, Total(j, times(J, KroneckerDelta(i, j)))),
+    equals(Total(i, J.at(i, i)), "only the diagonal is left", wrong={"everything": Total(i, Total(j, J))}),
+    so=r"With $C = I$ the estimator is unbiased. Probes that are uniform on $[-1, 1]$ have $C = \frac{1}{3} I$, and give a "
+    r"third.",
+)
+derivation.bridge(
+    "The code's divergence of a linear field",
+    Total(i, J.at(i, i)),
+    lambda jacobian: exact_divergence(jnp.zeros(jacobian.shape[:2]), _linear(jacobian)),
+    J,
+    wrong={"the sum of all entries": Total(i, Total(j, J)), "the mean of the diagonal": Total(i, J.at(i, i)) / D},
+)
+derivation.bridge(
+    "... and its estimate from one probe",
+    _form(J, probe, probe.at(j)),
+    lambda jacobian, probe: hutchinson_divergence(jnp.zeros(probe.shape), jnp.asarray(probe)[None], _linear(jacobian)),
+    J,
+    probe,
+    wrong={"the squared length of the product": Total(i, Total(j, J * probe.at(j)) ** 2)},
+)
+derivation.chain(
+    "Probes along the axes are exact together",
+    times(1 / D, Total(k, Total(i, Total(j, times(sqrt(D) * KroneckerDelta(i, k), J, sqrt(D) * KroneckerDelta(j, k)))))),
+    equals(
+        Total(k, J.at(k, k)),
+        r"the probe $\sqrt{D}\, e_k$ gives $D J_{kk}$, and the mean of $D$ of them the trace",
+        wrong={"without the root": Total(k, J.at(k, k)) / D},
+    ),
+    so="So one function serves for the estimate and for the exact value.",
+)
+
+excess = derivation.number(
+    r"\epsilon", r"how far the fourth moment exceeds 1, which it is not below: $E p^4 \ge (E p^2)^2$", positive=True
+)
+kappa = derivation.define(r"\kappa", 1 + excess, "the fourth moment of an entry", positive=True)
+pairs = (
+    KroneckerDelta(i, j) * KroneckerDelta(k, l),
+    KroneckerDelta(i, k) * KroneckerDelta(j, l),
+    KroneckerDelta(i, l) * KroneckerDelta(j, k),
+)
+all_equal = KroneckerDelta(i, j) * KroneckerDelta(j, k) * KroneckerDelta(k, l)
+fourth = derivation.define(
+    "M", plus(*pairs, (kappa - 3) * all_equal), r"the fourth moments $E\, p_i p_j p_k p_l$", over=(i, j, k, l)
+)
+derivation.symbol("E", "the expectation over the probe")
+derivation.say(
+    "How noisy it is. An index that occurs once or three times makes a fourth moment zero. Two pairs give 1, and one index four "
+    r"times gives $\kappa$, where the three pairings count 3."
+)
+
+
+@derivation.exact(
+    r"E\, p_i p_j p_k p_l = M_{ijkl}",
+    because=r"Signs, $\kappa = 1$: all eight vectors of three signs. Normal numbers, $\kappa = 3$: the grid of a quadrature with "
+    "three points in each dimension, which is exact for polynomials of degree five in each.",
+    outcomes=81 * (8 + 27),
+    role="lemma",
+)
+def fourth_moments():
+    places = np.arange(3)
+    a, b, c, d = np.meshgrid(*[places] * 4, indexing="ij")
+    pairs = (a == b) * (c == d) * 1.0 + (a == c) * (b == d) + (a == d) * (b == c)
+    same = (a == b) & (b == c) & (c == d)
+    found, wanted = [], []
+    points, weights = np.polynomial.hermite_e.hermegauss(3)
+    for line, chances, kappa in (([-1.0, 1.0], [0.5, 0.5], 1), (points, weights / weights.sum(), 3)):
+        grid = np.array(list(itertools.product(line, repeat=3)))
+        chance = np.prod(list(itertools.product(chances, repeat=3)), axis=1)
+        found.append(np.einsum("n,ni,nj,nk,nl->ijkl", chance, grid, grid, grid, grid))
+        wanted.append(pairs + (kappa - 3) * same)
+    wanted = np.array(wanted)
+    return np.array(found), wanted, {"kappa of the other": wanted[::-1], "one pairing": wanted / 3}
+
+
+second_moment = Total(i, Total(j, Total(k, Total(l, times(S, S.at(k, l), fourth)))))
+off_diagonal = plus(Total(i, Total(j, S**2)), -Total(i, S.at(i, i) ** 2))
+derivation.chain(
+    "The variance of one probe",
+    plus(second_moment, -(Total(i, S.at(i, i)) ** 2)),
+    equals(
+        plus(times(2, Total(i, Total(j, S**2))), times(kappa - 3, Total(i, S.at(i, i) ** 2))),
+        "insert the fourth moments: the first pairing is the squared trace, the other two are equal, because $S$ is symmetric",
+        wrong={
+            "one of the pairings": plus(Total(i, Total(j, S**2)), times(kappa - 3, Total(i, S.at(i, i) ** 2))),
+            "the Jacobian not symmetrized": plus(times(2, Total(i, Total(j, J**2))), times(kappa - 3, Total(i, S.at(i, i) ** 2))),
+        },
+    ),
+    equals(
+        plus(times(2, off_diagonal), times(excess, Total(i, S.at(i, i) ** 2))),
+        r"$\kappa - 3 = \epsilon - 2$",
+        wrong={"the diagonal kept": plus(times(2, Total(i, Total(j, S**2))), times(excess, Total(i, S.at(i, i) ** 2)))},
+    ),
+    at_least(
+        times(2, off_diagonal),
+        r"a square times $\epsilon \ge 0$: equality for signs, whose fourth moment is 1",
+        dropping=times(excess, Total(i, S.at(i, i) ** 2)),
+        wrong={"half of it": times(4, off_diagonal)},
+    ),
+    uses=(symmetric,),
+    so=r"Signs are best among all probes with independent entries, for every $J$, and exact where $S$ is diagonal. The mean of "
+    r"$P$ independent probes has the $P$-th part of the variance.",
+)
+for_signs = plus(times(2, Total(i, Total(j, S**2))), times(-2, Total(i, S.at(i, i) ** 2)))
+derivation.bridge(
+    "The code's variances: that of signs, and five times that of normal probes",
+    plus(for_signs, times(10, Total(i, Total(j, S**2)))),
+    lambda jacobian: (
+        hutchinson_variance(jnp.asarray(jacobian), kind="rademacher")
+        + 5 * hutchinson_variance(jnp.asarray(jacobian), kind="gaussian")
+    ),
+    J,
+    wrong={
+        "not symmetrized": plus(for_signs, times(10, Total(i, Total(j, J**2)))),
+        "exchanged": plus(times(5, for_signs), times(2, Total(i, Total(j, S**2)))),
+    },
+)
+derivation.chain(
+    "What normal probes add",
+    times(2, Total(i, S.at(i, i) ** 2)),
+    equals(
+        plus(times(2 / D, Total(i, S.at(i, i)) ** 2), times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)))),
+        r"multiply out: $\sum_{ij} (S_{ii} - S_{jj})^2 = 2 D \sum_i S_{ii}^2 - 2 \left(\sum_i S_{ii}\right)^2$",
+        wrong={
+            "each pair once": plus(
+                times(2 / D, Total(i, S.at(i, i)) ** 2), times(1 / (2 * D), Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)))
+            )
+        },
+    ),
+    at_least(
+        times(2 / D, Total(i, S.at(i, i)) ** 2),
+        "leave out squares: equality if the diagonal is constant",
+        dropping=times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2))),
+        wrong={"without the dimension": times(2, Total(i, S.at(i, i)) ** 2)},
+    ),
+)
+
+
+_MATRIX = np.array([[1.0, 2.0], [0.0, 3.0]])
+
+
+@derivation.example(
+    r"$J = \begin{pmatrix} 1 & 2 \\ 0 & 3 \end{pmatrix}$, so $S$ has the diagonal $(1, 3)$ and 1 beside it. The four pairs of "
+    r"signs, and the two probes along the axes."
+)
+def two_dimensions():
+    signs = jnp.array(list(itertools.product((-1.0, 1.0), repeat=2)))
+    each = hutchinson_divergence(jnp.zeros((4, 2)), signs[None], _linear(jnp.broadcast_to(_MATRIX, (4, 2, 2))))
+    yield r"p^\top J p", each, "(6, 2, 2, 6)"
+    yield r"\text{mean}, \text{variance}", (jnp.mean(each), jnp.var(each)), "(4, 4)"
+    yield r"\text{signs}", hutchinson_variance(_MATRIX[None], kind="rademacher"), "4"
+    yield r"\text{normal}", hutchinson_variance(_MATRIX[None], kind="gaussian"), "24"
+    axes = math.sqrt(2) * jnp.eye(2)[:, None]
+    yield r"\text{both axes}", hutchinson_divergence(jnp.zeros((1, 2)), axes, _linear(_MATRIX[None])), "4"
+    yield r"\text{exact}", exact_divergence(jnp.zeros((1, 2)), _linear(_MATRIX[None])), "4"
+
+
+@derivation.figure(
+    r"Left: 4000 estimates of the trace, about 16, of the identity plus small noise, in 16 dimensions, from one probe each. "
+    r"Signs find the diagonal exactly; normal probes have the standard deviation $\sqrt{32}$. Right: the standard deviation of "
+    r"the mean of $P$ probes, estimated (dots) and by the formula (lines).",
+    panels=2,
+)
+def signs_and_normal_probes(spread, falling):
+    rng = np.random.default_rng(1)
+    matrix = np.eye(16) + 0.05 * rng.standard_normal((16, 16))
+    fields = _linear(jnp.asarray(matrix)[None])
+    probes = {"rademacher": np.sign(rng.standard_normal((4000, 1, 16))), "gaussian": rng.standard_normal((4000, 1, 16))}
+    for kind, each in probes.items():
+        found = np.einsum("pbi,ij,pbj->p", each, matrix, each)
+        spread.hist(found, bins=np.linspace(0, 35, 70), density=True, alpha=0.6, label=kind)
+        counts = np.array([1, 4, 16, 64])
+        one = float(hutchinson_variance(matrix[None], kind=kind)[0]) ** 0.5
+        falling.loglog(counts, one / counts**0.5, label=kind)
+        means = [found[: 4000 // count * count].reshape(-1, count).mean(1).std() for count in counts]
+        falling.loglog(counts, means, "o", color="gray", markersize=3)
+    spread.axvline(float(exact_divergence(jnp.zeros((1, 16)), fields)[0]), color="gray")
+    spread.set(xlabel=r"$p^\top J p$", ylabel="density", ylim=(0, 0.8))
+    falling.set(xlabel="probes, $P$", ylabel="standard deviation")
+    spread.legend()
+
+
+@derivation.exercise(
+    "How many probes of signs give a standard error of 0.1 in the example?",
+    r"The variance is 4, so $\frac{4}{0.01} = 400$.",
+)
+def probes_for_a_tenth():
+    yield hutchinson_variance(_MATRIX[None], kind="rademacher")[0] / 0.1**2, "400"
+
+
+@derivation.exercise(
+    "What does a single probe give for an antisymmetric Jacobian, that of a rotation?",
+    "0, whatever the probe is: the symmetric part is 0, and so are the trace and the variance.",
+)
+def a_rotation():
+    turn = jnp.array([[[0.0, -2.0], [2.0, 0.0]]])
+    yield hutchinson_divergence(jnp.zeros((1, 2)), jnp.array([[[0.3, -1.7]]]), _linear(turn)), "0"
+    yield hutchinson_variance(turn, kind="gaussian"), "0"
+
+
+@derivation.exercise(
+    r"What is the variance of a probe along a random axis, $\sqrt{2}\, e_1$ or $\sqrt{2}\, e_2$ with equal chances, in the "
+    r"example?",
+    r"It gives 2 or 6, so the mean is 4 and the variance 4. Its entries are dependent, and the formula above does not hold for "
+    r"it.",
+)
+def a_random_axis():
+    fields = _linear(jnp.broadcast_to(_MATRIX, (2, 2, 2)))
+    each = hutchinson_divergence(jnp.zeros((2, 2)), math.sqrt(2) * jnp.eye(2)[None], fields)
+    yield each[0], "2"
+    yield jnp.var(each), "4"
+
+
+def _linear(jacobian):
+    """The field v(x) = J x, with a matrix for each example."""
+    return lambda x: jnp.einsum("bij,bj->bi", jnp.asarray(jacobian), x)

@@ -1,0 +1,297 @@
+"""Invertible 1x1 convolution: a learned shuffle of the channels.
+
+The lecture on the functions of theory_jax/flows/invertible_convolution.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Abs, Rational, log
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.invertible_convolution import assemble, decompose, forward, inverse
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Slope, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Invertible 1x1 convolution: a learned shuffle of the channels",
+    sources=(
+        "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
+        "Golub & Van Loan 2013, Matrix computations, chapter 3 (LU with row exchanges)",
+    ),
+    question="Coupling layers need their channels shuffled in between. Can the shuffle be learned, what is its determinant, and "
+    "how is that had without work in the third power of the channels at every step?",
+    setting=(
+        r"$x$ has $C$ channels at each of $N$ positions, and $z = W x$ with the same invertible matrix $W$ at all of them.",
+        r"In the LU form $W = P L (U + \mathrm{diag}(\varsigma e^{d}))$ a permutation matrix $P$ and signs $\varsigma_c = \pm 1$ "
+        r"are fixed; the unit lower triangular $L$, the strictly upper triangular $U$ and $d$ are learned.",
+        "In the derivation $C$ is 2 or 3.",
+    ),
+    answer=r"The log-determinant is $N \log |\det W|$, and $N \sum_c d_c$ in the LU form. Its gradient in $W$ is $N W^{-\top}$. "
+    r"A permutation is a special case, with log-determinant 0. Under a normal base maximum likelihood makes the layer whiten: it "
+    r"is unique up to a rotation.",
+    limits=(
+        "That every invertible matrix has an LU form with row exchanges (elimination; stated).",
+        "Kernels larger than 1x1, and speed on a device.",
+    ),
+)
+
+w = sympy.Matrix(
+    2, 2, [derivation.number(f"W_{{{i}{j}}}", f"entry {i}, {j} of the matrix", "weight") for i in (1, 2) for j in (1, 2)]
+)
+derivation.symbol("N", "the number of positions")
+derivation.symbol("I_N", "the identity of that size")
+
+
+@derivation.symbolic(
+    r"\det(I_N \otimes W) = (\det W)^N",
+    because="$z$ at a position depends on $x$ at that position alone: stack the positions, and the Jacobian has $N$ equal blocks "
+    "on its diagonal. Two channels at three positions.",
+    role="lemma",
+)
+def blocks():
+    stacked = sympy.kronecker_product(sympy.eye(3), w)
+    return stacked.det(), sympy.expand(w.det() ** 3), {"once": w.det(), "times the positions": 3 * w.det()}
+
+
+l21, l31, l32 = (derivation.number(f"L_{{{i}}}", f"entry {i} of $L$", "lower") for i in (21, 31, 32))
+u12, u13, u23 = (derivation.number(f"U_{{{i}}}", f"entry {i} of $U$", "upper") for i in (12, 13, 23))
+d1, d2, d3 = (derivation.number(f"d_{i}", f"logarithm {i} of the diagonal's size", "log_diagonal") for i in (1, 2, 3))
+exps = [sympy.exp(one) for one in (d1, d2, d3)]
+lower3 = sympy.Matrix([[1, 0, 0], [l21, 1, 0], [l31, l32, 1]])
+upper3 = sympy.Matrix([[exps[0], u12, u13], [0, exps[1], u23], [0, 0, exps[2]]])
+product3 = lower3 * upper3
+derivation.chain(
+    "In the LU form the log-determinant is a sum",
+    log(
+        plus(
+            times(product3[0, 0], plus(times(product3[1, 1], product3[2, 2]), -times(product3[1, 2], product3[2, 1]))),
+            -times(product3[0, 1], plus(times(product3[1, 0], product3[2, 2]), -times(product3[1, 2], product3[2, 0]))),
+            times(product3[0, 2], plus(times(product3[1, 0], product3[2, 1]), -times(product3[1, 1], product3[2, 0]))),
+        )
+    ),
+    equals(
+        log(times(*exps)),
+        "the determinant of a product of triangular matrices is the product of their diagonals; that of $L$ is 1",
+        wrong={"the diagonal twice": log(times(*exps, *exps)), "an entry of $U$": log(times(*exps, 1 + u12**2))},
+    ),
+    equals(plus(d1, d2, d3), "the logarithm of a product", wrong={"the mean": plus(d1, d2, d3) / 3, "the first": d1}),
+    central=True,
+    so=r"Row exchanges and signs change the sign of the determinant only: $\log |\det W| = \sum_c d_c$, in $C$ additions. The "
+    r"sign stays what it was at the start, so training cannot cross a singular matrix.",
+)  # fmt: skip
+derivation.symbol("a, b, c, e", "unknown entries of $L$ and $U$")
+
+
+@derivation.symbolic(
+    r"\begin{pmatrix} 1 & 0 \\ a & 1 \end{pmatrix} \begin{pmatrix} b & c \\ 0 & e \end{pmatrix} = \begin{pmatrix} 0 & 1 \\ 1 & 0 "
+    r"\end{pmatrix} \text{ has no solution}",
+    because="The first column asks for $b = 0$ and $a b = 1$: no invertible matrix with a zero in the corner has an LU form "
+    "without an exchange of rows. The number of solutions is counted; with the rows exchanged there is one.",
+    role="remark",
+)
+def an_exchange_needs_a_permutation():
+    a, b, c, e = sympy.symbols("a b c e")
+    product = sympy.Matrix([[1, 0], [a, 1]]) * sympy.Matrix([[b, c], [0, e]])
+    counts = [sympy.Integer(len(sympy.solve(list(product - target), [a, b, c, e], dict=True)))
+              for target in (sympy.Matrix([[0, 1], [1, 0]]), sympy.eye(2))]  # fmt: skip
+    return counts, [sympy.Integer(0), sympy.Integer(1)], {"one each": [sympy.Integer(1), sympy.Integer(1)]}
+
+
+derivation.chain(
+    "The gradient of the log-determinant is the transposed inverse",
+    Slope(log((w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]) ** 2) / 2, w[0, 1]),
+    equals(
+        -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
+        r"$\frac12 \log (\det W)^2 = \log |\det W|$, and the determinant is linear in each entry, with the cofactor as its "
+        r"slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
+        wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not divided": -w[1, 0],
+               "not transposed": w.inv()[0, 1]},
+    ),
+)  # fmt: skip
+angle = derivation.number("t", "any number")
+turn = sympy.Matrix([[1 - angle**2, -2 * angle], [2 * angle, 1 - angle**2]]) / (1 + angle**2)
+x1, x2 = (derivation.number(f"x_{i}", f"channel {i}") for i in (1, 2))
+turned = turn * sympy.Matrix([x1, x2])
+derivation.chain(
+    "A rotation changes no norm",
+    turned[0] ** 2 + turned[1] ** 2,
+    equals(
+        x1**2 + x2**2,
+        r"every rotation but half a turn is $\frac{1}{1+t^2}\begin{pmatrix} 1 - t^2 & -2t \\ 2t & 1 - t^2 \end{pmatrix}$",
+        wrong={"the cross term": x1**2 + x2**2 + 2 * x1 * x2},
+    ),
+    role="lemma",
+    so="Nor a volume: $Q^\\top Q = I$ makes $(\\det Q)^2 = 1$. So a random rotation is a start with log-determinant 0 that "
+    "shuffles all channels.",
+)
+
+derivation.say(
+    r"What does likelihood ask of the layer? Let $x$ have the covariance $\Sigma$ and mean 0 at a position. Under a normal base "
+    r"the loss is $\frac12 \mathrm{tr}(W \Sigma W^\top) - \log |\det W|$, and depends on the eigenvalues $\lambda_c > 0$ of $W "
+    r"\Sigma W^\top$."
+)
+c = derivation.index("c", "a channel")
+j = derivation.index("j", "a channel")
+size = derivation.count(c, "C", "the number of channels")
+eigen = derivation.numbers(r"\lambda", c, r"the eigenvalues of $W \Sigma W^\top$", positive=True)
+volume = derivation.number(r"\log \det \Sigma", "of the covariance of the data")
+gaps = Total(c, times(Rational(1, 2), plus(eigen - 1, -log(eigen))))
+derivation.chain(
+    "Maximum likelihood whitens",
+    plus(Total(c, eigen) / 2, -times(Rational(1, 2), plus(Total(j, log(eigen.at(j))), -volume))),
+    equals(
+        plus(size / 2, volume / 2, gaps),
+        r"the trace is the sum of the eigenvalues, and $2 \log |\det W| = \sum_c \log \lambda_c - \log \det \Sigma$; collect",
+        wrong={"the determinant once": plus(size / 2, volume, gaps), "no constant": plus(volume / 2, gaps)},
+    ),
+    at_least(
+        plus(size / 2, volume / 2),
+        r"leave out $\tau - 1 - \log \tau$ at every eigenvalue; equality if and only if all are 1, that is $W \Sigma W^\top = I$",
+        dropping=Total(c, times(Rational(1, 2), tangent.at(eigen))),
+    ),
+    so=r"$W = Q \Sigma^{-1/2}$ with any rotation or reflection $Q$: which one is left to the other layers.",
+)  # fmt: skip
+
+derivation.bridge(
+    "The code mixes two channels",
+    sympy.Matrix([w[0, 0] * x1 + w[0, 1] * x2, w[1, 0] * x1 + w[1, 1] * x2]),
+    lambda *entries: _each(lambda a, x: forward(x[None], a)[0][0], *entries)[:, :, None],
+    *w, x1, x2,
+    wrong={"transposed": w.T * sympy.Matrix([x1, x2])},
+)  # fmt: skip
+derivation.bridge(
+    "... and back",
+    w.inv() * sympy.Matrix([x1, x2]),
+    lambda *entries: _each(lambda a, z: inverse(z[None], a)[0][0], *entries)[:, :, None],
+    *w, x1, x2,
+    wrong={"the transpose": w.T * sympy.Matrix([x1, x2]), "the transposed inverse": w.inv().T * sympy.Matrix([x1, x2])},
+)  # fmt: skip
+derivation.bridge(
+    "... with the log-determinant of all positions, here of three",
+    3 * log(Abs(w.det())),
+    lambda *entries: _each(lambda a, x: forward(jnp.stack([x, x, x], 1)[None], a)[1][0], *entries),
+    *w, x1, x2,
+    wrong={"of one position": log(Abs(w.det())), "the sign": -3 * log(Abs(w.det()))},
+)  # fmt: skip
+derivation.bridge(
+    "... and its gradient",
+    w.inv().T,
+    lambda *entries: _each(lambda a, x: jax.grad(lambda b: forward(x[None], b)[1][0])(a), *entries),
+    *w, x1, x2,
+    wrong={"the inverse": w.inv()},
+)  # fmt: skip
+permuted = sympy.Matrix([product3.row(1), product3.row(2), product3.row(0)])
+derivation.bridge(
+    "... assembles the LU form, here with the rows in the order 1, 2, 0",
+    permuted,
+    lambda *parts: jnp.stack([_assembled(np.array([1, 2, 0]), *numbers) for numbers in zip(*parts, strict=True)]),
+    l21, l31, l32, u12, u13, u23, d1, d2, d3,
+    wrong={"the permutation turned around": sympy.Matrix([product3.row(2), product3.row(0), product3.row(1)]),
+           "no exchange": product3},
+)  # fmt: skip
+
+
+def _assembled(permutation, l21, l31, l32, u12, u13, u23, *d):
+    lower, upper = np.array([[9, 9, 9], [l21, 9, 9], [l31, l32, 9]]), np.array([[9, u12, u13], [9, 9, u23], [9, 9, 9]])
+    return assemble(permutation, lower, upper, np.array(d), np.ones(3))
+
+
+def _each(function, a, b, c, d, x, y):
+    """The function of every matrix and pair."""
+    matrices = np.stack([np.stack([a, b], 1), np.stack([c, d], 1)], 1)
+    return jnp.stack([function(matrix, pair) for matrix, pair in zip(matrices, np.stack([x, y], 1), strict=True)])
+
+
+for letter, meaning in (
+    ("P", "the permutation "
+    "matrix"), ("L, U", "the triangular factors"), (r"\varsigma", "the signs"), ("d, d_c", "the logarithms"),
+    ("W", "the matrix"),
+):  # fmt: skip
+    derivation.symbol(letter, meaning)
+
+
+@derivation.numeric(
+    r"P L (U + \mathrm{diag}(\varsigma e^{d})) = W, \quad \textstyle\sum_c d_c = \log |\det W|",
+    because="Ten random matrices of five channels, taken apart and put together by the code. Which permutation a library picks "
+    "differs, the product does not.",
+)
+def there_and_back():
+    found, wanted, wrong = [], [], []
+    for matrix in np.random.default_rng(0).standard_normal((10, 5, 5)):
+        parts = decompose(matrix)
+        found.append(np.append(assemble(*parts), jnp.sum(parts[3])))
+        wanted.append(np.append(matrix, np.linalg.slogdet(matrix)[1]))
+        wrong.append(np.append(assemble(jnp.argsort(parts[0]), *parts[1:]), jnp.sum(parts[3])))
+    return np.array(found), np.array(wanted), {"the permutation turned around": np.array(wrong)}
+
+
+_W = np.array([[0.0, 2.0], [3.0, 1.0]])
+
+
+@derivation.example(r"$W = \begin{pmatrix} 0 & 2 \\ 3 & 1 \end{pmatrix}$ at four positions, with the determinant $-6$.")
+def minus_six():
+    ones = np.ones((1, 2, 4))
+    z, log_det = forward(ones, _W)
+    permutation, lower, upper, log_diagonal, sign = decompose(_W)
+    yield r"W (1, 1) = (2, 4)", z[0, :, 0], "(2, 4)"
+    yield r"4 \log 6", log_det, "7.1670"
+    yield r"\text{permutation}", permutation, "(1, 0)"
+    yield r"e^{d}", jnp.exp(log_diagonal), "(3, 2)"
+    yield r"U_{12}", upper[0, 1], "1"
+    yield r"\varsigma", sign, "(1, 1)"
+    yield r"W^{-1} (2, 4)", inverse(z, _W)[0][0, :, 0], "(1, 1)"
+
+
+@derivation.figure(
+    "A cloud of correlated points (left), $\\Sigma^{-1/2} x$ (middle) and $Q \\Sigma^{-1/2} x$ with a rotation by 40 degrees "
+    "(right), each with the ellipse of one standard deviation. Both circles have the area of the ellipse divided by $\\sqrt 3$, "
+    "and the same likelihood.",
+    panels=3,
+)
+def whitening(*panels):
+    covariance = np.array([[2.0, 1.0], [1.0, 2.0]])
+    values, vectors = np.linalg.eigh(covariance)
+    root, whiten = (vectors * values**power @ vectors.T for power in (0.5, -0.5))
+    turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
+    cloud = np.random.default_rng(0).standard_normal((200, 2)) @ root
+    circle = np.linspace(0, 2 * np.pi, 60)
+    ellipse = np.stack([np.cos(circle), np.sin(circle)], 1) @ root
+    for axes, weight, title in zip(panels, (np.eye(2), whiten, turn @ whiten), ("data", "whitened", "and turned"), strict=True):
+        points, edge = (np.asarray(forward(part, weight)[0]) for part in (cloud, ellipse))
+        axes.scatter(*points.T, s=4, c=cloud[:, 0], cmap="viridis")
+        axes.plot(*edge.T, color="C1")
+        axes.set(xlabel="first channel", ylabel="second", title=title, aspect="equal", xlim=(-4.5, 4.5), ylim=(-4.5, 4.5))
+
+
+@derivation.exercise(
+    r"$W = \begin{pmatrix} 2 & 0 \\ 1 & \frac12 \end{pmatrix}$ at ten positions: what is the log-determinant, and is $W$ "
+    r"orthogonal?",
+    "0, since the determinant is 1. Not orthogonal: its first column has the squared norm 5.",
+)
+def a_shear():
+    matrix = np.array([[2.0, 0.0], [1.0, 0.5]])
+    yield forward(np.zeros((1, 2, 10)), matrix)[1], "0"
+    yield matrix[:, 0] @ matrix[:, 0], "5"
+
+
+@derivation.exercise(
+    "What is the determinant of the matrix that is assembled from the permutation $(1, 2, 0)$, $L = I$, $U = 0$ and $d = 0$?",
+    "+1: a cycle of three is two exchanges.",
+)
+def a_cycle():
+    zero = np.zeros((3, 3))
+    yield np.linalg.det(assemble(np.array([1, 2, 0]), zero, zero, np.zeros(3), np.ones(3))), "+1"
+
+
+@derivation.exercise(
+    r"$\Sigma = \begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}$: what is the least loss, and the loss at $W = I$?",
+    r"$1 + \frac12 \log 3 = 1.5493$, and $\frac12 \mathrm{tr}\,\Sigma = 2$.",
+)
+def least_loss():
+    ones = {eigen: (1, 1), volume: log(3)}
+    yield value(plus(size / 2, volume / 2, gaps), ones), "1.5493"
+    yield value(plus(size / 2, volume / 2, gaps), {eigen: (1, 3), volume: log(3)}), "2"

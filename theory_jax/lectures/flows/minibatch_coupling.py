@@ -1,0 +1,576 @@
+"""Minibatch couplings: pairing noise with data so that paths keep apart.
+
+The lecture on the functions of theory_jax/flows/minibatch_coupling.py.
+"""
+
+import functools
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, Rational, exp, log, oo, pi, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs, sinkhorn_log_plan, squared_distance_matrix
+from theory_jax.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
+
+derivation = Derivation(
+    title="Minibatch couplings: pairing noise with data so that paths keep apart",
+    sources=(
+        "Tong et al. 2024, Improving and generalizing flow-based generative models with minibatch optimal transport",
+        "Pooladian et al. 2023, Multisample flow matching: straightening flows with minibatch couplings",
+        "Cuturi 2013, Sinkhorn distances: lightspeed computation of optimal transport",
+        "Fatras et al. 2020, Learning with minibatch Wasserstein: asymptotic and gradient properties",
+        "Peyre & Cuturi 2019, Computational optimal transport, section 4",
+    ),
+    question="Flow matching pairs noise and data at random. Lines of different pairs pass the same places in different "
+    "directions, so the target of the regression is noisy. How can a batch be paired anew without changing the law of the noise "
+    "or of the data, and what is gained?",
+    setting=(
+        r"A batch has noise points $a_1, \dots, a_N$ and data points $b_1, \dots, b_M$. A pair costs $C_{i,j} = \|a_i - "
+        r"b_j\|^2$.",
+        r"An assignment, for $N = M$, pairs $a_i$ with $b_{\pi(i)}$ for a permutation $\pi$; an optimal one has the least mean "
+        r"cost of a pair.",
+        r"A plan is a table $P \ge 0$ with row sums $\frac1N$ and column sums $\frac1M$: its entries are the probabilities of "
+        r"pairs. The entropic plan minimizes $\sum_{i,j} P_{i,j} (C_{i,j} + \varepsilon \log P_{i,j})$ for $\varepsilon > 0$.",
+        r"A pair $(a, b)$ moves along $x_t = (1 - t)\, a + t\, b$, and the target of the regression at $x_t$ is $b - a$.",
+    ),
+    answer="An assignment only changes the order of a batch, so both laws stay. The optimal one pairs in the same order: lines "
+    "of different pairs keep apart, and the target varies less where they pass. The entropic plan lies between the optimal "
+    "assignment and random pairs; Sinkhorn's iteration finds it, in a number of steps that grows exponentially with the ratio of "
+    "cost and regularization. A batch goes only a part of the way from random pairs to optimal transport.",
+    limits=(
+        "That an optimal plan may be taken to be an assignment for every N (Birkhoff's theorem).",
+        "That Sinkhorn's iteration converges from everywhere. Near the solution, on two pairs, its rate is derived.",
+        "How the cost of a batch falls with its size in many dimensions: slowly.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- assignments
+
+d = derivation.index("d", "a coordinate", states=2)
+a, a_other = derivation.numbers("a", d, "a noise point", "x0"), derivation.numbers(r"\tilde a", d, "another noise point")
+b, b_other = (
+    derivation.numbers("b", d, "the data point of the first", "x1"),
+    derivation.numbers(r"\tilde b", d, "... of the other"),
+)
+t = derivation.number("t", "the time", "time", between=(0, 1))
+paid_more = plus(
+    SquaredNorm(d, a - b_other), SquaredNorm(d, a_other - b), -SquaredNorm(d, a - b), -SquaredNorm(d, a_other - b_other)
+)
+no_gain = derivation.assume("An exchange of the partners of an optimal assignment gains nothing", paid_more)
+monotone = derivation.chain(
+    "Pairs of an optimal assignment have the same order",
+    Inner(d, a - a_other, b - b_other),
+    equals(
+        times(Rational(1, 2), paid_more),
+        "expand the squared distances: every square cancels, and the products remain twice",
+        wrong={"not halved": paid_more, "turned around": -paid_more / 2},
+    ),
+    at_least(0, "the exchange of two partners gains nothing", dropping=no_gain.at() / 2, wrong={"one": 1}),
+    role="lemma",
+    so=r"On a line this means that larger noise goes to larger data. Up to equal points only sorting does that, so sorting is "
+    r"optimal: one of the $N!$ assignments is.",
+)
+apart = derivation.chain(
+    "Their lines keep apart",
+    SquaredNorm(d, (1 - t) * (a - a_other) + t * (b - b_other)),
+    equals(
+        plus(
+            (1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other),
+            2 * t * (1 - t) * Inner(d, a - a_other, b - b_other),
+        ),
+        "expand the square of the difference of the places at time $t$",
+        wrong={"the product once": plus(
+            (1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other),
+            t * (1 - t) * Inner(d, a - a_other, b - b_other))},
+    ),
+    at_least(
+        plus((1 - t) ** 2 * SquaredNorm(d, a - a_other), t**2 * SquaredNorm(d, b - b_other)),
+        "leave out the product, which is never negative (the lemma)",
+        dropping=2 * t * (1 - t) * monotone.at(),
+        wrong={"the squares of the ends": plus(SquaredNorm(d, a - a_other), SquaredNorm(d, b - b_other))},
+    ),
+    central=True,
+    so="Different noise or different data: then the lines never meet, and where two of them come near each other, both ends are "
+    "near as well, so the targets are. Random pairs have no such bound: on a line half of all pairs of lines cross.",
+)  # fmt: skip
+
+
+def _batch(count, size, seed):
+    """Noise and data of a seeded batch, the data in two clusters."""
+    drawn = np.random.default_rng(seed)
+    data = drawn.normal(size=(count, size)) / 2 + 2 * drawn.choice((-1.0, 1.0), (count, 1))
+    return jnp.array(drawn.normal(size=(count, size))), jnp.array(data)
+
+
+_ORDERS = np.array(list(itertools.permutations(range(6))))
+
+
+def _costs_of_all(cost):
+    """The cost of every permutation of six."""
+    return np.asarray(cost)[np.arange(6), _ORDERS].sum(axis=1)
+
+
+@derivation.exact(
+    r"\frac1N \sum_i C_{i, \pi(i)} \text{ of the code is the least of all}",
+    because="Six pairs in the plane, then six on the line, against all permutations; on the line also against sorting.",
+    outcomes=2 * 720,
+)
+def the_assignment_is_optimal():
+    found, least, inverted = [], [], []
+    for size in (2, 1):
+        cost = squared_distance_matrix(*_batch(6, size, seed=size))
+        order = optimal_assignment(cost)
+        found.append(cost[np.arange(6), order].mean())
+        least.append(_costs_of_all(cost).min() / 6)
+        inverted.append(cost[order, np.arange(6)].mean())
+    noise, data = _batch(6, 1, seed=1)
+    found.append(jnp.mean((jnp.sort(noise[:, 0]) - jnp.sort(data[:, 0])) ** 2))
+    least.append(least[-1])
+    return np.array(found), np.array(least), {"the permutation inverted": np.array([*inverted, found[-1]])}
+
+
+@derivation.exact(
+    r"\left\langle a_i - a_j,\, b_{\pi(i)} - b_{\pi(j)} \right\rangle \ge \tfrac12, \quad \text{and still the cost is } 1, "
+    r"\text{ not } 0",
+    because=r"In the plane the order of pairs is necessary, not sufficient. The corners of a regular hexagon of radius 1, paired "
+    r"with themselves turned by $60°$: $\langle v, Rv \rangle = \frac12 \|v\|^2$ for the rotation $R$, and sides have length 1. "
+    "No exchange of two partners gains, but turning all of them does.",
+    outcomes=15,
+    role="remark",
+)
+def a_hexagon():
+    angles = np.arange(6) * math.pi / 3
+    corners = jnp.array(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    turned = jnp.roll(corners, -1, axis=0)
+    cost = squared_distance_matrix(corners, turned)
+    products = [(corners[i] - corners[j]) @ (turned[i] - turned[j]) for i, j in itertools.combinations(range(6), 2)]
+    best = cost[np.arange(6), optimal_assignment(cost)].mean()
+    return np.array([min(products), jnp.trace(cost) / 6, 1 + best]), np.array([0.5, 1.0, 1.0]), {
+        "the order is enough": np.array([0.5, 1.0, 2.0]),
+    }  # fmt: skip
+
+
+derivation.say(
+    "What does a pairing do for the regression? Let noise and data be standard normal numbers with the correlation $r$ that the "
+    "pairing gives them: 0 for random pairs, near 1 for sorted ones. Of the target's variance, the part that $x_t$ does not "
+    "explain is noise of the gradient."
+)
+r = derivation.number("r", "the correlation of the two numbers of a pair", between=(0, 1))
+z_0 = derivation.number("z_0", "the noise, a standard normal number")
+own = derivation.number("n", "what the data has of its own, another one")
+z_1 = r * z_0 + sqrt(1 - r**2) * own
+
+
+def _mean(body):
+    return Expectation(Normal(z_0, 0, 1), Expectation(Normal(own, 0, 1), body))
+
+
+place = derivation.define("x_t", (1 - t) * z_0 + t * z_1, "the place of a pair, with data $r z_0 + \\sqrt{1 - r^2}\\, n$")
+target = derivation.define("u", z_1 - z_0, "its target")
+derivation.chain(
+    "The variance of the target that is left at a place",
+    plus(_mean(target**2), -(_mean(target * place) ** 2) / _mean(place**2)),
+    equals(
+        plus(2 * (1 - r), -((1 - 2 * t) ** 2) * (1 - r) ** 2 / (1 - 2 * t * (1 - t) * (1 - r))),
+        "the three moments",
+        wrong={"the covariance not squared": plus(2 * (1 - r), -((1 - 2 * t) ** 2) * (1 - r) / (1 - 2 * t * (1 - t) * (1 - r)))},
+    ),
+    equals(
+        (1 - r**2) / (1 - 2 * t * (1 - t) * (1 - r)),
+        "one fraction: $(1 - 2t)^2 = 1 - 4t(1 - t)$",
+        wrong={"the correlation not squared": (1 - r) / (1 - 2 * t * (1 - t) * (1 - r)), "at its ends only": 1 - r**2},
+    ),
+    so=r"For Gaussian variables this is the variance given $x_t$. At $t = \frac12$ it is $2 (1 - r)$: 2 for random pairs, and "
+    r"nothing at $r = 1$.",
+)
+
+
+@derivation.exact(
+    r"\text{after } \pi \text{ every } a_i \text{ and every } b_j \text{ occurs once}",
+    because="An assignment is a permutation, so the batch holds the same noise and the same data in another order: sums of "
+    "any function of one of them stay. Here the sums of sines, of 64 pairs in the plane.",
+)
+def both_laws_stay():
+    noise, data = _batch(64, 2, seed=3)
+    order = optimal_assignment(squared_distance_matrix(noise, data))
+    nearest = jnp.argmin(squared_distance_matrix(noise, data), axis=1)
+    return jnp.sin(data[order]).sum(), jnp.sin(data).sum(), {"the nearest data point of each": jnp.sin(data[nearest]).sum()}
+
+
+# ---------------------------------------------------------------------------------------------------- entropic plans
+
+derivation.say(
+    r"An assignment of $N$ pairs takes of the order of $N^3$ steps, one after another. The entropic plan takes sums over rows "
+    r"and columns, which an accelerator computes at once, and has a derivative. Its form follows from the multipliers of the two "
+    r"constraints."
+)
+i, j = derivation.index("i", "a noise point, a row"), derivation.index("j", "a data point, a column")
+k, m = derivation.index("k", "another row"), derivation.index("l", "another column")
+N, M = derivation.count(i, "N", "the number of rows"), derivation.count(j, "M", "the number of columns")
+cost = derivation.numbers("C", (i, j), "the cost of a pair", "cost")
+plan = derivation.numbers("P", (i, j), "the probability of a pair", "exp(log_plan)", positive=True)
+epsilon = derivation.number(r"\varepsilon", "the weight of the entropy", "regularization", positive=True)
+of_row = derivation.numbers("f", i, "the multiplier of a row sum")
+of_column = derivation.numbers("g", j, "the multiplier of a column sum")
+lagrangian = derivation.define(
+    r"\mathcal{L}",
+    plus(
+        Total(i, Total(j, plan * (cost + epsilon * log(plan)))),
+        -Total(i, of_row * (Total(j, plan) - 1 / N)),
+        -Total(j, of_column * (Total(i, plan) - 1 / M)),
+    ),
+    "the objective of the entropic plan with the multipliers of its constraints",
+)
+derivation.chain(
+    "The form of the entropic plan",
+    Slope(lagrangian, plan.at(k, m)),
+    equals(
+        plus(cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), -of_row.at(k), -of_column.at(m)),
+        r"the slope of $p \log p$ is $\log p + 1$",
+        wrong={
+            "the slope of the logarithm forgotten": plus(
+                cost.at(k, m), epsilon * log(plan.at(k, m)), -of_row.at(k), -of_column.at(m)),
+            "a multiplier with the other sign": plus(
+                cost.at(k, m), epsilon * (log(plan.at(k, m)) + 1), of_row.at(k), -of_column.at(m)),
+        },
+    ),
+    so=r"It vanishes where $P_{k,l} = e^{(f_k + g_l - C_{k,l})/\varepsilon}$, with the constant $\varepsilon$ put into $f$. The "
+    r"objective is convex, so this plan is the minimum as soon as both sums are right; the lecture on Wasserstein GANs shows it "
+    r"by a divergence.",
+    states=2,
+)  # fmt: skip
+derivation.say(
+    r"Sinkhorn's iteration looks for the multipliers. In products, $P_{i,j} = \alpha_i G_{i,j} \beta_j$ with $\alpha_i = "
+    r"e^{f_i/\varepsilon}$, $\beta_j = e^{g_j/\varepsilon}$ and $G_{i,j} = e^{-C_{i,j}/\varepsilon}$; the code adds their "
+    r"logarithms, since for small $\varepsilon$ every $G_{i,j}$ is zero in floating point."
+)
+kernel = derivation.numbers("G", (i, j), r"$e^{-C_{i,j}/\varepsilon}$", positive=True)
+beta = derivation.numbers(r"\beta", j, r"$e^{g_j/\varepsilon}$, the factor of a column", positive=True)
+alpha = derivation.define(
+    r"\alpha", 1 / (N * Total(m, kernel.at(i, m) * beta.at(m))), "the factor that the iteration chooses for a row", over=i
+)
+derivation.chain(
+    "One half of Sinkhorn's iteration makes the row sums right",
+    Total(j, alpha * kernel * beta),
+    equals(
+        times(alpha, Total(j, kernel * beta)),
+        "the factor is the same for the whole row",
+        wrong={"the factor forgotten": Total(j, kernel * beta)},
+    ),
+    equals(1 / N, r"insert $\alpha_i$: the sum cancels", wrong={"rows of probabilities": 1, "the count twice": 1 / N**2}),
+    so=r"The other half does the same for the columns, with $\frac1M$, and spoils the rows a little. The two halves in turn are "
+    r"the iteration, from $\beta = 1$; the code ends with the columns.",
+)
+derivation.chain(
+    "How a row answers the columns",
+    times(beta.at(m), Slope(log(alpha.at(k)), beta.at(m))),
+    equals(
+        -kernel.at(k, m) * beta.at(m) / Total(j, kernel.at(k, j) * beta),
+        "the slope of a logarithm",
+        wrong={"the sign": kernel.at(k, m) * beta.at(m) / Total(j, kernel.at(k, j) * beta)},
+    ),
+    equals(
+        times(-N, alpha.at(k), kernel.at(k, m), beta.at(m)),
+        r"one over the sum is $N \alpha_k$",
+        wrong={"without the number of rows": times(-1, alpha.at(k), kernel.at(k, m), beta.at(m))},
+    ),
+    role="lemma",
+    so=r"The first line is the slope of $\log \alpha_k$ in $\log \beta_l$. It is $-N P_{k,l}$: minus a row of probabilities. In "
+    r"the same way $\log \beta_l$ answers $\log \alpha_k$ with $-M P_{k,l}$.",
+)
+
+# ---------------------------------------------------------------------------------------------------- two pairs
+
+derivation.say(r"With two points on either side everything can be solved. The sums leave one number, $p = P_{1,1} = P_{2,2}$.")
+p = derivation.number("p", r"the probability of the pair $(1, 1)$, and of $(2, 2)$", between=(0, Rational(1, 2)))
+c11, c12, c21, c22 = (
+    derivation.number(f"C_{{{pair}}}", f"the cost of the pair ${pair[0]}, {pair[1]}$") for pair in ("11", "12", "21", "22")
+)
+swap = derivation.define(r"\Delta", plus(c11, c22, -c12, -c21), "what the pairs $(1, 1), (2, 2)$ cost more than the others")
+rest = Rational(1, 2) - p
+objective = derivation.define(
+    "J",
+    plus(p * (c11 + c22), rest * (c12 + c21), 2 * epsilon * (p * log(p) + rest * log(rest))),
+    "the objective of the entropic plan of two pairs",
+)
+gap = derivation.number("D", r"a value of $\Delta$")
+quarter = gap / (4 * epsilon)
+solution = derivation.define(
+    r"p^\star",
+    Rational(1, 2) / (1 + exp(gap / (2 * epsilon))),
+    r"the solution for $\Delta = D$",
+    "exp(log_plan)[0, 0]",
+    positive=True,
+)
+derivation.chain(
+    "Two pairs: the slope of the objective",
+    Slope(objective, p),
+    equals(
+        plus(swap, 2 * epsilon * (log(p) - log(rest))),
+        r"$(p \log p)' = \log p + 1$, and the ones cancel",
+        wrong={"one entropy": plus(swap, epsilon * (log(p) - log(rest)))},
+    ),
+)
+derivation.chain(
+    "... vanishes at a sigmoid",
+    solution / (Rational(1, 2) - solution),
+    equals(
+        exp(-gap / (2 * epsilon)),
+        r"$\frac12 - p^\star = p^\star e^{D/2\varepsilon}$",
+        wrong={"without the half": exp(-gap / epsilon), "turned over": exp(gap / (2 * epsilon))},
+    ),
+    so=r"The difference of the two logarithms is $-D/2\varepsilon$, so the slope is $D - D$.",
+)
+derivation.chain(
+    "It lies between the assignment and random pairs",
+    solution,
+    equals(
+        plus(Rational(1, 4), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
+        r"multiply above and below by $e^{-y}$, for $y = D/4\varepsilon$",
+        wrong={
+            "the sign": plus(Rational(1, 4), (exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
+            "not about a quarter": plus(Rational(1, 2), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
+        },
+    ),
+    so=r"This is $\frac14 (1 - \tanh y)$. For large $\varepsilon$ it is $\frac14$, as if the pairs were drawn at random. For "
+    r"small $\varepsilon$ the hyperbolic tangent is the sign of $D$: $p^\star$ is $0$ where these pairs cost more and $\frac12$ "
+    r"where they cost less, as in the assignment.",
+)  # fmt: skip
+derivation.chain(
+    "The cost grows with the regularization",
+    Slope(solution * gap, epsilon),
+    equals(
+        times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
+        r"the chain rule: the slope of $e^{D/2\varepsilon}$ is $-\frac{D}{2\varepsilon^2} e^{D/2\varepsilon}$",
+        wrong={
+            "the factor twice": 2 * times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
+            "the exponential inverted": times((gap * solution / epsilon) ** 2, exp(-gap / (2 * epsilon))),
+        },
+    ),
+    at_least(
+        0, "leave out a square times an exponential", dropping=times((gap * solution / epsilon) ** 2, exp(gap / (2 * epsilon))),
+        wrong={"one": 1},
+    ),
+    so=r"$p D$ is what of the cost depends on $p$.",
+)  # fmt: skip
+derivation.chain(
+    "How fast the iteration converges",
+    plus(2 * p * (2 * p - 2 * rest), 2 * rest * (2 * rest - 2 * p)),
+    equals(
+        (4 * p - 1) ** 2,
+        "the first line: two answers of the lemma, one after the other, to the change $(1, -1)$ of $g$. Its signs cancel",
+        wrong={"one answer": 4 * p - 1},
+    ),
+    so=r"With $p = p^\star$ and $4 p^\star - 1 = -\tanh y$ it is $\tanh^2 \frac{D}{4\varepsilon}$: the error left by one "
+    r"iteration. For small $\varepsilon$ this is about $1 - 4 e^{-|D|/2\varepsilon}$, so the number of iterations grows "
+    r"exponentially with $1/\varepsilon$.",
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"\sum_j P_{i,j} = \tfrac1N, \quad \sum_i P_{i,j} = \tfrac1M",
+    because="The code's plan of six noise points and four data points after 200 iterations.",
+    role="remark",
+)
+def both_sums_of_the_plan():
+    noise, data = _batch(6, 2, seed=2)
+    found = jnp.exp(sinkhorn_log_plan(squared_distance_matrix(noise, data[:4]), regularization=4.0, num_iterations=200))
+    sums = jnp.concatenate([found.sum(axis=1), found.sum(axis=0)])
+    return sums, np.array([1 / 6] * 6 + [1 / 4] * 4), {"rows of probabilities": np.array([1.0] * 6 + [1 / 4] * 4)}
+
+
+@derivation.bound(
+    r"\text{assignment} \le \sum_{i,j} P_{i,j} C_{i,j} \text{, growing with } \varepsilon, \le \text{random pairs}",
+    because=r"Six pairs in the plane: the assignment, $\varepsilon = 2, 4, 8$, and the mean of all costs, each with the next; "
+    r"the last two are equal for large $\varepsilon$.",
+)
+def between_the_assignment_and_random_pairs():
+    table = squared_distance_matrix(*_batch(6, 2, seed=2))
+
+    @functools.cache
+    def paid(regularization):
+        if regularization == 0:
+            return _costs_of_all(table).min() / 6
+        return (jnp.exp(sinkhorn_log_plan(table, regularization=regularization, num_iterations=60)) * table).sum()
+
+    def both(low, high):
+        return np.array([paid(one) for one in low]), np.array([paid(one) for one in high])
+
+    levels = (0, 2.0, 4.0, 8.0, 1e16)
+    return both, (levels[:-1], levels[1:]), ((1e15,), (1e16,)), {"falling": lambda low, high: both(high, low)}
+
+
+# ---------------------------------------------------------------------------------------------------- pairs from a plan
+
+derivation.say(
+    r"A plan pairs $a_i$ with several $b_j$. A pair is drawn by Gumbel variables: $-\log E_j$ for independent standard "
+    r"exponential $E_j$, so that the largest $\log P_{i,j} - \log E_j$ is the smallest $E_j/P_{i,j}$, a clock that rings at the "
+    r"rate $P_{i,j}$."
+)
+s = derivation.number("s", "a time of the clocks", positive=True)
+rate = derivation.numbers("w", j, "the row of the plan, as rates of clocks", "exp(log_plan)", positive=True)
+derivation.symbol("E", "a standard exponential variable for each column; $-\\log E$ is a Gumbel variable", "gumbels")
+derivation.chain(
+    "The first clock to ring has the shares of the row",
+    Integral(times(rate.at(m), exp(-s * Total(j, rate))), (s, 0, oo)),
+    equals(
+        rate.at(m) / Total(j, rate),
+        r"clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate",
+        wrong={"not normalized": rate.at(m), "one over the rate": 1 / Total(j, rate)},
+    ),
+    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N P_{i,l} = "
+    r"\frac NM$ times in the mean: the law of the data stays in the mean, not in each batch, as it does with an assignment.",
+)
+
+
+@derivation.monte_carlo(
+    r"\Pr(j) = w_j \Big/ \sum_l w_l",
+    because=r"The code's draws of forty thousand rows $w = (0.1, 0.3, 0.1)$ of a plan.",
+    role="remark",
+)
+def pairs_have_the_shares_of_their_row():
+    row = np.array([0.1, 0.3, 0.1])
+    gumbels = jnp.array(np.random.default_rng(4).gumbel(size=(40_000, 3)))
+    drawn = sample_pairs(jnp.log(jnp.tile(row, (40_000, 1))), gumbels)
+    return np.eye(3)[np.asarray(drawn)], row / row.sum(), {"the row taken for probabilities": row}
+
+
+# ---------------------------------------------------------------------------------------------------- a batch is not the law
+
+derivation.say(
+    r"How far does a batch go? Noise and data both $\mathcal{N}(0, 1)$, two pairs, sorted. Of two numbers with the middle $m$, "
+    r"$m - h$ is the smaller and $m + h$ the larger."
+)
+m_a, m_b = derivation.number("m_a", "the middle of the two noise points"), derivation.number("m_b", "... of the data")
+h_a, h_b = derivation.number("h_a", "half of their distance"), derivation.number("h_b", "... of the data")
+derivation.chain(
+    "The cost of two sorted pairs",
+    ((m_a + h_a - m_b - h_b) ** 2 + (m_a - h_a - m_b + h_b) ** 2) / 2,
+    equals(
+        plus((m_a - m_b) ** 2, (h_a - h_b) ** 2),
+        "the mixed terms cancel",
+        wrong={"twice": 2 * plus((m_a - m_b) ** 2, (h_a - h_b) ** 2), "the middles alone": (m_a - m_b) ** 2},
+    ),
+)
+h = derivation.number("h", r"half of the distance of two draws, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
+derivation.chain(
+    "The mean of half a distance",
+    Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),
+    equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$", wrong={"twice": 2 / sqrt(pi)}),
+    so=r"The middles have variance $\frac12$, so $\mathbb{E}[(m_a - m_b)^2] = 1$. The half distances have the mean square "
+    r"$\frac12$, so $\mathbb{E}[(h_a - h_b)^2] = 2 (\frac12 - \frac1\pi)$. Sorted pairs of a batch of two cost $2 - \frac2\pi = "
+    r"1.3634$ in the mean; random pairs cost 2, and optimal transport between two equal laws costs 0.",
+)
+
+# ---------------------------------------------------------------------------------------------------- the code
+
+U, V = derivation.numbers("u", (d, i), "noise points"), derivation.numbers("v", (d, j), "data points")
+derivation.bridge(
+    "The code's squared distances",
+    SquaredNorm(d, U - V),
+    lambda u, v: jnp.stack([squared_distance_matrix(*pair) for pair in zip(u.mT, v.mT, strict=True)]),
+    U, V,
+    wrong={"the mean over coordinates": SquaredNorm(d, U - V) / 2},
+)  # fmt: skip
+share = derivation.define(
+    "K",
+    exp(-cost / epsilon) / Total(m, exp(-cost.at(i, m) / epsilon)),
+    "a row after its half of the first iteration",
+    over=(i, j),
+)
+derivation.bridge(
+    "... and its plan after one iteration",
+    share / (M * Total(k, share.at(k, j))),
+    lambda costs, weights: jnp.stack([
+        jnp.exp(sinkhorn_log_plan(one, regularization=float(weight), num_iterations=1))
+        for one, weight in zip(costs, weights, strict=True)
+    ]),
+    cost, epsilon,
+    wrong={"rows alone": share / N, "columns of probabilities": share / Total(k, share.at(k, j))},
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+_TABLE = jnp.array([[9.0, 1.0], [1.0, 1.0]])
+
+
+def _of_table(regularization, iterations):
+    return jnp.exp(sinkhorn_log_plan(_TABLE, regularization=regularization, num_iterations=iterations))
+
+
+@derivation.example(
+    r"On a line, $a = (0, 2)$ and $b = (3, 1)$. The pairs as they stand cost $\frac{9 + 1}{2} = 5$, the others $\frac{1 + 1}{2} "
+    r"= 1$, and $\Delta = 8$. Then the entropic plan for $\varepsilon = 4$: the error of the first row's sum falls by the factor "
+    r"$\tanh^2 \frac12 = 0.2136$ in the end."
+)
+def two_pairs():
+    table = squared_distance_matrix(jnp.array([0.0, 2.0]), jnp.array([3.0, 1.0]))
+    yield "C", table, "9, 1, 1, 1"
+    yield r"\pi", optimal_assignment(table), "(1, 0)"
+    for regularization, plan_text, cost_text in ((1.0, "0.0090", "1.0719"), (4.0, "0.1345", "2.0758"), (8.0, "0.1888", "2.5102")):
+        found = _of_table(regularization, 300)
+        yield rf"p^\star, \ \varepsilon = {regularization:g}", found[0, 0], plan_text
+        yield r"\langle P, C \rangle", (found * _TABLE).sum(), cost_text
+    errors = [_of_table(4.0, count)[0].sum() - 0.5 for count in (1, 2, 9, 10)]
+    yield r"\text{error of a row after one iteration}", errors[0], "-0.0848"
+    yield r"\text{... after two}", errors[1], "-0.0179"
+    yield r"\text{... the tenth by the ninth}", errors[3] / errors[2], "0.2136"
+
+
+@derivation.figure(
+    r"Twelve noise points (open) and twelve data points (filled), joined at random, by the optimal assignment, and by the "
+    r"entropic plan with $\varepsilon = 1$, whose lines are the darker the more probable the pair.",
+    panels=3,
+)
+def three_couplings(random, assigned, entropic):
+    noise, data = map(np.asarray, _batch(12, 2, seed=5))
+    table = squared_distance_matrix(noise, data)
+    plan_of_pairs = np.exp(np.asarray(sinkhorn_log_plan(table, regularization=1.0, num_iterations=50)))
+    couplings = np.eye(12), np.eye(12)[np.asarray(optimal_assignment(table))], 12 * plan_of_pairs
+    for axes, weights, name in zip((random, assigned, entropic), couplings, ("random", "assignment", "entropic"), strict=True):
+        for row, column in np.argwhere(weights > 0.05):
+            ends = np.stack([noise[row], data[column]], axis=1)
+            axes.plot(*ends, color="gray", linewidth=1, alpha=float(min(1.0, weights[row, column])))
+        axes.plot(*noise.T, "o", fillstyle="none", markersize=4)
+        axes.plot(*data.T, "o", markersize=4)
+        axes.set(title=name, xlabel="first coordinate", aspect="equal")
+    random.set(ylabel="second coordinate")
+
+
+@derivation.exercise(
+    r"At which $\varepsilon$ does the example's entropic plan cost 2?",
+    r"It costs $10 p + 2 (\frac12 - p) = 1 + 8p$, so $p = \frac18$ and $e^{4/\varepsilon} = 3$: $\varepsilon = 4/\log 3 = "
+    r"3.641$.",
+)
+def a_cost_of_two():
+    yield 4 / math.log(3), "3.641"
+    yield (_of_table(4 / math.log(3), 20) * _TABLE).sum(), "2"
+
+
+@derivation.exercise(
+    r"How many iterations shrink the example's error tenfold near the solution, for $\varepsilon = \frac12$?",
+    r"Each leaves $\tanh^2 4 = 0.99866$ of it: $\log 10/{-\log 0.99866}$, which is 1716. At $\varepsilon = 4$ two are enough.",
+)
+def a_tenfold_smaller_error():
+    yield math.tanh(4) ** 2, "0.99866"
+    yield round(math.log(10) / -math.log(math.tanh(4) ** 2)), "1716"
+    yield math.ceil(math.log(10) / -math.log(math.tanh(0.5) ** 2)), "2"
+
+
+@derivation.exercise(
+    r"Data $\pm 1$ come with their sign as a label, one of each in a batch of two, and noise is paired by sorting, whatever the "
+    "label. What is the mean of the noise given the label $+$, and what goes wrong when the label is asked for?",
+    r"The larger of two standard normal numbers has the mean $1/\sqrt\pi = 0.5642$. The model learns a flow from that law, but "
+    r"sampling starts from $\mathcal{N}(0, 1)$ with the mean 0. Pair within a label.",
+)
+def a_label_that_is_forgotten():
+    yield 1 / math.sqrt(math.pi), "0.5642"
+    larger = np.linspace(-8, 8, 4001)
+    density = (
+        2 * np.exp(-(larger**2) / 2) / math.sqrt(2 * math.pi) * (1 + np.array([math.erf(x / math.sqrt(2)) for x in larger])) / 2
+    )
+    yield (larger * density).sum() * (larger[1] - larger[0]), "0.5642"

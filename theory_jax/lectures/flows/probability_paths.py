@@ -1,0 +1,405 @@
+"""Probability paths: the velocity that moves noise onto a data point.
+
+The lecture on the functions of theory_jax/flows/probability_paths.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, Rational, cos, exp, log, pi, sin, sqrt
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.probability_paths import (
+    affine_path,
+    conditional_velocity,
+    cosine_coefficients,
+    linear_path,
+    optimal_transport_path,
+    variance_preserving_coefficients,
+)
+from theory_jax.notation import Expectation, Normal, Slope, plus, times
+
+derivation = Derivation(
+    title="Probability paths: the velocity that moves noise onto a data point",
+    sources=(
+        "Lipman, Chen, Ben-Hamu, Nickel & Le 2023, Flow matching for generative modeling",
+        "Albergo & Vanden-Eijnden 2023, Building normalizing flows with stochastic interpolants",
+        "Liu, Gong & Liu 2023, Flow straight and fast: learning to generate and transfer data with rectified flow",
+        "Song, Sohl-Dickstein, Kingma, Kumar, Ermon & Poole 2021, Score-based generative modeling through SDEs",
+        "Tong et al. 2024, Improving and generalizing flow-based generative models with minibatch optimal transport",
+    ),
+    question="A continuous flow is a velocity at every place and time. Which velocity moves a cloud of standard normal noise "
+    "onto one point of the data? Many do: in what do the usual ones differ?",
+    setting=(
+        r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
+        r"data: opposite to the time of diffusion, $\tau = 1 - t$.",
+        r"The path is $x_t = \alpha x_1 + \sigma x_0$. The coefficients $\alpha$ and $\sigma$ are differentiable functions of "
+        r"$t$ alone on $[0, 1)$, $\sigma$ is positive there, $\alpha$ never falls and $\sigma$ never rises. Ideally $\alpha$ "
+        r"runs from 0 to 1 and $\sigma$ from 1 to 0.",
+        r"Linear: $(t, 1 - t)$. Optimal transport: $(t, 1 - (1 - s) t)$ with $0 \le s \le 1$. Cosine: $(\sin(\pi t/2), "
+        r"\cos(\pi t/2))$. Variance preserving: $(e^{-B/2}, \sqrt{1 - e^{-B}})$, where $B$ is the integral of the rate "
+        r"$\beta$ from $t$ to 1.",
+        "Where coordinates matter, two dimensions are written out; elsewhere a line holds for each coordinate.",
+    ),
+    answer=r"The slope of the path is a function of place and time once $x_0$ is expressed by the place: $\frac{\sigma'}{\sigma} "
+    r"(x - \alpha x_1) + \alpha' x_1$. It carries the density $\mathcal{N}(\alpha x_1, \sigma^2 I)$ exactly, and is not the only "
+    "field that does. The linear path is straight at constant speed; the coefficients of the cosine path move on a circle; the "
+    "variance-preserving path starts late and ends with infinite speed.",
+    limits=(
+        "The field for all of the data at once, which is a mean of these (lecture on flow matching).",
+        "That the flow of a field has one solution, and that the continuity equation determines the densities.",
+        "Which path trains best.",
+    ),
+)
+
+t = derivation.number("t", "the time", "time", between=(0, 1))
+noise, data = derivation.number("x_0", "a coordinate of the noise", "x0"), derivation.number("x_1", "... of the data", "x1")
+alpha = derivation.function(r"\alpha", "the coefficient of the data")
+sigma = derivation.function(r"\sigma", "the coefficient of the noise")
+a, s = alpha(t), sigma(t)
+da, ds = a.diff(t), s.diff(t)
+place = derivation.define("x_t", a * data + s * noise, "where the path is", "affine_path")
+derivation.chain(
+    "The slope of a path is a field of velocities",
+    Slope(place, t),
+    equals(
+        plus(da * data, ds * noise),
+        "differentiate at fixed ends",
+        wrong={"the ends exchanged": plus(da * noise, ds * data), "the noise at rest": da * data},
+    ),
+    equals(
+        plus(ds / s * (place - a * data), da * data),
+        r"$x_0 = (x_t - \alpha x_1)/\sigma$, where $\sigma > 0$",
+        wrong={
+            "the ratio turned over": plus(s / ds * (place - a * data), da * data),
+            "no mean": plus(ds / s * place, da * data),
+            "the mean at rest": ds / s * (place - a * data),
+        },
+    ),
+    central=True,
+    so=r"The last line contains the noise only through the place: every path that passes through $x$ at time $t$ has this "
+    r"velocity there, so paths to one data point never cross before $\sigma = 0$. Call it $u$.",
+)
+
+derivation.say(
+    "Does the field carry the densities as well? Check it without paths. Mass is conserved if the continuity equation holds, "
+    r"$\partial_t p + \nabla \cdot (p\, u) = 0$; divided by $p$: $\partial_t \log p = -\nabla \cdot u - u \cdot \nabla \log p$."
+)
+y1, y2 = (derivation.number(f"y_{k}", f"coordinate {k} of a place") for k in (1, 2))
+d1, d2 = (derivation.number(f"d_{k}", f"coordinate {k} of the data point") for k in (1, 2))
+off1, off2 = y1 - a * d1, y2 - a * d2
+log_density = derivation.define(
+    r"\log p", -2 * log(s) - (off1**2 + off2**2) / (2 * s**2) - log(2 * pi), r"the density $\mathcal{N}(\alpha d, \sigma^2 I)$"
+)
+u1, u2 = (
+    derivation.define(f"u_{k}", ds / s * (y - a * d) + da * d, f"coordinate {k} of the velocity", "conditional_velocity")
+    for k, y, d in ((1, y1, d1), (2, y2, d2))
+)
+squared, along = ds * (off1**2 + off2**2) / s**3, da * (d1 * off1 + d2 * off2) / s**2
+derivation.chain(
+    "The field carries the cloud",
+    Slope(log_density, t),
+    equals(
+        plus(-2 * ds / s, squared, along),
+        r"the slopes of $\log \sigma$, of $\sigma^{-2}$ and of the mean",
+        wrong={"one dimension": plus(-ds / s, squared, along), "the mean at rest": plus(-2 * ds / s, squared)},
+    ),
+    equals(
+        plus(
+            -Slope(u1, y1), -Slope(u2, y2),
+            times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2)),
+        ),
+        r"the divergence of $u$ is $2 \sigma'/\sigma$, and $\nabla \log p = -(y - \alpha d)/\sigma^2$",
+        wrong={
+            "no divergence": plus(times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
+            "against the stream": plus(
+                -Slope(u1, y1), -Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2))),
+        },
+    ),
+    so=r"So $p$ is the density of the flow at every time, for every $\alpha$ and $\sigma$.",
+)  # fmt: skip
+derivation.chain(
+    "Another field carries it as well",
+    plus(Slope(times(-off2, exp(log_density)), y1), Slope(times(off1, exp(log_density)), y2)),
+    equals(
+        plus(times(-off2, Slope(exp(log_density), y1)), times(off1, Slope(exp(log_density), y2))),
+        "neither coordinate of a rotation depends on itself",
+        wrong={"no rotation": plus(times(off2, Slope(exp(log_density), y1)), times(off1, Slope(exp(log_density), y2)))},
+    ),
+    equals(
+        0,
+        r"the products are plus and minus $\frac{1}{\sigma^2} (y_1 - \alpha d_1)(y_2 - \alpha d_2)\, p$: the gradient points to "
+        "the mean, and the rotation is perpendicular to it",
+        wrong={"twice the product": -2 * off1 * off2 / s**2 * exp(log_density)},
+    ),
+    so=r"The first line is the divergence of $p$ times a rotation about the mean. Added to $u$ it changes the paths, not the "
+    "densities. On the line there is no rotation, and $u$ is the only field whose flow of mass vanishes far out.",
+)
+
+derivation.say("The optimal-transport path leaves a cloud of a small deviation around the data point instead of a point.")
+least = derivation.number("s", "the deviation of the cloud that is left", "sigma_min", between=(0, 1))
+straight = derivation.define("z_t", (1 - (1 - least) * t) * noise + t * data, "its place", "optimal_transport_path")
+derivation.chain(
+    "The optimal-transport path is straight",
+    Slope(straight, t),
+    equals(
+        plus(data, -(1 - least) * noise),
+        "the place is linear in the time",
+        wrong={"the linear path": plus(data, -noise), "the cloud at the other end": plus((1 - least) * data, -noise)},
+    ),
+    equals(
+        plus(data, -(1 - least) * straight) / (1 - (1 - least) * t),
+        r"the field: $\sigma' = -(1 - s)$ and $\alpha' = 1$; multiply out",
+        wrong={"the place for the noise": plus(data, -(1 - least) * straight), "no cloud": plus(data, -straight) / (1 - t)},
+    ),
+    so=r"The velocity does not depend on the time. At time 1 the path is at $x_1 + s x_0$, the gradient in $x_0$ of the convex "
+    r"function $x_1 \cdot x_0 + \frac{s}{2} \|x_0\|^2$. By Brenier's theorem, which we cite, such a map is the cheapest "
+    r"transport from $\mathcal{N}(0, I)$ to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
+)
+
+derivation.say(
+    r"The variance-preserving path is the diffusion, run backward: its rate of noise is $\beta_0 + \beta_+ \tau$ at the time of "
+    r"diffusion $\tau = 1 - t$."
+)
+low = derivation.number(r"\beta_0", r"the rate at $\tau = 0$, the data", "beta_min", positive=True)
+more = derivation.number(r"\beta_+", r"how much larger it is at $\tau = 1$", "beta_max - beta_min", positive=True)
+beta = derivation.define(r"\beta", low + more * (1 - t), "the rate", positive=True)
+total = derivation.define("B", low * (1 - t) + more * (1 - t) ** 2 / 2, "its integral from $t$ to 1", positive=True)
+derivation.chain(
+    "The data's coefficient rises",
+    Slope(exp(-total / 2), t),
+    equals(
+        times(-Rational(1, 2), Slope(total, t), exp(-total / 2)),
+        "the chain rule",
+        wrong={"no half": times(-1, Slope(total, t), exp(-total / 2))},
+    ),
+    equals(
+        beta * exp(-total / 2) / 2,
+        r"$B$ is an integral from $t$: its slope is $-\beta$",
+        wrong={"the time of diffusion": -beta * exp(-total / 2) / 2},
+    ),
+)
+derivation.chain(
+    "The noise's coefficient falls",
+    Slope(sqrt(1 - exp(-total)), t),
+    equals(
+        times(Slope(total, t), exp(-total)) / (2 * sqrt(1 - exp(-total))),
+        "the chain rule, twice",
+        wrong={"no root": times(Slope(total, t), exp(-total)) / 2},
+    ),
+    equals(
+        -beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
+        r"the slope of $B$ again",
+        wrong={
+            "the time of diffusion": beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
+            "alpha for its square": -beta * exp(-total / 2) / (2 * sqrt(1 - exp(-total))),
+        },
+    ),
+    so=r"So $\alpha \alpha' + \sigma \sigma' = \frac12 \beta e^{-B} - \frac12 \beta e^{-B} = 0$: the sum of the squares stays 1.",
+)
+
+
+@derivation.numeric(
+    r"(1 - t)\, \sigma'^2 \to \tfrac14 \beta_0 \quad (t \to 1)",
+    because=r"Near the end $\sigma^2 \approx B \approx \beta_0 (1 - t)$. The code's slopes at $t = 1 - 2^{-26}$, for $\beta_0 = "
+    r"0.1$ and 2 with $\beta_0 + \beta_+ = 20$.",
+    tolerance=1e-5,
+    since=r"the next term is of order $\frac{\beta_+}{\beta_0} (1 - t)$",
+)
+def the_end_of_the_variance_preserving_path():
+    rest = 2.0**-26
+    found = [variance_preserving_coefficients(jnp.array(1 - rest), beta_min=rate)[3] ** 2 * rest for rate in (0.1, 2.0)]
+    wanted = np.array([0.1, 2.0]) / 4
+    return np.array(found), wanted, {"no quarter": 4 * wanted, "a half": 2 * wanted, "the last rate": np.array([5.0, 5.0])}
+
+
+derivation.say(
+    r"So $\sigma'$ is infinite at time 1, and so is the integral of its square. At time 0, $\alpha = e^{-B/2}$ is small and not "
+    "0: the path does not start from pure noise."
+)
+mean, spread = derivation.number("m", "the mean of the data"), derivation.number("v", "their variance", positive=True)
+rise = derivation.number("p", r"the slope $\alpha'$", "alpha_slope", positive=True)
+fall = derivation.number("k", r"minus the slope $\sigma'$", "-sigma_slope", positive=True)
+derivation.chain(
+    "The mean squared speed",
+    Expectation(Normal(noise, 0, 1), Expectation(Normal(data, mean, spread), (rise * data - fall * noise) ** 2)),
+    equals(
+        plus(rise**2 * (mean**2 + spread), fall**2),
+        "the noise has mean 0 and variance 1, and is independent of the data",
+        wrong={
+            "the variance for the second moment": plus(rise**2 * spread, fall**2),
+            "slopes added": (rise + fall) ** 2 * (mean**2 + spread),
+        },
+    ),
+)
+second = derivation.number("c", "the second moment of the data, $m^2 + v$", positive=True)
+derivation.chain(
+    "The work of the cosine path",
+    Integral((pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2), (t, 0, 1)),
+    equals(
+        pi**2 / 8 * (second + 1),
+        r"the means of $\cos^2$ and $\sin^2$ over a quarter of a turn are $\frac12$",
+        wrong={"the linear path": second + 1, "no half": pi**2 / 4 * (second + 1)},
+    ),
+    so=r"The linear path has the slopes 1 and $-1$, and the work $c + 1$: less, by the factor 1.234. For $c = 1$ the mean "
+    r"squared speed of the cosine path is $\frac{\pi^2}{4}$ at every time. The speed of one path is not constant, see below.",
+)
+derivation.chain(
+    "The cosine path turns",
+    Slope(sin(pi * t / 2) * data + cos(pi * t / 2) * noise, t, 2),
+    equals(
+        times(-(pi**2) / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
+        "differentiate twice",
+        wrong={"once": times(-pi / 2, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
+               "away from the origin": times(pi**2 / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise)},
+    ),
+    so="An oscillation about the origin, of which one quarter is used.",
+)  # fmt: skip
+
+x = derivation.number("x", "a place", "x")
+A = derivation.number("a", "the coefficient of the data, a number now", "alpha", positive=True)
+S = derivation.number("b", "that of the noise", "sigma", positive=True)
+
+
+def _rows(found):
+    """Of a batch of one coordinate each."""
+    return found[:, 0]
+
+
+derivation.bridge(
+    "The code's place and slope, added",
+    plus(A * data + S * noise, rise * data - fall * noise),
+    lambda A, S, fall, rise, noise, data: sum(
+        _rows(one) for one in affine_path(noise[:, None], data[:, None], A, S, rise, -fall)
+    ),
+    A, S, fall, rise, noise, data,
+    wrong={"the ends exchanged": plus(A * noise + S * data, rise * noise - fall * data),
+           "the place subtracted": plus(-A * data - S * noise, rise * data - fall * noise)},
+)  # fmt: skip
+derivation.bridge(
+    "... and its velocity at a place",
+    plus(-fall / S * (x - A * data), rise * data),
+    lambda A, S, fall, rise, x, data: _rows(conditional_velocity(x[:, None], data[:, None], A, S, rise, -fall)),
+    A, S, fall, rise, x, data,
+    wrong={"no mean": plus(-fall / S * x, rise * data), "the ratio turned over": plus(-S / fall * (x - A * data), rise * data)},
+)  # fmt: skip
+derivation.bridge(
+    "The code's straight paths: that of optimal transport, and five times the linear one",
+    plus(straight, data - (1 - least) * noise, 5 * ((1 - t) * noise + t * data), 25 * (data - noise)),
+    lambda least, t, noise, data: jnp.stack([
+        _straight(noise[k], data[k], t[k], float(least[k])) for k in range(len(t))
+    ]),
+    least, t, noise, data,
+    wrong={"linear both": plus(6 * ((1 - t) * noise + t * data), 26 * (data - noise))},
+)  # fmt: skip
+derivation.bridge(
+    "The code's cosine coefficients, weighted 1, 2, 3 and 4",
+    plus(sin(pi * t / 2), 2 * cos(pi * t / 2), 3 * pi / 2 * cos(pi * t / 2), -2 * pi * sin(pi * t / 2)),
+    lambda t: _weighted(cosine_coefficients(t)),
+    t,
+    wrong={"no slopes": plus(sin(pi * t / 2), 2 * cos(pi * t / 2))},
+)
+derivation.bridge(
+    "... and the variance-preserving ones",
+    plus(
+        exp(-total / 2), 2 * sqrt(1 - exp(-total)), 3 * beta * exp(-total / 2) / 2,
+        -2 * beta * exp(-total) / sqrt(1 - exp(-total)),
+    ),
+    lambda low, more, t: jnp.stack([
+        _weighted(variance_preserving_coefficients(t[k], beta_min=float(low[k]), beta_max=float(low[k] + more[k])))
+        for k in range(len(t))
+    ]),
+    low, more, t,
+    wrong={"the slopes' signs": plus(
+        exp(-total / 2), 2 * sqrt(1 - exp(-total)), -3 * beta * exp(-total / 2) / 2,
+        2 * beta * exp(-total) / sqrt(1 - exp(-total)))},
+)  # fmt: skip
+
+
+def _weighted(coefficients):
+    return sum(weight * one for weight, one in enumerate(coefficients, 1))
+
+
+def _straight(noise, data, t, least):
+    x0, x1, time = (jnp.reshape(one, shape) for one, shape in ((noise, (1, 1)), (data, (1, 1)), (t, (1,))))
+    place, velocity = optimal_transport_path(x0, x1, time, sigma_min=least)
+    point, slope = linear_path(x0, x1, time)
+    return (place + velocity + 5 * point + 25 * slope)[0, 0]
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+def _one(value):
+    return jnp.array([float(value)])
+
+
+def _at_one(coefficients):
+    """The velocity at x = 1 on the way to x1 = 2."""
+    return conditional_velocity(jnp.ones((1, 1)), jnp.full((1, 1), 2.0), *coefficients)
+
+
+@derivation.example(r"$x_1 = 2$, and a path that is at $x = 1$ at time $\frac14$. On the linear path $x_0 = \frac23$.")
+def three_velocities():
+    linear = _one(0.25), _one(0.75), _one(1), _one(-1)
+    yield r"\text{linear, } x_1 - x_0", linear_path(jnp.full((1, 1), 2 / 3), jnp.full((1, 1), 2.0), _one(0.25))[1], "1.3333"
+    yield r"\text{linear, as a field}", _at_one(linear), "1.3333"
+    yield r"\text{cosine}", _at_one(cosine_coefficients(_one(0.25))), "2.7498"
+    yield r"\text{variance preserving}", _at_one(variance_preserving_coefficients(_one(0.25))), "0.8585"
+    yield r"\text{... at } t = \tfrac12", _at_one(variance_preserving_coefficients(_one(0.5))), "2.6371"
+
+
+@derivation.figure(
+    r"Left: the coefficients in the plane, with a dot every tenth of the time. The variance-preserving path shares the circle of "
+    r"the cosine path, and is at $\alpha = 0.28$ at half of the time. Right: where each path from $x_0 = -1$ to $x_1 = 1$ is.",
+    panels=2,
+)
+def coefficients_and_places(plane, places):
+    time = jnp.linspace(0, 1, 11)
+    paths = {
+        "linear": (time, 1 - time),
+        "cosine": cosine_coefficients(time)[:2],
+        "variance preserving": variance_preserving_coefficients(time)[:2],
+    }
+    for (name, (alpha, sigma)), marker in zip(paths.items(), ("o-", "o-", "x"), strict=True):
+        plane.plot(alpha, sigma, marker, label=name)
+        places.plot(time, alpha - sigma, "o-", markersize=3, label=name)
+    plane.set(xlabel=r"$\alpha$", ylabel=r"$\sigma$", aspect="equal")
+    places.set(xlabel="$t$", ylabel="$x_t$")
+    plane.legend()
+    places.legend()
+
+
+@derivation.exercise(
+    r"What is the law of the optimal-transport path at time 1, given $x_1 = 3$, for $s = 0.1$?",
+    r"$\mathcal{N}(3, 0.01)$: the place is $x_1 + s x_0$, so noise of 1 ends at 3.1.",
+)
+def what_is_left():
+    end = optimal_transport_path(jnp.array([[0.0], [1.0]]), jnp.full((2, 1), 3.0), jnp.ones(2), sigma_min=0.1)[0]
+    yield end[0, 0], "3"
+    yield end[1, 0], "3.1"
+    yield (end[1, 0] - end[0, 0]) ** 2, "0.01"
+
+
+@derivation.exercise(
+    r"At which time does the cosine path have the ratio of signal to noise that the linear path has at time $\frac14$?",
+    r"$\alpha/\sigma = \tan(\pi t/2)$ is $1 : 3$ at $t = 0.2048$.",
+)
+def the_same_ratio():
+    when = 2 / math.pi * math.atan(1 / 3)
+    yield when, "0.2048"
+    alpha, sigma, *_ = cosine_coefficients(jnp.array(when))
+    yield sigma / alpha, "3"
+
+
+@derivation.exercise(
+    r"How far from pure noise does the variance-preserving path start, for $x_1 = 1$ and the usual rates from 0.1 to 20?",
+    r"$\alpha(0) = 0.00657$. The divergence of $\mathcal{N}(\alpha, \sigma^2)$ from $\mathcal{N}(0, 1)$ is $\frac12 (\alpha^2 + "
+    r"\sigma^2 - 1 - \log \sigma^2) = -\frac12 \log(1 - \alpha^2)$, which is 0.0000216 nats.",
+)
+def not_quite_noise():
+    alpha, sigma, *_ = variance_preserving_coefficients(jnp.array(0.0))
+    yield alpha, "0.00657"
+    yield (alpha**2 + sigma**2 - 1 - 2 * jnp.log(sigma)) / 2, "0.0000216"

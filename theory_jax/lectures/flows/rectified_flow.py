@@ -1,0 +1,372 @@
+"""Rectified flow: train on the pairs that the flow itself makes, and its paths become straight.
+
+The lecture on the functions of theory_jax/flows/rectified_flow.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, Matrix, Rational, atan, pi, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
+from theory_jax.flows.rectified_flow import reflow_pairs, straightness, transport_cost
+from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, function, plus, times
+
+derivation = Derivation(
+    title="Rectified flow: train on the pairs that the flow itself makes, and its paths become straight",
+    sources=(
+        "Liu, Gong & Liu 2023, Flow straight and fast: learning to generate and transfer data with rectified flow",
+        "Liu 2022, Rectified flow: a marginal preserving approach to optimal transport",
+        "Lipman, Chen, Ben-Hamu, Nickel & Le 2023, Flow matching for generative modeling",
+        "Villani 2003, Topics in optimal transportation",
+    ),
+    question="Flow matching joins noise and data by straight lines, yet its flow is curved, and needs many steps. Why, what does "
+    "training on the pairs that the flow makes repair, and are the new pairs an optimal transport?",
+    setting=(
+        r"A coupling is a joint law of noise $x_0$ and data $x_1$, independent or not, with finite second moments. Pairs are "
+        r"joined by lines, $x_t = (1 - t) x_0 + t x_1$.",
+        r"The velocity of the flow is the mean of $x_1 - x_0$ given the place $x_t$, and is assumed regular: one flow line "
+        r"passes through every place. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next "
+        r"coupling.",
+        r"Flow lines visit at every time the same places as the lines of the pairs, with the same law (lecture on flow "
+        r"matching). So the places at a time are named by the flow line $k$ that passes through them.",
+        "The chains have finitely many lines, pairs and times, and one coordinate, except where two are shown.",
+    ),
+    answer="Where lines of pairs cross, the flow averages their velocities, and its own lines bend. The squared cost of a "
+    "coupling is the cost of the next one plus the curvature of the flow lines plus the variance at the crossings. So the cost "
+    "falls until nothing crosses and all lines are straight; then one step of Euler's method is exact. On the line this is "
+    "optimal transport; in the plane it need not be.",
+    limits=(
+        "Regularity of the velocity for couplings that are not independent.",
+        "The error of a trained velocity: it adds up over the rounds, and the law of the data drifts.",
+    ),
+)
+
+j = derivation.index("j", "a time")
+k = derivation.index("k", "a flow line, and the place where it is at a time")
+n = derivation.index("n", "a pair of the coupling")
+lengths = derivation.law("h", j, "the lengths of the times between the ends", "diff(times)")
+w = derivation.law("w", k, "the law of the flow lines")
+given = derivation.law("p({}|{},{})", (n, k, j), "the law of the pair whose line is at the place")
+g = derivation.numbers("g", n, "the velocity of a pair, $x_1 - x_0$", "x1 - x0")
+u = derivation.define("u", Expectation(given, g), "the velocity of the flow at the place", over=(k, j))
+travel = derivation.define("d", Expectation(lengths, u), "where a flow line ends minus where it starts", "x1_hat - x0", over=k)
+crossing = derivation.define(
+    "W", Expectation(lengths, Expectation(w, Variance(given, g))), "the variance where lines of pairs cross", positive=True
+)
+curvature = derivation.define(
+    "S", Expectation(w, Variance(lengths, u)), "the curvature of the flow lines", "straightness", positive=True
+)
+balance = derivation.chain(
+    "The cost of a coupling is the cost of the next one, plus curvature, plus crossings",
+    Expectation(lengths, Expectation(w, Expectation(given, g**2))),
+    equals(
+        Expectation(lengths, Expectation(w, plus(u**2, Variance(given, g)))),
+        "a mean square is the squared mean plus the variance, at every place",
+        wrong={"the variance subtracted": Expectation(lengths, Expectation(w, plus(u**2, -Variance(given, g))))},
+    ),
+    equals(
+        plus(Expectation(w, Expectation(lengths, u**2)), crossing),
+        r"the definition of $W$; the flow lines keep their weights at all times",
+        wrong={"without the crossings": Expectation(w, Expectation(lengths, u**2))},
+    ),
+    equals(
+        plus(Expectation(w, travel**2), curvature, crossing),
+        "the same along each flow line: the mean of its velocities is where it ends minus where it starts",
+        wrong={
+            "without the crossings": plus(Expectation(w, travel**2), curvature),
+            "the curvature subtracted": plus(Expectation(w, travel**2), -curvature, crossing),
+        },
+    ),
+    at_least(
+        Expectation(w, travel**2),
+        "leave out variances; equality if and only if the place tells the velocity of the pair, and every flow line is straight",
+        dropping=plus(curvature, crossing),
+        wrong={"the crossings kept twice": plus(Expectation(w, travel**2), 2 * crossing)},
+    ),
+    states=2,
+    central=True,
+    so="The velocity of a pair is the same at all times, so the first line is the mean of its square: the squared cost of the "
+    "coupling. Training on the new pairs cannot make it larger.",
+)
+
+f = derivation.function(r"\varphi", "a convex cost, differentiable")
+derivative = function(r"\varphi", 1)
+a, b = derivation.number("a", "a velocity"), derivation.number("b", "another velocity")
+convex = derivation.assume(
+    r"The cost lies above its tangents", f(b) - f(a) - derivative(a) * (b - a), b, a, name=r"B_\varphi\left({}, {}\right)"
+)
+derivation.chain(
+    "No convex cost grows",
+    Expectation(w, f(travel)),
+    at_most(
+        Expectation(w, Expectation(lengths, f(u))),
+        "Jensen's inequality over the times: add the height of the cost above its tangent at the mean",
+        adding=Expectation(w, Expectation(lengths, convex.at(u, travel))),
+        wrong={"twice the cost": Expectation(w, 2 * Expectation(lengths, f(u)))},
+    ),
+    at_most(
+        Expectation(w, Expectation(lengths, Expectation(given, f(g)))),
+        "Jensen's inequality given the place: the velocity of the flow is a mean, too",
+        adding=Expectation(w, Expectation(lengths, Expectation(given, convex.at(g, u)))),
+        wrong={"twice the cost": Expectation(w, 2 * Expectation(lengths, Expectation(given, f(g))))},
+    ),
+    sizes={j: 2, k: 1, n: 2},
+    uses=(balance,),
+    so="One flow stands for all, as both steps hold for each. The last line is the cost of the coupling. So rectification does "
+    "not choose a cost: it lowers all convex ones at once.",
+)
+
+costs = [derivation.number(f"C_{i}", f"the squared cost of the coupling of round {i}", positive=True) for i in range(4)]
+derivation.chain(
+    "Curvature and crossings vanish with the rounds",
+    plus(costs[0] - costs[1], costs[1] - costs[2], costs[2] - costs[3]),
+    equals(plus(costs[0], -costs[3]), "a telescope", wrong={"the last cost added": plus(costs[0], costs[3])}),
+    at_most(costs[0], "add a positive cost", adding=costs[3], wrong={"half of it": costs[0] / 2}),
+    so=r"By the balance, each term of the first line is $S + W$ of a round. So among $R$ rounds one has $S + W \le C_0/R$.",
+)
+
+derivation.say("A solved case: noise $\\mathcal{N}(0, 1)$ and data $\\mathcal{N}(0, c)$, first independent.")
+t = derivation.number("t", "the time", "times", between=(0, 1))
+x = derivation.number("x", "a place")
+c = derivation.number("c", "the variance of the data", positive=True)
+noise, data = derivation.number("x_0", "the noise", "x0"), derivation.number("x_1", "the data", "x1")
+V = derivation.define("V", (1 - t) ** 2 + c * t**2, "the variance of the place", positive=True)
+derivation.chain(
+    "At every time the squared velocity of the flow and the crossings make up the cost",
+    plus(Expectation(Normal(x, 0, V), (Slope(V, t) * x / (2 * V)) ** 2), c / V),
+    equals(
+        plus(Slope(V, t) ** 2 / (4 * V), c / V),
+        r"the velocity of the flow is $\frac{V'}{2V} x$, and the floor of the loss $\frac{c}{V}$ (lecture on flow matching)",
+        wrong={"no half": plus(Slope(V, t) ** 2 / V, c / V)},
+    ),
+    equals(
+        1 + c, r"$(c t - (1 - t))^2 + c = (1 + c) V$: multiply out", wrong={"without the noise": c, "the crossings twice": 2 * c}
+    ),
+)
+derivation.chain(
+    "The crossings of the independent coupling",
+    Integral(c / (times(1 + c, (t - 1 / (1 + c)) ** 2) + c / (1 + c)), (t, 0, 1)),
+    equals(
+        sqrt(c) * (atan(sqrt(c)) + atan(1 / sqrt(c))),
+        r"$V = (1 + c)(t - \frac{1}{1 + c})^2 + \frac{c}{1 + c}$; the integral of $\frac{1}{1 + s^2}$ is the arc tangent",
+        points=12,
+        wrong={"one end": sqrt(c) * atan(sqrt(c)), "no root": c * (atan(sqrt(c)) + atan(1 / sqrt(c)))},
+    ),
+    equals(sqrt(c) * pi / 2, "the angles of a right triangle", points=12, wrong={"twice": sqrt(c) * pi}),
+    so=r"So $W = \frac{\pi}{2} \sqrt c$.",
+)
+derivation.chain(
+    "What is left for the curvature",
+    plus(1 + c, -((sqrt(c) - 1) ** 2), -pi / 2 * sqrt(c)),
+    equals(
+        times(2 - pi / 2, sqrt(c)),
+        r"the balance: the flow takes $x_0$ to $\sqrt c\, x_0$, which costs $(\sqrt c - 1)^2$",
+        wrong={"the crossings alone": pi / 2 * sqrt(c), "no crossings": 2 * sqrt(c)},
+    ),
+)
+stretch = derivation.define("L", 1 - t + t * sqrt(c), "how far the line of $x_0$ is stretched at a time")
+derivation.chain(
+    "The second round is straight",
+    Slope(times((sqrt(c) - 1) / stretch, stretch, noise), t),
+    equals(
+        Slope(times(sqrt(c) - 1, noise), t),
+        r"the pairs are $(x_0, \sqrt c\, x_0)$, so $x_t = L x_0$ tells $x_0$, and the velocity at the place is $\frac{\sqrt c - "
+        r"1}{L} x$",
+        wrong={"not divided": Slope(times(sqrt(c) - 1, stretch, noise), t)},
+    ),
+    equals(0, "it does not contain the time", wrong={"the velocity itself": (sqrt(c) - 1) * noise}),
+    so=r"$S = W = 0$: one step of Euler's method is exact, $x_0 + (\sqrt c - 1) x_0 = \sqrt c\, x_0$.",
+)
+derivation.say(
+    "On the line the flow lines of any coupling do not cross, so the end rises with the start: the first flow is already the "
+    "cheapest map for every convex cost, and the second round only makes it straight. In the plane straight is not cheapest."
+)
+e1, e2 = (derivation.number(f"e_{i}", f"coordinate {i} of the noise") for i in (1, 2))
+turned = Matrix([-e2, e1])
+start = Matrix([e1, e2])
+derivation.chain(
+    "A quarter of a turn is straight: the place tells the start",
+    ((1 - t) * Matrix.eye(2) + t * Matrix([[0, -1], [1, 0]])).det(),
+    equals((1 - t) ** 2 + t**2, "the determinant", wrong={"the transposed turn": (1 - t) ** 2 - t**2}),
+    equals(
+        plus(Rational(1, 2), times(2, (t - Rational(1, 2)) ** 2)),
+        "complete the square",
+        wrong={"one square": plus(Rational(1, 2), (t - Rational(1, 2)) ** 2)},
+    ),
+    at_least(Rational(1, 2), "leave out a square", dropping=times(2, (t - Rational(1, 2)) ** 2), wrong={"one": 1}),
+    so="The determinant is that of the map from the start to the place at a time, for pairs that are a quarter of a turn apart. "
+    "It is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
+)
+derivation.chain(
+    "... but not cheapest",
+    Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), (turned - start).dot(turned - start))),
+    equals(
+        Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), 2 * (e1**2 + e2**2))),
+        "the diagonal of a square",
+        wrong={"one side": Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), e1**2 + e2**2))},
+    ),
+    equals(4, r"both squares have the mean 1", wrong={"one coordinate": 2, "the rest": 0}),
+    so="Both laws are the same normal law, so staying costs 0.",
+)
+
+# ---------------------------------------------------------------------------------------------------- the code
+
+i = derivation.index("i", "a step of the solver", states=3)
+steps = derivation.numbers("h", i, "the lengths of the steps", "diff(times)", positive=True)
+v = derivation.numbers("v", i, "the velocities of the steps")
+mean = derivation.define(r"\bar v", Total(i, steps * v) / Total(i, steps), "the mean velocity of the path")
+derivation.chain(
+    "The curvature of a path with steps of any length",
+    Total(i, steps * (mean - v) ** 2),
+    equals(
+        plus(Total(i, times(steps, v**2)), -times(Total(i, steps), mean**2)),
+        r"expand; $\sum_i h_i v_i = \bar v \sum_i h_i$",
+        wrong={"the length forgotten": plus(Total(i, times(steps, v**2)), -(mean**2)), "added": plus(
+            Total(i, times(steps, v**2)), times(Total(i, steps), mean**2))},
+    ),
+    so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With one step it is the "
+    "velocity itself, and the curvature is 0 whatever the field is.",
+)  # fmt: skip
+derivation.bridge(
+    "The code's curvature, of a field that is given by the step alone",
+    Total(i, steps * (mean - v) ** 2),
+    lambda lengths, velocities: jnp.stack([
+        _of_steps(straightness, one, many) for one, many in zip(lengths, velocities, strict=True)
+    ]),
+    steps, v,
+    wrong={"divided by the steps": Total(i, steps * (mean - v) ** 2) / 3, "not weighted": Total(i, (mean - v) ** 2)},
+)  # fmt: skip
+derivation.bridge(
+    "... and the end of its path from 0, less the start",
+    Total(i, steps * v),
+    lambda lengths, velocities: jnp.stack([
+        _of_steps(lambda *given: jnp.subtract(*reversed(reflow_pairs(*given)))[:, 0], one, many)
+        for one, many in zip(lengths, velocities, strict=True)
+    ]),
+    steps, v,
+    wrong={"backward": -Total(i, steps * v), "the sum of the velocities": Total(i, v)},
+)  # fmt: skip
+derivation.bridge(
+    "The cost of a pair",
+    (data - noise) ** 2,
+    lambda noise, data: transport_cost(noise[:, None], data[:, None]),
+    noise, data,
+    wrong={"half": (data - noise) ** 2 / 2, "the sum": (data + noise) ** 2},
+)  # fmt: skip
+
+
+def _of_steps(function, lengths, velocities):
+    """A function of three steps of these lengths with these velocities, from 0."""
+    ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(lengths)])
+    return function(
+        jnp.zeros((1, 1)), ends, lambda x, time: x * 0 + jnp.asarray(velocities)[jnp.argmin(jnp.abs(ends[:-1] - time))]
+    )[0]  # fmt: skip
+
+
+def _field_of(variance):
+    """The velocity of the independent coupling with data N(0, variance)."""
+    return lambda x, time: mixture_velocity(x, time, np.zeros((1, 1)), np.log([variance]), np.zeros(1))
+
+
+@derivation.numeric(
+    r"S = \left(2 - \frac{\pi}{2}\right) \sqrt c",
+    because=r"The code's curvature of the path from $x_0 = 1$, whose mean over $x_0$ it is, since the field is linear; for $c = "
+    r"4$ and $\frac14$, with 32, 64 and 128 steps, and two further orders of their length extrapolated away.",
+    tolerance=1e-4,
+    since="two extrapolations leave a term of the third power of the step",
+)
+def curvature_of_the_first_flow():
+    def found(variance):
+        first, second, third = (
+            straightness(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, count + 1), _field_of(variance))[0] for count in (32, 64, 128)
+        )
+        return (4 * (2 * third - second) - (2 * second - first)) / 3
+
+    wanted = (2 - math.pi / 2) * np.array([2.0, 0.5])
+    return (
+        jnp.array([found(4.0), found(0.25)]),
+        wanted,
+        {"the crossings": wanted * 3.66, "c": (2 - math.pi / 2) * np.array([4, 0.25])},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+
+@derivation.example(
+    r"Data of variance 4. Euler's method from $x_0 = 1$, whose exact end is 2, along the first flow in 1, 2, 4 and 8 steps; then "
+    r"along the second, whose velocity is $\frac{x}{1 + t}$, in one."
+)
+def data_of_variance_four():
+    ends, bends = [], []
+    for count in (1, 2, 4, 8):
+        grid = jnp.linspace(0.0, 1.0, count + 1)
+        ends.append(reflow_pairs(jnp.ones((1, 1)), grid, _field_of(4.0))[1][0, 0])
+        bends.append(straightness(jnp.ones((1, 1)), grid, _field_of(4.0))[0])
+    yield r"x_N", jnp.array(ends), "(0, 0.8, 1.3622, 1.6591)"
+    yield r"\text{curvature}", jnp.array(bends), "(0, 0.64, 0.7568, 0.8002)"
+    again = reflow_pairs(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 2), lambda x, time: x / (1 + time[:, None]))
+    yield r"\text{second flow}", again[1], "2"
+    yield r"C_0 = C_1 + S + W", 1 + (2 - math.pi / 2) * 2 + math.pi, "5"
+    yield (
+        r"\text{costs of } (x_0, x_1) = (1, -2) \text{ and } (1, 2)",
+        transport_cost(np.ones((2, 1)), np.array([[-2.0], [2.0]])),
+        "(9, 1)",
+    )
+
+
+@derivation.figure(
+    r"Data 1 and $-1$. Left: pairs of the independent coupling, whose lines cross. Middle: flow lines of their mean velocity, "
+    r"which do not cross and bend. Right: lines of the pairs that the flow makes, from the same starts.",
+    panels=3,
+)
+def two_rounds(pairs, flow, again):
+    starts = np.linspace(-2, 2, 16)
+    for start, sign in zip(starts, np.tile([1.0, -1.0], 8), strict=True):
+        pairs.plot([0, 1], [start, sign], color="C0", linewidth=0.8)
+    grid, points = np.linspace(0, 0.98, 26), jnp.array([[1.0], [-1.0]])
+    lines = [jnp.asarray(starts)[:, None]]
+    for now, then in zip(grid, grid[1:], strict=False):
+        lines.append(reflow_pairs(lines[-1], jnp.array([now, then]), lambda x, time: marginal_velocity(x, points, time))[1])
+    flow.plot(grid, np.stack(lines)[..., 0], color="C0", linewidth=0.8)
+    for start, end in zip(starts, np.asarray(lines[-1])[:, 0], strict=True):
+        again.plot([0, 1], [start, end], color="C0", linewidth=0.8)
+    for axes in (pairs, flow, again):
+        axes.set(xlabel="$t$", ylabel="$x$", ylim=(-2.1, 2.1))
+
+
+@derivation.exercise(
+    r"Noise and data have the same law, $c = 1$. What are $C_0$, $C_1$, $S$ and $W$?",
+    r"2, 0, $2 - \frac{\pi}{2} = 0.4292$ and $\frac{\pi}{2} = 1.5708$: independent pairs cost 2, the flow takes every start back "
+    r"to itself, on a path that bends.",
+)
+def the_same_law():
+    yield transport_cost(np.ones((1, 1)), np.array([[1.0]]))[0], "0"
+    grid = jnp.linspace(0.0, 1.0, 257)
+    first, second = (straightness(jnp.ones((1, 1)), some, _field_of(1.0))[0] for some in (grid[::2], grid))
+    yield jnp.round(2 * second - first, 4), "0.4292"
+    yield math.pi / 2, "1.5708"
+
+
+@derivation.exercise(
+    r"What is the mean of the cost $|x_1 - x_0|$ for $c = 4$, before and after the first round?",
+    r"$x_1 - x_0$ is normal with variance 5, then 1, so it is $\sqrt{2/\pi} \sqrt 5 = 1.7841$, then $\sqrt{2/\pi} = 0.7979$: it "
+    r"falls, too, as the absolute value is convex.",
+)
+def another_cost():
+    yield math.sqrt(2 / math.pi * 5), "1.7841"
+    yield math.sqrt(2 / math.pi), "0.7979"
+
+
+@derivation.exercise(
+    r"How many rounds does the telescope need to promise $S + W \le 0.1$ for $c = 4$, and how many are needed?",
+    r"$C_0 = 5$, so it promises it for 50. Two are enough: the second round has $S + W = 0$.",
+)
+def rounds():
+    yield 5 / 0.1, "50"
+    again = straightness(jnp.ones((1, 1)), jnp.linspace(0.0, 1.0, 9), lambda x, time: x / (1 + time[:, None]))
+    yield jnp.round(again[0], 12), "0"

@@ -1,0 +1,1 @@
+"""Lectures, foundations: maximum likelihood, Jensen's inequality, f-divergences, variational bounds."""

@@ -1,0 +1,623 @@
+"""Jensen's inequality, with its exact gap.
+
+The lecture on the functions of theory_jax/foundations/jensen.py.
+"""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from sympy import Rational, Subs, exp, limit, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.jensen import bregman_divergence, jensen_gap, jensen_gap_bounds, log_jensen_gap, log_mean_exp
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Slope, Total, Variance, function, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Jensen's inequality, with its exact gap",
+    lectures=(5,),
+    sources=(
+        "Jensen 1906, Sur les fonctions convexes et les inegalites entre les valeurs moyennes",
+        "Boyd & Vandenberghe, Convex Optimization, 3.1",
+        "Banerjee, Merugu, Dhillon & Ghosh 2005, Clustering with Bregman divergences",
+        "Liao & Berg 2019, Sharpening Jensen's inequality",
+        "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders, theorem 1",
+    ),
+    question="The mean of a convex function is at least the function of the mean. Why, and by exactly how much? Most bounds of "
+    "this course are this inequality for the logarithm, so the size of its gap is the tightness of those bounds.",
+    setting=(
+        r"A random variable takes the values $x_k$ of an interval with probabilities $w_k > 0$ that sum to one; a point of "
+        r"weight zero does not count. $f$ is a differentiable function on the interval.",
+        r"$f$ is convex if its graph lies above each of its tangents. The height above the tangent at $a$ is its Bregman "
+        r"divergence $B_f(u, a) = f(u) - f(a) - f'(a)(u - a)$. At a kink inside the interval any slope between the left and "
+        r"the right one may take the place of $f'(a)$. $f$ is strictly convex if $B_f(u, a) = 0$ for $u = a$ only.",
+        r"Logarithms are natural, and are taken of positive numbers.",
+    ),
+    answer=r"$\mathbb{E} f(X) - f(\mathbb{E} X) = \mathbb{E}[B_f(X, \mathbb{E} X)]$: the gap is the mean height of the graph "
+    r"above its tangent at the mean. It is never negative, it is of the size of the variance, and for the logarithm it is a "
+    r"Kullback-Leibler divergence.",
+    limits=(
+        "The values are finitely many. The same lines hold on any probability space on which $X$ and $f(X)$ have means.",
+        "That more samples tighten the bound for any number of samples rests on two lemmas and Jensen's inequality, in words; "
+        "it is enumerated for up to four samples of one law.",
+        r"Nothing is said of how fast the gap of a given $f$ closes beyond the second order in the noise.",
+    ),
+)
+
+k = derivation.index("k", "a value of the random variable")
+w = derivation.law("w", k, "its probabilities", "exp(log_weights)")
+x = derivation.numbers("x", k, "the values", "x")
+mu = derivation.define(r"\mu", Expectation(w, x), "their mean")
+u = derivation.number("u", "a point of the interval")
+v = derivation.number("v", "a point, beside $u$")
+z = derivation.number("z", "a third point")
+a = derivation.number("a", "the point at which a tangent touches")
+lam = derivation.number(r"\lambda", "the weight of a point", between=(0, 1))
+kappa = derivation.number(r"\kappa", "the weight of another point", between=(0, 1))
+f = derivation.function("f", "a differentiable convex function", "convex_fn")
+slope = function("f", 1)
+
+convex = derivation.assume(
+    r"The graph of f lies above each of its tangents", f(u) - f(a) - slope(a) * (u - a), u, a, name=r"B_f\left({}, {}\right)"
+)
+
+derivation.chain(
+    "A first case: the fourth power lies above its tangents",
+    u**4 - a**4 - 4 * a**3 * (u - a),
+    equals(
+        (u - a) ** 2 * (u**2 + 2 * a * u + 3 * a**2),
+        r"divide by $(u - a)^2$: value and slope of the two sides agree at $u = a$, so the quotient is a polynomial",
+        wrong={
+            "the tangent at $u$": (u - a) ** 2 * (3 * u**2 + 2 * a * u + a**2),
+            "the slope forgotten": (u - a) * (u**3 + u**2 * a + u * a**2 + a**3),
+        },
+    ),
+    equals(
+        times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2)),
+        "complete the square in the second factor",
+        wrong={"one square too few": times((u - a) ** 2, plus((u + a) ** 2, a**2))},
+    ),
+    at_least(0, "squares are never negative", dropping=times((u - a) ** 2, plus((u + a) ** 2, 2 * a**2))),
+    role="lemma",
+    so=r"It is zero for $u = a$ only: where the second factor vanishes, $u = a = 0$.",
+)
+between = plus(times(1 - lam, u), times(lam, v))
+chord = derivation.chain(
+    "The graph of a convex function lies below its chords",
+    plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)),
+    equals(
+        plus(times(1 - lam, convex.at(u, between)), times(lam, convex.at(v, between))),
+        r"touch the graph between the two points. The tangent's slope is multiplied by $(1 - \lambda)(u - c) + \lambda(v - "
+        r"c)$, which is 0 at $c = (1 - \lambda) u + \lambda v$",
+        wrong={
+            "the weights exchanged": plus(times(lam, convex.at(u, between)), times(1 - lam, convex.at(v, between))),
+            "the weights forgotten": plus(convex.at(u, between), convex.at(v, between)),
+        },
+    ),
+    at_least(
+        0,
+        "both heights are never negative",
+        dropping=plus(times(1 - lam, convex.at(u, between)), times(lam, convex.at(v, between))),
+    ),
+    about=(u, v, lam),
+    name=r"G_f\left({}, {}; {}\right)",
+    role="lemma",
+    so=r"Many books define convexity by the chord. For a differentiable function the two definitions say the same, as the next "
+    r"line shows: a gap that is 0 at $\lambda = 0$ and never negative has a slope there that is not negative.",
+)
+derivation.chain(
+    "... and where the chord shrinks to a point, its gap grows with the height above the tangent",
+    Subs(Slope(plus(times(1 - lam, f(u)), times(lam, f(v)), -f(between)), lam), lam, 0),
+    equals(
+        plus(-f(u), f(v), -times(slope(u), v - u)),
+        "the chain rule",
+        wrong={"the tangent at the other end": plus(-f(u), f(v), -times(slope(v), v - u))},
+    ),
+    equals(convex.at(v, u), r"the definition of $B_f(v, u)$", wrong={"the arguments exchanged": convex.at(u, v)}),
+    role="lemma",
+)
+
+central = derivation.chain(
+    "Jensen's inequality: the gap is the mean height above the tangent at the mean",
+    Expectation(w, f(x)),
+    equals(
+        Expectation(w, plus(f(mu), times(slope(mu), x - mu), convex.at(x, mu))),
+        r"the definition of $B_f$, at $u = x_k$ and $a = \mu$",
+        wrong={"the tangent at the value": Expectation(w, plus(f(mu), times(slope(x), x - mu), convex.at(x, mu)))},
+    ),
+    equals(
+        plus(f(mu), times(slope(mu), Expectation(w, x) - mu), Expectation(w, convex.at(x, mu))),
+        "the expectation is linear, and the probabilities sum to one",
+        wrong={"the slope counted twice": plus(f(mu), times(slope(mu), Expectation(w, x)), Expectation(w, convex.at(x, mu)))},
+    ),
+    equals(
+        plus(f(mu), Expectation(w, convex.at(x, mu))),
+        r"$\mathbb{E}_w[x_k] = \mu$: whatever its slope, the tangent at the mean has no part in the gap",
+        wrong={
+            "half of the height": plus(f(mu), Expectation(w, convex.at(x, mu)) / 2),
+            "the height seen from the mean": plus(f(mu), Expectation(w, convex.at(mu, x))),
+        },
+    ),
+    at_least(
+        f(mu),
+        "leave out the mean height, which is never negative",
+        dropping=Expectation(w, convex.at(x, mu)),
+        wrong={"the gap of the other direction": plus(f(mu), 2 * Expectation(w, convex.at(x, mu)))},
+    ),
+    central=True,
+    so=r"A mean of heights is zero only if every height is: equality holds if and only if $f$ runs along its tangent from the "
+    r"smallest value to the largest, that is if $f$ is affine on the hull of the values (a single value is such a hull). For a "
+    r"strictly convex $f$ only a constant gives equality. If $-f$ is convex, the inequality is turned over.",
+)
+for name, expression, code, mistakes in (
+    ("the gap of the square", Variance(w, x), lambda y: y**2, {"the second moment": Expectation(w, x**2)}),
+    (
+        "the gap of the exponential",
+        Expectation(w, exp(x)) - exp(mu),
+        jnp.exp,
+        {
+            "the sign": exp(mu) - Expectation(w, exp(x)),
+            "weights of the mean forgotten": Expectation(w, exp(x)) - exp(Total(k, x) / 4),
+        },
+    ),
+):
+    derivation.bridge(
+        f"The code computes {name}",
+        expression,
+        lambda x, w, code=code: jensen_gap(x, jnp.log(w), code),
+        x,
+        w,
+        wrong=mistakes,
+    )
+
+
+@derivation.exact(
+    r"\mathbb{E} f(X) = f(\mathbb{E} X) \quad\text{if}\quad f \text{ is affine on the hull of the values}",
+    because=r"Five cases. $|x|$ at $\{1.5, 4\}$, and $x^2$ at $\{2.5, 2.5\}$: gap 0. $x^2$ at $\{0, 2\}$, evenly: gap "
+    r"$\mathrm{Var} X = 1$. $|x|$ at $\{-1, 1\}$: gap 1, although $|x|$ is 1 at both values, since it is not affine between "
+    r"them. And $|x|$ at $\{-1, 0, 2\}$ with probabilities 0.5, 0.25, 0.25, whose mean 0 is the kink: there a slope of 0 gives "
+    r"the heights 1, 0, 2, and the gap is 1.",
+    role="remark",
+    outcomes=11,
+    scale=1.0,
+    uses=(central,),
+)
+def equality_cases():
+    fair, uneven = jnp.array([0.5, 0.5]), jnp.array([0.3, 0.7])
+    cases = [
+        ([1.5, 4.0], uneven, abs),
+        ([2.5, 2.5], uneven, jnp.square),
+        ([0.0, 2.0], fair, jnp.square),
+        ([-1.0, 1.0], fair, abs),
+        ([-1.0, 0.0, 2.0], jnp.array([0.5, 0.25, 0.25]), abs),
+    ]
+    gaps = jnp.concatenate([jensen_gap(jnp.array([x]), jnp.log(weights)[None], of) for x, weights, of in cases])
+    wrong = {"affine on the values, not on their hull": jnp.array([0.0, 0.0, 1.0, 0.0, 1.0])}
+    return gaps, jnp.array([0.0, 0.0, 1.0, 1.0, 1.0]), wrong
+
+
+inner = plus(times(1 - kappa, u), times(kappa, v))
+derivation.chain(
+    "The same without tangents: two points make three, and by induction any number",
+    plus(
+        times(1 - lam, plus(times(1 - kappa, f(u)), times(kappa, f(v)))),
+        times(lam, f(z)),
+        -f(plus(times(1 - lam, inner), times(lam, z))),
+    ),
+    equals(
+        plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
+        r"average the first two points at their mean $c = (1 - \kappa) u + \kappa v$, then $c$ with the third: $(1 - \lambda) "
+        r"f(c)$ is subtracted in the first chord's gap $G_f$ and added in the second",
+        wrong={
+            "the first gap not weighted": plus(chord.at(u, v, kappa), chord.at(inner, z, lam)),
+            "weighted by the last point": plus(times(lam, chord.at(u, v, kappa)), chord.at(inner, z, lam)),
+        },
+    ),
+    at_least(0, "both are gaps of chords", dropping=plus(times(1 - lam, chord.at(u, v, kappa)), chord.at(inner, z, lam))),
+    role="remark",
+    so=r"With the mean of the first $n - 1$ points in place of $c$ the same two lines lead from $n - 1$ points to $n$, so the "
+    r"inequality holds for any finite number of points, for convex functions with kinks, too.",
+)
+
+# ---------------------------------------------------------------------------------------------------- the size of the gap
+
+m = derivation.number("m", "a lower bound of $f''$", "curvature_lower")
+M = derivation.number("M", "an upper bound of $f''$", "curvature_upper")
+derivation.say(
+    r"How large is the gap? For a quadratic function it is a variance. Every other function lies between two quadratics whose "
+    r"second derivatives bound its own."
+)
+derivation.chain(
+    "A quadratic part of a function takes a quadratic part of the height with it",
+    plus(f(u), -m * u**2 / 2, -plus(f(a), -m * a**2 / 2), -times(plus(slope(a), -m * a), u - a)),
+    equals(
+        plus(convex.at(u, a), -m * (u - a) ** 2 / 2),
+        r"the height of $\frac12 m u^2$ above its tangent at $a$ is $\frac12 m (u - a)^2$",
+        wrong={"no half": plus(convex.at(u, a), -m * (u - a) ** 2), "the sign": plus(convex.at(u, a), m * (u - a) ** 2 / 2)},
+    ),
+    role="lemma",
+    so=r"If $f'' \ge m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. If $f'' "
+    r"\le M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
+)
+steep = derivation.assume(
+    "The second derivative of f is at least m",
+    plus(convex.at(u, a), -m * (u - a) ** 2 / 2),
+    u,
+    a,
+)
+flat = derivation.assume(
+    "The second derivative of f is at most M",
+    plus(M * (u - a) ** 2 / 2, -convex.at(u, a)),
+    u,
+    a,
+)
+gap = derivation.define(r"\Delta", plus(Expectation(w, f(x)), -f(mu)), "Jensen's gap", "jensen_gap")
+derivation.chain(
+    "The gap is at least the variance times half the least curvature",
+    gap,
+    equals(Expectation(w, convex.at(x, mu)), "Jensen's inequality, with its gap"),
+    equals(
+        plus(m * Variance(w, x) / 2, Expectation(w, steep.at(x, mu))),
+        r"add and subtract $\frac12 m (x_k - \mu)^2$, whose mean is $\frac12 m$ times the variance",
+        wrong={
+            "no half": plus(m * Variance(w, x), Expectation(w, steep.at(x, mu))),
+            "the second moment": plus(m * Expectation(w, x**2) / 2, Expectation(w, steep.at(x, mu))),
+        },
+    ),
+    at_least(m * Variance(w, x) / 2, r"leave out what is assumed to be never negative", dropping=Expectation(w, steep.at(x, mu))),
+    uses=(central,),
+    states=2,
+)
+derivation.chain(
+    "... and at most the variance times half the largest",
+    gap,
+    equals(
+        plus(M * Variance(w, x) / 2, -Expectation(w, flat.at(x, mu))),
+        r"the same with $M$",
+        wrong={"no half": plus(M * Variance(w, x), -Expectation(w, flat.at(x, mu)))},
+    ),
+    at_most(M * Variance(w, x) / 2, "add what is assumed to be never negative", adding=Expectation(w, flat.at(x, mu))),
+    uses=(central,),
+    states=2,
+    so=r"Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to "
+    r"the variance.",
+)
+for number, which in ((0, "lower"), (1, "upper")):
+    derivation.bridge(
+        f"The code computes the {which} bound at the curvatures 1 and 3",
+        (Rational(1, 2), Rational(3, 2))[number] * Variance(w, x),
+        lambda x, w, number=number: jensen_gap_bounds(x, jnp.log(w), curvature_lower=1.0, curvature_upper=3.0)[number],
+        x,
+        w,
+        wrong={"no half": (1, 3)[number] * Variance(w, x), "the other bound": (3, 1)[number] * Variance(w, x) / 2},
+    )
+
+# ---------------------------------------------------------------------------------------------------- more dimensions
+
+d = derivation.index("d", "a coordinate")
+e = derivation.index("e", "a coordinate, beside $d$")
+g = derivation.numbers("g", d, "a point of several coordinates", "x")
+h = derivation.numbers("h", d, "the point at which the tangent plane touches", "y")
+s_g = derivation.define(r"\sigma", exp(g) / Total(e, exp(g.at(e))), "the softmax of $g$", over=d, law=True)
+s_h = derivation.define(r"\tau", exp(h) / Total(e, exp(h.at(e))), "the softmax of $h$", over=d, law=True)
+derivation.say(
+    r"In several dimensions the tangent line becomes a tangent plane, $B_\varphi(g, h) = \varphi(g) - \varphi(h) - \langle "
+    r"\nabla\varphi(h), g - h \rangle$, and nothing else in the argument changes: along the segment from $h$ to $g$ a convex "
+    r"$\varphi$ is a convex function of one variable."
+)
+derivation.symbol(r"\varphi", "a convex function of several coordinates", "potential_fn")
+log_sum_exp = plus(log(Total(d, exp(g))), -log(Total(d, exp(h))), -Total(d, s_h * (g - h)))
+derivation.chain(
+    "For log-sum-exp the height above the tangent plane is a divergence between softmaxes",
+    log_sum_exp,
+    equals(
+        Total(d, s_h * plus(h - log(Total(e, exp(h.at(e)))), -(g - log(Total(e, exp(g.at(e))))))),
+        r"the gradient of log-sum-exp is the softmax, $\tau_d$ at $h$, and $\sum_d \tau_d = 1$ takes the two constants inside",
+    ),
+    equals(
+        Total(d, s_h * plus(log(s_h), -log(s_g))),
+        r"$\log \tau_d = h_d - \log \sum_e e^{h_e}$, and the same for $\sigma_d$",
+        wrong={"averaged under the other softmax": Total(d, s_g * plus(log(s_h), -log(s_g)))},
+    ),
+    equals(
+        Divergence(s_h, s_g),
+        "the definition of the divergence: the point of contact stands first",
+        wrong={"the arguments exchanged": Divergence(s_g, s_h)},
+    ),
+    at_least(0, "Gibbs' inequality", dropping=gibbs.at(s_h, s_g)),
+    states=2,
+    so=r"So log-sum-exp is convex. It is not strictly convex: the divergence is zero whenever $g - h$ is the same in every "
+    r"coordinate.",
+)
+derivation.bridge(
+    "The code computes this height by automatic differentiation",
+    Divergence(s_h, s_g),
+    lambda g, h: bregman_divergence(g, h, lambda y: logsumexp(y, axis=-1)),
+    g,
+    h,
+    wrong={"the gradient at the other point": -Divergence(s_g, s_h), "the arguments exchanged": Divergence(s_g, s_h)},
+)
+derivation.bridge(
+    "... and the sum of the heights for a sum of fourth powers",
+    Total(d, (g - h) ** 2 * (g**2 + 2 * h * g + 3 * h**2)),
+    lambda g, h: bregman_divergence(g, h, lambda y: jnp.sum(y**4, axis=-1)),
+    g,
+    h,
+    wrong={"the arguments exchanged": Total(d, (g - h) ** 2 * (h**2 + 2 * h * g + 3 * g**2))},
+)
+
+# ---------------------------------------------------------------------------------------------------- the logarithm
+
+r = derivation.numbers("r", k, "positive values", "exp(log_x)", positive=True)
+j = derivation.index("j", "a value, beside $k$")
+tilted = derivation.define("v", w * r / Total(j, w.at(j) * r.at(j)), "the weights, tilted by the values", over=k, law=True)
+log_gap = derivation.chain(
+    "For the logarithm the gap is a Kullback-Leibler divergence",
+    plus(log(Total(j, w.at(j) * r.at(j))), -Total(k, w * log(r))),
+    equals(
+        Total(k, w * log(Total(j, w.at(j) * r.at(j)) / r)),
+        r"$\sum_k w_k = 1$ takes the constant inside the sum",
+        wrong={"the ratio turned over": Total(k, w * log(r / Total(j, w.at(j) * r.at(j))))},
+    ),
+    equals(
+        Total(k, w * log(w / tilted)),
+        r"$v_k / w_k = r_k / \sum_j w_j r_j$ by the definition of $v_k$",
+        wrong={"averaged under the tilted weights": Total(k, tilted * log(w / tilted))},
+    ),
+    equals(
+        Divergence(w, tilted),
+        "the definition of the divergence",
+        wrong={"the arguments exchanged": Divergence(tilted, w), "half of it": Divergence(w, tilted) / 2},
+    ),
+    at_least(
+        0, r"Gibbs' inequality; equality if and only if $v = w$, that is if all $r_k$ are equal", dropping=gibbs.at(w, tilted)
+    ),
+    so=r"With the exponential taken on both sides, the arithmetic mean $\sum_k w_k r_k$ is at least the geometric mean "
+    r"$\prod_k r_k^{w_k}$.",
+)
+derivation.bridge(
+    "The code computes the gap of the logarithm",
+    Divergence(w, tilted),
+    lambda r, w: log_jensen_gap(jnp.log(r), jnp.log(w)),
+    r,
+    w,
+    wrong={"the arguments exchanged": Divergence(tilted, w), "the sign": -Divergence(w, tilted)},
+)
+q = derivation.law("q({})", k, "a distribution over a latent state $k$, in place of the weights", "exp(log_q)")
+joint = derivation.numbers("p(y,{})", k, "the probability of an observation $y$ together with the state", positive=True)
+evidence = derivation.define("p(y)", Total(k, joint), "the evidence", positive=True)
+posterior = derivation.define("p({}|y)", joint / evidence, "the posterior", over=k, law=True)
+derivation.chain(
+    "With importance weights for values it is what the evidence lower bound leaves out",
+    plus(log(Expectation(q, joint / q)), -Expectation(q, log(joint / q))),
+    equals(
+        plus(log(evidence), -Expectation(q, log(joint / q))),
+        r"the importance weights $p(y,k)/q(k)$ have the mean $\sum_k p(y,k) = p(y)$",
+    ),
+    equals(
+        Divergence(q, posterior),
+        r"the last theorem with $w = q$, whose tilted weights are $q(k) \cdot p(y,k)/q(k) / p(y)$, the posterior",
+        wrong={"the arguments exchanged": Divergence(posterior, q)},
+    ),
+    at_least(0, "Gibbs' inequality", dropping=gibbs.at(q, posterior)),
+    uses=(log_gap,),
+    so=r"The second term of the first line is the evidence lower bound; the lecture on latent variables starts here.",
+)
+delta = derivation.number(r"\delta", "the size of the noise", positive=True)
+noisy = plus(log(1 + delta * mu), -Expectation(w, log(1 + delta * x)))
+derivation.chain(
+    "Small noise costs half its variance",
+    Subs(Slope(noisy, delta, 2), delta, 0),
+    equals(
+        Subs(plus(Expectation(w, (x / (1 + delta * x)) ** 2), -((mu / (1 + delta * mu)) ** 2)), delta, 0),
+        r"the second derivative of $\log(1 + \delta x_k)$ is $-x_k^2 / (1 + \delta x_k)^2$",
+        wrong={"the sign": Subs(plus((mu / (1 + delta * mu)) ** 2, -Expectation(w, (x / (1 + delta * x)) ** 2)), delta, 0)},
+    ),
+    equals(
+        plus(Expectation(w, x**2), -(mu**2)),
+        r"at $\delta = 0$ both denominators are 1",
+        wrong={"the square of the mean forgotten": Expectation(w, x**2), "half of it": plus(Expectation(w, x**2), -(mu**2)) / 2},
+    ),
+    equals(Variance(w, x), "the mean of the square minus the square of the mean"),
+    so=r"At $\delta = 0$ the gap itself is zero, and so is its slope $\mu - \mathbb{E}_w[x_k]$. By Taylor's theorem the gap is "
+    r"$\frac12 \delta^2\, \mathrm{Var}_w[x_k]$ up to terms of order $\delta^3$: the logarithm of a noisy estimate is too small "
+    r"by half its relative variance.",
+)
+
+# ---------------------------------------------------------------------------------------------------- more samples
+
+derivation.say(
+    r"The logarithm of a sample mean is too small on average. More samples make the mean less noisy. That the bias then "
+    r"shrinks at every step, and not only in the end, is Jensen's inequality once more."
+)
+i = derivation.index("i", "a sample")
+o = derivation.index("o", "the sample that is left out")
+y = derivation.numbers("y", i, "samples")
+n = derivation.count(i, "n", "how many samples there are")
+derivation.chain(
+    "A mean is the mean of the means that leave one sample out",
+    times(1 / n, Total(o, times(1 / (n - 1), Total(i, y) - y.at(o)))),
+    equals(
+        times(1 / n, 1 / (n - 1), plus(times(n, Total(i, y)), -Total(o, y.at(o)))),
+        r"the inner sum does not depend on which sample is left out",
+        wrong={"the sample left out forgotten": times(1 / n, 1 / (n - 1), times(n, Total(i, y)))},
+    ),
+    equals(Total(i, y) / n, r"$n - 1$ of the $n$ sums remain", wrong={"one sample fewer": Total(i, y) / (n - 1)}),
+    sizes={i: 4, o: 4},
+    role="lemma",
+    so=r"Let the samples be independent draws of one positive variable. The logarithm of the mean of $n$ is then the logarithm "
+    r"of a mean of $n$ equally distributed means of $n - 1$; by Jensen's inequality its expectation is at least that of the "
+    r"logarithm of each of them.",
+)
+k1 = derivation.index("k_1", "the value of a first draw")
+k2 = derivation.index("k_2", "the value of a second draw")
+first, second = r.at(k1), r.at(k2)
+mean = derivation.define("c({},{})", (first + second) / 2, "the mean of two draws", over=(k1, k2), positive=True)
+gaps = times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))
+derivation.chain(
+    "Two samples are better than one",
+    plus(
+        Expectation(w.at(k1), Expectation(w.at(k2), log(mean))),
+        -Expectation(w, log(r)),
+    ),
+    equals(
+        Expectation(w.at(k1), Expectation(w.at(k2), times(-Rational(1, 2), plus(log(first / mean), log(second / mean))))),
+        r"either draw alone has the law of $k$",
+        wrong={
+            "no half": Expectation(w.at(k1), Expectation(w.at(k2), -plus(log(first / mean), log(second / mean)))),
+        },
+    ),
+    equals(
+        Expectation(w.at(k1), Expectation(w.at(k2), gaps)),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_{k_1}/c$ and at $t = r_{k_2}/c$, whose mean is 1",
+        wrong={"one of the two": Expectation(w.at(k1), Expectation(w.at(k2), times(Rational(1, 2), tangent.at(first / mean))))},
+    ),
+    at_least(
+        0,
+        r"the logarithm lies below its tangent; equality if and only if all values are equal",
+        dropping=Expectation(w.at(k1), Expectation(w.at(k2), gaps)),
+    ),
+    states=2,
+)
+
+SUPPORT, PROBABILITIES = np.array([0.1, 0.4, 1.0, 1.7, 3.0, 8.0]), np.array([0.25, 0.2, 0.2, 0.15, 0.15, 0.05])
+
+
+def _expected_log_mean(count, support=SUPPORT, probabilities=PROBABILITIES):
+    """E log of the mean of `count` draws, over every tuple."""
+    indices = np.array(list(itertools.product(range(len(support)), repeat=count)))
+    return probabilities[indices].prod(axis=1) @ log_mean_exp(jnp.log(support)[indices])
+
+
+derivation.symbol("X_i", "independent draws of one positive variable $X$")
+
+
+@derivation.bound(
+    r"\mathbb{E} \log \frac{1}{n} \sum_{i=1}^{n} X_i \le \mathbb{E} \log \frac{1}{n+1} \sum_{i=1}^{n+1} X_i \le \log "
+    r"\mathbb{E} X",
+    because=r"The two lemmas above, for any $n$; the right side is Jensen's inequality for the mean itself. Every tuple of up "
+    r"to four draws from a law on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
+    role="theorem",
+)
+def more_samples_tighten():
+    def sides(support):
+        bounds = jnp.stack([_expected_log_mean(count, support) for count in (1, 2, 3, 4)])
+        return bounds, jnp.append(bounds[1:], math.log(PROBABILITIES @ support))
+
+    wrong = {
+        "the logarithm of the sum": lambda s: (sides(s)[0] + jnp.log(jnp.arange(1.0, 5)), sides(s)[1]),
+        "fewer samples are better": lambda s: sides(s)[::-1],
+    }
+    return sides, (SUPPORT,), (np.full(6, 2.5),), wrong
+
+
+derivation.bridge(
+    "The code computes the logarithm of a mean from logarithms",
+    log(Total(i, exp(y)) / n),
+    log_mean_exp,
+    y,
+    wrong={"the logarithm of the sum": log(Total(i, exp(y))), "the mean of the logarithms": Total(i, y) / n},
+)
+
+# ---------------------------------------------------------------------------------------------------- example, figure, exercises
+
+_given = {w: (0.5, 0.5), x: (1, 4), r: (1, 4)}
+_one_and_four = np.array([1.0, 4.0]), np.array([0.5, 0.5])
+
+
+@derivation.example("A variable that is 1 or 4 with probability one half each; its mean is 2.5.")
+def one_or_four():
+    yield mu, value(mu, _given), "2.5"
+    yield Variance(w, x), value(Variance(w, x), _given), "2.25"
+    yield tilted, value(tilted, _given), "(0.2, 0.8)"
+    yield Divergence(w, tilted), value(Divergence(w, tilted), _given), "0.2231"
+    yield r"\log 2.5 - \frac12 \log 4", math.log(2.5) - math.log(4) / 2, "0.2231"
+    # -log has the second derivative 1/x^2, between 1/16 and 1
+    bounds = jensen_gap_bounds(
+        jnp.array([[1.0, 4.0]]), jnp.log(jnp.full((1, 2), 0.5)), curvature_lower=1 / 16, curvature_upper=1.0
+    )
+    yield r"\frac12 \cdot \frac{1}{16} \cdot 2.25,\ \frac12 \cdot 1 \cdot 2.25", jnp.stack(bounds), "(0.0703, 1.125)"
+    several = [_expected_log_mean(count, *_one_and_four) for count in (1, 2, 3, 4)]
+    yield r"\mathbb{E} \log \frac{1}{n} \sum_i X_i", several, "0.6931, 0.8047, 0.8452, 0.8648"
+
+
+@derivation.figure(
+    r"Left: $e^x$ and its tangent at the mean 1 of a variable that is -0.5, 1 or 2.5 with equal probability. The bars are the "
+    r"heights $B_f(x_k, \mu)$; their mean is Jensen's gap, the distance of the mean of $f$ (dot) from the graph. Right: the "
+    r"expected logarithm of the mean of $n$ draws from the example rises to $\log 2.5$.",
+    panels=2,
+)
+def heights_and_samples(left, right):
+    values = np.array([-0.5, 1.0, 2.5])
+    line = np.linspace(-1, 3, 81)
+    left.plot(line, np.exp(line), label="$e^x$")
+    left.plot(line, math.e * line, linestyle="--", color="gray", label="tangent at the mean")
+    height = bregman_divergence(jnp.array(values)[:, None], jnp.ones((3, 1)), lambda y: jnp.exp(y[:, 0]))
+    left.vlines(values, math.e * values, math.e * values + np.asarray(height), linewidth=3, alpha=0.5)
+    left.plot(1.0, np.exp(values).mean(), "o", color="gray")
+    left.set(xlabel="$x$", ylabel="$f(x)$")
+    left.legend()
+    counts = range(1, 9)
+    right.plot(counts, [_expected_log_mean(count, *_one_and_four) for count in counts], "o-", label="expected log of the mean")
+    right.axhline(math.log(2.5), linestyle="--", color="gray", label="log of the expected value")
+    right.set(xlabel="$n$ samples", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the gap of $|x|$ for a fair coin on $\{-1, 1\}$, and for one on $\{1, 3\}$?",
+    r"1, since the mean 0 is the kink; and 0, since $|x|$ is affine from 1 to 3.",
+)
+def a_kink():
+    fair = jnp.log(jnp.full((1, 2), 0.5))
+    yield jensen_gap(jnp.array([[-1.0, 1.0]]), fair, abs), "1"
+    yield jensen_gap(jnp.array([[1.0, 3.0]]), fair, abs), "0"
+
+
+@derivation.exercise(
+    r"By which factor does the arithmetic mean of 1 and 4 exceed the geometric mean, and what does it have to do with the "
+    r"example?",
+    r"$2.5 / 2 = 1.25$. Its logarithm 0.2231 is the gap of the example.",
+)
+def means():
+    factor = math.exp(value(Divergence(w, tilted), _given))
+    yield factor, "1.25"
+    yield math.log(factor), "0.2231"
+
+
+@derivation.exercise(
+    r"Let $Y$ be 1 or -1 with probability one half each. What is the gap of the logarithm for $1 + \delta Y$, what is it at "
+    r"$\delta = 0.5$, and what is its limit when divided by $\delta^2$?",
+    r"$-\frac12 \log(1 - \delta^2)$, since the mean is 1; 0.1438; and 1/2, half the variance of $Y$.",
+)
+def a_fair_sign():
+    of_the_example = plus(log(Expectation(w, r)), -Expectation(w, log(r)))
+    yield value(of_the_example, {w: (0.5, 0.5), r: (0.5, 1.5)}), "0.1438"
+    yield -math.log(1 - 0.25) / 2, "0.1438"
+    yield limit(-log(1 - delta**2) / 2 / delta**2, delta, 0), "1/2"
+
+
+derivation.symbol("c", "a constant")
+
+
+@derivation.numeric(
+    r"\log \frac{1}{n} \sum_i e^{y_i + c} = c + \log \frac{1}{n} \sum_i e^{y_i}",
+    because=r"The largest exponent is subtracted before the exponentials are taken, so nothing overflows at $c = 1000$ and "
+    r"nothing underflows to $\log 0$ at $c = -1000$. A point of weight zero is moved to the mean, so a pole of $f$ there gives "
+    r"no NaN.",
+    role="appendix",
+    tolerance=1e-12,
+)
+def the_largest_exponent_is_subtracted():
+    exponents = jnp.array([[0.3, -1.2, 2.0]])
+    far = jnp.concatenate([log_mean_exp(exponents + shift) for shift in (1000.0, -1000.0)])
+    weights = jnp.log(jnp.array([[0.5, 0.5, 0.0]]))
+    pole = jensen_gap(jnp.array([[1.0, 4.0, 0.0]]), weights, lambda y: -jnp.log(y))
+    expected = jnp.log(jnp.mean(jnp.exp(exponents)))
+    near = jnp.stack([1000.0 + expected, -1000.0 + expected, jnp.log(1.25)])
+    return jnp.append(far, pole), near, {"the sum for the mean": near + jnp.log(3.0)}

@@ -1,0 +1,390 @@
+"""Maximum likelihood is minimum Kullback-Leibler divergence.
+
+The lecture on the functions of theory_jax/foundations/maximum_likelihood.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Rational, exp, log, pi
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import (
+    categorical_negative_log_likelihood,
+    cross_entropy,
+    entropy,
+    gaussian_kl_divergence,
+    gaussian_maximum_likelihood,
+    gaussian_negative_log_likelihood,
+    kl_divergence,
+)
+from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Maximum likelihood is minimum Kullback-Leibler divergence",
+    lectures=(1,),
+    sources=(
+        "Cover & Thomas, Elements of Information Theory, ch. 2",
+        "Bishop, Pattern Recognition and Machine Learning, 1.6 and 2.3",
+        "Wilks 1938, for the price of estimation: 2N KL tends to chi-squared with K-1 degrees of freedom",
+    ),
+    question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "
+    "one nearest to the data, and what does it do when no model of the family fits?",
+    setting=(
+        r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. The model says that category $k$ "
+        r"has probability $q_k$. All probabilities are positive in the chains below; where $p_k = 0$ the term $p_k \log p_k$ "
+        r"is its limit 0, and where $q_k = 0 < p_k$ the divergence is infinite.",
+        r"Logarithms are natural, so everything is measured in nats.",
+    ),
+    answer=r"The average negative log-likelihood of a sample is $H(\hat p) + \mathrm{KL}(\hat p \,\|\, q)$, where $\hat p$ is "
+    r"the empirical distribution. The first term does not contain the model, so maximum likelihood minimizes the divergence "
+    r"from the data to the model. For a Gaussian that means matching the mean and the variance.",
+    limits=(
+        "That the empirical distribution converges to the true one as the sample grows (the law of large numbers) is not shown.",
+        "Of Wilks' theorem only the mean of the limit is checked here, not its chi-squared law.",
+        "The best single Gaussian in reverse divergence is found numerically. It is not unique: there is one near each mode.",
+    ),
+)
+
+k = derivation.index("k", "a category")
+j = derivation.index("j", "a category, beside $k$")
+K = derivation.count(k, "K", "the number of categories", "num_categories")
+c = derivation.numbers("c", k, "how often category $k$ occurs in the sample", positive=True)
+N = derivation.define("N", Total(k, c), "the size of the sample", positive=True)
+p_hat = derivation.define(r"\hat p", c / N, "the empirical distribution", "empirical_distribution", over=k, law=True)
+p = derivation.law("p", k, "any law, in the lemmas", "log_probs_p")
+q = derivation.law("q", k, "the model", "log_probs_q")
+t = derivation.number("t", "a positive number", positive=True)
+
+derivation.say(
+    r"One fact about the logarithm carries the lecture, and most of this course: its graph lies below its tangent at 1. The "
+    r"gap $t - 1 - \log t$ is where every inequality between divergences comes from."
+)
+
+tangent = derivation.valley(
+    "The logarithm lies below its tangent at 1",
+    t - 1 - log(t),
+    t,
+    1,
+    r"The slope $1 - 1/t$ is negative below $t = 1$ and positive above it, so the gap falls to 0 and rises again: it is "
+    r"positive everywhere but at $t = 1$.",
+    wrong={"half the tangent's slope": t / 2 - Rational(1, 2) - log(t), "a steeper tangent": 2 * (t - 1) - log(t)},
+)
+
+gibbs = derivation.chain(
+    "Gibbs' inequality: a divergence is never negative",
+    Divergence(p, q),
+    equals(Expectation(p, -log(q / p)), r"the definition, with $\log p_k - \log q_k = -\log(q_k / p_k)$"),
+    equals(
+        Expectation(p, plus(1 - q / p, tangent.at(q / p))),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = q_k / p_k$",
+        wrong={"the ratio turned over": Expectation(p, plus(1 - p / q, tangent.at(q / p)))},
+    ),
+    at_least(
+        Expectation(p, 1 - q / p),
+        r"leave out the gap, which is zero only where $q_k = p_k$",
+        dropping=Expectation(p, tangent.at(q / p)),
+        wrong={"the gap counted twice": Expectation(p, 1 - q / p) + Expectation(p, tangent.at(q / p))},
+    ),
+    equals(Total(k, plus(p, -q)), r"multiply each term by its $p_k$"),
+    equals(0, "both laws sum to one", wrong={"the laws' masses added": 2}),
+    about=(p, q),
+    role="lemma",
+    so=r"Equality needs every gap to be zero, so the divergence is zero if and only if $p = q$.",
+)
+
+central = derivation.chain(
+    "The likelihood of a sample is its entropy plus a divergence",
+    -log(Product(k, q**c)) / N,
+    equals(
+        -Total(k, c * log(q)) / N,
+        r"category $k$ contributes the factor $q_k$ as often as it occurs, and the logarithm of a product is a sum",
+        wrong={"the exponent lost": -Total(k, log(q)) / N},
+    ),
+    equals(-Total(k, p_hat * log(q)), r"$\hat p_k = c_k / N$: the sample enters through its frequencies alone"),
+    equals(
+        -Total(k, p_hat * plus(log(p_hat), -log(p_hat / q))),
+        r"$\log q_k = \log \hat p_k - \log(\hat p_k / q_k)$",
+        wrong={"the sign of the ratio": -Total(k, p_hat * plus(log(p_hat), log(p_hat / q)))},
+    ),
+    equals(
+        plus(Entropy(p_hat), Divergence(p_hat, q)),
+        "the two sums are the entropy and the divergence",
+        wrong={
+            "the divergence turned over": Entropy(p_hat) + Divergence(q, p_hat),
+            "the entropy of the model": Entropy(q) + Divergence(p_hat, q),
+        },
+    ),
+    at_least(
+        Entropy(p_hat),
+        r"leave out the divergence (Gibbs); equality if and only if $q = \hat p$",
+        dropping=gibbs.at(p_hat, q),
+    ),
+    central=True,
+    so=r"Only the divergence contains the model: to maximize the likelihood over a family of models is to minimize "
+    r"$\mathrm{KL}(\hat p \,\|\, q)$ over it. If the family contains $\hat p$, the minimum is the entropy of the sample itself.",
+)
+derivation.bridge(
+    "The code computes the two terms",
+    plus(Entropy(p), Divergence(p, q)),
+    lambda p, q: entropy(jnp.log(p)) + kl_divergence(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"arguments swapped": Entropy(p) + Divergence(q, p), "the entropy twice": 2 * Entropy(p) + Divergence(p, q)},
+)
+derivation.bridge(
+    "... and their sum is the cross entropy",
+    -Total(k, p * log(q)),
+    lambda p, q: cross_entropy(jnp.log(p), jnp.log(q)),
+    p,
+    q,
+    wrong={"arguments swapped": -Total(k, q * log(p))},
+)
+
+l = derivation.numbers("l", k, r"the logits", "logits")  # noqa: E741 (the lecture's letter)
+soft = derivation.define(r"\sigma", exp(l) / Total(j, exp(l.at(j))), "the softmax of the logits", over=k, law=True)
+loss = derivation.define("L", -Total(k, p * log(soft)), "the cross entropy of the softmax from $p$")
+
+derivation.chain(
+    "The gradient in the logits is model minus data",
+    Slope(loss, l.at(j)),
+    equals(
+        Slope(plus(log(Total(k, exp(l))), -Total(k, p * l)), l.at(j)),
+        r"$\log \sigma_k = l_k - \log \sum_k e^{l_k}$, and $\sum_k p_k = 1$",
+    ),
+    equals(
+        soft.at(j) - p.at(j),
+        r"the derivative of $\log \sum_k e^{l_k}$ is the softmax",
+        wrong={"data minus model": p.at(j) - soft.at(j), "weighted by the model once more": soft.at(j) * (soft.at(j) - p.at(j))},
+    ),
+    so=r"The gradient is zero where the softmax is $p$, and only there.",
+)
+v = derivation.numbers("v", k, "a direction in the space of logits")
+derivation.chain(
+    "The loss is convex, and flat only along a shift of all logits",
+    Total(j, Total(k, v.at(j) * Slope(Slope(loss, l.at(j)), l) * v)),
+    equals(
+        Variance(soft, v),
+        r"$\partial \sigma_j / \partial l_k$ is $\sigma_j(1 - \sigma_j)$ for $j = k$ and $-\sigma_j \sigma_k$ otherwise: the "
+        r"covariance of a one-hot draw",
+        wrong={"the square of the mean forgotten": Expectation(soft, v**2), "half of it": Variance(soft, v) / 2},
+    ),
+    at_least(0, "a variance is never negative", dropping=Variance(soft, v)),
+    so=r"It is zero only if $v_k$ is the same for every $k$. A minimizer is therefore unique up to a shift of all logits, "
+    r"which the softmax ignores. It exists if every category occurs; otherwise the logits of the missing ones run to $-\infty$.",
+)
+
+n = derivation.index("n", "a point of the sample of real numbers")
+x = derivation.numbers("x", n, "the points", "x")
+M = derivation.count(n, "M", "how many points there are")
+m = derivation.number("m", "the mean of the model", "mean")
+s = derivation.number("s", "the variance of the model", "e^log_var", positive=True)
+x_bar = derivation.define(r"\bar x", Total(n, x) / M, "the mean of the points")
+s_hat = derivation.define(r"\hat s", Total(n, (x - x_bar) ** 2) / M, "their variance, with $1/M$", positive=True)
+nll = Rational(1, 2) * log(2 * pi * s) + Total(n, (x - m) ** 2) / (2 * s * M)
+derivation.chain(
+    "Of all Gaussians, the one with the mean and the variance of the sample is the most likely",
+    nll,
+    equals(
+        plus(Rational(1, 2) * log(2 * pi * s), (s_hat + (x_bar - m) ** 2) / (2 * s)),
+        r"$x_n - m = (x_n - \bar x) + (\bar x - m)$, and the cross term sums to zero",
+        wrong={"the cross term kept": Rational(1, 2) * log(2 * pi * s) + (s_hat + (x_bar - m)) / (2 * s)},
+    ),
+    at_least(
+        plus(Rational(1, 2) * log(2 * pi * s), s_hat / (2 * s)),
+        r"leave out a square, which is zero at $m = \bar x$",
+        dropping=(x_bar - m) ** 2 / (2 * s),
+    ),
+    equals(
+        plus(Rational(1, 2) * log(2 * pi * s_hat), Rational(1, 2), tangent.at(s_hat / s) / 2),
+        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \hat s / s$",
+        wrong={"the half forgotten": Rational(1, 2) * log(2 * pi * s_hat) + Rational(1, 2) + tangent.at(s_hat / s)},
+    ),
+    at_least(
+        plus(Rational(1, 2) * log(2 * pi * s_hat), Rational(1, 2)),
+        r"leave out the gap of the logarithm, which is zero at $s = \hat s$",
+        dropping=tangent.at(s_hat / s) / 2,
+    ),
+    sizes={n: 3},
+    so=r"The variance divides by $M$, not by $M - 1$: maximum likelihood is biased, and that bias is part of the method.",
+)
+derivation.bridge(
+    "The code returns this mean and the logarithm of this variance",
+    x_bar + log(s_hat),
+    lambda x: jnp.stack([sum(gaussian_maximum_likelihood(row[:, None])) for row in x])[:, 0],
+    x,
+    wrong={"the unbiased variance": x_bar + log(s_hat * M / (M - 1))},
+)
+derivation.bridge(
+    "... and the loss of the model",
+    nll,
+    lambda x, m, s: gaussian_negative_log_likelihood(x, *(jnp.broadcast_to(a[:, None], x.shape) for a in (m, jnp.log(s)))) / 4,
+    x,
+    m,
+    s,
+    wrong={"the logarithm of the standard deviation": nll - log(s) / 4, "no constant": nll - log(2 * pi) / 2},
+)
+
+y = derivation.number("y", "a point on the line")
+m_star = derivation.number(r"m^*", "the mean of the data")
+s_star = derivation.number(r"s^*", "the variance of the data", positive=True)
+data, model = Normal(y, m_star, s_star), Normal(y, m, s)
+derivation.chain(
+    "For any data, what another Gaussian loses is a divergence between Gaussians",
+    Expectation(data, -model.log_density(y)) - Expectation(data, -data.log_density(y)),
+    equals(
+        plus(Rational(1, 2) * log(s / s_star), (s_star + (m_star - m) ** 2) / (2 * s), -Rational(1, 2)),
+        r"both terms are quadratic in $y$: of the data they see the mean and the variance alone, so this line holds for every "
+        r"law with these two moments, not for Gaussian data only",
+        wrong={
+            "the squared distance counted twice": log(s / s_star) / 2
+            + (s_star + 2 * (m_star - m) ** 2) / (2 * s)
+            - Rational(1, 2)
+        },
+    ),
+    equals(
+        Divergence(data, model),
+        "the same two expectations once more, under the Gaussian with the moments of the data",
+        wrong={"arguments swapped": Divergence(model, data)},
+    ),
+    so=r"Forward divergence matches moments: a model that can have one bump only spreads it over everything that was seen.",
+)
+derivation.bridge(
+    "The code computes the divergence",
+    Divergence(data, model),
+    lambda m_star, s_star, m, s: gaussian_kl_divergence(*(a[:, None] for a in (m_star, jnp.log(s_star), m, jnp.log(s)))),
+    m_star,
+    s_star,
+    m,
+    s,
+    wrong={"arguments swapped": Divergence(model, data), "the half forgotten": 2 * Divergence(data, model)},
+)
+
+half = Rational(1, 2)
+mixture = derivation.define(r"\mu", half * q + half * p, r"half of the model, half of $p$", over=k, law=True)
+derivation.chain(
+    "The other direction forgives: a model pays at most log 2 for leaving out half of the data",
+    Divergence(q, mixture),
+    equals(
+        plus(log(2), -Expectation(q, log(1 + p / q))),
+        r"$q_k / (\frac12 q_k + \frac12 p_k) = 2 / (1 + p_k / q_k)$",
+        wrong={"the sign of the second term": log(2) + Expectation(q, log(1 + p / q))},
+    ),
+    equals(
+        plus(log(2), -Expectation(q, p / (p + q)), -Expectation(q, tangent.at(q / (p + q)))),
+        r"$\log(1 + p_k/q_k) = -\log t$ at $t = q_k/(p_k + q_k)$, and $-\log t = 1 - t + (t - 1 - \log t)$",
+    ),
+    role="remark",
+    uses=(tangent,),
+    so=r"Both terms that are subtracted are never negative, so $\mathrm{KL}(q \,\|\, \frac12 q + \frac12 p) \le \log 2$ "
+    r"whatever $p$ is: reverse divergence lets a model ignore a mode of the data, forward divergence makes it pay without "
+    r"limit.",
+)
+derivation.chain(
+    "The price of estimating: the expected chi-squared distance of the frequencies",
+    Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)),
+    equals(
+        Total(k, (1 - p) / 2),
+        r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ "
+        r"cancels it",
+        wrong={"the variance of a Poisson count": Total(k, p / p / 2)},
+    ),
+    equals((K - 1) / 2, "the laws sum to one", wrong={"K for K - 1": K / 2}),
+    role="lemma",
+)
+
+
+@derivation.exact(
+    r"\lim_{N \to \infty} N\, \mathbb{E}\left[\mathrm{KL}(\hat p \,\|\, p)\right] = \frac{K - 1}{2}",
+    because="To second order $N$ times the divergence is half the chi-squared distance of the lemma above. Every count table "
+    "of three categories is enumerated at $N = 40, 80, 160$, and the terms in $1/N$ and $1/N^2$ are extrapolated away.",
+    outcomes=861 + 3321 + 13041,
+    tolerance=1e-4,
+    since="two extrapolations leave terms of order $1/N^3$",
+    role="theorem",
+)
+def the_price_of_estimation():
+    at_40, at_80, at_160 = (n * _expected_divergence(n, np.array([0.2, 0.3, 0.5])) for n in (40, 80, 160))
+    once = 2 * at_80 - at_40, 2 * at_160 - at_80
+    return (4 * once[1] - once[0]) / 3, 1.0, {"K for K - 1": 1.5, "a chi-squared without its half": 2.0}
+
+
+@derivation.example("Four labels 1, 1, 1, 2 and the model that thinks both categories equally likely.")
+def four_labels():
+    given = {p: (0.75, 0.25), q: (0.5, 0.5)}
+    yield r"\mathrm{NLL}", categorical_negative_log_likelihood(jnp.array([0, 0, 0, 1]), jnp.zeros((4, 2))).mean(), "0.6931"
+    yield Entropy(p), value(Entropy(p), given), "0.5623"
+    yield Divergence(p, q), value(Divergence(p, q), given), "0.1308"
+    yield r"\hat m, \hat s\ \text{of the points}\ 0, 2", (value(x_bar, {x: (0, 2)}), value(s_hat, {x: (0, 2)})), "(1, 1)"
+
+
+@derivation.figure(
+    "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
+    "Right: two modes, the Gaussian that matches their moments (forward divergence) and one that sits on a mode (reverse "
+    "divergence).",
+    panels=2,
+)
+def loss_and_two_fits(left, right):
+    first = np.linspace(0.02, 0.98, 97)
+    sample = np.log(np.tile([0.75, 0.25], (97, 1)))
+    left.plot(first, cross_entropy(jnp.array(sample), jnp.log(np.stack([first, 1 - first], axis=1))), label="loss of the sample")
+    left.axhline(float(entropy(jnp.array(sample[:1]))[0]), linestyle="--", color="gray", label="entropy of the sample")
+    left.set(xlabel="$q_1$", ylabel="nats", ylim=(0.4, 2.0))
+    left.legend()
+    line = np.linspace(-9, 9, 400)
+    right.fill_between(line, (_normal(line, -3, 0.5) + _normal(line, 3, 0.5)) / 2, alpha=0.3, label="data")
+    right.plot(line, _normal(line, 0, 9.5), label="forward")
+    right.plot(line, _normal(line, 3, 0.5), label="reverse")
+    right.set(xlabel="$y$", ylabel="density", ylim=(0, 0.65))
+    right.legend()
+
+
+@derivation.exercise(
+    r"Compute $\mathrm{KL}(p \,\|\, q)$ for $p = (\frac34, \frac14)$ and $q = (\frac14, \frac34)$ by hand.",
+    r"$\frac34 \log 3 - \frac14 \log 3 = \frac12 \log 3 = 0.5493$ nats.",
+)
+def two_coins():
+    yield value(Divergence(p, q), {p: (0.75, 0.25), q: (0.25, 0.75)}), "0.5493"
+
+
+@derivation.exercise(
+    r"Why can a model with a bias not learn the sum of its logits?",
+    r"The gradient $\sigma - p$ sums to 0, and the second derivative along $(1, \dots, 1)$ is 0: the loss does not change in "
+    r"that direction at all.",
+)
+def a_direction_without_a_gradient():
+    data = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
+    yield (
+        jax.grad(lambda logits: cross_entropy(data, jax.nn.log_softmax(logits)[None])[0])(jnp.array([0.3, -1.2, 2.0])).sum(),
+        "0",
+    )
+
+
+@derivation.exercise(
+    r"Bound $\mathbb{E}[\mathrm{KL}(\hat p \,\|\, p)]$ for every $N$, and evaluate the bound for $K = 3$, $N = 10$.",
+    r"By Jensen $\mathrm{KL}(\hat p \,\|\, p) \le \log(1 + \chi^2)$ with $\chi^2 = \sum_k (\hat p_k - p_k)^2 / p_k$, and by "
+    r"Jensen once more $\mathbb{E} \log(1 + \chi^2) \le \log(1 + \mathbb{E}\chi^2) = \log(1 + \frac{K - 1}{N})$: 0.1823 nats. "
+    r"At $p = (0.2, 0.3, 0.5)$ the expected divergence is 0.1123.",
+)
+def a_bound_at_every_size():
+    yield math.log(1 + 2 / 10), "0.1823"
+    yield _expected_divergence(10, np.array([0.2, 0.3, 0.5])), "0.1123"
+
+
+def _expected_divergence(n, p):
+    """E[KL(p_hat || p)] over every count table of n draws from three categories."""
+    counts = np.array([(a, b, n - a - b) for a, b in itertools.product(range(n + 1), repeat=2) if a + b <= n])
+    log_factorial = np.array([math.lgamma(c + 1) for c in range(n + 1)])
+    weight = np.exp(log_factorial[n] - log_factorial[counts].sum(1) + counts @ np.log(p))
+    with np.errstate(divide="ignore"):
+        log_p_hat = jnp.array(np.log(counts / n))
+    return weight @ np.asarray(kl_divergence(log_p_hat, jnp.broadcast_to(jnp.log(p), log_p_hat.shape)))
+
+
+def _normal(x, mean, variance):
+    return np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)

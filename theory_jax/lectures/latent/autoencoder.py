@@ -1,0 +1,489 @@
+"""The autoencoder: a bottleneck, and the part of the data that passes it.
+
+The lecture on the functions of theory_jax/latent/autoencoder.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, cos, sin, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.autoencoder import (
+    linear_autoencoder,
+    principal_subspace_error,
+    principal_subspace_reconstruction,
+    squared_reconstruction_error,
+)
+from theory_jax.latent.latent_variable_models import linear_gaussian_posterior
+from theory_jax.notation import Expectation, Limit, Normal, Slope, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The autoencoder: a bottleneck, and the part of the data that passes it",
+    sources=(
+        "Baldi & Hornik 1989, Neural networks and principal component analysis: learning from examples without local minima",
+        "Eckart & Young 1936, The approximation of one matrix by another of lower rank",
+        "Hinton & Salakhutdinov 2006, Reducing the dimensionality of data with neural networks",
+        "Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    ),
+    question="A network squeezes $D$ numbers through $L$ and is trained to give them back. What does it keep, can gradient "
+             "descent get stuck, and what do the codes mean?",
+    setting=(
+        r"The data have the mean $\mu$ and the covariance $S$, divided by $N$. The encoder is a matrix $E$ of $L$ rows, the "
+        r"decoder a matrix $D$ of $L$ columns, and the reconstruction of $x$ is $\mu + D E (x - \mu)$.",
+        r"The mean squared error is quadratic in $x - \mu$, so that it depends on $S$ alone. It does not change when data, "
+        r"encoder and decoder are turned together. Coordinates therefore lie along eigenvectors of $S$, and $\lambda_1 \ge "
+        r"\lambda_2 \ge \dots > 0$ are the variances along them.",
+        "Chains have one code and two coordinates unless they say otherwise.",
+    ),
+    answer="The best linear autoencoder projects on the directions of the largest variance, and its error is the sum of the "
+           "eigenvalues that it discards. Every other set of eigenvectors is a stationary point too, but a saddle: there is no "
+           "other minimum to get stuck in. The error fixes the subspace and not the codes: any invertible matrix between encoder "
+           "and decoder gives the same reconstructions.",
+    limits=(
+        "Networks that are not linear: they can follow curved sets of data, and they have local minima.",
+        "That gradient descent comes to the minimum from every start but those on the saddles.",
+        "How many codes there should be: the error of the training data only falls with their number.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- the minimum
+
+gap = derivation.number("g", "by how much the first variance exceeds the second", positive=True)
+small = derivation.number(r"\lambda_2", "the variance of the second coordinate", positive=True)
+large = derivation.define(r"\lambda_1", plus(small, gap), "the variance of the first coordinate", positive=True)
+r = derivation.number("r", "the length of the decoder", positive=True)
+theta = derivation.number(r"\theta", "the angle between the decoder and the first coordinate", between=(-3, 3))
+d_1 = derivation.define("d_1", r * cos(theta), "the first entry of the decoder", "decoder")
+d_2 = derivation.define("d_2", r * sin(theta), "the second")
+e_1 = derivation.number("e_1", "the first entry of the encoder", "encoder")
+e_2 = derivation.number("e_2", "the second")
+y_1 = derivation.number("y_1", r"the first coordinate of $x - \mu$")
+y_2 = derivation.number("y_2", r"the second coordinate of $x - \mu$")
+h = derivation.define("h", plus(e_1 * y_1, e_2 * y_2), "the code")
+
+
+def _over_data(body):
+    """The mean over a Gaussian with the data's covariance; of what is quadratic it is the mean over the data."""
+    return Expectation(Normal(y_1, 0, large), Expectation(Normal(y_2, 0, small), body))
+
+
+of_best_encoder = plus(large * sin(theta) ** 2, small * cos(theta) ** 2)
+away_from_best = plus(large * (r * e_1 - cos(theta)) ** 2, small * (r * e_2 - sin(theta)) ** 2)
+central = derivation.chain(
+    "No linear autoencoder has a smaller error than the variance that is discarded",
+    _over_data(plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2)),
+    equals(
+        plus(
+            large * plus(1, -2 * r * cos(theta) * e_1, r**2 * e_1**2),
+            small * plus(1, -2 * r * sin(theta) * e_2, r**2 * e_2**2),
+        ),
+        r"$|y - d h|^2 = |y|^2 - 2 h (d \cdot y) + r^2 h^2$, and the coordinates are uncorrelated: $\mathbb{E}[h\, y_j] = "
+        r"\lambda_j e_j$, $\mathbb{E}[h^2] = \lambda_1 e_1^2 + \lambda_2 e_2^2$",
+        wrong={
+            "the cross term once": plus(
+                large * plus(1, -r * cos(theta) * e_1, r**2 * e_1**2),
+                small * plus(1, -r * sin(theta) * e_2, r**2 * e_2**2)),
+            "the decoder's length forgotten": plus(
+                large * plus(1, -2 * r * cos(theta) * e_1, e_1**2), small * plus(1, -2 * r * sin(theta) * e_2, e_2**2)),
+        },
+    ),
+    equals(
+        plus(of_best_encoder, away_from_best),
+        r"complete the squares in the encoder; $1 - \cos^2 \theta = \sin^2 \theta$",
+        wrong={"sine and cosine exchanged": plus(large * cos(theta) ** 2, small * sin(theta) ** 2, away_from_best)},
+    ),
+    at_least(
+        of_best_encoder,
+        r"leave out squares; they vanish at $e = \frac1r (\cos \theta, \sin \theta)$: the pseudo-inverse of the decoder",
+        dropping=away_from_best,
+    ),
+    equals(
+        plus(small, times(gap, sin(theta) ** 2)),
+        r"$\lambda_1 = \lambda_2 + g$",
+        wrong={
+            "the other variance": plus(large, times(gap, sin(theta) ** 2)),
+            "not squared": plus(small, times(gap, sin(theta))),
+        },
+    ),
+    at_least(
+        small,
+        r"leave out a square; it vanishes at $\theta = 0$, where the decoder points along the first coordinate",
+        dropping=times(gap, sin(theta) ** 2),
+    ),
+    central=True,
+    so="Together the best encoder and decoder are the orthogonal projection on the direction of the larger variance.",
+)  # fmt: skip
+
+
+def _matrices(e_1, e_2, r, theta):
+    """Encoder and decoder for every row of numbers."""
+    return jnp.stack([e_1, e_2], 1)[:, None], r[:, None, None] * jnp.stack([jnp.cos(theta), jnp.sin(theta)], 1)[:, :, None]
+
+
+derivation.bridge(
+    "The code's error of one datum",
+    plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2),
+    lambda y_1, y_2, *matrices: jax.vmap(
+        lambda y, E, D: squared_reconstruction_error(y[None], linear_autoencoder(y[None], E, D, jnp.zeros(2)))[0]
+    )(jnp.stack([y_1, y_2], 1), *_matrices(*matrices)),
+    y_1, y_2, e_1, e_2, r, theta,
+    wrong={
+        "the mean of the coordinates": plus((y_1 - d_1 * h) ** 2, (y_2 - d_2 * h) ** 2) / 2,
+        "encoder and decoder exchanged": plus(
+            (y_1 - e_1 * plus(d_1 * y_1, d_2 * y_2)) ** 2, (y_2 - e_2 * plus(d_1 * y_1, d_2 * y_2)) ** 2),
+    },
+)  # fmt: skip
+mu_1 = derivation.number(r"\mu_1", "the first coordinate of the mean of the data", "mean")
+mu_2 = derivation.number(r"\mu_2", "the second")
+x_1 = derivation.number("x_1", "the first coordinate of a datum", "x")
+x_2 = derivation.number("x_2", "the second")
+derivation.bridge(
+    "The code subtracts the mean first, and adds it again last",
+    plus(mu_1, times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2)))),
+    lambda x_1, x_2, mu_1, mu_2, *matrices: jax.vmap(lambda x, mean, E, D: linear_autoencoder(x[None], E, D, mean)[0, 0])(
+        jnp.stack([x_1, x_2], 1), jnp.stack([mu_1, mu_2], 1), *_matrices(*matrices)),
+    x_1, x_2, mu_1, mu_2, e_1, e_2, r, theta,
+    wrong={
+        "not subtracted": plus(mu_1, times(d_1, plus(times(e_1, x_1), times(e_2, x_2)))),
+        "not added": times(d_1, plus(times(e_1, x_1 - mu_1), times(e_2, x_2 - mu_2))),
+    },
+)  # fmt: skip
+
+derivation.say(
+    "With $L$ codes the squares are completed in the same way: the best encoder of a decoder $D$ is its pseudo-inverse $D^+$, $P "
+    r"= D D^+$ is the orthogonal projection on its columns, and what is left is $\mathrm{tr}\,(I - P) S = \sum_j \lambda_j (1 - "
+    "P_{jj})$. The diagonal of a projection on $L$ dimensions lies in $[0, 1]$ and sums to $L$. Here are four coordinates and "
+    "two codes."
+)
+kappa_4 = derivation.number(r"\kappa_4", "the smallest of four variances", positive=True)
+g_1 = derivation.number("g_1", r"$\kappa_1 - \kappa_2$", nonnegative=True)
+g_2 = derivation.number("g_2", r"$\kappa_2 - \kappa_3$", nonnegative=True)
+g_3 = derivation.number("g_3", r"$\kappa_3 - \kappa_4$", nonnegative=True)
+kappa_3 = derivation.define(r"\kappa_3", plus(kappa_4, g_3), "the third of four variances", positive=True)
+kappa_2 = derivation.define(r"\kappa_2", plus(kappa_3, g_2), "the second of four variances", positive=True)
+kappa_1 = derivation.define(r"\kappa_1", plus(kappa_2, g_1), "the first of four variances", positive=True)
+m_1 = derivation.number("m_1", r"$1 - P_{11}$: how much of the first coordinate is missed", nonnegative=True)
+p_3 = derivation.number("p_3", r"$P_{33}$: how much of the third coordinate passes", nonnegative=True)
+p_4 = derivation.number("p_4", r"$P_{44}$", nonnegative=True)
+m_2 = derivation.define("m_2", plus(p_3, p_4, -m_1), r"$1 - P_{22}$, since $P_{11} + P_{22} + P_{33} + P_{44} = 2$")
+taken = plus(times(g_1, m_1), times(g_2, p_3), times(plus(g_2, g_3), p_4))
+derivation.chain(
+    "What passes of the small variances is paid with the large ones",
+    plus(kappa_1 * m_1, kappa_2 * m_2, kappa_3 * (1 - p_3), kappa_4 * (1 - p_4)),
+    equals(
+        plus(kappa_3, kappa_4, taken),
+        r"put every variance beside $\kappa_2$; the part of $\kappa_2$ itself is $m_1 + m_2 - p_3 - p_4 = 0$",
+        wrong={
+            "the large variances are the ones discarded": plus(kappa_1, kappa_2, taken),
+            "a step of the variances forgotten": plus(kappa_3, kappa_4, times(g_1, m_1), times(g_2, p_3), times(g_2, p_4)),
+        },
+    ),
+    at_least(
+        plus(kappa_3, kappa_4),
+        "leave out products of numbers that are not negative; with gaps between the variances equality needs $m_1 = p_3 = p_4 = "
+        "0$, the projection on the first two coordinates",
+        dropping=taken,
+    ),
+    so="The smallest error is the sum of the eigenvalues that are discarded, whatever the number of codes.",
+)
+derivation.symbol("E", "the encoder's matrix", "encoder")
+derivation.symbol("D", "the decoder's matrix", "decoder")
+derivation.symbol("L", "the number of codes", "rank")
+derivation.symbol("N n j", "the number of data; a datum, a coordinate")
+_data = np.random.default_rng(3).standard_normal((12, 4)) @ np.diag([2.0, 1.2, 0.7, 0.4]) + [1.0, -2.0, 0.5, 3.0]
+_mean, _covariance = _data.mean(0), np.cov(_data.T, bias=True)
+_top = np.linalg.eigh(_covariance)[1][:, 2:]
+_encoder = jnp.array([[1.0, 0.3, -0.4, 0.2], [0.1, -0.8, 0.5, 0.6]])
+_decoder = jnp.array([[1.0, 0.3], [-0.5, 2.0], [0.2, 0.7], [1.5, -1.0]])
+_between = jnp.array([[2.0, 1.0], [-0.5, 1.5]])
+
+
+def _error(encoder, decoder, data=_data):
+    """The mean squared error of the code's linear autoencoder."""
+    return jnp.mean(squared_reconstruction_error(data, linear_autoencoder(data, encoder, decoder, data.mean(0))))
+
+
+@derivation.autodiff(
+    r"\nabla_E\, \mathrm{error} = 0 \text{ at } E = D^+",
+    because="The pseudo-inverse of any decoder with independent columns is its best encoder, also with two codes. The gradient "
+            "at the pseudo-inverse of another decoder, which is not zero, is what the comparison is relative to.",
+    scale=1.0,
+)
+def the_pseudo_inverse():
+    slope, best = jax.grad(_error), jnp.linalg.pinv(_decoder)
+    wrong = {"the transpose": slope(_decoder.T, _decoder), "half of it": slope(best / 2, _decoder)}
+    return slope(best, _decoder), jnp.zeros((2, 4)), wrong
+
+
+@derivation.bound(
+    r"\sum_{j > 2} \lambda_j \le \mathrm{error}(D^+, D)",
+    because="The code's smallest error beside that of decoders drawn at random, each with its best encoder. It is tight for the "
+            "first two eigenvectors, in any basis of their plane.",
+)
+def other_subspaces():
+    def sides(decoders, rank=2):
+        errors = jax.vmap(lambda decoder: _error(jnp.linalg.pinv(decoder), decoder))(decoders)
+        return jnp.full(len(decoders), principal_subspace_error(_data, rank=rank)), errors
+
+    drawn = np.random.default_rng(4).standard_normal((30, 4, 2))
+    return sides, (drawn,), ((_top @ _between)[None],), {"the error of one code": lambda decoders: sides(decoders, rank=1)}
+
+
+@derivation.numeric(
+    r"\frac1N \sum_n \left| x_n - \hat x_n \right|^2 = \sum_{j > L} \lambda_j",
+    because="The code's projection of each datum has the code's smallest error on average, for no codes, for two, and for all.",
+    tolerance=1e-11,
+)
+def projections_of_the_code():
+    back = [principal_subspace_reconstruction(_data, rank=rank) for rank in (0, 2, 4)]
+    errors = jnp.stack([jnp.mean(squared_reconstruction_error(_data, x)) for x in back])
+    smallest = jnp.stack([principal_subspace_error(_data, rank=rank) for rank in (0, 2, 4)])
+    return errors, smallest, {"variances divided by N - 1": smallest * 12 / 11}
+
+
+# ---------------------------------------------------------------------------------------------------- the landscape
+
+derivation.say("Gradient descent stops where the gradient vanishes. Where else is that, and what does the error look like there?")
+derivation.chain(
+    "The error turns down at every other eigenvector",
+    Slope(of_best_encoder, theta, 2),
+    equals(
+        times(2, gap, cos(2 * theta)),
+        r"$\partial_\theta \sin^2 \theta = \sin 2 \theta = -\partial_\theta \cos^2 \theta$",
+        wrong={"the sign": -times(2, gap, cos(2 * theta)), "the sum": times(2, plus(large, small), cos(2 * theta))},
+    ),
+    so=r"The slope $g \sin 2 \theta$ vanishes along both coordinates. At $\theta = 0$ the curvature is $2 g > 0$. At $\theta = "
+       r"\frac\pi2$, where the code holds the second coordinate alone, it is $-2 g$: an arbitrarily small turn lowers the error. "
+       "Along the length of the decoder the error rises there, so it is a saddle.",
+)
+
+
+@derivation.autodiff(
+    r"\text{eigenvalues of the Hessian at the second coordinate} = \left(\lambda_1 + \lambda_2 \pm \sqrt{(\lambda_1 - "
+    r"\lambda_2)^2 + 4 \lambda_1^2},\ 4 \lambda_2,\ 0\right)",
+    because=r"All four entries at $d = e = (0, 1)$, for data with $\lambda_1 = 4$ and $\lambda_2 = 1$. In the first coordinate "
+            r"the error is $\lambda_1 (1 - 2 d_1 e_1 + e_1^2) + \lambda_2 d_1^2$ up to terms of fourth order. In the second it "
+            r"is $\lambda_2 (1 - d_2 e_2)^2$, flat along $d_2 e_2 = 1$. At $d = e = (1, 0)$ the two variances are exchanged, and "
+            "none is negative.",
+)
+def curvatures():
+    data = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])  # covariance diag(4, 1)
+
+    def error(entries):
+        return _error(entries[None, :2], entries[2:, None], data)
+
+    def eigenvalues(point):
+        return jnp.linalg.eigvalsh(jax.hessian(error)(jnp.array(point)))
+
+    def formula(here, other):
+        root = np.sqrt((here - other) ** 2 + 4 * other**2)
+        return jnp.array(sorted([here + other - root, here + other + root, 4 * here, 0.0]))
+
+    found = jnp.stack([eigenvalues([0.0, 1.0, 0.0, 1.0]), eigenvalues([1.0, 0.0, 1.0, 0.0])])
+    wrong = {"the coordinates exchanged": jnp.stack([formula(4.0, 1.0), formula(1.0, 4.0)])}
+    return found, jnp.stack([formula(1.0, 4.0), formula(4.0, 1.0)]), wrong
+
+
+# ---------------------------------------------------------------------------------------------------- the codes
+
+derivation.say("Zero curvature along one direction: the minimum is not a point. What does the error not see?")
+derivation.symbol("A", "any invertible matrix")
+
+
+@derivation.numeric(
+    r"(D A)(A^{-1} E) = D E",
+    because="Any invertible matrix $A$ between encoder and decoder gives the same reconstructions: the code's, of twelve data. "
+            "The axes of the codes, their scales and their correlations are arbitrary; the subspace is not.",
+)
+def another_basis_of_codes():
+    encoder, decoder = jnp.array(_top.T), jnp.array(_top)
+    other = linear_autoencoder(_data, jnp.linalg.solve(_between, encoder), decoder @ _between, _mean)
+    wrong = {"the matrix on both sides": linear_autoencoder(_data, _between @ encoder, decoder @ _between, _mean)}
+    return other, linear_autoencoder(_data, encoder, decoder, _mean), wrong
+
+
+a_1 = derivation.number("a_1", "the decoder's first entry, as a number of its own")
+a_2 = derivation.number("a_2", "the second")
+F = derivation.define(
+    "F",
+    plus(large * plus((1 - a_1 * e_1) ** 2, a_2**2 * e_1**2), small * plus(a_1**2 * e_2**2, (1 - a_2 * e_2) ** 2)),
+    "the error: of each coordinate, what is missing and what it adds to the other",
+)
+derivation.chain(
+    "Descent moves encoder and decoder at one rate",
+    plus(times(e_1, Slope(F, e_1)), times(e_2, Slope(F, e_2))),
+    equals(
+        times(2, plus(
+            large * plus(a_2**2 * e_1**2, -a_1 * e_1 * (1 - a_1 * e_1)),
+            small * plus(a_1**2 * e_2**2, -a_2 * e_2 * (1 - a_2 * e_2)))),
+        "differentiate each square",
+        wrong={"the missing part's sign": times(2, plus(
+            large * plus(a_2**2 * e_1**2, a_1 * e_1 * (1 - a_1 * e_1)),
+            small * plus(a_1**2 * e_2**2, a_2 * e_2 * (1 - a_2 * e_2))))},
+    ),
+    equals(
+        plus(times(a_1, Slope(F, a_1)), times(a_2, Slope(F, a_2))),
+        "the error is a function of the four products $a_i e_j$: doubling the encoder is doubling the decoder",
+        wrong={"of the other entries": plus(times(a_2, Slope(F, a_1)), times(a_1, Slope(F, a_2)))},
+    ),
+    so=r"Under gradient flow $\dot e = -\nabla_e F$ and $\dot a = -\nabla_a F$, so $\frac{d}{dt} (|e|^2 - |a|^2) = -2 (e \cdot "
+       r"\nabla_e F - a \cdot \nabla_a F) = 0$: of all minima, descent comes to the one whose encoder and decoder differ in "
+       "length as they did at the start.",
+)  # fmt: skip
+
+
+@derivation.autodiff(
+    r"\nabla_E\, E^\top = D^\top \nabla_D",
+    because=r"With several codes it holds for matrices, and $E E^\top - D^\top D$ is conserved. The gradients are those of the "
+            "code's error, at an encoder and a decoder of two codes.",
+)
+def conserved_matrix():
+    of_encoder, of_decoder = jax.grad(_error, (0, 1))(_encoder, _decoder)
+    wrong = {"transposed": of_decoder.T @ _decoder, "the sign": -_decoder.T @ of_decoder}
+    return of_encoder @ _encoder.T, _decoder.T @ of_decoder, wrong
+
+
+derivation.say(
+    "A likelihood does not choose the axes either. The linear-Gaussian model of the lecture on latent variables, at its maximum "
+    r"of likelihood, has a weight with $w^2 = \lambda_1 - s$ along the first coordinate."
+)
+s = derivation.number("s", "the variance of the noise", "exp(log_var)", positive=True)
+room = derivation.number("w", "the weight along the first coordinate", "weight", positive=True)
+lam = derivation.define(r"\lambda", plus(room**2, s), "the variance along the coordinate at the maximum of likelihood")
+derivation.chain(
+    "Probabilistic components shrink what principal components keep",
+    times(room, room / plus(room**2, s)),
+    equals(
+        1 - s / lam,
+        r"the posterior's mean is $\frac{w}{w^2 + s}\, y_1$, and the decoder multiplies it by $w$",
+        wrong={"the posterior's precision for its variance": 1 - s / room**2, "no shrinkage": 1},
+    ),
+)
+derivation.chain(
+    "Without noise they are principal components",
+    Limit(times(room, room / plus(room**2, s)), s, 0),
+    equals(1, "the numerator and the denominator are $w^2$ in the limit", wrong={"nothing passes": 0, "half": Rational(1, 2)}),
+)
+derivation.symbol(r"W z", "the weight and the latent variable of the linear-Gaussian model")
+derivation.symbol(r"U \Lambda I", "the first eigenvectors, their eigenvalues, the identity")
+
+
+@derivation.numeric(
+    r"\mu + W\, \mathbb{E}[z|x] = \bar x + U \left(I - s \Lambda^{-1}\right) U^\top (x - \bar x)",
+    because=r"The code's posterior with $W = U (\Lambda - s I)^{1/2}$ for two codes of the twelve data, $s = 0.1$: each "
+            "principal coordinate is shrunk by its own factor.",
+    tolerance=1e-11,
+)
+def shrunk_components():
+    noise = 0.1
+    variances = np.linalg.eigvalsh(_covariance)[2:]
+    weight = _top * np.sqrt(variances - noise)
+    mean_z, _ = linear_gaussian_posterior(jnp.array(_data), jnp.array(weight), jnp.array(_mean), jnp.log(noise))
+    shrunk = _mean + ((_data - _mean) @ _top * (1 - noise / variances)) @ _top.T
+    return _mean + mean_z @ weight.T, shrunk, {"no shrinkage": principal_subspace_reconstruction(_data, rank=2)}
+
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+_four = np.array([[2.0, 1.0], [1.0, 2.0], [-2.0, -1.0], [-1.0, -2.0]])
+
+
+@derivation.example(
+    "The points (2, 1), (1, 2), (-2, -1) and (-1, -2) have the mean 0, the variances 2.5 and the covariance 2. The eigenvalues "
+    "are 4.5 along the diagonal (1, 1) and 0.5 across it. One code, the mean of both coordinates, gives (2, 1) back as (1.5, "
+    "1.5)."
+)
+def by_hand():
+    yield r"\lambda_1 + \lambda_2", principal_subspace_error(_four, rank=0), "5"
+    yield r"\lambda_2", principal_subspace_error(_four, rank=1), "0.5"
+    mean_of_both = linear_autoencoder(_four, jnp.array([[0.5, 0.5]]), jnp.array([[1.0], [1.0]]), jnp.zeros(2))
+    yield r"\hat x_1", mean_of_both[0], "(1.5000, 1.5000)"
+    yield r"|x_1 - \hat x_1|^2", squared_reconstruction_error(_four, mean_of_both)[0], "0.5"
+    along_the_diagonal = {gap: 4, small: Rational(1, 2), a_1: sqrt(2), a_2: 0, e_1: 1 / sqrt(2), e_2: 0}
+    yield "F", value(F, along_the_diagonal), "0.5000"
+
+
+@derivation.figure(
+    "Left: the four points of the example and more with the same covariance, and the line on which one code puts them. Right: "
+    r"the error of one code when encoder and decoder are the same vector, with $\lambda = (4.5, 0.5)$ along the axes. Dots are "
+    "the two minima, crosses the saddles at the second eigenvector, and the square a maximum, where nothing passes; lines are "
+    "paths of steepest descent.",
+    panels=2,
+)
+def a_line_and_a_landscape(left, right):
+    cloud = np.random.default_rng(0).standard_normal((60, 2))
+    cloud = (cloud - cloud.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(cloud.T, bias=True))).T
+    cloud = np.concatenate([_four, cloud @ np.linalg.cholesky(np.array([[2.5, 2.0], [2.0, 2.5]])).T])
+    back = np.asarray(principal_subspace_reconstruction(cloud, rank=1))
+    for point, projected in zip(cloud, back, strict=True):
+        left.plot(*zip(point, projected, strict=True), color="lightgray", linewidth=0.8)
+    left.plot(*cloud.T, ".", color="gray")
+    left.plot(*_four.T, "o")
+    left.plot(*back.T, ".", markersize=3)
+    left.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    variances = np.array([4.5, 0.5])
+
+    def error(d):
+        """Of data with these variances along the axes, through d and back through d."""
+        squares = (d**2).sum(-1)
+        return variances.sum() - (2 - squares) * (variances * d**2).sum(-1)
+
+    line = np.linspace(-1.6, 1.6, 81)
+    grid = np.stack(np.meshgrid(line, line), -1)
+    right.contour(line, line, error(grid), levels=[0.6, 1, 2, 3, 4, 4.6, 5, 6, 8, 12], colors="lightgray", linewidths=0.8)
+    for start in ((0.03, 0.25), (0.005, -0.3), (-0.02, 0.2), (-0.3, -0.2), (0.5, 1.5), (-0.4, -1.5)):
+        path = [np.array(start)]
+        for _ in range(400):
+            d = path[-1]
+            slope = 2 * d * (variances * d**2).sum() - 2 * (2 - (d**2).sum()) * variances * d
+            path.append(d - 0.01 * slope)
+        right.plot(*np.array(path).T, linewidth=1)
+    right.plot([1, -1], [0, 0], "o", color="black")
+    right.plot([0, 0], [1, -1], "x", color="black")
+    right.plot(0, 0, "s", color="black")
+    right.set(xlabel="$d_1 = e_1$", ylabel="$d_2 = e_2$", aspect="equal")
+
+
+@derivation.exercise(
+    "Points lie evenly on a circle of radius 1. What is the error of the best linear autoencoder with one code? What would a "
+    "code that is not linear reach?",
+    "Both eigenvalues are one half, so the error is 0.5000, for every direction. The angle is one number from which the point "
+    "comes back with an error of 0, but no linear map computes it.",
+)
+def a_circle():
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    points = np.stack([np.cos(angles), np.sin(angles)], 1)
+    yield principal_subspace_error(points, rank=1), "0.5000"
+    code = np.arctan2(points[:, 1], points[:, 0])
+    yield jnp.round(squared_reconstruction_error(points, np.stack([np.cos(code), np.sin(code)], 1)).max(), 12), "0"
+
+
+@derivation.exercise(
+    "Somebody forgets to subtract the mean of the points (3, 1) and (3, -1), and projects on the first eigenvector of their "
+    "second moments, with one code. What is the error, and what is it with the mean subtracted?",
+    "The second moments are 9 and 1, so the code is the first coordinate, which is the same for both: the error is 1. With the "
+    "mean subtracted only the second coordinate varies, and the error is 0.",
+)
+def not_centered():
+    points = np.array([[3.0, 1.0], [3.0, -1.0]])
+    first = jnp.array([[1.0, 0.0]])
+    forgotten = linear_autoencoder(points, first, first.T, jnp.zeros(2))
+    yield jnp.mean(squared_reconstruction_error(points, forgotten)), "1"
+    yield principal_subspace_error(points, rank=1), "0"
+
+
+@derivation.exercise(
+    "The eigenvalues of a covariance are 4, 2 and 1. What are the errors of the best linear autoencoders with 0, 1, 2 and 3 "
+    "codes? And of one code in a direction that is drawn at random, on average?",
+    "7, 3, 1 and 0. A random unit vector keeps a third of each variance on average, so 4.6667 is left.",
+)
+def three_eigenvalues():
+    corners = np.array([[a, b, c] for a in (-2, 2) for b in (-1, 1) for c in (-1, 1)]) * np.array([1, np.sqrt(2), 1])
+    for rank, error in enumerate(("7", "3", "1")):
+        yield principal_subspace_error(corners, rank=rank), error
+    yield 1 + principal_subspace_error(corners, rank=3), "1"
+    axes = np.eye(3)[:, None]  # their mean is that of all directions: the mean of u u^T is a third of the identity
+    yield np.mean([_error(jnp.array(u), jnp.array(u.T), corners) for u in axes]), "4.6667"

@@ -1,0 +1,303 @@
+"""A bound with a label: where the label's information goes.
+
+The lecture on the functions of theory_jax/latent/conditional_vae.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Rational, log
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
+from theory_jax.latent.conditional_vae import condition_channels, conditional_negative_elbo, feature_wise_modulation, one_hot
+from theory_jax.latent.vae import kl_to_standard_normal
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="A bound with a label: where the label's information goes",
+    sources=(
+        "Sohn, Lee & Yan 2015, Learning structured output representation using deep conditional generative models",
+        "Kingma et al. 2014, Semi-supervised learning with deep generative models",
+        "Hoffman & Johnson 2016, ELBO surgery",
+        "Perez et al. 2018, FiLM: visual reasoning with a general conditioning layer",
+    ),
+    question="A variational autoencoder is told the label of its image. What does the bound become, how much can the label gain, "
+    "and does the latent variable still hold it?",
+    setting=(
+        "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
+        "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
+        "become integrals for a Gaussian $z$.",
+        r"For averages over data, $p(y)$ and $p(x|y)$ are the laws of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, q(z|x,y)$ is "
+        r"the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
+    ),
+    answer=r"Every law of the bound is given the label, and nothing else changes: $\log p(x|y)$ is the bound plus the divergence "
+    "from $p(z|x,y)$. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
+    r"already: training pushes it out, and what stays is style. At most $\log K$ nats can be gained by $K$ labels.",
+    limits=(
+        "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
+        "Labels that are missing for a part of the data (semi-supervised learning).",
+    ),
+)
+
+y = derivation.index("y", "a label", states=2)
+z = derivation.index("z", "a state of the latent variable")
+p_y = derivation.law("p({})", y, "how often a label occurs")
+prior = derivation.law("p({}|{})", (z, y), "the prior, given the label")
+likelihood = derivation.numbers("p(x|{},{})", (z, y), "the likelihood of the observation", positive=True)
+evidence = derivation.define("p(x|{})", Total(z, prior * likelihood), "the likelihood given the label", over=y, positive=True)
+posterior = derivation.define("p({}|x,{})", prior * likelihood / evidence, "the posterior", over=(z, y), law=True)
+q = derivation.law("q({}|x,{})", (z, y), "the encoder")
+elbo = derivation.define(
+    "B", plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
+    "the bound, given a label", "-conditional_negative_elbo", over=y,
+)  # fmt: skip
+derivation.chain(
+    "Given the label, the likelihood is a bound and a divergence",
+    log(evidence),
+    equals(
+        Expectation(q, log(prior * likelihood / posterior)),
+        "a constant is its own expectation; Bayes' rule given $y$",
+        wrong={"without the posterior": Expectation(q, log(prior * likelihood))},
+    ),
+    equals(
+        Expectation(q, plus(log(prior * likelihood / q), log(q / posterior))),
+        "multiply and divide by $q(z|x,y)$",
+        wrong={"turned over": Expectation(q, plus(log(prior * likelihood / q), log(posterior / q)))},
+    ),
+    equals(
+        plus(elbo, Divergence(q, posterior)),
+        "the first term is the reconstruction minus the divergence from $p(z|y)$",
+        wrong={"the gap forgotten": elbo, "the gap turned over": plus(elbo, Divergence(posterior, q))},
+    ),
+    at_least(elbo, "leave out the divergence (Gibbs); equality at the posterior", dropping=gibbs.at(q, posterior)),
+    central=True,
+    so="It is the evidence lower bound with one more condition in every law. Three networks may see the label: the prior, the "
+    "encoder and the decoder.",
+)
+x = derivation.index("x", "an observation of the data", states=2)
+p_x = derivation.law("p({}|{})", (x, y), "the data of a label")
+code = derivation.law("q({}|{},{})", (z, x, y), "the encoder, for every observation")
+of_class = derivation.define("q({}|{})", Total(x, p_x * code), "the aggregate code of a class", over=(z, y), law=True)
+of_all = derivation.define("q({})", Total(y, p_y * of_class), "the aggregate code", over=z, law=True)
+fixed = derivation.law("p({})", z, "a prior without the label")
+
+
+def _mean(body):
+    return Expectation(p_y, Expectation(p_x, body))
+
+
+parts = plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, of_all)), Divergence(of_all, fixed))
+derivation.chain(
+    "A prior without the label charges for the label",
+    _mean(Divergence(code, fixed)),
+    equals(
+        _mean(Expectation(code, plus(log(code / of_class), log(of_class / of_all), log(of_all / fixed)))),
+        "a telescoping product",
+        wrong={"turned over": _mean(Expectation(code, plus(log(code / of_class), log(of_all / of_class), log(of_all / fixed))))},
+    ),
+    equals(
+        parts,
+        r"the second quotient does not contain $x$, and the third contains $z$ alone: average over the rest",
+        wrong={"the label forgotten": plus(_mean(Divergence(code, of_class)), Divergence(of_all, fixed))},
+    ),
+    at_least(
+        Expectation(p_y, Divergence(of_class, of_all)),
+        "leave out two divergences (Gibbs)",
+        dropping=plus(_mean(gibbs.at(code, of_class)), gibbs.at(of_all, fixed)),
+    ),
+    states=2,
+    so=r"The last line is $I_q(z; y)$, the information of the code about the label. The decoder knows the label already, so it "
+    "buys nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
+)
+derivation.chain(
+    "A prior with the label does not",
+    _mean(Divergence(code, prior)),
+    equals(
+        plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, prior))),
+        r"the same with $p(z|y)$ in place of $p(z)$; the middle term is gone",
+        wrong={"the class forgotten": _mean(Divergence(code, of_class))},
+    ),
+    states=2,
+    so=r"It is smallest at $p(z|y) = q(z|y)$; without the label $p(z) = q(z)$ is the best, and $I_q(z; y)$ "
+    r"remains.",
+)
+p_of_x = derivation.define("p({})", Total(y, p_y * p_x), "the data of all labels", over=x, law=True)
+p_given_x = derivation.define("p({}|{})", p_y * p_x / p_of_x, "the label, given the observation", over=(y, x), law=True)
+derivation.chain(
+    "What a label can gain",
+    _mean(log(p_x / p_of_x)),
+    equals(
+        _mean(plus(log(p_given_x), -log(p_y))),
+        r"Bayes' rule: both quotients are $p(x,y) / (p(x)\, p(y))$",
+        wrong={"turned over": _mean(plus(log(p_y), -log(p_given_x)))},
+    ),
+    equals(
+        plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))),
+        "average the two terms; $p(y)\\, p(x|y) = p(x)\\, p(y|x)$",
+        wrong={"what is left of it forgotten": Entropy(p_y)},
+    ),
+    so=r"An entropy is not negative, so the gain is at most $H(y) \le \log K$: no more than $\log 10 = 2.3026$ nats for ten "
+    r"digits, and that much only if an image says its label for certain.",
+)
+derivation.chain(
+    "A conditional model classifies",
+    log(p_y.at(1) * evidence.at(1) / (p_y.at(0) * evidence.at(0))),
+    equals(
+        plus(log(p_y.at(1) / p_y.at(0)), log(evidence.at(1)), -log(evidence.at(0))),
+        r"Bayes' rule: the first line is the logarithm of $p(y=1|x) / p(y=0|x)$",
+        wrong={"the labels' law forgotten": plus(log(evidence.at(1)), -log(evidence.at(0)))},
+    ),
+    equals(
+        plus(
+            log(p_y.at(1) / p_y.at(0)), elbo.at(1), -elbo.at(0),
+            Divergence(q.at(z, 1), posterior.at(z, 1)), -Divergence(q.at(z, 0), posterior.at(z, 0)),
+        ),
+        "the first chain for both labels",
+        wrong={"the gaps forgotten": plus(log(p_y.at(1) / p_y.at(0)), elbo.at(1), -elbo.at(0))},
+    ),
+    states=2,
+    so="Deciding by the bounds alone is Bayes' decision wherever the gaps differ by less than the absolute log-odds.",
+)  # fmt: skip
+
+u = derivation.number("u", "a latent variable, now a number")
+m, n = (derivation.number(name, f"the mean of the {of}", code) for name, of, code in (
+    ("m", "posterior", "mean"), ("n", "prior", "prior_mean")))  # fmt: skip
+v, w = (derivation.number(name, f"the variance of the {of}", code, positive=True) for name, of, code in (
+    ("v", "posterior", "e^log_var"), ("w", "prior", "e^prior_log_var")))  # fmt: skip
+rate = plus(log(w / v), (v + (m - n) ** 2) / w, -1) / 2
+derivation.chain(
+    "The rate of Gaussians",
+    Divergence(Normal(u, m, v), Normal(u, n, w)),
+    equals(
+        rate,
+        r"$\mathbb{E}(u - n)^2 = v + (m - n)^2$ under the posterior",
+        wrong={"to the standard normal": (v + m**2 - 1 - log(v)) / 2, "divided by the posterior's variance": plus(
+            log(w / v), (v + (m - n) ** 2) / v, -1) / 2},
+    ),
+    role="lemma",
+)  # fmt: skip
+derivation.bridge(
+    "The code computes it",
+    rate,
+    lambda m, v, n, w: conditional_negative_elbo(
+        jnp.ones((5, 1)), jnp.full((5, 1), 40.0), *(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
+    m, v, n, w,
+    wrong={
+        "to the standard normal": (v + m**2 - 1 - log(v)) / 2, "turned over": plus(log(v / w), (w + (m - n) ** 2) / v, -1) / 2,
+    },
+)  # fmt: skip
+
+derivation.say("How a network is told. In a layer of units the one-hot label is a few more inputs.")
+d = derivation.index("d", "an input")
+k = derivation.index("k", "a class")
+a = derivation.numbers("x", d, "the inputs")
+weight = derivation.numbers("W", d, "the weights of the inputs")
+of_label = derivation.numbers("V", k, "the weights of the one-hot label")
+given = derivation.index("c", "the label that is given")
+derivation.chain(
+    "A one-hot input is a learned number for each class",
+    plus(Total(d, weight * a), Total(k, of_label * KroneckerDelta(k, given))),
+    equals(
+        plus(Total(d, weight * a), of_label.at(given)),
+        "one term of the second sum is left",
+        wrong={"all classes": plus(Total(d, weight * a), Total(k, of_label))},
+    ),
+    role="lemma",
+)
+derivation.symbol(r"\ast", "the convolution without padding")
+derivation.symbol("P_k", "the plane of class $k$: 1 everywhere if it is the label")
+derivation.symbol("b", "a kernel")
+derivation.symbol("i, j", "a place in a kernel")
+
+
+@derivation.numeric(
+    r"b \ast P_k = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
+    because="The plane is constant, so every position gets the same sum: one shift for each class and channel, which is "
+    "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros "
+    "it would not be constant: the border misses a part of the kernel.",
+)
+def a_plane_is_a_shift():
+    drawn = np.random.default_rng(0)
+    image, kernel, labels = drawn.normal(size=(2, 1, 5, 5)), drawn.normal(size=(2, 4, 3, 3)), np.array([2, 0])
+
+    def convolved(pixels, weights, padding="VALID"):
+        return jax.lax.conv_general_dilated(jnp.asarray(pixels), jnp.asarray(weights), (1, 1), padding)
+
+    got = convolved(condition_channels(image, labels, num_classes=3), kernel)
+    shift = np.asarray(one_hot(labels, num_classes=3)) @ kernel[:, 1:].sum((2, 3)).T
+    plain = convolved(image, kernel[:, :1])
+    right = feature_wise_modulation(plain, np.zeros((2, 2)), shift)
+    wrong = {
+        "planes before the channels": convolved(
+            jnp.concatenate([condition_channels(image, labels, num_classes=3)[:, 1:], image], axis=1), kernel
+        ),
+        "no label": plain,
+    }
+    return got, right, wrong
+
+
+@derivation.example(
+    "Two labels of probability one half. The code ignores $x$: $q(z|y)$ is $(\\frac34, \\frac14)$ for the one and the reverse "
+    "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder that says one half each."
+)
+def by_hand():
+    codes = np.array([[0.75, 0.25], [0.25, 0.75]])
+    yield "I_q(z; y)", np.mean((codes * np.log(codes / 0.5)).sum(1)), "0.1308"
+    yield r"\text{charge of the prior}\ (\tfrac23, \tfrac13)", np.mean((codes * np.log(codes / [2 / 3, 1 / 3])).sum(1)), "0.1897"
+    bound = 0.5 * np.log([0.8, 0.2]).sum()
+    yield "B", bound, "-0.9163"
+    evidence_of_y = np.log(0.5 * 0.8 + 0.5 * 0.2)
+    yield r"\log p(x|y)", evidence_of_y, "-0.6931"
+    yield r"\text{gap}", evidence_of_y - bound, "0.2231"
+
+
+@derivation.figure(
+    "Left: what the encoder of the example pays on average, for priors $(t, 1-t)$ without the label; it never gets below "
+    "$I_q(z;y)$. A prior with the label pays nothing here. Right: a plane of ones, convolved with a border of zeros: the shift "
+    "is not constant.",
+    panels=2,
+)
+def charges_and_a_border(left, right):
+    codes, t = np.array([[0.75, 0.25], [0.25, 0.75]]), np.linspace(0.1, 0.9, 81)
+    charge = np.mean([codes[y] @ np.log(codes[y][:, None] / np.stack([t, 1 - t])) for y in range(2)], axis=0)
+    left.plot(t, charge, label="a prior without the label")
+    left.axhline(0.1308, linestyle="--", color="gray", label="$I_q(z;y)$")
+    left.set(xlabel="$t$", ylabel="nats", ylim=(0, None))
+    left.legend()
+    plane = condition_channels(jnp.zeros((1, 1, 7, 7)), jnp.array([0]), num_classes=1)[:, 1:]
+    shown = jax.lax.conv_general_dilated(plane, jnp.ones((1, 1, 3, 3)) / 9, (1, 1), "SAME")[0, 0]
+    right.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    right.set(xlabel="column", ylabel="row")
+
+
+@derivation.exercise(
+    "How far is $\\mathcal{N}(1, 1)$ from $\\mathcal{N}(1, 4)$, and the other way round?",
+    "0.3181 nats, and 0.8069 the other way.",
+)
+def two_rates():
+    one, zero, wide = jnp.ones((1, 1)), jnp.zeros((1, 1)), jnp.log(4.0) * jnp.ones((1, 1))
+    yield gaussian_kl_divergence(one, zero, one, wide)[0], "0.3181"
+    yield gaussian_kl_divergence(one, wide, one, zero)[0], "0.8069"
+
+
+@derivation.exercise(
+    "A class has the prior and the posterior $\\mathcal{N}(1, 1)$. What does the bound charge, and what would it charge with a "
+    "standard normal prior?",
+    "Nothing, and 0.5 nats: half of the squared mean.",
+)
+def the_wrong_prior():
+    one, zero = jnp.ones((1, 1)), jnp.zeros((1, 1))
+    yield kl_to_standard_normal(one, zero)[0], "0.5"
+
+
+@derivation.exercise(
+    "How much can ten labels of equal frequency gain at most, and two that occur with probability 0.9 and 0.1?",
+    "2.3026 nats, and $H = 0.3251$.",
+)
+def gains():
+    yield np.log(10), "2.3026"
+    yield value(Entropy(p_y), {p_y: (Rational(9, 10), Rational(1, 10))}), "0.3251"

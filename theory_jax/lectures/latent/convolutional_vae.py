@@ -1,0 +1,368 @@
+"""From a vector to an image: convolutions, their transposes, and checkerboards.
+
+The lecture on the functions of theory_jax/latent/convolutional_vae.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import grad
+from sympy import KroneckerDelta, Matrix, Rational, floor
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.convolutional_vae import convolution2d, nearest_upsample, transposed_convolution2d
+from theory_jax.notation import Inner, Slope, Total, plus
+
+derivation = Derivation(
+    title="From a vector to an image: convolutions, their transposes, and checkerboards",
+    sources=(
+        "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning",
+        "Odena, Dumoulin & Olah 2016, Deconvolution and checkerboard artifacts",
+        "Zeiler et al. 2010, Deconvolutional networks",
+    ),
+    question="The encoder of a convolutional autoencoder halves the sides of an image again and again, and its decoder doubles "
+    "them. Why is the layer that doubles called a transposed convolution, how large are its outputs, and why do its images "
+    "often have the pattern of a checkerboard?",
+    setting=(
+        r"One axis is enough: an image has two, and each is treated alike; channels only add sums. An input $x_u$, $u = 0, "
+        r"\dots, H - 1$, is 0 outside. A kernel $w_a$ has $h$ entries; the stride is $s$, the padding $p$.",
+        r"The convolution has the outputs $y_i = \sum_a w_a x_{s i + a - p}$, where $i = 0, \dots, H' - 1$ as long as the window "
+        r"$a = 0, \dots, h - 1$ lies on the padded axis. The transposed one sends $y$ back: entry $i$, times $w_a$, is added to "
+        r"the place $s i + a - p$. The bias is left out.",
+    ),
+    answer=r"The layer that doubles is the transpose of the matrix of a convolution, and the gradient of a convolution by its "
+    r"input, with the same weights. It restores the size $H$ if the stride divides $H + 2p - h$. A place of its output collects "
+    r"$\lceil h/s \rceil$ or $\lfloor h/s \rfloor$ entries of the kernel, the same number everywhere only if the stride divides "
+    "$h$. Repeating pixels and then convolving is the same kind of layer with weights that cannot draw a checkerboard on a "
+    "constant image.",
+    limits=(
+        "Dilations, and paddings other than by zeros.",
+        "That trained networks draw checkerboards: equal counts remove the bias to them, but the weights can still draw them.",
+        "Borders: there a window sees padding, so that nothing of what is said of shifts and constants holds.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- sizes
+
+derivation.symbol("H", "the length of the input")
+derivation.symbol("H'", "the length of the output")
+derivation.symbol("h", "the length of the kernel")
+derivation.symbol("s", "the stride", "stride")
+derivation.symbol("p", "the padding on each side", "padding")
+_GEOMETRIES = [
+    (side, h, s, p) for side in range(1, 10) for p in range(3) for s in range(1, 5) for h in range(1, side + 2 * p + 1)
+]
+
+
+@derivation.exact(
+    r"H' = \left\lfloor \frac{H + 2p - h}{s} \right\rfloor + 1, \qquad (H' - 1)s - 2p + h = H - (H + 2p - h) \bmod s",
+    because="The last window begins at the largest multiple of the stride that is at most $H + 2p - h$. The transposed one makes "
+    "$(H' - 1) s + h$ places and crops the padding. Left: windows counted one by one, and from their last place. Right: the two "
+    "formulas, for all $H < 10$, $p < 3$, $s < 5$ and all kernels that fit.",
+    outcomes=len(_GEOMETRIES),
+)
+def lengths():
+    counted, formulas, wrong = [], [], []
+    for side, h, s, p in _GEOMETRIES:
+        begins = [start for start in range(0, side + 2 * p, s) if start + h <= side + 2 * p]
+        counted.append((len(begins), begins[-1] + h - 2 * p))
+        formulas.append(((side + 2 * p - h) // s + 1, side - (side + 2 * p - h) % s))
+        wrong.append((-(-(side + 2 * p - h) // s) + 1, side))
+    return np.array(counted), np.array(formulas), {"rounded up, and always back to the size of the input": np.array(wrong)}
+
+
+# ---------------------------------------------------------------------------------------------------- the transpose
+
+derivation.say(
+    r"From here on take $H = 6$, $h = 4$, $s = 2$, $p = 1$, the layer that halves: $H' = 3$, and back to 6. Another geometry "
+    r"only changes the sizes of the matrix."
+)
+u = derivation.index("u", "a place of the input", states=6)
+i = derivation.index("i", "a place of the output", states=3)
+a = derivation.index("a", "a place in the kernel", states=4)
+w = derivation.numbers("w", a, "the kernel", "weight")
+x = derivation.numbers("x", u, "the input")
+y = derivation.numbers("y", i, "any numbers, one for each output")
+hit = KroneckerDelta(u, 2 * i + a - 1)
+C = derivation.define("C", Total(a, w * hit), "the convolution as a matrix", over=(i, u))
+of_x = derivation.define("(Cx)", Total(u, C * x), "the convolution", "convolution2d", over=i)
+of_y = derivation.define(r"(C^\top y)", Total(i, C * y), "its transpose", "transposed_convolution2d", over=u)
+central = derivation.chain(
+    "Collecting by inputs instead of outputs",
+    Inner(i, of_x, y),
+    equals(
+        Total(i, Total(a, w * y * Total(u, x * hit))),
+        r"write the matrix out: output $i$ reads $w_a x_{2i + a - 1}$",
+        wrong={"the kernel turned over": Total(i, Total(a, w.at(3 - a) * y * Total(u, x * hit))),
+               "the padding added on the other side": Total(i, Total(a, w * y * Total(u, x * KroneckerDelta(u, 2 * i + a))))},
+    ),
+    equals(
+        Total(u, x * Total(i, Total(a, w * y * hit))),
+        r"exchange finite sums: for every place $u$, all pairs of $i$ and $a$ with $2i + a - 1 = u$",
+        wrong={"one pair alone": Total(u, x * Total(i, w.at(1) * y * KroneckerDelta(u, 2 * i)))},
+    ),
+    equals(
+        Inner(u, x, of_y),
+        r"the inner double sum is the transposed matrix, applied to $y$",
+        wrong={"without the kernel": Total(u, x * Total(i, Total(a, y * hit)))},
+    ),
+    central=True,
+    so=r"$\langle Cx, y \rangle = \langle x, C^\top y \rangle$ for all $x$ and $y$: the transposed convolution is the transpose, "
+    r"of the same array of weights, which is read from its outputs to its inputs. It is not the inverse.",
+)  # fmt: skip
+v = derivation.index("v", "another place of the input", states=6)
+derivation.chain(
+    "It is the gradient by the input",
+    Slope(Inner(i, of_x, y), x.at(v)),
+    equals(
+        Total(i, C.at(i, v) * y),
+        r"the convolution is linear: $\partial (Cx)_i / \partial x_v = C_{iv}$",
+        wrong={"of all inputs": Total(i, Total(u, C) * y)},
+    ),
+    equals(of_y.at(v), r"that is the transpose", wrong={"one output": C.at(0, v) * y.at(0)}),
+    uses=(central,),
+    so="So a network that has the backward pass of a convolution has transposed convolutions for nothing, and the other way "
+    "round.",
+)  # fmt: skip
+
+
+def _matrix(side, h, s, p, kernel):
+    """The convolution of one axis as a matrix, entry by entry from its definition."""
+    found = np.zeros(((side + 2 * p - h) // s + 1, side))
+    for i, a in np.ndindex(len(found), h):
+        if 0 <= s * i + a - p < side:
+            found[i, s * i + a - p] += kernel[a]
+    return found
+
+
+@derivation.numeric(
+    r"\langle Cx, y \rangle = \langle x, C^\top y \rangle",
+    because="The code's two functions, in two dimensions, with three channels and two, at random numbers, in three geometries: "
+    "with padding, without, and with gaps between the windows. Beside them the code against the matrix of the definition, on one "
+    "axis.",
+)
+def code_and_definition():
+    drawn, left, right, turned = np.random.default_rng(0), [], [], []
+    for side, h, s, p in ((6, 4, 2, 1), (5, 3, 2, 0), (5, 2, 3, 0)):
+        image, kernel = drawn.normal(size=(1, 3, side, side)), drawn.normal(size=(2, 3, h, h))
+        there = convolution2d(jnp.asarray(image), jnp.asarray(kernel), jnp.zeros(2), stride=s, padding=p)
+        other = drawn.normal(size=there.shape)
+        back = transposed_convolution2d(jnp.asarray(other), jnp.asarray(kernel), jnp.zeros(3), stride=s, padding=p)
+        left.append(jnp.sum(there * other))
+        right.append(np.sum(image * np.asarray(back)))
+        turned.append(np.sum(image * np.asarray(back)[:, ::-1]))
+        row, of_row = image[0, 0, 0], kernel[0, 0, 0]
+        padded = np.pad(row, p)[None, None, None]
+        left.append(jnp.sum(convolution2d(jnp.asarray(padded), jnp.asarray(of_row[None, None, None]), jnp.zeros(1), stride=s)))
+        right.append((_matrix(side, h, s, p, of_row) @ row).sum())
+        turned.append((_matrix(side, h, s, p, of_row[::-1]) @ row).sum())
+    return jnp.stack(left), np.array(right), {"channels or kernel turned over": np.array(turned)}
+
+
+@derivation.autodiff(
+    r"\partial \langle Cx, y \rangle / \partial x = C^\top y",
+    because="Automatic differentiation of the code's convolution gives the code's transposed convolution.",
+)
+def gradient_by_the_image():
+    drawn = np.random.default_rng(1)
+    image, kernel, other = (jnp.asarray(drawn.normal(size=size)) for size in ((1, 2, 6, 4), (3, 2, 4, 2), (1, 3, 3, 3)))
+
+    def inner(image):
+        return jnp.sum(convolution2d(image, kernel, jnp.zeros(3), stride=2, padding=1) * other)
+
+    back = transposed_convolution2d(other, kernel, jnp.zeros(2), stride=2, padding=1)
+    return grad(inner)(image), back, {"channels exchanged": back[:, ::-1]}
+
+
+# ---------------------------------------------------------------------------------------------------- checkerboards
+
+derivation.say(
+    r"Now a constant image goes up. Away from the border, place $u$ of the output collects all $w_a$ for which $s$ divides $u + "
+    r"p - a$: each place of a period of $s$ collects its own part of the kernel."
+)
+derivation.chain(
+    "A kernel of four with a stride of two on a constant",
+    Matrix([Total(i, C.at(i, 2)), Total(i, C.at(i, 3))]),
+    equals(
+        Matrix([w.at(1) + w.at(3), w.at(0) + w.at(2)]),
+        r"an inner place of each parity: $2i + a - 1 = 2$ has the solutions $(0, 3)$ and $(1, 1)$, and $3$ has $(1, 2)$ and "
+        r"$(2, 0)$",
+        wrong={"the same everywhere": Matrix([w.at(1) + w.at(3), w.at(1) + w.at(3)]),
+               "one entry of the kernel each": Matrix([w.at(1), w.at(2)])},
+    ),
+    role="lemma",
+    so="Both collect two weights, so that equal weights draw nothing: the counts are equal. Other weights draw a checkerboard as "
+    "soon as the two sums differ.",
+)  # fmt: skip
+_COUNTED = [(h, s) for s in range(1, 7) for h in range(s, 13)]
+
+
+@derivation.exact(
+    r"s \ \text{divides}\ h \quad\Leftrightarrow\quad \text{every inner place collects the same number of weights}",
+    because="Residues, counted for all strides up to 6 and kernels up to 12. For five pairs more, kernels of 4, 2, 3 and 5 with "
+    "the stride 2 and of 6 with the stride 3, the places of the code's transposed convolution of ones with weights of one.",
+    outcomes=len(_COUNTED) + 5,
+)
+def equal_counts():
+    even, divides = [], []
+    for h, s in _COUNTED:
+        counts = np.bincount(np.arange(h) % s, minlength=s)
+        even.append(counts.min() == counts.max())
+        divides.append(h % s == 0)
+    for h, s in ((4, 2), (2, 2), (6, 3), (3, 2), (5, 2)):
+        made = transposed_convolution2d(jnp.ones((1, 1, 1, 8)), jnp.ones((1, 1, 1, h)), jnp.zeros(1), stride=s)
+        inner = np.asarray(made)[0, 0, 0, h:-h]
+        even.append(inner.min() == inner.max())
+        divides.append(h % s == 0)
+    return np.array(even, float), np.array(divides, float), {"kernels above the stride": np.array(
+        [h > s for h, s in _COUNTED] + [True] * 5, float)}  # fmt: skip
+
+
+j = derivation.index("j", "a place of a short axis", states=3)
+m = derivation.index("m", "another one", states=3)
+same = KroneckerDelta(j, floor(u / 2))
+U = derivation.define("U", same, "repeating every entry twice, as a matrix", "nearest_upsample", over=(u, j))
+P = derivation.define("P", same / 2, "the mean of every two entries, as a matrix", "average_pool", over=(j, u))
+derivation.chain(
+    "The mean of repetitions is what was repeated",
+    Total(u, P * U.at(u, m)),
+    equals(
+        Total(u, same * KroneckerDelta(m, floor(u / 2))) / 2,
+        r"write both matrices out",
+        wrong={"a sum for the mean": Total(u, same * KroneckerDelta(m, floor(u / 2)))},
+    ),
+    equals(
+        KroneckerDelta(j, m),
+        "every entry is repeated twice, and no place repeats two entries",
+        wrong={"all of them": Rational(1, 3)},
+    ),
+    role="lemma",
+    so=r"$PU$ is the identity, and $P = \frac12 U^\top$ by definition; for blocks of $f \times f$ pixels it is $f^{-2}\, "
+    r"U^\top$. $UP$ is not the identity: it leaves the mean of each block.",
+)  # fmt: skip
+n = derivation.index("n", "a place in a kernel of three", states=3)
+k_3 = derivation.numbers("k", n, "a kernel for repeated entries")
+of_two = KroneckerDelta(a, 2 - n) + KroneckerDelta(a, 3 - n)
+four = derivation.define(r"\kappa", Total(n, k_3 * of_two), r"the kernel $(k_2, k_1 + k_2, k_0 + k_1, k_0)$", over=a)
+derivation.chain(
+    "Repeat, then convolve, on a constant",
+    Matrix([four.at(1) + four.at(3), four.at(0) + four.at(2)]),
+    equals(
+        Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1), k_3.at(2))]),
+        r"each sum has all three weights once",
+        wrong={"one sum has two": Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1))])},
+    ),
+    so=r"Two repeated pixels under a kernel $(k_0, k_1, k_2)$ are one pixel under the sum of two weights. So repeating by two "
+    r"and convolving with padding 1 is the transposed convolution of stride 2, padding 1 and the kernel $\kappa = (k_2, k_1 + "
+    r"k_2, k_0 + k_1, k_0)$, whose two sums, by the lemma on a kernel of four, are those of the first line. They are equal: no "
+    r"weights can draw a checkerboard on a constant.",
+)  # fmt: skip
+derivation.symbol("K", "a kernel of three by three, and its four by four, axis by axis")
+
+
+@derivation.numeric(
+    r"K \ast (Ux) = K^\top x",
+    because="The code, in two dimensions: repeat and convolve with a kernel $K$ of 3 x 3, or the transposed convolution with the "
+    r"kernel of 4 x 4 that is $(k_2, k_1 + k_2, k_0 + k_1, k_0)$ along each axis.",
+)
+def repeat_and_convolve():
+    drawn = np.random.default_rng(2)
+    image, kernel = jnp.asarray(drawn.normal(size=(1, 1, 3, 4))), drawn.normal(size=(3, 3))
+    turn = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+    four = (turn @ kernel @ turn.T)[None, None]
+    repeated = convolution2d(nearest_upsample(image, factor=2), jnp.asarray(kernel[None, None]), jnp.zeros(1), padding=1)
+    transposed = transposed_convolution2d(image, jnp.asarray(four), jnp.zeros(1), stride=2, padding=1)
+    flipped = transposed_convolution2d(image, jnp.asarray(four[:, :, ::-1]), jnp.zeros(1), stride=2, padding=1)
+    return repeated, transposed, {"the kernel turned over": flipped}
+
+
+derivation.symbol(r"\ast", "the convolution with padding 1")
+
+
+@derivation.numeric(
+    r"x'_u = x_{u - 2} \ \Rightarrow\ (Cx')_i = (Cx)_{i - 1}",
+    because="A convolution commutes with shifts by its stride, and by multiples of it alone, where no window touches the border: "
+    r"substitute $u$ in the definition. By the code, with stride 2; with stride 1 every shift would do.",
+    role="remark",
+)
+def shifts():
+    drawn = np.random.default_rng(3)
+    line, kernel = np.pad(drawn.normal(size=8), (6, 6)), jnp.asarray(drawn.normal(size=(1, 1, 1, 4)))
+
+    def at(steps):
+        moved = jnp.asarray(np.roll(line, steps)[None, None, None])
+        return np.asarray(convolution2d(moved, kernel, jnp.zeros(1), stride=2))[0, 0, 0]
+
+    return at(2)[1:], at(0)[:-1], {"a shift by one": at(1)[1:]}
+
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+
+def _line(values):
+    return jnp.asarray(values, float)[None, None, None]
+
+
+@derivation.example(
+    r"The input $(1, 2, 3, 4)$ with the kernel $(1, 10)$ and the stride 2, the way back of $(1, 1)$, and the two inner products. "
+    "Then three ones under kernels of ones, of length 3 and 4, with the stride 2: the counts."
+)
+def by_hand():
+    there = convolution2d(_line([1, 2, 3, 4]), _line([1, 10]), jnp.zeros(1), stride=2)
+    back = transposed_convolution2d(_line([1, 1]), _line([1, 10]), jnp.zeros(1), stride=2)
+    yield "Cx", there[0, 0, 0], "(21, 43)"
+    yield r"C^\top y", back[0, 0, 0], "(1, 10, 1, 10)"
+    yield r"\text{both inner products}", (jnp.sum(there), jnp.sum(back * _line([1, 2, 3, 4]))), "(64, 64)"
+    for length, said in ((3, "(1, 1, 2, 1, 2, 1, 1)"), (4, "(1, 1, 2, 2, 2, 2, 1, 1)")):
+        made = transposed_convolution2d(_line([1, 1, 1]), _line([1] * length), jnp.zeros(1), stride=2)
+        yield rf"h = {length}", made[0, 0, 0], said
+
+
+@derivation.figure(
+    "A constant image of 6 x 6 pixels is doubled with weights of one. Left: by a transposed convolution with a kernel of 3 x 3 "
+    "and the stride 2. Middle: with a kernel of 4 x 4. Right: pixels repeated, then convolved with a kernel of 3 x 3. Each is "
+    "divided by its mean.",
+    panels=3,
+)
+def three_ways_up(left, middle, right):
+    constant = jnp.ones((1, 1, 6, 6))
+    made = [
+        transposed_convolution2d(constant, jnp.ones((1, 1, 3, 3)), jnp.zeros(1), stride=2, padding=1),
+        transposed_convolution2d(constant, jnp.ones((1, 1, 4, 4)), jnp.zeros(1), stride=2, padding=1),
+        convolution2d(nearest_upsample(constant, factor=2), jnp.ones((1, 1, 3, 3)), jnp.zeros(1), padding=1),
+    ]
+    for axes, image, name in zip((left, middle, right), made, ("3 x 3", "4 x 4", "repeated"), strict=True):
+        shown = np.asarray(image)[0, 0]
+        axes.imshow(shown / shown.mean(), cmap="gray", vmin=0, vmax=2)
+        axes.set(xlabel="column", ylabel="row", title=name)
+
+
+@derivation.exercise(
+    "An image of 28 pixels, a kernel of 4, the stride 2 and the padding 1: how long is the output, and what comes back?",
+    "14, and 28.",
+)
+def twenty_eight():
+    there = convolution2d(jnp.ones((1, 1, 1, 30)), jnp.ones((1, 1, 1, 4)), jnp.zeros(1), stride=2)
+    yield there.shape[3], "14"
+    yield transposed_convolution2d(there, jnp.ones((1, 1, 1, 4)), jnp.zeros(1), stride=2).shape[3] - 2, "28"
+
+
+@derivation.exercise(
+    "A kernel of 5 x 5 with the stride 2 on a constant image: which counts does a block of 2 x 2 inner pixels have?",
+    "3 and 2 along each axis, so 9, 6, 6, 4.",
+)
+def nine_to_four():
+    made = transposed_convolution2d(jnp.ones((1, 1, 6, 6)), jnp.ones((1, 1, 5, 5)), jnp.zeros(1), stride=2)
+    yield made[0, 0, 6:8, 6:8].ravel(), "9, 6, 6, 4"
+
+
+@derivation.exercise(
+    "An input of 6 with a kernel of 3 and the stride 2, without padding: what comes back from the transposed convolution, and "
+    "how can the size be repaired?",
+    "The output has 2 entries, and 5 come back: the last input was in no window. A place more at the end, which libraries call "
+    "output padding, repairs the size; nothing is added there but the bias.",
+)
+def a_pixel_is_lost():
+    there = convolution2d(jnp.ones((1, 1, 1, 6)), jnp.ones((1, 1, 1, 3)), jnp.zeros(1), stride=2)
+    yield there.shape[3], "2"
+    yield transposed_convolution2d(there, jnp.ones((1, 1, 1, 3)), jnp.zeros(1), stride=2).shape[3], "5"

@@ -1,0 +1,437 @@
+"""The denoising autoencoder: the best guess points uphill.
+
+The lecture on the functions of theory_jax/latent/denoising_autoencoder.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, oo, pi, sqrt, tanh
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.denoising_autoencoder import (
+    corrupt_masking,
+    corrupt_salt_and_pepper,
+    denoiser_score,
+    empirical_denoiser,
+    smoothed_log_density,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The denoising autoencoder: the best guess points uphill",
+    sources=(
+        "Vincent, Larochelle, Bengio & Manzagol 2008, Extracting and composing robust features with denoising autoencoders",
+        "Vincent 2011, A connection between score matching and denoising autoencoders",
+        "Efron 2011, Tweedie's formula and selection bias",
+        "Alain & Bengio 2014, What regularized auto-encoders learn from the data-generating distribution",
+        "Bishop 1995, Training with noise is equivalent to Tikhonov regularization",
+        "Wager, Wang & Liang 2013, Dropout training as adaptive regularization",
+    ),
+    question="An autoencoder with as many codes as inputs can copy. If the input is corrupted and the clean datum is wanted, "
+             "copying is wrong. What is the best answer instead, and what does it know about the density of the data?",
+    setting=(
+        r"There are $N$ data $y_n$ of equal weight. A datum is drawn and corrupted: $\tilde x = y + \sigma \varepsilon$ with a "
+        r"standard normal noise, or some entries are left out. The denoiser sees $\tilde x$, and its loss is the squared "
+        "distance from $y$.",
+        "Chains are written for one coordinate. Squares and noise of several coordinates add.",
+    ),
+    answer=r"The best denoiser is the mean of the data given what was seen. For Gaussian noise it is $\tilde x + \sigma^2 \nabla "
+           r"\log q(\tilde x)$: the step that it takes, divided by $\sigma^2$, is the score of the noisy density, and a network "
+           "that denoises has learned it. Denoising again and again climbs that density. For a linear model Gaussian noise adds "
+           "a penalty of all weights, and masks add one that is scaled by the data.",
+    limits=(
+        "What a network finds in place of the mean over all data: with enough capacity the mean is over the training data.",
+        "The score of the data themselves: it is that of data with noise, and the two differ where the density bends.",
+        "Corruption in which the clean value cannot be told at all, such as salt and pepper everywhere.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- the best denoiser
+
+half = Rational(1, 2)
+n = derivation.index("n", "a datum")
+k = derivation.index("k", "what was seen", states=2)
+y = derivation.numbers("y", n, "the data", "data")
+prior = derivation.law("p", n, "the law of the data")
+channel = derivation.law("c({}|{})", (k, n), "how a datum is corrupted")
+seen = derivation.define("m", Total(n, prior * channel), "the law of what is seen", over=k, law=True)
+given = derivation.define("p({}|{})", prior * channel / seen, "the law of the datum, given what was seen", over=(n, k), law=True)
+f = derivation.numbers("f", k, "any denoiser")
+best = derivation.define("d", Expectation(given, y), "the mean of the datum, given what was seen", over=k)
+regression = derivation.chain(
+    "The best denoiser is a mean",
+    Total(n, Total(k, times(prior, channel, (f - y) ** 2))),
+    equals(
+        Total(k, times(seen, Expectation(given, (f - y) ** 2))),
+        r"Bayes' rule: $p_n\, c(k|n) = m_k\, p(n|k)$",
+        wrong={"not weighted": Total(k, Expectation(given, (f - y) ** 2))},
+    ),
+    equals(
+        Total(k, times(seen, plus((f - best) ** 2, Variance(given, y)))),
+        "the mean square is the squared distance of the means and the variance",
+        wrong={
+            "the variance subtracted": Total(k, times(seen, plus((f - best) ** 2, -Variance(given, y)))),
+            "no variance": Total(k, times(seen, (f - best) ** 2)),
+        },
+    ),
+    at_least(
+        Total(k, times(seen, Variance(given, y))),
+        "leave out the squares; equality if and only if $f = d$ wherever something is seen",
+        dropping=Total(k, times(seen, (f - best) ** 2)),
+    ),
+    so="What is left is the noise that nobody can remove. Nothing was said about the corruption: the mean is best for each.",
+)
+
+# ---------------------------------------------------------------------------------------------------- Tweedie
+
+derivation.say("Now the noise is Gaussian. Then the mean is a derivative.")
+sigma = derivation.number(r"\sigma", "the standard deviation of the noise", "sigma", positive=True)
+x = derivation.number("x", "a place", "x_noisy")
+N = derivation.count(n, "N", "how many data there are")
+bump = derivation.define(r"\phi({})", exp(-((x - y) ** 2) / (2 * sigma**2)), "the noise that leads from a datum to the place, up "
+                                                                             "to a constant", over=n, positive=True)  # fmt: skip
+q = derivation.define("q", Total(n, bump) / (N * sqrt(2 * pi) * sigma), "the density of noisy data", positive=True)
+w = derivation.define("w({})", bump / Total(n, bump), "the weights of the data, given the place", over=n, law=True)
+mean = derivation.define(r"\hat x", Expectation(w, y), "the mean of the data, given the place", "empirical_denoiser")
+tweedie = derivation.chain(
+    "The best denoiser contains the score",
+    Slope(log(q), x),
+    equals(
+        Expectation(w, (y - x) / sigma**2),
+        r"$\partial_x \phi_n = \phi_n \frac{y_n - x}{\sigma^2}$, divided by the sum; constants drop out of the logarithm",
+        wrong={
+            "the sign": Expectation(w, (x - y) / sigma**2),
+            "the deviation for the variance": Expectation(w, (y - x) / sigma),
+            "not normalized": Total(n, bump * (y - x) / sigma**2),
+        },
+    ),
+    equals(
+        (mean - x) / sigma**2,
+        "the place is the same for every datum",
+        wrong={"the deviation for the variance": (mean - x) / sigma, "turned over": (x - mean) / sigma**2},
+    ),
+    central=True,
+    so=r"Solved for the mean it is Tweedie's formula, $\hat x = x + \sigma^2\, \partial \log q$. The law of the data does not "
+       "occur in it: the density of what is seen is enough.",
+)
+
+
+def _each(function, x, y, sigma):
+    """function(place, data, sigma) of one coordinate, for every row of numbers; sigma is a Python number in the code."""
+    rows = zip(np.asarray(x), np.asarray(y), np.asarray(sigma), strict=True)
+    return jnp.stack([function(jnp.full((1, 1), a), jnp.asarray(b)[:, None], float(s)).reshape(()) for a, b, s in rows])
+
+
+derivation.bridge(
+    "The code's log-density",
+    log(q),
+    lambda x, y, sigma: _each(lambda a, b, s: smoothed_log_density(a, b, sigma=s), x, y, sigma),
+    x, y, sigma,
+    wrong={"not divided by N": log(N * q), "the constant forgotten": log(Total(n, bump) / N)},
+)  # fmt: skip
+derivation.bridge(
+    "... its best denoiser",
+    mean,
+    lambda x, y, sigma: _each(lambda a, b, s: empirical_denoiser(a, b, sigma=s), x, y, sigma),
+    x, y, sigma,
+    wrong={"the score": (mean - x) / sigma**2, "the mean of all data": Total(n, y) / N},
+)  # fmt: skip
+derivation.bridge(
+    "... and the score of it",
+    Slope(log(q), x),
+    lambda x, y, sigma: _each(
+        lambda a, b, s: denoiser_score(a, empirical_denoiser(a, b, sigma=s), sigma=s), x, y, sigma),
+    x, y, sigma,
+    wrong={"the deviation for the variance": times(sigma, Slope(log(q), x)), "the sign": -Slope(log(q), x)},
+)  # fmt: skip
+_entries, _weights, _left_out = np.array([0.5, -1.2, 2.0]), np.array([1.0, 0.7, -0.4]), 0.3
+_cloud = np.random.default_rng(5).standard_normal((6, 3))
+_places = np.random.default_rng(6).standard_normal((4, 3))
+_noise = 0.7
+
+
+@derivation.autodiff(
+    r"\nabla \log q(x) = \frac{\hat x - x}{\sigma^2}",
+    because="In three dimensions, with six data: the gradient of the code's log-density, by automatic differentiation, and the "
+            "score of its denoiser.",
+)
+def score_of_the_code():
+    gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_places)
+    denoised = empirical_denoiser(_places, _cloud, sigma=_noise)
+    wrong = {"the deviation for the variance": (denoised - _places) / _noise, "the denoiser itself": denoised}
+    return gradient, denoiser_score(_places, denoised, sigma=_noise), wrong
+
+
+s = derivation.number("s", "a model of the score, at the place")
+derivation.chain(
+    "Matching the noise is matching the score",
+    Expectation(w, times(half, (s - (y - x) / sigma**2) ** 2)),
+    equals(
+        plus(times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**4),
+        r"the mean of $\frac{y - x}{\sigma^2}$ is the score, by the chain before; its variance is that of $y$ over $\sigma^4$",
+        wrong={
+            "no constant": times(half, (s - Slope(log(q), x)) ** 2),
+            "the constant in another unit": plus(
+                times(half, (s - Slope(log(q), x)) ** 2), times(half, Variance(w, y)) / sigma**2),
+        },
+    ),
+    uses=(tweedie,),
+    so="Averaged over the noisy data, the left side is the loss that a network can be trained with, and the first term on the "
+       "right the distance from the score, which nobody knows. What they differ by does not contain the model.",
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------- uphill
+
+derivation.say("The denoiser moves every place uphill. How far, and does it arrive?")
+to = derivation.number("x'", "another place")
+bump_to = derivation.define(r"\phi'({})", exp(-((to - y) ** 2) / (2 * sigma**2)), "the same bump at another place", over=n,
+                            positive=True)  # fmt: skip
+w_to = derivation.define("w'({})", bump_to / Total(n, bump_to), "the weights there", over=n, law=True)
+rise = plus((x - mean) ** 2, -((to - mean) ** 2)) / (2 * sigma**2)
+derivation.chain(
+    "Denoising climbs the density",
+    plus(log(Total(n, bump_to)), -log(Total(n, bump))),
+    equals(
+        plus(Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w, log(w / w_to))),
+        r"$\log \sum \phi' = \log \phi'_n - \log w'_n$ for every $n$, and the same without primes; average over $w$",
+        wrong={
+            "without the divergence": Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)),
+            "the divergence turned over": plus(
+                Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)), Expectation(w_to, log(w_to / w))),
+        },
+    ),
+    at_least(
+        Expectation(w, plus((x - y) ** 2, -((to - y) ** 2)) / (2 * sigma**2)),
+        "leave out the divergence (Gibbs)",
+        dropping=gibbs.at(w, w_to),
+    ),
+    equals(
+        rise,
+        r"both squares have the variance of $y$ beside the distance from $\hat x$, and it cancels",
+        wrong={"the other sign": -rise, "not halved": 2 * rise},
+    ),
+    so=r"The right side is largest at $x' = \hat x$, where it is $\frac{(x - \hat x)^2}{2 \sigma^2}$. So one denoising raises "
+       r"$\log q$ by at least that, and it stands still only where the score is 0: the iteration is known as mean shift.",
+)  # fmt: skip
+
+
+@derivation.bound(
+    r"\log q(x) + \frac{\|x - \hat x\|^2}{2 \sigma^2} \le \log q(\hat x)",
+    because="In three dimensions, at four places: the code's log-densities before and after one denoising. With a single datum "
+            "it is tight: the step goes all the way.",
+)
+def one_step_up():
+    def sides(places, data, factor=1.0):
+        def both(place):
+            after = empirical_denoiser(place[None], data, sigma=_noise)
+            moved = jnp.sum((place - after) ** 2) / (2 * _noise**2)
+            return smoothed_log_density(place[None], data, sigma=_noise)[0] + factor * moved, smoothed_log_density(
+                after, data, sigma=_noise)[0]  # fmt: skip
+
+        return jax.vmap(both)(places)
+
+    return sides, (_places, _cloud), (_places, _cloud[:1]), {
+        "the half forgotten": lambda places, data: sides(places, data, 2.0)}  # fmt: skip
+
+
+t = derivation.number("t", r"$1/\sigma^2$", positive=True)
+r = derivation.number("r", "a place on the right", positive=True)
+of_two = plus(exp(t * r), -exp(-t * r)) / plus(exp(t * r), exp(-t * r))
+derivation.chain(
+    "Little noise: the nearest datum",
+    Limit(of_two, t, oo),
+    equals(
+        Limit(times(1 - exp(-2 * t * r), 1 / (1 + exp(-2 * t * r))), t, oo),
+        r"the data are $-1$ and $1$, with the weights $e^{-tr}$ and $e^{tr}$ up to a factor; divide by $e^{tr}$",
+        wrong={"the other datum": Limit(times(exp(-2 * t * r) - 1, 1 / (1 + exp(-2 * t * r))), t, oo)},
+    ),
+    equals(1, r"$e^{-2tr}$ goes to 0", wrong={"the mean": 0, "the place": r}),
+    role="remark",
+    so="A perfect denoiser of little noise has memorized the data: it answers with the training datum that is nearest.",
+)
+derivation.chain(
+    "Much noise: the mean of the data",
+    Limit(of_two, t, 0),
+    equals(0, "both weights go to one half", wrong={"the nearest": 1}),
+    role="remark",
+)
+
+# ---------------------------------------------------------------------------------------------------- as a penalty
+
+derivation.say("What does noise do to a model that is too simple to compute the mean? For linear ones it can be said exactly.")
+a = derivation.number("a", "the weight from a coordinate to itself")
+b = derivation.number("b", "the weight from another coordinate")
+x_1 = derivation.number("x_1", "a coordinate of a datum")
+x_2 = derivation.number("x_2", "another one")
+e_1 = derivation.number(r"\varepsilon_1", "the noise of the first coordinate", "noise")
+e_2 = derivation.number(r"\varepsilon_2", "that of the other")
+
+
+def _over_noise(body):
+    return Expectation(Normal(e_1, 0, 1), Expectation(Normal(e_2, 0, 1), body))
+
+
+guess = plus(a * x_1, b * x_2)
+derivation.chain(
+    "Gaussian noise is a penalty of all weights",
+    _over_noise(plus(times(a, x_1 + sigma * e_1), times(b, x_2 + sigma * e_2), -x_1) ** 2),
+    equals(
+        plus((guess - x_1) ** 2, times(sigma**2, plus(a**2, b**2))),
+        "the noise has the mean 0 and the variance 1, and its coordinates are independent",
+        wrong={
+            "the deviation for the variance": plus((guess - x_1) ** 2, times(sigma, plus(a**2, b**2))),
+            "the weight to itself alone": plus((guess - x_1) ** 2, times(sigma**2, a**2)),
+        },
+    ),
+    so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is the squared norm of "
+       "the Jacobian.",
+)
+lam = derivation.number(r"\lambda", "the variance of the data along a direction", positive=True)
+derivation.chain(
+    "The best linear denoiser shrinks",
+    plus(times(lam, (1 - a) ** 2), times(sigma**2, a**2)),
+    equals(
+        plus(lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - lam / (lam + sigma**2)) ** 2)),
+        "complete the square in the weight",
+        wrong={
+            "the noise for the data": plus(
+                lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - sigma**2 / (lam + sigma**2)) ** 2)),
+            "a copy is best": plus(lam * sigma**2 / (lam + sigma**2), times(lam + sigma**2, (a - 1) ** 2)),
+        },
+    ),
+    at_least(
+        lam * sigma**2 / (lam + sigma**2),
+        r"leave out the square; equality at $a = \frac{\lambda}{\lambda + \sigma^2}$",
+        dropping=times(lam + sigma**2, (a - lam / (lam + sigma**2)) ** 2),
+    ),
+    so="Directions of less variance than the noise are suppressed. Nothing squeezes the code, and yet the model keeps the large "
+       "directions, as a bottleneck does.",
+)  # fmt: skip
+p = derivation.number("p", "the probability with which an entry is left out", "probability", between=(0, 1))
+target = derivation.number("T", "what is to be computed")
+
+
+def _over_masks(of):
+    """The mean of a function of two entries, each of which is 0 or x/(1 - p)."""
+    one, two = x_1 / (1 - p), x_2 / (1 - p)
+    return plus(times((1 - p) ** 2, of(one, two)), times(p * (1 - p), plus(of(one, 0), of(0, two))), times(p**2, of(0, 0)))
+
+
+derivation.chain(
+    "Masks are a penalty that is scaled by the data",
+    _over_masks(lambda u, v: (a * u + b * v - target) ** 2),
+    equals(
+        plus((guess - target) ** 2, times(p / (1 - p), plus(a**2 * x_1**2, b**2 * x_2**2))),
+        r"an entry that is kept is divided by $1 - p$, so that its mean is right; its variance is then $\frac{p}{1 - p} x^2$",
+        wrong={
+            "the probability of keeping": plus((guess - target) ** 2, times((1 - p) / p, plus(a**2 * x_1**2, b**2 * x_2**2))),
+            "not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2))),
+        },
+    ),
+    so="The same is true of dropout. Weights of entries that are large pay more.",
+)
+
+
+derivation.symbol("v", "the weights of several entries")
+derivation.symbol("j", "an entry")
+
+
+@derivation.exact(
+    r"\mathbb{E}\left[(v \cdot \tilde x - T)^2\right] = (v \cdot x - T)^2 + \frac{p}{1 - p} \sum_j v_j^2 x_j^2",
+    because="All masks of three entries, made by the code from uniforms on either side of $p$ and divided by $1 - p$. On the "
+            "right nothing is masked.",
+    outcomes=8,
+)
+def every_mask():
+    kept = np.array(list(itertools.product((False, True), repeat=3)))
+    uniforms = np.where(kept, _left_out, _left_out / 2)  # exactly at the probability an entry is kept
+    corrupted = corrupt_masking(jnp.broadcast_to(_entries, (8, 3)), uniforms, probability=_left_out) / (1 - _left_out)
+    chance = np.prod(np.where(kept, 1 - _left_out, _left_out), axis=1)
+    loss = (corrupted @ _weights - 1.0) ** 2
+    penalty = np.sum(_weights**2 * _entries**2)
+    clean = (_entries @ _weights - 1.0) ** 2
+    wrong = {"the probability of keeping": clean + (1 - _left_out) / _left_out * penalty}
+    return jnp.sum(chance * loss), clean + _left_out / (1 - _left_out) * penalty, wrong
+
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+
+@derivation.example(
+    r"The data are -1 and 1, the noise has $\sigma = 1$, and 0.5 was seen. The weights are in the ratio $e^{-0.5} : e^{0.5}$, so "
+    r"the best guess is $\tanh 0.5$. With $\sigma = 0.5$ it is $\tanh 2$. Then one row under both other corruptions, with "
+    "uniforms 0.1, 0.3, 0.5 and 0.9 and a probability of 0.5."
+)
+def by_hand():
+    two, place = jnp.array([[-1.0], [1.0]]), jnp.array([[0.5]])
+    yield r"\hat x", empirical_denoiser(place, two, sigma=1.0)[0, 0], "0.4621"
+    yield r"\tanh \frac12", value(tanh(half), {}), "0.4621"
+    yield r"\text{score}", denoiser_score(place, empirical_denoiser(place, two, sigma=1.0), sigma=1.0)[0, 0], "-0.0379"
+    yield r"\sigma = \frac12: \quad \hat x", empirical_denoiser(place, two, sigma=0.5)[0, 0], "0.9640"
+    yield r"\sigma = \frac12: \quad \text{score}", denoiser_score(
+        place, empirical_denoiser(place, two, sigma=0.5), sigma=0.5)[0, 0], "1.8561"  # fmt: skip
+    row, uniforms = jnp.full((1, 4), 0.7), jnp.array([[0.1, 0.3, 0.5, 0.9]])
+    yield r"\text{masked}", corrupt_masking(row, uniforms, probability=0.5)[0], "(0.0000, 0.0000, 0.7000, 0.7000)"
+    peppered = corrupt_salt_and_pepper(row, uniforms, probability=0.5)
+    yield r"\text{salt and pepper}", peppered[0], "(0.0000, 1.0000, 0.7000, 0.7000)"
+
+
+@derivation.figure(
+    "Three data (dots) and noise of two sizes. Left: the log-density of noisy data. Right: the best denoiser; the dashed line is "
+    "a copy. Where the curve lies above the dashed line, the density rises to the right. With little noise the denoiser is a "
+    "staircase of the data.",
+    panels=2,
+)
+def density_and_denoiser(left, right):
+    data = jnp.array([[-2.0], [0.0], [1.5]])
+    line = jnp.linspace(-4, 4, 161)[:, None]
+    for spread in (0.3, 0.9):
+        left.plot(line[:, 0], smoothed_log_density(line, data, sigma=spread), label=rf"$\sigma = {spread:g}$")
+        right.plot(line[:, 0], empirical_denoiser(line, data, sigma=spread)[:, 0], label=rf"$\sigma = {spread:g}$")
+    left.plot(data[:, 0], np.full(3, -8.0), "o", color="gray")
+    left.set(xlabel="$x$", ylabel=r"$\log q$, nats", ylim=(-8.5, 0))
+    right.plot(line[:, 0], line[:, 0], "--", color="gray")
+    right.plot(data[:, 0], data[:, 0], "o", color="gray")
+    right.set(xlabel="$x$", ylabel=r"$\hat x$", ylim=(-3, 3))
+    right.legend()
+
+
+@derivation.exercise(
+    "Data have the variance 4 along a direction and 0.25 along another, and the noise the variance 1. By which factors does the "
+    "best linear denoiser shrink, and what are its errors?",
+    "By 0.8 and 0.2; the errors are 0.8 and 0.2 as well, against 1 for a copy.",
+)
+def shrinkage():
+    for variance, factor in ((4.0, "0.8"), (0.25, "0.2")):
+        yield variance / (variance + 1), factor
+        best_weight = variance / (variance + 1)
+        yield variance * (1 - best_weight) ** 2 + best_weight**2, factor
+
+
+@derivation.exercise(
+    r"A network was trained with noise of $\sigma = 0.5$. At a place 0.2 it answers 0.3. What is the score there, and what would "
+    r"somebody get who divides by $\sigma$?",
+    "0.1 divided by 0.25: the score is 0.4. Divided by the deviation it would be 0.2, half of it; at other levels of noise the "
+    "factor is another.",
+)
+def score_of_an_answer():
+    yield denoiser_score(jnp.array([[0.2]]), jnp.array([[0.3]]), sigma=0.5)[0, 0], "0.4"
+    yield 0.1 / 0.5, "0.2"
+
+
+@derivation.exercise(
+    "Half of the pixels of an image are hit by salt and pepper. How many become white, and how many of all are unchanged, if the "
+    "image is black?",
+    "A quarter becomes white: 25%. A quarter becomes black and was, so with the half that is not hit 75% are unchanged.",
+)
+def a_black_image():
+    uniforms = (jnp.arange(100.0)[None] + 0.5) / 100
+    after = corrupt_salt_and_pepper(jnp.zeros((1, 100)), uniforms, probability=0.5)
+    yield jnp.mean(after == 1.0) * 100, "25"
+    yield jnp.mean(after == 0.0) * 100, "75"

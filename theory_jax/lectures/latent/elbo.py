@@ -1,0 +1,389 @@
+"""The evidence lower bound, and how tight it can be made.
+
+The lecture on the functions of theory_jax/latent/elbo.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.elbo import (
+    effective_sample_size,
+    elbo,
+    exact_elbo,
+    importance_weighted_bound,
+    normalized_importance_weights,
+    renyi_bound,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="The evidence lower bound, and how tight it can be made",
+    lectures=(17,),
+    sources=(
+        "Jordan, Ghahramani, Jaakkola & Saul 1999, An introduction to variational methods for graphical models",
+        "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders",
+        "Li & Turner 2016, Renyi divergence variational inference",
+        "Maddison et al. 2017, Filtering variational objectives (the rate of the gap)",
+        "Rainforth et al. 2018, Tighter variational bounds are not necessarily better",
+    ),
+    question="The likelihood of a model with a latent variable is a sum over everything the latent variable can be, which is "
+    "too long to take. Which quantity that can be computed lies below it, and by how much?",
+    setting=(
+        r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
+        r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, stands in "
+        r"for the posterior.",
+        r"Samples $z_1, z_2, \dots$ are drawn independently from $q(z|x)$.",
+    ),
+    answer=r"The evidence lower bound, the average of $\log p(x,z) - \log q(z|x)$ under $q$, falls short of $\log p(x)$ by "
+    r"exactly $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$. Averaging several weights before the logarithm is taken closes the gap like "
+    r"one over their number.",
+    limits=(
+        "Continuous latent variables: sums become integrals, and log w must be integrable. Gaussian encoders follow in the "
+        "next topics.",
+        "The gap's rate needs weights that are bounded away from zero, as they are on finitely many states.",
+        "As the number of samples grows, the gradient of the encoder drowns in its own noise (Rainforth et al. 2018): said, "
+        "not shown.",
+    ),
+)
+
+z = derivation.index("z", "a state of the latent variable")
+prior = derivation.law("p({})", z, "the prior")
+likelihood = derivation.numbers("p(x|{})", z, "the likelihood of the observation", positive=True)
+joint = derivation.define("p(x,{})", prior * likelihood, "the joint probability", "exp(log_joint)", over=z, positive=True)
+evidence = derivation.define("p(x)", Total(z, joint), "the evidence", positive=True)
+posterior = derivation.define("p({}|x)", joint / evidence, "the posterior", over=z, law=True)
+q = derivation.law("q({}|x)", z, "any distribution in place of the posterior", "exp(log_q)")
+weight = derivation.define("w({})", joint / q, "the importance weight of a state", over=z, positive=True)
+bound = derivation.define(r"\mathrm{ELBO}", Expectation(q, log(joint / q)), "the evidence lower bound", "exact_elbo")
+
+central = derivation.chain(
+    "The bound falls short of log p(x) by the divergence from the posterior",
+    log(evidence),
+    equals(Expectation(q, log(evidence)), "a constant is its own expectation"),
+    equals(Expectation(q, log(joint / posterior)), r"Bayes' rule: $p(x) = p(x,z) / p(z|x)$ for every $z$"),
+    equals(
+        Expectation(q, plus(log(joint / q), log(q / posterior))),
+        "multiply and divide by $q(z|x)$",
+        wrong={"the second ratio turned over": Expectation(q, plus(log(joint / q), log(posterior / q)))},
+    ),
+    equals(
+        plus(bound, Divergence(q, posterior)),
+        "the expectation of a sum; the second term is a divergence by definition",
+        wrong={"the gap forgotten": bound, "the divergence turned over": bound + Divergence(posterior, q)},
+    ),
+    at_least(
+        bound,
+        "leave out the divergence (Gibbs); equality if and only if $q(z|x) = p(z|x)$ for every $z$",
+        dropping=gibbs.at(q, posterior),
+    ),
+    central=True,
+    so="Raising the bound over $q$ is inference, since the left side does not contain $q$; raising it over the model is "
+    "learning.",
+)
+derivation.chain(
+    "The same number is a reconstruction minus a rate",
+    bound,
+    equals(Expectation(q, plus(log(likelihood), log(prior / q))), "$p(x,z) = p(x|z)\\, p(z)$"),
+    equals(
+        plus(Expectation(q, log(likelihood)), -Divergence(q, prior)),
+        "the expectation of a sum",
+        wrong={"the rate added": Expectation(q, log(likelihood)) + Divergence(q, prior),
+               "the rate twice": Expectation(q, log(likelihood)) - 2 * Divergence(q, prior)},
+    ),
+    so="An autoencoder computes it in this form: how well $x$ is explained by what $q$ proposes, minus a price for every nat "
+    "by which $q$ departs from the prior.",
+)  # fmt: skip
+derivation.bridge(
+    "The code computes the bound",
+    bound,
+    lambda joint, q: exact_elbo(jnp.log(joint), jnp.log(q)),
+    joint,
+    q,
+    wrong={"weighted by the prior": Expectation(prior, log(joint / q)), "no entropy": Expectation(q, log(joint))},
+)
+
+i = derivation.index("i", "a state, beside $z$")
+j = derivation.index("j", "a state, beside $z$")
+l = derivation.numbers("l", z, "logits")  # noqa: E741 (the lecture's letter)
+soft = derivation.define(r"\pi", exp(l) / Total(j, exp(l.at(j))), "their softmax", over=z, law=True)
+of_logits = derivation.define("L", Expectation(soft, log(joint / soft)), "the bound at $q(z|x) = \\pi_z$")
+derivation.chain(
+    "A logit rises where the weight exceeds its average",
+    Slope(of_logits, l.at(i)),
+    equals(
+        times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
+        r"$\partial \pi_z / \partial l_i = \pi_z (\delta_{zi} - \pi_i)$, and $\sum_z \pi_z\, \partial \log \pi_z / \partial "
+        r"l_i = 0$",
+        wrong={
+            "the average not subtracted": soft.at(i) * log(joint.at(i) / soft.at(i)),
+            "the sign": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i))),
+        },
+    ),
+    so="It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
+    "posterior.",
+)
+
+derivation.say(
+    "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, "
+    "with less variance; and a logarithm loses the less, the less its argument varies."
+)
+z1 = derivation.index("z_1", "the first sample")
+z2 = derivation.index("z_2", "the second sample")
+first, second = weight.at(z1), weight.at(z2)
+mean = derivation.define("m({},{})", (first + second) / 2, "the mean of two weights", over=(z1, z2), positive=True)
+bound_2 = derivation.define(
+    r"\mathcal{L}_2",
+    Expectation(q.at(z1), Expectation(q.at(z2), log(mean))),
+    "the expected bound of two samples",
+    "importance_weighted_bound",
+)
+derivation.chain(
+    "Two samples are better than one",
+    plus(bound_2, -bound),
+    equals(
+        Expectation(q.at(z1), Expectation(q.at(z2), plus(log(mean), -log(first) / 2, -log(second) / 2))),
+        "the bound is the mean of $\\log w(z_1)$, and of $\\log w(z_2)$",
+        wrong={"the logarithms added, not averaged": Expectation(q.at(z1), Expectation(q.at(z2), log(mean / first / second)))},
+    ),
+    equals(
+        Expectation(
+            q.at(z1),
+            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+        ),
+        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = w(z_1)/m$ and at $t = w(z_2)/m$, whose mean is 1",
+    ),
+    at_least(
+        0,
+        "leave out the gaps, which are zero only where both weights are equal",
+        dropping=Expectation(
+            q.at(z1),
+            Expectation(q.at(z2), times(Rational(1, 2), plus(tangent.at(first / mean), tangent.at(second / mean)))),
+        ),
+    ),
+    states=2,
+    so="The same argument takes $K$ samples to $K + 1$: the mean of all is the average of the means that leave one out.",
+)
+derivation.chain(
+    "... and never more than the evidence",
+    plus(log(evidence), -bound_2),
+    equals(
+        Expectation(q.at(z1), Expectation(q.at(z2), plus(mean / evidence - 1, -log(mean / evidence)))),
+        r"$\mathbb{E}_q[w] = \sum_z p(x,z) = p(x)$, so $m / p(x)$ has mean 1",
+        wrong={
+            "a biased weight": Expectation(q.at(z1), Expectation(q.at(z2), plus(2 * mean / evidence - 1, -log(mean / evidence))))
+        },
+    ),
+    at_least(
+        0,
+        "leave out the gap of the logarithm at $t = m / p(x)$",
+        dropping=Expectation(q.at(z1), Expectation(q.at(z2), tangent.at(mean / evidence))),
+    ),
+)
+derivation.chain(
+    "To second order the gap of two samples is the variance of one weight, halved twice",
+    Expectation(q.at(z1), Expectation(q.at(z2), (mean / evidence - 1) ** 2 / 2)),
+    equals(
+        Variance(q, weight) / (4 * evidence**2),
+        r"the variance of a mean of two independent weights is half of one's; $-\log(1 + \rho) = -\rho + \rho^2/2 - \dots$ at "
+        r"$\rho = m/p(x) - 1$, whose mean is zero",
+        wrong={"no halving": Variance(q, weight) / (2 * evidence**2), "not relative": Variance(q, weight) / 4},
+    ),
+    role="lemma",
+)
+derivation.symbol(r"\mathcal{L}_K", "the expected bound of $K$ samples", "importance_weighted_bound")
+
+_joint, _q = np.array([0.4, 0.1]), np.array([0.5, 0.5])  # the worked example's numbers
+
+
+@derivation.exact(
+    r"\lim_{K \to \infty} K \left(\log p(x) - \mathcal{L}_K\right) = \frac{\mathrm{Var}_q[w]}{2\, p(x)^2}",
+    because="With $K$ samples the variance is divided by $K$ in place of 2, and the terms that the expansion leaves out are of "
+    "order $1/K^2$. Every number of draws of the first state is enumerated at $K = 20, 40, 80$, and two further orders are "
+    "extrapolated away.",
+    outcomes=21 + 41 + 81,
+    tolerance=1e-4,
+    since="two extrapolations leave a term of order $1/K^3$",
+)
+def the_gap_falls_like_one_over_k():
+    def scaled_gap(size):
+        return size * (math.log(_joint.sum()) - _expected(importance_weighted_bound, size))
+
+    at_20, at_40, at_80 = map(scaled_gap, (20, 40, 80))
+    once = 2 * at_40 - at_20, 2 * at_80 - at_40
+    weights = _joint / _q
+    limit = (_q @ weights**2 - (_q @ weights) ** 2) / (2 * _joint.sum() ** 2)
+    return (4 * once[1] - once[0]) / 3, limit, {"no half": 2 * limit, "not relative": limit * _joint.sum() ** 2}
+
+
+@derivation.exact(
+    r"\mathcal{L}_1 = \mathrm{ELBO}",
+    because="The code averages $\\log w$ over its samples; with one sample the logarithm of the mean is the mean of the "
+    "logarithms. Every tuple of samples is enumerated, for one, two and three of them.",
+    outcomes=2 + 4 + 8,
+    role="lemma",
+)
+def one_sample_is_the_bound():
+    averages = [_expected(elbo, size) for size in (1, 2, 3)]
+    exact = exact_elbo(jnp.log(_joint)[None], jnp.log(_q)[None])[0]
+    wrong = {"no entropy": jnp.full(4, _q @ np.log(_joint))}
+    return jnp.array([_expected(importance_weighted_bound, 1), *averages]), jnp.full(4, exact), wrong
+
+
+r = derivation.number("r", r"the exponent of the weights, 1 - order", "1 - order", positive=True)
+psi = derivation.define(r"\psi", log(Expectation(q, weight**r)), "the logarithm of their mean power")
+tilted = derivation.define(r"q_r({})", q * weight**r * exp(-psi), "$q$, tilted by the weights", over=z, law=True)
+derivation.chain(
+    "The Renyi bound rises with the exponent, so it falls with the order",
+    Slope(psi / r, r),
+    equals(
+        Expectation(tilted, plus(times(r, log(weight)), -psi)) / r**2,
+        r"the quotient rule, with $\partial \psi / \partial r = \mathbb{E}_{q_r}[\log w]$",
+        wrong={"averaged under q": Expectation(q, r * log(weight) - psi) / r**2},
+    ),
+    equals(
+        Divergence(tilted, q) / r**2,
+        r"$q_r(z|x) / q(z|x) = w^r e^{-\psi}$",
+        wrong={"turned over": Divergence(q, tilted) / r**2},
+    ),
+    at_least(0, "leave out a divergence (Gibbs)", dropping=gibbs.at(tilted, q) / r**2),
+    states=2,
+    so=r"At $r = 1$, order 0, the bound $\psi / r$ is $\log p(x)$ itself: the importance-weighted bound of all samples.",
+)
+derivation.chain(
+    "... and at order 1 it is the evidence lower bound",
+    Limit(psi / r, r, 0),
+    equals(
+        bound,
+        r"l'Hopital's rule: $\psi$ is 0 at $r = 0$, where its slope is $\mathbb{E}_q[\log w]$",
+        wrong={"twice": 2 * bound},
+    ),
+    states=2,
+)
+k = derivation.index("s", "one of the samples that were drawn")
+omega = derivation.numbers("w", k, "their weights", "exp(log_joint - log_q)", positive=True)
+S = derivation.count(k, "S", "how many were drawn")
+normalized = derivation.define(
+    r"\tilde w", omega / Total(k, omega), "the normalized weights", "normalized_importance_weights", over=k, law=True
+)
+u = derivation.numbers("u", k, "the logarithms of the weights")
+derivation.chain(
+    "The gradient weighs the samples",
+    Slope(log(Total(k, exp(u)) / S), u.at(i)),
+    equals(
+        exp(u.at(i)) / Total(k, exp(u)),
+        "the derivative of a log-sum-exp is a softmax: good samples teach, bad ones are forgotten",
+        wrong={"all alike": 1 / S},
+    ),
+)
+derivation.chain(
+    "The effective sample size is at most the number of samples",
+    Total(k, normalized**2),
+    equals(
+        plus(1 / S, Total(k, (normalized - 1 / S) ** 2)),
+        r"$\sum_s \tilde w_s = 1$",
+        wrong={"no cross term": Total(k, normalized**2) + 1 / S},
+    ),
+    at_least(
+        1 / S, "leave out the squares, which are zero where all weights are equal", dropping=Total(k, (normalized - 1 / S) ** 2)
+    ),
+    so=r"So $1/\sum_s \tilde w_s^2 \le S$. It is at least 1, since $\tilde w_s^2 \le \tilde w_s$, and near 1 where one weight "
+    r"dominates.",
+)
+for name, expression, code, mistake in (
+    ("the normalized weights", normalized, normalized_importance_weights, omega),
+    ("the effective sample size", 1 / Total(k, normalized**2), effective_sample_size, 1 / Total(k, normalized) ** 2),
+    ("the bound of a sample", Total(k, log(omega)) / S, elbo, log(Total(k, omega) / S)),
+    ("the importance-weighted bound", log(Total(k, omega) / S), importance_weighted_bound, log(Total(k, omega))),
+    (
+        "the Renyi bound at order 2",
+        -log(Total(k, 1 / omega) / S),
+        lambda a, b: renyi_bound(a, b, order=2.0),
+        log(Total(k, omega**2) / S) / 2,
+    ),
+):
+    derivation.bridge(
+        f"The code computes {name}",
+        expression,
+        lambda w, code=code: code(jnp.log(w), jnp.zeros(w.shape)),
+        omega,
+        wrong={"a usual mistake": mistake},
+    )
+
+_given = {prior: (0.5, 0.5), likelihood: (0.8, 0.2), q: (0.6, 0.4)}
+
+
+@derivation.example("Two states with prior one half each; the observation has likelihood 0.8 in the first and 0.2 in the second.")
+def two_states():
+    yield evidence, value(evidence, _given), "0.5"
+    yield posterior, value(posterior, _given), "(0.8, 0.2)"
+    yield Expectation(q, log(likelihood)), value(Expectation(q, log(likelihood)), _given), "-0.7777"
+    yield Divergence(q, prior), value(Divergence(q, prior), _given), "0.0201"
+    yield bound, value(bound, _given), "-0.7978"
+    yield Divergence(q, posterior), value(Divergence(q, posterior), _given), "0.1046"
+    yield log(evidence), value(log(evidence), _given), "-0.6931"
+
+
+@derivation.figure(
+    "Left: the bound over all $q$ on two states lies below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
+    "divergence. Right: with more samples the expected bound at $q = (0.5, 0.5)$ approaches $\\log p(x)$.",
+    panels=2,
+)
+def the_gap_and_the_ladder(left, right):
+    first = np.linspace(0.01, 0.99, 99)
+    bounds = exact_elbo(jnp.log(jnp.tile(_joint, (99, 1))), jnp.log(jnp.stack([first, 1 - first], axis=1)))
+    left.plot(first, bounds, label="ELBO")
+    left.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    left.fill_between(first, bounds, math.log(0.5), alpha=0.2)
+    left.set(xlabel="$q(z=1|x)$", ylabel="nats")
+    left.legend()
+    sizes = range(1, 17)
+    right.plot(sizes, [_expected(importance_weighted_bound, size) for size in sizes], "o-", label="$\\mathcal{L}_K$")
+    right.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    right.set(xlabel="$K$ samples", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    "In the example, how large are the bound and the gap at $q = (0.9, 0.1)$?",
+    "The bound is -0.7298 and the gap 0.0367 nats; together they are $\\log \\frac12$.",
+)
+def another_q():
+    given = _given | {q: (0.9, 0.1)}
+    yield value(bound, given), "-0.7298"
+    yield value(Divergence(q, posterior), given), "0.0367"
+
+
+@derivation.exercise(
+    "What is the effective sample size of two weights 0.8 and 0.2?",
+    "$1/(0.64 + 0.04) = 1.4706$: not much more than one sample.",
+)
+def two_weights():
+    yield effective_sample_size(jnp.log(jnp.array([[0.8, 0.2]])), jnp.zeros((1, 2))), "1.4706"
+
+
+@derivation.exercise(
+    "Where is the Renyi bound of order $\\frac12$ for $q = (0.5, 0.5)$ in the example, between the evidence lower bound and "
+    "the evidence?",
+    "$2 \\log \\frac{\\sqrt{0.8} + \\sqrt{0.2}}{2} = -0.7985$, between -0.9163 and -0.6931.",
+)
+def order_one_half():
+    given = _given | {q: (0.5, 0.5), r: Rational(1, 2)}
+    yield value(psi / r, given), "-0.7985"
+    yield value(bound, given), "-0.9163"
+    yield value(log(evidence), given), "-0.6931"
+
+
+def _expected(of_samples, size):
+    """The expectation of a bound over all samples of `size` states of the worked example, by how many are the first state."""
+    counts = np.arange(size + 1)
+    states = (np.arange(size)[None, :] >= counts[:, None]).astype(int)  # so many zeros, then ones
+    log_q = np.log(_q)[states]
+    binomial = np.array([math.comb(size, count) for count in counts], dtype=np.float64)
+    return (binomial * np.exp(log_q.sum(axis=1))) @ of_samples(jnp.log(_joint)[states], jnp.array(log_q))

@@ -1,0 +1,580 @@
+"""Latent variables: a likelihood that needs the posterior.
+
+The lecture on the functions of theory_jax/latent/latent_variable_models.py.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import KroneckerDelta, exp, log, pi
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.latent_variable_models import (
+    discrete_log_marginal,
+    discrete_log_posterior,
+    linear_gaussian_log_marginal,
+    linear_gaussian_maximum_likelihood_covariance,
+    linear_gaussian_posterior,
+    monte_carlo_log_marginal,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Expectation, Inner, Limit, LogDensity, Slope, SquaredNorm, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Latent variables: a likelihood that needs the posterior",
+    lectures=(15,),
+    sources=(
+        "Tipping & Bishop 1999, Probabilistic principal component analysis",
+        "Bishop 2006, Pattern Recognition and Machine Learning, 9.2 and 12.2",
+        "Chib 1995, Marginal likelihood from the Gibbs output (the likelihood at any one state)",
+    ),
+    question="A model explains an observation by a cause that is never seen. What is the likelihood of such a model, why does "
+    "learning it need the law of the cause given the observation, and when can all of it be written down?",
+    setting=(
+        "An observation $x$ is fixed. A latent variable $z$ has finitely many states with prior probabilities $p(z)$, and "
+        "gives $x$ the likelihood $p(x|z)$. All are positive in the chains; a state of probability zero is left out of every "
+        r"sum. The parameters of the model are collected in $\theta$.",
+        r"The linear-Gaussian model: $z$ is a standard Gaussian vector, and $x$ given $z$ is Gaussian with the mean $Wz + \mu$ "
+        r"and the covariance $s I$, $s > 0$. With $y = x - \mu$, the mean can be left out of the formulas.",
+    ),
+    answer=r"The likelihood is a sum over the states of $z$, and its gradient is the posterior mean of the gradient of "
+    r"$\log p(x, z)$. In the linear-Gaussian model the sum is an integral that can be done: $x$ is Gaussian with the covariance "
+    r"$W W^\top + s I$, the posterior is Gaussian, too, and the best $W$ holds the leading principal components.",
+    limits=(
+        "A decoder that is not linear: the posterior then has no closed form. That is what the evidence lower bound is for.",
+        "That in more than two dimensions the best covariance shares its eigenvectors with the data's: von Neumann's trace "
+        "inequality, stated only.",
+        "How many latent dimensions to take, which held-out likelihood decides.",
+    ),
+)
+
+z = derivation.index("z", "a state of the latent variable")
+other = derivation.index("x'", "a value that the observation may take")
+prior = derivation.law("p({})", z, "the prior", "exp(log_prior)")
+emission = derivation.law("p({}|{})", (other, z), "the likelihood of every value")
+likelihood = derivation.numbers("p(x|{})", z, "the likelihood of the observation", "exp(log_likelihood)", positive=True)
+joint = derivation.define("p(x,{})", prior * likelihood, "the joint probability", over=z, positive=True)
+evidence = derivation.define("p(x)", Total(z, joint), "the marginal likelihood", positive=True)
+posterior = derivation.define("p({}|x)", joint / evidence, "the posterior: Bayes' rule", over=z, law=True)
+
+derivation.chain(
+    "Summing over the states gives a law of the observation",
+    Total(other, Total(z, times(prior, emission))),
+    equals(
+        Total(z, times(prior, Total(other, emission))),
+        "exchange the sums",
+        wrong={"the prior forgotten": Total(z, Total(other, emission))},
+    ),
+    equals(1, "each likelihood sums to one over the values, and the prior over the states", wrong={"one for each state": 3}),
+    role="lemma",
+)
+theta = derivation.number(r"\theta", "a parameter of the model")
+f = derivation.function("f", r"the logarithm of the joint probability, $f(z, \theta) = \log p_\theta(x, z)$", arguments=2)
+joint_at = derivation.define(r"p_\theta(x,{})", exp(f(z, theta)), "the joint probability at a parameter", over=z, positive=True)
+evidence_at = derivation.define(r"p_\theta(x)", Total(z, joint_at), "the marginal likelihood at a parameter", positive=True)
+posterior_at = derivation.define(r"p_\theta({}|x)", joint_at / evidence_at, "the posterior at a parameter", over=z, law=True)
+fisher = derivation.chain(
+    "Fisher's identity: the gradient of the likelihood is a posterior mean",
+    Slope(log(evidence_at), theta),
+    equals(
+        Total(z, Slope(joint_at, theta)) / evidence_at,
+        "the derivative of a logarithm, and of a finite sum",
+        wrong={"the logarithm inside": Total(z, Slope(log(joint_at), theta))},
+    ),
+    equals(
+        Total(z, times(joint_at / evidence_at, Slope(log(joint_at), theta))),
+        r"the derivative of a positive function is the function times that of its logarithm",
+        wrong={"not divided by the evidence": Total(z, times(joint_at, Slope(log(joint_at), theta)))},
+    ),
+    equals(
+        Expectation(posterior_at, Slope(log(joint_at), theta)),
+        "Bayes' rule: the quotient is the posterior",
+        wrong={"all states alike": Total(z, Slope(log(joint_at), theta)) / 3},
+    ),
+    central=True,
+    so=r"The sum is inside the logarithm, so its gradient mixes all states, each with the share that the posterior gives it. "
+    r"Learning without the posterior would have to guess which cause to blame.",
+)
+derivation.chain(
+    "The likelihood at any one state",
+    plus(log(likelihood), log(prior), -log(posterior)),
+    equals(
+        plus(log(joint), -log(joint / evidence)),
+        "$p(x|z)\\, p(z) = p(x,z)$, and Bayes' rule",
+        wrong={"the posterior's sign": plus(log(joint), log(joint / evidence))},
+    ),
+    equals(log(evidence), "the joint probability cancels", wrong={"the posterior forgotten": log(joint)}),
+    role="remark",
+    so=r"Each of the three terms depends on $z$; together they do not. If the posterior can be evaluated at one point, so can "
+    r"the likelihood.",
+)
+for title, expression, code, mistake in (
+    ("The code computes the marginal likelihood", log(evidence), discrete_log_marginal, Total(z, prior * log(likelihood))),
+    ("... and the posterior", log(posterior), discrete_log_posterior, log(likelihood / Total(z, likelihood))),
+):
+    derivation.bridge(
+        title,
+        expression,
+        lambda given, law, code=code: jnp.concatenate(
+            [code(jnp.log(a)[None], jnp.log(b)) for a, b in zip(given, law, strict=True)]
+        ),
+        likelihood,
+        prior,
+        wrong={"a usual mistake": mistake},
+    )
+
+derivation.say(
+    "If there are too many states for a sum, one may draw some of them from the prior and average their likelihoods. The "
+    "average is right in the mean. Its logarithm is not."
+)
+z1, z2 = derivation.index("z_1", "the first draw from the prior"), derivation.index("z_2", "the second")
+estimate = derivation.define(
+    r"\hat p({},{})",
+    (likelihood.at(z1) + likelihood.at(z2)) / 2,
+    "the mean likelihood of two draws",
+    over=(z1, z2),
+    positive=True,
+)
+
+
+def _over_draws(body):
+    return Expectation(prior.at(z1), Expectation(prior.at(z2), body))
+
+
+derivation.chain(
+    "The mean of likelihoods is unbiased",
+    _over_draws(estimate),
+    equals(
+        Expectation(prior, likelihood),
+        "linearity; both draws have the law $p(z)$",
+        wrong={"the sum": 2 * Expectation(prior, likelihood)},
+    ),
+    equals(evidence, "the definition", wrong={"all states alike": Total(z, likelihood) / 3}),
+    role="lemma",
+)
+derivation.chain(
+    "Its logarithm is too small in the mean",
+    _over_draws(log(estimate)),
+    equals(
+        plus(log(evidence), _over_draws(plus(estimate / evidence - 1, -tangent.at(estimate / evidence)))),
+        r"$\log t = t - 1 - (t - 1 - \log t)$ at $t = \hat p / p(x)$",
+        wrong={"the gap added": plus(log(evidence), _over_draws(plus(estimate / evidence - 1, tangent.at(estimate / evidence))))},
+    ),
+    equals(
+        plus(log(evidence), -_over_draws(tangent.at(estimate / evidence))),
+        r"$\hat p / p(x)$ has mean 1",
+        wrong={"half of the gap": plus(log(evidence), -_over_draws(tangent.at(estimate / evidence)) / 2)},
+    ),
+    at_most(
+        log(evidence),
+        r"leave out the gap of the logarithm, which is zero only where all $p(x|z)$ are equal",
+        adding=_over_draws(tangent.at(estimate / evidence)),
+    ),
+    so=r"To second order the gap of $S$ draws is $\mathrm{Var}[p(x|z)] / (2 S\, p(x)^2)$. If $x$ is likely under few states "
+    "only, the prior seldom draws one of them, and the variance is large: a reason to draw from something nearer the posterior.",
+)
+derivation.symbol("S", "how many states are drawn from the prior")
+derivation.symbol(r"\hat p_S", "the mean of their likelihoods", "exp(monte_carlo_log_marginal)")
+_likelihood, _prior = np.array([0.8, 0.4, 0.2]), np.array([0.5, 0.25, 0.25])  # the worked example's numbers
+
+
+@derivation.exact(
+    r"\mathbb{E}\, \hat p_S = p(x)",
+    because="By the code, for one, two and three draws of three states; every outcome is enumerated.",
+    outcomes=3 + 9 + 27,
+    role="lemma",
+)
+def the_estimate_is_unbiased():
+    means = jnp.array([_over_samples(lambda a: jnp.exp(monte_carlo_log_marginal(a)), size) for size in (1, 2, 3)])
+    wrong = {"the logarithm's mean": [math.exp(_over_samples(monte_carlo_log_marginal, size)) for size in (1, 2, 3)]}
+    return means, jnp.full(3, _likelihood @ _prior), {name: jnp.array(numbers) for name, numbers in wrong.items()}
+
+
+derivation.say(
+    "Now the model in which $z$ is a vector and nothing has to be drawn. First with a single latent dimension: $W$ is then one "
+    "vector $w$, and a completed square separates what depends on $z$ from what does not."
+)
+d = derivation.index("d", "a coordinate of the observation")
+D = derivation.count(d, "D", "how many there are", "x.shape[1]")
+y = derivation.numbers("y", d, r"the observation less the mean, $x - \mu$", "x - mean")
+w = derivation.numbers("w", d, "the weight of the latent variable", "weight")
+s = derivation.number("s", "the variance of the noise", "e^log_var", positive=True)
+u = derivation.number("z", "the latent variable, now a number")
+M = derivation.define("M", SquaredNorm(d, w) + s, r"$W^\top W + sI$, here a number", positive=True)
+m = derivation.define("m", Inner(d, w, y) / M, "the mean of the posterior", "linear_gaussian_posterior")
+rest = (SquaredNorm(d, y) - Inner(d, w, y) ** 2 / M) / s
+constant = plus(D * log(2 * pi), times(D - 1, log(s)), log(M))
+derivation.chain(
+    "One completed square gives the posterior and the marginal",
+    plus(SquaredNorm(d, y - w * u) / s, u**2, times(D, log(2 * pi * s)), log(2 * pi)),
+    equals(
+        plus(times(M / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)),
+        r"collect $z$: $\frac{|w|^2 + s}{s} z^2 - \frac{2}{s} \langle w, y \rangle z$, and complete the square",
+        wrong={"the prior's square forgotten": plus(
+                   times(SquaredNorm(d, w) / s, (u - m) ** 2), rest, times(D, log(2 * pi * s)), log(2 * pi)),
+               "what the square adds is kept": plus(
+                   times(M / s, (u - m) ** 2), SquaredNorm(d, y) / s, times(D, log(2 * pi * s)), log(2 * pi))},
+    ),
+    equals(
+        plus(-2 * LogDensity(u, m, s / M), rest, constant),
+        r"$-2 \log \mathcal{N}(z; m, s/M) = \frac{M}{s}(z - m)^2 + \log 2\pi + \log s - \log M$",
+        wrong={"the variance 1/M": plus(-2 * LogDensity(u, m, 1 / M), rest, constant),
+               "the determinant forgotten": plus(-2 * LogDensity(u, m, s / M), rest, D * log(2 * pi), times(D, log(s)))},
+    ),
+    so=r"The first line is $-2 \log p(x|z) - 2 \log p(z)$. In the last one $z$ stands in a Gaussian density only, which "
+    r"integrates to one for every $x$: it is the posterior $\mathcal{N}(m, s/M)$, and the rest is $-2 \log p(x)$.",
+)  # fmt: skip
+i, j, k = (derivation.index(name, what) for name, what in (
+    ("i", "a coordinate, beside $d$"), ("j", "a coordinate, beside $d$"), ("k", "a coordinate, beside $d$")))  # fmt: skip
+covariance = derivation.define(
+    "C", w.at(i) * w.at(j) + s * KroneckerDelta(i, j), r"the covariance $w w^\top + s I$ of the marginal", over=(i, j)
+)
+derivation.chain(
+    "The rest is a Gaussian with this covariance: its inverse",
+    Total(j, times(covariance, (KroneckerDelta(j, k) - w.at(j) * w.at(k) / M) / s)),
+    equals(
+        plus(KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -(SquaredNorm(d, w) + s) / M))),
+        r"multiply out; $\sum_j w_j^2 = |w|^2$",
+        wrong={"the noise forgotten": plus(
+            KroneckerDelta(i, k), times(w.at(i) * w.at(k) / s, plus(1, -SquaredNorm(d, w) / M)))},
+    ),
+    equals(KroneckerDelta(i, k), r"$M = |w|^2 + s$", wrong={"twice": 2 * KroneckerDelta(i, k)}),
+    role="lemma",
+    so=r"So $\frac1s(|y|^2 - \langle w, y\rangle^2 / M) = y^\top C^{-1} y$ (the formula of Sherman and Morrison). Its "
+    "determinant is in the other constant:",
+)  # fmt: skip
+derivation.symbol(r"W, z, y, \mu", "the matrix and the vectors of the model with several latent variables")
+derivation.symbol("C, M, I", r"$W W^\top + s I$, $W^\top W + s I$, and the identity")
+derivation.symbol("L", "the number of latent variables", "weight.shape[1]")
+derivation.symbol("R", "a rotation of the latent variables")
+
+
+@derivation.symbolic(
+    r"\det C = s^{D-L} \det M, \qquad C \left(I - W M^{-1} W^\top\right) = s I",
+    because=r"With several latent variables the same square is completed with a matrix, $m = M^{-1} W^\top y$, and these are "
+    r"what the rest needs (Sylvester, Woodbury). Here for every $W$ of two columns and two rows, times $\det M$; the "
+    "determinant for three rows and one column, too.",
+)
+def several_latent_variables():
+    weight, column = sympy.Matrix(2, 2, sympy.symbols("w:4")), sympy.Matrix(sympy.symbols("v:3"))
+    scale = sympy.Symbol("s", positive=True)
+    inner, outer = weight.T * weight + scale * sympy.eye(2), weight * weight.T + scale * sympy.eye(2)
+    tall = (column * column.T + scale * sympy.eye(3)).det()
+    volume = inner.det()
+    product = outer * (volume * sympy.eye(2) - weight * inner.adjugate() * weight.T)
+    right = [volume, scale**2 * ((column.T * column)[0] + scale), *(scale * volume * sympy.eye(2))]
+    wrong = {
+        "one power of s too few": [right[0], right[1] / scale, *right[2:]],
+        "the inverse of C without the noise": [*right[:2], *(volume * sympy.eye(2))],
+    }
+    return [sympy.expand(entry) for entry in (outer.det(), tall, *product)], [*map(sympy.expand, right)], wrong
+
+
+for title, expression, code, mistakes in (
+    (
+        "The code computes the marginal",
+        -plus(rest, constant) / 2,
+        lambda *g: linear_gaussian_log_marginal(*g)[0],
+        {"a standard deviation for the variance": -plus(rest, constant, log(s)) / 2,
+         "no determinant": -plus(rest, D * log(2 * pi)) / 2},
+    ),
+    ("... the posterior's mean", m, lambda *g: linear_gaussian_posterior(*g)[0][0, 0],
+     {"no noise": Inner(d, w, y) / SquaredNorm(d, w)}),
+    ("... and its variance", s / M, lambda *g: linear_gaussian_posterior(*g)[1][0, 0], {"not times the noise": 1 / M}),
+):  # fmt: skip
+    derivation.bridge(
+        title,
+        expression,
+        lambda y, w, s, code=code: jnp.stack(
+            [code(a[None], b[:, None], 0 * a, jnp.log(c)) for a, b, c in zip(y, w, s, strict=True)]
+        ),
+        y,
+        w,
+        s,
+        wrong=mistakes,
+    )
+
+
+@derivation.numeric(
+    r"m = W^\top C^{-1} y, \qquad s M^{-1} = I - W^\top C^{-1} W",
+    because=r"The other way to the posterior: $z$ and $x$ are jointly Gaussian with the covariances $I$, $C$ and $W^\top$ "
+    "between them, and the right sides are what conditioning a Gaussian gives. By the code, with five observed and two latent "
+    "variables.",
+)
+def conditioning_the_joint_gaussian():
+    x, weight, mean, variance = _model()
+    inverse = np.linalg.inv(weight @ weight.T + variance * np.eye(5))
+    center, spread = linear_gaussian_posterior(x, weight, mean, np.log(variance))
+    wanted = (x - mean) @ inverse @ weight
+    right = np.eye(2) - weight.T @ inverse @ weight
+    wrong = {"the inverse of M": np.concatenate([wanted.ravel(), right.ravel() / variance]),
+             "not centered": np.concatenate([(x @ inverse @ weight).ravel(), right.ravel()])}  # fmt: skip
+    return jnp.concatenate([center.ravel(), spread.ravel()]), np.concatenate([wanted.ravel(), right.ravel()]), wrong
+
+
+@derivation.numeric(
+    r"p(x) = \int p(z)\, p(x|z)\, dz",
+    because=r"The integral over two latent variables by Gauss-Hermite quadrature with 40 nodes each, and the code.",
+    tolerance=1e-9,
+)
+def the_integral_over_the_latent_variables():
+    x, weight, mean, variance = _model()
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    grid = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+    mass = np.outer(weights, weights).ravel() / (2 * np.pi)
+    squares = ((x[:, None] - mean - grid @ weight.T) ** 2).sum(2)
+    density = (mass * np.exp(-squares / (2 * variance))).sum(1) / (2 * np.pi * variance) ** 2.5
+    wrong = {"the deviation for the variance": linear_gaussian_log_marginal(x, weight, mean, np.log(variance) / 2)}
+    return linear_gaussian_log_marginal(x, weight, mean, np.log(variance)), np.log(density), wrong
+
+
+@derivation.symbolic(
+    r"(W R)(W R)^\top = W W^\top",
+    because=r"$R R^\top = I$ for a rotation. The law of $x$ contains $W$ through $C$ alone: the latent axes are not identified, "
+    r"only the space that they span, and no amount of data can tell $W$ from $W R$.",
+)
+def rotated_latent_axes():
+    weight, t = sympy.Matrix(2, 2, sympy.symbols("w:4")), sympy.Symbol("t")  # t is the tangent of half the angle
+    turn = sympy.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
+    stretched = weight * sympy.diag(2, 1)
+    right = [*(weight * weight.T)]
+    return [*(weight * turn * (weight * turn).T)], right, {"any matrix for R": [*(stretched * stretched.T)]}
+
+
+derivation.say(
+    r"Which $W$ and $s$ make data most likely? Let $\lambda_1 \ge \lambda_2 \ge \dots$ be the eigenvalues of the data's "
+    r"covariance, divided by $N$. Up to constants, $-2/N$ times the log-likelihood is $\log \det C$ plus the trace of $C^{-1}$ "
+    "times that covariance. First the directions, then the sizes, then which directions to keep."
+)
+low = derivation.number(r"\lambda_2", "the smaller of two eigenvalues of the data's covariance", positive=True)
+more = derivation.number("a", "by how much the other one, $\\lambda_1 = \\lambda_2 + a$, is larger", positive=True)
+small = derivation.number("c_2", "the smaller of two eigenvalues of $C$", positive=True)
+extra = derivation.number("b", "by how much the other one, $c_1 = c_2 + b$, is larger", positive=True)
+t = derivation.number("t", "the squared sine of the angle between their axes", between=(0, 1))
+derivation.chain(
+    "The axes of the model are those of the data",
+    plus(((1 - t) * (low + more) + t * low) / (small + extra), (t * (low + more) + (1 - t) * low) / small),
+    equals(
+        plus((low + more) / (small + extra), low / small, times(t, more * extra / (small * (small + extra)))),
+        r"collect $t$; $\frac{1}{c_2} - \frac{1}{c_1} = \frac{b}{c_1 c_2}$",
+        wrong={
+            "the sign": plus((low + more) / (small + extra), low / small, -times(t, more * extra / (small * (small + extra))))
+        },
+    ),
+    at_least(
+        plus((low + more) / (small + extra), low / small),
+        "leave out a product of positive numbers, which is zero without an angle",
+        dropping=times(t, more * extra / (small * (small + extra))),
+    ),
+    role="lemma",
+    so="The trace in two dimensions is least where large meets large and small meets small.",
+)
+lam = derivation.number(r"\lambda", "an eigenvalue of the data's covariance", positive=True)
+c = derivation.number("c", "the eigenvalue of $C$ in its direction", positive=True)
+derivation.chain(
+    "A free direction copies its eigenvalue",
+    plus(log(c), lam / c),
+    equals(
+        plus(1, log(lam), tangent.at(lam / c)),
+        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \lambda / c$",
+        wrong={"turned over": plus(1, log(lam), tangent.at(c / lam))},
+    ),
+    at_least(plus(1, log(lam)), r"leave out the gap of the logarithm; equality at $c = \lambda$", dropping=tangent.at(lam / c)),
+    role="lemma",
+)
+rest_of = derivation.index("r", "a direction that shares the noise")
+n = derivation.count(rest_of, "n", r"how many there are, $D - L$")
+left_over = derivation.numbers(r"\lambda", rest_of, "its eigenvalue in the data", positive=True)
+average = derivation.define(r"\bar\lambda", Total(rest_of, left_over) / n, "their mean", positive=True)
+derivation.chain(
+    "The noise is the mean of the eigenvalues that are left",
+    Total(rest_of, plus(log(s), left_over / s)),
+    equals(
+        times(n, plus(log(s), average / s)),
+        r"the eigenvalues sum to $n \bar\lambda$",
+        wrong={"the sum for the mean": times(n, plus(log(s), n * average / s))},
+    ),
+    equals(
+        times(n, plus(1, log(average), tangent.at(average / s))),
+        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = \bar\lambda / s$",
+        wrong={"the gap once": plus(n, n * log(average), tangent.at(average / s))},
+    ),
+    at_least(
+        times(n, plus(1, log(average))),
+        r"leave out the gap; equality at $s = \bar\lambda$",
+        dropping=n * tangent.at(average / s),
+    ),
+    role="lemma",
+)
+noise = derivation.number("s'", "the mean of the discarded eigenvalues after an exchange", positive=True)
+delta = derivation.number(r"\delta", "by how much a discarded eigenvalue exceeds one that is kept", positive=True)
+count = derivation.number("n", "the number of discarded directions", positive=True)
+excess = derivation.number("e", "by how much the kept eigenvalue exceeds the noise", positive=True)
+before = derivation.define("s", noise + delta / count, "their mean before the exchange", positive=True)
+kept = derivation.define(r"\lambda_a", before + excess, "the eigenvalue that is kept at first", positive=True)
+derivation.chain(
+    "Exchanging a kept direction for a larger one that was discarded never hurts",
+    plus(log(kept + delta), times(count, log(noise)), -log(kept), -times(count, log(before))),
+    equals(
+        plus(log((kept + delta) / kept), times(count, log(noise / before))),
+        "logarithms of quotients",
+        wrong={"one discarded direction": plus(log((kept + delta) / kept), log(noise / before))},
+    ),
+    equals(
+        plus(
+            delta / kept, -delta / before, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before))
+        ),
+        r"$\log t = t - 1 - (t - 1 - \log t)$, twice; $s' = s - \delta / n$",
+        wrong={"the means forgotten": plus(
+            delta / kept, -tangent.at((kept + delta) / kept), -times(count, tangent.at(noise / before)))},
+    ),
+    at_most(
+        plus(delta / kept, -delta / before),
+        "leave out the gaps of the logarithm",
+        adding=tangent.at((kept + delta) / kept) + count * tangent.at(noise / before),
+    ),
+    equals(
+        -delta * excess / (kept * before),
+        r"over a common denominator; $\lambda_a - s = e$",
+        wrong={"the sign": delta * excess / (kept * before)},
+    ),
+    at_most(0, r"$w^2 = \lambda_a - s$ is never negative, as $W W^\top$ is not", adding=delta * excess / (kept * before)),
+    so=r"So the largest eigenvalues are kept, and the best covariance is $U_L(\Lambda_L - sI)U_L^\top + sI$ with the mean $s$ of "
+    "the others: principal component analysis, with a likelihood. That a kept eigenvalue is at least $s$ is needed: without it "
+    "keeping a small one could look better.",
+)  # fmt: skip
+derivation.symbol("N", "the number of observations", "len(x)")
+derivation.symbol(r"\ell", "their mean log-likelihood")
+
+
+@derivation.autodiff(
+    r"\frac{\partial \ell}{\partial W} = 0, \qquad \frac{\partial \ell}{\partial \log s} = 0",
+    because=r"At the covariance that the code returns for 20 points in four dimensions, split into two columns of $W$ and the "
+    "noise; the slopes by automatic differentiation of the code's likelihood.",
+    scale=1.0,
+)
+def the_optimum_is_stationary():
+    x = np.random.default_rng(0).normal(size=(20, 4)) * np.array([3.0, 2.0, 1.0, 0.5])
+    found = np.asarray(linear_gaussian_maximum_likelihood_covariance(x, latent_dim=2))
+    values, vectors = np.linalg.eigh(found)
+    weight = vectors[:, 2:] * np.sqrt(values[2:] - values[0])
+
+    def slopes(scale_weight, noise):
+        mean_log_likelihood = lambda w, v: jnp.mean(linear_gaussian_log_marginal(x, w, x.mean(0), v))  # noqa: E731
+        of_weight, of_noise = jax.grad(mean_log_likelihood, argnums=(0, 1))(scale_weight * weight, jnp.log(noise))
+        return jnp.append(of_weight.ravel(), of_noise)
+
+    wrong = {"divided by N - 1": slopes(np.sqrt(20 / 19), values[0] * 20 / 19), "the smallest eigenvalue": slopes(1.0, 0.1)}
+    return slopes(1.0, values[0]), jnp.zeros(9), wrong
+
+
+derivation.chain(
+    "Without noise the posterior mean is the projection of principal component analysis",
+    Limit(m, s, 0),
+    equals(
+        Inner(d, w, y) / SquaredNorm(d, w),
+        r"$M \to |w|^2$",
+        wrong={"not divided": Inner(d, w, y)},
+    ),
+    states=2,
+    role="remark",
+    so=r"In several dimensions it is the pseudo-inverse of $W$ applied to $y$. With noise the mean is drawn towards zero, the "
+    r"mean of the prior, by the factor $|w|^2 / (|w|^2 + s)$.",
+)
+
+
+@derivation.example(
+    "Three states with the prior one half, one quarter, one quarter and the likelihoods 0.8, 0.4, 0.2. Then one latent "
+    r"variable with $W = (2, 1)^\top$, noise of variance 5, no mean, and the observation $(3, 4)$."
+)
+def by_hand():
+    given = {prior: tuple(_prior), likelihood: tuple(_likelihood)}
+    yield evidence, value(evidence, given), "0.55"
+    yield posterior, value(posterior, given), "(8/11, 2/11, 1/11)"
+    yield r"\log p(x)", discrete_log_marginal(jnp.log(_likelihood)[None], jnp.log(_prior))[0], "-0.5978"
+    for size, said in ((1, "-0.7430"), (2, "-0.6651"), (3, "-0.6404")):
+        yield rf"\mathbb{{E}} \log \hat p_{size}", _over_samples(monte_carlo_log_marginal, size), said
+    x, weight, mean = jnp.array([[3.0, 4.0]]), jnp.array([[2.0], [1.0]]), jnp.zeros(2)
+    center, spread = linear_gaussian_posterior(x, weight, mean, jnp.log(5.0))
+    yield r"m,\ s / M", (center[0, 0], spread[0, 0]), "(1, 0.5)"
+    yield r"y^\top C^{-1} y", value(rest, {y: (3, 4), w: (2, 1), s: 5}), "3"
+    yield r"\log p(x)", linear_gaussian_log_marginal(x, weight, mean, jnp.log(5.0))[0], "-5.2939"
+
+
+@derivation.figure(
+    r"Left: the law of $x$ for $W = (2, 1)^\top$ (its ellipse of two standard deviations at $s = 1$), the line $Wz$, and the "
+    r"observation $(3, 4)$ with its posterior means on the line: noise draws them towards the origin. Right: the mean of $\log "
+    r"\hat p_S$ in the example rises to $\log p(x)$ with the number of draws.",
+    panels=2,
+)
+def a_line_and_a_bias(left, right):
+    weight, at = np.array([[2.0], [1.0]]), np.array([[3.0, 4.0]])
+    angles = np.linspace(0, 2 * np.pi, 100)
+    ellipse = 2 * np.linalg.cholesky(weight @ weight.T + np.eye(2)) @ np.stack([np.cos(angles), np.sin(angles)])
+    left.plot(*ellipse, color="gray", linewidth=1)
+    left.plot(*(weight * np.array([-2.4, 2.4])), color="gray", linestyle="--", linewidth=1, label="$Wz$")
+    left.plot(*at[0], "k*", markersize=9, label="$x$")
+    for variance in (0.01, 1.0, 5.0):
+        center, _ = linear_gaussian_posterior(at, weight, np.zeros(2), np.log(variance))
+        left.plot(*(weight @ np.asarray(center)[0]), "o", label=f"$s = {variance:g}$")
+    left.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    left.legend(fontsize=8)
+    sizes = range(1, 7)
+    right.plot(
+        sizes, [_over_samples(monte_carlo_log_marginal, size) for size in sizes], "o-", label=r"$\mathbb{E} \log \hat p_S$"
+    )
+    right.axhline(math.log(0.55), linestyle="--", color="gray", label=r"$\log p(x)$")
+    right.set(xlabel="$S$ draws from the prior", ylabel="nats")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What are the posterior and the marginal if $W = 0$?",
+    r"The observation says nothing of $z$: the posterior is the prior, with mean 0 and variance 1, and $x$ is $\mathcal{N}(\mu, "
+    "sI)$; at $y = (3, 4)$ and $s = 5$ its logarithm is -5.9473.",
+)
+def no_weight():
+    x, weight = jnp.array([[3.0, 4.0]]), jnp.zeros((2, 1))
+    center, spread = linear_gaussian_posterior(x, weight, jnp.zeros(2), jnp.log(5.0))
+    yield (center[0, 0], spread[0, 0]), "0 and variance 1"
+    yield linear_gaussian_log_marginal(x, weight, jnp.zeros(2), jnp.log(5.0))[0], "-5.9473"
+
+
+@derivation.exercise(
+    "How large is the gap of three draws in the example, and how large is it to second order?",
+    "The gap is 0.0425 nats. The likelihoods have the variance 0.0675 under the prior, which gives 0.0372.",
+)
+def three_draws():
+    variance = _prior @ _likelihood**2 - (_prior @ _likelihood) ** 2
+    yield math.log(0.55) - _over_samples(monte_carlo_log_marginal, 3), "0.0425"
+    yield variance, "0.0675"
+    yield variance / (2 * 3 * 0.55**2), "0.0372"
+
+
+@derivation.exercise(
+    "The data have the eigenvalues 5, 2 and 1 and the model one latent variable. May it keep 2 and discard 5 and 1?",
+    "No: the noise would be 3, and the squared weight $2 - 3 = -1$. It keeps 5, and the noise is 1.5.",
+)
+def which_to_keep():
+    # three axes with these variances, divided by N = 6
+    x = np.sqrt(3 * np.array([5.0, 2.0, 1.0])) * np.concatenate([np.eye(3), -np.eye(3)])
+    yield np.mean([5.0, 1.0]), "3"
+    yield 2 - np.mean([5.0, 1.0]), "-1"
+    yield jnp.linalg.eigvalsh(linear_gaussian_maximum_likelihood_covariance(x, latent_dim=1))[0], "1.5"
+
+
+def _model():
+    """Observations, a weight, a mean and a variance: five observed and two latent dimensions."""
+    drawn = np.random.default_rng(1)
+    return drawn.normal(size=(3, 5)), drawn.normal(size=(5, 2)) / 2, drawn.normal(size=5), 0.7
+
+
+def _over_samples(estimate_of, size):
+    """The mean of what is computed from the likelihoods of `size` draws of the example's prior, over all outcomes."""
+    states = np.stack(np.meshgrid(*[np.arange(3)] * size, indexing="ij"), axis=-1).reshape(-1, size)
+    return float(_prior[states].prod(1) @ np.asarray(estimate_of(jnp.log(_likelihood)[states])))

@@ -1,0 +1,669 @@
+"""Gradients through randomness.
+
+The lecture on the functions of theory_jax/latent/reparameterization.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, gamma, log, oo, sqrt
+from sympy import limit as limit_of
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.reparameterization import (
+    concrete_log_density,
+    gaussian_score,
+    gumbel_from_uniform,
+    gumbel_softmax,
+    leave_one_out_advantage,
+    reparameterize,
+)
+from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Gradients through randomness",
+    lectures=(19,),
+    sources=(
+        "Kingma & Welling 2014, Auto-encoding variational Bayes, section 2.4",
+        "Williams 1992, Simple statistical gradient-following algorithms",
+        "Jang, Gu & Poole 2017, Categorical reparameterization with Gumbel-softmax",
+        "Maddison, Mnih & Teh 2017, The Concrete distribution",
+        "Kool, van Hoof & Welling 2019, Buy 4 REINFORCE samples, get a baseline for free",
+        "Mohamed, Rosca, Figurnov & Mnih 2020, Monte Carlo gradient estimation in machine learning",
+    ),
+    question="A loss is an average over samples, and the parameters to be trained belong to the distribution that is sampled. "
+    "How is such an average differentiated, when all one has is samples?",
+    setting=(
+        r"First $z$ is Gaussian with mean $m$ and log-variance $v$, and $f$ is a smooth function that grows no faster than a "
+        r"polynomial, and neither does its derivative: then all integrals below exist, and derivatives may be taken under them.",
+        r"Then $z$ is one of $K$ categories with probabilities $\mathrm{softmax}(l)$, and $f$ is any function of the category.",
+        r"Samples are independent. $u$ is uniform on $(0, 1)$.",
+    ),
+    answer=r"The gradient of $\mathbb{E} f(z)$ is an average of slopes along the path of the sample (pathwise), and it is an "
+    r"average of values weighted by the score $\nabla \log p(z)$. The first needs a differentiable $f$ and a differentiable "
+    r"path; the second needs neither, and pays for it with variance, which baselines lower. A relaxed category has a path, but "
+    r"a biased average.",
+    limits=(
+        "Densities of relaxed draws are derived for two categories; for three only that their mass is one is checked.",
+        "That the bias of the relaxation decreases with every decrease of the temperature: a few temperatures are compared.",
+        "Distributions beside the Gaussian and the categorical; implicit reparameterization; control variates that are learned.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- the path
+
+z = derivation.number("z", "the sample", "z")
+m = derivation.number("m", "its mean", "mean")
+v = derivation.number("v", "its log-variance", "log_var")
+eps = derivation.number(r"\varepsilon", "a standard normal draw", "noise")
+h = derivation.number("h", "an arbitrary number")
+draw = derivation.define(r"\zeta", plus(m, exp(v / 2) * eps), "the path: what the noise becomes", "reparameterize")
+standard, gaussian = Normal(eps, 0, 1), Normal(z, m, exp(v))
+
+same_law = derivation.chain(
+    "Shifted and scaled noise has the law of the sample",
+    Expectation(standard, exp(h * draw)),
+    equals(
+        exp(plus(h * m, h**2 * exp(v) / 2)),
+        r"$\mathbb{E} e^{a \varepsilon} = e^{a^2/2}$ at $a = h e^{v/2}$",
+        wrong={
+            "the variance taken for the deviation": exp(h * m + h**2 * exp(2 * v) / 2),
+            "half of the exponent": exp(h * m + h**2 * exp(v) / 4),
+        },
+    ),
+    equals(Expectation(gaussian, exp(h * z)), r"the same for $\mathcal{N}(m, e^v)$"),
+    role="lemma",
+    so=r"Two laws with the same finite moment generating function are the same law. So $m$ and $v$ have left the distribution: "
+    r"they are now inputs of a deterministic function of noise.",
+)
+derivation.bridge(
+    "The code's draw",
+    draw,
+    lambda eps, m, v: reparameterize(*(a[:, None] for a in (eps, m, v)))[:, 0],
+    eps,
+    m,
+    v,
+    wrong={"the variance taken for the deviation": m + exp(v) * eps},
+)
+
+# ---------------------------------------------------------------------------------------------------- the score
+
+density = derivation.define(r"\phi", exp(LogDensity(z, m, exp(v))), "the density of the sample", positive=True)
+score_m, score_v = times(z - m, exp(-v)), times(Rational(1, 2), plus((z - m) ** 2 * exp(-v), -1))
+for parameter, score, mistake in ((m, score_m, times(z - m, exp(-v / 2))), (v, score_v, (z - m) ** 2 * exp(-v) / 2)):
+    derivation.chain(
+        f"The score in the {'mean' if parameter == m else 'log-variance'}: how fast the density changes, relative to itself",
+        Slope(density, parameter),
+        equals(
+            times(density, Slope(log(density), parameter)),
+            r"$p' = p\, (\log p)'$",
+            wrong={"the sign": -density * Slope(log(density), parameter)},
+        ),
+        equals(
+            times(density, score),
+            r"$\log \phi = -\frac12\left((z - m)^2 e^{-v} + v + \log 2\pi\right)$",
+            wrong={"a usual mistake": density * mistake},
+        ),
+        role="lemma",
+    )
+derivation.bridge(
+    "The code's scores, added",
+    score_m + score_v,
+    lambda z, m, v: sum(gaussian_score(*(a[:, None] for a in (z, m, v))))[:, 0],
+    z,
+    m,
+    v,
+    wrong={
+        "no -1 in the second": score_m + (z - m) ** 2 * exp(-v) / 2,
+        "the deviation taken for the variance": (z - m) * exp(-v / 2) + score_v,
+    },
+)
+f = derivation.function("f", "what is averaged: any smooth function of polynomial growth")
+by_parts = derivation.chain(
+    "Slopes and values differ by a derivative, whatever the function",
+    plus(times(f(z).diff(z), density), -times(f(z), score_m, density)),
+    equals(
+        Slope(times(f(z), density), z),
+        r"the product rule, with $\phi' = -(z - m) e^{-v} \phi$",
+        wrong={"only the first term": Slope(f(z), z) * density},
+    ),
+    role="lemma",
+    so=r"Integrate over $z$: the right side vanishes, because $f \phi \to 0$ at both ends. So $\mathbb{E} f'(z) = "
+    r"\mathbb{E}[f(z)\, (z - m) e^{-v}]$ for every such $f$.",
+)
+derivation.chain(
+    "... and the same for the log-variance",
+    plus(times(f(z).diff(z), Rational(1, 2), z - m, density), -times(f(z), score_v, density)),
+    equals(
+        Slope(times(Rational(1, 2), z - m, f(z), density), z),
+        r"the product rule once more; $\frac{1}{2}(z - m)$ is $\partial \zeta / \partial v = \frac{1}{2} e^{v/2} \varepsilon$, "
+        r"the speed of the path",
+        wrong={"the speed without its half": Slope((z - m) * f(z) * density, z)},
+    ),
+    role="lemma",
+)
+
+n = derivation.index("n", "a power", states=5)
+c = derivation.numbers("c", n, "the coefficients of a polynomial of degree 4, in place of $f$")
+values, slopes = Total(n, times(c, z**n)), Total(n, times(n, c, z ** (n - 1)))
+on_path, slopes_on_path = Total(n, times(c, draw**n)), Total(n, times(n, c, draw ** (n - 1)))
+central = derivation.chain(
+    "Three faces of one gradient",
+    Slope(Expectation(gaussian, values), m),
+    equals(
+        Slope(Expectation(standard, on_path), m),
+        r"$z = \zeta$ has the same law",
+        wrong={"half of it": Slope(Expectation(standard, on_path), m) / 2},
+    ),
+    equals(
+        Expectation(standard, slopes_on_path),
+        r"the law of $\varepsilon$ does not depend on $m$, so the derivative moves inside; $\partial \zeta / \partial m = 1$: "
+        r"the pathwise estimator",
+        wrong={
+            "the value in place of the slope": Expectation(standard, on_path),
+            "the speed of the other parameter": Expectation(standard, slopes_on_path * eps),
+        },
+    ),
+    equals(Expectation(gaussian, slopes), r"back to $z$"),
+    equals(
+        Expectation(gaussian, times(values, score_m)),
+        r"integrate by parts (the lemma); the boundary vanishes: the score-function estimator",
+        wrong={
+            "the sign of the score": -Expectation(gaussian, values * score_m),
+            "no precision": Expectation(gaussian, values * (z - m)),
+        },
+    ),
+    uses=(same_law, by_parts),
+    central=True,
+    so=r"Executed for every polynomial of degree 4; the lemmas hold for every $f$ of the setting. The third line averages "
+    r"slopes of $f$, the last one only values: there $f$ may be a program without derivatives.",
+)
+derivation.chain(
+    "... and in the log-variance",
+    Slope(Expectation(gaussian, values), v),
+    equals(
+        Expectation(standard, times(slopes_on_path, exp(v / 2) * eps / 2)),
+        r"$\partial \zeta / \partial v = \frac12 e^{v/2} \varepsilon$",
+        wrong={"the speed of the deviation": Expectation(standard, slopes_on_path * exp(v / 2) * eps)},
+    ),
+    equals(
+        Expectation(gaussian, times(values, score_v)),
+        "by parts, as above",
+        wrong={"no -1 in the score": Expectation(gaussian, values * (z - m) ** 2 * exp(-v) / 2)},
+    ),
+)
+_nodes, _weights = np.polynomial.hermite_e.hermegauss(8)  # exact for polynomials up to degree 15
+_weights = _weights / _weights.sum()
+
+
+def _pathwise(c, m, v):
+    """The mean over the noise of the gradient that JAX takes through the draw: [N, 5], [N], [N] -> [N, 2], for m and v."""
+
+    def at_node(parameters, noise):
+        m, v = parameters
+        sample = reparameterize(jnp.full((m.size, 1), noise), m[:, None], v[:, None])[:, 0]
+        return jnp.sum(c * sample[:, None] ** jnp.arange(5))
+
+    return sum(w * jnp.stack(jax.grad(at_node)((m, v), node), axis=1) for node, w in zip(_nodes, _weights, strict=True))
+
+
+for which, parameter in enumerate((m, v)):
+    derivation.bridge(
+        f"Automatic differentiation through the code's draw, in {'the mean' if parameter == m else 'the log-variance'}",
+        Slope(Expectation(gaussian, values), parameter),
+        lambda c, m, v, which=which: _pathwise(c, m, v)[:, which],
+        c,
+        m,
+        v,
+        wrong={"the other parameter": Slope(Expectation(gaussian, values), (v, m)[which])},
+    )
+
+# ---------------------------------------------------------------------------------------------------- which is better
+
+t = derivation.number("t", "the variance of the sample", "e^log_var", positive=True)
+b = derivation.number("b", "a constant added to $f$: minus a baseline")
+gauss = Normal(z, m, t)
+derivation.chain(
+    "For a quadratic the path is always better, whatever the baseline",
+    Variance(gauss, times(z**2 + b, z - m) / t),
+    equals(
+        plus((b + m**2 + 3 * t) ** 2 / t, 8 * m**2, 6 * t),
+        r"moments of a Gaussian up to the sixth, collected as a square in $b$",
+        wrong={
+            "30 for b = 0 and m = t = 1 missed": (b + m**2 + 3 * t) ** 2 / t + 8 * m**2 + 4 * t,
+            "no cross term": b**2 / t + 8 * m**2 + 6 * t,
+        },
+    ),
+    at_least(
+        plus(8 * m**2, 6 * t),
+        r"the best baseline, $b = -(m^2 + 3t)$, makes the square zero",
+        dropping=(b + m**2 + 3 * t) ** 2 / t,
+    ),
+    at_least(4 * t, r"leave out $8 m^2 + 2t$", dropping=8 * m**2 + 2 * t),
+    equals(
+        Variance(gauss, 2 * z),
+        r"the pathwise estimator of $f = z^2 + b$ is $2z$",
+        wrong={"the slope without its 2": Variance(gauss, z)},
+    ),
+    so=r"At $m = t = 1$ and $b = 0$: 30 against 4. The path knows the slope; the score has to find it by comparing values.",
+)
+
+
+@derivation.numeric(
+    r"f = \cos 20z,\ m = t = 1: \quad \mathrm{Var}[f'(z)] = 200, \quad \mathrm{Var}\left[f(z)\, (z - m)/t\right] = \tfrac12",
+    because="It is no law. The slope $-20 \\sin 20z$ of a function that wiggles has nothing to do with the slope of its "
+    "average, which is almost zero; its values are bounded by 1, and the score uses only these. Integrated on a grid; terms of "
+    "order $e^{-200}$ are left out.",
+    role="remark",
+)
+def for_a_wiggling_function_the_score_is_better():
+    variances = jnp.array(_variances_of_cosine(20.0))
+    return (
+        variances,
+        jnp.array([200.0, 0.5]),
+        {"exchanged": variances[::-1], "no square of the frequency": jnp.array([10.0, 0.5])},
+    )
+
+
+def _variances_of_cosine(frequency):
+    """The variances of the two one-sample estimators of d E cos(frequency z) / d mean at mean and variance 1."""
+    noise = np.linspace(-12.0, 12.0, 3001)
+    weight = np.exp(-(noise**2) / 2)
+    weight /= weight.sum()
+    z, mean, log_var = (jnp.array(a)[:, None] for a in (1.0 + noise, np.ones_like(noise), np.zeros_like(noise)))
+    estimates = -frequency * jnp.sin(frequency * z), jnp.cos(frequency * z) * gaussian_score(z, mean, log_var)[0]
+    return [weight @ (a[:, 0] - weight @ a[:, 0]) ** 2 for a in estimates]
+
+
+# ---------------------------------------------------------------------------------------------------- categories
+
+k = derivation.index("k", "a category")
+j = derivation.index("j", "a category, beside $k$")
+K = derivation.count(k, "K", "the number of categories")
+l = derivation.numbers("l", k, "their logits", "logits")  # noqa: E741 (the lecture's letter)
+p = derivation.define("p({})", exp(l) / Total(j, exp(l.at(j))), "the softmax of the logits", over=k, law=True)
+phi = derivation.numbers("f", k, "the value of $f$ at a category", "values")
+derivation.say(
+    r"A category has no path: it jumps as the logits move. The score-function estimator remains, since it asks for nothing but "
+    r"values."
+)
+score_has_mean_zero = derivation.chain(
+    "A score has mean zero",
+    Expectation(p, Slope(log(p), l.at(j))),
+    equals(Total(k, Slope(p, l.at(j))), r"$p_k\, (\log p_k)' = p_k'$"),
+    equals(
+        0,
+        "the probabilities sum to one, so their slopes sum to zero",
+        wrong={"the slope of one probability": Slope(p.at(j), l.at(j))},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The gradient of an average over categories",
+    Slope(Expectation(p, phi), l.at(j)),
+    equals(
+        Expectation(p, phi * Slope(log(p), l.at(j))),
+        r"$p_k' = p_k\, (\log p_k)'$: the sum has become an average again, so samples estimate it",
+        wrong={"the probability's slope under the average": Expectation(p, phi * Slope(p, l.at(j)))},
+    ),
+    equals(
+        times(p.at(j), plus(phi.at(j), -Expectation(p, phi))),
+        r"$\partial \log p_k / \partial l_j = \delta_{kj} - p_j$",
+        wrong={"the average not subtracted": p.at(j) * phi.at(j), "the sign": p.at(j) * (Expectation(p, phi) - phi.at(j))},
+    ),
+)
+k1 = derivation.index("k_1", "the first of two sampled categories")
+k2 = derivation.index("k_2", "the second")
+score1, score2 = Slope(log(p.at(k1)), l.at(j)), Slope(log(p.at(k2)), l.at(j))
+
+
+def _over_pairs(body):
+    return Expectation(p.at(k1), Expectation(p.at(k2), body))
+
+
+derivation.chain(
+    "The other sample is a baseline that costs nothing",
+    _over_pairs(times(Rational(1, 2), plus(times(phi.at(k1) - phi.at(k2), score1), times(phi.at(k2) - phi.at(k1), score2)))),
+    equals(
+        _over_pairs(times(Rational(1, 2), plus(phi.at(k1) * score1, phi.at(k2) * score2))),
+        r"$\mathbb{E}[f_{k_2} \nabla \log p_{k_1}] = \mathbb{E}[f_{k_2}]\, \mathbb{E}[\nabla \log p_{k_1}] = 0$: the samples "
+        r"are independent, and a score has mean zero",
+        wrong={"a baseline that includes the sample itself": _over_pairs((phi.at(k1) - phi.at(k2)) / 2 * (score1 - score2)) / 2},
+    ),
+    equals(
+        Slope(Expectation(p, phi), l.at(j)),
+        "both terms are the gradient of the line above, averaged",
+        wrong={"the sum of both": 2 * Slope(Expectation(p, phi), l.at(j))},
+    ),
+    states=2,
+    uses=(score_has_mean_zero,),
+    so=r"So it is with $S$ samples, each against the mean of the others. A mean that includes the sample itself is not "
+    r"independent of it: the estimate then shrinks by $(S - 1)/S$, which the first line refuses at $S = 2$.",
+)
+s = derivation.index("s", "a sample")
+S = derivation.count(s, "S", "how many there are")
+sampled = derivation.numbers("F", s, "their values", "values")
+derivation.bridge(
+    "The code subtracts the mean of the others",
+    sampled - (Total(s, sampled) - sampled) / (S - 1),
+    leave_one_out_advantage,
+    sampled,
+    wrong={"the mean of all": sampled - Total(s, sampled) / S},
+)
+
+# Three draws of a coin with logit 0.4, and a function with f(0) = 11.3, f(1) = 8.
+_coin = 1 / (1 + math.exp(-0.4))
+_draws = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
+_probabilities = np.prod(np.where(_draws == 1, _coin, 1 - _coin), axis=1)
+
+derivation.symbol(r"\eta", "the probability of heads of a coin")
+derivation.symbol(r"\mu_4", "the fourth central moment of the coin, $\\eta(1-\\eta)(1 - 3\\eta(1-\\eta))$")
+derivation.symbol("f_0, f_1", "the values of $f$ at tails and at heads")
+
+
+@derivation.exact(
+    r"\mathrm{Var}[\mathrm{plain}] = \frac{\eta(1-\eta)}{3}\left(f_1(1-\eta) + f_0\,\eta\right)^2, \qquad "
+    r"\mathrm{Var}[\mathrm{leave\ one\ out}] = \frac{\mu_4}{3} \left(f_1 - f_0\right)^2",
+    because="Three draws of a coin. The plain estimate is a mean of independent terms $f(b)(b - \\eta)$. With the baseline it "
+    "is $f_1 - f_0$ times the unbiased sample variance of the coin, whose variance is $\\mu_4/3$ for three draws: an offset of "
+    "$f$ has dropped out. Here $f_0 = 11.3$, $f_1 = 8$, and the plain variance is 33 times larger.",
+    outcomes=8,
+)
+def leaving_one_out_forgets_the_offset():
+    values, score = np.where(_draws == 1, 8.0, 11.3), _draws - _coin
+    estimates = np.mean(values * score, axis=1), np.mean(leave_one_out_advantage(values) * score, axis=1)
+    enumerated = np.array([_probabilities @ (e - _probabilities @ e) ** 2 for e in estimates])
+    variance = _coin * (1 - _coin)
+    plain, fourth = variance / 3 * (8.0 * (1 - _coin) + 11.3 * _coin) ** 2, variance * (1 - 3 * variance)
+    wrong = {
+        "probabilities exchanged": np.array([variance / 3 * (8.0 * _coin + 11.3 * (1 - _coin)) ** 2, 3.3**2 * fourth / 3]),
+        "the variance squared": np.array([plain, 3.3**2 * variance**2 / 3]),
+    }
+    return enumerated, np.array([plain, 3.3**2 * fourth / 3]), wrong
+
+
+# ---------------------------------------------------------------------------------------------------- relaxed categories
+
+x = derivation.number("x", "a value of Gumbel noise")
+u = derivation.number("u", "a uniform draw", "uniforms", between=(0, 1))
+gumbel = derivation.define("g", -log(-log(u)), "Gumbel noise", "gumbel_from_uniform")
+derivation.chain(
+    "Gumbel noise from a uniform draw",
+    exp(-exp(-gumbel)),
+    equals(u, r"the exponential undoes the logarithm, twice", wrong={"the law of the minimum": 1 - u}),
+    role="definition",
+    so=r"$g$ rises with $u$, so $g \le x$ if and only if $u \le e^{-e^{-x}}$: that is its distribution function, and its "
+    r"density is $e^{-x} e^{-e^{-x}}$.",
+)
+derivation.bridge(
+    "The code's noise", gumbel, lambda u: gumbel_from_uniform(u[:, None])[:, 0], u, wrong={"the law of the minimum": log(-log(u))}
+)
+P = derivation.number("P", "the probability of one of them", between=(0, 1))
+others = derivation.chain(
+    "The other categories in one number",
+    Total(j, exp(plus(l.at(j), -l, -x))),
+    equals(
+        exp(-x) / p,
+        r"$\sum_j e^{l_j - l_k} = 1/p(k)$",
+        wrong={"the inverse": exp(-x) * p, "the category itself left out": exp(-x) / p - exp(-x)},
+    ),
+    role="lemma",
+    so=r"Category $k$ wins with noise $x$ if $g_j < l_k - l_j + x$ for every other $j$, which has probability $\prod_{j \ne k} "
+    r"\exp(-e^{l_j - l_k - x})$. Times the density $e^{-x} \exp(-e^{-x})$ of its own noise this is $e^{-x} \exp(-e^{-x}/P)$ "
+    r"with $P = p(k)$.",
+)
+chance = derivation.define("W", times(P, exp(-exp(-x) / P)), "the chance to win with noise of at most $x$")
+derivation.chain(
+    "... whose product with the density of the noise is a derivative",
+    times(exp(-x), exp(-exp(-x) / P)),
+    equals(Slope(chance, x), r"the inner derivative is $e^{-x}/P$", wrong={"without the factor in front": Slope(chance / P, x)}),
+    role="lemma",
+)
+gumbel_max = derivation.chain(
+    "The largest logit plus Gumbel noise is a draw from the softmax",
+    plus(Limit(chance, x, oo), -Limit(chance, x, -oo)),
+    equals(P, r"$e^{-x}$ goes to 0 at $\infty$, and to $\infty$ at $-\infty$", wrong={"what does not win": 1 - P}),
+    uses=(others,),
+    so="A draw of a category has become a deterministic function of uniform noise: an argmax. It has no useful slope, but a "
+    "softmax in its place has.",
+)
+tau = derivation.number(r"\tau", "the temperature", "temperature", positive=True)
+a = derivation.number("a", "the margin of the winner over the other of two", positive=True)
+for place, limit, words in ((0, 1, "all of the weight"), (oo, Rational(1, 2), "one half")):
+    derivation.chain(
+        f"{'Without' if place == 0 else 'At infinite'} temperature the winner gets {words}",
+        Limit(1 / (1 + exp(-a / tau)), tau, place),
+        equals(
+            limit,
+            r"$a / \tau \to \infty$, and the exponential vanishes: the relaxed draw tends to the one-hot draw"
+            if place == 0
+            else r"$a / \tau \to 0$",
+            wrong={"the other limit": Rational(3, 2) - limit},
+        ),
+        role="remark",
+    )
+w = derivation.numbers("w", k, "arbitrary numbers behind the uniform draws")
+uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform draws", "uniforms", over=k)
+relaxed = exp((l - log(-log(uniform))) / tau)
+
+
+def _relaxed_draws(uniforms, logits, temperatures):
+    rows = zip(uniforms, logits, temperatures, strict=True)
+    return jnp.concatenate([gumbel_softmax(u[None], row[None], temperature=float(t)) for u, row, t in rows])
+
+
+derivation.bridge(
+    "The code's relaxed draw",
+    relaxed / Total(j, relaxed.xreplace({k: j})),
+    _relaxed_draws,
+    uniform,
+    l,
+    tau,
+    wrong={
+        "multiplied by the temperature": exp((l - log(-log(uniform))) * tau)
+        / Total(j, exp((l.at(j) - log(-log(uniform.at(j)))) * tau))
+    },
+)
+
+y = derivation.number("y", "the first entry of a relaxed draw of two", between=(0, 1))
+l1, l2 = (derivation.number(rf"\lambda_{i}", f"the {word} of two logits") for i, word in ((1, "first"), (2, "second")))
+below_y = derivation.define(
+    "G", 1 / (1 + exp(l1 - l2 - tau * log(y) + tau * log(1 - y))), "the probability that the first entry is at most $y$"
+)
+derivation.chain(
+    "The density of a relaxed draw of two",
+    Slope(below_y, y),
+    equals(
+        times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
+        / plus(exp(l1 - tau * log(y)), exp(l2 - tau * log(1 - y))) ** 2,
+        r"the first entry is at most $y$ if $g_1 - g_2 \le \tau \log\frac{y}{1 - y} - \lambda_1 + \lambda_2$, whose "
+        r"probability is a logistic function: the argmax of two, above. Its slope is the density",
+        wrong={
+            "the exponent of a temperature, without its 1": times(tau, exp(l1 + l2 - tau * log(y) - tau * log(1 - y)))
+            / (exp(l1 - tau * log(y)) + exp(l2 - tau * log(1 - y))) ** 2
+        },
+    ),
+    uses=(gumbel_max,),
+    so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
+    r"\prod_k e^{l_k} y_k^{-\tau-1} \big/ \left(\sum_k e^{l_k} y_k^{-\tau}\right)^K$.",
+)
+simplex = derivation.law("y", k, "a relaxed draw", "exp(log_y)")
+concrete = plus(
+    log(gamma(K)), (K - 1) * log(tau), Total(k, l - (tau + 1) * log(simplex)), -K * log(Total(k, exp(l - tau * log(simplex))))
+)
+
+
+def _concrete(y, logits, temperatures):
+    rows = zip(jnp.log(y), logits, temperatures, strict=True)
+    return jnp.concatenate([concrete_log_density(y[None], row[None], temperature=float(t)) for y, row, t in rows])
+
+
+for entries in (2, 4):
+    derivation.bridge(
+        f"The code's log-density, for {entries} entries",
+        concrete,
+        _concrete,
+        simplex,
+        l,
+        tau,
+        states=entries,
+        wrong={
+            "exponent of a temperature, without its 1": concrete + Total(k, log(simplex)),
+            "the power of the temperature": concrete + log(tau),
+        },
+    )
+
+
+@derivation.numeric(
+    r"\int p(y)\, dy_1\, dy_2 = 1, \qquad K = 3, \ \tau = \tfrac12, 1, 2",
+    because="The formula for three entries, integrated over the simplex in the logits of $y$, in which its corners lie at "
+    "infinity: the trapezoid rule converges to the last digits.",
+    role="remark",
+)
+def the_mass_of_three_entries():
+    axis = np.linspace(-36.0, 36.0, 181)
+    grid = np.stack([*np.meshgrid(axis, axis), np.zeros((181, 181))], axis=-1).reshape(-1, 3)
+    logits = jnp.tile(jnp.array([0.8, -0.3, 0.1]), (len(grid), 1))
+
+    def mass(temperature, power):
+        log_y = jax.nn.log_softmax(jnp.array(grid) / temperature)
+        log_density = concrete_log_density(log_y, logits, temperature=temperature) + power * log_y.sum(axis=1)
+        return jnp.sum(jnp.exp(log_density)) * (0.4 / temperature) ** 2
+
+    masses = jnp.array([mass(temperature, 1) for temperature in (0.5, 1.0, 2.0)])
+    return (
+        masses,
+        jnp.ones(3),
+        {"the exponent without its 1": jnp.array([mass(temperature, 2) for temperature in (0.5, 1.0, 2.0)])},
+    )
+
+
+o = derivation.number("o", r"the odds $e^{\lambda_1 - \lambda_2}$ of the first of two, not 1", positive=True)
+total = plus(1, (o - 1) * u)
+primitive = derivation.define(
+    "H", o**2 / (o - 1) ** 2 * plus(u, -2 * log(total) / (o - 1), -1 / ((o - 1) * total)), "an antiderivative"
+)
+derivation.chain(
+    "At temperature 1, the square of a relaxed draw has an elementary integral",
+    (o * u) ** 2 / plus(1, -u, o * u) ** 2,
+    equals(
+        Slope(primitive, u),
+        r"with $D = 1 + (o - 1) u$: $\frac{o^2 u^2}{D^2} = \frac{o^2}{(o - 1)^2} \left(1 - \frac{2}{D} + \frac{1}{D^2}\right)$",
+        wrong={"the square forgotten": Slope(sqrt(primitive**2) / o, u)},
+    ),
+    role="lemma",
+    so=r"At $\tau = 1$ the first entry is $\frac{o u}{1 - u + o u}$ with a uniform $u$, since $g_1 - g_2$ has the law of "
+    r"$\log\frac{u}{1 - u}$.",
+)
+second_moment = derivation.define(
+    "M", times(o**2 / (o - 1) ** 2, plus(1, -2 * log(o) / (o - 1), 1 / o)), "the mean square of the first entry at temperature 1"
+)
+derivation.chain(
+    "The relaxation is biased: it averages inside the simplex, not at its corners",
+    plus(Limit(primitive, u, 1, "-"), -Limit(primitive, u, 0)),
+    equals(
+        second_moment,
+        r"$D$ runs from 1 to $o$",
+        wrong={"the mean of the one-hot draw": o / (1 + o), "one logarithm": second_moment + o**2 * log(o) / (o - 1) ** 3},
+    ),
+    so=r"A one-hot draw $b$ has $b_1^2 = b_1$, with mean $\frac{o}{1 + o}$. At $o = 9$: 0.7110 against 0.9. The gradient of "
+    r"the relaxed average is the exact gradient of the wrong objective. As $\tau \to 0$ the draws move into the corners and "
+    r"the bias vanishes, while the gradient's variance grows: hence the annealing of $\tau$.",
+)
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+
+def _mean_square(odds, temperature):
+    """E y_1^2 of a relaxed draw of two, over 4000 evenly spaced quantiles of the noise."""
+    quantiles = (np.arange(4000) + 0.5) / 4000
+    # The draw sees only the difference of the two Gumbel variables, which is logistic: half of it goes to either side.
+    half = np.log(quantiles / (1 - quantiles)) / 2
+    uniforms = jnp.array(np.exp(-np.exp(np.stack([-half, half], axis=1))))
+    logits = jnp.tile(jnp.array([math.log(odds), 0.0]), (4000, 1))
+    return jnp.mean(gumbel_softmax(uniforms, logits, temperature=temperature)[:, 0] ** 2)
+
+
+@derivation.example(
+    r"First $f = z^2$ at $m = t = 1$. Then a coin with probability $\frac14$ of heads and $f_0 = 1$, $f_1 = 3$; two draws. "
+    r"Then the mean square of the first entry of a relaxed draw at odds 9, by its temperature."
+)
+def gradients_by_hand():
+    given = {m: 1, t: 1, b: 0}
+    yield r"\mathbb{E}\,2z", value(Expectation(gauss, 2 * z), given), "2"
+    yield r"\mathbb{E}\,z^2 (z - m)/t", value(Expectation(gauss, z**2 * (z - m) / t), given), "2"
+    yield r"\mathrm{Var}\,2z", value(Variance(gauss, 2 * z), given), "4"
+    yield r"\mathrm{Var}\,z^2 (z - m)/t", value(Variance(gauss, z**2 * (z - m) / t), given), "30"
+    pairs = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+    weight, values = np.prod(np.where(pairs == 1, 0.25, 0.75), axis=1), np.where(pairs == 1, 3.0, 1.0)
+    for words, advantage, mean, variance in (
+        (r"\text{plain}", values, "0.375", "0.5859"),
+        (r"\text{leave one out}", leave_one_out_advantage(values), "0.375", "0.2344"),
+    ):
+        estimate = np.mean(advantage * (pairs - 0.25), axis=1)
+        yield rf"\text{{mean, }} {words}", weight @ estimate, mean
+        yield rf"\text{{variance, }} {words}", weight @ (estimate - weight @ estimate) ** 2, variance
+    for temperature, found in ((1.0, "0.711"), (0.3, "0.861"), (0.03, "0.897")):
+        yield rf"\mathbb{{E}}\,y_1^2 \text{{ at }} \tau = {temperature:g}", _mean_square(9.0, temperature), found
+
+
+@derivation.figure(
+    r"Left: the variance of both estimators for $f = \cos \omega z$ at $m = t = 1$: the path is better for a smooth function, "
+    r"the score for one that wiggles. Right: the density of the first entry of a relaxed draw at odds 3; as the temperature "
+    r"falls it moves into the corners.",
+    panels=2,
+)
+def two_estimators_and_relaxed_draws(left, right):
+    frequencies = np.geomspace(0.2, 20, 15)
+    pathwise, score = zip(*map(_variances_of_cosine, frequencies), strict=True)
+    left.loglog(frequencies, pathwise, label="pathwise")
+    left.loglog(frequencies, score, label="score function")
+    left.set(xlabel=r"$\omega$", ylabel="variance")
+    left.legend()
+    first = np.linspace(0.005, 0.995, 200)
+    log_y, logits = jnp.log(jnp.stack([first, 1 - first], axis=1)), jnp.tile(jnp.array([math.log(3.0), 0.0]), (200, 1))
+    for temperature in (2.0, 1.0, 0.5, 0.2):
+        right.plot(
+            first, jnp.exp(concrete_log_density(log_y, logits, temperature=temperature)), label=rf"$\tau = {temperature:g}$"
+        )
+    right.set(xlabel="$y_1$", ylabel="density", ylim=(0, 3.2))
+    right.legend(loc="upper center")
+
+
+@derivation.exercise(
+    r"Find the gradient of $\mathbb{E} z^2$ in $m$ and in $v$.",
+    r"$\mathbb{E} z^2 = m^2 + e^v$, so it is $2m$ and $e^v$. The path gives $2z$ and $2z \cdot \frac12 e^{v/2} \varepsilon$, "
+    r"whose means these are.",
+)
+def the_gradient_of_a_square():
+    ground = derivation.ground()
+    yield ground.expand(Slope(Expectation(gaussian, z**2), m)), 2 * m
+    yield ground.expand(Expectation(standard, 2 * draw * exp(v / 2) * eps / 2)), exp(v)
+
+
+@derivation.exercise(
+    r"Which constant should be subtracted from $f = z^2$ at $m = t = 1$, and how much variance is left?",
+    r"The square in $b$ vanishes at $b = -4$: subtract 4, not the mean of $f$, which is 2. The variance is then 14, still "
+    r"above 4; with the mean it is 18.",
+)
+def the_best_baseline():
+    def variance(of):
+        return value(Variance(gauss, (z**2 + b) * (z - m) / t), {m: 1, t: 1, b: of})
+
+    yield variance(-4), "14"
+    yield variance(-2), "18"
+
+
+@derivation.exercise(
+    r"Both of two categories are equally likely. What are $\mathbb{E} y_1^2$ at temperature 1 and $\mathbb{E} b_1^2$ of the "
+    r"one-hot draw?",
+    r"$\lim_{o \to 1} M = 1/3$, the mean square of a uniform draw, against 1/2.",
+)
+def even_odds():
+    yield limit_of(derivation.ground().expand(second_moment), o, 1), Rational(1, 3)
+    yield _mean_square(1.0, 1e-6), "1/2"

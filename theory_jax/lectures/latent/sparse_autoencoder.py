@@ -1,0 +1,410 @@
+"""The sparse autoencoder: codes of which few units speak.
+
+The lecture on the functions of theory_jax/latent/sparse_autoencoder.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Abs, exp, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.sparse_autoencoder import (
+    bernoulli_sparsity_penalty,
+    contractive_penalty,
+    iterative_shrinkage_step,
+    l1_penalty,
+    soft_threshold,
+    top_k_activation,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Slope, plus, times
+
+derivation = Derivation(
+    title="The sparse autoencoder: codes of which few units speak",
+    sources=(
+        "Ng 2011, Sparse autoencoder, CS294A lecture notes",
+        "Tibshirani 1996, Regression shrinkage and selection via the lasso",
+        "Daubechies, Defrise & De Mol 2004, An iterative thresholding algorithm for linear inverse problems",
+        "Rifai, Vincent, Muller, Glorot & Bengio 2011, Contractive auto-encoders",
+        "Makhzani & Frey 2014, k-sparse autoencoders",
+    ),
+    question="A code can be longer than the datum and still be forced to choose: only few of its units may be active at once. "
+             "Why does a penalty of absolute values switch units off entirely, where a penalty of squares only makes them small?",
+    setting=(
+        "A datum $x$ is reconstructed as $D c$ from its code $c$, by a dictionary $D$ with a column for each unit. The loss is "
+        r"$\frac12 |x - D c|^2$ and a penalty.",
+        "Chains are written for one unit and one coordinate. A number is written as the difference of its positive and its "
+        "negative part, $h = u - v$, of which one is 0, so that $|h| = u + v$.",
+    ),
+    answer=r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, nothing outweighs it, and "
+           "the unit is exactly 0; beyond that the unit is what is left of the pull. The same threshold, repeated after small "
+           "steps of gradient descent, solves the problem for any dictionary, and the objective never rises.",
+    limits=(
+        "How many steps of shrinkage are needed: with nearly parallel columns of the dictionary they are many.",
+        "That units of a sparse code mean something to people.",
+        "Networks as encoders: they guess the solution in one pass, and the derivation says what they should guess.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- one unit
+
+u = derivation.number("u", r"the positive part of $h$", nonnegative=True)
+v = derivation.number("v", r"the negative part of $h$", nonnegative=True)
+h = derivation.define("h", plus(u, -v), "the activity of a unit", "code")
+lam = derivation.number(r"\lambda", "the weight of the penalty", "threshold", positive=True)
+e = derivation.number("e", r"by how much the pull exceeds $\lambda$", nonnegative=True)
+derivation.chain(
+    "A pull beyond the threshold is shrunk by it",
+    plus((h - (lam + e)) ** 2 / 2, times(lam, u + v)),
+    equals(
+        plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
+        r"$\frac12 (h - e - \lambda)^2 = \frac12 (h - e)^2 - \lambda (h - e) + \frac12 \lambda^2$, and $u + v - h = 2 v$",
+        wrong={
+            "the negative part once": plus((h - e) ** 2 / 2, lam**2 / 2, times(lam, e), times(lam, v)),
+            "the pull for what is left of it": plus(
+                (h - e - lam) ** 2 / 2, lam**2 / 2, times(lam, e), times(2, lam, v)),
+        },
+    ),
+    at_least(
+        plus(lam**2 / 2, times(lam, e)),
+        r"leave out a square and a product of numbers that are not negative; equality at $h = e$",
+        dropping=plus((h - e) ** 2 / 2, times(2, lam, v)),
+    ),
+    so=r"Here $x = \lambda + e$, and the best $h$ is $x - \lambda$. For negative pulls it is the same with the signs changed.",
+)  # fmt: skip
+m = derivation.number("m", r"$\lambda - x$", nonnegative=True)
+n = derivation.number("n", r"$\lambda + x$", nonnegative=True)
+x = derivation.define("x", plus(n, -m) / 2, "the pull: what the unit would be without a penalty", "x")
+derivation.chain(
+    "A pull below the threshold is ignored",
+    plus((h - x) ** 2 / 2, times((m + n) / 2, u + v)),
+    equals(
+        plus(h**2 / 2, x**2 / 2, times(m, u), times(n, v)),
+        r"$-x (u - v) + \lambda (u + v) = (\lambda - x) u + (\lambda + x) v$; here $\lambda = \frac{m + n}{2}$",
+        wrong={
+            "the parts exchanged": plus(h**2 / 2, x**2 / 2, times(n, u), times(m, v)),
+            "the pull forgotten": plus(h**2 / 2, times(m, u), times(n, v)),
+        },
+    ),
+    at_least(
+        x**2 / 2,
+        r"leave out a square and products; equality at $h = 0$",
+        dropping=plus(h**2 / 2, times(m, u), times(n, v)),
+    ),
+    central=True,
+    so=r"So the best $h$ is the soft threshold $\mathrm{sign}(x) \max(|x| - \lambda, 0)$, and it is 0 for a whole interval of "
+       "pulls. A square has no kink:",
+)
+y = derivation.number("y", "any pull")
+derivation.chain(
+    "A penalty of squares only shrinks",
+    plus((h - y) ** 2 / 2, times(lam, h**2) / 2),
+    equals(
+        plus(times(1 + lam, (h - y / (1 + lam)) ** 2) / 2, times(lam / (1 + lam), y**2) / 2),
+        "complete the square",
+        wrong={"a threshold": plus(times(1 + lam, (h - y + lam) ** 2) / 2, times(lam / (1 + lam), y**2) / 2)},
+    ),
+    at_least(
+        times(lam / (1 + lam), y**2) / 2,
+        r"leave out the square; equality at $h = \frac{y}{1 + \lambda}$, which is 0 for $y = 0$ alone",
+        dropping=times(1 + lam, (h - y / (1 + lam)) ** 2) / 2,
+    ),
+    role="remark",
+)
+_pulls = np.array([-2.5, -1.0, -0.4, 0.0, 0.3, 1.1, 3.0])
+_level = 0.8
+
+
+@derivation.bound(
+    r"\frac12 (s - x)^2 + \lambda |s| + \frac12 (h - s)^2 \le \frac12 (h - x)^2 + \lambda |h|",
+    because=r"With $s$ the code's soft threshold of $x$: both chains left out at least $\frac12 (h - s)^2$. At 41 activities for "
+            "each of seven pulls. It is tight for activities of the sign of $s$, if $s$ is not 0.",
+)
+def thresholds_of_the_code():
+    def sides(pull, activity, factor=1.0):
+        best = soft_threshold(pull[:, None], threshold=_level)[:, 0]
+
+        def objective(h):
+            return (h - pull) ** 2 / 2 + _level * jnp.abs(h)
+
+        return objective(best) + factor * (activity - best) ** 2 / 2, objective(activity)
+
+    points = np.array(list(itertools.product(_pulls, np.linspace(-4, 4, 41))))
+    return sides, tuple(points.T), (np.array([-2.5, 3.0]), np.array([-0.5, 1.0])), {
+        "twice the square": lambda pull, activity: sides(pull, activity, 2.0)}  # fmt: skip
+
+
+derivation.symbol("s", "the best activity, by the soft threshold", "soft_threshold")
+r = derivation.number(r"\sigma", "the deviation of noise on the datum", positive=True)
+b = derivation.number("b", "the scale of a Laplace law", positive=True)
+d = derivation.number("d", "the entry of the dictionary for the unit", "dictionary")
+z = derivation.number("z", "a coordinate of a datum", "x")
+c = derivation.number("c", "a code", "code")
+derivation.chain(
+    "The penalty is a prior with a peak",
+    -times(r**2, log(times(exp(-((z - d * c) ** 2) / (2 * r**2)), exp(-Abs(c) / b) / (2 * b)))),
+    equals(
+        plus((z - d * c) ** 2 / 2, times(r**2 / b, Abs(c)), times(r**2, log(2 * b))),
+        r"the logarithm of a product; Gaussian noise and a Laplace law, whose density is $\frac{1}{2b} e^{-|c|/b}$",
+        wrong={
+            "the scale for its inverse": plus((z - d * c) ** 2 / 2, times(r**2 * b, Abs(c)), times(r**2, log(2 * b))),
+            "the deviation for the variance": plus((z - d * c) ** 2 / 2, times(r / b, Abs(c)), times(r**2, log(2 * b))),
+        },
+    ),
+    so=r"The most probable code has $\lambda = \frac{\sigma^2}{b}$. Draws from a Laplace law are not sparse: only their most "
+       "probable value is.",
+)
+
+# ---------------------------------------------------------------------------------------------------- shrinkage
+
+derivation.say(
+    "With a dictionary the units share the datum, and no threshold solves that at once. The trick: replace the loss by a larger "
+    "one that treats every unit alone, and touches it at the present code."
+)
+to = derivation.number("c'", "another code")
+slack = derivation.number("a", r"by how much $1/\eta$ exceeds $d^2$", nonnegative=True)
+derivation.symbol(r"\eta", r"the step size $1 / (d^2 + a)$", "step_size")
+inverse = plus(d**2, slack)
+pull = plus(d * c, -z)
+middle = plus(c, -d * pull / inverse)
+derivation.chain(
+    "A step of gradient descent and a threshold",
+    (d * to - z) ** 2 / 2,
+    equals(
+        plus(pull**2 / 2, times(d * pull, to - c), times(d**2, (to - c) ** 2) / 2),
+        "a parabola, expanded around the present code",
+        wrong={"the slope without the dictionary": plus(pull**2 / 2, times(pull, to - c), times(d**2, (to - c) ** 2) / 2)},
+    ),
+    at_most(
+        plus(pull**2 / 2, times(d * pull, to - c), times(inverse, (to - c) ** 2) / 2),
+        r"$\frac1\eta = d^2 + a$ in place of $d^2$",
+        adding=times(slack, (to - c) ** 2) / 2,
+    ),
+    equals(
+        plus(times(inverse, (to - middle) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)),
+        r"complete the square; its center is $c - \eta\, d (d c - z)$, a step of gradient descent",
+        wrong={
+            "against the gradient": plus(
+                times(inverse, (to - plus(c, d * pull / inverse)) ** 2) / 2, pull**2 / 2, -(d**2) * pull**2 / (2 * inverse)),
+            "the constant forgotten": plus(times(inverse, (to - middle) ** 2) / 2, pull**2 / 2),
+        },
+    ),
+    so=r"With the penalty $\lambda |c'|$ added and divided by $\frac1\eta$, the last line is the problem of one unit with the "
+       r"pull $c - \eta\, d (d c - z)$ and the weight $\eta \lambda$: its solution is a soft threshold. At $c' = c$ the bound "
+       r"touches the loss, so the new code is not worse than the old one. With several units $\frac1\eta$ must be at least the "
+       r"largest eigenvalue of $D^\top D$.",
+)  # fmt: skip
+derivation.symbol("F", r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$")
+_dictionary = np.random.default_rng(1).standard_normal((4, 7))
+_datum = np.random.default_rng(2).standard_normal((3, 4))
+_weight = 0.3
+
+
+def _objective(codes):
+    return jnp.sum((codes @ _dictionary.T - _datum) ** 2, axis=1) / 2 + _weight * l1_penalty(codes)
+
+
+def _shrunk(steps, step_size):
+    """The codes after 0, 1, ... steps from 0."""
+    codes = [jnp.zeros((3, 7))]
+    for _ in range(steps):
+        codes.append(iterative_shrinkage_step(_datum, codes[-1], _dictionary, penalty=_weight, step_size=step_size))
+    return codes
+
+
+_LARGEST = float(np.linalg.norm(_dictionary, 2) ** 2)
+
+
+@derivation.bound(
+    "F(c_{k+1}) \\le F(c_k)",
+    because="The code's steps on three data with seven units: 40 steps of the largest size that is allowed. Where the solution "
+            "is reached it is tight.",
+    tolerance=1e-12,
+)
+def shrinkage_never_rises():
+    path = jnp.stack([_objective(codes) for codes in _shrunk(40, 1 / _LARGEST)])
+    end = _shrunk(3000, 1 / _LARGEST)[-1]
+    rest = _objective(iterative_shrinkage_step(_datum, end, _dictionary, penalty=_weight, step_size=1 / _LARGEST))
+
+    def sides(after, before):
+        return after, before
+
+    return sides, (path[1:].ravel(), path[:-1].ravel()), (rest, _objective(end)), {
+        "more than one tenth at a time": lambda after, before: (after, 0.9 * before)}  # fmt: skip
+
+
+derivation.symbol("k", "a step")
+
+
+# ---------------------------------------------------------------------------------------------------- other penalties
+
+derivation.say("Three other ways to sparse or stiff codes, each with the fact that its code rests on.")
+i = derivation.index("i", "active, or not", states=2)
+law = derivation.law(r"\rho", i, "the rate that is wanted, and 1 less it", "target")
+rate = derivation.law(r"\hat\rho", i, "the mean activity over the batch, and 1 less it", "activations.mean(0)")
+derivation.chain(
+    "The rate of a unit has a target",
+    Expectation(law, log(law / rate)),
+    equals(Divergence(law, rate), "by definition", wrong={"turned over": Divergence(rate, law)}),
+    at_least(0, "Gibbs; zero if and only if the rates are equal", dropping=gibbs.at(law, rate)),
+    role="lemma",
+)
+rho = derivation.number(r"\varrho", "the target, as one number", "target", between=(0, 1))
+hat = derivation.number("w", "the mean activity, as one number", between=(0, 1))
+sparsity = plus(times(rho, log(rho / hat)), times(1 - rho, log((1 - rho) / (1 - hat))))
+derivation.chain(
+    "Its slope grows without bound at both ends",
+    Slope(sparsity, hat),
+    equals(
+        plus(-rho / hat, (1 - rho) / (1 - hat)),
+        "differentiate the logarithms",
+        wrong={"turned over": plus(log(hat / rho), -log((1 - hat) / (1 - rho)))},
+    ),
+    equals(
+        (hat - rho) / times(hat, 1 - hat),
+        "one denominator",
+        wrong={"the target's variance": (hat - rho) / times(rho, 1 - rho), "the sign": (rho - hat) / times(hat, 1 - hat)},
+    ),
+    so="No unit dies and none is always on. The mean is over the batch: of each example alone the same penalty would ask for "
+       "equal, small activities everywhere.",
+)
+derivation.bridge(
+    "The code's penalty",
+    sparsity,
+    lambda varrho, w: jnp.stack([
+        bernoulli_sparsity_penalty(jnp.array([[0.5 * float(b)], [1.5 * float(b)]]), target=float(a))[0]
+        for a, b in zip(varrho, w, strict=True)]),
+    rho, hat,
+    wrong={
+        "turned over": plus(times(hat, log(hat / rho)), times(1 - hat, log((1 - hat) / (1 - rho)))),
+        "the silent half forgotten": times(rho, log(rho / hat)),
+    },
+)  # fmt: skip
+
+
+@derivation.exact(
+    r"\min_S \sum_{i \notin S} x_i^2 = |x - \mathrm{top}_3(x)|^2",
+    because="For codes that are not negative, keeping the largest entries is the projection on codes of three units: all sets "
+            "$S$ of three among six, and the code's choice.",
+    outcomes=20,
+)
+def top_k_is_a_projection():
+    code = np.array([[0.3, 2.0, 0.7, 1.1, 0.2, 0.9]])
+    sets = [np.isin(np.arange(6), kept) for kept in itertools.combinations(range(6), 3)]
+    left = np.array([np.sum(np.where(kept, 0.0, code) ** 2) for kept in sets])
+    wrong = {"the smallest are kept": left.max(), "two are kept": jnp.sum((code - top_k_activation(code, k=2)) ** 2)}
+    return jnp.sum((code - top_k_activation(code, k=3)) ** 2), left.min(), wrong
+
+
+derivation.symbol("S", "the units that are kept")
+g = derivation.number("g", "a weight", "weight")
+o = derivation.number("o", "a bias", "bias")
+sigmoid = 1 / plus(1, exp(-plus(g * z, o)))
+derivation.chain(
+    "The slope of a sigmoid unit",
+    Slope(sigmoid, z) ** 2,
+    equals(
+        times(g**2, sigmoid**2, (1 - sigmoid) ** 2),
+        r"$s' = s (1 - s)$, and the chain rule gives the weight",
+        wrong={
+            "the slope not squared": times(g**2, sigmoid, 1 - sigmoid),
+            "the weight forgotten": times(sigmoid**2, (1 - sigmoid) ** 2),
+        },
+    ),
+    so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs nothing: the penalty "
+       "drives units to 0 or 1.",
+)
+
+
+@derivation.autodiff(
+    r"\sum_{h,j} \left(\frac{\partial s_h}{\partial x_j}\right)^2 = \sum_h s_h^2 (1 - s_h)^2 \sum_j W_{hj}^2",
+    because="Three units of four coordinates, two data: the Jacobian by automatic differentiation on the left, the code on the "
+            "right.",
+)
+def norm_of_the_jacobian():
+    weight, bias = jnp.asarray(_dictionary[:, :3].T), jnp.array([0.2, -0.5, 1.0])
+    jacobians = jax.vmap(jax.jacobian(lambda x: jax.nn.sigmoid(weight @ x + bias)))(jnp.asarray(_datum[:2]))
+    code = contractive_penalty(jnp.asarray(_datum[:2]), weight, bias)
+    return jnp.sum(jacobians**2, axis=(1, 2)), code, {"the norm, not squared": jnp.sqrt(code), "half": code / 2}
+
+
+derivation.symbol("W_{hj} j", "the weights of several units; a coordinate", "weight")
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+
+@derivation.example(
+    "The pulls 3, -0.5 and 1.2 with the threshold 1. Then the activities 0.5, -2 and 1, of which two are kept. Last a rate of "
+    "0.2 where 0.05 is wanted."
+)
+def by_hand():
+    yield r"\text{soft threshold}", soft_threshold(jnp.array([[3.0, -0.5, 1.2]]), threshold=1.0)[0], "(2.0000, 0.0000, 0.2000)"
+    yield r"\text{largest two}", top_k_activation(jnp.array([[0.5, -2.0, 1.0]]), k=2)[0], "(0.5000, 0.0000, 1.0000)"
+    yield r"|c|_1", l1_penalty(jnp.array([[0.5, -2.0, 1.0]]))[0], "3.5"
+    yield r"\text{penalty of the rate}", bernoulli_sparsity_penalty(jnp.array([[0.1], [0.3]]), target=0.05)[0], "0.0939"
+    yield r"\text{its slope}", (0.2 - 0.05) / (0.2 * 0.8), "0.9375"
+
+
+@derivation.figure(
+    "Left: the best activity for a pull, under a penalty of absolute values and one of squares, both of weight 1. Right: the "
+    "objective of three data above its least, by shrinkage with the largest step size that is allowed, with a quarter of it, and "
+    "with 2.2 times it, which is too much.",
+    panels=2,
+)
+def thresholds_and_steps(left, right):
+    pulls = np.linspace(-3, 3, 121)[:, None]
+    left.plot(pulls, soft_threshold(jnp.asarray(pulls), threshold=1.0), label="absolute values")
+    left.plot(pulls, pulls / 2, label="squares")
+    left.plot(pulls, pulls, "--", color="gray", linewidth=0.8)
+    left.set(xlabel="pull", ylabel="best activity")
+    left.legend()
+    least = float(_objective(_shrunk(2000, 1 / _LARGEST)[-1]).mean())
+    for factor in (1.0, 0.25, 2.2):
+        path = [float(_objective(codes).mean()) - least for codes in _shrunk(60, factor / _LARGEST)]
+        right.semilogy(path, label=f"{factor:g}")
+    right.set(xlabel="steps", ylabel="objective above its least", ylim=(1e-3, 1e2))
+    right.legend()
+
+
+@derivation.exercise(
+    r"One unit has the dictionary entry 2, the datum is 3, and $\lambda = 1$. What is the best code? Somebody thresholds with "
+    r"$\lambda$ in place of $\eta \lambda$, with $\eta = \frac18$, from 0. Where does that end?",
+    r"The best code is $\frac{6 - 1}{4} = 1.25$. With the wrong threshold the first pull is 0.75, less than 1: the code stays at "
+    "0.",
+)
+def a_threshold_too_large():
+    code, wrong = jnp.zeros((1, 1)), jnp.zeros((1, 1))
+    for _ in range(200):
+        code = iterative_shrinkage_step(jnp.array([[3.0]]), code, jnp.array([[2.0]]), penalty=1.0, step_size=0.125)
+        wrong = soft_threshold(wrong - 0.125 * (2 * wrong - 3) * 2, threshold=1.0)
+    yield code[0, 0], "1.25"
+    yield wrong[0, 0], "0"
+
+
+@derivation.exercise(
+    "A unit is 0.19 on one example and 0.01 on another; the target is 0.1. What is the penalty of the batch, and what is the "
+    "mean of the penalties of each example?",
+    "The mean activity is on target: 0 nats. Of each example alone the penalties are 0.0306 and 0.1445 nats, whose mean is "
+    "0.0876.",
+)
+def batch_or_example():
+    unit = jnp.array([[0.19], [0.01]])
+    yield jnp.round(bernoulli_sparsity_penalty(unit, target=0.1)[0], 12), "0"
+    each = [bernoulli_sparsity_penalty(unit[k : k + 1], target=0.1)[0] for k in range(2)]
+    yield each[0], "0.0306"
+    yield each[1], "0.1445"
+    yield (each[0] + each[1]) / 2, "0.0876"
+
+
+@derivation.exercise(
+    "A sigmoid unit has the weight 2 and no bias. What is its contractive penalty at 0, and at 5?",
+    "At 0 it is half active, its slope is 0.5, and the penalty 0.25. At 5 it is saturated: 0.0000.",
+)
+def saturated():
+    at = contractive_penalty(jnp.array([[0.0], [5.0]]), jnp.array([[2.0]]), jnp.zeros(1))
+    yield at[0], "0.25"
+    yield f"{float(at[1]):.4f}", "0.0000"

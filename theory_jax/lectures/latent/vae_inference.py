@@ -1,0 +1,586 @@
+"""Inference with a trained VAE: estimates, paths and holes.
+
+The lecture on the functions of theory_jax/latent/vae_inference.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from sympy import Rational, acos, cos, exp, log, pi, sin, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.vae import bernoulli_log_likelihood, gaussian_log_likelihood
+from theory_jax.latent.vae_inference import (
+    aggregate_posterior_log_density,
+    attribute_vector,
+    importance_weighted_log_likelihood,
+    linear_interpolation,
+    masked_bernoulli_log_likelihood,
+    spherical_interpolation,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import (
+    Divergence,
+    Expectation,
+    Inner,
+    LogDensity,
+    Normal,
+    Slope,
+    SquaredNorm,
+    Total,
+    Variance,
+    plus,
+    times,
+)
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Inference with a trained VAE: estimates, paths and holes",
+    lectures=(21,),
+    sources=(
+        "Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders",
+        "Rezende, Mohamed & Wierstra 2014, Stochastic backpropagation: likelihoods and missing pixels",
+        "White 2016, Sampling generative networks: spherical interpolation",
+        "Larsen et al. 2016, Autoencoding beyond pixels: attribute vectors",
+        "Hoffman & Johnson 2016, ELBO surgery",
+    ),
+    question="A VAE was trained on a bound, with an encoder that is only an approximation. Which questions does it "
+    "nevertheless answer exactly: how likely an image is, what lies between two images, what an attribute is, which latents no "
+    "image uses, what stands under a covered pixel?",
+    setting=(
+        r"The model has a prior $p(z)$ and a decoder $p(x|z)$; the encoder's $q(z|x)$ is positive wherever $p(z)\, p(x|z)$ is. "
+        r"In the chains about probabilities $z$ has finitely many states; for densities the sums become integrals.",
+        r"Samples $z_1, \dots, z_S$ are drawn independently from $q(z|x)$.",
+        r"On paths $z$ is a vector. The angle $\omega$ between the two ends is neither 0 nor $\pi$.",
+    ),
+    answer=r"The likelihood is estimated without bias by the mean of importance weights, with a variance that is the "
+    r"chi-squared divergence of the posterior from the encoder; its logarithm is biased downward. Arcs keep the norm of a "
+    r"Gaussian latent, straight lines do not. The rate is information about the image plus the mismatch between the prior and "
+    r"the aggregate of all posteriors; covering a pixel is leaving out its factor.",
+    limits=(
+        "The bias of the logarithm beyond its sign: the lecture on the evidence lower bound has its rate.",
+        "That a decoder is good wherever the prior has mass.",
+        "That classes are Gaussians with a common covariance: where they are not, the attribute vector is only a direction of "
+        "averages.",
+    ),
+)
+
+# ---------------------------------------------------------------------------------------------------- how likely
+
+z = derivation.index("z", "a state of the latent")
+prior = derivation.law("p({})", z, "the prior", "exp(log_prior)")
+likelihood = derivation.numbers(
+    "p(x|{})", z, "the decoder's probability of the observation", "exp(log_likelihood)", positive=True
+)
+evidence = derivation.define("p(x)", Total(z, prior * likelihood), "the evidence", positive=True)
+posterior = derivation.define("p({}|x)", prior * likelihood / evidence, "the posterior", over=z, law=True)
+q = derivation.law("q({}|x)", z, "the encoder's distribution", "exp(log_posterior)")
+weight = derivation.define("w({})", prior * likelihood / q, "the importance weight of a state", over=z, positive=True)
+chi = derivation.define(
+    r"\chi^2",
+    Expectation(q, plus(posterior / q, -1) ** 2),
+    "the chi-squared divergence of the posterior from the encoder's distribution",
+)
+unbiased = derivation.chain(
+    "A weight is an unbiased estimate of the evidence",
+    Expectation(q, weight),
+    equals(
+        Total(z, prior * likelihood),
+        r"the $q$ that draws cancels the $q$ that divides",
+        wrong={"drawn from the prior": Expectation(prior, weight)},
+    ),
+    equals(evidence, r"the sum over everything that $z$ can be", wrong={"half of it": evidence / 2}),
+    role="lemma",
+    so=r"So is the mean of $S$ weights. It needs $q(z|x) > 0$ wherever $p(z)\, p(x|z) > 0$: what the encoder never proposes is "
+    r"never counted.",
+)
+z1, z2 = (derivation.index(f"z_{k}", f"the {word} sample") for k, word in ((1, "first"), (2, "second")))
+
+
+def _over_pairs(body):
+    return Expectation(q.at(z1), Expectation(q.at(z2), body))
+
+
+central = derivation.chain(
+    "The variance of the estimate is a chi-squared divergence",
+    _over_pairs((times(Rational(1, 2), plus(weight.at(z1), weight.at(z2))) - evidence) ** 2),
+    equals(
+        Variance(q, weight) / 2,
+        r"both samples are independent and have mean $p(x)$, so the variances add; the factor is $\frac14$. For $S$ samples it "
+        r"is $\frac1S$ in all",
+        wrong={"not averaged": 2 * Variance(q, weight), "the deviation's rate": Variance(q, weight) / sqrt(2)},
+    ),
+    equals(
+        Expectation(q, (plus(weight, -evidence)) ** 2) / 2,
+        r"the mean of $w$ is $p(x)$",
+        wrong={"no mean subtracted": Expectation(q, weight**2) / 2},
+    ),
+    equals(
+        evidence**2 / 2 * chi,
+        r"Bayes' rule: $w(z) = p(x)\, p(z|x) / q(z|x)$",
+        wrong={
+            "the arguments exchanged": evidence**2 / 2 * Expectation(posterior, (q / posterior - 1) ** 2),
+            "not relative": chi / 2,
+        },
+    ),
+    at_least(
+        0,
+        "an average of squares; zero if and only if the encoder is the posterior",
+        dropping=evidence**2 / 2 * Expectation(q, plus(posterior / q, -1) ** 2),
+    ),
+    uses=(unbiased,),
+    states=2,
+    central=True,
+    so=r"Where $q$ is small and the posterior is not, one rare sample carries the estimate: chi-squared punishes an encoder "
+    r"that is too narrow far more than one that is too wide.",
+)
+derivation.chain(
+    "The logarithm of the estimate is biased downward",
+    log(evidence) - Expectation(q, log(weight)),
+    equals(
+        Expectation(q, -log(weight / evidence)),
+        "the logarithm of a constant is its own average",
+        wrong={"the ratio turned over": Expectation(q, log(weight / evidence))},
+    ),
+    equals(
+        Expectation(q, tangent.at(weight / evidence)), r"$\mathbb{E}_q[w / p(x)] = 1$, so $t - 1$ at $t = w / p(x)$ may be added"
+    ),
+    at_least(
+        0,
+        "leave out the gap of the logarithm; zero only if all weights are equal",
+        dropping=Expectation(q, tangent.at(weight / evidence)),
+    ),
+    uses=(unbiased,),
+    so=r"The same holds for the mean of $S$ weights in place of $w$, and the bias then falls with $S$. A reported "
+    r"log-likelihood is therefore a lower bound in expectation.",
+)
+s = derivation.index("s", "a sample")
+S = derivation.count(s, "S", "how many there are")
+found, before, drawn = (
+    derivation.numbers(name, s, meaning, code, positive=True)
+    for name, meaning, code in (
+        ("a", r"the decoder's probability at a sample", "exp(log_likelihood)"),
+        ("b", r"the prior's", "exp(log_prior)"),
+        ("c", r"the encoder's", "exp(log_posterior)"),
+    )
+)
+derivation.bridge(
+    "The code's estimate of the log-likelihood",
+    log(Total(s, found * before / drawn) / S),
+    lambda a, b, c: importance_weighted_log_likelihood(jnp.log(a), jnp.log(b), jnp.log(c)),
+    found,
+    before,
+    drawn,
+    wrong={
+        "the mean of the logarithms": Total(s, log(found * before / drawn)) / S,
+        "the prior forgotten": log(Total(s, found / drawn) / S),
+    },
+)
+derivation.bridge(
+    "... is the log-likelihood itself if every state is visited once, and the proposal is uniform",
+    log(evidence),
+    lambda b, a: importance_weighted_log_likelihood(jnp.log(a), jnp.log(b), jnp.full(a.shape, -math.log(a.shape[1]))),
+    prior,
+    likelihood,
+    wrong={"the states' likelihoods averaged": log(Total(z, likelihood) / 4)},
+)
+
+# ---------------------------------------------------------------------------------------------------- what lies between
+
+y = derivation.number("y", "one coordinate of a standard normal latent")
+derivation.chain(
+    "A Gaussian latent lives in a shell",
+    Variance(Normal(y, 0, 1), y**2),
+    equals(
+        plus(Expectation(Normal(y, 0, 1), y**4), -(Expectation(Normal(y, 0, 1), y**2) ** 2)),
+        "a variance is a second moment minus the square of the first",
+        wrong={"the first not squared": Expectation(Normal(y, 0, 1), y**4) - 2 * Expectation(Normal(y, 0, 1), y**2)},
+    ),
+    equals(2, r"the moments are 3 and 1", wrong={"the fourth moment alone": 3}),
+    role="lemma",
+    so=r"In $L$ dimensions $\|z\|^2$ has mean $L$ and standard deviation $\sqrt{2L}$: nearly all of the mass has a norm near "
+    r"$\sqrt{L}$. The inner product of two draws has mean 0 and standard deviation $\sqrt{L}$: they are nearly orthogonal. The "
+    r"decoder has seen the shell, and little else.",
+)
+omega = derivation.number(r"\omega", "the angle between the two ends of a path", between=(0, pi))
+tau = derivation.number(r"\tau", "the fraction of the path", "fractions", between=(0, 1))
+kappa = derivation.number(r"\kappa", "another fraction", between=(0, 1))
+derivation.chain(
+    "The straight line between two points of the sphere leaves it",
+    ((1 + cos(omega)) / 2) ** 2 + (sin(omega) / 2) ** 2,
+    equals((1 + cos(omega)) / 2, r"$\cos^2 \omega + \sin^2 \omega = 1$", wrong={"the cosine squared": (1 + cos(omega) ** 2) / 2}),
+    equals(
+        1 - sin(omega / 2) ** 2, r"$\cos \omega = 1 - 2 \sin^2 \frac{\omega}{2}$", wrong={"twice": 1 - 2 * sin(omega / 2) ** 2}
+    ),
+    at_most(1, r"add a square, which is zero only for $\omega = 0$", adding=sin(omega / 2) ** 2),
+    role="lemma",
+    so=r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared "
+    r"norm of their midpoint. For orthogonal draws it is one half: the midpoint has norm $\sqrt{L/2}$, where the decoder has "
+    r"seen next to nothing.",
+)
+e1 = derivation.number("e_1", "a coordinate of the start, a unit vector")
+e2 = derivation.number("e_2", "the same coordinate of the unit vector orthogonal to it, in the plane of both ends")
+arc = derivation.chain(
+    "Spherical interpolation is a rotation at constant speed",
+    plus(sin((1 - tau) * omega) * e1, times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2))) / sin(omega),
+    equals(
+        plus(
+            times(sin(omega) * cos(times(tau, omega)) - cos(omega) * sin(times(tau, omega)), e1),
+            times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2)),
+        )
+        / sin(omega),
+        r"the addition theorem for $\sin((1 - \tau) \omega)$; the end is $\cos \omega\, e_1 + \sin \omega\, e_2$",
+        wrong={
+            "the sign in the addition theorem": plus(
+                times(sin(omega) * cos(times(tau, omega)) + cos(omega) * sin(times(tau, omega)), e1),
+                times(sin(times(tau, omega)), plus(cos(omega) * e1, sin(omega) * e2)),
+            )
+            / sin(omega)
+        },
+    ),
+    equals(
+        plus(cos(times(tau, omega)) * e1, sin(times(tau, omega)) * e2),
+        r"the terms with $\cos \omega \sin \tau\omega$ cancel, and $\sin \omega$ is divided out",
+        wrong={
+            "not divided by the sine": sin(omega) * (cos(times(tau, omega)) * e1 + sin(times(tau, omega)) * e2),
+            "the fraction reversed": cos((1 - tau) * omega) * e1 + sin((1 - tau) * omega) * e2,
+        },
+    ),
+    so=r"A rotation by $\tau \omega$: the norm is 1 for every $\tau$, and equal steps of $\tau$ turn by equal angles. For ends "
+    r"of unequal norms neither is true.",
+)
+derivation.chain(
+    "... since the angle between two of its points is the fraction between them",
+    plus(cos(times(tau, omega)) * cos(times(kappa, omega)), sin(times(tau, omega)) * sin(times(kappa, omega))),
+    equals(
+        cos((tau - kappa) * omega),
+        "the addition theorem: the inner product of both points",
+        wrong={"the sum of the angles": cos(tau * omega + kappa * omega)},
+    ),
+    role="remark",
+    uses=(arc,),
+)
+d = derivation.index("d", "a latent dimension")
+start = derivation.numbers("A", d, "the start of a path", "start")
+end = derivation.numbers("B", d, "its end", "end")
+angle = derivation.define(
+    r"\alpha", acos(Inner(d, start, end) / sqrt(SquaredNorm(d, start) * SquaredNorm(d, end))), "the angle between them"
+)
+
+
+def _each_row(interpolate):
+    return lambda start, end, tau: jnp.concatenate(
+        [interpolate(*(a[i : i + 1] for a in (start, end, tau)))[:, 0] for i in range(len(tau))]
+    )
+
+
+derivation.bridge(
+    "The code's arc",
+    plus(sin((1 - tau) * angle) * start, sin(tau * angle) * end) / sin(angle),
+    _each_row(spherical_interpolation),
+    start,
+    end,
+    tau,
+    wrong={
+        "not divided by the sine": sin((1 - tau) * angle) * start + sin(tau * angle) * end,
+        "the fraction reversed": (sin(tau * angle) * start + sin((1 - tau) * angle) * end) / sin(angle),
+    },
+)
+derivation.bridge(
+    "... and its line",
+    plus(times(1 - tau, start), times(tau, end)),
+    _each_row(linear_interpolation),
+    start,
+    end,
+    tau,
+    wrong={"the fraction reversed": tau * start + (1 - tau) * end},
+)
+
+# ---------------------------------------------------------------------------------------------------- attributes
+
+i = derivation.index("i", "a latent dimension, beside $d$")
+point = derivation.numbers("z", d, "a latent vector", "z")
+with_it, without = (
+    derivation.numbers(r"\mu", d, "the mean of the latents with an attribute"),
+    derivation.numbers(r"\nu", d, "... and without it"),
+)
+spread = derivation.numbers("v", d, "their common variances", positive=True)
+log_odds = Total(d, plus(LogDensity(point, with_it, spread), -LogDensity(point, without, spread)))
+derivation.chain(
+    "The direction that raises the odds of an attribute is the same everywhere",
+    Slope(log_odds, point.at(i)),
+    equals(
+        Slope(Total(d, plus((with_it - without) * point / spread, -(with_it**2 - without**2) / (2 * spread))), point.at(i)),
+        r"the squares of $z$ cancel in the difference: the log odds are linear in $z$. The classes' prior odds would add a "
+        r"constant",
+        wrong={"the sign of the squares": Slope(Total(d, (with_it + without) * point / spread), point.at(i))},
+    ),
+    equals(
+        (with_it.at(i) - without.at(i)) / spread.at(i),
+        r"only the term $d = i$ contains $z_i$",
+        wrong={
+            "turned over": (without.at(i) - with_it.at(i)) / spread.at(i),
+            "not divided by the variance": with_it.at(i) - without.at(i),
+        },
+    ),
+    so=r"With unit variances it is $\mu - \nu$ at every $z$: adding a multiple of the attribute vector is the steepest way to "
+    r"raise the odds.",
+)
+n = derivation.index("n", "an example")
+N = derivation.count(n, "N", "how many there are")
+have, lack = (
+    derivation.numbers("M", (d, n), "latents with the attribute", "latents"),
+    derivation.numbers("U", (d, n), "latents without it", "latents"),
+)
+
+
+def _attribute(have, lack):
+    labels = jnp.repeat(jnp.array([1, 0]), have.shape[2])
+    return jnp.stack([attribute_vector(jnp.concatenate([a.T, b.T]), labels) for a, b in zip(have, lack, strict=True)])
+
+
+derivation.bridge(
+    "The code's attribute vector",
+    Total(n, have) / N - Total(n, lack) / N,
+    _attribute,
+    have,
+    lack,
+    wrong={"turned over": Total(n, lack) / N - Total(n, have) / N, "sums for means": Total(n, have) - Total(n, lack)},
+)
+
+# ---------------------------------------------------------------------------------------------------- holes
+
+each = derivation.law("q({}|x_{})", (z, n), "the encoder's distribution for example $n$")
+aggregate = derivation.define(
+    r"\bar q({})", Total(n, each) / N, "the aggregate of all examples", "aggregate_posterior_log_density", over=z, law=True
+)
+information = derivation.define(
+    "I", Total(n, Divergence(each, aggregate)) / N, "the information that a latent has about its example"
+)
+derivation.chain(
+    "The rate is information plus mismatch",
+    Total(n, Divergence(each, prior)) / N,
+    equals(
+        Total(n, Expectation(each, plus(log(each / aggregate), log(aggregate / prior)))) / N,
+        r"multiply and divide by $\bar q(z)$",
+        wrong={"the first ratio turned over": Total(n, Expectation(each, log(aggregate / each) + log(aggregate / prior))) / N},
+    ),
+    equals(
+        plus(information, Divergence(aggregate, prior)),
+        r"the second logarithm does not contain $n$, and the average of the $q(z|x_n)$ is $\bar q(z)$",
+        wrong={
+            "information subtracted": Divergence(aggregate, prior) - information,
+            "turned over": information + Divergence(prior, aggregate),
+        },
+    ),
+    at_least(
+        Divergence(aggregate, prior),
+        r"leave out $I$, a mean of divergences (Gibbs); zero only if all $q(z|x_n)$ agree",
+        dropping=Total(n, gibbs.at(each, aggregate)) / N,
+    ),
+    states=2,
+    so=r"The ELBO pays for both. Only the second must vanish for samples from the prior to look like data; where it does not, "
+    r"the prior has holes, latents that no example maps to. A collapsed encoder has $I = 0$.",
+)
+n2 = derivation.index("m", "an example, beside $n$")
+share = each / Total(n2, each.at(z, n2))
+derivation.chain(
+    "A latent cannot know more than which example it came from",
+    plus(log(N), -information),
+    equals(
+        Total(n, Expectation(each, -log(share))) / N,
+        r"$\log N - \log \frac{q(z|x_n)}{\bar q(z)} = -\log \frac{q(z|x_n)}{N \bar q(z)}$",
+        wrong={"not normalized": Total(n, Expectation(each, -log(N * share))) / N},
+    ),
+    at_least(
+        Total(n, Expectation(each, 1 - share)) / N,
+        r"$-\log t = 1 - t + (t - 1 - \log t)$; leave out the gap of the logarithm",
+        dropping=Total(n, Expectation(each, tangent.at(share))) / N,
+        wrong={"twice": 2 * Total(n, Expectation(each, 1 - share)) / N},
+    ),
+    at_least(
+        0,
+        r"one of the terms of the sum below is $q(z|x_n)$ itself, so the ratio is at most 1",
+        dropping=Total(n, Expectation(each, 1 - share)) / N,
+    ),
+    states=2,
+    role="remark",
+    so=r"So $I \le \log N$; it comes near $\log N$ if the examples' distributions hardly overlap.",
+)
+place = derivation.number("h", "a latent of one dimension", "z")
+centres, widths = (
+    derivation.numbers("m", n, "the means of posteriors", "means"),
+    derivation.numbers("t", n, "their variances", "e^log_vars", positive=True),
+)
+derivation.bridge(
+    "The code's aggregate of Gaussians",
+    log(Total(n, exp(LogDensity(place, centres, widths))) / N),
+    lambda h, m, t: jnp.concatenate(
+        [aggregate_posterior_log_density(*row) for row in zip(h[:, None, None], m[..., None], jnp.log(t)[..., None], strict=True)]
+    ),
+    place,
+    centres,
+    widths,
+    wrong={
+        "the mean forgotten": log(Total(n, exp(LogDensity(place, centres, widths)))),
+        "the mean of the logarithms": Total(n, LogDensity(place, centres, widths)) / N,
+    },
+)
+
+# ---------------------------------------------------------------------------------------------------- missing pixels
+
+colors = [derivation.index(f"c_{k}", f"the color of pixel {k}", states=2) for k in (1, 2, 3)]
+seen, hidden, other = (
+    derivation.law(f"p_{k}({{}}|z)", color, "the decoder's probability of that color") for k, color in enumerate(colors, 1)
+)
+derivation.chain(
+    "To cover pixels is to leave out their factors",
+    Total(colors[1], Total(colors[2], times(seen, hidden, other))),
+    equals(
+        times(seen, Total(colors[1], hidden), Total(colors[2], other)),
+        "given $z$ the pixels are independent, so the sum over what may stand under a cover concerns its factor alone",
+        wrong={"one sum too few": seen * hidden * Total(colors[2], other)},
+    ),
+    equals(seen, "a probability sums to one", wrong={"all squares": seen**2}),
+    so=r"So $p(x_{\mathrm{visible}}) = \sum_z p(z) \prod_{\mathrm{visible}} p(x_d|z)$ is the evidence of a smaller model, and "
+    r"everything above applies to it. To fill in an image, find latents that explain what is visible, and decode them.",
+)
+derivation.symbol("x_d", "a binary pixel; some are hidden")
+
+
+@derivation.exact(
+    r"\log \sum_{x_{\mathrm{hidden}}} p(x|z) = \sum_{d\ \mathrm{visible}} \log p(x_d|z)",
+    because="The code sums over visible pixels only, whatever stands under the cover, NaN included. On the left every "
+    "completion of two hidden pixels of five is summed with the function for whole images.",
+    outcomes=4,
+)
+def covered_pixels_are_left_out():
+    logits = jnp.array([[0.4, -1.3, 0.9, 2.1, -0.6]])
+    completions = jnp.array([[1.0, a, 0.0, b, 1.0] for a in (0.0, 1.0) for b in (0.0, 1.0)])
+    each = bernoulli_log_likelihood(completions, jnp.tile(logits, (4, 1)))
+    mask = jnp.array([[1, 0, 1, 0, 1]])
+    visible = masked_bernoulli_log_likelihood(jnp.where(mask == 1, completions[:1], jnp.nan), logits, mask)[0]
+    return logsumexp(each), visible, {"hidden pixels taken for 0": each[0], "the mean over completions": visible - math.log(4)}
+
+
+# ---------------------------------------------------------------------------------------------------- in numbers
+
+_two = {prior: (0.5, 0.5), likelihood: (0.8, 0.2), q: (0.5, 0.5)}
+
+
+def _expected_log(size):
+    """The mean of the logarithm of the estimate of the example, over all samples of a size."""
+    heads = np.arange(size + 1)
+    states = (np.arange(size)[None, :] >= heads[:, None]).astype(int)
+    a, b, c = (jnp.log(jnp.array(_two[law])[states]) for law in (likelihood, prior, q))
+    return np.array([math.comb(size, k) for k in heads]) / 2**size @ np.asarray(importance_weighted_log_likelihood(a, b, c))
+
+
+@derivation.example(
+    r"Two states with prior $\frac12$ each, likelihoods 0.8 and 0.2, and an encoder that does not know: $q = (\frac12, "
+    r"\frac12)$. Then ends at 60 degrees. Then two examples whose encoders say $(\frac34, \frac14)$ and $(\frac12, \frac12)$."
+)
+def by_hand():
+    yield weight, value(weight, _two), "(0.8, 0.2)"
+    yield evidence, value(evidence, _two), "0.5"
+    yield chi, value(chi, _two), "0.36"
+    yield r"\mathrm{Var}\,w = p(x)^2 \chi^2", value(Variance(q, weight), _two), "0.09"
+    yield r"\mathbb{E} \log w", _expected_log(1), "-0.9163"
+    yield r"\mathbb{E} \log \tfrac12 (w(z_1) + w(z_2))", _expected_log(2), "-0.8047"
+    yield log(evidence), value(log(evidence), _two), "-0.6931"
+    ends = jnp.array([[1.0, 0.0]]), jnp.array([[0.5, math.sqrt(0.75)]]), jnp.array([0.5])
+    yield r"\text{norm of the straight midpoint}", jnp.linalg.norm(linear_interpolation(*ends)), "0.8660"
+    yield r"\text{norm of the midpoint of the arc}", jnp.linalg.norm(spherical_interpolation(*ends)), "1.0000"
+    first, second = {q: (0.75, 0.25), prior: (0.5, 0.5)}, {q: (0.625, 0.375), prior: (0.5, 0.5)}
+    yield r"\text{mean rate}", value(Divergence(q, prior), first) / 2, "0.0654"
+    yield r"\mathrm{KL}(\bar q \,\|\, p)", value(Divergence(q, prior), second), "0.0316"
+    yield r"I", value(Divergence(q, prior), first) / 2 - value(Divergence(q, prior), second), "0.0338"
+
+
+@derivation.figure(
+    r"Left: the mean log-estimate of the example rises towards $\log p(x)$ with the number of samples. Middle: norms along a "
+    r"path between orthogonal unit vectors. Right: the prior, four posteriors and their aggregate; at 0 the prior has its mode "
+    r"and the aggregate has a hole.",
+    panels=3,
+)
+def estimates_paths_and_holes(left, middle, right):
+    sizes = range(1, 9)
+    left.plot(sizes, [_expected_log(size) for size in sizes], "o-", label="mean log-estimate")
+    left.axhline(math.log(0.5), linestyle="--", color="gray", label=r"$\log p(x)$")
+    left.set(xlabel="$S$", ylabel="nats")
+    left.legend()
+    fractions = jnp.linspace(0.0, 1.0, 21)
+    for interpolate, label in ((linear_interpolation, "line"), (spherical_interpolation, "arc")):
+        path = interpolate(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]]), fractions)[0]
+        middle.plot(fractions, jnp.linalg.norm(path, axis=1), label=label)
+    middle.set(xlabel=r"$\tau$", ylabel="norm", ylim=(0, 1.2))
+    middle.legend()
+    means, log_vars = jnp.array([[-2.0], [-1.3], [1.2], [2.1]]), jnp.log(jnp.array([[0.15], [0.2], [0.2], [0.15]]))
+    line = jnp.linspace(-4.0, 4.0, 161)[:, None]
+    for mean, log_var in zip(means, log_vars, strict=True):
+        right.plot(
+            line,
+            jnp.exp(gaussian_log_likelihood(line, *(jnp.broadcast_to(a, line.shape) for a in (mean, log_var)))) / 4,
+            color="gray",
+            linewidth=0.7,
+        )
+    right.plot(line, jnp.exp(aggregate_posterior_log_density(line, means, log_vars)), label="aggregate")
+    right.plot(line, jnp.exp(gaussian_log_likelihood(line, jnp.zeros_like(line), jnp.zeros_like(line))), label="prior")
+    right.set(xlabel="$z$", ylabel="density", ylim=(0, 0.55))
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the variance of the estimate in the example with 9 samples, and its relative deviation?",
+    r"$0.09 / 9 = 0.01$; the deviation is 0.1, or 0.2 of $p(x) = 0.5$.",
+)
+def nine_samples():
+    yield value(Variance(q, weight), _two) / 9, "0.01"
+    yield math.sqrt(value(Variance(q, weight), _two) / 9) / value(evidence, _two), "0.2"
+
+
+@derivation.exercise(
+    r"The posterior is $\mathcal{N}(0, 1)$ and the encoder $\mathcal{N}(0, t)$. What is $\chi^2$ at $t = 2$ and at $t = 0.6$?",
+    r"$\int \frac{\mathcal{N}(z; 0, 1)^2}{\mathcal{N}(z; 0, t)} dz - 1 = \frac{t}{\sqrt{2t - 1}} - 1$ for $t > \frac12$, and "
+    r"infinite otherwise. It is 0.1547 at 2 and 0.3416 at 0.6: too narrow costs more.",
+)
+def too_wide_and_too_narrow():
+    line = np.linspace(-40.0, 40.0, 8001)
+
+    def chi_squared(t):
+        return 0.01 * np.sum(np.exp(-(line**2) * (1 - 1 / (2 * t)))) * math.sqrt(t / (2 * math.pi)) - 1
+
+    yield chi_squared(2.0), "0.1547"
+    yield chi_squared(0.6), "0.3416"
+
+
+@derivation.exercise(
+    r"Two ends have norms 1 and 2 and are orthogonal. Where is the midpoint of their arc?",
+    r"At $\frac{1}{\sqrt 2}(A + B)$: its norm is 1.5811, and its angle with $A$ is 63.43 degrees, not 45. Constant speed and "
+    r"norm need ends of equal norm.",
+)
+def unequal_ends():
+    (middle,) = spherical_interpolation(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 2.0]]), jnp.array([0.5]))[0]
+    yield jnp.linalg.norm(middle), "1.5811"
+    yield math.degrees(math.atan2(middle[1], middle[0])), "63.43"
+
+
+# ---------------------------------------------------------------------------------------------------- how the code keeps it
+
+
+@derivation.numeric(
+    r"\frac{\sin \tau\omega}{\sin \omega} = \tau \sum_{i \ge 0} \prod_{n=1}^{i} \frac{n^2 - \tau^2}{n (n + \frac12)} \sin^2 "
+    r"\frac{\omega}{2}",
+    because="For small angles the quotient is accurate, but its derivative is a difference of terms of size $1/\\omega$. There "
+    "the code sums this hypergeometric series; every factor under the product includes one $\\sin^2 \\frac{\\omega}{2}$. "
+    "Compared with the plain quotient at angles where both are safe.",
+    role="appendix",
+)
+def the_share_of_an_end():
+    angles, fraction = jnp.linspace(0.05, 0.45, 9), 0.3
+    start, end = jnp.tile(jnp.array([1.0, 0.0]), (9, 1)), jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
+    series = spherical_interpolation(start, end, jnp.array([fraction]))[:, 0, 1] / jnp.sin(angles)
+    return series, jnp.sin(fraction * angles) / jnp.sin(angles), {"the straight line's share": jnp.full(9, fraction)}

@@ -1,0 +1,399 @@
+"""Vector quantization: a discrete code, trained by gradients.
+
+The lecture on the functions of theory_jax/latent/vector_quantization.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Rational, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.latent.vector_quantization import (
+    codebook_perplexity,
+    ema_codebook_update,
+    nearest_code,
+    quantize,
+    straight_through,
+    vector_quantization_loss,
+)
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
+from theory_jax.parts import value
+
+derivation = Derivation(
+    title="Vector quantization: a discrete code, trained by gradients",
+    lectures=(23,),
+    sources=(
+        "van den Oord, Vinyals & Kavukcuoglu 2017, Neural discrete representation learning",
+        "Bengio, Leonard & Courville 2013, Estimating or propagating gradients through stochastic neurons",
+        "Lloyd 1982, Least squares quantization in PCM",
+        "Razavi, van den Oord & Vinyals 2019, Generating diverse high-fidelity images with VQ-VAE-2",
+    ),
+    question="An autoencoder is to write its code in integers. An integer has no gradient: how can the encoder learn, who moves "
+    "the codes, and which bound on the likelihood is optimized?",
+    setting=(
+        r"The encoder gives a vector $z$. The codebook has $K$ codes $e_1, \dots, e_K$, and $z$ is replaced by the nearest of "
+        "them, $Q(z)$, the one of the lowest index if there are several.",
+        r"A stopped gradient, $\mathrm{sg}(a)$, has the value $a$ and the derivative 0. On this page it is written as a letter "
+        r"of its own that has the same value: $\bar z$ for $\mathrm{sg}(z)$.",
+        r"For the bound: codes have prior probabilities $\pi_k$, and $x$ has the likelihood $p(x|e_k)$ under each, all "
+        "positive. The encoder is certain: it names one code $k$.",
+    ),
+    answer=r"A quantizer cuts space into the cells of the nearest code. The decoder's gradient is handed to the encoder as if "
+    "nothing had been quantized; two squared distances with stopped gradients keep code and encoder together; and each code "
+    "moves to the mean of its cell, by gradient steps or by moving averages. What is maximized is an evidence lower bound "
+    "whose divergence is constant while the prior is uniform.",
+    limits=(
+        "That training with the straight-through gradient converges: it is the gradient of no loss.",
+        "How to keep all codes in use. Codes that nothing is near to can be moved to encodings of the batch; that is a remedy.",
+        "The prior over codes, which is learned afterwards by an autoregressive model.",
+    ),
+)
+
+d = derivation.index("d", "a coordinate")
+z = derivation.numbers("z", d, "the encoder's output", "z")
+e = derivation.numbers("e", d, "a code", "codebook")
+other = derivation.numbers("e'", d, "another code")
+derivation.chain(
+    "The nearest code has the largest score, and scores are one matrix product",
+    SquaredNorm(d, z - e),
+    equals(
+        plus(SquaredNorm(d, z), -2 * plus(Inner(d, z, e), -SquaredNorm(d, e) / 2)),
+        "expand the square; the first term is the same for every code",
+        wrong={"the norm of the code forgotten": plus(SquaredNorm(d, z), -2 * Inner(d, z, e))},
+    ),
+    role="lemma",
+    so=r"The smallest distance belongs to the largest $\langle z, e \rangle - \frac12 |e|^2$.",
+)
+derivation.chain(
+    "The border between two cells is the perpendicular bisector",
+    plus(SquaredNorm(d, z - other), -SquaredNorm(d, z - e)),
+    equals(
+        2 * Inner(d, z - (e + other) / 2, e - other),
+        "expand both squares; collect",
+        wrong={"without the factor": Inner(d, z - (e + other) / 2, e - other), "through the origin": 2 * Inner(d, z, e - other)},
+    ),
+    so="It is affine in $z$: a cell is an intersection of half-spaces, convex, and its borders are flat.",
+)
+k = derivation.index("k", "a code")
+n = derivation.index("n", "one of the vectors of a cell")
+N = derivation.count(n, "n_k", "how many there are")
+y = derivation.numbers("z", (n, d), "the vectors of the cell")
+center = derivation.define(r"\mu", Total(n, y) / N, "their mean", over=d)
+lloyd = derivation.chain(
+    "The best code of a cell is the mean of what it stands for",
+    Total(n, SquaredNorm(d, y - e)),
+    equals(
+        plus(Total(n, SquaredNorm(d, y - center)), times(N, SquaredNorm(d, e - center))),
+        r"$z_n - e = (z_n - \mu) + (\mu - e)$; the cross terms sum to zero",
+        wrong={"counted once": plus(Total(n, SquaredNorm(d, y - center)), SquaredNorm(d, e - center))},
+    ),
+    at_least(
+        Total(n, SquaredNorm(d, y - center)),
+        r"leave out a square, which is zero at $e = \mu$",
+        dropping=N * SquaredNorm(d, e - center),
+    ),
+    states=2,
+    so="Assigning every vector to its nearest code does not raise the sum of squares, and moving every code to its mean does not "
+    "either. There are finitely many partitions, so the two steps in turns come to rest: Lloyd's algorithm, k-means.",
+)
+
+derivation.say(
+    "Now the model. A code that is certain is a posterior with one entry, and the evidence lower bound takes a short form."
+)
+prior = derivation.law(r"\pi", k, "the prior of the codes")
+likelihood = derivation.numbers("p(x|{})", k, "the likelihood of the observation given a code", positive=True)
+i = derivation.index("i", "the code that the encoder names")
+joint = derivation.define("p(x,{})", prior * likelihood, "the joint probability", over=k, positive=True)
+evidence = derivation.define("p(x)", Total(k, joint), "the marginal likelihood", positive=True)
+derivation.chain(
+    "The named code bounds the likelihood",
+    log(evidence),
+    equals(
+        plus(log(likelihood.at(i)), log(prior.at(i)), log(Total(k, joint / joint.at(i)))),
+        "take the term of the named code out of the sum",
+        wrong={"the prior forgotten": plus(log(likelihood.at(i)), log(Total(k, joint / joint.at(i))))},
+    ),
+    equals(
+        plus(log(likelihood.at(i)), log(prior.at(i)), log(1 + Total(k, times(1 - KroneckerDelta(k, i), joint / joint.at(i))))),
+        "its own quotient is 1",
+        wrong={"counted twice": plus(log(likelihood.at(i)), log(prior.at(i)), log(1 + Total(k, joint / joint.at(i))))},
+    ),
+    at_least(
+        plus(log(likelihood.at(i)), log(prior.at(i))),
+        "leave out the logarithm of a number above 1, which is minus the logarithm of the code's posterior probability",
+        dropping=log(1 + Total(k, times(1 - KroneckerDelta(k, i), joint / joint.at(i)))),
+    ),
+    central=True,
+    so=r"This is the evidence lower bound of a posterior that is certain: the divergence from the prior is $-\log \pi_i$. With "
+    r"a uniform prior it is $\log K$, whatever the encoder does: a constant, which the loss leaves out. What is left is the "
+    "reconstruction.",
+)
+
+derivation.say(
+    "Inside a cell $Q(z)$ is constant, so its derivative in $z$ is zero, and on the borders there is none: the encoder would "
+    "learn nothing. The straight-through estimator hands it the gradient that the decoder has at $Q(z)$."
+)
+stopped_z = derivation.numbers(r"\bar z", d, "the encoder's output behind a stopped gradient")
+stopped_e = derivation.numbers(r"\bar e", d, "a code behind a stopped gradient")
+beta = derivation.number(r"\beta", "the weight of the commitment", "commitment", positive=True)
+loss = derivation.define(
+    "L", plus(SquaredNorm(d, stopped_z - e), beta * SquaredNorm(d, z - stopped_e)), "the loss of the quantizer",
+    "vector_quantization_loss",
+)  # fmt: skip
+j = derivation.index("j", "a coordinate, beside $d$")
+for title, by, slope, reason, wrong in (
+    (
+        "The first term moves the code",
+        e.at(j),
+        2 * (e.at(j) - stopped_z.at(j)),
+        "the second term does not contain it",
+        {"stopped the other way": 2 * beta * (e.at(j) - stopped_z.at(j)), "both": 2 * (1 + beta) * (e.at(j) - stopped_z.at(j))},
+    ),
+    (
+        "The second term moves the encoder",
+        z.at(j),
+        2 * beta * (z.at(j) - stopped_e.at(j)),
+        "the first term does not contain it",
+        {"stopped the other way": 2 * (z.at(j) - stopped_e.at(j))},
+    ),
+):
+    derivation.chain(title, Slope(loss, by), equals(slope, reason, wrong=wrong), role="lemma")
+derivation.symbol("Q", "the quantizer", "quantize")
+derivation.symbol(r"\mathrm{st}", "the straight-through estimator", "straight_through")
+_codes = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 2.0]])
+_vectors = np.array([[0.5, 0.2], [0.7, -0.3], [1.8, 0.1], [1.2, 1.4]])
+
+
+def _slopes(of, *arrays):
+    """The gradients of the sum of a function's results in every argument, as one vector."""
+    found = jax.grad(lambda *given: jnp.sum(of(*given)), argnums=tuple(range(len(arrays))))(*map(jnp.asarray, arrays))
+    return jnp.concatenate([slope.ravel() for slope in found])
+
+
+@derivation.autodiff(
+    r"\frac{\partial}{\partial z} Q(z) = 0, \qquad \frac{\partial}{\partial z} \mathrm{st}(z, Q(z)) = 1, \qquad "
+    r"\frac{\partial}{\partial Q} \mathrm{st}(z, Q) = 0",
+    because="Of the code, at four vectors and three codes. The quantizer's own gradient goes to the codebook: a code gets as "
+    "many gradients as it has vectors.",
+)
+def the_gradients_of_the_quantizer():
+    used = np.bincount(np.asarray(nearest_code(_vectors, _codes)), minlength=3)
+    got = jnp.concatenate([_slopes(quantize, _vectors, _codes), _slopes(straight_through, _vectors, _codes[[0, 0, 1, 2]])])
+    columns = lambda rows: np.repeat(np.asarray(rows, dtype=float), 2)  # noqa: E731
+
+    def wanted(of_z, of_codes, through_z, through_q):
+        return np.concatenate([columns(of_z), columns(of_codes), columns(through_z), columns(through_q)])
+
+    zero, one = np.zeros(4), np.ones(4)
+    wrong = {"swapped": wanted(zero, used, zero, one), "each code once": wanted(zero, np.ones(3), one, zero)}
+    return got, wanted(zero, used, one, zero), wrong
+
+
+@derivation.autodiff(
+    r"\frac{\partial L}{\partial e} = 2 (e - z), \qquad \frac{\partial L}{\partial z} = 2 \beta (z - e)",
+    because=r"Of the code at $\beta = 0.25$, where the stopped letters have the values of the others. The value of the loss is "
+    r"$(1 + \beta) \|z - e\|^2$.",
+)
+def the_gradients_of_the_loss():
+    named = _codes[np.asarray(nearest_code(_vectors, _codes))]
+    away = _vectors - named
+    got = _slopes(lambda z, q: vector_quantization_loss(z, q, commitment=0.25), _vectors, named)
+    total = vector_quantization_loss(_vectors, named, commitment=0.25)
+
+    def wanted(of_z, of_code):
+        return np.concatenate([(of_z * away).ravel(), (of_code * away).ravel(), 1.25 * (away**2).sum(1)])
+
+    return jnp.append(got, total), wanted(0.5, -2.0), {"swapped": wanted(2.0, -0.5), "the sign": wanted(-0.5, 2.0)}
+
+
+derivation.say(
+    r"The encoder follows the decoder's gradient $g$ at its code and the pull $2\beta(z - e)$; the code follows $2(e - z)$. "
+    r"Together these are the gradient of no loss: the derivative of the encoder's part in $e$ is $\nabla g - 2\beta I$, that of "
+    "the code's part in $z$ is $-2 I$, and for a gradient they would have to be equal."
+)
+N_old = derivation.number("N", "the moving average of how often a code is used", "counts", positive=True)
+m_old = derivation.number("m", "the moving average of the sum of its vectors, in one coordinate", "sums")
+count = derivation.number("c", "how often it is used in a batch", positive=True)
+mean = derivation.number(r"\mu", "the mean of its vectors in the batch")
+gamma = derivation.number(r"\gamma", "the decay of the averages", "decay", between=(0, 1))
+old = derivation.define("e", m_old / N_old, "the code before the update")
+N_new = derivation.define("N'", gamma * N_old + (1 - gamma) * count, "the new average of the count", positive=True)
+derivation.chain(
+    "A moving average is a gradient step of its own size",
+    (gamma * m_old + (1 - gamma) * count * mean) / N_new,
+    equals(
+        plus(old, -times((1 - gamma) * count / N_new, plus(old, -mean))),
+        r"$m = N e$; subtract $e = (\gamma N e + (1 - \gamma) c\, e) / N'$",
+        wrong={"the weights exchanged": plus(old, -times(gamma * N_old / N_new, plus(old, -mean))),
+               "the count forgotten": plus(old, -times((1 - gamma) / N_new, plus(old, -mean)))},
+    ),
+    so=r"The gradient of $\sum_n \|z_n - e\|^2$ over the code's $c$ vectors is $2c(e - \mu)$: this is a step of size "
+    r"$(1 - \gamma) / (2N')$ along it. A code that is often used makes small steps, and no step size has to be chosen. With "
+    r"$\gamma = 0$ it is a step of Lloyd's algorithm; without a vector in the batch the code stays.",
+)  # fmt: skip
+counts = derivation.numbers("N", k, "the averaged counts of all codes", "counts", positive=True)
+K = derivation.count(k, "K", "the number of codes", "num_codes")
+eps = derivation.number(r"\epsilon", "what is added to every count", "epsilon", positive=True)
+total = derivation.define(r"N_\Sigma", Total(k, counts), "the sum of the counts", positive=True)
+smooth = derivation.define(r"\tilde N", (counts + eps) / (total + K * eps) * total, "the smoothed counts", over=k, positive=True)
+derivation.chain(
+    "Smoothing keeps the sum of the counts",
+    Total(k, smooth),
+    equals(
+        times(Total(k, counts + eps) / (total + K * eps), total),
+        "the factors that are the same for every code",
+        wrong={"without the sum": times(Total(k, counts + eps) / (total + K * eps), total / K)},
+    ),
+    equals(
+        total,
+        r"$\sum_k (N_k + \epsilon) = N_\Sigma + K\epsilon$",
+        wrong={"grows": total + K * eps, "the number of codes forgotten": (total + eps) / (total + K * eps) * total},
+    ),
+    role="lemma",
+    so=r"A count that is nearly zero is raised, so that no code is divided by it: rare codes are drawn to the origin. Only with "
+    r"equal counts is a step with $\gamma = 0$ exactly Lloyd's.",
+)
+sums = derivation.numbers("m", k, "the averaged sums, in one coordinate", "sums")
+
+
+def _one_code_each(counts, sums, eps):
+    """The update with decay 1, which leaves the averages as they are: the codes are m / N~."""
+    found = [
+        ema_codebook_update(jnp.zeros((1, 1)), jnp.zeros(1, int), a, b[:, None], decay=1.0, epsilon=float(c))[2][:, 0]
+        for a, b, c in zip(counts, sums, eps, strict=True)
+    ]
+    return jnp.stack(found)
+
+
+derivation.bridge(
+    "The code divides by the smoothed counts",
+    sums / smooth,
+    _one_code_each,
+    counts,
+    sums,
+    eps,
+    wrong={"the raw counts": sums / counts, "not rescaled": sums / (counts + eps)},
+)
+usage = derivation.law("u", k, "the fraction of the vectors that have a code")
+uniform = derivation.define(r"\nu", 1 / K, "the uniform law", over=k, law=True)
+derivation.chain(
+    "Perplexity counts the codes in use",
+    Entropy(usage),
+    equals(
+        plus(log(K), -Divergence(usage, uniform)),
+        r"$-\log u_k = \log K - \log(u_k / \nu_k)$",
+        wrong={"the sign": plus(log(K), Divergence(usage, uniform)), "turned over": plus(log(K), -Divergence(uniform, usage))},
+    ),
+    at_most(
+        log(K),
+        r"leave out the divergence from the uniform law $1/K$ (Gibbs); equality if all are used alike",
+        adding=gibbs.at(usage, uniform),
+    ),
+    so=r"The perplexity is $e^{H}$, between 1 and $K$: $H \ge 0$, as every $-\log u_k$ is. A prior that is learned afterwards, "
+    r"$\pi = u$, gains just this divergence, $\log K - H(u)$, in the mean over the data.",
+)  # fmt: skip
+
+
+derivation.symbol(r"\mathrm{PP}", "the perplexity of the codes", "codebook_perplexity")
+derivation.symbol("H", "the entropy")
+
+
+@derivation.exact(
+    r"\mathrm{PP} = e^{H(u)}",
+    because="By the code, for every way of using three codes four times.",
+    outcomes=15,
+    role="lemma",
+)
+def perplexities_of_all_names():
+    names = np.stack(np.meshgrid(*[np.arange(3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    names = names[np.unique(np.sort(names, axis=1), axis=0, return_index=True)[1]]  # the order does not count
+    fractions = np.stack([(names == code).mean(1) for code in range(3)], axis=1)
+    entropies = -np.where(fractions > 0, fractions * np.log(np.where(fractions > 0, fractions, 1.0)), 0.0).sum(1)
+    got = jnp.stack([codebook_perplexity(row, num_codes=3) for row in names])
+    wrong = {"e to bits": np.exp(entropies / np.log(2)), "how many occur": (fractions > 0).sum(1).astype(float)}
+    return got, np.exp(entropies), wrong
+
+
+_line = np.array([[0.5], [0.7], [1.8]])
+
+
+@derivation.example(
+    "In one dimension: the codes 0 and 2, and the vectors 0.5, 0.7 and 1.8. Then moving averages with $\\gamma = 0.9$ that "
+    "start at two vectors for each code; and an observation with the likelihoods 0.6, 0.3 and 0.1 under three codes of a "
+    "uniform prior."
+)
+def by_hand():
+    codes = np.array([[0.0], [2.0]])
+    named = nearest_code(_line, codes)
+    yield "k", named, "(0, 0, 1)"
+    yield r"\mathrm{PP}", codebook_perplexity(named, num_codes=2), "1.8899"
+    new_counts, _, moved = ema_codebook_update(_line, named, np.array([2.0, 2.0]), np.array([[0.0], [4.0]]), decay=0.9)
+    yield "N'", new_counts, "(2, 1.9)"
+    yield "e'", moved[:, 0], "(0.0600, 1.9895)"
+    given = {prior: (Rational(1, 3),) * 3, likelihood: (0.6, 0.3, 0.1)}
+    yield r"\log p(x)", value(log(evidence), given), "-1.0986"
+    yield r"\text{the bound of the first code}", np.log(0.6 / 3), "-1.6094"
+    yield r"\text{the gap}", -np.log(0.6), "0.5108"
+
+
+@derivation.figure(
+    "Left: the cells of five codes, with vectors joined to their codes: the commitment draws a vector to the code, the first "
+    "term the code (square) to the mean of its vectors (cross). Right: in one dimension the quantizer $Q$ is a staircase, "
+    "whose slope is zero almost everywhere; the dashed line has the slope that the straight-through estimator takes in its "
+    "place.",
+    panels=2,
+)
+def cells_and_a_staircase(left, right):
+    drawn = np.random.default_rng(3)
+    codes, vectors = drawn.uniform(-1, 1, size=(5, 2)), drawn.uniform(-1.2, 1.2, size=(40, 2))
+    named = np.asarray(nearest_code(vectors, codes))
+    side = np.linspace(-1.3, 1.3, 81)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    cells = np.asarray(nearest_code(grid, codes)).reshape(81, 81)
+    for code in range(5):
+        left.contour(side, side, cells == code, levels=[0.5], colors="gray", linewidths=0.8)
+        mine = vectors[named == code]
+        for vector in mine:
+            left.plot(*zip(vector, codes[code], strict=True), color="gray", linewidth=0.4)
+        left.plot(*mine.T, ".", markersize=4)
+        if len(mine):
+            left.plot(*mine.mean(0), "kx", markersize=6)
+    left.plot(*codes.T, "ks", markersize=5)
+    left.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    at = np.linspace(-1.5, 1.5, 301)[:, None]
+    right.plot(at[:, 0], quantize(at, np.array([[-1.0], [-0.2], [0.4], [1.1]]))[:, 0], label="$Q(z)$")
+    right.plot(at[:, 0], at[:, 0], "--", color="gray", label="slope 1")
+    right.set(xlabel="$z$", ylabel="$Q(z)$")
+    right.legend()
+
+
+@derivation.exercise(
+    "Where is the border between the codes $(0, 0)$ and $(2, 0)$, and which code has a vector on it?",
+    "At $z_1 = 1$. A vector there is as near to both, and gets the lower index, 0.",
+)
+def a_border():
+    yield np.mean([0.0, 2.0]), "1"
+    yield nearest_code(np.array([[1.0, 5.0]]), np.array([[0.0, 0.0], [2.0, 0.0]]))[0], "0"
+
+
+@derivation.exercise(
+    r"The example's vectors, $\gamma = 0$ and $\epsilon = 0.5$: what are the smoothed counts and the codes?",
+    "The counts 2 and 1 become 1.875 and 1.125, and the sums 1.2 and 1.8 give the codes 0.64 and 1.6, not the means 0.6 and 1.8.",
+)
+def smoothed():
+    zero = np.zeros(2)
+    moved = ema_codebook_update(_line, np.array([0, 0, 1]), zero, zero[:, None], decay=0.0, epsilon=0.5)
+    yield moved[1][:, 0] / moved[2][:, 0], "1.875 and 1.125"
+    yield moved[2][:, 0], "0.64 and 1.6"
+
+
+@derivation.exercise(
+    "Two of four codes are used equally often. What does a learned prior gain over a uniform one, in nats and in bits?",
+    r"$\log 4 - \log 2 = 0.6931$ nats, one bit for every code that is written: it knows that two codes never occur.",
+)
+def a_learned_prior():
+    perplexity = codebook_perplexity(np.array([0, 2, 0, 2]), num_codes=4)
+    yield np.log(4) - jnp.log(perplexity), "0.6931"

@@ -1,0 +1,467 @@
+"""From verdicts to scores: random utilities, their likelihood and its maximum.
+
+The lecture on the functions of theory_jax/preference/bradley_terry.py.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.preference.bradley_terry import (
+    elo_update,
+    fisher_information,
+    minorize_maximize_step,
+    preference_log_prob,
+    soft_preference_loss,
+    tournament_log_likelihood,
+)
+
+derivation = Derivation(
+    title="From verdicts to scores: random utilities, their likelihood and its maximum",
+    lectures=(54,),
+    sources=(
+        "Bradley & Terry 1952, Rank analysis of incomplete block designs",
+        "Hunter 2004, MM algorithms for generalized Bradley-Terry models",
+        "Elo 1978, The rating of chessplayers, past and present",
+        "Touvron et al. 2023, Llama 2, section 3.2.2 (the margin)",
+    ),
+    question="People say which of two answers is better, and no more. How do such verdicts become numbers, which part of the "
+    "numbers do they determine, and when is there a best fit at all?",
+    setting=(
+        r"Item $i$ has a score $s_i$. In a comparison its utility is $s_i$ plus noise, and the item with the larger utility "
+        r"wins. The noises are independent and standard Gumbel: $P(G \le g) = e^{-e^{-g}}$.",
+        r"Comparisons are independent, and $i$ has won $w_{i,j}$ of its comparisons with $j$.",
+        r"The comparison graph joins $i$ and $j$ if they have met; the win graph has an arrow from $i$ to $j$ if $i$ has beaten "
+        r"$j$.",
+    ),
+    answer=r"An item wins with probability $\sigma(s_i - s_j)$, so verdicts determine differences of scores, within each "
+    r"connected component of the comparison graph. The log-likelihood is concave; its slope is wins minus expected wins. It has "
+    r"a maximum, unique up to a shift, if and only if the win graph is strongly connected, and then steps that need no step size "
+    r"reach it.",
+    limits=(
+        "That people's choices have independent Gumbel noise; preferences in a cycle, which no scores express.",
+        "How fast the steps converge.",
+        "Gradient, curvature and steps are derived for all scores and counts of three players; the same sums hold for any "
+        "number.",
+    ),
+)
+
+s_1 = derivation.number("s_1", "the score of one item", "reward_chosen")
+s_2 = derivation.number("s_2", "the score of another", "reward_rejected")
+u = derivation.number("u", "the utility of the first")
+x = derivation.number("x", r"$e^{-u}$", positive=True)
+derivation.chain(
+    "The first has the utility u, and the second less",
+    times(exp(-(u - s_1)), exp(-exp(-(u - s_1))), exp(-exp(-(u - s_2)))),
+    equals(
+        times(exp(s_1), exp(-u), exp(-times(exp(-u), plus(exp(s_1), exp(s_2))))),
+        r"the Gumbel density $e^{-g} e^{-e^{-g}}$ at $u - s_1$, times the probability that the other noise is below $u - s_2$; "
+        r"collect the powers of $e^{-u}$",
+        wrong={
+            "two densities": times(exp(s_1 + s_2), exp(-2 * u), exp(-times(exp(-u), plus(exp(s_1), exp(s_2))))),
+            "the scores added": times(exp(s_1), exp(-u), exp(-times(exp(-u), exp(s_1 + s_2)))),
+        },
+    ),
+    role="lemma",
+    so=r"With $x = e^{-u}$, $dx = -e^{-u} du$, both double exponentials become ordinary ones.",
+)
+won = exp(s_1) / plus(exp(s_1), exp(s_2))
+derivation.chain(
+    "Gumbel noise gives the logistic law",
+    Integral(times(exp(s_1), exp(-x * (exp(s_1) + exp(s_2)))), (x, 0, oo)),
+    equals(won, "the integral of an "
+    "exponential", wrong={"turned over": exp(s_2) / plus(exp(s_1), exp(s_2)), "not normalized": exp(s_1)}),
+    equals(1 / plus(1, exp(-(s_1 - s_2))), r"divide by $e^{s_1}$", wrong={"the sign": 1 / plus(1, exp(s_1 - s_2))}),
+    central=True,
+    so=r"This is $\sigma(s_1 - s_2)$. Only differences of scores occur. The two directions sum to one, and the odds $e^{s_1 - "
+    r"s_2}$ multiply along a chain of items.",
+)  # fmt: skip
+
+d = derivation.number("d", "a difference of scores", "reward_chosen - reward_rejected")
+m = derivation.number("m", "a margin by which the winner must be ahead", "margin", positive=True)
+sigma = derivation.define(r"\sigma", 1 / plus(1, exp(-d)), r"the logistic function at $d$", positive=True)
+
+
+def _sigma(at):
+    return 1 / plus(1, exp(-at))
+
+
+sides = (exp(m) + exp(d)) * (exp(m) + exp(-d))
+derivation.chain(
+    "A margin leaves some pairs without a verdict",
+    plus(1, -_sigma(d - m), -_sigma(-d - m)),
+    equals(
+        (exp(2 * m) - 1) / sides,
+        "each direction must be ahead by $m$; common denominator",
+        wrong={"the margin added": (1 - exp(2 * m)) / sides, "one direction": plus(1, -_sigma(d - m), -_sigma(-d))},
+    ),
+    at_least(0, r"$e^{2m} - 1 \ge 2m$ (the tangent), and $m > 0$", dropping=(tangent.at(exp(2 * m)) + 2 * m) / sides),
+    role="lemma",
+)
+derivation.chain(
+    "The slope of the logarithm is the probability of the other verdict",
+    Slope(log(sigma), d),
+    equals(_sigma(-d), r"$\sigma' = \sigma(d)\, "
+    r"\sigma(-d)$", wrong={"the probability itself": sigma, "of sigma": sigma * _sigma(-d)}),
+    role="lemma",
+)  # fmt: skip
+derivation.chain(
+    "... and its curvature is a variance: the loss of a pair is convex",
+    -Slope(log(sigma), d, 2),
+    equals(times(sigma, _sigma(-d)), "once more", wrong={"halved": sigma * _sigma(-d) / 2, "without one factor": sigma}),
+    at_least(0, "leave out a product of positive numbers", dropping=times(sigma, _sigma(-d))),
+    role="lemma",
+)
+
+i = derivation.index("i", "a player")
+j = derivation.index("j", "another player")
+k = derivation.index("k", "a third player, or one of the two")
+scores = derivation.numbers("s", i, "the scores", "scores")
+record = derivation.numbers("c", (i, j), "a table of counts", positive=True)
+wins = derivation.define(
+    "w", (1 - KroneckerDelta(i, j)) * record, r"the wins of $i$ over $j$; nobody plays against itself", "wins", over=(i, j)
+)
+n = derivation.define("n", wins + wins.at(j, i), "the games between both", "comparisons", over=(i, j), positive=True)
+W = derivation.define("W", Total(j, wins), r"all wins of $i$", over=i, positive=True)
+p = derivation.define(
+    "p", exp(scores) / (exp(scores) + exp(scores.at(j))), r"the probability that $i$ beats $j$", over=(i, j), positive=True
+)
+ell = derivation.define(r"\ell", Total(i, Total(j, wins * log(p))), "the log-likelihood", "tournament_log_likelihood")
+v = derivation.numbers("v", i, "a direction in the space of scores")
+
+derivation.chain(
+    "The slope is wins minus expected wins",
+    Slope(ell, scores.at(k)),
+    equals(
+        plus(Total(j, wins.at(k, j) * p.at(j, k)), -Total(j, wins.at(j, k) * p.at(k, j))),
+        r"$(\log \sigma)'(d) = \sigma(-d)$: a plus where $k$ has won, a minus where it has lost",
+        wrong={"only the wins": Total(j, wins.at(k, j) * p.at(j, k))},
+    ),
+    equals(
+        plus(W.at(k), -Total(j, n.at(k, j) * p.at(k, j))),
+        r"$p_{j,k} = 1 - p_{k,j}$",
+        wrong={"wins alone": W.at(k), "expected from the wins": plus(W.at(k), -Total(j, wins.at(k, j) * p.at(k, j)))},
+    ),
+)
+shared = derivation.define(
+    "f", n * p * p.at(j, i), r"what the games of $i$ and $j$ tell of $s_i - s_j$", over=(i, j), positive=True
+)
+spread = times(Rational(1, 2), Total(i, Total(j, shared * (v - v.at(j)) ** 2)))
+derivation.chain(
+    "The curvature sees differences within the comparison graph only",
+    -Total(k, Total(j, v.at(k) * v.at(j) * Slope(Slope(ell, scores.at(k)), scores.at(j)))),
+    equals(
+        spread,
+        r"each game contributes $p_{i,j}\, p_{j,i}$ times the square of $v_i - v_j$; the sum meets every pair twice",
+        wrong={
+            "every pair twice": 2 * spread,
+            "without the other probability": times(Rational(1, 2), Total(i, Total(j, n * p * (v - v.at(j)) ** 2))),
+        },
+    ),
+    at_least(0, r"leave out squares; zero if and only if $v$ is constant on each component of the comparison "
+    r"graph", dropping=spread),
+    so=r"So $\ell$ is concave. One shift for each connected component changes nothing, and everything else is determined.",
+)  # fmt: skip
+
+derivation.say(
+    r"How is the maximum found? With strengths $e_i = e^{s_i}$ the tangent of the logarithm gives a function below $\ell$ in "
+    r"which no strength shares a term with another."
+)
+e = derivation.numbers("e", i, r"strengths, $e^{s_i}$", positive=True)
+a = derivation.numbers("a", i, "the current strengths", "exp(scores)", positive=True)
+
+
+def _minorizer(at):
+    """The function below the likelihood, as a function of the strengths `at`; it touches at the current ones."""
+    ratio = plus(log(a + a.at(j)), (at + at.at(j)) / (a + a.at(j)), -1)
+    return plus(Total(i, W * log(at)), times(-Rational(1, 2), Total(i, Total(j, n * ratio))))
+
+
+gap = tangent.at((e + e.at(j)) / (a + a.at(j)))
+derivation.chain(
+    "A function below the likelihood that touches it at the current strengths",
+    Total(i, Total(j, wins * log(e / (e + e.at(j))))),
+    equals(
+        plus(Total(i, W * log(e)), times(-Rational(1, 2), Total(i, Total(j, n * log(e + e.at(j)))))),
+        r"a quotient's logarithm; wins of $i$ over $j$ and of $j$ over $i$ share the denominator",
+        wrong={"every game twice": plus(Total(i, W * log(e)), -Total(i, Total(j, n * log(e + e.at(j)))))},
+    ),
+    at_least(
+        _minorizer(e),
+        r"$\log t \le t - 1$ at $t = \frac{e_i + e_j}{a_i + a_j}$; equality at $e = a$",
+        dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
+        wrong={"without the 1": _minorizer(e) - Total(i, Total(j, n)) / 2},
+    ),
+)  # fmt: skip
+Q = derivation.define("Q", _minorizer(e), r"the lower function, as a function of $e$")
+E = derivation.define(
+    "E", Total(j, n / (a + a.at(j))), r"expected wins over strength, at the current strengths", over=i, positive=True
+)
+derivation.chain(
+    "Its slope in one strength contains no other",
+    Slope(Q, e.at(k)),
+    equals(
+        plus(W.at(k) / e.at(k), -E.at(k)),
+        r"$e_k$ occurs in one logarithm, and in the quotients of its games",
+        wrong={"half of the games": plus(W.at(k) / e.at(k), -E.at(k) / 2)},
+    ),
+    role="lemma",
+    so=r"It falls in $e_k$ and is zero at $e_k = W_k / E_k$: every strength is solved for alone.",
+)
+step = derivation.define("e^+", W / E, "the strengths after a step", "exp(minorize_maximize_step)", over=i, positive=True)
+derivation.chain(
+    "What the lower function gains on its way from the current strengths",
+    plus(Q, -_minorizer(a)),
+    equals(
+        plus(Total(i, W * log(e / a)), -Total(i, E * (e - a))),
+        r"$\log(a_i + a_j)$ and $-1$ cancel; each strength is in the quotients of all its games",
+        wrong={"half of the games": plus(Total(i, W * log(e / a)), -Total(i, E * (e - a)) / 2)},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "Every step climbs",
+    plus(Total(i, W * log(step / a)), -Total(i, E * (step - a))),
+    equals(
+        Total(i, W * plus(a / step, -1, -log(a / step))),
+        r"the gain at $e = e^+$, where $E_i = W_i / e^+_i$",
+        wrong={"the ratio turned over": Total(i, W * plus(step / a, -1, -log(step / a))),
+               "the wins forgotten": Total(i, plus(a / step, -1, -log(a / step)))},
+    ),
+    at_least(
+        0, r"leave out the gaps to the tangent; equality if and only if $e^+ = a$", dropping=Total(i, W * tangent.at(a / step))
+    ),
+    states=2,
+    so=r"So $\ell(e^+) \ge Q(e^+) \ge Q(a) = \ell(a)$. A step that changes nothing has $W_i = a_i E_i = \sum_j n_{i,j}\, "
+    r"p_{i,j}$, wins equal to expected wins: it stands at the maximum. It is assumed that everybody has won once; else $e^+ = "
+    r"0$, which is no score.",
+)  # fmt: skip
+
+derivation.say(
+    r"Is there a maximum? Say that the win graph is not strongly connected. Then some players have never lost to the rest; "
+    r"raising all of their scores together lowers no term of $\ell$, so the maximum is missing or not unique. If it is strongly "
+    r"connected, a path of at most $N - 1$ wins leads from the lowest score to the highest, $N$ the number of players, and one "
+    r"win on it is by a player whose score is lower by $\frac{1}{N - 1}$ of the whole range. Its term falls without bound as the "
+    r"range grows, while no term is positive. So $\ell$ has a maximum; by the curvature it is unique up to a shift, and the "
+    r"steps, which climb, converge to it."
+)
+derivation.symbol("S", "a set of players that is neither empty nor everybody")
+derivation.symbol("N", "the number of players")
+
+
+@derivation.exact(
+    r"\text{no } S \text{ was never beaten from outside} \iff \text{the win graph is strongly connected}",
+    because=r"All 64 win graphs of three players and all 4096 of four. The left side looks for a win against each $S$ from "
+    r"outside of it; the right side follows paths of wins.",
+    outcomes=64 + 4096,
+)
+def when_a_maximum_exists():
+    left, right, weakly, winners = [], [], [], []
+    for players in (3, 4):
+        pairs = list(itertools.permutations(range(players), 2))
+        graphs = np.zeros((2 ** len(pairs), players, players), dtype=bool)
+        for bit, (winner, loser) in enumerate(pairs):
+            graphs[:, winner, loser] = np.arange(len(graphs)) >> bit & 1
+        sets = np.array(list(itertools.product((False, True), repeat=players))[1:-1])
+        beaten = np.einsum("gij,si,sj->gs", graphs.astype(int), ~sets, sets) > 0
+        left.append(1.0 * beaten.all(axis=1))
+        right.append(1.0 * _reached(graphs).all(axis=(1, 2)))
+        winners.append(1.0 * graphs.any(axis=2).all(axis=1))
+        weakly.append(1.0 * _reached(graphs | graphs.transpose(0, 2, 1)).all(axis=(1, 2)))
+    wrong = {"a connected comparison graph": np.concatenate(weakly), "everybody has won": np.concatenate(winners)}
+    return np.concatenate(left), np.concatenate(right), wrong
+
+
+derivation.say("A single verdict may be uncertain: three of four people prefer the first answer.")
+b = derivation.index("b", "the verdict: 1 if the first is better, else 0", states=2)
+label = derivation.law("y", b, "the law of the label", "label")
+guess = derivation.define("q", exp(b * d) / (1 + exp(d)), r"the model's, $q_1 = \sigma(d)$", over=b, law=True)
+derivation.chain(
+    "Soft labels: the best difference gives the label's own probability",
+    Expectation(label, -log(guess)),
+    equals(
+        plus(Entropy(label), Divergence(label, guess)),
+        "a cross-entropy is entropy plus divergence",
+        wrong={"turned over": plus(Entropy(label), Divergence(guess, label)), "without the entropy": Divergence(label, guess)},
+    ),
+    at_least(Entropy(label), r"Gibbs; equality if and only if $\sigma(d) = y_1$", dropping=gibbs.at(label, guess)),
+    so=r"A certain label, $y_1 = 1$, is approached as $d$ grows, and never reached.",
+)
+derivation.chain(
+    "... and the slope is the probability minus the label",
+    Slope(Expectation(label, -log(guess)), d),
+    equals(guess.at(1) - label.at(1), r"$(\log \sigma)'(d) = \sigma(-d)$", wrong={"turned over": label.at(1) - guess.at(1)}),
+    role="lemma",
+)
+y = derivation.number("y", "the outcome of one game for the first player", "outcome", between=(0, 1))
+K = derivation.number("K", "the step of a rating", "step", positive=True)
+C = derivation.number("C", "the scale of ratings", "scale", positive=True)
+R_1 = derivation.define("R_1", C / log(10) * s_1, "the rating of the first player", "rating_first")
+R_2 = derivation.define("R_2", C / log(10) * s_2, "the rating of the second", "rating_second")
+one_game = y * log(_sigma(s_1 - s_2)) + (1 - y) * log(_sigma(s_2 - s_1))
+derivation.chain(
+    "Elo's update is one gradient step on one game",
+    plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2)))),
+    equals(
+        times(C / log(10), plus(s_1, times(K * log(10) / C, Slope(one_game, s_1)))),
+        r"the slope of the game's log-likelihood in $s_1$ is $y - \sigma(s_1 - s_2)$",
+        wrong={"in rating units": times(C / log(10), plus(s_1, times(K, Slope(one_game, s_1)))),
+               "downhill": times(C / log(10), plus(s_1, -times(K * log(10) / C, Slope(one_game, s_1))))},
+    ),
+    so=r"In units of the score the step is $K \frac{\log 10}{C}$, with $C = 400$ for chess. The slope in $s_2$ is the negative, "
+    r"so the sum of both ratings does not change.",
+)  # fmt: skip
+
+derivation.bridge(
+    "The code computes the probability that a margin is passed",
+    log(_sigma(s_1 - s_2 - m)),
+    lambda m, s_1, s_2: _each(lambda m, *s: preference_log_prob(*map(_one, s), margin=m)[0], m, s_1, s_2),
+    m, s_1, s_2,
+    wrong={"margin added": log(_sigma(s_1 - s_2 + m)), "swapped": log(_sigma(s_2 - s_1 - m))},
+)  # fmt: skip
+derivation.bridge(
+    "... the cross-entropy of a soft label",
+    Expectation(label, -log(guess)),
+    lambda d, label: soft_preference_loss(label[:, 1], d, jnp.zeros_like(d)),
+    d, label,
+    wrong={"turned over": Expectation(guess, -log(label)), "the other verdict": Expectation(label, -log(guess)) + d},
+)  # fmt: skip
+derivation.bridge(
+    "... the log-likelihood",
+    ell,
+    lambda record, scores: _each(lambda wins, s: tournament_log_likelihood(wins, s), record, scores),
+    record, scores,
+    wrong={"transposed": Total(i, Total(j, wins * log(p.at(j, i)))), "diagonal counted": Total(i, Total(j, record * log(p)))},
+)  # fmt: skip
+derivation.bridge(
+    "... the step, centered",
+    plus(log(step), -Total(k, log(step.at(k))) / derivation.count(k, "N_k", "the number of players")),
+    lambda a, record: _each(lambda current, wins: minorize_maximize_step(wins, jnp.log(current)), a, record),
+    a, record,
+    wrong={"not centered": log(step), "the current strengths": log(a)},
+)  # fmt: skip
+derivation.bridge(
+    "... the information, a graph's Laplacian",
+    plus(KroneckerDelta(i, j) * Total(k, shared.at(i, k)), -shared),
+    lambda record, scores: _each(lambda wins, s: fisher_information(wins + wins.T, s), record, scores),
+    record, scores,
+    wrong={"the Hessian": plus(shared, -KroneckerDelta(i, j) * Total(k, shared.at(i, k))), "off the diagonal alone": -shared},
+)  # fmt: skip
+derivation.bridge(
+    "... and both ratings after a game",
+    plus(times(3, plus(R_1, times(K, plus(y, -_sigma(s_1 - s_2))))), plus(R_2, -times(K, plus(y, -_sigma(s_1 - s_2))))),
+    lambda C, K, s_1, s_2, y: _each(
+        lambda scale, step, s_1, s_2, y: jnp.array([3.0, 1.0]) @ jnp.concatenate(
+            elo_update(_one(y), _one(s_1 * scale / math.log(10)), _one(s_2 * scale / math.log(10)), step=step, scale=scale)
+        ), C, K, s_1, s_2, y,
+    ),
+    C, K, s_1, s_2, y,
+    wrong={"exchanged": plus(R_1, times(3, R_2)), "no step": plus(times(3, R_1), R_2)},
+)  # fmt: skip
+
+CHAIN = jnp.array([[0.0, 2.0, 0.0], [1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])  # 2 wins to 1 from each to the next
+
+
+@derivation.example(
+    r"Three answers with $e^s = (4, 2, 1)$. Then a tournament: the first beats the second 2 to 1, the second the third 2 to 1. "
+    r"Its best scores are $(\log 2, 0, -\log 2)$. And two players at 3 wins to 1, where one step from equal scores is exact."
+)
+def three_players():
+    given = {scores: (log(4), log(2), 0)}
+    yield p, value(p.at(0, 1), given), "2/3"
+    yield r"p_{1,3}", value(p.at(0, 2), given), "4/5"
+    yield r"\ell \text{ at equal scores}", tournament_log_likelihood(CHAIN, jnp.zeros(3)), "-4.1589"
+    best = jnp.log(jnp.array([2.0, 1.0, 0.5]))
+    yield r"\ell \text{ at the maximum}", tournament_log_likelihood(CHAIN, best), "-3.8191"
+    two = minorize_maximize_step(jnp.array([[0.0, 3.0], [1.0, 0.0]]), jnp.zeros(2))
+    yield r"s_1 - s_2 \text{ of two players}", two[0] - two[1], "1.0986"
+    yield r"\text{information on it}", fisher_information(4.0 * (1 - jnp.eye(2)), two)[0, 0], "3/4"
+
+
+@derivation.figure(
+    r"The tournament of the example. Left: the log-likelihood along the first score, the others at 0. The lower function touches "
+    r"it at the current score and has its maximum at the next one (dots): three steps. Right: the centered steps of all scores, "
+    r"which approach $(\log 2, 0, -\log 2)$ (gray).",
+    panels=2,
+)
+def the_lower_function(left, right):
+    along = np.linspace(-1.2, 1.6, 60)
+    probability = 1 / (1 + np.exp(-along))
+    left.plot(along, 2 * np.log(probability) + np.log(1 - probability), color="black", label=r"$\ell$, up to a constant")
+    current = -1.0
+    for number in range(3):
+        a = np.exp(current)
+        below = 2 * along - 3 * (np.log(a + 1) + (np.exp(along) + 1) / (a + 1) - 1)
+        (line,) = left.plot(along, below, "--", linewidth=1, label="below it" if number == 0 else None)
+        reached = np.log(2 * (a + 1) / 3)
+        left.plot(reached, 2 * reached - 3 * (np.log(a + 1) + (np.exp(reached) + 1) / (a + 1) - 1), "o", color=line.get_color())
+        current = reached
+    left.set(xlabel="$s_1$", ylabel="nats", ylim=(-3.5, -1.7))
+    left.legend(loc="lower right")
+    path = [jnp.zeros(3)]
+    for _ in range(8):
+        path.append(minorize_maximize_step(CHAIN, path[-1]))
+    right.hlines(np.log([2, 1, 0.5]), 0, 8, color="gray", linewidth=1)
+    for player, scores in enumerate(np.array(path).T):
+        right.plot(scores, "o-", markersize=3, label=f"$s_{player + 1}$")
+    right.set(xlabel="step", ylabel="score")
+    right.legend(loc="center right")
+
+
+@derivation.exercise(
+    "The first answer beats the second with probability 3/4, the second the third with 2/3. How often does the first beat the "
+    "third?",
+    r"The odds are $3 \cdot 2 = 6$, so it is 6/7 = 0.8571.",
+)
+def odds_along_a_chain():
+    yield jnp.exp(preference_log_prob(jnp.log(jnp.array([6.0])), jnp.zeros(1)))[0], "0.8571"
+
+
+@derivation.exercise(
+    r"A player has won all of 5 games. What is $\partial \ell / \partial s$ of this player where every $p = \frac12$, and can "
+    r"it vanish?",
+    r"Wins minus expected wins: 5 - 2.5 = 2.5. It never vanishes, since expected wins stay below 5: there is no finite best "
+    r"score.",
+)  # fmt: skip
+def an_undefeated_player():
+    won = jnp.array([[0.0, 3.0, 2.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    yield jax.grad(tournament_log_likelihood, argnums=1)(won, jnp.zeros(3))[0], "2.5"
+
+
+@derivation.exercise(
+    "Three players beat each other in a cycle, once each. What are the best scores, and the information about them?",
+    r"By symmetry all scores are 0, and a step keeps them there. Each pair has information $\frac14$; a shift has the eigenvalue "
+    r"0, everything else 0.75.",
+)
+def a_cycle():
+    cycle = jnp.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    yield jnp.abs(minorize_maximize_step(cycle, jnp.zeros(3))).max(), "0"
+    shift, *others = np.linalg.eigvalsh(fisher_information(cycle + cycle.T, jnp.zeros(3)))
+    yield shift, "0"
+    yield max(others), "0.75"
+    yield min(others), "0.75"
+
+
+def _each(compute, *arrays):
+    """One draw after the other: the functions take one tournament at a time, and a margin or a step as a plain number."""
+    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
+
+
+def _one(number):
+    return jnp.array([number])
+
+
+def _reached(graphs):
+    """Whether a path of arrows leads from i to j, for each graph."""
+    players = graphs.shape[1]
+    steps = (graphs | np.eye(players, dtype=bool)).astype(int)
+    return np.linalg.matrix_power(steps, players - 1) > 0

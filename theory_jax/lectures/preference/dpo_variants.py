@@ -1,0 +1,519 @@
+"""Losses of preferences differ in the margin that they ask for and in whom they give up.
+
+The lecture on the functions of theory_jax/preference/dpo_variants.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Max, Rational, exp, log, oo
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Limit, Slope, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.preference.dpo import dpo_loss
+from theory_jax.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, orpo_loss, simpo_loss
+
+derivation = Derivation(
+    title="Losses of preferences differ in the margin that they ask for and in whom they give up",
+    lectures=(55,),
+    sources=(
+        "Azar et al. 2023, A general theoretical paradigm to understand learning from human preferences",
+        "Zhao et al. 2023, SLiC-HF",
+        "Ethayarajh et al. 2024, KTO",
+        "Meng et al. 2024, SimPO",
+        "Hong et al. 2024, ORPO",
+    ),
+    question=r"The loss of DPO, $-\log \sigma(\beta h)$, has no minimum on labels that never disagree, needs pairs, and needs a "
+    r"reference. Each variant removes one of these. What does each ask of a policy, and how hard does it pull, and where?",
+    setting=(
+        r"For a pair, $h$ is how much farther than the reference the policy prefers the chosen completion to the rejected one: "
+        r"$h = (\log \pi - \log \pi_0)(c) - (\log \pi - \log \pi_0)(r)$, and $u = \beta h$, $\beta > 0$. $\sigma(x) = "
+        r"\frac{1}{1 + e^{-x}}$.",
+        r"A pair of completions is compared again and again; the first is preferred with probability $p$, $0 < p < 1$. If the "
+        r"second is preferred, the loss sees $-h$.",
+        r"IPO: $(h - \frac{1}{2\tau})^2$, $\tau > 0$. Hinge: $\max(0, 1 - u)$. KTO, of one completion with $l = \log \pi - \log "
+        r"\pi_0$: $\lambda\, (1 - \sigma(\beta (l - z_0)))$ if it is desirable, $\lambda\, (1 - \sigma(\beta (z_0 - l)))$ if "
+        r"not, $z_0$ a constant. SimPO and ORPO see mean log-probabilities of a token, and no reference.",
+    ),
+    answer=r"IPO asks for a finite margin, and pulls back whoever is beyond it. The hinge asks for a margin, and for nothing "
+    r"beyond. DPO asks for ever more, ever more gently. All three see $h$ alone. KTO judges completions one by one; its pull is "
+    r"that of DPO times $\sigma$, so that it gives up what is hopeless. SimPO measures a margin in nats a token. ORPO adds the "
+    r"supervised loss: where it is small, the chosen completion is probable.",
+    limits=(
+        "Which variant wins on data: it depends on the data, the model and the settings.",
+        r"How good an estimate of the divergence $z_0$ is; here it is any constant.",
+        "Where completions are numbered, three were derived for; the sums hold for any number.",
+    ),
+)
+
+derivation.symbol(r"\sigma", r"the logistic function, $\frac{1}{1 + e^{-x}}$")
+h = derivation.number("h", "how much farther than the reference the policy prefers the chosen completion", "preference_logits")
+tau = derivation.number(r"\tau", "the regularization of IPO", "regularization", positive=True)
+p = derivation.number("p", "the probability that the first completion is preferred", between=(0, 1))
+asked = (2 * p - 1) / (2 * tau)
+derivation.chain(
+    "IPO asks for a finite margin",
+    plus(times(p, (h - 1 / (2 * tau)) ** 2), times(1 - p, (-h - 1 / (2 * tau)) ** 2)),
+    equals(
+        plus((h - asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
+        r"complete the square in $h$",
+        wrong={
+            "twice the margin": plus((h - 2 * asked) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
+            "the margin of a sure label": plus((h - 1 / (2 * tau)) ** 2, (1 - (2 * p - 1) ** 2) / (4 * tau**2)),
+            "no rest": (h - asked) ** 2,
+        },
+    ),
+    at_least(
+        (1 - (2 * p - 1) ** 2) / (4 * tau**2),
+        r"leave out a square; equality if and only if $h = \frac{2 p - 1}{2 \tau}$",
+        dropping=(h - asked) ** 2,
+    ),
+    central=True,
+    so=r"The margin that is best rises in a straight line with $p$, from $-\frac{1}{2\tau}$ to $\frac{1}{2\tau}$: also labels "
+    r"that never disagree ask for a finite one.",
+)
+u = derivation.number("u", r"a logit: $\beta h$ of a pair, $\beta (l - z_0)$ of a completion", "preference_logits")
+
+
+def _sigma(at):
+    return 1 / plus(1, exp(-at))
+
+
+derivation.chain(
+    "DPO asks for the log-odds of the label",
+    Slope(plus(times(p, -log(_sigma(u))), times(1 - p, -log(_sigma(-u)))), u),
+    equals(
+        plus(_sigma(u), -p),
+        r"$(-\log \sigma)'(u) = -\sigma(-u)$, and $\sigma(-u) = 1 - \sigma(u)$",
+        wrong={"of a sure label": plus(_sigma(u), -1), "the other label": plus(_sigma(u), -(1 - p))},
+    ),
+    role="lemma",
+    so=r"It is zero at $u = \log \frac{p}{1 - p}$, which has no bound as $p \to 1$. This is the difference: near $p = \frac12$ "
+    r"both margins are proportional to $p - \frac12$.",
+)
+
+derivation.say(
+    r"A policy has not one margin but one for each pair of completions, and they depend on each other: with $g = \log "
+    r"\frac{\pi}{\pi_0}$ they are the differences $g_i - g_j$. Say that any two completions are compared equally often, in both "
+    r"orders."
+)
+i = derivation.index("i", "a completion")
+j = derivation.index("j", "another completion of the same prompt")
+K = derivation.count(i, "K", "how many completions there are")
+a = derivation.numbers("a", (i, j), "how often $i$ is preferred to $j$ when it is shown first", positive=True)
+often = derivation.define(
+    "p",
+    times(Rational(1, 2), plus(a, 1, -a.at(j, i))),
+    r"how often $i$ is preferred to $j$, half of the times shown first",
+    over=(i, j),
+)
+margin = derivation.define("m", (2 * often - 1) / (2 * tau), r"the margin that IPO asks of $i$ over $j$", over=(i, j))
+w = derivation.define("w", Total(j, often) / K, "how often $i$ is preferred to any completion", over=i)
+g = derivation.numbers("g", i, r"$\log \frac{\pi(i)}{\pi_0(i)}$, up to a constant")
+reached = (w - w.at(j)) / tau
+missed = Total(i, Total(j, (margin - reached) ** 2))
+derivation.chain(
+    "A policy reaches differences of mean win rates",
+    Total(i, Total(j, (g - g.at(j) - margin) ** 2)),
+    equals(
+        plus(Total(i, Total(j, (g - g.at(j) - reached) ** 2)), missed),
+        r"add and subtract $\frac{w_i - w_j}{\tau}$; what is left of the margins of $i$ sums to zero over $j$, so it is "
+        r"orthogonal to every difference of scores",
+        wrong={
+            "half": plus(Total(i, Total(j, (g - g.at(j) - reached / 2) ** 2)), missed),
+            "nothing missed": Total(i, Total(j, (g - g.at(j) - reached) ** 2)),
+        },
+    ),
+    at_least(
+        missed,
+        r"leave out squares; equality if and only if $g_i - g_j = \frac{w_i - w_j}{\tau}$ for all pairs",
+        dropping=Total(i, Total(j, (g - g.at(j) - reached) ** 2)),
+    ),
+    so=r"Every $g$ belongs to a policy, $\pi \propto \pi_0 e^g$, so this is what IPO fits: the policy reads mean win rates, and "
+    r"needs no model of the preferences. Each single margin is met only where $p_{i,j} - \frac12$ is a difference of scores.",
+)
+
+beta = derivation.number(r"\beta", "the price of a nat; SimPO's scale", "kl_coefficient, scale", positive=True)
+ratio = derivation.number("l", r"$\log \pi - \log \pi_0$ of one completion")
+z_0 = derivation.number("z_0", "the reference point", "reference_point")
+weight = derivation.number(r"\lambda", "a weight", "desirable_weight, undesirable_weight, odds_weight", positive=True)
+beyond = beta * (ratio - z_0)
+derivation.chain(
+    "KTO pulls hardest at the reference point",
+    Slope(times(weight, plus(1, -_sigma(beyond))), ratio),
+    equals(
+        -times(weight, beta, _sigma(beyond), _sigma(-beyond)),
+        r"$\sigma'(x) = \sigma(x)\, \sigma(-x)$; $z_0$ is a constant",
+        wrong={
+            "as DPO": -times(weight, beta, _sigma(-beyond)),
+            "the price forgotten": -times(weight, _sigma(beyond), _sigma(-beyond)),
+        },
+    ),
+    equals(
+        -times(weight, beta, plus(Rational(1, 4), -((_sigma(beyond) - Rational(1, 2)) ** 2))),
+        r"$\sigma(-x) = 1 - \sigma(x)$; complete the square",
+        wrong={"plus": -times(weight, beta, plus(Rational(1, 4), (_sigma(beyond) - Rational(1, 2)) ** 2))},
+    ),
+    at_least(
+        -weight * beta / 4,
+        r"leave out a square; equality at $l = z_0$ alone",
+        dropping=weight * beta * (_sigma(beyond) - Rational(1, 2)) ** 2,
+    ),
+    so=r"At $l = z_0$ the loss is $\frac{\lambda}{2}$. An undesirable completion has the loss $\lambda\, \sigma(\beta (l - "
+    r"z_0))$, and the same slope with the other sign: it is pushed down, hardest at $z_0$.",
+)
+derivation.chain(
+    "KTO's pull is that of DPO, times the probability that the verdict is right already",
+    Slope(plus(1, -_sigma(u)), u),
+    equals(
+        times(_sigma(u), Slope(-log(_sigma(u)), u)),
+        r"the derivative of $e^{\log \sigma}$ is $\sigma$ times that of the logarithm",
+        wrong={"of the other verdict": times(_sigma(-u), Slope(-log(_sigma(u)), u)), "the same": Slope(-log(_sigma(u)), u)},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "Far on the right side both fade exponentially",
+    Limit(times(exp(u), _sigma(-u)), u, oo),
+    equals(1, r"$e^u \sigma(-u) = \sigma(u)$", wrong={"faster": 0, "half": Rational(1, 2)}),
+    role="lemma",
+    so=r"The pull of DPO is $\sigma(-u)$, about $e^{-u}$; KTO's is $\sigma(u)\, \sigma(-u)$, about the same.",
+)
+derivation.chain(
+    "... and on the wrong side only KTO does",
+    Limit(_sigma(-u), u, -oo),
+    equals(1, r"$e^u \to 0$", wrong={"fades, too": 0}),
+    role="lemma",
+    so=r"DPO and the hinge pull a pair that is far in the wrong order with a constant force; IPO with one that grows with the "
+    r"distance, $\frac1\tau - 2 h$. KTO's $\sigma(u)\, \sigma(-u)$ is even in $u$: what is hopeless, or mislabelled, is given "
+    r"up.",
+)
+
+derivation.say(r"Hinge and DPO are stand-ins for what is wanted, that few pairs are in the wrong order: $u \le 0$.")
+s = derivation.number("s", "a positive number", positive=True)
+means = derivation.valley(
+    "No geometric mean is above the arithmetic mean",
+    log((s**2 + 1) / (2 * s)),
+    s,
+    1,
+    r"the slope is $\frac{s^2 - 1}{s (s^2 + 1)}$",
+    wrong={"the half forgotten": log((s**2 + 1) / s), "the square forgotten": log((s + 1) / (2 * s))},
+)
+v = derivation.number("v", r"how far a pair is in the wrong order: $-u$", nonnegative=True)
+derivation.chain(
+    "The loss of DPO in bits is at least 1 for a pair in the wrong order",
+    log(1 + exp(v)) / log(2),
+    equals(
+        plus(1, v / (2 * log(2)), log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))) / log(2)),
+        r"$1 + e^v = 2 e^{v/2} \cdot \frac{e^v + 1}{2 e^{v/2}}$",
+        wrong={"nats": plus(log(2), v / 2, log((exp(v / 2) ** 2 + 1) / (2 * exp(v / 2))))},
+    ),
+    at_least(plus(1, v / (2 * log(2))), "leave out the lemma's logarithm", dropping=means.at(exp(v / 2)) / log(2)),
+    at_least(1, r"leave out a number that is not negative; equality at $v = 0$", dropping=v / (2 * log(2))),
+    so=r"The hinge is $1 + v \ge 1$ there. On pairs in the right order both are not negative. So the mean of either loss is at "
+    r"least the share of pairs in the wrong order.",
+)
+
+
+@derivation.bound(
+    r"1_{u \le 0} \le \max(0, 1 - u), \quad 1_{u \le 0} \le \frac{-\log \sigma(u)}{\log 2}",
+    because="the chain above; both sides of both bounds, as the code computes them",
+    role="remark",
+)
+def surrogates():
+    def sides(u, base=2.0, kink=1.0):
+        wrong_order = (u <= 0).astype(float)
+        hinge = hinge_loss(*_margins(u + 1 - kink), kl_coefficient=1.0)
+        smooth = dpo_loss(*_margins(u), kl_coefficient=1.0) / np.log(base)
+        return np.stack([wrong_order] * 2), np.stack([np.asarray(hinge), np.asarray(smooth)])
+
+    points, tight = np.array([-30.0, -2.0, -0.5, 0.0, 0.5, 2.0, 30.0]), np.zeros(1)
+    wrong = {"in nats": lambda u: sides(u, base=np.e), "a kink at 0": lambda u: sides(u, kink=0.0)}
+    return sides, (points,), (tight,), wrong
+
+
+def _margins(u):
+    """Log-probabilities of pairs whose h is u."""
+    zero = jnp.zeros_like(u)
+    return jnp.asarray(u), zero, zero, zero
+
+
+derivation.say(
+    "A sum over the tokens of a completion falls with its length. The losses without a reference therefore compare means over "
+    "the tokens."
+)
+l_c = derivation.number("l_c", "log-probability of the chosen completion", "policy_chosen")
+l_r = derivation.number("l_r", "log-probability of the rejected one", "policy_rejected")
+n_c = derivation.number("n_c", "the number of tokens of the chosen completion", "chosen_length", positive=True)
+n_r = derivation.number("n_r", "that of the rejected one", "rejected_length", positive=True)
+gamma = derivation.number(r"\gamma", "the margin that SimPO asks for", "margin")
+simple = plus(times(beta, plus(l_c / n_c, -l_r / n_r)), -gamma)
+derivation.chain(
+    "SimPO spreads its pull over the tokens",
+    Slope(-log(_sigma(simple)), l_c),
+    equals(
+        -times(beta / n_c, _sigma(-simple)),
+        r"$(-\log \sigma)'(u) = -\sigma(-u)$; the mean divides by the number of tokens",
+        wrong={"not divided": -times(beta, _sigma(-simple)), "by the other length": -times(beta / n_r, _sigma(-simple))},
+    ),
+    role="lemma",
+    so=r"The pull is half of its largest at $u = 0$, where the means differ by $\frac{\gamma}{\beta}$ nats a token; no $\pi_0$ "
+    r"says where the policy began.",
+)
+derivation.symbol("k", "how many times longer both completions are")
+derivation.symbol("L", "a loss of lengths and log-probabilities")
+
+
+@derivation.numeric(
+    r"L(k l_c, k l_r, k n_c, k n_r) = L(l_c, l_r, n_c, n_r)",
+    because=r"SimPO and ORPO see $\frac{k l_c}{k n_c}$ and $\frac{k l_r}{k n_r}$; DPO, which sums, sees $k h$",
+    role="remark",
+)
+def length_does_not_matter():
+    c, r = np.array([-3.0, -8.0, -2.0]), np.array([-4.0, -5.0, -9.0])
+    n, m = np.array([2, 5, 1]), np.array([3, 4, 6])
+
+    def losses(k, lengths):
+        return jnp.stack([simpo_loss(k * c, k * r, lengths * n, lengths * m, scale=2.0, margin=0.5),
+                          orpo_loss(k * c, k * r, lengths * n, lengths * m, odds_weight=0.5)])  # fmt: skip
+
+    return losses(3, 3), losses(1, 1), {"of sums": losses(3, 1)}
+
+
+P_c = derivation.number("P_c", r"the geometric mean of the probabilities of the chosen completion's tokens, $e^{l_c / n_c}$",
+                        "exp(policy_chosen / chosen_length)", between=(0, 1))  # fmt: skip
+P_r = derivation.number("P_r", "that of the rejected one's", "exp(policy_rejected / rejected_length)", between=(0, 1))
+odds_c = derivation.define(r"o_c", P_c / (1 - P_c), "the odds of the chosen completion")
+odds_r = derivation.define(r"o_r", P_r / (1 - P_r), "the odds of the rejected one")
+derivation.chain(
+    "Log-odds rise at least as fast as log-probabilities",
+    times(P_c, Slope(log(odds_c), P_c)),
+    equals(
+        plus(1, odds_c),
+        r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$; that of $-\log(1 - P)$ is $\frac{P}{1 - P}$",
+        wrong={"of the probability": 1, "turned over": plus(1, 1 / odds_c)},
+    ),
+    at_least(1, "leave out a positive number", dropping=odds_c),
+    role="lemma",
+    so=r"Of improbable completions the odds are the probabilities; near $P = 1$ they tell apart what probabilities do not. "
+    r"ORPO's second term, $-\lambda \log \sigma(\log o_c - \log o_r)$, is $\lambda \log(1 + \frac{o_r}{o_c})$.",
+)
+unsure = odds_r / (odds_c + odds_r)
+derivation.chain(
+    "ORPO pulls the chosen completion up at least as hard as the supervised loss",
+    times(P_c, Slope(plus(-log(P_c), times(weight, log(1 + odds_r / odds_c))), P_c)),
+    equals(
+        plus(-1, -times(weight, unsure, 1 / (1 - P_c))),
+        r"$P \frac{\partial}{\partial P}$ is the slope in $\log P$, the mean log-probability: $-1$ of the supervised loss; that "
+        r"of $\log o_c$ is $\frac{1}{1 - P_c}$",
+        wrong={
+            "without the supervised loss": -times(weight, unsure, 1 / (1 - P_c)),
+            "of probabilities": plus(-1, -times(weight, unsure)),
+            "the rejected one's": plus(-1, -times(weight, unsure, 1 / (1 - P_r))),
+        },
+    ),
+    at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
+    so=r"The second term is never negative, so the loss is at least $-\log P_c$: where it is small, the chosen completion is "
+    r"probable. A loss of $h$, and SimPO's, is small wherever a difference is large, however improbable both completions are.",
+)
+
+
+def _each(compute):
+    """The function on one draw after the other: settings are plain numbers."""
+    return lambda *arrays: jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
+
+
+f_0 = derivation.number("f_0", "the reference's log-probability of the chosen completion", "reference_chosen")
+g_0 = derivation.number("g_0", "the reference's of the rejected one", "reference_rejected")
+_h = plus(l_c, -f_0, -l_r, g_0)
+derivation.bridge(
+    "The code computes IPO's loss",
+    (_h - 1 / (2 * tau)) ** 2,
+    _each(lambda *given: ipo_loss(*map(jnp.atleast_1d, given[:4]), regularization=float(given[4]))[0]),
+    l_c, l_r, f_0, g_0, tau,
+    wrong={"twice the margin": (_h - 1 / tau) ** 2, "the reference swapped": (_h + 2 * f_0 - 2 * g_0 - 1 / (2 * tau)) ** 2},
+)  # fmt: skip
+derivation.bridge(
+    "... the hinge",
+    Max(0, 1 - beta * _h),
+    _each(lambda *given: hinge_loss(*map(jnp.atleast_1d, given[:4]), kl_coefficient=float(given[4]))[0]),
+    l_c, l_r, f_0, g_0, beta,
+    wrong={"not clipped": 1 - beta * _h, "the price forgotten": Max(0, 1 - _h)},
+)  # fmt: skip
+
+
+def _kto(desirable):
+    return _each(lambda ratio, z, beta, weight: kto_loss(
+        ratio[None], jnp.zeros(1), jnp.array([desirable]), z, kl_coefficient=float(beta), desirable_weight=float(weight),
+        undesirable_weight=float(weight),
+    )[0])  # fmt: skip
+
+
+derivation.bridge(
+    "... KTO's loss of a desirable completion",
+    weight * (1 - _sigma(beyond)),
+    _kto(True),
+    ratio, z_0, beta, weight,
+    wrong={"undesirable": weight * _sigma(beyond), "the reference point added": weight * (1 - _sigma(beta * (ratio + z_0)))},
+)  # fmt: skip
+derivation.bridge(
+    "... and of an undesirable one",
+    weight * (1 - _sigma(-beyond)),
+    _kto(False),
+    ratio, z_0, beta, weight,
+    wrong={"desirable": weight * _sigma(-beyond), "the price forgotten": weight * _sigma(ratio - z_0)},
+)  # fmt: skip
+derivation.bridge(
+    "... SimPO's, here of 2 and 3 tokens",
+    -log(_sigma(beta * (l_c / 2 - l_r / 3) - gamma)),
+    _each(lambda c, r, beta, gamma: simpo_loss(
+        c[None], r[None], jnp.array([2]), jnp.array([3]), scale=float(beta), margin=float(gamma))[0]),
+    l_c, l_r, beta, gamma,
+    wrong={"the margin inside": -log(_sigma(beta * (l_c / 2 - l_r / 3 - gamma))),
+           "sums": -log(_sigma(beta * (l_c - l_r) - gamma))},
+)  # fmt: skip
+derivation.bridge(
+    "... and ORPO's",
+    plus(-log(P_c), weight * log(1 + odds_r / odds_c)),
+    _each(lambda c, r, weight: orpo_loss(
+        2 * jnp.log(c)[None], 3 * jnp.log(r)[None], jnp.array([2]), jnp.array([3]), odds_weight=float(weight))[0]),
+    P_c, P_r, weight,
+    wrong={
+        "probabilities for odds": -log(P_c) + weight * log(1 + P_r / P_c),
+        "the sum": -2 * log(P_c) + weight * log(1 + odds_r / odds_c),
+    },
+)  # fmt: skip
+
+
+derivation.symbol("x", r"how far a completion is beyond the reference point, $\beta (l - z_0)$")
+
+
+@derivation.autodiff(
+    r"\left(\frac{\partial L}{\partial l}, \frac{\partial L}{\partial z_0}\right) = (-\lambda \beta\, \sigma(x)\, \sigma(-x), "
+    r"0), \quad x = \beta (l - z_0)",
+    because=r"$z_0$ is an estimate from other completions, treated as a constant; the slope is right also where $\sigma$ rounds "
+    r"to 1, since $\sigma$ is computed as $e^{\log \sigma}$",
+    scale=1.0,
+    role="appendix",
+)
+def no_gradient_in_the_reference_point():
+    ratios, point, price, cost = jnp.array([-40.0, -1.0, 0.3, 2.0, 40.0]), jnp.array(0.3), 0.7, 1.5
+
+    def loss(ratios, point):
+        return kto_loss(ratios, 0 * ratios, jnp.ones(5, bool), point, kl_coefficient=price, desirable_weight=cost).sum()
+
+    slope, of_point = jax.grad(loss, argnums=(0, 1))(ratios, point)
+    x = price * (np.asarray(ratios) - 0.3)
+    pull = -cost * price / (2 + 2 * np.cosh(x))
+    return (
+        np.append(slope, of_point),
+        np.append(pull, 0.0),
+        {"differentiated": np.append(pull, -pull.sum()), "as DPO": np.append(-cost * price / (1 + np.exp(x)), 0.0)},
+    )
+
+
+_WINS = np.array([[0.5, 0.8, 0.9], [0.2, 0.5, 0.8], [0.1, 0.2, 0.5]])  # of each row's completion over each column's
+_FIRST, _SECOND = np.array([0, 1, 0]), np.array([1, 2, 2])
+
+
+@derivation.example(
+    r"IPO at $\tau = \frac{1}{10}$, for a sure label and for $p = \frac34$. Three completions at $\tau = \frac12$ with $p_{1,2} "
+    r"= p_{2,3} = 0.8$, $p_{1,3} = 0.9$: the margins asked for and reached, of the pairs $12$, $23$, $13$. KTO with $\beta = "
+    r"\lambda = 1$, $\log 2$ beyond the reference point. SimPO with log-probabilities $-20$ and $-12$ of 10 and 4 tokens, $\beta "
+    r"= 2$, $\gamma = 1$. ORPO with $P_c = \frac12$, $P_r = \frac14$, $\lambda = 1$."
+)
+def by_hand():
+    yield r"\frac{1}{2 \tau}", value(asked, {p: 1, tau: Rational(1, 10)}), "5"
+    yield asked, value(asked, {p: Rational(3, 4), tau: Rational(1, 10)}), "2.5"
+    yield r"\text{asked for}", (2 * _WINS - 1)[_FIRST, _SECOND], "(0.6, 0.6, 0.8)"
+    rates = _WINS.mean(1)
+    yield r"\text{reached}", (rates[_FIRST] - rates[_SECOND]) / 0.5, "(0.467, 0.467, 0.933)"
+    good, bad = kto_loss(jnp.full(2, jnp.log(2.0)), jnp.zeros(2), jnp.array([True, False]), jnp.array(0.0), kl_coefficient=1.0)
+    yield r"\text{KTO, desirable}", good, "1/3"
+    yield r"\text{KTO, undesirable}", bad, "2/3"
+    tokens = jnp.array([10]), jnp.array([4])
+    yield r"\text{SimPO}", simpo_loss(jnp.array([-20.0]), jnp.array([-12.0]), *tokens, scale=2.0, margin=1.0)[0], "0.3133"
+    one = jnp.array([1])
+    yield r"\text{ORPO}", orpo_loss(jnp.log(jnp.array([0.5])), jnp.log(jnp.array([0.25])), one, one, odds_weight=1.0)[0], "0.9808"
+
+
+@derivation.figure(
+    r"Left: the losses of a pair against $u = \beta h$ at $\beta = 1$ (KTO: of a desirable completion, $z_0 = 0$, $\lambda = 4$; "
+    r"IPO asks for a margin of 2; SimPO is DPO moved by $\gamma = 2$); dotted, the share of pairs in the wrong order. Middle: "
+    r"how hard each pulls $u$ up; IPO alone pulls back. Right: how hard the losses without a reference pull up the mean "
+    r"log-probability of the chosen completion, where the rejected one's is $\log \frac14$ ($\beta = \lambda = 1$, $\gamma = "
+    r"0$).",
+    panels=3,
+)
+def losses_and_pulls(left, middle, right):
+    us = jnp.linspace(-6.0, 6.0, 49)
+    one = jnp.ones(len(us), int)
+    losses = {
+        "DPO": lambda u: dpo_loss(*_margins(u), kl_coefficient=1.0),
+        "IPO": lambda u: ipo_loss(*_margins(u), regularization=0.25),
+        "hinge": lambda u: hinge_loss(*_margins(u), kl_coefficient=1.0),
+        "KTO": lambda u: kto_loss(u, 0 * u, one > 0, jnp.array(0.0), kl_coefficient=1.0, desirable_weight=4.0),
+        "SimPO": lambda u: simpo_loss(u, 0 * u, one, one, scale=1.0, margin=2.0),
+    }
+    for name, loss in losses.items():
+        left.plot(us, loss(us), label=name)
+        middle.plot(us, -jax.grad(lambda u, loss=loss: loss(u).sum())(us), label=name)
+    left.plot([-6, 0, 0, 6], [1, 1, 0, 0], ":", color="gray")
+    left.set(xlabel="$u$", ylabel="loss", ylim=(-0.2, 7))
+    middle.axhline(0, color="gray", linewidth=0.5)
+    middle.set(xlabel="$u$", ylabel="pull", ylim=(-1.5, 2.5))
+    middle.legend()
+    chosen = jnp.linspace(0.02, 0.9, 45)
+    one, rejected = jnp.ones(len(chosen), int), jnp.full(len(chosen), -2 * jnp.log(2.0))
+    without_reference = {
+        "ORPO": lambda c: orpo_loss(c, rejected, one, one, odds_weight=1.0),
+        "SimPO": lambda c: simpo_loss(c, rejected, one, one, scale=1.0, margin=0.0),
+    }
+    for name, color in (("ORPO", "C5"), ("SimPO", "C4")):
+        loss = without_reference[name]
+        right.plot(chosen, -jax.grad(lambda c, loss=loss: loss(c).sum())(jnp.log(chosen)), color=color, label=name)
+    right.set(xlabel="$P_c$", ylabel="pull", ylim=(0, None))
+    right.legend()
+
+
+@derivation.exercise(
+    r"Which margin does IPO ask for if the label is a coin flip, $p = \frac12$? And which logit DPO?",
+    r"None: 0 for both. Two completions that are equally good keep the odds of the reference.",
+)
+def coin_flips():
+    half = {p: Rational(1, 2), tau: Rational(1, 10)}
+    yield value(asked, half), "0"
+    yield value(plus(_sigma(u), -p), half | {u: 0}), "0"
+
+
+@derivation.exercise(
+    r"How large can the slope of KTO's loss in $l$ be at $\beta = \frac{1}{10}$, $\lambda = 1$? And 50 nats beyond $z_0$?",
+    r"$\frac{\lambda \beta}{4} = 0.025$, at $l = z_0$. Beyond, $\beta (l - z_0) = 5$, and the slope is 0.00066.",
+)
+def the_largest_slope():
+    def loss(ratios):
+        return kto_loss(ratios, jnp.zeros(2), jnp.ones(2, bool), jnp.array(0.0), kl_coefficient=0.1).sum()
+
+    largest, far = -jax.grad(loss)(jnp.array([0.0, 50.0]))
+    yield largest, "0.025"
+    yield far, "0.00066"
+
+
+@derivation.exercise(
+    r"Three completions beat each other in a circle, $p_{1,2} = p_{2,3} = p_{3,1} = 0.8$, $\tau = \frac12$. Which policy does "
+    r"IPO fit, and by how much does it miss the margins asked for?",
+    r"The reference: all mean win rates are 0.5, so that $g = 0$, and the slope of the loss there is 0. Each margin is missed by "
+    r"$\frac{2 p - 1}{2 \tau} = 0.6$.",
+)
+def a_circle():
+    wins = np.array([[0.5, 0.8, 0.2], [0.2, 0.5, 0.8], [0.8, 0.2, 0.5]])
+    c, r = np.nonzero(~np.eye(3, dtype=bool))
+
+    def loss(g):
+        return (wins[c, r] * ipo_loss(g[c], g[r], jnp.zeros(6), jnp.zeros(6), regularization=0.5)).sum()
+
+    yield wins.mean(1)[0], "0.5"
+    yield np.abs(jax.grad(loss)(jnp.zeros(3))).max(), "0"
+    yield (2 * wins - 1)[0, 1], "0.6"

@@ -1,0 +1,311 @@
+"""The best policy at a price per nat, and the reward that it reveals.
+
+The lecture on the functions of theory_jax/preference/kl_optimum.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log, oo
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
+from theory_jax.parts import value
+from theory_jax.preference.kl_optimum import (
+    implicit_reward,
+    log_partition,
+    regularized_value,
+    reward_kl_frontier,
+    tilted_log_probs,
+)
+
+derivation = Derivation(
+    title="The best policy at a price per nat, and the reward that it reveals",
+    lectures=(55,),
+    sources=(
+        "Peters & Schaal 2007, Reinforcement learning by reward-weighted regression",
+        "Korbak, Perez & Buckley 2022, RL with KL penalties is better viewed as Bayesian inference",
+        "Rafailov et al. 2023, Direct preference optimization, eqs. 3 to 5",
+        "Gao, Schulman & Hilton 2023, Scaling laws for reward model overoptimization",
+    ),
+    question="A language model is to be rewarded, but must not leave its reference. Which policy has the best reward if every "
+    "nat of departure has a price, and what is a reward, seen from that policy?",
+    setting=(
+        r"One prompt is fixed and has finitely many completions $i$. The reference gives each a probability $\pi_0(i) > 0$; what "
+        r"it never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
+        r"A nat of divergence from the reference costs $\beta > 0$.",
+    ),
+    answer=r"The optimum is the reference, tilted: $\pi_*(i) = \pi_0(i)\, e^{r_i/\beta} / Z$. It is worth $\beta \log Z$, and "
+    r"every other policy is worth less by $\beta$ times its divergence from it. Read backwards, $r_i = \beta \log "
+    r"\frac{\pi_*(i)}{\pi_0(i)} + \beta \log Z$: the policy knows the reward up to a constant of the prompt.",
+    limits=(
+        "How to sample the optimum where there are too many completions to sum over: reinforcement learning does, from samples.",
+        "Whether a network can represent it.",
+    ),
+)
+
+i = derivation.index("i", "a completion")
+j = derivation.index("j", "another completion")
+reference = derivation.law(r"\pi_0", i, "the reference", "exp(reference_log_probs)")
+r = derivation.numbers("r", i, "the rewards", "rewards")
+beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
+pi = derivation.law(r"\pi", i, "any policy", "exp(log_probs)")
+J = derivation.define(
+    "J", plus(Expectation(pi, r), -beta * Divergence(pi, reference)), "the regularized value of a policy", "regularized_value"
+)
+Z = derivation.define("Z", Total(i, reference * exp(r / beta)), "the partition function", "exp(log_partition)", positive=True)
+best = derivation.define(
+    r"\pi_*", reference * exp(r / beta) / Z, "the reference, tilted by the rewards", "exp(tilted_log_probs)", over=i, law=True
+)
+
+derivation.chain(
+    "Every policy falls short of the tilt by the price of its divergence from it",
+    J,
+    equals(
+        times(beta, Expectation(pi, log(reference * exp(r / beta) / pi))),
+        r"$r = \beta \log e^{r/\beta}$, and all in one logarithm",
+        wrong={
+            "the reward times the price": times(beta, Expectation(pi, log(reference * exp(r * beta) / pi))),
+            "the divergence turned over": times(beta, Expectation(pi, log(pi * exp(r / beta) / reference))),
+        },
+    ),
+    equals(
+        times(beta, Expectation(pi, log(Z * best / pi))),
+        r"$\pi_0 e^{r/\beta} = Z \pi_*$ by definition",
+        wrong={"Z divided": times(beta, Expectation(pi, log(best / pi / Z)))},
+    ),
+    equals(
+        plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
+        r"$\log Z$ does not depend on the completion",
+        wrong={
+            "the price forgotten": plus(log(Z), times(-beta, Divergence(pi, best))),
+            "the divergence turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi))),
+        },
+    ),
+    at_most(
+        times(beta, log(Z)),
+        r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$",
+        adding=beta * gibbs.at(pi, best),
+    ),
+    central=True,
+    so=r"The optimum is unique, the optimum over all policies, and worth $\beta \log Z$. Nothing was differentiated.",
+)
+read_back = derivation.chain(
+    "The reward, read back from the optimum",
+    times(beta, log(best / reference)),
+    equals(
+        plus(r, -beta * log(Z)),
+        "the logarithm of the definition",
+        wrong={
+            "the reward itself": r,
+            "the constant added": plus(r, beta * log(Z)),
+            "without the price": plus(r / beta, -log(Z)),
+        },
+    ),
+    so=r"Two rewards have the same optimum if and only if they differ by a constant, since the left side knows the optimum only. "
+    r"Every positive policy is the optimum of a reward, of $\beta \log \frac{\pi}{\pi_0}$, for which $Z = 1$.",
+)
+derivation.chain(
+    "In a comparison of two completions the constant is gone",
+    plus(r, -r.at(j)),
+    equals(
+        times(beta, plus(log(best / reference), -log(best.at(j) / reference.at(j)))),
+        "subtract the last line for $j$ from that for $i$",
+        wrong={
+            "the reference forgotten": times(beta, plus(log(best), -log(best.at(j)))),
+            "the reference of the other": times(beta, plus(log(best / reference.at(j)), -log(best.at(j) / reference))),
+        },
+    ),
+    so="A reward model needs differences only, so the policy itself can take its place: that is direct preference optimization.",
+)
+
+derivation.say(r"How much reward does a nat buy? Let the price vary, and count in its inverse $\theta = 1/\beta$.")
+theta = derivation.number(r"\theta", r"the inverse price, $1/\beta$", positive=True)
+A = derivation.define("A", log(Total(i, reference * exp(theta * r))), "the logarithm of the partition function", "log_partition")
+tilt = derivation.define(r"\pi_\theta", reference * exp(theta * r - A), r"the tilt at $\theta$", over=i, law=True)
+R = derivation.define("R", Expectation(tilt, r), "its reward", "reward_kl_frontier[0]")
+K = derivation.define("K", Divergence(tilt, reference), "its divergence from the reference, in nats", "reward_kl_frontier[1]")
+derivation.chain(
+    "The reward is the slope of the partition function",
+    Slope(A, theta),
+    equals(
+        R, "the derivative of a log-sum-exp is a mean under its softmax", wrong={"under the reference": Expectation(reference, r)}
+    ),
+    states=2,
+    role="lemma",
+)
+growth = derivation.chain(
+    "More tilt, more reward",
+    Slope(R, theta),
+    equals(
+        Variance(tilt, r),
+        r"$\partial \pi_\theta / \partial \theta = \pi_\theta\, (r - R)$",
+        wrong={"under the reference": Variance(reference, r), "the second moment": Expectation(tilt, r**2)},
+    ),
+    at_least(0, "leave out a variance; it is zero only where all rewards are equal", dropping=Variance(tilt, r)),
+    states=2,
+)
+derivation.chain(
+    "The divergence in the same terms",
+    K,
+    equals(
+        plus(times(theta, R), -A),
+        r"$\log \frac{\pi_\theta}{\pi_0} = \theta r - A$",
+        wrong={"without the tilt": plus(R, -A), "sign": plus(A, -times(theta, R))},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "A nat buys reward at its price",
+    Slope(K, theta),
+    equals(
+        times(theta, Slope(R, theta)),
+        r"the product rule; $\theta\, \partial R$ remains, since $R - \partial A / \partial \theta = 0$",
+        wrong={"the other term kept": plus(R, times(theta, Slope(R, theta))), "inverse": Slope(R, theta) / theta},
+    ),
+    states=2,
+    so=r"So $dR / dK = 1/\theta = \beta$: the frontier of reward against divergence is concave, and its slope is the price. By "
+    r"the central chain no policy lies above it: whoever has no more divergence than a tilt has no more reward. With $d\theta / "
+    r"d\beta = -1/\beta^2$, the reward falls with the price like $-\mathrm{Var}(r)/\beta^2$.",
+)
+derivation.chain(
+    "A second round with the same reward halves the price",
+    best * exp(r / beta) / Total(j, best.at(j) * exp(r.at(j) / beta)),
+    equals(
+        reference * exp(2 * r / beta) / Total(j, reference.at(j) * exp(2 * r.at(j) / beta)),
+        "the tilt of a tilt; what normalizes the first one cancels",
+        wrong={
+            "the same as one round": best,
+            "four times": reference * exp(4 * r / beta) / Total(j, reference.at(j) * exp(4 * r.at(j) / beta)),
+        },
+    ),
+    so="Whoever takes the trained policy as the next reference goes farther than the price says.",
+)  # fmt: skip
+c = derivation.number("c", "by how much the second completion is worse", positive=True)
+p = derivation.number("p", "its probability under the reference", between=(0, 1))
+derivation.chain(
+    "A nat for nothing: the best completion alone",
+    Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, oo),
+    equals(0, r"$e^{-\theta c} \to 0$: what is worse is not done any more", wrong={"the reference": p}),
+    role="lemma",
+)
+derivation.chain(
+    "... and too dear a nat: the reference",
+    Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, 0),
+    equals(p, r"$e^0 = 1$", wrong={"the best alone": 0}),
+    role="lemma",
+)
+
+for title, expression, code, mistake in (
+    ("The code computes the tilt", log(best), tilted_log_probs, log(best / reference)),
+    ("... the partition function", log(Z), log_partition, log(Total(i, exp(r / beta)))),
+):
+    derivation.bridge(
+        title,
+        expression,
+        lambda beta, reference, r, code=code: jnp.stack(
+            [code(r[n][None], jnp.log(reference[n])[None], kl_coefficient=float(beta[n]))[0] for n in range(len(beta))]
+        ),
+        beta, reference, r,
+        wrong={"the reference forgotten": mistake, "of the rewards times beta": expression.subs(beta, 1 / beta) + log(Z)},
+    )  # fmt: skip
+derivation.bridge(
+    "... the value of a policy",
+    J,
+    lambda beta, pi, reference, r: jnp.stack(
+        [
+            regularized_value(r[n][None], jnp.log(pi[n])[None], jnp.log(reference[n])[None], kl_coefficient=float(beta[n]))[0]
+            for n in range(len(beta))
+        ]
+    ),
+    beta, pi, reference, r,
+    wrong={"turned over": Expectation(pi, r) - beta * Divergence(reference, pi), "reward alone": Expectation(pi, r)},
+)  # fmt: skip
+derivation.bridge(
+    "... the reward that a policy implies",
+    times(beta, log(pi / reference)),
+    lambda beta, pi, reference: beta[:, None] * implicit_reward(jnp.log(pi), jnp.log(reference), kl_coefficient=1.0),
+    beta, pi, reference,
+    wrong={"turned over": times(beta, log(reference / pi))},
+)  # fmt: skip
+derivation.bridge(
+    "... and the frontier",
+    plus(times(10, R), K),
+    lambda reference, r, theta: jnp.stack(
+        [
+            jnp.array([10.0, 1.0]) @ jnp.concatenate(reward_kl_frontier(r[n], jnp.log(reference[n]), 1 / theta[n : n + 1]))
+            for n in range(len(theta))
+        ]
+    ),
+    reference, r, theta,
+    wrong={"exchanged": plus(R, times(10, K)), "the divergence turned over": plus(times(10, R), Divergence(reference, tilt))},
+)  # fmt: skip
+
+_given = {reference: (Rational(1, 2), Rational(1, 4), Rational(1, 4)), r: (0, log(2), log(4)), beta: 1, theta: 1}
+
+
+@derivation.example(
+    r"Three completions with $\pi_0 = (\frac12, \frac14, \frac14)$ and rewards $(0, \log 2, \log 4)$, at $\beta = 1$: the tilted "
+    r"weights are $\frac12, \frac12, 1$."
+)
+def three_completions():
+    yield Z, value(Z, _given), "2"
+    yield best, value(best, _given), "(1/4, 1/4, 1/2)"
+    yield R, value(R, _given), "0.8664"
+    yield K, value(K, _given), "0.1733"
+    yield times(beta, log(Z)), value(beta * log(Z), _given), "0.6931"
+    yield r"J \text{ of the reference}", value(J, _given | {pi: _given[reference]}), "0.5199"
+    yield r"\mathrm{KL}(\pi_0 \,\|\, \pi_*)", value(Divergence(reference, best), _given), "0.1733"
+
+
+_REWARDS, _REFERENCE = jnp.log(jnp.array([1.0, 2.0, 4.0])), jnp.log(jnp.array([0.5, 0.25, 0.25]))
+
+
+@derivation.figure(
+    r"Reward against divergence in the example. No policy (gray: 400 drawn at random) lies above the frontier of tilts; at the "
+    r"tilt for $\beta = 1$ (dot) the tangent has the slope 1."
+)
+def the_frontier(axes):
+    rng = np.random.default_rng(0)
+    policies = rng.dirichlet(np.ones(3), size=400)
+    divergence = (policies * (np.log(policies) - np.asarray(_REFERENCE))).sum(axis=1)
+    axes.plot(divergence, policies @ np.asarray(_REWARDS), ".", color="gray", markersize=3)
+    reward, spent = reward_kl_frontier(_REWARDS, _REFERENCE, jnp.logspace(-1.3, 2, 60))
+    axes.plot(spent, reward, label="tilts")
+    (reward,), (spent,) = reward_kl_frontier(_REWARDS, _REFERENCE, jnp.ones(1))
+    axes.plot(spent, reward, "o", color="black")
+    near = np.array([0.0, 0.5])
+    axes.plot(near, float(reward) + near - float(spent), "--", color="black", linewidth=1, label=r"slope $\beta = 1$")
+    axes.set(xlabel=r"$\mathrm{KL}(\pi \,\|\, \pi_0)$, nats", ylabel="expected reward", xlim=(-0.03, 1.45))
+    axes.legend(loc="lower right")
+
+
+@derivation.exercise(
+    r"Two completions are equally likely under the reference; the second earns $\log 3$ more. What is the optimum at $\beta = "
+    r"1$, and what is it worth if the first earns 0?",
+    r"The weights are $\frac12$ and $\frac32$, so $\pi_* = (0.25, 0.75)$, worth $\log 2 = 0.6931$.",
+)
+def two_completions():
+    given = {reference: (0.5, 0.5), r: (0, log(3)), beta: 1}
+    yield value(best, given), "(0.25, 0.75)"
+    yield value(log(Z), given), "0.6931"
+
+
+@derivation.exercise(
+    r"For which rewards, with $r_1 = 0$, is $(\frac14, \frac14, \frac12)$ the optimum of the example's reference at $\beta = 2$?",
+    r"$r_i = 2 \log \frac{\pi_*(i)}{\pi_0(i)}$ plus a constant: $(0, 1.3863, 2.7726)$, twice the example's.",
+)
+def rewards_from_the_optimum():
+    implied = implicit_reward(jnp.log(jnp.array([0.25, 0.25, 0.5])), _REFERENCE, kl_coefficient=2.0)
+    yield implied - implied[0], "(0, 1.3863, 2.7726)"
+
+
+@derivation.exercise(
+    r"The example's price is halved. What are the optimum's reward and divergence?",
+    r"The weights are $\frac12, 1, 4$: $\pi_* = (1, 2, 8)/11$, with a reward of 1.1342 at 0.5637 nats.",
+)
+def half_the_price():
+    (reward,), (spent,) = reward_kl_frontier(_REWARDS, _REFERENCE, jnp.array([0.5]))
+    yield reward, "1.1342"
+    yield spent, "0.5637"

@@ -1,0 +1,492 @@
+"""Other answers in place of a value function: what is climbed after each division.
+
+The lecture on the functions of theory_jax/reinforcement/group_policy.py.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Matrix, Max, Min, Rational, asin, binomial, exp, log, sqrt
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Expectation, Normal, Slope, Total, plus, times
+from theory_jax.reinforcement.group_policy import (
+    MODES,
+    aggregate_tokens,
+    group_normalized_advantages,
+    group_token_loss,
+    leave_one_out_advantages,
+    sequence_ratio,
+)
+
+derivation = Derivation(
+    title="Other answers in place of a value function: what is climbed after each division",
+    lectures=(51, 52),
+    sources=(
+        "Kool, van Hoof & Welling 2019, Buy 4 REINFORCE samples, get a baseline for free",
+        "Ahmadian et al. 2024, Back to basics: revisiting REINFORCE-style optimization (RLOO)",
+        "Shao et al. 2024, DeepSeekMath (GRPO)",
+        "Yu et al. 2025, DAPO: an open-source LLM reinforcement learning system at scale",
+        "Liu et al. 2025, Understanding R1-zero-like training (Dr. GRPO)",
+        "Zheng et al. 2025, Group sequence policy optimization (GSPO)",
+    ),
+    question="A language model answers a question several times, and each answer gets a reward. Can the other answers be the "
+    "baseline, so that no value function is needed? And which objective is climbed once the advantages are divided by their "
+    "deviation, by the length of the answer, or once ratios are replaced by a geometric mean?",
+    setting=(
+        r"To one question the policy $\pi$ gives $G \ge 2$ answers, independently. An answer $x$ has the reward $r(x)$ and the "
+        r"score $g(x) = \nabla \log \pi(x)$, whose mean is zero; so $\nabla J = \mathbb{E}[g r]$ for $J = \mathbb{E}[r]$.",
+        r"A batch averages over questions, with the same weight for each.",
+        r"An answer has $L$ tokens, all with the advantage of the answer; its log-probability is the sum over them.",
+    ),
+    answer=r"The mean reward of the other answers is a baseline that changes no mean: leaving one out gives $\nabla J$, and the "
+    r"mean of all gives $\frac{G-1}{G} \nabla J$. Dividing by the deviation weighs questions: with rewards 0 and 1 and many "
+    r"answers it climbs $2 \arcsin \sqrt p$ in place of the probability $p$ of a right answer. Dividing by the length lets "
+    r"wrong answers be long. A geometric mean of ratios varies little, but is no importance weight.",
+    limits=(
+        "Normalized rewards that are not 0 or 1.",
+        "What an asymmetric clip does to the entropy, and several steps from one batch, where the ratios leave 1.",
+        "Tokens that depend on one another: the variances of ratios are derived for independent ones.",
+    ),
+)
+
+x = derivation.index("x", "an answer")
+pi = derivation.law(r"\pi({})", x, "the policy", "exp of the sum of log_probs")
+r = derivation.numbers("r({})", x, "its reward", "rewards")
+y = derivation.numbers("y({})", x, "any numbers")
+g = derivation.define("g({})", y - Expectation(pi, y), "a score: any numbers whose mean is zero", over=x)
+one, two, three = (derivation.index(f"x_{n}", f"the {name} answer of a group") for n, name in enumerate(
+    ("first", "second", "third"), start=1))  # fmt: skip
+GROUP = (one, two, three)
+
+
+def _over_groups(body):
+    """The expectation over three independent answers."""
+    for answer in reversed(GROUP):
+        body = Expectation(pi.at(answer), body)
+    return body
+
+
+def _estimate(advantage):
+    """The mean over the group of score times advantage; advantage(own reward, sum of the others')."""
+    total = plus(*(r.at(answer) for answer in GROUP))
+    return plus(*(g.at(answer) * advantage(r.at(answer), total - r.at(answer)) for answer in GROUP)) / 3
+
+
+derivation.chain(
+    "The other answers are a baseline that changes no mean",
+    _over_groups(_estimate(lambda own, others: own - others / 2)),
+    equals(
+        plus(Expectation(pi, g * r), times(-1, Expectation(pi, g), Expectation(pi, r))),
+        "all answers have one law, so each of the three gives the same; independent factors have the product of their means",
+        wrong={"the own reward in it": times(Rational(2, 3), Expectation(pi, g * r)),
+               "not independent": plus(Expectation(pi, g * r), -Expectation(pi, g * r))},
+    ),
+    equals(
+        Expectation(pi, g * r),
+        "a score has mean zero",
+        wrong={"summed over the group": 3 * Expectation(pi, g * r)},
+    ),
+    central=True,
+    states=2,
+    so=r"This is $\nabla J$, without a value function, and any number of answers will do. Any share of the others' mean would "
+    r"do as well for the mean; the whole of it takes away what all answers to a question have in common.",
+)  # fmt: skip
+i = derivation.index("i", "an answer of the group")
+G = derivation.count(i, "G", "how many there are")
+rho = derivation.numbers("r", i, "their rewards", "rewards")
+mean = derivation.define(r"\bar r", Total(i, rho) / G, "their mean")
+loo = derivation.define("A", rho - (Total(i, rho) - rho) / (G - 1), "leave one out", "leave_one_out_advantages", over=i)
+derivation.chain(
+    "With the own reward in the mean, the gradient is too short",
+    plus(rho, -mean),
+    equals(
+        times((G - 1) / G, plus(rho, -(Total(i, rho) - rho) / (G - 1))),
+        r"the mean is $\frac1G r_i$ and $\frac{G-1}{G}$ times the mean of the others",
+        wrong={"the factor turned over": times(G / (G - 1), plus(rho, -(Total(i, rho) - rho) / (G - 1)))},
+    ),
+    equals(times((G - 1) / G, loo), "by definition", wrong={"as if equal": loo}),
+    role="lemma",
+    so=r"So the mean of all gives $\frac{G-1}{G} \nabla J$: the same direction, another step size.",
+)
+
+derivation.say(
+    r"Many programs divide the distance from the mean by the deviation of the group. Let rewards be 0 and 1, and $p$ the "
+    r"probability of a right answer. The mean score of right answers is $\nabla p / p$, since $\nabla p = \mathbb{E}[g r]$; "
+    r"that of wrong ones is $-\nabla p / (1 - p)$, since the mean of all is zero. If $k$ of $G$ answers are right, the mean is "
+    r"$k/G$ and the variance $\frac kG (1 - \frac kG)$, so a right answer has the advantage $\sqrt{(G-k)/k}$ and a wrong one "
+    r"$-\sqrt{k/(G-k)}$; if all are alike, the advantages are 0 and the question is silent."
+)
+p = derivation.number("p", "the probability of a right answer", between=(0, 1))
+slope = derivation.number(r"\dot p", r"its derivative $\nabla p$ in a parameter of the policy")
+
+
+def _normalized(answers):
+    """The mean estimate, one number of right answers after the other."""
+    return plus(*(
+        times(
+            binomial(answers, k) * p**k * (1 - p) ** (answers - k),
+            plus(Rational(k, answers) * sqrt(Rational(answers - k, k)) * slope / p,
+                 Rational(answers - k, answers) * sqrt(Rational(k, answers - k)) * slope / (1 - p)),
+        )
+        for k in range(1, answers)
+    ))  # fmt: skip
+
+
+derivation.chain(
+    "Divided by the deviation, from a group of two, three or four",
+    Matrix([_normalized(2), _normalized(3), _normalized(4)]),
+    equals(
+        Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
+        r"collect the powers of $p$ and $1 - p$",
+        wrong={"only right answers count": Matrix([slope, sqrt(2) * slope, sqrt(3) * slope]),
+               "four as if they were many": Matrix([slope, sqrt(2) * slope, slope / sqrt(p * (1 - p))]),
+               "nothing divided": Matrix([slope / 2, slope * Rational(2, 3), slope * Rational(3, 4)])},
+    ),
+    so=r"With two or three answers this is a multiple of $\nabla p$, the same for every question. From four on, questions that "
+    r"are nearly always or nearly never answered rightly weigh more.",
+)  # fmt: skip
+derivation.chain(
+    "Divided by the deviation, with many answers",
+    times(p, sqrt((1 - p) / p), slope / p) + times(1 - p, sqrt(p / (1 - p)), slope / (1 - p)),
+    equals(
+        slope / sqrt(p * (1 - p)),
+        r"$k/G$ tends to $p$ (the law of large numbers); both terms are $\sqrt{p(1-p)}\, \dot p$, over $p$ and over $1 - p$",
+        wrong={"the variance": slope / (p * (1 - p)), "right answers alone": slope * sqrt((1 - p) / p)},
+    ),
+    equals(
+        times(Slope(2 * asin(sqrt(p)), p), slope),
+        "the chain rule",
+        wrong={"half": times(Slope(asin(sqrt(p)), p), slope), "the logarithm of the odds": times(
+            Slope(log(p / (1 - p)), p), slope)},
+    ),
+    so=r"So what is climbed is $2 \arcsin \sqrt p$, averaged over questions: as the same step for all, it stretches both ends. "
+    r"With the correction 1 in the deviation every weight is $\sqrt{(G-1)/G}$ times as large.",
+)  # fmt: skip
+
+derivation.say(
+    r"Next, the lengths. A loss that is averaged over the tokens of each answer gives every token the weight $A / L$. Take "
+    r"three answers, a softmax of logits: 0 is right, 1 and 2 are wrong and differ in length."
+)
+j = derivation.index("j", "one of three answers", states=3)
+logit = derivation.numbers("z", j, "their logits")
+soft = derivation.define(r"\pi", exp(logit) / Total(j, exp(logit)), "the policy", over=j, law=True)
+length = derivation.numbers("L", j, "their lengths", positive=True)
+J = derivation.number("J", "the probability of the right answer, which is the mean reward", between=(0, 1))
+worth = derivation.define(
+    "a", KroneckerDelta(j, 0) - J, "the advantage: the reward, which is 1 for answer 0, less its mean", over=j
+)
+
+
+def _push(answer, divisor):
+    """By how much an answer's logit is moved on average, in units of its probability."""
+    return times(1 / soft.at(answer), Expectation(soft, times(worth / divisor, Slope(log(soft), logit.at(answer)))))
+
+
+derivation.chain(
+    "Divided by the length, a longer wrong answer is pushed down less",
+    plus(_push(1, length), -_push(2, length)),
+    equals(
+        plus(worth.at(1) / length.at(1), -worth.at(2) / length.at(2)),
+        r"of a softmax: $\partial \log \pi_j / \partial z_1$ is 1 if $j = 1$, less $\pi_1$; what is the same for both answers "
+        r"cancels",
+        wrong={"not divided": plus(worth.at(1), -worth.at(2)), "multiplied": plus(
+            worth.at(1) * length.at(1), -worth.at(2) * length.at(2))},
+    ),
+    equals(
+        times(-J, plus(1 / length.at(1), -1 / length.at(2))),
+        r"a wrong answer has the advantage $-J$",
+        wrong={"the sign": times(J, plus(1 / length.at(1), -1 / length.at(2)))},
+    ),
+    so="Negative if the first is the shorter: of two wrong answers the longer gains on the shorter, whatever is wrong with "
+    "them. Without the division the difference is zero. Dividing all answers of a batch by one number, as with a constant, "
+    "keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but the length is "
+    "random (exercise 3).",
+)  # fmt: skip
+
+derivation.say("Last, the ratios. A text has the product of its tokens' ratios, new policy to old.")
+a = derivation.index("a", "the first token")
+b = derivation.index("b", "the second token")
+o_1, o_2 = derivation.law("o_1({})", a, "the old policy of the first token"), derivation.law("o_2({})", b, "... of the second")
+pi_1, pi_2 = derivation.law(r"\pi_1({})", a, "the new policy of the first"), derivation.law(r"\pi_2({})", b, "... of the second")
+derivation.chain(
+    "The mean square of a product of independent ratios is a product",
+    Expectation(o_1, Expectation(o_2, (pi_1 * pi_2 / (o_1 * o_2)) ** 2)),
+    equals(
+        times(Total(a, pi_1**2 / o_1), Total(b, pi_2**2 / o_2)),
+        "independent tokens; one of the squares cancels the old policy",
+        wrong={"of the first alone": Total(a, pi_1**2 / o_1), "not squared": times(Total(a, pi_1), Total(b, pi_2))},
+    ),
+    role="lemma",
+    so="The mean of the product is 1. Each factor here is 1 and a chi-square divergence, so where every token has moved the "
+    "variance grows exponentially with their number.",
+)
+sigma = derivation.number(r"\sigma", "the deviation of a token's log-ratio", positive=True)
+T = derivation.number("T", "how many tokens an answer has", positive=True)
+s = derivation.number("s", "the log-ratio of a text")
+sums = Normal(s, -T * sigma**2 / 2, T * sigma**2)
+derivation.chain(
+    "Gaussian log-ratios: the variance of the product",
+    plus(Expectation(sums, exp(2 * s)), -(Expectation(sums, exp(s)) ** 2)),
+    equals(
+        plus(exp(T * sigma**2), -1),
+        r"the mean $-\sigma^2/2$ of a token's log-ratio makes the mean of its ratio 1; moments of a Gaussian",
+        wrong={"of one token": plus(exp(sigma**2), -1), "twice": plus(exp(2 * T * sigma**2), -1)},
+    ),
+)
+derivation.chain(
+    "... and the mean of the geometric mean",
+    Expectation(sums, exp(s / T)),
+    equals(
+        exp(-(sigma**2) / 2 * (1 - 1 / T)),
+        "the same with a share of the exponent",
+        wrong={"as if it were 1": 1, "without the share": exp(-(sigma**2) / 2)},
+    ),
+    so="It varies as little as the ratio of one token or less, but for more than one token its mean is below 1: weights by it "
+    "give no expectation under the new policy. It says how far an answer has moved, token by token.",
+)
+
+derivation.say("What a token pays in all: the clipped surrogate with two clips, and a price for leaving the reference.")
+u = derivation.number("u", r"$\log \pi$ of a token", "log_probs")
+u_o = derivation.number("u_o", "that of the old policy", "old_log_probs")
+u_0 = derivation.number("u_0", "that of the reference", "reference_log_probs")
+A = derivation.number("A", "the advantage of the answer", "advantages")
+beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
+low = derivation.number(r"\epsilon_-", "how far a ratio may fall", "clip_low", between=(0, 1))
+high = derivation.number(r"\epsilon_+", "how far it may rise", "clip_high", positive=True)
+price = plus(exp(u_0 - u), -1, -(u_0 - u))
+derivation.chain(
+    "The slope of a token's loss, as long as nothing is clipped",
+    Slope(plus(-exp(u - u_o) * A, times(beta, price)), u),
+    equals(
+        plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))),
+        r"$k_3$ is $e^d - 1 - d$ with $d = u_0 - u$",
+        wrong={"turned over": plus(-exp(u - u_o) * A, times(beta, plus(exp(u - u_0), -1))), "k1": plus(-exp(u - u_o) * A, beta)},
+    ),
+    so=r"At the old policy the first term is $-A$; at the reference the second is zero.",
+)
+
+near = Min(Max(exp(u - u_o), 1 - low), 1 + high)
+
+
+def _each(compute, *arrays):
+    """compute() of every draw, stacked."""
+    return jnp.stack([jnp.asarray(compute(*drawn)) for drawn in zip(*arrays, strict=True)])
+
+
+derivation.bridge(
+    "The code computes the rewards less those of the others",
+    loo,
+    leave_one_out_advantages,
+    rho,
+    wrong={"less the mean": plus(rho, -mean), "divided by G": rho - (Total(i, rho) - rho) / G},
+)
+epsilon = derivation.number(r"\varepsilon", "a small number that keeps the divisor from 0", "epsilon", positive=True)
+variance = Total(i, (rho - mean) ** 2) / (G - 1)
+derivation.bridge(
+    "... the normalized rewards",
+    (rho - mean) / (sqrt(variance) + epsilon),
+    lambda rewards, epsilon: _each(
+        lambda row, e: group_normalized_advantages(row[None], correction=1, epsilon=float(e))[0], rewards, epsilon
+    ),
+    rho,
+    epsilon,
+    wrong={"correction 0": (rho - mean) / (sqrt(variance * (G - 1) / G) + epsilon), "epsilon under the root": (rho - mean)
+           / sqrt(variance + epsilon)},
+)  # fmt: skip
+derivation.bridge(
+    "... the loss of a token",
+    plus(-Min(exp(u - u_o) * A, near * A), times(beta, price)),
+    lambda u, u_o, u_0, A, low, high, beta: _each(
+        lambda u, u_o, u_0, A, low, high, beta: group_token_loss(
+            *(jnp.full((1, 1), number) for number in (u, u_o, u_0)), jnp.full(1, A), jnp.ones((1, 1), bool),
+            clip_low=float(low), clip_high=float(high), kl_coefficient=float(beta),
+        )[0, 0],
+        u, u_o, u_0, A, low, high, beta,
+    ),
+    u, u_o, u_0, A, low, high, beta,
+    wrong={"one clip": plus(-Min(exp(u - u_o) * A, Min(Max(exp(u - u_o), 1 - low), 1 + low) * A), times(beta, price)),
+           "not clipped": plus(-exp(u - u_o) * A, times(beta, price)),
+           "k3 turned over": plus(-Min(exp(u - u_o) * A, near * A), times(beta, plus(exp(u - u_0), -1, -(u - u_0))))},
+)  # fmt: skip
+t = derivation.index("t", "a token")
+d = derivation.numbers("d", t, "its log-ratio", "log_probs - old_log_probs")
+n = derivation.count(t, "n", "how many there are")
+derivation.bridge(
+    "... the ratio of a text, and its geometric mean",
+    Matrix([exp(Total(t, d)), exp(Total(t, d) / n)]),
+    lambda d: jnp.stack(
+        [sequence_ratio(d, 0 * d, jnp.ones(d.shape, bool), length_normalized=mean) for mean in (False, True)], axis=1
+    )[..., None],
+    d,
+    wrong={"exchanged": Matrix([exp(Total(t, d) / n), exp(Total(t, d))])},
+)
+ell = derivation.numbers(r"\ell", (i, t), "the loss of a token", "losses")
+triangle = [[ell.at(answer, token) for token in range(answer + 1)] for answer in range(3)]
+derivation.bridge(
+    "... and three means over answers of one, two and three tokens",
+    Matrix([
+        sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / 6, sum(map(sum, triangle)) / (3 * 4),
+    ]),
+    lambda losses: _each(
+        lambda losses: jnp.stack([
+            aggregate_tokens(losses, jnp.tril(jnp.ones((3, 3), bool)), mode=mode, constant_length=4) for mode in MODES
+        ])[:, None],
+        losses,
+    ),
+    ell,
+    wrong={"exchanged": Matrix([
+        sum(map(sum, triangle)) / 6, sum(sum(row) / len(row) for row in triangle) / 3, sum(map(sum, triangle)) / (3 * 4)])},
+    states=3,
+)  # fmt: skip
+
+
+def _groups(answers):
+    """All groups of that many out of three answers of a random policy, each with its scores, weights and rewards."""
+    rng = np.random.default_rng(0)
+    policy, right = rng.dirichlet(np.ones(3)), np.array([1.0, 0.0, 0.0])
+    score = np.eye(3) - policy
+    groups = np.indices((3,) * answers).reshape(answers, -1).T
+    return policy[groups].prod(axis=1), score[groups], right[groups], policy, score
+
+
+def _mean_gradient(advantages, answers):
+    """The mean over all groups of the mean of score times advantage."""
+    weights, scores, rewards, *_ = _groups(answers)
+    return np.einsum("n,ngk,ng->k", weights, scores, np.asarray(advantages(rewards))) / answers
+
+
+derivation.symbol(r"\nabla J", "the gradient in the logits of three answers")
+derivation.symbol("A_i", "the advantages of a group")
+derivation.symbol("g_i", "the scores of its answers")
+
+
+@derivation.exact(
+    r"\mathbb{E}\Big[\tfrac1G \sum_i g_i A_i\Big] = \nabla J \text{ for the rewards less the others', and } (\sqrt 3 + (3 - 2 "
+    r"\sqrt 3)\, p (1 - p))\, \nabla J \text{ for normalized ones}",
+    because="All groups of four out of three answers, one of which is right: the advantages of the code.",
+    outcomes=81,
+)
+def four_answers():
+    *_, policy, score = _groups(4)
+    exact = policy[0] * score[0]
+    found = _mean_gradient(leave_one_out_advantages, 4)
+    normalized = _mean_gradient(lambda rewards: group_normalized_advantages(rewards, correction=0, epsilon=1e-300), 4)
+    weight = np.sqrt(3) + (3 - 2 * np.sqrt(3)) * policy[0] * (1 - policy[0])
+    of_mean = _mean_gradient(lambda rewards: rewards - rewards.mean(axis=1, keepdims=True), 4)
+    told = jnp.concatenate([exact, weight * exact])
+    wrong = {"the mean of all": jnp.concatenate([of_mean, weight * exact]),
+             "correction 1": jnp.concatenate([exact, np.sqrt(0.75) * weight * exact]),
+             "one weight for all questions": jnp.concatenate([exact, np.sqrt(3) * exact])}  # fmt: skip
+    return jnp.concatenate([found, normalized]), told, wrong
+
+
+def _weight(probabilities, answers):
+    """What the gradient of a question is multiplied by, from the advantages of the code."""
+    p, right = np.asarray(probabilities), np.arange(1, answers)
+    rewards = jnp.array(np.arange(answers) < right[:, None], float)
+    found = np.asarray(group_normalized_advantages(rewards, correction=0, epsilon=1e-300))
+    return sum(
+        math.comb(answers, k) * p**k * (1 - p) ** (answers - k) * (k * row[0] / p - (answers - k) * row[-1] / (1 - p)) / answers
+        for k, row in zip(right.tolist(), found, strict=True)
+    )
+
+
+ONE_RIGHT = jnp.array([[1.0, 0.0, 0.0, 0.0]])
+
+
+@derivation.example(
+    r"One of four answers is right. And three answers with the probabilities $(\frac12, \frac14, \frac14)$ and the lengths 2, "
+    r"1, 4, of which the first is right: the mean push on each logit, $\pi_j$ times the advantage over the length less its mean."
+)
+def one_of_four():
+    yield r"\text{leave one out}", leave_one_out_advantages(ONE_RIGHT), "(1, -1/3, -1/3, -1/3)"
+    yield (
+        r"\text{normalized, correction 0}",
+        group_normalized_advantages(ONE_RIGHT, correction=0, epsilon=1e-300),
+        "(1.732, -0.577, -0.577, -0.577)",
+    )
+    yield (
+        r"\text{normalized, correction 1}",
+        group_normalized_advantages(ONE_RIGHT, correction=1, epsilon=1e-300),
+        "(1.5, -0.5, -0.5, -0.5)",
+    )
+    policy, worth_of = np.array([0.5, 0.25, 0.25]), np.array([0.5, -0.5, -0.5])
+    for name, lengths, said in (
+        ("divided by the length", np.array([2.0, 1.0, 4.0]), "(9/64, -15/128, -3/128)"),
+        ("not divided", np.ones(3), "(1/4, -1/8, -1/8)"),
+    ):
+        yield rf"\text{{the push, {name}}}", policy * (worth_of / lengths - policy @ (worth_of / lengths)), said
+
+
+@derivation.figure(
+    r"Left: what the gradient $\nabla p$ of a question is multiplied by if rewards are 0 and 1 and advantages are divided by "
+    r"the deviation of $G$ answers; dashed, its limit $1 / \sqrt{p(1-p)}$. Right: the variance of the ratio of a text and of "
+    r"its geometric mean against the number of independent tokens, log-ratios of deviation 0.3; dots are 2000 samples, which at "
+    r"40 tokens miss most of the variance: rare texts carry it.",
+    panels=2,
+)
+def weights_and_variances(left, right):
+    probabilities = np.linspace(0.02, 0.98, 33)
+    for answers in (2, 3, 4, 8, 64):
+        left.plot(probabilities, _weight(probabilities, answers), label=f"$G = {answers}$")
+    left.plot(probabilities, (probabilities * (1 - probabilities)) ** -0.5, "--", color="gray")
+    left.set(xlabel="probability of a right answer", ylabel="weight of the gradient", ylim=(0, 6))
+    left.legend()
+    tokens = np.array([1, 2, 5, 10, 20, 40])
+    draws = jnp.asarray(np.random.default_rng(0).normal(-0.045, 0.3, size=(2000, 40)))
+    for normalized, name, exact in (
+        (False, "ratio", np.exp(0.09 * tokens) - 1),
+        (True, "geometric mean", np.exp(-0.09 * (1 - 1 / tokens)) * (np.exp(0.09 / tokens) - 1)),
+    ):
+        (line,) = right.plot(tokens, exact, label=name)
+        found = [
+            np.var(sequence_ratio(draws, 0 * draws, jnp.tile(jnp.arange(40) < count, (2000, 1)), length_normalized=normalized))
+            for count in tokens
+        ]
+        right.plot(tokens, found, ".", color=line.get_color())
+    right.set(xlabel="tokens", ylabel="variance", yscale="log")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the weight of a question with $p = \frac12$ for four answers, and for many?",
+    r"$\sqrt 3 + \frac{3 - 2 \sqrt 3}{4} = \frac{3 + 2 \sqrt 3}{4}$, and $1 / \sqrt{1/4}$: (1.616, 2).",
+)
+def an_even_question():
+    yield [_weight(0.5, 4), float((1 / sqrt(p * (1 - p))).subs(p, Rational(1, 2)))], "(1.616, 2)"
+
+
+@derivation.exercise(
+    r"From how many tokens on is the variance of the ratio of a text above 1, if log-ratios have the deviation 0.3?",
+    r"$e^{0.09\, T} > 2$ from $T > \log 2 / 0.09 = 7.70$ on: 8 tokens.",
+)
+def eight_tokens():
+    yield math.log(2) / 0.09, "7.70"
+    yield next(count for count in range(1, 100) if math.exp(0.09 * count) - 1 > 1), "8"
+
+
+@derivation.exercise(
+    r"Three answers, leave one out, and the mean over all tokens: right answers have one token, wrong ones four. Which multiple "
+    r"of $\nabla p$ is the mean gradient, if $p = 0.1$ and if $p = 0.5$?",
+    r"If one or two answers are right, $\sum_i A_i g_i$ has the mean $\nabla p / (p (1 - p))$, divided by 9 tokens in the first "
+    r"case and by 6 in the second: $3 (1 - p) / 9 + 3 p / 6$ is (0.35, 0.417). It depends on $p$: no fixed multiple of the "
+    r"gradient.",
+)
+def a_random_length():
+    def factor(probability):
+        total = 0.0
+        for right in (1, 2):
+            rewards = jnp.array([[1.0] * right + [0.0] * (3 - right)])
+            advantages = np.asarray(leave_one_out_advantages(rewards))[0]
+            mask = np.array([[True, *[answer >= right] * 3] for answer in range(3)])
+            scores = np.where(np.arange(3) < right, 1 / probability, -1 / (1 - probability))
+            # a token's loss is -A log pi; the mean score of an answer is shared by its tokens
+            per_token = (advantages * scores / mask.sum(axis=1))[:, None] * mask
+            chance = math.comb(3, right) * probability**right * (1 - probability) ** (3 - right)
+            total += chance * float(aggregate_tokens(jnp.asarray(per_token), jnp.asarray(mask), mode="token_mean"))
+        return total
+
+    yield [factor(probability) for probability in (0.1, 0.5)], "(0.35, 0.417)"

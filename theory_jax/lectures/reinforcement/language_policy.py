@@ -1,0 +1,516 @@
+"""A language model is a policy, and its best version is the reference, tilted token by token.
+
+The lecture on the functions of theory_jax/reinforcement/language_policy.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Rational, exp, log
+
+from theory_jax.chains import at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.reinforcement.language_policy import (
+    backward_soft_values,
+    kl_regularized_objective,
+    optimal_token_log_probs,
+    shaped_rewards,
+    token_log_probs,
+)
+
+derivation = Derivation(
+    title="A language model is a policy, and its best version is the reference, tilted token by token",
+    lectures=(51,),
+    sources=(
+        "Ziegler et al. 2019, Fine-tuning language models from human preferences",
+        "Stiennon et al. 2020, Learning to summarize from human feedback",
+        "Ouyang et al. 2022, Training language models to follow instructions with human feedback",
+        "Rafailov et al. 2024, From r to Q*: your language model is secretly a Q-function",
+    ),
+    question="In what sense is a language model a policy? And which one is best, if a reward is paid for the whole text and "
+    "leaving a reference has a price: how does a token know what the text will be worth?",
+    setting=(
+        r"A text has a fixed number of tokens from a finite vocabulary. Its state is the prefix written so far, an action is the "
+        r"next token, and the next state is the prefix with this token: certain. Nothing is discounted, and the reward $r$ "
+        r"is paid after the last token. So the probability of a text is the product of those of its tokens, as in any language "
+        r"model.",
+        r"The reference gives every token a positive probability; the reward is finite. A nat of divergence from the reference "
+        r"costs $\beta > 0$.",
+        r"Chains over tokens have two of them, $a$ and then $b$: what is new with a second token is all that is new with a "
+        r"third.",
+    ),
+    answer=r"The divergence of texts is a sum over tokens, so it can be paid token by token. The best policy over texts is the "
+    r"reference tilted by the reward, $\pi_* = \pi_0\, e^{r/\beta} / Z$, worth $\beta \log Z$. Soft values, computed from the "
+    r"last token to the first, turn it into a policy over tokens; and the reward is $\beta \log \frac{\pi_*}{\pi_0}$, up to a "
+    r"constant.",
+    limits=(
+        "Texts of free length: after an end token every state is absorbing, and the mask leaves its tokens out.",
+        "Sampling at another temperature, which is another policy.",
+        "How the best policy is found where the tree cannot be enumerated: by policy gradients.",
+    ),
+)
+
+a = derivation.index("a", "the first token")
+b = derivation.index("b", "the second token")
+first = derivation.law(r"\pi({})", a, "the policy at the empty prefix", "exp(log_probs[:, 0])")
+second = derivation.law(r"\pi({}|{})", (b, a), "the policy after the first token", "exp(log_probs[:, 1])")
+first_0 = derivation.law(r"\pi_0({})", a, "the reference", "exp(reference_log_probs[0])")
+second_0 = derivation.law(r"\pi_0({}|{})", (b, a), "the reference after the first token", "exp(reference_log_probs[1])")
+r = derivation.numbers("r({},{})", (a, b), "the reward of the text", "rewards")
+beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
+ratio = derivation.define(
+    r"\ell({},{})", log(first * second / (first_0 * second_0)), "the log-ratio of a text, policy to reference", over=(a, b)
+)
+
+
+def _over_texts(body):
+    """The expectation over texts, token by token."""
+    return Expectation(first, Expectation(second, body))
+
+
+K = derivation.define("K", _over_texts(ratio), "the divergence of the policy over texts from that of the reference")
+derivation.chain(
+    "The divergence of texts is a sum over tokens",
+    K,
+    equals(
+        _over_texts(plus(log(first / first_0), log(second / second_0))),
+        "the logarithm of a product, by definition of a text's probability",
+        wrong={"one token only": _over_texts(log(second / second_0)),
+               "averaged over the tokens": _over_texts(plus(log(first / first_0), log(second / second_0)) / 2)},
+    ),
+    equals(
+        plus(Divergence(first, first_0), Expectation(first, Divergence(second, second_0))),
+        "what is known of the prefix does not depend on what follows, whose probabilities sum to one",
+        wrong={"prefixes of the reference": plus(Divergence(first, first_0), Expectation(first_0, Divergence(second, second_0))),
+               "turned over at the second": plus(Divergence(first, first_0), Expectation(first, Divergence(second_0, second)))},
+    ),
+    so="The prefixes are the policy's own. So a token's price can be paid when it is written.",
+)  # fmt: skip
+paid_1 = derivation.define(
+    r"\tilde r_1({})", -beta * log(first / first_0), "what the first token is paid", "shaped_rewards[:, 0]", over=a
+)
+paid_2 = derivation.define(
+    r"\tilde r_2({},{})", plus(r, -beta * log(second / second_0)), "what the second is paid", "shaped_rewards[:, 1]", over=(a, b)
+)
+J = derivation.define("J", plus(_over_texts(r), -beta * K), "the regularized objective", "kl_regularized_objective")
+derivation.chain(
+    "Paid token by token, the sum is the objective",
+    _over_texts(plus(paid_1, paid_2)),
+    equals(
+        _over_texts(plus(r, times(-beta, ratio))),
+        "logarithms add up to that of the product",
+        wrong={"the sign of the price": _over_texts(plus(r, times(beta, ratio))),
+               "the price averaged": _over_texts(plus(r, times(-beta / 2, ratio)))},
+    ),
+    equals(J, "the mean of a sum", wrong={"reward alone": _over_texts(r)}),
+    so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
+)  # fmt: skip
+
+derivation.say(
+    "Which policy is best? First over whole texts, forgetting the tokens: then it is a single choice among finitely many."
+)
+x = derivation.index("x", "a whole text")
+pi = derivation.law(r"\pi({})", x, "any policy over texts", "exp(log_probs)")
+pi_0 = derivation.law(r"\pi_0({})", x, "the reference", "exp(reference_log_probs)")
+reward = derivation.numbers("r({})", x, "the reward", "rewards")
+Z = derivation.define("Z", Total(x, pi_0 * exp(reward / beta)), "the normalizer of the tilted reference", positive=True)
+best = derivation.define(r"\pi_*({})", pi_0 * exp(reward / beta) / Z, "the tilted reference", over=x, law=True)
+derivation.chain(
+    "Every policy falls short of the tilted reference by the price of its divergence from it",
+    plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
+    equals(
+        times(beta, Expectation(pi, log(pi_0 * exp(reward / beta) / pi))),
+        r"$r = \beta \log e^{r/\beta}$, and all in one logarithm",
+        wrong={"the reward times the price": times(beta, Expectation(pi, log(pi_0 * exp(reward * beta) / pi))),
+               "the divergence added": times(beta, Expectation(pi, log(pi * exp(reward / beta) / pi_0)))},
+    ),
+    equals(
+        plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))),
+        r"$\pi_0\, e^{r/\beta} = Z \pi_*$, and $\log Z$ is the same for all texts",
+        wrong={"turned over": plus(times(beta, log(Z)), times(-beta, Divergence(best, pi))),
+               "the price forgotten": plus(log(Z), times(-beta, Divergence(pi, best)))},
+    ),
+    at_most(
+        times(beta, log(Z)),
+        r"leave out the divergence (Gibbs); equality if and only if $\pi = \pi_*$",
+        adding=beta * gibbs.at(pi, best),
+    ),
+    central=True,
+    so=r"The best policy is unique, and what it is worth is $\beta \log Z$: between the mean of the reward under the reference "
+    r"and its maximum.",
+)  # fmt: skip
+
+derivation.say(
+    "But nobody can sum over all texts, and a language model writes tokens. So go backwards through the tree of prefixes: a "
+    "prefix is worth the soft maximum of what its continuations are worth. This is the soft Bellman operator without discount; "
+    "on a tree it need not be iterated to a fixed point, one sweep from the leaves to the root is the solution."
+)
+v_1 = derivation.define(
+    "v_1({})", beta * log(Total(b, second_0 * exp(r / beta))), "the soft value of a prefix of one "
+    "token", "backward_soft_values[1]",
+    over=a,
+)  # fmt: skip
+v_0 = derivation.define(
+    "v_0", beta * log(Total(a, first_0 * exp(v_1 / beta))), "the soft value of the empty prefix", "backward_soft_values[0]"
+)
+best_1 = derivation.define(
+    r"\pi_*({})", first_0 * exp(v_1 / beta) * exp(-v_0 / beta),
+    "the tilted first token", "exp(optimal_token_log_probs[0])", over=a,
+    positive=True,
+)  # fmt: skip
+best_2 = derivation.define(
+    r"\pi_*({}|{})", second_0 * exp(r / beta) * exp(-v_1 / beta),
+    "the tilted second token", "exp(optimal_token_log_probs[1])", over=(b, a),
+    positive=True,
+)  # fmt: skip
+W = derivation.define(
+    "W", Total(a, Total(b, first_0 * second_0 * exp(r / beta))), "the normalizer again, summed over two tokens", positive=True
+)
+derivation.chain(
+    "The value of the empty prefix is the value of the best policy",
+    v_0,
+    equals(
+        times(beta, log(Total(a, first_0 * Total(b, second_0 * exp(r / beta))))),
+        r"$e^{v_1/\beta}$ is the inner sum, by definition",
+        wrong={"a plain mean": Total(a, first_0 * Total(b, second_0 * r))},
+    ),
+    equals(
+        times(beta, log(W)),
+        "one sum over all texts",
+        wrong={"the reference forgotten": times(beta, log(Total(a, Total(b, exp(r / beta))))), "without the price": log(W)},
+    ),
+    states=2,
+    role="lemma",
+)
+derivation.chain(
+    "What the soft value does: the tilted tokens are probabilities",
+    Total(b, best_2),
+    equals(
+        times(exp(-v_1 / beta), Total(b, second_0 * exp(r / beta))),
+        "the value of the prefix does not depend on its continuation",
+        wrong={"added": times(exp(v_1 / beta), Total(b, second_0 * exp(r / beta)))},
+    ),
+    equals(
+        1, r"$e^{v_1/\beta}$ is that sum, by definition; so too for the first token", wrong={"not normalized": exp(v_1 / beta)}
+    ),
+    states=2,
+    role="lemma",
+)
+derivation.chain(
+    "Written token by token, it is the same policy",
+    times(best_1, best_2),
+    equals(
+        times(first_0, second_0, exp(r / beta), exp(-v_0 / beta)),
+        "the value of the prefix is added by one token and subtracted by the next: the sum telescopes",
+        wrong={"not telescoped": times(first_0, second_0, exp(r / beta), exp(-v_1 / beta)),
+               "not normalized": times(first_0, second_0, exp(r / beta))},
+    ),
+    equals(
+        times(first_0, second_0, exp(r / beta), 1 / W),
+        r"$v_0 = \beta \log W$, as shown above",
+        wrong={"the price forgotten": times(first_0, second_0, exp(r), 1 / W)},
+    ),
+    states=2,
+    so=r"So it is $\pi_*$ of the text. Each factor sums to one over its token, by definition of the soft value: it is the "
+    r"conditional probability, and a language model with a softmax over its vocabulary can hold it exactly. The advantage of a "
+    r"token is $v_t - v_{t-1}$, in units of $\beta$ a logit on top of the reference's.",
+)  # fmt: skip
+derivation.symbol("v_t", "the soft value of a prefix of $t$ tokens", "backward_soft_values[t]")
+derivation.chain(
+    "Read backwards: the policy knows the reward",
+    times(beta, plus(log(best_1 / first_0), log(best_2 / second_0))),
+    equals(
+        plus(r, -v_0),
+        "the logarithm of the line above",
+        wrong={"the reward itself": r, "the last token alone": plus(r, -v_1), "without the price": plus(r / beta, -v_0 / beta)},
+    ),
+    so="The sum of its log-ratios is the reward, up to a constant that all texts share and every comparison of two texts loses. "
+    "Direct preference optimization begins here.",
+    states=2,
+)
+
+derivation.say(
+    r"Without the tree one climbs. Let the policy move along a parameter $\theta$ in any direction: what is the slope of the "
+    r"objective, in terms of what each token is paid?"
+)
+theta = derivation.number(r"\theta", "a parameter of the policy")
+x_1 = derivation.numbers("x({})", a, "the logits of the first token")
+h = derivation.numbers("h({})", a, "how the parameter acts on them")
+x_2 = derivation.numbers("z({},{})", (a, b), "the logits of the second token")
+k = derivation.numbers("k({},{})", (a, b), "how it acts on these")
+soft_1 = derivation.define(
+    r"\pi_\theta({})", exp(x_1 + theta * h) / Total(a, exp(x_1 + theta * h)), "the moved policy", over=a, law=True
+)
+soft_2 = derivation.define(
+    r"\pi_\theta({}|{})",
+    exp(x_2 + theta * k) / Total(b, exp(x_2 + theta * k)),
+    "after the first token",
+    over=(b, a),
+    law=True,
+)
+earned_1 = derivation.define(r"\rho_1({})", -beta * log(soft_1 / first_0), "what it is paid for the first token", over=a)
+earned_2 = derivation.define(r"\rho_2({},{})", plus(r, -beta * log(soft_2 / second_0)), "... and for the second", over=(a, b))
+
+
+def _moved(body):
+    """The expectation over texts of the moved policy."""
+    return Expectation(soft_1, Expectation(soft_2, body))
+
+
+score_1, score_2 = Slope(log(soft_1), theta), Slope(log(soft_2), theta)
+derivation.chain(
+    "The mean of a score is zero",
+    _moved(plus(score_1, score_2)),
+    equals(
+        plus(Total(a, Slope(soft_1, theta)), Expectation(soft_1, Total(b, Slope(soft_2, theta)))),
+        r"$\pi \, \partial \log \pi = \partial \pi$, and the score of the first token does not depend on the second",
+        wrong={"not weighed": plus(Total(a, score_1), Expectation(soft_1, Total(b, score_2)))},
+    ),
+    equals(0, "probabilities sum to one, whatever the parameter is", wrong={"as if it were their sum": 1}),
+    states=2,
+    role="lemma",
+)
+derivation.chain(
+    "A token answers for what is paid from there on",
+    Slope(_moved(plus(earned_1, earned_2)), theta),
+    equals(
+        _moved(times(plus(score_1, score_2), plus(earned_1, earned_2))),
+        r"the product rule, with $\partial \pi = \pi\, \partial \log \pi$; the price itself changes by $-\beta$ times the score, "
+        r"whose mean is zero",
+        wrong={"the scores of one token": _moved(times(score_2, plus(earned_1, earned_2))),
+               "the change of the price": plus(_moved(times(plus(score_1, score_2), plus(earned_1, earned_2))), -beta)},
+    ),
+    equals(
+        _moved(plus(times(score_1, plus(earned_1, earned_2)), times(score_2, earned_2))),
+        "what the first token was paid is known before the second is drawn: times a mean score it is zero",
+        wrong={"each its own only": _moved(plus(times(score_1, earned_1), times(score_2, earned_2))),
+               "what came before": _moved(plus(times(score_1, earned_1), times(score_2, plus(earned_1, earned_2)),
+                                             times(score_1, r)))},
+    ),
+    states=2,
+    so="The log-ratio in the reward is held fixed, a number like the reward itself: its own slope has mean zero. This is the "
+    "policy gradient on the tree of prefixes, with the reward to go.",
+)  # fmt: skip
+
+
+def _policy_of(rewards, tables, beta):
+    """The log-probability of every text under the best policy, by tokens."""
+    total = jnp.zeros(())
+    for table in optimal_token_log_probs(rewards, tables, kl_coefficient=beta):
+        total = total[..., None] + table
+    return total
+
+
+@derivation.exact(
+    r"\prod_t \pi_*(x_t | x_{<t}) = \pi_0(x)\, e^{r(x)/\beta} / Z",
+    because="All texts of three tokens from a vocabulary of three: the product of the tokens' probabilities, against the tilted "
+    "and normalized reference.",
+    outcomes=27,
+)
+def three_tokens():
+    rng = np.random.default_rng(0)
+    tables = tuple(jax.nn.log_softmax(jnp.asarray(rng.normal(size=(3,) * t))) for t in (1, 2, 3))
+    rewards = jnp.asarray(rng.normal(size=(3, 3, 3)))
+    reference = tables[0][:, None, None] + tables[1][:, :, None] + tables[2]
+    tilted = jax.nn.softmax((reference + rewards / 0.5).ravel())
+    wrong = {"the last token tilted alone": jnp.exp(tables[0][:, None, None] + tables[1][:, :, None]
+                                                    + jax.nn.log_softmax(tables[2] + rewards / 0.5)).ravel(),
+             "the price multiplied": jax.nn.softmax((reference + rewards * 0.5).ravel())}  # fmt: skip
+    return jnp.exp(_policy_of(rewards, tables, 0.5)).ravel(), tilted, wrong
+
+
+derivation.symbol(r"\prod_t \pi_*(x_t | x_{<t})", "the product over the tokens of a text")
+logit = derivation.numbers("z({})", x, "logits of one step", "logits")
+derivation.bridge(
+    "The code computes the probability of a token",
+    log(exp(logit) / Total(x, exp(logit))),
+    lambda logits: token_log_probs(
+        jnp.tile(jnp.arange(logits.shape[1]), (len(logits), 1)),
+        jnp.tile(logits[:, None], (1, logits.shape[1], 1)),
+        jnp.ones(logits.shape, bool),
+    ),
+    logit,
+    wrong={"not normalized": logit},
+)
+derivation.bridge(
+    "... what the tokens are paid",
+    plus(times(10, paid_1), paid_2),
+    lambda beta, first, second, first_0, second_0, r: _each(
+        lambda price, p1, p2, q1, q2, r: (
+            shaped_rewards(
+                r.ravel(), _by_text(p1, p2), _by_text(q1, q2), jnp.ones((r.size, 2), bool), kl_coefficient=price
+            ) @ jnp.array([10.0, 1.0])
+        ).reshape(r.shape),
+        beta, first, second, first_0, second_0, r,
+    ),
+    beta, first, second, first_0, second_0, r,
+    wrong={"the sign of the price": plus(times(-10, paid_1), 2 * r - paid_2), "exchanged": plus(paid_1, times(10, paid_2))},
+)  # fmt: skip
+derivation.bridge(
+    "... the objective",
+    plus(Expectation(pi, reward), -beta * Divergence(pi, pi_0)),
+    lambda beta, pi, pi_0, reward: _each(
+        lambda price, pi, pi_0, reward: kl_regularized_objective(
+            jnp.log(pi)[None], jnp.log(pi_0)[None], reward[None], kl_coefficient=price
+        )[0],
+        beta, pi, pi_0, reward,
+    ),
+    beta, pi, pi_0, reward,
+    wrong={"the divergence added": plus(Expectation(pi, reward), beta * Divergence(pi, pi_0)),
+           "turned over": plus(Expectation(pi, reward), -beta * Divergence(pi_0, pi))},
+)  # fmt: skip
+derivation.bridge(
+    "... the soft values",
+    plus(times(10, v_0), v_1),
+    lambda beta, first_0, second_0, r: _each(
+        lambda price, q1, q2, r: 10 * (values := backward_soft_values(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0]
+        + values[1],
+        beta, first_0, second_0, r,
+    ),
+    beta, first_0, second_0, r,
+    wrong={"exchanged": plus(v_0, times(10, v_1)), "plain means": plus(times(10, v_0), Expectation(second_0, r))},
+)  # fmt: skip
+derivation.bridge(
+    "... and the best policy by tokens",
+    plus(times(10, log(best_1)), log(best_2)),
+    lambda beta, first_0, second_0, r: _each(
+        lambda price, q1, q2, r: 10 * (tables := optimal_token_log_probs(r, (jnp.log(q1), jnp.log(q2)), kl_coefficient=price))[0][
+            :, None
+        ] + tables[1],
+        beta, first_0, second_0, r,
+    ),
+    beta, first_0, second_0, r,
+    wrong={"the reference": plus(times(10, log(first_0)), log(second_0)), "exchanged": plus(log(best_1), times(10, log(best_2)))},
+)  # fmt: skip
+
+EVEN = (jnp.log(jnp.full(2, 0.5)), jnp.log(jnp.full((2, 2), 0.5)))
+REWARDS = jnp.array([[0.0, 0.0], [0.0, jnp.log(4.0)]])
+_even = {pi_0: (Rational(1, 4),) * 4, reward: (0, 0, 0, log(4)), beta: 1}
+
+
+@derivation.example(
+    r"Two tokens from a vocabulary of two, an even reference, $\beta = 1$, and a reward of $\log 4$ for the text 11, 0 for the "
+    r"others. The weights of the texts 00, 01, 10, 11 are $\frac14, \frac14, \frac14, 1$."
+)
+def one_text_is_rewarded():
+    tables = optimal_token_log_probs(REWARDS, EVEN, kl_coefficient=1.0)
+    values = backward_soft_values(REWARDS, EVEN, kl_coefficient=1.0)
+    yield Z, value(Z, _even), "7/4"
+    yield best, value(best, _even), "(1/7, 1/7, 1/7, 4/7)"
+    yield r"e^{v_1}", jnp.exp(values[1]), "(1, 5/2)"
+    yield r"\text{the best policy's first token}", jnp.exp(tables[0]), "(2/7, 5/7)"
+    yield r"\text{its second, after } 1", jnp.exp(tables[1][1]), "(1/5, 4/5)"
+    yield r"J \text{ of the reference}", value(Expectation(pi_0, reward), _even), "0.3466"
+    yield times(beta, log(Z)), value(beta * log(Z), _even), "0.5596"
+    yield Divergence(pi_0, best), value(Divergence(pi_0, best), _even), "0.2130"
+    yield Divergence(best, pi_0), value(Divergence(best, pi_0), _even), "0.2326"
+
+
+@derivation.figure(
+    r"Left: the example's tree of prefixes with their soft values; the width of an edge is the best policy's probability, and "
+    r"the numbers beside it are the reference's and the best policy's. Right: reward and divergence of the best policy as the "
+    r"price falls from 10 to 0.1; the dot is $\beta = 1$.",
+    panels=2,
+)
+def a_tree_and_a_frontier(left, right):
+    values = backward_soft_values(REWARDS, EVEN, kl_coefficient=1.0)
+    tables = [jnp.exp(table) for table in optimal_token_log_probs(REWARDS, EVEN, kl_coefficient=1.0)]
+    places = {"": (0, 1.5), "0": (1, 2.5), "1": (1, 0.5), "00": (2, 3), "01": (2, 2), "10": (2, 1), "11": (2, 0)}
+    for prefix, (across, up) in places.items():
+        token = tuple(map(int, prefix))
+        worth = (*values, REWARDS)[len(prefix)][token]
+        left.annotate(
+            rf"{prefix or 'start'}: {float(worth):.2f}",
+            (across, up),
+            xytext=(5, -3) if len(prefix) == 2 else (-8, 9),
+            textcoords="offset points",
+        )
+        if prefix:
+            before, share = places[prefix[:-1]], float(tables[len(prefix) - 1][token])
+            left.plot((before[0], across), (before[1], up), color="C0", linewidth=0.5 + 5 * share, alpha=0.6)
+            middle = ((before[0] + across) / 2, (before[1] + up) / 2)
+            beside = (-34 if len(prefix) == 1 else -12, 7 if up > before[1] else -13)
+            shares = f"0.50, {share:.2f}"
+            left.annotate(shares, middle, xytext=beside, textcoords="offset points", fontsize=7, color="gray")
+    left.set(xlim=(-0.1, 2.7), ylim=(-0.4, 3.5))
+    left.axis("off")
+    prices = np.append(np.logspace(1, -1, 15), 1.0)
+    policies = jnp.stack([_policy_of(REWARDS, EVEN, float(price)).ravel() for price in prices])
+    spent = jnp.sum(jnp.exp(policies) * (policies + np.log(4)), axis=1)
+    earned = jnp.exp(policies) @ REWARDS.ravel()
+    right.plot(spent[:-1], earned[:-1])
+    right.plot(spent[-1:], earned[-1:], "o", color="black")
+    right.axhline(np.log(4), color="gray", linestyle="--", linewidth=1)
+    right.set(xlabel=r"$\mathrm{KL}(\pi_* \,\|\, \pi_0)$, nats", ylabel="expected reward")
+
+
+@derivation.exercise(
+    r"How much reward does the example's best policy earn, and what does it pay for?",
+    r"$\frac47 \log 4 = 0.7922$, of which $\beta \log Z = 0.5596$ is left after 0.2326 nats at $\beta = 1$.",
+)
+def what_the_best_earns():
+    yield value(Expectation(best, reward), _even), "0.7922"
+    yield value(beta * log(Z), _even), "0.5596"
+    yield value(Divergence(best, pi_0), _even), "0.2326"
+
+
+@derivation.exercise(
+    r"Where does $v_0 = \beta \log Z$ go in the example, as a nat costs almost nothing, and as it costs very much?",
+    r"To the largest reward, $\log 4 = 1.3863$, and to the mean under the reference, $\frac14 \log 4 = 0.3466$; at $\beta = "
+    r"0.01$ it is 1.3724, and at $\beta = 1000$ it is 0.3468.",
+)
+def free_and_dear():
+    yield jnp.max(REWARDS), "1.3863"
+    yield jnp.mean(REWARDS), "0.3466"
+    for price, said in ((0.01, "1.3724"), (1000.0, "0.3468")):
+        yield backward_soft_values(REWARDS, EVEN, kl_coefficient=price)[0], said
+
+
+@derivation.exercise(
+    r"Given the best policy and the reference of the example only: by how much is the text 11 rewarded more than 00?",
+    r"By $\beta \left(\log \frac{4/7}{1/4} - \log \frac{1/7}{1/4}\right) = \log 4 = 1.3863$; the constant $\beta \log Z$ "
+    r"cancels.",
+)
+def rewards_from_policies():
+    ratios = _policy_of(REWARDS, EVEN, 1.0) + np.log(4)
+    yield ratios[1, 1] - ratios[0, 0], "1.3863"
+
+
+derivation.symbol("m_t", "1 where a token counts, 0 in the prompt and the padding", "mask")
+derivation.symbol(r"\tilde r_t", "what the token $t$ is paid", "shaped_rewards")
+
+
+@derivation.numeric(
+    r"\sum_t m_t\, \tilde r_t \ \text{is the same with and without padding}",
+    because="The last token that counts is found from the mask, whichever side the padding is on; what stands outside the mask, "
+    "be it not a number, has no influence. The text 11 of the example, written by the best policy.",
+    role="appendix",
+)
+def padding_changes_nothing():
+    log_probs = jnp.log(jnp.array([[5 / 7, 4 / 5]]))
+    plain = shaped_rewards(
+        jnp.log(jnp.array([4.0])), log_probs, jnp.log(jnp.full((1, 2), 0.5)), jnp.ones((1, 2), bool), kl_coefficient=1.0
+    )
+    junk = jnp.array([[jnp.nan, -jnp.inf]])
+    padded = []
+    for order in ((junk, log_probs), (log_probs, junk), (junk, log_probs, junk)):
+        row, mask = (
+            jnp.concatenate(order, axis=1),
+            jnp.concatenate([part is log_probs for part in order for _ in range(2)], axis=None)[None],
+        )
+        rewards = shaped_rewards(jnp.log(jnp.array([4.0])), row, jnp.full(row.shape, jnp.log(0.5)), mask, kl_coefficient=1.0)
+        padded.append(rewards[mask])
+    return jnp.stack(padded), jnp.tile(plain, (3, 1)), {"score at the first token": jnp.tile(plain[:, ::-1], (3, 1))}
+
+
+def _by_text(first, second):
+    """The log-probabilities of both tokens of every text, [A B, 2], from the tables [A] and [A, B]."""
+    return jnp.log(jnp.stack([jnp.broadcast_to(first[:, None], second.shape).ravel(), second.ravel()], axis=1))
+
+
+def _each(compute, *arrays):
+    """One draw after the other: the price is a plain number."""
+    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])

@@ -1,0 +1,525 @@
+"""Bellman's equations: the value of a policy, and the best value of all.
+
+The lecture on the functions of theory_jax/reinforcement/markov_decision.py.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Matrix, Max, exp, log, oo
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.notation import Divergence, Expectation, Limit, Total, plus, times
+from theory_jax.parts import value as number_of
+from theory_jax.reinforcement.markov_decision import (
+    action_value,
+    bellman_operator,
+    bellman_optimality_operator,
+    policy_transition,
+    policy_value,
+    soft_bellman_operator,
+    state_occupancy,
+)
+
+derivation = Derivation(
+    title="Bellman's equations: the value of a policy, and the best value of all",
+    lectures=(49,),
+    sources=(
+        "Bellman 1957, Dynamic programming",
+        "Puterman 1994, Markov decision processes",
+        "Sutton & Barto 2018, Reinforcement learning, chapters 3 and 4",
+        "Ziebart 2010, Modeling purposeful adaptive behavior with the principle of maximum causal entropy",
+    ),
+    question="A policy is worth the sum of all rewards that it will ever collect. Why does one linear equation give that value, "
+    "why does one equation with a maximum give the best value at all states at once, and why does iteration find it?",
+    setting=(
+        r"A process has finitely many states and actions. In state $s$ the policy draws an action $a$ with probability "
+        r"$\pi(a|s)$; the reward is $r(s,a)$, and the next state is $s'$ with probability $P(s'|s,a)$. Given $s$ and $a$, "
+        r"nothing else that happened before matters.",
+        r"A reward that comes $n$ steps later counts $\gamma^n$ of its size, $0 \le \gamma < 1$, so the sum of all of them is "
+        r"finite. The value $v(s)$ of a policy is the expectation of this sum from state $s$ on.",
+        r"Where two states are enough to show an identity, they are called 0 and 1. A policy on them is described by its "
+        r"probabilities $\alpha$ and $\beta$ of leaving each of them, and by its expected rewards.",
+    ),
+    answer=r"The value of a policy is the one solution of $v = r_\pi + \gamma P_\pi v$. One sweep of Bellman's operator, with or "
+    r"without a maximum over the actions, brings any two values closer by the factor $\gamma$; so sweeps converge to the only "
+    r"value that they leave alone, and that value is the best one at every state.",
+    limits=(
+        "Infinitely many states, and a discount of 1, for which the sum of rewards need not exist.",
+        "Policies that remember the past: they cannot do better here, which is not shown.",
+        "The explicit solutions are derived for all policies on two states; the identities that are sums over states and actions "
+        "hold for any number of them.",
+    ),
+)
+
+s = derivation.index("s", "a state")
+a = derivation.index("a", "an action")
+t = derivation.index("s'", "the next state")
+transition = derivation.law("P({}|{},{})", (t, s, a), "the probability of the next state", "transition")
+rewards = derivation.numbers("r({},{})", (s, a), "the reward", "reward")
+pi = derivation.law(r"\pi({}|{})", (a, s), "the policy", "exp(policy_log_probs)")
+gamma = derivation.number(r"\gamma", "the discount", "discount", between=(0, 1))
+v = derivation.numbers("v({})", t, "the value of each state", "value")
+moves = derivation.define(
+    r"P_\pi({}|{})", Total(a, pi * transition), "the next state under the policy", "policy_transition", over=(t, s), law=True
+)
+paid = derivation.define(r"r_\pi({})", Total(a, pi * rewards), "the expected reward under the policy", over=s)
+q = derivation.define(
+    "Q({},{})", rewards + gamma * Expectation(transition, v), "first the action, then v", "action_value", over=(s, a)
+)
+
+derivation.chain(
+    "Bellman's equation: a value is a reward and the discounted value that follows",
+    Expectation(pi, q),
+    equals(
+        Expectation(pi, plus(rewards, times(gamma, Expectation(transition, v)))),
+        r"the first reward, and from $s'$ on the same sum again, every term of it one step later; it does not depend on how $s'$ "
+        r"was reached",
+    ),
+    equals(
+        plus(Expectation(pi, rewards), times(gamma, Expectation(pi, Expectation(transition, v)))),
+        "the expectation of a sum",
+        wrong={
+            "the reward discounted, too":
+                times(gamma, plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v)))),
+            "not discounted": plus(Expectation(pi, rewards), Expectation(pi, Expectation(transition, v))),
+        },
+    ),
+    equals(
+        plus(paid, times(gamma, Expectation(moves, v))),
+        "sum over the actions first: they are all that joins a state to the next",
+        wrong={"the value of the state itself": plus(paid, times(gamma, v.at(s)))},
+    ),
+    so=r"If $v$ is the value of the policy, the first line is $v(s)$ itself: $v = r_\pi + \gamma P_\pi v$, as many linear "
+    r"equations as there are states.",
+)  # fmt: skip
+
+derivation.say(
+    "Two states show the solution in full. A policy leaves state 0 with one probability and state 1 with another, and that is "
+    "all of it that the chain of states sees."
+)
+alpha = derivation.number(r"\alpha", "the probability that the policy leaves state 0", between=(0, 1))
+beta = derivation.number(r"\beta", "the probability that it leaves state 1", between=(0, 1))
+rho_0 = derivation.number(r"\rho_0", "its expected reward in state 0")
+rho_1 = derivation.number(r"\rho_1", "its expected reward in state 1")
+det = derivation.define(r"\Delta", (1 - gamma) * (1 - gamma * (1 - alpha - beta)), r"the determinant of $I - \gamma P_\pi$")
+V_0 = derivation.define(
+    "V_0", ((1 - gamma * (1 - beta)) * rho_0 + gamma * alpha * rho_1) / det, "the value of state 0", "policy_value"
+)
+V_1 = derivation.define(
+    "V_1", (gamma * beta * rho_0 + (1 - gamma * (1 - alpha)) * rho_1) / det, "the value of state 1", "policy_value"
+)
+
+solution = derivation.chain(
+    "The solution for two states",
+    plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))),
+    equals(
+        V_0,
+        r"Cramer's rule for $(I - \gamma P_\pi) V = r_\pi$; exchange the states for $V_1$",
+        wrong={"the value of the other state": V_1, "without the first reward": V_0 - rho_0},
+    ),
+    role="lemma",
+    so=r"$\Delta > 0$, since $|1 - \alpha - \beta| < 1$: there is one solution, for every policy and every reward.",
+)
+derivation.bridge(
+    "The code computes it",
+    Matrix([V_0, V_1]),
+    lambda alpha, beta, gamma, rho_0, rho_1: _each(
+        lambda a, b, discount, *paid: policy_value(
+            _two_states(a, b), jnp.array(paid)[:, None], jnp.zeros((2, 1)), discount=discount
+        )[:, None],
+        alpha, beta, gamma, rho_0, rho_1,
+    ),
+    alpha, beta, gamma, rho_0, rho_1,
+    wrong={"the states exchanged": Matrix([V_1, V_0]), "discounted once more": gamma * Matrix([V_0, V_1]),
+           "the chain transposed": Matrix([V_0, V_1]) + gamma * (beta - alpha) / det * Matrix([rho_1, -rho_0])},
+)  # fmt: skip
+
+u = derivation.index("u", "the state after the next")
+derivation.chain(
+    "Where the value comes from: reward after reward",
+    plus(paid, times(gamma, Expectation(moves, plus(paid.at(t), times(gamma, Expectation(moves.at(u, t), v.at(u))))))),
+    equals(
+        plus(
+            paid,
+            times(gamma, Expectation(moves, paid.at(t))),
+            times(gamma**2, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))),
+        ),
+        "the equation used twice, multiplied out",
+        wrong={"discounted once": plus(paid, times(gamma, Expectation(moves, paid.at(t))),
+                                       times(gamma, Expectation(moves, Expectation(moves.at(u, t), v.at(u)))))},
+    ),
+    states=2,
+    role="lemma",
+    so=r"And so on: after $n$ rewards what remains is $\gamma^n$ times a mean of $v$, which goes to zero. The value is "
+    r"$\sum_n \gamma^n$ times the reward that is expected after $n$ steps, and no number in this sum but the rewards can be "
+    r"negative.",
+)  # fmt: skip
+
+derivation.say("Which policy is best? First, one sweep with a maximum brings values closer together.")
+M = derivation.number("M", "the largest difference of two values")
+slack = derivation.numbers("m({})", t, "by how much the difference at a state is smaller", positive=True)
+w = derivation.define("w({})", v - M + slack, "another value: nowhere below $v$ by more than $M$", over=t)
+derivation.chain(
+    "One sweep brings two values closer by the discount",
+    plus(plus(rewards, times(gamma, Expectation(transition, v))), -plus(rewards, times(gamma, Expectation(transition, w)))),
+    equals(
+        times(gamma, Expectation(transition, v - w)),
+        "the rewards are the same",
+        wrong={"not discounted": Expectation(transition, v - w)},
+    ),
+    equals(
+        times(gamma, plus(M, -Expectation(transition, slack))),
+        "probabilities sum to one",
+        wrong={"the slack added": times(gamma, plus(M, Expectation(transition, slack)))},
+    ),
+    at_most(gamma * M, "leave out the slack; equality if $v$ and $w$ differ by the constant "
+    "$M$", adding=gamma * Expectation(transition, slack)),
+    central=True,
+    so=r"Let $a$ be the best action for $v$. The maximum for $w$ is at least what $a$ gives, so the maxima differ by at most "
+    r"$\gamma M$; exchange $v$ and $w$ for the absolute value. The mean over a policy, and the soft maximum below, are monotone "
+    r"and move with a constant in the same way, so the bound holds for them, too. Two values that a sweep leaves alone would be "
+    r"closer to each other than they are: there is only one.",
+)  # fmt: skip
+k = derivation.number("k", "the number of sweeps", integer=True, positive=True)
+n = derivation.number("n", "further sweeps", integer=True, positive=True)
+derivation.chain(
+    "How far iteration is from the end",
+    plus((gamma**k - gamma ** (k + n)) / (1 - gamma), gamma ** (k + n)),
+    equals(
+        (gamma**k - gamma ** (k + n + 1)) / (1 - gamma),
+        r"one sweep more: the next step is at most $\gamma^{k+n}$ times the first",
+        wrong={"the exponent": (gamma**k - gamma ** (k + n)) / (1 - gamma)},
+    ),
+    role="lemma",
+    so=r"So the steps that follow sweep $k$ sum to at most $\gamma^k / (1 - \gamma)$ times the first one, and "
+    r"$\max_s |v_k(s) - v_*(s)| \le \frac{\gamma^k}{1 - \gamma} \max_s |v_1(s) - v_0(s)|$: sweeps converge, whatever $v_0$ is.",
+)
+
+gain_0 = derivation.number("g_0", "what one step of another policy gains in state 0, before the first one goes on", positive=True)
+gain_1 = derivation.number("g_1", "what it gains in state 1", positive=True)
+alpha_2 = derivation.number(r"\alpha'", "the probability that the other policy leaves state 0", between=(0, 1))
+beta_2 = derivation.number(r"\beta'", "the probability that it leaves state 1", between=(0, 1))
+rho_20 = derivation.define(
+    r"\rho'_0", V_0 + gain_0 - gamma * ((1 - alpha_2) * V_0 + alpha_2 * V_1), "the other policy's reward in state 0"
+)
+rho_21 = derivation.define(
+    r"\rho'_1", V_1 + gain_1 - gamma * (beta_2 * V_0 + (1 - beta_2) * V_1), "the other policy's reward in state 1"
+)
+det_2 = derivation.define(r"\Delta'", (1 - gamma) * (1 - gamma * (1 - alpha_2 - beta_2)), "its determinant", positive=True)
+V_20 = derivation.define(
+    "V'_0", ((1 - gamma * (1 - beta_2)) * rho_20 + gamma * alpha_2 * rho_21) / det_2, "the other policy's value of state 0"
+)
+improvement = ((1 - gamma * (1 - beta_2)) * gain_0 + gamma * alpha_2 * gain_1) / det_2
+derivation.chain(
+    "A policy that is better for one step is better for ever",
+    plus(V_20, -V_0),
+    equals(
+        improvement,
+        r"$V' - V = (I - \gamma P')^{-1} (r' + \gamma P' V - V)$, and the bracket is the gain of one step",
+        wrong={"the gains added up": gain_0 + gain_1, "only the gain here": (1 - gamma * (1 - beta_2)) * gain_0 / det_2},
+    ),
+    at_least(0, "leave out a sum of products of positive numbers", dropping=improvement),
+    so=r"The action with the largest $Q$ gains $\max_a Q(s,a) - v(s) \ge 0$ in every state, so acting greedily never lowers a "
+    r"value, and raises one unless nothing is gained anywhere. Then $v = \max_a Q$: the fixed point of the sweep with a maximum. "
+    r"There are finitely many deterministic policies, so policy iteration gets there after finitely many rounds; and no policy "
+    r"has more, since $v \le B_* v \le B_* B_* v \le \dots \to v_*$ for the value $v$ of any policy.",
+)
+derivation.symbol("B_*", "one sweep with a maximum over the actions", "bellman_optimality_operator")
+derivation.symbol("v_*", "its fixed point, the best value")
+derivation.symbol("v_k", "the value after $k$ sweeps")
+
+
+@derivation.exact(
+    r"v_*(s) = \max_{\pi} v(s)",
+    because="One process with four states and three actions: all deterministic policies are solved, and one of them has the "
+    "largest value at all four states; policy iteration ends there from each of them.",
+    outcomes=81,
+    tolerance=1e-11,
+)
+def one_policy_is_best_everywhere():
+    rng = np.random.default_rng(0)
+    chances, prizes = jnp.array(rng.dirichlet(np.ones(4), size=(4, 3))), jnp.array(rng.normal(size=(4, 3)))
+    policies = jnp.log(jnp.array([np.eye(3)[list(actions)] for actions in itertools.product(range(3), repeat=4)]))
+    solve = jax.vmap(lambda policy: policy_value(chances, prizes, policy, discount=0.9))
+    values = solve(policies)
+    swept = jnp.zeros(4)
+    for _ in range(300):
+        swept = bellman_optimality_operator(swept, chances, prizes, discount=0.9)
+    greedy = values
+    for _ in range(6):
+        actions = jnp.argmax(prizes + 0.9 * jnp.einsum("sat,nt->nsa", chances, greedy), axis=2)
+        greedy = solve(jnp.log(jax.nn.one_hot(actions, 3)))
+    best = values[jnp.argmax(values.sum(axis=1))]
+    wrong = {"the mean over the actions": policy_value(chances, prizes, jnp.full((4, 3), -jnp.log(3.0)), discount=0.9)}
+    wrong = {name: jnp.broadcast_to(form, (83, 4)) for name, form in wrong.items()}
+    return jnp.concatenate([swept[None], greedy, values.max(axis=0)[None]]), jnp.broadcast_to(best, (83, 4)), wrong
+
+
+derivation.say("The same sum can be read by where the process is, not by when.")
+start = derivation.number(r"\mu", "the probability of beginning in state 1", "initial[1]", between=(0, 1))
+d_0 = derivation.define(
+    "d_0",
+    (1 - gamma) * ((1 - gamma * (1 - beta)) * (1 - start) + gamma * beta * start) / det,
+    "the share of state 0",
+    "state_occupancy",
+)
+d_1 = derivation.define(
+    "d_1",
+    (1 - gamma) * (gamma * alpha * (1 - start) + (1 - gamma * (1 - alpha)) * start) / det,
+    "the share of state 1",
+    "state_occupancy",
+)
+derivation.chain(
+    "The share of discounted time in a state: where it begins, and where it comes from",
+    plus(times(1 - gamma, start), times(gamma, plus(times(alpha, d_0), times(1 - beta, d_1)))),
+    equals(
+        d_1,
+        r"$d = (1 - \gamma) \mu + \gamma P_\pi^\top d$, solved; the transpose, because probability arrives where a value is "
+        r"looked up",
+        wrong={"the other state": d_0, "time not shared out": d_1 / (1 - gamma)},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The shares sum to one",
+    plus(d_0, d_1),
+    equals(1, r"the factor $1 - \gamma$ is one over $\sum_n \gamma^n$", wrong={"without the factor": 1 / (1 - gamma)}),
+    role="lemma",
+)
+derivation.chain(
+    "The return is the reward of the states, each with its share",
+    plus(times(1 - start, V_0), times(start, V_1)),
+    equals(
+        times(1 / (1 - gamma), plus(times(d_0, rho_0), times(d_1, rho_1))),
+        r"$\mu^\top (I - \gamma P_\pi)^{-1} r_\pi$, bracketed from the left",
+        wrong={"the factor forgotten": plus(times(d_0, rho_0), times(d_1, rho_1)),
+               "the shares exchanged": times(1 / (1 - gamma), plus(times(d_1, rho_0), times(d_0, rho_1)))},
+    ),
+    so="In this form the policy gradient theorem is one step away.",
+)  # fmt: skip
+
+tau = derivation.number(r"\tau", "the temperature: the price of a nat", "temperature", positive=True)
+reference = derivation.law(r"\pi_0", a, "the reference policy in one state", "exp(reference_log_probs)")
+chosen = derivation.law(r"\varpi", a, "any policy in that state")
+worth = derivation.numbers("q", a, "the action values there")
+Z = derivation.define("Z", Total(a, reference * exp(worth / tau)), "the sum of the tilted probabilities", positive=True)
+tilted = derivation.define(r"\hat\pi", reference * exp(worth / tau) / Z, "the reference, tilted by the values", over=a, law=True)
+derivation.chain(
+    "The best mixture, if departing from a reference costs something, is soft",
+    plus(Expectation(chosen, worth), -tau * Divergence(chosen, reference)),
+    equals(
+        times(tau, Expectation(chosen, log(reference * exp(worth / tau) / chosen))),
+        r"$q = \tau \log e^{q/\tau}$",
+        wrong={"the divergence added": times(tau, Expectation(chosen, log(chosen * exp(worth / tau) / reference)))},
+    ),
+    equals(
+        plus(times(tau, log(Z)), times(-tau, Divergence(chosen, tilted))),
+        "multiply and divide by $Z$",
+        wrong={"turned over": plus(times(tau, log(Z)), times(-tau, Divergence(tilted, chosen))),
+               "temperature outside only": plus(log(Z), times(-tau, Divergence(chosen, tilted)))},
+    ),
+    at_most(
+        times(tau, log(Z)),
+        r"leave out the divergence (Gibbs); equality if and only if the policy is $\hat\pi$",
+        adding=tau * gibbs.at(chosen, tilted),
+    ),
+    so=r"So $\tau \log Z$ in place of the maximum is the best one-step value of reward minus $\tau$ times the divergence. It "
+    r"sweeps as the maximum does, and its fixed point is the best value of that regularized process: the ground of language "
+    r"models that are trained by reward and must not leave their reference.",
+)  # fmt: skip
+p = derivation.number("p", "the reference's probability of the worse of two actions", between=(0, 1))
+c = derivation.number("c", "how much worse it is", positive=True)
+derivation.chain(
+    "When departing costs nothing, the soft maximum is the maximum",
+    Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, 0),
+    equals(0, r"the better action is worth 0; $e^{-c/\tau} \to 0$, and $\tau \log(1 - p) \to 0$", wrong={"the mean": -p * c}),
+    role="lemma",
+)
+derivation.chain(
+    "... and when it costs too much, the mean under the reference",
+    Limit(times(tau, log(plus(1 - p, p * exp(-c / tau)))), tau, oo),
+    equals(-p * c, r"$\log(1 + x) \approx x$ at $x = -pc/\tau$", wrong={"the maximum": 0, "the worse action": -c}),
+    role="lemma",
+)
+
+derivation.bridge(
+    "The code computes the chain of states",
+    moves,
+    lambda pi, transition: _each(
+        lambda *given: policy_transition(jnp.transpose(given[1], (1, 0, 2)), jnp.log(given[0].T)), pi, transition
+    ),
+    pi,
+    transition,
+    wrong={"transposed": moves.at(s, t)},
+    states=3,
+)
+derivation.bridge(
+    "... a sweep under the policy",
+    Expectation(pi, q),
+    lambda v, transition, rewards, pi, gamma: _each(
+        lambda v, chances, paid, pi, discount: bellman_operator(
+            v, jnp.transpose(chances, (1, 0, 2)), paid.T, jnp.log(pi.T), discount=discount
+        ),
+        v, transition, rewards, pi, gamma,
+    ),
+    v, transition, rewards, pi, gamma,
+    wrong={"the reward discounted": gamma * Expectation(pi, q), "without the reward": Expectation(pi, q) - paid},
+    states=3,
+)  # fmt: skip
+
+derivation.bridge(
+    "... the action values",
+    q,
+    lambda v, transition, rewards, gamma: _each(
+        lambda *given: action_value(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]).T,
+        v, transition, rewards, gamma,
+    ),
+    v, transition, rewards, gamma,
+    wrong={"all discounted": gamma * q, "without the discount": rewards + Expectation(transition, v)},
+    states=3,
+)  # fmt: skip
+derivation.bridge(
+    "... the sweep with a maximum, over two actions",
+    Max(q.at(s, 0), q.at(s, 1)),
+    lambda v, transition, rewards, gamma: _each(
+        lambda *given: bellman_optimality_operator(given[0], jnp.transpose(given[1], (1, 0, 2)), given[2].T, discount=given[3]),
+        v, transition, rewards, gamma,
+    ),
+    v, transition, rewards, gamma,
+    wrong={"the mean": (q.at(s, 0) + q.at(s, 1)) / 2, "the first action": q.at(s, 0)},
+    states=2,
+)  # fmt: skip
+derivation.bridge(
+    "... the soft maximum, of values that one state pays and ends",
+    times(tau, log(Z)),
+    lambda reference, tau, worth: _each(
+        lambda *given: soft_bellman_operator(
+            jnp.zeros(1), jnp.ones((1, len(given[0]), 1)), given[2][None], jnp.log(given[0])[None], discount=0.0,
+            temperature=given[1],
+        )[0],
+        reference, tau, worth,
+    ),
+    reference, tau, worth,
+    wrong={"temperature outside only": tau * log(Total(a, reference * exp(worth))), "the mean": Expectation(reference, worth)},
+)  # fmt: skip
+derivation.bridge(
+    "... and the shares of the states",
+    Matrix([d_0, d_1]),
+    lambda alpha, beta, gamma, start: _each(
+        lambda *given: state_occupancy(
+            jnp.array([1 - given[3], given[3]]), _two_states(*given[:2]), jnp.zeros((2, 1)), discount=given[2]
+        )[:, None],
+        alpha, beta, gamma, start,
+    ),
+    alpha, beta, gamma, start,
+    wrong={"not shared out": Matrix([d_0, d_1]) / (1 - gamma), "exchanged": Matrix([d_1, d_0])},
+)  # fmt: skip
+
+STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
+PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
+EVEN = jnp.log(jnp.full((2, 2), 0.5))
+MOVE_THEN_STAY = jnp.log(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
+
+
+def _solved(policy, discount=0.5):
+    return policy_value(STAY_OR_MOVE, PAID, policy, discount=discount)
+
+
+def _swept(value, times=1, discount=0.5):
+    """The value after so many sweeps with a maximum."""
+    for _ in range(times):
+        value = bellman_optimality_operator(value, STAY_OR_MOVE, PAID, discount=discount)
+    return value
+
+
+def _soft_value(temperature):
+    """The fixed point of the soft sweep around the even policy."""
+    value = jnp.zeros(2)
+    for _ in range(20):
+        value = soft_bellman_operator(value, STAY_OR_MOVE, PAID, EVEN, discount=0.5, temperature=temperature)
+    return value
+
+
+@derivation.example(
+    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
+    r"$\frac12$, and the policy draws both actions with probability one half, so $\alpha = \beta = \rho_1 = \frac12$ and "
+    r"$\rho_0 = 0$. Moving, then staying, is best."
+)
+def stay_or_move():
+    even = {alpha: 0.5, beta: 0.5, rho_0: 0, rho_1: 0.5, gamma: 0.5, start: 0}
+    yield r"(V_0, V_1)", (number_of(V_0, even), number_of(V_1, even)), "(1/4, 3/4)"
+    yield r"(V_0, V_1)\ \text{of the best policy}", _solved(MOVE_THEN_STAY), "(1, 2)"
+    yield r"(d_0, d_1)", (number_of(d_0, even), number_of(d_1, even)), "(3/4, 1/4)"
+    yield r"\text{the even policy's } Q(0,\cdot)", action_value(_solved(EVEN), STAY_OR_MOVE, PAID, discount=0.5)[0], "(1/8, 3/8)"
+    yield r"\text{and its } Q(1,\cdot)", action_value(_solved(EVEN), STAY_OR_MOVE, PAID, discount=0.5)[1], "(11/8, 1/8)"
+    yield r"v_1, v_2, v_3 \text{ from } 0", [_swept(jnp.zeros(2), n) for n in (1, 2, 3)], "(0, 1), (1/2, 3/2), (3/4, 7/4)"
+    yield r"\text{the soft fixed point at } \tau = 1", _soft_value(1.0), "(0.3786, 1.0754)"
+
+
+@derivation.figure(
+    "Left: the error of value iteration in the example, for three discounts (dots), and the bound (lines). Right: the soft value "
+    "of state 0 in the example falls, as departing from the even policy gets dearer, from the best value to the even policy's.",
+    panels=2,
+)
+def sweeps_and_temperatures(left, right):
+    sweeps = np.arange(1, 25)
+    for discount in (0.5, 0.9, 0.99):
+        best = _solved(MOVE_THEN_STAY, discount)
+        value, errors = jnp.zeros(2), []
+        for _ in sweeps:
+            value = _swept(value, 1, discount)
+            errors.append(float(jnp.max(jnp.abs(value - best))))
+        left.semilogy(sweeps, discount**sweeps / (1 - discount), label=rf"$\gamma = {discount}$")
+        left.semilogy(sweeps[::4], errors[::4], "o", color=left.lines[-1].get_color())
+    left.set(xlabel="sweeps $k$", ylabel=r"$\max_s |v_k(s) - v_*(s)|$")
+    left.legend()
+    temperatures = np.logspace(-1.5, 2, 12)
+    right.semilogx(temperatures, [_soft_value(float(number))[0] for number in temperatures])
+    for level, name in ((1.0, "best"), (0.25, "even policy")):
+        right.axhline(level, linestyle="--", color="gray")
+        right.annotate(name, (temperatures[0], level), xytext=(0, 3 if level < 1 else -11), textcoords="offset points")
+    right.set(xlabel=r"temperature $\tau$", ylabel="value of state 0")
+
+
+@derivation.exercise(
+    "What is the even policy worth in the example at a discount of 0.9?",
+    r"$\Delta = 0.1 \cdot 1$, so $V_0 = 0.9 \cdot \frac12 \cdot \frac12 / 0.1 = 2.25$ and $V_1 = 0.55 \cdot \frac12 / 0.1 = "
+    r"2.75$.",
+)
+def a_farther_horizon():
+    yield _solved(EVEN, 0.9)[0], "2.25"
+    yield _solved(EVEN, 0.9)[1], "2.75"
+
+
+@derivation.exercise(
+    "How many sweeps from zero bring the example's values within 0.01 of the best ones?",
+    r"The error after $k$ sweeps is $2^{1-k}$, which is exactly the bound. It is 0.015625 after 7 sweeps and 0.0078125 after 8.",
+)
+def enough_sweeps():
+    for number, said in ((7, "0.015625"), (8, "0.0078125")):
+        yield jnp.max(jnp.abs(_swept(jnp.zeros(2), number) - jnp.array([1.0, 2.0]))), said
+
+
+@derivation.exercise(
+    "A sweep can bring two values closer by more than the discount. Find two different values in the example that one sweep "
+    "makes equal.",
+    r"$(0, 3)$ and $(1, 3)$: one sweep takes both to $(1.5, 2.5)$, since state 0 looks at state 1 only.",
+)
+def two_become_one():
+    yield _swept(jnp.array([0.0, 3.0])), "(1.5, 2.5)"
+    yield _swept(jnp.array([1.0, 3.0])) - jnp.array([1.5, 2.5]) + jnp.array([1.0, 3.0]), "(1, 3)"
+
+
+def _each(compute, *arrays):
+    """One draw after the other: the functions take one process at a time, and the discount as a plain number."""
+    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
+
+
+def _two_states(alpha, beta):
+    """The chain of two states as a process of one action, [2, 1, 2]."""
+    return jnp.array([[[1 - alpha, alpha]], [[beta, 1 - beta]]])

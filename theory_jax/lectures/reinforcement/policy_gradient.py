@@ -1,0 +1,544 @@
+"""The policy gradient theorem: differentiating what was decided by chance.
+
+The lecture on the functions of theory_jax/reinforcement/policy_gradient.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Entropy, Expectation, Slope, Total, plus, times
+from theory_jax.reinforcement.markov_decision import action_value, policy_value, state_occupancy
+from theory_jax.reinforcement.policy_gradient import (
+    bandit_gradient_samples,
+    optimal_constant_baseline,
+    policy_entropy,
+    policy_gradient,
+    policy_objective,
+    score_function_loss,
+)
+
+derivation = Derivation(
+    title="The policy gradient theorem: differentiating what was decided by chance",
+    lectures=(50,),
+    sources=(
+        "Williams 1992, Simple statistical gradient-following algorithms for connectionist reinforcement learning",
+        "Sutton, McAllester, Singh & Mansour 2000, Policy gradient methods for reinforcement learning with function "
+        "approximation",
+        "Weaver & Tao 2001, The optimal reward baseline for gradient-based reinforcement learning",
+        "Greensmith, Bartlett & Baxter 2004, Variance reduction techniques for gradient estimates in reinforcement learning",
+    ),
+    question="An expected return depends on a policy's parameters only through what is drawn: actions, and the states to which "
+    "they lead. The process cannot be differentiated. Why can the return be, and why without a derivative of the states' "
+    "distribution?",
+    setting=(
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
+        r"decision processes. The rewards and transitions do not depend on the policy's parameters.",
+        r"Every probability of the policy is positive and differentiable in each parameter. A softmax of logits is.",
+        r"Where two states are enough to show an identity, they are called 0 and 1; the policy leaves them with the "
+        r"probabilities $\alpha(\theta)$ and $\beta(\theta)$, where $\theta$ is any one parameter.",
+    ),
+    answer=r"$\nabla \pi = \pi \nabla \log \pi$ turns the derivative of an expectation into an expectation of the score "
+    r"$\nabla \log \pi$ times what followed. Bellman's equation, differentiated, is Bellman's equation again, so "
+    r"$\nabla \eta = \frac{1}{1 - \gamma} \mathbb{E}[\nabla \log \pi(a|s) (Q(s,a) - V(s))]$ over the states as they are visited: "
+    r"the recursion has summed up how their distribution changes.",
+    limits=(
+        "Convergence of the ascent, and the bias of a learned value.",
+        "Policies that rule an action out: there the score does not exist.",
+        "The theorem is derived for all differentiable policies on two states and, for larger processes, checked by autodiff; "
+        "the sampled forms are derived for two steps and enumerated for three.",
+    ),
+)
+
+a = derivation.index("a", "an action")
+b = derivation.index("b", "an action whose logit is changed")
+logit = derivation.numbers("x", a, "the logits", "logits")
+normalizer = derivation.define("Z", Total(a, exp(logit)), "what normalizes the policy", positive=True)
+pi = derivation.define(r"\pi", exp(logit) / normalizer, "the policy in one state, a softmax", "softmax(logits)", over=a, law=True)
+q = derivation.numbers("q", a, "what an action is worth", "rewards")
+baseline = derivation.number("c", "a number that does not depend on the action", "baseline")
+score = Slope(log(pi), logit.at(b))
+
+derivation.chain(
+    "The score has mean zero",
+    Expectation(pi, score),
+    equals(
+        Total(a, Slope(pi, logit.at(b))),
+        r"$\pi \, \partial \log \pi = \partial \pi$",
+        wrong={"without the policy": Total(a, score)},
+    ),
+    equals(0, "probabilities sum to one, whatever the logits are", wrong={"as if it were their sum": 1}),
+    role="lemma",
+)
+derivation.chain(
+    "The gradient of an expectation is an expectation of the score",
+    Slope(Expectation(pi, q), logit.at(b)),
+    equals(
+        Total(a, times(q, Slope(pi, logit.at(b)))),
+        "what an action is worth does not depend on the policy",
+        wrong={"weighed by the policy once more": Expectation(pi, times(q, Slope(pi, logit.at(b))))},
+    ),
+    equals(
+        Expectation(pi, times(q, score)),
+        r"$\partial \pi = \pi \, \partial \log \pi$; this needs $\pi > 0$",
+        wrong={"the probability in place of its logarithm": Expectation(pi, times(q, Slope(pi, logit.at(b))))},
+    ),
+    equals(
+        Expectation(pi, times(q - baseline, score)),
+        "the score has mean zero, so a number that is the same for all actions may be taken away",
+        wrong={"taken away from the score": Expectation(pi, times(q, score - baseline)),
+               "a baseline that is the action's own": Expectation(pi, times(q - q, score))},
+    ),
+    equals(
+        times(pi.at(b), plus(q.at(b), -Expectation(pi, q))),
+        r"of a softmax: $\partial \log \pi_a / \partial x_b$ is 1 if $a = b$, less $\pi_b$",
+        wrong={"not centered": times(pi.at(b), q.at(b)), "without the policy": plus(q.at(b), -Expectation(pi, q))},
+    ),
+    role="lemma",
+    so="Sampled actions suffice for the third line: nothing but the logarithm of the policy is differentiated. An action is made "
+    "more likely if it was better than the mean.",
+)  # fmt: skip
+
+derivation.say("With states, what an action is worth depends on the policy, too. Differentiate Bellman's equation.")
+theta = derivation.number(r"\theta", "any one parameter of the policy")
+gamma = derivation.number(r"\gamma", "the discount", "discount", between=(0, 1))
+alpha = derivation.function(r"\alpha", "the probability that the policy leaves state 0")(theta)
+beta = derivation.function(r"\beta", "the probability that it leaves state 1")(theta)
+rho_0 = derivation.function(r"\rho_0", "its expected reward in state 0")(theta)
+rho_1 = derivation.function(r"\rho_1", "its expected reward in state 1")(theta)
+start = derivation.number(r"\mu", "the probability of beginning in state 1", "initial[1]", between=(0, 1))
+
+
+def _determinant(leave_0, leave_1):
+    return (1 - gamma) * (1 - gamma * (1 - leave_0 - leave_1))
+
+
+def _values(leave_0, leave_1, paid_0, paid_1):
+    """The values of both states."""
+    value_0 = (1 - gamma * (1 - leave_1)) * paid_0 + gamma * leave_0 * paid_1
+    value_1 = gamma * leave_1 * paid_0 + (1 - gamma * (1 - leave_0)) * paid_1
+    return value_0 / _determinant(leave_0, leave_1), value_1 / _determinant(leave_0, leave_1)
+
+
+def _shares(leave_0, leave_1):
+    """The shares of discounted time in both states."""
+    share_0 = (1 - gamma * (1 - leave_1)) * (1 - start) + gamma * leave_1 * start
+    share_1 = gamma * leave_0 * (1 - start) + (1 - gamma * (1 - leave_0)) * start
+    return tuple((1 - gamma) * share / _determinant(leave_0, leave_1) for share in (share_0, share_1))
+
+
+V_0, V_1 = (
+    derivation.define(f"V_{n}", solution, f"the value of state {n}, as derived for decision processes", "policy_value")
+    for n, solution in enumerate(_values(alpha, beta, rho_0, rho_1))
+)
+d_0, d_1 = (
+    derivation.define(f"d_{n}", share, f"the share of discounted time in state {n}", "state_occupancy")
+    for n, share in enumerate(_shares(alpha, beta))
+)
+u_0 = derivation.define(
+    "u_0", diff(rho_0, theta) + gamma * diff(alpha, theta) * (V_1 - V_0), r"$\sum_a \partial \pi(a|0) \, Q(0,a)$"
+)
+u_1 = derivation.define(
+    "u_1", diff(rho_1, theta) + gamma * diff(beta, theta) * (V_0 - V_1), r"$\sum_a \partial \pi(a|1) \, Q(1,a)$"
+)
+derivation.symbol("Q", "the value of an action, and of what follows it", "action_value")
+s = derivation.index("s", "the next state")
+change = derivation.numbers("D", a, r"$\partial \pi$, how the policy in one state changes")
+paid = derivation.numbers("r", a, "the reward of an action there")
+P = derivation.law("P({}|{})", (s, a), "the probability of the next state")
+V = derivation.numbers("V", s, "the value of the next state")
+derivation.chain(
+    "What the change of the policy in one state is worth",
+    Total(a, times(change, plus(paid, times(gamma, Expectation(P, V))))),
+    equals(
+        plus(Total(a, times(change, paid)), times(gamma, Total(s, times(V, Total(a, times(change, P)))))),
+        "sum over the actions first: the change of the expected reward, and of the probability of each next state",
+        wrong={"not discounted": plus(Total(a, times(change, paid)), Total(s, times(V, Total(a, times(change, P)))))},
+    ),
+    role="lemma",
+    so=r"On two states the probabilities of the next state change by $\mp \partial \alpha$, so this is $u_0$, and $u_1$ for the "
+    r"other state.",
+)
+derivation.chain(
+    "The derivative of a value obeys Bellman's equation",
+    Slope(V_0, theta),
+    equals(
+        Slope(plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))), theta),
+        "Bellman's equation",
+        wrong={"not discounted": Slope(plus(rho_0, plus(times(1 - alpha, V_0), times(alpha, V_1))), theta)},
+    ),
+    equals(
+        plus(u_0, times(gamma, plus(times(1 - alpha, Slope(V_0, theta)), times(alpha, Slope(V_1, theta))))),
+        "the product rule: first what changes here and now, then what changes later",
+        wrong={"only here and now": u_0, "not discounted": plus(u_0, times(1 - alpha, Slope(V_0, theta)),
+                                                                  times(alpha, Slope(V_1, theta)))},
+    ),
+    role="lemma",
+    so=r"It is the equation of a value whose reward is $u$ in place of $\rho$. The chain of states is the same.",
+)  # fmt: skip
+derivation.chain(
+    "The policy gradient theorem",
+    Slope(plus(times(1 - start, V_0), times(start, V_1)), theta),
+    equals(
+        plus(times(1 - start, Slope(V_0, theta)), times(start, Slope(V_1, theta))),
+        "where a run begins does not depend on the policy",
+        wrong={"the beginnings exchanged": plus(times(start, Slope(V_0, theta)), times(1 - start, Slope(V_1, theta)))},
+    ),
+    equals(
+        times(1 / (1 - gamma), plus(times(d_0, u_0), times(d_1, u_1))),
+        "the value of a reward is that reward in each state, times the state's share of discounted time (decision processes)",
+        wrong={"the initial law for the occupancy": times(1 / (1 - gamma), plus(times(1 - start, u_0), times(start, u_1))),
+               "the factor forgotten": plus(times(d_0, u_0), times(d_1, u_1)),
+               "the occupancy differentiated, too": times(1 / (1 - gamma), plus(
+                   times(d_0, u_0), times(d_1, u_1), times(Slope(d_0, theta), rho_0), times(Slope(d_1, theta), rho_1)))},
+    ),
+    central=True,
+    so=r"With the lemma for one state, $u(s) = \mathbb{E}[\partial \log \pi(a|s) (Q(s,a) - V(s))]$, where $V(s)$ is a number "
+    r"that does not depend on the action. For softmax logits the gradient is $\frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - "
+    r"V(s))$. The occupancy does change with $\theta$; the recursion has counted that already.",
+)  # fmt: skip
+
+derivation.say(
+    "A sampled run gives an estimate of it. Two steps show the forms in use: an action, the next state, and an action there. The "
+    "logarithm of a run's probability is that of its actions and of the process, whose derivative is zero, so the score of the "
+    "run is the sum of the scores of its actions."
+)
+first = derivation.law(r"\pi_0", a, "the policy in the first state")
+y = derivation.numbers("y", a, "any numbers")
+g_0 = derivation.define("g_0({})", y - Expectation(first, y), "the first action's score: its mean is zero", over=a)
+r_0 = derivation.numbers("r_0({})", a, "the first reward")
+second = derivation.law(r"\pi_1({}|{})", (b, s), "the policy in the next state")
+z = derivation.numbers("z({},{})", (b, s), "any numbers")
+g_1 = derivation.define(
+    "g_1({},{})", z - Expectation(second, z), "the second action's score: its mean is zero in every state", over=(b, s)
+)
+r_1 = derivation.numbers("r_1({},{})", (b, s), "the second reward")
+c_1 = derivation.numbers("c_1({})", s, "a baseline that may depend on the state")
+
+
+def _over_runs(body):
+    return Expectation(first, Expectation(P, Expectation(second, body)))
+
+
+derivation.chain(
+    "No action earns what was paid before it",
+    _over_runs(times(plus(g_0, g_1), plus(r_0, times(gamma, r_1)))),
+    equals(
+        _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1))), times(gamma, g_1, r_1))),
+        "the first reward is known before the second action is drawn, and that action's score has mean zero",
+        wrong={"the later reward left out": _over_runs(plus(times(g_0, r_0), times(gamma, g_1, r_1))),
+               "the past in place of the future": _over_runs(plus(times(g_0, r_0), times(g_1, plus(r_0, times(gamma, r_1)))))},
+    ),
+    equals(
+        _over_runs(plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(gamma, g_1, plus(r_1, -c_1)))),
+        "a baseline that is known before the action is drawn changes no mean",
+        wrong={"the discount of the second step forgotten": _over_runs(
+                   plus(times(g_0, plus(r_0, times(gamma, r_1), -baseline)), times(g_1, plus(r_1, -c_1)))),
+               "a baseline that knows the action": _over_runs(
+                   plus(times(g_0, plus(r_0, times(gamma, r_1), -r_0)), times(gamma, g_1, plus(r_1, -c_1))))},
+    ),
+    states=2,
+    so=r"So the weight of step $t$ is $\gamma^t$ times the return from $t$ on, less a baseline: $\gamma^t A_t$ with the value as "
+    r"the baseline. Programs often leave $\gamma^t$ out; what they follow is then no gradient of the discounted return.",
+)  # fmt: skip
+derivation.symbol("A_t", "the advantage estimate of step $t$", "generalized_advantages")
+
+h = derivation.numbers("h", a, "the squared norm of an action's score", positive=True)
+law = derivation.law(r"\varpi", a, "the policy, in one decision", "softmax(logits)")
+best = derivation.define(
+    "c^*", Expectation(law, h * q) / Expectation(law, h), "the mean, weighed by the squared norms", "optimal_constant_baseline"
+)
+derivation.chain(
+    "The best constant baseline",
+    plus(Expectation(law, times(h, (q - baseline) ** 2)), -Expectation(law, times(h, (q - best) ** 2))),
+    equals(
+        times(Expectation(law, h), (baseline - best) ** 2),
+        r"a quadratic in $c$, whose slope is zero at $c^*$",
+        wrong={"the mean reward were best": times(Expectation(law, h), (baseline - Expectation(law, q)) ** 2),
+               "the factor forgotten": (baseline - best) ** 2},
+    ),
+    at_least(0, r"leave out a square; equality if and only if $c = c^*$", dropping=times(Expectation(law, h),
+                                                                                         (baseline - best) ** 2)),
+    so="All baselines give the same mean, so this is also the difference of the variances. The mean reward is best only if the "
+    "squared norms do not correlate with the rewards; it can be worse than no baseline at all.",
+)  # fmt: skip
+p = derivation.number("p", "the probability of the first of two actions", between=(0, 1))
+q_0 = derivation.number("q_0", "what it is worth")
+q_1 = derivation.number("q_1", "what the other action is worth")
+derivation.chain(
+    "Two actions: each is weighed by the probability of the other",
+    (p * 2 * (1 - p) ** 2 * q_0 + (1 - p) * 2 * p**2 * q_1) / (p * 2 * (1 - p) ** 2 + (1 - p) * 2 * p**2),
+    equals(
+        plus(times(1 - p, q_0), times(p, q_1)),
+        r"the score of the first is $(1 - p, -(1 - p))$, that of the second $(-p, p)$; divide by $2 p (1 - p)$",
+        wrong={"the mean reward": plus(times(p, q_0), times(1 - p, q_1)), "the middle": (q_0 + q_1) / 2},
+    ),
+    role="lemma",
+    so=r"Then $q_0 - c^* = p (q_0 - q_1)$ and $q_1 - c^* = -(1 - p) (q_0 - q_1)$: both actions give the estimate "
+    r"$p (1 - p) (q_0 - q_1)$ for the first logit. The variance is zero.",
+)
+derivation.chain(
+    "The slope of the entropy",
+    Slope(Entropy(pi), logit.at(b)),
+    equals(
+        times(-pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
+        r"the lemma for an expectation, with $-\log \pi_a$ for $q_a$; its own change has mean zero, being a score",
+        wrong={"the sign": times(pi.at(b), plus(log(pi.at(b)), Entropy(pi))), "not centered": times(-pi.at(b), log(pi.at(b))),
+               "one too many": times(-pi.at(b), plus(1, log(pi.at(b)), Entropy(pi)))},
+    ),
+    states=2,
+    role="lemma",
+    so="An action gains if it is less likely than the others on the scale of logarithms: the entropy keeps a policy from giving "
+    "actions up too soon.",
+)  # fmt: skip
+
+leave_0 = derivation.number(r"\ell_0", "the probability of moving from state 0, if the other action stays", between=(0, 1))
+leave_1 = derivation.number(r"\ell_1", "the probability of moving from state 1", between=(0, 1))
+j = derivation.index("j", "a state and an action: stay or move in state 0, stay or move in state 1", states=4)
+prizes = derivation.numbers("w", j, "the reward of each", "reward")
+means = ((1 - leave) * prizes.at(2 * n) + leave * prizes.at(2 * n + 1) for n, leave in enumerate((leave_0, leave_1)))
+eta = derivation.define(
+    r"\eta",
+    sum(times(chance, v) for chance, v in zip((1 - start, start), _values(leave_0, leave_1, *means), strict=True)),
+    "the expected discounted return",
+    "policy_objective",
+)
+derivation.symbol("g_t", "the score of the action of step $t$")
+derivation.symbol("G_t", "the return from step $t$ on, discounted to that step", "discounted_returns")
+derivation.symbol("R", "the return of a run")
+derivation.symbol("s_t", "the state before step $t$")
+derivation.symbol("x(s,a)", "the logits of a process", "policy_logits")
+derivation.symbol("d(s)", "the share of discounted time in a state", "state_occupancy")
+
+
+def _random_process(states, actions):
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.ones(states), size=(states, actions))
+    return tuple(map(jnp.array, (rng.dirichlet(np.ones(states)), chances, rng.normal(size=(states, actions))))), jnp.array(
+        rng.normal(size=(states, actions))
+    )
+
+
+@derivation.autodiff(
+    r"\frac{\partial \eta}{\partial x(s,a)} = \frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - V(s))",
+    because="Four states, three actions: the derivative through the linear solve, and the theorem.",
+)
+def the_theorem_on_a_larger_process():
+    process, logits = _random_process(4, 3)
+    found = jax.grad(lambda logits: policy_objective(*process, logits, discount=0.9))(logits)
+    told = policy_gradient(*process, logits, discount=0.9)
+    wrong = {"the factor forgotten": 0.1 * told, "descends": -told}
+    values = policy_value(*process[1:], jax.nn.log_softmax(logits), discount=0.9)
+    shares = state_occupancy(process[0], process[1], jax.nn.log_softmax(logits), discount=0.9)
+    worth = action_value(values, *process[1:], discount=0.9)
+    wrong["not centered"] = 10 * shares[:, None] * jax.nn.softmax(logits) * worth
+    wrong["the initial law for the occupancy"] = 10 * process[0][:, None] * jax.nn.softmax(logits) * (worth - values[:, None])
+    return found, told, wrong
+
+
+@derivation.exact(
+    r"\mathbb{E}\Big[\sum_t g_t R\Big] = \mathbb{E}\Big[\sum_t g_t \gamma^t G_t\Big] = "
+    r"\mathbb{E}\Big[\sum_t g_t \gamma^t (G_t - V(s_t))\Big] = \nabla \mathbb{E}[R]",
+    because="All runs of three steps of a process with three states and two actions: the total return, the return to come, and "
+    "that less a value have the same mean, which is the gradient of the expected return by autodiff through the steps.",
+    outcomes=216,
+    tolerance=1e-11,
+)
+def three_estimators_of_one_gradient():
+    (initial, chances, prizes), logits = _random_process(3, 2)
+    runs = np.indices((3, 3, 3, 2, 2, 2)).reshape(6, -1).T
+    states, actions = runs[:, :3], runs[:, 3:]
+    discounts, paid = 0.9 ** np.arange(3), prizes[states, actions]
+    log_policy = jax.nn.log_softmax(logits)
+    taken = jnp.exp(log_policy)[states, actions]
+    moved = chances[states[:, :-1], actions[:, :-1], states[:, 1:]]
+    weights = initial[states[:, 0]] * jnp.prod(taken, axis=1) * jnp.prod(moved, axis=1)
+    to_come = jnp.cumsum((discounts * paid)[:, ::-1], axis=1)[:, ::-1]  # gamma^t G_t
+    value = jnp.array([0.3, -1.0, 2.0])[states]  # any numbers for the states
+
+    def mean_gradient(weighed):
+        everywhere = jnp.ones(states.shape, bool)
+
+        def loss(logits):
+            log_probs = jax.nn.log_softmax(logits)[states, actions]
+            return jnp.dot(weights, score_function_loss(log_probs, weighed, everywhere))
+
+        return -jax.grad(loss)(logits)
+
+    def expected(logits):
+        policy, value = jax.nn.softmax(logits), jnp.zeros(3)
+        for _ in range(3):
+            value = jnp.sum(policy * (prizes + 0.9 * chances @ value), axis=1)
+        return jnp.dot(initial, value)
+
+    total = jnp.broadcast_to(to_come[:, :1], to_come.shape)
+    estimates = jnp.stack([mean_gradient(w) for w in (total, to_come, to_come - discounts * value)])
+    wrong = {
+        "the rewards of the past": mean_gradient(jnp.cumsum(discounts * paid, axis=1)),
+        "the discount of the step forgotten": mean_gradient(to_come / discounts),
+        "a baseline that knows the action": mean_gradient(to_come - discounts * paid),
+    }
+    shape = estimates.shape
+    return (
+        estimates,
+        jnp.broadcast_to(jax.grad(expected)(logits), shape),
+        {n: jnp.broadcast_to(w, shape) for n, w in wrong.items()},
+    )
+
+
+@derivation.monte_carlo(
+    r"\mathbb{E}[g_a (q_a - c)] = \pi \circ (q - \mathbb{E}[q])",
+    because="One decision among three actions, 40000 draws: with and without the best baseline the mean is the gradient.",
+)
+def drawn_actions():
+    rewards, logits = jnp.array([1.0, 0.0, 2.0]), jnp.log(jnp.array([0.5, 0.3, 0.2]))
+    best = optimal_constant_baseline(rewards, logits)
+    drawn = np.random.default_rng(0).choice(3, size=40000, p=[0.5, 0.3, 0.2])
+    terms = jnp.concatenate([bandit_gradient_samples(rewards, logits, jnp.array(c)) for c in (0.0, best)], axis=1)
+    told = jnp.tile(jax.nn.softmax(logits) * (rewards - 0.9), 2)
+    return terms[drawn], told, {"not centered": jnp.tile(jax.nn.softmax(logits) * rewards, 2), "descends": -told}
+
+
+TWO_STATES = start, gamma, leave_0, leave_1, prizes
+derivation.bridge(
+    "The code computes the return of two states, where one can stay or move",
+    eta,
+    lambda *given: _each(lambda *given: policy_objective(*_two_states(*given[:1], *given[2:]), discount=given[1]), *given),
+    *TWO_STATES,
+    wrong={"per step": (1 - gamma) * eta},
+    sizes={j: 4},
+)
+gradient_0, gradient_1 = (times(Slope(eta, leave), leave, 1 - leave) for leave in (leave_0, leave_1))
+derivation.bridge(
+    "... its gradient in the logits: a probability has the slope of itself times that of the other action",
+    Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
+    lambda *given: _each(lambda *given: policy_gradient(*_two_states(*given[:1], *given[2:]), discount=given[1]), *given),
+    *TWO_STATES,
+    wrong={"the factor forgotten": (1 - gamma) * Matrix([[-gradient_0, gradient_0], [-gradient_1, gradient_1]]),
+           "in the probabilities": Matrix([[-Slope(eta, leave), Slope(eta, leave)] for leave in (leave_0, leave_1)])},
+    sizes={j: 4},
+)  # fmt: skip
+is_same = KroneckerDelta(a, b)
+derivation.bridge(
+    "... the terms of one decision",
+    times(plus(is_same, -pi.at(b)), plus(q, -baseline)),
+    lambda *given: _each(lambda q, logits, c: bandit_gradient_samples(q, logits, jnp.array(c)), *given),
+    q, logit, baseline,
+    wrong={"the baseline added": times(plus(is_same, -pi.at(b)), plus(q, baseline)),
+           "transposed": times(plus(is_same, -pi), plus(q.at(b), -baseline))},
+)  # fmt: skip
+norm = Total(b, (is_same - pi.at(b)) ** 2)
+derivation.bridge(
+    "... the best baseline",
+    Expectation(pi, norm * q) / Expectation(pi, norm),
+    lambda q, logits: _each(optimal_constant_baseline, q, logits),
+    q, logit,
+    wrong={"the mean reward": Expectation(pi, q), "the norm not squared": Expectation(pi, sqrt(norm) * q) / Expectation(
+        pi, sqrt(norm))},
+)  # fmt: skip
+derivation.bridge(
+    "... and the entropy", Entropy(pi), policy_entropy, logit, wrong={"in bits": Entropy(pi) / log(2), "the sign": -Entropy(pi)}
+)
+
+STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
+PAID = jnp.array([[0.0, 0.0], [1.0, 0.0]])  # for staying in state 1
+FROM_0 = jnp.array([1.0, 0.0])
+
+
+@derivation.example(
+    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
+    r"$\frac12$, the run begins in state 0, and both actions are as likely. Decision processes give $d = (\frac34, \frac14)$ and "
+    r"$Q - V = (-\frac18, \frac18)$ in state 0, $(\frac58, -\frac58)$ in state 1."
+)
+def stay_or_move():
+    process, even = (FROM_0, STAY_OR_MOVE, PAID), jnp.zeros((2, 2))
+    found = policy_gradient(*process, even, discount=0.5)
+    yield r"\eta", policy_objective(*process, even, discount=0.5), "1/4"
+    yield (
+        r"\tfrac{1}{1 - \gamma} d_0 \pi (Q - V) = 2 \cdot \tfrac34 \cdot \tfrac12 \cdot (\mp \tfrac18)",
+        found[0],
+        "(-3/32, 3/32)",
+    )
+    yield r"\text{and in state 1: } 2 \cdot \tfrac14 \cdot \tfrac12 \cdot (\pm \tfrac58)", found[1], "(5/32, -5/32)"
+    yield r"\text{the entropy of the policy in a state}", policy_entropy(even)[0], "0.6931"
+
+
+def _spread(rewards, probabilities, baselines):
+    """The variance of the estimate with each of the baselines: the trace of that of the terms."""
+    rewards, probabilities = np.array(rewards), np.array(probabilities)
+    terms = jax.vmap(lambda c: bandit_gradient_samples(rewards, jnp.log(probabilities), c))(np.array(baselines, float))
+    terms = np.asarray(terms)
+    mean = np.einsum("a,cab->cb", probabilities, terms)
+    return np.einsum("a,cab->c", probabilities, (terms - mean[:, None]) ** 2)
+
+
+@derivation.figure(
+    "Left: the return of the example over all policies (lines of equal return), and its gradient: how far each probability moves "
+    "if the logits follow it. Right: one decision between two actions, worth 1 and 0 and taken with probabilities 0.9 and 0.1: "
+    "the variance of the estimate for every baseline, with the best one (dot) and the mean reward (cross).",
+    panels=2,
+)
+def hills_and_baselines(left, right):
+    move, stay = np.meshgrid(*[np.linspace(0, 1, 21)] * 2)
+    heights = move * stay / (1 - (stay - move) / 2)  # V_0, as defined above
+    left.contour(move, stay, heights, levels=9, colors="gray", linewidths=0.8)
+    move, stay = np.meshgrid(*[np.linspace(0.14, 0.86, 4)] * 2)
+    policies = np.log([[1 - move, move], [stay, 1 - stay]]).reshape(2, 2, -1)
+    uphill = [policy_gradient(FROM_0, STAY_OR_MOVE, PAID, policy, discount=0.5) for policy in np.moveaxis(policies, -1, 0)]
+    uphill = np.reshape(uphill, (4, 4, 2, 2))
+    # dp = p (1 - p) (difference of the two logits' changes), which is twice the change of one
+    left.quiver(move, stay, 2 * move * (1 - move) * uphill[..., 0, 1], 2 * stay * (1 - stay) * uphill[..., 1, 0])
+    left.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
+    best = float(optimal_constant_baseline(jnp.array([1.0, 0.0]), jnp.log(jnp.array([0.9, 0.1]))))
+    baselines = np.array([*np.linspace(-0.2, 1.0, 25), best, 0.9])
+    variances = _spread([1.0, 0.0], [0.9, 0.1], baselines)
+    right.plot(baselines[:-2], variances[:-2])
+    right.plot(best, variances[-2], "o", color="gray")
+    right.plot(0.9, variances[-1], "x", color="gray")
+    right.set(xlabel="baseline $c$", ylabel="variance of the estimate")
+
+
+@derivation.exercise(
+    "One decision between two actions, worth 1 and 0 and taken with probabilities 0.9 and 0.1. What is the variance of the "
+    "estimate without a baseline, with the mean reward, and with the best one?",
+    r"The terms are $(0.1, -0.1) (1 - c)$ and $(-0.9, 0.9) (0 - c)$. They differ by $(0.1 - c) (1, -1)$, and two values with "
+    r"probabilities 0.9 and 0.1 have the variance 0.09 times the square of their difference: $0.18 (0.1 - c)^2$ in all. For "
+    r"$c = 0, 0.9, 0.1$: 0.0018, 0.1152, 0.",
+)
+def a_baseline_that_harms():
+    yield _spread([1.0, 0.0], [0.9, 0.1], (0.0, 0.9, 0.1)), "0.0018, 0.1152, 0"
+
+
+@derivation.exercise(
+    "What is the best constant baseline for three equally likely actions that are worth 3, 0 and 0?",
+    r"The squared norms of the scores are equal, so it is the mean reward: 1.",
+)
+def equal_norms():
+    yield optimal_constant_baseline(jnp.array([3.0, 0.0, 0.0]), jnp.zeros(3)), "1"
+
+
+@derivation.exercise(
+    "Is the return to come always less noisy than the total return? Let a run of two steps pay -1 and then 1, whatever is done, "
+    r"with $\gamma = 1$ and two actions that are as likely.",
+    r"The total return is 0, and so is its estimate: variance 0. The return to come is 0 from the first step on and 1 from the "
+    r"second, whose score is $\pm (\frac12, -\frac12)$: variance 0.5. Leaving out past rewards lowers the variance only if they "
+    r"do not make up for those to come.",
+)
+def a_past_that_makes_up():
+    terms = bandit_gradient_samples(jnp.ones(2), jnp.zeros(2), jnp.array(0.0))
+    yield jnp.sum(0.0 * terms**2), "0"
+    yield jnp.mean(jnp.sum(terms**2, axis=1)), "0.5"
+
+
+def _each(compute, *arrays):
+    """One draw after the other: the functions take one process at a time, and the discount as a plain number."""
+    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
+
+
+def _two_states(start, leave_0, leave_1, prizes):
+    """The process in which one can stay or move, and the logits of a policy."""
+    policy = jnp.log(jnp.array([[1 - leave_0, leave_0], [1 - leave_1, leave_1]]))
+    return jnp.array([1 - start, start]), STAY_OR_MOVE, jnp.reshape(prizes, (2, 2)), policy

@@ -1,0 +1,435 @@
+"""Several steps from one batch: the clipped surrogate, what it promises and what it does not.
+
+The lecture on the functions of theory_jax/reinforcement/ppo.py.
+"""
+
+import jax
+import jax.numpy as jnp
+from sympy import Matrix, Max, Min, Rational, exp, log, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
+
+derivation = Derivation(
+    title="Several steps from one batch: the clipped surrogate, what it promises and what it does not",
+    lectures=(52,),
+    sources=(
+        "Schulman, Wolski, Dhariwal, Radford & Klimov 2017, Proximal policy optimization algorithms",
+        "Engstrom et al. 2020, Implementation matters in deep policy gradients",
+        "Huang et al. 2022, The 37 implementation details of proximal policy optimization",
+    ),
+    question="A policy gradient is an expectation under the policy of the moment, so after one step the batch is out of date. "
+    "Can a batch serve several steps? And what keeps those steps from trusting it too far?",
+    setting=(
+        r"Actions were drawn from an old policy $o$ with $o(a) > 0$; the new policy $\pi$ has positive probabilities, too. The "
+        r"advantages $A$ are those of the old policy: constants, which are not differentiated.",
+        r"One state is written. A batch averages over the states that the old policy visited.",
+        r"$0 < \epsilon < 1$ is the clip and $\beta > 0$ the price of a nat.",
+    ),
+    answer=r"The ratio $\rho = \pi / o$ turns the old policy's actions into a surrogate of the new policy's advantage, right in "
+    r"value and slope at $\pi = o$. The clipped loss is a pessimistic bound on it: it takes the gradient from a step whose "
+    r"ratio has moved by $\epsilon$ the way its advantage asks for, and from no other, so that what has gone wrong can be "
+    r"repaired. It does not bound the ratios, and may give an action up; paying for the divergence from the old policy does not.",
+    limits=(
+        "That several epochs improve the return: the surrogate keeps the old policy's states, and the lecture on trust regions "
+        "bounds what that costs.",
+        "Advantages that are estimated, or shifted and scaled within a batch.",
+        "Ratios of whole texts, which are products over tokens: here every token is a step with a ratio of its own.",
+    ),
+)
+
+a = derivation.index("a", "an action")
+o = derivation.law("o({})", a, "the old policy, which drew the actions", "exp(old_log_probs)")
+pi = derivation.law(r"\pi({})", a, "the new policy", "exp(log_probs)")
+A = derivation.numbers("A({})", a, "the old policy's advantage", "advantages")
+derivation.chain(
+    "The old policy's actions can judge the new policy",
+    Expectation(pi, A),
+    equals(
+        Expectation(o, times(pi / o, A)),
+        r"multiply and divide by $o(a)$, which is positive",
+        wrong={"the ratio turned over": Expectation(o, times(o / pi, A)), "no ratio": Expectation(o, A),
+               "under the new policy once more": Expectation(pi, times(pi / o, A))},
+    ),
+    role="lemma",
+    so="This is the surrogate. All that it needs of the new policy is the probability of the actions in the batch.",
+)  # fmt: skip
+theta = derivation.number(r"\theta", "a parameter of the policy, 0 at the old one")
+h = derivation.numbers("h({})", a, "how it acts on the logits: any direction")
+moved = derivation.define(
+    r"\pi_\theta({})", o * exp(theta * h) / Total(a, o * exp(theta * h)), "the policy on its way", over=a, law=True
+)
+derivation.chain(
+    "Its slope is a policy gradient, with the old policy's advantages",
+    Slope(Expectation(o, times(moved / o, A)), theta),
+    equals(
+        Expectation(o, times(moved / o, Slope(log(moved), theta), A)),
+        r"$\partial \pi = \pi\, \partial \log \pi$",
+        wrong={"the score alone": Expectation(o, times(Slope(log(moved), theta), A))},
+    ),
+    equals(
+        Expectation(moved, times(plus(h, -Expectation(moved, h)), A)),
+        "the ratio turns one expectation into the other; the score is $h$ less its mean",
+        wrong={"not centered": Expectation(moved, times(h, A)),
+               "under the old policy": Expectation(o, times(plus(h, -Expectation(o, h)), A))},
+    ),
+    states=2,
+    role="lemma",
+    so=r"At the old policy, $\theta = 0$, it is the policy gradient: the first step from a batch is a step of that. Later steps "
+    r"follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, the less "
+    r"it is worth.",
+)  # fmt: skip
+
+derivation.say("So a step should stop to count once its ratio has moved far enough. Now take the steps of a batch one by one.")
+t = derivation.index("t", "a step of the batch")
+rho = derivation.numbers(r"\rho", t, "the ratio of its action, new to old", "exp(log_probs - old_log_probs)", positive=True)
+A_t = derivation.numbers("A", t, "its advantage", "advantages")
+epsilon = derivation.number(r"\epsilon", "how far a ratio may go", "clip", between=(0, 1))
+
+
+def _clipped(ratio, limit):
+    return Min(Max(ratio, 1 - limit, evaluate=False), 1 + limit, evaluate=False)
+
+
+def _loss(ratio, advantage, limit):
+    """The clipped loss, printed as it is written."""
+    return Max(-times(ratio, advantage), -times(_clipped(ratio, limit), advantage), evaluate=False)
+
+
+near = derivation.define(r"\bar\rho", _clipped(rho, epsilon), r"the ratio, moved into $[1 - \epsilon, 1 + \epsilon]$", over=t)
+ell = derivation.define(r"\ell", Max(-rho * A_t, -near * A_t), "the clipped loss of a step", "clipped_policy_loss", over=t)
+derivation.chain(
+    "The clipped objective is a pessimistic bound on the surrogate",
+    -ell,
+    equals(
+        Min(rho * A_t, near * A_t),
+        r"$-\max(-x, -y) = \min(x, y)$",
+        wrong={"the larger": Max(rho * A_t, near * A_t), "clipped alone": near * A_t},
+    ),
+    equals(
+        plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)),
+        r"$\min(x, y) = x - \max(x - y, 0)$",
+        wrong={"the sign": plus(rho * A_t, Max(rho * A_t - near * A_t, 0)), "the difference turned over": plus(
+            rho * A_t, -Max(near * A_t - rho * A_t, 0))},
+    ),
+    at_most(
+        rho * A_t,
+        r"leave out what is never negative; equality where $\rho A \le \bar\rho A$",
+        adding=Max(rho * A_t - near * A_t, 0),
+    ),
+    central=True,
+    states=1,
+    so="Minimizing the loss maximizes a number that never promises more than the surrogate does. Which steps pay for that?",
+)  # fmt: skip
+c = derivation.number("c", "the size of an advantage", positive=True)
+x = derivation.number("x", "by how much the ratio is out of the range", positive=True)
+derivation.chain(
+    "A positive advantage: a ceiling",
+    Matrix([_loss(1 + epsilon + x, c, epsilon), _loss(1 - epsilon - x, c, epsilon)]),
+    equals(
+        Matrix([-(1 + epsilon) * c, -(1 - epsilon - x) * c]),
+        r"of a ratio above the range the clipped one is smaller; below the range, the ratio itself is",
+        wrong={"a floor, too": Matrix([-(1 + epsilon) * c, -(1 - epsilon) * c]),
+               "no ceiling": Matrix([-(1 + epsilon + x) * c, -(1 - epsilon - x) * c])},
+    ),
+    so=r"The first is constant in the ratio: the action has become likely enough, and its gradient is 0. The second is the "
+    r"surrogate: a good action that has become less likely is still pushed up.",
+)  # fmt: skip
+derivation.chain(
+    "A negative advantage: a floor",
+    Matrix([_loss(1 - epsilon - x, -c, epsilon), _loss(1 + epsilon + x, -c, epsilon)]),
+    equals(
+        Matrix([(1 - epsilon) * c, (1 + epsilon + x) * c]),
+        "the same with the order turned over",
+        wrong={"a ceiling, too": Matrix([(1 - epsilon) * c, (1 + epsilon) * c]),
+               "no floor": Matrix([(1 - epsilon - x) * c, (1 + epsilon + x) * c])},
+    ),
+    so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
+    r"and $-\rho A$ in the other four.",
+)  # fmt: skip
+
+
+@derivation.autodiff(
+    r"\frac{\partial \ell_t}{\partial \log \pi} = -\rho_t A_t \text{ or } 0",
+    because=r"All six cases, $|A| = 1$ and the ratios $\frac12, 1, \frac32$: the derivative of the code, and zero exactly where "
+    r"its indicator says so.",
+)
+def six_slopes():
+    found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
+    cut, plain = clipped_indicator(*SIX, clip=0.2), -jnp.exp(SIX[0] - SIX[1]) * SIX[2]
+    wrong = {"nothing cut": plain, "every ratio out of range": jnp.where(jnp.abs(plain) == 1, plain, 0.0),
+             "the other side": jnp.where(cut[::-1], 0.0, plain)}  # fmt: skip
+    return found, jnp.where(cut, 0.0, plain), wrong
+
+
+derivation.say(
+    r"Does the clip keep the ratios within $1 \pm \epsilon$? Take two actions. The old policy does the first with probability "
+    r"$q$, so near to 1 that its ratio cannot reach $1 + \epsilon$; the second has the ratio $\frac{1 - p}{1 - q}$ if the new "
+    r"policy does the first with probability $p$. Advantages have mean 0 under the old policy."
+)
+q = derivation.number("q", "the old probability of the first action", between=(0, 1))
+p = derivation.number("p", "the new one", between=(0, 1))
+derivation.chain(
+    "Cutting the gradient of an action does not stop its ratio",
+    plus(times(q, p / q, c), times(1 - q, 1 - epsilon, -c * q / (1 - q))),
+    equals(
+        times(c, plus(p, -times(1 - epsilon, q))),
+        r"the expected objective where the second ratio is below $1 - \epsilon$: the first term is not cut",
+        wrong={"both cut": times(c, epsilon * q), "the second not cut": times(c, plus(p, -times((1 - p) / (1 - q), q)))},
+    ),
+    so=r"Its slope in $p$ is $c$, up to $p = 1$: the first action is pushed up, and pushes the second down, since they share "
+    r"the probability. The maximum of the clipped objective has the second ratio 0. What keeps ratios near 1 is that the steps "
+    r"are few and small.",
+)
+
+derivation.say("Values are clipped in the same way, around what the old values were.")
+v = derivation.numbers("v", t, "the value of the state, as it is learned", "values")
+w = derivation.numbers("w", t, "the old value", "old_values")
+G = derivation.numbers("G", t, "the return to which it is fitted", "returns")
+kappa = derivation.number(r"\kappa", "how far a value may go", "clip of clipped_value_loss", positive=True)
+near_v = derivation.define(r"\bar v", Min(Max(v, w - kappa), w + kappa), "the value, moved into the range", over=t)
+ell_v = derivation.define(
+    r"\ell^v", Max((v - G) ** 2, (near_v - G) ** 2) / 2, "the clipped loss of a value", "clipped_value_loss", over=t
+)
+d = derivation.number("d", "by how much the return lies beyond the range; negative if it does not")
+derivation.chain(
+    "A value that has moved beyond its range",
+    Max((x - d) ** 2, d**2) / 2,
+    equals(
+        plus((x - d) ** 2 / 2, Max(2 * d * x - x**2, 0) / 2),
+        r"with $v = w + \kappa + x$ and $G = w + \kappa + d$ the errors are $x - d$ and $-d$; $\max(s, t) = s + \max(t - s, "
+        r"0)$, and $d^2 - (x - d)^2 = 2 d x - x^2$",
+        wrong={"once the distance": plus((x - d) ** 2 / 2, Max(d * x - x**2, 0) / 2),
+               "the smaller": plus((x - d) ** 2 / 2, -Max(x**2 - 2 * d * x, 0) / 2)},
+    ),
+    at_least(
+        (x - d) ** 2 / 2,
+        "leave out what is never negative",
+        dropping=Max(2 * d * x - x**2, 0) / 2,
+        wrong={"clipped alone": d**2 / 2},
+    ),
+    so=r"Never less than half the squared error. The constant $d^2$ is the larger one, and the gradient is cut, if and only if "
+    r"$0 < x < 2d$: from the end of the range to its mirror image beyond the return. A return inside the range cuts nothing, "
+    r"and neither does a value far beyond its return. Below $w - \kappa$ all this is mirrored.",
+)  # fmt: skip
+
+derivation.say(
+    r"The other way to keep a policy near is to pay for the divergence, and there are two of them. Paid as $\mathrm{KL}(\pi "
+    r"\,\|\, o)$, the best policy is the old one, tilted."
+)
+beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
+Z = derivation.define("Z", Total(a, o * exp(A / beta)), "the normalizer", positive=True)
+tilted = derivation.define(r"o_\beta({})", o * exp(A / beta) / Z, "the old policy, tilted by the advantage", over=a, law=True)
+derivation.chain(
+    "The best policy if the new policy's divergence is paid",
+    plus(Expectation(pi, A), -beta * Divergence(pi, o)),
+    equals(
+        plus(times(beta, log(Z)), -beta * Divergence(pi, tilted)),
+        r"$o\, e^{A/\beta} = Z o_\beta$, as for a language model and its reference",
+        wrong={"turned over": plus(times(beta, log(Z)), times(-beta, Divergence(tilted, pi))),
+               "without the price": plus(log(Z), times(-beta, Divergence(pi, tilted)))},
+    ),
+    at_most(
+        times(beta, log(Z)),
+        r"leave out the divergence (Gibbs); equality if and only if $\pi = o_\beta$",
+        adding=beta * gibbs.at(pi, tilted),
+    ),
+)  # fmt: skip
+derivation.say("But samples of the old policy estimate the other divergence, and that is what the code has.")
+derivation.chain(
+    "What the penalty of a step estimates",
+    Expectation(o, plus(pi / o, -1, -log(pi / o))),
+    equals(
+        plus(Total(a, pi), -1, Divergence(o, pi)),
+        "multiply out; a logarithm turned over changes its sign",
+        wrong={"turned over": plus(Total(a, pi), -1, Divergence(pi, o)), "one too few": plus(Total(a, pi), Divergence(o, pi))},
+    ),
+    equals(Divergence(o, pi), "the new policy sums to one", wrong={"the other divergence": Divergence(pi, o)}),
+    role="lemma",
+    so=r"It is $k_3$ of the estimators of a divergence, with the old policy as the one that is sampled.",
+)
+best = derivation.law(r"\tilde\pi({})", a, "a policy")
+nu = derivation.number(r"\nu", "a number larger than every advantage")
+A_nu = derivation.define(
+    r"A_\nu({})", plus(nu, -beta * o / best), r"the advantages for which it is the best, as will be shown", over=a
+)
+derivation.chain(
+    "The best policy if the old policy's divergence is paid",
+    plus(Expectation(best, A_nu), -beta * Divergence(o, best), -Expectation(pi, A_nu), beta * Divergence(o, pi)),
+    equals(
+        plus(Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(best / pi)))),
+        "the old policy's entropy cancels",
+        wrong={"the logarithm turned over": plus(
+            Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(pi / best))))},
+    ),
+    equals(
+        times(beta, Total(a, times(o, plus(pi / best, -1, -log(pi / best))))),
+        r"both policies sum to one, so $\nu$ cancels",
+        wrong={"the ratio turned over": times(beta, Total(a, times(o, plus(best / pi, -1, -log(best / pi))))),
+               "the price forgotten": Total(a, times(o, plus(pi / best, -1, -log(pi / best))))},
+    ),
+    at_least(
+        0,
+        r"the logarithm lies below its tangent; equality if and only if $\pi = \tilde\pi$",
+        dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
+    ),
+    so=r"Solved for the policy: $\tilde\pi = \beta o / (\nu - A)$, with the one $\nu$ above all advantages for which it sums to "
+    r"one, since the sum falls from infinity to zero. Every ratio is positive: no action is given up.",
+)  # fmt: skip
+
+
+def _each(compute, *arrays):
+    """compute() of every draw, stacked."""
+    return jnp.stack([jnp.asarray(compute(*drawn)) for drawn in zip(*arrays, strict=True)])
+
+
+derivation.bridge(
+    "The code computes the loss of a step",
+    ell,
+    lambda epsilon, rho, A: _each(
+        lambda e, r, A: clipped_policy_loss(jnp.log(r)[None], jnp.zeros_like(r)[None], A[None], clip=float(e))[0], epsilon, rho, A
+    ),
+    epsilon,
+    rho,
+    A_t,
+    wrong={"the smaller": Min(-rho * A_t, -near * A_t), "clipped alone": -near * A_t, "not clipped": -rho * A_t},
+    states=6,
+)
+derivation.bridge(
+    "... of a value",
+    ell_v,
+    lambda kappa, v, w, G: _each(
+        lambda k, *rows: clipped_value_loss(*(row[None] for row in rows), clip=float(k))[0], kappa, v, w, G
+    ),
+    kappa,
+    v,
+    w,
+    G,
+    wrong={"without the half": 2 * ell_v, "not clipped": (v - G) ** 2 / 2, "clipped alone": (near_v - G) ** 2 / 2},
+    states=6,
+)
+derivation.bridge(
+    "... the penalized surrogate, as a mean under the old policy",
+    plus(-Expectation(pi, A), beta * Divergence(o, pi)),
+    lambda beta, o, pi, A: _each(
+        lambda b, o, p, A: jnp.sum(
+            o * kl_penalty_loss(jnp.log(p)[None], jnp.log(o)[None], A[None], kl_coefficient=float(b))[0]
+        ),
+        beta, o, pi, A,
+    ),
+    beta, o, pi, A,
+    wrong={"the other divergence": plus(-Expectation(pi, A), beta * Divergence(pi, o)),
+           "the sign": plus(-Expectation(pi, A), -beta * Divergence(o, pi))},
+)  # fmt: skip
+T = derivation.count(t, "T", "how many steps an example has")
+H = derivation.numbers("H", t, "the entropy of the policy there", "entropy")
+c_v = derivation.number("c_v", "the weight of the values", "value_coefficient", positive=True)
+c_e = derivation.number("c_e", "the weight of the entropy", "entropy_coefficient", positive=True)
+derivation.bridge(
+    "... and all of it, for one network with two heads",
+    times(1 / T, Total(t, plus(ell, c_v * ell_v, -c_e * H))),
+    lambda epsilon, kappa, c_v, c_e, *rows: _each(_loss_of_a_row, epsilon, kappa, c_v, c_e, *rows),
+    epsilon, kappa, c_v, c_e, rho, A_t, v, w, G, H,
+    wrong={"the sum": Total(t, plus(ell, c_v * ell_v, -c_e * H)),
+           "a price for entropy": times(1 / T, Total(t, plus(ell, c_v * ell_v, c_e * H))),
+           "the weights exchanged": times(1 / T, Total(t, plus(ell, c_e * ell_v, -c_v * H)))},
+)  # fmt: skip
+
+
+def _loss_of_a_row(epsilon, kappa, c_v, c_e, rho, *others):
+    """ppo_loss of one example, of which every step counts."""
+    rows = (jnp.log(rho), jnp.zeros_like(rho), *others, jnp.ones(rho.shape, bool))
+    numbers = {"clip": epsilon, "value_clip": kappa, "value_coefficient": c_v, "entropy_coefficient": c_e}
+    return ppo_loss(*(row[None] for row in rows), **{name: float(number) for name, number in numbers.items()})[0]
+
+
+# Ratios 1/2, 1 and 3/2; advantages 1 and -1.
+SIX = (jnp.log(jnp.array([[0.5, 1.0, 1.5]] * 2)), jnp.zeros((2, 3)), jnp.array([[1.0] * 3, [-1.0] * 3]))
+OLD, ADVANTAGES = jnp.array([0.9, 0.1]), jnp.array([1.0, -9.0])
+_half = {o: (Rational(1, 2),) * 2, A: (1, -1), beta: 1}
+
+
+def _clipped_objective(probabilities):
+    """The expectation under OLD of the clipped objective, for each new probability of the first action."""
+    log_probs = jnp.log(jnp.stack([probabilities, 1 - probabilities], axis=1))
+    old, advantages = (jnp.broadcast_to(row, log_probs.shape) for row in (jnp.log(OLD), ADVANTAGES))
+    return -clipped_policy_loss(log_probs, old, advantages, clip=0.2) @ OLD
+
+
+@derivation.example(
+    r"Clip $\epsilon = \frac15$. Six steps; a value that was 0 and has the return 1, with $\kappa = \frac15$; and two actions, "
+    r"$o = (\frac12, \frac12)$, $A = (1, -1)$, $\beta = 1$, for the two penalties."
+)
+def by_hand():
+    yield (
+        r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1",
+        -clipped_policy_loss(*SIX, clip=0.2)[0],
+        "(0.5, 1, 1.2)",
+    )
+    yield r"-\ell \text{ there if } A = -1", -clipped_policy_loss(*SIX, clip=0.2)[1], "(-0.8, -1, -1.5)"
+    ends = jnp.array([[0.19, 0.21, 1.79, 1.81]])
+    slopes = jax.grad(lambda v: jnp.sum(clipped_value_loss(v, 0 * ends, 0 * ends + 1, clip=0.2)))(ends)
+    yield r"\partial \ell^v \text{ at } v = 0.19, 0.21, 1.79, 1.81", slopes, "(-0.81, 0, 0, 0.81)"
+    yield tilted, value(tilted, _half), "(0.8808, 0.1192)"
+    golden = (1 + sqrt(5)) / 2
+    yield (
+        r"\beta o / (\nu - A) \text{ at } \nu = \tfrac{1 + \sqrt 5}{2}",
+        [0.5 / (golden - 1), 0.5 / (golden + 1)],
+        "(0.8090, 0.1910)",
+    )
+
+
+@derivation.figure(
+    r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
+    r"objective lies below it and is flat on one side only. Right: two actions, $o = (0.9, 0.1)$, $A = (1, -9)$: the "
+    r"expectation of the clipped objective against the new probability of the first action. From the dotted line on the second "
+    r"action has no gradient, and the objective still rises.",
+    panels=2,
+)
+def a_roof_and_a_slope(left, right):
+    ratios = jnp.linspace(0.4, 1.6, 25)
+    for sign, color in ((1.0, "C0"), (-1.0, "C1")):
+        steps = jnp.log(ratios)[None], jnp.zeros((1, 25)), jnp.full((1, 25), sign)
+        left.plot(ratios, -clipped_policy_loss(*steps, clip=0.2)[0], color=color, label=rf"$A = {sign:g}$")
+        left.plot(ratios, sign * ratios, color=color, linestyle="--", linewidth=1)
+    left.set(xlabel=r"ratio $\rho$", ylabel=r"objective $-\ell$")
+    left.legend()
+    probabilities = jnp.array([0.9, 0.91, 0.92, 0.94, 0.96, 0.98, 0.999])
+    right.plot(probabilities, _clipped_objective(probabilities))
+    right.axvline(0.92, color="gray", linestyle=":")
+    right.set(xlabel="new probability of the first action", ylabel="expected objective")
+
+
+@derivation.exercise(
+    r"What are the six gradients of the example's steps in $\log \pi$?",
+    r"$-\rho A$ where nothing is cut. For $A = 1$: (-0.5, -1, 0); for $A = -1$: (0, 1, 1.5).",
+)
+def six_gradients():
+    found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
+    yield found[0], "(-0.5, -1, 0)"
+    yield found[1], "(0, 1, 1.5)"
+
+
+@derivation.exercise(
+    r"What is the slope of the right curve of the figure at $p = 0.91$ and at $0.95$?",
+    r"Below 0.92 both actions count: $\frac{d}{dp} (p - 9 (1 - p))$; above it the first alone: (10, 1).",
+)
+def slopes_of_the_expectation():
+    yield jax.grad(lambda p: jnp.sum(_clipped_objective(p)))(jnp.array([0.91, 0.95])), "(10, 1)"
+
+
+@derivation.exercise(
+    r"Do the two penalties differ for small steps? Let $o = (\frac12, \frac12)$, $A = (1, -1)$, and $\beta$ be large.",
+    r"The tilted policy does the first action with probability $1 / (1 + e^{-2/\beta})$. For the other, $\nu^2 - 1 = \beta "
+    r"\nu$, so $\tilde\pi = 1 / (1 + \sqrt{1 + 4/\beta^2} - 2/\beta)$. Both have the value, slope and curvature (1/2, 1/2, 0) "
+    r"in $1/\beta$ at 0: they differ in the third order. At $\beta = 10$ they are (0.5498, 0.5495).",
+)
+def both_penalties_of_a_small_step():
+    policies = 1 / (1 + exp(-2 * x)), 1 / (1 + sqrt(1 + 4 * x**2) - 2 * x)  # x is 1 / beta
+    for policy in policies:
+        yield [float(policy.diff(x, order).subs(x, 0)) for order in (0, 1, 2)], "(1/2, 1/2, 0)"
+    yield [float(policy.subs(x, 0.1)) for policy in policies], "(0.5498, 0.5495)"

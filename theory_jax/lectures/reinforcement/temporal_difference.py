@@ -1,0 +1,630 @@
+"""Temporal differences: learning a value from one transition after the other.
+
+The lecture on the functions of theory_jax/reinforcement/temporal_difference.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.stats import norm
+from sympy import Integral, KroneckerDelta, Max, Rational, exp, oo, pi, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Expectation, Total, Variance, plus, times
+from theory_jax.reinforcement.markov_decision import policy_value
+from theory_jax.reinforcement.temporal_difference import (
+    double_q_target,
+    expected_sarsa_target,
+    least_squares_value,
+    q_learning_target,
+    td_update,
+)
+
+derivation = Derivation(
+    title="Temporal differences: learning a value from one transition after the other",
+    lectures=(49,),
+    sources=(
+        "Sutton 1988, Learning to predict by the methods of temporal differences",
+        "Watkins & Dayan 1992, Q-learning",
+        "Bradtke & Barto 1996, Linear least-squares algorithms for temporal difference learning",
+        "Tsitsiklis & Van Roy 1997, An analysis of temporal-difference learning with function approximation",
+        "van Hasselt 2010, Double Q-learning",
+    ),
+    question="Bellman's equation gives the value of a policy to whoever knows the process. Who does not know it sees one "
+    "transition after the other. How can the value be learned from them, and what goes wrong when features take the place of a "
+    "table, when another policy collects the data, or when a maximum is taken?",
+    setting=(
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
+        r"decision processes, and a policy $\pi$. A transition starts in state $s$ with probability $d(s) > 0$; the action, the "
+        r"reward and the next state $s'$ follow.",
+        r"After a transition from $s$ to $s'$, TD(0) moves $v(s)$ by the step size $\alpha$ times the error $\delta = r + "
+        r"\gamma v(s') - v(s)$. $r + \gamma v(s')$ is called the target. It is held constant: $v(s')$ does not move. If the "
+        r"transition ends an episode, the target is $r$; the end is a state of value 0.",
+        r"With features, $v(s) = \varphi(s) w$, and the weight $w$ moves by $\alpha \delta \varphi(s)$. Where one feature is "
+        r"enough to show an identity, there is one.",
+        r"On-policy means that $d$ is stationary: if $s$ is drawn from $d$, then so is $s'$. Off-policy, it is any other $d$.",
+    ),
+    answer=r"On average, one transition moves $v(s)$ by $\alpha d(s)$ times what Bellman's operator would change. A table "
+    r"converges on average whatever states the data visit. Features are stable on-policy, where the error of the learned fit is "
+    r"at most $1 / \sqrt{1 - \gamma^2}$ times that of the best one; off-policy their weights can diverge. A maximum in the "
+    r"target needs no policy, but the maximum of noisy estimates is too large on average; an independent second estimate, which "
+    r"evaluates what the first one selects, is not.",
+    limits=(
+        "Convergence with probability one, under step sizes that decrease; only the mean of an update is looked at.",
+        "Convergence of Q-learning, with a table or without.",
+        "The chains are derived for two or three states and one feature; they are sums over states and hold for any number. "
+        "Several features are checked at points.",
+    ),
+)
+
+s = derivation.index("s", "the state in which a transition starts")
+a = derivation.index("a", "the action")
+t = derivation.index("s'", "the next state")
+x = derivation.index("x", "the state whose value is looked at")
+d = derivation.law("d({})", s, "how often transitions start in a state")
+policy = derivation.law(r"\pi({}|{})", (a, s), "the policy", "exp(log_probs)")
+P = derivation.law("P({}|{},{})", (t, s, a), "the probability of the next state")
+r = derivation.numbers("r({},{})", (s, a), "the reward", "reward")
+v = derivation.numbers("v({})", t, "the value that is learned", "value")
+gamma = derivation.number(r"\gamma", "the discount", "discount", between=(0, 1))
+alpha = derivation.number(r"\alpha", "the step size", "step_size", between=(0, 1))
+delta = derivation.define(r"\delta({},{},{})", plus(r, times(gamma, v), -v.at(s)), "the error of one transition", over=(s, a, t))
+swept = derivation.define(
+    r"(B_\pi v)({})", Expectation(policy, plus(r, times(gamma, Expectation(P, v)))), "Bellman's operator", over=s
+)
+
+mean_update = times(alpha, d.at(x), plus(swept.at(x), -v.at(x)))
+derivation.chain(
+    "One update, on average, is a small step of Bellman's operator",
+    Expectation(d, Expectation(policy, Expectation(P, times(alpha, KroneckerDelta(s, x), delta)))),
+    equals(
+        times(alpha, d.at(x), Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
+        "only the transitions that start in $x$ move $v(x)$",
+        wrong={"as if all started in $x$": times(
+                   alpha, Expectation(policy.at(a, x), Expectation(P.at(t, x, a), delta.at(x, a, t)))),
+               "those that arrive there": times(
+                   alpha, Expectation(d, Expectation(policy, times(P.at(x, s, a), delta.at(s, a, x)))))},
+    ),
+    equals(
+        mean_update,
+        r"the expectation of a sum; $v(x)$ is known before anything is drawn",
+        wrong={"not discounted": times(alpha, d.at(x), plus(Expectation(policy.at(a, x), plus(
+                   r.at(x, a), Expectation(P.at(t, x, a), v))), -v.at(x))),
+               "the value after the step": times(alpha, d.at(x), swept.at(x))},
+    ),
+    states=2,
+    central=True,
+    so=r"It is zero at every state if and only if $v = B_\pi v$: TD(0) stands still, on average, at the value of the policy and "
+    r"nowhere else.",
+)  # fmt: skip
+
+
+@derivation.autodiff(
+    r"v(s) \leftarrow v(s) + \alpha \delta",
+    because=r"The update is a step down the gradient of $\frac12 \delta^2$ with the target held constant (a semi-gradient). The "
+    r"whole gradient would move $v(s')$, too, away from the value that was learned there.",
+    role="remark",
+)
+def a_gradient_of_half():
+    value, step, discount = jnp.array([1.0, -2.0, 4.0]), 0.25, 0.5
+
+    def half_squared(value, target_of):
+        return (1.0 + discount * target_of[2] - value[0]) ** 2 / 2
+
+    moved = td_update(value, 0, jnp.array(1.0), 2, False, discount=discount, step_size=step) - value
+    both = jax.grad(lambda value: half_squared(value, value))(value)
+    return -step * jax.grad(half_squared)(value, value), moved, {"the target moved, too": -step * both, "uphill": -moved}
+
+
+c = derivation.number("c", r"$\alpha d(s)$ of one state", between=(0, 1))
+moves = derivation.law(r"P_\pi({}|{})", (t, s), r"the next state under the policy, $\sum_a \pi(a|s) P(s'|s,a)$")
+M = derivation.number("M", "the largest error of any state")
+slack = derivation.numbers("m({})", t, "by how much the error of a state is smaller", positive=True)
+derivation.say(
+    "A table forgets its errors whatever the data visit, as long as they visit every state: call the error of a state $v(s) - "
+    "V(s)$, where $V$ is the policy's value, and use the mean update."
+)
+derivation.symbol("V(s)", "the value of the policy")
+shrunk = plus(times(1 - c, slack.at(s)), times(c, gamma, Expectation(moves, slack)))
+derivation.chain(
+    "A table: the largest error shrinks, whatever states are visited",
+    plus(times(1 - c, M - slack.at(s)), times(c, gamma, Expectation(moves, M - slack))),
+    equals(
+        plus(times(1 - c * (1 - gamma), M), -shrunk),
+        r"probabilities sum to one",
+        wrong={"not discounted": plus(M, -shrunk)},
+    ),
+    at_most(
+        times(1 - c * (1 - gamma), M),
+        r"leave out what is never negative, since $\alpha d(s) < 1$",
+        adding=shrunk,
+        wrong={"the whole discount": gamma * M},
+    ),
+    so=r"The same holds from below. So the largest error falls by the factor $1 - \alpha (1 - \gamma) \min_s d(s)$ at least: "
+    r"slowly where a state is rarely visited, but for every $d$ that is positive.",
+)
+
+derivation.say("With features, the states share one weight, and it matters which of them are visited.")
+onward = derivation.define("d'({})", Total(s, d * moves), r"how often transitions arrive in a state", over=t)
+apart = times(gamma / 2, Expectation(d, Expectation(moves, (v.at(s) - v) ** 2)))
+size = Expectation(d, v.at(s) ** 2)
+pull = derivation.chain(
+    "What pulls a weight back to zero, and what drives it away",
+    Expectation(d, times(v.at(s), plus(v.at(s), -times(gamma, Expectation(moves, v))))),
+    equals(
+        Expectation(d, plus(v.at(s) ** 2, times(gamma / 2, Expectation(
+            moves, plus((v.at(s) - v) ** 2, -v.at(s) ** 2, -(v**2)))))),
+        r"a product by the square of a difference",
+        wrong={"the factor forgotten": Expectation(d, plus(v.at(s) ** 2, times(gamma, Expectation(
+            moves, plus((v.at(s) - v) ** 2, -v.at(s) ** 2, -(v**2))))))},
+    ),
+    equals(
+        plus(times(1 - gamma / 2, size), -times(gamma / 2, Total(t, times(onward, v**2))), apart),
+        r"the expectation of each square by itself: $v(s)^2$ where transitions start, $v(s')^2$ where they arrive",
+        wrong={"arrivals taken for starts": plus(times(1 - gamma, size), apart)},
+    ),
+    role="lemma",
+    so=r"With rewards of zero and $v = \varphi w$, the mean update moves $w$ by $-\alpha / w$ times this number: if it is "
+    r"positive, $w$ falls to zero, its value; if it is negative, $w$ grows. Only the second term can make it negative, where "
+    r"transitions arrive in states of large values in which they seldom start.",
+)  # fmt: skip
+w = derivation.number("w", "the weight of the feature")
+derivation.chain(
+    "On-policy, everything is a sum of squares",
+    plus(times(1 - gamma / 2, size), -times(gamma / 2, size), apart),
+    equals(
+        plus(times(1 - gamma, size), apart),
+        r"$d' = d$: the states in which transitions arrive are those in which the next ones start",
+        wrong={"as if nothing arrived": plus(times(1 - gamma / 2, size), apart)},
+    ),
+    at_least(0, "leave out squares", dropping=plus(times(1 - gamma, size), apart)),
+    uses=(pull,),
+    so=r"It is zero only if all values are, so a small step is stable; for several features the same number says that the "
+    r"system's eigenvalues have positive real parts.",
+)
+derivation.chain(
+    "Off-policy it can diverge: state 0 leads to state 1, and state 1 to itself; the features are 1 and 2, the updates in state "
+    "0",
+    plus(w, times(alpha, plus(times(gamma, 2 * w), -w))),
+    equals(
+        times(plus(1, times(alpha, plus(2 * gamma, -1))), w),
+        r"the reward is 0 and the value of every state is 0, which $w = 0$ fits",
+        wrong={"the value of the state itself": times(plus(1, times(alpha, plus(gamma, -1))), w)},
+    ),
+    so=r"For $\gamma > \frac12$ the factor exceeds 1, and $w$ grows without bound. Here $d' = (0, 1)$, and the number above is "
+    r"$1 - 2\gamma$ at $w = 1$. It still diverges if state 1 is updated, too, but rarely.",
+)
+
+derivation.say("Where TD(0) stands still on-policy, how far is it from the value? Three short lemmas and one line of algebra.")
+f = derivation.numbers(r"\varphi({})", t, "the feature of a state", "features")
+V = derivation.numbers("V({})", t, "the value of the policy")
+e = derivation.numbers("e({})", t, "any error of each state")
+square = derivation.define(r"\|\varphi\|^2", Expectation(d, f.at(s) ** 2), "the mean square of the feature", positive=True)
+ahead = derivation.define(r"(P_\pi e)({})", Expectation(moves, e), "the error that is expected one step later", over=s)
+kappa = derivation.define(
+    r"\kappa", Expectation(d, f.at(s) * ahead) / square, r"the weight at which the feature fits $P_\pi e$ best"
+)
+spread = Expectation(d, Expectation(moves, (e - ahead) ** 2))
+unfitted = Expectation(d, plus(ahead, -times(kappa, f.at(s))) ** 2)
+one_step = derivation.chain(
+    "Looking one step ahead, and fitting, enlarges no error",
+    Total(t, times(onward, e**2)),
+    equals(
+        plus(Expectation(d, ahead**2), spread),
+        "a second moment is the square of the mean and the variance",
+        wrong={"without the variance": Expectation(d, ahead**2)},
+    ),
+    equals(
+        plus(times(kappa**2, square), unfitted, spread),
+        "Pythagoras: what a best fit leaves is orthogonal to the feature",
+        wrong={"the weight not squared": plus(times(kappa, square), unfitted, spread)},
+    ),
+    at_least(times(kappa**2, square), "leave out squares", dropping=plus(unfitted, spread)),
+    states=2,
+    role="lemma",
+)
+fit = derivation.define(r"(\Pi V)({})", f * Expectation(d, f.at(s) * V.at(s)) / square, "the best fit of the value", over=t)
+k = derivation.number("k", "any weight")
+distance = Expectation(d, plus(fit.at(s), -V.at(s)) ** 2)
+right_angle = derivation.chain(
+    "An error is one part within reach of the feature, and one at a right angle to it",
+    Expectation(d, plus(times(k, f.at(s)), fit.at(s), -V.at(s)) ** 2),
+    equals(
+        plus(times(k**2, square), distance),
+        "Pythagoras once more",
+        wrong={"the feature not squared": plus(k**2, distance), "the best fit is exact": times(k**2, square)},
+    ),
+    role="lemma",
+)
+paid = derivation.define(
+    r"r_\pi({})", plus(V.at(s), -times(gamma, Expectation(moves, V))), "the expected reward, by Bellman's equation", over=s
+)
+fixed = derivation.define(
+    "w_*",
+    Expectation(d, f.at(s) * paid) / Expectation(d, f.at(s) * plus(f.at(s), -times(gamma, Expectation(moves, f)))),
+    "the weight at which the mean update is zero",
+    "least_squares_value",
+)
+stands_still = derivation.chain(
+    "Where the mean update is zero",
+    plus(times(fixed, square), -Expectation(d, f.at(s) * V.at(s))),
+    equals(
+        times(gamma, Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))),
+        r"$\mathbb{E}[\varphi(s) (r + \gamma \varphi(s') w - \varphi(s) w)] = 0$ is solved by $w_*$; put $r_\pi = V - \gamma "
+        r"P_\pi V$",
+        wrong={"not discounted": Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))},
+    ),
+    states=2,
+    role="lemma",
+    so=r"The error $e = \varphi w_* - V$ is therefore $\gamma \kappa \varphi + (\Pi V - V)$: the discounted best fit of its own "
+    r"future, and the error of the best fit.",
+)
+least = derivation.number("b", r"the mean square of $\Pi V - V$", positive=True)
+left_out = derivation.number("l", "the squares that the first of the three lemmas leaves out", positive=True)
+error = derivation.define(r"\|e\|^2", (least - gamma**2 * left_out) / (1 - gamma**2), r"the mean square of $e = \varphi w_* - V$")
+derivation.chain(
+    "How good the learned fit is",
+    plus(times(gamma**2, plus(error, -left_out)), least),
+    equals(
+        error,
+        r"$\|e\|^2 = \gamma^2 \kappa^2 \|\varphi\|^2 + b$, and on-policy $\kappa^2 \|\varphi\|^2 = \|e\|^2 - l$; solved for "
+        r"$\|e\|^2$",
+        wrong={"nothing discounted": least / (1 - gamma**2)},
+    ),
+    at_most(
+        least / (1 - gamma**2),
+        "leave out the squares",
+        adding=gamma**2 * left_out / (1 - gamma**2),
+        wrong={"as good as the best fit": least},
+    ),
+    uses=(one_step, right_angle, stands_still),
+    so=r"The root of it: the learned fit is at most $1 / \sqrt{1 - \gamma^2}$ times as far from the value as the best one.",
+)
+
+
+def _visits(transition, policy):
+    """The chain of states under a policy, and how often it is in each state."""
+    chain = np.einsum("sa,sat->st", policy, transition)
+    weights = np.linalg.solve(np.vstack([chain.T - np.eye(len(chain)), np.ones(len(chain))])[1:], np.eye(len(chain))[-1])
+    return chain, weights
+
+
+def _process(seed, states=4, actions=2):
+    """A random process and policy: rewards [S, A], transitions [S, A, S], probabilities [S, A]."""
+    rng = np.random.default_rng(seed)
+    transition = rng.dirichlet(np.ones(states), size=(states, actions))
+    return rng.normal(size=(states, actions)), transition, rng.dirichlet(np.ones(actions), size=states)
+
+
+def _fitted(features, rewards, chain, weights, discount):
+    """least_squares_value of all transitions, each as often as it occurs: a row times the root of its weight."""
+    roots = np.sqrt(weights[:, None] * chain).reshape(-1, 1)
+    rows, columns = np.indices(chain.shape).reshape(2, -1)
+    arrays = roots * features[rows], roots * features[columns], roots[:, 0] * rewards[rows]
+    return least_squares_value(*map(jnp.asarray, arrays), discount=discount)
+
+
+@derivation.bound(
+    r"\|e\| \le \frac{1}{\sqrt{1 - \gamma^2}} \|\Pi V - V\|",
+    because=r"Four random processes of four states, two features, on-policy, at two discounts. It is tight where nothing is "
+    r"discounted into the target, $\gamma = 0$: that is a regression.",
+    role="remark",
+)
+def two_features():
+    def errors(discounts):
+        found = []
+        for seed in range(4):
+            rewards, transition, policy = _process(seed)
+            chain, weights = _visits(transition, policy)
+            features = np.random.default_rng(10 + seed).normal(size=(4, 2))
+            roots = np.sqrt(weights)[:, None]
+            for discount in discounts:
+                paid = (policy * rewards).sum(axis=1)
+                value = np.linalg.solve(np.eye(4) - discount * chain, paid)
+                best = np.linalg.lstsq(roots * features, roots[:, 0] * value)[0]
+                learned = _fitted(features, paid, chain, weights, discount)
+                far = [np.linalg.norm(roots[:, 0] * (features @ weight - value)) for weight in (learned, best)]
+                found.append((far[0], far[1] / np.sqrt(1 - discount**2), far[1]))
+        return jnp.array(found).T
+
+    wrong = {
+        "as good as the best fit": lambda discounts: errors(discounts)[::2],
+        "better than the bound says": lambda discounts: (lambda found: (found[1], found[0]))(errors(discounts)),
+    }
+    return lambda discounts: errors(discounts)[:2], ((0.5, 0.95),), ((0.0,),), wrong
+
+
+@derivation.numeric(
+    r"w_* = V",
+    because="A feature for each state is a table: the least-squares weights of all transitions of a random process are the "
+    "solution of Bellman's equation, also with weights that are not stationary.",
+    role="remark",
+)
+def a_table_is_a_set_of_features():
+    rewards, transition, policy = _process(0)
+    chain, _ = _visits(transition, policy)
+    value = policy_value(*map(jnp.asarray, (transition, rewards, np.log(policy))), discount=0.9)
+    found = _fitted(np.eye(4), (policy * rewards).sum(axis=1), chain, np.array([0.1, 0.2, 0.3, 0.4]), 0.9)
+    return found, value, {"one sweep from zero": (policy * rewards).sum(axis=1)}
+
+
+derivation.say("The same targets, for the values of actions: what is learned then depends on what stands for the next action.")
+b = derivation.index("a'", "the next action")
+q = derivation.numbers("q({},{})", (t, b), "the values of the next state's actions", "next_action_values")
+R = derivation.number("R", "the reward that was seen", "reward")
+mean_target = plus(R, times(gamma, Expectation(policy.at(b, t), q)))
+derivation.chain(
+    "Expected SARSA: the mean of SARSA's target, without the noise of the next action",
+    Expectation(policy.at(b, t), plus(R, times(gamma, q)) ** 2),
+    equals(
+        plus(mean_target**2, times(gamma**2, Variance(policy.at(b, t), q))),
+        "a second moment is the square of the mean and the variance",
+        wrong={"the discount not squared": plus(mean_target**2, times(gamma, Variance(policy.at(b, t), q)))},
+    ),
+    at_least(mean_target**2, r"leave out the variance", dropping=gamma**2 * Variance(policy.at(b, t), q)),
+    so=r"SARSA draws $a'$ from the policy and uses $R + \gamma q(s',a')$. Both targets have one mean; averaging over $a'$ takes "
+    r"the variance $\gamma^2 \mathrm{Var}(q)$ away. Either learns the value of the policy that acts, its exploration included.",
+)
+top = derivation.numbers("m'({})", t, "the value of the best action")
+gap = derivation.numbers("g({},{})", (b, t), "by how much an action is worse than the best", positive=True)
+worse = times(gamma, Expectation(P, Expectation(policy.at(b, t), gap)))
+derivation.chain(
+    "Q-learning: no policy is left in the target",
+    Expectation(P, Expectation(policy.at(b, t), plus(r, times(gamma, top - gap)))),
+    equals(
+        plus(r, times(gamma, Expectation(P, top)), -worse),
+        r"the expectation of a sum; $q = m' - g$",
+        wrong={"not discounted": plus(r, Expectation(P, top), -worse)},
+    ),
+    at_most(
+        plus(r, times(gamma, Expectation(P, top))),
+        r"leave out what the policy loses; equality if it takes a best action",
+        adding=worse,
+    ),
+    states=2,
+    so=r"The last line is the mean of Q-learning's target: Bellman's optimality operator. The policy that collects the data "
+    r"decides only how often a pair $(s, a)$ is visited, so it may explore while the best policy is learned.",
+)
+
+derivation.say("But what is maximized is noisy as long as it is learned.")
+j = derivation.index("j", "what is drawn")
+p = derivation.law("p", j, "its probability")
+X = derivation.numbers("X({})", j, "the estimate of one action")
+excess = derivation.numbers("h({})", j, "by how much the largest of all estimates exceeds it", positive=True)
+derivation.chain(
+    "The largest estimate is too large on average",
+    Expectation(p, plus(X, excess)),
+    equals(
+        plus(Expectation(p, X), Expectation(p, excess)),
+        "the expectation of a sum",
+        wrong={"the excess forgotten": Expectation(p, X)},
+    ),
+    at_least(Expectation(p, X), "leave out the excess", dropping=Expectation(p, excess)),
+    so=r"This holds for every action, so also for the best one: if the estimates are right on average, their maximum is too "
+    r"large, unless the same action wins in every draw.",
+)
+rho = derivation.law(r"\varrho", a, "how often the first estimate selects an action")
+Y = derivation.number("Y", "the value of the best action")
+loss = derivation.numbers("g", a, "by how much an action is worse", positive=True)
+derivation.chain(
+    "A second, independent estimate of the selected action is not too large",
+    Expectation(rho, Y - loss),
+    equals(
+        plus(Y, -Expectation(rho, loss)),
+        r"independent: the mean of the second estimate is the value of whichever action is selected",
+        wrong={"the loss added": plus(Y, Expectation(rho, loss))},
+    ),
+    at_most(Y, "leave out the loss; equality if only best actions are selected", adding=Expectation(rho, loss)),
+    so=r"Double Q-learning is right where all actions are equally good, and too low where a worse one is sometimes selected. "
+    r"Two estimates from the same data are not independent.",
+)
+
+u = derivation.number("u", "a distance", positive=True)
+derivation.chain(
+    "How much too large: three estimates with standard normal noise",
+    times(Rational(3, 4), 2, Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo))),
+    equals(
+        3 / (2 * sqrt(pi)),
+        r"$-2 e^{-u^2/4}$ has the slope $u e^{-u^2/4}$",
+        wrong={"the largest of two": 1 / sqrt(pi), "the range": 3 / sqrt(pi)},
+    ),
+    so=r"This is $\frac34 \mathbb{E}|X_1 - X_2|$ for three estimates of actions that are all worth 0, since $X_1 - X_2$ is "
+    r"normal with variance 2. The largest less the smallest is half of the sum of the three distances, and by symmetry the "
+    r"largest is as far above 0 as the smallest is below: the best action looks as if it were worth 0.846 standard deviations.",
+)
+derivation.symbol(r"X_1, X_2, X_3", "three estimates")
+
+
+@derivation.monte_carlo(
+    r"\mathbb{E}[\max(X_1, X_2, X_3)] = \frac{3}{2\sqrt{\pi}}",
+    because="The targets of Q-learning and of double Q-learning in 40000 draws of two sets of three estimates. The mean of the "
+    "second is 0.",
+)
+def the_largest_of_three():
+    rng = np.random.default_rng(0)
+    selecting, evaluating = jnp.asarray(rng.normal(size=(2, 40000, 3)))
+    nothing, never = jnp.zeros(40000), np.zeros(40000)
+    samples = jnp.stack([
+        q_learning_target(nothing, selecting, never, discount=1.0),
+        double_q_target(nothing, selecting, evaluating, never, discount=1.0),
+    ], axis=1)  # fmt: skip
+    biased = 3 / (2 * np.sqrt(np.pi))
+    return samples, np.array([biased, 0.0]), {"no bias": np.zeros(2), "both biased": np.full(2, biased)}
+
+
+def _each(compute, *arrays):
+    """One draw after the other: a discount is a plain number."""
+    return jnp.stack([compute(*(float(part) if part.ndim == 0 else part for part in draw)) for draw in zip(*arrays, strict=True)])
+
+
+def _mean_update(step, weights, policy, chances, rewards, value, discount):
+    """The mean of td_update over all transitions, less the value; policy and rewards [A, S], chances [A, S, S]."""
+    acted, started, arrived = np.indices(chances.shape).reshape(3, -1)
+    moved = jax.vmap(lambda *seen: td_update(value, *seen, False, discount=discount, step_size=step))(
+        started, rewards[acted, started], arrived
+    )
+    return (weights[started] * policy[acted, started] * chances[acted, started, arrived]) @ (moved - value)
+
+
+derivation.bridge(
+    "The code's update has this mean",
+    mean_update,
+    lambda *given: _each(_mean_update, *given),
+    alpha, d, policy, P, r, v, gamma,
+    wrong={"not weighed": times(alpha, plus(swept.at(x), -v.at(x))), "not discounted once more": gamma * mean_update},
+    states=3,
+)  # fmt: skip
+derivation.bridge(
+    "... the weight at which it is zero",
+    fixed,
+    lambda weights, feature, value, chain, discount: _each(
+        lambda weights, feature, value, chain, discount: _fitted(
+            np.asarray(feature)[:, None], np.asarray(value - discount * chain @ value), np.asarray(chain), np.asarray(weights),
+            discount,
+        )[0],
+        weights, feature, value, chain, discount,
+    ),
+    d, f, V, moves, gamma,
+    wrong={"the best fit": Expectation(d, f.at(s) * V.at(s)) / square},
+    states=3,
+)  # fmt: skip
+derivation.bridge(
+    "... the target of expected SARSA",
+    mean_target,
+    lambda reward, policy, values, discount: _each(
+        lambda reward, policy, values, discount: expected_sarsa_target(
+            jnp.full(len(values.T), reward), values.T, jnp.log(policy.T), np.zeros(len(values.T)), discount=discount
+        ),
+        reward, policy, values, discount,
+    ),
+    R, policy, q, gamma,
+    wrong={"not discounted": plus(R, Expectation(policy.at(b, t), q))},
+)  # fmt: skip
+
+
+def _of_two(target, *others):
+    """The target for two actions, at every next state."""
+    return lambda reward, values, discount: _each(
+        lambda reward, values, discount: target(
+            jnp.full(len(values.T), reward), *(other(values.T) for other in others), np.zeros(len(values.T)), discount=discount
+        ),
+        reward, values, discount,
+    )  # fmt: skip
+
+
+best_of_two = plus(R, times(gamma, Max(q.at(t, 0), q.at(t, 1))))
+derivation.bridge(
+    "... that of Q-learning, for two actions",
+    best_of_two,
+    _of_two(q_learning_target, lambda values: values),
+    R, q, gamma,
+    wrong={"the first action": plus(R, times(gamma, q.at(t, 0))), "not discounted": plus(R, Max(q.at(t, 0), q.at(t, 1)))},
+    sizes={b: 2},
+)  # fmt: skip
+derivation.bridge(
+    "... and that of double Q-learning, where the first estimate selects the second action",
+    plus(R, times(gamma, q.at(t, 1))),
+    _of_two(double_q_target, lambda values: jnp.broadcast_to(jnp.array([0.0, 1.0]), values.shape), lambda values: values),
+    R, q, gamma,
+    wrong={"the best of the second estimate": best_of_two, "the first action": plus(R, times(gamma, q.at(t, 0)))},
+    sizes={b: 2},
+)  # fmt: skip
+
+ROWS = jnp.array([[1.0], [1.0], [2.0], [2.0]])  # features of stay or move in state 0, stay or move in state 1
+NEXT_ROWS = jnp.array([[1.0], [2.0], [2.0], [1.0]])
+PRIZES = jnp.array([0.0, 0.0, 1.0, 0.0])
+
+
+def _means_of_two(gap):
+    """Means of the largest of two estimates with unit noise, of values 0 and gap, and of the second estimate of the selected."""
+    selected = gap * norm.cdf(gap / np.sqrt(2))
+    return selected + np.sqrt(2) * norm.pdf(gap / np.sqrt(2)), selected
+
+
+@derivation.example(
+    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount is "
+    r"$\frac12$, and the policy draws both actions with probability one half. Its value is $V = (\frac14, \frac34)$, and it is "
+    r"in both states equally often."
+)
+def stay_or_move():
+    after_one = td_update(jnp.zeros(2), 1, jnp.array(1.0), 1, False, discount=0.5, step_size=0.5)
+    yield r"v \text{ from } (0, 0), \text{ staying in state 1, } \alpha = \tfrac12", after_one, "(0, 1/2)"
+    after_two = td_update(after_one, 0, jnp.array(0.0), 1, False, discount=0.5, step_size=0.5)
+    yield r"v \text{ after moving from 0 to 1, too}", after_two, "(1/8, 1/2)"
+    weight = least_squares_value(ROWS, NEXT_ROWS, PRIZES, discount=0.5)
+    yield r"w_* \text{ of the feature } \varphi = (1, 2)", weight, "4/11"
+    value, feature = jnp.array([0.25, 0.75]), jnp.array([1.0, 2.0])
+    best = feature @ value / (feature @ feature)
+    yield r"\text{the best weight}", best, "7/20"
+    learned, least = (jnp.mean((feature * number - value) ** 2) for number in (weight[0], best))
+    yield r"\|e\|^2", learned, "13/1936"
+    yield r"\|\Pi V - V\|^2", least, "1/160"
+    yield r"\|\Pi V - V\|^2 / (1 - \gamma^2)", least / 0.75, "1/120"
+    means = "two actions worth 0 and 1, each estimated with unit noise: the largest, and by a second estimate"
+    yield rf"\text{{{means}}}", jnp.array(_means_of_two(1.0)), "1.1996, 0.7602"
+
+
+def _factor(discount, step, feature, following):
+    """By what one update multiplies the weight, if only a state with this feature is updated, and it leads to the following."""
+    target = q_learning_target(jnp.zeros(1), jnp.full((1, 1), following), np.zeros(1), discount=discount)[0]
+    return float(1 + step * feature * (target - feature))
+
+
+@derivation.figure(
+    "Left: the weight of the two-state process above, whose value is 0. Updates in state 0 alone diverge for $\\gamma = 0.9$ "
+    "and converge for $0.4$; on-policy, which means in state 1, they converge. Right: two actions, each estimated with unit "
+    "noise. The target of Q-learning is too large, that of double Q-learning too small unless both are equally good (lines: "
+    "exact; dots: mean of 4000 targets).",
+    panels=2,
+)
+def divergence_and_bias(left, right):
+    updates = np.arange(26)
+    for discount, pair, name in ((0.9, (1.0, 2.0), "state 0"), (0.4, (1.0, 2.0), "state 0"), (0.9, (2.0, 2.0), "on-policy")):
+        left.plot(updates, _factor(discount, 0.1, *pair) ** updates, label=rf"$\gamma = {discount}$, {name}")
+    left.set(xlabel="updates", ylabel="weight $w$")
+    left.legend()
+    noise, zeros = np.random.default_rng(0).normal(size=(2, 4000, 2)), jnp.zeros(4000)
+    gaps, places, drawn = np.linspace(0, 4, 41), np.arange(5), []
+    for gap in places:
+        first, second = jnp.asarray(noise + np.array([0.0, gap]))
+        drawn.append([
+            q_learning_target(zeros, first, zeros, discount=1.0).mean() - gap,
+            double_q_target(zeros, first, second, zeros, discount=1.0).mean() - gap,
+        ])  # fmt: skip
+    for exact, mean, name in zip(_means_of_two(gaps), np.array(drawn).T, ("Q-learning", "double Q-learning"), strict=True):
+        right.plot(gaps, exact - gaps, label=name)
+        right.plot(places, mean, "o", color=right.lines[-1].get_color())
+    right.axhline(0, linestyle="--", color="gray")
+    right.set(xlabel="difference of the two values", ylabel="mean target less the larger value")
+    right.legend()
+
+
+@derivation.exercise(
+    r"The example's policy, all values 0, both states equally often: how does one update change the values on average?",
+    r"By $\alpha d(s) r_\pi(s)$, since $B_\pi 0 = r_\pi = (0, \frac12)$: by $\alpha (0, 1/4)$.",
+)
+def from_nothing():
+    stay_or_move = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+    half = jnp.full(2, 0.5)
+    rewards = jnp.array([[0.0, 1.0], [0.0, 0.0]])
+    found = _mean_update(0.1, half, jnp.full((2, 2), 0.5), stay_or_move, rewards, jnp.zeros(2), 0.5)
+    yield found / 0.1, "(0, 1/4)"
+
+
+@derivation.exercise(
+    r"In the process that diverges, $\gamma = 0.9$ and $\alpha = 0.1$. By what factor has the weight grown after 100 updates?",
+    r"By $1 + 0.1 \cdot 0.8 = 1.08$ each time, and $1.08^{100} = 2199.8$.",
+)
+def a_hundred_updates():
+    yield _factor(0.9, 0.1, 1.0, 2.0) ** 100, "2199.8"
+
+
+@derivation.exercise(
+    "What is the mean of the larger of two independent standard normal estimates?",
+    r"$\max(X_1, X_2) = \frac12 (X_1 + X_2 + |X_1 - X_2|)$, and $\mathbb{E}|X_1 - X_2| = 2 / \sqrt{\pi}$: it is $1 / \sqrt{\pi} "
+    r"= 0.5642$.",
+)
+def the_larger_of_two():
+    yield Integral(u * exp(-(u**2) / 4) / sqrt(4 * pi), (u, 0, oo)).doit(), 1 / sqrt(pi)
+    yield _means_of_two(0.0)[0], "0.5642"

@@ -1,0 +1,497 @@
+"""Trust regions: how far the old policy's advantages can be believed.
+
+The lecture on the functions of theory_jax/reinforcement/trust_region.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sympy import Abs, Rational, log
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Divergence, Expectation, Total, plus, times
+from theory_jax.reinforcement.markov_decision import policy_value, state_occupancy
+from theory_jax.reinforcement.policy_gradient import policy_gradient
+from theory_jax.reinforcement.trust_region import (
+    improvement_bound,
+    performance_difference,
+    policy_kl,
+    policy_total_variation,
+    surrogate_objective,
+)
+
+derivation = Derivation(
+    title="Trust regions: how far the old policy's advantages can be believed",
+    lectures=(53,),
+    sources=(
+        "Kakade & Langford 2002, Approximately optimal approximate reinforcement learning",
+        "Schulman, Levine, Abbeel, Jordan & Moritz 2015, Trust region policy optimization",
+        "Achiam, Held, Tamar & Abbeel 2017, Constrained policy optimization (sharper forms of the bound)",
+    ),
+    question="One knows which states a policy visits, and by how much each action there is better than what the policy does. "
+    "How far may the policy move on this knowledge alone, so that its return certainly does not fall?",
+    setting=(
+        r"A finite process with rewards $r$, transitions $P$ and a discount $\gamma$, $0 < \gamma < 1$, as in the lecture on "
+        r"decision processes; an old policy $o$ and a new one $\pi$, both from the same initial law $\mu$. $V$ and $q$ are the "
+        "values of states and actions under the old policy, $A = q - V$ its advantages. $d$ and $d_o$ are the shares of "
+        "discounted time that the new and the old policy spend in each state.",
+        "All probabilities are positive. Where the new policy gives up an action that the old one takes, the divergence is "
+        "infinite, and the bound says nothing.",
+        "Where a process is needed with given shares, the initial law is computed from them, so that what is derived for all "
+        "shares holds for all initial laws. Rewards are computed from the values of actions in the same way.",
+    ),
+    answer=r"The returns differ by exactly $\frac{1}{1 - \gamma}$ times the mean old advantage in the new policy's states. With "
+    r"the old policy's states in their place one has the surrogate $L$, which errs by at most $\frac{4 \varepsilon \gamma}{(1 - "
+    r"\gamma)^2} \alpha^2$, where $\alpha$ is the largest total variation between the policies in any state and $\varepsilon$ "
+    "the largest advantage. The error is of second order, and the gain of first: small steps along the surrogate raise the "
+    "return.",
+    limits=(
+        "The algorithm in use bounds the mean divergence and estimates the advantages; no guarantee survives that.",
+        "The bound is far from what happens: in the example it allows a tenth of the way to the best policy.",
+        "The steps are derived on two states, or for two actions; sums over more of them have the same form, and are checked at "
+        "points.",
+    ),
+)
+
+s = derivation.index("s", "a state")
+t = derivation.index("s'", "the next state")
+u = derivation.index("u", "the state before")
+a = derivation.index("a", "an action")
+gamma = derivation.number(r"\gamma", "the discount", "discount", between=(0, 1))
+P = derivation.law("P({}|{},{})", (t, s, a), "the probability of the next state", "transition")
+pi = derivation.law(r"\pi({}|{})", (a, s), "the new policy", "exp(policy_log_probs)")
+old = derivation.law("o({}|{})", (a, s), "the old policy", "exp(old_log_probs)")
+q = derivation.numbers("q({},{})", (s, a), "what an action is worth under the old policy", "action_value")
+V = derivation.define("V({})", Expectation(old, q), "what a state is worth under the old policy", "policy_value", over=s)
+r = derivation.define("r({},{})", q - gamma * Expectation(P, V.at(t)), "the reward", "reward", over=(s, a))
+A = derivation.define("A({},{})", q - V, "the advantage of an action", over=(s, a))
+gain = derivation.define("g({})", Expectation(pi, A), "the mean advantage of the new policy's actions", over=s)
+d = derivation.law("d({})", s, "the share of discounted time that the new policy spends in a state", "state_occupancy")
+d_o = derivation.law("d_o({})", s, "the share that the old policy spends there", "state_occupancy")
+moves = derivation.define(
+    r"P_\pi({}|{})", Total(a, pi * P), "the next state under the new policy", "policy_transition", over=(t, s), law=True
+)
+arriving = Total(u, d.at(u) * moves.at(s, u))
+mu = derivation.define(
+    r"\mu({})", (d - gamma * arriving) / (1 - gamma), "where a run begins: the share that does not arrive", "initial", over=s
+)
+eta = derivation.define(
+    r"\eta(\pi)", Expectation(d, Expectation(pi, r)) / (1 - gamma), "the return of the new policy (decision processes)"
+)
+eta_o = derivation.define(r"\eta(o)", Total(s, mu * V), "the return of the old policy")
+L = derivation.define("L", eta_o + Expectation(d_o, gain) / (1 - gamma), "the surrogate", "surrogate_objective")
+
+derivation.chain(
+    "The performance difference lemma",
+    times(1 / (1 - gamma), Expectation(d, gain)),
+    equals(
+        times(1 / (1 - gamma), Expectation(d, Expectation(pi, plus(r, times(gamma, Expectation(P, V.at(t))), -V)))),
+        "an advantage is the reward and the old value of the next state, less that of this state",
+        wrong={"the next value not discounted": times(1 / (1 - gamma), Expectation(d, Expectation(
+            pi, plus(r, Expectation(P, V.at(t)), -V))))},
+    ),
+    equals(
+        plus(eta, times(1 / (1 - gamma), Total(s, times(V, plus(times(gamma, arriving), -d))))),
+        "the rewards make the new return; collect the old values by the state to which they belong",
+        wrong={"the factor forgotten": plus(eta, Total(s, times(V, plus(times(gamma, arriving), -d))))},
+    ),
+    equals(
+        plus(eta, -eta_o),
+        r"a share is what begins in the state and what arrives: $d = (1 - \gamma) \mu + \gamma P_\pi^\top d$. All that is not "
+        "the beginning cancels",
+        wrong={"added": plus(eta, eta_o), "the other way round": plus(eta_o, -eta)},
+    ),
+    states=2,
+    so="Nothing is left out. Step by step it is a telescope: what the old policy expects of the next state is taken back when "
+    "the advantage there is counted.",
+)  # fmt: skip
+derivation.chain(
+    "The old policy gains nothing over itself",
+    Expectation(old, A),
+    equals(
+        plus(Expectation(old, q), -V),
+        "the value of the state does not depend on the action",
+        wrong={"subtracted for every action": plus(Expectation(old, q), -2 * V)},
+    ),
+    equals(0, "the value is the mean of what the actions are worth", wrong={"the value": V}),
+    role="lemma",
+    so=r"So $L = \eta$ at $\pi = o$. The slopes agree there, too (checked below): the change of the shares is multiplied by $g$, "
+    "which is zero.",
+)
+derivation.chain(
+    "The surrogate errs by the states alone",
+    plus(eta, -L),
+    equals(
+        times(1 / (1 - gamma), plus(Expectation(d, gain), -Expectation(d_o, gain))),
+        "the lemma",
+        wrong={"as if it were exact": 0 * gain},
+    ),
+    equals(
+        times(1 / (1 - gamma), Total(s, times(d - d_o, gain))),
+        "one sum over the states",
+        wrong={"the factor forgotten": Total(s, times(d - d_o, gain))},
+    ),
+    states=2,
+    so="Both factors are small if the policies are close. It remains to say how small.",
+)
+
+derivation.say(
+    "Both are differences of distributions that are weighed with bounded numbers. Write such a difference as $x_+ - x_-$, its "
+    "positive part less its negative part, so that the sum of $x_+ + x_-$ is twice the total variation."
+)
+x_p = derivation.numbers("x_+({})", s, "the positive part of a difference", positive=True)
+x_m = derivation.numbers("x_-({})", s, "the negative part", positive=True)
+e = derivation.number(r"\varepsilon", "the largest size of an advantage", positive=True)
+f_p = derivation.numbers("f({})", s, "any positive number", positive=True)
+f_m = derivation.numbers("h({})", s, "another one", positive=True)
+y = derivation.define("y({})", e * (f_p - f_m) / (f_p + f_m), r"any number between $-\varepsilon$ and $\varepsilon$", over=s)
+lost = plus(Total(s, times(x_p, e - y)), Total(s, times(x_m, e + y)))
+derivation.chain(
+    "A difference of distributions against bounded numbers",
+    Total(s, times(x_p - x_m, y)),
+    equals(
+        plus(times(e, Total(s, x_p + x_m)), -lost),
+        r"add and subtract $\varepsilon (x_+ + x_-)$",
+        wrong={"the parts not told apart": plus(times(e, Total(s, x_p - x_m)), -lost)},
+    ),
+    at_most(
+        times(e, Total(s, x_p + x_m)),
+        r"leave out products of positive numbers; equality if $y$ is $\varepsilon$ times the sign of the difference",
+        adding=lost,
+    ),
+    states=2,
+    role="lemma",
+    so=r"Exchange $x_+$ and $x_-$ for the absolute value. Over the actions, with $\pi - o$ and $A$: since $\sum_a o A = 0$, $g = "
+    r"\sum_a (\pi - o) A$, so $|g(s)| \le 2 \varepsilon \alpha$. Over the states, with $d - d_o$ and $g$: the error of the "
+    r"surrogate is at most $\frac{1}{1 - \gamma} \|d - d_o\|_1 \cdot 2 \varepsilon \alpha$.",
+)
+T = derivation.law("T({}|{})", (t, s), "any transition probabilities")
+spread = plus(
+    Total(s, times(x_p, Expectation(T, e - y.at(t)))), Total(s, times(x_m, Expectation(T, e + y.at(t))))
+)  # fmt: skip
+derivation.chain(
+    "Transitions do not enlarge a difference",
+    Total(t, times(y.at(t), Total(s, times(T, x_p - x_m)))),
+    equals(
+        plus(times(e, Total(s, x_p + x_m)), -spread),
+        r"sum over the next states first, and do the same with the means of $y$, which lie between $-\varepsilon$ and "
+        r"$\varepsilon$, too",
+        wrong={"the parts not told apart": plus(times(e, Total(s, x_p - x_m)), -spread)},
+    ),
+    at_most(times(e, Total(s, x_p + x_m)), "leave out products of positive numbers", adding=spread),
+    states=2,
+    role="lemma",
+    so=r"With $\varepsilon$ times the signs of what arrives for $y$: $\sum_{s'} |\sum_s T(s'|s) x(s)| \le \sum_s |x(s)|$.",
+)
+alpha = derivation.number(r"\alpha", "the largest total variation between the policies in any state", between=(0, 1))
+moves_o = derivation.define("P_o({}|{})", Total(a, old * P), "the next state under the old policy", over=(t, s), law=True)
+arriving_o = Total(u, d_o.at(u) * moves_o.at(s, u))
+derivation.chain(
+    "How the occupancies move apart",
+    plus(times(gamma, arriving), times(-gamma, arriving_o)),
+    equals(
+        plus(
+            times(gamma, Total(u, times(moves.at(s, u), d.at(u) - d_o.at(u)))),
+            times(gamma, Total(u, times(moves.at(s, u) - moves_o.at(s, u), d_o.at(u)))),
+        ),
+        "add and subtract the old shares under the new policy",
+        wrong={"the new shares in the second": plus(
+            times(gamma, Total(u, times(moves.at(s, u), d.at(u) - d_o.at(u)))),
+            times(gamma, Total(u, times(moves.at(s, u) - moves_o.at(s, u), d.at(u)))))},
+    ),
+    states=2,
+    so=r"The first line is $d - d_o$, since both begin alike. In the second line, the first term is at most $\gamma \|d - "
+    r"d_o\|_1$, as transitions do not enlarge a difference. The second is at most $2 \gamma \alpha$: from each state, the next "
+    "states differ by no more than the actions, and the old shares sum to one.",
+)  # fmt: skip
+m = derivation.number("m", "what these bounds leave out", positive=True)
+derivation.chain(
+    "... by at most",
+    (2 * gamma * alpha - m) / (1 - gamma),
+    equals(
+        plus(2 * gamma * alpha / (1 - gamma), -m / (1 - gamma)),
+        r"$\|d - d_o\|_1 = \gamma \|d - d_o\|_1 + 2 \gamma \alpha - m$, solved for the norm",
+        wrong={"once": plus(gamma * alpha / (1 - gamma), -m / (1 - gamma))},
+    ),
+    at_most(2 * gamma * alpha / (1 - gamma), "leave out a positive number", adding=m / (1 - gamma)),
+    role="lemma",
+    so=r"Together: $|\eta(\pi) - L| \le \frac{1}{1 - \gamma} \cdot \frac{2 \gamma \alpha}{1 - \gamma} \cdot 2 \varepsilon \alpha "
+    r"= \frac{4 \varepsilon \gamma}{(1 - \gamma)^2} \alpha^2$.",
+)
+p_o = derivation.number(
+    "p_o", "the old policy's probability of one of two actions, in the state of the largest variation", between=(0, 1)
+)
+p = derivation.number("p", "the new policy's", between=(0, 1))
+kl = plus(times(p_o, log(p_o / p)), times(1 - p_o, log((1 - p_o) / (1 - p))))
+pinsker = derivation.valley(
+    "For two actions the divergence is at least twice the square of the total variation",
+    kl - 2 * (p_o - p) ** 2,
+    p,
+    p_o,
+    r"The slope in $p$ is $(p - p_o) \left(\frac{1}{p (1 - p)} - 4\right)$, and $4 p (1 - p) \le 1$. So the difference falls "
+    "until $p = p_o$, where it is 0, and rises afterwards. For more actions: Pinsker's inequality (f-divergences), by the event "
+    "that the old policy is likelier.",
+    wrong={"a constant a tenth too large": kl - Rational(11, 5) * (p_o - p) ** 2, "three": kl - 3 * (p_o - p) ** 2},
+)
+surrogate = derivation.number("L(\\pi)", "the surrogate at the new policy", "surrogate_objective")
+c = derivation.define("c", e * gamma / (1 - gamma) ** 2, r"the constant, without its number", positive=True)
+n = derivation.number("n", "what the bound of the error leaves out", positive=True)
+k = derivation.number("k", "by how much the divergence is larger in another state", positive=True)
+derivation.chain(
+    "The return does not fall below the bound",
+    plus(surrogate, times(-4, c, (p_o - p) ** 2), n),
+    at_least(
+        plus(surrogate, times(-4, c, (p_o - p) ** 2)),
+        r"the first line is $\eta(\pi)$, by the bound of the error with $\alpha = |p_o - p|$; leave out what that is not",
+        dropping=n,
+    ),
+    equals(
+        plus(surrogate, times(-2, c, kl), times(2, c, pinsker.at(p))),
+        "add and subtract twice the constant times the divergence",
+        wrong={"the divergence once": plus(surrogate, times(-1, c, kl), times(2, c, pinsker.at(p)))},
+    ),
+    at_least(plus(surrogate, times(-2, c, kl)), "leave out the difference of the lemma", dropping=2 * c * pinsker.at(p)),
+    equals(
+        plus(surrogate, times(-2, c, plus(kl, k)), times(2, c, k)),
+        "add and subtract what another state has more",
+        wrong={"once": plus(surrogate, times(-2, c, plus(kl, k)), times(c, k))},
+    ),
+    at_least(
+        plus(surrogate, times(-2, c, plus(kl, k))),
+        "leave out a product of positive numbers: the largest divergence is left",
+        dropping=2 * c * k,
+    ),
+    equals(
+        plus(surrogate, times(-4, c, plus(kl, k)), times(2, c, plus(kl, k))),
+        "half of a penalty that is twice as large",
+        wrong={"not halved": plus(surrogate, times(-4, c, plus(kl, k)), times(4, c, plus(kl, k)))},
+    ),
+    at_least(
+        plus(surrogate, times(-4, c, plus(kl, k))),
+        "leave it out: this is the form in use, though half the penalty will do",
+        dropping=2 * c * (pinsker.at(p) + 2 * (p_o - p) ** 2 + k),
+    ),
+    central=True,
+    so=r"Call the last line $M$. It is $\eta(o)$ at $\pi = o$, so for the policy that makes it largest $\eta(\pi) \ge M(\pi) \ge "
+    r"M(o) = \eta(o)$: the return never falls, and again from there.",
+)
+derivation.symbol("M", "the bound", "improvement_bound")
+
+
+def _random(pairs, states=4, actions=3):
+    """A process, and pairs of policies, near to each other and far apart."""
+    rng = np.random.default_rng(0)
+    process = (
+        rng.dirichlet(np.ones(states)),
+        rng.dirichlet(np.ones(states), size=(states, actions)),
+        rng.normal(size=(states, actions)),
+    )
+    olds = rng.normal(size=(pairs, states, actions))
+    news = olds + rng.normal(size=olds.shape) * np.logspace(-1.5, 0.5, pairs)[:, None, None]
+    return tuple(map(jnp.array, process)), jax.nn.log_softmax(jnp.array(news)), jax.nn.log_softmax(jnp.array(olds))
+
+
+def _returned(process, policies, discount=0.9):
+    """The returns of policies."""
+    return jax.vmap(lambda policy: process[0] @ policy_value(*process[1:], policy, discount=discount))(policies)
+
+
+def _each(function, process, news, olds, discount=0.9):
+    """One of the functions, of every pair of policies."""
+    return jax.vmap(lambda new, old: function(*process, new, old, discount=discount))(news, olds)
+
+
+@derivation.numeric(
+    r"\eta(\pi) - \eta(o) = \frac{1}{1 - \gamma} \sum_s d(s) g(s)",
+    because="Four states, three actions, 40 pairs of policies: the returns by two solves, and the code of the lemma.",
+    tolerance=1e-10,
+    since="policies that are close have returns that are close, and their difference loses digits",
+)
+def the_lemma_on_a_larger_process():
+    process, news, olds = _random(40)
+    difference = _returned(process, news) - _returned(process, olds)
+    wrong = {"the old policy's states": _each(surrogate_objective, process, news, olds) - _returned(process, olds),
+             "the other way round": -difference, "the factor forgotten": 0.1 * difference}  # fmt: skip
+    return difference, _each(performance_difference, process, news, olds), wrong
+
+
+@derivation.autodiff(
+    r"\nabla L = \nabla \eta(\pi) \quad\text{at}\quad \pi = o",
+    because="The same process: the gradient of the surrogate in the new policy's logits, at the old policy, is that of the "
+    "policy gradient theorem.",
+)
+def the_slopes_agree_at_the_old_policy():
+    process, news, olds = _random(1)
+
+    def along(logits):
+        return surrogate_objective(*process, jax.nn.log_softmax(logits), olds[0], discount=0.9)
+
+    told = policy_gradient(*process, olds[0], discount=0.9)
+    return (
+        jax.grad(along)(olds[0]),
+        told,
+        {"at another policy": policy_gradient(*process, news[0], discount=0.9), "descends": -told},
+    )
+
+
+@derivation.bound(
+    r"\|d - d_o\|_1 \le \frac{2 \gamma}{1 - \gamma} \sum_s d_o(s) \mathrm{TV}(\pi, o)(s)",
+    because="The same pairs. It is tight where one decision leads to either of two states that are never left.",
+)
+def occupancies_stay_close():
+    process, news, olds = _random(40)
+    fork = jnp.array([[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], *[[[0.0, 1.0, 0.0]] * 2], *[[[0.0, 0.0, 1.0]] * 2]]).reshape(3, 2, 3)
+    choices = jnp.log(jnp.array([[[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5]] * 3]))
+
+    def sides_with(factor):
+        def sides(initial, transition, news, olds):
+            shares = jax.vmap(lambda policy: state_occupancy(initial, transition, policy, discount=0.9))
+            before = shares(olds)
+            variation = jax.vmap(policy_total_variation)(news, olds)
+            return jnp.sum(jnp.abs(shares(news) - before), axis=1), factor * jnp.sum(before * variation, axis=1)
+
+        return sides
+
+    points, tight = (*process[:2], news, olds), (jnp.array([1.0, 0.0, 0.0]), fork, choices[:1], choices[1:])
+    wrong = {
+        "a tenth smaller": sides_with(16.2),
+        "without the factor 2": sides_with(9.0),
+        "the discount forgotten": sides_with(20.0),
+    }
+    return sides_with(18.0), points, tight, wrong
+
+
+@derivation.bound(
+    r"\tfrac12 (L + M) \le \eta(\pi)",
+    because="The same pairs, with half of the penalty. It is tight where the policies are equal.",
+)
+def no_return_is_below_its_bound():
+    process, news, olds = _random(40)
+
+    def sides_with(bound):
+        return lambda news, olds: (_each(bound, process, news, olds), _returned(process, news))
+
+    def surrogate_less(share):
+        def bound(*given, **more):
+            surrogate = surrogate_objective(*given, **more)
+            return surrogate - share * (surrogate - improvement_bound(*given, **more))
+
+        return sides_with(bound)
+
+    wrong = {
+        "the surrogate": surrogate_less(0.0),
+        "the penalty added": surrogate_less(-1.0),
+        "a 2000th of it": surrogate_less(5e-4),
+    }
+    return surrogate_less(0.5), (news, olds), (olds[:1], olds[:1]), wrong
+
+
+derivation.bridge(
+    "The code computes the divergence in every state",
+    Divergence(old, pi),
+    lambda old, pi: jax.vmap(policy_kl)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
+    old,
+    pi,
+    wrong={"turned over": Divergence(pi, old)},
+)
+derivation.bridge(
+    "... and the total variation",
+    Total(a, Abs(pi - old)) / 2,
+    lambda old, pi: jax.vmap(policy_total_variation)(jnp.log(jnp.swapaxes(pi, 1, 2)), jnp.log(jnp.swapaxes(old, 1, 2))),
+    old,
+    pi,
+    wrong={"without the half": Total(a, Abs(pi - old)), "the squares": Total(a, (pi - old) ** 2) / 2},
+)
+
+STAY_OR_MOVE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])  # action 0 stays, action 1 moves
+EXAMPLE = jnp.array([1.0, 0.0]), STAY_OR_MOVE, jnp.array([[0.0, 0.0], [1.0, 0.0]])  # staying in state 1 is paid
+
+
+def _right(x):
+    """Policies that do the right thing, move in state 0 and stay in state 1, with probability 1/2 + x: [X, S, A]."""
+    better, worse = jnp.log(0.5 + jnp.asarray(x)), jnp.log(0.5 - jnp.asarray(x))
+    return jnp.stack([jnp.stack([worse, better], axis=-1), jnp.stack([better, worse], axis=-1)], axis=-2)
+
+
+def _of_example(function, x, before=0.0):
+    """One of the functions, for policies that do the right thing with probability 1/2 + x."""
+    news = _right(jnp.atleast_1d(jnp.asarray(x)))
+    return _each(function, EXAMPLE, news, jnp.broadcast_to(_right(before), news.shape), 0.5)
+
+
+@derivation.example(
+    "Two states and two actions: stay, or move to the other state. Staying in state 1 pays 1, nothing else pays; the discount "
+    r"is $\frac12$, the run begins in state 0, and the old policy draws both actions evenly, so $A = \mp \frac18$ in state 0, "
+    r"$\pm \frac58$ in state 1, and $d_o = (\frac34, \frac14)$. The new policy does the right thing, move from 0 and stay in 1, "
+    r"with probability $\frac34$."
+)
+def three_quarters():
+    new, before = _right(0.25), _right(0.0)
+    yield r"g = (2 \cdot \tfrac14 \cdot \tfrac18, 2 \cdot \tfrac14 \cdot \tfrac58)", jnp.array([1 / 16, 5 / 16]), "(1/16, 5/16)"
+    yield r"\eta(o)", _returned(EXAMPLE, before[None], 0.5)[0], "1/4"
+    yield (
+        r"L = \tfrac14 + 2 (\tfrac34 \cdot \tfrac1{16} + \tfrac14 \cdot \tfrac5{16})",
+        _of_example(surrogate_objective, 0.25)[0],
+        "1/2",
+    )
+    yield (
+        r"\eta(\pi) - \eta(o) = 2 (\tfrac58 \cdot \tfrac1{16} + \tfrac38 \cdot \tfrac5{16})",
+        _of_example(performance_difference, 0.25)[0],
+        "5/16",
+    )
+    yield r"\mathrm{TV}", policy_total_variation(new, before), "(1/4, 1/4)"
+    yield r"\mathrm{KL} = \tfrac12 \log \tfrac43", policy_kl(new, before), "(0.1438, 0.1438)"
+    yield r"M = L - 5 \, \mathrm{KL}", _of_example(improvement_bound, 0.25)[0], "-0.2192"
+
+
+@derivation.figure(
+    "The example, with the right action taken with probability one half more than $x$: the return, the surrogate, and the bound "
+    "with its constant and with half of it. All four touch at the old policy. The bounds rise for a small part of the way only.",
+)
+def four_curves(axes):
+    x = np.linspace(0, 0.45, 31)
+    surrogates, bounds = _of_example(surrogate_objective, x), _of_example(improvement_bound, x)
+    axes.plot(x, 0.25 + _of_example(performance_difference, x), label=r"return $\eta$")
+    axes.plot(x, surrogates, label="surrogate $L$")
+    axes.plot(x, bounds, label="bound $M$")
+    axes.plot(x, (bounds + surrogates) / 2, "--", color=axes.lines[-1].get_color(), label="half the penalty")
+    axes.set(xlabel="how far the policy has moved, $x$", ylabel="return from state 0", ylim=(-0.2, 1))
+    axes.legend()
+
+
+@derivation.exercise(
+    "In the example, at which $x$ is the bound largest, and what is the return there?",
+    r"$M = \frac14 + x + \frac52 \log(1 - 4 x^2)$, whose slope is zero where $1 - 4 x^2 = 20 x$: $x = \frac{\sqrt{26} - 5}{2} = "
+    r"0.0495$. The bound is 0.2749 there, and the return $(\frac12 + x)^2 = 0.3020$.",
+)
+def the_largest_bound():
+    best = (np.sqrt(26) - 5) / 2
+    yield best, "0.0495"
+    yield _of_example(improvement_bound, best)[0], "0.2749"
+    yield 0.25 + _of_example(performance_difference, best)[0], "0.3020"
+
+
+@derivation.exercise(
+    "Five times the bound is made as large as it can be, each time from where the last step ended ($x$ in steps of 0.001). "
+    "Where does the policy get, and does its return ever fall?",
+    "The right action's probability becomes 0.550, 0.597, 0.641, 0.682 and 0.720, and the return 0.3025, 0.3564, 0.4109, 0.4651 "
+    "and 0.5184: it never falls, and rises by about 0.05 each time.",
+)
+def minorize_and_maximize():
+    x, reached = np.arange(0, 0.49, 0.001), [0.0]
+    for _ in range(5):
+        reached.append(x[int(jnp.argmax(_of_example(improvement_bound, x, reached[-1])))])
+    yield 0.5 + np.array(reached[1:]), "0.550, 0.597, 0.641, 0.682 and 0.720"
+    yield _returned(EXAMPLE, _right(jnp.array(reached[1:])), 0.5), "0.3025, 0.3564, 0.4109, 0.4651 and 0.5184"
+
+
+@derivation.exercise(
+    "Only today counts: the discount is 0. How far off is the surrogate, and what does the bound say of the best policy?",
+    r"It is off by 0: all of the discounted time is spent where the run begins, so $d = d_o = \mu$ for every policy. The bound "
+    "has no penalty, and in the example return and bound are 0, since state 0 pays nothing today.",
+)
+def only_today():
+    process, news, olds = _random(3)
+    yield jnp.max(jnp.abs(_each(improvement_bound, process, news, olds, 0.0) - _returned(process, news, 0.0))), "0"
+    yield jnp.squeeze(_each(improvement_bound, EXAMPLE, _right(jnp.array([0.5])), _right(jnp.array([0.0])), 0.0)), "0"

@@ -1,0 +1,1 @@
+"""Lectures, state-space models: linear systems, their discretization, convolutions and scans."""

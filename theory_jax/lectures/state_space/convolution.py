@@ -1,0 +1,375 @@
+"""Recurrence as convolution: train on whole sequences, sample step by step.
+
+The lecture on the functions of theory_jax/state_space/convolution.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+
+from theory_jax.chains import equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Total, plus, times
+from theory_jax.state_space.convolution import (
+    causal_convolution_direct,
+    causal_convolution_fft,
+    convolution_kernel,
+    recurrent_response,
+    truncated_generating_function,
+)
+
+derivation = Derivation(
+    title="Recurrence as convolution: train on whole sequences, sample step by step",
+    lectures=(56,),
+    sources=(
+        "Cooley & Tukey 1965, An algorithm for the machine calculation of complex Fourier series",
+        "Gu et al. 2021, Combining recurrent, convolutional, and continuous-time models with linear state-space layers",
+        "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
+    ),
+    question="A recurrence is computed one step after the other, which wastes a parallel machine. Why can a linear one be "
+    "trained as a single convolution, and how is its kernel found without the powers of a matrix?",
+    setting=(
+        r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for $t = 0, \dots, T-1$, with one input and one output; $x_{-1}$ "
+        r"is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
+        r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where $K_l = 0$ from "
+        r"$l = L$ on.",
+        r"If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
+        r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; what is said of matrices is derived for two "
+        r"states, for all matrices.",
+    ),
+    answer=r"Unrolled, the output is a convolution of the inputs with $K_l = C A^l B$, and what the initial state adds. A "
+    r"product of Fourier transforms computes it in $O(T \log T)$ if both sequences are padded with zeros. The transform of the "
+    r"kernel is $C (I - A^L w^L)(I - A w)^{-1} B$ at the roots of unity: one linear system for each of them, and no powers but "
+    r"one. The last state is all that the future needs of the past.",
+    limits=(
+        "Speed, which depends on the machine, and the choice between the forms, which depends on the lengths.",
+        "Matrices that change from step to step: then there is no kernel, and a scan takes the place of the convolution.",
+        "The claims about chains are derived for three modes and three inputs or kernel entries; the moves are the same for any "
+        "number.",
+    ),
+)
+
+i = derivation.index("i", "a mode")
+j = derivation.index("j", "a step of the input")
+t = derivation.count(j, "t", "how many inputs came before")
+mode = derivation.numbers("a_{}", i, "what is left of a mode in a step", "a")
+gain = derivation.numbers("b_{}", i, "what the input does to it", "b")
+read = derivation.numbers("c_{}", i, "what the output sees of it", "c")
+start = derivation.numbers("x_{{{},-1}}", i, "the mode before the first input", "initial")
+u = derivation.numbers("u_{}", j, "the inputs", "inputs")
+now = derivation.number("u_t", "the input now, after $t$ others")
+direct = derivation.number("D", "what the output sees of the input directly", "d")
+state = derivation.define(
+    "x_{{{},t-1}}", mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u), "the mode after $t$ inputs, as claimed", over=i
+)
+derivation.chain(
+    "Unrolling: one more step",
+    plus(times(mode, state), times(gain, now)),
+    equals(
+        plus(times(mode ** (t + 1), start), Total(j, times(mode ** (t - j), gain, u)), times(gain, now)),
+        r"multiply the claim for the step before by $a_i$: every power grows by one",
+        wrong={"the powers stay": mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u) + gain * now,
+               "the input decays at once": mode ** (t + 1) * start + Total(j, mode ** (t - j) * gain * u) + mode * gain * now,
+               "the initial state as x_0": mode**t * start + Total(j, mode ** (t - j) * gain * u) + gain * now},
+    ),
+    so=r"This is the claim for one input more, whose last term has the power $t - t = 0$; without any input both sides are "
+    r"$x_{i,-1}$. So the claim holds at every step: $x_t = A^{t+1} x_{-1} + \sum_{j \le t} A^{t-j} B u_j$.",
+)  # fmt: skip
+K = derivation.define("K_t", Total(i, read * mode**t * gain), "the kernel at the lag $t$", "convolution_kernel")
+lagged = derivation.define("K_{{t-{}}}", Total(i, read * mode ** (t - j) * gain), "... and at the lags of the inputs", over=j)
+zero = derivation.define("K_0", Total(i, read * gain), "... and of the input now")
+derivation.chain(
+    "The output is a convolution",
+    plus(Total(i, times(read, plus(times(mode, state), times(gain, now)))), times(direct, now)),
+    equals(
+        plus(
+            Total(i, times(read, mode ** (t + 1), start)),
+            Total(j, times(Total(i, times(read, mode ** (t - j), gain)), u)),
+            times(Total(i, times(read, gain)), now),
+            times(direct, now),
+        ),
+        "insert the unrolled state, and sum over the modes first",
+        wrong={"the initial state forgotten": Total(j, Total(i, read * mode ** (t - j) * gain) * u) + (zero + direct) * now,
+               "without D": Total(i, read * mode ** (t + 1) * start) + Total(j, lagged * u) + zero * now},
+    ),
+    equals(
+        plus(Total(i, times(read, mode ** (t + 1), start)), Total(j, times(lagged, u)), times(zero, now), times(direct, now)),
+        "the brackets depend on the lag alone: they are entries of the kernel",
+        wrong={"the kernel turned around": plus(
+                   Total(i, read * mode ** (t + 1) * start), Total(j, Total(i, read * mode**j * gain) * u),
+                   zero * now, direct * now),
+               "a step late": Total(i, read * mode ** (t + 1) * start) + Total(j, Total(i, read * mode ** (t - 1 - j) * gain) * u)
+               + zero * now + direct * now},
+    ),
+    central=True,
+    so=r"$y_t = C A^{t+1} x_{-1} + (K*u)_t + D u_t$. All outputs of a sequence are one convolution; no state is ever written "
+    r"down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
+    r"state of the one before is exact. Train as a convolution, sample as a recurrence.",
+)  # fmt: skip
+
+derivation.say(
+    r"The kernel itself has the powers $A^l$ in it. Its transform has not: a geometric sum replaces them by one inverse for each "
+    r"node."
+)
+length = derivation.count(j, "L", "the length of the kernel", "length")
+w = derivation.number("w", "a node: the variable of the transform", "nodes")
+derivation.chain(
+    "A geometric sum",
+    times(1 - mode * w, Total(j, mode**j * w**j)),
+    equals(
+        plus(Total(j, mode**j * w**j), -Total(j, mode ** (j + 1) * w ** (j + 1))),
+        "multiply out",
+        wrong={"the node forgotten": Total(j, mode**j * w**j) - Total(j, mode ** (j + 1) * w**j)},
+    ),
+    equals(
+        plus(1, -(mode**length) * w**length),
+        "all terms but the first and the last appear twice",
+        wrong={
+            "endless": 1,
+            "one power less": 1 - mode ** (length - 1) * w ** (length - 1),
+            "without the node": 1 - mode**length,
+        },
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "The transform of the kernel, without its powers",
+    Total(j, times(w**j, Total(i, times(read, mode**j, gain)))),
+    equals(
+        Total(i, times(read, gain, Total(j, mode**j * w**j))),
+        "sum over the entries first",
+        wrong={"the node forgotten": Total(i, read * gain * Total(j, mode**j))},
+    ),
+    equals(
+        Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w))),
+        r"divide the geometric sum by $1 - a_i w$, which is not zero unless $1/w$ is an eigenvalue",
+        wrong={"endless": Total(i, read * gain / (1 - mode * w)),
+               "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
+               "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w))},
+    ),
+    sizes={i: 2},
+    so=r"$\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - Aw)^{-1} B$. At the $L$-th roots of unity, $w^L = 1$, the first factor is the "
+    r"same for all of them, and the values are the discrete Fourier transform of $K$: its inverse returns the kernel.",
+)  # fmt: skip
+
+A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
+B, C = sympy.Matrix(2, 1, sympy.symbols("B_1 B_2")), sympy.Matrix(1, 2, sympy.symbols("C_1 C_2"))
+KERNEL, INPUTS, UPSTREAM = sympy.symbols("K_0:3"), sympy.symbols("u_0:3"), sympy.symbols("g_0:3")
+for written, meaning in (
+    ("A", "the matrix of the recurrence"), ("B", "what the input does to the state"), ("C", "what the output sees of it"),
+    ("I", "the identity"), ("l", "a lag"), ("K_l", "the kernel"), ("y_t", "the output"), ("T", "how many inputs there are"),
+    ("n", "the length of a Fourier "
+    "transform"), (r"\omega", r"$e^{-2\pi i/n}$, the root of unity"), (r"\hat u_j", "the transform of the inputs"),
+    (r"\hat K_j", "the transform of the kernel"), ("m", "how often the sum wraps around"), (r"\mathcal L", "any loss"),
+):  # fmt: skip
+    derivation.symbol(written, meaning)
+
+
+@derivation.symbolic(
+    r"\sum_{l<L} C A^l B\, w^l = C (I - A^L w^L)(I - A w)^{-1} B",
+    because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute. All systems of two "
+    r"states, $L = 1$ to 3.",
+)
+def transform_of_matrices():
+    node, eye = sympy.Symbol("w"), sympy.eye(2)
+    system = eye - A * node
+    sums = [sum((C * A**power * B)[0] * node**power for power in range(count)) * system.det() for count in (1, 2, 3)]
+    closed = [(C * (eye - A**count * node**count) * system.adjugate() * B)[0] for count in (1, 2, 3)]
+    endless = [(C * system.adjugate() * B)[0] for _ in range(3)]
+    return sums, closed, {"the factor left out": endless}
+
+
+derivation.say(
+    r"Products of Fourier transforms are circular convolutions: indices count modulo $n$. What a causal convolution adds beyond "
+    r"$n$ comes back at the beginning, unless there is room for it."
+)
+
+
+@derivation.symbolic(
+    r"\frac1n \sum_{j<n} \hat u_j \hat K_j\, \omega^{-jt} = \sum_{m \ge 0} (K*u)_{t+mn}",
+    because=r"Insert the transforms: $\sum_j \omega^{j(k+l-t)}$ is $n$ if $k + l - t$ is a multiple of $n$, and else 0. All "
+    r"inputs and kernels of length 3, $n = 4$, where one of five outputs wraps around, and $n = 6$, where none does. $n \ge T + "
+    r"L - 1$ is enough.",
+)
+def products_of_transforms():
+    full = [sum(KERNEL[lag - k] * INPUTS[k] for k in range(3) if 0 <= lag - k < 3) for lag in range(5)]
+    wrapped = [full[0] + full[4], *full[1:4], *full, 0]
+    wrong = {"nothing wraps around": [*full[:4], *full, 0], "a correlation": [*reversed(wrapped[:4]), *full, 0]}
+    return [*_by_transforms(4), *_by_transforms(6)], wrapped, wrong
+
+
+@derivation.symbolic(
+    r"\frac{\partial \mathcal L}{\partial K_l} = \sum_{t \ge l} \frac{\partial \mathcal L}{\partial y_t}\, u_{t-l}",
+    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise $\partial\mathcal L/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
+    r"\partial\mathcal L/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
+    r"kernels, $T = L = 3$.",
+)
+def gradients_are_correlations():
+    outputs = [sum(KERNEL[step - k] * INPUTS[k] for k in range(step + 1)) for step in range(3)]
+    loss = sum(slope * output for slope, output in zip(UPSTREAM, outputs, strict=True))
+    of_kernel = [sum(UPSTREAM[step] * INPUTS[step - lag] for step in range(lag, 3)) for lag in range(3)]
+    of_inputs = [sum(UPSTREAM[step] * KERNEL[step - k] for step in range(k, 3)) for k in range(3)]
+    convolved = [sum(UPSTREAM[lag - k] * INPUTS[k] for k in range(lag + 1)) for lag in range(3)]
+    return (
+        [sympy.diff(loss, symbol) for symbol in (*KERNEL, *INPUTS)],
+        of_kernel + of_inputs,
+        {"a convolution": convolved + of_inputs},
+    )
+
+
+derivation.bridge(
+    "The code unrolls the recurrence",
+    Total(i, read * (mode * state + gain * now)) + direct * now,
+    lambda *draws: _each(_last_output, *draws),
+    mode, gain, start, u, now, read, direct,
+    wrong={"a step early": Total(i, read * state) + direct * now, "without D": Total(i, read * (mode * state + gain * now))},
+    states=3,
+)  # fmt: skip
+derivation.bridge(
+    "... computes the kernel",
+    K,
+    lambda *draws: _each(lambda a, b, c: convolution_kernel(jnp.diag(a), b, c, length=5)[-1], *draws),
+    mode, gain, read,
+    wrong={"a power too many": Total(i, read * mode ** (t + 1) * gain),
+           "a power too few": Total(i, read * mode ** (t - 1) * gain)},
+)  # fmt: skip
+derivation.bridge(
+    "... and its transform",
+    Total(i, read * gain * (1 - mode**length * w**length) / (1 - mode * w)),
+    lambda *draws: _each(_transform, *draws),
+    mode, gain, read, w,
+    wrong={"endless": Total(i, read * gain / (1 - mode * w)),
+           "the power forgotten": Total(i, read * gain * (1 - mode**length) / (1 - mode * w))},
+)  # fmt: skip
+
+HALVING = jnp.array([[0.5]]), jnp.array([1.0]), jnp.array([1.0])
+SIGNAL = jnp.array([[1.0, 2.0, 0.0]])
+
+
+@derivation.numeric(
+    r"y_t = (K*u)_t + D u_t",
+    because="A random system of three states, 20 inputs: by recurrence from rest, and by the padded Fourier transform.",
+)
+def recurrence_and_fft():
+    rng = np.random.default_rng(0)
+    system = [jnp.array(0.5 * rng.normal(size=shape)) for shape in ((3, 3), (3,), (3,))]
+    signal = jnp.array(rng.normal(size=(2, 20)))
+    outputs, _ = recurrent_response(signal, jnp.zeros((2, 3)), *system, jnp.array(0.5))
+    kernel = convolution_kernel(*system, length=20)
+    circular = jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernel), 20)
+    return outputs, causal_convolution_fft(signal, kernel) + 0.5 * signal, {"without padding": circular + 0.5 * signal}
+
+
+@derivation.numeric(
+    r"\sum_{l<L} K_l w^l = C (I - A^L w^L)(I - A w)^{-1} B",
+    because="At the roots of unity the inverse Fourier transform returns the kernel. Rounding is relative to the largest entry.",
+    role="appendix",
+)
+def the_kernel_from_its_transform():
+    rng = np.random.default_rng(1)
+    system = [jnp.array(0.5 * rng.normal(size=shape)) for shape in ((4, 4), (4,), (4,))]
+    roots = jnp.exp(-2j * jnp.pi * jnp.arange(8) / 8)
+    found = jnp.fft.ifft(truncated_generating_function(roots, *system, length=8)).real
+    folded = jnp.fft.ifft(truncated_generating_function(roots, *system, length=400)).real
+    return found, convolution_kernel(*system, length=8), {"the factor left out, nearly": folded}
+
+
+@derivation.example(
+    r"$A = \frac12$, $B = C = 1$, $D = 0$, from rest, $u = (1, 2, 0)$. By hand: $x = 1$, then $\frac12 + 2$, then half of that."
+)
+def a_halving():
+    kernel = convolution_kernel(*HALVING, length=3)
+    yield "K", kernel, "(1, 1/2, 1/4)"
+    yield r"y \text{ by recurrence}", recurrent_response(SIGNAL, jnp.zeros((1, 1)), *HALVING, jnp.array(0.0))[0], "(1, 5/2, 5/4)"
+    yield r"y \text{ by convolution}", causal_convolution_direct(SIGNAL, kernel), "(1, 5/2, 5/4)"
+    yield r"y \text{ without padding}", jnp.fft.irfft(jnp.fft.rfft(SIGNAL) * jnp.fft.rfft(kernel), 3), "(3/2, 5/2, 5/4)"
+    yield (
+        r"\sum_{l<2} K_l w^l \text{ at } w = 1, -1",
+        truncated_generating_function(jnp.array([1.0 + 0j, -1]), *HALVING, length=2).real,
+        "(3/2, 1/2)",
+    )
+
+
+@derivation.figure(
+    "Left: a kernel that oscillates as the matrix of its causal convolution; each diagonal has one lag. Right: the outputs for a "
+    "random input, by recurrence (line), by padded transforms (dots on it), and without padding, where the first outputs contain "
+    "the end.",
+    panels=2,
+)
+def matrix_and_outputs(left, right):
+    system = jnp.array([[0.8, 0.45], [-0.45, 0.8]]), jnp.array([1.0, 0.0]), jnp.array([1.0, 0.0])
+    kernel = convolution_kernel(*system, length=24)
+    left.imshow(causal_convolution_direct(jnp.eye(24), kernel).T, cmap="RdBu", vmin=-1, vmax=1)
+    left.set(xlabel="input $j$", ylabel="output $t$")
+    signal = jnp.array(np.random.default_rng(3).normal(size=(1, 24)))
+    right.plot(recurrent_response(signal, jnp.zeros((1, 2)), *system, jnp.array(0.0))[0][0], label="recurrence")
+    right.plot(causal_convolution_fft(signal, kernel)[0], "o", label="padded")
+    right.plot(jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernel), 24)[0], "--", label="not padded")
+    right.set(xlabel="step $t$", ylabel="output")
+    right.legend()
+
+
+@derivation.exercise(
+    r"What is the kernel of $A = \begin{pmatrix} 0 & 0 \\ 1 & 0 \end{pmatrix}$, $B = (1, 0)^\top$, $C = (0, 1)$?",
+    r"$(0, 1, 0, \dots)$: a delay by one step. The first state stores the input, the second puts it out; $A^2 = 0$.",
+)
+def a_delay():
+    yield (
+        convolution_kernel(jnp.array([[0.0, 0.0], [1.0, 0.0]]), jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), length=3),
+        "(0, 1, 0",
+    )
+
+
+@derivation.exercise(
+    "100 inputs meet a kernel of 29 entries. What is the shortest Fourier transform that is long enough for all outputs of the "
+    "full convolution, and is it a power of two?",
+    r"$T + L - 1 = 128 = 2^7$. At 127 the last product, $K_{28} u_{99}$, would come back to $y_0$.",
+)
+def long_enough():
+    rng = np.random.default_rng(0)
+    signal, kernel = rng.normal(size=100), rng.normal(size=29)
+    full = np.convolve(signal, kernel)
+    yield len(full), "128"
+    shorter = np.fft.irfft(np.fft.rfft(signal, 127) * np.fft.rfft(kernel, 127), 127)
+    yield 28 * round((shorter[0] - full[0]) / (kernel[28] * signal[99])), "28"
+
+
+@derivation.exercise(
+    r"Without the factor $I - A^L w^L$, what does the inverse transform return for $K_0$ of the example with $L = 2$? And $K_1$?",
+    r"All lags that are equal modulo 2 fall together: $1 + \frac14 + \frac1{16} + \dots = 4/3$ and $2/3$, in place of 1 and "
+    r"$\frac12$. The error is $\rho^{L+l} / (1 - \rho^L)$ where the kernel is $\rho^l$.",
+)
+def a_folded_kernel():
+    roots = jnp.array([1.0 + 0j, -1.0])
+    folded = jnp.fft.ifft(truncated_generating_function(roots, *HALVING, length=100)).real
+    yield folded[0], "4/3"
+    yield folded[1], "2/3"
+
+
+def _each(compute, *arrays):
+    """One draw after the other: the functions take one system at a time."""
+    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
+
+
+def _last_output(a, b, initial, inputs, last, c, d):
+    outputs, _ = recurrent_response(jnp.append(inputs, last)[None], initial[None], jnp.diag(a), b, c, d)
+    return outputs[0, -1]
+
+
+def _transform(a, b, c, node):
+    return truncated_generating_function(node[None] + 0j, jnp.diag(a), b, c, length=4)[0].real
+
+
+def _by_transforms(size):
+    """The inverse transform of the product of the transforms of INPUTS and KERNEL, over symbols."""
+    root = sympy.exp(-2 * sympy.pi * sympy.I / size).rewrite(sympy.sqrt)
+    powers = [sympy.expand(root**power) for power in range(size)]
+    spectrum = [
+        [sum(entry * powers[index * k % size] for k, entry in enumerate(entries)) for index in range(size)]
+        for entries in (INPUTS, KERNEL)
+    ]
+    products = [sympy.expand(a * b) for a, b in zip(*spectrum, strict=True)]
+    return [
+        sympy.expand(sum(product * powers[-index * step % size] for index, product in enumerate(products)) / size)
+        for step in range(size)
+    ]

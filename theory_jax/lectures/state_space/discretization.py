@@ -1,0 +1,514 @@
+"""Discretization: a differential equation, seen at equal steps.
+
+The lecture on the functions of theory_jax/state_space/discretization.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, Matrix, Rational, cos, exp, sin, tan
+
+from theory_jax.chains import at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Limit, Slope, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.state_space.discretization import (
+    backward_euler,
+    bilinear,
+    forward_euler,
+    zero_order_hold,
+    zero_order_hold_diagonal,
+)
+
+derivation = Derivation(
+    title="Discretization: a differential equation, seen at equal steps",
+    lectures=(56,),
+    sources=(
+        "Tustin 1947, A method of analysing the behaviour of linear systems in terms of time series",
+        "Van Loan 1978, Computing integrals involving the matrix exponential",
+        "Butcher 2016, Numerical methods for ordinary differential equations, chapter 2",
+        "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
+    ),
+    question=r"A network sees samples, not a differential equation. Which $(\bar A, \bar B)$ replace $(A, B)$ of $\dot x = Ax + "
+    r"Bu$ at a step $\Delta$, and what do the usual choices keep: the order of the error, stability, the steady state?",
+    setting=(
+        r"The state obeys $\dot x = Ax + Bu$. During the step that ends at time $t\Delta$ the input has the constant value "
+        r"$u_t$, and $x_t$ is the state at the end of that step. A rule is a pair $(\bar A, \bar B)$ with $x_t = \bar A x_{t-1} "
+        r"+ \bar B u_t$: the current input acts at once.",
+        r"A matrix with $N$ independent eigenvectors splits the system into $N$ equations $\dot x = \lambda x + bu$, one for "
+        r"each eigenvalue, and every rule here is a function of $A$: it acts on each eigenvalue alone. The chains are about one "
+        r"such equation. They are identities of rational functions and exponentials, so they hold for complex $\lambda$, too.",
+        r"$I - \theta\Delta A$ is invertible where it is inverted: $1/(\theta\Delta)$ is no eigenvalue. That is always so if all "
+        r"eigenvalues have a negative real part.",
+    ),
+    answer=r"If the input is constant during each step, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\,B$ are "
+    r"exact. The rules without an exponential replace the state inside the step by a mean of its values at the ends. All of them "
+    r"keep the steady state. The bilinear rule is of second order, and it is stable exactly if the system is; backward Euler is "
+    r"of first order and stable, too; forward Euler is stable only if the step is short enough.",
+    limits=(
+        "Nonlinear systems, and steps of different lengths, of which selective models make use.",
+        "Matrices without enough eigenvectors: what is shown for one eigenvalue holds for them as a limit, since such matrices "
+        "are limits of others; matrix forms are derived for two states.",
+        "Inputs that change inside a step. Then every rule here is of first order only (last exercise).",
+    ),
+)
+
+lam = derivation.number(r"\lambda", "an eigenvalue of the system", "eigenvalues", real=True, nonzero=True)
+b = derivation.number("b", "what the input does to this mode", "b")
+u = derivation.number("u_t", "the input during the step")
+before = derivation.number("x_{t-1}", "the state at the beginning of the step")
+step = derivation.number(r"\Delta", "the length of the step", "step", positive=True)
+tau = derivation.number(r"\tau", "the time since the beginning of the step")
+s = derivation.number("s", "a time inside the step")
+z = derivation.define("z", step * lam, "the eigenvalue, measured in steps")
+inside = derivation.define(
+    r"x(\tau)", exp(lam * tau) * before + (exp(lam * tau) - 1) / lam * b * u, r"the state at time $\tau$ of the step"
+)
+hold = derivation.define(r"\bar a", exp(z), "what is left of the state after a held step", "zero_order_hold")
+driven = derivation.define(r"\bar b", (exp(z) - 1) / lam * b, "what a held step adds for each unit of input", "zero_order_hold")
+
+derivation.chain(
+    "The equation inside one step, solved",
+    Slope(inside, tau),
+    equals(
+        plus(times(lam, exp(lam * tau), before), times(exp(lam * tau), b, u)),
+        "differentiate both exponentials",
+        wrong={"the second factor kept": lam * exp(lam * tau) * before + (exp(lam * tau) - 1) * b * u},
+    ),
+    equals(
+        plus(times(lam, inside), times(b, u)),
+        r"$\lambda x(\tau)$ has $(e^{\lambda\tau} - 1) b u_t$ in its second term: $b u_t$ is what is left",
+        wrong={"without the input": lam * inside, "the other sign": lam * inside - b * u},
+    ),
+    role="lemma",
+    so=r"So $x(\tau)$ obeys $\dot x = \lambda x + b u_t$, and $x(0) = x_{t-1}$. A linear equation has one solution with that "
+    r"beginning.",
+)
+derivation.chain(
+    "A held input: the exact step",
+    plus(times(exp(lam * step), before), Integral(exp(lam * (step - s)) * b * u, (s, 0, step))),
+    equals(
+        plus(times(exp(lam * step), before), times(Integral(exp(lam * s), (s, 0, step)), b, u)),
+        r"the input is constant, so it leaves the integral; count the time from the end, $s \to \Delta - s$",
+        wrong={"integrated over the state, too": exp(lam * step) * (before + Integral(exp(lam * s), (s, 0, step)) * b * u),
+               "the step in place of the integral": exp(lam * step) * before + step * b * u},
+    ),
+    equals(
+        plus(times(hold, before), times(driven, u)),
+        r"integrate: $\int_0^\Delta e^{\lambda s} ds = (e^{\lambda\Delta} - 1) / \lambda$",
+        wrong={
+            "divided by z": hold * before + driven * u / step, "the step in place of the integral": hold * before + step * b * u,
+            "the exponential alone": hold * before + exp(z) / lam * b * u,
+        },
+    ),
+    central=True,
+    so=r"The first line is the variation of constants: each bit of input, aged by what is left of the step. Nothing was "
+    r"approximated, at any length of the step. For matrices, $\bar A = e^{\Delta A}$ and $\bar B = \int_0^\Delta e^{As} ds\, B$.",
+)  # fmt: skip
+derivation.chain(
+    "... and an eigenvalue of zero only counts its inputs",
+    Limit(driven, lam, 0),
+    equals(
+        times(step, b),
+        r"$e^{\Delta\lambda} - 1 = \Delta\lambda + O(\lambda^2)$",
+        wrong={"no effect": 0, "half of it": step * b / 2, "without the step": b},
+    ),
+    role="lemma",
+)
+derivation.chain(
+    "Two held steps are one of twice the length",
+    plus(times(hold, plus(times(hold, before), times(driven, u))), times(driven, u)),
+    equals(
+        plus(times(exp(2 * z), before), times(1 + hold, driven, u)),
+        "the second step begins where the first ends",
+        wrong={"the input counted twice": exp(2 * z) * before + 2 * driven * u},
+    ),
+    equals(
+        plus(times(exp(2 * z), before), times((exp(2 * z) - 1) / lam, b, u)),
+        r"$(1 + e^z)(e^z - 1) = e^{2z} - 1$",
+        wrong={"the integral of one step": exp(2 * z) * before + driven * u},
+    ),
+    role="lemma",
+)
+
+A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
+B = sympy.Matrix(2, 1, sympy.symbols("B_1 B_2"))
+h = sympy.Symbol(r"\Delta")
+derivation.symbol("A", "the matrix of the system", "a")
+derivation.symbol("B", "what the input does to the state", "b")
+derivation.symbol("I", "the identity")
+derivation.symbol("k", "a power")
+
+
+@derivation.symbolic(
+    r"\begin{pmatrix} A & B \\ 0 & 0 \end{pmatrix}^k = \begin{pmatrix} A^k & A^{k-1} B \\ 0 & 0 \end{pmatrix}",
+    because=r"Block by block; all systems of two states, $k = 1$ to 3. Summed with $\Delta^k / k!$ the left column is $e^{\Delta "
+    r"A}$, and the right one is $\int_0^\Delta e^{As} ds\,B$, because $\int_0^\Delta s^{k-1} / (k-1)!\,ds = \Delta^k / k!$. So "
+    r"one exponential gives both, and $A$ need not be invertible.",
+)
+def powers_of_the_joint_matrix():
+    joint = sympy.Matrix(sympy.BlockMatrix([[A, B], [sympy.zeros(1, 2), sympy.zeros(1, 1)]]))
+    blocks = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A ** (k - 1) * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
+    wrong = [sympy.Matrix.vstack(sympy.Matrix.hstack(A**k, A**k * B), sympy.zeros(1, 3)) for k in (1, 2, 3)]
+    return (
+        [e for k in (1, 2, 3) for e in joint**k],
+        [e for m in blocks for e in m],
+        {"a power too many": [e for m in wrong for e in m]},
+    )
+
+
+derivation.say(
+    r"Without an exponential, integrate the equation over the step: $x_t - x_{t-1} = \int (\lambda x + b u_t)\,ds$. The input's "
+    r"integral is $\Delta b u_t$ exactly. The state's is approximated: $x$ inside the step is replaced by a weighted mean of its "
+    r"two ends. That is the only approximation, and the weight $\theta$ of the new end is the only choice."
+)
+theta = derivation.number(r"\theta", "the weight of the end of the step", between=(0, 1))
+R = derivation.define(r"R_\theta", (1 + (1 - theta) * z) / (1 - theta * z), "what is left of the state after a step of the rule")
+S = derivation.define(r"S_\theta", step * b / (1 - theta * z), "what such a step adds for each unit of input")
+after = derivation.define("x_t", R * before + S * u, "the state after a step of the rule")
+derivation.chain(
+    "One choice, three rules",
+    plus(before, times(z, plus(times(theta, after), times(1 - theta, before))), times(step, b, u)),
+    equals(
+        plus(times(plus(1, times(1 - theta, z)), before), times(theta, z, after), times(step, b, u)),
+        "collect what is known, and what is not",
+        wrong={"the weights exchanged": (1 + theta * z) * before + (1 - theta) * z * after + step * b * u},
+    ),
+    equals(
+        after,
+        r"solve for $x_t$: divide by $1 - \theta z$, also what the input does",
+        wrong={"the input not divided": R * before + step * b * u, "half of the step for the input": R * before + S * u / 2,
+               "the sign of z": (1 - (1 - theta) * z) / (1 + theta * z) * before + S * u},
+    ),
+    so=r"$\theta = 0$ is forward Euler, $\theta = 1$ backward Euler, $\theta = \frac12$ the bilinear rule of Tustin. Of "
+    r"matrices, $\bar A = (I - \theta\Delta A)^{-1} (I + (1 - \theta)\Delta A)$ and $\bar B = (I - \theta\Delta A)^{-1} \Delta "
+    r"B$.",
+)  # fmt: skip
+derivation.chain(
+    "Each rule keeps the steady state",
+    S / (1 - R),
+    equals(
+        step * b / plus(plus(1, -theta * z), -plus(1, times(1 - theta, z))),
+        r"multiply numerator and denominator by $1 - \theta z$",
+        wrong={"the sign": step * b / (2 + (1 - 2 * theta) * z)},
+    ),
+    equals(
+        -b / lam,
+        r"the denominator is $-z = -\Delta\lambda$",
+        wrong={"half of the step for the input": -b / (2 * lam), "per step": -b / z, "the sign": b / lam},
+    ),
+    so=r"A constant input $u$ drives the state to $-\frac b\lambda u$, where $\lambda x + bu = 0$, for every $\theta$ and every "
+    r"step.",
+)
+derivation.chain(
+    "... and so does the hold",
+    driven / (1 - hold),
+    equals(
+        -b / lam,
+        r"$(e^z - 1) / (1 - e^z) = -1$",
+        wrong={"the step in place of the integral": step * b / (1 - exp(z)), "the sign": b / lam},
+    ),
+    role="lemma",
+)
+
+
+@derivation.symbolic(
+    r"(I - \theta\Delta A) - (I + (1 - \theta)\Delta A) = -\Delta A",
+    because=r"Of matrices, too: with $M = I - \theta\Delta A$, which has an inverse, the left side is $M (I - \bar A)$, and $M "
+    r"\bar B = \Delta B$. So $(I - \bar A)^{-1} \bar B = (-\Delta A)^{-1} \Delta B = -A^{-1} B$ if $A$ has an inverse. All "
+    r"systems of two states, all $\theta$.",
+)
+def steady_state_of_matrices():
+    eye = sympy.eye(2)
+    left = eye - theta * h * A - (eye + (1 - theta) * h * A)
+    return list(left), list(-h * A), {"the weights exchanged": list((1 - 2 * theta) * h * A), "the sign": list(h * A)}
+
+
+derivation.say(
+    r"Stability. Let $z = -\rho + i\eta$, damped if $\rho > 0$, and compare squared moduli. The hold has $|e^z|^2 = e^{-2\rho}$: "
+    r"it is stable exactly if the system is."
+)
+rho = derivation.number(r"\rho", "the damping of the mode in one step", positive=True)
+eta = derivation.number(r"\eta", "its angle in one step")
+D = derivation.define("D", (1 + rho / 2) ** 2 + (eta / 2) ** 2, r"$|1 - z/2|^2$", positive=True)
+D_1 = derivation.define("D_1", (1 + rho) ** 2 + eta**2, "$|1 - z|^2$", positive=True)
+derivation.chain(
+    "The bilinear rule is stable if the system is",
+    plus((1 - rho / 2) ** 2, (eta / 2) ** 2) / D,
+    equals(
+        plus(1, -2 * rho / D),
+        r"numerator and denominator differ by $2\rho$",
+        wrong={"half of it": 1 - rho / D, "twice it": 1 - 4 * rho / D, "the sign": 1 + 2 * rho / D},
+    ),
+    at_most(1, r"leave out a positive number; at $\rho = 0$ it is zero, and only there", adding=2 * rho / D),
+    so=r"The first line is $|R_{1/2}|^2$. The half plane $\rho > 0$ goes into the unit disc, the imaginary axis onto its edge: "
+    r"an undamped oscillation stays undamped. Only $\theta = \frac12$ does both.",
+)
+derivation.chain(
+    "Backward Euler damps more than that",
+    1 / D_1,
+    equals(
+        plus(1, -(2 * rho + rho**2 + eta**2) / D_1),
+        r"$D_1 = 1 + 2\rho + \rho^2 + \eta^2$",
+        wrong={"the angle forgotten": 1 - (2 * rho + rho**2) / D_1, "the sign": 1 - (rho**2 + eta**2 - 2 * rho) / D_1},
+    ),
+    at_most(1, "leave out a positive number", adding=(2 * rho + rho**2 + eta**2) / D_1),
+    so=r"The first line is $|R_1|^2$. It is below 1 even at $\rho = 0$: backward Euler damps what oscillates freely.",
+)
+derivation.chain(
+    "Forward Euler is stable only in a disc",
+    plus((1 - rho) ** 2, eta**2),
+    equals(
+        plus(1, rho**2 + eta**2, -2 * rho),
+        "multiply out",
+        wrong={"the sign": 1 + rho**2 + eta**2 + 2 * rho, "the angle forgotten": 1 + rho**2 - 2 * rho},
+    ),
+    so=r"$|R_0| < 1$ if and only if $|z|^2 < 2\rho$. For a real eigenvalue this is $\Delta < 2/|\lambda|$; a free oscillation "
+    r"($\rho = 0$) grows at every step, however short.",
+)
+
+derivation.say("The order of the error: how fast a rule approaches the hold as the step gets short.")
+y = derivation.number("y", r"$z$ as a variable")
+derivation.chain(
+    "One step of forward Euler misses the second power of z",
+    Limit((exp(y) - (1 + y)) / y**2, y, 0),
+    equals(Rational(1, 2), r"$e^z = 1 + z + \frac12 z^2 + \dots$", wrong={"all of it": 1, "a third": Rational(1, 3)}),
+    role="lemma",
+)
+derivation.chain(
+    "... backward Euler as much, in the other direction",
+    Limit((1 / (1 - y) - exp(y)) / y**2, y, 0),
+    equals(Rational(1, 2), r"$1 / (1 - z) = 1 + z + z^2 + \dots$", wrong={"the sign": Rational(-1, 2), "all of it": 1}),
+    role="lemma",
+)
+derivation.chain(
+    "... and the bilinear rule a twelfth of the third power",
+    Limit(((1 + y / 2) / (1 - y / 2) - exp(y)) / y**3, y, 0),
+    equals(
+        Rational(1, 12),
+        r"$1 + z + \frac12 z^2 + \frac14 z^3 + \dots$ against $\frac16 z^3$",
+        wrong={"a quarter": Rational(1, 4), "a sixth": Rational(1, 6), "the sign": Rational(-1, 12)},
+    ),
+    role="lemma",
+)
+k = derivation.index("j", "a step")
+n = derivation.count(k, "n", "how many steps")
+r = derivation.number("r", "what a rule leaves of the state in a step")
+e = derivation.number("q", "what the hold leaves")
+derivation.chain(
+    "The errors of single steps add up",
+    r**n - e**n,
+    equals(
+        times(r - e, Total(k, times(r**k, e ** (n - 1 - k)))),
+        r"the sum telescopes: $r^{j+1} q^{n-1-j} - r^j q^{n-j}$",
+        wrong={
+            "a power too many": (r - e) * Total(k, r**k * e ** (n - k)),
+            "the sign": (e - r) * Total(k, r**k * e ** (n - 1 - k)),
+        },
+    ),
+    states=4,
+    so=r"If $|r|, |q| \le 1$, each of the $n$ terms is at most $|r - q|$, so $|r^n - q^n| \le n |r - q|$. Until a fixed time "
+    r"there are $n \propto 1/\Delta$ steps: one order is lost. Forward and backward Euler have order 1, the bilinear rule order "
+    r"2.",
+)
+
+w = derivation.number("w", r"the variable of the transform $\sum_t x_t w^t$")
+derivation.chain(
+    "The bilinear rule is the system at another frequency",
+    times(step * b / (1 - z / 2), 1 / (1 - times((1 + z / 2) / (1 - z / 2), w))),
+    equals(
+        step * b / plus(plus(1, -z / 2), -times(plus(1, z / 2), w)),
+        r"the transform of $x_t = \bar a x_{t-1} + \bar b u_t$ for an impulse; multiply by $1 - z/2$",
+        wrong={"the sign": step * b / ((1 - z / 2) + (1 + z / 2) * w)},
+    ),
+    equals(
+        step * b / plus(plus(1, -w), -times(z / 2, plus(1, w))),
+        "collect the powers of z",
+        wrong={"the transform's signs exchanged": step * b / ((1 + w) - z / 2 * (1 - w))},
+    ),
+    equals(
+        times(2 / (1 + w), b / plus(times(2 / step, (1 - w) / (1 + w)), -lam)),
+        r"divide by $\frac\Delta2 (1 + w)$, which is not zero unless $w = -1$",
+        wrong={"w inverted": 2 / (1 + w) * b / (2 / step * (w - 1) / (w + 1) - lam),
+               "no factor": b / (2 / step * (1 - w) / (1 + w) - lam),
+               "half of the frequency": 2 / (1 + w) * b / ((1 - w) / (1 + w) / step - lam)},
+    ),
+    so=r"$b / (s - \lambda)$ is the transfer function of $\dot x = \lambda x + bu$. So the rule evaluates it at $s = "
+    r"\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the place of "
+    r"$u_t$, that factor would be 1. Structured models find their kernel in this form.",
+)  # fmt: skip
+psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
+derivation.chain(
+    "... which bends the axis of frequencies",
+    sin(2 * psi) / plus(1, cos(2 * psi)),
+    equals(
+        times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2),
+        "the double angle, twice",
+        wrong={"the sine squared": times(2, sin(psi), cos(psi)) / times(2, sin(psi) ** 2)},
+    ),
+    equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "its half": tan(psi / 2), "no bending": psi}),
+    role="lemma",
+    so=r"At $w = e^{-2i\psi}$ the quotient $\frac{1-w}{1+w}$ is $i$ times the first line (multiply by $1 + \bar w$ above and "
+    r"below). So the oscillation of angle $2\psi = \omega\Delta$ a step sees the system at $\frac2\Delta "
+    r"\tan\frac{\omega\Delta}2$, which is $\omega$ for slow ones and infinite for the fastest that samples can show.",
+)
+
+
+derivation.bridge(
+    "The code computes forward Euler",
+    Matrix([1 + z, step * b]),
+    lambda *draws: _each(forward_euler, *draws),
+    lam, b, step,
+    wrong={"the hold": Matrix([hold, driven]), "without the step": Matrix([1 + z, b])},
+)  # fmt: skip
+derivation.bridge(
+    "... backward Euler",
+    Matrix([1 / (1 - z), step * b / (1 - z)]),
+    lambda *draws: _each(backward_euler, *draws),
+    lam, b, step,
+    wrong={"forward": Matrix([1 + z, step * b]), "the input not divided": Matrix([1 / (1 - z), step * b])},
+)  # fmt: skip
+derivation.bridge(
+    "... the bilinear rule",
+    Matrix([(1 + z / 2) / (1 - z / 2), step * b / (1 - z / 2)]),
+    lambda *draws: _each(bilinear, *draws),
+    lam, b, step,
+    wrong={"half of the step in B": Matrix([(1 + z / 2) / (1 - z / 2), step * b / 2 / (1 - z / 2)]),
+           "without the halves": Matrix([(1 + z) / (1 - z), step * b / (1 - z)])},
+)  # fmt: skip
+derivation.bridge(
+    "... the exact step",
+    Matrix([hold, driven]),
+    lambda *draws: _each(zero_order_hold, *draws),
+    lam, b, step,
+    wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
+)  # fmt: skip
+derivation.bridge(
+    "... and for diagonal systems",
+    Matrix([hold, driven]),
+    lambda *draws: _each(_diagonal_hold, *draws),
+    lam, b, step,
+    wrong={"the step in place of the integral": Matrix([hold, step * b]), "divided by z": Matrix([hold, driven / step])},
+)  # fmt: skip
+RULES = {"forward Euler": forward_euler, "backward Euler": backward_euler, "bilinear": bilinear, "hold": zero_order_hold}
+EXAMPLE = jnp.array([[-2.0]]), jnp.array([[1.0]])
+
+
+@derivation.numeric(
+    r"\bar B = A^{-1} (\bar A - I) B",
+    because="The exact step of a random system of three states, whose matrix is invertible.",
+)
+def hold_by_the_inverse():
+    rng = np.random.default_rng(0)
+    a, gain = jnp.array(rng.normal(size=(3, 3))), jnp.array(rng.normal(size=(3, 1)))
+    moving, driving = zero_order_hold(a, gain, step=0.7)
+    return driving, jnp.linalg.solve(a, (moving - jnp.eye(3)) @ gain), {"the step in place of the integral": 0.7 * gain}
+
+
+@derivation.numeric(
+    r"\bar b \approx \Delta b",
+    because=r"At $\lambda = -10^{-9}$ the difference $e^z - 1$ keeps half of its digits; the code sums the series of $(e^z - 1) "
+    r"/ z$ where $|z| < 1$. The other side is NumPy's expm1, which has all digits of a real difference.",
+    role="appendix",
+)
+def near_eigenvalue_zero():
+    rates = np.array([-1e-9, -1e-5, -0.3])
+    found = zero_order_hold_diagonal(jnp.array(rates) + 0j, jnp.ones(3), step=0.5)[1].real
+    return found, np.expm1(0.5 * rates) / rates, {"the quotient as it stands": (np.exp(0.5 * rates) - 1) / rates}
+
+
+@derivation.example(
+    r"$\dot x = -2x + u$ at the step $\Delta = \frac12$, so $z = -1$. Every pair has the same quotient $\bar b / (1 - \bar a)$: "
+    r"the steady state $-b/\lambda = \frac12$ of the input 1."
+)
+def one_decay():
+    for name, printed in (
+        ("forward Euler", "(0, 1/2)"), ("backward Euler", "(1/2, 1/4)"), ("bilinear", "(1/3, 1/3)"),
+        ("hold", "(0.36788, 0.31606)"),
+    ):  # fmt: skip
+        yield rf"\text{{{name}}}", [part[0, 0] for part in RULES[name](*EXAMPLE, step=0.5)], printed
+    moving, driving = zero_order_hold(*EXAMPLE, step=0.5)
+    yield r"\text{hold: } \bar b / (1 - \bar a)", driving[0, 0] / (1 - moving[0, 0]), "1/2"
+    yield R, value(R, {lam: -2, step: 0.5, theta: 0.25}), "1/5"
+    yield S, value(S, {lam: -2, step: 0.5, b: 1, theta: 0.25}), "2/5"
+
+
+@derivation.figure(
+    r"Left: what becomes of the damped modes $z = -\frac12 + i\eta$ under each rule; inside the gray circle a mode decays. "
+    r"Forward Euler leaves them on a line, most of it outside. Right: the error at time 1 of $\dot x = -2x$, $x(0) = 1$; lines "
+    r"of slope 1, 1 and 2.",
+    panels=2,
+)
+def maps_and_errors(left, right):
+    modes = -0.5 + 1j * np.linspace(-6, 6, 49)
+    turn = np.exp(2j * np.pi * np.linspace(0, 1, 100))
+    left.plot(turn.real, turn.imag, color="gray")
+    for name, rule in RULES.items():
+        if name == "hold":
+            image = zero_order_hold_diagonal(jnp.array(modes), jnp.ones(len(modes)), step=1.0)[0]
+        else:
+            image = jnp.diagonal(rule(jnp.diag(jnp.array(modes)), jnp.ones((len(modes), 1)) + 0j, step=1.0)[0])
+        left.plot(np.real(image), np.imag(image), label=name)
+    left.set(xlabel=r"$\mathrm{Re}\,\bar a$", ylabel=r"$\mathrm{Im}\,\bar a$", xlim=(-1.2, 3.6), ylim=(-1.6, 1.6), aspect="equal")
+    left.legend(loc="right")
+    counts = 2 ** np.arange(2, 9)
+    for name in ("forward Euler", "backward Euler", "bilinear"):
+        ends = [RULES[name](*EXAMPLE, step=1 / int(count))[0][0, 0] ** int(count) for count in counts]
+        right.loglog(counts, np.abs(np.array(ends) - np.exp(-2)), "o-", label=name)
+    right.set(xlabel="steps $n$", ylabel=r"$|\bar a^n - e^{-2}|$")
+
+
+@derivation.exercise(
+    r"Up to which step is forward Euler stable for an eigenvalue of $-50$? And the bilinear rule?",
+    r"$|1 - 50\Delta| < 1$ means $\Delta < 0.04$. At $\Delta = 0.05$ the state is multiplied by $-1.5$ in each step by forward "
+    r"Euler, by $-1/9$ by the bilinear rule, which is stable at every step.",
+)
+def stable_steps():
+    fast = jnp.array([[-50.0]]), jnp.array([[1.0]])
+    yield jnp.abs(forward_euler(*fast, step=0.04)[0][0, 0]) - 1 + 0.04, "0.04"
+    yield forward_euler(*fast, step=0.05)[0], "-1.5"
+    yield bilinear(*fast, step=0.05)[0], "-1/9"
+
+
+@derivation.exercise(
+    r"What do the bilinear rule and backward Euler leave of a mode that decays much faster than a step, $z \to -\infty$?",
+    r"$\bar a \to -1$ and $\bar a \to 0$: the bilinear rule makes it ring for a long time, with a sign that changes in every "
+    r"step; backward Euler ends it, as the hold does.",
+)
+def very_fast_modes():
+    yield sympy.limit((1 + y / 2) / (1 - y / 2), y, -sympy.oo), "-1"
+    yield sympy.limit(1 / (1 - y), y, -sympy.oo), "0"
+
+
+@derivation.exercise(
+    r"$u = \sin t$ is sampled at the end of every step, $\dot x = -x + u$, $x(0) = 0$. How does the bilinear rule's error at $t "
+    r"= 2$ fall with the step, and why?",
+    r"At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the input "
+    r"by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
+)
+def sampled_inputs():
+    for count, said in ((50, "0.0035"), (100, "0.0018"), (200, "0.0009")):
+        yield _error_of_a_sine(count, 0.0), said
+    yield np.round(np.log2(_error_of_a_sine(100, 0.5) / _error_of_a_sine(200, 0.5))), "2"
+
+
+def _each(rule, *draws):
+    """A rule for one state, a draw at a time: [2, 1] for what is left of the state, and what the input adds."""
+    pairs = [
+        rule(jnp.array([[rate]]), jnp.array([[gain]]), step=float(length)) for rate, gain, length in zip(*draws, strict=True)
+    ]
+    return jnp.stack([jnp.concatenate(pair) for pair in pairs])
+
+
+def _diagonal_hold(a, b, *, step):
+    return [part.real[:, None] for part in zero_order_hold_diagonal(a[0] + 0j, b[0], step=step)]
+
+
+def _error_of_a_sine(count, share):
+    """|x - exact| at time 2, where the input of a step is the mean of its ends with this share of the beginning."""
+    moving, driving = (part[0, 0] for part in bilinear(jnp.array([[-1.0]]), jnp.array([[1.0]]), step=2 / count))
+    ends = np.sin(np.arange(count + 1) * 2 / count)
+    state = 0.0
+    for t in range(1, count + 1):
+        state = float(moving) * state + float(driving) * (share * ends[t - 1] + (1 - share) * ends[t])
+    return abs(state - (np.sin(2) - np.cos(2) + np.exp(-2)) / 2)

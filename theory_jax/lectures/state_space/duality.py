@@ -1,0 +1,371 @@
+"""State-space duality: a recurrence is attention with a mask that decays.
+
+The lecture on the functions of theory_jax/state_space/duality.py.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import exp, log, sqrt
+
+from theory_jax.chains import at_least, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Total, plus, times
+from theory_jax.parts import value
+from theory_jax.state_space.duality import dual_chunked, dual_quadratic, dual_recurrent, linear_attention, segment_sum
+from theory_jax.state_space.parallel_scan import recurrence_sequential
+
+derivation = Derivation(
+    title="State-space duality: a recurrence is attention with a mask that decays",
+    lectures=(56,),
+    sources=(
+        "Katharopoulos et al. 2020, Transformers are RNNs: fast autoregressive transformers with linear attention",
+        "Sun et al. 2023, Retentive network: a successor to transformer for large language models",
+        "Dao & Gu 2024, Transformers are SSMs: generalized models and efficient algorithms through structured state space "
+        "duality",
+    ),
+    question="A selective recurrence takes one step after the other; attention compares all pairs of steps. In what sense are "
+    "they the same map, and how does that give an algorithm that is linear in the length and made of matrix products?",
+    setting=(
+        r"One head. The state is a matrix $h_t$ of $P \times N$ numbers, with $h_t = e^{\ell_t} h_{t-1} + x_t B_t^\top$ and "
+        r"$y_t = h_t C_t$: one decay $a_t = e^{\ell_t}$ for the whole state, which depends on the step, as $B_t$ and $C_t$ do. "
+        r"$x_t$ has $P$ entries and is already multiplied by the length of its step. $h_0 = 0$ unless it is said otherwise.",
+        r"$\mathrm{seg}(t,s) = \sum_{k=s+1}^t \ell_k$ for $s \le t$, which is 0 at $s = t$, and $-\infty$ for $s > t$. The mask "
+        r"is $L_{ts} = e^{\mathrm{seg}(t,s)}$, the matrix of the map $M_{ts} = L_{ts}\, C_t^\top B_s$.",
+        r"The $P$ entries of $x_t$ do not mix, so the chains treat one of them. They have three earlier steps and three states; "
+        r"the moves are the same for any number. A chunk has $Q$ steps, $r$ is the last step before it, and $Q$ divides the "
+        r"number $T$ of steps.",
+    ),
+    answer=r"Unrolled, $y_t = \sum_{s \le t} e^{\mathrm{seg}(t,s)} (C_t^\top B_s)\, x_s$: attention with the query $C_t$, the "
+    r"keys $B_s$ and the values $x_s$, no softmax, and a causal mask that decays. All that crosses a step goes through a state "
+    r"of $N$ numbers. So a sequence may be cut into chunks, with attention inside them and the recurrence between them; for a "
+    r"fixed $Q$ the work grows like $T$.",
+    limits=(
+        "Softmax attention: it has no recurrence of a fixed size.",
+        "Groups and heads, which are bookkeeping, and speed on a machine, which decides for longer chunks than the count does.",
+        "Decays that differ between the entries of a state: then the mask is not one matrix for all of them.",
+    ),
+)
+
+j = derivation.index("j", "an earlier step")
+n = derivation.index("n", "an entry of the state")
+for written, meaning in (
+    ("t", "a step"), ("s", "a step"), ("h_t", "the state"), ("y_t", "the output"), ("M_{ts}", "the matrix of the map"),
+    ("L_{ts}", "the mask"), ("k", "a step between two others"), ("r", "the last step before a chunk"),
+    (r"\ell_k", "the logarithm of the decay of a step"),
+):  # fmt: skip
+    derivation.symbol(written, meaning)
+S = derivation.numbers(r"\mathrm{{seg}}(t-1,{})", j, "the sum of the decays after a step, up to the step before this one")
+ell = derivation.number(r"\ell_t", "the logarithm of the decay of this step", "log_decay")
+x = derivation.numbers("x_{}", j, "the earlier inputs", "x")
+B = derivation.numbers("B_{{{},{}}}", (j, n), "what they write", "b")
+x_now = derivation.number("x_t", "the input of this step", "x")
+B_now = derivation.numbers("B_{{t,{}}}", n, "what it writes", "b")
+C = derivation.numbers("C_{{t,{}}}", n, "what the output reads", "c")
+before = derivation.define("h_{{t-1,{}}}", Total(j, exp(S) * x * B), "the state before this step, as claimed", over=n)
+sums = derivation.define(r"\mathrm{{seg}}(t,{})", S + ell, "... up to this step", "segment_sum", over=j)
+attention = plus(Total(j, times(exp(sums), Total(n, C * B), x)), times(Total(n, C * B_now), x_now))
+
+derivation.chain(
+    "The recurrence is attention: one more step",
+    Total(n, times(C, plus(times(exp(ell), before), times(x_now, B_now)))),
+    equals(
+        plus(Total(n, times(C, Total(j, times(exp(sums), x, B)))), Total(n, times(C, x_now, B_now))),
+        r"the decay joins those before it, $\mathrm{seg}(t,j) = \mathrm{seg}(t-1,j) + \ell_t$; the input enters undecayed",
+        wrong={"the input decays at once": Total(n, C * exp(ell) * (before + x_now * B_now)),
+               "the past does not decay": Total(n, C * (before + x_now * B_now)),
+               "the decay counted twice": Total(n, C * (exp(2 * ell) * before + x_now * B_now))},
+    ),
+    equals(
+        attention,
+        r"sum over the entries of the state first: $B_j^\top C_t$ is one number for each pair of steps",
+        wrong={"B and C exchanged": plus(Total(j, times(exp(sums), Total(n, C * B_now), x)), times(Total(n, C * B_now), x_now)),
+               "without this step": Total(j, exp(sums) * Total(n, C * B) * x),
+               "the mask without its decay": Total(j, Total(n, C * B) * x) + Total(n, C * B_now) * x_now},
+    ),
+    central=True,
+    so=r"The last term is the one at $s = t$, with $\mathrm{seg}(t,t) = 0$. So $Y = MX$: the scores $C B^\top$ of all pairs, "
+    r"times a mask. It is causal because $e^{-\infty} = 0$.",
+)  # fmt: skip
+for words, code in (
+    ("as attention", dual_quadratic),
+    ("as a recurrence", lambda *given: dual_recurrent(*given, jnp.zeros((5, 1, 1, 4)))[0]),
+    ("in chunks of two steps", lambda *given: dual_chunked(*given, chunk=2)),
+):
+    derivation.bridge(
+        f"The code computes it {words}",
+        attention,
+        lambda *draws, code=code: code(*_six_steps(*draws))[:, -1, 0, 0],
+        S, ell, x, B, x_now, B_now, C,
+        wrong={"the past does not decay": Total(n, C * (before + x_now * B_now)),
+               "the input decays at once": exp(ell) * Total(n, C * (before + x_now * B_now))},
+    )  # fmt: skip
+ells = derivation.numbers(r"\ell_{}", j, "the decays of a sequence", "log_decay")
+derivation.bridge(
+    "... and the sum from the first step to the last",
+    Total(j, ells) - ells.at(0),
+    lambda ells: segment_sum(ells[..., None])[:, 0, -1, 0],
+    ells,
+    wrong={"the decay of s included": Total(j, ells), "that of t left out": Total(j, ells) - ells.at(0) - ells.at(3)},
+)
+gamma = derivation.number(r"\gamma", "a decay that is the same at all steps", positive=True)
+between = derivation.count(j, "(t-s)", "how many steps are between two")
+derivation.chain(
+    "A constant decay is a power of the distance",
+    exp(Total(j, log(gamma))),
+    equals(
+        gamma**between,
+        "the sum has as many equal terms as there are steps between the two",
+        wrong={"a power too many": gamma ** (between + 1), "no power": between * gamma},
+    ),
+    role="remark",
+    so=r"So $L_{ts} = \gamma^{t-s}$, which is called retention. With $\gamma = 1$ it is causal linear attention: $C_t$ is the "
+    r"query, $B_s$ the key, $x_s$ the value. With $\ell_t = \Delta_t A$ and $x_t = \Delta_t u_t$ it is the selective recurrence "
+    r"with one $A$ for a head.",
+)
+derivation.bridge(
+    "The code's linear attention",
+    plus(Total(j, times(Total(n, C * B), x)), times(Total(n, C * B_now), x_now)),
+    lambda C, B, B_now, x, x_now: linear_attention(
+        jnp.broadcast_to(C[:, None, None], (5, 5, 1, 4)),
+        jnp.concatenate([B, B_now[:, None]], 1)[:, :, None],
+        jnp.concatenate([x, x_now[:, None]], 1)[:, :, None, None],
+    )[:, -1, 0, 0],
+    C, B, B_now, x, x_now,
+    wrong={"without this step": Total(j, Total(n, C * B) * x)},
+)  # fmt: skip
+
+for written, meaning in (
+    (r"\Delta_t", "the length of a step"), ("A", "the eigenvalue of a head"), ("u_t", "the input before that"),
+):  # fmt: skip
+    derivation.symbol(written, meaning)
+
+
+@derivation.numeric(
+    r"h_t = e^{\Delta_t A} h_{t-1} + \Delta_t u_t B_t^\top",
+    because="The same, entry by entry of the state, by the scan of numbers: three heads, each with its own $A$, 12 steps.",
+)
+def lanes_of_a_scan():
+    rng = np.random.default_rng(0)
+    steps, rates, signal = rng.uniform(0.1, 1, (2, 12, 3)), -rng.uniform(0.5, 2, 3), rng.normal(size=(2, 12, 3, 2))
+    b, c = rng.normal(size=(2, 2, 12, 1, 4))
+    inputs = (steps[..., None] * signal)[..., None] * b[:, :, :, None]
+    decay = np.broadcast_to(np.exp(steps * rates)[..., None, None], inputs.shape)
+    lanes = recurrence_sequential(*(jnp.array(a.reshape(2, 12, -1)) for a in (inputs, decay)), jnp.zeros((2, 24)))
+    outputs = jnp.einsum("bthpn,bthn->bthp", lanes.reshape(inputs.shape), np.repeat(c, 3, 2))
+    given = jnp.array(steps * rates), jnp.array(b), jnp.array(c), jnp.zeros((2, 3, 2, 4))
+    twice = dual_recurrent(jnp.array(steps[..., None] ** 2 * signal), *given)[0]
+    return dual_recurrent(jnp.array(steps[..., None] * signal), *given)[0], outputs, {"the step applied twice": twice}
+
+
+derivation.say(
+    r"What does the past leave behind? Cut the sums at a step $r$ between $s$ and $t$: $\mathrm{seg}(t,s) = \mathrm{seg}(t,r) + "
+    r"\mathrm{seg}(r,s)$. The mask is a product, and with it the matrix."
+)
+i = derivation.index("i", "a step after $r$")
+p = derivation.numbers(r"\mathrm{{seg}}({},r)", i, "the decays from $r$ to a later step")
+q = derivation.numbers(r"\mathrm{{seg}}(r,{})", j, "the decays from an earlier step to $r$")
+D = derivation.numbers("C_{{{},{}}}", (i, n), "what the later steps read", "c")
+state = derivation.define("h_{{r,{}}}", Total(j, exp(q) * x * B), "the state at $r$", over=n)
+cut = derivation.chain(
+    "All that crosses a step goes through its state",
+    times(exp(p + q), Total(n, times(D, B))),
+    equals(
+        Total(n, times(times(exp(p), D), times(exp(q), B))),
+        "the decay up to $r$ stays with the earlier step, the rest goes to the later one",
+        wrong={"one half forgotten": Total(n, exp(p) * D * B), "added": Total(n, (exp(p) + exp(q)) * D * B)},
+    ),
+    role="lemma",
+    so=r"The block of rows after $r$ and columns up to $r$ is a product of a matrix with $N$ columns and one with $N$ rows: its "
+    r"rank is at most $N$. Such matrices are called semiseparable.",
+)
+
+
+@derivation.symbolic(
+    r"\det M = \prod_t C_t^\top B_t",
+    because=r"$M$ is triangular, with $L_{tt} = 1$: it has full rank unless a factor is 0, although the blocks below the "
+    r"diagonal have the rank of the state. So have its minors of size $N + 1$ there: they are zero at $N = 1$ with four steps "
+    r"(all of them), and at $N = 2$ with five (rows 3 to 5, columns 1 to 3).",
+)
+def minors_of_the_matrix():
+    one, two = _matrix(4, 1), _matrix(5, 2)
+    minors = [
+        one[[row, below], [column, column + 1]].det()
+        for row in range(1, 4) for below in range(row + 1, 4) for column in range(row)
+    ]  # fmt: skip
+    wide = sympy.expand(two[2:5, 0:3].det())
+    diagonal = sympy.prod(one[t, t] for t in range(4))
+    found = [sympy.expand(one.det(method="berkowitz")), *(sympy.simplify(minor) for minor in minors), wide]
+    zeros = [sympy.Integer(0)] * (len(minors) + 1)
+    return found, [diagonal, *zeros], {"the mask on the diagonal, too": [diagonal * exp(sympy.Symbol("l_0")), *zeros]}
+
+
+@derivation.numeric(
+    r"\mathrm{rank}\left(M_{t > r,\, s \le r}\right) \le N",
+    because="24 steps, $N = 3$: the singular values from the fourth on of every such block, relative to the largest.",
+    scale=1.0,
+)
+def ranks_of_blocks():
+    rng = np.random.default_rng(1)
+    decays, (b, c) = -rng.uniform(0.0, 0.5, (1, 24, 1)), rng.normal(size=(2, 1, 24, 1, 3))
+    unit = jnp.eye(24)[None, :, None, :]  # 24 values, each an impulse
+    matrix = np.asarray(dual_quadratic(unit, jnp.array(decays), jnp.array(b), jnp.array(c)))[0, :, 0]
+    values = [np.linalg.svd(matrix[cut:, :cut], compute_uv=False) for cut in range(4, 21)]
+    beyond = np.concatenate([v[3:] / v[0] for v in values])
+    own = np.linalg.svd(matrix, compute_uv=False)
+    return beyond, np.zeros_like(beyond), {"of the whole matrix": np.full_like(beyond, own[3] / own[0])}
+
+
+w = derivation.numbers("w_{}", i, r"what the mask and the scores of this step make of the steps of its own chunk, $M_{ti}$")
+z = derivation.numbers("x_{}", i, "their inputs", "x")
+P_r = derivation.number(r"\mathrm{seg}(t,r)", "the decays since the chunk's beginning")
+derivation.chain(
+    "Chunks: attention inside, a state from outside",
+    plus(Total(j, times(exp(P_r + q), Total(n, times(C, B)), x)), Total(i, times(w, z))),
+    equals(
+        plus(times(exp(P_r), Total(n, times(C, Total(j, times(exp(q), x, B))))), Total(i, times(w, z))),
+        "the sum over all steps is cut at $r$, and the mask of the earlier ones is a product",
+        wrong={"the decay forgotten": Total(n, C * state) + Total(i, w * z),
+               "once for each step": plus(Total(j, exp(2 * P_r + q) * Total(n, C * B) * x), Total(i, w * z))},
+    ),
+    equals(
+        plus(times(exp(P_r), Total(n, times(C, state))), Total(i, times(w, z))),
+        r"the inner sum is $h_r$: the past is not needed any more",
+        wrong={"the chunk on its own": Total(i, w * z)},
+    ),
+    uses=(cut,),
+    so=r"And $h_{r+Q} = e^{\mathrm{seg}(r+Q,r)} h_r + \sum_i e^{\mathrm{seg}(r+Q,i)} x_i B_i^\top$ takes the state over the "
+    r"chunk, by the same cut. Every $Q$ gives the same numbers: $Q = 1$ is the recurrence, $Q = T$ the attention.",
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"y_t = e^{\mathrm{seg}(t,r)}\, h_r C_t + \sum_{r < s \le t} M_{ts}\, x_s",
+    because="Chunks of 1, 2, 4 and 8 steps of a sequence of 8, with four heads in two groups.",
+)
+def every_chunk_size():
+    rng = np.random.default_rng(2)
+    given = (
+        rng.normal(size=(2, 8, 4, 3)), -rng.uniform(0, 1, (2, 8, 4)), rng.normal(size=(2, 8, 2, 5)), rng.normal(size=(2, 8, 2, 5))
+    )  # fmt: skip
+    given = [jnp.array(array) for array in given]
+    whole = dual_quadratic(*given)
+    tiled = dual_quadratic(*given[:2], *(jnp.tile(array, (1, 1, 2, 1)) for array in given[2:]))
+    chunked = jnp.stack([dual_chunked(*given, chunk=chunk) for chunk in (1, 2, 4, 8)])
+    return chunked, jnp.stack([whole] * 4), {"the groups tiled": jnp.stack([tiled] * 4)}
+
+
+T = derivation.number("T", "the number of steps", positive=True)
+Q = derivation.number("Q", "the length of a chunk", "chunk", positive=True)
+N = derivation.number("N", "the size of a state", positive=True)
+P = derivation.number("P", "the width of a head", positive=True)
+best = derivation.define("Q^*", sqrt(N * P / (N + P)), "the cheapest length of a chunk", positive=True)
+derivation.chain(
+    "The work of all chunks, in multiplications",
+    times(T / Q, plus(times(Q**2, N), times(Q**2, P), times(2, Q, N, P), times(N, P))),
+    equals(
+        plus(times(T, Q, N + P), times(2, T, N, P), times(T / Q, N, P)),
+        r"in each of $T/Q$ chunks: the scores, their product with $X$, what is written and what is read of the state, and its "
+        r"decay",
+        wrong={"the decay left out": T * Q * (N + P) + 2 * T * N * P,
+               "of one chunk": Q**2 * (N + P) + 2 * Q * N * P + N * P},
+    ),
+    equals(
+        plus(times(2, T, N, P), times(2, T, N + P, best), times(T, N + P, (Q - best) ** 2 / Q)),
+        r"$NP = (N + P)\, Q^{*2}$; complete the square",
+        wrong={"no cross term": plus(times(2, T, N, P), times(T, N + P, (Q - best) ** 2 / Q)),
+               "P for N + P": plus(times(2, T, N, P), times(2, T, N + P, best), times(T, P, (Q - best) ** 2 / Q))},
+    ),
+    at_least(
+        plus(times(2, T, N, P), times(2, T, N + P, best)),
+        r"leave out the square, which is zero at $Q = Q^*$",
+        dropping=times(T, N + P, (Q - best) ** 2 / Q),
+    ),
+    so=r"Linear in $T$ for each fixed $Q$, where attention ($Q = T$) is quadratic. Machines multiply large matrices faster than "
+    r"small ones, so that chunks of 64 to 256 steps are common.",
+)  # fmt: skip
+
+EXAMPLE_DECAYS = jnp.log(jnp.array([0.5, 0.5, 0.25]))[None, :, None]
+EXAMPLE_X = jnp.array([4.0, 2.0, 1.0])[None, :, None, None]
+ONES = jnp.ones((1, 3, 1, 1))
+
+
+@derivation.example(r"$N = P = 1$, $B = C = 1$, $a = (\frac12, \frac12, \frac14)$ and $x = (4, 2, 1)$.")
+def three_steps():
+    mask = jnp.exp(segment_sum(EXAMPLE_DECAYS))[0, 0]
+    for row, said in enumerate(("(1, 0, 0)", "(1/2, 1, 0)", "(1/8, 1/4, 1)")):
+        yield rf"L_{row + 1}", mask[row], said
+    yield r"y = L x", dual_quadratic(EXAMPLE_X, EXAMPLE_DECAYS, ONES, ONES)[0, :, 0, 0], "(4, 4, 2)"
+    yield "h", dual_recurrent(EXAMPLE_X, EXAMPLE_DECAYS, ONES, ONES, jnp.zeros((1, 1, 1, 1)))[0][0, :, 0, 0], "(4, 4, 2)"
+    yield r"y \text{ without decay}", linear_attention(ONES, ONES, EXAMPLE_X)[0, :, 0, 0], "(4, 6, 7)"
+
+
+@derivation.figure(
+    r"Left: the matrix of a sequence of 16 steps, $N = 2$, in chunks of four. The blocks on the diagonal are attention; each "
+    r"block below has rank 2. Right: multiplications for each step at $N = P = 64$, and the cheapest chunk.",
+    panels=2,
+)
+def matrix_and_cost(left, right):
+    rng = np.random.default_rng(4)
+    decays, (b, c) = -rng.uniform(0.0, 0.4, (1, 16, 1)), rng.normal(size=(2, 1, 16, 1, 2))
+    matrix = dual_quadratic(jnp.eye(16)[None, :, None, :], jnp.array(decays), jnp.array(b), jnp.array(c))[0, :, 0]
+    left.imshow(matrix, cmap="RdBu", vmin=-3, vmax=3)
+    for edge in (3.5, 7.5, 11.5):
+        left.axhline(edge, color="gray", linewidth=0.8)
+        left.axvline(edge, color="gray", linewidth=0.8)
+    left.set(xlabel="input $s$", ylabel="output $t$")
+    lengths = np.geomspace(1, 512, 100)
+    right.loglog(lengths, lengths * 128 + 2 * 64**2 + 64**2 / lengths)
+    right.axvline(np.sqrt(32), color="gray", linestyle="--")
+    right.set(xlabel="length $Q$ of a chunk", ylabel="multiplications a step")
+
+
+@derivation.exercise(
+    r"What is $L$ for a constant decay $\gamma = \frac12$ and three steps, and what is its inverse?",
+    r"$L_{ts} = \gamma^{t-s}$, so its last row is (1/4, 1/2, 1). $L^{-1}$ has 1 on the diagonal and $-\gamma$ below it; its "
+    r"last row is (0, -1/2, 1). The inverse is the recurrence: $x_t = h_t - \gamma h_{t-1}$.",
+)
+def retention():
+    mask = jnp.exp(segment_sum(jnp.full((1, 3, 1), jnp.log(0.5))))[0, 0]
+    yield mask[2], "(1/4, 1/2, 1)"
+    yield np.linalg.inv(mask)[2], "(0, -1/2, 1)"
+
+
+@derivation.exercise(
+    r"What is $Q^*$ for $N = P = 64$, and for $N = 128$, $P = 64$?",
+    r"$\sqrt{32} = 5.66$, and $\sqrt{128/3} = 6.53$.",
+)
+def cheapest_chunks():
+    yield value(best, {N: 64, P: 64}), "5.66"
+    yield value(best, {N: 128, P: 64}), "6.53"
+
+
+@derivation.exercise(
+    r"A map of four steps has the matrix $M = I$ but for a 1 in row 4, column 1: every output is its input, and the last one "
+    r"adds the first input. How many states does a linear recurrence with arbitrary matrices need for it?",
+    r"As many as the largest rank of a block of rows from $r$ on and columns up to $r$, since the state at $r$, this step's "
+    r"input in it, has to carry the block. The ranks are 1, 2, 2, 1: it needs 2.",
+)
+def smallest_state():
+    matrix = np.eye(4)
+    matrix[3, 0] = 1
+    yield [np.linalg.matrix_rank(matrix[r:, : r + 1]) for r in range(4)], "1, 2, 2, 1"
+
+
+def _six_steps(sums, now, x, b, x_now, b_now, c):
+    """The five steps of the chain after one that is empty: decays whose sums are as given, and one head of width 1."""
+    between = sums[:, :-1] - sums[:, 1:]  # the last sum counts for the step now
+    decays = jnp.concatenate([jnp.zeros((5, 2)), between, (now + sums[:, -1])[:, None]], axis=1)
+    inputs = jnp.concatenate([jnp.zeros((5, 1)), x, x_now[:, None]], axis=1)
+    written = jnp.concatenate([jnp.zeros((5, 1, 4)), b, b_now[:, None]], axis=1)
+    read = jnp.broadcast_to(c[:, None], (5, 6, 4))
+    return inputs[:, :, None, None], decays[:, :, None], written[:, :, None], read[:, :, None]
+
+
+def _matrix(steps, states):
+    """M over symbols."""
+    decays = sympy.symbols(f"l_0:{steps}", real=True)
+    write, read = (sympy.Matrix(steps, states, sympy.symbols(f"{name}_0:{steps * states}")) for name in "BC")
+    return sympy.Matrix(
+        steps, steps, lambda t, s: exp(sum(decays[s + 1 : t + 1])) * (read[t, :] * write[s, :].T)[0] if s <= t else 0
+    )

@@ -1,0 +1,540 @@
+"""HiPPO: a memory by projection.
+
+The lecture on the functions of theory_jax/state_space/hippo.py.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, KroneckerDelta, Max, Min, sqrt
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.notation import Slope, SquaredNorm, Total, plus, times
+from theory_jax.parts import value as number_of
+from theory_jax.state_space.discretization import bilinear
+from theory_jax.state_space.hippo import legendre_basis, legs_matrices, legs_step, legt_matrices, reconstruct
+
+derivation = Derivation(
+    title="HiPPO: a memory by projection",
+    lectures=(56,),
+    sources=(
+        "Voelker, Kajic & Eliasmith 2019, Legendre memory units",
+        "Gu et al. 2020, HiPPO: recurrent memory with optimal polynomial projections",
+        "Gu et al. 2023, How to train your HiPPO: state space models with generalized orthogonal basis projections",
+    ),
+    question=r"A recurrent state of $N$ numbers must stand for an ever longer past. Which $A$ and $B$ keep it the best summary "
+    r"of everything so far (LegS), or of a sliding window (LegT)?",
+    setting=(
+        r"The signal $f$ is continuous on $[0, \infty)$. A summary consists of $N$ numbers, the coefficients of a polynomial of "
+        r"degree below $N$; the best one has the smallest mean squared error over the stretch that is remembered.",
+        r"$g_n(x) = s_n P_n(2x - 1)$ with $s_n = \sqrt{2n+1}$ are Legendre's polynomials, moved to $[0, 1]$ and normalized. Of "
+        r"what is remembered, $x = 0$ is the beginning, and $x = 1$ is now.",
+        r"LegS remembers all of $[0, t]$ and has the coefficients $c_n(t) = \int_0^1 f(tx)\, g_n(x)\, dx$, $t > 0$. LegT "
+        r"remembers $[t - \theta, t]$ and has $d_n(t) = \int_0^1 f(t - \theta + \theta x)\, g_n(x)\, dx$, $t \ge \theta$.",
+        r"The chains are executed on polynomials $f$ with arbitrary coefficients, of a degree that $N$ numbers cannot hold. What "
+        r"they use of $f$ is Leibniz' rule and integration by parts.",
+    ),
+    answer=r"Differentiating the coefficients gives a linear equation in the coefficients themselves, because the slopes of the "
+    r"basis are combinations of the basis. For LegS, $\dot c = \frac1t (Ac + Bf)$ is exact and has no parameter, not even a time "
+    r"scale. For LegT one term is the value that leaves the window, which the memory itself must supply: $\dot d = A d + B f$ is "
+    r"exact if $f$ is a polynomial of degree below $N$ on the window. Both are stable.",
+    limits=(
+        "How fast the error falls with $N$ for a given kind of signal, and how large LegT's error of closure becomes.",
+        "That training keeps this structure, or that a trained model uses its state as such a memory: in structured models these "
+        "matrices are an initialization.",
+        r"The lemmas about Legendre's polynomials are verified up to degree 4, the chains at $N = 2$ to 4; the moves are the "
+        r"same for every $N$.",
+    ),
+)
+
+n = derivation.index("n", "the number of a basis polynomial")
+k = derivation.index("k", "another")
+m = derivation.index("m", "a power of the time")
+x = derivation.number("x", "a place in the memory", "points", between=(0, 1))
+t = derivation.number("t", "now", positive=True)
+tau = derivation.number(r"\tau", "a time in the past", positive=True)
+theta = derivation.number(r"\theta", "the length of the window", "window", positive=True)
+a = derivation.numbers("a", m, "the coefficients of the signal as a polynomial of the time")
+
+
+def _signal(written, time, meaning):
+    return derivation.define(f"f({written})", Total(m, a * time**m), meaning)
+
+
+def _basis(place, count):
+    return sum(KroneckerDelta(n, i) * sqrt(2 * i + 1) * sympy.legendre(i, 2 * place - 1) for i in range(count))
+
+
+s = derivation.define("s", sqrt(2 * n + 1), "the factor that normalizes", "legs_matrices", over=n)
+g = derivation.define("g_{{{}}}(x)", _basis(x, 4), "the basis", "legendre_basis", over=n)
+above = derivation.define("[{} > {}]", Max(0, Min(1, n - k)), "1 if the first number is the larger one, else 0", over=(n, k))
+derivation.symbol("P_n", "Legendre's polynomial of degree $n$ on $[-1, 1]$")
+derivation.symbol("y", "$2x - 1$")
+
+derivation.chain(
+    "The basis is orthonormal",
+    Integral(times(g, g.at(k)), (x, 0, 1)),
+    equals(
+        KroneckerDelta(n, k),
+        r"with $y = 2x - 1$ it is $\frac12 s_n s_k \int_{-1}^1 P_n P_k\, dy$, and $\int P_n^2\, dy = 2 / (2n+1)$",
+        wrong={"not normalized": KroneckerDelta(n, k) / (2 * n + 1), "on an interval of length 2": 2 * KroneckerDelta(n, k)},
+    ),
+    role="lemma",
+)
+
+
+@derivation.symbolic(
+    r"(2n+1) P_n = P_{n+1}' - P_{n-1}' \quad\text{and}\quad y P_n' = n P_n + P_{n-1}'",
+    because=r"Legendre's polynomials are defined by $\sum_n P_n z^n = (1 - 2yz + z^2)^{-1/2}$, from which both follow; $n = 1$ "
+    r"to 4.",
+    role="lemma",
+)
+def slopes_of_legendre():
+    y = sympy.Symbol("y")
+    P = [sympy.legendre(degree, y) for degree in range(6)]
+    slopes = [sympy.diff(polynomial, y) for polynomial in P]
+    degrees = range(1, 5)
+    left = [(2 * j + 1) * P[j] for j in degrees] + [y * slopes[j] for j in degrees]
+    right = [slopes[j + 1] - slopes[j - 1] for j in degrees] + [j * P[j] + slopes[j - 1] for j in degrees]
+    return left, right, {"the signs": [slopes[j + 1] + slopes[j - 1] for j in degrees] + right[4:],
+                         "the next slope": right[:4] + [j * P[j] + slopes[j + 1] for j in degrees]}  # fmt: skip
+
+
+derivation.chain(
+    "The slope of a basis polynomial, times the place, is a combination of the basis",
+    times(x, Slope(g, x)),
+    equals(
+        plus(times(n, g), Total(k, times(above, s, s.at(k), g.at(k)))),
+        r"$x\, dg_n/dx = s_n (1 + y) P_n' = s_n (n P_n + P_{n-1}' + P_n')$, and the slopes telescope: $P_n' + P_{n-1}' = "
+        r"\sum_{k<n} (2k+1) P_k$",
+        wrong={"the diagonal forgotten": Total(k, above * s * s.at(k) * g.at(k)),
+               "the diagonal twice": 2 * n * g + Total(k, above * s * s.at(k) * g.at(k)),
+               "not normalized": n * g + Total(k, above * s.at(k) ** 2 * g.at(k))},
+    ),
+    states=4,
+    role="lemma",
+)  # fmt: skip
+derivation.chain(
+    "... and the slope itself of every second one",
+    Slope(g, x),
+    equals(
+        Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), g.at(k))),
+        r"$P_n' = (2n-1) P_{n-1} + P_{n-2}'$, down in steps of two; $dy/dx = 2$, so the factor is 2 where $n - k$ is odd, else 0",
+        wrong={"all of them": Total(k, above * s * s.at(k) * g.at(k)),
+               "the even ones": Total(k, above * (1 + (-1) ** (n - k)) * s * s.at(k) * g.at(k)),
+               "half": Total(k, above * (1 - (-1) ** (n - k)) / 2 * s * s.at(k) * g.at(k))},
+    ),
+    states=4,
+    role="lemma",
+)  # fmt: skip
+
+derivation.say(
+    r"Why these coefficients? Because no other polynomial of the same degree is closer. Then their equation of motion: first for "
+    r"all of the past."
+)
+f_now = _signal("t", t, "the signal now")
+f_past = _signal(r"\tau", tau, "... in the past")
+f_tx = _signal("tx", t * x, "... at a share of the past")
+g_past = derivation.define(r"g_{{{}}}(\tau/t)", _basis(tau / t, 3), "the basis over all of the past", over=n)
+c = derivation.define("c", Integral(f_tx * g, (x, 0, 1)), "LegS: the coefficients of all of the past", over=n)
+v = derivation.numbers("v", n, "any coefficients", "coefficients")
+derivation.chain(
+    "The coefficients are the best summary",
+    Integral((f_tx - Total(n, v * g)) ** 2, (x, 0, 1)),
+    equals(
+        plus(Integral(f_tx**2, (x, 0, 1)), -times(2, Total(n, times(v, c))), SquaredNorm(n, v)),
+        "expand the square; the basis is orthonormal",
+        wrong={"one cross term": plus(Integral(f_tx**2, (x, 0, 1)), -Total(n, v * c), SquaredNorm(n, v))},
+    ),
+    equals(
+        plus(Integral(f_tx**2, (x, 0, 1)), -SquaredNorm(n, c), SquaredNorm(n, v - c)),
+        "complete the square of every coefficient",
+        wrong={"the sign": plus(Integral(f_tx**2, (x, 0, 1)), SquaredNorm(n, c), SquaredNorm(n, v - c))},
+    ),
+    at_least(
+        plus(Integral(f_tx**2, (x, 0, 1)), -SquaredNorm(n, c)),
+        "leave out the squares; they are zero only where $v_n = c_n$ for every $n$",
+        dropping=SquaredNorm(n, v - c),
+    ),
+    sizes={n: 2, k: 2, m: 3},
+    so=r"The same holds of $d$ over the window. If $f$ is a polynomial of degree below $N$, the minimum is zero: it is "
+    r"remembered exactly.",
+)
+A = derivation.define(
+    "A_{{{}{}}}", -above * s * s.at(k) - KroneckerDelta(n, k) * (n + 1), "LegS: the matrix", "legs_matrices", over=(n, k)
+)
+carried = Integral(times(f_tx, x, Slope(g, x)), (x, 0, 1))
+below = Total(k, times(above, s, s.at(k), c.at(k)))
+derivation.chain(
+    "LegS: the coefficients of all of the past obey a linear equation",
+    Slope(times(1 / t, Integral(times(f_past, g_past), (tau, 0, t))), t),
+    equals(
+        times(1 / t, plus(-c, times(s, f_now), -carried)),
+        r"the product rule for $1/t$; Leibniz' rule: the upper end adds $f(t)\, g_n(1)$ with $g_n(1) = s_n$, and $\partial_t "
+        r"g_n(\tau/t) = -\frac{\tau}{t^2} g_n'$; then $\tau = tx$",
+        wrong={"the end forgotten": (-c - carried) / t, "the factor 1/t not differentiated": (s * f_now - carried) / t,
+               "the stretching forgotten": (s * f_now - c) / t},
+    ),
+    equals(
+        times(1 / t, plus(times(s, f_now), -times(n + 1, c), -below)),
+        "the slope times the place is a combination of the basis; its integrals are coefficients",
+        wrong={"2n + 1 on the diagonal": (s * f_now - (2 * n + 1) * c - below) / t,
+               "n + 1/2 on the diagonal": (s * f_now - (n + sympy.Rational(1, 2)) * c - below) / t,
+               "the upper triangle": (s * f_now - (n + 1) * c - Total(k, above.at(k, n) * s * s.at(k) * c.at(k))) / t},
+    ),
+    equals(
+        times(1 / t, plus(Total(k, times(A, c.at(k))), times(s, f_now))),
+        "collect the coefficients into a matrix",
+        wrong={"1/t forgotten": Total(k, A * c.at(k)) + s * f_now,
+               "A transposed": (Total(k, A.at(k, n) * c.at(k)) + s * f_now) / t,
+               "B of ones": (Total(k, A * c.at(k)) + f_now) / t},
+    ),
+    sizes={m: 4},
+    central=True,
+    so=r"The first expression is $\dot c_n$. So $\dot c = \frac1t (Ac + Bf)$ with $B_n = s_n$, without any approximation. $A$ is "
+    r"lower triangular: its eigenvalues are $-1, \dots, -N$, and a memory of $N$ numbers contains those of fewer.",
+)  # fmt: skip
+speed = derivation.number(r"\alpha", "how many times faster the signal is played", positive=True)
+f_fast = _signal(r"\alpha tx", speed * t * x, "the signal, played faster")
+g_fast = derivation.define(r"g_{{{}}}(\tau/\alpha t)", _basis(tau / (speed * t), 2), "the basis over a longer past", over=n)
+derivation.chain(
+    "LegS has no time scale",
+    Integral(times(f_fast, g), (x, 0, 1)),
+    equals(
+        times(1 / (speed * t), Integral(times(f_past, g_fast), (tau, 0, speed * t))),
+        r"$\tau = \alpha t x$",
+        wrong={"at the same time": Integral(f_past * g_past, (tau, 0, t)) / t,
+               "the factor forgotten": Integral(f_past * g_fast, (tau, 0, speed * t)) / t},
+    ),
+    sizes={n: 2, m: 2},
+    so=r"The coefficients of $f(\alpha\,\cdot)$ at $t$ are those of $f$ at $\alpha t$: a signal that is played faster is "
+    r"remembered equally well, only sooner. A window has a scale that must be chosen.",
+)  # fmt: skip
+
+derivation.say("A window that slides: what leaves it must be known, too.")
+f_first = _signal(r"t-\theta", t - theta, "the signal at the beginning of the window")
+f_window = _signal(r"t-\theta+\theta x", t - theta + theta * x, "the signal in the window")
+d = derivation.define("d", Integral(f_window * g, (x, 0, 1)), "LegT: the coefficients of the window", over=n)
+slid = Integral(times(f_window, Slope(g, x)), (x, 0, 1))
+odd = Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), d.at(k)))
+derivation.chain(
+    "LegT: the value that leaves the window enters the equation",
+    Slope(d, t),
+    equals(
+        times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -slid)),
+        r"$\partial_t f = \frac1\theta \partial_x f$; integrate by parts with $g_n(1) = s_n$ and $g_n(0) = (-1)^n s_n$",
+        wrong={"what leaves forgotten": (s * f_now - slid) / theta,
+               "without the sign": (s * f_now - s * f_first - slid) / theta},
+    ),
+    equals(
+        times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)),
+        "the slope is a combination of the basis",
+        wrong={"the sign": (s * f_now - (-1) ** n * s * f_first + odd) / theta,
+               "the window forgotten": s * f_now - (-1) ** n * s * f_first - odd},
+    ),
+    sizes={n: 2, k: 2, m: 3},
+    so=r"This is exact, but no equation in $d$ alone: $f(t - \theta)$ has to be stored somewhere else.",
+)  # fmt: skip
+A_window = derivation.define(
+    r"A^\theta_{{{}{}}}",
+    -s * s.at(k) / theta * (1 - above.at(k, n) + above.at(k, n) * (-1) ** (n - k)),
+    "LegT: the matrix",
+    "legt_matrices",
+    over=(n, k),
+)
+remembered = Total(k, times((-1) ** k, s.at(k), d.at(k)))
+derivation.chain(
+    "... and is supplied by the memory itself",
+    times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)),
+    equals(
+        times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, remembered), -odd)),
+        r"replace $f(t-\theta)$ by what is remembered at $x = 0$, where $g_k(0) = (-1)^k s_k$; $f$ is a polynomial of degree "
+        r"below $N$ here, so this is exact",
+        wrong={"remembered at x = 1": (s * f_now - (-1) ** n * s * Total(k, s.at(k) * d.at(k)) - odd) / theta},
+    ),
+    equals(
+        plus(Total(k, times(A_window, d.at(k))), times(s, f_now) / theta),
+        r"the factor of $s_n s_k d_k$ is $(-1)^{n+k} + 1 - (-1)^{n-k} = 1$ for $k < n$, $1$ for $k = n$ and $(-1)^{n-k}$ for $k "
+        r"> n$",
+        wrong={"the signs on the other side": Total(k, A_window.at(k, n) * d.at(k)) + s * f_now / theta,
+               "LegS": (Total(k, A * d.at(k)) + s * f_now) / theta,
+               "the window forgotten in B": Total(k, A_window * d.at(k)) + s * f_now},
+    ),
+    sizes={m: 3},
+    so=r"So $\dot d = A^\theta d + B^\theta f$ with $B^\theta_n = s_n / \theta$. The closure is the only approximation of LegT.",
+)  # fmt: skip
+derivation.chain(
+    "What the closure misses, one degree above",
+    plus(f_first, -remembered),
+    equals(
+        a.at(2) * theta**2 / 6,
+        r"for a quadratic and $N = 2$: $x^2$ differs from its projection by $P_2(2x - 1) / 6$, which is $\frac16$ at $x = 0$",
+        wrong={"the sign": -a.at(2) * theta**2 / 6, "P_2 itself": a.at(2) * theta**2},
+    ),
+    sizes={k: 2, m: 3},
+    role="lemma",
+)
+
+derivation.say(
+    r"Stability. Let the signal be zero from now on: what becomes of coefficients $v$? Their energy is the mean square of what "
+    r"is remembered, because the basis is orthonormal."
+)
+r = derivation.define("r(x)", Total(n, v * g), "what the coefficients remember", "reconstruct")
+r_now = derivation.define("r(1)", Total(n, s * v), "... of now")
+r_first = derivation.define("r(0)", Total(n, (-1) ** n * s * v), "... of the beginning")
+derivation.chain(
+    "LegS loses energy at a rate of at least one",
+    times(2, Total(n, times(v, Total(k, times(A, v.at(k)))))),
+    equals(
+        plus(-(r_now**2), -SquaredNorm(n, v)),
+        r"$A + A^\top = -(B B^\top + I)$: off the diagonal $-s_n s_k$, on it $-2(n+1) = -s_n^2 - 1$",
+        wrong={"the identity forgotten": -(r_now**2), "half": plus(-(r_now**2), -SquaredNorm(n, v)) / 2,
+               "the beginning for now": plus(-(r_first**2), -SquaredNorm(n, v))},
+    ),
+    at_most(-SquaredNorm(n, v), "leave out a square", adding=r_now**2),
+    so=r"The first expression is $t\, \frac d{dt} |v|^2$ without a signal. So $|v|^2$ falls at least like $1/t$: a signal fades "
+    r"as its share of the past does.",
+)  # fmt: skip
+derivation.chain(
+    "LegT loses the energy at both ends",
+    times(2, Total(n, times(v, Total(k, times(A_window, v.at(k)))))),
+    equals(
+        -plus(r_now**2, r_first**2) / theta,
+        r"$\theta (A^\theta_{nk} + A^\theta_{kn}) = -s_n s_k (1 + (-1)^{n+k})$",
+        wrong={"one end": -(r_now**2) / theta, "their difference": -(r_now**2 - r_first**2) / theta,
+               "for any window": -(r_now**2 + r_first**2)},
+    ),
+    at_most(0, "leave out the squares", adding=plus(r_now**2, r_first**2) / theta),
+)  # fmt: skip
+derivation.chain(
+    "... and moves what is between them",
+    times(theta, Total(k, times(A_window, v.at(k)))),
+    equals(
+        plus(Integral(times(Slope(r, x), g), (x, 0, 1)), -times(s, r_now)),
+        r"integrate by parts, backwards: the end at $x = 0$ is the closure",
+        wrong={"without now": Integral(Slope(r, x) * g, (x, 0, 1)),
+               "the beginning": Integral(Slope(r, x) * g, (x, 0, 1)) - s * r_first},
+    ),
+    states=2,
+    role="lemma",
+    so=r"Hence no eigenvalue $\lambda$ of LegT has real part 0: its energy would stay, so $r(0) = r(1) = 0$, and this line would "
+    r"say $\theta \lambda r = r'$. A slope has a lower degree, so $\lambda = 0$ or $r = 0$; and if $\lambda = 0$, $r$ is "
+    r"constant and 0 at its ends. No real part is positive, because no energy grows: all are negative.",
+)  # fmt: skip
+
+derivation.say(
+    r"Online. Values $f_1, f_2, \dots$ arrive at $t = j\Delta$, and the bilinear rule takes LegS over a step with its $1/t$ at "
+    r"the end of the step: $c - c^- = \frac\Delta2 \frac1{j\Delta} (A(c + c^-) + 2 B f_j)$. The step $\Delta$ cancels."
+)
+j = derivation.number("j", "how many values have come, with this one", "index", between=(1, 40))
+f_j = derivation.number("f_j", "the value that comes", "value")
+before = derivation.numbers("c^-", n, "the memory before it comes", "coefficients")
+first = ((1 - 1 / (2 * j)) * before.at(0) + f_j / j) / (1 + 1 / (2 * j))
+second = ((1 - 1 / j) * before.at(1) + sqrt(3) / j * (f_j - (before.at(0) + first) / 2)) / (1 + 1 / j)
+after = derivation.define(
+    "c_{{{},j}}", KroneckerDelta(n, 0) * first + KroneckerDelta(n, 1) * second, "the memory after it came", "legs_step", over=n
+)
+derivation.chain(
+    "One step, solved row by row",
+    plus(before, times(1 / (2 * j), Total(k, times(A, plus(before.at(k), after.at(k))))), times(1 / j, s, f_j)),
+    equals(
+        after,
+        r"$A$ is triangular: the first row has one unknown, $(1 + \frac1{2j}) c_0 = (1 - \frac1{2j}) c^-_0 + \frac1j f_j$, and "
+        r"each row below it one more: $(1 + \frac{n+1}{2j}) c_n = (1 - \frac{n+1}{2j}) c^-_n + \frac{s_n}j \left(f_j - \frac12 "
+        r"\sum_{k<n} s_k (c_k + c^-_k)\right)$",
+        wrong={"forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j,
+               "1/j forgotten": before + Total(k, A * (before.at(k) + after.at(k))) / 2 + s * f_j},
+    ),
+    sizes={n: 2, k: 2},
+    so=r"What drives a coefficient is the error of the coefficients before it: $\sum_{k<n} s_k c_k$ is what they remember of "
+    r"now.",
+)  # fmt: skip
+derivation.chain(
+    "A constant stays remembered",
+    plus(Total(k, times(A, KroneckerDelta(k, 0))), s),
+    equals(
+        0,
+        r"$A_{n0} = -s_n$, also on the diagonal",
+        wrong={"B of ones": s - 1, "the second column": Total(k, A * KroneckerDelta(k, 1)) + s},
+    ),
+    states=4,
+    role="lemma",
+    so=r"So $c = (v, 0, \dots, 0)$ is a fixed point for $f = v$, at every $j$.",
+)  # fmt: skip
+derivation.chain(
+    "... and the error of starting from zero dies out",
+    times(1 / (2 * j - 1), (1 - 1 / (2 * j)) / (1 + 1 / (2 * j))),
+    equals(
+        1 / (2 * j + 1),
+        r"multiply by $2j$ above and below",
+        wrong={"no decay": 1 / (2 * j - 1), "two at a time": 1 / (2 * j + 3)},
+    ),
+    role="lemma",
+    so=r"In the mode of eigenvalue $-1$ an error is multiplied by $\frac{2j-1}{2j+1}$ in step $j$, so by $\frac1{2j+1}$ in the "
+    r"first $j$ of them. In the mode $-2$ it is gone after the first step, whose factor is $\frac{2j-2}{2j+2} = 0$.",
+)
+
+driven = derivation.define("h_{{{}}}", Total(k, A * v.at(k)) + s * f_j, "what moves the memory of all of the past", over=n)
+moved = derivation.define("q_{{{}}}", Total(k, A_window * v.at(k)) + s * f_j / theta, "what moves the window's", over=n)
+derivation.bridge(
+    "The code has LegS's matrices",
+    driven,
+    lambda v, f: (lambda a, b: v @ a.T + f[:, None] * b)(*legs_matrices(order=4)),
+    v, f_j,
+    wrong={"A transposed": Total(k, A.at(k, n) * v.at(k)) + s * f_j, "B of ones": Total(k, A * v.at(k)) + f_j},
+)  # fmt: skip
+derivation.bridge(
+    "... and LegT's",
+    moved,
+    lambda *draws: _each(_windowed, *draws),
+    v, f_j, theta,
+    wrong={"A transposed": Total(k, A_window.at(k, n) * v.at(k)) + s * f_j / theta, "LegS": driven / theta},
+)  # fmt: skip
+derivation.bridge("... the basis", g, lambda x: legendre_basis(x, order=4), x, wrong={"not normalized": g / s})
+derivation.bridge(
+    "... what is remembered",
+    r,
+    lambda *draws: _each(lambda x, v: reconstruct(x[None], v[None])[0, 0], *draws),
+    x, v,
+    wrong={"now": r_now, "not normalized": Total(n, v * g / s)},
+)  # fmt: skip
+derivation.bridge(
+    "... and the online step",
+    after,
+    lambda *draws: _each(lambda f, c, index: legs_step(f[None], c[None], index=index)[0], *draws),
+    f_j, before, j,
+    wrong={"forward Euler": before + (Total(k, A * before.at(k)) + s * f_j) / j},
+    states=2,
+)  # fmt: skip
+
+VALUES = 240
+TIMES = np.arange(1, VALUES + 1) / VALUES
+
+
+@derivation.numeric(
+    r"c_{n,j} \approx c_n",
+    because=r"The online memory of 240 values, from zero, against the integrals at $n = 0, \dots, 5$. A value counts for the "
+    r"whole step that ends with it, so the memory is half a step late.",
+    tolerance=0.02,
+    since="the values are sampled: the error is of order 1/240",
+    scale=1.0,
+)
+def online_and_integrals():
+    points, weights = np.polynomial.legendre.leggauss(40)
+    places = jnp.array((points + 1) / 2)
+    exact = (_chirp(places) * weights / 2) @ legendre_basis(places, order=6)
+    return _online()[0, :6], exact, {"of the first half": (_chirp(places / 2) * weights / 2) @ legendre_basis(places, order=6),
+                                     "not normalized": exact / jnp.sqrt(2 * jnp.arange(6) + 1)}  # fmt: skip
+
+
+@derivation.example(
+    r"$N = 2$ and $f(\tau) = \tau$ at $t = 1$. By hand: $c_0 = \int x\,dx$, $c_1 = \sqrt3 \int x (2x - 1)\,dx = 1 / (2\sqrt3)$; "
+    r"both grow like $t$, so $\dot c = c$, and the sum $Ac + Bf$ must give the same. Then the first online value, $f_1 = 1$."
+)
+def a_ramp():
+    ramp = {a: (0, 1), t: 1}
+    A2, B2 = legs_matrices(order=2)
+    coefficients = np.array(number_of(c, ramp))
+    yield "A", A2, "(-1, 0; -1.7321, -2)"
+    yield "B", B2, "(1, 1.7321)"
+    yield "c", coefficients, "(0.5, 0.2887)"
+    yield "Ac + Bf", A2 @ coefficients + B2, "(0.5, 0.2887)"
+    yield "r(0), r(1)", reconstruct(jnp.array([0.0, 1.0]), jnp.array(coefficients)[None]), "(0, 1)"
+    yield r"c_{n,1} \text{ from } 0", legs_step(jnp.ones(1), jnp.zeros((1, 2)), index=1), "(0.6667, 0.5774)"
+
+
+@derivation.figure(
+    r"A signal of 240 values (gray), and what is remembered of it at the end. Left: LegS with 4, 8 and 16 numbers, online; the "
+    r"first 4 and 8 of the 16 are the smaller memories. Right: LegT with a window of a quarter and 8 numbers, by the bilinear "
+    r"rule.",
+    panels=2,
+)
+def remembered_signal(left, right):
+    places = np.linspace(0, 1, 121)
+    matrices = legt_matrices(order=8, window=0.25)
+    moving, driving = map(np.asarray, bilinear(matrices[0], matrices[1][:, None], step=1 / VALUES))
+    window = np.zeros(8)
+    for arriving in _chirp(TIMES):
+        window = moving @ window + driving[:, 0] * arriving
+    memory = np.asarray(_online()[0])
+    memories = [*(memory * (np.arange(16) < size) for size in (4, 8, 16)), np.pad(window, (0, 8))]
+    *of_all, of_window = reconstruct(jnp.array(places), jnp.array(memories))
+    for axes in (left, right):
+        axes.plot(TIMES, _chirp(TIMES), color="gray", linewidth=3, alpha=0.5)
+        axes.set(xlabel="time", ylabel="signal", ylim=(-1.6, 1.6))
+    for size, past in zip((4, 8, 16), of_all, strict=True):
+        left.plot(places, past, label=f"{size} numbers")
+    left.legend(loc="lower left")
+    right.plot(0.75 + 0.25 * places, of_window, label="8 numbers")
+    right.axvspan(0.75, 1.0, alpha=0.1)
+    right.legend(loc="lower left")
+
+
+@derivation.exercise(
+    r"What does LegS with $N = 1$ remember? And online, after the values 1, 2, 3?",
+    r"$t \dot c_0 = f - c_0$ means $\frac d{dt}(t c_0) = f$: the running mean $\frac1t \int_0^t f$. Online it is $2 \sum_i f_i / "
+    r"(2j + 1)$, so 12/7: half a value of zero, from the start, is averaged with them.",
+)
+def a_running_mean():
+    memory = jnp.zeros((1, 1))
+    for index in (1, 2, 3):
+        memory = legs_step(jnp.full(1, float(index)), memory, index=index)
+    yield memory, "12/7"
+
+
+@derivation.exercise(
+    r"What are the eigenvalues of LegS and of LegT with $\theta = 1$ at $N = 2$?",
+    r"$-1$ and $-2$, the diagonal; and $-2 \pm i\sqrt2 = -2 \pm 1.4142 i$: the characteristic polynomial is $\lambda^2 + 4 "
+    r"\lambda + 6$.",
+)
+def eigenvalues_of_two():
+    rates = np.sort(np.linalg.eigvals(legs_matrices(order=2)[0]))
+    yield rates[1], "-1"
+    yield rates[0], "-2"
+    rates = np.linalg.eigvals(legt_matrices(order=2, window=1.0)[0])
+    yield rates.real.max(), "-2"
+    yield rates.imag.max(), "1.4142"
+
+
+@derivation.exercise(
+    r"Show that $w_n = \int_0^1 x^m g_n(x)\,dx$ is a left eigenvector of LegS's $A$, $m < N$. What is its eigenvalue? Check $m = "
+    r"1$, $N = 3$.",
+    r"$x^m = \sum_n w_n g_n$. Apply $x \frac d{dx}$ to both sides: $m x^m = -\sum_n w_n \sum_k (A + I)_{nk}\, g_k$ by the lemma. "
+    r"Compare the coefficients: $w^\top A = -(m+1) w^\top$: for $m = 1$, $w = (0.5, 0.2887, 0)$ becomes $(-1, -0.5774, 0)$. The "
+    r"eigenvectors are monomials, which are nearly parallel: diagonalizing $A$ is hopeless in rounded numbers.",
+)
+def left_eigenvectors():
+    places = jnp.array((np.polynomial.legendre.leggauss(4)[0] + 1) / 2)
+    w = (places * np.polynomial.legendre.leggauss(4)[1] / 2) @ legendre_basis(places, order=3)
+    yield w, "(0.5, 0.2887, 0)"
+    yield w @ legs_matrices(order=3)[0], "(-1, -0.5774, 0)"
+
+
+def _each(compute, *arrays):
+    """One draw after the other."""
+    return jnp.stack([compute(*draw) for draw in zip(*arrays, strict=True)])
+
+
+def _windowed(v, f, window):
+    a, b = legt_matrices(order=4, window=float(window))
+    return a @ v + b * f
+
+
+def _chirp(times):
+    """A signal on [0, 1] that gets faster."""
+    return np.sin(2 * np.pi * times * (1 + 2 * times)) + 0.3 * np.cos(5 * times)
+
+
+@functools.cache
+def _online():
+    """The memory [1, 16] of the signal's values, each by one legs_step."""
+
+    def arrive(memory, entry):
+        index, arriving = entry
+        return legs_step(arriving[None], memory, index=index), None
+
+    return jax.lax.scan(arrive, jnp.zeros((1, 16)), (jnp.arange(1.0, VALUES + 1), jnp.array(_chirp(TIMES))))[0]

@@ -1,0 +1,454 @@
+"""Selective state spaces: a recurrence that chooses what to keep.
+
+The lecture on the functions of theory_jax/state_space/selective.py.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy
+from sympy import Integral, Rational, exp, log, oo
+
+from theory_jax.chains import at_least, at_most, equals
+from theory_jax.derivation import Derivation
+from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.notation import Limit, Total, plus, times
+from theory_jax.parts import value
+from theory_jax.state_space.convolution import causal_convolution_direct
+from theory_jax.state_space.selective import (
+    MIXER,
+    discretize_selective,
+    inverse_softplus,
+    mamba_mixer,
+    selective_scan,
+    selective_step,
+)
+
+derivation = Derivation(
+    title="Selective state spaces: a recurrence that chooses what to keep",
+    lectures=(56,),
+    sources=(
+        "Gu & Dao 2023, Mamba: linear-time sequence modeling with selective state spaces",
+        "Gu et al. 2022, On the parameterization and initialization of diagonal state space models",
+    ),
+    question="A fixed kernel treats every token alike. How does a linear recurrence choose by content what to keep, and what is "
+    "lost for it?",
+    setting=(
+        r"A token has an input $u_t$, and chooses a step $\Delta_t = \log(1 + e^{z_t}) > 0$ and the numbers $B_t$, $C_t$ for "
+        r"every state. The state is $h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t$, the output $y_t = C_t h_t$, summed over "
+        r"the states of a channel, with $D u_t$ beside it. $A < 0$ is a number for each state and does not depend on tokens. "
+        r"The chains are about one state.",
+        r"If the input is held for the time $\Delta_t$, its exact weight is $\bar B_t = \frac{e^{\Delta_t A} - 1}{A} B_t$ "
+        r"(discretization). The code takes $\Delta_t B_t$ in its place, as Mamba does; the chains say which of the two they are "
+        r"about.",
+        r"A system is linear if it maps sums to sums and multiples to multiples, and time-invariant if it maps delayed inputs to "
+        r"delayed outputs, from a state of zero.",
+    ),
+    answer=r"A step that depends on the token is a gate: with the exact hold and $A = -1$ it is $h' = (1 - \sigma(z)) h + "
+    r"\sigma(z) u$. In other words, each channel has a clock of its own, which tokens stop or run out; between clock times the "
+    r"system is the old one. The system stays time-invariant, but is no longer linear, so there is no kernel and no Fourier "
+    r"transform; what is left is the scan.",
+    limits=(
+        "That training finds such gates is an experiment.",
+        r"A token is ignored exactly only at $\Delta = 0$, which $\log(1 + e^z)$ reaches in the limit alone.",
+        "Speed, and how the scan is computed without writing all states to memory.",
+    ),
+)
+
+z = derivation.number("z", "what the token says of its step")
+h = derivation.number("h", "the state before the token", "state")
+u = derivation.number("u", "the input", "inputs")
+delta = derivation.define(r"\Delta", log(1 + exp(z)), "the step: a softplus", "step", positive=True)
+gate = derivation.define(r"\sigma", 1 / (1 + exp(-z)), "the logistic function of $z$", positive=True)
+gating = derivation.chain(
+    "Selection is gating",
+    plus(times(exp(-delta), h), times(1 - exp(-delta), u)),
+    equals(
+        plus(times(1 / (1 + exp(z)), h), times(1 - 1 / (1 + exp(z)), u)),
+        r"$e^{-\Delta}$ is the inverse of $1 + e^z$",
+        wrong={"the step for its exponential": plus(times(1 - delta, h), times(delta, u)),
+               "the weight of Mamba": plus(times(1 / (1 + exp(z)), h), times(delta, u))},
+    ),
+    equals(
+        plus(times(1 - gate, h), times(gate, u)),
+        r"$\frac{1}{1 + e^z} = 1 - \sigma(z)$",
+        wrong={"turned over": plus(times(gate, h), times(1 - gate, u)), "both gated": plus(times(gate, h), times(gate, u))},
+    ),
+    central=True,
+    so=r"The first line is the exact hold for $A = -1$ and $B = 1$. So the gate of a recurrent network is a system in continuous "
+    r"time, whose step the token chooses.",
+)  # fmt: skip
+for written, meaning in (
+    ("t", "a token"), ("k", "a token"), (r"\sigma_s", "the gate of token $s$"), ("v_i", "what token $i$ says"),
+    ("m_i", "its mark: 1 for one of the tokens, 0 for the others"), ("i", "a token"), ("f", "an affine function of both"),
+    ("y_t", "an output"), ("u_t", "the input of token $t$"), ("x_t", "the input of the mixer"), ("C", "a constant $C_t$"),
+    ("B", "a constant $B_t$"), (r"\mathcal E", "the mean over all outcomes"),
+):  # fmt: skip
+    derivation.symbol(written, meaning)
+s = derivation.index("s", "a token, of those before")
+
+
+@derivation.symbolic(
+    r"\sum_{s \le t} \sigma_s \prod_{s < k \le t} (1 - \sigma_k) + \prod_{k \le t} (1 - \sigma_k) = 1",
+    because=r"Unrolled, the state is an average of all inputs and of the first state: each token takes the share $\sigma_s$ of "
+    r"what there is, and the shares sum to one. Three tokens, all gates.",
+    uses=(gating,),
+    role="lemma",
+)
+def shares():
+    gates = sympy.symbols("sigma_1:4")
+    kept = [sympy.prod(1 - later for later in gates[place:]) for place in range(4)]
+    taken = [gate * rest for gate, rest in zip(gates, kept[1:], strict=True)]
+    return sum(taken) + kept[0], sympy.Integer(1), {"without the first state": sum(taken), "sums": sum(gates) + kept[0]}
+
+
+d = derivation.number("d", "a step", "step", positive=True)
+rate = derivation.number(r"\alpha", "$-A$: how fast the state forgets", "-a", positive=True)
+b = derivation.number("b", "$B_t$ of the token", "b")
+derivation.chain(
+    "A step of zero ignores the token, an endless one forgets the past",
+    sympy.Matrix([
+        Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, 0),
+        Limit(plus(times(exp(-rate * d), h), times((1 - exp(-rate * d)) / rate, b, u)), d, oo),
+    ]),
+    equals(
+        sympy.Matrix([h, b * u / rate]),
+        r"the exponential is 1 at zero, and vanishes far out, since $\alpha > 0$",
+        wrong={"turned over": sympy.Matrix([b * u / rate, h]), "a sum in the end": sympy.Matrix([h, h + b * u / rate]),
+               "nothing in the end": sympy.Matrix([h, 0])},
+    ),
+    so=r"This is the exact hold. With $\Delta B$ the first limit is the same, and the past is forgotten, too, but the token is "
+    r"amplified without bound.",
+)  # fmt: skip
+
+derivation.say(
+    r"What does $\Delta B$ in place of $\bar B$ change? Let $w = \Delta |A|$, the step in units of the state's memory. The "
+    r"quotient of the two weights is $\frac{w}{1 - e^{-w}}$."
+)
+g = derivation.number("g", r"$e^w - 1$, any positive number", positive=True)
+w = derivation.define("w", log(1 + g), r"the step in units of the state's memory: $\Delta |A|$", positive=True)
+quotient = derivation.valley(
+    "A logarithm lies above a quotient",
+    log(1 + g) - 2 * g / (2 + g),
+    g, 0,
+    r"the slope is $\frac{1}{1 + g} - \frac{4}{(2 + g)^2} = \frac{g^2}{(1 + g)(2 + g)^2}$",
+    wrong={"the tangent": log(1 + g) - g, "a larger quotient": log(1 + g) - 3 * g / (3 + g)},
+)  # fmt: skip
+derivation.chain(
+    "The input counts for more by at least half the step",
+    w / (1 - exp(-w)),
+    equals(
+        plus(1, w / 2, times((2 + g) / (2 * g), quotient.at(g))),
+        r"$1 - e^{-w} = \frac{g}{1 + g}$; collect $w$, and split off what the lemma is about",
+        wrong={"the exact hold twice": plus(1, w, times((2 + g) / (2 * g), quotient.at(g)))},
+    ),
+    at_least(plus(1, w / 2), "leave out the lemma's gap", dropping=times((2 + g) / (2 * g), quotient.at(g))),
+)
+derivation.chain(
+    "... and at most by the step",
+    w / (1 - exp(-w)),
+    equals(
+        plus(1, w, -times(1 / g, tangent.at(1 + g))),
+        r"$\frac{w (1 + g)}{g} = 1 + w - \frac{g - \log(1 + g)}{g}$",
+        wrong={"half of it": plus(1, w / 2, -times(1 / g, tangent.at(1 + g)))},
+    ),
+    at_most(plus(1, w), "add the gap of the logarithm's tangent", adding=times(1 / g, tangent.at(1 + g))),
+)
+derivation.chain(
+    "For short steps it is half the step",
+    Limit((d / (1 - exp(-d)) - 1) / d, d, 0),
+    equals(
+        Rational(1, 2),
+        r"l'Hopital's rule, twice; $d$ is the step in units of the memory",
+        wrong={"all of it": 1, "a twelfth": Rational(1, 12)},
+    ),
+    so=r"So for $\Delta |A| \ll 1$ the two agree, and the relative error is $\frac{\Delta |A|}{2}$. The gate's identity holds "
+    r"for the exact hold only: with $\Delta B$ the weight of the input is $\log(1 + e^z)$ in place of $\sigma(z)$.",
+)
+
+derivation.say("Now several tokens. Each channel counts a time of its own, which moves on by the step that the token chose.")
+A = derivation.number("A", "the rate of a state", "a", negative=True)
+tau = derivation.numbers(r"\tau_{}", s, "the clock after a token: the sum of the steps up to it")
+steps = derivation.numbers(r"\Delta_{}", s, "the steps of the tokens before", "step", positive=True)
+B = derivation.numbers("B_{}", s, "what their inputs do to the state", "b")
+inputs = derivation.numbers("u_{}", s, "their inputs", "inputs")
+clock = derivation.number(r"\tau_{t-1}", "the clock before the token")
+step_now = derivation.number(r"\Delta_t", "the step of the token", "step", positive=True)
+b_now = derivation.number("B_t", "what its input does to the state", "b")
+u_now = derivation.number("u_t", "its input", "inputs")
+derivation.chain(
+    "A clock of its own: one more token",
+    plus(
+        times(exp(step_now * A), Total(s, times(exp(A * (clock - tau)), steps, B, inputs))),
+        times(step_now, b_now, u_now),
+    ),
+    equals(
+        plus(
+            Total(s, times(exp(A * (clock + step_now - tau)), steps, B, inputs)),
+            times(step_now, b_now, u_now),
+        ),
+        r"exponents add, since $A$ is the same for all tokens; the clock moves to $\tau_t = \tau_{t-1} + \Delta_t$",
+        wrong={"the clock stands": plus(Total(s, exp(A * (clock - tau)) * steps * B * inputs), step_now * b_now * u_now),
+               "the token decays at once": plus(Total(s, exp(A * (clock + step_now - tau)) * steps * B * inputs),
+                                                exp(A * step_now) * step_now * b_now * u_now)},
+    ),
+    states=2,
+    so=r"The last term has $\tau_t - \tau_t = 0$ in its exponent, and without tokens both sides are zero. So from a state of "
+    r"zero $h_t = \sum_{s \le t} e^{A (\tau_t - \tau_s)} \Delta_s B_s u_s$: what is left of a token depends on how far the "
+    r"clock has run since. Tokens with $\Delta \approx 0$ do not age the memory. If $\Delta$, $B$ and $C$ are constants, "
+    r"$\tau_t - \tau_s = (t - s) \Delta$, and this is a convolution.",
+)  # fmt: skip
+x = derivation.number("x", "a time, or any positive number", "x", positive=True)
+mark = derivation.number(r"\tau", "the clock after some token, whose step is taken to be $\\Delta_t$, too")
+end = derivation.number(r"\tau_t", "the clock now")
+derivation.chain(
+    "With the exact hold it is the continuous system in the time of the clock",
+    Integral(exp(A * (end - x)), (x, mark - step_now, mark)),
+    equals(
+        times(exp(A * (end - mark)), (exp(step_now * A) - 1) / A),
+        "integrate the exponential over the time in which the input is held",
+        wrong={"the step in place of the integral": times(exp(A * (end - mark)), step_now),
+               "from the beginning of the step": times(exp(A * (end - mark + step_now)), (exp(step_now * A) - 1) / A)},
+    ),
+    role="lemma",
+    so=r"On the right is $\bar B$ for $B = 1$, with what is left of it. So $h_t$ is the integral over the clock's time of "
+    r"$e^{A (\tau_t - \tau)}$ times what is held at $\tau$.",
+)  # fmt: skip
+
+
+@derivation.numeric(
+    r"y_t = \sum_{s \le t} C e^{A (t - s) \Delta} \Delta B\, u_s",
+    because="Twelve tokens with constants, three states: the scan and a causal convolution. With steps that differ there is no "
+    "such kernel.",
+)
+def constants_give_a_convolution():
+    rng = np.random.default_rng(0)
+    signal, rates, reads = rng.normal(size=(2, 12, 1)), -np.array([0.5, 1.0, 2.0]), rng.normal(size=3)
+    kernel = 0.3 * np.exp(0.3 * np.arange(12)[:, None] * rates) @ reads
+
+    def scanned(step):
+        ones = np.ones((2, 12, 3))
+        system = jnp.array(rates[None]), jnp.zeros(1)
+        return selective_scan(jnp.array(signal), step, jnp.array(ones), jnp.array(ones * reads), jnp.zeros((2, 1, 3)), *system)[0]
+
+    convolved = causal_convolution_direct(jnp.array(signal[..., 0]), jnp.array(kernel))[..., None]
+    uneven = jnp.broadcast_to(0.05 * (1.0 + jnp.arange(12.0))[None, :, None], (2, 12, 1))
+    return scanned(jnp.full((2, 12, 1), 0.3)), convolved, {"steps that differ": scanned(uneven)}
+
+
+derivation.say(
+    r"What is gained? Each of two tokens says $v_i \in \{0, 1\}$, and one of them is marked. What the marked token says is to be "
+    r"stored."
+)
+
+
+@derivation.exact(
+    r"\min_f\, \mathcal E \Big[\Big(\sum_i m_i v_i - f(v, m)\Big)^2\Big] = \frac18",
+    because=r"Among affine functions of $v$ and $m$, a linear system's outputs among them, $\frac{v_1 + v_2}{2}$ is best: the "
+    r"mark is correlated with nothing. It is off by $\frac12$ for half of the eight outcomes. A gate that is open at the mark "
+    r"and closed elsewhere, the limit of $z \to \pm\infty$, stores the token without error.",
+    outcomes=8,
+)
+def what_no_linear_system_can_do():
+    outcomes = np.array([(v1, v2, mark) for v1 in (0, 1) for v2 in (0, 1) for mark in (0, 1)], dtype=np.float64)
+    v, first = outcomes[:, :2], outcomes[:, 2] == 0
+    wanted = np.where(first, v[:, 0], v[:, 1])
+    features = np.column_stack([v, first, ~first])
+    fitted = features @ np.linalg.lstsq(features, wanted, rcond=None)[0]
+    return np.mean((wanted - fitted) ** 2), 1 / 8, {"no error": 0.0, "the variance": np.var(wanted)}
+
+
+bias = derivation.chain(
+    "Where a step begins",
+    log(1 + exp(plus(x, log(1 - exp(-x))))),
+    equals(
+        log(plus(1, times(exp(x), 1 - exp(-x)))),
+        "the exponential of a sum",
+        wrong={"the sign": log(1 + exp(x) * (1 + exp(-x)))},
+    ),
+    equals(x, "multiply out: only $e^x$ is left", wrong={"one more": 1 + x}),
+    so=r"A bias of $x + \log(1 - e^{-x})$ makes the step exactly $x$, for a token whose own contribution to it is zero.",
+)
+c_now = derivation.number("C_t", "what the output sees of the state", "c")
+direct = derivation.number("D", "what it sees of the input directly", "skip")
+after = plus(times(exp(step_now * A), h), times(step_now, b_now, u_now))
+derivation.bridge(
+    "The code discretizes each token",
+    sympy.Matrix([exp(step_now * A), step_now * b_now * u_now]),
+    lambda *draws: _each(_discretized_alone, *draws),
+    u_now, step_now, b_now, A,
+    wrong={"the exact hold": sympy.Matrix([exp(step_now * A), (exp(step_now * A) - 1) / A * b_now * u_now]),
+           "a positive": sympy.Matrix([exp(-step_now * A), step_now * b_now * u_now])},
+)  # fmt: skip
+derivation.bridge(
+    "... takes a step",
+    sympy.Matrix([c_now * after + direct * u_now, after]),
+    lambda *draws: _each(_stepped, *draws),
+    u_now, step_now, b_now, c_now, h, A, direct,
+    wrong={"B and C swapped": sympy.Matrix([b_now * (exp(step_now * A) * h + step_now * c_now * u_now) + direct * u_now,
+                                            exp(step_now * A) * h + step_now * c_now * u_now]),
+           "without the skip": sympy.Matrix([c_now * after, after])},
+)  # fmt: skip
+first_step = derivation.number(r"\Delta_1", "an earlier step", "step", positive=True)
+first_input = derivation.number("u_1", "and its input", "inputs")
+earlier = exp(first_step * A) * h + first_step * b_now * first_input
+derivation.bridge(
+    "... scans two tokens",
+    c_now * (exp(step_now * A) * earlier + step_now * b_now * u_now) + direct * u_now,
+    lambda *draws: _each(_scanned, *draws),
+    first_input, u_now, first_step, step_now, b_now, c_now, h, A, direct,
+    wrong={"one decay for both": c_now * (exp(first_step * A) * earlier + step_now * b_now * u_now) + direct * u_now,
+           "from zero": c_now * (exp(step_now * A) * earlier.subs(h, 0) + step_now * b_now * u_now) + direct * u_now},
+)  # fmt: skip
+derivation.bridge(
+    "... and inverts the softplus",
+    x + log(1 - exp(-x)),
+    inverse_softplus,
+    x,
+    wrong={"the softplus": log(1 + exp(x)), "the logarithm": log(x)},
+)
+
+
+@derivation.numeric(
+    r"y_t(x_1, \dots, x_t, x_{t+1}, \dots) = y_t(x_1, \dots, x_t)",
+    because="Every stage of the mixer reads the past and the present alone: the convolution is filled up with zeros on the "
+    "left, the scan runs forward, all else treats tokens one by one. Random parameters: the first four of six tokens, with the "
+    "last two and without them.",
+)
+def the_mixer_is_causal():
+    tokens, parameters = _random_mixer()
+    outputs = mamba_mixer(tokens, parameters)[:, :4]
+    ahead = mamba_mixer(jnp.roll(tokens, -1, axis=1), parameters)[:, :4]
+    return outputs, mamba_mixer(tokens[:, :4], parameters), {"one token ahead": ahead}
+
+
+@derivation.numeric(
+    r"y_t = D u_t \quad\text{if}\quad C_t = 0",
+    because=r"Before the gate the mixer's output is $C_t h_t + D u_t$. If the rows of the projection that make $C$ are zero, it "
+    r"is a function of each token's own $u_t$, gated and projected; the gate multiplies the skip, too.",
+    role="lemma",
+)
+def the_gate_multiplies_the_skip():
+    tokens, parameters = _random_mixer()
+    p = parameters | {"projection_weight": parameters["projection_weight"].at[-2:].set(0.0)}
+    content, gate = jnp.split(tokens @ p["input_weight"].T, 2, axis=-1)
+    before = jnp.pad(content, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    mixed = jax.nn.silu(before * p["convolution_weight"][:, 0] + content * p["convolution_weight"][:, 1] + p["convolution_bias"])
+    ungated = (p["skip"] * mixed) @ p["output_weight"].T
+    return mamba_mixer(tokens, p), (p["skip"] * mixed * jax.nn.silu(gate)) @ p["output_weight"].T, {"not gated": ungated}
+
+
+@derivation.example(
+    r"$A = -1$, $B = C = 1$, $h_0 = 0$, tokens $u = (4, 8)$ with $z = (\ln 3, -\ln 3)$. The gates are $\frac34$ and $\frac14$, "
+    r"so with the exact hold $h_1 = \frac34 \cdot 4$ and $h_2 = \frac34 \cdot 3 + \frac14 \cdot 8$. With $\Delta B$ the steps "
+    r"are $\ln 4$ and $\ln \frac43$; a quarter and three quarters are kept as before."
+)
+def two_tokens():
+    sizes = np.array([np.log(3.0), -np.log(3.0)])
+    gates = [value(gate, {z: sympy.log(3)}), value(gate, {z: -sympy.log(3)})]
+    yield r"\sigma", gates, "(3/4, 1/4)"
+    yield "h", (gates[0] * 4, (1 - gates[1]) * gates[0] * 4 + gates[1] * 8), "(3, 17/4)"
+    yield r"\Delta", np.log1p(np.exp(sizes)), "(1.3863, 0.2877)"
+    yield r"h \text{ with } \Delta B", _of_gates(sizes, np.array([4.0, 8.0])), "(5.545, 6.460)"
+
+
+@derivation.figure(
+    r"Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with $A = -1$ and $B$ such "
+    r"that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock stands in between. "
+    r"Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. Right: the same "
+    r"with one step for all tokens: every diagonal has one value.",
+    panels=3,
+)
+def marked_tokens(stream, selective, constant):
+    count, marks = 24, (8, 15)
+    signal = np.random.default_rng(5).normal(size=count)
+    z_values = np.where(np.isin(np.arange(count), marks), 3.0, -6.0)
+    sizes = np.log1p(np.exp(z_values))
+    stream.bar(np.arange(count), signal, color="lightgray")
+    stream.plot(marks, signal[list(marks)], "o", label="marked")
+    stream.plot(_of_gates(z_values, signal / sizes.max()), label="state")
+    stream.step(np.arange(count), np.cumsum(sizes) / sizes.sum(), where="post", label="clock, from 0 to 1")
+    stream.set(xlabel="token", ylabel="input")
+    stream.legend()
+    for axes, choice, title in ((selective, z_values, "chosen steps"), (constant, np.full(count, -1.5), "one step")):
+        axes.imshow(_of_gates(choice, np.eye(count)).T, cmap="Blues", vmin=0)
+        axes.set(xlabel="token $s$", ylabel="time $t$", title=title)
+
+
+@derivation.exercise(
+    "With which biases do steps begin at 0.001 and at 0.1?",
+    "-6.9073 and -2.2522: a little below the logarithms, since the softplus of a small exponential is nearly itself.",
+)
+def two_biases():
+    yield inverse_softplus(jnp.array([0.001])), "-6.9073"
+    yield inverse_softplus(jnp.array([0.1])), "-2.2522"
+
+
+@derivation.exercise(
+    r"For $A = -1$ and $z = 0$, which weight has the input with the exact hold, and with $\Delta B$? Is the map from one token "
+    r"with $z = u$ to the state linear?",
+    r"$\sigma(0) = 0.5$ and $\log 2 = 0.6931$. It is not: with the exact hold $h = \sigma(u) u$, which is 1.762 at $u = 2$ and "
+    r"not twice its value at 1, 1.462. The step that depends on the input costs linearity, and with it the kernel.",
+)
+def two_weights():
+    yield value(gate, {z: 0}), "0.5"
+    yield value(delta, {z: 0}), "0.6931"
+    yield 2 * value(gate, {z: 2}), "1.762"
+    yield 2 * value(gate, {z: 1}), "1.462"
+
+
+@derivation.exercise(
+    r"A marked token is stored with $z = 10$ and followed by 63 others with $z = -10$. Which share of the state is it in the "
+    r"end?",
+    r"$\sigma(10) (1 - \sigma(-10))^{63} = \sigma(10)^{64} = 0.9971$. Twice as many tokens lose twice as much.",
+)
+def a_share():
+    yield value(gate, {z: 10}) ** 64, "0.9971"
+
+
+def _each(compute, *arrays):
+    """One draw after the other, [2, 1] or a number each: a has no batch."""
+    found = [compute(*draw) for draw in zip(*arrays, strict=True)]
+    return jnp.stack([part[:, None] if part.ndim else part for part in found])
+
+
+def _shaped(numbers, axes):
+    """Single numbers as arrays of so many axes of size one."""
+    return [number.reshape((1,) * axes) for number in numbers]
+
+
+def _discretized_alone(u, step, b, a):
+    return jnp.stack(discretize_selective(*_shaped((u, step, b), 3), a.reshape(1, 1))).ravel()
+
+
+def _stepped(u, step, b, c, state, a, skip):
+    outputs, state = selective_step(*_shaped((u, step, b, c), 2), state.reshape(1, 1, 1), a.reshape(1, 1), skip.reshape(1))
+    return jnp.stack([outputs[0, 0], state[0, 0, 0]])
+
+
+def _scanned(first_u, u, first_step, step, b, c, state, a, skip):
+    def pair(first, second):
+        return jnp.stack([first, second]).reshape(1, 2, 1)
+
+    given = pair(first_u, u), pair(first_step, step), pair(b, b), pair(c, c)
+    outputs, _ = selective_scan(*given, state.reshape(1, 1, 1), a.reshape(1, 1), skip.reshape(1))
+    return outputs[0, 1, 0]
+
+
+def _of_gates(z, signals):
+    """The states [..., T] of channels with A = -1, B = C = 1 and the steps softplus(z), for signals [T] or [batch, T]."""
+    signals = jnp.asarray(signals)
+    batch = signals.reshape(-1, len(z), 1)
+    ones = jnp.ones((len(batch), len(z), 1))
+    step = ones * np.log1p(np.exp(z))[:, None]
+    start, rate = jnp.zeros((len(batch), 1, 1)), jnp.array([[-1.0]])
+    return selective_scan(batch, step, ones, ones, start, rate, jnp.zeros(1))[0].reshape(signals.shape)
+
+
+def _random_mixer():
+    """Six tokens of width three, and a mixer of four channels with two states, two taps, rank one."""
+    rng = np.random.default_rng(0)
+    shapes = (8, 3), (4, 2), (4,), (5, 4), (4, 1), (4,), (4, 2), (4,), (3, 4)
+    return jnp.array(rng.normal(size=(1, 6, 3))), {
+        name: jnp.array(rng.normal(size=shape)) for name, shape in zip(MIXER, shapes, strict=True)
+    }  # fmt: skip
