@@ -11,30 +11,30 @@ from tests.support.mistakes import Mistake
 def _generator_with(**changed):
     """f_generator with some rows replaced by functions of u (and alpha)."""
 
-    def f_generator(log_ratio, *, divergence, alpha=None):
+    def changed_generator(log_ratio, *, divergence, alpha=None):
         if divergence in changed:
             return changed[divergence](log_ratio.exp(), *([] if alpha is None else [alpha]))
         return right.f_generator(log_ratio, divergence=divergence, alpha=alpha)
 
-    return f_generator
+    return changed_generator
 
 
 def _derivative_with(**changed):
-    def f_generator_derivative(log_ratio, *, divergence, alpha=None):
+    def changed_derivative(log_ratio, *, divergence, alpha=None):
         if divergence in changed:
             return changed[divergence](log_ratio.exp(), *([] if alpha is None else [alpha]))
         return right.f_generator_derivative(log_ratio, divergence=divergence, alpha=alpha)
 
-    return f_generator_derivative
+    return changed_derivative
 
 
 def _divergence_with(change):
     """f_divergence with its result changed by change(value, divergence)."""
 
-    def f_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
+    def changed_divergence(log_probs_p, log_probs_q, *, divergence, alpha=None):
         return change(right.f_divergence(log_probs_p, log_probs_q, divergence=divergence, alpha=alpha), divergence)
 
-    return f_divergence
+    return changed_divergence
 
 
 def _naive(log_probs_p, log_probs_q, *, divergence, alpha=None):

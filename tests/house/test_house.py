@@ -317,7 +317,7 @@ PLANTED = (
         planted(
             house.missing_mirrors, f"{kind} of nothing", {f"tests/ground/{kind}_die.py": "X = 1"}, "ground/die is not a topic"
         )
-        for kind in ("network", "sampler")
+        for kind in ("network", "sampler", "literal")
     ),
     planted(
         house.missing_mirrors,

@@ -21,7 +21,8 @@ PARTS = {
         "mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands",
     },  # fmt: skip
 }
-OF_A_TOPIC = ("mistakes", "objective", "network", "sampler")  # tests/<family>/<kind>_<topic>.py, which a central test reads
+# tests/<family>/<kind>_<topic>.py, which a central test reads
+OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "literal")
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
