@@ -15,17 +15,20 @@ PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constrain
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test topic lint syllabus book bench clean
+.PHONY: help demo test test-peers topic lint syllabus book bench clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
-		printf '  make %-8s %s\n' "$$target" "$$does"; done
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
+		printf '  make %-15s %s\n' "$$target" "$$does"; done
 
 demo: $(VENV)/.installed  ## derivations, contracts, and a small model each of images, text and sound; writes runs/demo/index.html (ALL=1: every contract)
 	@$(IN_VENV) -m demo $(if $(ALL),--all)
 
 test: $(VENV)/.installed-test  ## run the whole test suite (PYTEST="..." adds options for pytest)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST)
+
+test-peers: $(VENV)/.installed-peers  ## compare with other libraries, as far as tests do, after installing them
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest --peers $(PYTEST)
 
 topic: $(VENV)/.installed-test  ## run everything about one topic, every row compiled: make topic TOPIC=latent/vae
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest --topic="$(TOPIC)" --compiled $(PYTEST)
@@ -59,6 +62,10 @@ $(VENV)/.installed: requirements.txt constraints.txt $(VENV)/.created
 
 $(VENV)/.installed-test: pyproject.toml $(VENV)/.installed
 	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-peers: pyproject.toml $(VENV)/.installed-test
+	$(PIP_INSTALL) --editable '.[test,peers]'
 	@touch $@
 
 $(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed

@@ -3,6 +3,7 @@ tests share the cores. Options: --topic for the tests of one topic, --compiled f
 """
 
 import gc
+import importlib.util
 import logging
 import os
 
@@ -24,11 +25,13 @@ def pytest_addoption(parser):
     group.addoption(
         "--topic", metavar="TOPIC", help="run only the tests of this topic, of the parts that it uses, and of all topics"
     )
+    group.addoption("--peers", action="store_true", help="run only the comparisons with other libraries; a missing one is an error")
     group.addoption("--compiled", action="store_true", help="compile every row of the contracts, and every step of a derivation")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rule: holds for all topics at once; --topic runs it, too")
+    config.addinivalue_line("markers", "peers(*modules): compares with other libraries; skipped where one is not installed")
     config.topics = asked_for(config.getoption("--topic"))
 
 
@@ -52,6 +55,9 @@ def pytest_collection_modifyitems(config, items):
         found = dict.fromkeys(kept(items, config.topics))
         config.hook.pytest_deselected(items=[item for item in items if item not in found])
         items[:] = found
+    if config.getoption("--peers"):
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("peers")])
+        items[:] = [item for item in items if item.get_closest_marker("peers")]
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(min(topics_of_file(item.path), default=item.path.stem)))
@@ -76,6 +82,19 @@ def compiled(pytestconfig):
 
 
 def pytest_runtest_setup(item):
+    _require_peers(item)
+    _forget_the_last_topic(item)
+
+
+def _require_peers(item):
+    """Skips a comparison with a library that is not installed; with --peers its absence is an error."""
+    marker = item.get_closest_marker("peers")
+    if missing := [name for name in (marker.args if marker else ()) if importlib.util.find_spec(name) is None]:
+        refuse = pytest.fail if item.config.getoption("--peers") else pytest.skip
+        refuse(f"{', '.join(missing)} is not installed; `make test-peers` installs it")
+
+
+def _forget_the_last_topic(item):
     """Tests of one topic, or file, run in a row; with the next, what was compiled for the last one goes: it fills the memory."""
     place = item.get_closest_marker("xdist_group").args[0]
     if place != _last.get("place"):

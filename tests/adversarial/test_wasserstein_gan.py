@@ -78,8 +78,9 @@ def test_the_best_of_many_critics_comes_close_to_the_linear_program_from_below(w
     assert max(values) > 0.2 * exact  # the bound is not met by values near 0 alone
 
 
+@pytest.mark.peers("ot")
 def test_the_plan_is_that_of_the_pot_library(wing):
-    ot = pytest.importorskip("ot", reason="POT (the library ot) is not installed")
+    import ot
     rows, columns, cost = RNG.dirichlet(np.ones(4)), RNG.dirichlet(np.ones(5)), RNG.uniform(size=(4, 5))
     log_plan, _ = wing("sinkhorn", np.log(rows), np.log(columns), cost, epsilon=0.2, iterations=500)
     np.testing.assert_allclose(np.exp(log_plan), ot.sinkhorn(rows, columns, cost, 0.2, stopThr=1e-14), rtol=1e-8)

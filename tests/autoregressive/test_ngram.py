@@ -14,7 +14,8 @@ WORDS = torch.randint(0, 6, (1, 80), generator=torch.Generator().manual_seed(0))
 
 def _peer(kind, **options):
     """An nltk model of pairs, fitted to WORDS."""
-    models = pytest.importorskip("nltk.lm")
+    from nltk import lm as models
+
     words = [str(w) for w in WORDS[0].tolist()]
     model = getattr(models, kind)(**options, order=2)
     unigrams, pairs = [(w,) for w in words], list(zip(words[:-1], words[1:], strict=True))
@@ -22,6 +23,7 @@ def _peer(kind, **options):
     return model
 
 
+@pytest.mark.peers("nltk")
 def test_additive_smoothing_agrees_with_nltk():
     """nltk keeps one more word, the unknown: its row is over V + 1."""
     counts = practice.ngram_counts(WORDS, order=2, vocabulary_size=7)
@@ -33,6 +35,7 @@ def test_additive_smoothing_agrees_with_nltk():
             assert abs(peer.score(str(w), [str(u)]) - float(ours[u, w])) < 1e-12
 
 
+@pytest.mark.peers("nltk")
 def test_kneser_ney_agrees_with_nltk_on_seen_contexts():
     counts = practice.ngram_counts(WORDS, order=2, vocabulary_size=6).double()
     assert bool((counts.sum(1) > 0).all())

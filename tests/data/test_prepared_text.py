@@ -214,8 +214,9 @@ def test_a_tokenizer_json_writes_every_byte_and_no_text_becomes_special(others, 
     assert tokenizer.special("<|other|>") in tokens_of(prepared)
 
 
+@pytest.mark.peers("tiktoken")
 def test_a_tiktoken_encoding_is_kept_as_a_file_of_its_own(tmp_path):
-    tiktoken = pytest.importorskip("tiktoken")
+    import tiktoken
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"be": 256, b"er": 257, b" beer": 258}
     encoding = tiktoken.Encoding("ours", pat_str=r"\s*\S+|\s+", mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 259})
     tokenizer = TokenizerFile("tiktoken", encoding_content(encoding))

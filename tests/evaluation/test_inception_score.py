@@ -30,9 +30,10 @@ def test_certain_answers_have_the_mutual_information_that_scikit_learn_counts():
     np.testing.assert_allclose(practice.log_inception_score(halves.log()), wanted, rtol=1e-12)
 
 
+@pytest.mark.peers("torchmetrics")
 def test_splits_are_torchmetrics():
     """Given logits as features; its blocks are consecutive, too, after a permutation that the seed makes known."""
-    metric = pytest.importorskip("torchmetrics.image.inception", reason="torchmetrics is not installed")
+    import torchmetrics.image.inception as metric
     score = metric.InceptionScore(feature=torch.nn.Identity(), splits=4)
     score.update(torch.tensor(LOGITS))
     torch.manual_seed(3)

@@ -21,9 +21,10 @@ def test_kernels_are_scikit_learns():
     np.testing.assert_allclose(practice.gaussian_kernel(*PAIR, bandwidth=1.7), wanted, rtol=1e-12)
 
 
+@pytest.mark.peers("torchmetrics")
 def test_the_kernel_inception_distance_is_torchmetrics():
     """Of one subset that holds all features, whose order does not count."""
-    metric = pytest.importorskip("torchmetrics.image.kid", reason="torchmetrics is not installed")
+    import torchmetrics.image.kid as metric
     distance = metric.KernelInceptionDistance(feature=torch.nn.Identity(), subsets=1, subset_size=25)
     distance.update(PAIR[0][:25], real=True)
     distance.update(PAIR[1], real=False)

@@ -23,8 +23,9 @@ def test_the_corpus_is_torchs_mean_cross_entropy():
     torch.testing.assert_close(practice.corpus_perplexity(practice.token_log_probs(LOGITS, TOKENS), MASK), wanted)
 
 
+@pytest.mark.peers("torchmetrics")
 def test_torchmetrics_has_the_same_perplexity():
-    text = pytest.importorskip("torchmetrics.text", reason="torchmetrics is not installed")
+    from torchmetrics import text
     metric = text.Perplexity(ignore_index=-100).set_dtype(torch.float64)
     wanted = metric(LOGITS, TOKENS.masked_fill(~MASK, -100))
     found = practice.corpus_perplexity(practice.token_log_probs(LOGITS, TOKENS), MASK)

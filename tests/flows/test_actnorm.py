@@ -15,9 +15,10 @@ def test_the_start_is_batch_normalization_of_the_first_batch():
     torch.testing.assert_close(z, functional.batch_norm(X, None, None, training=True, eps=1e-300))
 
 
+@pytest.mark.peers("normflows")
 def test_normflows_starts_at_the_same_place():
     """normflows.flows.ActNorm, whose density direction is its inverse; it divides the variance by one less, and adds 1e-6."""
-    normflows = pytest.importorskip("normflows", reason="normflows is not installed")
+    import normflows
     peer = normflows.flows.ActNorm((3, 1, 1)).double()
     peer.inverse(X)
     shift, log_scale = practice.initialize(X)

@@ -29,9 +29,10 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
 
 
+@pytest.mark.peers("zuko")
 def test_zuko_shifts_as_this_layer_does():
     """zuko.transforms.CouplingTransform with an AdditiveTransform."""
-    zuko = pytest.importorskip("zuko", reason="zuko is not installed")
+    import zuko
     mask = practice.alternating_mask(dim=4)
     weight = torch.linspace(-1, 1, 4, dtype=torch.float64).view(2, 2)
     peer = zuko.transforms.CouplingTransform(
@@ -48,9 +49,10 @@ def test_zuko_shifts_as_this_layer_does():
     torch.testing.assert_close(peer.inv(ours), practice.inverse(ours, mask, shift_fn))
 
 
+@pytest.mark.peers("normflows")
 def test_normflows_shifts_as_this_layer_does():
     """normflows.flows.AffineCoupling without a scale, which changes the second half by the first."""
-    normflows = pytest.importorskip("normflows", reason="normflows is not installed")
+    import normflows
     halves = torch.tensor([True, True, False, False])
     network = torch.nn.Linear(2, 2).double()
     peer = normflows.flows.AffineCouplingBlock(network, scale=False)

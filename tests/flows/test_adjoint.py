@@ -110,9 +110,10 @@ def test_no_step_is_stored():
     assert most[through_the_steps] == [40, 160]
 
 
+@pytest.mark.peers("torchdiffeq")
 def test_torchdiffeq_gives_the_same():
     """Its odeint_adjoint at a tolerance of 1e-10, beside 80 steps."""
-    odeint_adjoint = pytest.importorskip("torchdiffeq", reason="torchdiffeq is not installed").odeint_adjoint
+    from torchdiffeq import odeint_adjoint
     made, velocity_fn, parameters = network()
 
     class Field(torch.nn.Module):

@@ -85,9 +85,10 @@ def test_the_network_begins_at_the_identity():
     assert torch.equal(z, x) and not log_det.any()
 
 
+@pytest.mark.peers("torchdiffeq")
 def test_torchdiffeq_gives_the_same_density_and_gradient():
     """Its adaptive solver at a tolerance of 1e-9, with the trace by two products, beside 60 steps."""
-    odeint = pytest.importorskip("torchdiffeq", reason="torchdiffeq is not installed").odeint
+    from torchdiffeq import odeint
     made = flow(steps=60)
 
     def rates(time, state):
@@ -107,9 +108,10 @@ def test_torchdiffeq_gives_the_same_density_and_gradient():
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.peers("zuko")
 def test_zuko_gives_the_same_transformation():
     """zuko.transforms.FreeFormJacobianTransform with the exact trace, from 1 to 0, at a tolerance of 1e-9."""
-    zuko = pytest.importorskip("zuko", reason="zuko is not installed")
+    import zuko
     made = flow(steps=60)
     peer = zuko.transforms.FreeFormJacobianTransform(
         lambda time, x: velocity_of(made)(x, time), 1.0, 0.0, made.parameters(), atol=1e-9, rtol=1e-9

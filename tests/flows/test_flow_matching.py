@@ -13,9 +13,10 @@ LOG_VARS = torch.tensor([0.3, 0.8, 0.1], dtype=torch.float64).log()
 LOG_WEIGHTS = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log()
 
 
+@pytest.mark.peers("torchcfm")
 def test_the_target_is_that_of_torchcfm():
     """Its place and its velocity for a pair give the loss of any model, here of a network."""
-    torchcfm = pytest.importorskip("torchcfm.conditional_flow_matching", reason="torchcfm is not installed")
+    import torchcfm.conditional_flow_matching as torchcfm
     draws = torch.Generator().manual_seed(0)
     x0, x1 = torch.randn(2, 7, 3, 2, dtype=torch.float64, generator=draws)
     time = torch.rand(7, dtype=torch.float64, generator=draws)

@@ -20,9 +20,10 @@ def test_the_factors_are_those_of_scipy():
     np.testing.assert_allclose(ours_upper + torch.diag(sign * log_diagonal.exp()), upper, atol=1e-14)
 
 
+@pytest.mark.peers("normflows")
 def test_normflows_mixes_channels_as_this_layer_does():
     """normflows.flows.Invertible1x1Conv, whose density direction is its inverse."""
-    normflows = pytest.importorskip("normflows", reason="normflows is not installed")
+    import normflows
     peer = normflows.flows.Invertible1x1Conv(5).double()
     z, log_det = peer.inverse(X)
     ours, ours_log_det = practice.forward(X, peer.W)

@@ -56,9 +56,10 @@ def test_the_flow_is_a_chain_of_normal_conditionals():
     np.testing.assert_allclose(standard_normal_log_prob(z) + log_det, wanted, rtol=1e-12)
 
 
+@pytest.mark.peers("zuko")
 def test_zuko_standardizes_in_the_same_order():
     """zuko.transforms.AutoregressiveTransform of as many passes, with its own bend of the log-scales undone."""
-    zuko = pytest.importorskip("zuko", reason="zuko is not installed")
+    import zuko
     weight = torch.tril(torch.linspace(-1, 1, 16, dtype=torch.float64).view(4, 4), -1)
 
     def affine(x):

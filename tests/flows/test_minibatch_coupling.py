@@ -46,9 +46,10 @@ def test_pairs_of_an_assignment_keep_the_order(wing):
     assert products.min() >= 0 and products.max() > 1
 
 
+@pytest.mark.peers("ot")
 def test_plans_agree_with_pot(wing):
     """Its Sinkhorn after as many iterations, and its network simplex, whose plan of equal weights is an assignment."""
-    ot = pytest.importorskip("ot", reason="POT is not installed")
+    import ot
     x0, x1 = batch(12)
     cost = ot.dist(x0, x1[:7])
     np.testing.assert_allclose(wing("squared_distance_matrix", x0, x1[:7]), cost, rtol=1e-12)
@@ -61,9 +62,10 @@ def test_plans_agree_with_pot(wing):
     np.testing.assert_allclose(paid, ot.emd2(weights[0], weights[0], square), rtol=1e-12)
 
 
+@pytest.mark.peers("torchcfm")
 def test_pairs_agree_with_torchcfm():
     """Its exact map is our assignment over N, and its draws from a batch are pairs of that assignment."""
-    coupling = pytest.importorskip("torchcfm.optimal_transport", reason="torchcfm is not installed")
+    import torchcfm.optimal_transport as coupling
     x0, x1 = (torch.from_numpy(points) for points in batch(32))
     order = practice.optimal_assignment(practice.squared_distance_matrix(x0, x1))
     sampler = coupling.OTPlanSampler(method="exact")

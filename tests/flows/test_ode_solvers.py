@@ -108,9 +108,10 @@ def test_gradients_are_those_of_the_solution():
 
 
 @pytest.mark.parametrize("method", ["euler", "midpoint", "dopri5"])
+@pytest.mark.peers("torchdiffeq")
 def test_torchdiffeq_gives_the_same(method):
     """Fixed steps to rounding; the adaptive solver to the tolerance."""
-    odeint = pytest.importorskip("torchdiffeq", reason="torchdiffeq is not installed").odeint
+    from torchdiffeq import odeint
     x, times = torch.tensor(START), torch.linspace(0.0, 3.0, 31, dtype=torch.float64)
     if method == "dopri5":
         found, rtol = practice.solve_adaptive(x, 0.0, 3.0, oscillating, rtol=1e-9, atol=1e-9), 1e-6
@@ -121,9 +122,10 @@ def test_torchdiffeq_gives_the_same(method):
     torch.testing.assert_close(found, wanted, rtol=rtol, atol=1e-11)
 
 
+@pytest.mark.peers("diffrax")
 def test_diffrax_gives_the_same_gradient():
     """Through its Dopri5 with a checkpointed loop, at a tolerance of 1e-9."""
-    diffrax = pytest.importorskip("diffrax", reason="diffrax is not installed")
+    import diffrax
 
     def theirs(x):
         term = diffrax.ODETerm(lambda time, x, _: oscillating(x, time))

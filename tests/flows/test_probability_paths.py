@@ -40,9 +40,10 @@ def test_the_variance_preserving_path_is_the_diffusion_run_backward():
     torch.testing.assert_close(alpha.square(), variance_preserving_alpha_bar(1 - time, beta_min=0.3, beta_max=7.0))
 
 
+@pytest.mark.peers("torchcfm")
 def test_paths_agree_with_torchcfm():
     """Three of its matchers: the linear path, the path to a cloud around the data as a field, and the cosine path."""
-    torchcfm = pytest.importorskip("torchcfm.conditional_flow_matching", reason="torchcfm is not installed")
+    import torchcfm.conditional_flow_matching as torchcfm
     x0, x1, time = batch()
     linear = torchcfm.ConditionalFlowMatcher(sigma=0.0)
     x, velocity = practice.linear_path(x0, x1, time)

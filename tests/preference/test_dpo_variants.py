@@ -84,9 +84,10 @@ def test_kto_gives_up_what_is_hopeless(wrong):
 # ---------------------------------------------------------------------------------------------------- trl
 
 
+@pytest.mark.peers("trl")
 def test_pairs_agree_with_trl():
     """Its CPOTrainer takes log-probabilities, without a reference: of log-ratios they are IPO and the hinge, of means SimPO."""
-    trainer = pytest.importorskip("trl.experimental.cpo").CPOTrainer
+    from trl.experimental.cpo import CPOTrainer as trainer
     ratios = PAIR[0] - PAIR[2], PAIR[1] - PAIR[3]
     settings = {
         "alpha": 0.0,
@@ -104,17 +105,19 @@ def test_pairs_agree_with_trl():
     torch.testing.assert_close(practice.simpo_loss(*PAIR[:2], *LENGTHS, scale=0.3, margin=0.5), peer("simpo", *MEANS))
 
 
+@pytest.mark.peers("trl")
 def test_odds_agree_with_trl():
     """Its second term alone, with the other sign and in float32."""
-    trainer = pytest.importorskip("trl.experimental.orpo").ORPOTrainer
+    from trl.experimental.orpo import ORPOTrainer as trainer
     ratio = trainer.odds_ratio_loss(SimpleNamespace(beta=0.3, accelerator=SimpleNamespace(device="cpu")), *MEANS)[0]
     got = practice.orpo_loss(*PAIR[:2], *LENGTHS, odds_weight=0.3) + MEANS[0]
     torch.testing.assert_close(got, -ratio.double(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.peers("trl")
 def test_judgements_agree_with_trl():
     """Its KTOTrainer, on one token a completion; its reference point is the mean log-ratio of other completions."""
-    trainer = pytest.importorskip("trl.trainer.kto_trainer").KTOTrainer
+    from trl.trainer.kto_trainer import KTOTrainer as trainer
     loss = MagicMock(loss_type="kto", beta=0.3, desirable_weight=2.0, undesirable_weight=0.5, precompute_ref_logps=True,
                      calculate_KL=True, aux_loss_enabled=False)  # fmt: skip
     loss.accelerator = SimpleNamespace(device="cpu", gather_for_metrics=lambda values: values)

@@ -21,10 +21,10 @@ def _pairs(count):
     return [torch.tensor(rng.normal(size=count, scale=2.0)) for _ in range(2)]
 
 
+@pytest.mark.peers("datasets", "trl")
 def test_loss_and_accuracy_are_trls():
     """RewardTrainer.compute_loss on given rewards, with a margin and centered."""
-    pytest.importorskip("datasets")  # without it trl has no trainers
-    trl = pytest.importorskip("trl")
+    import trl
     chosen, rejected = _pairs(6)
     metrics = defaultdict(lambda: defaultdict(list))
     trainer = SimpleNamespace(

@@ -32,9 +32,10 @@ def test_the_accelerations_solve_lagrange_s_equations():
     torch.testing.assert_close(found, torch.linalg.solve(matrix, forces), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.peers("gymnasium")
 def test_a_step_is_that_of_gymnasium():
     """CartPole-v1: the state after a step, whether it has fallen, and the limit of an episode."""
-    gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
+    import gymnasium
     peer = gymnasium.make("CartPole-v1")
     assert peer.spec.max_episode_steps == cart_pole.TIME_LIMIT
     peer.reset(seed=0)

@@ -24,7 +24,8 @@ def _tokens():
 
 def _loss_of_trl(log_probs, old, reference, advantages, mask, **options):
     """GRPOTrainer's own loss, of log-probabilities that no model has computed."""
-    trainer = pytest.importorskip("trl.trainer.grpo_trainer", reason="trl is not installed").GRPOTrainer
+    from trl.trainer.grpo_trainer import GRPOTrainer as trainer
+
     defaults = {
         "aux_loss_enabled": False, "top_entropy_quantile": 1.0, "off_policy_mask_threshold": None, "use_vllm": False,
         "importance_sampling_level": "token", "epsilon_low": 0.2, "epsilon_high": 0.28, "beta": 0.04, "loss_type": "grpo",
@@ -47,6 +48,7 @@ def _agree(found, wanted, log_probs):
     assert slopes[0].abs().max() > 0.01
 
 
+@pytest.mark.peers("trl")
 @pytest.mark.parametrize("name", LOSSES_OF_TRL)
 def test_the_losses_are_those_of_trl(name):
     """GRPO's mean of means, the mean over tokens, Dr. GRPO's constant: value and gradient, clipped and with a price."""
@@ -59,6 +61,7 @@ def test_the_losses_are_those_of_trl(name):
     _agree(found, _loss_of_trl(log_probs, old, reference, advantages, mask, loss_type=name), log_probs)
 
 
+@pytest.mark.peers("trl")
 def test_the_ratio_of_a_sequence_is_that_of_trl():
     """GSPO: the geometric mean, clipped as one ratio for the whole answer."""
     log_probs, old, _, advantages, mask = _tokens()

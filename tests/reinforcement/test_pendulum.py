@@ -42,9 +42,10 @@ def test_a_free_pendulum_keeps_its_energy():
     assert 0.7 * energies[0] < min(energies) and max(energies) < 1.3 * energies[0]
 
 
+@pytest.mark.peers("gymnasium")
 def test_a_step_is_that_of_gymnasium():
     """Pendulum-v1: state, reward and observation after a step with a torque within and beyond its range; the limit."""
-    gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
+    import gymnasium
     peer = gymnasium.make("Pendulum-v1")
     assert peer.spec.max_episode_steps == pendulum.TIME_LIMIT
     peer.reset(seed=0)
