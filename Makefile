@@ -15,7 +15,7 @@ PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constrain
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-peers topic lint syllabus book bench clean
+.PHONY: help demo test test-peers topic lint syllabus book bench release clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -45,6 +45,9 @@ book: $(VENV)/.installed-book  ## write the course as a book to build/book/html/
 bench: $(VENV)/.installed-bench  ## run the comparisons with peers, and print them in one table; installs the peers
 	@$(IN_VENV) -m benchmarks
 
+release: $(VENV)/.installed-release  ## build the wheel and the source archive, and use the wheel in a fresh environment
+	@.ci/release $(abspath $(IN_VENV))
+
 clean:  ## remove .venv, build/ and the caches; leaves runs/ alone
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -70,6 +73,10 @@ $(VENV)/.installed-peers: pyproject.toml $(VENV)/.installed-test
 
 $(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed
 	$(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-release: pyproject.toml $(VENV)/.created
+	$(PIP_INSTALL) 'build>=1.2'
 	@touch $@
 
 $(VENV)/.installed-book: pyproject.toml $(VENV)/.installed

@@ -8,11 +8,12 @@
     train, sample, evaluate, report        models (practice_torch)
     project                                several models of one task, compared in one report (practice_torch)
 
-`diptych VERB --help` explains each.
+`diptych VERB --help` explains each; `diptych --version` prints the version.
 """
 
+import os
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 
 PACKAGES = {
     "theory_jax": ("run", "mutate"),
@@ -26,8 +27,9 @@ def main(arguments=None):
     words = sys.argv[1:] if arguments is None else list(arguments)
     verb = words[0] if words else "--help"
     if verb in ("--help", "-h"):
-        print(__doc__.strip())
-        return 0
+        return _say(__doc__.strip())
+    if verb == "--version":
+        return _say(f"diptych {metadata.version('diptych')}")
     package = next((name for name, verbs in PACKAGES.items() if verb in verbs), None)
     if package is None:
         verbs = ", ".join(verb for verbs in PACKAGES.values() for verb in verbs)
@@ -35,3 +37,16 @@ def main(arguments=None):
         return 2
     words[0] = "list" if verb == "recipes" else verb
     return import_module(f"{package}.__main__").main(words)
+
+
+def _say(text):
+    """Prints the text; a reader that closes the pipe early, such as `head`, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails once more when it ends
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

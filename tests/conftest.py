@@ -25,7 +25,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--topic", metavar="TOPIC", help="run only the tests of this topic, of the parts that it uses, and of all topics"
     )
-    group.addoption("--peers", action="store_true", help="run only the comparisons with other libraries; a missing one is an error")
+    group.addoption("--peers", action="store_true", help="run only comparisons with other libraries; a missing one is an error")
     group.addoption("--compiled", action="store_true", help="compile every row of the contracts, and every step of a derivation")
 
 

@@ -138,6 +138,25 @@ def test_the_command_has_every_verb_of_the_packages():
     assert {name: set(verbs) for name, verbs in diptych.PACKAGES.items()} == named
 
 
+def test_the_version_has_one_source():
+    """pyproject.toml has it; the citation repeats it, and the changelog has an entry for it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited[1] == version
+    newest = re.search(r"^## \[(\d\S*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is None or newest[1] == version
+    shown = subprocess.run([sys.executable, "-m", "diptych", "--version"], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert shown.stdout.startswith("diptych ")
+
+
+def test_a_closed_pipe_is_no_error():
+    reads, writes = os.pipe()
+    os.close(reads)
+    ended = subprocess.run([sys.executable, "-m", "diptych"], stdout=writes, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writes)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_the_installed_package_has_the_command():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"diptych": "diptych:main"}
