@@ -141,7 +141,7 @@ def apart(training: "Training", purpose: str, look: Callable[[], T]) -> T:
     try:
         whole = training.sharded.gathered() if training.sharded else contextlib.nullcontext()
         plain, fast = gpu.uncompiled(training.compiled), gpu.settings(training.device)
-        with whole, plain, fast, torch.no_grad(), training.accelerator.autocast():
+        with whole, plain, fast, torch.no_grad(), training.autocast():
             return look()
     finally:
         _swap_average(training)

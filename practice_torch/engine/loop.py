@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -35,6 +35,11 @@ from practice_torch.engine.storage.state import verdict
 from shared_specs.stopping import handling
 
 
+def _widened(tensor):
+    """float32 in place of bfloat16: sums of losses and of what is logged need its digits."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+
+
 class Interrupted(Exception):
     """A signal asked the run to stop; its state is saved."""
 
@@ -46,9 +51,9 @@ class Interrupted(Exception):
 class Training:
     """The training of an experiment, from the first step to the last, in one process or in several.
 
-    accelerate sets the device and the precision, and wraps the experiment if there are several processes. Optimizer and
-    backward are plain torch: accelerate's own versions cost 10 microseconds and a division a step, and do nothing here (no
-    loss scaling is needed, since half precision is bfloat16).
+    accelerate starts the processes and assigns the devices. The rest is plain torch: accelerate's Accelerator allows one
+    precision in the life of a process, and its optimizer costs 10 microseconds and a division a step. No loss scaling is needed,
+    since half precision is bfloat16.
     """
 
     def __init__(
@@ -56,12 +61,8 @@ class Training:
     ) -> None:
         require_experiment(experiment)
         self.run, self.recipe, self.experiment = run, recipe, experiment
-        several = DistributedDataParallelKwargs(find_unused_parameters=len(experiment.phases) > 1)  # those who do not play now
-        self.accelerator = Accelerator(
-            mixed_precision={"float32": "no", "bfloat16": "bf16"}[recipe.precision], cpu=cpu, kwargs_handlers=[several]
-        )
         self.processes = Processes(cpu)
-        self.device = self.accelerator.device
+        self.device = self.processes.device
         if self.device.type == "cpu" and self.processes.count == 1:
             take_threads(experiment, train_data, recipe)
         self.throughput = Throughput(experiment, recipe, self.device, self.processes)
@@ -75,8 +76,11 @@ class Training:
         self.players = [make_player(experiment, phase, recipe) for phase in experiment.phases]
         if self.processes.count > 1 and not all(player.parameters for player in self.players):
             raise RunError(f"{run.asked['topic']} has a phase without gradients; train it in one process")
-        self.model = self.accelerator.prepare_model(experiment, evaluation_mode=self.sharded is not None)  # true: only autocast
-        self.model = self.sharded or self.model
+        self.model = self.sharded or experiment.to(self.device)
+        if self.processes.count > 1 and not self.sharded:
+            unused = len(experiment.phases) > 1  # the parameters of the players whose turn it is not
+            devices = None if self.device.type == "cpu" else [self.device]
+            self.model = DistributedDataParallel(experiment, device_ids=devices, find_unused_parameters=unused)
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
         if self.compiled:
@@ -106,6 +110,11 @@ class Training:
         self.generator.manual_seed(seed_of(self.recipe.seed, "train", *words))
         torch.manual_seed(seed_of(self.recipe.seed, "train", "torch", *words))  # dropout can draw from torch's own only
 
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside, networks compute in the recipe's precision."""
+        half = self.recipe.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
+
     # ------------------------------------------------------------------------------------------------ one step
 
     def _turn(self, player, batches):
@@ -121,9 +130,11 @@ class Training:
             with contextlib.ExitStack() as around:
                 if optimizer is None:
                     around.enter_context(torch.no_grad())
-                elif number < len(batches):
-                    around.enter_context(self.accelerator.no_sync(self.model))  # the last batch brings all gradients together
-                loss, logs = self.model(batch, name)
+                elif number < len(batches) and self.processes.count > 1:
+                    around.enter_context(self.model.no_sync())  # the last batch brings all gradients together
+                with self.autocast():
+                    loss, logs = self.model(batch, name)
+                loss, logs = _widened(loss), {key: _widened(value) for key, value in logs.items()}
                 loss = loss * weight if len(weights) > 1 or self.processes.count > 1 else loss
                 if self.look_always and not is_finite(loss):
                     raise self._not_finite(f"loss is {loss.item():g}", name, logs)

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
+from accelerate import PartialState
 
 from practice_torch.engine.batches.order import Batches, Order, seed_of
+from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase, phase_parameters
 from practice_torch.engine.loop import Interrupted
@@ -371,21 +372,29 @@ def test_a_second_writer_is_refused(tmp_path):
     other.lock.take()
 
 
-def test_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(tmp_path):
-    AcceleratorState._reset_state(reset_partial_state=True)
+def test_runs_of_one_process_may_differ_in_precision(tmp_path):
+    """As in a notebook. bfloat16 computes in bfloat16, and keeps float32 weights and logs."""
     seen = []
 
     def look(experiment, loss):
         seen.append(experiment.network[0](torch.zeros(1, 3)).dtype)
         return loss
 
-    try:
-        training = begin(tmp_path / "run", {1: look}, recipe=Recipe(**(RECIPE.fields() | {"precision": "bfloat16"})))
+    for precision in ("float32", "bfloat16", "float32"):
+        recipe = Recipe(**(RECIPE.fields() | {"precision": precision}))
+        training = begin(tmp_path / f"{len(seen)}", {1: look}, recipe=recipe)
         training.train()
-    finally:
-        AcceleratorState._reset_state(reset_partial_state=True)
-    assert seen == [torch.bfloat16]
-    assert {parameter.dtype for parameter in training.experiment.parameters()} == {torch.float32}
+        assert {parameter.dtype for parameter in training.experiment.parameters()} == {torch.float32}
+    assert seen == [torch.float32, torch.bfloat16, torch.float32]
+
+
+@pytest.mark.parametrize("cpu_first", [True, False])
+def test_runs_of_one_process_may_differ_in_device(monkeypatch, cpu_first):
+    """accelerate remembers the device of the first."""
+    monkeypatch.setattr(PartialState, "_shared_state", {})
+    monkeypatch.setattr(PartialState, "default_device", torch.device("cuda"))
+    for cpu in (cpu_first, not cpu_first):
+        assert Processes(cpu).device.type == ("cpu" if cpu else "cuda")
 
 
 # ---------------------------------------------------------------------------------------------------- the order of examples

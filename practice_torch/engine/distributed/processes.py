@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+import torch
 from accelerate import PartialState
 from accelerate.utils import reduce
 from torch import Tensor, distributed, nn
@@ -35,7 +36,8 @@ class Processes:
 
     def __init__(self, cpu: bool = False, purpose: str = "talk") -> None:
         state = PartialState(cpu=cpu, timeout=STEP_LIMIT)
-        self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
+        self.rank, self.count = state.process_index, state.num_processes
+        self.device = state.device if self.count > 1 else _device_of_one_process(cpu, state)
         self.first_here = state.local_process_index == 0
         self.machines = self.count // int(os.environ.get("LOCAL_WORLD_SIZE", self.count)) if self.count > 1 else 1
         if self.count > 1:
@@ -112,6 +114,13 @@ class Processes:
             late = "imed out" in str(error)
             why = f"another did not come within {TIME_LIMIT}" if late else "another has ended; its own message says why"
             raise RunError(f"process {self.rank} of {self.count} waited for the others in vain: {why}") from error
+
+
+def _device_of_one_process(cpu, state):
+    """accelerate remembers the device of the first run of a process, also if a later one asks for another."""
+    if cpu == (state.device.type == "cpu"):
+        return state.device
+    return torch.device("cpu" if cpu else os.environ.get("ACCELERATE_TORCH_DEVICE") or state.default_device)
 
 
 @functools.cache
