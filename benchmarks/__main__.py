@@ -3,8 +3,8 @@
     python -m benchmarks [NAME ...] [--table]
 
 Each is a script with options of its own (python -m benchmarks.NAME --help); those of a GPU are python -m benchmarks.gpu, and the
-thousand kills of resume, the whole suite and the gigabytes of prepared_images run when they are named. Exit code: 1 if a goal was
-missed, after all have run.
+thousand kills of resume, the whole suite, the mutants of experiments and the gigabytes of prepared_images run when they are
+named. Exit code: 1 if a goal was missed, after all have run.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from benchmarks.measuring.turns import RESULTS
 
 SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
-NOT_A_COMPARISON = {"prepared_images", "resume", "streamed_text", "suite"}
+NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "streamed_text", "suite"}
 
 
 def table():

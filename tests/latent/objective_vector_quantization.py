@@ -29,12 +29,12 @@ def quantized_autoencoder(e, batch, phase):
     y = e.decoder(through.movedim(-1, 1))
     error = (y - x).square().flatten(1).sum(1)
     if sounds:
-        error = error + recipe.spectral_weight * sum(_of_spectra(x[:, 0], y[:, 0], n) for n in (64, 128, 256, 512)) / 4
+        error = error + recipe.spectral_weight * sum(of_spectra(x[:, 0], y[:, 0], n) for n in (64, 128, 256, 512)) / 4
     kept = vector_quantization_loss(z.flatten(0, -2), quantized.flatten(0, -2), commitment=recipe.commitment)
     return (error + kept.view(len(x), -1).sum(1)).mean()
 
 
-def _of_spectra(x, y, n):
+def of_spectra(x, y, n):
     """The squared error of magnitudes at all frequencies of frames n/4 apart, by the squares of the windows at every sample."""
     window = torch.sin(math.pi * torch.arange(n) / n) ** 2
     of_x, of_y = (torch.fft.fft(torch.nn.functional.pad(sound, (n, n)).unfold(1, n, n // 4) * window).abs() for sound in (x, y))

@@ -129,10 +129,11 @@ class ConditionalVaeExperiment(VaeExperiment):
 
     def swaps(self, image, labels):
         """A row for each image: itself, and its code decoded as every class."""
-        z, _ = self.network.encode(self._pixels(image), labels)
+        x = self._pixels(image)
+        z, _ = self.network.encode(x, labels)
         every = torch.arange(self.classes, device=z.device).repeat(len(z))
         decoded = self._decoded(z.repeat_interleave(self.classes, 0), every).unflatten(0, (len(z), self.classes))
-        rows = torch.cat([self._images(self._pixels(image))[:, None], decoded], 1)
+        rows = torch.cat([self._images(x)[:, None], decoded], 1)
         return ImageGrid(rows.flatten(0, 1), self.classes + 1, "Held-out images, and beside each its code decoded as every class")
 
     def _judged(self, x, labels):
