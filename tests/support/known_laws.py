@@ -27,14 +27,23 @@ class Mixture:
 
     def data_mean(self, x, signal, noise):
         """E(X | signal X + noise E = x), by entries, for E standard normal; signal and noise are broadcast with x."""
-        log_shares, means = [], []
-        for weight, mean, std in self._components():
-            var = signal**2 * std**2 + noise**2
-            away = x - signal * mean
-            log_shares.append(torch.as_tensor(weight).log() - torch.as_tensor(var).log() / 2 - away.square() / (2 * var))
-            means.append(mean + signal * std**2 / var * away)
-        shares = torch.stack(torch.broadcast_tensors(*log_shares)).softmax(0)
-        return (shares * torch.stack(torch.broadcast_tensors(*means))).sum(0)
+        shares, away, var = self._posterior(x, signal, noise)
+        parts = zip(shares, away, var, self._components(), strict=True)
+        return sum(share * (m + signal * s**2 / v * a) for share, a, v, (_, m, s) in parts)
+
+    def velocity(self, x, time):
+        """E(X - E | (1 - t) E + t X = x), what flow matching learns, by entries; also at t = 1, where no noise is left."""
+        shares, away, var = self._posterior(x, time, 1 - time)
+        slopes = ((time * std**2 - (1 - time)) / v for std, v in zip(self.stds, var, strict=True))
+        return sum(share * (mean + c * a) for share, a, c, mean in zip(shares, away, slopes, self.means, strict=True))
+
+    def _posterior(self, x, signal, noise):
+        """Of every component the chance that x is of it, x less its mean, and the variance of both."""
+        away = [x - signal * mean for mean in self.means]
+        var = [torch.as_tensor(signal**2 * std**2 + noise**2) for std in self.stds]
+        each = zip(self.weights, var, away, strict=True)
+        logs = [torch.as_tensor(weight).log() - v.log() / 2 - a.square() / (2 * v) for weight, v, a in each]
+        return torch.stack(torch.broadcast_tensors(*logs)).softmax(0), away, var
 
     def _components(self):
         return zip(self.weights, self.means, self.stds, strict=True)
@@ -52,6 +61,11 @@ def prediction(law, x, kept, kind):
     signal, noise = _ways(x, kept)
     data = law.data_mean(x, signal, noise)
     return {"noise": (x - signal * data) / noise, "x0": data, "velocity": (signal * x - data) / noise}[kind]
+
+
+def velocity(law, x, time):
+    """What a network learns by flow matching, at (1 - t) E + t X = x with the times t, [B] or a number."""
+    return law.velocity(x, torch.as_tensor(time, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1)))
 
 
 def _ways(x, kept):

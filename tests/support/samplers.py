@@ -56,6 +56,14 @@ def built(topic, name=None, **changes):
     return tiny.built(topic, tiny.small(recipe, **changes))[0].eval().requires_grad_(False)
 
 
+def moved(experiment):
+    """The experiment, its parameters away from where they begin: behind layers of zeros nothing is seen."""
+    generator = torch.Generator().manual_seed(7)
+    for parameter in experiment.parameters():
+        parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return experiment
+
+
 class Network(nn.Module):
     """A function in the place of a network. Its parameter is there for code that reads the device of a network from one."""
 

@@ -110,6 +110,13 @@ def test_every_prediction_is_of_the_same_data(kind):
     torch.testing.assert_close(prediction(law, x, kept, kind), wanted)
 
 
+def test_the_velocity_leads_from_the_noise_to_the_data():
+    """It is (E(X | x) - x)/(1 - t), and at the data's end, where that is 0/0, what is next to it."""
+    x, time = torch.linspace(-2, 2, 9, dtype=torch.float64), torch.tensor(0.7, dtype=torch.float64)
+    torch.testing.assert_close(LOPSIDED.velocity(x, time), (LOPSIDED.data_mean(x, time, 1 - time) - x) / (1 - time))
+    torch.testing.assert_close(LOPSIDED.velocity(x, time / 0.7), LOPSIDED.velocity(x, time / 0.7 - 1e-6), atol=1e-3, rtol=0)
+
+
 class Adder:
     def __init__(self, step):
         self.step = step
