@@ -3,9 +3,9 @@
 import torch
 
 from practice_torch.experiments.flows import additive_coupling
-from practice_torch.experiments.parts import flows
+from practice_torch.experiments.training import flows
 from practice_torch.flows.additive_coupling import NICE
-from tests.samplers import built, moved, require_law, require_same, shown
+from tests.support.samplers import built, moved, require_law, require_same, shown
 
 
 def draws_points_whose_noise_is_logistic():

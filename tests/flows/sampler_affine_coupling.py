@@ -2,11 +2,11 @@
 
 import torch
 
-from practice_torch.experiments.parts import flows
-from practice_torch.experiments.parts.flows import PixelFlow, PointFlow
-from practice_torch.experiments.parts.multiscale_flow import Cooling, MultiscaleFlow
+from practice_torch.experiments.training import flows
+from practice_torch.experiments.training.flows import PixelFlow, PointFlow
+from practice_torch.experiments.training.multiscale_flow import Cooling, MultiscaleFlow
 from practice_torch.flows.affine_coupling import RealNVP
-from tests.samplers import built, moved, normal_cdf, require_law, require_same, shown
+from tests.support.samplers import built, moved, normal_cdf, require_law, require_same, shown
 
 
 def draws_points_whose_noise_is_normal():

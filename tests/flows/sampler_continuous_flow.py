@@ -2,9 +2,9 @@
 
 import torch
 
-from practice_torch.experiments.parts.flows import PointFlow
+from practice_torch.experiments.training.flows import PointFlow
 from practice_torch.flows.continuous_flow import ContinuousFlow
-from tests.samplers import built, moved, normal_cdf, require_law, require_same, shown
+from tests.support.samplers import built, moved, normal_cdf, require_law, require_same, shown
 
 
 def draws_points_of_the_noise():

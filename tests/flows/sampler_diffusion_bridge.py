@@ -3,12 +3,12 @@
 import torch
 
 from practice_torch.experiments.flows.diffusion_bridge import BridgedPoints
-from practice_torch.experiments.parts import flow_sampling
-from practice_torch.experiments.parts.flow_sampling import Solving, carried
+from practice_torch.experiments.sampling import flow_sampling
+from practice_torch.experiments.sampling.flow_sampling import Solving, carried
 from practice_torch.flows.probability_paths import cosine_coefficients
-from practice_torch.levels import per_example
-from tests.known_laws import LOPSIDED
-from tests.samplers import Network, built, require_law, shown
+from practice_torch.mathematics.levels import per_example
+from tests.support.known_laws import LOPSIDED
+from tests.support.samplers import Network, built, require_law, shown
 
 
 def _knowing(**changes):

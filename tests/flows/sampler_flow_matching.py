@@ -4,11 +4,11 @@ import torch
 
 from practice_torch.experiments.flows import flow_matching
 from practice_torch.experiments.flows.flow_matching import ClassSolving, MediaMatching, PointMatching
-from practice_torch.experiments.parts import flow_sampling
-from practice_torch.experiments.parts.flow_sampling import Solving
-from tests.known_laws import LOPSIDED, Mixture, velocity
-from tests.samplers import Network, built, normal_cdf, require_law, require_same, shown
-from tests.written_chains import rough
+from practice_torch.experiments.sampling import flow_sampling
+from practice_torch.experiments.sampling.flow_sampling import Solving
+from tests.support.known_laws import LOPSIDED, Mixture, velocity
+from tests.support.samplers import Network, built, normal_cdf, require_law, require_same, shown
+from tests.support.written_chains import rough
 
 MEAN, DEVIATION = 0.5, 0.4
 

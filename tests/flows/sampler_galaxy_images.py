@@ -3,10 +3,10 @@
 import torch
 
 from practice_torch.experiments.flows.galaxy_images import GalaxyExperiment
-from practice_torch.experiments.parts.flow_sampling import Solving
-from tests.known_laws import Mixture, velocity
-from tests.samplers import Network, built, normal_cdf, require_law, require_same
-from tests.written_chains import rough
+from practice_torch.experiments.sampling.flow_sampling import Solving
+from tests.support.known_laws import Mixture, velocity
+from tests.support.samplers import Network, built, normal_cdf, require_law, require_same
+from tests.support.written_chains import rough
 
 
 def draws_light_of_the_law_that_the_properties_choose():

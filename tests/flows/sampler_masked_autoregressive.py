@@ -2,9 +2,9 @@
 
 import torch
 
-from practice_torch.experiments.parts.flows import PixelFlow, PointFlow
+from practice_torch.experiments.training.flows import PixelFlow, PointFlow
 from practice_torch.flows.masked_autoregressive import MAF
-from tests.samplers import built, moved, normal_cdf, require_law, require_same, shown
+from tests.support.samplers import built, moved, normal_cdf, require_law, require_same, shown
 
 
 def draws_points_of_the_noise():

@@ -1,9 +1,9 @@
 """Points of the exact velocity of straight paths between paired draws: each path is m + s z, at an even speed."""
 
 from practice_torch.experiments.flows.flow_matching import PointMatching
-from practice_torch.experiments.parts import flow_sampling
-from practice_torch.experiments.parts.flow_sampling import Solving
-from tests.samplers import Network, built, normal_cdf, require_law, shown
+from practice_torch.experiments.sampling import flow_sampling
+from practice_torch.experiments.sampling.flow_sampling import Solving
+from tests.support.samplers import Network, built, normal_cdf, require_law, shown
 
 MEAN, DEVIATION = 0.5, 0.4
 

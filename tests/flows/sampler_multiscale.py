@@ -2,8 +2,8 @@
 
 import torch
 
-from practice_torch.experiments.parts.multiscale_flow import Cooling, MultiscaleFlow
-from tests.samplers import built, moved, require_same
+from practice_torch.experiments.training.multiscale_flow import Cooling, MultiscaleFlow
+from tests.support.samplers import built, moved, require_same
 
 ALPHA = 0.2
 

@@ -4,9 +4,9 @@ import torch
 
 from practice_torch.experiments.flows.flow_matching import PointMatching
 from practice_torch.experiments.flows.rectified_flow import RectifiedFlow
-from practice_torch.experiments.parts.flow_sampling import Solving
-from tests.known_laws import LOPSIDED, Mixture, velocity
-from tests.samplers import Network, built, normal_cdf, require_law, require_same, shown
+from practice_torch.experiments.sampling.flow_sampling import Solving
+from tests.support.known_laws import LOPSIDED, Mixture, velocity
+from tests.support.samplers import Network, built, normal_cdf, require_law, require_same, shown
 
 
 def makes_pairs_of_the_first_flow():
