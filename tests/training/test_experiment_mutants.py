@@ -83,6 +83,6 @@ def test_the_command_says_what_was_refused_and_what_survived(forked):
     lines = [line for line in run.out.splitlines() if re.match("[1-6]/6 ", line)]
     assert len(lines) == 6, run.err
     survived = sum(line.endswith("SURVIVED") for line in lines)
-    assert 0 < survived < 6 and run.code == 1
+    assert 0 < survived < 6 and run.value == 1
     assert len(experiment_mutants.survivors_of(run.out)) == survived
     assert f" {6 - survived} " in next(line for line in run.out.splitlines() if line.strip().startswith("all"))
