@@ -1,1 +1,1 @@
-"""The theory wing: pure functions in JAX, in float64, and derivations that execute them step by step."""
+"""The theory wing: pure functions in JAX, and lectures that derive what they compute, with every line executed."""

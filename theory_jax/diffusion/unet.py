@@ -12,6 +12,8 @@ from theory_jax.arguments import require, require_rank, require_shape
 from theory_jax.autoregressive.attention import multi_head_attention
 from theory_jax.autoregressive.normalization import layer_norm
 from theory_jax.latent.convolutional_vae import average_pool, nearest_upsample
+from theory_jax.networks.time_embedding import sinusoidal_time_embedding as sinusoidal_time_embedding
+from theory_jax.networks.unet import UNet2d as UNet2d
 
 
 def group_norm(x, weight, bias, *, num_groups, epsilon=1e-5):

@@ -64,7 +64,7 @@ def information_loss(scores):
     [B, K] -> [B]
     """
     _require_columns(scores=scores)
-    return categorical_negative_log_likelihood(jnp.zeros(jnp.shape(scores)[0], dtype=jnp.int64), scores)
+    return categorical_negative_log_likelihood(jnp.zeros(jnp.shape(scores)[0], dtype=int), scores)
 
 
 def _require_columns(**arrays):

@@ -29,7 +29,7 @@ def nearest_code(z, codebook):
     [B, D], [K, D] -> [B]
     """
     _require_codebook(z, codebook)
-    return jnp.argmin(jnp.sum((z[:, None] - codebook) ** 2, axis=2), axis=1).astype(jnp.int64)
+    return jnp.argmin(jnp.sum((z[:, None] - codebook) ** 2, axis=2), axis=1).astype(int)
 
 
 def quantize(z, codebook):
