@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from shared_specs.checking.check import Checker, spec_of
-from shared_specs.checking.implementation import Fault, dotted
+from shared_specs.checking.implementation import Fault, dotted, leaves
 from shared_specs.checking.reference import wing
 from shared_specs.rows import Agree, Anchor, Complex
 
@@ -64,8 +64,8 @@ def _write_topic(topic, directory):
     for row in spec_of(topic):
         if not isinstance(row, Agree | Anchor):
             continue
-        if any(callable(value) and not hasattr(value, "draw") for value in row.given.arguments.values()):
-            left_out.append({"function": row.function, "case": row.case, "because": "an argument is a function"})
+        if any(callable(leaf) for _, leaf in leaves(row.given.draw(""))):
+            left_out.append({"function": row.function, "case": row.case, "because": "an argument is or contains a function"})
             continue
         keep = _keeper(arrays, len(cases))
         cases.append(_agree(row, checkers, keep) if isinstance(row, Agree) else _anchor(topic, row, keep))
@@ -73,7 +73,8 @@ def _write_topic(topic, directory):
     path.parent.mkdir(exist_ok=True)
     save_file(arrays, path)
     path.chmod(0o644)
-    path.with_suffix(".json").write_text(json.dumps({"topic": topic, "cases": cases, "left_out": left_out}, indent=1))
+    content = {"topic": topic, "cases": cases, "left_out": left_out}
+    path.with_suffix(".json").write_text(json.dumps(content, indent=1, allow_nan=False))
 
 
 def _agree(row, checkers, keep):
@@ -118,14 +119,14 @@ def _keeper(arrays, number):
 
     def keep(name, array):
         key = f"{number}.{name}"
-        arrays[key] = np.ascontiguousarray(array)
+        arrays[key] = np.asarray(array, order="C")  # ascontiguousarray would give a scalar an axis
         return key
 
     return keep
 
 
 def _argument(keep, name, value):
-    """An array's key, a tuple or a dictionary of such, or the plain value."""
+    """An array's key; the parts of a complex array, a tuple or a dictionary; or the plain value."""
     if isinstance(value, np.ndarray):
         return {"array": keep(f"argument.{name}", value)}
     if isinstance(value, Complex):
@@ -134,4 +135,6 @@ def _argument(keep, name, value):
         return {"tuple": [_argument(keep, f"{name}.{i}", part) for i, part in enumerate(value)]}
     if isinstance(value, dict):
         return {"dict": {key: _argument(keep, f"{name}.{key}", part) for key, part in value.items()}}
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"float": str(value)}  # JSON has no infinity
     return {"value": value}

@@ -15,6 +15,7 @@ from shared_specs.checking import wings
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.exercise import stub, topic_of
 from shared_specs.syllabus import load
+from tests.support.documentation import code_of_the_documentation
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "foundations/maximum_likelihood"
@@ -247,9 +248,7 @@ def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, 
         return practice.kl_divergence(torch.tensor(log_probs_p), torch.tensor(log_probs_q)).numpy()
 
     assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
-    documented = {}
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.S):
-        exec(block, documented)
+    documented = code_of_the_documentation()
     cases, arrays = documented["read"](tmp_path / "out", TOPIC)
     assert {case["kind"] for case in cases} == {"agree", "anchor"}
     verdicts = [holds for *_, holds in documented["compare"]({"kl_divergence": divergence}, cases, arrays)]

@@ -4,19 +4,20 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+import torch
 
+from shared_specs.backends import backend
 from shared_specs.checking.check import Checker, rows_to_compile, spec_of
-from shared_specs.checking.implementation import leaves
+from shared_specs.checking.implementation import leaves, mapped, whole
 from shared_specs.checking.reference import wing, wing_function
 from shared_specs.checking.shapes import mismatch, parse
+from shared_specs.commands.export import export
 from shared_specs.rows import Agree, Anchor, Rejects
 from shared_specs.syllabus import load
+from tests.support.documentation import code_of_the_documentation
 
-WINGS = [
-    pytest.param(topic.path, backend, marks=pytest.mark.xdist_group(topic.path))
-    for topic in load().built
-    for backend in ("torch", "jax")
-]
+TOPICS = [pytest.param(topic.path, marks=pytest.mark.xdist_group(topic.path)) for topic in load().built]
+WINGS = [pytest.param(*topic.values, backend, marks=topic.marks) for topic in TOPICS for backend in ("torch", "jax")]
 
 
 @lru_cache(4)  # both wings and precisions of the topic at hand
@@ -44,6 +45,46 @@ def test_docstrings_end_with_the_shapes_that_are_passed_and_given(topic, backend
     rows = {row.function: row for row in reversed(spec_of(topic)) if isinstance(row, Agree)}
     found = {name: _contradiction(topic, row, backend, compiled) for name, row in rows.items()}
     assert {name: why for name, why in found.items() if why} == {}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_exported_cases_are_read_and_compared_by_the_code_in_the_documentation(topic, tmp_path):
+    """Every row arrives with its arguments unless one contains a function, and the practice wing holds in every case.
+
+    What the rows ask for is measured already, for test_rows.
+    """
+    export([topic], tmp_path / "out")
+    documented = code_of_the_documentation()
+    cases, arrays = documented["read"](tmp_path / "out", topic)
+    rows = [row for row in spec_of(topic) if isinstance(row, Agree | Anchor)]
+    given = [row.given.draw(f"{topic}/{row.function}/{row.case}") for row in rows]
+    there = [not any(callable(leaf) for _, leaf in leaves(arguments)) for arguments in given]
+    exported = [row for row, can in zip(rows, there, strict=True) if can]
+    names = [(type(row).__name__.lower(), row.function, row.case) for row in exported]
+    assert [(case["kind"], case["function"], case["case"]) for case in cases] == names
+    for case, arguments in zip(cases, (a for a, can in zip(given, there, strict=True) if can), strict=True):
+        arrived = {name: documented["built"](argument, arrays) for name, argument in case["arguments"].items()}
+        sent = {name: whole(value) for name, value in arguments.items()}
+        np.testing.assert_equal(arrived, sent)
+        assert _forms(arrived) == _forms(sent)
+    practice = {row.function: _on_arrays(wing_function("torch", topic, row.function)) for row in exported}
+    assert [case for *case, holds in documented["compare"](practice, cases, arrays) if not holds] == []
+
+
+def _forms(arguments):
+    return [(leaf.dtype, leaf.shape) if hasattr(leaf, "dtype") else type(leaf) for _, leaf in leaves(arguments)]
+
+
+def _on_arrays(function):
+    """A function of the practice wing as one of NumPy arrays."""
+
+    def call(**arguments):
+        native = mapped(arguments, lambda _, leaf: torch.tensor(leaf) if isinstance(leaf, np.ndarray) else leaf)
+        with backend("torch").working_precision("float64"):
+            found = function(**native)
+        return mapped(found, lambda _, leaf: leaf.resolve_conj().numpy() if isinstance(leaf, torch.Tensor) else leaf)
+
+    return call
 
 
 def _contradiction(topic, row, backend, compiled):

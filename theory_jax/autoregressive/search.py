@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values
+from theory_jax.arguments import require, require_at_least, require_rank, require_shape, require_values, widened
 
 
 def beam_expansion(scores, log_probs, *, width):
@@ -28,6 +28,7 @@ def beam_expansion(scores, log_probs, *, width):
     _require_log_probs("log_probs", log_probs)
     candidates = (scores[:, :, None] + log_probs).reshape(batch, beams * size)
     best, index = jax.lax.top_k(candidates, min(width, beams * size))  # the lower index first among equals
+    index = widened(index)
     return best, index // size, index % size
 
 
