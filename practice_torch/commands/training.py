@@ -32,7 +32,7 @@ def train(command, words, fields):
     processes = Processes(command.cpu)
     data = processes.in_turn(lambda: load_data(recipe))
     if processes.first:
-        for remark in data[0].description.get("remarks", ()):
+        for remark in (*_shortened(recipe, module.RECIPES[name], fields), *data[0].description.get("remarks", ())):
             print(f"note: {remark}", file=sys.stderr)
     torch.manual_seed(recipe.seed)
     experiment = module.build(recipe, data[0])
@@ -52,10 +52,30 @@ def recipe_with(path, recipe_name, fields):
     """The recipe with the fields that were given on the command line."""
     recipe = module_of(path).RECIPES[recipe_name]
     program = f"{PROGRAM} train {path} {recipe_name}"
-    given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, description=_about(recipe, fields))
-    if given.data != recipe.data and not any(word.startswith("--target") for word in fields):
+    about = {"description": _about(recipe, fields)}
+    if _names("--warmup-steps", fields) or "--help" in fields:
+        given = changed(recipe, fields, "field", f"{path} {recipe_name}", program, **about)
+    else:  # of fewer steps than the warm-up has, the same part is warm-up as in the recipe
+        without = dataclasses.replace(recipe, warmup_steps=0)
+        given = changed(without, fields, "field", f"{path} {recipe_name}", program, **about)
+        fits = recipe.warmup_steps < given.steps
+        warmup_steps = recipe.warmup_steps if fits else recipe.warmup_steps * given.steps // recipe.steps
+        given = dataclasses.replace(given, warmup_steps=warmup_steps)
+    if given.data != recipe.data and not _names("--target", fields):
         given = dataclasses.replace(given, target=None)  # the recipe's target was measured on the recipe's data
     return given
+
+
+def _names(flag, fields):
+    """Whether words of the command line give the flag a value."""
+    return any(word.split("=")[0].replace("_", "-") == flag for word in fields)
+
+
+def _shortened(recipe, default, fields):
+    """A remark on a warm-up that --steps has shortened."""
+    if recipe.warmup_steps != default.warmup_steps and not _names("--warmup-steps", fields):
+        part = f"{default.warmup_steps} of the recipe's {default.steps} steps"
+        yield f"the warm-up of {part} is now {recipe.warmup_steps} of {recipe.steps}; --warmup-steps sets another"
 
 
 def _about(recipe, fields):

@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from practice_torch.__main__ import main
+from practice_torch.commands.training import recipe_with
 from practice_torch.engine import artifacts, estimate
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage.checkpoint import MANIFEST, STATE
@@ -588,6 +589,18 @@ def test_a_folder_of_colored_images_and_real_pixels(tmp_path):
     assert code == 0, err
     metrics = json.loads((tmp_path / "run" / "evaluation.json").read_text())["metrics"]
     assert "importance_weighted" not in metrics and np.isfinite(list(metrics.values())).all()
+
+
+def test_steps_alone_shorten_the_warm_up(tmp_path):
+    recipe = recipe_with("latent/vector_quantization", "notes", [])
+    assert (recipe.warmup_steps, recipe.steps) == (50, 2000)
+    for words, warmup_steps in ((["--steps", "60"], 50), (["--steps=40"], 1), (["--steps", "2"], 0)):
+        assert recipe_with("latent/vector_quantization", "notes", words).warmup_steps == warmup_steps
+    code, _, err = call("train", "vector_quantization", "notes", "--steps", "2", "--run", tmp_path / "run", "--batch-size", "2")
+    assert code == 0, err
+    assert "note: the warm-up of 50 of the recipe's 2000 steps is now 0 of 2; --warmup-steps sets another" in err
+    code, _, err = call("train", "vector_quantization", "notes", "--steps", "30", "--warmup_steps", "40")
+    assert (code, err) == (2, "error: warmup_steps is 40; it must be less than steps (30)\n")
 
 
 def test_real_images(tmp_path):
