@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import io
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from typing import Annotated, get_type_hints
 
 import tyro
@@ -232,13 +233,14 @@ def tyro_line(kind, arguments, program, **options):
         if not exit.code:
             raise
     lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()]
-    words = []
-    for line in lines[1:]:
-        if line.startswith("──"):
-            break
-        words.append(line)
-    message = " ".join(" ".join(words).split()).removeprefix("Error parsing ")
+    above = takewhile(lambda line: not _is_rule(line), dropwhile(_is_rule, lines[1:]))
+    message = " ".join(" ".join(above).split()).removeprefix("Error parsing ")
     raise UsageError(message.removeprefix(f"{kind.__name__}: ") if isinstance(kind, type) else message)
+
+
+def _is_rule(line):
+    """Where stdout cannot write UTF-8, tyro draws hyphens, and a rule under the title, too."""
+    return bool(line) and not line.strip("─╰╯-")
 
 
 def nearest(word, allowed):

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from shared_specs.commands.command_line import UsageError, parse
 from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
@@ -20,10 +21,6 @@ from shared_specs.terminal import failed_output, forget_output
 from theory_jax.records import derivation_of, records_in_order, records_in_processes
 
 LECTURES = Path(__file__).parent / "lectures"
-
-
-class UsageError(Exception):
-    """A usage error, reported in one line."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +77,7 @@ def main(arguments=None):
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without these characters still gets its page
     try:
-        command = tyro.cli(
-            Command,
-            prog="python -m theory_jax",
-            description=__doc__,
-            args=arguments,
-            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-        )
+        command = parse(Command, sys.argv[1:] if arguments is None else arguments, __doc__, "python -m theory_jax")
         does = {List: _list, Mutate: _mutate, Run: _run}
         with unwinding():
             code = does[type(command)](command)

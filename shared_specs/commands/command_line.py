@@ -1,10 +1,11 @@
-"""The command line of shared_specs, parsed by tyro, with errors of one line."""
+"""Command lines, parsed by tyro, with errors of one line."""
 
 import contextlib
 import difflib
 import io
 import re
 from collections.abc import Iterable, Sequence
+from itertools import dropwhile, takewhile
 from typing import Any, get_args, get_type_hints
 
 import tyro
@@ -17,16 +18,16 @@ class UsageError(Exception):
     """A usage error, reported in one line."""
 
 
-def parse(union: Any, arguments: Sequence[str], description: str) -> Any:
+def parse(union: Any, arguments: Sequence[str], description: str, program: str = PROGRAM) -> Any:
     """The command that the arguments ask for: one of a union of dataclasses, each annotated with its name."""
     commands = {get_args(kind)[1].name: get_args(kind)[0] for kind in get_args(union)}
     name, *rest = arguments or [""]
     if name.startswith("-"):
-        return _in_one_line(union, ["--help"] if name == "-h" else arguments, PROGRAM, description=description)
+        return _in_one_line(union, ["--help"] if name == "-h" else arguments, program, description=description)
     if name not in commands:
         told = f"unknown command {name!r}; {nearest(name, commands)}" if name else f"which command? {', '.join(commands)}"
         raise UsageError(f"{told}; --help says what they do")
-    command, unknown = _in_one_line(commands[name], rest, f"{PROGRAM} {name}", return_unknown_args=True)
+    command, unknown = _in_one_line(commands[name], rest, f"{program} {name}", return_unknown_args=True)
     if unknown:
         kinds = get_type_hints(type(command), include_extras=True)
         options = [name for name, kind in kinds.items() if tyro.conf.Positional not in getattr(kind, "__metadata__", ())]
@@ -51,6 +52,11 @@ def _in_one_line(kind, arguments, program, **options):
         if not exit.code:
             raise
     lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()[1:]]
-    rule = next((i for i, line in enumerate(lines) if line.startswith(("──", "╰"))), len(lines))
-    message = " ".join(" ".join(lines[:rule]).split()).removeprefix("Error parsing ")
+    above = takewhile(lambda line: not _is_rule(line), dropwhile(_is_rule, lines))
+    message = " ".join(" ".join(above).split()).removeprefix("Error parsing ")
     raise UsageError(re.sub(r"'None', |, 'None'", "", message))  # an option's absence is no value to type
+
+
+def _is_rule(line):
+    """Where stdout cannot write UTF-8, tyro draws hyphens, and a rule under the title, too."""
+    return bool(line) and not line.strip("─╰╯-")
