@@ -238,7 +238,7 @@ def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
     program = (
         "import sys; from theory_jax.__main__ import main; main(['list', '--json']); assert 'jax' not in sys.modules;"
         "import theory_jax.derivation, jax.numpy as jnp; assert jnp.ones(1).dtype == 'float64';"
-        "main(['run', 'latent/elbo', '--json']); assert 'theory_jax.lectures.foundations.f_divergence' not in sys.modules;"
+        "main(['run', 'latent/elbo', '--json']); assert 'theory_jax.lectures.latent.vae' not in sys.modules;"
         "assert 'torch' not in sys.modules"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8")
@@ -246,10 +246,10 @@ def test_only_the_asked_topic_is_imported_and_list_imports_no_jax():
 
 
 def test_several_processes_give_the_same_records(capsys):
-    assert main(["run", "training_practice", "latent/elbo", "--json", "--jobs", "2"]) == 0
+    assert main(["run", "maximum_likelihood", "latent/elbo", "--json", "--jobs", "2"]) == 0
     said = capsys.readouterr()
     records = json.loads(said.out)["derivations"]
-    assert [record["topic"] for record in records] == ["foundations/training_practice", "latent/elbo"]
+    assert [record["topic"] for record in records] == ["foundations/maximum_likelihood", "latent/elbo"]
     assert all(record["passed"] and len(record["claims"]) > 5 for record in records)
     assert "[2/2]" in said.err
 

@@ -25,6 +25,7 @@ from practice_torch.engine.batches.datasets import MODALITIES
 from tests.commands.test_practice_commands import call
 from tests.commands.test_practice_commands import refused as refused_line
 from tests.support.data_files import everything, gray, refused, save
+from tests.support.small_recipes import module_of, names
 
 RNG = np.random.default_rng(0)
 SECONDS, MEGABYTES = 60, 1000
@@ -444,21 +445,11 @@ def test_the_command_says_it_in_one_line(kind, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-RECIPES = {
-    "images": "latent/vae digits",
-    "audio": "autoregressive/wavenet notes",
-    "text": "autoregressive/transformer pydoc",
-    "points": "adversarial/gan two_moons",
-    "symbols": "autoregressive/attention copy",
-    "pairs": "preference/dpo pydoc",
-    "galaxies": "flows/galaxy_images galaxies",
-}
-
-
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_the_help_of_a_recipe_says_what_data_takes(modality):
     loader = importlib.import_module(f"practice_torch.data.{modality}")
-    code, out, _ = call("train", *RECIPES[modality].split(), "--help")
+    topic, name = next(case for case in names() if module_of(case[0]).RECIPES[case[1]].modality == modality)
+    code, out, _ = call("train", topic, name, "--help")
     words = " ".join(out.split())
     assert code == 0 and f"--data takes {loader.FORMS} {memory.LIMITS}" in words
     assert all(name in loader.FORMS for name in loader.NAMES)

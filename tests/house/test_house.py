@@ -8,6 +8,7 @@ from shared_specs.commands.syllabus_page import BEGIN, COUNT_BEGIN, COUNT_END, E
 from shared_specs.syllabus import load
 from tests.support import house
 from tests.support.house_private import private_names
+from tests.support.house_topics import COMPOSED, EXAMPLES, mirrored_functions, named_topics, place_of, topics_named
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = (
@@ -24,6 +25,8 @@ RULES = (
     house.two_programs,
     house.stray_colors,
     house.stale_syllabus_pages,
+    named_topics,
+    mirrored_functions,
 )
 
 
@@ -31,6 +34,13 @@ RULES = (
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_this_house_breaks_no_rule(rule):
     assert list(rule(ROOT)) == []
+
+
+@pytest.mark.rule
+def test_every_exception_of_the_rule_about_topics_is_needed():
+    named = {(place_of(path), topic) for path, _, topic in topics_named(ROOT)}
+    assert {topic for place, topic in named if place is None} == set(EXAMPLES)
+    assert {place for place, _ in named} == {None, *COMPOSED}
 
 
 # ---------------------------------------------------------------------------------------------------- a small sound house
@@ -317,7 +327,7 @@ PLANTED = (
         planted(
             house.missing_mirrors, f"{kind} of nothing", {f"tests/ground/{kind}_die.py": "X = 1"}, "ground/die is not a topic"
         )
-        for kind in ("network", "sampler", "literal")
+        for kind in ("network", "sampler", "metrics", "literal")
     ),
     planted(
         house.missing_mirrors,
@@ -508,6 +518,39 @@ PLANTED = (
         "the result of a method",
         plus("practice_torch/engine/loop.py", "class Loop:\n    def run(self, steps: int):\n        return steps"),
         "run: no type for the result",
+    ),
+    *(
+        planted(
+            named_topics,
+            f"in {path}: {text}",
+            {path: text},
+            f"{path}:{line} names ground/coin: move what is about this topic to its own files",
+        )
+        for path, text, line in (
+            ("tests/support/tables.py", "SLOW = {1}\nSEEN = {'ground/coin': 1}", 2),
+            ("tests/test_all.py", "from practice_torch.ground.coin import heads", 1),
+            ("tests/test_all.py", "from theory_jax.ground import coin", 1),
+            ("tests/test_all.py", "import practice_torch.experiments.ground.coin", 1),
+            ("tests/test_all.py", "from tests.ground.mistakes_coin import MISTAKES\nPATCH = 'theory_jax.ground.coin.heads'", 2),
+            ("demo/page.py", "def run():\n    return ['train', 'ground/coin', 'digits']", 2),
+            ("practice_torch/engine/loop.py", "SLOW = 'ground/coin'", 1),
+            ("shared_specs/rows.py", "PLANNED = f'{1} first/urn and ground/coin'", 1),
+        )
+    ),
+    planted(
+        named_topics, "a planned topic", {"tests/support/tables.py": "PLANNED = ['first/urn']"}, "tables.py:1 names first/urn:"
+    ),
+    planted(
+        mirrored_functions,
+        "a copy",
+        {"tests/ground/test_coin.py": "import numpy\n\ndef heads(x):\n    return numpy.sum(x, -1)"},
+        "tests/ground/test_coin.py:3 defines heads, a function of ground/coin: rename it",
+    ),
+    planted(
+        mirrored_functions,
+        "a copy in a class, in another file",
+        {"tests/ground/literal_coin.py": "class Coin:\n    def heads(x):\n        return x.sum(-1)"},
+        "tests/ground/literal_coin.py:2 defines heads",
     ),
     planted(house.undescribed_packages, "no __init__.py", {"theory_jax/ground/__init__.py": None}, "ground/__init__.py is"),
     planted(house.undescribed_packages, "no docstring", {"practice_torch/engine/__init__.py": "X = 1"}, "engine/__init__.py is"),

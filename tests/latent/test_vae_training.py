@@ -3,12 +3,14 @@
 import math
 
 import numpy as np
+import pytest
 import scipy.integrate
 import scipy.stats
 import torch
 from sklearn.decomposition import PCA
 
-from practice_torch.experiments.latent.vae_training import VaeTrainingExperiment, VaeTrainingRecipe
+from practice_torch.engine.schedule import learning_rate_factor
+from practice_torch.experiments.latent.vae_training import RECIPES, VaeTrainingExperiment, VaeTrainingRecipe
 from practice_torch.latent import vae_training as practice
 
 rng = np.random.default_rng(0)
@@ -94,3 +96,9 @@ def test_training_weighs_the_divergence_by_its_schedule_and_floor():
         torch.testing.assert_close(loss, surprise + min(step / 4, 1) * kl.clamp(min=0.5).sum())
         torch.testing.assert_close(logs["kl"], kl.sum().detach())
     assert experiment.state_dict()["step"].item() == 6
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_schedules_of_the_kl_leave_the_learning_rate_alone(name):
+    recipe = RECIPES[name]
+    assert {learning_rate_factor(step, recipe) for step in (1, 100, 2000, 5000, recipe.steps)} == {1.0}

@@ -22,7 +22,7 @@ PARTS = {
     },  # fmt: skip
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
-OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "literal")
+OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and

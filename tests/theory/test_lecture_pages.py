@@ -228,7 +228,7 @@ _recursive.__module__ = "theory_jax.toy"
 
 def test_experiments_that_use_a_topic_are_read_from_their_source():
     used = dict(experiments_that_import("latent/elbo"))
-    assert "importance_weighted_bound" in used["latent/vae"] and "diffusion/simple_loss" not in used
+    assert "importance_weighted_bound" in used["latent/vae"] and "diffusion/training" not in used
 
 
 def test_lemmas_of_other_topics_are_told_with_their_topic():

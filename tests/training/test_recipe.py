@@ -7,8 +7,6 @@ from typing import Literal
 import pytest
 
 from practice_torch.engine.recipe import REDECLARABLE, AudioRecipe, Direction, Fixed, Recipe
-from practice_torch.engine.schedule import learning_rate_factor
-from practice_torch.experiments.latent.vae_training import RECIPES
 
 
 def derived(annotations, bases=(Recipe,), **defaults):
@@ -59,12 +57,6 @@ def test_another_default_and_a_narrower_use_are_allowed():
     assert (Counting().steps, Counting().metric, Counting().direction) == (1, "bits", "higher")
     with pytest.raises(ValueError, match=r"direction is up; it must be of type typing.Literal\[.lower., .higher.\]"):
         Counting(direction="up")
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_schedules_of_the_kl_leave_the_learning_rate_alone(name):
-    recipe = RECIPES[name]
-    assert {learning_rate_factor(step, recipe) for step in (1, 100, 2000, 5000, recipe.steps)} == {1.0}
 
 
 @dataclass(frozen=True)
