@@ -1,5 +1,7 @@
 """What transformers says of Mamba's mixer, and what no row can: segments of the scan, its memory, precisions, and generation."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -63,7 +65,8 @@ def test_the_scan_is_that_of_mambapy():
 
     u, step, b, c, _, a, skip = scan_arguments(2, 9, 3, 4)
     ours, _ = practice.selective_scan(u, step, b, c, torch.zeros(2, 3, 4).double(), a, skip)
-    theirs = MambaBlock.selective_scan_seq(None, u, step, a, b, c, skip)
+    sizes = SimpleNamespace(config=SimpleNamespace(d_inner=3, d_state=4))
+    theirs = MambaBlock.selective_scan_seq(sizes, u, step, a, b, c, skip)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
