@@ -2,10 +2,12 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 from practice_torch.command_line import PROGRAM, UsageError, changed, nearest
-from practice_torch.commands.recipes import module_of, recipe_names, topic_of
+from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
 from practice_torch.commands.run_folder import restored, same_data, show, write_page
+from practice_torch.data.errors import DataError
 
 
 def train(command, words, fields):
@@ -30,6 +32,7 @@ def train(command, words, fields):
     from practice_torch.engine.storage.run import Run
 
     processes = Processes(command.cpu)
+    _require_prepared(path, name, recipe)
     data = processes.in_turn(lambda: load_data(recipe))
     if processes.first:
         for remark in (*_shortened(recipe, module.RECIPES[name], fields), *data[0].description.get("remarks", ())):
@@ -46,6 +49,13 @@ def train(command, words, fields):
         if processes.first and not list(run.checkpoints.glob("step-*")):
             run.remove()
         raise
+
+
+def _require_prepared(path, name, recipe):
+    """DataError if the recipe's own data is not there, and a command makes it."""
+    published = published_of(path, name)
+    if published and published.prepare and recipe.data == module_of(path).RECIPES[name].data and not Path(recipe.data).exists():
+        raise DataError(f"data {recipe.data!r} does not exist: it is {published.data}; make it with `{published.prepare}`")
 
 
 def recipe_with(path, recipe_name, fields):

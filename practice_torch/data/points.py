@@ -17,6 +17,9 @@ from practice_torch.data.splits import existing_path, fingerprint, held_out_coun
 
 KINDS = "an .npz or .csv file of points"
 SMALLER = "use fewer points"
+# A gradient of squared errors is of the order of x^2. Adam squares it again, and the norm of a gradient adds up a million
+# squares: beyond this, 10^6 x^4 is more than float32 holds, and no learning rate helps.
+LARGEST = 1e8
 DRAWING = 64  # bytes a point while it is drawn: float32, two axes, and what it is made of
 
 
@@ -130,6 +133,10 @@ def _read(path):
             axis = int(np.isfinite(points[row]).argmin())
             found = f"point {row} holds {points[row, axis]} on axis {axis}"
             raise DataError(f"{path}: {found}; points must be finite in float32: fix or remove the row")
+        if np.abs(points).max() > LARGEST:
+            row, axis = np.unravel_index(np.abs(points).argmax(), points.shape)
+            found = f"point {row} holds {points[row, axis]:g} on axis {axis}"
+            raise DataError(f"{path}: {found}; training in float32 takes points up to {LARGEST:g}: divide them by their scale")
         return torch.from_numpy(points)
 
 

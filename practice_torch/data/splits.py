@@ -14,7 +14,7 @@ from practice_torch.data.reading.memory import require_memory
 def existing_path(source, names, kinds):
     """The path of the source; names are the embedded sets (for a hint), kinds describes the allowed paths."""
     name = str(source)
-    allowed = f"it must be one of {', '.join(names)}, or {kinds}"
+    allowed = f"it must be one of {', '.join(names)}, or {kinds}" if names else f"it must be {kinds}"
     try:
         path = Path(source).expanduser()
         path.stat()

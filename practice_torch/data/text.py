@@ -15,8 +15,8 @@ from practice_torch.data.splits import existing_path, fingerprint, held_out_coun
 from practice_torch.data.streams.streamed_text import load_prepared
 
 NAMES = ("pydoc",)
-KINDS = "a UTF-8 text file"
-FORMS = f"pydoc (Python's own help pages); {KINDS}; or a folder that `prepare text` wrote, of any size."
+KINDS = "a UTF-8 text file or a folder that `prepare text` wrote"
+FORMS = f"pydoc (Python's own help pages); {KINDS}, of any size."
 UNKNOWN = "\ufffd"
 SMALLER = "use a shorter text"
 # Bytes for each byte of a file while it is encoded: measured 28 and 3.8. What it takes to learn tokens is not known here.
@@ -163,7 +163,7 @@ def pydoc():
 def _read(path, level):
     with reading(path, SMALLER):
         if path.is_dir():
-            raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
+            raise DataError(f"{path} is a folder; it must be {KINDS}: name a file")
         require_memory(path, WORKING[level] * size_of(path), SMALLER)
         raw = path.read_bytes()
     try:

@@ -325,9 +325,11 @@ class Training:
         return json.loads(json.dumps(whose | {"data": asked["data"]["sha256"]}))
 
     def restore(self, say: Callable[[str], None] = print) -> None:
-        """Resume from the newest valid checkpoint, or from the beginning if the run stopped before its first."""
+        """Resume from the newest valid checkpoint, or begin if the run stopped before its first. RunError if they are gone."""
         self.processes.of_the_first(self.run.lock.take)  # the holder may be removing the checkpoint that is read here
         if not self.run.has_begun():
+            self.run.require_no_steps()
+            say(f"{self.run.folder} has no checkpoint yet; training begins with the first step")
             return
         tensors, facts = checkpoint.newest(self.run.checkpoints, say, functools.partial(snapshot.require_sound, self))
         snapshot.put_back(self, tensors, facts["step"])

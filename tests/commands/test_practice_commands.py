@@ -591,6 +591,15 @@ def test_a_folder_of_colored_images_and_real_pixels(tmp_path):
     assert "importance_weighted" not in metrics and np.isfinite(list(metrics.values())).all()
 
 
+def test_the_data_of_a_recipe_name_the_command_that_makes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("train", "transformer", "gpt2")
+    assert code == 3 and err.startswith("error: data 'openwebtext' does not exist: it is OpenWebText, 8 million documents")
+    assert "make it with `python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out open" in err
+    code, _, err = call("train", "transformer", "gpt2", "--data", "elsewhere")
+    assert code == 3 and "a UTF-8 text file or a folder that `prepare text` wrote" in err
+
+
 def test_steps_alone_shorten_the_warm_up(tmp_path):
     recipe = recipe_with("latent/vector_quantization", "notes", [])
     assert (recipe.warmup_steps, recipe.steps) == (50, 2000)

@@ -168,6 +168,7 @@ def test_bad_points(tmp_path):
         ("1,2\n3,four\n", ("is not a table", "four")),
         ("1,2\nnan,3\n4,5\n", ("point 1", "nan", "axis 0")),
         ("1,2\n3,1e60\n", ("point 1", "inf", "axis 1")),
+        ("1,2\n-1e30,3\n", ("point 1 holds -1e+30 on axis 0", "up to 1e+08", "divide them by their scale")),
         ("x,y\n", ("a.csv",)),
         ("\n\n", ("a.csv",)),
         ("1,2\n", ("1 found",)),

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from practice_torch.data import audio, images, text
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation import preparing
 from practice_torch.data.preparation.prepared import digest_of, is_prepared, open_prepared, verify
@@ -60,6 +61,14 @@ def test_a_prepared_folder_is_its_shards_and_a_manifest(tmp_path):
     assert verify(tmp_path / "out") == open_prepared(tmp_path / "out", "letters") == prepared
 
 
+@pytest.mark.parametrize("suffix", [".bin", ".arrow"])
+def test_shards_without_their_manifest_are_named(tmp_path, suffix):
+    (tmp_path / f"shard-00000{suffix}").write_bytes(b"x")
+    refused(is_prepared, tmp_path, say=[f"{tmp_path} has shards, but no manifest.json", "prepare it again, into another folder"])
+    for load in (text.load, images.load, audio.load):
+        refused(load, tmp_path, say=["has shards, but no manifest.json"])
+
+
 def test_the_number_of_processes_changes_nothing(tmp_path):
     prepare(tmp_path / "one")
     prepare(tmp_path / "two", workers=2)
@@ -100,6 +109,18 @@ def test_a_stopped_run_goes_on_and_refuses_what_is_not_the_same(tmp_path):
     prepare(out, said=said)
     assert "1 of 3 shards" in said[0] and (out / "shard-00000.bin").stat().st_ino == kept
     assert content(out) == content(whole)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failure_before_the_first_shard_leaves_nothing(tmp_path, workers):
+    """What is prepared there next may be something else: the source, mended."""
+    refused(prepare, tmp_path / "out", write=row_is_damaged, workers=workers)
+    assert not content(tmp_path / "out")
+    assert prepare(tmp_path / "out", stamp="later").manifest["count"] == 12
+
+
+def row_is_damaged(folder, name, count):
+    raise DataError("row 7 is damaged")
 
 
 def killed_at(moment, out):
@@ -157,7 +178,7 @@ def test_a_full_disk_is_named_and_leaves_room(tmp_path, monkeypatch):
         patch.setattr(preparing.ShardFile, "write", lambda file, data: preparing.ShardFile.failing(file, data), raising=True)
         patch.setattr(preparing.ShardFile, "failing", _written_to_a_full_disk, raising=False)
         refused(prepare, out, say=["shard-00000.bin cannot be written: no space left on device"])
-    assert sorted(content(out)) == [".preparing.json"]
+    assert not content(out)
     assert prepare(out).manifest["count"] == 12
 
 

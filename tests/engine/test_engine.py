@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -67,6 +68,20 @@ def test_a_crashed_run_goes_on_from_its_last_checkpoint_to_the_same_bytes(tmp_pa
     assert training.step == (step - 1) // 4 * 4
     training.train()
     assert remains(tmp_path / "run") == straight
+
+
+def test_resume_without_checkpoints_begins_or_is_refused(tmp_path):
+    """It begins where nothing was trained yet, and says so; what was trained is not overwritten."""
+    begin(tmp_path / "begun").run.lock.release()
+    said = []
+    assert go_on(tmp_path / "begun", say=said.append).step == 0
+    assert said == [f"{tmp_path / 'begun'} has no checkpoint yet; training begins with the first step"]
+    begin(tmp_path / "run").train()
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    records = (tmp_path / "run" / "metrics.csv").read_bytes()
+    with pytest.raises(RunError, match=r"has no checkpoint any more, though it was trained to step 14: put .*checkpoints back"):
+        go_on(tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == records
 
 
 def test_a_run_with_averages_and_clipping_goes_on_to_the_same_bytes(tmp_path):

@@ -19,6 +19,7 @@ from practice_torch.data.reading.files import reading
 
 FORMAT, VERSION, MANIFEST = "diptych data", 1, "manifest.json"
 UNFINISHED = ".preparing.json"  # what is being prepared, until the manifest is there
+SHARDS = (".bin", ".arrow")  # suffixes of their files
 BLOCK = 2**22  # bytes read at once
 AGAIN = "prepare it again, into another folder"
 
@@ -42,12 +43,14 @@ class Prepared:
 
 
 def is_prepared(path):
-    """Whether the path is a prepared folder. DataError if it is one that `prepare` has not finished."""
+    """Whether the path is a prepared folder. DataError if it is one that `prepare` has not finished, or one without manifest."""
     path = Path(path)
     if (path / MANIFEST).is_file():
         return True
     if (path / UNFINISHED).is_file():
         raise DataError(f"{path} has no {MANIFEST}: prepare was not finished: run it again, with the same command")
+    if any((path / f"shard-00000{suffix}").is_file() for suffix in SHARDS):
+        raise DataError(f"{path} has shards, but no {MANIFEST}, which names them: copy it again, or {AGAIN}")
     return False
 
 

@@ -55,7 +55,7 @@ def prepare_shards(out, modality, *, asked, stamp, jobs, write, workers, facts, 
     if done := _claim(out, modality, asked, stamp):
         say(f"{out} is prepared already: {done.manifest['count']} in {len(done.manifest['shards'])} shards")
         return done
-    with _locked(out):
+    with _locked(out), _nothing_left_of_nothing(out, [name for name, _, _ in jobs], keep):
         for name, content in dict(keep).items():
             _write_whole(out / name, content)
         for aside in out.glob(f"{ASIDE}*"):
@@ -70,6 +70,19 @@ def prepare_shards(out, modality, *, asked, stamp, jobs, write, workers, facts, 
                 done(size)
         sidecars = [_sidecar(out, name) for name, _, _ in jobs]
         return _finish(out, modality, asked, sidecars, facts(sidecars))
+
+
+@contextlib.contextmanager
+def _nothing_left_of_nothing(out, names, keep):
+    """If the body fails before a shard is finished, remove what it has written: the next command may be another one."""
+    try:
+        yield
+    except BaseException:
+        if not any((_sidecar(out, name) or {"count": 0})["count"] for name in names):
+            for name in (*names, *(f"{name}.json" for name in names), *keep, UNFINISHED):
+                with contextlib.suppress(OSError):
+                    (out / name).unlink(missing_ok=True)
+        raise
 
 
 class ShardFile(io.RawIOBase):

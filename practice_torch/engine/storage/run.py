@@ -93,6 +93,15 @@ class Run:
         """Whether there is a checkpoint, valid or not."""
         return any(self.checkpoints.glob("step-*"))
 
+    def require_no_steps(self) -> None:
+        """RunError if steps were recorded, which a checkpoint precedes: to begin anew would overwrite the records."""
+        times = self.folder / "times.csv"
+        rows = times.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if times.is_file() else []
+        if rows:
+            step = rows[-1].split(",")[0]
+            mend = f"put {self.checkpoints} back, or train again with another --run"
+            raise RunError(f"{self.folder} has no checkpoint any more, though it was trained to step {step}: {mend}")
+
     def require_lengths(self, lengths: object) -> None:
         """RunError, worded to follow a checkpoint's path, if metrics.csv or times.csv is shorter than at the checkpoint."""
         if not isinstance(lengths, list) or len(lengths) != len(TABLES) or not all(type(length) is int for length in lengths):
