@@ -69,10 +69,10 @@ def mutual_information_from_counts(counts):
     counts = counts if counts.is_floating_point() else counts.to(torch.get_default_dtype())
     total = counts.sum((1, 2), keepdim=True)
     require_values("the total of counts", total.flatten(), lambda n: n > 0, "positive")
-    # of a ratio, which is exactly 1 in a table of independent values; a cell that is empty has the ratio 1, too
+    # of a ratio, which is exactly 1 in a table of independent values, and is not 0 in an empty cell
     empty = counts == 0
     of_row = counts.masked_fill(empty, 1.0) / counts.sum(2, keepdim=True).masked_fill(empty, 1.0)
-    of_all = counts.sum(1, keepdim=True).masked_fill(empty, 1.0) / total.masked_fill(empty, 1.0)
+    of_all = counts.sum(1, keepdim=True).masked_fill(empty, 1.0) / total
     return (counts / total * (of_row / of_all).log()).sum((1, 2))
 
 

@@ -60,7 +60,7 @@ def token_kl(logits, reference_logits):
     log_p, log_q = _log_softmax(logits=logits), _log_softmax(reference_logits=reference_logits)
     never, beyond = log_p == -torch.inf, log_q == -torch.inf
     p, q = log_p.exp(), log_q.exp()
-    d = log_q.masked_fill(never | beyond, 0.0) - log_p.masked_fill(never | beyond, 0.0)
+    d = (log_q - log_p).masked_fill(never | beyond, 0.0)
     near = d.abs() < 1
     terms = torch.where(near, p * exp_above_tangent(torch.where(near, d, 0.0)), q - p * (1 + d))
     terms = torch.where(never, q, terms)

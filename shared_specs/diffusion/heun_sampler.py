@@ -133,7 +133,7 @@ SPEC = (
            near_misses={"not bounded": [[35**0.5 / 2 + 12.0]], "told the level of the start": [[2.5]], "no noise": [[2.0]]}),
     Law.equal("without churn the noises have no part", given(x=X, noises=NOISES),
               left=lambda f, x, noises: f.heun_sample(x, noises, np.array(PATH), bent),
-              right=lambda f, x, noises: f.heun_sample(x, 0 * noises, np.array(PATH), bent)),
+              right=lambda f, x, noises: f.heun_sample(x, np.full_like(noises, np.nan), np.array(PATH), bent)),
     Law.equal("it is its steps, one after the other", given(x=X, noises=NOISES),
               left=lambda f, x, noises: f.heun_sample(x, noises, np.array(PATH), normal_data),
               right=lambda f, x, noises: _end(f, x, PATH)),

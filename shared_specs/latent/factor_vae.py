@@ -11,6 +11,7 @@ TERMS = {"negative_log_likelihood": normal(5, mean=80.0, scale=9.0), "kl": unifo
 COUNTS = np.array([[[3, 1], [1, 3]], [[0, 4], [2, 0]]])
 # 3/4 log 3/2 + 1/4 log 1/2, and the entropy of 2/3 and 1/3
 TOLD = [np.log(1.5) * 0.75 - LOG_2 / 4, np.log(3) - LOG_2 * 2 / 3]
+EMPTY_CELL = "not differentiable at an empty cell"
 GAPS = {"mutual_information": [[0.6, 0.5], [0.1, 0.2], [0.3, 0.1]], "factor_entropy": [1.0, 0.5]}
 
 
@@ -78,7 +79,9 @@ SPEC = (
     # Information.
     Agree("mutual_information_from_counts", "regular", given(counts=uniform(4, 3, 5, low=0.5, high=9.0))),
     Agree("mutual_information_from_counts", "an empty row, empty cells", given(
-        counts=[[[0.0, 0.0, 0.0], [2.0, 0.0, 5.0], [0.0, 1.5, 3.0]]]), no_gradient="not differentiable at an empty cell"),
+        counts=[[[0.0, 0.0, 0.0], [2.0, 0.0, 5.0], [0.0, 1.5, 3.0]]]), no_gradient=EMPTY_CELL),
+    Agree("mutual_information_from_counts", "an empty column", given(
+        counts=[[[2.0, 0.0, 5.0], [4.0, 0.0, 3.0]], [[0.0, 1.5, 3.0], [0.0, 2.0, 0.5]]]), no_gradient=EMPTY_CELL),
     Agree("mutual_information_from_counts", "hundreds", given(counts=np.array([[[255, 3], [254, 100]], [[0, 255], [255, 1]]]))),
     Anchor("mutual_information_from_counts", "by hand", given(counts=COUNTS), gives=TOLD,
            source="by hand: 3/4 log 3/2 + 1/4 log 1/2; a table that matches row and column has the entropy of 2/3 and 1/3",

@@ -73,6 +73,11 @@ SPEC = (
            near_misses={"the logarithm clipped at 0.2": [[False] * 4, [True, True, False, False], [False] * 4],
                         "an advantage of 0 counted": [[False, False, False, True], [True, False, False, False],
                                                       [False, False, False, True]]}),
+    # e^(log 3/2) and e^(log 1/2) are rounded to 3/2 and 1/2, so it is the same for ratios and for their logarithms.
+    Anchor("clipped_indicator", "exactly at the clip",
+           given(log_probs=np.log([[1.5, 0.5]]), old_log_probs=zeros(1, 2), advantages=[[1.0, -1.0]], clip=0.5),
+           gives=[[False, False]], source="the comparisons are strict", near_misses={"from the clip on": [[True, True]]},
+           frozen=("log_probs", "old_log_probs")),
     Law.equal("the slope is that of the surrogate, or 0 where the indicator says so", given(**STEPS),
               left=lambda f, *steps: f.gradient("clipped_policy_loss", *steps, clip=0.2, wrt=0),
               right=lambda f, new, old, advantages: np.where(

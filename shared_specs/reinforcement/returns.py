@@ -25,8 +25,9 @@ ROWS = {
     "ends as integers": (REWARDS, VALUES, BOOTSTRAP, ENDS.astype(np.int64), 0.9, 0.8),
     "ends as floating-point numbers": (REWARDS, VALUES, BOOTSTRAP, ENDS.astype(np.float64), 0.9, 0.8),
     "values near 1000": (REWARDS, normal(3, 6, mean=1000.0), normal(3, mean=1000.0), ENDS, 0.9, 0.8),
-    "18 steps": (normal(2, 18), normal(2, 19), normal(2), _some_ends(2, 18), 0.99, 0.95),
+    "40 steps": (normal(2, 40), normal(2, 41), normal(2), _some_ends(2, 40), 0.99, 0.95),
 }
+END_OF_100 = np.arange(600)[None] == 99
 LAW = {"rewards": REWARDS, "values": VALUES, "terminals": ENDS}
 # Discount 1/2, trace decay 1/2, and the guess 4 for what follows; the episode of the first row ends with its first step.
 SMALL = {"rewards": [[1.0, 0.0, 2.0], [1.0, 0.0, 2.0]], "values": [[1.0, 2.0, 1.0, 4.0], [1.0, 2.0, 1.0, 4.0]],
@@ -99,6 +100,18 @@ SPEC = (
     Agree("whiten", "padding that is not a number",
           given(advantages=concatenate(normal(3, 2), full(3, 1, value=np.nan), full(3, 1, value=np.inf), axis=1),
                 mask=_ends("xx..", "xx..", "x..."), epsilon=1e-3)),
+    # Every step pays 1, and nothing is discounted: a step's return is the number of steps to the end of its episode.
+    *(
+        Anchor(function, "600 steps, an end after 100",
+               given(rewards=full(1, 600, value=1.0), terminals=END_OF_100, discount=1.0, **more),
+               gives=[[*range(100, 0, -1), *range(500, 0, -1)]], source="by counting",
+               near_misses={"goes on over the end": [[*range(600, 0, -1)]]})
+        for function, more in (
+            ("discounted_returns", {"bootstrap": zeros(1)}),
+            ("generalized_advantages", {"values": zeros(1, 601), "trace_decay": 1.0}),
+            ("lambda_returns", {"values": zeros(1, 601), "trace_decay": 1.0}),
+        )
+    ),
     # By hand, discount 1/2.
     Anchor(
         "discounted_returns", "an end after the first step, and none", given(**PAID, discount=0.5),

@@ -51,6 +51,14 @@ def _summed_updates(f, value, rewards):
                for s, r, t, end in steps)  # fmt: skip
 
 
+def _two_sizes(f):
+    """Features 1 and 2^-8, in float64 2^-22, whose square is far below 1, and 128 and 256 times the distance from 1 to the next
+    number.
+    """
+    small = {"float32": 2.0**-8, "float64": 2.0**-22}[f.precision]
+    return np.array([[1.0, 0.0], [0.0, small]])
+
+
 def _rejects():
     for function, more in TARGETS.items():
         arguments = {"reward": REWARD, "next_action_values": NEXT, **more, "terminal": ENDS}
@@ -109,6 +117,16 @@ SPEC = (
     _target("expected_sarsa_target", "an action that is never taken has the value -inf",
             values=concatenate(normal(4, 2), full(4, 1, value=-np.inf), axis=1), differentiate=("reward", "next_log_probs"),
             next_log_probs=log_of([[0.0, 1.0, 0.0], [0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])),
+    # An action that is never taken does not count, whatever its value.
+    Agree("expected_sarsa_target", "actions that are never taken have no value",
+          given(reward=normal(3), next_action_values=[[np.nan, 2.0, -1.0], [0.5, np.inf, 3.0], [1.5, -2.0, -np.inf]],
+                next_log_probs=log_of([[0.0, 0.25, 0.75], [0.5, 0.0, 0.5], [0.75, 0.25, 0.0]]), terminal=np.zeros(3, bool),
+                discount=0.9), differentiate=("reward", "next_log_probs")),
+    Anchor("expected_sarsa_target", "the value -inf of an action that is taken, and of one that is not",
+           given(reward=[1.0, 1.0], next_action_values=[[2.0, -np.inf], [2.0, -np.inf]],
+                 next_log_probs=log_of([[0.75, 0.25], [1.0, 0.0]]), terminal=np.zeros(2, bool), discount=0.5),
+           gives=[-np.inf, 2.0], source="by hand",
+           near_misses={"a value of -inf never counts": [1.75, 2.0], "it always counts": [-np.inf, -np.inf]}),
     Agree("least_squares_value", "regular", given(features=FEATURES, next_features=FOLLOWING, reward=PAID, discount=0.9),
           smallest_batch=3),
     Agree("least_squares_value", "a table", given(**ROUTE, discount=0.5)),
@@ -218,6 +236,11 @@ SPEC = (
         "weights", given(features=FEATURES, next_features=FOLLOWING, weights=normal(3)),
         left=lambda f, x, y, w: f.least_squares_value(x, y, (x - 0.9 * y) @ w, discount=0.9),
         right=lambda f, x, y, w: w,
+    ),
+    Law.equal(
+        "two features, one of them far smaller, are still independent", given(),
+        left=lambda f: f.least_squares_value(_two_sizes(f), 0 * _two_sizes(f), _two_sizes(f) @ [3.0, 5.0], discount=0.5),
+        right=np.array([3.0, 5.0]),
     ),
     *_update_rejects(),
     *_rejects(),

@@ -28,13 +28,15 @@ def _heun(x, sigma, sigma_next, denoise_fn, *, by=None, told=None, second=0.5, m
 
 
 def _sample(x, noises, sigmas, denoise_fn, *, churn=0.0, churn_min=0.0, churn_max=math.inf, noise_scale=1.003, cap=2**0.5 - 1,
-            step=right.heun_step, within=True, order=1, level=True):  # fmt: skip
+            step=right.heun_step, within=True, order=1, level=True, unless_needed=True):  # fmt: skip
     right.heun_sample(x, noises, sigmas, denoise_fn, churn=churn, noise_scale=noise_scale)  # its checks
     count = len(noises)
     for i, noise in enumerate(noises if order == 1 else noises.flip(0)):
         chosen = churn_min <= float(sigmas[i]) <= churn_max or not within
         gamma = min(churn / count, cap) if chosen else 0.0
-        x, sigma = right.churn(x, noise, sigmas[i].to(x.dtype).expand(len(x)), gamma=gamma, noise_scale=noise_scale)
+        sigma = sigmas[i].to(x.dtype).expand(len(x))
+        if gamma or not unless_needed:
+            x, sigma = right.churn(x, noise, sigma, gamma=gamma, noise_scale=noise_scale)
         sigma = sigma if level else sigmas[i].to(x.dtype).expand(len(x))
         x = step(x, sigma, sigmas[i + 1].to(x.dtype).expand(len(x)), denoise_fn)
     return x
@@ -80,6 +82,7 @@ MISTAKES = (
     Mistake("heun_sample", "noise at all levels", _planted(_sample, within=False)),
     Mistake("heun_sample", "told the level without the noise", _planted(_sample, level=False)),
     Mistake("heun_sample", "noises from the last", _planted(_sample, order=-1)),
+    Mistake("heun_sample", "no noise, as 0 times a noise that is not a number", _planted(_sample, unless_needed=False)),
     Mistake("heun_sample", "any levels", lambda x, noises, sigmas, denoise_fn, **how: right.heun_sample(
         x, noises, torch.cat([sigmas[:-1].abs().sort(descending=True).values, sigmas[-1:] * 0]), denoise_fn, **how),
             only_checks=True),

@@ -20,6 +20,15 @@ def _information(of):
     return wrong
 
 
+def _empty_cells_alone(counts):
+    """The sum of an empty row counts 1; that of an empty column is 0, and the logarithm of the ratio infinite."""
+    right.mutual_information_from_counts(counts)
+    counts = counts if counts.is_floating_point() else counts.double()
+    total, empty = counts.sum((1, 2), keepdim=True), counts == 0
+    of_row = counts.masked_fill(empty, 1.0) / counts.sum(2, keepdim=True).masked_fill(empty, 1.0)
+    return (counts / total * (of_row * total / counts.sum(1, keepdim=True)).log()).sum((1, 2))
+
+
 def _gap(of):
     def wrong(mutual_information, factor_entropy):
         right.mutual_information_gap(mutual_information, factor_entropy)
@@ -68,6 +77,7 @@ MISTAKES = (
         lambda p, independent: independent * (independent.log() - p.clamp(min=1e-12).log()))),
     Mistake("mutual_information_from_counts", "an empty cell is not a number", _information(
         lambda p, independent: p * (p / independent).log())),
+    Mistake("mutual_information_from_counts", "an empty column is not a number", _empty_cells_alone),
     Mistake("mutual_information_gap", "not normalized", _gap(lambda told, entropy: _difference(told.topk(2, dim=0).values))),
     Mistake("mutual_information_gap", "the second largest over the factors", _gap(lambda told, entropy: (
         _difference(told.topk(2, dim=1).values.mT)[: len(entropy)] / entropy if len(told) >= len(entropy) else told[0]))),

@@ -23,6 +23,15 @@ def _mean_of_k3(logits, reference_logits):
     return (log_p.exp() * (torch.expm1(d) - d)).sum(-1)
 
 
+def _whole_sum(logits, reference_logits, *, zero):
+    """Term by term; zero: where the difference of the logarithms is replaced by 0."""
+    log_p, log_q = _token(logits, reference_logits)
+    never, beyond = log_p == -torch.inf, log_q == -torch.inf
+    d = (log_q - log_p).masked_fill(zero(never, beyond), 0.0)
+    terms = torch.where(never, log_q.exp(), log_q.exp() - log_p.exp() * (1 + d))
+    return terms.sum(-1).masked_fill((beyond & ~never).any(-1), torch.inf)
+
+
 def _turned(logits, reference_logits):
     return right.token_kl(reference_logits, logits)
 
@@ -62,6 +71,10 @@ MISTAKES = (
         (logits.exp() * (logits - reference_logits)).nan_to_num(0.0).sum(-1))),
     Mistake("token_kl", "finite where the reference never goes", lambda logits, reference_logits: (
         right.token_kl(logits.clamp(min=-1e4), reference_logits.clamp(min=-1e4)))),
+    Mistake("token_kl", "the slope is not a number where the reference never goes", lambda logits, reference_logits: (
+        _whole_sum(logits, reference_logits, zero=lambda never, beyond: never))),
+    Mistake("token_kl", "the slope is not a number where pi never goes", lambda logits, reference_logits: (
+        _whole_sum(logits, reference_logits, zero=lambda never, beyond: beyond & ~never))),
     Mistake("adaptive_coefficient", "no clip", lambda *given, **numbers: _coefficient(*given, **numbers, clipped=False)),
     Mistake("adaptive_coefficient", "the wrong way", lambda *given, **numbers: _coefficient(*given, **numbers, sign=-1.0)),
     Mistake("adaptive_coefficient", "never lowered", lambda *given, **numbers: _coefficient(*given, **numbers, low=False)),
@@ -75,4 +88,6 @@ EQUIVALENT = (
     Mistake("kl_k3", "expm1(d) - d, as trl does", lambda log_probs, reference_log_probs: (
         torch.expm1(reference_log_probs - log_probs) - (reference_log_probs - log_probs)), core_alone=True),
     Mistake("token_kl", "torch.distributions", _by_library, core_alone=True),
+    Mistake("token_kl", "term by term", lambda logits, reference_logits: (
+        _whole_sum(logits, reference_logits, zero=torch.logical_or)), core_alone=True),
 )  # fmt: skip

@@ -32,9 +32,9 @@ def _values(values, old_values, returns, *, clip, both=torch.maximum, around=Non
     return both((values - returns).square(), (near - returns).square()) / 2
 
 
-def _indicator(log_probs, old_log_probs, advantages, *, clip, either=False, sign=1):
+def _indicator(log_probs, old_log_probs, advantages, *, clip, either=False, sign=1, beyond=torch.gt):
     ratio = (log_probs - old_log_probs).exp()
-    above, below = ratio > 1 + clip, ratio < 1 - clip
+    above, below = beyond(ratio, 1 + clip), beyond(-ratio, clip - 1)
     if either:
         return above | below
     return above & (sign * advantages > 0) | below & (sign * advantages < 0)
@@ -74,6 +74,7 @@ MISTAKES = (
     Mistake("clipped_policy_loss", "never cut off: the gradient of the surrogate", _surrogate_gradient),
     Mistake("clipped_policy_loss", "accepts any clip", _policy, only_checks=True),
     Mistake("clipped_indicator", "every ratio out of range", partial(_indicator, either=True)),
+    Mistake("clipped_indicator", "from the clip on", partial(_indicator, beyond=torch.ge)),
     Mistake("clipped_indicator", "the other side", partial(_indicator, sign=-1)),
     Mistake("clipped_indicator", "an advantage of 0 counted as positive", lambda log_probs, old_log_probs, advantages, *, clip: (
         _indicator(log_probs, old_log_probs, torch.where(advantages < 0, -1.0, 1.0), clip=clip))),
@@ -104,6 +105,7 @@ MISTAKES = (
 
 EQUIVALENT = (
     Mistake("clipped_policy_loss", "as the paper writes it, and trl", _policy, core_alone=True),
+    Mistake("clipped_indicator", "of the ratio, not of its logarithm", _indicator, core_alone=True),
     Mistake("clipped_value_loss", "as baselines and trl write it", _values, core_alone=True),
     Mistake("kl_penalty_loss", "expm1(d) - d", partial(_penalty, penalty=lambda d: torch.expm1(d) - d), core_alone=True),
     Mistake("ppo_loss", "as the paper writes it", _whole, core_alone=True),

@@ -1,5 +1,7 @@
 """Wrong forms of returns and advantages that the rows must refuse, and other right forms that they must accept."""
 
+from functools import partial
+
 import torch
 
 from practice_torch.reinforcement import returns as right
@@ -13,6 +15,25 @@ def _backwards(terms, factors, last=None):
         total = terms[:, t] + factors[:, t] * total
         totals.append(total)
     return torch.stack(totals[::-1], 1) if totals else terms
+
+
+def _in_blocks(terms, factors, levels=1, size=16):
+    """The sum in blocks, to each of which the next one is added: after `levels` of such sums, only the sum of that block."""
+    rest = -terms.shape[1] % size
+    terms, factors = (torch.nn.functional.pad(part, (0, rest)).unflatten(1, (-1, size)) for part in (terms, factors))
+    totals = _backwards(terms.flatten(0, 1), factors.flatten(0, 1)).view(terms.shape)
+    faded = factors.flip(2).cumprod(2).flip(2)
+    starts = totals[..., 0]
+    if levels and starts.shape[1] > 1:
+        starts = _in_blocks(starts, faded[..., 0], levels - 1, size)
+    following = torch.nn.functional.pad(starts[:, 1:], (0, 1))
+    return (totals + faded * following[..., None]).flatten(1)[:, : terms.shape[1] * size - rest]
+
+
+def _returns_in_blocks(rewards, terminals, bootstrap, *, discount, levels):
+    factors = discount * _going_on(rewards, terminals)
+    last = (rewards[:, -1] + factors[:, -1] * bootstrap)[:, None]
+    return _in_blocks(torch.cat((rewards[:, :-1], last), 1), factors, levels)
 
 
 def _going_on(rewards, terminals):
@@ -127,6 +148,9 @@ MISTAKES = (
         right.discounted_returns(rewards, terminals, 0 * bootstrap, discount=discount))),
     Mistake("discounted_returns", "rewards of the past", _returns_from_the_left),
     Mistake("discounted_returns", "discounted to the beginning of the row", _returns_from_the_row),
+    Mistake("discounted_returns", "of the steps beyond a block only those of the next one",
+            partial(_returns_in_blocks, levels=0)),
+    Mistake("discounted_returns", "of the steps beyond 256 only those of the next block", partial(_returns_in_blocks, levels=1)),
     Mistake("discounted_returns", "ends inverted bit by bit", lambda rewards, terminals, bootstrap, *, discount: (
         _backwards(rewards, discount * (~terminals if not terminals.is_floating_point() else 1 - terminals).to(rewards.dtype),
                    bootstrap))),
@@ -176,6 +200,7 @@ MISTAKES = (
 EQUIVALENT = (
     Mistake("generalized_advantages", "one step after the other", _advantages,
             core_alone=True),
+    Mistake("discounted_returns", "in blocks of blocks", partial(_returns_in_blocks, levels=9), core_alone=True),
     Mistake("discounted_returns", "one step after the other", lambda rewards, terminals, bootstrap, *, discount: (
         _backwards(rewards, discount * _going_on(rewards, terminals), bootstrap)), core_alone=True),
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Wrong forms of temporal-difference learning that the rows must refuse, and other right forms that they must accept."""
 
+from functools import partial
+
 import torch
 
 from practice_torch.reinforcement import temporal_difference as right
@@ -26,9 +28,9 @@ def _following(terminal, values):
     return values.masked_fill((terminal != 0).unsqueeze(1), 0)
 
 
-def _mean(reward, next_action_values, next_log_probs, terminal, *, discount):
-    """Probability 0 times a value of -inf is not a number."""
-    following = _following(terminal, next_action_values)
+def _mean_of(reward, next_action_values, next_log_probs, terminal, *, discount, counted=lambda values, log_probs: values):
+    """counted: what counts of the values. Of all of them, probability 0 times a value of -inf is not a number."""
+    following = counted(_following(terminal, next_action_values), next_log_probs)
     return reward + discount * (next_log_probs.exp() * following).sum(1)
 
 
@@ -46,6 +48,16 @@ def _residual(features, next_features, reward, *, discount):
     """The minimum of the squared errors, target included."""
     difference = features - discount * next_features
     return _solved(difference, next_features, features, reward, discount)
+
+
+def _refusing(features, next_features, reward, *, discount, below):
+    """Solves unless the smallest singular value is below this many roundings of the system's sums."""
+    right.least_squares_value(features, next_features, reward, discount=discount)  # its checks
+    system, size = features.mT @ (features - discount * next_features), torch.linalg.norm(features)
+    rounding = torch.finfo(system.dtype).eps * size * (size + discount * torch.linalg.norm(next_features))
+    if torch.linalg.svdvals(system)[-1] <= below * len(system) * rounding:
+        raise ValueError("features make a singular system")
+    return torch.linalg.solve(system, features.mT @ reward)
 
 
 MISTAKES = (
@@ -79,7 +91,12 @@ MISTAKES = (
                 + 0 * next_log_probs.exp().sum())),
     Mistake("expected_sarsa_target", "bootstraps over the end", lambda terminal, **given: (
         right.expected_sarsa_target(**given, terminal=torch.zeros_like(terminal)))),
-    Mistake("expected_sarsa_target", "a value of -inf counts for an action that is never taken", _mean),
+    Mistake("expected_sarsa_target", "a value of -inf counts for an action that is never taken", _mean_of),
+    Mistake("expected_sarsa_target", "the value -inf of an action that is taken does not count",
+            partial(_mean_of, counted=lambda values, log_probs: values.nan_to_num(neginf=0.0, posinf=0.0))),
+    Mistake("expected_sarsa_target", "only the value -inf of an action that is never taken does not count",
+            partial(_mean_of, counted=lambda values, log_probs: (
+                values.masked_fill((log_probs == -torch.inf) & (values == -torch.inf), 0.0)))),
     Mistake("expected_sarsa_target", "policy detached", lambda next_log_probs, **given: (
         right.expected_sarsa_target(**given, next_log_probs=next_log_probs.detach()))),
     Mistake("double_q_target", "the roles exchanged", lambda next_action_values, next_target_values, **given: (
@@ -102,6 +119,8 @@ MISTAKES = (
     Mistake("least_squares_value", "a ridge", lambda features, next_features, reward, *, discount: (
         torch.linalg.solve(features.mT @ (features - discount * next_features) + 1e-3 * torch.eye(features.shape[1]).to(features),
                            features.mT @ reward))),
+    Mistake("least_squares_value", "takes features of unequal sizes for dependent ones",
+            partial(_refusing, below=1000.0)),
     Mistake("least_squares_value", "any solution of a singular system", lambda features, next_features, reward, *, discount: (
         torch.linalg.pinv(features.mT @ (features - discount * next_features)) @ (features.mT @ reward)), only_checks=True),
 )  # fmt: skip

@@ -95,6 +95,8 @@ def heun_sample(x, noises, sigmas, denoise_fn, *, churn=0.0, churn_min=0.0, chur
     gamma = min(churn / steps, _MOST)
 
     def noisier(x, noise, sigma):
+        if gamma == 0:  # 0 times a noise that is not a number would be none
+            return x, jnp.full(len(x), sigma)
         chosen = (sigma >= churn_min) & (sigma <= churn_max)
         added = jnp.where(chosen, noise_scale * math.sqrt(gamma * (2 + gamma)), 0.0) * sigma
         return x + added.astype(x.dtype) * noise, jnp.full(len(x), jnp.where(chosen, 1 + gamma, 1.0) * sigma)

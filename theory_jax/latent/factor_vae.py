@@ -70,10 +70,11 @@ def mutual_information_from_counts(counts):
     rows, columns = jnp.sum(counts, axis=2, keepdims=True), jnp.sum(counts, axis=1, keepdims=True)
     total = jnp.sum(rows, axis=1, keepdims=True)
     require_values("the total of counts", total[:, 0, 0], lambda n: n > 0, "positive")
-    # One logarithm of a ratio, which is exactly 1 where coordinates are independent. Empty cells count 1 in all of it.
+    # One logarithm of a ratio, which is exactly 1 where coordinates are independent. An empty cell counts 1
+    # in it, for it may be all of its row or column.
     seen = counts > 0
-    counts_, rows, columns, total_ = (jnp.where(seen, n, 1.0) for n in (counts, rows, columns, total))
-    ratio = counts_ / rows * (total_ / columns)
+    counts_, rows, columns = (jnp.where(seen, n, 1.0) for n in (counts, rows, columns))
+    ratio = counts_ / rows * (total / columns)
     return jnp.sum(counts / total * jnp.log(ratio), axis=(1, 2))
 
 

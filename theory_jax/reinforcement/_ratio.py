@@ -1,12 +1,14 @@
 """The ratio of a step, new policy to old, clipped on the side that its advantage asks for."""
 
+import math
+
 import jax.numpy as jnp
-import numpy as np
 
 
 def is_cut(log_ratio, advantages, low, high):
     """Where the ratio is above 1 + high and A > 0, or below 1 - low and A < 0."""
-    above, below = log_ratio > np.log1p(high), log_ratio < np.log1p(-low)
+    # of Python's numbers: a scalar of NumPy would make float64 of the comparison
+    above, below = log_ratio > math.log1p(high), log_ratio < math.log1p(-low)
     return jnp.where(advantages > 0, above, (advantages < 0) & below)
 
 

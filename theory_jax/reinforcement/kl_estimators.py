@@ -71,7 +71,7 @@ def token_kl(logits, reference_logits):
     in_p, in_q = ~jnp.isneginf(log_p), ~jnp.isneginf(log_q)
     both = in_p & in_q
     p, q = jnp.exp(log_p), jnp.exp(log_q)
-    d = jnp.where(both, log_q, 0.0) - jnp.where(both, log_p, 0.0)
+    d = jnp.where(both, log_q - log_p, 0.0)
     near = jnp.abs(d) < 1
     # Far from 0, e^d may overflow where its product with p, which is q, does not.
     excess = jnp.where(near, p * exponential_remainder(jnp.where(near, d, 0.0)), q - p - p * d)
