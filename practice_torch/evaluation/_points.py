@@ -99,7 +99,8 @@ def by_products(queries, references, radii=None):
     their sum may be, [Q]. None where all pairs are to be compared by differences: if they are few, or cannot be looked at.
 
     Points are taken relative to the references' mean. An inner product of D numbers is off by at most D roundoffs of the product
-    of the lengths, so a square by at most 2 (D + 8) of |q|^2 + |r|^2, and one of differences by no more.
+    of the lengths, so a square by at most 2 (D + 8) of |q|^2 + |r|^2, and one of differences by no more. Radii add nothing to it:
+    a ball whose edge is near has a squared radius of at most 2 (|q|^2 + |r|^2), whose roundings are among those 8.
     """
     if queries.numel() * len(references) <= FEW or not (values_are_free(queries) and values_are_free(references)):
         return None
@@ -109,8 +110,7 @@ def by_products(queries, references, radii=None):
     largest = subtracted.max()
     if radii is not None:
         farthest = (queries - center).square().sum(1).max().sqrt() + largest.sqrt()
-        limits = radii.clamp(max=2 * farthest).square()  # whoever reaches further holds all
-        subtracted, largest = subtracted - limits, largest + limits.max()
+        subtracted = subtracted - radii.clamp(max=2 * farthest).square()  # a larger ball holds all queries, too
     roundoff = torch.finfo(r.dtype).eps / 2
 
     def products(some):

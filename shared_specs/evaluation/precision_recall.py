@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.rows import Agree, Anchor, Law, Rejects, given, normal, uniform, zeros
+from shared_specs.rows import Agree, Anchor, Law, Rejects, bits, given, normal, uniform, zeros
 
 JUMPS = "a count of points in balls has no slope"
 PAIR = ("real", "generated")
@@ -15,6 +15,15 @@ OUTLIER, BAD = [[0.0], [1.0], [2.0], [3.0], [4.0], [100.0]], [[50.0], [52.0], [5
 GRID = np.array([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0], [6.0, 8.0], [5.0, 0.0], [5.0, 0.0]])
 ON_GRID = np.array([[0.0, 0.0], [3.0, -4.0], [9.0, 12.0], [5.0, 0.0], [-3.0, -4.0]])
 TWO_CLUSTERS = [[0.0], [1.0], [100.0], [101.0]]
+
+
+# Corners of a cube of 64 dimensions, whose squared distances are whole numbers. Many are on the edge of one of the larger balls.
+CORNERS, OTHER_CORNERS, RADII = bits(272, 64), bits(260, 64), np.where(np.arange(260) < 16, 5.0, 4.0)
+
+
+def _squared_distances(x, y):
+    """Of corners: in how many coordinates they differ."""
+    return x @ (1 - y).T + (1 - x) @ y.T
 
 
 def _ball_by_ball(f, real, generated, neighbors):
@@ -112,6 +121,13 @@ SPEC = (
               left=lambda f, x, y: np.array([*f.precision_and_recall(x, y + 50, neighbors=2),
                                              *f.density_and_coverage(x, y + 50, neighbors=2)]) == 0,
               right=True, frozen=PAIR),
+    Law.equal("of many points, each is inside that is no farther than a radius", given(x=CORNERS, y=OTHER_CORNERS),
+              left=lambda f, x, y: f.inside_manifold(x, y, RADII.astype(f.precision)) == (
+                  _squared_distances(x, y) <= RADII**2).any(axis=1), right=True),
+    Law.equal("of many points, the radii are roots of the smallest counts", given(x=OTHER_CORNERS, copies=CORNERS),
+              left=lambda f, x, copies: f.nearest_neighbor_radii(np.concatenate([x, copies, x[:40]]), neighbors=1),
+              right=lambda f, x, copies: np.sqrt(np.partition(_squared_distances(*[np.concatenate([x, copies, x[:40]])] * 2), 1)[
+                  :, 1])),
     Law.equal("precision is the mean of points inside", SETS,
               left=lambda f, x, y: f.precision_and_recall(x, y, neighbors=2)[0],
               right=lambda f, x, y: f.inside_manifold(y, x, f.nearest_neighbor_radii(x, neighbors=2)).mean(), frozen=PAIR),
