@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from practice_torch.energy import _slopes
-from shared_specs.check import spec_of
-from shared_specs.implementation import leaves, mapped, whole
-from shared_specs.reference import wing_function
+from shared_specs.checking.check import spec_of
+from shared_specs.checking.implementation import leaves, mapped, whole
+from shared_specs.checking.reference import wing_function
 from shared_specs.rows import Agree
 from shared_specs.syllabus import load
 
