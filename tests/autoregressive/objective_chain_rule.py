@@ -13,4 +13,4 @@ def made(e, batch, phase):
     return -autoregressive_bernoulli_log_prob(x, e.network(x, k)).mean()
 
 
-OBJECTIVE = Objective(made)
+OBJECTIVE = Objective(made, sizes=dict(orders=2))

@@ -25,4 +25,4 @@ def wavenet(e, batch, phase):
     return nats_per_token(e.network(codes, batch["label"] if e.classes else None), codes)
 
 
-OBJECTIVE = Objective(wavenet)
+OBJECTIVE = Objective(wavenet, sizes=dict(doublings=2, residual_channels=4, skip_channels=4, stacks=1))

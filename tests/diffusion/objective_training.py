@@ -42,4 +42,5 @@ OBJECTIVE = Objective(
         dict(attention_at=()),
     ],
     mistakes=MISTAKES,
+    sizes=dict(cycle=1),
 )

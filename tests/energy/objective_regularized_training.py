@@ -38,4 +38,10 @@ MISTAKES = {
     ),
 }
 # at a probability of 0.05 it can happen that none of the few chains begins anew
-OBJECTIVE = Objective(energies, unread={"points", "gap_limit"}, together=[dict(reinitialize_probability=0.9)], mistakes=MISTAKES)
+OBJECTIVE = Objective(
+    energies,
+    unread={"points", "gap_limit"},
+    together=[dict(reinitialize_probability=0.9)],
+    mistakes=MISTAKES,
+    sizes=dict(buffer_size=64, chains=16),
+)

@@ -17,4 +17,4 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
     return bits_per_dimension(base(z) + log_det + of_logits, dims=image[0].numel(), num_levels=levels).mean()
 
 
-OBJECTIVE = Objective(flow, unread={"points", "noises"})
+OBJECTIVE = Objective(flow, unread={"points", "noises"}, sizes=dict(residual_blocks=2))

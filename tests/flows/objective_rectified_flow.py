@@ -30,4 +30,6 @@ def rectified(e, batch, phase):
     return squared_error(network(x_t, 1000 * time), velocity).mean()
 
 
-OBJECTIVE = Objective(rectified, unread={"points", "judged_steps", "likelihood_steps"}, together=[dict(first_share=0.9)])
+OBJECTIVE = Objective(
+    rectified, unread={"points", "judged_steps", "likelihood_steps"}, together=[dict(first_share=0.9)], sizes=dict(reflow_steps=3)
+)

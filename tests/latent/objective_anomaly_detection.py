@@ -28,4 +28,4 @@ def of_normal_examples(e, batch, phase):
     return (kl_to_standard_normal(mean, log_var) - log_likelihood)[normal_ones].mean()
 
 
-OBJECTIVE = Objective(of_normal_examples, unread={"score_draws", "shift", "click"})
+OBJECTIVE = Objective(of_normal_examples, unread={"score_draws", "shift", "click"}, sizes=dict(anomaly=1, score_draws=2))

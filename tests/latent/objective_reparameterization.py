@@ -33,4 +33,9 @@ def categorical_code(e, batch, phase):
     return (rate - surrogate.mean(1)).mean()
 
 
-OBJECTIVE = Objective(categorical_code, together=[dict(estimator="leave_one_out", samples=3)], surrogate=True)
+OBJECTIVE = Objective(
+    categorical_code,
+    together=[dict(estimator="leave_one_out", samples=3)],
+    surrogate=True,
+    sizes=dict(categories=4, hidden_dim=8),
+)

@@ -25,4 +25,4 @@ MISTAKES = {
         experiment, "linear_kl_weight", lambda steps, *, warmup_steps: torch.ones(1), dict(kl_schedule="linear")
     ),
 }
-OBJECTIVE = Objective(vae_training, unread={"samples"}, mistakes=MISTAKES)
+OBJECTIVE = Objective(vae_training, unread={"samples"}, mistakes=MISTAKES, sizes=dict(cycle_length=8))

@@ -42,4 +42,8 @@ def of_spectra(x, y, n):
 
 
 # at this limit all codes begin anew in every step
-OBJECTIVE = Objective(quantized_autoencoder, together=[dict(restart_below=50.0)])
+OBJECTIVE = Objective(
+    quantized_autoencoder,
+    together=[dict(restart_below=50.0)],
+    sizes=dict(code_dim=4, prior_heads=2, prior_layers=1, prior_width=8, strides=(4, 2)),
+)

@@ -16,4 +16,4 @@ def recall(e, batch, phase):
     return nats_per_token(getattr(e, phase)(tokens)[:, -symbols.shape[1] :, : e.symbols], symbols)
 
 
-OBJECTIVE = Objective(recall)
+OBJECTIVE = Objective(recall, sizes=dict(parameters=500, places=12))

@@ -7,17 +7,16 @@ import torch
 
 from practice_torch.data.galaxies import PROPERTIES
 from practice_torch.data.points import MIXTURES
+from tests.support.objectives import objective_of
 from tests.support.small_recipes import module_of, names
 
-# The most that a field may be. A field that is not here stays as the recipe has it.
+# The most that a field may be that several topics have; those of one topic are in its own file (`sizes` of its OBJECTIVE). Any
+# other field stays as the recipe has it.
 LIMITS = {
-    "anomaly": 1, "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "buffer_size": 64, "categories": 4,
-    "chain_steps": 3, "chains": 16, "classifier_hidden": 8, "code_dim": 4, "codes": 3, "completion": 6, "context": 8, "copies": 8,
-    "cycle": 1, "cycle_length": 8, "depth": 2, "doublings": 2, "fakes": 8, "frequencies": 4, "halvings": 1, "heads": 2,
-    "hidden": 8, "hidden_dim": 8, "horizon": 16, "iterations": 3, "judged": 8, "judged_steps": 3, "latent": 4, "latent_dim": 3,
-    "layers": 2, "length": 32, "levels": 16, "merges": 3, "num_steps": 12, "orders": 2, "parameters": 500, "places": 12,
-    "points": 64, "prior_heads": 2, "prior_layers": 1, "prior_width": 8, "prompt": 5, "reflow_steps": 3, "residual_blocks": 2,
-    "residual_channels": 4, "sampling_steps": 3, "score_draws": 2, "shown_steps": 3, "skip_channels": 4, "stacks": 1, "steps": 2,
+    "answers": 2, "base_channels": 4, "batch_size": 32, "blocks": 1, "chain_steps": 3, "classifier_hidden": 8, "codes": 3,
+    "completion": 6, "context": 8, "copies": 8, "fakes": 8, "frequencies": 4, "halvings": 1, "heads": 2, "hidden": 8,
+    "horizon": 16, "iterations": 3, "judged": 8, "judged_steps": 3, "latent": 4, "latent_dim": 3, "layers": 2, "length": 32,
+    "levels": 16, "merges": 3, "num_steps": 12, "points": 64, "prompt": 5, "sampling_steps": 3, "shown_steps": 3, "steps": 2,
     "symbols": 5, "time_limit": 16, "warmup_steps": 1, "width": 16,
 }  # fmt: skip
 COUNT = 6
@@ -33,19 +32,22 @@ def recipes():
 def small(recipe, **changes):
     """The recipe with every size at most its limit; a U-Net keeps two levels, and attends at the lower."""
     fields = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
-    cut = {name: min(value, LIMITS[name]) for name, value in fields.items() if type(value) is int and name in LIMITS}
+    limits = LIMITS | objective_of(topic_of(recipe)).sizes
+    cut = {name: min(value, limits[name]) for name, value in fields.items() if type(value) is int and name in limits}
+    cut |= {name: size for name, size in limits.items() if type(size) is tuple and fields.get(name)}
     if "hidden_dims" in fields:
         cut["hidden_dims"] = (9, 8)[: len(fields["hidden_dims"])]
-    if "depth" in fields:
-        cut["levels"] = 1  # twice as many are possible with sides of 8
     if fields.get("channels"):
         cut["channels"] = (4, 6)
-    if fields.get("strides"):
-        cut["strides"] = (4, 2)
     if "multipliers" in fields:
         side = cut["length"] if recipe.modality == "audio" else 8 >> cut.get("halvings", 0)
         cut |= {"multipliers": (1, 2), "attention_at": (side // 2,) if fields["attention_at"] else ()}
     return dataclasses.replace(recipe, **cut | changes)
+
+
+def topic_of(recipe):
+    """The topic whose experiment defines the recipe's class."""
+    return "/".join(type(recipe).__module__.split(".")[-2:])
 
 
 def built(topic, recipe, seed=0):
