@@ -1,10 +1,14 @@
 """Langevin sampling against linear algebra, quadrature by SciPy, and a posterior in closed form."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import scipy.integrate
 import torch
 
+from practice_torch.energy import _slopes
 from practice_torch.energy import langevin as practice
+from tests.support.gradients_off import differing
 
 
 def test_a_chain_on_coupled_coordinates_is_a_matrix_power():
@@ -81,3 +85,8 @@ def test_a_sampler_without_gradients_keeps_no_graph():
             free = run()
         assert tracked.requires_grad and not free.requires_grad
         assert torch.equal(tracked.detach(), free)
+
+
+def test_a_slope_that_needs_gradients_to_be_on_is_refused(monkeypatch):
+    monkeypatch.setattr(_slopes.torch, "enable_grad", nullcontext)
+    assert {name for name, _ in differing("energy/langevin")} >= {"langevin_step", "langevin_sample"}

@@ -1,22 +1,19 @@
-"""Functions that are given a function take its slopes under no_grad and inference_mode, too, where samplers run."""
+"""What functions that are given a function return where gradients are off."""
 
 from contextlib import nullcontext
 
 import numpy as np
-import pytest
 import torch
 
-from practice_torch.energy import _slopes
 from shared_specs.checking.check import spec_of
 from shared_specs.checking.implementation import leaves, mapped, whole
 from shared_specs.checking.reference import wing_function
 from shared_specs.rows import Agree
-from shared_specs.syllabus import load
 
 OFF = (torch.no_grad, torch.inference_mode)
 
 
-def _calls(topic):
+def calls_of(topic):
     """Name and arguments of the first row of each function that is given a function."""
     calls = {}
     for row in spec_of(topic):
@@ -25,14 +22,11 @@ def _calls(topic):
     return calls
 
 
-TOPICS = [pytest.param(t.path, id=t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built if _calls(t.path)]
-
-
-def _differing(topic):
+def differing(topic):
     """Which functions give something else, or nothing at all, where gradients are off."""
     return {
         (name, off.__name__)
-        for name, arguments in _calls(topic).items()
+        for name, arguments in calls_of(topic).items()
         for off in OFF
         if not _equal(_results(topic, name, arguments, off), _results(topic, name, arguments, nullcontext))
     }
@@ -52,13 +46,3 @@ def _results(topic, name, arguments, context):
 def _equal(these, those):
     close = {"rtol": 1e-10, "atol": 1e-10, "equal_nan": True}
     return these is not None and all(np.allclose(a, b, **close) for a, b in zip(these, those, strict=True))
-
-
-@pytest.mark.parametrize("topic", TOPICS)
-def test_results_are_the_same_where_gradients_are_off(topic):
-    assert _differing(topic) == set()
-
-
-def test_a_slope_that_is_taken_where_gradients_are_off_is_refused(monkeypatch):
-    monkeypatch.setattr(_slopes.torch, "enable_grad", nullcontext)
-    assert {name for name, _ in _differing("energy/langevin")} >= {"langevin_step", "langevin_sample"}
