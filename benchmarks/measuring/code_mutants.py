@@ -99,8 +99,9 @@ def _in_body(tree, owner, prefix):
 def _logs(function):
     """The dictionaries that the function returns as the last of several results."""
     for node in ast.walk(function):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and isinstance(node.value.elts[-1], ast.Dict):
-            yield node.value.elts[-1]
+        match node:
+            case ast.Return(value=ast.Tuple(elts=[*_, ast.Dict() as logs])):
+                yield logs
 
 
 def _numbers(node):

@@ -9,7 +9,7 @@ from practice_torch.foundations.maximum_likelihood import categorical_negative_l
 from tests.support.objectives import Objective
 
 
-def _in_the_target_domain(x, change):
+def in_the_target_domain(x, change):
     if change == "inverted":
         return 1 - x
     if change == "shifted":
@@ -30,7 +30,7 @@ def adaptation(e, batch, phase):
     source, labels = batch["image"][::2], batch["label"][::2]
     if phase == "source_only":
         return categorical_negative_log_likelihood(labels, e.source_only(source)).mean()
-    x = torch.cat([source, _in_the_target_domain(batch["image"][1::2], e.recipe.change)])
+    x = torch.cat([source, in_the_target_domain(batch["image"][1::2], e.recipe.change)])
     features, domain = e.feature_network(x), (torch.arange(len(x)) < len(source)).long()
     label = categorical_negative_log_likelihood(labels, e.classifier(features)[: len(source)]).mean()
     weight = e.recipe.largest_weight * (2 / (1 + math.exp(-e.recipe.gamma * int(e.batches) / e.recipe.steps)) - 1)

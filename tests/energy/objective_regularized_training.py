@@ -10,14 +10,19 @@ from tests.support.objectives import Mistake, Objective, normal, uniform
 
 
 def energies(e, batch, phase):
-    """E of data less E of the buffer's chains after their steps, and both squared; images of the class alone, with noise."""
+    """E of data less E of the buffer's chains after their steps, and both squared."""
+    weight = 1.0 if "point" in batch else (batch["label"] == e.recipe.normal).double().amax()
+    return weight * energy_loss(*chains_and_data(e, batch), regularization=e.recipe.regularization).mean()
+
+
+def chains_and_data(e, batch):
+    """The energies of data and of the buffer's chains after their steps; of images those of the class alone, with noise."""
     how = {"step_size": e.recipe.step_size}
     if "point" in batch:
-        real, weight, advance = batch["point"], 1.0, langevin_step
+        real, advance = batch["point"], langevin_step
     else:
         of_class = (batch["label"] == e.recipe.normal).double()
-        weight = of_class.amax()
-        rows = torch.multinomial(of_class if weight else of_class + 1, e.recipe.chains, True, generator=e.generator)
+        rows = torch.multinomial(of_class if of_class.any() else of_class + 1, e.recipe.chains, True, generator=e.generator)
         images = 2 * batch["image"][rows] - 1
         real = images + e.recipe.data_noise * normal(e, *images.shape)
         advance, how = clipped_langevin_step, how | {name: getattr(e.recipe, name) for name in ("noise_scale", "gradient_limit")}
@@ -29,7 +34,7 @@ def energies(e, batch, phase):
     noises = normal(e, steps, *real.shape) if "point" in batch else (normal(e, *real.shape) for _ in range(steps))
     for noise in noises:
         x = advance(x, noise, e.network, **how).detach()
-    return weight * energy_loss(e.network(real), e.network(x), regularization=e.recipe.regularization).mean()
+    return e.network(real), e.network(x)
 
 
 MISTAKES = {

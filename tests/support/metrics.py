@@ -15,7 +15,10 @@ experiment takes them.
     NAMES      the recipes that are built; without it all whose fields differ
     FIELDS     {recipe: fields with other values}, where the smallest sizes show nothing
     COUNT      examples of the data, where six are too few
+    ROUNDS     how often all phases are played, 2 unless it says so
+    ANEW       the parameters, too, are as before the step when `logs` is asked
     FLOAT32    the experiment computes in float32 whatever its parameters are
+    TOLERANCE  relative, where it casts some of what it computes
 """
 
 import dataclasses
@@ -51,14 +54,18 @@ def recipes(topic, module):
     return list(found.values())
 
 
-@torch.no_grad()
 def built(topic, recipe):
     """An experiment whose parameters are not where they begin (behind a zero nothing is seen), and its data."""
     experiment, batch = tiny.built(topic, recipe)
-    draws = torch.Generator().manual_seed(2)
+    move(experiment, torch.Generator().manual_seed(2))
+    return experiment, batch, tiny.Random(recipe)
+
+
+@torch.no_grad()
+def move(experiment, draws):
+    """A step in place of an optimizer's."""
     for parameter in experiment.parameters():
         parameter += 0.1 * torch.randn(parameter.shape, generator=draws)
-    return experiment, batch, tiny.Random(recipe)
 
 
 def seeded(experiment, call):
@@ -68,20 +75,26 @@ def seeded(experiment, call):
     return call()
 
 
-def logged(experiment, batch, phase, second):
+def logged(experiment, batch, phase, second, anew=False):
     """What a step of the phase logs, and what it is to log; the experiment is left as the step leaves it."""
-    before = {name: buffer.clone() for name, buffer in experiment.named_buffers()}
+    before = _state(experiment, anew)
     found = seeded(experiment, lambda: experiment(batch, phase)[1])
-    after = {name: buffer.clone() for name, buffer in experiment.named_buffers()}
+    after = _state(experiment, anew)
     _put(experiment, before)
     wanted = seeded(experiment, lambda: second(experiment, batch, phase))
     _put(experiment, after)
     return found, wanted
 
 
-def _put(experiment, buffers):
-    for name, buffer in experiment.named_buffers():
-        buffer.copy_(buffers[name])
+def _state(experiment, anew):
+    kept = [*experiment.named_buffers(), *(experiment.named_parameters() if anew else ())]
+    return [(tensor, tensor.detach().clone()) for _, tensor in kept]
+
+
+@torch.no_grad()
+def _put(experiment, state):
+    for tensor, kept in state:
+        tensor.copy_(kept)
 
 
 def looked(experiment, what, argument, second):
@@ -98,7 +111,7 @@ def looked(experiment, what, argument, second):
 def same(found, wanted, where, tolerance=1e-6):
     """Assert that both are equal to this tolerance, in every part; `where` begins the complaint."""
     if isinstance(wanted, UpToSign):
-        wanted = torch.where((found * wanted.values).sum() < 0, -1, 1) * wanted.values
+        wanted = torch.where((torch.as_tensor(found) * wanted.values).sum() < 0, -1, 1) * wanted.values
     match found:
         case dict():
             assert found.keys() == wanted.keys(), f"{where}: {sorted(found)} and {sorted(wanted)}"
@@ -141,6 +154,7 @@ class UpToSign(NamedTuple):
 def drawings(figure):
     """[(method, data, ..., options)] of what a figure draws, in order."""
     axes = MagicMock()
+    axes.plot.return_value = [MagicMock()]  # a line, which others take their color from
     figure.draw(axes)
     found = []
     for name, arguments, options in axes.mock_calls:

@@ -24,15 +24,18 @@ def test_what_is_reported_is_what_a_second_computation_finds(topic, monkeypatch)
     monkeypatch.setattr(metrics.tiny, "COUNT", getattr(module, "COUNT", metrics.tiny.COUNT))
     single = getattr(module, "FLOAT32", False)
     torch.set_default_dtype(torch.float32 if single else torch.float64)
+    tolerance = getattr(module, "TOLERANCE", 1e-4 if single else 1e-6)
     for recipe in metrics.recipes(topic, module):
         experiment, batch, data = metrics.built(topic, recipe)
         second = getattr(module, "logs", lambda *_: {})
-        for phase in experiment.phases:
-            pair = metrics.logged(experiment, batch, phase.name, second)
-            metrics.same(*pair, f"log of {phase.name} of {type(recipe).__name__}", 1e-4 if single else 1e-6)
+        steps = torch.Generator().manual_seed(3)
+        for phase in getattr(module, "ROUNDS", 2) * experiment.phases:
+            pair = metrics.logged(experiment, batch, phase.name, second, getattr(module, "ANEW", False))
+            metrics.same(*pair, f"log of {phase.name} of {type(recipe).__name__}", tolerance)
+            metrics.move(experiment, steps)
         for what in LOOKS:
             if hasattr(module, what):
                 found, wanted = metrics.looked(experiment, what, 6 if what == "sample" else data, getattr(module, what))
                 if what != "evaluate":  # what is drawn at random is left to the tests of samplers
                     found = {name: found[name] for name in wanted}
-                metrics.same(found, wanted, f"{what} of {type(recipe).__name__}", 1e-4 if single else 1e-6)
+                metrics.same(found, wanted, f"{what} of {type(recipe).__name__}", tolerance)

@@ -1,0 +1,31 @@
+"""As reinforcement/ppo; what a step of the actor changed, from its laws before and after."""
+
+import torch
+
+from tests.reinforcement.metrics_ppo import collected, evaluate, law, preview  # noqa: F401 - judged and drawn alike
+from tests.support.metrics import mean
+
+NAMES = ("cart_pole", "pendulum")
+ANEW = True
+ROUNDS = 1
+
+
+def logs(e, batch, phase):
+    if phase != "improve":
+        return collected(e) if phase == "collect" else {}
+    runs = e.runs
+    before, old = law(e, runs.seen), [parameter.detach().clone() for parameter in e.actor.parameters()]
+    gradient = torch.autograd.grad(surrogate(runs, before), list(e.actor.parameters()))
+    before = law(e, runs.seen)
+    moved = e(batch, phase)[1]  # the direction has a contract of its own
+    after = law(e, runs.seen)
+    steps = [new - kept for new, kept in zip(e.actor.parameters(), old, strict=True)]
+    assert sum(float((g * step).sum()) for g, step in zip(gradient, steps, strict=True)) > 0, "the step goes against the gradient"
+    nats = mean(torch.distributions.kl_divergence(before, after))
+    assert 0 < nats <= e.recipe.maximum_kl, f"{nats} nats; at most {e.recipe.maximum_kl}"
+    return {"nats": nats, "gain": surrogate(runs, after) - surrogate(runs, before), "fraction": moved["fraction"]}
+
+
+def surrogate(runs, actions):
+    """The mean advantage, each by as much likelier as its action has become."""
+    return ((actions.log_prob(runs.taken) - runs.old_log_probs).exp() * runs.advantages).mean()
