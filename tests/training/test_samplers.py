@@ -71,10 +71,20 @@ def test_shares_of_another_law_are_refused():
     require_shares(drawn, torch.tensor([0.52, 0.28, 0.2]))
     with pytest.raises(AssertionError, match="shares are"):
         require_shares(drawn, torch.tensor([0.4, 0.4, 0.2]))
-    with pytest.raises(AssertionError, match=r"\[2\] were drawn, whose probability is 0"):
+    with pytest.raises(AssertionError, match=r"\[0, 1, 2\] were drawn; the probabilities are"):
         require_shares(drawn, torch.tensor([0.6, 0.4, 0.0]))
     with pytest.raises(AssertionError, match="2 was drawn; the law has 2 values"):
         require_shares(drawn, torch.tensor([0.6, 0.4]))
+
+
+def test_rare_values_are_counted_together():
+    """One draw of a value that expects a hundredth of one is no proof of another law; twenty of such values are."""
+    law = torch.tensor([0.49, 0.5, 1e-2 / 999] + 996 * [1e-2 / 999] + [0.0])
+    law[-1] = 1 - law.sum()
+    right = torch.tensor([0] * 490 + [1] * 500 + [2 + 7 * k for k in range(10)])
+    require_shares(right, law)
+    with pytest.raises(AssertionError, match="shares are"):
+        require_shares(torch.cat([right, torch.tensor([3 + 7 * k for k in range(30)])]), law)
 
 
 def test_another_chain_is_refused():
