@@ -8,7 +8,7 @@ from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.autoregressive.wavenet import mu_law_encode
 from practice_torch.experiments.codes.sound_codes import SoundExperiment
 from practice_torch.networks.wavenet import WaveNet
-from tests.support.samplers import built, moved, require_shares
+from tests.support.samplers import built, moved, require_same, require_shares
 
 EVERY = torch.tensor(list(itertools.product((0, 1, 2), repeat=3)))
 
@@ -22,6 +22,15 @@ def draws_the_law_of_each_class():
         places = (mu_law_encode(sounds.samples, levels=3) * torch.tensor([9, 3, 1])).sum(1)
         assert len(places) == 1000
         require_shares(places, law)
+
+
+def draws_code_by_code_as_in_one_pass():
+    """Each code is that of its uniform and of the logits of a pass over all codes, which sees those before it."""
+    experiment = moved(built("autoregressive/wavenet", "notes", length=20, levels=8), by=0.4)
+    uniforms, label = torch.rand(5, 20, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
+    codes = experiment._codes(uniforms, label)
+    shares = experiment.network(codes, label).softmax(-1).cumsum(-1)
+    require_same(codes, (shares <= uniforms[..., None]).sum(-1))
 
 
 def previews_each_class():
@@ -46,6 +55,8 @@ SAMPLERS = {
         "sounds of the next class": (SoundExperiment.sample, "sounds[labels == label]", "sounds[labels == (label + 1) % 3]"),
         "the class not told": (SoundExperiment._generate, "labels[rows].to(device)", "0 * labels[rows]"),
         "uniforms up to a half": (SoundExperiment._generate, "torch.rand(", "0.5 * torch.rand("),
+    },
+    draws_code_by_code_as_in_one_pass: {
         "the first code again": (WaveNet.generate, "self.embedding(codes[:, t])", "self.embedding(codes[:, 0])"),
         "no start": (WaveNet.generate, "self.silence, device", "0, device"),
     },
