@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 import torch
 
+from practice_torch.data.points import MIXTURES
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.diffusion import training
 from practice_torch.experiments.flows import flow_matching
@@ -45,7 +46,7 @@ def test_an_exact_velocity_is_as_good_as_the_data_and_one_backward_is_not():
     """On eight Gaussians, with the velocity of their mixture in place of the network's."""
     recipe = dataclasses.replace(RECIPES["two_moons"], data="eight_gaussians", hidden=8, likelihood_steps=1)
     experiment, _ = tiny.built("flows/flow_matching", recipe)
-    mixture = tiny.MIXTURES["eight_gaussians"]
+    mixture = MIXTURES["eight_gaussians"]
     means, log_vars, weights = torch.tensor(mixture.means), 2 * torch.tensor(mixture.stds).log(), torch.tensor(mixture.weights)
     points = mixture.draw(2000, seeded(1))
 

@@ -18,8 +18,6 @@ import torch
 
 from practice_torch.commands.recipes import recipe_names
 from practice_torch.data.errors import DataError
-from practice_torch.data.galaxies import PROPERTIES, SIMULATED, Galaxies
-from practice_torch.data.images import TORCHVISION, Images
 from practice_torch.data.text import Text
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.recipe import Recipe
@@ -28,10 +26,6 @@ from shared_specs.syllabus import load
 _SELF = sys.modules[__name__]
 LIMIT, EXAMPLES, LETTERS = 2, 12, 400
 HELD_OUT = 0.1
-SHAPES = {"mnist": (1, 8, 8), "cifar10": (3, 8, 8)}  # of random images in place of the sets that a test does not download
-FOLDER = (3, 8, 8)  # of those in place of a folder of photographs, which have no labels
-EMBEDDED = {"images": "digits", "text": "pydoc", "audio": "notes", "pairs": "pydoc", "galaxies": SIMULATED}
-BYTES = {"pairs": {"tokens": "bytes"}}  # others need a file
 OURS = ("practice_torch.", "tests.", "demo.", "benchmarks.")
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 OF_THE_ENGINE = {field.name for field in dataclasses.fields(Recipe)}
@@ -181,16 +175,19 @@ def instead_of_loading(data):
             module.load_data = load_data
 
 
+def stand_ins_of(recipe):
+    """The file of tests with stand-ins for data sets of the recipe's modality."""
+    return importlib.import_module(f"tests.data.modality_{recipe.modality}")
+
+
 def few(recipe):
     """(train, held-out) of a recipe, EXAMPLES of each; random images and embedded sounds and texts where the data is not here."""
-    if recipe.data in TORCHVISION or (recipe.modality == "images" and recipe.data not in ("digits", "squares")):
-        return tuple(_random_images(recipe.data, split) for split in ("train", "held-out"))
-    if recipe.modality == "galaxies" and recipe.data != SIMULATED:
-        return tuple(_random_galaxies(recipe.data, split) for split in ("train", "held-out"))
-    if recipe.modality in EMBEDDED and recipe.data != "squares":
-        # embedded sets are small: a hundredth of one is no example, and no smaller size would help
-        share = max(recipe.held_out, HELD_OUT)
-        recipe = dataclasses.replace(recipe, data=EMBEDDED[recipe.modality], held_out=share, **BYTES.get(recipe.modality, {}))
+    stand_ins = stand_ins_of(recipe)
+    # embedded sets are small: a hundredth of one is no example, and no smaller size would help
+    here = stand_ins.embedded(recipe, HELD_OUT)
+    if here is None:
+        return tuple(stand_ins.random_set(recipe, split, EXAMPLES) for split in ("train", "held-out"))
+    recipe = here
     loading = recipe.loading()
     return tuple(_cut(part) for part in _loaded(_Key(recipe, tuple((k, v) for k, v in loading.items() if not callable(v)))))
 
@@ -223,19 +220,3 @@ def _cut(data):
     fields = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
     tensors = {name: value[:EXAMPLES] for name, value in fields.items() if isinstance(value, torch.Tensor)}
     return dataclasses.replace(data, **tensors, description=data.description | {"count": min(len(data), EXAMPLES)})
-
-
-def _random_images(name, split):
-    generator = torch.Generator().manual_seed(0)
-    shape = SHAPES.get(name, FOLDER)
-    pixels = (256 * torch.rand(EXAMPLES, *shape, generator=generator)).to(torch.uint8)
-    classes = list("0123456789") if name in SHAPES else None
-    description = {"name": name, "split": split, "count": EXAMPLES, "shape": list(shape), "classes": classes}
-    return Images(pixels, torch.arange(EXAMPLES) % 10 if classes else None, 255, description | {"sha256": "of random images"})
-
-
-def _random_galaxies(name, split):
-    images = _random_images(name, split)
-    properties = torch.rand(EXAMPLES, 2, generator=torch.Generator().manual_seed(1))
-    known = {"simulated": False, "properties": dict.fromkeys(PROPERTIES[:2], [0.5, 0.3])}
-    return Galaxies(properties, images.pixels, images.description | known)

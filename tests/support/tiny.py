@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from practice_torch.data.galaxies import PROPERTIES
-from practice_torch.data.points import MIXTURES
 from tests.support.objectives import objective_of
-from tests.support.small_recipes import module_of, names
+from tests.support.small_recipes import module_of, names, stand_ins_of
 
 # The most that a field may be that several topics have; those of one topic are in its own file (`sizes` of its OBJECTIVE). Any
 # other field stays as the recipe has it.
@@ -62,65 +60,20 @@ def built(topic, recipe, seed=0):
 
 @dataclass
 class Random:
-    """Stands for a data set of the recipe's modality: a few random examples, and what is said of them."""
+    """Stands for a data set of the recipe's modality: a few random examples, and their description."""
 
     recipe: object
 
     @property
     def description(self):
-        return {"name": self.recipe.data, "classes": CLASSES, "count": COUNT, "sha256": "0"} | self._of(self.recipe.modality)[0]
+        return {"name": self.recipe.data, "classes": CLASSES, "count": COUNT, "sha256": "0"} | self._stand_in()[0]
 
     def __len__(self):
         return COUNT
 
     def batch(self, indices=slice(None)):
-        draws = torch.Generator().manual_seed(3)
-        return {name: draw(draws)[indices] for name, draw in self._of(self.recipe.modality)[1].items()}
+        generator = torch.Generator().manual_seed(3)
+        return {name: draw(generator)[indices] for name, draw in self._stand_in()[1].items()}
 
-    def _of(self, modality):
-        recipe = self.recipe
-        labels = {"label": lambda draws: torch.arange(COUNT) % len(CLASSES)}
-        match modality:
-            case "images":
-                image = {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws)}
-                if recipe.data == "squares":
-                    factors = {"factors": lambda draws: torch.arange(COUNT)[:, None] % torch.tensor([2, 3])}
-                    return {"shape": [1, 8, 8], "classes": None, "factors": {"column": 2, "row": 3}}, image | factors
-                return {"shape": [1, 8, 8]}, image | labels
-            case "audio":
-                shape = [1, recipe.length]
-                description = {"shape": shape, "sample_rate": recipe.sample_rate, "frequencies": [220.0, 330.0, 440.0]}
-                return description, {"audio": lambda draws: 2 * torch.rand(COUNT, *shape, generator=draws) - 1, **labels}
-            case "points":
-                mixture = dataclasses.asdict(MIXTURES[recipe.data]) if recipe.data in MIXTURES else None
-                shape = [len(mixture["means"][0]) if mixture else 2]
-                description = {"shape": shape, "classes": None} | ({"mixture": mixture} if mixture else {})
-                return description, {"point": lambda draws: torch.randn(COUNT, *shape, generator=draws)}
-            case "galaxies":
-                simulated = recipe.data == "galaxies"
-                shape, images = [1, 8, 8], {"image": lambda draws: torch.rand(COUNT, 1, 8, 8, generator=draws)}
-                known = {"simulated": simulated, "properties": dict.fromkeys(PROPERTIES, [0.5, 0.2]), "classes": None}
-                return {"shape": shape} | known, {
-                    "properties": lambda draws: 0.7 * torch.rand(COUNT, len(PROPERTIES), generator=draws) + 0.5 * torch.eye(5)[2],
-                } | ({} if simulated else images)
-            case "symbols":
-                shape = [recipe.length]
-                return {"shape": shape, "symbols": recipe.symbols, "classes": None}, {
-                    "symbols": lambda draws: torch.randint(recipe.symbols, (COUNT, *shape), generator=draws)
-                }
-            case "pairs":
-                shape, lengths = [2, recipe.context], torch.tensor([[recipe.context, recipe.context - 1]]).expand(COUNT, -1)
-                description = {"shape": shape, "vocabulary": 256, "tokenizer": {"library": "bytes"}, "classes": None}
-                return description, {
-                    "tokens": lambda draws: torch.randint(256, (COUNT, *shape), generator=draws),
-                    "prompt": lambda draws: torch.arange(COUNT) % 3 + 1, "length": lambda draws: lengths,
-                }  # fmt: skip
-            case "text":
-                how = recipe.loading()
-                characters = "abcdefg" if how["level"] == "character" else None
-                vocabulary = len(characters) + 1 if characters else 256 + getattr(recipe, "merges", 0)
-                shape, tokens = [how["context"] + 1], COUNT * (how["context"] + 1)
-                description = {"shape": shape, "characters": characters, "vocabulary": vocabulary, "tokens": tokens}
-                return description | {"level": how["level"], "classes": None}, {
-                    "tokens": lambda draws: torch.randint(vocabulary, (COUNT, *shape), generator=draws)
-                }
+    def _stand_in(self):
+        return stand_ins_of(self.recipe).stand_in(self.recipe, COUNT, CLASSES)

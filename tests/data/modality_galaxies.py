@@ -1,0 +1,34 @@
+"""Stand-ins for data sets of galaxies."""
+
+import dataclasses
+
+import torch
+
+from practice_torch.data.galaxies import PROPERTIES, SIMULATED, Galaxies
+from tests.data import modality_images
+
+
+def stand_in(recipe, count, classes):
+    """The description of `count` random examples, and what draws each part of them."""
+    draws = {
+        "properties": lambda generator: (
+            0.7 * torch.rand(count, len(PROPERTIES), generator=generator) + 0.5 * torch.eye(len(PROPERTIES))[2]
+        )
+    }
+    if recipe.data != SIMULATED:
+        draws["image"] = lambda generator: torch.rand(count, 1, 8, 8, generator=generator)
+    known = {"simulated": recipe.data == SIMULATED, "properties": dict.fromkeys(PROPERTIES, [0.5, 0.2]), "classes": None}
+    return {"shape": [1, 8, 8]} | known, draws
+
+
+def embedded(recipe, held_out):
+    """The recipe with at least this share held out; None if random examples take the place of its data."""
+    return dataclasses.replace(recipe, held_out=max(recipe.held_out, held_out)) if recipe.data == SIMULATED else None
+
+
+def random_set(recipe, split, count):
+    """A data set of random examples."""
+    images = modality_images.random_set(recipe, split, count)
+    properties = torch.rand(count, 2, generator=torch.Generator().manual_seed(1))
+    known = {"simulated": False, "properties": dict.fromkeys(PROPERTIES[:2], [0.5, 0.3])}
+    return Galaxies(properties, images.pixels, images.description | known)

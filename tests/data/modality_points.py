@@ -1,0 +1,20 @@
+"""Stand-ins for data sets of points."""
+
+import dataclasses
+
+import torch
+
+from practice_torch.data.points import MIXTURES
+
+
+def stand_in(recipe, count, classes):
+    """The description of `count` random examples, and what draws each part of them."""
+    mixture = dataclasses.asdict(MIXTURES[recipe.data]) if recipe.data in MIXTURES else None
+    shape = [len(mixture["means"][0]) if mixture else 2]
+    description = {"shape": shape, "classes": None} | ({"mixture": mixture} if mixture else {})
+    return description, {"point": lambda generator: torch.randn(count, *shape, generator=generator)}
+
+
+def embedded(recipe, held_out):
+    """The recipe itself: its points are drawn."""
+    return recipe
