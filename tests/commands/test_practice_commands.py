@@ -601,14 +601,14 @@ def test_the_data_of_a_recipe_name_the_command_that_makes_them(tmp_path, monkeyp
 
 
 def test_steps_alone_shorten_the_warm_up(tmp_path):
-    recipe = recipe_with("latent/vector_quantization", "notes", [])
+    recipe = recipe_with("autoregressive/wavenet", "notes", [])
     assert (recipe.warmup_steps, recipe.steps) == (50, 2000)
     for words, warmup_steps in ((["--steps", "60"], 50), (["--steps=40"], 1), (["--steps", "2"], 0)):
-        assert recipe_with("latent/vector_quantization", "notes", words).warmup_steps == warmup_steps
-    code, _, err = call("train", "vector_quantization", "notes", "--steps", "2", "--run", tmp_path / "run", "--batch-size", "2")
+        assert recipe_with("autoregressive/wavenet", "notes", words).warmup_steps == warmup_steps
+    code, _, err = call("train", "wavenet", "notes", "--steps", "2", "--run", tmp_path / "run", "--batch-size", "2")
     assert code == 0, err
     assert "note: the warm-up of 50 of the recipe's 2000 steps is now 0 of 2; --warmup-steps sets another" in err
-    code, _, err = call("train", "vector_quantization", "notes", "--steps", "30", "--warmup_steps", "40")
+    code, _, err = call("train", "wavenet", "notes", "--steps", "30", "--warmup_steps", "40")
     assert (code, err) == (2, "error: warmup_steps is 40; it must be less than steps (30)\n")
 
 
