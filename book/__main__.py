@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from book import guides, links, sources
-from book.lectures import Failed, topic_page
+from book.lectures import Failed, lemma_page, topic_page
 from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.stopping import Stopped, unwinding, worker_processes
 from shared_specs.syllabus import BOOK, load, resolve
@@ -23,8 +23,11 @@ HERE = Path(__file__).resolve().parent
 
 def pages(topics, jobs, *, reference=True):
     """place -> text of every page. jobs: the number of processes that execute derivations; 1: this one."""
-    in_book = [topic.path for topic in topics]
-    written = dict(zip([f"topics/{path}" for path in in_book], _executed(topics, in_book, jobs), strict=True))
+    from theory_jax.records import lemmas
+
+    made = {lemma: lemma_page for lemma in lemmas()} | {topic: topic_page for topic in topics}
+    in_book = [topic.path for topic in made]
+    written = dict(zip([f"topics/{path}" for path in in_book], _executed(made, in_book, jobs), strict=True))
     written |= guides.guides()
     for package, files in sources.reference_files().items() if reference else ():
         place = f"reference/{package.replace('/', '_')}"
@@ -32,12 +35,13 @@ def pages(topics, jobs, *, reference=True):
     return written | {"index": guides.home(load(), in_book, list(written))}
 
 
-def _executed(topics, in_book, jobs):
+def _executed(made, in_book, jobs):
+    """The pages of topics and lemmas, each by its function."""
     if jobs == 1:
-        return [_told(topic_page(topic, in_book)) for topic in topics]
+        return [_told(page(topic, in_book)) for topic, page in made.items()]
     os.environ["OMP_NUM_THREADS"] = "1"  # a process a core, each with one thread
     with worker_processes(jobs) as pool:
-        running = {pool.submit(topic_page, topic, in_book): topic for topic in topics}
+        running = {pool.submit(page, topic, in_book): topic for topic, page in made.items()}
         try:
             for done in as_completed(running):
                 _told(done.result())

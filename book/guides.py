@@ -82,13 +82,14 @@ def _topic(topic, in_book):
 
 
 def _contents(syllabus, in_book, places):
-    """The tables of contents: the topics by module, each once, the guides, the reference."""
+    """The tables of contents: the topics by module, each once, the lemmas, the guides, the reference."""
     left = set(in_book)
     for title, _, topics in modules(syllabus):
         entries = [f"{topic.title} <topics/{topic.path}>" for topic in topics if topic.path in left]
         left -= {topic.path for topic in topics}
         if entries:
             yield toctree(title, entries)
+    yield toctree("Lemmas", [place for place in places if place.startswith("topics/lemmas/")])
     yield toctree("Guides", [place for place in places if place.startswith("guides/")])
     yield toctree("Reference", [place for place in places if place.startswith("reference/")])
 

@@ -14,13 +14,35 @@ class Failed(Exception):
 
 
 def topic_page(topic, in_book):
-    """The Markdown of a topic's page, and the one line that says what was done. in_book: the topics that have pages.
+    """The Markdown of a topic's page, and the one line that says what was done. in_book: the topics and lemmas that have pages.
 
     Runs in a process of its own, so that a page costs what its derivation costs.
     """
+    page = _executed(topic)
+    here = f"topics/{topic.path}"
+    # the book lists functions and experiments of both wings itself
+    first, *sections = _of_lecture(replace(page, functions=(), used_by=()), here, in_book)
+    last = next((number for number, (name, _, _) in enumerate(sections) if name in BEFORE), len(sections))
+    parts = [
+        f"# {_title(page)}", raw(first),
+        *map(_section, sections[:last]),
+        contracts.section(topic.path), sources.functions_section(here, topic.path), training.section(here, topic.path),
+        *map(_section, sections[last:]),
+    ]  # fmt: skip
+    return "\n\n".join(filter(None, parts)) + "\n", f"{topic.path}: {page.summary}"
+
+
+def lemma_page(lemma, in_book):
+    """The same of a lemma, which has no functions and no contracts."""
+    page = _executed(lemma)
+    first, *sections = _of_lecture(page, f"topics/{lemma.path}", in_book)
+    return "\n\n".join([f"# {_title(page)}", raw(first), *map(_section, sections)]) + "\n", f"{lemma.path}: {page.summary}"
+
+
+def _executed(topic):
+    """The page of a derivation. Raises Failed if it does not hold."""
     from shared_specs.backends.jax_eager import by_numpy
     from shared_specs.syllabus import load
-    from theory_jax.lecture_html import lecture, plain
     from theory_jax.lecture_page import lecture_page
     from theory_jax.records import records_in_order
 
@@ -32,19 +54,20 @@ def topic_page(topic, in_book):
     (record,) = records_in_order([topic], arithmetic=by_numpy, show=keep)
     if not record["passed"]:
         raise Failed(f"the derivation of {topic.path} fails: {record['summary']}; see python -m theory_jax run {topic.path}")
-    (page,) = pages
-    here = f"topics/{topic.path}"
-    links = {path: sources.address(here, f"topics/{path}") for path in in_book if path != topic.path}
-    # the book lists functions and experiments of both wings itself
-    first, *sections = _sections(lecture(replace(page, functions=(), used_by=()), links))
-    last = next((number for number, (name, _, _) in enumerate(sections) if name in BEFORE), len(sections))
-    parts = [
-        f"# {escaped(plain(page.title))}", raw(first),
-        *map(_section, sections[:last]),
-        contracts.section(topic.path), sources.functions_section(here, topic.path), training.section(here, topic.path),
-        *map(_section, sections[last:]),
-    ]  # fmt: skip
-    return "\n\n".join(filter(None, parts)) + "\n", f"{topic.path}: {page.summary}"
+    return pages[0]
+
+
+def _title(page):
+    from theory_jax.lecture_html import plain
+
+    return escaped(plain(page.title))
+
+
+def _of_lecture(page, here, in_book):
+    """The pieces of the lecture's HTML, with links to the pages of other topics and lemmas."""
+    from theory_jax.lecture_html import lecture
+
+    return _sections(lecture(page, {path: sources.address(here, f"topics/{path}") for path in in_book if path != page.topic}))
 
 
 def _sections(html):

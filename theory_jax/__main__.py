@@ -18,7 +18,7 @@ from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
 from shared_specs.terminal import failed_output, forget_output
-from theory_jax.records import derivation_of, records_in_order, records_in_processes
+from theory_jax.records import derivation_of, lemmas, records_in_order, records_in_processes
 
 LECTURES = Path(__file__).parent / "lectures"
 
@@ -36,9 +36,9 @@ class Run:
     """Execute derivations and print them as pages."""
 
     topics: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TOPIC ...]")] = ()
-    """Each: family/topic, a unique part of it, or a lecture number."""
+    """Each: family/topic, a unique part of it, a lecture number, or lemmas/NAME."""
     all: bool = False
-    """Run every derivation."""
+    """Run every derivation, those of the lemmas included."""
     json: bool = False
     """Print JSON instead of pages (progress goes to stderr): front matter and claims, mathematics in LaTeX."""
     html: Path | None = None
@@ -58,7 +58,7 @@ class Mutate:
     """Change every expression and every step of derivations at one place, and list the changes that go unnoticed."""
 
     topics: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TOPIC ...]")] = ()
-    """Each: family/topic, a unique part of it, or a lecture number."""
+    """Each: family/topic, a unique part of it, a lecture number, or lemmas/NAME."""
     all: bool = False
     """Mutate every derivation (minutes)."""
     json: bool = False
@@ -276,12 +276,13 @@ def _asked(command):
         raise UsageError("--all runs every topic: give no topics with it")
     if not (command.all or command.topics):
         raise UsageError("no topic given: name topics (family/topic, a part of it, a lecture number) or use --all")
+    of_lemmas = {lemma.path: lemma for lemma in lemmas()}
     if command.all:
-        return load().built
+        return [*of_lemmas.values(), *load().built]
     topics = {}
     for text in command.topics:
         try:
-            topics |= {topic.path: topic for topic in resolve(text)}
+            topics |= {topic.path: topic for topic in ([of_lemmas[text]] if text in of_lemmas else resolve(text))}
         except LookupError as error:
             raise UsageError(error.args[0]) from None
     return list(topics.values())

@@ -67,7 +67,7 @@ class Chain:
     about: the laws and numbers that the chain holds for all of, in place of which `at` puts others. uses: the parts it rests on.
     name: how such an instance is printed, r"B_f({}, {})"; empty: as the expression.
     states, sizes: how many states an index has (sizes: by index). so: what the chain means, after its last line.
-    domain: the intervals of its numbers that are bounded on both sides.
+    domain: the intervals of its numbers that are bounded on both sides. module: of the lecture that shows it.
     """
 
     title: str
@@ -81,6 +81,7 @@ class Chain:
     states: int = 3
     sizes: Mapping[Index, int] = field(default_factory=dict)
     domain: Mapping = field(default_factory=dict)
+    module: str = ""
 
     @property
     def relation(self):
@@ -183,6 +184,7 @@ class Valley:
     role: str = "lemma"
     uses: tuple = ()
     domain: Mapping = field(default_factory=dict)
+    module: str = ""
 
     @property
     def about(self):
@@ -241,6 +243,7 @@ class Assumption:
     role: str = "assumption"
     uses: tuple = ()
     domain: Mapping = field(default_factory=dict)
+    module: str = ""
 
     def at(self, *others):
         """The expression for other numbers."""
@@ -292,4 +295,4 @@ def spoken_of(expressions):
 def lemmas_in(expressions):
     """The lemmas whose instances stand in the expressions."""
     nodes = set().union(*(expression.atoms(Nonnegative) for expression in expressions))
-    return tuple(sorted({node.lemma for node in nodes}, key=lambda lemma: lemma.title))
+    return tuple(sorted({node.lemma for node in nodes}, key=lambda lemma: (lemma.title, lemma.module)))

@@ -33,6 +33,7 @@ if jax.config.jax_compilation_cache_dir is None:
     warnings.filterwarnings("ignore", UNFINISHED)
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason
+Lemma = Chain | Valley | Assumption  # what an expression may refer to
 ROLES = ("definition", "lemma", "theorem", "remark", "appendix")
 
 # ---------------------------------------------------------------------------------------------------- data
@@ -57,6 +58,11 @@ class Step:
     uses: tuple = ()
     outcomes: int = 0
     scale: float | None = None
+
+    @property
+    def module(self):
+        """The module of the lecture."""
+        return self.body.__module__
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,13 @@ class Result:
 class Derivation(Setting):
     """A lecture: front matter, symbols, and parts.
 
-    question: what a student does not know yet. setting: the assumptions, a paragraph each. answer: the result, in words.
+    module: the lecture's __name__, by which a page says where a lemma is from. question: what a student does not know yet.
+    setting: the assumptions, a paragraph each. answer: the result, in words.
     limits: what is not shown. sources: what it follows.
     """
 
     title: str
+    module: str = ""
     lectures: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
     question: str = ""
@@ -109,17 +117,18 @@ class Derivation(Setting):
 
     def chain(self, title, start, *lines, central=False, **more):
         """An argument line by line (theory_jax/chains.py). central: the lecture's result."""
-        chain = self._add(Chain(title, made(start), lines, domain=self.between, **more))
+        chain = self._add(Chain(title, made(start), lines, domain=self.between, module=self.module, **more))
         self.central = chain if central else self.central
         return chain
 
     def valley(self, title, expression, t, touches, because, *, wrong, **more):
         """A lemma: a function of t that is zero at `touches` and positive elsewhere, by the sign of its slope."""
-        return self._add(Valley(title, made(expression), t, made(touches), because, wrong, domain=self.between, **more))
+        of_here = {"domain": self.between, "module": self.module}
+        return self._add(Valley(title, made(expression), t, made(touches), because, wrong, **of_here, **more))
 
     def assume(self, title, expression, *about, name=""):
         """An expression that is assumed to be never negative, for all of what it is about. name: r"B_f({}, {})"."""
-        return self._add(Assumption(title, made(expression), about, name, domain=self.between))
+        return self._add(Assumption(title, made(expression), about, name, domain=self.between, module=self.module))
 
     def bridge(self, title, expression, code, *inputs, wrong, tolerance=ROUNDING, states=STATES, sizes=(), uses=()):
         """The code computes the expression: both are compared at random values of what the inputs leave arbitrary."""
@@ -194,7 +203,7 @@ class Derivation(Setting):
         """
         if not any(hasattr(part, "execute") or isinstance(part, Step) for part in self.parts):
             raise ValueError(f"the derivation {self.title!r} has no steps; it must have at least one")
-        names = Counter(step.name for step in self.steps)
+        names = Counter(part.title for part in self.parts if isinstance(part, Lemma)) + Counter(step.name for step in self.steps)
         results = _guarded(self, debug, self._setting)
         for part in self.parts:
             results += _guarded(part, debug, lambda part=part: self._claims(part, names, debug))
@@ -202,7 +211,7 @@ class Derivation(Setting):
 
     def lacking(self):
         """What a lecture of the course must have and this one has not, in words."""
-        for name in ("question", "setting", "answer", "limits", "sources"):
+        for name in ("module", "question", "setting", "answer", "limits", "sources"):
             if not getattr(self, name):
                 yield f"it has no {name}="
         if self.central is None:
@@ -223,6 +232,9 @@ class Derivation(Setting):
         """A Result for every claim of one part."""
         if hasattr(part, "expressions"):
             self.require_introduced(part.expressions(), f"{type(part).__name__.lower()} {part.title!r}")
+        if isinstance(part, Lemma):
+            many = names[part.title]
+            require(many == 1, f"{many} parts have the title {part.title!r}: a reference to one could mean another")
         match part:
             case Step():
                 require(part.role in ROLES, f"role {part.role!r} is none of {', '.join(ROLES)}")

@@ -55,9 +55,14 @@ def plain(words):
     return re.sub(r"\$([^$]*)\$", lambda found: to_unicode(found[1]), words)
 
 
-def linked(rests_on):
-    """What a part rests on, with links to the parts of the same page."""
-    return Markup(re.sub(r"\((\d+)\)", r'<a href="#part-\1">(\1)</a>', str(prose(rests_on))))
+def linked(rests_on, links):
+    """What a part rests on, with links to the parts of the same page, and to the pages of other lectures and lemmas."""
+
+    def led(found):
+        return f'in <a href="{links[found[1]]}">{found[1]}</a>' if found[1] in links else found[0]
+
+    words = re.sub(r"\((\d+)\)", r'<a href="#part-\1">(\1)</a>', str(prose(rests_on)))
+    return Markup(re.sub(r"\bin (\w+/\w+)", led, words))
 
 
 def _figure_colors():

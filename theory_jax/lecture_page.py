@@ -3,14 +3,14 @@
 import ast
 import inspect
 import re
-import sys
 import types
 from collections import Counter
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from theory_jax.chains import Assumption, Chain, Valley
-from theory_jax.derivation import Derivation, Step
+from theory_jax.derivation import Step
 from theory_jax.notation import Count, Family
 from theory_jax.parts import Bridge, Example, Exercise, Figure, Say
 from theory_jax.typeset import latex
@@ -139,6 +139,8 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     }
     lectures = ", ".join(map(str, derivation.lectures))
     titles = {other.path: other for other in course.topics.values()} if course else {}
+    of_lemma = topic is not None and topic.family == "lemmas"
+    rests_on = lemmas_of if of_lemma else attrgetter("requires")
     return Page(
         topic=topic.path if topic else "",
         title=derivation.title,
@@ -153,10 +155,10 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         appendix=tuple(items[part] for part in last),
         limits=tuple(derivation.limits),
         sources=tuple(derivation.sources),
-        functions=tuple(_functions(topic.path)) if topic else (),
-        used_by=tuple(experiments_that_import(topic.path)) if topic else (),
+        functions=tuple(_functions(topic.path)) if topic and not of_lemma else (),
+        used_by=tuple(experiments_that_import(topic.path)) if topic and not of_lemma else (),
         builds_on=tuple((path, titles[path].title) for path in topic.requires) if titles else (),
-        next=tuple((other.path, other.title) for other in titles.values() if topic.path in other.requires),
+        next=tuple((other.path, other.title) for other in titles.values() if topic.path in rests_on(other)),
         refused=tuple(result.error for result in gave.get(id(derivation), ())),
         summary=summary(results),
         passed=all(result.passed for result in results),
@@ -256,12 +258,9 @@ def _title(part):
 
 
 def _place(part):
-    """The topic of the lecture that a lemma is from."""
-    for name, module in list(sys.modules.items()):
-        home = getattr(module, "derivation", None) if name.startswith("theory_jax.lectures.") else None
-        if isinstance(home, Derivation) and any(part is other for other in home.parts):
-            return f" in {name.removeprefix('theory_jax.lectures.').replace('.', '/')}"
-    return ""
+    """The place of the lecture that a lemma or a step's body is from; empty for a toy that says no module."""
+    module = part.__module__ if inspect.isfunction(part) else part.module
+    return f" in {place}" if (place := module.removeprefix("theory_jax.lectures.").replace(".", "/")) else ""
 
 
 def _listed(words):
@@ -344,6 +343,13 @@ def _functions(topic):
     for name, thing in vars(module).items():
         if inspect.isfunction(thing) and thing.__module__ == module.__name__ and name[0] != "_" and inspect.getdoc(thing):
             yield name, inspect.getdoc(thing).partition("\n")[0]
+
+
+def lemmas_of(topic):
+    """The paths of the lemmas that the lecture on a topic imports, read from its source."""
+    source = Path(__file__).parent / "lectures" / f"{topic.path}.py"
+    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    return {f"lemmas/{name}" for name in re.findall(r"(?m)^from theory_jax\.lectures\.lemmas\.(\w+) import", text)}
 
 
 def experiments_that_import(topic):

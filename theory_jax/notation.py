@@ -342,10 +342,10 @@ class Limit(Node):
 
 
 class Reference(Str):
-    """The lemma to which an expression refers, as SymPy's arguments can hold it."""
+    """The lemma to which an expression refers, as SymPy's arguments can hold it: equal by the lecture's module and the title."""
 
     def __new__(cls, lemma):
-        reference = super().__new__(cls, lemma.title)
+        reference = super().__new__(cls, f"{lemma.module}: {lemma.title}")
         reference.lemma = lemma
         return reference
 

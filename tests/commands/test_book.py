@@ -18,6 +18,7 @@ from shared_specs.commands.syllabus_page import anchor
 from shared_specs.rows import Anchor
 from shared_specs.syllabus import load
 from theory_jax.lectures.foundations.jensen import derivation
+from theory_jax.records import lemmas
 
 TOPICS = ("foundations/maximum_likelihood", "foundations/jensen")
 needs_sphinx = pytest.mark.skipif(
@@ -109,7 +110,7 @@ def test_the_home_page_has_the_whole_course_and_links_to_what_is_there(book):
     html = (book / "index.html").read_text(encoding="utf-8")
     words = words_of(html)
     assert all(lecture.title in words for lecture in load().lectures)
-    assert set(re.findall(r'href="topics/([\w/]+)\.html"', html)) == set(TOPICS)
+    assert set(re.findall(r'href="topics/([\w/]+)\.html"', html)) == {*TOPICS, *(lemma.path for lemma in lemmas())}
 
 
 @needs_sphinx

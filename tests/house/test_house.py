@@ -73,6 +73,7 @@ from sympy import log
 from theory_jax.derivation import Derivation
 from theory_jax.ground import _sides
 from theory_jax.ground.coin import heads
+from theory_jax.lectures.lemmas.even import EVEN
 derivation = Derivation(title="Heads are counted", lectures=(1,))
 
 @derivation.exact("a = a", because="so")
@@ -92,6 +93,7 @@ HOUSE = {
     "theory_jax/ground/coin.py": THEORY,
     "theory_jax/ground/_sides.py": "SIDES = 2",
     "theory_jax/lectures/ground/coin.py": LECTURE,
+    "theory_jax/lectures/lemmas/even.py": "from sympy import Rational\nEVEN = Rational(1, 2)",
     "practice_torch/ground/coin.py": f"import torch\n{FUNCTION}",
     "tests/ground/mistakes_coin.py": "MISTAKES = (1,)",
     "practice_torch/experiments/ground/coin.py": (
@@ -287,7 +289,7 @@ PLANTED = (
         house.wrong_imports,
         "a lecture of a higher floor in a lecture",
         URN | plus("theory_jax/lectures/ground/coin.py", "from theory_jax.lectures.first.urn import counted as c"),
-        "lectures/ground/coin.py:13 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
+        "lectures/ground/coin.py:14 imports theory_jax.lectures.first.urn: first does not stand on a lower floor",
     ),
     *(
         planted(
@@ -298,6 +300,19 @@ PLANTED = (
         )
         for path in ("theory_jax/ground/coin.py", "theory_jax/ground/_sides.py", "theory_jax/derivation.py")
     ),
+    planted(
+        house.wrong_imports,
+        "a lecture in a lemma",
+        {"theory_jax/lectures/lemmas/odds.py": "from theory_jax.lectures.ground.coin import counted"},
+        "a lemma rests on lemmas only",
+    ),
+    planted(
+        house.wrong_imports,
+        "functions in a lemma",
+        {"theory_jax/lectures/lemmas/odds.py": "from theory_jax.ground.coin import heads"},
+        "lemmas/odds.py:1 imports theory_jax.ground.coin",
+    ),
+    planted(house.wrong_imports, "a peer in a lemma", {"theory_jax/lectures/lemmas/odds.py": "import sklearn"}, "a lecture is"),
     planted(house.wrong_imports, "SymPy in a topic", plus("theory_jax/ground/coin.py", "from sympy import log"), "a topic here"),
     planted(
         house.wrong_imports, "a peer in a lecture", plus("theory_jax/lectures/ground/coin.py", "import sklearn"), "a lecture is"

@@ -179,7 +179,7 @@ def _refused(root, wing, path, is_topic, module):
         return f"a topic is functions and networks; {below[0]} is for its experiment, practice_torch/experiments/{path}"
     if path.parts[0] == "pictures" and top not in {"numpy", "torch"} | sys.stdlib_module_names:
         return "" if module == "practice_torch.engine.artifacts" else "a picture is made of arrays and engine.artifacts alone"
-    if wing == "theory_jax" and is_lecture(root, path):
+    if wing == "theory_jax" and (is_lecture(root, path) or path.parts[:2] == ("lectures", "lemmas")):
         return _refused_language("a lecture", top, {wing} | LANGUAGE["theory_jax/lectures"])
     return _refused_language("a topic here", top, {wing} | LANGUAGE[wing]) if is_topic else ""
 
@@ -189,13 +189,15 @@ def _refused_language(what, package, allowed):
 
 
 def _refused_lecture(root, path, below):
-    """Lectures see lectures of their own family and of lower floors; records.py imports a lecture to run it."""
+    """Lectures see lemmas, and lectures of their own family and of lower floors; records.py imports a lecture to run it."""
     if path.name == "records.py":
         return ""
     if path.parts[0] != "lectures":
         return "only lectures, __main__ files and tests see lectures"
-    if not is_lecture(root, path) or below[1:2] == [path.parts[1]]:
+    if below[1:2] == ["lemmas"] or below[1:2] == [path.parts[1]]:
         return ""
+    if path.parts[1] == "lemmas":
+        return "a lemma rests on lemmas only"
     return _refused_floor(root, below[1], path.parts[1])
 
 

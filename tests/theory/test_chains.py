@@ -5,7 +5,7 @@ import pytest
 import sympy
 from sympy import exp, log
 
-from theory_jax.chains import Chain, at_least, at_most, equals
+from theory_jax.chains import Chain, at_least, at_most, equals, lemmas_in
 from theory_jax.derivation import Derivation
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Slope, SquaredNorm, Total, Variance
 
@@ -13,8 +13,8 @@ from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal,
 class Toy(Derivation):
     """A derivation with symbols of every kind and no parts. question: the strict form."""
 
-    def __init__(self, question=""):
-        super().__init__(title="A toy", question=question)
+    def __init__(self, question="", module=""):
+        super().__init__(title="A toy", question=question, module=module)
         self.k = self.index("k", "a state")
         self.p, self.q = self.law("p", self.k, "a law"), self.law("q", self.k, "another law")
         self.x = self.numbers("x", self.k, "numbers")
@@ -25,7 +25,7 @@ class Toy(Derivation):
 
     def only(self, start, *lines, **options):
         """The results of one chain."""
-        chain = self.chain("A chain", start, *lines, **options)
+        chain = self.chain(f"A chain, part {len(self.parts)}", start, *lines, **options)
         return [result for result in self.run() if result.part is chain]
 
 
@@ -297,3 +297,28 @@ def test_a_lemma_about_an_interval_holds_inside_it_only():
     assert used_at(toy, toy.p).passed and used_at(Toy(), 1 / (1 + toy.a)).passed
     outside = used_at(toy, toy.a)
     assert not outside.passed and "nothing shows that $a$ lies in $(0, 1)$" in outside.error
+
+
+# ---------------------------------------------------------------------------------------------------- lemmas of one title
+
+
+def a_square(toy):
+    """A lemma about every number."""
+    return toy.chain("A square", toy.m**2, at_least(0, "it is one", dropping=toy.m**2, wrong={"one": 1}), about=(toy.m,))
+
+
+def test_lemmas_of_one_title_from_two_lectures_are_two():
+    toys = [Toy(module=f"theory_jax.lectures.toys.{name}") for name in ("first", "second")]
+    lemmas = tuple(map(a_square, toys))
+    first, second = (lemma.at(toys[0].y) for lemma in lemmas)
+    assert first != second and first == lemmas[0].at(toys[0].y)
+    assert lemmas_in([first + second]) == lemmas
+
+
+def test_two_lemmas_of_one_lecture_must_not_have_one_title():
+    toy = Toy(module="theory_jax.lectures.toys.first")
+    a_square(toy)
+    a_square(toy)
+    assert [result.error for result in toy.run()] == [
+        "refused: 2 parts have the title 'A square': a reference to one could mean another"
+    ] * 2

@@ -3,7 +3,7 @@
 import sympy
 
 from theory_jax.ground import Ground
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Entry, Expectation, Family, Index, plus
 from theory_jax.typeset import latex
 

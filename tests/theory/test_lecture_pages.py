@@ -231,11 +231,11 @@ def test_experiments_that_use_a_topic_are_read_from_their_source():
     assert "importance_weighted_bound" in used["latent/vae"] and "diffusion/training" not in used
 
 
-def test_lemmas_of_other_topics_are_told_with_their_topic():
+def test_lemmas_of_other_lectures_are_told_with_their_place():
     from theory_jax.lectures.latent.elbo import derivation
 
     (central,) = (item for item in lecture_page(derivation, ()).items if item.central)
-    assert central.rests_on.endswith("in foundations/maximum_likelihood")
+    assert central.rests_on.endswith("in lemmas/gibbs")
 
 
 # ---------------------------------------------------------------------------------------------------- the commands

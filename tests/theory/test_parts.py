@@ -13,7 +13,7 @@ from theory_jax.parts import value
 
 def whole(**changes):
     """A derivation that has everything, with some of its front matter changed."""
-    toy = Toy("Why?")
+    toy = Toy("Why?", module="theory_jax.lectures.toys.whole")
     toy.setting, toy.answer, toy.limits, toy.sources = ("A law.",), "Because.", ("Nothing.",), ("Somebody 1906",)
     vars(toy).update(changes)
     result = equals(toy.a, "$p$ sums to one", wrong={"each is one": 3 * toy.a})
@@ -47,7 +47,7 @@ def test_a_derivation_that_has_everything_passes():
     assert list(whole().lacking()) == []
 
 
-@pytest.mark.parametrize("name", ["question", "setting", "answer", "limits", "sources"])
+@pytest.mark.parametrize("name", ["module", "question", "setting", "answer", "limits", "sources"])
 def test_missing_front_matter_is_named(name):
     assert list(whole(**{name: ()}).lacking()) == [f"it has no {name}="]
 
@@ -187,7 +187,7 @@ X = np.array([0.5, -1.0, 2.0])
 
 def step(kind, returned, **options):
     """The result of one step of a derivation in the strict form."""
-    toy = Toy("Why?")
+    toy = Toy("Why?", module="theory_jax.lectures.toys.whole")
     getattr(toy, kind)("a = b", because="it is so", **options)(lambda: returned)
     return toy.run()[-1]
 

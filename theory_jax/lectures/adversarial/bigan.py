@@ -20,10 +20,11 @@ from theory_jax.adversarial.bigan import (
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
 
 derivation = Derivation(
+    module=__name__,
     title="Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse",
     lectures=(10,),
     sources=(

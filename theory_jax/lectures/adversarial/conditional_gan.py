@@ -18,10 +18,11 @@ from theory_jax.adversarial.dcgan import batch_normalize
 from theory_jax.adversarial.gan import discriminator_loss, exact_value, jensen_shannon_divergence
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The adversarial game with labels: what it measures, and what three discriminators make of the label",
     lectures=(8,),
     sources=(

@@ -27,6 +27,7 @@ from theory_jax.notation import Expectation, Normal, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="What made convolutional GANs trainable: batch normalization and even kernels",
     lectures=(8,),
     sources=(

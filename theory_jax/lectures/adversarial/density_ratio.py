@@ -19,11 +19,12 @@ from theory_jax.adversarial.density_ratio import (
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Expectation, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="A classifier knows the density ratio, and what to do with it",
     lectures=(7,),
     sources=(

@@ -22,10 +22,11 @@ from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import categorical_negative_log_likelihood
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Domain adaptation: what confusing a domain classifier is good for, and when it is not enough",
     lectures=(13,),
     sources=(

@@ -21,11 +21,14 @@ from theory_jax.adversarial.gan import (
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import disjoint_distributions
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.score import score
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The adversarial game: what a perfect discriminator measures, and what it tells the generator",
     lectures=(6,),
     sources=(
@@ -80,7 +83,7 @@ jsd = derivation.define(
 derivation.symbol(r"\sigma", "the sigmoid")
 t = derivation.number("t", "a positive number", positive=True)
 gamma = derivation.chain(
-    "The logarithm lies below its tangent at 1",
+    "The distance of the logarithm from its tangent is never negative",
     t - 1 - log(t),
     at_least(0, r"zero for $t = 1$ only", dropping=tangent.at(t), wrong={"one": 1}),
     about=(t,),
@@ -192,19 +195,7 @@ soft = derivation.define(
 i = derivation.index("i", "the parameter that is moved")
 derivation.say(
     r"What the generator descends. Its gradient step is taken with the discriminator frozen at $d^*$. One fact is used over "
-    r"and over: however the parameters move, the probabilities keep the sum 1."
-)
-score = derivation.chain(
-    "The score has mean zero",
-    Expectation(soft, Slope(log(soft), theta.at(i))),
-    equals(
-        Total(k, Slope(soft, theta.at(i))),
-        r"$q\, \partial \log q = \partial q$",
-        wrong={"the logarithm forgotten": Expectation(soft, Slope(soft, theta.at(i)))},
-    ),
-    equals(0, "the derivative of the constant 1", wrong={"one": 1, "a probability": soft.at(i)}),
-    states=2,
-    role="lemma",
+    r"and over: however the parameters move, the probabilities keep the sum 1, so the score has mean zero (lemmas/score)."
 )
 epsilon = derivation.number(r"\varepsilon", "the parameter's change")
 free = derivation.numbers("z", k, "arbitrary numbers, of which changes with the sum 0 are made")

@@ -20,6 +20,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The code of an image by descent: why it is a posterior mode, and where descent ends",
     lectures=(12,),
     sources=(

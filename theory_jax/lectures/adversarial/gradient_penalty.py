@@ -22,6 +22,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Inner, Slope, SquaredNorm, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Slope 1 between real and fake: what a gradient penalty asks for, what it costs, and what it cures",
     lectures=(9,),
     sources=(

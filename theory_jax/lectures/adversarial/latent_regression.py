@@ -16,10 +16,12 @@ from theory_jax.adversarial.latent_regression import (
 )
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, LogDensity, Normal, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Guessing the code from the image: what regression estimates, and the information that it bounds",
     lectures=(11,),
     sources=(

@@ -21,6 +21,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Spectral normalization: a Lipschitz critic for one product of a matrix and a vector a step",
     lectures=(9,),
     sources=(

@@ -24,10 +24,11 @@ from theory_jax.adversarial.wasserstein_gan import (
 )
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The distance that a critic of slope 1 measures: duality and transport",
     lectures=(9,),
     sources=(

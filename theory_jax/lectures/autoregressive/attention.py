@@ -19,11 +19,12 @@ from theory_jax.autoregressive.attention import (
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import draw
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Attention: a look-up by content that can be differentiated",
     lectures=(43,),
     sources=(

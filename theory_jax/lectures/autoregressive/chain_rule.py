@@ -20,11 +20,12 @@ from theory_jax.autoregressive.chain_rule import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The chain rule costs nothing; the parametrization of the conditionals does",
     lectures=(42,),
     sources=(

@@ -23,11 +23,12 @@ from theory_jax.autoregressive.decoding import (
 )
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Decoding: what reshaping a law costs, and how a token is drawn from it",
     lectures=(48,),
     sources=(

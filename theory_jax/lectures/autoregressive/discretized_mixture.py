@@ -16,10 +16,11 @@ from theory_jax.autoregressive.discretized_mixture import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Discretized logistic mixtures: probabilities of integers from a continuous law",
     lectures=(42,),
     sources=(

@@ -68,6 +68,7 @@ def _rows(numbers, rubbish):
 
 
 derivation = Derivation(
+    module=__name__,
     title="The key-value cache: what never changes need not be computed again",
     lectures=(48,),
     sources=("Shazeer 2019, Fast Transformer Decoding", "Pope et al. 2022, Efficiently Scaling Transformer Inference"),

@@ -20,10 +20,11 @@ from theory_jax.autoregressive.ngram import (
 )
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Counting is maximum likelihood; smoothing is what makes it usable",
     lectures=(42,),
     sources=(

@@ -26,6 +26,7 @@ from theory_jax.notation import Expectation, Normal, Product, Slope, SquaredNorm
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Normalization and skips: what a norm forgets, and why a network can be deep",
     lectures=(46,),
     sources=(

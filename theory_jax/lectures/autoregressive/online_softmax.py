@@ -22,7 +22,7 @@ from theory_jax.autoregressive.online_softmax import (
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import draw
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Limit, Slope, Total, plus, times
 from theory_jax.parts import value
 
@@ -36,6 +36,7 @@ def _flat(parts):
 
 
 derivation = Derivation(
+    module=__name__,
     title="Online softmax: exact attention while the keys pass by",
     lectures=(43,),
     sources=(

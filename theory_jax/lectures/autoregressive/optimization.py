@@ -19,6 +19,7 @@ from theory_jax.draws import draw
 from theory_jax.notation import Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="AdamW: how far a step can go, what its corrections correct, and decay beside the step",
     lectures=(48,),
     sources=(

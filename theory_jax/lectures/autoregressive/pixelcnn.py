@@ -23,6 +23,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="PixelCNN: every conditional of an image in one pass, and what a masked kernel does not see",
     lectures=(42,),
     sources=(

@@ -38,6 +38,7 @@ def _partial_sums(distances, head_width):
 
 
 derivation = Derivation(
+    module=__name__,
     title="Positions: codes whose scores depend on distances, and why they are rotations",
     lectures=(47,),
     sources=(

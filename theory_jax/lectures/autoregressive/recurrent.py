@@ -17,6 +17,7 @@ from theory_jax.notation import Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Recurrent networks: why a plain cell forgets, and what gates change",
     lectures=(42,),
     sources=(

@@ -17,6 +17,7 @@ from theory_jax.notation import Limit, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Search: the most likely sequence, when it can be found, and why not to want it",
     lectures=(48,),
     sources=(

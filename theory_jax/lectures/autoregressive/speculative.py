@@ -22,6 +22,7 @@ from theory_jax.derivation import Derivation
 from theory_jax.notation import Expectation, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster",
     lectures=(48,),
     sources=(

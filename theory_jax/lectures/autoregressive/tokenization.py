@@ -20,11 +20,12 @@ from theory_jax.autoregressive.tokenization import (
 )
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Byte pairs: lossless, greedy, and only comparable in bits per byte",
     sources=(
         "Gage 1994, A New Algorithm for Data Compression",

@@ -15,11 +15,12 @@ from theory_jax.autoregressive.training import corpus_cross_entropy, next_token_
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.draws import draw
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Next-token prediction: what its loss is the likelihood of, and which bookkeeping changes it",
     lectures=(48,),
     sources=(

@@ -69,6 +69,7 @@ def _branches(parameters):
 
 
 derivation = Derivation(
+    module=__name__,
     title="The transformer decoder: all conditionals in one pass, and what a pass costs",
     lectures=(44, 45),
     sources=(

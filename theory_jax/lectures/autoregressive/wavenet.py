@@ -26,6 +26,7 @@ from theory_jax.notation import Limit, Product, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="WaveNet: codes in proportion to loudness, and a past that doubles with every layer",
     lectures=(42,),
     sources=(

@@ -23,11 +23,13 @@ from theory_jax.diffusion.reverse_process import reverse_log_variance
 from theory_jax.lectures.diffusion._schedules import STEPS, by_point, noised, schedule
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import gaussian_step, in_the_noise
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Ancestral sampling: the reverse process, walked",
     lectures=(31, 32),
     sources=(

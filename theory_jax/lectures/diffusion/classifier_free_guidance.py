@@ -19,6 +19,7 @@ from theory_jax.notation import Expectation, Limit, LogDensity, Slope, Total, pl
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Classifier-free guidance: the classifier inside a conditional model",
     lectures=(35, 41),
     sources=(

@@ -1,7 +1,6 @@
 """Classifier guidance: Bayes' rule for scores.
 
-The lecture on the functions of theory_jax/diffusion/classifier_guidance.py. Other lectures use `bayes_for_scores` and
-`tilted_spread`.
+The lecture on the functions of theory_jax/diffusion/classifier_guidance.py.
 """
 
 import math
@@ -19,11 +18,12 @@ from theory_jax.lectures.diffusion._schedules import by_point
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise
 from theory_jax.lectures.diffusion.score_prediction import score_of_the_marginal
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, LogDensity, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Classifier guidance: Bayes' rule for scores",
     lectures=(35, 41),
     sources=(

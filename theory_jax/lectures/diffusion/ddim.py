@@ -1,6 +1,6 @@
 """Denoising diffusion implicit models: the same training, other samplers.
 
-The lecture on the functions of theory_jax/diffusion/ddim.py. Other lectures use `euler_step`, `flow_keeps` and `separated`.
+The lecture on the functions of theory_jax/diffusion/ddim.py.
 """
 
 import math
@@ -21,6 +21,7 @@ from theory_jax.notation import Divergence, Expectation, Limit, LogDensity, Norm
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Denoising diffusion implicit models: the same training, other samplers",
     lectures=(37,),
     sources=(

@@ -19,6 +19,7 @@ from theory_jax.lectures.diffusion._schedules import by_point, quarter_turn
 from theory_jax.notation import Expectation, Inner, Limit, Normal, SquaredNorm, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Inference with DDIM: few levels, there and back",
     lectures=(38, 40),
     sources=(

@@ -13,6 +13,7 @@ from theory_jax.diffusion.edm import denoise, edm_loss, loss_weight, noise_level
 from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Preconditioning: what a denoiser's network should see, and what is left for it to learn",
     lectures=(27, 28, 29),
     sources=(

@@ -18,11 +18,13 @@ from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.diffusion.reverse_process import posterior_log_variance, posterior_mean, reverse_log_variance
 from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The ELBO of a diffusion model: a chain of Gaussian divergences",
     lectures=(26,),
     sources=(
@@ -210,41 +212,8 @@ m = derivation.number("m", "the mean of the first Gaussian", "mean_q")
 v = derivation.number("v", "its variance", "e^log_var_q", positive=True)
 n = derivation.number("n", "the mean of the second Gaussian", "mean_p")
 w = derivation.number("w", "its variance", "e^log_var_p", positive=True)
-gaussian_divergence = derivation.chain(
-    "The divergence of two Gaussians",
-    Divergence(Normal(x, m, v), Normal(x, n, w)),
-    equals(
-        Expectation(Normal(x, m, v), plus(log(w / v) / 2, (x - n) ** 2 / (2 * w), -((x - m) ** 2) / (2 * v))),
-        r"the difference of the log-densities; $\log 2\pi$ cancels",
-        wrong={
-            "the logarithm's half forgotten": Expectation(
-                Normal(x, m, v), plus(log(w / v), (x - n) ** 2 / (2 * w), -((x - m) ** 2) / (2 * v))
-            )
-        },
-    ),
-    equals(
-        times(Rational(1, 2), plus(log(w / v), (v + (m - n) ** 2) / w, -1)),
-        r"$\mathbb{E}(x - n)^2 = v + (m - n)^2$ and $\mathbb{E}(x - m)^2 = v$",
-        wrong={
-            "the distance measured by the first variance": times(Rational(1, 2), plus(log(w / v), v / w + (m - n) ** 2 / v, -1)),
-            "the ratio turned over": times(Rational(1, 2), plus(log(v / w), (v + (m - n) ** 2) / w, -1)),
-        },
-    ),
-    equals(
-        times(Rational(1, 2), plus(tangent.at(v / w), (m - n) ** 2 / w)),
-        r"$\log \frac{w}{v} = -\log \frac{v}{w}$, and $\frac{v}{w} - 1 - \log\frac{v}{w}$ is the gap of the logarithm",
-        wrong={"the ratio turned over": times(Rational(1, 2), plus(tangent.at(w / v), (m - n) ** 2 / w))},
-    ),
-    at_least(
-        0,
-        "leave out a gap and a square; equality if and only if mean and variance agree",
-        dropping=times(Rational(1, 2), plus(tangent.at(v / w), (m - n) ** 2 / w)),
-    ),
-    about=(m, v, n, w),
-    role="lemma",
-)
 derivation.bridge(
-    "The code computes it",
+    "The code computes the divergence of two Gaussians",
     times(Rational(1, 2), plus(log(w / v), (v + (m - n) ** 2) / w, -1)),
     lambda m, v, n, w: gaussian_kl(*(a[:, None] for a in (m, jnp.log(v), n, jnp.log(w)))),
     m,

@@ -1,6 +1,6 @@
 """The forward process: a Gaussian chain that can be entered anywhere.
 
-The lecture on the functions of theory_jax/diffusion/forward_process.py. Other lectures use `marginal_law` and `data_processing`.
+The lecture on the functions of theory_jax/diffusion/forward_process.py.
 """
 
 import jax
@@ -13,11 +13,13 @@ from theory_jax.derivation import Derivation
 from theory_jax.diffusion.forward_process import forward_from, forward_log_prob, forward_marginal, forward_sample, forward_step
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.lectures.diffusion._schedules import by_point, noised
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The forward process: a Gaussian chain that can be entered anywhere",
     lectures=(24, 25),
     sources=(

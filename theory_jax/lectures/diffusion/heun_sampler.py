@@ -16,6 +16,7 @@ from theory_jax.levels import per_example
 from theory_jax.notation import Expectation, Normal, Slope, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Heun's sampler: from noise to data along a curve, with a second slope for every step",
     sources=(
         "Karras, Aittala, Aila & Laine 2022, Elucidating the Design Space of Diffusion-Based Generative Models, sections 3 and 4",

@@ -18,10 +18,11 @@ from theory_jax.diffusion.latent_diffusion import (
     scaling_factor,
 )
 from theory_jax.foundations.maximum_likelihood import kl_divergence
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Normal, SquaredNorm, Total, plus
 
 derivation = Derivation(
+    module=__name__,
     title="Latent diffusion: what an autoencoder decides, and what is left for a diffusion model of its latents",
     lectures=(36,),
     sources=(

@@ -28,6 +28,7 @@ from theory_jax.notation import Expectation, Limit, Normal, Product, Slope, Tota
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Noise schedules: one decreasing function of time",
     lectures=(24, 25),
     sources=(

@@ -1,6 +1,6 @@
 """What to predict: noise, data, velocity, score or mean.
 
-The lecture on the functions of theory_jax/diffusion/parameterizations.py. Other lectures use `elbo_in_the_data`.
+The lecture on the functions of theory_jax/diffusion/parameterizations.py.
 """
 
 import math
@@ -22,13 +22,14 @@ from theory_jax.diffusion.parameterizations import (
     x0_from_velocity,
 )
 from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
-from theory_jax.lectures.diffusion.elbo import gaussian_divergence
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, posterior_law
 from theory_jax.lectures.diffusion.simple_loss import pythagoras
+from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.notation import Limit, Normal, Slope, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="What to predict: noise, data, velocity, score or mean",
     lectures=(28, 33),
     sources=(

@@ -19,6 +19,7 @@ from theory_jax.notation import Expectation, Normal, Slope, SquaredNorm, Total, 
 from theory_jax.notation import times as product
 
 derivation = Derivation(
+    module=__name__,
     title="The probability flow: a motion without noise that has the diffusion's densities, and its likelihood",
     lectures=(34,),
     sources=(

@@ -1,7 +1,6 @@
 """The reverse process: one step back is a Gaussian, almost.
 
-The lecture on the functions of theory_jax/diffusion/reverse_process.py. Other lectures use `posterior_law`, `in_the_noise` and
-`step_variance`.
+The lecture on the functions of theory_jax/diffusion/reverse_process.py.
 """
 
 import math
@@ -27,6 +26,7 @@ from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Varian
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The reverse process: one step back is a Gaussian, almost",
     lectures=(25,),
     sources=(

@@ -1,7 +1,6 @@
 """Score prediction: to denoise is to know the slope of the log-density.
 
-The lecture on the functions of theory_jax/diffusion/score_prediction.py. Other lectures use `score_of_the_marginal` and
-`langevin_keeps`.
+The lecture on the functions of theory_jax/diffusion/score_prediction.py.
 """
 
 import math
@@ -28,6 +27,7 @@ from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, T
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Score prediction: to denoise is to know the slope of the log-density",
     lectures=(33, 34),
     sources=(

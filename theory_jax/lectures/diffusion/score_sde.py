@@ -20,10 +20,11 @@ from theory_jax.diffusion.score_sde import (
     variance_preserving_alpha_bar,
     variance_preserving_coefficients,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Expectation, Limit, Normal, Slope, SquaredNorm, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Diffusion in continuous time, and the equations that run it backward",
     lectures=(34,),
     sources=(

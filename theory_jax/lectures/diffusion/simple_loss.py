@@ -1,6 +1,6 @@
 """The simple loss: to maximize the ELBO is to predict the noise.
 
-The lecture on the functions of theory_jax/diffusion/simple_loss.py. Other lectures use `pythagoras`.
+The lecture on the functions of theory_jax/diffusion/simple_loss.py.
 """
 
 import math
@@ -29,13 +29,15 @@ from theory_jax.diffusion.simple_loss import (
     variational_weight,
 )
 from theory_jax.lectures.diffusion._schedules import by_point, introduce_step
-from theory_jax.lectures.diffusion.elbo import gaussian_divergence, terms
+from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Expectation, SquaredNorm, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The simple loss: to maximize the ELBO is to predict the noise",
     lectures=(27,),
     sources=(

@@ -13,6 +13,7 @@ from theory_jax.diffusion.text_conditioning import cross_attention, image_to_tok
 from theory_jax.notation import Expectation, Limit, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Text conditioning: what a caption is worth, and attention to its words",
     lectures=(35, 36),
     sources=(

@@ -27,6 +27,7 @@ from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plu
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Training a DDPM: levels at random, weights on average",
     lectures=(29, 32, 39),
     sources=(

@@ -27,6 +27,7 @@ from theory_jax.networks.unet import UNet2d
 from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="U-Net: time as rotations, blocks that begin as the identity, and what a skip connection carries",
     lectures=(30,),
     sources=(

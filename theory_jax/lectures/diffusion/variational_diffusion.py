@@ -23,14 +23,17 @@ from theory_jax.diffusion.variational_diffusion import (
     variance_preserving_sample,
 )
 from theory_jax.lectures.diffusion._schedules import introduce_step
-from theory_jax.lectures.diffusion.elbo import gaussian_divergence, terms
+from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.parameterizations import elbo_in_the_data
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Variational diffusion: only the two ends of the schedule matter",
     lectures=(28, 33),
     sources=(

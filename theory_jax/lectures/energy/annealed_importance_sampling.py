@@ -14,10 +14,11 @@ from theory_jax.derivation import Derivation
 from theory_jax.energy._machine import states
 from theory_jax.energy.annealed_importance_sampling import intermediate_log_prob, log_partition_estimate, log_weights, transition
 from theory_jax.energy.restricted_boltzmann_machine import log_partition
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Annealed importance sampling: a normalizer without bias, from walks out of equilibrium",
     lectures=(),
     sources=(

@@ -13,10 +13,11 @@ from theory_jax.derivation import Derivation
 from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
 from theory_jax.energy.restricted_boltzmann_machine import log_likelihood
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Contrastive divergence: the price of a short chain",
     lectures=(),
     sources=(

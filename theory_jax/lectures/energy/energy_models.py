@@ -20,11 +20,12 @@ from theory_jax.energy.energy_models import (
     log_partition,
     quadrature_log_partition,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Product, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Energy-based models: probabilities from an energy, and learning without their normalizer",
     lectures=(),
     sources=(

@@ -25,6 +25,7 @@ from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, p
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Langevin sampling: a random walk that has a given law, and the price of its steps",
     lectures=(),
     sources=(

@@ -16,6 +16,7 @@ from theory_jax.energy.metropolis_adjusted_langevin import acceptance_log_ratio,
 from theory_jax.notation import Expectation, LogDensity, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Metropolis-adjusted Langevin: an exact law at any length of the step",
     lectures=(),
     sources=(

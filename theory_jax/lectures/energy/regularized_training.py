@@ -27,6 +27,7 @@ from theory_jax.notation import Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Regularized training of energy networks: a floor for the loss, and what energies are good for",
     lectures=(),
     sources=(

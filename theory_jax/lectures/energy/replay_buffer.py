@@ -18,6 +18,7 @@ from theory_jax.notation import Expectation, Normal, Slope, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="A replay buffer: long chains without long waits",
     lectures=(),
     sources=(

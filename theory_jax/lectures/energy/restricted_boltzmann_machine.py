@@ -26,6 +26,7 @@ from theory_jax.energy.restricted_boltzmann_machine import (
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Restricted Boltzmann machines: what a hidden layer adds, and what stays hard",
     lectures=(),
     sources=(

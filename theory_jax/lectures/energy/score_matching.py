@@ -25,6 +25,7 @@ from theory_jax.lectures.flows.hutchinson_trace import trace
 from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Score matching: a model is fitted through the slope of its log-density",
     lectures=(),
     sources=(

@@ -21,10 +21,12 @@ from theory_jax.evaluation.bits_per_dimension import (
     parzen_log_likelihood,
     uniform_dequantize,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Normal, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Bits per dimension: one unit for the likelihoods of discrete and continuous models",
     lectures=(14,),
     sources=(

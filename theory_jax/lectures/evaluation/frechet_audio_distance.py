@@ -23,6 +23,7 @@ from theory_jax.evaluation.frechet_distance import frechet_feature_distance
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The Frechet audio distance: what a logarithm of mel energies hears, and what pooled frames forget",
     lectures=(14,),
     sources=(

@@ -22,6 +22,7 @@ from theory_jax.evaluation.frechet_distance import (
 from theory_jax.notation import Expectation, Normal, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The Frechet distance: two means, two covariances, and a bias",
     lectures=(14,),
     sources=(

@@ -23,6 +23,7 @@ from theory_jax.evaluation.human_evaluation import (
 from theory_jax.notation import Expectation, Limit, Slope, SquaredNorm, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Human evaluation: how certain are twenty verdicts, and when is agreement more than chance?",
     lectures=(14,),
     sources=(

@@ -13,10 +13,12 @@ from sympy import exp, log
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
 from theory_jax.evaluation.inception_score import inception_score, log_inception_score, marginal_log_probs, split_inception_scores
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Total, plus
 
 derivation = Derivation(
+    module=__name__,
     title="The inception score: how much the answers of a classifier say about the images",
     lectures=(14,),
     sources=(

@@ -22,6 +22,7 @@ from theory_jax.evaluation.kernel_distance import (
 from theory_jax.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Kernel distances: which differences they see, and an estimate without bias",
     lectures=(14,),
     sources=(

@@ -24,6 +24,7 @@ from theory_jax.evaluation.memorization import (
 from theory_jax.notation import Limit, SquaredNorm, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Memorization: is a generator that repeats its training set found out?",
     lectures=(14,),
     sources=(

@@ -22,10 +22,11 @@ from theory_jax.evaluation.mode_coverage import (
     high_quality_fraction,
     mode_kl_divergence,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Product, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Mode coverage: counting what a generator never draws",
     lectures=(14,),
     sources=(

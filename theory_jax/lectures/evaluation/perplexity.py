@@ -18,10 +18,12 @@ from theory_jax.evaluation.perplexity import (
     sequence_perplexity,
     token_log_probs,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Product, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Perplexity: how many tokens a model chooses among, and when two models can be compared",
     lectures=(14,),
     sources=(

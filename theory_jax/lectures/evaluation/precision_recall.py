@@ -23,6 +23,7 @@ from theory_jax.evaluation.precision_recall import (
 from theory_jax.notation import Limit, Product, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Precision and recall, density and coverage: counts of points in balls",
     lectures=(14,),
     sources=(

@@ -12,11 +12,12 @@ from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.actnorm import forward, initialize, inverse
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Product, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Activation normalization: one example at a time",
     sources=(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",

@@ -14,10 +14,11 @@ from sympy import Rational, exp, log, tanh
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.additive_coupling import alternating_mask, diagonal_scaling, forward, inverse, logistic_log_prob
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Additive coupling: an invertible layer around any network",
     sources=(
         "Dinh, Krueger & Bengio 2014, NICE: Non-linear independent components estimation",

@@ -16,6 +16,7 @@ from theory_jax.flows.ode_solvers import runge_kutta_4_step, solve_fixed
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Adjoint gradients: an equation that runs backward in place of stored steps",
     sources=(
         "Chen, Rubanova, Bettencourt & Duvenaud 2018, Neural ordinary differential equations",

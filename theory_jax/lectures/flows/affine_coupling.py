@@ -13,11 +13,12 @@ from sympy import Integral, Rational, cosh, exp, log, oo, pi, sqrt, tanh
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.affine_coupling import bounded_log_scale, channel_mask, checkerboard_mask, forward, inverse, log_prob
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Affine coupling: a stretch that depends on the point",
     sources=(
         "Dinh, Sohl-Dickstein & Bengio 2017, Density estimation using Real NVP",

@@ -24,6 +24,7 @@ from theory_jax.flows.change_of_variables import (
 from theory_jax.notation import LogDensity, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Change of variables: what a map does to a density",
     sources=(
         "Box & Muller 1958, A note on the generation of random normal deviates",

@@ -19,6 +19,7 @@ from theory_jax.flows.continuous_flow import augmented_velocity, integrate, kine
 from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Continuous normalizing flow: a density that follows a velocity",
     sources=(
         "Chen, Rubanova, Bettencourt & Duvenaud 2018, Neural ordinary differential equations",

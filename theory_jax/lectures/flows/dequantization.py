@@ -13,11 +13,12 @@ from sympy import Rational, exp, log
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.dequantization import bits_per_dimension, logit_forward, logit_inverse, quantize, uniform_dequantize
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Dequantization: what a density says of integers",
     sources=(
         "Theis, van den Oord & Bethge 2016, A note on the evaluation of generative models",

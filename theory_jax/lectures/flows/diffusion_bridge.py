@@ -24,6 +24,7 @@ from theory_jax.flows.probability_paths import conditional_velocity, cosine_coef
 from theory_jax.notation import Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Diffusion and flow: one family in other coordinates",
     sources=(
         "Albergo, Boffi & Vanden-Eijnden 2023, Stochastic interpolants: a unifying framework for flows and diffusions",

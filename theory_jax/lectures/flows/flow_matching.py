@@ -23,6 +23,7 @@ from theory_jax.flows.ode_solvers import solve_fixed
 from theory_jax.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Flow matching: a field that nobody can compute, learned from pairs that anybody can draw",
     sources=(
         "Lipman, Chen, Ben-Hamu, Nickel & Le 2023, Flow matching for generative modeling",

@@ -27,6 +27,7 @@ from theory_jax.flows.galaxy_images import (
 from theory_jax.notation import Expectation, Slope, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Galaxies to order: a profile, its flux, size and shape, and what a condition adds to flow matching",
     lectures=(),
     sources=(

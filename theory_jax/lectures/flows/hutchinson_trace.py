@@ -16,6 +16,7 @@ from theory_jax.flows.hutchinson_trace import exact_divergence, hutchinson_diver
 from theory_jax.notation import Expectation, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Hutchinson's estimator: a trace from products with random vectors",
     lectures=(),
     sources=(

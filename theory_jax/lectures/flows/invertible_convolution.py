@@ -12,11 +12,12 @@ from sympy import Abs, Rational, log
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.invertible_convolution import assemble, decompose, forward, inverse
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Invertible 1x1 convolution: a learned shuffle of the channels",
     sources=(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",

@@ -19,6 +19,7 @@ from theory_jax.notation import Expectation, LogDensity, Normal, Total, plus, ti
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Masked autoregressive flow: every variable given all before it",
     sources=(
         "Germain, Gregor, Murray & Larochelle 2015, MADE: Masked Autoencoder for Distribution Estimation",

@@ -17,6 +17,7 @@ from theory_jax.flows.minibatch_coupling import optimal_assignment, sample_pairs
 from theory_jax.notation import Expectation, Inner, Normal, Slope, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Minibatch couplings: pairing noise with data so that paths keep apart",
     sources=(
         "Tong et al. 2024, Improving and generalizing flow-based generative models with minibatch optimal transport",

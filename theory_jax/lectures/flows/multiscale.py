@@ -13,11 +13,12 @@ from sympy import Rational, exp, log, pi
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
 from theory_jax.flows.multiscale import split_prior_log_prob, split_prior_sample, squeeze, unsqueeze
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Multi-scale flows: half of the variables leave early",
     sources=(
         "Dinh, Sohl-Dickstein & Bengio 2017, Density estimation using Real NVP",

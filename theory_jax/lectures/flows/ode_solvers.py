@@ -28,6 +28,7 @@ from theory_jax.flows.ode_solvers import (
 from theory_jax.notation import plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Solving an ordinary differential equation: order, error and stability of a step",
     sources=(
         "Dormand & Prince 1980, A family of embedded Runge-Kutta formulae",

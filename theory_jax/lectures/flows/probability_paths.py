@@ -22,6 +22,7 @@ from theory_jax.flows.probability_paths import (
 from theory_jax.notation import Expectation, Normal, Slope, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Probability paths: the velocity that moves noise onto a data point",
     sources=(
         "Lipman, Chen, Ben-Hamu, Nickel & Le 2023, Flow matching for generative modeling",

@@ -16,6 +16,7 @@ from theory_jax.flows.rectified_flow import reflow_pairs, straightness, transpor
 from theory_jax.notation import Expectation, Normal, Slope, Total, Variance, function, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Rectified flow: train on the pairs that the flow itself makes, and its paths become straight",
     sources=(
         "Liu, Gong & Liu 2023, Flow straight and fast: learning to generate and transfer data with rectified flow",

@@ -19,12 +19,15 @@ from theory_jax.draws import disjoint_distributions
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_divergence, f_generator, f_generator_derivative, push_through_channel
 from theory_jax.lectures.foundations._formulas import ALL, ALPHA, FORMULAS, U, of_each
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, function, plus, times
 from theory_jax.parts import value
 from theory_jax.typeset import latex
 
 derivation = Derivation(
+    module=__name__,
     title="One convex function, one divergence",
     lectures=(2,),
     sources=(
@@ -471,18 +474,6 @@ derivation.bridge(
 P = derivation.number("P", "the probability of an event under $p$", between=(0, 1))
 Q = derivation.number("Q", "its probability under $q$", between=(0, 1))
 binary = plus(P * log(P / Q), (1 - P) * log((1 - P) / (1 - Q)))
-two_outcomes = derivation.valley(
-    "For two outcomes the divergence is at least twice the squared distance",
-    plus(binary, -2 * (P - Q) ** 2),
-    Q,
-    P,
-    r"The slope in $Q$ is $(Q - P)\left(\frac{1}{Q(1 - Q)} - 4\right)$, and $4Q(1 - Q) \le 1$ with equality at one half only. "
-    r"So the difference falls until $Q = P$, where it is 0, and rises afterwards.",
-    wrong={
-        "3 in place of 2": plus(binary, -3 * (P - Q) ** 2),
-        "a constant a tenth too large": plus(binary, -Rational(11, 5) * (P - Q) ** 2),
-    },
-)
 inside_p = derivation.law("r", k, "the law of $p$ given the event", "")
 inside_q = derivation.law("s", k, "the law of $q$ given the event", "")
 outside_p = derivation.law(r"\bar r", k, "the law of $p$ given its complement", "")
@@ -503,14 +494,14 @@ pinsker = derivation.chain(
     ),
     at_least(binary, "leave out the divergences within the event and within its complement (Gibbs)", dropping=within),
     equals(
-        plus(2 * (P - Q) ** 2, two_outcomes.at(Q)),
+        plus(2 * (P - Q) ** 2, two_outcomes.at(P, Q)),
         "add and subtract twice the squared distance",
-        wrong={"the distance": plus(2 * (P - Q), two_outcomes.at(Q))},
+        wrong={"the distance": plus(2 * (P - Q), two_outcomes.at(P, Q))},
     ),
     at_least(
         2 * (P - Q) ** 2,
         r"leave out the difference of the lemma, which is zero for $P = Q$ only",
-        dropping=two_outcomes.at(Q),
+        dropping=two_outcomes.at(P, Q),
     ),
     states=2,
     so=r"For the event that $p_k > q_k$ the difference $P - Q$ is the total variation, as the next line shows. So "

@@ -25,6 +25,7 @@ from theory_jax.lectures.foundations.f_divergence import convex
 from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, function, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="f-GAN: generation by minimizing a variational divergence",
     lectures=(4,),
     sources=(

@@ -25,11 +25,12 @@ from theory_jax.foundations.fenchel_conjugate import (
 )
 from theory_jax.lectures.foundations._formulas import ALPHA, FORMULAS, SMOOTH, U, of_each
 from theory_jax.lectures.foundations.f_divergence import convex
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Limit, Slope, function, plus, times
 from theory_jax.typeset import latex
 
 derivation = Derivation(
+    module=__name__,
     title="The conjugate of a generator: a critic in place of a density ratio",
     lectures=(2, 3),
     sources=(

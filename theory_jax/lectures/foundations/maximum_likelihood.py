@@ -22,10 +22,13 @@ from theory_jax.foundations.maximum_likelihood import (
     gaussian_negative_log_likelihood,
     kl_divergence,
 )
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Product, Slope, Total, Variance, plus
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Maximum likelihood is minimum Kullback-Leibler divergence",
     lectures=(1,),
     sources=(
@@ -57,45 +60,14 @@ K = derivation.count(k, "K", "the number of categories", "num_categories")
 c = derivation.numbers("c", k, "how often category $k$ occurs in the sample", positive=True)
 N = derivation.define("N", Total(k, c), "the size of the sample", positive=True)
 p_hat = derivation.define(r"\hat p", c / N, "the empirical distribution", "empirical_distribution", over=k, law=True)
-p = derivation.law("p", k, "any law, in the lemmas", "log_probs_p")
+p = derivation.law("p", k, "any law", "log_probs_p")
 q = derivation.law("q", k, "the model", "log_probs_q")
-t = derivation.number("t", "a positive number", positive=True)
+derivation.symbol("t", "a positive number")
 
 derivation.say(
-    r"One fact about the logarithm carries the lecture, and most of this course: its graph lies below its tangent at 1. The "
-    r"gap $t - 1 - \log t$ is where every inequality between divergences comes from."
-)
-
-tangent = derivation.valley(
-    "The logarithm lies below its tangent at 1",
-    t - 1 - log(t),
-    t,
-    1,
-    r"The slope $1 - 1/t$ is negative below $t = 1$ and positive above it, so the gap falls to 0 and rises again: it is "
-    r"positive everywhere but at $t = 1$.",
-    wrong={"half the tangent's slope": t / 2 - Rational(1, 2) - log(t), "a steeper tangent": 2 * (t - 1) - log(t)},
-)
-
-gibbs = derivation.chain(
-    "Gibbs' inequality: a divergence is never negative",
-    Divergence(p, q),
-    equals(Expectation(p, -log(q / p)), r"the definition, with $\log p_k - \log q_k = -\log(q_k / p_k)$"),
-    equals(
-        Expectation(p, plus(1 - q / p, tangent.at(q / p))),
-        r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = q_k / p_k$",
-        wrong={"the ratio turned over": Expectation(p, plus(1 - p / q, tangent.at(q / p)))},
-    ),
-    at_least(
-        Expectation(p, 1 - q / p),
-        r"leave out the gap, which is zero only where $q_k = p_k$",
-        dropping=Expectation(p, tangent.at(q / p)),
-        wrong={"the gap counted twice": Expectation(p, 1 - q / p) + Expectation(p, tangent.at(q / p))},
-    ),
-    equals(Total(k, plus(p, -q)), r"multiply each term by its $p_k$"),
-    equals(0, "both laws sum to one", wrong={"the laws' masses added": 2}),
-    about=(p, q),
-    role="lemma",
-    so=r"Equality needs every gap to be zero, so the divergence is zero if and only if $p = q$.",
+    r"Two lemmas carry the lecture, and most of this course. The graph of the logarithm lies below its tangent at 1, by the gap "
+    r"$t - 1 - \log t$ (lemmas/tangent). Averaged over the ratio of two laws, this gap is their divergence, so a divergence is "
+    r"never negative: Gibbs' inequality (lemmas/gibbs)."
 )
 
 central = derivation.chain(

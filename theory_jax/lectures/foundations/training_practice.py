@@ -22,6 +22,7 @@ from theory_jax.foundations.training_practice import (
 from theory_jax.notation import Inner, LogDensity, SquaredNorm, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The formulas inside a training loop",
     sources=(
         "Kingma & Ba 2015, Adam, algorithm 1 and section 3",

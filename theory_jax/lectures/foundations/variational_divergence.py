@@ -23,11 +23,13 @@ from theory_jax.foundations.variational_divergence import (
     variational_lower_bound,
 )
 from theory_jax.lectures.foundations.f_divergence import convex
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, function, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="An f-divergence is what the best critic earns",
     lectures=(3,),
     sources=(

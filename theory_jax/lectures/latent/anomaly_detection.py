@@ -22,10 +22,11 @@ from theory_jax.latent.anomaly_detection import (
     robust_z_score,
     threshold_at_false_positive_rate,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Anomaly detection: a score, a threshold, and a ranking",
     lectures=(21,),
     sources=(

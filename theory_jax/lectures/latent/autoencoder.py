@@ -21,6 +21,7 @@ from theory_jax.notation import Expectation, Limit, Normal, Slope, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The autoencoder: a bottleneck, and the part of the data that passes it",
     sources=(
         "Baldi & Hornik 1989, Neural networks and principal component analysis: learning from examples without local minima",

@@ -22,11 +22,13 @@ from theory_jax.latent.beta_vae import (
     stratified_log_importance,
 )
 from theory_jax.latent.vae import kl_to_standard_normal
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The beta-VAE: a price for every nat of the code",
     lectures=(22,),
     sources=(

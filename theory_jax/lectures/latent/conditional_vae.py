@@ -13,11 +13,12 @@ from theory_jax.derivation import Derivation
 from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.latent.conditional_vae import condition_channels, conditional_negative_elbo, feature_wise_modulation, one_hot
 from theory_jax.latent.vae import kl_to_standard_normal
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Total, plus
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="A bound with a label: where the label's information goes",
     sources=(
         "Sohn, Lee & Yan 2015, Learning structured output representation using deep conditional generative models",

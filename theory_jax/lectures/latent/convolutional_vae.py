@@ -14,6 +14,7 @@ from theory_jax.latent.convolutional_vae import convolution2d, nearest_upsample,
 from theory_jax.notation import Inner, Slope, Total, plus
 
 derivation = Derivation(
+    module=__name__,
     title="From a vector to an image: convolutions, their transposes, and checkerboards",
     sources=(
         "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning",

@@ -19,11 +19,12 @@ from theory_jax.latent.denoising_autoencoder import (
     empirical_denoiser,
     smoothed_log_density,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Expectation, Limit, Normal, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The denoising autoencoder: the best guess points uphill",
     sources=(
         "Vincent, Larochelle, Bengio & Manzagol 2008, Extracting and composing robust features with denoising autoencoders",

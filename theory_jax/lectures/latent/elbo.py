@@ -19,11 +19,13 @@ from theory_jax.latent.elbo import (
     normalized_importance_weights,
     renyi_bound,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="The evidence lower bound, and how tight it can be made",
     lectures=(17,),
     sources=(

@@ -20,10 +20,12 @@ from theory_jax.latent.factor_vae import (
     mutual_information_gap,
     permute_latents,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Normal, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The factor-VAE: a price for dependence alone",
     lectures=(22,),
     sources=(

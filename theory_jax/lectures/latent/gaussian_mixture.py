@@ -20,11 +20,13 @@ from theory_jax.latent.gaussian_mixture import (
     mixture_log_density,
     mixture_sample,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
 from theory_jax.lectures.latent.latent_variable_models import fisher
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Product, Slope, Total, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="Gaussian mixtures: expectation-maximization climbs",
     lectures=(16,),
     sources=(

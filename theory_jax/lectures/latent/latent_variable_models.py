@@ -21,11 +21,12 @@ from theory_jax.latent.latent_variable_models import (
     linear_gaussian_posterior,
     monte_carlo_log_marginal,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Expectation, Inner, Limit, LogDensity, Slope, SquaredNorm, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Latent variables: a likelihood that needs the posterior",
     lectures=(15,),
     sources=(

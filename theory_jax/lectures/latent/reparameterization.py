@@ -26,6 +26,7 @@ from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, T
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Gradients through randomness",
     lectures=(19,),
     sources=(

@@ -20,10 +20,11 @@ from theory_jax.latent.sparse_autoencoder import (
     soft_threshold,
     top_k_activation,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, plus, times
 
 derivation = Derivation(
+    module=__name__,
     title="The sparse autoencoder: codes of which few units speak",
     sources=(
         "Ng 2011, Sparse autoencoder, CS294A lecture notes",

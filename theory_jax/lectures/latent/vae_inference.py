@@ -21,7 +21,8 @@ from theory_jax.latent.vae_inference import (
     masked_bernoulli_log_likelihood,
     spherical_interpolation,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import (
     Divergence,
     Expectation,
@@ -38,6 +39,7 @@ from theory_jax.notation import (
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Inference with a trained VAE: estimates, paths and holes",
     lectures=(21,),
     sources=(

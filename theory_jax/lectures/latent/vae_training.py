@@ -20,12 +20,13 @@ from theory_jax.latent.vae_training import (
     linear_kl_weight,
     linear_vae_negative_elbo,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
 from theory_jax.lectures.latent.vae import exact_case
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Training a VAE: what the linear case knows about collapse",
     lectures=(20,),
     sources=(

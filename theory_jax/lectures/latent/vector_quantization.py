@@ -18,11 +18,12 @@ from theory_jax.latent.vector_quantization import (
     straight_through,
     vector_quantization_loss,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Inner, Slope, SquaredNorm, Total, plus, times
 from theory_jax.parts import value
 
 derivation = Derivation(
+    module=__name__,
     title="Vector quantization: a discrete code, trained by gradients",
     lectures=(23,),
     sources=(

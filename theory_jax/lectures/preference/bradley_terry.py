@@ -13,7 +13,8 @@ from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
 
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
 from theory_jax.preference.bradley_terry import (
@@ -26,6 +27,7 @@ from theory_jax.preference.bradley_terry import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="From verdicts to scores: random utilities, their likelihood and its maximum",
     lectures=(54,),
     sources=(

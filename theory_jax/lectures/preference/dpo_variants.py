@@ -16,6 +16,7 @@ from theory_jax.preference.dpo import dpo_loss
 from theory_jax.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, orpo_loss, simpo_loss
 
 derivation = Derivation(
+    module=__name__,
     title="Losses of preferences differ in the margin that they ask for and in whom they give up",
     lectures=(55,),
     sources=(

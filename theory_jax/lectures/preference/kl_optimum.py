@@ -9,7 +9,7 @@ from sympy import Rational, exp, log, oo
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Limit, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 from theory_jax.preference.kl_optimum import (
@@ -21,6 +21,7 @@ from theory_jax.preference.kl_optimum import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="The best policy at a price per nat, and the reward that it reveals",
     lectures=(55,),
     sources=(

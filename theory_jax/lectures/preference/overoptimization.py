@@ -13,7 +13,8 @@ from sympy import Integral, Rational, exp, log, oo, pi, sqrt
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Limit, Normal, Slope, Total, plus, times
 from theory_jax.preference.overoptimization import (
     best_of_n_kl_bound,
@@ -24,6 +25,7 @@ from theory_jax.preference.overoptimization import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="The best of n by a proxy: its law, its distance, and when the true reward turns",
     lectures=(54,),
     sources=(

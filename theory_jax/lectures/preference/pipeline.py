@@ -12,7 +12,7 @@ from sympy import KroneckerDelta, Rational, exp, log, oo
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.preference.kl_optimum import read_back
 from theory_jax.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.parts import value
@@ -21,6 +21,7 @@ from theory_jax.preference.kl_optimum import reward_kl_frontier, tilted_log_prob
 from theory_jax.preference.pipeline import completion_log_prob, completion_mask, supervised_loss, token_class_score, win_rate
 
 derivation = Derivation(
+    module=__name__,
     title="From supervised text to preferences: two roads to one policy",
     lectures=(54, 55),
     sources=(

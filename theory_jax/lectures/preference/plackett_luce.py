@@ -13,7 +13,7 @@ from sympy import Integral, Rational, exp, log, oo
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, Variance, plus, times
 from theory_jax.parts import value
 from theory_jax.preference.plackett_luce import (
@@ -25,6 +25,7 @@ from theory_jax.preference.plackett_luce import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="A law of whole rankings, whose pairs are Bradley-Terry",
     lectures=(54,),
     sources=(

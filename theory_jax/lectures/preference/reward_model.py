@@ -13,7 +13,8 @@ from sympy import Rational, exp, log, sqrt
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.preference.reward_model import (
     pairwise_reward_loss,
@@ -24,6 +25,7 @@ from theory_jax.preference.reward_model import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="What comparisons teach a reward model, what they leave open, and why its favorite disappoints",
     lectures=(54,),
     sources=(

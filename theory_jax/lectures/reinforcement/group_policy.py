@@ -22,6 +22,7 @@ from theory_jax.reinforcement.group_policy import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Other answers in place of a value function: what is climbed after each division",
     lectures=(51, 52),
     sources=(

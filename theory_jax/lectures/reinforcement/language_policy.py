@@ -10,7 +10,7 @@ from sympy import Rational, exp, log
 
 from theory_jax.chains import at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
 from theory_jax.reinforcement.language_policy import (
@@ -22,6 +22,7 @@ from theory_jax.reinforcement.language_policy import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="A language model is a policy, and its best version is the reference, tilted token by token",
     lectures=(51,),
     sources=(

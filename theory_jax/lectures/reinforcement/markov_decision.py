@@ -12,7 +12,7 @@ from sympy import Matrix, Max, exp, log, oo
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs
+from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.parts import value as number_of
 from theory_jax.reinforcement.markov_decision import (
@@ -26,6 +26,7 @@ from theory_jax.reinforcement.markov_decision import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Bellman's equations: the value of a policy, and the best value of all",
     lectures=(49,),
     sources=(

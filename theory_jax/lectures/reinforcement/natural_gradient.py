@@ -24,6 +24,7 @@ from theory_jax.reinforcement.natural_gradient import (
 from theory_jax.reinforcement.policy_gradient import policy_gradient
 
 derivation = Derivation(
+    module=__name__,
     title="The natural gradient: the steepest step where distance is divergence",
     lectures=(53,),
     sources=(

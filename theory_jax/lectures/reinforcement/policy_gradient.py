@@ -10,6 +10,7 @@ from sympy import KroneckerDelta, Matrix, diff, exp, log, sqrt
 
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
+from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
 from theory_jax.notation import Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.reinforcement.markov_decision import action_value, policy_value, state_occupancy
 from theory_jax.reinforcement.policy_gradient import (
@@ -22,6 +23,7 @@ from theory_jax.reinforcement.policy_gradient import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="The policy gradient theorem: differentiating what was decided by chance",
     lectures=(50,),
     sources=(
@@ -63,17 +65,6 @@ baseline = derivation.number("c", "a number that does not depend on the action",
 score = Slope(log(pi), logit.at(b))
 
 derivation.chain(
-    "The score has mean zero",
-    Expectation(pi, score),
-    equals(
-        Total(a, Slope(pi, logit.at(b))),
-        r"$\pi \, \partial \log \pi = \partial \pi$",
-        wrong={"without the policy": Total(a, score)},
-    ),
-    equals(0, "probabilities sum to one, whatever the logits are", wrong={"as if it were their sum": 1}),
-    role="lemma",
-)
-derivation.chain(
     "The gradient of an expectation is an expectation of the score",
     Slope(Expectation(pi, q), logit.at(b)),
     equals(
@@ -88,7 +79,7 @@ derivation.chain(
     ),
     equals(
         Expectation(pi, times(q - baseline, score)),
-        "the score has mean zero, so a number that is the same for all actions may be taken away",
+        "the score has mean zero (lemmas/score), so a number that is the same for all actions may be taken away",
         wrong={"taken away from the score": Expectation(pi, times(q, score - baseline)),
                "a baseline that is the action's own": Expectation(pi, times(q - q, score))},
     ),
@@ -98,6 +89,7 @@ derivation.chain(
         wrong={"not centered": times(pi.at(b), q.at(b)), "without the policy": plus(q.at(b), -Expectation(pi, q))},
     ),
     role="lemma",
+    uses=(score_has_mean_zero,),
     so="Sampled actions suffice for the third line: nothing but the logarithm of the policy is differentiated. An action is made "
     "more likely if it was better than the mean.",
 )  # fmt: skip

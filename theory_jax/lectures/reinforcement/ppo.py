@@ -9,12 +9,14 @@ from sympy import Matrix, Max, Min, Rational, exp, log, sqrt
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import gibbs, tangent
+from theory_jax.lectures.lemmas.gibbs import gibbs
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.parts import value
 from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
 
 derivation = Derivation(
+    module=__name__,
     title="Several steps from one batch: the clipped surrogate, what it promises and what it does not",
     lectures=(52,),
     sources=(

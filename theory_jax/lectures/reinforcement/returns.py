@@ -23,6 +23,7 @@ from theory_jax.reinforcement.returns import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Returns and advantages: between one reward with a guess, and everything that was observed",
     lectures=(49, 50),
     sources=(

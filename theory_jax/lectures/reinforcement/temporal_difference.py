@@ -22,6 +22,7 @@ from theory_jax.reinforcement.temporal_difference import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Temporal differences: learning a value from one transition after the other",
     lectures=(49,),
     sources=(

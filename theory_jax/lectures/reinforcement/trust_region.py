@@ -6,10 +6,11 @@ The lecture on the functions of theory_jax/reinforcement/trust_region.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Rational, log
+from sympy import Abs, log
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
+from theory_jax.lectures.lemmas.two_outcomes import two_outcomes
 from theory_jax.notation import Divergence, Expectation, Total, plus, times
 from theory_jax.reinforcement.markov_decision import policy_value, state_occupancy
 from theory_jax.reinforcement.policy_gradient import policy_gradient
@@ -22,6 +23,7 @@ from theory_jax.reinforcement.trust_region import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Trust regions: how far the old policy's advantages can be believed",
     lectures=(53,),
     sources=(
@@ -224,16 +226,6 @@ p_o = derivation.number(
 )
 p = derivation.number("p", "the new policy's", between=(0, 1))
 kl = plus(times(p_o, log(p_o / p)), times(1 - p_o, log((1 - p_o) / (1 - p))))
-pinsker = derivation.valley(
-    "For two actions the divergence is at least twice the square of the total variation",
-    kl - 2 * (p_o - p) ** 2,
-    p,
-    p_o,
-    r"The slope in $p$ is $(p - p_o) \left(\frac{1}{p (1 - p)} - 4\right)$, and $4 p (1 - p) \le 1$. So the difference falls "
-    "until $p = p_o$, where it is 0, and rises afterwards. For more actions: Pinsker's inequality (f-divergences), by the event "
-    "that the old policy is likelier.",
-    wrong={"a constant a tenth too large": kl - Rational(11, 5) * (p_o - p) ** 2, "three": kl - 3 * (p_o - p) ** 2},
-)
 surrogate = derivation.number("L(\\pi)", "the surrogate at the new policy", "surrogate_objective")
 c = derivation.define("c", e * gamma / (1 - gamma) ** 2, r"the constant, without its number", positive=True)
 n = derivation.number("n", "what the bound of the error leaves out", positive=True)
@@ -247,11 +239,16 @@ derivation.chain(
         dropping=n,
     ),
     equals(
-        plus(surrogate, times(-2, c, kl), times(2, c, pinsker.at(p))),
+        plus(surrogate, times(-2, c, kl), times(2, c, two_outcomes.at(p_o, p))),
         "add and subtract twice the constant times the divergence",
-        wrong={"the divergence once": plus(surrogate, times(-1, c, kl), times(2, c, pinsker.at(p)))},
+        wrong={"the divergence once": plus(surrogate, times(-1, c, kl), times(2, c, two_outcomes.at(p_o, p)))},
     ),
-    at_least(plus(surrogate, times(-2, c, kl)), "leave out the difference of the lemma", dropping=2 * c * pinsker.at(p)),
+    at_least(
+        plus(surrogate, times(-2, c, kl)),
+        "leave out the difference of the lemma (for more actions: Pinsker's inequality in the lecture on f-divergences, by the "
+        "event that the old policy is likelier)",
+        dropping=2 * c * two_outcomes.at(p_o, p),
+    ),
     equals(
         plus(surrogate, times(-2, c, plus(kl, k)), times(2, c, k)),
         "add and subtract what another state has more",
@@ -270,7 +267,7 @@ derivation.chain(
     at_least(
         plus(surrogate, times(-4, c, plus(kl, k))),
         "leave it out: this is the form in use, though half the penalty will do",
-        dropping=2 * c * (pinsker.at(p) + 2 * (p_o - p) ** 2 + k),
+        dropping=2 * c * (two_outcomes.at(p_o, p) + 2 * (p_o - p) ** 2 + k),
     ),
     central=True,
     so=r"Call the last line $M$. It is $\eta(o)$ at $\pi = o$, so for the policy that makes it largest $\eta(\pi) \ge M(\pi) \ge "

@@ -19,6 +19,7 @@ from theory_jax.state_space.convolution import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Recurrence as convolution: train on whole sequences, sample step by step",
     lectures=(56,),
     sources=(

@@ -11,11 +11,12 @@ from sympy import Integral, Rational, atan, cos, exp, oo, sin
 
 from theory_jax.chains import at_least, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Limit, Total, plus, times
 from theory_jax.state_space.diagonal import KINDS, diagonal_kernel, diagonal_step, initial_eigenvalues, state_space_layer
 
 derivation = Derivation(
+    module=__name__,
     title="Diagonal state spaces: a kernel as a sum of damped oscillations",
     lectures=(56,),
     sources=(
@@ -371,7 +372,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and its imaginary part",
+    "... and the imaginary part of the quotient",
     2 * q * w / (w**2 + q**2),
     equals(
         sin(2 * atan(q / w)),

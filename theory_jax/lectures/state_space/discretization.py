@@ -21,6 +21,7 @@ from theory_jax.state_space.discretization import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Discretization: a differential equation, seen at equal steps",
     lectures=(56,),
     sources=(

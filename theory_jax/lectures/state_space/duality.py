@@ -16,6 +16,7 @@ from theory_jax.state_space.duality import dual_chunked, dual_quadratic, dual_re
 from theory_jax.state_space.parallel_scan import recurrence_sequential
 
 derivation = Derivation(
+    module=__name__,
     title="State-space duality: a recurrence is attention with a mask that decays",
     lectures=(56,),
     sources=(

@@ -19,6 +19,7 @@ from theory_jax.state_space.discretization import bilinear
 from theory_jax.state_space.hippo import legendre_basis, legs_matrices, legs_step, legt_matrices, reconstruct
 
 derivation = Derivation(
+    module=__name__,
     title="HiPPO: a memory by projection",
     lectures=(56,),
     sources=(

@@ -14,6 +14,7 @@ from theory_jax.notation import Limit, Slope, Total, plus, times
 from theory_jax.state_space.linear_system import impulse_response, state_transition, step_response, transfer_function
 
 derivation = Derivation(
+    module=__name__,
     title="Linear systems: one exponential says what every input does",
     lectures=(56,),
     sources=(

@@ -13,6 +13,7 @@ from theory_jax.notation import Slope, function, plus, times
 from theory_jax.state_space.parallel_scan import combine, recurrence_backward, recurrence_parallel, recurrence_sequential
 
 derivation = Derivation(
+    module=__name__,
     title="Parallel scan: a recurrence in a logarithmic number of rounds",
     lectures=(56,),
     sources=(

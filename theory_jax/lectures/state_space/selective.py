@@ -11,7 +11,7 @@ from sympy import Integral, Rational, exp, log, oo
 
 from theory_jax.chains import at_least, at_most, equals
 from theory_jax.derivation import Derivation
-from theory_jax.lectures.foundations.maximum_likelihood import tangent
+from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.notation import Limit, Total, plus, times
 from theory_jax.parts import value
 from theory_jax.state_space.convolution import causal_convolution_direct
@@ -25,6 +25,7 @@ from theory_jax.state_space.selective import (
 )
 
 derivation = Derivation(
+    module=__name__,
     title="Selective state spaces: a recurrence that chooses what to keep",
     lectures=(56,),
     sources=(

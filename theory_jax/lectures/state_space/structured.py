@@ -19,6 +19,7 @@ from theory_jax.state_space.hippo import legs_matrices
 from theory_jax.state_space.structured import cauchy_product, low_rank_resolvent, low_rank_vector, normal_part, structured_kernel
 
 derivation = Derivation(
+    module=__name__,
     title="Structured state spaces: a matrix that is normal but for one vector",
     lectures=(56,),
     sources=(

@@ -1,0 +1,1 @@
+"""Lemmas that many lectures use: one a file, derived there."""
