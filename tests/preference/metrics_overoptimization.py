@@ -108,4 +108,5 @@ def preview(e, data):
         rows.append((sum(law[k] * gold[k] for k in of) / often, sum(law[k] * proxy[k] for k in of) / often, often, chosen))
     shown = max(k for k, row in enumerate(rows) if row[2] + row[3] > 1e-3) + 1
     lines = [("plot", range(shown), [row[which] for row in rows[:shown]]) for which in (0, 1)]
-    return {"gold_and_proxy": drawn, "praise": lines}
+    shares = [(name, range(shown), [row[which] for row in rows[:shown]]) for name, which in (("fill_between", 2), ("bar", 3))]
+    return {"gold_and_proxy": drawn, "praise": lines + shares}

@@ -155,9 +155,11 @@ def drawings(figure):
     """[(method, data, ..., options)] of what a figure draws, in order."""
     axes = MagicMock()
     axes.plot.return_value = [MagicMock()]  # a line, which others take their color from
+    axes.get_subplotspec().subgridspec.side_effect = lambda rows, columns: range(rows * columns)  # panels in place of the axes
     figure.draw(axes)
     found = []
-    for name, arguments, options in axes.mock_calls:
+    for call, arguments, options in axes.mock_calls:
+        name = call.rpartition(".")[2]  # also on axes beside or inside
         if name in DRAWS:
             data = [argument for argument in arguments if not isinstance(argument, str)]
             found.append((name, *data, {option: options[option] for option in OPTIONS if option in options}))

@@ -1,0 +1,68 @@
+"""Denoisers at any level: errors of the data, weighed by (sigma^2 + s^2)/(sigma s)^2, by quantiles of SciPy's normal law."""
+
+import math
+
+import torch
+from scipy.stats import norm
+
+from tests.support.judged import Judge
+from tests.support.metrics import mean, noise
+
+NAMES = ("digits",)
+FIELDS = {"digits": {"judged_samples": 10, "sampling_steps": 4}}
+TOLERANCE = 1e-4  # the network's answers are cast to float32
+COUNT = 12
+
+
+def denoised(e, x, sigma):
+    """What the network takes for the data."""
+    s = e.recipe.sigma_data
+    both = sigma**2 + s**2
+    answer = e.network(x / math.sqrt(both), torch.full((len(x),), 1000 * math.log(sigma) / 4))
+    return s**2 / both * x + sigma * s / math.sqrt(both) * answer.float()
+
+
+def evaluate(e, data):
+    image = data.batch()["image"]
+    x0, s, found = 2 * image - 1, e.recipe.sigma_data, []
+    noises = [noise(e, *x0.shape) for _ in range(3)]
+    for third, eps in enumerate(noises):
+        errors = []
+        for k, one in enumerate(x0):
+            sigma = math.exp(e.recipe.level_mean + e.recipe.level_std * norm.ppf((16 * third + k % 16 + 0.5) / 48))
+            error = mean((denoised(e, (one + sigma * eps[k])[None], sigma)[0] - one).square().flatten())
+            errors.append((sigma**2 + s**2) / (sigma * s) ** 2 * error)
+        found.append(mean(errors))
+    judge, count = Judge(image), e.recipe.judged_samples
+    many = 2 * len(e.levels) - 3  # as many evaluations as Heun's method takes
+    heun = drawn(e, e.levels.tolist(), noise(e, count, *e.shape), correct=True)
+    ends = [e.recipe.sigma_max ** (1 / 7), e.recipe.sigma_min ** (1 / 7)]
+    levels = [(ends[0] + k / (many - 1) * (ends[1] - ends[0])) ** 7 for k in range(many)] + [0.0]
+    euler = drawn(e, levels, noise(e, count, *e.shape), correct=False)
+    return {
+        "loss": mean(found), **dict(zip(("loss_small", "loss_middle", "loss_large"), found, strict=True)),
+        "root_mean_square": math.sqrt(mean(x0.square().flatten())),
+        "frechet_distance": judge.frechet_distance(heun, image), "frechet_distance_euler": judge.frechet_distance(euler, image),
+    }  # fmt: skip
+
+
+def drawn(e, levels, white, correct):
+    """By Euler's steps to the data, each corrected by the slope at its end where that is not the data."""
+    x = e.recipe.sigma_max * white
+    for now, after in zip(levels[:-1], levels[1:], strict=True):
+        slope = (x - denoised(e, x, now)) / now
+        guess = x + (after - now) * slope
+        if correct and after > 0:
+            slope = (slope + (guess - denoised(e, guess, after)) / after) / 2
+        x = x + (after - now) * slope
+    return ((x + 1) / 2).clamp(0, 1)
+
+
+def preview(e, data):
+    x0 = 2 * data.batch(torch.arange(4))["image"] - 1
+    eps, rows = noise(e, 20, *e.shape), []
+    for k, image in enumerate(x0):
+        for j, sigma in enumerate((0.1, 0.3, 1.0, 3.0, 10.0)):
+            x = image + sigma * eps[5 * k + j]
+            rows += [image, x, denoised(e, x[None], sigma)[0]]
+    return {"denoised": ((torch.stack(rows) + 1) / 2).clamp(0, 1)}
