@@ -122,7 +122,7 @@ def _train(console, models):
     """
     console.print()
     threads = str(max(1, cpu_count() // len(models)))
-    quietly = {"stderr": subprocess.STDOUT, "env": os.environ | {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}}
+    quietly = {"stderr": subprocess.STDOUT, "env": {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}}
     running, stopped = [], threading.Event()
 
     def start(*words, **how):
@@ -159,7 +159,8 @@ def _run(console, title, words, listen, start=subprocess.Popen, **how):
     console.print(f"[bold]{title}[/]  [dim]python -m {escape(shlex.join(words))}[/]", soft_wrap=True)
     began = time.perf_counter()
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "encoding": "utf-8"}
-    process = start([sys.executable, "-m", *words], **pipes, **how)
+    settings = os.environ | {"PYTHONIOENCODING": "utf-8"} | how.pop("env", {})
+    process = start([sys.executable, "-m", *words], env=settings, **pipes, **how)
     try:
         heard = listen(process.stdout)
         _, status, usage = os.wait4(process.pid, 0)

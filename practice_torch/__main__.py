@@ -16,11 +16,12 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import OptionError, RunError, too_large
 from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
-from shared_specs.terminal import failed_output, forget_output
+from shared_specs.terminal import failed_output, forget_output, replace_unwritable
 
 
 def main(arguments=None):
     """Returns the exit code."""
+    replace_unwritable()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     try:

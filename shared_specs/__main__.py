@@ -20,7 +20,7 @@ from shared_specs.commands.extras import remedy
 from shared_specs.grading.against_options import only_with_against, terms
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import load, resolve
-from shared_specs.terminal import failed_output, forget_output
+from shared_specs.terminal import failed_output, forget_output, replace_unwritable
 
 LONGEST, LARGEST = 86_400.0, 2**20  # seconds, MiB
 
@@ -145,6 +145,7 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
+    replace_unwritable()
     try:
         command = parse(Command, sys.argv[1:] if arguments is None else list(arguments), __doc__)
     except UsageError as error:

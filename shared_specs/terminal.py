@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 _UNBOUNDED = 100_000  # columns of text
 
 
+def replace_unwritable() -> None:
+    """stdout writes a question mark for a character that its encoding lacks (as of a Latin-1 locale), instead of failing."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def print_table(table: "Table", console: "Console | None" = None) -> None:
     """Print a table, of whose no_wrap columns nothing is cut: a terminal that is too narrow wraps the lines.
 

@@ -17,7 +17,7 @@ from shared_specs.commands.command_line import UsageError, parse
 from shared_specs.commands.extras import remedy
 from shared_specs.stopping import Stopped, unwinding
 from shared_specs.syllabus import BOOK, load, resolve
-from shared_specs.terminal import failed_output, forget_output
+from shared_specs.terminal import failed_output, forget_output, replace_unwritable
 from theory_jax.records import derivation_of, lemmas, records_in_order, records_in_processes
 
 LECTURES = Path(__file__).parent / "lectures"
@@ -74,8 +74,7 @@ Command = (
 
 def main(arguments=None):
     """Returns the exit code."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without these characters still gets its page
+    replace_unwritable()
     try:
         command = parse(Command, sys.argv[1:] if arguments is None else arguments, __doc__, "python -m theory_jax")
         does = {List: _list, Mutate: _mutate, Run: _run}
@@ -161,7 +160,7 @@ def _run(command):
     computed_by = "XLA" if command.compiled else "NumPy"
     if command.json:
         answer = {"derivations": records, "planned": planned, "computed_by": computed_by}
-        print(json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(answer, indent=2, allow_nan=False))  # in ASCII, which every encoding of stdout can write
     else:
         from theory_jax.page import print_summary
 
@@ -245,7 +244,7 @@ def _mutate(command):
             path: {"mutants": len(those), "survivors": [{"part": m.name, "change": m.change} for m in survivors[path]]}
             for path, those in found.items()
         }
-        print(json.dumps({"topics": topics, "mutants": total, "refused": refused}, indent=2, ensure_ascii=False))
+        print(json.dumps({"topics": topics, "mutants": total, "refused": refused}, indent=2))
     else:
         for path, those in found.items():
             print(f"{path}: {len(those) - len(survivors[path])} of {len(those)} mutants refused")

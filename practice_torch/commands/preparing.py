@@ -3,6 +3,7 @@
 import importlib
 import sys
 from dataclasses import dataclass
+from shlex import quote
 from typing import Annotated
 
 import tyro
@@ -79,7 +80,7 @@ def prepare(arguments, byte_pairs):
         _say(f"note: {remark}")
     size = sum(shard["bytes"] for shard in manifest["shards"])
     told = f"{module.told(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
-    print(f"{where.out}: {told}; train with --data {where.out}")
+    print(f"{where.out}: {told}; train with --data {quote(where.out)}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from practice_torch.command_line import PROGRAM, UsageError, changed, flags, nearest, tyro_line
 from practice_torch.commands.run_folder import restored, same_data, show, write_page, writing
@@ -94,7 +95,7 @@ def evaluate(command, judge):
     first = processes.first  # of several processes one speaks and writes
     weights, step = weights_of(run, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
     if command.samples and step < recipe.steps:
-        mend = f"finish it with `train --resume {run.folder}`, or leave --samples out"
+        mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     experiment.load_state_dict(weights)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from pathlib import Path
+from shlex import quote
 
 from practice_torch.command_line import PROGRAM, UsageError, changed, nearest
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
@@ -132,7 +133,7 @@ def _to_the_end(run, recipe, experiment, data, command):
         training.train()
     except Interrupted as stop:
         if first:
-            print(f"{stop}; continue with\n  {PROGRAM} train --resume {run.folder}", file=sys.stderr)
+            print(f"{stop}; continue with\n  {PROGRAM} train --resume {quote(str(run.folder))}", file=sys.stderr)
         return 128 + stop.signal_number
     if not first:
         return 0
@@ -140,7 +141,7 @@ def _to_the_end(run, recipe, experiment, data, command):
         write_page(run)
     except Exception as error:  # the training is done and saved; a page is no reason to end in an error
         complaint = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        print(f"warning: no report ({complaint}); `{PROGRAM} report {run.folder}` writes it again", file=sys.stderr)
+        print(f"warning: no report ({complaint}); `{PROGRAM} report {quote(str(run.folder))}` writes it again", file=sys.stderr)
     show(run)
     print(f"run folder: {run.folder}   report: {run.folder / 'report.html'}")
     return 0

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any
         raise Fault(f"{directory} exists and is not an empty folder; name a new one")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        building = directory.parent / f".{directory.name}-{os.getpid()}"
+        building.mkdir()
     except OSError as error:
         raise Fault(f"cannot write below {directory.parent}: {error.strerror}") from error
     try:
@@ -47,7 +47,6 @@ def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any
             "files": {str(path.relative_to(building)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
         }
         (building / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        os.chmod(building, 0o755)
         os.replace(building, directory)
     except OSError as error:
         raise Fault(f"cannot write {directory}: {error.strerror or error}") from error
@@ -57,7 +56,7 @@ def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any
 
 
 def _write_topic(topic, directory):
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays, cases, left_out = {}, [], []
     checkers = {precision: Checker(topic, wing("torch", topic, precision)) for precision in ("float64", "float32")}
@@ -71,8 +70,7 @@ def _write_topic(topic, directory):
         cases.append(_agree(row, checkers, keep) if isinstance(row, Agree) else _anchor(topic, row, keep))
     path = directory / f"{topic}.safetensors"
     path.parent.mkdir(exist_ok=True)
-    save_file(arrays, path)
-    path.chmod(0o644)
+    path.write_bytes(save(arrays))  # save_file sets the file's mode, whatever the umask
     content = {"topic": topic, "cases": cases, "left_out": left_out}
     path.with_suffix(".json").write_text(json.dumps(content, indent=1, allow_nan=False))
 

@@ -202,6 +202,7 @@ def test_a_command_that_failed_is_told_once(tmp_path, model):
 @pytest.mark.parametrize(("exit_code", "expected", "words"), [("0", 0, []), ("1", 1, ["--all"])])
 def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, monkeypatch, capfd, exit_code, expected, words):
     folder = tmp_path / "runs" / "demo"
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
     checks, asked = [(name, ("tests.support.demo_answers", name)) for name in ("derivations", "contracts")], []
     monkeypatch.setattr(main_job, "checks", lambda everything: asked.append(everything) or checks)
@@ -212,6 +213,7 @@ def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, mon
     assert (folder / "index.html").is_file()
     shown = capfd.readouterr()
     assert "progress of contracts" in shown.err and "images  progress of training" in shown.err
+    assert "images  δ of a training" in shown.err
     assert ("exit code 1" in shown.err) == (expected == 1)
     assert ("images  progress of sampling" in shown.err) == (expected == 0)  # of a model that was not trained none are drawn
 

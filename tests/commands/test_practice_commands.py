@@ -620,20 +620,21 @@ def test_real_images(tmp_path):
 
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "practice_torch", "train", *VAE, "--run", str(tmp_path / "run"), "--steps", "100000"]
+    folder = tmp_path / "my run"
+    words = [sys.executable, "-m", "practice_torch", "train", *VAE, "--run", str(folder), "--steps", "100000"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     heard = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}  # also where the tests run under nohup
     with subprocess.Popen(words, cwd=ROOT, env=environment, **pipes, **heard) as process:
-        while not (tmp_path / "run" / "times.csv").is_file() or (tmp_path / "run" / "times.csv").stat().st_size < 30:
+        while not (folder / "times.csv").is_file() or (folder / "times.csv").stat().st_size < 30:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
         _, err = process.communicate()
     assert process.returncode == 129 and "Traceback" not in err
     assert "stopped by SIGHUP after step" in err
-    assert f"python -m practice_torch train --resume {tmp_path / 'run'}" in err
+    assert f"python -m practice_torch train --resume '{folder}'" in err  # to be copied into a shell
     step = int(re.search(r"after step (\d+)", err)[1])
-    assert (tmp_path / "run" / "checkpoints" / f"step-{step:08d}" / MANIFEST).is_file()
+    assert (folder / "checkpoints" / f"step-{step:08d}" / MANIFEST).is_file()
 
 
 @pytest.mark.parametrize("command", [["practice_torch", "train", *VAE], ["shared_specs", "grade"], ["theory_jax", "run"]])

@@ -247,7 +247,13 @@ def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, 
     def divergence(log_probs_p, log_probs_q):
         return practice.kl_divergence(torch.tensor(log_probs_p), torch.tensor(log_probs_q)).numpy()
 
-    assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
+    before = os.umask(0o027)
+    try:
+        assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
+    finally:
+        os.umask(before)
+    written = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
+    assert {oct(path.stat().st_mode & 0o777) for path in written} == {"0o750", "0o640"}  # as the umask asks
     documented = code_of_the_documentation()
     cases, arrays = documented["read"](tmp_path / "out", TOPIC)
     assert {case["kind"] for case in cases} == {"agree", "anchor"}

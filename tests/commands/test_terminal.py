@@ -68,3 +68,12 @@ def test_a_wrong_option_is_refused_in_one_line_in_every_encoding(module, encodin
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert importlib.import_module(f"{module}.__main__").main(words.split()) == 2
     assert capsys.readouterr().err == f"error: {told}\n"
+
+
+@pytest.mark.parametrize("package", WINGS)
+def test_a_list_is_written_in_every_encoding(package, monkeypatch):
+    """Titles hold letters that Latin-1 and ASCII lack."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert importlib.import_module(f"{package}.__main__").main(["list"]) == 0
+    assert b"?" in written.getvalue() and b"latent/vae" in written.getvalue()

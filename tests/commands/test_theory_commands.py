@@ -92,6 +92,16 @@ def test_json_says_everything(two_toys, capsys):
     assert "[1/2] foundations/jensen" in said.err
 
 
+def test_json_is_written_in_ascii(in_place_of_jensen, capsys):
+    """A locale without Unicode loses no letter of it."""
+    derivation = derivation_with("numeric", bodies=TRUE)
+    derivation.title = "Erdős"
+    in_place_of_jensen(derivation)
+    assert main(["run", "jensen", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii() and json.loads(out)["derivations"][0]["title"] == "Erdős"
+
+
 def test_json_of_a_failure_is_still_json(in_place_of_jensen, capsys):
     def prints():
         print("a step that prints")

@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from practice_torch.engine.errors import RunError
@@ -260,7 +261,8 @@ def _require_unbegun(run):
     ours = names <= (BEFORE_FIRST_CHECKPOINT if "recipe.json" in names else BEFORE_RECIPE)
     if not ours or any(not draft.startswith(".writing-") for draft in drafts):
         named = min(names - BEFORE_FIRST_CHECKPOINT, default="recipe.json" if "recipe.json" in names else min(names))
-        raise RunError(f"{folder} is not empty ({named}); give another --run, or continue with `train --resume {folder}`")
+        resume = f"train --resume {quote(str(folder))}"
+        raise RunError(f"{folder} is not empty ({named}); give another --run, or continue with `{resume}`")
     if "recipe.json" in names and (other := difference(_asked(folder), json.loads(json.dumps(run.asked)))):
         raise RunError(f"{folder} contains another run, which has not started: {other}; give another --run")
 
