@@ -25,7 +25,7 @@ def pairs(e, points, generator):
     return start, euler(e, start, e.average)[0][-1]
 
 
-def straightness(e, x, network):
+def departure(e, x, network):
     """The mean squared difference of the velocity on the way from the whole displacement."""
     places, speeds = euler(e, x, network)
     whole = places[-1] - places[0]
@@ -39,6 +39,6 @@ def evaluate(e, data):
     ends = euler(e, start, e.average)[0][-1]
     return found | {
         "energy_distance_first": energy_distance(points, midpoint(e, start, 2, e.average)),
-        "straightness": straightness(e, start, e.network), "straightness_first": straightness(e, start, e.average),
+        "straightness": departure(e, start, e.network), "straightness_first": departure(e, start, e.average),
         "cost": mean((ends - start).square().sum(1)), "cost_independent": mean((points - start).square().sum(1)),
     }  # fmt: skip
