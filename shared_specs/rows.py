@@ -338,6 +338,8 @@ class Model:
     training: sizes with which it is looked at in train mode as well, dropout={a probability} above all.
     sees: {input: lag}: output t depends on the input up to step t + lag, and on no later one, in train mode.
     apart: no example's output depends on the others of its batch; False with batch normalization.
+    relations: {what is equal: a function of the network and its inputs, as tensors, that gives two sides}, such as
+    inverse(forward(x)) and x, for the methods that the theory network does not have. A side is a tensor, or several of them.
     """
 
     network: str
@@ -349,6 +351,7 @@ class Model:
     training: dict[str, Any] = field(default_factory=dict)
     sees: dict[str, int] = field(default_factory=dict)
     apart: bool = True
+    relations: dict[str, Callable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,9 @@ SPEC = (
     Model("MultiHeadAttention", "grouped heads that look at a context of another width",
           given(x=normal(3, 5, 12), context=normal(3, 4, 7)), steps=0, training=dict(dropout=0.5),
           sizes=dict(width=12, heads=4, key_value_heads=2, context_width=7), initial={"*": begins_by_inputs()}),
+    Model("MultiHeadAttention", "a mask of its own for every example and query",
+          given(x=normal(3, 5, 12), context=normal(3, 4, 12), mask=np.arange(60).reshape(3, 1, 5, 4) % 7 % 3 != 1), steps=0,
+          training=dict(dropout=0.5), sizes=dict(width=12, heads=3), initial={"*": begins_by_inputs()}),
     # a deviation of 1 would make the first attention weights nearly 0 or 1
     # the beginning is symbol 256, which eight bits do not hold
     Model("Transducer", "an answer half written", steps=0,

@@ -65,6 +65,23 @@ def kernel(**changes):
     return given(**of | changes)
 
 
+def _log_prob(network, codes, label):
+    """log p of every code."""
+    return network(codes, label).log_softmax(-1).gather(-1, codes.long()[..., None])[..., 0]
+
+
+def _drawn(network, codes, label):
+    """Whether each uniform is between the probabilities of all codes below, and of those and the code that was drawn.
+
+    Codes are drawn in float32, which rounds by less than 1e-6.
+    """
+    uniforms = (codes.double() + 0.5) / (codes.max() + 1)
+    codes = network.generate(uniforms[..., None], label)
+    upto = network(codes, label).softmax(-1).cumsum(-1).gather(-1, codes[..., None])[..., 0]
+    below = upto - _log_prob(network, codes, label).exp()
+    return ((below < uniforms + 1e-6) & (uniforms - 1e-6 < upto)).double(), (codes >= 0).double()
+
+
 SPEC = (
     # Masks.
     Anchor("pixel_mask", "A, one color", kernel(out_channels=1, in_channels=1, colors=1), gives=[[A]], source="by hand",
@@ -216,9 +233,20 @@ SPEC = (
     # The network. A class begins without a say.
     Model("GatedPixelCNN", "one color, classes", given(codes=integers(2, 1, 3, 3, high=5), label=np.array([1, 2])), steps=2,
           sizes=dict(levels=5, colors=1, width=3, layers=2, classes=3), training=dict(dropout=0.5),
-          initial={"embedding.weight": begins_normal(1.0), "*condition.weight": begins_at(0), "*": begins_by_inputs()}),
+          initial={"embedding.weight": begins_normal(1.0), "*condition.weight": begins_at(0), "*": begins_by_inputs()},
+          relations={
+              "an image is as likely as its codes": lambda network, codes, label: (
+                  network.log_prob(codes, label), _log_prob(network, codes, label).flatten(1).sum(1)),
+              "codes are drawn by the inverse of their distribution function": _drawn,
+          }),
     # the second color's row of the embedding is beyond 255
     Model("GatedPixelCNN", "two colors", given(codes=integers(2, 2, 3, 3, high=256)), steps=0,
           sizes=dict(levels=256, colors=2, width=2, layers=1, kernel_size=5),
-          initial={"embedding.weight": begins_normal(1.0), "earlier.weight": begins_normal(1.0), "*": begins_by_inputs()}),
+          initial={"embedding.weight": begins_normal(1.0), "earlier.weight": begins_normal(1.0), "*": begins_by_inputs()},
+          relations={
+              "an image is as likely as its codes": lambda network, codes: (
+                  network.log_prob(codes), _log_prob(network, codes, None).flatten(1).sum(1)),
+              "codes are drawn by the inverse of their distribution function": lambda network, codes: (
+                  _drawn(network, codes, None)),
+          }),
 )  # fmt: skip

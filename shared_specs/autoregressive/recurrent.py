@@ -52,6 +52,15 @@ def _logits(first, second):
     return [[[first, 1 - 2 * first], [second, 1 - 2 * second]]]
 
 
+def _step_by_step(network, tokens):
+    """The logits of one token after the other, and those of all tokens at once."""
+    states, logits = network.start(len(tokens)), []
+    for t in range(tokens.shape[1]):
+        now, states = network.step(tokens[:, t], states)
+        logits.append(now)
+    return logits, network(tokens).unbind(1)
+
+
 SPEC = (
     # The plain cell.
     Agree("rnn_cell", "regular", given(**PLAIN)),
@@ -187,7 +196,8 @@ SPEC = (
     Model("CharacterLSTM", "two layers", given(tokens=np.array([[0, 255, 3, 255, 9], [7, 7, 100, 0, 254]])), steps=0,
           sizes=dict(vocabulary_size=256, embedding=3, hidden=2, layers=2), sees={"tokens": 0},
           initial={"embedding.weight": begins_normal(1.0), "*.input.bias": begins_at([0, 0, 1, 1, 0, 0, 0, 0]),
-                   "*": begins_by_inputs()}),
+                   "*": begins_by_inputs()},
+          relations={"one token after the other": _step_by_step}),
 )  # fmt: skip
 
 

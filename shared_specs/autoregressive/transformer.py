@@ -49,6 +49,25 @@ def without(parameters, name):
     return {key: value for key, value in parameters.items() if key != name}
 
 
+def _from_a_cache(network, tokens):
+    """The logits of one token after the other, and those of all tokens at once."""
+    cache, times = network.empty_cache(len(tokens)), range(tokens.shape[1])
+    return [network.step(tokens[:, t : t + 1], cache, t) for t in times], network(tokens).unbind(1)
+
+
+def _parts_from_a_cache(network, tokens):
+    """Two tokens, then the rest; the first two take the places of two others, which are taken back."""
+    cache, logits = network.empty_cache(len(tokens)), network(tokens)
+    network.step_each(tokens[:, 2:4], cache, 0)
+    first, rest = network.step_each(tokens[:, :2], cache, 0), network.step_each(tokens[:, 2:], cache, 2)
+    return (first, rest), (logits[:, :2], logits[:, 2:])
+
+
+def _chosen(logits, tokens):
+    """log p of the tokens."""
+    return logits.log_softmax(-1).gather(-1, tokens.long()[..., None])[..., 0]
+
+
 SPEC = (
     # Activations.
     Agree("gelu", "exact", given(x=normal(3, 5, scale=2.0), approximate=False), cancels=TAIL),
@@ -178,5 +197,11 @@ SPEC = (
           sizes=dict(vocabulary_size=11, context_length=7, width=12, layers=2, heads=3), training=dict(dropout=0.5), steps=10,
           sees={"tokens": 0},
           initial={"*norm.weight": begins_at(1), "*.bias": begins_at(0), "*.output.weight": begins_normal(0.01),
-                   "*.down.weight": begins_normal(0.01), "*.weight": begins_normal(0.02)}),
+                   "*.down.weight": begins_normal(0.01), "*.weight": begins_normal(0.02)},
+          relations={"one token after the other, from a cache": _from_a_cache,
+                     "several tokens after others, from a cache": _parts_from_a_cache,
+                     "the logits of what is hidden": lambda network, tokens: (
+                         network.logits(network.hidden(tokens)), network(tokens)),
+                     "the cross-entropy of targets": lambda network, tokens: (
+                         network(tokens, tokens.flip(1)), -_chosen(network(tokens), tokens.flip(1)).mean())}),
 )  # fmt: skip

@@ -65,6 +65,17 @@ def waves(levels):
     return {"embedding.weight": begins_at(np.cos(angles) * 2 / np.sqrt(1 + np.arange(4)))}
 
 
+def _drawn(network, codes, uniforms, label):
+    """Whether each uniform is between the probabilities of all codes below, and of those and the code that was drawn.
+
+    Codes are drawn in float32, which rounds by less than 1e-6.
+    """
+    upto = network(codes, label).softmax(-1).cumsum(-1)
+    above = upto.gather(-1, codes[..., None])[..., 0]
+    below = above - network(codes, label).softmax(-1).gather(-1, codes[..., None])[..., 0]
+    return ((below < uniforms + 1e-6) & (uniforms - 1e-6 < above)).double(), (codes >= 0).double()
+
+
 SPEC = (
     # Loudness to codes and back.
     Agree("mu_law_compress", "regular", given(x=uniform(5, 7, low=-1.0), levels=256)),
@@ -294,7 +305,9 @@ SPEC = (
     # The network. A class begins without a say, and the embedding as cosines of the code, the slow ones largest.
     Model("WaveNet", "classes, two taps", given(codes=integers(3, 7, high=8), label=np.array([1, 0, 2])), sees={"codes": -1},
           sizes=dict(levels=8, residual_channels=4, skip_channels=5, dilations=(1, 2), classes=3), steps=10,
-          initial=waves(8) | {"*condition.weight": begins_at(0), "*": begins_by_inputs()}),
+          initial=waves(8) | {"*condition.weight": begins_at(0), "*": begins_by_inputs()},
+          relations={"codes are drawn by the inverse of their distribution function": lambda network, codes, label: _drawn(
+              network, network.generate((codes + 0.5) / 8, label), (codes + 0.5) / 8, label)}),
     # silence is code 256, which eight bits do not hold
     Model("WaveNet", "no classes, three taps, 512 levels", given(codes=integers(3, 9, high=256)), sees={"codes": -1}, steps=0,
           sizes=dict(levels=512, residual_channels=4, skip_channels=5, dilations=(1, 2), kernel_size=3),

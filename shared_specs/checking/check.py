@@ -21,11 +21,9 @@ from shared_specs.checking.implementation import Fault, Implementation, MissingF
 from shared_specs.checking.laws import law
 from shared_specs.checking.measuring import Measured
 from shared_specs.checking.reference import Traced, wing
-from shared_specs.checking.trial import Outcome, RowFault, Trial
+from shared_specs.checking.trial import MISSING, Outcome, RowFault, Trial
 from shared_specs.checking.widths import narrowed
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects, Row
-
-MISSING = "missing"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Model rows: one set of parameters in two networks, compared in outputs, gradients, statistics and a trajectory of Adam.
 
-Two properties are checked on the torch network only: train mode, where dropout differs from network to network
-(`shared_specs.checking.training`), and the initial parameters (`shared_specs.checking.initial`).
+Three properties are checked on the torch network only: train mode, where dropout differs from network to network
+(`shared_specs.checking.training`), the initial parameters (`shared_specs.checking.initial`), and what its other methods have to
+do with its outputs (`shared_specs.checking.relations`).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from shared_specs.bridge import to_torch_layout
 from shared_specs.checking.implementation import mapped
 from shared_specs.checking.initial import initial_outcomes
 from shared_specs.checking.reference import wing_function
+from shared_specs.checking.relations import relation_outcomes
 from shared_specs.checking.tolerance import DRAWS, neighbors, nudge, ratio, tolerances
 from shared_specs.checking.training import training_outcomes
 from shared_specs.checking.trial import Outcome
@@ -29,8 +31,8 @@ def compare_networks(
     practice: the torch constructor, when another than the practice wing's is under test. widths: whether both networks are asked
     for their outputs in narrower integers, too. compiled: whether XLA runs the theory network's trajectory, as it always does its
     outputs and gradients; else, and for all neighbors, NumPy does, from the same trace.
-    Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps. Train mode and the
-    initial parameters, where nothing is rounded twice, are looked at once, there.
+    Trajectories are compared in float64 only: rounding noise in float32 is amplified by Adam's first steps. Train mode, the
+    initial parameters and relations between methods are checked once, there.
     """
     torch = import_module("shared_specs.backends.torch_network")
     constructor = practice or wing_function("torch", topic, row.network)
@@ -66,6 +68,7 @@ def compare_networks(
             yield from _trajectory(row, twin, torch, network, start, inputs, constants, targets, compiled)
         yield from training_outcomes(torch, constructor, row, start, arrays, constants)
         yield from initial_outcomes(torch, constructor, row)
+        yield from relation_outcomes(constructor, row, start, arrays)
 
 
 def generic(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from shared_specs.checking.implementation import Implementation
 from shared_specs.rows import Row
 
+MISSING = "missing"  # the quantity of what is not there to be compared
+
 
 class Outcome(NamedTuple):
     """One comparison: worst is error over tolerance, 0 or infinity where there is only yes or no.

@@ -89,3 +89,10 @@ def shift(kept):
 def stretch(kept):
     """The log-scales of a coupling layer: another function of the entries that pass."""
     return (kept[:, :1] + kept[:, 1:2]) / 4 - kept[:, 2:3] / 8 + kept / 16 - 0.2
+
+
+def undone(network, x):
+    """The way to z and back: x again, and log-determinants that add up to 0."""
+    z, log_det = network(x)
+    back, log_det_back = network.inverse(z)
+    return (back, log_det_back), (x, -log_det)

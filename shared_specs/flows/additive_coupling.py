@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift
+from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, undone
 from shared_specs.rows import (
     LOG_2,
     LOG_3,
@@ -119,5 +119,5 @@ SPEC = (
               left=lambda f, z: f.logistic_log_prob(z), right=lambda f, z: f.logistic_log_prob(-z)),
     # The network.
     Model("NICE", "three layers", given(x=normal(5, 4)), sizes=dict(dimensions=4, layers=3, hidden=(6, 5)), steps=3,
-          initial={"log_scale": begins_at(0), "*": begins_by_inputs()}),
+          initial={"log_scale": begins_at(0), "*": begins_by_inputs()}, relations={"the inverse undoes it": undone}),
 )  # fmt: skip

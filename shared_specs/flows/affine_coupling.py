@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, stretch
+from shared_specs.flows._cases import BOARD, FIRST, FULL, IMAGES, MASK, OTHER, X, layer, plane, shift, stretch, undone
 from shared_specs.rows import (
     LOG_2,
     Agree,
@@ -137,7 +137,8 @@ SPEC = (
     Rejects("log_prob", "a mask of another length", given(x=X, **LAYERS | {"masks": (MASK, OTHER[:3])}), blames="mask"),
     # The network.
     Model("RealNVP", "vectors, three layers", given(x=normal(5, 4)), sizes=dict(shape=(4,), layers=3, hidden=(6, 5), bound=2.0),
-          steps=3, initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()}),
+          steps=3, initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()},
+          relations={"the inverse undoes it": undone}),
     Model("RealNVP", "images, two layers", given(x=normal(3, 12)), sizes=dict(shape=(2, 2, 3), layers=2, hidden=(6,), bound=3.0),
-          steps=0),
+          steps=0, relations={"the inverse undoes it": undone}),
 )  # fmt: skip

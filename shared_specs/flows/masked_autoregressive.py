@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared_specs.flows._cases import layer, plane
+from shared_specs.flows._cases import layer, plane, undone
 from shared_specs.rows import (
     LOG_2,
     Agree,
@@ -112,5 +112,5 @@ SPEC = (
     ) * plane(14.0, 113)[1] / (2 * np.pi)),
     # The network.
     Model("MAF", "three layers", given(x=normal(5, 3)), sizes=dict(dimensions=3, layers=3, hidden=(6, 5), bound=2.0), steps=3,
-          initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()}),
+          initial={"networks.*.4.*": begins_at(0), "*": begins_by_inputs()}, relations={"the inverse undoes it": undone}),
 )  # fmt: skip

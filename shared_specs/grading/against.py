@@ -62,6 +62,8 @@ def check_file(path: Path, topics: Sequence[str], *, strict: bool, terms: Terms 
         results = [_check(offered, row, precision) for precision in terms.precisions for row in offered.rows]
         judged.results += [result for found in results for result in found if result.quantity != MISSING]
         _say_what_is_missing(judged, path, offered)
+        methods = [r.message for found in results for r in found if r.quantity == MISSING and r.word == "Model"]
+        _say(judged, f"methods not in {path}", list(dict.fromkeys(methods)), offered.topic)
         _say(judged, "laws that need gradients", _laws_left_out(offered, results), offered.topic)
     if terms.values_only:
         judged.not_judged.append("gradients (--values-only)")

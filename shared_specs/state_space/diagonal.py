@@ -21,6 +21,7 @@ from shared_specs.rows import (
     uniform,
     zeros,
 )
+from shared_specs.state_space._cases import step_by_step
 
 # Three channels of two modes.
 MODES = dict(output_weights=Complex(normal(3, 2), normal(3, 2)), log_step=uniform(3, low=-3.0, high=-0.5),
@@ -195,11 +196,14 @@ SPEC = (
     # The networks. A block has twice its width in channels, with steps from 1/1000 to 1/10. An FFT rounds all steps together:
     # outputs do not depend on the future up to rounding, as tests/state_space/test_diagonal.py holds.
     Model("S4DBlock", "inverse", given(x=normal(2, 5, 3)), steps=4, sizes=dict(width=3, modes=2, kind="inverse"),
-          initial=BLOCK | {"imaginary": begins_at(np.tile(FREQUENCIES["inverse"], (6, 1))), "*": begins_by_inputs()}),
+          initial=BLOCK | {"imaginary": begins_at(np.tile(FREQUENCIES["inverse"], (6, 1))), "*": begins_by_inputs()},
+          relations={"one step after the other": step_by_step}),
     Model("S4DDecoder", "linear", given(tokens=np.array([[0, 255, 3, 255, 9], [7, 7, 100, 0, 254]])), steps=0,
           sizes=dict(vocabulary_size=256, width=3, layers=1, modes=2),
           initial=BLOCK | {"embedding.weight": begins_normal(1.0), "*.imaginary": begins_at(np.tile([0.0, np.pi], (6, 1))),
-                           "*": begins_by_inputs()}),
+                           "*": begins_by_inputs()},
+          relations={"one token after the other": step_by_step, "the same under a condition": lambda network, tokens: (
+              step_by_step(network, tokens, condition=tokens[:, 1]))}),
 )  # fmt: skip
 
 

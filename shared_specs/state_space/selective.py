@@ -19,6 +19,7 @@ from shared_specs.rows import (
     uniform,
     zeros,
 )
+from shared_specs.state_space._cases import step_by_step
 
 LOG_4 = 2 * LOG_2
 # Two sequences of 17 tokens, three channels of four states.
@@ -68,6 +69,15 @@ def begins(channels, states):
         "*norm.weight": begins_at(1), "*skip": begins_at(1), "*step.bias": begins_at(np.log(np.expm1(steps))),
         "*log_negative_a": begins_at(np.tile(np.log(1 + np.arange(states)), (channels, 1))), "*": begins_by_inputs(),
     }  # fmt: skip
+
+
+def _advanced(network, x):
+    """The outputs of one step after the other, and those of all steps at once."""
+    memory, outputs = network.start(len(x)), []
+    for t in range(x.shape[1]):
+        now, *memory = network.advance(x[:, t], *memory)
+        outputs.append(now)
+    return outputs, network(x).unbind(1)
 
 
 SPEC = (
@@ -194,10 +204,13 @@ SPEC = (
     Rejects("mamba_mixer", "another width", given(x=zeros(1, 2, 2), parameters=SMALL), blames="input_weight"),
     # The networks.
     Model("MambaBlock", "two channels for one, the default rank", given(x=normal(2, 5, 17)), sees={"x": 0}, steps=5,
-          sizes=dict(width=17, states=3, taps=3), initial=begins(34, 3)),
+          sizes=dict(width=17, states=3, taps=3), initial=begins(34, 3),
+          relations={"one step after the other": _advanced}),
     Model("MambaDecoder", "three channels for one", given(tokens=np.array([[0, 255, 3, 255, 9], [7, 7, 100, 0, 254]])), steps=0,
           sees={"tokens": 0}, sizes=dict(vocabulary_size=256, width=3, layers=1, expand=3, states=2, taps=2),
-          initial={"embedding.weight": begins_normal(1.0)} | begins(9, 2)),
+          initial={"embedding.weight": begins_normal(1.0)} | begins(9, 2),
+          relations={"one token after the other": step_by_step, "the same under a condition": lambda network, tokens: (
+              step_by_step(network, tokens, condition=tokens[:, 1]))}),
 )  # fmt: skip
 
 

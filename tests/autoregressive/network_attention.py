@@ -25,10 +25,20 @@ def no_mask_at_all(patch):
     patch.setattr(functional, "scaled_dot_product_attention", lambda *given, **others: FUSED(*given, **others | unmasked))
 
 
+def masks_ignored(patch):
+    """Every key is seen, whatever the mask; the causal mask is not affected."""
+
+    def mixed(query, key, value, attn_mask=None, **others):
+        return FUSED(query, key, value, **others)
+
+    patch.setattr(functional, "scaled_dot_product_attention", mixed)
+
+
 MISTAKES = {
     "MultiHeadAttention": {
         "no mask while dropout trains": (no_mask_in_training, FUTURE),
         "no scale": (no_scale, "output"),
+        "the mask is ignored": (masks_ignored, "output"),
         "dropout in evaluation": (always_in_training(attention.MultiHeadAttention), EVALUATED),
         "the batch mixes": (mean_of_the_batch(attention.MultiHeadAttention), OTHERS),
     },

@@ -21,11 +21,36 @@ def without_the_row(self, above, before, label):
     return self.gated(seen_above, condition, 0), self.out(self.gated(seen + self.link(seen_above), condition, 1))
 
 
+def generated_without_the_label(patch):
+    """generate draws from the first class, whatever the label."""
+    plain = pixelcnn.GatedPixelCNN.generate
+
+    def generate(self, uniforms, label=None, given=None):
+        return plain(self, uniforms, label if label is None else 0 * label, given)
+
+    patch.setattr(pixelcnn.GatedPixelCNN, "generate", generate)
+
+
+def mean_of_the_codes(patch):
+    """log p of an image is the mean over its codes."""
+    plain = pixelcnn.GatedPixelCNN.log_prob
+
+    def log_prob(self, codes, label=None):
+        return plain(self, codes, label) / codes[0].numel()
+
+    patch.setattr(pixelcnn.GatedPixelCNN, "log_prob", log_prob)
+
+
 MISTAKES = {
     "GatedPixelCNN": {
         "the pixel itself is seen": (type_b_everywhere, "output"),
         "no residual": (put(pixelcnn._Layer, "forward", without_the_row), "output"),
         "a class begins with a say": (put(nn.init, "zeros_", nn.init.ones_), BEGINS),
+        "an image is drawn without its class": (
+            generated_without_the_label,
+            "codes are drawn by the inverse of their distribution function",
+        ),
+        "a mean over the codes": (mean_of_the_codes, "an image is as likely as its codes"),
         "dropout in evaluation": (always_in_training(pixelcnn.GatedPixelCNN), EVALUATED),
         "the batch mixes": (mean_of_the_batch(pixelcnn.GatedPixelCNN), OTHERS),
     },

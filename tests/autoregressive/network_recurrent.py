@@ -28,9 +28,16 @@ def reads_backwards(patch):
     patch.setattr(recurrent, "lstm_sequence", turned)
 
 
+def forgets_between_steps(patch):
+    """The state that a step returns is the one that it was given."""
+    plain = recurrent.CharacterLSTM.step
+    patch.setattr(recurrent.CharacterLSTM, "step", lambda self, tokens, states: (plain(self, tokens, states)[0], states))
+
+
 MISTAKES = {
     "CharacterLSTM": {
         "the future is read": (reads_backwards, FUTURE),
+        "steps without a memory": (forgets_between_steps, "one token after the other"),
         "no forget bias": (forget_bias_of_zero, BEGINS),
         "the batch mixes": (mean_of_the_batch(recurrent.LSTM), OTHERS),
     },

@@ -29,11 +29,18 @@ def gates_exchanged(patch):
     patch.setattr(wavenet.ResidualBlock, "_mixed", mixed)
 
 
+def drawn_from_above(patch):
+    """The code drawn is the one at which the cumulative probability from above exceeds the uniform."""
+    plain = wavenet.draw
+    patch.setattr(wavenet, "draw", lambda logits, uniforms: plain(logits, 1 - uniforms))
+
+
 MISTAKES = {
     "WaveNet": {
         "the present is seen": (sees_the_present, FUTURE),
         "gates exchanged": (gates_exchanged, "output"),
         "no residual": (without_residual(wavenet.ResidualBlock), "output"),
+        "drawn from above": (drawn_from_above, "codes are drawn by the inverse of their distribution function"),
         "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),
     },
 }

@@ -25,11 +25,23 @@ def bent_as_a_rectifier(patch):
     patch.setattr(torch, "addcmul", lambda first, second, third: plain(first, second, third) if second.ndim == 0 else first)
 
 
+def energy_of_the_way_back(patch):
+    """The way with its energy goes from the noise to the data."""
+    plain = continuous_flow.ContinuousFlow.with_energy
+
+    def turned(self, x, *, steps):
+        with_energy = plain(self, x, steps=steps)
+        return *self.inverse(x), with_energy[2]
+
+    patch.setattr(continuous_flow.ContinuousFlow, "with_energy", turned)
+
+
 MISTAKES = {
     "ContinuousFlow": {
         "from noise to data": (from_noise_to_data, "output"),
         "the time is not seen": (without_the_time, "output"),
         "a slope is forgotten": (bent_as_a_rectifier, "output"),
+        "the energy of the way back": (energy_of_the_way_back, "with the energy of the way, it is the same way"),
         "the last layer as torch has it": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
 }

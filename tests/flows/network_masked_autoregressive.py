@@ -12,10 +12,24 @@ def entries_see_themselves(patch):
     patch.setattr(masked_autoregressive, "degrees_to_mask", lambda below, above, *, strict: plain(below, above, strict=False))
 
 
+def inverse_in_forward_order(patch):
+    """The networks of the way to the noise, in the order of that way."""
+
+    def inverse(self, z):
+        total = 0.0
+        for network in self.networks:
+            z, log_det = self._restored(network, z.flip(1))
+            total = total + log_det
+        return z, total
+
+    patch.setattr(masked_autoregressive.MAF, "inverse", inverse)
+
+
 MISTAKES = {
     "MAF": {
         "an entry sees itself": (entries_see_themselves, "output"),
         "log-scales without a bound": (put(masked_autoregressive, "bounded_log_scale", not_bounded), "output"),
+        "the inverse in forward order": (inverse_in_forward_order, "the inverse undoes it"),
         "the last layers as torch has them": (put(nn.init, "zeros_", lambda tensor: tensor), BEGINS),
     },
 }

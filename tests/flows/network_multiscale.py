@@ -11,6 +11,7 @@ from torch.nn import functional
 from practice_torch.flows import actnorm, affine_coupling, invertible_convolution
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.multiscale import Glow, MultiscaleRealNVP, split_prior_log_prob, squeeze
+from shared_specs.flows._cases import undone
 from shared_specs.rows import Model, begins_as, begins_at, begins_by_inputs, given, normal
 from tests.support.networks import Held
 
@@ -98,6 +99,7 @@ HELD = (
             "two levels",
             given(x=normal(3, 32)),
             sizes=dict(shape=(2, 4, 4), levels=2, depth=2, width=5, bound=1.5),
+            relations={"the inverse undoes it": undone},
             initial={
                 "*.shift": begins_at(0),
                 "*.log_scale": begins_at(0),
@@ -118,6 +120,7 @@ HELD = (
             "two colors",
             given(x=normal(3, 32)),
             sizes=dict(shape=(2, 4, 4), width=3, residual_blocks=1, bound=1.5),
+            relations={"the inverse undoes it": undone},
             initial={"*.shift": begins_at(0), "*.log_scale": begins_at(0), "*.last.*": begins_at(0), "*": begins_by_inputs()},
         ),
         _masked,

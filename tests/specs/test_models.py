@@ -1,13 +1,17 @@
 """Model rows: twins agree in outputs, gradients and 50 steps of Adam; every way of being a bad twin is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from practice_torch.latent.vae import VariationalAutoencoder
+from shared_specs.backends import torch_network
 from shared_specs.backends.jax_network import Functional
 from shared_specs.bridge import to_flax_layout, to_torch_layout, torch_name
-from shared_specs.checking.models import compare_networks
+from shared_specs.checking.models import compare_networks, generic
+from shared_specs.checking.relations import relation_outcomes
 from shared_specs.rows import Model, begins_by_inputs, bits, given, normal
 
 pytestmark = pytest.mark.xdist_group("latent/vae")
@@ -98,6 +102,28 @@ def test_xla_runs_the_trajectory_where_a_row_is_compiled(compiled, monkeypatch):
 def test_a_bad_twin_is_refused(practice, first):
     """And where it first differs is named."""
     assert failed(practice)[0] == first
+
+
+def _relations(network, **relations):
+    row = replace(ROW, relations=relations)
+    start = generic(torch_network.parameters(torch_network.build(network, row.sizes)))
+    arrays = row.given.draw("relations")
+    return {each.quantity: each for each in relation_outcomes(network, row, start, arrays)}
+
+
+def test_relations_between_methods_hold_up_to_rounding():
+    """Sides of several tensors; a shape that differs; what is wrong by more than rounding; a method that is not there."""
+    found = _relations(
+        VariationalAutoencoder,
+        same=lambda network, x, noise: (network.encode(x), [part + 1 - 1 for part in network.encode(x)]),
+        shape=lambda network, x, noise: (network.encode(x)[0], network.encode(x)[0][:, :1]),
+        wrong=lambda network, x, noise: (network.encode(x)[0], network.encode(x)[0] + 1e-9),
+        missing=lambda network, x, noise: (network.generate(x), x),
+    )
+    assert 0 < found["same"].worst < 1
+    assert found["shape"].message == "the sides have shapes [[5, 3]] and [[5, 1]]"
+    assert found["wrong"].worst > 100 and "differ by 1e-09" in found["wrong"].message
+    assert found["missing"].message == "VariationalAutoencoder.generate" and found["missing"].worst == np.inf
 
 
 def test_another_optimizer_is_refused(monkeypatch):

@@ -11,6 +11,7 @@ from shared_specs.checking.check import spec_of
 from shared_specs.checking.initial import initial_outcomes
 from shared_specs.checking.models import compare_networks, generic
 from shared_specs.checking.reference import wing_function
+from shared_specs.checking.relations import relation_outcomes
 from shared_specs.checking.training import training_outcomes
 from shared_specs.rows import Model
 from shared_specs.syllabus import load
@@ -21,9 +22,9 @@ MISTAKES = {(topic, network): mistakes for topic, found in of_topics("MISTAKES")
 
 
 @cache
-def _row(topic, network):
-    """The network's first row without its trajectory, which would be compiled once more."""
-    return next(replace(row, steps=0) for row in spec_of(topic) if isinstance(row, Model) and row.network == network)
+def _rows(topic, network):
+    """The network's rows without their trajectories, which would be compiled once more."""
+    return [replace(row, steps=0) for row in spec_of(topic) if isinstance(row, Model) and row.network == network]
 
 
 def _outcomes(topic, row, where):
@@ -36,6 +37,8 @@ def _outcomes(topic, row, where):
     arrays = row.given.draw(f"{topic}/{row.network}/{row.case}")
     constants = {name: arrays.pop(name) for name in list(arrays) if not isinstance(arrays[name], np.ndarray)}
     start = generic(torch_network.parameters(torch_network.build(constructor, row.sizes)))
+    if any(where in each.relations for each in _rows(topic, row.network)):
+        return relation_outcomes(constructor, row, start, arrays)
     return training_outcomes(torch_network, constructor, row, start, arrays, constants)
 
 
@@ -48,13 +51,22 @@ def _outcomes(topic, row, where):
     ],
 )
 def test_a_mistake_in_a_network_is_refused(topic, network, plant, where, monkeypatch):
-    """By the quantity that it is a mistake about."""
+    """By the quantity that it is a mistake about, in one of the network's rows."""
     plant(monkeypatch)
-    with np.errstate(invalid="ignore"):  # as in a check
-        outcomes = list(_outcomes(topic, _row(topic, network), where))
-    assert [outcome.quantity for outcome in outcomes if outcome.quantity.startswith(where) and not outcome.worst <= 1]
+
+    def differs(row):
+        with np.errstate(invalid="ignore"):  # as in a check
+            return any(each.quantity.startswith(where) and not each.worst <= 1 for each in _outcomes(topic, row, where))
+
+    assert any(map(differs, _rows(topic, network)))
 
 
 def test_every_network_with_a_model_row_has_planted_mistakes():
     networks = {(topic.path, row.network) for topic in load().built for row in spec_of(topic.path) if isinstance(row, Model)}
     assert networks == set(MISTAKES)
+
+
+def test_every_relation_has_been_seen_to_fail():
+    planted = {(topic, where) for (topic, _), mistakes in MISTAKES.items() for _, where in mistakes.values()}
+    rows = [(topic.path, row) for topic in load().built for row in spec_of(topic.path) if isinstance(row, Model)]
+    assert {(topic, words) for topic, row in rows for words in row.relations} - planted == set()

@@ -11,6 +11,7 @@ from shared_specs.checking.check import spec_of
 from shared_specs.checking.initial import initial_outcomes
 from shared_specs.checking.models import generic
 from shared_specs.checking.reference import wing_function
+from shared_specs.checking.relations import relation_outcomes
 from shared_specs.checking.training import training_outcomes
 from shared_specs.rows import Model, begins_as, begins_by_inputs
 from shared_specs.syllabus import load
@@ -34,7 +35,9 @@ def failed(outcomes):
 
 @pytest.mark.parametrize(("topic", "held"), HELD, ids=[f"{topic}-{held.row.network}-{held.row.case}" for topic, held in HELD])
 def test_a_network_without_a_twin_is_held(topic, held):
-    """To its formula in evaluation; in train mode, dropout included, to what its row says; to its initial distribution."""
+    """To its formula in evaluation; in train mode, dropout included, and in its other methods to what its row says; to its
+    initial distribution.
+    """
     row = held.row
     assert failed(initial_outcomes(torch_network, held.constructor, row)) == []
     if held.formula is None:
@@ -47,6 +50,8 @@ def test_a_network_without_a_twin_is_held(topic, held):
     torch.testing.assert_close(network(*inputs), held.formula(network, *inputs), rtol=1e-10, atol=1e-11)
     if row.sees or row.apart or row.training:
         assert failed(training_outcomes(torch_network, held.constructor, row, start, arrays, {})) == []
+    if row.relations:
+        assert failed(relation_outcomes(held.constructor, row, start, arrays)) == []
 
 
 class Squares(nn.Module):

@@ -24,17 +24,40 @@ def decays_alike(patch):
     patch.setattr(selective.MambaBlock, "__init__", begin)
 
 
+def taps_turned_around(patch):
+    """A step's convolution reads its past from the last to the first."""
+    plain = selective.MambaBlock.advance
+    patch.setattr(selective.MambaBlock, "advance", lambda self, x, past, state: plain(self, x, past.flip(-1), state))
+
+
+def steps_without_the_condition(patch):
+    """Only forward adds the condition."""
+    plain = selective.MambaDecoder.step
+    patch.setattr(selective.MambaDecoder, "step", lambda self, tokens, states, condition=None: plain(self, tokens, states))
+
+
+def steps_without_memory(patch):
+    """The states that a step returns are those that it was given."""
+    plain = selective.MambaDecoder.step
+    patch.setattr(
+        selective.MambaDecoder, "step", lambda self, tokens, states, **given: (plain(self, tokens, states, **given)[0], states)
+    )
+
+
 MISTAKES = {
     "MambaBlock": {
         "no residual": (without_residual(selective.MambaBlock), "output"),
         "the next step is seen": (convolution_sees_ahead, FUTURE),
         "another epsilon": (other_epsilon(nn.RMSNorm, 1e-6), "output"),
+        "the taps of a step turned around": (taps_turned_around, "one step after the other"),
         "all states decay alike": (decays_alike, BEGINS),
         "the batch mixes": (mean_of_the_batch(selective.MambaBlock), OTHERS),
     },
     "MambaDecoder": {
         "no residual": (without_residual(selective.MambaBlock), "output"),
         "weights in place of norms": (put(nn.RMSNorm, "forward", lambda self, x: x * self.weight), "output"),
+        "steps without a memory": (steps_without_memory, "one token after the other"),
+        "a step without the condition": (steps_without_the_condition, "the same under a condition"),
         "all states decay alike": (decays_alike, BEGINS),
     },
 }

@@ -103,3 +103,14 @@ def halves_exchanged(module):
 def not_bounded(raw, *, bound):
     """The log-scale as the network gives it."""
     return raw
+
+
+def sign_of_the_way_back(network):
+    """The inverse gives the log-determinant of the way there."""
+    plain = network.inverse
+
+    def inverse(self, z):
+        x, log_det = plain(self, z)
+        return x, -log_det
+
+    return lambda patch: patch.setattr(network, "inverse", inverse)
