@@ -20,6 +20,7 @@ from types import CodeType, FunctionType
 
 import scipy.stats
 import torch
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 from torch import nn
 
@@ -28,6 +29,7 @@ from tests.support.small_recipes import module_of
 from tests.support.topic_files import module_with, topics_with
 
 ERROR_RATE = 1e-6
+FEWEST = 200  # draws that are compared with a law
 RARE = 10  # draws of a value
 COMPONENTS = 4  # of the smooth test: shifts, scales, skewed and heavy or split laws
 
@@ -86,6 +88,7 @@ def require_law(draws, cdf, *, error_rate=ERROR_RATE):
     degrees are independent; the sum of the squares of the first four is compared with chi-squared.  Source: Neyman 1937.
     """
     u = cdf(draws.detach().double().flatten())
+    assert len(u) >= FEWEST, f"{len(u)} draws tell little of a law; there must be {FEWEST}"
     means = [polynomial(u).mean() for polynomial in _legendre()]
     statistic = len(u) * float(sum(mean.square() for mean in means))
     chance = scipy.stats.chi2.sf(statistic, COMPONENTS)
@@ -137,7 +140,7 @@ def shown(figure):
     """(points of each scatter [N, 2], lines [L, 2] each) that a figure paints, in the order of painting."""
     axes = Canvas().subplots()
     figure.draw(axes)
-    points = [torch.as_tensor(part.get_offsets().data) for part in axes.collections if len(part.get_offsets())]
+    points = [torch.tensor(part.get_offsets()) for part in axes.collections if isinstance(part, PathCollection)]
     return points, [torch.as_tensor(line.get_xydata()) for line in axes.lines]
 
 

@@ -55,6 +55,11 @@ def test_draws_of_another_law_are_refused(wrong):
             require_law(wrong(normals(seed)), normal_cdf(0.0, 1.0))
 
 
+def test_few_draws_are_refused():
+    with pytest.raises(AssertionError, match="100 draws tell little of a law; there must be 200"):
+        require_law(normals(0, 100), normal_cdf(0.0, 1.0))
+
+
 def test_the_smooth_test_errs_as_often_as_stated():
     """Its statistic is chi-squared: of 400 right samples, as many are beyond the upper tenth as there should be."""
     kept = []

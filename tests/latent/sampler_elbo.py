@@ -1,0 +1,26 @@
+"""Images of z from the prior: with a decoder that shows twice z, pixels have its law."""
+
+import torch
+
+from practice_torch.experiments.latent.elbo import BoundExperiment
+from tests.support.samplers import built, normal_cdf, require_law, require_same
+
+
+def draws_z_from_the_prior():
+    experiment = built("latent/elbo", latent_dim=64)
+    experiment.decoder = torch.nn.ModuleList([torch.nn.Linear(1, 1)])
+    experiment.decoder.forward = lambda z: 2 * z
+    images = experiment.sample(60)["prior_samples"].images
+    assert images.shape == (60, 1, 8, 8)
+    z = images.logit().flatten(1) / 2
+    require_law(z, normal_cdf(0.0, 1.0))
+    require_same(z, torch.randn(60, 64, generator=torch.Generator().manual_seed(0)))
+
+
+SAMPLERS = {
+    draws_z_from_the_prior: {
+        "uniform z": (BoundExperiment._noise, "torch.randn(", "torch.rand("),
+        "logits for probabilities": (BoundExperiment.sample, "torch.sigmoid(self.decoder(", "(self.decoder("),
+        "z half as wide": (BoundExperiment.sample, "self._noise(len(rows))", "self._noise(len(rows)) / 2"),
+    },
+}

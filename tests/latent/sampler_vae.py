@@ -1,0 +1,25 @@
+"""Images of z from the prior: with a decoder that shows twice z, pixels have its law."""
+
+import torch
+
+from practice_torch.experiments.latent.vae import VaeExperiment
+from tests.support.samplers import built, normal_cdf, require_law, require_same
+
+
+def draws_z_from_the_prior():
+    experiment = built("latent/vae", latent_dim=64)
+    experiment.network.decode = lambda z: 2 * z
+    images = experiment.sample(60)["prior_samples"].images
+    assert images.shape == (60, 1, 8, 8)
+    z = images.logit().flatten(1) / 2
+    require_law(z, normal_cdf(0.0, 1.0))
+    require_same(z, torch.randn(60, 64, generator=torch.Generator().manual_seed(0)))
+
+
+SAMPLERS = {
+    draws_z_from_the_prior: {
+        "uniform z": (VaeExperiment._noise, "torch.randn(", "torch.rand("),
+        "logits for probabilities": (VaeExperiment._shown, "torch.sigmoid(", "("),
+        "z half as wide": (VaeExperiment.sample, "self._noise(len(rows))", "self._noise(len(rows)) / 2"),
+    },
+}
