@@ -176,7 +176,8 @@ class Agree:
     no_gradient: why there is no gradient to compare (a kink, an integer result); empty when there is one. The gradient of the
         arguments to differentiate must still be free of NaN: a masked row of a batch would spread it.
     smallest_batch: the smallest number of examples for which the function is defined (1 for a mean, 2 for a variance).
-    frozen: arguments in which the result jumps (a threshold, say): they stay where they are while the tolerance is measured.
+    frozen: arguments in which the result jumps (a threshold, say): they, and what is computed of them alone, stay where they
+        are while the tolerance is measured.
     traced: False where the function cannot be traced, because the shape of its result depends on values.
     """
 

@@ -11,6 +11,7 @@ from flax import nnx
 
 from shared_specs.backends import jax_backend
 from shared_specs.backends.jaxpr import evaluator
+from shared_specs.backends.rounding import Rounding
 from shared_specs.bridge import to_flax_layout, torch_name
 from shared_specs.checking.implementation import Arrays
 
@@ -99,11 +100,11 @@ class Functional:
 
     def seen_by_numpy(
         self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray],
-        points: tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]],
+        points: tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]], rounding: Rounding | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """The same of the same trace, at many points: parameters and inputs with an axis for them in front."""
         given = parameters, tuple(inputs), tuple(targets)
-        return _by_numpy(self._seen.trace(*given), *points, given[2])
+        return _by_numpy(self._seen.trace(*given), *points, given[2], rounding=rounding)
 
     def outputs_by_numpy(self, parameters: dict[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Arrays:
         """The outputs in train mode for inputs of another width, for which nothing but a primitive without a rule is compiled."""
@@ -135,9 +136,9 @@ class Functional:
         return jax.lax.scan(step, (parameters, optimizer.init(parameters)), length=steps)[0][0]
 
 
-def _by_numpy(trace, *given):
+def _by_numpy(trace, *given, rounding=None):
     with np.errstate(all="ignore"):
-        return evaluator(trace)(*given)
+        return evaluator(trace)(*given, rounding=rounding)
 
 
 native = jax_backend.to_native

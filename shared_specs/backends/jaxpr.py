@@ -2,17 +2,21 @@
 
 A check asks a few numbers of thousands of small functions, and XLA takes far longer to compile one than NumPy takes to run it.
 What is evaluated is JAX's own trace, with its derivatives and its batching; only the arithmetic is NumPy's. It is evaluated at
-one point, or at many at once: arrays that differ from point to point have one more axis in front.
+one point, or at many at once: arrays that differ from point to point have one more axis in front. With a Rounding the result of
+every operation moves at random, as it does where a tolerance is measured.
 """
 
 from collections.abc import Callable
+from functools import partial
+from itertools import repeat
 
 import jax
 import numpy as np
 from jax.extend import core
 
 from shared_specs.backends.points import point_by_point, ranks, together
-from shared_specs.backends.primitives import rule_of
+from shared_specs.backends.primitives import EXACT, SUMS, rule_of
+from shared_specs.backends.rounding import Rounding
 
 # Primitives that stand for a jaxpr of their own, and the parameter that holds it.
 CALLS = {
@@ -24,31 +28,34 @@ CALLS = {
 def evaluator(trace: jax.stages.Traced) -> Callable:
     """What jax.jit(function).trace(*arguments) found, as a function of such arguments, at one point or at many.
 
-    A result that is the same at all points has no axis for them. Warnings of NumPy are left to the caller.
+    rounding, a keyword, is the Rounding of its operations; without one they are exact. A result that is the same at all points
+    has no axis for them. Warnings of NumPy are left to the caller.
     """
     program, form = Program(trace.jaxpr), jax.tree.structure(trace.out_info)
-    return lambda *arguments: jax.tree.unflatten(form, program(*jax.tree.leaves(arguments)))
+    return lambda *arguments, rounding=None: jax.tree.unflatten(form, program(*jax.tree.leaves(arguments), rounding=rounding))
 
 
 class Program:
-    """The equations of a jaxpr in a row, each with its NumPy function and the places of its operands and results.
+    """The equations of a jaxpr in a row, each with its NumPy functions and the places of its operands and results.
 
-    What depends on constants alone is computed once, here.
+    What depends on constants alone is computed once, here; with a Rounding, again in each call if it rounds.
     """
 
     def __init__(self, closed: core.ClosedJaxpr) -> None:
-        self._values, self._known, self._equations = [], set(), []
+        self._values, self._known, self._still = [], set(), set()
+        self._equations, self._rounded_equations = [], []
         self._inputs = [self._place() for _ in closed.jaxpr.invars]
         self._results = self._emit(closed, self._inputs)
         self._dtypes = [atom.aval.dtype for atom in closed.jaxpr.outvars]
 
-    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, *arrays: np.ndarray, rounding: Rounding | None = None) -> list[np.ndarray]:
         """The results, a list of arrays of the dtypes that JAX gives them."""
         values = self._values.copy()
         for place, array in zip(self._inputs, arrays, strict=True):
             values[place] = array
-        for run, operands, results in self._equations:
-            found = run(*[values[place] for place in operands])
+        for run, operands, results in self._equations if rounding is None else self._rounded_equations:
+            given = [values[place] for place in operands]
+            found = run(*given) if rounding is None else run(rounding, *given)
             if len(results) == 1 and not isinstance(found, list):
                 values[results[0]] = found
             else:
@@ -61,9 +68,11 @@ class Program:
         return len(self._values) - 1
 
     def _constant(self, value):
+        """The place of a value that no input changes, and no rounding."""
         place = self._place()
         self._values[place] = np.asarray(value)
         self._known.add(place)
+        self._still.add(place)
         return place
 
     def _emit(self, closed, operands):
@@ -81,24 +90,56 @@ class Program:
                 inner = equation.params[CALLS[equation.primitive.name]]
                 results = self._emit(inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), given)
             else:
-                results = self._add(_function_of(equation), given, [variable.aval.dtype for variable in equation.outvars])
+                results = self._add(equation, given)
             places |= dict(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
-    def _add(self, run, operands, dtypes):
+    def _add(self, equation, operands):
+        exactly, rounded = _functions_of(equation)
+        results = [self._place() for _ in equation.outvars]
         if self._known.issuperset(operands):
-            found = run(*[self._values[place] for place in operands])
+            found = exactly(*[self._values[place] for place in operands])
             found = found if isinstance(found, list) else [found]
-            return [self._constant(np.asarray(value, dtype=dtype)) for value, dtype in zip(found, dtypes, strict=True)]
-        results = [self._place() for _ in dtypes]
-        self._equations.append((run, operands, results))
+            for place, value, variable in zip(results, found, equation.outvars, strict=True):
+                self._values[place] = np.asarray(value, dtype=variable.aval.dtype)
+            self._known.update(results)
+        else:
+            self._equations.append((exactly, operands, results))
+        if self._still.issuperset(operands) and equation.primitive.name in EXACT:
+            self._still.update(results)
+        else:
+            self._rounded_equations.append((rounded, operands, results))
         return results
 
 
-def _function_of(equation):
-    """The function of the equation's arrays: of control flow, of a primitive with a rule, or JAX's own."""
+def _functions_of(equation):
+    """The function of the equation's arrays, and that of a Rounding and these arrays."""
     control = {"scan": _scan, "while": _while, "cond": _cond, "custom_linear_solve": _linear_solve}.get(equation.primitive.name)
-    return control(equation) if control else rule_of(equation) or point_by_point(_by_jax(equation), ranks(equation))
+    if control:
+        run = control(equation)
+        return partial(run, None), run
+    run = rule_of(equation) or point_by_point(_by_jax(equation), ranks(equation))
+    return run, _rounded(equation, run)
+
+
+def _rounded(equation, run):
+    """run, with results that move; where it adds up products, these move, too, as its partial sums are rounded."""
+    name, given, found = equation.primitive.name, ranks(equation), [variable.aval.ndim for variable in equation.outvars]
+    if name in EXACT:
+        return lambda rounding, *arrays: run(*arrays)
+
+    def rounded(rounding, *arrays):
+        results = run(*(map(rounding.moved, arrays, given) if name in SUMS else arrays))
+        return list(map(rounding.moved, results, found)) if isinstance(results, list) else rounding.moved(results, *found)
+
+    return rounded
+
+
+def _one_by_one(run, rounding, arrays):
+    """run(rounding, *arrays), which gives a list, at each of the points in turn."""
+    roundings = rounding.one_by_one() if rounding else repeat(None)
+    found = [run(here, *row) for here, row in zip(roundings, zip(*arrays, strict=True), strict=False)]
+    return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
 def _scan(equation):
@@ -107,15 +148,15 @@ def _scan(equation):
     constants, carried = parameters["num_consts"], parameters["num_carry"]
     first, parts = constants + carried, [variable.aval for variable in parameters["jaxpr"].jaxpr.outvars[carried:]]
     if not length:
-        return lambda *arrays: [*arrays[constants:first], *(np.empty((0, *p.shape), p.dtype) for p in parts)]
+        return lambda _, *arrays: [*arrays[constants:first], *(np.empty((0, *p.shape), p.dtype) for p in parts)]
 
-    def scan(*arrays):
+    def scan(rounding, *arrays):
         fixed, carry, over = arrays[:constants], arrays[constants:first], arrays[first:]
         # the axis that is run over comes to the front, before that of the points
         over = [array if array.ndim == rank else np.moveaxis(array, 1, 0) for array, rank in zip(over, of[first:], strict=True)]
         collected = [None] * length
         for i in reversed(range(length)) if parameters["reverse"] else range(length):
-            results = body(*fixed, *carry, *(array[i] for array in over))
+            results = body(*fixed, *carry, *(array[i] for array in over), rounding=rounding)
             carry, collected[i] = results[:carried], results[carried:]
         columns = zip(*collected, strict=True) if parts else ()
         return [*carry, *(_stacked(column, part.ndim) for column, part in zip(columns, parts, strict=True))]
@@ -131,29 +172,30 @@ def _stacked(arrays, rank):
 def _while(equation):
     parameters = equation.params
     test, body = Program(parameters["cond_jaxpr"]), Program(parameters["body_jaxpr"])
-    of_test, of_body = parameters["cond_nconsts"], parameters["body_nconsts"]
+    of_test, of_body, of = parameters["cond_nconsts"], parameters["body_nconsts"], ranks(equation)
 
-    def loop(*arrays):
+    def loop(rounding, *arrays):
         state = list(arrays[of_test + of_body :])
         while True:
-            (goes_on,) = test(*arrays[:of_test], *state)
-            if goes_on.ndim:  # at some points, and not at others
-                return one_at_a_time(*arrays)
-            if not goes_on:
+            (goes_on,) = test(*arrays[:of_test], *state, rounding=rounding)
+            if goes_on.any() and not goes_on.all():  # at some points, and not at others
+                return _one_by_one(loop, rounding, together(arrays, of, len(goes_on)))
+            if not goes_on.any():
                 return state
-            state = body(*arrays[of_test : of_test + of_body], *state)
+            state = body(*arrays[of_test : of_test + of_body], *state, rounding=rounding)
 
-    one_at_a_time = point_by_point(loop, ranks(equation))
     return loop
 
 
 def _cond(equation):
-    branches = [Program(branch) for branch in equation.params["branches"]]
+    branches, of = [Program(branch) for branch in equation.params["branches"]], ranks(equation)
 
-    def choose(which, *arrays):
-        return branches[min(max(int(which), 0), len(branches) - 1)](*arrays)
+    def choose(rounding, which, *arrays):
+        if np.ndim(which):  # another branch at some points, perhaps
+            return _one_by_one(choose, rounding, together((which, *arrays), of))
+        return branches[min(max(int(which), 0), len(branches) - 1)](*arrays, rounding=rounding)
 
-    return point_by_point(choose, ranks(equation), slice(1))
+    return choose
 
 
 def _linear_solve(equation):
@@ -161,7 +203,7 @@ def _linear_solve(equation):
     lengths, solve = equation.params["const_lengths"], Program(equation.params["jaxprs"].solve)
     first = lengths.matvec + lengths.vecmat
     last = first + lengths.solve
-    return lambda *arrays: solve(*arrays[first:last], *arrays[last + lengths.transpose_solve :])
+    return lambda rounding, *arrays: solve(*arrays[first:last], *arrays[last + lengths.transpose_solve :], rounding=rounding)
 
 
 def _by_jax(equation):

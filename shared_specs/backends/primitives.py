@@ -263,3 +263,18 @@ RULES = {
     "stack": _stack, "tile": _tile, "top_k": _top_k, "transpose": _transpose,
     "triangular_solve": triangular_solve, "unstack": _unstack,
 }  # fmt: skip
+
+# Primitives that move, choose, compare or count: their results are among their operands, or exact in every precision. All others
+# round, those without a rule included.
+EXACT = {
+    "abs", "and", "argmax", "argmin", "broadcast_in_dim", "ceil", "clamp", "complex", "concatenate", "conj",
+    "convert_element_type", "copy", "cummax", "cummin", "dynamic_slice", "dynamic_update_slice", "eq", "floor", "gather", "ge",
+    "gt", "imag", "iota", "is_finite", "le", "lt", "max", "min", "ne", "neg", "nextafter", "not", "or", "pad", "real",
+    "reduce_and", "reduce_max", "reduce_min", "reduce_or", "rem", "reshape", "rev", "round", "scatter", "scatter-max",
+    "scatter-min", "select_n", "sign", "slice", "sort", "split", "squeeze", "stack", "stop_gradient", "tile", "top_k",
+    "transpose", "unstack", "xor",
+}  # fmt: skip
+# Primitives that add up many terms: every partial sum is rounded.
+SUMS = {
+    "conv_general_dilated", "cumlogsumexp", "cumsum", "dot_general", "fft", "lu", "reduce_sum", "scatter-add", "triangular_solve",
+}  # fmt: skip

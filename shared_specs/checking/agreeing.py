@@ -106,19 +106,20 @@ def _without_nan(trial, row, asked):
 def _central_differences(trial: Trial, row: Agree, asked: Measured, gradients) -> Outcome:
     """The gradient under test along two random directions, against central differences of the reference.
 
-    The tolerance is computed too: the differences at steps h and 2h tell the truncation error, and the rounding errors of
-    the values and of the inputs, divided by the step, the rest.
+    The tolerance is computed too: the differences at steps h and 2h tell the truncation error, and the tolerance of the values
+    and the rounding errors of the inputs, divided by the step, the rest.
     """
     originals, simplex = dict(arrays_in(asked.arguments)), on_the_simplex(trial, row, asked.arguments)
     u = unit_roundoff("float64")
     worst, message = 0.0, ""
-    for direction, size, (near, far) in asked.slopes:
+    values = sum(float(np.sum(np.abs(c) * limit)) for c, limit in zip(asked.cotangents, asked.limits, strict=True))
+    for direction, (near, far) in asked.slopes:
         claimed = sum(float(np.sum(g * direction[key])) for g, key in zip(gradients, asked.keys, strict=True))
         inputs = sum(
             float(np.sum(np.abs(g) * np.where(np.isfinite(originals[key]), np.abs(originals[key]), 0.0)))
             for g, key in zip(gradients, asked.keys, strict=True)
         )
-        rounding = 16 * u * (size + inputs + (row.cancels.magnitude if row.cancels else 0.0)) / STEP
+        rounding = (values + 16 * u * inputs) / STEP
         if simplex:  # a projected direction is rounded itself
             pairs = zip(asked.keys, asked.gradients, strict=True)
             rounding += 16 * u * sum(float(np.abs(w).sum()) for key, w in pairs if key in simplex)

@@ -13,6 +13,7 @@ from shared_specs.backends import NAMES, backend
 from shared_specs.complex_pair import Complex
 
 if TYPE_CHECKING:
+    from shared_specs.backends.rounding import Rounding
     from shared_specs.checking.tolerance import Points
 
 
@@ -143,6 +144,10 @@ class Implementation:
     @property
     def compiled(self) -> "Implementation":
         """The implementation as its framework compiles it: here, where nothing is compiled, itself."""
+        return self
+
+    def rounded(self, rounding: "Rounding") -> "Implementation":
+        """The implementation with operations that round at random: here, where nothing is traced, itself."""
         return self
 
     def network(self, name: str) -> Callable | None:

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
+from shared_specs.backends.rounding import Rounding
 from shared_specs.checking.comparing import compared, place, told_apart
 from shared_specs.checking.implementation import Fault, NoGradients, Seen, arrays_in, with_arrays
 from shared_specs.checking.measuring import tolerances_at
@@ -53,9 +54,11 @@ def _sides(trial, row, arguments, holds):
     if truths or np.all(holds(left, right)):  # truths, "to the last bit": what is true of a result need not be of its neighbor
         return left, right, np.zeros(left.shape)
 
-    def disturbed(moved, draw):
+    def disturbed(points, draw):
         rng = np.random.default_rng((draw, 1))
-        return both(moved, Seen(reference, lambda result: nudge(result, trial.precision, rng)))
+        # which arguments of a function a law's frozen ones become is not known: nothing inside is rounded then
+        inside = reference if row.frozen else reference.rounded(Rounding(points.shares[draw], seed=draw))
+        return both(points.at(draw)[0], Seen(inside, lambda result: nudge(result, trial.precision, rng)))
 
     inexact = list(arrays_in(arguments))
 
@@ -66,7 +69,7 @@ def _sides(trial, row, arguments, holds):
     wanted = both(arguments, Seen(reference, noted))
 
     def at(points):
-        found = [disturbed(points.at(i)[0], i) if inexact else wanted for i in range(points.count)]
+        found = [disturbed(points, i) if inexact else wanted for i in range(points.count)]
         return [np.stack(side) for side in zip(*found, strict=True)]  # whole numbers have no neighbors to move to
 
     limits = tolerances_at(trial, row, at, arguments, wanted)

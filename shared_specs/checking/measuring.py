@@ -1,6 +1,6 @@
 """What the reference says of a row: values, gradients, the tolerances of both, and slopes. Measured once a row.
 
-The row itself, its neighbors in both precisions and the points of the difference quotients are evaluated in one go.
+The row itself and the points of the difference quotients are evaluated in one go, and so are its neighbors in both precisions.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,9 @@ Path = tuple[str | int, ...]
 
 
 class Slope(NamedTuple):
-    """The reference along a direction: the magnitude of <cotangent, result>, and its central differences at STEP and 2 STEP."""
+    """The central differences of <cotangent, reference> along a direction, at STEP and 2 STEP."""
 
     direction: dict[Path, np.ndarray]
-    size: float
     differences: tuple[float, float]
 
 
@@ -54,20 +53,23 @@ def _measure(trial, row, arguments):
     keys = () if row.no_gradient else differentiated(row, arguments)
     drawn = cotangents(trial, row, arguments) if keys else []
     reference = trial.reference_of(row)
-    near = [neighbors(arguments, precision, row.frozen, drawn) for precision in PRECISIONS]
     directions = list(_directions(trial, row, arguments, keys)) if keys else []
-    points = joined(one_point(arguments, drawn), *near, *(_along(arguments, drawn, direction) for direction in directions))
-    if keys:
-        results, gradients = reference.value_and_vjp_at(row.function, keys, points)
-    else:
-        results, gradients = reference.call_at(row.function, points), ()
-    wanted = tuple(array[0] for array in results + gradients)
-    values = len(results)
-    slopes = tuple(_slopes(directions, drawn, [result[1 + len(PRECISIONS) * DRAWS :] for result in results], wanted))
+
+    def evaluated(*parts):
+        points = joined(*parts)
+        if keys:
+            results, gradients = reference.value_and_vjp_at(row.function, keys, points)
+            return results + gradients, len(results)
+        results = reference.call_at(row.function, points)
+        return results, len(results)
+
+    here, values = evaluated(one_point(arguments, drawn), *(_along(arguments, drawn, direction) for direction in directions))
+    around, _ = evaluated(*(neighbors(arguments, precision, row.frozen, drawn) for precision in PRECISIONS))
+    wanted = tuple(array[0] for array in here)
+    slopes = tuple(_slopes(directions, drawn, [result[1:] for result in here[:values]]))
     found = {}
     for i, precision in enumerate(PRECISIONS):
-        moved = [array[1 + i * DRAWS : 1 + (i + 1) * DRAWS] for array in results + gradients]
-        limits = tolerances(moved, wanted, precision, row.cancels)
+        limits = tolerances([array[i * DRAWS : (i + 1) * DRAWS] for array in around], wanted, precision, row.cancels)
         found[precision] = Measured(
             arguments, wanted[:values], limits[:values], keys, drawn, wanted[values:], limits[values:], slopes
         )  # fmt: skip
@@ -109,17 +111,16 @@ def _along(arguments, drawn, direction):
     ))  # fmt: skip
 
 
-def _slopes(directions, drawn, found, wanted):
+def _slopes(directions, drawn, found):
     def weighted(results):
         # an infinity stays one: it has no slope
         return [np.where((c == 0) | np.isinf(r), 0.0, c * r) for c, r in zip(drawn, results, strict=True)]
 
-    size = sum(float(np.sum(np.abs(part))) for part in weighted(wanted[: len(drawn)]))
     for i, direction in enumerate(directions):
         ahead, behind, far_ahead, far_behind = (weighted([result[4 * i + j] for result in found]) for j in range(4))
         near = sum(float(np.sum(a - b)) for a, b in zip(ahead, behind, strict=True)) / (2 * STEP)
         far = sum(float(np.sum(a - b)) for a, b in zip(far_ahead, far_behind, strict=True)) / (4 * STEP)
-        yield Slope(direction, size, (near, far))
+        yield Slope(direction, (near, far))
 
 
 def tolerances_at(trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:

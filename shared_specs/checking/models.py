@@ -52,7 +52,7 @@ def compare_networks(
     near = neighbors({"inputs": inputs, "parameters": start}, precision)
     moved = [near.at(draw)[0] for draw in range(DRAWS)]
     points = _stacked([twin.from_torch(each["parameters"]) for each in moved]), near.arguments["inputs"]
-    around = twin.seen_by_numpy(native, inputs, targets, points)
+    around = twin.seen_by_numpy(native, inputs, targets, points, near.rounding)
     moved = [_flat(_in_order(twin, start, each)) for each in _one_by_one(around, DRAWS)]
     limits = tolerances([np.stack(arrays) for arrays in zip(*moved, strict=True)], _flat(wanted), precision)
     limits_in_order = iter(limits)

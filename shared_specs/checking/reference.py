@@ -23,6 +23,7 @@ from shared_specs.checking.implementation import (
 )
 
 if TYPE_CHECKING:
+    from shared_specs.backends.rounding import Rounding
     from shared_specs.checking.tolerance import Points
 
 WINGS = {"jax": "theory_jax", "torch": "practice_torch"}
@@ -57,6 +58,10 @@ class Traced(Implementation):
     def compiled(self) -> "Compiled":
         """The same functions compiled by XLA."""
         return Compiled(self._find, self)
+
+    def rounded(self, rounding: "Rounding") -> "Rounded":
+        """The same functions, whose operations round at random."""
+        return Rounded(self._find, self, rounding)
 
     def docstring(self, name: str) -> str:
         """What the function says of itself, its shapes last."""
@@ -104,7 +109,7 @@ class Traced(Implementation):
 
     def call_at(self, name: str, points: "Points") -> Arrays:
         """As any implementation's, in one go."""
-        if not any(arrays_in(points.arguments)):
+        if not points.rounding and not any(arrays_in(points.arguments)):
             return super().call_at(name, points)
         return self._result("call", self._values(name), name, *points.at(0)[:1], points=points)
 
@@ -137,7 +142,14 @@ class Traced(Implementation):
 
     def _values(self, name):
         function = by_parts(self._find(name))  # imported before a trace begins: what a module computes is no part of one
-        return lambda traced, static: flatten(function(**traced, **static), self.backend, name)
+
+        def values(traced, static):
+            value = function(**traced, **static)
+            if isinstance(value, int) and not traced:
+                return (self._taken(value),)  # what is counted from numbers alone is a number
+            return flatten(value, self.backend, name)
+
+        return values
 
     def _pull_back(self, name, paths):
         import jax
@@ -168,12 +180,11 @@ class Traced(Implementation):
         key = kind, name, _identities(static), form
         if key not in self._traces:
             self._traces[key] = jax.jit(lambda traced, *more: function(traced, static, *more)).trace(*given)
-        if key not in self._programs:
-            self._programs[key] = self._run(self._traces[key])
+        program = self._program(key)
         if points is None:
-            return mapped(self._programs[key](*given), lambda _, array: np.asarray(array))
+            return mapped(program(*given), lambda _, array: np.asarray(array))
         stacked = self.native({name: points.arguments[name] for name in traced})
-        found = self._programs[key](stacked, *([points.cotangents] if more else []))
+        found = program(stacked, *([points.cotangents] if more else []), rounding=points.rounding)
         shapes = dict(leaves(self._traces[key].out_info))
 
         def repeated(path, array):
@@ -181,6 +192,11 @@ class Traced(Implementation):
             return array if array.ndim > len(shapes[path].shape) else np.broadcast_to(array, (points.count, *array.shape))
 
         return mapped(found, repeated)
+
+    def _program(self, key):
+        if key not in self._programs:
+            self._programs[key] = self._run(self._traces[key])
+        return self._programs[key]
 
     def _run(self, trace):
         return self._run_by_numpy(trace)
@@ -234,6 +250,21 @@ class Compiled(Traced):
 
     def _run(self, trace):
         return trace.lower().compile()
+
+
+class Rounded(Traced):
+    """The functions of a Traced, of the same traces, whose operations round at random."""
+
+    def __init__(self, find: Callable[[str], Callable], traced: Traced, rounding: "Rounding") -> None:
+        super().__init__(find, traced.precision)
+        self._exact, self._traces, self._rounding = traced, traced._traces, rounding
+
+    def call(self, name: str, arguments: Arguments, positional: Sequence[Any] = ()) -> Arrays:
+        """As any implementation's; of numbers alone, too, by a trace."""
+        return self._result("call", self._values(name), name, self._by_name(name, positional) | arguments)
+
+    def _program(self, key):
+        return partial(self._exact._program(key), rounding=self._rounding)
 
 
 @cache  # a law calls one function hundreds of times, and inspecting it takes as long as running its program

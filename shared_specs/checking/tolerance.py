@@ -1,11 +1,16 @@
 """The tolerance rule: derived from the reference's own sensitivity, never chosen.
 
-tolerance = 16 x (largest change of the reference when every input moves to a neighboring float, over 16 seeded draws)
+tolerance = 16 x (largest change of the reference when every input moves to a neighboring float and the result of every
+                  operation by about one unit roundoff, up or down at random, over 16 seeded draws)
           + 16 u |reference|
 
-with u the unit roundoff of the precision under test, and the reference always in float64; of a gradient the cotangents are inputs
-like the others. An implementation that rounds its inputs and each operation once or a few times stays inside; a formula that is
-wrong does not.
+with u the unit roundoff of the precision under test, and the reference always in float64. For a gradient, the cotangents are
+inputs too. The operands of sums and of products of matrices also move, because their partial sums are rounded. Moving the inputs
+alone is not enough: large terms that come from one input and cancel move together, and nothing changes, while a program rounds
+each term separately (stochastic arithmetic; Vignes 1993).
+
+An implementation that rounds its inputs and each operation once or a few times stays inside, on every processor; a formula that
+is wrong does not. shared_specs/backends/jaxpr.py evaluates the reference with these roundings.
 """
 
 from collections.abc import Sequence
@@ -14,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from shared_specs.backends.rounding import Rounding
 from shared_specs.checking.implementation import is_floating, leaves, mapped
 from shared_specs.rows import Cancels
 
 DRAWS = 16
 FACTOR = 16.0
+ROUNDING = 1.5  # unit roundoffs by which the result of an operation moves
 
 
 def unit_roundoff(precision: str) -> float:
@@ -28,16 +35,29 @@ def unit_roundoff(precision: str) -> float:
 
 @dataclass(frozen=True)
 class Points:
-    """Arguments and cotangents at many points: floating arrays have one more axis in front, along which the points lie."""
+    """Arguments and cotangents at many points: floating arrays that are not frozen have one more axis in front for them.
+
+    shares: by which share of itself the result of every operation moves at each of the points; nothing moves if there are none.
+    """
 
     count: int
     arguments: dict[str, Any]
     cotangents: list[np.ndarray] = field(default_factory=list)
+    shares: tuple[float, ...] = ()
+    frozen: Sequence[str] = ()
+
+    @property
+    def rounding(self) -> Rounding | None:
+        """Of the operations at these points; what is computed of frozen arguments alone stays, because the result jumps there."""
+        return Rounding(self.shares, differing=bool(self.frozen)) if self.shares else None
 
     def at(self, point: int) -> tuple[dict[str, Any], list[np.ndarray]]:
         """The arguments and cotangents at one of the points."""
-        arguments = mapped(self.arguments, lambda _, leaf: leaf[point, ...] if is_floating(leaf) else leaf)
-        return arguments, [cotangent[point, ...] for cotangent in self.cotangents]
+
+        def there(path, leaf):
+            return leaf[point, ...] if is_floating(leaf) and path[0] not in self.frozen else leaf
+
+        return mapped(self.arguments, there), [cotangent[point, ...] for cotangent in self.cotangents]
 
 
 def one_point(arguments: dict[str, Any], cotangents: Sequence[np.ndarray] = ()) -> Points:
@@ -52,23 +72,24 @@ def neighbors(
     rng = np.random.default_rng(0)
 
     def moved(path, leaf):
-        if not is_floating(leaf):
+        if not is_floating(leaf) or path[0] in frozen:
             return leaf
-        repeated = np.broadcast_to(leaf, (DRAWS, *leaf.shape))
-        return repeated if path[0] in frozen else nudge(repeated, precision, rng)
+        return nudge(np.broadcast_to(leaf, (DRAWS, *leaf.shape)), precision, rng)
 
     nudged = [nudge(np.broadcast_to(c, (DRAWS, *c.shape)), precision, rng) for c in cotangents]
-    return Points(DRAWS, mapped(arguments, moved), nudged)
+    return Points(DRAWS, mapped(arguments, moved), nudged, (ROUNDING * unit_roundoff(precision),) * DRAWS, frozen)
 
 
 def joined(*parts: Points) -> Points:
-    """Points of the same arguments, one part behind the other."""
-    found = [dict(leaves(part.arguments)) for part in parts]
-    arguments = mapped(
-        parts[0].arguments, lambda path, leaf: np.concatenate([each[path] for each in found]) if is_floating(leaf) else leaf
-    )
+    """Points of the same arguments, one part behind the other; all of them have roundings and frozen arguments, or none."""
+    found, frozen = [dict(leaves(part.arguments)) for part in parts], parts[0].frozen
+
+    def of_all(path, leaf):
+        return np.concatenate([each[path] for each in found]) if is_floating(leaf) and path[0] not in frozen else leaf
+
     cotangents = [np.concatenate(each) for each in zip(*(part.cotangents for part in parts), strict=True)]
-    return Points(sum(part.count for part in parts), arguments, cotangents)
+    shares = tuple(share for part in parts for share in part.shares)
+    return Points(sum(part.count for part in parts), mapped(parts[0].arguments, of_all), cotangents, shares, frozen)
 
 
 def nudge(array: np.ndarray, precision: str, rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ from shared_specs.backends import (
     jaxpr,
 )
 from shared_specs.backends.jaxpr import evaluator
-from shared_specs.backends.primitives import ELEMENTWISE, RULES
+from shared_specs.backends.primitives import ELEMENTWISE, EXACT, RULES, SUMS, rule_of
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 4))
@@ -27,6 +27,14 @@ SCALAR = np.array(0.5)  # JAX leaves it without axes beside an array that has so
 IMAGES, KERNEL = RNG.standard_normal((2, 4, 5, 6)), RNG.standard_normal((6, 4, 3, 2))
 MATRIX, SINGULAR = X[:, :3] + 3 * np.eye(3), np.ones((3, 3))
 PLACES = np.array([2, 0, 5, -1])  # the last two lie outside
+SHORT = {"d": np.float32, "D": np.complex64}
+# The primitives with a rule whose results are rounded; the others are EXACT.
+ROUNDS = {
+    "acos", "acosh", "add", "add_any", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "conv_general_dilated", "cos", "cosh",
+    "cumlogsumexp", "cumprod", "cumsum", "div", "dot_general", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "fft",
+    "integer_pow", "lgamma", "log", "log1p", "logistic", "lu", "mul", "pow", "reduce_prod", "reduce_sum", "rsqrt", "scatter-add",
+    "scatter-mul", "sin", "sinh", "sqrt", "square", "sub", "tan", "tanh", "triangular_solve",
+}  # fmt: skip
 
 
 def _binary(name):
@@ -226,6 +234,36 @@ def test_a_primitive_gives_what_jax_gives(name, precision, monkeypatch):
 
 def test_every_rule_has_a_case():
     assert sorted((ELEMENTWISE.keys() | RULES.keys()) - CASES.keys()) == []
+
+
+def test_every_rule_is_exact_or_rounds():
+    assert not ROUNDS & EXACT
+    assert ELEMENTWISE.keys() | RULES.keys() == ROUNDS | EXACT
+    assert SUMS <= ROUNDS
+
+
+# nextafter is exact too, and gives the next float64
+@pytest.mark.parametrize("name", sorted((ELEMENTWISE.keys() | RULES.keys()) - {"nextafter"}))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_exact_primitives_make_float32_numbers_of_float32_numbers(name, monkeypatch):
+    """The others need more than 24 bits."""
+    found = []
+
+    def of_float32(equation):
+        run = rule_of(equation)
+
+        def rounded_before(*arrays):
+            results = run(*(a.astype(SHORT[a.dtype.char]).astype(a.dtype) if a.dtype.char in SHORT else a for a in arrays))
+            found.extend(results if isinstance(results, list) else [results])
+            return results
+
+        return rounded_before if equation.primitive.name == name else run
+
+    monkeypatch.setattr(jaxpr, "rule_of", of_float32)
+    for function, *arrays in CASES[name]:
+        by_numpy(function)(*arrays)
+    exact = [np.array_equal(a, a.astype(SHORT[a.dtype.char]), equal_nan=True) for a in found if a.dtype.char in SHORT]
+    assert all(exact) if name in EXACT else not all(exact)
 
 
 def test_what_has_no_rule_is_run_by_jax():
